@@ -1,0 +1,78 @@
+//! Every bound of the service provider in one struct, so that what is advertised is what is enforced.
+//!
+//! This module knows numbers only. The code that does the bounded work takes a `&Limits` and refuses *before* it
+//! does work in proportion to the excess.
+
+/// The bounds that the service provider enforces.
+///
+/// Each has a default that fits the traffic of real identity providers; the advertised ones appear in
+/// ServiceProviderConfig (RFC 7643 §5) with exactly the value set here.
+///
+/// ```
+/// use scim_core::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.page_max = 200;
+/// assert_eq!(limits.filter_terms, 1_024);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a request body. Over it: 413. Default 4 MiB, which holds a group of 10,000 members.
+    pub body: usize,
+    /// Levels of nested objects and arrays in a request body. Over it: 400 `invalidSyntax`. Default 64.
+    pub json_depth: usize,
+    /// Bytes of one string value. Over it: 400 `invalidValue`. Default 64 KiB.
+    pub string: usize,
+    /// Values of one multi-valued attribute in one request. Over it: 400 `tooMany`. Default 10,000.
+    pub values: usize,
+    /// Bytes of a filter. Over it: 400 `invalidFilter`. Default 64 KiB, which holds 1,024 lookups by id.
+    pub filter_bytes: usize,
+    /// Levels of parentheses, `not` and brackets in a filter. Over it: 400 `invalidFilter`. Default 32.
+    pub filter_depth: usize,
+    /// Comparisons and presence tests in a filter. Over it: 400 `invalidFilter`. Default 1,024.
+    pub filter_terms: usize,
+    /// Bytes of a PATCH path. Over it: 400 `invalidPath`. Default 1,024.
+    pub path_bytes: usize,
+    /// Operations in one PATCH request. Over it: 400 `tooMany`. Default 1,000.
+    pub patch_operations: usize,
+    /// Names in `attributes` or `excludedAttributes`. Over it: 400 `invalidValue`. Default 100.
+    pub attribute_names: usize,
+    /// Bytes of a resource id in a path. Over it the resource does not exist: 404. Default 128.
+    pub id_bytes: usize,
+    /// Resources on a page when the client names no `count`. Default 100.
+    pub page_default: usize,
+    /// Resources on a page at the most (`filter.maxResults`, RFC 7643 §5); a larger `count` is cut to it. Default 1,000.
+    pub page_max: usize,
+    /// Resources that one query may read when the store cannot evaluate its filter. Over it: 400 `tooMany`
+    /// (RFC 7644 §3.4.2.1). Default 10,000.
+    pub scan: usize,
+    /// How often a write without `If-Match` is computed anew after it lost a race. Then: 503. Default 5.
+    pub write_retries: usize,
+    /// Members up to which a patch of a group's membership is answered with the group (200); beyond it the answer
+    /// is 204 and the members are never read. Default 1,000.
+    pub members_in_answer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 4 << 20,
+            json_depth: 64,
+            string: 64 << 10,
+            values: 10_000,
+            filter_bytes: 64 << 10,
+            filter_depth: 32,
+            filter_terms: 1_024,
+            path_bytes: 1_024,
+            patch_operations: 1_000,
+            attribute_names: 100,
+            id_bytes: 128,
+            page_default: 100,
+            page_max: 1_000,
+            scan: 10_000,
+            write_retries: 5,
+            members_in_answer: 1_000,
+        }
+    }
+}
