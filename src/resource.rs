@@ -1,0 +1,119 @@
+//! A resource: a tree of values under a resource type (RFC 7643 §3).
+//!
+//! What is here has been read under its schema: names are ids, values have their attribute's type, nothing is null.
+//! This module knows JSON and the rules of attributes; it knows nothing of HTTP, PATCH or storage.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    schema::{AttributeId, ResourceType},
+    value::{Object, Value},
+};
+
+/// A user, a group or whatever the service provider has (RFC 7643 §3).
+///
+/// It holds what is stored: the attributes of its schemas, `id`, `externalId`, `meta.created` and `meta.lastModified`.
+/// What follows from elsewhere is not in it and is added when an answer is written: `schemas`, `meta.resourceType`,
+/// `meta.location`, `meta.version`, each `$ref` to a resource, and lists such as a user's `groups`.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    kind: Arc<ResourceType>,
+    root: Object,
+}
+
+impl Resource {
+    /// A resource without any value.
+    pub fn new(kind: Arc<ResourceType>) -> Self {
+        Self { kind, root: Object::new() }
+    }
+
+    /// A resource with these top-level attributes. The values must have the types that the schema gives them.
+    pub fn from_object(kind: Arc<ResourceType>, root: Object) -> Self {
+        Self { kind, root }
+    }
+
+    /// The resource's type.
+    pub fn kind(&self) -> &Arc<ResourceType> {
+        &self.kind
+    }
+
+    /// The top-level attributes; an extension's are in the object under [`Extension::attribute`].
+    ///
+    /// [`Extension::attribute`]: crate::schema::Extension::attribute
+    pub fn root(&self) -> &Object {
+        &self.root
+    }
+
+    /// The top-level attributes, to be changed. A store that assembles a resource from rows needs it; what it puts in
+    /// must have the types that the schema gives.
+    pub fn root_mut(&mut self) -> &mut Object {
+        &mut self.root
+    }
+
+    /// The identifier that the service provider gave the resource; empty before it has one (RFC 7643 §3.1).
+    pub fn id(&self) -> &str {
+        self.root.get(AttributeId::ID).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The identifier that the client has for the resource (RFC 7643 §3.1).
+    pub fn external_id(&self) -> Option<&str> {
+        self.root.get(AttributeId::EXTERNAL_ID).and_then(Value::as_str)
+    }
+
+    /// When the resource was created (RFC 7643 §3.1).
+    pub fn created(&self) -> Option<DateTime<Utc>> {
+        self.meta(AttributeId::META_CREATED)
+    }
+
+    /// When the resource last changed (RFC 7643 §3.1).
+    pub fn last_modified(&self) -> Option<DateTime<Utc>> {
+        self.meta(AttributeId::META_LAST_MODIFIED)
+    }
+
+    fn meta(&self, attribute: AttributeId) -> Option<DateTime<Utc>> {
+        match self.root.get(AttributeId::META)?.as_object()?.get(attribute)? {
+            Value::DateTime(time) => Some(*time),
+            _ => None,
+        }
+    }
+
+    /// Sets `meta.created`, or leaves it when it is there and `created` is `None`, and sets `meta.lastModified`.
+    pub(crate) fn set_times(&mut self, created: Option<DateTime<Utc>>, modified: DateTime<Utc>) {
+        if !matches!(self.root.get(AttributeId::META), Some(Value::Complex(_))) {
+            self.root.insert(AttributeId::META, Value::Complex(Object::with_capacity(2)));
+        }
+        if let Some(Value::Complex(meta)) = self.root.get_mut(AttributeId::META) {
+            if let Some(created) = created {
+                meta.insert(AttributeId::META_CREATED, Value::DateTime(created));
+            }
+            meta.insert(AttributeId::META_LAST_MODIFIED, Value::DateTime(modified));
+        }
+    }
+
+    /// The value of a singular attribute, or the list of a multi-valued one; a sub-attribute of a list's elements has
+    /// no single value and is `None`.
+    pub fn value(&self, attribute: AttributeId) -> Option<&Value> {
+        self.object(self.kind.parent(attribute))?.get(attribute)
+    }
+
+    fn object(&self, attribute: AttributeId) -> Option<&Object> {
+        if attribute == AttributeId::ROOT {
+            return Some(&self.root);
+        }
+        self.object(self.kind.parent(attribute))?.get(attribute)?.as_object()
+    }
+
+    /// Whether the resource has data of this extension.
+    pub fn has_extension(&self, uri: &str) -> bool {
+        self.kind.extension(uri).is_some_and(|extension| self.root.contains(extension.attribute()))
+    }
+}
+
+impl PartialEq for Resource {
+    /// Same type, same values; the order of attributes does not matter (RFC 7643 §2.3.8).
+    fn eq(&self, other: &Self) -> bool {
+        self.kind.name() == other.kind.name() && self.root == other.root
+    }
+}

@@ -1,0 +1,124 @@
+//! Schemas and resource types: what attributes exist and which characteristics they have (RFC 7643 §2, §3.2, §6, §7).
+//!
+//! The [`Registry`] built here is the one object that `/Schemas` shows and that reading, filtering and patching obey.
+//! This module knows nothing of values, requests or storage.
+
+mod attribute;
+mod error;
+mod registry;
+mod resource_type;
+mod standard;
+
+pub use self::{
+    attribute::{Attribute, AttributeType, Mutability, Returned, Uniqueness},
+    error::{SchemaError, SchemaErrorKind},
+    registry::{Registry, RegistryBuilder, Relation},
+    resource_type::{AttributeId, Extension, ResourceType, ResourceTypeBuilder},
+    standard::{ENTERPRISE_USER, GROUP, RESOURCE_TYPE, SCHEMA, SERVICE_PROVIDER_CONFIG, USER},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// A schema: a URI and the attributes that it defines (RFC 7643 §7).
+///
+/// Built here, or read from the JSON that `/Schemas` shows:
+///
+/// ```
+/// use scim_core::schema::{Attribute, AttributeType, Schema};
+///
+/// let built = Schema::new("urn:example:scim:schemas:badge:1.0:User", "Badge")
+///     .description("The badge that opens the doors")
+///     .attribute(Attribute::new("number", AttributeType::Integer).description("Printed on the badge").required());
+///
+/// let read: Schema = serde_json::from_str(
+///     r#"{"id": "urn:example:scim:schemas:badge:1.0:User", "name": "Badge",
+///         "description": "The badge that opens the doors",
+///         "attributes": [{"name": "number", "type": "integer", "description": "Printed on the badge",
+///                         "required": true}]}"#,
+/// )?;
+/// assert_eq!(built, read);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    id: Box<str>,
+    #[serde(default)]
+    name: Box<str>,
+    #[serde(default)]
+    description: Box<str>,
+    #[serde(default)]
+    attributes: Vec<Attribute>,
+}
+
+impl Schema {
+    /// A schema without attributes. `id` is its URI, `name` what people call it.
+    ///
+    /// Nothing is checked before the schema becomes part of a [`ResourceType`].
+    pub fn new(id: impl Into<Box<str>>, name: impl Into<Box<str>>) -> Self {
+        Self { id: id.into(), name: name.into(), description: Box::from(""), attributes: Vec::new() }
+    }
+
+    /// Says what the schema is for, in a sentence that an administrator reads.
+    #[must_use]
+    pub fn description(mut self, text: impl Into<Box<str>>) -> Self {
+        self.description = text.into();
+        self
+    }
+
+    /// Adds an attribute.
+    #[must_use]
+    pub fn attribute(mut self, attribute: Attribute) -> Self {
+        self.attributes.push(attribute);
+        self
+    }
+
+    /// Changes the attribute `name` (compared without case), for example to make a standard one required.
+    /// Does nothing when there is none.
+    ///
+    /// ```
+    /// use scim_core::schema::Schema;
+    ///
+    /// let user = Schema::user().change("displayName", |attribute| attribute.required());
+    /// assert!(user.find("displayname").is_some_and(|attribute| attribute.is_required()));
+    /// ```
+    #[must_use]
+    pub fn change(mut self, name: &str, change: impl FnOnce(Attribute) -> Attribute) -> Self {
+        if let Some(found) = self.attributes.iter_mut().find(|a| a.name().eq_ignore_ascii_case(name)) {
+            *found = change(found.clone());
+        }
+        self
+    }
+
+    /// Takes the attribute `name` (compared without case) out: a service provider may support a subset of a standard
+    /// schema (RFC 7644 §3.1).
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.attributes.retain(|attribute| !attribute.name().eq_ignore_ascii_case(name));
+        self
+    }
+
+    /// The schema's URI.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What people call the schema.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the schema is for.
+    pub fn text(&self) -> &str {
+        &self.description
+    }
+
+    /// The attributes, in the order of their definition.
+    pub fn attributes(&self) -> &[Attribute] {
+        &self.attributes
+    }
+
+    /// The attribute `name`, compared without case.
+    pub fn find(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name().eq_ignore_ascii_case(name))
+    }
+}

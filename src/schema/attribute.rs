@@ -1,0 +1,320 @@
+//! One attribute and its characteristics (RFC 7643 §2.2, §7).
+
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+
+/// The data type of an attribute's value (RFC 7643 §2.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7643 §2.3 closes the set, and a store must handle each")]
+pub enum AttributeType {
+    /// Unicode text (§2.3.1).
+    #[default]
+    String,
+    /// `true` or `false` (§2.3.2).
+    Boolean,
+    /// A number with an optional fraction (§2.3.3).
+    Decimal,
+    /// A whole number (§2.3.4), here of 64 bits.
+    Integer,
+    /// A date and a time of day (§2.3.5).
+    DateTime,
+    /// Bytes, as base64 text (§2.3.6).
+    Binary,
+    /// A URI (§2.3.7).
+    Reference,
+    /// An object of sub-attributes (§2.3.8).
+    Complex,
+}
+
+/// Who may change a value, and when (RFC 7643 §7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7643 §7 closes the set")]
+pub enum Mutability {
+    /// Only the service provider.
+    ReadOnly,
+    /// The client, at any time.
+    #[default]
+    ReadWrite,
+    /// The client, as long as there is no value.
+    Immutable,
+    /// The client, but nobody reads it back.
+    WriteOnly,
+}
+
+/// When a value is part of an answer (RFC 7643 §7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7643 §7 closes the set")]
+pub enum Returned {
+    /// In every answer, whatever was asked.
+    Always,
+    /// In no answer.
+    Never,
+    /// Unless the client asks otherwise.
+    #[default]
+    Default,
+    /// Only where the client names it.
+    Request,
+}
+
+/// Among what a value occurs at most once (RFC 7643 §7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7643 §7 closes the set")]
+pub enum Uniqueness {
+    /// Nothing is promised.
+    #[default]
+    None,
+    /// Among the resources of its type in one tenant.
+    Server,
+    /// Everywhere. Enforced like [`Uniqueness::Server`]; more than a tenant is not in one store's sight.
+    Global,
+}
+
+/// An attribute or sub-attribute: its name, its type and its characteristics (RFC 7643 §2.2, §7).
+///
+/// What is not said has the default of RFC 7643 §2.2.
+///
+/// ```
+/// use scim_core::schema::{Attribute, AttributeType, Mutability, Returned};
+///
+/// let pin = Attribute::new("pin", AttributeType::String)
+///     .mutability(Mutability::WriteOnly)
+///     .returned(Returned::Never);
+/// assert!(!pin.is_case_exact());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "they are the characteristics of RFC 7643 §2.2, each on its own")]
+pub struct Attribute {
+    name: Box<str>,
+    #[serde(rename = "type", default)]
+    kind: AttributeType,
+    #[serde(default)]
+    multi_valued: bool,
+    #[serde(default)]
+    description: Box<str>,
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    case_exact: bool,
+    #[serde(default)]
+    canonical_values: Vec<Box<str>>,
+    #[serde(skip)]
+    restricted: bool,
+    #[serde(default)]
+    mutability: Mutability,
+    #[serde(default)]
+    returned: Returned,
+    #[serde(default)]
+    uniqueness: Uniqueness,
+    #[serde(default)]
+    reference_types: Vec<Box<str>>,
+    #[serde(default)]
+    sub_attributes: Vec<Self>,
+}
+
+impl Attribute {
+    /// A singular, optional attribute with the defaults of RFC 7643 §2.2.
+    pub fn new(name: impl Into<Box<str>>, kind: AttributeType) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            multi_valued: false,
+            description: Box::from(""),
+            required: false,
+            case_exact: false,
+            canonical_values: Vec::new(),
+            restricted: false,
+            mutability: Mutability::default(),
+            returned: Returned::default(),
+            uniqueness: Uniqueness::default(),
+            reference_types: Vec::new(),
+            sub_attributes: Vec::new(),
+        }
+    }
+
+    /// A complex attribute with these sub-attributes.
+    pub fn complex(name: impl Into<Box<str>>, sub_attributes: impl IntoIterator<Item = Self>) -> Self {
+        let mut attribute = Self::new(name, AttributeType::Complex);
+        attribute.sub_attributes.extend(sub_attributes);
+        attribute
+    }
+
+    /// Says what the attribute is for, in a sentence that an administrator reads.
+    #[must_use]
+    pub fn description(mut self, text: impl Into<Box<str>>) -> Self {
+        self.description = text.into();
+        self
+    }
+
+    /// Makes it a list of values.
+    #[must_use]
+    pub fn multi_valued(mut self) -> Self {
+        self.multi_valued = true;
+        self
+    }
+
+    /// Makes a value obligatory.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// Makes upper and lower case differ in comparisons.
+    #[must_use]
+    pub fn case_exact(mut self) -> Self {
+        self.case_exact = true;
+        self
+    }
+
+    /// Suggests values. Others are accepted all the same; see [`Attribute::restrict`].
+    #[must_use]
+    pub fn canonical_values<T: Into<Box<str>>>(mut self, values: impl IntoIterator<Item = T>) -> Self {
+        self.canonical_values = values.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Refuses values that are not among the canonical ones (RFC 7643 §2.3.1 allows a service provider to).
+    #[must_use]
+    pub fn restrict(mut self) -> Self {
+        self.restricted = true;
+        self
+    }
+
+    /// Sets who may change a value.
+    #[must_use]
+    pub fn mutability(mut self, mutability: Mutability) -> Self {
+        self.mutability = mutability;
+        self
+    }
+
+    /// Sets when a value is part of an answer.
+    #[must_use]
+    pub fn returned(mut self, returned: Returned) -> Self {
+        self.returned = returned;
+        self
+    }
+
+    /// Sets among what a value occurs at most once.
+    #[must_use]
+    pub fn uniqueness(mut self, uniqueness: Uniqueness) -> Self {
+        self.uniqueness = uniqueness;
+        self
+    }
+
+    /// Names what a reference may point to: resource types, `external` or `uri`.
+    #[must_use]
+    pub fn reference_types<T: Into<Box<str>>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
+        self.reference_types = types.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Changes the sub-attribute `name` (compared without case). Does nothing when there is none.
+    #[must_use]
+    pub fn change(mut self, name: &str, change: impl FnOnce(Self) -> Self) -> Self {
+        if let Some(found) = self.sub_attributes.iter_mut().find(|a| a.name.eq_ignore_ascii_case(name)) {
+            *found = change(found.clone());
+        }
+        self
+    }
+
+    /// The name, spelt as the schema spells it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The data type.
+    pub fn kind(&self) -> AttributeType {
+        self.kind
+    }
+
+    /// What the attribute is for.
+    pub fn text(&self) -> &str {
+        &self.description
+    }
+
+    /// Whether it is a list of values.
+    pub fn is_multi_valued(&self) -> bool {
+        self.multi_valued
+    }
+
+    /// Whether a value is obligatory.
+    pub fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// Whether upper and lower case differ in comparisons. Binary values and references are always exact
+    /// (RFC 7643 §2.3.6, §2.3.7).
+    pub fn is_case_exact(&self) -> bool {
+        self.case_exact || matches!(self.kind, AttributeType::Binary | AttributeType::Reference)
+    }
+
+    /// The suggested values.
+    pub fn canonical(&self) -> &[Box<str>] {
+        &self.canonical_values
+    }
+
+    /// Whether values other than the canonical ones are refused.
+    pub fn is_restricted(&self) -> bool {
+        self.restricted
+    }
+
+    /// Who may change a value.
+    pub fn mutable(&self) -> Mutability {
+        self.mutability
+    }
+
+    /// When a value is part of an answer.
+    pub fn return_rule(&self) -> Returned {
+        self.returned
+    }
+
+    /// Among what a value occurs at most once.
+    pub fn unique(&self) -> Uniqueness {
+        self.uniqueness
+    }
+
+    /// What a reference may point to.
+    pub fn references(&self) -> &[Box<str>] {
+        &self.reference_types
+    }
+
+    /// The sub-attributes of a complex attribute.
+    pub fn sub_attributes(&self) -> &[Self] {
+        &self.sub_attributes
+    }
+}
+
+impl Serialize for Attribute {
+    /// As `/Schemas` shows it. Case and uniqueness mean nothing for some types (RFC 7643 §2.3); there they are left out.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use AttributeType::{Binary, Complex, DateTime, Decimal, Integer, Reference, String};
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("type", &self.kind)?;
+        map.serialize_entry("multiValued", &self.multi_valued)?;
+        map.serialize_entry("description", &self.description)?;
+        map.serialize_entry("required", &self.required)?;
+        if matches!(self.kind, String | Reference | Binary) {
+            map.serialize_entry("caseExact", &self.is_case_exact())?;
+        }
+        if !self.canonical_values.is_empty() {
+            map.serialize_entry("canonicalValues", &self.canonical_values)?;
+        }
+        map.serialize_entry("mutability", &self.mutability)?;
+        map.serialize_entry("returned", &self.returned)?;
+        if matches!(self.kind, String | Reference | Integer | Decimal | DateTime) {
+            map.serialize_entry("uniqueness", &self.uniqueness)?;
+        }
+        if !self.reference_types.is_empty() {
+            map.serialize_entry("referenceTypes", &self.reference_types)?;
+        }
+        if self.kind == Complex || !self.sub_attributes.is_empty() {
+            map.serialize_entry("subAttributes", &self.sub_attributes)?;
+        }
+        map.end()
+    }
+}

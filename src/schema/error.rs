@@ -1,0 +1,58 @@
+//! What can be wrong with a schema or a resource type, found when they are put together.
+
+/// A schema, resource type or registry that contradicts itself or the RFC.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: `{place}`")]
+pub struct SchemaError {
+    kind: SchemaErrorKind,
+    place: Box<str>,
+}
+
+impl SchemaError {
+    pub(crate) fn new(kind: SchemaErrorKind, place: impl Into<Box<str>>) -> Self {
+        Self { kind, place: place.into() }
+    }
+
+    /// What is wrong.
+    pub fn kind(&self) -> &SchemaErrorKind {
+        &self.kind
+    }
+
+    /// Where: a schema URI, or the path of an attribute.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+}
+
+/// What is wrong with a schema, resource type or registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchemaErrorKind {
+    /// Not `ALPHA *("$" / "-" / "_" / DIGIT / ALPHA)` (RFC 7643 §2.1); `$ref` is allowed.
+    #[error("expected an attribute name of letters, digits, `$`, `-` and `_`")]
+    Name,
+    /// Two attributes of one object differ at most by case.
+    #[error("expected each attribute once")]
+    Duplicate,
+    /// A complex attribute within a complex attribute (RFC 7643 §2.3.8).
+    #[error("expected a simple sub-attribute, found a complex one")]
+    NestedComplex,
+    /// A complex attribute without sub-attributes, or a simple one with some.
+    #[error("expected sub-attributes in a complex attribute, and only there")]
+    SubAttributes,
+    /// A unique attribute whose values have no single key: boolean, complex or binary (RFC 7643 §2.3).
+    #[error("expected uniqueness on a string, number, reference or date only")]
+    Uniqueness,
+    /// A schema URI without a colon, or with white space or quotes.
+    #[error("expected a URI as the schema's id")]
+    SchemaId,
+    /// An endpoint or resource type name that is empty, used twice, or has other characters than a path segment's.
+    #[error("expected a unique name of letters, digits, `-` and `_`")]
+    ResourceType,
+    /// A relation names a resource type or attribute that does not exist, or one that is no list of references.
+    #[error("expected a list of references of a registered resource type")]
+    Relation,
+    /// More attributes than an id of 16 bits can tell apart.
+    #[error("expected fewer attributes in one resource type")]
+    TooMany,
+}

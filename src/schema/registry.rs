@@ -1,0 +1,215 @@
+//! All resource types of a service provider, checked against each other.
+
+use std::sync::Arc;
+
+use super::{AttributeId, Mutability, ResourceType, Schema, SchemaError, SchemaErrorKind};
+
+/// A read-only list that is derived from who refers to a resource, such as a user's `groups` (RFC 7643 §4.1.2).
+#[derive(Clone, Debug)]
+pub struct Relation {
+    attribute: AttributeId,
+    holder: Arc<ResourceType>,
+    list: AttributeId,
+    display: AttributeId,
+}
+
+impl Relation {
+    /// The derived attribute, of the resource type that is referred to.
+    pub fn attribute(&self) -> AttributeId {
+        self.attribute
+    }
+
+    /// The resource type that refers.
+    pub fn holder(&self) -> &Arc<ResourceType> {
+        &self.holder
+    }
+
+    /// The list of references, of the resource type that refers.
+    pub fn list(&self) -> AttributeId {
+        self.list
+    }
+
+    /// What names a holder to people, of the resource type that refers.
+    pub fn display(&self) -> AttributeId {
+        self.display
+    }
+}
+
+/// The resource types of a service provider. Cheap to clone.
+///
+/// ```
+/// use scim_core::schema::Registry;
+///
+/// let registry = Registry::standard();
+/// assert_eq!(registry.endpoint("users").map(|kind| kind.name()), Some("User"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    types: Vec<Arc<ResourceType>>,
+    relations: Vec<Vec<Relation>>,
+    meta_schemas: [Schema; 3],
+}
+
+impl Registry {
+    /// Starts an empty registry.
+    pub fn builder() -> RegistryBuilder {
+        RegistryBuilder { types: Vec::new() }
+    }
+
+    /// Users with the Enterprise User extension, and Groups, as RFC 7643 §4 defines them.
+    #[expect(clippy::missing_panics_doc, reason = "it depends on no input, and a test builds it")]
+    pub fn standard() -> Self {
+        let build =
+            || Self::builder().resource_type(ResourceType::user()?).resource_type(ResourceType::group()?).build();
+        #[expect(clippy::expect_used, reason = "it depends on no input, and a test builds it")]
+        build().expect("the standard resource types are consistent")
+    }
+
+    /// The resource types, in the order in which they were added.
+    pub fn resource_types(&self) -> &[Arc<ResourceType>] {
+        &self.inner.types
+    }
+
+    /// The resource type with this name, compared exactly (RFC 7643 §6, erratum 8475).
+    pub fn resource_type(&self, name: &str) -> Option<&Arc<ResourceType>> {
+        self.inner.types.iter().find(|kind| kind.name() == name)
+    }
+
+    /// The resource type at this endpoint (`Users`, without slashes). Compared without case: no two differ by case.
+    pub fn endpoint(&self, segment: &str) -> Option<&Arc<ResourceType>> {
+        self.inner.types.iter().find(|kind| kind.endpoint().eq_ignore_ascii_case(segment))
+    }
+
+    /// The derived lists of a resource type.
+    pub fn relations(&self, kind: &ResourceType) -> &[Relation] {
+        let index = self.inner.types.iter().position(|known| known.name() == kind.name());
+        index.and_then(|index| self.inner.relations.get(index)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every schema: those of the resource types, then the three that describe the service provider (RFC 7643 §8.7.2).
+    /// Each once.
+    pub fn schemas(&self) -> impl Iterator<Item = &Schema> {
+        let used = self.inner.types.iter().flat_map(|kind| {
+            std::iter::once(kind.schema()).chain(kind.extensions().iter().map(super::Extension::schema))
+        });
+        let mut seen: Vec<&str> = Vec::new();
+        used.chain(&self.inner.meta_schemas).filter(move |schema| {
+            let new = !seen.contains(&schema.id());
+            if new {
+                seen.push(schema.id());
+            }
+            new
+        })
+    }
+
+    /// The schema with this URI, compared without case.
+    pub fn schema(&self, uri: &str) -> Option<&Schema> {
+        self.schemas().find(|schema| schema.id().eq_ignore_ascii_case(uri))
+    }
+}
+
+/// Puts a [`Registry`] together. Made by [`Registry::builder`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct RegistryBuilder {
+    types: Vec<ResourceType>,
+}
+
+impl RegistryBuilder {
+    /// Adds a resource type.
+    pub fn resource_type(mut self, kind: ResourceType) -> Self {
+        self.types.push(kind);
+        self
+    }
+
+    /// Checks the resource types against each other.
+    ///
+    /// # Errors
+    ///
+    /// When two have one name or one endpoint, one of them would hide an endpoint of the protocol, one schema URI
+    /// stands for two different schemas, or a relation names what is no list of references. A relation to a resource
+    /// type that is not in the registry is left out: users without groups are fine.
+    pub fn build(self) -> Result<Registry, SchemaError> {
+        const TAKEN: [&str; 5] = ["ServiceProviderConfig", "ResourceTypes", "Schemas", "Bulk", "Me"];
+        let types: Vec<Arc<ResourceType>> = self.types.into_iter().map(Arc::new).collect();
+        for (index, kind) in types.iter().enumerate() {
+            let earlier = types.iter().take(index);
+            let taken = TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(kind.endpoint()));
+            let twice = earlier
+                .clone()
+                .any(|other| other.name() == kind.name() || other.endpoint().eq_ignore_ascii_case(kind.endpoint()));
+            if taken || twice {
+                return Err(SchemaError::new(SchemaErrorKind::ResourceType, kind.name()));
+            }
+            let schemas = |kind: &Arc<ResourceType>| -> Vec<Schema> {
+                let extensions = kind.extensions().iter().map(|extension| extension.schema().clone());
+                std::iter::once(kind.schema().clone()).chain(extensions).collect()
+            };
+            for schema in schemas(kind) {
+                let differs = |other: &Schema| other.id().eq_ignore_ascii_case(schema.id()) && *other != schema;
+                if earlier.clone().flat_map(schemas).any(|other| differs(&other)) {
+                    return Err(SchemaError::new(SchemaErrorKind::Duplicate, schema.id()));
+                }
+            }
+        }
+        let mut relations = Vec::new();
+        for kind in &types {
+            let known = |name: &str| types.iter().any(|kind| kind.name() == name);
+            let declared = kind.declared_relations().iter().filter(|[_, holder, ..]| known(holder));
+            let resolved: Result<Vec<_>, _> = declared.map(|declared| resolve(&types, kind, declared)).collect();
+            relations.push(resolved?);
+        }
+        let meta_schemas = [Schema::service_provider_config(), Schema::resource_type(), Schema::of_schemas()];
+        Ok(Registry { inner: Arc::new(Inner { types, relations, meta_schemas }) })
+    }
+}
+
+fn resolve(
+    types: &[Arc<ResourceType>],
+    kind: &ResourceType,
+    [attribute, holder, list, display]: &[Box<str>; 4],
+) -> Result<Relation, SchemaError> {
+    let find = || {
+        let attribute = kind.child(AttributeId::ROOT, attribute)?;
+        let definition = kind.attribute(attribute);
+        let derived = definition.is_multi_valued()
+            && definition.mutable() == Mutability::ReadOnly
+            && kind.value_of(attribute).is_some();
+        let holder = types.iter().find(|kind| kind.name() == &**holder)?;
+        let list = holder.child(AttributeId::ROOT, list)?;
+        let display = holder.child(AttributeId::ROOT, display)?;
+        let usable = derived && holder.is_reference_list(list);
+        usable.then(|| Relation { attribute, holder: Arc::clone(holder), list, display })
+    };
+    find().ok_or_else(|| SchemaError::new(SchemaErrorKind::Relation, format!("{}.{attribute}", kind.name())))
+}
+
+impl ResourceType {
+    /// Users with the Enterprise User extension (RFC 7643 §4.1, §4.3), their `groups` derived from the groups that have
+    /// them as a member.
+    ///
+    /// # Errors
+    ///
+    /// None with the schemas that the crate ships.
+    pub fn user() -> Result<Self, SchemaError> {
+        Self::builder("User", "Users", Schema::user())
+            .description("People who use the service")
+            .extension(Schema::enterprise_user(), false)
+            .relation("groups", "Group", "members", "displayName")
+            .build()
+    }
+
+    /// Groups (RFC 7643 §4.2).
+    ///
+    /// # Errors
+    ///
+    /// None with the schemas that the crate ships.
+    pub fn group() -> Result<Self, SchemaError> {
+        Self::builder("Group", "Groups", Schema::group()).description("Groups of users").build()
+    }
+}

@@ -1,0 +1,242 @@
+//! The values of attributes: a compact tree whose names are ids of a resource type.
+//!
+//! A value here is always of the type that its attribute has: whoever makes one has checked it (`resource` when it
+//! reads JSON). This module knows nothing of JSON, and of schemas only the ids.
+
+mod number;
+
+pub use self::number::Decimal;
+
+use std::{borrow::Borrow, fmt, ops::Deref};
+
+use chrono::{DateTime, Utc};
+
+use crate::schema::AttributeId;
+
+/// Text, owned and immutable.
+///
+/// Dereferences to `str`. How it is kept may change: do not rely on its size.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Text(Box<str>);
+
+impl Text {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Box<str>> for Text {
+    fn from(text: Box<str>) -> Self {
+        Self(text)
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        &*self.0 == other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        &*self.0 == *other
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The value of an attribute (RFC 7643 §2.3). There is no null: what has no value is not there (§2.5).
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7643 §2.3 closes the set, and a store must handle each")]
+pub enum Value {
+    /// A boolean.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a fraction, kept as it was written.
+    Decimal(Decimal),
+    /// A string; also a binary value (base64) and a reference (URI).
+    String(Text),
+    /// A point in time.
+    DateTime(DateTime<Utc>),
+    /// The sub-attributes of one complex value.
+    Complex(Object),
+    /// The values of a multi-valued attribute; never empty in a resource.
+    List(Vec<Self>),
+}
+
+impl Value {
+    /// The text of a string, binary value or reference.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Self::String(text) = self { Some(text) } else { None }
+    }
+
+    /// The truth of a boolean.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Self::Boolean(truth) = self { Some(*truth) } else { None }
+    }
+
+    /// The sub-attributes of a complex value.
+    pub fn as_object(&self) -> Option<&Object> {
+        if let Self::Complex(object) = self { Some(object) } else { None }
+    }
+
+    /// The values: those of a list, or the one that this is.
+    pub fn elements(&self) -> &[Self] {
+        if let Self::List(values) = self { values } else { std::slice::from_ref(self) }
+    }
+}
+
+/// Attributes with their values, in the order in which they were given.
+///
+/// Equality does not look at the order (RFC 7643 §2.3.8). An attribute occurs at most once.
+#[derive(Clone, Debug, Default)]
+pub struct Object {
+    members: Vec<(AttributeId, Value)>,
+}
+
+impl Object {
+    /// An object without members.
+    pub const fn new() -> Self {
+        Self { members: Vec::new() }
+    }
+
+    /// An object without members that has room for `capacity` of them.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { members: Vec::with_capacity(capacity) }
+    }
+
+    /// The value of `attribute`.
+    #[inline]
+    pub fn get(&self, attribute: AttributeId) -> Option<&Value> {
+        self.members.iter().find(|(id, _)| *id == attribute).map(|(_, value)| value)
+    }
+
+    /// The value of `attribute`, to be changed in place.
+    pub fn get_mut(&mut self, attribute: AttributeId) -> Option<&mut Value> {
+        self.members.iter_mut().find(|(id, _)| *id == attribute).map(|(_, value)| value)
+    }
+
+    /// Sets `attribute`; a value that it had keeps its place and is returned.
+    pub fn insert(&mut self, attribute: AttributeId, value: Value) -> Option<Value> {
+        if let Some(existing) = self.get_mut(attribute) {
+            return Some(std::mem::replace(existing, value));
+        }
+        self.members.push((attribute, value));
+        None
+    }
+
+    /// Adds a member that is known not to be there.
+    pub(crate) fn push(&mut self, attribute: AttributeId, value: Value) {
+        debug_assert!(self.get(attribute).is_none(), "an attribute occurs at most once");
+        self.members.push((attribute, value));
+    }
+
+    /// Takes `attribute` out.
+    pub fn remove(&mut self, attribute: AttributeId) -> Option<Value> {
+        let index = self.members.iter().position(|(id, _)| *id == attribute)?;
+        Some(self.members.remove(index).1)
+    }
+
+    /// The members, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (AttributeId, &Value)> {
+        self.members.iter().map(|(id, value)| (*id, value))
+    }
+
+    /// The members, in order, to be changed in place.
+    pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (AttributeId, &mut Value)> {
+        self.members.iter_mut().map(|(id, value)| (*id, value))
+    }
+
+    /// Keeps the members for which `keep` holds.
+    pub fn retain(&mut self, mut keep: impl FnMut(AttributeId, &mut Value) -> bool) {
+        self.members.retain_mut(|(id, value)| keep(*id, value));
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Whether `attribute` has a value.
+    pub fn contains(&self, attribute: AttributeId) -> bool {
+        self.get(attribute).is_some()
+    }
+}
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |((left, a), (right, b)): (&(AttributeId, Value), &(AttributeId, Value))| left == right && a == b;
+        self.members.len() == other.members.len()
+            && (self.members.iter().zip(&other.members).all(same)
+                || self.members.iter().all(|(id, value)| other.get(*id) == Some(value)))
+    }
+}
+
+impl FromIterator<(AttributeId, Value)> for Object {
+    /// A later value of an attribute replaces an earlier one.
+    fn from_iter<I: IntoIterator<Item = (AttributeId, Value)>>(members: I) -> Self {
+        let mut object = Self::new();
+        for (attribute, value) in members {
+            object.insert(attribute, value);
+        }
+        object
+    }
+}
+
+impl IntoIterator for Object {
+    type Item = (AttributeId, Value);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.members.into_iter()
+    }
+}
