@@ -2,6 +2,7 @@
 
 pub mod fold;
 pub mod limits;
+pub mod patch;
 pub mod quirks;
 pub mod resource;
 pub mod schema;
