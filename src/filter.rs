@@ -1,0 +1,248 @@
+//! Filters (RFC 7644 §3.4.2.2): read from text, put together by a host, printed and walked.
+//!
+//! This part knows the grammar only. What a filter means for a resource, and whether its attributes exist, is for the
+//! code that compiles it against a schema.
+
+mod build;
+mod display;
+mod error;
+mod literal;
+mod parse;
+mod tree;
+mod word;
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use self::tree::Slot;
+pub use self::{
+    build::LiteralBuf,
+    error::{BuildError, BuildErrorKind, FilterError, FilterErrorKind},
+    tree::{Operand, OperandIter, Operands},
+};
+use crate::{
+    limits::Limits,
+    path::PathRef,
+    quirks::{Quirks, Tolerance},
+};
+
+#[cfg_attr(not(test), expect(unused_imports, reason = "PATCH, their user, is built on top of this"))]
+pub(crate) use self::parse::{PatchPathParts, parse_patch_path};
+
+/// A filter, as in `?filter=userName eq "bjensen"` (RFC 7644 §3.4.2.2).
+///
+/// It owns its text and is one flat piece: clones and drops do not recurse, however it was written. It prints in a
+/// canonical form, with lower-case operators and no parentheses that are not needed, which reads back as an equal
+/// filter. Two filters are equal if they have the same expressions in the same order; names compare without regard to
+/// ASCII case.
+///
+/// ```
+/// use scim_core::Filter;
+///
+/// let filter: Filter = r#"(userName Eq "bjensen") AND (emails[type eq "work"] OR not(active eq true))"#.parse()?;
+/// let canonical = r#"userName eq "bjensen" and (emails[type eq "work"] or not (active eq true))"#;
+/// assert_eq!(filter.to_string(), canonical);
+/// assert_eq!(filter, canonical.parse()?);
+/// # Ok::<(), scim_core::filter::FilterError>(())
+/// ```
+#[derive(Clone)]
+pub struct Filter {
+    /// Where the nodes' spans lie: names, numbers and strings without their escapes.
+    text: Box<str>,
+    /// Children before their parents, so the last one is the root and each subtree is one range.
+    nodes: Vec<Slot>,
+    height: u16,
+    brackets: bool,
+}
+
+impl Filter {
+    /// The most levels of parentheses, `not` and brackets that a filter can have, whatever its [`Limits`] say: code
+    /// that walks one may recurse.
+    pub const MAX_DEPTH: usize = 128;
+
+    /// Reads a filter within `limits`, in time and memory proportional to its length.
+    ///
+    /// [`FromStr`] does the same with the default limits and quirks.
+    ///
+    /// # Errors
+    ///
+    /// A [`FilterError`] if `text` does not follow RFC 7644 §3.4.2.2, or exceeds `filter_bytes`, `filter_depth` or
+    /// `filter_terms` of `limits`.
+    ///
+    /// ```
+    /// use scim_core::{Filter, Limits, Quirk, Quirks, quirks::Tolerance};
+    ///
+    /// let text = r#"emails[type eq "work"].value sw "b""#;
+    /// let mut tolerance = Tolerance::new(Quirks::default());
+    /// let filter = Filter::parse(text, &Limits::default(), &mut tolerance)?;
+    /// assert_eq!(filter.to_string(), r#"emails[type eq "work" and value sw "b"]"#);
+    /// assert!(tolerance.applied().contains(Quirk::ValuePathComparison));
+    ///
+    /// let mut strict = Tolerance::new(Quirks::strict());
+    /// assert!(Filter::parse(text, &Limits::default(), &mut strict).is_err());
+    /// # Ok::<(), scim_core::filter::FilterError>(())
+    /// ```
+    pub fn parse(text: &str, limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, FilterError> {
+        parse::parse_filter(text, limits, tolerance)
+    }
+
+    /// The outermost expression, from where the whole filter can be walked.
+    pub fn expression(&self) -> Expression<'_> {
+        tree::root(self)
+    }
+
+    /// The parts that must all hold: the operands of an outermost `and`, or else the filter itself.
+    ///
+    /// ```
+    /// use scim_core::Filter;
+    ///
+    /// let filter: Filter = r#"active eq true and (title pr or nickName pr)"#.parse()?;
+    /// let parts: Vec<Filter> = filter.conjuncts().map(|part| part.to_filter()).collect();
+    /// assert_eq!(parts[1].to_string(), "title pr or nickName pr");
+    /// # Ok::<(), scim_core::filter::FilterError>(())
+    /// ```
+    pub fn conjuncts(&self) -> impl ExactSizeIterator<Item = Operand<'_>> {
+        tree::conjuncts(self)
+    }
+}
+
+/// One expression of a filter, with views of its parts (RFC 7644 §3.4.2.2).
+///
+/// Precedence is resolved: a comparison binds tightest, then `not`, then `and`, then `or`. An `And` has no `And` among
+/// its operands and an `Or` no `Or`; both have two or more.
+///
+/// ```
+/// use scim_core::{Filter, filter::{Expression, Literal, Operator}};
+///
+/// fn terms(expression: Expression<'_>) -> usize {
+///     match expression {
+///         Expression::And(operands) | Expression::Or(operands) => operands.into_iter().map(terms).sum(),
+///         Expression::Not(operand) | Expression::ValuePath { condition: operand, .. } => terms(operand.expression()),
+///         Expression::Compare { .. } | Expression::Present { .. } => 1,
+///     }
+/// }
+///
+/// let filter: Filter = r#"title pr and emails[type eq "work" or primary eq true]"#.parse()?;
+/// assert_eq!(terms(filter.expression()), 3);
+/// # Ok::<(), scim_core::filter::FilterError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expression<'a> {
+    /// `a and b and …`: all hold.
+    And(Operands<'a>),
+    /// `a or b or …`: one holds.
+    Or(Operands<'a>),
+    /// `not (a)`: it does not hold.
+    Not(Operand<'a>),
+    /// `path operator value`.
+    Compare {
+        /// The attribute.
+        path: PathRef<'a>,
+        /// How it is compared.
+        operator: Operator,
+        /// With what.
+        value: Literal<'a>,
+    },
+    /// `path pr`: the attribute has a value.
+    Present {
+        /// The attribute.
+        path: PathRef<'a>,
+    },
+    /// `path[condition]`: the condition holds for one of the attribute's values.
+    ValuePath {
+        /// The complex attribute.
+        path: PathRef<'a>,
+        /// A condition on its sub-attributes.
+        condition: Operand<'a>,
+    },
+}
+
+/// A comparison operator (RFC 7644 §3.4.2.2, Table 3).
+///
+/// `pr` compares with nothing and is [`Expression::Present`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operator {
+    /// `eq`: equal.
+    Eq,
+    /// `ne`: not equal.
+    Ne,
+    /// `co`: contains.
+    Co,
+    /// `sw`: starts with.
+    Sw,
+    /// `ew`: ends with.
+    Ew,
+    /// `gt`: greater than.
+    Gt,
+    /// `ge`: greater than or equal.
+    Ge,
+    /// `lt`: less than.
+    Lt,
+    /// `le`: less than or equal.
+    Le,
+}
+
+impl Operator {
+    /// The operator as the RFC writes it: `eq`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Eq => "eq",
+            Self::Ne => "ne",
+            Self::Co => "co",
+            Self::Sw => "sw",
+            Self::Ew => "ew",
+            Self::Gt => "gt",
+            Self::Ge => "ge",
+            Self::Lt => "lt",
+            Self::Le => "le",
+        }
+    }
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The value of a comparison: a JSON literal (`compValue` of RFC 7644 §3.4.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Literal<'a> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A number, as it was written: nothing is rounded.
+    Number(&'a str),
+    /// A string, without quotes and escapes.
+    String(&'a str),
+}
+
+impl FromStr for Filter {
+    type Err = FilterError;
+
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        Self::parse(text, &Limits::default(), &mut Tolerance::new(Quirks::default()))
+    }
+}
+
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.expression() == other.expression()
+    }
+}
+
+impl Eq for Filter {}
+
+impl Serialize for Filter {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Filter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,287 @@
+//! Filters that a host puts together, without text in between: nothing needs to be quoted, so nothing can be forgotten.
+
+use super::{
+    BuildError, BuildErrorKind, Filter, Operator,
+    tree::{Chain, Join, Node, Part, PathSpan, Slot, Span, Value, push, text},
+    word,
+};
+use crate::path::{AttributePath, PathRef};
+
+/// The value of a comparison, owned: from a string, an integer or a boolean, or [`LiteralBuf::NULL`].
+///
+/// ```
+/// use scim_core::{Filter, filter::{LiteralBuf, Operator}};
+///
+/// let filter = Filter::compare("title".parse()?, Operator::Ne, LiteralBuf::NULL)?;
+/// assert_eq!(filter.to_string(), "title ne null");
+/// let filter = Filter::compare("score".parse()?, Operator::Ge, LiteralBuf::number("2.50")?)?;
+/// assert_eq!(filter.to_string(), "score ge 2.50");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiteralBuf(Repr);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Repr {
+    Null,
+    Boolean(bool),
+    Number(Box<str>),
+    String(Box<str>),
+}
+
+impl LiteralBuf {
+    /// `null`, which stands for having no value (RFC 7643 §2.5).
+    pub const NULL: Self = Self(Repr::Null);
+
+    /// A number from its text, so that no digit is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildErrorKind::Number`] if JSON would not read it as a number (RFC 8259 §6).
+    pub fn number(text: &str) -> Result<Self, BuildError> {
+        if word::is_number(text) {
+            Ok(Self(Repr::Number(text.into())))
+        } else {
+            Err(BuildError::new(BuildErrorKind::Number))
+        }
+    }
+}
+
+impl From<&str> for LiteralBuf {
+    fn from(text: &str) -> Self {
+        Self(Repr::String(text.into()))
+    }
+}
+
+impl From<String> for LiteralBuf {
+    fn from(text: String) -> Self {
+        Self(Repr::String(text.into()))
+    }
+}
+
+impl From<bool> for LiteralBuf {
+    fn from(value: bool) -> Self {
+        Self(Repr::Boolean(value))
+    }
+}
+
+impl From<i64> for LiteralBuf {
+    fn from(value: i64) -> Self {
+        Self(Repr::Number(value.to_string().into()))
+    }
+}
+
+impl From<i32> for LiteralBuf {
+    fn from(value: i32) -> Self {
+        i64::from(value).into()
+    }
+}
+
+impl Filter {
+    /// `path operator value`.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildErrorKind::Nul`] if `value` is a string with U+0000, which no filter can say.
+    ///
+    /// ```
+    /// use scim_core::{Filter, filter::Operator};
+    ///
+    /// let filter = Filter::compare("userName".parse()?, Operator::Eq, r#"b"jensen"#)?;
+    /// assert_eq!(filter.to_string(), r#"userName eq "b\"jensen""#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[expect(clippy::needless_pass_by_value, reason = "a builder takes what it is given: callers end in `parse()?`")]
+    pub fn compare(path: AttributePath, operator: Operator, value: impl Into<LiteralBuf>) -> Result<Self, BuildError> {
+        let mut builder = Builder::default();
+        let path = builder.path(path.as_ref());
+        let value = match value.into().0 {
+            Repr::Null => Value::Null,
+            Repr::Boolean(value) => Value::Boolean(value),
+            Repr::Number(text) => Value::Number(builder.span(&text)),
+            Repr::String(text) if text.contains('\0') => return Err(BuildError::new(BuildErrorKind::Nul)),
+            Repr::String(text) => Value::String(builder.span(&text)),
+        };
+        let root = push(&mut builder.nodes, Node::Compare { path, operator, value }, 0);
+        builder.finish(root)
+    }
+
+    /// `path pr`.
+    ///
+    /// ```
+    /// use scim_core::Filter;
+    ///
+    /// assert_eq!(Filter::present("title".parse()?).to_string(), "title pr");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[expect(clippy::needless_pass_by_value, reason = "as in `compare`")]
+    pub fn present(path: AttributePath) -> Self {
+        let mut builder = Builder::default();
+        let path = builder.path(path.as_ref());
+        push(&mut builder.nodes, Node::Present { path }, 0);
+        Self { text: builder.text.into(), nodes: builder.nodes, height: 0, brackets: false }
+    }
+
+    /// `path[condition]`: `condition` holds for one of the attribute's values.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildErrorKind::NestedBrackets`] if `condition` has brackets itself, [`BuildErrorKind::TooDeep`] beyond
+    /// [`Filter::MAX_DEPTH`], [`BuildErrorKind::TooLong`].
+    #[expect(clippy::needless_pass_by_value, reason = "as in `compare`")]
+    pub fn value_path(path: AttributePath, condition: Self) -> Result<Self, BuildError> {
+        if condition.brackets {
+            return Err(BuildError::new(BuildErrorKind::NestedBrackets));
+        }
+        let mut builder = Builder::default();
+        let condition = builder.absorb(&condition);
+        let path = builder.path(path.as_ref());
+        let node = Node::ValuePath { path, condition: condition.index };
+        let root = push(&mut builder.nodes, node, condition.height + 1);
+        builder.brackets = true;
+        builder.finish(root)
+    }
+
+    /// `a and b and …`; one filter alone stays what it is.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildErrorKind::Empty`] without any filter, [`BuildErrorKind::TooDeep`] beyond [`Filter::MAX_DEPTH`],
+    /// [`BuildErrorKind::TooLong`].
+    ///
+    /// ```
+    /// use scim_core::Filter;
+    ///
+    /// let either = Filter::or(["title pr".parse::<Filter>()?, "nickName pr".parse()?])?;
+    /// let filter = Filter::and([either, "active eq true".parse()?])?;
+    /// assert_eq!(filter.to_string(), "(title pr or nickName pr) and active eq true");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn and(filters: impl IntoIterator<Item = Self>) -> Result<Self, BuildError> {
+        join(Join::And, filters)
+    }
+
+    /// `a or b or …`; one filter alone stays what it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Filter::and`].
+    pub fn or(filters: impl IntoIterator<Item = Self>) -> Result<Self, BuildError> {
+        join(Join::Or, filters)
+    }
+
+    /// `not (filter)`.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildErrorKind::TooDeep`] beyond [`Filter::MAX_DEPTH`].
+    pub fn negate(mut self) -> Result<Self, BuildError> {
+        let child = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1);
+        let root = push(&mut self.nodes, Node::Not { child }, self.height + 1);
+        Builder { text: self.text.into(), nodes: self.nodes, brackets: self.brackets }.finish(root)
+    }
+}
+
+fn join(join: Join, filters: impl IntoIterator<Item = Filter>) -> Result<Filter, BuildError> {
+    let mut builder = Builder::default();
+    let mut chain = Chain::new(join);
+    let mut empty = true;
+    for filter in filters {
+        empty = false;
+        let part = builder.absorb(&filter);
+        chain.add(&mut builder.nodes, part);
+        builder.check_length()?;
+    }
+    if empty {
+        return Err(BuildError::new(BuildErrorKind::Empty));
+    }
+    let root = chain.finish(&mut builder.nodes);
+    builder.finish(root)
+}
+
+/// The nodes from `first` to `last` as a filter of their own: a subtree.
+pub(super) fn extract(filter: &Filter, first: u32, last: u32) -> Filter {
+    let mut builder = Builder::default();
+    let slots = filter.nodes.get(first as usize..=last as usize).unwrap_or_default();
+    builder.copy(filter, slots, first);
+    let brackets = slots.iter().any(|slot| matches!(slot.node, Node::ValuePath { .. }));
+    // What a part would print with is at most what the whole does.
+    Filter { text: builder.text.into(), nodes: builder.nodes, height: filter.height, brackets }
+}
+
+#[derive(Default)]
+struct Builder {
+    text: String,
+    nodes: Vec<Slot>,
+    brackets: bool,
+}
+
+impl Builder {
+    fn span(&mut self, text: &str) -> Span {
+        // Longer than this is refused in the end, by `check_length`.
+        let narrow = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
+        let span = Span { start: narrow(self.text.len()), len: narrow(text.len()) };
+        self.text.push_str(text);
+        span
+    }
+
+    fn path(&mut self, path: PathRef<'_>) -> PathSpan {
+        PathSpan { start: self.span(path.text()).start, shape: path.shape() }
+    }
+
+    /// Copies all of `filter` behind what is there.
+    fn absorb(&mut self, filter: &Filter) -> Part {
+        self.copy(filter, &filter.nodes, 0);
+        self.brackets |= filter.brackets;
+        Part { index: u32::try_from(self.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1), height: filter.height }
+    }
+
+    /// Copies `slots` of `filter`, the first of which has the index `first` there, and what they name.
+    fn copy(&mut self, filter: &Filter, slots: &[Slot], first: u32) {
+        let base = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let moved = |index: u32| index.wrapping_sub(first).wrapping_add(base);
+        self.nodes.reserve(slots.len() + 1);
+        for slot in slots {
+            let mut path = |span: PathSpan| PathSpan {
+                start: self.span(text(filter, span.start, span.shape.len.into())).start,
+                shape: span.shape,
+            };
+            let node = match slot.node {
+                Node::Join { join, first, last, len } => {
+                    Node::Join { join, first: moved(first), last: moved(last), len }
+                }
+                Node::Not { child } => Node::Not { child: moved(child) },
+                Node::Present { path: span } => Node::Present { path: path(span) },
+                Node::ValuePath { path: span, condition } => {
+                    Node::ValuePath { path: path(span), condition: moved(condition) }
+                }
+                Node::Compare { path: span, operator, value } => {
+                    let path = path(span);
+                    let value = match value {
+                        Value::Number(span) => Value::Number(self.span(text(filter, span.start, span.len))),
+                        Value::String(span) => Value::String(self.span(text(filter, span.start, span.len))),
+                        Value::Null | Value::Boolean(_) => value,
+                    };
+                    Node::Compare { path, operator, value }
+                }
+            };
+            self.nodes.push(Slot { node, next: moved(slot.next) });
+        }
+    }
+
+    fn check_length(&self) -> Result<(), BuildError> {
+        match (u32::try_from(self.text.len()), u32::try_from(self.nodes.len())) {
+            (Ok(_), Ok(_)) => Ok(()),
+            _ => Err(BuildError::new(BuildErrorKind::TooLong)),
+        }
+    }
+
+    fn finish(self, root: Part) -> Result<Filter, BuildError> {
+        self.check_length()?;
+        if usize::from(root.height) > Filter::MAX_DEPTH {
+            return Err(BuildError::new(BuildErrorKind::TooDeep));
+        }
+        let Self { text, nodes, brackets } = self;
+        Ok(Filter { text: text.into(), nodes, height: root.height, brackets })
+    }
+}

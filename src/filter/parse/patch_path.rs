@@ -1,0 +1,161 @@
+//! The grammar of PATCH paths (RFC 7644 §3.5.2), which is that of filters with another beginning and end.
+
+use super::{Parser, narrow};
+use crate::{
+    filter::{Filter, FilterError, FilterErrorKind, tree::PathSpan},
+    limits::Limits,
+    path::{AttributePath, PathErrorKind, PathRef, Shape},
+    quirks::Tolerance,
+};
+
+/// The parts of a PATCH path.
+#[derive(Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "PATCH, its user, is built on top of this"))]
+pub(crate) struct PatchPathParts {
+    /// The attribute, with its sub-attribute unless there is a condition.
+    pub(crate) path: AttributePath,
+    /// Which values of the attribute are meant, in the names of its sub-attributes.
+    pub(crate) condition: Option<Filter>,
+    /// The sub-attribute of those values.
+    pub(crate) sub_attribute: Option<Box<str>>,
+}
+
+/// `PATH = attrPath / valuePath [subAttr] / attrExp` (RFC 7644 §3.5.2 and erratum 7122).
+///
+/// A bare comparison stands for the values for which it holds: `schemas eq "urn:x"` is `schemas[value eq "urn:x"]`,
+/// `emails.type eq "work"` is `emails[type eq "work"]`.
+#[cfg_attr(not(test), expect(dead_code, reason = "PATCH, its user, is built on top of this"))]
+pub(crate) fn parse_patch_path(
+    text: &str,
+    limits: &Limits,
+    tolerance: &mut Tolerance,
+) -> Result<PatchPathParts, FilterError> {
+    let mut parser = Parser::new(text, limits.path_bytes, limits, tolerance)?;
+    let span = parser.path(FilterErrorKind::Path(PathErrorKind::Name))?;
+    let whole = PathRef::new(parser.text(span), span.shape);
+    parser.blanks();
+    if parser.rest.is_empty() {
+        return Ok(PatchPathParts { path: whole.to_path(), condition: None, sub_attribute: None });
+    }
+    let (path, condition, sub_attribute) = if parser.rest.first() == Some(&b'[') {
+        let condition = parser.brackets()?;
+        let sub_attribute = if parser.rest.first() == Some(&b'.') {
+            let sub = parser.sub_attribute()?;
+            Some(parser.text(sub).into())
+        } else {
+            None
+        };
+        (whole, condition, sub_attribute)
+    } else {
+        let name = match span.shape.sub_attribute() {
+            Some((start, shape)) => PathSpan { start: span.start + u32::from(start), shape },
+            None => parser.value_name(),
+        };
+        (whole.parent(), parser.comparison(name)?, None)
+    };
+    parser.blanks();
+    if !parser.rest.is_empty() {
+        return Err(parser.error(FilterErrorKind::PathEnd));
+    }
+    Ok(PatchPathParts { path: path.to_path(), condition: Some(parser.finish(condition)), sub_attribute })
+}
+
+impl Parser<'_, '_> {
+    /// `value`, which the source does not have.
+    fn value_name(&mut self) -> PathSpan {
+        let start = narrow(self.source.len() + self.decoded.len());
+        self.decoded.push_str("value");
+        PathSpan { start, shape: Shape::name(5) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quirks::Quirks;
+
+    const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+
+    fn read(text: &str) -> Result<PatchPathParts, FilterError> {
+        parse_patch_path(text, &Limits::default(), &mut Tolerance::new(Quirks::strict()))
+    }
+
+    #[test]
+    fn paths_have_an_attribute_a_condition_and_a_sub_attribute() {
+        let cases: &[(&str, &str, Option<&str>, Option<&str>)] = &[
+            ("members", "members", None, None),
+            ("name.familyName", "name.familyName", None, None),
+            ("members.$ref", "members.$ref", None, None),
+            (r#"addresses[type eq "work"]"#, "addresses", Some(r#"type eq "work""#), None),
+            (r#"members[value eq"2819"]"#, "members", Some(r#"value eq "2819""#), None),
+            (r#"members[value eq "2819"].displayName"#, "members", Some(r#"value eq "2819""#), Some("displayName")),
+            (
+                r#"emails[type eq "work" and (primary eq true or value co "@x")].value"#,
+                "emails",
+                Some(r#"type eq "work" and (primary eq true or value co "@x")"#),
+                Some("value"),
+            ),
+            (r#"emails [ type eq "\u0061\"" ].value "#, "emails", Some(r#"type eq "a\"""#), Some("value")),
+            ("emails[not(primary eq true)]", "emails", Some("not (primary eq true)"), None),
+            (r#"schemas eq "urn:x""#, "schemas", Some(r#"value eq "urn:x""#), None),
+            (r#"schemas eq "\u0075rn:x""#, "schemas", Some(r#"value eq "urn:x""#), None),
+            (r#"emails.type eq "work""#, "emails", Some(r#"type eq "work""#), None),
+            ("emails.type pr", "emails", Some("type pr"), None),
+            ("emails pr", "emails", Some("value pr"), None),
+        ];
+        for (text, path, condition, sub_attribute) in cases {
+            for prefix in ["", "urn:ietf:params:scim:schemas:core:2.0:User:", "urn:example:a.b:1:"] {
+                let text = format!("{prefix}{text}");
+                let parts = read(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+                assert_eq!(parts.path.to_string(), format!("{prefix}{path}"), "{text}");
+                assert_eq!(parts.path, format!("{prefix}{path}").parse().unwrap(), "{text}");
+                assert_eq!(parts.condition.map(|condition| condition.to_string()).as_deref(), *condition, "{text}");
+                assert_eq!(parts.sub_attribute.as_deref(), *sub_attribute, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_schema_is_found_before_a_value_path() {
+        let parts = read(&format!(r#"{USER}:emails[type eq "work"].value"#)).unwrap();
+        assert_eq!(parts.path.schema(), Some(USER));
+        assert_eq!(parts.path.attribute(), "emails");
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused() {
+        use FilterErrorKind as Kind;
+        let cases: &[(&str, Kind, usize)] = &[
+            ("", Kind::Path(PathErrorKind::Name), 0),
+            (" title", Kind::Path(PathErrorKind::Name), 0),
+            ("[type pr]", Kind::Path(PathErrorKind::Name), 0),
+            ("(title)", Kind::Path(PathErrorKind::Name), 0),
+            ("1a", Kind::Path(PathErrorKind::Name), 0),
+            ("a.b.c", Kind::Path(PathErrorKind::SubAttributes), 3),
+            ("a.", Kind::Path(PathErrorKind::Name), 2),
+            ("a,b", Kind::Path(PathErrorKind::Character), 1),
+            ("a:b", Kind::Path(PathErrorKind::Uri), 0),
+            ("title x", Kind::Operator, 6),
+            ("title)", Kind::Operator, 5),
+            ("emails[]", Kind::Expression, 7),
+            ("emails[type]", Kind::Operator, 11),
+            ("emails[type pr", Kind::Bracket, 14),
+            ("emails[type pr].", Kind::Path(PathErrorKind::Name), 16),
+            ("emails[type pr].a.b", Kind::Path(PathErrorKind::SubAttributes), 16),
+            ("emails[type pr].urn:x:b", Kind::Path(PathErrorKind::SubAttributes), 16),
+            ("emails[type pr]value", Kind::PathEnd, 15),
+            ("emails[type pr] .value", Kind::PathEnd, 16),
+            ("emails[type pr].value pr", Kind::PathEnd, 22),
+            ("emails[type pr][type pr]", Kind::PathEnd, 15),
+            ("emails[a[b pr]]", Kind::NestedBrackets, 8),
+            ("a pr and b pr", Kind::PathEnd, 5),
+            ("not (a pr)", Kind::Operator, 4),
+        ];
+        for (text, kind, offset) in cases {
+            let error = read(text).expect_err(text);
+            assert_eq!((*error.kind(), error.offset()), (*kind, *offset), "{text}: {error}");
+        }
+        let long = "a".repeat(1_025);
+        assert_eq!(read(&long).unwrap_err().kind(), &Kind::TooLong(1_024));
+    }
+}

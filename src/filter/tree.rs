@@ -1,0 +1,297 @@
+//! How a filter is kept: nodes in one vector, linked by index, that point into one text.
+//!
+//! Children stand before their parents, so the last node is the root and a subtree is a range that ends in its root.
+
+use std::fmt;
+
+use super::{Expression, Filter, Literal, Operator};
+use crate::path::{PathRef, Shape};
+
+/// Part of a filter's text.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) start: u32,
+    pub(super) len: u32,
+}
+
+/// A path within a filter's text.
+#[derive(Clone, Copy)]
+pub(super) struct PathSpan {
+    pub(super) start: u32,
+    pub(super) shape: Shape,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Value {
+    Null,
+    Boolean(bool),
+    Number(Span),
+    String(Span),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Join {
+    And,
+    Or,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Node {
+    Join { join: Join, first: u32, last: u32, len: u32 },
+    Not { child: u32 },
+    Compare { path: PathSpan, operator: Operator, value: Value },
+    Present { path: PathSpan },
+    ValuePath { path: PathSpan, condition: u32 },
+}
+
+/// A node and the operand after it of the same `and` or `or`; the last one's link means nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) node: Node,
+    pub(super) next: u32,
+}
+
+/// A finished subtree, with the levels of parentheses, `not` and brackets that it prints with.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    pub(super) index: u32,
+    pub(super) height: u16,
+}
+
+/// Adds a node. Texts are bounded well below 4 GiB and a node takes four bytes of one, so the index fits.
+pub(super) fn push(nodes: &mut Vec<Slot>, node: Node, height: u16) -> Part {
+    let index = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+    nodes.push(Slot { node, next: 0 });
+    Part { index, height }
+}
+
+/// The operands of an `and` or `or` that is being put together.
+pub(super) struct Chain {
+    join: Join,
+    first: u32,
+    last: u32,
+    len: u32,
+    height: u16,
+    /// The first operand's own, for when it stays alone and needs no parentheses.
+    first_height: u16,
+}
+
+impl Chain {
+    pub(super) fn new(join: Join) -> Self {
+        Self { join, first: 0, last: 0, len: 0, height: 0, first_height: 0 }
+    }
+
+    /// Adds an operand, which must be the newest subtree. One of the same kind gives its operands instead: that is
+    /// what makes `a and (b and c)` print as what it reads back as.
+    pub(super) fn add(&mut self, nodes: &mut Vec<Slot>, part: Part) {
+        let (mut first, mut last, mut len, mut height) = (part.index, part.index, 1, part.height);
+        if let Some(Node::Join { join, first: inner_first, last: inner_last, len: inner_len }) =
+            nodes.last().map(|slot| slot.node)
+        {
+            if join == self.join {
+                (first, last, len) = (inner_first, inner_last, inner_len);
+                nodes.pop();
+            } else if join == Join::Or {
+                height += 1;
+            }
+        }
+        if self.len == 0 {
+            (self.first, self.first_height) = (first, part.height);
+        } else if let Some(slot) = nodes.get_mut(self.last as usize) {
+            slot.next = first;
+        }
+        self.last = last;
+        self.len += len;
+        self.height = self.height.max(height);
+    }
+
+    /// The chain as one subtree, or its only operand.
+    pub(super) fn finish(self, nodes: &mut Vec<Slot>) -> Part {
+        let Self { join, first, last, len, height, first_height } = self;
+        if len == 1 {
+            return Part { index: first, height: first_height };
+        }
+        push(nodes, Node::Join { join, first, last, len }, height)
+    }
+}
+
+pub(super) fn root(filter: &Filter) -> Expression<'_> {
+    root_operand(filter).expression()
+}
+
+fn root_operand(filter: &Filter) -> Operand<'_> {
+    Operand { filter, index: u32::try_from(filter.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1) }
+}
+
+pub(super) fn conjuncts(filter: &Filter) -> impl ExactSizeIterator<Item = Operand<'_>> {
+    match root(filter) {
+        Expression::And(operands) => operands.links(),
+        _ => Links { filter, next: root_operand(filter).index, left: 1 },
+    }
+}
+
+/// The two or more operands of an `and` or `or`.
+#[derive(Clone, Copy)]
+pub struct Operands<'a> {
+    filter: &'a Filter,
+    first: u32,
+    len: u32,
+}
+
+impl<'a> Operands<'a> {
+    /// How many there are.
+    #[expect(clippy::len_without_is_empty, reason = "there are always two or more")]
+    pub fn len(self) -> usize {
+        self.len as usize
+    }
+
+    fn links(self) -> Links<'a> {
+        Links { filter: self.filter, next: self.first, left: self.len() }
+    }
+}
+
+impl<'a> IntoIterator for Operands<'a> {
+    type Item = Expression<'a>;
+    type IntoIter = OperandIter<'a>;
+
+    fn into_iter(self) -> OperandIter<'a> {
+        OperandIter { links: self.links() }
+    }
+}
+
+/// The operands of an `and` or `or`, in the order in which they were written.
+#[derive(Clone, Debug)]
+pub struct OperandIter<'a> {
+    links: Links<'a>,
+}
+
+impl<'a> Iterator for OperandIter<'a> {
+    type Item = Expression<'a>;
+
+    fn next(&mut self) -> Option<Expression<'a>> {
+        self.links.next().map(Operand::expression)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.links.size_hint()
+    }
+}
+
+impl ExactSizeIterator for OperandIter<'_> {}
+
+#[derive(Clone)]
+struct Links<'a> {
+    filter: &'a Filter,
+    next: u32,
+    left: usize,
+}
+
+impl<'a> Iterator for Links<'a> {
+    type Item = Operand<'a>;
+
+    fn next(&mut self) -> Option<Operand<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let operand = Operand { filter: self.filter, index: self.next };
+        self.next = self.filter.nodes.get(self.next as usize)?.next;
+        Some(operand)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Links<'_> {}
+
+/// A part of a filter: what `not` negates, or a condition in brackets.
+#[derive(Clone, Copy)]
+pub struct Operand<'a> {
+    filter: &'a Filter,
+    index: u32,
+}
+
+impl<'a> Operand<'a> {
+    /// The part's outermost expression.
+    pub fn expression(self) -> Expression<'a> {
+        let filter = self.filter;
+        let path = |span: PathSpan| PathRef::new(text(filter, span.start, span.shape.len.into()), span.shape);
+        let operand = |index| Operand { filter, index };
+        match filter.nodes.get(self.index as usize).map(|slot| slot.node) {
+            Some(Node::Join { join: Join::And, first, len, .. }) => Expression::And(Operands { filter, first, len }),
+            Some(Node::Join { join: Join::Or, first, len, .. }) => Expression::Or(Operands { filter, first, len }),
+            Some(Node::Not { child }) => Expression::Not(operand(child)),
+            Some(Node::Compare { path: span, operator, value }) => {
+                Expression::Compare { path: path(span), operator, value: literal(filter, value) }
+            }
+            Some(Node::Present { path: span }) => Expression::Present { path: path(span) },
+            Some(Node::ValuePath { path: span, condition }) => {
+                Expression::ValuePath { path: path(span), condition: operand(condition) }
+            }
+            // Every link was an index when it was made, and nodes only go away together with what links to them.
+            // Were that ever broken, `or` of nothing is the filter that no resource matches.
+            None => Expression::Or(Operands { filter, first: 0, len: 0 }),
+        }
+    }
+
+    /// The part as a filter of its own.
+    pub fn to_filter(self) -> Filter {
+        let mut start = self.index;
+        while let Some(
+            Slot { node: Node::Join { first: child, .. } | Node::Not { child }, .. }
+            | Slot { node: Node::ValuePath { condition: child, .. }, .. },
+        ) = self.filter.nodes.get(start as usize)
+        {
+            start = *child;
+        }
+        super::build::extract(self.filter, start, self.index)
+    }
+}
+
+/// What a filter's text has at a span. Spans are made from the text alone, so it always has something.
+pub(super) fn text(filter: &Filter, start: u32, len: u32) -> &str {
+    let start = start as usize;
+    filter.text.get(start..start + len as usize).unwrap_or_default()
+}
+
+fn literal(filter: &Filter, value: Value) -> Literal<'_> {
+    match value {
+        Value::Null => Literal::Null,
+        Value::Boolean(value) => Literal::Boolean(value),
+        Value::Number(span) => Literal::Number(text(filter, span.start, span.len)),
+        Value::String(span) => Literal::String(text(filter, span.start, span.len)),
+    }
+}
+
+impl PartialEq for Operands<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.into_iter().eq(*other)
+    }
+}
+
+impl Eq for Operands<'_> {}
+
+impl PartialEq for Operand<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.expression() == other.expression()
+    }
+}
+
+impl Eq for Operand<'_> {}
+
+impl fmt::Debug for Operands<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(*self).finish()
+    }
+}
+
+impl fmt::Debug for Operand<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.expression().fmt(f)
+    }
+}
+
+impl fmt::Debug for Links<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
