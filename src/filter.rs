@@ -27,7 +27,7 @@ use crate::{
     quirks::{Quirks, Tolerance},
 };
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "PATCH, their user, is built on top of this"))]
+#[expect(unused_imports, reason = "PATCH, their user, is built on top of this")]
 pub(crate) use self::parse::{PatchPathParts, parse_patch_path};
 
 /// A filter, as in `?filter=userName eq "bjensen"` (RFC 7644 §3.4.2.2).
@@ -59,7 +59,7 @@ pub struct Filter {
 impl Filter {
     /// The most levels of parentheses, `not` and brackets that a filter can have, whatever its [`Limits`] say: code
     /// that walks one may recurse.
-    pub const MAX_DEPTH: usize = 128;
+    pub const MAX_DEPTH: usize = 64;
 
     /// Reads a filter within `limits`, in time and memory proportional to its length.
     ///
@@ -89,16 +89,16 @@ impl Filter {
 
     /// The outermost expression, from where the whole filter can be walked.
     pub fn expression(&self) -> Expression<'_> {
-        tree::root(self)
+        tree::root(self).expression()
     }
 
     /// The parts that must all hold: the operands of an outermost `and`, or else the filter itself.
     ///
     /// ```
-    /// use scim_core::Filter;
+    /// use scim_core::{Filter, filter::Operand};
     ///
     /// let filter: Filter = r#"active eq true and (title pr or nickName pr)"#.parse()?;
-    /// let parts: Vec<Filter> = filter.conjuncts().map(|part| part.to_filter()).collect();
+    /// let parts: Vec<Filter> = filter.conjuncts().map(Operand::to_filter).collect();
     /// assert_eq!(parts[1].to_string(), "title pr or nickName pr");
     /// # Ok::<(), scim_core::filter::FilterError>(())
     /// ```
@@ -229,7 +229,7 @@ impl FromStr for Filter {
 
 impl PartialEq for Filter {
     fn eq(&self, other: &Self) -> bool {
-        self.expression() == other.expression()
+        tree::root(self) == tree::root(other)
     }
 }
 

@@ -10,7 +10,7 @@
 use proptest::prelude::*;
 use scim_core::{
     AttributePath, Filter, Limits, Quirks,
-    filter::{BuildError, BuildErrorKind, Expression, FilterErrorKind as Kind, Literal, LiteralBuf, Operator},
+    filter::{BuildError, BuildErrorKind, Expression, FilterErrorKind as Kind, Literal, LiteralBuf, Operand, Operator},
     path::PathErrorKind,
     quirks::Tolerance,
 };
@@ -98,7 +98,7 @@ fn deep_input_is_an_error() {
             }
             let text = open.repeat(1_000);
             let error = Filter::parse(&text, &unlimited(), &mut Tolerance::new(Quirks::default())).unwrap_err();
-            assert!(error.offset() < 128 * (open.len() + 1), "{error}");
+            assert!(error.offset() < Filter::MAX_DEPTH * (open.len() + 1), "{error}");
         }
     });
 }
@@ -167,13 +167,13 @@ fn hosts_put_filters_together() {
 #[test]
 fn parts_become_filters_of_their_own() {
     let filter = filter(r#"a eq "\u0041" and (b pr or not (c eq 1 and d pr)) and e[f pr or g eq "x"]"#);
-    let parts: Vec<_> = filter.conjuncts().map(|part| part.to_filter()).collect();
+    let parts: Vec<_> = filter.conjuncts().map(Operand::to_filter).collect();
     let texts: Vec<_> = parts.iter().map(ToString::to_string).collect();
     assert_eq!(texts, [r#"a eq "A""#, "b pr or not (c eq 1 and d pr)", r#"e[f pr or g eq "x"]"#]);
     assert_eq!(Filter::and(parts.clone()).unwrap(), filter);
     assert!(Filter::value_path(path("x"), parts[2].clone()).is_err());
     assert!(Filter::value_path(path("x"), parts[1].clone()).is_ok());
-    assert_eq!(parts[2].conjuncts().map(|part| part.to_filter()).collect::<Vec<_>>(), [parts[2].clone()]);
+    assert_eq!(parts[2].conjuncts().map(Operand::to_filter).collect::<Vec<_>>(), [parts[2].clone()]);
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn round_trip(filter: &Filter) -> Result<(), TestCaseError> {
     let again = Filter::parse(&text, &Limits::default(), &mut Tolerance::new(Quirks::strict()));
     prop_assert_eq!(again.as_ref(), Ok(filter), "{}", &text);
     prop_assert_eq!(again.unwrap().to_string(), &*text);
-    let parts: Vec<_> = filter.conjuncts().map(|part| part.to_filter()).collect();
+    let parts: Vec<_> = filter.conjuncts().map(Operand::to_filter).collect();
     prop_assert_eq!(&Filter::and(parts).unwrap(), filter);
     Ok(())
 }

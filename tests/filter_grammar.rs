@@ -292,11 +292,11 @@ fn what_is_no_filter_is_refused_with_its_place() {
 fn a_comparison_after_brackets_moves_into_them() {
     let cases = [
         (r#"emails[type eq "work"].value eq "a""#, r#"emails[type eq "work" and value eq "a"]"#),
-        (r#"emails[type pr].value pr and title pr"#, r#"emails[type pr and value pr] and title pr"#),
+        ("emails[type pr].value pr and title pr", "emails[type pr and value pr] and title pr"),
         (r#"emails[type pr and b eq 1].value co "a""#, r#"emails[type pr and b eq 1 and value co "a"]"#),
         (r#"emails[type pr or b eq 1].value co "a""#, r#"emails[(type pr or b eq 1) and value co "a"]"#),
         (r#"not (emails[not(type pr)].value SW"a")"#, r#"not (emails[not (type pr) and value sw "a"])"#),
-        (r#"urn:a:b:emails[type pr].$ref pr"#, r#"urn:a:b:emails[type pr and $ref pr]"#),
+        ("urn:a:b:emails[type pr].$ref pr", "urn:a:b:emails[type pr and $ref pr]"),
     ];
     for (text, canonical) in cases {
         let mut tolerance = Tolerance::new(Quirks::default());

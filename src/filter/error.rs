@@ -180,7 +180,7 @@ pub enum BuildErrorKind {
     #[error("expected at least one filter")]
     Empty,
     /// More levels than [`Filter::MAX_DEPTH`](super::Filter::MAX_DEPTH).
-    #[error("expected at most 128 levels of parentheses, `not` and brackets")]
+    #[error("expected at most 64 levels of parentheses, `not` and brackets")]
     TooDeep,
     /// Text of more than 4 GiB.
     #[error("expected at most 4 GiB of text")]

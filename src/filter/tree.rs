@@ -115,18 +115,14 @@ impl Chain {
     }
 }
 
-pub(super) fn root(filter: &Filter) -> Expression<'_> {
-    root_operand(filter).expression()
-}
-
-fn root_operand(filter: &Filter) -> Operand<'_> {
+pub(super) fn root(filter: &Filter) -> Operand<'_> {
     Operand { filter, index: u32::try_from(filter.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1) }
 }
 
 pub(super) fn conjuncts(filter: &Filter) -> impl ExactSizeIterator<Item = Operand<'_>> {
-    match root(filter) {
+    match root(filter).expression() {
         Expression::And(operands) => operands.links(),
-        _ => Links { filter, next: root_operand(filter).index, left: 1 },
+        _ => Links { filter, next: root(filter).index, left: 1 },
     }
 }
 
@@ -134,6 +130,7 @@ pub(super) fn conjuncts(filter: &Filter) -> impl ExactSizeIterator<Item = Operan
 #[derive(Clone, Copy)]
 pub struct Operands<'a> {
     filter: &'a Filter,
+    index: u32,
     first: u32,
     len: u32,
 }
@@ -213,12 +210,16 @@ pub struct Operand<'a> {
 impl<'a> Operand<'a> {
     /// The part's outermost expression.
     pub fn expression(self) -> Expression<'a> {
-        let filter = self.filter;
-        let path = |span: PathSpan| PathRef::new(text(filter, span.start, span.shape.len.into()), span.shape);
+        let Self { filter, index } = self;
+        let path = |span| path(filter, span);
         let operand = |index| Operand { filter, index };
-        match filter.nodes.get(self.index as usize).map(|slot| slot.node) {
-            Some(Node::Join { join: Join::And, first, len, .. }) => Expression::And(Operands { filter, first, len }),
-            Some(Node::Join { join: Join::Or, first, len, .. }) => Expression::Or(Operands { filter, first, len }),
+        match filter.nodes.get(index as usize).map(|slot| slot.node) {
+            Some(Node::Join { join: Join::And, first, len, .. }) => {
+                Expression::And(Operands { filter, index, first, len })
+            }
+            Some(Node::Join { join: Join::Or, first, len, .. }) => {
+                Expression::Or(Operands { filter, index, first, len })
+            }
             Some(Node::Not { child }) => Expression::Not(operand(child)),
             Some(Node::Compare { path: span, operator, value }) => {
                 Expression::Compare { path: path(span), operator, value: literal(filter, value) }
@@ -229,28 +230,61 @@ impl<'a> Operand<'a> {
             }
             // Every link was an index when it was made, and nodes only go away together with what links to them.
             // Were that ever broken, `or` of nothing is the filter that no resource matches.
-            None => Expression::Or(Operands { filter, first: 0, len: 0 }),
+            None => Expression::Or(Operands { filter, index, first: 0, len: 0 }),
         }
     }
 
     /// The part as a filter of its own.
     pub fn to_filter(self) -> Filter {
-        let mut start = self.index;
-        while let Some(
-            Slot { node: Node::Join { first: child, .. } | Node::Not { child }, .. }
-            | Slot { node: Node::ValuePath { condition: child, .. }, .. },
-        ) = self.filter.nodes.get(start as usize)
-        {
-            start = *child;
-        }
-        super::build::extract(self.filter, start, self.index)
+        super::build::extract(self.filter, first_of(self.filter, self.index), self.index)
     }
+}
+
+/// The first node of the subtree with the root `index`.
+fn first_of(filter: &Filter, index: u32) -> u32 {
+    let mut first = index;
+    while let Some(
+        Slot { node: Node::Join { first: child, .. } | Node::Not { child }, .. }
+        | Slot { node: Node::ValuePath { condition: child, .. }, .. },
+    ) = filter.nodes.get(first as usize)
+    {
+        first = *child;
+    }
+    first
+}
+
+fn slots(part: Operand<'_>) -> &[Slot] {
+    let first = first_of(part.filter, part.index);
+    part.filter.nodes.get(first as usize..=part.index as usize).unwrap_or_default()
+}
+
+/// Whether two subtrees are the same. Children stand before their parents, in order and with nothing in between: node
+/// by node, how many operands each has says how they hang together.
+fn same(left: Operand<'_>, right: Operand<'_>) -> bool {
+    let paths = |a: PathSpan, b: PathSpan| path(left.filter, a) == path(right.filter, b);
+    let nodes = |a: &Slot, b: &Slot| match (a.node, b.node) {
+        (Node::Join { join: a, len: a_len, .. }, Node::Join { join: b, len: b_len, .. }) => a == b && a_len == b_len,
+        (Node::Not { .. }, Node::Not { .. }) => true,
+        (Node::Present { path: a }, Node::Present { path: b })
+        | (Node::ValuePath { path: a, .. }, Node::ValuePath { path: b, .. }) => paths(a, b),
+        (
+            Node::Compare { path: a, operator: a_operator, value: a_value },
+            Node::Compare { path: b, operator: b_operator, value: b_value },
+        ) => a_operator == b_operator && paths(a, b) && literal(left.filter, a_value) == literal(right.filter, b_value),
+        _ => false,
+    };
+    let (a, b) = (slots(left), slots(right));
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| nodes(a, b))
 }
 
 /// What a filter's text has at a span. Spans are made from the text alone, so it always has something.
 pub(super) fn text(filter: &Filter, start: u32, len: u32) -> &str {
     let start = start as usize;
     filter.text.get(start..start + len as usize).unwrap_or_default()
+}
+
+fn path(filter: &Filter, span: PathSpan) -> PathRef<'_> {
+    PathRef::new(text(filter, span.start, span.shape.len.into()), span.shape)
 }
 
 fn literal(filter: &Filter, value: Value) -> Literal<'_> {
@@ -264,7 +298,7 @@ fn literal(filter: &Filter, value: Value) -> Literal<'_> {
 
 impl PartialEq for Operands<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.len == other.len && self.into_iter().eq(*other)
+        same(Operand { filter: self.filter, index: self.index }, Operand { filter: other.filter, index: other.index })
     }
 }
 
@@ -272,7 +306,7 @@ impl Eq for Operands<'_> {}
 
 impl PartialEq for Operand<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.expression() == other.expression()
+        same(*self, *other)
     }
 }
 
