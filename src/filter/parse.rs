@@ -328,6 +328,10 @@ impl<'a, 't> Parser<'a, 't> {
             Span { start: narrow(start), len: narrow(end - start) }
         } else {
             let decoded = self.decoded.len();
+            if decoded == 0 {
+                // No escape is shorter than what it stands for: this is room for all strings to come.
+                self.decoded.reserve(self.rest.len() + end - start);
+            }
             self.decoded.push_str(self.source.get(start..end).unwrap_or_default());
             while self.rest.first() == Some(&b'\\') {
                 let (c, len) = read_escape(self.rest.get(1..).unwrap_or_default()).map_err(|kind| self.error(kind))?;
