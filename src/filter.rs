@@ -4,9 +4,13 @@
 //! code that compiles it against a schema.
 
 mod build;
+mod compile;
+mod compile_error;
+mod condition;
 mod display;
 mod error;
 mod literal;
+mod matcher;
 mod parse;
 mod tree;
 mod word;
@@ -18,7 +22,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use self::tree::Slot;
 pub use self::{
     build::LiteralBuf,
+    compile_error::{CompileError, CompileErrorKind},
+    condition::{Comparand, Comparison, Condition},
     error::{BuildError, BuildErrorKind, FilterError, FilterErrorKind},
+    matcher::Matcher,
     tree::{Operand, OperandIter, Operands},
 };
 use crate::{

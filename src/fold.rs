@@ -35,11 +35,8 @@ fn folded_chars(text: &str) -> impl Iterator<Item = char> + Clone + '_ {
 
 /// Whether `text` folds to `folded`, which is folded already. Allocates nothing.
 pub(crate) fn eq_folded(text: &str, folded: &str) -> bool {
-    if text.is_ascii() {
-        return text.len() == folded.len()
-            && text.bytes().zip(folded.bytes()).all(|(byte, expected)| byte.to_ascii_lowercase() == expected);
-    }
-    folded_chars(text).eq(folded.chars())
+    // Texts that differ in the case of ASCII letters only have one fold, whatever else is in them.
+    text.eq_ignore_ascii_case(folded) || !text.is_ascii() && folded_chars(text).eq(folded.chars())
 }
 
 /// Whether the fold of `text` starts with `folded`. Allocates nothing.
@@ -55,34 +52,79 @@ pub(crate) fn starts_with_folded(text: &str, folded: &str) -> bool {
 
 /// Whether the fold of `text` ends with `folded`. Allocates nothing.
 pub(crate) fn ends_with_folded(text: &str, folded: &str) -> bool {
-    if text.is_ascii() && folded.is_ascii() {
-        let start = text.len().checked_sub(folded.len());
-        let tail = start.and_then(|start| text.as_bytes().get(start..));
-        return tail.is_some_and(|tail| tail.eq_ignore_ascii_case(folded.as_bytes()));
+    let tail = text.len().checked_sub(folded.len()).and_then(|start| text.as_bytes().get(start..));
+    if let (true, Some(tail)) = (folded.is_ascii(), tail)
+        && tail.is_ascii()
+    {
+        return tail.eq_ignore_ascii_case(folded.as_bytes());
     }
-    // The fold can be longer than the text, so the tail is found by counting folded characters.
-    let extra = folded_chars(text).count().checked_sub(folded.chars().count());
-    extra.is_some_and(|extra| folded_chars(text).skip(extra).eq(folded.chars()))
+    let mut chars = text.chars().rev().flat_map(|char| char.to_lowercase().rev());
+    folded.chars().rev().all(|expected| chars.next() == Some(expected))
 }
 
-/// Whether the fold of `text` contains `folded`. Allocates nothing.
-pub(crate) fn contains_folded(text: &str, folded: &str) -> bool {
-    let Some(first) = folded.bytes().next() else { return true };
-    if text.is_ascii() && folded.is_ascii() {
-        return text.len() >= folded.len()
-            && text.as_bytes().windows(folded.len()).any(|window| {
-                window.first().is_some_and(|byte| byte.to_ascii_lowercase() == first)
-                    && window.eq_ignore_ascii_case(folded.as_bytes())
-            });
-    }
-    let mut rest = folded_chars(text);
-    loop {
-        let mut here = rest.clone();
-        if folded.chars().all(|expected| here.next() == Some(expected)) {
-            return true;
+/// Folded text to be looked for in other texts, in time linear in theirs whatever it is (Knuth, Morris and Pratt).
+#[derive(Clone, Debug)]
+pub(crate) struct Needle {
+    folded: Box<[u8]>,
+    /// For each length of a head of the needle, less one: how much of the needle's own start that head ends with.
+    borders: Box<[usize]>,
+}
+
+impl Needle {
+    /// Up to this many bytes it is faster to start over at each place of a text, and never much slower.
+    const SHORT: usize = 16;
+
+    /// Prepares `folded`, which is folded already, for [`Needle::is_in`].
+    pub(crate) fn new(folded: &str) -> Self {
+        let mut needle = Self { folded: folded.as_bytes().into(), borders: Box::new([]) };
+        let mut borders = Vec::with_capacity(folded.len());
+        let mut border = 0;
+        for (index, byte) in folded.bytes().enumerate() {
+            if index > 0 {
+                border = needle.advance(&borders, border, byte);
+            }
+            borders.push(border);
         }
-        if rest.next().is_none() {
+        needle.borders = borders.into_boxed_slice();
+        needle
+    }
+
+    /// Whether the fold of `text` contains the needle. Allocates nothing.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        let Some(first) = self.folded.first() else { return true };
+        let ascii = text.is_ascii();
+        if ascii && text.len() < self.folded.len() {
             return false;
+        }
+        if ascii && self.folded.len() <= Self::SHORT {
+            return text.as_bytes().windows(self.folded.len()).any(|window| {
+                window.first().is_some_and(|byte| byte.to_ascii_lowercase() == *first)
+                    && window.eq_ignore_ascii_case(&self.folded)
+            });
+        }
+        let mut matched = 0;
+        let mut is_end = |byte| {
+            matched = self.advance(&self.borders, matched, byte);
+            matched == self.folded.len()
+        };
+        if ascii {
+            return text.bytes().any(|byte| is_end(byte.to_ascii_lowercase()));
+        }
+        // UTF-8 is self-synchronizing: bytes that match are characters that match.
+        folded_chars(text).any(|char| char.encode_utf8(&mut [0; 4]).bytes().any(&mut is_end))
+    }
+
+    /// How much of the needle is matched after `byte`, when `matched` was before.
+    #[inline]
+    fn advance(&self, borders: &[usize], mut matched: usize, byte: u8) -> usize {
+        loop {
+            if self.folded.get(matched) == Some(&byte) {
+                return matched + 1;
+            }
+            match matched.checked_sub(1).and_then(|last| borders.get(last)) {
+                Some(border) => matched = *border,
+                None => return 0,
+            }
         }
     }
 }
@@ -105,8 +147,45 @@ pub(crate) fn cmp_ignoring_case(left: &str, right: &str) -> Ordering {
 
 /// Whether two texts are equal when case does not matter.
 pub(crate) fn eq_ignoring_case(left: &str, right: &str) -> bool {
-    if left.is_ascii() && right.is_ascii() {
-        return left.eq_ignore_ascii_case(right);
+    left.eq_ignore_ascii_case(right)
+        || !(left.is_ascii() && right.is_ascii()) && folded_chars(left).eq(folded_chars(right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every function that works on the fold without making it, against the same on the fold itself.
+    #[test]
+    fn agrees_with_the_fold_itself() {
+        let alphabets: [&[char]; 3] =
+            [&['a', 'B'], &['a', 'A', 'ß', 'ẞ', '@'], &['Σ', 'ς', 'İ', 'i', '\u{307}', 'Ⱥ', '😀', '\u{212A}']];
+        let mut seed = 1_u64;
+        let mut below = |bound: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(seed >> 33).unwrap_or(0) % bound
+        };
+        for round in 0..60_000 {
+            let alphabet = alphabets[round % 3];
+            let length = below(60);
+            let text: String = (0..length).map(|_| alphabet[below(alphabet.len())]).collect();
+            // Half of the parts are from the text, so that long ones are found, too.
+            let part: String = if round % 2 == 0 {
+                let length = below(5);
+                (0..length).map(|_| alphabet[below(alphabet.len())]).collect()
+            } else {
+                let skip = below(length + 1);
+                text.chars().skip(skip).take(below(40)).chain((below(4) == 0).then_some('a')).collect()
+            };
+            let (whole, folded) = (fold(&text), fold(&part));
+            let context = format!("{text:?} {part:?}");
+            assert_eq!(Needle::new(&folded).is_in(&text), whole.contains(&*folded), "{context}");
+            assert_eq!(starts_with_folded(&text, &folded), whole.starts_with(&*folded), "{context}");
+            assert_eq!(ends_with_folded(&text, &folded), whole.ends_with(&*folded), "{context}");
+            assert_eq!(eq_folded(&text, &folded), whole == folded, "{context}");
+            assert_eq!(cmp_folded(&text, &folded), whole.cmp(&folded), "{context}");
+            assert_eq!(cmp_ignoring_case(&text, &part), whole.cmp(&folded), "{context}");
+            assert_eq!(eq_ignoring_case(&text, &part), whole == folded, "{context}");
+        }
     }
-    folded_chars(left).eq(folded_chars(right))
 }

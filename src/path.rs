@@ -3,12 +3,16 @@
 //! A path here is well formed and nothing more: whether such an attribute exists is for the schemas to say.
 
 mod error;
+mod resolve;
 
 use std::{borrow::Cow, fmt, hash, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub use self::error::{PathError, PathErrorKind};
+pub use self::{
+    error::{PathError, PathErrorKind},
+    resolve::{Place, UnknownAttribute},
+};
 
 /// The path of an attribute, owned: `userName`, `name.givenName` or
 /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.displayName` (RFC 7644 §3.10).

@@ -3,9 +3,17 @@
 //! What is here has been read under its schema: names are ids, values have their attribute's type, nothing is null.
 //! This module knows JSON and the rules of attributes; it knows nothing of HTTP, PATCH or storage.
 
+mod order;
+mod unique;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+
+pub use self::{
+    order::{Sort, SortError, SortErrorKind},
+    unique::UniqueKey,
+};
 
 use crate::{
     schema::{AttributeId, ResourceType},

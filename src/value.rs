@@ -3,8 +3,10 @@
 //! A value here is always of the type that its attribute has: whoever makes one has checked it (`resource` when it
 //! reads JSON). This module knows nothing of JSON, and of schemas only the ids.
 
+mod date_time;
 mod number;
 
+pub(crate) use self::date_time::{parse_date_time, parse_zoneless_date_time};
 pub use self::number::Decimal;
 
 use std::{borrow::Borrow, fmt, ops::Deref};

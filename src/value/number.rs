@@ -49,6 +49,19 @@ impl Decimal {
         &self.0
     }
 
+    /// The one text of all spellings of the number: equal numbers have equal texts.
+    pub(crate) fn canonical(&self) -> String {
+        let parts = self.parts();
+        if parts.is_zero() {
+            return String::from("0");
+        }
+        let mut text = String::from(if parts.negative { "-0." } else { "0." });
+        text.extend(parts.digits().map(|digit| char::from(*digit)));
+        text.push('e');
+        text.push_str(&parts.exponent.to_string());
+        text
+    }
+
     fn parts(&self) -> Parts<'_> {
         let number = self.0.strip_prefix('-').unwrap_or(&self.0);
         let (mantissa, written) = number.split_once(['e', 'E']).unwrap_or((number, "0"));

@@ -1,0 +1,415 @@
+//! From names and literals to ids and typed operands: a filter under a resource type.
+//!
+//! Everything that can be decided without a resource is decided here: which attribute is meant, whether the operator
+//! fits its type, how case counts, what the literal stands for. Nothing here reads a value.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use percent_encoding::percent_decode_str;
+
+use super::{
+    Expression, Filter, Literal, Matcher, Operator,
+    compile_error::{CompileError, CompileErrorKind},
+    condition::{Comparand, Comparison, Condition},
+};
+use crate::{
+    fold::fold,
+    path::{PathRef, Place},
+    quirks::{Quirk, Tolerance},
+    schema::{AttributeId, AttributeType, ResourceType},
+    value::{Decimal, Value, parse_date_time, parse_zoneless_date_time},
+};
+
+impl Filter {
+    /// Compiles the filter for resources of one type.
+    ///
+    /// Names are resolved and literals read once, so that [`Matcher::matches`] only compares. What filters mean where
+    /// RFC 7644 leaves it open: `ne` is the negation of `eq`, so it holds where there is no value; `eq null` is the
+    /// negation of `pr`; instants compare as such, in whatever zone they are written; a complex attribute with a
+    /// `value` stands for that when it is compared.
+    ///
+    /// `schemas`, `meta.resourceType` and each `$ref` to a resource are not stored but follow from the rest of the
+    /// resource, and are compiled to conditions on that.
+    ///
+    /// # Errors
+    ///
+    /// When an attribute does not exist, an operator or a literal does not fit its type (RFC 7644 §3.4.2.2), or its
+    /// value is never returned: the answer would tell what it is.
+    pub fn compile(&self, kind: &Arc<ResourceType>, tolerance: &mut Tolerance) -> Result<Matcher, CompileError> {
+        let condition = Compiler::new(kind, tolerance).condition(self.expression())?;
+        Ok(Matcher::new(Arc::clone(kind), condition))
+    }
+
+    /// Compiles the filter for resources of several types, as a query at the root of the service asks. Where a type
+    /// does not have an attribute, the attribute has no value (RFC 7644 §3.4.2.1).
+    ///
+    /// # Errors
+    ///
+    /// As [`Filter::compile`]; an attribute does not exist when none of the types has it.
+    pub fn compile_each(
+        &self,
+        kinds: &[Arc<ResourceType>],
+        tolerance: &mut Tolerance,
+    ) -> Result<Vec<Matcher>, CompileError> {
+        let mut known = BTreeSet::new();
+        let mut unknown = Vec::new();
+        let mut matchers = Vec::with_capacity(kinds.len());
+        for kind in kinds {
+            let mut compiler = Compiler::new(kind, tolerance);
+            compiler.names = Some(Names { known: &mut known, unknown: &mut unknown });
+            let condition = compiler.condition(self.expression())?;
+            matchers.push(Matcher::new(Arc::clone(kind), condition));
+        }
+        match unknown.into_iter().find(|name| !known.contains(name)) {
+            Some(name) => Err(CompileError::new(CompileErrorKind::UnknownAttribute, name)),
+            None => Ok(matchers),
+        }
+    }
+
+    /// Compiles what stands in brackets behind `attribute`, as a condition on one of its values. For an attribute that
+    /// is not complex, `value` names the value itself.
+    pub(crate) fn compile_element(
+        &self,
+        kind: &ResourceType,
+        attribute: AttributeId,
+        tolerance: &mut Tolerance,
+    ) -> Result<Condition, CompileError> {
+        let mut compiler = Compiler::new(kind, tolerance);
+        compiler.base = attribute;
+        compiler.condition(self.expression())
+    }
+}
+
+struct Compiler<'a> {
+    kind: &'a ResourceType,
+    tolerance: &'a mut Tolerance,
+    /// What places are counted from and names are looked up in.
+    base: AttributeId,
+    /// Kept where an unknown attribute is one without a value.
+    names: Option<Names<'a>>,
+}
+
+struct Names<'a> {
+    known: &'a mut BTreeSet<String>,
+    unknown: &'a mut Vec<String>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(kind: &'a ResourceType, tolerance: &'a mut Tolerance) -> Self {
+        Self { kind, tolerance, base: AttributeId::ROOT, names: None }
+    }
+
+    fn condition(&mut self, expression: Expression<'_>) -> Result<Condition, CompileError> {
+        match expression {
+            Expression::And(operands) => {
+                let conditions: Result<Vec<_>, _> =
+                    operands.into_iter().map(|operand| self.condition(operand)).collect();
+                Ok(all(conditions?))
+            }
+            Expression::Or(operands) => {
+                let conditions: Result<Vec<_>, _> =
+                    operands.into_iter().map(|operand| self.condition(operand)).collect();
+                Ok(any(conditions?))
+            }
+            Expression::Not(operand) => Ok(self.condition(operand.expression())?.negated()),
+            Expression::Present { path } => match self.resolve(path)? {
+                Some(attribute) => self.present(attribute, path),
+                None => Ok(Condition::Constant(false)),
+            },
+            Expression::Compare { path, operator, value } => match self.resolve(path)? {
+                Some(attribute) => self.compare(attribute, operator, value, path),
+                None => Ok(Condition::Constant((operator == Operator::Ne) != (value == Literal::Null))),
+            },
+            Expression::ValuePath { path, condition } => match self.resolve(path)? {
+                Some(attribute) => self.element(attribute, condition.expression(), path),
+                None => Ok(Condition::Constant(false)),
+            },
+        }
+    }
+
+    /// The attribute of that name; `None` where it is one without a value.
+    fn resolve(&mut self, path: PathRef<'_>) -> Result<Option<AttributeId>, CompileError> {
+        let found = if self.base == AttributeId::ROOT {
+            self.kind.resolve(path, self.tolerance).ok().filter(|found| *found != AttributeId::ROOT)
+        } else {
+            self.kind.resolve_below(self.base, path)
+        };
+        if let Some(found) = found
+            && self.kind.is_sensitive(found)
+        {
+            return Err(CompileError::new(CompileErrorKind::Sensitive, path.text()));
+        }
+        let Some(names) = &mut self.names else {
+            return match found {
+                None => Err(CompileError::new(CompileErrorKind::UnknownAttribute, path.text())),
+                found => Ok(found),
+            };
+        };
+        let mut name = self.kind.path(self.base);
+        if !name.is_empty() {
+            name.push('.');
+        }
+        name.push_str(path.text());
+        match found {
+            Some(_) => drop(names.known.insert(name)),
+            None => names.unknown.push(name),
+        }
+        Ok(found)
+    }
+
+    fn place(&self, attribute: AttributeId) -> Place {
+        Place::new(self.kind, self.base, attribute)
+    }
+
+    fn present(&self, attribute: AttributeId, path: PathRef<'_>) -> Result<Condition, CompileError> {
+        if self.kind.is_sensitive(attribute) {
+            return Err(CompileError::new(CompileErrorKind::Sensitive, path.text()));
+        }
+        // Every resource has these, though none is stored with them.
+        if matches!(attribute, AttributeId::SCHEMAS | AttributeId::META | AttributeId::META_RESOURCE_TYPE) {
+            return Ok(Condition::Constant(true));
+        }
+        if self.kind.extensions().iter().any(|extension| extension.attribute() == attribute) {
+            return Ok(Condition::Extension(attribute));
+        }
+        let sub_attributes = self.kind.children(attribute);
+        if sub_attributes.iter().any(|sub| self.kind.is_sensitive(*sub)) {
+            // What may not be read does not count, so that nothing tells whether it is there.
+            let readable = sub_attributes.iter().filter(|sub| !self.kind.is_sensitive(**sub));
+            return Ok(any(readable.map(|sub| Condition::Present(self.place(*sub))).collect()));
+        }
+        Ok(Condition::Present(self.place(self.kind.referred_id(attribute).unwrap_or(attribute))))
+    }
+
+    fn element(
+        &mut self,
+        attribute: AttributeId,
+        condition: Expression<'_>,
+        path: PathRef<'_>,
+    ) -> Result<Condition, CompileError> {
+        let definition = self.kind.attribute(attribute);
+        let has_parts = definition.kind() == AttributeType::Complex || definition.is_multi_valued();
+        if self.base != AttributeId::ROOT || !has_parts {
+            return Err(CompileError::new(CompileErrorKind::NoElements, path.text()));
+        }
+        let place = self.place(attribute);
+        self.base = attribute;
+        let condition = self.condition(condition);
+        self.base = AttributeId::ROOT;
+        let condition = condition?;
+        if attribute == AttributeId::SCHEMAS {
+            return Ok(self.on_schemas(&condition));
+        }
+        Ok(Condition::Element { place, condition: Box::new(condition) })
+    }
+
+    fn compare(
+        &mut self,
+        named: AttributeId,
+        operator: Operator,
+        literal: Literal<'_>,
+        path: PathRef<'_>,
+    ) -> Result<Condition, CompileError> {
+        let refuse = |kind| Err(CompileError::new(kind, path.text()));
+        if literal == Literal::Null {
+            let present = self.present(named, path)?;
+            return match operator {
+                Operator::Eq => Ok(present.negated()),
+                Operator::Ne => Ok(present),
+                _ => refuse(CompileErrorKind::Null),
+            };
+        }
+        let attribute = match (self.kind.attribute(named).kind(), self.kind.value_of(named)) {
+            (AttributeType::Complex, None) => return refuse(CompileErrorKind::Complex),
+            (AttributeType::Complex, Some(value)) => value,
+            _ => named,
+        };
+        if self.kind.is_sensitive(attribute) {
+            return refuse(CompileErrorKind::Sensitive);
+        }
+        if operator == Operator::Ne {
+            return Ok(self.test(attribute, Operator::Eq, literal).or_else(refuse)?.negated());
+        }
+        self.test(attribute, operator, literal).or_else(refuse)
+    }
+
+    /// The comparison of an attribute that is not complex. The operator is not `ne`, the literal not null.
+    fn test(
+        &mut self,
+        attribute: AttributeId,
+        operator: Operator,
+        literal: Literal<'_>,
+    ) -> Result<Condition, CompileErrorKind> {
+        if let Some(id) = self.kind.referred_id(attribute) {
+            return match (operator, literal) {
+                (Operator::Eq, Literal::String(uri)) => Ok(self.refers_to(attribute, id, uri)),
+                (Operator::Eq, _) => Err(CompileErrorKind::Value(AttributeType::Reference)),
+                _ => Err(CompileErrorKind::Derived),
+            };
+        }
+        let kind = self.kind.attribute(attribute).kind();
+        let fits = match kind {
+            AttributeType::String | AttributeType::Reference => true,
+            AttributeType::Boolean | AttributeType::Binary | AttributeType::Complex => operator == Operator::Eq,
+            AttributeType::Integer | AttributeType::Decimal | AttributeType::DateTime => {
+                !matches!(operator, Operator::Co | Operator::Sw | Operator::Ew)
+            }
+        };
+        if !fits {
+            return Err(CompileErrorKind::Operator(kind));
+        }
+        let operand = match (kind, literal) {
+            (AttributeType::Boolean, Literal::Boolean(truth)) => Some(Comparand::Boolean(truth)),
+            (AttributeType::Boolean, Literal::String(text)) => self.boolean(text).map(Comparand::Boolean),
+            (AttributeType::Integer, Literal::Number(text)) => {
+                let number = Decimal::parse(text).ok_or(CompileErrorKind::Value(kind))?;
+                return Ok(compare_integer(self.place(attribute), operator, &number));
+            }
+            (AttributeType::Decimal, Literal::Number(text)) => Decimal::parse(text).map(Comparand::Decimal),
+            (AttributeType::DateTime, Literal::String(text)) => {
+                // Here xsd:dateTime counts: what has no zone is of UTC.
+                parse_date_time(text).or_else(|| parse_zoneless_date_time(text)).map(Comparand::DateTime)
+            }
+            (AttributeType::String | AttributeType::Reference | AttributeType::Binary, Literal::String(text)) => {
+                Some(self.text(attribute, text))
+            }
+            _ => None,
+        };
+        let operand = operand.ok_or(CompileErrorKind::Value(kind))?;
+        if self.base == AttributeId::ROOT && attribute == AttributeId::SCHEMAS {
+            let on_one = Comparison::new(Place::new(self.kind, attribute, attribute), operator, operand);
+            return Ok(self.on_schemas(&Condition::Compare(on_one)));
+        }
+        if attribute == AttributeId::META_RESOURCE_TYPE {
+            let on_name = Comparison::new(Place::new(self.kind, attribute, attribute), operator, operand);
+            let name = Value::String(self.kind.name().into());
+            return Ok(Condition::Constant(Condition::Compare(on_name).matches_element(&name)));
+        }
+        Ok(Condition::Compare(Comparison::new(self.place(attribute), operator, operand)))
+    }
+
+    fn boolean(&mut self, text: &str) -> Option<bool> {
+        let truth = ["false", "true"].iter().position(|word| word.eq_ignore_ascii_case(text))? == 1;
+        self.tolerance.allows(Quirk::BooleanStrings).then_some(truth)
+    }
+
+    fn text(&self, attribute: AttributeId, text: &str) -> Comparand {
+        if self.kind.compares_exactly(attribute) {
+            Comparand::Exact(text.into())
+        } else {
+            Comparand::Folded(fold(text).into_owned().into())
+        }
+    }
+
+    /// A condition on one schema URI as a condition on the resource, whose `schemas` follow from what it has.
+    fn on_schemas(&self, condition: &Condition) -> Condition {
+        let holds = |uri: &str| condition.matches_element(&Value::String(uri.into()));
+        let base = Condition::Constant(holds(self.kind.schema().id()));
+        let extensions = self.kind.extensions().iter().filter(|extension| holds(extension.schema().id()));
+        let extensions = extensions.map(|extension| Condition::Extension(extension.attribute()));
+        any(std::iter::once(base).chain(extensions).collect())
+    }
+
+    /// `$ref eq "https://example.com/v2/Users/2819"`: a `$ref` to a resource is not stored but made from `value` (and
+    /// `type`), so those are compared. Host and version do not count (RFC 7643 §2.4).
+    fn refers_to(&self, reference: AttributeId, id: AttributeId, uri: &str) -> Condition {
+        let path = uri.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+        let mut segments = path.rsplit('/');
+        let target = percent_decode_str(segments.next().unwrap_or_default()).decode_utf8_lossy();
+        let endpoint = segments.next().unwrap_or_default();
+        let has_id =
+            |place| Condition::Compare(Comparison::new(place, Operator::Eq, Comparand::Exact((*target).into())));
+
+        let owner = self.kind.parent(id);
+        let types = self.kind.attribute(reference).references();
+        let named = types.iter().find(|name| types.len() > 1 && self.is_endpoint_of(endpoint, name));
+        let Some((name, kind)) = named.zip(self.kind.conventional(owner).kind) else {
+            return has_id(self.place(id));
+        };
+        let place = |attribute| Place::new(self.kind, owner, attribute);
+        let has_type = Condition::Compare(Comparison::new(place(kind), Operator::Eq, self.text(kind, name)));
+        let has_no_type = Condition::Present(place(kind)).negated();
+        let element = all(vec![has_id(place(id)), any(vec![has_no_type, has_type])]);
+        if self.base == owner {
+            return element;
+        }
+        Condition::Element { place: self.place(owner), condition: Box::new(element) }
+    }
+
+    /// Whether resources of the type `name` are at `endpoint`. Of types other than its own a resource type knows the
+    /// name only; by custom the endpoint is its plural.
+    fn is_endpoint_of(&self, endpoint: &str, name: &str) -> bool {
+        if name == self.kind.name() {
+            return endpoint.eq_ignore_ascii_case(self.kind.endpoint());
+        }
+        let plural = endpoint.strip_suffix('s').unwrap_or(endpoint);
+        plural.eq_ignore_ascii_case(name) || endpoint.eq_ignore_ascii_case(name)
+    }
+}
+
+/// Compares whole numbers with any number. What no whole number is equal to still has some below and some above it.
+fn compare_integer(place: Place, operator: Operator, number: &Decimal) -> Condition {
+    let compare = |operator, bound| Condition::Compare(Comparison::new(place, operator, Comparand::Integer(bound)));
+    let is_below = |bound: i64| Decimal::from(bound) < *number;
+    if let Ok(whole) = number.as_str().parse::<i64>() {
+        return compare(operator, whole);
+    }
+    // The least whole number that is not below it, by bisection.
+    let (mut low, mut high) = (i64::MIN, i64::MAX);
+    while low < high {
+        // The mean rounded down, which cannot overflow.
+        let middle = (low & high) + ((low ^ high) >> 1);
+        if is_below(middle) { low = middle + 1 } else { high = middle }
+    }
+    let ceiling = low;
+    match operator {
+        // Beyond every value there is.
+        Operator::Gt | Operator::Ge if is_below(ceiling) => Condition::Constant(false),
+        Operator::Lt | Operator::Le if is_below(ceiling) => Condition::Present(place),
+        Operator::Eq | Operator::Gt | Operator::Ge | Operator::Le if Decimal::from(ceiling) == *number => {
+            compare(operator, ceiling)
+        }
+        Operator::Gt | Operator::Ge => compare(Operator::Ge, ceiling),
+        Operator::Lt | Operator::Le => compare(Operator::Lt, ceiling),
+        _ => Condition::Constant(false),
+    }
+}
+
+/// The conjunction, flat and without what does not matter.
+fn all(conditions: Vec<Condition>) -> Condition {
+    let mut kept = Vec::with_capacity(conditions.len());
+    for condition in conditions {
+        match condition {
+            Condition::Constant(true) => {}
+            Condition::Constant(false) => return condition,
+            Condition::All(inner) => kept.extend(inner),
+            condition => kept.push(condition),
+        }
+    }
+    one_or(kept, true, Condition::All)
+}
+
+/// The disjunction, flat and without what does not matter.
+fn any(conditions: Vec<Condition>) -> Condition {
+    let mut kept = Vec::with_capacity(conditions.len());
+    for condition in conditions {
+        match condition {
+            Condition::Constant(false) => {}
+            Condition::Constant(true) => return condition,
+            Condition::Any(inner) => kept.extend(inner),
+            condition => kept.push(condition),
+        }
+    }
+    one_or(kept, false, Condition::Any)
+}
+
+fn one_or(mut conditions: Vec<Condition>, without: bool, several: fn(Vec<Condition>) -> Condition) -> Condition {
+    match (conditions.pop(), conditions.is_empty()) {
+        (None, _) => Condition::Constant(without),
+        (Some(only), true) => only,
+        (Some(last), false) => {
+            conditions.push(last);
+            several(conditions)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What can be wrong with a filter under a resource type.
+
+use crate::schema::AttributeType;
+
+/// Why a filter cannot be asked of a resource type, and the attribute that it failed at (RFC 7644 §3.12
+/// `invalidFilter`).
+///
+/// ```
+/// use scim_core::{Filter, Quirks, filter::CompileErrorKind, quirks::Tolerance, schema::Registry};
+///
+/// let registry = Registry::standard();
+/// let user = registry.resource_type("User").expect("registered");
+/// let filter: Filter = "shoeSize gt 40".parse()?;
+/// let error = filter.compile(user, &mut Tolerance::new(Quirks::default())).unwrap_err();
+/// assert_eq!(error.kind(), CompileErrorKind::UnknownAttribute);
+/// assert_eq!(error.to_string(), "expected an attribute of the schema: `shoeSize`");
+/// # Ok::<(), scim_core::filter::FilterError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: `{attribute:.60}`")]
+pub struct CompileError {
+    kind: CompileErrorKind,
+    attribute: Box<str>,
+}
+
+impl CompileError {
+    pub(super) fn new(kind: CompileErrorKind, attribute: impl Into<Box<str>>) -> Self {
+        Self { kind, attribute: attribute.into() }
+    }
+
+    /// What is wrong.
+    pub fn kind(&self) -> CompileErrorKind {
+        self.kind
+    }
+
+    /// Where: the attribute as the filter names it.
+    pub fn attribute(&self) -> &str {
+        &self.attribute
+    }
+}
+
+/// What is wrong with a filter under a resource type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileErrorKind {
+    /// The resource type has no such attribute.
+    #[error("expected an attribute of the schema")]
+    UnknownAttribute,
+    /// The value is never returned (`password`), and the answer would tell it.
+    #[error("expected an attribute that may be read")]
+    Sensitive,
+    /// An operator that the attribute's type does not have (RFC 7644 §3.4.2.2).
+    #[error("expected {}", operators(*.0))]
+    Operator(AttributeType),
+    /// A literal that is no value of the attribute's type.
+    #[error("expected {} to compare with", literal(*.0))]
+    Value(AttributeType),
+    /// An operator other than `eq` and `ne` with null.
+    #[error("expected `eq` or `ne` with null")]
+    Null,
+    /// A complex attribute without a `value` is compared: one of its sub-attributes has to be named.
+    #[error("expected a sub-attribute to compare")]
+    Complex,
+    /// Brackets behind an attribute that is neither complex nor multi-valued.
+    #[error("expected brackets behind a complex or multi-valued attribute")]
+    NoElements,
+    /// An operator other than `eq`, `ne` and `pr` on a `$ref` to a resource, which is derived from an id.
+    #[error("expected `eq`, `ne` or `pr` for a reference to a resource")]
+    Derived,
+}
+
+fn operators(kind: AttributeType) -> &'static str {
+    match kind {
+        AttributeType::Boolean => "`eq`, `ne` or `pr` for a boolean",
+        AttributeType::Binary => "`eq`, `ne` or `pr` for a binary value",
+        AttributeType::Complex => "`pr` for a complex attribute",
+        AttributeType::Integer | AttributeType::Decimal => "no operator for text with a number",
+        AttributeType::DateTime => "no operator for text with a date and time",
+        AttributeType::String | AttributeType::Reference => "another operator",
+    }
+}
+
+fn literal(kind: AttributeType) -> &'static str {
+    match kind {
+        AttributeType::Boolean => "true or false",
+        AttributeType::Integer | AttributeType::Decimal => "a number",
+        AttributeType::DateTime => "a date and time in quotes, such as \"2011-05-13T04:42:34Z\",",
+        AttributeType::String | AttributeType::Binary | AttributeType::Reference | AttributeType::Complex => {
+            "text in double quotes"
+        }
+    }
+}
