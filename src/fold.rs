@@ -145,12 +145,6 @@ pub(crate) fn cmp_ignoring_case(left: &str, right: &str) -> Ordering {
     folded_chars(left).cmp(folded_chars(right))
 }
 
-/// Whether two texts are equal when case does not matter.
-pub(crate) fn eq_ignoring_case(left: &str, right: &str) -> bool {
-    left.eq_ignore_ascii_case(right)
-        || !(left.is_ascii() && right.is_ascii()) && folded_chars(left).eq(folded_chars(right))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +179,6 @@ mod tests {
             assert_eq!(eq_folded(&text, &folded), whole == folded, "{context}");
             assert_eq!(cmp_folded(&text, &folded), whole.cmp(&folded), "{context}");
             assert_eq!(cmp_ignoring_case(&text, &part), whole.cmp(&folded), "{context}");
-            assert_eq!(eq_ignoring_case(&text, &part), whole == folded, "{context}");
         }
     }
 }

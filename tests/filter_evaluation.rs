@@ -41,7 +41,7 @@ fn users(kind: &Arc<ResourceType>) -> Vec<(char, Resource)> {
         "roles": [{"value": "admin", "primary": true}, {"value": "reader", "primary": false}],
         "photos": [{"value": "https://Photos.example.com/F", "type": "photo"}],
         "x509Certificates": [{"value": "TUlJ", "display": "one"}],
-        "groups": [{"value": "e9e30dba", "display": "Tour Guides"}],
+        "groups": [{"value": "e9e30dba", "display": "Tour Guides", "type": "direct"}],
         "meta": {"created": "2010-01-23T04:56:22Z", "lastModified": "2011-05-13T04:42:34.123456Z"},
         ENTERPRISE: {"department": "Tour Operations", "employeeNumber": "701984",
                      "manager": {"value": "26118915", "displayName": "John Smith"}},
@@ -379,6 +379,8 @@ fn extensions_and_common_attributes() {
             ("7643-2.4-06 A014", r#"manager.$ref eq "/scim/Users/1""#, ""),
             ("7643-2.4-06 A014", r#"manager.$ref ne "/scim/Users/26118915""#, "muz"),
             ("7643-2.4-06 A014", "manager.$ref pr", "b"),
+            ("7643-2.4-06 A014", r#"groups.$ref eq "https://h/v2/Groups/e9e30dba""#, "b"),
+            ("7643-2.4-06 A014", r#"groups[$ref eq "/Groups/e9e30dba" and type eq "direct"]"#, "b"),
         ],
     );
 }
