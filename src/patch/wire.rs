@@ -1,0 +1,312 @@
+//! The PatchOp message: what a client sends, read and written (RFC 7644 §3.5.2).
+//!
+//! It knows the form of the message and no schema: paths stay text and values stay JSON until the resource type is
+//! known.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Serialize, Serializer,
+    de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    ser::SerializeStruct,
+};
+use serde_json::{error::Category, value::RawValue};
+
+use super::{Op, Operation, Patch, PatchError, PatchErrorKind};
+use crate::{
+    limits::Limits,
+    quirks::{Quirk, Tolerance},
+};
+
+/// The URI of the PatchOp message (RFC 7644 §3.5.2).
+pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+pub(super) fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Patch, PatchError> {
+    if body.len() > limits.body {
+        let message = format!("expected a body of at most {} bytes", limits.body);
+        return Err(PatchError::new(PatchErrorKind::BodyTooLong, message));
+    }
+    let mut reading = Reading { limits, tolerance, expected: MESSAGE, operation: None, fault: None };
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let message = MessageSeed(&mut reading).deserialize(&mut json).and_then(|message| {
+        json.end()?;
+        Ok(message)
+    });
+    let Reading { expected, operation, fault, .. } = reading;
+    let message = message.map_err(|error| {
+        let fault = fault.unwrap_or_else(|| match error.classify() {
+            Category::Data => PatchError::syntax(format!("expected {expected}")),
+            _ => PatchError::json(&error),
+        });
+        match operation {
+            Some(index) => fault.in_operation(index),
+            None => fault,
+        }
+    })?;
+    match message.schema {
+        Some(true) => {}
+        None if tolerance.allows(Quirk::MissingMessageSchema) => {}
+        _ => return Err(PatchError::syntax(format!("expected `schemas` with `{PATCH_OP}`"))),
+    }
+    match message.operations {
+        Some(operations) if !operations.is_empty() => Ok(Patch { operations }),
+        _ => Err(PatchError::syntax(format!("expected {OPERATIONS}"))),
+    }
+}
+
+const MESSAGE: &str = "a PatchOp message, an object with `schemas` and `Operations`";
+const SCHEMAS: &str = "`schemas` to be a list of URIs";
+const OPERATIONS: &str = "`Operations` to be a list of at least one operation";
+const OPERATION: &str = "an operation to be an object with `op`, `path` and `value`";
+const OP: &str = "`op` to be `add`, `remove` or `replace`";
+const PATH: &str = "`path` to be a string";
+
+/// What is shared while a message is read.
+struct Reading<'a> {
+    limits: &'a Limits,
+    tolerance: &'a mut Tolerance,
+    /// What the JSON at hand should be.
+    expected: &'static str,
+    /// The index of the operation at hand.
+    operation: Option<usize>,
+    /// serde's errors are text, so the fault itself is put aside here.
+    fault: Option<PatchError>,
+}
+
+impl Reading<'_> {
+    fn fail<E: serde::de::Error>(&mut self, fault: PatchError) -> E {
+        self.fault.get_or_insert(fault);
+        E::custom("")
+    }
+
+    fn once<E: serde::de::Error>(&mut self, seen: &mut [bool], member: usize, names: &[&str]) -> Result<(), E> {
+        if let Some(seen @ false) = seen.get_mut(member) {
+            *seen = true;
+            return Ok(());
+        }
+        let name = names.get(member).unwrap_or(&"");
+        Err(self.fail(PatchError::syntax(format!("expected the member `{name}` once"))))
+    }
+}
+
+macro_rules! expecting {
+    ($what:expr) => {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str($what)
+        }
+    };
+}
+
+/// A member's name, compared without case: its index among the known ones.
+struct Name(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = Option<usize>;
+
+    expecting!("the name of a member");
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Option<usize>, E> {
+        Ok(self.0.iter().position(|known| known.eq_ignore_ascii_case(name)))
+    }
+}
+
+#[derive(Default)]
+struct Message {
+    /// Whether the right schema is among those given; none without any.
+    schema: Option<bool>,
+    operations: Option<Vec<Operation>>,
+}
+
+struct MessageSeed<'a, 'b>(&'a mut Reading<'b>);
+
+impl<'de> DeserializeSeed<'de> for MessageSeed<'_, '_> {
+    type Value = Message;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Message, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MessageSeed<'_, '_> {
+    type Value = Message;
+
+    expecting!(MESSAGE);
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message, A::Error> {
+        const NAMES: &[&str] = &["schemas", "Operations"];
+        let (mut message, mut seen) = (Message::default(), [false; NAMES.len()]);
+        while let Some(member) = map.next_key_seed(Name(NAMES))? {
+            let Some(member) = member else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            self.0.once(&mut seen, member, NAMES)?;
+            if member == 0 {
+                self.0.expected = SCHEMAS;
+                let schemas = map.next_value::<Option<Vec<Uri<'_>>>>()?.unwrap_or_default();
+                let found = || schemas.iter().any(|uri| uri.0.eq_ignore_ascii_case(PATCH_OP));
+                message.schema = (!schemas.is_empty()).then(found);
+            } else {
+                self.0.expected = OPERATIONS;
+                message.operations = Some(map.next_value_seed(OperationsSeed(self.0))?);
+                self.0.operation = None;
+            }
+            self.0.expected = MESSAGE;
+        }
+        Ok(message)
+    }
+}
+
+#[derive(Deserialize)]
+struct Uri<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct OperationsSeed<'a, 'b>(&'a mut Reading<'b>);
+
+impl<'de> DeserializeSeed<'de> for OperationsSeed<'_, '_> {
+    type Value = Vec<Operation>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Operation>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OperationsSeed<'_, '_> {
+    type Value = Vec<Operation>;
+
+    expecting!(OPERATIONS);
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Operation>, A::Error> {
+        let mut operations = Vec::new();
+        loop {
+            self.0.expected = OPERATION;
+            self.0.operation = Some(operations.len());
+            let Some(operation) = seq.next_element_seed(OperationSeed(self.0))? else { return Ok(operations) };
+            if operations.len() >= self.0.limits.patch_operations {
+                self.0.operation = None;
+                let message = format!("expected at most {} operations", self.0.limits.patch_operations);
+                return Err(self.0.fail(PatchError::new(PatchErrorKind::TooMany, message)));
+            }
+            operations.push(operation);
+        }
+    }
+}
+
+struct OperationSeed<'a, 'b>(&'a mut Reading<'b>);
+
+impl<'de> DeserializeSeed<'de> for OperationSeed<'_, '_> {
+    type Value = Operation;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Operation, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OperationSeed<'_, '_> {
+    type Value = Operation;
+
+    expecting!(OPERATION);
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Operation, A::Error> {
+        const NAMES: &[&str] = &["op", "path", "value"];
+        let (mut op, mut path, mut value, mut seen) = (None, None, None, [false; NAMES.len()]);
+        while let Some(member) = map.next_key_seed(Name(NAMES))? {
+            let Some(member) = member else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            self.0.once(&mut seen, member, NAMES)?;
+            match member {
+                0 => {
+                    self.0.expected = OP;
+                    op = Some(map.next_value_seed(OpSeed(self.0))?);
+                }
+                1 => {
+                    self.0.expected = PATH;
+                    path = map.next_value::<Option<Box<str>>>()?;
+                }
+                _ => value = Some(map.next_value::<Box<RawValue>>()?),
+            }
+            self.0.expected = OPERATION;
+        }
+        let Some(op) = op else {
+            return Err(self.0.fail(PatchError::syntax(format!("expected {OP}"))));
+        };
+        // A path of nothing is the resource itself, as no path is.
+        let operation = Operation { op, path: path.filter(|path| !path.trim_ascii().is_empty()), value };
+        operation.check(self.0.limits).map_err(|fault| self.0.fail(fault))?;
+        Ok(operation)
+    }
+}
+
+struct OpSeed<'a, 'b>(&'a mut Reading<'b>);
+
+impl<'de> DeserializeSeed<'de> for OpSeed<'_, '_> {
+    type Value = Op;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Op, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for OpSeed<'_, '_> {
+    type Value = Op;
+
+    expecting!(OP);
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Op, E> {
+        match Op::ALL.into_iter().find(|op| op.name().eq_ignore_ascii_case(name)) {
+            Some(op) if op.name() == name || self.0.tolerance.allows(Quirk::OperationCase) => Ok(op),
+            _ => Err(self.0.fail(PatchError::syntax(format!("expected {OP}, found `{name:.60}`")))),
+        }
+    }
+}
+
+impl Operation {
+    /// What can be said before the resource type is known (RFC 7644 §3.5.2.1, §3.5.2.2).
+    pub(super) fn check(&self, limits: &Limits) -> Result<(), PatchError> {
+        let fault = match (self.op, &self.path, &self.value) {
+            (_, Some(path), _) if path.len() > limits.path_bytes => {
+                let message = format!("expected a path of at most {} bytes", limits.path_bytes);
+                PatchError::new(PatchErrorKind::InvalidPath, message)
+            }
+            (Op::Remove, None, _) => PatchError::new(PatchErrorKind::NoTarget, "expected a `path` for `remove`"),
+            (Op::Add | Op::Replace, _, None) => {
+                PatchError::value(format!("expected a `value` for `{}`", self.op.name()))
+            }
+            _ => return Ok(()),
+        };
+        Err(fault.at(self.path().unwrap_or_default()))
+    }
+}
+
+impl Serialize for Patch {
+    /// As a PatchOp message (RFC 7644 §3.5.2).
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut message = serializer.serialize_struct("PatchOp", 2)?;
+        message.serialize_field("schemas", &[PATCH_OP])?;
+        message.serialize_field("Operations", &self.operations)?;
+        message.end()
+    }
+}
+
+impl Serialize for Operation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut operation = serializer.serialize_struct("Operation", 3)?;
+        operation.serialize_field("op", self.op.name())?;
+        if let Some(path) = &self.path {
+            operation.serialize_field("path", path)?;
+        }
+        if let Some(value) = &self.value {
+            operation.serialize_field("value", value)?;
+        }
+        operation.end()
+    }
+}
