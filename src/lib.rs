@@ -8,6 +8,7 @@ pub mod path;
 pub mod quirks;
 pub mod resource;
 pub mod schema;
+pub mod store;
 pub mod value;
 
 pub use crate::{
@@ -17,4 +18,5 @@ pub use crate::{
     quirks::{Quirk, Quirks},
     resource::Resource,
     schema::Registry,
+    store::Store,
 };

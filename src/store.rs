@@ -1,0 +1,278 @@
+//! Where resources are kept: the trait between the protocol and a host's database.
+//!
+//! A host implements [`Store`]. What is here knows resources, filters and their schemas; it
+//! knows nothing of requests, and neither does a store: every check of the protocol is done before it is called.
+
+mod change;
+mod context;
+mod dynamic;
+mod error;
+mod scan;
+
+use std::{collections::HashSet, sync::Arc};
+
+pub use self::{
+    change::{Change, Done, Entry, Expect, InvalidVersion, Version},
+    context::{Context, InvalidTenantId, TenantId},
+    dynamic::DynStore,
+    error::{CommitError, StoreError},
+    scan::{Capabilities, Holder, Key, Page, Pushdown, Scan, Stored, Wanted, Window},
+};
+
+use crate::{
+    filter::Condition,
+    schema::{AttributeId, Relation, ResourceType},
+    value::{Object, Text, Value},
+};
+
+/// A database of resources, as the protocol sees it.
+///
+/// Implementors write plain `async fn`; the form of the signatures makes every future `Send`, also in generic code.
+///
+/// # What a store promises
+///
+/// - **Tenants are apart.** Every call names its tenant in the [`Context`], and reads and writes nothing of another.
+/// - **Commits are all or nothing**, also when the future is dropped half-way: after an error, nothing has changed.
+/// - **No write is lost.** Of two commits that expect one version, one fails. Unique keys are claimed in the commit,
+///   not looked up before it.
+/// - **Nothing refers to what was deleted**: a commit that deletes a resource takes it out of every list of references.
+/// - **Reads see whole commits**, and a read that follows a commit sees it. A store with lagging replicas may serve
+///   [`scan`](Store::scan) from them: a stale version costs the core another attempt, not data.
+///
+/// What a store does not promise is durability, how long it takes, or that two calls see the same state.
+///
+/// # The least there is to do
+///
+/// This store can list and nothing else: it has no index, counts nothing and writes one resource at a time. Every query
+/// is answered all the same, for what a store does not evaluate, the core does.
+///
+/// ```
+/// use std::{collections::BTreeMap, sync::{Arc, Mutex, PoisonError}};
+/// use scim_core::{schema::AttributeId, store::*};
+///
+/// /// The resources of each tenant by id, and how often anything was written.
+/// #[derive(Default)]
+/// struct Listing(Mutex<(BTreeMap<TenantId, BTreeMap<String, Stored>>, u64)>);
+///
+/// impl Store for Listing {
+///     fn capabilities(&self) -> Capabilities {
+///         Capabilities::new()
+///     }
+///
+///     async fn get<'a>(&'a self, cx: &'a Context, key: Key<'a>, _: &'a Wanted<'a>)
+///         -> Result<Option<Stored>, StoreError> {
+///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         let found = tenants.get(cx.tenant()).and_then(|rows| rows.get(key.id));
+///         Ok(found.filter(|stored| stored.resource.kind().name() == key.kind.name()).cloned())
+///     }
+///
+///     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         let all = tenants.get(cx.tenant()).into_iter().flat_map(BTreeMap::values);
+///         Ok(scan.select(all.filter(|stored| stored.resource.kind().name() == scan.kind.name()).cloned()))
+///     }
+///
+///     async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+///         let [change] = batch else { return Err(StoreError::TooMany.into()) };
+///         let (tenants, writes) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         let rows = tenants.entry(cx.tenant().clone()).or_default();
+///         let before = rows.get(change.id()).cloned();
+///         change.check(before.as_ref().map(|before| &before.version))?;
+///         let after = match (change, &before) {
+///             (Change::Create { entry } | Change::Replace { entry, .. }, _) => {
+///                 let others = rows.values().filter(|other| {
+///                     other.resource.id() != change.id() && other.resource.kind().name() == change.kind().name()
+///                 });
+///                 let mut taken = others.flat_map(|other| other.resource.unique_keys());
+///                 if let Some(taken) = taken.find(|key| entry.unique.contains(key)) {
+///                     return Err(StoreError::NotUnique { attribute: taken.attribute }.into());
+///                 }
+///                 Some(entry.resource.clone())
+///             }
+///             (Change::EditValues { .. }, Some(before)) => match change.edited(&before.resource) {
+///                 Some(after) => Some(Arc::new(after)),
+///                 None => return Ok(vec![Done { version: Some(before.version.clone()), changed: false }]),
+///             },
+///             _ => None,
+///         };
+///         *writes += 1;
+///         let version = Version::from(*writes);
+///         let Some(after) = after else {
+///             rows.remove(change.id());
+///             for holder in rows.values_mut() {
+///                 if let Some(without) = change.dropped_from(&holder.resource) {
+///                     *holder = Stored::new(without, version.clone());
+///                 }
+///             }
+///             return Ok(vec![Done { version: None, changed: true }]);
+///         };
+///         rows.insert(change.id().to_owned(), Stored::new(after, version.clone()));
+///         Ok(vec![Done { version: Some(version), changed: true }])
+///     }
+/// }
+/// ```
+pub trait Store: Send + Sync + 'static {
+    /// What the store can do beyond the least.
+    fn capabilities(&self) -> Capabilities;
+
+    /// How far the store evaluates `conjunct`, one of the conditions of a filter that must all hold. Asked for each on
+    /// its own; cheap, and the same whenever it is asked.
+    ///
+    /// What is accepted here comes back in [`Scan::filter`]. Values that are not stored but derived when an answer is
+    /// written (`meta.location`, `meta.version`, a user's `groups`) must be left to the core, by [`Pushdown::No`].
+    ///
+    /// Unless implemented, the store evaluates nothing, and the core reads all resources of the type within
+    /// [`Limits::scan`](crate::Limits::scan).
+    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
+        let _ = (kind, conjunct);
+        Pushdown::No
+    }
+
+    /// Reads one resource; `None` if the tenant has none of that type with that id.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot answer: [`Busy`](StoreError::Busy), [`Unavailable`](StoreError::Unavailable),
+    /// [`Denied`](StoreError::Denied), [`Backend`](StoreError::Backend).
+    fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send + 'a;
+
+    /// Reads a page of the resources of one type. What the parts of the question mean is said at [`Scan`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`], and [`TooMany`](StoreError::TooMany) when the question costs more than the store allows.
+    fn scan<'a>(
+        &'a self,
+        cx: &'a Context,
+        scan: &'a Scan<'a>,
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send + 'a;
+
+    /// Writes a batch of changes, in their order, each seeing those before it: all of them or none.
+    ///
+    /// - [`Create`](Change::Create) inserts. An id that is taken, by a resource of whatever type that the store keeps
+    ///   together with this one, is [`NotUnique`](StoreError::NotUnique) of [`AttributeId::ID`]; it never overwrites.
+    /// - [`Replace`](Change::Replace) puts the whole resource in the place of the old one, lists of references
+    ///   included. The core sends none that changes nothing; a store that finds one differing in no more than
+    ///   `meta.lastModified` may keep what it has.
+    /// - [`Delete`](Change::Delete) removes, frees the unique keys, and takes the id out of every list of references in
+    ///   the tenant. The resources that referred to it get a new version, so that nobody holds a stale copy for
+    ///   current; their `meta.lastModified` stays, as no client changed them.
+    /// - [`EditValues`](Change::EditValues) changes one list of references as [`ValueEdit`] says, in time that depends
+    ///   on the edit and not on the list. It sets `meta.lastModified`. An edit that changes nothing leaves the version
+    ///   and `meta.lastModified` alone and is [no change](Done::changed) (RFC 7644 §3.5.2.1).
+    ///
+    /// For one change, existence is judged before the version, and both before values.
+    ///
+    /// A value that comes into a list of references must be the id of a resource in the tenant, of a type that the
+    /// list may refer to (`referenceTypes` of its `$ref`): of one that is there, that an earlier change of the batch
+    /// creates, or of the resource itself. A host whose providers push groups before their members may let it pass.
+    ///
+    /// [`ValueEdit`]: crate::patch::ValueEdit
+    ///
+    /// # Errors
+    ///
+    /// A [`CommitError`] that names the first change that failed: [`NotFound`](StoreError::NotFound),
+    /// [`VersionMismatch`](StoreError::VersionMismatch), [`NotUnique`](StoreError::NotUnique),
+    /// [`BadReference`](StoreError::BadReference); [`TooMany`](StoreError::TooMany) when there are more changes than
+    /// [`Capabilities::max_batch`]; and those of [`Store::get`].
+    fn commit<'a>(
+        &'a self,
+        cx: &'a Context,
+        batch: &'a [Change],
+    ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a;
+
+    /// Who refers to each of `ids` through the list of the relation: the groups of some users (RFC 7643 §4.1.2).
+    /// Asked once for a page of resources, and answered in any order.
+    ///
+    /// Unless implemented, it reads every resource of the type that refers. A store that keeps references as rows
+    /// should look them up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::scan`].
+    fn holders<'a>(
+        &'a self,
+        cx: &'a Context,
+        relation: &'a Relation,
+        ids: &'a [&'a str],
+    ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
+        async move {
+            let wanted = Wanted::everything();
+            let mut last: Option<Text> = None;
+            let ids: HashSet<&str> = ids.iter().copied().collect();
+            let mut found = Vec::new();
+            while !ids.is_empty() {
+                let scan = Scan {
+                    kind: relation.holder(),
+                    filter: &[],
+                    sort: None,
+                    window: Window::After { id: last.as_deref(), take: 100 },
+                    wanted: &wanted,
+                    count: false,
+                };
+                let page = self.scan(cx, &scan).await?;
+                for stored in &page.items {
+                    find_references(relation, &ids, stored, &mut found);
+                }
+                match page.items.last() {
+                    Some(stored) if page.more => last = Some(stored.resource.id().into()),
+                    _ => break,
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    /// Which of `kinds` each of `ids` is a resource of, by its position; `None` where there is no resource with the id.
+    ///
+    /// Unless implemented, it gets the resources one by one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`].
+    fn locate<'a>(
+        &'a self,
+        cx: &'a Context,
+        kinds: &'a [Arc<ResourceType>],
+        ids: &'a [&'a str],
+    ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send + 'a {
+        async move {
+            let mut located = Vec::with_capacity(ids.len());
+            for &id in ids {
+                let mut found = None;
+                for (position, kind) in kinds.iter().enumerate() {
+                    let wanted = Wanted::without(kind.reference_lists());
+                    if self.get(cx, Key { kind, id }, &wanted).await?.is_some() {
+                        found = Some(position);
+                        break;
+                    }
+                }
+                located.push(found);
+            }
+            Ok(located)
+        }
+    }
+}
+
+/// Adds what `stored` refers to, among `ids`, through the list of the relation.
+fn find_references(relation: &Relation, ids: &HashSet<&str>, stored: &Stored, found: &mut Vec<Holder>) {
+    let root = stored.resource.root();
+    let elements = root.get(relation.list()).map(Value::elements).unwrap_or_default();
+    for element in elements {
+        let value = element.as_object().and_then(|element| referred(relation.holder(), relation.list(), element));
+        if let Some(value) = value.filter(|value| ids.contains(value)) {
+            let display = root.get(relation.display()).and_then(Value::as_str).map(Text::from);
+            found.push(Holder { value: value.into(), id: stored.resource.id().into(), display });
+        }
+    }
+}
+
+/// The id that an element of a list of references refers to.
+fn referred<'a>(kind: &ResourceType, list: AttributeId, element: &'a Object) -> Option<&'a str> {
+    element.get(kind.value_of(list)?)?.as_str()
+}

@@ -1,0 +1,156 @@
+//! Who asks: the tenant, which every call of a store names, and what the host wants to hand through.
+//!
+//! Nothing here authenticates anybody. The host does, and only then has a context.
+
+use std::{any::Any, fmt, sync::Arc};
+
+/// One of the customers whose data a store keeps apart (RFC 7644 §6).
+///
+/// Ids, unique values and references are looked up within a tenant only. Cheap to clone.
+///
+/// ```
+/// use scim_core::store::TenantId;
+///
+/// let tenant = TenantId::new("acme")?;
+/// assert_eq!(tenant.as_str(), "acme");
+/// assert!(TenantId::new("").is_err());
+/// # Ok::<(), scim_core::store::InvalidTenantId>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TenantId(Arc<str>);
+
+impl TenantId {
+    /// The most bytes that the name of a tenant may have.
+    pub const MAX_BYTES: usize = 255;
+
+    /// The tenant with this name, which is compared exactly.
+    ///
+    /// # Errors
+    ///
+    /// When the name is empty, longer than [`TenantId::MAX_BYTES`] or has a control character: not every database
+    /// could keep it.
+    pub fn new(name: impl Into<Arc<str>>) -> Result<Self, InvalidTenantId> {
+        let name = name.into();
+        if name.is_empty() || name.len() > Self::MAX_BYTES || name.chars().any(char::is_control) {
+            return Err(InvalidTenantId { bytes: name.len() });
+        }
+        Ok(Self(name))
+    }
+
+    /// The only tenant of a host that has one: `single`. Such a host says so, so that none leaves the tenant out by
+    /// accident.
+    pub fn single() -> Self {
+        Self(Arc::from("single"))
+    }
+
+    /// The tenant's name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A name that no tenant can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a tenant of 1 to {} bytes without control characters, found {bytes} bytes", TenantId::MAX_BYTES)]
+pub struct InvalidTenantId {
+    bytes: usize,
+}
+
+/// Who asks, and for which tenant: an argument of every call of a [`Store`](super::Store).
+///
+/// The host's authentication makes it. It has no default: where nobody was authenticated there is none, and without
+/// one nothing can be called. Cheap to clone.
+///
+/// ```
+/// use std::sync::Arc;
+/// use scim_core::store::{Context, TenantId};
+///
+/// struct Session { admin: bool }
+///
+/// let cx = Context::new(TenantId::new("acme")?)
+///     .with_actor("okta")
+///     .with_request_id("4f1c")
+///     .with_host(Arc::new(Session { admin: true }));
+/// assert_eq!(cx.actor(), Some("okta"));
+/// assert!(cx.host::<Session>().is_some_and(|session| session.admin));
+/// # Ok::<(), scim_core::store::InvalidTenantId>(())
+/// ```
+#[derive(Clone)]
+pub struct Context {
+    tenant: TenantId,
+    actor: Option<Arc<str>>,
+    request_id: Option<Arc<str>>,
+    host: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Context {
+    /// A request for the data of `tenant`.
+    pub fn new(tenant: TenantId) -> Self {
+        Self { tenant, actor: None, request_id: None, host: None }
+    }
+
+    /// Names who asks, for records of what happened.
+    #[must_use]
+    pub fn with_actor(mut self, actor: impl Into<Arc<str>>) -> Self {
+        self.actor = Some(actor.into());
+        self
+    }
+
+    /// Names the request, for logs.
+    #[must_use]
+    pub fn with_request_id(mut self, request_id: impl Into<Arc<str>>) -> Self {
+        self.request_id = Some(request_id.into());
+        self
+    }
+
+    /// Hands something of the host's through to its store: a database role, a transaction, a span. There is room for
+    /// one; a later one takes its place.
+    #[must_use]
+    pub fn with_host<T: Any + Send + Sync>(mut self, host: Arc<T>) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// Whose data is meant.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// Who asks.
+    pub fn actor(&self) -> Option<&str> {
+        self.actor.as_deref()
+    }
+
+    /// Which request this is.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// What the host handed through, if it is a `T`.
+    pub fn host<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.host.as_deref()?.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Context {
+    /// Without what the host handed through: it may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("tenant", &self.tenant)
+            .field("actor", &self.actor)
+            .field("request_id", &self.request_id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,210 @@
+//! A store whose type is erased, for hosts that choose one while they run.
+//!
+//! By hand, since the futures of [`Store`] have no names: a private trait has the same methods with boxed futures.
+
+use std::{fmt, pin::Pin, sync::Arc};
+
+use super::{
+    Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
+    Wanted,
+};
+use crate::{
+    filter::Condition,
+    schema::{Relation, ResourceType},
+};
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Any [`Store`] at all. Costs an allocation a call; cheap to clone.
+#[derive(Clone)]
+pub struct DynStore(Arc<dyn Erased>);
+
+impl DynStore {
+    /// Erases the type of `store`.
+    pub fn new(store: impl Store) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
+impl fmt::Debug for DynStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynStore").finish_non_exhaustive()
+    }
+}
+
+trait Erased: Send + Sync {
+    fn capabilities(&self) -> Capabilities;
+    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown;
+    fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Boxed<'a, Result<Option<Stored>, StoreError>>;
+    fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>>;
+    fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Boxed<'a, Result<Vec<Done>, CommitError>>;
+    fn holders<'a>(
+        &'a self,
+        cx: &'a Context,
+        relation: &'a Relation,
+        ids: &'a [&'a str],
+    ) -> Boxed<'a, Result<Vec<Holder>, StoreError>>;
+    fn locate<'a>(
+        &'a self,
+        cx: &'a Context,
+        kinds: &'a [Arc<ResourceType>],
+        ids: &'a [&'a str],
+    ) -> Boxed<'a, Result<Vec<Option<usize>>, StoreError>>;
+}
+
+impl<S: Store> Erased for S {
+    fn capabilities(&self) -> Capabilities {
+        Store::capabilities(self)
+    }
+
+    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
+        Store::pushdown(self, kind, conjunct)
+    }
+
+    fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Boxed<'a, Result<Option<Stored>, StoreError>> {
+        Box::pin(Store::get(self, cx, key, wanted))
+    }
+
+    fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>> {
+        Box::pin(Store::scan(self, cx, scan))
+    }
+
+    fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Boxed<'a, Result<Vec<Done>, CommitError>> {
+        Box::pin(Store::commit(self, cx, batch))
+    }
+
+    fn holders<'a>(
+        &'a self,
+        cx: &'a Context,
+        relation: &'a Relation,
+        ids: &'a [&'a str],
+    ) -> Boxed<'a, Result<Vec<Holder>, StoreError>> {
+        Box::pin(Store::holders(self, cx, relation, ids))
+    }
+
+    fn locate<'a>(
+        &'a self,
+        cx: &'a Context,
+        kinds: &'a [Arc<ResourceType>],
+        ids: &'a [&'a str],
+    ) -> Boxed<'a, Result<Vec<Option<usize>>, StoreError>> {
+        Box::pin(Store::locate(self, cx, kinds, ids))
+    }
+}
+
+impl Store for DynStore {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
+        self.0.pushdown(kind, conjunct)
+    }
+
+    fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send + 'a {
+        self.0.get(cx, key, wanted)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        cx: &'a Context,
+        scan: &'a Scan<'a>,
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send + 'a {
+        self.0.scan(cx, scan)
+    }
+
+    fn commit<'a>(
+        &'a self,
+        cx: &'a Context,
+        batch: &'a [Change],
+    ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a {
+        self.0.commit(cx, batch)
+    }
+
+    fn holders<'a>(
+        &'a self,
+        cx: &'a Context,
+        relation: &'a Relation,
+        ids: &'a [&'a str],
+    ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
+        self.0.holders(cx, relation, ids)
+    }
+
+    fn locate<'a>(
+        &'a self,
+        cx: &'a Context,
+        kinds: &'a [Arc<ResourceType>],
+        ids: &'a [&'a str],
+    ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send + 'a {
+        self.0.locate(cx, kinds, ids)
+    }
+}
+
+/// A shared store is a store.
+impl<S: Store> Store for Arc<S> {
+    fn capabilities(&self) -> Capabilities {
+        S::capabilities(self)
+    }
+
+    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
+        S::pushdown(self, kind, conjunct)
+    }
+
+    fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send + 'a {
+        S::get(self, cx, key, wanted)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        cx: &'a Context,
+        scan: &'a Scan<'a>,
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send + 'a {
+        S::scan(self, cx, scan)
+    }
+
+    fn commit<'a>(
+        &'a self,
+        cx: &'a Context,
+        batch: &'a [Change],
+    ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a {
+        S::commit(self, cx, batch)
+    }
+
+    fn holders<'a>(
+        &'a self,
+        cx: &'a Context,
+        relation: &'a Relation,
+        ids: &'a [&'a str],
+    ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
+        S::holders(self, cx, relation, ids)
+    }
+
+    fn locate<'a>(
+        &'a self,
+        cx: &'a Context,
+        kinds: &'a [Arc<ResourceType>],
+        ids: &'a [&'a str],
+    ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send + 'a {
+        S::locate(self, cx, kinds, ids)
+    }
+}

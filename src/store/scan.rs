@@ -1,0 +1,268 @@
+//! What is read: one resource by its id, a page of many, and who refers to whom.
+
+use std::{cmp::Ordering, fmt, sync::Arc};
+
+use super::Version;
+use crate::{
+    filter::Condition,
+    resource::{Resource, Sort},
+    schema::{AttributeId, ResourceType},
+    value::Text,
+};
+
+/// Which resource of a tenant is meant.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a tenant's resources have a type and an id, and nothing else")]
+pub struct Key<'a> {
+    /// The resource's type.
+    pub kind: &'a Arc<ResourceType>,
+    /// The resource's id, compared exactly (RFC 7643 §3.1).
+    pub id: &'a str,
+}
+
+/// A resource as a store has it.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+pub struct Stored {
+    /// The resource. It may hold more than was [wanted](Wanted), and what is not wanted may be missing.
+    pub resource: Arc<Resource>,
+    /// The state that it is in. Always that of the whole resource, whatever part of it was read.
+    pub version: Version,
+    /// `false` when a wanted list of references was left out because it is longer than [`Wanted::list_limit`].
+    pub complete: bool,
+}
+
+impl Stored {
+    /// A resource with all that was wanted of it.
+    pub fn new(resource: impl Into<Arc<Resource>>, version: Version) -> Self {
+        Self { resource: resource.into(), version, complete: true }
+    }
+}
+
+/// Which attributes of a resource the caller will look at.
+///
+/// A store may leave out the others, and should where they cost it something: that is how a list of groups is read
+/// without their members.
+///
+/// ```
+/// use scim_core::{schema::Registry, store::Wanted};
+///
+/// let registry = Registry::standard();
+/// let group = registry.resource_type("Group").expect("registered");
+/// let members = group.reference_lists()[0];
+/// assert!(Wanted::everything().includes(members));
+/// assert!(!Wanted::without(group.reference_lists()).includes(members));
+/// assert_eq!(Wanted::everything().limit(1_000).list_limit(), Some(1_000));
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    without: &'a [AttributeId],
+    list_limit: Option<usize>,
+}
+
+impl<'a> Wanted<'a> {
+    /// All attributes.
+    pub const fn everything() -> Self {
+        Self { without: &[], list_limit: None }
+    }
+
+    /// All attributes but these top-level ones. A complex attribute is left out with its sub-attributes.
+    pub const fn without(attributes: &'a [AttributeId]) -> Self {
+        Self { without: attributes, list_limit: None }
+    }
+
+    /// Asks to leave out every list of references that has more than `values` values, and to say so by
+    /// [`Stored::complete`].
+    #[must_use]
+    pub const fn limit(mut self, values: usize) -> Self {
+        self.list_limit = Some(values);
+        self
+    }
+
+    /// Whether the caller will look at this top-level attribute.
+    pub fn includes(&self, attribute: AttributeId) -> bool {
+        !self.without.contains(&attribute)
+    }
+
+    /// How many values a list of references may have to be wanted; `None` for any number.
+    pub const fn list_limit(&self) -> Option<usize> {
+        self.list_limit
+    }
+}
+
+/// How far a store evaluates a condition. See [`Store::pushdown`](super::Store::pushdown).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "there is nothing between all, some and none")]
+pub enum Pushdown {
+    /// It finds exactly the resources for which [`Condition::matches`] holds.
+    Exact,
+    /// It finds all of them, and may find others: the caller looks again.
+    Superset,
+    /// It does not evaluate the condition, and must not be given it.
+    No,
+}
+
+/// What a store can do beyond the least that it must.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// How many changes one commit may have. With 1, which is the default, no two writes are atomic together.
+    pub max_batch: usize,
+    /// Whether it can [sort](Scan::sort). Default `false`.
+    pub sort: bool,
+    /// Whether it can [count](Scan::count) exactly. Default `false`.
+    pub total: bool,
+}
+
+impl Capabilities {
+    /// The least that a store must do.
+    pub const fn new() -> Self {
+        Self { max_batch: 1, sort: false, total: false }
+    }
+
+    /// Sets how many changes one commit may have.
+    #[must_use]
+    pub const fn with_max_batch(mut self, changes: usize) -> Self {
+        self.max_batch = changes;
+        self
+    }
+
+    /// Says whether the store can sort.
+    #[must_use]
+    pub const fn with_sort(mut self, sort: bool) -> Self {
+        self.sort = sort;
+        self
+    }
+
+    /// Says whether the store can count exactly.
+    #[must_use]
+    pub const fn with_total(mut self, total: bool) -> Self {
+        self.total = total;
+        self
+    }
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A question for many resources of one type (RFC 7644 §3.4.2).
+///
+/// A store does exactly what is asked, in this order: filter, sort, count, window.
+#[derive(Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "a store that overlooked a part would answer another question")]
+pub struct Scan<'a> {
+    /// The type of the resources.
+    pub kind: &'a Arc<ResourceType>,
+    /// What must all hold. Only what the store's [`pushdown`](super::Store::pushdown) accepts is in it.
+    pub filter: &'a [&'a Condition],
+    /// The order; ascending by id without. Asked only of a store that [can](Capabilities::sort).
+    pub sort: Option<&'a Sort>,
+    /// Which part of what was found is wanted.
+    pub window: Window<'a>,
+    /// Which attributes are wanted. Filter and sort may use others.
+    pub wanted: &'a Wanted<'a>,
+    /// Whether [`Page::total`] is wanted. A store that [cannot](Capabilities::total) ignores it.
+    pub count: bool,
+}
+
+/// Which part of what a [`Scan`] found is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a store must know each")]
+pub enum Window<'a> {
+    /// The part at a position (RFC 7644 §3.4.2.4).
+    Offset {
+        /// How many come before.
+        skip: u64,
+        /// How many are wanted at the most; 0 to count only.
+        take: usize,
+    },
+    /// The part behind an id, ascending by id compared byte by byte: what is walked so is met once, whatever is
+    /// written meanwhile. [`Scan::sort`] is `None`.
+    After {
+        /// The last id that is known; `None` for the start.
+        id: Option<&'a str>,
+        /// How many are wanted at the most.
+        take: usize,
+    },
+}
+
+impl Scan<'_> {
+    /// The page that this asks for, out of all the tenant's resources of the type: filtered, sorted, counted and cut.
+    ///
+    /// For stores that have them at hand. One that leaves its filtering to this may call every condition on stored
+    /// attributes [`Pushdown::Exact`].
+    pub fn select(&self, all: impl IntoIterator<Item = Stored>) -> Page {
+        let fits = |stored: &Stored| self.filter.iter().all(|condition| condition.matches(stored.resource.root()));
+        let mut found: Vec<Stored> = all.into_iter().filter(fits).collect();
+        let order = |left: &Stored, right: &Stored| -> Ordering {
+            match self.sort {
+                Some(sort) => sort.compare(&left.resource, &right.resource),
+                None => left.resource.id().cmp(right.resource.id()),
+            }
+        };
+        found.sort_unstable_by(order);
+        let total = u64::try_from(found.len()).ok().filter(|_| self.count);
+        let (skip, take) = match self.window {
+            Window::Offset { skip, take } => (usize::try_from(skip).unwrap_or(usize::MAX), take),
+            Window::After { id, take } => {
+                (id.map_or(0, |id| found.partition_point(|stored| stored.resource.id() <= id)), take)
+            }
+        };
+        let more = found.len().saturating_sub(skip) > take;
+        Page { items: found.into_iter().skip(skip).take(take).collect(), total, more }
+    }
+}
+
+impl fmt::Debug for Scan<'_> {
+    /// Without what the filter compares with.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attributes: Vec<String> = self
+            .filter
+            .iter()
+            .flat_map(|condition| condition.attributes())
+            .map(|attribute| self.kind.path(attribute))
+            .collect();
+        f.debug_struct("Scan")
+            .field("kind", &self.kind.name())
+            .field("filter", &attributes)
+            .field("sort", &self.sort.map(|sort| self.kind.path(sort.attribute())))
+            .field("window", &self.window)
+            .field("wanted", &self.wanted)
+            .field("count", &self.count)
+            .finish()
+    }
+}
+
+/// The answer to a [`Scan`].
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+pub struct Page {
+    /// The resources in the window.
+    pub items: Vec<Stored>,
+    /// How many resources satisfy the filter, in and outside the window, if that was asked for and the store can say.
+    pub total: Option<u64>,
+    /// Whether there are resources behind the window.
+    pub more: bool,
+}
+
+/// A resource that refers to another one: a group that has a user as its member.
+#[derive(Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+pub struct Holder {
+    /// The id that is referred to.
+    pub value: Text,
+    /// The id of the resource that refers to it.
+    pub id: Text,
+    /// What names the resource that refers to it to people, if it has that.
+    pub display: Option<Text>,
+}
+
+impl fmt::Debug for Holder {
+    /// Without the name, which is a value of a resource.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Holder").field("value", &self.value).field("id", &self.id).finish_non_exhaustive()
+    }
+}
