@@ -1,12 +1,13 @@
 //! Where resources are kept: the trait between the protocol and a host's database.
 //!
-//! A host implements [`Store`]. What is here knows resources, filters and their schemas; it
+//! A host implements [`Store`], or takes [`MemoryStore`]. What is here knows resources, filters and their schemas; it
 //! knows nothing of requests, and neither does a store: every check of the protocol is done before it is called.
 
 mod change;
 mod context;
 mod dynamic;
 mod error;
+mod memory;
 mod scan;
 
 use std::{collections::HashSet, sync::Arc};
@@ -16,6 +17,7 @@ pub use self::{
     context::{Context, InvalidTenantId, TenantId},
     dynamic::DynStore,
     error::{CommitError, StoreError},
+    memory::MemoryStore,
     scan::{Capabilities, Holder, Key, Page, Pushdown, Scan, Stored, Wanted, Window},
 };
 

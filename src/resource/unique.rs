@@ -8,6 +8,7 @@ use chrono::SecondsFormat;
 
 use super::Resource;
 use crate::{
+    filter::{Comparand, Comparison, Operator},
     fold::fold,
     path::Place,
     schema::AttributeId,
@@ -42,17 +43,54 @@ impl Resource {
     /// assert_eq!(&*resource.unique_keys()[0].folded, "bjensen");
     /// ```
     pub fn unique_keys(&self) -> Vec<UniqueKey> {
+        self.kind.unique_attributes().iter().flat_map(|attribute| self.keys_of(*attribute)).collect()
+    }
+
+    /// The keys of all values of `attribute`, unique or not; each once, ordered by text.
+    pub(crate) fn keys_of(&self, attribute: AttributeId) -> BTreeSet<UniqueKey> {
         let mut keys = BTreeSet::new();
-        for attribute in self.kind.unique_attributes() {
-            let place = Place::new(&self.kind, AttributeId::ROOT, *attribute);
-            let exact = self.kind.compares_exactly(*attribute);
-            each_value(&self.root, place.route(), &mut |value| {
-                if let Some(folded) = key(value, exact) {
-                    keys.insert(UniqueKey { attribute: *attribute, folded });
-                }
-            });
+        let place = Place::new(&self.kind, AttributeId::ROOT, attribute);
+        let exact = self.kind.compares_exactly(attribute);
+        each_value(&self.root, place.route(), &mut |value| {
+            if let Some(folded) = key(value, exact) {
+                keys.insert(UniqueKey { attribute, folded });
+            }
+        });
+        keys
+    }
+}
+
+impl UniqueKey {
+    /// The key that a resource has exactly when `comparison` holds for it: a store that is asked for `userName eq "…"`
+    /// looks it up. `None` for other operators than `eq`, and for what has no key: booleans, binary values and the
+    /// empty string.
+    ///
+    /// ```
+    /// use scim_core::{Filter, Limits, Quirks, filter::Condition, quirks::Tolerance, resource::UniqueKey, schema::Registry};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let mut tolerance = Tolerance::new(Quirks::default());
+    /// let filter = Filter::parse(r#"userName eq "BJensen""#, &Limits::default(), &mut tolerance)?;
+    /// let matcher = filter.compile(user, &mut tolerance)?;
+    /// let Condition::Compare(comparison) = &matcher.conditions()[0] else { panic!("it compares") };
+    /// let key = UniqueKey::compared(comparison).expect("a name has a key");
+    /// assert_eq!(key.folded, "bjensen");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn compared(comparison: &Comparison) -> Option<Self> {
+        if comparison.operator() != Operator::Eq {
+            return None;
         }
-        keys.into_iter().collect()
+        let value = match comparison.operand() {
+            Comparand::Exact(text) | Comparand::Folded(text) => Value::String(text.clone()),
+            Comparand::Integer(number) => Value::Integer(*number),
+            Comparand::Decimal(number) => Value::Decimal(number.clone()),
+            Comparand::DateTime(time) => Value::DateTime(*time),
+            Comparand::Boolean(_) => return None,
+        };
+        // Whatever has to be folded is folded already.
+        key(&value, true).map(|folded| Self { attribute: comparison.attribute(), folded })
     }
 }
 

@@ -16,6 +16,21 @@ use crate::{
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Any [`Store`] at all. Costs an allocation a call; cheap to clone.
+///
+/// ```
+/// use scim_core::store::{DynStore, MemoryStore, Store};
+///
+/// fn open(database: Option<&str>) -> Result<DynStore, std::io::Error> {
+///     match database {
+///         None => Ok(DynStore::new(MemoryStore::new())),
+///         // A store of the host's own.
+///         Some(_) => Err(std::io::ErrorKind::NotFound.into()),
+///     }
+/// }
+///
+/// assert!(open(None)?.capabilities().sort);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct DynStore(Arc<dyn Erased>);
 

@@ -1,0 +1,208 @@
+//! A store in memory: the default, for tests, demonstrations and hosts that keep their data elsewhere.
+//!
+//! It knows no more of the protocol than any other store.
+
+mod list;
+mod query;
+mod tenant;
+mod transaction;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use self::{tenant::Tenant, transaction::Transaction};
+use super::{
+    Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
+    TenantId, Wanted,
+};
+use crate::{
+    filter::Condition,
+    path::AttributePath,
+    schema::{Relation, ResourceType},
+    value::{Text, Value},
+};
+
+/// A [`Store`] in memory.
+///
+/// It keeps every promise of the trait and loses everything when it is dropped. Tenants do not wait for each other;
+/// within one, reads run side by side and a commit runs alone.
+///
+/// Queries by `eq` on `id`, `externalId`, `displayName`, unique attributes and the ids in lists of references look up
+/// an index, also inside `and`, `or` and brackets; [`with_index`](Self::with_index) adds others. Every other query
+/// looks at each resource of the type. A change of a list of references takes time in proportion to the change, and a
+/// resource of which the lists are not [wanted](Wanted) is read without a copy.
+///
+/// One store belongs to one [`Registry`](crate::Registry): attribute ids mean nothing under another.
+///
+/// ```
+/// use std::{pin::pin, task::{Context as Task, Poll, Waker}};
+/// use scim_core::{Registry, Resource, schema::AttributeId, store::*, value::Value};
+///
+/// /// The futures of this store are ready at once.
+/// fn now<T>(future: impl Future<Output = T>) -> T {
+///     match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
+///         Poll::Ready(output) => output,
+///         Poll::Pending => panic!("it waits for nothing"),
+///     }
+/// }
+///
+/// let registry = Registry::standard();
+/// let kind = registry.resource_type("User").expect("registered");
+/// let user_name = kind.child(AttributeId::ROOT, "userName").expect("defined");
+/// let mut user = Resource::new(kind.clone());
+/// user.root_mut().insert(AttributeId::ID, Value::String("2819c223".into()));
+/// user.root_mut().insert(user_name, Value::String("bjensen".into()));
+///
+/// let store = MemoryStore::new();
+/// let cx = Context::new(TenantId::single());
+/// let done = now(store.commit(&cx, &[Change::Create { entry: Entry::new(user) }]))?;
+///
+/// let key = Key { kind, id: "2819c223" };
+/// let stored = now(store.get(&cx, key, &Wanted::everything()))?.expect("created");
+/// assert_eq!(Some(stored.version), done[0].version);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Default)]
+pub struct MemoryStore {
+    tenants: RwLock<HashMap<TenantId, Arc<RwLock<Tenant>>>>,
+    indexed: Vec<AttributePath>,
+}
+
+impl MemoryStore {
+    /// The most changes in one commit.
+    pub const MAX_BATCH: usize = 1_000;
+
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps an index of an attribute's values, for queries by `eq`. It serves every resource type that has the
+    /// attribute; boolean and binary ones are not indexed.
+    ///
+    /// ```
+    /// use scim_core::store::MemoryStore;
+    ///
+    /// let store = MemoryStore::new().with_index("emails.value".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_index(mut self, path: AttributePath) -> Self {
+        self.indexed.push(path);
+        self
+    }
+
+    // No lock is ever poisoned with something half done behind it: what a commit did not finish is undone, also when
+    // it panics.
+
+    fn find(&self, cx: &Context) -> Option<Arc<RwLock<Tenant>>> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(cx.tenant()).cloned()
+    }
+
+    /// What `read` finds in the caller's tenant, if anything was ever written there.
+    fn read<T>(&self, cx: &Context, read: impl FnOnce(&Tenant) -> T) -> Option<T> {
+        let tenant = self.find(cx)?;
+        let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
+        Some(read(&tenant))
+    }
+
+    fn write<T>(&self, cx: &Context, write: impl FnOnce(&mut Tenant) -> T) -> T {
+        let tenant = self.find(cx).unwrap_or_else(|| {
+            let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(tenants.entry(cx.tenant().clone()).or_default())
+        });
+        let mut tenant = tenant.write().unwrap_or_else(PoisonError::into_inner);
+        write(&mut tenant)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("indexed", &self.indexed).finish_non_exhaustive()
+    }
+}
+
+impl Store for MemoryStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().with_max_batch(Self::MAX_BATCH).with_sort(true).with_total(true)
+    }
+
+    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
+        if query::is_stored(kind, conjunct) { Pushdown::Exact } else { Pushdown::No }
+    }
+
+    async fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Option<Stored>, StoreError> {
+        let found = self.read(cx, |tenant| {
+            let table = tenant.find_table(key.kind)?;
+            tenant.row(table, key.id).map(|row| row.stored(wanted))
+        });
+        Ok(found.flatten())
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        let found = self.read(cx, |tenant| tenant.scan(scan));
+        Ok(found.unwrap_or_else(|| Page { items: Vec::new(), total: scan.count.then_some(0), more: false }))
+    }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        if batch.len() > Self::MAX_BATCH {
+            return Err(CommitError::new(Self::MAX_BATCH, StoreError::TooMany));
+        }
+        self.write(cx, |tenant| {
+            let mut transaction = Transaction::new(tenant, &self.indexed);
+            let apply = |(index, change)| transaction.apply(change).map_err(|error| CommitError::new(index, error));
+            let done: Vec<Done> = batch.iter().enumerate().map(apply).collect::<Result<_, _>>()?;
+            transaction.keep();
+            Ok(done)
+        })
+    }
+
+    async fn holders<'a>(
+        &'a self,
+        cx: &'a Context,
+        relation: &'a Relation,
+        ids: &'a [&'a str],
+    ) -> Result<Vec<Holder>, StoreError> {
+        let mut ids: Vec<&str> = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        let found = self.read(cx, |tenant| {
+            let mut found = Vec::new();
+            let table = tenant.find_table(relation.holder())?;
+            for value in ids {
+                for holding in tenant.holdings(value).filter(|it| it.table == table && it.list == relation.list()) {
+                    let root = tenant.row(table, &holding.holder)?.head.resource.root();
+                    let display = root.get(relation.display()).and_then(Value::as_str).map(Text::from);
+                    found.push(Holder { value: value.into(), id: (&*holding.holder).into(), display });
+                }
+            }
+            Some(found)
+        });
+        Ok(found.flatten().unwrap_or_default())
+    }
+
+    async fn locate<'a>(
+        &'a self,
+        cx: &'a Context,
+        kinds: &'a [Arc<ResourceType>],
+        ids: &'a [&'a str],
+    ) -> Result<Vec<Option<usize>>, StoreError> {
+        let located = self.read(cx, |tenant| {
+            let position = |id: &&str| {
+                let (_, table) = tenant.locate(id)?;
+                let name = tenant.table(table)?.kind.name();
+                kinds.iter().position(|kind| kind.name() == name)
+            };
+            ids.iter().map(position).collect()
+        });
+        Ok(located.unwrap_or_else(|| vec![None; ids.len()]))
+    }
+}

@@ -1,0 +1,71 @@
+//! One list of references of one resource: thousands of values, any of which is found, added and removed on its own.
+//!
+//! It knows nothing of other resources; who refers to whom is kept by the tenant.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use crate::{schema::AttributeId, value::Value};
+
+/// The values in the order in which they came, and where each is.
+#[derive(Debug)]
+pub(super) struct List {
+    /// The sub-attribute by which values are told apart.
+    value: AttributeId,
+    values: BTreeMap<u64, Value>,
+    places: HashMap<Arc<str>, u64>,
+}
+
+impl List {
+    pub(super) fn new(value: AttributeId) -> Self {
+        Self { value, values: BTreeMap::new(), places: HashMap::new() }
+    }
+
+    /// What tells a value from the others: the id that it refers to.
+    pub(super) fn key<'a>(&self, value: &'a Value) -> Option<&'a str> {
+        key(self.value, value)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Value)> {
+        self.values.iter().map(|(place, value)| (*place, value))
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        self.values.get(self.places.get(key)?)
+    }
+
+    pub(super) fn place(&self, key: &str) -> Option<u64> {
+        self.places.get(key).copied()
+    }
+
+    /// A place behind all others.
+    pub(super) fn end(&self) -> u64 {
+        self.values.last_key_value().map_or(0, |(last, _)| last + 1)
+    }
+
+    /// Puts `value` at `place`, or nothing, and returns what was there. `key` is that of `value`, shared.
+    pub(super) fn swap(&mut self, place: u64, key: Option<Arc<str>>, value: Option<Value>) -> Option<Value> {
+        let old = match value {
+            Some(value) => self.values.insert(place, value),
+            None => self.values.remove(&place),
+        };
+        if let Some(old) = old.as_ref().and_then(|old| self::key(self.value, old)) {
+            self.places.remove(old);
+        }
+        if let Some(key) = key {
+            self.places.insert(key, place);
+        }
+        old
+    }
+}
+
+/// As [`List::key`], before there is a list.
+pub(super) fn key(value: AttributeId, element: &Value) -> Option<&str> {
+    element.as_object()?.get(value)?.as_str()
+}

@@ -1,0 +1,285 @@
+//! The resources of one tenant, with every index over them.
+//!
+//! All changes are made by two methods, [`Tenant::swap_head`] and [`Tenant::swap_value`]. Each keeps every index in step
+//! and returns what was there before, so that calling it again with that undoes it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Bound,
+    sync::{Arc, OnceLock},
+};
+
+use super::list::List;
+use crate::{
+    path::AttributePath,
+    quirks::{Quirks, Tolerance},
+    resource::{Resource, UniqueKey},
+    schema::{AttributeId, AttributeType, ResourceType},
+    store::{Stored, Version, Wanted},
+    value::Value,
+};
+
+/// An id, shared by everything that names it.
+pub(super) type Id = Arc<str>;
+
+#[derive(Debug, Default)]
+pub(super) struct Tenant {
+    tables: Vec<Table>,
+    /// The table of each resource: an id is one resource's alone (RFC 7643 §3.1), whatever its type.
+    ids: HashMap<Id, usize>,
+    /// Who refers to each id.
+    holdings: HashMap<Id, BTreeSet<Holding>>,
+    /// How many versions were given out. Never goes back, so that none comes again.
+    versions: u64,
+}
+
+/// The resources of one type.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) kind: Arc<ResourceType>,
+    pub(super) rows: BTreeMap<Id, Row>,
+    unique: HashMap<UniqueKey, Id>,
+    /// The values of the indexed attributes, as the fold that filters compare.
+    index: BTreeSet<(UniqueKey, Id)>,
+    indexed: Vec<AttributeId>,
+}
+
+/// A resource, without its lists of references and with what is known about it.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) resource: Arc<Resource>,
+    pub(super) version: Version,
+    pub(super) unique: Vec<UniqueKey>,
+}
+
+/// A resource with its lists of references apart, so that a change of one value costs one value.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) head: Head,
+    lists: Vec<(AttributeId, List)>,
+    /// The resource with its lists, once somebody has read it so.
+    whole: OnceLock<Arc<Resource>>,
+}
+
+/// A reference, from the side of what is referred to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Holding {
+    pub(super) table: usize,
+    pub(super) list: AttributeId,
+    /// The resource that refers.
+    pub(super) holder: Id,
+}
+
+impl Tenant {
+    /// The position of the table of a type's resources.
+    pub(super) fn find_table(&self, kind: &ResourceType) -> Option<usize> {
+        self.tables.iter().position(|table| table.kind.name() == kind.name())
+    }
+
+    /// As [`Tenant::find_table`], and makes the table if there is none.
+    pub(super) fn need_table(&mut self, kind: &Arc<ResourceType>, indexed: &[AttributePath]) -> usize {
+        self.find_table(kind).unwrap_or_else(|| {
+            self.tables.push(Table::new(Arc::clone(kind), indexed));
+            self.tables.len() - 1
+        })
+    }
+
+    pub(super) fn table(&self, table: usize) -> Option<&Table> {
+        self.tables.get(table)
+    }
+
+    pub(super) fn row(&self, table: usize, id: &str) -> Option<&Row> {
+        self.tables.get(table)?.rows.get(id)
+    }
+
+    /// The table of a resource and its id, shared.
+    pub(super) fn locate(&self, id: &str) -> Option<(&Id, usize)> {
+        self.ids.get_key_value(id).map(|(id, table)| (id, *table))
+    }
+
+    /// Who refers to `id`.
+    pub(super) fn holdings(&self, id: &str) -> impl Iterator<Item = &Holding> {
+        self.holdings.get(id).into_iter().flatten()
+    }
+
+    /// A version that was never given out.
+    pub(super) fn next_version(&mut self) -> Version {
+        self.versions += 1;
+        Version::from(self.versions)
+    }
+
+    /// Puts a resource without its lists, or nothing, in the place of the one that has `id`. The lists stay; a resource
+    /// that goes has none any more.
+    pub(super) fn swap_head(&mut self, table: usize, id: &Id, head: Option<Head>) -> Option<Head> {
+        let Self { tables, ids, .. } = self;
+        let rows = tables.get_mut(table)?;
+        let before = rows.rows.get(id).map(|row| rows.keys(&row.head.resource));
+        for key in before.into_iter().flatten() {
+            rows.index.remove(&(key, Arc::clone(id)));
+        }
+        if let Some(row) = rows.rows.get(id) {
+            for key in &row.head.unique {
+                rows.unique.remove(key);
+            }
+        }
+        let Some(head) = head else {
+            ids.remove(id);
+            return rows.rows.remove(id).map(|row| row.head);
+        };
+        for key in rows.keys(&head.resource) {
+            rows.index.insert((key, Arc::clone(id)));
+        }
+        for key in &head.unique {
+            rows.unique.insert(key.clone(), Arc::clone(id));
+        }
+        if let Some(row) = rows.rows.get_mut(id) {
+            row.whole = OnceLock::new();
+            return Some(std::mem::replace(&mut row.head, head));
+        }
+        ids.insert(Arc::clone(id), table);
+        rows.rows.insert(Arc::clone(id), Row { head, lists: Vec::new(), whole: OnceLock::new() });
+        None
+    }
+
+    /// Puts a value, or nothing, at a place of a resource's list of references.
+    pub(super) fn swap_value(
+        &mut self,
+        table: usize,
+        id: &Id,
+        list: AttributeId,
+        place: u64,
+        value: Option<Value>,
+    ) -> Option<Value> {
+        let Self { tables, ids, holdings, .. } = self;
+        let rows = tables.get_mut(table)?;
+        let row = rows.rows.get_mut(id)?;
+        row.whole = OnceLock::new();
+        let values = row.list_mut(list)?;
+        let key = value.as_ref().and_then(|value| values.key(value)).map(|key| match ids.get_key_value(key) {
+            Some((shared, _)) => Arc::clone(shared),
+            None => Arc::from(key),
+        });
+        let old = values.swap(place, key.clone(), value);
+        let holding = Holding { table, list, holder: Arc::clone(id) };
+        if let Some(old) = old.as_ref().and_then(|old| values.key(old))
+            && let Some(of_old) = holdings.get_mut(old)
+        {
+            of_old.remove(&holding);
+            if of_old.is_empty() {
+                holdings.remove(old);
+            }
+        }
+        if values.len() == 0 {
+            row.lists.retain(|(attribute, _)| *attribute != list);
+        }
+        if let Some(key) = key {
+            holdings.entry(key).or_default().insert(holding);
+        }
+        old
+    }
+}
+
+impl Table {
+    fn new(kind: Arc<ResourceType>, chosen: &[AttributePath]) -> Self {
+        let mut indexed = vec![AttributeId::EXTERNAL_ID];
+        indexed.extend(kind.unique_attributes());
+        let mut tolerance = Tolerance::new(Quirks::strict());
+        let chosen = chosen.iter().filter_map(|path| kind.resolve(path.as_ref(), &mut tolerance).ok());
+        indexed.extend(kind.child(AttributeId::ROOT, "displayName").into_iter().chain(chosen));
+        for attribute in &mut indexed {
+            *attribute = kind.value_of(*attribute).unwrap_or(*attribute);
+        }
+        indexed.retain(|attribute| {
+            let without_key = [AttributeType::Boolean, AttributeType::Binary, AttributeType::Complex];
+            !without_key.contains(&kind.attribute(*attribute).kind()) && reference_list(&kind, *attribute).is_none()
+        });
+        indexed.sort_unstable();
+        indexed.dedup();
+        Self { kind, rows: BTreeMap::new(), unique: HashMap::new(), index: BTreeSet::new(), indexed }
+    }
+
+    /// Who has a key that must be one resource's alone.
+    pub(super) fn owner(&self, key: &UniqueKey) -> Option<&Id> {
+        self.unique.get(key)
+    }
+
+    pub(super) fn is_indexed(&self, attribute: AttributeId) -> bool {
+        self.indexed.contains(&attribute)
+    }
+
+    /// The resources that have a value with this key, ascending by id.
+    pub(super) fn having(&self, key: UniqueKey) -> impl Iterator<Item = &Id> {
+        let from = (key.clone(), Id::from(""));
+        self.index
+            .range((Bound::Included(from), Bound::Unbounded))
+            .take_while(move |(found, _)| *found == key)
+            .map(|(_, id)| id)
+    }
+
+    fn keys(&self, resource: &Resource) -> Vec<UniqueKey> {
+        self.indexed.iter().flat_map(|attribute| resource.keys_of(*attribute)).collect()
+    }
+}
+
+impl Row {
+    pub(super) fn list(&self, attribute: AttributeId) -> Option<&List> {
+        self.lists.iter().find(|(list, _)| *list == attribute).map(|(_, values)| values)
+    }
+
+    fn list_mut(&mut self, attribute: AttributeId) -> Option<&mut List> {
+        let value = self.head.resource.kind().value_of(attribute)?;
+        let position = self.lists.iter().position(|(list, _)| *list == attribute).unwrap_or_else(|| {
+            self.lists.push((attribute, List::new(value)));
+            self.lists.len() - 1
+        });
+        self.lists.get_mut(position).map(|(_, values)| values)
+    }
+
+    pub(super) fn lists(&self) -> impl Iterator<Item = (AttributeId, &List)> {
+        self.lists.iter().map(|(attribute, values)| (*attribute, values))
+    }
+
+    /// The resource as far as it is wanted. Nothing is copied of a list that is not.
+    pub(super) fn stored(&self, wanted: &Wanted<'_>) -> Stored {
+        let fits = |values: &List| wanted.list_limit().is_none_or(|limit| values.len() <= limit);
+        let mut complete = true;
+        let mut read = Vec::new();
+        for (attribute, values) in self.lists().filter(|(attribute, _)| wanted.includes(*attribute)) {
+            if fits(values) { read.push((attribute, values)) } else { complete = false }
+        }
+        let resource = if read.is_empty() {
+            Arc::clone(&self.head.resource)
+        } else if read.len() == self.lists.len() {
+            Arc::clone(self.whole())
+        } else {
+            Arc::new(self.with_lists(read))
+        };
+        Stored { resource, version: self.head.version.clone(), complete }
+    }
+
+    /// The resource with all its lists; made once, until it changes.
+    pub(super) fn whole(&self) -> &Arc<Resource> {
+        if self.lists.is_empty() {
+            return &self.head.resource;
+        }
+        self.whole.get_or_init(|| Arc::new(self.with_lists(self.lists())))
+    }
+
+    fn with_lists<'a>(&self, lists: impl IntoIterator<Item = (AttributeId, &'a List)>) -> Resource {
+        let mut resource = Resource::clone(&self.head.resource);
+        for (attribute, values) in lists {
+            let values = values.iter().map(|(_, value)| value.clone()).collect();
+            resource.root_mut().insert(attribute, Value::List(values));
+        }
+        resource
+    }
+}
+
+/// The list of references that `attribute` is, or belongs to.
+pub(super) fn reference_list(kind: &ResourceType, attribute: AttributeId) -> Option<AttributeId> {
+    let mut top = attribute;
+    while kind.parent(top) != AttributeId::ROOT {
+        top = kind.parent(top);
+    }
+    kind.is_reference_list(top).then_some(top)
+}

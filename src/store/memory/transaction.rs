@@ -1,0 +1,306 @@
+//! A batch of changes to one tenant, with what it takes to undo them.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    list::{self, List},
+    tenant::{Head, Holding, Id, Tenant},
+};
+use crate::{
+    patch::ValueEdit,
+    path::AttributePath,
+    resource::{Resource, UniqueKey},
+    schema::{AttributeId, ResourceType},
+    store::{Change, Done, Entry, StoreError, Version, referred},
+    value::{Object, Value},
+};
+
+/// Changes that are undone when it is dropped, unless they are [kept](Transaction::keep).
+pub(super) struct Transaction<'a> {
+    tenant: &'a mut Tenant,
+    indexed: &'a [AttributePath],
+    undo: Vec<Undo>,
+}
+
+/// What was there before a step.
+enum Undo {
+    Head { table: usize, id: Id, head: Option<Head> },
+    Value { table: usize, id: Id, list: AttributeId, place: u64, value: Option<Value> },
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        while let Some(step) = self.undo.pop() {
+            match step {
+                Undo::Head { table, id, head } => drop(self.tenant.swap_head(table, &id, head)),
+                Undo::Value { table, id, list, place, value } => {
+                    self.tenant.swap_value(table, &id, list, place, value);
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(tenant: &'a mut Tenant, indexed: &'a [AttributePath]) -> Self {
+        Self { tenant, indexed, undo: Vec::new() }
+    }
+
+    pub(super) fn keep(mut self) {
+        self.undo.clear();
+    }
+
+    pub(super) fn apply(&mut self, change: &Change) -> Result<Done, StoreError> {
+        let table = self.tenant.need_table(change.kind(), self.indexed);
+        let row = self.tenant.row(table, change.id());
+        let current = row.map(|row| &row.head.version);
+        if current.is_none() && change.expect().is_none() && self.tenant.locate(change.id()).is_some() {
+            return Err(StoreError::NotUnique { attribute: AttributeId::ID });
+        }
+        change.check(current)?;
+        match (change, row) {
+            (Change::Create { entry }, _) => self.create(table, entry),
+            (Change::Replace { entry, .. }, _) => self.replace(table, entry),
+            (Change::Delete { id, .. }, _) => self.delete(table, id),
+            (Change::EditValues { kind, id, attribute, edit, modified, .. }, _)
+                if kind.is_reference_list(*attribute) =>
+            {
+                self.edit(table, id, *attribute, edit, *modified)
+            }
+            // Not a list that is kept apart: then the resource is replaced.
+            (Change::EditValues { .. }, Some(row)) => match change.edited(row.whole()) {
+                Some(edited) => self.replace(table, &Entry::new(edited)),
+                None => Ok(Done { version: Some(row.head.version.clone()), changed: false }),
+            },
+            (Change::EditValues { .. }, None) => Err(StoreError::NotFound),
+        }
+    }
+
+    fn create(&mut self, table: usize, entry: &Entry) -> Result<Done, StoreError> {
+        let id = Id::from(entry.resource.id());
+        if id.is_empty() {
+            return Err(StoreError::backend("expected a resource with an id"));
+        }
+        self.claim(table, &id, entry)?;
+        // First, since a resource may refer to itself.
+        let version = self.set_head(table, &id, without_lists(&entry.resource), &entry.unique);
+        for list in entry.resource.kind().reference_lists() {
+            self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
+        }
+        Ok(Done { version: Some(version), changed: true })
+    }
+
+    fn replace(&mut self, table: usize, entry: &Entry) -> Result<Done, StoreError> {
+        let id = self.shared(entry.resource.id());
+        self.claim(table, &id, entry)?;
+        let steps = self.undo.len();
+        for list in entry.resource.kind().reference_lists() {
+            self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
+        }
+        let after = without_lists(&entry.resource);
+        let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
+        let is_same = is_same_but_for_the_time(row.head.resource.root(), after.root());
+        if is_same && self.undo.len() == steps {
+            return Ok(Done { version: Some(row.head.version.clone()), changed: false });
+        }
+        let version = self.set_head(table, &id, after, &entry.unique);
+        Ok(Done { version: Some(version), changed: true })
+    }
+
+    fn delete(&mut self, table: usize, id: &str) -> Result<Done, StoreError> {
+        let id = self.shared(id);
+        let holdings: Vec<Holding> = self.tenant.holdings(&id).cloned().collect();
+        for Holding { table, list, holder } in holdings {
+            let row = self.tenant.row(table, &holder);
+            if let Some(place) = row.and_then(|row| row.list(list)?.place(&id)) {
+                self.set_value(table, &holder, list, place, None);
+                self.touch(table, &holder, None);
+            }
+        }
+        let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
+        let mut held = Vec::new();
+        for (list, values) in row.lists() {
+            held.extend(values.iter().map(|(place, _)| (list, place)));
+        }
+        for (list, place) in held {
+            self.set_value(table, &id, list, place, None);
+        }
+        let head = self.tenant.swap_head(table, &id, None);
+        self.undo.push(Undo::Head { table, id, head });
+        Ok(Done { version: None, changed: true })
+    }
+
+    fn edit(
+        &mut self,
+        table: usize,
+        id: &str,
+        list: AttributeId,
+        edit: &ValueEdit,
+        modified: DateTime<Utc>,
+    ) -> Result<Done, StoreError> {
+        let id = self.shared(id);
+        let steps = self.undo.len();
+        let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
+        let kind = Arc::clone(row.head.resource.kind());
+        let coming: HashSet<&str> = edit.add.iter().filter_map(|element| referred(&kind, list, element)).collect();
+        let mut going = Vec::new();
+        if let Some(values) = row.list(list) {
+            let stays = |key: &str| coming.contains(key);
+            if edit.clear {
+                let cleared = values.iter().filter(|(_, value)| !values.key(value).is_some_and(stays));
+                going.extend(cleared.map(|(place, _)| place));
+            } else {
+                let removed = edit.remove.iter().filter(|key| !stays(key));
+                going.extend(removed.filter_map(|key| values.place(key)));
+            }
+        }
+        for place in going {
+            self.set_value(table, &id, list, place, None);
+        }
+        for element in edit.add.iter().filter(|element| referred(&kind, list, element).is_some()) {
+            self.add(table, &id, list, Value::Complex(element.clone()))?;
+        }
+        let modified = (self.undo.len() != steps).then_some(modified);
+        let version = match modified {
+            Some(_) => self.touch(table, &id, modified),
+            None => self.tenant.row(table, &id).map(|row| row.head.version.clone()),
+        };
+        Ok(Done { version, changed: modified.is_some() })
+    }
+
+    /// Refuses unique keys that another resource has.
+    fn claim(&self, table: usize, id: &Id, entry: &Entry) -> Result<(), StoreError> {
+        let Some(rows) = self.tenant.table(table) else { return Ok(()) };
+        match entry.unique.iter().find(|key| rows.owner(key).is_some_and(|owner| owner != id)) {
+            Some(taken) => Err(StoreError::NotUnique { attribute: taken.attribute }),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes a list what `elements` are. A value that is there already keeps its place.
+    fn set_list(&mut self, table: usize, id: &Id, list: AttributeId, elements: &[Value]) -> Result<(), StoreError> {
+        let Some(row) = self.tenant.row(table, id) else { return Ok(()) };
+        let Some(value) = row.head.resource.kind().value_of(list) else { return Ok(()) };
+        let mut coming: HashMap<&str, &Value> = HashMap::with_capacity(elements.len());
+        let mut nameless = Vec::new();
+        for element in elements {
+            match list::key(value, element) {
+                Some(key) => drop(coming.entry(key).or_insert(element)),
+                None => nameless.push(element),
+            }
+        }
+        let mut steps = Vec::new();
+        let mut nameless_before = Vec::new();
+        for (place, element) in row.list(list).into_iter().flat_map(List::iter) {
+            match list::key(value, element).map(|key| coming.get(key).copied()) {
+                Some(Some(same)) if same == element => {}
+                Some(other) => steps.push((place, other.cloned())),
+                None => nameless_before.push((place, element)),
+            }
+        }
+        let same_nameless = nameless_before.iter().map(|(_, element)| *element).eq(nameless.iter().copied());
+        if !same_nameless {
+            steps.extend(nameless_before.iter().map(|(place, _)| (*place, None)));
+        }
+        for (place, element) in steps {
+            self.set_value(table, id, list, place, element);
+        }
+        for element in elements {
+            if !same_nameless || list::key(value, element).is_some() {
+                self.add(table, id, list, element.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a value to a list, unless one that refers to the same is there.
+    fn add(&mut self, table: usize, id: &Id, list: AttributeId, element: Value) -> Result<(), StoreError> {
+        let Some(row) = self.tenant.row(table, id) else { return Ok(()) };
+        let kind = row.head.resource.kind();
+        let values = row.list(list);
+        if let Some(key) = element.as_object().and_then(|element| referred(kind, list, element)) {
+            if values.is_some_and(|values| values.place(key).is_some()) {
+                return Ok(());
+            }
+            let target = self.tenant.locate(key).and_then(|(_, table)| self.tenant.table(table));
+            if !target.is_some_and(|target| may_refer(kind, list, &target.kind)) {
+                return Err(StoreError::BadReference { attribute: list, value: key.into() });
+            }
+        }
+        let end = values.map_or(0, List::end);
+        self.set_value(table, id, list, end, Some(element));
+        Ok(())
+    }
+
+    fn set_value(&mut self, table: usize, id: &Id, list: AttributeId, place: u64, value: Option<Value>) {
+        let value = self.tenant.swap_value(table, id, list, place, value);
+        self.undo.push(Undo::Value { table, id: Arc::clone(id), list, place, value });
+    }
+
+    fn set_head(&mut self, table: usize, id: &Id, resource: Arc<Resource>, unique: &[UniqueKey]) -> Version {
+        let version = self.tenant.next_version();
+        let head = Head { resource, version: version.clone(), unique: unique.into() };
+        let head = self.tenant.swap_head(table, id, Some(head));
+        self.undo.push(Undo::Head { table, id: Arc::clone(id), head });
+        version
+    }
+
+    /// Gives a resource a new version, since one of its lists changed, and the time of that if it is to show.
+    fn touch(&mut self, table: usize, id: &Id, modified: Option<DateTime<Utc>>) -> Option<Version> {
+        let row = self.tenant.row(table, id)?;
+        let unique = row.head.unique.clone();
+        let mut resource = Arc::clone(&row.head.resource);
+        if let Some(modified) = modified {
+            Arc::make_mut(&mut resource).set_times(None, modified);
+        }
+        Some(self.set_head(table, id, resource, &unique))
+    }
+
+    /// The id as it is shared by all who name it.
+    fn shared(&self, id: &str) -> Id {
+        self.tenant.locate(id).map_or_else(|| Id::from(id), |(id, _)| Arc::clone(id))
+    }
+}
+
+/// The resource as it is kept: most have no list of references, and are kept as they are.
+fn without_lists(resource: &Arc<Resource>) -> Arc<Resource> {
+    let (kind, root) = (resource.kind(), resource.root());
+    if !kind.reference_lists().iter().any(|list| root.contains(*list)) {
+        return Arc::clone(resource);
+    }
+    let mut kept = Object::with_capacity(root.len());
+    for (attribute, value) in root.iter().filter(|(attribute, _)| !kind.is_reference_list(*attribute)) {
+        kept.push(attribute, value.clone());
+    }
+    Arc::new(Resource::from_object(Arc::clone(kind), kept))
+}
+
+fn elements(resource: &Resource, list: AttributeId) -> &[Value] {
+    resource.root().get(list).map(Value::elements).unwrap_or_default()
+}
+
+/// Whether the list may refer to resources of type `target`.
+fn may_refer(kind: &ResourceType, list: AttributeId, target: &ResourceType) -> bool {
+    let types = kind.conventional(list).reference.map(|reference| kind.attribute(reference).references());
+    types.unwrap_or_default().iter().any(|name| **name == *target.name())
+}
+
+/// Whether two resources without lists differ in no more than `meta.lastModified`.
+fn is_same_but_for_the_time(before: &Object, after: &Object) -> bool {
+    let is_same = |(attribute, before): (AttributeId, &Value)| match (after.get(attribute), before) {
+        (Some(Value::Complex(after)), Value::Complex(before)) if attribute == AttributeId::META => {
+            let without_time = |meta: &Object| -> Object {
+                let kept = meta.iter().filter(|(attribute, _)| *attribute != AttributeId::META_LAST_MODIFIED);
+                kept.map(|(attribute, value)| (attribute, value.clone())).collect()
+            };
+            without_time(before) == without_time(after)
+        }
+        (after, before) => after == Some(before),
+    };
+    before.len() == after.len() && before.iter().all(is_same)
+}
