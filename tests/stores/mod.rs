@@ -13,9 +13,7 @@ use scim_core::{
     patch::ValueEdit,
     quirks::{Quirks, Tolerance},
     schema::{Attribute, AttributeId, AttributeType, ResourceType, Schema, Uniqueness},
-    store::{
-        Change, CommitError, Context, Done, Entry, Expect, Key, Page, Scan, Stored, TenantId, Version, Wanted, Window,
-    },
+    store::{Change, CommitError, Context, Done, Entry, Expect, Key, Scan, Stored, TenantId, Version, Wanted, Window},
     value::Object,
 };
 use serde_json::{Value as Json, json};
@@ -163,16 +161,13 @@ impl World {
 
     /// Everything that a tenant has, in an order that does not depend on the store.
     pub(crate) fn snapshot(&self, store: &impl Store, cx: &Context) -> Vec<(Resource, Version)> {
-        let scan = |kind| Scan {
-            kind,
-            filter: &[],
-            sort: None,
-            window: Window::After { id: None, take: usize::MAX },
-            wanted: &const { Wanted::everything() },
-            count: false,
-        };
-        let pages = self.kinds().map(|kind| now(store.scan(cx, &scan(&kind))).unwrap());
-        let items = pages.into_iter().flat_map(|page: Page| page.items);
+        let pages = self.kinds().map(|kind| {
+            let window = Window::After { id: None, take: usize::MAX };
+            let wanted = Wanted::everything();
+            let scan = Scan { kind: &kind, filter: &[], sort: None, window, wanted: &wanted, count: false };
+            now(store.scan(cx, &scan)).unwrap()
+        });
+        let items = pages.into_iter().flat_map(|page| page.items);
         items.map(|stored| (Resource::clone(&stored.resource), stored.version)).collect()
     }
 }
