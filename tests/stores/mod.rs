@@ -12,8 +12,11 @@ use scim_core::{
     filter::Matcher,
     patch::ValueEdit,
     quirks::{Quirks, Tolerance},
-    schema::{Attribute, AttributeId, AttributeType, ResourceType, Schema, Uniqueness},
-    store::{Change, CommitError, Context, Done, Entry, Expect, Key, Scan, Stored, TenantId, Version, Wanted, Window},
+    schema::{Attribute, AttributeId, AttributeType, Relation, ResourceType, Schema, Uniqueness},
+    store::{
+        Capabilities, Change, CommitError, Context, Done, Entry, Expect, Holder, Key, MemoryStore, Page, Scan,
+        StoreError, Stored, TenantId, Version, Wanted, Window,
+    },
     value::Object,
 };
 use serde_json::{Value as Json, json};
@@ -99,14 +102,8 @@ impl World {
         self.device.child(AttributeId::ROOT, name).unwrap()
     }
 
-    pub(crate) fn resource(&self, kind: &Arc<ResourceType>, mut document: Json) -> Resource {
-        let times = json!({"created": time(0).to_rfc3339(), "lastModified": time(0).to_rfc3339()});
-        document.as_object_mut().unwrap().entry("meta").or_insert(times);
-        resource(kind, &document)
-    }
-
     pub(crate) fn user(&self, id: &str, name: &str) -> Resource {
-        self.resource(&self.user, json!({"id": id, "userName": name}))
+        sample(&self.user, json!({"id": id, "userName": name}))
     }
 
     pub(crate) fn group(&self, id: &str, name: &str, members: &[&str]) -> Resource {
@@ -114,7 +111,7 @@ impl World {
         if !members.is_empty() {
             document["members"] = members.iter().map(|id| json!({"value": id})).collect();
         }
-        self.resource(&self.group, document)
+        sample(&self.group, document)
     }
 
     pub(crate) fn edit_members(&self, id: &str, remove: &[&str], add: &[&str]) -> Change {
@@ -126,11 +123,6 @@ impl World {
             edit: edit(&self.group, self.members, false, remove, add),
             modified: time(9),
         }
-    }
-
-    pub(crate) fn delete(&self, kind: &Arc<ResourceType>, id: &str) -> Change {
-        let _ = self;
-        Change::Delete { kind: Arc::clone(kind), id: id.into(), expect: Expect::Exists }
     }
 
     pub(crate) fn commit(&self, store: &impl Store, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
@@ -172,6 +164,17 @@ impl World {
     }
 }
 
+/// The resource that a document describes, created and modified at [`time`] 0 unless it says otherwise.
+pub(crate) fn sample(kind: &Arc<ResourceType>, mut document: Json) -> Resource {
+    let times = json!({"created": time(0).to_rfc3339(), "lastModified": time(0).to_rfc3339()});
+    document.as_object_mut().unwrap().entry("meta").or_insert(times);
+    resource(kind, &document)
+}
+
+pub(crate) fn delete(kind: &Arc<ResourceType>, id: &str) -> Change {
+    Change::Delete { kind: Arc::clone(kind), id: id.into(), expect: Expect::Exists }
+}
+
 pub(crate) fn create(resource: Resource) -> Change {
     Change::Create { entry: Entry::new(resource) }
 }
@@ -183,4 +186,60 @@ pub(crate) fn replace(resource: Resource) -> Change {
 pub(crate) fn compile(kind: &Arc<ResourceType>, filter: &str) -> Matcher {
     let filter: Filter = filter.parse().unwrap_or_else(|error| panic!("{filter}: {error}"));
     filter.compile(kind, &mut Tolerance::new(Quirks::default())).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A store with two users, two groups of which one is a member of the other, and a device.
+pub(crate) fn filled(world: &World, store: impl Store) -> impl Store {
+    let device = json!({"id": "d1", "serial": "S1", "owners": [{"value": "u1"}], "watchers": [{"value": "u1"},
+        {"value": "g1"}]});
+    let batch = [
+        create(world.user("u1", "Ann")),
+        create(world.user("u2", "bob")),
+        create(world.group("g1", "Guides", &["u1", "u2"])),
+        create(world.group("g2", "All", &["g1", "u1"])),
+        create(sample(&world.device, device)),
+    ];
+    let done = world.commit(&store, &batch).unwrap();
+    assert!(done.iter().all(|done| done.changed && done.version.is_some()));
+    store
+}
+
+/// Forwards what a store must have and nothing else.
+pub(crate) struct Least(pub(crate) MemoryStore);
+
+impl Store for Least {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new()
+    }
+
+    async fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Option<Stored>, StoreError> {
+        self.0.get(cx, key, wanted).await
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        assert!(scan.sort.is_none() && scan.filter.is_empty(), "it was not asked whether it can");
+        self.0.scan(cx, scan).await
+    }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        self.0.commit(cx, batch).await
+    }
+}
+
+pub(crate) fn groups_of(world: &World) -> Relation {
+    world.registry.relations(&world.user)[0].clone()
+}
+
+/// Who has whom as a member, as text.
+pub(crate) fn holders(world: &World, store: &impl Store, ids: &[&str]) -> Vec<String> {
+    let found = now(store.holders(&world.cx, &groups_of(world), ids)).unwrap();
+    let text = |it: Holder| format!("{}<{} {}", it.value, it.id, it.display.as_deref().unwrap_or("-"));
+    let mut found: Vec<String> = found.into_iter().map(text).collect();
+    found.sort_unstable();
+    found
 }
