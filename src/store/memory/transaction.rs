@@ -304,3 +304,76 @@ fn is_same_but_for_the_time(before: &Object, after: &Object) -> bool {
     };
     before.len() == after.len() && before.iter().all(is_same)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Expect;
+
+    fn with_id(kind: &Arc<ResourceType>, id: &str) -> Resource {
+        let mut resource = Resource::new(Arc::clone(kind));
+        resource.root_mut().insert(AttributeId::ID, Value::String(id.into()));
+        resource
+    }
+
+    fn commit(tenant: &mut Tenant, change: &Change) -> usize {
+        let mut transaction = Transaction::new(tenant, &[]);
+        transaction.apply(change).expect("it is valid");
+        let steps = transaction.undo.len();
+        transaction.keep();
+        steps
+    }
+
+    /// Where the text of each value of the group's list is.
+    fn addresses(tenant: &Tenant, list: AttributeId) -> HashMap<String, *const u8> {
+        let group = tenant.locate("g").and_then(|(_, table)| tenant.row(table, "g")).expect("it is there");
+        let values = group.list(list).into_iter().flat_map(|values| values.iter().map(|(_, value)| values.key(value)));
+        values.flatten().map(|key| (key.to_owned(), key.as_ptr())).collect()
+    }
+
+    /// Adding and removing one member takes as many steps in a large group as in a small one, and copies none of the
+    /// others: each is where it was.
+    #[test]
+    fn cost_follows_the_change() {
+        let (user, group) = (ResourceType::user().map(Arc::new), ResourceType::group().map(Arc::new));
+        let (user, group) = (user.expect("consistent"), group.expect("consistent"));
+        let members = group.reference_lists()[0];
+        let value = group.value_of(members).expect("defined");
+        let member = |id: &str| Object::from_iter([(value, Value::String(id.into()))]);
+        let edit = |clear, remove: &[&str], add: &[&str]| Change::EditValues {
+            kind: Arc::clone(&group),
+            id: "g".into(),
+            attribute: members,
+            expect: Expect::Exists,
+            edit: ValueEdit {
+                clear,
+                remove: remove.iter().map(|id| (*id).into()).collect(),
+                add: add.iter().map(|id| member(id)).collect(),
+            },
+            modified: DateTime::default(),
+        };
+        let delete = |kind, id: &str| Change::Delete { kind: Arc::clone(kind), id: id.into(), expect: Expect::Exists };
+        for size in [3, 30_000] {
+            let mut tenant = Tenant::default();
+            let ids: Vec<String> = (0..size).map(|n| format!("u{n}")).collect();
+            for id in &ids {
+                let create = Change::Create { entry: Entry::new(with_id(&user, id)) };
+                assert_eq!(commit(&mut tenant, &create), 1);
+            }
+            let mut all = with_id(&group, "g");
+            let values = ids.iter().skip(1).map(|id| Value::Complex(member(id))).collect();
+            all.root_mut().insert(members, Value::List(values));
+            commit(&mut tenant, &Change::Create { entry: Entry::new(all) });
+
+            let before = addresses(&tenant, members);
+            assert_eq!(commit(&mut tenant, &edit(false, &[], &["u0"])), 2, "a value and a version");
+            assert_eq!(commit(&mut tenant, &edit(false, &[], &["u0", "u1"])), 0);
+            assert_eq!(commit(&mut tenant, &edit(false, &["u0", "u9999999"], &[])), 2);
+            assert_eq!(commit(&mut tenant, &edit(false, &[], &["u0"])), 2);
+            assert_eq!(commit(&mut tenant, &delete(&user, "u0")), 3, "a value, a version and the user");
+            assert_eq!(addresses(&tenant, members), before, "no other value was touched");
+            assert_eq!(commit(&mut tenant, &edit(true, &[], &["u1"])), size - 1);
+            assert_eq!(commit(&mut tenant, &delete(&group, "g")), 2);
+        }
+    }
+}
