@@ -15,7 +15,7 @@ mod documents;
 #[allow(dead_code, reason = "each test uses its part")]
 mod stores;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use scim_core::{
     AttributePath, Quirks, Store,
@@ -120,6 +120,10 @@ fn who_refers_and_what_an_id_is_of() {
         let of_u2 = holders(&world, &store, &["u2"]);
         assert_eq!((of_u2.len(), &*of_u2[250]), (251, "u2<h249 -"));
         assert_eq!(holders(&world, &store, &[]), [""; 0]);
+        let watching = &world.registry.relations(&world.device)[0];
+        let watched = now(store.holders(&world.cx, watching, &["d1", "g1", "u1"])).unwrap();
+        let watchers: BTreeSet<&str> = watched.iter().map(|it| &*it.value).collect();
+        assert_eq!((watched.len(), watchers), (2, ["g1", "u1"].into()), "one list, not the others");
         let located = |kinds: &[Arc<ResourceType>], ids: &[&str]| now(store.locate(&world.cx, kinds, ids)).unwrap();
         let [user, group, device] = world.kinds();
         assert_eq!(located(&world.kinds(), &["d1", "u1", "x", "g1", "u1"]), [Some(2), Some(0), None, Some(1), Some(0)]);

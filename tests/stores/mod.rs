@@ -12,7 +12,7 @@ use scim_core::{
     filter::Matcher,
     patch::ValueEdit,
     quirks::{Quirks, Tolerance},
-    schema::{Attribute, AttributeId, AttributeType, Relation, ResourceType, Schema, Uniqueness},
+    schema::{Attribute, AttributeId, AttributeType, Mutability, Relation, ResourceType, Schema, Uniqueness},
     store::{
         Capabilities, Change, CommitError, Context, Done, Entry, Expect, Holder, Key, MemoryStore, Page, Scan,
         StoreError, Stored, TenantId, Version, Wanted, Window,
@@ -32,7 +32,7 @@ pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Users, groups, and devices: these have two lists, of which one refers to users only, and a serial number that is
-/// unique, case and all.
+/// unique, case and all, and are told which devices they watch.
 pub(crate) fn registry() -> Registry {
     let references = |name: &str, types: &[&str]| {
         let value = Attribute::new("value", AttributeType::String).case_exact();
@@ -46,9 +46,13 @@ pub(crate) fn registry() -> Registry {
         .attribute(Attribute::new("serial", AttributeType::String).case_exact().uniqueness(Uniqueness::Server))
         .attribute(Attribute::new("weight", AttributeType::Decimal).uniqueness(Uniqueness::Server))
         .attribute(Attribute::complex("emails", [Attribute::new("value", AttributeType::String)]).multi_valued())
+        .attribute(references("watching", &["Device"]).mutability(Mutability::ReadOnly))
         .attribute(references("owners", &["User"]))
         .attribute(references("watchers", &["User", "Group", "Device"]));
-    let device = ResourceType::builder("Device", "Devices", device).build().unwrap();
+    let device = ResourceType::builder("Device", "Devices", device)
+        .relation("watching", "Device", "watchers", "displayName")
+        .build()
+        .unwrap();
     Registry::builder()
         .resource_type(ResourceType::user().unwrap())
         .resource_type(ResourceType::group().unwrap())

@@ -160,14 +160,13 @@ impl<'a> Query<'a> {
 
     /// As [`Condition::matches`], on a resource whose lists are kept apart.
     fn holds(&self, row: &Row, condition: &Condition) -> bool {
-        let (attribute, is_element) = match condition {
+        let attribute = match condition {
             Condition::All(all) => return all.iter().all(|condition| self.holds(row, condition)),
             Condition::Any(any) => return any.iter().any(|condition| self.holds(row, condition)),
             Condition::Not(condition) => return !self.holds(row, condition),
-            Condition::Element { place, .. } => (place.attribute(), true),
-            Condition::Present(place) => (place.attribute(), false),
-            Condition::Compare(comparison) => (comparison.attribute(), false),
-            Condition::Extension(_) | Condition::Constant(_) => (AttributeId::ROOT, false),
+            Condition::Element { place, .. } | Condition::Present(place) => place.attribute(),
+            Condition::Compare(comparison) => comparison.attribute(),
+            Condition::Extension(_) | Condition::Constant(_) => AttributeId::ROOT,
         };
         let Some(list) = reference_list(&self.table.kind, attribute) else {
             return condition.matches(row.head.resource.root());
@@ -180,8 +179,8 @@ impl<'a> Query<'a> {
                 None => values.iter().any(|(_, element)| condition.matches_element(element)),
             },
             condition => match required(condition, value) {
-                Some(key) if !is_element => values.get(key).is_some(),
-                _ => any_alone(list, values, condition),
+                Some(key) => values.get(key).is_some(),
+                None => any_alone(list, values, condition),
             },
         }
     }

@@ -102,6 +102,12 @@ impl Tenant {
         self.holdings.get(id).into_iter().flatten()
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let is_empty = |table: &Table| table.rows.is_empty() && table.unique.is_empty() && table.index.is_empty();
+        self.ids.is_empty() && self.holdings.is_empty() && self.tables.iter().all(is_empty)
+    }
+
     /// A version that was never given out.
     pub(super) fn next_version(&mut self) -> Version {
         self.versions += 1;

@@ -374,6 +374,10 @@ mod tests {
             assert_eq!(addresses(&tenant, members), before, "no other value was touched");
             assert_eq!(commit(&mut tenant, &edit(true, &[], &["u1"])), size - 1);
             assert_eq!(commit(&mut tenant, &delete(&group, "g")), 2);
+            for id in ids.iter().skip(1) {
+                commit(&mut tenant, &delete(&user, id));
+            }
+            assert!(tenant.is_empty(), "no index names what is gone");
         }
     }
 }
