@@ -219,6 +219,12 @@ fn a_list_is_changed_in_place() {
     assert!(world.commit(&store, &[change(fewer)]).unwrap()[0].changed);
     assert_eq!(world.held(&store, &world.device, "d1", watchers), ["u1", "g2"]);
 
+    // Several values at once, there or not, in one edit.
+    world.commit(&store, &[world.edit_members("g1", &["u2", "u9", "u1"], &["g2", "u2"])]).unwrap();
+    assert_eq!(world.held(&store, &world.group, "g1", world.members), ["u2", "g2"], "7644-3.5.2.2-08");
+    world.commit(&store, &[world.edit_members("g1", &["g2", "u2", "g2"], &[])]).unwrap();
+    assert!(world.held(&store, &world.group, "g1", world.members).is_empty());
+
     // A list that does not refer to resources is edited all the same.
     let emails = world.list("emails");
     let edit_emails = |remove: &[&str], add: &[&str]| Change::EditValues {

@@ -313,6 +313,7 @@ mod tests {
     fn with_id(kind: &Arc<ResourceType>, id: &str) -> Resource {
         let mut resource = Resource::new(Arc::clone(kind));
         resource.root_mut().insert(AttributeId::ID, Value::String(id.into()));
+        resource.root_mut().insert(AttributeId::EXTERNAL_ID, Value::String(id.into()));
         resource
     }
 
