@@ -27,8 +27,8 @@ pub(super) struct Tenant {
     tables: Vec<Table>,
     /// The table of each resource: an id is one resource's alone (RFC 7643 §3.1), whatever its type.
     ids: HashMap<Id, usize>,
-    /// Who refers to each id.
-    holdings: HashMap<Id, BTreeSet<Holding>>,
+    /// Who refers to whom, ordered by whom.
+    holdings: BTreeSet<Holding>,
     /// How many versions were given out. Never goes back, so that none comes again.
     versions: u64,
 }
@@ -64,6 +64,8 @@ pub(super) struct Row {
 /// A reference, from the side of what is referred to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Holding {
+    /// What is referred to.
+    target: Id,
     pub(super) table: usize,
     pub(super) list: AttributeId,
     /// The resource that refers.
@@ -99,7 +101,16 @@ impl Tenant {
 
     /// Who refers to `id`.
     pub(super) fn holdings(&self, id: &str) -> impl Iterator<Item = &Holding> {
-        self.holdings.get(id).into_iter().flatten()
+        // Before every other of the same target.
+        let first = |(target, _): (&Id, usize)| Holding {
+            target: Arc::clone(target),
+            table: 0,
+            list: AttributeId::ROOT,
+            holder: Id::from(""),
+        };
+        let target = self.locate(id);
+        let behind = target.into_iter().flat_map(move |target| self.holdings.range(first(target)..));
+        behind.take_while(move |holding| target.is_some_and(|(target, _)| holding.target == *target))
     }
 
     #[cfg(test)]
@@ -165,21 +176,16 @@ impl Tenant {
             Some((shared, _)) => Arc::clone(shared),
             None => Arc::from(key),
         });
+        let holding = |target| Holding { target, table, list, holder: Arc::clone(id) };
         let old = values.swap(place, key.clone(), value);
-        let holding = Holding { table, list, holder: Arc::clone(id) };
-        if let Some(old) = old.as_ref().and_then(|old| values.key(old))
-            && let Some(of_old) = holdings.get_mut(old)
-        {
-            of_old.remove(&holding);
-            if of_old.is_empty() {
-                holdings.remove(old);
-            }
+        if let Some(old) = old.as_ref().and_then(|old| values.key(old)) {
+            holdings.remove(&holding(Id::from(old)));
         }
         if values.len() == 0 {
             row.lists.retain(|(attribute, _)| *attribute != list);
         }
         if let Some(key) = key {
-            holdings.entry(key).or_default().insert(holding);
+            holdings.insert(holding(key));
         }
         old
     }

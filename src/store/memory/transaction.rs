@@ -115,7 +115,7 @@ impl<'a> Transaction<'a> {
     fn delete(&mut self, table: usize, id: &str) -> Result<Done, StoreError> {
         let id = self.shared(id);
         let holdings: Vec<Holding> = self.tenant.holdings(&id).cloned().collect();
-        for Holding { table, list, holder } in holdings {
+        for Holding { table, list, holder, .. } in holdings {
             let row = self.tenant.row(table, &holder);
             if let Some(place) = row.and_then(|row| row.list(list)?.place(&id)) {
                 self.set_value(table, &holder, list, place, None);
