@@ -22,7 +22,11 @@ impl Tenant {
         else {
             return Page { items: Vec::new(), total: scan.count.then_some(0), more: false };
         };
-        let query = Query { tenant: self, number, table, filter: Vec::new() }.filtered(scan.filter);
+        let uses_list = |condition: &Condition| {
+            condition.attributes().into_iter().any(|attribute| reference_list(&table.kind, attribute).is_some())
+        };
+        let filter = scan.filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
+        let query = Query { tenant: self, number, table, filter };
         match (scan.sort, scan.window) {
             (Some(sort), Window::Offset { skip, take }) => query.sorted(scan, sort, skip, take),
             (_, window) => query.by_id(scan, window),
@@ -53,15 +57,6 @@ struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    fn filtered(mut self, filter: &[&'a Condition]) -> Self {
-        let kind = &*self.table.kind;
-        let uses_list = |condition: &Condition| {
-            condition.attributes().into_iter().any(|attribute| reference_list(kind, attribute).is_some())
-        };
-        self.filter = filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
-        self
-    }
-
     /// The resources that can satisfy the filter, ascending by id, behind `after`.
     fn rows(&self, after: Option<&str>) -> Box<dyn Iterator<Item = &'a Row> + 'a> {
         let smallest = self.filter.iter().filter_map(|(condition, _)| self.candidates(condition)).min_by_key(Vec::len);
@@ -152,9 +147,8 @@ impl<'a> Query<'a> {
     }
 
     fn matches(&self, row: &Row) -> bool {
-        self.filter.iter().all(|(condition, uses_list)| match uses_list {
-            false => condition.matches(row.head.resource.root()),
-            true => self.holds(row, condition),
+        self.filter.iter().all(|(condition, uses_list)| {
+            if *uses_list { self.holds(row, condition) } else { condition.matches(row.head.resource.root()) }
         })
     }
 
