@@ -112,6 +112,43 @@ use crate::{
 ///         Ok(vec![Done { version: Some(version), changed: true }])
 ///     }
 /// }
+/// #
+/// # use std::{pin::pin, task::{Context as Task, Poll, Waker}};
+/// # use scim_core::{Resource, patch::ValueEdit, schema::Registry, value::{Object, Value}};
+/// # fn now<T>(future: impl Future<Output = T>) -> T {
+/// #     match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
+/// #         Poll::Ready(output) => output,
+/// #         Poll::Pending => panic!("it waits for nothing"),
+/// #     }
+/// # }
+/// # let registry = Registry::standard();
+/// # let [user, group] = ["User", "Group"].map(|name| registry.resource_type(name).expect("registered"));
+/// # let members = group.reference_lists()[0];
+/// # let text = |text: &str| Value::String(text.into());
+/// # let ann = Resource::from_object(user.clone(), Object::from_iter([
+/// #     (AttributeId::ID, text("u")), (user.unique_attributes()[0], text("Ann"))]));
+/// # let all = Resource::from_object(group.clone(), Object::from_iter([(AttributeId::ID, text("g"))]));
+/// # let member = Object::from_iter([(group.value_of(members).expect("defined"), text("u"))]);
+/// # let (store, cx) = (Listing::default(), Context::new(TenantId::single()));
+/// # let commit = |change: Change| now(store.commit(&cx, &[change])).map(|done| done[0].changed);
+/// # let create = |resource: &Resource| Change::Create { entry: Entry::new(resource.clone()) };
+/// # let add = || Change::EditValues { kind: group.clone(), id: "g".into(), attribute: members, expect: Expect::Exists,
+/// #     edit: ValueEdit { add: vec![member.clone()], ..ValueEdit::default() }, modified: Default::default() };
+/// # assert!(commit(create(&ann))? && commit(create(&all))? && commit(add())? && !commit(add())?);
+/// # assert!(matches!(commit(create(&ann)), Err(CommitError { error: StoreError::NotUnique { .. }, .. })));
+/// # let mut namesake = ann.clone();
+/// # namesake.root_mut().insert(AttributeId::ID, text("v"));
+/// # assert!(matches!(commit(create(&namesake)), Err(CommitError { error: StoreError::NotUnique { .. }, .. })));
+/// # let get = || now(store.get(&cx, Key { kind: group, id: "g" }, &Wanted::everything())).ok().flatten().expect("there");
+/// # let relation = &registry.relations(user)[0];
+/// # assert_eq!(now(store.holders(&cx, relation, &["u"]))?.len(), 1);
+/// # assert_eq!(now(store.locate(&cx, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
+/// # let before = get();
+/// # assert!(before.resource.root().contains(members));
+/// # commit(Change::Delete { kind: user.clone(), id: "u".into(), expect: Expect::Exists })?;
+/// # assert!(get().version != before.version && !get().resource.root().contains(members));
+/// # assert_eq!(get().resource.last_modified(), before.resource.last_modified());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Store: Send + Sync + 'static {
     /// What the store can do beyond the least.
