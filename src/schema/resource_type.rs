@@ -195,11 +195,18 @@ impl ResourceType {
 
     /// The extension that `id` belongs to, itself included.
     pub fn extension_of(&self, id: AttributeId) -> Option<&Extension> {
+        let top = self.top_level(id);
+        self.extensions.iter().find(|extension| extension.attribute == top)
+    }
+
+    /// The attribute of the resource itself that `id` is, or is a part of; for one of an extension the extension's
+    /// object.
+    pub(crate) fn top_level(&self, id: AttributeId) -> AttributeId {
         let mut top = id;
         while self.parent(top) != AttributeId::ROOT {
             top = self.parent(top);
         }
-        self.extensions.iter().find(|extension| extension.attribute == top)
+        top
     }
 
     /// The full path of an attribute as the schemas spell it: `userName`, `name.givenName`,

@@ -149,7 +149,7 @@ impl Store for MemoryStore {
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
         let found = self.read(cx, |tenant| tenant.scan(scan));
-        Ok(found.unwrap_or_else(|| Page { items: Vec::new(), total: scan.count.then_some(0), more: false }))
+        Ok(found.flatten().unwrap_or_else(|| Page { items: Vec::new(), total: scan.count.then_some(0), more: false }))
     }
 
     async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {

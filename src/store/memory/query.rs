@@ -17,20 +17,19 @@ use crate::{
 };
 
 impl Tenant {
-    pub(super) fn scan(&self, scan: &Scan<'_>) -> Page {
-        let Some((number, table)) = self.find_table(scan.kind).and_then(|number| Some((number, self.table(number)?)))
-        else {
-            return Page { items: Vec::new(), total: scan.count.then_some(0), more: false };
-        };
+    /// The page that is asked for; `None` if nothing of that type was ever written.
+    pub(super) fn scan(&self, scan: &Scan<'_>) -> Option<Page> {
+        let number = self.find_table(scan.kind)?;
+        let table = self.table(number)?;
         let uses_list = |condition: &Condition| {
             condition.attributes().into_iter().any(|attribute| reference_list(&table.kind, attribute).is_some())
         };
         let filter = scan.filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
         let query = Query { tenant: self, number, table, filter };
-        match (scan.sort, scan.window) {
+        Some(match (scan.sort, scan.window) {
             (Some(sort), Window::Offset { skip, take }) => query.sorted(scan, sort, skip, take),
             (_, window) => query.by_id(scan, window),
-        }
+        })
     }
 }
 
@@ -38,11 +37,7 @@ impl Tenant {
 /// and neither is what the protocol makes for an answer.
 pub(super) fn is_stored(kind: &ResourceType, condition: &Condition) -> bool {
     condition.attributes().into_iter().all(|attribute| {
-        let mut top = attribute;
-        while kind.parent(top) != AttributeId::ROOT {
-            top = kind.parent(top);
-        }
-        let definition = kind.attribute(top);
+        let definition = kind.attribute(kind.top_level(attribute));
         let derived = definition.is_multi_valued() && definition.mutable() == Mutability::ReadOnly;
         !derived && !matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
     })

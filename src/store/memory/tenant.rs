@@ -289,9 +289,6 @@ impl Row {
 
 /// The list of references that `attribute` is, or belongs to.
 pub(super) fn reference_list(kind: &ResourceType, attribute: AttributeId) -> Option<AttributeId> {
-    let mut top = attribute;
-    while kind.parent(top) != AttributeId::ROOT {
-        top = kind.parent(top);
-    }
+    let top = kind.top_level(attribute);
     kind.is_reference_list(top).then_some(top)
 }

@@ -88,7 +88,7 @@ impl<'a> Transaction<'a> {
         }
         self.claim(table, &id, entry)?;
         // First, since a resource may refer to itself.
-        let version = self.set_head(table, &id, without_lists(&entry.resource), &entry.unique);
+        let version = self.set_head(table, &id, without_lists(&entry.resource), entry.unique.clone());
         for list in entry.resource.kind().reference_lists() {
             self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
         }
@@ -108,7 +108,7 @@ impl<'a> Transaction<'a> {
         if is_same && self.undo.len() == steps {
             return Ok(Done { version: Some(row.head.version.clone()), changed: false });
         }
-        let version = self.set_head(table, &id, after, &entry.unique);
+        let version = self.set_head(table, &id, after, entry.unique.clone());
         Ok(Done { version: Some(version), changed: true })
     }
 
@@ -242,9 +242,9 @@ impl<'a> Transaction<'a> {
         self.undo.push(Undo::Value { table, id: Arc::clone(id), list, place, value });
     }
 
-    fn set_head(&mut self, table: usize, id: &Id, resource: Arc<Resource>, unique: &[UniqueKey]) -> Version {
+    fn set_head(&mut self, table: usize, id: &Id, resource: Arc<Resource>, unique: Vec<UniqueKey>) -> Version {
         let version = self.tenant.next_version();
-        let head = Head { resource, version: version.clone(), unique: unique.into() };
+        let head = Head { resource, version: version.clone(), unique };
         let head = self.tenant.swap_head(table, id, Some(head));
         self.undo.push(Undo::Head { table, id: Arc::clone(id), head });
         version
@@ -258,7 +258,7 @@ impl<'a> Transaction<'a> {
         if let Some(modified) = modified {
             Arc::make_mut(&mut resource).set_times(None, modified);
         }
-        Some(self.set_head(table, id, resource, &unique))
+        Some(self.set_head(table, id, resource, unique))
     }
 
     /// The id as it is shared by all who name it.
