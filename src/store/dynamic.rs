@@ -117,109 +117,74 @@ impl<S: Store> Erased for S {
     }
 }
 
+/// Every method of [`Store`], handed on to what `$inner` finds in `$outer`.
+macro_rules! forward {
+    (|$outer:ident| $inner:expr) => {
+        fn capabilities(&self) -> Capabilities {
+            let $outer = self;
+            $inner.capabilities()
+        }
+
+        fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
+            let $outer = self;
+            $inner.pushdown(kind, conjunct)
+        }
+
+        fn get<'a>(
+            &'a self,
+            cx: &'a Context,
+            key: Key<'a>,
+            wanted: &'a Wanted<'a>,
+        ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send + 'a {
+            let $outer = self;
+            $inner.get(cx, key, wanted)
+        }
+
+        fn scan<'a>(
+            &'a self,
+            cx: &'a Context,
+            scan: &'a Scan<'a>,
+        ) -> impl Future<Output = Result<Page, StoreError>> + Send + 'a {
+            let $outer = self;
+            $inner.scan(cx, scan)
+        }
+
+        fn commit<'a>(
+            &'a self,
+            cx: &'a Context,
+            batch: &'a [Change],
+        ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a {
+            let $outer = self;
+            $inner.commit(cx, batch)
+        }
+
+        fn holders<'a>(
+            &'a self,
+            cx: &'a Context,
+            relation: &'a Relation,
+            ids: &'a [&'a str],
+        ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
+            let $outer = self;
+            $inner.holders(cx, relation, ids)
+        }
+
+        fn locate<'a>(
+            &'a self,
+            cx: &'a Context,
+            kinds: &'a [Arc<ResourceType>],
+            ids: &'a [&'a str],
+        ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send + 'a {
+            let $outer = self;
+            $inner.locate(cx, kinds, ids)
+        }
+    };
+}
+
 impl Store for DynStore {
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        self.0.pushdown(kind, conjunct)
-    }
-
-    fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send + 'a {
-        self.0.get(cx, key, wanted)
-    }
-
-    fn scan<'a>(
-        &'a self,
-        cx: &'a Context,
-        scan: &'a Scan<'a>,
-    ) -> impl Future<Output = Result<Page, StoreError>> + Send + 'a {
-        self.0.scan(cx, scan)
-    }
-
-    fn commit<'a>(
-        &'a self,
-        cx: &'a Context,
-        batch: &'a [Change],
-    ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a {
-        self.0.commit(cx, batch)
-    }
-
-    fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        relation: &'a Relation,
-        ids: &'a [&'a str],
-    ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
-        self.0.holders(cx, relation, ids)
-    }
-
-    fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
-    ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send + 'a {
-        self.0.locate(cx, kinds, ids)
-    }
+    forward!(|erased| erased.0);
 }
 
 /// A shared store is a store.
 impl<S: Store> Store for Arc<S> {
-    fn capabilities(&self) -> Capabilities {
-        S::capabilities(self)
-    }
-
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        S::pushdown(self, kind, conjunct)
-    }
-
-    fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send + 'a {
-        S::get(self, cx, key, wanted)
-    }
-
-    fn scan<'a>(
-        &'a self,
-        cx: &'a Context,
-        scan: &'a Scan<'a>,
-    ) -> impl Future<Output = Result<Page, StoreError>> + Send + 'a {
-        S::scan(self, cx, scan)
-    }
-
-    fn commit<'a>(
-        &'a self,
-        cx: &'a Context,
-        batch: &'a [Change],
-    ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a {
-        S::commit(self, cx, batch)
-    }
-
-    fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        relation: &'a Relation,
-        ids: &'a [&'a str],
-    ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
-        S::holders(self, cx, relation, ids)
-    }
-
-    fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
-    ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send + 'a {
-        S::locate(self, cx, kinds, ids)
-    }
+    forward!(|shared| (**shared));
 }
