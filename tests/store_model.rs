@@ -11,9 +11,7 @@
     reason = "a test that panics has failed"
 )]
 
-#[allow(dead_code, reason = "each test uses its part")]
 mod documents;
-#[allow(dead_code, reason = "each test uses its part")]
 mod stores;
 
 use std::{

@@ -1,4 +1,5 @@
 //! The resource types and the JSON documents that several tests need.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test uses its part")]
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! What the tests of stores share: resource types with several lists of references, and calls that wait for nothing.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test uses its part")]
 
 use std::{
     pin::pin,
