@@ -1,37 +1,52 @@
 //! PATCH: changing a resource by operations (RFC 7644 §3.5.2).
 //!
-//! Nothing here knows HTTP or storage.
+//! Applying a [`Patch`] is a pure function of a resource. A patch that only changes who is in a list of references is
+//! also a [`Membership`], which needs no resource at all. Nothing here knows HTTP or storage.
 
+mod apply;
+mod elements;
 mod error;
 
 mod membership;
+mod path;
+mod schemas;
+mod value;
 mod wire;
+
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 pub use self::{
     error::{PatchError, PatchErrorKind},
-    membership::ValueEdit,
+    membership::{Membership, ValueEdit},
     wire::PATCH_OP,
 };
-use crate::{limits::Limits, quirks::Tolerance};
+use crate::{limits::Limits, quirks::Tolerance, resource::Resource, schema::ResourceType};
 
 /// A PATCH request: operations that are all applied, in their order, or not at all (RFC 7644 §3.5.2).
 ///
 /// Paths and values are kept as the client wrote them; what they mean depends on the resource type.
 ///
 /// ```
-/// use scim_core::{Limits, Quirks, patch::{Op, Patch}, quirks::Tolerance};
+/// use scim_core::{Limits, Quirks, Resource, patch::Patch, quirks::Tolerance, schema::Registry};
+///
+/// let registry = Registry::standard();
+/// let user = registry.resource_type("User").expect("registered");
+/// let before = Resource::from_json(user, br#"{"userName": "bjensen", "active": true}"#)?;
 ///
 /// // As Microsoft Entra ID disables a user.
 /// let body = br#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
 ///     "Operations": [{"op": "Replace", "path": "active", "value": "False"}]}"#;
-/// let mut tolerance = Tolerance::new(Quirks::default());
-/// let patch = Patch::parse(body, &Limits::default(), &mut tolerance)?;
-/// assert_eq!(patch.operations()[0].op(), Op::Replace);
-/// assert_eq!(tolerance.applied().to_string(), "operation-case");
-/// # Ok::<(), scim_core::patch::PatchError>(())
+/// let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
+/// let patch = Patch::parse(body, &limits, &mut tolerance)?;
+/// let after = patch.apply(&before, &limits, &mut tolerance)?.expect("a change");
+/// let active = user.child(scim_core::schema::AttributeId::ROOT, "active").expect("defined");
+/// assert_eq!(after.value(active).and_then(|value| value.as_bool()), Some(false));
+/// assert_eq!(tolerance.applied().to_string(), "operation-case, boolean-strings");
+/// assert_eq!(patch.apply(&after, &limits, &mut tolerance)?, None, "nothing more to change");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Patch {
@@ -103,6 +118,55 @@ impl Patch {
     /// The operations, in their order.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
+    }
+
+    /// Applies all operations to `resource`: the changed resource, or `None` when nothing changed (RFC 7644 §3.5.2).
+    ///
+    /// `resource` must be complete, lists included. `meta.lastModified` is left to the caller. Setting `primary` on
+    /// one value takes it from the others; an addition of what is there already changes nothing; an extension whose
+    /// last attribute goes, goes too. Where the RFC leaves it open: a value path selects the values to merge into, a
+    /// whole list is replaced, `null` and `[]` unassign.
+    ///
+    /// # Errors
+    ///
+    /// At the first operation that fails, or when the result breaks a rule of the schemas: see [`PatchErrorKind`].
+    pub fn apply(
+        &self,
+        resource: &Resource,
+        limits: &Limits,
+        tolerance: &mut Tolerance,
+    ) -> Result<Option<Resource>, PatchError> {
+        apply::apply(self, resource, limits, tolerance)
+    }
+
+    /// The patch as a change of one list of references, when it is nothing else: every operation adds, removes or
+    /// replaces values of that list by their `value`. Applying it is then the same as applying the patch.
+    ///
+    /// # Errors
+    ///
+    /// At the first operation on the list that [`Patch::apply`] would refuse on any resource.
+    ///
+    /// ```
+    /// use scim_core::{Limits, Quirks, patch::Patch, quirks::Tolerance, schema::Registry};
+    ///
+    /// let registry = Registry::standard();
+    /// let group = registry.resource_type("Group").expect("registered");
+    /// let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
+    /// let patch = Patch::builder().remove(r#"members[value eq "2819"]"#).build()?;
+    /// let membership = patch.membership(group, &limits, &mut tolerance)?.expect("nothing but members");
+    /// assert_eq!(membership.edit.remove, ["2819"]);
+    ///
+    /// let patch = Patch::builder().replace("displayName", "Tour Guides").build()?;
+    /// assert_eq!(patch.membership(group, &limits, &mut tolerance)?, None);
+    /// # Ok::<(), scim_core::patch::PatchError>(())
+    /// ```
+    pub fn membership(
+        &self,
+        kind: &Arc<ResourceType>,
+        limits: &Limits,
+        tolerance: &mut Tolerance,
+    ) -> Result<Option<Membership>, PatchError> {
+        membership::membership(self, kind, limits, tolerance)
     }
 }
 

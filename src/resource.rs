@@ -3,16 +3,31 @@
 //! What is here has been read under its schema: names are ids, values have their attribute's type, nothing is null.
 //! This module knows JSON and the rules of attributes; it knows nothing of HTTP, PATCH or storage.
 
+mod error;
 mod order;
+mod projection;
+mod read;
+mod rules;
+mod same;
 mod unique;
+mod write;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
 pub use self::{
+    error::{ResourceError, ResourceErrorKind},
     order::{Sort, SortError, SortErrorKind},
+    projection::{Projection, ProjectionError},
+    rules::judge,
     unique::UniqueKey,
+    write::{Reference, Rendering},
+};
+pub(crate) use self::{
+    read::{nesting, read_element, read_value},
+    same::{Known, includes, same},
+    write::{SEGMENT, url},
 };
 
 use crate::{
@@ -25,7 +40,7 @@ use crate::{
 /// It holds what is stored: the attributes of its schemas, `id`, `externalId`, `meta.created` and `meta.lastModified`.
 /// What follows from elsewhere is not in it and is added when an answer is written: `schemas`, `meta.resourceType`,
 /// `meta.location`, `meta.version`, each `$ref` to a resource, and lists such as a user's `groups`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Resource {
     kind: Arc<ResourceType>,
     root: Object,
@@ -123,5 +138,55 @@ impl PartialEq for Resource {
     /// Same type, same values; the order of attributes does not matter (RFC 7643 §2.3.8).
     fn eq(&self, other: &Self) -> bool {
         self.kind.name() == other.kind.name() && self.root == other.root
+    }
+}
+
+impl fmt::Debug for Resource {
+    /// With the names of the schema, and without passwords and whatever else is not returned: logs are read by many.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.name())?;
+        f.write_str(" ")?;
+        Shown { kind: &self.kind, object: &self.root }.fmt(f)
+    }
+}
+
+struct Shown<'a> {
+    kind: &'a ResourceType,
+    object: &'a Object,
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (attribute, value) in self.object.iter() {
+            let name = format_args!("{}", self.kind.attribute(attribute).name());
+            if self.kind.is_sensitive(attribute) {
+                map.entry(&name, &format_args!("(not shown)"));
+            } else {
+                map.entry(&name, &ShownValue { kind: self.kind, value });
+            }
+        }
+        map.finish()
+    }
+}
+
+struct ShownValue<'a> {
+    kind: &'a ResourceType,
+    value: &'a Value,
+}
+
+impl fmt::Debug for ShownValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value {
+            Value::Complex(object) => Shown { kind: self.kind, object }.fmt(f),
+            Value::List(values) => {
+                f.debug_list().entries(values.iter().map(|value| Self { kind: self.kind, value })).finish()
+            }
+            Value::String(text) => text.fmt(f),
+            Value::Boolean(truth) => truth.fmt(f),
+            Value::Integer(number) => number.fmt(f),
+            Value::Decimal(number) => number.fmt(f),
+            Value::DateTime(time) => time.fmt(f),
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::filter::{CompileError, CompileErrorKind, FilterError, FilterErrorKind};
+use crate::{
+    filter::{CompileError, CompileErrorKind, FilterError, FilterErrorKind},
+    resource::{ResourceError, ResourceErrorKind},
+};
 
 /// Why a PATCH request was refused, and where (RFC 7644 §3.5.2, §3.12). Nothing of it was applied.
 ///
@@ -131,6 +134,21 @@ impl PatchError {
             _ => PatchErrorKind::InvalidFilter,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl From<ResourceError> for PatchError {
+    fn from(error: ResourceError) -> Self {
+        let kind = match error.kind() {
+            ResourceErrorKind::Syntax(_)
+            | ResourceErrorKind::TooDeep(_)
+            | ResourceErrorKind::Duplicate
+            | ResourceErrorKind::Unknown => PatchErrorKind::InvalidSyntax,
+            ResourceErrorKind::ReadOnly | ResourceErrorKind::Immutable => PatchErrorKind::Mutability,
+            ResourceErrorKind::TooMany(_) => PatchErrorKind::TooMany,
+            _ => PatchErrorKind::InvalidValue,
+        };
+        Self::new(kind, error.to_string()).at(error.path())
     }
 }
 

@@ -3,13 +3,36 @@
 //! Adding one member to a group of 100,000 must cost one row. A store applies a [`ValueEdit`] to its rows; one that
 //! keeps whole resources calls [`ValueEdit::apply`]. This file knows nothing of stores.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
+use serde_json::value::RawValue;
+
+use super::{
+    Op, Patch, PatchError, PatchErrorKind,
+    path::{Elements, Target},
+    value::{is_nothing, members},
+};
 use crate::{
-    resource::Resource,
-    schema::AttributeId,
+    filter::{Expression, Literal, Operator},
+    limits::Limits,
+    quirks::{Quirk, Tolerance},
+    resource::{Resource, read_value},
+    schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Text, Value},
 };
+
+/// A patch that changes one list of references by the `value`s in it and nothing else. Made by [`Patch::membership`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Membership {
+    /// The list.
+    pub attribute: AttributeId,
+    /// What goes and what comes.
+    pub edit: ValueEdit,
+}
 
 /// Which values of a list of references go and which come (`members` of a group).
 ///
@@ -92,6 +115,214 @@ impl ValueEdit {
             }
         }
         removed || list.len() != kept
+    }
+}
+
+/// See [`Patch::membership`].
+pub(super) fn membership(
+    patch: &Patch,
+    kind: &Arc<ResourceType>,
+    limits: &Limits,
+    tolerance: &mut Tolerance,
+) -> Result<Option<Membership>, PatchError> {
+    // What is met on the way counts only if this way is taken.
+    let mut met = *tolerance;
+    let mut found: Option<(AttributeId, Fold)> = None;
+    for (index, operation) in patch.operations.iter().enumerate() {
+        let key;
+        let (name, raw) = match (&operation.path, &operation.value) {
+            (Some(path), raw) => (&**path, raw.as_deref()),
+            (None, Some(raw)) => match members(raw).as_deref() {
+                Ok([(name, raw)]) if kind.child(AttributeId::ROOT, name).is_some() => {
+                    key = name.clone();
+                    (&*key, Some(*raw))
+                }
+                _ => return Ok(None),
+            },
+            (None, None) => return Ok(None),
+        };
+        let Ok(target) = Target::parse(kind, name, limits, &mut met) else { return Ok(None) };
+        let Some(value) = target.list().and_then(|list| foldable(kind, list)) else { return Ok(None) };
+        let (attribute, fold) = found.get_or_insert_with(|| (target.attribute(), Fold::new(value)));
+        if *attribute != target.attribute() {
+            return Ok(None);
+        }
+        let folded = fold.operation(kind, operation.op, &target, raw, limits, &mut met);
+        if !folded.map_err(|error| error.in_operation(index).at(name))? {
+            return Ok(None);
+        }
+    }
+    *tolerance = met;
+    Ok(found.map(|(attribute, fold)| Membership { attribute, edit: fold.into_edit() }))
+}
+
+/// The sub-attribute `value` of a list of references that a delta can change: one that may be empty, with ids that
+/// compare exactly.
+pub(super) fn foldable(kind: &ResourceType, list: AttributeId) -> Option<AttributeId> {
+    let value = kind.value_of(list)?;
+    let definition = kind.attribute(list);
+    let usable = kind.is_reference_list(list)
+        && !definition.is_required()
+        && definition.mutable() == Mutability::ReadWrite
+        && kind.attribute(value).mutable() != Mutability::ReadOnly
+        && kind.compares_exactly(value);
+    usable.then_some(value)
+}
+
+/// Operations on one list of references, folded into what they come to: the last one decides on a value.
+#[derive(Debug)]
+pub(super) struct Fold {
+    value: AttributeId,
+    clear: bool,
+    /// Each value once, in the order in which it was first named, with its element if it comes.
+    slots: Vec<(Text, Option<Object>)>,
+    positions: HashMap<Text, usize>,
+}
+
+impl Fold {
+    pub(super) fn new(value: AttributeId) -> Self {
+        Self { value, clear: false, slots: Vec::new(), positions: HashMap::new() }
+    }
+
+    /// Takes an operation in, unless it is one that takes more than the values to say what it does.
+    pub(super) fn operation(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        op: Op,
+        target: &Target,
+        raw: Option<&RawValue>,
+        limits: &Limits,
+        tolerance: &mut Tolerance,
+    ) -> Result<bool, PatchError> {
+        let raw = raw.filter(|raw| op != Op::Remove || raw.get() != "null");
+        match (target, op, raw) {
+            (Target::Elements(elements), Op::Remove, None) => {
+                let Some(ids) = named(elements) else { return Ok(false) };
+                for id in ids {
+                    self.remove(id);
+                }
+            }
+            (Target::Attribute(_), Op::Remove, None) => self.clear(),
+            (Target::Attribute(list), _, Some(raw)) => {
+                let mut met = *tolerance;
+                let Some(elements) = self.elements(kind, *list, raw, limits, &mut met)? else { return Ok(false) };
+                match op {
+                    Op::Remove if !met.allows(Quirk::RemoveWithValue) => return Ok(false),
+                    Op::Replace if !self.is_settled(kind, *list) => return Ok(false),
+                    // Refused elsewhere: it does not say that there is to be nothing.
+                    Op::Replace if elements.is_empty() && !is_nothing(raw) => return Ok(false),
+                    Op::Replace => self.clear(),
+                    Op::Add | Op::Remove => {}
+                }
+                *tolerance = met;
+                for element in elements {
+                    match (op, key(&element, self.value)) {
+                        (Op::Remove, Some(id)) => self.remove(id),
+                        _ => self.add(element),
+                    }
+                }
+            }
+            _ => return Ok(false),
+        }
+        if self.slots.len() > limits.values {
+            let message = format!("expected at most {} values", limits.values);
+            return Err(PatchError::new(PatchErrorKind::TooMany, message));
+        }
+        Ok(true)
+    }
+
+    /// The elements in JSON, if their `value` says all.
+    fn elements(
+        &self,
+        kind: &Arc<ResourceType>,
+        list: AttributeId,
+        raw: &RawValue,
+        limits: &Limits,
+        tolerance: &mut Tolerance,
+    ) -> Result<Option<Vec<Object>>, PatchError> {
+        let primary = kind.conventional(list).primary;
+        let elements = match read_value(kind, list, raw, limits, tolerance)? {
+            Some(Value::List(elements)) => elements,
+            Some(_) => return Ok(None),
+            None => return Ok(Some(Vec::new())),
+        };
+        let plain = |element| match element {
+            Value::Complex(object) => {
+                let is_primary = primary.is_some_and(|primary| object.contains(primary));
+                (key(&object, self.value).is_some() && !is_primary).then_some(object)
+            }
+            _ => None,
+        };
+        Ok(elements.into_iter().map(plain).collect())
+    }
+
+    /// Whether a value of the list can only come and go, so that putting it in its own place changes nothing.
+    fn is_settled(&self, kind: &ResourceType, list: AttributeId) -> bool {
+        let fixed = |id: &AttributeId| {
+            matches!(kind.attribute(*id).mutable(), Mutability::Immutable | Mutability::ReadOnly)
+                || kind.referred_id(*id).is_some()
+        };
+        kind.children(list).iter().all(|id| *id == self.value || fixed(id))
+    }
+
+    fn clear(&mut self) {
+        self.clear = true;
+        self.slots.clear();
+        self.positions.clear();
+    }
+
+    fn remove(&mut self, id: &str) {
+        if let Some((_, element)) = self.positions.get(id).and_then(|position| self.slots.get_mut(*position)) {
+            *element = None;
+            return;
+        }
+        self.positions.insert(id.into(), self.slots.len());
+        self.slots.push((id.into(), None));
+    }
+
+    fn add(&mut self, element: Object) {
+        let Some(id) = key(&element, self.value) else { return };
+        match self.positions.entry(id.into()) {
+            Entry::Vacant(vacant) => {
+                let id = vacant.key().clone();
+                vacant.insert(self.slots.len());
+                self.slots.push((id, Some(element)));
+            }
+            Entry::Occupied(there) => {
+                if let Some((_, comes @ None)) = self.slots.get_mut(*there.get()) {
+                    *comes = Some(element);
+                }
+            }
+        }
+    }
+
+    pub(super) fn into_edit(self) -> ValueEdit {
+        let mut edit = ValueEdit { clear: self.clear, ..ValueEdit::default() };
+        for (id, element) in self.slots {
+            match element {
+                Some(element) => edit.add.push(element),
+                // Of what is not added a cleared list has nothing left to remove.
+                None if self.clear => {}
+                None => edit.remove.push(id),
+            }
+        }
+        edit
+    }
+}
+
+/// The values in `members[value eq "1" or value eq "2"]`, if that is all there is in the brackets.
+fn named(elements: &Elements) -> Option<Vec<&str>> {
+    fn id(expression: Expression<'_>) -> Option<&str> {
+        match expression {
+            Expression::Compare { path, operator: Operator::Eq, value: Literal::String(id) } => {
+                path.text().eq_ignore_ascii_case("value").then_some(id)
+            }
+            _ => None,
+        }
+    }
+    match elements.filter.as_ref().filter(|_| elements.sub.is_none())?.expression() {
+        Expression::Or(operands) => operands.into_iter().map(id).collect(),
+        expression => Some(vec![id(expression)?]),
     }
 }
 

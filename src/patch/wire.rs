@@ -16,6 +16,7 @@ use super::{Op, Operation, Patch, PatchError, PatchErrorKind};
 use crate::{
     limits::Limits,
     quirks::{Quirk, Tolerance},
+    resource::nesting,
 };
 
 /// The URI of the PatchOp message (RFC 7644 §3.5.2).
@@ -25,6 +26,10 @@ pub(super) fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> 
     if body.len() > limits.body {
         let message = format!("expected a body of at most {} bytes", limits.body);
         return Err(PatchError::new(PatchErrorKind::BodyTooLong, message));
+    }
+    // Values are kept as text, which is passed over without counting.
+    if nesting(body) > limits.json_depth {
+        return Err(PatchError::syntax(format!("expected at most {} nested objects and arrays", limits.json_depth)));
     }
     let mut reading = Reading { limits, tolerance, expected: MESSAGE, operation: None, fault: None };
     let mut json = serde_json::Deserializer::from_slice(body);

@@ -10,7 +10,6 @@ use crate::{
 
 /// The parts of a PATCH path.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "PATCH, its user, is built on top of this"))]
 pub(crate) struct PatchPathParts {
     /// The attribute, with its sub-attribute unless there is a condition.
     pub(crate) path: AttributePath,
@@ -24,7 +23,6 @@ pub(crate) struct PatchPathParts {
 ///
 /// A bare comparison stands for the values for which it holds: `schemas eq "urn:x"` is `schemas[value eq "urn:x"]`,
 /// `emails.type eq "work"` is `emails[type eq "work"]`.
-#[cfg_attr(not(test), expect(dead_code, reason = "PATCH, its user, is built on top of this"))]
 pub(crate) fn parse_patch_path(
     text: &str,
     limits: &Limits,

@@ -1,0 +1,380 @@
+//! Applying operations to a resource, one after the other, on a copy (RFC 7644 §3.5.2).
+//!
+//! Here are the operations on singular attributes and on objects of attributes; those on lists are in `elements`.
+
+use std::{borrow::Cow, sync::Arc};
+
+use serde_json::value::RawValue;
+
+use super::{
+    Op, Patch, PatchError,
+    membership::{Fold, foldable},
+    path::Target,
+    value::{cleared, is_nothing, members},
+};
+use crate::{
+    limits::Limits,
+    quirks::{Quirk, Tolerance},
+    resource::{Resource, ResourceError, ResourceErrorKind, includes, judge, read_value, same},
+    schema::{AttributeId, Mutability, ResourceType},
+    value::{Object, Value},
+};
+
+pub(super) fn apply(
+    patch: &Patch,
+    before: &Resource,
+    limits: &Limits,
+    tolerance: &mut Tolerance,
+) -> Result<Option<Resource>, PatchError> {
+    let mut application = Application {
+        kind: before.kind(),
+        before,
+        after: before.clone(),
+        folds: Vec::new(),
+        edited: Vec::new(),
+        written: Vec::new(),
+        limits,
+        tolerance,
+    };
+    for (index, operation) in patch.operations.iter().enumerate() {
+        application
+            .operation(index, operation.op, operation.path(), operation.value.as_deref())
+            .map_err(|error| error.in_operation(index).at(operation.path().unwrap_or_default()))?;
+    }
+    application.finish()
+}
+
+/// A patch that is being applied.
+pub(super) struct Application<'a> {
+    pub(super) kind: &'a Arc<ResourceType>,
+    pub(super) before: &'a Resource,
+    pub(super) after: Resource,
+    /// Changes of lists of references that are still to be made.
+    folds: Vec<(AttributeId, Fold)>,
+    /// Lists of which single values were changed, so that two may have become one.
+    pub(super) edited: Vec<AttributeId>,
+    /// Which operation wrote to what, to name it when the result breaks a rule.
+    written: Vec<(usize, AttributeId)>,
+    pub(super) limits: &'a Limits,
+    pub(super) tolerance: &'a mut Tolerance,
+}
+
+impl Application<'_> {
+    fn operation(
+        &mut self,
+        index: usize,
+        op: Op,
+        path: Option<&str>,
+        raw: Option<&RawValue>,
+    ) -> Result<(), PatchError> {
+        let Some(path) = path else {
+            return raw.map_or(Ok(()), |raw| self.object(index, op, AttributeId::ROOT, raw));
+        };
+        let target = Target::parse(self.kind, path, self.limits, self.tolerance)?;
+        if target.is_read_only(self.kind) {
+            return Err(PatchError::mutability("expected an attribute that clients may change"));
+        }
+        self.write(index, op, &target, raw, false)
+    }
+
+    /// One operation on one target. `among` says that it is a member of an object of attributes.
+    fn write(
+        &mut self,
+        index: usize,
+        op: Op,
+        target: &Target,
+        raw: Option<&RawValue>,
+        among: bool,
+    ) -> Result<(), PatchError> {
+        self.written.push((index, target.attribute()));
+        if let Some(list) = target.list()
+            && let Some(value) = foldable(self.kind, list)
+        {
+            let position = self.folds.iter().position(|(folded, _)| *folded == list).unwrap_or_else(|| {
+                self.folds.push((list, Fold::new(value)));
+                self.folds.len() - 1
+            });
+            if let Some((_, fold)) = self.folds.get_mut(position)
+                && fold.operation(self.kind, op, target, raw, self.limits, self.tolerance)?
+            {
+                return Ok(());
+            }
+        }
+        match target {
+            Target::Attribute(AttributeId::SCHEMAS) => self.schemas(op, raw, among),
+            Target::Attribute(attribute) if self.is_object(*attribute) => match raw {
+                Some(raw) if raw.get() != "null" => self.object(index, op, *attribute, raw),
+                Some(_) if op == Op::Add => Ok(()),
+                _ => self.remove_object(*attribute),
+            },
+            Target::Attribute(attribute) if self.kind.attribute(*attribute).is_multi_valued() => {
+                self.unfold(*attribute);
+                self.list(op, *attribute, raw)
+            }
+            Target::Attribute(attribute) => self.singular(op, *attribute, raw),
+            Target::Elements(elements) if elements.list == AttributeId::SCHEMAS => self.schema_elements(op, elements),
+            Target::Elements(elements) => {
+                self.unfold(elements.list);
+                self.elements(op, elements, raw)
+            }
+        }
+    }
+
+    /// Whether it is the resource or an extension's object, whose members are attributes.
+    fn is_object(&self, attribute: AttributeId) -> bool {
+        attribute == AttributeId::ROOT
+            || self.kind.extensions().iter().any(|extension| extension.attribute() == attribute)
+    }
+
+    /// The attribute, or the one that it is a sub-attribute of.
+    fn top(&self, mut attribute: AttributeId) -> AttributeId {
+        while !self.is_object(attribute) && !self.is_object(self.kind.parent(attribute)) {
+            attribute = self.kind.parent(attribute);
+        }
+        attribute
+    }
+
+    /// Each member of a value is an operation of its own (RFC 7644 §3.5.2.1, §3.5.2.3).
+    fn object(&mut self, index: usize, op: Op, parent: AttributeId, raw: &RawValue) -> Result<(), PatchError> {
+        let mut raw = Cow::Borrowed(raw);
+        if parent == AttributeId::ROOT && raw.get().starts_with('"') {
+            let packed: String = serde_json::from_str(raw.get()).map_err(|error| PatchError::json(&error))?;
+            match RawValue::from_string(packed) {
+                Ok(unpacked) if self.tolerance.allows(Quirk::PackedValue) => raw = Cow::Owned(unpacked),
+                _ => return Err(PatchError::value("expected an object of attributes, found a string")),
+            }
+        }
+        for (key, raw) in members(&raw)? {
+            let target = Target::parse_key(self.kind, parent, &key, self.limits, self.tolerance)?;
+            let Some(target) = target else { continue };
+            let written = if target.is_read_only(self.kind) {
+                self.echo(&target, raw)
+            } else {
+                self.write(index, op, &target, Some(raw), true)
+            };
+            written.map_err(|error| error.at(&key))?;
+        }
+        Ok(())
+    }
+
+    /// A read-only attribute among others: clients send back what they have read.
+    fn echo(&mut self, target: &Target, raw: &RawValue) -> Result<(), PatchError> {
+        let attribute = target.attribute();
+        let top = self.top(attribute);
+        // Made by the service provider anew for each answer, so there is nothing to compare with.
+        let is_top = |[name, ..]: &[Box<str>; 4]| self.kind.child(AttributeId::ROOT, name) == Some(top);
+        let derived = top == AttributeId::META || self.kind.declared_relations().iter().any(is_top);
+        let equal = derived || {
+            let mut met = *self.tolerance;
+            match (read_value(self.kind, attribute, raw, self.limits, &mut met), self.before.value(attribute)) {
+                (Ok(Some(value)), Some(stored)) => same(self.kind, attribute, &value, stored),
+                (Ok(None), None) => true,
+                _ => false,
+            }
+        };
+        if equal && self.tolerance.allows(Quirk::ReadOnlyEcho) {
+            return Ok(());
+        }
+        Err(PatchError::mutability("expected an attribute that clients may change"))
+    }
+
+    fn singular(&mut self, op: Op, attribute: AttributeId, raw: Option<&RawValue>) -> Result<(), PatchError> {
+        if let Some(owner) = self.reference_owner(attribute) {
+            return self.reference(op, owner, attribute, raw);
+        }
+        let value = match raw {
+            Some(raw) => self.read(attribute, raw)?,
+            None => None,
+        };
+        let says_nothing = raw.is_none_or(is_nothing);
+        match (op, value) {
+            (Op::Remove, None) => self.unassign(attribute),
+            (_, None) if says_nothing => self.unassign(attribute),
+            // Nothing of it is left, but it does not say that there is to be nothing.
+            (_, None) => self.merge_into(attribute, Object::new(), raw),
+            (Op::Remove, Some(value)) => {
+                // Whether a password was removed would tell whether it was guessed.
+                if self.kind.is_sensitive(attribute) {
+                    return Err(PatchError::value("expected no `value` for `remove`"));
+                }
+                self.expect_no_value()?;
+                let there = self.after.value(attribute).is_some_and(|there| match (there, &value) {
+                    (Value::Complex(there), Value::Complex(given)) => includes(self.kind, there, given, None),
+                    (there, given) => same(self.kind, attribute, there, given),
+                });
+                if there { self.unassign(attribute) } else { Ok(()) }
+            }
+            (_, Some(Value::Complex(object))) => self.merge_into(attribute, object, raw),
+            (_, Some(value)) => self.assign(attribute, value),
+        }
+    }
+
+    /// Sub-attributes that are not given stay as they are (RFC 7644 §3.5.2.3).
+    fn merge_into(&mut self, attribute: AttributeId, object: Object, raw: Option<&RawValue>) -> Result<(), PatchError> {
+        for (sub, value) in object {
+            self.assign(sub, value)?;
+        }
+        for sub in raw.map(|raw| cleared(self.kind, attribute, raw)).unwrap_or_default() {
+            if !Target::Attribute(sub).is_read_only(self.kind) && self.reference_owner(sub).is_none() {
+                self.unassign(sub)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The complex attribute that `attribute` is the `$ref` of, where `$ref` is made from the id beside it.
+    pub(super) fn reference_owner(&self, attribute: AttributeId) -> Option<AttributeId> {
+        self.kind.referred_id(attribute).map(|_| self.kind.parent(attribute))
+    }
+
+    /// `manager.$ref`: not kept itself, it says which id `manager.value` has.
+    fn reference(
+        &mut self,
+        op: Op,
+        owner: AttributeId,
+        attribute: AttributeId,
+        raw: Option<&RawValue>,
+    ) -> Result<(), PatchError> {
+        let (Some(raw), Op::Add | Op::Replace) = (raw.filter(|raw| raw.get() != "null"), op) else {
+            return Err(PatchError::mutability("expected `value` to be changed, from which `$ref` follows"));
+        };
+        let name = self.kind.attribute(attribute).name();
+        let object = RawValue::from_string(format!("{{\"{name}\":{}}}", raw.get()));
+        self.singular(op, owner, Some(&*object.map_err(|error| PatchError::json(&error))?))
+    }
+
+    /// Reads the JSON of one attribute's value.
+    pub(super) fn read(&mut self, attribute: AttributeId, raw: &RawValue) -> Result<Option<Value>, PatchError> {
+        Ok(read_value(self.kind, attribute, raw, self.limits, self.tolerance)?)
+    }
+
+    /// Sets a singular attribute.
+    fn assign(&mut self, attribute: AttributeId, value: Value) -> Result<(), PatchError> {
+        self.check_immutable(attribute, Some(&value))?;
+        let parent = self.kind.parent(attribute);
+        if let Some(object) = object_mut(self.kind, self.after.root_mut(), parent) {
+            object.insert(attribute, value);
+        }
+        Ok(())
+    }
+
+    /// Takes the value of an attribute away, and of what holds nothing else.
+    pub(super) fn unassign(&mut self, attribute: AttributeId) -> Result<(), PatchError> {
+        if self.after.value(attribute).is_none() {
+            return Ok(());
+        }
+        if self.kind.attribute(attribute).is_required() || self.is_required_extension(attribute) {
+            return Err(PatchError::mutability("expected a required attribute to keep a value"));
+        }
+        self.check_immutable(attribute, None)?;
+        let parent = self.kind.parent(attribute);
+        let Some(object) = object_mut(self.kind, self.after.root_mut(), parent) else { return Ok(()) };
+        object.remove(attribute);
+        if object.is_empty() && parent != AttributeId::ROOT {
+            return self.unassign(parent);
+        }
+        Ok(())
+    }
+
+    fn is_required_extension(&self, attribute: AttributeId) -> bool {
+        let mut required = self.kind.extensions().iter().filter(|extension| extension.is_required());
+        required.any(|extension| extension.attribute() == attribute)
+    }
+
+    /// Immutable is what has a value in the resource as it was: removing it first does not help.
+    fn check_immutable(&self, attribute: AttributeId, value: Option<&Value>) -> Result<(), PatchError> {
+        if self.kind.attribute(attribute).mutable() != Mutability::Immutable {
+            return Ok(());
+        }
+        match (self.before.value(attribute), value) {
+            (None, _) => Ok(()),
+            (Some(before), Some(value)) if same(self.kind, attribute, before, value) => Ok(()),
+            _ => Err(PatchError::mutability("expected an immutable attribute to keep its value")),
+        }
+    }
+
+    /// Takes an extension away, or the resource's own attributes, which no operation may.
+    pub(super) fn remove_object(&mut self, object: AttributeId) -> Result<(), PatchError> {
+        if object == AttributeId::ROOT {
+            return Err(PatchError::no_target());
+        }
+        if self.is_required_extension(object) {
+            return Err(PatchError::mutability("expected a required extension to stay"));
+        }
+        // What only the service provider changes stays, and the extension with it.
+        let kind = Arc::clone(self.kind);
+        let Some(Value::Complex(members)) = self.after.root_mut().get_mut(object) else { return Ok(()) };
+        members.retain(|id, _| kind.attribute(id).mutable() == Mutability::ReadOnly);
+        if members.is_empty() {
+            self.after.root_mut().remove(object);
+        }
+        Ok(())
+    }
+
+    /// Makes the changes that were put off for one list.
+    fn unfold(&mut self, list: AttributeId) {
+        if let Some(position) = self.folds.iter().position(|(folded, _)| *folded == list) {
+            let (_, fold) = self.folds.swap_remove(position);
+            fold.into_edit().apply(list, &mut self.after);
+        }
+    }
+
+    fn finish(mut self) -> Result<Option<Resource>, PatchError> {
+        while let Some((list, _)) = self.folds.last() {
+            let list = *list;
+            self.unfold(list);
+        }
+        for list in std::mem::take(&mut self.edited) {
+            self.drop_doubles(list);
+        }
+        if self.after == *self.before {
+            return Ok(None);
+        }
+        match judge(Some(self.before), &self.after) {
+            Ok(()) => Ok(Some(self.after)),
+            Err(error) => Err(self.blame(&error)),
+        }
+    }
+
+    /// The operation that a broken rule is due to: the last that wrote to the attribute.
+    fn blame(&self, error: &ResourceError) -> PatchError {
+        let place = error.path();
+        let mut writers = self.written.iter().rev();
+        let writer = writers.find(|(_, attribute)| place.starts_with(&self.kind.path(self.top(*attribute))));
+        let mut blamed = PatchError::from(error.clone());
+        if matches!(error.kind(), ResourceErrorKind::Required) && self.had(place) {
+            blamed = PatchError::mutability(error.to_string()).at(place);
+        }
+        match writer {
+            Some((index, _)) => blamed.in_operation(*index),
+            None => blamed,
+        }
+    }
+
+    /// Whether the resource had a value there before.
+    fn had(&self, place: &str) -> bool {
+        let Ok(target) = Target::parse(self.kind, place, self.limits, &mut self.tolerance.clone()) else {
+            return false;
+        };
+        matches!(target, Target::Attribute(attribute) if self.before.value(attribute).is_some())
+    }
+}
+
+/// The object of `attribute`, made if it is not there.
+pub(super) fn object_mut<'o>(
+    kind: &ResourceType,
+    root: &'o mut Object,
+    attribute: AttributeId,
+) -> Option<&'o mut Object> {
+    if attribute == AttributeId::ROOT {
+        return Some(root);
+    }
+    let outer = object_mut(kind, root, kind.parent(attribute))?;
+    if !outer.contains(attribute) {
+        outer.insert(attribute, Value::Complex(Object::new()));
+    }
+    match outer.get_mut(attribute) {
+        Some(Value::Complex(object)) => Some(object),
+        _ => None,
+    }
+}

@@ -1,0 +1,416 @@
+//! Operations on lists: on a list as a whole, and on the values that a condition selects.
+//!
+//! A list is taken out of the resource, changed and put back. An operation that fails leaves it out, which does no
+//! harm: the whole patch has failed then.
+
+use serde_json::value::RawValue;
+
+use super::{
+    Op, PatchError,
+    apply::{Application, object_mut},
+    path::Elements,
+    value::{cleared, is_nothing},
+};
+use crate::{
+    filter::{Condition, Expression, Filter, Literal, Operator},
+    path::PathRef,
+    quirks::Quirk,
+    resource::{Known, includes, read_element, same},
+    schema::{AttributeId, Mutability},
+    value::{Object, Value},
+};
+
+impl Application<'_> {
+    /// An operation on a list as a whole.
+    pub(super) fn list(&mut self, op: Op, list: AttributeId, raw: Option<&RawValue>) -> Result<(), PatchError> {
+        let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
+            return if op == Op::Add { Ok(()) } else { self.unassign(list) };
+        };
+        let given = self.values(list, raw)?;
+        match op {
+            Op::Add => {
+                let there = self.take(list);
+                self.append(list, there, given)
+            }
+            Op::Replace if !given.is_empty() => {
+                let given = self.with_fixed_parts(list, given);
+                self.take(list);
+                self.append(list, Vec::new(), given)
+            }
+            Op::Replace if is_nothing(raw) => self.unassign(list),
+            Op::Replace => Err(PatchError::value("expected values that are not empty")),
+            Op::Remove => {
+                self.expect_no_value()?;
+                let mut there = self.take(list);
+                there.retain(|element| !self.is_given(list, element, &given));
+                self.put(list, there)
+            }
+        }
+    }
+
+    /// An operation on the values of a list that a condition selects, or on a sub-attribute of them.
+    pub(super) fn elements(&mut self, op: Op, elements: &Elements, raw: Option<&RawValue>) -> Result<(), PatchError> {
+        let condition = elements.condition(self.kind, self.tolerance)?;
+        let list = elements.list;
+        let mut there = self.take(list);
+        let selected = |element: &Value| condition.as_ref().is_none_or(|condition| condition.matches_element(element));
+        let positions: Vec<usize> = (0..).zip(&there).filter(|(_, it)| selected(it)).map(|(at, _)| at).collect();
+        let raw = raw.filter(|raw| op != Op::Remove || raw.get() != "null");
+
+        let change = match (op, elements.sub, raw) {
+            (Op::Remove, None, None) => Change::Remove(None),
+            (Op::Remove, None, Some(raw)) => {
+                self.expect_no_value()?;
+                Change::Remove(Some(self.values(list, raw)?))
+            }
+            (Op::Remove, Some(sub), None) => Change::Unset { sub, given: None },
+            (Op::Remove, Some(sub), Some(raw)) => {
+                self.expect_no_value()?;
+                match self.read(sub, raw)? {
+                    Some(given) => Change::Unset { sub, given: Some(given) },
+                    None => Change::Nothing,
+                }
+            }
+            (_, _, None) => Change::Nothing,
+            (_, None, Some(raw)) => self.whole_element(op, list, raw)?,
+            (_, Some(sub), Some(raw)) => self.part_of_element(sub, raw)?,
+        };
+        if positions.is_empty() {
+            return self.without_match(op, elements, condition.as_ref(), change, there);
+        }
+        self.edited.push(list);
+        match change {
+            Change::Nothing => {}
+            Change::Remove(given) => {
+                let mut at = 0;
+                let mut rest = positions.iter().copied().peekable();
+                there.retain(|element| {
+                    let selected = rest.next_if_eq(&at).is_some();
+                    at += 1;
+                    !selected || given.as_ref().is_some_and(|given| !self.is_given(list, element, given))
+                });
+            }
+            Change::Unset { sub, given } => {
+                let differs = |there: &Value| given.as_ref().is_some_and(|given| !same(self.kind, sub, there, given));
+                for at in &positions {
+                    let Some(Value::Complex(element)) = there.get_mut(*at) else { continue };
+                    if element.get(sub).is_some_and(|there| !differs(there)) {
+                        self.check_part(sub, element, None)?;
+                        element.remove(sub);
+                    }
+                }
+                there.retain(|element| element.as_object().is_none_or(|object| !object.is_empty()));
+            }
+            Change::Merge { object, cleared } => {
+                let becomes_primary = self.is_primary(list, &object);
+                for at in &positions {
+                    if let Some(Value::Complex(element)) = there.get_mut(*at) {
+                        self.merge(element, &object, &cleared)?;
+                    }
+                }
+                if becomes_primary {
+                    self.only_primary(list, &mut there, &positions)?;
+                }
+            }
+            Change::Put(value) => {
+                for at in &positions {
+                    if let Some(element) = there.get_mut(*at) {
+                        *element = value.clone();
+                    }
+                }
+            }
+        }
+        self.put(list, there)
+    }
+
+    /// What an `add` or `replace` does to an element as a whole: it merges into it, as into any complex value.
+    fn whole_element(&mut self, op: Op, list: AttributeId, raw: &RawValue) -> Result<Change, PatchError> {
+        Ok(match read_element(self.kind, list, raw, self.limits, self.tolerance)? {
+            Some(Value::Complex(object)) => Change::Merge { object, cleared: cleared(self.kind, list, raw) },
+            Some(value) => Change::Put(value),
+            None if op == Op::Replace && is_nothing(raw) => Change::Remove(None),
+            None if is_nothing(raw) => Change::Nothing,
+            None => Change::Merge { object: Object::new(), cleared: cleared(self.kind, list, raw) },
+        })
+    }
+
+    /// What an `add` or `replace` does to one sub-attribute of an element.
+    fn part_of_element(&mut self, sub: AttributeId, raw: &RawValue) -> Result<Change, PatchError> {
+        if let Some(list) = self.reference_owner(sub) {
+            let object = RawValue::from_string(format!("{{\"{}\":{}}}", self.kind.attribute(sub).name(), raw.get()));
+            let object = object.map_err(|error| PatchError::json(&error))?;
+            return self.whole_element(Op::Add, list, &object);
+        }
+        Ok(match self.read(sub, raw)? {
+            Some(value) => Change::Merge { object: Object::from_iter([(sub, value)]), cleared: Vec::new() },
+            None => Change::Unset { sub, given: None },
+        })
+    }
+
+    /// A condition that no value satisfies (RFC 7644 §3.5.2.2, §3.5.2.3): an element may be made that does.
+    fn without_match(
+        &mut self,
+        op: Op,
+        elements: &Elements,
+        condition: Option<&Condition>,
+        change: Change,
+        mut there: Vec<Value>,
+    ) -> Result<(), PatchError> {
+        let list = elements.list;
+        let quirk = match op {
+            Op::Remove => return self.put(list, there),
+            Op::Add => Quirk::AddCreatesElement,
+            Op::Replace => Quirk::ReplaceCreatesElement,
+        };
+        let (object, condition, filter) = match (change, condition, &elements.filter) {
+            (Change::Merge { object, .. }, Some(condition), Some(filter)) => (object, condition, filter),
+            (Change::Nothing | Change::Unset { .. }, ..) if op == Op::Add => return self.put(list, there),
+            _ => return Err(PatchError::no_target()),
+        };
+        let mut element = self.described(list, filter).ok_or_else(PatchError::no_target)?;
+        for (sub, value) in object {
+            element.insert(sub, value);
+        }
+        // It has to be what the condition describes, or the same operation would make another one each time.
+        let element = Value::Complex(element);
+        if !condition.matches_element(&element) || !self.tolerance.allows(quirk) {
+            return Err(PatchError::no_target());
+        }
+        let becomes_primary = element.as_object().is_some_and(|object| self.is_primary(list, object));
+        there.push(element);
+        if becomes_primary {
+            let newest = [there.len() - 1];
+            self.only_primary(list, &mut there, &newest)?;
+        }
+        self.edited.push(list);
+        self.put(list, there)
+    }
+
+    /// The element that a condition describes, if it consists of `eq` joined by `and`.
+    fn described(&mut self, list: AttributeId, filter: &Filter) -> Option<Object> {
+        let mut element = Object::new();
+        match filter.expression() {
+            Expression::And(operands) => {
+                for operand in operands {
+                    self.describe(list, operand, &mut element)?;
+                }
+            }
+            expression => self.describe(list, expression, &mut element)?,
+        }
+        Some(element)
+    }
+
+    fn describe(&mut self, list: AttributeId, expression: Expression<'_>, element: &mut Object) -> Option<()> {
+        let Expression::Compare { path, operator: Operator::Eq, value } = expression else { return None };
+        let sub = self.part_named(list, path)?;
+        let json = match value {
+            Literal::String(text) => serde_json::to_string(text).ok()?,
+            Literal::Number(text) => text.to_owned(),
+            Literal::Boolean(truth) => truth.to_string(),
+            Literal::Null => return None,
+        };
+        let value = self.read(sub, &RawValue::from_string(json).ok()?).ok()??;
+        match element.insert(sub, value.clone()) {
+            Some(other) if !same(self.kind, sub, &other, &value) => None,
+            _ => Some(()),
+        }
+    }
+
+    /// The sub-attribute that a client may set.
+    fn part_named(&self, list: AttributeId, path: PathRef<'_>) -> Option<AttributeId> {
+        let sub = self.kind.resolve_below(list, path).filter(|sub| *sub != list)?;
+        let settable =
+            self.kind.attribute(sub).mutable() != Mutability::ReadOnly && self.reference_owner(sub).is_none();
+        settable.then_some(sub)
+    }
+
+    fn merge(&self, element: &mut Object, object: &Object, cleared: &[AttributeId]) -> Result<(), PatchError> {
+        for (sub, value) in object.iter() {
+            self.check_part(sub, element, Some(value))?;
+            element.insert(sub, value.clone());
+        }
+        for sub in cleared.iter().filter(|sub| self.kind.attribute(**sub).mutable() != Mutability::ReadOnly) {
+            if element.contains(*sub) {
+                self.check_part(*sub, element, None)?;
+                element.remove(*sub);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a sub-attribute of an element may get this value, or none.
+    fn check_part(&self, sub: AttributeId, element: &Object, value: Option<&Value>) -> Result<(), PatchError> {
+        let definition = self.kind.attribute(sub);
+        if value.is_none() && definition.is_required() {
+            return Err(PatchError::mutability("expected a required sub-attribute to keep a value"));
+        }
+        let fixed = definition.mutable() == Mutability::Immutable;
+        let keeps = |there: &Value| value.is_some_and(|value| same(self.kind, sub, there, value));
+        if fixed && element.get(sub).is_some_and(|there| !keeps(there)) {
+            return Err(PatchError::mutability("expected an immutable sub-attribute to keep its value"));
+        }
+        Ok(())
+    }
+
+    /// Adds values to a list that was taken out, and puts it back: none that is there already (RFC 7644 §3.5.2.1).
+    fn append(&mut self, list: AttributeId, mut there: Vec<Value>, given: Vec<Value>) -> Result<(), PatchError> {
+        let identity = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list));
+        let mut known = Known::new(self.kind, list, &there, given.len());
+        let mut primaries = Vec::new();
+        for value in given {
+            let is_primary = value.as_object().is_some_and(|object| self.is_primary(list, object));
+            // A reference is the one with the same id, whatever else is said of it.
+            let only_id = identity.and_then(|id| Some((id, value.as_object()?.get(id)?.clone())));
+            let found = match only_id {
+                Some(only_id) => known.position(&there, &Value::Complex(Object::from_iter([only_id]))),
+                None => known.position(&there, &value),
+            };
+            let position = found.unwrap_or(there.len());
+            if found.is_none() {
+                there.push(value);
+            }
+            if is_primary {
+                primaries.push(position);
+            }
+        }
+        if !primaries.is_empty() {
+            self.only_primary(list, &mut there, &primaries)?;
+        }
+        self.put(list, there)
+    }
+
+    /// Makes the one value at `positions` the primary one (RFC 7644 §3.5.2).
+    fn only_primary(&self, list: AttributeId, there: &mut [Value], positions: &[usize]) -> Result<(), PatchError> {
+        let [position] = positions else { return Err(PatchError::value("expected at most one primary value")) };
+        let Some(primary) = self.kind.conventional(list).primary else { return Ok(()) };
+        for (at, value) in there.iter_mut().enumerate() {
+            let Value::Complex(object) = value else { continue };
+            if at == *position {
+                object.insert(primary, Value::Boolean(true));
+            } else if let Some(other @ Value::Boolean(true)) = object.get_mut(primary) {
+                *other = Value::Boolean(false);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_primary(&self, list: AttributeId, object: &Object) -> bool {
+        let primary = self.kind.conventional(list).primary.and_then(|primary| object.get(primary));
+        primary.and_then(Value::as_bool) == Some(true)
+    }
+
+    /// References that stay in a list keep what cannot be changed, also where it is not said again.
+    fn with_fixed_parts(&self, list: AttributeId, mut given: Vec<Value>) -> Vec<Value> {
+        let identity = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list));
+        let (Some(identity), Some(before)) = (identity, self.after.value(list)) else { return given };
+        let before = before.elements();
+        let mut known = Known::new(self.kind, list, before, given.len());
+        for value in &mut given {
+            let Value::Complex(object) = value else { continue };
+            let Some(id) = object.get(identity).cloned() else { continue };
+            let found = known.position(before, &Value::Complex(Object::from_iter([(identity, id)])));
+            let Some(stored) = found.and_then(|position| before.get(position)?.as_object()) else { continue };
+            for (sub, part) in stored.iter() {
+                if self.kind.attribute(sub).mutable() == Mutability::Immutable && !object.contains(sub) {
+                    object.insert(sub, part.clone());
+                }
+            }
+        }
+        given
+    }
+
+    /// Whether an element is one of those that a `remove` lists: by `value` where it has one, and then by `type` too
+    /// if that is given; else by all that is given.
+    fn is_given(&self, list: AttributeId, element: &Value, given: &[Value]) -> bool {
+        let parts = self.kind.conventional(list);
+        let is_reference = self.kind.is_reference_list(list);
+        given.iter().any(|given| match (element, given) {
+            (Value::Complex(element), Value::Complex(given)) => match parts.value.filter(|id| given.contains(*id)) {
+                Some(id) => {
+                    let compared = [Some(id), parts.kind.filter(|_| !is_reference)];
+                    compared.into_iter().flatten().all(|id| match (element.get(id), given.get(id)) {
+                        (_, None) => true,
+                        (Some(own), Some(given)) => same(self.kind, id, own, given),
+                        (None, Some(_)) => false,
+                    })
+                }
+                None => !given.is_empty() && includes(self.kind, element, given, None),
+            },
+            (element, given) => same(self.kind, list, element, given),
+        })
+    }
+
+    pub(super) fn expect_no_value(&mut self) -> Result<(), PatchError> {
+        if self.tolerance.allows(Quirk::RemoveWithValue) {
+            return Ok(());
+        }
+        Err(PatchError::value("expected no `value` for `remove`"))
+    }
+
+    /// The values in JSON for a list.
+    fn values(&mut self, list: AttributeId, raw: &RawValue) -> Result<Vec<Value>, PatchError> {
+        Ok(match self.read(list, raw)? {
+            Some(Value::List(values)) => values,
+            Some(value) => vec![value],
+            None => Vec::new(),
+        })
+    }
+
+    /// Takes a list out of the resource, its place kept.
+    fn take(&mut self, list: AttributeId) -> Vec<Value> {
+        if self.after.value(list).is_none() {
+            return Vec::new();
+        }
+        let object = object_mut(self.kind, self.after.root_mut(), self.kind.parent(list));
+        match object.and_then(|object| object.get_mut(list)) {
+            Some(Value::List(values)) => std::mem::take(values),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Puts a list back; one without values is unassigned.
+    fn put(&mut self, list: AttributeId, values: Vec<Value>) -> Result<(), PatchError> {
+        if values.is_empty() {
+            return self.unassign(list);
+        }
+        if let Some(object) = object_mut(self.kind, self.after.root_mut(), self.kind.parent(list)) {
+            object.insert(list, Value::List(values));
+        }
+        Ok(())
+    }
+
+    /// Keeps one of values that have become the same.
+    pub(super) fn drop_doubles(&mut self, list: AttributeId) {
+        let there = self.take(list);
+        let mut known = Known::new(self.kind, list, &[], there.len()).exact();
+        let mut kept = Vec::with_capacity(there.len());
+        for value in there {
+            if known.position(&kept, &value).is_none() {
+                kept.push(value);
+            }
+        }
+        let object = object_mut(self.kind, self.after.root_mut(), self.kind.parent(list));
+        if let Some(place) = object.filter(|_| !kept.is_empty()).and_then(|object| object.get_mut(list)) {
+            *place = Value::List(kept);
+        }
+    }
+}
+
+/// What happens to the selected values of a list.
+enum Change {
+    Nothing,
+    /// They go; of those, only the ones given if any are.
+    Remove(Option<Vec<Value>>),
+    /// They lose a sub-attribute, if it has the value given or none is given.
+    Unset {
+        sub: AttributeId,
+        given: Option<Value>,
+    },
+    /// They get these sub-attributes, and lose those.
+    Merge {
+        object: Object,
+        cleared: Vec<AttributeId>,
+    },
+    /// This, of a simple type, takes their place.
+    Put(Value),
+}

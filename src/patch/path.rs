@@ -1,0 +1,172 @@
+//! What a PATCH path addresses in a resource of one type (RFC 7644 §3.5.2, §3.10).
+//!
+//! It turns text into ids, and knows neither values nor what the operation does.
+
+use crate::{
+    filter::{Condition, Filter, parse_patch_path},
+    limits::Limits,
+    path::{PathErrorKind, PathRef},
+    quirks::{Quirk, Tolerance},
+    schema::{AttributeId, Mutability, ResourceType},
+};
+
+use super::{PatchError, PatchErrorKind};
+
+/// What an operation is done to.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// An attribute as a whole: a singular one, a list, an extension's object, or the resource (`ROOT`).
+    Attribute(AttributeId),
+    /// Values of a list, or a sub-attribute of them.
+    Elements(Elements),
+}
+
+/// Values of a list.
+#[derive(Debug)]
+pub(super) struct Elements {
+    pub(super) list: AttributeId,
+    /// Which of them; all without one.
+    pub(super) filter: Option<Filter>,
+    /// The sub-attribute of them that is meant; without one they themselves.
+    pub(super) sub: Option<AttributeId>,
+}
+
+impl Target {
+    /// Reads a path.
+    pub(super) fn parse(
+        kind: &ResourceType,
+        text: &str,
+        limits: &Limits,
+        tolerance: &mut Tolerance,
+    ) -> Result<Self, PatchError> {
+        // Most paths are a name. The URI of an extension need not have a path's form.
+        if let Some(attribute) = kind.child(AttributeId::ROOT, text) {
+            return Ok(Self::Attribute(attribute));
+        }
+        let unknown =
+            |text: &str| PatchError::new(PatchErrorKind::InvalidPath, "expected an attribute of the schema").at(text);
+        let resolve = |path: PathRef<'_>, tolerance: &mut Tolerance| {
+            kind.resolve(path, tolerance).map_err(|unresolved| unknown(unresolved.path()))
+        };
+        if !text.contains(['[', ' ']) {
+            let path = PathRef::parse(text).map_err(|error| {
+                let kind = match error.kind() {
+                    PathErrorKind::TooLong => format!("expected a path of at most {} bytes", u16::MAX),
+                    kind => format!("{kind} at byte {}", error.offset()),
+                };
+                PatchError::new(PatchErrorKind::InvalidPath, kind).at(text)
+            })?;
+            return Ok(Self::whole(kind, resolve(path, tolerance)?));
+        }
+        let parts = parse_patch_path(text, limits, tolerance).map_err(|error| PatchError::in_path(&error, text))?;
+        let attribute = resolve(parts.path.as_ref(), tolerance)?;
+        let Some(filter) = parts.condition else { return Ok(Self::whole(kind, attribute)) };
+        if !kind.attribute(attribute).is_multi_valued() {
+            let message = "expected an attribute with many values before the brackets";
+            return Err(PatchError::new(PatchErrorKind::InvalidPath, message).at(text));
+        }
+        let sub = match parts.sub_attribute {
+            Some(name) => Some(kind.child(attribute, &name).ok_or_else(|| unknown(text))?),
+            None => None,
+        };
+        Ok(Self::Elements(Elements { list: attribute, filter: Some(filter), sub }))
+    }
+
+    /// A member's name in a value without path, or in an extension's object: `None` if there is no such attribute and
+    /// that is tolerated.
+    pub(super) fn parse_key(
+        kind: &ResourceType,
+        parent: AttributeId,
+        key: &str,
+        limits: &Limits,
+        tolerance: &mut Tolerance,
+    ) -> Result<Option<Self>, PatchError> {
+        if let Some(attribute) = kind.child(parent, key) {
+            return Ok(Some(Self::Attribute(attribute)));
+        }
+        let is_path = key.contains(['.', ':', '[', ' ']);
+        if !is_path || tolerance.tolerated().contains(Quirk::PathKeys) {
+            let mut met = *tolerance;
+            let read = match kind.extension_of(parent) {
+                Some(extension) => Self::parse(kind, &format!("{}:{key}", extension.schema().id()), limits, &mut met),
+                None => Self::parse(kind, key, limits, &mut met),
+            };
+            match read {
+                // The resource within the resource is none of its attributes, nor one extension within another.
+                Ok(target) if target.attribute() == AttributeId::ROOT => {}
+                Ok(target) if parent != AttributeId::ROOT && !target.is_below(kind, parent) => {}
+                Ok(target) => {
+                    *tolerance = met;
+                    if is_path {
+                        tolerance.allows(Quirk::PathKeys);
+                    }
+                    return Ok(Some(target));
+                }
+                // What is meant is plain, only not how: not something to pass over.
+                Err(error) if key.contains('[') => return Err(error),
+                Err(_) => {}
+            }
+        }
+        if tolerance.allows(Quirk::UnknownAttribute) {
+            return Ok(None);
+        }
+        Err(PatchError::syntax("expected an attribute of the schema").at(key))
+    }
+
+    /// An attribute without brackets; a sub-attribute of a list means that of all its values.
+    fn whole(kind: &ResourceType, attribute: AttributeId) -> Self {
+        let parent = kind.parent(attribute);
+        if kind.attribute(parent).is_multi_valued() {
+            return Self::Elements(Elements { list: parent, filter: None, sub: Some(attribute) });
+        }
+        Self::Attribute(attribute)
+    }
+
+    /// The attribute whose values are meant.
+    pub(super) fn attribute(&self) -> AttributeId {
+        match self {
+            Self::Attribute(attribute) => *attribute,
+            Self::Elements(elements) => elements.sub.unwrap_or(elements.list),
+        }
+    }
+
+    fn is_below(&self, kind: &ResourceType, object: AttributeId) -> bool {
+        let mut attribute = kind.parent(self.attribute());
+        while attribute != AttributeId::ROOT && attribute != object {
+            attribute = kind.parent(attribute);
+        }
+        attribute == object
+    }
+
+    /// The list that is meant, or values of it.
+    pub(super) fn list(&self) -> Option<AttributeId> {
+        match self {
+            Self::Attribute(attribute) => Some(*attribute),
+            Self::Elements(elements) => elements.sub.is_none().then_some(elements.list),
+        }
+    }
+
+    /// Whether only the service provider may change what is meant.
+    pub(super) fn is_read_only(&self, kind: &ResourceType) -> bool {
+        let mut attribute = self.attribute();
+        while attribute != AttributeId::ROOT {
+            if kind.attribute(attribute).mutable() == Mutability::ReadOnly {
+                return true;
+            }
+            attribute = kind.parent(attribute);
+        }
+        false
+    }
+}
+
+impl Elements {
+    /// What one of the values has to satisfy.
+    pub(super) fn condition(
+        &self,
+        kind: &ResourceType,
+        tolerance: &mut Tolerance,
+    ) -> Result<Option<Condition>, PatchError> {
+        let compile = |filter: &Filter| filter.compile_element(kind, self.list, tolerance);
+        self.filter.as_ref().map(compile).transpose().map_err(|error| PatchError::in_condition(&error))
+    }
+}

@@ -1,0 +1,76 @@
+//! Operations on `schemas`, which is not stored: it follows from which extensions have data (RFC 7644 §3.5.2).
+
+use serde_json::value::RawValue;
+
+use super::{Op, PatchError, apply::Application, path::Elements};
+use crate::{quirks::Quirk, schema::Extension, value::Value};
+
+impl Application<'_> {
+    /// `schemas` as a whole: what is said of it must agree with what there is. `among` says that it stands among other
+    /// attributes, where it is an echo.
+    pub(super) fn schemas(&mut self, op: Op, raw: Option<&RawValue>, among: bool) -> Result<(), PatchError> {
+        let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
+            return if op == Op::Add || among { Ok(()) } else { Err(base_schema_stays()) };
+        };
+        let uris = match serde_json::from_str::<Vec<String>>(raw.get()) {
+            Ok(uris) => uris,
+            Err(_) => match serde_json::from_str(raw.get()) {
+                Ok(uri) if self.tolerance.allows(Quirk::OneForList) => vec![uri],
+                _ => return Err(PatchError::value("expected a list of schema URIs")),
+            },
+        };
+        if op == Op::Remove {
+            self.expect_no_value()?;
+            return uris.iter().try_for_each(|uri| self.drop_schema(uri));
+        }
+        let is_base = |uri: &String| uri.eq_ignore_ascii_case(self.kind.schema().id());
+        let is_unknown = |uri: &&String| !is_base(uri) && self.kind.extension(uri).is_none();
+        if let Some(unknown) = uris.iter().find(is_unknown)
+            && !self.tolerance.allows(Quirk::UnknownSchema)
+        {
+            let message = format!("expected a schema of the resource type, found `{unknown:.60}`");
+            return Err(PatchError::value(message));
+        }
+        if op == Op::Add || among {
+            return Ok(());
+        }
+        if !uris.iter().any(is_base) {
+            return Err(base_schema_stays());
+        }
+        for extension in self.kind.extensions() {
+            if !uris.iter().any(|uri| uri.eq_ignore_ascii_case(extension.schema().id())) {
+                self.drop_schema(extension.schema().id())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `schemas[value eq "urn:…"]`, also written as `schemas eq "urn:…"`.
+    pub(super) fn schema_elements(&mut self, op: Op, elements: &Elements) -> Result<(), PatchError> {
+        let condition = elements.condition(self.kind, self.tolerance)?;
+        if op != Op::Remove {
+            return Err(PatchError::mutability("expected `schemas` to follow from the attributes"));
+        }
+        let kind = self.kind;
+        let extensions = kind.extensions().iter().map(|extension| extension.schema().id());
+        for uri in std::iter::once(kind.schema().id()).chain(extensions) {
+            let uri_value = Value::String(uri.into());
+            if condition.as_ref().is_none_or(|condition| condition.matches_element(&uri_value)) {
+                self.drop_schema(uri)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_schema(&mut self, uri: &str) -> Result<(), PatchError> {
+        match self.kind.extension(uri).map(Extension::attribute) {
+            Some(extension) if self.after.root().contains(extension) => self.remove_object(extension),
+            None if uri.eq_ignore_ascii_case(self.kind.schema().id()) => Err(base_schema_stays()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn base_schema_stays() -> PatchError {
+    PatchError::mutability("expected the base schema to stay in `schemas`")
+}

@@ -1,0 +1,144 @@
+//! What is wrong with a resource, and where.
+
+use std::fmt;
+
+use crate::schema::{AttributeId, ResourceType};
+
+/// JSON that is not a resource of its type, or a resource that breaks a rule of its schema.
+///
+/// ```
+/// use scim_core::{Limits, Quirks, Resource, quirks::Tolerance, schema::Registry};
+///
+/// let registry = Registry::standard();
+/// let user = registry.resource_type("User").expect("registered");
+/// let body = br#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "emails": [{"value": 7}]}"#;
+/// let error = Resource::read(user, body, &Limits::default(), &mut Tolerance::new(Quirks::default()))
+///     .expect_err("an address is no number");
+/// assert_eq!(error.path(), "emails.value");
+/// assert_eq!(error.to_string(), "expected a string, found a number: `emails.value` of value 1, line 1 column 82");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceError {
+    kind: ResourceErrorKind,
+    path: Box<str>,
+    index: Option<usize>,
+    position: Option<(usize, usize)>,
+}
+
+/// What is wrong with a resource.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResourceErrorKind {
+    /// The text is not JSON; the reader's own words say where.
+    #[error("expected JSON: {0}")]
+    Syntax(Box<str>),
+    /// More nested than [`Limits::json_depth`](crate::Limits::json_depth), which is the number.
+    #[error("expected at most {0} nested objects and arrays")]
+    TooDeep(usize),
+    /// A name that occurs twice in one object; upper and lower case do not differ (RFC 7643 §2.1).
+    #[error("expected the attribute once")]
+    Duplicate,
+    /// The schema has no such attribute.
+    #[error("expected an attribute of the schema")]
+    Unknown,
+    /// Another type than the attribute has (RFC 7643 §2.3).
+    #[error("expected {expected}, found {found}")]
+    Type {
+        /// What the schema asks for, with its article.
+        expected: &'static str,
+        /// What is there, with its article.
+        found: &'static str,
+    },
+    /// Text that is not of the attribute's form; what was expected.
+    #[error("expected {0}")]
+    Form(&'static str),
+    /// `schemas` lacks the resource type's own schema (RFC 7643 §3), which is named.
+    #[error("expected `{0}` in `schemas`")]
+    MissingSchema(Box<str>),
+    /// `schemas` names what the resource type does not have, cut to 60 characters.
+    #[error("expected a schema of the resource type, found `{0}`")]
+    UnknownSchema(Box<str>),
+    /// A value that is not among the canonical ones of an attribute that is
+    /// [restricted](crate::schema::Attribute::restrict) to them.
+    #[error("expected one of the canonical values")]
+    Canonical,
+    /// More bytes than [`Limits::string`](crate::Limits::string), which is the number.
+    #[error("expected at most {0} bytes")]
+    TooLong(usize),
+    /// More values than [`Limits::values`](crate::Limits::values), which is the number.
+    #[error("expected at most {0} values")]
+    TooMany(usize),
+    /// U+0000, which databases do not store.
+    #[error("expected text without the character U+0000")]
+    NulCharacter,
+    /// A required attribute without a value (RFC 7643 §7).
+    #[error("expected a value, since it is required")]
+    Required,
+    /// A read-only attribute that changed (RFC 7643 §7).
+    #[error("expected no change, since it is read-only")]
+    ReadOnly,
+    /// An immutable attribute that changed (RFC 7643 §7).
+    #[error("expected no change, since it is immutable")]
+    Immutable,
+    /// More than one primary value (RFC 7643 §2.4).
+    #[error("expected at most one primary value")]
+    Primary,
+}
+
+impl ResourceError {
+    pub(super) fn new(kind: ResourceErrorKind, path: impl Into<Box<str>>) -> Self {
+        Self { kind, path: path.into(), index: None, position: None }
+    }
+
+    pub(super) fn of(kind: ResourceErrorKind, of: &ResourceType, attribute: AttributeId) -> Self {
+        Self::new(kind, of.path(attribute))
+    }
+
+    pub(super) fn in_value(mut self, index: Option<usize>) -> Self {
+        self.index = index;
+        self
+    }
+
+    pub(super) fn at(mut self, position: Option<(usize, usize)>) -> Self {
+        self.position = position;
+        self
+    }
+
+    /// What is wrong.
+    pub fn kind(&self) -> &ResourceErrorKind {
+        &self.kind
+    }
+
+    /// The path of the attribute, as the schema spells it; empty for the resource as a whole.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Which value of a multi-valued attribute it is, the first being 0.
+    pub fn index(&self) -> Option<usize> {
+        self.index
+    }
+
+    /// Line and column in the JSON at which reading stopped, both from 1.
+    pub fn position(&self) -> Option<(usize, usize)> {
+        self.position
+    }
+}
+
+impl fmt::Display for ResourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        if !self.path.is_empty() {
+            write!(f, ": `{:.200}`", self.path)?;
+        }
+        if let Some(index) = self.index {
+            write!(f, " of value {}", index + 1)?;
+        }
+        if let Some((line, column)) = self.position {
+            write!(f, ", line {line} column {column}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ResourceError {}

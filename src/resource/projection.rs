@@ -1,0 +1,214 @@
+//! Which attributes an answer shows: the schema's `returned`, `attributes` and `excludedAttributes`
+//! (RFC 7643 §7, RFC 7644 §3.4.2.5, §3.9).
+
+use std::sync::Arc;
+
+use crate::{
+    path::AttributePath,
+    quirks::{Quirk, Tolerance},
+    schema::{AttributeId, ResourceType, Returned},
+};
+
+/// The attributes of one resource type that an answer shows.
+///
+/// Made once for a request, it is a set that each attribute is looked up in. What is never returned is in none.
+///
+/// ```
+/// use scim_core::{Quirks, quirks::Tolerance, resource::Projection, schema::{AttributeId, Registry}};
+///
+/// let registry = Registry::standard();
+/// let user = registry.resource_type("User").expect("registered");
+/// let mut tolerance = Tolerance::new(Quirks::default());
+/// let attributes = ["name.givenName".into()];
+/// let projection = Projection::new(user, &attributes, &[], &mut tolerance)?;
+/// let name = user.child(AttributeId::ROOT, "name").expect("defined");
+/// assert!(projection.includes(name) && projection.includes(AttributeId::ID));
+/// assert!(!projection.includes(user.child(name, "familyName").expect("defined")));
+/// # Ok::<(), scim_core::resource::ProjectionError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Projection {
+    kind: Arc<ResourceType>,
+    /// A bit for each attribute. A complex one is in it when something of it is.
+    shown: Box<[u64]>,
+}
+
+impl Projection {
+    /// What is shown to a client that asks for nothing in particular.
+    pub fn default_of(kind: &Arc<ResourceType>) -> Self {
+        let mut projection = Self::empty(kind);
+        projection.add_all(AttributeId::ROOT);
+        projection
+    }
+
+    /// What is shown for the names in `attributes` and `excludedAttributes`, of which one list must be empty.
+    ///
+    /// A name is written as in a filter: `userName`, `name.givenName`,
+    /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager`. An extension's URI alone stands for all of
+    /// it. Names of nothing are passed over; when `attributes` names nothing else, what is always returned remains.
+    ///
+    /// # Errors
+    ///
+    /// When both lists have names and [`Quirk::BothProjections`] is not tolerated.
+    pub fn new(
+        kind: &Arc<ResourceType>,
+        attributes: &[Box<str>],
+        excluded: &[Box<str>],
+        tolerance: &mut Tolerance,
+    ) -> Result<Self, ProjectionError> {
+        let named = |list: &[Box<str>]| list.iter().any(|name| !name.trim().is_empty());
+        if named(attributes) {
+            if named(excluded) && !tolerance.allows(Quirk::BothProjections) {
+                return Err(ProjectionError {});
+            }
+            let mut projection = Self::empty(kind);
+            projection.add_always(AttributeId::ROOT);
+            for attribute in resolved(kind, attributes, tolerance) {
+                projection.add(attribute);
+            }
+            return Ok(projection);
+        }
+        let mut projection = Self::default_of(kind);
+        for attribute in resolved(kind, excluded, tolerance) {
+            projection.remove(attribute);
+        }
+        Ok(projection)
+    }
+
+    /// Shows also these attributes, which a client has used in its request: it gets back what is returned only on
+    /// request (RFC 7643 §7).
+    #[must_use]
+    pub fn with_requested(mut self, attributes: &[AttributeId]) -> Self {
+        for attribute in attributes {
+            self.add(*attribute);
+        }
+        self
+    }
+
+    /// Whether the attribute, or something of it, is shown.
+    #[inline]
+    pub fn includes(&self, attribute: AttributeId) -> bool {
+        let index = attribute.index();
+        self.shown.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
+    }
+
+    fn empty(kind: &Arc<ResourceType>) -> Self {
+        Self { kind: Arc::clone(kind), shown: vec![0; kind.len().div_ceil(64)].into_boxed_slice() }
+    }
+
+    fn set(&mut self, attribute: AttributeId, shown: bool) {
+        let index = attribute.index();
+        if let Some(word) = self.shown.get_mut(index / 64) {
+            let bit = 1 << (index % 64);
+            *word = if shown { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// Shows what is below `parent` by default, `parent` being shown.
+    fn add_all(&mut self, parent: AttributeId) {
+        let kind = Arc::clone(&self.kind);
+        for &attribute in kind.children(parent) {
+            if matches!(kind.attribute(attribute).return_rule(), Returned::Always | Returned::Default) {
+                self.add_below(attribute);
+            } else if kind.attribute(attribute).return_rule() == Returned::Request {
+                // Parts of it that are always returned are, whatever it is itself.
+                self.add_always_of(attribute);
+            }
+        }
+    }
+
+    fn add_below(&mut self, attribute: AttributeId) {
+        if self.kind.is_sensitive(attribute) {
+            return;
+        }
+        self.set(attribute, true);
+        self.add_all(attribute);
+    }
+
+    /// Shows what is below `parent` in every answer; says whether that is anything.
+    fn add_always(&mut self, parent: AttributeId) -> bool {
+        let kind = Arc::clone(&self.kind);
+        let mut any = false;
+        for &attribute in kind.children(parent) {
+            any |= self.add_always_of(attribute);
+        }
+        any
+    }
+
+    fn add_always_of(&mut self, attribute: AttributeId) -> bool {
+        if self.kind.is_sensitive(attribute) {
+            return false;
+        }
+        let below = self.add_always(attribute);
+        // An attribute without parts is itself what is returned; one with parts is nothing without them.
+        let always = self.kind.attribute(attribute).return_rule() == Returned::Always;
+        if always && !self.kind.children(attribute).is_empty() {
+            self.add_below(attribute);
+        } else if always || below {
+            self.set(attribute, true);
+        }
+        always || below
+    }
+
+    /// Shows `attribute`, which was asked for.
+    fn add(&mut self, attribute: AttributeId) {
+        if self.kind.is_sensitive(attribute) {
+            return;
+        }
+        if attribute == AttributeId::ROOT {
+            self.add_all(AttributeId::ROOT);
+            return;
+        }
+        self.add_below(attribute);
+        let mut outer = self.kind.parent(attribute);
+        while outer != AttributeId::ROOT {
+            self.set(outer, true);
+            outer = self.kind.parent(outer);
+        }
+    }
+
+    /// Shows nothing of `attribute`, except what is always returned.
+    fn remove(&mut self, attribute: AttributeId) {
+        self.hide(attribute);
+        // Nothing is left to show of what lost its last part.
+        let kind = Arc::clone(&self.kind);
+        let mut outer = kind.parent(attribute);
+        while outer != AttributeId::ROOT {
+            if kind.attribute(outer).return_rule() == Returned::Always
+                || kind.children(outer).iter().any(|part| self.includes(*part))
+            {
+                break;
+            }
+            self.set(outer, false);
+            outer = kind.parent(outer);
+        }
+    }
+
+    fn hide(&mut self, attribute: AttributeId) {
+        let kind = Arc::clone(&self.kind);
+        if attribute != AttributeId::ROOT && kind.attribute(attribute).return_rule() == Returned::Always {
+            return;
+        }
+        let parts = kind.children(attribute);
+        for part in parts {
+            self.hide(*part);
+        }
+        if !parts.iter().any(|part| self.includes(*part)) {
+            self.set(attribute, false);
+        }
+    }
+}
+
+fn resolved(kind: &ResourceType, names: &[Box<str>], tolerance: &mut Tolerance) -> Vec<AttributeId> {
+    let mut attribute = |name: &str| {
+        let path: AttributePath = name.trim().parse().ok()?;
+        kind.resolve(path.as_ref(), tolerance).ok()
+    };
+    names.iter().filter_map(|name| attribute(name)).collect()
+}
+
+/// `attributes` and `excludedAttributes` in one request, which exclude each other (RFC 7644 §3.9).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected either `attributes` or `excludedAttributes`, found both")]
+#[non_exhaustive]
+pub struct ProjectionError {}

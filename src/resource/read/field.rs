@@ -1,0 +1,282 @@
+//! The members of JSON objects: which attribute each is, and what happens to those that are not read.
+
+use std::fmt;
+
+use serde::{
+    Deserialize,
+    de::{Deserializer, Error, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{
+    super::ResourceErrorKind,
+    Reader, nesting,
+    value::{Mode, OfAttribute, found_at},
+};
+use crate::{
+    quirks::Quirk,
+    schema::{AttributeId, Mutability, ResourceType},
+    value::{Object, Text, Value},
+};
+
+use serde::de::DeserializeSeed;
+
+/// The resource as a whole.
+pub(super) struct Body<'r, 'a>(pub(super) &'r mut Reader<'a>);
+
+impl<'de> DeserializeSeed<'de> for Body<'_, '_> {
+    type Value = Object;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Object, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Body<'_, '_> {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of attributes")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Object, M::Error> {
+        self.0.members(AttributeId::ROOT, map)
+    }
+}
+
+impl Reader<'_> {
+    /// Counts an object or array that opens.
+    pub(super) fn open<E: Error>(&mut self, attribute: AttributeId) -> Result<(), E> {
+        self.depth += 1;
+        if self.depth > self.limits.json_depth {
+            return Err(self.fail(attribute, ResourceErrorKind::TooDeep(self.limits.json_depth)));
+        }
+        Ok(())
+    }
+
+    /// The members of the object of `parent`.
+    pub(super) fn members<'de, M: MapAccess<'de>>(
+        &mut self,
+        parent: AttributeId,
+        mut map: M,
+    ) -> Result<Object, M::Error> {
+        self.open(parent)?;
+        let at_root = parent == AttributeId::ROOT;
+        let mut object = Object::with_capacity(if at_root { 16 } else { 4 });
+        let mut seen = Seen::default();
+        // `$ref` to a resource is made anew for each answer; what counts is the id in it.
+        let derived = self.kind.conventional(parent).reference.filter(|_| !at_root);
+        let derived = derived.and_then(|reference| Some((reference, self.kind.referred_id(reference)?)));
+        let mut referred: Option<Text> = None;
+        while let Some(name) = map.next_key_seed(Name { reader: self, parent })? {
+            let Some(attribute) = name else {
+                self.skip(parent, &mut map)?;
+                continue;
+            };
+            if !seen.insert(attribute) {
+                return Err(self.fail(attribute, ResourceErrorKind::Duplicate));
+            }
+            if attribute == AttributeId::SCHEMAS {
+                if self.stored {
+                    self.skip(attribute, &mut map)?;
+                } else {
+                    map.next_value_seed(Schemas(self))?;
+                }
+                continue;
+            }
+            if let Some((reference, _)) = derived
+                && reference == attribute
+            {
+                let text = map.next_value_seed(OfAttribute { reader: self, attribute, mode: Mode::One })?;
+                referred = text.as_ref().and_then(Value::as_str).and_then(last_segment);
+                continue;
+            }
+            let definition = self.kind.attribute(attribute);
+            if !self.keeps_read_only && definition.mutable() == Mutability::ReadOnly {
+                self.skip(attribute, &mut map)?;
+                continue;
+            }
+            let mode = Mode::of(self.kind, attribute);
+            if let Some(value) = map.next_value_seed(OfAttribute { reader: self, attribute, mode })? {
+                object.push(attribute, value);
+            }
+        }
+        if let (Some(id), Some((_, value))) = (referred, derived)
+            && !self.stored
+            && !object.contains(value)
+        {
+            object.push(value, Value::String(id));
+        }
+        self.depth -= 1;
+        Ok(object)
+    }
+
+    /// Passes over a value. It is JSON all the same, and no deeper than is allowed.
+    fn skip<'de, M: MapAccess<'de>>(&mut self, attribute: AttributeId, map: &mut M) -> Result<(), M::Error> {
+        let raw = map.next_value::<&RawValue>()?.get();
+        if matches!(raw.as_bytes().first(), Some(b'{' | b'['))
+            && self.depth + nesting(raw.as_bytes()) > self.limits.json_depth
+        {
+            return Err(self.fail(attribute, ResourceErrorKind::TooDeep(self.limits.json_depth)));
+        }
+        Ok(())
+    }
+}
+
+/// The id in the URL of a resource (RFC 7644 §3.2): what stands behind the last slash, its escapes undone.
+fn last_segment(url: &str) -> Option<Text> {
+    let path = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    let segment = path.rsplit('/').next().unwrap_or_default();
+    let id = percent_encoding::percent_decode_str(segment).decode_utf8().ok()?;
+    (!id.is_empty() && !id.contains('\0')).then(|| Text::from(&*id))
+}
+
+/// The attributes of one object that were there.
+#[derive(Default)]
+struct Seen {
+    low: [u64; 4],
+    high: Vec<AttributeId>,
+}
+
+impl Seen {
+    /// `false` if it was there before.
+    fn insert(&mut self, attribute: AttributeId) -> bool {
+        let index = attribute.index();
+        if let Some(word) = self.low.get_mut(index / 64) {
+            let bit = 1 << (index % 64);
+            let new = *word & bit == 0;
+            *word |= bit;
+            return new;
+        }
+        let new = !self.high.contains(&attribute);
+        if new {
+            self.high.push(attribute);
+        }
+        new
+    }
+}
+
+/// The name of a member: the attribute, or `None` for one that is not known and tolerated.
+struct Name<'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    parent: AttributeId,
+}
+
+impl<'de> DeserializeSeed<'de> for Name<'_, '_> {
+    type Value = Option<AttributeId>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_, '_> {
+    type Value = Option<AttributeId>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        let Self { reader, parent } = self;
+        let known = reader.kind.child(parent, name);
+        if known.is_some() || reader.stored || reader.tolerance.allows(Quirk::UnknownAttribute) {
+            return Ok(known);
+        }
+        let path = path_of_unknown(reader.kind, parent, name);
+        reader.fault = Some(super::ResourceError::new(ResourceErrorKind::Unknown, path).in_value(reader.index));
+        Err(E::custom(""))
+    }
+}
+
+fn path_of_unknown(kind: &ResourceType, parent: AttributeId, name: &str) -> String {
+    match kind.path(parent) {
+        path if path.is_empty() => format!("{name:.60}"),
+        path => format!("{path}.{name:.60}"),
+    }
+}
+
+/// `schemas`: not kept, since it follows from what the resource has, but it must fit the resource type.
+struct Schemas<'r, 'a>(&'r mut Reader<'a>);
+
+impl Schemas<'_, '_> {
+    fn one<E: Error>(&mut self, uri: &str) -> Result<(), E> {
+        let reader = &mut *self.0;
+        if reader.kind.schema().id().eq_ignore_ascii_case(uri) {
+            reader.base_schema_named = true;
+        } else if reader.kind.extension(uri).is_none() && !reader.tolerance.allows(Quirk::UnknownSchema) {
+            let kind = ResourceErrorKind::UnknownSchema(format!("{uri:.60}").into());
+            return Err(reader.fail(AttributeId::SCHEMAS, kind));
+        }
+        Ok(())
+    }
+
+    fn refuse<E: Error>(self, found: &'static str) -> E {
+        let expected = "an array of schema URIs";
+        self.0.fail(AttributeId::SCHEMAS, ResourceErrorKind::Type { expected, found })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Schemas<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Schemas<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of schema URIs")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(mut self, mut uris: S) -> Result<(), S::Error> {
+        self.0.open(AttributeId::SCHEMAS)?;
+        while let Some(raw) = uris.next_element::<&RawValue>()? {
+            // A URI has nothing to escape; text that has is looked at once more.
+            let plain = raw.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            match plain.filter(|text| !text.contains('\\')) {
+                Some(uri) => self.one(uri)?,
+                None => match String::deserialize(raw) {
+                    Ok(uri) => self.one(&uri)?,
+                    Err(_) => return Err(self.refuse(found_at(raw))),
+                },
+            }
+        }
+        self.0.depth -= 1;
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(mut self, uri: &str) -> Result<(), E> {
+        if self.0.tolerance.allows(Quirk::OneForList) {
+            return self.one(uri);
+        }
+        Err(self.refuse("a string"))
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, _: M) -> Result<(), M::Error> {
+        Err(self.refuse("an object"))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Err(self.refuse("a boolean"))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Err(self.refuse("a number"))
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Err(self.refuse("a number"))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Err(self.refuse("a number"))
+    }
+}

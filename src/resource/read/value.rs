@@ -1,0 +1,344 @@
+//! The values of attributes, each read as its attribute's type (RFC 7643 §2.3).
+
+use std::{collections::HashSet, fmt};
+
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{
+    super::{
+        ResourceErrorKind,
+        same::{Known, same},
+    },
+    Reader,
+};
+use crate::{
+    quirks::Quirk,
+    schema::{AttributeId, AttributeType, ResourceType},
+    value::{Decimal, Object, Value, parse_date_time, parse_zoneless_date_time},
+};
+
+/// What is expected at a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// One value.
+    One,
+    /// One of the values in an array.
+    Element,
+    /// All the values of a multi-valued attribute.
+    List,
+}
+
+impl Mode {
+    pub(super) fn of(kind: &ResourceType, attribute: AttributeId) -> Self {
+        if kind.attribute(attribute).is_multi_valued() { Self::List } else { Self::One }
+    }
+}
+
+/// A value of `attribute`; `None` if it says that there is none.
+pub(super) struct OfAttribute<'r, 'a> {
+    pub(super) reader: &'r mut Reader<'a>,
+    pub(super) attribute: AttributeId,
+    pub(super) mode: Mode,
+}
+
+impl<'de> DeserializeSeed<'de> for OfAttribute<'_, '_> {
+    type Value = Option<Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        match self.kind() {
+            // serde has no number that keeps all digits; the text has.
+            AttributeType::Integer | AttributeType::Decimal => {
+                let raw = <&RawValue>::deserialize(deserializer)?;
+                self.number(raw)
+            }
+            _ => deserializer.deserialize_any(self),
+        }
+    }
+}
+
+impl OfAttribute<'_, '_> {
+    fn kind(&self) -> AttributeType {
+        self.reader.kind.attribute(self.attribute).kind()
+    }
+
+    /// A value of the type of which there is one where another was expected.
+    fn refuse<E: Error>(self, found: &'static str) -> E {
+        let expected = if self.mode == Mode::List { "an array" } else { article(self.kind()) };
+        self.reader.fail(self.attribute, ResourceErrorKind::Type { expected, found })
+    }
+
+    /// One value where there may be several.
+    fn may_be_one<E: Error>(&mut self, found: &'static str) -> Result<(), E> {
+        if self.mode != Mode::List || self.reader.tolerance.allows(Quirk::OneForList) {
+            return Ok(());
+        }
+        let kind = ResourceErrorKind::Type { expected: "an array", found };
+        Err(self.reader.fail(self.attribute, kind))
+    }
+
+    /// The value, or the list of it where a list is expected.
+    fn one(&self, value: Value) -> Value {
+        if self.mode == Mode::List { Value::List(vec![value]) } else { value }
+    }
+
+    fn number<E: Error>(self, raw: &RawValue) -> Result<Option<Value>, E> {
+        let text = raw.get();
+        // Anything else is what it is for all types; errors were found when the text was first passed over.
+        if !text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            return deserializer.deserialize_any(self).map_err(E::custom);
+        }
+        let mut this = self;
+        this.may_be_one("a number")?;
+        let number = if this.kind() == AttributeType::Integer {
+            text.parse().ok().map(Value::Integer)
+        } else {
+            Decimal::parse(text).map(Value::Decimal)
+        };
+        let Some(number) = number else {
+            let form = ResourceErrorKind::Form("a whole number of 64 bits, without fraction and exponent");
+            return Err(this.reader.fail(this.attribute, form));
+        };
+        Ok(Some(this.one(number)))
+    }
+}
+
+impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
+    type Value = Option<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(article(self.kind()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        // Unassigned (RFC 7643 §2.5); but a list has no places for what is not there.
+        if self.mode == Mode::Element { Err(self.refuse("null")) } else { Ok(None) }
+    }
+
+    fn visit_bool<E: Error>(mut self, truth: bool) -> Result<Self::Value, E> {
+        if self.kind() != AttributeType::Boolean {
+            return Err(self.refuse("a boolean"));
+        }
+        self.may_be_one("a boolean")?;
+        Ok(Some(self.one(Value::Boolean(truth))))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+        Err(self.refuse("a number"))
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
+        Err(self.refuse("a number"))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+        Err(self.refuse("a number"))
+    }
+
+    fn visit_str<E: Error>(mut self, text: &str) -> Result<Self::Value, E> {
+        if text.is_empty() && (self.mode == Mode::List || self.kind() != AttributeType::String) {
+            if self.reader.tolerance.allows(Quirk::EmptyString) {
+                return Ok(None);
+            }
+            return Err(self.refuse("an empty string"));
+        }
+        self.may_be_one("a string")?;
+        let value = match self.kind() {
+            AttributeType::Complex => {
+                let Some(value) = self.reader.kind.value_of(self.attribute) else {
+                    return Err(self.refuse("a string"));
+                };
+                if !self.reader.tolerance.allows(Quirk::BareValue) {
+                    return Err(self.refuse("a string"));
+                }
+                let text = self.reader.text(value, text)?;
+                Value::Complex(Object::from_iter([(value, text)]))
+            }
+            _ => self.reader.text(self.attribute, text)?,
+        };
+        Ok(Some(self.one(value)))
+    }
+
+    fn visit_map<M: MapAccess<'de>>(mut self, map: M) -> Result<Self::Value, M::Error> {
+        if self.kind() != AttributeType::Complex {
+            return Err(self.refuse("an object"));
+        }
+        self.may_be_one("an object")?;
+        let object = self.reader.members(self.attribute, map)?;
+        Ok((!object.is_empty()).then(|| self.one(Value::Complex(object))))
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut array: S) -> Result<Self::Value, S::Error> {
+        let Self { reader, attribute, mode } = self;
+        match mode {
+            Mode::Element => Err(Self { reader, attribute, mode }.refuse("an array")),
+            Mode::One => {
+                reader.open(attribute)?;
+                let only = array.next_element_seed(OfAttribute { reader, attribute, mode: Mode::Element })?;
+                if only.is_some() {
+                    let more = array.next_element::<&RawValue>()?.is_some();
+                    if more || !reader.tolerance.allows(Quirk::ListOfOne) {
+                        return Err(Self { reader, attribute, mode }.refuse("an array"));
+                    }
+                }
+                reader.depth -= 1;
+                Ok(only.flatten())
+            }
+            Mode::List => {
+                reader.open(attribute)?;
+                let outer = reader.index;
+                let mut values = Vec::new();
+                for index in 0.. {
+                    reader.index = Some(index);
+                    let Some(value) =
+                        array.next_element_seed(OfAttribute { reader, attribute, mode: Mode::Element })?
+                    else {
+                        break;
+                    };
+                    if index >= reader.limits.values {
+                        reader.index = None;
+                        return Err(reader.fail(attribute, ResourceErrorKind::TooMany(reader.limits.values)));
+                    }
+                    values.extend(value);
+                }
+                reader.index = outer;
+                reader.depth -= 1;
+                if !reader.stored && values.len() > 1 {
+                    drop_doubles(reader.kind, attribute, &mut values);
+                }
+                Ok((!values.is_empty()).then_some(Value::List(values)))
+            }
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Text as a value of the type of `attribute`, which is not complex.
+    fn text<E: Error>(&mut self, attribute: AttributeId, text: &str) -> Result<Value, E> {
+        if text.len() > self.limits.string {
+            return Err(self.fail(attribute, ResourceErrorKind::TooLong(self.limits.string)));
+        }
+        if text.as_bytes().contains(&0) {
+            return Err(self.fail(attribute, ResourceErrorKind::NulCharacter));
+        }
+        let kind = self.kind.attribute(attribute).kind();
+        let form = match kind {
+            AttributeType::String => return Ok(Value::String(text.into())),
+            AttributeType::Reference if is_reference(text) => return Ok(Value::String(text.into())),
+            AttributeType::Reference => "a URI",
+            AttributeType::Binary if is_base64(text) => return Ok(Value::String(text.into())),
+            AttributeType::Binary => "base64",
+            AttributeType::DateTime => {
+                if let Some(time) = parse_date_time(text) {
+                    return Ok(Value::DateTime(time));
+                }
+                if let Some(time) = parse_zoneless_date_time(text)
+                    && self.tolerance.allows(Quirk::ZonelessDateTime)
+                {
+                    return Ok(Value::DateTime(time));
+                }
+                "a date and time such as `2008-01-23T04:56:22Z`"
+            }
+            AttributeType::Boolean => {
+                for (name, truth) in [("true", true), ("false", false)] {
+                    if text.eq_ignore_ascii_case(name) && self.tolerance.allows(Quirk::BooleanStrings) {
+                        return Ok(Value::Boolean(truth));
+                    }
+                }
+                return Err(self.wrong_type(attribute, kind));
+            }
+            AttributeType::Integer | AttributeType::Decimal | AttributeType::Complex => {
+                return Err(self.wrong_type(attribute, kind));
+            }
+        };
+        Err(self.fail(attribute, ResourceErrorKind::Form(form)))
+    }
+
+    fn wrong_type<E: Error>(&mut self, attribute: AttributeId, kind: AttributeType) -> E {
+        self.fail(attribute, ResourceErrorKind::Type { expected: article(kind), found: "a string" })
+    }
+}
+
+/// Keeps one of values that are the same (RFC 7643 §2.4); of references, one to each resource.
+fn drop_doubles(kind: &ResourceType, attribute: AttributeId, values: &mut Vec<Value>) {
+    const FEW: usize = 16;
+    let id = kind.value_of(attribute).filter(|_| kind.is_reference_list(attribute));
+    if let Some(id) = id {
+        let mut seen = HashSet::with_capacity(values.len());
+        let reference = |value: &Value| value.as_object().and_then(|object| object.get(id)?.as_str().map(Box::from));
+        values.retain(|value| reference(value).is_none_or(|id: Box<str>| seen.insert(id)));
+    } else if values.len() <= FEW {
+        for last in (1..values.len()).rev() {
+            let (earlier, rest) = values.split_at(last);
+            let is_double = rest.first().is_some_and(|it| earlier.iter().any(|other| same(kind, attribute, it, other)));
+            if is_double {
+                values.remove(last);
+            }
+        }
+    } else {
+        let mut known = Known::new(kind, attribute, &[], values.len()).exact();
+        let mut kept = Vec::with_capacity(values.len());
+        for value in values.drain(..) {
+            if known.position(&kept, &value).is_none() {
+                kept.push(value);
+            }
+        }
+        *values = kept;
+    }
+}
+
+/// What a value of the type is called in a sentence.
+fn article(kind: AttributeType) -> &'static str {
+    match kind {
+        AttributeType::String => "a string",
+        AttributeType::Boolean => "a boolean",
+        AttributeType::Decimal => "a number",
+        AttributeType::Integer => "a whole number",
+        AttributeType::DateTime => "a date and time",
+        AttributeType::Binary => "a string of base64",
+        AttributeType::Reference => "a string with a URI",
+        AttributeType::Complex => "an object",
+    }
+}
+
+/// What well-formed JSON is called in a sentence.
+pub(super) fn found_at(raw: &RawValue) -> &'static str {
+    match raw.get().as_bytes().first() {
+        Some(b'"') => "a string",
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// Whether the characters are those of a URI or IRI reference (RFC 3986 §2, RFC 3987 §2.2).
+fn is_reference(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let fits = match byte {
+            b'%' => [bytes.next(), bytes.next()].iter().all(|hex| hex.is_some_and(|hex| hex.is_ascii_hexdigit())),
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => false,
+            byte => byte.is_ascii_graphic() || !byte.is_ascii(),
+        };
+        if !fits {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether it is base64, of either alphabet and with or without padding (RFC 4648 §4, §5; RFC 7643 §2.3.6).
+fn is_base64(text: &str) -> bool {
+    let digits = text.trim_end_matches('=');
+    let padding = text.len() - digits.len();
+    let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+    digits.len() % 4 != 1
+        && (padding == 0 || padding <= 2 && text.len().is_multiple_of(4))
+        && digits.bytes().all(alphabet)
+}

@@ -1,0 +1,278 @@
+//! The rules that a resource obeys as a whole, in one place for every way of writing it: what is required, who may
+//! change what, at most one primary value (RFC 7643 §2.2, §2.4, §7).
+//!
+//! Types are not looked at: reading has seen to them.
+
+use std::collections::HashMap;
+
+use super::{Resource, ResourceError, ResourceErrorKind, same::same};
+use crate::{
+    schema::{AttributeId, Mutability, ResourceType},
+    value::{Object, Value},
+};
+
+/// Whether `after` may be stored, as what `before` has become or as a new resource.
+///
+/// What only the service provider sets (`id`, `meta`) is not required of a new resource. The values of a list are
+/// paired by their `value`, wherever they stand: a new one may come and an old one go, but the immutable parts of one
+/// that stays are the same.
+///
+/// # Errors
+///
+/// When a required attribute, or a required sub-attribute of a value that is there, has no value or is the empty
+/// string; when a read-only or immutable attribute differs from `before`; when a list has two primary values; when a
+/// value is not among the canonical ones of an attribute that is restricted to them. The first of these is reported.
+///
+/// ```
+/// use scim_core::{Limits, Quirks, Resource, quirks::Tolerance, resource::judge, schema::Registry};
+///
+/// let registry = Registry::standard();
+/// let user = registry.resource_type("User").expect("registered");
+/// let mut tolerance = Tolerance::new(Quirks::default());
+/// let nameless = Resource::read(user, br#"{"displayName": "Babs"}"#, &Limits::default(), &mut tolerance)?;
+/// assert_eq!(judge(None, &nameless).map_err(|error| error.path().to_owned()), Err("userName".to_owned()));
+/// # Ok::<(), scim_core::resource::ResourceError>(())
+/// ```
+pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), ResourceError> {
+    let kind = after.kind();
+    for extension in kind.extensions() {
+        if extension.is_required() && !after.root().contains(extension.attribute()) {
+            return Err(ResourceError::of(ResourceErrorKind::Required, kind, extension.attribute()));
+        }
+    }
+    let judge = Judge { kind };
+    judge.object(AttributeId::ROOT, before.map(Resource::root), after.root())
+}
+
+struct Judge<'a> {
+    kind: &'a ResourceType,
+}
+
+impl Judge<'_> {
+    fn refuse(&self, attribute: AttributeId, kind: ResourceErrorKind) -> ResourceError {
+        ResourceError::of(kind, self.kind, attribute)
+    }
+
+    /// The object of `parent`, which was `before`.
+    fn object(&self, parent: AttributeId, before: Option<&Object>, after: &Object) -> Result<(), ResourceError> {
+        for &attribute in self.kind.children(parent) {
+            let definition = self.kind.attribute(attribute);
+            let given_by_client = definition.mutable() != Mutability::ReadOnly && attribute != AttributeId::SCHEMAS;
+            if definition.is_required() && given_by_client && after.get(attribute).is_none_or(is_empty) {
+                return Err(self.refuse(attribute, ResourceErrorKind::Required));
+            }
+        }
+        for (attribute, value) in after.iter() {
+            let was = before.and_then(|before| before.get(attribute));
+            self.changed(attribute, was, Some(value), before.is_some())?;
+            self.value(attribute, was, value)?;
+        }
+        for (attribute, was) in before.into_iter().flat_map(Object::iter) {
+            if !after.contains(attribute) {
+                self.changed(attribute, Some(was), None, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an attribute may go from one value to the other.
+    fn changed(
+        &self,
+        attribute: AttributeId,
+        before: Option<&Value>,
+        after: Option<&Value>,
+        exists: bool,
+    ) -> Result<(), ResourceError> {
+        let refused = match self.kind.attribute(attribute).mutable() {
+            Mutability::ReadWrite | Mutability::WriteOnly => return Ok(()),
+            // The service provider may give a new resource, or a value that is new, what clients may not.
+            Mutability::ReadOnly if !exists => return Ok(()),
+            Mutability::ReadOnly => ResourceErrorKind::ReadOnly,
+            Mutability::Immutable if before.is_none() => return Ok(()),
+            Mutability::Immutable => ResourceErrorKind::Immutable,
+        };
+        let is_same = match (before, after) {
+            (Some(before), Some(after)) => same(self.kind, attribute, before, after),
+            (before, after) => before.is_none() && after.is_none(),
+        };
+        if is_same { Ok(()) } else { Err(self.refuse(attribute, refused)) }
+    }
+
+    /// A value that is there, and what it is made of.
+    fn value(&self, attribute: AttributeId, before: Option<&Value>, after: &Value) -> Result<(), ResourceError> {
+        let definition = self.kind.attribute(attribute);
+        match after {
+            Value::Complex(after) => {
+                let before = before.and_then(Value::as_object).filter(|before| self.is_one(attribute, before, after));
+                self.object(attribute, before, after)
+            }
+            Value::List(values) => self.list(attribute, before.map_or(&[], Value::elements), values),
+            Value::String(text) if definition.is_restricted() => {
+                let exact = definition.is_case_exact();
+                let is_it = |canonical: &str| canonical == &**text || !exact && canonical.eq_ignore_ascii_case(text);
+                if definition.canonical().iter().any(|canonical| is_it(canonical)) {
+                    return Ok(());
+                }
+                Err(self.refuse(attribute, ResourceErrorKind::Canonical))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether two complex values are about one thing: they do not differ in `value`, where they have one.
+    fn is_one(&self, attribute: AttributeId, before: &Object, after: &Object) -> bool {
+        self.kind.value_of(attribute).is_none_or(|value| before.get(value) == after.get(value))
+    }
+
+    fn list(&self, attribute: AttributeId, before: &[Value], after: &[Value]) -> Result<(), ResourceError> {
+        let primary = self.kind.conventional(attribute).primary;
+        let is_fixed = |id: &AttributeId| self.kind.attribute(*id).mutable() == Mutability::Immutable;
+        let id = self.kind.value_of(attribute).filter(|_| self.kind.children(attribute).iter().any(is_fixed));
+        let mut pairs = id.map(|id| Pairs::new(id, before));
+        let mut primaries = 0;
+        for (index, value) in after.iter().enumerate() {
+            let in_value = |error: ResourceError| error.in_value(Some(index));
+            let Value::Complex(object) = value else {
+                self.value(attribute, None, value).map_err(in_value)?;
+                continue;
+            };
+            if primary.and_then(|primary| object.get(primary)) == Some(&Value::Boolean(true)) {
+                primaries += 1;
+                if primaries > 1 {
+                    return Err(self.refuse(attribute, ResourceErrorKind::Primary));
+                }
+            }
+            let was = pairs.as_mut().and_then(|pairs| pairs.find(index, object));
+            self.element(attribute, was, object).map_err(in_value)?;
+        }
+        Ok(())
+    }
+
+    /// One value of a list. Its read-only parts are the service provider's, who writes them with the rest.
+    fn element(&self, list: AttributeId, before: Option<&Object>, after: &Object) -> Result<(), ResourceError> {
+        self.object(list, None, after)?;
+        let Some(before) = before else { return Ok(()) };
+        for (part, value) in after.iter() {
+            // One that lacks a part may have been removed and added anew: it says nothing else.
+            if self.kind.attribute(part).mutable() == Mutability::Immutable {
+                self.changed(part, before.get(part), Some(value), true)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A string without characters is no value for what is required: RFC 7643 §4.1.1 says so of `userName`.
+fn is_empty(value: &Value) -> bool {
+    value.as_str().is_some_and(str::is_empty)
+}
+
+/// The values of a list, found by their `value`. Where two lists go side by side, as they mostly do, nothing is
+/// allocated.
+struct Pairs<'a> {
+    id: AttributeId,
+    values: &'a [Value],
+    index: Option<HashMap<&'a str, usize>>,
+}
+
+impl<'a> Pairs<'a> {
+    fn new(id: AttributeId, values: &'a [Value]) -> Self {
+        Self { id, values, index: None }
+    }
+
+    /// The value with the id of `like`, which is perhaps at `index`.
+    fn find(&mut self, index: usize, like: &Object) -> Option<&'a Object> {
+        const FEW: usize = 16;
+        let (id, values) = (self.id, self.values);
+        let id_of = |value: &'a Value| value.as_object()?.get(id)?.as_str();
+        let wanted = like.get(id)?.as_str()?;
+        if let Some(value) = values.get(index)
+            && id_of(value) == Some(wanted)
+        {
+            return value.as_object();
+        }
+        let found = if values.len() <= FEW {
+            values.iter().position(|value| id_of(value) == Some(wanted))
+        } else {
+            let index = self.index.get_or_insert_with(|| {
+                // The first of two with one id counts.
+                let ids = values.iter().enumerate().rev();
+                ids.filter_map(|(index, value)| Some((id_of(value)?, index))).collect()
+            });
+            index.get(wanted).copied()
+        };
+        values.get(found?)?.as_object()
+    }
+}
+
+impl Resource {
+    /// What this resource becomes when a client replaces it by `incoming` (RFC 7644 §3.5.1): what is not given is
+    /// unassigned, except what a client cannot know or cannot change. Read-only attributes stay as they are;
+    /// write-only and immutable ones stay where `incoming` has none.
+    ///
+    /// Whether the result may be stored is for [`judge`] to say.
+    ///
+    /// ```
+    /// use scim_core::{Resource, schema::Registry};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let stored = Resource::from_json(user, br#"{"id": "1", "userName": "babs", "title": "Guide", "password": "s"}"#)?;
+    /// let incoming = Resource::from_json(user, br#"{"userName": "barbara"}"#)?;
+    /// let expected = Resource::from_json(user, br#"{"id": "1", "userName": "barbara", "password": "s"}"#)?;
+    /// assert_eq!(stored.replaced_by(incoming), expected);
+    /// # Ok::<(), scim_core::resource::ResourceError>(())
+    /// ```
+    #[must_use]
+    pub fn replaced_by(&self, incoming: Self) -> Self {
+        let mut after = incoming;
+        keep(&self.kind, AttributeId::ROOT, &self.root, &mut after.root);
+        after
+    }
+}
+
+/// Puts into `after` what stays of `before`, both objects of `parent`.
+fn keep(kind: &ResourceType, parent: AttributeId, before: &Object, after: &mut Object) {
+    for (attribute, was) in before.iter() {
+        let stays = match kind.attribute(attribute).mutable() {
+            Mutability::ReadOnly => true,
+            Mutability::Immutable | Mutability::WriteOnly => !after.contains(attribute),
+            Mutability::ReadWrite => false,
+        };
+        if stays {
+            after.insert(attribute, was.clone());
+            continue;
+        }
+        match (was, after.get_mut(attribute)) {
+            (Value::Complex(was), Some(Value::Complex(now)))
+                if kind.value_of(attribute).is_none_or(|value| was.get(value) == now.get(value)) =>
+            {
+                keep(kind, attribute, was, now);
+            }
+            (Value::Complex(was), None) if is_extension(kind, parent, attribute) => {
+                let mut rest = Object::new();
+                keep(kind, attribute, was, &mut rest);
+                if !rest.is_empty() {
+                    after.insert(attribute, Value::Complex(rest));
+                }
+            }
+            (Value::List(was), Some(Value::List(now))) => {
+                let Some(id) = kind.value_of(attribute) else { continue };
+                let mut pairs = Pairs::new(id, was);
+                for (index, value) in now.iter_mut().enumerate() {
+                    if let Value::Complex(now) = value
+                        && let Some(was) = pairs.find(index, now)
+                    {
+                        keep(kind, attribute, was, now);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An extension is no attribute: without its object, each of its attributes is not given.
+fn is_extension(kind: &ResourceType, parent: AttributeId, attribute: AttributeId) -> bool {
+    parent == AttributeId::ROOT && kind.extensions().iter().any(|extension| extension.attribute() == attribute)
+}

@@ -1,0 +1,388 @@
+//! Writing a resource as JSON: as a client sees it, and as a store keeps it.
+//!
+//! The text is made directly from the values; names come ready-made from the resource type.
+
+use std::{fmt, io::Write, sync::Arc};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{Projection, Resource};
+use crate::{
+    schema::{AttributeId, Registry, ResourceType},
+    value::{Object, Text, Value},
+};
+
+/// What need not be escaped in a segment of a path (RFC 3986 §3.3), and more is.
+pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// How a resource is shown: what [`Resource::write`] needs beside the resource.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "an answer needs each of these, and a caller has to think of it")]
+pub struct Rendering<'a> {
+    /// Where the endpoints of referred resources are looked up.
+    pub registry: &'a Registry,
+    /// The service provider's base URL, without a slash at its end: `https://example.com/scim/v2`.
+    pub base: &'a str,
+    /// Which attributes are shown.
+    pub projection: &'a Projection,
+    /// `meta.version`, just as the `ETag` header has it: `W/"3694e05e9dff590"`.
+    pub version: Option<&'a str>,
+    /// The lists that follow from other resources, such as a user's `groups`.
+    pub derived: &'a [(AttributeId, Vec<Reference>)],
+}
+
+/// A resource that refers to the one shown, in a derived list (RFC 7643 §4.1.2 `groups`).
+#[derive(Clone, Debug)]
+pub struct Reference {
+    id: Text,
+    kind: Arc<ResourceType>,
+    display: Option<Text>,
+}
+
+impl Reference {
+    /// The `type` of a reference that is not handed down by another group (RFC 7643 §4.1.2).
+    pub const DIRECT: &'static str = "direct";
+
+    /// The resource of type `kind` with this id, which people call `display`.
+    pub fn new(id: Text, kind: Arc<ResourceType>, display: Option<Text>) -> Self {
+        Self { id, kind, display }
+    }
+
+    /// The id of the resource.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The type of the resource.
+    pub fn kind(&self) -> &Arc<ResourceType> {
+        &self.kind
+    }
+
+    /// What people call it.
+    pub fn display(&self) -> Option<&str> {
+        self.display.as_deref()
+    }
+}
+
+impl Resource {
+    /// Writes the resource as a client sees it, to the end of `out`: what `rendering` shows, and what is not stored:
+    /// `schemas`, `meta.resourceType`, `meta.location`, `meta.version`, `$ref`, the derived lists
+    /// (RFC 7643 §3, §3.1; RFC 7644 §3.9).
+    ///
+    /// `schemas` names all that the resource has data of, whatever is shown.
+    ///
+    /// ```
+    /// use scim_core::{Resource, resource::{Projection, Rendering}, schema::Registry};
+    ///
+    /// let registry = Registry::standard();
+    /// let group = registry.resource_type("Group").expect("registered");
+    /// let stored = br#"{"id": "7", "displayName": "Guides", "members": [{"value": "2", "type": "User"}]}"#;
+    /// let resource = Resource::from_json(group, stored)?;
+    /// let projection = Projection::default_of(group);
+    /// let mut out = Vec::new();
+    /// let base = "https://example.com/scim/v2";
+    /// resource.write(&mut out, &Rendering { registry: &registry, base, projection: &projection, version: None, derived: &[] });
+    /// let shown: serde_json::Value = serde_json::from_slice(&out)?;
+    /// assert_eq!(shown["members"][0]["$ref"], "https://example.com/scim/v2/Users/2");
+    /// assert_eq!(shown["meta"]["location"], "https://example.com/scim/v2/Groups/7");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write(&self, out: &mut Vec<u8>, rendering: &Rendering<'_>) {
+        Writer { out, kind: &self.kind, shown: Some(rendering) }.resource(&self.root);
+    }
+
+    /// The resource as a store keeps it: everything that [`Resource::from_json`] reads, passwords included, and nothing
+    /// that follows from elsewhere. Not for clients.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(512);
+        Writer { out: &mut out, kind: &self.kind, shown: None }.resource(&self.root);
+        out
+    }
+}
+
+struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    kind: &'a ResourceType,
+    /// `None` writes all that is there, and no more.
+    shown: Option<&'a Rendering<'a>>,
+}
+
+/// What the `$ref`s of an attribute's values point to.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    /// There is no `$ref`, or it is a value like others.
+    None,
+    Always(&'a ResourceType),
+    /// It depends on the `type` of each value.
+    ByType,
+}
+
+impl<'a> Writer<'a> {
+    fn includes(&self, attribute: AttributeId) -> bool {
+        self.shown.is_none_or(|shown| shown.projection.includes(attribute))
+    }
+
+    /// Members end in a comma; the last one's becomes the brace. Nothing is written for an object without members.
+    fn close(&mut self, start: usize, bracket: u8) -> bool {
+        if let Some(last @ b',') = self.out.last_mut() {
+            *last = bracket;
+            return true;
+        }
+        self.out.truncate(start);
+        false
+    }
+
+    fn resource(&mut self, root: &Object) {
+        self.out.extend_from_slice(b"{\"schemas\":[");
+        text(self.out, self.kind.schema().id());
+        for extension in self.kind.extensions() {
+            if root.contains(extension.attribute()) {
+                self.out.push(b',');
+                text(self.out, extension.schema().id());
+            }
+        }
+        self.out.extend_from_slice(b"],");
+        let first = [AttributeId::ID, AttributeId::EXTERNAL_ID];
+        for attribute in first {
+            if let Some(value) = root.get(attribute) {
+                self.member(attribute, value);
+            }
+        }
+        for (attribute, value) in root.iter() {
+            if !first.contains(&attribute) && attribute != AttributeId::META {
+                self.member(attribute, value);
+            }
+        }
+        if let Some(shown) = self.shown {
+            for (attribute, references) in shown.derived {
+                if self.includes(*attribute) {
+                    self.derived(*attribute, references);
+                }
+            }
+        }
+        self.meta(root);
+        // `schemas` is there in any case.
+        self.close(0, b'}');
+    }
+
+    fn meta(&mut self, root: &Object) {
+        if !self.includes(AttributeId::META) {
+            return;
+        }
+        let start = self.open(AttributeId::META, b'{');
+        if self.shown.is_some() && self.includes(AttributeId::META_RESOURCE_TYPE) {
+            self.out.extend_from_slice(self.kind.json_key(AttributeId::META_RESOURCE_TYPE).as_bytes());
+            text(self.out, self.kind.name());
+            self.out.push(b',');
+        }
+        let meta = root.get(AttributeId::META).and_then(Value::as_object);
+        for (attribute, value) in meta.into_iter().flat_map(Object::iter) {
+            self.member(attribute, value);
+        }
+        if let Some(shown) = self.shown {
+            if let Some(id) = root.get(AttributeId::ID).and_then(Value::as_str)
+                && self.includes(AttributeId::META_LOCATION)
+            {
+                self.out.extend_from_slice(self.kind.json_key(AttributeId::META_LOCATION).as_bytes());
+                location(self.out, shown.base, self.kind, id);
+                self.out.push(b',');
+            }
+            if let Some(version) = shown.version
+                && self.includes(AttributeId::META_VERSION)
+            {
+                self.out.extend_from_slice(self.kind.json_key(AttributeId::META_VERSION).as_bytes());
+                text(self.out, version);
+                self.out.push(b',');
+            }
+        }
+        if self.close(start, b'}') {
+            self.out.push(b',');
+        }
+    }
+
+    /// Starts `"name":{`; gives where.
+    fn open(&mut self, attribute: AttributeId, bracket: u8) -> usize {
+        let start = self.out.len();
+        self.out.extend_from_slice(self.kind.json_key(attribute).as_bytes());
+        self.out.push(bracket);
+        start
+    }
+
+    /// `"name":value,`, if there is anything to show.
+    fn member(&mut self, attribute: AttributeId, value: &Value) {
+        if !self.includes(attribute) {
+            return;
+        }
+        let start = self.out.len();
+        self.out.extend_from_slice(self.kind.json_key(attribute).as_bytes());
+        if self.value(attribute, value) {
+            self.out.push(b',');
+        } else {
+            self.out.truncate(start);
+        }
+    }
+
+    /// Whether anything was written.
+    fn value(&mut self, attribute: AttributeId, value: &Value) -> bool {
+        match value {
+            Value::String(value) => text(self.out, value),
+            Value::Boolean(true) => self.out.extend_from_slice(b"true"),
+            Value::Boolean(false) => self.out.extend_from_slice(b"false"),
+            Value::Integer(number) => display(self.out, number),
+            Value::Decimal(number) => self.out.extend_from_slice(number.as_str().as_bytes()),
+            Value::DateTime(time) => date_time(self.out, *time),
+            Value::Complex(object) => return self.complex(attribute, object, self.target(attribute)),
+            Value::List(values) => {
+                let target = self.target(attribute);
+                let start = self.out.len();
+                self.out.push(b'[');
+                for value in values {
+                    let written = match value {
+                        Value::Complex(object) => self.complex(attribute, object, target),
+                        value => self.value(attribute, value),
+                    };
+                    if written {
+                        self.out.push(b',');
+                    }
+                }
+                return self.close(start, b']');
+            }
+        }
+        true
+    }
+
+    fn complex(&mut self, attribute: AttributeId, object: &Object, target: Target<'a>) -> bool {
+        let start = self.out.len();
+        self.out.push(b'{');
+        for (attribute, value) in object.iter() {
+            self.member(attribute, value);
+        }
+        self.reference(attribute, object, target);
+        self.close(start, b'}')
+    }
+
+    /// What the `$ref` of an attribute's values points to, where it is made here.
+    fn target(&self, attribute: AttributeId) -> Target<'a> {
+        let Some(shown) = self.shown else { return Target::None };
+        let Some(reference) = self.kind.conventional(attribute).reference else { return Target::None };
+        if !shown.projection.includes(reference) || self.kind.referred_id(reference).is_none() {
+            return Target::None;
+        }
+        let names = self.kind.attribute(reference).references();
+        let mut known = names.iter().filter_map(|name| shown.registry.resource_type(name));
+        match (known.next(), known.next()) {
+            (Some(only), None) => Target::Always(only),
+            (Some(_), Some(_)) => Target::ByType,
+            (None, _) => Target::None,
+        }
+    }
+
+    fn reference(&mut self, attribute: AttributeId, object: &Object, target: Target<'a>) {
+        let conventional = self.kind.conventional(attribute);
+        let (Some(shown), Some(reference)) = (self.shown, conventional.reference) else { return };
+        let id = conventional.value.and_then(|value| object.get(value)).and_then(Value::as_str);
+        let kind = match target {
+            Target::None => None,
+            Target::Always(kind) => Some(kind),
+            Target::ByType => {
+                let name = conventional.kind.and_then(|kind| object.get(kind)).and_then(Value::as_str);
+                name.and_then(|name| shown.registry.resource_type(name)).map(Arc::as_ref)
+            }
+        };
+        if let (Some(id), Some(kind)) = (id, kind) {
+            self.out.extend_from_slice(self.kind.json_key(reference).as_bytes());
+            location(self.out, shown.base, kind, id);
+            self.out.push(b',');
+        }
+    }
+
+    fn derived(&mut self, attribute: AttributeId, references: &[Reference]) {
+        let conventional = self.kind.conventional(attribute);
+        let display = self.kind.child(attribute, "display");
+        let shown = |part: Option<AttributeId>| part.filter(|part| self.includes(*part));
+        let [value, reference, display, type_of] =
+            [conventional.value, conventional.reference, display, conventional.kind].map(shown);
+        let base = self.shown.map_or("", |shown| shown.base);
+        let start = self.open(attribute, b'[');
+        for it in references {
+            let start = self.out.len();
+            self.out.push(b'{');
+            let texts = [(value, Some(it.id())), (display, it.display()), (type_of, Some(Reference::DIRECT))];
+            for (part, content) in texts {
+                if let (Some(part), Some(content)) = (part, content) {
+                    self.out.extend_from_slice(self.kind.json_key(part).as_bytes());
+                    text(self.out, content);
+                    self.out.push(b',');
+                }
+            }
+            if let Some(reference) = reference {
+                self.out.extend_from_slice(self.kind.json_key(reference).as_bytes());
+                location(self.out, base, &it.kind, it.id());
+                self.out.push(b',');
+            }
+            if self.close(start, b'}') {
+                self.out.push(b',');
+            }
+        }
+        if self.close(start, b']') {
+            self.out.push(b',');
+        }
+    }
+}
+
+/// Text as a JSON string. Most has nothing to escape, which is seen faster than it is copied character by character.
+fn text(out: &mut Vec<u8>, text: &str) {
+    if is_plain(text) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        // Cannot fail: neither a string nor a vector does.
+        let written = serde_json::to_writer(out, text);
+        debug_assert!(written.is_ok(), "writing text to memory does not fail");
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    // Without a way out of the loop, which lets the compiler look at many bytes at once.
+    text.bytes().fold(true, |plain, byte| plain & (byte >= 0x20) & (byte != b'"') & (byte != b'\\'))
+}
+
+fn display(out: &mut Vec<u8>, value: impl fmt::Display) {
+    // Cannot fail: a vector takes all there is.
+    let written = write!(out, "{value}");
+    debug_assert!(written.is_ok(), "writing to memory does not fail");
+}
+
+/// In UTC with milliseconds, and more digits where there are (RFC 7643 §2.3.5).
+fn date_time(out: &mut Vec<u8>, time: DateTime<Utc>) {
+    let precision = if time.timestamp_subsec_nanos().is_multiple_of(1_000_000) {
+        SecondsFormat::Millis
+    } else {
+        SecondsFormat::AutoSi
+    };
+    out.push(b'"');
+    out.extend_from_slice(time.to_rfc3339_opts(precision, true).as_bytes());
+    out.push(b'"');
+}
+
+/// The URL of a resource as a JSON string.
+fn location(out: &mut Vec<u8>, base: &str, kind: &ResourceType, id: &str) {
+    if !is_plain(base) {
+        return text(out, &url(base, kind, id));
+    }
+    out.push(b'"');
+    for part in [base, "/", kind.endpoint(), "/"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    for part in utf8_percent_encode(id, SEGMENT) {
+        out.extend_from_slice(part.as_bytes());
+    }
+    out.push(b'"');
+}
+
+/// The URL of a resource (RFC 7643 §3.1 `meta.location`).
+pub(crate) fn url(base: &str, kind: &ResourceType, id: &str) -> String {
+    format!("{base}/{}/{}", kind.endpoint(), utf8_percent_encode(id, SEGMENT))
+}

@@ -1,0 +1,181 @@
+//! Each habit that PATCH meets: accepted and reported when tolerated, refused when not.
+
+use scim_core::{
+    Quirk::{self, *},
+    patch::PatchErrorKind::{self, InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget},
+};
+
+use super::fixtures::Before::{self, Badge, Bare, Group, User};
+
+/// One habit: what is done, what comes of it with nothing else tolerated, and the error without.
+pub struct Habit {
+    pub quirk: Quirk,
+    pub before: Before,
+    pub operations: &'static str,
+    pub changes: &'static str,
+    pub refused: PatchErrorKind,
+}
+
+const fn habit(
+    quirk: Quirk,
+    before: Before,
+    operations: &'static str,
+    changes: &'static str,
+    refused: PatchErrorKind,
+) -> Habit {
+    Habit { quirk, before, operations, changes, refused }
+}
+
+pub const HABITS: &[Habit] = &[
+    habit(OperationCase, User, r#"{"op":"Replace","path":"title","value":"T"}"#, r#"{"title":"T"}"#, InvalidSyntax),
+    habit(
+        BooleanStrings,
+        User,
+        r#"{"op":"replace","path":"active","value":"False"}"#,
+        r#"{"active":false}"#,
+        InvalidValue,
+    ),
+    habit(
+        BooleanStrings,
+        User,
+        r#"{"op":"remove","path":"emails[primary eq \"True\"]"}"#,
+        r#"{"emails":[{"value":"b@home.com","type":"home"}]}"#,
+        PatchErrorKind::InvalidFilter,
+    ),
+    habit(
+        PathKeys,
+        Bare,
+        r#"{"op":"add","value":{"name.givenName":"G"}}"#,
+        r#"{"name":{"givenName":"G"}}"#,
+        InvalidSyntax,
+    ),
+    habit(
+        PathKeys,
+        Bare,
+        r#"{"op":"add","value":{"ENT:department":"D"}}"#,
+        r#"{"ENT":{"department":"D"}}"#,
+        InvalidSyntax,
+    ),
+    habit(
+        PathKeys,
+        User,
+        r#"{"op":"replace","value":{"phoneNumbers[type eq \"work\"].display":"D"}}"#,
+        r#"{"phoneNumbers":[{"value":"555","type":"work","display":"D"}]}"#,
+        InvalidSyntax,
+    ),
+    habit(
+        PathKeys,
+        Bare,
+        r#"{"op":"add","value":{"ENT":{"manager.value":"9"}}}"#,
+        r#"{"ENT":{"manager":{"value":"9"}}}"#,
+        InvalidSyntax,
+    ),
+    habit(
+        RemoveWithValue,
+        Group,
+        r#"{"op":"remove","path":"members","value":[{"value":"b"},{"value":"c"}]}"#,
+        r#"{"members":[{"value":"a","type":"User"}]}"#,
+        InvalidValue,
+    ),
+    habit(
+        RemoveWithValue,
+        Badge,
+        r#"{"op":"remove","path":"tags","value":["red"]}"#,
+        r#"{"tags":["blue"]}"#,
+        InvalidValue,
+    ),
+    habit(
+        RemoveWithValue,
+        User,
+        r#"{"op":"remove","path":"displayName","value":"Babs"}"#,
+        r#"{"displayName":null}"#,
+        InvalidValue,
+    ),
+    habit(
+        RemoveWithValue,
+        User,
+        r#"{"op":"remove","path":"phoneNumbers[type eq \"work\"].display","value":"desk"}"#,
+        r#"{"phoneNumbers":[{"value":"555","type":"work"}]}"#,
+        InvalidValue,
+    ),
+    habit(
+        AddCreatesElement,
+        Bare,
+        r#"{"op":"add","path":"emails[type eq \"work\"].value","value":"n@x"}"#,
+        r#"{"emails":[{"type":"work","value":"n@x"}]}"#,
+        NoTarget,
+    ),
+    habit(
+        AddCreatesElement,
+        Bare,
+        r#"{"op":"add","path":"emails[type eq \"work\"]","value":{"value":"n@x"}}"#,
+        r#"{"emails":[{"type":"work","value":"n@x"}]}"#,
+        NoTarget,
+    ),
+    habit(
+        ReplaceCreatesElement,
+        Bare,
+        r#"{"op":"replace","path":"emails[type eq \"work\"].value","value":"n@x"}"#,
+        r#"{"emails":[{"type":"work","value":"n@x"}]}"#,
+        NoTarget,
+    ),
+    habit(
+        BareValue,
+        Bare,
+        r#"{"op":"add","path":"ENT:manager","value":"9"}"#,
+        r#"{"ENT":{"manager":{"value":"9"}}}"#,
+        InvalidValue,
+    ),
+    habit(
+        ListOfOne,
+        Bare,
+        r#"{"op":"add","path":"ENT:manager","value":[{"value":"9"}]}"#,
+        r#"{"ENT":{"manager":{"value":"9"}}}"#,
+        InvalidValue,
+    ),
+    habit(
+        OneForList,
+        Bare,
+        r#"{"op":"add","path":"emails","value":{"value":"n@x"}}"#,
+        r#"{"emails":[{"value":"n@x"}]}"#,
+        InvalidValue,
+    ),
+    habit(EmptyString, User, r#"{"op":"replace","path":"active","value":""}"#, r#"{"active":null}"#, InvalidValue),
+    habit(PackedValue, User, r#"{"op":"replace","value":"{\"active\":false}"}"#, r#"{"active":false}"#, InvalidValue),
+    habit(UnknownSchema, User, r#"{"op":"add","path":"schemas","value":["urn:example:none"]}"#, "{}", InvalidValue),
+    habit(
+        UnknownAttribute,
+        User,
+        r#"{"op":"replace","value":{"shoe":1,"active":false}}"#,
+        r#"{"active":false}"#,
+        InvalidSyntax,
+    ),
+    habit(
+        ReadOnlyEcho,
+        User,
+        r#"{"op":"replace","value":{"id":"2819","active":false}}"#,
+        r#"{"active":false}"#,
+        Mutability,
+    ),
+    habit(
+        ReadOnlyEcho,
+        User,
+        r#"{"op":"replace","value":{"meta":{"version":"x"},"active":false}}"#,
+        r#"{"active":false}"#,
+        Mutability,
+    ),
+    habit(
+        BareExtensionAttribute,
+        Bare,
+        r#"{"op":"add","path":"department","value":"D"}"#,
+        r#"{"ENT":{"department":"D"}}"#,
+        InvalidPath,
+    ),
+    habit(
+        ZonelessDateTime,
+        Badge,
+        r#"{"op":"replace","path":"opened","value":"2021-01-01T00:00:00"}"#,
+        r#"{"opened":"2021-01-01T00:00:00Z"}"#,
+        InvalidValue,
+    ),
+];

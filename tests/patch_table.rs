@@ -1,0 +1,381 @@
+//! PATCH as tables: what is there, what is asked, what comes of it (RFC 7644 §3.5.2).
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::allow_attributes,
+    reason = "a test that panics has failed"
+)]
+
+#[path = "patch/fixtures.rs"]
+mod fixtures;
+#[path = "patch/providers.rs"]
+mod providers;
+#[path = "patch/quirks.rs"]
+mod quirks;
+#[path = "patch/rfc.rs"]
+mod rfc;
+
+use std::fmt::Write;
+
+use fixtures::{Before, expand};
+use scim_core::{
+    Limits, Quirk, Quirks, Resource,
+    patch::{Op, Patch, PatchError, PatchErrorKind},
+    quirks::Tolerance,
+};
+
+/// One row of a table.
+pub struct Case {
+    name: &'static str,
+    before: Before,
+    /// The operations, without the brackets of their list.
+    operations: &'static str,
+    outcome: Outcome,
+}
+
+/// What comes of a patch.
+#[derive(Clone, Copy)]
+pub enum Outcome {
+    /// These top-level attributes are changed, and nothing else; null for one that is gone.
+    To(&'static str),
+    /// Nothing is changed, and that is said.
+    Same,
+    /// It is refused, in the operation with this index.
+    Error(PatchErrorKind, usize),
+}
+
+pub const fn case(name: &'static str, before: Before, operations: &'static str, outcome: Outcome) -> Case {
+    Case { name, before, operations, outcome }
+}
+
+fn message(operations: &str) -> String {
+    let operations = expand(operations);
+    format!(r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{operations}]}}"#)
+}
+
+fn run(before: &Resource, body: &str, tolerance: &mut Tolerance) -> Result<Option<Resource>, PatchError> {
+    let limits = Limits::default();
+    Patch::parse(body.as_bytes(), &limits, tolerance)?.apply(before, &limits, tolerance)
+}
+
+fn shown(resource: &Resource) -> String {
+    String::from_utf8_lossy(&resource.to_json()).into_owned()
+}
+
+/// What is wrong with a row, if anything.
+fn check(case: &Case, quirks: Quirks) -> Result<(), String> {
+    let before = case.before.resource();
+    let body = message(case.operations);
+    let result = run(&before, &body, &mut Tolerance::new(quirks));
+    let expected = match case.outcome {
+        Outcome::Error(kind, index) => {
+            return match result {
+                Err(error) if error.kind() == kind && error.operation() == Some(index) => Ok(()),
+                Err(error) => Err(format!(
+                    "expected {kind:?} in {index}, found {:?} in {:?}: {error}",
+                    error.kind(),
+                    error.operation()
+                )),
+                Ok(after) => Err(format!("expected {kind:?}, found {}", shown(after.as_ref().unwrap_or(&before)))),
+            };
+        }
+        Outcome::Same => None,
+        Outcome::To(changes) => Some(case.before.with(changes)),
+    };
+    assert!(expected.as_ref() != Some(&before), "{}: the table expects no change and should say so", case.name);
+    match result {
+        Ok(after) if after == expected => {}
+        Ok(after) => {
+            let show = |it: &Option<Resource>| it.as_ref().map_or_else(|| "no change".to_owned(), shown);
+            return Err(format!("expected {}\n      found    {}", show(&expected), show(&after)));
+        }
+        Err(error) => return Err(format!("expected success, found {:?}: {error}", error.kind())),
+    }
+    // The same request again finds nothing to do, unless it moves something to and fro.
+    let after = expected.as_ref().unwrap_or(&before);
+    if !case.operations.contains("remove") && !case.operations.contains("},{\"op\"") {
+        match run(after, &body, &mut Tolerance::new(quirks)) {
+            Ok(None) => {}
+            Ok(Some(again)) => return Err(format!("again: found {}", shown(&again))),
+            // What it selected is gone.
+            Err(error) if error.kind() == PatchErrorKind::NoTarget => {}
+            Err(error) => return Err(format!("again: {error}")),
+        }
+    }
+    Ok(())
+}
+
+fn check_all<'a>(cases: impl IntoIterator<Item = &'a Case>, presets: &[(&str, Quirks)]) {
+    let mut wrong = String::new();
+    for case in cases {
+        for (preset, quirks) in presets {
+            if let Err(what) = check(case, *quirks) {
+                writeln!(wrong, "  {} [{preset}]\n    {}\n      {what}", case.name, case.operations).unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+const STRICT: (&str, Quirks) = ("strict", Quirks::strict());
+const ENTRA: (&str, Quirks) = ("entra", Quirks::entra());
+const OKTA: (&str, Quirks) = ("okta", Quirks::okta());
+
+#[test]
+fn the_rfc() {
+    let default = ("default", Quirks::default());
+    check_all(
+        rfc::ADD.iter().chain(rfc::REMOVE).chain(rfc::REPLACE).chain(rfc::RULES),
+        &[STRICT, default, ENTRA, OKTA],
+    );
+}
+
+/// 7644-3.5.2.3-08 and A035 to the letter, where the presets differ.
+#[test]
+fn a_value_path_that_matches_nothing() {
+    let add = r#"{"op":"add","path":"emails[type eq \"other\"].value","value":"n@x"}"#;
+    let replace = r#"{"op":"replace","path":"emails[type eq \"other\"].value","value":"n@x"}"#;
+    let no_target = Outcome::Error(PatchErrorKind::NoTarget, 0);
+    check_all(&[case("7644-3.5.2.1-11, 7644-3.12-19", Before::User, add, no_target)], &[STRICT]);
+    check_all(
+        &[case("7644-3.5.2.3-08, 7644-3.12-19", Before::User, replace, no_target)],
+        &[STRICT, ("default", Quirks::default()), OKTA],
+    );
+}
+
+#[test]
+fn identity_providers() {
+    check_all(providers::CASES, &[("default", Quirks::default()), OKTA]);
+    // E-09 is where the presets differ.
+    check_all(providers::CASES.iter().filter(|case| !case.name.starts_with("E-09")), &[ENTRA]);
+    check_all(providers::ENTRA, &[ENTRA]);
+}
+
+#[test]
+fn each_quirk_on_and_off() {
+    for habit in quirks::HABITS {
+        let what = format!("{:?} {}", habit.quirk, habit.operations);
+        let (before, body) = (habit.before.resource(), message(habit.operations));
+        let mut tolerance = Tolerance::new(Quirks::strict().with(habit.quirk));
+        let after = run(&before, &body, &mut tolerance).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let expected = habit.before.with(habit.changes);
+        assert_eq!(after.unwrap_or_else(|| before.clone()), expected, "{what}");
+        assert_eq!(tolerance.applied(), Quirks::strict().with(habit.quirk), "{what}");
+
+        let all_but = Quirk::ALL.iter().fold(Quirks::strict(), |all, quirk| all.with(*quirk)).without(habit.quirk);
+        // What the RFC has no answer to is then an unknown attribute, which is refused here.
+        let mut tolerance = Tolerance::new(all_but.without(Quirk::UnknownAttribute));
+        let error = run(&before, &body, &mut tolerance).expect_err(&what);
+        assert_eq!(error.kind(), habit.refused, "{what}: {error}");
+    }
+}
+
+#[test]
+fn what_the_rfc_has_is_no_quirk() {
+    for case in rfc::ADD.iter().chain(rfc::REMOVE).chain(rfc::REPLACE).chain(rfc::RULES) {
+        let mut tolerance = Tolerance::new(Quirks::default());
+        drop(run(&case.before.resource(), &message(case.operations), &mut tolerance));
+        assert!(tolerance.applied().is_empty(), "{}: {}", case.name, tolerance.applied());
+    }
+}
+
+/// 7644-3.5.2-03, 7644-3.5.2-04, 7644-3.5.2-05, 7644-3.5.2-06, 7644-3.5.2.1-01, 7644-3.5.2.2-01 and A061, A062.
+#[test]
+fn messages() {
+    use PatchErrorKind::{BodyTooLong, InvalidPath, InvalidSyntax, InvalidValue, NoTarget, TooMany};
+    const S: &str = r#""schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]"#;
+    const OP: &str = r#"{"op":"replace","path":"active","value":true}"#;
+    let long_path = format!(r#"{{{S},"Operations":[{{"op":"remove","path":"{}"}}]}}"#, "a".repeat(1_025));
+    let many = format!(r#"{{{S},"Operations":[{}]}}"#, vec![OP; 1_001].join(","));
+    let long = format!(r#"{{{S},"x":"{}"}}"#, "a".repeat(4 << 20));
+    let rows: Vec<(&str, String, PatchErrorKind, Option<usize>)> = vec![
+        (
+            "7644-3.5.2-03: another schema",
+            format!(r#"{{"schemas":["urn:x"],"Operations":[{OP}]}}"#),
+            InvalidSyntax,
+            None,
+        ),
+        (
+            "7644-3.5.2-03: a string",
+            format!(r#"{{"schemas":"urn:ietf:params:scim:api:messages:2.0:PatchOp","Operations":[{OP}]}}"#),
+            InvalidSyntax,
+            None,
+        ),
+        ("7644-3.5.2-04: no operations", format!("{{{S}}}"), InvalidSyntax, None),
+        ("7644-3.5.2-04: an empty list", format!(r#"{{{S},"Operations":[]}}"#), InvalidSyntax, None),
+        ("7644-3.5.2-04: no list", format!(r#"{{{S},"Operations":{OP}}}"#), InvalidSyntax, None),
+        ("7644-3.5.2-04: null", format!(r#"{{{S},"Operations":null}}"#), InvalidSyntax, None),
+        ("7644-3.5.2-04: no objects", format!(r#"{{{S},"Operations":[{OP},"x"]}}"#), InvalidSyntax, Some(1)),
+        (
+            "7644-3.5.2-04: operations twice",
+            format!(r#"{{{S},"Operations":[{OP}],"operations":[{OP}]}}"#),
+            InvalidSyntax,
+            None,
+        ),
+        (
+            "7644-3.5.2-05: no op",
+            format!(r#"{{{S},"Operations":[{{"path":"active","value":true}}]}}"#),
+            InvalidSyntax,
+            Some(0),
+        ),
+        (
+            "7644-3.5.2-05, 7644-3.5.2-02: move",
+            format!(r#"{{{S},"Operations":[{OP},{{"op":"move","from":"a","path":"active"}}]}}"#),
+            InvalidSyntax,
+            Some(1),
+        ),
+        (
+            "7644-3.5.2-05, 7644-3.5.2-02: copy",
+            format!(r#"{{{S},"Operations":[{{"op":"copy","from":"a","path":"active"}}]}}"#),
+            InvalidSyntax,
+            Some(0),
+        ),
+        (
+            "7644-3.5.2-05, 7644-3.5.2-02: test",
+            format!(r#"{{{S},"Operations":[{{"op":"test","path":"active","value":true}}]}}"#),
+            InvalidSyntax,
+            Some(0),
+        ),
+        (
+            "7644-3.5.2-05: op twice",
+            format!(r#"{{{S},"Operations":[{{"op":"add","op":"add","path":"active","value":true}}]}}"#),
+            InvalidSyntax,
+            Some(0),
+        ),
+        ("7644-3.5.2-05: a number", format!(r#"{{{S},"Operations":[{{"op":1}}]}}"#), InvalidSyntax, Some(0)),
+        (
+            "7644-3.5.2-06: a number as path",
+            format!(r#"{{{S},"Operations":[{{"op":"add","path":1,"value":true}}]}}"#),
+            InvalidSyntax,
+            Some(0),
+        ),
+        (
+            "7644-3.5.2-06, 7644-3.5.2.2-01: remove without path",
+            format!(r#"{{{S},"Operations":[{OP},{{"op":"remove"}}]}}"#),
+            NoTarget,
+            Some(1),
+        ),
+        (
+            "7644-3.5.2.2-01: remove with an empty path",
+            format!(r#"{{{S},"Operations":[{{"op":"remove","path":""}}]}}"#),
+            NoTarget,
+            Some(0),
+        ),
+        (
+            "7644-3.5.2.2-01: remove with a null path",
+            format!(r#"{{{S},"Operations":[{{"op":"remove","path":null}}]}}"#),
+            NoTarget,
+            Some(0),
+        ),
+        (
+            "7644-3.5.2.1-01: add without value, peer 41",
+            format!(r#"{{{S},"Operations":[{{"op":"add","path":"title"}}]}}"#),
+            InvalidValue,
+            Some(0),
+        ),
+        (
+            "7644-3.12-20: replace without value",
+            format!(r#"{{{S},"Operations":[{{"op":"replace","path":"title"}}]}}"#),
+            InvalidValue,
+            Some(0),
+        ),
+        ("7644-3.12-18: a path that is too long", long_path, InvalidPath, Some(0)),
+        ("limits: too many operations", many, TooMany, None),
+        ("limits: too long", long, BodyTooLong, None),
+        ("no JSON", "{".to_owned(), InvalidSyntax, None),
+        ("no object", "[]".to_owned(), InvalidSyntax, None),
+        ("nothing", String::new(), InvalidSyntax, None),
+        ("something behind it", format!(r#"{{{S},"Operations":[{OP}]}} x"#), InvalidSyntax, None),
+        (
+            "broken off within an operation",
+            format!(r#"{{{S},"Operations":[{OP},{{"op":"add","#),
+            InvalidSyntax,
+            Some(1),
+        ),
+    ];
+    for (name, body, kind, index) in rows {
+        for quirks in [Quirks::strict(), Quirks::default(), Quirks::entra()] {
+            let error = Patch::parse(body.as_bytes(), &Limits::default(), &mut Tolerance::new(quirks)).expect_err(name);
+            assert_eq!((error.kind(), error.operation()), (kind, index), "{name}: {error}");
+        }
+    }
+
+    let accepted = [
+        format!(
+            r#"{{"operations":[{OP}],"SCHEMAS":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"more":{{"a":[1]}}}}"#
+        ),
+        format!(r#"{{"Operations":[{{"value":true,"note":null,"path":"active","op":"replace"}}],{S}}}"#),
+    ];
+    for body in accepted {
+        let patch = Patch::parse(body.as_bytes(), &Limits::default(), &mut Tolerance::new(Quirks::strict())).unwrap();
+        let operation = &patch.operations()[0];
+        assert_eq!((operation.op(), operation.path(), operation.value()), (Op::Replace, Some("active"), Some("true")));
+    }
+}
+
+/// 7644-3.5.2-03, A062: a message without `schemas` is a habit.
+#[test]
+fn missing_schemas() {
+    for body in [
+        r#"{"Operations":[{"op":"remove","path":"title"}]}"#,
+        r#"{"schemas":[],"Operations":[{"op":"remove","path":"title"}]}"#,
+    ] {
+        let mut tolerance = Tolerance::new(Quirks::default());
+        Patch::parse(body.as_bytes(), &Limits::default(), &mut tolerance).unwrap();
+        assert_eq!(tolerance.applied(), Quirks::strict().with(Quirk::MissingMessageSchema));
+        let error =
+            Patch::parse(body.as_bytes(), &Limits::default(), &mut Tolerance::new(Quirks::strict())).unwrap_err();
+        assert_eq!(error.kind(), PatchErrorKind::InvalidSyntax);
+    }
+}
+
+#[test]
+fn a_patch_is_written_as_it_was_read() {
+    let body = message(
+        r#"{"op":"add","path":"title","value":"T"},{"op":"remove","path":"emails[type eq \"x\"]"},{"op":"replace","value":{"a":[1,null]}}"#,
+    );
+    let patch = Patch::parse(body.as_bytes(), &Limits::default(), &mut Tolerance::new(Quirks::strict())).unwrap();
+    assert_eq!(serde_json::to_string(&patch).unwrap(), body);
+    let built = Patch::builder()
+        .add("title", "T")
+        .remove(r#"emails[type eq "x"]"#)
+        .replace("", serde_json::json!({"a": [1, null]}));
+    assert_eq!(serde_json::to_string(&built.build().unwrap()).unwrap(), body);
+
+    assert_eq!(Patch::builder().build().unwrap_err().kind(), PatchErrorKind::InvalidSyntax);
+    assert_eq!(Patch::builder().remove("").build().unwrap_err().kind(), PatchErrorKind::NoTarget);
+}
+
+/// 7644-3.5.2-19: an error says what, in which operation, and where.
+#[test]
+fn error_messages() {
+    let rows = [
+        (
+            r#"{"op":"replace","path":"shoeSize","value":1}"#,
+            "operation 1: expected an attribute of the schema: `shoeSize`",
+        ),
+        (
+            r#"{"op":"replace","path":"id","value":1}"#,
+            "operation 1: expected an attribute that clients may change: `id`",
+        ),
+        (r#"{"op":"replace","value":{"id":"x"}}"#, "operation 1: expected an attribute that clients may change: `id`"),
+        (
+            r#"{"op":"remove","path":"userName"}"#,
+            "operation 1: expected a required attribute to keep a value: `userName`",
+        ),
+        (
+            r#"{"op":"replace","path":"emails[type eq \"x\"].value","value":"n"}"#,
+            "operation 1: expected a path that matches a value: `emails[type eq \"x\"].value`",
+        ),
+        (r#"{"op":"remove"}"#, "operation 1: expected a `path` for `remove`"),
+    ];
+    for (operations, expected) in rows {
+        let result = run(&Before::User.resource(), &message(operations), &mut Tolerance::new(Quirks::default()));
+        assert_eq!(result.unwrap_err().to_string(), expected);
+    }
+}
