@@ -131,6 +131,12 @@ impl Quirks {
         Self(self.0 & !Self::bit(quirk))
     }
 
+    /// This set and all of `other`.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether `quirk` is in the set.
     pub const fn contains(self, quirk: Quirk) -> bool {
         self.0 & Self::bit(quirk) != 0

@@ -43,7 +43,7 @@ const PATHS: &[&str] = &[
     r#"emails[type eq "home"].type"#,
     r#"emails[value co "@"]"#,
     r#"emails[value co "@"].primary"#,
-    r#"emails[primary eq true]"#,
+    "emails[primary eq true]",
     r#"emails[not (type eq "home")].display"#,
     r#"phoneNumbers[type eq "mobile" and primary eq "True"].value"#,
     "roles",
@@ -86,8 +86,8 @@ const PATHS: &[&str] = &[
     "box.label",
     "box.weight",
     "seats",
-    r#"seats[row eq 1]"#,
-    r#"seats[row eq 1].mark"#,
+    "seats[row eq 1]",
+    "seats[row eq 1].mark",
     r#"seats[name eq "s9"].row"#,
     "staff",
     r#"staff[value eq "u1"]"#,
@@ -237,7 +237,7 @@ proptest! {
                     prop_assert_eq!(at(&after, path), at(&resource, path), "{:?}", path);
                 }
                 for path in [&["userName"][..], &["displayName"], &["number"], &["keys"], &["urn:example:must:1.0"]] {
-                    let is_required = !(path == ["displayName"] && !matches!(before, Before::Group));
+                    let is_required = path != ["displayName"] || matches!(before, Before::Group);
                     if is_required && at(&resource, path).is_some() {
                         prop_assert!(at(&after, path).is_some(), "{:?}", path);
                     }

@@ -30,7 +30,7 @@ use scim_core::{
 };
 
 /// One row of a table.
-pub struct Case {
+pub(crate) struct Case {
     name: &'static str,
     before: Before,
     /// The operations, without the brackets of their list.
@@ -40,7 +40,7 @@ pub struct Case {
 
 /// What comes of a patch.
 #[derive(Clone, Copy)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// These top-level attributes are changed, and nothing else; null for one that is gone.
     To(&'static str),
     /// Nothing is changed, and that is said.
@@ -49,7 +49,7 @@ pub enum Outcome {
     Error(PatchErrorKind, usize),
 }
 
-pub const fn case(name: &'static str, before: Before, operations: &'static str, outcome: Outcome) -> Case {
+pub(crate) const fn case(name: &'static str, before: Before, operations: &'static str, outcome: Outcome) -> Case {
     Case { name, before, operations, outcome }
 }
 

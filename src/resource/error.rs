@@ -32,6 +32,9 @@ pub enum ResourceErrorKind {
     /// The text is not JSON; the reader's own words say where.
     #[error("expected JSON: {0}")]
     Syntax(Box<str>),
+    /// A body of more bytes than [`Limits::body`](crate::Limits::body), which is the number.
+    #[error("expected a body of at most {0} bytes")]
+    BodyTooLong(usize),
     /// More nested than [`Limits::json_depth`](crate::Limits::json_depth), which is the number.
     #[error("expected at most {0} nested objects and arrays")]
     TooDeep(usize),

@@ -55,6 +55,9 @@ impl Resource {
         limits: &Limits,
         tolerance: &mut Tolerance,
     ) -> Result<Self, ResourceError> {
+        if body.len() > limits.body {
+            return Err(ResourceError::new(ResourceErrorKind::BodyTooLong(limits.body), ""));
+        }
         let mut reader = Reader::new(kind, limits, tolerance);
         let root = reader.body(body)?;
         reader.check_schemas()?;

@@ -346,7 +346,8 @@ fn text(out: &mut Vec<u8>, text: &str) {
 
 fn is_plain(text: &str) -> bool {
     // Without a way out of the loop, which lets the compiler look at many bytes at once.
-    text.bytes().fold(true, |plain, byte| plain & (byte >= 0x20) & (byte != b'"') & (byte != b'\\'))
+    let escaped = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+    text.bytes().fold(0, |any, byte| any | escaped(byte)) == 0
 }
 
 fn display(out: &mut Vec<u8>, value: impl fmt::Display) {

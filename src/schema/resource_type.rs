@@ -259,6 +259,11 @@ impl ResourceType {
         &self.relations
     }
 
+    /// All attributes, sub-attributes and the objects of extensions included.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = AttributeId> + use<> {
+        (1..self.len()).filter_map(|index| u16::try_from(index).ok()).map(AttributeId)
+    }
+
     /// How many attributes there are; every id is below it.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len() + 1
@@ -352,7 +357,7 @@ impl ResourceType {
                 Conventional::default()
             };
         }
-        let ids = (1..self.len()).filter_map(|index| u16::try_from(index).ok()).map(AttributeId);
+        let ids = self.attributes();
         let (mut unique, mut lists) = (Vec::new(), Vec::new());
         for id in ids {
             let attribute = self.attribute(id);

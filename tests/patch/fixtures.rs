@@ -7,7 +7,7 @@ use scim_core::{
     schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Returned, Schema},
 };
 
-pub static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::standard);
+pub(crate) static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::standard);
 
 static BADGE: LazyLock<Arc<ResourceType>> = LazyLock::new(|| {
     use AttributeType::{Boolean, DateTime, Decimal, Integer, Reference, String};
@@ -92,7 +92,7 @@ const BADGE_JSON: &str = r#"{
 
 /// What a case starts from.
 #[derive(Clone, Copy, Debug)]
-pub enum Before {
+pub(crate) enum Before {
     User,
     Group,
     /// A user with hardly any attribute.
@@ -102,12 +102,12 @@ pub enum Before {
 }
 
 /// `ENT` stands for the URI of the Enterprise User extension.
-pub fn expand(json: &str) -> String {
+pub(crate) fn expand(json: &str) -> String {
     json.replace("ENT", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User")
 }
 
 impl Before {
-    pub fn kind(self) -> &'static Arc<ResourceType> {
+    pub(crate) fn kind(self) -> &'static Arc<ResourceType> {
         match self {
             Self::User | Self::Bare => REGISTRY.resource_type("User").unwrap(),
             Self::Group => REGISTRY.resource_type("Group").unwrap(),
@@ -115,7 +115,7 @@ impl Before {
         }
     }
 
-    pub fn json(self) -> serde_json::Value {
+    pub(crate) fn json(self) -> serde_json::Value {
         let json = match self {
             Self::User => USER,
             Self::Group => GROUP,
@@ -125,12 +125,12 @@ impl Before {
         serde_json::from_str(&expand(json)).unwrap()
     }
 
-    pub fn resource(self) -> Resource {
+    pub(crate) fn resource(self) -> Resource {
         Resource::from_json(self.kind(), self.json().to_string().as_bytes()).unwrap()
     }
 
     /// The resource with some top-level attributes changed; null takes one away.
-    pub fn with(self, changes: &str) -> Resource {
+    pub(crate) fn with(self, changes: &str) -> Resource {
         let mut json = self.json();
         let changes: serde_json::Map<_, _> = serde_json::from_str(&expand(changes)).unwrap();
         for (name, value) in changes {

@@ -9,7 +9,7 @@ use super::{
     fixtures::Before::{Badge, Bare, Group, User},
 };
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     case(
         "E-06: an operation in capitals",
         User,
@@ -534,7 +534,7 @@ pub const CASES: &[Case] = &[
 ];
 
 /// What only [`Quirks::entra`](scim_core::Quirks::entra) has.
-pub const ENTRA: &[Case] = &[
+pub(crate) const ENTRA: &[Case] = &[
     case(
         "E-09: replaced where nothing matches (A036)",
         Bare,

@@ -8,12 +8,12 @@ use scim_core::{
 use super::fixtures::Before::{self, Badge, Bare, Group, User};
 
 /// One habit: what is done, what comes of it with nothing else tolerated, and the error without.
-pub struct Habit {
-    pub quirk: Quirk,
-    pub before: Before,
-    pub operations: &'static str,
-    pub changes: &'static str,
-    pub refused: PatchErrorKind,
+pub(crate) struct Habit {
+    pub(crate) quirk: Quirk,
+    pub(crate) before: Before,
+    pub(crate) operations: &'static str,
+    pub(crate) changes: &'static str,
+    pub(crate) refused: PatchErrorKind,
 }
 
 const fn habit(
@@ -26,7 +26,7 @@ const fn habit(
     Habit { quirk, before, operations, changes, refused }
 }
 
-pub const HABITS: &[Habit] = &[
+pub(crate) const HABITS: &[Habit] = &[
     habit(OperationCase, User, r#"{"op":"Replace","path":"title","value":"T"}"#, r#"{"title":"T"}"#, InvalidSyntax),
     habit(
         BooleanStrings,

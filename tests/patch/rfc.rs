@@ -9,7 +9,7 @@ use super::{
     fixtures::Before::{Badge, Bare, Group, User},
 };
 
-pub const ADD: &[Case] = &[
+pub(crate) const ADD: &[Case] = &[
     case(
         "7644-3.5.2.1-01: null is a value, of no attribute",
         User,
@@ -230,7 +230,7 @@ pub const ADD: &[Case] = &[
     ),
 ];
 
-pub const REMOVE: &[Case] = &[
+pub(crate) const REMOVE: &[Case] = &[
     case(
         "7644-3.5.2.2-02: a single value",
         User,
@@ -434,7 +434,7 @@ pub const REMOVE: &[Case] = &[
     ),
 ];
 
-pub const REPLACE: &[Case] = &[
+pub(crate) const REPLACE: &[Case] = &[
     case(
         "7644-3.5.2.3-01: without path",
         User,
@@ -701,7 +701,7 @@ pub const REPLACE: &[Case] = &[
     ),
 ];
 
-pub const RULES: &[Case] = &[
+pub(crate) const RULES: &[Case] = &[
     case(
         "7644-3.5.2-02: no array index",
         User,

@@ -1,0 +1,86 @@
+//! Each area's error as the protocol's.
+
+use super::{Error, ScimType};
+use crate::{
+    filter::{CompileError, CompileErrorKind, FilterError},
+    patch::{PatchError, PatchErrorKind},
+    resource::{ProjectionError, ResourceError, ResourceErrorKind, SortError, SortErrorKind},
+};
+
+impl Error {
+    /// A filter that cannot be read, with the part of it that shows where.
+    pub(crate) fn in_filter(error: FilterError, source: &str) -> Self {
+        Self::bad(ScimType::InvalidFilter, error.render(source).to_string()).at_byte(error.offset())
+    }
+}
+
+impl From<CompileError> for Error {
+    /// 400 `invalidFilter`; 403 `sensitive` for an attribute that nobody may read (RFC 7644 §7.5.2).
+    fn from(error: CompileError) -> Self {
+        let answer = match error.kind() {
+            CompileErrorKind::Sensitive => Self::new(403, error.to_string()).with_scim_type(ScimType::Sensitive),
+            _ => Self::bad(ScimType::InvalidFilter, error.to_string()),
+        };
+        answer.with_attribute(error.attribute())
+    }
+}
+
+impl From<SortError> for Error {
+    /// 400 `invalidValue`; 403 `sensitive` for an attribute that nobody may read.
+    fn from(error: SortError) -> Self {
+        let detail = format!("sortBy: {error}");
+        let answer = match error.kind() {
+            SortErrorKind::Sensitive => Self::new(403, detail).with_scim_type(ScimType::Sensitive),
+            _ => Self::bad(ScimType::InvalidValue, detail),
+        };
+        answer.with_attribute(error.attribute())
+    }
+}
+
+impl From<PatchError> for Error {
+    /// 400 with the `scimType` that the kind of the error names, or 413.
+    fn from(error: PatchError) -> Self {
+        let detail = error.to_string();
+        let answer = match error.kind() {
+            PatchErrorKind::InvalidSyntax => Self::bad(ScimType::InvalidSyntax, detail),
+            PatchErrorKind::InvalidPath => Self::bad(ScimType::InvalidPath, detail),
+            PatchErrorKind::InvalidFilter => Self::bad(ScimType::InvalidFilter, detail),
+            PatchErrorKind::InvalidValue => Self::bad(ScimType::InvalidValue, detail),
+            PatchErrorKind::NoTarget => Self::bad(ScimType::NoTarget, detail),
+            PatchErrorKind::Mutability => Self::bad(ScimType::Mutability, detail),
+            PatchErrorKind::TooMany => Self::bad(ScimType::TooMany, detail),
+            PatchErrorKind::BodyTooLong => Self::new(413, detail),
+        };
+        match error.path() {
+            Some(path) => answer.in_operation(error.operation()).with_attribute(path),
+            None => answer.in_operation(error.operation()),
+        }
+    }
+}
+
+impl From<ResourceError> for Error {
+    /// 413 for a body that is too long, else 400: `invalidSyntax` for what cannot be read as the schema's, `mutability`
+    /// for what must not change, `tooMany`, or `invalidValue` (RFC 7644 table 9).
+    fn from(error: ResourceError) -> Self {
+        let scim_type = match error.kind() {
+            ResourceErrorKind::BodyTooLong(_) => return Self::new(413, error.to_string()),
+            ResourceErrorKind::Syntax(_)
+            | ResourceErrorKind::TooDeep(_)
+            | ResourceErrorKind::Duplicate
+            | ResourceErrorKind::Unknown
+            | ResourceErrorKind::MissingSchema(_) => ScimType::InvalidSyntax,
+            ResourceErrorKind::ReadOnly | ResourceErrorKind::Immutable => ScimType::Mutability,
+            ResourceErrorKind::TooMany(_) => ScimType::TooMany,
+            _ => ScimType::InvalidValue,
+        };
+        let answer = Self::bad(scim_type, error.to_string());
+        if error.path().is_empty() { answer } else { answer.with_attribute(error.path()) }
+    }
+}
+
+impl From<ProjectionError> for Error {
+    /// 400 `invalidValue` (RFC 7644 §3.9 names no keyword).
+    fn from(error: ProjectionError) -> Self {
+        Self::bad(ScimType::InvalidValue, error.to_string())
+    }
+}

@@ -1,0 +1,193 @@
+//! ServiceProviderConfig: what the service provider can do (RFC 7643 §5, RFC 9865 §4).
+
+use serde::{Serialize, ser::SerializeStruct};
+
+use crate::{limits::Limits, schema::SERVICE_PROVIDER_CONFIG};
+
+/// How a client proves who it is, for ServiceProviderConfig (RFC 7643 §5). The host does the authentication; this only
+/// tells of it.
+///
+/// ```
+/// use scim_core::message::{AuthenticationScheme, AuthenticationType};
+///
+/// let scheme = AuthenticationScheme::new(AuthenticationType::OauthBearerToken, "API key", "A key from the admin page")
+///     .documentation("https://example.com/docs/scim");
+/// assert_eq!(scheme.kind(), AuthenticationType::OauthBearerToken);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthenticationScheme {
+    kind: AuthenticationType,
+    name: Box<str>,
+    description: Box<str>,
+    specification: Option<Box<str>>,
+    documentation: Option<Box<str>>,
+}
+
+/// The kinds of authentication that RFC 7643 §5 names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuthenticationType {
+    /// OAuth 1.0: `oauth`.
+    Oauth,
+    /// OAuth 2.0: `oauth2`.
+    Oauth2,
+    /// A token in the `Authorization` header (RFC 6750): `oauthbearertoken`.
+    OauthBearerToken,
+    /// A name and a password in the `Authorization` header (RFC 7617): `httpbasic`.
+    HttpBasic,
+    /// RFC 7616: `httpdigest`.
+    HttpDigest,
+}
+
+impl AuthenticationType {
+    /// The name as RFC 7643 §5 has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Oauth => "oauth",
+            Self::Oauth2 => "oauth2",
+            Self::OauthBearerToken => "oauthbearertoken",
+            Self::HttpBasic => "httpbasic",
+            Self::HttpDigest => "httpdigest",
+        }
+    }
+}
+
+impl AuthenticationScheme {
+    /// A scheme with a name and a description that an administrator reads.
+    pub fn new(kind: AuthenticationType, name: impl Into<Box<str>>, description: impl Into<Box<str>>) -> Self {
+        Self { kind, name: name.into(), description: description.into(), specification: None, documentation: None }
+    }
+
+    /// A token in the `Authorization` header, as Okta and Entra send it: what is told when the host tells nothing.
+    pub fn bearer() -> Self {
+        let description = "A token that an administrator of the service made, sent as `Authorization: Bearer`";
+        Self::new(AuthenticationType::OauthBearerToken, "Bearer token", description)
+            .specification("https://www.rfc-editor.org/rfc/rfc6750")
+    }
+
+    /// Points to the scheme's specification.
+    #[must_use]
+    pub fn specification(mut self, url: impl Into<Box<str>>) -> Self {
+        self.specification = Some(url.into());
+        self
+    }
+
+    /// Points to instructions for its use.
+    #[must_use]
+    pub fn documentation(mut self, url: impl Into<Box<str>>) -> Self {
+        self.documentation = Some(url.into());
+        self
+    }
+
+    /// The kind of authentication.
+    pub fn kind(&self) -> AuthenticationType {
+        self.kind
+    }
+}
+
+/// What ServiceProviderConfig is made from: the very values that are enforced.
+#[derive(Debug)]
+pub(crate) struct ServiceProviderConfig<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) schemes: &'a [AuthenticationScheme],
+    pub(crate) documentation: Option<&'a str>,
+    /// Whether a client can set a password.
+    pub(crate) passwords: bool,
+    /// The absolute URL of this document.
+    pub(crate) location: &'a str,
+}
+
+#[derive(Serialize)]
+struct Supported {
+    supported: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Bulk {
+    supported: bool,
+    max_operations: usize,
+    max_payload_size: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Filter {
+    supported: bool,
+    max_results: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pagination {
+    cursor: bool,
+    index: bool,
+    default_pagination_method: &'static str,
+    default_page_size: usize,
+    max_page_size: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Scheme<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    name: &'a str,
+    description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spec_uri: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    documentation_uri: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    primary: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Meta<'a> {
+    resource_type: &'static str,
+    location: &'a str,
+}
+
+impl Serialize for ServiceProviderConfig<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { limits, .. } = self;
+        let schemes: Vec<Scheme<'_>> = self
+            .schemes
+            .iter()
+            .enumerate()
+            .map(|(index, scheme)| Scheme {
+                kind: scheme.kind.name(),
+                name: &scheme.name,
+                description: &scheme.description,
+                spec_uri: scheme.specification.as_deref(),
+                documentation_uri: scheme.documentation.as_deref(),
+                primary: index == 0,
+            })
+            .collect();
+        let mut document = serializer.serialize_struct("ServiceProviderConfig", 11)?;
+        document.serialize_field("schemas", &[SERVICE_PROVIDER_CONFIG])?;
+        match self.documentation {
+            Some(url) => document.serialize_field("documentationUri", url)?,
+            None => document.skip_field("documentationUri")?,
+        }
+        document.serialize_field("patch", &Supported { supported: true })?;
+        // A client reads the limits also where bulk is not supported (RFC 7643 §5: they are required).
+        document.serialize_field("bulk", &Bulk { supported: false, max_operations: 0, max_payload_size: 0 })?;
+        document.serialize_field("filter", &Filter { supported: true, max_results: limits.page_max })?;
+        document.serialize_field("changePassword", &Supported { supported: self.passwords })?;
+        document.serialize_field("sort", &Supported { supported: true })?;
+        document.serialize_field("etag", &Supported { supported: true })?;
+        document.serialize_field("authenticationSchemes", &schemes)?;
+        let pagination = Pagination {
+            cursor: false,
+            index: true,
+            default_pagination_method: "index",
+            default_page_size: limits.page_default,
+            max_page_size: limits.page_max,
+        };
+        document.serialize_field("pagination", &pagination)?;
+        document.serialize_field("meta", &Meta { resource_type: "ServiceProviderConfig", location: self.location })?;
+        document.end()
+    }
+}

@@ -1,0 +1,73 @@
+//! Resource types and schemas as documents (RFC 7643 §6, §7).
+
+use serde::Serialize;
+
+use crate::schema::{Attribute, RESOURCE_TYPE, ResourceType, SCHEMA, Schema};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Meta {
+    resource_type: &'static str,
+    location: String,
+}
+
+/// The document of one resource type. `base` is the base URL without a slash at its end.
+pub(crate) fn resource_type_document<'a>(kind: &'a ResourceType, base: &str) -> impl Serialize + use<'a> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Extension<'a> {
+        schema: &'a str,
+        required: bool,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Document<'a> {
+        schemas: [&'static str; 1],
+        id: &'a str,
+        name: &'a str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        description: &'a str,
+        endpoint: String,
+        schema: &'a str,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        schema_extensions: Vec<Extension<'a>>,
+        meta: Meta,
+    }
+    let extension = |extension: &'a crate::schema::Extension| Extension {
+        schema: extension.schema().id(),
+        required: extension.is_required(),
+    };
+    Document {
+        schemas: [RESOURCE_TYPE],
+        id: kind.name(),
+        name: kind.name(),
+        description: kind.text(),
+        endpoint: format!("/{}", kind.endpoint()),
+        schema: kind.schema().id(),
+        schema_extensions: kind.extensions().iter().map(extension).collect(),
+        meta: Meta { resource_type: "ResourceType", location: format!("{base}/ResourceTypes/{}", kind.name()) },
+    }
+}
+
+/// The document of one schema. `base` is the base URL without a slash at its end.
+pub(crate) fn schema_document<'a>(schema: &'a Schema, base: &str) -> impl Serialize + use<'a> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Document<'a> {
+        schemas: [&'static str; 1],
+        id: &'a str,
+        name: &'a str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        description: &'a str,
+        attributes: &'a [Attribute],
+        meta: Meta,
+    }
+    Document {
+        schemas: [SCHEMA],
+        id: schema.id(),
+        name: schema.name(),
+        description: schema.text(),
+        attributes: schema.attributes(),
+        meta: Meta { resource_type: "Schema", location: format!("{base}/Schemas/{}", schema.id()) },
+    }
+}

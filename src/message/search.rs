@@ -1,0 +1,253 @@
+//! SearchRequest: a query in the body of a POST, and the same as the parameters of a GET (RFC 7644 §3.4.2, §3.4.3).
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor},
+};
+
+use crate::{
+    error::{Error, ScimType},
+    limits::Limits,
+    quirks::{Quirk, Tolerance},
+};
+
+const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+/// What a client asks of a list of resources (RFC 7644 §3.4.3). What it does not say is left to the service provider.
+///
+/// ```
+/// use scim_core::message::SearchRequest;
+///
+/// let mut request = SearchRequest::default();
+/// request.filter = Some(r#"userName eq "bjensen""#.into());
+/// request.count = Some(1);
+/// assert_eq!(request.start_index, None);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SearchRequest {
+    /// The attributes to return besides those that always are (RFC 7644 §3.9); empty for the default ones.
+    pub attributes: Vec<Box<str>>,
+    /// The attributes not to return of the default ones.
+    pub excluded_attributes: Vec<Box<str>>,
+    /// Which resources (§3.4.2.2); all without.
+    pub filter: Option<Box<str>>,
+    /// The path of the attribute to sort by (§3.4.2.3).
+    pub sort_by: Option<Box<str>>,
+    /// Which way to sort.
+    pub sort_order: SortOrder,
+    /// The place in the whole result of the first resource to return, 1 being the first (§3.4.2.4). Less means 1.
+    pub start_index: Option<i64>,
+    /// How many resources to return at the most. Less than 0 means 0.
+    pub count: Option<i64>,
+}
+
+/// `sortOrder` (RFC 7644 §3.4.2.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7644 §3.4.2.3 closes the set")]
+pub enum SortOrder {
+    /// The least value first.
+    #[default]
+    Ascending,
+    /// The greatest value first.
+    Descending,
+}
+
+impl SortOrder {
+    fn parse(text: &str) -> Result<Self, Error> {
+        [("ascending", Self::Ascending), ("descending", Self::Descending)]
+            .into_iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+            .map(|(_, order)| order)
+            .ok_or_else(|| Error::bad(ScimType::InvalidValue, "sortOrder: expected `ascending` or `descending`"))
+    }
+}
+
+/// A list of names, or one string with a comma between them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Names {
+    List(Vec<Box<str>>),
+    One(Box<str>),
+}
+
+/// Declares the members of the body, which are matched without case (RFC 7643 §2.1).
+macro_rules! body {
+    ($($name:literal => $field:ident: $kind:ty,)*) => {
+        #[derive(Default)]
+        struct Body { $($field: Option<$kind>,)* }
+
+        impl<'de> Visitor<'de> for BodyVisitor {
+            type Value = Body;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a SearchRequest")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Body, A::Error> {
+                let (mut body, mut seen) = (Body::default(), Vec::new());
+                while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+                    $(if name.eq_ignore_ascii_case($name) {
+                        if seen.contains(&$name) {
+                            return Err(de::Error::duplicate_field($name));
+                        }
+                        seen.push($name);
+                        body.$field = members.next_value()?;
+                        continue;
+                    })*
+                    members.next_value::<de::IgnoredAny>()?;
+                }
+                Ok(body)
+            }
+        }
+    };
+}
+
+struct BodyVisitor;
+
+body! {
+    "schemas" => schemas: Vec<Box<str>>,
+    "attributes" => attributes: Names,
+    "excludedAttributes" => excluded_attributes: Names,
+    "filter" => filter: Box<str>,
+    "sortBy" => sort_by: Box<str>,
+    "sortOrder" => sort_order: Box<str>,
+    "startIndex" => start_index: i64,
+    "count" => count: i64,
+    "cursor" => cursor: Box<str>,
+}
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(BodyVisitor)
+    }
+}
+
+impl SearchRequest {
+    /// Reads the body of a POST to `.search`.
+    ///
+    /// # Errors
+    ///
+    /// When it is longer than `limits.body` (413), no JSON or no SearchRequest (400 `invalidSyntax`), or names more
+    /// attributes than `limits.attribute_names` (400 `invalidValue`). The filter and the names are read when the
+    /// search is done.
+    pub fn from_json(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, Error> {
+        if body.len() > limits.body {
+            return Err(Error::new(413, format!("expected a body of at most {} bytes", limits.body)));
+        }
+        let body: Body = serde_json::from_slice(body).map_err(|error| {
+            let place = format!("line {} column {}", error.line(), error.column());
+            Error::bad(ScimType::InvalidSyntax, format!("expected a SearchRequest; reading stopped at {place}"))
+        })?;
+        let named = body.schemas.as_deref().unwrap_or_default();
+        let right = named.iter().any(|uri| uri.eq_ignore_ascii_case(SCHEMA));
+        if !right && (!named.is_empty() || !tolerance.allows(Quirk::MissingMessageSchema)) {
+            return Err(Error::bad(ScimType::InvalidSyntax, format!("schemas: expected `{SCHEMA}`")));
+        }
+        if body.cursor.is_some() {
+            return Err(Error::not_implemented("paging by cursor"));
+        }
+        Ok(Self {
+            attributes: names("attributes", body.attributes, limits)?,
+            excluded_attributes: names("excludedAttributes", body.excluded_attributes, limits)?,
+            filter: body.filter,
+            sort_by: body.sort_by.filter(|path| !path.is_empty()),
+            sort_order: body.sort_order.as_deref().map(SortOrder::parse).transpose()?.unwrap_or_default(),
+            start_index: body.start_index,
+            count: body.count,
+        })
+    }
+
+    /// Reads the parameters of a GET, percent-encoded as they are in the URL behind the `?`. Parameters that RFC 7644
+    /// does not know are ignored (§3.4.2).
+    ///
+    /// # Errors
+    ///
+    /// When `startIndex` or `count` is no whole number, `sortOrder` is neither of the two, a parameter is given twice
+    /// (400 `invalidValue`), or more attributes are named than `limits.attribute_names`.
+    ///
+    /// ```
+    /// use scim_core::{Limits, message::SearchRequest};
+    ///
+    /// let request = SearchRequest::from_query("filter=userName%20eq%20%22bjensen%22&count=1", &Limits::default())?;
+    /// assert_eq!(request.filter.as_deref(), Some(r#"userName eq "bjensen""#));
+    /// assert_eq!(request.count, Some(1));
+    /// # Ok::<(), scim_core::Error>(())
+    /// ```
+    pub fn from_query(query: &str, limits: &Limits) -> Result<Self, Error> {
+        Self::parse_query(query, &KNOWN, limits)
+    }
+
+    /// Reads only which attributes to return; whatever else is there does not concern an operation on one resource.
+    pub(crate) fn projection_from_query(query: &str, limits: &Limits) -> Result<Self, Error> {
+        Self::parse_query(query, &["attributes", "excludedAttributes"], limits)
+    }
+
+    /// Whether the parameters of a GET have a filter.
+    pub(crate) fn filters(query: &str) -> bool {
+        form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name.eq_ignore_ascii_case("filter"))
+    }
+
+    fn parse_query(query: &str, known: &[&'static str], limits: &Limits) -> Result<Self, Error> {
+        let mut request = Self::default();
+        let mut seen = [false; KNOWN.len()];
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let known = known.iter().zip(&mut seen).find(|(known, _)| known.eq_ignore_ascii_case(&name));
+            let Some((name, seen)) = known else { continue };
+            if std::mem::replace(seen, true) {
+                return Err(Error::bad(ScimType::InvalidValue, format!("{name}: expected it at most once")));
+            }
+            match *name {
+                "attributes" => request.attributes = names(name, Some(Names::One((*value).into())), limits)?,
+                "excludedAttributes" => {
+                    request.excluded_attributes = names(name, Some(Names::One((*value).into())), limits)?;
+                }
+                "filter" => request.filter = Some((*value).into()),
+                "sortBy" => request.sort_by = (!value.is_empty()).then(|| (*value).into()),
+                "sortOrder" if value.is_empty() => {}
+                "sortOrder" => request.sort_order = SortOrder::parse(&value)?,
+                "startIndex" => request.start_index = whole_number(name, &value)?,
+                "count" => request.count = whole_number(name, &value)?,
+                _ => return Err(Error::not_implemented("paging by cursor")),
+            }
+        }
+        Ok(request)
+    }
+}
+
+/// The parameters that RFC 7644 §3.4.2 and RFC 9865 §2 know.
+const KNOWN: [&str; 8] =
+    ["attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor"];
+
+fn names(member: &str, names: Option<Names>, limits: &Limits) -> Result<Vec<Box<str>>, Error> {
+    let most = limits.attribute_names;
+    let separated = |text: &str| -> Vec<Box<str>> {
+        // One more than allowed shows that there are too many.
+        text.split(',').map(str::trim).filter(|name| !name.is_empty()).take(most + 1).map(Into::into).collect()
+    };
+    let names = match names {
+        None => Vec::new(),
+        Some(Names::One(text)) => separated(&text),
+        Some(Names::List(list)) => list.into_iter().filter(|name| !name.trim().is_empty()).collect(),
+    };
+    if names.len() > most {
+        return Err(Error::bad(ScimType::InvalidValue, format!("{member}: expected at most {most} names")));
+    }
+    Ok(names)
+}
+
+fn whole_number(name: &str, text: &str) -> Result<Option<i64>, Error> {
+    let text = text.trim();
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Error::bad(ScimType::InvalidValue, format!("{name}: expected a whole number")));
+    }
+    // What is too large for the type is beyond every end all the same.
+    let saturated = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    Ok(Some(text.parse().unwrap_or(saturated)))
+}

@@ -1,0 +1,192 @@
+//! Requests to operations, outcomes to responses.
+
+use super::{
+    Request, Response,
+    media::{answer_type, check_content_type},
+    route::{Definition, Route, route},
+};
+use crate::{
+    error::{Error, ScimType},
+    message::SearchRequest,
+    patch::Patch,
+    provider::{Answer, Options, Precondition, ServiceProvider},
+    quirks::Tolerance,
+    resource::Resource,
+    store::{Context, Store},
+};
+
+impl<S: Store> ServiceProvider<S> {
+    /// Answers a request. What is wrong with it, or goes wrong, is in the response.
+    ///
+    /// The future does nothing before it is polled, and may be dropped at any time: a write has then happened as a
+    /// whole or not at all.
+    ///
+    /// ```
+    /// # #[cfg(feature = "system")] {
+    /// # use std::{future::Future, pin::pin, task::{Context as Task, Poll, Waker}};
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
+    /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
+    /// # }
+    /// use scim_core::{Registry, ServiceProvider, protocol::Request, store::{Context, MemoryStore, TenantId}};
+    ///
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+    ///     .base_url("https://example.com/scim/v2")
+    ///     .build()?;
+    /// // Who is calling is known to the host alone.
+    /// let context = Context::new(TenantId::single());
+    /// let request = Request::new("POST", "/Users").body(br#"{"userName": "bjensen"}"#);
+    /// let response = block_on(provider.handle(&context, &request));
+    /// assert_eq!(response.status, 201);
+    /// assert!(response.header("Location").is_some_and(|url| url.starts_with("https://example.com/scim/v2/Users/")));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn handle(&self, cx: &Context, request: &Request<'_>) -> Response {
+        let content_type = answer_type(request.accept);
+        let head = request.method == "HEAD";
+        let mut tolerance = Tolerance::new(self.quirks());
+        let outcome = self.dispatch(cx, request, if head { "GET" } else { request.method }, &mut tolerance).await;
+        let mut response = outcome.unwrap_or_else(|error| Response::from_error(error, content_type));
+        response.quirks = response.quirks.union(tolerance.applied());
+        if head {
+            response.body.clear();
+        }
+        response
+    }
+
+    async fn dispatch(
+        &self,
+        cx: &Context,
+        request: &Request<'_>,
+        method: &str,
+        tolerance: &mut Tolerance,
+    ) -> Result<Response, Error> {
+        let content_type = answer_type(request.accept);
+        let document = |body: Vec<u8>| Response::new(200).with_body(body, content_type);
+        match (route(request.path(), self.registry(), self.limits())?, method) {
+            (Route::Collection(kind), "GET") => {
+                let search = SearchRequest::from_query(request.query, self.limits())?;
+                let listing = self.search(cx, &kind, &search).await?;
+                Ok(document(listing.to_json()).with_quirks(listing.quirks()))
+            }
+            (Route::Collection(kind), "POST") => {
+                check_content_type(request.content_type)?;
+                let options = self.options(request)?;
+                let resource = Resource::read(&kind, request.body, self.limits(), tolerance)?;
+                let answer = self.create(cx, resource, &options).await?;
+                let location = answer.location();
+                Ok(answered(201, &answer, content_type).with_location(&location))
+            }
+            (Route::Search(Some(kind)), "POST") => {
+                check_content_type(request.content_type)?;
+                let search = SearchRequest::from_json(request.body, self.limits(), tolerance)?;
+                let listing = self.search(cx, &kind, &search).await.map_err(|error| match error.scim_type() {
+                    // A body is no place that others read: the refusal is about the filter alone (RFC 7644 §7.5.2).
+                    Some(ScimType::Sensitive) => error.restated(400, ScimType::InvalidFilter),
+                    _ => error,
+                })?;
+                Ok(document(listing.to_json()).with_quirks(listing.quirks()))
+            }
+            (Route::Resource(kind, id), "GET") => {
+                let options = self.options(request)?;
+                let answer = self.get(cx, &kind, &id, &options).await?;
+                let unchanged = request.if_none_match.is_some_and(|tags| {
+                    let other = Precondition::default().and_none_match(tags);
+                    !other.holds(answer.version())
+                });
+                if unchanged {
+                    let quirks = answer.quirks();
+                    return Ok(Response::new(304).with_etag(&answer.etag()).with_quirks(quirks));
+                }
+                Ok(answered(200, &answer, content_type))
+            }
+            (Route::Resource(kind, id), "PUT") => {
+                check_content_type(request.content_type)?;
+                let options = self.options(request)?;
+                let resource = Resource::read(&kind, request.body, self.limits(), tolerance)?;
+                Ok(answered(200, &self.replace(cx, &id, resource, &options).await?, content_type))
+            }
+            (Route::Resource(kind, id), "PATCH") => {
+                check_content_type(request.content_type)?;
+                let options = self.options(request)?;
+                let patch = Patch::parse(request.body, self.limits(), tolerance)?;
+                Ok(answered(200, &self.patch(cx, &kind, &id, &patch, &options).await?, content_type))
+            }
+            (Route::Resource(kind, id), "DELETE") => {
+                self.delete(cx, &kind, &id, &precondition(request)).await?;
+                Ok(Response::new(204))
+            }
+            (Route::Definitions(definition), "GET") => {
+                refuse_filter(SearchRequest::filters(request.query))?;
+                Ok(document(self.definitions(cx, definition)))
+            }
+            (Route::SearchDefinitions(definition), "POST") => {
+                check_content_type(request.content_type)?;
+                refuse_filter(SearchRequest::from_json(request.body, self.limits(), tolerance)?.filter.is_some())?;
+                Ok(document(self.definitions(cx, definition)))
+            }
+            (Route::Definition(definition, id), "GET") => {
+                let found = match definition {
+                    Definition::Schema => self.schema_json(cx, &id),
+                    Definition::ResourceType => self.resource_type_json(cx, &id),
+                };
+                found.map(document).ok_or_else(Error::no_endpoint)
+            }
+            (Route::ServiceProviderConfig, "GET") => {
+                refuse_filter(SearchRequest::filters(request.query))?;
+                Ok(document(self.configuration_json(cx)))
+            }
+            (Route::Root, "GET") | (Route::Search(None), "POST") => {
+                Err(Error::not_implemented("a query over all resource types"))
+            }
+            (Route::Bulk, "POST") => Err(Error::not_implemented("bulk")),
+            (Route::Me, _) => Err(Error::not_implemented("/Me")),
+            (route, _) => Ok(Response::method_not_allowed(methods(&route), content_type)),
+        }
+    }
+
+    fn options(&self, request: &Request<'_>) -> Result<Options, Error> {
+        let mut options = Options::from(SearchRequest::projection_from_query(request.query, self.limits())?);
+        options.precondition = precondition(request);
+        Ok(options)
+    }
+
+    fn definitions(&self, cx: &Context, definition: Definition) -> Vec<u8> {
+        match definition {
+            Definition::Schema => self.schemas_json(cx),
+            Definition::ResourceType => self.resource_types_json(cx),
+        }
+    }
+}
+
+fn precondition(request: &Request<'_>) -> Precondition {
+    let precondition = request.if_match.map(Precondition::if_match).unwrap_or_default();
+    match request.if_none_match {
+        Some(tags) => precondition.and_none_match(tags),
+        None => precondition,
+    }
+}
+
+/// A resource; or 204 where it is too large to be shown.
+fn answered(status: u16, answer: &Answer, content_type: &'static str) -> Response {
+    let response = match answer.to_json() {
+        Some(body) => Response::new(status).with_body(body, content_type).with_content_location(&answer.location()),
+        None => Response::new(204),
+    };
+    response.with_etag(&answer.etag()).with_quirks(answer.quirks())
+}
+
+/// What describes the service provider is told as a whole; all other parameters are ignored there (RFC 7644 §4).
+fn refuse_filter(filtered: bool) -> Result<(), Error> {
+    if filtered { Err(Error::new(403, "filters are not supported on this endpoint")) } else { Ok(()) }
+}
+
+fn methods(route: &Route<'_>) -> &'static str {
+    match route {
+        Route::Collection(_) => "GET, HEAD, POST",
+        Route::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
+        Route::Search(_) | Route::SearchDefinitions(_) | Route::Bulk => "POST",
+        _ => "GET, HEAD",
+    }
+}

@@ -1,0 +1,71 @@
+//! A request as the host's HTTP server received it.
+
+/// An HTTP request, borrowed from whatever HTTP library the host uses.
+///
+/// The path is that below the base URL: a host that serves `https://example.com/scim/v2` cuts `/scim/v2` off. What
+/// names the tenant and proves who is calling is the host's: see [`Context`](crate::store::Context).
+///
+/// ```
+/// use scim_core::protocol::Request;
+///
+/// let headers = [("Content-Type", "application/scim+json"), ("If-Match", r#"W/"3""#), ("X-Other", "ignored")];
+/// let request = Request::new("PUT", "/Users/2819c223").headers(headers).body(br#"{"userName": "bjensen"}"#);
+/// assert_eq!(request.path(), "/Users/2819c223");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub(super) method: &'a str,
+    path: &'a str,
+    pub(super) query: &'a str,
+    pub(super) accept: Option<&'a str>,
+    pub(super) content_type: Option<&'a str>,
+    pub(super) if_match: Option<&'a str>,
+    pub(super) if_none_match: Option<&'a str>,
+    pub(super) body: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    /// A request for `target`: the path below the base URL and, behind a `?`, the query, both still percent-encoded.
+    /// The method is in upper case, as HTTP has it.
+    pub fn new(method: &'a str, target: &'a str) -> Self {
+        // A fragment is never sent; a client that does so all the same means the resource.
+        let target = target.split_once('#').map_or(target, |(target, _)| target);
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Self { method, path, query, accept: None, content_type: None, if_match: None, if_none_match: None, body: &[] }
+    }
+
+    /// The request with this header, if it is one that matters here; the name's case does not matter.
+    ///
+    /// `Accept`, `Content-Type`, `If-Match` and `If-None-Match` matter. Of a header that comes twice the first counts.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &'a str) -> Self {
+        let fields: [(&str, &mut Option<&'a str>); 4] = [
+            ("accept", &mut self.accept),
+            ("content-type", &mut self.content_type),
+            ("if-match", &mut self.if_match),
+            ("if-none-match", &mut self.if_none_match),
+        ];
+        if let Some((_, field)) = fields.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            field.get_or_insert(value);
+        }
+        self
+    }
+
+    /// The request with these headers; see [`Request::header`].
+    #[must_use]
+    pub fn headers<N: AsRef<str>>(self, headers: impl IntoIterator<Item = (N, &'a str)>) -> Self {
+        headers.into_iter().fold(self, |request, (name, value)| request.header(name.as_ref(), value))
+    }
+
+    /// The request with this body.
+    #[must_use]
+    pub fn body(mut self, body: &'a [u8]) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// The path, percent-encoded.
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+}

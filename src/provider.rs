@@ -1,0 +1,28 @@
+//! The service provider: the operations of the protocol as functions, over the host's store (RFC 7644 §3).
+//!
+//! Here are the rules that hold whatever carries the request: what a client may change, what an answer shows, how a
+//! query is divided between the store and the core, what happens when two writers meet. It knows nothing of HTTP; that
+//! is [`protocol`](crate::protocol).
+
+mod answer;
+mod base;
+mod builder;
+mod discovery;
+mod failure;
+mod hydrate;
+mod membership;
+mod options;
+mod plan;
+mod query;
+mod references;
+mod system;
+mod write;
+
+#[cfg(feature = "system")]
+pub use self::system::{RandomIds, SystemClock};
+pub use self::{
+    answer::{Answer, Listing},
+    builder::{ConfigurationError, ServiceProvider, ServiceProviderBuilder},
+    options::{Options, Precondition},
+    system::{Clock, IdSource},
+};

@@ -1,0 +1,51 @@
+//! What a store reports, as the client is told it.
+
+use std::time::Duration;
+
+use crate::{
+    error::{Error, ScimType},
+    schema::{AttributeId, ResourceType},
+    store::StoreError,
+};
+
+/// How long a client should wait after it met more writers than could be served in order.
+const CONTENTION: Duration = Duration::from_secs(1);
+
+/// `error` of an operation on a resource of this type. What a backend reports is kept as the source and not shown.
+pub(super) fn refused(kind: &ResourceType, error: StoreError) -> Error {
+    match error {
+        StoreError::NotFound => Error::no_resource(kind.name()),
+        StoreError::VersionMismatch { .. } => Error::precondition(),
+        StoreError::NotUnique { attribute } => {
+            let path = kind.path(attribute);
+            let detail = format!("{path}: expected a value that no other {} has", kind.name());
+            Error::new(409, detail).with_scim_type(ScimType::Uniqueness).with_attribute(path)
+        }
+        StoreError::BadReference { attribute, value } => no_such_reference(kind, attribute, &value),
+        StoreError::Busy => contention(),
+        StoreError::Unavailable { retry_after } => {
+            let error = Error::new(503, "the service provider cannot reach its data at the moment");
+            error.with_retry_after(retry_after.unwrap_or(CONTENTION))
+        }
+        StoreError::Denied => Error::new(403, "the operation is not permitted"),
+        StoreError::TooMany => Error::bad(ScimType::TooMany, "the request is about more than can be processed at once"),
+        StoreError::Backend(source) => Error::new(500, "the service provider failed").with_source(source),
+    }
+}
+
+/// 400: a list refers to what does not exist.
+pub(super) fn no_such_reference(kind: &ResourceType, attribute: AttributeId, value: &str) -> Error {
+    let path = kind.path(attribute);
+    let detail = format!("{path}: expected the id of a resource that exists: `{value:.60}`");
+    Error::bad(ScimType::InvalidValue, detail).with_attribute(path)
+}
+
+/// 503: others wrote the resource first, again and again.
+pub(super) fn contention() -> Error {
+    Error::new(503, "the resource is being changed by others; try again").with_retry_after(CONTENTION)
+}
+
+/// 500: the store answered what its contract does not allow.
+pub(super) fn broken_store(what: &'static str) -> Error {
+    Error::new(500, "the service provider failed").with_source(format!("the store broke its contract: {what}"))
+}

@@ -1,0 +1,99 @@
+//! What is derived and not stored: lists such as a user's `groups`, `meta.location` and `meta.version`
+//! (RFC 7643 §3.1, §4.1.2).
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{ServiceProvider, failure::refused};
+use crate::{
+    error::Error,
+    resource::{Reference, Resource, url},
+    schema::{AttributeId, Relation, ResourceType},
+    store::{Context, Holder, Store, Stored},
+    value::Value,
+};
+
+/// The derived lists of one resource.
+pub(super) type Derived = Vec<(AttributeId, Vec<Reference>)>;
+
+impl<S: Store> ServiceProvider<S> {
+    /// The derived lists of resources of one type that are `wanted`, in the order of `ids`: one call of the store for
+    /// each list, however many resources.
+    pub(super) async fn derive(
+        &self,
+        cx: &Context,
+        kind: &ResourceType,
+        ids: &[&str],
+        wanted: impl Fn(AttributeId) -> bool,
+    ) -> Result<Vec<Derived>, Error> {
+        let mut derived: Vec<Derived> = Vec::new();
+        derived.resize_with(ids.len(), Vec::new);
+        let relations = self.registry().relations(kind).iter();
+        let relations: Vec<&Relation> = relations.filter(|relation| wanted(relation.attribute())).collect();
+        if relations.is_empty() || ids.is_empty() {
+            return Ok(derived);
+        }
+        let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
+        for relation in relations {
+            let holders = self.inner.store.holders(cx, relation, ids).await;
+            for Holder { value, id, display, .. } in holders.map_err(|error| refused(kind, error))? {
+                let Some(lists) = places.get(value.as_str()).and_then(|index| derived.get_mut(*index)) else {
+                    continue;
+                };
+                let reference = Reference::new(id, relation.holder().clone(), display);
+                match lists.last_mut() {
+                    Some((attribute, list)) if *attribute == relation.attribute() => list.push(reference),
+                    _ => lists.push((relation.attribute(), vec![reference])),
+                }
+            }
+        }
+        Ok(derived)
+    }
+}
+
+/// A stored resource with what is derived put into it, for conditions and orders that ask for it.
+pub(super) fn hydrated(stored: &Stored, derived: &Derived, base: &str) -> Resource {
+    let resource = &stored.resource;
+    let kind = resource.kind();
+    let mut root = resource.root().clone();
+    if let Some(Value::Complex(meta)) = root.get_mut(AttributeId::META) {
+        let location = url(base, kind, resource.id());
+        meta.insert(AttributeId::META_LOCATION, Value::String(location.into()));
+        meta.insert(AttributeId::META_VERSION, Value::String(etag(stored.version.as_str()).into()));
+    }
+    for (attribute, references) in derived {
+        let [value, display] = ["value", "display"].map(|name| kind.child(*attribute, name));
+        let elements = references.iter().map(|reference| {
+            let text = |attribute, text: Option<&str>| Some((attribute?, Value::String(text?.into())));
+            let members = [
+                text(value, Some(reference.id())),
+                text(display, reference.display()),
+                text(kind.conventional(*attribute).kind, Some(Reference::DIRECT)),
+            ];
+            Value::Complex(members.into_iter().flatten().collect())
+        });
+        root.insert(*attribute, Value::List(elements.collect()));
+    }
+    Resource::from_object(Arc::clone(kind), root)
+}
+
+/// Whether a condition on this attribute, or an order by it, needs [`ServiceProvider::hydrated`].
+pub(super) fn is_derived(relations: &[Relation], kind: &ResourceType, attribute: AttributeId) -> bool {
+    matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
+        || relation_of(relations, kind, attribute).is_some()
+}
+
+/// The derived list that `attribute` is, or is a part of.
+pub(super) fn relation_of<'a>(
+    relations: &'a [Relation],
+    kind: &ResourceType,
+    attribute: AttributeId,
+) -> Option<&'a Relation> {
+    let list = |relation: &&Relation| [attribute, kind.parent(attribute)].contains(&relation.attribute());
+    relations.iter().find(list)
+}
+
+/// A version as the `ETag` header and `meta.version` have it (RFC 7643 §3.1): weak, since answers to one version may
+/// differ in what they show.
+pub(super) fn etag(version: &str) -> String {
+    format!("W/\"{version}\"")
+}

@@ -1,0 +1,58 @@
+//! A patch that changes only a list of references: committed as a delta, answered without reading a long list.
+
+use std::sync::Arc;
+
+use super::{
+    Answer, Options, ServiceProvider,
+    answer::View,
+    failure::{contention, refused},
+};
+use crate::{
+    error::Error,
+    patch::Membership,
+    quirks::Tolerance,
+    schema::ResourceType,
+    store::{Change, Context, Store, StoreError, Wanted},
+};
+
+impl<S: Store> ServiceProvider<S> {
+    /// Commits the delta. Where it changes nothing, neither does the resource's version.
+    #[expect(clippy::too_many_arguments, reason = "it is one half of `patch`")]
+    pub(super) async fn edit_values(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        id: &str,
+        Membership { attribute, mut edit }: Membership,
+        options: &Options,
+        view: View,
+        tolerance: Tolerance,
+    ) -> Result<Answer, Error> {
+        self.type_elements(cx, kind, attribute, edit.add.iter_mut().collect()).await?;
+        let mut changed = None;
+        for _ in 0..=self.limits().write_retries {
+            let expect = self.expectation(cx, kind, id, &options.precondition).await?;
+            let change = Change::EditValues {
+                kind: Arc::clone(kind),
+                id: id.into(),
+                attribute,
+                expect,
+                edit: edit.clone(),
+                modified: self.inner.clock.now(),
+            };
+            match self.commit(cx, change).await {
+                Ok(done) => {
+                    changed = Some(done.changed);
+                    break;
+                }
+                Err(StoreError::Busy) => {}
+                Err(error) => return Err(refused(kind, error)),
+            }
+        }
+        let changed = changed.ok_or_else(contention)?;
+        let hidden = view.hidden_lists(kind);
+        let wanted = Wanted::without(&hidden).limit(self.limits().members_in_answer);
+        let stored = self.existing(cx, kind, id, &super::Precondition::default(), &wanted).await?;
+        self.answer(cx, stored, view, &tolerance, changed).await
+    }
+}

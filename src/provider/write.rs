@@ -1,0 +1,260 @@
+//! Creating, replacing, patching and deleting one resource (RFC 7644 §3.3, §3.5, §3.6).
+//!
+//! Each reads what is there, computes, and commits under the condition that nobody was faster. Who named no version
+//! does not care which state the change meets: it is computed anew, a bounded number of times.
+
+use std::sync::Arc;
+
+use super::{
+    Answer, Options, Precondition, ServiceProvider,
+    answer::{Row, View},
+    failure::{broken_store, contention, refused},
+};
+use crate::{
+    error::Error,
+    patch::Patch,
+    quirks::Tolerance,
+    resource::{Projection, Resource, judge},
+    schema::{AttributeId, ResourceType, Returned},
+    store::{Change, Context, Done, Entry, Expect, Key, Store, StoreError, Stored, Version, Wanted},
+    value::Value,
+};
+
+impl<S: Store> ServiceProvider<S> {
+    /// Creates a resource (RFC 7644 §3.3). The id, `meta.created` and `meta.lastModified` are given here, whatever the
+    /// resource has.
+    ///
+    /// # Errors
+    ///
+    /// 400 when a required value is missing or a rule of the schema broken, or a list refers to what does not exist;
+    /// 409 `uniqueness` when another resource has a value that is unique; what the store reports.
+    pub async fn create(&self, cx: &Context, resource: Resource, options: &Options) -> Result<Answer, Error> {
+        let kind = self.registered(resource.kind())?;
+        let mut tolerance = Tolerance::new(self.quirks());
+        let view = self.view(cx, &kind, options, &mut tolerance)?.showing(&present_on_request(&resource));
+        let mut resource = resource;
+        self.type_references(cx, &mut resource).await?;
+        let now = self.inner.clock.now();
+        resource.set_times(Some(now), now);
+        for _ in 0..=self.limits().write_retries {
+            resource.root_mut().insert(AttributeId::ID, Value::String(self.inner.ids.next()));
+            judge(None, &resource)?;
+            let entry = Entry::new(resource);
+            let created = Arc::clone(&entry.resource);
+            match self.commit(cx, Change::Create { entry }).await {
+                Ok(done) => {
+                    let version = done.version.ok_or_else(|| broken_store("a create gives a version"))?;
+                    return self.answer(cx, Stored::new(created, version), view, &tolerance, true).await;
+                }
+                // Not the client's fault, and so unlikely with random ids that a copy does not matter.
+                Err(StoreError::NotUnique { attribute: AttributeId::ID }) => resource = (*created).clone(),
+                Err(error) => return Err(refused(&kind, error)),
+            }
+        }
+        Err(contention())
+    }
+
+    /// Replaces a resource (RFC 7644 §3.5.1): what `resource` does not have is unassigned, except what is read-only,
+    /// immutable or write-only.
+    ///
+    /// # Errors
+    ///
+    /// 404 when there is no such resource, it is not created; 412 when the precondition does not hold; 400 `mutability`
+    /// when an immutable value would change; else as [`ServiceProvider::create`].
+    pub async fn replace(
+        &self,
+        cx: &Context,
+        id: &str,
+        resource: Resource,
+        options: &Options,
+    ) -> Result<Answer, Error> {
+        let kind = self.registered(resource.kind())?;
+        let mut tolerance = Tolerance::new(self.quirks());
+        let view = self.view(cx, &kind, options, &mut tolerance)?.showing(&present_on_request(&resource));
+        for _ in 0..=self.limits().write_retries {
+            let before = self.existing(cx, &kind, id, &options.precondition, &Wanted::everything()).await?;
+            // A copy, since another attempt may need it.
+            let mut after = before.resource.replaced_by(resource.clone());
+            self.type_references(cx, &mut after).await?;
+            judge(Some(&before.resource), &after)?;
+            let after = if after == *before.resource { None } else { Some(after) };
+            if let Some(written) = self.write(cx, &kind, &before, after).await? {
+                let changed = written.version != before.version;
+                return self.answer(cx, written, view, &tolerance, changed).await;
+            }
+        }
+        Err(contention())
+    }
+
+    /// Changes a part of a resource (RFC 7644 §3.5.2); all operations of the patch or none.
+    ///
+    /// A patch that only adds or removes values of a list of references, such as the members of a group, is committed
+    /// as just that, without reading the list.
+    ///
+    /// # Errors
+    ///
+    /// 404 when there is no such resource; 412 when the precondition does not hold; 400 with the `scimType` of
+    /// [`PatchError`](crate::patch::PatchError); else as [`ServiceProvider::create`].
+    pub async fn patch(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        id: &str,
+        patch: &Patch,
+        options: &Options,
+    ) -> Result<Answer, Error> {
+        let kind = self.registered(kind)?;
+        let mut tolerance = Tolerance::new(self.quirks());
+        let view = self.view(cx, &kind, options, &mut tolerance)?;
+        if let Some(membership) = patch.membership(&kind, self.limits(), &mut tolerance)? {
+            return self.edit_values(cx, &kind, id, membership, options, view, tolerance).await;
+        }
+        for _ in 0..=self.limits().write_retries {
+            let before = self.existing(cx, &kind, id, &options.precondition, &Wanted::everything()).await?;
+            let mut after = patch.apply(&before.resource, self.limits(), &mut tolerance)?;
+            let mut requested = Vec::new();
+            if let Some(after) = &mut after {
+                self.type_references(cx, after).await?;
+                judge(Some(&before.resource), after)?;
+                requested = changed_on_request(&before.resource, after);
+            }
+            if let Some(written) = self.write(cx, &kind, &before, after).await? {
+                let changed = written.version != before.version;
+                return self.answer(cx, written, view.showing(&requested), &tolerance, changed).await;
+            }
+        }
+        Err(contention())
+    }
+
+    /// Deletes a resource and every reference to it in the lists of others (RFC 7644 §3.6).
+    ///
+    /// # Errors
+    ///
+    /// 404 when there is no such resource, or no longer; 412 when the precondition does not hold.
+    pub async fn delete(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        id: &str,
+        precondition: &Precondition,
+    ) -> Result<(), Error> {
+        let kind = self.registered(kind)?;
+        let expect = self.expectation(cx, &kind, id, precondition).await?;
+        let change = Change::Delete { kind: Arc::clone(&kind), id: id.into(), expect };
+        self.commit(cx, change).await.map(drop).map_err(|error| refused(&kind, error))
+    }
+
+    /// What a commit must find for the precondition to hold. Reads the resource only where the store cannot tell.
+    pub(super) async fn expectation(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        id: &str,
+        precondition: &Precondition,
+    ) -> Result<Expect, Error> {
+        if precondition.is_indifferent() {
+            return Ok(Expect::Exists);
+        }
+        if let Some(version) = precondition.only() {
+            return Ok(Expect::Version(version));
+        }
+        let wanted = Wanted::without(kind.reference_lists());
+        Ok(Expect::Version(self.existing(cx, kind, id, precondition, &wanted).await?.version))
+    }
+
+    /// Commits one change.
+    pub(super) async fn commit(&self, cx: &Context, change: Change) -> Result<Done, StoreError> {
+        let done = self.inner.store.commit(cx, &[change]).await.map_err(|error| error.error)?;
+        done.into_iter().next().ok_or_else(|| StoreError::backend("the store broke its contract: one outcome a change"))
+    }
+
+    /// Commits what `before` has become, `None` being nothing new; `None` when somebody else was faster.
+    async fn write(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        before: &Stored,
+        after: Option<Resource>,
+    ) -> Result<Option<Stored>, Error> {
+        let Some(mut after) = after else { return Ok(Some(before.clone())) };
+        // Clocks of several machines differ; a resource does not go back in time.
+        let now = self.inner.clock.now();
+        after.set_times(None, before.resource.last_modified().map_or(now, |before| before.max(now)));
+        let entry = Entry::new(after);
+        let resource = Arc::clone(&entry.resource);
+        let change = Change::Replace { entry, expect: Expect::Version(before.version.clone()) };
+        match self.commit(cx, change).await {
+            Ok(Done { version, .. }) => {
+                let version: Version = version.ok_or_else(|| broken_store("a replace gives a version"))?;
+                Ok(Some(Stored::new(resource, version)))
+            }
+            Err(StoreError::VersionMismatch { .. } | StoreError::Busy) => Ok(None),
+            Err(error) => Err(refused(kind, error)),
+        }
+    }
+
+    /// The resource in a state for which the precondition holds.
+    pub(super) async fn existing(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        id: &str,
+        precondition: &Precondition,
+        wanted: &Wanted<'_>,
+    ) -> Result<Stored, Error> {
+        let found = self.inner.store.get(cx, Key { kind, id }, wanted).await.map_err(|error| refused(kind, error))?;
+        let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
+        if precondition.holds(&found.version) { Ok(found) } else { Err(Error::precondition()) }
+    }
+
+    /// The answer with what is derived for the resource.
+    pub(super) async fn answer(
+        &self,
+        cx: &Context,
+        stored: Stored,
+        view: View,
+        tolerance: &Tolerance,
+        changed: bool,
+    ) -> Result<Answer, Error> {
+        let kind = Arc::clone(stored.resource.kind());
+        let wanted = |attribute| view.projection.includes(attribute);
+        let mut derived = self.derive(cx, &kind, &[stored.resource.id()], wanted).await?;
+        let derived = derived.pop().unwrap_or_default();
+        Ok(Answer { row: Row { stored, derived }, view, quirks: tolerance.applied(), changed })
+    }
+
+    /// How the client wants to see resources of this type.
+    pub(super) fn view(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        options: &Options,
+        tolerance: &mut Tolerance,
+    ) -> Result<View, Error> {
+        let projection = Projection::new(kind, &options.attributes, &options.excluded_attributes, tolerance)?;
+        let base = self.inner.base.of(cx.tenant());
+        Ok(View { registry: self.registry().clone(), base: base.into(), projection })
+    }
+
+    /// The resource type, if it is of this service provider: attributes of another one would mean something else.
+    pub(super) fn registered(&self, kind: &Arc<ResourceType>) -> Result<Arc<ResourceType>, Error> {
+        let known = self.registry().resource_types().iter().find(|known| Arc::ptr_eq(known, kind));
+        let unknown =
+            || Error::new(500, "the service provider failed").with_source("a resource type of another registry");
+        known.cloned().ok_or_else(unknown)
+    }
+}
+
+/// The attributes that are returned only on request and that a client has given: that counts as one (RFC 7643 §7).
+fn present_on_request(resource: &Resource) -> Vec<AttributeId> {
+    on_request(resource.kind()).filter(|attribute| resource.value(*attribute).is_some()).collect()
+}
+
+/// The same for those that a patch has changed.
+fn changed_on_request(before: &Resource, after: &Resource) -> Vec<AttributeId> {
+    on_request(after.kind()).filter(|attribute| before.value(*attribute) != after.value(*attribute)).collect()
+}
+
+fn on_request(kind: &ResourceType) -> impl Iterator<Item = AttributeId> {
+    kind.attributes().filter(|attribute| kind.attribute(*attribute).return_rule() == Returned::Request)
+}
