@@ -1,4 +1,51 @@
-//! The protocol core of a SCIM 2.0 service provider (RFC 7643, RFC 7644).
+//! The protocol core of a SCIM 2.0 service provider (RFC 7643, RFC 7644): schemas, filters, PATCH, and what every
+//! operation must check and answer. It opens no socket and no file; a host brings the HTTP server and the database.
+//!
+//! ```
+//! # #[cfg(feature = "system")] {
+//! # use std::{future::Future, pin::pin, task::{Context as Task, Poll, Waker}};
+//! # fn block_on<F: Future>(future: F) -> F::Output {
+//! #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
+//! #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
+//! # }
+//! use scim_core::{Registry, ServiceProvider, protocol::Request, store::{Context, MemoryStore, TenantId}};
+//!
+//! let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+//!     .base_url("https://platform.example/scim/v2")
+//!     .build()?;
+//! let context = Context::new(TenantId::single());
+//!
+//! // An identity provider tests the connection: it looks for somebody who is not there.
+//! let lookup = Request::new("GET", "/Users?filter=userName%20eq%20%22nobody%22");
+//! let response = block_on(provider.handle(&context, &lookup));
+//! assert_eq!(response.status, 200);
+//! assert!(String::from_utf8_lossy(&response.body).contains(r#""totalResults":0"#));
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Four types to know
+//!
+//! - [`Registry`]: the resource types and their schemas. The standard ones are there; a host adds its own.
+//! - [`Store`](trait@Store): the one trait that a host implements. [`MemoryStore`](store::MemoryStore) is one to start with.
+//! - [`ServiceProvider`]: the operations, as functions on [`Resource`]s, for hosts that call them directly.
+//! - [`Request`](protocol::Request) and [`Response`](protocol::Response): the same by HTTP, in and out of
+//!   [`ServiceProvider::handle`].
+//!
+//! # The way of a request
+//!
+//! [`protocol`] finds the endpoint and reads the body, under the [`schema`], into a [`Resource`] or a [`patch`];
+//! [`provider`] reads from the [`store`] what it needs, lets [`filter`], [`patch`] and [`resource`] compute, and commits
+//! under the condition that nobody was faster; what it returns is shown as the client asked. An [`Error`] of any part
+//! says what was expected and where.
+//!
+//! What identity providers do beyond the RFCs is tolerated by name: see [`quirks`]. Every bound is in [`limits`].
+//!
+//! # Features
+//!
+//! `system` (default): the machine's clock and random ids. Without it a host gives its own
+//! [`Clock`](provider::Clock) and [`IdSource`](provider::IdSource).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod error;
 pub mod filter;
@@ -26,3 +73,8 @@ pub use crate::{
     schema::Registry,
     store::Store,
 };
+
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
