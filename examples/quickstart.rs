@@ -1,0 +1,58 @@
+//! The shortest honest host: a credential that is checked, a request that is forwarded, a response that is sent.
+//!
+//! The HTTP server is left out; whichever you use, `serve` is what its handler does.
+#![allow(clippy::print_stdout, clippy::allow_attributes, reason = "a program that prints")]
+
+use std::{
+    error::Error,
+    pin::pin,
+    task::{Context as Task, Poll, Waker},
+};
+
+use scim_core::{
+    Registry, ServiceProvider,
+    protocol::{Request, Response},
+    store::{Context, MemoryStore, TenantId},
+};
+
+/// Whose API key it is. Yours looks up the key's digest and compares in constant time.
+fn tenant_of(authorization: &str) -> Option<TenantId> {
+    (authorization == "Bearer 8a5c6e").then(|| TenantId::new("acme").ok()).flatten()
+}
+
+/// `None` stands for 401 with `WWW-Authenticate: Bearer`: strangers do not get as far as SCIM.
+async fn serve(provider: &ServiceProvider<MemoryStore>, authorization: &str, request: Request<'_>) -> Option<Response> {
+    let context = Context::new(tenant_of(authorization)?);
+    Some(provider.handle(&context, &request).await)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+        .base_url("https://platform.example/scim/{tenant}/v2")
+        .build()?;
+
+    let body = br#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "bjensen"}"#;
+    let create = Request::new("POST", "/Users").header("Content-Type", "application/scim+json").body(body);
+    let find = Request::new("GET", "/Users?filter=userName%20eq%20%22BJENSEN%22");
+    for (key, request, expected) in
+        [("Bearer wrong", create, None), ("Bearer 8a5c6e", create, Some(201)), ("Bearer 8a5c6e", find, Some(200))]
+    {
+        let response = now(serve(&provider, key, request)).ok_or("it waits for nothing")?;
+        println!("{} with {key}: {:?}", request.path(), response.as_ref().map(|response| response.status));
+        if let Some(response) = &response {
+            println!("  {}", String::from_utf8_lossy(&response.body));
+        }
+        if response.map(|response| response.status) != expected {
+            return Err("not what was expected".into());
+        }
+    }
+    Ok(())
+}
+
+/// Your runtime does this. The store in memory waits for nothing.
+fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}

@@ -1,0 +1,233 @@
+//! What the two traces share: a host without a network, its requests and answers in print, and checks that can fail.
+
+use std::{
+    error::Error,
+    fmt,
+    pin::pin,
+    process::ExitCode,
+    task::{Context as Task, Poll, Waker},
+};
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use scim_core::{
+    Quirks, Registry, ServiceProvider,
+    protocol::Request,
+    store::{Context, MemoryStore, TenantId},
+};
+use serde_json::Value;
+
+/// What a browser would escape in a query, so that filters below can be read.
+const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
+
+/// A service provider and the one organisation that an identity provider is connected to.
+pub(crate) struct Trace {
+    provider: ServiceProvider<MemoryStore>,
+    context: Context,
+    requests: usize,
+}
+
+impl Trace {
+    pub(crate) fn new(organisation: &str, quirks: Quirks) -> Result<Self, Box<dyn Error>> {
+        let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+            .base_url("https://platform.example/scim/{tenant}/v2")
+            .quirks(quirks)
+            .build()?;
+        // A host makes the context of each request, once it has checked the API key and knows whose it is.
+        let context = Context::new(TenantId::new(organisation)?).with_actor("API key 1");
+        Ok(Self { provider, context, requests: 0 })
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.requests
+    }
+
+    /// A request without a body; `checks` says what the identity provider looks at.
+    pub(crate) fn ask(&mut self, checks: &str, method: &str, target: &str) -> Answer {
+        self.send(checks, method, target, None)
+    }
+
+    /// A request with a body.
+    pub(crate) fn tell(&mut self, checks: &str, method: &str, target: &str, body: &Value) -> Answer {
+        self.send(checks, method, target, Some(body))
+    }
+
+    fn send(&mut self, checks: &str, method: &str, target: &str, body: Option<&Value>) -> Answer {
+        self.requests += 1;
+        println!("\n{:2}. {checks}", self.requests);
+        println!("  > {method} {target}");
+        let text = body.map(Value::to_string).unwrap_or_default();
+        if !text.is_empty() {
+            println!("  > {}", shortened(&text));
+        }
+        let encoded = utf8_percent_encode(target, QUERY).to_string();
+        let request = Request::new(method, &encoded)
+            .header("Accept", "application/scim+json")
+            .header("Content-Type", "application/scim+json; charset=utf-8")
+            .body(text.as_bytes());
+        let response = block_on(self.provider.handle(&self.context, &request));
+
+        let headers: Vec<(String, String)> =
+            response.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        print!("  < {}", response.status);
+        for (name, value) in headers.iter().filter(|(name, _)| ["ETag", "Location", "Allow"].contains(&name.as_str())) {
+            print!("  {name}: {value}");
+        }
+        println!();
+        if !response.body.is_empty() {
+            println!("  < {}", shortened(&String::from_utf8_lossy(&response.body)));
+        }
+        if !response.quirks.is_empty() {
+            println!("    tolerated: {}", response.quirks);
+        }
+        let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+        Answer { request: format!("{method} {target}"), status: response.status, headers, body }
+    }
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    request: String,
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Value,
+}
+
+impl Answer {
+    pub(crate) fn status(&self, expected: u16) -> Result<&Self, Wrong> {
+        if self.status == expected {
+            return Ok(self);
+        }
+        Err(self.wrong("the status", &expected, &self.status))
+    }
+
+    /// Whether the body has this value at a JSON pointer (RFC 6901).
+    pub(crate) fn has(&self, pointer: &str, expected: impl Into<Value>) -> Result<&Self, Wrong> {
+        let expected = expected.into();
+        match self.body.pointer(pointer) {
+            Some(found) if *found == expected => {
+                println!("    checked: {pointer} is {expected}");
+                Ok(self)
+            }
+            Some(found) => Err(self.wrong(pointer, &expected, found)),
+            None => Err(self.wrong(pointer, &expected, &"nothing")),
+        }
+    }
+
+    pub(crate) fn lacks(&self, pointer: &str) -> Result<&Self, Wrong> {
+        match self.body.pointer(pointer) {
+            None => {
+                println!("    checked: there is no {pointer}");
+                Ok(self)
+            }
+            Some(found) => Err(self.wrong(pointer, &"nothing", found)),
+        }
+    }
+
+    /// Whether the array at a JSON pointer has this many values; one that is not there has none.
+    pub(crate) fn counts(&self, pointer: &str, expected: usize) -> Result<&Self, Wrong> {
+        let found = self.body.pointer(pointer).and_then(Value::as_array).map_or(0, Vec::len);
+        if found == expected {
+            println!("    checked: {pointer} has {expected} values");
+            return Ok(self);
+        }
+        Err(self.wrong(&format!("the length of {pointer}"), &expected, &found))
+    }
+
+    /// Whether a group has these members and no others, in whatever order.
+    pub(crate) fn has_members(&self, expected: &[&str]) -> Result<&Self, Wrong> {
+        let members = self.body.get("members").and_then(Value::as_array).into_iter().flatten();
+        let mut found: Vec<&str> = members.filter_map(|member| member.get("value")?.as_str()).collect();
+        let mut expected = expected.to_vec();
+        found.sort_unstable();
+        expected.sort_unstable();
+        if found == expected {
+            println!("    checked: the members are {}", expected.join(", "));
+            return Ok(self);
+        }
+        Err(self.wrong("the members", &expected.join(", "), &found.join(", ")))
+    }
+
+    pub(crate) fn text(&self, pointer: &str) -> Result<String, Wrong> {
+        match self.body.pointer(pointer).and_then(Value::as_str) {
+            Some(text) => Ok(text.to_owned()),
+            None => Err(self.wrong(pointer, &"a string", &"none")),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Result<&str, Wrong> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).ok_or_else(|| self.wrong(name, &"a header", &"none"))
+    }
+
+    /// Whether the resource is in the version that another answer showed: nothing has been written.
+    pub(crate) fn same_version(&self, other: &Self) -> Result<&Self, Wrong> {
+        let (own, other) = (self.header("ETag")?, other.header("ETag")?);
+        if own == other {
+            println!("    checked: still version {own}");
+            return Ok(self);
+        }
+        Err(self.wrong("ETag", &other, &own))
+    }
+
+    pub(crate) fn body(&self) -> &Value {
+        &self.body
+    }
+
+    fn wrong(&self, what: &str, expected: &dyn fmt::Display, found: &dyn fmt::Display) -> Wrong {
+        Wrong(format!("{}: {what}: expected {expected}, found {found}", self.request))
+    }
+}
+
+/// An answer that the identity provider cannot use.
+#[derive(Debug)]
+pub(crate) struct Wrong(String);
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Wrong {}
+
+/// What happens at the identity provider that makes it send the next requests.
+pub(crate) fn section(title: &str) {
+    println!("\n== {title} ==");
+}
+
+/// Ends the program: an answer that the identity provider cannot use is a failure.
+pub(crate) fn outcome(result: Result<String, Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(summary) => {
+            println!("\n{summary}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("\nNot what the identity provider needs. {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A PatchOp message (RFC 7644 §3.5.2) with these operations.
+pub(crate) fn patch(operations: &Value) -> Value {
+    serde_json::json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations})
+}
+
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 600;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}… ({} bytes)", text.split_at(end).0, text.len()),
+        None => text.to_owned(),
+    }
+}
+
+/// A host has a runtime for this; a store in memory waits for nothing.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut task) {
+            return output;
+        }
+    }
+}
