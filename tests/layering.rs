@@ -38,7 +38,9 @@ fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     collect(&root, &mut found);
-    found.iter_mut().for_each(|(path, _)| *path = path.strip_prefix(&root).expect("below src").to_owned());
+    for (path, _) in &mut found {
+        *path = path.strip_prefix(&root).expect("below src").to_owned();
+    }
     found.sort();
     found
 }
