@@ -184,6 +184,9 @@ fn the_version_of_the_protocol() {
     host.refused("GET", "/Users/v2", b"", 404, "");
 }
 
+/// Method, target, body; the status and keyword of the answer; what its detail names.
+type Refusal<'a> = (&'a str, &'a str, String, (u16, &'a str), &'a str);
+
 /// 7644-3.12-01, 7644-3.12-02, 7644-3.12-03, 7644-3.2-04, 7644-3.12-05, 7644-3.12-09, 7644-3.12-15, 7644-3.12-16,
 /// 7644-3.12-17, 7644-3.12-18, 7644-3.12-19, 7644-3.12-20, 7644-3.12-13, 7644-3.3-09, 7644-3.3-10, 7644-3.5.1-12,
 /// 7644-3.5.2-19, 7644-3.5.1-10, 7643-7-19, 7644-3.12-07, 7644-3.12-22, 7644-7.5.2-01.
@@ -198,7 +201,7 @@ fn what_is_wrong_is_said() {
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         body.to_string()
     };
-    let table: Vec<(&str, &str, String, (u16, &str), &str)> = vec![
+    let table: Vec<Refusal<'_>> = vec![
         ("POST", "/Users", "{".into(), (400, "invalidSyntax"), "line 1"),
         ("POST", "/Users", "[]".into(), (400, "invalidSyntax"), "object"),
         ("POST", "/Users", json!({"userName": "new"}).to_string(), (400, "invalidSyntax"), "schemas"),

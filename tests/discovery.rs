@@ -1,0 +1,176 @@
+//! What the service provider tells of itself (RFC 7643 §5, §6, §7; RFC 7644 §4).
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::allow_attributes,
+    reason = "a test that panics has failed"
+)]
+
+mod host;
+
+use std::collections::BTreeSet;
+
+use host::{BASE, ENTERPRISE, GROUP, LIST, USER, host, host_with};
+use scim_core::{
+    Limits, Quirks, Registry, ServiceProvider,
+    message::AuthenticationScheme,
+    protocol::Request,
+    schema::{Attribute, AttributeType, ResourceType, Schema},
+    store::{Context, MemoryStore, TenantId},
+};
+use serde_json::{Value as Json, json};
+
+const CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+
+/// 7643-5-01, 7643-5-02, 7643-5-03, 7643-5-04, 7643-5-05, 7643-5-06, 7643-5-08, 7644-4-01.
+#[test]
+fn the_configuration_is_what_is_enforced() {
+    let mut limits = Limits::default();
+    limits.page_max = 7;
+    let host = host_with(Registry::standard(), MemoryStore::new(), limits, Quirks::default());
+    let reply = host.get("/ServiceProviderConfig");
+    let config = reply.json();
+    assert_eq!((reply.status, &config["schemas"]), (200, &json!([CONFIG])));
+    for (name, supported) in
+        [("patch", true), ("bulk", false), ("filter", true), ("changePassword", true), ("sort", true), ("etag", true)]
+    {
+        assert_eq!(config[name]["supported"], supported, "{name}");
+    }
+    assert!(config["bulk"]["maxOperations"].is_u64() && config["bulk"]["maxPayloadSize"].is_u64());
+    // Advertised and enforced.
+    assert_eq!(config["filter"]["maxResults"], 7);
+    for n in 0..9 {
+        host.user(&format!("user{n}"));
+    }
+    assert_eq!(host.get("/Users?count=100").json()["itemsPerPage"], 7);
+    let schemes = config["authenticationSchemes"].as_array().unwrap();
+    let types = ["oauth", "oauth2", "oauthbearertoken", "httpbasic", "httpdigest"];
+    assert!(!schemes.is_empty());
+    for scheme in schemes {
+        assert!(types.contains(&scheme["type"].as_str().unwrap()));
+        assert!(["name", "description"].iter().all(|part| scheme[part].as_str().is_some_and(|text| !text.is_empty())));
+    }
+    assert_eq!(config["meta"]["location"], format!("{BASE}/ServiceProviderConfig"));
+    assert_eq!(config["meta"]["resourceType"], "ServiceProviderConfig");
+    assert_eq!(config["id"], Json::Null);
+}
+
+#[test]
+fn a_host_says_how_clients_authenticate() {
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+        .base_url(BASE)
+        .authentication_scheme(AuthenticationScheme::bearer())
+        .documentation("https://example.com/help")
+        .build()
+        .unwrap();
+    let context = Context::new(TenantId::single());
+    let response = host::now(provider.handle(&context, &Request::new("GET", "/ServiceProviderConfig")));
+    let config: Json = serde_json::from_slice(&response.body).unwrap();
+    assert_eq!(config["documentationUri"], "https://example.com/help");
+    assert_eq!(config["authenticationSchemes"].as_array().unwrap().len(), 1);
+}
+
+/// 7643-6-01, 7643-6-02, 7643-6-03, 7643-6-04, 7643-6-05, 7643-6-08, 7644-4-04, 7644-4-05, 7643-3.2-01, 7643-3.3-05.
+#[test]
+fn resource_types() {
+    let host = host();
+    let list = host.get("/ResourceTypes").json();
+    assert_eq!((&list["schemas"], &list["totalResults"]), (&json!([LIST]), &json!(2)));
+    let schemas = host.get("/Schemas").json();
+    let known: BTreeSet<&str> =
+        schemas["Resources"].as_array().unwrap().iter().map(|schema| schema["id"].as_str().unwrap()).collect();
+    for resource_type in list["Resources"].as_array().unwrap() {
+        let name = resource_type["name"].as_str().unwrap();
+        assert_eq!(host.get(&format!("/ResourceTypes/{name}")).json(), *resource_type);
+        assert!(known.contains(resource_type["schema"].as_str().unwrap()));
+        for extension in resource_type["schemaExtensions"].as_array().into_iter().flatten() {
+            assert!(known.contains(extension["schema"].as_str().unwrap()));
+            assert!(extension["required"].is_boolean());
+        }
+        assert!(resource_type["description"].as_str().is_some_and(|text| !text.is_empty()));
+        assert_eq!(host.get(resource_type["endpoint"].as_str().unwrap()).status, 200);
+    }
+    let user = &list["Resources"][0];
+    assert_eq!((&user["name"], &user["endpoint"], &user["schema"]), (&json!("User"), &json!("/Users"), &json!(USER)));
+    assert_eq!(user["schemaExtensions"], json!([{"schema": ENTERPRISE, "required": false}]));
+    assert_eq!(user["meta"]["location"], format!("{BASE}/ResourceTypes/User"));
+    let id = host.user("bjensen");
+    assert_eq!(host.get(&format!("/Users/{id}")).json()["meta"]["resourceType"], user["name"]);
+}
+
+/// Checks the definition of an attribute and of its parts; gives how many that are.
+fn check(attribute: &Json, types: &[&str]) -> usize {
+    let text = |name: &str| attribute[name].as_str().unwrap_or_else(|| panic!("{name}: {attribute}"));
+    assert!(types.contains(&text("type")), "{attribute}");
+    assert!(!text("description").is_empty(), "{attribute}");
+    assert!(["readOnly", "readWrite", "immutable", "writeOnly"].contains(&text("mutability")));
+    assert!(["always", "never", "default", "request"].contains(&text("returned")));
+    assert!(attribute["multiValued"].is_boolean() && attribute["required"].is_boolean());
+    assert_eq!(text("type") == "reference", attribute["referenceTypes"].is_array(), "{attribute}");
+    assert_eq!(text("type") == "complex", attribute["subAttributes"].is_array(), "{attribute}");
+    let parts = attribute["subAttributes"].as_array().into_iter().flatten();
+    1 + parts.map(|part| check(part, types)).sum::<usize>()
+}
+
+/// 7643-7-01, 7643-7-02, 7643-7-03, 7643-7-05, 7643-7-06, 7643-8.7.2-01, 7644-4-02, 7644-4-03, 7644-3.1-03.
+#[test]
+fn schemas() {
+    let host = host();
+    let list = host.get("/Schemas").json();
+    let schemas = list["Resources"].as_array().unwrap();
+    assert_eq!(list["totalResults"], schemas.len());
+    let ids: Vec<&str> = schemas.iter().map(|schema| schema["id"].as_str().unwrap()).collect();
+    assert!([USER, GROUP, ENTERPRISE, CONFIG].iter().all(|id| ids.contains(id)), "{ids:?}");
+    assert!(!ids.iter().any(|id| id.contains(":api:")), "messages are no resources");
+    let types = ["string", "boolean", "decimal", "integer", "dateTime", "reference", "binary", "complex"];
+    let mut attributes = 0;
+    for schema in schemas {
+        let id = schema["id"].as_str().unwrap();
+        assert_eq!(host.get(&format!("/Schemas/{id}")).json(), *schema);
+        assert_eq!(schema["schemas"], json!(["urn:ietf:params:scim:schemas:core:2.0:Schema"]));
+        assert_eq!(schema["meta"]["resourceType"], "Schema");
+        assert_eq!(schema["meta"]["location"], format!("{BASE}/Schemas/{id}"));
+        assert!(["name", "description"].iter().all(|part| schema[part].as_str().is_some_and(|text| !text.is_empty())));
+        attributes += schema["attributes"].as_array().unwrap().iter().map(|it| check(it, &types)).sum::<usize>();
+    }
+    assert!(attributes > 100, "{attributes}");
+}
+
+/// A host's own attributes are shown and enforced: one object feeds both.
+#[test]
+fn what_is_shown_is_what_is_enforced() {
+    let robots = Schema::new("urn:example:scim:schemas:robot:1.0:Robot", "Robot")
+        .description("A machine that works")
+        .attribute(Attribute::new("serial", AttributeType::Integer).required().description("On its back"));
+    let registry = Registry::builder()
+        .resource_type(ResourceType::builder("Robot", "Robots", robots).description("Machines").build().unwrap())
+        .build()
+        .unwrap();
+    let host = host::host_of(registry);
+    let shown = host.get("/Schemas/urn:example:scim:schemas:robot:1.0:Robot").json();
+    assert_eq!(shown["attributes"][0]["name"], "serial");
+    assert_eq!(host.get("/ServiceProviderConfig").json()["changePassword"]["supported"], false);
+    host.refused("POST", "/Robots", br#"{"serial": "1"}"#, 400, "invalidValue");
+    host.refused("POST", "/Robots", b"{}", 400, "invalidValue");
+    host.refused("GET", "/Users", b"", 404, "");
+    assert_eq!(host.post("/Robots", &json!({"serial": 1})).json()["serial"], 1);
+}
+
+/// 7644-4-06, 7644-4-07.
+#[test]
+fn parameters_of_discovery() {
+    let host = host();
+    for target in ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig"] {
+        let whole = host.get(target).json();
+        assert_eq!(host.get(&format!("{target}?startIndex=2&count=1&sortBy=id&attributes=id&x=y")).json(), whole);
+        host.refused("GET", &format!("{target}?filter=id eq \"x\""), b"", 403, "");
+    }
+    let search = br#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": "id pr"}"#;
+    host.refused("POST", "/Schemas/.search", search, 403, "");
+    host.refused("POST", "/ResourceTypes/.search", search, 403, "");
+}
