@@ -102,7 +102,7 @@ fn if_match_on_a_write() {
     assert_eq!(reply.error().0, 404);
 }
 
-/// 7644-3.5.2.1-07: what changes nothing makes no new version, whatever the method.
+/// 7644-3.5.2.1-08, 7644-3.5.2.1-09: what changes nothing makes no new version, whatever the method.
 #[test]
 fn a_write_of_what_is_there() {
     let host = host();
