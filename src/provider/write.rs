@@ -247,12 +247,12 @@ impl<S: Store> ServiceProvider<S> {
 
 /// The attributes that are returned only on request and that a client has given: that counts as one (RFC 7643 §7).
 fn present_on_request(resource: &Resource) -> Vec<AttributeId> {
-    on_request(resource.kind()).filter(|attribute| resource.value(*attribute).is_some()).collect()
+    on_request(resource.kind()).filter(|attribute| !resource.values_of(*attribute).is_empty()).collect()
 }
 
 /// The same for those that a patch has changed.
 fn changed_on_request(before: &Resource, after: &Resource) -> Vec<AttributeId> {
-    on_request(after.kind()).filter(|attribute| before.value(*attribute) != after.value(*attribute)).collect()
+    on_request(after.kind()).filter(|attribute| before.values_of(*attribute) != after.values_of(*attribute)).collect()
 }
 
 fn on_request(kind: &ResourceType) -> impl Iterator<Item = AttributeId> {

@@ -46,6 +46,14 @@ impl Resource {
         self.kind.unique_attributes().iter().flat_map(|attribute| self.keys_of(*attribute)).collect()
     }
 
+    /// All values of `attribute`, in every element of the lists on the way to it.
+    pub(crate) fn values_of(&self, attribute: AttributeId) -> Vec<&Value> {
+        let mut values = Vec::new();
+        let place = Place::new(&self.kind, AttributeId::ROOT, attribute);
+        each_value(&self.root, place.route(), &mut |value| values.push(value));
+        values
+    }
+
     /// The keys of all values of `attribute`, unique or not; each once, ordered by text.
     pub(crate) fn keys_of(&self, attribute: AttributeId) -> BTreeSet<UniqueKey> {
         let mut keys = BTreeSet::new();
@@ -94,7 +102,7 @@ impl UniqueKey {
     }
 }
 
-fn each_value(object: &Object, route: &[AttributeId], visit: &mut impl FnMut(&Value)) {
+fn each_value<'a>(object: &'a Object, route: &[AttributeId], visit: &mut impl FnMut(&'a Value)) {
     let Some((first, rest)) = route.split_first() else { return };
     for value in object.get(*first).map(Value::elements).unwrap_or_default() {
         match value {
