@@ -1,0 +1,126 @@
+//! What a change of members costs: one more and one less, in a group of 100 and in one of 100,000.
+//!
+//! `cargo bench --bench members`. Every answer is checked.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    reason = "a benchmark that panics has found a wrong answer"
+)]
+
+mod measure;
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context as Task, Poll, Waker},
+};
+
+use measure::{compare, report};
+use scim_core::{
+    Limits, Quirks, Registry, Resource, ServiceProvider, Store,
+    protocol::Request,
+    quirks::Tolerance,
+    schema::{AttributeId, ResourceType},
+    store::{Change, Context, Entry, MemoryStore, TenantId},
+    value::{Object, Value},
+};
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a store in memory waits for nothing"),
+    }
+}
+
+struct Host {
+    provider: ServiceProvider<MemoryStore>,
+    context: Context,
+    members: usize,
+    add: String,
+    remove: String,
+}
+
+impl Host {
+    /// A group that has the first `members` of one user more.
+    fn new(members: usize) -> Self {
+        let registry = Registry::standard();
+        let [user, group] = ["User", "Group"].map(|name| registry.resource_type(name).expect("registered").clone());
+        let context = Context::new(TenantId::single());
+        let store = MemoryStore::new();
+        let create = |resource: Resource| {
+            now(store.commit(&context, &[Change::Create { entry: Entry::new(resource) }])).expect("created");
+        };
+        for n in 0..=members {
+            create(resource(&user, &format!("u{n}"), "userName", None));
+        }
+        let list = group.reference_lists()[0];
+        let id = group.value_of(list).expect("defined");
+        let kind = group.child(list, "type").expect("defined");
+        let text = |text: &str| Value::String(text.into());
+        let element = |n| Value::Complex(Object::from_iter([(id, text(&format!("u{n}"))), (kind, text("User"))]));
+        create(resource(&group, "g", "displayName", Some((list, Value::List((0..members).map(element).collect())))));
+        let provider =
+            ServiceProvider::builder(registry, store).base_url("https://example.com").build().expect("complete");
+        let patch = |operation: String| {
+            format!(r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{operation}]}}"#)
+        };
+        let add = patch(format!(r#"{{"op":"add","path":"members","value":[{{"value":"u{members}"}}]}}"#));
+        let remove = patch(format!(r#"{{"op":"remove","path":"members[value eq \"u{members}\"]"}}"#));
+        Self { provider, context, members, add, remove }
+    }
+
+    fn patch(&self, body: &str) {
+        // The answer does not show the members, as Entra asks for it: a group of 100 would pay for showing them.
+        let request = Request::new("PATCH", "/Groups/g?excludedAttributes=members").body(body.as_bytes());
+        let response = now(self.provider.handle(&self.context, &request));
+        assert_eq!(response.status, 200);
+    }
+
+    /// One member more, and the same one less.
+    fn there_and_back(&self) {
+        self.patch(&self.add);
+        self.patch(&self.remove);
+    }
+
+    fn count(&self) -> usize {
+        let response = now(self.provider.handle(&self.context, &Request::new("GET", "/Groups/g")));
+        let json: serde_json::Value = serde_json::from_slice(&response.body).expect("JSON");
+        json["members"].as_array().expect("members").len()
+    }
+}
+
+fn resource(kind: &Arc<ResourceType>, id: &str, name: &str, more: Option<(AttributeId, Value)>) -> Resource {
+    let json = format!(r#"{{"{name}":"{id}"}}"#);
+    let mut tolerance = Tolerance::new(Quirks::default());
+    let mut resource = Resource::read(kind, json.as_bytes(), &Limits::default(), &mut tolerance).expect("a resource");
+    resource.root_mut().insert(AttributeId::ID, Value::String(id.into()));
+    if let Some((attribute, value)) = more {
+        resource.root_mut().insert(attribute, value);
+    }
+    resource
+}
+
+fn main() {
+    const TIMES: usize = 200;
+    let (large, small) = (Host::new(100_000), Host::new(100));
+    for host in [&large, &small] {
+        host.patch(&host.add);
+        assert_eq!(host.count(), host.members + 1);
+        host.patch(&host.remove);
+        assert_eq!(host.count(), host.members);
+    }
+    let comparison = compare(
+        "add and remove one, 100,000 members / 100",
+        1.5,
+        TIMES * 2,
+        || (0..TIMES).for_each(|_| large.there_and_back()),
+        || (0..TIMES).for_each(|_| small.there_and_back()),
+    );
+    report("A change of members, from request to response", &[comparison]);
+    assert_eq!((large.count(), small.count()), (100_000, 100));
+}
