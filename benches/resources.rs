@@ -35,47 +35,29 @@ const BASE: &str = "https://example.com/scim/v2";
 const USERS: usize = 1_000;
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// A user as an identity provider sends it, of about 1.9 KB.
+/// A user as an identity provider sends it, members in no particular order.
 fn user(n: usize) -> String {
-    let login = format!("user{n:04}");
     let families = ["Jensen", "Ångström", "O'Neill", "Müller", "García", "李"];
     let family = families[n % families.len()];
-    json!({
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE],
-        "externalId": format!("{n:08x}-3e57-4f0e-9d39-8a6b1c1f2f11"),
-        "userName": format!("{login}@example.com"),
-        "name": {
-            "formatted": format!("Ms. Barbara {n} {family}, III"), "familyName": family, "givenName": format!("Barbara {n}"),
-            "middleName": "Jane", "honorificPrefix": "Ms.", "honorificSuffix": "III",
-        },
-        "displayName": format!("Barbara {n} {family}"),
-        "nickName": "Babs",
-        "profileUrl": format!("https://login.example.com/{login}"),
-        "emails": [
-            {"value": format!("{login}@example.com"), "type": "work", "primary": true},
-            {"value": format!("{login}@home.example.org"), "type": "home", "primary": false},
-        ],
-        "addresses": [
-            {"type": "work", "streetAddress": "100 Universal City Plaza", "locality": "Hollywood", "region": "CA",
-             "postalCode": "91608", "country": "US", "formatted": "100 Universal City Plaza\nHollywood, CA 91608 USA",
-             "primary": true},
-            {"type": "home", "streetAddress": "456 Hollywood Blvd", "locality": "Hollywood", "region": "CA",
-             "postalCode": "91608", "country": "US", "formatted": "456 Hollywood Blvd\nHollywood, CA 91608 USA"},
-        ],
-        "phoneNumbers": [
-            {"value": format!("+1 555 555 {n:04}"), "type": "work"}, {"value": format!("+1 555 556 {n:04}"), "type": "mobile"},
-        ],
-        "photos": [{"value": format!("https://photos.example.com/profilephoto/{login}/F"), "type": "photo"}],
-        "userType": "Employee", "title": "Tour Guide", "preferredLanguage": "en-US", "locale": "en-US",
-        "timezone": "America/Los_Angeles", "active": !n.is_multiple_of(10),
-        "roles": [{"value": "guide", "display": "Guide", "type": "app", "primary": true}],
-        ENTERPRISE: {
-            "employeeNumber": format!("70{n:04}"), "costCenter": "4130", "organization": "Universal Studios",
-            "division": "Theme Park", "department": format!("Tour Operations {}", n % 7),
-            "manager": {"value": format!("{:08x}-2819-4433-876a-1ab2c3d4e5f6", n / 10)},
-        },
-    })
-    .to_string()
+    let (login, active) = (format!("user{n:04}"), !n.is_multiple_of(10));
+    let name = format!(
+        r#""name":{{"formatted":"Ms. Barbara {n} {family}, III","familyName":"{family}","givenName":"Barbara {n}","middleName":"Jane","honorificPrefix":"Ms.","honorificSuffix":"III"}},"displayName":"Barbara {n} {family}","nickName":"Babs","profileUrl":"https://login.example.com/{login}""#
+    );
+    let emails = format!(
+        r#""emails":[{{"value":"{login}@example.com","type":"work","primary":true}},{{"value":"{login}@home.example.org","type":"home","primary":false}}]"#
+    );
+    let addresses = r#""addresses":[{"type":"work","streetAddress":"100 Universal City Plaza","locality":"Hollywood","region":"CA","postalCode":"91608","country":"US","formatted":"100 Universal City Plaza\nHollywood, CA 91608 USA","primary":true},{"type":"home","streetAddress":"456 Hollywood Blvd","locality":"Hollywood","region":"CA","postalCode":"91608","country":"US","formatted":"456 Hollywood Blvd\nHollywood, CA 91608 USA"}]"#;
+    let more = format!(
+        r#""phoneNumbers":[{{"value":"+1 555 555 {n:04}","type":"work"}},{{"value":"+1 555 556 {n:04}","type":"mobile"}}],"photos":[{{"value":"https://photos.example.com/profilephoto/{login}/F","type":"photo"}},{{"value":"https://photos.example.com/profilephoto/{login}/T","type":"thumbnail"}}],"userType":"Employee","title":"Tour Guide","preferredLanguage":"en-US","locale":"en-US","timezone":"America/Los_Angeles","active":{active},"roles":[{{"value":"guide","display":"Guide","type":"app","primary":true}}],"entitlements":[{{"value":"tours-{n}","display":"Tours"}}]"#
+    );
+    let enterprise = format!(
+        r#""{ENTERPRISE}":{{"employeeNumber":"70{n:04}","costCenter":"4130","organization":"Universal Studios","division":"Theme Park","department":"Tour Operations {}","manager":{{"value":"{:08x}-2819-4433-876a-1ab2c3d4e5f6"}}}}"#,
+        n % 7,
+        n / 10,
+    );
+    format!(
+        r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","{ENTERPRISE}"],"externalId":"{n:08x}-3e57-4f0e-9d39-8a6b1c1f2f11","userName":"{login}@example.com",{name},{emails},{addresses},{more},{enterprise}}}"#
+    )
 }
 
 struct Bench {

@@ -25,7 +25,7 @@ pub use self::{
     write::{Reference, Rendering},
 };
 pub(crate) use self::{
-    read::{nesting, read_element, read_value},
+    read::{is_deeper, read_element, read_value},
     same::{Known, includes, same},
     write::{SEGMENT, url},
 };

@@ -91,6 +91,8 @@ impl fmt::Display for Text {
 }
 
 /// The value of an attribute (RFC 7643 §2.3). There is no null: what has no value is not there (§2.5).
+// A tag as wide as a word: what follows is then moved in words, which reading a resource does all the time.
+#[repr(u64)]
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 7643 §2.3 closes the set, and a store must handle each")]
 pub enum Value {

@@ -16,7 +16,7 @@ use super::{Op, Operation, Patch, PatchError, PatchErrorKind};
 use crate::{
     limits::Limits,
     quirks::{Quirk, Tolerance},
-    resource::nesting,
+    resource::is_deeper,
 };
 
 /// The URI of the PatchOp message (RFC 7644 §3.5.2).
@@ -28,7 +28,7 @@ pub(super) fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> 
         return Err(PatchError::new(PatchErrorKind::BodyTooLong, message));
     }
     // Values are kept as text, which is passed over without counting.
-    if nesting(body) > limits.json_depth {
+    if is_deeper(body, limits.json_depth) {
         return Err(PatchError::syntax(format!("expected at most {} nested objects and arrays", limits.json_depth)));
     }
     let mut reading = Reading { limits, tolerance, expected: MESSAGE, operation: None, fault: None };

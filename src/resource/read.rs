@@ -14,7 +14,7 @@ use serde_json::{Deserializer, value::RawValue};
 
 use self::{
     field::Body,
-    value::{Mode, OfAttribute},
+    value::{Mode, OfAttribute, Place},
 };
 use super::{Resource, ResourceError, ResourceErrorKind};
 use crate::{
@@ -161,8 +161,10 @@ impl<'a> Reader<'a> {
     fn part(&mut self, attribute: AttributeId, mode: Mode, raw: &RawValue) -> Result<Option<Value>, ResourceError> {
         self.keeps_read_only = self.kind.attribute(attribute).mutable() == Mutability::ReadOnly;
         let mut deserializer = Deserializer::from_str(raw.get());
-        let read = OfAttribute { reader: self, attribute, mode }.deserialize(&mut deserializer);
-        read.map_err(|error| self.failed(&error))
+        let mut value = None;
+        let place = Place::Alone(&mut value);
+        let read = OfAttribute { reader: self, attribute, mode, place }.deserialize(&mut deserializer);
+        read.map(|()| value).map_err(|error| self.failed(&error))
     }
 
     fn failed(&mut self, error: &serde_json::Error) -> ResourceError {
@@ -190,8 +192,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How deep objects and arrays are nested in JSON. Without meaning where it is not well-formed.
-pub(crate) fn nesting(json: &[u8]) -> usize {
+/// Whether objects and arrays are nested deeper than `limit` in JSON. Without meaning where it is not well-formed.
+pub(crate) fn is_deeper(json: &[u8], limit: usize) -> bool {
+    // No deeper than there are brackets, which most texts have few of, and counting is fast.
+    let brackets = json.iter().map(|byte| usize::from(matches!(byte, b'{' | b'['))).sum::<usize>();
+    brackets > limit && nesting(json) > limit
+}
+
+fn nesting(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
     for byte in json {
         match byte {

@@ -182,7 +182,7 @@ impl ResourceType {
         loop {
             match *node.table.get(slot)? {
                 AttributeId::ROOT => return None,
-                id if self.node(id).attribute.name().eq_ignore_ascii_case(name) => return Some(id),
+                id if is_name(self.node(id).attribute.name(), name) => return Some(id),
                 _ => slot = (slot + 1) & mask,
             }
         }
@@ -393,6 +393,12 @@ impl Node {
             key: Box::from(""),
         }
     }
+}
+
+/// Names are mostly spelt as the schema spells them, which is seen fastest.
+#[inline]
+fn is_name(own: &str, name: &str) -> bool {
+    own.len() == name.len() && (own == name || own.eq_ignore_ascii_case(name))
 }
 
 /// Depends on the length and three letters only: enough to tell the names of one object apart, and cheap.

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use super::{
     super::ResourceErrorKind,
-    Reader, nesting,
-    value::{Mode, OfAttribute, found_at},
+    Reader, is_deeper,
+    value::{Mode, OfAttribute, Place, found_at},
 };
 use crate::{
     quirks::Quirk,
@@ -62,7 +62,8 @@ impl Reader<'_> {
     ) -> Result<Object, M::Error> {
         self.open(parent)?;
         let at_root = parent == AttributeId::ROOT;
-        let mut object = Object::with_capacity(if at_root { 16 } else { 4 });
+        // Room for what most clients send: growing later would move everything.
+        let mut object = Object::with_capacity(self.kind.children(parent).len().min(24));
         let mut seen = Seen::default();
         // `$ref` to a resource is made anew for each answer; what counts is the id in it.
         let derived = self.kind.conventional(parent).reference.filter(|_| !at_root);
@@ -87,7 +88,9 @@ impl Reader<'_> {
             if let Some((reference, _)) = derived
                 && reference == attribute
             {
-                let text = map.next_value_seed(OfAttribute { reader: self, attribute, mode: Mode::One })?;
+                let mut text = None;
+                let place = Place::Alone(&mut text);
+                map.next_value_seed(OfAttribute { reader: self, attribute, mode: Mode::One, place })?;
                 referred = text.as_ref().and_then(Value::as_str).and_then(last_segment);
                 continue;
             }
@@ -97,9 +100,8 @@ impl Reader<'_> {
                 continue;
             }
             let mode = Mode::of(self.kind, attribute);
-            if let Some(value) = map.next_value_seed(OfAttribute { reader: self, attribute, mode })? {
-                object.push(attribute, value);
-            }
+            let place = Place::Member(&mut object);
+            map.next_value_seed(OfAttribute { reader: self, attribute, mode, place })?;
         }
         if let (Some(id), Some((_, value))) = (referred, derived)
             && !self.stored
@@ -115,7 +117,7 @@ impl Reader<'_> {
     fn skip<'de, M: MapAccess<'de>>(&mut self, attribute: AttributeId, map: &mut M) -> Result<(), M::Error> {
         let raw = map.next_value::<&RawValue>()?.get();
         if matches!(raw.as_bytes().first(), Some(b'{' | b'['))
-            && self.depth + nesting(raw.as_bytes()) > self.limits.json_depth
+            && is_deeper(raw.as_bytes(), self.limits.json_depth.saturating_sub(self.depth))
         {
             return Err(self.fail(attribute, ResourceErrorKind::TooDeep(self.limits.json_depth)));
         }

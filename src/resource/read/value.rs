@@ -38,15 +38,23 @@ impl Mode {
     }
 }
 
-/// A value of `attribute`; `None` if it says that there is none.
+/// Where a value goes that was read. It is made in its place: values are large, and moving each costs.
+pub(super) enum Place<'r> {
+    Member(&'r mut Object),
+    Element(&'r mut Vec<Value>),
+    Alone(&'r mut Option<Value>),
+}
+
+/// A value of `attribute`, put into its place unless it says that there is none.
 pub(super) struct OfAttribute<'r, 'a> {
     pub(super) reader: &'r mut Reader<'a>,
     pub(super) attribute: AttributeId,
     pub(super) mode: Mode,
+    pub(super) place: Place<'r>,
 }
 
 impl<'de> DeserializeSeed<'de> for OfAttribute<'_, '_> {
-    type Value = Option<Value>;
+    type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         match self.kind() {
@@ -80,12 +88,23 @@ impl OfAttribute<'_, '_> {
         Err(self.reader.fail(self.attribute, kind))
     }
 
-    /// The value, or the list of it where a list is expected.
-    fn one(&self, value: Value) -> Value {
-        if self.mode == Mode::List { Value::List(vec![value]) } else { value }
+    /// Puts the value where it goes, as a list where a list is expected.
+    #[inline]
+    fn put(self, value: Value) {
+        let value = if self.mode == Mode::List { Value::List(vec![value]) } else { value };
+        self.put_whole(value);
     }
 
-    fn number<E: Error>(self, raw: &RawValue) -> Result<Option<Value>, E> {
+    #[inline]
+    fn put_whole(self, value: Value) {
+        match self.place {
+            Place::Member(object) => object.push(self.attribute, value),
+            Place::Element(values) => values.push(value),
+            Place::Alone(place) => *place = Some(value),
+        }
+    }
+
+    fn number<E: Error>(self, raw: &RawValue) -> Result<(), E> {
         let text = raw.get();
         // Anything else is what it is for all types; errors were found when the text was first passed over.
         if !text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
@@ -103,12 +122,13 @@ impl OfAttribute<'_, '_> {
             let form = ResourceErrorKind::Form("a whole number of 64 bits, without fraction and exponent");
             return Err(this.reader.fail(this.attribute, form));
         };
-        Ok(Some(this.one(number)))
+        this.put(number);
+        Ok(())
     }
 }
 
 impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
-    type Value = Option<Value>;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(article(self.kind()))
@@ -116,7 +136,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
         // Unassigned (RFC 7643 §2.5); but a list has no places for what is not there.
-        if self.mode == Mode::Element { Err(self.refuse("null")) } else { Ok(None) }
+        if self.mode == Mode::Element { Err(self.refuse("null")) } else { Ok(()) }
     }
 
     fn visit_bool<E: Error>(mut self, truth: bool) -> Result<Self::Value, E> {
@@ -124,7 +144,8 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
             return Err(self.refuse("a boolean"));
         }
         self.may_be_one("a boolean")?;
-        Ok(Some(self.one(Value::Boolean(truth))))
+        self.put(Value::Boolean(truth));
+        Ok(())
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
@@ -142,12 +163,12 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
     fn visit_str<E: Error>(mut self, text: &str) -> Result<Self::Value, E> {
         if text.is_empty() && (self.mode == Mode::List || self.kind() != AttributeType::String) {
             if self.reader.tolerance.allows(Quirk::EmptyString) {
-                return Ok(None);
+                return Ok(());
             }
             return Err(self.refuse("an empty string"));
         }
         self.may_be_one("a string")?;
-        let value = match self.kind() {
+        match self.kind() {
             AttributeType::Complex => {
                 let Some(value) = self.reader.kind.value_of(self.attribute) else {
                     return Err(self.refuse("a string"));
@@ -156,11 +177,14 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
                     return Err(self.refuse("a string"));
                 }
                 let text = self.reader.text(value, text)?;
-                Value::Complex(Object::from_iter([(value, text)]))
+                self.put(Value::Complex(Object::from_iter([(value, text)])));
             }
-            _ => self.reader.text(self.attribute, text)?,
-        };
-        Ok(Some(self.one(value)))
+            _ => {
+                let value = self.reader.text(self.attribute, text)?;
+                self.put(value);
+            }
+        }
+        Ok(())
     }
 
     fn visit_map<M: MapAccess<'de>>(mut self, map: M) -> Result<Self::Value, M::Error> {
@@ -169,54 +193,70 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
         }
         self.may_be_one("an object")?;
         let object = self.reader.members(self.attribute, map)?;
-        Ok((!object.is_empty()).then(|| self.one(Value::Complex(object))))
+        if !object.is_empty() {
+            self.put(Value::Complex(object));
+        }
+        Ok(())
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut array: S) -> Result<Self::Value, S::Error> {
-        let Self { reader, attribute, mode } = self;
-        match mode {
-            Mode::Element => Err(Self { reader, attribute, mode }.refuse("an array")),
+        match self.mode {
+            Mode::Element => Err(self.refuse("an array")),
             Mode::One => {
-                reader.open(attribute)?;
-                let only = array.next_element_seed(OfAttribute { reader, attribute, mode: Mode::Element })?;
-                if only.is_some() {
+                let attribute = self.attribute;
+                self.reader.open(attribute)?;
+                let mut only = None;
+                let place = Place::Alone(&mut only);
+                let element = OfAttribute { reader: &mut *self.reader, attribute, mode: Mode::Element, place };
+                if array.next_element_seed(element)?.is_some() {
                     let more = array.next_element::<&RawValue>()?.is_some();
-                    if more || !reader.tolerance.allows(Quirk::ListOfOne) {
-                        return Err(Self { reader, attribute, mode }.refuse("an array"));
+                    if more || !self.reader.tolerance.allows(Quirk::ListOfOne) {
+                        return Err(self.refuse("an array"));
                     }
                 }
-                reader.depth -= 1;
-                Ok(only.flatten())
+                self.reader.depth -= 1;
+                if let Some(value) = only {
+                    self.put_whole(value);
+                }
+                Ok(())
             }
             Mode::List => {
-                reader.open(attribute)?;
-                let outer = reader.index;
-                let mut values = Vec::new();
-                for index in 0.. {
-                    reader.index = Some(index);
-                    let Some(value) =
-                        array.next_element_seed(OfAttribute { reader, attribute, mode: Mode::Element })?
-                    else {
-                        break;
-                    };
-                    if index >= reader.limits.values {
-                        reader.index = None;
-                        return Err(reader.fail(attribute, ResourceErrorKind::TooMany(reader.limits.values)));
-                    }
-                    values.extend(value);
+                let values = self.reader.list(self.attribute, array)?;
+                if !values.is_empty() {
+                    self.put_whole(Value::List(values));
                 }
-                reader.index = outer;
-                reader.depth -= 1;
-                if !reader.stored && values.len() > 1 {
-                    drop_doubles(reader.kind, attribute, &mut values);
-                }
-                Ok((!values.is_empty()).then_some(Value::List(values)))
+                Ok(())
             }
         }
     }
 }
 
 impl Reader<'_> {
+    /// The values of an array.
+    fn list<'de, S: SeqAccess<'de>>(&mut self, attribute: AttributeId, mut array: S) -> Result<Vec<Value>, S::Error> {
+        self.open(attribute)?;
+        let outer = self.index;
+        let mut values = Vec::new();
+        for index in 0.. {
+            self.index = Some(index);
+            let place = Place::Element(&mut values);
+            let element = OfAttribute { reader: &mut *self, attribute, mode: Mode::Element, place };
+            if array.next_element_seed(element)?.is_none() {
+                break;
+            }
+            if index >= self.limits.values {
+                self.index = None;
+                return Err(self.fail(attribute, ResourceErrorKind::TooMany(self.limits.values)));
+            }
+        }
+        self.index = outer;
+        self.depth -= 1;
+        if !self.stored && values.len() > 1 {
+            drop_doubles(self.kind, attribute, &mut values);
+        }
+        Ok(values)
+    }
+
     /// Text as a value of the type of `attribute`, which is not complex.
     fn text<E: Error>(&mut self, attribute: AttributeId, text: &str) -> Result<Value, E> {
         if text.len() > self.limits.string {
