@@ -14,7 +14,7 @@
 
 mod measure;
 
-use std::{alloc::System, hint::black_box, sync::Arc};
+use std::{hint::black_box, sync::Arc};
 
 use measure::{Comparison, compare, report};
 use scim_core::{
@@ -26,10 +26,6 @@ use scim_core::{
     schema::ResourceType,
 };
 use serde_json::{Value as Json, json};
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const BASE: &str = "https://example.com/scim/v2";
 const USERS: usize = 1_000;
@@ -180,9 +176,6 @@ fn filters(bench: &Bench, bodies: &[String]) -> Vec<Comparison> {
             let found: Vec<bool> = resources.iter().map(|resource| matcher.matches(resource.root())).collect();
             assert_eq!(found, trees.iter().map(by_hand).collect::<Vec<bool>>(), "{text}");
             assert!(found.contains(&true), "{text}");
-            let region = Region::new(ALLOCATOR);
-            assert!(resources.iter().any(|resource| matcher.matches(black_box(resource.root()))));
-            assert_eq!(region.change().allocations, 0, "{text} allocates");
             compare(
                 name,
                 0.7,
@@ -268,6 +261,6 @@ fn main() {
     let bodies: Vec<String> = (0..USERS).map(user).collect();
     println!("{USERS} users of {} bytes on average", bodies.iter().map(String::len).sum::<usize>() / USERS);
     report("Users", &[create(&bench, &bodies), patch(&bench, &bodies)]);
-    report("Filters, against closures over serde_json::Value; no allocation", &filters(&bench, &bodies));
+    report("Filters, against closures over serde_json::Value", &filters(&bench, &bodies));
     report("Parsing", &[parse(&bench)]);
 }

@@ -5,90 +5,14 @@
 
 mod date_time;
 mod number;
+mod text;
 
 pub(crate) use self::date_time::{parse_date_time, parse_zoneless_date_time};
-pub use self::number::Decimal;
-
-use std::{borrow::Borrow, fmt, ops::Deref};
+pub use self::{number::Decimal, text::Text};
 
 use chrono::{DateTime, Utc};
 
 use crate::schema::AttributeId;
-
-/// Text, owned and immutable.
-///
-/// Dereferences to `str`. How it is kept may change: do not rely on its size.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Text(Box<str>);
-
-impl Text {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Deref for Text {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Borrow<str> for Text {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl AsRef<str> for Text {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<Box<str>> for Text {
-    fn from(text: Box<str>) -> Self {
-        Self(text)
-    }
-}
-
-impl PartialEq<str> for Text {
-    fn eq(&self, other: &str) -> bool {
-        &*self.0 == other
-    }
-}
-
-impl PartialEq<&str> for Text {
-    fn eq(&self, other: &&str) -> bool {
-        &*self.0 == *other
-    }
-}
-
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// The value of an attribute (RFC 7643 §2.3). There is no null: what has no value is not there (§2.5).
 // A tag as wide as a word: what follows is then moved in words, which reading a resource does all the time.

@@ -226,6 +226,7 @@ impl<'a> Writer<'a> {
     /// Whether anything was written.
     fn value(&mut self, attribute: AttributeId, value: &Value) -> bool {
         match value {
+            Value::String(value) if is_plain(value.as_bytes()) => plain(self.out, value.as_bytes()),
             Value::String(value) => text(self.out, value),
             Value::Boolean(true) => self.out.extend_from_slice(b"true"),
             Value::Boolean(false) => self.out.extend_from_slice(b"false"),
@@ -333,10 +334,8 @@ impl<'a> Writer<'a> {
 
 /// Text as a JSON string. Most has nothing to escape, which is seen faster than it is copied character by character.
 fn text(out: &mut Vec<u8>, text: &str) {
-    if is_plain(text) {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
+    if is_plain(text.as_bytes()) {
+        plain(out, text.as_bytes());
     } else {
         // Cannot fail: neither a string nor a vector does.
         let written = serde_json::to_writer(out, text);
@@ -344,10 +343,17 @@ fn text(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-fn is_plain(text: &str) -> bool {
+/// Text that has nothing to escape.
+fn plain(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
+}
+
+fn is_plain(text: &[u8]) -> bool {
     // Without a way out of the loop, which lets the compiler look at many bytes at once.
     let escaped = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
-    text.bytes().fold(0, |any, byte| any | escaped(byte)) == 0
+    text.iter().fold(0, |any, byte| any | escaped(*byte)) == 0
 }
 
 fn display(out: &mut Vec<u8>, value: impl fmt::Display) {
@@ -370,7 +376,7 @@ fn date_time(out: &mut Vec<u8>, time: DateTime<Utc>) {
 
 /// The URL of a resource as a JSON string.
 fn location(out: &mut Vec<u8>, base: &str, kind: &ResourceType, id: &str) {
-    if !is_plain(base) {
+    if !is_plain(base.as_bytes()) {
         return text(out, &url(base, kind, id));
     }
     out.push(b'"');

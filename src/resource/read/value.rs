@@ -168,22 +168,17 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
             return Err(self.refuse("an empty string"));
         }
         self.may_be_one("a string")?;
-        match self.kind() {
-            AttributeType::Complex => {
-                let Some(value) = self.reader.kind.value_of(self.attribute) else {
-                    return Err(self.refuse("a string"));
-                };
-                if !self.reader.tolerance.allows(Quirk::BareValue) {
-                    return Err(self.refuse("a string"));
-                }
-                let text = self.reader.text(value, text)?;
-                self.put(Value::Complex(Object::from_iter([(value, text)])));
-            }
-            _ => {
-                let value = self.reader.text(self.attribute, text)?;
-                self.put(value);
-            }
+        if self.kind() != AttributeType::Complex {
+            let value = self.reader.text(self.attribute, text)?;
+            self.put(value);
+            return Ok(());
         }
+        let Some(part) = self.reader.kind.value_of(self.attribute) else { return Err(self.refuse("a string")) };
+        if !self.reader.tolerance.allows(Quirk::BareValue) {
+            return Err(self.refuse("a string"));
+        }
+        let value = self.reader.text(part, text)?;
+        self.put(Value::Complex(Object::from_iter([(part, value)])));
         Ok(())
     }
 

@@ -1,0 +1,181 @@
+//! Text that is mostly short: most values of a resource are a few letters, and an allocation for each would be most of
+//! the cost of reading one.
+
+use std::{
+    borrow::Borrow,
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    ops::Deref,
+};
+
+/// Text, owned and immutable.
+///
+/// Dereferences to `str`. How it is kept may change: do not rely on its size.
+#[derive(Clone)]
+pub struct Text(Kept);
+
+/// What fits beside the tag and the length is kept in place.
+const SHORT: usize = 22;
+
+#[derive(Clone)]
+enum Kept {
+    Short { length: u8, bytes: [u8; SHORT] },
+    Long(Box<str>),
+}
+
+impl Text {
+    /// The text.
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            // It was text when it was put there; to prove that again costs less than an allocation.
+            Kept::Short { length, bytes } => {
+                bytes.get(..usize::from(*length)).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+            }
+            Kept::Long(text) => text,
+        }
+    }
+
+    /// The text in UTF-8, which takes no proof.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Kept::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Kept::Long(text) => text.as_bytes(),
+        }
+    }
+
+    #[inline]
+    fn short(text: &str) -> Option<Self> {
+        let mut bytes = [0; SHORT];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        let length = u8::try_from(text.len()).ok()?;
+        Some(Self(Kept::Short { length, bytes }))
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self(Kept::Short { length: 0, bytes: [0; SHORT] })
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    #[inline]
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<&str> for Text {
+    #[inline]
+    fn from(text: &str) -> Self {
+        Self::short(text).unwrap_or_else(|| Self(Kept::Long(text.into())))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::short(&text).unwrap_or_else(|| Self(Kept::Long(text.into())))
+    }
+}
+
+impl From<Box<str>> for Text {
+    fn from(text: Box<str>) -> Self {
+        Self::short(&text).unwrap_or(Self(Kept::Long(text)))
+    }
+}
+
+// Of text and of its UTF-8 the order is the same, and so is equality.
+
+impl PartialEq for Text {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for Text {
+    /// As `str` does it, which a map that is searched with a `str` relies on.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_long_text_is_text() {
+        for length in 0..60 {
+            for unit in ["a", "é", "李", "😀"] {
+                let text = unit.repeat(length);
+                let texts =
+                    [Text::from(text.as_str()), Text::from(text.clone()), Text::from(text.clone().into_boxed_str())];
+                for own in &texts {
+                    assert_eq!((own.as_str(), own.as_bytes()), (text.as_str(), text.as_bytes()));
+                    assert!(*own == texts[0] && *own == *text && *own == own.clone());
+                    assert_eq!(own.cmp(&Text::from("b")), text.as_str().cmp("b"));
+                    assert_eq!((own.to_string(), format!("{own:?}")), (text.clone(), format!("{text:?}")));
+                }
+            }
+        }
+        assert_eq!(Text::default(), "");
+        assert_eq!(size_of::<Text>(), 24);
+        assert_eq!(size_of::<crate::value::Value>(), 32);
+    }
+}

@@ -1,0 +1,68 @@
+//! What allocates nothing, counted.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::allow_attributes,
+    reason = "a test that panics has failed"
+)]
+
+use std::alloc::System;
+
+use scim_core::{Filter, Limits, Quirks, Registry, Resource, quirks::Tolerance, resource::judge};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const USER: &str = r#"{
+    "id": "1", "userName": "bjensen@example.com", "title": "Tour Guide with a title that is longer than most titles",
+    "active": true, "name": {"familyName": "JENSEN-Ångström", "givenName": "Barbara"},
+    "emails": [{"value": "bjensen@example.com", "type": "work", "primary": true}, {"value": "babs@example.org", "type": "home"}],
+    "meta": {"created": "2011-05-13T04:42:34Z", "lastModified": "2011-05-13T04:42:34Z"},
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Tours", "manager": {"value": "26118915"}}
+}"#;
+
+const FILTERS: &[(&str, bool)] = &[
+    (r#"userName eq "BJENSEN@example.com""#, true),
+    (r#"userName sw "bjen" and title co "LONGER""#, true),
+    (r#"title ew "titles" and not (title eq "x")"#, true),
+    (r#"name.familyName co "ÅNGSTRÖM""#, true),
+    (r#"emails[type eq "work" and value co "@EXAMPLE.com"]"#, true),
+    (r#"emails[type eq "work" and value co "babs"]"#, false),
+    (r#"emails.type ne "other" or active eq false"#, true),
+    (r#"meta.lastModified gt "2011-05-13T04:42:33Z" and id pr"#, true),
+    (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department le "tours""#, true),
+    (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "26118915""#, true),
+];
+
+/// One test, since the counter is of the whole process.
+#[test]
+fn neither_conditions_nor_rules_allocate() {
+    let registry = Registry::standard();
+    let user = registry.resource_type("User").unwrap();
+    let mut tolerance = Tolerance::new(Quirks::default());
+    let resource = Resource::from_json(user, USER.as_bytes()).unwrap();
+    for (text, expected) in FILTERS {
+        let filter = Filter::parse(text, &Limits::default(), &mut tolerance).unwrap();
+        let matcher = filter.compile(user, &mut tolerance).unwrap();
+        let region = Region::new(ALLOCATOR);
+        let found = matcher.matches(resource.root());
+        let change = region.change();
+        assert_eq!(found, *expected, "{text}");
+        assert_eq!((change.allocations, change.reallocations), (0, 0), "{text}");
+    }
+    let region = Region::new(ALLOCATOR);
+    let judged = (judge(None, &resource), judge(Some(&resource), &resource));
+    let change = region.change();
+    assert_eq!(judged, (Ok(()), Ok(())));
+    assert_eq!((change.allocations, change.reallocations), (0, 0));
+    // The counter counts.
+    let region = Region::new(ALLOCATOR);
+    drop(resource.clone());
+    assert!(region.change().allocations > 0);
+}
