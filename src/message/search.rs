@@ -11,6 +11,7 @@ use crate::{
     error::{Error, ScimType},
     limits::Limits,
     quirks::{Quirk, Tolerance},
+    resource::is_deeper,
 };
 
 const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
@@ -136,6 +137,10 @@ impl SearchRequest {
     pub fn from_json(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, Error> {
         if body.len() > limits.body {
             return Err(Error::new(413, format!("expected a body of at most {} bytes", limits.body)));
+        }
+        if is_deeper(body, limits.json_depth) {
+            let detail = format!("expected at most {} nested objects and arrays", limits.json_depth);
+            return Err(Error::bad(ScimType::InvalidSyntax, detail));
         }
         let body: Body = serde_json::from_slice(body).map_err(|error| {
             let place = format!("line {} column {}", error.line(), error.column());

@@ -55,38 +55,35 @@ impl Judge<'_> {
 
     /// The object of `parent`, which was `before`.
     fn object(&self, parent: AttributeId, before: Option<&Object>, after: &Object) -> Result<(), ResourceError> {
-        for &attribute in self.kind.children(parent) {
-            let definition = self.kind.attribute(attribute);
-            let given_by_client = definition.mutable() != Mutability::ReadOnly && attribute != AttributeId::SCHEMAS;
-            if definition.is_required() && given_by_client && after.get(attribute).is_none_or(is_empty) {
+        for &attribute in self.kind.required_children(parent) {
+            if after.get(attribute).is_none_or(is_empty) {
                 return Err(self.refuse(attribute, ResourceErrorKind::Required));
             }
         }
         for (attribute, value) in after.iter() {
             let was = before.and_then(|before| before.get(attribute));
-            self.changed(attribute, was, Some(value), before.is_some())?;
+            if before.is_some() {
+                self.changed(attribute, was, Some(value))?;
+            }
             self.value(attribute, was, value)?;
         }
         for (attribute, was) in before.into_iter().flat_map(Object::iter) {
             if !after.contains(attribute) {
-                self.changed(attribute, Some(was), None, true)?;
+                self.changed(attribute, Some(was), None)?;
             }
         }
         Ok(())
     }
 
-    /// Whether an attribute may go from one value to the other.
+    /// Whether an attribute of what exists may go from one value to the other.
     fn changed(
         &self,
         attribute: AttributeId,
         before: Option<&Value>,
         after: Option<&Value>,
-        exists: bool,
     ) -> Result<(), ResourceError> {
         let refused = match self.kind.attribute(attribute).mutable() {
             Mutability::ReadWrite | Mutability::WriteOnly => return Ok(()),
-            // The service provider may give a new resource, or a value that is new, what clients may not.
-            Mutability::ReadOnly if !exists => return Ok(()),
             Mutability::ReadOnly => ResourceErrorKind::ReadOnly,
             Mutability::Immutable if before.is_none() => return Ok(()),
             Mutability::Immutable => ResourceErrorKind::Immutable,
@@ -100,14 +97,17 @@ impl Judge<'_> {
 
     /// A value that is there, and what it is made of.
     fn value(&self, attribute: AttributeId, before: Option<&Value>, after: &Value) -> Result<(), ResourceError> {
-        let definition = self.kind.attribute(attribute);
         match after {
             Value::Complex(after) => {
                 let before = before.and_then(Value::as_object).filter(|before| self.is_one(attribute, before, after));
                 self.object(attribute, before, after)
             }
             Value::List(values) => self.list(attribute, before.map_or(&[], Value::elements), values),
-            Value::String(text) if definition.is_restricted() => {
+            Value::String(text) => {
+                let definition = self.kind.attribute(attribute);
+                if !definition.is_restricted() {
+                    return Ok(());
+                }
                 let exact = definition.is_case_exact();
                 let is_it = |canonical: &str| canonical == &**text || !exact && canonical.eq_ignore_ascii_case(text);
                 if definition.canonical().iter().any(|canonical| is_it(canonical)) {
@@ -126,8 +126,8 @@ impl Judge<'_> {
 
     fn list(&self, attribute: AttributeId, before: &[Value], after: &[Value]) -> Result<(), ResourceError> {
         let primary = self.kind.conventional(attribute).primary;
-        let is_fixed = |id: &AttributeId| self.kind.attribute(*id).mutable() == Mutability::Immutable;
-        let id = self.kind.value_of(attribute).filter(|_| self.kind.children(attribute).iter().any(is_fixed));
+        let id =
+            self.kind.value_of(attribute).filter(|_| !before.is_empty() && self.kind.has_immutable_child(attribute));
         let mut pairs = id.map(|id| Pairs::new(id, before));
         let mut primaries = 0;
         for (index, value) in after.iter().enumerate() {
@@ -155,7 +155,7 @@ impl Judge<'_> {
         for (part, value) in after.iter() {
             // One that lacks a part may have been removed and added anew: it says nothing else.
             if self.kind.attribute(part).mutable() == Mutability::Immutable {
-                self.changed(part, before.get(part), Some(value), true)?;
+                self.changed(part, before.get(part), Some(value))?;
             }
         }
         Ok(())

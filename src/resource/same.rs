@@ -71,14 +71,17 @@ impl<'a> Known<'a> {
     /// Between calls the list may only grow.
     pub(crate) fn position(&mut self, list: &[Value], given: &Value) -> Option<usize> {
         let (kind, attribute, primary, exact) = (self.kind, self.attribute, self.primary, self.exact);
-        let has_parts = |value: &Value| parts(kind, attribute, primary, value).next().is_some();
-        let is_bare = !has_parts(given);
+        let only_primary = |value: &Value| match value {
+            Value::Complex(object) => object.iter().all(|(id, _)| Some(id) == primary),
+            _ => false,
+        };
+        let is_bare = only_primary(given);
         let is_known = |value: &Value, given: &Value| match (value, given) {
             (Value::Complex(object), Value::Complex(given)) if !exact => includes(kind, object, given, primary),
             (value, given) => same(kind, attribute, value, given),
         };
         let Some(index) = &mut self.index else {
-            return list.iter().position(|value| if is_bare { !has_parts(value) } else { is_known(value, given) });
+            return list.iter().position(|value| if is_bare { only_primary(value) } else { is_known(value, given) });
         };
         for (position, value) in list.iter().enumerate().skip(self.indexed) {
             let mut bare = true;

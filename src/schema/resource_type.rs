@@ -88,6 +88,10 @@ struct Node {
     /// Open addressing over the children's names; `ROOT` marks a free slot, since the root is nobody's child.
     table: Box<[AttributeId]>,
     conventional: Conventional,
+    /// The children that a client must give a value.
+    required: Box<[AttributeId]>,
+    /// Whether a child is immutable.
+    has_immutable: bool,
     /// `"userName":`, ready to be written.
     key: Box<str>,
 }
@@ -250,6 +254,16 @@ impl ResourceType {
         self.node(id).conventional
     }
 
+    /// The attributes directly below `id` that a client must give a value.
+    pub(crate) fn required_children(&self, id: AttributeId) -> &[AttributeId] {
+        &self.node(id).required
+    }
+
+    /// Whether an attribute directly below `id` is immutable.
+    pub(crate) fn has_immutable_child(&self, id: AttributeId) -> bool {
+        self.node(id).has_immutable
+    }
+
     /// `"name":` as it is written in JSON.
     pub(crate) fn json_key(&self, id: AttributeId) -> &str {
         &self.node(id).key
@@ -346,6 +360,16 @@ impl ResourceType {
                 }
             }
             self.node_mut(id).table = table.into_boxed_slice();
+            let is_due = |child: &AttributeId| {
+                let definition = self.attribute(*child);
+                definition.is_required()
+                    && definition.mutable() != Mutability::ReadOnly
+                    && *child != AttributeId::SCHEMAS
+            };
+            let required = children.iter().copied().filter(is_due).collect();
+            let has_immutable = children.iter().any(|child| self.attribute(*child).mutable() == Mutability::Immutable);
+            self.node_mut(id).required = required;
+            self.node_mut(id).has_immutable = has_immutable;
             self.node_mut(id).conventional = if self.attribute(id).kind() == AttributeType::Complex {
                 Conventional {
                     value: self.child(id, "value"),
@@ -390,6 +414,8 @@ impl Node {
             children: Vec::new(),
             table: Box::new([]),
             conventional: Conventional::default(),
+            required: Box::new([]),
+            has_immutable: false,
             key: Box::from(""),
         }
     }
