@@ -56,7 +56,7 @@ const META: &str = "meta.created meta.lastModified meta.location meta.resourceTy
 
 /// Parameters, and what is shown. 7644-3.4.2.5-01, 7644-3.4.2.5-02, 7644-3.4.2.5-03, 7644-3.4.2.5-04, 7644-3.9-01,
 /// 7644-3.9-02, 7644-3.9-04, 7644-3.9-05, 7644-3.9-06, 7644-3.4-01, 7643-7-15, 7643-7-16, 7643-7-17, 7643-4.1.1-09,
-/// 7643-7-14, 7643-3.1-13.
+/// 7643-7-14, 7643-3.1-13, 7644-3.4.2.1-01.
 fn table() -> Vec<(&'static str, String)> {
     let emails = "emails.primary emails.type emails.value";
     let name = "name.familyName name.formatted name.givenName";

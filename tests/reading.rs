@@ -92,7 +92,7 @@ fn kept(resource: &Resource) -> Json {
 }
 
 /// Attribute, JSON, and what is kept of it. 7643-2.3-01, 7643-2.3.1-01, 7643-2.3.2-01, 7643-2.3.3-01, 7643-2.3.4-01,
-/// 7643-2.3.5-01, 7643-2.3.6-01, 7643-2.3.6-02, 7643-2.3.7-01, 7643-2.4-01, 7643-1.2-01, 7643-1.2-02, 7643-7-09,
+/// 7643-2.3.5-01, 7643-2.3.6-01, 7643-2.3.6-02, 7643-2.3.6-03, 7643-2.3.7-01, 7643-2.4-01, 7643-1.2-01, 7643-1.2-02, 7643-7-09,
 /// 7643-7-07, 7643-2.4-09.
 const ACCEPTED: &[(&str, &str, &str)] = &[
     ("string", r#""""#, r#""""#),
@@ -211,7 +211,7 @@ fn what_is_refused() {
     assert_eq!(*error.kind(), ResourceErrorKind::Type { expected: "a string", found: "a number" });
 }
 
-/// What a rule of the schema refuses, and where. 7643-6-06, 7643-6-07 are in the tests of custom types.
+/// What a rule of the schema refuses, and where.
 #[test]
 fn rules() {
     let cases = [

@@ -51,7 +51,10 @@ impl<S: Store> ServiceProvider<S> {
         }
         let changed = changed.ok_or_else(contention)?;
         let hidden = view.hidden_lists(kind);
-        let wanted = Wanted::without(&hidden).limit(self.limits().members_in_answer);
+        // Who names attributes gets them, however long the list is (RFC 7644 §3.5.2).
+        let named = !options.attributes.is_empty();
+        let limit = if named { usize::MAX } else { self.limits().members_in_answer };
+        let wanted = Wanted::without(&hidden).limit(limit);
         let stored = self.existing(cx, kind, id, &super::Precondition::default(), &wanted).await?;
         self.answer(cx, stored, view, &tolerance, changed).await
     }
