@@ -105,9 +105,8 @@ fn the_table_says_what_the_tests_say() {
             named.iter().filter(|(_, ids)| ids.contains(id)).map(|(file, _)| file.as_str()).collect();
         match state {
             "test" if place != files.join(", ") => {
-                wrong.push(format!("{id}: {place}, but named in {}", files.join(", ")))
+                wrong.push(format!("{id}: {place}, but named in {}", files.join(", ")));
             }
-            "test" => {}
             // A test may name what it cannot show as a whole, but what is open is not shown.
             "open" if !files.is_empty() => wrong.push(format!("{id}: open, but named in {}", files.join(", "))),
             _ => {}
