@@ -1,0 +1,287 @@
+//! SCIM over tables that a platform has already: accounts, some of them made by hand, and teams with a table of members.
+//!
+//! The store translates rows to resources and back. Accounts made by hand are invisible to SCIM, and a name that one of
+//! them has is taken. Here the tables are vectors behind a lock; with SQL, `commit` is a transaction.
+#![allow(clippy::print_stdout, clippy::allow_attributes, reason = "a program that prints")]
+
+use std::{
+    error::Error,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context as Task, Poll, Waker},
+};
+
+use scim_core::{
+    Registry, Resource, ServiceProvider, Store,
+    protocol::Request,
+    schema::{Attribute, AttributeId, AttributeType, ENTERPRISE_USER, GROUP, Mutability, ResourceType, Schema, USER},
+    store::{
+        Capabilities, Change, CommitError, Context, Done, Entry, Key, Page, Scan, StoreError, Stored, TenantId,
+        Version, Wanted,
+    },
+};
+use serde::{Deserialize, Serialize};
+
+/// A row of the platform's accounts, under the names that they have in SCIM. `made_by_scim` and `version` are columns
+/// that were added for it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Account {
+    id: String,
+    #[serde(rename = "userName")]
+    login: String,
+    #[serde(rename = "displayName", skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    #[serde(rename = "active", skip_serializing_if = "Option::is_none")]
+    enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    meta: Times,
+    #[serde(skip)]
+    made_by_scim: bool,
+    #[serde(skip)]
+    version: u64,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Team {
+    id: String,
+    #[serde(rename = "displayName")]
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    #[serde(default)]
+    members: Vec<Member>,
+    meta: Times,
+    #[serde(skip)]
+    version: u64,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Member {
+    value: String,
+}
+
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Times {
+    created: String,
+    last_modified: String,
+}
+
+#[derive(Default)]
+struct Tables {
+    accounts: Vec<Account>,
+    teams: Vec<Team>,
+    writes: u64,
+}
+
+struct Platform {
+    organisation: TenantId,
+    registry: Registry,
+    tables: Mutex<Tables>,
+}
+
+/// Only the attributes that there are columns for: what a client sends beyond them is ignored, and `/Schemas` says so.
+fn registry() -> Result<Registry, Box<dyn Error>> {
+    let keep = ["userName", "displayName", "active"];
+    let standard = Schema::user();
+    let user = standard.attributes().iter().filter(|attribute| keep.contains(&attribute.name()));
+    let user = user.cloned().fold(Schema::new(USER, "User").description("People"), Schema::attribute);
+    let value = Attribute::new("value", AttributeType::String).case_exact().mutability(Mutability::Immutable);
+    let reference = Attribute::new("$ref", AttributeType::Reference).reference_types(["User"]);
+    let group = Schema::new(GROUP, "Group")
+        .description("Teams")
+        .attribute(Attribute::new("displayName", AttributeType::String).required().description("Its name"))
+        .attribute(Attribute::complex("members", [value, reference]).multi_valued().description("Who is in it"));
+    let user = ResourceType::builder("User", "Users", user).build()?;
+    Ok(Registry::builder()
+        .resource_type(user)
+        .resource_type(ResourceType::builder("Group", "Groups", group).build()?)
+        .build()?)
+}
+
+impl Platform {
+    /// The tables of the organisation that asks. There is one here; another sees nothing.
+    fn tables(&self, cx: &Context) -> Result<MutexGuard<'_, Tables>, StoreError> {
+        if *cx.tenant() != self.organisation {
+            return Err(StoreError::Denied);
+        }
+        Ok(self.tables.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn stored(&self, kind: &str, row: &impl Serialize, version: u64) -> Result<Stored, StoreError> {
+        let kind = self.registry.resource_type(kind).ok_or(StoreError::NotFound)?;
+        let json = serde_json::to_vec(row).map_err(StoreError::backend)?;
+        Ok(Stored::new(Resource::from_json(kind, &json).map_err(StoreError::backend)?, Version::from(version)))
+    }
+
+    fn find(&self, tables: &Tables, kind: &str, id: &str) -> Result<Option<Stored>, StoreError> {
+        let account = tables.accounts.iter().find(|row| kind == "User" && row.made_by_scim && row.id == id);
+        let team = tables.teams.iter().find(|row| kind == "Group" && row.id == id);
+        match (account, team) {
+            (Some(row), _) => self.stored("User", row, row.version).map(Some),
+            (_, Some(row)) => self.stored("Group", row, row.version).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Writes a whole resource as a row; everything is checked before anything is written.
+    fn put(tables: &mut Tables, resource: &Resource) -> Result<u64, StoreError> {
+        let (kind, json) = (resource.kind(), resource.to_json());
+        let version = tables.writes + 1;
+        if kind.name() == "User" {
+            let row: Account = serde_json::from_slice(&json).map_err(StoreError::backend)?;
+            // Also against those made by hand, which SCIM neither takes over nor shows.
+            let taken = |other: &Account| other.id != row.id && other.login.to_lowercase() == row.login.to_lowercase();
+            if tables.accounts.iter().any(taken) {
+                let attribute = kind.child(AttributeId::ROOT, "userName").unwrap_or(AttributeId::ID);
+                return Err(StoreError::NotUnique { attribute });
+            }
+            tables.accounts.retain(|other| other.id != row.id);
+            tables.accounts.push(Account { made_by_scim: true, version, ..row });
+        } else {
+            let row: Team = serde_json::from_slice(&json).map_err(StoreError::backend)?;
+            let exists = |id: &str| tables.accounts.iter().any(|account| account.made_by_scim && account.id == id);
+            if let Some(stranger) = row.members.iter().find(|member| !exists(&member.value)) {
+                let attribute = kind.child(AttributeId::ROOT, "members").unwrap_or(AttributeId::ID);
+                return Err(StoreError::BadReference { attribute, value: stranger.value.as_str().into() });
+            }
+            tables.teams.retain(|other| other.id != row.id);
+            tables.teams.push(Team { version, ..row });
+        }
+        tables.writes = version;
+        Ok(version)
+    }
+}
+
+impl Store for Platform {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new()
+    }
+
+    async fn get<'a>(&'a self, cx: &'a Context, key: Key<'a>, _: &'a Wanted<'a>) -> Result<Option<Stored>, StoreError> {
+        self.find(&*self.tables(cx)?, key.kind.name(), key.id)
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        let tables = self.tables(cx)?;
+        let accounts = tables.accounts.iter().filter(|row| row.made_by_scim);
+        let all: Result<Vec<Stored>, StoreError> = if scan.kind.name() == "User" {
+            accounts.map(|row| self.stored("User", row, row.version)).collect()
+        } else {
+            tables.teams.iter().map(|row| self.stored("Group", row, row.version)).collect()
+        };
+        Ok(scan.select(all?))
+    }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        // As many as `capabilities` says: one.
+        let [change] = batch else { return Err(StoreError::TooMany.into()) };
+        let tables = &mut *self.tables(cx)?;
+        let before = self.find(tables, change.kind().name(), change.id())?;
+        // Whether it exists, or exists in the version that the change was computed from: in the same step as the write.
+        change.check(before.as_ref().map(|before| &before.version))?;
+        let version = match (change, &before) {
+            (
+                Change::Create { entry: Entry { resource, .. } }
+                | Change::Replace { entry: Entry { resource, .. }, .. },
+                _,
+            ) => Self::put(tables, resource)?,
+            (Change::EditValues { .. }, Some(before)) => match change.edited(&before.resource) {
+                // With SQL: an INSERT or DELETE of one row of members, and the team is not read.
+                Some(after) => Self::put(tables, &after)?,
+                None => return Ok(vec![Done { version: Some(before.version.clone()), changed: false }]),
+            },
+            _ => {
+                tables.writes += 1;
+                tables.accounts.retain(|row| row.id != change.id());
+                tables.teams.retain(|row| row.id != change.id());
+                // Nobody is left in a team who is not there any more.
+                for team in &mut tables.teams {
+                    let members = team.members.len();
+                    team.members.retain(|member| member.value != change.id());
+                    if team.members.len() != members {
+                        team.version = tables.writes;
+                    }
+                }
+                return Ok(vec![Done { version: None, changed: true }]);
+            }
+        };
+        Ok(vec![Done { version: Some(Version::from(version)), changed: true }])
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let by_hand = Account {
+        id: "7".into(),
+        login: "Root".into(),
+        label: None,
+        enabled: Some(true),
+        external_id: None,
+        meta: Times::default(),
+        made_by_scim: false,
+        version: 0,
+    };
+    let tables = Mutex::new(Tables { accounts: vec![by_hand], ..Tables::default() });
+    let (organisation, registry) = (TenantId::new("acme")?, registry()?);
+    let platform = Arc::new(Platform { organisation: organisation.clone(), registry: registry.clone(), tables });
+    let provider =
+        ServiceProvider::builder(registry, Arc::clone(&platform)).base_url("https://platform.example/scim").build()?;
+    let context = Context::new(organisation);
+    let ask = |method: &str, target: &str, body: &str, status: u16, part: &str| -> Result<String, Box<dyn Error>> {
+        let response = now(provider.handle(&context, &Request::new(method, target).body(body.as_bytes())));
+        let response = response.ok_or("it waits for nothing")?;
+        let text = String::from_utf8(response.body)?;
+        println!("> {method} {target} {body}\n< {} {text}\n", response.status);
+        if response.status != status || !text.contains(part) {
+            return Err(format!("expected {status} and `{part}`").into());
+        }
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        Ok(json.get("id").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned())
+    };
+
+    ask("GET", "/Users", "", 200, r#""totalResults":0"#)?;
+    ask("POST", "/Users", r#"{"userName": "root"}"#, 409, "uniqueness")?;
+    ask("GET", "/Users/7", "", 404, "User")?;
+    ask("DELETE", "/Users/7", "", 404, "User")?;
+    let body = format!(r#"{{"userName": "bjensen", "active": true, "title": "no column", "{ENTERPRISE_USER}": {{}}}}"#);
+    let user = ask("POST", "/Users", &body, 201, r#""active":true"#)?;
+    ask("GET", "/Users?filter=userName%20eq%20%22BJENSEN%22", "", 200, r#""totalResults":1"#)?;
+    let target = format!("/Users/{user}");
+    ask(
+        "PATCH",
+        &target,
+        r#"{"Operations": [{"op": "replace", "path": "active", "value": false}]}"#,
+        200,
+        r#""active":false"#,
+    )?;
+    let body = format!(r#"{{"displayName": "Guides", "members": [{{"value": "{user}"}}]}}"#);
+    let team = format!("/Groups/{}", ask("POST", "/Groups", &body, 201, &user)?);
+    let stranger = r#"{"Operations": [{"op": "add", "path": "members", "value": [{"value": "7"}]}]}"#;
+    ask("PATCH", &team, stranger, 400, "invalidValue")?;
+    let remove = format!(r#"{{"Operations": [{{"op": "remove", "path": "members[value eq \"{user}\"]"}}]}}"#);
+    ask("PATCH", &team, &remove, 200, "Guides")?;
+    let add = format!(r#"{{"Operations": [{{"op": "add", "path": "members", "value": [{{"value": "{user}"}}]}}]}}"#);
+    ask("PATCH", &team, &add, 200, &user)?;
+    ask("DELETE", &target, "", 204, "")?;
+    ask("GET", &team, "", 200, "Guides")?;
+
+    let tables = platform.tables.lock().unwrap_or_else(PoisonError::into_inner);
+    let names: Vec<&str> = tables.accounts.iter().map(|account| account.login.as_str()).collect();
+    let members = tables.teams.iter().map(|team| team.members.len()).sum::<usize>();
+    println!("Accounts that are left: {names:?}; members of teams: {members}");
+    if names != ["Root"] || members != 0 {
+        return Err("only the account made by hand should be left".into());
+    }
+    Ok(())
+}
+
+/// Your runtime does this. This store waits for nothing.
+fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
