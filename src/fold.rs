@@ -33,31 +33,39 @@ fn folded_chars(text: &str) -> impl Iterator<Item = char> + Clone + '_ {
     text.chars().flat_map(char::to_lowercase)
 }
 
+// Below, `text` is UTF-8 as bytes: that it is text has to be proved only where it is not ASCII, and most is.
+
+/// Text as characters with their case folded; nothing for bytes that are not UTF-8.
+fn folded_utf8(text: &[u8]) -> impl Iterator<Item = char> + Clone + '_ {
+    folded_chars(std::str::from_utf8(text).unwrap_or_default())
+}
+
 /// Whether `text` folds to `folded`, which is folded already. Allocates nothing.
-pub(crate) fn eq_folded(text: &str, folded: &str) -> bool {
+pub(crate) fn eq_folded(text: &[u8], folded: &str) -> bool {
     // Texts that differ in the case of ASCII letters only have one fold, whatever else is in them.
-    text.eq_ignore_ascii_case(folded) || !text.is_ascii() && folded_chars(text).eq(folded.chars())
+    text.eq_ignore_ascii_case(folded.as_bytes()) || !text.is_ascii() && folded_utf8(text).eq(folded.chars())
 }
 
 /// Whether the fold of `text` starts with `folded`. Allocates nothing.
-pub(crate) fn starts_with_folded(text: &str, folded: &str) -> bool {
-    if let (true, Some(head)) = (folded.is_ascii(), text.as_bytes().get(..folded.len()))
+pub(crate) fn starts_with_folded(text: &[u8], folded: &str) -> bool {
+    if let (true, Some(head)) = (folded.is_ascii(), text.get(..folded.len()))
         && head.is_ascii()
     {
         return head.eq_ignore_ascii_case(folded.as_bytes());
     }
-    let mut chars = folded_chars(text);
+    let mut chars = folded_utf8(text);
     folded.chars().all(|expected| chars.next() == Some(expected))
 }
 
 /// Whether the fold of `text` ends with `folded`. Allocates nothing.
-pub(crate) fn ends_with_folded(text: &str, folded: &str) -> bool {
-    let tail = text.len().checked_sub(folded.len()).and_then(|start| text.as_bytes().get(start..));
+pub(crate) fn ends_with_folded(text: &[u8], folded: &str) -> bool {
+    let tail = text.len().checked_sub(folded.len()).and_then(|start| text.get(start..));
     if let (true, Some(tail)) = (folded.is_ascii(), tail)
         && tail.is_ascii()
     {
         return tail.eq_ignore_ascii_case(folded.as_bytes());
     }
+    let text = std::str::from_utf8(text).unwrap_or_default();
     let mut chars = text.chars().rev().flat_map(|char| char.to_lowercase().rev());
     folded.chars().rev().all(|expected| chars.next() == Some(expected))
 }
@@ -90,14 +98,14 @@ impl Needle {
     }
 
     /// Whether the fold of `text` contains the needle. Allocates nothing.
-    pub(crate) fn is_in(&self, text: &str) -> bool {
+    pub(crate) fn is_in(&self, text: &[u8]) -> bool {
         let Some(first) = self.folded.first() else { return true };
         let ascii = text.is_ascii();
         if ascii && text.len() < self.folded.len() {
             return false;
         }
         if ascii && self.folded.len() <= Self::SHORT {
-            return text.as_bytes().windows(self.folded.len()).any(|window| {
+            return text.windows(self.folded.len()).any(|window| {
                 window.first().is_some_and(|byte| byte.to_ascii_lowercase() == *first)
                     && window.eq_ignore_ascii_case(&self.folded)
             });
@@ -108,10 +116,10 @@ impl Needle {
             matched == self.folded.len()
         };
         if ascii {
-            return text.bytes().any(|byte| is_end(byte.to_ascii_lowercase()));
+            return text.iter().any(|byte| is_end(byte.to_ascii_lowercase()));
         }
         // UTF-8 is self-synchronizing: bytes that match are characters that match.
-        folded_chars(text).any(|char| char.encode_utf8(&mut [0; 4]).bytes().any(&mut is_end))
+        folded_utf8(text).any(|char| char.encode_utf8(&mut [0; 4]).bytes().any(&mut is_end))
     }
 
     /// How much of the needle is matched after `byte`, when `matched` was before.
@@ -130,19 +138,19 @@ impl Needle {
 }
 
 /// The order of the fold of `text` and of `folded`, by code point.
-pub(crate) fn cmp_folded(text: &str, folded: &str) -> Ordering {
+pub(crate) fn cmp_folded(text: &[u8], folded: &str) -> Ordering {
     if text.is_ascii() {
-        return text.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(folded.bytes());
+        return text.iter().map(u8::to_ascii_lowercase).cmp(folded.bytes());
     }
-    folded_chars(text).cmp(folded.chars())
+    folded_utf8(text).cmp(folded.chars())
 }
 
 /// The order of two texts when case does not matter, by code point of their folds.
-pub(crate) fn cmp_ignoring_case(left: &str, right: &str) -> Ordering {
+pub(crate) fn cmp_ignoring_case(left: &[u8], right: &[u8]) -> Ordering {
     if left.is_ascii() && right.is_ascii() {
-        return left.bytes().map(|b| b.to_ascii_lowercase()).cmp(right.bytes().map(|b| b.to_ascii_lowercase()));
+        return left.iter().map(u8::to_ascii_lowercase).cmp(right.iter().map(u8::to_ascii_lowercase));
     }
-    folded_chars(left).cmp(folded_chars(right))
+    folded_utf8(left).cmp(folded_utf8(right))
 }
 
 #[cfg(test)]
@@ -173,12 +181,12 @@ mod tests {
             };
             let (whole, folded) = (fold(&text), fold(&part));
             let context = format!("{text:?} {part:?}");
-            assert_eq!(Needle::new(&folded).is_in(&text), whole.contains(&*folded), "{context}");
-            assert_eq!(starts_with_folded(&text, &folded), whole.starts_with(&*folded), "{context}");
-            assert_eq!(ends_with_folded(&text, &folded), whole.ends_with(&*folded), "{context}");
-            assert_eq!(eq_folded(&text, &folded), whole == folded, "{context}");
-            assert_eq!(cmp_folded(&text, &folded), whole.cmp(&folded), "{context}");
-            assert_eq!(cmp_ignoring_case(&text, &part), whole.cmp(&folded), "{context}");
+            assert_eq!(Needle::new(&folded).is_in(text.as_bytes()), whole.contains(&*folded), "{context}");
+            assert_eq!(starts_with_folded(text.as_bytes(), &folded), whole.starts_with(&*folded), "{context}");
+            assert_eq!(ends_with_folded(text.as_bytes(), &folded), whole.ends_with(&*folded), "{context}");
+            assert_eq!(eq_folded(text.as_bytes(), &folded), whole == folded, "{context}");
+            assert_eq!(cmp_folded(text.as_bytes(), &folded), whole.cmp(&folded), "{context}");
+            assert_eq!(cmp_ignoring_case(text.as_bytes(), part.as_bytes()), whole.cmp(&folded), "{context}");
         }
     }
 }

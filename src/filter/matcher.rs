@@ -163,13 +163,13 @@ impl Comparison {
     #[inline]
     fn holds(&self, value: &Value) -> bool {
         match (&self.operand, value) {
-            (Comparand::Folded(operand), Value::String(text)) => self.holds_folded(text, operand),
+            (Comparand::Folded(operand), Value::String(text)) => self.holds_folded(text.as_bytes(), operand),
             (Comparand::Exact(operand), Value::String(text)) => match self.operator {
-                Operator::Eq => **text == **operand,
+                Operator::Eq => text == operand,
                 Operator::Co => text.len() >= operand.len() && text.contains(&**operand),
-                Operator::Sw => text.starts_with(&**operand),
-                Operator::Ew => text.ends_with(&**operand),
-                _ => self.accepts((**text).cmp(&**operand)),
+                Operator::Sw => text.as_bytes().starts_with(operand.as_bytes()),
+                Operator::Ew => text.as_bytes().ends_with(operand.as_bytes()),
+                _ => self.accepts(text.cmp(operand)),
             },
             (Comparand::Boolean(operand), Value::Boolean(truth)) => truth == operand,
             (Comparand::Integer(operand), Value::Integer(number)) => self.accepts(number.cmp(operand)),
@@ -180,7 +180,7 @@ impl Comparison {
     }
 
     #[inline]
-    fn holds_folded(&self, text: &str, operand: &str) -> bool {
+    fn holds_folded(&self, text: &[u8], operand: &str) -> bool {
         match self.operator {
             Operator::Eq => fold::eq_folded(text, operand),
             Operator::Co => self.needle.as_ref().is_some_and(|needle| needle.is_in(text)),

@@ -122,7 +122,7 @@ impl Sort {
     fn compare_values(&self, left: &Value, right: &Value) -> Ordering {
         match (left, right) {
             (Value::String(left), Value::String(right)) if self.exact => left.cmp(right),
-            (Value::String(left), Value::String(right)) => fold::cmp_ignoring_case(left, right),
+            (Value::String(left), Value::String(right)) => fold::cmp_ignoring_case(left.as_bytes(), right.as_bytes()),
             (Value::Boolean(left), Value::Boolean(right)) => left.cmp(right),
             (Value::Integer(left), Value::Integer(right)) => left.cmp(right),
             (Value::Decimal(left), Value::Decimal(right)) => left.cmp(right),

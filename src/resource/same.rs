@@ -15,7 +15,8 @@ use crate::{
 pub(crate) fn same(kind: &ResourceType, attribute: AttributeId, left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::String(left), Value::String(right)) => {
-            left == right || !kind.compares_exactly(attribute) && cmp_ignoring_case(left, right).is_eq()
+            left == right
+                || !kind.compares_exactly(attribute) && cmp_ignoring_case(left.as_bytes(), right.as_bytes()).is_eq()
         }
         (Value::Complex(left), Value::Complex(right)) => left.len() == right.len() && includes(kind, left, right, None),
         (Value::List(left), Value::List(right)) => {

@@ -46,6 +46,18 @@ impl Text {
         }
     }
 
+    /// How many bytes it has in UTF-8.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether it has no characters.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
     #[inline]
     fn short(text: &str) -> Option<Self> {
         let mut bytes = [0; SHORT];
