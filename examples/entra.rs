@@ -90,7 +90,7 @@ fn updates(entra: &mut Trace, adele: &Answer) -> Result<(), Box<dyn Error>> {
     let target = format!("/Users/{}", adele.text("/id")?);
     let rename = patch(&json!([{"op": "Replace", "path": "displayName", "value": "Adele V."}]));
     let renamed = entra.tell("An operation in capitals", "PATCH", &target, &rename);
-    renamed.status(200)?.has("/displayName", "Adele V.")?;
+    renamed.status(200)?.new_version(adele)?.has("/displayName", "Adele V.")?;
     entra
         .tell("The next cycle says it again: nothing is written", "PATCH", &target, &rename)
         .status(200)?
@@ -123,7 +123,12 @@ fn updates(entra: &mut Trace, adele: &Answer) -> Result<(), Box<dyn Error>> {
     let unknown = patch(&json!([{"op": "Add", "path": "groupAssignments", "value": "x"},
                                 {"op": "Replace", "path": "title", "value": "Buyer"}]));
     entra
-        .tell("An attribute that nobody knows cannot be set", "PATCH", &target, &unknown)
+        .tell(
+            "A mapping to an attribute that nobody knows: refused, and the log says which",
+            "PATCH",
+            &target,
+            &unknown,
+        )
         .status(400)?
         .has("/scimType", "invalidPath")?;
     entra.ask("And then nothing of that request is done", "GET", &target).status(200)?.same_version(&merged)?;
@@ -146,7 +151,7 @@ fn multi_valued(entra: &mut Trace, alex: &Answer) -> Result<(), Box<dyn Error>> 
     let again =
         patch(&json!([{"op": "Add", "path": r#"emails[type eq "work"].value"#, "value": "aw@contoso.example"}]));
     let replaced = entra.tell("An Add where there is one replaces it", "PATCH", &target, &again);
-    replaced.status(200)?.counts("/emails", 1)?.has("/emails/0/value", "aw@contoso.example")?;
+    replaced.status(200)?.new_version(&added)?.counts("/emails", 1)?.has("/emails/0/value", "aw@contoso.example")?;
     let path = r#"phoneNumbers[type eq "mobile"].value"#;
     let phone = patch(&json!([{"op": "Replace", "path": path, "value": "+1 425 555 0100"}]));
     let made = entra.tell("A Replace where there is none makes it (only with Quirks::entra)", "PATCH", &target, &phone);
@@ -242,5 +247,6 @@ fn leaving(entra: &mut Trace, adele: &Answer, group: &str) -> Result<(), Box<dyn
     entra.ask("Nobody to match", "GET", lookup).status(200)?.has("/totalResults", 0)?;
     entra.ask("Groups do not list who is gone", "GET", &format!("/Groups/{group}")).status(200)?.lacks("/members")?;
     entra.ask("The group goes, too", "DELETE", &format!("/Groups/{group}")).status(204)?;
+    entra.ask("And is gone", "GET", &format!("/Groups/{group}")).status(404)?.has("/status", "404")?;
     Ok(())
 }

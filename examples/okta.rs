@@ -103,7 +103,7 @@ fn updates(okta: &mut Trace, isaac: &Answer) -> Result<(), Box<dyn Error>> {
     whole["groups"] = json!([]);
     let replaced =
         okta.tell("PUT of all that was read, id and meta included: ignored, no error", "PUT", &target, &whole);
-    replaced.status(200)?.has("/id", isaac.text("/id")?)?.has("/displayName", "Isaac J. Brock")?;
+    replaced.status(200)?.new_version(isaac)?.has("/id", isaac.text("/id")?)?.has("/displayName", "Isaac J. Brock")?;
     replaced.has("/meta/created", isaac.text("/meta/created")?)?.has("/externalId", "00u-isaac")?;
     okta.tell("The same again: nothing is written", "PUT", &target, &whole).status(200)?.same_version(&replaced)?;
 
@@ -161,7 +161,7 @@ fn group_push(okta: &mut Trace, isaac: &Answer, vera: &Answer, omar: &Answer) ->
 
     let add = patch(&json!([{"op": "add", "path": "members", "value": [{"value": omar, "display": "Omar"}]}]));
     let added = okta.tell("One member more", "PATCH", &target, &add);
-    added.status(200)?.has_members(&[&vera, &omar])?;
+    added.status(200)?.new_version(&created)?.has_members(&[&vera, &omar])?;
     okta.tell("The same again: no second entry, no new version", "PATCH", &target, &add)
         .status(200)?
         .counts("/members", 2)?
@@ -177,7 +177,12 @@ fn group_push(okta: &mut Trace, isaac: &Answer, vera: &Answer, omar: &Answer) ->
 
     let rename = patch(&json!([{"op": "replace", "value": {"id": id, "displayName": "Stargazers"}}]));
     let renamed = okta.tell("Renamed; the id that stands beside it is no error", "PATCH", &target, &rename);
-    renamed.status(200)?.has("/displayName", "Stargazers")?.has("/id", id.as_str())?.counts("/members", 2)?;
+    renamed
+        .status(200)?
+        .new_version(&swapped)?
+        .has("/displayName", "Stargazers")?
+        .has("/id", id.as_str())?
+        .counts("/members", 2)?;
 
     let all = patch(&json!([{"op": "replace", "path": "members", "value": [{"value": vera}, {"value": omar}]}]));
     okta.tell("Full sync: the list is the one that was sent", "PATCH", &target, &all)

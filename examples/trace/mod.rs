@@ -93,11 +93,28 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Whether this is the status, and what there is of a body SCIM.
     pub(crate) fn status(&self, expected: u16) -> Result<&Self, Wrong> {
-        if self.status == expected {
-            return Ok(self);
+        if self.status != expected {
+            return Err(self.wrong("the status", &expected, &self.status));
         }
-        Err(self.wrong("the status", &expected, &self.status))
+        match self.headers.iter().find(|(name, _)| name == "Content-Type") {
+            Some((_, found)) if found != "application/scim+json" => {
+                Err(self.wrong("Content-Type", &"application/scim+json", found))
+            }
+            None if !self.body.is_null() => Err(self.wrong("Content-Type", &"application/scim+json", &"none")),
+            _ => Ok(self),
+        }
+    }
+
+    /// Whether the resource has another version than in another answer: something has been written.
+    pub(crate) fn new_version(&self, other: &Self) -> Result<&Self, Wrong> {
+        let (own, other) = (self.header("ETag")?, other.header("ETag")?);
+        if own == other {
+            return Err(self.wrong("ETag", &"another one", &own));
+        }
+        println!("    checked: version {own} after {other}");
+        Ok(self)
     }
 
     /// Whether the body has this value at a JSON pointer (RFC 6901).
