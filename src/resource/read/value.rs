@@ -104,6 +104,28 @@ impl OfAttribute<'_, '_> {
         }
     }
 
+    fn string<E: Error>(mut self, text: &str) -> Result<(), E> {
+        if text.is_empty() && (self.mode == Mode::List || self.kind() != AttributeType::String) {
+            if self.reader.tolerance.allows(Quirk::EmptyString) {
+                return Ok(());
+            }
+            return Err(self.refuse("an empty string"));
+        }
+        self.may_be_one("a string")?;
+        if self.kind() != AttributeType::Complex {
+            let value = self.reader.text(self.attribute, text)?;
+            self.put(value);
+            return Ok(());
+        }
+        let Some(part) = self.reader.kind.value_of(self.attribute) else { return Err(self.refuse("a string")) };
+        if !self.reader.tolerance.allows(Quirk::BareValue) {
+            return Err(self.refuse("a string"));
+        }
+        let value = self.reader.text(part, text)?;
+        self.put(Value::Complex(Object::from_iter([(part, value)])));
+        Ok(())
+    }
+
     fn number<E: Error>(self, raw: &RawValue) -> Result<(), E> {
         let text = raw.get();
         // Anything else is what it is for all types; errors were found when the text was first passed over.
@@ -160,26 +182,16 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
         Err(self.refuse("a number"))
     }
 
-    fn visit_str<E: Error>(mut self, text: &str) -> Result<Self::Value, E> {
-        if text.is_empty() && (self.mode == Mode::List || self.kind() != AttributeType::String) {
-            if self.reader.tolerance.allows(Quirk::EmptyString) {
-                return Ok(());
-            }
-            return Err(self.refuse("an empty string"));
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        // Text without escapes, in which JSON allows no control characters: U+0000 need not be looked for.
+        self.string(text)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        if text.as_bytes().contains(&0) {
+            return Err(self.reader.fail(self.attribute, ResourceErrorKind::NulCharacter));
         }
-        self.may_be_one("a string")?;
-        if self.kind() != AttributeType::Complex {
-            let value = self.reader.text(self.attribute, text)?;
-            self.put(value);
-            return Ok(());
-        }
-        let Some(part) = self.reader.kind.value_of(self.attribute) else { return Err(self.refuse("a string")) };
-        if !self.reader.tolerance.allows(Quirk::BareValue) {
-            return Err(self.refuse("a string"));
-        }
-        let value = self.reader.text(part, text)?;
-        self.put(Value::Complex(Object::from_iter([(part, value)])));
-        Ok(())
+        self.string(text)
     }
 
     fn visit_map<M: MapAccess<'de>>(mut self, map: M) -> Result<Self::Value, M::Error> {
@@ -256,9 +268,6 @@ impl Reader<'_> {
     fn text<E: Error>(&mut self, attribute: AttributeId, text: &str) -> Result<Value, E> {
         if text.len() > self.limits.string {
             return Err(self.fail(attribute, ResourceErrorKind::TooLong(self.limits.string)));
-        }
-        if text.as_bytes().contains(&0) {
-            return Err(self.fail(attribute, ResourceErrorKind::NulCharacter));
         }
         let kind = self.kind.attribute(attribute).kind();
         let form = match kind {
