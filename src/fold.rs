@@ -105,10 +105,19 @@ impl Needle {
             return false;
         }
         if ascii && self.folded.len() <= Self::SHORT {
-            return text.windows(self.folded.len()).any(|window| {
-                window.first().is_some_and(|byte| byte.to_ascii_lowercase() == *first)
-                    && window.eq_ignore_ascii_case(&self.folded)
-            });
+            // Where it may begin is seen by one byte in either case; the rest is compared only there.
+            let upper = first.to_ascii_uppercase();
+            let begins = text.len() - self.folded.len() + 1;
+            let mut from = 0;
+            while let Some(rest) = text.get(from..begins) {
+                let Some(found) = rest.iter().position(|byte| byte == first || *byte == upper) else { return false };
+                let at = from + found;
+                if text.get(at..at + self.folded.len()).is_some_and(|part| part.eq_ignore_ascii_case(&self.folded)) {
+                    return true;
+                }
+                from = at + 1;
+            }
+            return false;
         }
         let mut matched = 0;
         let mut is_end = |byte| {
