@@ -7,6 +7,7 @@
 mod answer;
 mod base;
 mod builder;
+mod calls;
 mod discovery;
 mod failure;
 mod hydrate;

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{ServiceProvider, failure::refused};
+use super::ServiceProvider;
 use crate::{
     error::Error,
     resource::{Reference, Resource, url},
@@ -34,8 +34,7 @@ impl<S: Store> ServiceProvider<S> {
         }
         let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
         for relation in relations {
-            let holders = self.inner.store.holders(cx, relation, ids).await;
-            for Holder { value, id, display, .. } in holders.map_err(|error| refused(kind, error))? {
+            for Holder { value, id, display, .. } in self.holders(cx, kind, relation, ids).await? {
                 let Some(lists) = places.get(value.as_str()).and_then(|index| derived.get_mut(*index)) else {
                     continue;
                 };

@@ -40,7 +40,7 @@ impl<S: Store> ServiceProvider<S> {
                 edit: edit.clone(),
                 modified: self.inner.clock.now(),
             };
-            match self.commit(cx, change).await {
+            match self.commit_one(cx, change).await {
                 Ok(done) => {
                     changed = Some(done.changed);
                     break;

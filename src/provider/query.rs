@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Answer, Listing, Options, ServiceProvider,
     answer::{Row, View},
-    failure::{broken_store, refused},
+    failure::broken_store,
     hydrate::{hydrated, is_derived},
     plan::Plan,
 };
@@ -135,7 +135,7 @@ impl<S: Store> ServiceProvider<S> {
         let wanted = Wanted::without(&query.hidden);
         let window = Window::Offset { skip: query.skip, take: query.take };
         let scan = scan_of(query, window, &wanted, query.sort);
-        let page = self.inner.store.scan(cx, &scan).await.map_err(|error| refused(query.kind, error))?;
+        let page = self.scan(cx, &scan).await?;
         let here = u64::try_from(page.items.len()).unwrap_or(u64::MAX);
         let total = match page.total {
             Some(total) => total,
@@ -165,7 +165,7 @@ impl<S: Store> ServiceProvider<S> {
             let take = STRIDE.min(limit.saturating_sub(read) + 1);
             let window = Window::After { id: last.as_deref(), take };
             let scan = scan_of(query, window, &wanted, None);
-            let page = self.inner.store.scan(cx, &scan).await.map_err(|error| refused(query.kind, error))?;
+            let page = self.scan(cx, &scan).await?;
             read += page.items.len();
             if read > limit {
                 let detail = format!("the query needs more than {limit} resources to be looked at; narrow the filter");

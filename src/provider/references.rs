@@ -4,10 +4,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{
-    ServiceProvider,
-    failure::{broken_store, no_such_reference, refused},
-};
+use super::{ServiceProvider, failure::no_such_reference};
 use crate::{
     error::Error,
     resource::Resource,
@@ -71,10 +68,7 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(());
         }
         let asked: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
-        let located = self.inner.store.locate(cx, &kinds, &asked).await.map_err(|error| refused(kind, error))?;
-        if located.len() != ids.len() {
-            return Err(broken_store("`locate` answers for each id"));
-        }
+        let located = self.locate(cx, kind, &kinds, &asked).await?;
         for element in &mut unknown {
             let id = element.get(value).and_then(Value::as_str).unwrap_or_default();
             let found = places.get(id).and_then(|place| *located.get(*place)?);

@@ -41,7 +41,7 @@ impl<S: Store> ServiceProvider<S> {
             judge(None, &resource)?;
             let entry = Entry::new(resource);
             let created = Arc::clone(&entry.resource);
-            match self.commit(cx, Change::Create { entry }).await {
+            match self.commit_one(cx, Change::Create { entry }).await {
                 Ok(done) => {
                     let version = done.version.ok_or_else(|| broken_store("a create gives a version"))?;
                     return self.answer(cx, Stored::new(created, version), view, &tolerance, true).await;
@@ -141,7 +141,7 @@ impl<S: Store> ServiceProvider<S> {
         let kind = self.registered(kind)?;
         let expect = self.expectation(cx, &kind, id, precondition).await?;
         let change = Change::Delete { kind: Arc::clone(&kind), id: id.into(), expect };
-        self.commit(cx, change).await.map(drop).map_err(|error| refused(&kind, error))
+        self.commit_one(cx, change).await.map(drop).map_err(|error| refused(&kind, error))
     }
 
     /// What a commit must find for the precondition to hold. Reads the resource only where the store cannot tell.
@@ -162,12 +162,6 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Expect::Version(self.existing(cx, kind, id, precondition, &wanted).await?.version))
     }
 
-    /// Commits one change.
-    pub(super) async fn commit(&self, cx: &Context, change: Change) -> Result<Done, StoreError> {
-        let done = self.inner.store.commit(cx, &[change]).await.map_err(|error| error.error)?;
-        done.into_iter().next().ok_or_else(|| StoreError::backend("the store broke its contract: one outcome a change"))
-    }
-
     /// Commits what `before` has become, `None` being nothing new; `None` when somebody else was faster.
     async fn write(
         &self,
@@ -183,7 +177,7 @@ impl<S: Store> ServiceProvider<S> {
         let entry = Entry::new(after);
         let resource = Arc::clone(&entry.resource);
         let change = Change::Replace { entry, expect: Expect::Version(before.version.clone()) };
-        match self.commit(cx, change).await {
+        match self.commit_one(cx, change).await {
             Ok(Done { version, .. }) => {
                 let version: Version = version.ok_or_else(|| broken_store("a replace gives a version"))?;
                 Ok(Some(Stored::new(resource, version)))
@@ -202,7 +196,7 @@ impl<S: Store> ServiceProvider<S> {
         precondition: &Precondition,
         wanted: &Wanted<'_>,
     ) -> Result<Stored, Error> {
-        let found = self.inner.store.get(cx, Key { kind, id }, wanted).await.map_err(|error| refused(kind, error))?;
+        let found = self.read(cx, Key { kind, id }, wanted).await?;
         let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
         if precondition.holds(&found.version) { Ok(found) } else { Err(Error::precondition()) }
     }

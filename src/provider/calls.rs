@@ -1,0 +1,64 @@
+//! Every call of the store is made here, and nowhere else: what has to happen at each happens once.
+
+use std::sync::Arc;
+
+use super::{
+    ServiceProvider,
+    failure::{broken_store, refused},
+};
+use crate::{
+    error::Error,
+    schema::{Relation, ResourceType},
+    store::{Change, CommitError, Context, Done, Holder, Key, Page, Scan, Store, StoreError, Stored, Wanted},
+};
+
+impl<S: Store> ServiceProvider<S> {
+    /// Reads one resource.
+    pub(super) async fn read(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, Error> {
+        self.inner.store.get(cx, key, wanted).await.map_err(|error| refused(key.kind, error))
+    }
+
+    /// Reads a page of resources of one type.
+    pub(super) async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, Error> {
+        self.inner.store.scan(cx, scan).await.map_err(|error| refused(scan.kind, error))
+    }
+
+    /// Asks who refers to resources of `kind`.
+    pub(super) async fn holders(
+        &self,
+        cx: &Context,
+        kind: &ResourceType,
+        relation: &Relation,
+        ids: &[&str],
+    ) -> Result<Vec<Holder>, Error> {
+        self.inner.store.holders(cx, relation, ids).await.map_err(|error| refused(kind, error))
+    }
+
+    /// Asks which of `kinds` each of `ids` is of. `kind` is the type of the resource that refers to them.
+    pub(super) async fn locate(
+        &self,
+        cx: &Context,
+        kind: &ResourceType,
+        kinds: &[Arc<ResourceType>],
+        ids: &[&str],
+    ) -> Result<Vec<Option<usize>>, Error> {
+        let located = self.inner.store.locate(cx, kinds, ids).await.map_err(|error| refused(kind, error))?;
+        if located.len() == ids.len() { Ok(located) } else { Err(broken_store("`locate` answers for each id")) }
+    }
+
+    /// Commits changes, all or none.
+    pub(super) async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+        let done = self.inner.store.commit(cx, batch).await?;
+        if done.len() == batch.len() { Ok(done) } else { Err(wrong_count().into()) }
+    }
+
+    /// Commits one change.
+    pub(super) async fn commit_one(&self, cx: &Context, change: Change) -> Result<Done, StoreError> {
+        let done = self.commit(cx, &[change]).await.map_err(|error| error.error)?;
+        done.into_iter().next().ok_or_else(wrong_count)
+    }
+}
+
+fn wrong_count() -> StoreError {
+    StoreError::backend("the store broke its contract: one outcome a change")
+}
