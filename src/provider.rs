@@ -13,9 +13,13 @@ mod failure;
 mod hydrate;
 mod membership;
 mod options;
+mod ownership;
+mod permit;
 mod plan;
+mod policy;
 mod query;
 mod references;
+mod subject;
 mod system;
 mod write;
 
@@ -25,5 +29,8 @@ pub use self::{
     answer::{Answer, Listing},
     builder::{ConfigurationError, ServiceProvider, ServiceProviderBuilder},
     options::{Options, Precondition},
+    ownership::{Others, Ownership, OwnershipError},
+    policy::{Access, Action, Policy, Proposal},
+    subject::Subject,
     system::{Clock, IdSource},
 };

@@ -4,6 +4,7 @@
 //! This module knows JSON and the rules of attributes; it knows nothing of HTTP, PATCH or storage.
 
 mod error;
+mod hidden;
 mod order;
 mod projection;
 mod read;

@@ -62,9 +62,27 @@ impl<S: Store> ServiceProvider<S> {
         method: &str,
         tolerance: &mut Tolerance,
     ) -> Result<Response, Error> {
+        let mut route = route(request.path(), self.registry(), self.limits())?;
+        let me = matches!(route, Route::Me);
+        if me {
+            let (kind, id) = self.subject(cx)?;
+            route = Route::Resource(kind, id.to_string().into());
+        }
+        let response = self.operate(cx, request, route, method, tolerance).await?;
+        Ok(if me { response.with_permanent_location() } else { response })
+    }
+
+    async fn operate(
+        &self,
+        cx: &Context,
+        request: &Request<'_>,
+        route: Route<'_>,
+        method: &str,
+        tolerance: &mut Tolerance,
+    ) -> Result<Response, Error> {
         let content_type = answer_type(request.accept);
         let document = |body: Vec<u8>| Response::new(200).with_body(body, content_type);
-        match (route(request.path(), self.registry(), self.limits())?, method) {
+        match (route, method) {
             (Route::Collection(kind), "GET") => {
                 let search = SearchRequest::from_query(request.query, self.limits())?;
                 let listing = self.search(cx, &kind, &search).await?;
@@ -141,7 +159,6 @@ impl<S: Store> ServiceProvider<S> {
                 Err(Error::not_implemented("a query over all resource types"))
             }
             (Route::Bulk, "POST") => Err(Error::not_implemented("bulk")),
-            (Route::Me, _) => Err(Error::not_implemented("/Me")),
             (route, _) => Ok(Response::method_not_allowed(methods(&route), content_type)),
         }
     }

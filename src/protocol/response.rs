@@ -55,6 +55,12 @@ impl Response {
         self
     }
 
+    /// Says also in `Location` which resource this is, as an answer to `/Me` does (RFC 7644 §3.11).
+    pub(super) fn with_permanent_location(mut self) -> Self {
+        self.headers.location = self.headers.content_location.clone();
+        self
+    }
+
     pub(super) fn with_etag(mut self, etag: &str) -> Self {
         self.headers.etag = Some(etag.into());
         self

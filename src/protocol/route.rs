@@ -67,7 +67,7 @@ pub(super) fn route<'a>(path: &'a str, registry: &Registry, limits: &Limits) -> 
         (None, None) if is(".search") => Ok(Route::Search(None)),
         (None, None) if is("ServiceProviderConfig") => Ok(Route::ServiceProviderConfig),
         (None, None) if is("Bulk") => Ok(Route::Bulk),
-        (None, _) if is("Me") => Ok(Route::Me),
+        (None, None) if is("Me") => Ok(Route::Me),
         (None, second) => {
             let kind = registry.endpoint(&first).ok_or_else(Error::no_endpoint)?;
             Ok(match second {

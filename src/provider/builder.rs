@@ -4,6 +4,9 @@ use std::{fmt, sync::Arc};
 
 use super::{
     base::BaseUrl,
+    permit::Policies,
+    policy::Policy,
+    subject::{Subject, Subjects},
     system::{Clock, IdSource},
 };
 use crate::{
@@ -11,7 +14,7 @@ use crate::{
     message::AuthenticationScheme,
     quirks::Quirks,
     schema::{AttributeId, Mutability, Registry},
-    store::Store,
+    store::{Context, Store},
 };
 
 /// The operations of a SCIM service provider over a host's store. Cheap to clone; one serves all requests and tenants.
@@ -41,6 +44,8 @@ pub(super) struct Inner<S> {
     pub(super) ids: Box<dyn IdSource>,
     pub(super) schemes: Vec<AuthenticationScheme>,
     pub(super) documentation: Option<Box<str>>,
+    pub(super) policies: Policies,
+    pub(super) subjects: Subjects,
 }
 
 impl<S> Clone for ServiceProvider<S> {
@@ -69,6 +74,8 @@ impl<S: Store> ServiceProvider<S> {
             ids,
             schemes: Vec::new(),
             documentation: None,
+            policies: Vec::new(),
+            subjects: Subjects(None),
         }
     }
 
@@ -126,6 +133,8 @@ pub struct ServiceProviderBuilder<S> {
     ids: Option<Box<dyn IdSource>>,
     schemes: Vec<AuthenticationScheme>,
     documentation: Option<Box<str>>,
+    policies: Vec<Box<dyn Policy>>,
+    subjects: Subjects,
 }
 
 impl<S> fmt::Debug for ServiceProviderBuilder<S> {
@@ -180,6 +189,38 @@ impl<S: Store> ServiceProviderBuilder<S> {
         self
     }
 
+    /// Asks `policy` what callers may do and see. Called again it adds: what one refuses is refused, and what one hides
+    /// is hidden. Without any, who has a [`Context`] may do everything in its tenant.
+    pub fn policy(mut self, policy: impl Policy) -> Self {
+        self.policies.push(Box::new(policy));
+        self
+    }
+
+    /// Tells which resource a caller is, for `/Me` (RFC 7644 §3.11): `None` for one that is none, which gets 404. `/Me`
+    /// then stands for that resource, under the same rules as its own URL. Without this `/Me` is answered with 501.
+    ///
+    /// It must answer at once. What it takes to know the resource, the host puts into the [`Context`] when it
+    /// authenticates.
+    ///
+    /// ```
+    /// # #[cfg(feature = "system")] {
+    /// use scim_core::{Registry, ServiceProvider, provider::Subject, store::MemoryStore};
+    ///
+    /// /// What the host found out about a caller.
+    /// struct Session { user: String }
+    ///
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+    ///     .base_url("https://example.com/scim/v2")
+    ///     .me(|cx| cx.host::<Session>().map(|session| Subject::new("User", session.user.as_str())))
+    ///     .build()?;
+    /// # }
+    /// # Ok::<(), scim_core::provider::ConfigurationError>(())
+    /// ```
+    pub fn me(mut self, subject_of: impl Fn(&Context) -> Option<Subject> + Send + Sync + 'static) -> Self {
+        self.subjects = Subjects(Some(Box::new(subject_of)));
+        self
+    }
+
     /// The service provider.
     ///
     /// # Errors
@@ -216,6 +257,8 @@ impl<S: Store> ServiceProviderBuilder<S> {
                 ids: self.ids.ok_or(Fault::NoIds)?,
                 schemes,
                 documentation: self.documentation,
+                policies: Policies::new(self.policies),
+                subjects: self.subjects,
             }),
         })
     }

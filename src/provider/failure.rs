@@ -49,3 +49,8 @@ pub(super) fn contention() -> Error {
 pub(super) fn broken_store(what: &'static str) -> Error {
     Error::new(500, "the service provider failed").with_source(format!("the store broke its contract: {what}"))
 }
+
+/// 500: a policy of the host's asked for what its contract does not allow.
+pub(super) fn broken_policy(what: &'static str) -> Error {
+    Error::new(500, "the service provider failed").with_source(format!("a policy broke its contract: {what}"))
+}

@@ -9,7 +9,7 @@ use crate::{
     resource::{Reference, Resource, url},
     schema::{AttributeId, Relation, ResourceType},
     store::{Context, Holder, Store, Stored},
-    value::Value,
+    value::{Text, Value},
 };
 
 /// The derived lists of one resource.
@@ -34,7 +34,9 @@ impl<S: Store> ServiceProvider<S> {
         }
         let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
         for relation in relations {
-            for Holder { value, id, display, .. } in self.holders(cx, kind, relation, ids).await? {
+            let mut found = self.holders(cx, kind, relation, ids).await?;
+            self.show_holders(cx, relation, &mut found).await?;
+            for Holder { value, id, display, .. } in found {
                 let Some(lists) = places.get(value.as_str()).and_then(|index| derived.get_mut(*index)) else {
                     continue;
                 };
@@ -46,6 +48,38 @@ impl<S: Store> ServiceProvider<S> {
             }
         }
         Ok(derived)
+    }
+}
+
+impl<S: Store> ServiceProvider<S> {
+    /// Leaves of those who refer only what exists for the caller.
+    async fn show_holders(&self, cx: &Context, relation: &Relation, found: &mut Vec<Holder>) -> Result<(), Error> {
+        if self.inner.policies.is_empty() || found.is_empty() {
+            return Ok(());
+        }
+        let Some(permit) = self.met(cx, relation.holder())? else {
+            found.clear();
+            return Ok(());
+        };
+        if permit.hides(relation.list()) {
+            found.clear();
+        }
+        if permit.hides(relation.display()) {
+            for holder in found.iter_mut() {
+                holder.display = None;
+            }
+        }
+        if !permit.is_unbounded() {
+            let mut known: HashMap<Text, bool> = HashMap::new();
+            for holder in found.iter() {
+                if !known.contains_key(&holder.id) {
+                    let exists = self.exists(cx, &permit, &holder.id).await?;
+                    known.insert(holder.id.clone(), exists);
+                }
+            }
+            found.retain(|holder| known.get(&holder.id) == Some(&true));
+        }
+        Ok(())
     }
 }
 

@@ -6,12 +6,12 @@ use super::{
     Answer, Options, ServiceProvider,
     answer::View,
     failure::{contention, refused},
+    permit::Permit,
 };
 use crate::{
     error::Error,
     patch::Membership,
     quirks::Tolerance,
-    schema::ResourceType,
     store::{Change, Context, Store, StoreError, Wanted},
 };
 
@@ -21,17 +21,20 @@ impl<S: Store> ServiceProvider<S> {
     pub(super) async fn edit_values(
         &self,
         cx: &Context,
-        kind: &Arc<ResourceType>,
+        permit: &Permit,
         id: &str,
         Membership { attribute, mut edit }: Membership,
         options: &Options,
         view: View,
         tolerance: Tolerance,
     ) -> Result<Answer, Error> {
+        let kind = &permit.kind;
         self.type_elements(cx, kind, attribute, edit.add.iter_mut().collect()).await?;
+        self.check_elements(cx, kind, attribute, &edit.add.iter().collect::<Vec<_>>()).await?;
+        self.review_as_is(cx, permit, id, Some((attribute, &edit))).await?;
         let mut changed = None;
         for _ in 0..=self.limits().write_retries {
-            let expect = self.expectation(cx, kind, id, &options.precondition).await?;
+            let expect = self.expectation(cx, permit, id, &options.precondition).await?;
             let change = Change::EditValues {
                 kind: Arc::clone(kind),
                 id: id.into(),
@@ -50,12 +53,12 @@ impl<S: Store> ServiceProvider<S> {
             }
         }
         let changed = changed.ok_or_else(contention)?;
-        let hidden = view.hidden_lists(kind);
+        let hidden = permit.unused(&view.hidden_lists(kind));
         // Who names attributes gets them, however long the list is (RFC 7644 §3.5.2).
         let named = !options.attributes.is_empty();
         let limit = if named { usize::MAX } else { self.limits().members_in_answer };
         let wanted = Wanted::without(&hidden).limit(limit);
-        let stored = self.existing(cx, kind, id, &super::Precondition::default(), &wanted).await?;
+        let stored = self.existing(cx, permit, id, &super::Precondition::default(), &wanted).await?;
         self.answer(cx, stored, view, &tolerance, changed).await
     }
 }

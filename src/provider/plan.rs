@@ -2,7 +2,7 @@
 
 use super::hydrate::is_derived;
 use crate::{
-    filter::{Condition, Matcher},
+    filter::Condition,
     schema::{AttributeId, Relation, ResourceType},
     store::{Pushdown, Store},
 };
@@ -19,11 +19,13 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new<S: Store>(store: &S, matcher: Option<&'a Matcher>) -> Self {
+    pub(super) fn new<S: Store>(
+        store: &S,
+        kind: &ResourceType,
+        conditions: impl Iterator<Item = &'a Condition>,
+    ) -> Self {
         let mut plan = Self { pushed: Vec::new(), residual: Vec::new(), empty: false };
-        let Some(matcher) = matcher else { return plan };
-        let kind = matcher.kind();
-        for condition in matcher.conditions() {
+        for condition in conditions {
             if let Condition::Constant(truth) = condition {
                 plan.empty |= !truth;
                 continue;

@@ -8,6 +8,7 @@ use super::{
     failure::broken_store,
     hydrate::{hydrated, is_derived},
     plan::Plan,
+    policy::Action,
 };
 use crate::{
     error::{Error, ScimType},
@@ -50,12 +51,12 @@ impl<S: Store> ServiceProvider<S> {
         id: &str,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let kind = self.registered(kind)?;
+        let permit = self.permit(cx, Action::Read, kind)?;
         let mut tolerance = Tolerance::new(self.quirks());
-        let view = self.view(cx, &kind, options, &mut tolerance)?;
-        let hidden = view.hidden_lists(&kind);
+        let view = self.view(cx, &permit, options, &mut tolerance)?;
+        let hidden = permit.unused(&view.hidden_lists(&permit.kind));
         let anything = super::Precondition::default();
-        let stored = self.existing(cx, &kind, id, &anything, &Wanted::without(&hidden)).await?;
+        let stored = self.existing(cx, &permit, id, &anything, &Wanted::without(&hidden)).await?;
         if !options.precondition.required_holds(&stored.version) {
             return Err(Error::precondition());
         }
@@ -78,12 +79,14 @@ impl<S: Store> ServiceProvider<S> {
         kind: &Arc<ResourceType>,
         request: &SearchRequest,
     ) -> Result<Listing, Error> {
-        let kind = self.registered(kind)?;
+        let permit = self.permit(cx, Action::Search, kind)?;
+        let kind = Arc::clone(&permit.kind);
         let mut tolerance = Tolerance::new(self.quirks());
-        let matcher = self.matcher(&kind, request.filter.as_deref(), &mut tolerance)?;
-        let sort = sort_of(&kind, request, &mut tolerance)?;
-        let view = self.view(cx, &kind, &Options::from(request.clone()), &mut tolerance)?;
-        let plan = Plan::new(&self.inner.store, matcher.as_ref());
+        let matcher = self.matcher(&permit.view, request.filter.as_deref(), &mut tolerance)?;
+        let sort = sort_of(&permit.view, request, &mut tolerance)?;
+        let view = self.view(cx, &permit, &Options::from(request.clone()), &mut tolerance)?;
+        let conditions = matcher.iter().flat_map(Matcher::conditions).chain(permit.scope());
+        let plan = Plan::new(&self.inner.store, &kind, conditions);
         let mut used = plan.attributes();
         used.extend(sort.as_ref().map(Sort::attribute));
         let is_used = |list: &AttributeId| used.iter().any(|used| used == list || kind.parent(*used) == *list);

@@ -9,10 +9,12 @@ use super::{
     Answer, Options, Precondition, ServiceProvider,
     answer::{Row, View},
     failure::{broken_store, contention, refused},
+    permit::Permit,
+    policy::{Action, Proposal},
 };
 use crate::{
     error::Error,
-    patch::Patch,
+    patch::{Patch, ValueEdit},
     quirks::Tolerance,
     resource::{Projection, Resource, judge},
     schema::{AttributeId, ResourceType, Returned},
@@ -29,16 +31,20 @@ impl<S: Store> ServiceProvider<S> {
     /// 400 when a required value is missing or a rule of the schema broken, or a list refers to what does not exist;
     /// 409 `uniqueness` when another resource has a value that is unique; what the store reports.
     pub async fn create(&self, cx: &Context, resource: Resource, options: &Options) -> Result<Answer, Error> {
-        let kind = self.registered(resource.kind())?;
+        let permit = self.permit(cx, Action::Create, resource.kind())?;
         let mut tolerance = Tolerance::new(self.quirks());
-        let view = self.view(cx, &kind, options, &mut tolerance)?.showing(&present_on_request(&resource));
         let mut resource = resource;
+        permit.read(&mut resource, &mut tolerance)?;
+        let view = self.view(cx, &permit, options, &mut tolerance)?.showing(&present_on_request(&resource));
+        self.inner.policies.prepare(cx, &mut resource);
         self.type_references(cx, &mut resource).await?;
+        self.check_references(cx, None, &resource).await?;
         let now = self.inner.clock.now();
         resource.set_times(Some(now), now);
         for _ in 0..=self.limits().write_retries {
             resource.root_mut().insert(AttributeId::ID, Value::String(self.inner.ids.next()));
             judge(None, &resource)?;
+            self.review(cx, &permit, None, Some(&resource))?;
             let entry = Entry::new(resource);
             let created = Arc::clone(&entry.resource);
             match self.commit_one(cx, Change::Create { entry }).await {
@@ -48,7 +54,7 @@ impl<S: Store> ServiceProvider<S> {
                 }
                 // Not the client's fault, and so unlikely with random ids that a copy does not matter.
                 Err(StoreError::NotUnique { attribute: AttributeId::ID }) => resource = (*created).clone(),
-                Err(error) => return Err(refused(&kind, error)),
+                Err(error) => return Err(refused(&permit.kind, error)),
             }
         }
         Err(contention())
@@ -68,17 +74,22 @@ impl<S: Store> ServiceProvider<S> {
         resource: Resource,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let kind = self.registered(resource.kind())?;
+        let permit = self.permit(cx, Action::Replace, resource.kind())?;
         let mut tolerance = Tolerance::new(self.quirks());
-        let view = self.view(cx, &kind, options, &mut tolerance)?.showing(&present_on_request(&resource));
+        let mut resource = resource;
+        permit.read(&mut resource, &mut tolerance)?;
+        let view = self.view(cx, &permit, options, &mut tolerance)?.showing(&present_on_request(&resource));
         for _ in 0..=self.limits().write_retries {
-            let before = self.existing(cx, &kind, id, &options.precondition, &Wanted::everything()).await?;
+            let before = self.existing(cx, &permit, id, &options.precondition, &Wanted::everything()).await?;
             // A copy, since another attempt may need it.
-            let mut after = before.resource.replaced_by(resource.clone());
+            let after = before.resource.replaced_by(resource.clone());
+            let mut after = permit.kept(&before.resource, after);
             self.type_references(cx, &mut after).await?;
+            self.check_references(cx, Some(&before.resource), &after).await?;
             judge(Some(&before.resource), &after)?;
+            self.review(cx, &permit, Some(&before.resource), Some(&after))?;
             let after = if after == *before.resource { None } else { Some(after) };
-            if let Some(written) = self.write(cx, &kind, &before, after).await? {
+            if let Some(written) = self.write(cx, &permit.kind, &before, after).await? {
                 let changed = written.version != before.version;
                 return self.answer(cx, written, view, &tolerance, changed).await;
             }
@@ -103,22 +114,27 @@ impl<S: Store> ServiceProvider<S> {
         patch: &Patch,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let kind = self.registered(kind)?;
+        let permit = self.permit(cx, Action::Patch, kind)?;
         let mut tolerance = Tolerance::new(self.quirks());
-        let view = self.view(cx, &kind, options, &mut tolerance)?;
-        if let Some(membership) = patch.membership(&kind, self.limits(), &mut tolerance)? {
-            return self.edit_values(cx, &kind, id, membership, options, view, tolerance).await;
+        let view = self.view(cx, &permit, options, &mut tolerance)?;
+        if let Some(membership) = patch.membership(&permit.view, self.limits(), &mut tolerance)?
+            && !permit.looks_at(membership.attribute)
+        {
+            return self.edit_values(cx, &permit, id, membership, options, view, tolerance).await;
         }
         for _ in 0..=self.limits().write_retries {
-            let before = self.existing(cx, &kind, id, &options.precondition, &Wanted::everything()).await?;
-            let mut after = patch.apply(&before.resource, self.limits(), &mut tolerance)?;
+            let before = self.existing(cx, &permit, id, &options.precondition, &Wanted::everything()).await?;
+            let after = patch.apply(&permit.seen(&before.resource), self.limits(), &mut tolerance)?;
+            let mut after = after.map(|after| permit.kept(&before.resource, after));
             let mut requested = Vec::new();
             if let Some(after) = &mut after {
                 self.type_references(cx, after).await?;
+                self.check_references(cx, Some(&before.resource), after).await?;
                 judge(Some(&before.resource), after)?;
                 requested = changed_on_request(&before.resource, after);
             }
-            if let Some(written) = self.write(cx, &kind, &before, after).await? {
+            self.review(cx, &permit, Some(&before.resource), Some(after.as_ref().unwrap_or(&before.resource)))?;
+            if let Some(written) = self.write(cx, &permit.kind, &before, after).await? {
                 let changed = written.version != before.version;
                 return self.answer(cx, written, view.showing(&requested), &tolerance, changed).await;
             }
@@ -138,17 +154,37 @@ impl<S: Store> ServiceProvider<S> {
         id: &str,
         precondition: &Precondition,
     ) -> Result<(), Error> {
-        let kind = self.registered(kind)?;
-        let expect = self.expectation(cx, &kind, id, precondition).await?;
-        let change = Change::Delete { kind: Arc::clone(&kind), id: id.into(), expect };
-        self.commit_one(cx, change).await.map(drop).map_err(|error| refused(&kind, error))
+        let permit = self.permit(cx, Action::Delete, kind)?;
+        self.review_as_is(cx, &permit, id, None).await?;
+        let expect = self.expectation(cx, &permit, id, precondition).await?;
+        let change = Change::Delete { kind: Arc::clone(&permit.kind), id: id.into(), expect };
+        self.commit_one(cx, change).await.map(drop).map_err(|error| refused(&permit.kind, error))
+    }
+
+    /// Asks the policies about a change that is committed without reading what it changes: an edit of one list of
+    /// references, or without one a deletion. Only where there are policies is the resource read for them.
+    pub(super) async fn review_as_is(
+        &self,
+        cx: &Context,
+        permit: &Permit,
+        id: &str,
+        edit: Option<(AttributeId, &ValueEdit)>,
+    ) -> Result<(), Error> {
+        if self.inner.policies.is_empty() {
+            return Ok(());
+        }
+        let lists = permit.unused(permit.kind.reference_lists());
+        let wanted = Wanted::without(&lists);
+        let before = self.existing(cx, permit, id, &Precondition::default(), &wanted).await?.resource;
+        let proposal = Proposal { action: permit.action, kind: &permit.kind, before: Some(&before), after: None, edit };
+        self.inner.policies.review(cx, &proposal)
     }
 
     /// What a commit must find for the precondition to hold. Reads the resource only where the store cannot tell.
     pub(super) async fn expectation(
         &self,
         cx: &Context,
-        kind: &Arc<ResourceType>,
+        permit: &Permit,
         id: &str,
         precondition: &Precondition,
     ) -> Result<Expect, Error> {
@@ -158,8 +194,9 @@ impl<S: Store> ServiceProvider<S> {
         if let Some(version) = precondition.only() {
             return Ok(Expect::Version(version));
         }
-        let wanted = Wanted::without(kind.reference_lists());
-        Ok(Expect::Version(self.existing(cx, kind, id, precondition, &wanted).await?.version))
+        let lists = permit.unused(permit.kind.reference_lists());
+        let wanted = Wanted::without(&lists);
+        Ok(Expect::Version(self.existing(cx, permit, id, precondition, &wanted).await?.version))
     }
 
     /// Commits what `before` has become, `None` being nothing new; `None` when somebody else was faster.
@@ -187,17 +224,19 @@ impl<S: Store> ServiceProvider<S> {
         }
     }
 
-    /// The resource in a state for which the precondition holds.
+    /// The resource, if it exists for the caller, in a state for which the precondition holds.
     pub(super) async fn existing(
         &self,
         cx: &Context,
-        kind: &Arc<ResourceType>,
+        permit: &Permit,
         id: &str,
         precondition: &Precondition,
         wanted: &Wanted<'_>,
     ) -> Result<Stored, Error> {
+        let kind = &permit.kind;
         let found = self.read(cx, Key { kind, id }, wanted).await?;
         let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
+        permit.check_found(&found.resource)?;
         if precondition.holds(&found.version) { Ok(found) } else { Err(Error::precondition()) }
     }
 
@@ -221,21 +260,13 @@ impl<S: Store> ServiceProvider<S> {
     pub(super) fn view(
         &self,
         cx: &Context,
-        kind: &Arc<ResourceType>,
+        permit: &Permit,
         options: &Options,
         tolerance: &mut Tolerance,
     ) -> Result<View, Error> {
-        let projection = Projection::new(kind, &options.attributes, &options.excluded_attributes, tolerance)?;
+        let projection = Projection::new(&permit.view, &options.attributes, &options.excluded_attributes, tolerance)?;
         let base = self.inner.base.of(cx.tenant());
         Ok(View { registry: self.registry().clone(), base: base.into(), projection })
-    }
-
-    /// The resource type, if it is of this service provider: attributes of another one would mean something else.
-    pub(super) fn registered(&self, kind: &Arc<ResourceType>) -> Result<Arc<ResourceType>, Error> {
-        let known = self.registry().resource_types().iter().find(|known| Arc::ptr_eq(known, kind));
-        let unknown =
-            || Error::new(500, "the service provider failed").with_source("a resource type of another registry");
-        known.cloned().ok_or_else(unknown)
     }
 }
 

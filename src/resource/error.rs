@@ -97,6 +97,11 @@ impl ResourceError {
         Self::new(kind, of.path(attribute))
     }
 
+    /// The attribute is none of the schema, as far as the client knows.
+    pub(crate) fn unknown(kind: &ResourceType, attribute: AttributeId) -> Self {
+        Self::of(ResourceErrorKind::Unknown, kind, attribute)
+    }
+
     pub(super) fn in_value(mut self, index: Option<usize>) -> Self {
         self.index = index;
         self

@@ -92,6 +92,11 @@ impl Projection {
         self.shown.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
     }
 
+    /// The resource type as the client sees it.
+    pub(crate) fn kind(&self) -> &ResourceType {
+        &self.kind
+    }
+
     fn empty(kind: &Arc<ResourceType>) -> Self {
         Self { kind: Arc::clone(kind), shown: vec![0; kind.len().div_ceil(64)].into_boxed_slice() }
     }

@@ -169,19 +169,19 @@ fn is_empty(value: &Value) -> bool {
 
 /// The values of a list, found by their `value`. Where two lists go side by side, as they mostly do, nothing is
 /// allocated.
-struct Pairs<'a> {
+pub(super) struct Pairs<'a> {
     id: AttributeId,
     values: &'a [Value],
     index: Option<HashMap<&'a str, usize>>,
 }
 
 impl<'a> Pairs<'a> {
-    fn new(id: AttributeId, values: &'a [Value]) -> Self {
+    pub(super) fn new(id: AttributeId, values: &'a [Value]) -> Self {
         Self { id, values, index: None }
     }
 
     /// The value with the id of `like`, which is perhaps at `index`.
-    fn find(&mut self, index: usize, like: &Object) -> Option<&'a Object> {
+    pub(super) fn find(&mut self, index: usize, like: &Object) -> Option<&'a Object> {
         const FEW: usize = 16;
         let (id, values) = (self.id, self.values);
         let id_of = |value: &'a Value| value.as_object()?.get(id)?.as_str();

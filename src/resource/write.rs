@@ -136,8 +136,15 @@ impl<'a> Writer<'a> {
     fn resource(&mut self, root: &Object) {
         self.out.extend_from_slice(b"{\"schemas\":[");
         text(self.out, self.kind.schema().id());
-        for extension in self.kind.extensions() {
-            if root.contains(extension.attribute()) {
+        let view = self.shown.map_or(self.kind, |shown| shown.projection.kind());
+        let is_whole = std::ptr::eq(view, self.kind);
+        for extension in view.extensions() {
+            // What is hidden from the client does not tell that it is there.
+            let seen = |data: &Value| {
+                let known = view.children(extension.attribute());
+                is_whole || data.as_object().is_some_and(|data| known.iter().any(|known| data.contains(*known)))
+            };
+            if root.get(extension.attribute()).is_some_and(seen) {
                 self.out.push(b',');
                 text(self.out, extension.schema().id());
             }

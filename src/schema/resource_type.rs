@@ -269,6 +269,26 @@ impl ResourceType {
         &self.node(id).key
     }
 
+    /// The resource type without these attributes and all below them. Every other attribute keeps its id, so that
+    /// values read under one are values under the other.
+    #[must_use]
+    pub(crate) fn without(&self, hidden: &[AttributeId]) -> Self {
+        let mut kind = self.clone();
+        // An extension is gone with its last attribute.
+        let emptied = |id: &AttributeId| {
+            let children = self.children(*id);
+            self.extensions.iter().any(|extension| extension.attribute == *id)
+                && children.iter().all(|child| hidden.contains(child))
+        };
+        let is_hidden = |id: &AttributeId| hidden.contains(id) || emptied(id);
+        for node in kind.nodes.iter_mut().chain([&mut kind.root]) {
+            node.children.retain(|child| !is_hidden(child));
+        }
+        kind.extensions.retain(|extension| !is_hidden(&extension.attribute));
+        kind.index();
+        kind
+    }
+
     pub(crate) fn declared_relations(&self) -> &[[Box<str>; 4]] {
         &self.relations
     }

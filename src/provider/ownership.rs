@@ -1,0 +1,167 @@
+//! The rule that what SCIM did not make is not SCIM's to change: accounts made by hand are left alone.
+
+use std::sync::Arc;
+
+use super::policy::{Access, Action, Policy, Proposal};
+use crate::{
+    error::Error,
+    filter::{Filter, Matcher},
+    limits::Limits,
+    path::AttributePath,
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
+    schema::{AttributeId, AttributeType, Mutability, Registry, ResourceType},
+    store::Context,
+    value::{Object, Value},
+};
+
+/// What clients see of resources that were not made by SCIM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a client sees them or does not")]
+pub enum Others {
+    /// Nothing: they are in no list and no total, 404, and cannot be made members of a group.
+    Invisible,
+    /// All: they are found and can be made members of groups, but whoever changes or deletes one gets 403.
+    Protected,
+}
+
+/// A [`Policy`]: clients change only what was made through SCIM.
+///
+/// Who made a resource is told by a marker: a boolean attribute that clients cannot set (`readOnly`), `true` on what
+/// was made by SCIM. This policy sets it on what is created and hides it from clients; the host's own code creates
+/// resources without it, and hands one over to SCIM by setting it. The rule holds for every resource type that has the
+/// marker.
+///
+/// Either way, a name that a resource made by hand has is taken: a client that creates another of that name gets 409
+/// `uniqueness`, and does not come by the existing one.
+///
+/// ```
+/// use scim_core::{
+///     Registry,
+///     provider::{Others, Ownership},
+///     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
+/// };
+///
+/// let marker = Attribute::new("madeByScim", AttributeType::Boolean).mutability(Mutability::ReadOnly);
+/// let origin = Schema::new("urn:example:scim:schemas:origin:1.0:User", "Origin").attribute(marker);
+/// let user = ResourceType::builder("User", "Users", Schema::user()).extension(origin, false).build()?;
+/// let registry = Registry::builder().resource_type(user).build()?;
+/// let ownership =
+///     Ownership::new(&registry, "urn:example:scim:schemas:origin:1.0:User:madeByScim", Others::Invisible)?;
+/// // ServiceProvider::builder(registry, store).policy(ownership)
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Ownership {
+    others: Others,
+    marked: Vec<Marked>,
+}
+
+/// A resource type with the marker.
+#[derive(Clone, Debug)]
+struct Marked {
+    kind: Arc<ResourceType>,
+    marker: AttributeId,
+    path: Box<str>,
+    made_by_scim: Arc<Matcher>,
+}
+
+impl Ownership {
+    /// The rule for every resource type of `registry` that has the attribute `marker`, given by its path.
+    ///
+    /// # Errors
+    ///
+    /// When no resource type has it, or one has it but not as a singular boolean that is `readOnly` and returned.
+    pub fn new(registry: &Registry, marker: &str, others: Others) -> Result<Self, OwnershipError> {
+        let path: AttributePath = marker.parse().map_err(|_| OwnershipError::Unknown(marker.into()))?;
+        let mut marked = Vec::new();
+        for kind in registry.resource_types() {
+            let mut tolerance = Tolerance::new(Quirks::strict());
+            let Ok(attribute) = kind.resolve(path.as_ref(), &mut tolerance) else { continue };
+            let definition = kind.attribute(attribute);
+            let parent = kind.parent(attribute);
+            let fits = definition.kind() == AttributeType::Boolean
+                && !definition.is_multi_valued()
+                && definition.mutable() == Mutability::ReadOnly
+                && !kind.is_sensitive(attribute)
+                && (parent == AttributeId::ROOT || kind.parent(parent) == AttributeId::ROOT)
+                && !kind.attribute(parent).is_multi_valued();
+            let filter = Filter::parse(&format!("{marker} eq true"), &Limits::default(), &mut tolerance).ok();
+            let matcher = filter.and_then(|filter| filter.compile(kind, &mut tolerance).ok());
+            let Some(made_by_scim) = matcher.filter(|_| fits) else {
+                return Err(OwnershipError::Unfit { marker: marker.into(), kind: kind.name().into() });
+            };
+            marked.push(Marked {
+                kind: Arc::clone(kind),
+                marker: attribute,
+                path: kind.path(attribute).into(),
+                made_by_scim: Arc::new(made_by_scim),
+            });
+        }
+        if marked.is_empty() { Err(OwnershipError::Unknown(marker.into())) } else { Ok(Self { others, marked }) }
+    }
+
+    /// Whether the resource was made by SCIM; of a type without the marker every one counts as such.
+    pub fn is_made_by_scim(&self, resource: &Resource) -> bool {
+        self.of(resource.kind()).is_none_or(|marked| marked.made_by_scim.matches(resource.root()))
+    }
+
+    fn of(&self, kind: &ResourceType) -> Option<&Marked> {
+        self.marked.iter().find(|marked| marked.kind.name() == kind.name())
+    }
+}
+
+impl Policy for Ownership {
+    fn access(&self, _: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        let Some(marked) = self.of(kind) else { return Ok(Access::full()) };
+        let access = Access::full().hiding(kind, &[&marked.path]);
+        Ok(match self.others {
+            Others::Invisible => access.within(Arc::clone(&marked.made_by_scim)),
+            Others::Protected => access,
+        })
+    }
+
+    fn prepare(&self, _: &Context, resource: &mut Resource) {
+        let kind = Arc::clone(resource.kind());
+        let Some(marked) = self.of(&kind) else { return };
+        let parent = kind.parent(marked.marker);
+        let root = resource.root_mut();
+        if parent == AttributeId::ROOT {
+            root.insert(marked.marker, Value::Boolean(true));
+            return;
+        }
+        if !matches!(root.get(parent), Some(Value::Complex(_))) {
+            root.insert(parent, Value::Complex(Object::new()));
+        }
+        if let Some(Value::Complex(object)) = root.get_mut(parent) {
+            object.insert(marked.marker, Value::Boolean(true));
+        }
+    }
+
+    fn review(&self, _: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
+        match proposal.before {
+            Some(before) if !self.is_made_by_scim(before) => {
+                let kind = proposal.kind.name();
+                Err(Error::new(403, format!("the {kind} was not made by SCIM and cannot be changed through it")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why there can be no [`Ownership`] with a marker.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OwnershipError {
+    /// No resource type has the attribute.
+    #[error("expected the path of an attribute that some resource type has: `{0:.80}`")]
+    Unknown(Box<str>),
+    /// It is not of the right kind: clients could set it, or nobody could ask for it.
+    #[error("{kind}: expected a singular boolean attribute that is readOnly and returned: `{marker:.80}`")]
+    Unfit {
+        /// The marker's path.
+        marker: Box<str>,
+        /// The resource type.
+        kind: Box<str>,
+    },
+}

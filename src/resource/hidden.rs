@@ -1,0 +1,96 @@
+//! Attributes that exist but are kept from a client: it can neither set them nor take them away.
+//!
+//! Who sees what is decided elsewhere; here are only the values.
+
+use std::sync::Arc;
+
+use super::{Resource, rules::Pairs};
+use crate::{
+    schema::{AttributeId, ResourceType},
+    value::{Object, Value},
+};
+
+impl Resource {
+    /// The same values under another view of the resource type, in which every attribute has the same id.
+    pub(crate) fn seen_as(self, kind: &Arc<ResourceType>) -> Self {
+        Self { kind: Arc::clone(kind), root: self.root }
+    }
+
+    /// Takes away all values of the `hidden` attributes; gives the first of them that was there.
+    pub(crate) fn strip(&mut self, hidden: &[AttributeId]) -> Option<AttributeId> {
+        strip(&mut self.root, hidden)
+    }
+
+    /// Gives the `hidden` attributes the values that they have in `before`, in every value of a list that is still
+    /// there.
+    pub(crate) fn restore(&mut self, before: &Self, hidden: &[AttributeId]) {
+        self.strip(hidden);
+        let kind = Arc::clone(&self.kind);
+        restore(&kind, hidden, &before.root, &mut self.root);
+    }
+}
+
+fn strip(object: &mut Object, hidden: &[AttributeId]) -> Option<AttributeId> {
+    let mut first = None;
+    object.retain(|attribute, value| {
+        if hidden.contains(&attribute) {
+            first.get_or_insert(attribute);
+            return false;
+        }
+        match value {
+            Value::Complex(below) => {
+                if let Some(found) = strip(below, hidden) {
+                    first.get_or_insert(found);
+                    return !below.is_empty();
+                }
+            }
+            Value::List(values) => {
+                values.retain_mut(|value| {
+                    let Value::Complex(below) = value else { return true };
+                    let Some(found) = strip(below, hidden) else { return true };
+                    first.get_or_insert(found);
+                    !below.is_empty()
+                });
+                return !values.is_empty();
+            }
+            _ => {}
+        }
+        true
+    });
+    first
+}
+
+fn restore(kind: &ResourceType, hidden: &[AttributeId], before: &Object, after: &mut Object) {
+    for (attribute, was) in before.iter() {
+        if hidden.contains(&attribute) {
+            after.insert(attribute, was.clone());
+            continue;
+        }
+        match (was, after.get_mut(attribute)) {
+            (Value::Complex(was), Some(Value::Complex(now))) => restore(kind, hidden, was, now),
+            // What the client saw of it is gone, but not the rest.
+            (Value::Complex(was), None) => {
+                let mut rest = Object::new();
+                restore(kind, hidden, was, &mut rest);
+                if !rest.is_empty() {
+                    after.insert(attribute, Value::Complex(rest));
+                }
+            }
+            (Value::List(was), Some(Value::List(now))) => {
+                if !kind.children(attribute).iter().any(|child| hidden.contains(child)) {
+                    continue;
+                }
+                let Some(id) = kind.value_of(attribute) else { continue };
+                let mut pairs = Pairs::new(id, was);
+                for (index, value) in now.iter_mut().enumerate() {
+                    if let Value::Complex(now) = value
+                        && let Some(was) = pairs.find(index, now)
+                    {
+                        restore(kind, hidden, was, now);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
