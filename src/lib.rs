@@ -45,6 +45,10 @@
 //!
 //! `system` (default): the machine's clock and random ids. Without it a host gives its own
 //! [`Clock`](provider::Clock) and [`IdSource`](provider::IdSource).
+//!
+//! `tracing`: a span `scim.request` of the crate [tracing](https://docs.rs/tracing) for each request, with `tenant`,
+//! `actor`, `request_id`, `operation`, `resource_type`, `status`, `scim_type`, `store_calls`, `rows` (that the store
+//! returned), `retries` (writes that somebody else was faster than) and `quirks`. No value of a resource is in it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod error;

@@ -12,6 +12,7 @@ mod media;
 mod request;
 mod response;
 mod route;
+mod trace;
 
 pub use self::{
     request::Request,

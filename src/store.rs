@@ -12,6 +12,8 @@ mod scan;
 
 use std::{collections::HashSet, sync::Arc};
 
+#[cfg(feature = "tracing")]
+pub(crate) use self::context::Work;
 pub use self::{
     change::{Change, Done, Entry, Expect, InvalidVersion, Version},
     context::{Context, InvalidTenantId, TenantId},

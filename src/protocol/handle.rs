@@ -4,6 +4,7 @@ use super::{
     Request, Response,
     media::{answer_type, check_content_type},
     route::{Definition, Route, route},
+    trace::Trace,
 };
 use crate::{
     error::{Error, ScimType},
@@ -43,10 +44,18 @@ impl<S: Store> ServiceProvider<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn handle(&self, cx: &Context, request: &Request<'_>) -> Response {
+        let trace = Trace::start(cx);
+        let response = trace.around(self.respond(&trace.context(cx), request, &trace)).await;
+        trace.end(&response);
+        response
+    }
+
+    async fn respond(&self, cx: &Context, request: &Request<'_>, trace: &Trace) -> Response {
         let content_type = answer_type(request.accept);
         let head = request.method == "HEAD";
         let mut tolerance = Tolerance::new(self.quirks());
-        let outcome = self.dispatch(cx, request, if head { "GET" } else { request.method }, &mut tolerance).await;
+        let method = if head { "GET" } else { request.method };
+        let outcome = self.dispatch(cx, request, method, trace, &mut tolerance).await;
         let mut response = outcome.unwrap_or_else(|error| Response::from_error(error, content_type));
         response.quirks = response.quirks.union(tolerance.applied());
         if head {
@@ -60,6 +69,7 @@ impl<S: Store> ServiceProvider<S> {
         cx: &Context,
         request: &Request<'_>,
         method: &str,
+        trace: &Trace,
         tolerance: &mut Tolerance,
     ) -> Result<Response, Error> {
         let mut route = route(request.path(), self.registry(), self.limits())?;
@@ -68,6 +78,7 @@ impl<S: Store> ServiceProvider<S> {
             let (kind, id) = self.subject(cx)?;
             route = Route::Resource(kind, id.to_string().into());
         }
+        trace.route(&route, method);
         let response = self.operate(cx, request, route, method, tolerance).await?;
         Ok(if me { response.with_permanent_location() } else { response })
     }

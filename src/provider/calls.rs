@@ -15,12 +15,16 @@ use crate::{
 impl<S: Store> ServiceProvider<S> {
     /// Reads one resource.
     pub(super) async fn read(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, Error> {
-        self.inner.store.get(cx, key, wanted).await.map_err(|error| refused(key.kind, error))
+        let found = self.inner.store.get(cx, key, wanted).await;
+        cx.count_call(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
+        found.map_err(|error| refused(key.kind, error))
     }
 
     /// Reads a page of resources of one type.
     pub(super) async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, Error> {
-        self.inner.store.scan(cx, scan).await.map_err(|error| refused(scan.kind, error))
+        let page = self.inner.store.scan(cx, scan).await;
+        cx.count_call(page.as_ref().map_or(0, |page| page.items.len()));
+        page.map_err(|error| refused(scan.kind, error))
     }
 
     /// Asks who refers to resources of `kind`.
@@ -31,7 +35,9 @@ impl<S: Store> ServiceProvider<S> {
         relation: &Relation,
         ids: &[&str],
     ) -> Result<Vec<Holder>, Error> {
-        self.inner.store.holders(cx, relation, ids).await.map_err(|error| refused(kind, error))
+        let holders = self.inner.store.holders(cx, relation, ids).await;
+        cx.count_call(holders.as_ref().map_or(0, Vec::len));
+        holders.map_err(|error| refused(kind, error))
     }
 
     /// Asks which of `kinds` each of `ids` is of. `kind` is the type of the resource that refers to them.
@@ -42,13 +48,17 @@ impl<S: Store> ServiceProvider<S> {
         kinds: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, Error> {
-        let located = self.inner.store.locate(cx, kinds, ids).await.map_err(|error| refused(kind, error))?;
+        let located = self.inner.store.locate(cx, kinds, ids).await;
+        cx.count_call(located.as_ref().map_or(0, |located| located.iter().flatten().count()));
+        let located = located.map_err(|error| refused(kind, error))?;
         if located.len() == ids.len() { Ok(located) } else { Err(broken_store("`locate` answers for each id")) }
     }
 
     /// Commits changes, all or none.
     pub(super) async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
-        let done = self.inner.store.commit(cx, batch).await?;
+        let done = self.inner.store.commit(cx, batch).await;
+        cx.count_call(0);
+        let done = done?;
         if done.len() == batch.len() { Ok(done) } else { Err(wrong_count().into()) }
     }
 

@@ -48,7 +48,7 @@ impl<S: Store> ServiceProvider<S> {
                     changed = Some(done.changed);
                     break;
                 }
-                Err(StoreError::Busy) => {}
+                Err(StoreError::Busy) => cx.count_retry(),
                 Err(error) => return Err(refused(kind, error)),
             }
         }

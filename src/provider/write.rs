@@ -53,7 +53,10 @@ impl<S: Store> ServiceProvider<S> {
                     return self.answer(cx, Stored::new(created, version), view, &tolerance, true).await;
                 }
                 // Not the client's fault, and so unlikely with random ids that a copy does not matter.
-                Err(StoreError::NotUnique { attribute: AttributeId::ID }) => resource = (*created).clone(),
+                Err(StoreError::NotUnique { attribute: AttributeId::ID }) => {
+                    cx.count_retry();
+                    resource = (*created).clone();
+                }
                 Err(error) => return Err(refused(&permit.kind, error)),
             }
         }
@@ -219,7 +222,10 @@ impl<S: Store> ServiceProvider<S> {
                 let version: Version = version.ok_or_else(|| broken_store("a replace gives a version"))?;
                 Ok(Some(Stored::new(resource, version)))
             }
-            Err(StoreError::VersionMismatch { .. } | StoreError::Busy) => Ok(None),
+            Err(StoreError::VersionMismatch { .. } | StoreError::Busy) => {
+                cx.count_retry();
+                Ok(None)
+            }
             Err(error) => Err(refused(kind, error)),
         }
     }

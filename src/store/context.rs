@@ -2,7 +2,14 @@
 //!
 //! Nothing here authenticates anybody. The host does, and only then has a context.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// One of the customers whose data a store keeps apart (RFC 7644 §6).
 ///
@@ -93,12 +100,39 @@ pub struct Context {
     actor: Option<Arc<str>>,
     request_id: Option<Arc<str>>,
     host: Option<Arc<dyn Any + Send + Sync>>,
+    work: Option<Arc<Work>>,
+}
+
+/// What a request cost the store, counted while it is answered.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    calls: AtomicU64,
+    rows: AtomicU64,
+    retries: AtomicU64,
+}
+
+#[cfg(feature = "tracing")]
+impl Work {
+    /// Calls of the store.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Resources that the store returned.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Writes that were computed anew because somebody else was faster.
+    pub(crate) fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
 }
 
 impl Context {
     /// A request for the data of `tenant`.
     pub fn new(tenant: TenantId) -> Self {
-        Self { tenant, actor: None, request_id: None, host: None }
+        Self { tenant, actor: None, request_id: None, host: None, work: None }
     }
 
     /// Names who asks, for records of what happened.
@@ -121,6 +155,27 @@ impl Context {
     pub fn with_host<T: Any + Send + Sync>(mut self, host: Arc<T>) -> Self {
         self.host = Some(host);
         self
+    }
+
+    /// The same, counting the work.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn counting(&self, work: Arc<Work>) -> Self {
+        Self { work: Some(work), ..self.clone() }
+    }
+
+    /// Counts a call of the store that returned so many resources.
+    pub(crate) fn count_call(&self, rows: usize) {
+        if let Some(work) = &self.work {
+            work.calls.fetch_add(1, Ordering::Relaxed);
+            work.rows.fetch_add(u64::try_from(rows).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a write that has to be computed anew.
+    pub(crate) fn count_retry(&self) {
+        if let Some(work) = &self.work {
+            work.retries.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Whose data is meant.

@@ -1,0 +1,124 @@
+//! A span for each request, with the feature `tracing`; without it nothing of this costs anything.
+//!
+//! A span tells what was done, to what kind of resource, how it ended and what it cost. It never holds a value of a
+//! resource, a filter, a header, an id of a resource or what a backend reported: those are the host's to log or not.
+
+use std::borrow::Cow;
+#[cfg(feature = "tracing")]
+use std::sync::Arc;
+
+#[cfg(feature = "tracing")]
+use tracing::{Instrument as _, Span, field::Empty};
+
+use super::{Response, route::Route};
+use crate::store::Context;
+#[cfg(feature = "tracing")]
+use crate::store::Work;
+
+/// The span of a request.
+pub(super) struct Trace {
+    #[cfg(feature = "tracing")]
+    span: Span,
+    #[cfg(feature = "tracing")]
+    work: Arc<Work>,
+}
+
+#[cfg(not(feature = "tracing"))]
+#[expect(clippy::unused_self, reason = "there is something to do with the feature only")]
+impl Trace {
+    pub(super) fn start(_: &Context) -> Self {
+        Self {}
+    }
+
+    pub(super) fn context<'a>(&self, cx: &'a Context) -> Cow<'a, Context> {
+        Cow::Borrowed(cx)
+    }
+
+    pub(super) fn route(&self, _: &Route<'_>, _: &str) {}
+
+    pub(super) async fn around<T>(&self, answering: impl Future<Output = T> + Send) -> T {
+        answering.await
+    }
+
+    pub(super) fn end(&self, _: &Response) {}
+}
+
+#[cfg(feature = "tracing")]
+impl Trace {
+    pub(super) fn start(cx: &Context) -> Self {
+        let span = tracing::info_span!(
+            "scim.request",
+            tenant = cx.tenant().as_str(),
+            actor = cx.actor(),
+            request_id = cx.request_id(),
+            operation = Empty,
+            resource_type = Empty,
+            status = Empty,
+            scim_type = Empty,
+            store_calls = Empty,
+            rows = Empty,
+            retries = Empty,
+            quirks = Empty,
+        );
+        Self { span, work: Arc::default() }
+    }
+
+    /// The context with which the work is counted.
+    pub(super) fn context<'a>(&self, cx: &'a Context) -> Cow<'a, Context> {
+        if self.span.is_disabled() {
+            return Cow::Borrowed(cx);
+        }
+        Cow::Owned(cx.counting(Arc::clone(&self.work)))
+    }
+
+    /// Says which endpoint was found.
+    pub(super) fn route(&self, route: &Route<'_>, method: &str) {
+        if self.span.is_disabled() {
+            return;
+        }
+        let (operation, kind) = match (route, method) {
+            (Route::Collection(kind), "GET") | (Route::Search(Some(kind)), "POST") => ("search", Some(kind)),
+            (Route::Collection(kind), "POST") => ("create", Some(kind)),
+            (Route::Resource(kind, _), "GET") => ("read", Some(kind)),
+            (Route::Resource(kind, _), "PUT") => ("replace", Some(kind)),
+            (Route::Resource(kind, _), "PATCH") => ("patch", Some(kind)),
+            (Route::Resource(kind, _), "DELETE") => ("delete", Some(kind)),
+            (Route::Root, "GET") | (Route::Search(None), "POST") => ("search", None),
+            (Route::Bulk, "POST") => ("bulk", None),
+            (
+                Route::Definitions(_)
+                | Route::Definition(..)
+                | Route::SearchDefinitions(_)
+                | Route::ServiceProviderConfig,
+                _,
+            ) => ("discover", None),
+            _ => ("none", None),
+        };
+        self.span.record("operation", operation);
+        if let Some(kind) = kind {
+            self.span.record("resource_type", kind.name());
+        }
+    }
+
+    /// Does the work within the span, so that what the store records is below it.
+    pub(super) async fn around<T>(&self, answering: impl Future<Output = T> + Send) -> T {
+        answering.instrument(self.span.clone()).await
+    }
+
+    /// Says how it ended.
+    pub(super) fn end(&self, response: &Response) {
+        if self.span.is_disabled() {
+            return;
+        }
+        self.span.record("status", response.status);
+        if let Some(scim_type) = response.error.as_ref().and_then(crate::error::Error::scim_type) {
+            self.span.record("scim_type", scim_type.name());
+        }
+        self.span.record("store_calls", self.work.calls());
+        self.span.record("rows", self.work.rows());
+        self.span.record("retries", self.work.retries());
+        if !response.quirks.is_empty() {
+            self.span.record("quirks", tracing::field::display(response.quirks));
+        }
+    }
+}
