@@ -46,14 +46,25 @@
 //! `system` (default): the machine's clock and random ids. Without it a host gives its own
 //! [`Clock`](provider::Clock) and [`IdSource`](provider::IdSource).
 //!
+//! `http`: [`ServiceProvider::handle_http`], from and to the types of the crate [http](https://docs.rs/http).
+//! `tower`: [`ScimService`](http::ScimService), a service for [axum](https://docs.rs/axum) and its like.
+//!
+//! `bearer`: API keys, made, kept as digests and checked in constant time.
+//!
 //! `tracing`: a span `scim.request` of the crate [tracing](https://docs.rs/tracing) for each request, with `tenant`,
 //! `actor`, `request_id`, `operation`, `resource_type`, `status`, `scim_type`, `store_calls`, `rows` (that the store
 //! returned), `retries` (writes that somebody else was faster than) and `quirks`. No value of a resource is in it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "bearer")]
+#[cfg_attr(docsrs, doc(cfg(feature = "bearer")))]
+pub mod bearer;
 pub mod error;
 pub mod filter;
 pub mod fold;
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub mod http;
 pub mod limits;
 pub mod message;
 pub mod patch;

@@ -50,6 +50,13 @@ impl<S: Store> ServiceProvider<S> {
         response
     }
 
+    /// How many bytes of a body a host has to collect at the most for a request to this path, which is the one below
+    /// the base URL: one that has more is answered with 413 in any case.
+    pub fn body_limit(&self, path: &str) -> usize {
+        let _ = path;
+        self.limits().body
+    }
+
     async fn respond(&self, cx: &Context, request: &Request<'_>, trace: &Trace) -> Response {
         let content_type = answer_type(request.accept);
         let head = request.method == "HEAD";

@@ -79,6 +79,20 @@ impl Response {
         response
     }
 
+    /// The response of a host that refuses a request before the service provider sees it: 401 for a caller that it does
+    /// not know, 429 for one that calls too often. The body is that of RFC 7644 §3.12.
+    ///
+    /// ```
+    /// use scim_core::{error::Error, protocol::Response};
+    ///
+    /// let response = Response::refusal(Error::new(401, "expected a token that is valid"));
+    /// assert_eq!(response.status, 401);
+    /// assert_eq!(response.header("Content-Type"), Some("application/scim+json"));
+    /// ```
+    pub fn refusal(error: Error) -> Self {
+        Self::from_error(error, CONTENT_TYPE)
+    }
+
     /// The error as RFC 7644 §3.12 has it.
     pub(super) fn from_error(error: Error, content_type: &'static str) -> Self {
         // Strings and numbers only: nothing in it can fail to be written.

@@ -1,0 +1,282 @@
+//! API keys for the `Authorization` header (RFC 6750; RFC 7644 §2): made at random, kept as digests, checked in constant
+//! time.
+//!
+//! It knows nothing of SCIM. A host that authenticates otherwise has no use for it.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicI64, Ordering},
+};
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// How every token starts, so that people and scanners of secrets recognise one.
+const PREFIX: &str = "scim_";
+
+/// A secret that a client sends to prove who it is: 256 random bits, written as `scim_` and 64 hexadecimal digits.
+///
+/// Shown to the administrator once, when it is made, and kept nowhere: a host keeps its [`TokenDigest`].
+///
+/// ```
+/// use scim_core::bearer::{Token, TokenDigest};
+///
+/// let token = Token::generate()?;
+/// println!("enter this in your identity provider: {}", token.reveal());
+/// let kept: String = token.digest().to_string();
+///
+/// assert!(kept.parse::<TokenDigest>()?.is_of(token.reveal()));
+/// assert!(!format!("{token:?}").contains(token.reveal()), "no log has it by accident");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Token(Box<str>);
+
+impl Token {
+    /// A new token.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no random bytes.
+    pub fn generate() -> Result<Self, NoRandomness> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| NoRandomness(error.to_string().into()))?;
+        Ok(Self(format!("{PREFIX}{}", Hex(&bytes)).into()))
+    }
+
+    /// The token itself. Whoever sees it can use it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What a host keeps of the token.
+    pub fn digest(&self) -> TokenDigest {
+        TokenDigest::of(&self.0)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(not shown)")
+    }
+}
+
+/// The system has no random bytes.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("expected random bytes from the system: {0}")]
+pub struct NoRandomness(Box<str>);
+
+/// The SHA-256 of a token: what a host keeps, and looks a key up by.
+///
+/// A token has too many random bits to be guessed, so that a fast digest without salt is enough; passwords are
+/// another matter.
+#[derive(Clone, Copy)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// The digest of a token.
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// Whether `token` is the one that this is the digest of. Takes the same time wherever two digests differ.
+    pub fn is_of(&self, token: &str) -> bool {
+        *self == Self::of(token)
+    }
+}
+
+impl PartialEq for TokenDigest {
+    /// In constant time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for TokenDigest {}
+
+impl fmt::Display for TokenDigest {
+    /// 64 hexadecimal digits: a column of a table that may be indexed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Hex(&self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenDigest({self})")
+    }
+}
+
+impl std::str::FromStr for TokenDigest {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let mut bytes = [0; 32];
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != bytes.len() || !rest.is_empty() {
+            return Err(InvalidDigest {});
+        }
+        for (byte, pair) in bytes.iter_mut().zip(pairs) {
+            let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+            let [high, low] = pair.map(digit);
+            let (Some(high), Some(low)) = (high, low) else { return Err(InvalidDigest {}) };
+            *byte = high << 4 | low;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// Text that is no digest of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected 64 hexadecimal digits")]
+#[non_exhaustive]
+pub struct InvalidDigest {}
+
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The token in the value of an `Authorization` header: `Bearer`, in any case, and the token (RFC 6750 §2.1). `None` for
+/// other schemes and for no token.
+///
+/// ```
+/// use scim_core::bearer::bearer_token;
+///
+/// assert_eq!(bearer_token("Bearer scim_1f"), Some("scim_1f"));
+/// assert_eq!(bearer_token("Basic c2NpbTox"), None);
+/// assert_eq!(bearer_token("Bearer "), None);
+/// ```
+pub fn bearer_token(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.trim().split_once(' ')?;
+    let token = token.trim();
+    let is_token = |byte: u8| byte.is_ascii_graphic() && byte != b',';
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.bytes().all(is_token)).then_some(token)
+}
+
+/// A key that the host has given out: what it keeps of a token, and what it knows of it.
+///
+/// `O` is what the key opens, such as the organisation's [`TenantId`](crate::store::TenantId).
+#[derive(Debug)]
+pub struct ApiKey<O> {
+    digest: TokenDigest,
+    owner: O,
+    expires: Option<DateTime<Utc>>,
+    revoked: bool,
+    /// Milliseconds since 1970; 0 for never.
+    used: AtomicI64,
+}
+
+impl<O> ApiKey<O> {
+    /// The key with this digest, which opens what `owner` says.
+    pub fn new(digest: TokenDigest, owner: O) -> Self {
+        Self { digest, owner, expires: None, revoked: false, used: AtomicI64::new(0) }
+    }
+
+    /// The key is not valid any more from this time on.
+    #[must_use]
+    pub fn expiring(mut self, at: DateTime<Utc>) -> Self {
+        self.expires = Some(at);
+        self
+    }
+
+    /// What the host keeps of the token.
+    pub fn digest(&self) -> &TokenDigest {
+        &self.digest
+    }
+
+    /// What the key opens.
+    pub fn owner(&self) -> &O {
+        &self.owner
+    }
+
+    /// When a client last used the key; `None` for never. An administrator sees by it which key can go.
+    pub fn last_used(&self) -> Option<DateTime<Utc>> {
+        match self.used.load(Ordering::Relaxed) {
+            0 => None,
+            millis => DateTime::from_timestamp_millis(millis),
+        }
+    }
+
+    /// Whether a client that has the token is let in at this time.
+    pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
+        !self.revoked && self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+/// Keys that are valid at the same time: an administrator makes a second one, enters it in the identity provider, and
+/// revokes the first. For hosts that keep their keys in memory; those that keep them in a table look them up there by
+/// [`TokenDigest`].
+///
+/// ```
+/// use chrono::{DateTime, TimeDelta};
+/// use scim_core::{bearer::{ApiKey, ApiKeys, Token}, store::TenantId};
+///
+/// let (old, new) = (Token::generate()?, Token::generate()?);
+/// let mut keys = ApiKeys::new();
+/// for token in [&old, &new] {
+///     keys.add(ApiKey::new(token.digest(), TenantId::new("acme")?));
+/// }
+/// let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+/// let header = format!("Bearer {}", old.reveal());
+/// assert_eq!(keys.check(&header, now).map(|key| key.owner().as_str()), Some("acme"));
+///
+/// keys.revoke(&old.digest());
+/// assert!(keys.check(&header, now).is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ApiKeys<O> {
+    keys: Vec<ApiKey<O>>,
+}
+
+impl<O> Default for ApiKeys<O> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<O> ApiKeys<O> {
+    /// No keys: nobody is let in.
+    pub const fn new() -> Self {
+        Self { keys: Vec::new() }
+    }
+
+    /// Adds a key, in the place of one with the same digest.
+    pub fn add(&mut self, key: ApiKey<O>) {
+        self.keys.retain(|known| known.digest != key.digest);
+        self.keys.push(key);
+    }
+
+    /// Lets nobody in with this key any more; whether there was one that was valid. It stays in the list, so that an
+    /// administrator sees when it was last used.
+    pub fn revoke(&mut self, digest: &TokenDigest) -> bool {
+        let key = self.keys.iter_mut().find(|key| key.digest == *digest);
+        key.is_some_and(|key| !std::mem::replace(&mut key.revoked, true))
+    }
+
+    /// All keys, revoked ones too, in the order in which they were added.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &ApiKey<O>> {
+        self.keys.iter()
+    }
+
+    /// The valid key whose token the `Authorization` header has; it is then used at `now`. `None` is 401 with
+    /// `WWW-Authenticate: Bearer`, whatever is wrong.
+    ///
+    /// Looks at every key, in the same time wherever they differ from what was sent.
+    pub fn check(&self, authorization: &str, now: DateTime<Utc>) -> Option<&ApiKey<O>> {
+        let sent = TokenDigest::of(bearer_token(authorization)?);
+        let mut found = None;
+        for key in &self.keys {
+            if key.digest == sent {
+                found = Some(key);
+            }
+        }
+        let key = found.filter(|key| key.is_valid(now))?;
+        key.used.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
+        Some(key)
+    }
+}

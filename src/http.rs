@@ -1,0 +1,87 @@
+//! Requests and responses of the crate [http](https://docs.rs/http), and a service for HTTP servers that take one.
+//!
+//! Only a change of types: what a request means is [`protocol`](crate::protocol)'s business.
+
+#[cfg(feature = "tower")]
+mod tower;
+
+use ::http::{HeaderValue, header::HeaderMap};
+
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub use self::tower::ScimService;
+use crate::{
+    protocol::{Request, Response},
+    provider::ServiceProvider,
+    store::{Context, Store},
+};
+
+impl<S: Store> ServiceProvider<S> {
+    /// As [`ServiceProvider::handle`], for a request whose path is the one below the base URL and whose body has been
+    /// read: at most [`ServiceProvider::body_limit`] bytes of it.
+    ///
+    /// The error and the quirks of the [`Response`], which are for the host's log, are in the extensions of the
+    /// response as an [`Outcome`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "system")] {
+    /// # use std::{future::Future, pin::pin, task::{Context as Task, Poll, Waker}};
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
+    /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
+    /// # }
+    /// use scim_core::{Registry, ServiceProvider, store::{Context, MemoryStore, TenantId}};
+    ///
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+    ///     .base_url("https://example.com/scim/v2")
+    ///     .build()?;
+    /// let request = http::Request::get("/Users?count=0").body(Vec::new())?;
+    /// let response = block_on(provider.handle_http(&Context::new(TenantId::single()), &request));
+    /// assert_eq!(response.status(), 200);
+    /// assert_eq!(response.headers()["content-type"], "application/scim+json");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn handle_http<B: AsRef<[u8]> + Sync>(
+        &self,
+        cx: &Context,
+        request: &::http::Request<B>,
+    ) -> ::http::Response<Vec<u8>> {
+        let target = request.uri().path_and_query().map_or("/", ::http::uri::PathAndQuery::as_str);
+        let request = Request::new(request.method().as_str(), target)
+            .headers(texts(request.headers()))
+            .body(request.body().as_ref());
+        convert(self.handle(cx, &request).await)
+    }
+}
+
+/// What a [`Response`] tells the host and not the client. In the extensions of the responses that are made here.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The error that the body tells of, with the cause that it does not tell.
+    pub error: Option<std::sync::Arc<crate::error::Error>>,
+    /// The habits of identity providers that the request showed and that were tolerated.
+    pub quirks: crate::quirks::Quirks,
+}
+
+/// The headers as text. One that is none must not look as if it were missing: a precondition would go with it.
+fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or("?")))
+}
+
+fn convert(response: Response) -> ::http::Response<Vec<u8>> {
+    let mut out = ::http::Response::new(Vec::new());
+    // Every status that is answered with is one.
+    *out.status_mut() =
+        ::http::StatusCode::from_u16(response.status).unwrap_or(::http::StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in response.headers() {
+        if let (Ok(name), Ok(value)) = (::http::HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            out.headers_mut().insert(name, value);
+        }
+    }
+    let outcome = Outcome { error: response.error.map(std::sync::Arc::new), quirks: response.quirks };
+    out.extensions_mut().insert(outcome);
+    *out.body_mut() = response.body;
+    out
+}

@@ -1,0 +1,119 @@
+//! The service provider as a service of the crate `tower-service`: bodies are collected here, and not beyond the limit.
+
+use std::{convert::Infallible, error::Error as StdError, pin::Pin, task::Poll};
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+
+use super::convert;
+use crate::{
+    error::Error,
+    protocol::Response,
+    provider::ServiceProvider,
+    store::{Context, Store},
+};
+
+/// A [`ServiceProvider`] as a service for axum, hyper and whatever else takes a [`tower_service::Service`].
+///
+/// The host's authentication, in front of it, puts a [`Context`] into the request's extensions. A request without one
+/// is answered with 401 and `WWW-Authenticate: Bearer`, unread: a host that forgets to authenticate lets nobody in.
+/// The path of the request is the one below the base URL, as axum's `Router::nest_service` makes it. A body beyond
+/// [`ServiceProvider::body_limit`] is answered with 413 and not collected.
+///
+/// It never fails, and is always ready. Cheap to clone.
+///
+/// ```
+/// # #[cfg(feature = "system")] {
+/// use scim_core::{Registry, ServiceProvider, http::ScimService, store::MemoryStore};
+///
+/// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+///     .base_url("https://example.com/scim/v2")
+///     .build()?;
+/// let service = ScimService::new(provider);
+/// // axum::Router::new().nest_service("/scim/v2", service).layer(authentication)
+/// # let _ = service;
+/// # }
+/// # Ok::<(), scim_core::provider::ConfigurationError>(())
+/// ```
+pub struct ScimService<S> {
+    provider: ServiceProvider<S>,
+}
+
+impl<S: Store> ScimService<S> {
+    /// The service of `provider`.
+    pub fn new(provider: ServiceProvider<S>) -> Self {
+        Self { provider }
+    }
+}
+
+impl<S> Clone for ScimService<S> {
+    fn clone(&self) -> Self {
+        Self { provider: self.provider.clone() }
+    }
+}
+
+impl<S> std::fmt::Debug for ScimService<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ScimService").field(&self.provider).finish()
+    }
+}
+
+impl<S, B> tower_service::Service<::http::Request<B>> for ScimService<S>
+where
+    S: Store,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    type Response = ::http::Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: ::http::Request<B>) -> Self::Future {
+        let provider = self.provider.clone();
+        Box::pin(async move { Ok(answer(&provider, request).await.map(|body| Full::new(Bytes::from(body)))) })
+    }
+}
+
+async fn answer<S, B>(provider: &ServiceProvider<S>, request: ::http::Request<B>) -> ::http::Response<Vec<u8>>
+where
+    S: Store,
+    B: Body + Send,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let (parts, body) = request.into_parts();
+    let Some(cx) = parts.extensions.get::<Context>().cloned() else {
+        let mut response = refuse(Error::new(401, "expected a caller that is known"));
+        let challenge = ::http::HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(::http::header::WWW_AUTHENTICATE, challenge);
+        return response;
+    };
+    let limit = provider.body_limit(parts.uri.path());
+    // Who says beforehand that it is too much is believed.
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > limit {
+        return refuse(too_long(limit));
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(body) => {
+            let request = ::http::Request::from_parts(parts, body.to_bytes());
+            provider.handle_http(&cx, &request).await
+        }
+        Err(error) if error.is::<LengthLimitError>() => refuse(too_long(limit)),
+        Err(error) => refuse(Error::new(400, "expected a body that can be read to its end").with_source(error)),
+    }
+}
+
+fn too_long(limit: usize) -> Error {
+    Error::new(413, format!("expected a body of at most {limit} bytes"))
+}
+
+fn refuse(error: Error) -> ::http::Response<Vec<u8>> {
+    convert(Response::refusal(error))
+}
