@@ -158,7 +158,8 @@ impl Platform {
 
 impl Store for Platform {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new()
+        // As `Scan::select` does below. Without, a list of more than `Limits::scan` resources would be refused.
+        Capabilities::new().with_sort(true).with_total(true)
     }
 
     async fn get<'a>(&'a self, cx: &'a Context, key: Key<'a>, _: &'a Wanted<'a>) -> Result<Option<Stored>, StoreError> {
@@ -194,7 +195,7 @@ impl Store for Platform {
                 Some(after) => Self::put(tables, &after)?,
                 None => return Ok(vec![Done { version: Some(before.version.clone()), changed: false }]),
             },
-            _ => {
+            (Change::Delete { .. }, _) => {
                 tables.writes += 1;
                 tables.accounts.retain(|row| row.id != change.id());
                 tables.teams.retain(|row| row.id != change.id());
@@ -208,6 +209,8 @@ impl Store for Platform {
                 }
                 return Ok(vec![Done { version: None, changed: true }]);
             }
+            // What a later version of the library may ask, and nobody here can do.
+            _ => return Err(StoreError::backend("a change of a kind that is not known").into()),
         };
         Ok(vec![Done { version: Some(Version::from(version)), changed: true }])
     }

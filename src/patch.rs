@@ -13,7 +13,7 @@ mod schemas;
 mod value;
 mod wire;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -54,7 +54,7 @@ pub struct Patch {
 }
 
 /// One operation of a [`Patch`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Operation {
     op: Op,
     path: Option<Box<str>>,
@@ -167,6 +167,15 @@ impl Patch {
         tolerance: &mut Tolerance,
     ) -> Result<Option<Membership>, PatchError> {
         membership::membership(self, kind, limits, tolerance)
+    }
+}
+
+impl fmt::Debug for Operation {
+    /// Without the value, which may be a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { op, path, value } = self;
+        let bytes = value.as_ref().map(|value| value.get().len());
+        f.debug_struct("Operation").field("op", op).field("path", path).field("value_bytes", &bytes).finish()
     }
 }
 

@@ -97,7 +97,9 @@ use crate::{
 ///                 Some(after) => Some(Arc::new(after)),
 ///                 None => return Ok(vec![Done { version: Some(before.version.clone()), changed: false }]),
 ///             },
-///             _ => None,
+///             (Change::Delete { .. }, _) => None,
+///             // What a later version may ask must not be taken for a deletion.
+///             _ => return Err(StoreError::backend("a change of a kind that is not known").into()),
 ///         };
 ///         *writes += 1;
 ///         let version = Version::from(*writes);

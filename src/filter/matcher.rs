@@ -132,6 +132,24 @@ impl Condition {
         self.holds(Base::Element(element))
     }
 
+    /// Whether a condition on one attribute in a list holds for a resource that has only this value in the list.
+    pub(crate) fn matches_in_list(&self, element: &Value) -> bool {
+        let place = match self {
+            Self::Compare(comparison) => &comparison.place,
+            Self::Element { place, .. } | Self::Present(place) => place,
+            _ => return false,
+        };
+        // The first step leads to the list.
+        let route = place.route().split_first().map_or(&[][..], |(_, rest)| rest);
+        match self {
+            Self::Compare(comparison) => any_value(element, route, &|value| comparison.holds(value)),
+            Self::Element { condition, .. } => {
+                any_value(element, route, &|value| condition.holds(Base::Element(value)))
+            }
+            _ => any_value(element, route, &is_present),
+        }
+    }
+
     fn holds(&self, base: Base<'_>) -> bool {
         match self {
             Self::Compare(comparison) => base.any(comparison.place.route(), |value| comparison.holds(value)),

@@ -29,7 +29,12 @@ impl<S: Store> ServiceProvider<S> {
         tolerance: Tolerance,
     ) -> Result<Answer, Error> {
         let kind = &permit.kind;
-        self.type_elements(cx, kind, attribute, edit.add.iter_mut().collect()).await?;
+        if let Err(error) = self.type_elements(cx, kind, attribute, edit.add.iter_mut().collect()).await {
+            // What is not there, or not in the version that the client names, is said first.
+            let wanted = Wanted::without(kind.reference_lists());
+            self.existing(cx, permit, id, &options.precondition, &wanted).await?;
+            return Err(error);
+        }
         self.check_elements(cx, kind, attribute, &edit.add.iter().collect::<Vec<_>>()).await?;
         self.review_as_is(cx, permit, id, Some((attribute, &edit))).await?;
         let mut changed = None;

@@ -53,7 +53,7 @@ impl<S: Store> ServiceProvider<S> {
                     return self.answer(cx, Stored::new(created, version), view, &tolerance, true).await;
                 }
                 // Not the client's fault, and so unlikely with random ids that a copy does not matter.
-                Err(StoreError::NotUnique { attribute: AttributeId::ID }) => {
+                Err(StoreError::Busy | StoreError::NotUnique { attribute: AttributeId::ID }) => {
                     cx.count_retry();
                     resource = (*created).clone();
                 }
@@ -159,9 +159,16 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<(), Error> {
         let permit = self.permit(cx, Action::Delete, kind)?;
         self.review_as_is(cx, &permit, id, None).await?;
-        let expect = self.expectation(cx, &permit, id, precondition).await?;
-        let change = Change::Delete { kind: Arc::clone(&permit.kind), id: id.into(), expect };
-        self.commit_one(cx, change).await.map(drop).map_err(|error| refused(&permit.kind, error))
+        for _ in 0..=self.limits().write_retries {
+            let expect = self.expectation(cx, &permit, id, precondition).await?;
+            let change = Change::Delete { kind: Arc::clone(&permit.kind), id: id.into(), expect };
+            match self.commit_one(cx, change).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Busy) => cx.count_retry(),
+                Err(error) => return Err(refused(&permit.kind, error)),
+            }
+        }
+        Err(contention())
     }
 
     /// Asks the policies about a change that is committed without reading what it changes: an edit of one list of
@@ -218,6 +225,8 @@ impl<S: Store> ServiceProvider<S> {
         let resource = Arc::clone(&entry.resource);
         let change = Change::Replace { entry, expect: Expect::Version(before.version.clone()) };
         match self.commit_one(cx, change).await {
+            // The store has kept what it had, such as a list in another order; then that is the answer.
+            Ok(Done { changed: false, .. }) => Ok(Some(before.clone())),
             Ok(Done { version, .. }) => {
                 let version: Version = version.ok_or_else(|| broken_store("a replace gives a version"))?;
                 Ok(Some(Stored::new(resource, version)))

@@ -171,7 +171,12 @@ impl<'a> Reader<'a> {
         let syntax = || {
             // The position is said apart from it.
             let text = error.to_string();
-            let text = text.split_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+            let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+            // What was found stands first, in full; a client knows what it sent.
+            let text = match text.rsplit_once(", expected ") {
+                Some((_, expected)) if error.is_data() => expected,
+                _ => text,
+            };
             ResourceError::new(ResourceErrorKind::Syntax(text.into()), "")
         };
         self.fault.take().unwrap_or_else(syntax)

@@ -157,7 +157,7 @@ pub enum Change {
         expect: Expect,
         /// What goes and what comes.
         edit: ValueEdit,
-        /// The new `meta.lastModified`, if the edit changes the list.
+        /// The new `meta.lastModified`, if the edit changes the list and the old one is not later.
         modified: DateTime<Utc>,
     },
 }
@@ -228,7 +228,8 @@ impl Change {
         if !edit.apply(*attribute, &mut after) {
             return None;
         }
-        after.set_times(None, *modified);
+        // Clocks of several machines differ; a resource does not go back in time.
+        after.set_times(None, before.last_modified().map_or(*modified, |before| before.max(*modified)));
         Some(after)
     }
 

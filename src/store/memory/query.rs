@@ -4,16 +4,12 @@
 
 use std::ops::Bound;
 
-use super::{
-    list::List,
-    tenant::{Id, Row, Table, Tenant, reference_list},
-};
+use super::tenant::{Id, Row, Table, Tenant, reference_list};
 use crate::{
     filter::{Comparand, Comparison, Condition, Operator},
     resource::{Resource, Sort, UniqueKey},
     schema::{AttributeId, Mutability, ResourceType},
     store::{Page, Scan, Window},
-    value::{Object, Value},
 };
 
 impl Tenant {
@@ -82,7 +78,7 @@ impl<'a> Query<'a> {
         let total = scan.count.then(|| match (self.filter.is_empty(), more, after) {
             (true, ..) => self.table.rows.len(),
             // The page reaches the end, so nothing has to be looked at again.
-            (_, false, None) if !items.is_empty() => skip + items.len(),
+            (_, false, None) if !items.is_empty() || skip == 0 => skip + items.len(),
             _ => self.rows(None).filter(|row| self.matches(row)).count(),
         });
         Page { items, total: total.and_then(|total| u64::try_from(total).ok()), more }
@@ -169,7 +165,8 @@ impl<'a> Query<'a> {
             },
             condition => match required(condition, value) {
                 Some(key) => values.get(key).is_some(),
-                None => any_alone(list, values, condition),
+                // What looks at no more than one attribute holds for all values together when it does for one of them.
+                None => values.iter().any(|(_, value)| condition.matches_in_list(value)),
             },
         }
     }
@@ -187,10 +184,4 @@ fn required(condition: &Condition, attribute: Option<AttributeId>) -> Option<&st
         Condition::All(all) => all.iter().find_map(|condition| required(condition, attribute)),
         _ => None,
     }
-}
-
-/// Whether the condition holds for a resource with one of the values only. What looks at no more than one attribute
-/// holds for all values together when it does for one of them.
-fn any_alone(list: AttributeId, values: &List, condition: &Condition) -> bool {
-    values.iter().any(|(_, value)| condition.matches(&Object::from_iter([(list, Value::List(vec![value.clone()]))])))
 }

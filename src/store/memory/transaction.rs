@@ -256,6 +256,8 @@ impl<'a> Transaction<'a> {
         let unique = row.head.unique.clone();
         let mut resource = Arc::clone(&row.head.resource);
         if let Some(modified) = modified {
+            // Clocks of several machines differ; a resource does not go back in time.
+            let modified = resource.last_modified().map_or(modified, |before| before.max(modified));
             Arc::make_mut(&mut resource).set_times(None, modified);
         }
         Some(self.set_head(table, id, resource, unique))

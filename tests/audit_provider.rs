@@ -1,0 +1,221 @@
+//! What an outsider's look at provider, protocol and store has found.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::allow_attributes,
+    reason = "a test that panics has failed"
+)]
+
+mod host;
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use host::{BASE, GROUP, Host, PATCH, USER, host, host_with};
+use scim_core::{
+    Limits, Quirks, Registry, ServiceProvider, Store,
+    filter::Condition,
+    patch::Patch,
+    protocol::Request,
+    provider::Clock,
+    quirks::Tolerance,
+    schema::ResourceType,
+    store::{
+        Capabilities, Change, CommitError, Context, Done, Key, MemoryStore, Page, Pushdown, Scan, StoreError, Stored,
+        TenantId, Wanted,
+    },
+};
+use serde_json::json;
+
+/// A store that loses the next races inside: a deadlock, a serialization failure.
+#[derive(Default)]
+struct Busy {
+    inner: MemoryStore,
+    commits: AtomicUsize,
+}
+
+impl Store for Busy {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
+        self.inner.pushdown(kind, conjunct)
+    }
+
+    async fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Option<Stored>, StoreError> {
+        self.inner.get(cx, key, wanted).await
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        self.inner.scan(cx, scan).await
+    }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        let busy = |left: usize| left.checked_sub(1);
+        if self.commits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, busy).is_ok() {
+            return Err(StoreError::Busy.into());
+        }
+        self.inner.commit(cx, batch).await
+    }
+}
+
+/// As `StoreError::Busy` promises: the core tries the whole operation again, whichever it is.
+#[test]
+fn a_busy_store_is_asked_again() {
+    let host: Host<Busy> = host_with(Registry::standard(), Busy::default(), Limits::default(), Quirks::default());
+    let busy = |times| host.provider.store().commits.store(times, Ordering::Relaxed);
+    busy(2);
+    let created = host.post("/Users", &json!({"schemas": [USER], "userName": "barbara"}));
+    assert_eq!(created.status, 201, "{}", created.json());
+    let target = format!("/Users/{}", created.id());
+    busy(2);
+    assert_eq!(host.put(&target, &json!({"schemas": [USER], "userName": "babs"})).status, 200);
+    busy(2);
+    assert_eq!(host.patch(&target, &json!([{"op": "add", "path": "title", "value": "x"}])).status, 200);
+    busy(2);
+    let etag = host.get(&target).etag();
+    assert_eq!(host.send("DELETE", &target, &[("If-Match", &etag)], b"").status, 204);
+    // And no more often than allowed.
+    busy(1_000);
+    let refused = host.post("/Users", &json!({"schemas": [USER], "userName": "barbara"}));
+    assert_eq!(refused.error().0, 503);
+    let attempts = 1 + host.provider.limits().write_retries;
+    assert_eq!(host.provider.store().commits.load(Ordering::Relaxed), 1_000 - attempts);
+}
+
+/// DESIGN: no echo of long input. A body that is one string came back whole.
+#[test]
+fn a_body_that_is_no_object_is_not_echoed() {
+    let host = host();
+    let id = host.user("barbara");
+    let body = serde_json::to_vec(&"secret at line 7, expected nothing ".repeat(50_000)).unwrap();
+    for (method, target) in [
+        ("POST", "/Users".to_owned()),
+        ("PUT", format!("/Users/{id}")),
+        ("PATCH", format!("/Users/{id}")),
+        ("POST", "/Users/.search".to_owned()),
+    ] {
+        let reply = host.send(method, &target, &[], &body);
+        assert_eq!(reply.error(), (400, "invalidSyntax".to_owned()));
+        let text = String::from_utf8(reply.body).unwrap();
+        assert!(text.len() < 400 && !text.contains("secret"), "{method} {target}: {} bytes", text.len());
+    }
+}
+
+/// A log line with `{:?}` is no place for a password.
+#[test]
+fn what_is_printed_for_debugging_shows_no_value() {
+    let body = json!({"schemas": [PATCH], "Operations": [{"op": "replace", "path": "password", "value": "hunter2"}]});
+    let body = body.to_string().into_bytes();
+    let patch = Patch::parse(&body, &Limits::default(), &mut Tolerance::new(Quirks::default())).unwrap();
+    let shown = format!("{patch:?}");
+    assert!(!shown.contains("hunter2") && shown.contains("password"), "{shown}");
+    let request = Request::new("PATCH", "/Users/1?filter=userName%20eq%20%22barbara%22").body(&body);
+    let shown = format!("{request:?}");
+    assert!(!shown.contains("barbara") && !shown.contains("104, 117, 110"), "{shown}");
+    assert!(shown.contains("PATCH") && shown.contains("/Users/1"), "{shown}");
+}
+
+/// 7644-3.5.1: the answer to a PUT shows what is stored.
+#[test]
+fn members_in_another_order() {
+    let host = host();
+    let ids = [host.user("a"), host.user("b")];
+    let group = host.post(
+        "/Groups",
+        &json!({"schemas": [GROUP], "displayName": "all", "members": [{"value": ids[0]}, {"value": ids[1]}]}),
+    );
+    let target = format!("/Groups/{}", group.id());
+    let body = json!({"schemas": [GROUP], "displayName": "all", "members": [{"value": ids[1]}, {"value": ids[0]}]});
+    let put = host.put(&target, &body);
+    let get = host.get(&target);
+    assert_eq!((put.status, put.etag()), (200, get.etag()));
+    assert_eq!(put.json(), get.json(), "one version has one state");
+}
+
+/// What is not there is 404, whatever else is wrong with the request.
+#[test]
+fn a_group_that_is_gone() {
+    let host = host();
+    let add = json!([{"op": "add", "path": "members", "value": [{"value": "nobody"}]}]);
+    assert_eq!(host.patch("/Groups/gone", &add).error().0, 404);
+}
+
+/// Goes back an hour at each look: two machines whose clocks differ.
+#[derive(Debug, Default)]
+struct Backwards(Mutex<i64>);
+
+impl Clock for Backwards {
+    fn now(&self) -> DateTime<Utc> {
+        let mut hours = self.0.lock().unwrap();
+        *hours += 1;
+        DateTime::UNIX_EPOCH + TimeDelta::hours(500_000 - *hours)
+    }
+}
+
+/// `meta.lastModified` does not go back: not when a resource is written as a whole, and not when a member comes.
+#[test]
+fn clocks_that_differ() {
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+        .base_url(BASE)
+        .clock(Backwards::default())
+        .build()
+        .unwrap();
+    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let user = host.user("barbara");
+    let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "all"}));
+    let created = group.json()["meta"]["created"].clone();
+    let target = format!("/Groups/{}", group.id());
+    for operation in [
+        json!({"op": "replace", "path": "displayName", "value": "some"}),
+        json!({"op": "add", "path": "members", "value": [{"value": user}]}),
+    ] {
+        let reply = host.patch(&target, &json!([operation]));
+        assert_eq!(reply.json()["meta"]["lastModified"], created, "{operation}");
+    }
+}
+
+/// Many conditions on the members of a group mean what one condition means: a store that keeps members apart agrees
+/// with the matcher.
+#[test]
+fn conditions_on_members() {
+    let host = host();
+    let ids = [host.user("a"), host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "inner"})).id()];
+    for (name, members) in [("none", &ids[..0]), ("user", &ids[..1]), ("both", &ids[..])] {
+        let members: Vec<_> = members.iter().map(|id| json!({"value": id})).collect();
+        host.post("/Groups", &json!({"schemas": [GROUP], "displayName": name, "members": members}));
+    }
+    for (filter, expected) in [
+        (r#"members.type eq "user""#.to_owned(), vec!["user", "both"]),
+        (r#"members.type eq "x" or members.type eq "group""#.to_owned(), vec!["both"]),
+        (r#"members.type eq "user" and members.type eq "group""#.to_owned(), vec!["both"]),
+        (r#"members[type eq "user" and type eq "group"]"#.to_owned(), vec![]),
+        (r#"members[type eq "x" or type eq "group"]"#.to_owned(), vec!["both"]),
+        (r#"not (members.type eq "group")"#.to_owned(), vec!["inner", "none", "user"]),
+        ("members pr".to_owned(), vec!["user", "both"]),
+        ("members.display pr".to_owned(), vec![]),
+        (format!(r#"members.value co "{}""#, &ids[1]), vec!["both"]),
+        (format!(r#"members ne "{}""#, &ids[1]), vec!["inner", "none", "user"]),
+        (r#"members.type sw "g" or members.type eq "x""#.to_owned(), vec!["both"]),
+    ] {
+        let reply = host.get(&format!("/Groups?filter={filter}"));
+        let json = reply.json();
+        let found: Vec<_> =
+            json["Resources"].as_array().into_iter().flatten().map(|group| group["displayName"].as_str()).collect();
+        let expected: Vec<_> = expected.into_iter().map(Some).collect();
+        assert_eq!(found, expected, "{filter}: {json}");
+    }
+}
