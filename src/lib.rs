@@ -53,7 +53,7 @@
 //!
 //! `tracing`: a span `scim.request` of the crate [tracing](https://docs.rs/tracing) for each request, with `tenant`,
 //! `actor`, `request_id`, `operation`, `resource_type`, `status`, `scim_type`, `store_calls`, `rows` (that the store
-//! returned), `retries` (writes that somebody else was faster than) and `quirks`. No value of a resource is in it.
+//! returned), `retries` (what was done again since somebody else was faster) and `quirks`. No value of a resource is in it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "bearer")]

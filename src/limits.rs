@@ -44,10 +44,12 @@ pub struct Limits {
     pub page_default: usize,
     /// Resources on a page at the most (`filter.maxResults`, RFC 7643 §5); a larger `count` is cut to it. Default 1,000.
     pub page_max: usize,
-    /// Resources that one query may read when the store cannot evaluate its filter. Over it: 400 `tooMany`
+    /// Resources that one query may read when the store cannot answer it by itself: it cannot evaluate the filter, sort
+    /// or, for paging by index, [count](crate::store::Capabilities::total). Over it: 400 `tooMany`
     /// (RFC 7644 §3.4.2.1). Default 10,000.
     pub scan: usize,
-    /// How often a write without `If-Match` is computed anew after it lost a race. Then: 503. Default 5.
+    /// How often a write without `If-Match` is computed anew after it lost a race, and a busy store is asked again.
+    /// Then: 503. Default 10.
     pub write_retries: usize,
     /// Members up to which a patch of a group's membership is answered with the group (200); beyond it the answer
     /// is 204 and the members are never read. Default 1,000.
@@ -71,7 +73,7 @@ impl Default for Limits {
             page_default: 100,
             page_max: 1_000,
             scan: 10_000,
-            write_retries: 5,
+            write_retries: 10,
             members_in_answer: 1_000,
         }
     }

@@ -13,24 +13,26 @@
 mod host;
 
 use std::sync::{
-    Mutex,
-    atomic::{AtomicUsize, Ordering},
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
 use host::{BASE, GROUP, Host, PATCH, USER, host, host_with};
 use scim_core::{
-    Limits, Quirks, Registry, ServiceProvider, Store,
+    Limits, Quirks, Registry, Resource, ServiceProvider, Store,
+    error::Error,
     filter::Condition,
     patch::Patch,
     protocol::Request,
-    provider::Clock,
+    provider::{Access, Action, Clock, Policy, Proposal},
     quirks::Tolerance,
-    schema::ResourceType,
+    schema::{AttributeId, ResourceType},
     store::{
-        Capabilities, Change, CommitError, Context, Done, Key, MemoryStore, Page, Pushdown, Scan, StoreError, Stored,
-        TenantId, Wanted,
+        Capabilities, Change, CommitError, Context, Done, Entry, Expect, Key, MemoryStore, Page, Pushdown, Scan,
+        StoreError, Stored, TenantId, Wanted,
     },
+    value::Value,
 };
 use serde_json::json;
 
@@ -39,6 +41,17 @@ use serde_json::json;
 struct Busy {
     inner: MemoryStore,
     commits: AtomicUsize,
+    reads: AtomicUsize,
+}
+
+impl Busy {
+    fn read(&self) -> Result<(), StoreError> {
+        let busy = |left: usize| left.checked_sub(1);
+        match self.reads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, busy) {
+            Ok(_) => Err(StoreError::Busy),
+            Err(_) => Ok(()),
+        }
+    }
 }
 
 impl Store for Busy {
@@ -56,10 +69,12 @@ impl Store for Busy {
         key: Key<'a>,
         wanted: &'a Wanted<'a>,
     ) -> Result<Option<Stored>, StoreError> {
+        self.read()?;
         self.inner.get(cx, key, wanted).await
     }
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        self.read()?;
         self.inner.scan(cx, scan).await
     }
 
@@ -217,5 +232,120 @@ fn conditions_on_members() {
             json["Resources"].as_array().into_iter().flatten().map(|group| group["displayName"].as_str()).collect();
         let expected: Vec<_> = expected.into_iter().map(Some).collect();
         assert_eq!(found, expected, "{filter}: {json}");
+    }
+}
+
+/// What a client says of a member's type is checked like its id: else `$ref` leads nowhere. (RFC 7643 §4.2)
+#[test]
+fn the_type_of_a_member_is_what_it_is() {
+    let host = host();
+    let user = host.user("barbara");
+    let members = |kind: &str| json!([{"value": user, "type": kind}]);
+    let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "all"})).id();
+    let expected = json!([{"value": user, "type": "User", "$ref": format!("{BASE}/Users/{user}")}]);
+    for kind in ["Group", "Robot", "user"] {
+        let body = json!({"schemas": [GROUP], "displayName": kind, "members": members(kind)});
+        let add = json!([{"op": "add", "path": "members", "value": members(kind)}]);
+        for reply in [host.post("/Groups", &body), host.patch(&format!("/Groups/{group}"), &add)] {
+            let json = reply.json();
+            let shown: Vec<_> =
+                json["members"].as_array().into_iter().flatten().map(|member| &member["$ref"]).collect();
+            assert_eq!(shown, [&expected[0]["$ref"]], "{kind}: {} {json}", reply.status);
+        }
+    }
+    // One that names no type must be there; one that does may come with the commit, and the store says that it has not.
+    for member in [json!({"value": "nobody"}), json!({"value": "nobody", "type": "User"})] {
+        let body = json!({"schemas": [GROUP], "displayName": "none", "members": [member]});
+        host.refused("POST", "/Groups", body.to_string().as_bytes(), 400, "invalidValue");
+    }
+}
+
+/// A read that meets a busy store is repeated, a bounded number of times.
+#[test]
+fn a_read_of_a_busy_store_is_repeated() {
+    let host: Host<Busy> = host_with(Registry::standard(), Busy::default(), Limits::default(), Quirks::default());
+    let id = host.user("barbara");
+    let reads = |times| host.provider.store().reads.store(times, Ordering::Relaxed);
+    for target in [format!("/Users/{id}"), "/Users".to_owned()] {
+        reads(3);
+        assert_eq!(host.get(&target).status, 200, "{target}");
+        reads(1_000);
+        let refused = host.get(&target);
+        assert_eq!((refused.error().0, refused.header("Retry-After")), (503, Some("1")), "{target}");
+    }
+}
+
+/// Refuses to delete users that are active; the store makes the user active just before the commit.
+#[derive(Debug)]
+struct OnlyInactive;
+
+impl Policy for OnlyInactive {
+    fn access(&self, _: &Context, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
+        Ok(Access::full())
+    }
+
+    fn review(&self, _: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
+        let shown = |resource: &Resource| String::from_utf8_lossy(&resource.to_json()).contains("protected");
+        match proposal.before {
+            Some(before) if shown(before) => Err(Error::new(403, "it is protected")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a policy has judged is what is committed: a user that becomes protected in between is not deleted.
+#[test]
+fn what_was_reviewed_is_what_is_deleted() {
+    let store = Arc::new(Meddling::default());
+    let provider = ServiceProvider::builder(Registry::standard(), Arc::clone(&store))
+        .base_url(BASE)
+        .policy(OnlyInactive)
+        .build()
+        .unwrap();
+    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let id = host.user("barbara");
+    store.meddle.store(true, Ordering::Relaxed);
+    assert_eq!(host.delete(&format!("/Users/{id}")).error().0, 403);
+    assert_eq!(host.get(&format!("/Users/{id}")).json()["title"], "protected");
+}
+
+/// A store in which somebody else writes a user just before it is deleted.
+#[derive(Default)]
+struct Meddling {
+    inner: MemoryStore,
+    meddle: AtomicBool,
+}
+
+impl Store for Meddling {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Option<Stored>, StoreError> {
+        self.inner.get(cx, key, wanted).await
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        self.inner.scan(cx, scan).await
+    }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        if let [Change::Delete { kind, id, .. }] = batch
+            && self.meddle.swap(false, Ordering::Relaxed)
+        {
+            let key = Key { kind, id };
+            let found = self.inner.get(cx, key, &Wanted::everything()).await?.unwrap();
+            let mut resource = Resource::clone(&found.resource);
+            let title = kind.child(AttributeId::ROOT, "title").unwrap();
+            resource.root_mut().insert(title, Value::String("protected".into()));
+            let change = Change::Replace { entry: Entry::new(resource), expect: Expect::Exists };
+            self.inner.commit(cx, &[change]).await?;
+        }
+        self.inner.commit(cx, batch).await
     }
 }

@@ -12,18 +12,37 @@ use crate::{
     store::{Change, CommitError, Context, Done, Holder, Key, Page, Scan, Store, StoreError, Stored, Wanted},
 };
 
+/// Reads, and reads again while the store is busy, a bounded number of times. A commit is not repeated so: what it
+/// writes has to be computed anew first.
+macro_rules! again {
+    ($provider:expr, $cx:expr, $call:expr) => {{
+        let mut left = $provider.limits().write_retries;
+        loop {
+            let outcome = $call.await;
+            $cx.count_call();
+            match outcome {
+                Err(StoreError::Busy) if left > 0 => {
+                    left -= 1;
+                    $cx.count_retry();
+                }
+                outcome => break outcome,
+            }
+        }
+    }};
+}
+
 impl<S: Store> ServiceProvider<S> {
     /// Reads one resource.
     pub(super) async fn read(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, Error> {
-        let found = self.inner.store.get(cx, key, wanted).await;
-        cx.count_call(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
+        let found = again!(self, cx, self.inner.store.get(cx, key, wanted));
+        cx.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         found.map_err(|error| refused(key.kind, error))
     }
 
     /// Reads a page of resources of one type.
     pub(super) async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, Error> {
-        let page = self.inner.store.scan(cx, scan).await;
-        cx.count_call(page.as_ref().map_or(0, |page| page.items.len()));
+        let page = again!(self, cx, self.inner.store.scan(cx, scan));
+        cx.count_rows(page.as_ref().map_or(0, |page| page.items.len()));
         page.map_err(|error| refused(scan.kind, error))
     }
 
@@ -35,8 +54,8 @@ impl<S: Store> ServiceProvider<S> {
         relation: &Relation,
         ids: &[&str],
     ) -> Result<Vec<Holder>, Error> {
-        let holders = self.inner.store.holders(cx, relation, ids).await;
-        cx.count_call(holders.as_ref().map_or(0, Vec::len));
+        let holders = again!(self, cx, self.inner.store.holders(cx, relation, ids));
+        cx.count_rows(holders.as_ref().map_or(0, Vec::len));
         holders.map_err(|error| refused(kind, error))
     }
 
@@ -48,8 +67,8 @@ impl<S: Store> ServiceProvider<S> {
         kinds: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, Error> {
-        let located = self.inner.store.locate(cx, kinds, ids).await;
-        cx.count_call(located.as_ref().map_or(0, |located| located.iter().flatten().count()));
+        let located = again!(self, cx, self.inner.store.locate(cx, kinds, ids));
+        cx.count_rows(located.as_ref().map_or(0, |located| located.iter().flatten().count()));
         let located = located.map_err(|error| refused(kind, error))?;
         if located.len() == ids.len() { Ok(located) } else { Err(broken_store("`locate` answers for each id")) }
     }
@@ -57,7 +76,7 @@ impl<S: Store> ServiceProvider<S> {
     /// Commits changes, all or none.
     pub(super) async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         let done = self.inner.store.commit(cx, batch).await;
-        cx.count_call(0);
+        cx.count_call();
         let done = done?;
         if done.len() == batch.len() { Ok(done) } else { Err(wrong_count().into()) }
     }

@@ -81,7 +81,8 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Asked before a change is committed, with what it would change. A change that is computed anew, since somebody
-    /// else was faster, is asked for anew.
+    /// else was faster, is asked for anew, so that what is committed is what was asked for. Only of an edit of one list
+    /// of references the rest of the resource may have changed in between: many clients edit one group at a time.
     ///
     /// # Errors
     ///

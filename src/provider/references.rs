@@ -1,6 +1,7 @@
 //! References to resources of several types: which type each is of (RFC 7643 §4.2 `members.type`).
 //!
-//! Clients send only ids. The type is needed for `$ref`, and asking for it shows which ids are of nothing at all.
+//! Clients send only ids, and what else they say of a reference is not believed. The type is needed for `$ref`, and
+//! asking for it shows which ids are of nothing at all.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,20 +18,30 @@ use crate::{
 };
 
 impl<S: Store> ServiceProvider<S> {
-    /// Gives every reference in the lists of `resource` its type where it has none.
+    /// Gives every reference in the lists of `resource` that `before` does not have the type of what it refers to,
+    /// whatever the client says it is.
     ///
     /// # Errors
     ///
-    /// 400 when one without a type refers to nothing.
-    pub(super) async fn type_references(&self, cx: &Context, resource: &mut Resource) -> Result<(), Error> {
+    /// 400 when one refers to nothing.
+    pub(super) async fn type_references(
+        &self,
+        cx: &Context,
+        before: Option<&Resource>,
+        resource: &mut Resource,
+    ) -> Result<(), Error> {
         let kind = Arc::clone(resource.kind());
         for &list in kind.reference_lists() {
+            let known = before.into_iter().flat_map(|before| elements_of(before, list));
+            let known: HashSet<&str> = known.filter_map(|known| id_of(&kind, list, known)).collect();
             let Some(Value::List(elements)) = resource.root_mut().get_mut(list) else { continue };
             let elements = elements.iter_mut().filter_map(|element| match element {
                 Value::Complex(element) => Some(element),
                 _ => None,
             });
-            self.type_elements(cx, &kind, list, elements.collect()).await?;
+            let new = elements.filter(|element| id_of(&kind, list, element).is_none_or(|id| !known.contains(id)));
+            let new = new.collect();
+            self.type_elements(cx, &kind, list, new).await?;
         }
         Ok(())
     }
@@ -41,27 +52,27 @@ impl<S: Store> ServiceProvider<S> {
         cx: &Context,
         kind: &ResourceType,
         list: AttributeId,
-        elements: Vec<&mut Object>,
+        mut elements: Vec<&mut Object>,
     ) -> Result<(), Error> {
         let conventional = kind.conventional(list);
-        let (Some(value), Some(reference), Some(type_of)) =
-            (conventional.value, conventional.reference, conventional.kind)
-        else {
-            return Ok(());
-        };
+        let (Some(reference), Some(type_of)) = (conventional.reference, conventional.kind) else { return Ok(()) };
         let names = kind.attribute(reference).references();
         let kinds: Vec<Arc<ResourceType>> =
             names.iter().filter_map(|name| self.registry().resource_type(name)).cloned().collect();
         // With one possible type nothing depends on being told which it is.
+        if let [only] = &*kinds {
+            for element in elements.iter_mut().filter(|element| element.contains(type_of)) {
+                element.insert(type_of, Value::String(only.name().into()));
+            }
+        }
         if kinds.len() < 2 {
             return Ok(());
         }
-        let mut unknown: Vec<&mut Object> =
-            elements.into_iter().filter(|element| !element.contains(type_of) && element.contains(value)).collect();
-        let mut ids: Vec<Box<str>> = Vec::with_capacity(unknown.len());
-        let mut places: HashMap<Box<str>, usize> = HashMap::with_capacity(unknown.len());
-        for element in &unknown {
-            let id = element.get(value).and_then(Value::as_str).unwrap_or_default();
+        elements.retain(|element| id_of(kind, list, element).is_some());
+        let mut ids: Vec<Box<str>> = Vec::with_capacity(elements.len());
+        let mut places: HashMap<Box<str>, usize> = HashMap::with_capacity(elements.len());
+        for element in &elements {
+            let id = id_of(kind, list, element).unwrap_or_default();
             if !places.contains_key(id) {
                 places.insert(id.into(), ids.len());
                 ids.push(id.into());
@@ -72,16 +83,22 @@ impl<S: Store> ServiceProvider<S> {
         }
         let asked: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
         let located = self.locate(cx, kind, &kinds, &asked).await?;
-        for element in &mut unknown {
-            let id = element.get(value).and_then(Value::as_str).unwrap_or_default();
-            let found = places.get(id).and_then(|place| *located.get(*place)?);
-            let Some(found) = found.and_then(|index| kinds.get(index)) else {
-                return Err(no_such_reference(kind, list, id));
-            };
+        for element in elements {
+            let id = id_of(kind, list, element).unwrap_or_default();
+            let found = places.get(id).and_then(|place| *located.get(*place)?).and_then(|index| kinds.get(index));
+            let said = element.get(type_of).and_then(Value::as_str);
+            // What is not there yet may be by the time of the commit, and then the store says whether it is.
+            let expected = kinds.iter().find(|kind| said.is_some_and(|said| said.eq_ignore_ascii_case(kind.name())));
+            let Some(found) = found.or(expected) else { return Err(no_such_reference(kind, list, id)) };
             element.insert(type_of, Value::String(found.name().into()));
         }
         Ok(())
     }
+}
+
+/// The id that an element of a list of references refers to.
+fn id_of<'a>(kind: &ResourceType, list: AttributeId, element: &'a Object) -> Option<&'a str> {
+    element.get(kind.value_of(list)?)?.as_str()
 }
 
 /// References to what does not exist for the caller.
@@ -102,11 +119,9 @@ impl<S: Store> ServiceProvider<S> {
         }
         let kind = after.kind();
         for &list in kind.reference_lists() {
-            let Some(value) = kind.value_of(list) else { continue };
-            let id = |element: &&Object| element.get(value).and_then(Value::as_str).map(Box::<str>::from);
             let before = before.into_iter().flat_map(|before| elements_of(before, list));
-            let known: HashSet<Box<str>> = before.filter_map(|element| id(&element)).collect();
-            let is_new = |element: &&Object| id(element).is_some_and(|id| !known.contains(&id));
+            let known: HashSet<&str> = before.filter_map(|element| id_of(kind, list, element)).collect();
+            let is_new = |element: &&Object| id_of(kind, list, element).is_some_and(|id| !known.contains(id));
             let new: Vec<&Object> = elements_of(after, list).filter(is_new).collect();
             self.check_elements(cx, kind, list, &new).await?;
         }
@@ -124,7 +139,7 @@ impl<S: Store> ServiceProvider<S> {
         if self.inner.policies.is_empty() || elements.is_empty() {
             return Ok(());
         }
-        let (Some(value), conventional) = (kind.value_of(list), kind.conventional(list)) else { return Ok(()) };
+        let conventional = kind.conventional(list);
         let names = conventional.reference.map(|reference| kind.attribute(reference).references());
         let kinds: Vec<&Arc<ResourceType>> =
             names.unwrap_or_default().iter().filter_map(|name| self.registry().resource_type(name)).collect();
@@ -136,7 +151,7 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(());
         }
         for element in elements {
-            let Some(id) = element.get(value).and_then(Value::as_str) else { continue };
+            let Some(id) = id_of(kind, list, element) else { continue };
             let name = conventional.kind.and_then(|kind| element.get(kind)).and_then(Value::as_str);
             let mut exists = false;
             for (kind, permit) in kinds.iter().zip(&permits) {

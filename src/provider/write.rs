@@ -37,7 +37,7 @@ impl<S: Store> ServiceProvider<S> {
         permit.read(&mut resource, &mut tolerance)?;
         let view = self.view(cx, &permit, options, &mut tolerance)?.showing(&present_on_request(&resource));
         self.inner.policies.prepare(cx, &mut resource);
-        self.type_references(cx, &mut resource).await?;
+        self.type_references(cx, None, &mut resource).await?;
         self.check_references(cx, None, &resource).await?;
         let now = self.inner.clock.now();
         resource.set_times(Some(now), now);
@@ -87,7 +87,7 @@ impl<S: Store> ServiceProvider<S> {
             // A copy, since another attempt may need it.
             let after = before.resource.replaced_by(resource.clone());
             let mut after = permit.kept(&before.resource, after);
-            self.type_references(cx, &mut after).await?;
+            self.type_references(cx, Some(&before.resource), &mut after).await?;
             self.check_references(cx, Some(&before.resource), &after).await?;
             judge(Some(&before.resource), &after)?;
             self.review(cx, &permit, Some(&before.resource), Some(&after))?;
@@ -131,7 +131,7 @@ impl<S: Store> ServiceProvider<S> {
             let mut after = after.map(|after| permit.kept(&before.resource, after));
             let mut requested = Vec::new();
             if let Some(after) = &mut after {
-                self.type_references(cx, after).await?;
+                self.type_references(cx, Some(&before.resource), after).await?;
                 self.check_references(cx, Some(&before.resource), after).await?;
                 judge(Some(&before.resource), after)?;
                 requested = changed_on_request(&before.resource, after);
@@ -158,13 +158,19 @@ impl<S: Store> ServiceProvider<S> {
         precondition: &Precondition,
     ) -> Result<(), Error> {
         let permit = self.permit(cx, Action::Delete, kind)?;
-        self.review_as_is(cx, &permit, id, None).await?;
         for _ in 0..=self.limits().write_retries {
-            let expect = self.expectation(cx, &permit, id, precondition).await?;
+            let reviewed = self.review_as_is(cx, &permit, id, None).await?;
+            let expect = match self.expectation(cx, &permit, id, precondition).await? {
+                // What was reviewed is what is deleted.
+                Expect::Exists => reviewed.map_or(Expect::Exists, Expect::Version),
+                named @ Expect::Version(_) => named,
+            };
+            let again = matches!(expect, Expect::Version(_)) && precondition.is_indifferent();
             let change = Change::Delete { kind: Arc::clone(&permit.kind), id: id.into(), expect };
             match self.commit_one(cx, change).await {
                 Ok(_) => return Ok(()),
                 Err(StoreError::Busy) => cx.count_retry(),
+                Err(StoreError::VersionMismatch { .. }) if again => cx.count_retry(),
                 Err(error) => return Err(refused(&permit.kind, error)),
             }
         }
@@ -172,22 +178,25 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Asks the policies about a change that is committed without reading what it changes: an edit of one list of
-    /// references, or without one a deletion. Only where there are policies is the resource read for them.
+    /// references, or without one a deletion. Only where there are policies is the resource read for them; the version
+    /// that they have seen is returned.
     pub(super) async fn review_as_is(
         &self,
         cx: &Context,
         permit: &Permit,
         id: &str,
         edit: Option<(AttributeId, &ValueEdit)>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Version>, Error> {
         if self.inner.policies.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let lists = permit.unused(permit.kind.reference_lists());
         let wanted = Wanted::without(&lists);
-        let before = self.existing(cx, permit, id, &Precondition::default(), &wanted).await?.resource;
+        let Stored { resource: before, version, .. } =
+            self.existing(cx, permit, id, &Precondition::default(), &wanted).await?;
         let proposal = Proposal { action: permit.action, kind: &permit.kind, before: Some(&before), after: None, edit };
-        self.inner.policies.review(cx, &proposal)
+        self.inner.policies.review(cx, &proposal)?;
+        Ok(Some(version))
     }
 
     /// What a commit must find for the precondition to hold. Reads the resource only where the store cannot tell.

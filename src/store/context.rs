@@ -123,7 +123,7 @@ impl Work {
         self.rows.load(Ordering::Relaxed)
     }
 
-    /// Writes that were computed anew because somebody else was faster.
+    /// What was done again because somebody else was faster or the store was busy.
     pub(crate) fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
     }
@@ -163,15 +163,21 @@ impl Context {
         Self { work: Some(work), ..self.clone() }
     }
 
-    /// Counts a call of the store that returned so many resources.
-    pub(crate) fn count_call(&self, rows: usize) {
+    /// Counts a call of the store.
+    pub(crate) fn count_call(&self) {
         if let Some(work) = &self.work {
             work.calls.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts resources that the store returned.
+    pub(crate) fn count_rows(&self, rows: usize) {
+        if let Some(work) = &self.work {
             work.rows.fetch_add(u64::try_from(rows).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
 
-    /// Counts a write that has to be computed anew.
+    /// Counts what has to be done again.
     pub(crate) fn count_retry(&self) {
         if let Some(work) = &self.work {
             work.retries.fetch_add(1, Ordering::Relaxed);

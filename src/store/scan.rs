@@ -110,7 +110,8 @@ pub struct Capabilities {
     pub max_batch: usize,
     /// Whether it can [sort](Scan::sort). Default `false`.
     pub sort: bool,
-    /// Whether it can [count](Scan::count) exactly. Default `false`.
+    /// Whether it can [count](Scan::count) exactly. Default `false`: then every list by index is walked from the start
+    /// to be counted, and refused beyond [`Limits::scan`](crate::Limits::scan) resources.
     pub total: bool,
 }
 
