@@ -13,6 +13,7 @@ use std::{
 
 use scim_core::{
     Registry, Resource, ServiceProvider, Store,
+    fold::fold,
     protocol::Request,
     schema::{Attribute, AttributeId, AttributeType, ENTERPRISE_USER, GROUP, Mutability, ResourceType, Schema, USER},
     store::{
@@ -134,7 +135,7 @@ impl Platform {
         if kind.name() == "User" {
             let row: Account = serde_json::from_slice(&json).map_err(StoreError::backend)?;
             // Also against those made by hand, which SCIM neither takes over nor shows.
-            let taken = |other: &Account| other.id != row.id && other.login.to_lowercase() == row.login.to_lowercase();
+            let taken = |other: &Account| other.id != row.id && fold(&other.login) == fold(&row.login);
             if tables.accounts.iter().any(taken) {
                 let attribute = kind.child(AttributeId::ROOT, "userName").unwrap_or(AttributeId::ID);
                 return Err(StoreError::NotUnique { attribute });

@@ -88,7 +88,7 @@ impl Error {
 
     /// 412: the resource is not in the state that the client names.
     pub(crate) fn precondition() -> Self {
-        Self::new(412, "expected the version that the resource has now; it has changed")
+        Self::new(412, "expected a version of the resource for which the precondition of the request holds")
     }
 
     /// 501: the service provider does not do that.

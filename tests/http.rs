@@ -146,6 +146,9 @@ fn media_types() {
         (Some("text/html, */*"), scim),
         (Some("APPLICATION/JSON; charset=utf-8"), "application/json"),
         (Some("text/html"), scim),
+        (Some("application/scim+json;q=0, application/json"), "application/json"),
+        (Some("application/scim+json; q=0.000, application/json;q=0.1"), "application/json"),
+        (Some("application/json;q=0"), scim),
     ] {
         let headers: Vec<_> = accept.map(|accept| ("Accept", accept)).into_iter().collect();
         for target in ["/Users", "/Schemas", "/Users/none"] {

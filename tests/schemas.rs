@@ -281,3 +281,23 @@ fn what_a_client_need_not_know() {
     assert_eq!((put.status, put.json()), (200, shown));
     assert!(host.get("/Users/id-001").json().get(ENTERPRISE).is_none());
 }
+
+/// An endpoint that would be unreachable, or would hide one of the protocol's, is refused by its name.
+#[test]
+fn endpoints_that_are_taken() {
+    let kind = |name: &str, endpoint: &str| {
+        let schema = Schema::new(format!("urn:example:scim:schemas:{name}"), name)
+            .attribute(Attribute::new("model", AttributeType::String));
+        ResourceType::builder(name, endpoint, schema).build().unwrap()
+    };
+    for endpoint in ["Schemas", "bulk", "ME", "v2", "V10", "things"] {
+        let registry =
+            Registry::builder().resource_type(kind("Thing", "Things")).resource_type(kind("Other", endpoint));
+        let error = registry.build().unwrap_err();
+        assert_eq!((error.kind(), error.place()), (&SchemaErrorKind::Endpoint, endpoint));
+    }
+    for endpoint in ["v", "v2x", "Vans"] {
+        let registry = Registry::builder().resource_type(kind("Other", endpoint)).build().unwrap();
+        assert_eq!(registry.endpoint(endpoint).unwrap().name(), "Other");
+    }
+}

@@ -9,7 +9,13 @@ const JSON: &str = "application/json";
 pub(super) fn answer_type(accept: Option<&str>) -> &'static str {
     let mut json = false;
     for range in accept.unwrap_or_default().split(',') {
-        let name = range.split(';').next().unwrap_or_default().trim();
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        // RFC 9110 §12.4.2: a weight of zero refuses.
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        if weight.is_some_and(|weight| weight.trim().parse() == Ok(0.0_f32)) {
+            continue;
+        }
         if ["application/scim+json", "application/*", "*/*"].iter().any(|scim| scim.eq_ignore_ascii_case(name)) {
             return CONTENT_TYPE;
         }

@@ -142,6 +142,12 @@ impl Judge<'_> {
                     return Err(self.refuse(attribute, ResourceErrorKind::Primary));
                 }
             }
+            // A reference to nothing: no client could address it again.
+            if let Some(id) = self.kind.value_of(attribute).filter(|_| self.kind.is_reference_list(attribute))
+                && object.get(id).is_none_or(is_empty)
+            {
+                return Err(self.refuse(id, ResourceErrorKind::Required).in_value(Some(index)));
+            }
             let was = pairs.as_mut().and_then(|pairs| pairs.find(index, object));
             self.element(attribute, was, object).map_err(in_value)?;
         }

@@ -46,7 +46,11 @@ pub enum SchemaErrorKind {
     /// A schema URI without a colon, or with white space or quotes.
     #[error("expected a URI as the schema's id")]
     SchemaId,
-    /// An endpoint or resource type name that is empty, used twice, or has other characters than a path segment's.
+    /// An endpoint that another resource type has, or that is the protocol's own (RFC 7644 §3.2, §3.13).
+    #[error("expected an endpoint that is not in use; `v` with a number is the protocol's version")]
+    Endpoint,
+    /// An endpoint or resource type name that is empty or has other characters than a path segment's, or a name that is
+    /// used twice.
     #[error("expected a unique name of letters, digits, `-` and `_`")]
     ResourceType,
     /// A relation names a resource type or attribute that does not exist, or one that is no list of references.

@@ -140,10 +140,15 @@ impl RegistryBuilder {
         for (index, kind) in types.iter().enumerate() {
             let earlier = types.iter().take(index);
             let taken = TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(kind.endpoint()));
-            let twice = earlier
-                .clone()
-                .any(|other| other.name() == kind.name() || other.endpoint().eq_ignore_ascii_case(kind.endpoint()));
-            if taken || twice {
+            // RFC 7644 §3.13: the version of the protocol stands there.
+            let version = kind.endpoint().strip_prefix(['v', 'V']);
+            let is_version =
+                version.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
+            let used = earlier.clone().any(|other| other.endpoint().eq_ignore_ascii_case(kind.endpoint()));
+            if taken || is_version || used {
+                return Err(SchemaError::new(SchemaErrorKind::Endpoint, kind.endpoint()));
+            }
+            if earlier.clone().any(|other| other.name() == kind.name()) {
                 return Err(SchemaError::new(SchemaErrorKind::ResourceType, kind.name()));
             }
             let schemas = |kind: &Arc<ResourceType>| -> Vec<Schema> {

@@ -1,4 +1,5 @@
-//! What an outsider's look at provider, protocol and store has found.
+//! Promises that several parts keep together: what is tried again, what is shown and what is not, in which order things
+//! are refused.
 
 #![allow(
     missing_docs,
@@ -347,5 +348,19 @@ impl Store for Meddling {
             self.inner.commit(cx, &[change]).await?;
         }
         self.inner.commit(cx, batch).await
+    }
+}
+
+/// A member without an id would be one that nobody can remove again.
+#[test]
+fn a_member_is_somebody() {
+    let host = host();
+    let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "all"})).id();
+    for member in [json!({"type": "User"}), json!({"display": "Babs"}), json!({"value": ""})] {
+        let body = json!({"schemas": [GROUP], "displayName": "some", "members": [member]}).to_string();
+        host.refused("POST", "/Groups", body.as_bytes(), 400, "invalidValue");
+        host.refused("PUT", &format!("/Groups/{group}"), body.as_bytes(), 400, "invalidValue");
+        let add = json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": "members", "value": [member]}]});
+        host.refused("PATCH", &format!("/Groups/{group}"), add.to_string().as_bytes(), 400, "invalidValue");
     }
 }
