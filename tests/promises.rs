@@ -356,7 +356,7 @@ impl Store for Meddling {
 fn a_member_is_somebody() {
     let host = host();
     let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "all"})).id();
-    for member in [json!({"type": "User"}), json!({"display": "Babs"}), json!({"value": ""})] {
+    for member in [json!({"type": "User"}), json!({"value": ""}), json!({"value": null, "type": "User"})] {
         let body = json!({"schemas": [GROUP], "displayName": "some", "members": [member]}).to_string();
         host.refused("POST", "/Groups", body.as_bytes(), 400, "invalidValue");
         host.refused("PUT", &format!("/Groups/{group}"), body.as_bytes(), 400, "invalidValue");
