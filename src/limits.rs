@@ -3,6 +3,8 @@
 //! This module knows numbers only. The code that does the bounded work takes a `&Limits` and refuses *before* it
 //! does work in proportion to the excess.
 
+use std::time::Duration;
+
 /// The bounds that the service provider enforces.
 ///
 /// Each has a default that fits the traffic of real identity providers; the advertised ones appear in
@@ -44,10 +46,14 @@ pub struct Limits {
     pub page_default: usize,
     /// Resources on a page at the most (`filter.maxResults`, RFC 7643 §5); a larger `count` is cut to it. Default 1,000.
     pub page_max: usize,
-    /// Resources that one query may read when the store cannot answer it by itself: it cannot evaluate the filter, sort
-    /// or, for paging by index, [count](crate::store::Capabilities::total). Over it: 400 `tooMany`
-    /// (RFC 7644 §3.4.2.1). Default 10,000.
+    /// Resources of one type that a query may read when the store cannot answer it by itself: it cannot evaluate the
+    /// filter, sort or, for paging by index, [count](crate::store::Capabilities::total). Over it: 400 `tooMany`
+    /// (RFC 7644 §3.4.2.1), or a shorter page where the query is paged by cursor and sorted by nothing that the store
+    /// cannot sort by. Default 10,000.
     pub scan: usize,
+    /// How long a cursor is valid, advertised as `cursorTimeout` in whole seconds (RFC 9865 §4). Each page brings new
+    /// ones. Over it: 400 `expiredCursor`. Default one hour.
+    pub cursor_timeout: Duration,
     /// How often a write without `If-Match` is computed anew after it lost a race, and a busy store is asked again.
     /// Then: 503. Default 10.
     pub write_retries: usize,
@@ -73,6 +79,7 @@ impl Default for Limits {
             page_default: 100,
             page_max: 1_000,
             scan: 10_000,
+            cursor_timeout: Duration::from_secs(3_600),
             write_retries: 10,
             members_in_answer: 1_000,
         }

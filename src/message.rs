@@ -1,4 +1,5 @@
-//! The messages of the protocol that are no resources (RFC 7644 §3.4.2, §3.4.3; RFC 7643 §5, §6, §7).
+//! The messages of the protocol that are no resources (RFC 7644 §3.4.2, §3.4.3; RFC 7643 §5, §6, §7;
+//! RFC 9865).
 //!
 //! Forms only: nothing here knows where the contents come from.
 
@@ -10,7 +11,7 @@ mod search;
 pub(crate) use self::{
     config::ServiceProviderConfig,
     definition::{resource_type_document, schema_document},
-    list::write_list,
+    list::{PageInfo, write_list},
 };
 pub use self::{
     config::{AuthenticationScheme, AuthenticationType},

@@ -8,12 +8,15 @@ mod answer;
 mod base;
 mod builder;
 mod calls;
+mod cursor;
 mod discovery;
 mod failure;
 mod hydrate;
 mod membership;
 mod options;
 mod ownership;
+mod paging;
+mod part;
 mod permit;
 mod plan;
 mod policy;
@@ -23,6 +26,8 @@ mod subject;
 mod system;
 mod write;
 
+#[cfg(feature = "signed-cursors")]
+pub use self::cursor::{CursorKey, InvalidCursorKey};
 #[cfg(feature = "system")]
 pub use self::system::{RandomIds, SystemClock};
 pub use self::{

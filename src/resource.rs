@@ -19,13 +19,14 @@ use chrono::{DateTime, Utc};
 
 pub use self::{
     error::{ResourceError, ResourceErrorKind},
-    order::{Sort, SortError, SortErrorKind},
+    order::{Position, Sort, SortError, SortErrorKind, SortKey},
     projection::{Projection, ProjectionError},
     rules::judge,
     unique::UniqueKey,
     write::{Reference, Rendering},
 };
 pub(crate) use self::{
+    order::compare_keys,
     read::{is_deeper, read_element, read_value},
     same::{Known, includes, same},
     write::{SEGMENT, url},

@@ -254,7 +254,7 @@ pub trait Store: Send + Sync + 'static {
                     kind: relation.holder(),
                     filter: &[],
                     sort: None,
-                    window: Window::After { id: last.as_deref(), take: 100 },
+                    window: Window::behind(last.as_deref(), 100),
                     wanted: &wanted,
                     count: false,
                 };

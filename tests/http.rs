@@ -94,8 +94,8 @@ fn every_endpoint_has_its_methods() {
         ("/Schemas/urn:ietf:params:scim:schemas:core:2.0:User", "++------", "GET, HEAD"),
         ("/Schemas/.search", "--+-----", "POST"),
         ("/Bulk", "--5-----", "POST"),
-        ("/.search", "--5-----", "POST"),
-        ("/", "55------", "GET, HEAD"),
+        ("/.search", "--+-----", "POST"),
+        ("/", "++------", "GET, HEAD"),
         ("/Me", "55555555", ""),
     ];
     for (target, expected, allow) in table {

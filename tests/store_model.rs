@@ -383,7 +383,7 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
                 Sort::new(kind, path(by).as_ref(), descending, &mut Tolerance::new(Quirks::strict())).unwrap()
             };
             let sorts: Vec<Sort> = sorts.into_iter().map(sort).collect();
-            let after = |id| (None, Window::After { id, take });
+            let after = |id| (None, Window::behind(id, take));
             let offset = |sort| (sort, Window::Offset { skip, take });
             // Sorting by a list goes by its first value, which the model has in another place.
             let by_first = kind.name() != "User";

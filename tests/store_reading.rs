@@ -49,7 +49,7 @@ fn a_walk_meets_once_what_stays() {
                 kind: &world.user,
                 filter: &[],
                 sort: None,
-                window: Window::After { id: last.as_deref(), take },
+                window: Window::behind(last.as_deref(), take),
                 wanted: &Wanted::everything(),
                 count: false,
             };
@@ -192,7 +192,7 @@ fn pages_are_cut_after_filter_and_sort() {
     let user_name: AttributePath = "userName".parse().unwrap();
     let sort = Sort::new(&world.user, user_name.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
     let offset = |skip, take| Window::Offset { skip, take };
-    let after = |id, take| Window::After { id, take };
+    let after = |id, take| Window::behind(id, take);
     let cases = [
         ("", None, offset(0, 3), "012", 10, true),
         ("", None, offset(8, 3), "89", 10, false),

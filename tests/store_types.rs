@@ -125,7 +125,7 @@ fn nothing_shows_a_value_when_it_is_debugged() {
     };
     let matcher = compile(&world.user, r#"userName eq "hush""#);
     let filter: Vec<&Condition> = matcher.conditions().iter().collect();
-    let window = Window::After { id: None, take: 1 };
+    let window = Window::behind(None, 1);
     let scan =
         Scan { kind: &world.user, filter: &filter, sort: None, window, wanted: &Wanted::everything(), count: true };
     let holder = Holder { value: "u1".into(), id: "g1".into(), display: Some(SECRET.into()) };

@@ -125,6 +125,7 @@ struct Pagination {
     default_pagination_method: &'static str,
     default_page_size: usize,
     max_page_size: usize,
+    cursor_timeout: u64,
 }
 
 #[derive(Serialize)]
@@ -180,11 +181,12 @@ impl Serialize for ServiceProviderConfig<'_> {
         document.serialize_field("etag", &Supported { supported: true })?;
         document.serialize_field("authenticationSchemes", &schemes)?;
         let pagination = Pagination {
-            cursor: false,
+            cursor: true,
             index: true,
             default_pagination_method: "index",
             default_page_size: limits.page_default,
             max_page_size: limits.page_max,
+            cursor_timeout: limits.cursor_timeout.as_secs(),
         };
         document.serialize_field("pagination", &pagination)?;
         document.serialize_field("meta", &Meta { resource_type: "ServiceProviderConfig", location: self.location })?;

@@ -43,6 +43,9 @@ pub struct SearchRequest {
     pub start_index: Option<i64>,
     /// How many resources to return at the most. Less than 0 means 0.
     pub count: Option<i64>,
+    /// Which page of a walk by cursor (RFC 9865 §2): empty for the first one, then what the last answer named. Without,
+    /// pages are counted by `start_index`.
+    pub cursor: Option<Box<str>>,
 }
 
 /// `sortOrder` (RFC 7644 §3.4.2.3).
@@ -72,6 +75,14 @@ impl SortOrder {
 enum Names {
     List(Vec<Box<str>>),
     One(Box<str>),
+}
+
+/// What a client gave as the count.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Count {
+    Number(i64),
+    Other(de::IgnoredAny),
 }
 
 /// Declares the members of the body, which are matched without case (RFC 7643 §2.1).
@@ -116,7 +127,7 @@ body! {
     "sortBy" => sort_by: Box<str>,
     "sortOrder" => sort_order: Box<str>,
     "startIndex" => start_index: i64,
-    "count" => count: i64,
+    "count" => count: Count,
     "cursor" => cursor: Box<str>,
 }
 
@@ -151,9 +162,12 @@ impl SearchRequest {
         if !right && (!named.is_empty() || !tolerance.allows(Quirk::MissingMessageSchema)) {
             return Err(Error::bad(ScimType::InvalidSyntax, format!("schemas: expected `{SCHEMA}`")));
         }
-        if body.cursor.is_some() {
-            return Err(Error::not_implemented("paging by cursor"));
-        }
+        let count = match (body.count, &body.cursor) {
+            (None, _) => None,
+            (Some(Count::Number(count)), _) => Some(count),
+            (Some(Count::Other(_)), Some(_)) => return Err(no_count(ScimType::InvalidCount)),
+            (Some(Count::Other(_)), None) => return Err(no_count(ScimType::InvalidSyntax)),
+        };
         Ok(Self {
             attributes: names("attributes", body.attributes, limits)?,
             excluded_attributes: names("excludedAttributes", body.excluded_attributes, limits)?,
@@ -161,7 +175,8 @@ impl SearchRequest {
             sort_by: body.sort_by.filter(|path| !path.is_empty()),
             sort_order: body.sort_order.as_deref().map(SortOrder::parse).transpose()?.unwrap_or_default(),
             start_index: body.start_index,
-            count: body.count,
+            count,
+            cursor: body.cursor,
         })
     }
 
@@ -171,7 +186,8 @@ impl SearchRequest {
     /// # Errors
     ///
     /// When `startIndex` or `count` is no whole number, `sortOrder` is neither of the two, a parameter is given twice
-    /// (400 `invalidValue`), or more attributes are named than `limits.attribute_names`.
+    /// (400 `invalidValue`), or more attributes are named than `limits.attribute_names`. A `count` that is none beside a
+    /// cursor is 400 `invalidCount` (RFC 9865 §2.1).
     ///
     /// ```
     /// use scim_core::{Limits, message::SearchRequest};
@@ -198,6 +214,7 @@ impl SearchRequest {
     fn parse_query(query: &str, known: &[&'static str], limits: &Limits) -> Result<Self, Error> {
         let mut request = Self::default();
         let mut seen = [false; KNOWN.len()];
+        let mut count = Ok(None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let known = known.iter().zip(&mut seen).find(|(known, _)| known.eq_ignore_ascii_case(&name));
             let Some((name, seen)) = known else { continue };
@@ -214,10 +231,15 @@ impl SearchRequest {
                 "sortOrder" if value.is_empty() => {}
                 "sortOrder" => request.sort_order = SortOrder::parse(&value)?,
                 "startIndex" => request.start_index = whole_number(name, &value)?,
-                "count" => request.count = whole_number(name, &value)?,
-                _ => return Err(Error::not_implemented("paging by cursor")),
+                // What is wrong with it depends on whether there is a cursor, which may follow.
+                "count" => count = whole_number(name, &value),
+                _ => request.cursor = Some((*value).into()),
             }
         }
+        request.count = match (count, &request.cursor) {
+            (Err(_), Some(_)) => return Err(no_count(ScimType::InvalidCount)),
+            (count, _) => count?,
+        };
         Ok(request)
     }
 }
@@ -241,6 +263,10 @@ fn names(member: &str, names: Option<Names>, limits: &Limits) -> Result<Vec<Box<
         return Err(Error::bad(ScimType::InvalidValue, format!("{member}: expected at most {most} names")));
     }
     Ok(names)
+}
+
+fn no_count(scim_type: ScimType) -> Error {
+    Error::bad(scim_type, "count: expected a whole number")
 }
 
 fn whole_number(name: &str, text: &str) -> Result<Option<i64>, Error> {

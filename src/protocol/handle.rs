@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ScimType},
     message::SearchRequest,
     patch::Patch,
-    provider::{Answer, Options, Precondition, ServiceProvider},
+    provider::{Answer, Listing, Options, Precondition, ServiceProvider},
     quirks::Tolerance,
     resource::Resource,
     store::{Context, Store},
@@ -103,8 +103,11 @@ impl<S: Store> ServiceProvider<S> {
         match (route, method) {
             (Route::Collection(kind), "GET") => {
                 let search = SearchRequest::from_query(request.query, self.limits())?;
-                let listing = self.search(cx, &kind, &search).await?;
-                Ok(document(listing.to_json()).with_quirks(listing.quirks()))
+                Ok(listed(&self.search(cx, &kind, &search).await?, content_type))
+            }
+            (Route::Root, "GET") => {
+                let search = SearchRequest::from_query(request.query, self.limits())?;
+                Ok(listed(&self.search_all(cx, &search).await?, content_type))
             }
             (Route::Collection(kind), "POST") => {
                 check_content_type(request.content_type)?;
@@ -114,15 +117,19 @@ impl<S: Store> ServiceProvider<S> {
                 let location = answer.location();
                 Ok(answered(201, &answer, content_type).with_location(&location))
             }
-            (Route::Search(Some(kind)), "POST") => {
+            (Route::Search(kind), "POST") => {
                 check_content_type(request.content_type)?;
                 let search = SearchRequest::from_json(request.body, self.limits(), tolerance)?;
-                let listing = self.search(cx, &kind, &search).await.map_err(|error| match error.scim_type() {
+                let listing = match kind {
+                    Some(kind) => self.search(cx, &kind, &search).await,
+                    None => self.search_all(cx, &search).await,
+                };
+                let listing = listing.map_err(|error| match error.scim_type() {
                     // A body is no place that others read: the refusal is about the filter alone (RFC 7644 §7.5.2).
                     Some(ScimType::Sensitive) => error.restated(400, ScimType::InvalidFilter),
                     _ => error,
                 })?;
-                Ok(document(listing.to_json()).with_quirks(listing.quirks()))
+                Ok(listed(&listing, content_type))
             }
             (Route::Resource(kind, id), "GET") => {
                 let options = self.options(request)?;
@@ -173,9 +180,6 @@ impl<S: Store> ServiceProvider<S> {
                 refuse_filter(SearchRequest::filters(request.query))?;
                 Ok(document(self.configuration_json(cx)))
             }
-            (Route::Root, "GET") | (Route::Search(None), "POST") => {
-                Err(Error::not_implemented("a query over all resource types"))
-            }
             (Route::Bulk, "POST") => Err(Error::not_implemented("bulk")),
             (route, _) => Ok(Response::method_not_allowed(methods(&route), content_type)),
         }
@@ -210,6 +214,10 @@ fn answered(status: u16, answer: &Answer, content_type: &'static str) -> Respons
         None => Response::new(204),
     };
     response.with_etag(&answer.etag()).with_quirks(answer.quirks())
+}
+
+fn listed(listing: &Listing, content_type: &'static str) -> Response {
+    Response::new(200).with_body(listing.to_json(), content_type).with_quirks(listing.quirks())
 }
 
 /// What describes the service provider is told as a whole; all other parameters are ignored there (RFC 7644 §4).

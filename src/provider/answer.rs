@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::hydrate::{Derived, etag};
 use crate::{
-    message::write_list,
+    message::{PageInfo, write_list},
     quirks::Quirks,
     resource::{Projection, Rendering, Resource, url},
     schema::{AttributeId, Registry, ResourceType},
@@ -107,37 +107,48 @@ impl Answer {
     }
 }
 
-/// A page of the resources that a query found (RFC 7644 §3.4.2).
+/// A page of the resources that a query found, of one type or of several (RFC 7644 §3.4.2).
 #[derive(Debug)]
 pub struct Listing {
-    pub(super) kind: Arc<ResourceType>,
-    pub(super) rows: Vec<Row>,
-    pub(super) total: u64,
-    pub(super) start_index: u64,
-    pub(super) view: View,
+    /// The resources, each with the position of its view.
+    pub(super) rows: Vec<(usize, Row)>,
+    /// One for each type that was asked for.
+    pub(super) views: Vec<View>,
+    pub(super) total: Option<u64>,
+    pub(super) start_index: Option<u64>,
+    pub(super) next: Option<Box<str>>,
+    pub(super) previous: Option<Box<str>>,
     pub(super) quirks: Quirks,
 }
 
 impl Listing {
-    /// The type of the resources.
-    pub fn kind(&self) -> &Arc<ResourceType> {
-        &self.kind
-    }
-
-    /// How many resources the query matches, of which this is a page: `totalResults`.
-    pub fn total(&self) -> u64 {
+    /// How many resources the query matches, of which this is a page: `totalResults`. `None` on a page that a cursor
+    /// leads to, where the store cannot count (RFC 9865 §2).
+    pub fn total(&self) -> Option<u64> {
         self.total
     }
 
-    /// The place in the whole result of the first resource here, 1 being the first: `startIndex`.
-    pub fn start_index(&self) -> u64 {
+    /// The place in the whole result of the first resource here, 1 being the first: `startIndex`. `None` on a page that
+    /// a cursor leads to.
+    pub fn start_index(&self) -> Option<u64> {
         self.start_index
+    }
+
+    /// The cursor of the page that follows (RFC 9865 §2); `None` when none does, or the query was paged by index.
+    pub fn next_cursor(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
+    /// The cursor of the page before this one; `None` on the first page, or where the store cannot
+    /// [read backward](crate::store::Capabilities::backward).
+    pub fn previous_cursor(&self) -> Option<&str> {
+        self.previous.as_deref()
     }
 
     /// The resources on this page as they are stored, with their versions. Lists of references that the client does
     /// not want may be missing.
     pub fn resources(&self) -> impl ExactSizeIterator<Item = (&Arc<Resource>, &Version)> {
-        self.rows.iter().map(|row| (&row.stored.resource, &row.stored.version))
+        self.rows.iter().map(|(_, row)| (&row.stored.resource, &row.stored.version))
     }
 
     /// The habits of identity providers that the query showed and that were tolerated.
@@ -148,7 +159,17 @@ impl Listing {
     /// The ListResponse as the client sees it.
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + 1_024 * self.rows.len());
-        write_list(&mut out, self.total, self.start_index, &self.rows, |out, row| self.view.write(out, row));
+        let page = PageInfo {
+            total: self.total,
+            start_index: self.start_index,
+            next_cursor: self.next.as_deref(),
+            previous_cursor: self.previous.as_deref(),
+        };
+        write_list(&mut out, page, &self.rows, |out, (view, row)| {
+            if let Some(view) = self.views.get(*view) {
+                view.write(out, row);
+            }
+        });
         out
     }
 }

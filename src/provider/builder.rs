@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use super::{
     base::BaseUrl,
+    cursor::Seals,
     permit::Policies,
     policy::Policy,
     subject::{Subject, Subjects},
@@ -46,6 +47,7 @@ pub(super) struct Inner<S> {
     pub(super) documentation: Option<Box<str>>,
     pub(super) policies: Policies,
     pub(super) subjects: Subjects,
+    pub(super) seals: Seals,
 }
 
 impl<S> Clone for ServiceProvider<S> {
@@ -76,6 +78,7 @@ impl<S: Store> ServiceProvider<S> {
             documentation: None,
             policies: Vec::new(),
             subjects: Subjects(None),
+            seals: Seals::default(),
         }
     }
 
@@ -135,6 +138,7 @@ pub struct ServiceProviderBuilder<S> {
     documentation: Option<Box<str>>,
     policies: Vec<Box<dyn Policy>>,
     subjects: Subjects,
+    seals: Seals,
 }
 
 impl<S> fmt::Debug for ServiceProviderBuilder<S> {
@@ -186,6 +190,19 @@ impl<S: Store> ServiceProviderBuilder<S> {
     /// Tells in ServiceProviderConfig where people read about the service.
     pub fn documentation(mut self, url: impl Into<Box<str>>) -> Self {
         self.documentation = Some(url.into());
+        self
+    }
+
+    /// Seals cursors with this key: a client can then neither make one, nor alter it, nor read what is in it (RFC 9865
+    /// §5.2). Called again it adds: the first key makes cursors, and those of all are accepted, so that a key can be
+    /// changed without breaking the walks that are under way.
+    ///
+    /// Without any, cursors have a checksum, and whoever knows this crate can make one. It leads to no more than the
+    /// caller could read by a query of its own, but it does show the sort key of a resource to who sees the URL.
+    #[cfg(feature = "signed-cursors")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "signed-cursors")))]
+    pub fn cursor_key(mut self, key: super::CursorKey) -> Self {
+        self.seals.keys.push(key);
         self
     }
 
@@ -241,6 +258,8 @@ impl<S: Store> ServiceProviderBuilder<S> {
             ("page_default", limits.page_default),
             ("page_max", limits.page_max),
             ("scan", limits.scan),
+            // Advertised in whole seconds, of which there must be one.
+            ("cursor_timeout", usize::from(limits.cursor_timeout.as_secs() > 0)),
         ];
         if let Some((name, _)) = vital.into_iter().find(|(_, limit)| *limit == 0) {
             return Err(Fault::Limit(name));
@@ -259,6 +278,7 @@ impl<S: Store> ServiceProviderBuilder<S> {
                 documentation: self.documentation,
                 policies: Policies::new(self.policies),
                 subjects: self.subjects,
+                seals: self.seals,
             }),
         })
     }

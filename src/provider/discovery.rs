@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::ServiceProvider;
 use crate::{
-    message::{ServiceProviderConfig, resource_type_document, schema_document, write_list},
+    message::{PageInfo, ServiceProviderConfig, resource_type_document, schema_document, write_list},
     schema::{ResourceType, Schema},
     store::{Context, Store},
 };
@@ -51,8 +51,8 @@ impl<S: Store> ServiceProvider<S> {
 
 fn list<T>(documents: &[T], write: impl Fn(&T) -> Vec<u8>) -> Vec<u8> {
     let mut out = Vec::new();
-    let total = u64::try_from(documents.len()).unwrap_or(u64::MAX);
-    write_list(&mut out, total, 1, documents, |out, document| out.extend_from_slice(&write(document)));
+    let page = PageInfo { total: u64::try_from(documents.len()).ok(), start_index: Some(1), ..PageInfo::default() };
+    write_list(&mut out, page, documents, |out, document| out.extend_from_slice(&write(document)));
     out
 }
 

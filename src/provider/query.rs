@@ -1,41 +1,38 @@
-//! Reading one resource and querying many (RFC 7644 §3.4).
+//! Reading one resource and querying many (RFC 7644 §3.4): what a request asks, understood for each resource type.
 
 use std::sync::Arc;
 
 use super::{
     Answer, Listing, Options, ServiceProvider,
     answer::{Row, View},
-    failure::broken_store,
-    hydrate::{hydrated, is_derived},
+    cursor::{Cursors, canonical},
+    paging::Paged,
+    part::{Order, Query},
+    permit::Permit,
     plan::Plan,
     policy::Action,
 };
 use crate::{
     error::{Error, ScimType},
     filter::{Filter, Matcher},
+    fold::fold,
     message::{SearchRequest, SortOrder},
     path::PathRef,
     quirks::Tolerance,
-    resource::Sort,
+    resource::{Sort, SortErrorKind, SortKey},
     schema::{AttributeId, ResourceType},
-    store::{Context, Scan, Store, Stored, Wanted, Window},
+    store::{Context, Store, Stored, Wanted},
     value::Text,
 };
 
-/// Resources that are read at a time when the whole of a list has to be walked.
-const STRIDE: usize = 500;
-
-/// A query that has been understood.
-struct Query<'a> {
-    kind: &'a Arc<ResourceType>,
-    plan: Plan<'a>,
-    sort: Option<&'a Sort>,
-    /// The order is by something that no store knows.
-    sorts_derived: bool,
-    skip: u64,
-    take: usize,
-    /// Lists of references that nobody will look at.
-    hidden: Vec<AttributeId>,
+/// What a request asks of the resources of one type.
+struct Asked {
+    permit: Permit,
+    /// The place of the type among those that are registered.
+    number: u16,
+    matcher: Option<Matcher>,
+    order: Order,
+    view: View,
 }
 
 impl<S: Store> ServiceProvider<S> {
@@ -66,13 +63,16 @@ impl<S: Store> ServiceProvider<S> {
     /// Queries the resources of one type (RFC 7644 §3.4.2).
     ///
     /// What the store cannot evaluate is evaluated here, on at most [`Limits::scan`](crate::Limits::scan) resources.
-    /// The total is exact either way. Without `sort_by` the order is that of the ids.
+    /// Without `sort_by` the order is that of the ids. By index the total is exact; by cursor it is exact or left out,
+    /// and a page may have fewer resources than `count`, even none: that there is no
+    /// [next cursor](Listing::next_cursor) is what ends a walk.
     ///
     /// # Errors
     ///
     /// 400 `invalidFilter` when the filter cannot be read or compares what cannot be compared so; 400 `invalidValue`
-    /// for a `sort_by` that names nothing to sort by; 403 `sensitive` when either would tell of a value that nobody
-    /// may read; 400 `tooMany` when too many resources would have to be looked at.
+    /// for a `sort_by` that names nothing to sort by, and for a cursor beside a `start_index`; 403 `sensitive` when
+    /// filter or order would tell of a value that nobody may read; 400 `tooMany` when too many resources would have to
+    /// be looked at; 400 `invalidCursor`, `expiredCursor` or `invalidCount` (RFC 9865 §2.1).
     pub async fn search(
         &self,
         cx: &Context,
@@ -80,152 +80,209 @@ impl<S: Store> ServiceProvider<S> {
         request: &SearchRequest,
     ) -> Result<Listing, Error> {
         let permit = self.permit(cx, Action::Search, kind)?;
-        let kind = Arc::clone(&permit.kind);
         let mut tolerance = Tolerance::new(self.quirks());
-        let matcher = self.matcher(&permit.view, request.filter.as_deref(), &mut tolerance)?;
-        let sort = sort_of(&permit.view, request, &mut tolerance)?;
+        let filter = self.filter(request, &mut tolerance)?;
+        let matcher = filter.map(|filter| filter.compile(&permit.view, &mut tolerance)).transpose()?;
+        let order = match sort_path(request)? {
+            Some(path) => Order::By(Sort::new(&permit.view, path, is_descending(request), &mut tolerance)?),
+            None => Order::Same(None),
+        };
         let view = self.view(cx, &permit, &Options::from(request.clone()), &mut tolerance)?;
-        let conditions = matcher.iter().flat_map(Matcher::conditions).chain(permit.scope());
-        let plan = Plan::new(&self.inner.store, &kind, conditions);
-        let mut used = plan.attributes();
-        used.extend(sort.as_ref().map(Sort::attribute));
-        let is_used = |list: &AttributeId| used.iter().any(|used| used == list || kind.parent(*used) == *list);
-        let relations = self.registry().relations(&kind);
-        let sorts_derived = sort.as_ref().is_some_and(|sort| is_derived(relations, &kind, sort.attribute()));
-        let hidden = view.hidden_lists(&kind).into_iter().filter(|list| !is_used(list)).collect();
+        let asked = [Asked { permit, number: 0, matcher, order, view }];
+        self.list(cx, kind.name(), asked, request, &tolerance).await
+    }
+
+    /// Queries the resources of all types in one list (RFC 7644 §3.4.2.1): what `GET` and `.search` at the base URL do.
+    ///
+    /// Without `sort_by` the types follow each other as they are registered, each ordered by id; with it all are in one
+    /// order, and a type that lacks the attribute has no value. The same holds for the filter: what a type does not
+    /// have equals nothing and is not present there. A type that the caller may not query is left out.
+    ///
+    /// Of a list that is sorted and read by index, every resource up to the page is read, within
+    /// [`Limits::scan`](crate::Limits::scan).
+    ///
+    /// # Errors
+    ///
+    /// As [`search`](Self::search), where an attribute has to be unknown to every type to be so, and sensitive in one
+    /// to be that. The refusal of the policies when they permit no type at all.
+    ///
+    /// ```
+    /// # #[cfg(feature = "system")] {
+    /// # use std::{future::Future, pin::pin, task::{Context as Task, Poll, Waker}};
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
+    /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
+    /// # }
+    /// use scim_core::{Registry, ServiceProvider, message::SearchRequest, store::{Context, MemoryStore, TenantId}};
+    ///
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+    ///     .base_url("https://example.com/scim/v2")
+    ///     .build()?;
+    /// let mut request = SearchRequest::default();
+    /// request.filter = Some(r#"displayName sw "smith""#.into());
+    /// request.cursor = Some("".into());
+    /// let page = block_on(provider.search_all(&Context::new(TenantId::single()), &request))?;
+    /// assert_eq!((page.total(), page.next_cursor()), (Some(0), None));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn search_all(&self, cx: &Context, request: &SearchRequest) -> Result<Listing, Error> {
+        let (mut permits, mut refusal) = (Vec::new(), None);
+        for (number, kind) in (0..).zip(self.registry().resource_types()) {
+            match self.permit(cx, Action::Search, kind) {
+                Ok(permit) => permits.push((number, permit)),
+                Err(error) if error.status() >= 500 => return Err(error),
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        if let (true, Some(refusal)) = (permits.is_empty(), refusal) {
+            return Err(refusal);
+        }
+        let mut tolerance = Tolerance::new(self.quirks());
+        let kinds: Vec<Arc<ResourceType>> = permits.iter().map(|(_, permit)| Arc::clone(&permit.view)).collect();
+        let matchers = match self.filter(request, &mut tolerance)? {
+            Some(filter) => filter.compile_each(&kinds, &mut tolerance)?.into_iter().map(Some).collect(),
+            None => vec![None; kinds.len()],
+        };
+        let orders = orders_of(&kinds, request, &mut tolerance)?;
+        let options = Options::from(request.clone());
+        let mut asked = Vec::with_capacity(permits.len());
+        for (((number, permit), matcher), order) in permits.into_iter().zip(matchers).zip(orders) {
+            let order = order.unwrap_or_else(|| Order::Same(Some(SortKey::Integer(i64::from(number)))));
+            let view = self.view(cx, &permit, &options, &mut tolerance)?;
+            asked.push(Asked { permit, number, matcher, order, view });
+        }
+        self.list(cx, "", asked, request, &tolerance).await
+    }
+
+    fn filter(&self, request: &SearchRequest, tolerance: &mut Tolerance) -> Result<Option<Filter>, Error> {
+        let Some(text) = request.filter.as_deref() else { return Ok(None) };
+        let filter = Filter::parse(text, self.limits(), tolerance).map_err(|error| Error::in_filter(error, text))?;
+        Ok(Some(filter))
+    }
+
+    /// The page that is asked for. `endpoint` is the name of the resource type, or empty for all.
+    async fn list(
+        &self,
+        cx: &Context,
+        endpoint: &str,
+        asked: impl AsRef<[Asked]> + IntoIterator<Item = Asked> + Send,
+        request: &SearchRequest,
+        tolerance: &Tolerance,
+    ) -> Result<Listing, Error> {
         let limits = self.limits();
         let count =
             request.count.map_or(limits.page_default, |count| usize::try_from(count.max(0)).unwrap_or(usize::MAX));
-        let start_index = request.start_index.unwrap_or(1).max(1).unsigned_abs();
-        let query = Query {
-            kind: &kind,
-            plan,
-            sort: sort.as_ref(),
-            sorts_derived,
-            skip: start_index - 1,
-            take: count.min(limits.page_max),
-            hidden,
-        };
-        let (page, total) = self.find(cx, &query, &view).await?;
-        let ids: Vec<&str> = page.iter().map(|stored| stored.resource.id()).collect();
-        let derived = self.derive(cx, &kind, &ids, |attribute| view.projection.includes(attribute)).await?;
-        let rows = page.iter().zip(derived).map(|(stored, derived)| Row { stored: stored.clone(), derived }).collect();
-        drop(query);
-        Ok(Listing { kind, rows, total, start_index, view, quirks: tolerance.applied() })
-    }
-
-    fn matcher(
-        &self,
-        kind: &Arc<ResourceType>,
-        filter: Option<&str>,
-        tolerance: &mut Tolerance,
-    ) -> Result<Option<Matcher>, Error> {
-        let Some(text) = filter else { return Ok(None) };
-        let filter = Filter::parse(text, self.limits(), tolerance).map_err(|error| Error::in_filter(error, text))?;
-        Ok(Some(filter.compile(kind, tolerance)?))
-    }
-
-    /// The resources on the page, and how many there are in all.
-    async fn find(&self, cx: &Context, query: &Query<'_>, view: &View) -> Result<(Vec<Stored>, u64), Error> {
-        if query.plan.empty {
-            return Ok((Vec::new(), 0));
-        }
-        let capabilities = self.inner.store.capabilities();
-        let sorts_here = query.sort.is_some() && (query.sorts_derived || !capabilities.sort);
-        if !query.plan.residual.is_empty() || sorts_here {
-            return self.walk(cx, query, view).await;
-        }
-        let wanted = Wanted::without(&query.hidden);
-        let window = Window::Offset { skip: query.skip, take: query.take };
-        let scan = scan_of(query, window, &wanted, query.sort);
-        let page = self.scan(cx, &scan).await?;
-        let here = u64::try_from(page.items.len()).unwrap_or(u64::MAX);
-        let total = match page.total {
-            Some(total) => total,
-            // The end of the list is in sight: then its length is.
-            None if !page.more && (here > 0 || query.skip == 0) => query.skip.saturating_add(here),
-            None => return self.walk(cx, query, view).await,
-        };
-        if page.items.len() > query.take {
-            return Err(broken_store("a page has at most as many resources as were asked for"));
-        }
-        Ok((page.items, total))
-    }
-
-    /// Looks at every resource that the store finds, as many as the limit allows.
-    async fn walk(&self, cx: &Context, query: &Query<'_>, view: &View) -> Result<(Vec<Stored>, u64), Error> {
-        let relations = self.registry().relations(query.kind);
-        let needs_derived = query.sorts_derived || query.plan.needs_derived(query.kind, relations);
-        let mut used = query.plan.attributes();
-        used.extend(query.sort.map(Sort::attribute));
-        let wanted = Wanted::without(&query.hidden);
-        let limit = self.limits().scan;
-        let mut found = Vec::new();
-        let (mut total, mut read) = (0_u64, 0_usize);
-        let mut last: Option<Text> = None;
-        loop {
-            // One more than allowed shows that there are too many.
-            let take = STRIDE.min(limit.saturating_sub(read) + 1);
-            let window = Window::After { id: last.as_deref(), take };
-            let scan = scan_of(query, window, &wanted, None);
-            let page = self.scan(cx, &scan).await?;
-            read += page.items.len();
-            if read > limit {
-                let detail = format!("the query needs more than {limit} resources to be looked at; narrow the filter");
-                return Err(Error::bad(ScimType::TooMany, detail));
+        let take = count.min(limits.page_max);
+        let queries: Vec<Query<'_>> =
+            asked.as_ref().iter().map(|asked| self.query(asked, is_descending(request))).collect();
+        let page = match &request.cursor {
+            None => {
+                let start_index = request.start_index.unwrap_or(1).max(1).unsigned_abs();
+                self.page_by_index(cx, &queries, start_index, take).await?
             }
-            let derived = if needs_derived {
-                let ids: Vec<&str> = page.items.iter().map(|stored| stored.resource.id()).collect();
-                let wanted = |list| used.iter().any(|used| *used == list || query.kind.parent(*used) == list);
-                self.derive(cx, query.kind, &ids, wanted).await?
-            } else {
-                Vec::new()
-            };
-            let behind = page.items.last().map(|stored| Text::from(stored.resource.id()));
-            if behind.is_some() && behind <= last {
-                return Err(broken_store("a walk goes up by id"));
+            Some(_) if request.start_index.is_some() => {
+                return Err(Error::bad(ScimType::InvalidValue, "expected either `startIndex` or `cursor`, not both"));
             }
-            for (index, stored) in page.items.into_iter().enumerate() {
-                let seen = match derived.get(index) {
-                    Some(derived) => Arc::new(hydrated(&stored, derived, &view.base)),
-                    None => Arc::clone(&stored.resource),
+            Some(token) => {
+                let cursors = Cursors {
+                    seals: &self.inner.seals,
+                    query: canonical(cx.tenant(), endpoint, request),
+                    count: u64::try_from(take).unwrap_or(u64::MAX),
+                    now: u64::try_from(self.inner.clock.now().timestamp()).unwrap_or(0),
                 };
-                if !query.plan.residual.iter().all(|condition| condition.matches(seen.root())) {
-                    continue;
-                }
-                // Sorted, any resource may be on the page; else its place is known already.
-                let on_page = total >= query.skip && found.len() < query.take;
-                if query.sort.is_some() || on_page {
-                    found.push((seen, stored));
-                }
-                total += 1;
+                self.page_by_cursor(cx, &queries, &cursors, token, take).await?
             }
-            if !page.more {
-                break;
-            }
-            if behind.is_none() {
-                return Err(broken_store("an empty page is the last"));
-            }
-            last = behind;
+        };
+        let Paged { items, total, start_index, next, previous } = page;
+        let rows = self.rows(cx, &queries, items).await?;
+        drop(queries);
+        let views = asked.into_iter().map(|asked| asked.view).collect();
+        Ok(Listing { rows, views, total, start_index, next, previous, quirks: tolerance.applied() })
+    }
+
+    /// How the resources of one type are found: what the store does and what is done here.
+    fn query<'a>(&'a self, asked: &'a Asked, descending: bool) -> Query<'a> {
+        let Asked { permit, number, matcher, order, view } = asked;
+        let kind = &permit.kind;
+        let conditions = matcher.iter().flat_map(Matcher::conditions).chain(permit.scope());
+        let plan = Plan::new(&self.inner.store, kind, conditions);
+        let mut used = plan.attributes();
+        if let Order::By(sort) = order {
+            used.push(sort.attribute());
         }
-        if let Some(sort) = query.sort {
-            found.sort_unstable_by(|(left, _), (right, _)| sort.compare(left, right));
-            let skip = usize::try_from(query.skip).unwrap_or(usize::MAX).min(found.len());
-            found.drain(..skip);
-            found.truncate(query.take);
+        let is_used = |list: &AttributeId| used.iter().any(|used| used == list || kind.parent(*used) == *list);
+        let hidden = view.hidden_lists(kind).into_iter().filter(|list| !is_used(list)).collect();
+        let sorts_derived = self.sorts_derived(kind, order);
+        Query { permit, kind, number: *number, plan, order, descending, hidden, sorts_derived, view }
+    }
+
+    /// The resources with what is derived for them.
+    async fn rows(
+        &self,
+        cx: &Context,
+        queries: &[Query<'_>],
+        items: Vec<(usize, Stored)>,
+    ) -> Result<Vec<(usize, Row)>, Error> {
+        let mut rows: Vec<(usize, Row)> =
+            items.into_iter().map(|(position, stored)| (position, Row { stored, derived: Vec::new() })).collect();
+        for (position, query) in queries.iter().enumerate() {
+            let of_type = rows.iter().filter(|(of, _)| *of == position);
+            let ids: Vec<Text> = of_type.map(|(_, row)| row.stored.resource.id().into()).collect();
+            let ids: Vec<&str> = ids.iter().map(Text::as_str).collect();
+            let shown = |attribute| query.view.projection.includes(attribute);
+            let derived = self.derive(cx, query.kind, &ids, shown).await?;
+            let of_type = rows.iter_mut().filter(|(of, _)| *of == position);
+            for ((_, row), derived) in of_type.zip(derived) {
+                row.derived = derived;
+            }
         }
-        Ok((found.into_iter().map(|(_, stored)| stored).collect(), total))
+        Ok(rows)
     }
 }
 
-fn sort_of(kind: &ResourceType, request: &SearchRequest, tolerance: &mut Tolerance) -> Result<Option<Sort>, Error> {
+fn is_descending(request: &SearchRequest) -> bool {
+    request.sort_by.is_some() && request.sort_order == SortOrder::Descending
+}
+
+fn sort_path(request: &SearchRequest) -> Result<Option<PathRef<'_>>, Error> {
     let Some(text) = request.sort_by.as_deref() else { return Ok(None) };
     let malformed = |error| Error::bad(ScimType::InvalidValue, format!("sortBy: {error}")).with_attribute("sortBy");
-    let path = PathRef::parse(text).map_err(malformed)?;
-    Ok(Some(Sort::new(kind, path, request.sort_order == SortOrder::Descending, tolerance)?))
+    PathRef::parse(text).map(Some).map_err(malformed)
 }
 
-fn scan_of<'a>(query: &'a Query<'_>, window: Window<'a>, wanted: &'a Wanted<'a>, sort: Option<&'a Sort>) -> Scan<'a> {
-    let count = matches!(window, Window::Offset { .. });
-    Scan { kind: query.kind, filter: &query.plan.pushed, sort, window, wanted, count }
+/// The order of each type's resources in one list; `None` where nobody asked for one.
+fn orders_of(
+    kinds: &[Arc<ResourceType>],
+    request: &SearchRequest,
+    tolerance: &mut Tolerance,
+) -> Result<Vec<Option<Order>>, Error> {
+    let Some(path) = sort_path(request)? else { return Ok(kinds.iter().map(|_| None).collect()) };
+    let (mut orders, mut first, mut unknown) = (Vec::with_capacity(kinds.len()), None::<Sort>, None);
+    for kind in kinds {
+        let sort = match Sort::new(kind, path, is_descending(request), tolerance) {
+            Ok(sort) => sort,
+            Err(error) if error.kind() == SortErrorKind::Unknown => {
+                unknown = Some(error);
+                orders.push(Some(Order::Same(None)));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if !first.get_or_insert_with(|| sort.clone()).agrees_with(&sort) {
+            let detail = "sortBy: expected an attribute that has one type in all resource types";
+            return Err(Error::bad(ScimType::InvalidValue, detail).with_attribute(path.text()));
+        }
+        orders.push(Some(if sort.attribute() == AttributeId::META_RESOURCE_TYPE {
+            // It is not stored; all resources of a type have the same.
+            let name = if sort.is_case_exact() { kind.name().into() } else { Text::from(&*fold(kind.name())) };
+            Order::Same(Some(SortKey::Text(name)))
+        } else {
+            Order::By(sort)
+        }));
+    }
+    match (first, unknown) {
+        (None, Some(unknown)) => Err(unknown.into()),
+        _ => Ok(orders),
+    }
 }

@@ -1,6 +1,8 @@
 //! The order of resources in a list (RFC 7644 §3.4.2.3).
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, fmt};
+
+use chrono::{DateTime, Utc};
 
 use super::Resource;
 use crate::{
@@ -8,7 +10,7 @@ use crate::{
     path::{PathRef, Place, UnknownAttribute},
     quirks::Tolerance,
     schema::{AttributeId, AttributeType, ResourceType},
-    value::{Object, Value},
+    value::{Decimal, Object, Text, Value},
 };
 
 /// By which attribute a list is sorted, and which way. Where two resources do not differ in it, their ids decide, so
@@ -30,6 +32,7 @@ pub struct Sort {
     place: Place,
     descending: bool,
     exact: bool,
+    values: AttributeType,
     /// The `primary` beside the attribute, where it is in a multi-valued one.
     primary: Option<AttributeId>,
 }
@@ -55,7 +58,8 @@ impl Sort {
         if kind.is_sensitive(attribute) {
             return Err(refuse(SortErrorKind::Sensitive));
         }
-        match kind.attribute(attribute).kind() {
+        let values = kind.attribute(attribute).kind();
+        match values {
             AttributeType::Complex => return Err(refuse(SortErrorKind::Complex)),
             AttributeType::Binary => return Err(refuse(SortErrorKind::Binary)),
             _ => {}
@@ -63,7 +67,7 @@ impl Sort {
         let place = Place::new(kind, AttributeId::ROOT, attribute);
         let list = place.route().iter().find(|id| kind.attribute(**id).is_multi_valued());
         let primary = list.and_then(|list| kind.conventional(*list).primary);
-        Ok(Self { place, descending, exact: kind.compares_exactly(attribute), primary })
+        Ok(Self { place, descending, exact: kind.compares_exactly(attribute), values, primary })
     }
 
     /// The attribute whose values decide.
@@ -90,18 +94,62 @@ impl Sort {
     /// attribute counts with its primary value, or else its first. Without a value, a resource is last in ascending
     /// order and first in descending order. Allocates nothing.
     pub fn compare(&self, left: &Resource, right: &Resource) -> Ordering {
-        let by_value = match (self.key(left.root()), self.key(right.root())) {
+        let by_value = match (self.value(left.root()), self.value(right.root())) {
             (Some(left), Some(right)) => self.compare_values(left, right),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
+            (left, right) => one_without(left.is_some(), right.is_some()),
         };
         let by_value = if self.descending { by_value.reverse() } else { by_value };
         by_value.then_with(|| left.id().cmp(right.id()))
     }
 
+    /// Whether a resource is before or behind a position of this order. It is [`Sort::compare`] with the resource that
+    /// the position was taken from, also when that has changed or gone. Allocates nothing.
+    pub fn compare_to(&self, resource: &Resource, position: Position<'_>) -> Ordering {
+        let by_value = match (self.value(resource.root()), position.key) {
+            (Some(value), Some(key)) => self.compare_value(value, key),
+            (value, key) => one_without(value.is_some(), key.is_some()),
+        };
+        let by_value = if self.descending { by_value.reverse() } else { by_value };
+        by_value.then_with(|| resource.id().cmp(position.id))
+    }
+
+    /// The order of two keys; `None` is that of a resource without a value.
+    pub fn compare_keys(&self, left: Option<&SortKey>, right: Option<&SortKey>) -> Ordering {
+        compare_keys(left, right, self.descending)
+    }
+
+    /// By what a resource is ordered: the [value that counts](Sort::value), with its case folded unless case counts.
+    pub fn key(&self, resource: &Resource) -> Option<SortKey> {
+        Some(match self.value(resource.root())? {
+            Value::Boolean(truth) => SortKey::Boolean(*truth),
+            Value::Integer(number) => SortKey::Integer(*number),
+            Value::Decimal(number) => SortKey::Decimal(number.clone()),
+            Value::DateTime(time) => SortKey::DateTime(*time),
+            Value::String(text) if self.exact => SortKey::Text(text.clone()),
+            Value::String(text) => SortKey::Text(Text::from(&*fold::fold(text))),
+            Value::Complex(_) | Value::List(_) => return None,
+        })
+    }
+
+    /// Whether `key` can be one of this order's.
+    pub(crate) fn can_have(&self, key: &SortKey) -> bool {
+        match key {
+            SortKey::Boolean(_) => self.values == AttributeType::Boolean,
+            SortKey::Integer(_) => self.values == AttributeType::Integer,
+            SortKey::Decimal(_) => self.values == AttributeType::Decimal,
+            SortKey::DateTime(_) => self.values == AttributeType::DateTime,
+            SortKey::Text(_) => matches!(self.values, AttributeType::String | AttributeType::Reference),
+        }
+    }
+
+    /// Whether the keys of both orders can be compared.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let text = |values| matches!(values, AttributeType::String | AttributeType::Reference);
+        self.values == other.values || text(self.values) && text(other.values)
+    }
+
     /// The value that counts.
-    pub fn key<'a>(&self, root: &'a Object) -> Option<&'a Value> {
+    pub fn value<'a>(&self, root: &'a Object) -> Option<&'a Value> {
         let mut route = self.place.route().iter();
         let mut found = root.get(*route.next()?)?;
         loop {
@@ -130,6 +178,99 @@ impl Sort {
             // Values of one attribute have one type.
             _ => Ordering::Equal,
         }
+    }
+
+    fn compare_value(&self, value: &Value, key: &SortKey) -> Ordering {
+        match (value, key) {
+            (Value::String(value), SortKey::Text(key)) if self.exact => value.cmp(key),
+            (Value::String(value), SortKey::Text(key)) => fold::cmp_folded(value.as_bytes(), key),
+            (Value::Boolean(value), SortKey::Boolean(key)) => value.cmp(key),
+            (Value::Integer(value), SortKey::Integer(key)) => value.cmp(key),
+            (Value::Decimal(value), SortKey::Decimal(key)) => value.cmp(key),
+            (Value::DateTime(value), SortKey::DateTime(key)) => value.cmp(key),
+            _ => Ordering::Equal,
+        }
+    }
+}
+
+/// What has no value is last, as long as the order is ascending (RFC 7644 §3.4.2.3).
+fn one_without(left: bool, right: bool) -> Ordering {
+    right.cmp(&left)
+}
+
+/// [`Sort::compare_keys`] of any order.
+pub(crate) fn compare_keys(left: Option<&SortKey>, right: Option<&SortKey>, descending: bool) -> Ordering {
+    let ascending = match (left, right) {
+        (Some(left), Some(right)) => left.cmp(right),
+        (left, right) => one_without(left.is_some(), right.is_some()),
+    };
+    if descending { ascending.reverse() } else { ascending }
+}
+
+/// By what a [`Sort`] orders a resource that has a value. Made by [`Sort::key`]; compared, it is ascending.
+///
+/// A store that sorts by an index keeps such keys in it, or what compares as they do.
+///
+/// ```
+/// use scim_core::{Resource, AttributePath, quirks::{Quirks, Tolerance}, resource::{Sort, SortKey}, schema::Registry};
+/// use scim_core::{schema::AttributeId, value::Value};
+///
+/// let registry = Registry::standard();
+/// let user = registry.resource_type("User").expect("registered");
+/// let path: AttributePath = "userName".parse()?;
+/// let sort = Sort::new(user, path.as_ref(), false, &mut Tolerance::new(Quirks::default()))?;
+/// let mut resource = Resource::new(user.clone());
+/// assert_eq!(sort.key(&resource), None);
+/// resource.root_mut().insert(sort.attribute(), Value::String("BJensen".into()));
+/// assert_eq!(sort.key(&resource), Some(SortKey::Text("bjensen".into())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_enums, reason = "a store must know each")]
+pub enum SortKey {
+    /// A boolean: `false` first.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Decimal(Decimal),
+    /// An instant.
+    DateTime(DateTime<Utc>),
+    /// Text, by code point; [folded](crate::fold::fold) unless the [order is exact](Sort::is_case_exact).
+    Text(Text),
+}
+
+impl fmt::Debug for SortKey {
+    /// Without the value, which is one of a resource.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SortKey")
+    }
+}
+
+/// A place in the order of a list: that of a resource, which need not be there any more.
+///
+/// It stays where it is whatever is written, so that a walk from place to place meets each resource that does not
+/// change once.
+///
+/// ```
+/// use scim_core::resource::Position;
+///
+/// let position = Position::of_id("2819c223");
+/// assert_eq!(position, Position { key: None, id: "2819c223" });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the order of a list is by key and id, and nothing else")]
+pub struct Position<'a> {
+    /// The [key](Sort::key) of the resource; `None` where it has no value, and in a list without a [`Sort`].
+    pub key: Option<&'a SortKey>,
+    /// The id of the resource. It decides between equal keys: ascending, compared byte by byte.
+    pub id: &'a str,
+}
+
+impl<'a> Position<'a> {
+    /// The place of a resource in a list that is ordered by id.
+    pub const fn of_id(id: &'a str) -> Self {
+        Self { key: None, id }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, fmt, sync::Arc};
 use super::Version;
 use crate::{
     filter::Condition,
-    resource::{Resource, Sort},
+    resource::{Position, Resource, Sort},
     schema::{AttributeId, ResourceType},
     value::Text,
 };
@@ -113,12 +113,15 @@ pub struct Capabilities {
     /// Whether it can [count](Scan::count) exactly. Default `false`: then every list by index is walked from the start
     /// to be counted, and refused beyond [`Limits::scan`](crate::Limits::scan) resources.
     pub total: bool,
+    /// Whether it can answer [`Window::Before`]. Default `false`: then pages by cursor lead forward only, where the core
+    /// does not have the whole list at hand.
+    pub backward: bool,
 }
 
 impl Capabilities {
     /// The least that a store must do.
     pub const fn new() -> Self {
-        Self { max_batch: 1, sort: false, total: false }
+        Self { max_batch: 1, sort: false, total: false, backward: false }
     }
 
     /// Sets how many changes one commit may have.
@@ -139,6 +142,13 @@ impl Capabilities {
     #[must_use]
     pub const fn with_total(mut self, total: bool) -> Self {
         self.total = total;
+        self
+    }
+
+    /// Says whether the store can read backward.
+    #[must_use]
+    pub const fn with_backward(mut self, backward: bool) -> Self {
+        self.backward = backward;
         self
     }
 }
@@ -180,14 +190,32 @@ pub enum Window<'a> {
         /// How many are wanted at the most; 0 to count only.
         take: usize,
     },
-    /// The part behind an id, ascending by id compared byte by byte: what is walked so is met once, whatever is
-    /// written meanwhile. [`Scan::sort`] is `None`.
+    /// The part behind a position of the order, which is [`Scan::sort`]'s or else ascending by id compared byte by
+    /// byte: what is walked so is met once, whatever is written meanwhile.
+    ///
+    /// The position is compared, not looked up: the resource that it was taken from may have changed or gone. Without a
+    /// sort its [key](Position::key) means nothing.
     After {
-        /// The last id that is known; `None` for the start.
-        id: Option<&'a str>,
+        /// The last place that is known; `None` for the start.
+        last: Option<Position<'a>>,
         /// How many are wanted at the most.
         take: usize,
     },
+    /// The part that ends right before a position: of all that come before it the last ones, in the order of the list.
+    /// Asked only of a store that [can](Capabilities::backward).
+    Before {
+        /// The first place that is known; `None` for the end.
+        first: Option<Position<'a>>,
+        /// How many are wanted at the most.
+        take: usize,
+    },
+}
+
+impl<'a> Window<'a> {
+    /// The part behind an id, in a list that is ordered by id.
+    pub fn behind(id: Option<&'a str>, take: usize) -> Self {
+        Self::After { last: id.map(Position::of_id), take }
+    }
 }
 
 impl Scan<'_> {
@@ -206,14 +234,32 @@ impl Scan<'_> {
         };
         found.sort_unstable_by(order);
         let total = u64::try_from(found.len()).ok().filter(|_| self.count);
-        let (skip, take) = match self.window {
-            Window::Offset { skip, take } => (usize::try_from(skip).unwrap_or(usize::MAX), take),
-            Window::After { id, take } => {
-                (id.map_or(0, |id| found.partition_point(|stored| stored.resource.id() <= id)), take)
+        let place = |position| found.partition_point(|stored| self.compare_to(&stored.resource, position).is_lt());
+        let (skip, take, more) = match self.window {
+            Window::Offset { skip, take } => {
+                let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+                (skip, take, found.len().saturating_sub(skip) > take)
+            }
+            Window::After { last, take } => {
+                let is_known =
+                    |stored: &Stored| last.is_some_and(|last| self.compare_to(&stored.resource, last).is_le());
+                let skip = found.partition_point(is_known);
+                (skip, take, found.len().saturating_sub(skip) > take)
+            }
+            Window::Before { first, take } => {
+                let end = first.map_or(found.len(), place);
+                (end.saturating_sub(take), take.min(end), end > take)
             }
         };
-        let more = found.len().saturating_sub(skip) > take;
         Page { items: found.into_iter().skip(skip).take(take).collect(), total, more }
+    }
+
+    /// Whether a resource is before or behind a position, in the order that is asked for.
+    pub fn compare_to(&self, resource: &Resource, position: Position<'_>) -> Ordering {
+        match self.sort {
+            Some(sort) => sort.compare_to(resource, position),
+            None => resource.id().cmp(position.id),
+        }
     }
 }
 
@@ -245,7 +291,7 @@ pub struct Page {
     pub items: Vec<Stored>,
     /// How many resources satisfy the filter, in and outside the window, if that was asked for and the store can say.
     pub total: Option<u64>,
-    /// Whether there are resources behind the window.
+    /// Whether there are resources behind the window; of [`Window::Before`], before it.
     pub more: bool,
 }
 

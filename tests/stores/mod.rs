@@ -159,7 +159,7 @@ impl World {
     /// Everything that a tenant has, in an order that does not depend on the store.
     pub(crate) fn snapshot(&self, store: &impl Store, cx: &Context) -> Vec<(Resource, Version)> {
         let pages = self.kinds().map(|kind| {
-            let window = Window::After { id: None, take: usize::MAX };
+            let window = Window::behind(None, usize::MAX);
             let wanted = Wanted::everything();
             let scan = Scan { kind: &kind, filter: &[], sort: None, window, wanted: &wanted, count: false };
             now(store.scan(cx, &scan)).unwrap()

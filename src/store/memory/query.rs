@@ -7,7 +7,7 @@ use std::ops::Bound;
 use super::tenant::{Id, Row, Table, Tenant, reference_list};
 use crate::{
     filter::{Comparand, Comparison, Condition, Operator},
-    resource::{Resource, Sort, UniqueKey},
+    resource::{Position, Resource, Sort, UniqueKey},
     schema::{AttributeId, Mutability, ResourceType},
     store::{Page, Scan, Window},
 };
@@ -22,9 +22,9 @@ impl Tenant {
         };
         let filter = scan.filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
         let query = Query { tenant: self, number, table, filter };
-        Some(match (scan.sort, scan.window) {
-            (Some(sort), Window::Offset { skip, take }) => query.sorted(scan, sort, skip, take),
-            (_, window) => query.by_id(scan, window),
+        Some(match scan.sort {
+            Some(sort) => query.sorted(scan, sort),
+            None => query.by_id(scan),
         })
     }
 }
@@ -48,58 +48,95 @@ struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// The resources that can satisfy the filter, ascending by id, behind `after`.
-    fn rows(&self, after: Option<&str>) -> Box<dyn Iterator<Item = &'a Row> + 'a> {
+    /// The resources that satisfy the filter, ascending by id, behind an id or before one.
+    fn rows<'b>(
+        &'b self,
+        bounds: (Bound<&'b str>, Bound<&'b str>),
+    ) -> Box<dyn DoubleEndedIterator<Item = &'a Row> + 'b> {
         let smallest = self.filter.iter().filter_map(|(condition, _)| self.candidates(condition)).min_by_key(Vec::len);
         let rows = &self.table.rows;
-        match (smallest, after) {
-            (Some(mut ids), after) => {
-                ids.sort_unstable();
-                ids.dedup();
-                let start = after.map_or(0, |after| ids.partition_point(|id| &***id <= after));
-                Box::new(ids.into_iter().skip(start).filter_map(|id| rows.get(id)))
-            }
-            (None, Some(after)) => {
-                let behind = rows.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
-                Box::new(behind.map(|(_, row)| row))
-            }
-            (None, None) => Box::new(rows.values()),
+        if let Some(mut ids) = smallest {
+            ids.sort_unstable();
+            ids.dedup();
+            let is_inside = move |id: &str| match bounds {
+                (Bound::Excluded(last), _) => id > last,
+                (_, Bound::Excluded(first)) => id < first,
+                _ => true,
+            };
+            let ids = ids.into_iter().filter(move |id| is_inside(id));
+            return Box::new(ids.filter_map(|id| rows.get(id)).filter(|row| self.matches(row)));
         }
+        Box::new(rows.range::<str, _>(bounds).map(|(_, row)| row).filter(|row| self.matches(row)))
     }
 
-    fn by_id(&self, scan: &Scan<'_>, window: Window<'_>) -> Page {
-        let (after, skip, take) = match window {
-            Window::Offset { skip, take } => (None, usize::try_from(skip).unwrap_or(usize::MAX), take),
-            Window::After { id, take } => (id, 0, take),
+    fn by_id(&self, scan: &Scan<'_>) -> Page {
+        let everything = (Bound::Unbounded, Bound::Unbounded);
+        let bound = |position| match position {
+            Some(Position { id, .. }) => Bound::Excluded(id),
+            None => Bound::Unbounded,
         };
-        let mut found = self.rows(after).filter(|row| self.matches(row)).skip(skip);
-        let items: Vec<_> = found.by_ref().take(take).map(|row| row.stored(scan.wanted)).collect();
-        let more = found.next().is_some();
-        let total = scan.count.then(|| match (self.filter.is_empty(), more, after) {
+        let (bounds, skip, take) = match scan.window {
+            Window::Offset { skip, take } => (everything, usize::try_from(skip).unwrap_or(usize::MAX), take),
+            Window::After { last, take } => ((bound(last), Bound::Unbounded), 0, take),
+            Window::Before { first, take } => ((Bound::Unbounded, bound(first)), 0, take),
+        };
+        let backward = matches!(scan.window, Window::Before { .. });
+        let mut found = self.rows(bounds);
+        let mut next = || if backward { found.next_back() } else { found.next() };
+        if skip > 0 {
+            (0..skip).try_for_each(|_| next().map(drop));
+        }
+        let mut items: Vec<_> = std::iter::from_fn(&mut next).take(take).map(|row| row.stored(scan.wanted)).collect();
+        let more = next().is_some();
+        if backward {
+            items.reverse();
+        }
+        let total = scan.count.then(|| match (self.filter.is_empty(), more, bounds == everything) {
             (true, ..) => self.table.rows.len(),
             // The page reaches the end, so nothing has to be looked at again.
-            (_, false, None) if !items.is_empty() || skip == 0 => skip + items.len(),
-            _ => self.rows(None).filter(|row| self.matches(row)).count(),
+            (_, false, true) if !items.is_empty() || skip == 0 => skip + items.len(),
+            _ => self.rows(everything).count(),
         });
         Page { items, total: total.and_then(|total| u64::try_from(total).ok()), more }
     }
 
-    fn sorted(&self, scan: &Scan<'_>, sort: &Sort, skip: u64, take: usize) -> Page {
+    fn sorted(&self, scan: &Scan<'_>, sort: &Sort) -> Page {
         let whole = reference_list(&self.table.kind, sort.attribute()).is_some();
         let resource = |row: &'a Row| -> &'a Resource { if whole { row.whole() } else { &row.head.resource } };
         let mut found: Vec<(&Resource, &Row)> =
-            self.rows(None).filter(|row| self.matches(row)).map(|row| (resource(row), row)).collect();
+            self.rows((Bound::Unbounded, Bound::Unbounded)).map(|row| (resource(row), row)).collect();
         let total = found.len();
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(total);
-        let end = skip.saturating_add(take).min(total);
-        // Only what is up to the end of the window has to be in order.
-        if end < total {
-            found.select_nth_unstable_by(end, |(left, _), (right, _)| sort.compare(left, right));
+        let (skip, take) = match scan.window {
+            Window::Offset { skip, take } => (usize::try_from(skip).unwrap_or(usize::MAX).min(total), take),
+            Window::After { last, take } => {
+                if let Some(last) = last {
+                    found.retain(|(resource, _)| sort.compare_to(resource, last).is_gt());
+                }
+                (0, take)
+            }
+            Window::Before { first, take } => {
+                if let Some(first) = first {
+                    found.retain(|(resource, _)| sort.compare_to(resource, first).is_lt());
+                }
+                (found.len().saturating_sub(take), take)
+            }
+        };
+        let backward = matches!(scan.window, Window::Before { .. });
+        let end = skip.saturating_add(take).min(found.len());
+        let more = if backward { skip > 0 } else { end < found.len() };
+        let order = |left: &(&Resource, &Row), right: &(&Resource, &Row)| sort.compare(left.0, right.0);
+        // Only what is in the window has to be in order, and what is not on its side of the rest.
+        if end < found.len() {
+            found.select_nth_unstable_by(end, order);
+            found.truncate(end);
         }
-        found.truncate(end);
-        found.sort_unstable_by(|(left, _), (right, _)| sort.compare(left, right));
-        let items = found.into_iter().skip(skip).map(|(_, row)| row.stored(scan.wanted)).collect();
-        Page { items, total: u64::try_from(total).ok().filter(|_| scan.count), more: end < total }
+        if 0 < skip && skip < found.len() {
+            found.select_nth_unstable_by(skip, order);
+        }
+        found.drain(..skip);
+        found.sort_unstable_by(order);
+        let items = found.into_iter().map(|(_, row)| row.stored(scan.wanted)).collect();
+        Page { items, total: u64::try_from(total).ok().filter(|_| scan.count), more }
     }
 
     /// The resources among which are all that satisfy the condition, if an index can tell.

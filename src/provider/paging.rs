@@ -1,0 +1,260 @@
+//! The pages of a list, by index (RFC 7644 §3.4.2.4) and by cursor (RFC 9865), of one type or of several in one order.
+//!
+//! Both ways read the same list: by sort key and then by id. Without a sort a list of several types has one after
+//! another as they are registered, each by id.
+
+use std::cmp::Ordering;
+
+use super::{
+    ServiceProvider,
+    cursor::{Cursors, Mark, expired, fnv1a, invalid},
+    part::{Found, Order, Part, Place, Query, too_many},
+};
+use crate::{
+    error::Error,
+    resource::{SortKey, compare_keys},
+    store::{Context, Key, Store, Stored, Wanted},
+};
+
+/// A page of a list.
+#[derive(Default)]
+pub(super) struct Paged {
+    /// The resources, each with the position of its query.
+    pub(super) items: Vec<(usize, Stored)>,
+    pub(super) total: Option<u64>,
+    pub(super) start_index: Option<u64>,
+    pub(super) next: Option<Box<str>>,
+    pub(super) previous: Option<Box<str>>,
+}
+
+/// A resource in its place.
+type Placed = (Place, usize, Found);
+
+impl<S: Store> ServiceProvider<S> {
+    /// The page at an index, `start_index` being 1 for the first resource.
+    pub(super) async fn page_by_index(
+        &self,
+        cx: &Context,
+        queries: &[Query<'_>],
+        start_index: u64,
+        take: usize,
+    ) -> Result<Paged, Error> {
+        let skip = start_index.saturating_sub(1);
+        let mut candidates: Vec<(usize, &Query<'_>)> =
+            queries.iter().enumerate().filter(|(_, query)| !query.plan.empty).collect();
+        let (items, total) = if let [(position, query)] = candidates[..] {
+            let (found, total) = self.part_at(cx, query, skip, take).await?;
+            (found.into_iter().map(|found| (position, found.stored)).collect(), total)
+        } else if in_turn(queries) {
+            candidates.sort_by(|(_, left), (_, right)| turn(left, right));
+            self.index_in_turn(cx, &candidates, skip, take).await?
+        } else {
+            self.index_merged(cx, &candidates, skip, take).await?
+        };
+        Ok(Paged { items, total: Some(total), start_index: Some(start_index), ..Paged::default() })
+    }
+
+    /// One type after another.
+    async fn index_in_turn(
+        &self,
+        cx: &Context,
+        queries: &[(usize, &Query<'_>)],
+        mut skip: u64,
+        take: usize,
+    ) -> Result<(Vec<(usize, Stored)>, u64), Error> {
+        let (mut items, mut total) = (Vec::new(), 0_u64);
+        for (position, query) in queries {
+            let (found, here) = self.part_at(cx, query, skip, take - items.len()).await?;
+            items.extend(found.into_iter().map(|found| (*position, found.stored)));
+            skip = skip.saturating_sub(here);
+            total = total.saturating_add(here);
+        }
+        Ok((items, total))
+    }
+
+    /// All types by one key: of each, everything up to the page has to be read.
+    async fn index_merged(
+        &self,
+        cx: &Context,
+        queries: &[(usize, &Query<'_>)],
+        skip: u64,
+        take: usize,
+    ) -> Result<(Vec<(usize, Stored)>, u64), Error> {
+        let limit = self.limits().scan;
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let end = skip.saturating_add(take);
+        let (mut merged, mut total, mut short): (Vec<Placed>, _, _) = (Vec::new(), 0_u64, false);
+        for (position, query) in queries {
+            let (found, here) = self.part_at(cx, query, 0, if take == 0 { 0 } else { end.min(limit) }).await?;
+            short |= here > u64::try_from(limit).unwrap_or(u64::MAX);
+            total = total.saturating_add(here);
+            merged.extend(found.into_iter().map(|found| (query.place(&found), *position, found)));
+        }
+        let is_on_list = u64::try_from(skip).is_ok_and(|skip| skip < total);
+        if take == 0 || !is_on_list {
+            return Ok((Vec::new(), total));
+        }
+        // What lies behind the limit may have its place on the page.
+        if end > limit && short {
+            return Err(too_many(limit));
+        }
+        let descending = queries.first().is_some_and(|(_, query)| query.descending);
+        merged.sort_unstable_by(|left, right| left.0.compare(&right.0, descending));
+        let page = merged.into_iter().skip(skip).take(take);
+        Ok((page.map(|(_, position, found)| (position, found.stored)).collect(), total))
+    }
+
+    /// The page that a cursor leads to; the first one for an empty cursor.
+    pub(super) async fn page_by_cursor(
+        &self,
+        cx: &Context,
+        queries: &[Query<'_>],
+        cursors: &Cursors<'_>,
+        token: &str,
+        take: usize,
+    ) -> Result<Paged, Error> {
+        let (backward, from) = if token.is_empty() {
+            (false, None)
+        } else {
+            let cursor = cursors.open(token, self.limits().cursor_timeout)?;
+            (cursor.backward, self.locate_mark(cx, queries, cursor.mark).await?)
+        };
+        if take == 0 {
+            let counted = self.page_by_index(cx, queries, 1, 0).await?;
+            return Ok(Paged { start_index: None, ..counted });
+        }
+        let gathered = self.gather(cx, queries, from.as_ref(), backward, take).await?;
+        let Gathered { placed, total, more, reached } = gathered;
+        let nearest = placed.first().map(|(place, ..)| place.clone());
+        let next = |place| Some(cursors.issue(false, place));
+        let previous = |place| {
+            let leads_backward = queries.iter().all(|query| query.plan.empty || self.leads_backward(query));
+            leads_backward.then(|| cursors.issue(true, place))
+        };
+        // Of an empty page nothing is known but how far was looked; without more to look at, that is to the end.
+        let edge = |reached: Option<Place>| nearest.or_else(|| reached.filter(|_| more));
+        let onward = more.then(|| reached.clone());
+        let back = from.is_some().then(|| edge(reached));
+        let (next, previous) = if backward {
+            (back.and_then(next), onward.and_then(previous))
+        } else {
+            (onward.and_then(next), back.and_then(previous))
+        };
+        let mut items: Vec<_> = placed.into_iter().map(|(_, position, found)| (position, found.stored)).collect();
+        if backward {
+            items.reverse();
+        }
+        Ok(Paged { items, total, start_index: None, next, previous })
+    }
+
+    /// What comes next of all types together.
+    async fn gather(
+        &self,
+        cx: &Context,
+        queries: &[Query<'_>],
+        from: Option<&Place>,
+        backward: bool,
+        take: usize,
+    ) -> Result<Gathered, Error> {
+        let descending = queries.iter().any(|query| query.descending);
+        let order = |left: &Place, right: &Place| -> Ordering {
+            let forward = left.compare(right, descending);
+            if backward { forward.reverse() } else { forward }
+        };
+        let in_turn = in_turn(queries);
+        let mut turns: Vec<(usize, &Query<'_>)> = queries.iter().enumerate().collect();
+        if in_turn {
+            turns.sort_by(|(_, left), (_, right)| if backward { turn(right, left) } else { turn(left, right) });
+        }
+        let (mut placed, mut total): (Vec<Placed>, _) = (Vec::new(), Some(0_u64));
+        // Up to where everything is known that any type has.
+        let mut horizon: Option<Place> = None;
+        let mut unread = false;
+        for (position, query) in turns {
+            let part = if in_turn && (horizon.is_some() || placed.len() >= take) {
+                // Nothing of this type comes on the page. Where nobody counts, it is not known to be without any.
+                let total = self.count(cx, query).await?;
+                unread |= total != Some(0);
+                Part { total, ..Part::default() }
+            } else {
+                let left = if in_turn { take - placed.len() } else { take };
+                self.part_beyond(cx, query, from, backward, left).await?
+            };
+            total = total.zip(part.total).map(|(total, part)| total.saturating_add(part));
+            if part.more {
+                let frontier = part.reached.or_else(|| part.found.last().map(|found| query.place(found)));
+                horizon = match (horizon, frontier) {
+                    (Some(known), Some(other)) => Some(if order(&known, &other).is_le() { known } else { other }),
+                    (known, other) => known.or(other),
+                };
+            }
+            placed.extend(part.found.into_iter().map(|found| (query.place(&found), position, found)));
+        }
+        if !in_turn && queries.len() > 1 {
+            placed.sort_unstable_by(|left, right| order(&left.0, &right.0));
+        }
+        let known = match &horizon {
+            Some(horizon) => placed.partition_point(|(place, ..)| order(place, horizon).is_le()),
+            None => placed.len(),
+        };
+        let more = unread || horizon.is_some() || known > take;
+        placed.truncate(known.min(take));
+        let reached = if known > take { None } else { horizon };
+        let reached = reached.or_else(|| placed.last().map(|(place, ..)| place.clone()));
+        Ok(Gathered { placed, total, more, reached })
+    }
+
+    /// The place that a cursor means.
+    async fn locate_mark(
+        &self,
+        cx: &Context,
+        queries: &[Query<'_>],
+        mark: Option<Mark>,
+    ) -> Result<Option<Place>, Error> {
+        let (number, id, digest) = match mark {
+            None => return Ok(None),
+            Some(Mark::Place(place)) => {
+                // A forged one could have a key that no value of the attribute compares with.
+                let fits = queries.iter().any(|query| query.can_have(place.key.as_ref()));
+                return if fits { Ok(Some(place)) } else { Err(invalid()) };
+            }
+            Some(Mark::Long { number, id, digest }) => (number, id, digest),
+        };
+        let query = queries.iter().find(|query| u64::from(query.number) == number).ok_or_else(invalid)?;
+        let wanted = Wanted::without(&query.hidden);
+        let stored = self.read(cx, Key { kind: query.kind, id: &id }, &wanted).await?;
+        // What does not exist for the caller must not be told from what is not there.
+        let stored = stored.filter(|stored| query.permit.includes(&stored.resource)).ok_or_else(expired)?;
+        let found = self.see(cx, query, vec![stored]).await?.pop().ok_or_else(expired)?;
+        let place = query.place(&found);
+        let text = match &place.key {
+            Some(SortKey::Text(text)) => text.as_str(),
+            Some(SortKey::Decimal(number)) => number.as_str(),
+            _ => return Err(expired()),
+        };
+        if fnv1a(&[text.as_bytes()]) == digest { Ok(Some(place)) } else { Err(expired()) }
+    }
+}
+
+/// What was found of all types together, the nearest first.
+struct Gathered {
+    placed: Vec<Placed>,
+    total: Option<u64>,
+    more: bool,
+    /// How far was looked.
+    reached: Option<Place>,
+}
+
+/// Whether the list has one type after another.
+fn in_turn(queries: &[Query<'_>]) -> bool {
+    queries.iter().all(|query| matches!(query.order, Order::Same(_)))
+}
+
+/// Which type comes first, where one comes after another.
+fn turn(left: &Query<'_>, right: &Query<'_>) -> Ordering {
+    match (left.order, right.order) {
+        (Order::Same(one), Order::Same(other)) => compare_keys(one.as_ref(), other.as_ref(), left.descending),
+        _ => Ordering::Equal,
+    }
+    .then_with(|| left.number.cmp(&right.number))
+}

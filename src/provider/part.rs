@@ -1,0 +1,401 @@
+//! The resources of one type in a list: which of them, from a place on or at a position, and how the work is divided
+//! between the store and the core.
+//!
+//! What the store can, it does; the rest is done here, within [`Limits::scan`](crate::Limits::scan). Nothing here knows
+//! of requests, cursors or other types.
+
+use std::{cmp::Ordering, ops::Range, sync::Arc};
+
+use super::{
+    ServiceProvider,
+    answer::View,
+    failure::broken_store,
+    hydrate::{hydrated, is_derived},
+    permit::Permit,
+    plan::Plan,
+};
+use crate::{
+    error::{Error, ScimType},
+    resource::{Position, Resource, Sort, SortKey, compare_keys},
+    schema::{AttributeId, ResourceType},
+    store::{Context, Scan, Store, Stored, Wanted, Window},
+    value::Text,
+};
+
+/// Resources that are read at a time when many have to be walked.
+const STRIDE: usize = 500;
+
+/// A query of the resources of one type, understood.
+pub(super) struct Query<'a> {
+    pub(super) permit: &'a Permit,
+    pub(super) kind: &'a Arc<ResourceType>,
+    /// The place of the type among those that are registered.
+    pub(super) number: u16,
+    pub(super) plan: Plan<'a>,
+    pub(super) order: &'a Order,
+    pub(super) descending: bool,
+    /// Lists of references that nobody will look at.
+    pub(super) hidden: Vec<AttributeId>,
+    /// The order is by something that no store knows.
+    pub(super) sorts_derived: bool,
+    pub(super) view: &'a View,
+}
+
+/// By what the resources of one type have their place in a list. Their ids decide where that is the same.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// By the values of an attribute.
+    By(Sort),
+    /// It is the same for all of them: they do not have the attribute, or nobody asked for an order.
+    Same(Option<SortKey>),
+}
+
+/// A place in a list, which may be one of several types.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Place {
+    pub(super) key: Option<SortKey>,
+    pub(super) id: Text,
+    /// The number of the resource's type. It has no part in the order: ids are unique among all types
+    /// (RFC 7643 §3.1).
+    pub(super) number: u16,
+}
+
+impl Place {
+    pub(super) fn position(&self) -> Position<'_> {
+        Position { key: self.key.as_ref(), id: &self.id }
+    }
+
+    pub(super) fn compare(&self, other: &Self, descending: bool) -> Ordering {
+        let by_key = compare_keys(self.key.as_ref(), other.key.as_ref(), descending);
+        by_key.then_with(|| self.id.cmp(&other.id))
+    }
+}
+
+/// A resource that satisfies the query.
+pub(super) struct Found {
+    /// As conditions and orders see it: with what is derived, where they ask for that.
+    pub(super) seen: Arc<Resource>,
+    pub(super) stored: Stored,
+}
+
+/// The resources of one type that come next in a list.
+#[derive(Default)]
+pub(super) struct Part {
+    /// The nearest first, whichever way the list is read.
+    pub(super) found: Vec<Found>,
+    /// How many there are in the whole list, where somebody has counted.
+    pub(super) total: Option<u64>,
+    /// Whether there are more of them, or may be.
+    pub(super) more: bool,
+    /// How far was looked, where that is further than the last that was found.
+    pub(super) reached: Option<Place>,
+}
+
+/// Which part of the resources of one type lies beyond a place of the whole list.
+enum Beyond<'a> {
+    All,
+    From(&'a Place),
+    None,
+}
+
+impl Query<'_> {
+    pub(super) fn place(&self, found: &Found) -> Place {
+        Place { key: self.key(&found.seen), id: found.stored.resource.id().into(), number: self.number }
+    }
+
+    fn key(&self, resource: &Resource) -> Option<SortKey> {
+        match self.order {
+            Order::By(sort) => sort.key(resource),
+            Order::Same(key) => key.clone(),
+        }
+    }
+
+    fn sort(&self) -> Option<&Sort> {
+        if let Order::By(sort) = self.order { Some(sort) } else { None }
+    }
+
+    /// Whether a place with this key can be one of a list that this is a part of.
+    pub(super) fn can_have(&self, key: Option<&SortKey>) -> bool {
+        match self.order {
+            Order::By(sort) => key.is_none_or(|key| sort.can_have(key)),
+            Order::Same(same) => key == same.as_ref(),
+        }
+    }
+
+    fn beyond<'a>(&self, from: Option<&'a Place>, backward: bool) -> Beyond<'a> {
+        let Some(place) = from else { return Beyond::All };
+        let Order::Same(key) = self.order else { return Beyond::From(place) };
+        match (compare_keys(key.as_ref(), place.key.as_ref(), self.descending), backward) {
+            (Ordering::Equal, _) => Beyond::From(place),
+            (Ordering::Greater, false) | (Ordering::Less, true) => Beyond::All,
+            (Ordering::Less, false) | (Ordering::Greater, true) => Beyond::None,
+        }
+    }
+
+    fn compare(&self, left: &Found, right: &Found) -> Ordering {
+        match self.sort() {
+            Some(sort) => sort.compare(&left.seen, &right.seen),
+            None => left.seen.id().cmp(right.seen.id()),
+        }
+    }
+
+    fn compare_to(&self, resource: &Resource, place: &Place) -> Ordering {
+        match self.sort() {
+            Some(sort) => sort.compare_to(resource, place.position()),
+            None => resource.id().cmp(&place.id),
+        }
+    }
+
+    fn scan<'a>(&'a self, window: Window<'a>, wanted: &'a Wanted<'a>, sort: Option<&'a Sort>, count: bool) -> Scan<'a> {
+        Scan { kind: self.kind, filter: &self.plan.pushed, sort, window, wanted, count }
+    }
+}
+
+impl<S: Store> ServiceProvider<S> {
+    /// The resources of the type at a position of their own list, and how many there are in all.
+    pub(super) async fn part_at(
+        &self,
+        cx: &Context,
+        query: &Query<'_>,
+        skip: u64,
+        take: usize,
+    ) -> Result<(Vec<Found>, u64), Error> {
+        if query.plan.empty {
+            return Ok((Vec::new(), 0));
+        }
+        if !query.plan.residual.is_empty() || self.sorts_here(query) {
+            return self.walk_to(cx, query, skip, take).await;
+        }
+        let wanted = Wanted::without(&query.hidden);
+        let scan = query.scan(Window::Offset { skip, take }, &wanted, query.sort(), true);
+        let page = self.scan(cx, &scan).await?;
+        let here = u64::try_from(page.items.len()).unwrap_or(u64::MAX);
+        let total = match page.total {
+            Some(total) => total,
+            // The end of the list is in sight: then its length is.
+            None if !page.more && (here > 0 || skip == 0) => skip.saturating_add(here),
+            None => return self.walk_to(cx, query, skip, take).await,
+        };
+        if page.items.len() > take {
+            return Err(broken_store("a page has at most as many resources as were asked for"));
+        }
+        Ok((page.items.into_iter().map(as_stored).collect(), total))
+    }
+
+    /// The resources of the type that come next behind a place, or before it.
+    ///
+    /// Where the core filters, it looks at as many as [`Limits::scan`](crate::Limits::scan) allows and says how far it
+    /// came. Where it sorts, it must see all.
+    pub(super) async fn part_beyond(
+        &self,
+        cx: &Context,
+        query: &Query<'_>,
+        from: Option<&Place>,
+        backward: bool,
+        take: usize,
+    ) -> Result<Part, Error> {
+        let from = match query.beyond(from, backward) {
+            Beyond::All => None,
+            Beyond::From(place) => Some(place),
+            Beyond::None => return Ok(Part { total: self.count(cx, query).await?, ..Part::default() }),
+        };
+        if query.plan.empty {
+            return Ok(Part { total: Some(0), ..Part::default() });
+        }
+        let capabilities = self.inner.store.capabilities();
+        if self.sorts_here(query) || backward && !capabilities.backward {
+            return self.part_of_all(cx, query, from, backward, take).await;
+        }
+        let filters = !query.plan.residual.is_empty();
+        let counts = capabilities.total && !filters;
+        let wanted = Wanted::without(&query.hidden);
+        let limit = self.limits().scan;
+        let mut part = Part::default();
+        let (mut read, mut last) = (0, from.cloned());
+        // One more shows whether there are more, where that is not the store's to say.
+        let mut stride = if filters { take.saturating_add(1).min(STRIDE) } else { take };
+        loop {
+            let asked = if filters { stride.min(limit - read) } else { take };
+            let position = last.as_ref().map(Place::position);
+            let window = if backward {
+                Window::Before { first: position, take: asked }
+            } else {
+                Window::After { last: position, take: asked }
+            };
+            let mut page = self.scan(cx, &query.scan(window, &wanted, query.sort(), counts)).await?;
+            let side = if backward { Ordering::Less } else { Ordering::Greater };
+            let is_beyond =
+                |stored: &Stored| last.as_ref().is_none_or(|last| query.compare_to(&stored.resource, last) == side);
+            if page.items.len() > asked || !page.items.iter().all(is_beyond) {
+                return Err(broken_store("a page lies beyond its position and is as long as was asked for"));
+            }
+            if page.items.is_empty() && page.more && asked > 0 {
+                return Err(broken_store("an empty page is the last"));
+            }
+            if backward {
+                page.items.reverse();
+            }
+            read += page.items.len();
+            part.total = page.total.filter(|_| counts);
+            part.more = page.more;
+            for found in self.see(cx, query, page.items).await? {
+                last = Some(query.place(&found));
+                if !query.plan.residual.iter().all(|condition| condition.matches(found.seen.root())) {
+                    part.reached.clone_from(&last);
+                } else if part.found.len() < take {
+                    part.found.push(found);
+                    part.reached = None;
+                } else {
+                    part.more = true;
+                    return Ok(part);
+                }
+            }
+            if !filters || !page.more || part.found.len() == take || read >= limit {
+                break;
+            }
+            stride = (stride * 2).min(STRIDE);
+        }
+        if from.is_none() && !part.more {
+            part.total = u64::try_from(part.found.len()).ok();
+        }
+        Ok(part)
+    }
+
+    /// How many resources of the type there are in the list, where the store can say.
+    pub(super) async fn count(&self, cx: &Context, query: &Query<'_>) -> Result<Option<u64>, Error> {
+        if query.plan.empty {
+            return Ok(Some(0));
+        }
+        if !query.plan.residual.is_empty() || !self.inner.store.capabilities().total {
+            return Ok(None);
+        }
+        let wanted = Wanted::without(&query.hidden);
+        let scan = query.scan(Window::Offset { skip: 0, take: 0 }, &wanted, None, true);
+        Ok(self.scan(cx, &scan).await?.total)
+    }
+
+    /// Whether a list can be read backward.
+    pub(super) fn leads_backward(&self, query: &Query<'_>) -> bool {
+        self.inner.store.capabilities().backward || self.sorts_here(query)
+    }
+
+    fn sorts_here(&self, query: &Query<'_>) -> bool {
+        query.sort().is_some() && (query.sorts_derived || !self.inner.store.capabilities().sort)
+    }
+
+    /// As [`ServiceProvider::part_beyond`], out of all resources that satisfy the query.
+    async fn part_of_all(
+        &self,
+        cx: &Context,
+        query: &Query<'_>,
+        from: Option<&Place>,
+        backward: bool,
+        take: usize,
+    ) -> Result<Part, Error> {
+        let (mut all, total) = self.walk(cx, query, 0..u64::MAX).await?;
+        all.sort_unstable_by(|left, right| query.compare(left, right));
+        if let Some(place) = from {
+            let side = if backward { Ordering::Less } else { Ordering::Greater };
+            all.retain(|found| query.compare_to(&found.seen, place) == side);
+        }
+        if backward {
+            all.reverse();
+        }
+        let more = all.len() > take;
+        all.truncate(take);
+        Ok(Part { found: all, total: Some(total), more, reached: None })
+    }
+
+    async fn walk_to(
+        &self,
+        cx: &Context,
+        query: &Query<'_>,
+        skip: u64,
+        take: usize,
+    ) -> Result<(Vec<Found>, u64), Error> {
+        if query.sort().is_none() {
+            let end = skip.saturating_add(u64::try_from(take).unwrap_or(u64::MAX));
+            return self.walk(cx, query, skip..end).await;
+        }
+        let (mut found, total) = self.walk(cx, query, 0..u64::MAX).await?;
+        found.sort_unstable_by(|left, right| query.compare(left, right));
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(found.len());
+        found.drain(..skip);
+        found.truncate(take);
+        Ok((found, total))
+    }
+
+    /// Looks at every resource that the store finds, as many as the limit allows. Keeps of those that satisfy the query
+    /// the ones with these numbers, ascending by id; says how many they are in all.
+    async fn walk(&self, cx: &Context, query: &Query<'_>, kept: Range<u64>) -> Result<(Vec<Found>, u64), Error> {
+        let wanted = Wanted::without(&query.hidden);
+        let limit = self.limits().scan;
+        let mut found = Vec::new();
+        let (mut total, mut read) = (0_u64, 0_usize);
+        let mut last: Option<Text> = None;
+        loop {
+            // One more than allowed shows that there are too many.
+            let take = STRIDE.min(limit.saturating_sub(read) + 1);
+            let scan = query.scan(Window::behind(last.as_deref(), take), &wanted, None, false);
+            let page = self.scan(cx, &scan).await?;
+            read += page.items.len();
+            if read > limit {
+                return Err(too_many(limit));
+            }
+            let behind = page.items.last().map(|stored| Text::from(stored.resource.id()));
+            if behind.is_some() && behind <= last {
+                return Err(broken_store("a walk goes up by id"));
+            }
+            for resource in self.see(cx, query, page.items).await? {
+                if !query.plan.residual.iter().all(|condition| condition.matches(resource.seen.root())) {
+                    continue;
+                }
+                if kept.contains(&total) {
+                    found.push(resource);
+                }
+                total += 1;
+            }
+            if !page.more {
+                return Ok((found, total));
+            }
+            if behind.is_none() {
+                return Err(broken_store("an empty page is the last"));
+            }
+            last = behind;
+        }
+    }
+
+    /// The resources as conditions and orders see them.
+    pub(super) async fn see(&self, cx: &Context, query: &Query<'_>, items: Vec<Stored>) -> Result<Vec<Found>, Error> {
+        let relations = self.registry().relations(query.kind);
+        if !query.sorts_derived && !query.plan.needs_derived(query.kind, relations) {
+            return Ok(items.into_iter().map(as_stored).collect());
+        }
+        let mut used = query.plan.attributes();
+        used.extend(query.sort().map(Sort::attribute));
+        let ids: Vec<&str> = items.iter().map(|stored| stored.resource.id()).collect();
+        let wanted = |list| used.iter().any(|used| *used == list || query.kind.parent(*used) == list);
+        let derived = self.derive(cx, query.kind, &ids, wanted).await?;
+        let seen = items
+            .into_iter()
+            .zip(derived)
+            .map(|(stored, derived)| Found { seen: Arc::new(hydrated(&stored, &derived, &query.view.base)), stored });
+        Ok(seen.collect())
+    }
+
+    /// Whether the order is by something that no store knows.
+    pub(super) fn sorts_derived(&self, kind: &ResourceType, order: &Order) -> bool {
+        let Order::By(sort) = order else { return false };
+        is_derived(self.registry().relations(kind), kind, sort.attribute())
+    }
+}
+
+/// 400: the query cannot be answered at this cost.
+pub(super) fn too_many(limit: usize) -> Error {
+    let detail = format!("the query needs more than {limit} resources to be looked at; narrow the filter");
+    Error::bad(ScimType::TooMany, detail)
+}
+
+fn as_stored(stored: Stored) -> Found {
+    Found { seen: Arc::clone(&stored.resource), stored }
+}

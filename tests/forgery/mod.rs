@@ -1,0 +1,29 @@
+//! A cursor as somebody makes it who has read the source: possible where the host has set no key.
+
+/// A cursor of the query of all resources of a type with this count, behind an id.
+pub(crate) fn forged(tenant: &str, endpoint: &str, count: u8, id: &str) -> String {
+    let mut query = Vec::new();
+    for field in [tenant, endpoint, "0", "", "0", "", "ascending", "0", "0"] {
+        query.extend((field.len() as u64).to_be_bytes());
+        query.extend(field.bytes());
+    }
+    // Version, direction, count, time (a day that is far ahead), no key, number of the type.
+    let mut payload = vec![1, 0, count, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01, 1, 0];
+    payload.extend(id.bytes());
+    let mut sum = 0xcbf2_9ce4_8422_2325_u64;
+    for part in [&query, &payload] {
+        for byte in (part.len() as u64).to_be_bytes().iter().chain(part) {
+            sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    let bytes = [&sum.to_be_bytes()[..], &payload].concat();
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut token = String::new();
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for sextet in 0..=group.len() {
+            token.push(char::from(alphabet[(bits >> (18 - 6 * sextet)) as usize & 0x3F]));
+        }
+    }
+    token
+}

@@ -1,0 +1,108 @@
+//! A store that can do less than the one in memory could, and a host over it.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test uses its part")]
+
+use std::sync::Mutex;
+
+use scim_core::{
+    Limits, Quirks, Registry, Store,
+    filter::Condition,
+    schema::ResourceType,
+    store::{
+        Capabilities, Change, CommitError, Context, Done, Key, MemoryStore, Page, Pushdown, Scan, StoreError, Stored,
+        Wanted, Window,
+    },
+};
+
+use crate::host::{Host, host_with};
+
+/// A store in memory that can do less than it could.
+#[derive(Debug)]
+pub(crate) struct Modest {
+    pub(crate) inner: MemoryStore,
+    pub(crate) pushdown: Option<Pushdown>,
+    pub(crate) capabilities: Capabilities,
+    /// The types that were scanned, with how many resources were returned.
+    pub(crate) scans: Mutex<Vec<(String, usize)>>,
+}
+
+impl Store for Modest {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
+        match self.pushdown {
+            // What it narrows down it must be able to evaluate.
+            Some(Pushdown::Superset) if self.inner.pushdown(kind, conjunct) == Pushdown::Exact => Pushdown::Superset,
+            Some(_) => Pushdown::No,
+            None => self.inner.pushdown(kind, conjunct),
+        }
+    }
+
+    async fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Option<Stored>, StoreError> {
+        self.inner.get(cx, key, wanted).await
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        let Capabilities { sort, total, backward, .. } = self.capabilities;
+        assert!(sort || scan.sort.is_none(), "it was told that this store does not sort");
+        assert!(backward || !matches!(scan.window, Window::Before { .. }), "nor does it read backward");
+        let mut page = self.inner.scan(cx, scan).await?;
+        if !total {
+            page.total = None;
+        }
+        self.scans.lock().unwrap().push((scan.kind.name().to_owned(), page.items.len()));
+        Ok(page)
+    }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        self.inner.commit(cx, batch).await
+    }
+}
+
+pub(crate) fn modest(pushdown: Option<Pushdown>, sort: bool, total: bool, limits: Limits) -> Host<Modest> {
+    let capabilities = Capabilities::new().with_sort(sort).with_total(total);
+    modest_with(pushdown, capabilities, limits)
+}
+
+pub(crate) fn modest_with(pushdown: Option<Pushdown>, capabilities: Capabilities, limits: Limits) -> Host<Modest> {
+    let store = Modest { inner: MemoryStore::new(), pushdown, capabilities, scans: Mutex::default() };
+    host_with(Registry::standard(), store, limits, Quirks::default())
+}
+
+/// Lists and nothing else: what it is asked for, [`Scan::select`] finds in everything there is.
+#[derive(Debug, Default)]
+pub(crate) struct Plain(pub(crate) MemoryStore);
+
+impl Store for Plain {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new()
+    }
+
+    async fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Option<Stored>, StoreError> {
+        self.0.get(cx, key, wanted).await
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        assert!(scan.sort.is_none() && scan.filter.is_empty(), "it was not asked whether it can");
+        let all = Scan { window: Window::behind(None, usize::MAX), count: false, ..*scan };
+        let all = self.0.scan(cx, &all).await?;
+        let mut page = scan.select(all.items.into_iter().rev());
+        page.total = None;
+        Ok(page)
+    }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        self.0.commit(cx, batch).await
+    }
+}
