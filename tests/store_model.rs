@@ -24,13 +24,13 @@ use scim_core::{
     AttributePath, Quirks, Resource, Store,
     filter::Condition,
     quirks::Tolerance,
-    resource::Sort,
+    resource::{Position, Sort, SortKey},
     schema::{AttributeId, ResourceType},
     store::{
         Change, Context, Done, DynStore, Entry, Expect, Holder, MemoryStore, Scan, StoreError, Stored, TenantId,
         Version, Wanted, Window,
     },
-    value::{Object, Value},
+    value::{Object, Text, Value},
 };
 use serde_json::json;
 use stores::{Least, World, compile, edit, groups_of, now, sample, time};
@@ -387,8 +387,24 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
             let offset = |sort| (sort, Window::Offset { skip, take });
             // Sorting by a list goes by its first value, which the model has in another place.
             let by_first = kind.name() != "User";
+            let before = |id: Option<&'static str>| (None, Window::Before { first: id.map(Position::of_id), take });
             let mut questions = vec![offset(None), after(None), after(Some("b")), after(Some("bb"))];
-            questions.extend(sorts.iter().skip(usize::from(by_first)).map(|sort| offset(Some(sort))));
+            questions.extend([before(None), before(Some("b")), before(Some("bb"))]);
+            // From the place of a resource, of which the key may be none.
+            let places: Vec<(Option<SortKey>, Text)> = model
+                .of(kind)
+                .flat_map(|kept| sorts.iter().map(|sort| (sort.key(&kept.resource), kept.resource.id().into())))
+                .collect();
+            for sort in sorts.iter().skip(usize::from(by_first)) {
+                questions.push(offset(Some(sort)));
+                questions.push((Some(sort), Window::After { last: None, take }));
+                questions.push((Some(sort), Window::Before { first: None, take }));
+                for (key, id) in &places {
+                    let position = Some(Position { key: key.as_ref(), id });
+                    questions.push((Some(sort), Window::After { last: position, take }));
+                    questions.push((Some(sort), Window::Before { first: position, take }));
+                }
+            }
             for (sort, window) in questions {
                 let wanted = Wanted::without(kind.reference_lists());
                 let scan = Scan { kind, filter: &conditions, sort, window, wanted: &wanted, count: skip != 1 };

@@ -19,7 +19,7 @@ use scim_core::{
     AttributePath, Quirks, Store,
     filter::{Condition, Matcher},
     quirks::Tolerance,
-    resource::Sort,
+    resource::{Position, Sort, SortKey},
     schema::ResourceType,
     store::{Change, Context, DynStore, Key, MemoryStore, Pushdown, Scan, TenantId, Wanted, Window},
 };
@@ -193,6 +193,10 @@ fn pages_are_cut_after_filter_and_sort() {
     let sort = Sort::new(&world.user, user_name.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
     let offset = |skip, take| Window::Offset { skip, take };
     let after = |id, take| Window::behind(id, take);
+    let before = |id: Option<&'static str>, take| Window::Before { first: id.map(Position::of_id), take };
+    let [n2, n5, n55] = ["n2", "n5", "n55"].map(|name| SortKey::Text(name.into()));
+    let behind = |key, id, take| Window::After { last: Some(Position { key: Some(key), id }), take };
+    let ahead = |key, id, take| Window::Before { first: Some(Position { key: Some(key), id }), take };
     let cases = [
         ("", None, offset(0, 3), "012", 10, true),
         ("", None, offset(8, 3), "89", 10, false),
@@ -215,6 +219,25 @@ fn pages_are_cut_after_filter_and_sort() {
         ("active eq true", Some(&sort), offset(1, 2), "64", 5, true),
         (r#"userName eq "N0" or userName eq "n5" or id eq "i4""#, Some(&sort), offset(0, 9), "94", 2, false),
         (r#"userName eq "x""#, None, offset(0, 9), "", 0, false),
+        ("", None, before(None, 2), "89", 10, true),
+        ("", None, before(Some("i3"), 2), "12", 10, true),
+        ("", None, before(Some("i3"), 3), "012", 10, false),
+        ("", None, before(Some("i0"), 3), "", 10, false),
+        ("", None, before(Some("zz"), 0), "", 10, true),
+        ("active eq true", None, before(Some("i7"), 2), "46", 5, true),
+        ("", Some(&sort), after(None, 2), "98", 10, true),
+        ("", Some(&sort), behind(&n5, "i4", 2), "32", 10, true),
+        ("", Some(&sort), behind(&n5, "a", 2), "43", 10, true),
+        ("", Some(&sort), behind(&n55, "i9", 9), "3210", 10, false),
+        ("", Some(&sort), after(Some("i4"), 9), "", 10, false),
+        ("", Some(&sort), before(None, 3), "210", 10, true),
+        ("", Some(&sort), before(Some("i4"), 3), "210", 10, true),
+        ("", Some(&sort), ahead(&n2, "i7", 1), "8", 10, true),
+        ("", Some(&sort), ahead(&n2, "i7", 2), "98", 10, false),
+        ("", Some(&sort), ahead(&n2, "i8", 9), "987", 10, false),
+        ("active eq true", Some(&sort), behind(&n2, "", 2), "64", 5, true),
+        ("active eq true", Some(&sort), ahead(&n5, "i4", 1), "6", 5, true),
+        (r#"userName eq "N0" or userName eq "n5" or id eq "i4""#, Some(&sort), ahead(&n5, "i4", 2), "9", 2, false),
     ];
     for (filter, sort, window, ids, total, more) in cases {
         let matcher = (!filter.is_empty() && !filter.starts_with("7644")).then(|| compile(&world.user, filter));
