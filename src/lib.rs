@@ -1,4 +1,4 @@
-//! The protocol core of a SCIM 2.0 service provider (RFC 7643, RFC 7644): schemas, filters, PATCH, and what every
+//! The protocol core of a SCIM 2.0 service provider (RFC 7643, RFC 7644, RFC 9865): schemas, filters, PATCH, and what every
 //! operation must check and answer. It opens no socket and no file; a host brings the HTTP server and the database.
 //!
 //! ```
@@ -50,6 +50,9 @@
 //! `tower`: [`ScimService`](http::ScimService), a service for [axum](https://docs.rs/axum) and its like.
 //!
 //! `bearer`: API keys, made, kept as digests and checked in constant time.
+//!
+//! `signed-cursors`: cursors sealed with a key, see
+//! [`cursor_key`](provider::ServiceProviderBuilder::cursor_key).
 //!
 //! `tracing`: a span `scim.request` of the crate [tracing](https://docs.rs/tracing) for each request, with `tenant`,
 //! `actor`, `request_id`, `operation`, `resource_type`, `status`, `scim_type`, `store_calls`, `rows` (that the store

@@ -69,8 +69,7 @@ struct World<'a, S> {
 impl<S: Store> World<'_, S> {
     fn create(&mut self, title: u8) {
         self.made += 1;
-        let mut body =
-            json!({"schemas": [USER], "userName": format!("u{:03}", self.made), "active": self.made % 3 != 0});
+        let mut body = json!({"schemas": [USER], "userName": format!("u{:03}", self.made), "active": !self.made.is_multiple_of(3)});
         if let Some(title) = title_of(title) {
             body["title"] = json!(title);
         }
@@ -154,7 +153,9 @@ fn ids(list: &Json) -> Vec<String> {
 
 fn run<S: Store>(host: &Host<S>, leads_back: bool, query: &str, count: usize, titles: &[u8], steps: &[Vec<Write>]) {
     let mut world = World { host, users: Vec::new(), touched: BTreeSet::new(), moved: BTreeSet::new(), made: 0 };
-    titles.iter().for_each(|title| world.create(*title));
+    for title in titles {
+        world.create(*title);
+    }
     for name in ["x", "y", "z"] {
         assert_eq!(host.post("/Groups", &json!({"schemas": [GROUP], "displayName": name})).status, 201);
     }

@@ -60,6 +60,22 @@ fn the_configuration_is_what_is_enforced() {
     assert_eq!(config["id"], Json::Null);
 }
 
+/// 9865-4-01, 9865-4-02, 9865-4-03, 9865-4-04, 9865-4-05.
+#[test]
+fn both_ways_of_paging_are_told_of() {
+    let mut limits = Limits::default();
+    (limits.page_default, limits.page_max) = (9, 7);
+    let host = host_with(Registry::standard(), MemoryStore::new(), limits, Quirks::default());
+    let pagination = json!({"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 7,
+        "maxPageSize": 7, "cursorTimeout": 3600});
+    assert_eq!(host.get("/ServiceProviderConfig").json()["pagination"], pagination);
+    for n in 0..9 {
+        host.user(&format!("user{n}"));
+    }
+    assert_eq!(host.get("/Users").json()["itemsPerPage"], 7);
+    assert_eq!(host.get("/Users?cursor").json()["itemsPerPage"], 7);
+}
+
 #[test]
 fn a_host_says_how_clients_authenticate() {
     let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
@@ -167,7 +183,10 @@ fn parameters_of_discovery() {
     let host = host();
     for target in ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig"] {
         let whole = host.get(target).json();
-        assert_eq!(host.get(&format!("{target}?startIndex=2&count=1&sortBy=id&attributes=id&x=y")).json(), whole);
+        assert_eq!(
+            host.get(&format!("{target}?startIndex=2&count=1&sortBy=id&attributes=id&cursor=x&x=y")).json(),
+            whole
+        );
         host.refused("GET", &format!("{target}?filter=id eq \"x\""), b"", 403, "");
     }
     let search = br#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": "id pr"}"#;

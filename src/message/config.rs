@@ -184,7 +184,7 @@ impl Serialize for ServiceProviderConfig<'_> {
             cursor: true,
             index: true,
             default_pagination_method: "index",
-            default_page_size: limits.page_default,
+            default_page_size: limits.page_default.min(limits.page_max),
             max_page_size: limits.page_max,
             cursor_timeout: limits.cursor_timeout.as_secs(),
         };
