@@ -493,6 +493,34 @@ fn a_cursor_grants_nothing() {
     }
 }
 
+/// 9865-5.2-05: of a resource that a cursor names, nobody learns whether it is there.
+#[test]
+fn a_cursor_tells_nothing_of_what_is_hidden() {
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+        .base_url(BASE)
+        .clock(Ticking::default())
+        .ids(host::Counting::default())
+        .policy(ByTitle)
+        .build()
+        .unwrap();
+    let host = Host { provider, context: Context::new(TenantId::single()) };
+    for (n, title) in ["Boss", "clerk", "Boss", "clerk"].into_iter().enumerate() {
+        let name = format!("{}{n}", "x".repeat(2_000));
+        assert_eq!(host.post("/Users", &json!({"schemas": [USER], "userName": name, "title": title})).status, 201);
+    }
+    let query = "/Users?sortBy=userName&count=1";
+    let walk = pages(&host, query);
+    let clerk = Context::new(TenantId::single()).with_actor("clerk");
+    let own = |page: &Json| {
+        host.send_as(&clerk, "GET", &encoded(&format!("{query}&cursor={}", next(page).unwrap())), &[], b"")
+    };
+    assert_eq!(ids(&own(&walk[1]).json()), ["id-004"]);
+    let hidden = own(&walk[2]);
+    assert_eq!(hidden.error(), (400, "expiredCursor".to_owned()));
+    host.delete("/Users/id-003");
+    assert_eq!(own(&walk[2]).body, hidden.body, "what is hidden is as what is gone");
+}
+
 /// 9865-5.2-04: with a key nobody else makes a cursor; keys can be changed while walks are under way.
 #[cfg(feature = "signed-cursors")]
 #[test]

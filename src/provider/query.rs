@@ -224,20 +224,18 @@ impl<S: Store> ServiceProvider<S> {
         queries: &[Query<'_>],
         items: Vec<(usize, Stored)>,
     ) -> Result<Vec<(usize, Row)>, Error> {
-        let mut rows: Vec<(usize, Row)> =
-            items.into_iter().map(|(position, stored)| (position, Row { stored, derived: Vec::new() })).collect();
+        let mut derived = Vec::with_capacity(queries.len());
         for (position, query) in queries.iter().enumerate() {
-            let of_type = rows.iter().filter(|(of, _)| *of == position);
-            let ids: Vec<Text> = of_type.map(|(_, row)| row.stored.resource.id().into()).collect();
-            let ids: Vec<&str> = ids.iter().map(Text::as_str).collect();
+            let of_type = items.iter().filter(|(of, _)| *of == position);
+            let ids: Vec<&str> = of_type.map(|(_, stored)| stored.resource.id()).collect();
             let shown = |attribute| query.view.projection.includes(attribute);
-            let derived = self.derive(cx, query.kind, &ids, shown).await?;
-            let of_type = rows.iter_mut().filter(|(of, _)| *of == position);
-            for ((_, row), derived) in of_type.zip(derived) {
-                row.derived = derived;
-            }
+            derived.push(self.derive(cx, query.kind, &ids, shown).await?.into_iter());
         }
-        Ok(rows)
+        let rows = items.into_iter().map(|(position, stored)| {
+            let derived = derived.get_mut(position).and_then(Iterator::next).unwrap_or_default();
+            (position, Row { stored, derived })
+        });
+        Ok(rows.collect())
     }
 }
 
