@@ -48,8 +48,7 @@ pub struct Limits {
     pub page_max: usize,
     /// Resources of one type that a query may read when the store cannot answer it by itself: it cannot evaluate the
     /// filter, sort or, for paging by index, [count](crate::store::Capabilities::total). Over it: 400 `tooMany`
-    /// (RFC 7644 §3.4.2.1), or a shorter page where the query is paged by cursor and sorted by nothing that the store
-    /// cannot sort by. Default 10,000.
+    /// (RFC 7644 §3.4.2.1); or, where the query is paged by cursor and the store sorts, a shorter page. Default 10,000.
     pub scan: usize,
     /// How long a cursor is valid, advertised as `cursorTimeout` in whole seconds (RFC 9865 §4). Each page brings new
     /// ones. Over it: 400 `expiredCursor`. Default one hour.

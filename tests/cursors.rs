@@ -17,7 +17,7 @@ mod modest;
 
 use std::{sync::Arc, time::Duration};
 
-use forgery::forged;
+use forgery::{forged, revealed};
 use host::{BASE, GROUP, Host, LIST, Reply, Ticking, USER, encoded, host, host_with};
 use modest::{Modest, modest_with};
 use scim_core::{
@@ -519,6 +519,48 @@ fn a_cursor_tells_nothing_of_what_is_hidden() {
     assert_eq!(hidden.error(), (400, "expiredCursor".to_owned()));
     host.delete("/Users/id-003");
     assert_eq!(own(&walk[2]).body, hidden.body, "what is hidden is as what is gone");
+}
+
+/// 9865-5.2-01: no cursor has a value of a resource that does not exist for the caller, also where the core has looked
+/// at it.
+#[test]
+fn a_cursor_shows_nothing_of_what_is_hidden() {
+    let mut limits = Limits::default();
+    limits.scan = 30;
+    let store = Modest {
+        inner: MemoryStore::new(),
+        pushdown: Some(Pushdown::No),
+        capabilities: MemoryStore::new().capabilities(),
+        scans: std::sync::Mutex::default(),
+    };
+    let provider = ServiceProvider::builder(Registry::standard(), store)
+        .base_url(BASE)
+        .limits(limits)
+        .clock(Ticking::default())
+        .ids(host::Counting::default())
+        .policy(ByTitle)
+        .build()
+        .unwrap();
+    let host = Host { provider, context: Context::new(TenantId::single()) };
+    fill(&host, 30);
+    let boss = Context::new(TenantId::single()).with_actor("Boss");
+    for query in ["/Users?sortBy=userName&count=2", "/Users?sortBy=userName&filter=active eq true&count=2"] {
+        let (mut cursor, mut own, mut shown) = (String::new(), Vec::new(), String::new());
+        loop {
+            let page = host.send_as(&boss, "GET", &encoded(&format!("{query}&cursor={cursor}")), &[], b"").json();
+            own.extend(
+                page["Resources"].as_array().unwrap().iter().map(|it| it["userName"].as_str().unwrap().to_owned()),
+            );
+            shown.extend([next(&page), previous(&page)].into_iter().flatten().map(revealed));
+            let Some(next) = next(&page) else { break };
+            next.clone_into(&mut cursor);
+        }
+        assert!(own.len() > 1 && own.len() < 15, "{own:?}");
+        let others = (0..101).map(|n| format!("user{n:03}")).filter(|name| !own.contains(name));
+        let leaked: Vec<String> = others.filter(|name| shown.contains(name)).collect();
+        assert!(leaked.is_empty(), "{query}: {leaked:?}");
+        assert!(shown.contains("user"), "the test finds what is there");
+    }
 }
 
 /// 9865-5.2-04: with a key nobody else makes a cursor; keys can be changed while walks are under way.

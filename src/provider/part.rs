@@ -185,7 +185,7 @@ impl<S: Store> ServiceProvider<S> {
     /// The resources of the type that come next behind a place, or before it.
     ///
     /// Where the core filters, it looks at as many as [`Limits::scan`](crate::Limits::scan) allows and says how far it
-    /// came. Where it sorts, it must see all.
+    /// came. Where it sorts, or filters for a policy what the store has sorted, it must see all.
     pub(super) async fn part_beyond(
         &self,
         cx: &Context,
@@ -203,10 +203,12 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(Part { total: Some(0), ..Part::default() });
         }
         let capabilities = self.inner.store.capabilities();
-        if self.sorts_here(query) || backward && !capabilities.backward {
+        let filters = !query.plan.residual.is_empty();
+        // The place that is reached must not have the key of a resource that does not exist for the caller.
+        let shows_key = filters && query.sort().is_some() && !query.permit.is_unbounded();
+        if self.sorts_here(query) || shows_key || backward && !capabilities.backward {
             return self.part_of_all(cx, query, from, backward, take).await;
         }
-        let filters = !query.plan.residual.is_empty();
         let counts = capabilities.total && !filters;
         let wanted = Wanted::without(&query.hidden);
         let limit = self.limits().scan;

@@ -1,4 +1,21 @@
-//! A cursor as somebody makes it who has read the source: possible where the host has set no key.
+//! What somebody does who has read the source and meets cursors of a host that has set no key.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test uses its part")]
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// What is in a cursor, as text.
+pub(crate) fn revealed(token: &str) -> String {
+    let (mut bits, mut known, mut bytes) = (0_u32, 0, Vec::new());
+    for character in token.bytes() {
+        let sextet = ALPHABET.iter().position(|known| *known == character).unwrap();
+        (bits, known) = (bits << 6 | u32::try_from(sextet).unwrap(), known + 6);
+        if known >= 8 {
+            known -= 8;
+            bytes.push((bits >> known) as u8);
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
 
 /// A cursor of the query of all resources of a type with this count, behind an id.
 pub(crate) fn forged(tenant: &str, endpoint: &str, count: u8, id: &str) -> String {
@@ -17,12 +34,11 @@ pub(crate) fn forged(tenant: &str, endpoint: &str, count: u8, id: &str) -> Strin
         }
     }
     let bytes = [&sum.to_be_bytes()[..], &payload].concat();
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut token = String::new();
     for group in bytes.chunks(3) {
         let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
         for sextet in 0..=group.len() {
-            token.push(char::from(alphabet[(bits >> (18 - 6 * sextet)) as usize & 0x3F]));
+            token.push(char::from(ALPHABET[(bits >> (18 - 6 * sextet)) as usize & 0x3F]));
         }
     }
     token
