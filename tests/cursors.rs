@@ -17,9 +17,10 @@ mod modest;
 
 use std::{sync::Arc, time::Duration};
 
-use forgery::{forged, revealed};
+use forgery::{forged, forged_with, revealed};
 use host::{BASE, GROUP, Host, LIST, Reply, Ticking, USER, encoded, host, host_with};
 use modest::{Modest, modest_with};
+use proptest::prelude::*;
 use scim_core::{
     Filter, Limits, Quirks, Registry, ServiceProvider, Store,
     error::Error,
@@ -560,6 +561,37 @@ fn a_cursor_shows_nothing_of_what_is_hidden() {
         let leaked: Vec<String> = others.filter(|name| shown.contains(name)).collect();
         assert!(leaked.is_empty(), "{query}: {leaked:?}");
         assert!(shown.contains("user"), "the test finds what is there");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is sent as a cursor, also with a checksum that is right: a page or a refusal.
+    #[test]
+    fn no_cursor_does_harm(text in "[A-Za-z0-9_-]{0,60}|\\PC{0,20}", kind in 0..10_u8, place in any::<Vec<u8>>()) {
+        let host = host();
+        fill(&host, 5);
+        let mut place = place;
+        place.insert(0, kind);
+        let by = |sort: &'static str| ["single", "User", "0", "", "1", sort, "ascending", "0", "0"];
+        let tokens = [
+            ("/Users?count=2", text),
+            ("/Users?count=2", forged_with(["single", "User", "0", "", "0", "", "ascending", "0", "0"], 2, &place)),
+            ("/Users?count=2&sortBy=title", forged_with(by("title"), 2, &place)),
+            ("/Users?count=2&sortBy=active", forged_with(by("active"), 2, &place)),
+            ("/Users?count=2&sortBy=meta.created", forged_with(by("meta.created"), 2, &place)),
+            ("/?count=2", forged_with(["single", "", "0", "", "0", "", "ascending", "0", "0"], 2, &place)),
+        ];
+        let before = host.everything();
+        for (query, token) in tokens {
+            let reply = host.get(&format!("{query}&cursor={}", token.replace(['&', '#'], "")));
+            if reply.status != 200 {
+                let (status, keyword) = reply.error();
+                prop_assert!(status == 400 && ["invalidCursor", "expiredCursor"].contains(&&*keyword), "{keyword}");
+            }
+        }
+        prop_assert_eq!(host.everything(), before);
     }
 }
 

@@ -221,7 +221,8 @@ impl<S: Store> ServiceProvider<S> {
             Some(Mark::Long { number, id, digest }) => (number, id, digest),
         };
         let query = queries.iter().find(|query| u64::from(query.number) == number).ok_or_else(invalid)?;
-        let wanted = Wanted::without(&query.hidden);
+        let hidden = query.permit.unused(&query.hidden);
+        let wanted = Wanted::without(&hidden);
         let stored = self.read(cx, Key { kind: query.kind, id: &id }, &wanted).await?;
         // What does not exist for the caller must not be told from what is not there.
         let stored = stored.filter(|stored| query.permit.includes(&stored.resource)).ok_or_else(expired)?;

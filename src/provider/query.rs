@@ -88,7 +88,7 @@ impl<S: Store> ServiceProvider<S> {
             None => Order::Same(None),
         };
         let view = self.view(cx, &permit, &Options::from(request.clone()), &mut tolerance)?;
-        let asked = [Asked { permit, number: 0, matcher, order, view }];
+        let asked = vec![Asked { permit, number: 0, matcher, order, view }];
         self.list(cx, kind.name(), asked, request, &tolerance).await
     }
 
@@ -166,7 +166,7 @@ impl<S: Store> ServiceProvider<S> {
         &self,
         cx: &Context,
         endpoint: &str,
-        asked: impl AsRef<[Asked]> + IntoIterator<Item = Asked> + Send,
+        asked: Vec<Asked>,
         request: &SearchRequest,
         tolerance: &Tolerance,
     ) -> Result<Listing, Error> {
@@ -174,8 +174,7 @@ impl<S: Store> ServiceProvider<S> {
         let count =
             request.count.map_or(limits.page_default, |count| usize::try_from(count.max(0)).unwrap_or(usize::MAX));
         let take = count.min(limits.page_max);
-        let queries: Vec<Query<'_>> =
-            asked.as_ref().iter().map(|asked| self.query(asked, is_descending(request))).collect();
+        let queries: Vec<Query<'_>> = asked.iter().map(|asked| self.query(asked, is_descending(request))).collect();
         let page = match &request.cursor {
             None => {
                 let start_index = request.start_index.unwrap_or(1).max(1).unsigned_abs();

@@ -11,7 +11,7 @@ pub(crate) fn revealed(token: &str) -> String {
         (bits, known) = (bits << 6 | u32::try_from(sextet).unwrap(), known + 6);
         if known >= 8 {
             known -= 8;
-            bytes.push((bits >> known) as u8);
+            bytes.push(u8::try_from(bits >> known & 0xFF).unwrap());
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -19,16 +19,23 @@ pub(crate) fn revealed(token: &str) -> String {
 
 /// A cursor of the query of all resources of a type with this count, behind an id.
 pub(crate) fn forged(tenant: &str, endpoint: &str, count: u8, id: &str) -> String {
-    let mut query = Vec::new();
-    for field in [tenant, endpoint, "0", "", "0", "", "ascending", "0", "0"] {
-        query.extend((field.len() as u64).to_be_bytes());
-        query.extend(field.bytes());
+    // No key, number of the type, the id.
+    let place = [&[1, 0], id.as_bytes()].concat();
+    forged_with([tenant, endpoint, "0", "", "0", "", "ascending", "0", "0"], count, &place)
+}
+
+/// A cursor with a checksum that is right, whatever the place is.
+pub(crate) fn forged_with(query: [&str; 9], count: u8, place: &[u8]) -> String {
+    let mut fields = Vec::new();
+    for field in query {
+        fields.extend((field.len() as u64).to_be_bytes());
+        fields.extend(field.bytes());
     }
-    // Version, direction, count, time (a day that is far ahead), no key, number of the type.
-    let mut payload = vec![1, 0, count, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01, 1, 0];
-    payload.extend(id.bytes());
+    // Version, direction, count, and a time that is far ahead.
+    let mut payload = vec![1, 0, count, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01];
+    payload.extend(place);
     let mut sum = 0xcbf2_9ce4_8422_2325_u64;
-    for part in [&query, &payload] {
+    for part in [&fields, &payload] {
         for byte in (part.len() as u64).to_be_bytes().iter().chain(part) {
             sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
