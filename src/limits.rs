@@ -22,6 +22,11 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes of a request body. Over it: 413. Default 4 MiB, which holds a group of 10,000 members.
     pub body: usize,
+    /// Operations in one bulk request (`bulk.maxOperations`, RFC 7643 §5). Over it: 413. Default 1,000; 0 switches bulk
+    /// off.
+    pub bulk_operations: usize,
+    /// Bytes of the body of a bulk request (`bulk.maxPayloadSize`). Over it: 413. Default 4 MiB.
+    pub bulk_payload: usize,
     /// Levels of nested objects and arrays in a request body. Over it: 400 `invalidSyntax`. Default 64.
     pub json_depth: usize,
     /// Bytes of one string value. Over it: 400 `invalidValue`. Default 64 KiB.
@@ -65,6 +70,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 4 << 20,
+            bulk_operations: 1_000,
+            bulk_payload: 4 << 20,
             json_depth: 64,
             string: 64 << 10,
             values: 10_000,

@@ -1,19 +1,21 @@
-//! The messages of the protocol that are no resources (RFC 7644 §3.4.2, §3.4.3; RFC 7643 §5, §6, §7;
+//! The messages of the protocol that are no resources (RFC 7644 §3.4.2, §3.4.3, §3.7; RFC 7643 §5, §6, §7;
 //! RFC 9865).
 //!
 //! Forms only: nothing here knows where the contents come from.
 
+mod bulk;
 mod config;
 mod definition;
 mod list;
 mod search;
 
+pub use self::{
+    bulk::{BulkOperation, BulkOutcome, BulkRequest, BulkResponse},
+    config::{AuthenticationScheme, AuthenticationType},
+    search::{SearchRequest, SortOrder},
+};
 pub(crate) use self::{
     config::ServiceProviderConfig,
     definition::{resource_type_document, schema_document},
     list::{PageInfo, write_list},
-};
-pub use self::{
-    config::{AuthenticationScheme, AuthenticationType},
-    search::{SearchRequest, SortOrder},
 };

@@ -170,6 +170,30 @@ impl Patch {
     }
 }
 
+impl Patch {
+    /// Puts other paths and values in the place of those that refer to what a request is just creating. `resolve` gives
+    /// the path and the value of an operation, as JSON.
+    pub(crate) fn resolve_references<E: From<PatchError>>(
+        &mut self,
+        mut resolve: impl FnMut(&Operation) -> Result<Resolved, E>,
+    ) -> Result<(), E> {
+        for (index, operation) in self.operations.iter_mut().enumerate() {
+            let (path, value) = resolve(operation)?;
+            if let Some(path) = path {
+                operation.path = Some(path);
+            }
+            if let Some(value) = value {
+                let value = RawValue::from_string(value).map_err(|error| PatchError::json(&error).in_operation(index));
+                operation.value = Some(value?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The path and the value that take the place of an operation's, where there are others.
+pub(crate) type Resolved = (Option<Box<str>>, Option<String>);
+
 impl fmt::Debug for Operation {
     /// Without the value, which may be a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,7 @@
 mod answer;
 mod base;
 mod builder;
+mod bulk;
 mod calls;
 mod cursor;
 mod discovery;

@@ -207,6 +207,11 @@ impl Tolerance {
         allowed
     }
 
+    /// Records habits that were met, and tolerated, elsewhere.
+    pub(crate) fn meet(&mut self, met: Quirks) {
+        self.applied = self.applied.union(met);
+    }
+
     /// The habits that were met and tolerated.
     pub const fn applied(&self) -> Quirks {
         self.applied

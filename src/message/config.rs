@@ -174,7 +174,10 @@ impl Serialize for ServiceProviderConfig<'_> {
         }
         document.serialize_field("patch", &Supported { supported: true })?;
         // A client reads the limits also where bulk is not supported (RFC 7643 §5: they are required).
-        document.serialize_field("bulk", &Bulk { supported: false, max_operations: 0, max_payload_size: 0 })?;
+        let supported = limits.bulk_operations > 0;
+        let max_payload_size = if supported { limits.bulk_payload } else { 0 };
+        let bulk = Bulk { supported, max_operations: limits.bulk_operations, max_payload_size };
+        document.serialize_field("bulk", &bulk)?;
         document.serialize_field("filter", &Filter { supported: true, max_results: limits.page_max })?;
         document.serialize_field("changePassword", &Supported { supported: self.passwords })?;
         document.serialize_field("sort", &Supported { supported: true })?;

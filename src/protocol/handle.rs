@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::{Error, ScimType},
-    message::SearchRequest,
+    message::{BulkRequest, SearchRequest},
     patch::Patch,
     provider::{Answer, Listing, Options, Precondition, ServiceProvider},
     quirks::Tolerance,
@@ -53,8 +53,11 @@ impl<S: Store> ServiceProvider<S> {
     /// How many bytes of a body a host has to collect at the most for a request to this path, which is the one below
     /// the base URL: one that has more is answered with 413 in any case.
     pub fn body_limit(&self, path: &str) -> usize {
-        let _ = path;
-        self.limits().body
+        // What else a path names does not matter here: it is found out when the request is answered.
+        match route(path, self.registry(), self.limits()) {
+            Ok(Route::Bulk) => self.limits().bulk_payload,
+            _ => self.limits().body,
+        }
     }
 
     async fn respond(&self, cx: &Context, request: &Request<'_>, trace: &Trace) -> Response {
@@ -180,7 +183,15 @@ impl<S: Store> ServiceProvider<S> {
                 refuse_filter(SearchRequest::filters(request.query))?;
                 Ok(document(self.configuration_json(cx)))
             }
-            (Route::Bulk, "POST") => Err(Error::not_implemented("bulk")),
+            (Route::Bulk, "POST") => {
+                check_content_type(request.content_type)?;
+                if self.limits().bulk_operations == 0 {
+                    return Err(Error::not_implemented("bulk"));
+                }
+                let bulk = BulkRequest::parse(request.body, self.limits(), tolerance)?;
+                let response = self.bulk(cx, &bulk).await?;
+                Ok(document(response.to_json()).with_quirks(response.quirks))
+            }
             (route, _) => Ok(Response::method_not_allowed(methods(&route), content_type)),
         }
     }

@@ -91,6 +91,11 @@ impl Answer {
         self.changed
     }
 
+    /// Whether [`Answer::to_json`] gives anything.
+    pub(super) fn is_shown(&self) -> bool {
+        self.row.stored.complete
+    }
+
     /// The habits of identity providers that the operation showed and that were tolerated.
     pub fn quirks(&self) -> Quirks {
         self.quirks

@@ -7,6 +7,7 @@ use super::{
     answer::View,
     failure::{contention, refused},
     permit::Permit,
+    write::Created,
 };
 use crate::{
     error::Error,
@@ -29,7 +30,9 @@ impl<S: Store> ServiceProvider<S> {
         tolerance: Tolerance,
     ) -> Result<Answer, Error> {
         let kind = &permit.kind;
-        if let Err(error) = self.type_elements(cx, kind, attribute, edit.add.iter_mut().collect()).await {
+        if let Err(error) =
+            self.type_elements(cx, kind, attribute, edit.add.iter_mut().collect(), &Created::new()).await
+        {
             // What is not there, or not in the version that the client names, is said first.
             let wanted = Wanted::without(kind.reference_lists());
             self.existing(cx, permit, id, &options.precondition, &wanted).await?;

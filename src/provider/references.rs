@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{ServiceProvider, failure::no_such_reference, permit::Permit};
+use super::{ServiceProvider, failure::no_such_reference, permit::Permit, write::Created};
 use crate::{
     error::Error,
     resource::Resource,
@@ -29,6 +29,7 @@ impl<S: Store> ServiceProvider<S> {
         cx: &Context,
         before: Option<&Resource>,
         resource: &mut Resource,
+        own: &Created,
     ) -> Result<(), Error> {
         let kind = Arc::clone(resource.kind());
         for &list in kind.reference_lists() {
@@ -41,7 +42,7 @@ impl<S: Store> ServiceProvider<S> {
             });
             let new = elements.filter(|element| id_of(&kind, list, element).is_none_or(|id| !known.contains(id)));
             let new = new.collect();
-            self.type_elements(cx, &kind, list, new).await?;
+            self.type_elements(cx, &kind, list, new, own).await?;
         }
         Ok(())
     }
@@ -53,6 +54,7 @@ impl<S: Store> ServiceProvider<S> {
         kind: &ResourceType,
         list: AttributeId,
         mut elements: Vec<&mut Object>,
+        own: &Created,
     ) -> Result<(), Error> {
         let conventional = kind.conventional(list);
         let (Some(reference), Some(type_of)) = (conventional.reference, conventional.kind) else { return Ok(()) };
@@ -68,7 +70,13 @@ impl<S: Store> ServiceProvider<S> {
         if kinds.len() < 2 {
             return Ok(());
         }
-        elements.retain(|element| id_of(kind, list, element).is_some());
+        elements.retain_mut(|element| match id_of(kind, list, element).map(|id| own.get(id)) {
+            Some(Some(created)) => {
+                element.insert(type_of, Value::String(created.name().into()));
+                false
+            }
+            known => known.is_some(),
+        });
         let mut ids: Vec<Box<str>> = Vec::with_capacity(elements.len());
         let mut places: HashMap<Box<str>, usize> = HashMap::with_capacity(elements.len());
         for element in &elements {
@@ -113,6 +121,7 @@ impl<S: Store> ServiceProvider<S> {
         cx: &Context,
         before: Option<&Resource>,
         after: &Resource,
+        own: &Created,
     ) -> Result<(), Error> {
         if self.inner.policies.is_empty() {
             return Ok(());
@@ -121,7 +130,9 @@ impl<S: Store> ServiceProvider<S> {
         for &list in kind.reference_lists() {
             let before = before.into_iter().flat_map(|before| elements_of(before, list));
             let known: HashSet<&str> = before.filter_map(|element| id_of(kind, list, element)).collect();
-            let is_new = |element: &&Object| id_of(kind, list, element).is_some_and(|id| !known.contains(id));
+            let is_new = |element: &&Object| {
+                id_of(kind, list, element).is_some_and(|id| !known.contains(id) && !own.contains_key(id))
+            };
             let new: Vec<&Object> = elements_of(after, list).filter(is_new).collect();
             self.check_elements(cx, kind, list, &new).await?;
         }

@@ -3,7 +3,7 @@
 //! Each reads what is there, computes, and commits under the condition that nobody was faster. Who named no version
 //! does not care which state the change meets: it is computed anew, a bounded number of times.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Answer, Options, Precondition, ServiceProvider,
@@ -19,8 +19,19 @@ use crate::{
     resource::{Projection, Resource, judge},
     schema::{AttributeId, ResourceType, Returned},
     store::{Change, Context, Done, Entry, Expect, Key, Store, StoreError, Stored, Version, Wanted},
-    value::Value,
+    value::{Text, Value},
 };
+
+/// Resources that one request creates, by id, and their types: references may be to them before they are committed.
+pub(super) type Created = HashMap<Text, Arc<ResourceType>>;
+
+/// A resource that is about to be created, without an id.
+pub(super) struct Prepared {
+    permit: Permit,
+    resource: Resource,
+    /// The attributes that the client has given and that are returned on request only.
+    given: Vec<AttributeId>,
+}
 
 impl<S: Store> ServiceProvider<S> {
     /// Creates a resource (RFC 7644 §3.3). The id, `meta.created` and `meta.lastModified` are given here, whatever the
@@ -31,23 +42,17 @@ impl<S: Store> ServiceProvider<S> {
     /// 400 when a required value is missing or a rule of the schema broken, or a list refers to what does not exist;
     /// 409 `uniqueness` when another resource has a value that is unique; what the store reports.
     pub async fn create(&self, cx: &Context, resource: Resource, options: &Options) -> Result<Answer, Error> {
-        let permit = self.permit(cx, Action::Create, resource.kind())?;
         let mut tolerance = Tolerance::new(self.quirks());
-        let mut resource = resource;
-        permit.read(&mut resource, &mut tolerance)?;
-        let view = self.view(cx, &permit, options, &mut tolerance)?.showing(&present_on_request(&resource));
-        self.inner.policies.prepare(cx, &mut resource);
-        self.type_references(cx, None, &mut resource).await?;
-        self.check_references(cx, None, &resource).await?;
-        let now = self.inner.clock.now();
-        resource.set_times(Some(now), now);
+        let prepared = self.prepare_create(cx, resource, &Created::new(), &mut tolerance).await?;
+        let view = self.view(cx, &prepared.permit, options, &mut tolerance)?.showing(&prepared.given);
+        let kind = Arc::clone(&prepared.permit.kind);
+        let mut prepared = prepared;
         for _ in 0..=self.limits().write_retries {
-            resource.root_mut().insert(AttributeId::ID, Value::String(self.inner.ids.next()));
-            judge(None, &resource)?;
-            self.review(cx, &permit, None, Some(&resource))?;
-            let entry = Entry::new(resource);
+            let permit = prepared.permit.clone();
+            let change = self.create_change(cx, prepared, self.inner.ids.next())?;
+            let Change::Create { entry } = &change else { break };
             let created = Arc::clone(&entry.resource);
-            match self.commit_one(cx, Change::Create { entry }).await {
+            match self.commit_one(cx, change).await {
                 Ok(done) => {
                     let version = done.version.ok_or_else(|| broken_store("a create gives a version"))?;
                     return self.answer(cx, Stored::new(created, version), view, &tolerance, true).await;
@@ -55,12 +60,41 @@ impl<S: Store> ServiceProvider<S> {
                 // Not the client's fault, and so unlikely with random ids that a copy does not matter.
                 Err(StoreError::Busy | StoreError::NotUnique { attribute: AttributeId::ID }) => {
                     cx.count_retry();
-                    resource = (*created).clone();
+                    prepared = Prepared { permit, resource: (*created).clone(), given: Vec::new() };
                 }
-                Err(error) => return Err(refused(&permit.kind, error)),
+                Err(error) => return Err(refused(&kind, error)),
             }
         }
         Err(contention())
+    }
+
+    /// What can be done of a creation before the id is known: everything that the client and the policies have to say
+    /// about it. `own` are resources that the same request creates, which references may be to.
+    pub(super) async fn prepare_create(
+        &self,
+        cx: &Context,
+        mut resource: Resource,
+        own: &Created,
+        tolerance: &mut Tolerance,
+    ) -> Result<Prepared, Error> {
+        let permit = self.permit(cx, Action::Create, resource.kind())?;
+        permit.read(&mut resource, tolerance)?;
+        let given = present_on_request(&resource);
+        self.inner.policies.prepare(cx, &mut resource);
+        self.type_references(cx, None, &mut resource, own).await?;
+        self.check_references(cx, None, &resource, own).await?;
+        let now = self.inner.clock.now();
+        resource.set_times(Some(now), now);
+        Ok(Prepared { permit, resource, given })
+    }
+
+    /// The change that creates the resource under this id, if the rules and the policies allow it.
+    pub(super) fn create_change(&self, cx: &Context, prepared: Prepared, id: Text) -> Result<Change, Error> {
+        let Prepared { permit, mut resource, .. } = prepared;
+        resource.root_mut().insert(AttributeId::ID, Value::String(id));
+        judge(None, &resource)?;
+        self.review(cx, &permit, None, Some(&resource))?;
+        Ok(Change::Create { entry: Entry::new(resource) })
     }
 
     /// Replaces a resource (RFC 7644 §3.5.1): what `resource` does not have is unassigned, except what is read-only,
@@ -87,8 +121,8 @@ impl<S: Store> ServiceProvider<S> {
             // A copy, since another attempt may need it.
             let after = before.resource.replaced_by(resource.clone());
             let mut after = permit.kept(&before.resource, after);
-            self.type_references(cx, Some(&before.resource), &mut after).await?;
-            self.check_references(cx, Some(&before.resource), &after).await?;
+            self.type_references(cx, Some(&before.resource), &mut after, &Created::new()).await?;
+            self.check_references(cx, Some(&before.resource), &after, &Created::new()).await?;
             judge(Some(&before.resource), &after)?;
             self.review(cx, &permit, Some(&before.resource), Some(&after))?;
             let after = if after == *before.resource { None } else { Some(after) };
@@ -131,8 +165,8 @@ impl<S: Store> ServiceProvider<S> {
             let mut after = after.map(|after| permit.kept(&before.resource, after));
             let mut requested = Vec::new();
             if let Some(after) = &mut after {
-                self.type_references(cx, Some(&before.resource), after).await?;
-                self.check_references(cx, Some(&before.resource), after).await?;
+                self.type_references(cx, Some(&before.resource), after, &Created::new()).await?;
+                self.check_references(cx, Some(&before.resource), after, &Created::new()).await?;
                 judge(Some(&before.resource), after)?;
                 requested = changed_on_request(&before.resource, after);
             }
@@ -166,7 +200,7 @@ impl<S: Store> ServiceProvider<S> {
                 named @ Expect::Version(_) => named,
             };
             let again = matches!(expect, Expect::Version(_)) && precondition.is_indifferent();
-            let change = Change::Delete { kind: Arc::clone(&permit.kind), id: id.into(), expect };
+            let change = self.delete_change(&permit.kind, id.into(), expect);
             match self.commit_one(cx, change).await {
                 Ok(_) => return Ok(()),
                 Err(StoreError::Busy) => cx.count_retry(),
@@ -175,6 +209,12 @@ impl<S: Store> ServiceProvider<S> {
             }
         }
         Err(contention())
+    }
+
+    /// The change that deletes a resource.
+    #[expect(clippy::unused_self, reason = "one place for what a deletion is made of")]
+    pub(super) fn delete_change(&self, kind: &Arc<ResourceType>, id: Text, expect: Expect) -> Change {
+        Change::Delete { kind: Arc::clone(kind), id, expect }
     }
 
     /// Asks the policies about a change that is committed without reading what it changes: an edit of one list of

@@ -1,0 +1,358 @@
+//! BulkRequest and BulkResponse: many operations in one request (RFC 7644 §3.7).
+//!
+//! Forms only: what an operation means, and in which order they are done, is not known here.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Serialize, Serializer,
+    de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    ser::SerializeStruct,
+};
+use serde_json::value::RawValue;
+
+use crate::{
+    error::{Error, ScimType},
+    limits::Limits,
+    quirks::{Quirk, Tolerance},
+    resource::is_deeper,
+};
+
+const REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+const RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
+
+/// Objects and arrays around the data of an operation.
+const ENVELOPE: usize = 3;
+
+/// Many operations in one request (RFC 7644 §3.7), as the client wrote them.
+///
+/// ```
+/// use scim_core::{Limits, Quirks, message::BulkRequest, quirks::Tolerance};
+///
+/// let body = br#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "failOnErrors": 1,
+///     "Operations": [{"method": "POST", "path": "/Users", "bulkId": "q", "data": {"userName": "Alice"}}]}"#;
+/// let request = BulkRequest::parse(body, &Limits::default(), &mut Tolerance::new(Quirks::default()))?;
+/// assert_eq!((request.operations.len(), request.fail_on_errors), (1, Some(1)));
+/// assert_eq!(request.operations[0].bulk_id.as_deref(), Some("q"));
+/// # Ok::<(), scim_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct BulkRequest<'a> {
+    /// How many errors there may be before the rest is left undone; at least 1. Without, all is tried.
+    pub fail_on_errors: Option<usize>,
+    /// The operations, in the client's order.
+    pub operations: Vec<BulkOperation<'a>>,
+}
+
+/// One operation of a [`BulkRequest`]. What it needs depends on its method, and what is missing is an error of its own.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct BulkOperation<'a> {
+    /// `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: Option<Cow<'a, str>>,
+    /// What other operations of the request call the resource that a POST creates.
+    pub bulk_id: Option<Cow<'a, str>>,
+    /// The version that the resource must have, as in `If-Match`.
+    pub version: Option<Cow<'a, str>>,
+    /// The endpoint or the resource, relative to the base URL.
+    pub path: Option<Cow<'a, str>>,
+    /// The body of the same operation as a request of its own.
+    pub data: Option<&'a RawValue>,
+}
+
+impl fmt::Debug for BulkOperation<'_> {
+    /// Without the data, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BulkOperation")
+            .field("method", &self.method)
+            .field("bulk_id", &self.bulk_id)
+            .field("version", &self.version)
+            .field("path", &self.path)
+            .field("data_bytes", &self.data.map(|data| data.get().len()))
+            .finish()
+    }
+}
+
+impl<'a> BulkRequest<'a> {
+    /// Reads the body of a POST to `/Bulk`.
+    ///
+    /// # Errors
+    ///
+    /// 413 when it is longer than [`Limits::bulk_payload`] or has more operations than [`Limits::bulk_operations`], as
+    /// soon as that is seen (§3.7.4); 400 `invalidSyntax` when it is no BulkRequest; 400 `invalidValue` when
+    /// `failOnErrors` is less than 1.
+    pub fn parse(body: &'a [u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, Error> {
+        if body.len() > limits.bulk_payload {
+            let detail = format!("expected a body of at most {} bytes (maxPayloadSize)", limits.bulk_payload);
+            return Err(Error::new(413, detail));
+        }
+        if is_deeper(body, limits.json_depth.saturating_add(ENVELOPE)) {
+            let detail = format!("expected at most {} nested objects and arrays", limits.json_depth);
+            return Err(Error::bad(ScimType::InvalidSyntax, detail));
+        }
+        let text = std::str::from_utf8(body)
+            .map_err(|_| Error::bad(ScimType::InvalidSyntax, "expected a BulkRequest, in UTF-8"))?;
+        let mut reading = Reading { most: limits.bulk_operations, too_many: false, expected: "a BulkRequest" };
+        let mut json = serde_json::Deserializer::from_str(text);
+        let message = MessageSeed(&mut reading).deserialize(&mut json).and_then(|message| {
+            json.end()?;
+            Ok(message)
+        });
+        if reading.too_many {
+            let detail = format!("expected at most {} operations (maxOperations)", limits.bulk_operations);
+            return Err(Error::new(413, detail));
+        }
+        let message = message.map_err(|error| {
+            let place = format!("line {} column {}", error.line(), error.column());
+            let detail = format!("expected {}; reading stopped at {place}", reading.expected);
+            Error::bad(ScimType::InvalidSyntax, detail)
+        })?;
+        let named = message.schemas.as_deref().unwrap_or_default();
+        let right = named.iter().any(|uri| uri.eq_ignore_ascii_case(REQUEST));
+        if !right && (!named.is_empty() || !tolerance.allows(Quirk::MissingMessageSchema)) {
+            return Err(Error::bad(ScimType::InvalidSyntax, format!("schemas: expected `{REQUEST}`")));
+        }
+        let fail_on_errors = match message.fail_on_errors {
+            None => None,
+            Some(errors) => match usize::try_from(errors) {
+                Ok(errors @ 1..) => Some(errors),
+                _ => return Err(Error::bad(ScimType::InvalidValue, "failOnErrors: expected at least 1")),
+            },
+        };
+        let operations = message.operations.ok_or_else(|| {
+            Error::bad(ScimType::InvalidSyntax, "Operations: expected a list of operations, which is required")
+        })?;
+        Ok(Self { fail_on_errors, operations })
+    }
+}
+
+struct Reading {
+    most: usize,
+    too_many: bool,
+    /// What the JSON at hand should be.
+    expected: &'static str,
+}
+
+#[derive(Default)]
+struct Message<'a> {
+    schemas: Option<Vec<Cow<'a, str>>>,
+    fail_on_errors: Option<i64>,
+    operations: Option<Vec<BulkOperation<'a>>>,
+}
+
+/// Counts a member, and refuses it the second time.
+fn once<E: de::Error>(seen: &mut Vec<&'static str>, name: &'static str) -> Result<(), E> {
+    if seen.contains(&name) {
+        return Err(E::duplicate_field(name));
+    }
+    seen.push(name);
+    Ok(())
+}
+
+struct MessageSeed<'r>(&'r mut Reading);
+
+impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
+    type Value = Message<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Message<'de>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MessageSeed<'_> {
+    type Value = Message<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a BulkRequest")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message<'de>, A::Error> {
+        let (mut message, mut seen) = (Message::default(), Vec::new());
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            if name.eq_ignore_ascii_case("schemas") {
+                once(&mut seen, "schemas")?;
+                self.0.expected = "`schemas` to be a list of URIs";
+                message.schemas = map.next_value()?;
+            } else if name.eq_ignore_ascii_case("failOnErrors") {
+                once(&mut seen, "failOnErrors")?;
+                self.0.expected = "`failOnErrors` to be a whole number";
+                message.fail_on_errors = map.next_value()?;
+            } else if name.eq_ignore_ascii_case("Operations") {
+                once(&mut seen, "Operations")?;
+                self.0.expected = "`Operations` to be a list of operations";
+                message.operations = Some(map.next_value_seed(OperationsSeed(self.0))?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+            self.0.expected = "a BulkRequest";
+        }
+        Ok(message)
+    }
+}
+
+struct OperationsSeed<'r>(&'r mut Reading);
+
+impl<'de> DeserializeSeed<'de> for OperationsSeed<'_> {
+    type Value = Vec<BulkOperation<'de>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OperationsSeed<'_> {
+    type Value = Vec<BulkOperation<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of operations")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut operations = Vec::new();
+        while let Some(operation) = list.next_element_seed(OperationSeed)? {
+            if operations.len() == self.0.most {
+                self.0.too_many = true;
+                return Err(de::Error::custom("too many operations"));
+            }
+            operations.push(operation);
+        }
+        Ok(operations)
+    }
+}
+
+struct OperationSeed;
+
+impl<'de> DeserializeSeed<'de> for OperationSeed {
+    type Value = BulkOperation<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OperationSeed {
+    type Value = BulkOperation<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an operation")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut operation, mut seen) = (BulkOperation::default(), Vec::new());
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            let texts: [(&'static str, &mut Option<Cow<'de, str>>); 4] = [
+                ("method", &mut operation.method),
+                ("bulkId", &mut operation.bulk_id),
+                ("version", &mut operation.version),
+                ("path", &mut operation.path),
+            ];
+            if let Some((known, field)) = texts.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)) {
+                once(&mut seen, known)?;
+                *field = map.next_value::<Option<Text<'de>>>()?.map(|text| text.0);
+            } else if name.eq_ignore_ascii_case("data") {
+                once(&mut seen, "data")?;
+                operation.data = Some(map.next_value::<&'de RawValue>()?).filter(|data| data.get() != "null");
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(operation)
+    }
+}
+
+/// Text, borrowed from the body where nothing in it is escaped.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> de::Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// What came of the operations that were tried, in the client's order (RFC 7644 §3.7.3). Those that were left undone
+/// after too many errors are not in it.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct BulkResponse {
+    /// What came of each.
+    pub outcomes: Vec<BulkOutcome>,
+    /// The habits of identity providers that were met and tolerated.
+    pub quirks: crate::quirks::Quirks,
+}
+
+/// What came of one operation of a bulk request (RFC 7644 §3.7.3).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BulkOutcome {
+    /// The operation's place in the request, the first being 0.
+    pub index: usize,
+    /// The operation's method, as the client wrote it.
+    pub method: Box<str>,
+    /// What the client calls the resource.
+    pub bulk_id: Option<Box<str>>,
+    /// The URL of the resource; `None` for one that could not be created.
+    pub location: Option<Box<str>>,
+    /// The entity tag of the resource after the operation.
+    pub version: Option<Box<str>>,
+    /// The status that the operation would have had as a request of its own.
+    pub status: u16,
+    /// What went wrong.
+    pub error: Option<Error>,
+}
+
+impl BulkResponse {
+    /// The BulkResponse as the client sees it.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Text and numbers under string keys: nothing in it can fail to be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+impl Serialize for BulkResponse {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut message = serializer.serialize_struct("BulkResponse", 2)?;
+        message.serialize_field("schemas", &[RESPONSE])?;
+        message.serialize_field("Operations", &self.outcomes)?;
+        message.end()
+    }
+}
+
+impl Serialize for BulkOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut outcome = serializer.serialize_struct("Operation", 6)?;
+        outcome.serialize_field("method", &self.method)?;
+        let optional = [("bulkId", &self.bulk_id), ("location", &self.location), ("version", &self.version)];
+        for (name, value) in optional {
+            match value {
+                Some(value) => outcome.serialize_field(name, value)?,
+                None => outcome.skip_field(name)?,
+            }
+        }
+        // A string, as in an error (erratum 7916).
+        outcome.serialize_field("status", &self.status.to_string())?;
+        match &self.error {
+            Some(error) => outcome.serialize_field("response", error)?,
+            None => outcome.skip_field("response")?,
+        }
+        outcome.end()
+    }
+}

@@ -1,0 +1,379 @@
+//! Many operations in one request (RFC 7644 §3.7).
+//!
+//! Every operation is the one that it would be as a request of its own: the functions are the same, and so are the rules
+//! and the policies that are asked. What is here is what they have to do with each other: which refers to what another
+//! creates, in which order they are done, which creations are committed together, and when to stop.
+
+mod circle;
+mod order;
+mod refer;
+mod step;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use self::{
+    order::groups,
+    step::{Step, Work},
+};
+use super::{
+    Options, Precondition, ServiceProvider,
+    failure::{broken_store, contention, refused},
+    hydrate::etag,
+    write::Created,
+};
+use crate::{
+    error::{Error, ScimType},
+    message::{BulkOutcome, BulkRequest, BulkResponse},
+    quirks::Tolerance,
+    resource::{Resource, url},
+    schema::ResourceType,
+    store::{Change, Context, Done, Store, StoreError, Version},
+    value::Text,
+};
+
+/// What came of an operation: the id of its resource, and the status and version, or what went wrong.
+struct Tried {
+    id: Option<Text>,
+    outcome: Result<(u16, Option<Version>), Error>,
+}
+
+/// A bulk request that is being done.
+struct Run<'a, S> {
+    provider: &'a ServiceProvider<S>,
+    cx: &'a Context,
+    steps: Vec<Step<'a>>,
+    results: Vec<Option<Tried>>,
+    /// The resources that the request creates, by id, so that others may refer to them before they are committed.
+    created: Created,
+    /// Creations that wait to be committed together.
+    waiting: Vec<(usize, Change)>,
+    errors: usize,
+    most_errors: usize,
+    tolerance: Tolerance,
+}
+
+impl<S: Store> ServiceProvider<S> {
+    /// Does the operations of a bulk request (RFC 7644 §3.7), each with an outcome of its own.
+    ///
+    /// They are done in the client's order, except that a resource that another operation refers to, by `bulkId:`, is
+    /// created before. Resources that refer to each other in a circle are created first without and then given the
+    /// references that close it (§3.7.1): all of them or none, in one commit where the store takes so many changes.
+    /// Other creations that follow each other are committed together, as many as the store takes; one that fails does
+    /// not hinder the others.
+    ///
+    /// # Errors
+    ///
+    /// 501 when [`Limits::bulk_operations`](crate::Limits::bulk_operations) is 0. What goes wrong with an operation is
+    /// its outcome.
+    ///
+    /// ```
+    /// # #[cfg(feature = "system")] {
+    /// # use std::{future::Future, pin::pin, task::{Context as Task, Poll, Waker}};
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
+    /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
+    /// # }
+    /// use scim_core::{Limits, Quirks, Registry, ServiceProvider, message::BulkRequest, quirks::Tolerance};
+    /// use scim_core::store::{Context, MemoryStore, TenantId};
+    ///
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+    ///     .base_url("https://example.com/scim/v2")
+    ///     .build()?;
+    /// let body = br#"{"Operations": [
+    ///     {"method": "POST", "path": "/Groups", "bulkId": "all", "data": {"displayName": "All", "members": [{"value": "bulkId:ann"}]}},
+    ///     {"method": "POST", "path": "/Users", "bulkId": "ann", "data": {"userName": "ann"}}]}"#;
+    /// let request = BulkRequest::parse(body, &Limits::default(), &mut Tolerance::new(Quirks::default()))?;
+    /// let response = block_on(provider.bulk(&Context::new(TenantId::single()), &request))?;
+    /// assert!(response.outcomes.iter().all(|outcome| outcome.status == 201));
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn bulk(&self, cx: &Context, request: &BulkRequest<'_>) -> Result<BulkResponse, Error> {
+        if self.limits().bulk_operations == 0 {
+            return Err(Error::not_implemented("bulk"));
+        }
+        let mut tolerance = Tolerance::new(self.quirks());
+        let steps = step::steps(self, request, &mut tolerance);
+        let refers: Vec<Vec<usize>> = steps.iter().map(|step| step.refers.clone()).collect();
+        let created = steps.iter().filter_map(Step::creates).collect();
+        let mut results = Vec::new();
+        results.resize_with(steps.len(), || None);
+        let mut run = Run {
+            provider: self,
+            cx,
+            steps,
+            results,
+            created,
+            waiting: Vec::new(),
+            errors: 0,
+            most_errors: request.fail_on_errors.unwrap_or(usize::MAX),
+            tolerance,
+        };
+        for group in groups(&refers) {
+            if run.is_over() {
+                break;
+            }
+            match *group {
+                [only] if refers.get(only).is_none_or(|targets| !targets.contains(&only)) => run.one(only).await,
+                _ => run.circle(&group).await,
+            }
+        }
+        run.flush().await;
+        Ok(run.into_response(request))
+    }
+}
+
+impl<S: Store> Run<'_, S> {
+    /// Whether there were as many errors as the client accepts.
+    fn is_over(&self) -> bool {
+        self.errors >= self.most_errors
+    }
+
+    fn fail(&mut self, index: usize, error: Error) {
+        self.errors += 1;
+        self.end(index, Err(error));
+    }
+
+    fn end(&mut self, index: usize, outcome: Result<(u16, Option<Version>), Error>) {
+        let id = self.steps.get(index).and_then(|step| step.id.clone());
+        if let Some(result) = self.results.get_mut(index) {
+            *result = Some(Tried { id, outcome });
+        }
+    }
+
+    /// Why the operation cannot succeed: one that it refers to has failed.
+    fn failed_reference(&self, index: usize) -> Option<Error> {
+        let step = self.steps.get(index)?;
+        let failed = |target: &&usize| {
+            let result = self.results.get(**target).and_then(Option::as_ref);
+            **target != index && result.is_some_and(|result| result.outcome.is_err())
+        };
+        let target = step.refers.iter().find(failed)?;
+        let name = self.steps.get(*target).and_then(|target| target.bulk_id.as_deref()).unwrap_or_default();
+        Some(Error::new(409, format!("expected a resource that was created: `bulkId:{name:.60}`")))
+    }
+
+    /// Does an operation that is in no circle.
+    async fn one(&mut self, index: usize) {
+        let Some(step) = self.steps.get_mut(index) else { return };
+        let work = std::mem::replace(&mut step.work, Work::Done);
+        match work {
+            Work::Create { kind, data } => {
+                // What it refers to may be waiting, and is then committed before it in the same batch.
+                let prepared = match self.failed_reference(index) {
+                    Some(error) => Err(error),
+                    None => self.prepare(index, &kind, &data).await,
+                };
+                match prepared {
+                    Ok(change) => {
+                        self.waiting.push((index, change));
+                        let most = self.provider.inner.store.capabilities().max_batch.max(1);
+                        if self.waiting.len() >= most {
+                            self.flush().await;
+                        }
+                    }
+                    Err(error) => {
+                        // Those before it count first, and may have been too many already.
+                        self.flush().await;
+                        if !self.is_over() {
+                            self.fail(index, error);
+                        }
+                    }
+                }
+            }
+            Work::Done => {}
+            work => {
+                self.flush().await;
+                if self.is_over() {
+                    return;
+                }
+                let outcome = match self.failed_reference(index) {
+                    Some(error) => Err(error),
+                    None => self.change(index, work).await,
+                };
+                match outcome {
+                    Ok(outcome) => self.end(index, Ok(outcome)),
+                    Err(error) => self.fail(index, error),
+                }
+            }
+        }
+    }
+
+    /// Makes the change that creates the resource, without committing it.
+    async fn prepare(&mut self, index: usize, kind: &Arc<ResourceType>, data: &str) -> Result<Change, Error> {
+        let limits = self.provider.limits();
+        let resource = Resource::read(kind, data.as_bytes(), limits, &mut self.tolerance)?;
+        let id = self.steps.get(index).and_then(|step| step.id.clone()).unwrap_or_default();
+        let prepared = self.provider.prepare_create(self.cx, resource, &self.created, &mut self.tolerance).await?;
+        self.provider.create_change(self.cx, prepared, id)
+    }
+
+    /// Replaces, patches or deletes.
+    async fn change(&mut self, index: usize, work: Work<'_>) -> Result<(u16, Option<Version>), Error> {
+        let (provider, cx) = (self.provider, self.cx);
+        let Some(step) = self.steps.get(index) else { return Err(broken_store("an operation of the request")) };
+        let id = step.id.clone().unwrap_or_default();
+        let precondition = step.version.as_deref().map(Precondition::if_match).unwrap_or_default();
+        let options = Options { precondition, ..Options::default() };
+        let answer = match work {
+            Work::Fault(error) => return Err(error),
+            Work::Replace { kind, data } => {
+                let resource = Resource::read(&kind, data.as_bytes(), provider.limits(), &mut self.tolerance)?;
+                provider.replace(cx, &id, resource, &options).await?
+            }
+            Work::Patch { kind, patch } => provider.patch(cx, &kind, &id, &patch, &options).await?,
+            Work::Delete { kind } => {
+                provider.delete(cx, &kind, &id, &options.precondition).await?;
+                return Ok((204, None));
+            }
+            Work::Create { .. } | Work::Done => return Err(broken_store("an operation that changes a resource")),
+        };
+        self.tolerance.meet(answer.quirks());
+        let status = if answer.is_shown() { 200 } else { 204 };
+        Ok((status, Some(answer.version().clone())))
+    }
+
+    /// Commits the creations that wait, many at a time. Where one fails, those before it are committed again without it,
+    /// and fewer are tried next: so each is committed at most twice, and what fails costs no more than what it is in.
+    async fn flush(&mut self) {
+        let mut waiting: VecDeque<(usize, Change)> = std::mem::take(&mut self.waiting).into();
+        let mut size = waiting.len();
+        let mut retries = self.provider.limits().write_retries;
+        while !self.is_over() {
+            let mut front = Vec::new();
+            while front.len() < size
+                && !self.is_over()
+                && let Some((index, change)) = waiting.pop_front()
+            {
+                match self.failed_reference(index) {
+                    Some(error) => self.fail(index, error),
+                    None => front.push((index, change)),
+                }
+            }
+            if front.is_empty() || self.is_over() {
+                return;
+            }
+            let batch: Vec<Change> = front.iter().map(|(_, change)| change.clone()).collect();
+            match self.provider.commit(self.cx, &batch).await {
+                Ok(done) => {
+                    self.created(front, done);
+                    size = size.saturating_mul(2);
+                }
+                Err(error) if matches!(error.error, StoreError::Busy) && retries > 0 => {
+                    retries -= 1;
+                    self.cx.count_retry();
+                    put_back(&mut waiting, front);
+                }
+                Err(error) => {
+                    size = (front.len() / 2).max(1);
+                    let mut rest = front.split_off(error.index.min(front.len().saturating_sub(1))).into_iter();
+                    self.commit_before(front).await;
+                    if let Some((index, change)) = rest.next().filter(|_| !self.is_over()) {
+                        self.fail(index, refusal(change.kind(), error.error));
+                    }
+                    put_back(&mut waiting, rest.collect());
+                }
+            }
+        }
+    }
+
+    fn created(&mut self, committed: Vec<(usize, Change)>, done: Vec<Done>) {
+        for ((index, _), done) in committed.into_iter().zip(done) {
+            match done.version {
+                Some(version) => self.end(index, Ok((201, Some(version)))),
+                None => self.fail(index, broken_store("a create gives a version")),
+            }
+        }
+    }
+
+    /// Commits creations that have all been found good a moment ago.
+    async fn commit_before(&mut self, waiting: Vec<(usize, Change)>) {
+        if waiting.is_empty() {
+            return;
+        }
+        let batch: Vec<Change> = waiting.iter().map(|(_, change)| change.clone()).collect();
+        match self.provider.commit(self.cx, &batch).await {
+            Ok(done) => self.created(waiting, done),
+            // Somebody else was in between: then one by one.
+            Err(_) => {
+                for (index, change) in waiting {
+                    if self.is_over() {
+                        return;
+                    }
+                    let outcome = match self.failed_reference(index) {
+                        Some(error) => Err(error),
+                        None => self.commit_alone(change).await,
+                    };
+                    match outcome {
+                        Ok(version) => self.end(index, Ok((201, Some(version)))),
+                        Err(error) => self.fail(index, error),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Commits one change, again while the store is busy.
+    async fn commit_alone(&self, change: Change) -> Result<Version, Error> {
+        let kind = Arc::clone(change.kind());
+        for _ in 0..=self.provider.limits().write_retries {
+            match self.provider.commit_one(self.cx, change.clone()).await {
+                Ok(done) => return done.version.ok_or_else(|| broken_store("a write gives a version")),
+                Err(StoreError::Busy) => self.cx.count_retry(),
+                Err(error) => return Err(refusal(&kind, error)),
+            }
+        }
+        Err(contention())
+    }
+
+    fn into_response(self, request: &BulkRequest<'_>) -> BulkResponse {
+        let base = self.provider.inner.base.of(self.cx.tenant());
+        let mut response = BulkResponse { outcomes: Vec::new(), quirks: self.tolerance.applied() };
+        let operations = request.operations.iter().zip(&self.steps).zip(self.results);
+        for (index, ((operation, step), result)) in operations.enumerate() {
+            let Some(Tried { id, outcome }) = result else { continue };
+            // A resource that could not be created is nowhere.
+            let is_nowhere = step.is_create && outcome.is_err();
+            let location = id.zip(step.kind.as_ref()).filter(|_| !is_nowhere).map(|(id, kind)| url(&base, kind, &id));
+            let (status, version, error) = match outcome {
+                Ok((status, version)) => (status, version, None),
+                Err(error) => (error.status(), None, Some(error)),
+            };
+            response.outcomes.push(BulkOutcome {
+                index,
+                method: operation.method.as_deref().unwrap_or_default().into(),
+                bulk_id: operation.bulk_id.as_deref().map(Into::into),
+                location: location.map(Into::into),
+                version: version.map(|version| etag(version.as_str()).into()),
+                status,
+                error,
+            });
+        }
+        response
+    }
+}
+
+fn put_back(waiting: &mut VecDeque<(usize, Change)>, front: Vec<(usize, Change)>) {
+    for change in front.into_iter().rev() {
+        waiting.push_front(change);
+    }
+}
+
+/// A creation that the store refused. Its id was given before; that another has it is nobody's fault.
+fn refusal(kind: &ResourceType, error: StoreError) -> Error {
+    match error {
+        StoreError::NotUnique { attribute: crate::schema::AttributeId::ID } => contention(),
+        error => refused(kind, error),
+    }
+}
+
+/// 400 for an operation that is not what it should be.
+fn malformed(detail: impl Into<Box<str>>) -> Error {
+    Error::bad(ScimType::InvalidSyntax, detail)
+}
+
+/// bulkIds and the operations that have them.
+type BulkIds<'a> = HashMap<&'a str, usize>;

@@ -1,0 +1,248 @@
+//! Resources that refer to each other in a circle (RFC 7644 §3.7.1): created first without and then given the references
+//! that close it, all of them or none.
+
+use std::sync::Arc;
+
+use super::{Run, step::Work};
+use crate::{
+    error::Error,
+    patch::ValueEdit,
+    resource::{Resource, judge},
+    schema::{AttributeId, ResourceType},
+    store::{Change, Entry, Expect, Store, Version},
+    value::{Object, Text, Value},
+};
+
+/// One resource of a circle.
+struct Member {
+    index: usize,
+    kind: Arc<ResourceType>,
+    id: Text,
+    /// It with all its references.
+    whole: Arc<Resource>,
+    /// It without those to what is created behind it; `None` if it has no such.
+    part: Option<Arc<Resource>>,
+}
+
+impl<S: Store> Run<'_, S> {
+    /// Creates the resources of a circle; the operations are given by their places.
+    pub(super) async fn circle(&mut self, group: &[usize]) {
+        self.flush().await;
+        if self.is_over() {
+            return;
+        }
+        match self.members(group).await {
+            Ok(members) => {
+                let most = self.provider.inner.store.capabilities().max_batch;
+                let outcome = if changes(&members).len() <= most {
+                    self.at_once(&members).await
+                } else {
+                    self.step_by_step(&members).await
+                };
+                match outcome {
+                    Ok(versions) => {
+                        for (member, version) in members.iter().zip(versions) {
+                            self.end(member.index, Ok((201, Some(version))));
+                        }
+                    }
+                    Err((index, error)) => self.fail_circle(group, index, error),
+                }
+            }
+            Err((index, error)) => self.fail_circle(group, index, error),
+        }
+    }
+
+    /// One has failed, and with it all.
+    fn fail_circle(&mut self, group: &[usize], index: usize, error: Error) {
+        self.fail(index, error);
+        for &other in group.iter().filter(|other| **other != index) {
+            if self.is_over() {
+                return;
+            }
+            let detail = "expected that the resources that refer to each other in a circle can all be created";
+            self.fail(other, Error::new(409, detail));
+        }
+    }
+
+    async fn members(&mut self, group: &[usize]) -> Result<Vec<Member>, (usize, Error)> {
+        let mut members: Vec<Member> = Vec::with_capacity(group.len());
+        for &index in group {
+            let in_operation = |error| (index, error);
+            if let Some(error) = self.failed_reference(index) {
+                return Err((index, error));
+            }
+            let Some(step) = self.steps.get_mut(index) else { continue };
+            let Work::Create { kind, data } = std::mem::replace(&mut step.work, Work::Done) else { continue };
+            let id = step.id.clone().unwrap_or_default();
+            let Change::Create { entry } = self.prepare(index, &kind, &data).await.map_err(in_operation)? else {
+                continue;
+            };
+            members.push(Member { index, kind, id, whole: entry.resource, part: None });
+        }
+        let mut later: Vec<Text> = members.iter().map(|member| member.id.clone()).collect();
+        later.reverse();
+        for member in &mut members {
+            let mut part = Resource::clone(&member.whole);
+            if strip(&mut part, &later) {
+                // What cannot be without the reference cannot be in a circle.
+                judge(None, &part).map_err(|error| {
+                    let detail = format!("expected a circle that can be closed afterwards: {error}");
+                    (member.index, Error::new(409, detail))
+                })?;
+                member.part = Some(Arc::new(part));
+            }
+            later.pop();
+        }
+        Ok(members)
+    }
+
+    /// In one commit, so that nobody ever sees a part of it.
+    async fn at_once(&mut self, members: &[Member]) -> Result<Vec<Version>, (usize, Error)> {
+        let changes = changes(members);
+        let batch: Vec<Change> = changes.iter().map(|(_, change)| change.clone()).collect();
+        let mut retries = self.provider.limits().write_retries;
+        loop {
+            match self.provider.commit(self.cx, &batch).await {
+                Ok(done) => {
+                    let last = |member: &Member| {
+                        let own = changes.iter().zip(&done).rev().find(|((index, _), _)| *index == member.index);
+                        own.and_then(|(_, done)| done.version.clone())
+                            .ok_or_else(|| (member.index, super::broken_store("a write gives a version")))
+                    };
+                    return members.iter().map(last).collect();
+                }
+                Err(error) if matches!(error.error, crate::store::StoreError::Busy) && retries > 0 => {
+                    retries -= 1;
+                    self.cx.count_retry();
+                }
+                Err(error) => {
+                    let first = members.first().map_or(0, |member| member.index);
+                    let (index, kind) = changes
+                        .get(error.index)
+                        .map_or((first, None), |(index, change)| (*index, Some(Arc::clone(change.kind()))));
+                    let kind = kind.or_else(|| members.first().map(|member| Arc::clone(&member.kind)));
+                    let Some(kind) = kind else { return Err((index, super::contention())) };
+                    return Err((index, super::refusal(&kind, error.error)));
+                }
+            }
+        }
+    }
+
+    /// One after the other, where the store cannot do more; what was created is removed again when one fails.
+    async fn step_by_step(&mut self, members: &[Member]) -> Result<Vec<Version>, (usize, Error)> {
+        let mut versions: Vec<(usize, Version)> = Vec::new();
+        for (index, change) in changes(members) {
+            match self.commit_alone(change).await {
+                Ok(version) => versions.push((index, version)),
+                Err(error) => {
+                    for member in
+                        members.iter().rev().filter(|member| versions.iter().any(|(at, _)| *at == member.index))
+                    {
+                        let (kind, id) = (Arc::clone(&member.kind), member.id.clone());
+                        let change = self.provider.delete_change(&kind, id, Expect::Exists);
+                        // Whoever was faster has removed it.
+                        let _ = self.provider.commit_one(self.cx, change).await;
+                    }
+                    return Err((index, error));
+                }
+            }
+        }
+        let last = |member: &Member| {
+            let own = versions.iter().rev().find(|(index, _)| *index == member.index);
+            own.map(|(_, version)| version.clone())
+                .ok_or_else(|| (member.index, super::broken_store("a write gives a version")))
+        };
+        members.iter().map(last).collect()
+    }
+}
+
+/// The creations, and behind them what closes the circle, each with the place of its operation.
+fn changes(members: &[Member]) -> Vec<(usize, Change)> {
+    let create = |member: &Member| {
+        let resource = member.part.as_ref().unwrap_or(&member.whole);
+        (member.index, Change::Create { entry: Entry::new(Arc::clone(resource)) })
+    };
+    let mut changes: Vec<(usize, Change)> = members.iter().map(create).collect();
+    for member in members {
+        let Some(part) = &member.part else { continue };
+        for change in closing(&member.whole, part) {
+            changes.push((member.index, change));
+        }
+    }
+    changes
+}
+
+/// What makes the whole of a part: edits of its lists, or where more was left out the whole resource.
+fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
+    let kind = whole.kind();
+    let modified = whole.last_modified().unwrap_or_default();
+    let mut rest = Resource::clone(whole);
+    let mut edits = Vec::new();
+    for &list in kind.reference_lists() {
+        let kept = part.root().get(list).map(Value::elements).unwrap_or_default();
+        let all = whole.root().get(list).map(Value::elements).unwrap_or_default();
+        let add: Vec<Object> =
+            all.iter().filter(|element| !kept.contains(element)).filter_map(Value::as_object).cloned().collect();
+        match part.root().get(list) {
+            Some(kept) => drop(rest.root_mut().insert(list, kept.clone())),
+            None => drop(rest.root_mut().remove(list)),
+        }
+        if !add.is_empty() {
+            edits.push(Change::EditValues {
+                kind: Arc::clone(kind),
+                id: whole.id().into(),
+                attribute: list,
+                expect: Expect::Exists,
+                edit: ValueEdit { add, ..ValueEdit::default() },
+                modified,
+            });
+        }
+    }
+    if rest == **part {
+        return edits;
+    }
+    vec![Change::Replace { entry: Entry::new(Arc::clone(whole)), expect: Expect::Exists }]
+}
+
+/// Takes away the references to any of `ids`; whether there was one.
+fn strip(resource: &mut Resource, ids: &[Text]) -> bool {
+    let kind = Arc::clone(resource.kind());
+    strip_object(&kind, resource.root_mut(), ids)
+}
+
+fn strip_object(kind: &ResourceType, object: &mut Object, ids: &[Text]) -> bool {
+    let mut stripped = false;
+    object.retain(|attribute, value| {
+        let refers = |value: &Value| refers_to(kind, attribute, value, ids);
+        match value {
+            Value::List(values) => {
+                let before = values.len();
+                values.retain(|value| !refers(value));
+                stripped |= values.len() != before;
+                !values.is_empty()
+            }
+            value if refers(value) => {
+                stripped = true;
+                false
+            }
+            Value::Complex(below) if is_container(kind, attribute) => {
+                stripped |= strip_object(kind, below, ids);
+                !below.is_empty()
+            }
+            _ => true,
+        }
+    });
+    stripped
+}
+
+fn is_container(kind: &ResourceType, attribute: AttributeId) -> bool {
+    kind.extensions().iter().any(|extension| extension.attribute() == attribute)
+}
+
+/// Whether a value of the attribute refers to one of the resources.
+fn refers_to(kind: &ResourceType, attribute: AttributeId, value: &Value, ids: &[Text]) -> bool {
+    let conventional = kind.conventional(attribute);
+    let points = conventional.reference.is_some_and(|reference| kind.referred_id(reference).is_some());
+    let id = value.as_object().zip(conventional.value).and_then(|(object, value)| object.get(value)?.as_str());
+    points && id.is_some_and(|id| ids.iter().any(|other| **other == *id))
+}

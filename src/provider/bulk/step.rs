@@ -1,0 +1,217 @@
+//! From an operation of the message to something that can be done: the resource type, the id, the data with every
+//! `bulkId:` resolved.
+
+use std::{borrow::Cow, sync::Arc};
+
+use percent_encoding::percent_decode_str;
+
+use super::{
+    BulkIds, malformed,
+    refer::{PREFIX, Unknown, resolve, resolve_path},
+};
+use crate::{
+    error::{Error, ScimType},
+    message::{BulkOperation, BulkRequest},
+    patch::Patch,
+    provider::ServiceProvider,
+    quirks::Tolerance,
+    schema::{Registry, ResourceType},
+    store::Store,
+    value::Text,
+};
+
+/// What an operation does.
+pub(super) enum Work<'a> {
+    Create {
+        kind: Arc<ResourceType>,
+        data: Cow<'a, str>,
+    },
+    Replace {
+        kind: Arc<ResourceType>,
+        data: Cow<'a, str>,
+    },
+    Patch {
+        kind: Arc<ResourceType>,
+        patch: Patch,
+    },
+    Delete {
+        kind: Arc<ResourceType>,
+    },
+    /// Nothing: it is not what it should be.
+    Fault(Error),
+    /// It is being done.
+    Done,
+}
+
+/// An operation that has been understood.
+pub(super) struct Step<'a> {
+    pub(super) work: Work<'a>,
+    pub(super) is_create: bool,
+    pub(super) kind: Option<Arc<ResourceType>>,
+    /// The id of the resource, given here to one that is to be created.
+    pub(super) id: Option<Text>,
+    pub(super) version: Option<Box<str>>,
+    pub(super) bulk_id: Option<Box<str>>,
+    /// The operations that create what this one refers to.
+    pub(super) refers: Vec<usize>,
+}
+
+impl Step<'_> {
+    /// The id and the type of what the operation creates.
+    pub(super) fn creates(&self) -> Option<(Text, Arc<ResourceType>)> {
+        match &self.work {
+            Work::Create { kind, .. } => Some((self.id.clone()?, Arc::clone(kind))),
+            _ => None,
+        }
+    }
+}
+
+/// What a path names.
+struct Target<'a> {
+    kind: Arc<ResourceType>,
+    id: Option<Cow<'a, str>>,
+}
+
+/// The operations of a request, understood as far as they can be without a look at the store.
+pub(super) fn steps<'a, S: Store>(
+    provider: &ServiceProvider<S>,
+    request: &'a BulkRequest<'_>,
+    tolerance: &mut Tolerance,
+) -> Vec<Step<'a>> {
+    let mut bulk_ids = BulkIds::new();
+    let mut steps: Vec<Step<'a>> = Vec::with_capacity(request.operations.len());
+    // First what is created, since any may refer to it.
+    for (index, operation) in request.operations.iter().enumerate() {
+        let mut step = Step {
+            work: Work::Done,
+            is_create: is_post(operation),
+            kind: None,
+            id: None,
+            version: operation.version.as_deref().map(Into::into),
+            bulk_id: operation.bulk_id.as_deref().map(Into::into),
+            refers: Vec::new(),
+        };
+        if step.is_create {
+            step.id = Some(provider.inner.ids.next());
+            if let Some(bulk_id) = operation.bulk_id.as_deref().filter(|bulk_id| !bulk_id.is_empty()) {
+                if bulk_ids.contains_key(bulk_id) {
+                    let detail = format!("bulkId: expected one that no other operation has: `{bulk_id:.60}`");
+                    step.work = Work::Fault(Error::bad(ScimType::InvalidValue, detail));
+                } else {
+                    bulk_ids.insert(bulk_id, index);
+                }
+            }
+        }
+        steps.push(step);
+    }
+    let ids: Vec<Option<Text>> = steps.iter().map(|step| step.id.clone()).collect();
+    for (step, operation) in steps.iter_mut().zip(&request.operations) {
+        if matches!(step.work, Work::Fault(_)) {
+            continue;
+        }
+        let mut references = References { bulk_ids: &bulk_ids, ids: &ids, found: Vec::new() };
+        step.work = understand(provider, operation, step, &mut references, tolerance).unwrap_or_else(Work::Fault);
+        let mut found = references.found;
+        found.sort_unstable();
+        found.dedup();
+        step.refers = if matches!(step.work, Work::Fault(_)) { Vec::new() } else { found };
+    }
+    steps
+}
+
+fn is_post(operation: &BulkOperation<'_>) -> bool {
+    operation.method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("POST"))
+}
+
+/// What stands for a bulkId, and which were asked for.
+struct References<'a> {
+    bulk_ids: &'a BulkIds<'a>,
+    ids: &'a [Option<Text>],
+    found: Vec<usize>,
+}
+
+impl References<'_> {
+    fn resolve(&mut self, bulk_id: &str) -> Option<Box<str>> {
+        let index = *self.bulk_ids.get(bulk_id)?;
+        let id = self.ids.get(index)?.as_deref()?;
+        self.found.push(index);
+        Some(id.into())
+    }
+}
+
+/// A reference to what the request does not create: 409 (RFC 7644 §3.7.1).
+fn unknown(Unknown(bulk_id): Unknown) -> Error {
+    Error::new(409, format!("expected a bulkId that an operation of the request has: `{bulk_id:.60}`"))
+}
+
+fn understand<'a, S: Store>(
+    provider: &ServiceProvider<S>,
+    operation: &'a BulkOperation<'_>,
+    step: &mut Step<'a>,
+    references: &mut References<'_>,
+    tolerance: &mut Tolerance,
+) -> Result<Work<'a>, Error> {
+    let method = operation.method.as_deref().ok_or_else(|| malformed("method: expected one, which is required"))?;
+    let known = ["POST", "PUT", "PATCH", "DELETE"].into_iter().find(|known| known.eq_ignore_ascii_case(method));
+    let method = known.ok_or_else(|| malformed("method: expected POST, PUT, PATCH or DELETE"))?;
+    let path = operation.path.as_deref().ok_or_else(|| malformed("path: expected one, which is required"))?;
+    let target = target(path, provider.registry())?;
+    step.kind = Some(Arc::clone(&target.kind));
+    let kind = target.kind;
+    if method == "POST" {
+        if target.id.is_some() {
+            return Err(Error::new(405, "path: expected the endpoint of a resource type for POST"));
+        }
+        if operation.bulk_id.as_deref().is_none_or(str::is_empty) {
+            return Err(malformed("bulkId: expected one, which a POST requires"));
+        }
+    } else {
+        let id = target.id.ok_or_else(|| Error::new(405, format!("path: expected a resource for {method}")))?;
+        let id = match id.strip_prefix(PREFIX) {
+            Some(bulk_id) => references.resolve(bulk_id).ok_or_else(|| unknown(Unknown(bulk_id.into())))?,
+            None => id.into(),
+        };
+        if id.len() > provider.limits().id_bytes || id.contains('\0') {
+            return Err(Error::no_resource(kind.name()));
+        }
+        step.id = Some(Text::from(&*id));
+    }
+    if method == "DELETE" {
+        return Ok(Work::Delete { kind });
+    }
+    let data = operation.data.ok_or_else(|| malformed(format!("data: expected some, which {method} requires")))?;
+    if method == "PATCH" {
+        let mut patch = Patch::parse(data.get().as_bytes(), provider.limits(), tolerance)?;
+        patch.resolve_references(|operation| {
+            let within = operation.path();
+            let value = operation.value().map(|value| resolve(value, &kind, within, |id| references.resolve(id)));
+            let value = value.transpose().map_err(unknown)?;
+            let path = operation.path().map(|path| resolve_path(path, |id| references.resolve(id)));
+            let path = path.transpose().map_err(unknown)?;
+            // What refers to nothing stays as it is.
+            let path = path.and_then(|path| if let Cow::Owned(path) = path { Some(path.into()) } else { None });
+            let value = value.and_then(|value| if let Cow::Owned(value) = value { Some(value) } else { None });
+            Ok::<_, Error>((path, value))
+        })?;
+        return Ok(Work::Patch { kind, patch });
+    }
+    let data = resolve(data.get(), &kind, None, |id| references.resolve(id)).map_err(unknown)?;
+    Ok(if method == "POST" { Work::Create { kind, data } } else { Work::Replace { kind, data } })
+}
+
+/// The resource type, and the resource if there is one, that a path relative to the base URL names.
+fn target<'a>(path: &'a str, registry: &Registry) -> Result<Target<'a>, Error> {
+    if path.contains("://") || path.contains(['?', '#']) {
+        return Err(malformed("path: expected one that is relative to the base URL, such as /Users"));
+    }
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let decode = |segment: &'a str| percent_decode_str(segment).decode_utf8().map_err(|_| Error::no_endpoint());
+    let first = decode(segments.next().unwrap_or_default())?;
+    let id = segments.next().map(decode).transpose()?;
+    if segments.next().is_some() || id.as_deref() == Some(".search") {
+        return Err(Error::no_endpoint());
+    }
+    // Bulk and /Me are no endpoints of resource types, so that nothing is nested and nobody is somebody else.
+    let kind = registry.endpoint(&first).ok_or_else(Error::no_endpoint)?;
+    Ok(Target { kind: Arc::clone(kind), id })
+}
