@@ -37,7 +37,7 @@ fn the_configuration_is_what_is_enforced() {
     let config = reply.json();
     assert_eq!((reply.status, &config["schemas"]), (200, &json!([CONFIG])));
     for (name, supported) in
-        [("patch", true), ("bulk", false), ("filter", true), ("changePassword", true), ("sort", true), ("etag", true)]
+        [("patch", true), ("bulk", true), ("filter", true), ("changePassword", true), ("sort", true), ("etag", true)]
     {
         assert_eq!(config[name]["supported"], supported, "{name}");
     }

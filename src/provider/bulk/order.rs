@@ -107,9 +107,12 @@ impl State {
 mod tests {
     use super::*;
 
+    /// What each operation refers to, and the groups.
+    type Case = (&'static [&'static [usize]], &'static [&'static [usize]]);
+
     #[test]
     fn what_is_referred_to_comes_first() {
-        let cases: [(&[&[usize]], &[&[usize]]); 6] = [
+        let cases: [Case; 6] = [
             (&[], &[]),
             (&[&[], &[], &[]], &[&[0], &[1], &[2]]),
             (&[&[2], &[], &[]], &[&[2], &[0], &[1]]),

@@ -246,8 +246,8 @@ mod tests {
     fn junk_ends() {
         let whole = r#"{"members":[{"value":"bulkId:a\u0041"},{"$ref":"\"}"}]}"#;
         for end in 0..=whole.len() {
-            let _ = resolved(&whole[..end], None);
-            let _ = resolved(&whole[end..], None);
+            let (head, tail) = whole.split_at(end);
+            let _ = (resolved(head, None), resolved(tail, None));
         }
     }
 }
