@@ -93,7 +93,7 @@ fn every_endpoint_has_its_methods() {
         ("/Schemas", "++------", "GET, HEAD"),
         ("/Schemas/urn:ietf:params:scim:schemas:core:2.0:User", "++------", "GET, HEAD"),
         ("/Schemas/.search", "--+-----", "POST"),
-        ("/Bulk", "--5-----", "POST"),
+        ("/Bulk", "--+-----", "POST"),
         ("/.search", "--+-----", "POST"),
         ("/", "++------", "GET, HEAD"),
         ("/Me", "55555555", ""),
