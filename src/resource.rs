@@ -28,7 +28,7 @@ pub use self::{
 pub(crate) use self::{
     read::{is_deeper, read_element, read_value},
     same::{Known, includes, same},
-    write::{SEGMENT, url},
+    write::{SEGMENT, url, value_json},
 };
 
 use crate::{
