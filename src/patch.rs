@@ -4,6 +4,7 @@
 //! also a [`Membership`], which needs no resource at all. Nothing here knows HTTP or storage.
 
 mod apply;
+mod diff;
 mod elements;
 mod error;
 
@@ -19,6 +20,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 pub use self::{
+    diff::{DiffError, DiffErrorKind, diff},
     error::{PatchError, PatchErrorKind},
     membership::{Membership, ValueEdit},
     wire::PATCH_OP,

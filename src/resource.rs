@@ -29,7 +29,7 @@ pub(crate) use self::{
     order::compare_keys,
     read::{is_deeper, read_element, read_value},
     same::{Known, includes, same},
-    write::{SEGMENT, url},
+    write::{SEGMENT, url, value_json},
 };
 
 use crate::{

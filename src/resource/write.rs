@@ -101,6 +101,14 @@ impl Resource {
     }
 }
 
+/// One value of `attribute` as a store keeps it.
+pub(crate) fn value_json(kind: &ResourceType, attribute: AttributeId, value: &Value) -> String {
+    let mut out = Vec::new();
+    Writer { out: &mut out, kind, shown: None }.value(attribute, value);
+    // All that is written is text.
+    String::from_utf8(out).unwrap_or_default()
+}
+
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
     kind: &'a ResourceType,

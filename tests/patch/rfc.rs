@@ -588,6 +588,12 @@ pub(crate) const REPLACE: &[Case] = &[
         To(r#"{"ENT":{"department":"D"}}"#),
     ),
     case(
+        "7644-3.5.2.3-05: an empty text is a value, as it is through the sub-attribute's own path",
+        User,
+        r#"{"op":"replace","path":"name","value":{"middleName":"","givenName":"[]"}}"#,
+        To(r#"{"name":{"givenName":"[]","familyName":"Jensen","middleName":""}}"#),
+    ),
+    case(
         "7644-3.5.2.3-05: a complex attribute merges (A045)",
         User,
         r#"{"op":"replace","path":"name","value":{"givenName":"Eva","honorificPrefix":"Dr"}}"#,

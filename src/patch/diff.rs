@@ -1,0 +1,348 @@
+//! Two resources as the operations that lead from one to the other (RFC 7644 §3.5.2).
+//!
+//! The attributes of the schema are gone through in their order; each gives the steps that are shortest for it, and the
+//! steps are put into requests at the end. The other side may be any service provider, so only what the RFC itself
+//! describes is used, and no quirk is known here.
+
+mod element;
+mod error;
+mod form;
+mod list;
+mod references;
+mod request;
+mod state;
+mod step;
+mod wanted;
+
+use std::sync::Arc;
+
+pub use self::error::{DiffError, DiffErrorKind};
+use self::{
+    form::Form,
+    request::Requests,
+    step::{Step, size},
+    wanted::wanted,
+};
+use super::{Op, Patch};
+use crate::{
+    limits::Limits,
+    path::PathRef,
+    quirks::{Quirks, Tolerance},
+    resource::{Resource, ResourceErrorKind, same, value_json},
+    schema::{AttributeId, Extension, Mutability, ResourceType},
+    value::{Object, Value},
+};
+
+/// The shortest patches that, applied in their order, make of `before` what replacing it by `after` would
+/// (RFC 7644 §3.5.1, §3.5.2): none when that is what it is already.
+///
+/// `limits` are those of the service provider that the patches are for. Each patch obeys them: `body`,
+/// `patch_operations`, `path_bytes`, `filter_terms`, `string`, and for each attribute `values`. What does not fit into
+/// one request is divided; after each the resource obeys its schemas, but only after the last is it `after`. Only
+/// shapes that the RFC describes are used, so that no quirk is needed to read them.
+///
+/// What is compared is what a client may change and can know. Read-only attributes are left aside, and so is each
+/// `$ref` that follows from the `value` beside it. Where `after` has no value for what is write-only (a password) or
+/// immutable, that stays, as in [`Resource::replaced_by`]: its absence says nothing. Texts that differ in case only
+/// differ, unless the attribute is immutable. Lists are sets (RFC 7643 §2.4): neither order nor doubles count, values
+/// that the schema compares as the same or that differ in `primary` only are one, and a `primary` of `false` is as none.
+///
+/// What changes:
+///
+/// - an attribute, by its path; several sub-attributes of one complex attribute in one operation where that is shorter;
+///   a new extension as a whole where that is;
+/// - a value of a complex list, through a value path that selects it alone (`emails[value eq "b@x.com"].type`); where
+///   none does, or where it is shorter, the list as a whole. Making a value the primary one takes `primary` from the
+///   others without being told (RFC 7644 §3.5.2);
+/// - a list of references such as `members` value by value, unless nothing of it is left.
+///
+/// Takes time in proportion to the two resources.
+///
+/// # Errors
+///
+/// When the resources are of different types; when `before` cannot become `after` since a rule of the schemas is in the
+/// way, such as an immutable attribute with another value; when no operation can say what changes; or when a single
+/// value is over the limits. See [`DiffErrorKind`].
+///
+/// ```
+/// use scim_core::{Limits, Resource, patch::diff, schema::Registry};
+///
+/// let registry = Registry::standard();
+/// let user = registry.resource_type("User").expect("registered");
+/// let before = Resource::from_json(user, br#"{"id": "1", "userName": "bjensen", "title": "Guide",
+///     "emails": [{"value": "b@x.com", "type": "work"}, {"value": "b@y.com", "type": "home"}]}"#)?;
+/// let after = Resource::from_json(user, br#"{"userName": "babs",
+///     "emails": [{"value": "b@y.com", "type": "home"}, {"value": "b@x.com", "type": "other"}]}"#)?;
+///
+/// let patches = diff(&before, &after, &Limits::default())?;
+/// assert_eq!(patches.len(), 1, "it fits into one request");
+/// let operations: Vec<_> = patches[0].operations().iter().map(|it| (it.op().name(), it.path(), it.value())).collect();
+/// assert_eq!(operations, [
+///     ("replace", Some("userName"), Some(r#""babs""#)),
+///     ("remove", Some("title"), None),
+///     ("replace", Some(r#"emails[value eq "b@x.com"].type"#), Some(r#""other""#)),
+/// ]);
+/// assert!(diff(&before, &before, &Limits::default())?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn diff(before: &Resource, after: &Resource, limits: &Limits) -> Result<Vec<Patch>, DiffError> {
+    let kind = before.kind();
+    if !is_one_type(kind, after.kind()) {
+        return Err(DiffError::new(DiffErrorKind::ResourceType, ""));
+    }
+    if before == after {
+        // Also of what broke a rule long ago.
+        return Ok(Vec::new());
+    }
+    let wanted = wanted(before, after)?;
+    let comparison = Comparison { kind, limits };
+    let mut requests = Requests::new(kind, limits);
+    for step in comparison.object(AttributeId::ROOT, Some(before.root()), wanted.root())? {
+        requests.step(step)?;
+    }
+    Ok(requests.finish())
+}
+
+/// Ids of attributes mean the same in both only if the schemas are the same.
+fn is_one_type(left: &Arc<ResourceType>, right: &Arc<ResourceType>) -> bool {
+    let schemas = |kind: &Arc<ResourceType>| -> Vec<_> {
+        let extensions = kind.extensions().iter().map(|it| (it.schema().clone(), it.is_required()));
+        std::iter::once((kind.schema().clone(), true)).chain(extensions).collect()
+    };
+    Arc::ptr_eq(left, right) || left.name() == right.name() && schemas(left) == schemas(right)
+}
+
+/// Whether a client sets the attribute: it is not read-only, and no `$ref` that follows from an id.
+fn is_writable(kind: &ResourceType, attribute: AttributeId) -> bool {
+    kind.attribute(attribute).mutable() != Mutability::ReadOnly
+        && kind.referred_id(attribute).is_none()
+        && attribute != AttributeId::SCHEMAS
+}
+
+/// Two resources of one type, attribute by attribute. What is wanted has been judged and stripped.
+struct Comparison<'a> {
+    kind: &'a ResourceType,
+    limits: &'a Limits,
+}
+
+impl Comparison<'_> {
+    /// The attributes of the resource, or of an extension.
+    fn object(&self, parent: AttributeId, before: Option<&Object>, wanted: &Object) -> Result<Vec<Step>, DiffError> {
+        let mut steps = Vec::new();
+        for attribute in self.kind.children(parent).iter().copied().filter(|it| is_writable(self.kind, *it)) {
+            let (was, now) = (before.and_then(|before| before.get(attribute)), wanted.get(attribute));
+            let extension = self.kind.extensions().iter().find(|extension| extension.attribute() == attribute);
+            let changes = match extension {
+                Some(extension) => self.extension(extension, was, now)?,
+                None => self.attribute(attribute, was, now)?,
+            };
+            steps.extend(changes);
+        }
+        Ok(steps)
+    }
+
+    fn extension(
+        &self,
+        extension: &Extension,
+        before: Option<&Value>,
+        wanted: Option<&Value>,
+    ) -> Result<Vec<Step>, DiffError> {
+        let attribute = extension.attribute();
+        let before = before.and_then(Value::as_object).filter(|before| self.has_values(before));
+        let empty = Object::new();
+        let parts = |wanted| self.object(attribute, before, wanted);
+        match (before, wanted.and_then(Value::as_object)) {
+            (None, None) => Ok(Vec::new()),
+            (Some(was), None) => {
+                // Only the attributes have paths in the RFC; but one that is required goes with the extension or not.
+                let is_required = |id| self.kind.attribute(id).is_required() && is_writable(self.kind, id);
+                if was.iter().any(|(id, _)| is_required(id)) {
+                    let uri = extension.schema().id().to_owned();
+                    return Ok(vec![Step::One { at: attribute, op: Op::Remove, path: uri, value: None }]);
+                }
+                parts(&empty)
+            }
+            (None, Some(now)) => {
+                let single = parts(now)?;
+                if single.len() < 2 {
+                    return Ok(single);
+                }
+                let value =
+                    format!("{{{}{}}}", self.kind.json_key(attribute), self.json(attribute, &wanted_value(now))?);
+                let whole = vec![Step::One { at: attribute, op: Op::Add, path: String::new(), value: Some(value) }];
+                Ok(self.shortest([single, whole], now))
+            }
+            (Some(_), Some(now)) => parts(now),
+        }
+    }
+
+    fn attribute(
+        &self,
+        attribute: AttributeId,
+        before: Option<&Value>,
+        wanted: Option<&Value>,
+    ) -> Result<Vec<Step>, DiffError> {
+        let definition = self.kind.attribute(attribute);
+        // What is immutable and has a value has been found to keep it.
+        if definition.mutable() == Mutability::Immutable && before.is_some() {
+            return Ok(Vec::new());
+        }
+        if definition.is_multi_valued() {
+            return self.list(attribute, before, wanted);
+        }
+        match (before, wanted) {
+            (Some(Value::Complex(_)), _) | (_, Some(Value::Complex(_))) => {
+                let before = before.and_then(Value::as_object).filter(|before| self.has_values(before));
+                self.complex(attribute, before, wanted.and_then(Value::as_object))
+            }
+            (None, None) => Ok(Vec::new()),
+            (Some(was), Some(now)) if was == now => Ok(Vec::new()),
+            (was, Some(now)) => {
+                let op = if was.is_some() { Op::Replace } else { Op::Add };
+                Ok(vec![self.set(attribute, op, now)?])
+            }
+            (Some(_), None) => Ok(vec![self.unset(attribute)?]),
+        }
+    }
+
+    fn complex(
+        &self,
+        attribute: AttributeId,
+        before: Option<&Object>,
+        wanted: Option<&Object>,
+    ) -> Result<Vec<Step>, DiffError> {
+        let (was, now) = match (before, wanted) {
+            (None, None) => return Ok(Vec::new()),
+            (Some(_), None) => return Ok(vec![self.unset(attribute)?]),
+            (was, Some(now)) => (was, now),
+        };
+        if was.is_none() && self.kind.attribute(attribute).mutable() == Mutability::Immutable {
+            // Nothing can be added to it later.
+            let value = Some(self.whole_json(attribute, &wanted_value(now))?);
+            return Ok(vec![Step::One { at: attribute, op: Op::Add, path: self.path(attribute)?, value }]);
+        }
+        let (mut set, mut gone, mut fixed) = (Object::new(), Vec::new(), false);
+        let (mut single, mut removed) = (Vec::new(), Vec::new());
+        for sub in self.kind.children(attribute).iter().copied() {
+            let (there, value) = (was.and_then(|was| was.get(sub)), now.get(sub));
+            // Whoever takes the whole value away takes what only others know or set with it.
+            fixed |= there.is_some() && self.kind.attribute(sub).mutable() == Mutability::ReadOnly;
+            fixed |= self.kind.is_sensitive(sub);
+            if !is_writable(self.kind, sub) {
+                continue;
+            }
+            if self.kind.attribute(sub).mutable() == Mutability::Immutable && there.is_some() {
+                let keeps = there.zip(value).is_some_and(|(there, value)| same(self.kind, sub, there, value));
+                if !keeps {
+                    return Err(DiffError::rule(ResourceErrorKind::Immutable, self.kind, sub));
+                }
+                fixed = true;
+                continue;
+            }
+            let steps = self.attribute(sub, there, value)?;
+            match value {
+                _ if steps.is_empty() => {}
+                Some(value) => {
+                    set.insert(sub, value.clone());
+                    single.extend(steps);
+                }
+                None => {
+                    gone.push(sub);
+                    removed.extend(steps);
+                }
+            }
+        }
+        if set.is_empty() {
+            single = removed;
+        } else {
+            let op = if was.is_some() { Op::Replace } else { Op::Add };
+            let mut merged = vec![self.set(attribute, op, &wanted_value(&set))?];
+            merged.extend(removed.iter().cloned());
+            single.extend(removed);
+            single = self.shortest([single, merged], &set);
+        }
+        if gone.is_empty() || fixed || self.kind.attribute(attribute).is_required() {
+            return Ok(single);
+        }
+        let anew = vec![self.unset(attribute)?, self.set(attribute, Op::Add, &wanted_value(now))?];
+        Ok(self.shortest([single, anew], now))
+    }
+
+    /// The shorter of two ways, if the second, which sends `whole` in one operation, fits into a request.
+    fn shortest(&self, [parts, other]: [Vec<Step>; 2], whole: &Object) -> Vec<Step> {
+        let lists_fit = whole.iter().all(|(_, value)| self.lists_fit(value));
+        let fits = || other.iter().all(|step| Requests::fits_alone(step, self.limits));
+        if lists_fit && size(&other) < size(&parts) && fits() { other } else { parts }
+    }
+
+    fn lists_fit(&self, value: &Value) -> bool {
+        match value {
+            Value::List(values) => values.len() <= self.limits.values && values.iter().all(|it| self.lists_fit(it)),
+            Value::Complex(object) => object.iter().all(|(_, value)| self.lists_fit(value)),
+            _ => true,
+        }
+    }
+
+    /// Whether there is a value in it that a client has set.
+    fn has_values(&self, object: &Object) -> bool {
+        object.iter().any(|(id, value)| {
+            is_writable(self.kind, id)
+                && match value {
+                    Value::Complex(object) => self.has_values(object),
+                    Value::List(values) => !values.is_empty(),
+                    _ => true,
+                }
+        })
+    }
+
+    fn set(&self, at: AttributeId, op: Op, value: &Value) -> Result<Step, DiffError> {
+        Ok(Step::One { at, op, path: self.path(at)?, value: Some(self.json(at, value)?) })
+    }
+
+    fn unset(&self, at: AttributeId) -> Result<Step, DiffError> {
+        Ok(Step::One { at, op: Op::Remove, path: self.path(at)?, value: None })
+    }
+
+    /// The attribute's path. The URI of an extension need not have the form that one in a path has.
+    fn path(&self, attribute: AttributeId) -> Result<String, DiffError> {
+        let path = self.kind.path(attribute);
+        let mut strict = Tolerance::new(Quirks::strict());
+        let resolved = PathRef::parse(&path).ok().and_then(|path| self.kind.resolve(path, &mut strict).ok());
+        if resolved == Some(attribute) {
+            return Ok(path);
+        }
+        Err(DiffError::new(DiffErrorKind::Inexpressible, path))
+    }
+
+    /// A value as JSON, if its texts are such that they may be sent.
+    fn json(&self, attribute: AttributeId, value: &Value) -> Result<String, DiffError> {
+        self.check_texts(attribute, value)?;
+        Ok(value_json(self.kind, attribute, value))
+    }
+
+    /// As [`Comparison::json`], where the lists in the value cannot be divided either.
+    fn whole_json(&self, attribute: AttributeId, value: &Value) -> Result<String, DiffError> {
+        if self.lists_fit(value) {
+            return self.json(attribute, value);
+        }
+        Err(DiffError::new(DiffErrorKind::TooLarge, self.kind.path(attribute)))
+    }
+
+    fn check_texts(&self, attribute: AttributeId, value: &Value) -> Result<(), DiffError> {
+        match value {
+            Value::String(text) if text.len() > self.limits.string => {
+                Err(DiffError::rule(ResourceErrorKind::TooLong(self.limits.string), self.kind, attribute))
+            }
+            Value::String(text) if text.as_bytes().contains(&0) => {
+                Err(DiffError::rule(ResourceErrorKind::NulCharacter, self.kind, attribute))
+            }
+            Value::Complex(object) => object.iter().try_for_each(|(id, value)| self.check_texts(id, value)),
+            Value::List(values) => values.iter().try_for_each(|value| self.check_texts(attribute, value)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn wanted_value(object: &Object) -> Value {
+    Value::Complex(object.clone())
+}

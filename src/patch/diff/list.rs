@@ -1,0 +1,252 @@
+//! Lists: value by value where each can be named alone, or as a whole.
+//!
+//! Lists of references are in `references`.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    Comparison, DiffError, DiffErrorKind, Form, Requests, Step,
+    element::{Element, Part, distinct},
+    size,
+    state::{State, identifying},
+    step::{escaped, operation_size},
+    wanted::can_be_added,
+};
+use crate::{
+    patch::Op,
+    resource::value_json,
+    schema::{AttributeId, AttributeType, Mutability},
+    value::{Object, Value},
+};
+
+impl Comparison<'_> {
+    pub(super) fn list(
+        &self,
+        list: AttributeId,
+        before: Option<&Value>,
+        wanted: Option<&Value>,
+    ) -> Result<Vec<Step>, DiffError> {
+        let there = before.map_or(&[][..], Value::elements);
+        let before = distinct(self.kind, list, there);
+        let wanted = distinct(self.kind, list, wanted.map_or(&[][..], Value::elements));
+        if wanted.is_empty() {
+            return if before.is_empty() { Ok(Vec::new()) } else { Ok(vec![self.unset(list)?]) };
+        }
+        let path = self.path(list)?;
+        if before.is_empty() {
+            return Ok(vec![self.whole(list, path, Op::Add, &wanted)?]);
+        }
+        if let Some(value) = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list)) {
+            return self.references(list, value, &path, &before, &wanted);
+        }
+        if self.kind.attribute(list).kind() != AttributeType::Complex {
+            return self.simple(list, path, &before, &wanted);
+        }
+        let one_by_one = self.one_by_one(list, &path, there, &before, &wanted)?;
+        if one_by_one.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        // Where values are there twice, nobody knows what becomes of the second.
+        let one_by_one = one_by_one.filter(|_| before.len() == there.len());
+        let whole = vec![self.whole(list, path, Op::Replace, &wanted)?];
+        // What is never returned may be there without being known, and would go with the list.
+        let hides = self.kind.children(list).iter().any(|sub| self.kind.is_sensitive(*sub));
+        Ok(one_by_one.filter(|steps| hides || size(steps) <= size(&whole)).unwrap_or(whole))
+    }
+
+    /// All values at once.
+    fn whole(&self, list: AttributeId, path: String, op: Op, wanted: &[Element<'_>]) -> Result<Step, DiffError> {
+        let values: Result<Vec<String>, _> = wanted.iter().map(|element| self.element_json(list, *element)).collect();
+        let values = values?;
+        if self.kind.attribute(list).mutable() != Mutability::Immutable {
+            return Ok(Step::Values { list, op, path, values });
+        }
+        // It cannot be added to later.
+        if values.len() > self.limits.values {
+            return Err(DiffError::new(DiffErrorKind::TooLarge, path));
+        }
+        Ok(Step::One { at: list, op, path, value: Some(format!("[{}]", values.join(","))) })
+    }
+
+    /// A list of simple values. The RFC has value paths for complex ones only, so a value goes with the list being
+    /// replaced, unless that takes more than a request.
+    fn simple(
+        &self,
+        list: AttributeId,
+        path: String,
+        before: &[Element<'_>],
+        wanted: &[Element<'_>],
+    ) -> Result<Vec<Step>, DiffError> {
+        let form = Form { kind: self.kind, exact: true };
+        let forms = |elements: &[Element<'_>]| -> HashSet<String> {
+            elements.iter().map(|element| form.of(list, element.value)).collect()
+        };
+        let (was, now) = (forms(before), forms(wanted));
+        let is_in = |forms: &HashSet<String>, element: &Element<'_>| forms.contains(&form.of(list, element.value));
+        let new: Result<Vec<_>, _> =
+            wanted.iter().filter(|it| !is_in(&was, it)).map(|it| self.element_json(list, *it)).collect();
+        let new = new?;
+        let gone: Vec<_> = before.iter().filter(|it| !is_in(&now, it)).collect();
+        let mut steps = Vec::new();
+        if !gone.is_empty() {
+            let whole = self.whole(list, path.clone(), Op::Replace, wanted)?;
+            let is_sayable =
+                |it: &&Element<'_>| it.value.as_str().is_none_or(|it| !it.is_empty() && !it.contains('\0'));
+            let can_be_named =
+                !self.kind.is_sensitive(list) && gone.len() < before.len() && gone.iter().all(is_sayable);
+            if Requests::fits_alone(&whole, self.limits) || !can_be_named {
+                return Ok(vec![whole]);
+            }
+            let conditions = gone.iter().map(|it| (format!("value eq {}", value_json(self.kind, list, it.value)), 1));
+            steps.push(Step::Gone { list, path: path.clone(), conditions: conditions.collect() });
+        }
+        if !new.is_empty() {
+            steps.push(Step::Values { list, op: Op::Add, path, values: new });
+        }
+        Ok(steps)
+    }
+
+    /// A list of complex values, each by itself: first who goes, then what changes, then who comes. `None` if one
+    /// cannot be told from others.
+    fn one_by_one(
+        &self,
+        list: AttributeId,
+        path: &str,
+        there: &[Value],
+        before: &[Element<'_>],
+        wanted: &[Element<'_>],
+    ) -> Result<Option<Vec<Step>>, DiffError> {
+        let mut state = State::new(self.kind, self.limits, list);
+        there.iter().filter_map(Value::as_object).for_each(|object| state.add(object));
+        let pairs = self.pairs(list, before, wanted);
+        let mut stays = vec![false; before.len()];
+        let (mut staying, mut coming) = (Vec::new(), Vec::new());
+        for (element, pair) in wanted.iter().zip(pairs) {
+            let paired = match pair.and_then(|index| Some((index, before.get(index)?))) {
+                Some((index, was)) => self.worth_changing(list, path, &state, *was, *element)?.map(|it| (index, it)),
+                None => None,
+            };
+            match (paired, pair.and_then(|index| Some((index, before.get(index)?)))) {
+                (Some((index, parts)), Some((_, was))) => {
+                    if let Some(stays) = stays.get_mut(index) {
+                        *stays = true;
+                    }
+                    staying.push((*was, *element, parts));
+                }
+                _ => coming.push(*element),
+            }
+        }
+        if staying.is_empty() {
+            return Ok(None);
+        }
+
+        let going: Vec<&Object> =
+            before.iter().zip(&stays).filter(|(_, stays)| !**stays).filter_map(|(was, _)| was.object()).collect();
+        let conditions: Option<Vec<_>> = going.iter().map(|object| state.condition(object)).collect();
+        let Some(conditions) = conditions else { return Ok(None) };
+        for object in going {
+            state.remove(object);
+        }
+        let mut steps = Vec::new();
+        if !conditions.is_empty() {
+            steps.push(Step::Gone { list, path: path.to_owned(), conditions });
+        }
+
+        let mut said = coming.iter().any(|element| element.is_primary);
+        for (was, now, parts) in staying.iter().filter(|(_, _, parts)| !parts.is_empty()) {
+            let Some(object) = was.object() else { return Ok(None) };
+            let Some((changes, says)) = self.change(list, path, &mut state, (object, *now), parts)? else {
+                return Ok(None);
+            };
+            steps.extend(changes);
+            said |= says;
+        }
+        if !coming.is_empty() {
+            let kept = staying.iter().map(|(_, now, _)| now.value.clone()).collect();
+            if !can_be_added(self.kind, list, kept, coming.iter().map(|element| element.value)) {
+                return Ok(None);
+            }
+            let values: Result<Vec<String>, _> = coming.iter().map(|it| self.element_json(list, *it)).collect();
+            steps.push(Step::Values { list, op: Op::Add, path: path.to_owned(), values: values? });
+        }
+        let staying: Vec<_> = staying.iter().map(|(was, now, _)| (was.is_primary, *now)).collect();
+        let Some(primary) = self.primary(list, path, &state, &staying, said) else { return Ok(None) };
+        steps.extend(primary);
+        Ok(Some(steps))
+    }
+
+    /// Which value of `before` each of `wanted` was: the same one, or else the only one with the same `value`, `type`
+    /// or other sub-attribute.
+    fn pairs(&self, list: AttributeId, before: &[Element<'_>], wanted: &[Element<'_>]) -> Vec<Option<usize>> {
+        let exact = Form { kind: self.kind, exact: true };
+        let mut same: HashMap<String, usize> =
+            (0..).zip(before).map(|(index, element)| (exact.of(list, element.value), index)).collect();
+        let mut pairs: Vec<Option<usize>> =
+            wanted.iter().map(|element| same.remove(&exact.of(list, element.value))).collect();
+        let mut free = vec![true; before.len()];
+        let take = |free: &mut Vec<bool>, index: usize| {
+            if let Some(free) = free.get_mut(index) {
+                *free = false;
+            }
+        };
+        pairs.iter().flatten().for_each(|index| take(&mut free, *index));
+
+        let form = Form { kind: self.kind, exact: false };
+        for part in identifying(self.kind, list) {
+            let key = |element: &Element<'_>| Some(form.of(part, element.object()?.get(part)?));
+            // What occurs twice identifies nothing.
+            let only = |keys: &mut dyn Iterator<Item = (usize, String)>| {
+                let mut found: HashMap<String, Option<usize>> = HashMap::new();
+                keys.for_each(|(index, key)| {
+                    found.entry(key).and_modify(|only| *only = None).or_insert(Some(index));
+                });
+                found
+            };
+            let was = (0..).zip(before).zip(&free).filter(|(_, free)| **free).map(|(it, _)| it);
+            let was = only(&mut was.filter_map(|(index, element)| Some((index, key(element)?))));
+            let now = (0..).zip(wanted).zip(&pairs).filter(|(_, pair)| pair.is_none()).map(|(it, _)| it);
+            let now = only(&mut now.filter_map(|(index, element)| Some((index, key(element)?))));
+            for (key, index) in now {
+                let (Some(index), Some(Some(was))) = (index, was.get(&key)) else { continue };
+                if let Some(pair) = pairs.get_mut(index) {
+                    *pair = Some(*was);
+                    take(&mut free, *was);
+                }
+            }
+        }
+        pairs
+    }
+
+    /// The parts in which a value has to change, if that is allowed and shorter than that one goes and another comes.
+    fn worth_changing<'v>(
+        &self,
+        list: AttributeId,
+        path: &str,
+        state: &State<'_>,
+        was: Element<'_>,
+        now: Element<'v>,
+    ) -> Result<Option<Vec<Part<'v>>>, DiffError> {
+        let (Some(object), Some(to)) = (was.object(), now.object()) else { return Ok(None) };
+        let Some(parts) = self.parts(list, object, to) else { return Ok(None) };
+        if parts.is_empty() {
+            return Ok(Some(parts));
+        }
+        let Some((condition, _)) = state.condition(object) else { return Ok(Some(parts)) };
+        let brackets = escaped(path) + escaped(&condition) + "[]".len();
+        let (mut one_by_one, mut at_once) = (0, Some(0));
+        for (id, value) in &parts {
+            let name = brackets + 1 + self.kind.attribute(*id).name().len();
+            one_by_one += 1 + match value {
+                Some(value) => operation_size(Op::Replace, name, Some(self.json(*id, value)?.len())),
+                None => operation_size(Op::Remove, name, None),
+            };
+            at_once = at_once.filter(|_| value.is_some());
+        }
+        let value = self.element_json(list, now)?.len();
+        let at_once = at_once.map_or(usize::MAX, |_| operation_size(Op::Replace, brackets, Some(value)) + 1);
+        let anew = operation_size(Op::Remove, brackets, None)
+            + operation_size(Op::Add, escaped(path), Some(value + "[]".len()))
+            + 2;
+        Ok((one_by_one.min(at_once) <= anew).then_some(parts))
+    }
+}

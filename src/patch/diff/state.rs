@@ -1,0 +1,129 @@
+//! What is in a list while its changes are made one after the other, and which condition selects one value alone.
+
+use std::collections::HashMap;
+
+use super::Form;
+use crate::{
+    limits::Limits,
+    resource::value_json,
+    schema::{AttributeId, AttributeType, ResourceType},
+    value::{Object, Value},
+};
+
+/// The values of a list, counted by what conditions ask of them.
+pub(super) struct State<'a> {
+    kind: &'a ResourceType,
+    limits: &'a Limits,
+    list: AttributeId,
+    /// The bytes of a path beside the condition, at the most.
+    around: usize,
+    /// The sub-attributes that conditions are made of, the first choice first.
+    choices: Vec<Vec<AttributeId>>,
+    counts: HashMap<(usize, String), usize>,
+    /// Whether `value` alone tells the values apart, so that nothing need be counted.
+    references: bool,
+}
+
+/// A condition and how many terms it has.
+pub(super) type Condition = (String, usize);
+
+impl<'a> State<'a> {
+    /// Of a list of references.
+    pub(super) fn of_references(
+        kind: &'a ResourceType,
+        limits: &'a Limits,
+        list: AttributeId,
+        value: AttributeId,
+    ) -> Self {
+        Self { choices: vec![vec![value]], references: true, ..Self::new(kind, limits, list) }
+    }
+
+    pub(super) fn new(kind: &'a ResourceType, limits: &'a Limits, list: AttributeId) -> Self {
+        let conventional = kind.conventional(list);
+        let mut choices: Vec<Vec<AttributeId>> = identifying(kind, list).into_iter().map(|id| vec![id]).collect();
+        if let (Some(value), Some(type_of)) = (conventional.value, conventional.kind)
+            && [value, type_of].iter().all(|id| choices.contains(&vec![*id]))
+        {
+            choices.push(vec![value, type_of]);
+        }
+        let names = kind.children(list).iter().map(|id| kind.attribute(*id).name().len());
+        let around = kind.path(list).len() + "[].".len() + names.max().unwrap_or(0);
+        Self { kind, limits, list, around, choices, counts: HashMap::new(), references: false }
+    }
+
+    pub(super) fn add(&mut self, object: &Object) {
+        for key in self.keys(object) {
+            *self.counts.entry(key).or_default() += 1;
+        }
+    }
+
+    pub(super) fn remove(&mut self, object: &Object) {
+        for key in self.keys(object) {
+            if let Some(count) = self.counts.get_mut(&key) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Whether a value that is the same is there.
+    pub(super) fn has(&self, object: &Object) -> bool {
+        !self.references && self.counts.get(&self.whole(object)).is_some_and(|count| *count > 0)
+    }
+
+    /// The condition that selects this value, which is there, and no other.
+    pub(super) fn condition(&self, object: &Object) -> Option<Condition> {
+        let mut choices = self.choices.iter().enumerate();
+        choices.find_map(|(index, choice)| {
+            if !self.references && self.counts.get(&(index, self.key(choice, object)?)) != Some(&1) {
+                return None;
+            }
+            let terms: Option<Vec<String>> = choice.iter().map(|id| self.term(*id, object.get(*id)?)).collect();
+            let text = terms?.join(" and ");
+            let fits = self.around + text.len() <= self.limits.path_bytes && choice.len() <= self.limits.filter_terms;
+            fits.then_some((text, choice.len()))
+        })
+    }
+
+    fn term(&self, id: AttributeId, value: &Value) -> Option<String> {
+        // No filter can say U+0000, and an empty text may be taken for no value.
+        let can_be_said = value.as_str().is_none_or(|text| !text.is_empty() && !text.contains('\0'));
+        let name = self.kind.attribute(id).name();
+        can_be_said.then(|| format!("{name} eq {}", value_json(self.kind, id, value)))
+    }
+
+    fn keys(&self, object: &Object) -> Vec<(usize, String)> {
+        if self.references {
+            return Vec::new();
+        }
+        let choices = self.choices.iter().enumerate();
+        let keys = choices.filter_map(|(index, choice)| Some((index, self.key(choice, object)?)));
+        keys.chain([self.whole(object)]).collect()
+    }
+
+    fn key(&self, choice: &[AttributeId], object: &Object) -> Option<String> {
+        let form = Form { kind: self.kind, exact: false };
+        choice.iter().map(|id| Some(form.of(*id, object.get(*id)?))).collect()
+    }
+
+    fn whole(&self, object: &Object) -> (usize, String) {
+        let form = Form { kind: self.kind, exact: false };
+        (usize::MAX, form.of(self.list, &Value::Complex(object.clone())))
+    }
+}
+
+/// The sub-attributes by which the values of a list may be told apart, the likeliest first: those that a filter may
+/// name and that have one value.
+pub(super) fn identifying(kind: &ResourceType, list: AttributeId) -> Vec<AttributeId> {
+    let conventional = kind.conventional(list);
+    let first = [conventional.value, conventional.kind];
+    let is_usable = |id: AttributeId| {
+        let definition = kind.attribute(id);
+        super::is_writable(kind, id)
+            && !kind.is_sensitive(id)
+            && !definition.is_multi_valued()
+            && definition.kind() != AttributeType::Complex
+            && Some(id) != conventional.primary
+    };
+    let rest = kind.children(list).iter().copied().filter(|id| !first.contains(&Some(*id)));
+    first.into_iter().flatten().chain(rest).filter(|id| is_usable(*id)).collect()
+}

@@ -1,0 +1,144 @@
+//! What a resource is to become: what a client wants of it, as far as a client can want it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{
+    DiffError, Form,
+    element::{distinct, is_primary},
+    is_writable,
+};
+use crate::{
+    patch::apply::object_mut,
+    resource::{Known, Resource, judge},
+    schema::{AttributeId, Mutability, ResourceType},
+    value::{Object, Value},
+};
+
+/// What `before` is to become when `after` takes its place (RFC 7644 §3.5.1), if the rules of the schemas allow it.
+pub(super) fn wanted(before: &Resource, after: &Resource) -> Result<Resource, DiffError> {
+    let kind = before.kind();
+    let mut given = after.clone();
+    strip(kind, AttributeId::ROOT, given.root_mut());
+    let mut lists = Vec::new();
+    for list in kind.attributes().filter(|id| kind.attribute(*id).is_multi_valued()) {
+        // References are known by their id wherever they stand.
+        if !kind.is_reference_list(list)
+            && let (Some(was), Some(now)) = (before.value(list), given.value(list))
+        {
+            lists.push((list, settled(kind, list, was, now)));
+        }
+    }
+    let mut wanted = before.replaced_by(given);
+    for (list, values) in lists {
+        if let Some(object) = object_mut(kind, wanted.root_mut(), kind.parent(list)) {
+            object.insert(list, values);
+        }
+    }
+    judge(Some(before), &wanted)?;
+    strip(kind, AttributeId::ROOT, wanted.root_mut());
+    for list in kind.attributes().filter(|id| kind.attribute(*id).is_multi_valued()) {
+        let Some(values) = wanted.value(list).filter(|_| !kind.is_reference_list(list)) else { continue };
+        let values = arranged(kind, list, values.elements());
+        if let Some(object) = object_mut(kind, wanted.root_mut(), kind.parent(list)) {
+            object.insert(list, Value::List(values));
+        }
+    }
+    Ok(wanted)
+}
+
+/// The values of a list, each once, and so that each can be added to those before it: one that another one includes is
+/// not added to that, but that is to this (RFC 7644 §3.5.2.1).
+fn arranged(kind: &ResourceType, list: AttributeId, values: &[Value]) -> Vec<Value> {
+    let mut values: Vec<Value> =
+        distinct(kind, list, values).into_iter().map(|it| it.to_value(kind, list).into_owned()).collect();
+    if !can_be_added(kind, list, Vec::new(), &values) {
+        let primary = kind.conventional(list).primary;
+        let extent = |object: &Object| object.iter().filter(|(id, _)| Some(*id) != primary).count();
+        values.sort_by_key(|value| value.as_object().map_or(0, extent));
+    }
+    values
+}
+
+/// Whether each can be added to those before it: none is taken for one that is there already.
+pub(super) fn can_be_added<'v>(
+    kind: &ResourceType,
+    list: AttributeId,
+    mut there: Vec<Value>,
+    added: impl IntoIterator<Item = &'v Value, IntoIter: ExactSizeIterator>,
+) -> bool {
+    let mut added = added.into_iter();
+    let mut known = Known::new(kind, list, &there, added.len());
+    added.all(|value| {
+        let is_new = known.position(&there, value).is_none();
+        there.push(value.clone());
+        is_new
+    })
+}
+
+/// A list that is to become another, with what stays of its values where `value` says which is which. One that is the
+/// same set stands in the order in which it was: the rules take a list's order for more than it is.
+fn settled(kind: &ResourceType, list: AttributeId, was: &Value, now: &Value) -> Value {
+    if set(kind, list, was) == set(kind, list, now) {
+        return was.clone();
+    }
+    let stays =
+        |part: AttributeId| matches!(kind.attribute(part).mutable(), Mutability::Immutable | Mutability::WriteOnly);
+    let id = kind.value_of(list).filter(|_| kind.children(list).iter().any(|part| stays(*part)));
+    let Some(id) = id else { return now.clone() };
+    let now: Vec<Value> =
+        distinct(kind, list, now.elements()).into_iter().map(|it| it.to_value(kind, list).into_owned()).collect();
+    let (there, given) = (by_id(id, was.elements()), by_id(id, &now));
+    let mut settled = now.clone();
+    for value in &mut settled {
+        let Value::Complex(object) = value else { continue };
+        let key = object.get(id).and_then(Value::as_str);
+        let pair = key.and_then(|key| given.get(key).copied().flatten().and(there.get(key).copied().flatten()));
+        for (part, value) in pair.into_iter().flat_map(Object::iter) {
+            if stays(part) && !object.contains(part) {
+                object.insert(part, value.clone());
+            }
+        }
+    }
+    Value::List(settled)
+}
+
+/// The values by their id; nothing for an id that several have.
+fn by_id(id: AttributeId, list: &[Value]) -> HashMap<&str, Option<&Object>> {
+    let mut found = HashMap::new();
+    for object in list.iter().filter_map(Value::as_object) {
+        if let Some(key) = object.get(id).and_then(Value::as_str) {
+            found.entry(key).and_modify(|only| *only = None).or_insert(Some(object));
+        }
+    }
+    found
+}
+
+/// The values of a list, each with whether it is the primary one.
+fn set(kind: &ResourceType, list: AttributeId, values: &Value) -> BTreeSet<(String, bool)> {
+    let form = Form { kind, exact: kind.attribute(list).mutable() != Mutability::Immutable };
+    let primary = |value: &Value| value.as_object().is_some_and(|object| is_primary(kind, list, object));
+    values.elements().iter().map(|value| (form.of(list, value), primary(value))).collect()
+}
+
+/// Takes out what no client sets, and what says no more than if it were not there.
+fn strip(kind: &ResourceType, parent: AttributeId, object: &mut Object) {
+    let primary = kind.conventional(parent).primary.filter(|_| kind.attribute(parent).is_multi_valued());
+    let idle = primary.filter(|primary| !kind.attribute(*primary).is_required());
+    object.retain(|id, value| {
+        if !is_writable(kind, id) || Some(id) == idle && *value == Value::Boolean(false) {
+            return false;
+        }
+        if let Value::List(values) = value {
+            values.retain_mut(|value| says_something(kind, id, value));
+            return !values.is_empty();
+        }
+        says_something(kind, id, value)
+    });
+}
+
+/// Whether anything is left of a value after [`strip`].
+fn says_something(kind: &ResourceType, attribute: AttributeId, value: &mut Value) -> bool {
+    let Value::Complex(object) = value else { return true };
+    strip(kind, attribute, object);
+    !object.is_empty()
+}
