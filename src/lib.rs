@@ -60,6 +60,7 @@
 #[cfg_attr(docsrs, doc(cfg(feature = "bearer")))]
 pub mod bearer;
 pub mod error;
+pub mod event;
 pub mod filter;
 pub mod fold;
 #[cfg(feature = "http")]

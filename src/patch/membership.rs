@@ -24,7 +24,8 @@ use crate::{
     value::{Object, Text, Value},
 };
 
-/// A patch that changes one list of references by the `value`s in it and nothing else. Made by [`Patch::membership`].
+/// A change of one list of references by the `value`s in it. Made by [`Patch::membership`] of a patch that is nothing
+/// else, and told by an [`Event`](crate::event::Event).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Membership {

@@ -101,6 +101,13 @@ impl Resource {
     }
 }
 
+impl Rendering<'_> {
+    /// Writes a value of `attribute` as [`Resource::write`] does; nothing where there is nothing to show.
+    pub(crate) fn value(&self, out: &mut Vec<u8>, kind: &ResourceType, attribute: AttributeId, value: &Value) {
+        Writer { out, kind, shown: Some(self) }.value(attribute, value);
+    }
+}
+
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
     kind: &'a ResourceType,
