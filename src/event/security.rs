@@ -187,6 +187,21 @@ impl SecurityEvent {
         self
     }
 
+    /// Leaves out what the receiver has not asked for; `None` when nothing is left to tell.
+    ///
+    /// ```
+    /// use scim_core::{Registry, event::{EventUri, SecurityEvent}};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let added = SecurityEvent::feed_add(user, "2b2f880a");
+    /// assert!(added.only(&[EventUri::Deactivate]).is_none());
+    /// ```
+    pub fn only(mut self, requested: &[EventUri]) -> Option<Self> {
+        self.events.retain(|uri, _| requested.contains(uri));
+        (!self.events.is_empty()).then_some(self)
+    }
+
     /// What is told.
     pub fn uris(&self) -> impl Iterator<Item = EventUri> {
         self.events.keys().copied()
