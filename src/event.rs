@@ -15,15 +15,16 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use percent_encoding::utf8_percent_encode;
 
+use self::difference::Difference;
 pub use self::{
     json::EventError,
     observer::Observer,
     security::{EventUri, Issuance, SecurityEvent},
 };
 use crate::{
-    patch::{Membership, ValueEdit},
+    patch::Membership,
     resource::{Resource, SEGMENT, url},
-    schema::{AttributeId, ResourceType},
+    schema::ResourceType,
     store::{Change, Context, Done, TenantId, Version},
     value::{Object, Text},
 };
@@ -148,7 +149,8 @@ impl Event {
             Change::EditValues { attribute, edit, modified, .. } => {
                 event.time = *modified;
                 event.attributes.push(kind.path(*attribute));
-                event.add_membership(*attribute, done.edit.as_ref().unwrap_or(edit).clone());
+                let edit = done.edit.as_ref().unwrap_or(edit).clone();
+                event.add_membership(Membership { attribute: *attribute, edit });
             }
             Change::Delete { at, before, .. } => {
                 event.state_change = StateChange::Deleted;
@@ -165,29 +167,24 @@ impl Event {
     fn compare(&mut self, before: Option<&Resource>, after: &Arc<Resource>) {
         let nothing = Object::new();
         let (kind, was) = (Arc::clone(&self.kind), before.map_or(&nothing, Resource::root));
-        let changed = difference::attributes(&kind, was, after.root());
-        self.attributes = changed.iter().map(|attribute| kind.path(*attribute)).collect();
+        let changed = Difference::between(&kind, was, after.root());
+        self.attributes = changed.attributes.iter().map(|attribute| kind.path(*attribute)).collect();
         if before.is_some() {
-            let secret = changed.iter().filter(|attribute| kind.is_sensitive(**attribute));
+            let secret = changed.attributes.iter().filter(|attribute| kind.is_sensitive(**attribute));
             self.secrets = secret.map(|attribute| kind.path(*attribute)).collect();
             self.active = difference::active(&kind, was, after.root());
         }
-        for list in kind.reference_lists() {
-            if changed.contains(list) {
-                let edit = difference::references(&kind, *list, was, after.root());
-                self.add_membership(*list, edit);
-            }
-        }
+        changed.lists.into_iter().for_each(|list| self.add_membership(list));
         let external_id = after.external_id().or_else(|| before.and_then(Resource::external_id));
         self.external_id = external_id.map(Text::from);
         self.time = after.last_modified().unwrap_or(DateTime::UNIX_EPOCH);
         self.resource = Some(difference::without_secrets(after));
     }
 
-    fn add_membership(&mut self, attribute: AttributeId, mut edit: ValueEdit) {
-        if !edit.is_empty() && !self.kind.is_sensitive(attribute) {
-            difference::strip(&self.kind, attribute, &mut edit.add);
-            self.memberships.push(Membership { attribute, edit });
+    fn add_membership(&mut self, mut membership: Membership) {
+        if !membership.edit.is_empty() && !self.kind.is_sensitive(membership.attribute) {
+            difference::strip(&self.kind, membership.attribute, &mut membership.edit.add);
+            self.memberships.push(membership);
         }
     }
 

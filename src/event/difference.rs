@@ -6,21 +6,30 @@ use std::{
 };
 
 use crate::{
-    patch::ValueEdit,
+    patch::{Membership, ValueEdit},
     resource::{Resource, strip as strip_object},
     schema::{AttributeId, ResourceType},
     value::{Object, Value},
 };
 
-/// The attributes with another value: those of a singular complex one each, a list as a whole. `meta`, which differs
-/// after every write, is left out.
-pub(super) fn attributes(kind: &ResourceType, before: &Object, after: &Object) -> Vec<AttributeId> {
-    let mut found = Vec::new();
-    compare(kind, before, after, &mut found);
-    found
+/// What has another value. `meta`, which differs after every write, is left out.
+#[derive(Default)]
+pub(super) struct Difference {
+    /// The attributes: those of a singular complex one each, a list as a whole.
+    pub(super) attributes: Vec<AttributeId>,
+    /// The lists of references into which values came, or from which they went.
+    pub(super) lists: Vec<Membership>,
 }
 
-fn compare(kind: &ResourceType, before: &Object, after: &Object, found: &mut Vec<AttributeId>) {
+impl Difference {
+    pub(super) fn between(kind: &ResourceType, before: &Object, after: &Object) -> Self {
+        let mut found = Self::default();
+        compare(kind, before, after, &mut found);
+        found
+    }
+}
+
+fn compare(kind: &ResourceType, before: &Object, after: &Object, found: &mut Difference) {
     let now = after.iter().map(|(attribute, now)| (attribute, before.get(attribute), Some(now)));
     let gone = before.iter().filter(|(attribute, _)| !after.contains(*attribute));
     let gone = gone.map(|(attribute, was)| (attribute, Some(was), None));
@@ -33,8 +42,17 @@ fn compare(kind: &ResourceType, before: &Object, after: &Object, found: &mut Vec
             (Some(Value::Complex(was)), Some(Value::Complex(now))) => compare(kind, was, now, found),
             (Some(Value::Complex(was)), None) => compare(kind, was, &nothing, found),
             (None, Some(Value::Complex(now))) => compare(kind, &nothing, now, found),
-            (Some(was), Some(now)) if is_reordered(kind, attribute, was.elements(), now.elements()) => {}
-            _ => found.push(attribute),
+            _ if kind.is_reference_list(attribute) => {
+                let [was, now] = [was, now].map(|list| list.map(Value::elements).unwrap_or_default());
+                let edit = references(kind, attribute, was, now);
+                if !edit.is_empty() {
+                    found.attributes.push(attribute);
+                    found.lists.push(Membership { attribute, edit });
+                } else if !is_reordered(kind, attribute, was, now) {
+                    found.attributes.push(attribute);
+                }
+            }
+            _ => found.attributes.push(attribute),
         }
     }
 }
@@ -48,7 +66,7 @@ pub(super) fn active(kind: &ResourceType, before: &Object, after: &Object) -> Op
 
 /// Whether a list of references has the same values in another order, which has no meaning (RFC 7643 §2.4).
 fn is_reordered(kind: &ResourceType, list: AttributeId, before: &[Value], after: &[Value]) -> bool {
-    let Some(value) = kind.value_of(list).filter(|_| kind.is_reference_list(list)) else { return false };
+    let Some(value) = kind.value_of(list) else { return false };
     let known: HashMap<Option<&str>, &Value> = before.iter().map(|element| (key(value, element), element)).collect();
     let is_known = |element: &Value| {
         let key = key(value, element);
@@ -58,9 +76,7 @@ fn is_reordered(kind: &ResourceType, list: AttributeId, before: &[Value], after:
 }
 
 /// Which values of a list of references went and which came.
-pub(super) fn references(kind: &ResourceType, list: AttributeId, before: &Object, after: &Object) -> ValueEdit {
-    let elements = |root| Object::get(root, list).map(Value::elements).unwrap_or_default();
-    let (before, after) = (elements(before), elements(after));
+fn references(kind: &ResourceType, list: AttributeId, before: &[Value], after: &[Value]) -> ValueEdit {
     let mut edit = ValueEdit::default();
     let Some(value) = kind.value_of(list) else { return edit };
     let mut had: HashSet<&str> = before.iter().filter_map(|element| key(value, element)).collect();
