@@ -21,9 +21,10 @@ use std::{
 use host::{BASE, Counting, ENTERPRISE, GROUP, Host, Reply, Ticking, USER, now};
 use proptest::{collection::vec, prelude::*};
 use scim_core::{
-    Registry, Resource, ServiceProvider, Store,
+    Error, Registry, Resource, ServiceProvider, Store,
     event::{Event, StateChange},
     patch::{Membership, ValueEdit},
+    provider::{Access, Action, Policy},
     schema::{Attribute, AttributeId, AttributeType, ResourceType, Returned, Schema},
     store::{
         Capabilities, Change, CommitError, Context, Done, Entry, Expect, Key, MemoryStore, Page, Scan, StoreError,
@@ -337,6 +338,41 @@ fn an_observer_that_panics_takes_nothing_back() {
     assert!(catch_unwind(AssertUnwindSafe(rename)).is_err());
     assert_eq!(host.get(&target).json()["userName"], "eve", "it is committed");
     assert_eq!(rename().status, 200, "and nothing is in its way");
+}
+
+/// Policies read what is deleted, so it is known what the client called it; and what they hide from a client they do not
+/// hide from the host.
+#[test]
+fn policies_hide_nothing_from_the_host() {
+    #[derive(Debug)]
+    struct House;
+    impl Policy for House {
+        fn access(&self, _: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+            Ok(Access::full().hiding(kind, &["title"]))
+        }
+        fn prepare(&self, _: &Context, resource: &mut Resource) {
+            let title = resource.kind().child(AttributeId::ROOT, "title").unwrap();
+            resource.root_mut().insert(title, Value::String("Guide".into()));
+        }
+    }
+    let log = Log::default();
+    let seen = Arc::clone(&log);
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+        .base_url(BASE)
+        .policy(House)
+        .observer(move |_: &Context, event: &Event| seen.lock().unwrap().push(event.clone()))
+        .build()
+        .unwrap();
+    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let body = json!({"schemas": [USER], "userName": "ann", "externalId": "e1"});
+    let id = host.post("/Users", &body).id();
+    assert!(only(&log).attributes().contains(&"title".to_owned()));
+    host.patch(&format!("/Users/{id}"), &json!([{"op": "add", "path": "nickName", "value": "A"}]));
+    let event = only(&log);
+    assert_eq!(event.attributes(), ["nickName"]);
+    assert!(String::from_utf8_lossy(&event.to_json()).contains("Guide"));
+    host.delete(&format!("/Users/{id}"));
+    assert_eq!(only(&log).external_id(), Some("e1"));
 }
 
 /// A list of references of which a part is secret, and a secret list: names at the most.

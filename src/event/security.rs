@@ -306,7 +306,7 @@ impl Payload<'_> {
     }
 }
 
-/// What `full` tells. There is always something: an event that has no resource has a list that changed.
+/// What `full` tells; `None` when there is nothing to tell it by, and then the names of attributes are told.
 fn data(event: &Event, registry: &Registry, version: Option<&str>) -> Option<Box<RawValue>> {
     let projection = Projection::default_of(event.kind());
     let rendering = Rendering { registry, base: "", projection: &projection, version, derived: &[] };
