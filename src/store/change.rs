@@ -18,8 +18,9 @@ use crate::{
 /// Which state of a resource is meant, as the store named it (RFC 7644 §3.14).
 ///
 /// Opaque to everyone but the store: it is only compared. A store gives a resource a new version whenever it changes
-/// and never gives one again, not to a resource that is created anew under the same id either. It becomes the entity
-/// tag `W/"…"` and `meta.version`.
+/// and never gives one again, not to a resource that is created anew under the same id either; one that a commit
+/// changes twice gets two. It becomes the entity tag `W/"…"` and `meta.version`, and tells
+/// [events](crate::event::Event::id) apart.
 ///
 /// ```
 /// use scim_core::store::Version;
