@@ -185,6 +185,7 @@ impl Store for Platform {
         let before = self.find(tables, change.kind().name(), change.id())?;
         // Whether it exists, or exists in the version that the change was computed from: in the same step as the write.
         change.check(before.as_ref().map(|before| &before.version))?;
+        let mut effect = None;
         let version = match (change, &before) {
             (
                 Change::Create { entry: Entry { resource, .. } }
@@ -193,8 +194,11 @@ impl Store for Platform {
             ) => Self::put(tables, resource)?,
             (Change::EditValues { .. }, Some(before)) => match change.edited(&before.resource) {
                 // With SQL: an INSERT or DELETE of one row of members, and the team is not read.
-                Some(after) => Self::put(tables, &after)?,
-                None => return Ok(vec![Done { version: Some(before.version.clone()), changed: false }]),
+                Some((after, really)) => {
+                    effect = Some(really);
+                    Self::put(tables, &after)?
+                }
+                None => return Ok(vec![Done::kept(before.version.clone())]),
             },
             (Change::Delete { .. }, _) => {
                 tables.writes += 1;
@@ -208,12 +212,12 @@ impl Store for Platform {
                         team.version = tables.writes;
                     }
                 }
-                return Ok(vec![Done { version: None, changed: true }]);
+                return Ok(vec![Done::deleted()]);
             }
             // What a later version of the library may ask, and nobody here can do.
             _ => return Err(StoreError::backend("a change of a kind that is not known").into()),
         };
-        Ok(vec![Done { version: Some(Version::from(version)), changed: true }])
+        Ok(vec![Done::written(Version::from(version)).with_edit(effect)])
     }
 }
 

@@ -39,6 +39,8 @@
 //! under the condition that nobody was faster; what it returns is shown as the client asked. An [`Error`] of any part
 //! says what was expected and where.
 //!
+//! What a commit has changed is an [`event`], for the host's observers and for its store.
+//!
 //! What identity providers do beyond the RFCs is tolerated by name: see [`quirks`]. Every bound is in [`limits`].
 //!
 //! # Features
@@ -63,6 +65,7 @@
 #[cfg_attr(docsrs, doc(cfg(feature = "bearer")))]
 pub mod bearer;
 pub mod error;
+pub mod event;
 pub mod filter;
 pub mod fold;
 #[cfg(feature = "http")]

@@ -26,6 +26,7 @@ pub use self::{
     write::{Reference, Rendering},
 };
 pub(crate) use self::{
+    hidden::strip,
     order::compare_keys,
     read::{is_deeper, read_element, read_value},
     same::{Known, includes, same},

@@ -91,11 +91,11 @@ use crate::{
 ///                 if let Some(taken) = taken.find(|key| entry.unique.contains(key)) {
 ///                     return Err(StoreError::NotUnique { attribute: taken.attribute }.into());
 ///                 }
-///                 Some(entry.resource.clone())
+///                 Some((entry.resource.clone(), None))
 ///             }
 ///             (Change::EditValues { .. }, Some(before)) => match change.edited(&before.resource) {
-///                 Some(after) => Some(Arc::new(after)),
-///                 None => return Ok(vec![Done { version: Some(before.version.clone()), changed: false }]),
+///                 Some((after, effect)) => Some((Arc::new(after), Some(effect))),
+///                 None => return Ok(vec![Done::kept(before.version.clone())]),
 ///             },
 ///             (Change::Delete { .. }, _) => None,
 ///             // What a later version may ask must not be taken for a deletion.
@@ -103,17 +103,17 @@ use crate::{
 ///         };
 ///         *writes += 1;
 ///         let version = Version::from(*writes);
-///         let Some(after) = after else {
+///         let Some((after, effect)) = after else {
 ///             rows.remove(change.id());
 ///             for holder in rows.values_mut() {
 ///                 if let Some(without) = change.dropped_from(&holder.resource) {
 ///                     *holder = Stored::new(without, version.clone());
 ///                 }
 ///             }
-///             return Ok(vec![Done { version: None, changed: true }]);
+///             return Ok(vec![Done::deleted()]);
 ///         };
 ///         rows.insert(change.id().to_owned(), Stored::new(after, version.clone()));
-///         Ok(vec![Done { version: Some(version), changed: true }])
+///         Ok(vec![Done::written(version).with_edit(effect)])
 ///     }
 /// }
 /// #
@@ -149,7 +149,7 @@ use crate::{
 /// # assert_eq!(now(store.locate(&cx, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
 /// # let before = get();
 /// # assert!(before.resource.root().contains(members));
-/// # commit(Change::Delete { kind: user.clone(), id: "u".into(), expect: Expect::Exists })?;
+/// # commit(Change::Delete { kind: user.clone(), id: "u".into(), expect: Expect::Exists, at: Default::default(), before: None })?;
 /// # assert!(get().version != before.version && !get().resource.root().contains(members));
 /// # assert_eq!(get().resource.last_modified(), before.resource.last_modified());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -207,7 +207,8 @@ pub trait Store: Send + Sync + 'static {
     ///   current; their `meta.lastModified` stays, as no client changed them.
     /// - [`EditValues`](Change::EditValues) changes one list of references as [`ValueEdit`] says, in time that depends
     ///   on the edit and not on the list. It sets `meta.lastModified`. An edit that changes nothing leaves the version
-    ///   and `meta.lastModified` alone and is [no change](Done::changed) (RFC 7644 §3.5.2.1).
+    ///   and `meta.lastModified` alone and is [no change](Done::changed) (RFC 7644 §3.5.2.1). What it did is
+    ///   [told](Done::edit) where the store can.
     ///
     /// For one change, existence is judged before the version, and both before values.
     ///

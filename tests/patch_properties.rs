@@ -361,7 +361,7 @@ proptest! {
         let patched = patch.apply(&group, &limits, &mut tolerance).unwrap();
         let membership = patch.membership(group.kind(), &limits, &mut tolerance).unwrap().expect("nothing but members");
         let mut edited = group.clone();
-        let changed = membership.edit.apply(membership.attribute, &mut edited);
+        let changed = membership.edit.apply(membership.attribute, &mut edited).is_some();
         prop_assert_eq!(changed, patched.is_some());
         prop_assert_eq!(&edited, patched.as_ref().unwrap_or(&group));
         let mut ids = member_ids(&edited);
@@ -386,7 +386,7 @@ proptest! {
             Ok(None) => {}
             Ok(Some(membership)) => {
                 let mut edited = resource.clone();
-                let changed = membership.edit.apply(membership.attribute, &mut edited);
+                let changed = membership.edit.apply(membership.attribute, &mut edited).is_some();
                 let patched = patched.unwrap();
                 prop_assert_eq!(changed, patched.is_some());
                 prop_assert_eq!(edited, patched.unwrap_or(resource));

@@ -344,7 +344,8 @@ impl Store for Meddling {
             let mut resource = Resource::clone(&found.resource);
             let title = kind.child(AttributeId::ROOT, "title").unwrap();
             resource.root_mut().insert(title, Value::String("protected".into()));
-            let change = Change::Replace { entry: Entry::new(resource), expect: Expect::Exists };
+            let before = found.resource;
+            let change = Change::Replace { entry: Entry::new(resource), expect: Expect::Exists, before };
             self.inner.commit(cx, &[change]).await?;
         }
         self.inner.commit(cx, batch).await

@@ -35,8 +35,12 @@ fn a_failed_batch_changes_nothing() {
 fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
     let user = |id: &str, name: &str| create(world.user(id, name));
     let stale = |change: Change| match change {
-        Change::Replace { entry, .. } => Change::Replace { entry, expect: Expect::Version(Version::from(999)) },
-        Change::Delete { kind, id, .. } => Change::Delete { kind, id, expect: Expect::Version(Version::from(999)) },
+        Change::Replace { entry, before, .. } => {
+            Change::Replace { entry, before, expect: Expect::Version(Version::from(999)) }
+        }
+        Change::Delete { kind, id, at, before, .. } => {
+            Change::Delete { kind, id, at, before, expect: Expect::Version(Version::from(999)) }
+        }
         Change::EditValues { kind, id, attribute, edit, modified, .. } => {
             Change::EditValues { kind, id, attribute, edit, modified, expect: Expect::Version(Version::from(999)) }
         }
@@ -141,9 +145,10 @@ fn versions_change_with_the_resource_and_never_come_again() {
     // 7643-3.1-18: what the commit answers is what a read finds.
     let done = world.commit(&store, &[replace(world.user("u1", "Anna"))]).unwrap();
     let second = world.version(&store, &world.user, "u1");
-    assert_eq!(done, [Done { version: Some(second.clone()), changed: true }]);
+    assert_eq!(done, [Done::written(second.clone())]);
     assert!(is_new(&second));
-    let back = Change::Replace { entry: Entry::new(world.user("u1", "Ann")), expect: Expect::Version(second) };
+    let back = Entry::new(world.user("u1", "Ann"));
+    let back = Change::Replace { before: Arc::clone(&back.resource), entry: back, expect: Expect::Version(second) };
     let third = world.commit(&store, &[back]).unwrap().remove(0).version.unwrap();
     assert!(is_new(&third) && third != first, "the same content again is another state");
 
@@ -186,7 +191,7 @@ fn no_change_is_no_change() {
         let before = world.snapshot(&store, &world.cx);
         let version = world.version(&store, change.kind(), change.id());
         let done = world.commit(&store, &[change]).unwrap();
-        assert_eq!(done, [Done { version: Some(version), changed: false }], "{case}");
+        assert_eq!(done, [Done::kept(version)], "{case}");
         assert_eq!(world.snapshot(&store, &world.cx), before, "{case}");
     }
     let done = world.commit(&store, &[clear(&["u2"])]).unwrap();
@@ -384,7 +389,7 @@ fn of_racing_writers_one_wins_and_none_is_lost() {
     let version = world.version(&store, &world.user, "u1");
     let update = |n: usize| {
         let entry = Entry::new(world.user("u1", &format!("w{n}")));
-        Change::Replace { entry, expect: Expect::Version(version.clone()) }
+        Change::Replace { before: Arc::clone(&entry.resource), entry, expect: Expect::Version(version.clone()) }
     };
     assert_eq!(race(&update), 1);
     assert_eq!(race(&|n| create(world.user(&format!("m{n}"), &format!("m{n}")))), 20);

@@ -15,7 +15,7 @@ mod documents;
 mod stores;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -184,7 +184,7 @@ impl Model {
                 for kept in &mut self.kept {
                     let kind = Arc::clone(kept.resource.kind());
                     for list in kind.reference_lists() {
-                        if edit(&kind, *list, false, &[id], &[]).apply(*list, &mut kept.resource) {
+                        if edit(&kind, *list, false, &[id], &[]).apply(*list, &mut kept.resource).is_some() {
                             kept.version = None;
                         }
                     }
@@ -193,7 +193,7 @@ impl Model {
             (Change::EditValues { attribute, edit, modified, .. }, Some(found)) => {
                 let mut after = self.kept[found].resource.clone();
                 let before = after.clone();
-                let changed = edit.apply(*attribute, &mut after);
+                let changed = edit.apply(*attribute, &mut after).is_some();
                 // Only of this list are values added.
                 let mut known = after.clone();
                 known.root_mut().retain(|list, _| list == *attribute || !after.kind().is_reference_list(list));
@@ -209,6 +209,12 @@ impl Model {
             _ => panic!("found or refused"),
         }
         Ok(true)
+    }
+
+    /// What is in the list that the change edits.
+    fn edited_list(&self, change: &Change) -> BTreeSet<String> {
+        let found = self.find(change.kind(), change.id()).zip(edited_values(change));
+        found.map(|(found, list)| ids(&self.kept[found].resource, list).into_iter().collect()).unwrap_or_default()
     }
 
     fn of<'a>(&'a self, kind: &'a ResourceType) -> impl Iterator<Item = &'a Kept> {
@@ -250,8 +256,11 @@ fn change(world: &World, model: &Model, step: &Step) -> Change {
     };
     match (step.operation, step.kind) {
         (0..3, _) => Change::Create { entry: entry() },
-        (3..5, _) | (6.., 0) => Change::Replace { entry: entry(), expect },
-        (5, _) => Change::Delete { kind, id: id.into(), expect },
+        (3..5, _) | (6.., 0) => {
+            let entry = entry();
+            Change::Replace { before: Arc::clone(&entry.resource), entry, expect }
+        }
+        (5, _) => Change::Delete { kind, id: id.into(), expect, at: time(9), before: None },
         _ => {
             let lists = kind.reference_lists();
             let attribute = lists[step.name % lists.len()];
@@ -273,14 +282,36 @@ fn failure(change: &Change, error: &StoreError) -> String {
     }
 }
 
+/// The list that the change edits.
+fn edited_values(change: &Change) -> Option<AttributeId> {
+    if let Change::EditValues { attribute, .. } = change { Some(*attribute) } else { None }
+}
+
+/// Who went from a list and who came, as the store tells it, each once.
+fn told(change: &Change, done: &Done) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
+    let edit = done.edit.as_ref()?;
+    let value = change.kind().value_of(edited_values(change)?)?;
+    let went: BTreeSet<String> = edit.remove.iter().map(|id| id.as_str().to_owned()).collect();
+    let came: BTreeSet<String> =
+        edit.add.iter().map(|it| it.get(value).unwrap().as_str().unwrap().to_owned()).collect();
+    assert!(!edit.clear && went.len() == edit.remove.len() && came.len() == edit.add.len());
+    Some((went, came))
+}
+
 /// Runs a batch on both and compares what they say of it, and the versions after it.
 fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<Version>, steps: &[Step]) {
     let batch: Vec<Change> = steps.iter().map(|step| change(world, model, step)).collect();
     let mut after = model.clone();
     let mut expected = Ok(Vec::new());
     for (index, change) in batch.iter().enumerate() {
+        let before = after.edited_list(change);
         match (after.apply(change), &mut expected) {
-            (Ok(changed), Ok(done)) => done.push(changed),
+            (Ok(changed), Ok(done)) => {
+                let (before, after) = (before, after.edited_list(change));
+                let went = before.difference(&after).cloned().collect();
+                let came = after.difference(&before).cloned().collect();
+                done.push((changed, edited_values(change).filter(|_| changed).map(|_| (went, came))));
+            }
             (Err(error), _) => {
                 expected = Err((index, error));
                 break;
@@ -290,7 +321,7 @@ fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<
     }
     let result = world.commit(store, &batch);
     let said = match &result {
-        Ok(done) => Ok(done.iter().map(|done| done.changed).collect()),
+        Ok(done) => Ok(batch.iter().zip(done).map(|(change, done)| (done.changed, told(change, done))).collect()),
         Err(error) => Err((error.index, failure(&batch[error.index], &error.error))),
     };
     assert_eq!(said, expected, "{batch:#?}");

@@ -93,6 +93,8 @@ pub(crate) struct ServiceProviderConfig<'a> {
     pub(crate) documentation: Option<&'a str>,
     /// Whether a client can set a password.
     pub(crate) passwords: bool,
+    /// The URIs of the security events that are delivered (RFC 9967 §4).
+    pub(crate) security_events: Option<&'a [Box<str>]>,
     /// The absolute URL of this document.
     pub(crate) location: &'a str,
 }
@@ -126,6 +128,13 @@ struct Pagination {
     default_page_size: usize,
     max_page_size: usize,
     cursor_timeout: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SecurityEvents<'a> {
+    async_request: &'static str,
+    event_uris: &'a [Box<str>],
 }
 
 #[derive(Serialize)]
@@ -166,7 +175,7 @@ impl Serialize for ServiceProviderConfig<'_> {
                 primary: index == 0,
             })
             .collect();
-        let mut document = serializer.serialize_struct("ServiceProviderConfig", 11)?;
+        let mut document = serializer.serialize_struct("ServiceProviderConfig", 12)?;
         document.serialize_field("schemas", &[SERVICE_PROVIDER_CONFIG])?;
         match self.documentation {
             Some(url) => document.serialize_field("documentationUri", url)?,
@@ -192,6 +201,12 @@ impl Serialize for ServiceProviderConfig<'_> {
             cursor_timeout: limits.cursor_timeout.as_secs(),
         };
         document.serialize_field("pagination", &pagination)?;
+        match self.security_events {
+            Some(event_uris) => {
+                document.serialize_field("securityEvents", &SecurityEvents { async_request: "none", event_uris })?;
+            }
+            None => document.skip_field("securityEvents")?,
+        }
         document.serialize_field("meta", &Meta { resource_type: "ServiceProviderConfig", location: self.location })?;
         document.end()
     }

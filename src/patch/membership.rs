@@ -24,7 +24,8 @@ use crate::{
     value::{Object, Text, Value},
 };
 
-/// A patch that changes one list of references by the `value`s in it and nothing else. Made by [`Patch::membership`].
+/// A change of one list of references by the `value`s in it. Made by [`Patch::membership`] of a patch that is nothing
+/// else, and told by an [`Event`](crate::event::Event).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Membership {
@@ -51,8 +52,8 @@ pub struct Membership {
 ///
 /// let mut group = Resource::new(kind);
 /// let edit = ValueEdit { add: vec![member("a"), member("b")], ..ValueEdit::default() };
-/// assert!(edit.apply(members, &mut group));
-/// assert!(!edit.apply(members, &mut group), "both are members already");
+/// assert_eq!(edit.apply(members, &mut group), Some(edit.clone()));
+/// assert_eq!(edit.apply(members, &mut group), None, "both are members already");
 /// # Ok::<(), scim_core::schema::SchemaError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,27 +73,29 @@ impl ValueEdit {
         !self.clear && self.remove.is_empty() && self.add.is_empty()
     }
 
-    /// Changes the list `attribute` of `resource`; whether anything changed. A list that becomes empty is unassigned.
+    /// Changes the list `attribute` of `resource`. Gives what that really did: the values that were there and went, and
+    /// those that came; `None` when nothing changed. A list that becomes empty is unassigned.
     ///
     /// Takes time in proportion to the list and the edit together. For stores that keep a resource as one piece.
-    pub fn apply(&self, attribute: AttributeId, resource: &mut Resource) -> bool {
-        let Some(value) = resource.kind().value_of(attribute) else { return false };
+    pub fn apply(&self, attribute: AttributeId, resource: &mut Resource) -> Option<Self> {
+        let value = resource.kind().value_of(attribute)?;
         let root = resource.root_mut();
         let mut list = match root.get_mut(attribute) {
             Some(Value::List(list)) => std::mem::take(list),
             _ => Vec::new(),
         };
-        let changed = self.apply_to(value, &mut list);
+        let effect = self.apply_to(value, &mut list);
         match root.get_mut(attribute) {
             _ if list.is_empty() => drop(root.remove(attribute)),
             Some(there) => *there = Value::List(list),
             None => root.push(attribute, Value::List(list)),
         }
-        changed
+        effect
     }
 
     /// As [`ValueEdit::apply`], on the list itself. `value` is the sub-attribute by which its elements are told apart.
-    pub(super) fn apply_to(&self, value: AttributeId, list: &mut Vec<Value>) -> bool {
+    fn apply_to(&self, value: AttributeId, list: &mut Vec<Value>) -> Option<Self> {
+        let mut effect = Self::default();
         let coming = Positions::new(self.add.iter().filter_map(|element| key(element, value)));
         let going = Positions::new(self.remove.iter().map(Text::as_str));
         let mut there = vec![false; coming.count];
@@ -103,18 +106,22 @@ impl ValueEdit {
                 *there = true;
                 return true;
             }
-            !self.clear && key.is_none_or(|key| going.get(key).is_none())
+            let stays = !self.clear && key.is_none_or(|key| going.get(key).is_none());
+            if let Some(key) = key.filter(|_| !stays) {
+                effect.remove.push(key.into());
+            }
+            stays
         });
         let removed = list.len() != before;
-        let kept = list.len();
         for element in &self.add {
             let position = key(element, value).and_then(|key| coming.get(key));
             if let Some(there @ false) = position.and_then(|position| there.get_mut(position)) {
                 *there = true;
                 list.push(Value::Complex(element.clone()));
+                effect.add.push(element.clone());
             }
         }
-        removed || list.len() != kept
+        (removed || !effect.add.is_empty()).then_some(effect)
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     system::{Clock, IdSource},
 };
 use crate::{
+    event::Observer,
     limits::Limits,
     message::AuthenticationScheme,
     quirks::Quirks,
@@ -48,6 +49,18 @@ pub(super) struct Inner<S> {
     pub(super) policies: Policies,
     pub(super) subjects: Subjects,
     pub(super) seals: Seals,
+    pub(super) observers: Observers,
+    /// The URIs of the security events that the host delivers, if it does.
+    pub(super) security_events: Option<Vec<Box<str>>>,
+}
+
+/// Who is told of every commit.
+pub(super) struct Observers(pub(super) Vec<Box<dyn Observer>>);
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Observers").field(&self.0.len()).finish()
+    }
 }
 
 impl<S> Clone for ServiceProvider<S> {
@@ -79,6 +92,8 @@ impl<S: Store> ServiceProvider<S> {
             policies: Vec::new(),
             subjects: Subjects(None),
             seals: Seals::default(),
+            observers: Observers(Vec::new()),
+            security_events: None,
         }
     }
 
@@ -139,6 +154,8 @@ pub struct ServiceProviderBuilder<S> {
     policies: Vec<Box<dyn Policy>>,
     subjects: Subjects,
     seals: Seals,
+    observers: Observers,
+    security_events: Option<Vec<Box<str>>>,
 }
 
 impl<S> fmt::Debug for ServiceProviderBuilder<S> {
@@ -238,6 +255,32 @@ impl<S: Store> ServiceProviderBuilder<S> {
         self
     }
 
+    /// Tells `observer` of every committed change. Called again it adds. Without any it costs nothing.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.0.push(Box::new(observer));
+        self
+    }
+
+    /// Tells in ServiceProviderConfig that the host delivers security event tokens, with these event URIs
+    /// (RFC 9967 §4). Requests are answered when they are done, also with `Prefer: respond-async`, as §2.5.1.1 allows:
+    /// `asyncRequest` is `none`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "system")] {
+    /// use scim_core::{Registry, ServiceProvider, event::EventUri, store::MemoryStore};
+    ///
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+    ///     .base_url("https://example.com/scim/v2")
+    ///     .security_events([EventUri::CreateNotice, EventUri::Deactivate])
+    ///     .build()?;
+    /// # }
+    /// # Ok::<(), scim_core::provider::ConfigurationError>(())
+    /// ```
+    pub fn security_events(mut self, uris: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
+        self.security_events = Some(uris.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// The service provider.
     ///
     /// # Errors
@@ -279,6 +322,8 @@ impl<S: Store> ServiceProviderBuilder<S> {
                 policies: Policies::new(self.policies),
                 subjects: self.subjects,
                 seals: self.seals,
+                observers: self.observers,
+                security_events: self.security_events,
             }),
         })
     }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    event::Event,
     schema::{Relation, ResourceType},
     store::{Change, CommitError, Context, Done, Holder, Key, Page, Scan, Store, StoreError, Stored, Wanted},
 };
@@ -73,12 +74,19 @@ impl<S: Store> ServiceProvider<S> {
         if located.len() == ids.len() { Ok(located) } else { Err(broken_store("`locate` answers for each id")) }
     }
 
-    /// Commits changes, all or none.
+    /// Commits changes, all or none, and tells who wants to know.
     pub(super) async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         let done = self.inner.store.commit(cx, batch).await;
         cx.count_call();
         let done = done?;
-        if done.len() == batch.len() { Ok(done) } else { Err(wrong_count().into()) }
+        if done.len() != batch.len() {
+            return Err(wrong_count().into());
+        }
+        if !self.inner.observers.0.is_empty() {
+            let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(cx, change, done));
+            events.for_each(|event| self.inner.observers.0.iter().for_each(|observer| observer.committed(cx, &event)));
+        }
+        Ok(done)
     }
 
     /// Commits one change.

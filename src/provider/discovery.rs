@@ -18,6 +18,7 @@ impl<S: Store> ServiceProvider<S> {
             schemes: &self.inner.schemes,
             documentation: self.inner.documentation.as_deref(),
             passwords: self.sets_passwords(),
+            security_events: self.inner.security_events.as_deref(),
             location: &format!("{base}/ServiceProviderConfig"),
         })
     }

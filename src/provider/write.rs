@@ -194,13 +194,15 @@ impl<S: Store> ServiceProvider<S> {
         let permit = self.permit(cx, Action::Delete, kind)?;
         for _ in 0..=self.limits().write_retries {
             let reviewed = self.review_as_is(cx, &permit, id, None).await?;
-            let expect = match self.expectation(cx, &permit, id, precondition).await? {
+            let expect = match &reviewed {
                 // What was reviewed is what is deleted.
-                Expect::Exists => reviewed.map_or(Expect::Exists, Expect::Version),
-                named @ Expect::Version(_) => named,
+                Some(seen) if precondition.holds(&seen.version) => Expect::Version(seen.version.clone()),
+                Some(_) => return Err(Error::precondition()),
+                None => self.expectation(cx, &permit, id, precondition).await?,
             };
             let again = matches!(expect, Expect::Version(_)) && precondition.is_indifferent();
-            let change = self.delete_change(&permit.kind, id.into(), expect);
+            let before = reviewed.map(|seen| seen.resource);
+            let change = self.delete_change(&permit.kind, id.into(), expect, before);
             match self.commit_one(cx, change).await {
                 Ok(_) => return Ok(()),
                 Err(StoreError::Busy) => cx.count_retry(),
@@ -211,32 +213,37 @@ impl<S: Store> ServiceProvider<S> {
         Err(contention())
     }
 
-    /// The change that deletes a resource.
-    #[expect(clippy::unused_self, reason = "one place for what a deletion is made of")]
-    pub(super) fn delete_change(&self, kind: &Arc<ResourceType>, id: Text, expect: Expect) -> Change {
-        Change::Delete { kind: Arc::clone(kind), id, expect }
+    /// The change that deletes a resource; `before` is it, where it has been read.
+    pub(super) fn delete_change(
+        &self,
+        kind: &Arc<ResourceType>,
+        id: Text,
+        expect: Expect,
+        before: Option<Arc<Resource>>,
+    ) -> Change {
+        Change::Delete { kind: Arc::clone(kind), id, expect, at: self.inner.clock.now(), before }
     }
 
     /// Asks the policies about a change that is committed without reading what it changes: an edit of one list of
-    /// references, or without one a deletion. Only where there are policies is the resource read for them; the version
-    /// that they have seen is returned.
+    /// references, or without one a deletion. Only where there are policies is the resource read for them; what they
+    /// have seen is returned.
     pub(super) async fn review_as_is(
         &self,
         cx: &Context,
         permit: &Permit,
         id: &str,
         edit: Option<(AttributeId, &ValueEdit)>,
-    ) -> Result<Option<Version>, Error> {
+    ) -> Result<Option<Stored>, Error> {
         if self.inner.policies.is_empty() {
             return Ok(None);
         }
         let lists = permit.unused(permit.kind.reference_lists());
         let wanted = Wanted::without(&lists);
-        let Stored { resource: before, version, .. } =
-            self.existing(cx, permit, id, &Precondition::default(), &wanted).await?;
-        let proposal = Proposal { action: permit.action, kind: &permit.kind, before: Some(&before), after: None, edit };
+        let stored = self.existing(cx, permit, id, &Precondition::default(), &wanted).await?;
+        let before = Some(&*stored.resource);
+        let proposal = Proposal { action: permit.action, kind: &permit.kind, before, after: None, edit };
         self.inner.policies.review(cx, &proposal)?;
-        Ok(Some(version))
+        Ok(Some(stored))
     }
 
     /// What a commit must find for the precondition to hold. Reads the resource only where the store cannot tell.
@@ -272,7 +279,11 @@ impl<S: Store> ServiceProvider<S> {
         after.set_times(None, before.resource.last_modified().map_or(now, |before| before.max(now)));
         let entry = Entry::new(after);
         let resource = Arc::clone(&entry.resource);
-        let change = Change::Replace { entry, expect: Expect::Version(before.version.clone()) };
+        let change = Change::Replace {
+            entry,
+            expect: Expect::Version(before.version.clone()),
+            before: Arc::clone(&before.resource),
+        };
         match self.commit_one(cx, change).await {
             // The store has kept what it had, such as a list in another order; then that is the answer.
             Ok(Done { changed: false, .. }) => Ok(Some(before.clone())),

@@ -30,7 +30,8 @@ impl Resource {
     }
 }
 
-fn strip(object: &mut Object, hidden: &[AttributeId]) -> Option<AttributeId> {
+/// Takes away all values of the `hidden` attributes in `object`; gives the first of them that was there.
+pub(crate) fn strip(object: &mut Object, hidden: &[AttributeId]) -> Option<AttributeId> {
     let mut first = None;
     object.retain(|attribute, value| {
         if hidden.contains(&attribute) {

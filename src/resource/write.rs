@@ -109,6 +109,13 @@ pub(crate) fn value_json(kind: &ResourceType, attribute: AttributeId, value: &Va
     String::from_utf8(out).unwrap_or_default()
 }
 
+impl Rendering<'_> {
+    /// Writes a value of `attribute` as [`Resource::write`] does; nothing where there is nothing to show.
+    pub(crate) fn value(&self, out: &mut Vec<u8>, kind: &ResourceType, attribute: AttributeId, value: &Value) {
+        Writer { out, kind, shown: Some(self) }.value(attribute, value);
+    }
+}
+
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
     kind: &'a ResourceType,

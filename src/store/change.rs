@@ -18,8 +18,9 @@ use crate::{
 /// Which state of a resource is meant, as the store named it (RFC 7644 §3.14).
 ///
 /// Opaque to everyone but the store: it is only compared. A store gives a resource a new version whenever it changes
-/// and never gives one again, not to a resource that is created anew under the same id either. It becomes the entity
-/// tag `W/"…"` and `meta.version`.
+/// and never gives one again, not to a resource that is created anew under the same id either; one that a commit
+/// changes twice gets two. It becomes the entity tag `W/"…"` and `meta.version`, and tells
+/// [events](crate::event::Event::id) apart.
 ///
 /// ```
 /// use scim_core::store::Version;
@@ -135,6 +136,9 @@ pub enum Change {
         entry: Entry,
         /// What it is put in the place of.
         expect: Expect,
+        /// The resource as it was in the version that is expected, for a record of what changed. A store that keeps
+        /// none has no use for it.
+        before: Arc<Resource>,
     },
     /// Removes a resource, and every reference to it from a list of references.
     Delete {
@@ -144,6 +148,10 @@ pub enum Change {
         id: Text,
         /// What is removed.
         expect: Expect,
+        /// When: a deleted resource has no `meta.lastModified` to tell.
+        at: DateTime<Utc>,
+        /// The resource as it was, for a record, where it was read anyway. Lists of references may be missing.
+        before: Option<Arc<Resource>>,
     },
     /// Removes and adds values of one list of references, without a look at the others.
     EditValues {
@@ -204,7 +212,8 @@ impl Change {
     /// use scim_core::{schema::Registry, store::{Change, Expect, StoreError, Version}};
     ///
     /// let kind = Registry::standard().resource_type("User").expect("registered").clone();
-    /// let delete = Change::Delete { kind, id: "2819".into(), expect: Expect::Version(Version::from(1)) };
+    /// let expect = Expect::Version(Version::from(1));
+    /// let delete = Change::Delete { kind, id: "2819".into(), expect, at: Default::default(), before: None };
     /// assert!(delete.check(Some(&Version::from(1))).is_ok());
     /// assert!(matches!(delete.check(Some(&Version::from(2))), Err(StoreError::VersionMismatch { .. })));
     /// assert!(matches!(delete.check(None), Err(StoreError::NotFound)));
@@ -220,17 +229,15 @@ impl Change {
         }
     }
 
-    /// What [`Change::EditValues`] makes of the resource, with its new `meta.lastModified`; `None` when that is no
-    /// change, and for every other change.
-    pub fn edited(&self, before: &Resource) -> Option<Resource> {
+    /// What [`Change::EditValues`] makes of the resource, with its new `meta.lastModified`, and what that really did,
+    /// for [`Done::with_edit`]; `None` when that is no change, and for every other change.
+    pub fn edited(&self, before: &Resource) -> Option<(Resource, ValueEdit)> {
         let Self::EditValues { attribute, edit, modified, .. } = self else { return None };
         let mut after = before.clone();
-        if !edit.apply(*attribute, &mut after) {
-            return None;
-        }
+        let effect = edit.apply(*attribute, &mut after)?;
         // Clocks of several machines differ; a resource does not go back in time.
         after.set_times(None, before.last_modified().map_or(*modified, |before| before.max(*modified)));
-        Some(after)
+        Some((after, effect))
     }
 
     /// What [`Change::Delete`] makes of another resource of the tenant: that without the references to what is deleted;
@@ -281,11 +288,60 @@ impl fmt::Debug for Change {
 }
 
 /// What came of one [`Change`] of a committed batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+///
+/// ```
+/// use scim_core::store::{Done, Version};
+///
+/// let done = Done::written(Version::from(7));
+/// assert!(done.changed && done.version == Some(Version::from(7)));
+/// assert!(!Done::kept(Version::from(7)).changed);
+/// assert_eq!(Done::deleted().version, None);
+/// ```
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Done {
     /// The version of the resource after the change; `None` after it was deleted.
     pub version: Option<Version>,
     /// Whether anything changed. If not, the version and `meta.lastModified` are what they were.
     pub changed: bool,
+    /// What [`Change::EditValues`] really did: in `remove` only ids that were in the list and went, in `add` only
+    /// values that were not and came, never `clear`. `None` from a store that cannot tell: then what was meant to
+    /// happen counts as what did.
+    pub edit: Option<ValueEdit>,
+}
+
+impl Done {
+    /// The resource was created, replaced or edited, and is in this version now.
+    pub fn written(version: Version) -> Self {
+        Self { version: Some(version), changed: true, edit: None }
+    }
+
+    /// There was nothing to change; the resource is still in this version.
+    pub fn kept(version: Version) -> Self {
+        Self { version: Some(version), changed: false, edit: None }
+    }
+
+    /// The resource was deleted.
+    pub const fn deleted() -> Self {
+        Self { version: None, changed: true, edit: None }
+    }
+
+    /// Tells what [`Change::EditValues`] really did.
+    #[must_use]
+    pub fn with_edit(mut self, effect: impl Into<Option<ValueEdit>>) -> Self {
+        self.edit = effect.into();
+        self
+    }
+}
+
+impl fmt::Debug for Done {
+    /// Without the values that came.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let edit = self.edit.as_ref().map(|edit| (edit.remove.len(), edit.add.len()));
+        f.debug_struct("Done")
+            .field("version", &self.version)
+            .field("changed", &self.changed)
+            .field("edit", &edit)
+            .finish()
+    }
 }

@@ -177,15 +177,17 @@ pub(crate) fn sample(kind: &Arc<ResourceType>, mut document: Json) -> Resource {
 }
 
 pub(crate) fn delete(kind: &Arc<ResourceType>, id: &str) -> Change {
-    Change::Delete { kind: Arc::clone(kind), id: id.into(), expect: Expect::Exists }
+    Change::Delete { kind: Arc::clone(kind), id: id.into(), expect: Expect::Exists, at: time(9), before: None }
 }
 
 pub(crate) fn create(resource: Resource) -> Change {
     Change::Create { entry: Entry::new(resource) }
 }
 
+/// No store here looks at what was before.
 pub(crate) fn replace(resource: Resource) -> Change {
-    Change::Replace { entry: Entry::new(resource), expect: Expect::Exists }
+    let entry = Entry::new(resource);
+    Change::Replace { before: Arc::clone(&entry.resource), entry, expect: Expect::Exists }
 }
 
 pub(crate) fn compile(kind: &Arc<ResourceType>, filter: &str) -> Matcher {

@@ -139,7 +139,7 @@ impl<S: Store> Run<'_, S> {
                         members.iter().rev().filter(|member| versions.iter().any(|(at, _)| *at == member.index))
                     {
                         let (kind, id) = (Arc::clone(&member.kind), member.id.clone());
-                        let change = self.provider.delete_change(&kind, id, Expect::Exists);
+                        let change = self.provider.delete_change(&kind, id, Expect::Exists, None);
                         // Whoever was faster has removed it.
                         let _ = self.provider.commit_one(self.cx, change).await;
                     }
@@ -201,7 +201,7 @@ fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
     if rest == **part {
         return edits;
     }
-    vec![Change::Replace { entry: Entry::new(Arc::clone(whole)), expect: Expect::Exists }]
+    vec![Change::Replace { entry: Entry::new(Arc::clone(whole)), expect: Expect::Exists, before: Arc::clone(part) }]
 }
 
 /// Takes away the references to any of `ids`; whether there was one.

@@ -17,7 +17,7 @@ use crate::{
     resource::{Resource, UniqueKey},
     schema::{AttributeId, ResourceType},
     store::{Change, Done, Entry, StoreError, Version, referred},
-    value::{Object, Value},
+    value::{Object, Text, Value},
 };
 
 /// Changes that are undone when it is dropped, unless they are [kept](Transaction::keep).
@@ -74,8 +74,8 @@ impl<'a> Transaction<'a> {
             }
             // Not a list that is kept apart: then the resource is replaced.
             (Change::EditValues { .. }, Some(row)) => match change.edited(row.whole()) {
-                Some(edited) => self.replace(table, &Entry::new(edited)),
-                None => Ok(Done { version: Some(row.head.version.clone()), changed: false }),
+                Some((edited, effect)) => Ok(self.replace(table, &Entry::new(edited))?.with_edit(effect)),
+                None => Ok(Done::kept(row.head.version.clone())),
             },
             (Change::EditValues { .. }, None) => Err(StoreError::NotFound),
         }
@@ -92,7 +92,7 @@ impl<'a> Transaction<'a> {
         for list in entry.resource.kind().reference_lists() {
             self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
         }
-        Ok(Done { version: Some(version), changed: true })
+        Ok(Done::written(version))
     }
 
     fn replace(&mut self, table: usize, entry: &Entry) -> Result<Done, StoreError> {
@@ -106,10 +106,10 @@ impl<'a> Transaction<'a> {
         let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
         let is_same = is_same_but_for_the_time(row.head.resource.root(), after.root());
         if is_same && self.undo.len() == steps {
-            return Ok(Done { version: Some(row.head.version.clone()), changed: false });
+            return Ok(Done::kept(row.head.version.clone()));
         }
         let version = self.set_head(table, &id, after, entry.unique.clone());
-        Ok(Done { version: Some(version), changed: true })
+        Ok(Done::written(version))
     }
 
     fn delete(&mut self, table: usize, id: &str) -> Result<Done, StoreError> {
@@ -132,7 +132,7 @@ impl<'a> Transaction<'a> {
         }
         let head = self.tenant.swap_head(table, &id, None);
         self.undo.push(Undo::Head { table, id, head });
-        Ok(Done { version: None, changed: true })
+        Ok(Done::deleted())
     }
 
     fn edit(
@@ -148,29 +148,36 @@ impl<'a> Transaction<'a> {
         let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
         let kind = Arc::clone(row.head.resource.kind());
         let coming: HashSet<&str> = edit.add.iter().filter_map(|element| referred(&kind, list, element)).collect();
+        let mut effect = ValueEdit::default();
         let mut going = Vec::new();
         if let Some(values) = row.list(list) {
             let stays = |key: &str| coming.contains(key);
             if edit.clear {
                 let cleared = values.iter().filter(|(_, value)| !values.key(value).is_some_and(stays));
-                going.extend(cleared.map(|(place, _)| place));
+                going.extend(cleared.map(|(place, value)| (place, values.key(value).map(Text::from))));
             } else {
                 let removed = edit.remove.iter().filter(|key| !stays(key));
-                going.extend(removed.filter_map(|key| values.place(key)));
+                going.extend(removed.filter_map(|key| Some((values.place(key)?, Some(key.clone())))));
             }
         }
-        for place in going {
-            self.set_value(table, &id, list, place, None);
+        for (place, key) in going {
+            // Who is named twice goes once.
+            if self.set_value(table, &id, list, place, None) {
+                effect.remove.extend(key);
+            }
         }
         for element in edit.add.iter().filter(|element| referred(&kind, list, element).is_some()) {
-            self.add(table, &id, list, Value::Complex(element.clone()))?;
+            if self.add(table, &id, list, Value::Complex(element.clone()))? {
+                effect.add.push(element.clone());
+            }
         }
         let modified = (self.undo.len() != steps).then_some(modified);
         let version = match modified {
             Some(_) => self.touch(table, &id, modified),
             None => self.tenant.row(table, &id).map(|row| row.head.version.clone()),
         };
-        Ok(Done { version, changed: modified.is_some() })
+        let changed = modified.is_some();
+        Ok(Done { version, changed, edit: changed.then_some(effect) })
     }
 
     /// Refuses unique keys that another resource has.
@@ -218,14 +225,14 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Adds a value to a list, unless one that refers to the same is there.
-    fn add(&mut self, table: usize, id: &Id, list: AttributeId, element: Value) -> Result<(), StoreError> {
-        let Some(row) = self.tenant.row(table, id) else { return Ok(()) };
+    /// Adds a value to a list, unless one that refers to the same is there. Whether it did.
+    fn add(&mut self, table: usize, id: &Id, list: AttributeId, element: Value) -> Result<bool, StoreError> {
+        let Some(row) = self.tenant.row(table, id) else { return Ok(false) };
         let kind = row.head.resource.kind();
         let values = row.list(list);
         if let Some(key) = element.as_object().and_then(|element| referred(kind, list, element)) {
             if values.is_some_and(|values| values.place(key).is_some()) {
-                return Ok(());
+                return Ok(false);
             }
             let target = self.tenant.locate(key).and_then(|(_, table)| self.tenant.table(table));
             if !target.is_some_and(|target| may_refer(kind, list, &target.kind)) {
@@ -234,12 +241,15 @@ impl<'a> Transaction<'a> {
         }
         let end = values.map_or(0, List::end);
         self.set_value(table, id, list, end, Some(element));
-        Ok(())
+        Ok(true)
     }
 
-    fn set_value(&mut self, table: usize, id: &Id, list: AttributeId, place: u64, value: Option<Value>) {
+    /// Puts a value in a place or takes it away. Whether there was one.
+    fn set_value(&mut self, table: usize, id: &Id, list: AttributeId, place: u64, value: Option<Value>) -> bool {
         let value = self.tenant.swap_value(table, id, list, place, value);
+        let was_there = value.is_some();
         self.undo.push(Undo::Value { table, id: Arc::clone(id), list, place, value });
+        was_there
     }
 
     fn set_head(&mut self, table: usize, id: &Id, resource: Arc<Resource>, unique: Vec<UniqueKey>) -> Version {
@@ -355,7 +365,13 @@ mod tests {
             },
             modified: DateTime::default(),
         };
-        let delete = |kind, id: &str| Change::Delete { kind: Arc::clone(kind), id: id.into(), expect: Expect::Exists };
+        let delete = |kind, id: &str| Change::Delete {
+            kind: Arc::clone(kind),
+            id: id.into(),
+            expect: Expect::Exists,
+            at: DateTime::default(),
+            before: None,
+        };
         for size in [3, 30_000] {
             let mut tenant = Tenant::default();
             let ids: Vec<String> = (0..size).map(|n| format!("u{n}")).collect();

@@ -1,0 +1,125 @@
+//! What is different between a resource before and after. It knows attributes and lists of references, no events.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use crate::{
+    patch::{Membership, ValueEdit},
+    resource::{Resource, strip as strip_object},
+    schema::{AttributeId, ResourceType},
+    value::{Object, Value},
+};
+
+/// What has another value. `meta`, which differs after every write, is left out.
+#[derive(Default)]
+pub(super) struct Difference {
+    /// The attributes: those of a singular complex one each, a list as a whole.
+    pub(super) attributes: Vec<AttributeId>,
+    /// The lists of references into which values came, or from which they went.
+    pub(super) lists: Vec<Membership>,
+}
+
+impl Difference {
+    pub(super) fn between(kind: &ResourceType, before: &Object, after: &Object) -> Self {
+        let mut found = Self::default();
+        compare(kind, before, after, &mut found);
+        found
+    }
+}
+
+fn compare(kind: &ResourceType, before: &Object, after: &Object, found: &mut Difference) {
+    let now = after.iter().map(|(attribute, now)| (attribute, before.get(attribute), Some(now)));
+    let gone = before.iter().filter(|(attribute, _)| !after.contains(*attribute));
+    let gone = gone.map(|(attribute, was)| (attribute, Some(was), None));
+    let nothing = Object::new();
+    for (attribute, was, now) in now.chain(gone) {
+        if attribute == AttributeId::META || was == now {
+            continue;
+        }
+        match (was, now) {
+            (Some(Value::Complex(was)), Some(Value::Complex(now))) => compare(kind, was, now, found),
+            (Some(Value::Complex(was)), None) => compare(kind, was, &nothing, found),
+            (None, Some(Value::Complex(now))) => compare(kind, &nothing, now, found),
+            _ if kind.is_reference_list(attribute) => {
+                let [was, now] = [was, now].map(|list| list.map(Value::elements).unwrap_or_default());
+                let edit = references(kind, attribute, was, now);
+                if !edit.is_empty() {
+                    found.attributes.push(attribute);
+                    found.lists.push(Membership { attribute, edit });
+                } else if !is_reordered(kind, attribute, was, now) {
+                    found.attributes.push(attribute);
+                }
+            }
+            _ => found.attributes.push(attribute),
+        }
+    }
+}
+
+/// What `active` has become, if it has become anything.
+pub(super) fn active(kind: &ResourceType, before: &Object, after: &Object) -> Option<bool> {
+    let active = kind.child(AttributeId::ROOT, "active")?;
+    let [before, after] = [before, after].map(|root| root.get(active).and_then(Value::as_bool));
+    after.filter(|_| after != before)
+}
+
+/// Whether a list of references has the same values in another order, which has no meaning (RFC 7643 §2.4).
+fn is_reordered(kind: &ResourceType, list: AttributeId, before: &[Value], after: &[Value]) -> bool {
+    let Some(value) = kind.value_of(list) else { return false };
+    let known: HashMap<Option<&str>, &Value> = before.iter().map(|element| (key(value, element), element)).collect();
+    let is_known = |element: &Value| {
+        let key = key(value, element);
+        key.is_some() && known.get(&key) == Some(&element)
+    };
+    before.len() == after.len() && known.len() == after.len() && after.iter().all(is_known)
+}
+
+/// Which values of a list of references went and which came.
+fn references(kind: &ResourceType, list: AttributeId, before: &[Value], after: &[Value]) -> ValueEdit {
+    let mut edit = ValueEdit::default();
+    let Some(value) = kind.value_of(list) else { return edit };
+    let mut had: HashSet<&str> = before.iter().filter_map(|element| key(value, element)).collect();
+    let mut has = HashSet::with_capacity(after.len());
+    for element in after {
+        if let (Some(key), Value::Complex(element)) = (key(value, element), element)
+            && has.insert(key)
+            && !had.contains(key)
+        {
+            edit.add.push(element.clone());
+        }
+    }
+    // Who was in the list twice goes once.
+    let gone = before.iter().filter_map(|element| key(value, element)).filter(|key| !has.contains(key));
+    edit.remove.extend(gone.filter(|key| had.remove(key)).map(Into::into));
+    edit
+}
+
+fn key(value: AttributeId, element: &Value) -> Option<&str> {
+    element.as_object()?.get(value)?.as_str()
+}
+
+/// The resource without what nobody may see; most have nothing of the kind.
+pub(super) fn without_secrets(resource: &Arc<Resource>) -> Arc<Resource> {
+    let secrets = secrets(resource.kind());
+    if secrets.iter().all(|secret| resource.values_of(*secret).is_empty()) {
+        return Arc::clone(resource);
+    }
+    let mut stripped = Resource::clone(resource);
+    strip_object(stripped.root_mut(), &secrets);
+    Arc::new(stripped)
+}
+
+/// Takes from elements of a list what nobody may see.
+pub(super) fn strip(kind: &ResourceType, list: AttributeId, elements: &mut [Object]) {
+    if kind.children(list).iter().any(|part| kind.is_sensitive(*part)) {
+        let secrets = secrets(kind);
+        for element in elements {
+            strip_object(element, &secrets);
+        }
+    }
+}
+
+fn secrets(kind: &ResourceType) -> Vec<AttributeId> {
+    kind.attributes().filter(|attribute| kind.is_sensitive(*attribute)).collect()
+}

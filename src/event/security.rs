@@ -1,0 +1,351 @@
+//! Events as the claims of security event tokens (RFC 9967, RFC 8417). It makes the claims; to sign them and to deliver
+//! the token is the host's.
+
+use std::{collections::BTreeMap, fmt};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{Event, StateChange};
+use crate::{
+    patch::{Membership, Patch, PatchBuilder},
+    resource::{Projection, Rendering, url},
+    schema::{Registry, ResourceType},
+    value::Value,
+};
+
+/// The events that RFC 9967 names and this crate can tell of (RFC 9967 §2.3, §2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum EventUri {
+    /// A resource is from now on told of (§2.3.1).
+    FeedAdd,
+    /// A resource is no longer told of (§2.3.2).
+    FeedRemove,
+    /// A resource was created; the names of its attributes (§2.4.1).
+    CreateNotice,
+    /// A resource was created; the whole of it (§2.4.1).
+    CreateFull,
+    /// A part of a resource was changed; the names of attributes (§2.4.2).
+    PatchNotice,
+    /// A part of a resource was changed; the change (§2.4.2).
+    PatchFull,
+    /// A resource was updated; the names of attributes (§2.4.3).
+    PutNotice,
+    /// A resource was updated; the whole of it (§2.4.3).
+    PutFull,
+    /// A resource was deleted (§2.4.4).
+    Delete,
+    /// A resource is ready for use (§2.4.5).
+    Activate,
+    /// A resource is out of use (§2.4.6).
+    Deactivate,
+}
+
+impl EventUri {
+    /// The URI.
+    ///
+    /// ```
+    /// use scim_core::event::EventUri;
+    ///
+    /// assert_eq!(EventUri::PutNotice.as_str(), "urn:ietf:params:scim:event:prov:put:notice");
+    /// ```
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FeedAdd => "urn:ietf:params:scim:event:feed:add",
+            Self::FeedRemove => "urn:ietf:params:scim:event:feed:remove",
+            Self::CreateNotice => "urn:ietf:params:scim:event:prov:create:notice",
+            Self::CreateFull => "urn:ietf:params:scim:event:prov:create:full",
+            Self::PatchNotice => "urn:ietf:params:scim:event:prov:patch:notice",
+            Self::PatchFull => "urn:ietf:params:scim:event:prov:patch:full",
+            Self::PutNotice => "urn:ietf:params:scim:event:prov:put:notice",
+            Self::PutFull => "urn:ietf:params:scim:event:prov:put:full",
+            Self::Delete => "urn:ietf:params:scim:event:prov:delete",
+            Self::Activate => "urn:ietf:params:scim:event:prov:activate",
+            Self::Deactivate => "urn:ietf:params:scim:event:prov:deactivate",
+        }
+    }
+}
+
+impl fmt::Display for EventUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<EventUri> for Box<str> {
+    fn from(uri: EventUri) -> Self {
+        uri.as_str().into()
+    }
+}
+
+/// What a security event token says of a resource: the claims `sub_id`, `txn` and `events` (RFC 9967 §2).
+///
+/// An update is told as `put` where the whole resource is known, whatever the client has sent: a PATCH with many
+/// operations is stored as one new state. Only a change of nothing but a list of references, such as the members of a
+/// group, is told as `patch`, since the resource is not read for it. Where `active` changed, `activate` or
+/// `deactivate` is told in the same token (§2.1: one state change, several event URIs). Nothing that nobody may see is
+/// in it.
+///
+/// ```
+/// use scim_core::{Registry, Resource, event::{Event, Issuance, SecurityEvent}, store::*};
+///
+/// let registry = Registry::standard();
+/// let user = registry.resource_type("User").expect("registered");
+/// let resource = Resource::from_json(user, br#"{"id": "44f6142d", "externalId": "jdoe", "userName": "jdoe"}"#)?;
+/// let change = Change::Create { entry: Entry::new(resource) };
+/// let event = Event::of(&Context::new(TenantId::single()), &change, &Done::written(Version::from(1))).expect("a change");
+///
+/// let claims = SecurityEvent::notice(&event).claims(&Issuance {
+///     issuer: "https://scim.example.com",
+///     audience: &["https://scim.example.com/Feeds/98d52461fa5bbc879593b7754"],
+///     token_id: "4d3559ec67504aaba65d40b0363faad8",
+///     issued_at: "2016-03-20T17:53:24Z".parse()?,
+/// });
+/// let claims: serde_json::Value = serde_json::from_slice(&claims)?;
+/// assert_eq!(claims["sub_id"]["uri"], "/Users/44f6142d");
+/// let payload = &claims["events"]["urn:ietf:params:scim:event:prov:create:notice"];
+/// assert_eq!(payload["attributes"], serde_json::json!(["id", "externalId", "userName"]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct SecurityEvent {
+    uri: Box<str>,
+    external_id: Option<Box<str>>,
+    transaction: Option<Box<str>>,
+    events: BTreeMap<EventUri, Box<RawValue>>,
+}
+
+/// What the host says of a token (RFC 8417 §2.2).
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a token without one of these would be another token")]
+pub struct Issuance<'a> {
+    /// Who issues it: `iss`.
+    pub issuer: &'a str,
+    /// Whom it is for: `aud`. Not said when there is nobody.
+    pub audience: &'a [&'a str],
+    /// What tells the token from every other: `jti`. Another one for each token, also for one that tells again of the
+    /// same event; that is told by `txn`.
+    pub token_id: &'a str,
+    /// When it is issued: `iat`.
+    pub issued_at: DateTime<Utc>,
+}
+
+impl SecurityEvent {
+    /// Tells that something happened, and to which attributes: `notice` (RFC 9967 §2.4). A receiver reads the resource
+    /// to learn more.
+    pub fn notice(event: &Event) -> Self {
+        Self::of(event, None)
+    }
+
+    /// Tells what there is now: `full` (RFC 9967 §2.4). `data` is the resource as a client would get it that asks for
+    /// nothing in particular, without lists that follow from other resources; of a change of nothing but lists of
+    /// references it is a PatchOp with what it did. Every `$ref` and `meta.location` in it is relative to the base URL,
+    /// as `sub_id` is.
+    ///
+    /// `registry` is the one that the event was made under.
+    pub fn full(event: &Event, registry: &Registry) -> Self {
+        Self::of(event, Some(registry))
+    }
+
+    /// Tells that the resource of this type and id is told of from now on (RFC 9967 §2.3.1).
+    ///
+    /// ```
+    /// use scim_core::{Registry, event::{EventUri, SecurityEvent}};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let added = SecurityEvent::feed_add(user, "2b2f880a").with_external_id("jdoe").with_transaction("b7b953f1");
+    /// assert!(added.uris().eq([EventUri::FeedAdd]));
+    /// ```
+    pub fn feed_add(kind: &ResourceType, id: &str) -> Self {
+        Self::feed(kind, id, EventUri::FeedAdd)
+    }
+
+    /// Tells that it is no longer told of (RFC 9967 §2.3.2). Not after a deletion, which says that itself (§2.4.4).
+    pub fn feed_remove(kind: &ResourceType, id: &str) -> Self {
+        Self::feed(kind, id, EventUri::FeedRemove)
+    }
+
+    fn feed(kind: &ResourceType, id: &str, uri: EventUri) -> Self {
+        let events = BTreeMap::from([(uri, Payload::default().json())]);
+        Self { uri: url("", kind, id).into(), external_id: None, transaction: None, events }
+    }
+
+    /// Says what the receiver calls the resource, which may have been known to the host alone.
+    #[must_use]
+    pub fn with_external_id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.external_id = Some(id.into());
+        self
+    }
+
+    /// Says which transaction it belongs to: `txn`. For an [`Event`] it is [`Event::id`] unless something else is said.
+    #[must_use]
+    pub fn with_transaction(mut self, id: impl Into<Box<str>>) -> Self {
+        self.transaction = Some(id.into());
+        self
+    }
+
+    /// Leaves out what the receiver has not asked for; `None` when nothing is left to tell.
+    ///
+    /// ```
+    /// use scim_core::{Registry, event::{EventUri, SecurityEvent}};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let added = SecurityEvent::feed_add(user, "2b2f880a");
+    /// assert!(added.only(&[EventUri::Deactivate]).is_none());
+    /// ```
+    pub fn only(mut self, requested: &[EventUri]) -> Option<Self> {
+        self.events.retain(|uri, _| requested.contains(uri));
+        (!self.events.is_empty()).then_some(self)
+    }
+
+    /// What is told.
+    pub fn uris(&self) -> impl Iterator<Item = EventUri> {
+        self.events.keys().copied()
+    }
+
+    /// The claims of a token, as JSON that is ready to be signed (RFC 8417 §2).
+    pub fn claims(&self, issuance: &Issuance<'_>) -> Vec<u8> {
+        let claims = Claims {
+            iss: issuance.issuer,
+            iat: issuance.issued_at.timestamp(),
+            jti: issuance.token_id,
+            aud: issuance.audience,
+            txn: self.transaction.as_deref(),
+            sub_id: Subject { format: "scim", uri: &self.uri, external_id: self.external_id.as_deref() },
+            events: self.events.iter().map(|(uri, payload)| (uri.as_str(), &**payload)).collect(),
+        };
+        // Strings, a number and JSON under string keys: nothing in it can fail to be written.
+        serde_json::to_vec(&claims).unwrap_or_default()
+    }
+
+    fn of(event: &Event, registry: Option<&Registry>) -> Self {
+        let version = event.version().map(|version| format!("W/\"{version}\""));
+        let mut events = BTreeMap::new();
+        let names = match (event.state_change(), event.resource()) {
+            (StateChange::Deleted, _) => None,
+            (StateChange::Created, _) => Some((EventUri::CreateNotice, EventUri::CreateFull)),
+            (StateChange::Updated, Some(_)) => Some((EventUri::PutNotice, EventUri::PutFull)),
+            (StateChange::Updated, None) => Some((EventUri::PatchNotice, EventUri::PatchFull)),
+        };
+        match names {
+            None => drop(events.insert(EventUri::Delete, Payload::default().json())),
+            Some((notice, full)) => {
+                let version = version.as_deref();
+                let data = registry.and_then(|registry| data(event, registry, version));
+                let attributes = data.is_none().then(|| event.attributes());
+                let uri = if data.is_some() { full } else { notice };
+                events.insert(uri, Payload { version, attributes, data: data.as_deref() }.json());
+            }
+        }
+        if event.is_activated() {
+            events.insert(EventUri::Activate, Payload::default().json());
+        }
+        if event.is_deactivated() {
+            events.insert(EventUri::Deactivate, Payload::default().json());
+        }
+        Self {
+            uri: event.uri().into(),
+            external_id: event.external_id().map(Box::from),
+            transaction: Some(event.id().into()),
+            events,
+        }
+    }
+}
+
+impl fmt::Debug for SecurityEvent {
+    /// Without the payloads, which have values of a resource.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecurityEvent")
+            .field("uri", &self.uri)
+            .field("transaction", &self.transaction)
+            .field("events", &self.events.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    iat: i64,
+    jti: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    aud: &'a [&'a str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txn: Option<&'a str>,
+    sub_id: Subject<'a>,
+    events: BTreeMap<&'static str, &'a RawValue>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Subject<'a> {
+    format: &'static str,
+    uri: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<&'a str>,
+}
+
+#[derive(Default, Serialize)]
+struct Payload<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+impl Payload<'_> {
+    fn json(&self) -> Box<RawValue> {
+        // As for the claims.
+        to_raw_value(self).unwrap_or_default()
+    }
+}
+
+/// What `full` tells; `None` when there is nothing to tell it by, and then the names of attributes are told.
+fn data(event: &Event, registry: &Registry, version: Option<&str>) -> Option<Box<RawValue>> {
+    let projection = Projection::default_of(event.kind());
+    let rendering = Rendering { registry, base: "", projection: &projection, version, derived: &[] };
+    if let Some(resource) = event.resource() {
+        let mut out = Vec::with_capacity(1_024);
+        resource.write(&mut out, &rendering);
+        return raw(out);
+    }
+    let operations = |patch, membership| operations(patch, event.kind(), membership, &rendering);
+    let patch = event.memberships().iter().fold(Patch::builder(), operations);
+    to_raw_value(&patch.build().ok()?).ok()
+}
+
+/// Adds what a change of a list of references did, as a client would ask for it (RFC 7644 §3.5.2).
+fn operations(
+    mut patch: PatchBuilder,
+    kind: &ResourceType,
+    Membership { attribute, edit }: &Membership,
+    rendering: &Rendering<'_>,
+) -> PatchBuilder {
+    let path = kind.path(*attribute);
+    if let Some(value) = kind.value_of(*attribute) {
+        for id in &edit.remove {
+            let id = serde_json::to_string(id.as_str()).unwrap_or_default();
+            patch = patch.remove(&format!("{path}[{} eq {id}]", kind.attribute(value).name()));
+        }
+    }
+    let added = Value::List(edit.add.iter().cloned().map(Value::Complex).collect());
+    let mut out = Vec::new();
+    rendering.value(&mut out, kind, *attribute, &added);
+    match (raw(out), edit.clear) {
+        (Some(added), true) => patch.replace(&path, added),
+        (Some(added), false) => patch.add(&path, added),
+        (None, true) => patch.remove(&path),
+        (None, false) => patch,
+    }
+}
+
+/// JSON that was just written, to stand in other JSON.
+fn raw(json: Vec<u8>) -> Option<Box<RawValue>> {
+    RawValue::from_string(String::from_utf8(json).ok()?).ok()
+}
