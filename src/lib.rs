@@ -56,6 +56,8 @@
 //! `signed-cursors`: cursors sealed with a key, see
 //! [`cursor_key`](provider::ServiceProviderBuilder::cursor_key).
 //!
+//! `testkit`: [`StoreKit`](testkit::StoreKit), checks of a host's own store.
+//!
 //! `tracing`: a span `scim.request` of the crate [tracing](https://docs.rs/tracing) for each request, with `tenant`,
 //! `actor`, `request_id`, `operation`, `resource_type`, `status`, `scim_type`, `store_calls`, `rows` (that the store
 //! returned), `retries` (what was done again since somebody else was faster) and `quirks`. No value of a resource is in it.
@@ -81,6 +83,9 @@ pub mod quirks;
 pub mod resource;
 pub mod schema;
 pub mod store;
+#[cfg(feature = "testkit")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]
+pub mod testkit;
 pub mod value;
 
 pub use crate::{

@@ -1,0 +1,375 @@
+//! The promises of [`Store`], each as a check that a store which breaks it does not pass.
+
+mod batches;
+mod lists;
+mod races;
+mod reading;
+mod references;
+mod versions;
+
+use std::sync::Arc;
+
+use super::{
+    random::Random,
+    report::{Failure, Outcome, Report},
+    samples::{Samples, moment, named},
+};
+use crate::{
+    patch::ValueEdit,
+    resource::Resource,
+    schema::{Registry, ResourceType},
+    store::{
+        Capabilities, Change, CommitError, Context, Done, Entry, Expect, Key, Scan, Store, StoreError, Stored,
+        TenantId, Version, Wanted, Window,
+    },
+    value::Object,
+};
+
+macro_rules! checks {
+    ($($(#[$doc:meta])* $name:ident = $text:literal with $run:path,)*) => {
+        /// One promise of a [`Store`](trait@crate::Store).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Check { $($(#[$doc])* $name,)* }
+
+        impl Check {
+            /// All checks.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The check's name, for reports and for choosing one.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+
+        async fn run<S: Store>(kit: &Kit<'_, S>, check: Check) -> Result<(), Stop> {
+            match check { $(Check::$name => $run(kit).await,)* }
+        }
+    };
+}
+
+checks! {
+    /// What one tenant writes, no other reads, changes, counts or collides with.
+    Tenants = "tenants" with batches::tenants,
+    /// A commit that fails changes nothing, whichever of its changes failed, and names that one.
+    AtomicBatches = "atomic-batches" with batches::atomic,
+    /// The changes of a batch happen in their order, each seeing those before it.
+    BatchOrder = "batch-order" with batches::order,
+    /// A commit whose future is dropped half-way has happened as a whole or not at all.
+    Cancelled = "cancelled" with batches::cancelled,
+    /// Each change gives a new version, an old one is refused, and none comes again.
+    Versions = "versions" with versions::versions,
+    /// What changes nothing leaves version and `meta.lastModified` alone.
+    NoChange = "no-change" with versions::no_change,
+    /// What does not exist is not found, not replaced and not deleted, and an id that is taken is not taken again.
+    Existence = "existence" with versions::existence,
+    /// A unique key is one resource's alone, is free again when the resource is gone, and is no other tenant's matter.
+    UniqueKeys = "unique-keys" with versions::unique_keys,
+    /// Of 20 that create the same name at the same time, one does.
+    Creators = "racing-creators" with races::creators,
+    /// Of 20 that write one version at the same time, one does.
+    Writers = "racing-writers" with races::writers,
+    /// Of 50 members that are added at the same time none is lost.
+    Members = "racing-members" with races::members,
+    /// What was written comes back as it was, also text that others stumble over, and all of it.
+    RoundTrip = "round-trip" with reading::round_trip,
+    /// What is not wanted may be missing; what is wanted is there; a list that is too long is left out and that is said.
+    Wanted = "wanted" with reading::wanted,
+    /// A walk by position meets each resource that is there all the time exactly once, whatever is written meanwhile.
+    Walks = "walks" with lists::walks,
+    /// A sorted list has one order, the same for every way to page through it; totals are exact.
+    Orders = "orders" with lists::orders,
+    /// What the store calls exact is what the core finds; what it calls a superset has all of that.
+    Pushdown = "pushdown" with lists::pushdown,
+    /// What refers to a resource no longer does when that is gone, and gets a new version.
+    References = "references" with references::clean_up,
+    /// A list refers only to what there is, of a type that it may refer to.
+    BadReferences = "bad-references" with references::bad_references,
+    /// An edit of a list of references does what it says, no more, and tells it.
+    Edits = "edits" with references::edits,
+    /// Who refers to whom, and of which type an id is.
+    Holders = "holders" with references::holders,
+    /// A list of 10,000 references, of which one is added and one removed.
+    ManyMembers = "many-members" with references::many,
+}
+
+/// Why a check ended early.
+enum Stop {
+    Failed(Failure),
+    Skipped(&'static str),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Makes the context of a tenant.
+type ContextOf = dyn Fn(TenantId) -> Context + Send + Sync;
+
+/// Runs the [`Check`]s against a store.
+///
+/// ```
+/// # use std::{future::Future, pin::pin, task::{Context as Task, Poll, Waker}};
+/// # fn block_on<F: Future>(future: F) -> F::Output {
+/// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
+/// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
+/// # }
+/// use scim_core::{Registry, store::MemoryStore, testkit::StoreKit};
+///
+/// // The last number tells runs against one database apart.
+/// let report = block_on(StoreKit::new(MemoryStore::new(), Registry::standard(), 1).run_all());
+/// assert!(report.is_passed(), "{report}");
+/// ```
+pub struct StoreKit<S> {
+    store: S,
+    registry: Registry,
+    run: u64,
+    context: Box<ContextOf>,
+    many: usize,
+}
+
+impl<S> std::fmt::Debug for StoreKit<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreKit").field("run", &self.run).finish_non_exhaustive()
+    }
+}
+
+impl<S: Store> StoreKit<S> {
+    /// The checks for a store of the resource types of `registry`: some type must have a unique attribute that is a
+    /// string, such as `userName`; those of lists of references are skipped where no type has one.
+    ///
+    /// `run` must not have been used with the same database before: tenants and ids are made from it, and nothing is
+    /// cleaned up. The same number makes the same test data.
+    pub fn new(store: S, registry: Registry, run: u64) -> Self {
+        Self { store, registry, run, context: Box::new(Context::new), many: 10_000 }
+    }
+
+    /// Makes contexts otherwise than by [`Context::new`]: for a store that needs more than the tenant, or has to be told
+    /// of a tenant before it is used. It must give a context of another, empty tenant for each name.
+    #[must_use]
+    pub fn context(mut self, context: impl Fn(TenantId) -> Context + Send + Sync + 'static) -> Self {
+        self.context = Box::new(context);
+        self
+    }
+
+    /// How many members the large list of [`Check::ManyMembers`] has; 10,000 unless set.
+    #[must_use]
+    pub fn many(mut self, members: usize) -> Self {
+        self.many = members;
+        self
+    }
+
+    /// Runs one check.
+    pub async fn run(&self, check: Check) -> Outcome {
+        let Some(samples) = Samples::new(&self.registry) else {
+            return Outcome::Skipped("no resource type has a unique attribute that is a string");
+        };
+        let position = Check::ALL.iter().position(|other| *other == check).unwrap_or_default();
+        let seed = self.run.wrapping_mul(1_000).wrapping_add(u64::try_from(position).unwrap_or_default());
+        let kit = Kit { whole: self, samples, check, seed };
+        match run(&kit, check).await {
+            Ok(()) => Outcome::Passed,
+            Err(Stop::Skipped(why)) => Outcome::Skipped(why),
+            Err(Stop::Failed(failure)) => Outcome::Failed(failure),
+        }
+    }
+
+    /// Runs all checks, one after the other.
+    pub async fn run_all(&self) -> Report {
+        let mut report = Report::default();
+        for &check in Check::ALL {
+            report.add(check.name(), self.run(check).await);
+        }
+        report
+    }
+}
+
+/// What a check works with.
+struct Kit<'a, S> {
+    whole: &'a StoreKit<S>,
+    samples: Samples,
+    check: Check,
+    seed: u64,
+}
+
+impl<S: Store> Kit<'_, S> {
+    fn store(&self) -> &S {
+        &self.whole.store
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.whole.store.capabilities()
+    }
+
+    fn random(&self) -> Random {
+        Random::new(self.seed)
+    }
+
+    /// A tenant of this check's own.
+    fn tenant(&self, name: &str) -> Result<Context, Stop> {
+        let name = format!("kit-{}-{}-{name}", self.whole.run, self.check.name());
+        match TenantId::new(name) {
+            Ok(tenant) => Ok((self.whole.context)(tenant)),
+            Err(error) => Err(Failure::new("a tenant of the kit's", error.to_string()).into()),
+        }
+    }
+
+    /// The type with a list of references, and the list.
+    fn holder(&self) -> Result<(Arc<ResourceType>, crate::schema::AttributeId), Stop> {
+        let none = Stop::Skipped("no resource type has a list that may refer to what has a unique attribute");
+        self.samples.holder.clone().ok_or(none)
+    }
+
+    /// The least that a store must have for a batch of so many changes.
+    fn need_batch(&self, changes: usize) -> Result<(), Stop> {
+        if self.capabilities().max_batch >= changes {
+            Ok(())
+        } else {
+            Err(Stop::Skipped("the store writes fewer changes at once"))
+        }
+    }
+
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+        self.whole.store.commit(cx, batch).await
+    }
+
+    /// Commits what must succeed.
+    async fn write(&self, cx: &Context, what: &str, batch: &[Change]) -> Result<Vec<Done>, Stop> {
+        let done = self.commit(cx, batch).await.map_err(|error| failed(what, &error))?;
+        if done.len() != batch.len() {
+            let found = format!("{} outcomes of {} changes", done.len(), batch.len());
+            return Err(Failure::new(what, found).into());
+        }
+        Ok(done)
+    }
+
+    /// Commits one change that must succeed.
+    async fn write_one(&self, cx: &Context, what: &str, change: Change) -> Result<Done, Stop> {
+        let done = self.write(cx, what, &[change]).await?;
+        done.into_iter().next().ok_or_else(|| Failure::new(what, "no outcome").into())
+    }
+
+    async fn get(&self, cx: &Context, kind: &Arc<ResourceType>, id: &str) -> Result<Option<Stored>, Stop> {
+        let wanted = Wanted::everything();
+        let found = self.whole.store.get(cx, Key { kind, id }, &wanted).await;
+        found.map_err(|error| failed("a resource is read", &error))
+    }
+
+    /// Reads what must be there.
+    async fn existing(&self, cx: &Context, kind: &Arc<ResourceType>, id: &str, what: &str) -> Result<Stored, Stop> {
+        self.get(cx, kind, id).await?.ok_or_else(|| Failure::new(what, "it is not there").into())
+    }
+
+    /// All resources of a type, ascending by id, read page by page.
+    async fn all(&self, cx: &Context, kind: &Arc<ResourceType>) -> Result<Vec<Stored>, Stop> {
+        let wanted = Wanted::everything();
+        let mut found: Vec<Stored> = Vec::new();
+        loop {
+            let last = found.last().map(|stored| stored.resource.id().to_owned());
+            let window = Window::behind(last.as_deref(), 500);
+            let scan = Scan { kind, filter: &[], sort: None, window, wanted: &wanted, count: false };
+            let page = self.whole.store.scan(cx, &scan).await.map_err(|error| failed("a list is read", &error))?;
+            let more = page.more && !page.items.is_empty();
+            found.extend(page.items);
+            if !more {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Everything of some types that a tenant has, to be compared.
+    async fn snapshot(&self, cx: &Context) -> Result<Vec<(Resource, Version)>, Stop> {
+        let mut found = Vec::new();
+        for kind in self.whole.registry.resource_types() {
+            let all = self.all(cx, kind).await?;
+            found.extend(all.into_iter().map(|stored| (Resource::clone(&stored.resource), stored.version)));
+        }
+        Ok(found)
+    }
+
+    /// Commits what must be refused with an error that `expected` accepts, at the change `index`, and checks that
+    /// nothing has changed.
+    async fn refuse(
+        &self,
+        cx: &Context,
+        what: &str,
+        batch: &[Change],
+        index: usize,
+        expected: impl Fn(&StoreError) -> bool,
+    ) -> Result<(), Stop> {
+        let before = self.snapshot(cx).await?;
+        match self.commit(cx, batch).await {
+            Ok(_) => return Err(Failure::new(what, "it was committed").into()),
+            Err(error) if !expected(&error.error) => {
+                return Err(Failure::new(what, format!("another error: {error} ({:?})", error.error)).into());
+            }
+            Err(error) if error.index != index => {
+                let found = format!("the error names change {} and not {index}", error.index);
+                return Err(Failure::new(what, found).into());
+            }
+            Err(_) => {}
+        }
+        check(self.snapshot(cx).await? == before, &format!("{what}, and nothing has changed"), || {
+            "something has changed".to_owned()
+        })
+    }
+}
+
+/// Ends the check unless it holds.
+fn check(holds: bool, what: &str, found: impl FnOnce() -> String) -> Result<(), Stop> {
+    if holds { Ok(()) } else { Err(Failure::new(what, found()).into()) }
+}
+
+/// What should have succeeded has not.
+fn failed(what: &str, error: &(dyn std::error::Error + 'static)) -> Stop {
+    let mut found = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        found.push_str(": ");
+        found.push_str(&error.to_string());
+        source = error.source();
+    }
+    Failure::new(what, found).into()
+}
+
+fn create(resource: Resource) -> Change {
+    Change::Create { entry: Entry::new(resource) }
+}
+
+/// A replacement. What was before is what comes: no store may look at it for more than a record.
+fn replace(resource: Resource, expect: Expect) -> Change {
+    let entry = Entry::new(resource);
+    let before = Arc::clone(&entry.resource);
+    Change::Replace { entry, expect, before }
+}
+
+fn delete(kind: &Arc<ResourceType>, id: &str, expect: Expect) -> Change {
+    Change::Delete { kind: Arc::clone(kind), id: id.into(), expect, at: moment(0), before: None }
+}
+
+/// An edit of a list of references at a time of the kit's.
+fn edit(kind: &Arc<ResourceType>, list: crate::schema::AttributeId, id: &str, edit: ValueEdit, step: i64) -> Change {
+    Change::EditValues {
+        kind: Arc::clone(kind),
+        id: id.into(),
+        attribute: list,
+        expect: Expect::Exists,
+        edit,
+        modified: moment(step),
+    }
+}
+
+/// The ids in a list of references, in the store's order.
+fn held(resource: &Resource, list: crate::schema::AttributeId) -> Vec<String> {
+    let kind = resource.kind();
+    let elements = resource.root().get(list).map(crate::value::Value::elements).unwrap_or_default();
+    let id = |element: &crate::value::Value| Some(element.as_object()?.get(kind.value_of(list)?)?.as_str()?.to_owned());
+    elements.iter().filter_map(id).collect()
+}
+
+fn sorted(mut texts: Vec<String>) -> Vec<String> {
+    texts.sort_unstable();
+    texts
+}

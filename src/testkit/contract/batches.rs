@@ -1,0 +1,159 @@
+//! Tenants, and batches: all of it or nothing.
+
+use super::{
+    super::futures::Cut, Change, Expect, Kit, Resource, Stop, Store, StoreError, ValueEdit, Version, check, create,
+    delete, edit, failed, named, replace,
+};
+
+/// A resource of the subject type whose name is made from its id.
+fn subject<S: Store>(kit: &Kit<'_, S>, id: &str) -> Resource {
+    kit.samples.subject(id, &format!("name of {id}"))
+}
+
+/// Whether an error is the expected one.
+type Accepts = fn(&StoreError) -> bool;
+
+pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let (one, other, third) = (kit.tenant("one")?, kit.tenant("other")?, kit.tenant("one-2")?);
+    let kind = &kit.samples.subject;
+    let mut random = kit.random();
+    let (id, mine) = (random.id(), random.id());
+    kit.write_one(&one, "a tenant creates", create(subject(kit, &id))).await?;
+    for cx in [&other, &third] {
+        check(kit.get(cx, kind, &id).await?.is_none(), "another tenant does not read it", || "it does".to_owned())?;
+        check(kit.all(cx, kind).await?.is_empty(), "another tenant does not list it", || "it does".to_owned())?;
+        kit.refuse(
+            cx,
+            "another tenant does not replace it",
+            &[replace(subject(kit, &id), Expect::Exists)],
+            0,
+            |error| matches!(error, StoreError::NotFound),
+        )
+        .await?;
+        kit.refuse(cx, "another tenant does not delete it", &[delete(kind, &id, Expect::Exists)], 0, |error| {
+            matches!(error, StoreError::NotFound)
+        })
+        .await?;
+        // Names and ids are each tenant's own.
+        let same_name = kit.samples.subject(&mine, &format!("name of {id}"));
+        kit.write_one(cx, "another tenant uses the same name", create(same_name)).await?;
+    }
+    if let Some((holder, list)) = &kit.samples.holder {
+        let group = random.id();
+        kit.write_one(&other, "another tenant has a list", create(named(holder, &group, "list"))).await?;
+        let element = super::super::samples::reference(holder, *list, &id, kind);
+        let add = ValueEdit { add: vec![element], ..ValueEdit::default() };
+        kit.refuse(&other, "another tenant does not refer to it", &[edit(holder, *list, &group, add, 1)], 0, |error| {
+            matches!(error, StoreError::BadReference { .. })
+        })
+        .await?;
+        let located = kit.store().locate(&other, std::slice::from_ref(kind), &[&id]).await;
+        let located = located.map_err(|error| failed("ids are located", &error))?;
+        check(located == [None], "another tenant does not locate it", || format!("{located:?}"))?;
+    }
+    kit.write_one(&other, "another tenant deletes its own", delete(kind, &mine, Expect::Exists)).await?;
+    kit.existing(&one, kind, &id, "what one tenant has stays when another deletes").await.map(drop)
+}
+
+pub(super) async fn atomic<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    kit.need_batch(4)?;
+    let cx = kit.tenant("a")?;
+    let kind = &kit.samples.subject;
+    let mut random = kit.random();
+    let [kept, gone, missing] = [random.id(), random.id(), random.id()];
+    for id in [&kept, &gone] {
+        kit.write_one(&cx, "a resource is created", create(subject(kit, id))).await?;
+    }
+    let [a, b] = [random.id(), random.id()];
+    let changed = kit.samples.subject(&kept, "another name");
+    let good = [create(subject(kit, &a)), replace(changed, Expect::Exists), delete(kind, &gone, Expect::Exists)];
+    let taken = kit.samples.subject(&b, &format!("name of {a}"));
+    let bad: [(&str, Change, Accepts); 4] = [
+        ("a deletion of nothing", delete(kind, &missing, Expect::Exists), |e| matches!(e, StoreError::NotFound)),
+        ("an old version", replace(kit.samples.subject(&kept, "x"), Expect::Version(Version::from(u64::MAX))), |e| {
+            matches!(e, StoreError::VersionMismatch { .. })
+        }),
+        ("a name that an earlier change takes", create(taken), |e| matches!(e, StoreError::NotUnique { .. })),
+        ("an id that an earlier change takes", create(kit.samples.subject(&a, "free")), |e| {
+            matches!(e, StoreError::NotUnique { .. })
+        }),
+    ];
+    for (what, bad, accepts) in bad {
+        for index in 0..=good.len() {
+            // The later ones fail only behind what they collide with.
+            if index == 0 && matches!(bad, Change::Create { .. }) {
+                continue;
+            }
+            let mut batch = good.to_vec();
+            batch.insert(index, bad.clone());
+            kit.refuse(&cx, &format!("a batch with {what} at {index} fails"), &batch, index, accepts).await?;
+        }
+    }
+    let done = kit.write(&cx, "the batch without it is committed", &good).await?;
+    check(done.iter().all(|done| done.changed), "each change of it changed something", || format!("{done:?}"))
+}
+
+pub(super) async fn order<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    kit.need_batch(4)?;
+    let cx = kit.tenant("a")?;
+    let kind = &kit.samples.subject;
+    let mut random = kit.random();
+    let [a, b] = [random.id(), random.id()];
+    // The name of what is deleted is free for what is created behind it, and a resource of the batch can be changed.
+    let first = kit.samples.subject(&a, "first");
+    kit.write_one(&cx, "a resource is created", create(first)).await?;
+    let batch = [
+        delete(kind, &a, Expect::Exists),
+        create(kit.samples.subject(&b, "first")),
+        replace(kit.samples.subject(&b, "second"), Expect::Exists),
+        create(kit.samples.subject(&random.id(), "first")),
+    ];
+    let done = kit.write(&cx, "each change of a batch sees those before it", &batch).await?;
+    let twice = [1, 2].map(|index| done.get(index).and_then(|done| done.version.clone()));
+    check(twice.first() != twice.last(), "a resource that a batch changes twice has two versions", || {
+        format!("{twice:?}")
+    })?;
+    let stored = kit.existing(&cx, kind, &b, "what a batch creates and then replaces").await?;
+    let last = done.get(2).and_then(|done| done.version.clone());
+    check(last.as_ref() == Some(&stored.version), "the version of the last change is the resource's", || {
+        format!("{last:?}, {:?}", stored.version)
+    })?;
+    let key = stored.resource.unique_keys().into_iter().find(|key| key.attribute == kit.samples.unique);
+    check(key.is_some_and(|key| &*key.folded == "second"), "the last change of a batch holds", || {
+        "it does not".to_owned()
+    })
+}
+
+/// As many polls as a commit takes on any store that is worth checking.
+const POLLS: usize = 200;
+
+pub(super) async fn cancelled<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let kind = &kit.samples.subject;
+    let mut random = kit.random();
+    let several = kit.capabilities().max_batch >= 2;
+    for polls in 0..POLLS {
+        let ids = [random.id(), random.id()];
+        let mut batch: Vec<Change> = ids.iter().map(|id| create(subject(kit, id))).collect();
+        if !several {
+            batch.truncate(1);
+        }
+        let outcome = Cut::new(kit.store().commit(&cx, &batch), polls).await;
+        // What the store may still be doing is done before what it is told next.
+        kit.write_one(&cx, "a commit follows one that was dropped", create(subject(kit, &random.id()))).await?;
+        let mut there = Vec::new();
+        for id in ids.iter().take(batch.len()) {
+            there.push(kit.get(&cx, kind, id).await?.is_some());
+        }
+        let whole = there.iter().all(|there| *there) || !there.iter().any(|there| *there);
+        let what = format!("a commit that is dropped after {polls} polls has happened as a whole or not at all");
+        check(whole, &what, || format!("of its changes, these have happened: {there:?}"))?;
+        if let Some(outcome) = outcome {
+            outcome.map_err(|error| failed("a commit that was polled to its end", &error))?;
+            return check(there.iter().all(|there| *there), "a commit that is done has happened", || {
+                format!("{there:?}")
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,346 @@
+//! Lists: walked, sorted, filtered, counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    super::samples::{DECIMALS, TEXTS, moment, random},
+    Arc, Context, Expect, Kit, Random, ResourceType, Scan, Stop, Store, Stored, Wanted, Window, check, create, delete,
+    failed, replace,
+};
+use crate::{
+    filter::{Condition, Filter},
+    limits::Limits,
+    path::AttributePath,
+    quirks::{Quirks, Tolerance},
+    resource::{Position, Sort, SortKey},
+    schema::{AttributeId, AttributeType},
+    store::{Page, Pushdown},
+};
+
+/// Reads a page.
+async fn page<S: Store>(kit: &Kit<'_, S>, cx: &Context, scan: &Scan<'_>) -> Result<Page, Stop> {
+    kit.store().scan(cx, scan).await.map_err(|error| failed("a page is read", &error))
+}
+
+fn ids(page: &Page) -> Vec<String> {
+    page.items.iter().map(|stored| stored.resource.id().to_owned()).collect()
+}
+
+pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let kind = &kit.samples.subject;
+    let mut random = kit.random();
+    let steady: Vec<String> = (0..60).map(|_| random.id()).collect();
+    let mut others: Vec<String> = (0..40).map(|_| random.id()).collect();
+    for id in steady.iter().chain(&others) {
+        kit.write_one(&cx, "a resource is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
+    }
+    let wanted = Wanted::everything();
+    let mut seen: Vec<String> = Vec::new();
+    loop {
+        let last = seen.last().cloned();
+        let window = Window::behind(last.as_deref(), 7);
+        let found =
+            page(kit, &cx, &Scan { kind, filter: &[], sort: None, window, wanted: &wanted, count: false }).await?;
+        let more = found.more;
+        let found = ids(&found);
+        let up = found.iter().chain([]).zip(found.iter().skip(1)).all(|(one, next)| one < next)
+            && found.first().is_none_or(|first| last.is_none_or(|last| last < *first));
+        check(up && found.len() <= 7, "a walk goes up by id, byte by byte, a page at a time", || format!("{found:?}"))?;
+        seen.extend(found.iter().cloned());
+        if !more {
+            break;
+        }
+        check(!found.is_empty(), "a page with more behind it is not empty", || "it is".to_owned())?;
+        // What others do meanwhile: one goes, one comes, one changes.
+        if let Some(gone) = others.pop() {
+            kit.write_one(&cx, "another resource is deleted", delete(kind, &gone, Expect::Exists)).await?;
+        }
+        let id = random.id();
+        kit.write_one(&cx, "another resource is created", create(kit.samples.subject(&id, &format!("new {id}"))))
+            .await?;
+        if let Some(other) = others.first() {
+            let change = replace(kit.samples.subject(other, &format!("other {}", seen.len())), Expect::Exists);
+            kit.write_one(&cx, "another resource is changed", change).await?;
+        }
+    }
+    let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+    for id in &seen {
+        *counted.entry(id).or_default() += 1;
+    }
+    for id in &steady {
+        let times = counted.get(id.as_str()).copied().unwrap_or_default();
+        check(times == 1, "a walk meets what is there all the time exactly once", || {
+            format!("one was met {times} times")
+        })?;
+    }
+    Ok(())
+}
+
+/// The paths that a list can be sorted by.
+fn sortable(kind: &Arc<ResourceType>) -> Vec<(String, AttributePath)> {
+    let mut tolerance = Tolerance::new(Quirks::strict());
+    let paths = kind.attributes().filter_map(|attribute| {
+        let path = kind.path(attribute);
+        let parsed: AttributePath = path.parse().ok()?;
+        Sort::new(kind, parsed.as_ref(), false, &mut tolerance).ok().map(|_| (path, parsed))
+    });
+    paths.collect()
+}
+
+pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let kind = &kit.samples.subject;
+    let capabilities = kit.capabilities();
+    if !capabilities.sort && !capabilities.total {
+        return Err(Stop::Skipped("the store neither sorts nor counts"));
+    }
+    let mut numbers = kit.random();
+    for index in 0..40 {
+        let id = numbers.id();
+        let resource = random(kind, &id, &format!("name {index}"), &mut numbers);
+        kit.write_one(&cx, "a resource is created", create(resource)).await?;
+    }
+    let all = kit.all(&cx, kind).await?;
+    let wanted = Wanted::everything();
+    let mut tolerance = Tolerance::new(Quirks::strict());
+    let mut sorts: Vec<(String, Option<Sort>)> = vec![("no order".to_owned(), None)];
+    if capabilities.sort {
+        for (path, parsed) in sortable(kind) {
+            // Made for each answer, so that no store sorts by it.
+            let derived = kit
+                .whole
+                .registry
+                .relations(kind)
+                .iter()
+                .any(|it| path.starts_with(kind.attribute(it.attribute()).name()));
+            if derived || ["meta.location", "meta.version"].contains(&path.as_str()) {
+                continue;
+            }
+            for descending in [false, true] {
+                let sort = Sort::new(kind, parsed.as_ref(), descending, &mut tolerance).ok();
+                sorts.push((format!("{path}{}", if descending { " descending" } else { "" }), sort));
+            }
+        }
+    }
+    for (name, sort) in &sorts {
+        let sort = sort.as_ref();
+        let whole = Scan {
+            kind,
+            filter: &[],
+            sort,
+            window: Window::Offset { skip: 0, take: usize::MAX },
+            wanted: &wanted,
+            count: false,
+        }
+        .select(all.iter().cloned());
+        let expected = ids(&whole);
+        let mut paged = Vec::new();
+        for skip in [0, 13, 26, 39, 52] {
+            let found = page(
+                kit,
+                &cx,
+                &Scan {
+                    kind,
+                    filter: &[],
+                    sort,
+                    window: Window::Offset { skip, take: 13 },
+                    wanted: &wanted,
+                    count: true,
+                },
+            )
+            .await?;
+            if capabilities.total {
+                let right = found.total == u64::try_from(expected.len()).ok();
+                check(right, &format!("{name}: the total at {skip}"), || format!("{:?}", found.total))?;
+            }
+            paged.extend(ids(&found));
+        }
+        check(paged == expected, &format!("{name}: pages by index, together"), || {
+            "they are in another order".to_owned()
+        })?;
+        let (mut walked, mut last): (Vec<String>, Option<Place>) = (Vec::new(), None);
+        loop {
+            let position = last.as_ref().map(Place::position);
+            let found = page(
+                kit,
+                &cx,
+                &Scan {
+                    kind,
+                    filter: &[],
+                    sort,
+                    window: Window::After { last: position, take: 9 },
+                    wanted: &wanted,
+                    count: false,
+                },
+            )
+            .await?;
+            walked.extend(ids(&found));
+            let more = found.more;
+            last = found.items.last().map(|stored| Place::of(sort, stored));
+            if !more || last.is_none() || walked.len() > expected.len() {
+                break;
+            }
+        }
+        check(walked == expected, &format!("{name}: a walk forward"), || "it is in another order".to_owned())?;
+        if capabilities.backward {
+            let (mut walked, mut first): (Vec<String>, Option<Place>) = (Vec::new(), None);
+            loop {
+                let position = first.as_ref().map(Place::position);
+                let found = page(
+                    kit,
+                    &cx,
+                    &Scan {
+                        kind,
+                        filter: &[],
+                        sort,
+                        window: Window::Before { first: position, take: 9 },
+                        wanted: &wanted,
+                        count: false,
+                    },
+                )
+                .await?;
+                let mut together = ids(&found);
+                together.append(&mut walked);
+                walked = together;
+                let more = found.more;
+                first = found.items.first().map(|stored| Place::of(sort, stored));
+                if !more || first.is_none() || walked.len() > expected.len() {
+                    break;
+                }
+            }
+            check(walked == expected, &format!("{name}: a walk backward"), || "it is in another order".to_owned())?;
+        }
+    }
+    Ok(())
+}
+
+/// The place of a resource in the order, kept while the resource is not.
+struct Place {
+    key: Option<SortKey>,
+    id: String,
+}
+
+impl Place {
+    fn of(sort: Option<&Sort>, stored: &Stored) -> Self {
+        Self { key: sort.and_then(|sort| sort.key(&stored.resource)), id: stored.resource.id().to_owned() }
+    }
+
+    fn position(&self) -> Position<'_> {
+        Position { key: self.key.as_ref(), id: &self.id }
+    }
+}
+
+pub(super) async fn pushdown<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let mut numbers = kit.random();
+    let mut evaluated = 0_usize;
+    for kind in kit.whole.registry.resource_types() {
+        for index in 0..40 {
+            let id = numbers.id();
+            let resource = random(kind, &id, &format!("{} {index}", kind.name()), &mut numbers);
+            kit.write_one(&cx, "a resource is created", create(resource)).await?;
+        }
+        let all = kit.all(&cx, kind).await?;
+        for _ in 0..300 {
+            let Some(filter) = random_filter(kind, 2, &mut numbers) else { continue };
+            let mut tolerance = Tolerance::new(Quirks::default());
+            let Ok(parsed) = Filter::parse(&filter, &Limits::default(), &mut tolerance) else { continue };
+            let Ok(matcher) = parsed.compile(kind, &mut tolerance) else { continue };
+            for condition in matcher.conditions() {
+                evaluated += usize::from(agree(kit, &cx, kind, &all, condition, &filter).await?);
+            }
+        }
+    }
+    if evaluated == 0 {
+        return Err(Stop::Skipped("the store leaves every condition to the core"));
+    }
+    Ok(())
+}
+
+/// Whether the store evaluates the condition; if it does, as it says.
+async fn agree<S: Store>(
+    kit: &Kit<'_, S>,
+    cx: &Context,
+    kind: &Arc<ResourceType>,
+    all: &[Stored],
+    condition: &Condition,
+    filter: &str,
+) -> Result<bool, Stop> {
+    let promised = kit.store().pushdown(kind, condition);
+    if promised == Pushdown::No {
+        return Ok(false);
+    }
+    let wanted = Wanted::everything();
+    let conditions = [condition];
+    let window = Window::behind(None, usize::MAX >> 1);
+    let scan = Scan { kind, filter: &conditions, sort: None, window, wanted: &wanted, count: true };
+    let found = page(kit, cx, &scan).await?;
+    let matching = all.iter().filter(|stored| condition.matches(stored.resource.root()));
+    let expected: BTreeSet<String> = matching.map(|stored| stored.resource.id().to_owned()).collect();
+    let found: BTreeSet<String> = ids(&found).into_iter().collect();
+    let right = match promised {
+        Pushdown::Exact => found == expected,
+        _ => found.is_superset(&expected),
+    };
+    check(right, &format!("{}: `{filter}`, which the store calls {promised:?}", kind.name()), || {
+        let missing = expected.difference(&found).count();
+        let surplus = found.difference(&expected).count();
+        format!("{missing} are missing and {surplus} too many, of {}", expected.len())
+    })?;
+    Ok(true)
+}
+
+/// A filter over the type's attributes, nested so deep at the most.
+fn random_filter(kind: &Arc<ResourceType>, depth: usize, random: &mut Random) -> Option<String> {
+    if depth > 0 && random.once_in(3) {
+        let left = random_filter(kind, depth - 1, random)?;
+        return Some(match random.below(3) {
+            0 => format!("not ({left})"),
+            1 => format!("({left} or {})", random_filter(kind, depth - 1, random)?),
+            _ => format!("({left}) and ({})", random_filter(kind, depth - 1, random)?),
+        });
+    }
+    let attributes: Vec<AttributeId> = kind.attributes().collect();
+    let &attribute = random.choose(&attributes)?;
+    let definition = kind.attribute(attribute);
+    let path = kind.path(attribute);
+    if definition.kind() == AttributeType::Complex && definition.is_multi_valued() && random.once_in(2) {
+        let parts = kind.children(attribute);
+        let leaf = |random: &mut Random| {
+            let &part = random.choose(parts)?;
+            comparison(kind, part, kind.attribute(part).name(), random)
+        };
+        let first = leaf(random)?;
+        return Some(match random.below(3) {
+            0 => format!("{path}[{first}]"),
+            1 => format!("{path}[{first} and {}]", leaf(random)?),
+            _ => format!("{path}[not ({first}) or {}]", leaf(random)?),
+        });
+    }
+    comparison(kind, attribute, &path, random)
+}
+
+fn comparison(kind: &ResourceType, attribute: AttributeId, path: &str, random: &mut Random) -> Option<String> {
+    if random.once_in(6) {
+        return Some(format!("{path} pr"));
+    }
+    let quoted = |text: &str| serde_json::to_string(text).ok();
+    let definition = kind.attribute(attribute);
+    let text: &[&str] = &["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"];
+    let ordered: &[&str] = &["eq", "ne", "gt", "ge", "lt", "le"];
+    let (operators, literal) = match definition.kind() {
+        AttributeType::Boolean => {
+            (&["eq", "ne"][..], ["true", "false"].get(random.below(2)).map(|it| (*it).to_owned())?)
+        }
+        AttributeType::Integer => (ordered, (i64::try_from(random.below(5)).ok()? - 2).to_string()),
+        AttributeType::Decimal => (ordered, (*random.choose(DECIMALS)?).to_owned()),
+        AttributeType::DateTime => {
+            let time = moment(i64::try_from(random.below(5)).ok()?);
+            (ordered, quoted(&time.to_rfc3339())?)
+        }
+        AttributeType::Binary => (&["eq", "ne"][..], quoted("bmFtZQ==")?),
+        _ => (text, quoted(random.choose(TEXTS)?)?),
+    };
+    Some(format!("{path} {} {literal}", random.choose(operators)?))
+}

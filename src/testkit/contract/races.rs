@@ -1,0 +1,112 @@
+//! Writers that meet.
+
+use super::{
+    super::futures::together, Change, Expect, Failure, Kit, Stop, Store, StoreError, ValueEdit, check, create, edit,
+    failed, held, named, replace, sorted,
+};
+
+pub(super) async fn creators<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let kind = &kit.samples.subject;
+    let mut random = kit.random();
+    for round in 0..5 {
+        let exact = kind.compares_exactly(kit.samples.unique);
+        let spelling = |index: usize| match index % 2 {
+            0 => format!("Racing Name {round}"),
+            _ if exact => format!("Racing Name {round}"),
+            _ => format!("rACING nAME {round}"),
+        };
+        let batches: Vec<[Change; 1]> =
+            (0..20).map(|index| [create(kit.samples.subject(&random.id(), &spelling(index)))]).collect();
+        let outcomes = together(batches.iter().map(|batch| kit.commit(&cx, batch)).collect()).await;
+        let mut winners = 0;
+        for outcome in outcomes {
+            match outcome.map_err(|error| error.error) {
+                Ok(_) => winners += 1,
+                Err(StoreError::NotUnique { .. } | StoreError::Busy) => {}
+                Err(error) => return Err(failed("20 create one name at the same time", &error)),
+            }
+        }
+        let there = kit.all(&cx, kind).await?.len();
+        let expected = round + 1;
+        check(winners == 1 && there == expected, "of 20 that create one name at the same time, one does", || {
+            format!("{winners} were committed, and {there} are there instead of {expected}")
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) async fn writers<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let kind = &kit.samples.subject;
+    let id = kit.random().id();
+    kit.write_one(&cx, "a resource is created", create(kit.samples.subject(&id, "start"))).await?;
+    for round in 0..5 {
+        let before = kit.existing(&cx, kind, &id, "the resource").await?.version;
+        let name = |index: usize| format!("writer {round} {index}");
+        let batches: Vec<[Change; 1]> = (0..20)
+            .map(|index| [replace(kit.samples.subject(&id, &name(index)), Expect::Version(before.clone()))])
+            .collect();
+        let outcomes = together(batches.iter().map(|batch| kit.commit(&cx, batch)).collect()).await;
+        let mut winner = None;
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            match outcome.map_err(|error| error.error) {
+                Ok(_) if winner.is_some() => {
+                    return Err(Failure::new("of 20 that write one version, one does", "two did").into());
+                }
+                Ok(_) => winner = Some(index),
+                Err(StoreError::VersionMismatch { .. } | StoreError::Busy) => {}
+                Err(error) => return Err(failed("20 write one version at the same time", &error)),
+            }
+        }
+        let stored = kit.existing(&cx, kind, &id, "the resource").await?;
+        let Some(winner) = winner else {
+            return Err(Failure::new("of 20 that write one version, one does", "none did").into());
+        };
+        let key = stored.resource.keys_of(kit.samples.unique).into_iter().next();
+        let expected = kit.samples.subject(&id, &name(winner)).keys_of(kit.samples.unique).into_iter().next();
+        check(key == expected, "what is there is what the winner wrote", || "it is what another wrote".to_owned())?;
+    }
+    Ok(())
+}
+
+pub(super) async fn members<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let (holder, list) = kit.holder()?;
+    let mut random = kit.random();
+    let group = random.id();
+    let ids: Vec<String> = (0..50).map(|_| random.id()).collect();
+    for id in &ids {
+        kit.write_one(&cx, "a member is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
+    }
+    kit.write_one(&cx, "a list is created", create(named(&holder, &group, "list"))).await?;
+    let add = |id: &String| {
+        let element = super::super::samples::reference(&holder, list, id, &kit.samples.subject);
+        [edit(&holder, list, &group, ValueEdit { add: vec![element], ..ValueEdit::default() }, 1)]
+    };
+    let mut batches: Vec<[Change; 1]> = ids.iter().map(add).collect();
+    // A store may say that it was busy; who is told so tries again, as the core does.
+    for _ in 0..50 {
+        let outcomes = together(batches.iter().map(|batch| kit.commit(&cx, batch)).collect()).await;
+        let mut again = Vec::new();
+        for (outcome, batch) in outcomes.into_iter().zip(batches) {
+            match outcome.map_err(|error| error.error) {
+                Ok(_) => {}
+                Err(StoreError::Busy) => again.push(batch),
+                Err(error) => return Err(failed("50 members are added at the same time", &error)),
+            }
+        }
+        batches = again;
+        if batches.is_empty() {
+            break;
+        }
+    }
+    check(batches.is_empty(), "50 members are added at the same time", || {
+        format!("{} could not be added in 50 attempts", batches.len())
+    })?;
+    let stored = kit.existing(&cx, &holder, &group, "the list").await?;
+    let found = sorted(held(&stored.resource, list));
+    check(found == sorted(ids), "of 50 members that are added at the same time none is lost", || {
+        format!("{} are there", found.len())
+    })
+}

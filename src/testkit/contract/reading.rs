@@ -1,0 +1,95 @@
+//! What was written is what is read.
+
+use super::{
+    super::samples::{HOSTILE, moment, random, reference, set, text},
+    Context, Expect, Failure, Key, Kit, Resource, Stop, Store, Wanted, check, create, failed, held, named, replace,
+    sorted,
+};
+use crate::{schema::AttributeId, value::Value};
+
+pub(super) async fn round_trip<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let mut numbers = kit.random();
+    for kind in kit.whole.registry.resource_types() {
+        for round in 0..40_usize {
+            let id = numbers.id();
+            let name =
+                HOSTILE.get(round).map_or_else(|| format!("{} {round}", kind.name()), |hostile| (*hostile).to_owned());
+            let mut resource = random(kind, &id, &name, &mut numbers);
+            resource.root_mut().insert(AttributeId::EXTERNAL_ID, text(&name));
+            let created = moment(i64::try_from(round).unwrap_or_default());
+            resource.set_times(Some(created), created + chrono::TimeDelta::milliseconds(1));
+            let what = format!("a {} is created", kind.name());
+            kit.write_one(&cx, &what, create(resource.clone())).await?;
+            let stored = kit.existing(&cx, kind, &id, &what).await?;
+            differs(&resource, &stored.resource)?;
+            // And once more, with other values, and without most.
+            for resource in [random(kind, &id, &name, &mut numbers), named(kind, &id, &name)] {
+                let what = format!("a {} is replaced", kind.name());
+                kit.write_one(&cx, &what, replace(resource.clone(), Expect::Exists)).await?;
+                differs(&resource, &kit.existing(&cx, kind, &id, &what).await?.resource)?;
+            }
+        }
+    }
+    long_text(kit, &cx, &numbers.id()).await
+}
+
+async fn long_text<S: Store>(kit: &Kit<'_, S>, cx: &Context, id: &str) -> Result<(), Stop> {
+    let kind = &kit.samples.subject;
+    let mut resource = kit.samples.subject(id, "long");
+    let long = "0123456789abcdef".repeat(4_096);
+    set(kind, resource.root_mut(), AttributeId::EXTERNAL_ID, text(&long));
+    kit.write_one(cx, "text of 64 KiB is kept", create(resource.clone())).await?;
+    differs(&resource, &kit.existing(cx, kind, id, "text of 64 KiB").await?.resource)
+}
+
+/// Ends the check unless what is read is what was written. Values are not shown: they may be a host's.
+fn differs(written: &Resource, read: &Resource) -> Result<(), Stop> {
+    if written == read {
+        return Ok(());
+    }
+    let kind = written.kind();
+    let differing = kind.attributes().filter(|attribute| written.value(*attribute) != read.value(*attribute));
+    let mut paths: Vec<String> = differing.map(|attribute| kind.path(attribute)).collect();
+    paths.truncate(5);
+    let what = format!("a {} comes back as it was written", kind.name());
+    Err(Failure::new(what, format!("these differ: {}", paths.join(", "))).into())
+}
+
+pub(super) async fn wanted<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let (holder, list) = kit.holder()?;
+    let mut numbers = kit.random();
+    let group = numbers.id();
+    let members: Vec<String> = (0..5).map(|_| numbers.id()).collect();
+    for id in &members {
+        kit.write_one(&cx, "a member is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
+    }
+    let mut resource = named(&holder, &group, "list");
+    let elements = members.iter().map(|id| Value::Complex(reference(&holder, list, id, &kit.samples.subject)));
+    resource.root_mut().insert(list, Value::List(elements.collect()));
+    let version = kit.write_one(&cx, "a list is created", create(resource)).await?.version;
+
+    let get = async |wanted: Wanted<'_>| {
+        let found = kit.store().get(&cx, Key { kind: &holder, id: &group }, &wanted).await;
+        let found = found.map_err(|error| failed("a part of a resource is read", &error))?;
+        found.ok_or_else(|| Stop::from(Failure::new("a part of a resource is read", "it is not there")))
+    };
+    let lists = [list];
+    for (limit, whole) in [(4, false), (5, true), (6, true)] {
+        let stored = get(Wanted::everything().limit(limit)).await?;
+        let found = held(&stored.resource, list);
+        let right =
+            if whole { stored.complete && sorted(found.clone()) == sorted(members.clone()) } else { !stored.complete };
+        check(right, &format!("a list of 5 that is wanted up to {limit}"), || {
+            format!("{} values, complete: {}", found.len(), stored.complete)
+        })?;
+    }
+    let stored = get(Wanted::without(&lists)).await?;
+    check(stored.complete, "a list that is not wanted is not missing", || "the resource is incomplete".to_owned())?;
+    check(Some(&stored.version) == version.as_ref(), "a part of a resource has the version of the whole", || {
+        format!("{}, not {version:?}", stored.version)
+    })?;
+    let parts = [stored.resource.id() == group, stored.resource.created() == Some(moment(0))];
+    check(parts == [true, true], "the rest of a resource is there without its list", || "it is not".to_owned())
+}

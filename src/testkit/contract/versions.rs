@@ -1,0 +1,157 @@
+//! Versions, existence and unique keys.
+
+use std::collections::HashSet;
+
+use super::{
+    Expect, Failure, Kit, Stop, Store, StoreError, ValueEdit, Version, check, create, delete, edit, named, replace,
+};
+
+pub(super) async fn versions<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let kind = &kit.samples.subject;
+    let mut random = kit.random();
+    let (id, other) = (random.id(), random.id());
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut fresh = |what: &str, version: Option<Version>| {
+        let Some(version) = version else { return Err(Stop::from(Failure::new(what, "no version"))) };
+        check(seen.insert(version.to_string()), &format!("{what} gives a version that never was"), || {
+            format!("{version} again")
+        })?;
+        Ok(version)
+    };
+    let done = kit.write_one(&cx, "a resource is created", create(kit.samples.subject(&id, "n0"))).await?;
+    let first = fresh("a creation", done.version)?;
+    let read = kit.existing(&cx, kind, &id, "what was created").await?.version;
+    check(read == first, "what is read has the version that the commit gave", || format!("{read}, not {first}"))?;
+
+    let change = replace(kit.samples.subject(&id, "n1"), Expect::Version(first.clone()));
+    let second = fresh("a replacement", kit.write_one(&cx, "the version is expected", change).await?.version)?;
+    let mismatch = |error: &StoreError| matches!(error, StoreError::VersionMismatch { .. });
+    let stale = replace(kit.samples.subject(&id, "n2"), Expect::Version(first.clone()));
+    kit.refuse(&cx, "a replacement that expects an old version fails", &[stale], 0, mismatch).await?;
+    let stale = delete(kind, &id, Expect::Version(first.clone()));
+    kit.refuse(&cx, "a deletion that expects an old version fails", &[stale], 0, mismatch).await?;
+    let stale = replace(kit.samples.subject(&id, "n2"), Expect::Version(Version::from(u64::MAX)));
+    kit.refuse(&cx, "a replacement that expects a version that never was fails", &[stale], 0, mismatch).await?;
+
+    let change = replace(kit.samples.subject(&id, "n3"), Expect::Exists);
+    fresh("a replacement of whatever is there", kit.write_one(&cx, "any version will do", change).await?.version)?;
+    let stale = delete(kind, &id, Expect::Version(second));
+    kit.refuse(&cx, "a version does not come again", &[stale], 0, mismatch).await?;
+
+    // Going back to what it was is a change as well.
+    let change = replace(kit.samples.subject(&id, "n1"), Expect::Exists);
+    let back = fresh("going back", kit.write_one(&cx, "a resource becomes what it was", change).await?.version)?;
+    let done = kit.write_one(&cx, "the version is expected", delete(kind, &id, Expect::Version(back))).await?;
+    check(done.version.is_none() && done.changed, "a deletion leaves no version", || format!("{done:?}"))?;
+    // Also where an id is used anew, which the core never does.
+    for id in [&id, &other] {
+        let done = kit.write_one(&cx, "a resource is created", create(kit.samples.subject(id, &format!("of {id}"))));
+        fresh("a creation after a deletion", done.await?.version)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn no_change<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let (holder, list) = kit.holder()?;
+    let mut random = kit.random();
+    let [member, group] = [random.id(), random.id()];
+    kit.write_one(&cx, "a member is created", create(kit.samples.subject(&member, "member"))).await?;
+    kit.write_one(&cx, "a list is created", create(named(&holder, &group, "list"))).await?;
+    let element = || super::super::samples::reference(&holder, list, &member, &kit.samples.subject);
+    let add = || ValueEdit { add: vec![element()], ..ValueEdit::default() };
+    let done = kit.write_one(&cx, "a member is added", edit(&holder, list, &group, add(), 1)).await?;
+    check(done.changed, "a member that is added is a change", || format!("{done:?}"))?;
+    let before = kit.existing(&cx, &holder, &group, "the list").await?;
+    let nothing = [
+        ("adding a member that is there", add()),
+        ("removing one that is not", ValueEdit { remove: vec!["nobody".into()], ..ValueEdit::default() }),
+        ("putting the list in its own place", ValueEdit { clear: true, ..add() }),
+        ("removing and adding it", ValueEdit { remove: vec![member.as_str().into()], ..add() }),
+    ];
+    for (step, (what, values)) in (2..).zip(nothing) {
+        let done = kit.write_one(&cx, what, edit(&holder, list, &group, values, step)).await?;
+        let after = kit.existing(&cx, &holder, &group, "the list").await?;
+        let same = !done.changed
+            && done.version.as_ref() == Some(&before.version)
+            && after.version == before.version
+            && after.resource.last_modified() == before.resource.last_modified()
+            && after.resource == before.resource;
+        check(same, &format!("{what} changes nothing, neither the version nor the time"), || {
+            format!("{done:?}, before {}, after {}", before.version, after.version)
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) async fn existence<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let kind = &kit.samples.subject;
+    let mut random = kit.random();
+    let [id, missing] = [random.id(), random.id()];
+    let not_found = |error: &StoreError| matches!(error, StoreError::NotFound);
+    for expect in [Expect::Exists, Expect::Version(Version::from(1))] {
+        let change = replace(kit.samples.subject(&missing, "n"), expect.clone());
+        kit.refuse(&cx, "what does not exist is not replaced", &[change], 0, not_found).await?;
+        kit.refuse(&cx, "what does not exist is not deleted", &[delete(kind, &missing, expect)], 0, not_found).await?;
+    }
+    if let Some((holder, list)) = &kit.samples.holder {
+        let change = edit(holder, *list, &missing, ValueEdit { clear: true, ..ValueEdit::default() }, 1);
+        kit.refuse(&cx, "the list of what does not exist is not edited", &[change], 0, not_found).await?;
+    }
+    check(kit.get(&cx, kind, &missing).await?.is_none(), "what does not exist is not found", || "it is".to_owned())?;
+    kit.write_one(&cx, "a resource is created", create(kit.samples.subject(&id, "n1"))).await?;
+    kit.refuse(&cx, "an id that is taken is not created", &[create(kit.samples.subject(&id, "n2"))], 0, |error| {
+        matches!(error, StoreError::NotUnique { .. })
+    })
+    .await?;
+    // Another type's resources are others.
+    for other in kit.whole.registry.resource_types().iter().filter(|other| other.name() != kind.name()) {
+        let what = "an id does not name a resource of another type";
+        check(kit.get(&cx, other, &id).await?.is_none(), what, || format!("it names a {}", other.name()))?;
+        kit.refuse(&cx, what, &[delete(other, &id, Expect::Exists)], 0, not_found).await?;
+    }
+    kit.write_one(&cx, "a resource is deleted", delete(kind, &id, Expect::Exists)).await?;
+    check(kit.get(&cx, kind, &id).await?.is_none(), "what was deleted is not found", || "it is".to_owned())?;
+    kit.refuse(&cx, "what was deleted is not deleted", &[delete(kind, &id, Expect::Exists)], 0, not_found).await
+}
+
+pub(super) async fn unique_keys<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let cx = kit.tenant("a")?;
+    let kind = &kit.samples.subject;
+    let unique = kit.samples.unique;
+    let mut random = kit.random();
+    let [a, b, c] = [random.id(), random.id(), random.id()];
+    let taken = |error: &StoreError| matches!(error, StoreError::NotUnique { attribute } if *attribute == unique);
+    kit.write_one(&cx, "a resource is created", create(kit.samples.subject(&a, "straße"))).await?;
+    let again = [create(kit.samples.subject(&b, "straße"))];
+    kit.refuse(&cx, "a name that is taken is not created again", &again, 0, taken).await?;
+    if !kind.compares_exactly(unique) {
+        let again = [create(kit.samples.subject(&b, "STRAßE"))];
+        kit.refuse(&cx, "upper and lower case are one name", &again, 0, taken).await?;
+        // What the fold tells apart, no database may put together.
+        for (id, name) in [(random.id(), "strasse"), (random.id(), "stra\u{df}e\u{301}")] {
+            kit.write_one(&cx, "another name is another", create(kit.samples.subject(&id, name))).await?;
+        }
+    }
+    kit.write_one(&cx, "another name is free", create(kit.samples.subject(&b, "b"))).await?;
+    let take = [replace(kit.samples.subject(&b, "straße"), Expect::Exists)];
+    kit.refuse(&cx, "a name that is taken is not taken by a replacement", &take, 0, taken).await?;
+    let keep = replace(kit.samples.subject(&a, "straße"), Expect::Exists);
+    kit.write_one(&cx, "a resource keeps its name", keep).await?;
+    let rename = replace(kit.samples.subject(&a, "a"), Expect::Exists);
+    kit.write_one(&cx, "a resource is renamed", rename).await?;
+    let take = replace(kit.samples.subject(&b, "straße"), Expect::Exists);
+    kit.write_one(&cx, "the name that it had is free", take).await?;
+    kit.write_one(&cx, "a resource is deleted", delete(kind, &b, Expect::Exists)).await?;
+    let again = create(kit.samples.subject(&c, "straße"));
+    kit.write_one(&cx, "the name of what was deleted is free", again).await?;
+    for name in super::super::samples::HOSTILE {
+        let id = random.id();
+        kit.write_one(&cx, "any text can be a name", create(kit.samples.subject(&id, name))).await?;
+        let again = [create(kit.samples.subject(&random.id(), name))];
+        kit.refuse(&cx, "any name can be taken", &again, 0, taken).await?;
+    }
+    Ok(())
+}
