@@ -31,7 +31,7 @@ pub struct Limits {
     pub json_depth: usize,
     /// Bytes of one string value. Over it: 400 `invalidValue`. Default 64 KiB.
     pub string: usize,
-    /// Values of one multi-valued attribute in one request. Over it: 400 `tooMany`. Default 10,000.
+    /// Values of one multi-valued attribute in one request, whatever operations of a PATCH they are in. Over it: 400 `tooMany`. Default 10,000.
     pub values: usize,
     /// Bytes of a filter. Over it: 400 `invalidFilter`. Default 64 KiB, which holds 1,024 lookups by id.
     pub filter_bytes: usize,
@@ -43,6 +43,9 @@ pub struct Limits {
     pub path_bytes: usize,
     /// Operations in one PATCH request. Over it: 400 `tooMany`. Default 1,000.
     pub patch_operations: usize,
+    /// How many values of lists the operations of one PATCH request may look at, all together: each counts every value of
+    /// the list that it is about. Over it: 400 `tooMany`. Default 10 million.
+    pub patch_comparisons: usize,
     /// Names in `attributes` or `excludedAttributes`. Over it: 400 `invalidValue`. Default 100.
     pub attribute_names: usize,
     /// Bytes of a resource id in a path. Over it the resource does not exist: 404. Default 128.
@@ -80,6 +83,7 @@ impl Default for Limits {
             filter_terms: 1_024,
             path_bytes: 1_024,
             patch_operations: 1_000,
+            patch_comparisons: 10_000_000,
             attribute_names: 100,
             id_bytes: 128,
             page_default: 100,

@@ -43,6 +43,10 @@ quirks! {
     /// `replace` through a value path that matches nothing creates it too. RFC 7644 §3.5.2.3 asks for `noTarget`,
     /// so only [`Quirks::entra`] has it (Entra E-09).
     ReplaceCreatesElement = "replace-creates-element" in [entra],
+    /// A PATCH operation whose path names no attribute of the schema is passed over, as an unknown attribute in a body is.
+    /// RFC 7644 §3.5.2 has `invalidPath` for it, so only [`Quirks::entra`] has it: an attribute that somebody mapped and
+    /// this service does not have would keep a user's other changes from ever coming in (Entra E-28).
+    UnknownPath = "unknown-path" in [entra],
     /// A bare string for a complex value that has a `value` sub-attribute: `manager: "271"` (Entra E-11).
     BareValue = "bare-value" in [lenient],
     /// An array with one element for a singular attribute: `manager: [{"value": "271"}]` (Entra E-11).
@@ -109,9 +113,9 @@ impl Quirks {
     }
 
     /// The default and also what contradicts RFC 7644 but what Microsoft Entra ID relies on:
-    /// [`Quirk::ReplaceCreatesElement`].
+    /// [`Quirk::ReplaceCreatesElement`] and [`Quirk::UnknownPath`].
     pub const fn entra() -> Self {
-        Self::LENIENT.with(Quirk::ReplaceCreatesElement)
+        Self::LENIENT.with(Quirk::ReplaceCreatesElement).with(Quirk::UnknownPath)
     }
 
     /// What Okta's traffic needs. Today the same as the default; named so that a host can say what it means.

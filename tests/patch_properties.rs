@@ -427,7 +427,11 @@ fn many_values_in_a_list() {
         (from..from + 8_000).map(|index| json!({"value": format!("{index}@x"), "type": "work"})).collect()
     };
     let patch = Patch::builder().add("emails", emails(0)).add("emails", emails(4_000)).build().unwrap();
-    let after = patch.apply(&Before::Bare.resource(), &Limits::default(), &mut Tolerance::new(Quirks::strict()));
-    let after = after.unwrap().unwrap();
+    let mut limits = Limits::default();
+    limits.values = 12_000;
+    let apply = |limits: &Limits| patch.apply(&Before::Bare.resource(), limits, &mut Tolerance::new(Quirks::strict()));
+    let after = apply(&limits).unwrap().unwrap();
     assert_eq!(at(&after, &["emails"]).unwrap().elements().len(), 12_000);
+    limits.values = 11_999;
+    assert!(apply(&limits).is_err(), "the operations of one patch are one request");
 }

@@ -365,3 +365,60 @@ fn a_member_is_somebody() {
         host.refused("PATCH", &format!("/Groups/{group}"), add.to_string().as_bytes(), 400, "invalidValue");
     }
 }
+
+/// What many operations of one patch add together is what one request has; and no patch costs more than it may.
+#[test]
+fn a_patch_is_bounded_as_a_whole() {
+    let mut limits = Limits::default();
+    limits.values = 10;
+    limits.patch_comparisons = 200;
+    let host = host_with(Registry::standard(), MemoryStore::new(), limits, Quirks::default());
+    let id = host.user("barbara");
+    let target = format!("/Users/{id}");
+    let mails = |from: usize, count: usize| -> serde_json::Value {
+        (from..from + count).map(|n| json!({"value": format!("{n}@example.com"), "type": "work"})).collect()
+    };
+    let add = |value: &serde_json::Value| json!({"op": "add", "path": "emails", "value": value});
+    let patch = |operations: serde_json::Value| json!({"schemas": [PATCH], "Operations": operations}).to_string();
+    let over = patch(json!([add(&mails(0, 6)), add(&mails(6, 5))]));
+    host.refused("PATCH", &target, over.as_bytes(), 400, "tooMany");
+    assert_eq!(host.patch(&target, &json!([add(&mails(0, 6)), add(&mails(6, 4))])).status, 200);
+    // Ten values, looked at by each operation, and by a condition once for each comparison.
+    let replace = json!({"op": "replace", "path": "emails[type eq \"work\"].display", "value": "x"});
+    let both = json!({"op": "replace", "path": "emails[type eq \"work\" and value pr].display", "value": "y"});
+    let fine: serde_json::Value = (0..20).map(|_| replace.clone()).collect();
+    assert_eq!(host.patch(&target, &fine).status, 200);
+    for (operation, count) in [(&replace, 21), (&both, 11)] {
+        let operations: serde_json::Value = (0..count).map(|_| operation.clone()).collect();
+        host.refused("PATCH", &target, patch(operations).as_bytes(), 400, "tooMany");
+    }
+    let remove = json!({"op": "remove", "path": "emails", "value": mails(20, 10)});
+    host.refused("PATCH", &target, patch(json!([remove.clone(), remove.clone(), remove])).as_bytes(), 400, "tooMany");
+}
+
+/// A path to what the schema does not have blocks no other change of an Entra cycle, and is reported; by default it is
+/// refused, and a path that is malformed always is.
+#[test]
+fn unknown_paths() {
+    let paths = ["attributeGroups", "attributeGroups[value eq \"1\"].display", "name.nothing", "urn:x:y:User:level"];
+    let operations = |path: &str| json!([{"op": "Add", "path": path, "value": "x"}, {"op": "replace", "path": "title", "value": path}]);
+    let entra = host_with(Registry::standard(), MemoryStore::new(), Limits::default(), Quirks::entra());
+    let user = format!("/Users/{}", entra.user("barbara"));
+    for path in paths {
+        let reply = entra.patch(&user, &operations(path));
+        assert_eq!((reply.status, &reply.json()["title"]), (200, &json!(path)), "{path}");
+        assert!(reply.quirks.contains(scim_core::Quirk::UnknownPath), "{path}");
+    }
+    for malformed in ["title[", "emails[", "title[value eq \"x\"]", "na me", "", "9x"] {
+        let body =
+            json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": malformed, "value": "x"}]}).to_string();
+        let reply = entra.send("PATCH", &user, &[], body.as_bytes());
+        assert_eq!(reply.status, 400, "{malformed}: {}", reply.json());
+    }
+    let host = host();
+    let user = format!("/Users/{}", host.user("barbara"));
+    for path in paths {
+        let body = json!({"schemas": [PATCH], "Operations": operations(path)}).to_string();
+        host.refused("PATCH", &user, body.as_bytes(), 400, "invalidPath");
+    }
+}

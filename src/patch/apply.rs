@@ -7,7 +7,7 @@ use std::{borrow::Cow, sync::Arc};
 use serde_json::value::RawValue;
 
 use super::{
-    Op, Patch, PatchError,
+    Op, Patch, PatchError, PatchErrorKind,
     membership::{Fold, foldable},
     path::Target,
     value::{cleared, is_nothing, members},
@@ -33,6 +33,7 @@ pub(super) fn apply(
         folds: Vec::new(),
         edited: Vec::new(),
         written: Vec::new(),
+        comparisons: 0,
         limits,
         tolerance,
     };
@@ -55,6 +56,8 @@ pub(super) struct Application<'a> {
     pub(super) edited: Vec<AttributeId>,
     /// Which operation wrote to what, to name it when the result breaks a rule.
     written: Vec<(usize, AttributeId)>,
+    /// How many values were looked at so far.
+    comparisons: usize,
     pub(super) limits: &'a Limits,
     pub(super) tolerance: &'a mut Tolerance,
 }
@@ -70,11 +73,30 @@ impl Application<'_> {
         let Some(path) = path else {
             return raw.map_or(Ok(()), |raw| self.object(index, op, AttributeId::ROOT, raw));
         };
-        let target = Target::parse(self.kind, path, self.limits, self.tolerance)?;
+        let target = match Target::parse(self.kind, path, self.limits, self.tolerance) {
+            Err(error) if error.kind() == PatchErrorKind::InvalidPath && self.passes_over(path) => return Ok(()),
+            target => target?,
+        };
         if target.is_read_only(self.kind) {
             return Err(PatchError::mutability("expected an attribute that clients may change"));
         }
         self.write(index, op, &target, raw, false)
+    }
+
+    /// Whether an operation on what the schema does not have is left out.
+    fn passes_over(&mut self, path: &str) -> bool {
+        Target::is_unknown(self.kind, path, self.limits, self.tolerance) && self.tolerance.allows(Quirk::UnknownPath)
+    }
+
+    /// Accounts for a look at a list: `given` values are looked for in it. A patch does not cost more than it may, however
+    /// its operations multiply.
+    pub(super) fn look_at(&mut self, there: usize, given: usize) -> Result<(), PatchError> {
+        self.comparisons = self.comparisons.saturating_add(there.saturating_mul(given.max(1)));
+        if self.comparisons > self.limits.patch_comparisons {
+            let message = format!("expected a patch that needs at most {} comparisons", self.limits.patch_comparisons);
+            return Err(PatchError::new(PatchErrorKind::TooMany, message));
+        }
+        Ok(())
     }
 
     /// One operation on one target. `among` says that it is a member of an object of attributes.
@@ -324,7 +346,10 @@ impl Application<'_> {
             let list = *list;
             self.unfold(list);
         }
-        for list in std::mem::take(&mut self.edited) {
+        let mut edited = std::mem::take(&mut self.edited);
+        edited.sort_unstable();
+        edited.dedup();
+        for list in edited {
             self.drop_doubles(list);
         }
         if self.after == *self.before {

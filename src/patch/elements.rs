@@ -6,7 +6,7 @@
 use serde_json::value::RawValue;
 
 use super::{
-    Op, PatchError,
+    Op, PatchError, PatchErrorKind,
     apply::{Application, object_mut},
     path::Elements,
     value::{cleared, is_nothing},
@@ -30,6 +30,7 @@ impl Application<'_> {
         match op {
             Op::Add => {
                 let there = self.take(list);
+                self.look_at(there.len(), 1)?;
                 self.append(list, there, given)
             }
             Op::Replace if !given.is_empty() => {
@@ -42,6 +43,7 @@ impl Application<'_> {
             Op::Remove => {
                 self.expect_no_value()?;
                 let mut there = self.take(list);
+                self.look_at(there.len(), given.len())?;
                 there.retain(|element| !self.is_given(list, element, &given));
                 self.put(list, there)
             }
@@ -53,6 +55,8 @@ impl Application<'_> {
         let condition = elements.condition(self.kind, self.tolerance)?;
         let list = elements.list;
         let mut there = self.take(list);
+        let terms = condition.as_ref().map_or(1, |condition| condition.attributes().len());
+        self.look_at(there.len(), terms)?;
         let selected = |element: &Value| condition.as_ref().is_none_or(|condition| condition.matches_element(element));
         let positions: Vec<usize> = (0..).zip(&there).filter(|(_, it)| selected(it)).map(|(at, _)| at).collect();
         let raw = raw.filter(|raw| op != Op::Remove || raw.get() != "null");
@@ -82,6 +86,7 @@ impl Application<'_> {
         match change {
             Change::Nothing => {}
             Change::Remove(given) => {
+                self.look_at(positions.len(), given.as_ref().map_or(0, Vec::len))?;
                 let mut at = 0;
                 let mut rest = positions.iter().copied().peekable();
                 there.retain(|element| {
@@ -372,6 +377,12 @@ impl Application<'_> {
     fn put(&mut self, list: AttributeId, values: Vec<Value>) -> Result<(), PatchError> {
         if values.is_empty() {
             return self.unassign(list);
+        }
+        // What many operations add together counts as what one request has. References are counted where they are folded.
+        let most = self.limits.values;
+        let before = self.before.value(list).map_or(0, |before| before.elements().len());
+        if values.len() > before.saturating_add(most) && !self.kind.is_reference_list(list) {
+            return Err(PatchError::new(PatchErrorKind::TooMany, format!("expected at most {most} values")));
         }
         if let Some(object) = object_mut(self.kind, self.after.root_mut(), self.kind.parent(list)) {
             object.insert(list, Value::List(values));

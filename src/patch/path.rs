@@ -72,6 +72,20 @@ impl Target {
         Ok(Self::Elements(Elements { list: attribute, filter: Some(filter), sub }))
     }
 
+    /// Whether a path is well-formed and names no attribute: nothing else is wrong with it.
+    pub(super) fn is_unknown(kind: &ResourceType, text: &str, limits: &Limits, tolerance: &Tolerance) -> bool {
+        let mut met = *tolerance;
+        if !text.contains(['[', ' ']) {
+            return PathRef::parse(text).is_ok_and(|path| kind.resolve(path, &mut met).is_err());
+        }
+        let parts = parse_patch_path(text, limits, &mut met);
+        parts.is_ok_and(|parts| {
+            let attribute = kind.resolve(parts.path.as_ref(), &mut met);
+            let sub = parts.sub_attribute.as_deref();
+            attribute.map_or(true, |attribute| sub.is_some_and(|sub| kind.child(attribute, sub).is_none()))
+        })
+    }
+
     /// A member's name in a value without path, or in an extension's object: `None` if there is no such attribute and
     /// that is tolerated.
     pub(super) fn parse_key(

@@ -51,7 +51,10 @@ impl<'a> Known<'a> {
     /// To look for `lookups` values.
     pub(crate) fn new(kind: &'a ResourceType, attribute: AttributeId, list: &[Value], lookups: usize) -> Self {
         const FEW: usize = 2_048;
-        let index = (list.len().saturating_add(lookups).saturating_mul(lookups) > FEW).then(HashMap::new);
+        // Making an index costs more than a few looks at the whole list.
+        const LOOKS: usize = 8;
+        let product = list.len().saturating_add(lookups).saturating_mul(lookups);
+        let index = (lookups > LOOKS && product > FEW).then(HashMap::new);
         Self {
             kind,
             attribute,
