@@ -29,6 +29,20 @@ const fn habit(
 pub(crate) const HABITS: &[Habit] = &[
     habit(OperationCase, User, r#"{"op":"Replace","path":"title","value":"T"}"#, r#"{"title":"T"}"#, InvalidSyntax),
     habit(
+        UnknownPath,
+        User,
+        r#"{"op":"add","path":"shoeSize","value":5},{"op":"replace","path":"title","value":"T"}"#,
+        r#"{"title":"T"}"#,
+        InvalidPath,
+    ),
+    habit(
+        UnknownPath,
+        User,
+        r#"{"op":"remove","path":"emails[type eq \"work\"].shoe"},{"op":"replace","path":"title","value":"T"}"#,
+        r#"{"title":"T"}"#,
+        InvalidPath,
+    ),
+    habit(
         BooleanStrings,
         User,
         r#"{"op":"replace","path":"active","value":"False"}"#,
