@@ -142,10 +142,21 @@ impl Object {
 
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
-        let same = |((left, a), (right, b)): (&(AttributeId, Value), &(AttributeId, Value))| left == right && a == b;
-        self.members.len() == other.members.len()
-            && (self.members.iter().zip(&other.members).all(same)
-                || self.members.iter().all(|(id, value)| other.get(*id) == Some(value)))
+        if self.members.len() != other.members.len() {
+            return false;
+        }
+        for (index, ((left, a), (right, b))) in self.members.iter().zip(&other.members).enumerate() {
+            if left != right {
+                // From here on the orders differ.
+                let mut rest = self.members.iter().skip(index);
+                return rest.all(|(id, value)| other.get(*id) == Some(value));
+            }
+            // An attribute occurs once: there is no other value of it to be the same.
+            if a != b {
+                return false;
+            }
+        }
+        true
     }
 }
 
