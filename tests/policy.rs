@@ -565,3 +565,80 @@ fn policies_add_up() {
     let body = json!({"schemas": [USER], "userName": "forbidden"});
     assert_eq!(host.post("/Users", &body).error().0, 403);
 }
+
+/// Each operation of a bulk request is asked for as if it came alone, circles included, and each resource type of a query
+/// over all of them.
+#[test]
+fn every_inner_operation_is_asked_for() {
+    let policy = Recording::default();
+    let (refusals, asked) = (Arc::clone(&policy.refused), Arc::clone(&policy.asked));
+    let host = host_under(Registry::standard(), Quirks::default(), policy);
+    let id = host.user("ann");
+    let bulk = |operations: Json| json!({"Operations": operations});
+    let post = |bulk_id: &str, path: &str, data: Json| json!({"method": "POST", "path": path, "bulkId": bulk_id, "data": data});
+    let group = |bulk_id: &str, member: &str| {
+        post(bulk_id, "/Groups", json!({"displayName": bulk_id, "members": [{"value": format!("bulkId:{member}")}]}))
+    };
+    asked.lock().unwrap().clear();
+    let operations = json!([
+        post("bob", "/Users", json!({"schemas": [USER], "userName": "bob"})),
+        post("bad", "/Users", json!({"schemas": [USER], "userName": "forbidden"})),
+        group("a", "b"),
+        group("b", "a"),
+        {"method": "PUT", "path": format!("/Users/{id}"), "data": {"schemas": [USER], "userName": "anna"}},
+        {"method": "DELETE", "path": "/Users/bulkId:bob"},
+    ]);
+    let reply = host.post("/Bulk", &bulk(operations.clone()));
+    let statuses: Vec<Json> =
+        reply.json()["Operations"].as_array().unwrap().iter().map(|outcome| outcome["status"].clone()).collect();
+    assert_eq!(json!(statuses), json!(["201", "403", "201", "201", "200", "204"]));
+    let log = std::mem::take(&mut *asked.lock().unwrap());
+    for (asked, times) in [("Create User", 2), ("Create Group", 2), ("Replace User", 1), ("Delete User", 1)] {
+        assert_eq!(log.iter().filter(|line| *line == asked).count(), times, "{asked}: {log:?}");
+    }
+    assert_eq!(log.iter().filter(|line| line.starts_with("Create:")).count(), 4, "{log:?}");
+
+    *refusals.lock().unwrap() = vec![Action::Create, Action::Replace, Action::Patch, Action::Delete];
+    let before = everything(&host);
+    let operations = json!([
+        post("c", "/Users", json!({"schemas": [USER], "userName": "carl"})),
+        group("x", "y"),
+        group("y", "x"),
+        {"method": "PUT", "path": format!("/Users/{id}"), "data": {"schemas": [USER], "userName": "other"}},
+        {"method": "PATCH", "path": format!("/Users/{id}"), "data": patch(&json!([{"op": "remove", "path": "title"}]))},
+        {"method": "DELETE", "path": format!("/Users/{id}")},
+    ]);
+    let reply = host.post("/Bulk", &bulk(operations)).json();
+    let outcomes = reply["Operations"].as_array().unwrap();
+    assert_eq!(outcomes.len(), 6);
+    for outcome in outcomes {
+        // The other one of the circle cannot be created without it.
+        assert!(["403", "409"].contains(&outcome["status"].as_str().unwrap()), "{outcome}");
+    }
+    assert_eq!(outcomes.iter().filter(|outcome| outcome["status"] == "409").count(), 1);
+    assert_eq!(everything(&host), before);
+
+    asked.lock().unwrap().clear();
+    refusals.lock().unwrap().clear();
+    host.get("/?attributes=id");
+    let log = std::mem::take(&mut *asked.lock().unwrap());
+    assert_eq!(log, ["Search User", "Search Group"]);
+}
+
+/// A circle within a scope: what the request itself creates may be referred to, and what is out of scope may not.
+#[test]
+fn circles_stay_within_the_scope() {
+    let host = host_under(Registry::standard(), Quirks::default(), Department);
+    let group = |bulk_id: &str, name: &str, member: &str| {
+        json!({"method": "POST", "path": "/Groups", "bulkId": bulk_id,
+            "data": {"displayName": name, "members": [{"value": format!("bulkId:{member}")}]}})
+    };
+    for (names, expected) in [(["Tours a", "Tours b"], ["201", "201"]), (["Tours c", "Sales d"], ["409", "403"])] {
+        let before = everything(&host);
+        let operations = json!([group("a", names[0], "b"), group("b", names[1], "a")]);
+        let reply = host.post("/Bulk", &json!({"Operations": operations})).json();
+        let outcomes = reply["Operations"].as_array().unwrap();
+        assert_eq!(json!([outcomes[0]["status"], outcomes[1]["status"]]), json!(expected), "{reply}");
+        assert_eq!(everything(&host) == before, expected[0] != "201");
+    }
+}

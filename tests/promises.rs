@@ -422,3 +422,17 @@ fn unknown_paths() {
         host.refused("PATCH", &user, body.as_bytes(), 400, "invalidPath");
     }
 }
+
+/// What nobody may read cannot be filtered or sorted by; in a body the refusal is about the query alone.
+#[test]
+fn passwords_are_no_oracle_in_a_search() {
+    let host = host();
+    host.user("barbara");
+    for (search, keyword) in
+        [(json!({"filter": "password sw \"a\""}), "invalidFilter"), (json!({"sortBy": "password"}), "invalidValue")]
+    {
+        for target in ["/Users/.search", "/.search"] {
+            host.refused("POST", target, search.to_string().as_bytes(), 400, keyword);
+        }
+    }
+}

@@ -130,3 +130,20 @@ fn the_documentation_is_there() {
         }
     }
 }
+
+/// The README says how many there are of each state.
+#[test]
+fn the_readme_counts_right() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("a README");
+    for (state, words) in [
+        ("test", "shown by tests"),
+        ("type", "cannot be otherwise"),
+        ("host", "the host's"),
+        ("client", "a client's"),
+        ("differs", "deliberately different"),
+    ] {
+        let count = table().iter().filter(|requirement| requirement.state == state).count();
+        assert!(readme.contains(&format!("| {count} | {words}")), "{state}: {count}");
+    }
+    assert!(!table().iter().any(|requirement| requirement.state == "open"), "then the README has to say so");
+}

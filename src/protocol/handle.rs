@@ -128,7 +128,11 @@ impl<S: Store> ServiceProvider<S> {
                     None => self.search_all(cx, &search).await,
                 };
                 let listing = listing.map_err(|error| match error.scim_type() {
-                    // A body is no place that others read: the refusal is about the filter alone (RFC 7644 §7.5.2).
+                    // A body is no place that others read: the refusal is about the filter or the order alone
+                    // (RFC 7644 §7.5.2).
+                    Some(ScimType::Sensitive) if error.detail().starts_with("sortBy") => {
+                        error.restated(400, ScimType::InvalidValue)
+                    }
                     Some(ScimType::Sensitive) => error.restated(400, ScimType::InvalidFilter),
                     _ => error,
                 })?;
