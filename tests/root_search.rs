@@ -152,7 +152,7 @@ fn refusals() {
     }
     for (body, keyword) in [
         (json!({"schemas": [SEARCH], "filter": "password pr"}), "invalidFilter"),
-        (json!({"schemas": [SEARCH], "sortBy": "password"}), "invalidFilter"),
+        (json!({"schemas": [SEARCH], "sortBy": "password"}), "invalidValue"),
         (json!({"schemas": [SEARCH], "filter": "shoeSize pr"}), "invalidFilter"),
         (json!({"schemas": ["urn:x"]}), "invalidSyntax"),
     ] {
