@@ -84,6 +84,13 @@ impl Subscriber for Keeping {
     fn exit(&self, _: &Id) {}
 }
 
+/// Who is interested in a span is known for the whole process: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// The spans of one request.
 fn spans<S: Store>(host: &Host<S>, method: &str, target: &str, body: &str) -> Vec<Fields> {
     let keeping = Keeping::default();
@@ -111,6 +118,7 @@ fn acme() -> Host<scim_core::store::MemoryStore> {
 /// One span a request, with what was done, how it ended and what it cost.
 #[test]
 fn a_span_for_each_request() {
+    let _alone = alone();
     let host = acme();
     let id = host.user("ann");
     for name in ["bob", "carl", "dora"] {
@@ -149,6 +157,7 @@ fn a_span_for_each_request() {
 /// No value of a resource, a filter or a header, and no id of a resource.
 #[test]
 fn no_span_tells_a_value() {
+    let _alone = alone();
     let host = acme();
     let body = json!({
         "schemas": [USER], "userName": "SECRET-name", "password": "SECRET-word", "externalId": "SECRET-id",
