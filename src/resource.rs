@@ -3,6 +3,7 @@
 //! What is here has been read under its schema: names are ids, values have their attribute's type, nothing is null.
 //! This module knows JSON and the rules of attributes; it knows nothing of HTTP, PATCH or storage.
 
+mod access;
 mod error;
 mod hidden;
 mod order;
@@ -10,6 +11,7 @@ mod projection;
 mod read;
 mod rules;
 mod same;
+mod typed;
 mod unique;
 mod write;
 
@@ -22,6 +24,7 @@ pub use self::{
     order::{Position, Sort, SortError, SortErrorKind, SortKey},
     projection::{Projection, ProjectionError},
     rules::judge,
+    typed::{Element, EnterpriseUser, Group, Member, Name, User, WrongSchema},
     unique::UniqueKey,
     write::{Reference, Rendering},
 };

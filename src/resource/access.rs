@@ -1,0 +1,188 @@
+//! Values by their paths, for hosts: what a resource has at `name.givenName`, and what it is to have there.
+
+use chrono::{DateTime, Utc};
+
+use super::{Resource, ResourceError, ResourceErrorKind};
+use crate::{
+    path::{PathRef, Place},
+    quirks::{Quirks, Tolerance},
+    schema::{AttributeId, AttributeType, ResourceType},
+    value::{Decimal, Object, Text, Value},
+};
+
+macro_rules! into_value {
+    ($($from:ty => $variant:ident,)*) => {
+        $(impl From<$from> for Value {
+            fn from(value: $from) -> Self {
+                Self::$variant(value.into())
+            }
+        })*
+    };
+}
+
+into_value! {
+    &str => String,
+    String => String,
+    Text => String,
+    bool => Boolean,
+    i64 => Integer,
+    Decimal => Decimal,
+    DateTime<Utc> => DateTime,
+    Object => Complex,
+    Vec<Self> => List,
+}
+
+impl Resource {
+    /// The value at a path (RFC 7644 §3.10): `userName`, `name.givenName`,
+    /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value`, or `manager.value` where only one
+    /// extension has it. The list of a multi-valued attribute is one value; a sub-attribute of its elements has no single
+    /// value. `None` where there is no value, or no such attribute.
+    ///
+    /// For code that meets many resources, [`Resource::value`] takes the attribute's id, which is looked up once.
+    ///
+    /// ```
+    /// use scim_core::{Resource, schema::Registry};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let mut resource = Resource::from_json(user, br#"{"userName": "bjensen", "name": {"givenName": "Barbara"}}"#)?;
+    /// assert_eq!(resource.get("NAME.givenName").and_then(|name| name.as_str()), Some("Barbara"));
+    ///
+    /// resource.set("department", "Tours")?;
+    /// resource.unset("name.givenName")?;
+    /// assert_eq!(resource.get("department").and_then(|name| name.as_str()), Some("Tours"));
+    /// assert_eq!(resource.get("name"), None, "nothing is left of it");
+    /// assert!(resource.set("active", "yes").is_err(), "expected a boolean");
+    /// # Ok::<(), scim_core::resource::ResourceError>(())
+    /// ```
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        self.value(resolve(&self.kind, path)?)
+    }
+
+    /// Gives the attribute at a path this value; returns the one that it had. What clients may not change can be set here:
+    /// it is the host who asks.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such attribute, it is a sub-attribute of a list's elements, or the value is of another type than
+    /// the attribute. Then nothing has changed.
+    pub fn set(&mut self, path: &str, value: impl Into<Value>) -> Result<Option<Value>, ResourceError> {
+        let (attribute, value) = (self.single(path)?, value.into());
+        if !fits(&self.kind, attribute, &value) {
+            let (expected, found) = (type_name(&self.kind, attribute), value_name(&value));
+            return Err(ResourceError::new(ResourceErrorKind::Type { expected, found }, path));
+        }
+        Ok(assign(&self.kind, &mut self.root, attribute, Some(value)))
+    }
+
+    /// Takes away the value of the attribute at a path, and returns it. A complex attribute that loses its last
+    /// sub-attribute goes, too.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such attribute, or it is a sub-attribute of a list's elements.
+    pub fn unset(&mut self, path: &str) -> Result<Option<Value>, ResourceError> {
+        let attribute = self.single(path)?;
+        Ok(assign(&self.kind, &mut self.root, attribute, None))
+    }
+
+    /// The attribute at a path, which has a single value or list.
+    fn single(&self, path: &str) -> Result<AttributeId, ResourceError> {
+        let attribute = resolve(&self.kind, path).filter(|attribute| *attribute != AttributeId::ROOT);
+        attribute
+            .filter(|attribute| !self.kind.attribute(self.kind.parent(*attribute)).is_multi_valued())
+            .ok_or_else(|| ResourceError::new(ResourceErrorKind::Unknown, path))
+    }
+}
+
+fn resolve(kind: &ResourceType, path: &str) -> Option<AttributeId> {
+    if let Some(attribute) = kind.child(AttributeId::ROOT, path) {
+        return Some(attribute);
+    }
+    kind.resolve(PathRef::parse(path).ok()?, &mut Tolerance::new(Quirks::default())).ok()
+}
+
+/// Sets or takes away a value at its place, and what is empty on the way to it.
+fn assign(kind: &ResourceType, root: &mut Object, attribute: AttributeId, value: Option<Value>) -> Option<Value> {
+    let place = Place::new(kind, AttributeId::ROOT, kind.parent(attribute));
+    assign_below(root, place.route(), attribute, value)
+}
+
+fn assign_below(
+    object: &mut Object,
+    route: &[AttributeId],
+    attribute: AttributeId,
+    value: Option<Value>,
+) -> Option<Value> {
+    let Some((next, rest)) = route.split_first() else { return place(object, attribute, value) };
+    if !matches!(object.get(*next), Some(Value::Complex(_))) {
+        value.as_ref()?;
+        object.insert(*next, Value::Complex(Object::new()));
+    }
+    let Some(Value::Complex(below)) = object.get_mut(*next) else { return None };
+    let before = assign_below(below, rest, attribute, value);
+    if below.is_empty() {
+        object.remove(*next);
+    }
+    before
+}
+
+fn place(object: &mut Object, attribute: AttributeId, value: Option<Value>) -> Option<Value> {
+    match value {
+        Some(value) => object.insert(attribute, value),
+        None => object.remove(attribute),
+    }
+}
+
+/// Whether the value has the attribute's type, with all that it is made of.
+fn fits(kind: &ResourceType, attribute: AttributeId, value: &Value) -> bool {
+    let definition = kind.attribute(attribute);
+    match value {
+        Value::List(values) => {
+            let is_element = |value: &Value| !matches!(value, Value::List(_)) && is_of_type(kind, attribute, value);
+            definition.is_multi_valued() && !values.is_empty() && values.iter().all(is_element)
+        }
+        value => !definition.is_multi_valued() && is_of_type(kind, attribute, value),
+    }
+}
+
+fn is_of_type(kind: &ResourceType, attribute: AttributeId, value: &Value) -> bool {
+    use AttributeType::{Binary, Boolean, Complex, DateTime, Decimal, Integer, Reference, String};
+    match (kind.attribute(attribute).kind(), value) {
+        (Boolean, Value::Boolean(_))
+        | (Integer, Value::Integer(_))
+        | (Decimal, Value::Decimal(_))
+        | (DateTime, Value::DateTime(_))
+        | (String | Reference | Binary, Value::String(_)) => true,
+        (Complex, Value::Complex(object)) => {
+            let below = kind.children(attribute);
+            !object.is_empty() && object.iter().all(|(part, value)| below.contains(&part) && fits(kind, part, value))
+        }
+        _ => false,
+    }
+}
+
+fn type_name(kind: &ResourceType, attribute: AttributeId) -> &'static str {
+    let definition = kind.attribute(attribute);
+    match definition.kind() {
+        _ if definition.is_multi_valued() => "a list of the attribute's values",
+        AttributeType::Boolean => "a boolean",
+        AttributeType::Integer => "an integer",
+        AttributeType::Decimal => "a decimal",
+        AttributeType::DateTime => "a date and time",
+        AttributeType::Complex => "an object of the attribute's sub-attributes",
+        AttributeType::String | AttributeType::Reference | AttributeType::Binary => "a string",
+    }
+}
+
+fn value_name(value: &Value) -> &'static str {
+    match value {
+        Value::Boolean(_) => "a boolean",
+        Value::Integer(_) => "an integer",
+        Value::Decimal(_) => "a decimal",
+        Value::DateTime(_) => "a date and time",
+        Value::Complex(_) => "an object",
+        Value::List(_) => "a list",
+        Value::String(_) => "a string",
+    }
+}

@@ -1,0 +1,89 @@
+//! Users and groups with names for what RFC 7643 §4 defines, for hosts that work with them in Rust.
+//!
+//! A typed resource is the resource itself, seen through methods: what it has beyond them, of an extension or an attribute
+//! of the host's own, stays in it.
+
+mod group;
+mod user;
+
+use std::fmt;
+
+pub use self::{
+    group::{Group, Member},
+    user::{Element, EnterpriseUser, Name, User},
+};
+
+/// A resource of another type than was expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a resource of the schema `{expected}`, found a {found}")]
+pub struct WrongSchema {
+    expected: &'static str,
+    found: Box<str>,
+}
+
+impl WrongSchema {
+    fn new(expected: &'static str, found: impl fmt::Display) -> Self {
+        Self { expected, found: found.to_string().into() }
+    }
+}
+
+/// What every typed resource has: ways from and to the plain one.
+macro_rules! typed {
+    ($name:ident, $schema:expr) => {
+        impl $name {
+            /// The resource itself, with all that it has.
+            pub fn as_resource(&self) -> &Resource {
+                &self.resource
+            }
+
+            /// The resource itself, to be changed by [paths](Resource::set).
+            pub fn as_resource_mut(&mut self) -> &mut Resource {
+                &mut self.resource
+            }
+
+            /// The resource itself.
+            pub fn into_resource(self) -> Resource {
+                self.resource
+            }
+
+            /// The identifier that the service provider gave it (RFC 7643 §3.1); empty before.
+            pub fn id(&self) -> &str {
+                self.resource.id()
+            }
+
+            /// The identifier that the client has for it (RFC 7643 §3.1).
+            pub fn external_id(&self) -> Option<&str> {
+                self.resource.external_id()
+            }
+        }
+
+        impl TryFrom<Resource> for $name {
+            type Error = WrongSchema;
+
+            fn try_from(resource: Resource) -> Result<Self, WrongSchema> {
+                if resource.kind().schema().id().eq_ignore_ascii_case($schema) {
+                    Ok(Self { resource })
+                } else {
+                    Err(WrongSchema::new($schema, resource.kind().name()))
+                }
+            }
+        }
+
+        impl From<$name> for Resource {
+            fn from(typed: $name) -> Self {
+                typed.resource
+            }
+        }
+    };
+}
+
+/// A method for each string attribute.
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident = $path:literal,)*) => {
+        $($(#[$doc])* pub fn $name(&self) -> Option<&str> {
+            self.text($path)
+        })*
+    };
+}
+
+pub(in crate::resource::typed) use {texts, typed};

@@ -1,0 +1,87 @@
+//! Groups (RFC 7643 §4.2).
+
+use std::sync::Arc;
+
+use super::{WrongSchema, texts, typed};
+use crate::{
+    resource::{Resource, ResourceError},
+    schema::{AttributeId, GROUP, ResourceType},
+    value::Value,
+};
+
+/// A group (RFC 7643 §4.2).
+///
+/// ```
+/// use scim_core::{Resource, resource::Group, schema::Registry};
+///
+/// let registry = Registry::standard();
+/// let kind = registry.resource_type("Group").expect("registered");
+/// let json = br#"{"displayName": "Guides", "members": [{"value": "2819", "type": "User"}]}"#;
+/// let group = Group::try_from(Resource::from_json(kind, json)?)?;
+/// assert_eq!(group.display_name(), Some("Guides"));
+/// let members: Vec<_> = group.members().map(|member| (member.id, member.kind)).collect();
+/// assert_eq!(members, [("2819", Some("User"))]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    resource: Resource,
+}
+
+typed!(Group, GROUP);
+
+/// A member of a group (RFC 7643 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Member<'a> {
+    /// The id of the resource: `value`.
+    pub id: &'a str,
+    /// The name of its resource type: `type`.
+    pub kind: Option<&'a str>,
+}
+
+impl Group {
+    /// A group of this name without members. `kind` is a resource type with the Group schema.
+    ///
+    /// # Errors
+    ///
+    /// When `kind` has another schema.
+    pub fn new(kind: &Arc<ResourceType>, display_name: &str) -> Result<Self, WrongSchema> {
+        let mut group = Self::try_from(Resource::new(Arc::clone(kind)))?;
+        group
+            .set_display_name(display_name)
+            .map_err(|_| WrongSchema::new(GROUP, format_args!("{} without displayName", kind.name())))?;
+        Ok(group)
+    }
+
+    texts! {
+        /// `displayName`: the group's name.
+        display_name = "displayName",
+    }
+
+    /// Renames the group.
+    ///
+    /// # Errors
+    ///
+    /// When the host's resource type has no `displayName`.
+    pub fn set_display_name(&mut self, display_name: &str) -> Result<(), ResourceError> {
+        self.resource.set("displayName", display_name).map(drop)
+    }
+
+    /// `members`, where the resource was read with them: a large list may have been left out.
+    pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        let kind = self.resource.kind();
+        let list = kind.child(AttributeId::ROOT, "members");
+        let values = list.and_then(|list| self.resource.root().get(list)).map(Value::elements).unwrap_or_default();
+        let parts = list.map(|list| kind.conventional(list)).unwrap_or_default();
+        values.iter().filter_map(move |value| {
+            let object = value.as_object()?;
+            let text = |part: Option<AttributeId>| object.get(part?)?.as_str();
+            Some(Member { id: text(parts.value)?, kind: text(parts.kind) })
+        })
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.resource.root().get(self.resource.kind().child(AttributeId::ROOT, name)?)?.as_str()
+    }
+}
