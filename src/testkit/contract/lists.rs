@@ -159,60 +159,45 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         check(paged == expected, &format!("{name}: pages by index, together"), || {
             "they are in another order".to_owned()
         })?;
-        let (mut walked, mut last): (Vec<String>, Option<Place>) = (Vec::new(), None);
-        loop {
-            let position = last.as_ref().map(Place::position);
-            let found = page(
-                kit,
-                &cx,
-                &Scan {
-                    kind,
-                    filter: &[],
-                    sort,
-                    window: Window::After { last: position, take: 9 },
-                    wanted: &wanted,
-                    count: false,
-                },
-            )
-            .await?;
-            walked.extend(ids(&found));
-            let more = found.more;
-            last = found.items.last().map(|stored| Place::of(sort, stored));
-            if !more || last.is_none() || walked.len() > expected.len() {
-                break;
-            }
-        }
-        check(walked == expected, &format!("{name}: a walk forward"), || "it is in another order".to_owned())?;
-        if capabilities.backward {
-            let (mut walked, mut first): (Vec<String>, Option<Place>) = (Vec::new(), None);
-            loop {
-                let position = first.as_ref().map(Place::position);
-                let found = page(
-                    kit,
-                    &cx,
-                    &Scan {
-                        kind,
-                        filter: &[],
-                        sort,
-                        window: Window::Before { first: position, take: 9 },
-                        wanted: &wanted,
-                        count: false,
-                    },
-                )
-                .await?;
-                let mut together = ids(&found);
-                together.append(&mut walked);
-                walked = together;
-                let more = found.more;
-                first = found.items.first().map(|stored| Place::of(sort, stored));
-                if !more || first.is_none() || walked.len() > expected.len() {
-                    break;
-                }
-            }
-            check(walked == expected, &format!("{name}: a walk backward"), || "it is in another order".to_owned())?;
+        let mut directions = vec![("forward", false)];
+        directions.extend(capabilities.backward.then_some(("backward", true)));
+        for (direction, backward) in directions {
+            let walked = walk(kit, &cx, sort, backward, expected.len()).await?;
+            check(walked == expected, &format!("{name}: a walk {direction}"), || "it is in another order".to_owned())?;
         }
     }
     Ok(())
+}
+
+/// The ids of all subjects in their order, read from place to place; no more than a page beyond `most`, so that a walk
+/// that turns in a circle ends.
+async fn walk<S: Store>(
+    kit: &Kit<'_, S>,
+    cx: &Context,
+    sort: Option<&Sort>,
+    backward: bool,
+    most: usize,
+) -> Result<Vec<String>, Stop> {
+    const TAKE: usize = 9;
+    let wanted = Wanted::everything();
+    let (mut walked, mut place): (Vec<String>, Option<Place>) = (Vec::new(), None);
+    loop {
+        let position = place.as_ref().map(Place::position);
+        let window = if backward {
+            Window::Before { first: position, take: TAKE }
+        } else {
+            Window::After { last: position, take: TAKE }
+        };
+        let scan = Scan { kind: &kit.samples.subject, filter: &[], sort, window, wanted: &wanted, count: false };
+        let found = page(kit, cx, &scan).await?;
+        let end = if backward { found.items.first() } else { found.items.last() };
+        place = end.map(|stored| Place::of(sort, stored));
+        let at = if backward { 0 } else { walked.len() };
+        walked.splice(at..at, ids(&found));
+        if !found.more || place.is_none() || walked.len() > most {
+            return Ok(walked);
+        }
+    }
 }
 
 /// The place of a resource in the order, kept while the resource is not.
