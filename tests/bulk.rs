@@ -40,11 +40,13 @@ struct Small {
     inner: MemoryStore,
     most: usize,
     commits: Mutex<Vec<usize>>,
+    /// How many deletions still meet a busy store.
+    busy: Mutex<usize>,
 }
 
 impl Small {
     fn new(most: usize) -> Self {
-        Self { inner: MemoryStore::new(), most, commits: Mutex::default() }
+        Self { inner: MemoryStore::new(), most, commits: Mutex::default(), busy: Mutex::default() }
     }
 }
 
@@ -73,6 +75,13 @@ impl Store for Small {
     async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
         assert!(batch.len() <= self.most, "the core asks for no more than the store can");
         self.commits.lock().unwrap().push(batch.len());
+        if matches!(batch, [Change::Delete { .. }]) {
+            let mut busy = self.busy.lock().unwrap();
+            if *busy > 0 {
+                *busy -= 1;
+                return Err(StoreError::Busy.into());
+            }
+        }
         self.inner.commit(cx, batch).await
     }
 
@@ -401,7 +410,12 @@ fn a_circle_that_cannot_be_closed() {
             assert_eq!(outcomes.iter().filter(|it| it["response"]["scimType"] == "uniqueness").count(), 1);
             assert_eq!(host.everything(), before, "{most} {names:?}");
         }
+        // Also where what was created already can be removed at a later attempt only.
+        *host.provider.store().busy.lock().unwrap() = 2;
         let before = host.everything();
+        let outcomes = done(&host, &json!([managed("a", "b", "free"), managed("b", "a", "Taken")]));
+        assert_eq!(statuses(&outcomes), ["409", "409"]);
+        assert_eq!(host.everything(), before, "{most}");
         let broken = post("b", "/Groups", &json!({"members": [{"value": "bulkId:a"}]}));
         let outcomes = done(&host, &json!([group("a", "A", &["b"]), broken]));
         assert_eq!(statuses(&outcomes), ["409", "400"], "{outcomes:?}");

@@ -1,7 +1,10 @@
 //! Resources that refer to each other in a circle (RFC 7644 §3.7.1): created first without and then given the references
 //! that close it, all of them or none.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{Run, step::Work};
 use crate::{
@@ -9,7 +12,7 @@ use crate::{
     patch::ValueEdit,
     resource::{Resource, judge},
     schema::{AttributeId, ResourceType},
-    store::{Change, Entry, Expect, Store, Version},
+    store::{Change, Entry, Expect, Store, StoreError, Version},
     value::{Object, Text, Value},
 };
 
@@ -79,8 +82,7 @@ impl<S: Store> Run<'_, S> {
             };
             members.push(Member { index, kind, id, whole: entry.resource, part: None });
         }
-        let mut later: Vec<Text> = members.iter().map(|member| member.id.clone()).collect();
-        later.reverse();
+        let mut later: HashSet<Text> = members.iter().map(|member| member.id.clone()).collect();
         for member in &mut members {
             let mut part = Resource::clone(&member.whole);
             if strip(&mut part, &later) {
@@ -91,7 +93,7 @@ impl<S: Store> Run<'_, S> {
                 })?;
                 member.part = Some(Arc::new(part));
             }
-            later.pop();
+            later.remove(&member.id);
         }
         Ok(members)
     }
@@ -104,14 +106,11 @@ impl<S: Store> Run<'_, S> {
         loop {
             match self.provider.commit(self.cx, &batch).await {
                 Ok(done) => {
-                    let last = |member: &Member| {
-                        let own = changes.iter().zip(&done).rev().find(|((index, _), _)| *index == member.index);
-                        own.and_then(|(_, done)| done.version.clone())
-                            .ok_or_else(|| (member.index, super::broken_store("a write gives a version")))
-                    };
-                    return members.iter().map(last).collect();
+                    let versions =
+                        changes.iter().zip(done).filter_map(|((index, _), done)| Some((*index, done.version?)));
+                    return last_versions(members, versions.collect());
                 }
-                Err(error) if matches!(error.error, crate::store::StoreError::Busy) && retries > 0 => {
+                Err(error) if matches!(error.error, StoreError::Busy) && retries > 0 => {
                     retries -= 1;
                     self.cx.count_retry();
                 }
@@ -130,30 +129,44 @@ impl<S: Store> Run<'_, S> {
 
     /// One after the other, where the store cannot do more; what was created is removed again when one fails.
     async fn step_by_step(&mut self, members: &[Member]) -> Result<Vec<Version>, (usize, Error)> {
-        let mut versions: Vec<(usize, Version)> = Vec::new();
+        let mut versions: HashMap<usize, Version> = HashMap::new();
         for (index, change) in changes(members) {
             match self.commit_alone(change).await {
-                Ok(version) => versions.push((index, version)),
+                Ok(version) => drop(versions.insert(index, version)),
                 Err(error) => {
-                    for member in
-                        members.iter().rev().filter(|member| versions.iter().any(|(at, _)| *at == member.index))
-                    {
-                        let (kind, id) = (Arc::clone(&member.kind), member.id.clone());
-                        let change = self.provider.delete_change(&kind, id, Expect::Exists, None);
-                        // Whoever was faster has removed it.
-                        let _ = self.provider.commit_one(self.cx, change).await;
+                    let was_created = |member: &&Member| versions.contains_key(&member.index);
+                    for member in members.iter().rev().filter(was_created) {
+                        self.remove(member).await;
                     }
                     return Err((index, error));
                 }
             }
         }
-        let last = |member: &Member| {
-            let own = versions.iter().rev().find(|(index, _)| *index == member.index);
-            own.map(|(_, version)| version.clone())
-                .ok_or_else(|| (member.index, super::broken_store("a write gives a version")))
-        };
-        members.iter().map(last).collect()
+        last_versions(members, versions)
     }
+
+    /// Removes what was created for a circle that cannot be closed, again while the store is busy.
+    async fn remove(&self, member: &Member) {
+        for _ in 0..=self.provider.limits().write_retries {
+            let change = self.provider.delete_change(&member.kind, member.id.clone(), Expect::Exists, None);
+            match self.provider.commit_one(self.cx, change).await {
+                Err(StoreError::Busy) => self.cx.count_retry(),
+                // Done; or somebody else has removed it; or the store cannot be reached, and the client is told that the
+                // operation has failed.
+                _ => return,
+            }
+        }
+    }
+}
+
+/// The version of each resource after its last change.
+fn last_versions(members: &[Member], versions: HashMap<usize, Version>) -> Result<Vec<Version>, (usize, Error)> {
+    let mut versions = versions;
+    let last = |member: &Member| {
+        let none = || (member.index, super::broken_store("a write gives a version"));
+        versions.remove(&member.index).ok_or_else(none)
+    };
+    members.iter().map(last).collect()
 }
 
 /// The creations, and behind them what closes the circle, each with the place of its operation.
@@ -179,10 +192,13 @@ fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
     let mut rest = Resource::clone(whole);
     let mut edits = Vec::new();
     for &list in kind.reference_lists() {
-        let kept = part.root().get(list).map(Value::elements).unwrap_or_default();
-        let all = whole.root().get(list).map(Value::elements).unwrap_or_default();
-        let add: Vec<Object> =
-            all.iter().filter(|element| !kept.contains(element)).filter_map(Value::as_object).cloned().collect();
+        let elements = |of: &'_ Arc<Resource>| -> Vec<Object> {
+            let elements = of.root().get(list).map(Value::elements).unwrap_or_default();
+            elements.iter().filter_map(Value::as_object).cloned().collect()
+        };
+        let id = |element: &Object| element.get(kind.value_of(list)?)?.as_str().map(Text::from);
+        let kept: HashSet<Option<Text>> = elements(part).iter().map(id).collect();
+        let add: Vec<Object> = elements(whole).into_iter().filter(|element| !kept.contains(&id(element))).collect();
         match part.root().get(list) {
             Some(kept) => drop(rest.root_mut().insert(list, kept.clone())),
             None => drop(rest.root_mut().remove(list)),
@@ -205,12 +221,12 @@ fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
 }
 
 /// Takes away the references to any of `ids`; whether there was one.
-fn strip(resource: &mut Resource, ids: &[Text]) -> bool {
+fn strip(resource: &mut Resource, ids: &HashSet<Text>) -> bool {
     let kind = Arc::clone(resource.kind());
     strip_object(&kind, resource.root_mut(), ids)
 }
 
-fn strip_object(kind: &ResourceType, object: &mut Object, ids: &[Text]) -> bool {
+fn strip_object(kind: &ResourceType, object: &mut Object, ids: &HashSet<Text>) -> bool {
     let mut stripped = false;
     object.retain(|attribute, value| {
         let refers = |value: &Value| refers_to(kind, attribute, value, ids);
@@ -240,9 +256,9 @@ fn is_container(kind: &ResourceType, attribute: AttributeId) -> bool {
 }
 
 /// Whether a value of the attribute refers to one of the resources.
-fn refers_to(kind: &ResourceType, attribute: AttributeId, value: &Value, ids: &[Text]) -> bool {
+fn refers_to(kind: &ResourceType, attribute: AttributeId, value: &Value, ids: &HashSet<Text>) -> bool {
     let conventional = kind.conventional(attribute);
     let points = conventional.reference.is_some_and(|reference| kind.referred_id(reference).is_some());
     let id = value.as_object().zip(conventional.value).and_then(|(object, value)| object.get(value)?.as_str());
-    points && id.is_some_and(|id| ids.iter().any(|other| **other == *id))
+    points && id.is_some_and(|id| ids.contains(id))
 }
