@@ -86,13 +86,16 @@ impl ResourceType {
                 tolerance.allows(Quirk::BareExtensionAttribute).then_some(only)
             });
         };
-        if self.schema().id().eq_ignore_ascii_case(uri) {
-            return below(AttributeId::ROOT, path.attribute());
+        let owner = if self.schema().id().eq_ignore_ascii_case(uri) {
+            Some(AttributeId::ROOT)
+        } else {
+            self.extension(uri).map(Extension::attribute)
+        };
+        if let Some(found) = owner.and_then(|owner| below(owner, path.attribute())) {
+            return Some(found);
         }
-        if let Some(extension) = self.extension(uri) {
-            return below(extension.attribute(), path.attribute());
-        }
-        // Nothing tells a schema's URI from an attribute's path but the schemas: `…:2.0:User` has the form of both.
+        // Nothing tells a schema's URI from an attribute's path but the schemas: `…:2.0:User` has the form of both,
+        // also where one schema's URI continues another's.
         let whole = path.text();
         if self.schema().id().eq_ignore_ascii_case(whole) {
             return Some(AttributeId::ROOT);
