@@ -29,7 +29,7 @@ pub struct Limits {
     pub bulk_payload: usize,
     /// Levels of nested objects and arrays in a request body. Over it: 400 `invalidSyntax`. Default 64.
     pub json_depth: usize,
-    /// Bytes of one string value. Over it: 400 `invalidValue`. Default 64 KiB.
+    /// Bytes of one string value, or digits of a number. Over it: 400 `invalidValue`. Default 64 KiB.
     pub string: usize,
     /// Values of one multi-valued attribute in one request, whatever operations of a PATCH they are in. Over it: 400 `tooMany`. Default 10,000.
     pub values: usize,

@@ -216,6 +216,20 @@ fn what_is_refused() {
     assert_eq!(*error.kind(), ResourceErrorKind::Type { expected: "a string", found: "a number" });
 }
 
+/// A number is no longer than a string may be, in digits.
+#[test]
+fn long_numbers() {
+    let mut limits = Limits::default();
+    limits.string = 20;
+    let read = |decimal: &str| {
+        let json = format!(r#"{{"schemas":["{URN}"],"decimal":{decimal}}}"#);
+        Resource::read(&sample(), json.as_bytes(), &limits, &mut Tolerance::new(Quirks::strict()))
+    };
+    assert!(read(&"1".repeat(20)).is_ok());
+    let error = read(&"1".repeat(21)).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (&ResourceErrorKind::TooLong(20), "decimal"));
+}
+
 /// What a rule of the schema refuses, and where.
 #[test]
 fn rules() {

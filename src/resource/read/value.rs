@@ -135,6 +135,10 @@ impl OfAttribute<'_, '_> {
         }
         let mut this = self;
         this.may_be_one("a number")?;
+        // Every digit is kept and compared, as every letter is.
+        if text.len() > this.reader.limits.string {
+            return Err(this.reader.fail(this.attribute, ResourceErrorKind::TooLong(this.reader.limits.string)));
+        }
         let number = if this.kind() == AttributeType::Integer {
             text.parse().ok().map(Value::Integer)
         } else {
