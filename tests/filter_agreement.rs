@@ -406,7 +406,6 @@ fn equal_to_a_filter_is_equal_to_uniqueness() {
     let badge = kind.extension(BADGE).unwrap().attribute();
     let texts: Vec<Value> = TEXTS.iter().filter(|text| !text.is_empty()).map(|text| json!(text)).collect();
     let numbers: Vec<Value> = NUMBERS.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
-    let instants: Vec<Value> = INSTANTS[..4].iter().map(|text| json!(text)).collect();
     let whole: Vec<Value> = [-5_i64, 0, 5, i64::MAX].iter().map(|number| json!(number)).collect();
     for (parent, name, values) in [
         (AttributeId::ROOT, "userName", &texts),
@@ -414,7 +413,6 @@ fn equal_to_a_filter_is_equal_to_uniqueness() {
         (badge, "zones", &texts),
         (badge, "weight", &numbers),
         (badge, "number", &whole),
-        (badge, "issued", &instants),
     ] {
         let id = kind.child(parent, name).unwrap();
         let with = |value: &Value| {

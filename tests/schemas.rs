@@ -130,7 +130,7 @@ fn what_a_definition_leaves_out() {
     assert_eq!(attribute, Attribute::new("plain", AttributeType::String));
 }
 
-/// 7643-2.3.8-02, 7643-2.3.8-03, 7643-2.1-02, 7643-10.2.1-01, 7643-3.1-03.
+/// 7643-2.3.5-01, 7643-2.3.8-02, 7643-2.3.8-03, 7643-2.1-02, 7643-10.2.1-01, 7643-3.1-03.
 #[test]
 fn definitions_that_cannot_be() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
@@ -145,6 +145,16 @@ fn definitions_that_cannot_be() {
         (
             urn,
             Attribute::new("flag", AttributeType::Boolean).uniqueness(Uniqueness::Server),
+            SchemaErrorKind::Uniqueness,
+        ),
+        (
+            urn,
+            Attribute::new("since", AttributeType::DateTime).uniqueness(Uniqueness::Server),
+            SchemaErrorKind::Uniqueness,
+        ),
+        (
+            urn,
+            Attribute::new("print", AttributeType::Binary).uniqueness(Uniqueness::Global),
             SchemaErrorKind::Uniqueness,
         ),
         (urn, Attribute::complex("empty", []), SchemaErrorKind::SubAttributes),
@@ -163,6 +173,28 @@ fn definitions_that_cannot_be() {
     let old = Schema::new(urn, "Thing").attribute(text("id").mutability(Mutability::ReadWrite)).attribute(text("a"));
     let kind = ResourceType::builder("Thing", "Things", old).build().unwrap();
     assert_eq!(kind.attribute(AttributeId::ID).mutable(), Mutability::ReadOnly);
+}
+
+/// A schema's URI, where it continues another's, has the form of an attribute's path.
+#[test]
+fn a_schema_whose_uri_continues_another_one() {
+    let text = |name: &str| Attribute::new(name, AttributeType::String);
+    let kind = ResourceType::builder("Thing", "Things", Schema::new("urn:x:thing", "Thing").attribute(text("a")))
+        .extension(Schema::new("urn:x:thing:more", "More").attribute(text("b")), false)
+        .extension(Schema::new("urn:x:thing:more:yet", "Yet").attribute(text("c")), false)
+        .build()
+        .unwrap();
+    let resolved = |path: &str| {
+        let path: scim_core::AttributePath = path.parse().unwrap();
+        kind.resolve(path.as_ref(), &mut scim_core::quirks::Tolerance::new(Quirks::strict()))
+            .map(|id| kind.path(id))
+            .ok()
+    };
+    for path in ["urn:x:thing:more", "urn:x:thing:more:b", "urn:x:thing:more:yet", "urn:x:thing:more:yet:c"] {
+        assert_eq!(resolved(path).as_deref(), Some(path));
+    }
+    assert_eq!((resolved("urn:x:thing:a").as_deref(), resolved("urn:x:thing").as_deref()), (Some("a"), Some("")));
+    assert_eq!((resolved("urn:x:thing:b"), resolved("urn:x:thing:more:c")), (None, None));
 }
 
 /// A type with two extensions, of which one is required. 7643-6-06, 7643-6-07, 7643-3-05, 7643-3.1-01, 7643-3.3-03,

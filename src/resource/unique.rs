@@ -120,6 +120,7 @@ fn key(value: &Value, exact: bool) -> Option<Text> {
         Value::String(text) => Some(fold(text).into_owned().into()),
         Value::Integer(number) => Some(number.to_string().into()),
         Value::Decimal(number) => Some(number.canonical().into()),
+        // Unique they are not (RFC 7643 §2.3.5); a store's index of one has keys all the same.
         Value::DateTime(time) => Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()),
         // No uniqueness is declared on these: the schema refuses it.
         Value::Boolean(_) | Value::Complex(_) | Value::List(_) => None,

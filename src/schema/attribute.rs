@@ -291,7 +291,7 @@ impl Attribute {
 impl Serialize for Attribute {
     /// As `/Schemas` shows it. Case and uniqueness mean nothing for some types (RFC 7643 §2.3); there they are left out.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use AttributeType::{Binary, Complex, DateTime, Decimal, Integer, Reference, String};
+        use AttributeType::{Binary, Complex, Decimal, Integer, Reference, String};
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("name", &self.name)?;
         map.serialize_entry("type", &self.kind)?;
@@ -306,7 +306,7 @@ impl Serialize for Attribute {
         }
         map.serialize_entry("mutability", &self.mutability)?;
         map.serialize_entry("returned", &self.returned)?;
-        if matches!(self.kind, String | Reference | Integer | Decimal | DateTime) {
+        if matches!(self.kind, String | Reference | Integer | Decimal) {
             map.serialize_entry("uniqueness", &self.uniqueness)?;
         }
         if !self.reference_types.is_empty() {

@@ -40,8 +40,8 @@ pub enum SchemaErrorKind {
     /// A complex attribute without sub-attributes, or a simple one with some.
     #[error("expected sub-attributes in a complex attribute, and only there")]
     SubAttributes,
-    /// A unique attribute whose values have no single key: boolean, complex or binary (RFC 7643 §2.3).
-    #[error("expected uniqueness on a string, number, reference or date only")]
+    /// A unique attribute of a type that has no uniqueness: boolean, date and time, binary or complex (RFC 7643 §2.3).
+    #[error("expected uniqueness on a string, number or reference only")]
     Uniqueness,
     /// A schema URI without a colon, or with white space or quotes.
     #[error("expected a URI as the schema's id")]

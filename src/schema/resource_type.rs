@@ -325,7 +325,10 @@ impl ResourceType {
         } else if (attribute.kind() == AttributeType::Complex) == sub_attributes.is_empty() {
             Some(SchemaErrorKind::SubAttributes)
         } else if attribute.unique() != Uniqueness::None
-            && matches!(attribute.kind(), AttributeType::Boolean | AttributeType::Complex | AttributeType::Binary)
+            && !matches!(
+                attribute.kind(),
+                AttributeType::String | AttributeType::Reference | AttributeType::Integer | AttributeType::Decimal
+            )
         {
             Some(SchemaErrorKind::Uniqueness)
         } else {

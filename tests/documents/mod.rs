@@ -17,7 +17,7 @@ pub(crate) fn registry() -> Registry {
     let badge = Schema::new(BADGE, "Badge")
         .attribute(Attribute::new("number", AttributeType::Integer).uniqueness(Uniqueness::Server))
         .attribute(Attribute::new("weight", AttributeType::Decimal).uniqueness(Uniqueness::Server))
-        .attribute(Attribute::new("issued", AttributeType::DateTime).uniqueness(Uniqueness::Server))
+        .attribute(Attribute::new("issued", AttributeType::DateTime))
         .attribute(Attribute::new("lost", AttributeType::Boolean))
         .attribute(Attribute::new("print", AttributeType::Binary))
         .attribute(Attribute::new("maker", AttributeType::Reference).reference_types(["external"]))
