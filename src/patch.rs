@@ -7,7 +7,7 @@ mod apply;
 mod diff;
 mod elements;
 mod error;
-
+mod given;
 mod membership;
 mod path;
 mod schemas;
@@ -196,15 +196,6 @@ impl Patch {
 /// The path and the value that take the place of an operation's, where there are others.
 pub(crate) type Resolved = (Option<Box<str>>, Option<String>);
 
-impl fmt::Debug for Operation {
-    /// Without the value, which may be a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { op, path, value } = self;
-        let bytes = value.as_ref().map(|value| value.get().len());
-        f.debug_struct("Operation").field("op", op).field("path", path).field("value_bytes", &bytes).finish()
-    }
-}
-
 impl Operation {
     /// What it does.
     pub fn op(&self) -> Op {
@@ -219,6 +210,18 @@ impl Operation {
     /// The value, as JSON text.
     pub fn value(&self) -> Option<&str> {
         self.value.as_deref().map(RawValue::get)
+    }
+}
+
+impl fmt::Debug for Operation {
+    /// Without the value, of which only the size is shown: it may be a password, and logs are read by many.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Operation");
+        shown.field("op", &self.op).field("path", &self.path);
+        if let Some(value) = self.value() {
+            shown.field("value", &format_args!("({} bytes)", value.len()));
+        }
+        shown.finish()
     }
 }
 

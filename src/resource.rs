@@ -32,7 +32,8 @@ pub(crate) use self::{
     hidden::strip,
     order::compare_keys,
     read::{is_deeper, read_element, read_value},
-    same::{Known, includes, same},
+    rules::judge_element,
+    same::{Known, includes, parts, same},
     write::{SEGMENT, url, value_json},
 };
 

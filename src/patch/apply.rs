@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Op, Patch, PatchError, PatchErrorKind,
+    given::NOTHING_GIVEN,
     membership::{Fold, foldable},
     path::Target,
     value::{cleared, is_nothing, members},
@@ -189,6 +190,9 @@ impl Application<'_> {
         let equal = derived || {
             let mut met = *self.tolerance;
             match (read_value(self.kind, attribute, raw, self.limits, &mut met), self.before.value(attribute)) {
+                // Nobody has read what is never returned, so it is no echo: an answer would tell a guess.
+                _ if self.kind.is_sensitive(attribute) => false,
+                (Ok(Some(value)), _) if self.holds_secret(&value) => false,
                 (Ok(Some(value)), Some(stored)) => same(self.kind, attribute, &value, stored),
                 (Ok(None), None) => true,
                 _ => false,
@@ -217,9 +221,9 @@ impl Application<'_> {
             (Op::Remove, Some(value)) => {
                 // Whether a password was removed would tell whether it was guessed.
                 if self.kind.is_sensitive(attribute) {
-                    return Err(PatchError::value("expected no `value` for `remove`"));
+                    return Err(PatchError::value(NOTHING_GIVEN));
                 }
-                self.expect_no_value()?;
+                self.expect_nothing_secret(std::slice::from_ref(&value))?;
                 let there = self.after.value(attribute).is_some_and(|there| match (there, &value) {
                     (Value::Complex(there), Value::Complex(given)) => includes(self.kind, there, given, None),
                     (there, given) => same(self.kind, attribute, there, given),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     Op, PatchError, PatchErrorKind,
     apply::{Application, object_mut},
+    given::{Given, NOTHING_GIVEN},
     path::Elements,
     value::{cleared, is_nothing},
 };
@@ -15,7 +16,7 @@ use crate::{
     filter::{Condition, Expression, Filter, Literal, Operator},
     path::PathRef,
     quirks::Quirk,
-    resource::{Known, includes, read_element, same},
+    resource::{Known, read_element, same},
     schema::{AttributeId, Mutability},
     value::{Object, Value},
 };
@@ -41,10 +42,11 @@ impl Application<'_> {
             Op::Replace if is_nothing(raw) => self.unassign(list),
             Op::Replace => Err(PatchError::value("expected values that are not empty")),
             Op::Remove => {
-                self.expect_no_value()?;
+                self.expect_nothing_secret(&given)?;
                 let mut there = self.take(list);
-                self.look_at(there.len(), given.len())?;
-                there.retain(|element| !self.is_given(list, element, &given));
+                self.look_at(there.len(), 1)?;
+                let given = Given::new(self.kind, list, given);
+                there.retain(|element| !given.names(element));
                 self.put(list, there)
             }
         }
@@ -64,11 +66,15 @@ impl Application<'_> {
         let change = match (op, elements.sub, raw) {
             (Op::Remove, None, None) => Change::Remove(None),
             (Op::Remove, None, Some(raw)) => {
-                self.expect_no_value()?;
-                Change::Remove(Some(self.values(list, raw)?))
+                let given = self.values(list, raw)?;
+                self.expect_nothing_secret(&given)?;
+                Change::Remove(Some(Given::new(self.kind, list, given)))
             }
             (Op::Remove, Some(sub), None) => Change::Unset { sub, given: None },
             (Op::Remove, Some(sub), Some(raw)) => {
+                if self.kind.is_sensitive(sub) {
+                    return Err(PatchError::value(NOTHING_GIVEN));
+                }
                 self.expect_no_value()?;
                 match self.read(sub, raw)? {
                     Some(given) => Change::Unset { sub, given: Some(given) },
@@ -82,17 +88,16 @@ impl Application<'_> {
         if positions.is_empty() {
             return self.without_match(op, elements, condition.as_ref(), change, there);
         }
-        self.edited.push(list);
+        self.edit(list);
         match change {
             Change::Nothing => {}
             Change::Remove(given) => {
-                self.look_at(positions.len(), given.as_ref().map_or(0, Vec::len))?;
                 let mut at = 0;
                 let mut rest = positions.iter().copied().peekable();
                 there.retain(|element| {
                     let selected = rest.next_if_eq(&at).is_some();
                     at += 1;
-                    !selected || given.as_ref().is_some_and(|given| !self.is_given(list, element, given))
+                    !selected || given.as_ref().is_some_and(|given| !given.names(element))
                 });
             }
             Change::Unset { sub, given } => {
@@ -129,7 +134,7 @@ impl Application<'_> {
     }
 
     /// What an `add` or `replace` does to an element as a whole: it merges into it, as into any complex value.
-    fn whole_element(&mut self, op: Op, list: AttributeId, raw: &RawValue) -> Result<Change, PatchError> {
+    fn whole_element(&mut self, op: Op, list: AttributeId, raw: &RawValue) -> Result<Change<'static>, PatchError> {
         Ok(match read_element(self.kind, list, raw, self.limits, self.tolerance)? {
             Some(Value::Complex(object)) => Change::Merge { object, cleared: cleared(self.kind, list, raw) },
             Some(value) => Change::Put(value),
@@ -140,7 +145,7 @@ impl Application<'_> {
     }
 
     /// What an `add` or `replace` does to one sub-attribute of an element.
-    fn part_of_element(&mut self, sub: AttributeId, raw: &RawValue) -> Result<Change, PatchError> {
+    fn part_of_element(&mut self, sub: AttributeId, raw: &RawValue) -> Result<Change<'static>, PatchError> {
         if let Some(list) = self.reference_owner(sub) {
             let object = RawValue::from_string(format!("{{\"{}\":{}}}", self.kind.attribute(sub).name(), raw.get()));
             let object = object.map_err(|error| PatchError::json(&error))?;
@@ -158,7 +163,7 @@ impl Application<'_> {
         op: Op,
         elements: &Elements,
         condition: Option<&Condition>,
-        change: Change,
+        change: Change<'_>,
         mut there: Vec<Value>,
     ) -> Result<(), PatchError> {
         let list = elements.list;
@@ -187,7 +192,7 @@ impl Application<'_> {
             let newest = [there.len() - 1];
             self.only_primary(list, &mut there, &newest)?;
         }
-        self.edited.push(list);
+        self.edit(list);
         self.put(list, there)
     }
 
@@ -324,34 +329,6 @@ impl Application<'_> {
         given
     }
 
-    /// Whether an element is one of those that a `remove` lists: by `value` where it has one, and then by `type` too
-    /// if that is given; else by all that is given.
-    fn is_given(&self, list: AttributeId, element: &Value, given: &[Value]) -> bool {
-        let parts = self.kind.conventional(list);
-        let is_reference = self.kind.is_reference_list(list);
-        given.iter().any(|given| match (element, given) {
-            (Value::Complex(element), Value::Complex(given)) => match parts.value.filter(|id| given.contains(*id)) {
-                Some(id) => {
-                    let compared = [Some(id), parts.kind.filter(|_| !is_reference)];
-                    compared.into_iter().flatten().all(|id| match (element.get(id), given.get(id)) {
-                        (_, None) => true,
-                        (Some(own), Some(given)) => same(self.kind, id, own, given),
-                        (None, Some(_)) => false,
-                    })
-                }
-                None => !given.is_empty() && includes(self.kind, element, given, None),
-            },
-            (element, given) => same(self.kind, list, element, given),
-        })
-    }
-
-    pub(super) fn expect_no_value(&mut self) -> Result<(), PatchError> {
-        if self.tolerance.allows(Quirk::RemoveWithValue) {
-            return Ok(());
-        }
-        Err(PatchError::value("expected no `value` for `remove`"))
-    }
-
     /// The values in JSON for a list.
     fn values(&mut self, list: AttributeId, raw: &RawValue) -> Result<Vec<Value>, PatchError> {
         Ok(match self.read(list, raw)? {
@@ -390,6 +367,13 @@ impl Application<'_> {
         Ok(())
     }
 
+    /// Notes that single values of a list were changed; once, since a request may do that a thousand times.
+    fn edit(&mut self, list: AttributeId) {
+        if !self.edited.contains(&list) {
+            self.edited.push(list);
+        }
+    }
+
     /// Keeps one of values that have become the same.
     pub(super) fn drop_doubles(&mut self, list: AttributeId) {
         let there = self.take(list);
@@ -408,10 +392,10 @@ impl Application<'_> {
 }
 
 /// What happens to the selected values of a list.
-enum Change {
+enum Change<'a> {
     Nothing,
     /// They go; of those, only the ones given if any are.
-    Remove(Option<Vec<Value>>),
+    Remove(Option<Given<'a>>),
     /// They lose a sub-attribute, if it has the value given or none is given.
     Unset {
         sub: AttributeId,

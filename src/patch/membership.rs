@@ -19,7 +19,7 @@ use crate::{
     filter::{Expression, Literal, Operator},
     limits::Limits,
     quirks::{Quirk, Tolerance},
-    resource::{Resource, read_value},
+    resource::{Resource, judge_element, read_value},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Text, Value},
 };
@@ -213,6 +213,11 @@ impl Fold {
             (Target::Attribute(list), _, Some(raw)) => {
                 let mut met = *tolerance;
                 let Some(elements) = self.elements(kind, *list, raw, limits, &mut met)? else { return Ok(false) };
+                // A delta is committed without a look at the resource, so what may not be stored must not be in one.
+                let may_be_stored = |element: &Object| judge_element(kind, *list, element).is_ok();
+                if op != Op::Remove && !elements.iter().all(may_be_stored) {
+                    return Ok(false);
+                }
                 match op {
                     Op::Remove if !met.allows(Quirk::RemoveWithValue) => return Ok(false),
                     Op::Replace if !self.is_settled(kind, *list) => return Ok(false),

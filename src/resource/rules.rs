@@ -44,6 +44,11 @@ pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), Resource
     judge.object(AttributeId::ROOT, before.map(Resource::root), after.root())
 }
 
+/// Whether a new value of the multi-valued `list` may be stored, as [`judge`] says it of a whole resource.
+pub(crate) fn judge_element(kind: &ResourceType, list: AttributeId, element: &Object) -> Result<(), ResourceError> {
+    Judge { kind }.element(list, None, element)
+}
+
 struct Judge<'a> {
     kind: &'a ResourceType,
 }

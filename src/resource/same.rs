@@ -50,11 +50,11 @@ pub(crate) struct Known<'a> {
 impl<'a> Known<'a> {
     /// To look for `lookups` values.
     pub(crate) fn new(kind: &'a ResourceType, attribute: AttributeId, list: &[Value], lookups: usize) -> Self {
+        // An index costs about as much as looking through the list for a few values.
+        const LOOKUPS: usize = 16;
         const FEW: usize = 2_048;
-        // Making an index costs more than a few looks at the whole list.
-        const LOOKS: usize = 8;
-        let product = list.len().saturating_add(lookups).saturating_mul(lookups);
-        let index = (lookups > LOOKS && product > FEW).then(HashMap::new);
+        let comparisons = list.len().saturating_add(lookups).saturating_mul(lookups);
+        let index = (lookups > LOOKUPS && comparisons > FEW).then(HashMap::new);
         Self {
             kind,
             attribute,
@@ -109,8 +109,9 @@ impl<'a> Known<'a> {
     }
 }
 
-/// A hash of each part of a value: of its sub-attributes, or of the value itself.
-fn parts<'v>(
+/// A hash of each part of a value but `primary`: of its sub-attributes, or of the value itself. What is the same has
+/// the same hash.
+pub(crate) fn parts<'v>(
     kind: &'v ResourceType,
     attribute: AttributeId,
     primary: Option<AttributeId>,
@@ -124,15 +125,22 @@ fn parts<'v>(
     members.chain(simple).map(|(id, value)| {
         let mut hasher = DefaultHasher::new();
         id.hash(&mut hasher);
-        match value {
-            Value::String(text) if kind.compares_exactly(id) => text.hash(&mut hasher),
-            Value::String(text) => fold(text).hash(&mut hasher),
-            Value::Boolean(truth) => truth.hash(&mut hasher),
-            Value::Integer(number) => number.hash(&mut hasher),
-            Value::DateTime(time) => time.hash(&mut hasher),
-            // Equal numbers can be written differently; sub-attributes are seldom lists.
-            Value::Decimal(_) | Value::Complex(_) | Value::List(_) => {}
-        }
+        hash(kind, id, value, &mut hasher);
         hasher.finish()
     })
+}
+
+fn hash(kind: &ResourceType, attribute: AttributeId, value: &Value, hasher: &mut DefaultHasher) {
+    match value {
+        Value::String(text) if kind.compares_exactly(attribute) => text.hash(hasher),
+        Value::String(text) => fold(text).hash(hasher),
+        Value::Boolean(truth) => truth.hash(hasher),
+        Value::Integer(number) => number.hash(hasher),
+        Value::DateTime(time) => time.hash(hasher),
+        // Equal numbers can be written differently.
+        Value::Decimal(number) => number.canonical().hash(hasher),
+        Value::List(values) => values.iter().for_each(|value| hash(kind, attribute, value, hasher)),
+        // No sub-attribute is complex (RFC 7643 §2.3.8).
+        Value::Complex(_) => {}
+    }
 }
