@@ -249,11 +249,16 @@ impl<S: Store> Run<'_, S> {
                 && let Some((index, change)) = waiting.pop_front()
             {
                 match self.failed_reference(index) {
-                    Some(error) => self.fail(index, error),
                     None => front.push((index, change)),
+                    Some(error) if front.is_empty() => self.fail(index, error),
+                    // What is before it comes first: it may be one error too many.
+                    Some(_) => {
+                        waiting.push_front((index, change));
+                        break;
+                    }
                 }
             }
-            if front.is_empty() || self.is_over() {
+            if front.is_empty() {
                 return;
             }
             let batch: Vec<Change> = front.iter().map(|(_, change)| change.clone()).collect();

@@ -19,7 +19,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a client sees them or does not")]
 pub enum Others {
-    /// Nothing: they are in no list and no total, 404, and cannot be made members of a group.
+    /// Nothing: they are in no list and no total, 404, and cannot be made members of a group. The id of one that an
+    /// administrator has put into a group does show among its members.
     Invisible,
     /// All: they are found and can be made members of groups, but whoever changes or deletes one gets 403.
     Protected,

@@ -130,8 +130,12 @@ impl Access {
     }
 
     /// Shows only resources for which `scope` holds, compiled for the resource type. To the caller the others do not
-    /// exist: they are 404, are in no list and no total, and cannot be referred to; their unique values are taken all
-    /// the same (409). What the caller writes must stay within the scope: 403.
+    /// exist: they are 404, are in no list and no total, and cannot be added to a list of references; their unique
+    /// values are taken all the same (409). What the caller writes must stay within the scope: 403.
+    ///
+    /// The ids of such resources do show where they stand already: in a list such as `members` that somebody else put
+    /// them into, and as a single reference such as `manager`, which is not looked up. Hide those attributes where the id
+    /// is too much to know.
     ///
     /// It must look at stored attributes only, not at what is derived such as a user's `groups`; else 500. Called
     /// again, all must hold.

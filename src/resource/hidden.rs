@@ -24,7 +24,7 @@ impl Resource {
     /// Gives the `hidden` attributes the values that they have in `before`, in every value of a list that is still
     /// there.
     pub(crate) fn restore(&mut self, before: &Self, hidden: &[AttributeId]) {
-        self.strip(hidden);
+        // What is there has been there before: from what a client sends it was taken away, and a patch cannot name it.
         let kind = Arc::clone(&self.kind);
         restore(&kind, hidden, &before.root, &mut self.root);
     }
@@ -81,12 +81,21 @@ fn restore(kind: &ResourceType, hidden: &[AttributeId], before: &Object, after: 
                 if !kind.children(attribute).iter().any(|child| hidden.contains(child)) {
                     continue;
                 }
-                let Some(id) = kind.value_of(attribute) else { continue };
-                let mut pairs = Pairs::new(id, was);
+                let has_hidden = |object: &Object| hidden.iter().any(|hidden| object.contains(*hidden));
+                let seen = |object: &Object| -> Object {
+                    let parts = object.iter().filter(|(part, _)| !hidden.contains(part));
+                    parts.map(|(part, value)| (part, value.clone())).collect()
+                };
+                let id = kind.value_of(attribute).filter(|id| !hidden.contains(id));
+                let mut pairs = id.map(|id| Pairs::new(id, was));
                 for (index, value) in now.iter_mut().enumerate() {
-                    if let Value::Complex(now) = value
-                        && let Some(was) = pairs.find(index, now)
-                    {
+                    // One that a patch has left alone has its own still.
+                    let Value::Complex(now) = value else { continue };
+                    if has_hidden(now) {
+                        continue;
+                    }
+                    let beside = was.get(index).and_then(Value::as_object).filter(|was| seen(was) == *now);
+                    if let Some(was) = beside.or_else(|| pairs.as_mut()?.find(index, now)) {
                         restore(kind, hidden, was, now);
                     }
                 }

@@ -50,13 +50,16 @@ pub(super) fn resolve<'a>(
     Ok(Cow::Owned(out))
 }
 
-/// A PATCH path with its references resolved: those that a condition in it compares with.
-pub(super) fn resolve_path(
-    path: &str,
+/// A PATCH path with its references resolved: those that a condition on an attribute that refers to resources compares
+/// with.
+pub(super) fn resolve_path<'a>(
+    path: &'a str,
+    kind: &ResourceType,
     mut resolve: impl FnMut(&str) -> Option<Box<str>>,
-) -> Result<Cow<'_, str>, Unknown> {
+) -> Result<Cow<'a, str>, Unknown> {
     const QUOTED: &str = "\"bulkId:";
-    if !path.contains(QUOTED) {
+    let attribute = path.split('[').next().unwrap_or_default().rsplit(':').next().unwrap_or_default();
+    if !path.contains(QUOTED) || !refers(kind, attribute) {
         return Ok(Cow::Borrowed(path));
     }
     let mut out = String::new();
@@ -236,9 +239,11 @@ mod tests {
         ] {
             assert_eq!(resolved(json, Some(within)).as_deref(), Ok(expected), "{within}");
         }
-        let path = resolve_path(r#"members[value eq "bulkId:a" or value eq "b"]"#, |id| Some(id.to_uppercase().into()));
+        let kind = ResourceType::group().unwrap();
+        let path =
+            resolve_path(r#"members[value eq "bulkId:a" or value eq "b"]"#, &kind, |id| Some(id.to_uppercase().into()));
         assert_eq!(path.as_deref(), Ok(r#"members[value eq "A" or value eq "b"]"#));
-        assert_eq!(resolve_path(r#"members[value eq "bulkId:a"]"#, |_| None), Err(Unknown("a".into())));
+        assert_eq!(resolve_path(r#"members[value eq "bulkId:a"]"#, &kind, |_| None), Err(Unknown("a".into())));
     }
 
     /// What is cut off, or no JSON at all, ends somewhere.

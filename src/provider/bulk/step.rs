@@ -186,7 +186,7 @@ fn understand<'a, S: Store>(
             let within = operation.path();
             let value = operation.value().map(|value| resolve(value, &kind, within, |id| references.resolve(id)));
             let value = value.transpose().map_err(unknown)?;
-            let path = operation.path().map(|path| resolve_path(path, |id| references.resolve(id)));
+            let path = operation.path().map(|path| resolve_path(path, &kind, |id| references.resolve(id)));
             let path = path.transpose().map_err(unknown)?;
             // What refers to nothing stays as it is.
             let path = path.and_then(|path| if let Cow::Owned(path) = path { Some(path.into()) } else { None });
