@@ -120,6 +120,7 @@ fn a_delta_brings_nothing_that_may_not_be_stored() {
     for element in [
         json!({"value": "b"}),
         json!({"value": "b", "share": ""}),
+        json!({"value": "", "share": "half"}),
         json!({"value": "b", "share": "half", "role": "second"}),
     ] {
         for op in ["add", "replace"] {

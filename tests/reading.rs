@@ -242,6 +242,7 @@ fn rules() {
             "complexes",
         ),
         (r#""restricted":"c""#, ResourceErrorKind::Canonical, "restricted"),
+        (r#""links":[{"value":"1"},{"kind":"a"}]"#, ResourceErrorKind::Required, "links.value"),
     ];
     for (members, kind, path) in cases {
         let resource = strict(members).unwrap();

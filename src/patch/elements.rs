@@ -271,9 +271,11 @@ impl Application<'_> {
             let is_primary = value.as_object().is_some_and(|object| self.is_primary(list, object));
             // A reference is the one with the same id, whatever else is said of it.
             let only_id = identity.and_then(|id| Some((id, value.as_object()?.get(id)?.clone())));
-            let found = match only_id {
-                Some(only_id) => known.position(&there, &Value::Complex(Object::from_iter([only_id]))),
-                None => known.position(&there, &value),
+            let found = match (identity, only_id) {
+                (_, Some(only_id)) => known.position(&there, &Value::Complex(Object::from_iter([only_id]))),
+                // It refers to nothing, so it is none that is there; the rules refuse it.
+                (Some(_), None) => None,
+                (None, None) => known.position(&there, &value),
             };
             let position = found.unwrap_or(there.len());
             if found.is_none() {

@@ -9,7 +9,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::PatchError;
-use crate::schema::{AttributeId, AttributeType, ResourceType};
+use crate::schema::{AttributeId, ResourceType};
 
 /// The members of a JSON object, in order, their values untouched. Names that differ at most by case are refused.
 pub(super) fn members(raw: &RawValue) -> Result<Vec<(Cow<'_, str>, &RawValue)>, PatchError> {
@@ -62,17 +62,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 }
 
 /// The sub-attributes of `attribute` that the JSON object sets to nothing: `null` or `[]` (RFC 7643 §2.5), or `""` where
-/// that is no string.
+/// that is no text.
 pub(super) fn cleared(kind: &ResourceType, attribute: AttributeId, raw: &RawValue) -> Vec<AttributeId> {
     let text = raw.get();
-    if !text.contains("null") && !text.contains(']') {
+    if !["null", "]", "\"\""].iter().any(|nothing| text.contains(nothing)) {
         return Vec::new();
     }
     let Ok(members) = members(raw) else { return Vec::new() };
-    let cleared = members.into_iter().filter(|(_, value)| is_nothing(value));
-    let subs = cleared.filter_map(|(name, value)| Some((kind.child(attribute, &name)?, value)));
-    let is_text = |sub| kind.attribute(sub).kind() == AttributeType::String && !kind.attribute(sub).is_multi_valued();
-    subs.filter(|(sub, value)| value.get() != "\"\"" || !is_text(*sub)).map(|(sub, _)| sub).collect()
+    let named = members.into_iter().filter_map(|(name, value)| Some((kind.child(attribute, &name)?, value)));
+    let is_text = |sub| !kind.attribute(sub).is_multi_valued() && !kind.has_no_empty_text(sub);
+    let cleared = named.filter(|(sub, value)| is_nothing(value) && !(value.get() == "\"\"" && is_text(*sub)));
+    cleared.map(|(sub, _)| sub).collect()
 }
 
 /// Whether JSON says that there is no value: `null`, `[]` or `""` (RFC 7643 §2.5).

@@ -113,16 +113,28 @@ impl ResourceType {
         path.sub_attribute().map_or(Some(attribute), |sub| self.child(attribute, sub))
     }
 
+    /// Whether the empty string says that a singular attribute has no value: for what is no text, and for the id in a
+    /// reference to a resource, since no resource has such an id.
+    pub(crate) fn has_no_empty_text(&self, id: AttributeId) -> bool {
+        let parent = self.parent(id);
+        self.attribute(id).kind() != AttributeType::String
+            || self.is_id(id) && !self.attribute(parent).is_multi_valued()
+    }
+
+    /// Whether the attribute is the id in a reference to a resource.
+    fn is_id(&self, id: AttributeId) -> bool {
+        let parent = self.parent(id);
+        self.value_of(parent) == Some(id)
+            && self.conventional(parent).reference.is_some_and(|reference| self.referred_id(reference).is_some())
+    }
+
     /// Whether upper and lower case differ in comparisons of the attribute. The id in a reference to a resource is
     /// exact whatever the schema says, as the id itself is (RFC 7643 §3.1); schema URIs are not (RFC 7644 §3.10).
     pub(crate) fn compares_exactly(&self, id: AttributeId) -> bool {
         if id == AttributeId::SCHEMAS {
             return false;
         }
-        let parent = self.parent(id);
-        self.attribute(id).is_case_exact()
-            || self.value_of(parent) == Some(id)
-                && self.conventional(parent).reference.is_some_and(|reference| self.referred_id(reference).is_some())
+        self.attribute(id).is_case_exact() || self.is_id(id)
     }
 
     /// The `value` beside a `$ref` to a resource: the id that the `$ref`, which is not stored, is made from.

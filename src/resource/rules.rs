@@ -20,8 +20,9 @@ use crate::{
 /// # Errors
 ///
 /// When a required attribute, or a required sub-attribute of a value that is there, has no value or is the empty
-/// string; when a read-only or immutable attribute differs from `before`; when a list has two primary values; when a
-/// value is not among the canonical ones of an attribute that is restricted to them. The first of these is reported.
+/// string; when a reference in a list has no `value`; when a read-only or immutable attribute differs from `before`;
+/// when a list has two primary values; when a value is not among the canonical ones of an attribute that is restricted
+/// to them. The first of these is reported.
 ///
 /// ```
 /// use scim_core::{Limits, Quirks, Resource, quirks::Tolerance, resource::judge, schema::Registry};
@@ -46,7 +47,9 @@ pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), Resource
 
 /// Whether a new value of the multi-valued `list` may be stored, as [`judge`] says it of a whole resource.
 pub(crate) fn judge_element(kind: &ResourceType, list: AttributeId, element: &Object) -> Result<(), ResourceError> {
-    Judge { kind }.element(list, None, element)
+    let judge = Judge { kind };
+    judge.refers(list, element)?;
+    judge.element(list, None, element)
 }
 
 struct Judge<'a> {
@@ -147,16 +150,19 @@ impl Judge<'_> {
                     return Err(self.refuse(attribute, ResourceErrorKind::Primary));
                 }
             }
-            // A reference to nothing: no client could address it again.
-            if let Some(id) = self.kind.value_of(attribute).filter(|_| self.kind.is_reference_list(attribute))
-                && object.get(id).is_none_or(is_empty)
-            {
-                return Err(self.refuse(id, ResourceErrorKind::Required).in_value(Some(index)));
-            }
+            self.refers(attribute, object).map_err(in_value)?;
             let was = pairs.as_mut().and_then(|pairs| pairs.find(index, object));
             self.element(attribute, was, object).map_err(in_value)?;
         }
         Ok(())
+    }
+
+    /// A reference to nothing: no client could address it again.
+    fn refers(&self, list: AttributeId, element: &Object) -> Result<(), ResourceError> {
+        match self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list)) {
+            Some(id) if element.get(id).is_none_or(is_empty) => Err(self.refuse(id, ResourceErrorKind::Required)),
+            _ => Ok(()),
+        }
     }
 
     /// One value of a list. Its read-only parts are the service provider's, who writes them with the rest.

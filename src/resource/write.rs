@@ -305,6 +305,7 @@ impl<'a> Writer<'a> {
         let conventional = self.kind.conventional(attribute);
         let (Some(shown), Some(reference)) = (self.shown, conventional.reference) else { return };
         let id = conventional.value.and_then(|value| object.get(value)).and_then(Value::as_str);
+        let id = id.filter(|id| !id.is_empty());
         let kind = match target {
             Target::None => None,
             Target::Always(kind) => Some(kind),

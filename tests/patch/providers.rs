@@ -184,6 +184,24 @@ pub(crate) const CASES: &[Case] = &[
         To(r#"{"ENT":{"department":"Tours","employeeNumber":"701"}}"#),
     ),
     case(
+        "E-11: no manager, said by an empty id",
+        User,
+        r#"{"op":"Replace","path":"ENT:manager","value":{"value":""}}"#,
+        To(r#"{"ENT":{"department":"Tours","employeeNumber":"701"}}"#),
+    ),
+    case(
+        "E-11: no manager, said by an empty id at its path",
+        User,
+        r#"{"op":"Replace","path":"ENT:manager.value","value":""}"#,
+        To(r#"{"ENT":{"department":"Tours","employeeNumber":"701"}}"#),
+    ),
+    case(
+        "E-11: no manager where there is none",
+        Bare,
+        r#"{"op":"Add","value":{"ENT":{"manager":{"value":"","$ref":null}}}}"#,
+        Same,
+    ),
+    case(
         "E-11: no manager, with the old one beside it",
         User,
         r#"{"op":"Remove","path":"ENT:manager","value":"26118"}"#,
@@ -504,6 +522,18 @@ pub(crate) const CASES: &[Case] = &[
         User,
         r#"{"op":"replace","path":"active","value":""}"#,
         To(r#"{"active":null}"#),
+    ),
+    case(
+        "Rippling: an empty text is a text, whatever stands beside it",
+        User,
+        r#"{"op":"replace","path":"name","value":{"givenName":"","middleName":null}}"#,
+        To(r#"{"name":{"givenName":"","familyName":"Jensen"}}"#),
+    ),
+    case(
+        "any: a member that refers to nothing",
+        Group,
+        r#"{"op":"add","path":"members","value":[{"value":"d"},{"type":"User"}]}"#,
+        Error(InvalidValue, 0),
     ),
     case(
         "any: a name in the value twice, but for case (A073)",

@@ -105,7 +105,7 @@ impl OfAttribute<'_, '_> {
     }
 
     fn string<E: Error>(mut self, text: &str) -> Result<(), E> {
-        if text.is_empty() && (self.mode == Mode::List || self.kind() != AttributeType::String) {
+        if text.is_empty() && (self.mode == Mode::List || self.reader.kind.has_no_empty_text(self.attribute)) {
             if self.reader.tolerance.allows(Quirk::EmptyString) {
                 return Ok(());
             }
