@@ -42,11 +42,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {
     id: Box<str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "attribute::unassigned")]
     name: Box<str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "attribute::unassigned")]
     description: Box<str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "attribute::unassigned")]
     attributes: Vec<Attribute>,
 }
 

@@ -128,6 +128,13 @@ fn what_a_definition_leaves_out() {
     let attribute: Attribute = serde_json::from_value(json!({"name": "plain"})).unwrap();
     assert_eq!(facts(&attribute), "");
     assert_eq!(attribute, Attribute::new("plain", AttributeType::String));
+    // As some servers write what they have nothing to say of.
+    let nulls = json!({"name": "plain", "type": null, "multiValued": null, "description": null, "required": null,
+        "caseExact": null, "canonicalValues": null, "mutability": null, "returned": null, "uniqueness": null,
+        "referenceTypes": null, "subAttributes": null});
+    assert_eq!(serde_json::from_value::<Attribute>(nulls).unwrap(), attribute);
+    let schema = json!({"id": "urn:x:y", "name": null, "description": null, "attributes": null, "meta": null});
+    assert_eq!(serde_json::from_value::<Schema>(schema).unwrap(), Schema::new("urn:x:y", ""));
 }
 
 /// 7643-2.3.5-01, 7643-2.3.8-02, 7643-2.3.8-03, 7643-2.1-02, 7643-10.2.1-01, 7643-3.1-03.
@@ -157,6 +164,7 @@ fn definitions_that_cannot_be() {
             Attribute::new("print", AttributeType::Binary).uniqueness(Uniqueness::Global),
             SchemaErrorKind::Uniqueness,
         ),
+        (urn, text("boss").reference_types(["User"]), SchemaErrorKind::ReferenceTypes),
         (urn, Attribute::complex("empty", []), SchemaErrorKind::SubAttributes),
         (urn, text("1st"), SchemaErrorKind::Name),
         (urn, text("a b"), SchemaErrorKind::Name),

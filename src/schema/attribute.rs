@@ -1,6 +1,6 @@
 //! One attribute and its characteristics (RFC 7643 §2.2, §7).
 
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 
 /// The data type of an attribute's value (RFC 7643 §2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,29 +89,29 @@ pub enum Uniqueness {
 #[expect(clippy::struct_excessive_bools, reason = "they are the characteristics of RFC 7643 §2.2, each on its own")]
 pub struct Attribute {
     name: Box<str>,
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type", default, deserialize_with = "unassigned")]
     kind: AttributeType,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unassigned")]
     multi_valued: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unassigned")]
     description: Box<str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unassigned")]
     required: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unassigned")]
     case_exact: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unassigned")]
     canonical_values: Vec<Box<str>>,
     #[serde(skip)]
     restricted: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unassigned")]
     mutability: Mutability,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unassigned")]
     returned: Returned,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unassigned")]
     uniqueness: Uniqueness,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unassigned")]
     reference_types: Vec<Box<str>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unassigned")]
     sub_attributes: Vec<Self>,
 }
 
@@ -286,6 +286,11 @@ impl Attribute {
     pub fn sub_attributes(&self) -> &[Self] {
         &self.sub_attributes
     }
+}
+
+/// A characteristic as it was given, or its default: `null` says the same as leaving it out (RFC 7643 §2.5).
+pub(super) fn unassigned<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(json: D) -> Result<T, D::Error> {
+    Option::deserialize(json).map(Option::unwrap_or_default)
 }
 
 impl Serialize for Attribute {

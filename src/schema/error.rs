@@ -43,6 +43,9 @@ pub enum SchemaErrorKind {
     /// A unique attribute of a type that has no uniqueness: boolean, date and time, binary or complex (RFC 7643 §2.3).
     #[error("expected uniqueness on a string, number or reference only")]
     Uniqueness,
+    /// Reference types of an attribute that is no reference (RFC 7643 §7).
+    #[error("expected reference types on a reference only")]
+    ReferenceTypes,
     /// A schema URI without a colon, or with white space or quotes.
     #[error("expected a URI as the schema's id")]
     SchemaId,

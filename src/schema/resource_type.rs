@@ -331,6 +331,8 @@ impl ResourceType {
             )
         {
             Some(SchemaErrorKind::Uniqueness)
+        } else if attribute.kind() != AttributeType::Reference && !attribute.references().is_empty() {
+            Some(SchemaErrorKind::ReferenceTypes)
         } else {
             None
         };
@@ -503,7 +505,7 @@ impl ResourceTypeBuilder {
     /// # Errors
     ///
     /// When a name is not one (RFC 7643 §2.1), an attribute occurs twice, complex attributes are nested (§2.3.8), or
-    /// uniqueness is asked of a type that has none (§2.3).
+    /// uniqueness or reference types are asked of a type that has none (§2.3, §7).
     pub fn build(self) -> Result<ResourceType, SchemaError> {
         for name in [&self.name, &self.endpoint] {
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
