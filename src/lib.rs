@@ -56,6 +56,8 @@
 //! `signed-cursors`: cursors sealed with a key, see
 //! [`cursor_key`](provider::ServiceProviderBuilder::cursor_key).
 //!
+//! `sql`: filters, order and pages as [SQL](sql) text and parameters, for stores on SQLite and PostgreSQL.
+//!
 //! `testkit`: [`StoreKit`](testkit::StoreKit), checks of a host's own store.
 //!
 //! `tracing`: a span `scim.request` of the crate [tracing](https://docs.rs/tracing) for each request, with `tenant`,
@@ -82,6 +84,9 @@ pub mod provider;
 pub mod quirks;
 pub mod resource;
 pub mod schema;
+#[cfg(feature = "sql")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sql")))]
+pub mod sql;
 pub mod store;
 #[cfg(feature = "testkit")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testkit")))]

@@ -62,6 +62,27 @@ impl Decimal {
         text
     }
 
+    /// A text that is ordered among others by code point as the number is among theirs: equal numbers have equal texts.
+    #[cfg(feature = "sql")]
+    pub(crate) fn sortable(&self) -> String {
+        let parts = self.parts();
+        if parts.is_zero() {
+            return String::from("1");
+        }
+        // The sign bit flipped, negative exponents come first; of negative numbers everything is turned around.
+        let exponent = parts.exponent.cast_unsigned() ^ (1 << 63);
+        if parts.negative {
+            let mut text = format!("0{:016x}", !exponent);
+            text.extend(parts.digits().map(|digit| char::from(b'0' + b'9'.saturating_sub(*digit))));
+            // Fewer digits are a greater negative number: the end has to come behind every digit.
+            text.push('~');
+            return text;
+        }
+        let mut text = format!("2{exponent:016x}");
+        text.extend(parts.digits().map(|digit| char::from(*digit)));
+        text
+    }
+
     fn parts(&self) -> Parts<'_> {
         let number = self.0.strip_prefix('-').unwrap_or(&self.0);
         let (mantissa, written) = number.split_once(['e', 'E']).unwrap_or((number, "0"));

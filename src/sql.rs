@@ -1,0 +1,81 @@
+//! Filters, order and pages as SQL (RFC 7644 §3.4.2), for stores on SQLite and PostgreSQL. No driver.
+//!
+//! A [`Mapping`] says where the values of a resource type are: in a [document](Mapping::documents), in [columns](Column)
+//! of a host's own, in [rows](Table) of another table. It tells [how far](Mapping::pushdown) the database evaluates a
+//! condition. A [`Statement`] is put together from a host's SQL, the [filter](Statement::filter) and the
+//! [window](Statement::window); its text and its [parameters](Param) go to whatever driver the host has.
+//!
+//! What is written means the same as [`Condition::matches`](crate::filter::Condition::matches) and
+//! [`Sort::compare`](crate::resource::Sort::compare), down to the last code point:
+//!
+//! - Names come from the schema and the mapping, values are bound: nothing that a client sent is in the text.
+//! - Every condition is true or false, never null, so that `not` is what it says.
+//! - The database folds nothing and matches no pattern. Values are stored as text that [compares](comparable()) as they
+//!   do, case folded by the core.
+//! - A condition in brackets is one `EXISTS`, and a condition on an attribute of several values is one of its own.
+//! - Nothing is converted that could fail: an error would be one of the whole statement.
+//!
+//! # A store
+//!
+//! A table of resources, each with its JSON and beside it its [comparable document](Mapping::document):
+//!
+//! ```sql
+//! CREATE TABLE resource (tenant TEXT, id TEXT COLLATE "C", version TEXT, document TEXT, comparable JSONB,
+//!     PRIMARY KEY (tenant, id))
+//! ```
+//!
+//! `pushdown` asks the mapping, and `scan` is one statement, or two when the total is wanted:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use scim_core::{schema::ResourceType, sql::{Dialect, Mapping, Statement, Unmapped}, store::Scan};
+//!
+//! fn users(kind: &Arc<ResourceType>) -> Mapping {
+//!     Mapping::documents(kind, "r.id", "r.comparable")
+//! }
+//!
+//! fn select(users: &Mapping, tenant: &str, scan: &Scan<'_>) -> Result<Statement, Unmapped> {
+//!     let mut statement = Statement::new(Dialect::Postgres);
+//!     statement.push("SELECT r.version, r.document FROM resource AS r WHERE r.tenant = ").bind(tenant).push(" AND ");
+//!     statement.filter(users, scan.filter)?.window(users, scan.sort, scan.window)?;
+//!     Ok(statement)
+//! }
+//! # use scim_core::{AttributePath, Filter, Quirks, quirks::Tolerance, resource::{Sort, SortKey, Position}, schema::Registry, store::{Wanted, Window}};
+//! # let registry = Registry::standard();
+//! # let user = registry.resource_type("User").expect("registered");
+//! # let mut tolerance = Tolerance::new(Quirks::default());
+//! # let matcher = r#"not (title eq "x")"#.parse::<Filter>()?.compile(user, &mut tolerance)?;
+//! # let path: AttributePath = "userName".parse()?;
+//! # let sort = Sort::new(user, path.as_ref(), false, &mut tolerance)?;
+//! # let key = SortKey::Text("b".into());
+//! # let scan = Scan { kind: user, filter: &[&matcher.conditions()[0]], sort: Some(&sort), wanted: &Wanted::everything(), count: false,
+//! #     window: Window::After { last: Some(Position { key: Some(&key), id: "7" }), take: 10 } };
+//! # let statement = select(&users(user), "acme", &scan)?;
+//! # assert_eq!(statement.text(), concat!(
+//! #     "SELECT r.version, r.document FROM resource AS r WHERE r.tenant = $1 AND ",
+//! #     r#"NOT (((r.comparable ->> 'title') COLLATE "C" = $2::text AND (r.comparable ->> 'title') IS NOT NULL)) AND "#,
+//! #     r#"(((r.comparable ->> 'userName') COLLATE "C" > $3::text AND (r.comparable ->> 'userName') IS NOT NULL) "#,
+//! #     r#"OR (r.comparable ->> 'userName') IS NULL OR "#,
+//! #     r#"(((r.comparable ->> 'userName') COLLATE "C" = $4::text AND (r.comparable ->> 'userName') IS NOT NULL) "#,
+//! #     r#"AND r.id COLLATE "C" > $5::text)) "#,
+//! #     r#"ORDER BY (r.comparable ->> 'userName') COLLATE "C" ASC NULLS LAST, r.id COLLATE "C" ASC LIMIT $6::bigint"#,
+//! # ));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`page`] then makes the page of the rows. What was written with another [`representation`] has to be written anew.
+
+mod comparable;
+mod condition;
+mod json;
+mod mapping;
+mod order;
+mod scalar;
+mod statement;
+
+pub use self::{
+    comparable::{comparable, representation},
+    mapping::{Column, Mapping, Table},
+    order::{Unmapped, page},
+    statement::{Dialect, Param, Statement},
+};

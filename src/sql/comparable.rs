@@ -1,0 +1,225 @@
+//! Values as text that compares as they do, and the document of such texts that a store keeps beside a resource.
+//!
+//! Databases fold case, order text and round numbers each in its own way. Here every value becomes text that is equal,
+//! ordered and searched by code point exactly as the filter compares the value, so that nothing is left for them to
+//! interpret. Nothing here knows SQL.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeMap, SerializeSeq},
+};
+
+use crate::{
+    fold::fold,
+    resource::Resource,
+    schema::{AttributeId, AttributeType, ResourceType},
+    value::{Object, Value},
+};
+
+/// What the texts were made with. A store keeps it, and makes all texts anew when it differs: Unicode grows, and with it
+/// the [fold](crate::fold::fold).
+///
+/// ```
+/// assert!(scim_core::sql::representation().starts_with("1/"));
+/// ```
+pub fn representation() -> String {
+    let (major, minor, update) = char::UNICODE_VERSION;
+    format!("1/{major}.{minor}.{update}")
+}
+
+/// The text that a value of `attribute` is compared by; `None` for what has parts.
+///
+/// - Text: its [fold](crate::fold::fold), or itself where case counts. Binary values and references likewise.
+/// - Booleans: `false` and `true`.
+/// - Whole numbers: a sign, 1 or 0, and 19 digits. Decimal numbers: their sign, exponent and digits.
+/// - Instants: RFC 3339 in UTC with nine digits behind the second, whatever their precision.
+///
+/// ```
+/// use scim_core::{schema::{AttributeId, Registry}, sql::comparable, value::Value};
+///
+/// let registry = Registry::standard();
+/// let user = registry.resource_type("User").expect("registered");
+/// let text = |path: &str, value| comparable(user, user.child(AttributeId::ROOT, path).expect("defined"), &value);
+/// assert_eq!(text("userName", Value::String("BJensen".into())).as_deref(), Some("bjensen"));
+/// assert_eq!(text("externalId", Value::String("BJensen".into())).as_deref(), Some("BJensen"));
+/// assert_eq!(text("active", Value::Boolean(true)).as_deref(), Some("true"));
+/// ```
+pub fn comparable(kind: &ResourceType, attribute: AttributeId, value: &Value) -> Option<String> {
+    Some(match value {
+        Value::String(text) if kind.compares_exactly(attribute) => text.as_str().to_owned(),
+        Value::String(text) => fold(text).into_owned(),
+        Value::Boolean(truth) => truth.to_string(),
+        Value::Integer(number) => integer(*number),
+        Value::Decimal(number) => number.sortable(),
+        Value::DateTime(time) => instant(*time),
+        Value::Complex(_) | Value::List(_) => return None,
+    })
+}
+
+pub(super) fn integer(number: i64) -> String {
+    let sign = if number < 0 { '0' } else { '1' };
+    // Of a negative number its distance from the least one, which grows as it does.
+    format!("{sign}{:019}", number.cast_unsigned() & i64::MAX.cast_unsigned())
+}
+
+pub(super) fn instant(time: DateTime<Utc>) -> String {
+    // Years of other than four digits are rare, and stand before and behind all others.
+    let year = match time.year() {
+        year @ 0..=9999 => format!("{year:04}"),
+        year if year < 0 => format!("-{:06}", 1_000_000 + year),
+        year => format!(":{year:06}"),
+    };
+    // A leap second is the second 59 with a billion nanoseconds or more.
+    let leap = time.nanosecond() / 1_000_000_000;
+    let (second, nanosecond) = (time.second() + leap, time.nanosecond() % 1_000_000_000);
+    let (month, day, hour, minute) = (time.month(), time.day(), time.hour(), time.minute());
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanosecond:09}Z")
+}
+
+/// Whether the documents have the values of an attribute: what nobody may filter by has no place in a copy.
+pub(super) fn is_kept(kind: &ResourceType, attribute: AttributeId) -> bool {
+    let derived = matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION);
+    !derived && !kind.is_sensitive(attribute)
+}
+
+/// The comparable document of a resource, without the attributes in `apart`, which are kept elsewhere.
+pub(super) fn document(resource: &Resource, apart: &[AttributeId]) -> String {
+    let object = Members { kind: resource.kind(), object: resource.root(), apart };
+    // Cannot fail: there are strings in it, arrays and objects with strings for keys.
+    let written = serde_json::to_string(&object);
+    debug_assert!(written.is_ok(), "text is written to memory");
+    written.unwrap_or_default()
+}
+
+struct Members<'a> {
+    kind: &'a ResourceType,
+    object: &'a Object,
+    apart: &'a [AttributeId],
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (attribute, value) in self.object.iter() {
+            if !is_kept(self.kind, attribute) || self.apart.contains(&attribute) {
+                continue;
+            }
+            let definition = self.kind.attribute(attribute);
+            let element = |value| Element { kind: self.kind, attribute, value, apart: self.apart };
+            // An object stays, also when nothing is left in it: that it is there is compared, too.
+            if definition.is_multi_valued() {
+                let elements = value.elements();
+                map.serialize_entry(definition.name(), &Elements(elements.iter().map(element).collect()))?;
+            } else if let [value] = value.elements() {
+                map.serialize_entry(definition.name(), &element(value))?;
+            }
+        }
+        map.end()
+    }
+}
+
+struct Elements<'a>(Vec<Element<'a>>);
+
+impl Serialize for Elements<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut sequence = serializer.serialize_seq(Some(self.0.len()))?;
+        for element in &self.0 {
+            sequence.serialize_element(element)?;
+        }
+        sequence.end()
+    }
+}
+
+struct Element<'a> {
+    kind: &'a ResourceType,
+    attribute: AttributeId,
+    value: &'a Value,
+    apart: &'a [AttributeId],
+}
+
+impl Serialize for Element<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let is_complex = self.kind.attribute(self.attribute).kind() == AttributeType::Complex;
+        match (is_complex, self.value) {
+            (true, Value::Complex(object)) => {
+                Members { kind: self.kind, object, apart: self.apart }.serialize(serializer)
+            }
+            // A value that is not of its attribute's type compares with nothing.
+            (true, _) => serializer.serialize_map(Some(0))?.end(),
+            (false, value) => {
+                let text = comparable(self.kind, self.attribute, value).map_or(Cow::Borrowed(""), Cow::Owned);
+                serializer.serialize_str(&text)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Decimal;
+
+    /// Texts are ordered as what they stand for.
+    fn ordered<T: Ord + std::fmt::Debug>(mut values: Vec<T>, text: impl Fn(&T) -> String) {
+        values.sort();
+        for (index, left) in values.iter().enumerate() {
+            for right in values.iter().skip(index) {
+                assert_eq!(left.cmp(right), text(left).cmp(&text(right)), "{left:?} {right:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_ordered_as_their_values() {
+        ordered(vec![i64::MIN, i64::MIN + 1, -10, -9, -1, 0, 1, 9, 10, i64::MAX - 1, i64::MAX], |it| integer(*it));
+        let numbers = [
+            "0",
+            "-0.0",
+            "1",
+            "1.0",
+            "1e0",
+            "10",
+            "9",
+            "0.9",
+            "0.09",
+            "-1",
+            "-1.1",
+            "-10",
+            "-9",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "123456789012345678901234567890",
+            "123456789012345678901234567891",
+            "-0.001",
+            "-0.0011",
+            "1e99999999999999999999",
+            "12",
+            "1.2",
+            "120",
+            "121",
+        ];
+        ordered(numbers.iter().filter_map(|text| Decimal::parse(text)).collect(), Decimal::sortable);
+        let instants = [
+            "2010-01-01T00:00:00Z",
+            "2010-01-01T00:00:00.000000001Z",
+            "2009-12-31T23:59:59.999999999Z",
+            "2016-12-31T23:59:60.5Z",
+            "2016-12-31T23:59:59.5Z",
+            "2017-01-01T00:00:00Z",
+            "0000-01-01T00:00:00+01:00",
+            "0000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-01:00",
+            "9999-12-31T23:59:59Z",
+            "1969-12-31T23:59:59Z",
+        ];
+        let mut instants: Vec<DateTime<Utc>> = instants.iter().filter_map(|text| text.parse().ok()).collect();
+        assert_eq!(instants.len(), 11);
+        instants.extend([DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC]);
+        instants.extend(DateTime::from_timestamp(-70_000_000_000, 0));
+        ordered(instants, |it| instant(*it));
+    }
+}

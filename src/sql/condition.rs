@@ -1,0 +1,367 @@
+//! Conditions as SQL.
+//!
+//! One walk over the condition writes what can be evaluated and says how exact that is; what cannot be is taken back.
+//! It recurses as deep as the filter is nested, and what it writes is as long as the filter.
+
+use std::borrow::Borrow;
+
+use super::{
+    comparable::is_kept,
+    json::Json,
+    mapping::{Column, Mapping, Table},
+    scalar::Scalar,
+    statement::{Dialect, Statement},
+};
+use crate::{
+    filter::Condition,
+    path::Place,
+    schema::{AttributeId, AttributeType, Mutability},
+    store::Pushdown,
+};
+
+impl Mapping {
+    /// How far the database evaluates a condition; what [`Store::pushdown`](crate::Store::pushdown) answers.
+    ///
+    /// Of conditions that must all hold, those that cannot be evaluated are left out, which makes it a superset.
+    ///
+    /// ```
+    /// use scim_core::{Filter, Quirks, quirks::Tolerance, schema::{AttributeId, Registry}, sql::{Column, Dialect, Mapping}, store::Pushdown};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let name = user.child(AttributeId::ROOT, "userName").expect("defined");
+    /// let users = Mapping::columns(user, "u.id").column(name, Column::folded("u.folded_name"));
+    /// let pushdown = |filter: &str| -> Result<Pushdown, Box<dyn std::error::Error>> {
+    ///     let matcher = filter.parse::<Filter>()?.compile(user, &mut Tolerance::new(Quirks::default()))?;
+    ///     Ok(users.pushdown(Dialect::Postgres, &matcher.conditions()[0]))
+    /// };
+    /// assert_eq!(pushdown(r#"userName sw "b""#)?, Pushdown::Exact);
+    /// assert_eq!(pushdown(r#"title eq "guide""#)?, Pushdown::No);
+    /// assert_eq!(pushdown(r#"(userName eq "b" and title pr) or userName eq "c""#)?, Pushdown::Superset);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn pushdown(&self, dialect: Dialect, condition: &Condition) -> Pushdown {
+        let mut scratch = Statement::new(dialect);
+        Translator::new(self, &mut scratch).condition(condition, &Base::Resource)
+    }
+}
+
+/// What the places of a condition are counted from.
+enum Base<'a> {
+    Resource,
+    /// A complex value whose parts are columns.
+    Columns,
+    /// A complex value, or an element of a list, in a document.
+    Json(Json),
+    Row(&'a Table),
+}
+
+pub(super) struct Translator<'a> {
+    pub(super) mapping: &'a Mapping,
+    pub(super) statement: &'a mut Statement,
+    /// How many subqueries have been named.
+    pub(super) aliases: usize,
+}
+
+impl<'a> Translator<'a> {
+    pub(super) fn new(mapping: &'a Mapping, statement: &'a mut Statement) -> Self {
+        Self { mapping, statement, aliases: 0 }
+    }
+
+    /// Writes that all of these hold; `false` when one of them cannot be evaluated.
+    pub(super) fn conjunction(&mut self, conditions: &[&Condition]) -> bool {
+        match conditions {
+            [] => {
+                self.statement.push("TRUE");
+                true
+            }
+            [condition] => self.condition(condition, &Base::Resource) != Pushdown::No,
+            _ => {
+                let (left, right) = conditions.split_at(conditions.len() / 2);
+                self.statement.push("(");
+                let left = self.conjunction(left);
+                self.statement.push(" AND ");
+                let both = left && self.conjunction(right);
+                self.statement.push(")");
+                both
+            }
+        }
+    }
+
+    fn condition(&mut self, condition: &Condition, base: &Base<'a>) -> Pushdown {
+        match condition {
+            Condition::All(all) => self.joined(all, base, true),
+            Condition::Any(any) => self.joined(any, base, false),
+            Condition::Not(condition) => self.whole(|it| {
+                it.statement.push("NOT (");
+                let inner = it.condition(condition, base);
+                it.statement.push(")");
+                // Around what finds too many, it would find too few.
+                if inner == Pushdown::Exact { inner } else { Pushdown::No }
+            }),
+            Condition::Element { place, condition } => self.element(place, condition, base),
+            Condition::Present(place) => self.present(place, base),
+            Condition::Extension(attribute) => self.extension(*attribute, base),
+            Condition::Compare(comparison) => self.at(comparison.place(), base, &mut |it, scalar| {
+                scalar.compare(it.statement, comparison.operator(), comparison.operand())
+            }),
+            Condition::Constant(truth) => {
+                self.statement.push(if *truth { "TRUE" } else { "FALSE" });
+                Pushdown::Exact
+            }
+        }
+    }
+
+    /// Takes back what `write` wrote if it could not write all.
+    fn whole(&mut self, write: impl FnOnce(&mut Self) -> Pushdown) -> Pushdown {
+        let mark = self.statement.mark();
+        let pushdown = write(self);
+        if pushdown == Pushdown::No {
+            self.statement.back_to(mark);
+        }
+        pushdown
+    }
+
+    /// A conjunction or disjunction, halved again and again: databases bound the depth of an expression, and a chain of
+    /// a thousand operators would be as deep as that.
+    fn joined<T: Borrow<Condition>>(&mut self, conditions: &[T], base: &Base<'a>, and: bool) -> Pushdown {
+        self.halved(conditions, and, &mut |it, condition| it.condition(condition.borrow(), base))
+    }
+
+    fn halved<T>(&mut self, parts: &[T], and: bool, write: &mut dyn FnMut(&mut Self, &T) -> Pushdown) -> Pushdown {
+        match parts {
+            [] => {
+                self.statement.push(if and { "TRUE" } else { "FALSE" });
+                return Pushdown::Exact;
+            }
+            [part] => return self.whole(|it| write(it, part)),
+            _ => {}
+        }
+        let (left, right) = parts.split_at(parts.len() / 2);
+        self.whole(|it| {
+            it.statement.push("(");
+            let left = it.halved(left, and, write);
+            if left == Pushdown::No && !and {
+                return Pushdown::No;
+            }
+            let middle = it.statement.mark();
+            if left != Pushdown::No {
+                it.statement.push(if and { " AND " } else { " OR " });
+            }
+            let right = it.halved(right, and, write);
+            match (left, right) {
+                (Pushdown::No, Pushdown::No) => return Pushdown::No,
+                (_, Pushdown::No) if !and => return Pushdown::No,
+                (_, Pushdown::No) => it.statement.back_to(middle),
+                _ => {}
+            }
+            it.statement.push(")");
+            if (left, right) == (Pushdown::Exact, Pushdown::Exact) { Pushdown::Exact } else { Pushdown::Superset }
+        })
+    }
+
+    /// Writes that `test` holds for one of the values at `place`, none of which is complex.
+    fn at(&mut self, place: &Place, base: &Base<'a>, test: &mut dyn FnMut(&mut Self, &Scalar) -> Pushdown) -> Pushdown {
+        let attribute = place.attribute();
+        if let Some((_, table)) = self.mapping.table_on(place.route()) {
+            // Its rows belong to the resource, and to no element of a list.
+            let in_element = matches!(base, Base::Row(_)) || matches!(base, Base::Json(json) if json.is_root());
+            return if in_element { Pushdown::No } else { self.row(table, |it| it.of(table.find(attribute), test)) };
+        }
+        match base {
+            Base::Row(table) => self.of(table.find(attribute), test),
+            Base::Json(json) => self.in_document(json.clone(), place, test),
+            Base::Columns => self.of(self.mapping.find(attribute), test),
+            Base::Resource => {
+                let Some(document) = self.document(attribute) else {
+                    return self.of(self.mapping.find(attribute), test);
+                };
+                let mark = self.statement.mark();
+                if self.of(self.mapping.find(attribute), test) == Pushdown::Exact {
+                    return Pushdown::Exact;
+                }
+                self.statement.back_to(mark);
+                self.in_document(document, place, test)
+            }
+        }
+    }
+
+    fn of(&mut self, column: Option<&Column>, test: &mut dyn FnMut(&mut Self, &Scalar) -> Pushdown) -> Pushdown {
+        column.map_or(Pushdown::No, |column| test(self, &Scalar::column(column)))
+    }
+
+    fn in_document(
+        &mut self,
+        from: Json,
+        place: &Place,
+        test: &mut dyn FnMut(&mut Self, &Scalar) -> Pushdown,
+    ) -> Pushdown {
+        self.each(from, place.route(), &mut |it, json| {
+            let text = json.text(it.statement.dialect, &it.mapping.kind);
+            test(it, &Scalar::computed(text))
+        })
+    }
+
+    /// Where the document that has the attribute starts. What is derived is in none.
+    pub(super) fn document(&self, attribute: AttributeId) -> Option<Json> {
+        let kind = &self.mapping.kind;
+        let top = kind.attribute(kind.top_level(attribute));
+        let derived = top.is_multi_valued() && top.mutable() == Mutability::ReadOnly;
+        let document = self.mapping.document.as_deref()?;
+        (!derived && is_kept(kind, attribute)).then(|| Json::new(document))
+    }
+
+    /// Writes that `test` holds for one of the values at the end of the route.
+    fn each(
+        &mut self,
+        from: Json,
+        route: &[AttributeId],
+        test: &mut dyn FnMut(&mut Self, &Json) -> Pushdown,
+    ) -> Pushdown {
+        let Some((first, rest)) = route.split_first() else { return test(self, &from) };
+        let json = from.enter(*first);
+        if !self.mapping.kind.attribute(*first).is_multi_valued() {
+            return self.each(json, rest, test);
+        }
+        self.aliases += 1;
+        let (rows, element, _) = json.elements(self.statement.dialect, &self.mapping.kind, self.aliases);
+        self.whole(|it| {
+            it.statement.push("EXISTS (SELECT 1 FROM ").push(&rows).push(" WHERE ");
+            let pushdown = it.each(element, rest, test);
+            it.statement.push(")");
+            pushdown
+        })
+    }
+
+    /// Writes that `test` holds for one of the rows.
+    fn row(&mut self, table: &Table, test: impl FnOnce(&mut Self) -> Pushdown) -> Pushdown {
+        self.whole(|it| {
+            it.statement.push("EXISTS (SELECT 1 FROM ").push(&table.from).push(" WHERE (").push(&table.on);
+            it.statement.push(") AND ");
+            let pushdown = test(it);
+            it.statement.push(")");
+            pushdown
+        })
+    }
+
+    fn element(&mut self, place: &Place, condition: &Condition, base: &Base<'a>) -> Pushdown {
+        let attribute = place.attribute();
+        if !matches!(base, Base::Resource) {
+            return Pushdown::No;
+        }
+        if let Some((mapped, table)) = self.mapping.table_on(place.route()) {
+            return if mapped == attribute {
+                self.row(table, |it| it.condition(condition, &Base::Row(table)))
+            } else {
+                Pushdown::No
+            };
+        }
+        let Some(document) = self.document(attribute) else {
+            // Nothing tells whether the value is there, unless the condition does.
+            return if needs_value(condition) && self.mapping.document.is_none() {
+                self.condition(condition, &Base::Columns)
+            } else {
+                Pushdown::No
+            };
+        };
+        self.each(document, place.route(), &mut |it, json| {
+            if json.is_root() {
+                return it.condition(condition, &Base::Json(json.clone()));
+            }
+            let exists = json.exists(it.statement.dialect, &it.mapping.kind);
+            it.statement.push("(").push(&exists).push(" AND ");
+            let pushdown = it.condition(condition, &Base::Json(json.clone()));
+            it.statement.push(")");
+            pushdown
+        })
+    }
+
+    fn present(&mut self, place: &Place, base: &Base<'a>) -> Pushdown {
+        let attribute = place.attribute();
+        let test = &mut |it: &mut Self, scalar: &Scalar| {
+            scalar.is_present(it.statement);
+            Pushdown::Exact
+        };
+        if self.mapping.kind.attribute(attribute).kind() != AttributeType::Complex {
+            return self.whole(|it| it.at(place, base, test));
+        }
+        match (base, self.mapping.table_on(place.route()), self.document(attribute)) {
+            (Base::Resource, Some((mapped, table)), _) if mapped == attribute => {
+                self.row(table, |it| it.present_in(attribute, &|part| table.find(part)))
+            }
+            (Base::Resource, None, Some(document)) => {
+                self.each(document, place.route(), &mut |it, json| it.present_below(json, attribute))
+            }
+            (Base::Resource, None, None) if self.mapping.document.is_none() => {
+                let mapping = self.mapping;
+                self.present_in(attribute, &|part| mapping.find(part))
+            }
+            (Base::Json(json), None, Some(_)) => {
+                self.each(json.clone(), place.route(), &mut |it, json| it.present_below(json, attribute))
+            }
+            _ => Pushdown::No,
+        }
+    }
+
+    /// Writes that a complex value has a part that is not empty, as its parts are in columns.
+    fn present_in(&mut self, attribute: AttributeId, find: &dyn Fn(AttributeId) -> Option<&'a Column>) -> Pushdown {
+        let Some(parts) = self.parts(attribute) else { return Pushdown::No };
+        if parts.iter().filter_map(|part| find(*part)).any(|column| column.required) {
+            self.statement.push("TRUE");
+            return Pushdown::Exact;
+        }
+        self.halved(&parts, false, &mut |it, part| {
+            let Some(column) = find(*part) else { return Pushdown::No };
+            Scalar::column(column).is_present(it.statement);
+            Pushdown::Exact
+        })
+    }
+
+    /// Writes that a value in a document is not empty, or has a part that is not.
+    fn present_below(&mut self, json: &Json, attribute: AttributeId) -> Pushdown {
+        let kind = &self.mapping.kind;
+        if kind.attribute(attribute).kind() != AttributeType::Complex {
+            let text = json.text(self.statement.dialect, kind);
+            Scalar::computed(text).is_present(self.statement);
+            return Pushdown::Exact;
+        }
+        let Some(parts) = self.parts(attribute) else { return Pushdown::No };
+        self.halved(&parts, false, &mut |it, part| {
+            if it.mapping.table_on(&[*part]).is_some() {
+                return Pushdown::No;
+            }
+            it.each(json.clone(), &[*part], &mut |it, json| it.present_below(json, *part))
+        })
+    }
+
+    /// The parts of a complex value that are stored; `None` if some may not be asked for.
+    fn parts(&self, attribute: AttributeId) -> Option<Vec<AttributeId>> {
+        let kind = &self.mapping.kind;
+        let parts = kind.children(attribute).iter().copied().filter(|part| kind.referred_id(*part).is_none());
+        let parts: Vec<AttributeId> = parts.collect();
+        parts.iter().all(|part| is_kept(kind, *part)).then_some(parts)
+    }
+
+    fn extension(&mut self, attribute: AttributeId, base: &Base<'a>) -> Pushdown {
+        match (base, self.mapping.find(attribute), self.document(attribute)) {
+            (Base::Resource, Some(column), _) => Scalar::column(column).is_true(self.statement),
+            (Base::Resource, None, Some(document)) => {
+                let exists = document.enter(attribute).exists(self.statement.dialect, &self.mapping.kind);
+                self.statement.push(&exists);
+                Pushdown::Exact
+            }
+            _ => Pushdown::No,
+        }
+    }
+}
+
+/// Whether the condition holds for no complex value that is empty.
+fn needs_value(condition: &Condition) -> bool {
+    match condition {
+        Condition::All(all) => all.iter().any(needs_value),
+        Condition::Any(any) => any.iter().all(needs_value),
+        Condition::Compare(_) | Condition::Present(_) => true,
+        Condition::Constant(truth) => !truth,
+        Condition::Not(_) | Condition::Element { .. } | Condition::Extension(_) => false,
+    }
+}

@@ -1,0 +1,312 @@
+//! The order of a list, and the part of it that a window shows, as SQL (RFC 7644 §3.4.2.3, §3.4.2.4; RFC 9865).
+//!
+//! Every order ends with the id, so that it is total; a position is compared and never looked up.
+
+use super::{
+    condition::Translator,
+    json::Json,
+    mapping::{Column, Form, Mapping, Table},
+    scalar::Scalar,
+    statement::{Dialect, Param, Statement},
+};
+use crate::{
+    filter::{Comparand, Condition, Operator},
+    path::Place,
+    resource::{Position, Sort, SortKey},
+    schema::{AttributeId, AttributeType},
+    store::{Pushdown, Window},
+};
+
+/// What was asked of the database is not where the [`Mapping`] could find it.
+///
+/// A store that has asked [`Mapping::pushdown`] and [`Mapping::sorts`] before does not meet it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected conditions and an order that the mapping has columns for")]
+pub struct Unmapped(());
+
+impl Mapping {
+    /// Whether the database can put resources into this order.
+    pub fn sorts(&self, dialect: Dialect, sort: &Sort) -> bool {
+        let mut scratch = Statement::new(dialect);
+        Translator::new(self, &mut scratch).key(sort).is_some()
+    }
+
+    /// The expression by which resources are found and sorted by an attribute, to make an index of; `None` for what has
+    /// several values or is not mapped.
+    ///
+    /// A B-tree of PostgreSQL takes no text beyond some 2,700 bytes, and fails the insertion: of attributes without a
+    /// limit of length make an index `USING hash`, which serves `eq`.
+    ///
+    /// ```
+    /// use scim_core::{schema::{AttributeId, Registry}, sql::{Dialect, Mapping}};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let name = user.child(AttributeId::ROOT, "userName").expect("defined");
+    /// // In an index the table has no alias.
+    /// let users = Mapping::documents(user, "id", "comparable");
+    /// assert_eq!(users.index(Dialect::Postgres, name).as_deref(), Some(r#"(comparable ->> 'userName') COLLATE "C""#));
+    /// assert_eq!(users.index(Dialect::Sqlite, name).as_deref(), Some(r#"json_extract(comparable, '$."userName"')"#));
+    /// ```
+    pub fn index(&self, dialect: Dialect, attribute: AttributeId) -> Option<String> {
+        let kind = &self.kind;
+        let route = Place::new(kind, AttributeId::ROOT, attribute);
+        let is_single = |id: &AttributeId| !kind.attribute(*id).is_multi_valued();
+        if kind.attribute(attribute).kind() == AttributeType::Complex || !route.route().iter().all(is_single) {
+            return None;
+        }
+        let mut scratch = Statement::new(dialect);
+        let translator = Translator::new(self, &mut scratch);
+        let column = self.find(attribute).map(Scalar::column);
+        let from = || translator.document(attribute);
+        let scalar = column.or_else(|| {
+            let json = route.route().iter().fold(from()?, |json, id| json.enter(*id));
+            Some(Scalar::computed(json.text(dialect, kind)))
+        })?;
+        Some(scalar.ordered(dialect))
+    }
+}
+
+impl Statement {
+    /// Adds that all of these conditions hold; what [`Scan::filter`](crate::store::Scan::filter) has, each of which
+    /// [`Mapping::pushdown`] accepted. What is added is true or false and never null.
+    ///
+    /// # Errors
+    ///
+    /// [`Unmapped`] when one of them cannot be evaluated.
+    ///
+    /// ```
+    /// use scim_core::{Filter, Quirks, quirks::Tolerance, schema::Registry, sql::{Dialect, Mapping, Param, Statement}};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let users = Mapping::documents(user, "r.id", "r.comparable");
+    /// let filter: Filter = r#"emails[type eq "work" and value sw "B"]"#.parse()?;
+    /// let matcher = filter.compile(user, &mut Tolerance::new(Quirks::default()))?;
+    ///
+    /// let mut statement = Statement::new(Dialect::Sqlite);
+    /// statement.push("SELECT count(*) FROM resource AS r WHERE r.tenant = ").bind("acme").push(" AND ");
+    /// statement.filter(&users, &matcher.conditions().iter().collect::<Vec<_>>())?;
+    /// assert_eq!(statement.text(), concat!(
+    ///     "SELECT count(*) FROM resource AS r WHERE r.tenant = ?1 AND ",
+    ///     r#"EXISTS (SELECT 1 FROM json_each(r.comparable, '$."emails"') AS scim1 WHERE "#,
+    ///     r#"((json_extract(scim1.value, '$."type"') = ?2 AND json_extract(scim1.value, '$."type"') IS NOT NULL) AND "#,
+    ///     r#"COALESCE(substr(json_extract(scim1.value, '$."value"'), 1, length(?3)) = ?3, FALSE)))"#,
+    /// ));
+    /// assert_eq!(statement.params(), [Param::from("acme"), Param::from("work"), Param::from("b")]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn filter(&mut self, mapping: &Mapping, conditions: &[&Condition]) -> Result<&mut Self, Unmapped> {
+        let mark = self.mark();
+        if Translator::new(mapping, self).conjunction(conditions) {
+            return Ok(self);
+        }
+        self.back_to(mark);
+        Err(Unmapped(()))
+    }
+
+    /// Ends a query whose `WHERE` is complete: with the part of the list that `window` begins or ends with, its order,
+    /// and how many rows are read, one more than are wanted. [`page`] makes of the rows what the window shows.
+    ///
+    /// # Errors
+    ///
+    /// [`Unmapped`] when there is nothing to sort by.
+    ///
+    /// ```
+    /// use scim_core::{schema::Registry, sql::{Dialect, Mapping, Statement}, store::Window};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let users = Mapping::documents(user, "r.id", "r.comparable");
+    /// let mut statement = Statement::starting_at(Dialect::Postgres, 2);
+    /// statement.window(&users, None, Window::behind(Some("2819c223"), 100))?;
+    /// assert_eq!(
+    ///     statement.text(),
+    ///     r#" AND r.id COLLATE "C" > $2::text ORDER BY r.id COLLATE "C" ASC LIMIT $3::bigint"#,
+    /// );
+    /// # Ok::<(), scim_core::sql::Unmapped>(())
+    /// ```
+    pub fn window(
+        &mut self,
+        mapping: &Mapping,
+        sort: Option<&Sort>,
+        window: Window<'_>,
+    ) -> Result<&mut Self, Unmapped> {
+        let mark = self.mark();
+        if Translator::new(mapping, self).window(sort, window).is_some() {
+            return Ok(self);
+        }
+        self.back_to(mark);
+        Err(Unmapped(()))
+    }
+}
+
+/// Of the rows that a query with [`Statement::window`] found those that the window shows, in the order of the list, and
+/// whether there are [more](crate::store::Page::more).
+///
+/// ```
+/// use scim_core::{sql::page, store::Window};
+///
+/// assert_eq!(page(vec![1, 2, 3], Window::Offset { skip: 0, take: 2 }), (vec![1, 2], true));
+/// assert_eq!(page(vec![9, 8], Window::Before { first: None, take: 2 }), (vec![8, 9], false));
+/// ```
+pub fn page<T>(mut rows: Vec<T>, window: Window<'_>) -> (Vec<T>, bool) {
+    let (Window::Offset { take, .. } | Window::After { take, .. } | Window::Before { take, .. }) = window;
+    let more = rows.len() > take;
+    rows.truncate(take);
+    if matches!(window, Window::Before { .. }) {
+        rows.reverse();
+    }
+    (rows, more)
+}
+
+impl Translator<'_> {
+    fn window(&mut self, sort: Option<&Sort>, window: Window<'_>) -> Option<()> {
+        let key = match sort {
+            Some(sort) => Some((sort, self.key(sort)?)),
+            None => None,
+        };
+        let (position, backward, skip, take) = match window {
+            Window::Offset { skip, take } => (None, false, skip, take),
+            Window::After { last, take } => (last, false, 0, take),
+            Window::Before { first, take } => (first, true, 0, take),
+        };
+        let id = Scalar::column(&self.mapping.id);
+        if let Some(position) = position {
+            self.statement.push(" AND ");
+            match &key {
+                Some((sort, key)) => self.beyond(sort, key, &id, position, backward)?,
+                None => self.beyond_id(&id, position, backward)?,
+            }
+        }
+        let dialect = self.statement.dialect;
+        self.statement.push(" ORDER BY ");
+        if let Some((sort, key)) = &key {
+            // What has no value is behind every value, seen in ascending order.
+            let way = if sort.is_descending() == backward { " ASC NULLS LAST, " } else { " DESC NULLS FIRST, " };
+            self.statement.push(&key.ordered(dialect)).push(way);
+        }
+        self.statement.push(&id.ordered(dialect)).push(if backward { " DESC" } else { " ASC" });
+        let number = |number: u64| Param::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+        let limit = u64::try_from(take).unwrap_or(u64::MAX).saturating_add(1);
+        let limit = self.statement.placeholder(number(limit), "bigint");
+        self.statement.push(" LIMIT ").push(&limit);
+        if skip > 0 {
+            let offset = self.statement.placeholder(number(skip), "bigint");
+            self.statement.push(" OFFSET ").push(&offset);
+        }
+        Some(())
+    }
+
+    fn beyond_id(&mut self, id: &Scalar, position: Position<'_>, backward: bool) -> Option<()> {
+        let operator = if backward { Operator::Lt } else { Operator::Gt };
+        let pushdown = id.compare(self.statement, operator, &Comparand::Exact(position.id.into()));
+        (pushdown == Pushdown::Exact).then_some(())
+    }
+
+    /// Writes that a resource is behind a position, or before it.
+    fn beyond(&mut self, sort: &Sort, key: &Scalar, id: &Scalar, position: Position<'_>, backward: bool) -> Option<()> {
+        let upward = sort.is_descending() == backward;
+        let Some(known) = position.key else {
+            self.statement.push("(");
+            key.is_null(self.statement, upward);
+            self.statement.push(if upward { " AND " } else { " OR " });
+            self.beyond_id(id, position, backward)?;
+            self.statement.push(")");
+            return Some(());
+        };
+        let known = match known {
+            SortKey::Boolean(truth) => Comparand::Boolean(*truth),
+            SortKey::Integer(number) => Comparand::Integer(*number),
+            SortKey::Decimal(number) => Comparand::Decimal(number.clone()),
+            SortKey::DateTime(time) => Comparand::DateTime(*time),
+            SortKey::Text(text) if sort.is_case_exact() => Comparand::Exact(text.clone()),
+            SortKey::Text(text) => Comparand::Folded(text.clone()),
+        };
+        let operator = if upward { Operator::Gt } else { Operator::Lt };
+        self.statement.push("(");
+        if key.compare(self.statement, operator, &known) != Pushdown::Exact {
+            return None;
+        }
+        if upward {
+            self.statement.push(" OR ");
+            key.is_null(self.statement, true);
+        }
+        self.statement.push(" OR (");
+        if key.compare(self.statement, Operator::Eq, &known) != Pushdown::Exact {
+            return None;
+        }
+        self.statement.push(" AND ");
+        self.beyond_id(id, position, backward)?;
+        self.statement.push("))");
+        Some(())
+    }
+
+    /// By what resources are ordered.
+    fn key(&mut self, sort: &Sort) -> Option<Scalar> {
+        let attribute = sort.attribute();
+        let route = sort.place().route();
+        if let Some((list, table)) = self.mapping.table_on(route) {
+            let scalar = self.first_row(list, table, table.find(attribute)?)?;
+            return self.fits(sort, &scalar).then_some(scalar);
+        }
+        let column = self.mapping.find(attribute).map(Scalar::column).filter(|scalar| self.fits(sort, scalar));
+        column.or_else(|| Some(Scalar::computed(self.first(self.document(attribute)?, route, true))))
+    }
+
+    /// Whether the database orders by the expression as the core does by the attribute.
+    fn fits(&self, sort: &Sort, scalar: &Scalar) -> bool {
+        let kind = self.mapping.kind.attribute(sort.attribute()).kind();
+        let is_text = matches!(kind, AttributeType::String | AttributeType::Reference);
+        match scalar.form() {
+            Form::Comparable => true,
+            Form::Text => is_text && sort.is_case_exact(),
+            Form::Folded => is_text && !sort.is_case_exact(),
+            Form::Boolean => kind == AttributeType::Boolean,
+            Form::Integer => kind == AttributeType::Integer,
+            Form::Instant(_) => kind == AttributeType::DateTime,
+            Form::Timestamp => kind == AttributeType::DateTime && self.statement.dialect == Dialect::Postgres,
+        }
+    }
+
+    /// The value that counts at the end of a route: of a list that of its primary element, or else of its first.
+    fn first(&mut self, from: Json, route: &[AttributeId], mut outermost: bool) -> String {
+        let (dialect, kind) = (self.statement.dialect, &self.mapping.kind);
+        let mut json = from;
+        for (index, id) in route.iter().enumerate() {
+            json = json.enter(*id);
+            if !kind.attribute(*id).is_multi_valued() {
+                continue;
+            }
+            self.aliases += 1;
+            let (rows, element, place) = json.elements(dialect, kind, self.aliases);
+            let primary = kind.conventional(*id).primary.filter(|_| outermost);
+            outermost = false;
+            let primary = primary.map_or_else(String::new, |primary| {
+                format!("COALESCE({} = 'true', FALSE) DESC, ", element.clone().enter(primary).text(dialect, kind))
+            });
+            let rest = route.get(index + 1..).unwrap_or_default();
+            let value = self.first(element, rest, outermost);
+            return format!("(SELECT {value} FROM {rows} ORDER BY {primary}{place} ASC LIMIT 1)");
+        }
+        json.text(dialect, kind)
+    }
+
+    fn first_row(&self, list: AttributeId, table: &Table, column: &Column) -> Option<Scalar> {
+        let order = table.order.as_deref()?;
+        let primary = match self.mapping.kind.conventional(list).primary {
+            Some(primary) => {
+                let mut written = Statement::new(self.statement.dialect);
+                let primary = Scalar::column(table.find(primary)?);
+                (primary.is_true(&mut written) == Pushdown::Exact).then(|| format!("{} DESC, ", written.text()))?
+            }
+            None => String::new(),
+        };
+        let (from, on) = (&table.from, &table.on);
+        Some(
+            Scalar::column(column).selected(|value| {
+                format!("(SELECT {value} FROM {from} WHERE {on} ORDER BY {primary}{order} ASC LIMIT 1)")
+            }),
+        )
+    }
+}

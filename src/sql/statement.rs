@@ -1,0 +1,152 @@
+//! The text of a statement as it grows, and the values that are bound to it.
+//!
+//! The one place where placeholders are written, so that no value can get into the text.
+
+use std::fmt;
+
+/// The SQL that a database speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// SQLite 3.38 or later, with a database in UTF-8. Placeholders are `?1`, `?2`, ….
+    Sqlite,
+    /// PostgreSQL 11 or later, and what speaks its language, with a database in UTF-8. Placeholders are `$1`, `$2`, ….
+    Postgres,
+}
+
+/// A value that is bound to a placeholder.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Param {
+    /// Text, without U+0000 unless the host has bound it.
+    Text(String),
+    /// A whole number of 64 bits.
+    Integer(i64),
+    /// A boolean; for SQLite 0 or 1.
+    Boolean(bool),
+}
+
+impl fmt::Debug for Param {
+    /// Without the value, which a client has sent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "Text",
+            Self::Integer(_) => "Integer",
+            Self::Boolean(_) => "Boolean",
+        })
+    }
+}
+
+impl From<&str> for Param {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Param {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Param {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<bool> for Param {
+    fn from(truth: bool) -> Self {
+        Self::Boolean(truth)
+    }
+}
+
+/// A statement that is put together from a host's SQL, values that are bound, and what the core asks.
+///
+/// ```
+/// use scim_core::sql::{Dialect, Param, Statement};
+///
+/// let mut statement = Statement::new(Dialect::Postgres);
+/// statement.push("SELECT r.document FROM resource AS r WHERE r.tenant = ").bind("acme");
+/// assert_eq!(statement.text(), "SELECT r.document FROM resource AS r WHERE r.tenant = $1");
+/// assert_eq!(statement.params(), [Param::from("acme")]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Statement {
+    pub(super) dialect: Dialect,
+    pub(super) text: String,
+    pub(super) params: Vec<Param>,
+    first: usize,
+}
+
+/// Up to where a statement was written.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    text: usize,
+    params: usize,
+}
+
+impl Statement {
+    /// An empty statement.
+    pub fn new(dialect: Dialect) -> Self {
+        Self::starting_at(dialect, 1)
+    }
+
+    /// A part of a statement, whose first placeholder has the number `first`.
+    pub fn starting_at(dialect: Dialect, first: usize) -> Self {
+        Self { dialect, text: String::new(), params: Vec::new(), first }
+    }
+
+    /// Adds SQL as it is. Nothing that a client has sent may be in it.
+    pub fn push(&mut self, sql: &str) -> &mut Self {
+        self.text.push_str(sql);
+        self
+    }
+
+    /// Adds a placeholder for a value.
+    pub fn bind(&mut self, value: impl Into<Param>) -> &mut Self {
+        let placeholder = self.placeholder(value.into(), "");
+        self.push(&placeholder)
+    }
+
+    /// The dialect that it is written in.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The SQL.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The values for the placeholders, in the order of their numbers.
+    pub fn params(&self) -> &[Param] {
+        &self.params
+    }
+
+    /// The SQL and the values.
+    pub fn into_parts(self) -> (String, Vec<Param>) {
+        (self.text, self.params)
+    }
+
+    /// Binds a value; gives its placeholder, of the type `cast` where types have to be said.
+    pub(super) fn placeholder(&mut self, value: Param, cast: &str) -> String {
+        let number = self.first + self.params.len();
+        self.params.push(value);
+        match self.dialect {
+            Dialect::Sqlite => format!("?{number}"),
+            Dialect::Postgres if cast.is_empty() => format!("${number}"),
+            Dialect::Postgres => format!("${number}::{cast}"),
+        }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark { text: self.text.len(), params: self.params.len() }
+    }
+
+    /// Takes back what was written since.
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.text.truncate(mark.text);
+        self.params.truncate(mark.params);
+    }
+}

@@ -1,0 +1,351 @@
+//! Resources of a type that has every kind of attribute, and filters on them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use scim_core::{
+    Filter, Quirks, Resource,
+    filter::Matcher,
+    quirks::Tolerance,
+    schema::{Attribute, AttributeId, AttributeType, ResourceType, Returned, Schema},
+    value::{Decimal, Object, Value},
+};
+
+use crate::random::Random;
+
+pub const EXTENSION: &str = "urn:example:scim:schemas:every-thing_7%:2.10:User";
+pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+const INSTANTS: &[&str] = &[
+    "2010-01-01T00:00:00Z",
+    "2010-01-01T00:00:00.001Z",
+    "2010-01-01T00:00:00.000001Z",
+    "2010-01-01T00:00:00.000000001Z",
+    "2010-01-01T01:00:00+01:00",
+    "2009-12-31T23:59:59.999999999Z",
+    "2009-12-31T23:59:59Z",
+    "2016-12-31T23:59:60Z",
+    "2016-12-31T23:59:60.25Z",
+    "2016-12-31T23:59:59.5Z",
+    "2017-01-01T00:00:00Z",
+    "1969-07-20T20:17:40.5Z",
+    "0001-01-01T00:00:00Z",
+    "0000-01-01T00:00:00Z",
+    "0000-01-01T00:00:00+12:00",
+    "9999-12-31T23:59:59.999999Z",
+    "9999-12-31T23:59:59-12:00",
+];
+const DECIMALS: &[&str] = &[
+    "0",
+    "-0",
+    "0.0",
+    "5",
+    "5.0",
+    "5e0",
+    "0.5e1",
+    "5.5",
+    "-5",
+    "-5.5",
+    "1e3",
+    "1000",
+    "0.001",
+    "1e-3",
+    "1e400",
+    "-1e400",
+    "1e-400",
+    "0.1",
+    "0.10000000000000000001",
+    "123456789012345678901234567890",
+    "-123456789012345678901234567890.5",
+    "9007199254740993",
+    "9007199254740992",
+    "1E+2",
+];
+const INTEGERS: &[i64] =
+    &[i64::MIN, i64::MIN + 1, -1000, -5, -1, 0, 1, 5, 6, 9, 10, 99, 9_007_199_254_740_993, i64::MAX];
+
+/// Users with the Enterprise User extension and one with attributes of all kinds.
+pub fn user() -> Arc<ResourceType> {
+    let simple = || {
+        [
+            Attribute::new("value", AttributeType::String),
+            Attribute::new("exact", AttributeType::String).case_exact(),
+            Attribute::new("truth", AttributeType::Boolean),
+            Attribute::new("count", AttributeType::Integer),
+            Attribute::new("weight", AttributeType::Decimal),
+            Attribute::new("time", AttributeType::DateTime),
+            Attribute::new("bytes", AttributeType::Binary),
+            Attribute::new("link", AttributeType::Reference).reference_types(["external"]),
+        ]
+    };
+    let mut schema = Schema::new(EXTENSION, "Everything");
+    for attribute in simple() {
+        let plural = format!("{}s", attribute.name());
+        schema = schema.attribute(attribute.clone());
+        let mut several = Attribute::new(plural, attribute.kind()).multi_valued();
+        if attribute.is_case_exact() {
+            several = several.case_exact();
+        }
+        schema = schema.attribute(several);
+    }
+    let primary = || Attribute::new("primary", AttributeType::Boolean);
+    let tags = || Attribute::new("tags", AttributeType::String).multi_valued();
+    let secret = || Attribute::new("secret", AttributeType::String).returned(Returned::Never);
+    schema = schema
+        .attribute(Attribute::complex("one", simple().into_iter().chain([tags()])))
+        .attribute(Attribute::complex("many", simple().into_iter().chain([tags(), primary()])).multi_valued())
+        .attribute(Attribute::complex("hidden", simple().into_iter().chain([secret()])).multi_valued());
+    let kind = ResourceType::builder("User", "Users", Schema::user())
+        .extension(Schema::enterprise_user(), false)
+        .extension(schema, false)
+        .relation("groups", "Group", "members", "displayName")
+        .build();
+    Arc::new(kind.expect("a resource type"))
+}
+
+/// Whether resources have values of the attribute, and filters may look at it.
+fn is_used(kind: &ResourceType, attribute: AttributeId) -> bool {
+    let definition = kind.attribute(attribute);
+    let made = [AttributeId::SCHEMAS, AttributeId::ID, AttributeId::META_RESOURCE_TYPE, AttributeId::META_LOCATION];
+    !made.contains(&attribute)
+        && attribute != AttributeId::META_VERSION
+        && !matches!(definition.name(), "groups" | "password" | "$ref")
+}
+
+pub fn value(random: &mut Random, kind: &ResourceType, attribute: AttributeId) -> Value {
+    match kind.attribute(attribute).kind() {
+        AttributeType::Boolean => Value::Boolean(random.once_in(2)),
+        AttributeType::Integer => Value::Integer(*random.of(INTEGERS)),
+        AttributeType::Decimal => Value::Decimal(Decimal::parse(random.of::<&str>(DECIMALS)).expect("a number")),
+        AttributeType::DateTime => Value::DateTime(random.of::<&str>(INSTANTS).parse().expect("an instant")),
+        AttributeType::Complex => Value::Complex(object(random, kind, attribute, &|_, value| value)),
+        AttributeType::String | AttributeType::Binary | AttributeType::Reference => Value::String(random.text().into()),
+    }
+}
+
+fn object(
+    random: &mut Random,
+    kind: &ResourceType,
+    parent: AttributeId,
+    fit: &dyn Fn(AttributeId, Value) -> Value,
+) -> Object {
+    let mut object = Object::new();
+    // Now and then nothing, or nearly so.
+    let rarity = 1 + random.below(4);
+    for attribute in kind.children(parent).iter().copied().filter(|attribute| is_used(kind, *attribute)) {
+        if random.below(rarity + 2) < rarity {
+            continue;
+        }
+        let value = if kind.attribute(attribute).is_multi_valued() {
+            let several =
+                (0..=random.below(3)).map(|_| value(random, kind, attribute)).map(|value| fit(attribute, value));
+            Value::List(several.collect())
+        } else if kind.attribute(attribute).kind() == AttributeType::Complex {
+            Value::Complex(self::object(random, kind, attribute, fit))
+        } else {
+            fit(attribute, value(random, kind, attribute))
+        };
+        object.insert(attribute, value);
+    }
+    object
+}
+
+/// A resource with an id of its own and with random values, each as `fit` makes it.
+pub fn resource(
+    random: &mut Random,
+    kind: &Arc<ResourceType>,
+    number: usize,
+    fit: &dyn Fn(AttributeId, Value) -> Value,
+) -> Resource {
+    let mut root = object(random, kind, AttributeId::ROOT, fit);
+    let id = format!("{}{number}", random.of(&["", "A", "a", "é", "😀", "Z-"]));
+    root.insert(AttributeId::ID, Value::String(id.into()));
+    Resource::from_object(Arc::clone(kind), root)
+}
+
+/// What filters are made of: attributes, and the values that resources have of them.
+pub struct Filters {
+    kind: Arc<ResourceType>,
+    simple: Vec<AttributeId>,
+    complex: Vec<AttributeId>,
+    values: BTreeMap<AttributeId, Vec<Value>>,
+}
+
+impl Filters {
+    /// Filters on all attributes of which `includes` holds.
+    pub fn new(kind: &Arc<ResourceType>, resources: &[Resource], includes: impl Fn(AttributeId) -> bool) -> Self {
+        let mut filters = Self {
+            kind: Arc::clone(kind),
+            simple: vec![AttributeId::ID],
+            complex: Vec::new(),
+            values: BTreeMap::new(),
+        };
+        filters.visit(AttributeId::ROOT, &includes);
+        for resource in resources {
+            filters.collect(resource.root());
+        }
+        filters
+    }
+
+    fn visit(&mut self, parent: AttributeId, includes: &impl Fn(AttributeId) -> bool) {
+        for attribute in self.kind.clone().children(parent).iter().copied() {
+            if !is_used(&self.kind, attribute) || self.kind.attribute(attribute).name() == "secret" {
+                continue;
+            }
+            self.visit(attribute, includes);
+            let is_complex = self.kind.attribute(attribute).kind() == AttributeType::Complex;
+            if includes(attribute) {
+                if is_complex { &mut self.complex } else { &mut self.simple }.push(attribute);
+            }
+        }
+    }
+
+    fn collect(&mut self, object: &Object) {
+        for (attribute, value) in object.iter() {
+            for value in value.elements() {
+                match value {
+                    Value::Complex(object) => self.collect(object),
+                    value => self.values.entry(attribute).or_default().push(value.clone()),
+                }
+            }
+        }
+    }
+
+    pub fn simple(&self) -> &[AttributeId] {
+        &self.simple
+    }
+
+    /// A random filter, as text.
+    pub fn text(&self, random: &mut Random) -> String {
+        self.tree(random, 3, None)
+    }
+
+    fn tree(&self, random: &mut Random, depth: usize, within: Option<AttributeId>) -> String {
+        if depth == 0 {
+            return self.term(random, within);
+        }
+        match random.below(10) {
+            word @ (0 | 1) => {
+                let parts = 2 + random.below(2);
+                let parts: Vec<_> = (0..parts).map(|_| format!("({})", self.tree(random, depth - 1, within))).collect();
+                parts.join([" and ", " or "][word])
+            }
+            2 => format!("not ({})", self.tree(random, depth - 1, within)),
+            3 | 4 if within.is_none() && !self.complex.is_empty() => {
+                // Values that are simple have brackets, too.
+                let lists: Vec<AttributeId> = self
+                    .simple
+                    .iter()
+                    .copied()
+                    .filter(|it| self.kind.attribute(*it).is_multi_valued() && self.is_top(*it))
+                    .collect();
+                let among = if random.once_in(4) && !lists.is_empty() { &lists } else { &self.complex };
+                let outer = *random.of(among);
+                format!("{}[{}]", self.kind.path(outer), self.tree(random, depth - 1, Some(outer)))
+            }
+            _ => self.term(random, within),
+        }
+    }
+
+    /// Whether the attribute is one of the resource's, or of an extension's.
+    fn is_top(&self, attribute: AttributeId) -> bool {
+        let parent = self.kind.parent(attribute);
+        parent == AttributeId::ROOT || self.kind.extensions().iter().any(|extension| extension.attribute() == parent)
+    }
+
+    fn term(&self, random: &mut Random, within: Option<AttributeId>) -> String {
+        let kind = &self.kind;
+        let known = |attributes: &[AttributeId], parent: AttributeId| -> Vec<AttributeId> {
+            attributes.iter().copied().filter(|it| kind.parent(*it) == parent).collect()
+        };
+        let (attribute, path) = match within {
+            None => {
+                if random.once_in(8) && !self.complex.is_empty() {
+                    let complex = *random.of(&self.complex);
+                    return format!("{} pr", kind.path(complex));
+                }
+                let attribute = *random.of(&self.simple);
+                (attribute, kind.path(attribute))
+            }
+            Some(outer) if kind.attribute(outer).kind() != AttributeType::Complex => (outer, "value".to_owned()),
+            Some(outer) => {
+                let below = known(&self.simple, outer);
+                if below.is_empty() || random.once_in(6) {
+                    // An extension has complex attributes of its own.
+                    let complex = known(&self.complex, outer);
+                    let complex =
+                        complex.iter().map(|it| (*it, known(&self.simple, *it))).find(|(_, below)| !below.is_empty());
+                    if let Some((complex, below)) = complex {
+                        let attribute = *random.of(&below);
+                        let name = |id| kind.attribute(id).name();
+                        (attribute, format!("{}.{}", name(complex), name(attribute)))
+                    } else if below.is_empty() {
+                        return format!("{} pr", kind.attribute(kind.children(outer)[0]).name());
+                    } else {
+                        (below[0], kind.attribute(below[0]).name().to_owned())
+                    }
+                } else {
+                    let attribute = *random.of(&below);
+                    (attribute, kind.attribute(attribute).name().to_owned())
+                }
+            }
+        };
+        self.comparison(random, attribute, &path)
+    }
+
+    fn comparison(&self, random: &mut Random, attribute: AttributeId, path: &str) -> String {
+        let operators: &[&str] = match self.kind.attribute(attribute).kind() {
+            AttributeType::String | AttributeType::Reference => {
+                &["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "eq", "co", "sw", "ew"]
+            }
+            AttributeType::Boolean | AttributeType::Binary | AttributeType::Complex => &["eq", "ne", "eq", "pr"],
+            _ => &["eq", "ne", "gt", "ge", "lt", "le", "pr", "eq"],
+        };
+        let operator = *random.of(operators);
+        if operator == "pr" {
+            return format!("{path} pr");
+        }
+        if matches!(operator, "eq" | "ne") && random.once_in(10) {
+            return format!("{path} {operator} null");
+        }
+        let seen = self.values.get(&attribute).map(Vec::as_slice).unwrap_or_default();
+        let value = if seen.is_empty() || random.once_in(4) {
+            value(random, &self.kind, attribute)
+        } else {
+            random.of(seen).clone()
+        };
+        let literal = match value {
+            Value::Boolean(truth) => truth.to_string(),
+            Value::Integer(number) if random.once_in(6) => format!("{number}.5"),
+            Value::Integer(number) => number.to_string(),
+            Value::Decimal(number) => number.to_string(),
+            Value::DateTime(time) => format!("\"{}\"", rfc3339(time)),
+            Value::String(text) => {
+                let text = random.like(&text);
+                serde_json::to_string(&text).expect("text")
+            }
+            other => panic!("{other:?} is not simple"),
+        };
+        format!("{path} {operator} {literal}")
+    }
+}
+
+fn rfc3339(time: DateTime<Utc>) -> String {
+    // A year outside of four digits is only so in UTC.
+    let hours = if time < "0000-01-01T00:00:00Z".parse::<DateTime<Utc>>().expect("an instant") { 12 } else { -12 };
+    if ('0'..='9').contains(&time.to_rfc3339().chars().next().expect("a digit")) {
+        return time.to_rfc3339();
+    }
+    time.with_timezone(&chrono::FixedOffset::east_opt(hours * 3600).expect("a zone")).to_rfc3339()
+}
+
+/// The filter, as it is compiled; `None` if it is longer than filters may be.
+pub fn compile(kind: &Arc<ResourceType>, text: &str) -> Option<Matcher> {
+    let filter: Filter = match text.parse() {
+        Ok(filter) => filter,
+        Err(_) if text.len() > 8_000 => return None,
+        Err(error) => panic!("{text}: {error}"),
+    };
+    let matcher = filter.compile(kind, &mut Tolerance::new(Quirks::default()));
+    Some(matcher.unwrap_or_else(|error| panic!("{text}: {error}")))
+}

@@ -1,0 +1,222 @@
+//! A host's own tables: columns of every form, rows for values of which there are several, and a document beside them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+use scim_core::{
+    Quirks, Resource,
+    fold::fold,
+    quirks::Tolerance,
+    schema::{AttributeId, ResourceType},
+    sql::{Column, Dialect, Mapping, Param, Statement, Table, comparable},
+    value::Value,
+};
+
+use crate::{
+    Database,
+    sample::{ENTERPRISE, EXTENSION},
+};
+
+/// A column: its name, the path of the attribute that it is for, and how it has the values.
+type Known = (&'static str, String, Form);
+
+#[derive(Clone, Copy)]
+enum Form {
+    Comparable,
+    Text,
+    Folded,
+    Boolean,
+    Integer,
+    Seconds,
+    Milliseconds,
+    /// Microseconds where there are no timestamps.
+    Timestamp,
+}
+
+fn known() -> Vec<Known> {
+    let extension = |name: &str| format!("{EXTENSION}:{name}");
+    vec![
+        ("name", "userName".into(), Form::Folded),
+        ("title", "title".into(), Form::Text),
+        ("external", "externalId".into(), Form::Text),
+        ("active", "active".into(), Form::Boolean),
+        ("family", "name.familyName".into(), Form::Folded),
+        ("given", "name.givenName".into(), Form::Folded),
+        ("department", format!("{ENTERPRISE}:department"), Form::Comparable),
+        ("manager", format!("{ENTERPRISE}:manager.value"), Form::Text),
+        ("exact", extension("exact"), Form::Folded),
+        ("number", extension("count"), Form::Integer),
+        ("weight", extension("weight"), Form::Comparable),
+        ("truth", extension("truth"), Form::Comparable),
+        ("moment", extension("time"), Form::Timestamp),
+        ("created", "meta.created".into(), Form::Milliseconds),
+        ("modified", "meta.lastModified".into(), Form::Seconds),
+    ]
+}
+
+const EMAIL: &[(&str, &str, Form)] = &[
+    ("value", "emails.value", Form::Folded),
+    ("kind", "emails.type", Form::Comparable),
+    ("display", "emails.display", Form::Folded),
+    ("is_primary", "emails.primary", Form::Boolean),
+];
+
+pub fn attribute(kind: &ResourceType, path: &str) -> AttributeId {
+    let path: scim_core::AttributePath = path.parse().expect("a path");
+    kind.resolve(path.as_ref(), &mut Tolerance::new(Quirks::default())).expect("an attribute")
+}
+
+/// The attributes that have a column or a table, and what they belong to.
+pub fn attributes(kind: &ResourceType) -> Vec<AttributeId> {
+    let columns = known().into_iter().map(|(_, path, _)| path);
+    let emails = EMAIL.iter().map(|(_, path, _)| (*path).to_owned());
+    let others = ["emails", "name", "meta"].map(str::to_owned);
+    let exacts = format!("{EXTENSION}:exacts");
+    columns.chain(emails).chain(others).chain([exacts]).map(|path| attribute(kind, &path)).collect()
+}
+
+fn column(dialect: Dialect, alias: &str, name: &str, form: Form) -> Column {
+    let sql = format!("{alias}.{name}");
+    match form {
+        Form::Comparable => Column::comparable(sql),
+        Form::Text => Column::text(sql),
+        Form::Folded => Column::folded(sql),
+        Form::Boolean => Column::boolean(sql),
+        Form::Integer => Column::integer(sql),
+        Form::Seconds => Column::seconds(sql),
+        Form::Milliseconds => Column::milliseconds(sql),
+        Form::Timestamp if dialect == Dialect::Sqlite => Column::microseconds(sql),
+        Form::Timestamp => Column::timestamp(sql),
+    }
+}
+
+/// Adds what has columns and rows to a mapping.
+pub fn map(mut mapping: Mapping, dialect: Dialect) -> Mapping {
+    let kind = Arc::clone(mapping.kind());
+    for (name, path, form) in known() {
+        mapping = mapping.column(attribute(&kind, &path), column(dialect, "a", name, form));
+    }
+    let extension = kind.extension(EXTENSION).expect("registered").attribute();
+    mapping = mapping.column(extension, Column::boolean("a.extended").required());
+    let mut emails = Table::new("email AS e", "e.tenant = a.tenant AND e.account = a.id").order("e.place");
+    for (name, path, form) in EMAIL {
+        emails = emails.column(attribute(&kind, path), column(dialect, "e", name, *form));
+    }
+    let exacts = attribute(&kind, &format!("{EXTENSION}:exacts"));
+    let rows = Table::new("exact AS x", "x.account = a.id").column(exacts, Column::text("x.value").required());
+    mapping.table(attribute(&kind, "emails"), emails).table(exacts, rows.order("x.place"))
+}
+
+/// The value as the columns can have it: instants in whole units, and no empty text in what is required.
+pub fn fit(kind: &ResourceType, id: AttributeId, value: Value) -> Value {
+    match value {
+        Value::DateTime(time) => {
+            let nanoseconds = match kind.attribute(id).name() {
+                "created" => 1_000_000,
+                "lastModified" => 1_000_000_000,
+                _ => 1_000,
+            };
+            let rest = time.timestamp_subsec_nanos().min(999_999_999) / nanoseconds * nanoseconds;
+            Value::DateTime(DateTime::from_timestamp(time.timestamp(), rest).expect("an instant"))
+        }
+        Value::String(text) if text.is_empty() && kind.attribute(id).name() == "exacts" => Value::String("x".into()),
+        value => value,
+    }
+}
+
+/// What is put into a column, and how that is written.
+fn cell(kind: &ResourceType, id: AttributeId, form: Form, dialect: Dialect, value: &Value) -> (Param, &'static str) {
+    let time = || match value {
+        Value::DateTime(time) => *time,
+        other => panic!("{other:?} is no instant"),
+    };
+    match (form, value) {
+        (Form::Comparable, value) => (comparable(kind, id, value).expect("simple").into(), ""),
+        (Form::Text, Value::String(text)) => (text.as_str().into(), ""),
+        (Form::Folded, Value::String(text)) => (fold(text).into_owned().into(), ""),
+        (Form::Boolean, Value::Boolean(truth)) => ((*truth).into(), ""),
+        (Form::Integer, Value::Integer(number)) => ((*number).into(), ""),
+        (Form::Seconds, _) => (time().timestamp().into(), ""),
+        (Form::Milliseconds, _) => (time().timestamp_millis().into(), ""),
+        (Form::Timestamp, _) if dialect == Dialect::Sqlite => (time().timestamp_micros().into(), ""),
+        (Form::Timestamp, _) => (timestamp(time()).into(), "::text::timestamptz"),
+        (_, other) => panic!("{other:?} does not fit"),
+    }
+}
+
+fn timestamp(time: DateTime<Utc>) -> String {
+    let (year, era) = if time.year() > 0 { (time.year(), "") } else { (1 - time.year(), " BC") };
+    format!("{year:04}-{}+00{era}", time.format(&format!("%m-%d %H:%M:%S.{:06}", time.nanosecond() / 1_000)))
+}
+
+/// Adds the columns to the statement that inserts a row.
+fn cells<'a>(
+    insert: &mut Statement,
+    kind: &ResourceType,
+    columns: impl Iterator<Item = (AttributeId, Form, Option<&'a Value>)>,
+) {
+    for (id, form, value) in columns {
+        insert.push(", ");
+        match value {
+            Some(value) => {
+                let (param, cast) = cell(kind, id, form, insert.dialect(), value);
+                insert.bind(param).push(cast);
+            }
+            None => drop(insert.push("NULL")),
+        }
+    }
+}
+
+/// Makes the tables and puts the resources in.
+pub fn create(database: &mut Database, kind: &Arc<ResourceType>, resources: &[Resource]) {
+    let dialect = database.dialect();
+    let types = |form| match (form, dialect) {
+        (Form::Comparable | Form::Text | Form::Folded, _) => "TEXT",
+        (Form::Boolean, _) => "BOOLEAN",
+        (Form::Timestamp, Dialect::Postgres) => "TIMESTAMPTZ",
+        _ => "BIGINT",
+    };
+    let mut columns = String::new();
+    for (name, _, form) in known() {
+        columns.push_str(&format!(", {name} {}", types(form)));
+    }
+    let json = if dialect == Dialect::Postgres { "JSONB" } else { "TEXT" };
+    database.run(&format!(
+        "CREATE TEMP TABLE account (tenant TEXT, id TEXT, comparable {json}, extended BOOLEAN{columns});
+         CREATE TEMP TABLE email (tenant TEXT, account TEXT, place BIGINT, value TEXT, kind TEXT, display TEXT, is_primary BOOLEAN);
+         CREATE TEMP TABLE exact (account TEXT, place BIGINT, value TEXT NOT NULL)"
+    ));
+    let mapping = map(Mapping::documents(kind, "a.id", "a.comparable"), dialect);
+    let extension = kind.extension(EXTENSION).expect("registered").attribute();
+    let emails = attribute(kind, "emails");
+    let exacts = attribute(kind, &format!("{EXTENSION}:exacts"));
+    for resource in resources {
+        let mut insert = Statement::new(dialect);
+        insert.push("INSERT INTO account VALUES (").bind("acme").push(", ").bind(resource.id()).push(", ");
+        insert.bind(mapping.document(resource)).push(if json == "JSONB" { "::text::jsonb" } else { "" });
+        insert.push(", ").bind(resource.root().contains(extension));
+        let ids = known().into_iter().map(|(_, path, form)| (attribute(kind, &path), form));
+        cells(&mut insert, kind, ids.map(|(id, form)| (id, form, resource.value(id))));
+        database.execute(insert.push(")"));
+        for (place, email) in (0_i64..).zip(resource.value(emails).map(Value::elements).unwrap_or_default()) {
+            let object = email.as_object().expect("complex");
+            let mut insert = Statement::new(dialect);
+            insert
+                .push("INSERT INTO email VALUES (")
+                .bind("acme")
+                .push(", ")
+                .bind(resource.id())
+                .push(", ")
+                .bind(place);
+            let ids = EMAIL.iter().map(|(_, path, form)| (attribute(kind, path), *form));
+            cells(&mut insert, kind, ids.map(|(id, form)| (id, form, object.get(id))));
+            database.execute(insert.push(")"));
+        }
+        for (place, value) in (0_i64..).zip(resource.value(exacts).map(Value::elements).unwrap_or_default()) {
+            let mut insert = Statement::new(dialect);
+            insert.push("INSERT INTO exact VALUES (").bind(resource.id()).push(", ").bind(place).push(", ");
+            insert.bind(value.as_str().expect("text"));
+            database.execute(insert.push(")"));
+        }
+    }
+}
