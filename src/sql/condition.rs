@@ -9,7 +9,7 @@ use super::{
     comparable::is_kept,
     json::Json,
     mapping::{Column, Mapping, Table},
-    scalar::Scalar,
+    scalar::{Scalar, tight},
     statement::{Dialect, Statement},
 };
 use crate::{
@@ -208,7 +208,7 @@ impl<'a> Translator<'a> {
         let top = kind.attribute(kind.top_level(attribute));
         let derived = top.is_multi_valued() && top.mutable() == Mutability::ReadOnly;
         let document = self.mapping.document.as_deref()?;
-        (!derived && is_kept(kind, attribute)).then(|| Json::new(document))
+        (!derived && is_kept(kind, attribute)).then(|| Json::new(tight(document)))
     }
 
     /// Writes that `test` holds for one of the values at the end of the route.

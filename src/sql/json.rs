@@ -13,6 +13,7 @@ pub(super) struct Json {
 }
 
 impl Json {
+    /// A value that an expression, which binds tighter than any operator, has.
     pub(super) fn new(root: impl Into<String>) -> Self {
         Self { root: root.into(), names: Vec::new() }
     }

@@ -20,7 +20,7 @@ use crate::{
 
 /// An expression that is one value, or null.
 pub(super) struct Scalar {
-    sql: Cow<'static, str>,
+    sql: String,
     form: Form,
     required: bool,
     /// Its collation is the database's, if it has one, and not that of a column.
@@ -38,20 +38,17 @@ enum Test<'a> {
 
 impl Scalar {
     pub(super) fn column(column: &Column) -> Self {
-        let sql = column.sql.to_string();
-        let plain = |char: char| char.is_alphanumeric() || matches!(char, '_' | '.' | '"');
-        let sql = if sql.chars().all(plain) { sql } else { format!("({sql})") };
-        Self { sql: sql.into(), form: column.form, required: column.required, computed: false }
+        Self { sql: tight(&column.sql), form: column.form, required: column.required, computed: false }
     }
 
     /// A text of a comparable document.
     pub(super) fn computed(sql: String) -> Self {
-        Self { sql: sql.into(), form: Form::Comparable, required: false, computed: true }
+        Self { sql, form: Form::Comparable, required: false, computed: true }
     }
 
     /// What `select` makes of the expression, which is then no longer a column.
     pub(super) fn selected(self, select: impl FnOnce(&str) -> String) -> Self {
-        Self { sql: select(&self.sql).into(), required: false, computed: true, ..self }
+        Self { sql: select(&self.sql), required: false, computed: true, ..self }
     }
 
     pub(super) fn form(&self) -> Form {
@@ -66,7 +63,7 @@ impl Scalar {
             (Dialect::Sqlite, Form::Comparable | Form::Text | Form::Folded) if !self.computed => {
                 format!("{sql} COLLATE BINARY")
             }
-            _ => sql.to_string(),
+            _ => sql.clone(),
         }
     }
 
@@ -80,6 +77,10 @@ impl Scalar {
         let sql = &self.sql;
         statement.push(&match self.form {
             _ if self.required => String::from("TRUE"),
+            // Not with the collation of a column: there are some to which blanks are nothing.
+            Form::Comparable | Form::Text | Form::Folded if statement.dialect == Dialect::Sqlite => {
+                format!("COALESCE({} <> '', FALSE)", self.ordered(Dialect::Sqlite))
+            }
             Form::Comparable | Form::Text | Form::Folded => format!("COALESCE({sql} <> '', FALSE)"),
             Form::Boolean | Form::Integer | Form::Instant(_) | Form::Timestamp => format!("{sql} IS NOT NULL"),
         });
@@ -128,7 +129,7 @@ impl Scalar {
         let sql = &self.sql;
         // An index of a column serves `=` with the column's own collation; all collations find the same equal.
         let plain = symbol == "=" && dialect == Dialect::Postgres && !self.computed;
-        let left = if plain { sql.to_string() } else { self.ordered(dialect) };
+        let left = if plain { sql.clone() } else { self.ordered(dialect) };
         // Not COALESCE: an index serves a comparison that stands on its own.
         statement.push(&if self.required {
             format!("{left} {symbol} {value}")
@@ -152,6 +153,12 @@ impl Scalar {
         };
         statement.push(&if self.required { found } else { format!("COALESCE({found}, FALSE)") });
     }
+}
+
+/// A host's expression so that any operator may stand beside it.
+pub(super) fn tight(sql: &str) -> String {
+    let plain = |char: char| char.is_alphanumeric() || matches!(char, '_' | '.' | '"');
+    if sql.chars().all(plain) { sql.to_owned() } else { format!("({sql})") }
 }
 
 fn test(form: Form, dialect: Dialect, operator: Operator, operand: &Comparand) -> Option<(Test<'_>, Pushdown)> {

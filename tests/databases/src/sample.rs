@@ -333,7 +333,7 @@ impl Filters {
 fn rfc3339(time: DateTime<Utc>) -> String {
     // A year outside of four digits is only so in UTC.
     let hours = if time < "0000-01-01T00:00:00Z".parse::<DateTime<Utc>>().expect("an instant") { 12 } else { -12 };
-    if ('0'..='9').contains(&time.to_rfc3339().chars().next().expect("a digit")) {
+    if time.to_rfc3339().starts_with(|first: char| first.is_ascii_digit()) {
         return time.to_rfc3339();
     }
     time.with_timezone(&chrono::FixedOffset::east_opt(hours * 3600).expect("a zone")).to_rfc3339()

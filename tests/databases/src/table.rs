@@ -176,13 +176,11 @@ pub fn create(database: &mut Database, kind: &Arc<ResourceType>, resources: &[Re
         (Form::Timestamp, Dialect::Postgres) => "TIMESTAMPTZ",
         _ => "BIGINT",
     };
-    let mut columns = String::new();
-    for (name, _, form) in known() {
-        columns.push_str(&format!(", {name} {}", types(form)));
-    }
+    let columns: Vec<String> = known().iter().map(|(name, _, form)| format!("{name} {}", types(*form))).collect();
+    let columns = columns.join(", ");
     let json = if dialect == Dialect::Postgres { "JSONB" } else { "TEXT" };
     database.run(&format!(
-        "CREATE TEMP TABLE account (tenant TEXT, id TEXT, comparable {json}, extended BOOLEAN{columns});
+        "CREATE TEMP TABLE account (tenant TEXT, id TEXT, comparable {json}, extended BOOLEAN, {columns});
          CREATE TEMP TABLE email (tenant TEXT, account TEXT, place BIGINT, value TEXT, kind TEXT, display TEXT, is_primary BOOLEAN);
          CREATE TEMP TABLE exact (account TEXT, place BIGINT, value TEXT NOT NULL)"
     ));

@@ -1,0 +1,148 @@
+//! The longest and the deepest filters there can be, what an index is used for, and databases with settings of their own.
+
+use scim_core::{
+    AttributePath, Filter, Limits, Quirks, Resource,
+    filter::Matcher,
+    quirks::Tolerance,
+    resource::Sort,
+    schema::{AttributeId, Registry},
+    sql::{Dialect, Mapping, Statement},
+    store::Window,
+};
+use scim_core_databases::Database;
+
+fn compile(registry: &Registry, text: &str) -> Matcher {
+    let mut limits = Limits::default();
+    (limits.filter_bytes, limits.filter_depth) = (1 << 20, Filter::MAX_DEPTH);
+    let mut tolerance = Tolerance::new(Quirks::default());
+    let filter = Filter::parse(text, &limits, &mut tolerance).unwrap_or_else(|error| panic!("{text}: {error}"));
+    filter.compile(registry.resource_type("User").expect("registered"), &mut tolerance).expect("compiled")
+}
+
+fn mapping(registry: &Registry) -> Mapping {
+    Mapping::documents(registry.resource_type("User").expect("registered"), "r.id", "r.comparable")
+}
+
+/// A table with some users in it.
+fn create(database: &mut Database, mapping: &Mapping, users: usize) {
+    let (json, cast, collation) = match database.dialect() {
+        Dialect::Postgres => ("JSONB", "::text::jsonb", " COLLATE \"C\""),
+        _ => ("TEXT", "", ""),
+    };
+    database.run(&format!("CREATE TEMP TABLE resource (id TEXT{collation} PRIMARY KEY, comparable {json} NOT NULL)"));
+    database.run("BEGIN");
+    for number in 0..users {
+        let json =
+            format!(r#"{{"id": "{number:05}", "userName": "User{number}", "emails": [{{"value": "U{number}@X"}}]}}"#);
+        let user = Resource::from_json(mapping.kind(), json.as_bytes()).expect("a user");
+        let mut insert = Statement::new(database.dialect());
+        insert.push("INSERT INTO resource VALUES (").bind(user.id()).push(", ").bind(mapping.document(&user));
+        database.execute(insert.push(cast).push(")"));
+    }
+    database.run("COMMIT");
+}
+
+fn select(mapping: &Mapping, dialect: Dialect, matcher: &Matcher) -> Statement {
+    let mut select = Statement::new(dialect);
+    select.push("SELECT r.id FROM resource AS r WHERE ");
+    select.filter(mapping, &matcher.conditions().iter().collect::<Vec<_>>()).expect("exact");
+    select
+}
+
+#[test]
+fn the_longest_and_the_deepest() {
+    let registry = Registry::standard();
+    let mapping = mapping(&registry);
+    let nested = |open: &str, close: &str, depth: usize| {
+        format!("{}userName eq \"user7\"{}", open.repeat(depth), close.repeat(depth))
+    };
+    let chain = |terms: usize, term: &str, word: &str| vec![term; terms].join(word);
+    let zigzag = (0..31).fold("userName eq \"user7\"".to_owned(), |inner, level| match level % 2 {
+        0 => format!("not (({inner}) and id pr)"),
+        _ => format!("not (({inner}) or id eq \"x\")"),
+    });
+    let filters = [
+        chain(1_024, "userName sw \"u\"", " and "),
+        chain(1_024, "userName eq \"user7\"", " or "),
+        chain(1_024, "emails.value co \"@\"", " and "),
+        format!("emails[{}]", chain(1_023, "value sw \"u7@\"", " or ")),
+        nested("(", ")", 64),
+        nested("not (", ")", 64),
+        format!("{}emails[not (value eq \"u7@x\")]{}", "not (".repeat(62), ")".repeat(62)),
+        zigzag,
+    ];
+    for mut database in Database::all() {
+        create(&mut database, &mapping, 20);
+        for filter in &filters {
+            let matcher = compile(&registry, filter);
+            let found = database.texts(&select(&mapping, database.dialect(), &matcher)).len();
+            let expected = (0..20).filter(|number| {
+                let json = format!(
+                    r#"{{"id": "{number:05}", "userName": "User{number}", "emails": [{{"value": "U{number}@X"}}]}}"#
+                );
+                matcher.matches(Resource::from_json(mapping.kind(), json.as_bytes()).expect("a user").root())
+            });
+            assert_eq!(found, expected.count(), "{filter:.80}");
+        }
+    }
+}
+
+#[test]
+fn an_index_is_used() {
+    let registry = Registry::standard();
+    let mapping = mapping(&registry);
+    let name = mapping.kind().child(AttributeId::ROOT, "userName").expect("defined");
+    let inside = Mapping::documents(mapping.kind(), "id", "comparable");
+    for mut database in Database::all() {
+        let dialect = database.dialect();
+        create(&mut database, &mapping, 2_000);
+        let expression = inside.index(dialect, name).expect("singular");
+        database.run(&format!("CREATE INDEX by_name ON resource (({expression}))"));
+        database.run("ANALYZE resource");
+        for filter in [
+            "userName eq \"USER77\"",
+            "userName eq \"USER77\" and not (title pr)",
+            "userName eq \"USER77\" or userName eq \"USER78\"",
+        ] {
+            let select = select(&mapping, dialect, &compile(&registry, filter));
+            assert!(!database.texts(&select).is_empty());
+            let plan = database.plan(&select);
+            assert!(plan.contains("by_name"), "{filter}\n{plan}");
+        }
+        // Pages by id follow the primary key.
+        let mut walk = Statement::new(dialect);
+        walk.push("SELECT r.id FROM resource AS r WHERE TRUE");
+        walk.window(&mapping, None, Window::behind(Some("01000"), 10)).expect("mapped");
+        assert_eq!(database.texts(&walk).first().map(String::as_str), Some("01001"));
+    }
+}
+
+/// The settings of a session change nothing: neither how it shows and reads time, nor where it is.
+#[test]
+fn sessions_have_settings() {
+    let registry = Registry::standard();
+    let kind = registry.resource_type("User").expect("registered");
+    let created = {
+        let path: AttributePath = "meta.created".parse().expect("a path");
+        let sort = Sort::new(kind, path.as_ref(), false, &mut Tolerance::new(Quirks::default()));
+        sort.expect("an order").attribute()
+    };
+    let mapping = Mapping::columns(kind, "r.id").column(created, scim_core::sql::Column::timestamp("r.created"));
+    let Some(mut database) = Database::postgres() else { return };
+    database.run("CREATE TEMP TABLE resource (id TEXT, created TIMESTAMPTZ)");
+    database
+        .run("INSERT INTO resource VALUES ('a', '2010-02-01T00:00:00Z'), ('b', '2010-01-02T00:00:00Z'), ('c', NULL)");
+    for settings in [
+        "SET timezone = 'Asia/Kolkata'",
+        "SET datestyle = 'German, DMY'",
+        "SET datestyle = 'SQL, MDY'",
+        "SET standard_conforming_strings = off",
+    ] {
+        database.run(settings);
+        let matcher = compile(
+            &registry,
+            r#"meta.created ge "2010-01-02T05:30:00+05:30" and not (meta.created gt "2010-01-31T23:59:59.9999999Z")"#,
+        );
+        assert_eq!(database.texts(&select(&mapping, Dialect::Postgres, &matcher)), ["b"], "{settings}");
+    }
+}
