@@ -168,22 +168,24 @@ impl<'a> Translator<'a> {
             let in_element = matches!(base, Base::Row(_)) || matches!(base, Base::Json(json) if json.is_root());
             return if in_element { Pushdown::No } else { self.row(table, |it| it.of(table.find(attribute), test)) };
         }
-        match base {
-            Base::Row(table) => self.of(table.find(attribute), test),
-            Base::Json(json) => self.in_document(json.clone(), place, test),
-            Base::Columns => self.of(self.mapping.find(attribute), test),
-            Base::Resource => {
-                let Some(document) = self.document(attribute) else {
-                    return self.of(self.mapping.find(attribute), test);
-                };
-                let mark = self.statement.mark();
-                if self.of(self.mapping.find(attribute), test) == Pushdown::Exact {
-                    return Pushdown::Exact;
-                }
-                self.statement.back_to(mark);
-                self.in_document(document, place, test)
-            }
+        let column = match base {
+            Base::Row(table) => return self.of(table.find(attribute), test),
+            // Columns are the resource's, and say nothing of one element of a list.
+            Base::Json(json) if json.is_root() => None,
+            _ => self.mapping.find(attribute),
+        };
+        let from = match base {
+            Base::Json(json) => Some(json.clone()),
+            Base::Resource => self.document(attribute),
+            _ => None,
+        };
+        let Some(from) = from else { return self.of(column, test) };
+        let mark = self.statement.mark();
+        if self.of(column, test) == Pushdown::Exact {
+            return Pushdown::Exact;
         }
+        self.statement.back_to(mark);
+        self.in_document(from, place, test)
     }
 
     fn of(&mut self, column: Option<&Column>, test: &mut dyn FnMut(&mut Self, &Scalar) -> Pushdown) -> Pushdown {
@@ -329,6 +331,10 @@ impl<'a> Translator<'a> {
         self.halved(&parts, false, &mut |it, part| {
             if it.mapping.table_on(&[*part]).is_some() {
                 return Pushdown::No;
+            }
+            if let (false, Some(column)) = (json.is_root(), it.mapping.find(*part)) {
+                Scalar::column(column).is_present(it.statement);
+                return Pushdown::Exact;
             }
             it.each(json.clone(), &[*part], &mut |it, json| it.present_below(json, *part))
         })

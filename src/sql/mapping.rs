@@ -44,8 +44,9 @@ impl Mapping {
     /// All values are in a column that has the [comparable document](Mapping::document) of each resource, as text or
     /// JSON in SQLite, as `jsonb` in PostgreSQL. `id` is a column of text with the resource's id.
     ///
-    /// A [column](Mapping::column) that is added has a value once more, for an index or because it changes on its own;
-    /// a [table](Mapping::table) that is added has all values of its attribute.
+    /// A [column](Mapping::column) that is added has a value once more, for an index or because it changes on its own,
+    /// as `meta.lastModified` does with the members of a group: it is asked where it can be, and the document where it
+    /// cannot. A [table](Mapping::table) that is added has all values of its attribute.
     pub fn documents(kind: &Arc<ResourceType>, id: impl Into<Box<str>>, document: impl Into<Box<str>>) -> Self {
         Self { document: Some(document.into()), ..Self::columns(kind, id) }
     }

@@ -167,6 +167,35 @@ fn cells<'a>(
     }
 }
 
+/// The resource as a document has it that is not written anew when a column changes.
+fn stale(resource: &Resource) -> Resource {
+    let kind = resource.kind();
+    let mut stale = resource.clone();
+    for (name, path, _) in known() {
+        let id = attribute(kind, &path);
+        let mut route = vec![id];
+        while kind.parent(route[0]) != AttributeId::ROOT {
+            route.insert(0, kind.parent(route[0]));
+        }
+        // The document is asked where the column does not have the value as it is compared.
+        let mut found = (!matches!(name, "title" | "exact")).then(|| stale.root_mut());
+        for step in &route[..route.len() - 1] {
+            found = match found.and_then(|object| object.get_mut(*step)) {
+                Some(Value::Complex(object)) => Some(object),
+                _ => None,
+            };
+        }
+        match found.and_then(|object| object.get_mut(id)) {
+            Some(Value::String(text)) => *text = "stale".into(),
+            Some(Value::Boolean(truth)) => *truth = !*truth,
+            Some(Value::Integer(number)) => *number = 77,
+            Some(Value::DateTime(time)) => *time = DateTime::UNIX_EPOCH,
+            _ => {}
+        }
+    }
+    stale
+}
+
 /// Makes the tables and puts the resources in.
 pub fn create(database: &mut Database, kind: &Arc<ResourceType>, resources: &[Resource]) {
     let dialect = database.dialect();
@@ -191,7 +220,7 @@ pub fn create(database: &mut Database, kind: &Arc<ResourceType>, resources: &[Re
     for resource in resources {
         let mut insert = Statement::new(dialect);
         insert.push("INSERT INTO account VALUES (").bind("acme").push(", ").bind(resource.id()).push(", ");
-        insert.bind(mapping.document(resource)).push(if json == "JSONB" { "::text::jsonb" } else { "" });
+        insert.bind(mapping.document(&stale(resource))).push(if json == "JSONB" { "::text::jsonb" } else { "" });
         insert.push(", ").bind(resource.root().contains(extension));
         let ids = known().into_iter().map(|(_, path, form)| (attribute(kind, &path), form));
         cells(&mut insert, kind, ids.map(|(id, form)| (id, form, resource.value(id))));
