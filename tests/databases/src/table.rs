@@ -71,8 +71,8 @@ pub fn attributes(kind: &ResourceType) -> Vec<AttributeId> {
     let columns = known().into_iter().map(|(_, path, _)| path);
     let emails = EMAIL.iter().map(|(_, path, _)| (*path).to_owned());
     let others = ["emails", "name", "meta"].map(str::to_owned);
-    let exacts = format!("{EXTENSION}:exacts");
-    columns.chain(emails).chain(others).chain([exacts]).map(|path| attribute(kind, &path)).collect()
+    let lists = [format!("{EXTENSION}:exacts"), EXTENSION.to_owned()];
+    columns.chain(emails).chain(others).chain(lists).map(|path| attribute(kind, &path)).collect()
 }
 
 fn column(dialect: Dialect, alias: &str, name: &str, form: Form) -> Column {
