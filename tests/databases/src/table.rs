@@ -199,8 +199,17 @@ fn stale(resource: &Resource) -> Resource {
 /// Makes the tables and puts the resources in.
 pub fn create(database: &mut Database, kind: &Arc<ResourceType>, resources: &[Resource]) {
     let dialect = database.dialect();
+    // Columns as hosts have them: with collations that order, and call equal, by rules of their own.
+    let text = match dialect {
+        Dialect::Postgres => {
+            let mut collations = Statement::new(dialect);
+            collations.push("SELECT collname::text FROM pg_collation WHERE collname = 'und-x-icu'");
+            if database.texts(&collations).is_empty() { "TEXT" } else { "TEXT COLLATE \"und-x-icu\"" }
+        }
+        _ => "TEXT COLLATE NOCASE",
+    };
     let types = |form| match (form, dialect) {
-        (Form::Comparable | Form::Text | Form::Folded, _) => "TEXT",
+        (Form::Comparable | Form::Text | Form::Folded, _) => text,
         (Form::Boolean, _) => "BOOLEAN",
         (Form::Timestamp, Dialect::Postgres) => "TIMESTAMPTZ",
         _ => "BIGINT",
@@ -209,9 +218,9 @@ pub fn create(database: &mut Database, kind: &Arc<ResourceType>, resources: &[Re
     let columns = columns.join(", ");
     let json = if dialect == Dialect::Postgres { "JSONB" } else { "TEXT" };
     database.run(&format!(
-        "CREATE TEMP TABLE account (tenant TEXT, id TEXT, comparable {json}, extended BOOLEAN, {columns});
-         CREATE TEMP TABLE email (tenant TEXT, account TEXT, place BIGINT, value TEXT, kind TEXT, display TEXT, is_primary BOOLEAN);
-         CREATE TEMP TABLE exact (account TEXT, place BIGINT, value TEXT NOT NULL)"
+        "CREATE TEMP TABLE account (tenant TEXT, id {text}, comparable {json}, extended BOOLEAN, {columns});
+         CREATE TEMP TABLE email (tenant TEXT, account TEXT, place BIGINT, value {text}, kind {text}, display {text}, is_primary BOOLEAN);
+         CREATE TEMP TABLE exact (account TEXT, place BIGINT, value {text} NOT NULL)"
     ));
     let mapping = map(Mapping::documents(kind, "a.id", "a.comparable"), dialect);
     let extension = kind.extension(EXTENSION).expect("registered").attribute();
