@@ -3,8 +3,6 @@
 //! One walk over the condition writes what can be evaluated and says how exact that is; what cannot be is taken back.
 //! It recurses as deep as the filter is nested, and what it writes is as long as the filter.
 
-use std::borrow::Borrow;
-
 use super::{
     comparable::is_kept,
     json::Json,
@@ -124,8 +122,8 @@ impl<'a> Translator<'a> {
 
     /// A conjunction or disjunction, halved again and again: databases bound the depth of an expression, and a chain of
     /// a thousand operators would be as deep as that.
-    fn joined<T: Borrow<Condition>>(&mut self, conditions: &[T], base: &Base<'a>, and: bool) -> Pushdown {
-        self.halved(conditions, and, &mut |it, condition| it.condition(condition.borrow(), base))
+    fn joined(&mut self, conditions: &[Condition], base: &Base<'a>, and: bool) -> Pushdown {
+        self.halved(conditions, and, &mut |it, condition| it.condition(condition, base))
     }
 
     fn halved<T>(&mut self, parts: &[T], and: bool, write: &mut dyn FnMut(&mut Self, &T) -> Pushdown) -> Pushdown {

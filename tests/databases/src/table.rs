@@ -186,7 +186,7 @@ fn stale(resource: &Resource) -> Resource {
             };
         }
         match found.and_then(|object| object.get_mut(id)) {
-            Some(Value::String(text)) => *text = "stale".into(),
+            Some(Value::String(text)) => *text = if text.len() % 2 == 0 { "stale" } else { "" }.into(),
             Some(Value::Boolean(truth)) => *truth = !*truth,
             Some(Value::Integer(number)) => *number = 77,
             Some(Value::DateTime(time)) => *time = DateTime::UNIX_EPOCH,
