@@ -251,7 +251,7 @@ impl Translator<'_> {
             return self.fits(sort, &scalar).then_some(scalar);
         }
         let column = self.mapping.find(attribute).map(Scalar::column).filter(|scalar| self.fits(sort, scalar));
-        column.or_else(|| Some(Scalar::computed(self.first(self.document(attribute)?, route, true))))
+        column.or_else(|| Some(Scalar::computed(self.first(self.document(attribute)?, route))))
     }
 
     /// Whether the database orders by the expression as the core does by the attribute.
@@ -270,7 +270,7 @@ impl Translator<'_> {
     }
 
     /// The value that counts at the end of a route: of a list that of its primary element, or else of its first.
-    fn first(&mut self, from: Json, route: &[AttributeId], mut outermost: bool) -> String {
+    fn first(&mut self, from: Json, route: &[AttributeId]) -> String {
         let (dialect, kind) = (self.statement.dialect, &self.mapping.kind);
         let mut json = from;
         for (index, id) in route.iter().enumerate() {
@@ -280,13 +280,11 @@ impl Translator<'_> {
             }
             self.aliases += 1;
             let (rows, element, place) = json.elements(dialect, kind, self.aliases);
-            let primary = kind.conventional(*id).primary.filter(|_| outermost);
-            outermost = false;
-            let primary = primary.map_or_else(String::new, |primary| {
+            let primary = kind.conventional(*id).primary.map_or_else(String::new, |primary| {
                 format!("COALESCE({} = 'true', FALSE) DESC, ", element.clone().enter(primary).text(dialect, kind))
             });
             let rest = route.get(index + 1..).unwrap_or_default();
-            let value = self.first(element, rest, outermost);
+            let value = self.first(element, rest);
             return format!("(SELECT {value} FROM {rows} ORDER BY {primary}{place} ASC LIMIT 1)");
         }
         json.text(dialect, kind)

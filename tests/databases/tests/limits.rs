@@ -5,7 +5,7 @@ use scim_core::{
     filter::Matcher,
     quirks::Tolerance,
     resource::Sort,
-    schema::{AttributeId, Registry},
+    schema::{Attribute, AttributeId, AttributeType, Registry, ResourceType, Schema},
     sql::{Dialect, Mapping, Statement},
     store::Window,
 };
@@ -114,6 +114,32 @@ fn an_index_is_used() {
         walk.push("SELECT r.id FROM resource AS r WHERE TRUE");
         walk.window(&mapping, None, Window::behind(Some("01000"), 10)).expect("mapped");
         assert_eq!(database.texts(&walk).first().map(String::as_str), Some("01001"));
+    }
+}
+
+/// The names of schemas are not a client's, and yet they are quoted.
+#[test]
+fn names_are_quoted() {
+    let uri = "urn:example:it's;--'{?1}$1%:2.0:User";
+    let schema = Schema::new(uri, "Odd")
+        .attribute(Attribute::new("size", AttributeType::Integer))
+        .attribute(Attribute::new("sizes", AttributeType::Integer).multi_valued());
+    let kind = ResourceType::builder("User", "Users", Schema::user()).extension(schema, false).build().expect("a type");
+    let registry = Registry::builder().resource_type(kind).build().expect("a registry");
+    let kind = registry.resource_type("User").expect("registered");
+    let mapping = mapping(&registry);
+    for mut database in Database::all() {
+        create(&mut database, &mapping, 3);
+        let json = format!(r#"{{"id": "odd", "userName": "odd", "{uri}": {{"size": 5, "sizes": [6, 7]}}}}"#);
+        let odd = Resource::from_json(kind, json.as_bytes()).expect("a user");
+        let mut insert = Statement::new(database.dialect());
+        insert.push("INSERT INTO resource VALUES (").bind("odd").push(", ").bind(mapping.document(&odd));
+        let cast = if database.dialect() == Dialect::Postgres { "::text::jsonb)" } else { ")" };
+        database.execute(insert.push(cast));
+        for filter in ["size eq 5", "sizes gt 6", "sizes[value lt 7]", &format!("schemas eq \"{uri}\"")] {
+            let found = select(&mapping, database.dialect(), &compile(&registry, filter));
+            assert_eq!(database.texts(&found), ["odd"], "{filter}");
+        }
     }
 }
 
