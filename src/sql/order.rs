@@ -223,12 +223,20 @@ impl Translator<'_> {
             SortKey::Text(text) if sort.is_case_exact() => Comparand::Exact(text.clone()),
             SortKey::Text(text) => Comparand::Folded(text.clone()),
         };
-        let operator = if upward { Operator::Gt } else { Operator::Lt };
+        let (operator, bound) = if upward { (Operator::Gt, Operator::Ge) } else { (Operator::Lt, Operator::Le) };
+        let may_be_null = upward && !key.is_required();
         self.statement.push("(");
+        if !may_be_null {
+            // What follows says it again, but an index can begin only where a bound stands on its own.
+            if key.compare(self.statement, bound, &known) != Pushdown::Exact {
+                return None;
+            }
+            self.statement.push(" AND (");
+        }
         if key.compare(self.statement, operator, &known) != Pushdown::Exact {
             return None;
         }
-        if upward {
+        if may_be_null {
             self.statement.push(" OR ");
             key.is_null(self.statement, true);
         }
@@ -238,7 +246,7 @@ impl Translator<'_> {
         }
         self.statement.push(" AND ");
         self.beyond_id(id, position, backward)?;
-        self.statement.push("))");
+        self.statement.push(if may_be_null { "))" } else { ")))" });
         Some(())
     }
 

@@ -51,6 +51,10 @@ impl Scalar {
         Self { sql: select(&self.sql), required: false, computed: true, ..self }
     }
 
+    pub(super) fn is_required(&self) -> bool {
+        self.required
+    }
+
     pub(super) fn form(&self) -> Form {
         self.form
     }

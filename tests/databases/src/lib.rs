@@ -111,8 +111,12 @@ impl Database {
                 // Values are not known when a statement is prepared; here they are made part of it.
                 let mut sql = format!("EXPLAIN {sql}");
                 for (index, param) in params.iter().enumerate().rev() {
-                    let Param::Text(text) = param else { panic!("text") };
-                    sql = sql.replace(&format!("${}", index + 1), &format!("'{text}'"));
+                    let text = match param {
+                        Param::Text(text) => format!("'{text}'"),
+                        Param::Integer(number) => number.to_string(),
+                        other => panic!("{other:?} is not planned with"),
+                    };
+                    sql = sql.replace(&format!("${}", index + 1), &text);
                 }
                 explained.push(&sql);
                 self.texts(&explained).join("\n")

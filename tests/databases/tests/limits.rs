@@ -4,9 +4,9 @@ use scim_core::{
     AttributePath, Filter, Limits, Quirks, Resource,
     filter::Matcher,
     quirks::Tolerance,
-    resource::Sort,
+    resource::{Position, Sort, SortKey},
     schema::{Attribute, AttributeId, AttributeType, Registry, ResourceType, Schema},
-    sql::{Dialect, Mapping, Statement},
+    sql::{Column, Dialect, Mapping, Statement},
     store::Window,
 };
 use scim_core_databases::Database;
@@ -109,6 +109,31 @@ fn an_index_is_used() {
             let plan = database.plan(&select);
             assert!(plan.contains("by_name"), "{filter}\n{plan}");
         }
+        // A walk begins where it was left, in either direction, unless there may be what has no value behind it.
+        let path: AttributePath = "userName".parse().expect("a path");
+        let required = mapping
+            .clone()
+            .column(name, Column::comparable(mapping.index(dialect, name).expect("singular")).required());
+        let key = SortKey::Text("user5".into());
+        let position = Some(Position { key: Some(&key), id: "" });
+        for (mapping, window, descending) in [
+            (&required, Window::After { last: position, take: 3 }, false),
+            (&mapping, Window::Before { first: position, take: 3 }, false),
+            (&mapping, Window::After { last: position, take: 3 }, true),
+        ] {
+            let sort = Sort::new(mapping.kind(), path.as_ref(), descending, &mut Tolerance::new(Quirks::default()));
+            let sort = sort.expect("an order");
+            let [walk, same] = [mapping, &self::mapping(&registry)].map(|mapping| {
+                let mut walk = Statement::new(dialect);
+                walk.push("SELECT r.id FROM resource AS r WHERE TRUE");
+                walk.window(mapping, Some(&sort), window).expect("mapped");
+                walk
+            });
+            assert_eq!(database.texts(&walk), database.texts(&same));
+            assert_eq!(database.texts(&walk).len(), 4);
+            let plan = database.plan(&walk);
+            assert!(plan.contains("by_name") && (plan.contains("Index Cond") || plan.contains("SEARCH")), "{plan}");
+        }
         // Pages by id follow the primary key.
         let mut walk = Statement::new(dialect);
         walk.push("SELECT r.id FROM resource AS r WHERE TRUE");
@@ -153,7 +178,7 @@ fn sessions_have_settings() {
         let sort = Sort::new(kind, path.as_ref(), false, &mut Tolerance::new(Quirks::default()));
         sort.expect("an order").attribute()
     };
-    let mapping = Mapping::columns(kind, "r.id").column(created, scim_core::sql::Column::timestamp("r.created"));
+    let mapping = Mapping::columns(kind, "r.id").column(created, Column::timestamp("r.created"));
     let Some(mut database) = Database::postgres() else { return };
     database.run("CREATE TEMP TABLE resource (id TEXT, created TIMESTAMPTZ)");
     database
