@@ -43,6 +43,8 @@ pub struct Error {
 struct Inner {
     status: u16,
     scim_type: Option<ScimType>,
+    /// What a `sensitive` refusal is of a request that says it in its body.
+    in_body: Option<ScimType>,
     detail: Box<str>,
     attribute: Option<Box<str>>,
     operation: Option<usize>,
@@ -61,6 +63,7 @@ impl Error {
             inner: Box::new(Inner {
                 status,
                 scim_type: None,
+                in_body: None,
                 detail: detail.into(),
                 attribute: None,
                 operation: None,
@@ -124,10 +127,20 @@ impl Error {
         self
     }
 
-    /// The same explanation under another status and keyword.
-    pub(crate) fn restated(mut self, status: u16, scim_type: ScimType) -> Self {
-        self.inner.status = status;
-        self.inner.scim_type = Some(scim_type);
+    /// 403 `sensitive` for what may not stand in a URI (RFC 7644 §7.5.2); in a body it would be a 400 with this keyword.
+    fn sensitive(in_body: ScimType, detail: impl Into<Box<str>>) -> Self {
+        let mut error = Self::new(403, detail).with_scim_type(ScimType::Sensitive);
+        error.inner.in_body = Some(in_body);
+        error
+    }
+
+    /// The error as it is of a request whose search stands in its body, which is no place that others read: `sensitive`
+    /// is about URIs alone (RFC 7644 §7.5.2).
+    pub(crate) fn in_body(mut self) -> Self {
+        if let Some(scim_type) = self.inner.in_body.take() {
+            self.inner.status = 400;
+            self.inner.scim_type = Some(scim_type);
+        }
         self
     }
 

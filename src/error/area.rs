@@ -18,7 +18,7 @@ impl From<CompileError> for Error {
     /// 400 `invalidFilter`; 403 `sensitive` for an attribute that nobody may read (RFC 7644 §7.5.2).
     fn from(error: CompileError) -> Self {
         let answer = match error.kind() {
-            CompileErrorKind::Sensitive => Self::new(403, error.to_string()).with_scim_type(ScimType::Sensitive),
+            CompileErrorKind::Sensitive => Self::sensitive(ScimType::InvalidFilter, error.to_string()),
             _ => Self::bad(ScimType::InvalidFilter, error.to_string()),
         };
         answer.with_attribute(error.attribute())
@@ -30,7 +30,7 @@ impl From<SortError> for Error {
     fn from(error: SortError) -> Self {
         let detail = format!("sortBy: {error}");
         let answer = match error.kind() {
-            SortErrorKind::Sensitive => Self::new(403, detail).with_scim_type(ScimType::Sensitive),
+            SortErrorKind::Sensitive => Self::sensitive(ScimType::InvalidValue, detail),
             _ => Self::bad(ScimType::InvalidValue, detail),
         };
         answer.with_attribute(error.attribute())

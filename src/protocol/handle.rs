@@ -7,7 +7,7 @@ use super::{
     trace::Trace,
 };
 use crate::{
-    error::{Error, ScimType},
+    error::Error,
     message::{BulkRequest, SearchRequest},
     patch::Patch,
     provider::{Answer, Listing, Options, Precondition, ServiceProvider},
@@ -127,16 +127,7 @@ impl<S: Store> ServiceProvider<S> {
                     Some(kind) => self.search(cx, &kind, &search).await,
                     None => self.search_all(cx, &search).await,
                 };
-                let listing = listing.map_err(|error| match error.scim_type() {
-                    // A body is no place that others read: the refusal is about the filter or the order alone
-                    // (RFC 7644 §7.5.2).
-                    Some(ScimType::Sensitive) if error.detail().starts_with("sortBy") => {
-                        error.restated(400, ScimType::InvalidValue)
-                    }
-                    Some(ScimType::Sensitive) => error.restated(400, ScimType::InvalidFilter),
-                    _ => error,
-                })?;
-                Ok(listed(&listing, content_type))
+                Ok(listed(&listing.map_err(Error::in_body)?, content_type))
             }
             (Route::Resource(kind, id), "GET") => {
                 let options = self.options(request)?;
