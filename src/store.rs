@@ -317,6 +317,6 @@ fn find_references(relation: &Relation, ids: &HashSet<&str>, stored: &Stored, fo
 }
 
 /// The id that an element of a list of references refers to.
-fn referred<'a>(kind: &ResourceType, list: AttributeId, element: &'a Object) -> Option<&'a str> {
+pub(crate) fn referred<'a>(kind: &ResourceType, list: AttributeId, element: &'a Object) -> Option<&'a str> {
     element.get(kind.value_of(list)?)?.as_str()
 }

@@ -12,6 +12,7 @@ use crate::{
     patch::{Membership, Patch, PatchBuilder},
     resource::{Projection, Rendering, url},
     schema::{Registry, ResourceType},
+    store::Version,
     value::Value,
 };
 
@@ -223,7 +224,7 @@ impl SecurityEvent {
     }
 
     fn of(event: &Event, registry: Option<&Registry>) -> Self {
-        let version = event.version().map(|version| format!("W/\"{version}\""));
+        let version = event.version().map(Version::etag);
         let mut events = BTreeMap::new();
         let names = match (event.state_change(), event.resource()) {
             (StateChange::Deleted, _) => None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::hydrate::{Derived, etag};
+use super::hydrate::Derived;
 use crate::{
     message::{PageInfo, write_list},
     quirks::Quirks,
@@ -50,7 +50,7 @@ impl View {
     }
 
     fn write(&self, out: &mut Vec<u8>, row: &Row) {
-        let etag = etag(row.stored.version.as_str());
+        let etag = row.stored.version.etag();
         let rendering = Rendering {
             registry: &self.registry,
             base: &self.base,
@@ -77,7 +77,7 @@ impl Answer {
 
     /// The version as the `ETag` header has it (RFC 7644 §3.14).
     pub fn etag(&self) -> String {
-        etag(self.version().as_str())
+        self.version().etag()
     }
 
     /// The absolute URL of the resource: `meta.location`.

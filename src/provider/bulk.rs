@@ -21,7 +21,6 @@ use self::{
 use super::{
     Options, Precondition, ServiceProvider,
     failure::{broken_store, contention, refused},
-    hydrate::etag,
     write::Created,
 };
 use crate::{
@@ -30,7 +29,7 @@ use crate::{
     quirks::Tolerance,
     resource::{Resource, url},
     schema::ResourceType,
-    store::{Change, Context, Done, Store, StoreError, Version},
+    store::{Change, CommitError, Context, Done, Store, StoreError, Version},
     value::Text,
 };
 
@@ -323,15 +322,25 @@ impl<S: Store> Run<'_, S> {
 
     /// Commits one change, again while the store is busy.
     async fn commit_alone(&self, change: Change) -> Result<Version, Error> {
-        let kind = Arc::clone(change.kind());
-        for _ in 0..=self.provider.limits().write_retries {
-            match self.provider.commit_one(self.cx, change.clone()).await {
-                Ok(done) => return done.version.ok_or_else(|| broken_store("a write gives a version")),
-                Err(StoreError::Busy) => self.cx.count_retry(),
-                Err(error) => return Err(refusal(&kind, error)),
+        let batch = [change];
+        let [change] = &batch;
+        let done = self.commit_again(&batch).await.map_err(|error| refusal(change.kind(), error.error))?;
+        let version = done.into_iter().next().and_then(|done| done.version);
+        version.ok_or_else(|| broken_store("a write gives a version"))
+    }
+
+    /// Commits changes, all or none, again while the store is busy.
+    async fn commit_again(&self, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+        let mut retries = self.provider.limits().write_retries;
+        loop {
+            match self.provider.commit(self.cx, batch).await {
+                Err(error) if matches!(error.error, StoreError::Busy) && retries > 0 => {
+                    retries -= 1;
+                    self.cx.count_retry();
+                }
+                outcome => return outcome,
             }
         }
-        Err(contention())
     }
 
     fn into_response(self, request: &BulkRequest<'_>) -> BulkResponse {
@@ -352,7 +361,7 @@ impl<S: Store> Run<'_, S> {
                 method: operation.method.as_deref().unwrap_or_default().into(),
                 bulk_id: operation.bulk_id.as_deref().map(Into::into),
                 location: location.map(Into::into),
-                version: version.map(|version| etag(version.as_str()).into()),
+                version: version.map(|version| version.etag().into()),
                 status,
                 error,
             });

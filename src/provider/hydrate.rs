@@ -91,7 +91,7 @@ pub(super) fn hydrated(stored: &Stored, derived: &Derived, base: &str) -> Resour
     if let Some(Value::Complex(meta)) = root.get_mut(AttributeId::META) {
         let location = url(base, kind, resource.id());
         meta.insert(AttributeId::META_LOCATION, Value::String(location.into()));
-        meta.insert(AttributeId::META_VERSION, Value::String(etag(stored.version.as_str()).into()));
+        meta.insert(AttributeId::META_VERSION, Value::String(stored.version.etag().into()));
     }
     for (attribute, references) in derived {
         let [value, display] = ["value", "display"].map(|name| kind.child(*attribute, name));
@@ -123,10 +123,4 @@ pub(super) fn relation_of<'a>(
 ) -> Option<&'a Relation> {
     let list = |relation: &&Relation| [attribute, kind.parent(attribute)].contains(&relation.attribute());
     relations.iter().find(list)
-}
-
-/// A version as the `ETag` header and `meta.version` have it (RFC 7643 §3.1): weak, since answers to one version may
-/// differ in what they show.
-pub(super) fn etag(version: &str) -> String {
-    format!("W/\"{version}\"")
 }

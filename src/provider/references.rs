@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     resource::Resource,
     schema::{AttributeId, ResourceType},
-    store::{Context, Key, Store, Wanted},
+    store::{Context, Key, Store, Wanted, referred},
     value::{Object, Value},
 };
 
@@ -34,13 +34,13 @@ impl<S: Store> ServiceProvider<S> {
         let kind = Arc::clone(resource.kind());
         for &list in kind.reference_lists() {
             let known = before.into_iter().flat_map(|before| elements_of(before, list));
-            let known: HashSet<&str> = known.filter_map(|known| id_of(&kind, list, known)).collect();
+            let known: HashSet<&str> = known.filter_map(|known| referred(&kind, list, known)).collect();
             let Some(Value::List(elements)) = resource.root_mut().get_mut(list) else { continue };
             let elements = elements.iter_mut().filter_map(|element| match element {
                 Value::Complex(element) => Some(element),
                 _ => None,
             });
-            let new = elements.filter(|element| id_of(&kind, list, element).is_none_or(|id| !known.contains(id)));
+            let new = elements.filter(|element| referred(&kind, list, element).is_none_or(|id| !known.contains(id)));
             let new = new.collect();
             self.type_elements(cx, &kind, list, new, own).await?;
         }
@@ -70,7 +70,7 @@ impl<S: Store> ServiceProvider<S> {
         if kinds.len() < 2 {
             return Ok(());
         }
-        elements.retain_mut(|element| match id_of(kind, list, element).map(|id| own.get(id)) {
+        elements.retain_mut(|element| match referred(kind, list, element).map(|id| own.get(id)) {
             Some(Some(created)) => {
                 element.insert(type_of, Value::String(created.name().into()));
                 false
@@ -80,7 +80,7 @@ impl<S: Store> ServiceProvider<S> {
         let mut ids: Vec<Box<str>> = Vec::with_capacity(elements.len());
         let mut places: HashMap<Box<str>, usize> = HashMap::with_capacity(elements.len());
         for element in &elements {
-            let id = id_of(kind, list, element).unwrap_or_default();
+            let id = referred(kind, list, element).unwrap_or_default();
             if !places.contains_key(id) {
                 places.insert(id.into(), ids.len());
                 ids.push(id.into());
@@ -92,7 +92,7 @@ impl<S: Store> ServiceProvider<S> {
         let asked: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
         let located = self.locate(cx, kind, &kinds, &asked).await?;
         for element in elements {
-            let id = id_of(kind, list, element).unwrap_or_default();
+            let id = referred(kind, list, element).unwrap_or_default();
             let found = places.get(id).and_then(|place| *located.get(*place)?).and_then(|index| kinds.get(index));
             let said = element.get(type_of).and_then(Value::as_str);
             // What is not there yet may be by the time of the commit, and then the store says whether it is.
@@ -102,11 +102,6 @@ impl<S: Store> ServiceProvider<S> {
         }
         Ok(())
     }
-}
-
-/// The id that an element of a list of references refers to.
-fn id_of<'a>(kind: &ResourceType, list: AttributeId, element: &'a Object) -> Option<&'a str> {
-    element.get(kind.value_of(list)?)?.as_str()
 }
 
 /// References to what does not exist for the caller.
@@ -129,9 +124,9 @@ impl<S: Store> ServiceProvider<S> {
         let kind = after.kind();
         for &list in kind.reference_lists() {
             let before = before.into_iter().flat_map(|before| elements_of(before, list));
-            let known: HashSet<&str> = before.filter_map(|element| id_of(kind, list, element)).collect();
+            let known: HashSet<&str> = before.filter_map(|element| referred(kind, list, element)).collect();
             let is_new = |element: &&Object| {
-                id_of(kind, list, element).is_some_and(|id| !known.contains(id) && !own.contains_key(id))
+                referred(kind, list, element).is_some_and(|id| !known.contains(id) && !own.contains_key(id))
             };
             let new: Vec<&Object> = elements_of(after, list).filter(is_new).collect();
             self.check_elements(cx, kind, list, &new).await?;
@@ -162,7 +157,7 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(());
         }
         for element in elements {
-            let Some(id) = id_of(kind, list, element) else { continue };
+            let Some(id) = referred(kind, list, element) else { continue };
             let name = conventional.kind.and_then(|kind| element.get(kind)).and_then(Value::as_str);
             let mut exists = false;
             for (kind, permit) in kinds.iter().zip(&permits) {
@@ -188,6 +183,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-fn elements_of(resource: &Resource, list: AttributeId) -> impl Iterator<Item = &Object> {
+/// The elements of a list of references.
+pub(super) fn elements_of(resource: &Resource, list: AttributeId) -> impl Iterator<Item = &Object> {
     resource.root().get(list).map(Value::elements).unwrap_or_default().iter().filter_map(Value::as_object)
 }

@@ -55,6 +55,12 @@ impl Version {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The entity tag, as the `ETag` header and `meta.version` have it (RFC 7643 §3.1): weak, since answers to one
+    /// version may differ in what they show.
+    pub(crate) fn etag(&self) -> String {
+        format!("W/\"{self}\"")
+    }
 }
 
 impl From<u64> for Version {

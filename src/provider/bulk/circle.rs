@@ -10,9 +10,10 @@ use super::{Run, step::Work};
 use crate::{
     error::Error,
     patch::ValueEdit,
+    provider::references::elements_of,
     resource::{Resource, judge},
     schema::{AttributeId, ResourceType},
-    store::{Change, Entry, Expect, Store, StoreError, Version},
+    store::{Change, Entry, Expect, Store, Version, referred},
     value::{Object, Text, Value},
 };
 
@@ -102,28 +103,16 @@ impl<S: Store> Run<'_, S> {
     async fn at_once(&mut self, members: &[Member]) -> Result<Vec<Version>, (usize, Error)> {
         let changes = changes(members);
         let batch: Vec<Change> = changes.iter().map(|(_, change)| change.clone()).collect();
-        let mut retries = self.provider.limits().write_retries;
-        loop {
-            match self.provider.commit(self.cx, &batch).await {
-                Ok(done) => {
-                    let versions =
-                        changes.iter().zip(done).filter_map(|((index, _), done)| Some((*index, done.version?)));
-                    return last_versions(members, versions.collect());
-                }
-                Err(error) if matches!(error.error, StoreError::Busy) && retries > 0 => {
-                    retries -= 1;
-                    self.cx.count_retry();
-                }
-                Err(error) => {
-                    let first = members.first().map_or(0, |member| member.index);
-                    let (index, kind) = changes
-                        .get(error.index)
-                        .map_or((first, None), |(index, change)| (*index, Some(Arc::clone(change.kind()))));
-                    let kind = kind.or_else(|| members.first().map(|member| Arc::clone(&member.kind)));
-                    let Some(kind) = kind else { return Err((index, super::contention())) };
-                    return Err((index, super::refusal(&kind, error.error)));
-                }
+        match self.commit_again(&batch).await {
+            Ok(done) => {
+                let versions = changes.iter().zip(done).filter_map(|((index, _), done)| Some((*index, done.version?)));
+                last_versions(members, versions.collect())
             }
+            Err(error) => Err(match (changes.get(error.index), members.first()) {
+                (Some((index, change)), _) => (*index, super::refusal(change.kind(), error.error)),
+                (None, Some(first)) => (first.index, super::refusal(&first.kind, error.error)),
+                (None, None) => (0, super::contention()),
+            }),
         }
     }
 
@@ -147,15 +136,10 @@ impl<S: Store> Run<'_, S> {
 
     /// Removes what was created for a circle that cannot be closed, again while the store is busy.
     async fn remove(&self, member: &Member) {
-        for _ in 0..=self.provider.limits().write_retries {
-            let change = self.provider.delete_change(&member.kind, member.id.clone(), Expect::Exists, None);
-            match self.provider.commit_one(self.cx, change).await {
-                Err(StoreError::Busy) => self.cx.count_retry(),
-                // Done; or somebody else has removed it; or the store cannot be reached, and the client is told that the
-                // operation has failed.
-                _ => return,
-            }
-        }
+        let change = self.provider.delete_change(&member.kind, member.id.clone(), Expect::Exists, None);
+        // Done; or somebody else has removed it; or the store cannot be reached, and the client is told that the
+        // operation has failed.
+        drop(self.commit_again(&[change]).await);
     }
 }
 
@@ -192,13 +176,10 @@ fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
     let mut rest = Resource::clone(whole);
     let mut edits = Vec::new();
     for &list in kind.reference_lists() {
-        let elements = |of: &'_ Arc<Resource>| -> Vec<Object> {
-            let elements = of.root().get(list).map(Value::elements).unwrap_or_default();
-            elements.iter().filter_map(Value::as_object).cloned().collect()
-        };
-        let id = |element: &Object| element.get(kind.value_of(list)?)?.as_str().map(Text::from);
-        let kept: HashSet<Option<Text>> = elements(part).iter().map(id).collect();
-        let add: Vec<Object> = elements(whole).into_iter().filter(|element| !kept.contains(&id(element))).collect();
+        let id = |element| referred(kind, list, element);
+        let kept: HashSet<Option<&str>> = elements_of(part, list).map(id).collect();
+        let add: Vec<Object> =
+            elements_of(whole, list).filter(|element| !kept.contains(&id(element))).cloned().collect();
         match part.root().get(list) {
             Some(kept) => drop(rest.root_mut().insert(list, kept.clone())),
             None => drop(rest.root_mut().remove(list)),
