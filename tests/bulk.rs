@@ -11,6 +11,7 @@
     reason = "a test that panics has failed"
 )]
 
+mod forward;
 mod host;
 
 use std::{
@@ -18,19 +19,14 @@ use std::{
     sync::Mutex,
 };
 
+use forward::forward;
 use host::{BASE, ENTERPRISE, ERROR, GROUP, Host, PATCH, Reply, USER, host, host_with};
 use proptest::{collection::vec, prelude::*};
 use scim_core::{
     Limits, Quirks, Registry, Store,
-    filter::Condition,
-    schema::{Relation, ResourceType},
-    store::{
-        Capabilities, Change, CommitError, Context, Done, Holder, Key, MemoryStore, Page, Pushdown, Scan, StoreError,
-        Stored, Wanted,
-    },
+    store::{Capabilities, Change, CommitError, Context, Done, MemoryStore, StoreError},
 };
 use serde_json::{Value as Json, json};
-use std::sync::Arc;
 
 const REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
@@ -51,25 +47,10 @@ impl Small {
 }
 
 impl Store for Small {
+    forward! { inner: pushdown, get, scan, holders, locate }
+
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities().with_max_batch(self.most)
-    }
-
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        self.inner.pushdown(kind, conjunct)
-    }
-
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
-        self.inner.get(cx, key, wanted).await
-    }
-
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        self.inner.scan(cx, scan).await
     }
 
     async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
@@ -83,24 +64,6 @@ impl Store for Small {
             }
         }
         self.inner.commit(cx, batch).await
-    }
-
-    async fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        relation: &'a Relation,
-        ids: &'a [&'a str],
-    ) -> Result<Vec<Holder>, StoreError> {
-        self.inner.holders(cx, relation, ids).await
-    }
-
-    async fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
-    ) -> Result<Vec<Option<usize>>, StoreError> {
-        self.inner.locate(cx, kinds, ids).await
     }
 }
 

@@ -12,6 +12,7 @@
 )]
 
 mod forgery;
+mod forward;
 mod host;
 mod modest;
 

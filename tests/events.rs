@@ -10,6 +10,7 @@
     reason = "a test that panics has failed"
 )]
 
+mod forward;
 mod host;
 
 use std::{
@@ -18,6 +19,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use forward::forward;
 use host::{BASE, Counting, ENTERPRISE, GROUP, Host, Reply, Ticking, USER, now};
 use proptest::{collection::vec, prelude::*};
 use scim_core::{
@@ -26,10 +28,7 @@ use scim_core::{
     patch::{Membership, ValueEdit},
     provider::{Access, Action, Policy},
     schema::{Attribute, AttributeId, AttributeType, ResourceType, Returned, Schema},
-    store::{
-        Capabilities, Change, CommitError, Context, Done, Entry, Expect, Key, MemoryStore, Page, Scan, StoreError,
-        Stored, TenantId, Version, Wanted,
-    },
+    store::{Change, CommitError, Context, Done, Entry, Expect, MemoryStore, StoreError, TenantId, Version},
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
@@ -46,22 +45,7 @@ struct Outbox {
 }
 
 impl Store for Outbox {
-    fn capabilities(&self) -> Capabilities {
-        self.tables.capabilities()
-    }
-
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
-        self.tables.get(cx, key, wanted).await
-    }
-
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        self.tables.scan(cx, scan).await
-    }
+    forward! { tables: capabilities, get, scan }
 
     async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
         if self.fails {

@@ -11,6 +11,7 @@
     reason = "a test that panics has failed"
 )]
 
+mod forward;
 mod host;
 mod modest;
 

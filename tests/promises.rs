@@ -11,6 +11,7 @@
     reason = "a test that panics has failed"
 )]
 
+mod forward;
 mod host;
 
 use std::sync::{
@@ -19,19 +20,19 @@ use std::sync::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use forward::forward;
 use host::{BASE, GROUP, Host, PATCH, USER, host, host_with};
 use scim_core::{
     Limits, Quirks, Registry, Resource, ServiceProvider, Store,
     error::Error,
-    filter::Condition,
     patch::Patch,
     protocol::Request,
     provider::{Access, Action, Clock, Policy, Proposal},
     quirks::Tolerance,
     schema::{AttributeId, ResourceType},
     store::{
-        Capabilities, Change, CommitError, Context, Done, Entry, Expect, Key, MemoryStore, Page, Pushdown, Scan,
-        StoreError, Stored, TenantId, Wanted,
+        Change, CommitError, Context, Done, Entry, Expect, Key, MemoryStore, Page, Scan, StoreError, Stored, TenantId,
+        Wanted,
     },
     value::Value,
 };
@@ -56,13 +57,7 @@ impl Busy {
 }
 
 impl Store for Busy {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        self.inner.pushdown(kind, conjunct)
-    }
+    forward! { inner: capabilities, pushdown }
 
     async fn get<'a>(
         &'a self,
@@ -318,22 +313,7 @@ struct Meddling {
 }
 
 impl Store for Meddling {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
-        self.inner.get(cx, key, wanted).await
-    }
-
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        self.inner.scan(cx, scan).await
-    }
+    forward! { inner: capabilities, get, scan }
 
     async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
         if let [Change::Delete { kind, id, .. }] = batch

@@ -11,6 +11,7 @@
     reason = "a test that panics has failed"
 )]
 
+mod forward;
 mod host;
 
 use std::{
@@ -22,15 +23,11 @@ use std::{
     time::Duration,
 };
 
+use forward::forward;
 use host::{Host, PATCH, Reply, USER, host, host_with};
 use scim_core::{
     Limits, Quirks, Registry, Store,
-    filter::Condition,
-    schema::ResourceType,
-    store::{
-        Capabilities, Change, CommitError, Context, Done, Key, MemoryStore, Page, Pushdown, Scan, StoreError, Stored,
-        Wanted,
-    },
+    store::{Change, CommitError, Context, Done, Key, MemoryStore, StoreError, Stored, Wanted},
 };
 use serde_json::{Value as Json, json};
 
@@ -45,13 +42,7 @@ struct Slow {
 }
 
 impl Store for Slow {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        self.inner.pushdown(kind, conjunct)
-    }
+    forward! { inner: capabilities, pushdown, scan }
 
     async fn get<'a>(
         &'a self,
@@ -64,10 +55,6 @@ impl Store for Slow {
             thread::sleep(Duration::from_millis(2));
         }
         found
-    }
-
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        self.inner.scan(cx, scan).await
     }
 
     async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {

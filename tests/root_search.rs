@@ -12,6 +12,7 @@
     reason = "a test that panics has failed"
 )]
 
+mod forward;
 mod host;
 mod modest;
 

@@ -12,6 +12,7 @@
 )]
 
 mod documents;
+mod forward;
 mod stores;
 
 use std::{

@@ -11,6 +11,7 @@
 )]
 
 mod documents;
+mod forward;
 mod stores;
 
 use std::sync::Arc;

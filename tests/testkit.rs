@@ -12,6 +12,7 @@
     reason = "a test that panics has failed"
 )]
 
+mod forward;
 mod host;
 
 use std::{
@@ -20,6 +21,7 @@ use std::{
     task::Poll,
 };
 
+use forward::forward;
 use host::now;
 use scim_core::{
     Registry, Resource, Store,
@@ -27,8 +29,8 @@ use scim_core::{
     resource::UniqueKey,
     schema::{AttributeId, Relation, ResourceType},
     store::{
-        Capabilities, Change, CommitError, Context, Done, DynStore, Entry, Expect, Holder, Key, MemoryStore, Page,
-        Pushdown, Scan, StoreError, Stored, TenantId, Version, Wanted, Window,
+        Change, CommitError, Context, Done, DynStore, Entry, Expect, Holder, Key, MemoryStore, Page, Scan, StoreError,
+        Stored, TenantId, Version, Wanted, Window,
     },
     testkit::{Check, Outcome, StoreKit},
     value::Value,
@@ -264,13 +266,7 @@ fn replaced(resource: Arc<Resource>) -> Change {
 }
 
 impl Store for Broken {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        self.inner.pushdown(kind, conjunct)
-    }
+    forward! { inner: capabilities, pushdown, locate }
 
     async fn get<'a>(
         &'a self,
@@ -370,15 +366,6 @@ impl Store for Broken {
             found.extend(found.clone());
         }
         Ok(found)
-    }
-
-    async fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
-    ) -> Result<Vec<Option<usize>>, StoreError> {
-        self.inner.locate(cx, kinds, ids).await
     }
 }
 

@@ -7,13 +7,13 @@ use scim_core::{
     Limits, Quirks, Registry, Store,
     filter::Condition,
     schema::ResourceType,
-    store::{
-        Capabilities, Change, CommitError, Context, Done, Key, MemoryStore, Page, Pushdown, Scan, StoreError, Stored,
-        Wanted, Window,
-    },
+    store::{Capabilities, Context, MemoryStore, Page, Pushdown, Scan, StoreError, Window},
 };
 
-use crate::host::{Host, host_with};
+use crate::{
+    forward::forward,
+    host::{Host, host_with},
+};
 
 /// A store in memory that can do less than it could.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct Modest {
 }
 
 impl Store for Modest {
+    forward! { inner: get, commit }
+
     fn capabilities(&self) -> Capabilities {
         self.capabilities
     }
@@ -39,15 +41,6 @@ impl Store for Modest {
         }
     }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
-        self.inner.get(cx, key, wanted).await
-    }
-
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
         let Capabilities { sort, total, backward, .. } = self.capabilities;
         assert!(sort || scan.sort.is_none(), "it was told that this store does not sort");
@@ -58,10 +51,6 @@ impl Store for Modest {
         }
         self.scans.lock().unwrap().push((scan.kind.name().to_owned(), page.items.len()));
         Ok(page)
-    }
-
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
-        self.inner.commit(cx, batch).await
     }
 }
 
@@ -80,17 +69,10 @@ pub(crate) fn modest_with(pushdown: Option<Pushdown>, capabilities: Capabilities
 pub(crate) struct Plain(pub(crate) MemoryStore);
 
 impl Store for Plain {
+    forward! { 0: get, commit }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities::new()
-    }
-
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
-        self.0.get(cx, key, wanted).await
     }
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
@@ -100,9 +82,5 @@ impl Store for Plain {
         let mut page = scan.select(all.items.into_iter().rev());
         page.total = None;
         Ok(page)
-    }
-
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
-        self.0.commit(cx, batch).await
     }
 }

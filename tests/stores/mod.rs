@@ -22,7 +22,7 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-use crate::documents::resource;
+use crate::{documents::resource, forward::forward};
 
 /// The output of a future that is ready at once.
 pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
@@ -215,26 +215,15 @@ pub(crate) fn filled(world: &World, store: impl Store) -> impl Store {
 pub(crate) struct Least(pub(crate) MemoryStore);
 
 impl Store for Least {
+    forward! { 0: get, commit }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities::new()
-    }
-
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
-        self.0.get(cx, key, wanted).await
     }
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
         assert!(scan.sort.is_none() && scan.filter.is_empty(), "it was not asked whether it can");
         self.0.scan(cx, scan).await
-    }
-
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
-        self.0.commit(cx, batch).await
     }
 }
 
