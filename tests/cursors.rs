@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Duration};
 
 use forgery::{forged, forged_with, revealed};
 use host::{BASE, GROUP, Host, LIST, Reply, Ticking, USER, encoded, host, host_with};
-use modest::{Modest, modest_with};
+use modest::{modest_under, modest_with};
 use proptest::prelude::*;
 use scim_core::{
     Filter, Limits, Quirks, Registry, ServiceProvider, Store,
@@ -448,20 +448,7 @@ impl Policy for ByTitle {
 #[test]
 fn a_cursor_grants_nothing() {
     for pushdown in [None, Some(Pushdown::No)] {
-        let store = Modest {
-            inner: MemoryStore::new(),
-            pushdown,
-            capabilities: MemoryStore::new().capabilities(),
-            scans: std::sync::Mutex::default(),
-        };
-        let provider = ServiceProvider::builder(Registry::standard(), store)
-            .base_url(BASE)
-            .clock(Ticking::default())
-            .ids(host::Counting::default())
-            .policy(ByTitle)
-            .build()
-            .unwrap();
-        let host = Host { provider, context: Context::new(TenantId::single()) };
+        let host = modest_under(pushdown, Limits::default(), ByTitle);
         fill(&host, 24);
         let clerk = Context::new(TenantId::single()).with_actor("clerk");
         let own = |cursor: &str| {
@@ -529,21 +516,7 @@ fn a_cursor_tells_nothing_of_what_is_hidden() {
 fn a_cursor_shows_nothing_of_what_is_hidden() {
     let mut limits = Limits::default();
     limits.scan = 30;
-    let store = Modest {
-        inner: MemoryStore::new(),
-        pushdown: Some(Pushdown::No),
-        capabilities: MemoryStore::new().capabilities(),
-        scans: std::sync::Mutex::default(),
-    };
-    let provider = ServiceProvider::builder(Registry::standard(), store)
-        .base_url(BASE)
-        .limits(limits)
-        .clock(Ticking::default())
-        .ids(host::Counting::default())
-        .policy(ByTitle)
-        .build()
-        .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = modest_under(Some(Pushdown::No), limits, ByTitle);
     fill(&host, 30);
     let boss = Context::new(TenantId::single()).with_actor("Boss");
     for query in ["/Users?sortBy=userName&count=2", "/Users?sortBy=userName&filter=active eq true&count=1"] {

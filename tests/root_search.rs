@@ -18,10 +18,10 @@ mod modest;
 
 use std::sync::Arc;
 
-use host::{BASE, ENTERPRISE, GROUP, Host, LIST, Ticking, USER, encoded, host, host_of, now};
-use modest::{Modest, modest, modest_with};
+use host::{BASE, ENTERPRISE, GROUP, Host, LIST, USER, encoded, host, host_of, now};
+use modest::{modest, modest_under, modest_with};
 use scim_core::{
-    Limits, Registry, ServiceProvider, Store,
+    Limits, Registry, Store,
     error::Error,
     message::SearchRequest,
     provider::{Access, Action, Policy},
@@ -287,20 +287,7 @@ impl Policy for ByActor {
 /// 9865-5.2-02, 7644-3.4.2.1-02: every type is asked for on its own.
 #[test]
 fn policies_decide_for_each_type() {
-    let store = Modest {
-        inner: MemoryStore::new(),
-        pushdown: None,
-        capabilities: MemoryStore::new().capabilities(),
-        scans: std::sync::Mutex::default(),
-    };
-    let provider = ServiceProvider::builder(Registry::standard(), store)
-        .base_url(BASE)
-        .clock(Ticking::default())
-        .ids(host::Counting::default())
-        .policy(ByActor)
-        .build()
-        .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = modest_under(None, Limits::default(), ByActor);
     fill(&host);
     let get = |actor: &'static str, target: &str| {
         let context = Context::new(TenantId::single()).with_actor(actor);

@@ -4,15 +4,16 @@
 use std::sync::Mutex;
 
 use scim_core::{
-    Limits, Quirks, Registry, Store,
+    Limits, Quirks, Registry, ServiceProvider, Store,
     filter::Condition,
+    provider::Policy,
     schema::ResourceType,
-    store::{Capabilities, Context, MemoryStore, Page, Pushdown, Scan, StoreError, Window},
+    store::{Capabilities, Context, MemoryStore, Page, Pushdown, Scan, StoreError, TenantId, Window},
 };
 
 use crate::{
     forward::forward,
-    host::{Host, host_with},
+    host::{BASE, Counting, Host, Ticking, host_with},
 };
 
 /// A store in memory that can do less than it could.
@@ -62,6 +63,21 @@ pub(crate) fn modest(pushdown: Option<Pushdown>, sort: bool, total: bool, limits
 pub(crate) fn modest_with(pushdown: Option<Pushdown>, capabilities: Capabilities, limits: Limits) -> Host<Modest> {
     let store = Modest { inner: MemoryStore::new(), pushdown, capabilities, scans: Mutex::default() };
     host_with(Registry::standard(), store, limits, Quirks::default())
+}
+
+/// With all that the store in memory can do but this pushdown, and with a policy.
+pub(crate) fn modest_under(pushdown: Option<Pushdown>, limits: Limits, policy: impl Policy) -> Host<Modest> {
+    let inner = MemoryStore::new();
+    let store = Modest { capabilities: inner.capabilities(), inner, pushdown, scans: Mutex::default() };
+    let provider = ServiceProvider::builder(Registry::standard(), store)
+        .base_url(BASE)
+        .limits(limits)
+        .clock(Ticking::default())
+        .ids(Counting::default())
+        .policy(policy)
+        .build()
+        .unwrap();
+    Host { provider, context: Context::new(TenantId::single()) }
 }
 
 /// Lists and nothing else: what it is asked for, [`Scan::select`] finds in everything there is.
