@@ -1,0 +1,3 @@
+//! What the program `platform` is made of: a complete host of scim-core, to read, to copy from, and to test.
+
+pub mod database;
