@@ -26,7 +26,7 @@ pub use self::{
     rules::judge,
     typed::{Element, EnterpriseUser, Group, Member, Name, User, WrongSchema},
     unique::UniqueKey,
-    write::{Reference, Rendering},
+    write::{Reference, Rendering, value_json},
 };
 pub(crate) use self::{
     hidden::strip,
@@ -34,7 +34,7 @@ pub(crate) use self::{
     read::{is_deeper, read_element, read_value},
     rules::judge_element,
     same::{Known, includes, parts, same},
-    write::{SEGMENT, url, value_json},
+    write::{SEGMENT, url},
 };
 
 use crate::{

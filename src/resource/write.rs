@@ -101,8 +101,27 @@ impl Resource {
     }
 }
 
-/// One value of `attribute` as a store keeps it.
-pub(crate) fn value_json(kind: &ResourceType, attribute: AttributeId, value: &Value) -> String {
+/// One value of `attribute` as a store keeps it: an element of a list, for a store that has each in a row of its own. Put
+/// into an array under the attribute's name they are, together, what [`Resource::from_json`] reads.
+///
+/// ```
+/// use scim_core::{Resource, resource::value_json, schema::{AttributeId, Registry}};
+///
+/// let registry = Registry::standard();
+/// let group = registry.resource_type("Group").expect("registered");
+/// let stored = br#"{"id": "7", "displayName": "Guides", "members": [{"value": "2"}, {"value": "9"}]}"#;
+/// let resource = Resource::from_json(group, stored)?;
+///
+/// let members = group.child(AttributeId::ROOT, "members").expect("defined");
+/// let elements = resource.value(members).map(|value| value.elements()).unwrap_or_default();
+/// let rows: Vec<String> = elements.iter().map(|element| value_json(group, members, element)).collect();
+/// assert_eq!(rows, [r#"{"value":"2"}"#, r#"{"value":"9"}"#]);
+///
+/// let json = format!(r#"{{"id": "7", "displayName": "Guides", "members": [{}]}}"#, rows.join(","));
+/// assert_eq!(Resource::from_json(group, json.as_bytes())?, resource);
+/// # Ok::<(), scim_core::resource::ResourceError>(())
+/// ```
+pub fn value_json(kind: &ResourceType, attribute: AttributeId, value: &Value) -> String {
     let mut out = Vec::new();
     Writer { out: &mut out, kind, shown: None }.value(attribute, value);
     // All that is written is text.

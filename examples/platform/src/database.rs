@@ -3,39 +3,114 @@
 //! What is here runs statements, one by one or as a transaction. It knows neither resources nor organisations: what is
 //! written is said by who asks, as [`Work`], once for both databases.
 
+mod migration;
+mod postgres;
+mod sqlite;
+
+use std::path::Path;
+
 use scim_core::{
     sql::{Dialect, Statement},
     store::{CommitError, StoreError},
 };
 
+use self::{postgres::Postgres, sqlite::Sqlite};
+
 /// A database with the platform's tables in it. Cheap to clone.
+///
+/// Each statement that it runs is an event of the crate tracing, at the level `debug` under the target `platform::sql`:
+/// its text, how many rows it read or changed, and no value.
 #[derive(Clone, Debug)]
-pub enum Database {}
+pub struct Database(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// Why there is no database.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// What was given names none.
+    #[error("expected `sqlite:PATH` or `postgres://USER@HOST/DATABASE`, found `{0:.80}`")]
+    Url(String),
+    /// It cannot be opened, or its tables cannot be made.
+    #[error("the database cannot be opened: {0}")]
+    Database(Box<dyn std::error::Error + Send + Sync>),
+    /// A later version of the program has been here: what it changed is not known.
+    #[error("expected tables of version {known} or earlier, found version {found}: they were made by a later program")]
+    Newer {
+        /// The version that this program makes.
+        known: i64,
+        /// The version that the tables have.
+        found: i64,
+    },
+}
 
 impl Database {
+    /// Opens the database that `url` names, `sqlite:PATH` or `postgres://…`, and makes or upgrades its tables.
+    ///
+    /// # Errors
+    ///
+    /// When the URL names none, the database does not answer, or its tables are of a later version.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let database = if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+            Self(Kind::Sqlite(Sqlite::open(Path::new(path))?))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self(Kind::Postgres(Postgres::open(url)?))
+        } else {
+            return Err(OpenError::Url(url.to_owned()));
+        };
+        migration::run(&database).await?;
+        Ok(database)
+    }
+
     /// The SQL that the database speaks.
     pub fn dialect(&self) -> Dialect {
-        match *self {}
+        match self.0 {
+            Kind::Sqlite(_) => Dialect::Sqlite,
+            Kind::Postgres(_) => Dialect::Postgres,
+        }
     }
 
     /// Runs queries that see one state of the database, and gives the rows of each.
-    pub async fn read(&self, _queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
-        match *self {}
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot answer.
+    pub async fn read(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
+        match &self.0 {
+            Kind::Sqlite(sqlite) => sqlite.read(queries).await,
+            Kind::Postgres(postgres) => postgres.read(queries).await,
+        }
     }
 
     /// Runs statements as one transaction, and gives how many rows each has changed.
-    pub async fn execute(&self, _statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
-        match *self {}
+    ///
+    /// # Errors
+    ///
+    /// When one of them fails. Then nothing has changed.
+    pub async fn execute(&self, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
+        self.write(Statements(statements)).await.map_err(|failed| failed.error)
     }
 
-    /// Does work as one transaction: as a whole, or not at all.
-    pub async fn write<W: Work>(&self, _work: W) -> Result<W::Output, CommitError> {
-        match *self {}
+    /// Does work as one transaction: as a whole, or not at all, also when the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the work fails or cannot be committed. Then nothing has changed; only where the connection is lost in the
+    /// very moment of the commit nobody can tell, and the error is [`StoreError::Unavailable`].
+    pub async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
+        match &self.0 {
+            Kind::Sqlite(sqlite) => sqlite.write(work).await,
+            Kind::Postgres(postgres) => postgres.write(work).await,
+        }
     }
 }
 
 /// What is done in one transaction.
-pub trait Work: Send + 'static {
+pub trait Work: Send + Sync + 'static {
     /// What comes of it.
     type Output: Send + 'static;
 
@@ -55,16 +130,34 @@ pub trait Session: Send {
     fn execute(&mut self, statement: &Statement) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
+/// Statements one after the other.
+struct Statements(Vec<Statement>);
+
+impl Work for Statements {
+    type Output = Vec<u64>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<u64>, CommitError> {
+        let mut changed = Vec::with_capacity(self.0.len());
+        for statement in &self.0 {
+            changed.push(session.execute(statement).await?);
+        }
+        Ok(changed)
+    }
+}
+
+/// Tells who watches what was run, and how many rows that read or changed.
+fn tell(sql: &str, rows: usize) {
+    tracing::debug!(target: "platform::sql", sql, rows);
+}
+
 /// A row that a query has found.
 #[derive(Debug)]
 pub struct Row(Vec<Cell>);
 
 /// A value in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cell {
-    /// No value.
+enum Cell {
     Null,
-    /// Text.
     Text(String),
     /// A whole number, or a truth as 0 or 1.
     Integer(i64),

@@ -1,0 +1,96 @@
+//! The tables, and how those of an earlier version of the program become today's.
+//!
+//! A step that has been released is never changed: what changes is another step. Several processes may start at the same
+//! time; one of them makes the tables, and the others find them made.
+
+use scim_core::{
+    sql::{Dialect, Statement},
+    store::{CommitError, StoreError},
+};
+
+use super::{Database, OpenError, Session, Work};
+
+/// The steps, in order; the version of the tables is how many of them have been done. `{text}` is the type of text that
+/// is compared and ordered by code point, `{key}` that of a number that the database gives to each row, `{json}` that of
+/// a document that is asked for its parts.
+const STEPS: &[&[&str]] = &[&[
+    // What the platform knows of its customers. Times are milliseconds since 1970 in UTC.
+    "CREATE TABLE organization (name {text} PRIMARY KEY, created BIGINT NOT NULL, scim BIGINT NOT NULL)",
+    "CREATE TABLE api_key (digest {text} PRIMARY KEY, organization {text} NOT NULL REFERENCES organization (name), \
+     name {text} NOT NULL, created BIGINT NOT NULL, expires BIGINT, revoked BIGINT, used BIGINT)",
+    "CREATE INDEX api_key_organization ON api_key (organization)",
+    // A resource without its lists of references. `modified` is the text by which meta.lastModified is compared: it
+    // changes with a member, and the document does not. `places` is where the next value of a list goes.
+    "CREATE TABLE resource (tenant {text} NOT NULL, id {text} NOT NULL, kind {text} NOT NULL, version {text} NOT NULL, \
+     modified {text}, places BIGINT NOT NULL, document {text} NOT NULL, comparable {json} NOT NULL, \
+     PRIMARY KEY (tenant, id))",
+    "CREATE INDEX resource_kind ON resource (tenant, kind, id)",
+    // A row claims a value for a resource; nothing else keeps two from having it.
+    "CREATE TABLE unique_key (tenant {text} NOT NULL, kind {text} NOT NULL, attribute {text} NOT NULL, \
+     value {text} NOT NULL, id {text} NOT NULL, PRIMARY KEY (tenant, kind, attribute, value))",
+    "CREATE INDEX unique_key_id ON unique_key (tenant, id)",
+    // A value of a list of references. `value` is the id that it refers to, `element` all of it as JSON.
+    "CREATE TABLE member (tenant {text} NOT NULL, holder {text} NOT NULL, list {text} NOT NULL, place BIGINT NOT NULL, \
+     value {text}, element {text} NOT NULL, PRIMARY KEY (tenant, holder, list, place))",
+    "CREATE UNIQUE INDEX member_value ON member (tenant, value, list, holder)",
+    // The outbox: what happened, written with what it is about.
+    "CREATE TABLE event (position {key}, tenant {text} NOT NULL, id {text} NOT NULL, time BIGINT NOT NULL, \
+     body {text} NOT NULL)",
+    "CREATE INDEX event_tenant ON event (tenant, position)",
+    // What the tables were made with.
+    "CREATE TABLE setting (name {text} PRIMARY KEY, value {text} NOT NULL)",
+]];
+
+/// Two processes that start together do not both make the tables. The number is this program's.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7643764490)::text";
+
+pub(super) async fn run(database: &Database) -> Result<(), OpenError> {
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let found = database.write(Upgrade).await.map_err(|failed| OpenError::Database(failed.error.into()))?;
+    if found > known {
+        return Err(OpenError::Newer { known, found });
+    }
+    Ok(())
+}
+
+struct Upgrade;
+
+impl Work for Upgrade {
+    /// The version that the tables then have.
+    type Output = i64;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<i64, CommitError> {
+        if session.dialect() == Dialect::Postgres {
+            session.query(&statement(session, LOCK)).await?;
+        }
+        let versions = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)";
+        session.execute(&statement(session, versions)).await?;
+        let newest = "SELECT COALESCE(MAX(version), 0) FROM schema_version";
+        let rows = session.query(&statement(session, newest)).await?;
+        let found = rows.first().map_or(Ok(0), |row| row.integer(0))?;
+        let done = usize::try_from(found).map_err(StoreError::backend)?;
+        let mut version = found;
+        for step in STEPS.iter().skip(done) {
+            for sql in *step {
+                session.execute(&statement(session, sql)).await?;
+            }
+            version = version.saturating_add(1);
+            let mut record = Statement::new(session.dialect());
+            record.push("INSERT INTO schema_version (version) VALUES (").bind(version).push(")");
+            session.execute(&record).await?;
+        }
+        Ok(version)
+    }
+}
+
+/// A step in the words of the database.
+fn statement<S: Session>(session: &S, sql: &str) -> Statement {
+    let (text, key, json) = match session.dialect() {
+        // No number is given twice, not to a row that follows one that was deleted either.
+        Dialect::Sqlite => ("TEXT", "INTEGER PRIMARY KEY AUTOINCREMENT", "TEXT"),
+        _ => ("TEXT COLLATE \"C\"", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "JSONB"),
+    };
+    let mut statement = Statement::new(session.dialect());
+    statement.push(&sql.replace("{text}", text).replace("{key}", key).replace("{json}", json));
+    statement
+}

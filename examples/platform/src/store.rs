@@ -1,0 +1,128 @@
+//! The resources in tables, on SQLite and on PostgreSQL: a [`Store`] to copy from.
+//!
+//! A resource is a row with its JSON. The values of its lists of references, such as the members of a group, are rows of
+//! their own, and so are the values that are its alone: what a change costs depends on the change. Everything here is
+//! SQL by way of [`Statement`](scim_core::sql::Statement); which of the two databases runs it, only
+//! [`Database`] knows.
+
+mod commit;
+mod outbox;
+mod references;
+mod select;
+mod tables;
+
+use std::sync::Arc;
+
+use scim_core::{
+    Registry,
+    filter::Condition,
+    schema::{Relation, ResourceType},
+    store::{
+        Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
+        Wanted,
+    },
+};
+
+pub use self::outbox::{OutboxRow, outbox};
+use self::{commit::Commit, select::Select, tables::Tables};
+use crate::database::{Database, OpenError};
+
+/// Resources in tables.
+#[derive(Clone, Debug)]
+pub struct TableStore {
+    database: Database,
+    tables: Arc<Tables>,
+}
+
+impl TableStore {
+    /// The most changes in one commit.
+    pub const MAX_BATCH: usize = 1_000;
+
+    /// The resources of the types of `registry` in `database`. Makes the indexes that their attributes need, and makes
+    /// anew what is derived from the resources where it was derived by other rules.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer, or has resources that the registry does not allow.
+    pub async fn open(database: Database, registry: &Registry) -> Result<Self, OpenError> {
+        let tables = Arc::new(Tables::new(registry, database.dialect()));
+        tables::prepare(&database, &tables).await?;
+        Ok(Self { database, tables })
+    }
+
+    /// What every query of resources of a type begins with.
+    fn select<'a>(&'a self, kind: &'a Arc<ResourceType>) -> Result<Select<'a>, StoreError> {
+        Ok(Select { table: self.tables.find(kind)?, kind, dialect: self.database.dialect() })
+    }
+}
+
+impl Store for TableStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().with_max_batch(Self::MAX_BATCH).with_sort(true).with_total(true).with_backward(true)
+    }
+
+    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
+        let table = self.tables.find(kind);
+        table.map_or(Pushdown::No, |table| table.mapping.pushdown(self.database.dialect(), conjunct))
+    }
+
+    async fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Option<Stored>, StoreError> {
+        // PostgreSQL has no such text, so nothing has that id.
+        if key.id.contains('\0') {
+            return Ok(None);
+        }
+        let select = self.select(key.kind)?;
+        let mut query = select.resources(cx, wanted);
+        query.push(" AND r.id = ").bind(key.id);
+        let found = self.database.read(vec![query]).await?;
+        found.into_iter().flatten().next().map(|row| select.stored(row, wanted)).transpose()
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        let select = self.select(scan.kind)?;
+        let mut found = self.database.read(select.page(cx, scan)?).await?.into_iter();
+        let (rows, more) = scim_core::sql::page(found.next().unwrap_or_default(), scan.window);
+        let items = rows.into_iter().map(|row| select.stored(row, scan.wanted)).collect::<Result<_, _>>()?;
+        let total = found.next().and_then(|rows| rows.into_iter().next());
+        let total = total.map(|row| row.integer(0)).transpose()?.and_then(|total| u64::try_from(total).ok());
+        Ok(Page { items, total, more })
+    }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        if batch.len() > Self::MAX_BATCH {
+            return Err(CommitError::new(Self::MAX_BATCH, StoreError::TooMany));
+        }
+        // Resources are shared, so that this copies little.
+        let commit = Commit { tables: Arc::clone(&self.tables), cx: cx.clone(), batch: batch.to_vec() };
+        self.database.write(commit).await
+    }
+
+    async fn holders<'a>(
+        &'a self,
+        cx: &'a Context,
+        relation: &'a Relation,
+        ids: &'a [&'a str],
+    ) -> Result<Vec<Holder>, StoreError> {
+        let select = self.select(relation.holder())?;
+        let found = self.database.read(vec![select.holders(cx, relation, ids)?]).await?;
+        found.into_iter().flatten().map(|row| select.holder(row, relation)).collect()
+    }
+
+    async fn locate<'a>(
+        &'a self,
+        cx: &'a Context,
+        kinds: &'a [Arc<ResourceType>],
+        ids: &'a [&'a str],
+    ) -> Result<Vec<Option<usize>>, StoreError> {
+        let query = references::kinds(self.database.dialect(), cx.tenant(), ids.iter().copied());
+        let found = self.database.read(vec![query]).await?;
+        let found = references::by_id(found.into_iter().flatten())?;
+        let position = |id: &&str| kinds.iter().position(|kind| Some(kind.name()) == found.get(*id).map(String::as_str));
+        Ok(ids.iter().map(position).collect())
+    }
+}

@@ -1,0 +1,294 @@
+//! A batch of changes as one transaction: what each expects, what it writes, and the event that tells of it.
+
+use std::sync::Arc;
+
+use scim_core::{
+    event::Event,
+    resource::{Resource, UniqueKey},
+    schema::{AttributeId, ResourceType},
+    sql::{Dialect, Statement, comparable as comparable_text},
+    store::{Change, CommitError, Context, Done, Entry, StoreError, Version},
+    value::{Object, Value},
+};
+use uuid::Uuid;
+
+use super::{
+    outbox,
+    references::Held,
+    tables::{KindTable, Tables, comparable, unique_value},
+};
+use crate::database::{Session, Work};
+
+/// A batch that waits to be written.
+pub(super) struct Commit {
+    pub(super) tables: Arc<Tables>,
+    pub(super) cx: Context,
+    pub(super) batch: Vec<Change>,
+}
+
+impl Work for Commit {
+    type Output = Vec<Done>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<Done>, CommitError> {
+        let mut all = Vec::with_capacity(self.batch.len());
+        for (index, change) in self.batch.iter().enumerate() {
+            let done = self.apply(session, change).await.map_err(|error| CommitError::new(index, error))?;
+            if let Some(event) = Event::of(&self.cx, change, &done) {
+                let row = outbox::insert(session.dialect(), &event);
+                session.execute(&row).await.map_err(|error| CommitError::new(index, error))?;
+            }
+            all.push(done);
+        }
+        Ok(all)
+    }
+}
+
+/// A row of `resource`, locked until the commit.
+struct Locked {
+    version: Version,
+    modified: Option<String>,
+    places: i64,
+}
+
+impl Commit {
+    async fn apply<S: Session>(&self, session: &mut S, change: &Change) -> Result<Done, StoreError> {
+        let table = self.tables.find(change.kind())?;
+        // Never given before, by whatever process, and no counter that all writes would wait for.
+        let version = Version::new(Uuid::new_v4().simple().to_string()).map_err(StoreError::backend)?;
+        match change {
+            Change::Create { entry } => self.create(session, table, entry, &version).await?,
+            Change::Replace { entry, .. } => {
+                let locked = self.lock(session, change, "NO KEY UPDATE").await?;
+                self.replace(session, table, entry, &version, locked.places).await?;
+            }
+            Change::Delete { .. } => {
+                self.lock(session, change, "UPDATE").await?;
+                self.delete(session, change.id(), &version).await?;
+                return Ok(Done::deleted());
+            }
+            Change::EditValues { kind, id, attribute, edit, modified, .. } => {
+                let locked = self.lock(session, change, "NO KEY UPDATE").await?;
+                let list = table.list(*attribute)?;
+                let mut held = Held { tenant: self.cx.tenant(), kind, holder: id, list, next: locked.places };
+                let effect = held.edit(session, edit).await?;
+                if effect.is_empty() {
+                    return Ok(Done::kept(locked.version));
+                }
+                // Clocks of several machines differ; a resource does not go back in time.
+                let modified = modified_text(kind, &Value::DateTime(*modified)).max(locked.modified);
+                let mut update = Statement::new(session.dialect());
+                update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
+                optional(&mut update, modified);
+                update.push(", places = ").bind(held.next);
+                self.of_resource(&mut update, id);
+                session.execute(&update).await?;
+                return Ok(Done::written(version).with_edit(effect));
+            }
+            // What a later version of the library may ask must not be taken for something else.
+            _ => return Err(StoreError::backend("a change of a kind that is not known")),
+        }
+        Ok(Done::written(version))
+    }
+
+    /// Finds the row that is changed as the change expects it, and keeps others from changing it. In SQLite nobody else
+    /// writes.
+    async fn lock<S: Session>(
+        &self,
+        session: &mut S,
+        change: &Change,
+        strength: &str,
+    ) -> Result<Locked, StoreError> {
+        let mut query = Statement::new(session.dialect());
+        query.push("SELECT version, modified, places FROM resource");
+        self.of_resource(&mut query, change.id()).push(" AND kind = ").bind(change.kind().name());
+        if session.dialect() == Dialect::Postgres {
+            query.push(" FOR ").push(strength);
+        }
+        let found = match change.id().contains('\0') {
+            true => None,
+            false => session.query(&query).await?.into_iter().next(),
+        };
+        let Some(mut row) = found else { return Err(StoreError::NotFound) };
+        let locked = Locked {
+            version: Version::new(row.text(0)?).map_err(StoreError::backend)?,
+            modified: row.optional_text(1)?,
+            places: row.integer(2)?,
+        };
+        change.check(Some(&locked.version))?;
+        Ok(locked)
+    }
+
+    async fn create<S: Session>(
+        &self,
+        session: &mut S,
+        table: &KindTable,
+        entry: &Entry,
+        version: &Version,
+    ) -> Result<(), StoreError> {
+        let resource = &*entry.resource;
+        let (document, comparable_document) = table.documents(resource)?;
+        let mut insert = Statement::new(session.dialect());
+        insert.push("INSERT INTO resource (tenant, id, kind, version, modified, places, document, comparable) VALUES (");
+        insert.bind(self.cx.tenant().as_str()).push(", ").bind(resource.id()).push(", ");
+        insert.bind(resource.kind().name()).push(", ").bind(version.as_str()).push(", ");
+        optional(&mut insert, modified_of(resource));
+        insert.push(", 0, ").bind(document).push(", ");
+        comparable(&mut insert, comparable_document);
+        insert.push(") ON CONFLICT DO NOTHING");
+        if session.execute(&insert).await? == 0 {
+            return Err(StoreError::NotUnique { attribute: AttributeId::ID });
+        }
+        self.claim(session, resource, &entry.unique).await?;
+        let next = self.set_lists(session, table, resource, 0).await?;
+        self.set_places(session, resource.id(), 0, next).await
+    }
+
+    async fn replace<S: Session>(
+        &self,
+        session: &mut S,
+        table: &KindTable,
+        entry: &Entry,
+        version: &Version,
+        places: i64,
+    ) -> Result<(), StoreError> {
+        let resource = &*entry.resource;
+        let (document, comparable_document) = table.documents(resource)?;
+        self.keep_keys(session, resource, &entry.unique).await?;
+        let mut update = Statement::new(session.dialect());
+        update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
+        optional(&mut update, modified_of(resource));
+        update.push(", document = ").bind(document).push(", comparable = ");
+        comparable(&mut update, comparable_document);
+        self.of_resource(&mut update, resource.id());
+        session.execute(&update).await?;
+        let next = self.set_lists(session, table, resource, places).await?;
+        self.set_places(session, resource.id(), places, next).await
+    }
+
+    async fn delete<S: Session>(&self, session: &mut S, id: &str, version: &Version) -> Result<(), StoreError> {
+        let dialect = session.dialect();
+        let tenant = self.cx.tenant().as_str();
+        // Whoever held it is another now, so that nobody has a stale copy for current; its own time stays.
+        let mut holders = Statement::new(dialect);
+        holders.push("UPDATE resource SET version = ").bind(version.as_str()).push(" WHERE tenant = ").bind(tenant);
+        holders.push(" AND id IN (SELECT holder FROM member WHERE tenant = ").bind(tenant).push(" AND value = ");
+        holders.bind(id).push(")");
+        session.execute(&holders).await?;
+        for (sql, column) in [
+            ("DELETE FROM member", "value"),
+            ("DELETE FROM member", "holder"),
+            ("DELETE FROM unique_key", "id"),
+            ("DELETE FROM resource", "id"),
+        ] {
+            let mut delete = Statement::new(dialect);
+            delete.push(sql).push(" WHERE tenant = ").bind(tenant).push(" AND ").push(column).push(" = ").bind(id);
+            session.execute(&delete).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the lists of references what they are in `resource`. Gives where the next value goes.
+    async fn set_lists<S: Session>(
+        &self,
+        session: &mut S,
+        table: &KindTable,
+        resource: &Resource,
+        places: i64,
+    ) -> Result<i64, StoreError> {
+        let (tenant, kind, holder) = (self.cx.tenant(), resource.kind(), resource.id());
+        let mut next = places;
+        for list in &table.lists {
+            let elements = resource.root().get(list.attribute).map(Value::elements).unwrap_or_default();
+            let mut held = Held { tenant, kind, holder, list, next };
+            held.set(session, elements).await?;
+            next = held.next;
+        }
+        Ok(next)
+    }
+
+    async fn set_places<S: Session>(
+        &self,
+        session: &mut S,
+        id: &str,
+        before: i64,
+        places: i64,
+    ) -> Result<(), StoreError> {
+        if places != before {
+            let mut update = Statement::new(session.dialect());
+            update.push("UPDATE resource SET places = ").bind(places);
+            self.of_resource(&mut update, id);
+            session.execute(&update).await?;
+        }
+        Ok(())
+    }
+
+    /// Claims the unique values of a resource: an insertion that somebody else was faster with inserts nothing.
+    async fn claim<S: Session>(
+        &self,
+        session: &mut S,
+        resource: &Resource,
+        keys: &[UniqueKey],
+    ) -> Result<(), StoreError> {
+        for key in keys {
+            let kind = resource.kind();
+            let mut insert = Statement::new(session.dialect());
+            insert.push("INSERT INTO unique_key (tenant, kind, attribute, value, id) VALUES (");
+            insert.bind(self.cx.tenant().as_str()).push(", ").bind(kind.name()).push(", ");
+            insert.bind(kind.path(key.attribute)).push(", ").bind(unique_value(&key.folded)).push(", ");
+            insert.bind(resource.id()).push(") ON CONFLICT DO NOTHING");
+            if session.execute(&insert).await? == 0 {
+                return Err(StoreError::NotUnique { attribute: key.attribute });
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims the unique values that are new, and frees those that are not there any more.
+    async fn keep_keys<S: Session>(
+        &self,
+        session: &mut S,
+        resource: &Resource,
+        keys: &[UniqueKey],
+    ) -> Result<(), StoreError> {
+        let kind = resource.kind();
+        let mut query = Statement::new(session.dialect());
+        query.push("SELECT attribute, value FROM unique_key WHERE tenant = ").bind(self.cx.tenant().as_str());
+        query.push(" AND id = ").bind(resource.id());
+        let rows = session.query(&query).await?;
+        let had = rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?)));
+        let had = had.collect::<Result<Vec<_>, StoreError>>()?;
+        let name = |key: &UniqueKey| (kind.path(key.attribute), unique_value(&key.folded));
+        let has: Vec<(String, String)> = keys.iter().map(name).collect();
+        for (attribute, value) in had.iter().filter(|key| !has.contains(key)) {
+            let mut delete = Statement::new(session.dialect());
+            delete.push("DELETE FROM unique_key WHERE tenant = ").bind(self.cx.tenant().as_str());
+            delete.push(" AND kind = ").bind(kind.name()).push(" AND attribute = ").bind(attribute.as_str());
+            delete.push(" AND value = ").bind(value.as_str());
+            session.execute(&delete).await?;
+        }
+        let new: Vec<UniqueKey> = keys.iter().filter(|key| !had.contains(&name(key))).cloned().collect();
+        self.claim(session, resource, &new).await
+    }
+
+    /// Ends a statement with the row of a resource.
+    fn of_resource<'a>(&self, statement: &'a mut Statement, id: &str) -> &'a mut Statement {
+        statement.push(" WHERE tenant = ").bind(self.cx.tenant().as_str()).push(" AND id = ").bind(id)
+    }
+}
+
+/// The text by which a resource's `meta.lastModified` is compared.
+fn modified_of(resource: &Resource) -> Option<String> {
+    let meta = resource.root().get(AttributeId::META).and_then(Value::as_object);
+    modified_text(resource.kind(), meta.and_then(|meta: &Object| meta.get(AttributeId::META_LAST_MODIFIED))?)
+}
+
+fn modified_text(kind: &ResourceType, time: &Value) -> Option<String> {
+    comparable_text(kind, AttributeId::META_LAST_MODIFIED, time)
+}
+
+fn optional(statement: &mut Statement, text: Option<String>) {
+    match text {
+        Some(text) => drop(statement.bind(text)),
+        None => drop(statement.push("NULL")),
+    }
+}

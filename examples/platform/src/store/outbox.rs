@@ -1,0 +1,48 @@
+//! The outbox: events as rows that are committed with what they are about, for whoever carries them on.
+
+use scim_core::{
+    event::Event,
+    sql::{Dialect, Statement},
+    store::{StoreError, TenantId},
+};
+
+use crate::database::Database;
+
+/// The row of an event.
+pub(super) fn insert(dialect: Dialect, event: &Event) -> Statement {
+    let mut insert = Statement::new(dialect);
+    insert.push("INSERT INTO event (tenant, id, time, body) VALUES (").bind(event.tenant().as_str()).push(", ");
+    insert.bind(event.id()).push(", ").bind(event.time().timestamp_millis()).push(", ");
+    // It is JSON, and JSON is text.
+    insert.bind(String::from_utf8(event.to_json()).unwrap_or_default()).push(")");
+    insert
+}
+
+/// An event that waits in the outbox.
+#[derive(Clone, Debug)]
+pub struct OutboxRow {
+    /// Where it is. Positions grow, with gaps; in PostgreSQL a row that is committed late may appear behind others that
+    /// have been read, so a worker there takes rows and deletes them instead of remembering a position.
+    pub position: i64,
+    /// The event as JSON, which [`Event::from_json`] reads.
+    pub body: String,
+}
+
+/// The events of a tenant behind a position, the oldest first.
+///
+/// # Errors
+///
+/// When the database cannot answer.
+pub async fn outbox(
+    database: &Database,
+    tenant: &TenantId,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<OutboxRow>, StoreError> {
+    let mut query = Statement::new(database.dialect());
+    query.push("SELECT position, body FROM event WHERE tenant = ").bind(tenant.as_str());
+    query.push(" AND position > ").bind(after).push(" ORDER BY position LIMIT ").bind(i64::from(limit));
+    let found = database.read(vec![query]).await?;
+    let row = |mut row: crate::database::Row| Ok(OutboxRow { position: row.integer(0)?, body: row.text(1)? });
+    found.into_iter().flatten().map(row).collect()
+}

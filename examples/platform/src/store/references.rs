@@ -1,0 +1,240 @@
+//! Lists of references as rows: what comes into one, what goes, and which of it is there.
+//!
+//! Each statement names the values that it is about, so that its cost is that of the edit and not of the list.
+
+use std::collections::{HashMap, HashSet};
+
+use scim_core::{
+    patch::ValueEdit,
+    resource::value_json,
+    schema::ResourceType,
+    sql::{Dialect, Statement},
+    store::{StoreError, TenantId},
+    value::{Object, Text, Value},
+};
+
+use super::tables::List;
+use crate::database::{Row, Session};
+
+/// Adds that `column` is one of the ids: one parameter, however many there are.
+pub(super) fn is_one_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<Item = &'a str>) {
+    // What PostgreSQL cannot have as text is no resource's id.
+    let ids: Vec<&str> = ids.into_iter().filter(|id| !id.contains('\0')).collect();
+    let ids = array(&ids);
+    query.push(column);
+    match query.dialect() {
+        Dialect::Sqlite => query.push(" IN (SELECT e.value FROM json_each(").bind(ids).push(") AS e)"),
+        _ => query.push(" = ANY (ARRAY (SELECT jsonb_array_elements_text(").bind(ids).push("::text::jsonb)))"),
+    };
+}
+
+fn array<T: serde::Serialize>(values: &[T]) -> String {
+    // Text, and arrays of it: nothing in them can fail to be written.
+    serde_json::to_string(values).unwrap_or_default()
+}
+
+/// The types of the resources that have these ids.
+pub(super) fn kinds<'a>(dialect: Dialect, tenant: &TenantId, ids: impl IntoIterator<Item = &'a str>) -> Statement {
+    let mut query = Statement::new(dialect);
+    query.push("SELECT id, kind FROM resource WHERE tenant = ").bind(tenant.as_str()).push(" AND ");
+    is_one_of(&mut query, "id", ids);
+    query
+}
+
+/// What [`kinds`] found, by id.
+pub(super) fn by_id(rows: impl IntoIterator<Item = Row>) -> Result<HashMap<String, String>, StoreError> {
+    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect()
+}
+
+/// A list of one resource, in a transaction that has the resource's row locked.
+pub(super) struct Held<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) kind: &'a ResourceType,
+    pub(super) holder: &'a str,
+    pub(super) list: &'a List,
+    /// Where the next value goes. Places only grow, so that what is there keeps its order.
+    pub(super) next: i64,
+}
+
+impl Held<'_> {
+    /// Does what an edit says. Gives what really went and came.
+    pub(super) async fn edit<S: Session>(
+        &mut self,
+        session: &mut S,
+        edit: &ValueEdit,
+    ) -> Result<ValueEdit, StoreError> {
+        let coming: HashSet<&str> = edit.add.iter().filter_map(|element| self.value_of(element)).collect();
+        let mut effect = ValueEdit::default();
+        if edit.clear {
+            let mut delete = self.rows(session.dialect(), "DELETE FROM member");
+            if !coming.is_empty() {
+                delete.push(" AND (value IS NULL OR NOT (");
+                is_one_of(&mut delete, "value", coming);
+                delete.push("))");
+            }
+            effect.remove = gone(session, delete).await?;
+        } else {
+            let going: Vec<&str> = edit.remove.iter().map(Text::as_str).filter(|id| !coming.contains(id)).collect();
+            if !going.is_empty() {
+                let mut delete = self.rows(session.dialect(), "DELETE FROM member");
+                delete.push(" AND ");
+                is_one_of(&mut delete, "value", going);
+                effect.remove = gone(session, delete).await?;
+            }
+        }
+        effect.add = self.add(session, &edit.add).await?;
+        Ok(effect)
+    }
+
+    /// Makes the list what `elements` are. What is there already keeps its place.
+    pub(super) async fn set<S: Session>(&mut self, session: &mut S, elements: &[Value]) -> Result<(), StoreError> {
+        let mut query = self.rows(session.dialect(), "SELECT place, value, element FROM member");
+        query.push(" ORDER BY place");
+        let elements: Vec<&Object> = elements.iter().filter_map(Value::as_object).collect();
+        let mut coming: HashMap<&str, String> = HashMap::with_capacity(elements.len());
+        for element in &elements {
+            if let Some(value) = self.value_of(element) {
+                coming.entry(value).or_insert_with(|| self.json(element));
+            }
+        }
+        let mut going = Vec::new();
+        for mut row in session.query(&query).await? {
+            let (place, value, element) = (row.integer(0)?, row.optional_text(1)?, row.text(2)?);
+            // One that refers to nothing cannot be told from another: it comes anew.
+            if value.and_then(|value| coming.get(value.as_str())) != Some(&element) {
+                going.push(place);
+            }
+        }
+        if !going.is_empty() {
+            let mut delete = self.rows(session.dialect(), "DELETE FROM member");
+            let places = array(&going);
+            match session.dialect() {
+                Dialect::Sqlite => delete.push(" AND place IN (SELECT e.value FROM json_each(").bind(places).push(") AS e)"),
+                _ => delete
+                    .push(" AND place = ANY (ARRAY (SELECT jsonb_array_elements_text(")
+                    .bind(places)
+                    .push("::text::jsonb)::bigint))"),
+            };
+            session.execute(&delete).await?;
+        }
+        self.add(session, elements).await?;
+        Ok(())
+    }
+
+    /// Adds the values that are not there. Gives them.
+    async fn add<'a, S: Session>(
+        &mut self,
+        session: &mut S,
+        elements: impl IntoIterator<Item = &'a Object>,
+    ) -> Result<Vec<Object>, StoreError> {
+        let mut named = HashSet::new();
+        let elements: Vec<&Object> = elements
+            .into_iter()
+            .filter(|element| self.value_of(element).is_none_or(|value| named.insert(value)))
+            .collect();
+        if elements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let there = self.there(session, named).await?;
+        let is_new = |element: &&Object| self.value_of(element).is_none_or(|value| !there.contains(value));
+        let new: Vec<&Object> = elements.into_iter().filter(is_new).collect();
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.check(session, &new).await?;
+        self.insert(session, &new).await?;
+        Ok(new.into_iter().cloned().collect())
+    }
+
+    async fn there<S: Session>(
+        &self,
+        session: &mut S,
+        values: HashSet<&str>,
+    ) -> Result<HashSet<String>, StoreError> {
+        let mut query = self.rows(session.dialect(), "SELECT value FROM member");
+        query.push(" AND ");
+        is_one_of(&mut query, "value", values);
+        session.query(&query).await?.into_iter().map(|mut row| row.text(0)).collect()
+    }
+
+    /// Refuses what no resource has as its id that the list may refer to. Those that have stay until the commit.
+    async fn check<S: Session>(&self, session: &mut S, elements: &[&Object]) -> Result<(), StoreError> {
+        let values: Vec<&str> = elements.iter().filter_map(|element| self.value_of(element)).collect();
+        let mut query = kinds(session.dialect(), self.tenant, values.iter().copied());
+        if session.dialect() == Dialect::Postgres {
+            // In one order, so that two that lock the same do not wait for each other.
+            query.push(" ORDER BY id FOR KEY SHARE");
+        }
+        let found = by_id(session.query(&query).await?)?;
+        let fits = |value: &&str| {
+            let kind = found.get(*value);
+            kind.is_some_and(|kind| self.list.refers_to.iter().any(|name| **name == **kind))
+        };
+        match values.iter().find(|value| !fits(value)) {
+            Some(value) => {
+                Err(StoreError::BadReference { attribute: self.list.attribute, value: (*value).into() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn insert<S: Session>(&mut self, session: &mut S, elements: &[&Object]) -> Result<(), StoreError> {
+        let rows: Vec<[Option<String>; 2]> = elements
+            .iter()
+            .map(|element| [self.value_of(element).map(str::to_owned), Some(self.json(element))])
+            .collect();
+        let mut insert = Statement::new(session.dialect());
+        insert.push("INSERT INTO member (tenant, holder, list, place, value, element) SELECT ");
+        insert.bind(self.tenant.as_str()).push(text(session)).push(", ");
+        insert.bind(self.holder).push(text(session)).push(", ");
+        insert.bind(self.list.name.as_str()).push(text(session)).push(", ");
+        let rows = array(&rows);
+        match session.dialect() {
+            Dialect::Sqlite => insert
+                .bind(self.next)
+                .push(" + e.key, e.value ->> 0, e.value ->> 1 FROM json_each(")
+                .bind(rows)
+                .push(") AS e"),
+            _ => insert
+                .bind(self.next)
+                .push("::bigint + e.key - 1, e.value ->> 0, e.value ->> 1 FROM jsonb_array_elements(")
+                .bind(rows)
+                .push("::text::jsonb) WITH ORDINALITY AS e (value, key)"),
+        };
+        let inserted = session.execute(&insert).await?;
+        self.next = self.next.saturating_add(i64::try_from(inserted).map_err(StoreError::backend)?);
+        Ok(())
+    }
+
+    /// A statement about the rows of the list.
+    fn rows(&self, dialect: Dialect, verb: &str) -> Statement {
+        let mut statement = Statement::new(dialect);
+        statement.push(verb).push(" WHERE tenant = ").bind(self.tenant.as_str());
+        statement.push(" AND holder = ").bind(self.holder);
+        statement.push(" AND list = ").bind(self.list.name.as_str());
+        statement
+    }
+
+    fn value_of<'a>(&self, element: &'a Object) -> Option<&'a str> {
+        element.get(self.kind.value_of(self.list.attribute)?)?.as_str()
+    }
+
+    fn json(&self, element: &Object) -> String {
+        value_json(self.kind, self.list.attribute, &Value::Complex(element.clone()))
+    }
+}
+
+/// Deletes rows of a list, and gives what they referred to.
+async fn gone<S: Session>(session: &mut S, mut delete: Statement) -> Result<Vec<Text>, StoreError> {
+    delete.push(" RETURNING value");
+    let mut gone = Vec::new();
+    for mut row in session.query(&delete).await? {
+        gone.extend(row.optional_text(0)?.map(|value| Text::from(value.as_str())));
+    }
+    Ok(gone)
+}
+
+/// The type of a parameter that stands alone.
+fn text<S: Session>(session: &S) -> &'static str {
+    if session.dialect() == Dialect::Postgres { "::text" } else { "" }
+}

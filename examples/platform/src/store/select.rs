@@ -1,0 +1,148 @@
+//! How resources are read: one query for what is looked at, their lists included where they are wanted.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use scim_core::{
+    Resource,
+    schema::{AttributeId, Relation, ResourceType},
+    sql::{Dialect, Statement},
+    store::{Context, Holder, Scan, StoreError, Stored, Version, Wanted},
+    value::{Object, Value},
+};
+
+use super::{
+    references::is_one_of,
+    tables::{KindTable, List},
+};
+use crate::database::Row;
+
+/// Queries of the resources of one type.
+pub(super) struct Select<'a> {
+    pub(super) table: &'a KindTable,
+    pub(super) kind: &'a Arc<ResourceType>,
+    pub(super) dialect: Dialect,
+}
+
+impl Select<'_> {
+    /// The resources of a tenant, up to what else is asked of them.
+    pub(super) fn resources(&self, cx: &Context, wanted: &Wanted<'_>) -> Statement {
+        let mut query = Statement::new(self.dialect);
+        query.push("SELECT r.version, r.modified, r.document");
+        for list in self.lists(wanted) {
+            // Which is the whole list in its order, read by the rows' own key.
+            let from = format!("FROM member AS m WHERE {}", list.of_resource);
+            let values = format!("(SELECT string_agg(m.element, ',' ORDER BY m.place) {from})");
+            match wanted.list_limit().and_then(|limit| i64::try_from(limit).ok()) {
+                None => drop(query.push(", ").push(&values).push(", 0")),
+                Some(limit) => {
+                    // No more rows are looked at than it takes to know that there are too many.
+                    let beyond = format!("EXISTS (SELECT 1 {from} ORDER BY m.place LIMIT 1 OFFSET {limit})");
+                    let text = format!(
+                        ", CASE WHEN {beyond} THEN NULL ELSE {values} END, CASE WHEN {beyond} THEN 1 ELSE 0 END"
+                    );
+                    query.push(&text);
+                }
+            }
+        }
+        self.from(&mut query, cx);
+        query
+    }
+
+    fn from(&self, query: &mut Statement, cx: &Context) {
+        query.push(" FROM resource AS r WHERE r.tenant = ").bind(cx.tenant().as_str());
+        query.push(" AND r.kind = ").bind(self.kind.name());
+    }
+
+    fn lists<'a>(&'a self, wanted: &'a Wanted<'_>) -> impl Iterator<Item = &'a List> {
+        self.table.lists.iter().filter(|list| wanted.includes(list.attribute))
+    }
+
+    /// The queries of a page: that of its resources, and where it is wanted that of their number.
+    pub(super) fn page(&self, cx: &Context, scan: &Scan<'_>) -> Result<Vec<Statement>, StoreError> {
+        let filter = |query: &mut Statement| -> Result<(), StoreError> {
+            if !scan.filter.is_empty() {
+                query.push(" AND ").filter(&self.table.mapping, scan.filter).map_err(StoreError::backend)?;
+            }
+            Ok(())
+        };
+        let mut page = self.resources(cx, scan.wanted);
+        filter(&mut page)?;
+        page.window(&self.table.mapping, scan.sort, scan.window).map_err(StoreError::backend)?;
+        let mut queries = vec![page];
+        if scan.count {
+            let mut count = Statement::new(self.dialect);
+            count.push("SELECT count(*)");
+            self.from(&mut count, cx);
+            filter(&mut count)?;
+            queries.push(count);
+        }
+        Ok(queries)
+    }
+
+    /// The resource that a row of [`Select::resources`] has.
+    pub(super) fn stored(&self, mut row: Row, wanted: &Wanted<'_>) -> Result<Stored, StoreError> {
+        let version = Version::new(row.text(0)?).map_err(StoreError::backend)?;
+        let modified = row.optional_text(1)?;
+        let mut json = row.text(2)?;
+        let mut complete = true;
+        for (index, list) in self.lists(wanted).enumerate() {
+            let (values, beyond) = (row.optional_text(3 + 2 * index)?, row.integer(4 + 2 * index)?);
+            complete &= beyond == 0;
+            if let Some(values) = values {
+                insert(&mut json, &list.name, &values)?;
+            }
+        }
+        let mut resource = Resource::from_json(self.kind, json.as_bytes()).map_err(StoreError::backend)?;
+        if let Some(modified) = modified.and_then(|text| text.parse::<DateTime<Utc>>().ok()) {
+            set_modified(&mut resource, modified);
+        }
+        Ok(Stored { complete, ..Stored::new(resource, version) })
+    }
+
+    /// Who refers to `ids` by the list of the relation, of which this is the holders' type: each with the id that it
+    /// refers to and its document.
+    pub(super) fn holders(&self, cx: &Context, relation: &Relation, ids: &[&str]) -> Result<Statement, StoreError> {
+        let list = self.table.list(relation.list())?;
+        let mut query = Statement::new(self.dialect);
+        query.push("SELECT m.value, r.id, r.document FROM member AS m JOIN resource AS r ON ").push(&list.of_resource);
+        query.push(" WHERE m.tenant = ").bind(cx.tenant().as_str());
+        query.push(" AND r.kind = ").bind(self.kind.name()).push(" AND ");
+        is_one_of(&mut query, "m.value", ids.iter().copied());
+        Ok(query)
+    }
+
+    /// The holder that a row of [`Select::holders`] has.
+    pub(super) fn holder(&self, mut row: Row, relation: &Relation) -> Result<Holder, StoreError> {
+        let (value, id, json) = (row.text(0)?, row.text(1)?, row.text(2)?);
+        let resource = Resource::from_json(self.kind, json.as_bytes()).map_err(StoreError::backend)?;
+        let display = resource.value(relation.display()).and_then(Value::as_str).map(Into::into);
+        Ok(Holder { value: value.as_str().into(), id: id.as_str().into(), display })
+    }
+}
+
+fn set_modified(resource: &mut Resource, modified: DateTime<Utc>) {
+    let root = resource.root_mut();
+    if !root.contains(AttributeId::META) {
+        root.insert(AttributeId::META, Value::Complex(Object::new()));
+    }
+    if let Some(Value::Complex(meta)) = root.get_mut(AttributeId::META) {
+        meta.insert(AttributeId::META_LAST_MODIFIED, Value::DateTime(modified));
+    }
+}
+
+/// Puts a list into the JSON of a resource, which ends in a brace.
+fn insert(json: &mut String, name: &str, values: &str) -> Result<(), StoreError> {
+    if json.pop() != Some('}') {
+        return Err(StoreError::backend("expected the JSON of a resource"));
+    }
+    // An object that has nothing yet.
+    if !json.ends_with('{') {
+        json.push(',');
+    }
+    let name = serde_json::to_string(name).map_err(StoreError::backend)?;
+    for part in [name.as_str(), ":[", values, "]}"] {
+        json.push_str(part);
+    }
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! What the tables hold of each resource type: where its values are, which of them have an index, and which lists are
+//! rows.
+
+use std::sync::Arc;
+
+use scim_core::{
+    Registry, Resource,
+    schema::{AttributeId, ResourceType},
+    sql::{Column, Dialect, Mapping, Statement, Table, representation},
+    store::{CommitError, StoreError},
+};
+use sha2::{Digest, Sha256};
+
+use crate::database::{Database, OpenError, Session, Work};
+
+/// The resource types, as the tables have them.
+#[derive(Debug)]
+pub(super) struct Tables {
+    dialect: Dialect,
+    kinds: Vec<KindTable>,
+    /// What the comparable documents depend on.
+    made_with: String,
+}
+
+/// A resource type, as the tables have it.
+#[derive(Debug)]
+pub(super) struct KindTable {
+    pub(super) mapping: Mapping,
+    pub(super) lists: Vec<List>,
+}
+
+/// A list of references, whose values are rows of `member`.
+#[derive(Debug)]
+pub(super) struct List {
+    pub(super) attribute: AttributeId,
+    /// What the rows call it.
+    pub(super) name: String,
+    /// The types that it may refer to.
+    pub(super) refers_to: Vec<Box<str>>,
+    /// The condition by which a row of `member AS m` is of the list of `resource AS r`.
+    pub(super) of_resource: String,
+}
+
+impl Tables {
+    pub(super) fn new(registry: &Registry, dialect: Dialect) -> Self {
+        let kinds = registry.resource_types().iter().map(|kind| KindTable::new(kind, "r.")).collect();
+        let schemas = registry.schemas().map(|schema| format!("{schema:?}")).collect::<Vec<_>>().concat();
+        let made_with = format!("{} {}", representation(), hex(&Sha256::digest(schemas)));
+        Self { dialect, kinds, made_with }
+    }
+
+    pub(super) fn find(&self, kind: &ResourceType) -> Result<&KindTable, StoreError> {
+        let known = self.kinds.iter().find(|table| table.mapping.kind().name() == kind.name());
+        known.ok_or_else(|| StoreError::backend(format!("no table has resources of type {}", kind.name())))
+    }
+}
+
+impl KindTable {
+    /// `alias` is what the columns of `resource` are called by, with a dot: in an index they have no alias.
+    fn new(kind: &Arc<ResourceType>, alias: &str) -> Self {
+        let lists: Vec<List> = kind.reference_lists().iter().map(|list| List::new(kind, *list)).collect();
+        let modified = Column::comparable(format!("{alias}modified"));
+        let mut mapping = Mapping::documents(kind, format!("{alias}id"), format!("{alias}comparable"))
+            .column(AttributeId::META_LAST_MODIFIED, modified);
+        for list in &lists {
+            if let Some(value) = kind.value_of(list.attribute) {
+                let rows = Table::new("member AS m", list.of_resource.as_str()).order("m.place");
+                mapping = mapping.table(list.attribute, rows.column(value, Column::text("m.value")));
+            }
+        }
+        Self { mapping, lists }
+    }
+
+    pub(super) fn list(&self, attribute: AttributeId) -> Result<&List, StoreError> {
+        let known = self.lists.iter().find(|list| list.attribute == attribute);
+        known.ok_or_else(|| StoreError::backend("expected a list of references"))
+    }
+
+    /// The document of a resource without its lists, and the one that filters are asked of.
+    pub(super) fn documents(&self, resource: &Resource) -> Result<(String, String), StoreError> {
+        let comparable = self.mapping.document(resource);
+        let kind = resource.kind();
+        let json = if self.lists.iter().any(|list| resource.root().contains(list.attribute)) {
+            let values = resource.root().iter().filter(|(attribute, _)| !kind.is_reference_list(*attribute));
+            let values = values.map(|(attribute, value)| (attribute, value.clone())).collect();
+            Resource::from_object(Arc::clone(kind), values).to_json()
+        } else {
+            resource.to_json()
+        };
+        Ok((String::from_utf8(json).map_err(StoreError::backend)?, comparable))
+    }
+}
+
+impl List {
+    fn new(kind: &Arc<ResourceType>, attribute: AttributeId) -> Self {
+        let name = kind.path(attribute);
+        let reference = kind.child(attribute, "$ref");
+        let refers_to = reference.map(|reference| kind.attribute(reference).references().to_vec()).unwrap_or_default();
+        let of_resource = format!("m.tenant = r.tenant AND m.holder = r.id AND m.list = {}", literal(&name));
+        Self { attribute, name, refers_to, of_resource }
+    }
+}
+
+/// Text of the program's own as SQL has it.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A unique value as its column has it: itself, or its digest where it is longer than an index takes.
+pub(super) fn unique_value(folded: &str) -> String {
+    const LONGEST: usize = 512;
+    if folded.len() <= LONGEST { format!("={folded}") } else { format!("#{}", hex(&Sha256::digest(folded))) }
+}
+
+/// Makes what depends on the resource types: indexes, and the comparable documents when they are of another making.
+pub(super) async fn prepare(database: &Database, tables: &Arc<Tables>) -> Result<(), OpenError> {
+    let prepared = database.write(Prepare(Arc::clone(tables))).await;
+    prepared.map_err(|failed| match failed.error {
+        StoreError::Backend(source) => OpenError::Database(source),
+        other => OpenError::Database(other.into()),
+    })
+}
+
+struct Prepare(Arc<Tables>);
+
+impl Work for Prepare {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), CommitError> {
+        for sql in self.indexes() {
+            let mut statement = Statement::new(session.dialect());
+            session.execute(statement.push(&sql)).await?;
+        }
+        let mut query = Statement::new(session.dialect());
+        query.push("SELECT value FROM setting WHERE name = 'comparable'");
+        let found = session.query(&query).await?.into_iter().next().map(|mut row| row.text(0)).transpose()?;
+        if found.as_deref() == Some(&self.0.made_with) {
+            return Ok(());
+        }
+        self.derive_anew(session).await?;
+        let mut record = Statement::new(session.dialect());
+        record.push("INSERT INTO setting (name, value) VALUES ('comparable', ").bind(self.0.made_with.as_str());
+        record.push(") ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+        session.execute(&record).await?;
+        Ok(())
+    }
+}
+
+impl Prepare {
+    /// What users and groups are looked up by. An index serves all types that have an attribute of the name.
+    fn indexes(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for table in &self.0.kinds {
+            let kind = table.mapping.kind();
+            let bare = KindTable::new(kind, "").mapping;
+            let named = ["userName", "displayName"].iter().filter_map(|name| kind.child(AttributeId::ROOT, name));
+            let attributes = kind.unique_attributes().iter().copied().chain(named).chain([AttributeId::EXTERNAL_ID]);
+            for attribute in attributes {
+                let Some(sql) = bare.index(self.0.dialect, attribute) else { continue };
+                let name = kind.path(attribute).replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();
+                let index = match self.0.dialect {
+                    Dialect::Sqlite => format!("resource_{name} ON resource (tenant, kind, {sql})"),
+                    // A B-tree takes no long texts, and fails to insert them.
+                    _ => format!("resource_{name} ON resource USING hash (({sql}))"),
+                };
+                let index = format!("CREATE INDEX IF NOT EXISTS {index}");
+                if !found.contains(&index) {
+                    found.push(index);
+                }
+            }
+        }
+        found
+    }
+
+    /// Makes all comparable documents anew, some hundred at a time.
+    async fn derive_anew<S: Session>(&self, session: &mut S) -> Result<(), StoreError> {
+        for table in &self.0.kinds {
+            let kind = table.mapping.kind();
+            let mut last = (String::new(), String::new());
+            loop {
+                let mut query = Statement::new(session.dialect());
+                query.push("SELECT tenant, id, document FROM resource WHERE kind = ").bind(kind.name());
+                query.push(" AND (tenant, id) > (").bind(last.0.as_str()).push(", ").bind(last.1.as_str());
+                query.push(") ORDER BY tenant, id LIMIT 500");
+                let rows = session.query(&query).await?;
+                if rows.is_empty() {
+                    break;
+                }
+                for mut row in rows {
+                    let (tenant, id, document) = (row.text(0)?, row.text(1)?, row.text(2)?);
+                    let resource = Resource::from_json(kind, document.as_bytes()).map_err(StoreError::backend)?;
+                    let mut update = Statement::new(session.dialect());
+                    update.push("UPDATE resource SET comparable = ");
+                    comparable(&mut update, table.mapping.document(&resource));
+                    update.push(" WHERE tenant = ").bind(tenant.as_str()).push(" AND id = ").bind(id.as_str());
+                    session.execute(&update).await?;
+                    last = (tenant, id);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Binds a comparable document.
+pub(super) fn comparable(statement: &mut Statement, document: String) {
+    statement.bind(document);
+    if statement.dialect() == Dialect::Postgres {
+        statement.push("::text::jsonb");
+    }
+}
