@@ -1,0 +1,61 @@
+//! Where the data is: in memory, or in a database.
+
+use scim_core::store::{DynStore, MemoryStore, StoreError};
+
+use crate::database::Database;
+
+/// What `--store` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// For trying things out: gone with the process.
+    Memory,
+    /// The URL of a database, as [`Database`] opens it. It may have a password in it.
+    Database(String),
+}
+
+impl Location {
+    /// Reads `memory`, `sqlite:PATH` or `postgres://…`; `None` for anything else.
+    ///
+    /// ```
+    /// use platform::storage::Location;
+    ///
+    /// assert_eq!(Location::read("memory"), Some(Location::Memory));
+    /// assert!(Location::read("sqlite:platform.db").is_some());
+    /// assert!(Location::read("sqlite:").is_none() && Location::read("mysql://localhost/").is_none());
+    /// ```
+    pub fn read(url: &str) -> Option<Self> {
+        let is_database = url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty())
+            || ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+        match url {
+            "memory" => Some(Self::Memory),
+            _ => is_database.then(|| Self::Database(url.to_owned())),
+        }
+    }
+}
+
+/// Where resources, organisations and keys are kept.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// In this process.
+    Memory,
+    /// In tables.
+    Database(Database),
+}
+
+impl Storage {
+    /// Opens what is there, and makes it if it is not.
+    pub async fn open(location: &Location) -> Result<Self, StoreError> {
+        match location {
+            Location::Memory => Ok(Self::Memory),
+            Location::Database(_) => Err(StoreError::backend("there are no databases yet")),
+        }
+    }
+
+    /// The store of the resources. In memory it is a new one with each call.
+    pub fn resources(&self) -> DynStore {
+        match self {
+            Self::Memory => DynStore::new(MemoryStore::new()),
+            Self::Database(database) => match *database {},
+        }
+    }
+}
