@@ -264,19 +264,7 @@ impl Directory {
         // Looked up by what nobody can choose: a digest tells nothing of how much of a token was right.
         let name = digest.to_string();
         let now = Utc::now();
-        let key = match self.trust.get(&name) {
-            Some(key) => key,
-            None => {
-                let found = kept!(self.kept, find(&digest));
-                match found.filter(|(key, scim)| *scim && key.digest == digest && key.is_valid(now)) {
-                    Some((key, _)) => self.trust.put(&name, key),
-                    None => {
-                        self.trust.forget(&name);
-                        return Ok(None);
-                    }
-                }
-            }
-        };
+        let Some(key) = self.valid_key(&digest, &name, now).await? else { return Ok(None) };
         // It may have expired since it was looked up.
         if key.organization != organization || !key.is_valid(now) {
             return Ok(None);
@@ -292,6 +280,24 @@ impl Directory {
             });
         }
         Ok(Some(Caller { tenant, name: key.name.as_str().into() }))
+    }
+
+    async fn valid_key(
+        &self,
+        digest: &TokenDigest,
+        name: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Arc<Key>>, DirectoryError> {
+        if let Some(key) = self.trust.get(name) {
+            return Ok(Some(key));
+        }
+        let found = kept!(self.kept, find(digest));
+        let valid = found.filter(|(key, scim)| *scim && key.digest == *digest && key.is_valid(now));
+        let valid = valid.map(|(key, _)| self.trust.put(name, key));
+        if valid.is_none() {
+            self.trust.forget(name);
+        }
+        Ok(valid)
     }
 
     /// Whether the keys can be looked up at the moment.

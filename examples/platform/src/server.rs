@@ -67,12 +67,13 @@ pub fn router(
     }
     let scim = Router::new()
         .fallback_service(ScimService::new(provider.build()?))
-        .layer(middleware::from_fn_with_state(settings.patience, patient))
         .layer(middleware::from_fn_with_state(Arc::clone(&directory), admission::admit));
     Ok(Router::new()
-        .nest("/scim/{organization}/v2", scim)
+        // With or without a slash at its end.
+        .nest_service("/scim/{organization}/v2", scim)
         .route("/health", get(health).with_state(directory))
         .fallback(|| async { refusal(ScimError::new(404, "expected a URL below /scim/{organization}/v2")) })
+        .layer(middleware::from_fn_with_state(settings.patience, patient))
         .layer(middleware::from_fn(lines::one_line)))
 }
 
@@ -81,7 +82,7 @@ async fn patient(State(patience): State<Duration>, request: Request, next: Next)
     let request = request.map(|body| Timed::within(patience, body));
     let response = next.run(request).await;
     let failure = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_ref()?.source());
-    if causes(failure).any(|cause| cause.is::<Late>()) {
+    if causes(failure).any(<dyn Error>::is::<Late>) {
         return refusal(ScimError::new(408, format!("expected the body within {} s", patience.as_secs())));
     }
     response

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Path, Request, State},
+    extract::{Path, Request, State, rejection::PathRejection},
     http::{HeaderMap, HeaderValue, header},
     middleware::Next,
     response::Response,
@@ -21,10 +21,12 @@ const RETRY: Duration = Duration::from_secs(5);
 /// whether there is such an organisation, nor what is wrong with the key.
 pub(super) async fn admit(
     State(directory): State<Arc<Directory>>,
-    Path(parameters): Path<Vec<(String, String)>>,
+    parameters: Result<Path<Vec<(String, String)>>, PathRejection>,
     mut request: Request,
     next: Next,
 ) -> Response {
+    // A name that is no text is one that no organisation has.
+    let parameters = parameters.map(|Path(parameters)| parameters).unwrap_or_default();
     let organization = parameters.iter().find(|(name, _)| name == "organization").map(|(_, value)| value.as_str());
     let caller = match organization.zip(authorization(request.headers())) {
         Some((organization, header)) => directory.authenticate(organization, header).await,
