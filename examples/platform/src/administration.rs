@@ -3,13 +3,14 @@
 use std::{error::Error, io::Write};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use scim_core::{bearer::Token, sql::Statement, store::StoreError};
+use scim_core::{bearer::Token, store::TenantId};
 use serde_json::{Value, json};
 
 use crate::{
     arguments::{Command, KeyCommand, OrganizationCommand},
-    database::{Database, Row},
+    database::Database,
     directory::{Directory, Key, OrganizationName},
+    store::outbox,
 };
 
 type Done = Result<(), Box<dyn Error>>;
@@ -20,8 +21,10 @@ pub async fn run(command: Command, directory: &Directory, database: &Database, o
         Command::Key { command } => keys(command, directory, out).await,
         Command::Organization { command } => organizations(command, directory, out).await,
         Command::Events { organization, after, limit, .. } => {
-            for mut row in events(database, &organization, after, limit).await? {
-                writeln!(out, "{}", event(&mut row)?)?;
+            let tenant = TenantId::new(organization.as_str())?;
+            for row in outbox(database, &tenant, after, limit).await? {
+                let event: Value = serde_json::from_str(&row.body)?;
+                writeln!(out, "{}", json!({"position": row.position, "event": event}))?;
             }
             Ok(())
         }
@@ -102,24 +105,6 @@ async fn organizations(command: OrganizationCommand, directory: &Directory, out:
         }
     }
     Ok(())
-}
-
-async fn events(
-    database: &Database,
-    organization: &OrganizationName,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<Row>, StoreError> {
-    let mut select = Statement::new(database.dialect());
-    select.push("SELECT position, id, time, body FROM event WHERE tenant = ").bind(organization.as_str());
-    select.push(" AND position > ").bind(after).push(" ORDER BY position LIMIT ").bind(limit);
-    Ok(database.read(vec![select]).await?.pop().unwrap_or_default())
-}
-
-fn event(row: &mut Row) -> Result<Value, Box<dyn Error>> {
-    let time = DateTime::from_timestamp_millis(row.integer(2)?).map(shown);
-    let body: Value = serde_json::from_str(&row.text(3)?)?;
-    Ok(json!({"position": row.integer(0)?, "id": row.text(1)?, "time": time, "body": body}))
 }
 
 fn shown(time: DateTime<Utc>) -> String {

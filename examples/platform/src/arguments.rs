@@ -91,6 +91,8 @@ pub enum Command {
         command: OrganizationCommand,
     },
     /// Prints what has changed for an organisation: its events, a line of JSON each, the oldest first
+    ///
+    /// In PostgreSQL an event whose transaction took long may appear behind others that were printed before.
     Events {
         /// The organisation
         #[arg(long, value_name = "NAME")]
@@ -99,8 +101,8 @@ pub enum Command {
         #[arg(long, value_name = "POSITION", default_value_t = 0)]
         after: i64,
         /// No more events than this
-        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=100_000))]
-        limit: i64,
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
         /// Where the data is.
         #[command(flatten)]
         store: StoreArgument,

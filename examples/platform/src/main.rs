@@ -65,7 +65,8 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
     let url = arguments.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let directory = Arc::new(Directory::new(&storage));
     let settings = Settings { url, cursor_keys, patience };
-    let router = server::router(Arc::clone(&directory), storage.resources(), &settings)?;
+    let resources = storage.resources(&platform::registry()).await?;
+    let router = server::router(Arc::clone(&directory), resources, &settings)?;
     let minted = admit(&arguments, &directory).await?;
 
     let mut out = std::io::stdout();

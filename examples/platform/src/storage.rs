@@ -1,8 +1,14 @@
 //! Where the data is: in memory, or in a database.
 
-use scim_core::store::{DynStore, MemoryStore, StoreError};
+use scim_core::{
+    Registry,
+    store::{DynStore, MemoryStore},
+};
 
-use crate::database::Database;
+use crate::{
+    database::{Database, OpenError},
+    store::TableStore,
+};
 
 /// What `--store` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,18 +50,26 @@ pub enum Storage {
 
 impl Storage {
     /// Opens what is there, and makes it if it is not.
-    pub async fn open(location: &Location) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    ///
+    /// When there is no such database, or it has the tables of a later program.
+    pub async fn open(location: &Location) -> Result<Self, OpenError> {
         match location {
             Location::Memory => Ok(Self::Memory),
-            Location::Database(_) => Err(StoreError::backend("there are no databases yet")),
+            Location::Database(url) => Database::open(url).await.map(Self::Database),
         }
     }
 
-    /// The store of the resources. In memory it is a new one with each call.
-    pub fn resources(&self) -> DynStore {
+    /// The store of the resources of these types. In memory it is a new one with each call.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer, or has resources that the registry does not allow.
+    pub async fn resources(&self, registry: &Registry) -> Result<DynStore, OpenError> {
         match self {
-            Self::Memory => DynStore::new(MemoryStore::new()),
-            Self::Database(database) => match *database {},
+            Self::Memory => Ok(DynStore::new(MemoryStore::new())),
+            Self::Database(database) => TableStore::open(database.clone(), registry).await.map(DynStore::new),
         }
     }
 }

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use process::{Server, TOKEN, USER, eventually, run, run_with, stores};
+use process::{Server, TOKEN, USER, databases, eventually, run, run_with, stores};
 use serde_json::json;
 
 fn acme<'a>(store: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -56,6 +56,36 @@ fn a_key_that_was_not_given_is_made_and_shown_once() {
     assert_eq!(server.request("GET", "/Users", None).status, 200);
     assert!(!server.log().contains(&key));
     assert_eq!(server.terminate().code(), Some(0));
+
+    for place in databases() {
+        let store = &place.url;
+        let first = Server::start(&["--store", store]);
+        let key = first.key.clone();
+        assert!(key.is_some());
+        assert_eq!(first.terminate().code(), Some(0));
+        let mut again = Server::start(&["--store", store]);
+        assert_eq!((again.printed.len(), &again.key), (1, &None), "{:?}", again.printed);
+        again.key = key;
+        assert_eq!(again.request("GET", "/Users", None).status, 200);
+    }
+}
+
+/// The same command again is no error, and what was there is there.
+#[test]
+fn it_goes_on_where_it_ended() {
+    for place in databases() {
+        let store = &place.url;
+        let first = Server::start(&acme(store, &[]));
+        let made = first.request("POST", "/Users", Some(&json!({"schemas": [USER], "userName": "ann"})));
+        let id = made.json["id"].as_str().unwrap().to_owned();
+        assert_eq!(first.terminate().code(), Some(0));
+
+        let again = Server::start(&acme(store, &[]));
+        assert_eq!(again.printed.len(), 1);
+        let found = again.request("GET", &format!("/Users/{id}"), None);
+        assert_eq!((found.status, &found.json["userName"]), (200, &json!("ann")));
+        assert_eq!(again.request("POST", "/Users", Some(&json!({"schemas": [USER], "userName": "ANN"}))).status, 409);
+    }
 }
 
 #[test]
@@ -100,6 +130,21 @@ fn wrong_arguments_are_told_and_secrets_are_not() {
     }
 }
 
+/// A port that is taken is said before anything is made.
+#[test]
+fn a_port_that_is_taken() {
+    for place in databases() {
+        let store = &place.url;
+        let server = Server::start(&acme("memory", &[]));
+        let address = server.root().replace("http://", "");
+        let finished = Server::try_start(&["--store", store, "--listen", &address]).err().unwrap();
+        assert_eq!(finished.status, Some(1), "{finished:?}");
+        assert!(finished.stdout.is_empty() && finished.stderr.contains("expected to listen at"), "{finished:?}");
+        // Had a key been made, nobody would have seen it.
+        assert!(Server::start(&["--store", store]).key.is_some());
+    }
+}
+
 #[test]
 fn clients_are_told_the_public_url() {
     let server = Server::start(&acme("memory", &["--public-url", "https://example.com/idm/"]));
@@ -135,6 +180,29 @@ fn no_password_is_kept() {
         assert!(patched.json.get("password").is_none());
         assert!(!server.log().contains("correct horse"));
         assert_eq!(server.terminate().code(), Some(0));
+        assert!(!place.bytes().windows(13).any(|bytes| bytes == b"correct horse"));
+    }
+}
+
+/// Cursors are sealed: with the same key another process reads them, with its own it does not.
+#[test]
+fn cursors_of_another_process() {
+    for place in databases() {
+        let store = &place.url;
+        let key = "0123456789abcdef".repeat(4);
+        let old = "f".repeat(64);
+        let first = Server::start(&acme(store, &["--cursor-key", &old]));
+        for name in ["ann", "bob", "carl"] {
+            let body = json!({"schemas": [USER], "userName": name});
+            assert_eq!(first.request("POST", "/Users", Some(&body)).status, 201);
+        }
+        let page = first.request("GET", "/Users?cursor&count=1", None).json;
+        let next = format!("/Users?cursor={}&count=1", page["nextCursor"].as_str().unwrap());
+        for (keys, status) in [(old.clone(), 200), (format!("{key},{old}"), 200), (key, 400)] {
+            let server = Server::start(&acme(store, &["--cursor-key", &keys]));
+            assert_eq!(server.request("GET", &next, None).status, status, "{keys}");
+        }
+        assert_eq!(Server::start(&acme(store, &[])).request("GET", &next, None).status, 400);
     }
 }
 
@@ -147,6 +215,37 @@ fn health_needs_no_key() {
         assert_eq!((answer.status, answer.text.trim()), (200, "ok"));
         let nothing = server.send("GET", &server.root(), &[], None).unwrap();
         assert_eq!((nothing.status, &nothing.json["status"]), (404, &json!("404")));
+    }
+}
+
+/// What the database says is for the log: clients and load balancers learn that it does not work.
+#[test]
+fn a_database_that_does_not_work() {
+    for place in databases() {
+        let server = Server::start(&acme(&place.url, &[]));
+        assert_eq!(server.request("GET", "/Users", None).status, 200);
+        place.run("ALTER TABLE api_key RENAME TO no_api_key; ALTER TABLE resource RENAME TO no_resource");
+        let failed = server.request("POST", "/Users", Some(&json!({"schemas": [USER], "userName": "ann"})));
+        assert_eq!((failed.status, &failed.json["status"]), (500, &json!("500")), "{}", failed.text);
+        let unknown = server.request_with_key(Some("another"), "GET", "/Users", None);
+        assert_eq!(unknown.status, 503, "{}", unknown.text);
+        assert!(unknown.headers.contains_key("retry-after"));
+        place.run("ALTER TABLE organization RENAME TO no_organization");
+        let health = server.send("GET", &format!("{}/health", server.root()), &[], None).unwrap();
+        assert_eq!(health.status, 503, "{}", health.text);
+        for answer in [&failed, &unknown, &health] {
+            for word in ["table", "relation", "api_key", "resource ", "organization ", "SQL"] {
+                assert!(!answer.text.contains(word), "{}", answer.text);
+            }
+        }
+        for told in ["a key could not be looked up", "a request failed", "the database does not answer"] {
+            eventually(told, || server.log().contains(told));
+        }
+        assert!(!server.log().contains("ann"), "{}", server.log());
+        place.run("ALTER TABLE no_api_key RENAME TO api_key; ALTER TABLE no_resource RENAME TO resource");
+        place.run("ALTER TABLE no_organization RENAME TO organization");
+        assert_eq!(server.send("GET", &format!("{}/health", server.root()), &[], None).unwrap().status, 200);
+        assert_eq!(server.request("GET", "/Users", None).status, 200);
     }
 }
 

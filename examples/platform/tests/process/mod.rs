@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 use tempfile::NamedTempFile;
 use ureq::{Agent, http};
 
-pub(crate) use self::places::{Place, memory, stores};
+pub(crate) use self::places::{Place, databases, memory, postgres, sqlite, stores};
 
 /// A token that is long enough not to be warned of.
 pub(crate) const TOKEN: &str = "a-token-for-tests-0123456789abcdef";
