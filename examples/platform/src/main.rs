@@ -3,53 +3,31 @@
 //!
 //! ```console
 //! $ cargo run -p platform
-//! SCIM URL http://127.0.0.1:8080/scim/demo/v2
 //! API key scim_… (shown once)
+//! SCIM URL http://127.0.0.1:8080/scim/demo/v2
 //! ```
 
-mod directory;
-mod server;
+use std::{error::Error, io::Write as _, process::ExitCode, sync::Arc};
 
-use std::{error::Error, net::SocketAddr, process::ExitCode};
-
-use clap::Parser;
-use scim_core::bearer::{Token, TokenDigest};
-use tokio::net::TcpListener;
-use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
-
-use crate::{
-    directory::{Database, Directory},
-    server::Platform,
+use chrono::Utc;
+use platform::{
+    administration,
+    arguments::{Arguments, Serve},
+    directory::{Directory, Key},
+    log,
+    server::{self, Ending, Settings},
+    storage::Storage,
 };
-
-/// Serves SCIM for organisations, each under its own URL and with its own API keys.
-#[derive(Debug, Parser)]
-#[command(version, about)]
-struct Arguments {
-    /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
-    /// Where the data is: `memory`, `sqlite:PATH`, or the URL of a PostgreSQL database, `postgres://…`.
-    #[arg(long, default_value = "sqlite:platform.db")]
-    store: String,
-    /// The organisation that is made if it is not there, with SCIM switched on.
-    #[arg(long, default_value = "demo")]
-    organization: String,
-    /// The API key that the organisation has. Without, one is made and shown if it has none yet. Better given as
-    /// PLATFORM_TOKEN: what is on a command line, others on the machine can read.
-    #[arg(long, env = "PLATFORM_TOKEN", hide_env_values = true)]
-    token: Option<String>,
-    /// The URL under which clients see this server, if it is not the one that it listens at: `https://example.com`.
-    #[arg(long)]
-    public_url: Option<String>,
-    /// What is logged: `info` is a line a request, `warn` is what goes wrong, `off` nothing.
-    #[arg(long, default_value = "info")]
-    log: EnvFilter,
-}
+use scim_core::{
+    bearer::{Token, TokenDigest},
+    provider::CursorKey,
+};
+use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+    let arguments = Arguments::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    match run(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("platform: {error}");
@@ -59,32 +37,76 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    // Standard output is for people and scripts, so the log goes to standard error.
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_env_filter(arguments.log)
-        .with_writer(std::io::stderr)
-        .init();
-    let database = Database::open(&arguments.store).await?;
-    let directory = Directory::new(database);
-    let listener = TcpListener::bind(arguments.listen).await?;
-    let url = arguments.public_url.unwrap_or_else(|| match listener.local_addr() {
-        Ok(address) => format!("http://{address}"),
-        Err(_) => format!("http://{}", arguments.listen),
-    });
-    let platform = Platform::new(directory, &url)?;
-    let name = &arguments.organization;
-    platform.directory().ensure_organization(name).await?;
-    if let Some(token) = &arguments.token {
-        platform.directory().add_key(name, "command line", TokenDigest::of(token)).await?;
-    } else if !platform.directory().has_keys(name).await? {
-        let token = Token::generate()?;
-        platform.directory().add_key(name, "first key", token.digest()).await?;
-        println!("API key {} (shown once)", token.reveal());
+    let location = arguments.store().location()?;
+    let Some(command) = arguments.command else {
+        return serve(arguments.serve, Storage::open(&location).await?).await;
+    };
+    match Storage::open(&location).await? {
+        Storage::Database(database) => {
+            let directory = Directory::new(&Storage::Database(database.clone()));
+            administration::run(command, &directory, &database, &mut std::io::stdout()).await
+        }
+        Storage::Memory => Err("with memory there is nothing to administrate".into()),
     }
-    println!("SCIM URL {url}/scim/{name}/v2");
-    server::serve(listener, platform).await?;
+}
+
+async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>> {
+    log::start(arguments.log.clone())?;
+    let ending = Ending::watch()?;
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .map_err(|error| format!("expected to listen at {}: {error}", arguments.listen))?;
+    let address = listener.local_addr()?;
+    let mut cursor_keys = arguments.cursor_keys()?;
+    if cursor_keys.is_empty() {
+        cursor_keys.push(random_key()?);
+    }
+    let patience = arguments.patience();
+    let url = arguments.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let directory = Arc::new(Directory::new(&storage));
+    let settings = Settings { url, cursor_keys, patience };
+    let resources = storage.resources(&platform::registry()).await?;
+    let router = server::router(Arc::clone(&directory), resources, &settings)?;
+    let minted = admit(&arguments, &directory).await?;
+
+    let mut out = std::io::stdout();
+    if let Some(token) = minted {
+        writeln!(out, "API key {} (shown once)", token.reveal())?;
+    }
+    writeln!(out, "SCIM URL {}", server::scim_url(&settings.url, arguments.organization.as_str()))?;
+    out.flush()?;
+
+    tracing::info!(%address, "listening");
+    server::serve(listener, router, patience, ending).await;
     Ok(())
+}
+
+/// Sees to it that the organisation is there and has a key. Gives the token of one that was made.
+async fn admit(arguments: &Serve, directory: &Directory) -> Result<Option<Token>, Box<dyn Error>> {
+    let organization = &arguments.organization;
+    if !directory.ensure_organization(organization).await?.scim {
+        tracing::warn!(%organization, "SCIM is switched off for the organization: nobody is let in");
+    }
+    if arguments.public_url.is_none() && arguments.listen.ip().is_unspecified() {
+        tracing::warn!("clients are told URLs that they cannot call: expected --public-url");
+    }
+    if let Some(token) = &arguments.token {
+        if arguments.has_short_token() {
+            tracing::warn!("the token is short and could be guessed: expected 20 characters or more, at random");
+        }
+        directory.add_key(Key::new(organization, "command line", TokenDigest::of(token.reveal()))).await?;
+        return Ok(None);
+    }
+    let now = Utc::now();
+    let keys = directory.keys(Some(organization)).await?;
+    if keys.iter().any(|key| key.is_valid(now)) {
+        return Ok(None);
+    }
+    administration::new_key(directory, organization, "first key", None).await.map(Some)
+}
+
+fn random_key() -> Result<CursorKey, Box<dyn Error>> {
+    let mut bytes = [0; CursorKey::MIN_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| format!("expected random bytes from the system: {error}"))?;
+    Ok(CursorKey::new(&bytes)?)
 }

@@ -1,135 +1,123 @@
-//! HTTP: who calls is found out here, before anything of SCIM is looked at.
+//! HTTP: which URL is whose, and how long a client may take. What a SCIM request means is scim-core's business, who may
+//! send one [`Directory`]'s.
+
+mod admission;
+mod connections;
+mod deadline;
+mod lines;
 
 use std::{error::Error, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{Path, Request, State},
-    http::{StatusCode, header},
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
 use scim_core::{
-    Quirks, Registry, ServiceProvider,
+    Quirks, ServiceProvider,
     error::Error as ScimError,
     http::{Outcome, ScimService},
     protocol,
-    store::{Context, DynStore, TenantId},
+    provider::{ConfigurationError, CursorKey},
+    store::DynStore,
 };
-use tokio::{net::TcpListener, signal};
 
-use crate::directory::{Directory, DirectoryError};
+pub use self::connections::{Ending, serve};
+use self::deadline::{Late, Timed};
+use crate::{directory::Directory, registry};
 
-/// How long requests in flight may take when the server is told to end.
-const GRACE: Duration = Duration::from_secs(30);
+/// How long the database may take to say that it is there.
+const HEALTH: Duration = Duration::from_secs(2);
 
-/// The server's parts.
-pub(crate) struct Platform {
+/// What a server is told.
+#[derive(Debug)]
+pub struct Settings {
+    /// The URL under which clients see it, `https://example.com`.
+    pub url: String,
+    /// The secrets that cursors are sealed with, the one that new ones get first.
+    pub cursor_keys: Vec<CursorKey>,
+    /// How long a client may take to send the head of a request, and again as long for its body.
+    pub patience: Duration,
+}
+
+/// The URL of an organisation, under which its identity provider finds `/Users`.
+pub fn scim_url(url: &str, organization: &str) -> String {
+    format!("{}/scim/{organization}/v2", url.trim_end_matches('/'))
+}
+
+/// Everything that the server answers: SCIM below `/scim/{organization}/v2`, and `/health`.
+///
+/// # Errors
+///
+/// When `settings.url` is no http or https URL without a query.
+pub fn router(
     directory: Arc<Directory>,
-    scim: ServiceProvider<DynStore>,
+    resources: DynStore,
+    settings: &Settings,
+) -> Result<Router, ConfigurationError> {
+    let mut provider = ServiceProvider::builder(registry(), resources)
+        .base_url(scim_url(&settings.url, "{tenant}"))
+        // Whichever provider an organisation has, it is served.
+        .quirks(Quirks::entra());
+    for key in &settings.cursor_keys {
+        provider = provider.cursor_key(key.clone());
+    }
+    let scim = Router::new()
+        .fallback_service(ScimService::new(provider.build()?))
+        .layer(middleware::from_fn_with_state(Arc::clone(&directory), admission::admit));
+    Ok(Router::new()
+        // With or without a slash at its end.
+        .nest_service("/scim/{organization}/v2", scim)
+        .route("/health", get(health).with_state(directory))
+        .fallback(|| async { refusal(ScimError::new(404, "expected a URL below /scim/{organization}/v2")) })
+        .layer(middleware::from_fn_with_state(settings.patience, patient))
+        .layer(middleware::from_fn(lines::one_line)))
 }
 
-impl Platform {
-    /// `url` is where clients see the server, without a slash at its end.
-    pub(crate) fn new(directory: Directory, url: &str) -> Result<Self, Box<dyn Error>> {
-        let scim = ServiceProvider::builder(Registry::standard(), directory.store())
-            .base_url(format!("{url}/scim/{{tenant}}/v2"))
-            // Whichever provider an organisation has, it is served.
-            .quirks(Quirks::entra())
-            .build()?;
-        Ok(Self { directory: Arc::new(directory), scim })
-    }
-
-    pub(crate) fn directory(&self) -> &Directory {
-        &self.directory
-    }
-
-    fn router(self) -> Router {
-        let service = ScimService::new(self.scim);
-        let authenticated = middleware::from_fn_with_state(self.directory, authenticate);
-        Router::new()
-            .nest("/scim/{organization}/v2", Router::new().fallback_service(service).layer(authenticated))
-            .route("/health", get(|| async { "ok\n" }))
-            .fallback(|| async { refusal(ScimError::new(404, "expected /scim/{organization}/v2/…")) })
-    }
-}
-
-/// Lets a request through whose key opens the organisation that the URL names; who else asks learns nothing.
-async fn authenticate(
-    State(directory): State<Arc<Directory>>,
-    Path(parameters): Path<Vec<(String, String)>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = match authorization {
-        Some(authorization) => directory.authenticate(authorization).await,
-        None => Ok(None),
-    };
-    let organization = parameters.iter().find(|(name, _)| name == "organization").map(|(_, value)| value.as_str());
-    let key = match key {
-        Ok(key) => key.filter(|key| organization == Some(&key.organization)),
-        Err(error) => {
-            tracing::error!(%error, "a key could not be looked up");
-            return refusal(ScimError::new(503, "the keys cannot be looked up at the moment"));
-        }
-    };
-    let tenant = key.as_ref().map(|key| TenantId::new(key.organization.as_str()));
-    let (Some(key), Some(Ok(tenant))) = (key, tenant) else {
-        let mut response = refusal(ScimError::new(401, "expected an API key of the organization"));
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
-        return response;
-    };
-    let id = uuid::Uuid::new_v4().to_string();
-    request.extensions_mut().insert(Context::new(tenant).with_actor(key.name).with_request_id(id));
+/// Answers 408 when a body takes too long.
+async fn patient(State(patience): State<Duration>, request: Request, next: Next) -> Response {
+    let request = request.map(|body| Timed::within(patience, body));
     let response = next.run(request).await;
-    if let Some(error) = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_ref())
-        && error.status() >= 500
-    {
-        tracing::error!(error = %error, source = error.as_ref().source(), "a request failed");
+    let failure = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_ref()?.source());
+    if causes(failure).any(<dyn Error>::is::<Late>) {
+        return refusal(ScimError::new(408, format!("expected the body within {} s", patience.as_secs())));
     }
     response
 }
 
+/// Whether the server can work: for load balancers, which have no key.
+async fn health(State(directory): State<Arc<Directory>>) -> (StatusCode, &'static str) {
+    match tokio::time::timeout(HEALTH, directory.answers()).await {
+        Ok(Ok(())) => (StatusCode::OK, "ok\n"),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the database does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+        }
+        Err(_) => {
+            tracing::error!("the database takes too long to answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database takes too long to answer\n")
+        }
+    }
+}
+
+/// An error, and what has caused it.
+fn causes<'a>(error: Option<&'a (dyn Error + 'static)>) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error, |&cause| cause.source())
+}
+
+/// A response of the server's own, as SCIM clients read it (RFC 7644 §3.12).
 fn refusal(error: ScimError) -> Response {
     let response = protocol::Response::refusal(error);
     let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::CONTENT_TYPE, protocol::CONTENT_TYPE)], response.body).into_response()
-}
-
-/// Serves until the process is told to end; requests that are being answered then get their answers.
-pub(crate) async fn serve(listener: TcpListener, platform: Platform) -> std::io::Result<()> {
-    let (told, ending) = tokio::sync::oneshot::channel();
-    let signal = async move {
-        ended().await;
-        tracing::info!("ending: requests in flight are completed");
-        let _ = told.send(());
-    };
-    let serving = axum::serve(listener, platform.router()).with_graceful_shutdown(signal);
-    tokio::select! {
-        outcome = serving.into_future() => outcome,
-        // A client that never finishes its request does not keep the server up for ever.
-        () = async { let _ = ending.await; tokio::time::sleep(GRACE).await } => Ok(()),
-    }
-}
-
-/// Ends with the first SIGINT or SIGTERM.
-async fn ended() {
-    #[cfg(unix)]
-    {
-        let mut terminate = match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-            Ok(terminate) => terminate,
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM will not be noticed");
-                return drop(signal::ctrl_c().await);
-            }
-        };
-        tokio::select! {
-            _ = signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
+    let mut refusal = status.into_response();
+    for (name, value) in response.headers() {
+        if let (Ok(name), Ok(value)) = (header::HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            refusal.headers_mut().insert(name, value);
         }
     }
-    #[cfg(not(unix))]
-    drop(signal::ctrl_c().await);
+    *refusal.body_mut() = response.body.into();
+    refusal
 }

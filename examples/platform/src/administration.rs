@@ -1,0 +1,127 @@
+//! What an administrator does beside serving: keys, organisations, and a look at the events.
+
+use std::{error::Error, io::Write};
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use scim_core::{bearer::Token, store::TenantId};
+use serde_json::{Value, json};
+
+use crate::{
+    arguments::{Command, KeyCommand, OrganizationCommand},
+    database::Database,
+    directory::{Directory, Key, OrganizationName},
+    store::outbox,
+};
+
+type Done = Result<(), Box<dyn Error>>;
+
+/// Does what was asked, and writes to `out` what came of it.
+pub async fn run(command: Command, directory: &Directory, database: &Database, out: &mut impl Write) -> Done {
+    match command {
+        Command::Key { command } => keys(command, directory, out).await,
+        Command::Organization { command } => organizations(command, directory, out).await,
+        Command::Events { organization, after, limit, .. } => {
+            let tenant = TenantId::new(organization.as_str())?;
+            for row in outbox(database, &tenant, after, limit).await? {
+                let event: Value = serde_json::from_str(&row.body)?;
+                writeln!(out, "{}", json!({"position": row.position, "event": event}))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Makes a key for an organisation. The token is gone when the caller does not show it.
+pub async fn new_key(
+    directory: &Directory,
+    organization: &OrganizationName,
+    name: &str,
+    lifetime: Option<TimeDelta>,
+) -> Result<Token, Box<dyn Error>> {
+    let token = Token::generate()?;
+    let mut key = Key::new(organization, name, token.digest());
+    key.expires = lifetime.and_then(|lifetime| key.created.checked_add_signed(lifetime));
+    directory.add_key(key).await?;
+    Ok(token)
+}
+
+async fn keys(command: KeyCommand, directory: &Directory, out: &mut impl Write) -> Done {
+    match command {
+        KeyCommand::New { organization, name, expires_days, .. } => {
+            let lifetime = expires_days.map(TimeDelta::try_days).map(|days| days.ok_or("expected fewer days"));
+            let token = new_key(directory, &organization, &name, lifetime.transpose()?).await?;
+            writeln!(out, "API key {} (shown once)", token.reveal())?;
+        }
+        KeyCommand::List { organization, .. } => {
+            let now = Utc::now();
+            let heads = ["DIGEST", "ORGANIZATION", "STATE", "CREATED", "EXPIRES", "LAST USED", "NAME"];
+            let mut rows = vec![heads.map(str::to_owned)];
+            for key in directory.keys(organization.as_ref()).await? {
+                let state = match () {
+                    () if key.is_valid(now) => "valid",
+                    () if key.revoked.is_some() => "revoked",
+                    () => "expired",
+                };
+                let (expires, used) = (key.expires.map(shown), key.used.map(shown));
+                let [expires, used] = [expires, used].map(|time| time.unwrap_or_else(|| "never".to_owned()));
+                let digest = key.shown();
+                rows.push([digest, key.organization, state.to_owned(), shown(key.created), expires, used, key.name]);
+            }
+            table(&rows, out)?;
+        }
+        KeyCommand::Revoke { digest, .. } => {
+            let key = directory.revoke(&digest).await?;
+            let (shown, organization) = (key.shown(), &key.organization);
+            match key.revoked {
+                Some(at) => writeln!(out, "key {shown} of {organization} was revoked already, {}", self::shown(at))?,
+                None => writeln!(out, "key {shown} of {organization} is revoked")?,
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn organizations(command: OrganizationCommand, directory: &Directory, out: &mut impl Write) -> Done {
+    match command {
+        OrganizationCommand::New(one) => {
+            directory.ensure_organization(&one.name).await?;
+            writeln!(out, "organization {} is there", one.name)?;
+        }
+        OrganizationCommand::List { .. } => {
+            let mut rows = vec![["ORGANIZATION", "SCIM", "CREATED"].map(str::to_owned)];
+            for organization in directory.organizations().await? {
+                let scim = if organization.scim { "on" } else { "off" };
+                rows.push([organization.name, scim.to_owned(), shown(organization.created)]);
+            }
+            table(&rows, out)?;
+        }
+        OrganizationCommand::Enable(one) => {
+            directory.set_scim(&one.name, true).await?;
+            writeln!(out, "SCIM is on for {}", one.name)?;
+        }
+        OrganizationCommand::Disable(one) => {
+            directory.set_scim(&one.name, false).await?;
+            writeln!(out, "SCIM is off for {}", one.name)?;
+        }
+    }
+    Ok(())
+}
+
+fn shown(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Columns that are as wide as what is in them.
+fn table<const N: usize>(rows: &[[String; N]], out: &mut impl Write) -> std::io::Result<()> {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}

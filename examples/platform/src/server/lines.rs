@@ -1,0 +1,46 @@
+//! The span of each request, from which its line in the [log](crate::log) is made.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::Request,
+    http::{HeaderName, HeaderValue},
+    middleware::Next,
+    response::Response,
+};
+use scim_core::http::Outcome;
+use tracing::{Instrument as _, field::Empty};
+
+use super::causes;
+
+/// The name of a request, in the log, in the events of what it changed, and in a header of its response.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) Arc<str>);
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+pub(super) async fn one_line(mut request: Request, next: Next) -> Response {
+    // What a client says of itself could be said twice, so that the name is made here.
+    let id: Arc<str> = uuid::Uuid::new_v4().to_string().into();
+    let span = tracing::info_span!(
+        "request",
+        method = %format_args!("{:.16}", request.method().as_str()),
+        path = %format_args!("{:.256}", request.uri().path()),
+        request_id = &*id,
+        status = Empty,
+        tenant = Empty,
+    );
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.record("status", response.status().as_u16());
+    if let Some(error) = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_deref())
+        && error.status() >= 500
+    {
+        let causes: Vec<String> = causes(std::error::Error::source(error)).map(ToString::to_string).collect();
+        tracing::error!(request_id = &*id, %error, causes = causes.join(": "), "a request failed");
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(HEADER, id);
+    }
+    response
+}

@@ -1,0 +1,75 @@
+//! Where the data is: in memory, or in a database.
+
+use scim_core::{
+    Registry,
+    store::{DynStore, MemoryStore},
+};
+
+use crate::{
+    database::{Database, OpenError},
+    store::TableStore,
+};
+
+/// What `--store` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// For trying things out: gone with the process.
+    Memory,
+    /// The URL of a database, as [`Database`] opens it. It may have a password in it.
+    Database(String),
+}
+
+impl Location {
+    /// Reads `memory`, `sqlite:PATH` or `postgres://…`; `None` for anything else.
+    ///
+    /// ```
+    /// use platform::storage::Location;
+    ///
+    /// assert_eq!(Location::read("memory"), Some(Location::Memory));
+    /// assert!(Location::read("sqlite:platform.db").is_some());
+    /// assert!(Location::read("sqlite:").is_none() && Location::read("mysql://localhost/").is_none());
+    /// ```
+    pub fn read(url: &str) -> Option<Self> {
+        let is_database = url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty())
+            || ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+        match url {
+            "memory" => Some(Self::Memory),
+            _ => is_database.then(|| Self::Database(url.to_owned())),
+        }
+    }
+}
+
+/// Where resources, organisations and keys are kept.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// In this process.
+    Memory,
+    /// In tables.
+    Database(Database),
+}
+
+impl Storage {
+    /// Opens what is there, and makes it if it is not.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such database, or it has the tables of a later program.
+    pub async fn open(location: &Location) -> Result<Self, OpenError> {
+        match location {
+            Location::Memory => Ok(Self::Memory),
+            Location::Database(url) => Database::open(url).await.map(Self::Database),
+        }
+    }
+
+    /// The store of the resources of these types. In memory it is a new one with each call.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer, or has resources that the registry does not allow.
+    pub async fn resources(&self, registry: &Registry) -> Result<DynStore, OpenError> {
+        match self {
+            Self::Memory => Ok(DynStore::new(MemoryStore::new())),
+            Self::Database(database) => TableStore::open(database.clone(), registry).await.map(DynStore::new),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Where the program keeps its data in a test: each place is a new one, and is gone with the test.
+
+use std::fmt;
+
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio_postgres::NoTls;
+
+/// Something that `--store` can name.
+pub(crate) struct Place {
+    /// What `--store` calls it.
+    pub(crate) url: String,
+    kept: Kept,
+}
+
+enum Kept {
+    Nothing,
+    File(TempDir),
+    /// A database of a server whose own database has this URL.
+    Postgres {
+        server: String,
+        name: String,
+    },
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
+    }
+}
+
+/// Every store that can be had here.
+pub(crate) fn stores() -> Vec<Place> {
+    std::iter::once(memory()).chain(databases()).collect()
+}
+
+/// Those that outlive a process.
+pub(crate) fn databases() -> Vec<Place> {
+    std::iter::once(sqlite()).chain(postgres()).collect()
+}
+
+pub(crate) fn memory() -> Place {
+    Place { url: "memory".to_owned(), kept: Kept::Nothing }
+}
+
+pub(crate) fn sqlite() -> Place {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", directory.path().join("platform.db").display());
+    Place { url, kept: Kept::File(directory) }
+}
+
+/// A new database on the PostgreSQL server that `SCIM_TEST_POSTGRES` names, `postgres://USER@HOST:PORT/DATABASE`. None
+/// where it names none.
+pub(crate) fn postgres() -> Option<Place> {
+    let Ok(server) = std::env::var("SCIM_TEST_POSTGRES") else {
+        eprintln!("skipped: SCIM_TEST_POSTGRES is not set");
+        return None;
+    };
+    let name = format!("platform_{}", uuid::Uuid::new_v4().simple());
+    run(&server, &format!("CREATE DATABASE {name}"));
+    let (base, query) = server.split_once('?').unwrap_or((&server, ""));
+    let (scheme, rest) = base.split_once("://").expect("SCIM_TEST_POSTGRES is a URL");
+    let authority = rest.split('/').next().unwrap();
+    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+    Some(Place { url: format!("{scheme}://{authority}/{name}{query}"), kept: Kept::Postgres { server, name } })
+}
+
+impl Place {
+    /// Runs SQL in the database, past the program. Not in memory.
+    pub(crate) fn run(&self, sql: &str) {
+        match &self.kept {
+            Kept::Nothing => panic!("in memory there is no SQL"),
+            Kept::File(directory) => {
+                let connection = rusqlite::Connection::open(directory.path().join("platform.db")).unwrap();
+                connection.execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+            Kept::Postgres { .. } => run(&self.url, sql),
+        }
+    }
+
+    /// What the files of the database have in them, where it has files here.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let Kept::File(directory) = &self.kept else { return Vec::new() };
+        let files = std::fs::read_dir(directory.path()).unwrap();
+        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Kept::Postgres { server, name } = &self.kept {
+            run(server, &format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
+}
+
+/// In a thread of its own: the test may be run by a runtime, which must not wait for another.
+fn run(url: &str, sql: &str) {
+    let work = async {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    };
+    std::thread::scope(|scope| scope.spawn(|| Runtime::new().unwrap().block_on(work)).join().unwrap());
+}
