@@ -137,6 +137,7 @@ fn value_of(kind: &ResourceType, attribute: AttributeId, name: &str) -> Value {
         AttributeType::Decimal => Decimal::parse("7.25").map_or_else(|| text(name), Value::Decimal),
         AttributeType::DateTime => Value::DateTime(moment(7)),
         AttributeType::Binary => text("bmFtZQ=="),
+        AttributeType::Reference => text("https://example.com/7"),
         AttributeType::Complex => {
             let mut object = Object::new();
             fill(kind, attribute, name, &mut object);
@@ -256,6 +257,8 @@ fn random_element(kind: &ResourceType, attribute: AttributeId, random: &mut Rand
         AttributeType::Decimal => Value::Decimal(Decimal::parse(DECIMALS.get(random.below(DECIMALS.len()))?)?),
         AttributeType::DateTime => Value::DateTime(moment(i64::try_from(random.below(5)).unwrap_or_default())),
         AttributeType::Binary => text("bmFtZQ=="),
+        // Nothing else is read from JSON, and no store has to keep what nobody can have written.
+        AttributeType::Reference => text(random.choose(URIS)?),
         AttributeType::Complex => {
             let mut object = Object::new();
             for &part in kind.children(attribute) {
@@ -282,6 +285,10 @@ fn random_element(kind: &ResourceType, attribute: AttributeId, random: &mut Rand
 
 /// Numbers that are equal, close, or too long for a float.
 pub(super) const DECIMALS: &[&str] = &["1.5", "1.50", "-1.5", "0", "1e3", "1000", "0.1", "0.10000000000000000000001"];
+
+/// References, like and unlike each other in case.
+const URIS: &[&str] =
+    &["https://example.com/a", "https://example.com/A", "urn:example:b", "../c?d=%20", "https://例え/"];
 
 /// Few, so that they meet; like and unlike each other in case, accents and length.
 pub(super) const TEXTS: &[&str] = &[

@@ -122,7 +122,8 @@ impl Store for TableStore {
         let query = references::kinds(self.database.dialect(), cx.tenant(), ids.iter().copied());
         let found = self.database.read(vec![query]).await?;
         let found = references::by_id(found.into_iter().flatten())?;
-        let position = |id: &&str| kinds.iter().position(|kind| Some(kind.name()) == found.get(*id).map(String::as_str));
+        let position =
+            |id: &&str| kinds.iter().position(|kind| Some(kind.name()) == found.get(*id).map(String::as_str));
         Ok(ids.iter().map(position).collect())
     }
 }

@@ -53,7 +53,9 @@ impl Postgres {
     async fn client(&self) -> Result<Object, StoreError> {
         let client = self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => failure(error),
-            PoolError::Timeout(TimeoutType::Wait) => StoreError::Unavailable { retry_after: Some(Duration::from_secs(1)) },
+            PoolError::Timeout(TimeoutType::Wait) => {
+                StoreError::Unavailable { retry_after: Some(Duration::from_secs(1)) }
+            }
             PoolError::Timeout(_) => {
                 tracing::error!(%error, "PostgreSQL does not answer");
                 StoreError::Unavailable { retry_after: Some(Duration::from_secs(5)) }
@@ -167,11 +169,7 @@ fn failure(error: Error) -> StoreError {
         tracing::error!(error = %source(&error), "PostgreSQL is not there");
         return StoreError::Unavailable { retry_after: Some(Duration::from_secs(5)) };
     };
-    let busy = [
-        SqlState::T_R_SERIALIZATION_FAILURE,
-        SqlState::T_R_DEADLOCK_DETECTED,
-        SqlState::LOCK_NOT_AVAILABLE,
-    ];
+    let busy = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
     // Connection exceptions, no resources, an operator's hand, a failure of the server's system.
     let away = ["08", "53", "57", "58"];
     if busy.contains(state) {

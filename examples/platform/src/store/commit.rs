@@ -92,12 +92,7 @@ impl Commit {
 
     /// Finds the row that is changed as the change expects it, and keeps others from changing it. In SQLite nobody else
     /// writes.
-    async fn lock<S: Session>(
-        &self,
-        session: &mut S,
-        change: &Change,
-        strength: &str,
-    ) -> Result<Locked, StoreError> {
+    async fn lock<S: Session>(&self, session: &mut S, change: &Change, strength: &str) -> Result<Locked, StoreError> {
         let mut query = Statement::new(session.dialect());
         query.push("SELECT version, modified, places FROM resource");
         self.of_resource(&mut query, change.id()).push(" AND kind = ").bind(change.kind().name());
@@ -128,7 +123,8 @@ impl Commit {
         let resource = &*entry.resource;
         let (document, comparable_document) = table.documents(resource)?;
         let mut insert = Statement::new(session.dialect());
-        insert.push("INSERT INTO resource (tenant, id, kind, version, modified, places, document, comparable) VALUES (");
+        insert
+            .push("INSERT INTO resource (tenant, id, kind, version, modified, places, document, comparable) VALUES (");
         insert.bind(self.cx.tenant().as_str()).push(", ").bind(resource.id()).push(", ");
         insert.bind(resource.kind().name()).push(", ").bind(version.as_str()).push(", ");
         optional(&mut insert, modified_of(resource));

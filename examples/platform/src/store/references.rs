@@ -109,7 +109,9 @@ impl Held<'_> {
             let mut delete = self.rows(session.dialect(), "DELETE FROM member");
             let places = array(&going);
             match session.dialect() {
-                Dialect::Sqlite => delete.push(" AND place IN (SELECT e.value FROM json_each(").bind(places).push(") AS e)"),
+                Dialect::Sqlite => {
+                    delete.push(" AND place IN (SELECT e.value FROM json_each(").bind(places).push(") AS e)")
+                }
                 _ => delete
                     .push(" AND place = ANY (ARRAY (SELECT jsonb_array_elements_text(")
                     .bind(places)
@@ -146,11 +148,7 @@ impl Held<'_> {
         Ok(new.into_iter().cloned().collect())
     }
 
-    async fn there<S: Session>(
-        &self,
-        session: &mut S,
-        values: HashSet<&str>,
-    ) -> Result<HashSet<String>, StoreError> {
+    async fn there<S: Session>(&self, session: &mut S, values: HashSet<&str>) -> Result<HashSet<String>, StoreError> {
         let mut query = self.rows(session.dialect(), "SELECT value FROM member");
         query.push(" AND ");
         is_one_of(&mut query, "value", values);
@@ -171,9 +169,7 @@ impl Held<'_> {
             kind.is_some_and(|kind| self.list.refers_to.iter().any(|name| **name == **kind))
         };
         match values.iter().find(|value| !fits(value)) {
-            Some(value) => {
-                Err(StoreError::BadReference { attribute: self.list.attribute, value: (*value).into() })
-            }
+            Some(value) => Err(StoreError::BadReference { attribute: self.list.attribute, value: (*value).into() }),
             None => Ok(()),
         }
     }
