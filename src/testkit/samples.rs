@@ -148,7 +148,7 @@ fn value_of(kind: &ResourceType, attribute: AttributeId, name: &str) -> Value {
             }
             Value::Complex(object)
         }
-        _ => match definition.canonical() {
+        AttributeType::String => match definition.canonical() {
             [first, ..] if definition.is_restricted() => text(first),
             _ => text(name),
         },
@@ -276,7 +276,7 @@ fn random_element(kind: &ResourceType, attribute: AttributeId, random: &mut Rand
             }
             Value::Complex(object)
         }
-        _ => match definition.canonical() {
+        AttributeType::String => match definition.canonical() {
             canonical @ [_, ..] if definition.is_restricted() => text(random.choose(canonical)?),
             _ => text(random.choose(TEXTS)?),
         },

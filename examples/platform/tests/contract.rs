@@ -1,5 +1,14 @@
 //! The stores keep what the trait promises: the kit of scim-core, run on each place where resources can be.
-#![allow(missing_docs, clippy::unwrap_used, clippy::allow_attributes, reason = "a test that panics has failed")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::allow_attributes,
+    reason = "a test that panics has failed"
+)]
 
 mod process;
 

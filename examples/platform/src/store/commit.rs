@@ -99,10 +99,9 @@ impl Commit {
         if session.dialect() == Dialect::Postgres {
             query.push(" FOR ").push(strength);
         }
-        let found = match change.id().contains('\0') {
-            true => None,
-            false => session.query(&query).await?.into_iter().next(),
-        };
+        // PostgreSQL has no such text, so nothing has that id.
+        let is_text = !change.id().contains('\0');
+        let found = if is_text { session.query(&query).await?.pop() } else { None };
         let Some(mut row) = found else { return Err(StoreError::NotFound) };
         let locked = Locked {
             version: Version::new(row.text(0)?).map_err(StoreError::backend)?,
@@ -128,15 +127,14 @@ impl Commit {
         insert.bind(self.cx.tenant().as_str()).push(", ").bind(resource.id()).push(", ");
         insert.bind(resource.kind().name()).push(", ").bind(version.as_str()).push(", ");
         optional(&mut insert, modified_of(resource));
-        insert.push(", 0, ").bind(document).push(", ");
+        insert.push(", ").bind(room(table, resource)).push(", ").bind(document).push(", ");
         comparable(&mut insert, comparable_document);
         insert.push(") ON CONFLICT DO NOTHING");
         if session.execute(&insert).await? == 0 {
             return Err(StoreError::NotUnique { attribute: AttributeId::ID });
         }
         self.claim(session, resource, &entry.unique).await?;
-        let next = self.set_lists(session, table, resource, 0).await?;
-        self.set_places(session, resource.id(), 0, next).await
+        self.set_lists(session, table, resource, 0).await
     }
 
     async fn replace<S: Session>(
@@ -153,12 +151,12 @@ impl Commit {
         let mut update = Statement::new(session.dialect());
         update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
         optional(&mut update, modified_of(resource));
+        update.push(", places = ").bind(places.saturating_add(room(table, resource)));
         update.push(", document = ").bind(document).push(", comparable = ");
         comparable(&mut update, comparable_document);
         self.of_resource(&mut update, resource.id());
         session.execute(&update).await?;
-        let next = self.set_lists(session, table, resource, places).await?;
-        self.set_places(session, resource.id(), places, next).await
+        self.set_lists(session, table, resource, places).await
     }
 
     async fn delete<S: Session>(&self, session: &mut S, id: &str, version: &Version) -> Result<(), StoreError> {
@@ -183,37 +181,24 @@ impl Commit {
         Ok(())
     }
 
-    /// Makes the lists of references what they are in `resource`. Gives where the next value goes.
+    /// Makes the lists of references what they are in `resource`; `places` is where the next value goes.
     async fn set_lists<S: Session>(
         &self,
         session: &mut S,
         table: &KindTable,
         resource: &Resource,
         places: i64,
-    ) -> Result<i64, StoreError> {
+    ) -> Result<(), StoreError> {
         let (tenant, kind, holder) = (self.cx.tenant(), resource.kind(), resource.id());
         let mut next = places;
         for list in &table.lists {
-            let elements = resource.root().get(list.attribute).map(Value::elements).unwrap_or_default();
-            let mut held = Held { tenant, kind, holder, list, next };
-            held.set(session, elements).await?;
-            next = held.next;
-        }
-        Ok(next)
-    }
-
-    async fn set_places<S: Session>(
-        &self,
-        session: &mut S,
-        id: &str,
-        before: i64,
-        places: i64,
-    ) -> Result<(), StoreError> {
-        if places != before {
-            let mut update = Statement::new(session.dialect());
-            update.push("UPDATE resource SET places = ").bind(places);
-            self.of_resource(&mut update, id);
-            session.execute(&update).await?;
+            let elements = elements(resource, list.attribute);
+            // Where no value ever had a place there is none to go.
+            if places > 0 || !elements.is_empty() {
+                let mut held = Held { tenant, kind, holder, list, next };
+                held.set(session, elements).await?;
+                next = held.next;
+            }
         }
         Ok(())
     }
@@ -270,6 +255,16 @@ impl Commit {
     fn of_resource<'a>(&self, statement: &'a mut Statement, id: &str) -> &'a mut Statement {
         statement.push(" WHERE tenant = ").bind(self.cx.tenant().as_str()).push(" AND id = ").bind(id)
     }
+}
+
+fn elements(resource: &Resource, list: AttributeId) -> &[Value] {
+    resource.root().get(list).map(Value::elements).unwrap_or_default()
+}
+
+/// How many places the lists of a resource take at the most.
+fn room(table: &KindTable, resource: &Resource) -> i64 {
+    let elements = table.lists.iter().map(|list| elements(resource, list.attribute).len()).sum::<usize>();
+    i64::try_from(elements).unwrap_or(i64::MAX)
 }
 
 /// The text by which a resource's `meta.lastModified` is compared.

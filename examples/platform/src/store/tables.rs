@@ -1,7 +1,7 @@
 //! What the tables hold of each resource type: where its values are, which of them have an index, and which lists are
 //! rows.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use scim_core::{
     Registry, Resource,
@@ -107,7 +107,11 @@ fn literal(text: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        // A string takes all that is written to it.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// A unique value as its column has it: itself, or its digest where it is longer than an index takes.

@@ -1,0 +1,192 @@
+//! What the tables do beside what the trait promises: versions, derived columns, long values, the outbox, and many writes
+//! in one commit.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::allow_attributes,
+    reason = "a test that panics has failed"
+)]
+
+mod process;
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use platform::{
+    database::{Database, OpenError},
+    registry,
+    store::{TableStore, outbox},
+};
+use process::{Place, databases};
+use scim_core::{
+    Filter, Quirks, Resource,
+    event::Event,
+    quirks::Tolerance,
+    schema::ResourceType,
+    store::{Change, CommitError, Context, Entry, Expect, Scan, Store, StoreError, TenantId, Wanted, Window},
+};
+
+async fn open(place: &Place) -> TableStore {
+    TableStore::open(Database::open(&place.url).await.unwrap(), &registry()).await.unwrap()
+}
+
+fn kind(name: &str) -> Arc<ResourceType> {
+    Arc::clone(registry().resource_type(name).unwrap())
+}
+
+fn acme() -> Context {
+    Context::new(TenantId::new("acme").unwrap())
+}
+
+fn user(id: &str, name: &str) -> Change {
+    let json = serde_json::json!({"id": id, "userName": name, "meta": {"resourceType": "User"}}).to_string();
+    Change::Create { entry: Entry::new(Resource::from_json(&kind("User"), json.as_bytes()).unwrap()) }
+}
+
+/// The ids of the users for which a filter holds, which the database has to evaluate.
+async fn found(store: &TableStore, filter: &str) -> Vec<String> {
+    let kind = kind("User");
+    let filter: Filter = filter.parse().unwrap();
+    let matcher = filter.compile(&kind, &mut Tolerance::new(Quirks::default())).unwrap();
+    let conditions: Vec<_> = matcher.conditions().iter().collect();
+    let window = Window::behind(None, 100);
+    let scan =
+        Scan { kind: &kind, filter: &conditions, sort: None, window, wanted: &Wanted::everything(), count: false };
+    let page = store.scan(&acme(), &scan).await.unwrap();
+    page.items.iter().map(|stored| stored.resource.id().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_a_later_program_are_left_alone() {
+    for place in databases() {
+        open(&place).await.commit(&acme(), &[user("1", "ann")]).await.unwrap();
+        place.run("INSERT INTO schema_version (version) VALUES (1000)");
+        let refused = Database::open(&place.url).await;
+        assert!(matches!(refused, Err(OpenError::Newer { found: 1000, .. })), "{place:?}: {refused:?}");
+        place.run("DELETE FROM schema_version WHERE version = 1000");
+        assert_eq!(found(&open(&place).await, "userName eq \"ann\"").await, ["1"], "{place:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_together_make_the_tables_once() {
+    for place in databases() {
+        let open = |url: String| tokio::spawn(async move { Database::open(&url).await.map(drop) });
+        let opened: Vec<_> = (0..4).map(|_| open(place.url.clone())).collect();
+        for opened in opened {
+            opened.await.unwrap().unwrap_or_else(|error| panic!("{place:?}: {error}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_derived_is_made_anew_when_the_rules_change() {
+    for place in databases() {
+        let store = open(&place).await;
+        let all: Vec<Change> = (0..1_000).map(|n| user(&format!("id{n}"), &format!("Name{n}"))).collect();
+        store.commit(&acme(), &all).await.unwrap();
+        place.run("UPDATE resource SET comparable = '{}'");
+        assert_eq!(found(&store, "userName eq \"NAME7\"").await, [""; 0], "{place:?}");
+        open(&place).await;
+        assert_eq!(
+            found(&store, "userName eq \"NAME7\"").await,
+            [""; 0],
+            "{place:?}: by the same rules nothing is made"
+        );
+        place.run("UPDATE setting SET value = 'by other rules' WHERE name = 'comparable'");
+        open(&place).await;
+        assert_eq!(found(&store, "userName eq \"NAME7\"").await, ["id7"], "{place:?}");
+        assert_eq!(found(&store, "userName eq \"NAME999\"").await, ["id999"], "{place:?}");
+    }
+}
+
+/// An index of PostgreSQL takes no text of more than some 2,700 bytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_values_are_unique_too() {
+    for place in databases() {
+        let store = open(&place).await;
+        // What compresses does not count; this does not.
+        let mut text = String::new();
+        let mut state = 1_u64;
+        while text.len() < 40_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            text.push_str(&format!("{:x}", state >> 32));
+        }
+        store.commit(&acme(), &[user("1", &text)]).await.unwrap();
+        let again = store.commit(&acme(), &[user("2", &text.to_uppercase())]).await;
+        assert!(
+            matches!(again, Err(CommitError { error: StoreError::NotUnique { .. }, index: 0 })),
+            "{place:?}: {again:?}"
+        );
+        store.commit(&acme(), &[user("3", &format!("{text}x"))]).await.unwrap();
+        assert_eq!(found(&store, &format!("userName eq \"{text}\"")).await, ["1"], "{place:?}");
+    }
+}
+
+/// What was committed has its events, in their order; what was not has none.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_outbox_has_what_happened() {
+    for place in databases() {
+        let database = Database::open(&place.url).await.unwrap();
+        let store = TableStore::open(database.clone(), &registry()).await.unwrap();
+        let cx = acme().with_actor("okta").with_request_id("r1");
+        store.commit(&cx, &[user("1", "ann"), user("2", "bob")]).await.unwrap();
+        store.commit(&cx, &[user("3", "cid"), user("4", "ANN")]).await.unwrap_err();
+        let delete = |id: &str| Change::Delete {
+            kind: kind("User"),
+            id: id.into(),
+            expect: Expect::Exists,
+            at: Utc::now(),
+            before: None,
+        };
+        store.commit(&cx, &[delete("2")]).await.unwrap();
+        let other = Context::new(TenantId::new("other").unwrap());
+        store.commit(&other, &[user("9", "eve")]).await.unwrap();
+
+        let rows = outbox(&database, cx.tenant(), 0, 100).await.unwrap();
+        let events: Vec<Event> =
+            rows.iter().map(|row| Event::from_json(&registry(), row.body.as_bytes()).unwrap()).collect();
+        let told: Vec<_> =
+            events.iter().map(|event| (event.resource_id(), format!("{:?}", event.state_change()))).collect();
+        let expected = [("1", "Created"), ("2", "Created"), ("2", "Deleted")].map(|(id, what)| (id, what.to_owned()));
+        assert_eq!(told, expected, "{place:?}");
+        assert!(events.iter().all(|event| event.actor() == Some("okta") && event.request_id() == Some("r1")));
+        assert!(rows.is_sorted_by_key(|row| row.position));
+        let rest = outbox(&database, cx.tenant(), rows[1].position, 100).await.unwrap();
+        assert_eq!(rest.iter().map(|row| row.position).collect::<Vec<_>>(), [rows[2].position], "{place:?}");
+        assert_eq!(outbox(&database, cx.tenant(), 0, 1).await.unwrap().len(), 1, "{place:?}");
+    }
+}
+
+/// Many that write at the same time may share a commit; each has its own outcome.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_takes_back_only_itself() {
+    for place in databases() {
+        let store = Arc::new(open(&place).await);
+        let write = |n: usize| {
+            let store = Arc::clone(&store);
+            // Every name comes twice, and each second change of a pair is in a batch that must then be gone as a whole.
+            let batch =
+                [user(&format!("{n}a"), &format!("alone{n}")), user(&format!("{n}b"), &format!("pair{}", n / 2))];
+            tokio::spawn(async move { store.commit(&acme(), &batch).await })
+        };
+        let tasks: Vec<_> = (0..200).map(write).collect();
+        let mut done = Vec::new();
+        for (n, task) in tasks.into_iter().enumerate() {
+            match task.await.unwrap() {
+                Ok(_) => done.push(n),
+                Err(CommitError { index: 1, error: StoreError::NotUnique { .. } }) => {}
+                Err(error) => panic!("{place:?}: {error:?}"),
+            }
+        }
+        assert_eq!(done.len(), 100, "{place:?}: one of each pair");
+        for n in 0..200 {
+            let alone = found(&store, &format!("userName eq \"alone{n}\"")).await;
+            assert_eq!(alone.len(), usize::from(done.contains(&n)), "{place:?}: {n}");
+        }
+    }
+}
