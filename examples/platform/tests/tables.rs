@@ -13,7 +13,7 @@
 
 mod process;
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use chrono::Utc;
 use platform::{
@@ -114,7 +114,7 @@ async fn long_values_are_unique_too() {
         let mut state = 1_u64;
         while text.len() < 40_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            text.push_str(&format!("{:x}", state >> 32));
+            write!(text, "{:x}", state >> 32).unwrap();
         }
         store.commit(&acme(), &[user("1", &text)]).await.unwrap();
         let again = store.commit(&acme(), &[user("2", &text.to_uppercase())]).await;
