@@ -5,7 +5,7 @@ use scim_core::{filter::Condition, resource::UniqueKey, store::Pushdown};
 /// What identity providers look up by, each with an index.
 const LOOKED_UP: [&str; 4] = ["id", "externalId", "userName", "displayName"];
 
-/// `WHERE tenant = $1 AND login_folded = $2`: what there is to compare with is folded already, where case does not count.
+/// `WHERE tenant = $1 AND login_folded = $2`: what to compare with is folded already, where case does not count.
 fn pushdown(kind: &ResourceType, conjunct: &Condition) -> Pushdown {
     let Condition::Compare(comparison) = conjunct else { return Pushdown::No };
     let path = kind.path(comparison.attribute());

@@ -68,7 +68,7 @@ impl Tables {
 
     /// Frees the login that the account has.
     fn free_login(&mut self, account: &RowKey) {
-        self.account_login.retain(|(tenant, _), owner| (&*tenant, &*owner) != (&account.0, &account.1));
+        self.account_login.retain(|(tenant, _), owner| *tenant != account.0 || *owner != account.1);
     }
 
     /// Gives the account a login; `false` when another has it.
