@@ -43,6 +43,13 @@
 //!
 //! What identity providers do beyond the RFCs is tolerated by name: see [`quirks`]. Every bound is in [`limits`].
 //!
+//! # Guides
+//!
+//! - [Write your own store](manual::write_your_own_store): SCIM over the tables that you have, up to a store that passes
+//!   the kit.
+//! - [Scale out](manual::scale_out): several instances on one database, replicas, retries, and what to mind on
+//!   CockroachDB and YugabyteDB.
+//!
 //! # Features
 //!
 //! `system` (default): the machine's clock and random ids. Without it a host gives its own
@@ -76,6 +83,7 @@ pub mod fold;
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod http;
 pub mod limits;
+pub mod manual;
 pub mod message;
 pub mod patch;
 pub mod path;

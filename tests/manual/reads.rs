@@ -1,0 +1,47 @@
+include!("tables.rs");
+
+use scim_core::{
+    store::{Page, Scan, Stored, Version, Wanted},
+    value::Object,
+};
+
+impl Tables {
+    /// A row of `account`; or one of `team` and, where they are wanted, its rows of `team_member`.
+    fn read(
+        &self,
+        kind: &Arc<ResourceType>,
+        key: &RowKey,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<Stored>, ResourceError> {
+        if kind.name() == "User" {
+            let Some(row) = self.account.get(key) else { return Ok(None) };
+            return Ok(Some(Stored::new(row.to_resource(kind, &key.1)?, Version::from(row.version))));
+        }
+        let Some(row) = self.team.get(key) else { return Ok(None) };
+        let mut group = row.to_resource(kind, &key.1)?;
+        let mut complete = true;
+        for list in kind.reference_lists().iter().filter(|list| wanted.includes(**list)) {
+            let (members, Some(value)) = (self.members(key), kind.value_of(*list)) else { continue };
+            complete = wanted.list_limit().is_none_or(|limit| members.len() <= limit);
+            if complete && !members.is_empty() {
+                let member = |id: Text| Value::Complex(Object::from_iter([(value, Value::String(id))]));
+                group.root_mut().insert(*list, Value::List(members.into_iter().map(member).collect()));
+            }
+        }
+        Ok(Some(Stored { complete, ..Stored::new(group, Version::from(row.version)) }))
+    }
+
+    fn scan(&self, tenant: &TenantId, scan: &Scan<'_>) -> Result<Page, ResourceError> {
+        let of_type: Vec<&RowKey> =
+            if scan.kind.name() == "User" { self.account.keys().collect() } else { self.team.keys().collect() };
+        // What a list is sorted by has to be at hand, wanted or not.
+        let everything = Wanted::everything();
+        let wanted = if scan.sort.is_some() { &everything } else { scan.wanted };
+        let mut all = Vec::new();
+        for key in of_type.into_iter().filter(|(owner, _)| owner == tenant) {
+            all.extend(self.read(scan.kind, key, wanted)?);
+        }
+        // Here a database does WHERE, ORDER BY and LIMIT.
+        Ok(scan.select(all))
+    }
+}

@@ -1,0 +1,89 @@
+include!("writes.rs");
+
+use scim_core::{
+    event::Event,
+    schema::Relation,
+    store::{Capabilities, CommitError, Holder, Key, Store},
+};
+
+/// The store. Where the lock is, a host has a pool of connections.
+#[derive(Default)]
+struct Directory(Mutex<Tables>);
+
+impl Directory {
+    /// `BEGIN`.
+    fn begin(&self) -> Tables {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Store for Directory {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().with_max_batch(500).with_sort(true).with_total(true).with_backward(true)
+    }
+
+    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
+        pushdown(kind, conjunct)
+    }
+
+    async fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Option<Stored>, StoreError> {
+        let row = (cx.tenant().clone(), Text::from(key.id));
+        self.begin().read(key.kind, &row, wanted).map_err(StoreError::backend)
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        self.begin().scan(cx.tenant(), scan).map_err(StoreError::backend)
+    }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        if batch.len() > self.capabilities().max_batch {
+            return Err(StoreError::TooMany.into());
+        }
+        // Held to the end, since this stand-in has no locks on rows.
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut transaction = tables.clone();
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for (index, change) in batch.iter().enumerate() {
+            // Whatever fails leaves the function, and with it goes the transaction.
+            let done = transaction.apply(cx, change).map_err(|error| CommitError::new(index, error))?;
+            transaction.outbox.extend(Event::of(cx, change, &done).map(|event| event.to_json()));
+            outcomes.push(done);
+        }
+        *tables = transaction;
+        Ok(outcomes)
+    }
+
+    async fn holders<'a>(
+        &'a self,
+        cx: &'a Context,
+        _: &'a Relation,
+        ids: &'a [&'a str],
+    ) -> Result<Vec<Holder>, StoreError> {
+        let (tables, mut found) = (self.begin(), Vec::new());
+        // SELECT … FROM team_member JOIN team … WHERE account = ANY($2): once for a whole page of users.
+        for id in ids.iter().copied().map(Text::from) {
+            for team in tables.teams_of(&(cx.tenant().clone(), id.clone())) {
+                let row = tables.team.get(&(cx.tenant().clone(), team.clone()));
+                found.push(Holder { value: id.clone(), id: team, display: row.map(|row| row.name.as_str().into()) });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn locate<'a>(
+        &'a self,
+        cx: &'a Context,
+        kinds: &'a [Arc<ResourceType>],
+        ids: &'a [&'a str],
+    ) -> Result<Vec<Option<usize>>, StoreError> {
+        let tables = self.begin();
+        let key = |id: &str| (cx.tenant().clone(), Text::from(id));
+        let position = |id: &&str| kinds.iter().position(|kind| tables.version(kind, &key(id)).is_some());
+        Ok(ids.iter().map(position).collect())
+    }
+}

@@ -1,0 +1,101 @@
+// What stands in for a database: a map for each table, a method for each statement.
+include!("rows.rs");
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
+
+use scim_core::{store::TenantId, value::Text};
+
+/// Tenant and id, by which every row is found.
+type RowKey = (TenantId, Text);
+
+#[derive(Clone, Default)]
+struct Team {
+    name: String,
+    external_id: Option<String>,
+    created: DateTime<Utc>,
+    changed: DateTime<Utc>,
+    version: u64,
+}
+
+impl Team {
+    fn to_resource(&self, kind: &Arc<ResourceType>, id: &str) -> Result<Resource, ResourceError> {
+        let mut group = Resource::new(Arc::clone(kind));
+        group.set("id", id)?;
+        group.set("displayName", self.name.as_str())?;
+        set_some(&mut group, "externalId", self.external_id.as_deref())?;
+        group.set("meta.created", self.created)?;
+        group.set("meta.lastModified", self.changed)?;
+        Ok(group)
+    }
+
+    fn update(&mut self, group: &Resource) {
+        self.name = text(group, "displayName").unwrap_or_default();
+        self.external_id = text(group, "externalId");
+        self.created = group.created().unwrap_or_default();
+        self.changed = group.last_modified().unwrap_or_default();
+    }
+}
+
+/// A copy is a transaction; to put the copy in the place of the tables is to commit.
+#[derive(Clone, Default)]
+struct Tables {
+    account: BTreeMap<RowKey, Account>,
+    /// The unique index: the account of each folded login.
+    account_login: BTreeMap<RowKey, Text>,
+    team: BTreeMap<RowKey, Team>,
+    /// `team_member` by team, and its index by account.
+    team_member: BTreeMap<RowKey, BTreeSet<Text>>,
+    member_of: BTreeMap<RowKey, BTreeSet<Text>>,
+    outbox: Vec<Vec<u8>>,
+    scim_version: u64,
+}
+
+impl Tables {
+    fn next_version(&mut self) -> u64 {
+        self.scim_version += 1;
+        self.scim_version
+    }
+
+    fn version(&self, kind: &ResourceType, key: &RowKey) -> Option<u64> {
+        match kind.name() {
+            "User" => self.account.get(key).map(|row| row.version),
+            _ => self.team.get(key).map(|row| row.version),
+        }
+    }
+
+    /// Frees the login that the account has.
+    fn free_login(&mut self, account: &RowKey) {
+        self.account_login.retain(|(tenant, _), owner| *tenant != account.0 || *owner != account.1);
+    }
+
+    /// Gives the account a login; `false` when another has it.
+    fn claim_login(&mut self, account: &RowKey, folded: &Text) -> bool {
+        let owner = self.account_login.entry((account.0.clone(), folded.clone()));
+        owner.or_insert_with(|| account.1.clone()) == &account.1
+    }
+
+    fn members(&self, team: &RowKey) -> Vec<Text> {
+        self.team_member.get(team).into_iter().flatten().cloned().collect()
+    }
+
+    fn teams_of(&self, account: &RowKey) -> Vec<Text> {
+        self.member_of.get(account).into_iter().flatten().cloned().collect()
+    }
+
+    /// Whether a row came.
+    fn insert_member(&mut self, tenant: &TenantId, team: &Text, account: &Text) -> bool {
+        let key = |id: &Text| (tenant.clone(), id.clone());
+        self.member_of.entry(key(account)).or_default().insert(team.clone());
+        self.team_member.entry(key(team)).or_default().insert(account.clone())
+    }
+
+    /// Whether a row went.
+    fn delete_member(&mut self, tenant: &TenantId, team: &Text, account: &Text) -> bool {
+        let key = |id: &Text| (tenant.clone(), id.clone());
+        self.member_of.entry(key(account)).or_default().remove(team);
+        self.team_member.entry(key(team)).or_default().remove(account)
+    }
+}

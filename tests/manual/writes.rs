@@ -1,0 +1,110 @@
+include!("pushdown.rs");
+
+use scim_core::{
+    patch::ValueEdit,
+    schema::AttributeId,
+    store::{Change, Context, Done, Entry, StoreError},
+};
+
+impl Tables {
+    fn apply(&mut self, cx: &Context, change: &Change) -> Result<Done, StoreError> {
+        let key = (cx.tenant().clone(), Text::from(change.id()));
+        // SELECT version … FOR UPDATE: nobody else changes the row until this transaction ends.
+        let current = self.version(change.kind(), &key).map(Version::from);
+        change.check(current.as_ref())?;
+        match (change, current) {
+            (Change::Create { entry } | Change::Replace { entry, .. }, _) => self.put(&key, entry),
+            (Change::Delete { kind, .. }, _) => Ok(self.delete(kind, &key)),
+            (Change::EditValues { kind, attribute, edit, modified, .. }, Some(current)) => {
+                let effect = self.edit_members(kind, *attribute, &key, edit)?;
+                if effect.is_empty() {
+                    return Ok(Done::kept(current));
+                }
+                let version = self.next_version();
+                self.team.entry(key).and_modify(|row| {
+                    row.version = version;
+                    row.changed = row.changed.max(*modified);
+                });
+                Ok(Done::written(Version::from(version)).with_edit(effect))
+            }
+            // What a later version of the library may ask must not be taken for something else.
+            _ => Err(StoreError::backend("a change of a kind that is not known")),
+        }
+    }
+
+    fn put(&mut self, key: &RowKey, Entry { resource, unique }: &Entry) -> Result<Done, StoreError> {
+        let (kind, version) = (resource.kind(), self.next_version());
+        if kind.name() == "User" {
+            self.free_login(key);
+            // The unique index decides: 23505, or no row from INSERT … ON CONFLICT DO NOTHING.
+            if let Some(taken) = unique.iter().find(|name| !self.claim_login(key, &name.folded)) {
+                return Err(StoreError::NotUnique { attribute: taken.attribute });
+            }
+            let row = self.account.entry(key.clone()).or_default();
+            row.update(resource);
+            row.version = version;
+        } else {
+            let row = self.team.entry(key.clone()).or_default();
+            row.update(resource);
+            row.version = version;
+            for list in kind.reference_lists() {
+                let listed = resource.root().get(*list).map(Value::elements).unwrap_or_default();
+                let add = listed.iter().filter_map(Value::as_object).cloned().collect();
+                self.edit_members(kind, *list, key, &ValueEdit { clear: true, remove: Vec::new(), add })?;
+            }
+        }
+        Ok(Done::written(Version::from(version)))
+    }
+
+    /// Changes rows of `team_member` and no others. Gives what really went and came.
+    fn edit_members(
+        &mut self,
+        kind: &ResourceType,
+        list: AttributeId,
+        (tenant, team): &RowKey,
+        edit: &ValueEdit,
+    ) -> Result<ValueEdit, StoreError> {
+        let id_of = |member: &Object| member.get(kind.value_of(list)?)?.as_str().map(Text::from);
+        let coming: BTreeSet<Text> = edit.add.iter().filter_map(id_of).collect();
+        // SELECT id FROM account WHERE … id = ANY($2) FOR KEY SHARE: nobody deletes them before this commits.
+        let is_missing = |id: &&Text| !self.account.contains_key(&(tenant.clone(), (*id).clone()));
+        if let Some(stranger) = coming.iter().find(is_missing) {
+            return Err(StoreError::BadReference { attribute: list, value: stranger.clone() });
+        }
+        let mut effect = ValueEdit::default();
+        // DELETE … RETURNING account. What comes in the same edit stays as it is.
+        let going = if edit.clear { self.members(&(tenant.clone(), team.clone())) } else { edit.remove.clone() };
+        for id in going.into_iter().filter(|id| !coming.contains(id)) {
+            if self.delete_member(tenant, team, &id) {
+                effect.remove.push(id);
+            }
+        }
+        // INSERT … ON CONFLICT DO NOTHING RETURNING account.
+        for member in &edit.add {
+            if id_of(member).is_some_and(|id| self.insert_member(tenant, team, &id)) {
+                effect.add.push(member.clone());
+            }
+        }
+        Ok(effect)
+    }
+
+    fn delete(&mut self, kind: &ResourceType, key: &RowKey) -> Done {
+        let (tenant, id) = key;
+        if kind.name() == "User" {
+            for team in self.teams_of(key) {
+                self.delete_member(tenant, &team, id);
+                // Who read the team with the member must not write over it without.
+                let version = self.next_version();
+                self.team.entry((tenant.clone(), team)).and_modify(|row| row.version = version);
+            }
+            self.free_login(key);
+            self.account.remove(key);
+        } else {
+            for account in self.members(key) {
+                self.delete_member(tenant, id, &account);
+            }
+            self.team.remove(key);
+        }
+        Done::deleted()
+    }
+}
