@@ -85,8 +85,7 @@ impl Condition {
         }
     }
 
-    /// The names in it that a run gives values to.
-    pub(super) fn names(&self) -> Vec<String> {
+    fn names(&self) -> Vec<String> {
         let texts: Vec<&Json> = match &self.test {
             Test::Equals(value) | Test::Contains(value) | Test::Without(value) => vec![value],
             Test::Exactly(all) => all.iter().collect(),
@@ -144,6 +143,12 @@ impl Expect {
     /// Whether the identity provider looks at the body of the answer.
     pub(super) fn reads_body(&self) -> bool {
         !self.shape.is_empty() || !self.conditions.is_empty()
+    }
+
+    /// The names in it that a run gives values to.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        let conditions = self.shape.iter().chain(&self.conditions).flat_map(Condition::names);
+        conditions.chain(self.headers.iter().flat_map(|(_, value)| template::names(value).map(str::to_owned)))
     }
 
     /// The status, and that what there is of a body is JSON and says so (RFC 7644 §3.1); the body.

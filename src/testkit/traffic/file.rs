@@ -240,13 +240,6 @@ fn step(form: StepForm, known: &Known) -> Result<Step, String> {
     };
     let conditions = form.expect.body.list()?;
     form.keep.values().try_for_each(|at| pointer(at))?;
-    // What an answer gives may be used by what is expected of it.
-    let own = |name: &str| form.keep.contains_key(name) || name == "status" || known.values.contains(name);
-    let expected = shape.iter().chain(&conditions).flat_map(Condition::names);
-    let headers = form.expect.headers.values().flat_map(|value| template::names(value).map(str::to_owned));
-    if let Some(name) = expected.chain(headers).find(|name| !own(name)) {
-        return Err(unknown(&name));
-    }
     let quirk = |name: &String| {
         let quirk = Quirk::ALL.iter().find(|quirk| quirk.name() == name);
         quirk.copied().ok_or_else(|| format!("expected the name of a quirk, found '{name}'"))
@@ -259,6 +252,11 @@ fn step(form: StepForm, known: &Known) -> Result<Step, String> {
         conditions,
         version,
     };
+    // What an answer gives may be used by what is expected of it.
+    let own = |name: &str| form.keep.contains_key(name) || name == "status" || known.values.contains(name);
+    if let Some(name) = expect.names().find(|name| !own(name)) {
+        return Err(unknown(&name));
+    }
     Ok(Step {
         id: form.id,
         from: form.from,

@@ -161,6 +161,10 @@ where
         {
             return Err(Stop::Missing(format!("it needs the version of '{other}', which was not answered")));
         }
+        let own = |name: &String| name == "status" || step.keep.iter().any(|(own, _)| own == name);
+        if let Some(name) = step.expect.names().find(|name| !own(name) && !self.values.contains_key(name)) {
+            return Err(Unknown(name).into());
+        }
         if let Some(walk) = step.walk {
             return self.walk(step, walk, exchanges).await;
         }

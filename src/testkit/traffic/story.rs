@@ -105,7 +105,7 @@ impl fmt::Display for Replayed {
         exchanges.iter().try_for_each(|exchange| exchange.fmt(f))?;
         match verdict {
             Verdict::Passed => return writeln!(f, "    passed"),
-            Verdict::Skipped(why) => return writeln!(f, "    skipped: {why}"),
+            Verdict::Skipped(why) => writeln!(f, "    skipped: {why}")?,
             Verdict::Failed(failures) => {
                 failures.iter().try_for_each(|failure| writeln!(f, "    FAILED: {failure}"))?;
             }
