@@ -277,7 +277,9 @@ fn a_transport_that_fails_is_reported() {
     let first = replay.iter().next().unwrap();
     assert_eq!(first.failures()[0].to_string(), "expected an answer: connection refused");
     assert!(first.exchanges()[0].response().is_none());
-    assert!(replay.iter().last().unwrap().to_string().contains("skipped: it needs {noor}, which no step before it got"));
+    assert!(
+        replay.iter().last().unwrap().to_string().contains("skipped: it needs {noor}, which no step before it got")
+    );
     assert!(ids(&replay, |verdict| *verdict == Verdict::Passed).is_empty());
 }
 

@@ -85,8 +85,10 @@ fn what_is_wrong_is_said_with_its_place() {
         (together(json!(7)), "step 1: invalid type: integer `7`"),
         (together(json!([step("a", |_| ()), step("a", |_| ())])), "step 1, 'a': expected an id that is not taken"),
         (
-            together(json!([step("a", |step| step["keep"] = json!({"x": "/id"})),
-                            step("b", |step| step["send"] = json!("GET /Users/{x}"))])),
+            together(json!([
+                step("a", |step| step["keep"] = json!({"x": "/id"})),
+                step("b", |step| step["send"] = json!("GET /Users/{x}"))
+            ])),
             "step 1, 'b': expected a value that an earlier step keeps, found {x}",
         ),
     ];
@@ -112,7 +114,10 @@ fn a_step_says_what_it_is() {
     let step = traffic.steps().next().unwrap();
     assert_eq!((step.id(), step.method(), step.target()), ("a", "POST", "/Users"));
     assert_eq!((step.when(), step.otherwise()), ("Somebody is hired.", "Nothing works."));
-    assert_eq!((step.from().collect::<Vec<_>>(), step.quirks().to_string()), (vec!["T-1"], "unknown-schema".to_owned()));
+    assert_eq!(
+        (step.from().collect::<Vec<_>>(), step.quirks().to_string()),
+        (vec!["T-1"], "unknown-schema".to_owned())
+    );
 }
 
 /// What was read is sent back with changes; `null` takes something out.
@@ -122,7 +127,8 @@ fn what_was_kept_can_be_sent_back() {
         step("create", |step| {
             step["send"] = json!("POST /Users");
             step["body"] = json!({"schemas": [host::USER], "userName": "{login}", "title": "Clerk", "nickName": "A"});
-            step["expect"] = json!({"status": 201, "shape": "some", "body": {"has": {"/userName": "{login}", "/id": "{ada}"}}});
+            step["expect"] =
+                json!({"status": 201, "shape": "some", "body": {"has": {"/userName": "{login}", "/id": "{ada}"}}});
             step["keep"] = json!({"ada": "/id", "whole": "", "active": "/meta"});
         }),
         step("put", |step| {
@@ -160,7 +166,9 @@ fn a_replay_can_be_read() {
     ]));
     let traffic = Traffic::from_json(&json.to_string()).unwrap();
     let send = async |request: TrafficRequest| match request.method.as_str() {
-        "GET" => Ok::<_, String>(TrafficResponse::new(200).header("Content-Type", "application/json").body(*br#"{"totalResults":0}"#)),
+        "GET" => Ok::<_, String>(
+            TrafficResponse::new(200).header("Content-Type", "application/json").body(*br#"{"totalResults":0}"#),
+        ),
         _ => Ok(TrafficResponse::new(500)),
     };
     let replay = now(traffic.replay_with(9, send));

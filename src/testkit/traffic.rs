@@ -253,8 +253,8 @@ async fn answer<S: Store>(
     let headers = request.headers.iter().map(|(name, value)| (name, value.as_str()));
     let asked = Request::new(&request.method, &request.target).headers(headers).body(&request.body);
     let response = provider.handle(cx, &asked).await;
-    let answer = response.headers().fold(TrafficResponse::new(response.status), |answer, (name, value)| {
-        answer.header(name, value)
-    });
+    let answer = response
+        .headers()
+        .fold(TrafficResponse::new(response.status), |answer, (name, value)| answer.header(name, value));
     Ok(answer.body(response.body))
 }

@@ -91,7 +91,10 @@ impl Condition {
             Test::Exactly(all) => all.iter().collect(),
             Test::Absent | Test::Is(_) | Test::Count(_) => Vec::new(),
         };
-        texts.iter().flat_map(|text| template::names(&text.to_string()).map(str::to_owned).collect::<Vec<_>>()).collect()
+        texts
+            .iter()
+            .flat_map(|text| template::names(&text.to_string()).map(str::to_owned).collect::<Vec<_>>())
+            .collect()
     }
 }
 
@@ -101,7 +104,9 @@ impl fmt::Display for Condition {
         match &self.test {
             Test::Equals(value) => write!(f, "expected {} to be {value}", self.at),
             Test::Absent => write!(f, "expected no {}", self.at),
-            Test::Is(kind) => write!(f, "expected {} to be of the type {}", self.at, format!("{kind:?}").to_lowercase()),
+            Test::Is(kind) => {
+                write!(f, "expected {} to be of the type {}", self.at, format!("{kind:?}").to_lowercase())
+            }
             Test::Count(count) => write!(f, "expected {} to have {count} values", self.at),
             Test::Contains(value) => write!(f, "expected {} to contain {value}", self.at),
             Test::Without(value) => write!(f, "expected {} not to contain {value}", self.at),

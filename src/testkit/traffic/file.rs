@@ -235,7 +235,11 @@ fn step(form: StepForm, known: &Known) -> Result<Step, String> {
         return Err(format!("expected the version of an earlier step, found '{step}'"));
     }
     let shape = match form.expect.shape {
-        Some(name) => known.shapes.get(&name).cloned().ok_or_else(|| format!("expected a shape of the sequence's, found '{name}'"))?,
+        Some(name) => known
+            .shapes
+            .get(&name)
+            .cloned()
+            .ok_or_else(|| format!("expected a shape of the sequence's, found '{name}'"))?,
         None => Vec::new(),
     };
     let conditions = form.expect.body.list()?;
@@ -244,7 +248,8 @@ fn step(form: StepForm, known: &Known) -> Result<Step, String> {
         let quirk = Quirk::ALL.iter().find(|quirk| quirk.name() == name);
         quirk.copied().ok_or_else(|| format!("expected the name of a quirk, found '{name}'"))
     };
-    let quirks = form.quirks.iter().map(quirk).try_fold(Quirks::strict(), |all, quirk| Ok::<_, String>(all.with(quirk?)))?;
+    let quirks =
+        form.quirks.iter().map(quirk).try_fold(Quirks::strict(), |all, quirk| Ok::<_, String>(all.with(quirk?)))?;
     let expect = Expect {
         status: statuses(&form.expect.status)?,
         headers: form.expect.headers.into_iter().collect(),

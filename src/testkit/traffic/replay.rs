@@ -1,6 +1,9 @@
 //! Sending the requests of a sequence one after the other, and looking at the answers as the identity provider does.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{
     super::{futures::together, report::Failure},
@@ -8,8 +11,8 @@ use super::{
     exchange::{Exchange, TrafficRequest, TrafficResponse},
     expect::{self, VersionOf},
     json::{self, Json},
-    story::{Replay, Replayed, Verdict},
     step::{Step, Walk},
+    story::{Replay, Replayed, Verdict},
     template::{self, Unknown, Values},
 };
 use crate::quirks::Quirks;
@@ -198,6 +201,7 @@ where
             Walk::Cursor => Json::from(""),
         };
         let (mut found, mut failures, mut total): (Vec<Json>, Vec<Failure>, Option<u64>) = Default::default();
+        let mut ids = BTreeSet::new();
         let response = loop {
             values.insert(walk.name().to_owned(), page.clone());
             let response = self.send(self.request(step, &values)?, exchanges).await?;
@@ -205,6 +209,17 @@ where
             values.insert("status".to_owned(), Json::String(response.status().to_string()));
             failures.append(&mut expect::unmet(&step.expect.shape, &document, &values)?);
             let items = json::elements(&document, "/Resources");
+            for item in items {
+                let id = item.pointer("/id").and_then(Json::as_str).map(str::to_owned);
+                let what = "expected each resource on one page only, with an id";
+                match id {
+                    Some(id) if ids.contains(&id) => {
+                        failures.push(Failure::new(what, format!("found '{id:.60}' twice")))
+                    }
+                    Some(id) => drop(ids.insert(id)),
+                    None => failures.push(Failure::new(what, "found one without")),
+                }
+            }
             found.extend_from_slice(items);
             let said = document.pointer("/totalResults").and_then(Json::as_u64);
             if total.is_some() && said != total {
@@ -227,8 +242,9 @@ where
                 None => break response,
             }
         };
-        if failures.is_empty() {
-            failures = unwalked(&found, total);
+        if failures.is_empty() && total != u64::try_from(found.len()).ok() {
+            let what = format!("expected as many resources as totalResults says, {}", shown(total));
+            failures.push(Failure::new(what, format!("found {}", found.len())));
         }
         let document = serde_json::json!({"totalResults": total, "pages": exchanges.len(), "Resources": found});
         Ok(Read { document, response, failures })
@@ -269,22 +285,6 @@ where
 
 fn shown(total: Option<u64>) -> String {
     total.map_or_else(|| "none".to_owned(), |total| total.to_string())
-}
-
-/// What is wrong with the pages of a list as a whole.
-fn unwalked(found: &[Json], total: Option<u64>) -> Vec<Failure> {
-    let mut failures = Vec::new();
-    let ids: Vec<&str> = found.iter().filter_map(|resource| resource.pointer("/id")?.as_str()).collect();
-    let different: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
-    if different.len() != found.len() {
-        let found = format!("found {} ids of {} resources", different.len(), found.len());
-        failures.push(Failure::new("expected each resource on one page only, with an id", found));
-    }
-    if total != u64::try_from(found.len()).ok() {
-        let what = format!("expected as many resources as totalResults says, {}", shown(total));
-        failures.push(Failure::new(what, format!("found {}", found.len())));
-    }
-    failures
 }
 
 /// The version that an answer shows, in its header or in the resource.
