@@ -23,7 +23,7 @@ use host::{host_with, now};
 use scim_core::{
     Limits, Registry,
     store::MemoryStore,
-    testkit::{Replay, Traffic, TrafficRequest, TrafficResponse},
+    testkit::{Failure, Replay, Replayed, Traffic, TrafficRequest, TrafficResponse},
 };
 use serde_json::{Value as Json, json};
 
@@ -48,7 +48,7 @@ fn right_answers(traffic: &Traffic) -> Answers {
     let host = host_with(Registry::standard(), MemoryStore::new(), Limits::default(), traffic.quirks());
     let replay = now(traffic.replay(&host.provider, &host.context, 1));
     assert!(replay.is_passed(), "{replay}");
-    let answers = |step: &scim_core::testkit::Replayed| {
+    let answers = |step: &Replayed| {
         let answers = step.exchanges().iter().map(|exchange| exchange.response().unwrap().clone());
         (step.step().id().to_owned(), answers.collect())
     };
@@ -182,10 +182,10 @@ impl Tampering<'_> {
     fn expect(&mut self, id: &str, answers: &[TrafficResponse], expected: &str, at: Option<&str>, alone: bool) {
         self.tried += 1;
         let replay = replay(self.traffic, self.answers, Some((id, answers)));
-        let failed: Vec<&scim_core::testkit::Replayed> = replay.failed().collect();
+        let failed: Vec<&Replayed> = replay.failed().collect();
         let first = failed.first().map(|step| step.step().id());
         let failures: Vec<&str> =
-            failed.first().map_or(&[][..], |step| step.failures()).iter().map(|failure| failure.what()).collect();
+            failed.first().map_or(&[][..], |step| step.failures()).iter().map(Failure::what).collect();
         let named = failures.iter().any(|what| what.starts_with(expected));
         // Other conditions that look at the same place may fail with it.
         let strays = failures.iter().filter(|what| {

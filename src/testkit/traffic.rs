@@ -235,6 +235,7 @@ impl Traffic {
     /// assert!(!replay.is_passed());
     /// assert!(replay.to_string().contains("FAILED: expected the status 200: found 404"), "{replay}");
     /// ```
+    #[expect(clippy::future_not_send, reason = "it is `Send` when the transport is, which a test need not have")]
     pub async fn replay_with<F, Fut, E>(&self, run: u64, send: F) -> Replay
     where
         F: Fn(TrafficRequest) -> Fut,

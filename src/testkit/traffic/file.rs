@@ -289,10 +289,9 @@ fn check_sent(
     known: &Known,
 ) -> Result<(), String> {
     let page = walk.map(Walk::name);
-    if let Some(page) = page {
-        if method != "GET" || body.is_some() || !template::names(target).any(|name| name == page) {
-            return Err(format!("expected a GET with {{{page}}} in its target, for a walk"));
-        }
+    let walks = |page: &&str| method == "GET" && body.is_none() && template::names(target).any(|name| name == *page);
+    if let Some(page) = page.filter(|page| !walks(page)) {
+        return Err(format!("expected a GET with {{{page}}} in its target, for a walk"));
     }
     let used = template::names(target).filter(|name| Some(*name) != page);
     let used = used.chain(headers.values().flat_map(|value| template::names(value)));

@@ -1,4 +1,5 @@
 //! Sending the requests of a sequence one after the other, and looking at the answers as the identity provider does.
+#![expect(clippy::future_not_send, reason = "they are `Send` when the transport is, which a test need not have")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -214,7 +215,7 @@ where
                 let what = "expected each resource on one page only, with an id";
                 match id {
                     Some(id) if ids.contains(&id) => {
-                        failures.push(Failure::new(what, format!("found '{id:.60}' twice")))
+                        failures.push(Failure::new(what, format!("found '{id:.60}' twice")));
                     }
                     Some(id) => drop(ids.insert(id)),
                     None => failures.push(Failure::new(what, "found one without")),

@@ -101,11 +101,8 @@ impl fmt::Display for Replayed {
         let Self { step, exchanges, verdict, switched_off } = self;
         write!(f, "{}: {}", step.id(), step.when())?;
         let from: Vec<&str> = step.from().collect();
-        if from.is_empty() {
-            writeln!(f)?
-        } else {
-            writeln!(f, " [{}]", from.join(", "))?
-        }
+        let from = if from.is_empty() { String::new() } else { format!(" [{}]", from.join(", ")) };
+        writeln!(f, "{from}")?;
         exchanges.iter().try_for_each(|exchange| exchange.fmt(f))?;
         match verdict {
             Verdict::Passed => return writeln!(f, "    passed"),
