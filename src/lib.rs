@@ -65,7 +65,8 @@
 //!
 //! `sql`: filters, order and pages as [SQL](sql) text and parameters, for stores on SQLite and PostgreSQL.
 //!
-//! `testkit`: [`StoreKit`](testkit::StoreKit), checks of a host's own store.
+//! `testkit`: [`StoreKit`](testkit::StoreKit), checks of a host's own store, and [`Traffic`](testkit::Traffic), the request
+//! sequences of Okta, Entra ID and other identity providers, replayed against a host's service provider.
 //!
 //! `tracing`: a span `scim.request` of the crate [tracing](https://docs.rs/tracing) for each request, with `tenant`,
 //! `actor`, `request_id`, `operation`, `resource_type`, `status`, `scim_type`, `store_calls`, `rows` (that the store

@@ -128,7 +128,8 @@ fn nothing_reaches_outside() {
         ("Utc::now", Some("provider/system.rs")),
         ("new_v4", Some("provider/system.rs")),
         ("nom::", Some("filter/word.rs")),
-        ("serde_json::Value", None),
+        // What the library keeps has a schema; only traffic looks at answers as a client does.
+        ("serde_json::Value", Some("testkit/traffic/json.rs")),
     ];
     let sources = sources();
     for (word, home) in FOREIGN {

@@ -1,0 +1,261 @@
+//! The request sequences of identity providers, as data that is replayed against a service provider.
+//!
+//! What the requests mean is not known here: a sequence says what is sent and what has to be in the answers, and a replay
+//! looks at them from outside, as the identity provider does.
+
+mod exchange;
+mod expect;
+mod file;
+mod json;
+mod replay;
+mod step;
+mod story;
+mod template;
+
+use std::convert::Infallible;
+
+pub use self::{
+    exchange::{Exchange, TrafficRequest, TrafficResponse},
+    file::TrafficError,
+    step::Step,
+    story::{Replay, Replayed, Verdict},
+};
+use crate::{
+    protocol::Request,
+    provider::ServiceProvider,
+    quirks::Quirks,
+    store::{Context, Store},
+};
+
+macro_rules! sequences {
+    ($($(#[$doc:meta])* $name:ident = $file:literal,)*) => {
+        impl Traffic {
+            $(
+                $(#[$doc])*
+                pub fn $name() -> Self {
+                    Self::of_the_crate(include_str!(concat!("traffic/", $file)))
+                }
+            )*
+
+            /// All sequences of this crate.
+            pub fn all() -> Vec<Self> {
+                vec![$(Self::$name()),*]
+            }
+        }
+    };
+}
+
+sequences! {
+    /// Okta: connection test, users, password synchronization, group push, import, and what its certification tries.
+    okta = "okta.json",
+    /// Microsoft Entra ID: connection test, cycles, its ways to write a PATCH, managers, groups with members that are
+    /// written in parallel, deletion, and what its validator tries.
+    entra = "entra.json",
+    /// OneLogin: PUT for users, PATCH for groups.
+    onelogin = "onelogin.json",
+    /// JumpCloud: a test with users and groups that are made and deleted; members removed by a list of values.
+    jumpcloud = "jumpcloud.json",
+    /// Google Workspace: PUT for users, no groups.
+    google = "google.json",
+    /// PingOne and PingFederate: PATCH through value paths.
+    ping = "ping.json",
+    /// SailPoint: JSON packed into a string, and aggregation of all pages.
+    sailpoint = "sailpoint.json",
+    /// Clients that were written for GitHub's service provider.
+    github = "github.json",
+    /// Clients that were written for that of AWS IAM Identity Center, which pages by cursor (RFC 9865).
+    aws = "aws.json",
+    /// Rippling, CyberArk and what is built on Workday: PATCH and PUT as in the RFC, and `""` for what was emptied.
+    rippling = "rippling.json",
+    /// What any service provider should expect of any client: names in any case, `null`, requests that come twice or at
+    /// the same time.
+    habits = "habits.json",
+}
+
+/// A sequence of requests as an identity provider sends them, with what it needs in each answer.
+///
+/// A sequence makes what it works with, under names that hold the number of the run, and leaves most of it behind. It can
+/// be replayed often in one tenant and beside other data, as long as each run has a number of its own and nobody else
+/// writes meanwhile what it reads.
+///
+/// ```
+/// # #[cfg(feature = "system")] {
+/// # use std::{future::Future, pin::pin, task::{Context as Task, Poll, Waker}};
+/// # fn block_on<F: Future>(future: F) -> F::Output {
+/// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
+/// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
+/// # }
+/// use scim_core::{Quirks, Registry, ServiceProvider, store::{Context, MemoryStore, TenantId}, testkit::Traffic};
+///
+/// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+///     .base_url("https://platform.example/scim/v2")
+///     .quirks(Quirks::entra())
+///     .build()?;
+/// let cx = Context::new(TenantId::single());
+/// let replay = block_on(Traffic::entra().replay(&provider, &cx, 1));
+/// assert!(replay.is_passed(), "{replay}");
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Traffic {
+    name: String,
+    headers: Vec<(String, String)>,
+    values: Vec<(String, String)>,
+    /// What is sent together is in one act; most acts have one step.
+    acts: Vec<Vec<Step>>,
+}
+
+impl Traffic {
+    /// A sequence of the host's own, from its JSON.
+    ///
+    /// | member | |
+    /// | --- | --- |
+    /// | `name` | who sends this |
+    /// | `headers` | sent with every request; `Content-Type` only where there is a body |
+    /// | `values` | names for texts, which may have `{run}` in them |
+    /// | `shapes` | names for conditions that many answers have to meet |
+    /// | `steps` | the steps, and `{"together": [steps]}` for those that are sent at the same time |
+    ///
+    /// A step:
+    ///
+    /// | member | |
+    /// | --- | --- |
+    /// | `id` | its name |
+    /// | `from` | what it was made from, if that has a number |
+    /// | `when` | what happens that makes the identity provider send it |
+    /// | `send` | method and target; in the target, spaces and quotes need not be encoded |
+    /// | `headers` | instead of those of the sequence |
+    /// | `body` | the body, sent as it is written, without white space |
+    /// | `echo` | the name of a kept document that is sent, with `body` merged into it (RFC 7396) |
+    /// | `expect` | see below |
+    /// | `otherwise` | what the identity provider does when it does not get that |
+    /// | `keep` | names for values of the answer, each by a JSON pointer (RFC 6901), `""` for all of it |
+    /// | `quirks` | names of the [`Quirk`](crate::Quirk)s that it relies on |
+    /// | `walk` | `index` or `cursor`: reads all pages; `{start}` or `{cursor}` is in the target |
+    ///
+    /// `expect` has `status` (one or an array), `headers` (`*` is any value), `shape`, `same_version` or `other_version`
+    /// with the id of an earlier step, and `body` with `has`, `lacks`, `is`, `count`, `contains`, `without` and `exactly`,
+    /// all by JSON pointers. In the last three, objects may have more members than are named. Where 204 is among the
+    /// statuses and is answered to a PUT or PATCH, the resource is read for the rest. What a walk has read looks like one
+    /// list, with `pages`; the shape applies to each page.
+    ///
+    /// In targets, headers, bodies and what is expected, `{name}` is a value; `{status}` is that of the answer, as a
+    /// string.
+    ///
+    /// ```
+    /// use scim_core::testkit::Traffic;
+    ///
+    /// let traffic = Traffic::from_json(r#"{
+    ///     "name": "our own tooling",
+    ///     "headers": {"Accept": "application/json"},
+    ///     "steps": [{
+    ///         "id": "create", "when": "Somebody is hired.", "send": "POST /Users",
+    ///         "body": {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada-{run}"},
+    ///         "expect": {"status": 201, "body": {"has": {"/userName": "ada-{run}"}}},
+    ///         "keep": {"ada": "/id"}, "otherwise": "The hire has no account."
+    ///     }, {
+    ///         "id": "read", "when": "The next day.", "send": "GET /Users/{ada}",
+    ///         "expect": {"status": 200, "same_version": "create"}, "otherwise": "The hire has a second account."
+    ///     }]
+    /// }"#)?;
+    /// assert_eq!(traffic.steps().len(), 2);
+    ///
+    /// let error = Traffic::from_json(r#"{"name": "", "steps": []}"#).unwrap_err();
+    /// assert_eq!(error.to_string(), "the sequence: expected at least one step, found none");
+    /// # Ok::<(), scim_core::testkit::TrafficError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it is not such JSON, or when a step uses what no step before it gives.
+    pub fn from_json(json: &str) -> Result<Self, TrafficError> {
+        file::read(json)
+    }
+
+    /// One of the sequences of this crate, which a test reads. One that cannot be read would have no steps, and a replay
+    /// without steps has not passed.
+    fn of_the_crate(json: &str) -> Self {
+        let none = |error: TrafficError| Self {
+            name: error.to_string(),
+            headers: Vec::new(),
+            values: Vec::new(),
+            acts: Vec::new(),
+        };
+        Self::from_json(json).unwrap_or_else(none)
+    }
+
+    /// Who sends this.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The steps, in their order.
+    pub fn steps(&self) -> impl ExactSizeIterator<Item = &Step> {
+        let steps: Vec<&Step> = self.acts.iter().flatten().collect();
+        steps.into_iter()
+    }
+
+    /// The habits that a service provider has to tolerate for this sequence: those of all steps. [`Quirks::default`] has
+    /// them, but for what only [`Quirks::entra`] has.
+    ///
+    /// A step is sent whatever is tolerated, and passes if the answer is right. If it fails, [`Replayed::switched_off`]
+    /// names what would have been needed.
+    pub fn quirks(&self) -> Quirks {
+        self.steps().fold(Quirks::strict(), |all, step| all.union(step.quirks()))
+    }
+
+    /// Replays the sequence against a service provider, without a network.
+    ///
+    /// `run` makes the names that the sequence uses; a number that was used before in the same tenant finds what the
+    /// earlier run left.
+    pub async fn replay<S: Store>(&self, provider: &ServiceProvider<S>, cx: &Context, run: u64) -> Replay {
+        replay::replay(self, run, Some(provider.quirks()), |request| answer(provider, cx, request)).await
+    }
+
+    /// Replays the sequence through any transport, such as an HTTP client: `send` gets each request and returns the
+    /// answer, or why there is none. What is sent together is asked for at the same time; the future is `Send` when
+    /// `send` and what it returns are.
+    ///
+    /// The targets are those below the base URL.
+    ///
+    /// ```
+    /// # use std::{future::Future, pin::pin, task::{Context as Task, Poll, Waker}};
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
+    /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
+    /// # }
+    /// use scim_core::testkit::{Traffic, TrafficRequest, TrafficResponse};
+    ///
+    /// // A client would send `request` to "https://platform.example/scim/v2" and `request.target`.
+    /// let send = async |request: TrafficRequest| {
+    ///     if request.method == "GET" { Ok(TrafficResponse::new(404)) } else { Err("connection refused") }
+    /// };
+    /// let replay = block_on(Traffic::okta().replay_with(1, send));
+    /// assert!(!replay.is_passed());
+    /// assert!(replay.to_string().contains("FAILED: expected the status 200: found 404"), "{replay}");
+    /// ```
+    #[expect(clippy::future_not_send, reason = "it is `Send` when the transport is, which a test need not have")]
+    pub async fn replay_with<F, Fut, E>(&self, run: u64, send: F) -> Replay
+    where
+        F: Fn(TrafficRequest) -> Fut,
+        Fut: Future<Output = Result<TrafficResponse, E>>,
+        E: std::fmt::Display,
+    {
+        replay::replay(self, run, None, send).await
+    }
+}
+
+async fn answer<S: Store>(
+    provider: &ServiceProvider<S>,
+    cx: &Context,
+    request: TrafficRequest,
+) -> Result<TrafficResponse, Infallible> {
+    let headers = request.headers.iter().map(|(name, value)| (name, value.as_str()));
+    let asked = Request::new(&request.method, &request.target).headers(headers).body(&request.body);
+    let response = provider.handle(cx, &asked).await;
+    let answer = response
+        .headers()
+        .fold(TrafficResponse::new(response.status), |answer, (name, value)| answer.header(name, value));
+    Ok(answer.body(response.body))
+}

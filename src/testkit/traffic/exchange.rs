@@ -1,0 +1,135 @@
+//! A request of a replay and what was answered, for whatever carries them: nothing here knows which transport it is.
+
+use std::fmt;
+
+/// The longest text of a body that is printed.
+const SHOWN: usize = 400;
+
+/// A request to be sent to the service provider, whatever the transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TrafficRequest {
+    /// The id of the step that it belongs to.
+    pub step: String,
+    /// The method, in upper case.
+    pub method: String,
+    /// The path below the base URL and, behind a `?`, the query, both percent-encoded.
+    pub target: String,
+    /// The headers, by name and value. `Host`, `Content-Length` and, if the step has none, `Authorization` are the
+    /// transport's.
+    pub headers: Vec<(String, String)>,
+    /// The body: UTF-8 JSON, or empty.
+    pub body: Vec<u8>,
+}
+
+impl TrafficRequest {
+    /// The value of a header; the name's case does not matter.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        find(&self.headers, name)
+    }
+}
+
+/// What was answered to a [`TrafficRequest`].
+///
+/// ```
+/// use scim_core::testkit::TrafficResponse;
+///
+/// let response = TrafficResponse::new(200).header("ETag", r#"W/"1""#).body(br#"{"id": "2819c223"}"#);
+/// assert_eq!(response.status(), 200);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrafficResponse {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl TrafficResponse {
+    /// An answer with this HTTP status, without headers and body.
+    pub fn new(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// The answer with this header.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The answer with this body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The value of a header; the name's case does not matter.
+    pub fn header_value(&self, name: &str) -> Option<&str> {
+        find(&self.headers, name)
+    }
+
+    /// The headers, by name and value.
+    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The body.
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+/// A request that was sent, and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    pub(super) request: TrafficRequest,
+    pub(super) response: Result<TrafficResponse, String>,
+}
+
+impl Exchange {
+    /// What was sent.
+    pub fn request(&self) -> &TrafficRequest {
+        &self.request
+    }
+
+    /// What was answered; `None` when the transport failed.
+    pub fn response(&self) -> Option<&TrafficResponse> {
+        self.response.as_ref().ok()
+    }
+}
+
+/// A line for each part of it, indented, long bodies cut.
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "    > {} {}", self.request.method, self.request.target)?;
+        body(f, '>', &self.request.body)?;
+        match &self.response {
+            Ok(response) => {
+                writeln!(f, "    < {}", response.status)?;
+                body(f, '<', &response.body)
+            }
+            Err(error) => writeln!(f, "    < no answer: {error}"),
+        }
+    }
+}
+
+fn body(f: &mut fmt::Formatter<'_>, mark: char, body: &[u8]) -> fmt::Result {
+    if body.is_empty() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(body);
+    match text.char_indices().nth(SHOWN).and_then(|(end, _)| text.split_at_checked(end)) {
+        Some((start, _)) => writeln!(f, "    {mark} {start}… ({} bytes)", body.len()),
+        None => writeln!(f, "    {mark} {text}"),
+    }
+}

@@ -1,0 +1,295 @@
+//! Sending the requests of a sequence one after the other, and looking at the answers as the identity provider does.
+#![expect(clippy::future_not_send, reason = "they are `Send` when the transport is, which a test need not have")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use super::{
+    super::{futures::together, report::Failure},
+    Traffic,
+    exchange::{Exchange, TrafficRequest, TrafficResponse},
+    expect::{self, VersionOf},
+    json::{self, Json},
+    step::{Step, Walk},
+    story::{Replay, Replayed, Verdict},
+    template::{self, Unknown, Values},
+};
+use crate::quirks::Quirks;
+
+/// The most pages that a walk reads: a list that goes on is one that never ends.
+const PAGES: usize = 10_000;
+
+/// What the steps so far have shown.
+struct Run<'a, F> {
+    traffic: &'a Traffic,
+    values: Values,
+    versions: BTreeMap<&'a str, Option<String>>,
+    /// What the service provider tolerates, where that is known.
+    tolerated: Option<Quirks>,
+    send: F,
+}
+
+pub(super) async fn replay<F, Fut, E>(traffic: &Traffic, run: u64, tolerated: Option<Quirks>, send: F) -> Replay
+where
+    F: Fn(TrafficRequest) -> Fut,
+    Fut: Future<Output = Result<TrafficResponse, E>>,
+    E: fmt::Display,
+{
+    let mut values = Values::from([("run".to_owned(), Json::String(run.to_string()))]);
+    for (name, value) in &traffic.values {
+        // Only `{run}` can be in it, as was checked when it was read.
+        let value = template::plain(value, &values).unwrap_or_default();
+        values.insert(name.clone(), Json::String(value));
+    }
+    let mut state = Run { traffic, values, versions: BTreeMap::new(), tolerated, send };
+    let mut replay = Replay::new(&traffic.name, run);
+    for act in &traffic.acts {
+        let seen = match act.as_slice() {
+            [step] => vec![state.step(step).await],
+            steps => together(steps.iter().map(|step| state.step(step)).collect()).await,
+        };
+        for (step, seen) in act.iter().zip(seen) {
+            if seen.answered {
+                state.versions.insert(&step.id, seen.version);
+                state.values.extend(seen.kept);
+            }
+            replay.add(seen.replayed);
+        }
+    }
+    replay
+}
+
+/// What came of a step.
+struct Seen {
+    replayed: Replayed,
+    /// Whether there was the answer that later steps build on.
+    answered: bool,
+    version: Option<String>,
+    kept: Values,
+}
+
+/// Why a step could not be carried to its end.
+enum Stop {
+    Failed(Failure),
+    Missing(String),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Unknown> for Stop {
+    fn from(Unknown(name): Unknown) -> Self {
+        Self::Missing(format!("it needs {{{name}}}, which no step before it got"))
+    }
+}
+
+/// What an identity provider reads of the answer.
+struct Read {
+    document: Json,
+    response: TrafficResponse,
+    failures: Vec<Failure>,
+}
+
+impl<F, Fut, E> Run<'_, F>
+where
+    F: Fn(TrafficRequest) -> Fut,
+    Fut: Future<Output = Result<TrafficResponse, E>>,
+    E: fmt::Display,
+{
+    async fn step(&self, step: &Step) -> Seen {
+        let mut exchanges = Vec::new();
+        let (mut answered, mut version, mut kept) = (false, None, Values::new());
+        let verdict = match self.read(step, &mut exchanges).await {
+            Err(Stop::Missing(why)) => Verdict::Skipped(why),
+            Err(Stop::Failed(failure)) => Verdict::Failed(vec![failure]),
+            Ok(mut read) => {
+                answered = true;
+                version = version_of(&read);
+                for (name, at) in &step.keep {
+                    match read.document.pointer(at) {
+                        Some(value) => drop(kept.insert(name.clone(), value.clone())),
+                        None => read.failures.push(Failure::new(format!("expected a value at {at}"), "found nothing")),
+                    }
+                }
+                match self.judge(step, &read, version.as_deref(), &kept) {
+                    Ok(mut more) => {
+                        read.failures.append(&mut more);
+                        if read.failures.is_empty() { Verdict::Passed } else { Verdict::Failed(read.failures) }
+                    }
+                    // Only where what is to be kept was not there, which has been said.
+                    Err(Unknown(_)) => Verdict::Failed(read.failures),
+                }
+            }
+        };
+        let tolerated = self.tolerated.unwrap_or(step.quirks);
+        let off = step.quirks.iter().filter(|quirk| !tolerated.contains(*quirk)).fold(Quirks::strict(), Quirks::with);
+        Seen { replayed: Replayed::new(step.clone(), exchanges, verdict, off), answered, version, kept }
+    }
+
+    /// What the answer does not meet.
+    fn judge(&self, step: &Step, read: &Read, version: Option<&str>, kept: &Values) -> Result<Vec<Failure>, Unknown> {
+        let mut values = self.values.clone();
+        values.extend(kept.clone());
+        values.insert("status".to_owned(), Json::String(read.response.status().to_string()));
+        let expect = &step.expect;
+        let mut failures = expect.unmet_headers(&read.response, &values)?;
+        // Each page of a walk has been held to the shape already.
+        if step.walk.is_none() {
+            failures.append(&mut expect::unmet(&expect.shape, &read.document, &values)?);
+        }
+        failures.append(&mut expect::unmet(&expect.conditions, &read.document, &values)?);
+        if let Some(wanted) = &expect.version {
+            let other = self.versions.get(wanted.step()).and_then(Option::as_deref);
+            let (relation, holds) = match wanted {
+                VersionOf::Same(_) => ("that", version.is_some() && version == other),
+                VersionOf::Other(_) => ("another than that", version.is_some() && other.is_some() && version != other),
+            };
+            if !holds {
+                let show = |version: Option<&str>| version.map_or_else(|| "none".to_owned(), str::to_owned);
+                let what = format!("expected the version to be {relation} of '{}', {}", wanted.step(), show(other));
+                failures.push(Failure::new(what, format!("found {}", show(version))));
+            }
+        }
+        Ok(failures)
+    }
+
+    /// Sends what the step sends and reads the answer, or all pages of it.
+    async fn read(&self, step: &Step, exchanges: &mut Vec<Exchange>) -> Result<Read, Stop> {
+        if let Some(other) = step.expect.version.as_ref().map(VersionOf::step)
+            && !self.versions.contains_key(other)
+        {
+            return Err(Stop::Missing(format!("it needs the version of '{other}', which was not answered")));
+        }
+        let own = |name: &String| name == "status" || step.keep.iter().any(|(own, _)| own == name);
+        if let Some(name) = step.expect.names().find(|name| !own(name) && !self.values.contains_key(name)) {
+            return Err(Unknown(name).into());
+        }
+        if let Some(walk) = step.walk {
+            return self.walk(step, walk, exchanges).await;
+        }
+        let request = self.request(step, &self.values)?;
+        let response = self.send(request.clone(), exchanges).await?;
+        let document = step.expect.body_of(&response)?;
+        let unseen = step.expect.reads_body() || step.expect.version.is_some() || !step.keep.is_empty();
+        if response.status() != 204 || !unseen || !["PUT", "PATCH"].contains(&step.method.as_str()) {
+            return Ok(Read { document, response, failures: Vec::new() });
+        }
+        // An answer without a body is as good, and what it leaves open is read at once.
+        let (path, _) = request.target.split_once('?').unwrap_or((&request.target, ""));
+        let headers = request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+        let again = TrafficRequest {
+            step: request.step.clone(),
+            method: "GET".to_owned(),
+            target: path.to_owned(),
+            headers: headers.cloned().collect(),
+            body: Vec::new(),
+        };
+        let response = self.send(again, exchanges).await?;
+        let expect = expect::Expect { status: vec![200], ..expect::Expect::default() };
+        Ok(Read { document: expect.body_of(&response)?, response, failures: Vec::new() })
+    }
+
+    /// All pages of a list as one: no resource comes twice, and as many come as every page says there are.
+    async fn walk(&self, step: &Step, walk: Walk, exchanges: &mut Vec<Exchange>) -> Result<Read, Stop> {
+        let mut values = self.values.clone();
+        let mut page = match walk {
+            Walk::Index => Json::from(1),
+            Walk::Cursor => Json::from(""),
+        };
+        let (mut found, mut failures, mut total): (Vec<Json>, Vec<Failure>, Option<u64>) = Default::default();
+        let mut ids = BTreeSet::new();
+        let response = loop {
+            values.insert(walk.name().to_owned(), page.clone());
+            let response = self.send(self.request(step, &values)?, exchanges).await?;
+            let document = step.expect.body_of(&response)?;
+            values.insert("status".to_owned(), Json::String(response.status().to_string()));
+            failures.append(&mut expect::unmet(&step.expect.shape, &document, &values)?);
+            let items = json::elements(&document, "/Resources");
+            for item in items {
+                let id = item.pointer("/id").and_then(Json::as_str).map(str::to_owned);
+                let what = "expected each resource on one page only, with an id";
+                match id {
+                    Some(id) if ids.contains(&id) => {
+                        failures.push(Failure::new(what, format!("found '{id:.60}' twice")));
+                    }
+                    Some(id) => drop(ids.insert(id)),
+                    None => failures.push(Failure::new(what, "found one without")),
+                }
+            }
+            found.extend_from_slice(items);
+            let said = document.pointer("/totalResults").and_then(Json::as_u64);
+            if total.is_some() && said != total {
+                let what = "expected every page to have the same totalResults";
+                failures.push(Failure::new(what, format!("found {} and {}", shown(total), shown(said))));
+            }
+            total = said;
+            let so_far = u64::try_from(found.len()).unwrap_or(u64::MAX);
+            let next = match walk {
+                Walk::Index if items.is_empty() || said.is_none_or(|said| so_far >= said) => None,
+                Walk::Index => Some(Json::from(so_far.saturating_add(1))),
+                Walk::Cursor => document.pointer("/nextCursor").filter(|cursor| cursor.is_string()).cloned(),
+            };
+            match next.filter(|_| failures.is_empty()) {
+                Some(next) if exchanges.len() < PAGES => page = next,
+                Some(_) => {
+                    failures.push(Failure::new("expected the list to end", format!("found {PAGES} pages and more")));
+                    break response;
+                }
+                None => break response,
+            }
+        };
+        if failures.is_empty() && total != u64::try_from(found.len()).ok() {
+            let what = format!("expected as many resources as totalResults says, {}", shown(total));
+            failures.push(Failure::new(what, format!("found {}", found.len())));
+        }
+        let document = serde_json::json!({"totalResults": total, "pages": exchanges.len(), "Resources": found});
+        Ok(Read { document, response, failures })
+    }
+
+    fn request(&self, step: &Step, values: &Values) -> Result<TrafficRequest, Stop> {
+        let mut body = step.body.as_ref().map(|body| template::body(body, values)).transpose()?;
+        if let Some(name) = &step.echo {
+            let mut document = values.get(name).cloned().ok_or_else(|| Unknown(name.clone()))?;
+            if let Some(Ok(changes)) = body.as_deref().map(serde_json::from_str) {
+                json::merge(&mut document, changes);
+            }
+            body = Some(document.to_string());
+        }
+        let mut headers: Vec<(String, String)> = Vec::new();
+        let own = |name: &str| step.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        for (name, value) in self.traffic.headers.iter().filter(|(name, _)| !own(name)).chain(&step.headers) {
+            // A client that sends no body says nothing of its type.
+            if body.is_some() || !name.eq_ignore_ascii_case("content-type") {
+                headers.push((name.clone(), template::plain(value, values)?));
+            }
+        }
+        Ok(TrafficRequest {
+            step: step.id.clone(),
+            method: step.method.clone(),
+            target: template::target(&step.target, values)?,
+            headers,
+            body: body.unwrap_or_default().into_bytes(),
+        })
+    }
+
+    async fn send(&self, request: TrafficRequest, exchanges: &mut Vec<Exchange>) -> Result<TrafficResponse, Failure> {
+        let response = (self.send)(request.clone()).await.map_err(|error| error.to_string());
+        exchanges.push(Exchange { request, response: response.clone() });
+        response.map_err(|error| Failure::new("expected an answer", error))
+    }
+}
+
+fn shown(total: Option<u64>) -> String {
+    total.map_or_else(|| "none".to_owned(), |total| total.to_string())
+}
+
+/// The version that an answer shows, in its header or in the resource.
+fn version_of(read: &Read) -> Option<String> {
+    let header = read.response.header_value("ETag").map(str::to_owned);
+    header.or_else(|| Some(read.document.pointer("/meta/version")?.as_str()?.to_owned()))
+}
