@@ -1,0 +1,60 @@
+//! What identity providers send, over HTTP: every sequence of scim-core's kit, on each store.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::allow_attributes,
+    reason = "a test that panics has failed"
+)]
+
+mod process;
+
+use std::sync::Arc;
+
+use process::{Server, TOKEN, stores};
+use scim_core::testkit::{Traffic, TrafficRequest, TrafficResponse};
+use ureq::{Agent, http};
+
+/// Sends a request as it is, and reads the answer as it is.
+fn send(agent: &Agent, url: &str, asked: &TrafficRequest) -> Result<TrafficResponse, ureq::Error> {
+    let mut request = http::Request::builder().method(asked.method.as_str()).uri(format!("{url}{}", asked.target));
+    for (name, value) in &asked.headers {
+        request = request.header(name, value);
+    }
+    if asked.header("Authorization").is_none() {
+        request = request.header("Authorization", format!("Bearer {TOKEN}"));
+    }
+    let mut response = match asked.body.as_slice() {
+        [] => agent.run(request.body(()).unwrap())?,
+        body => agent.run(request.body(body).unwrap())?,
+    };
+    let body = response.body_mut().read_to_vec()?;
+    let answer = TrafficResponse::new(response.status().as_u16()).body(body);
+    let headers = response.headers().iter();
+    Ok(headers.fold(answer, |answer, (name, value)| answer.header(name.as_str(), value.to_str().unwrap())))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_identity_provider_is_served() {
+    for place in stores() {
+        let server = Server::start(&["--store", &place.url, "--organization", "acme", "--token", TOKEN]);
+        let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
+        let connection = Arc::new((agent, server.url.clone()));
+        for traffic in Traffic::all() {
+            // Twice, since a provider comes again.
+            for run in 1..=2 {
+                let replay = traffic.replay_with(run, async |request: TrafficRequest| {
+                    let connection = Arc::clone(&connection);
+                    let sent = move || send(&connection.0, &connection.1, &request).map_err(|error| error.to_string());
+                    tokio::task::spawn_blocking(sent).await.unwrap()
+                });
+                let replay = replay.await;
+                assert!(replay.is_passed(), "{place:?}\n{replay}");
+            }
+        }
+        assert!(server.terminate().success(), "{place:?}");
+    }
+}
