@@ -44,7 +44,7 @@ fn answer<S: Store>(host: &Host<S>, request: &TrafficRequest) -> TrafficResponse
     reply.headers.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value))
 }
 
-fn ids<'a>(replay: &'a Replay, is: impl Fn(&Verdict) -> bool) -> BTreeSet<&'a str> {
+fn ids(replay: &Replay, is: impl Fn(&Verdict) -> bool) -> BTreeSet<&str> {
     replay.iter().filter(|step| is(step.verdict())).map(|step| step.step().id()).collect()
 }
 

@@ -125,7 +125,8 @@ fn misreadings() -> Vec<Case> {
                 return right(host, request);
             }
             let mut read = request.clone();
-            ("GET".clone_into(&mut read.method), read.body.clear());
+            "GET".clone_into(&mut read.method);
+            read.body.clear();
             right(host, &read)
         }),
         case("adds a second element", Traffic::entra(), "add-to-lists-again", |host, request| {

@@ -17,7 +17,10 @@ use scim_core::testkit::{Traffic, TrafficRequest, TrafficResponse, Verdict};
 use serde_json::{Value as Json, json};
 
 fn sequence(steps: Json) -> Json {
-    json!({"name": "own", "values": {"login": "ada-{run}"}, "shapes": {"some": {"is": {"/id": "string"}}}, "steps": steps})
+    let shapes = json!({"some": {"is": {"/id": "string"}}});
+    let mut sequence = json!({"name": "own", "values": {"login": "ada-{run}"}, "shapes": shapes});
+    sequence["steps"] = steps;
+    sequence
 }
 
 fn step(id: &str, change: impl FnOnce(&mut Json)) -> Json {
