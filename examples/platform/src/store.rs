@@ -9,6 +9,7 @@ mod commit;
 mod outbox;
 mod references;
 mod select;
+mod statistics;
 mod tables;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use scim_core::{
 };
 use sha2::{Digest, Sha256};
 
+use super::statistics;
 use crate::database::{Database, OpenError, Session, Work};
 
 /// The resource types, as the tables have them.
@@ -139,6 +140,7 @@ impl Work for Prepare {
             let mut statement = Statement::new(session.dialect());
             session.execute(statement.push(&sql)).await?;
         }
+        statistics::write(session).await?;
         let mut query = Statement::new(session.dialect());
         query.push("SELECT value FROM setting WHERE name = 'comparable'");
         let found = session.query(&query).await?.into_iter().next().map(|mut row| row.text(0)).transpose()?;
