@@ -14,6 +14,7 @@ use scim_core::{
     store::{CommitError, StoreError},
 };
 
+pub(crate) use self::migration::alone;
 use self::{postgres::Postgres, sqlite::Sqlite};
 
 /// A database with the platform's tables in it. Cheap to clone.
@@ -36,8 +37,8 @@ pub enum OpenError {
     #[error("expected `sqlite:PATH` or `postgres://USER@HOST/DATABASE`, found `{0:.80}`")]
     Url(String),
     /// It cannot be opened, or its tables cannot be made.
-    #[error("the database cannot be opened: {0}")]
-    Database(Box<dyn std::error::Error + Send + Sync>),
+    #[error("the database cannot be opened")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A later version of the program has been here: what it changed is not known.
     #[error("expected tables of version {known} or earlier, found version {found}: they were made by a later program")]
     Newer {

@@ -75,10 +75,12 @@ async fn tables_of_a_later_program_are_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_start_together_make_the_tables_once() {
     for place in databases() {
-        let open = |url: String| tokio::spawn(async move { Database::open(&url).await.map(drop) });
+        let open = |url: String| {
+            tokio::spawn(async move { TableStore::open(Database::open(&url).await?, &registry()).await.map(drop) })
+        };
         let opened: Vec<_> = (0..4).map(|_| open(place.url.clone())).collect();
         for opened in opened {
-            opened.await.unwrap().unwrap_or_else(|error| panic!("{place:?}: {error}"));
+            opened.await.unwrap().unwrap_or_else(|error| panic!("{place:?}: {error:?}"));
         }
     }
 }

@@ -41,8 +41,14 @@ const STEPS: &[&[&str]] = &[&[
     "CREATE TABLE setting (name {text} PRIMARY KEY, value {text} NOT NULL)",
 ]];
 
-/// Two processes that start together do not both make the tables. The number is this program's.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(7643764490)::text";
+/// Keeps other processes from making tables or indexes until the commit. SQLite does so by itself; PostgreSQL does not,
+/// with `IF NOT EXISTS` neither. The number is this program's.
+pub(crate) async fn alone<S: Session>(session: &mut S) -> Result<(), StoreError> {
+    if session.dialect() == Dialect::Postgres {
+        session.query(&statement(session, "SELECT pg_advisory_xact_lock(7643764490)::text")).await?;
+    }
+    Ok(())
+}
 
 pub(super) async fn run(database: &Database) -> Result<(), OpenError> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
@@ -60,9 +66,7 @@ impl Work for Upgrade {
     type Output = i64;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<i64, CommitError> {
-        if session.dialect() == Dialect::Postgres {
-            session.query(&statement(session, LOCK)).await?;
-        }
+        alone(session).await?;
         let versions = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)";
         session.execute(&statement(session, versions)).await?;
         let newest = "SELECT COALESCE(MAX(version), 0) FROM schema_version";

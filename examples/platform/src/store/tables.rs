@@ -12,7 +12,7 @@ use scim_core::{
 use sha2::{Digest, Sha256};
 
 use super::statistics;
-use crate::database::{Database, OpenError, Session, Work};
+use crate::database::{self, Database, OpenError, Session, Work};
 
 /// The resource types, as the tables have them.
 #[derive(Debug)]
@@ -136,6 +136,7 @@ impl Work for Prepare {
     type Output = ();
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<(), CommitError> {
+        database::alone(session).await?;
         for sql in self.indexes() {
             let mut statement = Statement::new(session.dialect());
             session.execute(statement.push(&sql)).await?;
