@@ -82,7 +82,7 @@ impl Notes {
 
         self.member(server, group, self.users.len() - 1, true)?;
         let other = index.wrapping_mul(7) % self.users.len();
-        if index % 3 == 0 {
+        if index.is_multiple_of(3) {
             self.member(server, group, other, false)?;
         }
 

@@ -171,6 +171,9 @@ fn copy_model(place: &Place) {
     ));
 }
 
+/// Whether the body of an answer is right.
+type Check<'a> = &'a dyn Fn(&Json) -> bool;
+
 /// Sends what identity providers send to a large group, and checks the answers. Gives what the database did for each.
 /// `group` is where members are changed.
 async fn requests(store: DynStore, statements: &Statements, group: &str) -> Vec<(&'static str, Vec<Ran>)> {
@@ -193,7 +196,6 @@ async fn requests(store: DynStore, statements: &Statements, group: &str) -> Vec<
     let in_group = |json: &Json| json["groups"][0]["value"] == "all" && json["groups"][0]["display"] == "Everyone";
     // A list that is too long to show is not shown: then there is nothing to say.
     let changed = if group == AS_SENT { 204 } else { 200 };
-    type Check<'a> = &'a dyn Fn(&Json) -> bool;
     let asked: [(&str, &str, &str, String, u16, Check<'_>); 11] = [
         ("add a member", "PATCH", group, entra("Add"), changed, &|_| true),
         ("a user's groups", "GET", "/Users/model", String::new(), 200, &in_group),
