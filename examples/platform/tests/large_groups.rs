@@ -247,7 +247,7 @@ fn judge(place: &Place, asked: &[(&str, Vec<Ran>)]) {
 
 /// Whether a statement looks at no more of a list than it takes to know that it is too long.
 fn is_bounded(sql: &str) -> bool {
-    sql.contains(&format!("ORDER BY m.place LIMIT 1 OFFSET {SHOWN}) THEN NULL ELSE (SELECT string_agg("))
+    sql.contains(&format!("ORDER BY m.place LIMIT 1 OFFSET {SHOWN}) THEN NULL ELSE COALESCE((SELECT string_agg("))
 }
 
 /// Members are found by what they refer to: the list itself, by its holder alone, is never walked.

@@ -103,6 +103,12 @@ async fn what_is_derived_is_made_anew_when_the_rules_change() {
         open(&place).await;
         assert_eq!(found(&store, "userName eq \"NAME7\"").await, ["id7"], "{place:?}");
         assert_eq!(found(&store, "userName eq \"NAME999\"").await, ["id999"], "{place:?}");
+
+        place.run("DELETE FROM unique_key");
+        place.run("UPDATE setting SET value = 'by other rules' WHERE name = 'comparable'");
+        let store = open(&place).await;
+        let again = store.commit(&acme(), &[user("id1000", "name7")]).await;
+        assert!(matches!(again, Err(CommitError { error: StoreError::NotUnique { .. }, .. })), "{place:?}: {again:?}");
     }
 }
 
@@ -161,6 +167,53 @@ async fn the_outbox_has_what_happened() {
         let rest = outbox(&database, cx.tenant(), rows[1].position, 100).await.unwrap();
         assert_eq!(rest.iter().map(|row| row.position).collect::<Vec<_>>(), [rows[2].position], "{place:?}");
         assert_eq!(outbox(&database, cx.tenant(), 0, 1).await.unwrap().len(), 1, "{place:?}");
+    }
+}
+
+/// A row that somebody else has locked holds up who wants it, for a while, and nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_row_is_not_waited_for_without_end() {
+    let Some(place) = process::postgres() else { return };
+    let store = Arc::new(open(&place).await);
+    store.commit(&acme(), &[user("1", "ann"), user("2", "bob")]).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute("BEGIN; SELECT id FROM resource WHERE id = '1' FOR UPDATE").await.unwrap();
+    let delete =
+        || Change::Delete { kind: kind("User"), id: "1".into(), expect: Expect::Exists, at: Utc::now(), before: None };
+    // More than there are connections, half of them given up at once.
+    let waiting: Vec<_> = (0..40)
+        .map(|n| {
+            let (store, change) = (Arc::clone(&store), delete());
+            tokio::spawn(async move {
+                let patience = std::time::Duration::from_millis(if n % 2 == 0 { 100 } else { 60_000 });
+                tokio::time::timeout(patience, store.commit(&acme(), &[change])).await
+            })
+        })
+        .collect();
+    for waiting in waiting {
+        match waiting.await.unwrap() {
+            Ok(Err(CommitError { error: StoreError::Busy | StoreError::Unavailable { .. }, .. })) | Err(_) => {}
+            Ok(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(found(&store, "userName eq \"bob\"").await, ["2"]);
+    client.batch_execute("ROLLBACK").await.unwrap();
+    store.commit(&acme(), &[delete()]).await.unwrap();
+}
+
+/// Personal data is in it.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_reads_the_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = process::sqlite();
+    open(&place).await.commit(&acme(), &[user("1", "ann")]).await.unwrap();
+    let path = std::path::Path::new(place.url.strip_prefix("sqlite:").unwrap());
+    for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{entry:?}");
     }
 }
 

@@ -45,6 +45,10 @@ const STEPS: &[&[&str]] = &[&[
 /// with `IF NOT EXISTS` neither. The number is this program's.
 pub(crate) async fn alone<S: Session>(session: &mut S) -> Result<(), StoreError> {
     if session.dialect() == Dialect::Postgres {
+        // It may take as long as it takes.
+        for sql in ["SET LOCAL lock_timeout = 0", "SET LOCAL statement_timeout = 0"] {
+            session.execute(&statement(session, sql)).await?;
+        }
         session.query(&statement(session, "SELECT pg_advisory_xact_lock(7643764490)::text")).await?;
     }
     Ok(())

@@ -14,7 +14,7 @@ use scim_core::{
     store::{CommitError, StoreError},
 };
 use tokio_postgres::{
-    Config, Error, NoTls,
+    Config, Error, IsolationLevel, NoTls,
     error::SqlState,
     types::{ToSql, Type},
 };
@@ -27,6 +27,10 @@ const CONNECTIONS: usize = 16;
 /// How long is waited for one of them, and for the server to take a new one.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a statement waits for a row that another has, and how long it and a transaction between two of them may take:
+/// one that stands still must not hold up all others. What the URL says of it counts instead.
+const BOUNDS: &str = "-c lock_timeout=1s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s";
+
 /// How many statements each connection keeps prepared. Clients choose filters, so there is no end of others.
 const PREPARED: usize = 256;
 
@@ -38,7 +42,9 @@ pub(super) struct Postgres {
 impl Postgres {
     pub(super) fn open(url: &str) -> Result<Self, OpenError> {
         // The URL has the password: what is wrong with it is told without it.
-        let config = Config::from_str(url).map_err(|error| OpenError::Database(error.into()))?;
+        let mut config = Config::from_str(url).map_err(|error| OpenError::Database(error.into()))?;
+        let given = config.get_options().unwrap_or_default().to_owned();
+        config.options(format!("{BOUNDS} {given}").trim_end());
         let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
@@ -69,35 +75,67 @@ impl Postgres {
     }
 
     pub(super) async fn read(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
-        let mut client = self.client().await?;
-        if let [query] = queries.as_slice() {
-            return Ok(vec![one(&client, query).await?]);
-        }
-        let transaction = client
-            .build_transaction()
-            .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()
-            .await
-            .map_err(failure)?;
-        let mut session = PostgresSession(transaction);
-        let mut found = Vec::with_capacity(queries.len());
-        for query in &queries {
-            found.push(session.query(query).await?);
-        }
-        session.0.commit().await.map_err(failure)?;
-        Ok(found)
+        let mut lease = Lease(Some(self.client().await?));
+        let found = match queries.as_slice() {
+            [query] => one(lease.client()?, query).await.map(|rows| vec![rows]),
+            several => together(lease.client()?, several).await,
+        };
+        lease.end();
+        found
     }
 
     pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await.map_err(failure)?;
-        let mut session = PostgresSession(transaction);
-        // A session that is dropped, after an error or with this future, is rolled back.
-        let output = work.run(&mut session).await?;
-        session.0.commit().await.map_err(failure)?;
-        Ok(output)
+        let mut lease = Lease(Some(self.client().await?));
+        let done = transact(lease.client()?, &work).await;
+        lease.end();
+        done
     }
+}
+
+/// A connection that is used. Where its user goes away in the middle of something, it is closed and not given to others:
+/// they would wait until the server has done what nobody waits for any more.
+struct Lease(Option<Object>);
+
+impl Lease {
+    fn client(&mut self) -> Result<&mut Client, StoreError> {
+        self.0.as_mut().ok_or_else(|| StoreError::backend("expected a connection"))
+    }
+
+    /// Gives the connection back: all that was asked has been answered.
+    fn end(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+/// Several queries of one state.
+async fn together(client: &mut Client, queries: &[Statement]) -> Result<Vec<Vec<Row>>, StoreError> {
+    let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+    let mut session = PostgresSession(transaction.start().await.map_err(failure)?);
+    let mut found = Vec::with_capacity(queries.len());
+    for query in queries {
+        found.push(session.query(query).await?);
+    }
+    session.0.commit().await.map_err(failure)?;
+    Ok(found)
+}
+
+async fn transact<W: Work>(client: &mut Client, work: &W) -> Result<W::Output, CommitError> {
+    // Said, since a server may have another default: at REPEATABLE READ a deletion would not see who became a member
+    // while it waited.
+    let transaction = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
+    let mut session = PostgresSession(transaction.start().await.map_err(failure)?);
+    // A session that is dropped, after an error or with this future, is rolled back.
+    let output = work.run(&mut session).await?;
+    session.0.commit().await.map_err(failure)?;
+    Ok(output)
 }
 
 async fn one(client: &Client, query: &Statement) -> Result<Vec<Row>, StoreError> {
@@ -165,16 +203,21 @@ fn row(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
 /// What an error means for who asked. Its text is for the log alone.
 fn failure(error: Error) -> StoreError {
     let Some(state) = error.code() else {
-        // Without a state it is not the server that speaks: the connection is lost.
-        tracing::error!(error = %source(&error), "PostgreSQL is not there");
-        return StoreError::Unavailable { retry_after: Some(Duration::from_secs(5)) };
+        let cause = std::error::Error::source(&error);
+        if error.is_closed() || cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>) {
+            tracing::error!(error = %source(&error), "PostgreSQL is not there");
+            return StoreError::Unavailable { retry_after: Some(Duration::from_secs(5)) };
+        }
+        return StoreError::backend(error);
     };
     let busy = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
-    // Connection exceptions, no resources, an operator's hand, a failure of the server's system.
+    // A server that only reads has become a replica. The others: connection exceptions, no resources, an operator's hand,
+    // a failure of the server's system.
+    let only_reads = *state == SqlState::READ_ONLY_SQL_TRANSACTION;
     let away = ["08", "53", "57", "58"];
     if busy.contains(state) {
         StoreError::Busy
-    } else if away.iter().any(|class| state.code().starts_with(class)) {
+    } else if only_reads || away.iter().any(|class| state.code().starts_with(class)) {
         tracing::error!(error = %source(&error), "PostgreSQL cannot work");
         StoreError::Unavailable { retry_after: Some(Duration::from_secs(5)) }
     } else {

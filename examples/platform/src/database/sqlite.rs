@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter, types::ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, params_from_iter, types::ValueRef};
 use scim_core::{
     sql::{Dialect, Param, Statement},
     store::{CommitError, StoreError},
@@ -51,12 +51,13 @@ struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     /// How many may be read with at the same time.
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Sqlite {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let fault = |error: rusqlite::Error| OpenError::Database(error.into());
+        create(path).map_err(|error| OpenError::Database(format!("{}: {error}", path.display()).into()))?;
         let mut connection = connect(path, true).map_err(fault)?;
         let (writer, mut jobs) = mpsc::channel::<Box<dyn Job>>(WAITING);
         let work = move || {
@@ -73,14 +74,22 @@ impl Sqlite {
         let spawned = thread::Builder::new().name("sqlite-writer".to_owned()).spawn(work);
         spawned.map_err(|error| OpenError::Database(error.into()))?;
         let turns = thread::available_parallelism().map_or(4, |cores| cores.get().saturating_mul(2).max(4));
-        let readers = Readers { path: path.to_owned(), idle: Mutex::default(), turns: Semaphore::new(turns) };
+        let readers = Readers { path: path.to_owned(), idle: Mutex::default(), turns: Arc::new(Semaphore::new(turns)) };
         Ok(Self { writer, readers: Arc::new(readers) })
     }
 
     pub(super) async fn read(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
+        if self.writer.is_closed() {
+            // Whoever asks for health is to know.
+            return Err(StoreError::Unavailable { retry_after: None });
+        }
         let readers = Arc::clone(&self.readers);
-        let _turn = self.readers.turns.acquire().await.map_err(StoreError::backend)?;
-        let read = tokio::task::spawn_blocking(move || readers.read(&queries));
+        let turn = Arc::clone(&readers.turns).acquire_owned().await.map_err(StoreError::backend)?;
+        let read = tokio::task::spawn_blocking(move || {
+            // A query goes on when nobody waits for it any more, and its turn with it.
+            let _turn = turn;
+            readers.read(&queries)
+        });
         read.await.map_err(StoreError::backend)?
     }
 
@@ -118,11 +127,18 @@ fn together(connection: &mut Connection, queries: &[Statement]) -> Result<Vec<Ve
     queries.iter().map(|query| rows(&transaction, query)).collect()
 }
 
+/// Makes the file if it is not there, for nobody else to read: it has personal data in it. What SQLite puts beside it is
+/// as it is.
+fn create(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
 fn connect(path: &Path, writes: bool) -> rusqlite::Result<Connection> {
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if writes {
-        flags |= OpenFlags::SQLITE_OPEN_CREATE;
-    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
@@ -200,6 +216,9 @@ fn commit(connection: &mut Connection, mut jobs: Vec<Box<dyn Job>>) {
 }
 
 fn write(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    if !connection.is_autocommit() {
+        run(connection, "ROLLBACK")?;
+    }
     run(connection, "BEGIN IMMEDIATE")?;
     let written = write_each(connection, jobs).and_then(|()| run(connection, "COMMIT"));
     if written.is_err() && !connection.is_autocommit() {
@@ -212,6 +231,10 @@ fn write_each(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlit
     for job in jobs {
         run(connection, "SAVEPOINT job")?;
         if job.run(connection).is_err() {
+            // A full disk makes SQLite take back everything by itself.
+            if connection.is_autocommit() {
+                return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), None));
+            }
             run(connection, "ROLLBACK TO job")?;
         }
         run(connection, "RELEASE job")?;
@@ -283,8 +306,11 @@ fn failure(error: rusqlite::Error) -> StoreError {
 
 fn failure_of(error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
-        Some(ErrorCode::DiskFull | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
+        // It was waited for already: to try again at once would only take longer.
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StoreError::Unavailable { retry_after: Some(PATIENCE) }
+        }
+        Some(ErrorCode::DiskFull | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => {
             tracing::error!(%error, "SQLite cannot work");
             StoreError::Unavailable { retry_after: Some(Duration::from_secs(30)) }
         }

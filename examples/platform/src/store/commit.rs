@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     outbox,
     references::Held,
-    tables::{KindTable, Tables, comparable, unique_value},
+    tables::{KindTable, Tables, claim, comparable, unique_value},
 };
 use crate::database::{Session, Work};
 
@@ -162,6 +162,14 @@ impl Commit {
     async fn delete<S: Session>(&self, session: &mut S, id: &str, version: &Version) -> Result<(), StoreError> {
         let dialect = session.dialect();
         let tenant = self.cx.tenant().as_str();
+        if dialect == Dialect::Postgres {
+            // In one order, so that two deletions do not wait for each other.
+            let mut lock = Statement::new(dialect);
+            lock.push("SELECT id FROM resource WHERE tenant = ").bind(tenant);
+            lock.push(" AND id IN (SELECT holder FROM member WHERE tenant = ").bind(tenant).push(" AND value = ");
+            lock.bind(id).push(") ORDER BY id FOR NO KEY UPDATE");
+            session.query(&lock).await?;
+        }
         // Whoever held it is another now, so that nobody has a stale copy for current; its own time stays.
         let mut holders = Statement::new(dialect);
         holders.push("UPDATE resource SET version = ").bind(version.as_str()).push(" WHERE tenant = ").bind(tenant);
@@ -211,12 +219,7 @@ impl Commit {
         keys: &[UniqueKey],
     ) -> Result<(), StoreError> {
         for key in keys {
-            let kind = resource.kind();
-            let mut insert = Statement::new(session.dialect());
-            insert.push("INSERT INTO unique_key (tenant, kind, attribute, value, id) VALUES (");
-            insert.bind(self.cx.tenant().as_str()).push(", ").bind(kind.name()).push(", ");
-            insert.bind(kind.path(key.attribute)).push(", ").bind(unique_value(&key.folded)).push(", ");
-            insert.bind(resource.id()).push(") ON CONFLICT DO NOTHING");
+            let insert = claim(session.dialect(), self.cx.tenant().as_str(), resource, key);
             if session.execute(&insert).await? == 0 {
                 return Err(StoreError::NotUnique { attribute: key.attribute });
             }

@@ -30,18 +30,15 @@ impl Select<'_> {
         let mut query = Statement::new(self.dialect);
         query.push("SELECT r.version, r.modified, r.document");
         for list in self.lists(wanted) {
-            // Which is the whole list in its order, read by the rows' own key.
+            // The values in their order, and an empty text where there are none.
             let from = format!("FROM member AS m WHERE {}", list.of_resource);
-            let values = format!("(SELECT string_agg(m.element, ',' ORDER BY m.place) {from})");
+            let values = format!("COALESCE((SELECT string_agg(m.element, ',' ORDER BY m.place) {from}), '')");
             match wanted.list_limit().and_then(|limit| i64::try_from(limit).ok()) {
-                None => drop(query.push(", ").push(&values).push(", 0")),
+                None => drop(query.push(", ").push(&values)),
                 Some(limit) => {
-                    // No more rows are looked at than it takes to know that there are too many.
+                    // Null where there are more. No more rows are looked at than it takes to know that.
                     let beyond = format!("EXISTS (SELECT 1 {from} ORDER BY m.place LIMIT 1 OFFSET {limit})");
-                    let text = format!(
-                        ", CASE WHEN {beyond} THEN NULL ELSE {values} END, CASE WHEN {beyond} THEN 1 ELSE 0 END"
-                    );
-                    query.push(&text);
+                    query.push(&format!(", CASE WHEN {beyond} THEN NULL ELSE {values} END"));
                 }
             }
         }
@@ -87,10 +84,10 @@ impl Select<'_> {
         let mut json = row.text(2)?;
         let mut complete = true;
         for (index, list) in self.lists(wanted).enumerate() {
-            let (values, beyond) = (row.optional_text(3 + 2 * index)?, row.integer(4 + 2 * index)?);
-            complete &= beyond == 0;
-            if let Some(values) = values {
-                insert(&mut json, &list.name, &values)?;
+            match row.optional_text(3 + index)? {
+                Some(values) if values.is_empty() => {}
+                Some(values) => insert(&mut json, &list.name, &values)?,
+                None => complete = false,
             }
         }
         let mut resource = Resource::from_json(self.kind, json.as_bytes()).map_err(StoreError::backend)?;

@@ -5,6 +5,7 @@ use std::{fmt::Write as _, sync::Arc};
 
 use scim_core::{
     Registry, Resource,
+    resource::UniqueKey,
     schema::{AttributeId, ResourceType},
     sql::{Column, Dialect, Mapping, Statement, Table, representation},
     store::{CommitError, StoreError},
@@ -183,8 +184,14 @@ impl Prepare {
         found
     }
 
-    /// Makes all comparable documents anew, some hundred at a time.
+    /// Makes all comparable documents and unique keys anew, some hundred resources at a time. Nobody writes meanwhile.
     async fn derive_anew<S: Session>(&self, session: &mut S) -> Result<(), StoreError> {
+        let mut alone = Statement::new(session.dialect());
+        if session.dialect() == Dialect::Postgres {
+            session.execute(alone.push("LOCK TABLE resource IN SHARE ROW EXCLUSIVE MODE")).await?;
+        }
+        let mut free = Statement::new(session.dialect());
+        session.execute(free.push("DELETE FROM unique_key")).await?;
         for table in &self.0.kinds {
             let kind = table.mapping.kind();
             let mut last = (String::new(), String::new());
@@ -205,12 +212,34 @@ impl Prepare {
                     comparable(&mut update, table.mapping.document(&resource));
                     update.push(" WHERE tenant = ").bind(tenant.as_str()).push(" AND id = ").bind(id.as_str());
                     session.execute(&update).await?;
+                    for key in resource.unique_keys() {
+                        let claimed = session.execute(&claim(session.dialect(), &tenant, &resource, &key)).await?;
+                        if claimed == 0 {
+                            let attribute = kind.path(key.attribute);
+                            tracing::error!(
+                                tenant,
+                                id,
+                                attribute,
+                                "a unique value is another resource's by now: change one"
+                            );
+                        }
+                    }
                     last = (tenant, id);
                 }
             }
         }
         Ok(())
     }
+}
+
+/// The insertion that claims a unique value, and inserts nothing where another resource has it.
+pub(super) fn claim(dialect: Dialect, tenant: &str, resource: &Resource, key: &UniqueKey) -> Statement {
+    let kind = resource.kind();
+    let mut insert = Statement::new(dialect);
+    insert.push("INSERT INTO unique_key (tenant, kind, attribute, value, id) VALUES (").bind(tenant);
+    insert.push(", ").bind(kind.name()).push(", ").bind(kind.path(key.attribute)).push(", ");
+    insert.bind(unique_value(&key.folded)).push(", ").bind(resource.id()).push(") ON CONFLICT DO NOTHING");
+    insert
 }
 
 /// Binds a comparable document.
