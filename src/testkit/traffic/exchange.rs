@@ -128,8 +128,14 @@ fn body(f: &mut fmt::Formatter<'_>, mark: char, body: &[u8]) -> fmt::Result {
         return Ok(());
     }
     let text = String::from_utf8_lossy(body);
-    match text.char_indices().nth(SHOWN).and_then(|(end, _)| text.split_at_checked(end)) {
-        Some((start, _)) => writeln!(f, "    {mark} {start}… ({} bytes)", body.len()),
+    match start(&text, SHOWN) {
+        Some(start) => writeln!(f, "    {mark} {start}… ({} bytes)", body.len()),
         None => writeln!(f, "    {mark} {text}"),
     }
+}
+
+/// The first so many characters of a text that has more.
+pub(super) fn start(text: &str, characters: usize) -> Option<&str> {
+    let (end, _) = text.char_indices().nth(characters)?;
+    text.get(..end)
 }

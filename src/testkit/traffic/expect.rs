@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     super::report::Failure,
-    exchange::TrafficResponse,
+    exchange::{TrafficResponse, start},
     json::{self, Json},
     template::{self, Unknown, Values},
 };
@@ -209,8 +209,5 @@ pub(super) fn unmet(conditions: &[Condition], document: &Json, values: &Values) 
 
 fn shortened(value: &Json) -> String {
     let text = value.to_string();
-    match text.char_indices().nth(200).and_then(|(end, _)| text.split_at_checked(end)) {
-        Some((start, _)) => format!("{start}…"),
-        None => text,
-    }
+    start(&text, 200).map(|start| format!("{start}…")).unwrap_or(text)
 }
