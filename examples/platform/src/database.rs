@@ -49,19 +49,47 @@ pub enum OpenError {
     },
 }
 
+impl From<CommitError> for OpenError {
+    fn from(failed: CommitError) -> Self {
+        Self::Database(match failed.error {
+            StoreError::Backend(source) => source,
+            other => other.into(),
+        })
+    }
+}
+
+/// Where a database is.
+enum Address<'a> {
+    Sqlite(&'a Path),
+    Postgres(&'a str),
+}
+
+impl<'a> Address<'a> {
+    fn read(url: &'a str) -> Option<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return (!path.is_empty()).then(|| Self::Sqlite(Path::new(path)));
+        }
+        let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+        is_postgres.then_some(Self::Postgres(url))
+    }
+}
+
 impl Database {
+    /// Whether a URL names a database that [`Database::open`] can be asked for.
+    pub fn is_url(url: &str) -> bool {
+        Address::read(url).is_some()
+    }
+
     /// Opens the database that `url` names, `sqlite:PATH` or `postgres://…`, and makes or upgrades its tables.
     ///
     /// # Errors
     ///
     /// When the URL names none, the database does not answer, or its tables are of a later version.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let database = if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
-            Self(Kind::Sqlite(Sqlite::open(Path::new(path))?))
-        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Self(Kind::Postgres(Postgres::open(url)?))
-        } else {
-            return Err(OpenError::Url(url.to_owned()));
+        let database = match Address::read(url) {
+            Some(Address::Sqlite(path)) => Self(Kind::Sqlite(Sqlite::open(path)?)),
+            Some(Address::Postgres(url)) => Self(Kind::Postgres(Postgres::open(url)?)),
+            None => return Err(OpenError::Url(url.to_owned())),
         };
         migration::run(&database).await?;
         Ok(database)

@@ -7,7 +7,7 @@ mod memory;
 mod tables;
 mod trust;
 
-use std::{error::Error as _, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use scim_core::{
@@ -16,7 +16,7 @@ use scim_core::{
 };
 
 use self::{memory::Memory, tables::Tables, trust::Trust};
-use crate::storage::Storage;
+use crate::{log::with_causes, storage::Storage};
 
 /// The most characters that a token may have. What is longer is not even looked at.
 pub const TOKEN_CHARACTERS: usize = 1_024;
@@ -47,12 +47,8 @@ pub enum DirectoryError {
     #[error("expected more of a key's digest, found `{0}`, with which {1} of them start")]
     Ambiguous(Box<str>, usize),
     /// The tables cannot be read or written.
-    #[error("{error}{}", .error.source().map(|source| format!(": {source}")).unwrap_or_default())]
-    Store {
-        /// What is said of it. Not for clients.
-        #[from]
-        error: StoreError,
-    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// The name of an organisation: a part of its SCIM URL, and its tenant. 1 to 64 lower-case letters, digits and hyphens.
@@ -275,7 +271,7 @@ impl Directory {
             // Nobody waits for it, and no request fails because of it.
             tokio::spawn(async move {
                 if let Err(error) = kept.was_used(&digest, now).await {
-                    tracing::warn!(%error, "the use of a key could not be written down");
+                    tracing::warn!(error = with_causes(&error), "the use of a key could not be written down");
                 }
             });
         }

@@ -4,7 +4,7 @@
 //! `scim.request` tells (tenant, operation, `scimType`, what it cost the store). Neither has a token, a query or a body
 //! in it.
 
-use std::{fmt, io::Write as _, time::Instant};
+use std::{error::Error, fmt, io::Write as _, time::Instant};
 
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Map, Value};
@@ -26,12 +26,22 @@ pub const REQUEST: &str = "request";
 /// The span of scim-core, within that one.
 const SCIM_REQUEST: &str = "scim.request";
 
+/// What has caused an error: its cause, the cause of that, and so on.
+pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
+}
+
+/// An error with what has caused it, which says more.
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    std::iter::once(error).chain(causes(error)).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// Logs what `filter` lets through, from now on and for the whole process.
 ///
 /// # Errors
 ///
 /// When the process has a log already.
-pub fn start(filter: EnvFilter) -> Result<(), impl std::error::Error> {
+pub fn start(filter: EnvFilter) -> Result<(), impl Error> {
     tracing_subscriber::registry().with(filter).with(Lines).try_init()
 }
 

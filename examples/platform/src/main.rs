@@ -30,22 +30,10 @@ async fn main() -> ExitCode {
     match run(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("platform: {}", with_causes(&*error));
+            eprintln!("platform: {}", log::with_causes(&*error));
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error with what has caused it, which says more.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {

@@ -27,7 +27,11 @@ use scim_core::{
 
 pub use self::connections::{Ending, serve};
 use self::deadline::{Late, Timed};
-use crate::{directory::Directory, registry};
+use crate::{
+    directory::Directory,
+    log::{causes, with_causes},
+    registry,
+};
 
 /// How long the database may take to say that it is there.
 const HEALTH: Duration = Duration::from_secs(2);
@@ -81,8 +85,8 @@ pub fn router(
 async fn patient(State(patience): State<Duration>, request: Request, next: Next) -> Response {
     let request = request.map(|body| Timed::within(patience, body));
     let response = next.run(request).await;
-    let failure = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_ref()?.source());
-    if causes(failure).any(<dyn Error>::is::<Late>) {
+    let failure = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_deref());
+    if failure.is_some_and(|failure| causes(failure).any(<dyn Error>::is::<Late>)) {
         return refusal(ScimError::new(408, format!("expected the body within {} s", patience.as_secs())));
     }
     response
@@ -93,7 +97,7 @@ async fn health(State(directory): State<Arc<Directory>>) -> (StatusCode, &'stati
     match tokio::time::timeout(HEALTH, directory.answers()).await {
         Ok(Ok(())) => (StatusCode::OK, "ok\n"),
         Ok(Err(error)) => {
-            tracing::error!(%error, "the database does not answer");
+            tracing::error!(error = with_causes(&error), "the database does not answer");
             (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
         }
         Err(_) => {
@@ -101,11 +105,6 @@ async fn health(State(directory): State<Arc<Directory>>) -> (StatusCode, &'stati
             (StatusCode::SERVICE_UNAVAILABLE, "the database takes too long to answer\n")
         }
     }
-}
-
-/// An error, and what has caused it.
-fn causes<'a>(error: Option<&'a (dyn Error + 'static)>) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(error, |&cause| cause.source())
 }
 
 /// A response of the server's own, as SCIM clients read it (RFC 7644 §3.12).

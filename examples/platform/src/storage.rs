@@ -30,11 +30,9 @@ impl Location {
     /// assert!(Location::read("sqlite:").is_none() && Location::read("mysql://localhost/").is_none());
     /// ```
     pub fn read(url: &str) -> Option<Self> {
-        let is_database = url.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty())
-            || ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
         match url {
             "memory" => Some(Self::Memory),
-            _ => is_database.then(|| Self::Database(url.to_owned())),
+            _ => Database::is_url(url).then(|| Self::Database(url.to_owned())),
         }
     }
 }

@@ -56,7 +56,7 @@ pub(crate) async fn alone<S: Session>(session: &mut S) -> Result<(), StoreError>
 
 pub(super) async fn run(database: &Database) -> Result<(), OpenError> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-    let found = database.write(Upgrade).await.map_err(|failed| OpenError::Database(failed.error.into()))?;
+    let found = database.write(Upgrade).await?;
     if found > known {
         return Err(OpenError::Newer { known, found });
     }

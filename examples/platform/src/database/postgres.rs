@@ -20,6 +20,7 @@ use tokio_postgres::{
 };
 
 use super::{Cell, OpenError, Row, Session, Work, tell};
+use crate::log::with_causes;
 
 /// How many connections a process uses at the most.
 const CONNECTIONS: usize = 16;
@@ -205,7 +206,7 @@ fn failure(error: Error) -> StoreError {
     let Some(state) = error.code() else {
         let cause = std::error::Error::source(&error);
         if error.is_closed() || cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>) {
-            tracing::error!(error = %source(&error), "PostgreSQL is not there");
+            tracing::error!(error = with_causes(&error), "PostgreSQL is not there");
             return StoreError::Unavailable { retry_after: Some(Duration::from_secs(5)) };
         }
         return StoreError::backend(error);
@@ -218,17 +219,9 @@ fn failure(error: Error) -> StoreError {
     if busy.contains(state) {
         StoreError::Busy
     } else if only_reads || away.iter().any(|class| state.code().starts_with(class)) {
-        tracing::error!(error = %source(&error), "PostgreSQL cannot work");
+        tracing::error!(error = with_causes(&error), "PostgreSQL cannot work");
         StoreError::Unavailable { retry_after: Some(Duration::from_secs(5)) }
     } else {
         StoreError::backend(error)
-    }
-}
-
-/// The error with its cause, which says more.
-fn source(error: &Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }

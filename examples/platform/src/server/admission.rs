@@ -12,7 +12,7 @@ use scim_core::{error::Error, store::Context};
 use tracing::Span;
 
 use super::{lines::RequestId, refusal};
-use crate::directory::Directory;
+use crate::{directory::Directory, log::with_causes};
 
 /// When it is worth trying again after the keys could not be looked up.
 const RETRY: Duration = Duration::from_secs(5);
@@ -36,7 +36,7 @@ pub(super) async fn admit(
         Ok(Some(caller)) => caller,
         Ok(None) => return unknown(),
         Err(error) => {
-            tracing::error!(%error, "a key could not be looked up");
+            tracing::error!(error = with_causes(&error), "a key could not be looked up");
             return refusal(Error::new(503, "the keys cannot be looked up at the moment").with_retry_after(RETRY));
         }
     };

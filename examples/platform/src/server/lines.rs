@@ -11,7 +11,7 @@ use axum::{
 use scim_core::http::Outcome;
 use tracing::{Instrument as _, field::Empty};
 
-use super::causes;
+use crate::log::causes;
 
 /// The name of a request, in the log, in the events of what it changed, and in a header of its response.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ pub(super) async fn one_line(mut request: Request, next: Next) -> Response {
     if let Some(error) = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_deref())
         && error.status() >= 500
     {
-        let causes: Vec<String> = causes(std::error::Error::source(error)).map(ToString::to_string).collect();
+        let causes: Vec<String> = causes(error).map(ToString::to_string).collect();
         tracing::error!(request_id = &*id, %error, causes = causes.join(": "), "a request failed");
     }
     if let Ok(id) = HeaderValue::from_str(&id) {

@@ -124,11 +124,7 @@ pub(super) fn unique_value(folded: &str) -> String {
 
 /// Makes what depends on the resource types: indexes, and the comparable documents when they are of another making.
 pub(super) async fn prepare(database: &Database, tables: &Arc<Tables>) -> Result<(), OpenError> {
-    let prepared = database.write(Prepare(Arc::clone(tables))).await;
-    prepared.map_err(|failed| match failed.error {
-        StoreError::Backend(source) => OpenError::Database(source),
-        other => OpenError::Database(other.into()),
-    })
+    Ok(database.write(Prepare(Arc::clone(tables))).await?)
 }
 
 struct Prepare(Arc<Tables>);
