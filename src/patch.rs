@@ -185,7 +185,8 @@ impl Patch {
                 operation.path = Some(path);
             }
             if let Some(value) = value {
-                let value = RawValue::from_string(value).map_err(|error| PatchError::json(&error).in_operation(index));
+                let value = RawValue::from_string(value)
+                    .map_err(|error| PatchError::json(&error, "a value").in_operation(index));
                 operation.value = Some(value?);
             }
         }

@@ -31,9 +31,9 @@ pub use self::{
 pub(crate) use self::{
     hidden::strip,
     order::compare_keys,
-    read::{is_deeper, read_element, read_value},
+    read::{body_text, is_deeper, json_fault_at, read_element, read_selection, read_value},
     rules::judge_element,
-    same::{Known, includes, parts, same},
+    same::{Known, includes, keeps_stored, parts, same},
     write::{SEGMENT, url},
 };
 

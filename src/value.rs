@@ -7,7 +7,7 @@ mod date_time;
 mod number;
 mod text;
 
-pub(crate) use self::date_time::{parse_date_time, parse_zoneless_date_time};
+pub(crate) use self::date_time::{parse_date_time, read_date_time, read_date_time_literal};
 pub use self::{number::Decimal, text::Text};
 
 use chrono::{DateTime, Utc};

@@ -429,7 +429,7 @@ fn what_is_no_event_is_refused() {
         ("version", json!("a b"), "expected a version"),
         ("tenant", json!(""), "expected a tenant"),
         ("stateChange", json!("vanished"), "expected an event"),
-        ("resource", json!({"userName": 7}), "expected a resource"),
+        ("resource", json!({"userName": true}), "expected a resource"),
         ("memberships", lists, "expected a list of the resource type: friends"),
     ];
     for (name, value, expected) in cases {

@@ -71,13 +71,8 @@ fn a_guess_is_not_confirmed() {
             json!({"op": "add", "value": {"master": guess}}),
             json!({"op": "replace", "value": {"seal": {"maker": "m", "code": guess}}}),
             json!({"op": "replace", "value": {"seal.code": guess}}),
-            json!({"op": "remove", "path": "lock", "value": {"code": guess}}),
-            json!({"op": "remove", "path": "lock.code", "value": guess}),
             json!({"op": "remove", "path": "keys", "value": [{"code": guess}]}),
             json!({"op": "remove", "path": "keys", "value": [{"name": "k", "code": guess}]}),
-            json!({"op": "remove", "path": "keys.code", "value": guess}),
-            json!({"op": "remove", "path": r#"keys[name eq "k"]"#, "value": {"code": guess}}),
-            json!({"op": "remove", "path": r#"keys[name eq "k"].code"#, "value": guess}),
             json!({"op": "remove", "path": format!(r#"keys[code sw "{guess}"]"#)}),
         ]
     };
@@ -87,6 +82,16 @@ fn a_guess_is_not_confirmed() {
             (error.kind(), error.message().to_owned())
         };
         assert_eq!(answer(&right), answer(&wrong), "{right}");
+    }
+    // A `value` beside any other path than that of a list does not count, so it confirms no guess.
+    for path in ["lock", "lock.code", "keys.code", r#"keys[name eq "k"]"#, r#"keys[name eq "k"].code"#] {
+        let removed = |value: Json| {
+            let operation = json!([{"op": "remove", "path": path, "value": value}]);
+            apply(&safe(), &patch(&operation)).map_err(|error| (error.kind(), error.message().to_owned()))
+        };
+        for guess in [json!("s3cret"), json!({"code": "s3cret"}), json!("guess"), json!({"code": "guess"}), json!([])] {
+            assert_eq!(removed(guess.clone()), removed(Json::Null), "{path} {guess}");
+        }
     }
     // What may be read may be echoed and named.
     for operation in [
@@ -120,7 +125,6 @@ fn a_delta_brings_nothing_that_may_not_be_stored() {
     for element in [
         json!({"value": "b"}),
         json!({"value": "b", "share": ""}),
-        json!({"value": "", "share": "half"}),
         json!({"value": "b", "share": "half", "role": "second"}),
     ] {
         for op in ["add", "replace"] {

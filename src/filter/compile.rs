@@ -17,7 +17,7 @@ use crate::{
     path::{PathRef, Place},
     quirks::{Quirk, Tolerance},
     schema::{AttributeId, AttributeType, ResourceType},
-    value::{Decimal, Value, parse_date_time, parse_zoneless_date_time},
+    value::{Decimal, Value, read_date_time_literal},
 };
 
 impl Filter {
@@ -267,8 +267,7 @@ impl<'a> Compiler<'a> {
             }
             (AttributeType::Decimal, Literal::Number(text)) => Decimal::parse(text).map(Comparand::Decimal),
             (AttributeType::DateTime, Literal::String(text)) => {
-                // Here xsd:dateTime counts: what has no zone is of UTC.
-                parse_date_time(text).or_else(|| parse_zoneless_date_time(text)).map(Comparand::DateTime)
+                read_date_time_literal(text, self.tolerance).map(Comparand::DateTime)
             }
             (AttributeType::String | AttributeType::Reference | AttributeType::Binary, Literal::String(text)) => {
                 Some(self.text(attribute, text))

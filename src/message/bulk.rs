@@ -15,7 +15,7 @@ use crate::{
     error::{Error, ScimType},
     limits::Limits,
     quirks::{Quirk, Tolerance},
-    resource::is_deeper,
+    resource::{body_text, is_deeper, json_fault_at},
 };
 
 const REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
@@ -91,8 +91,7 @@ impl<'a> BulkRequest<'a> {
             let detail = format!("expected at most {} nested objects and arrays", limits.json_depth);
             return Err(Error::bad(ScimType::InvalidSyntax, detail));
         }
-        let text = std::str::from_utf8(body)
-            .map_err(|_| Error::bad(ScimType::InvalidSyntax, "expected a BulkRequest, in UTF-8"))?;
+        let text = body_text(body, tolerance).map_err(|fault| Error::bad(ScimType::InvalidSyntax, fault))?;
         let mut reading = Reading { most: limits.bulk_operations, too_many: false, expected: "a BulkRequest" };
         let mut json = serde_json::Deserializer::from_str(text);
         let message = MessageSeed(&mut reading).deserialize(&mut json).and_then(|message| {
@@ -103,11 +102,8 @@ impl<'a> BulkRequest<'a> {
             let detail = format!("expected at most {} operations (maxOperations)", limits.bulk_operations);
             return Err(Error::new(413, detail));
         }
-        let message = message.map_err(|error| {
-            let place = format!("line {} column {}", error.line(), error.column());
-            let detail = format!("expected {}; reading stopped at {place}", reading.expected);
-            Error::bad(ScimType::InvalidSyntax, detail)
-        })?;
+        let message =
+            message.map_err(|error| Error::bad(ScimType::InvalidSyntax, json_fault_at(&error, reading.expected)))?;
         let named = message.schemas.as_deref().unwrap_or_default();
         let right = named.iter().any(|uri| uri.eq_ignore_ascii_case(REQUEST));
         if !right && (!named.is_empty() || !tolerance.allows(Quirk::MissingMessageSchema)) {

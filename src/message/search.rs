@@ -11,7 +11,7 @@ use crate::{
     error::{Error, ScimType},
     limits::Limits,
     quirks::{Quirk, Tolerance},
-    resource::is_deeper,
+    resource::{body_text, is_deeper, json_fault_at},
 };
 
 const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
@@ -120,7 +120,7 @@ macro_rules! body {
 struct BodyVisitor;
 
 body! {
-    "schemas" => schemas: Vec<Box<str>>,
+    "schemas" => schemas: Names,
     "attributes" => attributes: Names,
     "excludedAttributes" => excluded_attributes: Names,
     "filter" => filter: Box<str>,
@@ -153,11 +153,17 @@ impl SearchRequest {
             let detail = format!("expected at most {} nested objects and arrays", limits.json_depth);
             return Err(Error::bad(ScimType::InvalidSyntax, detail));
         }
-        let body: Body = serde_json::from_slice(body).map_err(|error| {
-            let place = format!("line {} column {}", error.line(), error.column());
-            Error::bad(ScimType::InvalidSyntax, format!("expected a SearchRequest; reading stopped at {place}"))
-        })?;
-        let named = body.schemas.as_deref().unwrap_or_default();
+        let text = body_text(body, tolerance).map_err(|fault| Error::bad(ScimType::InvalidSyntax, fault))?;
+        let body: Body = serde_json::from_str(text)
+            .map_err(|error| Error::bad(ScimType::InvalidSyntax, json_fault_at(&error, "a SearchRequest")))?;
+        let named = match body.schemas {
+            None => Vec::new(),
+            Some(Names::List(uris)) => uris,
+            Some(Names::One(uri)) if tolerance.allows(Quirk::OneForList) => vec![uri],
+            Some(Names::One(_)) => {
+                return Err(Error::bad(ScimType::InvalidSyntax, "schemas: expected a list of URIs"));
+            }
+        };
         let right = named.iter().any(|uri| uri.eq_ignore_ascii_case(SCHEMA));
         if !right && (!named.is_empty() || !tolerance.allows(Quirk::MissingMessageSchema)) {
             return Err(Error::bad(ScimType::InvalidSyntax, format!("schemas: expected `{SCHEMA}`")));
@@ -207,8 +213,10 @@ impl SearchRequest {
     }
 
     /// Whether the parameters of a GET have a filter.
-    pub(crate) fn filters(query: &str) -> bool {
-        form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name.eq_ignore_ascii_case("filter"))
+    pub(crate) fn filters(query: &str, tolerance: &mut Tolerance) -> bool {
+        let parameters = form_urlencoded::parse(query.as_bytes());
+        let filter = parameters.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("filter"));
+        filter.is_some_and(|(_, text)| !text.trim_ascii().is_empty() || !tolerance.allows(Quirk::EmptyFilter))
     }
 
     fn parse_query(query: &str, known: &[&'static str], limits: &Limits) -> Result<Self, Error> {

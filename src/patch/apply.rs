@@ -2,21 +2,20 @@
 //!
 //! Here are the operations on singular attributes and on objects of attributes; those on lists are in `elements`.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
 use super::{
     Op, Patch, PatchError, PatchErrorKind,
-    given::NOTHING_GIVEN,
     membership::{Fold, foldable},
     path::Target,
-    value::{cleared, is_nothing, members},
+    value::{cleared, is_nothing, members, unpacked},
 };
 use crate::{
     limits::Limits,
     quirks::{Quirk, Tolerance},
-    resource::{Resource, ResourceError, ResourceErrorKind, includes, judge, read_value, same},
+    resource::{Resource, ResourceError, ResourceErrorKind, judge, read_value, same},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},
 };
@@ -35,6 +34,7 @@ pub(super) fn apply(
         edited: Vec::new(),
         written: Vec::new(),
         comparisons: 0,
+        in_core_object: false,
         limits,
         tolerance,
     };
@@ -59,6 +59,8 @@ pub(super) struct Application<'a> {
     written: Vec<(usize, AttributeId)>,
     /// How many values were looked at so far.
     comparisons: usize,
+    /// The members at hand are in the object below the URN of the core schema.
+    in_core_object: bool,
     pub(super) limits: &'a Limits,
     pub(super) tolerance: &'a mut Tolerance,
 }
@@ -74,17 +76,22 @@ impl Application<'_> {
         let Some(path) = path else {
             return raw.map_or(Ok(()), |raw| self.object(index, op, AttributeId::ROOT, raw));
         };
-        let target = match Target::parse(self.kind, path, self.limits, self.tolerance) {
-            Err(error) if error.kind() == PatchErrorKind::InvalidPath && self.passes_over(path) => return Ok(()),
-            target => target?,
-        };
+        match self.at_path(index, op, path, raw) {
+            Err(error) if error.kind() == PatchErrorKind::InvalidPath && self.passes_over(path) => Ok(()),
+            done => done,
+        }
+    }
+
+    fn at_path(&mut self, index: usize, op: Op, path: &str, raw: Option<&RawValue>) -> Result<(), PatchError> {
+        let target = Target::parse(self.kind, path, self.limits, self.tolerance)?;
         if target.is_read_only(self.kind) {
             return Err(PatchError::mutability("expected an attribute that clients may change"));
         }
         self.write(index, op, &target, raw, false)
     }
 
-    /// Whether an operation on what the schema does not have is left out.
+    /// Whether an operation is ignored because its path names an attribute that the schema does not have. Such a path
+    /// fails before the operation changes anything.
     fn passes_over(&mut self, path: &str) -> bool {
         Target::is_unknown(self.kind, path, self.limits, self.tolerance) && self.tolerance.allows(Quirk::UnknownPath)
     }
@@ -110,6 +117,8 @@ impl Application<'_> {
         among: bool,
     ) -> Result<(), PatchError> {
         self.written.push((index, target.attribute()));
+        let raw = raw.map(|raw| unpacked(self.kind, target, raw, self.limits, self.tolerance));
+        let raw = self.value_for(op, target, raw.as_deref())?;
         if let Some(list) = target.list()
             && let Some(value) = foldable(self.kind, list)
         {
@@ -126,7 +135,7 @@ impl Application<'_> {
         match target {
             Target::Attribute(AttributeId::SCHEMAS) => self.schemas(op, raw, among),
             Target::Attribute(attribute) if self.is_object(*attribute) => match raw {
-                Some(raw) if raw.get() != "null" => self.object(index, op, *attribute, raw),
+                Some(raw) if raw.get() != "null" => self.in_object(index, op, *attribute, raw),
                 Some(_) if op == Op::Add => Ok(()),
                 _ => self.remove_object(*attribute),
             },
@@ -141,6 +150,36 @@ impl Application<'_> {
                 self.elements(op, elements, raw)
             }
         }
+    }
+
+    /// The value that counts for the operation. RFC 7644 §3.5.2.2 defines no `value` for `remove`: only a bare list is
+    /// narrowed by one, and every other path removes its target.
+    fn value_for<'r>(
+        &mut self,
+        op: Op,
+        target: &Target,
+        raw: Option<&'r RawValue>,
+    ) -> Result<Option<&'r RawValue>, PatchError> {
+        if op != Op::Remove || raw.is_none_or(|raw| raw.get() == "null") {
+            return Ok(raw);
+        }
+        self.expect_no_value()?;
+        let is_list =
+            matches!(target, Target::Attribute(attribute) if self.kind.attribute(*attribute).is_multi_valued());
+        Ok(raw.filter(|_| is_list))
+    }
+
+    /// The members of the resource, under the URN of its core schema, or of an extension.
+    fn in_object(&mut self, index: usize, op: Op, parent: AttributeId, raw: &RawValue) -> Result<(), PatchError> {
+        if parent != AttributeId::ROOT {
+            return self.object(index, op, parent, raw);
+        }
+        if std::mem::replace(&mut self.in_core_object, true) {
+            return Err(PatchError::syntax("expected the core schema once"));
+        }
+        let done = self.object(index, op, parent, raw);
+        self.in_core_object = false;
+        done
     }
 
     /// Whether it is the resource or an extension's object, whose members are attributes.
@@ -159,14 +198,7 @@ impl Application<'_> {
 
     /// Each member of a value is an operation of its own (RFC 7644 §3.5.2.1, §3.5.2.3).
     fn object(&mut self, index: usize, op: Op, parent: AttributeId, raw: &RawValue) -> Result<(), PatchError> {
-        let mut raw = Cow::Borrowed(raw);
-        if parent == AttributeId::ROOT && raw.get().starts_with('"') {
-            let packed: String = serde_json::from_str(raw.get()).map_err(|error| PatchError::json(&error))?;
-            match RawValue::from_string(packed) {
-                Ok(unpacked) if self.tolerance.allows(Quirk::PackedValue) => raw = Cow::Owned(unpacked),
-                _ => return Err(PatchError::value("expected an object of attributes, found a string")),
-            }
-        }
+        let raw = unpacked(self.kind, &Target::Attribute(parent), raw, self.limits, self.tolerance);
         for (key, raw) in members(&raw)? {
             let target = Target::parse_key(self.kind, parent, &key, self.limits, self.tolerance)?;
             let Some(target) = target else { continue };
@@ -175,7 +207,19 @@ impl Application<'_> {
             } else {
                 self.write(index, op, &target, Some(raw), true)
             };
-            written.map_err(|error| error.at(&key))?;
+            match written {
+                // An unknown attribute in the brackets of a key.
+                Err(error)
+                    if error.kind() == PatchErrorKind::InvalidPath
+                        && Target::is_unknown(
+                            self.kind,
+                            &Target::path_of_key(self.kind, parent, &key),
+                            self.limits,
+                            self.tolerance,
+                        )
+                        && self.tolerance.allows(Quirk::UnknownAttribute) => {}
+                written => written.map_err(|error| error.at(&key))?,
+            }
         }
         Ok(())
     }
@@ -213,25 +257,12 @@ impl Application<'_> {
             None => None,
         };
         let says_nothing = raw.is_none_or(is_nothing);
-        match (op, value) {
-            (Op::Remove, None) => self.unassign(attribute),
-            (_, None) if says_nothing => self.unassign(attribute),
-            // Nothing of it is left, but it does not say that there is to be nothing.
-            (_, None) => self.merge_into(attribute, Object::new(), raw),
-            (Op::Remove, Some(value)) => {
-                // Whether a password was removed would tell whether it was guessed.
-                if self.kind.is_sensitive(attribute) {
-                    return Err(PatchError::value(NOTHING_GIVEN));
-                }
-                self.expect_nothing_secret(std::slice::from_ref(&value))?;
-                let there = self.after.value(attribute).is_some_and(|there| match (there, &value) {
-                    (Value::Complex(there), Value::Complex(given)) => includes(self.kind, there, given, None),
-                    (there, given) => same(self.kind, attribute, there, given),
-                });
-                if there { self.unassign(attribute) } else { Ok(()) }
-            }
-            (_, Some(Value::Complex(object))) => self.merge_into(attribute, object, raw),
-            (_, Some(value)) => self.assign(attribute, value),
+        match value {
+            None if op == Op::Remove || says_nothing => self.unassign(attribute),
+            // Every sub-attribute was dropped, but the client did not clear the attribute.
+            None => self.merge_into(attribute, Object::new(), raw),
+            Some(Value::Complex(object)) => self.merge_into(attribute, object, raw),
+            Some(value) => self.assign(attribute, value),
         }
     }
 
@@ -240,7 +271,7 @@ impl Application<'_> {
         for (sub, value) in object {
             self.assign(sub, value)?;
         }
-        for sub in raw.map(|raw| cleared(self.kind, attribute, raw)).unwrap_or_default() {
+        for sub in raw.map(|raw| cleared(self.kind, attribute, raw, self.tolerance)).unwrap_or_default() {
             if !Target::Attribute(sub).is_read_only(self.kind) && self.reference_owner(sub).is_none() {
                 self.unassign(sub)?;
             }
@@ -266,7 +297,7 @@ impl Application<'_> {
         };
         let name = self.kind.attribute(attribute).name();
         let object = RawValue::from_string(format!("{{\"{name}\":{}}}", raw.get()));
-        self.singular(op, owner, Some(&*object.map_err(|error| PatchError::json(&error))?))
+        self.singular(op, owner, Some(&*object.map_err(|error| PatchError::json(&error, "a reference"))?))
     }
 
     /// Reads the JSON of one attribute's value.
@@ -277,6 +308,10 @@ impl Application<'_> {
     /// Sets a singular attribute.
     fn assign(&mut self, attribute: AttributeId, value: Value) -> Result<(), PatchError> {
         self.check_immutable(attribute, Some(&value))?;
+        if self.kind.attribute(attribute).mutable() == Mutability::Immutable && self.after.value(attribute).is_some() {
+            // The values are the same, perhaps in another spelling: an immutable value keeps its spelling.
+            return Ok(());
+        }
         let parent = self.kind.parent(attribute);
         if let Some(object) = object_mut(self.kind, self.after.root_mut(), parent) {
             object.insert(attribute, value);
@@ -367,25 +402,17 @@ impl Application<'_> {
 
     /// The operation that a broken rule is due to: the last that wrote to the attribute.
     fn blame(&self, error: &ResourceError) -> PatchError {
-        let place = error.path();
-        let mut writers = self.written.iter().rev();
-        let writer = writers.find(|(_, attribute)| place.starts_with(&self.kind.path(self.top(*attribute))));
         let mut blamed = PatchError::from(error.clone());
-        if matches!(error.kind(), ResourceErrorKind::Required) && self.had(place) {
-            blamed = PatchError::mutability(error.to_string()).at(place);
+        let Some(broken) = error.attribute() else { return blamed };
+        if matches!(error.kind(), ResourceErrorKind::Required) && self.before.value(broken).is_some() {
+            blamed = PatchError::mutability(error.to_string()).at(error.path());
         }
-        match writer {
+        let top = self.top(broken);
+        let mut writers = self.written.iter().rev();
+        match writers.find(|(_, attribute)| self.top(*attribute) == top) {
             Some((index, _)) => blamed.in_operation(*index),
             None => blamed,
         }
-    }
-
-    /// Whether the resource had a value there before.
-    fn had(&self, place: &str) -> bool {
-        let Ok(target) = Target::parse(self.kind, place, self.limits, &mut self.tolerance.clone()) else {
-            return false;
-        };
-        matches!(target, Target::Attribute(attribute) if self.before.value(attribute).is_some())
     }
 }
 

@@ -8,15 +8,15 @@ use serde_json::value::RawValue;
 use super::{
     Op, PatchError, PatchErrorKind,
     apply::{Application, object_mut},
-    given::{Given, NOTHING_GIVEN},
+    given::Given,
     path::Elements,
     value::{cleared, is_nothing},
 };
 use crate::{
     filter::{Condition, Expression, Filter, Literal, Operator},
     path::PathRef,
-    quirks::Quirk,
-    resource::{Known, read_element, same},
+    quirks::{Quirk, Tolerance},
+    resource::{Known, keeps_stored, read_element, read_selection, read_value, same},
     schema::{AttributeId, Mutability},
     value::{Object, Value},
 };
@@ -27,28 +27,30 @@ impl Application<'_> {
         let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
             return if op == Op::Add { Ok(()) } else { self.unassign(list) };
         };
-        let given = self.values(list, raw)?;
+        if op == Op::Remove {
+            let given = read_selection(self.kind, list, raw, self.limits, self.tolerance)?;
+            self.expect_nothing_secret(&given)?;
+            let mut there = self.take(list);
+            self.look_at(there.len(), 1)?;
+            let given = Given::new(self.kind, list, given);
+            there.retain(|element| !given.names(element));
+            return self.put(list, there);
+        }
+        let (given, packed) = self.values(list, raw)?;
         match op {
             Op::Add => {
                 let there = self.take(list);
                 self.look_at(there.len(), 1)?;
-                self.append(list, there, given)
+                self.append(list, there, given, packed)
             }
-            Op::Replace if !given.is_empty() => {
+            // The list has exactly the values that were sent.
+            _ if !given.is_empty() => {
                 let given = self.with_fixed_parts(list, given);
                 self.take(list);
-                self.append(list, Vec::new(), given)
+                self.put(list, given)
             }
-            Op::Replace if is_nothing(raw) => self.unassign(list),
-            Op::Replace => Err(PatchError::value("expected values that are not empty")),
-            Op::Remove => {
-                self.expect_nothing_secret(&given)?;
-                let mut there = self.take(list);
-                self.look_at(there.len(), 1)?;
-                let given = Given::new(self.kind, list, given);
-                there.retain(|element| !given.names(element));
-                self.put(list, there)
-            }
+            // Every value of the list says that it is unassigned.
+            _ => self.unassign(list),
         }
     }
 
@@ -61,26 +63,12 @@ impl Application<'_> {
         self.look_at(there.len(), terms)?;
         let selected = |element: &Value| condition.as_ref().is_none_or(|condition| condition.matches_element(element));
         let positions: Vec<usize> = (0..).zip(&there).filter(|(_, it)| selected(it)).map(|(at, _)| at).collect();
-        let raw = raw.filter(|raw| op != Op::Remove || raw.get() != "null");
 
         let change = match (op, elements.sub, raw) {
-            (Op::Remove, None, None) => Change::Remove(None),
-            (Op::Remove, None, Some(raw)) => {
-                let given = self.values(list, raw)?;
-                self.expect_nothing_secret(&given)?;
-                Change::Remove(Some(Given::new(self.kind, list, given)))
-            }
-            (Op::Remove, Some(sub), None) => Change::Unset { sub, given: None },
-            (Op::Remove, Some(sub), Some(raw)) => {
-                if self.kind.is_sensitive(sub) {
-                    return Err(PatchError::value(NOTHING_GIVEN));
-                }
-                self.expect_no_value()?;
-                match self.read(sub, raw)? {
-                    Some(given) => Change::Unset { sub, given: Some(given) },
-                    None => Change::Nothing,
-                }
-            }
+            (Op::Remove, None, _) => Change::Remove,
+            (Op::Remove, Some(sub), _) => Change::Unset { sub },
+            // The condition describes the element, which needs no other value.
+            (Op::Add, None, None) => Change::Merge { object: Object::new(), cleared: Vec::new(), whole: true },
             (_, _, None) => Change::Nothing,
             (_, None, Some(raw)) => self.whole_element(op, list, raw)?,
             (_, Some(sub), Some(raw)) => self.part_of_element(sub, raw)?,
@@ -91,31 +79,30 @@ impl Application<'_> {
         self.edit(list);
         match change {
             Change::Nothing => {}
-            Change::Remove(given) => {
+            Change::Remove => {
                 let mut at = 0;
                 let mut rest = positions.iter().copied().peekable();
-                there.retain(|element| {
+                there.retain(|_| {
                     let selected = rest.next_if_eq(&at).is_some();
                     at += 1;
-                    !selected || given.as_ref().is_some_and(|given| !given.names(element))
+                    !selected
                 });
             }
-            Change::Unset { sub, given } => {
-                let differs = |there: &Value| given.as_ref().is_some_and(|given| !same(self.kind, sub, there, given));
+            Change::Unset { sub } => {
                 for at in &positions {
                     let Some(Value::Complex(element)) = there.get_mut(*at) else { continue };
-                    if element.get(sub).is_some_and(|there| !differs(there)) {
+                    if element.contains(sub) {
                         self.check_part(sub, element, None)?;
                         element.remove(sub);
                     }
                 }
                 there.retain(|element| element.as_object().is_none_or(|object| !object.is_empty()));
             }
-            Change::Merge { object, cleared } => {
+            Change::Merge { object, cleared, whole } => {
                 let becomes_primary = self.is_primary(list, &object);
                 for at in &positions {
                     if let Some(Value::Complex(element)) = there.get_mut(*at) {
-                        self.merge(element, &object, &cleared)?;
+                        self.merge(element, &object, &cleared, whole)?;
                     }
                 }
                 if becomes_primary {
@@ -134,26 +121,29 @@ impl Application<'_> {
     }
 
     /// What an `add` or `replace` does to an element as a whole: it merges into it, as into any complex value.
-    fn whole_element(&mut self, op: Op, list: AttributeId, raw: &RawValue) -> Result<Change<'static>, PatchError> {
+    fn whole_element(&mut self, op: Op, list: AttributeId, raw: &RawValue) -> Result<Change, PatchError> {
+        let cleared = cleared(self.kind, list, raw, self.tolerance);
         Ok(match read_element(self.kind, list, raw, self.limits, self.tolerance)? {
-            Some(Value::Complex(object)) => Change::Merge { object, cleared: cleared(self.kind, list, raw) },
+            Some(Value::Complex(object)) => Change::Merge { object, cleared, whole: true },
             Some(value) => Change::Put(value),
-            None if op == Op::Replace && is_nothing(raw) => Change::Remove(None),
+            None if op == Op::Replace && is_nothing(raw) => Change::Remove,
             None if is_nothing(raw) => Change::Nothing,
-            None => Change::Merge { object: Object::new(), cleared: cleared(self.kind, list, raw) },
+            None => Change::Merge { object: Object::new(), cleared, whole: true },
         })
     }
 
     /// What an `add` or `replace` does to one sub-attribute of an element.
-    fn part_of_element(&mut self, sub: AttributeId, raw: &RawValue) -> Result<Change<'static>, PatchError> {
+    fn part_of_element(&mut self, sub: AttributeId, raw: &RawValue) -> Result<Change, PatchError> {
         if let Some(list) = self.reference_owner(sub) {
             let object = RawValue::from_string(format!("{{\"{}\":{}}}", self.kind.attribute(sub).name(), raw.get()));
-            let object = object.map_err(|error| PatchError::json(&error))?;
+            let object = object.map_err(|error| PatchError::json(&error, "a reference"))?;
             return self.whole_element(Op::Add, list, &object);
         }
         Ok(match self.read(sub, raw)? {
-            Some(value) => Change::Merge { object: Object::from_iter([(sub, value)]), cleared: Vec::new() },
-            None => Change::Unset { sub, given: None },
+            Some(value) => {
+                Change::Merge { object: Object::from_iter([(sub, value)]), cleared: Vec::new(), whole: false }
+            }
+            None => Change::Unset { sub },
         })
     }
 
@@ -163,7 +153,7 @@ impl Application<'_> {
         op: Op,
         elements: &Elements,
         condition: Option<&Condition>,
-        change: Change<'_>,
+        change: Change,
         mut there: Vec<Value>,
     ) -> Result<(), PatchError> {
         let list = elements.list;
@@ -175,6 +165,10 @@ impl Application<'_> {
         let (object, condition, filter) = match (change, condition, &elements.filter) {
             (Change::Merge { object, .. }, Some(condition), Some(filter)) => (object, condition, filter),
             (Change::Nothing | Change::Unset { .. }, ..) if op == Op::Add => return self.put(list, there),
+            // The value says that there is none, and there is none.
+            (Change::Nothing | Change::Unset { .. } | Change::Remove, ..) if self.tolerance.allows(quirk) => {
+                return self.put(list, there);
+            }
             _ => return Err(PatchError::no_target()),
         };
         let mut element = self.described(list, filter).ok_or_else(PatchError::no_target)?;
@@ -234,9 +228,23 @@ impl Application<'_> {
         settable.then_some(sub)
     }
 
-    fn merge(&self, element: &mut Object, object: &Object, cleared: &[AttributeId]) -> Result<(), PatchError> {
+    /// Puts the sub-attributes of `object` into an element. `whole` says that the client sent an element, in which the
+    /// type of a referenced resource is an echo.
+    fn merge(
+        &self,
+        element: &mut Object,
+        object: &Object,
+        cleared: &[AttributeId],
+        whole: bool,
+    ) -> Result<(), PatchError> {
         for (sub, value) in object.iter() {
+            if whole && self.kind.is_reference_type(sub) && element.contains(sub) {
+                continue;
+            }
             self.check_part(sub, element, Some(value))?;
+            if element.get(sub).is_some_and(|stored| keeps_stored(self.kind, sub, stored, Some(value))) {
+                continue;
+            }
             element.insert(sub, value.clone());
         }
         for sub in cleared.iter().filter(|sub| self.kind.attribute(**sub).mutable() != Mutability::ReadOnly) {
@@ -262,24 +270,41 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Adds values to a list that was taken out, and puts it back: none that is there already (RFC 7644 §3.5.2.1).
-    fn append(&mut self, list: AttributeId, mut there: Vec<Value>, given: Vec<Value>) -> Result<(), PatchError> {
-        let identity = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list));
+    /// Adds values to a list that was taken out, and puts it back. A value that the list already contains is not added
+    /// again (RFC 7644 §3.5.2.1). `packed` says that the client packed the values into text, which names a value and not
+    /// all of its sub-attributes.
+    fn append(
+        &mut self,
+        list: AttributeId,
+        mut there: Vec<Value>,
+        given: Vec<Value>,
+        packed: bool,
+    ) -> Result<(), PatchError> {
+        let is_reference = self.kind.is_reference_list(list);
+        let identity = self.kind.value_of(list).filter(|_| is_reference || packed);
+        let before = there.len();
         let mut known = Known::new(self.kind, list, &there, given.len());
         let mut primaries = Vec::new();
         for value in given {
             let is_primary = value.as_object().is_some_and(|object| self.is_primary(list, object));
-            // A reference is the one with the same id, whatever else is said of it.
+            // The `value` identifies an element, whatever the client says of its other sub-attributes.
             let only_id = identity.and_then(|id| Some((id, value.as_object()?.get(id)?.clone())));
+            // Only the stored values count: which of the given values are added does not depend on their order.
+            let stored = there.get(..before).unwrap_or_default();
             let found = match (identity, only_id) {
-                (_, Some(only_id)) => known.position(&there, &Value::Complex(Object::from_iter([only_id]))),
-                // It refers to nothing, so it is none that is there; the rules refuse it.
+                (_, Some(only_id)) => known.position(stored, &Value::Complex(Object::from_iter([only_id]))),
                 (Some(_), None) => None,
-                (None, None) => known.position(&there, &value),
+                (None, None) => known.position(stored, &value),
             };
             let position = found.unwrap_or(there.len());
-            if found.is_none() {
-                there.push(value);
+            match (found, value) {
+                (None, value) => there.push(value),
+                (Some(position), Value::Complex(given)) if !is_reference && packed => {
+                    if let Some(Value::Complex(element)) = there.get_mut(position) {
+                        self.merge(element, &given, &[], true)?;
+                    }
+                }
+                _ => {}
             }
             if is_primary {
                 primaries.push(position);
@@ -311,7 +336,8 @@ impl Application<'_> {
         primary.and_then(Value::as_bool) == Some(true)
     }
 
-    /// References that stay in a list keep what cannot be changed, also where it is not said again.
+    /// References that stay in a list keep their immutable sub-attributes and the type of the resource, whether or not
+    /// the client repeats them.
     fn with_fixed_parts(&self, list: AttributeId, mut given: Vec<Value>) -> Vec<Value> {
         let identity = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list));
         let (Some(identity), Some(before)) = (identity, self.after.value(list)) else { return given };
@@ -323,7 +349,7 @@ impl Application<'_> {
             let found = known.position(before, &Value::Complex(Object::from_iter([(identity, id)])));
             let Some(stored) = found.and_then(|position| before.get(position)?.as_object()) else { continue };
             for (sub, part) in stored.iter() {
-                if self.kind.attribute(sub).mutable() == Mutability::Immutable && !object.contains(sub) {
+                if keeps_stored(self.kind, sub, part, object.get(sub)) {
                     object.insert(sub, part.clone());
                 }
             }
@@ -331,13 +357,17 @@ impl Application<'_> {
         given
     }
 
-    /// The values in JSON for a list.
-    fn values(&mut self, list: AttributeId, raw: &RawValue) -> Result<Vec<Value>, PatchError> {
-        Ok(match self.read(list, raw)? {
+    /// The values in JSON for a list, and whether an element was packed into text.
+    fn values(&mut self, list: AttributeId, raw: &RawValue) -> Result<(Vec<Value>, bool), PatchError> {
+        let mut met = Tolerance::new(self.tolerance.tolerated());
+        let read = read_value(self.kind, list, raw, self.limits, &mut met)?;
+        self.tolerance.meet(met.applied());
+        let values = match read {
             Some(Value::List(values)) => values,
             Some(value) => vec![value],
             None => Vec::new(),
-        })
+        };
+        Ok((values, met.applied().contains(Quirk::PackedElement)))
     }
 
     /// Takes a list out of the resource, its place kept.
@@ -393,21 +423,22 @@ impl Application<'_> {
     }
 }
 
-/// What happens to the selected values of a list.
-enum Change<'a> {
+/// The effect of an operation on the selected values of a list.
+enum Change {
     Nothing,
-    /// They go; of those, only the ones given if any are.
-    Remove(Option<Given<'a>>),
-    /// They lose a sub-attribute, if it has the value given or none is given.
+    /// The values go.
+    Remove,
+    /// The values lose a sub-attribute.
     Unset {
         sub: AttributeId,
-        given: Option<Value>,
     },
-    /// They get these sub-attributes, and lose those.
+    /// The values get the sub-attributes of `object` and lose those in `cleared`.
     Merge {
         object: Object,
         cleared: Vec<AttributeId>,
+        /// The client sent an element, not one sub-attribute of it.
+        whole: bool,
     },
-    /// This, of a simple type, takes their place.
+    /// This value, of a simple type, takes their place.
     Put(Value),
 }

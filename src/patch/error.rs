@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     filter::{CompileError, CompileErrorKind, FilterError, FilterErrorKind},
-    resource::{ResourceError, ResourceErrorKind},
+    resource::{ResourceError, ResourceErrorKind, json_fault_at},
 };
 
 /// Why a PATCH request was refused, and where (RFC 7644 §3.5.2, §3.12). Nothing of it was applied.
@@ -112,9 +112,9 @@ impl PatchError {
         Self::new(PatchErrorKind::NoTarget, "expected a path that matches a value")
     }
 
-    pub(super) fn json(error: &serde_json::Error) -> Self {
-        // Its own words may quote the input at length; the place is what helps.
-        Self::syntax(format!("expected JSON at line {} column {}", error.line(), error.column()))
+    /// JSON that cannot be read. `expected` names the JSON that belongs there.
+    pub(super) fn json(error: &serde_json::Error, expected: &str) -> Self {
+        Self::syntax(json_fault_at(error, expected))
     }
 
     /// An error in the text of a path. What is in brackets is a filter, everything else the path.

@@ -10,15 +10,12 @@ use crate::{
     value::{Object, Value},
 };
 
-/// What is wrong with a `value` of `remove`.
-pub(super) const NOTHING_GIVEN: &str = "expected no `value` for `remove`";
-
 impl Application<'_> {
     pub(super) fn expect_no_value(&mut self) -> Result<(), PatchError> {
         if self.tolerance.allows(Quirk::RemoveWithValue) {
             return Ok(());
         }
-        Err(PatchError::value(NOTHING_GIVEN))
+        Err(PatchError::value("expected no `value` for `remove`"))
     }
 
     /// As [`Application::expect_no_value`]; and where a value is tolerated, none that nobody may read: whether it was

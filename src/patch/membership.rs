@@ -13,13 +13,13 @@ use serde_json::value::RawValue;
 use super::{
     Op, Patch, PatchError, PatchErrorKind,
     path::{Elements, Target},
-    value::{is_nothing, members},
+    value::{is_nothing, members, unpacked},
 };
 use crate::{
     filter::{Expression, Literal, Operator},
     limits::Limits,
     quirks::{Quirk, Tolerance},
-    resource::{Resource, judge_element, read_value},
+    resource::{Resource, judge_element, read_selection, read_value},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Text, Value},
 };
@@ -154,7 +154,8 @@ pub(super) fn membership(
         if *attribute != target.attribute() {
             return Ok(None);
         }
-        let folded = fold.operation(kind, operation.op, &target, raw, limits, &mut met);
+        let raw = raw.map(|raw| unpacked(kind, &target, raw, limits, &mut met));
+        let folded = fold.operation(kind, operation.op, &target, raw.as_deref(), limits, &mut met);
         if !folded.map_err(|error| error.in_operation(index).at(name))? {
             return Ok(None);
         }
@@ -191,7 +192,7 @@ impl Fold {
         Self { value, clear: false, slots: Vec::new(), positions: HashMap::new() }
     }
 
-    /// Takes an operation in, unless it is one that takes more than the values to say what it does.
+    /// Folds the operation; `false` if its effect depends on the stored list.
     pub(super) fn operation(
         &mut self,
         kind: &Arc<ResourceType>,
@@ -202,36 +203,54 @@ impl Fold {
         tolerance: &mut Tolerance,
     ) -> Result<bool, PatchError> {
         let raw = raw.filter(|raw| op != Op::Remove || raw.get() != "null");
+        if op == Op::Remove && raw.is_some() && !tolerance.tolerated().contains(Quirk::RemoveWithValue) {
+            return Ok(false);
+        }
         match (target, op, raw) {
-            (Target::Elements(elements), Op::Remove, None) => {
+            (Target::Elements(elements), Op::Remove, _) => {
                 let Some(ids) = named(elements) else { return Ok(false) };
                 for id in ids {
                     self.remove(id);
                 }
+                if raw.is_some() {
+                    tolerance.allows(Quirk::RemoveWithValue);
+                }
+            }
+            (Target::Elements(elements), Op::Add, None) => {
+                let ids = named(elements).unwrap_or_default();
+                let [id] = *ids else { return Ok(false) };
+                let element = Object::from_iter([(self.value, Value::String(id.into()))]);
+                if judge_element(kind, elements.list, &element).is_err() || !tolerance.allows(Quirk::AddCreatesElement)
+                {
+                    return Ok(false);
+                }
+                self.add(element);
             }
             (Target::Attribute(_), Op::Remove, None) => self.clear(),
+            (Target::Attribute(list), Op::Remove, Some(raw)) => {
+                tolerance.allows(Quirk::RemoveWithValue);
+                for element in read_selection(kind, *list, raw, limits, tolerance)? {
+                    if let Some(id) = element.as_object().and_then(|object| key(object, self.value)) {
+                        self.remove(id);
+                    }
+                }
+            }
             (Target::Attribute(list), _, Some(raw)) => {
                 let mut met = *tolerance;
                 let Some(elements) = self.elements(kind, *list, raw, limits, &mut met)? else { return Ok(false) };
-                // A delta is committed without a look at the resource, so what may not be stored must not be in one.
-                let may_be_stored = |element: &Object| judge_element(kind, *list, element).is_ok();
-                if op != Op::Remove && !elements.iter().all(may_be_stored) {
+                // A delta is committed without a look at the resource, so no element may break a rule.
+                if !elements.iter().all(|element| judge_element(kind, *list, element).is_ok()) {
                     return Ok(false);
                 }
-                match op {
-                    Op::Remove if !met.allows(Quirk::RemoveWithValue) => return Ok(false),
-                    Op::Replace if !self.is_settled(kind, *list) => return Ok(false),
-                    // Refused elsewhere: it does not say that there is to be nothing.
-                    Op::Replace if elements.is_empty() && !is_nothing(raw) => return Ok(false),
-                    Op::Replace => self.clear(),
-                    Op::Add | Op::Remove => {}
+                if op == Op::Replace {
+                    if !self.is_settled(kind, *list) || elements.is_empty() && !is_nothing(raw) {
+                        return Ok(false);
+                    }
+                    self.clear();
                 }
                 *tolerance = met;
                 for element in elements {
-                    match (op, key(&element, self.value)) {
-                        (Op::Remove, Some(id)) => self.remove(id),
-                        _ => self.add(element),
-                    }
+                    self.add(element);
                 }
             }
             _ => return Ok(false),
@@ -243,7 +262,7 @@ impl Fold {
         Ok(true)
     }
 
-    /// The elements in JSON, if their `value` says all.
+    /// The elements in JSON, if their `value` tells everything about them.
     fn elements(
         &self,
         kind: &Arc<ResourceType>,

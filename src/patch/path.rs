@@ -2,8 +2,10 @@
 //!
 //! It turns text into ids, and knows neither values nor what the operation does.
 
+use std::borrow::Cow;
+
 use crate::{
-    filter::{Condition, Filter, parse_patch_path},
+    filter::{CompileError, CompileErrorKind, Condition, Filter, parse_patch_path},
     limits::Limits,
     path::{PathErrorKind, PathRef},
     quirks::{Quirk, Tolerance},
@@ -72,18 +74,18 @@ impl Target {
         Ok(Self::Elements(Elements { list: attribute, filter: Some(filter), sub }))
     }
 
-    /// Whether a path is well-formed and names no attribute: nothing else is wrong with it.
+    /// Whether the path is well-formed, and an attribute in it, also inside brackets, is not one of the schema.
     pub(super) fn is_unknown(kind: &ResourceType, text: &str, limits: &Limits, tolerance: &Tolerance) -> bool {
         let mut met = *tolerance;
         if !text.contains(['[', ' ']) {
             return PathRef::parse(text).is_ok_and(|path| kind.resolve(path, &mut met).is_err());
         }
-        let parts = parse_patch_path(text, limits, &mut met);
-        parts.is_ok_and(|parts| {
-            let attribute = kind.resolve(parts.path.as_ref(), &mut met);
-            let sub = parts.sub_attribute.as_deref();
-            attribute.map_or(true, |attribute| sub.is_some_and(|sub| kind.child(attribute, sub).is_none()))
-        })
+        let Ok(parts) = parse_patch_path(text, limits, &mut met) else { return false };
+        let Ok(attribute) = kind.resolve(parts.path.as_ref(), &mut met) else { return true };
+        let is_unknown = |error: CompileError| error.kind() == CompileErrorKind::UnknownAttribute;
+        let condition = parts.condition.map(|condition| condition.compile_element(kind, attribute, &mut met));
+        condition.and_then(Result::err).is_some_and(is_unknown)
+            || parts.sub_attribute.is_some_and(|sub| kind.child(attribute, &sub).is_none())
     }
 
     /// A member's name in a value without path, or in an extension's object: `None` if there is no such attribute and
@@ -98,15 +100,18 @@ impl Target {
         if let Some(attribute) = kind.child(parent, key) {
             return Ok(Some(Self::Attribute(attribute)));
         }
+        if parent == AttributeId::ROOT
+            && kind.schema().id().eq_ignore_ascii_case(key)
+            && tolerance.allows(Quirk::CoreSchemaObject)
+        {
+            return Ok(Some(Self::Attribute(AttributeId::ROOT)));
+        }
         let is_path = key.contains(['.', ':', '[', ' ']);
         if !is_path || tolerance.tolerated().contains(Quirk::PathKeys) {
             let mut met = *tolerance;
-            let read = match kind.extension_of(parent) {
-                Some(extension) => Self::parse(kind, &format!("{}:{key}", extension.schema().id()), limits, &mut met),
-                None => Self::parse(kind, key, limits, &mut met),
-            };
-            match read {
-                // The resource within the resource is none of its attributes, nor one extension within another.
+            let path = Self::path_of_key(kind, parent, key);
+            match Self::parse(kind, &path, limits, &mut met) {
+                // The resource is not one of its own attributes, and an extension is not inside another one.
                 Ok(target) if target.attribute() == AttributeId::ROOT => {}
                 Ok(target) if parent != AttributeId::ROOT && !target.is_below(kind, parent) => {}
                 Ok(target) => {
@@ -116,8 +121,10 @@ impl Target {
                     }
                     return Ok(Some(target));
                 }
-                // What is meant is plain, only not how: not something to pass over.
-                Err(error) if key.contains('[') => return Err(error),
+                // A malformed path, unlike an unknown name, is not ignored.
+                Err(error) if key.contains('[') && !Self::is_unknown(kind, &path, limits, tolerance) => {
+                    return Err(error);
+                }
                 Err(_) => {}
             }
         }
@@ -125,6 +132,14 @@ impl Target {
             return Ok(None);
         }
         Err(PatchError::syntax("expected an attribute of the schema").at(key))
+    }
+
+    /// The path of a member of the object of `parent`.
+    pub(super) fn path_of_key<'k>(kind: &ResourceType, parent: AttributeId, key: &'k str) -> Cow<'k, str> {
+        match kind.extension_of(parent) {
+            Some(extension) => Cow::Owned(format!("{}:{key}", extension.schema().id())),
+            None => Cow::Borrowed(key),
+        }
     }
 
     /// An attribute without brackets; a sub-attribute of a list means that of all its values.

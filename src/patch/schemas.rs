@@ -20,7 +20,9 @@ impl Application<'_> {
             },
         };
         if op == Op::Remove {
-            self.expect_no_value()?;
+            if uris.iter().any(String::is_empty) {
+                return Err(PatchError::value("expected schema URIs that are not empty"));
+            }
             return uris.iter().try_for_each(|uri| self.drop_schema(uri));
         }
         let is_base = |uri: &String| uri.eq_ignore_ascii_case(self.kind.schema().id());

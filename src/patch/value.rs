@@ -8,8 +8,13 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::PatchError;
-use crate::schema::{AttributeId, ResourceType};
+use super::{PatchError, path::Target};
+use crate::{
+    limits::Limits,
+    quirks::{Quirk, Tolerance},
+    resource::is_deeper,
+    schema::{AttributeId, AttributeType, ResourceType},
+};
 
 /// The members of a JSON object, in order, their values untouched. Names that differ at most by case are refused.
 pub(super) fn members(raw: &RawValue) -> Result<Vec<(Cow<'_, str>, &RawValue)>, PatchError> {
@@ -61,16 +66,56 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
+/// The value of an operation, unpacked if it is JSON text in a string and the target holds objects or arrays.
+pub(super) fn unpacked<'r>(
+    kind: &ResourceType,
+    target: &Target,
+    raw: &'r RawValue,
+    limits: &Limits,
+    tolerance: &mut Tolerance,
+) -> Cow<'r, RawValue> {
+    if !raw.get().starts_with('"') {
+        return Cow::Borrowed(raw);
+    }
+    let Ok(text) = serde_json::from_str::<Cow<'_, str>>(raw.get()) else { return Cow::Borrowed(raw) };
+    let attribute = target.attribute();
+    let is_packed = match text.trim_ascii_start().as_bytes().first() {
+        Some(b'{') => attribute == AttributeId::ROOT || kind.attribute(attribute).kind() == AttributeType::Complex,
+        // An extension, the resource and one element of a list are no arrays.
+        Some(b'[') => matches!(target, Target::Attribute(list) if kind.attribute(*list).is_multi_valued()),
+        _ => false,
+    };
+    if !is_packed
+        || is_deeper(text.as_bytes(), limits.json_depth)
+        || !tolerance.tolerated().contains(Quirk::PackedValue)
+    {
+        return Cow::Borrowed(raw);
+    }
+    match RawValue::from_string(text.trim_ascii().to_owned()) {
+        Ok(unpacked) if tolerance.allows(Quirk::PackedValue) => Cow::Owned(unpacked),
+        _ => Cow::Borrowed(raw),
+    }
+}
+
 /// The sub-attributes of `attribute` that the JSON object sets to nothing: `null` or `[]` (RFC 7643 §2.5), or `""` where
-/// that is no text.
-pub(super) fn cleared(kind: &ResourceType, attribute: AttributeId, raw: &RawValue) -> Vec<AttributeId> {
+/// is no value.
+pub(super) fn cleared(
+    kind: &ResourceType,
+    attribute: AttributeId,
+    raw: &RawValue,
+    tolerance: &Tolerance,
+) -> Vec<AttributeId> {
     let text = raw.get();
     if !["null", "]", "\"\""].iter().any(|nothing| text.contains(nothing)) {
         return Vec::new();
     }
     let Ok(members) = members(raw) else { return Vec::new() };
     let named = members.into_iter().filter_map(|(name, value)| Some((kind.child(attribute, &name)?, value)));
-    let is_text = |sub| !kind.attribute(sub).is_multi_valued() && !kind.has_no_empty_text(sub);
+    let empties = tolerance.tolerated().contains(Quirk::EmptyString);
+    let is_text = |sub| {
+        let is_emptied = kind.has_no_empty_text(sub) || empties && kind.is_element_value(sub);
+        !kind.attribute(sub).is_multi_valued() && !is_emptied
+    };
     let cleared = named.filter(|(sub, value)| is_nothing(value) && !(value.get() == "\"\"" && is_text(*sub)));
     cleared.map(|(sub, _)| sub).collect()
 }

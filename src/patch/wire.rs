@@ -16,7 +16,7 @@ use super::{Op, Operation, Patch, PatchError, PatchErrorKind};
 use crate::{
     limits::Limits,
     quirks::{Quirk, Tolerance},
-    resource::is_deeper,
+    resource::{body_text, is_deeper},
 };
 
 /// The URI of the PatchOp message (RFC 7644 §3.5.2).
@@ -31,9 +31,8 @@ pub(super) fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> 
     if is_deeper(body, limits.json_depth) {
         return Err(PatchError::syntax(format!("expected at most {} nested objects and arrays", limits.json_depth)));
     }
+    let text = body_text(body, tolerance).map_err(PatchError::syntax)?;
     let mut reading = Reading { limits, tolerance, expected: MESSAGE, operation: None, fault: None };
-    // Checked once as a whole, which is faster than string by string.
-    let text = std::str::from_utf8(body).map_err(|_| PatchError::syntax(format!("expected {MESSAGE}, in UTF-8")))?;
     let mut json = serde_json::Deserializer::from_str(text);
     let message = MessageSeed(&mut reading).deserialize(&mut json).and_then(|message| {
         json.end()?;
@@ -43,7 +42,7 @@ pub(super) fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> 
     let message = message.map_err(|error| {
         let fault = fault.unwrap_or_else(|| match error.classify() {
             Category::Data => PatchError::syntax(format!("expected {expected}")),
-            _ => PatchError::json(&error),
+            _ => PatchError::json(&error, expected),
         });
         match operation {
             Some(index) => fault.in_operation(index),
@@ -51,12 +50,13 @@ pub(super) fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> 
         }
     })?;
     match message.schema {
-        Some(true) => {}
+        Some(Spelling::Exact) => {}
+        Some(Spelling::Other) if tolerance.allows(Quirk::MessageSchemaSpelling) => {}
         None if tolerance.allows(Quirk::MissingMessageSchema) => {}
         _ => return Err(PatchError::syntax(format!("expected `schemas` with `{PATCH_OP}`"))),
     }
     match message.operations {
-        Some(operations) if !operations.is_empty() => Ok(Patch { operations }),
+        Some(operations) if !operations.is_empty() || tolerance.allows(Quirk::NoOperations) => Ok(Patch { operations }),
         _ => Err(PatchError::syntax(format!("expected {OPERATIONS}"))),
     }
 }
@@ -127,9 +127,31 @@ impl Visitor<'_> for Name {
 
 #[derive(Default)]
 struct Message {
-    /// Whether the right schema is among those given; none without any.
-    schema: Option<bool>,
+    /// How `schemas` names the message; `None` if it is empty or missing.
+    schema: Option<Spelling>,
     operations: Option<Vec<Operation>>,
+}
+
+/// How close the URIs in `schemas` come to the URN of the message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    Exact,
+    /// A URI names a patch, but not with this URN.
+    Other,
+    /// No URI names a patch.
+    Foreign,
+}
+
+impl Spelling {
+    fn of(uris: &[Uri<'_>]) -> Option<Self> {
+        let names_patch = |uri: &Uri<'_>| uri.0.to_ascii_lowercase().contains("patch");
+        Some(match uris {
+            [] => return None,
+            _ if uris.iter().any(|uri| uri.0.eq_ignore_ascii_case(PATCH_OP)) => Self::Exact,
+            _ if uris.iter().any(names_patch) => Self::Other,
+            _ => Self::Foreign,
+        })
+    }
 }
 
 struct MessageSeed<'a, 'b>(&'a mut Reading<'b>);
@@ -158,9 +180,15 @@ impl<'de> Visitor<'de> for MessageSeed<'_, '_> {
             self.0.once(&mut seen, member, NAMES)?;
             if member == 0 {
                 self.0.expected = SCHEMAS;
-                let schemas = map.next_value::<Option<Vec<Uri<'_>>>>()?.unwrap_or_default();
-                let found = || schemas.iter().any(|uri| uri.0.eq_ignore_ascii_case(PATCH_OP));
-                message.schema = (!schemas.is_empty()).then(found);
+                let schemas = match map.next_value::<Option<Uris<'_>>>()? {
+                    None => Vec::new(),
+                    Some(Uris::List(uris)) => uris,
+                    Some(Uris::One(uri)) if self.0.tolerance.allows(Quirk::OneForList) => vec![uri],
+                    Some(Uris::One(_)) => {
+                        return Err(self.0.fail(PatchError::syntax(format!("expected {SCHEMAS}"))));
+                    }
+                };
+                message.schema = Spelling::of(&schemas);
             } else {
                 self.0.expected = OPERATIONS;
                 message.operations = Some(map.next_value_seed(OperationsSeed(self.0))?);
@@ -174,6 +202,14 @@ impl<'de> Visitor<'de> for MessageSeed<'_, '_> {
 
 #[derive(Deserialize)]
 struct Uri<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// `schemas` of the message: a list, or one URI.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Uris<'a> {
+    List(#[serde(borrow)] Vec<Uri<'a>>),
+    One(#[serde(borrow)] Uri<'a>),
+}
 
 struct OperationsSeed<'a, 'b>(&'a mut Reading<'b>);
 
@@ -248,7 +284,9 @@ impl<'de> Visitor<'de> for OperationSeed<'_, '_> {
         };
         // A path of nothing is the resource itself, as no path is.
         let operation = Operation { op, path: path.filter(|path| !path.trim_ascii().is_empty()), value };
-        operation.check(self.0.limits).map_err(|fault| self.0.fail(fault))?;
+        if !operation.adds_described_element() || !self.0.tolerance.allows(Quirk::AddWithoutValue) {
+            operation.check(self.0.limits).map_err(|fault| self.0.fail(fault))?;
+        }
         Ok(operation)
     }
 }
@@ -277,6 +315,12 @@ impl Visitor<'_> for OpSeed<'_, '_> {
 }
 
 impl Operation {
+    /// Whether it is an `add` without a `value` whose path ends in a condition, which describes the element.
+    pub(super) fn adds_described_element(&self) -> bool {
+        let ends_in_condition = self.path().is_some_and(|path| path.trim_ascii_end().ends_with(']'));
+        self.op == Op::Add && self.value.is_none() && ends_in_condition
+    }
+
     /// What can be said before the resource type is known (RFC 7644 §3.5.2.1, §3.5.2.2).
     pub(super) fn check(&self, limits: &Limits) -> Result<(), PatchError> {
         let fault = match (self.op, &self.path, &self.value) {

@@ -121,6 +121,21 @@ impl ResourceType {
             || self.is_id(id) && !self.attribute(parent).is_multi_valued()
     }
 
+    /// Whether the attribute is the `value` of the elements of a list. An element that is a reference does not count: its
+    /// `value` is an id, and an empty id is an error.
+    pub(crate) fn is_element_value(&self, id: AttributeId) -> bool {
+        let parent = self.parent(id);
+        self.attribute(parent).is_multi_valued() && self.value_of(parent) == Some(id) && !self.is_id(id)
+    }
+
+    /// Whether the attribute is the `type` of a reference to a resource: the service provider knows the type of each
+    /// resource and does not believe a client.
+    pub(crate) fn is_reference_type(&self, id: AttributeId) -> bool {
+        let conventional = self.conventional(self.parent(id));
+        conventional.kind == Some(id)
+            && conventional.reference.is_some_and(|reference| self.referred_id(reference).is_some())
+    }
+
     /// Whether the attribute is the id in a reference to a resource.
     fn is_id(&self, id: AttributeId) -> bool {
         let parent = self.parent(id);

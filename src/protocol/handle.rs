@@ -159,7 +159,7 @@ impl<S: Store> ServiceProvider<S> {
                 Ok(Response::new(204))
             }
             (Route::Definitions(definition), "GET") => {
-                refuse_filter(SearchRequest::filters(request.query))?;
+                refuse_filter(SearchRequest::filters(request.query, tolerance))?;
                 Ok(document(self.definitions(cx, definition)))
             }
             (Route::SearchDefinitions(definition), "POST") => {
@@ -175,7 +175,7 @@ impl<S: Store> ServiceProvider<S> {
                 found.map(document).ok_or_else(Error::no_endpoint)
             }
             (Route::ServiceProviderConfig, "GET") => {
-                refuse_filter(SearchRequest::filters(request.query))?;
+                refuse_filter(SearchRequest::filters(request.query, tolerance))?;
                 Ok(document(self.configuration_json(cx)))
             }
             (Route::Bulk, "POST") => {

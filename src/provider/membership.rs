@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     patch::Membership,
     quirks::Tolerance,
-    store::{Change, Context, Store, StoreError, Wanted},
+    store::{Change, Context, Store, StoreError, Wanted, referred},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -27,18 +27,22 @@ impl<S: Store> ServiceProvider<S> {
         Membership { attribute, mut edit }: Membership,
         options: &Options,
         view: View,
-        tolerance: Tolerance,
+        mut tolerance: Tolerance,
     ) -> Result<Answer, Error> {
         let kind = &permit.kind;
-        if let Err(error) =
-            self.type_elements(cx, kind, attribute, edit.add.iter_mut().collect(), &Created::new()).await
-        {
-            // What is not there, or not in the version that the client names, is said first.
-            let wanted = Wanted::without(kind.reference_lists());
-            self.existing(cx, permit, id, &options.precondition, &wanted).await?;
-            return Err(error);
+        let new = edit.add.iter_mut().collect();
+        match self.settle_elements(cx, kind, attribute, new, &Created::new(), &mut tolerance).await {
+            Ok(missing) if missing.is_empty() => {}
+            Ok(missing) => {
+                edit.add.retain(|element| referred(kind, attribute, element).is_none_or(|id| !missing.contains(id)));
+            }
+            Err(error) => {
+                // A group that does not exist, or not in the version that the client names, is the first fault to report.
+                let wanted = Wanted::without(kind.reference_lists());
+                self.existing(cx, permit, id, &options.precondition, &wanted).await?;
+                return Err(error);
+            }
         }
-        self.check_elements(cx, kind, attribute, &edit.add.iter().collect::<Vec<_>>()).await?;
         self.review_as_is(cx, permit, id, Some((attribute, &edit))).await?;
         let mut changed = None;
         for _ in 0..=self.limits().write_retries {

@@ -18,7 +18,7 @@ use crate::{
     fold::fold,
     message::{SearchRequest, SortOrder},
     path::PathRef,
-    quirks::Tolerance,
+    quirks::{Quirk, Tolerance},
     resource::{Sort, SortErrorKind, SortKey},
     schema::{AttributeId, ResourceType},
     store::{Context, Store, Stored, Wanted},
@@ -157,6 +157,9 @@ impl<S: Store> ServiceProvider<S> {
 
     fn filter(&self, request: &SearchRequest, tolerance: &mut Tolerance) -> Result<Option<Filter>, Error> {
         let Some(text) = request.filter.as_deref() else { return Ok(None) };
+        if text.trim_ascii().is_empty() && tolerance.allows(Quirk::EmptyFilter) {
+            return Ok(None);
+        }
         let filter = Filter::parse(text, self.limits(), tolerance).map_err(|error| Error::in_filter(error, text))?;
         Ok(Some(filter))
     }

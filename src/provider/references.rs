@@ -1,7 +1,7 @@
 //! References to resources of several types: which type each is of (RFC 7643 §4.2 `members.type`).
 //!
-//! Clients send only ids, and what else they say of a reference is not believed. The type is needed for `$ref`, and
-//! asking for it shows which ids are of nothing at all.
+//! A client sends ids, and the service provider does not believe its other statements about a reference. The `$ref` needs
+//! the type, and the search for the type shows which ids belong to no resource.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,6 +11,7 @@ use std::{
 use super::{ServiceProvider, failure::no_such_reference, permit::Permit, write::Created};
 use crate::{
     error::Error,
+    quirks::{Quirk, Tolerance},
     resource::Resource,
     schema::{AttributeId, ResourceType},
     store::{Context, Key, Store, Wanted, referred},
@@ -18,43 +19,86 @@ use crate::{
 };
 
 impl<S: Store> ServiceProvider<S> {
-    /// Gives every reference in the lists of `resource` that `before` does not have the type of what it refers to,
-    /// whatever the client says it is.
+    /// Gives every reference in the lists of `resource` the type of the resource that it refers to, whatever the client
+    /// says, and refuses a new reference to no resource or to one that the caller may not read. The type of a reference
+    /// that `before` has is known; the store is asked about the others. `own` are the resources that the same request
+    /// creates.
     ///
     /// # Errors
     ///
-    /// 400 when one refers to nothing.
-    pub(super) async fn type_references(
+    /// 400 for a refused reference, unless [`Quirk::MissingReference`] drops it.
+    pub(super) async fn settle_references(
         &self,
         cx: &Context,
         before: Option<&Resource>,
         resource: &mut Resource,
         own: &Created,
+        tolerance: &mut Tolerance,
     ) -> Result<(), Error> {
         let kind = Arc::clone(resource.kind());
         for &list in kind.reference_lists() {
-            let known = before.into_iter().flat_map(|before| elements_of(before, list));
-            let known: HashSet<&str> = known.filter_map(|known| referred(&kind, list, known)).collect();
+            let type_of = kind.conventional(list).kind;
+            let known = before.into_iter().flat_map(|before| elements_of(before, list)).enumerate();
+            let known: HashMap<&str, (usize, &Object)> =
+                known.filter_map(|(at, known)| Some((referred(&kind, list, known)?, (at, known)))).collect();
             let Some(Value::List(elements)) = resource.root_mut().get_mut(list) else { continue };
-            let elements = elements.iter_mut().filter_map(|element| match element {
-                Value::Complex(element) => Some(element),
-                _ => None,
-            });
-            let new = elements.filter(|element| referred(&kind, list, element).is_none_or(|id| !known.contains(id)));
-            let new = new.collect();
-            self.type_elements(cx, &kind, list, new, own).await?;
+            let place = |element: &Value| {
+                let id = element.as_object().and_then(|element| referred(&kind, list, element));
+                id.and_then(|id| known.get(id)).map_or(usize::MAX, |(at, _)| *at)
+            };
+            // A list of references has no order of its own: stored references keep their places, and new ones follow.
+            if !known.is_empty() && !elements.is_sorted_by_key(place) {
+                elements.sort_by_cached_key(place);
+            }
+            let mut new = Vec::new();
+            for element in elements {
+                let Value::Complex(element) = element else { continue };
+                match referred(&kind, list, element).and_then(|id| known.get(id)) {
+                    None => new.push(element),
+                    Some((_, stored)) => {
+                        if let Some(type_of) = type_of.filter(|type_of| kind.is_reference_type(*type_of))
+                            && let Some(stored) = stored.get(type_of)
+                            && element.get(type_of) != Some(stored)
+                        {
+                            element.insert(type_of, stored.clone());
+                        }
+                    }
+                }
+            }
+            let missing = self.settle_elements(cx, &kind, list, new, own, tolerance).await?;
+            drop_missing(&kind, list, resource, &missing);
         }
         Ok(())
     }
 
-    /// The same for some elements of one list.
-    pub(super) async fn type_elements(
+    /// The same for new elements of one list. Returns the ids of the references to drop.
+    pub(super) async fn settle_elements(
         &self,
         cx: &Context,
         kind: &ResourceType,
         list: AttributeId,
         mut elements: Vec<&mut Object>,
         own: &Created,
+        tolerance: &mut Tolerance,
+    ) -> Result<Missing, Error> {
+        let mut missing = Missing::new();
+        let unsettled = elements.iter_mut().map(|element| &mut **element).collect();
+        self.type_elements(cx, kind, list, unsettled, own, tolerance, &mut missing).await?;
+        elements.retain(|element| referred(kind, list, element).is_some_and(|id| !own.contains_key(id)));
+        self.check_elements(cx, kind, list, &elements, tolerance, &mut missing).await?;
+        Ok(missing)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "it is a part of `settle_elements`")]
+    async fn type_elements(
+        &self,
+        cx: &Context,
+        kind: &ResourceType,
+        list: AttributeId,
+        mut elements: Vec<&mut Object>,
+        own: &Created,
+        tolerance: &mut Tolerance,
+        missing: &mut Missing,
     ) -> Result<(), Error> {
         let conventional = kind.conventional(list);
         let (Some(reference), Some(type_of)) = (conventional.reference, conventional.kind) else { return Ok(()) };
@@ -67,7 +111,8 @@ impl<S: Store> ServiceProvider<S> {
                 element.insert(type_of, Value::String(only.name().into()));
             }
         }
-        if kinds.len() < 2 {
+        // The store refuses a missing reference at the commit, so a search is worth a call only if it tells more.
+        if kinds.len() < 2 && !tolerance.tolerated().contains(Quirk::MissingReference) {
             return Ok(());
         }
         elements.retain_mut(|element| match referred(kind, list, element).map(|id| own.get(id)) {
@@ -97,50 +142,29 @@ impl<S: Store> ServiceProvider<S> {
             let said = element.get(type_of).and_then(Value::as_str);
             // What is not there yet may be by the time of the commit, and then the store says whether it is.
             let expected = kinds.iter().find(|kind| said.is_some_and(|said| said.eq_ignore_ascii_case(kind.name())));
-            let Some(found) = found.or(expected) else { return Err(no_such_reference(kind, list, id)) };
-            element.insert(type_of, Value::String(found.name().into()));
+            let tolerated = tolerance.tolerated().contains(Quirk::MissingReference);
+            match found.or(expected.filter(|_| !tolerated)) {
+                Some(found) if kinds.len() > 1 || element.contains(type_of) => {
+                    element.insert(type_of, Value::String(found.name().into()));
+                }
+                Some(_) => {}
+                None => miss(kind, list, id, tolerance, missing)?,
+            }
         }
         Ok(())
     }
 }
 
-/// References to what does not exist for the caller.
+/// References to resources that do not exist for the caller.
 impl<S: Store> ServiceProvider<S> {
-    /// Refuses a reference that `before` does not have to a resource that the caller may not read.
-    ///
-    /// # Errors
-    ///
-    /// 400, as for one that refers to nothing.
-    pub(super) async fn check_references(
-        &self,
-        cx: &Context,
-        before: Option<&Resource>,
-        after: &Resource,
-        own: &Created,
-    ) -> Result<(), Error> {
-        if self.inner.policies.is_empty() {
-            return Ok(());
-        }
-        let kind = after.kind();
-        for &list in kind.reference_lists() {
-            let before = before.into_iter().flat_map(|before| elements_of(before, list));
-            let known: HashSet<&str> = before.filter_map(|element| referred(kind, list, element)).collect();
-            let is_new = |element: &&Object| {
-                referred(kind, list, element).is_some_and(|id| !known.contains(id) && !own.contains_key(id))
-            };
-            let new: Vec<&Object> = elements_of(after, list).filter(is_new).collect();
-            self.check_elements(cx, kind, list, &new).await?;
-        }
-        Ok(())
-    }
-
-    /// The same for elements of one list.
-    pub(super) async fn check_elements(
+    async fn check_elements(
         &self,
         cx: &Context,
         kind: &ResourceType,
         list: AttributeId,
-        elements: &[&Object],
+        elements: &[&mut Object],
+        tolerance: &mut Tolerance,
+        missing: &mut Missing,
     ) -> Result<(), Error> {
         if self.inner.policies.is_empty() || elements.is_empty() {
             return Ok(());
@@ -157,7 +181,7 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(());
         }
         for element in elements {
-            let Some(id) = referred(kind, list, element) else { continue };
+            let Some(id) = referred(kind, list, element).filter(|id| !missing.contains(*id)) else { continue };
             let name = conventional.kind.and_then(|kind| element.get(kind)).and_then(Value::as_str);
             let mut exists = false;
             for (kind, permit) in kinds.iter().zip(&permits) {
@@ -169,7 +193,7 @@ impl<S: Store> ServiceProvider<S> {
                 }
             }
             if !exists {
-                return Err(no_such_reference(kind, list, id));
+                miss(kind, list, id, tolerance, missing)?;
             }
         }
         Ok(())
@@ -180,6 +204,36 @@ impl<S: Store> ServiceProvider<S> {
         let lists = permit.unused(permit.kind.reference_lists());
         let found = self.read(cx, Key { kind: &permit.kind, id }, &Wanted::without(&lists)).await?;
         Ok(found.is_some_and(|found| permit.includes(&found.resource)))
+    }
+}
+
+/// The ids of references to no resource, which are dropped.
+pub(super) type Missing = HashSet<Box<str>>;
+
+/// Notes a reference to no resource if that is tolerated, and refuses it otherwise.
+fn miss(
+    kind: &ResourceType,
+    list: AttributeId,
+    id: &str,
+    tolerance: &mut Tolerance,
+    missing: &mut Missing,
+) -> Result<(), Error> {
+    if !tolerance.allows(Quirk::MissingReference) {
+        return Err(no_such_reference(kind, list, id));
+    }
+    missing.insert(id.into());
+    Ok(())
+}
+
+fn drop_missing(kind: &ResourceType, list: AttributeId, resource: &mut Resource, missing: &Missing) {
+    if missing.is_empty() {
+        return;
+    }
+    let Some(Value::List(elements)) = resource.root_mut().get_mut(list) else { return };
+    let is_missing = |element: &Object| referred(kind, list, element).is_some_and(|id| missing.contains(id));
+    elements.retain(|element| !element.as_object().is_some_and(is_missing));
+    if elements.is_empty() {
+        resource.root_mut().remove(list);
     }
 }
 

@@ -81,8 +81,7 @@ impl<S: Store> ServiceProvider<S> {
         permit.read(&mut resource, tolerance)?;
         let given = present_on_request(&resource);
         self.inner.policies.prepare(cx, &mut resource);
-        self.type_references(cx, None, &mut resource, own).await?;
-        self.check_references(cx, None, &resource, own).await?;
+        self.settle_references(cx, None, &mut resource, own, tolerance).await?;
         let now = self.inner.clock.now();
         resource.set_times(Some(now), now);
         Ok(Prepared { permit, resource, given })
@@ -121,8 +120,7 @@ impl<S: Store> ServiceProvider<S> {
             // A copy, since another attempt may need it.
             let after = before.resource.replaced_by(resource.clone());
             let mut after = permit.kept(&before.resource, after);
-            self.type_references(cx, Some(&before.resource), &mut after, &Created::new()).await?;
-            self.check_references(cx, Some(&before.resource), &after, &Created::new()).await?;
+            self.settle_references(cx, Some(&before.resource), &mut after, &Created::new(), &mut tolerance).await?;
             judge(Some(&before.resource), &after)?;
             self.review(cx, &permit, Some(&before.resource), Some(&after))?;
             let after = if after == *before.resource { None } else { Some(after) };
@@ -165,8 +163,7 @@ impl<S: Store> ServiceProvider<S> {
             let mut after = after.map(|after| permit.kept(&before.resource, after));
             let mut requested = Vec::new();
             if let Some(after) = &mut after {
-                self.type_references(cx, Some(&before.resource), after, &Created::new()).await?;
-                self.check_references(cx, Some(&before.resource), after, &Created::new()).await?;
+                self.settle_references(cx, Some(&before.resource), after, &Created::new(), &mut tolerance).await?;
                 judge(Some(&before.resource), after)?;
                 requested = changed_on_request(&before.resource, after);
             }

@@ -11,16 +11,18 @@ use crate::schema::{AttributeId, ResourceType};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");
-/// let body = br#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "emails": [{"value": 7}]}"#;
+/// let body = br#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "emails": [{"value": true}]}"#;
 /// let error = Resource::read(user, body, &Limits::default(), &mut Tolerance::new(Quirks::default()))
-///     .expect_err("an address is no number");
+///     .expect_err("an address is no boolean");
 /// assert_eq!(error.path(), "emails.value");
-/// assert_eq!(error.to_string(), "expected a string, found a number: `emails.value` of value 1, line 1 column 82");
+/// assert_eq!(error.to_string(), "expected a string, found a boolean: `emails.value` of value 1, line 1 column 85");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceError {
     kind: ResourceErrorKind,
     path: Box<str>,
+    /// The attribute of the path, if it is one of the schema.
+    attribute: Option<AttributeId>,
     index: Option<usize>,
     position: Option<(usize, usize)>,
 }
@@ -29,8 +31,8 @@ pub struct ResourceError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResourceErrorKind {
-    /// The text is not JSON; the reader's own words say where.
-    #[error("expected JSON: {0}")]
+    /// The text is not JSON, or not JSON of the expected form. The sentence names the expectation.
+    #[error("{0}")]
     Syntax(Box<str>),
     /// A body of more bytes than [`Limits::body`](crate::Limits::body), which is the number.
     #[error("expected a body of at most {0} bytes")]
@@ -74,6 +76,9 @@ pub enum ResourceErrorKind {
     /// U+0000, which databases do not store.
     #[error("expected text without the character U+0000")]
     NulCharacter,
+    /// An element of a list without any sub-attribute that the schema has and a client may set.
+    #[error("expected a sub-attribute of the schema that clients may set")]
+    NoContent,
     /// A required attribute without a value (RFC 7643 §7).
     #[error("expected a value, since it is required")]
     Required,
@@ -90,11 +95,11 @@ pub enum ResourceErrorKind {
 
 impl ResourceError {
     pub(super) fn new(kind: ResourceErrorKind, path: impl Into<Box<str>>) -> Self {
-        Self { kind, path: path.into(), index: None, position: None }
+        Self { kind, path: path.into(), attribute: None, index: None, position: None }
     }
 
     pub(super) fn of(kind: ResourceErrorKind, of: &ResourceType, attribute: AttributeId) -> Self {
-        Self::new(kind, of.path(attribute))
+        Self { attribute: Some(attribute), ..Self::new(kind, of.path(attribute)) }
     }
 
     /// The attribute is none of the schema, as far as the client knows.
@@ -120,6 +125,11 @@ impl ResourceError {
     /// The path of the attribute, as the schema spells it; empty for the resource as a whole.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The attribute that the path names, if the schema has it.
+    pub(crate) fn attribute(&self) -> Option<AttributeId> {
+        self.attribute
     }
 
     /// Which value of a multi-valued attribute it is, the first being 0.

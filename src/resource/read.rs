@@ -4,7 +4,9 @@
 //! What is unassigned (`null`, `[]`, an object without members) leaves no trace (§2.5). What needs more than one value
 //! to be judged, such as mutability, is in `rules`.
 
+mod element;
 mod field;
+mod text;
 mod value;
 
 use std::sync::Arc;
@@ -12,8 +14,10 @@ use std::sync::Arc;
 use serde::de::DeserializeSeed;
 use serde_json::{Deserializer, value::RawValue};
 
+pub(crate) use self::text::{body_text, is_deeper, json_fault_at};
 use self::{
     field::Body,
+    text::json_fault,
     value::{Mode, OfAttribute, Place},
 };
 use super::{Resource, ResourceError, ResourceErrorKind};
@@ -66,7 +70,7 @@ impl Resource {
 
     /// Reads what [`Resource::to_json`] wrote: everything that a store keeps, read-only attributes included.
     ///
-    /// What the resource type no longer has is left out, and no limit applies.
+    /// Attributes that the resource type no longer has are left out. No limit applies: the store has bounded its own data.
     ///
     /// # Errors
     ///
@@ -82,10 +86,11 @@ impl Resource {
     /// # Ok::<(), scim_core::resource::ResourceError>(())
     /// ```
     pub fn from_json(kind: &Arc<ResourceType>, json: &[u8]) -> Result<Self, ResourceError> {
-        let limits = Limits { string: usize::MAX, values: usize::MAX, ..Limits::default() };
-        let mut tolerance = Tolerance::new(Quirks::default());
+        let limits = Limits { string: usize::MAX, values: usize::MAX, json_depth: usize::MAX, ..Limits::default() };
+        // A stored URI may contain a blank if a client was once allowed to send one.
+        let mut tolerance = Tolerance::new(Quirks::default().with(Quirk::UriWithBlank).without(Quirk::NumberForString));
         let mut reader = Reader::new(kind, &limits, &mut tolerance);
-        (reader.stored, reader.keeps_read_only) = (true, true);
+        (reader.purpose, reader.keeps_read_only) = (Purpose::Stored, true);
         Ok(Self { kind: Arc::clone(kind), root: reader.body(json)? })
     }
 }
@@ -113,15 +118,48 @@ pub(crate) fn read_element(
     Reader::new(kind, limits, tolerance).part(attribute, Mode::One, raw)
 }
 
-/// What is read, under which rules, and what went wrong.
+/// Reads the elements of the multi-valued `attribute` that a `remove` selects by its `value`.
+///
+/// A sub-attribute that a client cannot set still selects: its value is compared as the others are. In a list of
+/// references an element without a usable `value` is an error. In another list an element with a sub-attribute that is
+/// null or unknown selects nothing and is left out.
+pub(crate) fn read_selection(
+    kind: &Arc<ResourceType>,
+    attribute: AttributeId,
+    raw: &RawValue,
+    limits: &Limits,
+    tolerance: &mut Tolerance,
+) -> Result<Vec<Value>, ResourceError> {
+    let mut reader = Reader::new(kind, limits, tolerance);
+    reader.purpose = Purpose::Selection;
+    Ok(match reader.part(attribute, Mode::List, raw)? {
+        Some(Value::List(values)) => values,
+        Some(value) => vec![value],
+        None => Vec::new(),
+    })
+}
+
+/// The origin of the JSON, and its use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A client sent it to be stored.
+    Request,
+    /// A client sent it to select stored elements.
+    Selection,
+    /// The service provider wrote it.
+    Stored,
+}
+
+/// The state of one reading: its rules, its place in the JSON, and its fault.
 struct Reader<'a> {
     kind: &'a ResourceType,
     limits: &'a Limits,
     tolerance: &'a mut Tolerance,
-    /// It was written by the service provider itself.
-    stored: bool,
+    purpose: Purpose,
     keeps_read_only: bool,
     base_schema_named: bool,
+    /// Reading is inside of the object below the URN of the core schema.
+    in_core_object: bool,
     /// Objects and arrays that are open.
     depth: usize,
     /// Which value of a multi-valued attribute is being read.
@@ -136,49 +174,49 @@ impl<'a> Reader<'a> {
             kind,
             limits,
             tolerance,
-            stored: false,
+            purpose: Purpose::Request,
             keeps_read_only: false,
             base_schema_named: false,
+            in_core_object: false,
             depth: 0,
             index: None,
             fault: None,
         }
     }
 
+    fn is_stored(&self) -> bool {
+        self.purpose == Purpose::Stored
+    }
+
+    fn selects(&self) -> bool {
+        self.purpose == Purpose::Selection
+    }
+
     fn body(&mut self, json: &[u8]) -> Result<Object, ResourceError> {
-        // Checked once as a whole, which is faster than string by string.
-        let text = std::str::from_utf8(json)
-            .map_err(|error| ResourceError::new(ResourceErrorKind::Syntax(error.to_string().into()), ""))?;
+        let text = body_text(json, self.tolerance)
+            .map_err(|fault| ResourceError::new(ResourceErrorKind::Syntax(fault.into()), ""))?;
         let mut deserializer = Deserializer::from_str(text);
         let read = Body(self).deserialize(&mut deserializer);
         let whole = read.and_then(|object| deserializer.end().map(|()| object));
         whole.map_err(|error| {
-            let position = (error.line() > 0).then(|| (error.line(), error.column()));
-            self.failed(&error).at(position)
+            // At the end of a line, serde counts the column as 0.
+            let position = (error.line() > 0).then(|| (error.line(), error.column().max(1)));
+            self.failed(&error, "an object of attributes").at(position)
         })
     }
 
     fn part(&mut self, attribute: AttributeId, mode: Mode, raw: &RawValue) -> Result<Option<Value>, ResourceError> {
-        self.keeps_read_only = self.kind.attribute(attribute).mutable() == Mutability::ReadOnly;
+        self.keeps_read_only = self.selects() || self.kind.attribute(attribute).mutable() == Mutability::ReadOnly;
         let mut deserializer = Deserializer::from_str(raw.get());
         let mut value = None;
         let place = Place::Alone(&mut value);
         let read = OfAttribute { reader: self, attribute, mode, place }.deserialize(&mut deserializer);
-        read.map(|()| value).map_err(|error| self.failed(&error))
+        read.map(|()| value).map_err(|error| self.failed(&error, "a value of the attribute"))
     }
 
-    fn failed(&mut self, error: &serde_json::Error) -> ResourceError {
-        let syntax = || {
-            // The position is said apart from it.
-            let text = error.to_string();
-            let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-            // What was found stands first, in full; a client knows what it sent.
-            let text = match text.rsplit_once(", expected ") {
-                Some((_, expected)) if error.is_data() => expected,
-                _ => text,
-            };
-            ResourceError::new(ResourceErrorKind::Syntax(text.into()), "")
-        };
+    /// The fault that was set aside, or the fault in the JSON itself. `expected` names the JSON that belongs here.
+    fn failed(&mut self, error: &serde_json::Error, expected: &str) -> ResourceError {
+        let syntax = || ResourceError::new(ResourceErrorKind::Syntax(json_fault(error, expected).into()), "");
         self.fault.take().unwrap_or_else(syntax)
     }
 
@@ -195,29 +233,4 @@ impl<'a> Reader<'a> {
         let kind = ResourceErrorKind::MissingSchema(self.kind.schema().id().into());
         Err(ResourceError::of(kind, self.kind, AttributeId::SCHEMAS))
     }
-}
-
-/// Whether objects and arrays are nested deeper than `limit` in JSON. Without meaning where it is not well-formed.
-pub(crate) fn is_deeper(json: &[u8], limit: usize) -> bool {
-    // No deeper than there are brackets, which most texts have few of, and counting is fast.
-    let brackets = json.iter().map(|byte| usize::from(matches!(byte, b'{' | b'['))).sum::<usize>();
-    brackets > limit && nesting(json) > limit
-}
-
-fn nesting(json: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'{' | b'[' if !quoted => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }

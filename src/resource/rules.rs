@@ -5,7 +5,10 @@
 
 use std::collections::HashMap;
 
-use super::{Resource, ResourceError, ResourceErrorKind, same::same};
+use super::{
+    Resource, ResourceError, ResourceErrorKind,
+    same::{keeps_stored, same},
+};
 use crate::{
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},
@@ -227,7 +230,9 @@ impl Resource {
     /// unassigned, except what a client cannot know or cannot change. Read-only attributes stay as they are;
     /// write-only and immutable ones stay where `incoming` has none.
     ///
-    /// Whether the result may be stored is for [`judge`] to say.
+    /// The stored spelling of an immutable value stays where `incoming` repeats the value in another one, and so does the
+    /// stored type of a reference: the service provider knows the type of each resource. [`judge`] decides whether the
+    /// result may be stored.
     ///
     /// ```
     /// use scim_core::{Resource, schema::Registry};
@@ -253,8 +258,8 @@ fn keep(kind: &ResourceType, parent: AttributeId, before: &Object, after: &mut O
     for (attribute, was) in before.iter() {
         let stays = match kind.attribute(attribute).mutable() {
             Mutability::ReadOnly => true,
-            Mutability::Immutable | Mutability::WriteOnly => !after.contains(attribute),
-            Mutability::ReadWrite => false,
+            Mutability::WriteOnly => !after.contains(attribute),
+            Mutability::Immutable | Mutability::ReadWrite => keeps_stored(kind, attribute, was, after.get(attribute)),
         };
         if stays {
             after.insert(attribute, was.clone());

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     fold::{cmp_ignoring_case, fold},
-    schema::{AttributeId, ResourceType},
+    schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},
 };
 
@@ -30,6 +30,14 @@ pub(crate) fn same(kind: &ResourceType, attribute: AttributeId, left: &Value, ri
 pub(crate) fn includes(kind: &ResourceType, object: &Object, given: &Object, ignored: Option<AttributeId>) -> bool {
     let mut compared = given.iter().filter(|(id, _)| Some(*id) != ignored);
     compared.all(|(id, value)| object.get(id).is_some_and(|own| same(kind, id, own, value)))
+}
+
+/// Whether the stored value of an attribute stays where a client sends `given`, or nothing: the type of a referenced
+/// resource, which the service provider knows, and an immutable value that the client repeats in any spelling.
+pub(crate) fn keeps_stored(kind: &ResourceType, attribute: AttributeId, stored: &Value, given: Option<&Value>) -> bool {
+    kind.is_reference_type(attribute)
+        || kind.attribute(attribute).mutable() == Mutability::Immutable
+            && given.is_none_or(|given| same(kind, attribute, stored, given))
 }
 
 /// Which of a list's values includes a given one (RFC 7644 §3.5.2.1 "already contains").

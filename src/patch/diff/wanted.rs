@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     patch::apply::object_mut,
-    resource::{Known, Resource, judge},
+    resource::{Known, Resource, ResourceErrorKind, judge, same},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},
 };
@@ -28,6 +28,7 @@ pub(super) fn wanted(before: &Resource, after: &Resource) -> Result<Resource, Di
             lists.push((list, settled(kind, list, was, now)));
         }
     }
+    check_reference_types(before, &given)?;
     let mut wanted = before.replaced_by(given);
     for (list, values) in lists {
         if let Some(object) = object_mut(kind, wanted.root_mut(), kind.parent(list)) {
@@ -44,6 +45,26 @@ pub(super) fn wanted(before: &Resource, after: &Resource) -> Result<Resource, Di
         }
     }
     Ok(wanted)
+}
+
+/// Refuses another type for a reference that stays: the service provider knows the type of each resource, so no patch
+/// changes it.
+fn check_reference_types(before: &Resource, given: &Resource) -> Result<(), DiffError> {
+    let kind = before.kind();
+    for &list in kind.reference_lists() {
+        let type_of = kind.conventional(list).kind.filter(|type_of| kind.is_reference_type(*type_of));
+        let (Some(id), Some(type_of)) = (kind.value_of(list), type_of) else { continue };
+        let (Some(was), Some(now)) = (before.value(list), given.value(list)) else { continue };
+        let there = by_id(id, was.elements());
+        for element in now.elements().iter().filter_map(Value::as_object) {
+            let stored = element.get(id).and_then(Value::as_str).and_then(|id| there.get(id).copied().flatten());
+            let types = stored.and_then(|stored| stored.get(type_of)).zip(element.get(type_of));
+            if types.is_some_and(|(was, now)| !same(kind, type_of, was, now)) {
+                return Err(DiffError::rule(ResourceErrorKind::Immutable, kind, type_of));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The values of a list, each once, and so that each can be added to those before it: one that another one includes is
@@ -125,7 +146,10 @@ fn strip(kind: &ResourceType, parent: AttributeId, object: &mut Object) {
     let primary = kind.conventional(parent).primary.filter(|_| kind.attribute(parent).is_multi_valued());
     let idle = primary.filter(|primary| !kind.attribute(*primary).is_required());
     object.retain(|id, value| {
-        if !is_writable(kind, id) || Some(id) == idle && *value == Value::Boolean(false) {
+        let is_idle = Some(id) == idle && *value == Value::Boolean(false);
+        // A client that sends an empty `value` says that there is none.
+        let is_empty = kind.is_element_value(id) && value.as_str() == Some("");
+        if !is_writable(kind, id) || is_idle || is_empty {
             return false;
         }
         if let Value::List(values) = value {

@@ -10,7 +10,9 @@ use serde_json::value::RawValue;
 
 use super::{
     super::ResourceErrorKind,
-    Reader, is_deeper,
+    Reader,
+    element::Tally,
+    is_deeper,
     value::{Mode, OfAttribute, Place, found_at},
 };
 use crate::{
@@ -40,7 +42,40 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Object, M::Error> {
-        self.0.members(AttributeId::ROOT, map)
+        self.0.members(AttributeId::ROOT, map).map(|(object, _)| object)
+    }
+}
+
+/// The attributes of the core schema in an object of their own, below its URN.
+struct CoreObject<'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    object: &'r mut Object,
+    seen: &'r mut Seen,
+}
+
+impl<'de> DeserializeSeed<'de> for CoreObject<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for CoreObject<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of attributes")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<(), M::Error> {
+        let Self { reader, object, seen } = self;
+        reader.open(AttributeId::ROOT)?;
+        reader.in_core_object = true;
+        reader.members_into(AttributeId::ROOT, map, object, seen)?;
+        reader.in_core_object = false;
+        reader.depth -= 1;
+        Ok(())
     }
 }
 
@@ -54,31 +89,52 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The members of the object of `parent`.
+    /// The members of the object of `parent`, and the count of those that were given up.
     pub(super) fn members<'de, M: MapAccess<'de>>(
         &mut self,
         parent: AttributeId,
-        mut map: M,
-    ) -> Result<Object, M::Error> {
+        map: M,
+    ) -> Result<(Object, Tally), M::Error> {
         self.open(parent)?;
-        let at_root = parent == AttributeId::ROOT;
-        // Room for what most clients send: growing later would move everything.
+        // Room for the members that most clients send: growing later would move all of them.
         let mut object = Object::with_capacity(self.kind.children(parent).len().min(24));
-        let mut seen = Seen::default();
-        // `$ref` to a resource is made anew for each answer; what counts is the id in it.
-        let derived = self.kind.conventional(parent).reference.filter(|_| !at_root);
+        let tally = self.members_into(parent, map, &mut object, &mut Seen::default())?;
+        self.depth -= 1;
+        Ok((object, tally))
+    }
+
+    fn members_into<'de, M: MapAccess<'de>>(
+        &mut self,
+        parent: AttributeId,
+        mut map: M,
+        object: &mut Object,
+        seen: &mut Seen,
+    ) -> Result<Tally, M::Error> {
+        let at_root = parent == AttributeId::ROOT;
+        let mut tally = Tally::default();
+        // `$ref` to a resource is made for each answer; the core keeps the id in it.
+        let conventional = self.kind.conventional(parent);
+        let derived = conventional.reference.filter(|_| !at_root);
         let derived = derived.and_then(|reference| Some((reference, self.kind.referred_id(reference)?)));
         let mut referred: Option<Text> = None;
         while let Some(name) = map.next_key_seed(Name { reader: self, parent })? {
-            let Some(attribute) = name else {
-                self.skip(parent, &mut map)?;
-                continue;
+            let attribute = match name {
+                Named::Attribute(attribute) => attribute,
+                Named::CoreSchema => {
+                    map.next_value_seed(CoreObject { reader: self, object, seen })?;
+                    continue;
+                }
+                Named::Unknown => {
+                    tally.lost = true;
+                    self.skip(parent, &mut map)?;
+                    continue;
+                }
             };
             if !seen.insert(attribute) {
                 return Err(self.fail(attribute, ResourceErrorKind::Duplicate));
             }
             if attribute == AttributeId::SCHEMAS {
-                if self.stored {
+                if self.is_stored() {
                     self.skip(attribute, &mut map)?;
                 } else {
                     map.next_value_seed(Schemas(self))?;
@@ -96,21 +152,26 @@ impl Reader<'_> {
             }
             let definition = self.kind.attribute(attribute);
             if !self.keeps_read_only && definition.mutable() == Mutability::ReadOnly {
+                tally.lost = true;
                 self.skip(attribute, &mut map)?;
                 continue;
             }
             let mode = Mode::of(self.kind, attribute);
-            let place = Place::Member(&mut object);
+            let before = object.len();
+            let place = Place::Member(&mut *object);
             map.next_value_seed(OfAttribute { reader: self, attribute, mode, place })?;
+            if object.len() == before {
+                tally.unassigned = true;
+                tally.no_value |= conventional.value == Some(attribute);
+            }
         }
         if let (Some(id), Some((_, value))) = (referred, derived)
-            && !self.stored
+            && !self.is_stored()
             && !object.contains(value)
         {
             object.push(value, Value::String(id));
         }
-        self.depth -= 1;
-        Ok(object)
+        Ok(tally)
     }
 
     /// Passes over a value. It is JSON all the same, and no deeper than is allowed.
@@ -158,14 +219,23 @@ impl Seen {
     }
 }
 
-/// The name of a member: the attribute, or `None` for one that is not known and tolerated.
+/// The name of a member.
 struct Name<'r, 'a> {
     reader: &'r mut Reader<'a>,
     parent: AttributeId,
 }
 
+/// What a name stands for.
+enum Named {
+    Attribute(AttributeId),
+    /// The core schema, as an object of attributes.
+    CoreSchema,
+    /// No attribute, which is tolerated.
+    Unknown,
+}
+
 impl<'de> DeserializeSeed<'de> for Name<'_, '_> {
-    type Value = Option<AttributeId>;
+    type Value = Named;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -173,7 +243,7 @@ impl<'de> DeserializeSeed<'de> for Name<'_, '_> {
 }
 
 impl Visitor<'_> for Name<'_, '_> {
-    type Value = Option<AttributeId>;
+    type Value = Named;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name")
@@ -181,9 +251,18 @@ impl Visitor<'_> for Name<'_, '_> {
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
         let Self { reader, parent } = self;
-        let known = reader.kind.child(parent, name);
-        if known.is_some() || reader.stored || reader.tolerance.allows(Quirk::UnknownAttribute) {
-            return Ok(known);
+        if let Some(attribute) = reader.kind.child(parent, name) {
+            return Ok(Named::Attribute(attribute));
+        }
+        let is_core = parent == AttributeId::ROOT && !reader.in_core_object && !reader.is_stored();
+        if is_core
+            && reader.kind.schema().id().eq_ignore_ascii_case(name)
+            && reader.tolerance.allows(Quirk::CoreSchemaObject)
+        {
+            return Ok(Named::CoreSchema);
+        }
+        if reader.is_stored() || reader.tolerance.allows(Quirk::UnknownAttribute) {
+            return Ok(Named::Unknown);
         }
         let path = path_of_unknown(reader.kind, parent, name);
         reader.fault = Some(super::ResourceError::new(ResourceErrorKind::Unknown, path).in_value(reader.index));

@@ -1,6 +1,6 @@
 //! The values of attributes, each read as its attribute's type (RFC 7643 §2.3).
 
-use std::{collections::HashSet, fmt};
+use std::fmt;
 
 use serde::{
     Deserialize,
@@ -8,17 +8,11 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{
-    super::{
-        ResourceErrorKind,
-        same::{Known, same},
-    },
-    Reader,
-};
+use super::{super::ResourceErrorKind, Reader, element::drop_doubles};
 use crate::{
     quirks::Quirk,
     schema::{AttributeId, AttributeType, ResourceType},
-    value::{Decimal, Object, Value, parse_date_time, parse_zoneless_date_time},
+    value::{Decimal, Object, Value, read_date_time},
 };
 
 /// What is expected at a place.
@@ -45,6 +39,17 @@ pub(super) enum Place<'r> {
     Alone(&'r mut Option<Value>),
 }
 
+impl Place<'_> {
+    /// The same place for another attempt.
+    pub(super) fn reborrow(&mut self) -> Place<'_> {
+        match self {
+            Self::Member(object) => Place::Member(object),
+            Self::Element(values) => Place::Element(values),
+            Self::Alone(value) => Place::Alone(value),
+        }
+    }
+}
+
 /// A value of `attribute`, put into its place unless it says that there is none.
 pub(super) struct OfAttribute<'r, 'a> {
     pub(super) reader: &'r mut Reader<'a>,
@@ -69,18 +74,18 @@ impl<'de> DeserializeSeed<'de> for OfAttribute<'_, '_> {
 }
 
 impl OfAttribute<'_, '_> {
-    fn kind(&self) -> AttributeType {
+    pub(super) fn kind(&self) -> AttributeType {
         self.reader.kind.attribute(self.attribute).kind()
     }
 
     /// A value of the type of which there is one where another was expected.
-    fn refuse<E: Error>(self, found: &'static str) -> E {
+    pub(super) fn refuse<E: Error>(self, found: &'static str) -> E {
         let expected = if self.mode == Mode::List { "an array" } else { article(self.kind()) };
         self.reader.fail(self.attribute, ResourceErrorKind::Type { expected, found })
     }
 
     /// One value where there may be several.
-    fn may_be_one<E: Error>(&mut self, found: &'static str) -> Result<(), E> {
+    pub(super) fn may_be_one<E: Error>(&mut self, found: &'static str) -> Result<(), E> {
         if self.mode != Mode::List || self.reader.tolerance.allows(Quirk::OneForList) {
             return Ok(());
         }
@@ -90,7 +95,7 @@ impl OfAttribute<'_, '_> {
 
     /// Puts the value where it goes, as a list where a list is expected.
     #[inline]
-    fn put(self, value: Value) {
+    pub(super) fn put(self, value: Value) {
         let value = if self.mode == Mode::List { Value::List(vec![value]) } else { value };
         self.put_whole(value);
     }
@@ -105,14 +110,29 @@ impl OfAttribute<'_, '_> {
     }
 
     fn string<E: Error>(mut self, text: &str) -> Result<(), E> {
-        if text.is_empty() && (self.mode == Mode::List || self.reader.kind.has_no_empty_text(self.attribute)) {
+        if text.is_empty() && self.is_unassigned_by_empty_text() {
+            // A list of references, or a selection, has no element for a text without characters.
+            let is_element = self.mode == Mode::Element || self.mode == Mode::List && self.reader.selects();
+            if is_element && (self.reader.selects() || self.reader.kind.is_reference_list(self.attribute)) {
+                return Err(self.refuse("an empty string"));
+            }
             if self.reader.tolerance.allows(Quirk::EmptyString) {
                 return Ok(());
             }
             return Err(self.refuse("an empty string"));
         }
+        if let Some(read) = self.packed(text) {
+            return read;
+        }
         self.may_be_one("a string")?;
-        if self.kind() != AttributeType::Complex {
+        let kind = self.kind();
+        if kind == AttributeType::Reference
+            && text.bytes().all(|byte| byte.is_ascii_whitespace())
+            && self.reader.tolerance.allows(Quirk::BlankUri)
+        {
+            return Ok(());
+        }
+        if kind != AttributeType::Complex {
             let value = self.reader.text(self.attribute, text)?;
             self.put(value);
             return Ok(());
@@ -124,6 +144,29 @@ impl OfAttribute<'_, '_> {
         let value = self.reader.text(part, text)?;
         self.put(Value::Complex(Object::from_iter([(part, value)])));
         Ok(())
+    }
+
+    /// Whether the empty string says here that there is no value.
+    fn is_unassigned_by_empty_text(&self) -> bool {
+        let reader = &*self.reader;
+        match self.mode {
+            Mode::List => true,
+            Mode::Element if reader.selects() => true,
+            _ if reader.kind.has_no_empty_text(self.attribute) => true,
+            _ => {
+                !reader.is_stored()
+                    && reader.kind.is_element_value(self.attribute)
+                    && reader.tolerance.tolerated().contains(Quirk::EmptyString)
+            }
+        }
+    }
+
+    /// A whole number where the schema has text.
+    fn number_as_text<E: Error>(self, number: impl fmt::Display) -> Result<(), E> {
+        if self.kind() == AttributeType::String && self.reader.tolerance.allows(Quirk::NumberForString) {
+            return self.string(&number.to_string());
+        }
+        Err(self.refuse("a number"))
     }
 
     fn number<E: Error>(self, raw: &RawValue) -> Result<(), E> {
@@ -174,12 +217,12 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
         Ok(())
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
-        Err(self.refuse("a number"))
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        self.number_as_text(number)
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
-        Err(self.refuse("a number"))
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        self.number_as_text(number)
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
@@ -203,11 +246,8 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
             return Err(self.refuse("an object"));
         }
         self.may_be_one("an object")?;
-        let object = self.reader.members(self.attribute, map)?;
-        if !object.is_empty() {
-            self.put(Value::Complex(object));
-        }
-        Ok(())
+        let (object, tally) = self.reader.members(self.attribute, map)?;
+        self.complex(object, tally)
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut array: S) -> Result<Self::Value, S::Error> {
@@ -262,14 +302,14 @@ impl Reader<'_> {
         }
         self.index = outer;
         self.depth -= 1;
-        if !self.stored && values.len() > 1 {
+        if !self.is_stored() && values.len() > 1 {
             drop_doubles(self.kind, attribute, &mut values);
         }
         Ok(values)
     }
 
     /// Text as a value of the type of `attribute`, which is not complex.
-    fn text<E: Error>(&mut self, attribute: AttributeId, text: &str) -> Result<Value, E> {
+    pub(super) fn text<E: Error>(&mut self, attribute: AttributeId, text: &str) -> Result<Value, E> {
         if text.len() > self.limits.string {
             return Err(self.fail(attribute, ResourceErrorKind::TooLong(self.limits.string)));
         }
@@ -277,16 +317,19 @@ impl Reader<'_> {
         let form = match kind {
             AttributeType::String => return Ok(Value::String(text.into())),
             AttributeType::Reference if is_reference(text) => return Ok(Value::String(text.into())),
+            AttributeType::Reference
+                if text.contains(' ')
+                    && !text.trim_ascii().is_empty()
+                    && is_reference(&text.replace(' ', "_"))
+                    && self.tolerance.allows(Quirk::UriWithBlank) =>
+            {
+                return Ok(Value::String(text.into()));
+            }
             AttributeType::Reference => "a URI",
             AttributeType::Binary if is_base64(text) => return Ok(Value::String(text.into())),
             AttributeType::Binary => "base64",
             AttributeType::DateTime => {
-                if let Some(time) = parse_date_time(text) {
-                    return Ok(Value::DateTime(time));
-                }
-                if let Some(time) = parse_zoneless_date_time(text)
-                    && self.tolerance.allows(Quirk::ZonelessDateTime)
-                {
+                if let Some(time) = read_date_time(text, self.tolerance) {
                     return Ok(Value::DateTime(time));
                 }
                 "a date and time such as `2008-01-23T04:56:22Z`"
@@ -308,34 +351,6 @@ impl Reader<'_> {
 
     fn wrong_type<E: Error>(&mut self, attribute: AttributeId, kind: AttributeType) -> E {
         self.fail(attribute, ResourceErrorKind::Type { expected: article(kind), found: "a string" })
-    }
-}
-
-/// Keeps one of values that are the same (RFC 7643 §2.4); of references, one to each resource.
-fn drop_doubles(kind: &ResourceType, attribute: AttributeId, values: &mut Vec<Value>) {
-    const FEW: usize = 16;
-    let id = kind.value_of(attribute).filter(|_| kind.is_reference_list(attribute));
-    if let Some(id) = id {
-        let mut seen = HashSet::with_capacity(values.len());
-        let reference = |value: &Value| value.as_object().and_then(|object| object.get(id)?.as_str().map(Box::from));
-        values.retain(|value| reference(value).is_none_or(|id: Box<str>| seen.insert(id)));
-    } else if values.len() <= FEW {
-        for last in (1..values.len()).rev() {
-            let (earlier, rest) = values.split_at(last);
-            let is_double = rest.first().is_some_and(|it| earlier.iter().any(|other| same(kind, attribute, it, other)));
-            if is_double {
-                values.remove(last);
-            }
-        }
-    } else {
-        let mut known = Known::new(kind, attribute, &[], values.len()).exact();
-        let mut kept = Vec::with_capacity(values.len());
-        for value in values.drain(..) {
-            if known.position(&kept, &value).is_none() {
-                kept.push(value);
-            }
-        }
-        *values = kept;
     }
 }
 

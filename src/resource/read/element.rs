@@ -1,0 +1,167 @@
+//! The elements of multi-valued attributes: which ones count as elements at all, and which are the same (RFC 7643 §2.4).
+//!
+//! An element that lost its content while it was read must neither be stored nor select a stored element, or a request
+//! would affect more than the client named. Every verb reads its lists here, so every verb gives the same answer.
+
+use std::{borrow::Cow, collections::HashSet};
+
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Error, IgnoredAny},
+};
+
+use super::{
+    super::{
+        ResourceErrorKind,
+        same::{Known, same},
+    },
+    Reader,
+    value::{Mode, OfAttribute},
+};
+use crate::{
+    quirks::Quirk,
+    schema::{AttributeId, AttributeType, Mutability, ResourceType},
+    value::{Object, Value},
+};
+
+/// The members of an object that left no trace.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    /// A member was dropped: the schema does not have it, or only the service provider sets it.
+    pub(super) lost: bool,
+    /// A member was `null`, `[]` or `""`: unassigned (RFC 7643 §2.5).
+    pub(super) unassigned: bool,
+    /// The member `value` was unassigned.
+    pub(super) no_value: bool,
+}
+
+impl OfAttribute<'_, '_> {
+    /// Puts an object into its place, unless it has no content.
+    pub(super) fn complex<E: Error>(self, mut object: Object, tally: Tally) -> Result<(), E> {
+        let kind = self.reader.kind;
+        let is_element = kind.attribute(self.attribute).is_multi_valued() && self.mode != Mode::One;
+        if !is_element || self.reader.is_stored() {
+            if !object.is_empty() {
+                self.put(Value::Complex(object));
+            }
+            return Ok(());
+        }
+        if let Some(id) = kind.value_of(self.attribute).filter(|_| kind.is_reference_list(self.attribute)) {
+            if object.get(id).and_then(Value::as_str).is_none_or(str::is_empty) {
+                return Err(self.reader.fail(id, ResourceErrorKind::Required));
+            }
+            self.put(Value::Complex(object));
+            return Ok(());
+        }
+        self.reader.unpack_element(self.attribute, &mut object)?;
+        if object.is_empty() && !tally.unassigned && !(tally.lost && self.reader.selects()) {
+            return Err(self.reader.fail(self.attribute, ResourceErrorKind::NoContent));
+        }
+        let says_nothing = if self.reader.selects() {
+            tally.lost || tally.unassigned
+        } else {
+            object.is_empty() || tally.no_value && only_labels(kind, self.attribute, &object)
+        };
+        if !says_nothing {
+            self.put(Value::Complex(object));
+        }
+        Ok(())
+    }
+
+    /// Reads text that holds the JSON of an object or an array where the schema has one. `None` for any other text.
+    pub(super) fn packed<E: Error>(&mut self, text: &str) -> Option<Result<(), E>> {
+        let opening = text.trim_ascii_start().as_bytes().first();
+        let is_packed = match opening {
+            Some(b'{') => self.kind() == AttributeType::Complex,
+            Some(b'[') => self.mode == Mode::List,
+            _ => false,
+        };
+        if !is_packed || self.reader.is_stored() || serde_json::from_str::<IgnoredAny>(text).is_err() {
+            return None;
+        }
+        if !self.reader.tolerance.allows(Quirk::PackedValue) {
+            // The text must not be taken for a bare value.
+            let expected = if self.mode == Mode::List { "an array" } else { "an object" };
+            let fault = ResourceErrorKind::Type { expected, found: "JSON in a string" };
+            return Some(Err(self.reader.fail(self.attribute, fault)));
+        }
+        let OfAttribute { reader, attribute, mode, place } = self;
+        let again = OfAttribute { reader, attribute: *attribute, mode: *mode, place: place.reborrow() };
+        let read = again.deserialize(&mut serde_json::Deserializer::from_str(text));
+        Some(read.map_err(|_| match reader.fault {
+            // The text did not fit the schema.
+            Some(_) => E::custom(""),
+            None => reader.fail(*attribute, ResourceErrorKind::Form("packed JSON that fits the attribute")),
+        }))
+    }
+}
+
+impl Reader<'_> {
+    /// Reads JSON text in the `value` of an element as the element's content.
+    fn unpack_element<E: Error>(&mut self, attribute: AttributeId, object: &mut Object) -> Result<(), E> {
+        let Some(value) = self.kind.value_of(attribute) else { return Ok(()) };
+        let is_text = self.kind.attribute(value).kind() == AttributeType::String;
+        let text = object.get(value).and_then(Value::as_str);
+        let Some(text) = text.filter(|text| is_text && text.trim_ascii_start().starts_with('{')) else { return Ok(()) };
+        let Ok(packed) = serde_json::from_str::<PackedElement<'_>>(text) else { return Ok(()) };
+        if packed.value.is_empty() || !self.tolerance.allows(Quirk::PackedElement) {
+            return Ok(());
+        }
+        let (name, shown) = (packed.value.into_owned(), packed.display_name.map(Cow::into_owned));
+        if name.contains('\0') || shown.as_ref().is_some_and(|shown| shown.contains('\0')) {
+            return Err(self.fail(attribute, ResourceErrorKind::NulCharacter));
+        }
+        object.insert(value, self.text(value, &name)?);
+        let display = self.kind.child(attribute, "display");
+        let is_free = |display: &AttributeId| {
+            self.kind.attribute(*display).mutable() != Mutability::ReadOnly && !object.contains(*display)
+        };
+        if let (Some(display), Some(shown)) = (display.filter(is_free), shown) {
+            object.push(display, self.text(display, &shown)?);
+        }
+        Ok(())
+    }
+}
+
+/// An app role as Entra packs it. Its `id` is an identifier of the identity provider, which no attribute holds.
+#[derive(Deserialize)]
+struct PackedElement<'a> {
+    #[serde(borrow)]
+    value: Cow<'a, str>,
+    #[serde(borrow, default, rename = "displayName", alias = "display")]
+    display_name: Option<Cow<'a, str>>,
+}
+
+/// Whether the sub-attributes only label a value: `type` and `primary`.
+fn only_labels(kind: &ResourceType, list: AttributeId, object: &Object) -> bool {
+    let conventional = kind.conventional(list);
+    object.iter().all(|(id, _)| Some(id) == conventional.kind || Some(id) == conventional.primary)
+}
+
+/// Keeps the first of equal values (RFC 7643 §2.4), and in a list of references the first to each resource.
+pub(super) fn drop_doubles(kind: &ResourceType, attribute: AttributeId, values: &mut Vec<Value>) {
+    const FEW: usize = 16;
+    let id = kind.value_of(attribute).filter(|_| kind.is_reference_list(attribute));
+    if let Some(id) = id {
+        let mut seen = HashSet::with_capacity(values.len());
+        let reference = |value: &Value| value.as_object().and_then(|object| object.get(id)?.as_str().map(Box::from));
+        values.retain(|value| reference(value).is_none_or(|id: Box<str>| seen.insert(id)));
+    } else if values.len() <= FEW {
+        for last in (1..values.len()).rev() {
+            let (earlier, rest) = values.split_at(last);
+            let is_double = rest.first().is_some_and(|it| earlier.iter().any(|other| same(kind, attribute, it, other)));
+            if is_double {
+                values.remove(last);
+            }
+        }
+    } else {
+        let mut known = Known::new(kind, attribute, &[], values.len()).exact();
+        let mut kept = Vec::with_capacity(values.len());
+        for value in values.drain(..) {
+            if known.position(&kept, &value).is_none() {
+                kept.push(value);
+            }
+        }
+        *values = kept;
+    }
+}
