@@ -4,6 +4,7 @@
 //! This module knows JSON and the rules of attributes; it knows nothing of HTTP, PATCH or storage.
 
 mod access;
+mod defaults;
 mod error;
 mod hidden;
 mod order;
@@ -29,6 +30,7 @@ pub use self::{
     write::{Reference, Rendering, value_json},
 };
 pub(crate) use self::{
+    defaults::is_assigned,
     hidden::strip,
     order::compare_keys,
     read::{is_deeper, read_element, read_value},

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     limits::Limits,
     quirks::{Quirk, Tolerance},
-    resource::{Resource, ResourceError, ResourceErrorKind, includes, judge, read_value, same},
+    resource::{Resource, ResourceError, ResourceErrorKind, includes, is_assigned, judge, read_value, same},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},
 };
@@ -214,6 +214,8 @@ impl Application<'_> {
         };
         let says_nothing = raw.is_none_or(is_nothing);
         match (op, value) {
+            // As in PUT, no value asserts nothing about an attribute that has a default (RFC 7644 §3.5.1).
+            (Op::Add | Op::Replace, value) if self.keeps_value(attribute) && !is_assigned(value.as_ref()) => Ok(()),
             (Op::Remove, None) => self.unassign(attribute),
             (_, None) if says_nothing => self.unassign(attribute),
             // Nothing of it is left, but it does not say that there is to be nothing.
@@ -292,6 +294,9 @@ impl Application<'_> {
         if self.kind.attribute(attribute).is_required() || self.is_required_extension(attribute) {
             return Err(PatchError::mutability("expected a required attribute to keep a value"));
         }
+        if self.keeps_value(attribute) {
+            return Err(PatchError::mutability("expected an attribute with a default to keep a value"));
+        }
         self.check_immutable(attribute, None)?;
         let parent = self.kind.parent(attribute);
         let Some(object) = object_mut(self.kind, self.after.root_mut(), parent) else { return Ok(()) };
@@ -300,6 +305,11 @@ impl Application<'_> {
             return self.unassign(parent);
         }
         Ok(())
+    }
+
+    /// Whether the attribute has a value that must not go, since the attribute has a default.
+    fn keeps_value(&self, attribute: AttributeId) -> bool {
+        self.kind.attribute(attribute).default().is_some() && is_assigned(self.after.value(attribute))
     }
 
     fn is_required_extension(&self, attribute: AttributeId) -> bool {
@@ -327,10 +337,13 @@ impl Application<'_> {
         if self.is_required_extension(object) {
             return Err(PatchError::mutability("expected a required extension to stay"));
         }
-        // What only the service provider changes stays, and the extension with it.
+        // What only the service provider changes stays, and what has a default, and the extension with it.
         let kind = Arc::clone(self.kind);
         let Some(Value::Complex(members)) = self.after.root_mut().get_mut(object) else { return Ok(()) };
-        members.retain(|id, _| kind.attribute(id).mutable() == Mutability::ReadOnly);
+        members.retain(|id, _| {
+            let definition = kind.attribute(id);
+            definition.mutable() == Mutability::ReadOnly || definition.default().is_some()
+        });
         if members.is_empty() {
             self.after.root_mut().remove(object);
         }
