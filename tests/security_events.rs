@@ -135,7 +135,8 @@ fn every_example_of_the_rfc() {
     );
     let mut names: Vec<&str> = names.as_array().unwrap().iter().filter_map(Json::as_str).collect();
     names.sort_unstable();
-    let expected = ["active", "emails", "externalId", "id", "name.familyName", "name.givenName", "password", "userName"];
+    let expected =
+        ["active", "emails", "externalId", "id", "name.familyName", "name.givenName", "password", "userName"];
     assert_eq!(names, expected, "the name of a secret is none");
 
     let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "CRM"})).id();
