@@ -20,15 +20,6 @@ use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-pub use self::{
-    error::{ResourceError, ResourceErrorKind},
-    order::{Position, Sort, SortError, SortErrorKind, SortKey},
-    projection::{Projection, ProjectionError},
-    rules::judge,
-    typed::{Element, EnterpriseUser, Group, Member, Name, User, WrongSchema},
-    unique::UniqueKey,
-    write::{Reference, Rendering, value_json},
-};
 pub(crate) use self::{
     defaults::is_assigned,
     hidden::strip,
@@ -37,6 +28,15 @@ pub(crate) use self::{
     rules::judge_element,
     same::{Known, includes, parts, same},
     write::{SEGMENT, url},
+};
+pub use self::{
+    error::{ResourceError, ResourceErrorKind},
+    order::{Position, Sort, SortError, SortErrorKind, SortKey},
+    projection::{Projection, ProjectionError},
+    rules::judge,
+    typed::{Element, EnterpriseUser, Group, Member, Name, User, WrongSchema},
+    unique::UniqueKey,
+    write::{Reference, Rendering, value_json},
 };
 
 use crate::{

@@ -50,7 +50,9 @@ pub enum SchemaErrorKind {
     #[error("expected a default on singular simple attributes of a schema or an extension only")]
     DefaultPlace,
     /// A default of another type than its attribute, or not among the values to which the attribute is restricted.
-    #[error("expected a boolean, an integer or a text that is not empty as the default, as the attribute's type demands")]
+    #[error(
+        "expected a boolean, an integer or a text that is not empty as the default, as the attribute's type demands"
+    )]
     DefaultType,
     /// A default on an attribute that is required, unique, read-only, write-only or never returned.
     #[error("expected no default on an attribute that is required, unique, read-only, write-only or never returned")]
