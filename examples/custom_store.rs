@@ -33,8 +33,9 @@ struct Account {
     login: String,
     #[serde(rename = "displayName", skip_serializing_if = "Option::is_none")]
     label: Option<String>,
-    #[serde(rename = "active", skip_serializing_if = "Option::is_none")]
-    enabled: Option<bool>,
+    // Every user that SCIM writes has it, since `active` has a default: the column can be NOT NULL.
+    #[serde(rename = "active")]
+    enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
     meta: Times,
@@ -226,7 +227,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         id: "7".into(),
         login: "Root".into(),
         label: None,
-        enabled: Some(true),
+        enabled: true,
         external_id: None,
         meta: Times::default(),
         made_by_scim: false,

@@ -24,7 +24,7 @@ pub use self::{
 use crate::{
     patch::Membership,
     resource::{Resource, SEGMENT, url},
-    schema::ResourceType,
+    schema::{AttributeId, AttributeType, ResourceType},
     store::{Change, Context, Done, TenantId, Version},
     value::{Object, Text},
 };
@@ -267,15 +267,74 @@ impl Event {
         &self.secrets
     }
 
-    /// Whether an update made `active` true, which was false or not there (RFC 7643 §4.1.1).
+    /// Whether an update made `active` true, which was false or had no value (RFC 7643 §4.1.1).
+    ///
+    /// No value counts as the [default](crate::schema::Attribute::default_value), here and in
+    /// [`Event::is_deactivated`]: by the default of the standard user, a user who was stored without `active` is active
+    /// already, and setting `active` to true then activates nobody.
     pub fn is_activated(&self) -> bool {
         self.active == Some(true)
     }
 
-    /// Whether an update made `active` false, which was true or not there (RFC 7643 §4.1.1). The time to end sessions
-    /// and to revoke tokens.
+    /// Whether an update made `active` false, which was true or had no value (RFC 7643 §4.1.1). To end sessions and to
+    /// revoke tokens, ask [`Event::ends_access`].
     pub fn is_deactivated(&self) -> bool {
         self.active == Some(false)
+    }
+
+    /// Whether the resource has lost its access: an update [deactivated](Event::is_deactivated) it, whatever the request,
+    /// or it was deleted. This is the time to end its sessions and to revoke its tokens.
+    ///
+    /// A resource of any type can be deleted, groups too: [`Event::kind`] is the type. The creation of a user who is not
+    /// active ends no access, since there was none before.
+    ///
+    /// No request takes the value of an `active` away that has a [default](crate::schema::Attribute::default_value). Where
+    /// the host has switched the default off, a request can, and then nothing states that the user may sign in: that is
+    /// an end of access, too.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use scim_core::{Registry, Resource, event::Event, store::*};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let user_with = |active: bool| {
+    ///     let json = format!(r#"{{"id": "2819", "userName": "bjensen", "active": {active}}}"#);
+    ///     Resource::from_json(user, json.as_bytes()).map(Arc::new)
+    /// };
+    /// let (active, inactive) = (user_with(true)?, user_with(false)?);
+    /// let cx = Context::new(TenantId::new("acme")?);
+    /// let event = |change: &Change| Event::of(&cx, change, &Done::written(Version::from(7))).expect("a change");
+    /// let replace = |before: &Arc<Resource>, after: &Arc<Resource>| {
+    ///     let (entry, before) = (Entry::new(Arc::clone(after)), Arc::clone(before));
+    ///     event(&Change::Replace { entry, before, expect: Expect::Version(Version::from(6)) })
+    /// };
+    /// assert!(replace(&active, &inactive).ends_access());
+    /// assert!(!replace(&inactive, &active).ends_access());
+    /// assert!(!event(&Change::Create { entry: Entry::new(inactive) }).ends_access());
+    ///
+    /// let (kind, id) = (Arc::clone(user), "2819".into());
+    /// let delete = Change::Delete { kind, id, expect: Expect::Exists, at: Default::default(), before: None };
+    /// assert!(event(&delete).ends_access());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ends_access(&self) -> bool {
+        self.state_change == StateChange::Deleted || self.is_deactivated() || self.has_lost_active()
+    }
+
+    /// Whether an update took the value of `active` away, and no default stands for it.
+    fn has_lost_active(&self) -> bool {
+        let active = self.kind.child(AttributeId::ROOT, "active");
+        let is_unsaid = |active| {
+            let definition = self.kind.attribute(active);
+            let has_value = self.resource.as_ref().is_none_or(|resource| resource.value(active).is_some());
+            definition.kind() == AttributeType::Boolean && definition.default().is_none() && !has_value
+        };
+        // The resource here is without secrets: a hidden `active` that became true is not there either.
+        self.state_change == StateChange::Updated
+            && !self.is_activated()
+            && active.is_some_and(is_unsaid)
+            && self.attributes.iter().any(|path| path.eq_ignore_ascii_case("active"))
     }
 
     /// The lists of references that have other values now, each with those that went and those that came, such as the

@@ -4,6 +4,7 @@
 //! This module knows JSON and the rules of attributes; it knows nothing of HTTP, PATCH or storage.
 
 mod access;
+mod defaults;
 mod error;
 mod hidden;
 mod order;
@@ -19,6 +20,15 @@ use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
+pub(crate) use self::{
+    defaults::is_assigned,
+    hidden::strip,
+    order::compare_keys,
+    read::{body_text, is_deeper, json_fault_at, read_element, read_selection, read_value},
+    rules::judge_element,
+    same::{Known, includes, keeps_stored, parts, same},
+    write::{SEGMENT, url},
+};
 pub use self::{
     error::{ResourceError, ResourceErrorKind},
     order::{Position, Sort, SortError, SortErrorKind, SortKey},
@@ -27,14 +37,6 @@ pub use self::{
     typed::{Element, EnterpriseUser, Group, Member, Name, User, WrongSchema},
     unique::UniqueKey,
     write::{Reference, Rendering, value_json},
-};
-pub(crate) use self::{
-    hidden::strip,
-    order::compare_keys,
-    read::{body_text, is_deeper, json_fault_at, read_element, read_selection, read_value},
-    rules::judge_element,
-    same::{Known, includes, keeps_stored, parts, same},
-    write::{SEGMENT, url},
 };
 
 use crate::{

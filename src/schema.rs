@@ -4,6 +4,7 @@
 //! This module knows nothing of values, requests or storage.
 
 mod attribute;
+mod default;
 mod error;
 mod registry;
 mod resource_type;
@@ -11,6 +12,7 @@ mod standard;
 
 pub use self::{
     attribute::{Attribute, AttributeType, Mutability, Returned, Uniqueness},
+    default::DefaultValue,
     error::{SchemaError, SchemaErrorKind},
     registry::{Registry, RegistryBuilder, Relation},
     resource_type::{AttributeId, Extension, ResourceType, ResourceTypeBuilder},

@@ -242,6 +242,9 @@ proptest! {
                         prop_assert!(at(&after, path).is_some(), "{:?}", path);
                     }
                 }
+                if at(&resource, &["active"]).is_some() {
+                    prop_assert!(at(&after, &["active"]).is_some(), "it has a default");
+                }
                 if let Some(label) = at(&after, &["box", "label"]) {
                     prop_assert_eq!(Some(label), at(&resource, &["box", "label"]));
                 }

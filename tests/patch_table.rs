@@ -434,6 +434,26 @@ fn packed_elements_become_elements() {
     assert!(literal.is_some_and(|user| String::from_utf8(user.to_json()).unwrap().contains("displayName")));
 }
 
+/// 7643-7: an extension that is removed keeps its immutable attributes, as a PUT without it does.
+#[test]
+fn a_removed_extension_keeps_immutable_attributes() {
+    let before = Before::Badge.with(r#"{"urn:example:Paint":{"colour":"green","stamp":"ok","maker":"M"}}"#);
+    let kept = Before::Badge.with(r#"{"urn:example:Paint":{"stamp":"ok","maker":"M"}}"#);
+    for operation in [
+        r#"{"op":"remove","path":"urn:example:Paint"}"#,
+        r#"{"op":"replace","value":{"urn:example:Paint":null}}"#,
+        r#"{"op":"remove","path":"schemas","value":["urn:example:Paint"]}"#,
+    ] {
+        let after = run(&before, &message(operation), &mut Tolerance::new(Quirks::default())).unwrap();
+        assert_eq!(after.as_ref(), Some(&kept), "{operation}");
+    }
+    // An immutable value that the same patch set may go again.
+    let both =
+        r#"{"op":"add","path":"urn:example:Paint:maker","value":"M"},{"op":"remove","path":"urn:example:Paint"}"#;
+    let after = run(&Before::Badge.resource(), &message(both), &mut Tolerance::new(Quirks::default())).unwrap();
+    assert_eq!(after, Some(Before::Badge.with(r#"{"urn:example:Paint":{"stamp":"ok"}}"#)));
+}
+
 #[test]
 fn a_patch_is_written_as_it_was_read() {
     let body = message(

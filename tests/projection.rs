@@ -62,8 +62,8 @@ fn table() -> Vec<(&'static str, String)> {
     let name = "name.familyName name.formatted name.givenName";
     let ent = "ENT.department ENT.employeeNumber";
     vec![
-        ("", format!("{ent} {emails} externalId id {META} {name} title userName")),
-        ("attributes=", format!("{ent} {emails} externalId id {META} {name} title userName")),
+        ("", format!("{ent} active {emails} externalId id {META} {name} title userName")),
+        ("attributes=", format!("{ent} active {emails} externalId id {META} {name} title userName")),
         ("attributes=userName", "id userName".to_owned()),
         ("attributes=USERNAME, title", "id title userName".to_owned()),
         ("attributes=name", format!("id {name}")),
@@ -79,20 +79,20 @@ fn table() -> Vec<(&'static str, String)> {
             "ENT.department id".to_owned(),
         ),
         ("attributes=urn:ietf:params:scim:schemas:core:2.0:User:title", "id title".to_owned()),
-        ("excludedAttributes=id,emails,meta", format!("{ent} externalId id {name} title userName")),
+        ("excludedAttributes=id,emails,meta", format!("{ent} active externalId id {name} title userName")),
         (
             "excludedAttributes=name.formatted,emails.type",
             format!(
-                "{ent} emails.primary emails.value externalId id {META} name.familyName name.givenName title userName"
+                "{ent} active emails.primary emails.value externalId id {META} name.familyName name.givenName title userName"
             ),
         ),
         (
             "excludedAttributes=name.formatted,name.givenName,name.familyName",
-            format!("{ent} {emails} externalId id {META} title userName"),
+            format!("{ent} active {emails} externalId id {META} title userName"),
         ),
         (
             "excludedAttributes=urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,shoeSize",
-            format!("{emails} externalId id {META} {name} title userName"),
+            format!("active {emails} externalId id {META} {name} title userName"),
         ),
     ]
 }

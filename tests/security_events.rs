@@ -121,6 +121,7 @@ fn every_example_of_the_rfc() {
             txn("single/Users/id-001/1"),
             ("event/data/id", json!("id-001")),
             ("event/data/meta", meta),
+            ("event/data/active", json!(true)),
             ("event/version", version.clone()),
         ],
     );
@@ -134,7 +135,8 @@ fn every_example_of_the_rfc() {
     );
     let mut names: Vec<&str> = names.as_array().unwrap().iter().filter_map(Json::as_str).collect();
     names.sort_unstable();
-    let expected = ["emails", "externalId", "id", "name.familyName", "name.givenName", "password", "userName"];
+    let expected =
+        ["active", "emails", "externalId", "id", "name.familyName", "name.givenName", "password", "userName"];
     assert_eq!(names, expected, "the name of a secret is none");
 
     let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "CRM"})).id();
@@ -171,7 +173,12 @@ fn every_example_of_the_rfc() {
         8,
         claims(&SecurityEvent::full(&updated, registry)),
         &token("/Users/id-001", Some("jdoe"), "prov:put:full", &json!({"version": version, "data": body})),
-        &[txn("single/Users/id-001/4"), ("event/data/id", json!("id-001")), ("event/data/meta", meta)],
+        &[
+            txn("single/Users/id-001/4"),
+            ("event/data/id", json!("id-001")),
+            ("event/data/meta", meta),
+            ("event/data/active", json!(true)),
+        ],
     );
     let names = json!(["userName", "name.givenName", "name.formatted", "emails", "externalId"]);
     let sorted = |names: &Json| {
@@ -189,7 +196,7 @@ fn every_example_of_the_rfc() {
         &[txn("single/Users/id-001/4")],
     );
 
-    for (figure, active, name) in [(11, true, "prov:activate"), (11, false, "prov:deactivate")] {
+    for (figure, active, name) in [(11, false, "prov:deactivate"), (11, true, "prov:activate")] {
         host.patch("/Users/id-001", &json!([{"op": "replace", "path": "active", "value": active}]));
         let event = SecurityEvent::notice(&last(&log));
         let told: Vec<EventUri> = event.uris().collect();

@@ -69,7 +69,9 @@ impl From<ResourceError> for Error {
             | ResourceErrorKind::Duplicate
             | ResourceErrorKind::Unknown
             | ResourceErrorKind::MissingSchema(_) => ScimType::InvalidSyntax,
-            ResourceErrorKind::ReadOnly | ResourceErrorKind::Immutable => ScimType::Mutability,
+            ResourceErrorKind::ReadOnly | ResourceErrorKind::Immutable | ResourceErrorKind::Default => {
+                ScimType::Mutability
+            }
             ResourceErrorKind::TooMany(_) => ScimType::TooMany,
             _ => ScimType::InvalidValue,
         };

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     patch::{Membership, ValueEdit},
     resource::{Resource, strip as strip_object},
-    schema::{AttributeId, ResourceType},
+    schema::{AttributeId, DefaultValue, ResourceType},
     value::{Object, Value},
 };
 
@@ -57,10 +57,14 @@ fn compare(kind: &ResourceType, before: &Object, after: &Object, found: &mut Dif
     }
 }
 
-/// What `active` has become, if it has become anything.
+/// The new value of `active`, if it has another one. No value counts as the default.
 pub(super) fn active(kind: &ResourceType, before: &Object, after: &Object) -> Option<bool> {
     let active = kind.child(AttributeId::ROOT, "active")?;
-    let [before, after] = [before, after].map(|root| root.get(active).and_then(Value::as_bool));
+    let default = match kind.attribute(active).default() {
+        Some(DefaultValue::Boolean(default)) => Some(*default),
+        _ => None,
+    };
+    let [before, after] = [before, after].map(|root| root.get(active).and_then(Value::as_bool).or(default));
     after.filter(|_| after != before)
 }
 

@@ -24,7 +24,7 @@ use crate::store::Context;
 /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
 ///     .base_url("https://example.com/scim/v2")
 ///     .observer(move |_: &Context, event: &Event| {
-///         if event.is_deactivated() {
+///         if event.ends_access() {
 ///             let _ = sender.send(event.resource_id().to_owned());
 ///         }
 ///     })

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     limits::Limits,
     quirks::{Quirk, Tolerance},
-    resource::{Resource, ResourceError, ResourceErrorKind, judge, read_value, same},
+    resource::{Resource, ResourceError, ResourceErrorKind, is_assigned, judge, read_value, same},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},
 };
@@ -258,6 +258,8 @@ impl Application<'_> {
         };
         let says_nothing = raw.is_none_or(is_nothing);
         match value {
+            // As in PUT, no value asserts nothing about an attribute that has a default (RFC 7644 §3.5.1).
+            value if op != Op::Remove && self.keeps_value(attribute) && !is_assigned(value.as_ref()) => Ok(()),
             None if op == Op::Remove || says_nothing => self.unassign(attribute),
             // Every sub-attribute was dropped, but the client did not clear the attribute.
             None => self.merge_into(attribute, Object::new(), raw),
@@ -327,6 +329,9 @@ impl Application<'_> {
         if self.kind.attribute(attribute).is_required() || self.is_required_extension(attribute) {
             return Err(PatchError::mutability("expected a required attribute to keep a value"));
         }
+        if self.keeps_value(attribute) {
+            return Err(PatchError::mutability("expected an attribute with a default to keep a value"));
+        }
         self.check_immutable(attribute, None)?;
         let parent = self.kind.parent(attribute);
         let Some(object) = object_mut(self.kind, self.after.root_mut(), parent) else { return Ok(()) };
@@ -335,6 +340,11 @@ impl Application<'_> {
             return self.unassign(parent);
         }
         Ok(())
+    }
+
+    /// Whether the attribute has a value that must not go, since the attribute has a default.
+    fn keeps_value(&self, attribute: AttributeId) -> bool {
+        self.kind.attribute(attribute).default().is_some() && is_assigned(self.after.value(attribute))
     }
 
     fn is_required_extension(&self, attribute: AttributeId) -> bool {
@@ -362,10 +372,17 @@ impl Application<'_> {
         if self.is_required_extension(object) {
             return Err(PatchError::mutability("expected a required extension to stay"));
         }
-        // What only the service provider changes stays, and the extension with it.
-        let kind = Arc::clone(self.kind);
+        // As in PUT, read-only attributes stay, immutable ones, and those with a default, and with them the extension.
+        let (kind, before) = (Arc::clone(self.kind), self.before);
         let Some(Value::Complex(members)) = self.after.root_mut().get_mut(object) else { return Ok(()) };
-        members.retain(|id, _| kind.attribute(id).mutable() == Mutability::ReadOnly);
+        members.retain(|id, _| {
+            let definition = kind.attribute(id);
+            match definition.mutable() {
+                Mutability::ReadOnly => true,
+                Mutability::Immutable if before.value(id).is_some() => true,
+                _ => definition.default().is_some(),
+            }
+        });
         if members.is_empty() {
             self.after.root_mut().remove(object);
         }

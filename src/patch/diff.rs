@@ -42,8 +42,9 @@ use crate::{
 /// shapes that the RFC describes are used, so that no quirk is needed to read them.
 ///
 /// What is compared is what a client may change and can know. Read-only attributes are left aside, and so is each
-/// `$ref` that follows from the `value` beside it. Where `after` has no value for what is write-only (a password) or
-/// immutable, that stays, as in [`Resource::replaced_by`]: its absence says nothing. Texts that differ in case only
+/// `$ref` that follows from the `value` beside it. Where `after` has no value for what is write-only (a password),
+/// immutable or has a [default](crate::schema::Attribute::default_value), that stays, as in [`Resource::replaced_by`]: its
+/// absence says nothing. Texts that differ in case only
 /// differ, unless the attribute is immutable. Lists are sets (RFC 7643 §2.4): neither order nor doubles count, values
 /// that the schema compares as the same or that differ in `primary` only are one, and a `primary` of `false` is as none.
 ///

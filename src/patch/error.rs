@@ -48,7 +48,8 @@ pub enum PatchErrorKind {
     InvalidValue,
     /// `noTarget`: a `remove` without path, or a path that matches no value.
     NoTarget,
-    /// `mutability`: the attribute is read-only, immutable with a value, or would lose a required value.
+    /// `mutability`: the attribute is read-only, immutable with a value, or would lose a value that is required or that
+    /// its default made obligatory.
     Mutability,
     /// `tooMany`: more operations or values than the service provider accepts.
     TooMany,
@@ -144,7 +145,9 @@ impl From<ResourceError> for PatchError {
             | ResourceErrorKind::TooDeep(_)
             | ResourceErrorKind::Duplicate
             | ResourceErrorKind::Unknown => PatchErrorKind::InvalidSyntax,
-            ResourceErrorKind::ReadOnly | ResourceErrorKind::Immutable => PatchErrorKind::Mutability,
+            ResourceErrorKind::ReadOnly | ResourceErrorKind::Immutable | ResourceErrorKind::Default => {
+                PatchErrorKind::Mutability
+            }
             ResourceErrorKind::TooMany(_) => PatchErrorKind::TooMany,
             _ => PatchErrorKind::InvalidValue,
         };

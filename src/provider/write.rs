@@ -35,7 +35,7 @@ pub(super) struct Prepared {
 
 impl<S: Store> ServiceProvider<S> {
     /// Creates a resource (RFC 7644 §3.3). The id, `meta.created` and `meta.lastModified` are given here, whatever the
-    /// resource has.
+    /// resource has. An attribute without a value gets its [default](crate::schema::Attribute::default_value).
     ///
     /// # Errors
     ///
@@ -81,6 +81,8 @@ impl<S: Store> ServiceProvider<S> {
         permit.read(&mut resource, tolerance)?;
         let given = present_on_request(&resource);
         self.inner.policies.prepare(cx, &mut resource);
+        // A policy sees the attributes that the client left out; a default is assigned after the policies.
+        resource.assign_defaults();
         self.settle_references(cx, None, &mut resource, own, tolerance).await?;
         let now = self.inner.clock.now();
         resource.set_times(Some(now), now);
@@ -97,7 +99,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Replaces a resource (RFC 7644 §3.5.1): what `resource` does not have is unassigned, except what is read-only,
-    /// immutable or write-only.
+    /// immutable, write-only or has a [default](crate::schema::Attribute::default_value).
     ///
     /// # Errors
     ///

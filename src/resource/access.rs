@@ -103,7 +103,12 @@ fn resolve(kind: &ResourceType, path: &str) -> Option<AttributeId> {
 }
 
 /// Sets or takes away a value at its place, and what is empty on the way to it.
-fn assign(kind: &ResourceType, root: &mut Object, attribute: AttributeId, value: Option<Value>) -> Option<Value> {
+pub(super) fn assign(
+    kind: &ResourceType,
+    root: &mut Object,
+    attribute: AttributeId,
+    value: Option<Value>,
+) -> Option<Value> {
     let place = Place::new(kind, AttributeId::ROOT, kind.parent(attribute));
     assign_below(root, place.route(), attribute, value)
 }

@@ -88,6 +88,9 @@ pub enum ResourceErrorKind {
     /// An immutable attribute that changed (RFC 7643 §7).
     #[error("expected no change, since it is immutable")]
     Immutable,
+    /// An attribute that lost its value, although it has a [default](crate::schema::Attribute::default_value).
+    #[error("expected the value to stay, since the attribute has a default")]
+    Default,
     /// More than one primary value (RFC 7643 §2.4).
     #[error("expected at most one primary value")]
     Primary,

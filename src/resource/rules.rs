@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::{
     Resource, ResourceError, ResourceErrorKind,
+    defaults::is_assigned,
     same::{keeps_stored, same},
 };
 use crate::{
@@ -24,7 +25,8 @@ use crate::{
 ///
 /// When a required attribute, or a required sub-attribute of a value that is there, has no value or is the empty
 /// string; when a reference in a list has no `value`; when a read-only or immutable attribute differs from `before`;
-/// when a list has two primary values; when a value is not among the canonical ones of an attribute that is restricted
+/// when an attribute with a [default](crate::schema::Attribute::default_value) has no value any more; when a list has two
+/// primary values; when a value is not among the canonical ones of an attribute that is restricted
 /// to them. The first of these is reported.
 ///
 /// ```
@@ -42,6 +44,12 @@ pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), Resource
     for extension in kind.extensions() {
         if extension.is_required() && !after.root().contains(extension.attribute()) {
             return Err(ResourceError::of(ResourceErrorKind::Required, kind, extension.attribute()));
+        }
+    }
+    if let Some(before) = before {
+        let is_lost = |id: &&AttributeId| is_assigned(before.value(**id)) && !is_assigned(after.value(**id));
+        if let Some(lost) = kind.defaults().iter().find(is_lost) {
+            return Err(ResourceError::of(ResourceErrorKind::Default, kind, *lost));
         }
     }
     let judge = Judge { kind };
@@ -228,7 +236,8 @@ impl<'a> Pairs<'a> {
 impl Resource {
     /// What this resource becomes when a client replaces it by `incoming` (RFC 7644 §3.5.1): what is not given is
     /// unassigned, except what a client cannot know or cannot change. Read-only attributes stay as they are;
-    /// write-only and immutable ones stay where `incoming` has none.
+    /// write-only and immutable ones, and those with a [default](crate::schema::Attribute::default_value), stay where
+    /// `incoming` has no value.
     ///
     /// The stored spelling of an immutable value stays where `incoming` repeats the value in another one, and so does the
     /// stored type of a reference: the service provider knows the type of each resource. [`judge`] decides whether the
@@ -256,10 +265,14 @@ impl Resource {
 /// Puts into `after` what stays of `before`, both objects of `parent`.
 fn keep(kind: &ResourceType, parent: AttributeId, before: &Object, after: &mut Object) {
     for (attribute, was) in before.iter() {
-        let stays = match kind.attribute(attribute).mutable() {
+        let definition = kind.attribute(attribute);
+        let stays = match definition.mutable() {
             Mutability::ReadOnly => true,
             Mutability::WriteOnly => !after.contains(attribute),
-            Mutability::Immutable | Mutability::ReadWrite => keeps_stored(kind, attribute, was, after.get(attribute)),
+            Mutability::Immutable | Mutability::ReadWrite => {
+                let given = after.get(attribute);
+                definition.default().is_some() && !is_assigned(given) || keeps_stored(kind, attribute, was, given)
+            }
         };
         if stays {
             after.insert(attribute, was.clone());

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 
+use super::DefaultValue;
+
 /// The data type of an attribute's value (RFC 7643 §2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -103,6 +105,9 @@ pub struct Attribute {
     canonical_values: Vec<Box<str>>,
     #[serde(skip)]
     restricted: bool,
+    /// RFC 7643 §7 has no such characteristic, so `/Schemas` does not show it and a schema's JSON cannot set it.
+    #[serde(skip)]
+    default: Option<DefaultValue>,
     #[serde(default, deserialize_with = "unassigned")]
     mutability: Mutability,
     #[serde(default, deserialize_with = "unassigned")]
@@ -127,6 +132,7 @@ impl Attribute {
             case_exact: false,
             canonical_values: Vec::new(),
             restricted: false,
+            default: None,
             mutability: Mutability::default(),
             returned: Returned::default(),
             uniqueness: Uniqueness::default(),
@@ -181,6 +187,66 @@ impl Attribute {
     #[must_use]
     pub fn restrict(mut self) -> Self {
         self.restricted = true;
+        self
+    }
+
+    /// Gives the attribute a default, and with it a value that no client can take away.
+    ///
+    /// - A resource that is created without a value gets the default (RFC 7644 §3.3). `null`, and whatever else says
+    ///   that there is no value, is the same as leaving the attribute out (RFC 7643 §2.5).
+    /// - PUT without a value keeps the stored value, not the default: the client asserts nothing (RFC 7644 §3.5.1).
+    /// - PATCH keeps it too where `add` or `replace` has no value, and where an extension is removed. A `remove` of the
+    ///   attribute itself is refused with `mutability`, as for a required attribute (RFC 7644 §3.5.2.2).
+    ///
+    /// Returning to the default instead would let a client undo a decision by saying nothing: a user who was
+    /// deactivated would be active again after a PUT without `active`.
+    ///
+    /// The default is stored with the resource, so that filters, sorting and answers agree about it. A resource that was
+    /// stored before its type had the default has no value until somebody gives it one:
+    /// [`Resource::assign_defaults`](crate::Resource::assign_defaults) is for such resources.
+    ///
+    /// RFC 7643 §7 has no such characteristic: `/Schemas` does not show the default, and a schema that is read from JSON
+    /// gets it through [`Schema::change`](super::Schema::change).
+    ///
+    /// [`ResourceTypeBuilder::build`](super::ResourceTypeBuilder::build) refuses a default:
+    ///
+    /// - on a sub-attribute, a list, a complex attribute or a common attribute such as `externalId`;
+    /// - of another type than the attribute, or not among its values where they are [restricted](Attribute::restrict);
+    ///   dates, decimals, binary values and references have none;
+    /// - on an attribute that is required, unique, read-only, write-only or never returned;
+    /// - in an optional extension with a required attribute. A default makes its extension a part of every resource.
+    ///
+    /// ```
+    /// use scim_core::{Resource, schema::{Attribute, AttributeType, DefaultValue, ResourceType, Schema}};
+    ///
+    /// let schema: Schema = serde_json::from_str(
+    ///     r#"{"id": "urn:example:scim:schemas:door:1.0:Door", "name": "Door",
+    ///         "attributes": [{"name": "locked", "type": "boolean"}, {"name": "label", "type": "string"}]}"#,
+    /// )?;
+    /// let schema = schema.change("locked", |locked| locked.default_value(true));
+    /// assert_eq!(schema.find("locked").and_then(Attribute::default), Some(&DefaultValue::Boolean(true)));
+    ///
+    /// let door = std::sync::Arc::new(ResourceType::builder("Door", "Doors", schema).build()?);
+    /// let stored = Resource::from_json(&door, br#"{"id": "1", "locked": false, "label": "front"}"#)?;
+    /// let replaced = stored.replaced_by(Resource::from_json(&door, br#"{"label": "back"}"#)?);
+    /// assert_eq!(replaced.get("locked").and_then(|locked| locked.as_bool()), Some(false), "kept, not the default");
+    ///
+    /// let schema = Schema::new("urn:example:scim:schemas:lock:1.0:Lock", "Lock")
+    ///     .attribute(Attribute::new("pins", AttributeType::Integer).default_value("five"));
+    /// assert!(ResourceType::builder("Lock", "Locks", schema).build().is_err(), "a text is no integer");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn default_value(mut self, value: impl Into<DefaultValue>) -> Self {
+        self.default = Some(value.into());
+        self
+    }
+
+    /// Takes the default away: without a value, a resource then has none. This switches off the default of the standard
+    /// user's `active` ([`Schema::user`](super::Schema::user)).
+    #[must_use]
+    pub fn without_default(mut self) -> Self {
+        self.default = None;
         self
     }
 
@@ -260,6 +326,11 @@ impl Attribute {
     /// Whether values other than the canonical ones are refused.
     pub fn is_restricted(&self) -> bool {
         self.restricted
+    }
+
+    /// The value that a new resource gets where the client gives none; see [`Attribute::default_value`].
+    pub fn default(&self) -> Option<&DefaultValue> {
+        self.default.as_ref()
     }
 
     /// Who may change a value.

@@ -46,6 +46,20 @@ pub enum SchemaErrorKind {
     /// Reference types of an attribute that is no reference (RFC 7643 §7).
     #[error("expected reference types on a reference only")]
     ReferenceTypes,
+    /// A default on a sub-attribute, a list, a complex attribute or a common attribute (RFC 7643 §3.1).
+    #[error("expected a default on singular simple attributes of a schema or an extension only")]
+    DefaultPlace,
+    /// A default of another type than its attribute, or not among the values to which the attribute is restricted.
+    #[error(
+        "expected a boolean, an integer or a text that is not empty as the default, as the attribute's type demands"
+    )]
+    DefaultType,
+    /// A default on an attribute that is required, unique, read-only, write-only or never returned.
+    #[error("expected no default on an attribute that is required, unique, read-only, write-only or never returned")]
+    DefaultRule,
+    /// A default in an optional extension that has a required attribute: every resource would have the extension.
+    #[error("expected no default in an optional extension that has a required attribute")]
+    DefaultExtension,
     /// A schema URI without a colon, or with white space or quotes.
     #[error("expected a URI as the schema's id")]
     SchemaId,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Attribute, AttributeType, Mutability, Returned, Schema, SchemaError, SchemaErrorKind, Uniqueness, standard,
+    Attribute, AttributeType, Mutability, Returned, Schema, SchemaError, SchemaErrorKind, Uniqueness, default, standard,
 };
 
 /// An attribute of one [`ResourceType`], as a number that is cheap to compare and to store in memory.
@@ -121,6 +121,7 @@ pub struct ResourceType {
     nodes: Vec<Node>,
     unique: Vec<AttributeId>,
     reference_lists: Vec<AttributeId>,
+    defaults: Vec<AttributeId>,
     relations: Vec<[Box<str>; 4]>,
 }
 
@@ -245,6 +246,11 @@ impl ResourceType {
         self.reference_lists.contains(&id)
     }
 
+    /// The attributes that have a default, at the top and in extensions.
+    pub(crate) fn defaults(&self) -> &[AttributeId] {
+        &self.defaults
+    }
+
     /// The sub-attribute `value` of a complex attribute, by which its elements are told apart (RFC 7643 §2.4).
     pub fn value_of(&self, id: AttributeId) -> Option<AttributeId> {
         self.node(id).conventional.value
@@ -334,7 +340,7 @@ impl ResourceType {
         } else if attribute.kind() != AttributeType::Reference && !attribute.references().is_empty() {
             Some(SchemaErrorKind::ReferenceTypes)
         } else {
-            None
+            default::fault(&attribute)
         };
         if let Some(kind) = fault {
             return Err(SchemaError::new(kind, place()));
@@ -347,6 +353,10 @@ impl ResourceType {
             if sub.kind() == AttributeType::Complex {
                 let place = format!("{}.{}", self.path(id), sub.name());
                 return Err(SchemaError::new(SchemaErrorKind::NestedComplex, place));
+            }
+            if sub.default().is_some() {
+                let place = format!("{}.{}", self.path(id), sub.name());
+                return Err(SchemaError::new(SchemaErrorKind::DefaultPlace, place));
             }
             self.add(id, sub)?;
         }
@@ -407,9 +417,12 @@ impl ResourceType {
             };
         }
         let ids = self.attributes();
-        let (mut unique, mut lists) = (Vec::new(), Vec::new());
+        let (mut unique, mut lists, mut defaults) = (Vec::new(), Vec::new(), Vec::new());
         for id in ids {
             let attribute = self.attribute(id);
+            if attribute.default().is_some() {
+                defaults.push(id);
+            }
             if attribute.unique() != Uniqueness::None && id != AttributeId::ID {
                 unique.push(id);
             }
@@ -428,6 +441,7 @@ impl ResourceType {
         }
         self.unique = unique;
         self.reference_lists = lists;
+        self.defaults = defaults;
     }
 }
 
@@ -504,8 +518,9 @@ impl ResourceTypeBuilder {
     ///
     /// # Errors
     ///
-    /// When a name is not one (RFC 7643 §2.1), an attribute occurs twice, complex attributes are nested (§2.3.8), or
-    /// uniqueness or reference types are asked of a type that has none (§2.3, §7).
+    /// When a name is not one (RFC 7643 §2.1), an attribute occurs twice, complex attributes are nested (§2.3.8),
+    /// uniqueness or reference types are asked of a type that has none (§2.3, §7), or an attribute has a
+    /// [default](Attribute::default_value) that it cannot have.
     pub fn build(self) -> Result<ResourceType, SchemaError> {
         for name in [&self.name, &self.endpoint] {
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -524,6 +539,7 @@ impl ResourceTypeBuilder {
             nodes: Vec::new(),
             unique: Vec::new(),
             reference_lists: Vec::new(),
+            defaults: Vec::new(),
             relations: self.relations,
         };
         // First, so that the constants of `AttributeId` hold.
@@ -535,6 +551,8 @@ impl ResourceTypeBuilder {
             // RFC 7643 §3.1: where an older schema lists common attributes, the characteristics there win.
             if !standard::is_common(attribute.name()) {
                 kind.add(AttributeId::ROOT, attribute.clone())?;
+            } else if attribute.default().is_some() {
+                return Err(SchemaError::new(SchemaErrorKind::DefaultPlace, attribute.name()));
             }
         }
         for (schema, required) in self.extensions {
@@ -542,6 +560,10 @@ impl ResourceTypeBuilder {
             let known = kind.schema.id().eq_ignore_ascii_case(schema.id()) || kind.extension(schema.id()).is_some();
             if known {
                 return Err(SchemaError::new(SchemaErrorKind::Duplicate, schema.id()));
+            }
+            if let Some(attribute) = default::forces_extension(&schema).filter(|_| !required) {
+                let place = format!("{}:{}", schema.id(), attribute.name());
+                return Err(SchemaError::new(SchemaErrorKind::DefaultExtension, place));
             }
             let container = Attribute::new(schema.id(), AttributeType::Complex).description(schema.text());
             let attribute = kind.push(AttributeId::ROOT, container)?;

@@ -19,8 +19,24 @@ pub const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 
 impl Schema {
     /// The User schema (RFC 7643 §4.1, §8.7.1).
+    ///
+    /// `active` has the [default](super::Attribute::default_value) `true`: a user who is created without it is active,
+    /// and a request that does not mention it changes nothing about it. A host in whose store the absence of `active`
+    /// has a meaning of its own switches the default off:
+    ///
+    /// ```
+    /// use scim_core::schema::{Attribute, Registry, ResourceType, Schema};
+    ///
+    /// let schema = Schema::user().change("active", Attribute::without_default);
+    /// let user = ResourceType::builder("User", "Users", schema)
+    ///     .extension(Schema::enterprise_user(), false)
+    ///     .relation("groups", "Group", "members", "displayName")
+    ///     .build()?;
+    /// let registry = Registry::builder().resource_type(user).resource_type(ResourceType::group()?).build()?;
+    /// # Ok::<(), scim_core::schema::SchemaError>(())
+    /// ```
     pub fn user() -> Self {
-        shipped(include_str!("standard/User.json"))
+        shipped(include_str!("standard/User.json")).change("active", |active| active.default_value(true))
     }
 
     /// The Group schema (RFC 7643 §4.2, §8.7.1).

@@ -80,8 +80,15 @@ impl Samples {
     }
 }
 
-/// A resource with what its schema requires; `name` is the value of whatever is unique or required in it.
+/// A new resource with what its schema requires; `name` is the value of whatever is unique or required in it.
 pub(super) fn named(kind: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
+    let mut resource = required(kind, id, name);
+    resource.assign_defaults();
+    resource
+}
+
+/// As [`named`], but without the defaults, which every new resource has.
+fn required(kind: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
     let mut root = Object::new();
     root.insert(AttributeId::ID, text(id));
     fill(kind, AttributeId::ROOT, name, &mut root);
@@ -204,7 +211,7 @@ fn is_singular(kind: &ResourceType, attribute: AttributeId) -> bool {
 
 /// A resource with values in about half of what a client can set, chosen from few so that they meet.
 pub(super) fn random(kind: &Arc<ResourceType>, id: &str, name: &str, random: &mut Random) -> Resource {
-    let mut resource = named(kind, id, name);
+    let mut resource = required(kind, id, name);
     let containers = kind.extensions().iter().map(crate::schema::Extension::attribute);
     for parent in std::iter::once(AttributeId::ROOT).chain(containers) {
         let mut values = Object::new();
@@ -231,6 +238,7 @@ pub(super) fn random(kind: &Arc<ResourceType>, id: &str, name: &str, random: &mu
             resource.root_mut().insert(parent, Value::Complex(values));
         }
     }
+    resource.assign_defaults();
     resource
 }
 

@@ -10,7 +10,7 @@ use scim_core::{Resource, resource::ResourceError, value::Value};
 struct Account {
     login: String,
     full_name: Option<String>,
-    enabled: Option<bool>,
+    enabled: bool,
     external_id: Option<String>,
     provisioned: bool,
     created: DateTime<Utc>,
@@ -26,7 +26,7 @@ impl Account {
         user.set("id", id)?;
         user.set("userName", self.login.as_str())?;
         set_some(&mut user, "displayName", self.full_name.as_deref())?;
-        set_some(&mut user, "active", self.enabled)?;
+        user.set("active", self.enabled)?;
         set_some(&mut user, "externalId", self.external_id.as_deref())?;
         set_some(&mut user, &format!("{ORIGIN}:provisioned"), self.provisioned.then_some(true))?;
         user.set("meta.created", self.created)?;
@@ -38,7 +38,7 @@ impl Account {
     fn update(&mut self, user: &Resource) {
         self.login = text(user, "userName").unwrap_or_default();
         self.full_name = text(user, "displayName");
-        self.enabled = user.get("active").and_then(Value::as_bool);
+        self.enabled = user.get("active").and_then(Value::as_bool) == Some(true);
         self.external_id = text(user, "externalId");
         self.provisioned = user.get(&format!("{ORIGIN}:provisioned")).and_then(Value::as_bool) == Some(true);
         self.created = user.created().unwrap_or_default();

@@ -528,10 +528,10 @@ pub(crate) const CASES: &[Case] = &[
         To(r#"{"emails":null}"#),
     ),
     case(
-        "Rippling: an empty string for a boolean",
+        "Rippling: an empty string for a boolean, which has a default and keeps its value",
         User,
         r#"{"op":"replace","path":"active","value":""}"#,
-        To(r#"{"active":null}"#),
+        Same,
     ),
     case(
         "Rippling: an empty text is a text, whatever stands beside it",

@@ -154,7 +154,7 @@ pub(crate) const HABITS: &[Habit] = &[
         r#"{"emails":[{"value":"n@x"}]}"#,
         InvalidValue,
     ),
-    habit(EmptyString, User, r#"{"op":"replace","path":"active","value":""}"#, r#"{"active":null}"#, InvalidValue),
+    habit(EmptyString, User, r#"{"op":"replace","path":"name","value":""}"#, r#"{"name":null}"#, InvalidValue),
     habit(PackedValue, User, r#"{"op":"replace","value":"{\"active\":false}"}"#, r#"{"active":false}"#, InvalidValue),
     habit(UnknownSchema, User, r#"{"op":"add","path":"schemas","value":["urn:example:none"]}"#, "{}", InvalidValue),
     habit(

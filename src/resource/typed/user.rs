@@ -73,7 +73,11 @@ impl User {
         password = "password",
     }
 
-    /// `active`: whether the user may sign in; `None` if nobody has said so.
+    /// `active`: whether the user may sign in; `None` without a value.
+    ///
+    /// Every user that the core creates has a value, by the [default](crate::schema::Attribute::default_value) of the
+    /// standard schema. `None` is a user who is not created yet or was stored before there was a default, or any user of a
+    /// schema whose default is switched off.
     pub fn is_active(&self) -> Option<bool> {
         self.resource.get("active")?.as_bool()
     }

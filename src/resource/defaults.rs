@@ -1,0 +1,54 @@
+//! Defaults: values that a resource has although no client gave them (RFC 7644 §3.3, §3.5.1).
+//!
+//! `rules` keeps what is assigned here.
+
+use std::sync::Arc;
+
+use super::{Resource, access::assign};
+use crate::{schema::DefaultValue, value::Value};
+
+impl Resource {
+    /// Gives each attribute that has a [default](crate::schema::Attribute::default_value) and no value its default.
+    /// Returns whether there was such an attribute.
+    ///
+    /// [`ServiceProvider::create`](crate::ServiceProvider::create) does this for every new resource. A host calls it for
+    /// resources that it stores itself, and for those that it stored before their type had the default.
+    ///
+    /// ```
+    /// use scim_core::{Resource, schema::Registry};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let mut stored = Resource::from_json(user, br#"{"id": "1", "userName": "bjensen"}"#)?;
+    /// assert!(stored.assign_defaults());
+    /// assert_eq!(stored.get("active").and_then(|active| active.as_bool()), Some(true));
+    /// assert!(!stored.assign_defaults(), "nothing is missing any more");
+    /// # Ok::<(), scim_core::resource::ResourceError>(())
+    /// ```
+    pub fn assign_defaults(&mut self) -> bool {
+        let kind = Arc::clone(&self.kind);
+        let mut missed = false;
+        for &attribute in kind.defaults() {
+            let Some(default) = kind.attribute(attribute).default() else { continue };
+            if !is_assigned(self.value(attribute)) {
+                missed = true;
+                assign(&kind, &mut self.root, attribute, Some(value(default)));
+            }
+        }
+        missed
+    }
+}
+
+/// Whether there is a value that keeps a default away. A text without characters is not such a value: it is no value for
+/// a required attribute and for `pr` either.
+pub(crate) fn is_assigned(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| value.as_str().is_none_or(|text| !text.is_empty()))
+}
+
+fn value(default: &DefaultValue) -> Value {
+    match default {
+        DefaultValue::Boolean(truth) => Value::Boolean(*truth),
+        DefaultValue::Integer(number) => Value::Integer(*number),
+        DefaultValue::String(text) => Value::String((&**text).into()),
+    }
+}
