@@ -27,31 +27,33 @@ use scim_core::{
     store::MemoryStore,
 };
 
-/// An extension with the kinds of lists that the standard schemas lack.
-const EXTENSION: &str = r#"{
-    "id": "urn:example:scim:schemas:workplace:1.0:User", "name": "Workplace", "description": "Equipment and relations",
-    "attributes": [
-        {"name": "desk", "description": "The desk of the user"},
-        {"name": "codes", "multiValued": true, "caseExact": true, "description": "The door codes of the user"},
-        {"name": "badges", "type": "complex", "multiValued": true, "description": "The badges of the user", "subAttributes": [
-            {"name": "value", "description": "The number on the badge"},
-            {"name": "type", "description": "The kind of badge"},
-            {"name": "display", "description": "The text on the badge"},
-            {"name": "primary", "type": "boolean", "description": "Whether the badge is the main badge"}
-        ]},
-        {"name": "mentors", "type": "complex", "multiValued": true, "description": "The advisers", "subAttributes": [
-            {"name": "value", "caseExact": true, "description": "The id of a user"},
-            {"name": "$ref", "type": "reference", "referenceTypes": ["User"], "description": "The URL of the user"},
-            {"name": "display", "mutability": "readOnly", "description": "The name of the user"}
-        ]}
-    ]
-}"#;
+/// A list of references in the base schema of a user.
+const MENTORS: &str = r#"{"name": "mentors", "type": "complex", "multiValued": true, "subAttributes": [
+    {"name": "value", "caseExact": true},
+    {"name": "$ref", "type": "reference", "referenceTypes": ["User"]},
+    {"name": "display", "mutability": "readOnly"}
+]}"#;
 
-/// Users with two extensions, and groups.
+/// An extension with the kinds of lists that the standard extension lacks.
+const WORKPLACE: &str = r#"{"id": "urn:example:scim:schemas:workplace:1.0:User", "name": "Workplace", "attributes": [
+    {"name": "desk"},
+    {"name": "codes", "multiValued": true, "caseExact": true},
+    {"name": "badges", "type": "complex", "multiValued": true, "subAttributes": [
+        {"name": "value"}, {"name": "type"}, {"name": "display"}, {"name": "primary", "type": "boolean"}
+    ]},
+    {"name": "advisers", "type": "complex", "multiValued": true, "subAttributes": [
+        {"name": "value", "caseExact": true},
+        {"name": "$ref", "type": "reference", "referenceTypes": ["User"]},
+        {"name": "display", "mutability": "readOnly"}
+    ]}
+]}"#;
+
+/// Users with a list of references and two extensions, and groups.
 fn registry() -> Registry {
-    let user = ResourceType::builder("User", "Users", Schema::user())
+    let schema = Schema::user().attribute(serde_json::from_str(MENTORS).unwrap());
+    let user = ResourceType::builder("User", "Users", schema)
         .extension(Schema::enterprise_user(), false)
-        .extension(serde_json::from_str::<Schema>(EXTENSION).unwrap(), false)
+        .extension(serde_json::from_str(WORKPLACE).unwrap(), false)
         .relation("groups", "Group", "members", "displayName")
         .build()
         .unwrap();
