@@ -260,11 +260,19 @@ fn the_core_schema_may_have_an_object_of_its_own() {
 fn an_empty_address_makes_no_element() {
     let host = host();
     let target = format!("/Users/{}", host.user("ann"));
-    for path in ["emails[type eq \"fax\"].value", "phoneNumbers[type eq \"mobile\" and primary eq true].value"] {
-        for value in [json!(""), Json::Null] {
-            let before = host.get(&target);
-            let reply = host.patch(&target, &json!([{"op": "add", "path": path, "value": value}]));
-            assert_eq!((reply.status, reply.etag()), (200, before.etag()), "{path} {value}");
-        }
+    let rows = [
+        ("emails[type eq \"fax\"].value", json!("")),
+        ("emails[type eq \"fax\"].value", Json::Null),
+        ("phoneNumbers[type eq \"mobile\" and primary eq true].value", json!("")),
+        ("emails[type eq \"fax\"]", json!({})),
+        ("emails[type eq \"fax\"]", json!({"value": ""})),
+        ("emails[type eq \"fax\"]", json!({"value": null, "display": ""})),
+        ("emails[type eq \"fax\"].display", json!("")),
+        ("photos[type eq \"photo\"].value", json!(" ")),
+    ];
+    for (path, value) in rows {
+        let before = host.get(&target);
+        let reply = host.patch(&target, &json!([{"op": "add", "path": path, "value": value}]));
+        assert_eq!((reply.status, reply.etag()), (200, before.etag()), "{path} {value}: {}", reply.json());
     }
 }

@@ -203,6 +203,9 @@ fn a_stored_uri_with_a_blank_stays_readable() {
     assert_eq!((reply.status, &reply.json()["profileUrl"]), (200, &user["profileUrl"]));
 }
 
+/// One way to send references to a group.
+type Send = fn(&Host<MemoryStore>, &str, &Json) -> host::Reply;
+
 /// A reference to no resource: refused by default, and by each preset; dropped and reported under the quirk.
 #[test]
 fn a_missing_reference_is_refused_or_dropped() {
@@ -215,7 +218,6 @@ fn a_missing_reference_is_refused_or_dropped() {
         let group = host.post("/Groups", &json!({"displayName": "g", "members": [{"value": ann}]})).id();
         (host.user("bob"), ann, format!("/Groups/{group}"))
     };
-    type Send = fn(&Host<MemoryStore>, &str, &Json) -> host::Reply;
     let requests: [(&str, Send); 6] = [
         ("add", |host, target, new| host.patch(target, &json!([{"op": "add", "path": "members", "value": new}]))),
         ("path-less", |host, target, new| host.patch(target, &json!([{"op": "add", "value": {"members": new}}]))),

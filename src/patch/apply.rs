@@ -16,7 +16,7 @@ use crate::{
     limits::Limits,
     quirks::{Quirk, Tolerance},
     resource::{Resource, ResourceError, ResourceErrorKind, is_assigned, judge, read_value, same},
-    schema::{AttributeId, Mutability, ResourceType},
+    schema::{AttributeId, AttributeType, Mutability, ResourceType},
     value::{Object, Value},
 };
 
@@ -256,7 +256,9 @@ impl Application<'_> {
             Some(raw) => self.read(attribute, raw)?,
             None => None,
         };
-        let says_nothing = raw.is_none_or(is_nothing);
+        // A simple value that is not read says that there is none: `null`, `""`, or a URI of blanks.
+        let is_simple = self.kind.attribute(attribute).kind() != AttributeType::Complex;
+        let says_nothing = is_simple || raw.is_none_or(is_nothing);
         match value {
             // As in PUT, no value asserts nothing about an attribute that has a default (RFC 7644 §3.5.1).
             value if op != Op::Remove && self.keeps_value(attribute) && !is_assigned(value.as_ref()) => Ok(()),

@@ -74,7 +74,7 @@ impl Application<'_> {
             (_, Some(sub), Some(raw)) => self.part_of_element(sub, raw)?,
         };
         if positions.is_empty() {
-            return self.without_match(op, elements, condition.as_ref(), change, there);
+            return self.without_match(op, elements, condition.as_ref(), change, raw.is_some(), there);
         }
         self.edit(list);
         match change {
@@ -154,6 +154,7 @@ impl Application<'_> {
         elements: &Elements,
         condition: Option<&Condition>,
         change: Change,
+        has_value: bool,
         mut there: Vec<Value>,
     ) -> Result<(), PatchError> {
         let list = elements.list;
@@ -171,6 +172,11 @@ impl Application<'_> {
             }
             _ => return Err(PatchError::no_target()),
         };
+        // A value without content makes no element; only an operation without a value means the described element.
+        let is_empty = object.iter().all(|(_, value)| value.as_str() == Some(""));
+        if is_empty && has_value && self.tolerance.allows(quirk) {
+            return self.put(list, there);
+        }
         let mut element = self.described(list, filter).ok_or_else(PatchError::no_target)?;
         for (sub, value) in object {
             element.insert(sub, value);

@@ -106,7 +106,7 @@ pub(super) fn cleared(
     tolerance: &Tolerance,
 ) -> Vec<AttributeId> {
     let text = raw.get();
-    if !["null", "]", "\"\""].iter().any(|nothing| text.contains(nothing)) {
+    if !["null", "]", "\"\"", " \""].iter().any(|nothing| text.contains(nothing)) {
         return Vec::new();
     }
     let Ok(members) = members(raw) else { return Vec::new() };
@@ -116,7 +116,16 @@ pub(super) fn cleared(
         let is_emptied = kind.has_no_empty_text(sub) || empties && kind.is_element_value(sub);
         !kind.attribute(sub).is_multi_valued() && !is_emptied
     };
-    let cleared = named.filter(|(sub, value)| is_nothing(value) && !(value.get() == "\"\"" && is_text(*sub)));
+    let blank_uris = tolerance.tolerated().contains(Quirk::BlankUri);
+    let is_blank_uri = |sub, value: &RawValue| {
+        let text = value.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        blank_uris
+            && kind.attribute(sub).kind() == AttributeType::Reference
+            && text.is_some_and(|text| text.trim_ascii().is_empty())
+    };
+    let cleared = named.filter(|(sub, value)| {
+        is_nothing(value) && !(value.get() == "\"\"" && is_text(*sub)) || is_blank_uri(*sub, value)
+    });
     cleared.map(|(sub, _)| sub).collect()
 }
 
