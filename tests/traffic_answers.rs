@@ -318,7 +318,7 @@ fn a_walk_sees_every_page() {
             with_page(1, &|body| drop(body["Resources"][0].as_object_mut().unwrap().remove("id"))),
             "expected each resource on one page only, with an id",
         ),
-        (with_page(1, &|body| body["Resources"] = json!([])), "expected as many resources as totalResults says, 23"),
+        (with_page(1, &|body| body["Resources"] = json!([])), "expected as many resources as totalResults says, 24"),
         (with_page(2, &|body| body["startIndex"] = json!("15")), "expected /startIndex to be of the type integer"),
         (vec![pages[0].clone(), TrafficResponse::new(500)], "expected the status 200"),
         (

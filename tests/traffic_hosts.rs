@@ -153,7 +153,7 @@ fn misreadings() -> Vec<Case> {
                 _ => right(host, request),
             }
         }),
-        case("takes the id in a PATCH for a change of it", Traffic::okta(), "rename-group", |host, request| {
+        case("takes the id in a PATCH for a change of it", Traffic::okta(), "name-with-members", |host, request| {
             let renames = request.method == "PATCH" && json(&request.body)["Operations"][0]["value"]["id"].is_string();
             if renames { error(400, "id is immutable") } else { right(host, request) }
         }),

@@ -46,29 +46,33 @@ macro_rules! sequences {
 }
 
 sequences! {
-    /// Okta: connection test, users, password synchronization, group push, import, and what its certification tries.
+    /// Okta: connection test, users, password synchronization, group push, import, and the requests of its
+    /// certification.
     okta = "okta.json",
-    /// Microsoft Entra ID: connection test, cycles, its ways to write a PATCH, managers, groups with members that are
-    /// written in parallel, deletion, and what its validator tries.
+    /// Microsoft Entra ID: connection test, cycles, its forms of PATCH, managers, groups with members that change in
+    /// parallel, deletion, and the requests of its validator.
     entra = "entra.json",
-    /// OneLogin: PUT for users, PATCH for groups.
+    /// OneLogin: PUT for users under the schema names of a draft, PATCH for groups.
     onelogin = "onelogin.json",
-    /// JumpCloud: a test with users and groups that are made and deleted; members removed by a list of values.
+    /// JumpCloud: a test that creates and deletes a user and a group; members removed by a list of values. PUT for users
+    /// is an assumption: no source was found.
     jumpcloud = "jumpcloud.json",
-    /// Google Workspace: PUT for users, no groups.
+    /// Google Workspace: users without groups. PUT for users is an assumption: no source was found.
     google = "google.json",
     /// PingOne and PingFederate: PATCH through value paths.
     ping = "ping.json",
     /// SailPoint: JSON packed into a string, and aggregation of all pages.
     sailpoint = "sailpoint.json",
-    /// Clients that were written for GitHub's service provider.
+    /// Clients written for the service provider of GitHub.
     github = "github.json",
-    /// Clients that were written for that of AWS IAM Identity Center, which pages by cursor (RFC 9865).
+    /// Clients written for the service provider of AWS IAM Identity Center. Paging by cursor (RFC 9865) is an assumption:
+    /// no source was found.
     aws = "aws.json",
-    /// Rippling, CyberArk and what is built on Workday: PATCH and PUT as in the RFC, and `""` for what was emptied.
+    /// Rippling, CyberArk and clients built on Workday: PATCH and PUT as in the RFC. `""` for a cleared attribute is an
+    /// assumption: no source was found.
     rippling = "rippling.json",
-    /// What any service provider should expect of any client: names in any case, `null`, requests that come twice or at
-    /// the same time.
+    /// The habits that a service provider should expect of any client: names in any case, `null`, requests that come
+    /// twice or at the same time, and forms seen from smaller identity providers.
     habits = "habits.json",
 }
 
@@ -125,7 +129,7 @@ impl Traffic {
     /// | `from` | what it was made from, if that has a number |
     /// | `when` | what happens that makes the identity provider send it |
     /// | `send` | method and target; in the target, spaces and quotes need not be encoded |
-    /// | `headers` | instead of those of the sequence |
+    /// | `headers` | in place of those of the sequence; `null` leaves one out |
     /// | `body` | the body, sent as it is written, without white space |
     /// | `echo` | the name of a kept document that is sent, with `body` merged into it (RFC 7396) |
     /// | `expect` | see below |

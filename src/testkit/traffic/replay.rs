@@ -262,7 +262,9 @@ where
         }
         let mut headers: Vec<(String, String)> = Vec::new();
         let own = |name: &str| step.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
-        for (name, value) in self.traffic.headers.iter().filter(|(name, _)| !own(name)).chain(&step.headers) {
+        let common = self.traffic.headers.iter().filter(|(name, _)| !own(name)).map(|(name, value)| (name, value));
+        for (name, value) in common.chain(step.headers.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))))
+        {
             // A client that sends no body says nothing of its type.
             if body.is_some() || !name.eq_ignore_ascii_case("content-type") {
                 headers.push((name.clone(), template::plain(value, values)?));
