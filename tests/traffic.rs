@@ -309,4 +309,12 @@ fn requests_are_those_of_the_provider() {
     let pages = replay.iter().find(|step| step.step().id() == "import-users").unwrap().exchanges();
     let targets: Vec<&str> = pages.iter().map(|page| &*page.request().target).collect();
     assert_eq!(targets[..2], ["/Users?startIndex=1&count=7", "/Users?startIndex=8&count=7"]);
+
+    let replay = self::replay(&Traffic::entra(), Quirks::entra());
+    let headers = |id: &str| {
+        let step = replay.iter().find(|step| step.step().id() == id).unwrap();
+        step.exchanges()[0].request().headers.clone()
+    };
+    let accept = ("Accept".to_owned(), "application/scim+json".to_owned());
+    assert_eq!((headers("test-connection"), headers("test-without-headers")), (vec![accept], Vec::new()));
 }
