@@ -159,6 +159,10 @@ fn multi_valued(entra: &mut Trace, alex: &Answer) -> Result<(), Box<dyn Error>> 
     let phone = patch(&json!([{"op": "Replace", "path": path, "value": "+1 425 555 0100"}]));
     let made = entra.tell("A Replace where there is none makes it (only with Quirks::entra)", "PATCH", &target, &phone);
     made.status(200)?.has("/phoneNumbers/0/type", "mobile")?.has("/phoneNumbers/0/value", "+1 425 555 0100")?;
+    let role = r#"{"id": "6a1f0c52-0d3b-4a55-9d0f-3c1b5f2e7708", "value": "planner", "displayName": "Planner"}"#;
+    let packed = patch(&json!([{"op": "Add", "path": "roles", "value": [{"value": role}]}]));
+    let added = entra.tell("An app role as JSON within a string becomes a role", "PATCH", &target, &packed);
+    added.status(200)?.has("/roles/1/value", "planner")?.has("/roles/1/display", "Planner")?;
     let gone = patch(&json!([{"op": "Remove", "path": path}]));
     entra.tell("Its number goes", "PATCH", &target, &gone).status(200)?.lacks("/phoneNumbers/0/value")?;
     Ok(())

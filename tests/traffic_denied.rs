@@ -44,7 +44,7 @@ type Fault = fn(&Memory, &TrafficRequest) -> TrafficResponse;
 #[test]
 fn broken_hosts_are_found_whatever_they_register() {
     type Case = (&'static str, fn(Quirks) -> Memory, Traffic, &'static str, Fault);
-    let cases: [Case; 7] = [
+    let cases: [Case; 9] = [
         ("denies displayName and changes userName", standard, Traffic::entra(), "create-adele", |host, request| {
             let answer = denies(host, request, "displayName");
             if request.method != "POST" {
@@ -111,6 +111,22 @@ fn broken_hosts_are_found_whatever_they_register() {
         ),
         ("fails on a filter that it cannot evaluate", small, Traffic::entra(), "match-mail", |host, request| {
             if request.target.contains("emails") { refusal(500) } else { right(host, request) }
+        }),
+        ("writes a new version for nothing", small, Traffic::entra(), "manager-list", |host, request| {
+            let answer = right(host, request);
+            if request.step != "manager-list" {
+                return answer;
+            }
+            let changed = TrafficResponse::new(answer.status()).header("ETag", "W/\"new\"");
+            let kept = answer.headers().filter(|(name, _)| *name != "ETag");
+            kept.fold(changed, |changed, (name, value)| changed.header(name, value)).body(answer.bytes())
+        }),
+        ("stores an attribute under the text of its path", small, Traffic::entra(), "path-keys", |host, request| {
+            let answer = right(host, request);
+            if !body(request).contains("\"name.givenName\":\"Ad") {
+                return answer;
+            }
+            altered(&answer, |body| body["name.givenName"] = json!("Adèle"))
         }),
     ];
     let mut wrong = Vec::new();

@@ -39,7 +39,7 @@ fn misled(host: &Memory, request: &TrafficRequest, target: &str) -> TrafficRespo
 #[test]
 fn habits_that_a_host_does_not_bear_are_found() {
     type Fault = fn(&Memory, &TrafficRequest) -> TrafficResponse;
-    let cases: [(&str, Traffic, &str, Fault); 10] = [
+    let cases: [(&str, Traffic, &str, Fault); 11] = [
         ("needs an Accept", Traffic::entra(), "test-without-headers", |host, request| {
             if request.header("Accept").is_none() { refusal(406) } else { right(host, request) }
         }),
@@ -50,6 +50,11 @@ fn habits_that_a_host_does_not_bear_are_found() {
             let roles = &json(&request.body)["roles"];
             let nameless = roles.as_array().is_some_and(|roles| roles.iter().any(|role| role["value"].is_null()));
             if nameless { refusal(400) } else { right(host, request) }
+        }),
+        ("stores the text of a packed role", Traffic::entra(), "add-packed-roles", |host, request| {
+            let (answer, packed) = (right(host, request), json(&request.body)["Operations"][0]["value"][0].clone());
+            let is_packed = packed["value"].as_str().is_some_and(|text| text.starts_with('{'));
+            if is_packed { altered(&answer, |body| body["roles"][1] = packed) } else { answer }
         }),
         ("takes the old user name for taken", Traffic::entra(), "reuse-name", |host, request| {
             if json(&request.body)["displayName"] == "Alex Winter" { refusal(409) } else { right(host, request) }

@@ -284,7 +284,7 @@ fn answers() -> Vec<Case> {
             let answer = right(host, request);
             if answer.status() == 404 { error(410, "gone") } else { answer }
         }),
-        case("a new version for what changes nothing", Traffic::entra(), "update-again", move |host, request| {
+        case("a new version for no change", Traffic::entra(), "validator-no-operations", move |host, request| {
             let answer = right(host, request);
             if request.method != "PATCH" {
                 return answer;
