@@ -59,14 +59,16 @@ fn first_user(entra: &mut Trace) -> Result<Answer, Box<dyn Error>> {
         "name": {"formatted": "Adele Vance", "familyName": "Vance", "givenName": "Adele"},
         "emails": [{"primary": true, "type": "work", "value": "adele@contoso.example"}],
         "addresses": [{"primary": false, "type": "work", "country": "US", "formatted": "12 High Street"}],
-        "roles": [{"primary": "True", "display": "Buyer", "value": "buyer", "type": "app"}],
+        "roles": [{"primary": true, "display": "Buyer", "value": "buyer", "type": "app"}],
         ENTERPRISE: {"employeeNumber": "7", "department": "Retail"},
     });
-    let created = entra.tell("Created with all of it; \"True\" is taken as true", "POST", "/Users", &body);
+    let created = entra.tell("Created with all its attributes", "POST", "/Users", &body);
     created.status(201)?.has("/externalId", "adele-object-id")?.has("/roles/0/primary", true)?;
     created.has(&format!("/{ENTERPRISE}/department"), "Retail")?.has("/userName", login)?;
     let lookup = format!(r#"/Users?filter=userName eq "{}""#, login.to_lowercase());
     entra.ask("Matched whatever the case", "GET", &lookup).status(200)?.has("/totalResults", 1)?;
+    let lookup = format!(r#"/Users?filter={USER}:userName eq "{login}""#);
+    entra.ask("Matched by a name with the URN of its schema", "GET", &lookup).status(200)?.has("/totalResults", 1)?;
     let lookup = r#"/Users?filter=externalId eq "adele-object-id"&attributes=id,userName"#;
     let found = entra.ask("Matched by the object id", "GET", lookup);
     found.status(200)?.has("/Resources/0/id", created.text("/id")?)?.lacks("/Resources/0/displayName")?;
@@ -92,7 +94,7 @@ fn updates(entra: &mut Trace, adele: &Answer) -> Result<(), Box<dyn Error>> {
     let renamed = entra.tell("An operation in capitals", "PATCH", &target, &rename);
     renamed.status(200)?.new_version(adele)?.has("/displayName", "Adele V.")?;
     entra
-        .tell("The next cycle says it again: nothing is written", "PATCH", &target, &rename)
+        .tell("The answer was lost, and Entra sends it again: nothing is written", "PATCH", &target, &rename)
         .status(200)?
         .same_version(&renamed)?;
 
@@ -104,6 +106,10 @@ fn updates(entra: &mut Trace, adele: &Answer) -> Result<(), Box<dyn Error>> {
     entra.ask("A disabled user can still be read", "GET", &target).status(200)?.has("/active", false)?;
     let on = patch(&json!([{"op": "replace", "value": {"active": true}}]));
     entra.tell("Enabled, without a path", "PATCH", &target, &on).status(200)?.has("/active", true)?;
+    let off = patch(&json!([{"op": "Add", "path": "active", "value": "False"}]));
+    entra.tell("Disabled by an Add", "PATCH", &target, &off).status(200)?.has("/active", false)?;
+    let on = patch(&json!([{"op": "replace", "path": "active", "value": true}]));
+    entra.tell("Enabled, by a path and a boolean", "PATCH", &target, &on).status(200)?.has("/active", true)?;
 
     let department = format!("{ENTERPRISE}:department");
     let urn = patch(&json!([{"op": "Replace", "path": department, "value": "Wholesale"}]));
@@ -153,6 +159,10 @@ fn multi_valued(entra: &mut Trace, alex: &Answer) -> Result<(), Box<dyn Error>> 
     let phone = patch(&json!([{"op": "Replace", "path": path, "value": "+1 425 555 0100"}]));
     let made = entra.tell("A Replace where there is none makes it (only with Quirks::entra)", "PATCH", &target, &phone);
     made.status(200)?.has("/phoneNumbers/0/type", "mobile")?.has("/phoneNumbers/0/value", "+1 425 555 0100")?;
+    let role = r#"{"id": "6a1f0c52-0d3b-4a55-9d0f-3c1b5f2e7708", "value": "planner", "displayName": "Planner"}"#;
+    let packed = patch(&json!([{"op": "Add", "path": "roles", "value": [{"value": role}]}]));
+    let added = entra.tell("An app role as JSON within a string becomes a role", "PATCH", &target, &packed);
+    added.status(200)?.has("/roles/1/value", "planner")?.has("/roles/1/display", "Planner")?;
     let gone = patch(&json!([{"op": "Remove", "path": path}]));
     entra.tell("Its number goes", "PATCH", &target, &gone).status(200)?.lacks("/phoneNumbers/0/value")?;
     Ok(())
@@ -189,7 +199,7 @@ fn group(entra: &mut Trace, adele: &Answer, alex: &Answer) -> Result<String, Box
     let lookup = r#"/Groups?excludedAttributes=members&filter=displayName eq "Buyers""#;
     entra.ask("Is there one to match?", "GET", lookup).status(200)?.has("/totalResults", 0)?;
     let body = json!({"schemas": [GROUP, ENTRA_GROUP], "externalId": "group-object-id", "displayName": "Buyers",
-                      "members": [], "meta": {"resourceType": "Group"}});
+                      "meta": {"resourceType": "Group"}});
     let created = entra.tell("Created; the schema that nobody knows is ignored", "POST", "/Groups", &body);
     created.status(201)?.has("/displayName", "Buyers")?.has("/schemas", json!([GROUP]))?;
     let id = created.text("/id")?;

@@ -16,5 +16,7 @@ mod traffic;
 pub use self::{
     contract::{Check, StoreKit},
     report::{Failure, Outcome, Report},
-    traffic::{Exchange, Replay, Replayed, Step, Traffic, TrafficError, TrafficRequest, TrafficResponse, Verdict},
+    traffic::{
+        Exchange, Replay, Replayed, SchemaSource, Step, Traffic, TrafficError, TrafficRequest, TrafficResponse, Verdict,
+    },
 };

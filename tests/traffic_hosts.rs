@@ -153,7 +153,7 @@ fn misreadings() -> Vec<Case> {
                 _ => right(host, request),
             }
         }),
-        case("takes the id in a PATCH for a change of it", Traffic::okta(), "rename-group", |host, request| {
+        case("takes the id in a PATCH for a change of it", Traffic::okta(), "name-with-members", |host, request| {
             let renames = request.method == "PATCH" && json(&request.body)["Operations"][0]["value"]["id"].is_string();
             if renames { error(400, "id is immutable") } else { right(host, request) }
         }),
@@ -284,7 +284,7 @@ fn answers() -> Vec<Case> {
             let answer = right(host, request);
             if answer.status() == 404 { error(410, "gone") } else { answer }
         }),
-        case("a new version for what changes nothing", Traffic::entra(), "update-again", move |host, request| {
+        case("a new version for no change", Traffic::entra(), "validator-no-operations", move |host, request| {
             let answer = right(host, request);
             if request.method != "PATCH" {
                 return answer;

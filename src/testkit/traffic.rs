@@ -1,13 +1,18 @@
 //! The request sequences of identity providers, as data that is replayed against a service provider.
 //!
-//! What the requests mean is not known here: a sequence says what is sent and what has to be in the answers, and a replay
-//! looks at them from outside, as the identity provider does.
+//! A sequence has the requests and the expectations about their answers. A replay sends the requests and looks at the
+//! answers from outside, as the identity provider does. It applies no rule of SCIM but one: an attribute that the service
+//! provider has not registered cannot be in an answer.
 
+mod adapt;
+mod catalog;
+mod discovery;
 mod exchange;
 mod expect;
 mod file;
 mod json;
 mod replay;
+mod requested;
 mod step;
 mod story;
 mod template;
@@ -15,6 +20,7 @@ mod template;
 use std::convert::Infallible;
 
 pub use self::{
+    discovery::SchemaSource,
     exchange::{Exchange, TrafficRequest, TrafficResponse},
     file::TrafficError,
     step::Step,
@@ -46,37 +52,54 @@ macro_rules! sequences {
 }
 
 sequences! {
-    /// Okta: connection test, users, password synchronization, group push, import, and what its certification tries.
+    /// Okta: connection test, users, password synchronization, group push, import, and the requests of its
+    /// certification.
     okta = "okta.json",
-    /// Microsoft Entra ID: connection test, cycles, its ways to write a PATCH, managers, groups with members that are
-    /// written in parallel, deletion, and what its validator tries.
+    /// Microsoft Entra ID: connection test, cycles, its forms of PATCH, managers, groups with members that change in
+    /// parallel, deletion, and the requests of its validator.
     entra = "entra.json",
-    /// OneLogin: PUT for users, PATCH for groups.
+    /// OneLogin: PUT for users under the schema names of a draft, PATCH for groups.
     onelogin = "onelogin.json",
-    /// JumpCloud: a test with users and groups that are made and deleted; members removed by a list of values.
+    /// JumpCloud: a test that creates and deletes a user and a group; members removed by a list of values. PUT for users
+    /// is an assumption: no source was found.
     jumpcloud = "jumpcloud.json",
-    /// Google Workspace: PUT for users, no groups.
+    /// Google Workspace: users without groups. PUT for users is an assumption: no source was found.
     google = "google.json",
     /// PingOne and PingFederate: PATCH through value paths.
     ping = "ping.json",
     /// SailPoint: JSON packed into a string, and aggregation of all pages.
     sailpoint = "sailpoint.json",
-    /// Clients that were written for GitHub's service provider.
+    /// Clients written for the service provider of GitHub.
     github = "github.json",
-    /// Clients that were written for that of AWS IAM Identity Center, which pages by cursor (RFC 9865).
+    /// Clients written for the service provider of AWS IAM Identity Center. Paging by cursor (RFC 9865) is an assumption:
+    /// no source was found.
     aws = "aws.json",
-    /// Rippling, CyberArk and what is built on Workday: PATCH and PUT as in the RFC, and `""` for what was emptied.
+    /// Rippling, CyberArk and clients built on Workday: PATCH and PUT as in the RFC. `""` for a cleared attribute is an
+    /// assumption: no source was found.
     rippling = "rippling.json",
-    /// What any service provider should expect of any client: names in any case, `null`, requests that come twice or at
-    /// the same time.
+    /// The habits that a service provider should expect of any client: names in any case, `null`, requests that come
+    /// twice or at the same time, and forms seen from smaller identity providers.
     habits = "habits.json",
 }
 
-/// A sequence of requests as an identity provider sends them, with what it needs in each answer.
+/// A sequence of requests as an identity provider sends them, with its expectations about each answer.
 ///
-/// A sequence makes what it works with, under names that hold the number of the run, and leaves most of it behind. It can
-/// be replayed often in one tenant and beside other data, as long as each run has a number of its own and nobody else
-/// writes meanwhile what it reads.
+/// A sequence creates its users and groups, under names that hold the number of the run, and leaves most of them behind.
+/// It can be replayed often in one tenant and next to other data, as long as each run has its own number and no other
+/// client changes the resources of the run.
+///
+/// # Hosts with few attributes
+///
+/// An identity provider sends the attributes that an administrator has mapped, whether the service provider has them or
+/// not, and reads back those that the service provider has. A replay does the same: it takes the registered attributes
+/// from the registry or, through a transport, from `/ResourceTypes` and `/Schemas`, sends every request unchanged, and
+/// leaves out the expectations about attributes that are not registered. A 400 to a request that also has such an
+/// attribute is a failure, since the identity provider would not deliver the other changes of the user either.
+///
+/// A step about nothing else has the verdict [`Verdict::NotApplicable`]: a PATCH that writes only unregistered attributes,
+/// a filter by one, a user whose roles are read back. The report counts these steps and names the attributes, so that an
+/// attribute which is missing by mistake can be seen. When `/ResourceTypes` or `/Schemas` gives no complete answer, every
+/// expectation applies.
 ///
 /// ```
 /// # #[cfg(feature = "system")] {
@@ -111,7 +134,7 @@ impl Traffic {
     ///
     /// | member | |
     /// | --- | --- |
-    /// | `name` | who sends this |
+    /// | `name` | the name of the client |
     /// | `headers` | sent with every request; `Content-Type` only where there is a body |
     /// | `values` | names for texts, which may have `{run}` in them |
     /// | `shapes` | names for conditions that many answers have to meet |
@@ -122,14 +145,14 @@ impl Traffic {
     /// | member | |
     /// | --- | --- |
     /// | `id` | its name |
-    /// | `from` | what it was made from, if that has a number |
-    /// | `when` | what happens that makes the identity provider send it |
+    /// | `from` | numbers of the observations behind it |
+    /// | `when` | the event at the identity provider, in a sentence that the report shows |
     /// | `send` | method and target; in the target, spaces and quotes need not be encoded |
-    /// | `headers` | instead of those of the sequence |
+    /// | `headers` | in place of those of the sequence; `null` leaves one out |
     /// | `body` | the body, sent as it is written, without white space |
     /// | `echo` | the name of a kept document that is sent, with `body` merged into it (RFC 7396) |
     /// | `expect` | see below |
-    /// | `otherwise` | what the identity provider does when it does not get that |
+    /// | `otherwise` | the consequence of another answer |
     /// | `keep` | names for values of the answer, each by a JSON pointer (RFC 6901), `""` for all of it |
     /// | `quirks` | names of the [`Quirk`](crate::Quirk)s that it relies on |
     /// | `walk` | `index` or `cursor`: reads all pages; `{start}` or `{cursor}` is in the target |
@@ -139,6 +162,9 @@ impl Traffic {
     /// all by JSON pointers. In the last three, objects may have more members than are named. Where 204 is among the
     /// statuses and is answered to a PUT or PATCH, the resource is read for the rest. What a walk has read looks like one
     /// list, with `pages`; the shape applies to each page.
+    ///
+    /// A condition about an attribute that the service provider has not registered is left out, and so is an unregistered
+    /// member of an expected object: see [`Traffic`].
     ///
     /// In targets, headers, bodies and what is expected, `{name}` is a value; `{status}` is that of the answer, as a
     /// string.
@@ -205,19 +231,22 @@ impl Traffic {
         self.steps().fold(Quirks::strict(), |all, step| all.union(step.quirks()))
     }
 
-    /// Replays the sequence against a service provider, without a network.
+    /// Replays the sequence against a service provider, without a network. The registered attributes are those of its
+    /// registry.
     ///
-    /// `run` makes the names that the sequence uses; a number that was used before in the same tenant finds what the
-    /// earlier run left.
+    /// `run` makes the names that the sequence uses; a number that was used before in the same tenant finds the resources
+    /// of the earlier run.
     pub async fn replay<S: Store>(&self, provider: &ServiceProvider<S>, cx: &Context, run: u64) -> Replay {
-        replay::replay(self, run, Some(provider.quirks()), |request| answer(provider, cx, request)).await
+        let known = replay::Provider { registry: provider.registry(), quirks: provider.quirks() };
+        replay::replay(self, run, Some(known), |request| answer(provider, cx, request)).await
     }
 
     /// Replays the sequence through any transport, such as an HTTP client: `send` gets each request and returns the
     /// answer, or why there is none. What is sent together is asked for at the same time; the future is `Send` when
     /// `send` and what it returns are.
     ///
-    /// The targets are those below the base URL.
+    /// The targets are those below the base URL. The first two requests are `GET /ResourceTypes` and `GET /Schemas`, from
+    /// which the replay learns the registered attributes; they belong to no step.
     ///
     /// ```
     /// # use std::{future::Future, pin::pin, task::{Context as Task, Poll, Waker}};

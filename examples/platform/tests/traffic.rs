@@ -1,4 +1,4 @@
-//! What identity providers send, over HTTP: every sequence of scim-core's kit, on each store.
+//! The requests of identity providers, over HTTP: every sequence of the kit of scim-core, on each store.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ mod process;
 use std::sync::Arc;
 
 use process::{Server, TOKEN, stores};
-use scim_core::testkit::{Traffic, TrafficRequest, TrafficResponse};
+use scim_core::testkit::{SchemaSource, Traffic, TrafficRequest, TrafficResponse};
 use ureq::{Agent, http};
 
 /// Sends a request as it is, and reads the answer as it is.
@@ -53,6 +53,10 @@ async fn every_identity_provider_is_served() {
                 });
                 let replay = replay.await;
                 assert!(replay.is_passed(), "{place:?}\n{replay}");
+                // The platform has every attribute of the RFCs but `password`, and says so.
+                assert_eq!(replay.schema_source(), &SchemaSource::Discovery);
+                let left: Vec<&str> = replay.not_applicable().map(|step| step.step().id()).collect();
+                assert_eq!(left, if traffic.name() == "Okta" { &["password"][..] } else { &[] }, "{replay}");
             }
         }
         assert!(server.terminate().success(), "{place:?}");

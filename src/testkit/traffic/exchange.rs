@@ -9,14 +9,15 @@ const SHOWN: usize = 400;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TrafficRequest {
-    /// The id of the step that it belongs to.
+    /// The id of the step that it belongs to; empty for the requests that read the registered attributes.
     pub step: String,
     /// The method, in upper case.
     pub method: String,
     /// The path below the base URL and, behind a `?`, the query, both percent-encoded.
     pub target: String,
     /// The headers, by name and value. `Host`, `Content-Length` and, if the step has none, `Authorization` are the
-    /// transport's.
+    /// transport's. Where `Accept-Encoding` is among them, as with Okta, a service may compress its answer, and the
+    /// transport has to decode it.
     pub headers: Vec<(String, String)>,
     /// The body: UTF-8 JSON, or empty.
     pub body: Vec<u8>,

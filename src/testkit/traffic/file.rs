@@ -64,8 +64,9 @@ struct StepForm {
     from: Vec<String>,
     when: String,
     send: String,
+    /// `null` leaves out a header of the sequence.
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    headers: BTreeMap<String, Option<String>>,
     echo: Option<String>,
     body: Option<Box<RawValue>>,
     expect: ExpectForm,
@@ -281,7 +282,7 @@ fn step(form: StepForm, known: &Known) -> Result<Step, String> {
 
 /// Whether all that a request needs is known by then.
 fn check_sent(
-    headers: &BTreeMap<String, String>,
+    headers: &BTreeMap<String, Option<String>>,
     method: &str,
     target: &str,
     walk: Option<Walk>,
@@ -294,7 +295,7 @@ fn check_sent(
         return Err(format!("expected a GET with {{{page}}} in its target, for a walk"));
     }
     let used = template::names(target).filter(|name| Some(*name) != page);
-    let used = used.chain(headers.values().flat_map(|value| template::names(value)));
+    let used = used.chain(headers.values().flatten().flat_map(|value| template::names(value)));
     let mut used = used.chain(body.into_iter().flat_map(template::names)).chain(echo);
     used.find(|name| !known.values.contains(*name)).map_or(Ok(()), |name| Err(unknown(name)))
 }

@@ -9,14 +9,17 @@ use std::{
 use super::{
     super::{futures::together, report::Failure},
     Traffic,
+    adapt::{Adapted, adapt},
+    catalog::Catalog,
+    discovery::{SchemaSource, discover},
     exchange::{Exchange, TrafficRequest, TrafficResponse},
-    expect::{self, VersionOf},
+    expect::{self, Expect, VersionOf},
     json::{self, Json},
     step::{Step, Walk},
     story::{Replay, Replayed, Verdict},
     template::{self, Unknown, Values},
 };
-use crate::quirks::Quirks;
+use crate::{quirks::Quirks, schema::Registry};
 
 /// The most pages that a walk reads: a list that goes on is one that never ends.
 const PAGES: usize = 10_000;
@@ -26,12 +29,20 @@ struct Run<'a, F> {
     traffic: &'a Traffic,
     values: Values,
     versions: BTreeMap<&'a str, Option<String>>,
+    /// The values and versions that steps did not give because they are not applicable, each with its step.
+    not_given: BTreeMap<String, &'a str>,
     /// What the service provider tolerates, where that is known.
     tolerated: Option<Quirks>,
     send: F,
 }
 
-pub(super) async fn replay<F, Fut, E>(traffic: &Traffic, run: u64, tolerated: Option<Quirks>, send: F) -> Replay
+/// The registry and the quirks of a service provider without a transport.
+pub(super) struct Provider<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) quirks: Quirks,
+}
+
+pub(super) async fn replay<F, Fut, E>(traffic: &Traffic, run: u64, provider: Option<Provider<'_>>, send: F) -> Replay
 where
     F: Fn(TrafficRequest) -> Fut,
     Fut: Future<Output = Result<TrafficResponse, E>>,
@@ -43,18 +54,29 @@ where
         let value = template::plain(value, &values).unwrap_or_default();
         values.insert(name.clone(), Json::String(value));
     }
-    let mut state = Run { traffic, values, versions: BTreeMap::new(), tolerated, send };
-    let mut replay = Replay::new(&traffic.name, run);
+    let (catalog, source) = match &provider {
+        Some(provider) => (Some(Catalog::of(provider.registry)), SchemaSource::Registry),
+        None => match discover(&headers(traffic, None, &values).unwrap_or_default(), &send).await {
+            Ok(catalog) => (Some(catalog), SchemaSource::Discovery),
+            Err(reason) => (None, SchemaSource::Unknown(reason)),
+        },
+    };
+    let catalogs = catalog.map(|catalog| (catalog, Catalog::of(&Registry::standard())));
+    let adapted = |step: &Step| match &catalogs {
+        Some((catalog, standard)) => adapt(step, catalog, standard),
+        None => Adapted::new(step.expect.clone()),
+    };
+    let tolerated = provider.map(|provider| provider.quirks);
+    let mut state = Run { traffic, values, versions: BTreeMap::new(), not_given: BTreeMap::new(), tolerated, send };
+    let mut replay = Replay::new(&traffic.name, run, source);
     for act in &traffic.acts {
-        let seen = match act.as_slice() {
-            [step] => vec![state.step(step).await],
-            steps => together(steps.iter().map(|step| state.step(step)).collect()).await,
+        let steps: Vec<(&Step, Adapted)> = act.iter().map(|step| (step, adapted(step))).collect();
+        let seen = match steps.as_slice() {
+            [(step, adapted)] => vec![state.step(step, adapted).await],
+            steps => together(steps.iter().map(|(step, adapted)| state.step(step, adapted)).collect()).await,
         };
         for (step, seen) in act.iter().zip(seen) {
-            if seen.answered {
-                state.versions.insert(&step.id, seen.version);
-                state.values.extend(seen.kept);
-            }
+            state.remember(step, &seen);
             replay.add(seen.replayed);
         }
     }
@@ -73,7 +95,10 @@ struct Seen {
 /// Why a step could not be carried to its end.
 enum Stop {
     Failed(Failure),
+    /// Something that an earlier step should have given was not given, so the step was not sent.
     Missing(String),
+    /// The service provider refused the request, and may do so since the step is not applicable.
+    Refused,
 }
 
 impl From<Failure> for Stop {
@@ -84,7 +109,7 @@ impl From<Failure> for Stop {
 
 impl From<Unknown> for Stop {
     fn from(Unknown(name): Unknown) -> Self {
-        Self::Missing(format!("it needs {{{name}}}, which no step before it got"))
+        Self::Missing(format!("{{{name}}}"))
     }
 }
 
@@ -95,48 +120,85 @@ struct Read {
     failures: Vec<Failure>,
 }
 
-impl<F, Fut, E> Run<'_, F>
+impl<'a, F, Fut, E> Run<'a, F>
 where
     F: Fn(TrafficRequest) -> Fut,
     Fut: Future<Output = Result<TrafficResponse, E>>,
     E: fmt::Display,
 {
-    async fn step(&self, step: &Step) -> Seen {
+    async fn step(&self, step: &Step, adapted: &Adapted) -> Seen {
         let mut exchanges = Vec::new();
         let (mut answered, mut version, mut kept) = (false, None, Values::new());
-        let verdict = match self.read(step, &mut exchanges).await {
-            Err(Stop::Missing(why)) => Verdict::Skipped(why),
+        let passed = adapted.not_applicable.clone().map_or(Verdict::Passed, Verdict::NotApplicable);
+        let verdict = match self.read(step, adapted, &mut exchanges).await {
+            Err(Stop::Missing(name)) => self.missing(&name),
             Err(Stop::Failed(failure)) => Verdict::Failed(vec![failure]),
+            Err(Stop::Refused) => passed,
             Ok(mut read) => {
                 answered = true;
                 version = version_of(&read);
                 for (name, at) in &step.keep {
                     match read.document.pointer(at) {
                         Some(value) => drop(kept.insert(name.clone(), value.clone())),
+                        None if adapted.not_kept.contains(name) => {}
                         None => read.failures.push(Failure::new(format!("expected a value at {at}"), "found nothing")),
                     }
                 }
-                match self.judge(step, &read, version.as_deref(), &kept) {
+                match self.judge(step, &adapted.expect, &read, version.as_deref(), &kept) {
                     Ok(mut more) => {
                         read.failures.append(&mut more);
-                        if read.failures.is_empty() { Verdict::Passed } else { Verdict::Failed(read.failures) }
+                        if read.failures.is_empty() { passed } else { Verdict::Failed(read.failures) }
                     }
                     // Only where what is to be kept was not there, which has been said.
                     Err(Unknown(_)) => Verdict::Failed(read.failures),
                 }
             }
         };
-        let tolerated = self.tolerated.unwrap_or(step.quirks);
-        let off = step.quirks.iter().filter(|quirk| !tolerated.contains(*quirk)).fold(Quirks::strict(), Quirks::with);
-        Seen { replayed: Replayed::new(step.clone(), exchanges, verdict, off), answered, version, kept }
+        let needed = step.quirks.union(adapted.quirks);
+        let tolerated = self.tolerated.unwrap_or(needed);
+        let off = needed.iter().filter(|quirk| !tolerated.contains(*quirk)).fold(Quirks::strict(), Quirks::with);
+        let replayed = Replayed::new(step.clone(), exchanges, verdict, off).leaving_out(adapted.left_out.clone());
+        Seen { replayed, answered, version, kept }
+    }
+
+    /// The verdict on a step that was not sent, since a value or a version was not given.
+    fn missing(&self, name: &str) -> Verdict {
+        match self.not_given.get(name) {
+            Some(step) => Verdict::NotApplicable(format!("it needs {name}, which the step '{step}' cannot give here")),
+            None => Verdict::Skipped(format!("it needs {name}, which no step before it got")),
+        }
+    }
+
+    /// Remembers the answer to a step for later steps.
+    fn remember(&mut self, step: &'a Step, seen: &Seen) {
+        if seen.answered {
+            self.versions.insert(&step.id, seen.version.clone());
+            self.values.extend(seen.kept.clone());
+        }
+        let not_applicable = matches!(seen.replayed.verdict(), Verdict::NotApplicable(_));
+        if not_applicable && !seen.answered {
+            self.not_given.insert(version_name(&step.id), &step.id);
+        }
+        for (name, _) in step.keep.iter().filter(|(name, _)| !seen.kept.contains_key(name)) {
+            // A step that passed without it has no such attribute to give.
+            if not_applicable || *seen.replayed.verdict() == Verdict::Passed {
+                self.not_given.insert(format!("{{{name}}}"), &step.id);
+            }
+        }
     }
 
     /// What the answer does not meet.
-    fn judge(&self, step: &Step, read: &Read, version: Option<&str>, kept: &Values) -> Result<Vec<Failure>, Unknown> {
+    fn judge(
+        &self,
+        step: &Step,
+        expect: &Expect,
+        read: &Read,
+        version: Option<&str>,
+        kept: &Values,
+    ) -> Result<Vec<Failure>, Unknown> {
         let mut values = self.values.clone();
         values.extend(kept.clone());
         values.insert("status".to_owned(), Json::String(read.response.status().to_string()));
-        let expect = &step.expect;
         let mut failures = expect.unmet_headers(&read.response, &values)?;
         // Each page of a walk has been held to the shape already.
         if step.walk.is_none() {
@@ -159,23 +221,27 @@ where
     }
 
     /// Sends what the step sends and reads the answer, or all pages of it.
-    async fn read(&self, step: &Step, exchanges: &mut Vec<Exchange>) -> Result<Read, Stop> {
-        if let Some(other) = step.expect.version.as_ref().map(VersionOf::step)
+    async fn read(&self, step: &Step, adapted: &Adapted, exchanges: &mut Vec<Exchange>) -> Result<Read, Stop> {
+        let expect = &adapted.expect;
+        if let Some(other) = expect.version.as_ref().map(VersionOf::step)
             && !self.versions.contains_key(other)
         {
-            return Err(Stop::Missing(format!("it needs the version of '{other}', which was not answered")));
+            return Err(Stop::Missing(version_name(other)));
         }
         let own = |name: &String| name == "status" || step.keep.iter().any(|(own, _)| own == name);
-        if let Some(name) = step.expect.names().find(|name| !own(name) && !self.values.contains_key(name)) {
+        if let Some(name) = expect.names().find(|name| !own(name) && !self.values.contains_key(name)) {
             return Err(Unknown(name).into());
         }
         if let Some(walk) = step.walk {
-            return self.walk(step, walk, exchanges).await;
+            return self.walk(step, walk, adapted, exchanges).await;
         }
         let request = self.request(step, &self.values)?;
         let response = self.send(request.clone(), exchanges).await?;
-        let document = step.expect.body_of(&response)?;
-        let unseen = step.expect.reads_body() || step.expect.version.is_some() || !step.keep.is_empty();
+        if adapted.may_be_refused_with(response.status()) {
+            return Err(Stop::Refused);
+        }
+        let document = expect.body_of(&response)?;
+        let unseen = expect.reads_body() || expect.version.is_some() || !step.keep.is_empty();
         if response.status() != 204 || !unseen || !["PUT", "PATCH"].contains(&step.method.as_str()) {
             return Ok(Read { document, response, failures: Vec::new() });
         }
@@ -190,12 +256,19 @@ where
             body: Vec::new(),
         };
         let response = self.send(again, exchanges).await?;
-        let expect = expect::Expect { status: vec![200], ..expect::Expect::default() };
+        let expect = Expect { status: vec![200], ..Expect::default() };
         Ok(Read { document: expect.body_of(&response)?, response, failures: Vec::new() })
     }
 
     /// All pages of a list as one: no resource comes twice, and as many come as every page says there are.
-    async fn walk(&self, step: &Step, walk: Walk, exchanges: &mut Vec<Exchange>) -> Result<Read, Stop> {
+    async fn walk(
+        &self,
+        step: &Step,
+        walk: Walk,
+        adapted: &Adapted,
+        exchanges: &mut Vec<Exchange>,
+    ) -> Result<Read, Stop> {
+        let expect = &adapted.expect;
         let mut values = self.values.clone();
         let mut page = match walk {
             Walk::Index => Json::from(1),
@@ -206,9 +279,12 @@ where
         let response = loop {
             values.insert(walk.name().to_owned(), page.clone());
             let response = self.send(self.request(step, &values)?, exchanges).await?;
-            let document = step.expect.body_of(&response)?;
+            if adapted.may_be_refused_with(response.status()) {
+                return Err(Stop::Refused);
+            }
+            let document = expect.body_of(&response)?;
             values.insert("status".to_owned(), Json::String(response.status().to_string()));
-            failures.append(&mut expect::unmet(&step.expect.shape, &document, &values)?);
+            failures.append(&mut expect::unmet(&expect.shape, &document, &values)?);
             let items = json::elements(&document, "/Resources");
             for item in items {
                 let id = item.pointer("/id").and_then(Json::as_str).map(str::to_owned);
@@ -260,13 +336,10 @@ where
             }
             body = Some(document.to_string());
         }
-        let mut headers: Vec<(String, String)> = Vec::new();
-        let own = |name: &str| step.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
-        for (name, value) in self.traffic.headers.iter().filter(|(name, _)| !own(name)).chain(&step.headers) {
+        let mut headers = headers(self.traffic, Some(step), values)?;
+        if body.is_none() {
             // A client that sends no body says nothing of its type.
-            if body.is_some() || !name.eq_ignore_ascii_case("content-type") {
-                headers.push((name.clone(), template::plain(value, values)?));
-            }
+            headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
         }
         Ok(TrafficRequest {
             step: step.id.clone(),
@@ -282,6 +355,19 @@ where
         exchanges.push(Exchange { request, response: response.clone() });
         response.map_err(|error| Failure::new("expected an answer", error))
     }
+}
+
+/// The headers of the sequence, or in their place those of a step, with the values of the run.
+fn headers(traffic: &Traffic, step: Option<&Step>, values: &Values) -> Result<Vec<(String, String)>, Unknown> {
+    let own = step.map_or(&[][..], |step| &step.headers);
+    let is_own = |name: &str| own.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    let common = traffic.headers.iter().filter(|(name, _)| !is_own(name)).map(|(name, value)| (name, value));
+    let all = common.chain(own.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+    all.map(|(name, value)| Ok((name.clone(), template::plain(value, values)?))).collect()
+}
+
+fn version_name(step: &str) -> String {
+    format!("the version of '{step}'")
 }
 
 fn shown(total: Option<u64>) -> String {

@@ -32,7 +32,8 @@ pub struct Step {
     pub(super) when: String,
     pub(super) method: String,
     pub(super) target: String,
-    pub(super) headers: Vec<(String, String)>,
+    /// In place of those of the sequence; `None` leaves one out.
+    pub(super) headers: Vec<(String, Option<String>)>,
     pub(super) echo: Option<String>,
     pub(super) body: Option<String>,
     pub(super) expect: Expect,
@@ -49,17 +50,18 @@ impl Step {
         &self.id
     }
 
-    /// What it was made from: in the sequences of this crate, the numbers of observed habits, such as `E-08`.
+    /// The numbers of the observations behind it. In the sequences of this crate they are those of the authors' research;
+    /// [`Step::when`] says the same in words. `Assumed` marks a step for which no source was found.
     pub fn from(&self) -> impl ExactSizeIterator<Item = &str> {
         self.from.iter().map(String::as_str)
     }
 
-    /// What happens at the identity provider that makes it send this.
+    /// The event at the identity provider that makes it send this.
     pub fn when(&self) -> &str {
         &self.when
     }
 
-    /// What the identity provider does when the answer is not the one that it needs.
+    /// The consequence when the answer is not the one that the identity provider needs.
     pub fn otherwise(&self) -> &str {
         &self.otherwise
     }

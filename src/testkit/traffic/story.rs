@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{super::report::Failure, exchange::Exchange, step::Step};
+use super::{super::report::Failure, discovery::SchemaSource, exchange::Exchange, step::Step};
 use crate::quirks::Quirks;
 
 /// What came of a step.
@@ -13,6 +13,10 @@ pub enum Verdict {
     Passed,
     /// It was not sent, and why: an earlier step that it builds on was not answered as it should have been.
     Skipped(String),
+    /// The service provider has not registered the attributes, or the resource type, that the step is about; the text
+    /// names them. The request was sent unless it needs a value of another such step, and the rest of the answer was as
+    /// the identity provider needs it.
+    NotApplicable(String),
     /// What the identity provider needs and did not get.
     Failed(Vec<Failure>),
 }
@@ -23,12 +27,18 @@ pub struct Replayed {
     step: Step,
     exchanges: Vec<Exchange>,
     verdict: Verdict,
+    left_out: Vec<String>,
     switched_off: Quirks,
 }
 
 impl Replayed {
     pub(super) fn new(step: Step, exchanges: Vec<Exchange>, verdict: Verdict, switched_off: Quirks) -> Self {
-        Self { step, exchanges, verdict, switched_off }
+        Self { step, exchanges, verdict, left_out: Vec::new(), switched_off }
+    }
+
+    pub(super) fn leaving_out(mut self, left_out: Vec<String>) -> Self {
+        self.left_out = left_out;
+        self
     }
 
     /// The step.
@@ -51,8 +61,14 @@ impl Replayed {
     pub fn failures(&self) -> &[Failure] {
         match &self.verdict {
             Verdict::Failed(failures) => failures,
-            Verdict::Passed | Verdict::Skipped(_) => &[],
+            Verdict::Passed | Verdict::Skipped(_) | Verdict::NotApplicable(_) => &[],
         }
+    }
+
+    /// The unregistered attributes and schemas that the identity provider looks at in the answer and that this replay
+    /// left out: `emails`, or `urn:…:User:manager.value`. Empty where everything is registered.
+    pub fn left_out(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.left_out.iter().map(String::as_str)
     }
 
     /// Which of the habits that the step relies on the service provider does not tolerate. Through a transport that is
@@ -68,12 +84,13 @@ impl Replayed {
 pub struct Replay {
     name: String,
     run: u64,
+    source: SchemaSource,
     steps: Vec<Replayed>,
 }
 
 impl Replay {
-    pub(super) fn new(name: &str, run: u64) -> Self {
-        Self { name: name.to_owned(), run, steps: Vec::new() }
+    pub(super) fn new(name: &str, run: u64, source: SchemaSource) -> Self {
+        Self { name: name.to_owned(), run, source, steps: Vec::new() }
     }
 
     pub(super) fn add(&mut self, step: Replayed) {
@@ -90,22 +107,40 @@ impl Replay {
         self.steps.iter().filter(|step| matches!(step.verdict, Verdict::Failed(_)))
     }
 
-    /// Whether the identity provider got all that it needs: no step failed and none was skipped.
+    /// The steps about attributes or resource types that the service provider has not registered. The identity
+    /// provider does not use them with this service provider, and the replay says nothing about them.
+    pub fn not_applicable(&self) -> impl Iterator<Item = &Replayed> {
+        self.steps.iter().filter(|step| matches!(step.verdict, Verdict::NotApplicable(_)))
+    }
+
+    /// The source of the attributes that the service provider has registered.
+    pub fn schema_source(&self) -> &SchemaSource {
+        &self.source
+    }
+
+    /// Whether the identity provider got all that it needs: no step failed and none was skipped, and at least one
+    /// applies to the service provider.
     pub fn is_passed(&self) -> bool {
-        !self.steps.is_empty() && self.steps.iter().all(|step| step.verdict == Verdict::Passed)
+        let fine = |step: &Replayed| matches!(step.verdict, Verdict::Passed | Verdict::NotApplicable(_));
+        self.steps.iter().all(fine) && self.count(|verdict| *verdict == Verdict::Passed) > 0
+    }
+
+    fn count(&self, is: impl Fn(&Verdict) -> bool) -> usize {
+        self.steps.iter().filter(|step| is(&step.verdict)).count()
     }
 }
 
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { step, exchanges, verdict, switched_off } = self;
-        write!(f, "{}: {}", step.id(), step.when())?;
-        let from: Vec<&str> = step.from().collect();
-        let from = if from.is_empty() { String::new() } else { format!(" [{}]", from.join(", ")) };
-        writeln!(f, "{from}")?;
+        let Self { step, exchanges, verdict, left_out, switched_off } = self;
+        writeln!(f, "{}: {}", step.id(), step.when())?;
         exchanges.iter().try_for_each(|exchange| exchange.fmt(f))?;
+        if !left_out.is_empty() {
+            writeln!(f, "    not checked, since not registered: {}", left_out.join(", "))?;
+        }
         match verdict {
             Verdict::Passed => return writeln!(f, "    passed"),
+            Verdict::NotApplicable(why) => return writeln!(f, "    not applicable: {why}"),
             Verdict::Skipped(why) => writeln!(f, "    skipped: {why}")?,
             Verdict::Failed(failures) => {
                 failures.iter().try_for_each(|failure| writeln!(f, "    FAILED: {failure}"))?;
@@ -121,9 +156,13 @@ impl fmt::Display for Replayed {
 
 impl fmt::Display for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let skipped = self.steps.iter().filter(|step| matches!(step.verdict, Verdict::Skipped(_))).count();
-        let (all, failed) = (self.steps.len(), self.failed().count());
-        writeln!(f, "{}, run {}: {all} steps, {failed} failed, {skipped} skipped", self.name, self.run)?;
+        let all = self.steps.len();
+        let passed = self.count(|verdict| *verdict == Verdict::Passed);
+        let (failed, not_applicable) = (self.failed().count(), self.not_applicable().count());
+        let skipped = self.count(|verdict| matches!(verdict, Verdict::Skipped(_)));
+        write!(f, "{}, run {}: {all} steps, {passed} passed, {failed} failed, ", self.name, self.run)?;
+        writeln!(f, "{skipped} skipped, {not_applicable} not applicable")?;
+        writeln!(f, "{}", self.source)?;
         for (index, step) in self.steps.iter().enumerate() {
             write!(f, "\n{:3}. {step}", index + 1)?;
         }
