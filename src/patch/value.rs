@@ -74,7 +74,9 @@ pub(super) fn unpacked<'r>(
     limits: &Limits,
     tolerance: &mut Tolerance,
 ) -> Cow<'r, RawValue> {
-    if !raw.get().starts_with('"') {
+    // Most values are plain, and a look at their first character costs less than a second reading.
+    let opening = raw.get().strip_prefix('"').map(str::trim_ascii_start);
+    if !opening.is_some_and(|text| text.starts_with(['{', '[', '\\'])) {
         return Cow::Borrowed(raw);
     }
     let Ok(text) = serde_json::from_str::<Cow<'_, str>>(raw.get()) else { return Cow::Borrowed(raw) };

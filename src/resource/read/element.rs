@@ -70,8 +70,10 @@ impl OfAttribute<'_, '_> {
 
     /// Reads text that holds the JSON of an object or an array where the schema has one. `None` for any other text.
     pub(super) fn packed<E: Error>(&mut self, text: &str) -> Option<Result<(), E>> {
-        let opening = text.trim_ascii_start().as_bytes().first();
-        let is_packed = match opening {
+        if !text.starts_with(['{', '[', ' ', '\t', '\r', '\n']) {
+            return None;
+        }
+        let is_packed = match text.trim_ascii_start().as_bytes().first() {
             Some(b'{') => self.kind() == AttributeType::Complex,
             Some(b'[') => self.mode == Mode::List,
             _ => false,
