@@ -1,20 +1,37 @@
-//! How text is compared where case does not matter.
+//! Comparison of text where case does not matter (RFC 7643 §2.2, `caseExact`).
 //!
-//! One function, used by filters, sort keys, unique keys and whatever a store indexes: were they to differ, a name
-//! could be unique to one and taken to the other. It knows nothing of attributes.
+//! One function, [`fold`], serves filters, sort keys, unique keys and indexed text. Two functions would disagree on some
+//! name: free by the unique key, and taken by the filter. Nothing here knows attributes.
+
+mod simple;
 
 use std::{borrow::Cow, cmp::Ordering};
 
-/// Folds the case of `text`, character by character with the simple rule of [`char::to_lowercase`].
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc, is_nfc_quick};
+
+use self::simple::simple;
+
+/// The form of text that is compared where case does not matter: Unicode's Normalization Form C, then simple case folding
+/// (`CaseFolding.txt`, status C and S), then Form C again.
 ///
-/// Not `str::to_lowercase`: its rule for a final sigma makes the fold of a prefix differ from the prefix of the fold.
-/// Folding twice changes nothing more. A store that keeps folded text must be able to compute it anew: Unicode grows.
+/// - Canonically equivalent texts have one fold: `é` as one character, and as `e` with a combining accent.
+/// - The fold of a fold is the same fold. The second normalization ensures it: `J` with a caron is two characters, `ǰ` is
+///   one.
+/// - Simple folding looks at no neighbors and replaces one character by one: `Σ` and the final `ς` fold to `σ`, `ſ` to
+///   `s`, the Kelvin sign to `k`, `ẞ` to `ß`. `ß` and `ss` stay different, and so do `İ`, `i` and `ı`.
+/// - `fold(a) + fold(b)` is the fold of `a + b`, unless `b` begins with a character that combines with the end of `a`.
+///   The prefix `jose` of `jose\u{301}` thus folds to no prefix of its fold `josé`. Filters search the folds, so `sw`,
+///   `co` and `ew` find `é` by `é` however it is encoded, and never by `e`.
+///
+/// A store that keeps folds must also keep their [`data_version`].
 ///
 /// ```
 /// use scim_core::fold::fold;
 ///
 /// assert_eq!(fold("BJensen@Example.com"), "bjensen@example.com");
-/// assert_eq!(fold("ΟΔΟΣ"), "οδοσ");
+/// assert_eq!(fold("ΓΙΩΡΓΟΣ"), fold("γιωργος"));
+/// assert_eq!(fold("jose\u{301}"), fold("JOS\u{c9}"));
+/// assert_ne!(fold("straße"), fold("strasse"));
 /// ```
 pub fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
@@ -24,49 +41,125 @@ pub fn fold(text: &str) -> Cow<'_, str> {
             Cow::Borrowed(text)
         };
     }
-    Cow::Owned(folded_chars(text).collect())
+    Cow::Owned(if is_composed(text) { folded_chars(text).collect() } else { normalized(text) })
 }
 
-fn folded_chars(text: &str) -> impl Iterator<Item = char> + Clone + '_ {
-    // A few capitals have a lower case that is itself a capital's base plus marks ('İ' becomes "i̇"): those marks are
-    // lower case already, so one pass is stable.
-    text.chars().flat_map(char::to_lowercase)
+/// The fold of any text.
+fn normalized(text: &str) -> String {
+    let folded: String = text.nfc().map(simple).collect();
+    if is_nfc(&folded) { folded } else { folded.nfc().collect() }
 }
 
-// Below, `text` is UTF-8 as bytes: that it is text has to be proved only where it is not ASCII, and most is.
-
-/// Text as characters with their case folded; nothing for bytes that are not UTF-8.
-fn folded_utf8(text: &[u8]) -> impl Iterator<Item = char> + Clone + '_ {
-    folded_chars(std::str::from_utf8(text).unwrap_or_default())
+/// Names the rule of [`fold`] and the versions of Unicode that it takes its data from.
+///
+/// Folds made under one name can be compared with each other. A store that keeps folds, in columns, unique keys or an
+/// index, keeps this name beside them, and derives all of them again from the original texts when it finds another name.
+/// With feature `sql`, `sql::representation` contains this name.
+///
+/// ```
+/// assert!(scim_core::fold::data_version().starts_with("nfc-"));
+/// ```
+pub fn data_version() -> String {
+    let (normalization, folding) = (unicode_normalization::UNICODE_VERSION, simple::UNICODE_VERSION);
+    let dotted = |(major, minor, update): (u8, u8, u8)| format!("{major}.{minor}.{update}");
+    format!("nfc-{}+simple-{}", dotted(normalization), dotted(folding))
 }
 
-/// Whether `text` folds to `folded`, which is folded already. Allocates nothing.
+/// The part of `text` whose fold occurs in the fold of every longer text that contains `text`.
+///
+/// `leads` means that `text` is the start of the longer text, `trails` that it is the end. Characters at any other border
+/// may combine with their neighbors in the longer text, so they are left out.
+#[cfg(any(feature = "sql", test))]
+pub(crate) fn inner(text: &str, leads: bool, trails: bool) -> &str {
+    let mut borders = text.char_indices().filter(|(_, char)| is_border(*char)).map(|(index, _)| index);
+    let start = if leads { Some(0) } else { borders.clone().next() };
+    let end = if trails { Some(text.len()) } else { borders.next_back() };
+    start.zip(end).and_then(|(start, end)| text.get(start..end)).unwrap_or_default()
+}
+
+/// Whether normalization never combines the character with those before it.
+#[cfg(any(feature = "sql", test))]
+fn is_border(char: char) -> bool {
+    use unicode_normalization::char::canonical_combining_class;
+
+    is_nfc_quick(std::iter::once(char)) == IsNormalized::Yes && canonical_combining_class(char) == 0
+}
+
+/// Whether the fold of `text` consists of the simple folds of its characters, because no character has to be normalized.
+/// `false` may be wrong, and costs an allocation.
+fn is_composed(text: &str) -> bool {
+    // Simple folding keeps such text in Form C: it makes no character that combines with the one before it.
+    is_nfc_quick(text.chars().map(|char| if is_inert(char) { 'a' } else { char })) == IsNormalized::Yes
+}
+
+/// Whether the character is one of those letters of frequent scripts that need no look-up, since normalization leaves
+/// them and what precedes them alone: Latin, Greek, Cyrillic, kana, ideographs, and syllables of Hangul.
+fn is_inert(char: char) -> bool {
+    matches!(
+        char,
+        '\0'..'\u{300}'
+            | '\u{388}'..='\u{482}'
+            | '\u{3041}'..='\u{3096}'
+            | '\u{30a1}'..='\u{30fa}'
+            | '\u{4e00}'..='\u{9fff}'
+            | '\u{ac00}'..='\u{d7a3}'
+    )
+}
+
+// Below, `text` is UTF-8 as bytes. To prove that it is text is necessary only where it is not ASCII, which is rare.
+
+/// Text whose characters, folded one by one, are the fold of `text`; empty for bytes that are not UTF-8. Allocates only
+/// where characters may have to be normalized.
+fn composed(text: &[u8]) -> Cow<'_, str> {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    if text.is_ascii() || is_composed(text) { Cow::Borrowed(text) } else { Cow::Owned(normalized(text)) }
+}
+
+fn folded_chars(composed: &str) -> impl DoubleEndedIterator<Item = char> + '_ {
+    composed.chars().map(simple)
+}
+
+/// Whether `text` folds to `folded`, which is folded already.
 pub(crate) fn eq_folded(text: &[u8], folded: &str) -> bool {
-    // Texts that differ in the case of ASCII letters only have one fold, whatever else is in them.
-    text.eq_ignore_ascii_case(folded.as_bytes()) || !text.is_ascii() && folded_utf8(text).eq(folded.chars())
+    if text.is_ascii() {
+        return text.eq_ignore_ascii_case(folded.as_bytes());
+    }
+    text == folded.as_bytes() || folded_chars(&composed(text)).eq(folded.chars())
 }
 
-/// Whether the fold of `text` starts with `folded`. Allocates nothing.
+/// Whether two texts have the same fold.
+pub(crate) fn eq_ignoring_case(left: &[u8], right: &[u8]) -> bool {
+    if left.is_ascii() && right.is_ascii() {
+        return left.eq_ignore_ascii_case(right);
+    }
+    left == right || folded_chars(&composed(left)).eq(folded_chars(&composed(right)))
+}
+
+/// Whether the fold of `text` starts with `folded`.
 pub(crate) fn starts_with_folded(text: &[u8], folded: &str) -> bool {
-    if let (true, Some(head)) = (folded.is_ascii(), text.get(..folded.len()))
+    if let (true, Some((head, rest))) = (folded.is_ascii(), text.split_at_checked(folded.len()))
         && head.is_ascii()
+        // Otherwise the last character of the head may combine with the next.
+        && rest.first().is_none_or(u8::is_ascii)
     {
         return head.eq_ignore_ascii_case(folded.as_bytes());
     }
-    let mut chars = folded_utf8(text);
+    let composed = composed(text);
+    let mut chars = folded_chars(&composed);
     folded.chars().all(|expected| chars.next() == Some(expected))
 }
 
-/// Whether the fold of `text` ends with `folded`. Allocates nothing.
+/// Whether the fold of `text` ends with `folded`.
 pub(crate) fn ends_with_folded(text: &[u8], folded: &str) -> bool {
     let tail = text.len().checked_sub(folded.len()).and_then(|start| text.get(start..));
+    // ASCII combines with nothing before it.
     if let (true, Some(tail)) = (folded.is_ascii(), tail)
         && tail.is_ascii()
     {
         return tail.eq_ignore_ascii_case(folded.as_bytes());
     }
-    let text = std::str::from_utf8(text).unwrap_or_default();
-    let mut chars = text.chars().rev().flat_map(|char| char.to_lowercase().rev());
+    let composed = composed(text);
+    let mut chars = folded_chars(&composed).rev();
     folded.chars().rev().all(|expected| chars.next() == Some(expected))
 }
 
@@ -97,7 +190,7 @@ impl Needle {
         needle
     }
 
-    /// Whether the fold of `text` contains the needle. Allocates nothing.
+    /// Whether the fold of `text` contains the needle.
     pub(crate) fn is_in(&self, text: &[u8]) -> bool {
         let Some(first) = self.folded.first() else { return true };
         let ascii = text.is_ascii();
@@ -128,7 +221,7 @@ impl Needle {
             return text.iter().any(|byte| is_end(byte.to_ascii_lowercase()));
         }
         // UTF-8 is self-synchronizing: bytes that match are characters that match.
-        folded_utf8(text).any(|char| char.encode_utf8(&mut [0; 4]).bytes().any(&mut is_end))
+        folded_chars(&composed(text)).any(|char| char.encode_utf8(&mut [0; 4]).bytes().any(&mut is_end))
     }
 
     /// How much of the needle is matched after `byte`, when `matched` was before.
@@ -151,7 +244,7 @@ pub(crate) fn cmp_folded(text: &[u8], folded: &str) -> Ordering {
     if text.is_ascii() {
         return text.iter().map(u8::to_ascii_lowercase).cmp(folded.bytes());
     }
-    folded_utf8(text).cmp(folded.chars())
+    folded_chars(&composed(text)).cmp(folded.chars())
 }
 
 /// The order of two texts when case does not matter, by code point of their folds.
@@ -159,43 +252,116 @@ pub(crate) fn cmp_ignoring_case(left: &[u8], right: &[u8]) -> Ordering {
     if left.is_ascii() && right.is_ascii() {
         return left.iter().map(u8::to_ascii_lowercase).cmp(right.iter().map(u8::to_ascii_lowercase));
     }
-    folded_utf8(left).cmp(folded_utf8(right))
+    folded_chars(&composed(left)).cmp(folded_chars(&composed(right)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Every function that works on the fold without making it, against the same on the fold itself.
+    /// Characters that fold, combine, decompose or reorder, alone and with each other.
+    const ALPHABETS: [&[char]; 6] = [
+        &['a', 'B'],
+        &['a', 'A', 'ß', 'ẞ', '@', 'é', '\u{301}'],
+        &['Σ', 'ς', 'İ', 'i', 'I', '\u{307}', '\u{323}', 'Ⱥ', '😀', '\u{212A}'],
+        &['j', 'J', 'ſ', 's', 'S', '\u{30C}', '\u{307}', '\u{323}', 'ẛ', '\u{E000}'],
+        &['α', 'Α', 'ᾳ', 'ᾼ', '\u{345}', '\u{301}', '\u{342}', '\u{308}', 'ϒ', 'µ', '\u{1FBE}', 'ϱ', '\u{314}'],
+        &[
+            '\u{1100}',
+            '\u{1161}',
+            '\u{11A8}',
+            '가',
+            '각',
+            'क',
+            '\u{93C}',
+            '\u{958}',
+            '豈',
+            '\u{F900}',
+            'a',
+            '\u{1D15E}',
+        ],
+    ];
+
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(self.0 >> 33).unwrap_or(0) % bound
+        }
+
+        fn text(&mut self, alphabet: &[char], longest: usize) -> String {
+            let length = self.below(longest);
+            (0..length).map(|_| alphabet[self.below(alphabet.len())]).collect()
+        }
+    }
+
+    /// Every function that works on a fold without making it, against the same on the fold itself.
     #[test]
-    fn agrees_with_the_fold_itself() {
-        let alphabets: [&[char]; 3] =
-            [&['a', 'B'], &['a', 'A', 'ß', 'ẞ', '@'], &['Σ', 'ς', 'İ', 'i', '\u{307}', 'Ⱥ', '😀', '\u{212A}']];
-        let mut seed = 1_u64;
-        let mut below = |bound: usize| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            usize::try_from(seed >> 33).unwrap_or(0) % bound
-        };
-        for round in 0..60_000 {
-            let alphabet = alphabets[round % 3];
-            let length = below(60);
-            let text: String = (0..length).map(|_| alphabet[below(alphabet.len())]).collect();
-            // Half of the parts are from the text, so that long ones are found, too.
-            let part: String = if round % 2 == 0 {
-                let length = below(5);
-                (0..length).map(|_| alphabet[below(alphabet.len())]).collect()
+    fn functions_agree_with_the_fold_itself() {
+        let mut random = Random(1);
+        for round in 0..10_000 {
+            let alphabet = ALPHABETS[round % ALPHABETS.len()];
+            let text = random.text(alphabet, 60);
+            // Half of the parts are from the text, so that long parts are found, too.
+            let part: String = if random.below(2) == 0 {
+                random.text(alphabet, 5)
             } else {
-                let skip = below(length + 1);
-                text.chars().skip(skip).take(below(40)).chain((below(4) == 0).then_some('a')).collect()
+                let skip = random.below(text.chars().count() + 1);
+                let more = (random.below(4) == 0).then_some('a');
+                text.chars().skip(skip).take(random.below(40)).chain(more).collect()
             };
             let (whole, folded) = (fold(&text), fold(&part));
             let context = format!("{text:?} {part:?}");
             assert_eq!(Needle::new(&folded).is_in(text.as_bytes()), whole.contains(&*folded), "{context}");
             assert_eq!(starts_with_folded(text.as_bytes(), &folded), whole.starts_with(&*folded), "{context}");
             assert_eq!(ends_with_folded(text.as_bytes(), &folded), whole.ends_with(&*folded), "{context}");
-            assert_eq!(eq_folded(text.as_bytes(), &folded), whole == folded, "{context}");
-            assert_eq!(cmp_folded(text.as_bytes(), &folded), whole.cmp(&folded), "{context}");
-            assert_eq!(cmp_ignoring_case(text.as_bytes(), part.as_bytes()), whole.cmp(&folded), "{context}");
+            for text in [&*text, &*part, &*whole] {
+                let whole = fold(text);
+                assert_eq!(eq_folded(text.as_bytes(), &folded), whole == folded, "{context}");
+                assert_eq!(eq_ignoring_case(text.as_bytes(), part.as_bytes()), whole == folded, "{context}");
+                assert_eq!(cmp_folded(text.as_bytes(), &folded), whole.cmp(&folded), "{context}");
+                assert_eq!(cmp_ignoring_case(text.as_bytes(), part.as_bytes()), whole.cmp(&folded), "{context}");
+            }
+        }
+    }
+
+    /// A store that searches folds for an inner part misses no text that has the whole part.
+    #[test]
+    fn the_fold_of_a_text_has_the_fold_of_its_inner_parts() {
+        let mut random = Random(2);
+        for round in 0..30_000 {
+            let alphabet = ALPHABETS[round % ALPHABETS.len()];
+            let [before, part, after] = [0; 3].map(|_| random.text(alphabet, 6));
+            let context = format!("{before:?} {part:?} {after:?}");
+            let found = |text: &str, part: &str, find: fn(&str, &str) -> bool| find(&fold(text), &fold(part));
+            let (start, end) = (inner(&part, true, false), inner(&part, false, true));
+            assert!(found(&format!("{part}{after}"), start, |text, part| text.starts_with(part)), "{context}");
+            assert!(found(&format!("{before}{part}"), end, |text, part| text.ends_with(part)), "{context}");
+            let inside = inner(&part, false, false);
+            assert!(found(&format!("{before}{part}{after}"), inside, |text, part| text.contains(part)), "{context}");
+        }
+        let parts = ["jose", "\u{301}jose\u{301}a", "", "\u{301}", "e"];
+        let inside = parts.map(|part| (inner(part, true, false), inner(part, false, true), inner(part, false, false)));
+        let expected = [
+            ("jos", "jose", "jos"),
+            ("\u{301}jose\u{301}", "jose\u{301}a", "jose\u{301}"),
+            ("", "", ""),
+            ("", "", ""),
+            ("", "e", ""),
+        ];
+        assert_eq!(inside, expected);
+    }
+
+    /// The assumptions of [`is_composed`] on the data, for every character.
+    #[test]
+    fn folding_makes_no_character_that_combines_with_the_one_before() {
+        for char in '\0'..=char::MAX {
+            assert!(!is_inert(char) || is_border(char), "{char:?}");
+            let folded = simple(char);
+            let is_normal = is_composed(char.encode_utf8(&mut [0; 4]));
+            assert!(folded == char || !is_normal || is_border(folded), "{char:?}");
+            assert_eq!(simple(folded), folded, "{char:?}");
         }
     }
 }

@@ -21,7 +21,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const USER: &str = r#"{
     "id": "1", "userName": "bjensen@example.com", "title": "Tour Guide with a title that is longer than most titles",
-    "active": true, "name": {"familyName": "JENSEN-Ångström", "givenName": "Barbara"},
+    "active": true, "nickName": "Γιώργος Μητσοτάκης, Олег, José, 李, 한국어", "name": {"familyName": "JENSEN-Ångström", "givenName": "Barbara"},
     "emails": [{"value": "bjensen@example.com", "type": "work", "primary": true}, {"value": "babs@example.org", "type": "home"}],
     "meta": {"created": "2011-05-13T04:42:34Z", "lastModified": "2011-05-13T04:42:34Z"},
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Tours", "manager": {"value": "26118915"}}
@@ -32,6 +32,8 @@ const FILTERS: &[(&str, bool)] = &[
     (r#"userName sw "bjen" and title co "LONGER""#, true),
     (r#"title ew "titles" and not (title eq "x")"#, true),
     (r#"name.familyName co "ÅNGSTRÖM""#, true),
+    (r#"nickName eq "ΓΙΏΡΓΟΣ μητσοτάκης, ОЛЕГ, JOSÉ, 李, 한국어""#, true),
+    (r#"nickName sw "ΓΙΏΡΓΟΣ" and nickName co "josé" and nickName ew "한국어" and nickName gt "ΓΙΏ""#, true),
     (r#"emails[type eq "work" and value co "@EXAMPLE.com"]"#, true),
     (r#"emails[type eq "work" and value co "babs"]"#, false),
     (r#"emails.type ne "other" or active eq false"#, true),

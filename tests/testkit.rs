@@ -26,6 +26,7 @@ use host::now;
 use scim_core::{
     Registry, Resource, Store,
     filter::Condition,
+    fold::fold,
     resource::UniqueKey,
     schema::{AttributeId, Relation, ResourceType},
     store::{
@@ -35,6 +36,7 @@ use scim_core::{
     testkit::{Check, Outcome, StoreKit},
     value::Value,
 };
+use unicode_normalization::UnicodeNormalization;
 
 /// Puts a task back once, so that another can come in between.
 async fn yielded() {
@@ -378,6 +380,32 @@ impl Broken {
     }
 }
 
+/// A store that compares names by a function of its own instead of the keys that it is given.
+#[derive(Debug)]
+struct OwnFold {
+    inner: MemoryStore,
+    fold: Fold,
+}
+
+type Fold = fn(&str) -> String;
+
+impl Store for OwnFold {
+    forward! { inner: capabilities, pushdown, get, scan, locate, holders }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        let mut batch = batch.to_vec();
+        for change in &mut batch {
+            if let Change::Create { entry } | Change::Replace { entry, .. } = change {
+                for key in &mut entry.unique {
+                    let name = entry.resource.root().get(key.attribute).and_then(Value::as_str).unwrap();
+                    key.folded = (self.fold)(name).into();
+                }
+            }
+        }
+        self.inner.commit(cx, &batch).await
+    }
+}
+
 #[test]
 fn the_store_in_memory_keeps_every_promise() {
     let registry = Registry::standard();
@@ -407,6 +435,23 @@ fn each_check_catches_what_it_is_for() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// 7643-4.1.1-01: the fold of a database or of a language differs from the core's, and the kit notices.
+#[test]
+fn a_fold_of_the_stores_own_is_found() {
+    let folds: [(&str, Fold); 5] = [
+        ("the core's", |name| fold(name).into_owned()),
+        ("none", str::to_owned),
+        ("ASCII only", str::to_ascii_lowercase),
+        ("lower case", str::to_lowercase),
+        ("upper case", |name| name.nfc().collect::<String>().to_uppercase()),
+    ];
+    for (what, fold) in folds {
+        let kit = StoreKit::new(OwnFold { inner: MemoryStore::new(), fold }, Registry::standard(), 1);
+        let is_passed = matches!(now(kit.run(Check::UniqueKeys)), Outcome::Passed);
+        assert_eq!(is_passed, what == "the core's", "{what}");
+    }
 }
 
 /// What the kit reports shows what was done and no value of a resource.

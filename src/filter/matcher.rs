@@ -1,4 +1,5 @@
-//! The evaluation of a compiled filter. It allocates nothing, and recurses as deep as the filter is nested.
+//! The evaluation of a compiled filter. It recurses as deep as the filter is nested, and allocates only for stored text
+//! that has to be normalized before it is compared.
 //!
 //! No name is looked up and no literal is parsed here: [`compile`](super::compile) has done that.
 

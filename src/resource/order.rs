@@ -92,7 +92,7 @@ impl Sort {
 
     /// Which of two resources comes first. Text is ordered by code point, `false` is before `true`; a multi-valued
     /// attribute counts with its primary value, or else its first. Without a value, a resource is last in ascending
-    /// order and first in descending order. Allocates nothing.
+    /// order and first in descending order. Allocates only for text that has to be normalized.
     pub fn compare(&self, left: &Resource, right: &Resource) -> Ordering {
         let by_value = match (self.value(left.root()), self.value(right.root())) {
             (Some(left), Some(right)) => self.compare_values(left, right),
@@ -103,7 +103,8 @@ impl Sort {
     }
 
     /// Whether a resource is before or behind a position of this order. It is [`Sort::compare`] with the resource that
-    /// the position was taken from, also when that has changed or gone. Allocates nothing.
+    /// the position was taken from, also when that has changed or gone. Allocates only for text that has to be
+    /// normalized.
     pub fn compare_to(&self, resource: &Resource, position: Position<'_>) -> Ordering {
         let by_value = match (self.value(resource.root()), position.key) {
             (Some(value), Some(key)) => self.compare_value(value, key),

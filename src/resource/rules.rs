@@ -11,6 +11,7 @@ use super::{
     same::{keeps_stored, same},
 };
 use crate::{
+    fold::eq_ignoring_case,
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},
 };
@@ -128,7 +129,9 @@ impl Judge<'_> {
                     return Ok(());
                 }
                 let exact = definition.is_case_exact();
-                let is_it = |canonical: &str| canonical == &**text || !exact && canonical.eq_ignore_ascii_case(text);
+                let is_it = |canonical: &str| {
+                    canonical == &**text || !exact && eq_ignoring_case(canonical.as_bytes(), text.as_bytes())
+                };
                 if definition.canonical().iter().any(|canonical| is_it(canonical)) {
                     return Ok(());
                 }

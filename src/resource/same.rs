@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    fold::{cmp_ignoring_case, fold},
+    fold::{eq_ignoring_case, fold},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},
 };
@@ -15,8 +15,7 @@ use crate::{
 pub(crate) fn same(kind: &ResourceType, attribute: AttributeId, left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::String(left), Value::String(right)) => {
-            left == right
-                || !kind.compares_exactly(attribute) && cmp_ignoring_case(left.as_bytes(), right.as_bytes()).is_eq()
+            left == right || !kind.compares_exactly(attribute) && eq_ignoring_case(left.as_bytes(), right.as_bytes())
         }
         (Value::Complex(left), Value::Complex(right)) => left.len() == right.len() && includes(kind, left, right, None),
         (Value::List(left), Value::List(right)) => {

@@ -13,21 +13,22 @@ use serde::{
 };
 
 use crate::{
-    fold::fold,
+    fold::{data_version, fold},
     resource::Resource,
     schema::{AttributeId, AttributeType, ResourceType},
     value::{Object, Value},
 };
 
-/// What the texts were made with. A store keeps it, and makes all texts anew when it differs: Unicode grows, and with it
-/// the [fold](crate::fold::fold).
+/// Names the form of the texts and the [data of the fold](crate::fold::data_version). A store keeps this name, and derives
+/// all texts again when it finds another one.
 ///
 /// ```
-/// assert!(scim_core::sql::representation().starts_with("1/"));
+/// use scim_core::{fold, sql::representation};
+///
+/// assert_eq!(representation(), format!("1/{}", fold::data_version()));
 /// ```
 pub fn representation() -> String {
-    let (major, minor, update) = char::UNICODE_VERSION;
-    format!("1/{major}.{minor}.{update}")
+    format!("1/{}", data_version())
 }
 
 /// The text that a value of `attribute` is compared by; `None` for what has parts.

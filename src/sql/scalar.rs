@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     filter::{Comparand, Operator},
-    fold::fold,
+    fold::{fold, inner},
     store::Pushdown,
     value::Decimal,
 };
@@ -172,9 +172,15 @@ fn test(form: Form, dialect: Dialect, operator: Operator, operand: &Comparand) -
         (Form::Text, Comparand::Exact(text)) | (Form::Folded, Comparand::Folded(text)) => {
             exact(text_test(operator, Cow::Borrowed(text)))
         }
-        (Form::Folded, Comparand::Exact(text))
-            if matches!(operator, Operator::Eq | Operator::Co | Operator::Sw | Operator::Ew) =>
-        {
+        (Form::Folded, Comparand::Exact(text)) => {
+            // Where the column has more text before or after, characters at the border may have become others.
+            let text = match operator {
+                Operator::Eq => text,
+                Operator::Sw => inner(text, true, false),
+                Operator::Ew => inner(text, false, true),
+                Operator::Co => inner(text, false, false),
+                _ => return None,
+            };
             Some((text_test(operator, fold(text)), Pushdown::Superset))
         }
         (Form::Boolean, Comparand::Boolean(truth)) => exact(Test::Boolean(operator, *truth)),

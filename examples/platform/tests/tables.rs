@@ -27,6 +27,7 @@ use scim_core::{
     event::Event,
     quirks::Tolerance,
     schema::ResourceType,
+    sql::representation,
     store::{Change, CommitError, Context, Entry, Expect, Scan, Store, StoreError, TenantId, Wanted, Window},
 };
 
@@ -110,6 +111,62 @@ async fn what_is_derived_is_made_anew_when_the_rules_change() {
         let store = open(&place).await;
         let again = store.commit(&acme(), &[user("id1000", "name7")]).await;
         assert!(matches!(again, Err(CommitError { error: StoreError::NotUnique { .. }, .. })), "{place:?}: {again:?}");
+    }
+}
+
+/// 7643-4.1.1-01: a program that folds by newer rules opens tables whose texts were only lower-cased.
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_of_an_older_fold_are_derived_again() {
+    for place in databases() {
+        let store = open(&place).await;
+        let names = [("1", "γιωργος"), ("2", "temporary"), ("3", "jose\u{301}"), ("4", "ann")];
+        store.commit(&acme(), &names.map(|(id, name)| user(id, name))).await.unwrap();
+        drop(store);
+        // Lower-casing left the final sigma and the combining accent. Thus there could be a second user.
+        let as_text = if place.url.starts_with("sqlite") { ["", ""] } else { ["::text", "::jsonb"] };
+        for (id, old, new) in
+            [("1", "γιωργος", "γιωργοσ"), ("2", "γιωργοσ", "temporary"), ("3", "jose\u{301}", "jos\u{e9}")]
+        {
+            place.run(&format!("UPDATE unique_key SET value = '={old}' WHERE id = '{id}' AND value = '={new}'"));
+            let [text, json] = as_text;
+            let replaced = format!("replace(comparable{text}, '{new}', '{old}'){json}");
+            place.run(&format!("UPDATE resource SET comparable = {replaced} WHERE id = '{id}'"));
+        }
+        place.run("UPDATE resource SET document = replace(document, 'temporary', 'ΓΙΩΡΓΟΣ') WHERE id = '2'");
+        let lower_cased = format!("UPDATE setting SET value = replace(value, '{}', '1/17.0.0')", representation());
+        place.run(&lower_cased);
+
+        let store = open(&place).await;
+        for name in ["ΓΙΩΡΓΟΣ", "γιωργος", "γιωργοσ"] {
+            assert_eq!(found(&store, &format!("userName eq \"{name}\"")).await, ["1", "2"], "{place:?} {name}");
+        }
+        for name in ["JOS\u{c9}", "jose\u{301}"] {
+            assert_eq!(found(&store, &format!("userName eq \"{name}\"")).await, ["3"], "{place:?} {name}");
+        }
+        for name in ["Γιωργος", "jos\u{e9}", "ANN"] {
+            let refused = store.commit(&acme(), &[user("9", name)]).await;
+            assert!(
+                matches!(refused, Err(CommitError { error: StoreError::NotUnique { .. }, .. })),
+                "{place:?} {name}: {refused:?}"
+            );
+        }
+        // Both users can be changed and deactivated, and keep their names until one of them takes another.
+        let replace = |id: &str, name: &str, active: bool| {
+            let json = serde_json::json!({"id": id, "userName": name, "active": active}).to_string();
+            let resource = Arc::new(Resource::from_json(&kind("User"), json.as_bytes()).unwrap());
+            Change::Replace { entry: Entry::new(Arc::clone(&resource)), expect: Expect::Exists, before: resource }
+        };
+        for (id, name) in [("1", "γιωργος"), ("2", "ΓΙΩΡΓΟΣ"), ("2", "γιωργος")] {
+            store.commit(&acme(), &[replace(id, name, false)]).await.unwrap();
+        }
+        let taken = store.commit(&acme(), &[replace("4", "ΓΙΩΡΓΟΣ", true)]).await;
+        assert!(matches!(taken, Err(CommitError { error: StoreError::NotUnique { .. }, .. })), "{place:?}: {taken:?}");
+        assert_eq!(found(&store, "active eq false").await, ["1", "2"], "{place:?}");
+        store.commit(&acme(), &[replace("2", "george", true)]).await.unwrap();
+        let taken = store.commit(&acme(), &[replace("2", "ΓΙΩΡΓΟΣ", true)]).await;
+        assert!(matches!(taken, Err(CommitError { error: StoreError::NotUnique { .. }, .. })), "{place:?}: {taken:?}");
+        store.commit(&acme(), &[replace("1", "giorgos", true), user("5", "ΓΙΩΡΓΟΣ")]).await.unwrap();
+        assert_eq!(found(&store, "userName eq \"γιωργος\"").await, ["5"], "{place:?}");
     }
 }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     outbox,
     references::Held,
-    tables::{KindTable, Tables, claim, comparable, unique_value},
+    tables::{KindTable, Tables, claim, comparable, shared_value, unique_value},
 };
 use crate::database::{Session, Work};
 
@@ -219,7 +219,8 @@ impl Commit {
         keys: &[UniqueKey],
     ) -> Result<(), StoreError> {
         for key in keys {
-            let insert = claim(session.dialect(), self.cx.tenant().as_str(), resource, key);
+            let value = unique_value(&key.folded);
+            let insert = claim(session.dialect(), self.cx.tenant().as_str(), resource, key.attribute, value);
             if session.execute(&insert).await? == 0 {
                 return Err(StoreError::NotUnique { attribute: key.attribute });
             }
@@ -241,8 +242,11 @@ impl Commit {
         let rows = session.query(&query).await?;
         let had = rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?)));
         let had = had.collect::<Result<Vec<_>, StoreError>>()?;
-        let name = |key: &UniqueKey| (kind.path(key.attribute), unique_value(&key.folded));
-        let has: Vec<(String, String)> = keys.iter().map(name).collect();
+        let names = |key: &UniqueKey| {
+            let values = [unique_value(&key.folded), shared_value(resource.id(), &key.folded)];
+            values.map(|value| (kind.path(key.attribute), value))
+        };
+        let has: Vec<(String, String)> = keys.iter().flat_map(names).collect();
         for (attribute, value) in had.iter().filter(|key| !has.contains(key)) {
             let mut delete = Statement::new(session.dialect());
             delete.push("DELETE FROM unique_key WHERE tenant = ").bind(self.cx.tenant().as_str());
@@ -250,7 +254,8 @@ impl Commit {
             delete.push(" AND value = ").bind(value.as_str());
             session.execute(&delete).await?;
         }
-        let new: Vec<UniqueKey> = keys.iter().filter(|key| !had.contains(&name(key))).cloned().collect();
+        let is_new = |key: &&UniqueKey| !names(key).iter().any(|name| had.contains(name));
+        let new: Vec<UniqueKey> = keys.iter().filter(is_new).cloned().collect();
         self.claim(session, resource, &new).await
     }
 

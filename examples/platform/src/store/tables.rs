@@ -5,7 +5,6 @@ use std::{fmt::Write as _, sync::Arc};
 
 use scim_core::{
     Registry, Resource,
-    resource::UniqueKey,
     schema::{AttributeId, ResourceType},
     sql::{Column, Dialect, Mapping, Statement, Table, representation},
     store::{CommitError, StoreError},
@@ -122,6 +121,12 @@ pub(super) fn unique_value(folded: &str) -> String {
     if folded.len() <= LONGEST { format!("={folded}") } else { format!("#{}", hex(&Sha256::digest(folded))) }
 }
 
+/// The value in place of [`unique_value`] for a resource whose unique value became that of another resource too, because
+/// the fold changed. Both resources keep their value, and no third resource can claim it.
+pub(super) fn shared_value(id: &str, folded: &str) -> String {
+    format!("~{}:{id}{}", id.len(), unique_value(folded))
+}
+
 /// Makes what depends on the resource types: indexes, and the comparable documents when they are of another making.
 pub(super) async fn prepare(database: &Database, tables: &Arc<Tables>) -> Result<(), OpenError> {
     Ok(database.write(Prepare(Arc::clone(tables))).await?)
@@ -209,14 +214,18 @@ impl Prepare {
                     update.push(" WHERE tenant = ").bind(tenant.as_str()).push(" AND id = ").bind(id.as_str());
                     session.execute(&update).await?;
                     for key in resource.unique_keys() {
-                        let claimed = session.execute(&claim(session.dialect(), &tenant, &resource, &key)).await?;
-                        if claimed == 0 {
+                        let own = unique_value(&key.folded);
+                        let insert = claim(session.dialect(), &tenant, &resource, key.attribute, own);
+                        if session.execute(&insert).await? == 0 {
+                            let shared = shared_value(&id, &key.folded);
+                            let insert = claim(session.dialect(), &tenant, &resource, key.attribute, shared);
+                            session.execute(&insert).await?;
                             let attribute = kind.path(key.attribute);
                             tracing::error!(
                                 tenant,
                                 id,
                                 attribute,
-                                "a unique value is another resource's by now: change one"
+                                "another resource has the same unique value since the fold changed: change one of them"
                             );
                         }
                     }
@@ -229,12 +238,18 @@ impl Prepare {
 }
 
 /// The insertion that claims a unique value, and inserts nothing where another resource has it.
-pub(super) fn claim(dialect: Dialect, tenant: &str, resource: &Resource, key: &UniqueKey) -> Statement {
+pub(super) fn claim(
+    dialect: Dialect,
+    tenant: &str,
+    resource: &Resource,
+    attribute: AttributeId,
+    value: String,
+) -> Statement {
     let kind = resource.kind();
     let mut insert = Statement::new(dialect);
     insert.push("INSERT INTO unique_key (tenant, kind, attribute, value, id) VALUES (").bind(tenant);
-    insert.push(", ").bind(kind.name()).push(", ").bind(kind.path(key.attribute)).push(", ");
-    insert.bind(unique_value(&key.folded)).push(", ").bind(resource.id()).push(") ON CONFLICT DO NOTHING");
+    insert.push(", ").bind(kind.name()).push(", ").bind(kind.path(attribute)).push(", ");
+    insert.bind(value).push(", ").bind(resource.id()).push(") ON CONFLICT DO NOTHING");
     insert
 }
 
