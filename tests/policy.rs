@@ -311,6 +311,20 @@ fn hidden_attributes_stay_as_they_are() {
     assert_eq!(as_administrator(&host, &id).get("title"), None);
 }
 
+/// `/Schemas` shows the attributes of the service provider, also to a caller from whom a policy hides them.
+#[test]
+fn hidden_attributes_stay_in_the_schema() {
+    let host = host_under(Registry::standard(), Quirks::default(), Hiding(&["externalId", "title"]));
+    let target = format!("/Schemas/{USER}");
+    let shown = host.get(&target).json();
+    assert_eq!(shown, host.send_as(&administrator(), "GET", &target, &[], b"").json());
+    let names: Vec<&str> =
+        shown["attributes"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert!(["externalId", "title"].iter().all(|name| names.contains(name)), "{names:?}");
+    let made = host.post("/Users", &json!({"schemas": [USER], "userName": "ann", "externalId": "x"}));
+    assert_eq!((made.status, made.json().get("externalId")), (201, None));
+}
+
 /// Where unknown attributes are refused, hidden ones are.
 #[test]
 fn hidden_attributes_are_refused_where_unknown_ones_are() {
