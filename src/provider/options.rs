@@ -21,6 +21,8 @@ pub struct Options {
     pub excluded_attributes: Vec<Box<str>>,
     /// In which state the resource has to be (RFC 7644 §3.14).
     pub precondition: Precondition,
+    /// The operation is part of a bulk request: its answer does not show the resource (RFC 7644 §3.7.3).
+    pub(super) in_bulk: bool,
 }
 
 impl From<SearchRequest> for Options {
@@ -30,6 +32,7 @@ impl From<SearchRequest> for Options {
             attributes: request.attributes,
             excluded_attributes: request.excluded_attributes,
             precondition: Precondition::default(),
+            in_bulk: false,
         }
     }
 }

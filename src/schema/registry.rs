@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AttributeId, Mutability, ResourceType, Schema, SchemaError, SchemaErrorKind};
+use super::{AttributeId, Display, Mutability, ResourceType, Schema, SchemaError, SchemaErrorKind};
 
 /// A read-only list that is derived from who refers to a resource, such as a user's `groups` (RFC 7643 §4.1.2).
 #[derive(Clone, Debug)]
@@ -52,6 +52,7 @@ pub struct Registry {
 struct Inner {
     types: Vec<Arc<ResourceType>>,
     relations: Vec<Vec<Relation>>,
+    displays: Vec<Vec<Display>>,
     /// As `/Schemas` shows them, each once.
     schemas: Vec<Schema>,
 }
@@ -88,8 +89,16 @@ impl Registry {
 
     /// The derived lists of a resource type.
     pub fn relations(&self, kind: &ResourceType) -> &[Relation] {
-        let index = self.inner.types.iter().position(|known| known.name() == kind.name());
-        index.and_then(|index| self.inner.relations.get(index)).map_or(&[], Vec::as_slice)
+        self.position(kind).and_then(|index| self.inner.relations.get(index)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The sub-attributes of a resource type that have the names of other resources.
+    pub(crate) fn displays(&self, kind: &ResourceType) -> &[Display] {
+        self.position(kind).and_then(|index| self.inner.displays.get(index)).map_or(&[], Vec::as_slice)
+    }
+
+    fn position(&self, kind: &ResourceType) -> Option<usize> {
+        self.inner.types.iter().position(|known| known.name() == kind.name())
     }
 
     /// Every schema, once, as `/Schemas` shows it: those of the resource types, then the three that describe the service
@@ -174,8 +183,9 @@ impl RegistryBuilder {
             let resolved: Result<Vec<_>, _> = declared.map(|declared| resolve(&types, kind, declared)).collect();
             relations.push(resolved?);
         }
+        let displays = types.iter().map(|kind| Display::all_of(kind, &types)).collect();
         let schemas = published(&types);
-        Ok(Registry { inner: Arc::new(Inner { types, relations, schemas }) })
+        Ok(Registry { inner: Arc::new(Inner { types, relations, displays, schemas }) })
     }
 }
 
