@@ -24,12 +24,14 @@ use scim_core::{
     error::Error,
     provider::{Access, Action, Policy},
     quirks::Tolerance,
-    schema::{Attribute, AttributeType, Mutability, ResourceType, Schema, SchemaErrorKind},
+    resource::{Displays, Projection, Rendering},
+    schema::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Schema, SchemaErrorKind},
     store::{Capabilities, Change, Context, Entry, MemoryStore, StoreError, TenantId, Wanted},
 };
 use serde_json::{Value as Json, json};
 
-/// A store that records how it is asked for many resources: the type, how many, and the attributes.
+/// A store that records how it is asked for many resources: the type, how many, and the attributes. It gives no more
+/// attributes than it is asked for.
 #[derive(Default)]
 struct Recording {
     inner: MemoryStore,
@@ -57,7 +59,13 @@ impl Store for Recording {
         names.sort();
         names.dedup();
         self.asked.lock().unwrap().push(format!("{} {} {}", ids.len(), kind.name(), names.join(",")));
-        self.inner.get_many(cx, kind, ids, wanted).await
+        let found = self.inner.get_many(cx, kind, ids, wanted).await?;
+        let part = |resource: Arc<Resource>| {
+            let mut resource = Resource::clone(&resource);
+            resource.root_mut().retain(|attribute, _| attribute == AttributeId::ID || wanted.includes(attribute));
+            Arc::new(resource)
+        };
+        Ok(found.into_iter().map(|resource| resource.map(part)).collect())
     }
 }
 
@@ -263,29 +271,61 @@ fn a_store_that_cannot_shows_no_names() {
 }
 
 /// A name that a store has kept in the reference is not shown where the core reads names: it could be out of date, or
-/// hidden from the caller.
+/// hidden from the caller. The type of a reference need not be stored, nor be one that is registered.
 #[test]
 fn stored_names_do_not_show_beside_derived_ones() {
-    let host = host();
-    let registry = host.provider.registry();
+    let registry = Registry::standard();
     let [user, group] = ["User", "Group"].map(|name| registry.resource_type(name).unwrap());
-    let store = MemoryStore::new();
+    let (store, cx) = (MemoryStore::new(), Context::new(TenantId::single()));
     let resources = [
-        Resource::from_json(user, br#"{"id": "1", "userName": "ann", "displayName": "Ann"}"#).unwrap(),
-        Resource::from_json(
+        (user, json!({"id": "1", "userName": "ann", "displayName": "Ann"})),
+        (user, json!({"id": "2", "userName": "bob"})),
+        (group, json!({"id": "f", "displayName": "Inner"})),
+        (
             group,
-            br#"{"id": "g", "displayName": "g", "members": [{"value": "1", "display": "OLD"}, {"value": "1b", "display": "OLD"}]}"#,
-        )
-        .unwrap(),
+            json!({"id": "g", "displayName": "g", "members": [
+            {"value": "1", "display": "OLD", "type": "User"}, {"value": "2", "display": "OLD"},
+            {"value": "f", "display": "OLD", "type": "Person"}]}),
+        ),
     ];
-    let create = |resource: &Resource| Change::Create { entry: Entry::new(resource.clone()) };
-    host::now(store.commit(&host.context, &[create(&resources[0])])).unwrap();
-    let other = Resource::from_json(user, br#"{"id": "1b", "userName": "b"}"#).unwrap();
-    host::now(store.commit(&host.context, &[create(&other), create(&resources[1])])).unwrap();
-    let host = host_with(registry.clone(), store, Limits::default(), Quirks::default());
-    assert_eq!(displays(&host.get("/Groups/g").json()), some(&["Ann", "b"]));
-    let without = host.get("/Groups/g?excludedAttributes=members.display").json();
-    assert_eq!(displays(&without), [None, None]);
+    let create = |(kind, json): (&Arc<ResourceType>, Json)| Change::Create {
+        entry: Entry::new(Resource::from_json(kind, json.to_string().as_bytes()).unwrap()),
+    };
+    host::now(store.commit(&cx, &resources.map(create))).unwrap();
+    let host = host_with(registry, store, Limits::default(), Quirks::default());
+    let shown = host.get("/Groups/g");
+    assert_eq!(displays(&shown.json()), some(&["Ann", "bob", "Inner"]));
+    assert!(!String::from_utf8_lossy(&shown.body).contains("OLD"));
+    assert_eq!(displays(&host.get("/Groups/g?excludedAttributes=members.display").json()), [None, None, None]);
+}
+
+/// A host that writes a resource itself gives the names; what is not to be shown is not, whatever it gives.
+#[test]
+fn names_in_a_rendering_of_the_hosts_own() {
+    let registry = Registry::standard();
+    let group = registry.resource_type("Group").unwrap();
+    let json = br#"{"id": "g", "members": [{"value": "1"}, {"value": "2", "display": "OLD"}, {"value": "3"}]}"#;
+    let resource = Resource::from_json(group, json).unwrap();
+    let display = group.child(group.reference_lists()[0], "display").unwrap();
+    let given = [Displays::new(display, vec![Some("Ann".into()), None])];
+    assert_eq!((given[0].attribute(), given[0].names()), (display, &[Some("Ann".into()), None][..]));
+    let write = |excluded: &[Box<str>], displays: &[Displays]| -> Json {
+        let projection = Projection::new(group, &[], excluded, &mut Tolerance::new(Quirks::default())).unwrap();
+        let mut out = Vec::new();
+        let rendering = Rendering {
+            registry: &registry,
+            base: BASE,
+            projection: &projection,
+            version: None,
+            derived: &[],
+            displays,
+        };
+        resource.write(&mut out, &rendering);
+        serde_json::from_slice(&out).unwrap()
+    };
+    assert_eq!(displays(&write(&[], &given)), [Some("Ann".to_owned()), None, None]);
+    assert_eq!(displays(&write(&["members.display".into()], &given)), [None, None, None]);
+    assert_eq!(displays(&write(&[], &[])), [None, Some("OLD".to_owned()), None]);
 }
 
 /// 7643-4.3-02: `manager.displayName` is read-only and follows from the manager; a manager who does not exist has none.
@@ -380,7 +420,7 @@ fn policies_hide_names() {
         (Rule::Refuse("User"), [None, None, Some("Inner")]),
     ];
     for (rule, expected) in table {
-        let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+        let provider = ServiceProvider::builder(Registry::standard(), Recording::default())
             .base_url(BASE)
             .clock(Ticking::default())
             .policy(rule)

@@ -45,8 +45,7 @@ impl Display {
             let is_derived = is_name(definition) && definition.mutable() == Mutability::ReadOnly;
             let known = |name: &Box<str>| types.iter().find(|known| *known.name() == **name).cloned();
             let kinds: Vec<_> = kind.attribute(target).references().iter().filter_map(known).collect();
-            let derives = is_derived && is_readable(kind.attribute(reference)) && !kinds.is_empty();
-            derives.then_some(Self { attribute: name, reference, kinds })
+            (is_derived && !kinds.is_empty()).then_some(Self { attribute: name, reference, kinds })
         };
         // A list that is derived as a whole brings its names.
         let is_relation = |attribute: AttributeId| {

@@ -143,5 +143,19 @@ pub(super) async fn get_many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     }
     let found = kit.store().get_many(&cx, subject, &[], &everything).await;
     let found = found.map_err(|error| failed("no resources are read", &error))?;
-    check(found.is_empty(), "no ids, no resources", || format!("{} resources", found.len()))
+    check(found.is_empty(), "no ids, no resources", || format!("{} resources", found.len()))?;
+
+    let Some((holder, list)) = &kit.samples.holder else { return Ok(()) };
+    let group = numbers.id();
+    let mut resource = named(holder, &group, "list");
+    let elements = [first, second].map(|id| Value::Complex(reference(holder, *list, id, subject)));
+    resource.root_mut().insert(*list, Value::List(elements.into()));
+    kit.write_one(&cx, "a list is created", create(resource)).await?;
+    let what = "many resources are read with their lists";
+    let found = kit.store().get_many(&cx, holder, &[&group], &everything).await;
+    let found = found.map_err(|error| failed(what, &error))?;
+    let values: Vec<String> = found.iter().flatten().flat_map(|found| held(found, *list)).collect();
+    check(sorted(values.clone()) == sorted(vec![first.clone(), second.clone()]), what, || {
+        format!("{} values instead of 2", values.len())
+    })
 }
