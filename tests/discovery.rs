@@ -178,7 +178,7 @@ fn external_id_is_in_the_base_schema_of_each_type() {
     let host = host();
     for schema in [USER, GROUP] {
         let found = published(&host, schema, "externalId");
-        assert_eq!(found.into_iter().map(characteristics).collect::<Vec<_>>(), [expected.clone()], "{schema}");
+        assert_eq!(found.into_iter().map(characteristics).collect::<Json>(), json!([expected]), "{schema}");
     }
     // Nothing else is added: an extension and the schemas of discovery describe no resource type of their own.
     let spc = "urn:ietf:params:scim:schemas:core:2.0";

@@ -26,7 +26,7 @@ use scim_core::{
     quirks::Tolerance,
     resource::{Displays, Projection, Rendering},
     schema::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Schema, SchemaErrorKind},
-    store::{Capabilities, Change, Context, Entry, MemoryStore, StoreError, TenantId, Wanted},
+    store::{Capabilities, Change, Context, DynStore, Entry, MemoryStore, StoreError, TenantId, Wanted},
 };
 use serde_json::{Value as Json, json};
 
@@ -176,6 +176,9 @@ fn a_display_from_the_client_is_ignored() {
     host.refused("PATCH", &target, replace.to_string().as_bytes(), 400, "mutability");
 }
 
+/// Sends a request.
+type Sending<'a> = Box<dyn Fn() -> host::Reply + 'a>;
+
 /// One call of the store for each type of resource that an answer refers to, for the names alone, and none when the answer
 /// does not show them.
 #[test]
@@ -195,8 +198,7 @@ fn names_cost_one_call_for_each_type() {
     let target = format!("/Groups/{large}");
     let add = json!([{"op": "add", "path": "members", "value": [{"value": ids[0]}]}]);
     let rename = json!([{"op": "replace", "path": "displayName", "value": "larger"}]);
-    type Request<'a> = Box<dyn Fn() -> host::Reply + 'a>;
-    let table: Vec<(&str, Request<'_>, &[&str])> = vec![
+    let table: Vec<(&str, Sending<'_>, &[&str])> = vec![
         ("GET", Box::new(|| host.get(&target)), &["40 User displayName,userName"]),
         ("HEAD", Box::new(|| host.send("HEAD", &target, &[], b"")), &["40 User displayName,userName"]),
         (
@@ -241,6 +243,19 @@ fn names_cost_one_call_for_each_type() {
         reply["Operations"].as_array().unwrap().iter().map(|it| it["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["200", "200", "201"]);
     assert_eq!(store.asked(), Vec::<String>::new());
+}
+
+/// A store whose type is erased is asked in the same way.
+#[test]
+fn an_erased_store_reads_many_in_one_call() {
+    let store = Arc::new(Recording::default());
+    let erased = DynStore::new(Arc::clone(&store));
+    let host = host_with(Registry::standard(), erased, Limits::default(), Quirks::default());
+    let (ann, bob) = (user(&host, "ann", Some("Ann")), user(&host, "bob", None));
+    let target = format!("/Groups/{}", group(&host, "g", &[&ann, &bob]));
+    store.asked();
+    assert_eq!(displays(&host.get(&target).json()), some(&["Ann", "bob"]));
+    assert_eq!(store.asked(), ["2 User displayName,userName"]);
 }
 
 /// Without the ability the store is not asked, and the answer has no names. `/Schemas` may still list the attribute.
@@ -309,6 +324,7 @@ fn names_in_a_rendering_of_the_hosts_own() {
     let display = group.child(group.reference_lists()[0], "display").unwrap();
     let given = [Displays::new(display, vec![Some("Ann".into()), None])];
     assert_eq!((given[0].attribute(), given[0].names()), (display, &[Some("Ann".into()), None][..]));
+    assert!(!format!("{given:?}").contains("Ann"), "a log shows no name");
     let write = |excluded: &[Box<str>], displays: &[Displays]| -> Json {
         let projection = Projection::new(group, &[], excluded, &mut Tolerance::new(Quirks::default())).unwrap();
         let mut out = Vec::new();

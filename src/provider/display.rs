@@ -1,12 +1,14 @@
 //! The names that references show: `members.display` follows from the members (RFC 7643 §2.4, §4.2, §4.3).
 //!
-//! They are read with the answer, so that a member that gets another name has it in every group at once.
+//! The core reads them with the answer, so that a renamed member has its new name in every group at once. The version
+//! of the group does not change with it, as the version of a user does not change with the names of its groups.
 
 use std::{slice, sync::Arc};
 
 use super::ServiceProvider;
 use crate::{
     error::{Error, ScimType},
+    filter::Condition,
     resource::{Displays, Resource},
     schema::{AttributeId, Display, ResourceType},
     store::{Context, Store, Wanted},
@@ -22,8 +24,8 @@ struct References<'a> {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// The sub-attributes of a resource type that show the names of other resources. Without a store that reads many
-    /// resources at once, they are stored values like others.
+    /// The sub-attributes of a resource type that show the names of other resources. Where the store does not read many
+    /// resources at once, there are none: these sub-attributes then have the values that are stored.
     pub(super) fn displays(&self, kind: &ResourceType) -> &[Display] {
         if self.inner.store.capabilities().get_many { self.registry().displays(kind) } else { &[] }
     }
@@ -31,7 +33,8 @@ impl<S: Store> ServiceProvider<S> {
     /// The names that resources of one type show in the sub-attributes that are `wanted`, in the order of `resources`: one
     /// call of the store for each type of resource that they refer to.
     ///
-    /// A resource that does not exist for the caller has no name, and an attribute that is hidden from it names nothing.
+    /// A resource that does not exist for the caller has no name, and an attribute that is hidden from the caller gives
+    /// none.
     pub(super) async fn names(
         &self,
         cx: &Context,
@@ -71,7 +74,7 @@ impl<S: Store> ServiceProvider<S> {
             if names.is_empty() {
                 continue;
             }
-            let used = permit.scope().flat_map(|condition| condition.attributes());
+            let used = permit.scope().flat_map(Condition::attributes);
             let used: Vec<AttributeId> = used.map(|used| referred.top_level(used)).chain(names.clone()).collect();
             let found = self.get_many(cx, referred, &ids, &Wanted::only(&used)).await?;
             for (resource, (row, display, value)) in found.iter().zip(places) {
@@ -136,7 +139,8 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// Adds the resources that `values` refer to, each to those of its type.
+/// Adds the resources that `values` refer to, each to the references to its type. `row` and `named` are the place of the
+/// names in the answer.
 fn collect<'a>(
     kind: &ResourceType,
     display: &Display,
@@ -149,7 +153,7 @@ fn collect<'a>(
     for (index, value) in values.iter().enumerate() {
         let Some(id) = text(value, conventional.value).filter(|id| !id.is_empty()) else { continue };
         let name = text(value, conventional.kind);
-        // Without a type that is known, it may be of each: an id is that of one resource only.
+        // Without a known type the id is looked up in each possible type: it belongs to one resource only.
         let known = name.is_some_and(|name| display.kinds().iter().any(|kind| kind.name() == name));
         for references in &mut *references {
             let referred = references.kind.name();

@@ -70,8 +70,8 @@ impl Precondition {
         self
     }
 
-    /// The precondition of a request with these lines of `If-Match` and `If-None-Match`; without a line of one, it asks
-    /// nothing by that.
+    /// The precondition of a request with these lines of `If-Match` and of `If-None-Match`. A header without lines adds no
+    /// condition.
     pub(crate) fn of_lines<'a>(
         if_match: impl Iterator<Item = &'a str>,
         if_none_match: impl Iterator<Item = &'a str>,
@@ -117,9 +117,9 @@ impl Precondition {
 }
 
 impl Tags {
-    // RFC 9110 §13.1 allows `*` alone only. In a list with tags the reading counts that lets fewer writes through.
+    // RFC 9110 §13.1 allows `*` only alone. Beside tags, the reading applies that lets fewer writes through.
 
-    /// The tags of `If-Match`. Beside others `*` adds nothing.
+    /// The tags of `If-Match`. Beside tags, `*` adds nothing.
     fn required<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
         match read_tags(lines) {
             (true, tags) if tags.is_empty() => Self::Any,
@@ -127,7 +127,7 @@ impl Tags {
         }
     }
 
-    /// The tags of `If-None-Match`. Beside others `*` still means every version.
+    /// The tags of `If-None-Match`. Beside tags, `*` still means every version.
     fn refused<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
         match read_tags(lines) {
             (true, _) => Self::Any,
@@ -143,7 +143,7 @@ impl Tags {
     }
 }
 
-/// Whether the lines of a list of tags have `*`, and the text of each tag.
+/// The elements of a list of tags: whether `*` is one of them, and the text of each tag.
 fn read_tags<'a>(lines: impl Iterator<Item = &'a str>) -> (bool, Vec<Box<str>>) {
     let (mut any, mut tags) = (false, Vec::new());
     for line in lines {

@@ -1,9 +1,11 @@
 //! What [`Resource::write`](super::Resource::write) needs beside the resource: the form of the answer, and the values that
 //! follow from other resources.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::Projection;
+#[cfg(doc)]
+use super::Resource;
 use crate::{
     schema::{AttributeId, Registry, ResourceType},
     value::Text,
@@ -62,7 +64,7 @@ impl Reference {
 
 /// The names of the resources that the values of one attribute refer to: `display` in `members`, `displayName` in
 /// `manager` (RFC 7643 §2.4, §4.3).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Displays {
     attribute: AttributeId,
     names: Vec<Option<Text>>,
@@ -85,15 +87,22 @@ impl Displays {
         &self.names
     }
 
-    /// The sub-attribute, and the name for the value at `index`.
+    /// The sub-attribute, and the name that it shows in the value at `index`.
     pub(crate) fn name(&self, index: usize) -> (AttributeId, Option<&str>) {
         (self.attribute, self.names.get(index).and_then(Option::as_deref))
     }
 
-    /// Sets the name for the value at `index`.
+    /// Sets the name of the value at `index`.
     pub(crate) fn set(&mut self, index: usize, name: Text) {
         if let Some(slot) = self.names.get_mut(index) {
             *slot = Some(name);
         }
+    }
+}
+
+impl fmt::Debug for Displays {
+    /// Without the names, which are values of resources.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Displays").field("attribute", &self.attribute).finish_non_exhaustive()
     }
 }

@@ -34,8 +34,8 @@ impl Display {
 
     /// All of `kind`, in a registry of these `types`.
     ///
-    /// A reference has `value` and a `$ref` to resource types that are registered. Its name is `display`, or
-    /// `displayName` as in `manager`. One that clients may set is theirs.
+    /// A reference has `value` and a `$ref` to resource types that are registered. Its name is in `display`, or in
+    /// `displayName` as in `manager`. Where clients may set that sub-attribute, it keeps what they set.
     pub(super) fn all_of(kind: &ResourceType, types: &[Arc<ResourceType>]) -> Vec<Self> {
         let display_of = |reference: AttributeId| {
             let conventional = kind.conventional(reference);
@@ -43,11 +43,12 @@ impl Display {
             let name = ["display", "displayName"].into_iter().find_map(|name| kind.child(reference, name))?;
             let definition = kind.attribute(name);
             let is_derived = is_name(definition) && definition.mutable() == Mutability::ReadOnly;
-            let known = |name: &Box<str>| types.iter().find(|known| *known.name() == **name).cloned();
-            let kinds: Vec<_> = kind.attribute(target).references().iter().filter_map(known).collect();
+            let names = kind.attribute(target).references();
+            let kinds = names.iter().filter_map(|name| types.iter().find(|known| *known.name() == **name).cloned());
+            let kinds: Vec<_> = kinds.collect();
             (is_derived && !kinds.is_empty()).then_some(Self { attribute: name, reference, kinds })
         };
-        // A list that is derived as a whole brings its names.
+        // A list that is derived as a whole has its names from the store's `holders`.
         let is_relation = |attribute: AttributeId| {
             let name = kind.attribute(attribute).name();
             kind.declared_relations().iter().any(|[derived, ..]| derived.eq_ignore_ascii_case(name))

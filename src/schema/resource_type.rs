@@ -530,7 +530,8 @@ impl ResourceTypeBuilder {
     ///
     /// A reference to the resource shows its name in the read-only sub-attribute `display`, or `displayName` as in
     /// `manager`: for example the members of a group. The core reads the name whenever the reference is shown, so it is
-    /// never out of date, from a store that [reads many resources at once](crate::store::Capabilities::get_many).
+    /// never out of date, from a store that [reads many resources at once](crate::store::Capabilities::get_many). A new
+    /// name does not change the version of the resource that shows it.
     ///
     /// ```
     /// use scim_core::schema::{Attribute, AttributeId, AttributeType, ResourceType, Schema};

@@ -118,6 +118,7 @@ pub enum Pushdown {
 /// What a store can do beyond the least that it must.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is an ability of its own")]
 pub struct Capabilities {
     /// How many changes one commit may have. With 1, which is the default, no two writes are atomic together.
     pub max_batch: usize,
@@ -129,9 +130,9 @@ pub struct Capabilities {
     /// Whether it can answer [`Window::Before`]. Default `false`: then pages by cursor lead forward only, where the core
     /// does not have the whole list at hand.
     pub backward: bool,
-    /// Whether it reads many resources by their ids [in one call](super::Store::get_many) at a cost that such a call is
-    /// worth. Default `false`: then references do not show the names of the resources that they refer to, such as
-    /// `members.display`, unless the store has stored them.
+    /// Whether [`Store::get_many`](super::Store::get_many) is cheaper than a call for each resource. Default `false`: then
+    /// references do not show the names of the resources that they refer to, such as `members.display`, unless the names
+    /// are stored in them.
     pub get_many: bool,
 }
 
