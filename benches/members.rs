@@ -1,4 +1,5 @@
-//! What a change of members costs: one more and one less, in a group of 100 and in one of 100,000.
+//! What a change of members costs: one more and one less, in a group of 100 and in one of 100,000. And what their names
+//! cost, where a group is shown with them.
 //!
 //! `cargo bench --bench members`. Every answer is checked.
 #![allow(
@@ -87,10 +88,18 @@ impl Host {
         self.patch(&self.remove);
     }
 
+    /// The bytes of the group as it is shown.
+    fn show(&self, query: &str) -> Vec<u8> {
+        now(self.provider.handle(&self.context, &Request::new("GET", &format!("/Groups/g{query}")))).body
+    }
+
+    fn members(&self, query: &str) -> Vec<serde_json::Value> {
+        let json: serde_json::Value = serde_json::from_slice(&self.show(query)).expect("JSON");
+        json["members"].as_array().expect("members").clone()
+    }
+
     fn count(&self) -> usize {
-        let response = now(self.provider.handle(&self.context, &Request::new("GET", "/Groups/g")));
-        let json: serde_json::Value = serde_json::from_slice(&response.body).expect("JSON");
-        json["members"].as_array().expect("members").len()
+        self.members("").len()
     }
 }
 
@@ -107,6 +116,7 @@ fn resource(kind: &Arc<ResourceType>, id: &str, name: &str, more: Option<(Attrib
 
 fn main() {
     const TIMES: usize = 200;
+    const NAMELESS: &str = "?excludedAttributes=members.display";
     let (large, small) = (Host::new(100_000), Host::new(100));
     for host in [&large, &small] {
         host.patch(&host.add);
@@ -123,4 +133,10 @@ fn main() {
     );
     report("A change of members, from request to response", &[comparison]);
     assert_eq!((large.count(), small.count()), (100_000, 100));
+
+    let host = Host::new(1_000);
+    assert!(host.members("").iter().all(|member| member["display"] == member["value"]));
+    assert!(host.members(NAMELESS).iter().all(|member| member.get("display").is_none()));
+    let comparison = compare("a group of 1,000 with names / without", 4.0, 1, || host.show(""), || host.show(NAMELESS));
+    report("A group with its members, from request to response", &[comparison]);
 }

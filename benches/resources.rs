@@ -78,7 +78,10 @@ impl Bench {
 
     fn write(&self, resource: &Resource, out: &mut Vec<u8>) {
         let (registry, base, projection) = (&self.registry, BASE, &self.projection);
-        resource.write(out, &Rendering { registry, base, projection, version: Some("W/\"1\""), derived: &[] });
+        resource.write(
+            out,
+            &Rendering { registry, base, projection, version: Some("W/\"1\""), derived: &[], displays: &[] },
+        );
     }
 }
 

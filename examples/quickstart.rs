@@ -21,9 +21,9 @@ fn tenant_of(authorization: &str) -> Option<TenantId> {
 }
 
 /// `None` stands for 401 with `WWW-Authenticate: Bearer`: strangers do not get as far as SCIM.
-async fn serve(provider: &ServiceProvider<MemoryStore>, authorization: &str, request: Request<'_>) -> Option<Response> {
-    let context = Context::new(tenant_of(authorization)?);
-    Some(provider.handle(&context, &request).await)
+async fn serve(provider: &ServiceProvider<MemoryStore>, key: &str, request: &Request<'_>) -> Option<Response> {
+    let context = Context::new(tenant_of(key)?);
+    Some(provider.handle(&context, request).await)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let create = Request::new("POST", "/Users").header("Content-Type", "application/scim+json").body(body);
     let find = Request::new("GET", "/Users?filter=userName%20eq%20%22BJENSEN%22");
     for (key, request, expected) in
-        [("Bearer wrong", create, None), ("Bearer 8a5c6e", create, Some(201)), ("Bearer 8a5c6e", find, Some(200))]
+        [("Bearer wrong", &create, None), ("Bearer 8a5c6e", &create, Some(201)), ("Bearer 8a5c6e", &find, Some(200))]
     {
         let response = now(serve(&provider, key, request)).ok_or("it waits for nothing")?;
         println!("{} with {key}: {:?}", request.path(), response.as_ref().map(|response| response.status));

@@ -11,6 +11,7 @@ mod bulk;
 mod calls;
 mod cursor;
 mod discovery;
+mod display;
 mod failure;
 mod hydrate;
 mod membership;

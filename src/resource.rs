@@ -10,6 +10,7 @@ mod hidden;
 mod order;
 mod projection;
 mod read;
+mod rendering;
 mod rules;
 mod same;
 mod typed;
@@ -33,10 +34,11 @@ pub use self::{
     error::{ResourceError, ResourceErrorKind},
     order::{Position, Sort, SortError, SortErrorKind, SortKey},
     projection::{Projection, ProjectionError},
+    rendering::{Displays, Reference, Rendering},
     rules::judge,
     typed::{Element, EnterpriseUser, Group, Member, Name, User, WrongSchema},
     unique::UniqueKey,
-    write::{Reference, Rendering, value_json},
+    write::value_json,
 };
 
 use crate::{

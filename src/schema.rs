@@ -5,11 +5,13 @@
 
 mod attribute;
 mod default;
+mod display;
 mod error;
 mod registry;
 mod resource_type;
 mod standard;
 
+pub(crate) use self::display::Display;
 pub use self::{
     attribute::{Attribute, AttributeType, Mutability, Returned, Uniqueness},
     default::DefaultValue,

@@ -25,6 +25,7 @@ pub use self::{
 
 use crate::{
     filter::Condition,
+    resource::Resource,
     schema::{AttributeId, Relation, ResourceType},
     value::{Object, Text, Value},
 };
@@ -146,6 +147,8 @@ use crate::{
 /// # let get = || now(store.get(&cx, Key { kind: group, id: "g" }, &Wanted::everything())).ok().flatten().expect("there");
 /// # let relation = &registry.relations(user)[0];
 /// # assert_eq!(now(store.holders(&cx, relation, &["u"]))?.len(), 1);
+/// # let many = now(store.get_many(&cx, user, &["x", "u"], &Wanted::only(&[])))?;
+/// # assert!(many[0].is_none() && many[1].as_ref().is_some_and(|ann| ann.id() == "u"));
 /// # assert_eq!(now(store.locate(&cx, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
 /// # let before = get();
 /// # assert!(before.resource.root().contains(members));
@@ -162,7 +165,9 @@ pub trait Store: Send + Sync + 'static {
     /// its own; cheap, and the same whenever it is asked.
     ///
     /// What is accepted here comes back in [`Scan::filter`]. Values that are not stored but derived when an answer is
-    /// written (`meta.location`, `meta.version`, a user's `groups`) must be left to the core, by [`Pushdown::No`].
+    /// written (`meta.location`, `meta.version`, a user's `groups`) must be left to the core, by [`Pushdown::No`]. The
+    /// core never asks for the names of other resources (`members.display`) from a store that
+    /// [reads many resources](Capabilities::get_many): it refuses such a filter.
     ///
     /// Unless implemented, the store evaluates nothing, and the core reads all resources of the type within
     /// [`Limits::scan`](crate::Limits::scan).
@@ -267,6 +272,35 @@ pub trait Store: Send + Sync + 'static {
                     Some(stored) if page.more => last = Some(stored.resource.id().into()),
                     _ => break,
                 }
+            }
+            Ok(found)
+        }
+    }
+
+    /// Reads resources of one type: for each of `ids`, at its position, the resource with that id; `None` where the tenant
+    /// has none of the type with it. An id may occur twice.
+    ///
+    /// The core asks this only of a store that [can](Capabilities::get_many), for the names of the resources that an
+    /// answer refers to (`members.display`): once for each type of them, however many resources and references the
+    /// answer shows.
+    ///
+    /// Unless implemented, it gets the resources one by one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`].
+    fn get_many<'a>(
+        &'a self,
+        cx: &'a Context,
+        kind: &'a Arc<ResourceType>,
+        ids: &'a [&'a str],
+        wanted: &'a Wanted<'a>,
+    ) -> impl Future<Output = Result<Vec<Option<Arc<Resource>>>, StoreError>> + Send + 'a {
+        async move {
+            let mut found = Vec::with_capacity(ids.len());
+            for &id in ids {
+                let stored = self.get(cx, Key { kind, id }, wanted).await?;
+                found.push(stored.map(|stored| stored.resource));
             }
             Ok(found)
         }

@@ -157,6 +157,108 @@ fn schemas() {
     assert!(attributes > 100, "{attributes}");
 }
 
+/// The attribute `name` of a schema, as `/Schemas` shows it.
+fn published(host: &host::Host<MemoryStore>, schema: &str, name: &str) -> Vec<Json> {
+    let schema = host.get(&format!("/Schemas/{schema}")).json();
+    let attributes = schema["attributes"].as_array().unwrap().clone();
+    attributes.into_iter().filter(|it| it["name"].as_str().unwrap().eq_ignore_ascii_case(name)).collect()
+}
+
+/// 7643-3.1-11, 7643-3-05: identity providers look for `externalId` in the schema of a resource type when they map
+/// attributes, so the base schema of each type has it, once, with the characteristics that are enforced.
+#[test]
+fn external_id_is_in_the_base_schema_of_each_type() {
+    let expected = json!({"name": "externalId", "type": "string", "multiValued": false, "required": false,
+        "caseExact": true, "mutability": "readWrite", "returned": "default", "uniqueness": "none"});
+    let characteristics = |mut attribute: Json| {
+        assert!(attribute["description"].as_str().is_some_and(|text| !text.is_empty()), "{attribute}");
+        attribute.as_object_mut().unwrap().remove("description");
+        attribute
+    };
+    let host = host();
+    for schema in [USER, GROUP] {
+        let found = published(&host, schema, "externalId");
+        assert_eq!(found.into_iter().map(characteristics).collect::<Json>(), json!([expected]), "{schema}");
+    }
+    // Nothing else is added: an extension and the schemas of discovery describe no resource type of their own.
+    let spc = "urn:ietf:params:scim:schemas:core:2.0";
+    for schema in [ENTERPRISE, CONFIG, &format!("{spc}:Schema"), &format!("{spc}:ResourceType")] {
+        assert_eq!(published(&host, schema, "externalId"), Vec::<Json>::new(), "{schema}");
+    }
+    for (schema, standard) in [(USER, Schema::user()), (GROUP, Schema::group())] {
+        let shown = host.get(&format!("/Schemas/{schema}")).json();
+        let names: Vec<&str> =
+            shown["attributes"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+        let standard = standard.attributes().iter().map(Attribute::name).chain(["externalId"]).collect::<Vec<_>>();
+        assert_eq!(names, standard);
+    }
+    // The list and the single document agree, and what is published is accepted.
+    for schema in host.get("/Schemas").json()["Resources"].as_array().unwrap() {
+        assert_eq!(host.get(&format!("/Schemas/{}", schema["id"].as_str().unwrap())).json(), *schema);
+    }
+    let made = host.post("/Users", &json!({"userName": "a", "externalId": "Ex"}));
+    assert_eq!(made.json()["externalId"], "Ex");
+    assert_eq!(host.get("/Users?filter=externalId eq \"ex\"").json()["totalResults"], 0, "caseExact");
+}
+
+/// 7643-3.1-11: a host's schema that lists common attributes is published with the characteristics that are enforced and
+/// with the host's description, also where two types share it or another type has it as an extension.
+#[test]
+fn common_attributes_in_a_schema_of_the_hosts_own() {
+    let text = |name: &str| Attribute::new(name, AttributeType::String);
+    let robot = Schema::new("urn:example:scim:schemas:robot:1.0:Robot", "Robot")
+        .description("A machine")
+        .attribute(text("ID").description("Serial number"))
+        .attribute(text("EXTERNALID").required().description("What the factory calls it"))
+        .attribute(text("model").description("What it is"));
+    let kind = |name: &str, schema: &Schema| ResourceType::builder(name, &format!("{name}s"), schema.clone());
+    let crane = Schema::new("urn:example:scim:schemas:crane:1.0:Crane", "Crane").attribute(text("height"));
+    // An extension has its own `externalId`, which is none of the common attributes.
+    let paint = Schema::new("urn:example:scim:schemas:paint:1.0:Paint", "Paint")
+        .attribute(text("externalId").required())
+        .attribute(text("color"));
+    let registry = Registry::builder()
+        .resource_type(kind("Robot", &robot).build().unwrap())
+        .resource_type(kind("Android", &robot).extension(paint.clone(), false).build().unwrap())
+        .resource_type(kind("Crane", &crane).extension(robot.clone(), false).build().unwrap())
+        .build()
+        .unwrap();
+    let host = host::host_of(registry);
+    assert_eq!(host.get("/Schemas").json()["totalResults"], 6);
+    for (attribute, name, description, always) in
+        [("externalId", "externalId", "What the factory calls it", false), ("id", "id", "Serial number", true)]
+    {
+        let found = published(&host, robot.id(), attribute);
+        assert_eq!(found.len(), 1, "{attribute}");
+        let found = &found[0];
+        assert_eq!((&found["name"], &found["description"]), (&json!(name), &json!(description)));
+        assert_eq!((&found["required"], &found["caseExact"]), (&json!(false), &json!(true)));
+        assert_eq!(found["returned"], if always { "always" } else { "default" });
+        assert_eq!(found["mutability"], if always { "readOnly" } else { "readWrite" });
+    }
+    assert_eq!(published(&host, crane.id(), "externalId").len(), 1);
+    assert_eq!(published(&host, paint.id(), "externalId")[0]["required"], true);
+    // As published: not required, and exact.
+    for endpoint in ["Robots", "Androids", "Cranes"] {
+        assert_eq!(host.post(&format!("/{endpoint}"), &json!({})).status, 201, "{endpoint}");
+        let made = host.post(&format!("/{endpoint}"), &json!({"externalId": "Ex"}));
+        assert_eq!(made.json()["externalId"], "Ex");
+        let found = |id: &str| host.get(&format!("/{endpoint}?filter=externalId eq \"{id}\"")).json();
+        assert_eq!((&found("Ex")["totalResults"], &found("ex")["totalResults"]), (&json!(1), &json!(0)));
+    }
+    host.refused(
+        "POST",
+        "/Androids",
+        json!({paint.id(): {"color": "red"}}).to_string().as_bytes(),
+        400,
+        "invalidValue",
+    );
+    // A client that builds its registry from what it was shown gets the same schemas.
+    let read: Schema = serde_json::from_value(host.get(&format!("/Schemas/{}", robot.id())).json()).unwrap();
+    let again = Registry::builder().resource_type(kind("Robot", &read).build().unwrap()).build().unwrap();
+    assert_eq!(again.schema(robot.id()), Some(&read));
+}
+
 /// A host's own attributes are shown and enforced: one object feeds both.
 #[test]
 fn what_is_shown_is_what_is_enforced() {

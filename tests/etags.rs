@@ -131,3 +131,67 @@ fn a_write_of_what_is_there() {
     assert_eq!(host.delete(&target).status, 204);
     assert_ne!(host.get(&group_target).etag(), group.etag());
 }
+
+/// 7644-3.14-04, 7644-3.14-05, 7644-3.14-06: the lines of `If-Match` and of `If-None-Match` form one list
+/// (RFC 9110 §5.3), wherever in it the tag is. `E` stands for the current version; each list is sent as lines and joined
+/// by commas, in both orders.
+#[test]
+fn lines_of_a_precondition_form_one_list() {
+    let host = host();
+    let target = format!("/Users/{}", host.user("bjensen"));
+    // The header, its lines, whether a write happens.
+    let table: [(&str, &[&str], bool); 13] = [
+        ("If-Match", &["W/\"0\"", "E"], true),
+        ("If-Match", &["W/\"0\"", "W/\"00\"", "E, \"x\""], true),
+        ("If-Match", &["", "E"], true),
+        ("If-Match", &["*", "*"], true),
+        ("If-Match", &["W/\"0\"", "\"x\""], false),
+        ("If-Match", &["", ""], false),
+        // Not a list that RFC 9110 allows: the stricter reading counts.
+        ("If-Match", &["*", "W/\"0\""], false),
+        ("If-Match", &["?", "W/\"0\""], false),
+        ("If-None-Match", &["W/\"0\"", "E"], false),
+        ("If-None-Match", &["W/\"0\"", "*"], false),
+        ("If-None-Match", &["W/\"0\"", "\"x\", E"], false),
+        ("If-None-Match", &["W/\"0\"", "\"x\""], true),
+        ("if-none-match", &["\"x\"", "", "\"y\""], true),
+    ];
+    let patch = json!({"schemas": [PATCH], "Operations": [{"op": "replace", "path": "title", "value": "TITLE"}]});
+    let put = json!({"schemas": [USER], "userName": "bjensen", "title": "TITLE"});
+    let mut titles = 0..;
+    for (name, lines, written) in table {
+        let forward: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        let backward: Vec<String> = forward.iter().rev().cloned().collect();
+        let forms = [vec![forward.join(", ")], vec![backward.join(", ")], forward, backward];
+        for (method, body) in [("PUT", &put), ("PATCH", &patch)] {
+            for form in &forms {
+                let etag = host.get(&target).etag();
+                let lines: Vec<String> = form.iter().map(|line| line.replace('E', &etag)).collect();
+                let headers: Vec<(&str, &str)> = lines.iter().map(|line| (name, line.as_str())).collect();
+                let body = body.to_string().replace("TITLE", &titles.next().unwrap().to_string());
+                let before = host.everything();
+                let reply = host.send(method, &target, &headers, body.as_bytes());
+                assert_eq!(reply.status, if written { 200 } else { 412 }, "{method} {name} {lines:?}");
+                assert_eq!(host.everything() != before, written, "{method} {name} {lines:?}");
+            }
+        }
+        // DELETE: only the refusals, so that the user stays.
+        if !written {
+            let etag = host.get(&target).etag();
+            let lines: Vec<String> = lines.iter().map(|line| line.replace('E', &etag)).collect();
+            let headers: Vec<(&str, &str)> = lines.iter().map(|line| (name, line.as_str())).collect();
+            let before = host.everything();
+            assert_eq!(host.send("DELETE", &target, &headers, b"").error().0, 412, "DELETE {name} {lines:?}");
+            assert_eq!(host.everything(), before);
+        }
+    }
+    let etag = host.get(&target).etag();
+    let read = |headers: &[(&str, &str)]| host.send("GET", &target, headers, b"").status;
+    assert_eq!(read(&[("If-None-Match", "W/\"0\""), ("If-None-Match", &etag)]), 304);
+    assert_eq!(read(&[("If-None-Match", "W/\"0\""), ("If-None-Match", "\"x\"")]), 200);
+    assert_eq!(read(&[("If-Match", "W/\"0\""), ("If-Match", &etag)]), 200);
+    assert_eq!(read(&[("If-Match", "W/\"0\""), ("If-Match", "\"x\"")]), 412);
+    let both = [("If-None-Match", "W/\"0\""), ("If-Match", etag.as_str()), ("If-None-Match", &etag)];
+    assert_eq!(host.send("DELETE", &target, &both, b"").error().0, 412);
+    assert_eq!(host.send("DELETE", &target, &[("If-Match", "W/\"0\""), ("If-Match", &etag)], b"").status, 204);
+}

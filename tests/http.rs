@@ -172,6 +172,132 @@ fn media_types() {
     }
 }
 
+/// 7644-3.8-02, 7644-3.8-03: the lines of `Accept` form one list (RFC 9110 §5.3). Of several `Content-Type` lines each
+/// must be accepted.
+#[test]
+fn repeated_lines_of_media_types() {
+    let host = host();
+    let (scim, json) = ("application/scim+json", "application/json");
+    for (accept, expected) in [
+        (&[json, scim][..], scim),
+        (&[scim, json], scim),
+        (&["text/html", json], json),
+        (&["text/html", "image/png, application/json;q=0.5"], json),
+        (&["application/scim+json;q=0", json], json),
+        (&["", json], json),
+    ] {
+        let headers: Vec<(&str, &str)> = accept.iter().map(|line| ("Accept", *line)).collect();
+        assert_eq!(host.send("GET", "/Users", &headers, b"").header("Content-Type"), Some(expected), "{accept:?}");
+    }
+    for (n, lines) in [[scim, scim], [json, scim], [scim, "application/json; charset=utf-8"]].iter().enumerate() {
+        let headers: Vec<(&str, &str)> = lines.iter().map(|line| ("Content-Type", *line)).collect();
+        let body = user(&format!("user{n}")).to_string();
+        assert_eq!(host.send("POST", "/Users", &headers, body.as_bytes()).status, 201, "{lines:?}");
+    }
+    let before = host.everything();
+    for lines in [[scim, "text/plain"], ["text/plain", scim], [json, "?"]] {
+        let headers: Vec<(&str, &str)> = lines.iter().map(|line| ("content-type", *line)).collect();
+        let reply = host.send("POST", "/Users", &headers, user("new").to_string().as_bytes());
+        assert_eq!(reply.error(), (415, String::new()), "{lines:?}");
+    }
+    assert_eq!(host.everything(), before);
+}
+
+/// 7644-3.8-01: a body in a content coding (RFC 9110 §8.4) is refused with the cause, by every operation that reads one.
+/// Each would succeed without the coding.
+#[test]
+fn a_body_in_a_content_coding_is_refused() {
+    let host = host();
+    let id = host.user("bjensen");
+    let target = format!("/Users/{id}");
+    let search = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]});
+    let patch = json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": "title", "value": "x"}]});
+    let bulk = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [{"method": "POST", "path": "/Users", "bulkId": "a", "data": user("in-bulk")}],
+    });
+    let operations = [
+        ("POST", "/Users", user("new")),
+        ("PUT", &target, user("bjensen2")),
+        ("PATCH", &target, patch),
+        ("POST", "/Bulk", bulk),
+        ("POST", "/Users/.search", search.clone()),
+        ("POST", "/.search", search.clone()),
+        ("POST", "/Schemas/.search", search),
+    ];
+    for (method, target, body) in operations {
+        let body = body.to_string();
+        for lines in [&["gzip"][..], &["GZIP"], &["identity, br"], &["identity", "deflate"], &["zstd", ""], &["?"]] {
+            let headers: Vec<(&str, &str)> = lines.iter().map(|line| ("content-encoding", *line)).collect();
+            let before = host.everything();
+            let reply = host.send(method, target, &headers, body.as_bytes());
+            assert_eq!(reply.error(), (415, String::new()), "{method} {target} {lines:?}");
+            assert_eq!(reply.header("Accept-Encoding"), Some("identity"));
+            let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+            let coding = lines.iter().flat_map(|line| line.split(", ")).find(|it| !["identity", ""].contains(it));
+            assert!(detail.contains(&format!("Content-Encoding: {}", coding.unwrap())), "{detail}");
+            assert_eq!(host.everything(), before, "{method} {target} {lines:?}");
+        }
+        let plain = [("Content-Encoding", "Identity"), ("Content-Encoding", "")];
+        let reply = host.send(method, target, &plain, body.as_bytes());
+        assert!([200, 201].contains(&reply.status), "{method} {target}: {}", reply.json());
+    }
+    // A method that does not read a body does not mind, and one that does not exist there is still 405.
+    let coded = [("Content-Encoding", "gzip")];
+    assert_eq!(host.send("GET", &target, &coded, b"").status, 200);
+    assert_eq!(host.send("PUT", "/Users", &coded, b"{}").error().0, 405);
+    assert_eq!(host.send("DELETE", &target, &coded, b"").status, 204);
+    // A long name is not repeated in full.
+    let long = "x".repeat(10_000);
+    let reply = host.send("POST", "/Users", &[("Content-Encoding", &long)], b"{}");
+    assert!(reply.status == 415 && reply.body.len() < 300);
+}
+
+/// 7643-3.1-17, 7644-3.3-08, 7644-3.4.1-01, 7644-3.5.1-11, 7644-3.5.2-20: an answer that shows a resource names it in
+/// `Location`, in `Content-Location` and in `meta.location`. An answer without a body does not (erratum 5295).
+#[test]
+fn every_answer_with_a_resource_has_its_location() {
+    let mut limits = Limits::default();
+    limits.members_in_answer = 0;
+    let host = host_with(Registry::standard(), MemoryStore::new(), limits, Quirks::default());
+    let member = host.user("member");
+    let locations =
+        |reply: &host::Reply| ["Location", "Content-Location"].map(|it| reply.header(it).map(str::to_owned));
+    for (endpoint, body, path) in
+        [("Users", user("bjensen"), "title"), ("Groups", json!({"schemas": [GROUP], "displayName": "g"}), "externalId")]
+    {
+        let created = host.post(&format!("/{endpoint}"), &body);
+        let target = format!("/{endpoint}/{}", created.id());
+        let replies = [
+            (201, created),
+            (200, host.get(&target)),
+            (200, host.put(&target, &body)),
+            (200, host.patch(&target, &json!([{"op": "add", "path": path, "value": "x"}]))),
+            (200, host.patch(&target, &json!([{"op": "add", "path": path, "value": "x"}]))),
+            (200, host.get(&format!("{target}?attributes=meta.location"))),
+        ];
+        for (status, reply) in replies {
+            let expected = Some(format!("{BASE}{target}"));
+            assert_eq!((reply.status, locations(&reply)), (status, [expected.clone(), expected]), "{target}");
+            assert_eq!(reply.json()["meta"]["location"], format!("{BASE}{target}"));
+        }
+        let head = host.send("HEAD", &target, &[], b"");
+        assert_eq!(locations(&head), locations(&host.get(&target)));
+    }
+    let target = format!("/Groups/{}", host.post("/Groups", &json!({"displayName": "h"})).id());
+    let add = json!([{"op": "add", "path": "members", "value": [{"value": member}]}]);
+    let without_body = [
+        (204, host.patch(&target, &add)),
+        (304, host.send("GET", &target, &[("If-None-Match", "*")], b"")),
+        (204, host.delete(&target)),
+    ];
+    for (status, reply) in without_body {
+        assert_eq!((reply.status, reply.body.len(), locations(&reply)), (status, 0, [None, None]));
+    }
+    assert_eq!(locations(&host.get("/Users")), [None, None], "a list is no resource");
+    assert_eq!(locations(&host.get("/Users/none")), [None, None]);
+}
+
 /// 7644-3.13-01, 7644-3.13-02, 7644-3.13-03, 7644-3.13-04, 7644-3.12-21.
 #[test]
 fn the_version_of_the_protocol() {

@@ -186,6 +186,39 @@ fn a_precondition_that_cannot_be_read_does_not_hold() {
     assert_eq!(host.everything(), before);
 }
 
+/// Repeated header lines and a content coding reach the core through [`ScimService`] and through `handle_http`.
+#[test]
+fn every_header_line_reaches_the_core() {
+    let host = host();
+    let target = format!("/Users/{}", host.user("ann"));
+    let etag = host.get(&target).etag();
+    let body = Bytes::from(json!({"schemas": [USER], "userName": "ann", "title": "x"}).to_string());
+    let lines: [(&[(&str, &str)], u16); 5] = [
+        (&[("If-None-Match", "\"x\""), ("If-None-Match", &etag)], 412),
+        (&[("If-Match", "\"x\""), ("If-Match", "\"y\"")], 412),
+        (&[("Content-Type", "application/json"), ("Content-Type", "text/plain")], 415),
+        (&[("Content-Encoding", "identity"), ("Content-Encoding", "gzip")], 415),
+        (&[("If-Match", "\"x\""), ("If-Match", &etag), ("Accept", "text/html"), ("Accept", "application/json")], 200),
+    ];
+    for (headers, status) in lines {
+        let request =
+            || headers.iter().fold(Request::put(&target), |request, (name, value)| request.header(*name, *value));
+        let before = host.everything();
+        let response = call(&host, request().body(Full::new(body.clone())).unwrap());
+        assert_eq!(response.status(), status, "{headers:?}");
+        if status != 200 {
+            assert_eq!(host.everything(), before, "{headers:?}");
+            let response = now(host.provider.handle_http(&host.context, &request().body(body.clone()).unwrap()));
+            assert_eq!(response.status(), status, "{headers:?}");
+            assert_eq!(host.everything(), before, "{headers:?}");
+            continue;
+        }
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(response.headers()["location"], format!("{BASE}{target}"));
+        assert_eq!(json_of(response)["title"], "x");
+    }
+}
+
 /// The future can be sent between threads, with any store, and the service can be cloned for each connection.
 #[test]
 fn it_fits_into_servers() {

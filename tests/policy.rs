@@ -179,6 +179,64 @@ fn what_may_not_be_read_is_not_met_elsewhere() {
     refused(&host, "POST", "/Groups", &json!({"displayName": "B", "members": [{"value": user}]}), 400, "invalidValue");
 }
 
+/// Hides attributes of one resource type.
+#[derive(Debug)]
+struct HidingOf(&'static str, &'static [&'static str]);
+
+impl Policy for HidingOf {
+    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        let hidden: &[&str] = if kind.name() == self.0 && !is_administrator(cx) { self.1 } else { &[] };
+        Ok(Access::full().hiding(kind, hidden))
+    }
+}
+
+/// The attributes of groups that a policy hides do not show in users, whose `groups` follow from them: neither in answers
+/// nor by filters and sorting. Hidden attributes; whether the groups show, and whether their names do.
+#[test]
+fn hidden_attributes_of_groups_do_not_show_in_users() {
+    let table: [(&[&str], bool, bool); 6] = [
+        (&[], true, true),
+        (&["externalId"], true, true),
+        (&["displayName"], true, false),
+        (&["members"], false, false),
+        (&["members", "displayName"], false, false),
+        // `members.value` cannot be hidden.
+        (&["members.value", "members.type"], true, true),
+    ];
+    for (hidden, groups_show, names_show) in table {
+        let host = host_under(Registry::standard(), Quirks::default(), HidingOf("Group", hidden));
+        let user = host.user("ann");
+        host.user("bob");
+        let body = json!({"displayName": "Secret", "members": [{"value": user}]}).to_string();
+        let group = host.send_as(&administrator(), "POST", "/Groups", &[], body.as_bytes()).id();
+        let reference = format!("{BASE}/Groups/{group}");
+        let mut expected = json!({"value": group, "type": "direct", "$ref": reference});
+        if names_show {
+            expected["display"] = json!("Secret");
+        }
+        let expected = groups_show.then(|| json!([expected]));
+        let shown = [
+            host.get(&format!("/Users/{user}")).json(),
+            host.get("/Users?filter=userName eq \"ann\"").json()["Resources"][0].clone(),
+            host.patch(&format!("/Users/{user}"), &json!([{"op": "add", "path": "title", "value": "x"}])).json(),
+        ];
+        for shown in shown {
+            assert_eq!(shown.get("groups"), expected.as_ref(), "{hidden:?}: {shown}");
+        }
+        for (filter, finds) in [
+            (format!("groups.value eq \"{group}\""), groups_show),
+            ("groups pr".to_owned(), groups_show),
+            ("groups.display eq \"secret\"".to_owned(), names_show),
+            ("groups[display sw \"S\"]".to_owned(), names_show),
+        ] {
+            let found = host.get(&format!("/Users?filter={filter}")).json()["totalResults"].clone();
+            assert_eq!(found, u64::from(finds), "{hidden:?}: {filter}");
+        }
+        let administrators = host.send_as(&administrator(), "GET", &format!("/Users/{user}"), &[], b"").json();
+        assert_eq!(administrators["groups"][0]["display"], "Secret");
+    }
+}
+
 /// Hides a part of a name, a part of e-mail addresses, the extension's employee number, and titles.
 #[derive(Debug)]
 struct Hiding(&'static [&'static str]);
@@ -309,6 +367,20 @@ fn hidden_attributes_stay_as_they_are() {
     let (host, _) = secretive(Quirks::default());
     let id = host.post("/Users", &json!({"schemas": [USER], "userName": "bob", "title": "mine"})).id();
     assert_eq!(as_administrator(&host, &id).get("title"), None);
+}
+
+/// `/Schemas` shows the attributes of the service provider, also to a caller from whom a policy hides them.
+#[test]
+fn hidden_attributes_stay_in_the_schema() {
+    let host = host_under(Registry::standard(), Quirks::default(), Hiding(&["externalId", "title"]));
+    let target = format!("/Schemas/{USER}");
+    let shown = host.get(&target).json();
+    assert_eq!(shown, host.send_as(&administrator(), "GET", &target, &[], b"").json());
+    let names: Vec<&str> =
+        shown["attributes"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert!(["externalId", "title"].iter().all(|name| names.contains(name)), "{names:?}");
+    let made = host.post("/Users", &json!({"schemas": [USER], "userName": "ann", "externalId": "x"}));
+    assert_eq!((made.status, made.json().get("externalId")), (201, None));
 }
 
 /// Where unknown attributes are refused, hidden ones are.

@@ -437,6 +437,39 @@ fn replacing() {
     assert_eq!(before.replaced_by(after.clone()), after);
 }
 
+/// 7643-7-11, 7643-7-13: `judge` compares what is missing, too. It is the last check before a write, so it does not rely
+/// on the callers, which keep such values. Before, after, and the attribute that may not change.
+#[test]
+fn judge_refuses_the_loss_of_a_fixed_value() {
+    let kind = sample();
+    let stored = |json: &Json| Resource::from_json(&kind, json.to_string().as_bytes()).unwrap();
+    let fixed = "urn:example:scim:schemas:more:1.0:Sample:fixed";
+    let (read_only, immutable) = (ResourceErrorKind::ReadOnly, ResourceErrorKind::Immutable);
+    let refused = [
+        (json!({"readOnly": "r", "string": "s"}), json!({"string": "s"}), &read_only, "readOnly"),
+        (json!({"readOnly": "r"}), json!({}), &read_only, "readOnly"),
+        (json!({"id": "1"}), json!({}), &read_only, "id"),
+        (json!({"meta": {"created": "2020-01-01T00:00:00Z"}}), json!({}), &read_only, "meta"),
+        (json!({"immutable": "i", "string": "s"}), json!({"string": "t"}), &immutable, "immutable"),
+        (json!({"immutable": "i"}), json!({"readOnly": null}), &immutable, "immutable"),
+        (json!({EXTENSION: {"fixed": 1, "extra": "e"}}), json!({EXTENSION: {"extra": "e"}}), &immutable, fixed),
+    ];
+    for (before, after, kind, path) in refused {
+        let error = judge(Some(&stored(&before)), &stored(&after)).expect_err(path);
+        assert_eq!((error.kind(), error.path()), (kind, path), "{before} to {after}");
+    }
+    let allowed = [
+        (json!({"string": "s", "writeOnly": "w", "complex": {"two": "x"}}), json!({})),
+        (json!({"readOnly": "r", "immutable": "i", "string": "s"}), json!({"readOnly": "r", "immutable": "i"})),
+        // A value of a list goes as a whole.
+        (json!({"links": [{"value": "1", "kind": "a", "display": "d"}]}), json!({})),
+        (json!({"links": [{"value": "1", "kind": "a"}, {"value": "2"}]}), json!({"links": [{"value": "2"}]})),
+    ];
+    for (before, after) in allowed {
+        assert_eq!(judge(Some(&stored(&before)), &stored(&after)), Ok(()), "{before} to {after}");
+    }
+}
+
 /// 7643-4.1.1-09: not in a log either.
 #[test]
 fn secrets_are_not_printed() {

@@ -310,7 +310,7 @@ impl Payload<'_> {
 /// What `full` tells; `None` when there is nothing to tell it by, and then the names of attributes are told.
 fn data(event: &Event, registry: &Registry, version: Option<&str>) -> Option<Box<RawValue>> {
     let projection = Projection::default_of(event.kind());
-    let rendering = Rendering { registry, base: "", projection: &projection, version, derived: &[] };
+    let rendering = Rendering { registry, base: "", projection: &projection, version, derived: &[], displays: &[] };
     if let Some(resource) = event.resource() {
         let mut out = Vec::with_capacity(1_024);
         resource.write(&mut out, &rendering);

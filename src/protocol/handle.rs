@@ -2,7 +2,7 @@
 
 use super::{
     Request, Response,
-    media::{answer_type, check_content_type},
+    media::{answer_type, check_content_type, content_coding},
     route::{Definition, Route, route},
     trace::Trace,
 };
@@ -61,7 +61,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     async fn respond(&self, cx: &Context, request: &Request<'_>, trace: &Trace) -> Response {
-        let content_type = answer_type(request.accept);
+        let content_type = answer_type(&request.accept);
         let head = request.method == "HEAD";
         let mut tolerance = Tolerance::new(self.quirks());
         let method = if head { "GET" } else { request.method };
@@ -83,14 +83,12 @@ impl<S: Store> ServiceProvider<S> {
         tolerance: &mut Tolerance,
     ) -> Result<Response, Error> {
         let mut route = route(request.path(), self.registry(), self.limits())?;
-        let me = matches!(route, Route::Me);
-        if me {
+        if matches!(route, Route::Me) {
             let (kind, id) = self.subject(cx)?;
             route = Route::Resource(kind, id.to_string().into());
         }
         trace.route(&route, method);
-        let response = self.operate(cx, request, route, method, tolerance).await?;
-        Ok(if me { response.with_permanent_location() } else { response })
+        self.operate(cx, request, route, method, tolerance).await
     }
 
     async fn operate(
@@ -101,8 +99,14 @@ impl<S: Store> ServiceProvider<S> {
         method: &str,
         tolerance: &mut Tolerance,
     ) -> Result<Response, Error> {
-        let content_type = answer_type(request.accept);
+        let content_type = answer_type(&request.accept);
         let document = |body: Vec<u8>| Response::new(200).with_body(body, content_type);
+        if reads_body(&route, method) {
+            if let Some(coding) = content_coding(&request.content_encoding) {
+                return Ok(Response::coding_not_supported(coding, content_type));
+            }
+            check_content_type(&request.content_type)?;
+        }
         match (route, method) {
             (Route::Collection(kind), "GET") => {
                 let search = SearchRequest::from_query(request.query, self.limits())?;
@@ -113,15 +117,11 @@ impl<S: Store> ServiceProvider<S> {
                 Ok(listed(&self.search_all(cx, &search).await?, content_type))
             }
             (Route::Collection(kind), "POST") => {
-                check_content_type(request.content_type)?;
                 let options = self.options(request)?;
                 let resource = Resource::read(&kind, request.body, self.limits(), tolerance)?;
-                let answer = self.create(cx, resource, &options).await?;
-                let location = answer.location();
-                Ok(answered(201, &answer, content_type).with_location(&location))
+                Ok(answered(201, &self.create(cx, resource, &options).await?, content_type))
             }
             (Route::Search(kind), "POST") => {
-                check_content_type(request.content_type)?;
                 let search = SearchRequest::from_json(request.body, self.limits(), tolerance)?;
                 let listing = match kind {
                     Some(kind) => self.search(cx, &kind, &search).await,
@@ -132,24 +132,19 @@ impl<S: Store> ServiceProvider<S> {
             (Route::Resource(kind, id), "GET") => {
                 let options = self.options(request)?;
                 let answer = self.get(cx, &kind, &id, &options).await?;
-                let unchanged = request.if_none_match.is_some_and(|tags| {
-                    let other = Precondition::default().and_none_match(tags);
-                    !other.holds(answer.version())
-                });
-                if unchanged {
+                // `get` has judged `If-Match`, so `If-None-Match` is left.
+                if !options.precondition.holds(answer.version()) {
                     let quirks = answer.quirks();
                     return Ok(Response::new(304).with_etag(&answer.etag()).with_quirks(quirks));
                 }
                 Ok(answered(200, &answer, content_type))
             }
             (Route::Resource(kind, id), "PUT") => {
-                check_content_type(request.content_type)?;
                 let options = self.options(request)?;
                 let resource = Resource::read(&kind, request.body, self.limits(), tolerance)?;
                 Ok(answered(200, &self.replace(cx, &id, resource, &options).await?, content_type))
             }
             (Route::Resource(kind, id), "PATCH") => {
-                check_content_type(request.content_type)?;
                 let options = self.options(request)?;
                 let patch = Patch::parse(request.body, self.limits(), tolerance)?;
                 Ok(answered(200, &self.patch(cx, &kind, &id, &patch, &options).await?, content_type))
@@ -163,7 +158,6 @@ impl<S: Store> ServiceProvider<S> {
                 Ok(document(self.definitions(cx, definition)))
             }
             (Route::SearchDefinitions(definition), "POST") => {
-                check_content_type(request.content_type)?;
                 refuse_filter(SearchRequest::from_json(request.body, self.limits(), tolerance)?.filter.is_some())?;
                 Ok(document(self.definitions(cx, definition)))
             }
@@ -179,7 +173,6 @@ impl<S: Store> ServiceProvider<S> {
                 Ok(document(self.configuration_json(cx)))
             }
             (Route::Bulk, "POST") => {
-                check_content_type(request.content_type)?;
                 if self.limits().bulk_operations == 0 {
                     return Err(Error::not_implemented("bulk"));
                 }
@@ -206,17 +199,18 @@ impl<S: Store> ServiceProvider<S> {
 }
 
 fn precondition(request: &Request<'_>) -> Precondition {
-    let precondition = request.if_match.map(Precondition::if_match).unwrap_or_default();
-    match request.if_none_match {
-        Some(tags) => precondition.and_none_match(tags),
-        None => precondition,
-    }
+    Precondition::of_lines(request.if_match.iter(), request.if_none_match.iter())
 }
 
-/// A resource; or 204 where it is too large to be shown.
+/// Whether the operation reads the body of its request.
+fn reads_body(route: &Route<'_>, method: &str) -> bool {
+    matches!(method, "POST" | "PUT" | "PATCH") && methods(route).split(", ").any(|known| known == method)
+}
+
+/// A resource; or 204 where it is too large to be shown, without `Location` (erratum 5295 of RFC 7644).
 fn answered(status: u16, answer: &Answer, content_type: &'static str) -> Response {
     let response = match answer.to_json() {
-        Some(body) => Response::new(status).with_body(body, content_type).with_content_location(&answer.location()),
+        Some(body) => Response::new(status).with_body(body, content_type).with_location(answer.location()),
         None => Response::new(204),
     };
     response.with_etag(&answer.etag()).with_quirks(answer.quirks())

@@ -1,14 +1,14 @@
-//! Media types (RFC 7644 §3.1, §3.8).
+//! Media types and content codings (RFC 7644 §3.1, §3.8; RFC 9110 §8.3, §8.4).
 
-use super::CONTENT_TYPE;
+use super::{CONTENT_TYPE, request::Lines};
 use crate::error::Error;
 
 const JSON: &str = "application/json";
 
 /// The media type to answer with: SCIM's, or plain JSON for a client that takes nothing else.
-pub(super) fn answer_type(accept: Option<&str>) -> &'static str {
+pub(super) fn answer_type(accept: &Lines<'_>) -> &'static str {
     let mut json = false;
-    for range in accept.unwrap_or_default().split(',') {
+    for range in accept.iter().flat_map(|line| line.split(',')) {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
         // RFC 9110 §12.4.2: a weight of zero refuses.
@@ -25,11 +25,21 @@ pub(super) fn answer_type(accept: Option<&str>) -> &'static str {
     if json { JSON } else { CONTENT_TYPE }
 }
 
-/// Checks that a body is JSON by its own account; saying nothing is fine.
-pub(super) fn check_content_type(content_type: Option<&str>) -> Result<(), Error> {
-    let name = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if name.is_empty() || [CONTENT_TYPE, JSON].iter().any(|json| json.eq_ignore_ascii_case(name)) {
+/// Checks that the request declares its body as JSON; a request without `Content-Type` passes. Of several lines each has
+/// to name a type that is accepted: then it does not matter which of them counts.
+pub(super) fn check_content_type(content_type: &Lines<'_>) -> Result<(), Error> {
+    let is_json = |line: &str| {
+        let name = line.split(';').next().unwrap_or_default().trim();
+        name.is_empty() || [CONTENT_TYPE, JSON].iter().any(|json| json.eq_ignore_ascii_case(name))
+    };
+    if content_type.iter().all(is_json) {
         return Ok(());
     }
     Err(Error::new(415, format!("expected a body of the type {CONTENT_TYPE}")))
+}
+
+/// The first content coding of a body that is not the body itself (RFC 9110 §8.4.1): such a body is not decoded here.
+pub(super) fn content_coding<'a>(content_encoding: &Lines<'a>) -> Option<&'a str> {
+    let mut codings = content_encoding.iter().flat_map(|line| line.split(',')).map(str::trim);
+    codings.find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
 }

@@ -14,16 +14,37 @@ use std::fmt;
 /// let request = Request::new("PUT", "/Users/2819c223").headers(headers).body(br#"{"userName": "bjensen"}"#);
 /// assert_eq!(request.path(), "/Users/2819c223");
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Request<'a> {
     pub(super) method: &'a str,
     path: &'a str,
     pub(super) query: &'a str,
-    pub(super) accept: Option<&'a str>,
-    pub(super) content_type: Option<&'a str>,
-    pub(super) if_match: Option<&'a str>,
-    pub(super) if_none_match: Option<&'a str>,
+    pub(super) accept: Lines<'a>,
+    pub(super) content_type: Lines<'a>,
+    pub(super) content_encoding: Lines<'a>,
+    pub(super) if_match: Lines<'a>,
+    pub(super) if_none_match: Lines<'a>,
     pub(super) body: &'a [u8],
+}
+
+/// The lines of one header field, in the order of the request. A second line is rare, so only it costs an allocation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lines<'a> {
+    first: Option<&'a str>,
+    more: Vec<&'a str>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'a str> {
+        self.first.into_iter().chain(self.more.iter().copied())
+    }
+
+    fn push(&mut self, line: &'a str) {
+        match self.first {
+            None => self.first = Some(line),
+            Some(_) => self.more.push(line),
+        }
+    }
 }
 
 impl<'a> Request<'a> {
@@ -33,22 +54,46 @@ impl<'a> Request<'a> {
         // A fragment is never sent; a client that does so all the same means the resource.
         let target = target.split_once('#').map_or(target, |(target, _)| target);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        Self { method, path, query, accept: None, content_type: None, if_match: None, if_none_match: None, body: &[] }
+        Self {
+            method,
+            path,
+            query,
+            accept: Lines::default(),
+            content_type: Lines::default(),
+            content_encoding: Lines::default(),
+            if_match: Lines::default(),
+            if_none_match: Lines::default(),
+            body: &[],
+        }
     }
 
-    /// The request with this header, if it is one that matters here; the name's case does not matter.
+    /// The request with this header line; the name's case does not matter.
     ///
-    /// `Accept`, `Content-Type`, `If-Match` and `If-None-Match` matter. Of a header that comes twice the first counts.
+    /// `Accept`, `Content-Type`, `Content-Encoding`, `If-Match` and `If-None-Match` are used, others are ignored. Lines
+    /// of one name add up: `Accept`, `Content-Encoding`, `If-Match` and `If-None-Match` are lists, and their lines form
+    /// one list (RFC 9110 §5.3). Of several `Content-Type` lines, each must name a media type that is accepted. So pass
+    /// every line of the HTTP request, in its order.
+    ///
+    /// A value that is not text must not be left out, since a precondition would vanish with it; pass `"?"` instead.
+    ///
+    /// ```
+    /// use scim_core::protocol::Request;
+    ///
+    /// // The deletion happens in either of these versions.
+    /// let request = Request::new("DELETE", "/Users/2819c223").header("If-Match", r#"W/"3""#).header("If-Match", r#"W/"4""#);
+    /// # let _ = request;
+    /// ```
     #[must_use]
     pub fn header(mut self, name: &str, value: &'a str) -> Self {
-        let fields: [(&str, &mut Option<&'a str>); 4] = [
+        let fields: [(&str, &mut Lines<'a>); 5] = [
             ("accept", &mut self.accept),
             ("content-type", &mut self.content_type),
+            ("content-encoding", &mut self.content_encoding),
             ("if-match", &mut self.if_match),
             ("if-none-match", &mut self.if_none_match),
         ];
         if let Some((_, field)) = fields.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
-            field.get_or_insert(value);
+            field.push(value);
         }
         self
     }

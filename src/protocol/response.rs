@@ -26,10 +26,11 @@ pub struct Response {
 #[derive(Debug, Default)]
 struct Headers {
     content_type: Option<&'static str>,
+    /// The URL of the resource in the body: sent as `Location` and as `Content-Location`.
     location: Option<Box<str>>,
-    content_location: Option<Box<str>>,
     etag: Option<Box<str>>,
     allow: Option<&'static str>,
+    accept_encoding: Option<&'static str>,
     retry_after: Option<Box<str>>,
 }
 
@@ -45,19 +46,12 @@ impl Response {
         self
     }
 
-    pub(super) fn with_location(mut self, url: &str) -> Self {
+    /// Names the resource that the body shows.
+    ///
+    /// `Content-Location` is the header that RFC 7643 §3.1 requires to equal `meta.location`; the examples of RFC 7644
+    /// §3.4.1, §3.5.1 and §3.5.2 have `Location`, which clients read.
+    pub(super) fn with_location(mut self, url: String) -> Self {
         self.headers.location = Some(url.into());
-        self
-    }
-
-    pub(super) fn with_content_location(mut self, url: &str) -> Self {
-        self.headers.content_location = Some(url.into());
-        self
-    }
-
-    /// Says also in `Location` which resource this is, as an answer to `/Me` does (RFC 7644 §3.11).
-    pub(super) fn with_permanent_location(mut self) -> Self {
-        self.headers.location = self.headers.content_location.clone();
         self
     }
 
@@ -76,6 +70,14 @@ impl Response {
         let mut response =
             Self::from_error(Error::new(405, format!("expected one of the methods {allow}")), content_type);
         response.headers.allow = Some(allow);
+        response
+    }
+
+    /// 415 for a body in a content coding, with the one that is accepted (RFC 9110 §12.5.3, §15.5.16).
+    pub(super) fn coding_not_supported(coding: &str, content_type: &'static str) -> Self {
+        let detail = format!("expected a body without a content coding, found `Content-Encoding: {coding:.40}`");
+        let mut response = Self::from_error(Error::new(415, detail), content_type);
+        response.headers.accept_encoding = Some("identity");
         response
     }
 
@@ -106,16 +108,17 @@ impl Response {
 
     /// The headers to send, by name and value.
     ///
-    /// `Content-Type`, `Location`, `Content-Location`, `ETag`, `Allow`, `Retry-After`, where they apply. What else an
-    /// HTTP response needs, such as `Content-Length`, is the server's.
+    /// `Content-Type`, `Location`, `Content-Location`, `ETag`, `Allow`, `Accept-Encoding`, `Retry-After`, where they
+    /// apply. The HTTP server adds the others that a response needs, such as `Content-Length`.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let Headers { content_type, location, content_location, etag, allow, retry_after } = &self.headers;
+        let Headers { content_type, location, etag, allow, accept_encoding, retry_after } = &self.headers;
         [
             ("Content-Type", *content_type),
             ("Location", location.as_deref()),
-            ("Content-Location", content_location.as_deref()),
+            ("Content-Location", location.as_deref()),
             ("ETag", etag.as_deref()),
             ("Allow", *allow),
+            ("Accept-Encoding", *accept_encoding),
             ("Retry-After", retry_after.as_deref()),
         ]
         .into_iter()

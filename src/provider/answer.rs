@@ -6,7 +6,7 @@ use super::hydrate::Derived;
 use crate::{
     message::{PageInfo, write_list},
     quirks::Quirks,
-    resource::{Projection, Rendering, Resource, url},
+    resource::{Displays, Projection, Rendering, Resource, url},
     schema::{AttributeId, Registry, ResourceType},
     store::{Stored, Version},
 };
@@ -25,6 +25,7 @@ pub struct Answer {
 pub(super) struct Row {
     pub(super) stored: Stored,
     pub(super) derived: Derived,
+    pub(super) displays: Vec<Displays>,
 }
 
 /// How resources of one type are shown.
@@ -33,6 +34,8 @@ pub(super) struct View {
     pub(super) registry: Registry,
     pub(super) base: Box<str>,
     pub(super) projection: Projection,
+    /// Whether the resource is written at all. In a bulk response it is not.
+    pub(super) written: bool,
 }
 
 impl View {
@@ -49,6 +52,11 @@ impl View {
         kind.reference_lists().iter().copied().filter(|list| !self.projection.includes(*list)).collect()
     }
 
+    /// Whether the attribute, or something of it, is shown.
+    pub(super) fn shows(&self, attribute: AttributeId) -> bool {
+        self.written && self.projection.includes(attribute)
+    }
+
     fn write(&self, out: &mut Vec<u8>, row: &Row) {
         let etag = row.stored.version.etag();
         let rendering = Rendering {
@@ -57,6 +65,7 @@ impl View {
             projection: &self.projection,
             version: Some(&etag),
             derived: &row.derived,
+            displays: &row.displays,
         };
         row.stored.resource.write(out, &rendering);
     }

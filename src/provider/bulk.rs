@@ -216,7 +216,7 @@ impl<S: Store> Run<'_, S> {
         let Some(step) = self.steps.get(index) else { return Err(broken_store("an operation of the request")) };
         let id = step.id.clone().unwrap_or_default();
         let precondition = step.version.as_deref().map(Precondition::if_match).unwrap_or_default();
-        let options = Options { precondition, ..Options::default() };
+        let options = Options { precondition, in_bulk: true, ..Options::default() };
         let answer = match work {
             Work::Fault(error) => return Err(error),
             Work::Replace { kind, data } => {

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     error::Error,
     event::Event,
+    resource::Resource,
     schema::{Relation, ResourceType},
     store::{Change, CommitError, Context, Done, Holder, Key, Page, Scan, Store, StoreError, Stored, Wanted},
 };
@@ -58,6 +59,20 @@ impl<S: Store> ServiceProvider<S> {
         let holders = again!(self, cx, self.inner.store.holders(cx, relation, ids));
         cx.count_rows(holders.as_ref().map_or(0, Vec::len));
         holders.map_err(|error| refused(kind, error))
+    }
+
+    /// Reads many resources of one type by their ids.
+    pub(super) async fn get_many(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<Option<Arc<Resource>>>, Error> {
+        let found = again!(self, cx, self.inner.store.get_many(cx, kind, ids, wanted));
+        cx.count_rows(found.as_ref().map_or(0, |found| found.iter().flatten().count()));
+        let found = found.map_err(|error| refused(kind, error))?;
+        if found.len() == ids.len() { Ok(found) } else { Err(broken_store("`get_many` answers for each id")) }
     }
 
     /// Asks which of `kinds` each of `ids` is of. `kind` is the type of the resource that refers to them.

@@ -21,6 +21,8 @@ pub struct Options {
     pub excluded_attributes: Vec<Box<str>>,
     /// In which state the resource has to be (RFC 7644 §3.14).
     pub precondition: Precondition,
+    /// The operation is part of a bulk request: its answer does not show the resource (RFC 7644 §3.7.3).
+    pub(super) in_bulk: bool,
 }
 
 impl From<SearchRequest> for Options {
@@ -30,6 +32,7 @@ impl From<SearchRequest> for Options {
             attributes: request.attributes,
             excluded_attributes: request.excluded_attributes,
             precondition: Precondition::default(),
+            in_bulk: false,
         }
     }
 }
@@ -54,15 +57,30 @@ enum Tags {
 impl Precondition {
     /// `If-Match`: the resource has one of these versions, written as in the header: `*`, `W/"1"`, `"1"`, or also
     /// without quotes, as some clients send what `meta.version` said.
+    ///
+    /// Join the lines of a header that was sent in several by commas: they form one list (RFC 9110 §5.3).
     pub fn if_match(header: &str) -> Self {
-        Self { required: Some(Tags::parse(header)), refused: None }
+        Self { required: Some(Tags::required([header].into_iter())), refused: None }
     }
 
     /// The same precondition and `If-None-Match`: the resource has none of these versions.
     #[must_use]
     pub fn and_none_match(mut self, header: &str) -> Self {
-        self.refused = Some(Tags::parse(header));
+        self.refused = Some(Tags::refused([header].into_iter()));
         self
+    }
+
+    /// The precondition of a request with these lines of `If-Match` and of `If-None-Match`. A header without lines adds no
+    /// condition.
+    pub(crate) fn of_lines<'a>(
+        if_match: impl Iterator<Item = &'a str>,
+        if_none_match: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let (mut if_match, mut if_none_match) = (if_match.peekable(), if_none_match.peekable());
+        Self {
+            required: if_match.peek().is_some().then(|| Tags::required(if_match)),
+            refused: if_none_match.peek().is_some().then(|| Tags::refused(if_none_match)),
+        }
     }
 
     /// Whether the client named a state at all: then a write that comes too late is not tried again.
@@ -99,25 +117,22 @@ impl Precondition {
 }
 
 impl Tags {
-    fn parse(header: &str) -> Self {
-        let mut tags = Vec::new();
-        let mut rest = header.trim();
-        if rest == "*" {
-            return Self::Any;
+    // RFC 9110 §13.1 allows `*` only alone. Beside tags, the reading applies that lets fewer writes through.
+
+    /// The tags of `If-Match`. Beside tags, `*` adds nothing.
+    fn required<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
+        match read_tags(lines) {
+            (true, tags) if tags.is_empty() => Self::Any,
+            (_, tags) => Self::OneOf(tags),
         }
-        while !rest.is_empty() {
-            let bare = rest.strip_prefix("W/").or_else(|| rest.strip_prefix("w/")).unwrap_or(rest);
-            let (tag, after) = match bare.strip_prefix('"') {
-                // A quoted tag may hold a comma.
-                Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-                None => bare.split_once(',').map_or((bare, ""), |(tag, after)| (tag.trim_end(), after)),
-            };
-            if !tag.is_empty() {
-                tags.push(tag.into());
-            }
-            rest = after.trim_start_matches([',', ' ', '\t']);
+    }
+
+    /// The tags of `If-None-Match`. Beside tags, `*` still means every version.
+    fn refused<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
+        match read_tags(lines) {
+            (true, _) => Self::Any,
+            (false, tags) => Self::OneOf(tags),
         }
-        Self::OneOf(tags)
     }
 
     fn contain(&self, version: &Version) -> bool {
@@ -126,4 +141,27 @@ impl Tags {
             Self::OneOf(tags) => tags.iter().any(|tag| **tag == *version.as_str()),
         }
     }
+}
+
+/// The elements of a list of tags: whether `*` is one of them, and the text of each tag.
+fn read_tags<'a>(lines: impl Iterator<Item = &'a str>) -> (bool, Vec<Box<str>>) {
+    let (mut any, mut tags) = (false, Vec::new());
+    for line in lines {
+        let mut rest = line.trim_matches([',', ' ', '\t']);
+        while !rest.is_empty() {
+            let bare = rest.strip_prefix("W/").or_else(|| rest.strip_prefix("w/")).unwrap_or(rest);
+            let (tag, after) = match bare.strip_prefix('"') {
+                // A quoted tag may hold a comma.
+                Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+                None => bare.split_once(',').map_or((bare, ""), |(tag, after)| (tag.trim_end(), after)),
+            };
+            match tag {
+                "*" if rest.starts_with('*') => any = true,
+                "" => {}
+                tag => tags.push(tag.into()),
+            }
+            rest = after.trim_start_matches([',', ' ', '\t']);
+        }
+    }
+    (any, tags)
 }

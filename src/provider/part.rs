@@ -50,6 +50,13 @@ pub(super) enum Order {
     Same(Option<SortKey>),
 }
 
+impl Order {
+    /// The attribute by whose values the resources are ordered.
+    pub(super) fn attribute(&self) -> Option<AttributeId> {
+        if let Self::By(sort) = self { Some(sort.attribute()) } else { None }
+    }
+}
+
 /// A place in a list, which may be one of several types.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Place {
@@ -387,8 +394,8 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Whether the order is by something that no store knows.
     pub(super) fn sorts_derived(&self, kind: &ResourceType, order: &Order) -> bool {
-        let Order::By(sort) = order else { return false };
-        is_derived(self.registry().relations(kind), kind, sort.attribute())
+        let relations = self.registry().relations(kind);
+        order.attribute().is_some_and(|attribute| is_derived(relations, kind, attribute))
     }
 }
 

@@ -182,7 +182,8 @@ impl<S: Store> ServiceProvider<S> {
         let (hidden, scope) = access.into_parts();
         for matcher in &scope {
             let relations = self.registry().relations(&kind);
-            let derived = |attribute| is_derived(relations, &kind, attribute);
+            let is_name = |attribute| self.displays(&kind).iter().any(|display| display.attribute() == attribute);
+            let derived = |attribute| is_derived(relations, &kind, attribute) || is_name(attribute);
             if matcher.kind().name() != kind.name() {
                 return Err(broken_policy("a scope is compiled for the resource type that was asked for"));
             }

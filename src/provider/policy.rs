@@ -67,7 +67,8 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
     /// them it sees. `kind` is the resource type as it is registered.
     ///
     /// It is also asked with [`Action::Read`] when resources of the type would show up in others: as the groups of a
-    /// user, or as members that a client adds. What it may not read is not there, then.
+    /// user, as members that a client adds, or by the names of members. Resources that the caller may not read are treated
+    /// as absent, and their names are not shown.
     ///
     /// # Errors
     ///
@@ -133,12 +134,12 @@ impl Access {
     /// exist: they are 404, are in no list and no total, and cannot be added to a list of references; their unique
     /// values are taken all the same (409). What the caller writes must stay within the scope: 403.
     ///
-    /// The ids of such resources do show where they stand already: in a list such as `members` that somebody else put
-    /// them into, and as a single reference such as `manager`, which is not looked up. Hide those attributes where the id
-    /// is too much to know.
+    /// The ids of such resources do show where they stand already, without a name: in a list such as `members` that
+    /// somebody else put them into, and as a single reference such as `manager`. Hide those attributes where the id is too
+    /// much to know.
     ///
-    /// It must look at stored attributes only, not at what is derived such as a user's `groups`; else 500. Called
-    /// again, all must hold.
+    /// It must look at stored attributes only, not at derived ones such as a user's `groups` or `members.display`; else
+    /// 500. Called again, all must hold.
     #[must_use]
     pub fn within(mut self, scope: impl Into<Arc<Matcher>>) -> Self {
         self.scope.push(scope.into());

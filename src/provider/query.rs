@@ -14,12 +14,12 @@ use super::{
 };
 use crate::{
     error::{Error, ScimType},
-    filter::{Filter, Matcher},
+    filter::{Condition, Filter, Matcher},
     fold::fold,
     message::{SearchRequest, SortOrder},
     path::PathRef,
     quirks::{Quirk, Tolerance},
-    resource::{Sort, SortErrorKind, SortKey},
+    resource::{Resource, Sort, SortErrorKind, SortKey},
     schema::{AttributeId, ResourceType},
     store::{Context, Store, Stored, Wanted},
     value::Text,
@@ -69,8 +69,8 @@ impl<S: Store> ServiceProvider<S> {
     ///
     /// # Errors
     ///
-    /// 400 `invalidFilter` when the filter cannot be read or compares what cannot be compared so; 400 `invalidValue`
-    /// for a `sort_by` that names nothing to sort by, and for a cursor beside a `start_index`; 403 `sensitive` when
+    /// 400 `invalidFilter` when the filter cannot be read or compares what cannot be compared so, such as the names that
+    /// references show (`members.display`); 400 `invalidValue` for a `sort_by` that names nothing to sort by, and for a cursor beside a `start_index`; 403 `sensitive` when
     /// filter or order would tell of a value that nobody may read; 400 `tooMany` when too many resources would have to
     /// be looked at; 400 `invalidCursor`, `expiredCursor` or `invalidCount` (RFC 9865 §2.1).
     pub async fn search(
@@ -83,10 +83,12 @@ impl<S: Store> ServiceProvider<S> {
         let mut tolerance = Tolerance::new(self.quirks());
         let filter = self.filter(request, &mut tolerance)?;
         let matcher = filter.map(|filter| filter.compile(&permit.view, &mut tolerance)).transpose()?;
+        self.check_filter(kind, compared(matcher.as_ref()))?;
         let order = match sort_path(request)? {
             Some(path) => Order::By(Sort::new(&permit.view, path, is_descending(request), &mut tolerance)?),
             None => Order::Same(None),
         };
+        self.check_order(kind, order.attribute())?;
         let view = self.view(cx, &permit, &Options::from(request.clone()), &mut tolerance)?;
         let asked = vec![Asked { permit, number: 0, matcher, order, view }];
         self.list(cx, kind.name(), asked, request, &tolerance).await
@@ -149,6 +151,8 @@ impl<S: Store> ServiceProvider<S> {
         let mut asked = Vec::with_capacity(permits.len());
         for (((number, permit), matcher), order) in permits.into_iter().zip(matchers).zip(orders) {
             let order = order.unwrap_or_else(|| Order::Same(Some(SortKey::Integer(i64::from(number)))));
+            self.check_filter(&permit.kind, compared(matcher.as_ref()))?;
+            self.check_order(&permit.kind, order.attribute())?;
             let view = self.view(cx, &permit, &options, &mut tolerance)?;
             asked.push(Asked { permit, number, matcher, order, view });
         }
@@ -210,9 +214,7 @@ impl<S: Store> ServiceProvider<S> {
         let conditions = matcher.iter().flat_map(Matcher::conditions).chain(permit.scope());
         let plan = Plan::new(&self.inner.store, kind, conditions);
         let mut used = plan.attributes();
-        if let Order::By(sort) = order {
-            used.push(sort.attribute());
-        }
+        used.extend(order.attribute());
         let is_used = |list: &AttributeId| used.iter().any(|used| used == list || kind.parent(*used) == *list);
         let hidden = view.hidden_lists(kind).into_iter().filter(|list| !is_used(list)).collect();
         let sorts_derived = self.sorts_derived(kind, order);
@@ -229,16 +231,24 @@ impl<S: Store> ServiceProvider<S> {
         let mut derived = Vec::with_capacity(queries.len());
         for (position, query) in queries.iter().enumerate() {
             let of_type = items.iter().filter(|(of, _)| *of == position);
-            let ids: Vec<&str> = of_type.map(|(_, stored)| stored.resource.id()).collect();
-            let shown = |attribute| query.view.projection.includes(attribute);
-            derived.push(self.derive(cx, query.kind, &ids, shown).await?.into_iter());
+            let resources: Vec<&Resource> = of_type.map(|(_, stored)| &*stored.resource).collect();
+            let ids: Vec<&str> = resources.iter().map(|resource| resource.id()).collect();
+            let shows = |attribute| query.view.shows(attribute);
+            let lists = self.derive(cx, query.kind, &ids, shows).await?;
+            let displays = self.names(cx, query.kind, &resources, shows).await?;
+            derived.push(lists.into_iter().zip(displays));
         }
         let rows = items.into_iter().map(|(position, stored)| {
-            let derived = derived.get_mut(position).and_then(Iterator::next).unwrap_or_default();
-            (position, Row { stored, derived })
+            let (derived, displays) = derived.get_mut(position).and_then(Iterator::next).unwrap_or_default();
+            (position, Row { stored, derived, displays })
         });
         Ok(rows.collect())
     }
+}
+
+/// The attributes that a filter looks at.
+fn compared(matcher: Option<&Matcher>) -> impl Iterator<Item = AttributeId> {
+    matcher.into_iter().flat_map(Matcher::conditions).flat_map(Condition::attributes)
 }
 
 fn is_descending(request: &SearchRequest) -> bool {

@@ -324,10 +324,16 @@ impl<S: Store> ServiceProvider<S> {
         changed: bool,
     ) -> Result<Answer, Error> {
         let kind = Arc::clone(stored.resource.kind());
-        let wanted = |attribute| view.projection.includes(attribute);
-        let mut derived = self.derive(cx, &kind, &[stored.resource.id()], wanted).await?;
-        let derived = derived.pop().unwrap_or_default();
-        Ok(Answer { row: Row { stored, derived }, view, quirks: tolerance.applied(), changed })
+        let shows = |attribute| view.shows(attribute);
+        let derived = self.derive(cx, &kind, &[stored.resource.id()], shows).await?.pop().unwrap_or_default();
+        let displays = match self.names(cx, &kind, &[&*stored.resource], shows).await {
+            Ok(mut displays) => displays.pop().unwrap_or_default(),
+            // The write has happened. A client that gets an error repeats it, and creates a second group: better an
+            // answer without names.
+            Err(_) if changed => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(Answer { row: Row { stored, derived, displays }, view, quirks: tolerance.applied(), changed })
     }
 
     /// How the client wants to see resources of this type.
@@ -340,7 +346,7 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<View, Error> {
         let projection = Projection::new(&permit.view, &options.attributes, &options.excluded_attributes, tolerance)?;
         let base = self.inner.base.of(cx.tenant());
-        Ok(View { registry: self.registry().clone(), base: base.into(), projection })
+        Ok(View { registry: self.registry().clone(), base: base.into(), projection, written: !options.in_bulk })
     }
 }
 

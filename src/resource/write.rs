@@ -7,63 +7,14 @@ use std::{fmt, io::Write, sync::Arc};
 use chrono::{DateTime, SecondsFormat, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Projection, Resource};
+use super::{Displays, Reference, Rendering, Resource};
 use crate::{
-    schema::{AttributeId, Registry, ResourceType},
-    value::{Object, Text, Value},
+    schema::{AttributeId, ResourceType},
+    value::{Object, Value},
 };
 
 /// What need not be escaped in a segment of a path (RFC 3986 §3.3), and more is.
 pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
-/// How a resource is shown: what [`Resource::write`] needs beside the resource.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "an answer needs each of these, and a caller has to think of it")]
-pub struct Rendering<'a> {
-    /// Where the endpoints of referred resources are looked up.
-    pub registry: &'a Registry,
-    /// The service provider's base URL, without a slash at its end: `https://example.com/scim/v2`.
-    pub base: &'a str,
-    /// Which attributes are shown.
-    pub projection: &'a Projection,
-    /// `meta.version`, just as the `ETag` header has it: `W/"3694e05e9dff590"`.
-    pub version: Option<&'a str>,
-    /// The lists that follow from other resources, such as a user's `groups`.
-    pub derived: &'a [(AttributeId, Vec<Reference>)],
-}
-
-/// A resource that refers to the one shown, in a derived list (RFC 7643 §4.1.2 `groups`).
-#[derive(Clone, Debug)]
-pub struct Reference {
-    id: Text,
-    kind: Arc<ResourceType>,
-    display: Option<Text>,
-}
-
-impl Reference {
-    /// The `type` of a reference that is not handed down by another group (RFC 7643 §4.1.2).
-    pub const DIRECT: &'static str = "direct";
-
-    /// The resource of type `kind` with this id, which people call `display`.
-    pub fn new(id: Text, kind: Arc<ResourceType>, display: Option<Text>) -> Self {
-        Self { id, kind, display }
-    }
-
-    /// The id of the resource.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The type of the resource.
-    pub fn kind(&self) -> &Arc<ResourceType> {
-        &self.kind
-    }
-
-    /// What people call it.
-    pub fn display(&self) -> Option<&str> {
-        self.display.as_deref()
-    }
-}
 
 impl Resource {
     /// Writes the resource as a client sees it, to the end of `out`: what `rendering` shows, and what is not stored:
@@ -82,7 +33,8 @@ impl Resource {
     /// let projection = Projection::default_of(group);
     /// let mut out = Vec::new();
     /// let base = "https://example.com/scim/v2";
-    /// resource.write(&mut out, &Rendering { registry: &registry, base, projection: &projection, version: None, derived: &[] });
+    /// resource.write(&mut out, &Rendering { registry: &registry, base, projection: &projection, version: None,
+    ///     derived: &[], displays: &[] });
     /// let shown: serde_json::Value = serde_json::from_slice(&out)?;
     /// assert_eq!(shown["members"][0]["$ref"], "https://example.com/scim/v2/Users/2");
     /// assert_eq!(shown["meta"]["location"], "https://example.com/scim/v2/Groups/7");
@@ -274,14 +226,20 @@ impl<'a> Writer<'a> {
             Value::Integer(number) => display(self.out, number),
             Value::Decimal(number) => self.out.extend_from_slice(number.as_str().as_bytes()),
             Value::DateTime(time) => date_time(self.out, *time),
-            Value::Complex(object) => return self.complex(attribute, object, self.target(attribute)),
+            Value::Complex(object) => {
+                let name = self.displays(attribute).map(|displays| displays.name(0));
+                return self.complex(attribute, object, self.target(attribute), name);
+            }
             Value::List(values) => {
-                let target = self.target(attribute);
+                let (target, displays) = (self.target(attribute), self.displays(attribute));
                 let start = self.out.len();
                 self.out.push(b'[');
-                for value in values {
+                for (index, value) in values.iter().enumerate() {
                     let written = match value {
-                        Value::Complex(object) => self.complex(attribute, object, target),
+                        Value::Complex(object) => {
+                            let name = displays.map(|displays| displays.name(index));
+                            self.complex(attribute, object, target, name)
+                        }
                         value => self.value(attribute, value),
                     };
                     if written {
@@ -294,14 +252,35 @@ impl<'a> Writer<'a> {
         true
     }
 
-    fn complex(&mut self, attribute: AttributeId, object: &Object, target: Target<'a>) -> bool {
+    fn complex(
+        &mut self,
+        attribute: AttributeId,
+        object: &Object,
+        target: Target<'a>,
+        name: Option<(AttributeId, Option<&str>)>,
+    ) -> bool {
         let start = self.out.len();
         self.out.push(b'{');
         for (attribute, value) in object.iter() {
-            self.member(attribute, value);
+            if name.is_none_or(|(display, _)| display != attribute) {
+                self.member(attribute, value);
+            }
         }
         self.reference(attribute, object, target);
+        if let Some((display, Some(name))) = name
+            && self.includes(display)
+        {
+            self.out.extend_from_slice(self.kind.json_key(display).as_bytes());
+            text(self.out, name);
+            self.out.push(b',');
+        }
         self.close(start, b'}')
+    }
+
+    /// The names of the resources that the values of an attribute refer to, where they do not come from the values.
+    fn displays(&self, attribute: AttributeId) -> Option<&'a Displays> {
+        let displays = self.shown.map_or(&[][..], |shown| shown.displays);
+        displays.iter().find(|displays| self.kind.parent(displays.attribute()) == attribute)
     }
 
     /// What the `$ref` of an attribute's values points to, where it is made here.
@@ -361,7 +340,7 @@ impl<'a> Writer<'a> {
             }
             if let Some(reference) = reference {
                 self.out.extend_from_slice(self.kind.json_key(reference).as_bytes());
-                location(self.out, base, &it.kind, it.id());
+                location(self.out, base, it.kind(), it.id());
                 self.out.push(b',');
             }
             if self.close(start, b'}') {

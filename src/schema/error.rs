@@ -73,6 +73,10 @@ pub enum SchemaErrorKind {
     /// A relation names a resource type or attribute that does not exist, or one that is no list of references.
     #[error("expected a list of references of a registered resource type")]
     Relation,
+    /// A resource type is named by an attribute that does not exist, is not a singular string of the resource itself, or
+    /// is never returned.
+    #[error("expected an attribute of the resource that is a single readable string")]
+    Display,
     /// More attributes than an id of 16 bits can tell apart.
     #[error("expected fewer attributes in one resource type")]
     TooMany,

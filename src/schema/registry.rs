@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AttributeId, Mutability, ResourceType, Schema, SchemaError, SchemaErrorKind};
+use super::{AttributeId, Display, Mutability, ResourceType, Schema, SchemaError, SchemaErrorKind};
 
 /// A read-only list that is derived from who refers to a resource, such as a user's `groups` (RFC 7643 §4.1.2).
 #[derive(Clone, Debug)]
@@ -52,7 +52,9 @@ pub struct Registry {
 struct Inner {
     types: Vec<Arc<ResourceType>>,
     relations: Vec<Vec<Relation>>,
-    meta_schemas: [Schema; 3],
+    displays: Vec<Vec<Display>>,
+    /// As `/Schemas` shows them, each once.
+    schemas: Vec<Schema>,
 }
 
 impl Registry {
@@ -87,27 +89,39 @@ impl Registry {
 
     /// The derived lists of a resource type.
     pub fn relations(&self, kind: &ResourceType) -> &[Relation] {
-        let index = self.inner.types.iter().position(|known| known.name() == kind.name());
-        index.and_then(|index| self.inner.relations.get(index)).map_or(&[], Vec::as_slice)
+        self.position(kind).and_then(|index| self.inner.relations.get(index)).map_or(&[], Vec::as_slice)
     }
 
-    /// Every schema: those of the resource types, then the three that describe the service provider (RFC 7643 §8.7.2).
-    /// Each once.
+    /// The sub-attributes of a resource type that have the names of other resources.
+    pub(crate) fn displays(&self, kind: &ResourceType) -> &[Display] {
+        self.position(kind).and_then(|index| self.inner.displays.get(index)).map_or(&[], Vec::as_slice)
+    }
+
+    fn position(&self, kind: &ResourceType) -> Option<usize> {
+        self.inner.types.iter().position(|known| known.name() == kind.name())
+    }
+
+    /// Every schema, once, as `/Schemas` shows it: those of the resource types, then the three that describe the service
+    /// provider (RFC 7643 §8.7.2).
+    ///
+    /// The base schema of a resource type has `externalId` here, whether it was defined with it or not. The attribute
+    /// belongs to every resource (RFC 7643 §3.1), but identity providers look for it in the schema when they map
+    /// attributes. Common attributes that a schema lists have the characteristics that RFC 7643 §3.1 gives them, which
+    /// are those that requests are read under.
+    ///
+    /// ```
+    /// use scim_core::schema::{Registry, Schema, USER};
+    ///
+    /// let registry = Registry::standard();
+    /// let external_id = registry.schema(USER).and_then(|schema| schema.find("externalId")).expect("published");
+    /// assert!(external_id.is_case_exact() && !external_id.is_required());
+    /// assert!(Schema::user().find("externalId").is_none());
+    /// ```
     pub fn schemas(&self) -> impl Iterator<Item = &Schema> {
-        let used = self.inner.types.iter().flat_map(|kind| {
-            std::iter::once(kind.schema()).chain(kind.extensions().iter().map(super::Extension::schema))
-        });
-        let mut seen: Vec<&str> = Vec::new();
-        used.chain(&self.inner.meta_schemas).filter(move |schema| {
-            let new = !seen.contains(&schema.id());
-            if new {
-                seen.push(schema.id());
-            }
-            new
-        })
+        self.inner.schemas.iter()
     }
 
-    /// The schema with this URI, compared without case.
+    /// The schema with this URI, compared without case, as [`Registry::schemas`] gives it.
     pub fn schema(&self, uri: &str) -> Option<&Schema> {
         self.schemas().find(|schema| schema.id().eq_ignore_ascii_case(uri))
     }
@@ -169,9 +183,26 @@ impl RegistryBuilder {
             let resolved: Result<Vec<_>, _> = declared.map(|declared| resolve(&types, kind, declared)).collect();
             relations.push(resolved?);
         }
-        let meta_schemas = [Schema::service_provider_config(), Schema::resource_type(), Schema::of_schemas()];
-        Ok(Registry { inner: Arc::new(Inner { types, relations, meta_schemas }) })
+        let displays = types.iter().map(|kind| Display::all_of(kind, &types)).collect();
+        let schemas = published(&types);
+        Ok(Registry { inner: Arc::new(Inner { types, relations, displays, schemas }) })
     }
+}
+
+/// The schemas of these resource types and of the service provider, as `/Schemas` shows them.
+fn published(types: &[Arc<ResourceType>]) -> Vec<Schema> {
+    let is_base = |schema: &Schema| types.iter().any(|kind| kind.schema().id().eq_ignore_ascii_case(schema.id()));
+    let used = types.iter().flat_map(|kind| {
+        std::iter::once(kind.schema()).chain(kind.extensions().iter().map(super::Extension::schema)).cloned()
+    });
+    let own = [Schema::service_provider_config(), Schema::resource_type(), Schema::of_schemas()];
+    let mut schemas: Vec<Schema> = Vec::new();
+    for schema in used.chain(own) {
+        if !schemas.iter().any(|known| known.id().eq_ignore_ascii_case(schema.id())) {
+            schemas.push(if is_base(&schema) { schema.with_common_attributes() } else { schema });
+        }
+    }
+    schemas
 }
 
 fn resolve(

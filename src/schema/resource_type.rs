@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{
-    Attribute, AttributeType, Mutability, Returned, Schema, SchemaError, SchemaErrorKind, Uniqueness, default, standard,
+    Attribute, AttributeType, Mutability, Returned, Schema, SchemaError, SchemaErrorKind, Uniqueness, default, display,
+    standard,
 };
 
 /// An attribute of one [`ResourceType`], as a number that is cheap to compare and to store in memory.
@@ -123,6 +124,7 @@ pub struct ResourceType {
     reference_lists: Vec<AttributeId>,
     defaults: Vec<AttributeId>,
     relations: Vec<[Box<str>; 4]>,
+    names: Vec<AttributeId>,
 }
 
 impl ResourceType {
@@ -136,6 +138,7 @@ impl ResourceType {
             schema,
             extensions: Vec::new(),
             relations: Vec::new(),
+            names: None,
         }
     }
 
@@ -249,6 +252,12 @@ impl ResourceType {
     /// The attributes that have a default, at the top and in extensions.
     pub(crate) fn defaults(&self) -> &[AttributeId] {
         &self.defaults
+    }
+
+    /// The attributes that name a resource of the type to people: a reference to it shows the first of them that has a
+    /// value as its `display`. See [`ResourceTypeBuilder::named_by`].
+    pub fn names(&self) -> &[AttributeId] {
+        &self.names
     }
 
     /// The sub-attribute `value` of a complex attribute, by which its elements are told apart (RFC 7643 §2.4).
@@ -491,6 +500,7 @@ pub struct ResourceTypeBuilder {
     schema: Schema,
     extensions: Vec<(Schema, bool)>,
     relations: Vec<[Box<str>; 4]>,
+    names: Option<Vec<Box<str>>>,
 }
 
 impl ResourceTypeBuilder {
@@ -514,13 +524,37 @@ impl ResourceTypeBuilder {
         self
     }
 
+    /// Chooses the attributes that name a resource of the type to people, the preferred one first: `displayName`, and
+    /// `userName` for a resource that has no `displayName`, unless this is called. Without names, references do not show
+    /// one.
+    ///
+    /// A reference to the resource shows its name in the read-only sub-attribute `display`, or `displayName` as in
+    /// `manager`: for example the members of a group. The core reads the name whenever the reference is shown, so it is
+    /// never out of date, from a store that [reads many resources at once](crate::store::Capabilities::get_many). A new
+    /// name does not change the version of the resource that shows it.
+    ///
+    /// ```
+    /// use scim_core::schema::{Attribute, AttributeId, AttributeType, ResourceType, Schema};
+    ///
+    /// let robot = Schema::new("urn:example:scim:schemas:robot:1.0:Robot", "Robot")
+    ///     .attribute(Attribute::new("model", AttributeType::String));
+    /// let robot = ResourceType::builder("Robot", "Robots", robot).named_by(["model"]).build()?;
+    /// assert_eq!(robot.names(), [robot.child(AttributeId::ROOT, "model").expect("defined")]);
+    /// # Ok::<(), scim_core::schema::SchemaError>(())
+    /// ```
+    pub fn named_by<T: Into<Box<str>>>(mut self, attributes: impl IntoIterator<Item = T>) -> Self {
+        self.names = Some(attributes.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Checks everything and makes the table of attributes.
     ///
     /// # Errors
     ///
     /// When a name is not one (RFC 7643 §2.1), an attribute occurs twice, complex attributes are nested (§2.3.8),
-    /// uniqueness or reference types are asked of a type that has none (§2.3, §7), or an attribute has a
-    /// [default](Attribute::default_value) that it cannot have.
+    /// uniqueness or reference types are asked of a type that has none (§2.3, §7), an attribute has a
+    /// [default](Attribute::default_value) that it cannot have, or the resource type is [named by](Self::named_by)
+    /// something else than a singular, readable string of the resource itself.
     pub fn build(self) -> Result<ResourceType, SchemaError> {
         for name in [&self.name, &self.endpoint] {
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -541,6 +575,7 @@ impl ResourceTypeBuilder {
             reference_lists: Vec::new(),
             defaults: Vec::new(),
             relations: self.relations,
+            names: Vec::new(),
         };
         // First, so that the constants of `AttributeId` hold.
         for attribute in standard::common_attributes() {
@@ -573,6 +608,7 @@ impl ResourceTypeBuilder {
             kind.extensions.push(Extension { schema, required, attribute });
         }
         kind.index();
+        kind.names = display::names_of(&kind, self.names.as_deref())?;
         Ok(kind)
     }
 }

@@ -65,6 +65,24 @@ impl Schema {
     }
 }
 
+impl Schema {
+    /// The base schema of a resource type, as `/Schemas` shows it: with `externalId`, and with the characteristics of
+    /// RFC 7643 §3.1 for the common attributes that it lists. Their descriptions stay.
+    pub(super) fn with_common_attributes(self) -> Self {
+        let common = common_attributes();
+        let listed = common.iter().fold(self, |schema, common| {
+            schema.change(common.name(), |listed| match listed.text() {
+                "" => common.clone(),
+                text => common.clone().description(text),
+            })
+        });
+        match common.into_iter().find(|common| common.name() == "externalId") {
+            Some(external_id) if listed.find(external_id.name()).is_none() => listed.attribute(external_id),
+            _ => listed,
+        }
+    }
+}
+
 fn shipped(json: &str) -> Schema {
     #[expect(clippy::expect_used, reason = "the text is part of the crate, and a test reads each of the six files")]
     serde_json::from_str(json).expect("a schema that the crate ships is JSON of a schema")

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     filter::Condition,
+    resource::Resource,
     schema::{Relation, ResourceType},
 };
 
@@ -64,6 +65,13 @@ trait Erased: Send + Sync {
         relation: &'a Relation,
         ids: &'a [&'a str],
     ) -> Boxed<'a, Result<Vec<Holder>, StoreError>>;
+    fn get_many<'a>(
+        &'a self,
+        cx: &'a Context,
+        kind: &'a Arc<ResourceType>,
+        ids: &'a [&'a str],
+        wanted: &'a Wanted<'a>,
+    ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>>;
     fn locate<'a>(
         &'a self,
         cx: &'a Context,
@@ -105,6 +113,16 @@ impl<S: Store> Erased for S {
         ids: &'a [&'a str],
     ) -> Boxed<'a, Result<Vec<Holder>, StoreError>> {
         Box::pin(Store::holders(self, cx, relation, ids))
+    }
+
+    fn get_many<'a>(
+        &'a self,
+        cx: &'a Context,
+        kind: &'a Arc<ResourceType>,
+        ids: &'a [&'a str],
+        wanted: &'a Wanted<'a>,
+    ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>> {
+        Box::pin(Store::get_many(self, cx, kind, ids, wanted))
     }
 
     fn locate<'a>(
@@ -166,6 +184,17 @@ macro_rules! forward {
         ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
             let $outer = self;
             $inner.holders(cx, relation, ids)
+        }
+
+        fn get_many<'a>(
+            &'a self,
+            cx: &'a Context,
+            kind: &'a Arc<ResourceType>,
+            ids: &'a [&'a str],
+            wanted: &'a Wanted<'a>,
+        ) -> impl Future<Output = Result<Vec<Option<Arc<Resource>>>, StoreError>> + Send + 'a {
+            let $outer = self;
+            $inner.get_many(cx, kind, ids, wanted)
         }
 
         fn locate<'a>(

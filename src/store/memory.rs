@@ -21,6 +21,7 @@ use super::{
 use crate::{
     filter::Condition,
     path::AttributePath,
+    resource::Resource,
     schema::{Relation, ResourceType},
     value::{Text, Value},
 };
@@ -127,7 +128,12 @@ impl fmt::Debug for MemoryStore {
 
 impl Store for MemoryStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().with_max_batch(Self::MAX_BATCH).with_sort(true).with_total(true).with_backward(true)
+        Capabilities::new()
+            .with_max_batch(Self::MAX_BATCH)
+            .with_sort(true)
+            .with_total(true)
+            .with_backward(true)
+            .with_get_many(true)
     }
 
     fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
@@ -187,6 +193,17 @@ impl Store for MemoryStore {
             Some(found)
         });
         Ok(found.flatten().unwrap_or_default())
+    }
+
+    async fn get_many<'a>(
+        &'a self,
+        cx: &'a Context,
+        kind: &'a Arc<ResourceType>,
+        ids: &'a [&'a str],
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
+        let found = self.read(cx, |tenant| Some(tenant.many(tenant.find_table(kind)?, ids, wanted)));
+        Ok(found.flatten().unwrap_or_else(|| vec![None; ids.len()]))
     }
 
     async fn locate<'a>(

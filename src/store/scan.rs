@@ -52,10 +52,12 @@ impl Stored {
 /// let members = group.reference_lists()[0];
 /// assert!(Wanted::everything().includes(members));
 /// assert!(!Wanted::without(group.reference_lists()).includes(members));
+/// assert!(Wanted::only(&[members]).includes(members) && !Wanted::only(&[]).includes(members));
 /// assert_eq!(Wanted::everything().limit(1_000).list_limit(), Some(1_000));
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'a> {
+    only: Option<&'a [AttributeId]>,
     without: &'a [AttributeId],
     list_limit: Option<usize>,
 }
@@ -63,12 +65,17 @@ pub struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     /// All attributes.
     pub const fn everything() -> Self {
-        Self { without: &[], list_limit: None }
+        Self { only: None, without: &[], list_limit: None }
+    }
+
+    /// The id and these top-level attributes. A complex attribute comes with its sub-attributes.
+    pub const fn only(attributes: &'a [AttributeId]) -> Self {
+        Self { only: Some(attributes), without: &[], list_limit: None }
     }
 
     /// All attributes but these top-level ones. A complex attribute is left out with its sub-attributes.
     pub const fn without(attributes: &'a [AttributeId]) -> Self {
-        Self { without: attributes, list_limit: None }
+        Self { only: None, without: attributes, list_limit: None }
     }
 
     /// Asks to leave out every list of references that has more than `values` values, and to say so by
@@ -81,7 +88,13 @@ impl<'a> Wanted<'a> {
 
     /// Whether the caller will look at this top-level attribute.
     pub fn includes(&self, attribute: AttributeId) -> bool {
-        !self.without.contains(&attribute)
+        self.only.is_none_or(|only| only.contains(&attribute)) && !self.without.contains(&attribute)
+    }
+
+    /// The attributes that are wanted besides the id, where they are [named](Wanted::only): a store may read less of a
+    /// resource then.
+    pub const fn attributes(&self) -> Option<&'a [AttributeId]> {
+        self.only
     }
 
     /// How many values a list of references may have to be wanted; `None` for any number.
@@ -105,6 +118,7 @@ pub enum Pushdown {
 /// What a store can do beyond the least that it must.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is an ability of its own")]
 pub struct Capabilities {
     /// How many changes one commit may have. With 1, which is the default, no two writes are atomic together.
     pub max_batch: usize,
@@ -116,12 +130,16 @@ pub struct Capabilities {
     /// Whether it can answer [`Window::Before`]. Default `false`: then pages by cursor lead forward only, where the core
     /// does not have the whole list at hand.
     pub backward: bool,
+    /// Whether [`Store::get_many`](super::Store::get_many) is cheaper than a call for each resource. Default `false`: then
+    /// references do not show the names of the resources that they refer to, such as `members.display`, unless the names
+    /// are stored in them.
+    pub get_many: bool,
 }
 
 impl Capabilities {
     /// The least that a store must do.
     pub const fn new() -> Self {
-        Self { max_batch: 1, sort: false, total: false, backward: false }
+        Self { max_batch: 1, sort: false, total: false, backward: false, get_many: false }
     }
 
     /// Sets how many changes one commit may have.
@@ -149,6 +167,13 @@ impl Capabilities {
     #[must_use]
     pub const fn with_backward(mut self, backward: bool) -> Self {
         self.backward = backward;
+        self
+    }
+
+    /// Says whether the store reads many resources in one call.
+    #[must_use]
+    pub const fn with_get_many(mut self, get_many: bool) -> Self {
+        self.get_many = get_many;
         self
     }
 }

@@ -75,6 +75,9 @@ checks! {
     RoundTrip = "round-trip" with reading::round_trip,
     /// What is not wanted may be missing; what is wanted is there; a list that is too long is left out and that is said.
     Wanted = "wanted" with reading::wanted,
+    /// Many resources are read by their ids: each at the place of its id, as it is now, and nothing for an id that no
+    /// resource of the type has.
+    GetMany = "get-many" with reading::get_many,
     /// A walk by position meets each resource that is there all the time exactly once, whatever is written meanwhile.
     Walks = "walks" with lists::walks,
     /// A sorted list has one order, the same for every way to page through it; totals are exact.

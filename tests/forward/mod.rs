@@ -56,6 +56,17 @@ macro_rules! forward {
             self.$inner.holders(cx, relation, ids).await
         }
     };
+    (@get_many $inner:tt) => {
+        async fn get_many<'a>(
+            &'a self,
+            cx: &'a ::scim_core::store::Context,
+            kind: &'a ::std::sync::Arc<::scim_core::schema::ResourceType>,
+            ids: &'a [&'a str],
+            wanted: &'a ::scim_core::store::Wanted<'a>,
+        ) -> Result<Vec<Option<::std::sync::Arc<::scim_core::Resource>>>, ::scim_core::store::StoreError> {
+            self.$inner.get_many(cx, kind, ids, wanted).await
+        }
+    };
     (@locate $inner:tt) => {
         async fn locate<'a>(
             &'a self,

@@ -56,7 +56,7 @@ impl Store for Modest {
 }
 
 pub(crate) fn modest(pushdown: Option<Pushdown>, sort: bool, total: bool, limits: Limits) -> Host<Modest> {
-    let capabilities = Capabilities::new().with_sort(sort).with_total(total);
+    let capabilities = Capabilities::new().with_sort(sort).with_total(total).with_get_many(true);
     modest_with(pushdown, capabilities, limits)
 }
 
@@ -88,7 +88,8 @@ impl Store for Plain {
     forward! { 0: get, commit }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new()
+        // By the trait's own way, one after the other: the names in its answers are those of other stores.
+        Capabilities::new().with_get_many(true)
     }
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {

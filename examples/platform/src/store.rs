@@ -12,10 +12,10 @@ mod select;
 mod statistics;
 mod tables;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use scim_core::{
-    Registry,
+    Registry, Resource,
     filter::Condition,
     schema::{Relation, ResourceType},
     store::{
@@ -59,7 +59,12 @@ impl TableStore {
 
 impl Store for TableStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().with_max_batch(Self::MAX_BATCH).with_sort(true).with_total(true).with_backward(true)
+        Capabilities::new()
+            .with_max_batch(Self::MAX_BATCH)
+            .with_sort(true)
+            .with_total(true)
+            .with_backward(true)
+            .with_get_many(true)
     }
 
     fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
@@ -112,6 +117,23 @@ impl Store for TableStore {
         let select = self.select(relation.holder())?;
         let found = self.database.read(vec![select.holders(cx, relation, ids)?]).await?;
         found.into_iter().flatten().map(|row| select.holder(row, relation)).collect()
+    }
+
+    async fn get_many<'a>(
+        &'a self,
+        cx: &'a Context,
+        kind: &'a Arc<ResourceType>,
+        ids: &'a [&'a str],
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
+        let select = self.select(kind)?;
+        let rows = self.database.read(vec![select.many(cx, ids, wanted)]).await?;
+        let mut found = HashMap::with_capacity(ids.len());
+        for row in rows.into_iter().flatten() {
+            let resource = select.stored(row, wanted)?.resource;
+            found.insert(resource.id().to_owned(), resource);
+        }
+        Ok(ids.iter().map(|id| found.get(*id).cloned()).collect())
     }
 
     async fn locate<'a>(

@@ -41,6 +41,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const MEMBERS: usize = 100_000;
 /// The most rows that a statement may read or change.
 const FEW: u64 = 3;
@@ -117,8 +118,12 @@ fn user(registry: &Registry, id: &str) -> Change {
 async fn fill(place: &Place, store: &DynStore) {
     let start = Instant::now();
     let (registry, cx) = (registry(), context());
-    let first =
-        [user(&registry, "model"), create(&registry, "Group", &json!({"id": "all", "displayName": "Everyone"}))];
+    let managed = json!({"id": "managed", "userName": "managed", ENTERPRISE: {"manager": {"value": "model"}}});
+    let first = [
+        user(&registry, "model"),
+        create(&registry, "User", &managed),
+        create(&registry, "Group", &json!({"id": "all", "displayName": "Everyone"})),
+    ];
     store.commit(&cx, &first).await.unwrap();
     let ids: Vec<String> = (0..MEMBERS).map(|index| format!("user-{index}")).collect();
     if place.url == "memory" {
@@ -194,9 +199,10 @@ async fn requests(store: DynStore, statements: &Statements, group: &str) -> Vec<
     let by_member = format!("{without}&filter=id%20eq%20%22all%22%20and%20members%20eq%20%22user-4711%22");
     let found = |json: &Json| json["totalResults"] == 1 && json["Resources"][0]["id"] == "all";
     let in_group = |json: &Json| json["groups"][0]["value"] == "all" && json["groups"][0]["display"] == "Everyone";
+    let of_manager = |json: &Json| json[ENTERPRISE]["manager"]["displayName"] == "model";
     // A list that is too long to show is not shown: then there is nothing to say.
     let changed = if group == AS_SENT { 204 } else { 200 };
-    let asked: [(&str, &str, &str, String, u16, Check<'_>); 11] = [
+    let asked: [(&str, &str, &str, String, u16, Check<'_>); 12] = [
         ("add a member", "PATCH", group, entra("Add"), changed, &|_| true),
         ("a user's groups", "GET", "/Users/model", String::new(), 200, &in_group),
         ("add it again", "PATCH", group, entra("Add"), changed, &|_| true),
@@ -207,6 +213,7 @@ async fn requests(store: DynStore, statements: &Statements, group: &str) -> Vec<
         ("list groups", "GET", without, String::new(), 200, &found),
         ("a group by name", "GET", &by_name, String::new(), 200, &found),
         ("a user by name", "GET", user, String::new(), 200, &|json| json["Resources"][0]["id"] == "user-4711"),
+        ("a manager's name", "GET", "/Users/managed", String::new(), 200, &of_manager),
         ("is it a member", "GET", &by_member, String::new(), 200, &found),
     ];
     statements.take();

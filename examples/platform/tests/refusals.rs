@@ -117,6 +117,39 @@ fn begin(server: &Server, length: &str) -> Connection {
     connection
 }
 
+/// Repeated header lines and a content coding reach the core: what it refuses changes nothing.
+#[test]
+fn preconditions_in_several_lines_and_encoded_bodies() {
+    for place in stores() {
+        let server = acme(&place.url, &[]);
+        let made = server.request("POST", "/Users", Some(&user("ann")));
+        let etag = made.json["meta"]["version"].as_str().unwrap();
+        let url = made.json["meta"]["location"].as_str().unwrap();
+        let key = format!("Bearer {TOKEN}");
+        let send = |lines: &[(&str, &str)]| {
+            let headers = [&[("Authorization", key.as_str())], lines].concat();
+            server
+                .send("PUT", url, &headers, Some(&json!({"schemas": [USER], "userName": "ann", "title": "x"})))
+                .unwrap()
+        };
+        let refused: [(&[(&str, &str)], u16); 4] = [
+            (&[("If-None-Match", "\"x\""), ("If-None-Match", etag)], 412),
+            (&[("If-Match", "\"x\""), ("If-Match", "\"y\"")], 412),
+            (&[("Content-Encoding", "gzip")], 415),
+            (&[("Content-Encoding", "identity"), ("Content-Encoding", "deflate")], 415),
+        ];
+        for (lines, status) in refused {
+            let answer = send(lines);
+            assert_eq!((answer.status, &answer.json["schemas"]), (status, &json!([ERROR])), "{lines:?}");
+            let now = server.send("GET", url, &[("Authorization", &key)], None).unwrap();
+            assert_eq!(now.json, made.json, "{lines:?}");
+        }
+        let answer = send(&[("If-Match", "\"x\""), ("If-Match", etag), ("Content-Encoding", "identity")]);
+        assert_eq!((answer.status, &answer.json["title"]), (200, &json!("x")));
+        assert_eq!(answer.headers["location"], url);
+    }
+}
+
 const LIMIT: usize = 4 << 20;
 
 /// Refused before it is sent, where the client says how much it is; otherwise as soon as it is too much.

@@ -47,6 +47,48 @@ fn a_url_is_printed_and_serves() {
     }
 }
 
+/// Every store reads the names that references show: as they are now, also of several types, and of one id in many places.
+#[test]
+fn references_show_names() {
+    const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    for place in stores() {
+        let server = Server::start(&acme(&place.url, &[]));
+        let create = |path: &str, body: &serde_json::Value| {
+            let made = server.request("POST", path, Some(body));
+            assert_eq!(made.status, 201, "{}", made.text);
+            (made.json["id"].as_str().unwrap().to_owned(), made.json)
+        };
+        let (ann, _) = create("/Users", &json!({"userName": "ann", "displayName": "Ann \"Ä\" \u{1f600}"}));
+        let (bob, shown) = create("/Users", &json!({"userName": "bob", ENTERPRISE: {"manager": {"value": ann}}}));
+        assert_eq!(shown[ENTERPRISE]["manager"]["displayName"], "Ann \"Ä\" \u{1f600}");
+        let (inner, _) = create("/Groups", &json!({"displayName": "Inner", "members": [{"value": bob}]}));
+        let members = json!([{"value": bob}, {"value": ann}, {"value": inner}]);
+        let (group, shown) = create("/Groups", &json!({"displayName": "All", "members": members}));
+        let names = |group: &serde_json::Value| -> Vec<String> {
+            let members = group["members"].as_array().unwrap().iter();
+            members.map(|member| member["display"].as_str().unwrap_or("-").to_owned()).collect()
+        };
+        assert_eq!(names(&shown), ["bob", "Ann \"Ä\" \u{1f600}", "Inner"], "{place:?}");
+        let rename = |path: String, name: &str| {
+            let operation = json!({"op": "replace", "path": "displayName", "value": name});
+            let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]});
+            assert_eq!(server.request("PATCH", &path, Some(&body)).status, 200);
+        };
+        rename(format!("/Users/{ann}"), "Anna");
+        rename(format!("/Groups/{inner}"), "Core");
+        let list = server.request("GET", "/Groups?filter=members%20pr", None).json;
+        let of = |id: &str| list["Resources"].as_array().unwrap().iter().find(|it| it["id"] == id).unwrap();
+        assert_eq!(
+            (names(of(&group)), names(of(&inner))),
+            (vec!["bob".into(), "Anna".into(), "Core".into()], vec!["bob".into()])
+        );
+        assert_eq!(names(&server.request("GET", &format!("/Groups/{group}"), None).json), names(of(&group)));
+        // The same refusal in memory and from a database.
+        let filter = "/Groups?filter=members.display%20eq%20%22Anna%22";
+        assert_eq!(server.request("GET", filter, None).json["scimType"], "invalidFilter", "{place:?}");
+    }
+}
+
 #[test]
 fn a_key_that_was_not_given_is_made_and_shown_once() {
     let server = Server::start(&["--store", "memory"]);

@@ -25,12 +25,20 @@ pub(super) type Id = Arc<str>;
 #[derive(Debug, Default)]
 pub(super) struct Tenant {
     tables: Vec<Table>,
-    /// The table of each resource: an id is one resource's alone (RFC 7643 §3.1), whatever its type.
-    ids: HashMap<Id, usize>,
+    /// Each resource by its id, which is one resource's alone (RFC 7643 §3.1), whatever its type.
+    ids: HashMap<Id, Known>,
     /// Who refers to whom, ordered by whom.
     holdings: BTreeSet<Holding>,
     /// How many versions were given out. Never goes back, so that none comes again.
     versions: u64,
+}
+
+/// A resource that is found by its id alone.
+#[derive(Debug)]
+struct Known {
+    table: usize,
+    /// Without its lists of references, as the [`Head`] has it.
+    resource: Arc<Resource>,
 }
 
 /// The resources of one type.
@@ -96,7 +104,19 @@ impl Tenant {
 
     /// The table of a resource and its id, shared.
     pub(super) fn locate(&self, id: &str) -> Option<(&Id, usize)> {
-        self.ids.get_key_value(id).map(|(id, table)| (id, *table))
+        self.ids.get_key_value(id).map(|(id, known)| (id, known.table))
+    }
+
+    /// The resources of a table that have these ids, as far as they are wanted.
+    pub(super) fn many(&self, table: usize, ids: &[&str], wanted: &Wanted<'_>) -> Vec<Option<Arc<Resource>>> {
+        let lists = self.table(table).map_or(&[][..], |table| table.kind.reference_lists());
+        if lists.iter().any(|list| wanted.includes(*list)) {
+            let row = |id: &&str| self.row(table, id).map(|row| row.stored(wanted).resource);
+            return ids.iter().map(row).collect();
+        }
+        // Without its lists a resource is found by its hash alone, in a third of the time.
+        let known = |id: &&str| self.ids.get(*id).filter(|known| known.table == table);
+        ids.iter().map(|id| known(id).map(|known| Arc::clone(&known.resource))).collect()
     }
 
     /// Who refers to `id`.
@@ -149,11 +169,11 @@ impl Tenant {
         for key in &head.unique {
             rows.unique.insert(key.clone(), Arc::clone(id));
         }
+        ids.insert(Arc::clone(id), Known { table, resource: Arc::clone(&head.resource) });
         if let Some(row) = rows.rows.get_mut(id) {
             row.whole = OnceLock::new();
             return Some(std::mem::replace(&mut row.head, head));
         }
-        ids.insert(Arc::clone(id), table);
         rows.rows.insert(Arc::clone(id), Row { head, lists: Vec::new(), whole: OnceLock::new() });
         None
     }

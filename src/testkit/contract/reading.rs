@@ -1,9 +1,11 @@
 //! What was written is what is read.
 
+use std::sync::Arc;
+
 use super::{
     super::samples::{HOSTILE, moment, random, reference, set, text},
-    Context, Expect, Failure, Key, Kit, Resource, Stop, Store, Wanted, check, create, failed, held, named, replace,
-    sorted,
+    Context, Expect, Failure, Key, Kit, Resource, Stop, Store, Wanted, check, create, delete, failed, held, named,
+    replace, sorted,
 };
 use crate::{schema::AttributeId, value::Value};
 
@@ -92,4 +94,68 @@ pub(super) async fn wanted<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     })?;
     let parts = [stored.resource.id() == group, stored.resource.created() == Some(moment(0))];
     check(parts == [true, true], "the rest of a resource is there without its list", || "it is not".to_owned())
+}
+
+pub(super) async fn get_many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let (cx, other) = (kit.tenant("a")?, kit.tenant("b")?);
+    let subject = &kit.samples.subject;
+    let mut numbers = kit.random();
+    let ids: [String; 5] = std::array::from_fn(|_| numbers.id());
+    let [first, second, gone, foreign, missing] = &ids;
+    for id in [first, second, gone] {
+        kit.write_one(&cx, "a resource is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
+    }
+    let renamed = kit.samples.subject(second, "another name");
+    kit.write_one(&cx, "a resource gets another name", replace(renamed, Expect::Exists)).await?;
+    kit.write_one(&cx, "a resource is deleted", delete(subject, gone, Expect::Exists)).await?;
+    // Of another type, and of another tenant: neither is there under its id.
+    let mut types = kit.whole.registry.resource_types().iter();
+    if let Some(another) = types.find(|kind| kind.name() != subject.name()) {
+        kit.write_one(&cx, "a resource of another type", create(named(another, foreign, "other"))).await?;
+    }
+    kit.write_one(&other, "a resource of another tenant", create(kit.samples.subject(missing, "elsewhere"))).await?;
+
+    let asked: Vec<&str> = [second, missing, first, gone, second, foreign, first].map(String::as_str).into();
+    let top = subject.top_level(kit.samples.unique);
+    let everything = Wanted::everything();
+    let parts = [top];
+    for (wanted, what) in [
+        (&everything, "many resources are read"),
+        (&Wanted::without(subject.reference_lists()), "many resources are read without their lists"),
+        (&Wanted::only(&parts), "one attribute of many resources is read"),
+        (&Wanted::only(&[]), "the ids of many resources are read"),
+    ] {
+        let found = kit.store().get_many(&cx, subject, &asked, wanted).await;
+        let found = found.map_err(|error| failed(what, &error))?;
+        let id = |found: &Option<Arc<Resource>>| found.as_ref().map(|found| found.id().to_owned());
+        let places: Vec<Option<String>> = found.iter().map(id).collect();
+        let expected = [Some(second), None, Some(first), None, Some(second), None, Some(first)];
+        check(places.iter().map(Option::as_ref).eq(expected), &format!("{what}: each at its place"), || {
+            format!("{} places, {} of them empty", places.len(), places.iter().filter(|place| place.is_none()).count())
+        })?;
+        for (found, id) in found.iter().zip(&asked) {
+            let Some(found) = found else { continue };
+            let stored = kit.existing(&cx, subject, id, what).await?;
+            let is_same = |attribute| found.root().get(attribute) == stored.resource.root().get(attribute);
+            let same = subject.children(AttributeId::ROOT).iter().all(|it| !wanted.includes(*it) || is_same(*it));
+            check(same, &format!("{what}: as they are now"), || "a wanted attribute has another value".to_owned())?;
+        }
+    }
+    let found = kit.store().get_many(&cx, subject, &[], &everything).await;
+    let found = found.map_err(|error| failed("no resources are read", &error))?;
+    check(found.is_empty(), "no ids, no resources", || format!("{} resources", found.len()))?;
+
+    let Some((holder, list)) = &kit.samples.holder else { return Ok(()) };
+    let group = numbers.id();
+    let mut resource = named(holder, &group, "list");
+    let elements = [first, second].map(|id| Value::Complex(reference(holder, *list, id, subject)));
+    resource.root_mut().insert(*list, Value::List(elements.into()));
+    kit.write_one(&cx, "a list is created", create(resource)).await?;
+    let what = "many resources are read with their lists";
+    let found = kit.store().get_many(&cx, holder, &[&group], &everything).await;
+    let found = found.map_err(|error| failed(what, &error))?;
+    let values: Vec<String> = found.iter().flatten().flat_map(|found| held(found, *list)).collect();
+    check(sorted(values.clone()) == sorted(vec![first.clone(), second.clone()]), what, || {
+        format!("{} values instead of 2", values.len())
+    })
 }

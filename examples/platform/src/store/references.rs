@@ -18,14 +18,18 @@ use crate::database::{Row, Session};
 
 /// Adds that `column` is one of the ids: one parameter, however many there are.
 pub(super) fn is_one_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<Item = &'a str>) {
-    // What PostgreSQL cannot have as text is no resource's id.
-    let ids: Vec<&str> = ids.into_iter().filter(|id| !id.contains('\0')).collect();
-    let ids = array(&ids);
+    let ids = array_of(ids);
     query.push(column);
     match query.dialect() {
         Dialect::Sqlite => query.push(" IN (SELECT e.value FROM json_each(").bind(ids).push(") AS e)"),
         _ => query.push(" = ANY (ARRAY (SELECT jsonb_array_elements_text(").bind(ids).push("::text::jsonb)))"),
     };
+}
+
+/// The ids as one parameter, a JSON array.
+pub(super) fn array_of<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
+    // What PostgreSQL cannot have as text is no resource's id.
+    array(&ids.into_iter().filter(|id| !id.contains('\0')).collect::<Vec<_>>())
 }
 
 fn array<T: serde::Serialize>(values: &[T]) -> String {

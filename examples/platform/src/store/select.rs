@@ -1,6 +1,9 @@
 //! How resources are read: one query for what is looked at, their lists included where they are wanted.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use scim_core::{
@@ -11,8 +14,10 @@ use scim_core::{
     value::{Object, Value},
 };
 
+use serde_json::value::RawValue;
+
 use super::{
-    references::is_one_of,
+    references::{array_of, is_one_of},
     tables::{KindTable, List},
 };
 use crate::database::Row;
@@ -28,6 +33,11 @@ impl Select<'_> {
     /// The resources of a tenant, up to what else is asked of them.
     pub(super) fn resources(&self, cx: &Context, wanted: &Wanted<'_>) -> Statement {
         let mut query = Statement::new(self.dialect);
+        self.write_resources(&mut query, cx, wanted);
+        query
+    }
+
+    fn write_resources(&self, query: &mut Statement, cx: &Context, wanted: &Wanted<'_>) {
         query.push("SELECT r.version, r.modified, r.document");
         for list in self.lists(wanted) {
             // The values in their order, and an empty text where there are none.
@@ -42,7 +52,24 @@ impl Select<'_> {
                 }
             }
         }
-        self.from(&mut query, cx);
+        self.from(query, cx);
+    }
+
+    /// The resources that have these ids: a look-up for each.
+    pub(super) fn many(&self, cx: &Context, ids: &[&str], wanted: &Wanted<'_>) -> Statement {
+        let mut query = Statement::new(self.dialect);
+        if self.dialect == Dialect::Sqlite {
+            self.write_resources(&mut query, cx, wanted);
+            query.push(" AND ");
+            is_one_of(&mut query, "r.id", ids.iter().copied());
+            return query;
+        }
+        // With an array, PostgreSQL reads all resources of the tenant as long as it has no statistics. The limit keeps
+        // it from turning the look-ups into a join.
+        query.push("SELECT r.* FROM jsonb_array_elements_text(").bind(array_of(ids.iter().copied()));
+        query.push("::text::jsonb) AS e (id) CROSS JOIN LATERAL (");
+        self.write_resources(&mut query, cx, wanted);
+        query.push(" AND r.id = e.id COLLATE \"C\" LIMIT 1) AS r");
         query
     }
 
@@ -82,6 +109,9 @@ impl Select<'_> {
         let version = Version::new(row.text(0)?).map_err(StoreError::backend)?;
         let modified = row.optional_text(1)?;
         let mut json = row.text(2)?;
+        if let Some(attributes) = wanted.attributes() {
+            json = part(self.kind, &json, attributes)?;
+        }
         let mut complete = true;
         for (index, list) in self.lists(wanted).enumerate() {
             match row.optional_text(3 + index)? {
@@ -126,6 +156,19 @@ fn set_modified(resource: &mut Resource, modified: DateTime<Utc>) {
     if let Some(Value::Complex(meta)) = root.get_mut(AttributeId::META) {
         meta.insert(AttributeId::META_LAST_MODIFIED, Value::DateTime(modified));
     }
+}
+
+/// The JSON of some attributes of a resource. To read the others would take most of the time.
+fn part(kind: &ResourceType, json: &str, attributes: &[AttributeId]) -> Result<String, StoreError> {
+    let members: HashMap<&str, &RawValue> = serde_json::from_str(json).map_err(StoreError::backend)?;
+    let mut part: BTreeMap<String, &RawValue> = BTreeMap::new();
+    for attribute in attributes.iter().chain(&[AttributeId::ID]) {
+        let name = kind.path(*attribute);
+        if let Some(value) = members.get(name.as_str()) {
+            part.insert(name, value);
+        }
+    }
+    serde_json::to_string(&part).map_err(StoreError::backend)
 }
 
 /// Puts a list into the JSON of a resource, which ends in a brace.

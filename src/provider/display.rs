@@ -1,0 +1,177 @@
+//! The names that references show: `members.display` follows from the members (RFC 7643 §2.4, §4.2, §4.3).
+//!
+//! The core reads them with the answer, so that a renamed member has its new name in every group at once. The version
+//! of the group does not change with it, as the version of a user does not change with the names of its groups.
+
+use std::{slice, sync::Arc};
+
+use super::ServiceProvider;
+use crate::{
+    error::{Error, ScimType},
+    filter::Condition,
+    resource::{Displays, Resource},
+    schema::{AttributeId, Display, ResourceType},
+    store::{Context, Store, Wanted},
+    value::Value,
+};
+
+/// The references of an answer to resources of one type.
+struct References<'a> {
+    kind: &'a Arc<ResourceType>,
+    ids: Vec<&'a str>,
+    /// For each id the row of the answer, the display in it and the value.
+    places: Vec<(usize, usize, usize)>,
+}
+
+impl<S: Store> ServiceProvider<S> {
+    /// The sub-attributes of a resource type that show the names of other resources. Where the store does not read many
+    /// resources at once, there are none: these sub-attributes then have the values that are stored.
+    pub(super) fn displays(&self, kind: &ResourceType) -> &[Display] {
+        if self.inner.store.capabilities().get_many { self.registry().displays(kind) } else { &[] }
+    }
+
+    /// The names that resources of one type show in the sub-attributes that are `wanted`, in the order of `resources`: one
+    /// call of the store for each type of resource that they refer to.
+    ///
+    /// A resource that does not exist for the caller has no name, and an attribute that is hidden from the caller gives
+    /// none.
+    pub(super) async fn names(
+        &self,
+        cx: &Context,
+        kind: &ResourceType,
+        resources: &[&Resource],
+        wanted: impl Fn(AttributeId) -> bool,
+    ) -> Result<Vec<Vec<Displays>>, Error> {
+        let mut named: Vec<Vec<Displays>> = Vec::new();
+        named.resize_with(resources.len(), Vec::new);
+        let displays: Vec<&Display> =
+            self.displays(kind).iter().filter(|display| wanted(display.attribute())).collect();
+        if displays.is_empty() {
+            return Ok(named);
+        }
+        let mut references: Vec<References<'_>> = Vec::new();
+        for kind in displays.iter().flat_map(|display| display.kinds()) {
+            if !references.iter().any(|known| known.kind.name() == kind.name()) {
+                references.push(References { kind, ids: Vec::new(), places: Vec::new() });
+            }
+        }
+        for (row, (resource, named)) in resources.iter().zip(&mut named).enumerate() {
+            for display in &displays {
+                let values = values_of(resource, display.reference());
+                if !values.is_empty() {
+                    collect(kind, display, values, (row, named.len()), &mut references);
+                    named.push(Displays::new(display.attribute(), vec![None; values.len()]));
+                }
+            }
+        }
+        for References { kind: referred, ids, places } in references {
+            if ids.is_empty() {
+                continue;
+            }
+            let Some(permit) = self.met(cx, referred)? else { continue };
+            let names: Vec<AttributeId> =
+                referred.names().iter().copied().filter(|name| !permit.hides(*name)).collect();
+            if names.is_empty() {
+                continue;
+            }
+            let used = permit.scope().flat_map(Condition::attributes);
+            let used: Vec<AttributeId> = used.map(|used| referred.top_level(used)).chain(names.clone()).collect();
+            let found = self.get_many(cx, referred, &ids, &Wanted::only(&used)).await?;
+            for (resource, (row, display, value)) in found.iter().zip(places) {
+                let Some(resource) = resource.as_ref().filter(|resource| permit.includes(resource)) else { continue };
+                let name = names.iter().find_map(|name| match resource.root().get(*name) {
+                    Some(Value::String(name)) if !name.is_empty() => Some(name),
+                    _ => None,
+                });
+                if let Some((name, displays)) =
+                    name.zip(named.get_mut(row).and_then(|displays| displays.get_mut(display)))
+                {
+                    displays.set(value, name.clone());
+                }
+            }
+        }
+        Ok(named)
+    }
+
+    /// Refuses a filter that looks at the names of other resources. To evaluate it, every list of references of every
+    /// resource would have to be read, and each name in it.
+    ///
+    /// # Errors
+    ///
+    /// 400 `invalidFilter` (RFC 7644 §3.12: the combination of attribute and comparison is not supported).
+    pub(super) fn check_filter(
+        &self,
+        kind: &ResourceType,
+        attributes: impl IntoIterator<Item = AttributeId>,
+    ) -> Result<(), Error> {
+        match self.name_among(kind, attributes) {
+            Some(path) => Err(Error::bad(
+                ScimType::InvalidFilter,
+                format!(
+                    "filter: `{path}` has the name of another resource and cannot be compared; compare its `value`"
+                ),
+            )
+            .with_attribute(path)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for an order.
+    ///
+    /// # Errors
+    ///
+    /// 400 `invalidValue`.
+    pub(super) fn check_order(&self, kind: &ResourceType, attribute: Option<AttributeId>) -> Result<(), Error> {
+        match self.name_among(kind, attribute) {
+            Some(path) => Err(Error::bad(
+                ScimType::InvalidValue,
+                format!("sortBy: `{path}` has the name of another resource and gives no order"),
+            )
+            .with_attribute(path)),
+            None => Ok(()),
+        }
+    }
+
+    fn name_among(&self, kind: &ResourceType, attributes: impl IntoIterator<Item = AttributeId>) -> Option<String> {
+        let displays = self.displays(kind);
+        let is_name = |attribute: &AttributeId| displays.iter().any(|display| display.attribute() == *attribute);
+        attributes.into_iter().find(is_name).map(|attribute| kind.path(attribute))
+    }
+}
+
+/// Adds the resources that `values` refer to, each to the references to its type. `row` and `named` are the place of the
+/// names in the answer.
+fn collect<'a>(
+    kind: &ResourceType,
+    display: &Display,
+    values: &'a [Value],
+    (row, named): (usize, usize),
+    references: &mut [References<'a>],
+) {
+    let conventional = kind.conventional(display.reference());
+    let text = |value: &'a Value, part: Option<AttributeId>| value.as_object()?.get(part?)?.as_str();
+    for (index, value) in values.iter().enumerate() {
+        let Some(id) = text(value, conventional.value).filter(|id| !id.is_empty()) else { continue };
+        let name = text(value, conventional.kind);
+        // Without a known type the id is looked up in each possible type: it belongs to one resource only.
+        let known = name.is_some_and(|name| display.kinds().iter().any(|kind| kind.name() == name));
+        for references in &mut *references {
+            let referred = references.kind.name();
+            let fits =
+                if known { name == Some(referred) } else { display.kinds().iter().any(|kind| kind.name() == referred) };
+            if fits {
+                references.ids.push(id);
+                references.places.push((row, named, index));
+            }
+        }
+    }
+}
+
+/// The values of a complex attribute: one if it is singular.
+fn values_of(resource: &Resource, attribute: AttributeId) -> &[Value] {
+    match resource.value(attribute) {
+        Some(Value::List(values)) => values,
+        Some(value) => slice::from_ref(value),
+        None => &[],
+    }
+}

@@ -1,0 +1,108 @@
+//! What [`Resource::write`](super::Resource::write) needs beside the resource: the form of the answer, and the values that
+//! follow from other resources.
+
+use std::{fmt, sync::Arc};
+
+use super::Projection;
+#[cfg(doc)]
+use super::Resource;
+use crate::{
+    schema::{AttributeId, Registry, ResourceType},
+    value::Text,
+};
+
+/// How a resource is shown: what [`Resource::write`] needs beside the resource.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "an answer needs each of these, and a caller has to think of it")]
+pub struct Rendering<'a> {
+    /// Where the endpoints of referred resources are looked up.
+    pub registry: &'a Registry,
+    /// The service provider's base URL, without a slash at its end: `https://example.com/scim/v2`.
+    pub base: &'a str,
+    /// Which attributes are shown.
+    pub projection: &'a Projection,
+    /// `meta.version`, just as the `ETag` header has it: `W/"3694e05e9dff590"`.
+    pub version: Option<&'a str>,
+    /// The lists that follow from other resources, such as a user's `groups`.
+    pub derived: &'a [(AttributeId, Vec<Reference>)],
+    /// The names of the resources that the resource refers to, such as the members of a group.
+    pub displays: &'a [Displays],
+}
+
+/// A resource that refers to the one shown, in a derived list (RFC 7643 §4.1.2 `groups`).
+#[derive(Clone, Debug)]
+pub struct Reference {
+    id: Text,
+    kind: Arc<ResourceType>,
+    display: Option<Text>,
+}
+
+impl Reference {
+    /// The `type` of a reference that is not handed down by another group (RFC 7643 §4.1.2).
+    pub const DIRECT: &'static str = "direct";
+
+    /// The resource of type `kind` with this id, which people call `display`.
+    pub fn new(id: Text, kind: Arc<ResourceType>, display: Option<Text>) -> Self {
+        Self { id, kind, display }
+    }
+
+    /// The id of the resource.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The type of the resource.
+    pub fn kind(&self) -> &Arc<ResourceType> {
+        &self.kind
+    }
+
+    /// What people call it.
+    pub fn display(&self) -> Option<&str> {
+        self.display.as_deref()
+    }
+}
+
+/// The names of the resources that the values of one attribute refer to: `display` in `members`, `displayName` in
+/// `manager` (RFC 7643 §2.4, §4.3).
+#[derive(Clone)]
+pub struct Displays {
+    attribute: AttributeId,
+    names: Vec<Option<Text>>,
+}
+
+impl Displays {
+    /// The names that `attribute` shows, which is the sub-attribute for them: one for each value of the complex attribute
+    /// that it belongs to, in the order of the values. `None` shows no name, whatever is stored.
+    pub fn new(attribute: AttributeId, names: Vec<Option<Text>>) -> Self {
+        Self { attribute, names }
+    }
+
+    /// The sub-attribute that shows the names.
+    pub fn attribute(&self) -> AttributeId {
+        self.attribute
+    }
+
+    /// The names, one for each value.
+    pub fn names(&self) -> &[Option<Text>] {
+        &self.names
+    }
+
+    /// The sub-attribute, and the name that it shows in the value at `index`.
+    pub(crate) fn name(&self, index: usize) -> (AttributeId, Option<&str>) {
+        (self.attribute, self.names.get(index).and_then(Option::as_deref))
+    }
+
+    /// Sets the name of the value at `index`.
+    pub(crate) fn set(&mut self, index: usize, name: Text) {
+        if let Some(slot) = self.names.get_mut(index) {
+            *slot = Some(name);
+        }
+    }
+}
+
+impl fmt::Debug for Displays {
+    /// Without the names, which are values of resources.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Displays").field("attribute", &self.attribute).finish_non_exhaustive()
+    }
+}
