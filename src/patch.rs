@@ -25,7 +25,12 @@ pub use self::{
     membership::{Membership, ValueEdit},
     wire::PATCH_OP,
 };
-use crate::{limits::Limits, quirks::Tolerance, resource::Resource, schema::ResourceType};
+use crate::{
+    limits::{Limits, Work},
+    quirks::Tolerance,
+    resource::Resource,
+    schema::{AttributeId, ResourceType},
+};
 
 /// A PATCH request: operations that are all applied, in their order, or not at all (RFC 7644 §3.5.2).
 ///
@@ -139,7 +144,32 @@ impl Patch {
         limits: &Limits,
         tolerance: &mut Tolerance,
     ) -> Result<Option<Resource>, PatchError> {
-        apply::apply(self, resource, limits, tolerance)
+        apply::apply(self, resource, limits, tolerance, &Work::new(limits.work))
+    }
+
+    /// The lists of references that no operation touches, so that the patch can be applied without them.
+    pub(crate) fn untouched_lists(&self, kind: &ResourceType, limits: &Limits, tolerance: &Tolerance) -> Vec<AttributeId> {
+        let mut met = *tolerance;
+        let mut touched = Vec::new();
+        for operation in &self.operations {
+            match path::touched(kind, operation, limits, &mut met) {
+                Some(attributes) => touched.extend(attributes),
+                None => return Vec::new(),
+            }
+        }
+        let lists = kind.reference_lists().iter().copied();
+        lists.filter(|list| !touched.contains(list) && !kind.attribute(*list).is_required()).collect()
+    }
+
+    /// As [`Patch::apply`], for a patch that shares the work of one request with others.
+    pub(crate) fn apply_within(
+        &self,
+        resource: &Resource,
+        limits: &Limits,
+        tolerance: &mut Tolerance,
+        work: &Work,
+    ) -> Result<Option<Resource>, PatchError> {
+        apply::apply(self, resource, limits, tolerance, work)
     }
 
     /// The patch as a change of one list of references, when it is nothing else: every operation adds, removes or

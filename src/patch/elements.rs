@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     Op, PatchError, PatchErrorKind,
     apply::{Application, object_mut},
-    given::Given,
+    given::named,
     path::Elements,
     value::{cleared, is_nothing},
 };
@@ -31,8 +31,8 @@ impl Application<'_> {
             let given = read_selection(self.kind, list, raw, self.limits, self.tolerance)?;
             self.expect_nothing_secret(&given)?;
             let mut there = self.take(list);
-            self.look_at(there.len(), 1)?;
-            let given = Given::new(self.kind, list, given);
+            let given = named(self.kind, list, given);
+            self.look_at(&there, given.lookups())?;
             there.retain(|element| !given.names(element));
             return self.put(list, there);
         }
@@ -40,12 +40,12 @@ impl Application<'_> {
         match op {
             Op::Add => {
                 let there = self.take(list);
-                self.look_at(there.len(), 1)?;
+                self.look_at(&there, 1)?;
                 self.append(list, there, given, packed)
             }
             // The list has exactly the values that were sent.
             _ if !given.is_empty() => {
-                let given = self.with_fixed_parts(list, given);
+                let given = self.with_fixed_parts(list, given)?;
                 self.take(list);
                 self.put(list, given)
             }
@@ -60,7 +60,7 @@ impl Application<'_> {
         let list = elements.list;
         let mut there = self.take(list);
         let terms = condition.as_ref().map_or(1, |condition| condition.attributes().len());
-        self.look_at(there.len(), terms)?;
+        self.look_at(&there, terms)?;
         let selected = |element: &Value| condition.as_ref().is_none_or(|condition| condition.matches_element(element));
         let positions: Vec<usize> = (0..).zip(&there).filter(|(_, it)| selected(it)).map(|(at, _)| at).collect();
 
@@ -302,6 +302,7 @@ impl Application<'_> {
                 (Some(_), None) => None,
                 (None, None) => known.position(stored, &value),
             };
+            self.charge(known.take_units())?;
             let position = found.unwrap_or(there.len());
             match (found, value) {
                 (None, value) => there.push(value),
@@ -344,15 +345,16 @@ impl Application<'_> {
 
     /// References that stay in a list keep their immutable sub-attributes and the type of the resource, whether or not
     /// the client repeats them.
-    fn with_fixed_parts(&self, list: AttributeId, mut given: Vec<Value>) -> Vec<Value> {
+    fn with_fixed_parts(&self, list: AttributeId, mut given: Vec<Value>) -> Result<Vec<Value>, PatchError> {
         let identity = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list));
-        let (Some(identity), Some(before)) = (identity, self.after.value(list)) else { return given };
+        let (Some(identity), Some(before)) = (identity, self.after.value(list)) else { return Ok(given) };
         let before = before.elements();
         let mut known = Known::new(self.kind, list, before, given.len());
         for value in &mut given {
             let Value::Complex(object) = value else { continue };
             let Some(id) = object.get(identity).cloned() else { continue };
             let found = known.position(before, &Value::Complex(Object::from_iter([(identity, id)])));
+            self.charge(known.take_units())?;
             let Some(stored) = found.and_then(|position| before.get(position)?.as_object()) else { continue };
             for (sub, part) in stored.iter() {
                 if keeps_stored(self.kind, sub, part, object.get(sub)) {
@@ -360,7 +362,7 @@ impl Application<'_> {
                 }
             }
         }
-        given
+        Ok(given)
     }
 
     /// The values in JSON for a list, and whether an element was packed into text.
@@ -413,12 +415,14 @@ impl Application<'_> {
     }
 
     /// Keeps one of values that have become the same.
-    pub(super) fn drop_doubles(&mut self, list: AttributeId) {
+    pub(super) fn drop_doubles(&mut self, list: AttributeId) -> Result<(), PatchError> {
         let there = self.take(list);
         let mut known = Known::new(self.kind, list, &[], there.len()).exact();
         let mut kept = Vec::with_capacity(there.len());
         for value in there {
-            if known.position(&kept, &value).is_none() {
+            let is_new = known.position(&kept, &value).is_none();
+            self.charge(known.take_units())?;
+            if is_new {
                 kept.push(value);
             }
         }
@@ -426,6 +430,7 @@ impl Application<'_> {
         if let Some(place) = object.filter(|_| !kept.is_empty()).and_then(|object| object.get_mut(list)) {
             *place = Value::List(kept);
         }
+        Ok(())
     }
 }
 

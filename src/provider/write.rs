@@ -126,7 +126,7 @@ impl<S: Store> ServiceProvider<S> {
             judge(Some(&before.resource), &after)?;
             self.review(cx, &permit, Some(&before.resource), Some(&after))?;
             let after = if after == *before.resource { None } else { Some(after) };
-            if let Some(written) = self.write(cx, &permit.kind, &before, after).await? {
+            if let Some(written) = self.write(cx, &permit.kind, &before, after, &[]).await? {
                 let changed = written.version != before.version;
                 return self.answer(cx, written, view, &tolerance, changed).await;
             }
@@ -159,9 +159,15 @@ impl<S: Store> ServiceProvider<S> {
         {
             return self.edit_values(cx, &permit, id, membership, options, view, tolerance).await;
         }
+        let cx = &*self.metered(cx);
+        let untouched = self.untouched_lists(&permit, patch, &tolerance);
         for _ in 0..=self.limits().write_retries {
-            let before = self.existing(cx, &permit, id, &options.precondition, &Wanted::everything()).await?;
-            let after = patch.apply(&permit.seen(&before.resource), self.limits(), &mut tolerance)?;
+            let before = self.existing(cx, &permit, id, &options.precondition, &Wanted::without(&untouched)).await?;
+            let seen = permit.seen(&before.resource);
+            let after = match cx.work() {
+                Some(work) => patch.apply_within(&seen, self.limits(), &mut tolerance, work)?,
+                None => patch.apply(&seen, self.limits(), &mut tolerance)?,
+            };
             let mut after = after.map(|after| permit.kept(&before.resource, after));
             let mut requested = Vec::new();
             if let Some(after) = &mut after {
@@ -170,12 +176,42 @@ impl<S: Store> ServiceProvider<S> {
                 requested = changed_on_request(&before.resource, after);
             }
             self.review(cx, &permit, Some(&before.resource), Some(after.as_ref().unwrap_or(&before.resource)))?;
-            if let Some(written) = self.write(cx, &permit.kind, &before, after).await? {
+            if let Some(mut written) = self.write(cx, &permit.kind, &before, after, &untouched).await? {
                 let changed = written.version != before.version;
-                return self.answer(cx, written, view.showing(&requested), &tolerance, changed).await;
+                let view = view.showing(&requested);
+                if untouched.iter().any(|list| view.projection.includes(*list)) {
+                    written = self.shown(cx, &permit, id, options, &view).await?;
+                }
+                return self.answer(cx, written, view, &tolerance, changed).await;
             }
         }
         Err(contention())
+    }
+
+    /// The lists of references that the patch does not touch and that nobody looks at, if the store can leave them as they
+    /// are.
+    fn untouched_lists(&self, permit: &Permit, patch: &Patch, tolerance: &Tolerance) -> Vec<AttributeId> {
+        if !self.inner.store.capabilities().partial {
+            return Vec::new();
+        }
+        permit.unused(&patch.untouched_lists(&permit.view, self.limits(), tolerance))
+    }
+
+    /// The resource for the answer to a write that did not read all of its lists: a list is shown up to
+    /// [`Limits::members_in_answer`](crate::Limits::members_in_answer), or whole if the client names attributes
+    /// (RFC 7644 §3.5.2).
+    pub(super) async fn shown(
+        &self,
+        cx: &Context,
+        permit: &Permit,
+        id: &str,
+        options: &Options,
+        view: &View,
+    ) -> Result<Stored, Error> {
+        let hidden = permit.unused(&view.hidden_lists(&permit.kind));
+        let limit = if options.attributes.is_empty() { self.limits().members_in_answer } else { usize::MAX };
+        let wanted = Wanted::without(&hidden).limit(limit);
+        self.existing(cx, permit, id, &Precondition::default(), &wanted).await
     }
 
     /// Deletes a resource and every reference to it in the lists of others (RFC 7644 §3.6).
@@ -271,12 +307,13 @@ impl<S: Store> ServiceProvider<S> {
         kind: &Arc<ResourceType>,
         before: &Stored,
         after: Option<Resource>,
+        kept: &[AttributeId],
     ) -> Result<Option<Stored>, Error> {
         let Some(mut after) = after else { return Ok(Some(before.clone())) };
         // Clocks of several machines differ; a resource does not go back in time.
         let now = self.inner.clock.now();
         after.set_times(None, before.resource.last_modified().map_or(now, |before| before.max(now)));
-        let entry = Entry::new(after);
+        let entry = Entry::new(after).keeping(kept.to_vec());
         let resource = Arc::clone(&entry.resource);
         let change = Change::Replace {
             entry,

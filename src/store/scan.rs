@@ -104,6 +104,7 @@ pub enum Pushdown {
 
 /// What a store can do beyond the least that it must.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an ability of its own")]
 #[non_exhaustive]
 pub struct Capabilities {
     /// How many changes one commit may have. With 1, which is the default, no two writes are atomic together.
@@ -116,12 +117,22 @@ pub struct Capabilities {
     /// Whether it can answer [`Window::Before`]. Default `false`: then pages by cursor lead forward only, where the core
     /// does not have the whole list at hand.
     pub backward: bool,
+    /// Whether a replacement may leave lists of references [as they are](super::Entry::kept). Default `false`: then a
+    /// PATCH that touches no list reads and writes every list of the resource.
+    pub partial: bool,
 }
 
 impl Capabilities {
     /// The least that a store must do.
     pub const fn new() -> Self {
-        Self { max_batch: 1, sort: false, total: false, backward: false }
+        Self { max_batch: 1, sort: false, total: false, backward: false, partial: false }
+    }
+
+    /// Says whether a replacement may leave lists of references as they are.
+    #[must_use]
+    pub const fn with_partial(mut self, partial: bool) -> Self {
+        self.partial = partial;
+        self
     }
 
     /// Sets how many changes one commit may have.
