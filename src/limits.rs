@@ -48,7 +48,7 @@ pub struct Limits {
     /// Operations in one PATCH request. Over it: 400 `tooMany`. Default 1,000.
     pub patch_operations: usize,
     /// Units of [work](Work) of one request, all its parts together: values examined, bytes compared, rows read. Over it: 400
-    /// `tooMany`, or 413 for a bulk request as a whole; nothing is changed then. Default 5 million.
+    /// `tooMany`, or 413 for a bulk request as a whole; nothing is changed then. Default 10 million.
     pub work: u64,
     /// Names in `attributes` or `excludedAttributes`. Over it: 400 `invalidValue`. Default 100.
     pub attribute_names: usize,
@@ -87,7 +87,7 @@ impl Default for Limits {
             filter_terms: 1_024,
             path_bytes: 1_024,
             patch_operations: 1_000,
-            work: 5_000_000,
+            work: 10_000_000,
             attribute_names: 100,
             id_bytes: 128,
             page_default: 100,

@@ -19,6 +19,7 @@ use std::{fmt, sync::Arc};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+pub(crate) use self::apply::Application;
 pub use self::{
     diff::{DiffError, DiffErrorKind, diff},
     error::{PatchError, PatchErrorKind},
@@ -148,7 +149,12 @@ impl Patch {
     }
 
     /// The lists of references that no operation touches, so that the patch can be applied without them.
-    pub(crate) fn untouched_lists(&self, kind: &ResourceType, limits: &Limits, tolerance: &Tolerance) -> Vec<AttributeId> {
+    pub(crate) fn untouched_lists(
+        &self,
+        kind: &ResourceType,
+        limits: &Limits,
+        tolerance: &Tolerance,
+    ) -> Vec<AttributeId> {
         let mut met = *tolerance;
         let mut touched = Vec::new();
         for operation in &self.operations {
@@ -159,17 +165,6 @@ impl Patch {
         }
         let lists = kind.reference_lists().iter().copied();
         lists.filter(|list| !touched.contains(list) && !kind.attribute(*list).is_required()).collect()
-    }
-
-    /// As [`Patch::apply`], for a patch that shares the work of one request with others.
-    pub(crate) fn apply_within(
-        &self,
-        resource: &Resource,
-        limits: &Limits,
-        tolerance: &mut Tolerance,
-        work: &Work,
-    ) -> Result<Option<Resource>, PatchError> {
-        apply::apply(self, resource, limits, tolerance, work)
     }
 
     /// The patch as a change of one list of references, when it is nothing else: every operation adds, removes or

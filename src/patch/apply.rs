@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::{
-    Op, Patch, PatchError, PatchErrorKind,
+    Op, Operation, Patch, PatchError, PatchErrorKind,
     membership::{Fold, foldable},
     path::Target,
     value::{cleared, is_nothing, members, unpacked},
@@ -27,28 +27,15 @@ pub(super) fn apply(
     tolerance: &mut Tolerance,
     work: &Work,
 ) -> Result<Option<Resource>, PatchError> {
-    let mut application = Application {
-        kind: before.kind(),
-        before,
-        after: before.clone(),
-        folds: Vec::new(),
-        edited: Vec::new(),
-        written: Vec::new(),
-        work,
-        in_core_object: false,
-        limits,
-        tolerance,
-    };
+    let mut application = Application::new(before, limits, tolerance, work);
     for (index, operation) in patch.operations.iter().enumerate() {
-        application
-            .operation(index, operation.op, operation.path(), operation.value.as_deref())
-            .map_err(|error| error.in_operation(index).at(operation.path().unwrap_or_default()))?;
+        application.step(index, operation)?;
     }
     application.finish()
 }
 
 /// A patch that is being applied.
-pub(super) struct Application<'a> {
+pub(crate) struct Application<'a> {
     pub(super) kind: &'a Arc<ResourceType>,
     pub(super) before: &'a Resource,
     pub(super) after: Resource,
@@ -64,6 +51,30 @@ pub(super) struct Application<'a> {
     in_core_object: bool,
     pub(super) limits: &'a Limits,
     pub(super) tolerance: &'a mut Tolerance,
+}
+
+impl<'a> Application<'a> {
+    /// Nothing is applied yet.
+    pub(crate) fn new(before: &'a Resource, limits: &'a Limits, tolerance: &'a mut Tolerance, work: &'a Work) -> Self {
+        Self {
+            kind: before.kind(),
+            before,
+            after: before.clone(),
+            folds: Vec::new(),
+            edited: Vec::new(),
+            written: Vec::new(),
+            work,
+            in_core_object: false,
+            limits,
+            tolerance,
+        }
+    }
+
+    /// Applies the operation with this index. After an error the application is of no use.
+    pub(crate) fn step(&mut self, index: usize, operation: &Operation) -> Result<(), PatchError> {
+        self.operation(index, operation.op, operation.path(), operation.value.as_deref())
+            .map_err(|error| error.in_operation(index).at(operation.path().unwrap_or_default()))
+    }
 }
 
 impl Application<'_> {
@@ -403,7 +414,8 @@ impl Application<'_> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Option<Resource>, PatchError> {
+    /// The changed resource, or `None` if the operations change nothing.
+    pub(crate) fn finish(mut self) -> Result<Option<Resource>, PatchError> {
         while let Some((list, _)) = self.folds.last() {
             let list = *list;
             self.unfold(list)?;

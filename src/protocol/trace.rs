@@ -11,9 +11,9 @@ use std::sync::Arc;
 use tracing::{Instrument as _, Span, field::Empty};
 
 use super::{Response, route::Route};
-use crate::{limits::Limits, store::Context};
 #[cfg(feature = "tracing")]
 use crate::store::Meter;
+use crate::{limits::Limits, store::Context};
 
 /// The span of a request.
 pub(super) struct Trace {

@@ -3,7 +3,7 @@
 //! Each reads what is there, computes, and commits under the condition that nobody was faster. Who named no version
 //! does not care which state the change meets: it is computed anew, a bounded number of times.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use super::{
     Answer, Options, Precondition, ServiceProvider,
@@ -14,11 +14,12 @@ use super::{
 };
 use crate::{
     error::Error,
-    patch::{Patch, ValueEdit},
+    limits::Work,
+    patch::{Application, Patch, ValueEdit},
     quirks::Tolerance,
     resource::{Projection, Resource, judge},
     schema::{AttributeId, ResourceType, Returned},
-    store::{Change, Context, Done, Entry, Expect, Key, Store, StoreError, Stored, Version, Wanted},
+    store::{Change, Context, Done, Entry, Expect, Key, Meter, Store, StoreError, Stored, Version, Wanted},
     value::{Text, Value},
 };
 
@@ -164,10 +165,7 @@ impl<S: Store> ServiceProvider<S> {
         for _ in 0..=self.limits().write_retries {
             let before = self.existing(cx, &permit, id, &options.precondition, &Wanted::without(&untouched)).await?;
             let seen = permit.seen(&before.resource);
-            let after = match cx.work() {
-                Some(work) => patch.apply_within(&seen, self.limits(), &mut tolerance, work)?,
-                None => patch.apply(&seen, self.limits(), &mut tolerance)?,
-            };
+            let after = self.apply(cx, patch, &seen, &mut tolerance).await?;
             let mut after = after.map(|after| permit.kept(&before.resource, after));
             let mut requested = Vec::new();
             if let Some(after) = &mut after {
@@ -186,6 +184,31 @@ impl<S: Store> ServiceProvider<S> {
             }
         }
         Err(contention())
+    }
+
+    /// Applies a patch as a part of the work of the request. Other tasks may run between two operations.
+    async fn apply(
+        &self,
+        cx: &Context,
+        patch: &Patch,
+        before: &Resource,
+        tolerance: &mut Tolerance,
+    ) -> Result<Option<Resource>, Error> {
+        let alone = Work::new(self.limits().work);
+        let mut application = Application::new(before, self.limits(), tolerance, cx.work().unwrap_or(&alone));
+        for (index, operation) in patch.operations().iter().enumerate() {
+            application.step(index, operation)?;
+            cx.pause().await;
+        }
+        Ok(application.finish()?)
+    }
+
+    /// The request with a count of its work. Operations that share a request share the count.
+    pub(super) fn metered<'c>(&self, cx: &'c Context) -> Cow<'c, Context> {
+        match cx.work() {
+            Some(_) => Cow::Borrowed(cx),
+            None => Cow::Owned(cx.metered(Arc::new(Meter::new(self.limits())))),
+        }
     }
 
     /// The lists of references that the patch does not touch and that nobody looks at, if the store can leave them as they

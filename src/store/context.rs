@@ -2,8 +2,6 @@
 //!
 //! Nothing here authenticates anybody. The host does, and only then has a context.
 
-use super::StoreError;
-use crate::limits::{Limits, Work};
 use std::{
     any::Any,
     fmt,
@@ -11,7 +9,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
 };
+
+use super::StoreError;
+use crate::limits::{Limits, Work};
 
 /// One of the customers whose data a store keeps apart (RFC 7644 §6).
 ///
@@ -109,6 +111,8 @@ pub struct Context {
 #[derive(Debug)]
 pub(crate) struct Meter {
     work: Work,
+    /// The units that were spent at the last pause.
+    paused: AtomicU64,
     calls: AtomicU64,
     rows: AtomicU64,
     retries: AtomicU64,
@@ -119,6 +123,7 @@ impl Meter {
     pub(crate) const fn new(limits: &Limits) -> Self {
         Self {
             work: Work::new(limits.work),
+            paused: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             retries: AtomicU64::new(0),
@@ -191,6 +196,31 @@ impl Context {
     /// [`StoreError::TooMany`] when the request exceeds its bound. The caller must not do the work then.
     pub fn charge(&self, units: u64) -> Result<(), StoreError> {
         self.work().map_or(Ok(()), |work| work.charge(units)).map_err(|_| StoreError::TooMany)
+    }
+
+    /// Lets other tasks of the thread run, if this request has computed for a while since the last time. Wakes itself, so
+    /// any executor will do.
+    ///
+    /// A loop of a store that computes without waiting passes through here, so that one request holds a thread for some
+    /// milliseconds at most.
+    pub async fn pause(&self) {
+        /// Units between two pauses: a few milliseconds of work.
+        const STRETCH: u64 = 50_000;
+        let Some(meter) = &self.meter else { return };
+        let spent = meter.work.spent();
+        if spent.saturating_sub(meter.paused.load(Ordering::Relaxed)) < STRETCH {
+            return;
+        }
+        meter.paused.store(spent, Ordering::Relaxed);
+        let mut is_first = true;
+        std::future::poll_fn(|task| {
+            if std::mem::take(&mut is_first) {
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// Counts a call of the store.

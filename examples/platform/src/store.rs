@@ -59,7 +59,7 @@ impl TableStore {
 
 impl Store for TableStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().with_max_batch(Self::MAX_BATCH).with_sort(true).with_total(true).with_backward(true)
+        Capabilities::new().with_max_batch(Self::MAX_BATCH).with_sort(true).with_total(true).with_backward(true).with_partial(true)
     }
 
     fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
