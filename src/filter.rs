@@ -12,6 +12,7 @@ mod error;
 mod literal;
 mod matcher;
 mod parse;
+mod spending;
 mod tree;
 mod word;
 
@@ -19,6 +20,7 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+pub(crate) use self::spending::Spending;
 use self::tree::Slot;
 pub use self::{
     build::LiteralBuf,

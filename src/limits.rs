@@ -3,7 +3,11 @@
 //! This module knows numbers only. The code that does the bounded work takes a `&Limits` and refuses *before* it
 //! does work in proportion to the excess.
 
+mod work;
+
 use std::time::Duration;
+
+pub use self::work::{Work, WorkExceeded};
 
 /// The bounds that the service provider enforces.
 ///
@@ -43,9 +47,9 @@ pub struct Limits {
     pub path_bytes: usize,
     /// Operations in one PATCH request. Over it: 400 `tooMany`. Default 1,000.
     pub patch_operations: usize,
-    /// How many values of lists the operations of one PATCH request may look at, all together: each counts every value of
-    /// the list that it is about. Over it: 400 `tooMany`. Default 10 million.
-    pub patch_comparisons: usize,
+    /// Units of [work](Work) of one request, all its parts together: values examined, bytes compared, rows read. Over it: 400
+    /// `tooMany`, or 413 for a bulk request as a whole; nothing is changed then. Default 10 million.
+    pub work: u64,
     /// Names in `attributes` or `excludedAttributes`. Over it: 400 `invalidValue`. Default 100.
     pub attribute_names: usize,
     /// Bytes of a resource id in a path. Over it the resource does not exist: 404. Default 128.
@@ -83,7 +87,7 @@ impl Default for Limits {
             filter_terms: 1_024,
             path_bytes: 1_024,
             patch_operations: 1_000,
-            patch_comparisons: 10_000_000,
+            work: 10_000_000,
             attribute_names: 100,
             id_bytes: 128,
             page_default: 100,

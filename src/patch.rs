@@ -19,13 +19,19 @@ use std::{fmt, sync::Arc};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+pub(crate) use self::apply::Application;
 pub use self::{
     diff::{DiffError, DiffErrorKind, diff},
     error::{PatchError, PatchErrorKind},
     membership::{Membership, ValueEdit},
     wire::PATCH_OP,
 };
-use crate::{limits::Limits, quirks::Tolerance, resource::Resource, schema::ResourceType};
+use crate::{
+    limits::{Limits, Work},
+    quirks::Tolerance,
+    resource::Resource,
+    schema::{AttributeId, ResourceType},
+};
 
 /// A PATCH request: operations that are all applied, in their order, or not at all (RFC 7644 §3.5.2).
 ///
@@ -139,7 +145,26 @@ impl Patch {
         limits: &Limits,
         tolerance: &mut Tolerance,
     ) -> Result<Option<Resource>, PatchError> {
-        apply::apply(self, resource, limits, tolerance)
+        apply::apply(self, resource, limits, tolerance, &Work::new(limits.work))
+    }
+
+    /// The lists of references that no operation touches, so that the patch can be applied without them.
+    pub(crate) fn untouched_lists(
+        &self,
+        kind: &ResourceType,
+        limits: &Limits,
+        tolerance: &Tolerance,
+    ) -> Vec<AttributeId> {
+        let mut met = *tolerance;
+        let mut touched = Vec::new();
+        for operation in &self.operations {
+            match path::touched(kind, operation, limits, &mut met) {
+                Some(attributes) => touched.extend(attributes),
+                None => return Vec::new(),
+            }
+        }
+        let lists = kind.reference_lists().iter().copied();
+        lists.filter(|list| !touched.contains(list) && !kind.attribute(*list).is_required()).collect()
     }
 
     /// The patch as a change of one list of references, when it is nothing else: every operation adds, removes or

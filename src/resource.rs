@@ -7,6 +7,7 @@ mod access;
 mod defaults;
 mod error;
 mod hidden;
+mod known;
 mod order;
 mod projection;
 mod read;
@@ -24,10 +25,11 @@ use chrono::{DateTime, Utc};
 pub(crate) use self::{
     defaults::is_assigned,
     hidden::strip,
+    known::{Known, Named, text_units},
     order::compare_keys,
     read::{body_text, is_deeper, json_fault_at, read_element, read_selection, read_value},
     rules::judge_element,
-    same::{Known, includes, keeps_stored, parts, same},
+    same::{keeps_stored, same},
     write::{SEGMENT, url},
 };
 pub use self::{

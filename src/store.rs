@@ -12,8 +12,7 @@ mod scan;
 
 use std::{collections::HashSet, sync::Arc};
 
-#[cfg(feature = "tracing")]
-pub(crate) use self::context::Work;
+pub(crate) use self::context::Meter;
 pub use self::{
     change::{Change, Done, Entry, Expect, InvalidVersion, Version},
     context::{Context, InvalidTenantId, TenantId},

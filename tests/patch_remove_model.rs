@@ -197,3 +197,36 @@ proptest! {
         }
     }
 }
+
+/// Two stored values that compare alike: an operation on a third one, or on one of them, drops neither.
+#[test]
+fn values_that_no_operation_changes_stay() {
+    let registry = Registry::standard();
+    let kind = registry.resource_type("User").unwrap();
+    let emails = json!([{"display": "work"}, {"display": "Work"}, {"value": "a"}]);
+    let before = json!({"id": "1", "userName": "u", "emails": emails}).to_string();
+    let before = Resource::from_json(kind, before.as_bytes()).unwrap();
+    let rows = [
+        (json!({"op": "remove", "path": "emails[value eq \"a\"]"}), json!([emails[0], emails[1]])),
+        (
+            json!({"op": "replace", "path": "emails[value eq \"a\"].type", "value": "x"}),
+            json!([emails[0], emails[1], {"value": "a", "type": "x"}]),
+        ),
+        // The changed value becomes the same as the others, and goes.
+        (
+            json!({"op": "replace", "path": "emails[value eq \"a\"]", "value": {"value": null, "display": "WORK"}}),
+            json!([emails[0], emails[1]]),
+        ),
+    ];
+    for (operation, expected) in rows {
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [operation],
+        });
+        let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
+        let patch = Patch::parse(body.to_string().as_bytes(), &limits, &mut tolerance).unwrap();
+        let after = patch.apply(&before, &limits, &mut tolerance).unwrap().unwrap();
+        let stored: Json = serde_json::from_slice(&after.to_json()).unwrap();
+        assert_eq!(stored["emails"], expected, "{operation}");
+    }
+}

@@ -218,7 +218,7 @@ impl Broken {
                 if let Some(Value::String(text)) = resource.root_mut().get_mut(AttributeId::EXTERNAL_ID) {
                     *text = text.replace('\u{feff}', "").into();
                 }
-                let entry = Entry { resource: Arc::new(resource), unique: entry.unique.clone() };
+                let entry = Entry { resource: Arc::new(resource), ..entry.clone() };
                 Some(self.inner.commit(cx, &[Change::Create { entry }]).await)
             }
             // Leaves the references to what goes.

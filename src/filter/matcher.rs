@@ -8,9 +8,11 @@ use std::{cmp::Ordering, sync::Arc};
 use super::{
     Operator,
     condition::{Comparand, Comparison, Condition},
+    spending::Spending,
 };
 use crate::{
     fold,
+    limits::{Work, WorkExceeded},
     schema::{AttributeId, ResourceType},
     value::{Object, Value},
 };
@@ -61,6 +63,18 @@ impl Matcher {
     /// [`Matcher::kind`] the answer means nothing.
     pub fn matches(&self, root: &Object) -> bool {
         self.conditions.iter().all(|condition| condition.matches(root))
+    }
+
+    /// As [`Matcher::matches`], as a part of the work of a request.
+    ///
+    /// # Errors
+    ///
+    /// When the evaluation would exceed the bound. Its result is unknown then.
+    pub fn matches_within(&self, root: &Object, work: &Work) -> Result<bool, WorkExceeded> {
+        let spending = Spending::of(Some(work));
+        let truth = self.conditions.iter().all(|condition| condition.holds(Base::Resource(root), &spending));
+        spending.settle(Some(work))?;
+        Ok(truth)
     }
 
     /// Whether the filter looks at `attribute`, at a sub-attribute of it, or at all of a complex attribute that it
@@ -125,16 +139,26 @@ fn any_member_below(object: &Object, route: &[AttributeId], test: &impl Fn(&Valu
 impl Condition {
     /// Whether the condition holds for a resource with these top-level attributes.
     pub fn matches(&self, root: &Object) -> bool {
-        self.holds(Base::Resource(root))
+        self.matches_spending(root, &Spending::unlimited())
+    }
+
+    /// As [`Condition::matches`], counting the work. Without meaning if the spending is exceeded.
+    pub(crate) fn matches_spending(&self, root: &Object, spending: &Spending) -> bool {
+        self.holds(Base::Resource(root), spending)
     }
 
     /// Whether the condition, compiled for the values of one attribute, holds for this value.
     pub(crate) fn matches_element(&self, element: &Value) -> bool {
-        self.holds(Base::Element(element))
+        self.element_spending(element, &Spending::unlimited())
+    }
+
+    /// As [`Condition::matches_element`], counting the work.
+    pub(crate) fn element_spending(&self, element: &Value, spending: &Spending) -> bool {
+        self.holds(Base::Element(element), spending)
     }
 
     /// Whether a condition on one attribute in a list holds for a resource that has only this value in the list.
-    pub(crate) fn matches_in_list(&self, element: &Value) -> bool {
+    pub(crate) fn matches_in_list(&self, element: &Value, spending: &Spending) -> bool {
         let place = match self {
             Self::Compare(comparison) => &comparison.place,
             Self::Element { place, .. } | Self::Present(place) => place,
@@ -143,24 +167,28 @@ impl Condition {
         // The first step leads to the list.
         let route = place.route().split_first().map_or(&[][..], |(_, rest)| rest);
         match self {
-            Self::Compare(comparison) => any_value(element, route, &|value| comparison.holds(value)),
-            Self::Element { condition, .. } => {
-                any_value(element, route, &|value| condition.holds(Base::Element(value)))
+            Self::Compare(comparison) => {
+                any_value(element, route, &|value| spending.allows(value) && comparison.holds(value))
             }
-            _ => any_value(element, route, &is_present),
+            Self::Element { condition, .. } => {
+                any_value(element, route, &|value| condition.holds(Base::Element(value), spending))
+            }
+            _ => any_value(element, route, &|value| spending.allows(value) && is_present(value)),
         }
     }
 
-    fn holds(&self, base: Base<'_>) -> bool {
+    fn holds(&self, base: Base<'_>, spending: &Spending) -> bool {
         match self {
-            Self::Compare(comparison) => base.any(comparison.place.route(), |value| comparison.holds(value)),
-            Self::All(conditions) => conditions.iter().all(|condition| condition.holds(base)),
-            Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(base)),
-            Self::Not(condition) => !condition.holds(base),
-            Self::Element { place, condition } => {
-                base.any(place.route(), |value| condition.holds(Base::Element(value)))
+            Self::Compare(comparison) => {
+                base.any(comparison.place.route(), |value| spending.allows(value) && comparison.holds(value))
             }
-            Self::Present(place) => base.any(place.route(), is_present),
+            Self::All(conditions) => conditions.iter().all(|condition| condition.holds(base, spending)),
+            Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(base, spending)),
+            Self::Not(condition) => !condition.holds(base, spending),
+            Self::Element { place, condition } => base.any(place.route(), |value| {
+                spending.allows_units(1) && condition.holds(Base::Element(value), spending)
+            }),
+            Self::Present(place) => base.any(place.route(), |value| spending.allows(value) && is_present(value)),
             Self::Extension(attribute) => base.any(&[*attribute], |_| true),
             Self::Constant(truth) => *truth,
         }

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::{
-    Op, Patch, PatchError, PatchErrorKind,
+    Op, Operation, Patch, PatchError, PatchErrorKind,
     membership::{Fold, foldable},
     path::Target,
     value::{cleared, is_nothing, members, unpacked},
 };
 use crate::{
-    limits::Limits,
+    limits::{Limits, Work},
     quirks::{Quirk, Tolerance},
-    resource::{Resource, ResourceError, ResourceErrorKind, is_assigned, judge, read_value, same},
+    resource::{Resource, ResourceError, ResourceErrorKind, is_assigned, judge, read_value, same, text_units},
     schema::{AttributeId, AttributeType, Mutability, ResourceType},
     value::{Object, Value},
 };
@@ -25,29 +25,17 @@ pub(super) fn apply(
     before: &Resource,
     limits: &Limits,
     tolerance: &mut Tolerance,
+    work: &Work,
 ) -> Result<Option<Resource>, PatchError> {
-    let mut application = Application {
-        kind: before.kind(),
-        before,
-        after: before.clone(),
-        folds: Vec::new(),
-        edited: Vec::new(),
-        written: Vec::new(),
-        comparisons: 0,
-        in_core_object: false,
-        limits,
-        tolerance,
-    };
+    let mut application = Application::new(before, limits, tolerance, work);
     for (index, operation) in patch.operations.iter().enumerate() {
-        application
-            .operation(index, operation.op, operation.path(), operation.value.as_deref())
-            .map_err(|error| error.in_operation(index).at(operation.path().unwrap_or_default()))?;
+        application.step(index, operation)?;
     }
     application.finish()
 }
 
 /// A patch that is being applied.
-pub(super) struct Application<'a> {
+pub(crate) struct Application<'a> {
     pub(super) kind: &'a Arc<ResourceType>,
     pub(super) before: &'a Resource,
     pub(super) after: Resource,
@@ -57,12 +45,36 @@ pub(super) struct Application<'a> {
     pub(super) edited: Vec<AttributeId>,
     /// Which operation wrote to what, to name it when the result breaks a rule.
     written: Vec<(usize, AttributeId)>,
-    /// How many values were looked at so far.
-    comparisons: usize,
+    /// The work of the request that the patch is a part of.
+    work: &'a Work,
     /// The members at hand are in the object below the URN of the core schema.
     in_core_object: bool,
     pub(super) limits: &'a Limits,
     pub(super) tolerance: &'a mut Tolerance,
+}
+
+impl<'a> Application<'a> {
+    /// Nothing is applied yet.
+    pub(crate) fn new(before: &'a Resource, limits: &'a Limits, tolerance: &'a mut Tolerance, work: &'a Work) -> Self {
+        Self {
+            kind: before.kind(),
+            before,
+            after: before.clone(),
+            folds: Vec::new(),
+            edited: Vec::new(),
+            written: Vec::new(),
+            work,
+            in_core_object: false,
+            limits,
+            tolerance,
+        }
+    }
+
+    /// Applies the operation with this index. After an error the application is of no use.
+    pub(crate) fn step(&mut self, index: usize, operation: &Operation) -> Result<(), PatchError> {
+        self.operation(index, operation.op, operation.path(), operation.value.as_deref())
+            .map_err(|error| error.in_operation(index).at(operation.path().unwrap_or_default()))
+    }
 }
 
 impl Application<'_> {
@@ -96,15 +108,15 @@ impl Application<'_> {
         Target::is_unknown(self.kind, path, self.limits, self.tolerance) && self.tolerance.allows(Quirk::UnknownPath)
     }
 
-    /// Accounts for a look at a list: `given` values are looked for in it. A patch does not cost more than it may, however
-    /// its operations multiply.
-    pub(super) fn look_at(&mut self, there: usize, given: usize) -> Result<(), PatchError> {
-        self.comparisons = self.comparisons.saturating_add(there.saturating_mul(given.max(1)));
-        if self.comparisons > self.limits.patch_comparisons {
-            let message = format!("expected a patch that needs at most {} comparisons", self.limits.patch_comparisons);
-            return Err(PatchError::new(PatchErrorKind::TooMany, message));
-        }
-        Ok(())
+    /// Charges work that is about to be done.
+    pub(super) fn charge(&self, units: u64) -> Result<(), PatchError> {
+        self.work.charge(units).map_err(|exceeded| PatchError::new(PatchErrorKind::TooMany, exceeded.to_string()))
+    }
+
+    /// Charges a look at every value of a list, `times` times.
+    pub(super) fn look_at(&self, list: &[Value], times: usize) -> Result<(), PatchError> {
+        let units: u64 = list.iter().map(text_units).sum();
+        self.charge(units.saturating_mul(u64::try_from(times.max(1)).unwrap_or(u64::MAX)))
     }
 
     /// One operation on one target. `among` says that it is a member of an object of attributes.
@@ -140,13 +152,13 @@ impl Application<'_> {
                 _ => self.remove_object(*attribute),
             },
             Target::Attribute(attribute) if self.kind.attribute(*attribute).is_multi_valued() => {
-                self.unfold(*attribute);
+                self.unfold(*attribute)?;
                 self.list(op, *attribute, raw)
             }
             Target::Attribute(attribute) => self.singular(op, *attribute, raw),
             Target::Elements(elements) if elements.list == AttributeId::SCHEMAS => self.schema_elements(op, elements),
             Target::Elements(elements) => {
-                self.unfold(elements.list);
+                self.unfold(elements.list)?;
                 self.elements(op, elements, raw)
             }
         }
@@ -392,23 +404,27 @@ impl Application<'_> {
     }
 
     /// Makes the changes that were put off for one list.
-    fn unfold(&mut self, list: AttributeId) {
+    fn unfold(&mut self, list: AttributeId) -> Result<(), PatchError> {
         if let Some(position) = self.folds.iter().position(|(folded, _)| *folded == list) {
             let (_, fold) = self.folds.swap_remove(position);
+            let values = self.after.value(list).map_or(0, |values| values.elements().len());
+            self.charge(u64::try_from(values).unwrap_or(u64::MAX))?;
             fold.into_edit().apply(list, &mut self.after);
         }
+        Ok(())
     }
 
-    fn finish(mut self) -> Result<Option<Resource>, PatchError> {
+    /// The changed resource, or `None` if the operations change nothing.
+    pub(crate) fn finish(mut self) -> Result<Option<Resource>, PatchError> {
         while let Some((list, _)) = self.folds.last() {
             let list = *list;
-            self.unfold(list);
+            self.unfold(list)?;
         }
         let mut edited = std::mem::take(&mut self.edited);
         edited.sort_unstable();
         edited.dedup();
         for list in edited {
-            self.drop_doubles(list);
+            self.drop_doubles(list)?;
         }
         if self.after == *self.before {
             return Ok(None);

@@ -3,12 +3,14 @@
 //! A list is taken out of the resource, changed and put back. An operation that fails leaves it out, which does no
 //! harm: the whole patch has failed then.
 
+use std::collections::HashSet;
+
 use serde_json::value::RawValue;
 
 use super::{
     Op, PatchError, PatchErrorKind,
     apply::{Application, object_mut},
-    given::Given,
+    given::named,
     path::Elements,
     value::{cleared, is_nothing},
 };
@@ -16,7 +18,7 @@ use crate::{
     filter::{Condition, Expression, Filter, Literal, Operator},
     path::PathRef,
     quirks::{Quirk, Tolerance},
-    resource::{Known, keeps_stored, read_element, read_selection, read_value, same},
+    resource::{Known, keeps_stored, read_element, read_selection, read_value, same, value_json},
     schema::{AttributeId, Mutability},
     value::{Object, Value},
 };
@@ -31,8 +33,8 @@ impl Application<'_> {
             let given = read_selection(self.kind, list, raw, self.limits, self.tolerance)?;
             self.expect_nothing_secret(&given)?;
             let mut there = self.take(list);
-            self.look_at(there.len(), 1)?;
-            let given = Given::new(self.kind, list, given);
+            let given = named(self.kind, list, given);
+            self.look_at(&there, given.lookups())?;
             there.retain(|element| !given.names(element));
             return self.put(list, there);
         }
@@ -40,12 +42,11 @@ impl Application<'_> {
         match op {
             Op::Add => {
                 let there = self.take(list);
-                self.look_at(there.len(), 1)?;
                 self.append(list, there, given, packed)
             }
             // The list has exactly the values that were sent.
             _ if !given.is_empty() => {
-                let given = self.with_fixed_parts(list, given);
+                let given = self.with_fixed_parts(list, given)?;
                 self.take(list);
                 self.put(list, given)
             }
@@ -60,7 +61,7 @@ impl Application<'_> {
         let list = elements.list;
         let mut there = self.take(list);
         let terms = condition.as_ref().map_or(1, |condition| condition.attributes().len());
-        self.look_at(there.len(), terms)?;
+        self.look_at(&there, terms)?;
         let selected = |element: &Value| condition.as_ref().is_none_or(|condition| condition.matches_element(element));
         let positions: Vec<usize> = (0..).zip(&there).filter(|(_, it)| selected(it)).map(|(at, _)| at).collect();
 
@@ -76,7 +77,9 @@ impl Application<'_> {
         if positions.is_empty() {
             return self.without_match(op, elements, condition.as_ref(), change, raw.is_some(), there);
         }
-        self.edit(list);
+        if !matches!(change, Change::Nothing | Change::Remove) {
+            self.edit(list);
+        }
         match change {
             Change::Nothing => {}
             Change::Remove => {
@@ -302,6 +305,7 @@ impl Application<'_> {
                 (Some(_), None) => None,
                 (None, None) => known.position(stored, &value),
             };
+            self.charge(known.take_units())?;
             let position = found.unwrap_or(there.len());
             match (found, value) {
                 (None, value) => there.push(value),
@@ -344,15 +348,16 @@ impl Application<'_> {
 
     /// References that stay in a list keep their immutable sub-attributes and the type of the resource, whether or not
     /// the client repeats them.
-    fn with_fixed_parts(&self, list: AttributeId, mut given: Vec<Value>) -> Vec<Value> {
+    fn with_fixed_parts(&self, list: AttributeId, mut given: Vec<Value>) -> Result<Vec<Value>, PatchError> {
         let identity = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list));
-        let (Some(identity), Some(before)) = (identity, self.after.value(list)) else { return given };
+        let (Some(identity), Some(before)) = (identity, self.after.value(list)) else { return Ok(given) };
         let before = before.elements();
         let mut known = Known::new(self.kind, list, before, given.len());
         for value in &mut given {
             let Value::Complex(object) = value else { continue };
             let Some(id) = object.get(identity).cloned() else { continue };
             let found = known.position(before, &Value::Complex(Object::from_iter([(identity, id)])));
+            self.charge(known.take_units())?;
             let Some(stored) = found.and_then(|position| before.get(position)?.as_object()) else { continue };
             for (sub, part) in stored.iter() {
                 if keeps_stored(self.kind, sub, part, object.get(sub)) {
@@ -360,7 +365,7 @@ impl Application<'_> {
                 }
             }
         }
-        given
+        Ok(given)
     }
 
     /// The values in JSON for a list, and whether an element was packed into text.
@@ -412,20 +417,45 @@ impl Application<'_> {
         }
     }
 
-    /// Keeps one of values that have become the same.
-    pub(super) fn drop_doubles(&mut self, list: AttributeId) {
+    /// Drops a value that an operation made the same as another one. A value that no operation changed stays, even if it
+    /// was the same as another one before.
+    pub(super) fn drop_doubles(&mut self, list: AttributeId) -> Result<(), PatchError> {
         let there = self.take(list);
-        let mut known = Known::new(self.kind, list, &[], there.len()).exact();
-        let mut kept = Vec::with_capacity(there.len());
-        for value in there {
-            if known.position(&kept, &value).is_none() {
-                kept.push(value);
-            }
-        }
+        let mut known = Known::new(self.kind, list, &there, there.len()).exact();
+        let mut seen = 0;
+        let has_doubles = there.iter().any(|value| {
+            seen += 1;
+            known.position(there.get(..seen).unwrap_or_default(), value) != Some(seen - 1)
+        });
+        self.charge(known.take_units())?;
+        let kept = if has_doubles { self.distinct(list, there)? } else { there };
         let object = object_mut(self.kind, self.after.root_mut(), self.kind.parent(list));
         if let Some(place) = object.filter(|_| !kept.is_empty()).and_then(|object| object.get_mut(list)) {
             *place = Value::List(kept);
         }
+        Ok(())
+    }
+
+    fn distinct(&self, list: AttributeId, values: Vec<Value>) -> Result<Vec<Value>, PatchError> {
+        let before = self.before.value(list).map(Value::elements).unwrap_or_default();
+        let stored: HashSet<String> = before.iter().map(|value| value_json(self.kind, list, value)).collect();
+        let is_unchanged = |value: &Value| stored.contains(&value_json(self.kind, list, value));
+        let mut pool: Vec<Value> = values.iter().filter(|value| is_unchanged(value)).cloned().collect();
+        let mut known = Known::new(self.kind, list, &pool, values.len()).exact();
+        let mut kept = Vec::with_capacity(values.len());
+        for value in values {
+            if is_unchanged(&value) {
+                kept.push(value);
+                continue;
+            }
+            let is_new = known.position(&pool, &value).is_none();
+            self.charge(known.take_units())?;
+            if is_new {
+                pool.push(value.clone());
+                kept.push(value);
+            }
+        }
+        Ok(kept)
     }
 }
 

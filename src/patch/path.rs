@@ -12,7 +12,7 @@ use crate::{
     schema::{AttributeId, Mutability, ResourceType},
 };
 
-use super::{PatchError, PatchErrorKind};
+use super::{Operation, PatchError, PatchErrorKind, value::members};
 
 /// What an operation is done to.
 #[derive(Debug)]
@@ -198,4 +198,29 @@ impl Elements {
         let compile = |filter: &Filter| filter.compile_element(kind, self.list, tolerance);
         self.filter.as_ref().map(compile).transpose().map_err(|error| PatchError::in_condition(&error))
     }
+}
+
+/// The top-level attributes that an operation touches; `None` if it may touch any.
+pub(super) fn touched(
+    kind: &ResourceType,
+    operation: &Operation,
+    limits: &Limits,
+    tolerance: &mut Tolerance,
+) -> Option<Vec<AttributeId>> {
+    let top = |target: &Target| kind.top_level(target.attribute());
+    let is_one = |attribute: &AttributeId| *attribute != AttributeId::ROOT;
+    if let Some(path) = operation.path() {
+        let attribute = Target::parse(kind, path, limits, tolerance).ok().map(|target| top(&target))?;
+        return is_one(&attribute).then(|| vec![attribute]);
+    }
+    let members = members(operation.value.as_deref()?).ok()?;
+    let named = members.iter().map(|(key, _)| {
+        // An unknown key is ignored, or refused before anything is written.
+        match Target::parse_key(kind, AttributeId::ROOT, key, limits, tolerance) {
+            Ok(Some(target)) => Some(top(&target)).filter(is_one),
+            Ok(None) => Some(AttributeId::SCHEMAS),
+            Err(_) => None,
+        }
+    });
+    named.collect()
 }

@@ -44,7 +44,7 @@ impl<S: Store> ServiceProvider<S> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn handle(&self, cx: &Context, request: &Request<'_>) -> Response {
-        let trace = Trace::start(cx);
+        let trace = Trace::start(cx, self.limits());
         let response = trace.around(self.respond(&trace.context(cx), request, &trace)).await;
         trace.end(&response);
         response

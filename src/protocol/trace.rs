@@ -11,22 +11,22 @@ use std::sync::Arc;
 use tracing::{Instrument as _, Span, field::Empty};
 
 use super::{Response, route::Route};
-use crate::store::Context;
 #[cfg(feature = "tracing")]
-use crate::store::Work;
+use crate::store::Meter;
+use crate::{limits::Limits, store::Context};
 
 /// The span of a request.
 pub(super) struct Trace {
     #[cfg(feature = "tracing")]
     span: Span,
     #[cfg(feature = "tracing")]
-    work: Arc<Work>,
+    meter: Arc<Meter>,
 }
 
 #[cfg(not(feature = "tracing"))]
 #[expect(clippy::unused_self, reason = "there is something to do with the feature only")]
 impl Trace {
-    pub(super) fn start(_: &Context) -> Self {
+    pub(super) fn start(_: &Context, _: &Limits) -> Self {
         Self {}
     }
 
@@ -45,7 +45,7 @@ impl Trace {
 
 #[cfg(feature = "tracing")]
 impl Trace {
-    pub(super) fn start(cx: &Context) -> Self {
+    pub(super) fn start(cx: &Context, limits: &Limits) -> Self {
         let span = tracing::info_span!(
             "scim.request",
             tenant = cx.tenant().as_str(),
@@ -60,7 +60,7 @@ impl Trace {
             retries = Empty,
             quirks = Empty,
         );
-        Self { span, work: Arc::default() }
+        Self { span, meter: Arc::new(Meter::new(limits)) }
     }
 
     /// The context with which the work is counted.
@@ -68,7 +68,7 @@ impl Trace {
         if self.span.is_disabled() {
             return Cow::Borrowed(cx);
         }
-        Cow::Owned(cx.counting(Arc::clone(&self.work)))
+        Cow::Owned(cx.metered(Arc::clone(&self.meter)))
     }
 
     /// Says which endpoint was found.
@@ -114,9 +114,9 @@ impl Trace {
         if let Some(scim_type) = response.error.as_ref().and_then(crate::error::Error::scim_type) {
             self.span.record("scim_type", scim_type.name());
         }
-        self.span.record("store_calls", self.work.calls());
-        self.span.record("rows", self.work.rows());
-        self.span.record("retries", self.work.retries());
+        self.span.record("store_calls", self.meter.calls());
+        self.span.record("rows", self.meter.rows());
+        self.span.record("retries", self.meter.retries());
         if !response.quirks.is_empty() {
             self.span.record("quirks", tracing::field::display(response.quirks));
         }

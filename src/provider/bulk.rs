@@ -94,6 +94,7 @@ impl<S: Store> ServiceProvider<S> {
         if self.limits().bulk_operations == 0 {
             return Err(Error::not_implemented("bulk"));
         }
+        let cx = &*self.metered(cx);
         let mut tolerance = Tolerance::new(self.quirks());
         let steps = step::steps(self, request, &mut tolerance);
         let refers: Vec<Vec<usize>> = steps.iter().map(|step| step.refers.clone()).collect();
@@ -115,6 +116,7 @@ impl<S: Store> ServiceProvider<S> {
             if run.is_over() {
                 break;
             }
+            cx.pause().await;
             match *group {
                 [only] if refers.get(only).is_none_or(|targets| !targets.contains(&only)) => run.one(only).await,
                 _ => run.circle(&group).await,

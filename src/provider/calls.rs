@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     ServiceProvider,
-    failure::{broken_store, refused},
+    failure::{broken_store, refused, too_much_work},
 };
 use crate::{
     error::Error,
@@ -38,6 +38,7 @@ impl<S: Store> ServiceProvider<S> {
     pub(super) async fn read(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, Error> {
         let found = again!(self, cx, self.inner.store.get(cx, key, wanted));
         cx.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
+        charge(cx, found.as_ref().ok().and_then(Option::as_ref))?;
         found.map_err(|error| refused(key.kind, error))
     }
 
@@ -45,6 +46,7 @@ impl<S: Store> ServiceProvider<S> {
     pub(super) async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, Error> {
         let page = again!(self, cx, self.inner.store.scan(cx, scan));
         cx.count_rows(page.as_ref().map_or(0, |page| page.items.len()));
+        charge(cx, page.iter().flat_map(|page| &page.items))?;
         page.map_err(|error| refused(scan.kind, error))
     }
 
@@ -69,6 +71,9 @@ impl<S: Store> ServiceProvider<S> {
         ids: &[&str],
         wanted: &Wanted<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, Error> {
+        if let Some(work) = cx.work() {
+            work.charge(u64::try_from(ids.len()).unwrap_or(u64::MAX)).map_err(too_much_work)?;
+        }
         let found = again!(self, cx, self.inner.store.get_many(cx, kind, ids, wanted));
         cx.count_rows(found.as_ref().map_or(0, |found| found.iter().flatten().count()));
         let found = found.map_err(|error| refused(kind, error))?;
@@ -109,6 +114,17 @@ impl<S: Store> ServiceProvider<S> {
         let done = self.commit(cx, &[change]).await.map_err(|error| error.error)?;
         done.into_iter().next().ok_or_else(wrong_count)
     }
+}
+
+/// Charges the resources that a store returned: each, and each of its references.
+fn charge<'s>(cx: &Context, read: impl IntoIterator<Item = &'s Stored>) -> Result<(), Error> {
+    let Some(work) = cx.work() else { return Ok(()) };
+    let references = |resource: &Resource| {
+        let lists = resource.kind().reference_lists().iter();
+        lists.map(|list| resource.root().get(*list).map_or(0, |list| list.elements().len())).sum::<usize>()
+    };
+    let rows = read.into_iter().map(|stored| 1 + references(&stored.resource)).sum::<usize>();
+    work.charge(u64::try_from(rows).unwrap_or(u64::MAX)).map_err(too_much_work)
 }
 
 fn wrong_count() -> StoreError {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     error::{Error, ScimType},
+    limits::WorkExceeded,
     schema::{AttributeId, ResourceType},
     store::StoreError,
 };
@@ -31,6 +32,11 @@ pub(super) fn refused(kind: &ResourceType, error: StoreError) -> Error {
         StoreError::TooMany => Error::bad(ScimType::TooMany, "the request is about more than can be processed at once"),
         StoreError::Backend(source) => Error::new(500, "the service provider failed").with_source(source),
     }
+}
+
+/// 400: the request exceeds [`Limits::work`](crate::Limits::work).
+pub(super) fn too_much_work(exceeded: WorkExceeded) -> Error {
+    Error::bad(ScimType::TooMany, format!("{exceeded}; narrow it or divide it"))
 }
 
 /// 400: a list refers to what does not exist.

@@ -65,12 +65,7 @@ impl<S: Store> ServiceProvider<S> {
             }
         }
         let changed = changed.ok_or_else(contention)?;
-        let hidden = permit.unused(&view.hidden_lists(kind));
-        // Who names attributes gets them, however long the list is (RFC 7644 §3.5.2).
-        let named = !options.attributes.is_empty();
-        let limit = if named { usize::MAX } else { self.limits().members_in_answer };
-        let wanted = Wanted::without(&hidden).limit(limit);
-        let stored = self.existing(cx, permit, id, &super::Precondition::default(), &wanted).await?;
+        let stored = self.shown(cx, permit, id, options, &view).await?;
         self.answer(cx, stored, view, &tolerance, changed).await
     }
 }

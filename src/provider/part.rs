@@ -9,13 +9,14 @@ use std::{cmp::Ordering, ops::Range, sync::Arc};
 use super::{
     ServiceProvider,
     answer::View,
-    failure::broken_store,
+    failure::{broken_store, too_much_work},
     hydrate::{hydrated, is_derived},
     permit::Permit,
     plan::Plan,
 };
 use crate::{
     error::{Error, ScimType},
+    filter::Spending,
     resource::{Position, Resource, Sort, SortKey, compare_keys},
     schema::{AttributeId, ResourceType},
     store::{Context, Scan, Store, Stored, Wanted, Window},
@@ -139,6 +140,14 @@ impl Query<'_> {
         }
     }
 
+    /// Whether the resource satisfies the conditions that the store left over.
+    fn is_satisfied(&self, cx: &Context, found: &Found) -> Result<bool, Error> {
+        let spending = Spending::of(cx.work());
+        let truth = self.plan.residual.iter().all(|condition| condition.matches_spending(found.seen.root(), &spending));
+        spending.settle(cx.work()).map_err(too_much_work)?;
+        Ok(truth)
+    }
+
     fn compare(&self, left: &Found, right: &Found) -> Ordering {
         match self.sort() {
             Some(sort) => sort.compare(&left.seen, &right.seen),
@@ -249,7 +258,7 @@ impl<S: Store> ServiceProvider<S> {
             part.more = page.more;
             for found in self.see(cx, query, page.items).await? {
                 last = Some(query.place(&found));
-                if !query.plan.residual.iter().all(|condition| condition.matches(found.seen.root())) {
+                if !query.is_satisfied(cx, &found)? {
                     part.reached.clone_from(&last);
                 } else if part.found.len() < take {
                     part.found.push(found);
@@ -263,6 +272,7 @@ impl<S: Store> ServiceProvider<S> {
                 break;
             }
             stride = (stride * 2).min(STRIDE);
+            cx.pause().await;
         }
         if from.is_none() && !part.more {
             part.total = u64::try_from(part.found.len()).ok();
@@ -356,7 +366,7 @@ impl<S: Store> ServiceProvider<S> {
                 return Err(broken_store("a walk goes up by id"));
             }
             for resource in self.see(cx, query, page.items).await? {
-                if !query.plan.residual.iter().all(|condition| condition.matches(resource.seen.root())) {
+                if !query.is_satisfied(cx, &resource)? {
                     continue;
                 }
                 if kept.contains(&total) {
@@ -371,6 +381,7 @@ impl<S: Store> ServiceProvider<S> {
                 return Err(broken_store("an empty page is the last"));
             }
             last = behind;
+            cx.pause().await;
         }
     }
 

@@ -177,6 +177,7 @@ impl<S: Store> ServiceProvider<S> {
         request: &SearchRequest,
         tolerance: &Tolerance,
     ) -> Result<Listing, Error> {
+        let cx = &*self.metered(cx);
         let limits = self.limits();
         let count =
             request.count.map_or(limits.page_default, |count| usize::try_from(count.max(0)).unwrap_or(usize::MAX));

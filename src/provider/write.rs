@@ -3,7 +3,7 @@
 //! Each reads what is there, computes, and commits under the condition that nobody was faster. Who named no version
 //! does not care which state the change meets: it is computed anew, a bounded number of times.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use super::{
     Answer, Options, Precondition, ServiceProvider,
@@ -14,11 +14,12 @@ use super::{
 };
 use crate::{
     error::Error,
-    patch::{Patch, ValueEdit},
+    limits::Work,
+    patch::{Application, Patch, ValueEdit},
     quirks::Tolerance,
     resource::{Projection, Resource, judge},
     schema::{AttributeId, ResourceType, Returned},
-    store::{Change, Context, Done, Entry, Expect, Key, Store, StoreError, Stored, Version, Wanted},
+    store::{Change, Context, Done, Entry, Expect, Key, Meter, Store, StoreError, Stored, Version, Wanted},
     value::{Text, Value},
 };
 
@@ -126,7 +127,7 @@ impl<S: Store> ServiceProvider<S> {
             judge(Some(&before.resource), &after)?;
             self.review(cx, &permit, Some(&before.resource), Some(&after))?;
             let after = if after == *before.resource { None } else { Some(after) };
-            if let Some(written) = self.write(cx, &permit.kind, &before, after).await? {
+            if let Some(written) = self.write(cx, &permit.kind, &before, after, &[]).await? {
                 let changed = written.version != before.version;
                 return self.answer(cx, written, view, &tolerance, changed).await;
             }
@@ -159,9 +160,12 @@ impl<S: Store> ServiceProvider<S> {
         {
             return self.edit_values(cx, &permit, id, membership, options, view, tolerance).await;
         }
+        let cx = &*self.metered(cx);
+        let untouched = self.untouched_lists(&permit, patch, &tolerance);
         for _ in 0..=self.limits().write_retries {
-            let before = self.existing(cx, &permit, id, &options.precondition, &Wanted::everything()).await?;
-            let after = patch.apply(&permit.seen(&before.resource), self.limits(), &mut tolerance)?;
+            let before = self.existing(cx, &permit, id, &options.precondition, &Wanted::without(&untouched)).await?;
+            let seen = permit.seen(&before.resource);
+            let after = self.apply(cx, patch, &seen, &mut tolerance).await?;
             let mut after = after.map(|after| permit.kept(&before.resource, after));
             let mut requested = Vec::new();
             if let Some(after) = &mut after {
@@ -170,12 +174,67 @@ impl<S: Store> ServiceProvider<S> {
                 requested = changed_on_request(&before.resource, after);
             }
             self.review(cx, &permit, Some(&before.resource), Some(after.as_ref().unwrap_or(&before.resource)))?;
-            if let Some(written) = self.write(cx, &permit.kind, &before, after).await? {
+            if let Some(mut written) = self.write(cx, &permit.kind, &before, after, &untouched).await? {
                 let changed = written.version != before.version;
-                return self.answer(cx, written, view.showing(&requested), &tolerance, changed).await;
+                let view = view.showing(&requested);
+                if untouched.iter().any(|list| view.projection.includes(*list)) {
+                    written = self.shown(cx, &permit, id, options, &view).await?;
+                }
+                return self.answer(cx, written, view, &tolerance, changed).await;
             }
         }
         Err(contention())
+    }
+
+    /// Applies a patch as a part of the work of the request. Other tasks may run between two operations.
+    async fn apply(
+        &self,
+        cx: &Context,
+        patch: &Patch,
+        before: &Resource,
+        tolerance: &mut Tolerance,
+    ) -> Result<Option<Resource>, Error> {
+        let alone = Work::new(self.limits().work);
+        let mut application = Application::new(before, self.limits(), tolerance, cx.work().unwrap_or(&alone));
+        for (index, operation) in patch.operations().iter().enumerate() {
+            application.step(index, operation)?;
+            cx.pause().await;
+        }
+        Ok(application.finish()?)
+    }
+
+    /// The request with a count of its work. Operations that share a request share the count.
+    pub(super) fn metered<'c>(&self, cx: &'c Context) -> Cow<'c, Context> {
+        match cx.work() {
+            Some(_) => Cow::Borrowed(cx),
+            None => Cow::Owned(cx.metered(Arc::new(Meter::new(self.limits())))),
+        }
+    }
+
+    /// The lists of references that the patch does not touch and that nobody looks at, if the store can leave them as they
+    /// are.
+    fn untouched_lists(&self, permit: &Permit, patch: &Patch, tolerance: &Tolerance) -> Vec<AttributeId> {
+        if !self.inner.store.capabilities().partial {
+            return Vec::new();
+        }
+        permit.unused(&patch.untouched_lists(&permit.view, self.limits(), tolerance))
+    }
+
+    /// The resource for the answer to a write that did not read all of its lists: a list is shown up to
+    /// [`Limits::members_in_answer`](crate::Limits::members_in_answer), or whole if the client names attributes
+    /// (RFC 7644 §3.5.2).
+    pub(super) async fn shown(
+        &self,
+        cx: &Context,
+        permit: &Permit,
+        id: &str,
+        options: &Options,
+        view: &View,
+    ) -> Result<Stored, Error> {
+        let hidden = permit.unused(&view.hidden_lists(&permit.kind));
+        let limit = if options.attributes.is_empty() { self.limits().members_in_answer } else { usize::MAX };
+        let wanted = Wanted::without(&hidden).limit(limit);
+        self.existing(cx, permit, id, &Precondition::default(), &wanted).await
     }
 
     /// Deletes a resource and every reference to it in the lists of others (RFC 7644 §3.6).
@@ -271,12 +330,13 @@ impl<S: Store> ServiceProvider<S> {
         kind: &Arc<ResourceType>,
         before: &Stored,
         after: Option<Resource>,
+        kept: &[AttributeId],
     ) -> Result<Option<Stored>, Error> {
         let Some(mut after) = after else { return Ok(Some(before.clone())) };
         // Clocks of several machines differ; a resource does not go back in time.
         let now = self.inner.clock.now();
         after.set_times(None, before.resource.last_modified().map_or(now, |before| before.max(now)));
-        let entry = Entry::new(after);
+        let entry = Entry::new(after).keeping(kept.to_vec());
         let resource = Arc::clone(&entry.resource);
         let change = Change::Replace {
             entry,

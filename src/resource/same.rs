@@ -1,9 +1,6 @@
 //! Which values are the same, as the schema compares them: strings with or without case (RFC 7643 §2.2 `caseExact`).
 
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::{
     fold::{eq_ignoring_case, fold},
@@ -39,102 +36,12 @@ pub(crate) fn keeps_stored(kind: &ResourceType, attribute: AttributeId, stored: 
             && given.is_none_or(|given| same(kind, attribute, stored, given))
 }
 
-/// Which of a list's values includes a given one (RFC 7644 §3.5.2.1 "already contains").
-///
-/// Long lists are indexed by each of their parts, so that finding one takes about as long as there are values that
-/// share the rarest part.
-pub(crate) struct Known<'a> {
-    kind: &'a ResourceType,
-    attribute: AttributeId,
-    primary: Option<AttributeId>,
-    exact: bool,
-    index: Option<HashMap<u64, Vec<usize>>>,
-    indexed: usize,
-    /// The first value that has no part but `primary`: it is like others of that kind only.
-    bare: Option<usize>,
-}
-
-impl<'a> Known<'a> {
-    /// To look for `lookups` values.
-    pub(crate) fn new(kind: &'a ResourceType, attribute: AttributeId, list: &[Value], lookups: usize) -> Self {
-        // An index costs about as much as looking through the list for a few values.
-        const LOOKUPS: usize = 16;
-        const FEW: usize = 2_048;
-        let comparisons = list.len().saturating_add(lookups).saturating_mul(lookups);
-        let index = (lookups > LOOKUPS && comparisons > FEW).then(HashMap::new);
-        Self {
-            kind,
-            attribute,
-            primary: kind.conventional(attribute).primary,
-            exact: false,
-            index,
-            indexed: 0,
-            bare: None,
-        }
-    }
-
-    /// The same, for values that are equal instead.
-    pub(crate) fn exact(self) -> Self {
-        Self { exact: true, ..self }
-    }
-
-    /// The position in `list` of a value that includes `given`; whether either is the primary one does not matter.
-    /// Between calls the list may only grow.
-    pub(crate) fn position(&mut self, list: &[Value], given: &Value) -> Option<usize> {
-        let (kind, attribute, primary, exact) = (self.kind, self.attribute, self.primary, self.exact);
-        let only_primary = |value: &Value| match value {
-            Value::Complex(object) => object.iter().all(|(id, _)| Some(id) == primary),
-            _ => false,
-        };
-        let is_bare = only_primary(given);
-        let is_known = |value: &Value, given: &Value| match (value, given) {
-            (Value::Complex(object), Value::Complex(given)) if !exact => includes(kind, object, given, primary),
-            (value, given) => same(kind, attribute, value, given),
-        };
-        let Some(index) = &mut self.index else {
-            return list.iter().position(|value| if is_bare { only_primary(value) } else { is_known(value, given) });
-        };
-        for (position, value) in list.iter().enumerate().skip(self.indexed) {
-            let mut bare = true;
-            for part in parts(kind, attribute, primary, value) {
-                bare = false;
-                index.entry(part).or_default().push(position);
-            }
-            if bare {
-                self.bare.get_or_insert(position);
-            }
-        }
-        self.indexed = list.len();
-        if is_bare {
-            return self.bare;
-        }
-        let rarest = parts(kind, attribute, primary, given)
-            .map(|part| index.get(&part).map_or(&[][..], Vec::as_slice))
-            .min_by_key(|positions| positions.len())?;
-        let mut candidates = rarest.iter().filter_map(|position| Some((*position, list.get(*position)?)));
-        candidates.find(|(_, value)| is_known(value, given)).map(|(position, _)| position)
-    }
-}
-
-/// A hash of each part of a value but `primary`: of its sub-attributes, or of the value itself. What is the same has
-/// the same hash.
-pub(crate) fn parts<'v>(
-    kind: &'v ResourceType,
-    attribute: AttributeId,
-    primary: Option<AttributeId>,
-    value: &'v Value,
-) -> impl Iterator<Item = u64> + 'v {
-    let (object, simple) = match value {
-        Value::Complex(object) => (Some(object), None),
-        value => (None, Some((attribute, value))),
-    };
-    let members = object.into_iter().flat_map(Object::iter).filter(move |(id, _)| Some(*id) != primary);
-    members.chain(simple).map(|(id, value)| {
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
-        hash(kind, id, value, &mut hasher);
-        hasher.finish()
-    })
+/// A hash of one sub-attribute and its value. Values that are the same have the same hash.
+pub(super) fn part_hash(kind: &ResourceType, attribute: AttributeId, value: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    attribute.hash(&mut hasher);
+    hash(kind, attribute, value, &mut hasher);
+    hasher.finish()
 }
 
 fn hash(kind: &ResourceType, attribute: AttributeId, value: &Value, hasher: &mut DefaultHasher) {

@@ -90,10 +90,14 @@ pub struct InvalidVersion {
 #[derive(Clone)]
 #[expect(clippy::exhaustive_structs, reason = "a store that overlooked a new part would lose it")]
 pub struct Entry {
-    /// The resource, whole: with its id, `meta.created`, `meta.lastModified` and every list of references.
+    /// The resource, whole: with its id, `meta.created`, `meta.lastModified` and every list of references that is not
+    /// [kept](Self::kept).
     pub resource: Arc<Resource>,
     /// The values that no other resource of the type may have in the tenant.
     pub unique: Vec<UniqueKey>,
+    /// Lists of references that a [replacement](Change::Replace) leaves as the store has them, whatever the resource holds:
+    /// the request does not touch them. Empty unless the store's [capabilities](super::Capabilities::partial) allow more.
+    pub kept: Vec<AttributeId>,
 }
 
 impl Entry {
@@ -101,7 +105,13 @@ impl Entry {
     pub fn new(resource: impl Into<Arc<Resource>>) -> Self {
         let resource = resource.into();
         let unique = resource.unique_keys();
-        Self { resource, unique }
+        Self { resource, unique, kept: Vec::new() }
+    }
+
+    /// The same entry, which leaves these lists of references as the store has them.
+    #[must_use]
+    pub fn keeping(self, lists: Vec<AttributeId>) -> Self {
+        Self { kept: lists, ..self }
     }
 }
 
@@ -109,7 +119,11 @@ impl fmt::Debug for Entry {
     /// Without the keys, which are values of the resource.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unique: Vec<AttributeId> = self.unique.iter().map(|key| key.attribute).collect();
-        f.debug_struct("Entry").field("resource", &self.resource).field("unique", &unique).finish()
+        f.debug_struct("Entry")
+            .field("resource", &self.resource)
+            .field("unique", &unique)
+            .field("kept", &self.kept)
+            .finish()
     }
 }
 

@@ -9,7 +9,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
 };
+
+use super::StoreError;
+use crate::limits::{Limits, Work};
 
 /// One of the customers whose data a store keeps apart (RFC 7644 §6).
 ///
@@ -100,19 +104,35 @@ pub struct Context {
     actor: Option<Arc<str>>,
     request_id: Option<Arc<str>>,
     host: Option<Arc<dyn Any + Send + Sync>>,
-    work: Option<Arc<Work>>,
+    meter: Option<Arc<Meter>>,
 }
 
-/// What a request cost the store, counted while it is answered.
-#[derive(Debug, Default)]
-pub(crate) struct Work {
+/// The cost of one request, counted while it is answered.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    work: Work,
+    /// The units that were spent at the last pause.
+    paused: AtomicU64,
     calls: AtomicU64,
     rows: AtomicU64,
     retries: AtomicU64,
 }
 
+impl Meter {
+    /// Nothing is counted yet.
+    pub(crate) const fn new(limits: &Limits) -> Self {
+        Self {
+            work: Work::new(limits.work),
+            paused: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+        }
+    }
+}
+
 #[cfg(feature = "tracing")]
-impl Work {
+impl Meter {
     /// Calls of the store.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
@@ -132,7 +152,7 @@ impl Work {
 impl Context {
     /// A request for the data of `tenant`.
     pub fn new(tenant: TenantId) -> Self {
-        Self { tenant, actor: None, request_id: None, host: None, work: None }
+        Self { tenant, actor: None, request_id: None, host: None, meter: None }
     }
 
     /// Names who asks, for records of what happened.
@@ -157,30 +177,70 @@ impl Context {
         self
     }
 
-    /// The same, counting the work.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn counting(&self, work: Arc<Work>) -> Self {
-        Self { work: Some(work), ..self.clone() }
+    /// The same request, counted by this meter.
+    pub(crate) fn metered(&self, meter: Arc<Meter>) -> Self {
+        Self { meter: Some(meter), ..self.clone() }
+    }
+
+    /// The work of the request, which all parts of it share; `None` outside of a request.
+    ///
+    /// A store that examines rows charges them here, before it examines them.
+    pub fn work(&self) -> Option<&Work> {
+        self.meter.as_deref().map(|meter| &meter.work)
+    }
+
+    /// Charges `units` of work: see [`Work`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`] when the request exceeds its bound. The caller must not do the work then.
+    pub fn charge(&self, units: u64) -> Result<(), StoreError> {
+        self.work().map_or(Ok(()), |work| work.charge(units)).map_err(|_| StoreError::TooMany)
+    }
+
+    /// Lets other tasks of the thread run, if this request has computed for a while since the last time. Wakes itself, so
+    /// any executor will do.
+    ///
+    /// A loop of a store that computes without waiting passes through here, so that one request holds a thread for some
+    /// milliseconds at most.
+    pub async fn pause(&self) {
+        /// Units between two pauses: a few milliseconds of work.
+        const STRETCH: u64 = 50_000;
+        let Some(meter) = &self.meter else { return };
+        let spent = meter.work.spent();
+        if spent.saturating_sub(meter.paused.load(Ordering::Relaxed)) < STRETCH {
+            return;
+        }
+        meter.paused.store(spent, Ordering::Relaxed);
+        let mut is_first = true;
+        std::future::poll_fn(|task| {
+            if std::mem::take(&mut is_first) {
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// Counts a call of the store.
     pub(crate) fn count_call(&self) {
-        if let Some(work) = &self.work {
-            work.calls.fetch_add(1, Ordering::Relaxed);
+        if let Some(meter) = &self.meter {
+            meter.calls.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Counts resources that the store returned.
     pub(crate) fn count_rows(&self, rows: usize) {
-        if let Some(work) = &self.work {
-            work.rows.fetch_add(u64::try_from(rows).unwrap_or(u64::MAX), Ordering::Relaxed);
+        if let Some(meter) = &self.meter {
+            meter.rows.fetch_add(u64::try_from(rows).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
 
     /// Counts what has to be done again.
     pub(crate) fn count_retry(&self) {
-        if let Some(work) = &self.work {
-            work.retries.fetch_add(1, Ordering::Relaxed);
+        if let Some(meter) = &self.meter {
+            meter.retries.fetch_add(1, Ordering::Relaxed);
         }
     }
 

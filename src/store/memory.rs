@@ -19,7 +19,7 @@ use super::{
     TenantId, Wanted,
 };
 use crate::{
-    filter::Condition,
+    filter::{Condition, Spending},
     path::AttributePath,
     resource::Resource,
     schema::{Relation, ResourceType},
@@ -134,6 +134,7 @@ impl Store for MemoryStore {
             .with_total(true)
             .with_backward(true)
             .with_get_many(true)
+            .with_partial(true)
     }
 
     fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
@@ -154,7 +155,9 @@ impl Store for MemoryStore {
     }
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        let found = self.read(cx, |tenant| tenant.scan(scan));
+        let spending = Spending::of(cx.work());
+        let found = self.read(cx, |tenant| tenant.scan(scan, &spending));
+        spending.settle(cx.work()).map_err(|_| StoreError::TooMany)?;
         Ok(found.flatten().unwrap_or_else(|| Page { items: Vec::new(), total: scan.count.then_some(0), more: false }))
     }
 

@@ -117,8 +117,8 @@ pub enum Pushdown {
 
 /// What a store can do beyond the least that it must.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 #[expect(clippy::struct_excessive_bools, reason = "each is an ability of its own")]
+#[non_exhaustive]
 pub struct Capabilities {
     /// How many changes one commit may have. With 1, which is the default, no two writes are atomic together.
     pub max_batch: usize,
@@ -134,12 +134,22 @@ pub struct Capabilities {
     /// references do not show the names of the resources that they refer to, such as `members.display`, unless the names
     /// are stored in them.
     pub get_many: bool,
+    /// Whether a replacement may leave lists of references [as they are](super::Entry::kept). Default `false`: then a
+    /// PATCH that touches no list reads and writes every list of the resource.
+    pub partial: bool,
 }
 
 impl Capabilities {
     /// The least that a store must do.
     pub const fn new() -> Self {
-        Self { max_batch: 1, sort: false, total: false, backward: false, get_many: false }
+        Self { max_batch: 1, sort: false, total: false, backward: false, get_many: false, partial: false }
+    }
+
+    /// Says whether a replacement may leave lists of references as they are.
+    #[must_use]
+    pub const fn with_partial(mut self, partial: bool) -> Self {
+        self.partial = partial;
+        self
     }
 
     /// Sets how many changes one commit may have.

@@ -32,7 +32,7 @@ impl Tables {
         }
     }
 
-    fn put(&mut self, key: &RowKey, Entry { resource, unique }: &Entry) -> Result<Done, StoreError> {
+    fn put(&mut self, key: &RowKey, Entry { resource, unique, .. }: &Entry) -> Result<Done, StoreError> {
         let (kind, version) = (resource.kind(), self.next_version());
         if kind.name() == "User" {
             self.free_login(key);

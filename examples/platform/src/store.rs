@@ -65,6 +65,7 @@ impl Store for TableStore {
             .with_total(true)
             .with_backward(true)
             .with_get_many(true)
+            .with_partial(true)
     }
 
     fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {

@@ -11,10 +11,7 @@ use serde::{
 };
 
 use super::{
-    super::{
-        ResourceErrorKind,
-        same::{Known, same},
-    },
+    super::{ResourceErrorKind, known::Known, same::same},
     Reader,
     value::{Mode, OfAttribute},
 };

@@ -6,22 +6,23 @@ use std::ops::Bound;
 
 use super::tenant::{Id, Row, Table, Tenant, reference_list};
 use crate::{
-    filter::{Comparand, Comparison, Condition, Operator},
+    filter::{Comparand, Comparison, Condition, Operator, Spending},
     resource::{Position, Resource, Sort, UniqueKey},
     schema::{AttributeId, Mutability, ResourceType},
     store::{Page, Scan, Window},
 };
 
 impl Tenant {
-    /// The page that is asked for; `None` if nothing of that type was ever written.
-    pub(super) fn scan(&self, scan: &Scan<'_>) -> Option<Page> {
+    /// The page that is asked for; `None` if nothing of that type was ever written. The caller settles the spending, and
+    /// gives up the page if it is exceeded.
+    pub(super) fn scan(&self, scan: &Scan<'_>, spending: &Spending) -> Option<Page> {
         let number = self.find_table(scan.kind)?;
         let table = self.table(number)?;
         let uses_list = |condition: &Condition| {
             condition.attributes().into_iter().any(|attribute| reference_list(&table.kind, attribute).is_some())
         };
         let filter = scan.filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
-        let query = Query { tenant: self, number, table, filter };
+        let query = Query { tenant: self, number, table, filter, spending };
         Some(match scan.sort {
             Some(sort) => query.sorted(scan, sort),
             None => query.by_id(scan),
@@ -45,6 +46,7 @@ struct Query<'a> {
     table: &'a Table,
     /// The conditions, each with whether it looks at a list that is kept apart.
     filter: Vec<(&'a Condition, bool)>,
+    spending: &'a Spending,
 }
 
 impl<'a> Query<'a> {
@@ -175,9 +177,14 @@ impl<'a> Query<'a> {
     }
 
     fn matches(&self, row: &Row) -> bool {
-        self.filter.iter().all(|(condition, uses_list)| {
-            if *uses_list { self.holds(row, condition) } else { condition.matches(row.head.resource.root()) }
-        })
+        self.spending.allows_units(1)
+            && self.filter.iter().all(|(condition, uses_list)| {
+                if *uses_list {
+                    self.holds(row, condition)
+                } else {
+                    condition.matches_spending(row.head.resource.root(), self.spending)
+                }
+            })
     }
 
     /// As [`Condition::matches`], on a resource whose lists are kept apart.
@@ -191,19 +198,19 @@ impl<'a> Query<'a> {
             Condition::Extension(_) | Condition::Constant(_) => AttributeId::ROOT,
         };
         let Some(list) = reference_list(&self.table.kind, attribute) else {
-            return condition.matches(row.head.resource.root());
+            return condition.matches_spending(row.head.resource.root(), self.spending);
         };
         let Some(values) = row.list(list) else { return false };
         let value = self.table.kind.value_of(list);
         match condition {
             Condition::Element { condition, .. } if attribute == list => match required(condition, value) {
-                Some(key) => values.get(key).is_some_and(|element| condition.matches_element(element)),
-                None => values.iter().any(|(_, element)| condition.matches_element(element)),
+                Some(key) => values.get(key).is_some_and(|element| condition.element_spending(element, self.spending)),
+                None => values.iter().any(|(_, element)| condition.element_spending(element, self.spending)),
             },
             condition => match required(condition, value) {
                 Some(key) => values.get(key).is_some(),
                 // What looks at no more than one attribute holds for all values together when it does for one of them.
-                None => values.iter().any(|(_, value)| condition.matches_in_list(value)),
+                None => values.iter().any(|(_, value)| condition.matches_in_list(value, self.spending)),
             },
         }
     }

@@ -99,7 +99,7 @@ impl<'a> Transaction<'a> {
         let id = self.shared(entry.resource.id());
         self.claim(table, &id, entry)?;
         let steps = self.undo.len();
-        for list in entry.resource.kind().reference_lists() {
+        for list in entry.resource.kind().reference_lists().iter().filter(|list| !entry.kept.contains(list)) {
             self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
         }
         let after = without_lists(&entry.resource);

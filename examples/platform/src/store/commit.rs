@@ -134,7 +134,7 @@ impl Commit {
             return Err(StoreError::NotUnique { attribute: AttributeId::ID });
         }
         self.claim(session, resource, &entry.unique).await?;
-        self.set_lists(session, table, resource, 0).await
+        self.set_lists(session, table, entry, 0).await
     }
 
     async fn replace<S: Session>(
@@ -156,7 +156,7 @@ impl Commit {
         comparable(&mut update, comparable_document);
         self.of_resource(&mut update, resource.id());
         session.execute(&update).await?;
-        self.set_lists(session, table, resource, places).await
+        self.set_lists(session, table, entry, places).await
     }
 
     async fn delete<S: Session>(&self, session: &mut S, id: &str, version: &Version) -> Result<(), StoreError> {
@@ -189,17 +189,19 @@ impl Commit {
         Ok(())
     }
 
-    /// Makes the lists of references what they are in `resource`; `places` is where the next value goes.
+    /// Stores the lists of references of a resource, except those that the entry keeps; `places` is the place of the next
+    /// value.
     async fn set_lists<S: Session>(
         &self,
         session: &mut S,
         table: &KindTable,
-        resource: &Resource,
+        entry: &Entry,
         places: i64,
     ) -> Result<(), StoreError> {
+        let resource = &*entry.resource;
         let (tenant, kind, holder) = (self.cx.tenant(), resource.kind(), resource.id());
         let mut next = places;
-        for list in &table.lists {
+        for list in table.lists.iter().filter(|list| !entry.kept.contains(&list.attribute)) {
             let elements = elements(resource, list.attribute);
             // Where no value ever had a place there is none to go.
             if places > 0 || !elements.is_empty() {

@@ -1,0 +1,68 @@
+//! The work of an evaluation, counted without atomics and charged to the request at the end.
+
+use std::cell::Cell;
+
+use crate::{
+    limits::{Work, WorkExceeded},
+    value::Value,
+};
+
+/// The units that an evaluation may still spend. After it is exceeded, every charge fails, so an evaluation comes to its
+/// end without examining more values.
+#[derive(Debug)]
+pub(crate) struct Spending {
+    start: u64,
+    left: Cell<u64>,
+    exceeded: Cell<bool>,
+}
+
+impl Spending {
+    /// For an evaluation outside of a request.
+    pub(crate) const fn unlimited() -> Self {
+        Self::up_to(u64::MAX)
+    }
+
+    const fn up_to(units: u64) -> Self {
+        Self { start: units, left: Cell::new(units), exceeded: Cell::new(false) }
+    }
+
+    /// For an evaluation that is a part of `work`.
+    pub(crate) fn of(work: Option<&Work>) -> Self {
+        work.map_or(Self::unlimited(), |work| Self::up_to(work.left()))
+    }
+
+    /// Whether the value may be examined; if so, it counts.
+    #[inline]
+    pub(crate) fn allows(&self, value: &Value) -> bool {
+        self.allows_units(match value {
+            Value::String(text) => Work::of_text(text.len()),
+            _ => 1,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn allows_units(&self, units: u64) -> bool {
+        if let Some(left) = self.left.get().checked_sub(units) {
+            self.left.set(left);
+            return true;
+        }
+        self.left.set(0);
+        self.exceeded.set(true);
+        false
+    }
+
+    /// Charges the units to `work`.
+    ///
+    /// # Errors
+    ///
+    /// When the evaluation was not completed, or another part of the request spent the units first.
+    pub(crate) fn settle(&self, work: Option<&Work>) -> Result<(), WorkExceeded> {
+        let Some(work) = work else { return Ok(()) };
+        let spent = self.start - self.left.get();
+        if self.exceeded.get() {
+            // More than is left, so that the bound itself tells the error.
+            return work.charge(u64::MAX);
+        }
+        work.charge(spent)
+    }
+}

@@ -1,0 +1,188 @@
+//! The search for a value in a list: whether the list already contains it (RFC 7644 §3.5.2.1), or names it.
+//!
+//! A value is found by a hash of its sub-attributes together, so a search takes the same time however many values share
+//! one of them. Short searches compare value by value. The work is counted for the caller to charge.
+
+use std::collections::HashMap;
+
+use super::same::{includes, part_hash, same};
+use crate::{
+    limits::Work,
+    schema::{AttributeId, ResourceType},
+    value::{Object, Value},
+};
+
+/// The sub-attributes that a value has, in ascending order and without `primary`. Empty for a simple value.
+type Shape = Vec<AttributeId>;
+
+/// The values of a list that include a given one. Whether a value is the primary one does not matter.
+pub(crate) struct Known<'a> {
+    kind: &'a ResourceType,
+    attribute: AttributeId,
+    primary: Option<AttributeId>,
+    exact: bool,
+    /// One index for each shape that was looked for; `None` for a search that is short without any.
+    indexes: Option<Vec<(Shape, Index)>>,
+    units: u64,
+}
+
+/// The positions of values by the hash of the sub-attributes of one shape.
+#[derive(Default)]
+struct Index {
+    positions: HashMap<u64, Vec<usize>>,
+    /// Values of the list that are in the index, or have another shape.
+    seen: usize,
+}
+
+impl<'a> Known<'a> {
+    /// To look for `lookups` values.
+    pub(crate) fn new(kind: &'a ResourceType, attribute: AttributeId, list: &[Value], lookups: usize) -> Self {
+        // An index costs about as much as a comparison of the list with a few values.
+        const LOOKUPS: usize = 16;
+        const FEW: usize = 2_048;
+        let comparisons = list.len().saturating_add(lookups).saturating_mul(lookups);
+        let indexes = (lookups > LOOKUPS && comparisons > FEW).then(Vec::new);
+        Self { kind, attribute, primary: kind.conventional(attribute).primary, exact: false, indexes, units: 0 }
+    }
+
+    /// The same, for values that are equal.
+    pub(crate) fn exact(self) -> Self {
+        Self { exact: true, ..self }
+    }
+
+    /// The position in `list` of the first value that includes `given`. Between calls the list may only grow.
+    pub(crate) fn position(&mut self, list: &[Value], given: &Value) -> Option<usize> {
+        let shape = shape(given, self.primary);
+        let is_bare = shape.is_empty() && given.as_object().is_some();
+        let (kind, attribute, primary, exact) = (self.kind, self.attribute, self.primary, self.exact);
+        let is_known = |value: &Value| match (value, given) {
+            // A value that says nothing but `primary` is like others of its kind only.
+            (Value::Complex(_), Value::Complex(_)) if is_bare => self::shape(value, primary).is_empty(),
+            (Value::Complex(object), Value::Complex(given)) if !exact => includes(kind, object, given, primary),
+            (value, given) => same(kind, attribute, value, given),
+        };
+        let Some(indexes) = &mut self.indexes else {
+            self.units += list.iter().map(text_units).sum::<u64>();
+            return list.iter().position(is_known);
+        };
+        let at = indexes.iter().position(|(known, _)| *known == shape).unwrap_or_else(|| {
+            indexes.push((shape, Index::default()));
+            indexes.len() - 1
+        });
+        let (shape, index) = indexes.get_mut(at)?;
+        // Equal values have the same shape, and so has a value without sub-attributes.
+        let whole = exact || is_bare;
+        for (position, value) in list.iter().enumerate().skip(index.seen) {
+            self.units += text_units(value);
+            if let Some(hash) = projection(kind, attribute, value, shape, primary, whole) {
+                index.positions.entry(hash).or_default().push(position);
+            }
+        }
+        index.seen = list.len();
+        self.units += text_units(given);
+        let hash = projection(kind, attribute, given, shape, primary, true)?;
+        let candidates = index.positions.get(&hash)?;
+        candidates.iter().copied().find(|position| list.get(*position).is_some_and(is_known))
+    }
+
+    /// The units of work since the last call.
+    pub(crate) fn take_units(&mut self) -> u64 {
+        std::mem::take(&mut self.units)
+    }
+}
+
+/// The values that a client lists to select elements: which elements do they name?
+pub(crate) struct Named<'a> {
+    kind: &'a ResourceType,
+    list: AttributeId,
+    values: Vec<Value>,
+    /// The values by the hash of the sub-attributes that decide.
+    indexes: Vec<(Shape, HashMap<u64, Vec<usize>>)>,
+}
+
+impl<'a> Named<'a> {
+    /// `decisive` gives the sub-attributes of a value that an element must have to be named.
+    pub(crate) fn new(
+        kind: &'a ResourceType,
+        list: AttributeId,
+        values: Vec<Value>,
+        decisive: impl Fn(&Object) -> Vec<AttributeId>,
+    ) -> Self {
+        let mut indexes: Vec<(Shape, HashMap<u64, Vec<usize>>)> = Vec::new();
+        for (position, value) in values.iter().enumerate() {
+            let mut shape = value.as_object().map(&decisive).unwrap_or_default();
+            shape.sort_unstable();
+            if shape.is_empty() && value.as_object().is_some() {
+                // A value that says nothing names nothing.
+                continue;
+            }
+            let Some(hash) = projection(kind, list, value, &shape, None, false) else { continue };
+            match indexes.iter_mut().find(|(known, _)| *known == shape) {
+                Some((_, index)) => index.entry(hash).or_default().push(position),
+                None => indexes.push((shape, HashMap::from([(hash, vec![position])]))),
+            }
+        }
+        Self { kind, list, values, indexes }
+    }
+
+    /// Whether an element of the list is named.
+    pub(crate) fn names(&self, element: &Value) -> bool {
+        self.indexes.iter().any(|(shape, index)| {
+            let hash = projection(self.kind, self.list, element, shape, None, false);
+            let candidates = hash.and_then(|hash| index.get(&hash));
+            candidates
+                .into_iter()
+                .flatten()
+                .any(|position| self.values.get(*position).is_some_and(|given| self.agrees(shape, element, given)))
+        })
+    }
+
+    /// How many values are looked up for one element.
+    pub(crate) fn lookups(&self) -> usize {
+        self.indexes.len()
+    }
+
+    fn agrees(&self, shape: &[AttributeId], element: &Value, given: &Value) -> bool {
+        match (element, given) {
+            (Value::Complex(element), Value::Complex(given)) => shape.iter().all(|id| {
+                element.get(*id).zip(given.get(*id)).is_some_and(|(own, given)| same(self.kind, *id, own, given))
+            }),
+            (element, given) => same(self.kind, self.list, element, given),
+        }
+    }
+}
+
+fn shape(value: &Value, primary: Option<AttributeId>) -> Shape {
+    let members = value.as_object().into_iter().flat_map(Object::iter);
+    let mut shape: Shape = members.map(|(id, _)| id).filter(|id| Some(*id) != primary).collect();
+    shape.sort_unstable();
+    shape
+}
+
+/// A hash of the sub-attributes of `shape`, or of a simple value; `None` if the value lacks one. `whole` also asks that it
+/// has no others but `primary`.
+fn projection(
+    kind: &ResourceType,
+    attribute: AttributeId,
+    value: &Value,
+    shape: &[AttributeId],
+    primary: Option<AttributeId>,
+    whole: bool,
+) -> Option<u64> {
+    let Value::Complex(object) = value else { return Some(part_hash(kind, attribute, value)) };
+    if whole && object.iter().filter(|(id, _)| Some(*id) != primary).count() != shape.len() {
+        return None;
+    }
+    // A sum does not depend on the order of the sub-attributes.
+    shape.iter().try_fold(0_u64, |sum, id| Some(sum.wrapping_add(part_hash(kind, *id, object.get(*id)?))))
+}
+
+/// The units of work for a comparison with a value.
+pub(crate) fn text_units(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => Work::of_text(text.len()),
+        Value::Complex(object) => 1 + object.iter().map(|(_, value)| text_units(value)).sum::<u64>(),
+        Value::List(values) => 1 + values.iter().map(text_units).sum::<u64>(),
+        _ => 1,
+    }
+}
