@@ -3,14 +3,18 @@
 //! What is secret (a token, a key, the password in a database's URL) is checked here and not by clap, which shows a
 //! value that it refuses.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+mod bounds;
+
+use std::{fmt, net::SocketAddr};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use scim_core::provider::CursorKey;
 use tracing_subscriber::EnvFilter;
 
+use self::bounds::BoundArguments;
 use crate::{
     directory::{OrganizationName, TOKEN_CHARACTERS},
+    server::Bounds,
     storage::Location,
 };
 
@@ -59,9 +63,9 @@ pub struct Serve {
     /// a walk through a list does not outlive it
     #[arg(long, value_name = "HEX32", env = "PLATFORM_CURSOR_KEY", hide_env_values = true, value_delimiter = ',', value_parser = secret)]
     cursor_key: Vec<Secret>,
-    /// Seconds that a client may take to send the head of a request, and again for its body
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    request_timeout: u64,
+    /// Bounds on clients.
+    #[command(flatten)]
+    bounds: BoundArguments,
     /// What is logged: `info` is a line a request, `warn` is what goes wrong, `off` nothing
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: EnvFilter,
@@ -217,6 +221,9 @@ impl Arguments {
             return Err(invalid(&format!("--token: expected 1 to {TOKEN_CHARACTERS} {expected}")));
         }
         serve.cursor_keys()?;
+        if serve.bounds().deadline < serve.bounds().request {
+            return Err(invalid("--request-deadline: expected no less than --request-timeout"));
+        }
         Ok(arguments)
     }
 
@@ -259,9 +266,9 @@ impl Serve {
         self.cursor_key.iter().map(|secret| key(secret).ok_or_else(expected)).collect()
     }
 
-    /// How long a client may take for a part of its request.
-    pub fn patience(&self) -> Duration {
-        Duration::from_secs(self.request_timeout)
+    /// Bounds on clients.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds.bounds()
     }
 
     /// Whether the token looks as if it could be guessed.

@@ -2,14 +2,22 @@
 //!
 //! A request's line has what the server knows (method, path without query, status, duration) and what scim-core's span
 //! `scim.request` tells (tenant, operation, `scimType`, what it cost the store). Neither has a token, a query or a body
-//! in it.
+//! in it. What goes wrong with the database is written once, not for each request that it fails.
 
-use std::{error::Error, fmt, io::Write as _, time::Instant};
+use std::{
+    collections::HashMap,
+    error::Error,
+    fmt,
+    io::Write as _,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Map, Value};
 use tracing::{
-    Event, Metadata, Subscriber,
+    Event, Level, Metadata, Subscriber,
+    callsite::Identifier,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
@@ -25,6 +33,12 @@ pub const REQUEST: &str = "request";
 
 /// The span of scim-core, within that one.
 const SCIM_REQUEST: &str = "scim.request";
+
+/// The modules that use the database. When it is away each request fails there, and would say so.
+const DATABASE: [&str; 3] = ["platform::database", "platform::directory", "platform::store"];
+
+/// How often one of their warnings or errors is written.
+const REPEAT: Duration = Duration::from_secs(60);
 
 /// What has caused an error: its cause, the cause of that, and so on.
 pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -42,11 +56,37 @@ pub fn with_causes(error: &(dyn Error + 'static)) -> String {
 ///
 /// When the process has a log already.
 pub fn start(filter: EnvFilter) -> Result<(), impl Error> {
-    tracing_subscriber::registry().with(filter).with(Lines).try_init()
+    tracing_subscriber::registry().with(filter).with(Lines::default()).try_init()
 }
 
 /// Writes the lines.
-struct Lines;
+#[derive(Default)]
+struct Lines {
+    /// When each warning or error of the database was last written, and how often it occurred since. As many as there
+    /// are places in the code that report one.
+    repeats: Mutex<HashMap<Identifier, (Instant, u64)>>,
+}
+
+impl Lines {
+    /// Whether an event is to be written, and how many before it were not.
+    fn is_due(&self, metadata: &Metadata<'_>, now: Instant) -> Option<u64> {
+        let is_database = DATABASE.iter().any(|module| metadata.target().starts_with(module));
+        if !is_database || *metadata.level() > Level::WARN {
+            return Some(0);
+        }
+        let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((written, omitted)) = repeats.get_mut(&metadata.callsite()) else {
+            repeats.insert(metadata.callsite(), (now, 0));
+            return Some(0);
+        };
+        if now.duration_since(*written) < REPEAT {
+            *omitted += 1;
+            return None;
+        }
+        *written = now;
+        Some(std::mem::take(omitted))
+    }
+}
 
 /// What was recorded of a span.
 struct Fields {
@@ -71,6 +111,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
+        let Some(omitted) = self.is_due(event.metadata(), Instant::now()) else { return };
         let mut fields = Fields { values: Map::new(), since: Instant::now() };
         for span in cx.event_scope(event).into_iter().flatten() {
             if let Some(request) = span.extensions().get::<Fields>()
@@ -80,6 +121,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
         }
         event.record(&mut fields);
+        if omitted > 0 {
+            fields.values.insert("omitted".to_owned(), omitted.into());
+        }
         write(event.metadata(), fields.values);
     }
 

@@ -24,6 +24,11 @@ use scim_core::{
 };
 use tokio::net::TcpListener;
 
+/// Returns freed memory to the system within seconds, which glibc's allocator does not.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
@@ -61,10 +66,9 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
     if cursor_keys.is_empty() {
         cursor_keys.push(random_key()?);
     }
-    let patience = arguments.patience();
     let url = arguments.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let directory = Arc::new(Directory::new(&storage));
-    let settings = Settings { url, cursor_keys, patience };
+    let settings = Settings { url, cursor_keys, bounds: arguments.bounds() };
     let resources = storage.resources(&platform::registry()).await?;
     let router = server::router(Arc::clone(&directory), resources, &settings)?;
     let minted = admit(&arguments, &directory).await?;
@@ -77,7 +81,7 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
     out.flush()?;
 
     tracing::info!(%address, "listening");
-    server::serve(listener, router, patience, ending).await;
+    server::serve(listener, router, &settings.bounds, ending).await;
     Ok(())
 }
 

@@ -1,12 +1,21 @@
-//! HTTP: which URL is whose, and how long a client may take. What a SCIM request means is scim-core's business, who may
-//! send one [`Directory`]'s.
+//! HTTP: the URLs of organizations, and bounds on clients. scim-core decides what a SCIM request means, [`Directory`]
+//! who may send one.
 
 mod admission;
+mod answers;
+mod bodies;
+mod bounds;
 mod connections;
-mod deadline;
+mod host;
+mod ledger;
 mod lines;
+mod outages;
+mod peers;
+mod rates;
+mod socket;
+mod unwanted;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -19,19 +28,25 @@ use axum::{
 use scim_core::{
     Quirks, ServiceProvider,
     error::Error as ScimError,
-    http::{Outcome, ScimService},
+    http::ScimService,
     protocol,
     provider::{ConfigurationError, CursorKey},
     store::DynStore,
 };
 
-pub use self::connections::{Ending, serve};
-use self::deadline::{Late, Timed};
-use crate::{
-    directory::Directory,
-    log::{causes, with_causes},
-    registry,
+use self::{
+    admission::Gate,
+    bodies::Reading,
+    ledger::Ledger,
+    outages::{Outages, Scope},
+    rates::Rates,
+    unwanted::Unwanted,
 };
+pub use self::{
+    bounds::{Bounds, Quotas},
+    connections::{Ending, serve},
+};
+use crate::{directory::Directory, log::with_causes, registry};
 
 /// How long the database may take to say that it is there.
 const HEALTH: Duration = Duration::from_secs(2);
@@ -43,8 +58,8 @@ pub struct Settings {
     pub url: String,
     /// The secrets that cursors are sealed with, the one that new ones get first.
     pub cursor_keys: Vec<CursorKey>,
-    /// How long a client may take to send the head of a request, and again as long for its body.
-    pub patience: Duration,
+    /// Bounds on clients.
+    pub bounds: Bounds,
 }
 
 /// The URL of an organisation, under which its identity provider finds `/Users`.
@@ -69,42 +84,53 @@ pub fn router(
     for key in &settings.cursor_keys {
         provider = provider.cursor_key(key.clone());
     }
+    let (provider, bounds) = (provider.build()?, &settings.bounds);
+    let outages = Arc::<Outages>::default();
+    let gate = Gate {
+        directory: Arc::clone(&directory),
+        rates: Rates::new(bounds.quotas),
+        outages: Arc::clone(&outages),
+        deadline: bounds.deadline,
+        address_header: bounds.address_header.clone(),
+    };
+    let reading = Reading {
+        provider: provider.clone(),
+        patience: bounds.request,
+        bytes: Ledger::new(bounds.request_bytes),
+        work: Ledger::new(bounds.connections),
+    };
     let scim = Router::new()
-        .fallback_service(ScimService::new(provider.build()?))
-        .layer(middleware::from_fn_with_state(Arc::clone(&directory), admission::admit));
+        .fallback_service(ScimService::new(provider))
+        .layer(middleware::from_fn_with_state(reading, bodies::collect))
+        .layer(middleware::from_fn_with_state(Arc::new(gate), admission::admit));
     Ok(Router::new()
         // With or without a slash at its end.
         .nest_service("/scim/{organization}/v2", scim)
-        .route("/health", get(health).with_state(directory))
+        .route("/health", get(health).with_state((directory, outages)))
         .fallback(|| async { refusal(ScimError::new(404, "expected a URL below /scim/{organization}/v2")) })
-        .layer(middleware::from_fn_with_state(settings.patience, patient))
+        .layer(middleware::from_fn(drain))
+        .layer(middleware::from_fn(host::check))
+        .layer(middleware::from_fn_with_state(Ledger::new(bounds.answer_bytes), answers::watch))
         .layer(middleware::from_fn(lines::one_line)))
 }
 
-/// Answers 408 when a body takes too long.
-async fn patient(State(patience): State<Duration>, request: Request, next: Next) -> Response {
-    let request = request.map(|body| Timed::within(patience, body));
-    let response = next.run(request).await;
-    let failure = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_deref());
-    if failure.is_some_and(|failure| causes(failure).any(<dyn Error>::is::<Late>)) {
-        return refusal(ScimError::new(408, format!("expected the body within {} s", patience.as_secs())));
-    }
-    response
+/// Reads the body of a refused request to its end.
+async fn drain(request: Request, next: Next) -> Response {
+    next.run(request.map(Unwanted::unless_read)).await
 }
 
 /// Whether the server can work: for load balancers, which have no key.
-async fn health(State(directory): State<Arc<Directory>>) -> (StatusCode, &'static str) {
-    match tokio::time::timeout(HEALTH, directory.answers()).await {
-        Ok(Ok(())) => (StatusCode::OK, "ok\n"),
-        Ok(Err(error)) => {
-            tracing::error!(error = with_causes(&error), "the database does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+async fn health(State((directory, outages)): State<(Arc<Directory>, Arc<Outages>)>) -> (StatusCode, &'static str) {
+    let (cause, answer) = match tokio::time::timeout(HEALTH, directory.answers()).await {
+        Ok(Ok(())) => {
+            outages.worked(&Scope::Database);
+            return (StatusCode::OK, "ok\n");
         }
-        Err(_) => {
-            tracing::error!("the database takes too long to answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database takes too long to answer\n")
-        }
-    }
+        Ok(Err(error)) => (with_causes(&error), "the database does not answer\n"),
+        Err(error) => (error.to_string(), "the database takes too long to answer\n"),
+    };
+    outages.failed(&Scope::Database, &cause);
+    (StatusCode::SERVICE_UNAVAILABLE, answer)
 }
 
 /// A response of the server's own, as SCIM clients read it (RFC 7644 §3.12).

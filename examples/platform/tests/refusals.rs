@@ -90,7 +90,14 @@ fn strangers_learn_nothing() {
             assert_eq!(answer.headers["content-type"], "application/scim+json");
             let mut names: Vec<_> = answer.headers.keys().map(ToString::to_string).collect();
             names.sort();
-            let expected = ["content-length", "content-type", "date", "www-authenticate", "x-request-id"];
+            let expected = [
+                "content-length",
+                "content-type",
+                "date",
+                "www-authenticate",
+                "x-content-type-options",
+                "x-request-id",
+            ];
             assert_eq!(names, expected);
             if method != "HEAD" {
                 assert_eq!(answer.json, body);

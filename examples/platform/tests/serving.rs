@@ -291,6 +291,45 @@ fn a_database_that_does_not_work() {
     }
 }
 
+/// An outage is one line for each organization when it begins and one when it has ended, however many requests it fails.
+#[test]
+fn an_outage_is_logged_once() {
+    for place in databases() {
+        let other = "another-token-for-tests-0123456789";
+        drop(Server::start(&["--store", &place.url, "--organization", "other", "--token", other]));
+        let server = Server::start(&acme(&place.url, &[]));
+        let url = format!("{}/scim/other/v2/Users", server.root());
+        let header = format!("Bearer {other}");
+        let ask = || {
+            let other = server.send("GET", &url, &[("Authorization", &header)], None).unwrap();
+            [server.request("GET", "/Users", None).status, other.status]
+        };
+        let lines = |message: &str| {
+            let log = server.log();
+            let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+            lines.filter(|line| line["message"] == message).collect::<Vec<_>>()
+        };
+        assert_eq!(ask(), [200, 200]);
+        place.run("ALTER TABLE resource RENAME TO no_resource");
+        for _ in 0..20 {
+            assert_eq!(ask(), [500, 500]);
+        }
+        let failed = lines("a request failed");
+        let organizations: Vec<_> = failed.iter().map(|line| line["organization"].as_str().unwrap()).collect();
+        assert_eq!(organizations, ["other", "acme"], "{failed:?}");
+        assert!(failed[0]["error"].as_str().unwrap().contains("resource") && failed[0]["request_id"].is_string());
+        let errors = server.log().matches("\"level\":\"ERROR\"").count();
+        assert!(errors <= 4, "{errors}: {}", server.log());
+        place.run("ALTER TABLE no_resource RENAME TO resource");
+        eventually("it has ended for both", || {
+            assert_eq!(ask(), [200, 200]);
+            lines("requests succeed again").len() == 2
+        });
+        assert_eq!(lines("requests succeed again")[0]["failures"], 20);
+        assert_eq!(lines("a request failed").len(), 2);
+    }
+}
+
 /// What was begun is answered, what is idle is ended, and nothing new is taken.
 #[test]
 fn requests_in_flight_are_completed() {

@@ -1,55 +1,132 @@
-//! Who is let in: found out before anything of SCIM is looked at.
+//! Who is let in: decided before the server looks at anything of SCIM.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as StdError, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Path, Request, State, rejection::PathRejection},
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::Next,
     response::Response,
 };
-use scim_core::{error::Error, store::Context};
+use scim_core::{
+    error::Error,
+    http::Outcome,
+    store::{Context, TenantId},
+};
+use tokio::time::{Instant, timeout_at};
 use tracing::Span;
 
-use super::{lines::RequestId, refusal};
+use super::{
+    answers::Organization,
+    lines::RequestId,
+    outages::{Outages, Scope},
+    peers::Peer,
+    rates::Rates,
+    refusal,
+};
 use crate::{directory::Directory, log::with_causes};
 
-/// When it is worth trying again after the keys could not be looked up.
+/// When a client should try again after the keys could not be looked up, or a request took too long.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Lets a request through whose key opens the organisation that the URL names. Who else asks learns nothing: neither
-/// whether there is such an organisation, nor what is wrong with the key.
+/// The paths that are answered without a look at the store.
+const DISCOVERY: [&str; 3] = ["/ServiceProviderConfig", "/Schemas", "/ResourceTypes"];
+
+/// What decides about a request.
+pub(super) struct Gate {
+    /// Knows the keys.
+    pub(super) directory: Arc<Directory>,
+    /// Counts the requests.
+    pub(super) rates: Rates,
+    /// Knows which failures were logged.
+    pub(super) outages: Arc<Outages>,
+    /// How long a request may take, from its head to its answer.
+    pub(super) deadline: Duration,
+    /// The header in which a proxy tells the address of its client.
+    pub(super) address_header: Option<HeaderName>,
+}
+
+/// Lets a request through whose key opens the organisation that the URL names, unless there are too many requests. Other
+/// clients learn nothing: neither whether there is such an organisation, nor what is wrong with the key.
 pub(super) async fn admit(
-    State(directory): State<Arc<Directory>>,
+    State(gate): State<Arc<Gate>>,
     parameters: Result<Path<Vec<(String, String)>>, PathRejection>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    // A name that is no text is one that no organisation has.
+    let end = Instant::now() + gate.deadline;
+    // A name that is not text is not the name of an organization.
     let parameters = parameters.map(|Path(parameters)| parameters).unwrap_or_default();
     let organization = parameters.iter().find(|(name, _)| name == "organization").map(|(_, value)| value.as_str());
-    let caller = match organization.zip(authorization(request.headers())) {
-        Some((organization, header)) => directory.authenticate(organization, header).await,
-        None => Ok(None),
+    let shown = organization.zip(authorization(request.headers()));
+    let fingerprint = shown.map(|(organization, header)| gate.rates.fingerprint(organization, header));
+    if let Err(error) = gate.rates.knock(gate.address(&request), fingerprint) {
+        return refusal(error);
+    }
+    let (Some((organization, header)), Some(fingerprint)) = (shown, fingerprint) else { return unknown() };
+    let caller = match timeout_at(end, gate.directory.authenticate(organization, header)).await {
+        Ok(Ok(caller)) => caller,
+        Ok(Err(error)) => return gate.keys_are_away(&error),
+        Err(error) => return gate.keys_are_away(&error),
     };
-    let caller = match caller {
-        Ok(Some(caller)) => caller,
-        Ok(None) => return unknown(),
-        Err(error) => {
-            tracing::error!(error = with_causes(&error), "a key could not be looked up");
-            return refusal(Error::new(503, "the keys cannot be looked up at the moment").with_retry_after(RETRY));
-        }
-    };
-    Span::current().record("tenant", caller.tenant.as_str());
+    gate.outages.worked(&Scope::Keys);
+    gate.rates.known(fingerprint, caller.is_some());
+    let Some(caller) = caller else { return unknown() };
+    let tenant = caller.tenant.clone();
+    Span::current().record("tenant", tenant.as_str());
+    if let Err(error) = gate.rates.count(&tenant, fingerprint) {
+        return refusal(error);
+    }
     let mut context = Context::new(caller.tenant).with_actor(caller.name);
     if let Some(RequestId(id)) = request.extensions().get() {
         context = context.with_request_id(Arc::clone(id));
     }
     request.extensions_mut().insert(context);
-    next.run(request).await
+    let uses_store = !DISCOVERY.iter().any(|path| request.uri().path().starts_with(path));
+    let mut response = match timeout_at(end, next.run(request)).await {
+        Ok(response) => {
+            gate.observe(&tenant, &response, uses_store);
+            response
+        }
+        Err(error) => {
+            gate.outages.failed(&Scope::Organization(tenant.clone()), &error.to_string());
+            let detail = "the request took too long and was given up: a change may have been made or not";
+            refusal(Error::new(503, detail).with_retry_after(RETRY))
+        }
+    };
+    response.extensions_mut().insert(Organization(tenant));
+    response
 }
 
-/// The header, when there is one: of two, nobody knows which one counts.
+impl Gate {
+    /// The client's address: the last one that the proxy names, which is the one that it saw itself.
+    fn address(&self, request: &Request) -> Option<IpAddr> {
+        let told = self.address_header.as_ref().and_then(|name| {
+            let last = request.headers().get_all(name).iter().next_back()?.to_str().ok()?;
+            last.rsplit(',').next()?.trim().parse().ok()
+        });
+        told.or_else(|| request.extensions().get::<Arc<Peer>>().map(|peer| peer.address()))
+    }
+
+    fn keys_are_away(&self, error: &(dyn StdError + 'static)) -> Response {
+        self.outages.failed(&Scope::Keys, &with_causes(error));
+        refusal(Error::new(503, "the keys cannot be looked up at the moment").with_retry_after(RETRY))
+    }
+
+    /// Notes whether the store works for the organization.
+    fn observe(&self, tenant: &TenantId, response: &Response, uses_store: bool) {
+        let failure = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_deref());
+        match failure.filter(|failure| failure.status() >= 500) {
+            Some(failure) => self.outages.failed(&Scope::Organization(tenant.clone()), &with_causes(failure)),
+            None if uses_store && response.status().is_success() => {
+                self.outages.worked(&Scope::Organization(tenant.clone()));
+            }
+            None => {}
+        }
+    }
+}
+
+/// The header, if there is exactly one: of two, it is not clear which one counts.
 fn authorization(headers: &HeaderMap) -> Option<&str> {
     let mut headers = headers.get_all(header::AUTHORIZATION).iter();
     let header = headers.next()?;

@@ -1,19 +1,27 @@
 //! Connections: taken, bounded in time and size, and ended in order when the process is told to end.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{body::Incoming, server::conn::http1, service::Service as _};
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    rt::TokioTimer,
+    server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
     signal,
+    sync::watch,
     time::{sleep, timeout},
 };
+
+use super::{
+    Bounds,
+    peers::{Connected, Peers},
+    socket::Socket,
+};
+use crate::log::with_causes;
 
 /// How long requests in flight may take when the server is told to end.
 const GRACE: Duration = Duration::from_secs(30);
@@ -22,15 +30,18 @@ const GRACE: Duration = Duration::from_secs(30);
 const HEAD_BYTES: usize = 128 << 10;
 
 /// Serves until the process is told to end; requests that are being answered then get their answers, and no others are
-/// taken. `patience` is how long a client may take to send the head of a request, and how long a connection may be idle.
-pub async fn serve(listener: TcpListener, router: Router, patience: Duration, mut ending: Ending) {
+/// taken. `bounds` says how long a client may take to send the head of a request, to read an answer and to be idle, and
+/// how many connections there are.
+pub async fn serve(listener: TcpListener, router: Router, bounds: &Bounds, mut ending: Ending) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HEAD_BYTES);
+    http.timer(TokioTimer::new()).header_read_timeout(bounds.request).max_buf_size(HEAD_BYTES);
     let graceful = GracefulShutdown::new();
+    let (told, is_told) = watch::channel(false);
+    let peers = Peers::new(bounds.connections);
     loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+        let (stream, connected) = tokio::select! {
+            accepted = accept(&listener, &peers) => match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Too many open files, say: soon there may be fewer.
                     tracing::warn!(%error, "a connection could not be taken");
@@ -40,15 +51,12 @@ pub async fn serve(listener: TcpListener, router: Router, patience: Duration, mu
             },
             () = ending.told() => break,
         };
-        let connection = graceful.watch(connection(&http, stream, router.clone()));
-        tokio::spawn(async move {
-            // Ended by the client, or because it took too long: either is its own affair.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection has ended");
-            }
-        });
+        let socket = Socket::new(stream, bounds.answer, is_told.clone());
+        tokio::spawn(run(http.clone(), socket, connected, router.clone(), graceful.watcher()));
     }
     drop(listener);
+    // From now on clients have little time to read.
+    told.send_replace(true);
     tracing::info!(connections = graceful.count(), "ending: requests in flight are completed");
     tokio::select! {
         ended = timeout(GRACE, graceful.shutdown()) => if ended.is_err() {
@@ -59,14 +67,31 @@ pub async fn serve(listener: TcpListener, router: Router, patience: Duration, mu
     }
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
-
-fn connection(http: &http1::Builder, stream: TcpStream, router: Router) -> Connection {
+async fn accept(listener: &TcpListener, peers: &Arc<Peers>) -> io::Result<(TcpStream, Connected)> {
+    let (stream, address) = listener.accept().await?;
     // Answers are small: they are to go at once.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection sends with delay");
     }
-    http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+    Ok((stream, peers.enter(address.ip()).await))
+}
+
+/// Serves a connection until it ends or is cut.
+async fn run(http: http1::Builder, socket: Socket, connected: Connected, router: Router, watcher: Watcher) {
+    let router = TowerToHyperService::new(router);
+    let service = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
+        let mut request = request;
+        request.extensions_mut().insert(Arc::clone(&connected.peer));
+        router.call(request)
+    });
+    let cut = connected.peer.cut();
+    tokio::select! {
+        // Ended by the client, or because it took too long: either is its own affair.
+        ended = watcher.watch(http.serve_connection(socket, service)) => if let Err(error) = ended {
+            tracing::debug!(error = with_causes(&error), "a connection has ended");
+        },
+        () = cut.notified() => tracing::debug!("a connection was cut in favor of others"),
+    }
 }
 
 /// The signals that tell the process to end: SIGINT and SIGTERM.

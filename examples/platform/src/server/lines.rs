@@ -8,10 +8,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use scim_core::http::Outcome;
 use tracing::{Instrument as _, field::Empty};
-
-use crate::log::causes;
 
 /// The name of a request, in the log, in the events of what it changed, and in a header of its response.
 #[derive(Clone)]
@@ -33,12 +30,6 @@ pub(super) async fn one_line(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let mut response = next.run(request).instrument(span.clone()).await;
     span.record("status", response.status().as_u16());
-    if let Some(error) = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_deref())
-        && error.status() >= 500
-    {
-        let causes: Vec<String> = causes(error).map(ToString::to_string).collect();
-        tracing::error!(request_id = &*id, %error, causes = causes.join(": "), "a request failed");
-    }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, id);
     }

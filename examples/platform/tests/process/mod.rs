@@ -229,6 +229,14 @@ impl Server {
         lines.into_iter().filter(|line| line["message"] == "request").collect()
     }
 
+    /// The memory that the process has of the machine.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident_mebibytes(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() >> 10
+    }
+
     /// Ends the process as a power cut would.
     pub(crate) fn kill_hard(mut self) {
         self.child.kill().unwrap();
@@ -277,6 +285,17 @@ impl Connection {
             all.extend_from_slice(&some[..count]);
         }
         String::from_utf8_lossy(&all).into_owned()
+    }
+
+    /// Reads so many bytes, or until the other side ends the connection; how many there were.
+    pub(crate) fn read_some(&mut self, most: usize) -> usize {
+        let (mut length, mut some) = (0, vec![0; 1 << 16]);
+        while length < most
+            && let Ok(count @ 1..) = self.0.read(&mut some)
+        {
+            length += count;
+        }
+        length
     }
 
     /// Reads until the other side ends the connection, or breaks it.

@@ -78,6 +78,14 @@ impl Place {
         }
     }
 
+    /// Holds the lock of writers of a SQLite database until it is dropped.
+    pub(crate) fn lock(&self) -> rusqlite::Connection {
+        let Kept::File(directory) = &self.kept else { panic!("only SQLite has such a lock") };
+        let connection = rusqlite::Connection::open(directory.path().join("platform.db")).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        connection
+    }
+
     /// What the files of the database have in them, where it has files here.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let Kept::File(directory) = &self.kept else { return Vec::new() };

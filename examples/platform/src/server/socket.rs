@@ -1,0 +1,103 @@
+//! A connection whose client has to read each answer in bounded time.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, sync::watch, time::sleep};
+
+/// How long a client may take to read an answer once the server is told to end.
+const ENDING: Duration = Duration::from_secs(3);
+
+/// A stream that fails when an answer is not read in time.
+pub(super) struct Socket {
+    stream: TokioIo<TcpStream>,
+    /// How long a client may take to read an answer.
+    patience: Duration,
+    /// Becomes true when the server is told to end.
+    ending: watch::Receiver<bool>,
+    /// From the first write that had to wait until everything is written.
+    deadline: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream, patience: Duration, ending: watch::Receiver<bool>) -> Self {
+        Self { stream: TokioIo::new(stream), patience, ending, deadline: None }
+    }
+
+    /// Waits for the client, and for the deadline.
+    fn unless_late<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            return written;
+        }
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(late(self.patience, self.ending.clone())));
+        deadline.as_mut().poll(cx).map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+    }
+}
+
+async fn late(patience: Duration, mut ending: watch::Receiver<bool>) {
+    let told = async {
+        // The sender goes only with the server.
+        let _ = ending.wait_for(|told| *told).await;
+        sleep(ENDING).await;
+    };
+    tokio::select! {
+        () = sleep(patience) => {}
+        () = told => {}
+    }
+}
+
+impl Read for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl Write for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.unless_late(written, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.unless_late(written, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// hyper flushes when it has written an answer to its end.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if flushed.is_ready() {
+            self.deadline = None;
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // The kernel would keep the rest of an unread answer for minutes.
+        if self.deadline.is_some()
+            && let Err(error) = self.stream.inner().set_zero_linger()
+        {
+            tracing::debug!(%error, "the rest of an answer is kept by the system");
+        }
+    }
+}
