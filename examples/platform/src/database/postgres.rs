@@ -24,7 +24,7 @@ use tokio::{runtime::Handle, time::timeout};
 use tokio_postgres::{IsolationLevel, NoTls, error::SqlState};
 
 use self::{
-    connect::{Bounds, Server},
+    connect::{Bounds, CLIENT_CHECK, Server},
     rows::{RETRY, failure, rows, typed_values, values},
 };
 use super::{
@@ -71,9 +71,10 @@ struct Connections {
 impl Postgres {
     pub(super) async fn open(url: &str, settings: Settings) -> Result<Self, OpenError> {
         let server = Server::read(url, settings)?;
+        let checks_client = server.probe(settings.pooler).await?;
         let deadlines = settings.deadlines;
         let connections = |(size, share), statement| {
-            let bounds = Bounds::new(statement, settings.pooler);
+            let bounds = Bounds::new(statement, settings.pooler, checks_client);
             let pool = server.pool(size, &bounds)?;
             Ok::<_, OpenError>(Connections { pool, lane: Lane::new(size, share, deadlines.wait), bounds })
         };
@@ -83,7 +84,6 @@ impl Postgres {
             writes: connections(WRITES, deadlines.write)?,
             wait: deadlines.wait,
         };
-        server.probe(&pools.look_ups.bounds).await?;
         Ok(Self(Arc::new(pools)))
     }
 
@@ -100,7 +100,8 @@ impl Postgres {
         if client.statement_cache.size() > PREPARED {
             client.statement_cache.clear();
         }
-        Ok(Lease { client: Some(client), turn: Some(turn), wait: self.0.wait })
+        let pooler = connections.bounds.are_set_by_statement();
+        Ok(Lease { client: Some(client), turn: Some(turn), wait: self.0.wait, pooler })
     }
 
     pub(super) async fn read(&self, reading: Reading) -> Result<Vec<Vec<Row>>, StoreError> {
@@ -137,6 +138,7 @@ struct Lease {
     client: Option<Object>,
     turn: Option<Turn>,
     wait: Duration,
+    pooler: bool,
 }
 
 impl Lease {
@@ -155,17 +157,23 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(connection) = self.client.take() else { return };
-        let (client, turn, wait) = (Object::take(connection), self.turn.take(), self.wait);
+        let (client, turn, wait, pooler) = (Object::take(connection), self.turn.take(), self.wait, self.pooler);
         let Ok(runtime) = Handle::try_current() else { return };
-        // The turn ends with the statement: somebody who comes and goes would otherwise start one after the other. A
-        // pooler forgets what it has to cancel when the connection is closed, so that comes last.
+        // The turn ends with the statement: a client that comes and goes would otherwise start one after the other.
         runtime.spawn(async move {
-            match timeout(wait, client.cancel_token().cancel_query(NoTls)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "a statement could not be canceled"),
-                Err(_) => tracing::debug!("a statement could not be canceled: the server is silent"),
+            if pooler {
+                // PgBouncer closes the server's connection with the client's, which the server notices. It gets no
+                // request to cancel: PgBouncer 1.18 ends with "bad client state" when such a request comes and goes.
+                drop(client);
+                tokio::time::sleep(CLIENT_CHECK).await;
+            } else {
+                match timeout(wait, client.cancel_token().cancel_query(NoTls)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::debug!(%error, "a statement could not be canceled"),
+                    Err(_) => tracing::debug!("a statement could not be canceled: the server is silent"),
+                }
             }
-            drop((client, turn));
+            drop(turn);
         });
     }
 }

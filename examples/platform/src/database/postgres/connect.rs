@@ -17,8 +17,13 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 /// How long a statement waits for a row that another transaction has locked.
 const LOCK: Duration = Duration::from_secs(1);
 
+/// How often the server checks, while it works on a statement, that the client is still connected.
+pub(super) const CLIENT_CHECK: Duration = Duration::from_millis(500);
+
 /// How long a transaction may do nothing: a client that stands still must not hold up all others.
 const IDLE: Duration = Duration::from_secs(30);
+
+const CLIENT_CHECK_PARAMETER: &str = "client_connection_check_interval";
 
 const START_WITH_POOLER: &str = "a pooler is in front of PostgreSQL and refuses the startup parameter `options`, by which \
                                  the platform sets time limits: start the platform with `--pooler`";
@@ -31,13 +36,15 @@ const NO_OPTIONS: &str = "expected a URL without `options`: a pooler refuses the
 pub(super) struct Bounds {
     statement: Duration,
     by_statement: bool,
+    /// Whether the server can check that the client is still connected: PostgreSQL from 14 on.
+    checks_client: bool,
 }
 
 impl Bounds {
     /// With this limit for a statement. Behind a pooler connections are shared, so that each transaction has to set the
     /// limits by a statement.
-    pub(super) fn new(statement: Duration, pooler: bool) -> Self {
-        Self { statement, by_statement: pooler }
+    pub(super) fn new(statement: Duration, pooler: bool, checks_client: bool) -> Self {
+        Self { statement, by_statement: pooler, checks_client }
     }
 
     /// How long the server works on a statement.
@@ -51,16 +58,24 @@ impl Bounds {
 
     /// The statements that set the limits for the rest of a transaction.
     pub(super) fn statements(&self) -> String {
-        self.parameters().map(|(name, time)| format!("SET LOCAL {name} = {}", time.as_millis())).join("; ")
+        let set = self.parameters().map(|(name, time)| format!("SET LOCAL {name} = {}", time.as_millis()));
+        set.collect::<Vec<_>>().join("; ")
     }
 
     /// The startup parameter that sets the limits for a connection.
     fn options(&self) -> String {
-        self.parameters().map(|(name, time)| format!("-c {name}={}", time.as_millis())).join(" ")
+        let set = self.parameters().map(|(name, time)| format!("-c {name}={}", time.as_millis()));
+        set.collect::<Vec<_>>().join(" ")
     }
 
-    fn parameters(&self) -> [(&'static str, Duration); 3] {
-        [("lock_timeout", LOCK), ("statement_timeout", self.statement), ("idle_in_transaction_session_timeout", IDLE)]
+    fn parameters(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        let check = self.checks_client.then_some((CLIENT_CHECK_PARAMETER, CLIENT_CHECK));
+        let limits = [
+            ("lock_timeout", LOCK),
+            ("statement_timeout", self.statement),
+            ("idle_in_transaction_session_timeout", IDLE),
+        ];
+        limits.into_iter().chain(check)
     }
 }
 
@@ -113,19 +128,22 @@ impl Server {
         pool.map_err(|error| OpenError::Database(error.into()))
     }
 
-    /// Connects once, to report why the server cannot be used. A pool would only report that it cannot.
-    pub(super) async fn probe(&self, bounds: &Bounds) -> Result<(), OpenError> {
+    /// Connects once, to report why the server cannot be used: a pool would only report that it cannot. Returns whether
+    /// the server can check that a client is still connected.
+    pub(super) async fn probe(&self, pooler: bool) -> Result<bool, OpenError> {
         let silent = || OpenError::Database(format!("the server is silent for {} s", self.wait.as_secs_f32()).into());
         let probe = async {
-            let (client, connection) = self.config(bounds).connect(NoTls).await.map_err(refusal)?;
+            let bounds = Bounds::new(self.wait, pooler, false);
+            let (client, connection) = self.config(&bounds).connect(NoTls).await.map_err(refusal)?;
             tokio::spawn(connection);
-            if bounds.are_set_by_statement() || self.options.contains("statement_timeout") {
-                return client.batch_execute("").await.map_err(refusal);
+            let settings = "SELECT current_setting('statement_timeout'), current_setting($1, true)";
+            let rows = client.query_typed(settings, &[(&CLIENT_CHECK_PARAMETER, Type::TEXT)]).await.map_err(refusal)?;
+            let Some(row) = rows.first() else { return Ok(false) };
+            let limit: String = row.try_get(0).map_err(refusal)?;
+            if limit == "0" && !pooler && !self.options.contains("statement_timeout") {
+                return Err(OpenError::Pooler(LIMITS_ARE_IGNORED));
             }
-            let setting = "SELECT current_setting($1)";
-            let rows = client.query_typed(setting, &[(&"statement_timeout", Type::TEXT)]).await.map_err(refusal)?;
-            let limit = rows.first().map(|row| row.try_get::<_, String>(0)).transpose().map_err(refusal)?;
-            if limit.as_deref() == Some("0") { Err(OpenError::Pooler(LIMITS_ARE_IGNORED)) } else { Ok(()) }
+            Ok(row.try_get::<_, Option<String>>(1).map_err(refusal)?.is_some())
         };
         timeout(self.wait, probe).await.unwrap_or_else(|_| Err(silent()))
     }
