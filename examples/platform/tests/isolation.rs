@@ -26,7 +26,7 @@ use platform::{
     registry,
     store::TableStore,
 };
-use process::{Place, Server, TOKEN, USER, databases, eventually, numbers};
+use process::{Place, Server, TOKEN, USER, databases, eventually, memory, numbers};
 use scim_core::{
     Filter, Quirks, Resource,
     quirks::Tolerance,
@@ -153,10 +153,9 @@ async fn searches_leave_look_ups_and_writes_their_turns() {
     }
 }
 
-/// Ids of users and a server for them; `other` is a second organization.
-fn serve(place: &Place) -> (Server, Server, String) {
-    let arguments = ["--store", &place.url, "--token", TOKEN, "--log", "warn", "--organization", "acme"];
-    let server = Server::start(&arguments);
+/// A server with the users of `acme`.
+fn serve(place: &Place) -> Server {
+    let server = Server::start(&["--store", &place.url, "--token", TOKEN, "--log", "warn", "--organization", "acme"]);
     let bulk: Vec<Json> = (0..USERS)
         .map(|n| {
             let emails: Vec<Json> = (0..5).map(|e| json!({"value": format!("user{n}.{e}@example.com")})).collect();
@@ -166,62 +165,79 @@ fn serve(place: &Place) -> (Server, Server, String) {
         .collect();
     let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": bulk});
     assert_eq!(server.request("POST", "/Bulk", Some(&bulk)).status, 200);
+    server
+}
+
+/// The URL of a user and a key for it: those of another organization of the server, but in memory, where a process has
+/// only one.
+fn bystander(place: &Place, server: &Server) -> (String, String) {
+    let user = json!({"schemas": [USER], "userName": "bystander"});
+    if place.url == "memory" {
+        let made = server.request("POST", "/Users", Some(&user));
+        return (format!("{}/Users/{}", server.url, made.json["id"].as_str().unwrap()), TOKEN.to_owned());
+    }
     let token = format!("{TOKEN}-of-another");
     let other = ["--store", &place.url, "--token", &token, "--log", "warn", "--organization", "other"];
-    let other = Server::start(&other);
-    let made = other.request("POST", "/Users", Some(&json!({"schemas": [USER], "userName": "bystander"})));
-    let path = format!("/Users/{}", made.json["id"].as_str().unwrap());
-    (server, other, path)
+    let made = Server::start(&other).request("POST", "/Users", Some(&user));
+    let url = server.url.replace("/acme/", "/other/");
+    (format!("{url}/Users/{}", made.json["id"].as_str().unwrap()), token)
 }
 
 fn search_request(filter: &str) -> Json {
     json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": filter, "count": 1})
 }
 
-/// The same over HTTP, in one process: the other organization's key opens it too.
+/// The same over HTTP: GETs by id while five clients search.
 #[test]
 fn a_bystander_is_answered_while_five_searches_run() {
-    for place in databases() {
-        let (server, other, path) = serve(&place);
-        let (key, url) = (other.key.clone().unwrap(), server.url.replace("/acme/", "/other/"));
-        drop(other);
-        let authorization = format!("Bearer {key}");
-        let is_over = AtomicBool::new(false);
-        let times = thread::scope(|scope| {
-            for _ in 0..5 {
-                scope.spawn(|| {
-                    while !is_over.load(Ordering::Relaxed) {
-                        // At the end the server is gone.
-                        let answer = server.try_request("POST", "/Users/.search", Some(&search_request(&worst())));
-                        let status = answer.map_or(503, |answer| answer.status);
-                        assert!([200, 400, 429, 503].contains(&status), "{status}");
-                    }
-                });
-            }
-            thread::sleep(Duration::from_millis(300));
-            let mut times = Vec::new();
-            for _ in 0..20 {
-                let start = Instant::now();
-                let headers = [("Authorization", authorization.as_str())];
-                let found = server.send("GET", &format!("{url}{path}"), &headers, None).unwrap();
-                times.push(start.elapsed());
-                assert_eq!(found.status, 200, "{}", found.text);
-                thread::sleep(Duration::from_millis(20));
-            }
-            is_over.store(true, Ordering::Relaxed);
-            server.signal("KILL");
-            times.sort();
-            println!("{place:?}: median {:?}, slowest {:?}", times[10], times[19]);
-            times
-        });
-        assert!(times[17] < Duration::from_millis(100) && times[19] < Duration::from_secs(1), "{place:?}: {times:?}");
-    }
+    databases().iter().for_each(get_while_five_search);
+}
+
+/// In memory the core evaluates filters on the threads that answer.
+#[test]
+#[ignore = "needs a core that yields within a search"]
+fn a_bystander_is_answered_while_five_searches_run_in_memory() {
+    get_while_five_search(&memory());
+}
+
+fn get_while_five_search(place: &Place) {
+    let server = serve(place);
+    let (url, token) = bystander(place, &server);
+    let authorization = format!("Bearer {token}");
+    let is_over = AtomicBool::new(false);
+    let times = thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    // At the end the server is gone.
+                    let answer = server.try_request("POST", "/Users/.search", Some(&search_request(&worst())));
+                    let status = answer.map_or(503, |answer| answer.status);
+                    assert!([200, 400, 429, 503].contains(&status), "{status}");
+                }
+            });
+        }
+        thread::sleep(Duration::from_millis(300));
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            let start = Instant::now();
+            let found = server.send("GET", &url, &[("Authorization", authorization.as_str())], None).unwrap();
+            times.push(start.elapsed());
+            assert_eq!(found.status, 200, "{}", found.text);
+            thread::sleep(Duration::from_millis(20));
+        }
+        is_over.store(true, Ordering::Relaxed);
+        server.signal("KILL");
+        times.sort();
+        println!("{place:?}: median {:?}, slowest {:?}", times[10], times[19]);
+        times
+    });
+    assert!(times[17] < Duration::from_millis(100) && times[19] < Duration::from_secs(1), "{place:?}: {times:?}");
 }
 
 #[test]
 fn a_client_that_leaves_takes_its_search_with_it() {
     for place in databases() {
-        let (server, _other, _) = serve(&place);
+        let server = serve(&place);
         let body = search_request(&worst()).to_string();
         let path = server.url.splitn(4, '/').last().unwrap();
         let head = format!(
@@ -245,7 +261,7 @@ fn a_client_that_leaves_takes_its_search_with_it() {
 
 /// Memory that belongs to a process alone, in MB.
 #[cfg(target_os = "linux")]
-fn memory(process: u32) -> u64 {
+fn anonymous_memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_024
@@ -254,7 +270,7 @@ fn memory(process: u32) -> u64 {
 #[cfg(target_os = "linux")]
 fn memory_of_backends(place: &Place) -> u64 {
     let pids = numbers(&place.url, "SELECT pid FROM pg_stat_activity WHERE datname = current_database()");
-    pids.into_iter().map(|pid| memory(u32::try_from(pid).unwrap())).sum()
+    pids.into_iter().map(|pid| anonymous_memory(u32::try_from(pid).unwrap())).sum()
 }
 
 /// 200 filters that differ in their text, of 300 terms each. A statement that stayed prepared would have some 5 MB.
@@ -278,13 +294,13 @@ fn filters_leave_no_statements_behind() {
             assert_eq!(answer.status, 200, "{}", answer.text);
         };
         ask(0);
-        let before = memory(server.id());
+        let before = anonymous_memory(server.id());
         thread::scope(|scope| {
             for thread in 0..4 {
                 scope.spawn(move || (0..50).for_each(|n| ask(thread * 50 + n)));
             }
         });
-        let after = memory(server.id());
+        let after = anonymous_memory(server.id());
         println!("{place:?}: {before} MB before, {after} MB after");
         assert!(after < before + 64, "{place:?}: {before} MB before, {after} MB after");
         if place.url.starts_with("postgres") {
