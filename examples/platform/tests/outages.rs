@@ -105,12 +105,10 @@ fn requests_to_a_silent_database_fail_in_time() {
     let id = create(&server, "ann").json["id"].as_str().unwrap().to_owned();
     // Connections in use and idle ones.
     thread::scope(|scope| {
-        (0..8).for_each(|n| {
-            drop(scope.spawn({
-                let server = &server;
-                move || create(server, &format!("user{n}"))
-            }))
-        })
+        for n in 0..8 {
+            let server = &server;
+            scope.spawn(move || create(server, &format!("user{n}")));
+        }
     });
     gate.set_silent(true);
     let begin = Instant::now();

@@ -87,13 +87,12 @@ impl Readers {
         let connections = self.of(reading.lane);
         let idle = || connections.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let reused = idle().pop();
-        let mut connection = match reused {
-            Some(connection) => connection,
-            None => {
-                // A new connection must not open another file than the old ones.
-                self.files.check()?;
-                connect(self.files.path(), false).map_err(failure)?
-            }
+        let mut connection = if let Some(connection) = reused {
+            connection
+        } else {
+            // A new connection must not open another file than the old ones.
+            self.files.check()?;
+            connect(self.files.path(), false).map_err(failure)?
         };
         // Each query has its time; which of them needed more than that makes no difference.
         let queries = u32::try_from(reading.queries.len()).unwrap_or(u32::MAX);
