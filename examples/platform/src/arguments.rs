@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::bounds::BoundArguments;
 use crate::{
+    database,
     directory::{OrganizationName, TOKEN_CHARACTERS},
     server::Bounds,
     storage::Location,
@@ -77,6 +78,10 @@ pub struct StoreArgument {
     /// Where the data is: `memory`, `sqlite:PATH`, or the URL of a PostgreSQL database, `postgres://…`
     #[arg(long, value_name = "URL", env = "PLATFORM_STORE", hide_env_values = true, default_value = "sqlite:platform.db", value_parser = secret)]
     store: Secret,
+    /// The URL is that of a pooler, such as PgBouncer in transaction mode: time limits are then set by statements in
+    /// each transaction, and no statement stays prepared
+    #[arg(long, env = "PLATFORM_POOLER")]
+    pooler: bool,
 }
 
 /// What an administrator does, also while the server runs.
@@ -251,7 +256,16 @@ impl StoreArgument {
     /// Where the data is.
     pub fn location(&self) -> Result<Location, clap::Error> {
         let expected = "--store: expected `memory`, `sqlite:PATH` or `postgres://…`";
-        Location::read(self.store.reveal()).ok_or_else(|| invalid(expected))
+        let location = Location::read(self.store.reveal()).ok_or_else(|| invalid(expected))?;
+        if self.pooler && !location.is_postgres() {
+            return Err(invalid("--pooler: expected `postgres://…` in --store"));
+        }
+        Ok(location)
+    }
+
+    /// How the data is reached.
+    pub fn settings(&self) -> database::Settings {
+        database::Settings { pooler: self.pooler, ..database::Settings::default() }
     }
 }
 

@@ -3,18 +3,21 @@
 //! What is here runs statements, one by one or as a transaction. It knows neither resources nor organisations: what is
 //! written is said by who asks, as [`Work`], once for both databases.
 
+mod lane;
 mod migration;
 mod postgres;
+mod settings;
 mod sqlite;
 
 use std::path::Path;
 
 use scim_core::{
     sql::{Dialect, Statement},
-    store::{CommitError, StoreError},
+    store::{CommitError, StoreError, TenantId},
 };
 
 pub(crate) use self::migration::alone;
+pub use self::settings::{Deadlines, Settings};
 use self::{postgres::Postgres, sqlite::Sqlite};
 
 /// A database with the platform's tables in it. Cheap to clone.
@@ -39,6 +42,9 @@ pub enum OpenError {
     /// It cannot be opened, or its tables cannot be made.
     #[error("the database cannot be opened")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A pooler such as PgBouncer is in front of PostgreSQL, and the connection does not suit it.
+    #[error("{0}")]
+    Pooler(&'static str),
     /// A later version of the program has been here: what it changed is not known.
     #[error("expected tables of version {known} or earlier, found version {found}: they were made by a later program")]
     Newer {
@@ -86,9 +92,18 @@ impl Database {
     ///
     /// When the URL names none, the database does not answer, or its tables are of a later version.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::open_with(url, Settings::default()).await
+    }
+
+    /// [`Database::open`] with other deadlines, or through a pooler.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Database::open`], and when a pooler refuses the connection.
+    pub async fn open_with(url: &str, settings: Settings) -> Result<Self, OpenError> {
         let database = match Address::read(url) {
-            Some(Address::Sqlite(path)) => Self(Kind::Sqlite(Sqlite::open(path)?)),
-            Some(Address::Postgres(url)) => Self(Kind::Postgres(Postgres::open(url)?)),
+            Some(Address::Sqlite(path)) => Self(Kind::Sqlite(Sqlite::open(path, settings.deadlines)?)),
+            Some(Address::Postgres(url)) => Self(Kind::Postgres(Postgres::open(url, settings).await?)),
             None => return Err(OpenError::Url(url.to_owned())),
         };
         migration::run(&database).await?;
@@ -103,16 +118,40 @@ impl Database {
         }
     }
 
-    /// Runs queries that see one state of the database, and gives the rows of each.
+    /// Runs look-ups of the program's own: queries that see one state of the database. Returns the rows of each.
     ///
     /// # Errors
     ///
     /// When the database cannot answer.
     pub async fn read(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.run(Reading { queries, lane: Reads::LookUps, owner: None, shape: Shape::Own }).await
+    }
+
+    /// Runs queries that see one state of the database, in the lane that they name. Returns the rows of each. When the
+    /// future is dropped, the database stops working on them.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`] when a search takes longer than [`Deadlines::search`]; [`StoreError::Unavailable`] when
+    /// the database does not answer, or all turns of the lane are taken for longer than [`Deadlines::wait`].
+    pub async fn run(&self, reading: Reading) -> Result<Vec<Vec<Row>>, StoreError> {
         match &self.0 {
-            Kind::Sqlite(sqlite) => sqlite.read(queries).await,
-            Kind::Postgres(postgres) => postgres.read(queries).await,
+            Kind::Sqlite(sqlite) => sqlite.read(reading).await,
+            Kind::Postgres(postgres) => postgres.read(reading).await,
         }
+    }
+
+    /// Checks that the database answers, that every table of the program exists, and that the file of SQLite is the
+    /// one that was opened.
+    ///
+    /// # Errors
+    ///
+    /// When one of these does not hold.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        if let Kind::Sqlite(sqlite) = &self.0 {
+            sqlite.check()?;
+        }
+        self.read(vec![migration::every_table(self.dialect())]).await.map(drop)
     }
 
     /// Runs statements as one transaction, and gives how many rows each has changed.
@@ -138,10 +177,51 @@ impl Database {
     }
 }
 
+/// Queries that see one state of the database.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The queries, in order.
+    pub queries: Vec<Statement>,
+    /// The connections that run them.
+    pub lane: Reads,
+    /// The organization that asks. It gets only its share of the lane, so that others get their turns.
+    pub owner: Option<TenantId>,
+    /// Whether the statements stay prepared.
+    pub shape: Shape,
+}
+
+/// The two lanes of queries. Each has connections of its own, so that searches do not delay look-ups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Queries that an index answers: their cost depends on the rows that they name.
+    LookUps,
+    /// Queries that may examine every resource of a type.
+    Searches,
+}
+
+/// Who chose the text of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The program. It has few statements, so connections keep them prepared.
+    Own,
+    /// The client, by its filter. The texts have no end and cost up to megabytes each, so none of them is kept.
+    Client,
+}
+
 /// What is done in one transaction.
 pub trait Work: Send + Sync + 'static {
     /// What comes of it.
     type Output: Send + 'static;
+
+    /// The organization that asks. It gets only its share of the turns to write.
+    fn owner(&self) -> Option<&TenantId> {
+        None
+    }
+
+    /// Whether the work has no deadline: at the start of the program it may rewrite whole tables.
+    fn is_unbounded(&self) -> bool {
+        false
+    }
 
     /// Does it. After an error nothing of it has happened.
     fn run<S: Session>(&self, session: &mut S) -> impl Future<Output = Result<Self::Output, CommitError>> + Send;

@@ -42,11 +42,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let location = arguments.store().location()?;
-    let Some(command) = arguments.command else {
-        return serve(arguments.serve, Storage::open(&location).await?).await;
-    };
-    match Storage::open(&location).await? {
+    let (location, settings) = (arguments.store().location()?, arguments.store().settings());
+    let storage = Storage::open_with(&location, settings).await?;
+    let Some(command) = arguments.command else { return serve(arguments.serve, storage).await };
+    match storage {
         Storage::Database(database) => {
             let directory = Directory::new(&Storage::Database(database.clone()));
             administration::run(command, &directory, &database, &mut std::io::stdout()).await

@@ -6,7 +6,7 @@ use scim_core::{
 };
 
 use crate::{
-    database::{Database, OpenError},
+    database::{Database, OpenError, Settings},
     store::TableStore,
 };
 
@@ -35,6 +35,11 @@ impl Location {
             _ => Database::is_url(url).then(|| Self::Database(url.to_owned())),
         }
     }
+
+    /// Whether it is a server of PostgreSQL, which a pooler can be in front of.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Self::Database(url) if !url.starts_with("sqlite:"))
+    }
 }
 
 /// Where resources, organisations and keys are kept.
@@ -53,9 +58,18 @@ impl Storage {
     ///
     /// When there is no such database, or it has the tables of a later program.
     pub async fn open(location: &Location) -> Result<Self, OpenError> {
+        Self::open_with(location, Settings::default()).await
+    }
+
+    /// [`Storage::open`] with other deadlines, or through a pooler.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Storage::open`], and when a pooler refuses the connection.
+    pub async fn open_with(location: &Location, settings: Settings) -> Result<Self, OpenError> {
         match location {
             Location::Memory => Ok(Self::Memory),
-            Location::Database(url) => Database::open(url).await.map(Self::Database),
+            Location::Database(url) => Database::open_with(url, settings).await.map(Self::Database),
         }
     }
 

@@ -16,8 +16,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use scim_core::{
     Registry, Resource,
-    filter::Condition,
-    schema::{Relation, ResourceType},
+    filter::{Condition, Operator},
+    schema::{AttributeId, Relation, ResourceType},
+    sql::Statement,
     store::{
         Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
         Wanted,
@@ -26,7 +27,7 @@ use scim_core::{
 
 pub use self::outbox::{OutboxRow, outbox};
 use self::{commit::Commit, select::Select, tables::Tables};
-use crate::database::{Database, OpenError};
+use crate::database::{Database, OpenError, Reading, Reads, Row, Shape};
 
 /// Resources in tables.
 #[derive(Clone, Debug)]
@@ -55,6 +56,26 @@ impl TableStore {
     fn select<'a>(&'a self, kind: &'a Arc<ResourceType>) -> Result<Select<'a>, StoreError> {
         Ok(Select { table: self.tables.find(kind)?, kind, dialect: self.database.dialect() })
     }
+
+    /// Runs a query of the program's own, whose cost depends on what it names.
+    async fn look_up(&self, cx: &Context, query: Statement) -> Result<Vec<Row>, StoreError> {
+        let owner = Some(cx.tenant().clone());
+        let reading = Reading { queries: vec![query], lane: Reads::LookUps, owner, shape: Shape::Own };
+        Ok(self.database.run(reading).await?.into_iter().flatten().collect())
+    }
+}
+
+/// The lane of a scan, and whether its statements stay prepared: a unique value is looked up, anything else is a search.
+/// The lists and equalities that every provider asks for have few texts, and they are prepared often.
+fn class(scan: &Scan<'_>) -> (Reads, Shape) {
+    let equality = match scan.filter {
+        [Condition::Compare(comparison)] if comparison.operator() == Operator::Eq => Some(comparison.attribute()),
+        _ => None,
+    };
+    let is_unique = |attribute| attribute == AttributeId::ID || scan.kind.unique_attributes().contains(&attribute);
+    let lane = if equality.is_some_and(is_unique) { Reads::LookUps } else { Reads::Searches };
+    let is_own = scan.sort.is_none() && (scan.filter.is_empty() || equality.is_some());
+    (lane, if is_own { Shape::Own } else { Shape::Client })
 }
 
 impl Store for TableStore {
@@ -86,13 +107,15 @@ impl Store for TableStore {
         let select = self.select(key.kind)?;
         let mut query = select.resources(cx, wanted);
         query.push(" AND r.id = ").bind(key.id);
-        let found = self.database.read(vec![query]).await?;
-        found.into_iter().flatten().next().map(|row| select.stored(row, wanted)).transpose()
+        let found = self.look_up(cx, query).await?;
+        found.into_iter().next().map(|row| select.stored(row, wanted)).transpose()
     }
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
         let select = self.select(scan.kind)?;
-        let mut found = self.database.read(select.page(cx, scan)?).await?.into_iter();
+        let (lane, shape) = class(scan);
+        let reading = Reading { queries: select.page(cx, scan)?, lane, owner: Some(cx.tenant().clone()), shape };
+        let mut found = self.database.run(reading).await?.into_iter();
         let (rows, more) = scim_core::sql::page(found.next().unwrap_or_default(), scan.window);
         let items = rows.into_iter().map(|row| select.stored(row, scan.wanted)).collect::<Result<_, _>>()?;
         let total = found.next().and_then(|rows| rows.into_iter().next());
@@ -116,8 +139,8 @@ impl Store for TableStore {
         ids: &'a [&'a str],
     ) -> Result<Vec<Holder>, StoreError> {
         let select = self.select(relation.holder())?;
-        let found = self.database.read(vec![select.holders(cx, relation, ids)?]).await?;
-        found.into_iter().flatten().map(|row| select.holder(row, relation)).collect()
+        let found = self.look_up(cx, select.holders(cx, relation, ids)?).await?;
+        found.into_iter().map(|row| select.holder(row, relation)).collect()
     }
 
     async fn get_many<'a>(
@@ -128,9 +151,9 @@ impl Store for TableStore {
         wanted: &'a Wanted<'a>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let select = self.select(kind)?;
-        let rows = self.database.read(vec![select.many(cx, ids, wanted)]).await?;
+        let rows = self.look_up(cx, select.many(cx, ids, wanted)).await?;
         let mut found = HashMap::with_capacity(ids.len());
-        for row in rows.into_iter().flatten() {
+        for row in rows {
             let resource = select.stored(row, wanted)?.resource;
             found.insert(resource.id().to_owned(), resource);
         }
@@ -144,8 +167,7 @@ impl Store for TableStore {
         ids: &'a [&'a str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
         let query = references::kinds(self.database.dialect(), cx.tenant(), ids.iter().copied());
-        let found = self.database.read(vec![query]).await?;
-        let found = references::by_id(found.into_iter().flatten())?;
+        let found = references::by_id(self.look_up(cx, query).await?)?;
         let position =
             |id: &&str| kinds.iter().position(|kind| Some(kind.name()) == found.get(*id).map(String::as_str));
         Ok(ids.iter().map(position).collect())

@@ -10,6 +10,9 @@ use scim_core::{
 
 use super::{Database, OpenError, Session, Work};
 
+/// The table that has the versions.
+const VERSIONS: &str = "schema_version";
+
 /// The steps, in order; the version of the tables is how many of them have been done. `{text}` is the type of text that
 /// is compared and ordered by code point, `{key}` that of a number that the database gives to each row, `{json}` that of
 /// a document that is asked for its parts.
@@ -54,6 +57,21 @@ pub(crate) async fn alone<S: Session>(session: &mut S) -> Result<(), StoreError>
     Ok(())
 }
 
+/// A query that fails unless every table is there, whatever is in them. It reads a row of each at most.
+pub(super) fn every_table(dialect: Dialect) -> Statement {
+    let created = STEPS.iter().copied().flatten().filter_map(|sql| sql.strip_prefix("CREATE TABLE "));
+    let names = created.filter_map(|rest| rest.split(' ').next()).chain([VERSIONS]);
+    let mut query = Statement::new(dialect);
+    query.push("SELECT ");
+    for (index, name) in names.enumerate() {
+        if index > 0 {
+            query.push(", ");
+        }
+        query.push("EXISTS (SELECT 1 FROM ").push(name).push(")");
+    }
+    query
+}
+
 pub(super) async fn run(database: &Database) -> Result<(), OpenError> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     let found = database.write(Upgrade).await?;
@@ -69,10 +87,14 @@ impl Work for Upgrade {
     /// The version that the tables then have.
     type Output = i64;
 
+    fn is_unbounded(&self) -> bool {
+        true
+    }
+
     async fn run<S: Session>(&self, session: &mut S) -> Result<i64, CommitError> {
         alone(session).await?;
-        let versions = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)";
-        session.execute(&statement(session, versions)).await?;
+        let versions = format!("CREATE TABLE IF NOT EXISTS {VERSIONS} (version BIGINT PRIMARY KEY)");
+        session.execute(&statement(session, &versions)).await?;
         let newest = "SELECT COALESCE(MAX(version), 0) FROM schema_version";
         let rows = session.query(&statement(session, newest)).await?;
         let found = rows.first().map_or(Ok(0), |row| row.integer(0))?;

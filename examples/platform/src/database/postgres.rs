@@ -1,151 +1,276 @@
-//! PostgreSQL, and what speaks its language: a pool of connections, and transactions that the server keeps apart.
+//! PostgreSQL, and what speaks its language: pools of connections, and transactions that the server keeps apart.
 //!
 //! Work runs at READ COMMITTED with the rows locked that it depends on, so that nothing has to be tried again but after
 //! a deadlock. On a server that makes every transaction SERIALIZABLE (CockroachDB) the same statements run, and more
 //! often end in 40001, which is [`StoreError::Busy`] like a deadlock: the core tries the operation again.
+//!
+//! Look-ups, searches and writes have connections of their own, so that none of them waits for another kind. The server
+//! ends a statement that takes too long; a little later the client stops waiting for a server that is silent.
 
-use std::{str::FromStr, time::Duration};
+mod connect;
+mod rows;
 
-use deadpool_postgres::{
-    Client, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Transaction,
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
 };
+
+use deadpool_postgres::{Client, Object, Pool, PoolError, TimeoutType, Transaction};
 use scim_core::{
-    sql::{Dialect, Param, Statement},
-    store::{CommitError, StoreError},
+    sql::{Dialect, Statement},
+    store::{CommitError, StoreError, TenantId},
 };
-use tokio_postgres::{
-    Config, Error, IsolationLevel, NoTls,
-    error::SqlState,
-    types::{ToSql, Type},
+use tokio::{runtime::Handle, time::timeout};
+use tokio_postgres::{IsolationLevel, NoTls, error::SqlState};
+
+use self::{
+    connect::{Bounds, CLIENT_CHECK, Server},
+    rows::{RETRY, failure, rows, typed_values, values},
+};
+use super::{
+    OpenError, Reading, Reads, Row, Session, Settings, Shape, Work,
+    lane::{Lane, Turn},
+    tell,
 };
 
-use super::{Cell, OpenError, Row, Session, Work, tell};
-use crate::log::with_causes;
+/// How many connections look-ups, searches and writes have in a process, and how many of them one organization's may
+/// occupy.
+const LOOK_UPS: (usize, usize) = (6, 5);
+const SEARCHES: (usize, usize) = (4, 2);
+const WRITES: (usize, usize) = (6, 5);
 
-/// How many connections a process uses at the most.
-const CONNECTIONS: usize = 16;
-
-/// How long is waited for one of them, and for the server to take a new one.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long a statement waits for a row that another has, and how long it and a transaction between two of them may take:
-/// one that stands still must not hold up all others. What the URL says of it counts instead.
-const BOUNDS: &str = "-c lock_timeout=1s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s";
-
-/// How many statements each connection keeps prepared. Clients choose filters, so there is no end of others.
+/// How many of the program's own statements each connection keeps prepared.
 const PREPARED: usize = 256;
 
+/// How much longer than the server the client waits. Then the server is silent.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// The length of a statement whose plan is worth freeing at once.
+const LONG: usize = 4 << 10;
+
 #[derive(Clone, Debug)]
-pub(super) struct Postgres {
+pub(super) struct Postgres(Arc<Pools>);
+
+#[derive(Debug)]
+struct Pools {
+    look_ups: Connections,
+    searches: Connections,
+    writes: Connections,
+    /// How long the server may take to accept a connection, also one that cancels.
+    wait: Duration,
+}
+
+/// The connections of one lane.
+#[derive(Debug)]
+struct Connections {
     pool: Pool,
+    lane: Lane,
+    bounds: Bounds,
 }
 
 impl Postgres {
-    pub(super) fn open(url: &str) -> Result<Self, OpenError> {
-        // The URL has the password: what is wrong with it is told without it.
-        let mut config = Config::from_str(url).map_err(|error| OpenError::Database(error.into()))?;
-        let given = config.get_options().unwrap_or_default().to_owned();
-        config.options(format!("{BOUNDS} {given}").trim_end());
-        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-        let pool = Pool::builder(manager)
-            .max_size(CONNECTIONS)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
-            .recycle_timeout(Some(PATIENCE))
-            .runtime(Runtime::Tokio1)
-            .build();
-        Ok(Self { pool: pool.map_err(|error| OpenError::Database(error.into()))? })
+    pub(super) async fn open(url: &str, settings: Settings) -> Result<Self, OpenError> {
+        let server = Server::read(url, settings)?;
+        let checks_client = server.probe(settings.pooler).await?;
+        let deadlines = settings.deadlines;
+        let connections = |(size, share), statement| {
+            let bounds = Bounds::new(statement, settings.pooler, checks_client);
+            let pool = server.pool(size, &bounds)?;
+            Ok::<_, OpenError>(Connections { pool, lane: Lane::new(size, share, deadlines.wait), bounds })
+        };
+        let pools = Pools {
+            look_ups: connections(LOOK_UPS, deadlines.look_up)?,
+            searches: connections(SEARCHES, deadlines.search)?,
+            writes: connections(WRITES, deadlines.write)?,
+            wait: deadlines.wait,
+        };
+        Ok(Self(Arc::new(pools)))
     }
 
-    async fn client(&self) -> Result<Object, StoreError> {
-        let client = self.pool.get().await.map_err(|error| match error {
+    async fn lease(&self, connections: &Connections, owner: Option<&TenantId>) -> Result<Lease, StoreError> {
+        let turn = connections.lane.turn(owner).await?;
+        let client = connections.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => failure(error),
             PoolError::Timeout(TimeoutType::Wait) => {
                 StoreError::Unavailable { retry_after: Some(Duration::from_secs(1)) }
             }
-            PoolError::Timeout(_) => {
-                tracing::error!(%error, "PostgreSQL does not answer");
-                StoreError::Unavailable { retry_after: Some(Duration::from_secs(5)) }
-            }
+            PoolError::Timeout(_) => silent(),
             other => StoreError::backend(other),
         })?;
         if client.statement_cache.size() > PREPARED {
             client.statement_cache.clear();
         }
-        Ok(client)
+        let pooler = connections.bounds.are_set_by_statement();
+        Ok(Lease { client: Some(client), turn: Some(turn), wait: self.0.wait, pooler })
     }
 
-    pub(super) async fn read(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
-        let mut lease = Lease(Some(self.client().await?));
-        let found = match queries.as_slice() {
-            [query] => one(lease.client()?, query).await.map(|rows| vec![rows]),
-            several => together(lease.client()?, several).await,
+    pub(super) async fn read(&self, reading: Reading) -> Result<Vec<Vec<Row>>, StoreError> {
+        let connections = match reading.lane {
+            Reads::LookUps => &self.0.look_ups,
+            Reads::Searches => &self.0.searches,
         };
-        lease.end();
+        let mut lease = self.lease(connections, reading.owner.as_ref()).await?;
+        let bounds = &connections.bounds;
+        let run = Run { deadline: Some(bounds.statement()), lane: Some(reading.lane), bounds, shape: reading.shape };
+        let found = match reading.queries.as_slice() {
+            [query] if !bounds.are_set_by_statement() => run.one(lease.client()?, query).await.map(|rows| vec![rows]),
+            several => run.together(lease.client()?, several).await,
+        };
+        lease.end(found.as_ref().err());
         found
     }
 
     pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
-        let mut lease = Lease(Some(self.client().await?));
-        let done = transact(lease.client()?, &work).await;
-        lease.end();
+        let connections = &self.0.writes;
+        let mut lease = self.lease(connections, work.owner()).await?;
+        let bounds = &connections.bounds;
+        let deadline = (!work.is_unbounded()).then(|| bounds.statement());
+        let run = Run { deadline, lane: None, bounds, shape: Shape::Own };
+        let done = run.transact(lease.client()?, &work).await;
+        lease.end(done.as_ref().err().map(|failed| &failed.error));
         done
     }
 }
 
-/// A connection that is used. Where its user goes away in the middle of something, it is closed and not given to others:
-/// they would wait until the server has done what nobody waits for any more.
-struct Lease(Option<Object>);
+/// A connection in use. When its user goes away in the middle of a statement, the server is told to stop, and the
+/// connection is closed instead of reused: its next user would wait for the rest of the statement.
+struct Lease {
+    client: Option<Object>,
+    turn: Option<Turn>,
+    wait: Duration,
+    pooler: bool,
+}
 
 impl Lease {
     fn client(&mut self) -> Result<&mut Client, StoreError> {
-        self.0.as_mut().ok_or_else(|| StoreError::backend("expected a connection"))
+        self.client.as_mut().ok_or_else(|| StoreError::backend("expected a connection"))
     }
 
-    /// Gives the connection back: all that was asked has been answered.
-    fn end(mut self) {
-        drop(self.0.take());
+    /// Gives the connection back, unless the server was silent: then a statement may still run.
+    fn end(mut self, failed: Option<&StoreError>) {
+        if !matches!(failed, Some(StoreError::Unavailable { .. })) {
+            drop(self.client.take());
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(Object::take(connection));
+        let Some(connection) = self.client.take() else { return };
+        let (client, turn, wait, pooler) = (Object::take(connection), self.turn.take(), self.wait, self.pooler);
+        let Ok(runtime) = Handle::try_current() else { return };
+        // The turn ends with the statement: a client that comes and goes would otherwise start one after the other.
+        runtime.spawn(async move {
+            if pooler {
+                // PgBouncer closes the server's connection with the client's, which the server notices. It gets no
+                // request to cancel: PgBouncer 1.18 ends with "bad client state" when such a request comes and goes.
+                drop(client);
+                tokio::time::sleep(CLIENT_CHECK).await;
+            } else {
+                match timeout(wait, client.cancel_token().cancel_query(NoTls)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::debug!(%error, "a statement could not be canceled"),
+                    Err(_) => tracing::debug!("a statement could not be canceled: the server is silent"),
+                }
+            }
+            drop(turn);
+        });
+    }
+}
+
+/// How statements run.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    /// How long the server may take for each; `None` where it has no limit.
+    deadline: Option<Duration>,
+    lane: Option<Reads>,
+    bounds: &'a Bounds,
+    shape: Shape,
+}
+
+impl Run<'_> {
+    async fn one(self, client: &Client, query: &Statement) -> Result<Vec<Row>, StoreError> {
+        let found = self.bounded(async {
+            if self.stays_prepared() {
+                return client.query(&client.prepare_cached(query.text()).await?, &values(query)).await;
+            }
+            let found = client.query_typed(query.text(), &typed_values(query)).await;
+            if found.is_ok() && query.text().len() > LONG {
+                // The server keeps an unnamed statement until the next; a simple query ends it.
+                client.batch_execute("").await?;
+            }
+            found
+        });
+        rows(query, &found.await?)
+    }
+
+    /// Several queries of one state.
+    async fn together(self, client: &mut Client, queries: &[Statement]) -> Result<Vec<Vec<Row>>, StoreError> {
+        let mut session = self.begin(client, IsolationLevel::RepeatableRead, true).await?;
+        let mut found = Vec::with_capacity(queries.len());
+        for query in queries {
+            found.push(session.query(query).await?);
+        }
+        self.bounded(session.transaction.commit()).await?;
+        Ok(found)
+    }
+
+    async fn transact<W: Work>(self, client: &mut Client, work: &W) -> Result<W::Output, CommitError> {
+        // Said, since a server may have another default: at REPEATABLE READ a deletion would not see who became a member
+        // while it waited.
+        let mut session = self.begin(client, IsolationLevel::ReadCommitted, false).await?;
+        // A session that is dropped, after an error or with this future, is rolled back.
+        let output = work.run(&mut session).await?;
+        self.bounded(session.transaction.commit()).await?;
+        Ok(output)
+    }
+
+    async fn begin<'a>(
+        self,
+        client: &'a mut Client,
+        isolation: IsolationLevel,
+        read_only: bool,
+    ) -> Result<PostgresSession<'a>, StoreError>
+    where
+        Self: 'a,
+    {
+        let transaction = client.build_transaction().isolation_level(isolation).read_only(read_only);
+        let transaction = self.bounded(transaction.start()).await?;
+        if self.bounds.are_set_by_statement() {
+            self.bounded(transaction.batch_execute(&self.bounds.statements())).await?;
+        }
+        Ok(PostgresSession { transaction, run: self })
+    }
+
+    /// Behind a pooler the next transaction has another connection, on which nothing is prepared.
+    fn stays_prepared(self) -> bool {
+        self.shape == Shape::Own && !self.bounds.are_set_by_statement()
+    }
+
+    /// Waits for the server, a little longer than it may take.
+    async fn bounded<T>(self, answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
+        let Some(deadline) = self.deadline else { return answer.await.map_err(failure) };
+        let start = Instant::now();
+        match timeout(deadline + MARGIN, answer).await {
+            Ok(answer) => answer.map_err(|error| {
+                let is_too_long = error.code() == Some(&SqlState::QUERY_CANCELED) && start.elapsed() >= deadline;
+                // The same search would take as long again.
+                if is_too_long && self.lane == Some(Reads::Searches) { StoreError::TooMany } else { failure(error) }
+            }),
+            Err(_) => Err(silent()),
         }
     }
 }
 
-/// Several queries of one state.
-async fn together(client: &mut Client, queries: &[Statement]) -> Result<Vec<Vec<Row>>, StoreError> {
-    let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    let mut session = PostgresSession(transaction.start().await.map_err(failure)?);
-    let mut found = Vec::with_capacity(queries.len());
-    for query in queries {
-        found.push(session.query(query).await?);
-    }
-    session.0.commit().await.map_err(failure)?;
-    Ok(found)
+fn silent() -> StoreError {
+    tracing::error!("PostgreSQL does not answer");
+    StoreError::Unavailable { retry_after: Some(RETRY) }
 }
 
-async fn transact<W: Work>(client: &mut Client, work: &W) -> Result<W::Output, CommitError> {
-    // Said, since a server may have another default: at REPEATABLE READ a deletion would not see who became a member
-    // while it waited.
-    let transaction = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
-    let mut session = PostgresSession(transaction.start().await.map_err(failure)?);
-    // A session that is dropped, after an error or with this future, is rolled back.
-    let output = work.run(&mut session).await?;
-    session.0.commit().await.map_err(failure)?;
-    Ok(output)
+struct PostgresSession<'a> {
+    transaction: Transaction<'a>,
+    run: Run<'a>,
 }
-
-async fn one(client: &Client, query: &Statement) -> Result<Vec<Row>, StoreError> {
-    let prepared = client.prepare_cached(query.text()).await.map_err(failure)?;
-    let found = client.query(&prepared, &values(query)).await.map_err(failure)?;
-    rows(query, &found)
-}
-
-struct PostgresSession<'a>(Transaction<'a>);
 
 impl Session for PostgresSession<'_> {
     fn dialect(&self) -> Dialect {
@@ -153,75 +278,27 @@ impl Session for PostgresSession<'_> {
     }
 
     async fn query(&mut self, query: &Statement) -> Result<Vec<Row>, StoreError> {
-        let prepared = self.0.prepare_cached(query.text()).await.map_err(failure)?;
-        let found = self.0.query(&prepared, &values(query)).await.map_err(failure)?;
-        rows(query, &found)
+        let transaction = &self.transaction;
+        let found = self.run.bounded(async {
+            if self.run.stays_prepared() {
+                return transaction.query(&transaction.prepare_cached(query.text()).await?, &values(query)).await;
+            }
+            transaction.query_typed(query.text(), &typed_values(query)).await
+        });
+        rows(query, &found.await?)
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
-        let prepared = self.0.prepare_cached(statement.text()).await.map_err(failure)?;
-        let changed = self.0.execute(&prepared, &values(statement)).await.map_err(failure)?;
+        let transaction = &self.transaction;
+        let changed = self.run.bounded(async {
+            if self.run.stays_prepared() {
+                let prepared = transaction.prepare_cached(statement.text()).await?;
+                return transaction.execute(&prepared, &values(statement)).await;
+            }
+            transaction.execute_typed(statement.text(), &typed_values(statement)).await
+        });
+        let changed = changed.await?;
         tell(statement.text(), usize::try_from(changed).unwrap_or(usize::MAX));
         Ok(changed)
-    }
-}
-
-fn values(statement: &Statement) -> Vec<&(dyn ToSql + Sync)> {
-    statement.params().iter().map(value).collect()
-}
-
-fn value(param: &Param) -> &(dyn ToSql + Sync) {
-    match param {
-        Param::Text(text) => text,
-        Param::Integer(number) => number,
-        Param::Boolean(truth) => truth,
-        // Bound as null it compares with nothing: no row is found that should not be.
-        _ => &None::<String>,
-    }
-}
-
-fn rows(query: &Statement, found: &[tokio_postgres::Row]) -> Result<Vec<Row>, StoreError> {
-    tell(query.text(), found.len());
-    found.iter().map(row).collect()
-}
-
-fn row(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
-    let text = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
-    let number = |number: Option<i64>| number.map_or(Cell::Null, Cell::Integer);
-    let cell = |(index, column): (usize, &tokio_postgres::Column)| {
-        let cell = match *column.type_() {
-            Type::TEXT | Type::VARCHAR | Type::NAME => row.try_get(index).map(text),
-            Type::INT8 => row.try_get(index).map(number),
-            Type::INT4 => row.try_get::<_, Option<i32>>(index).map(|it| number(it.map(i64::from))),
-            Type::BOOL => row.try_get::<_, Option<bool>>(index).map(|it| number(it.map(i64::from))),
-            _ => return Err(StoreError::backend("expected text or a number")),
-        };
-        cell.map_err(StoreError::backend)
-    };
-    Ok(Row(row.columns().iter().enumerate().map(cell).collect::<Result<_, _>>()?))
-}
-
-/// What an error means for who asked. Its text is for the log alone.
-fn failure(error: Error) -> StoreError {
-    let Some(state) = error.code() else {
-        let cause = std::error::Error::source(&error);
-        if error.is_closed() || cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>) {
-            tracing::error!(error = with_causes(&error), "PostgreSQL is not there");
-            return StoreError::Unavailable { retry_after: Some(Duration::from_secs(5)) };
-        }
-        return StoreError::backend(error);
-    };
-    let busy = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
-    // A server that only reads has become a replica. The others: connection exceptions, no resources, an operator's hand,
-    // a failure of the server's system.
-    let only_reads = *state == SqlState::READ_ONLY_SQL_TRANSACTION;
-    let away = ["08", "53", "57", "58"];
-    if busy.contains(state) {
-        StoreError::Busy
-    } else if only_reads || away.iter().any(|class| state.code().starts_with(class)) {
-        tracing::error!(error = with_causes(&error), "PostgreSQL cannot work");
-        StoreError::Unavailable { retry_after: Some(Duration::from_secs(5)) }
-    } else {
-        StoreError::backend(error)
     }
 }

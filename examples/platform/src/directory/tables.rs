@@ -89,8 +89,7 @@ impl Tables {
     }
 
     pub(super) async fn answers(&self) -> Result<(), StoreError> {
-        self.select(self.statement("SELECT name FROM organization LIMIT 1")).await?;
-        Ok(())
+        self.database.check().await
     }
 
     fn statement(&self, sql: &str) -> Statement {

@@ -7,7 +7,7 @@ use scim_core::{
     resource::{Resource, UniqueKey},
     schema::{AttributeId, ResourceType},
     sql::{Dialect, Statement, comparable as comparable_text},
-    store::{Change, CommitError, Context, Done, Entry, StoreError, Version},
+    store::{Change, CommitError, Context, Done, Entry, StoreError, TenantId, Version},
     value::{Object, Value},
 };
 use uuid::Uuid;
@@ -28,6 +28,10 @@ pub(super) struct Commit {
 
 impl Work for Commit {
     type Output = Vec<Done>;
+
+    fn owner(&self) -> Option<&TenantId> {
+        Some(self.cx.tenant())
+    }
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<Done>, CommitError> {
         let mut all = Vec::with_capacity(self.batch.len());

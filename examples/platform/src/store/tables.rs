@@ -137,6 +137,10 @@ struct Prepare(Arc<Tables>);
 impl Work for Prepare {
     type Output = ();
 
+    fn is_unbounded(&self) -> bool {
+        true
+    }
+
     async fn run<S: Session>(&self, session: &mut S) -> Result<(), CommitError> {
         database::alone(session).await?;
         for sql in self.indexes() {

@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 use tempfile::NamedTempFile;
 use ureq::{Agent, http};
 
-pub(crate) use self::places::{Place, databases, memory, postgres, sqlite, stores};
+pub(crate) use self::places::{Place, databases, memory, numbers, pgbouncer, postgres, sqlite, stores};
 
 /// A token that is long enough not to be warned of.
 pub(crate) const TOKEN: &str = "a-token-for-tests-0123456789abcdef";
@@ -60,7 +60,7 @@ pub(crate) struct Finished {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_platform"));
     command.args(arguments).stdin(Stdio::null());
-    for variable in ["PLATFORM_TOKEN", "PLATFORM_STORE", "PLATFORM_CURSOR_KEY"] {
+    for variable in ["PLATFORM_TOKEN", "PLATFORM_STORE", "PLATFORM_CURSOR_KEY", "PLATFORM_POOLER"] {
         command.env_remove(variable);
     }
     command
@@ -216,6 +216,11 @@ impl Server {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Connection(stream)
+    }
+
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Everything that it has logged so far.

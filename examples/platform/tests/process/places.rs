@@ -1,6 +1,6 @@
 //! Where the program keeps its data in a test: each place is a new one, and is gone with the test.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -65,7 +65,26 @@ pub(crate) fn postgres() -> Option<Place> {
     Some(Place { url: format!("{scheme}://{authority}/{name}{query}"), kept: Kept::Postgres { server, name } })
 }
 
+/// A new database of the server that `SCIM_TEST_POSTGRES` names, behind the pooler that `SCIM_TEST_PGBOUNCER` names,
+/// `postgres://USER@HOST:PORT`: a PgBouncer in transaction mode that forwards every database. None where either is
+/// missing.
+pub(crate) fn pgbouncer() -> Option<Place> {
+    let Ok(pooler) = std::env::var("SCIM_TEST_PGBOUNCER") else {
+        eprintln!("skipped: SCIM_TEST_PGBOUNCER is not set");
+        return None;
+    };
+    let mut place = postgres()?;
+    let name = place.url.rsplit('/').next().unwrap();
+    place.url = format!("{}/{name}", pooler.trim_end_matches('/'));
+    Some(place)
+}
+
 impl Place {
+    /// The file of an SQLite database.
+    pub(crate) fn file(&self) -> &Path {
+        Path::new(self.url.strip_prefix("sqlite:").unwrap())
+    }
+
     /// Runs SQL in the database, past the program. Not in memory.
     pub(crate) fn run(&self, sql: &str) {
         match &self.kept {
@@ -110,4 +129,15 @@ fn run(url: &str, sql: &str) {
         client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     };
     std::thread::scope(|scope| scope.spawn(|| Runtime::new().unwrap().block_on(work)).join().unwrap());
+}
+
+/// The numbers in the first column of what a query finds in PostgreSQL.
+pub(crate) fn numbers(url: &str, sql: &str) -> Vec<i32> {
+    let work = async {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let rows = client.query(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    std::thread::scope(|scope| scope.spawn(|| Runtime::new().unwrap().block_on(work)).join().unwrap())
 }

@@ -1,0 +1,158 @@
+//! How connections are made: time limits, keepalive, pools, and the cause when the first one fails.
+
+use std::{str::FromStr, time::Duration};
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio::time::timeout;
+use tokio_postgres::{Config, Error, NoTls, types::Type};
+
+use crate::database::{OpenError, Settings};
+
+/// After how long without a packet the system asks whether the server's machine is there, how often, and how many times.
+const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration::from_secs(5), 3);
+
+/// How long sent bytes may stay without an acknowledgment by the server's machine.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
+
+/// How long a statement waits for a row that another transaction has locked.
+const LOCK: Duration = Duration::from_secs(1);
+
+/// How often the server checks, while it works on a statement, that the client is still connected.
+pub(super) const CLIENT_CHECK: Duration = Duration::from_millis(500);
+
+/// How long a transaction may do nothing: a client that stands still must not hold up all others.
+const IDLE: Duration = Duration::from_secs(30);
+
+const CLIENT_CHECK_PARAMETER: &str = "client_connection_check_interval";
+
+const START_WITH_POOLER: &str = "a pooler is in front of PostgreSQL and refuses the startup parameter `options`, by which \
+                                 the platform sets time limits: start the platform with `--pooler`";
+const LIMITS_ARE_IGNORED: &str = "the server ignores the startup parameter `options`, by which the platform sets time \
+                                  limits. A pooler in front of PostgreSQL does so: start the platform with `--pooler`";
+const NO_OPTIONS: &str = "expected a URL without `options`: a pooler refuses them";
+
+/// The time limits of the connections of one lane.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    statement: Duration,
+    by_statement: bool,
+    /// Whether the server can check that the client is still connected: PostgreSQL from 14 on.
+    checks_client: bool,
+}
+
+impl Bounds {
+    /// With this limit for a statement. Behind a pooler connections are shared, so that each transaction has to set the
+    /// limits by a statement.
+    pub(super) fn new(statement: Duration, pooler: bool, checks_client: bool) -> Self {
+        Self { statement, by_statement: pooler, checks_client }
+    }
+
+    /// How long the server works on a statement.
+    pub(super) fn statement(&self) -> Duration {
+        self.statement
+    }
+
+    pub(super) fn are_set_by_statement(&self) -> bool {
+        self.by_statement
+    }
+
+    /// The statements that set the limits for the rest of a transaction.
+    pub(super) fn statements(&self) -> String {
+        let set = self.parameters().map(|(name, time)| format!("SET LOCAL {name} = {}", time.as_millis()));
+        set.collect::<Vec<_>>().join("; ")
+    }
+
+    /// The startup parameter that sets the limits for a connection.
+    fn options(&self) -> String {
+        let set = self.parameters().map(|(name, time)| format!("-c {name}={}", time.as_millis()));
+        set.collect::<Vec<_>>().join(" ")
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        let check = self.checks_client.then_some((CLIENT_CHECK_PARAMETER, CLIENT_CHECK));
+        let limits = [
+            ("lock_timeout", LOCK),
+            ("statement_timeout", self.statement),
+            ("idle_in_transaction_session_timeout", IDLE),
+        ];
+        limits.into_iter().chain(check)
+    }
+}
+
+/// A server as its URL describes it.
+pub(super) struct Server {
+    config: Config,
+    /// The options of the URL. They count instead of the platform's.
+    options: String,
+    wait: Duration,
+}
+
+impl Server {
+    pub(super) fn read(url: &str, settings: Settings) -> Result<Self, OpenError> {
+        // The URL has the password: the error describes what is wrong without it.
+        let mut config = Config::from_str(url).map_err(|error| OpenError::Database(error.into()))?;
+        let options = config.get_options().unwrap_or_default().to_owned();
+        if settings.pooler && !options.is_empty() {
+            return Err(OpenError::Pooler(NO_OPTIONS));
+        }
+        let (idle, interval, retries) = KEEPALIVE;
+        if config.get_keepalives() {
+            if !url.contains("keepalives_idle") {
+                config.keepalives_idle(idle);
+            }
+            config.keepalives_interval(config.get_keepalives_interval().unwrap_or(interval));
+            config.keepalives_retries(config.get_keepalives_retries().unwrap_or(retries));
+        }
+        config.tcp_user_timeout(config.get_tcp_user_timeout().copied().unwrap_or(UNACKNOWLEDGED));
+        Ok(Self { config, options, wait: settings.deadlines.wait })
+    }
+
+    fn config(&self, bounds: &Bounds) -> Config {
+        let mut config = self.config.clone();
+        if !bounds.are_set_by_statement() {
+            config.options(format!("{} {}", bounds.options(), self.options).trim_end());
+        }
+        config
+    }
+
+    /// A pool of `size` connections with these limits.
+    pub(super) fn pool(&self, size: usize, bounds: &Bounds) -> Result<Pool, OpenError> {
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let pool = Pool::builder(Manager::from_config(self.config(bounds), NoTls, recycling))
+            .max_size(size)
+            .wait_timeout(Some(self.wait))
+            .create_timeout(Some(self.wait))
+            .recycle_timeout(Some(self.wait))
+            .runtime(Runtime::Tokio1)
+            .build();
+        pool.map_err(|error| OpenError::Database(error.into()))
+    }
+
+    /// Connects once, to report why the server cannot be used: a pool would only report that it cannot. Returns whether
+    /// the server can check that a client is still connected.
+    pub(super) async fn probe(&self, pooler: bool) -> Result<bool, OpenError> {
+        let silent = || OpenError::Database(format!("the server is silent for {} s", self.wait.as_secs_f32()).into());
+        let probe = async {
+            let bounds = Bounds::new(self.wait, pooler, false);
+            let (client, connection) = self.config(&bounds).connect(NoTls).await.map_err(refusal)?;
+            tokio::spawn(connection);
+            let settings = "SELECT current_setting('statement_timeout'), current_setting($1, true)";
+            let rows = client.query_typed(settings, &[(&CLIENT_CHECK_PARAMETER, Type::TEXT)]).await.map_err(refusal)?;
+            let Some(row) = rows.first() else { return Ok(false) };
+            let limit: String = row.try_get(0).map_err(refusal)?;
+            if limit == "0" && !pooler && !self.options.contains("statement_timeout") {
+                return Err(OpenError::Pooler(LIMITS_ARE_IGNORED));
+            }
+            Ok(row.try_get::<_, Option<String>>(1).map_err(refusal)?.is_some())
+        };
+        timeout(self.wait, probe).await.unwrap_or_else(|_| Err(silent()))
+    }
+}
+
+fn refusal(error: Error) -> OpenError {
+    let refused = "unsupported startup parameter";
+    if error.as_db_error().is_some_and(|error| error.message().contains(refused)) {
+        return OpenError::Pooler(START_WITH_POOLER);
+    }
+    OpenError::Database(error.into())
+}

@@ -1,0 +1,91 @@
+//! Values and rows as tokio-postgres has them, and its errors as the store's.
+
+use std::time::Duration;
+
+use scim_core::{
+    sql::{Param, Statement},
+    store::StoreError,
+};
+use tokio_postgres::{
+    Error,
+    error::SqlState,
+    types::{ToSql, Type},
+};
+
+use crate::{
+    database::{Cell, Row, tell},
+    log::with_causes,
+};
+
+/// When it is worth trying again after the server did not answer.
+pub(super) const RETRY: Duration = Duration::from_secs(5);
+
+/// The values of a statement with their types, so that the server prepares and runs it in one exchange.
+pub(super) fn typed_values(statement: &Statement) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    let kind = |param: &Param| match param {
+        Param::Integer(_) => Type::INT8,
+        Param::Boolean(_) => Type::BOOL,
+        _ => Type::TEXT,
+    };
+    statement.params().iter().map(|param| (value(param), kind(param))).collect()
+}
+
+pub(super) fn values(statement: &Statement) -> Vec<&(dyn ToSql + Sync)> {
+    statement.params().iter().map(value).collect()
+}
+
+fn value(param: &Param) -> &(dyn ToSql + Sync) {
+    match param {
+        Param::Text(text) => text,
+        Param::Integer(number) => number,
+        Param::Boolean(truth) => truth,
+        // Bound as null it compares with nothing: no row is found that should not be.
+        _ => &None::<String>,
+    }
+}
+
+pub(super) fn rows(query: &Statement, found: &[tokio_postgres::Row]) -> Result<Vec<Row>, StoreError> {
+    tell(query.text(), found.len());
+    found.iter().map(row).collect()
+}
+
+fn row(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
+    let text = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
+    let number = |number: Option<i64>| number.map_or(Cell::Null, Cell::Integer);
+    let cell = |(index, column): (usize, &tokio_postgres::Column)| {
+        let cell = match *column.type_() {
+            Type::TEXT | Type::VARCHAR | Type::NAME => row.try_get(index).map(text),
+            Type::INT8 => row.try_get(index).map(number),
+            Type::INT4 => row.try_get::<_, Option<i32>>(index).map(|it| number(it.map(i64::from))),
+            Type::BOOL => row.try_get::<_, Option<bool>>(index).map(|it| number(it.map(i64::from))),
+            _ => return Err(StoreError::backend("expected text or a number")),
+        };
+        cell.map_err(StoreError::backend)
+    };
+    Ok(Row(row.columns().iter().enumerate().map(cell).collect::<Result<_, _>>()?))
+}
+
+/// The store's error for an error of the server or the connection. Its text is for the log only.
+pub(super) fn failure(error: Error) -> StoreError {
+    let Some(state) = error.code() else {
+        let cause = std::error::Error::source(&error);
+        if error.is_closed() || cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>) {
+            tracing::error!(error = with_causes(&error), "PostgreSQL is not there");
+            return StoreError::Unavailable { retry_after: Some(RETRY) };
+        }
+        return StoreError::backend(error);
+    };
+    let busy = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
+    // A server that only reads has become a replica. The others: connection exceptions, no resources, an operator's hand,
+    // a failure of the server's system.
+    let only_reads = *state == SqlState::READ_ONLY_SQL_TRANSACTION;
+    let away = ["08", "53", "57", "58"];
+    if busy.contains(state) {
+        StoreError::Busy
+    } else if only_reads || away.iter().any(|class| state.code().starts_with(class)) {
+        tracing::error!(error = with_causes(&error), "PostgreSQL cannot work");
+        StoreError::Unavailable { retry_after: Some(RETRY) }
+    } else {
+        StoreError::backend(error)
+    }
+}

@@ -1,0 +1,134 @@
+//! Connections that read: some for look-ups, some for searches, opened when they are needed.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, ErrorCode};
+use scim_core::store::StoreError;
+
+use super::{Files, connect, failure, rows};
+use crate::database::{Deadlines, Reading, Reads, Row, lane::Lane};
+
+/// How many instructions of SQLite's machine run between two looks at the clock: some microseconds of work.
+const INSTRUCTIONS: i32 = 4_000;
+
+/// How many searches run at the same time, and how many of one organization. A search that scans occupies a core.
+const SEARCHES: (usize, usize) = (4, 2);
+
+/// The readers of a database.
+#[derive(Debug)]
+pub(super) struct Readers {
+    files: Arc<Files>,
+    look_ups: Connections,
+    searches: Connections,
+}
+
+/// The connections of one lane.
+#[derive(Debug)]
+struct Connections {
+    lane: Lane,
+    idle: Mutex<Vec<Connection>>,
+    /// How long a query may take.
+    deadline: Duration,
+}
+
+/// Marks queries as abandoned when the future that waits for them is dropped.
+struct Abandon(Arc<AtomicBool>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Readers {
+    pub(super) fn new(files: Arc<Files>, deadlines: Deadlines) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let turns = cores.saturating_mul(2).max(4);
+        let connections = |turns, share, deadline| Connections {
+            lane: Lane::new(turns, share, deadlines.wait),
+            idle: Mutex::default(),
+            deadline,
+        };
+        let (searches, share) = SEARCHES;
+        Self {
+            files,
+            look_ups: connections(turns, turns.saturating_sub(1), deadlines.look_up),
+            searches: connections(searches.max(cores), share.max(cores / 2), deadlines.search),
+        }
+    }
+
+    pub(super) async fn read(self: Arc<Self>, reading: Reading) -> Result<Vec<Vec<Row>>, StoreError> {
+        let turn = self.of(reading.lane).lane.turn(reading.owner.as_ref()).await?;
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let _abandon = Abandon(Arc::clone(&abandoned));
+        let readers = Arc::clone(&self);
+        let read = tokio::task::spawn_blocking(move || {
+            // The turn ends with the queries and not with the future: until then they occupy a core.
+            let _turn = turn;
+            readers.read_now(&reading, &abandoned)
+        });
+        read.await.map_err(StoreError::backend)?
+    }
+
+    fn of(&self, lane: Reads) -> &Connections {
+        match lane {
+            Reads::LookUps => &self.look_ups,
+            Reads::Searches => &self.searches,
+        }
+    }
+
+    fn read_now(&self, reading: &Reading, abandoned: &Arc<AtomicBool>) -> Result<Vec<Vec<Row>>, StoreError> {
+        let connections = self.of(reading.lane);
+        let idle = || connections.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let reused = idle().pop();
+        let mut connection = if let Some(connection) = reused {
+            connection
+        } else {
+            // A new connection must not open another file than the old ones.
+            self.files.check()?;
+            connect(self.files.path(), false).map_err(failure)?
+        };
+        // Each query has its time; which of them needed more than that makes no difference.
+        let queries = u32::try_from(reading.queries.len()).unwrap_or(u32::MAX);
+        let deadline = Instant::now() + connections.deadline.saturating_mul(queries);
+        let abandoned = Arc::clone(abandoned);
+        let is_due = move || abandoned.load(Ordering::Relaxed) || Instant::now() >= deadline;
+        connection.progress_handler(INSTRUCTIONS, Some(is_due)).map_err(failure)?;
+        let found = run(&mut connection, reading).map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => too_long(reading.lane, deadline),
+            _ => failure(error),
+        });
+        // A connection that failed is not used again: it may be the cause.
+        if found.is_ok() {
+            connection.progress_handler(0, None::<fn() -> bool>).map_err(failure)?;
+            idle().push(connection);
+        }
+        found
+    }
+}
+
+/// Runs the queries, several of them in a transaction, so that they see one state.
+fn run(connection: &mut Connection, reading: &Reading) -> rusqlite::Result<Vec<Vec<Row>>> {
+    match reading.queries.as_slice() {
+        [query] => rows(connection, query, reading.shape).map(|rows| vec![rows]),
+        several => {
+            let transaction = connection.transaction()?;
+            several.iter().map(|query| rows(&transaction, query, reading.shape)).collect()
+        }
+    }
+}
+
+/// The error of a query that was interrupted.
+fn too_long(lane: Reads, deadline: Instant) -> StoreError {
+    match lane {
+        // The same search would take as long again.
+        Reads::Searches if Instant::now() >= deadline => StoreError::TooMany,
+        _ => StoreError::Unavailable { retry_after: Some(super::PATIENCE) },
+    }
+}

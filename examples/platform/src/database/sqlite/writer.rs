@@ -1,0 +1,190 @@
+//! The one thread that writes: all work that waits when it is free goes into one commit.
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    thread,
+};
+
+use rusqlite::{Connection, ffi, params_from_iter};
+use scim_core::{
+    sql::{Dialect, Statement},
+    store::{CommitError, StoreError},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Files, failure, rows, values};
+use crate::{
+    database::{Deadlines, Row, Session, Shape, Work, lane::Lane, tell},
+    log::with_causes,
+};
+
+/// How many writes may wait in all, and how many of one organization.
+const WAITING: (usize, usize) = (1_024, 64);
+
+/// The most that goes into one commit.
+const TOGETHER: usize = 128;
+
+/// The queue of the thread that writes.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    lane: Lane,
+}
+
+impl Writer {
+    /// Starts the thread. It ends when the queue is dropped.
+    pub(super) fn start(mut connection: Connection, files: Arc<Files>, deadlines: Deadlines) -> std::io::Result<Self> {
+        let (waiting, share) = WAITING;
+        let (sender, mut jobs) = mpsc::channel::<Box<dyn Job>>(waiting);
+        let work = move || {
+            while let Some(first) = jobs.blocking_recv() {
+                let mut together = vec![first];
+                while together.len() < TOGETHER
+                    && let Ok(next) = jobs.try_recv()
+                {
+                    together.push(next);
+                }
+                commit(&mut connection, &files, together);
+            }
+        };
+        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(work)?;
+        Ok(Self { jobs: sender, lane: Lane::new(waiting, share, deadlines.wait) })
+    }
+
+    /// Whether the thread still runs.
+    pub(super) fn is_running(&self) -> bool {
+        !self.jobs.is_closed()
+    }
+
+    pub(super) async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
+        let gone = || CommitError::from(StoreError::Unavailable { retry_after: None });
+        let _turn = self.lane.turn(work.owner()).await?;
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Box::new(Order { work, output: None, reply })).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+/// Work that waits to be written.
+pub(super) trait Job: Send {
+    /// Does it. An error takes it back.
+    fn run(&mut self, connection: &mut Connection) -> Result<(), ()>;
+
+    /// Keeps an error instead of what came of it.
+    fn fail(&mut self, error: StoreError);
+
+    /// Tells who waits.
+    fn answer(self: Box<Self>);
+}
+
+struct Order<W: Work> {
+    work: W,
+    output: Option<Result<W::Output, CommitError>>,
+    reply: oneshot::Sender<Result<W::Output, CommitError>>,
+}
+
+impl<W: Work> Job for Order<W> {
+    fn run(&mut self, connection: &mut Connection) -> Result<(), ()> {
+        if self.reply.is_closed() {
+            // The client has gone before its turn: nothing is written for it.
+            return Err(());
+        }
+        let mut session = SqliteSession(connection);
+        // Nothing is waited for here: each statement is done when its future is first asked.
+        let output = match pin!(self.work.run(&mut session)).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => output,
+            Poll::Pending => Err(StoreError::backend("expected work that waits for nothing but statements").into()),
+        };
+        let outcome = if output.is_ok() { Ok(()) } else { Err(()) };
+        self.output = Some(output);
+        outcome
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        // What has failed on its own has its own reason.
+        if !matches!(self.output, Some(Err(_))) {
+            self.output = Some(Err(error.into()));
+        }
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(output) = self.output {
+            // Who is not there any more has dropped the future: what was done is done.
+            let _ = self.reply.send(output);
+        }
+    }
+}
+
+/// Does all the work in one commit, and answers those who wait for it.
+fn commit(connection: &mut Connection, files: &Files, mut jobs: Vec<Box<dyn Job>>) {
+    // Before, so that nothing is written in vain; afterwards, so that nothing is acknowledged that went to a file
+    // without a name.
+    let written = files.check().and_then(|()| {
+        write(connection, &mut jobs).map_err(failure)?;
+        files.log_is_open();
+        files.check()
+    });
+    if let Err(error) = written {
+        let text = with_causes(&error);
+        for job in &mut jobs {
+            job.fail(match &error {
+                StoreError::Unavailable { retry_after } => StoreError::Unavailable { retry_after: *retry_after },
+                // An error has one owner; its text has many.
+                _ => StoreError::backend(text.clone()),
+            });
+        }
+    }
+    jobs.into_iter().for_each(Job::answer);
+}
+
+fn write(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    if !connection.is_autocommit() {
+        run(connection, "ROLLBACK")?;
+    }
+    run(connection, "BEGIN IMMEDIATE")?;
+    let written = write_each(connection, jobs).and_then(|()| run(connection, "COMMIT"));
+    if written.is_err() && !connection.is_autocommit() {
+        run(connection, "ROLLBACK")?;
+    }
+    written
+}
+
+fn write_each(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    for job in jobs {
+        run(connection, "SAVEPOINT job")?;
+        if job.run(connection).is_err() {
+            // A full disk makes SQLite take back everything by itself.
+            if connection.is_autocommit() {
+                return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), None));
+            }
+            run(connection, "ROLLBACK TO job")?;
+        }
+        run(connection, "RELEASE job")?;
+    }
+    Ok(())
+}
+
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute(()).map(drop)
+}
+
+struct SqliteSession<'a>(&'a mut Connection);
+
+impl Session for SqliteSession<'_> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn query(&mut self, query: &Statement) -> Result<Vec<Row>, StoreError> {
+        rows(self.0, query, Shape::Own).map_err(failure)
+    }
+
+    async fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
+        let mut prepared = self.0.prepare_cached(statement.text()).map_err(failure)?;
+        let changed = prepared.execute(params_from_iter(values(statement))).map_err(failure)?;
+        tell(statement.text(), changed);
+        Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+    }
+}
