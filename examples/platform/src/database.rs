@@ -20,7 +20,8 @@ use self::{postgres::Postgres, sqlite::Sqlite};
 /// A database with the platform's tables in it. Cheap to clone.
 ///
 /// Each statement that it runs is an event of the crate tracing, at the level `debug` under the target `platform::sql`:
-/// its text, how many rows it read or changed, and no value.
+/// its text, how many rows it read or changed, and no value. At the level `trace` under the target `platform::plan` the
+/// plan of each query that reads comes before it.
 #[derive(Clone, Debug)]
 pub struct Database(Kind);
 
@@ -109,10 +110,28 @@ impl Database {
     ///
     /// When the database cannot answer.
     pub async fn read(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
+        if tracing::enabled!(target: "platform::plan", tracing::Level::TRACE) {
+            self.tell_plans(&queries).await?;
+        }
+        self.run(queries).await
+    }
+
+    async fn run(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
         match &self.0 {
             Kind::Sqlite(sqlite) => sqlite.read(queries).await,
             Kind::Postgres(postgres) => postgres.read(queries).await,
         }
+    }
+
+    async fn tell_plans(&self, queries: &[Statement]) -> Result<(), StoreError> {
+        let plans = self.run(queries.iter().map(Statement::explained).collect()).await?;
+        let column = if self.dialect() == Dialect::Sqlite { 3 } else { 0 };
+        for (query, rows) in queries.iter().zip(plans) {
+            let lines = rows.into_iter().map(|mut row| row.text(column)).collect::<Result<Vec<_>, _>>()?;
+            let plan = without_texts(&lines.join("\n"));
+            tracing::trace!(target: "platform::plan", sql = query.text(), plan);
+        }
+        Ok(())
     }
 
     /// Runs statements as one transaction, and gives how many rows each has changed.
@@ -172,6 +191,13 @@ impl Work for Statements {
         }
         Ok(changed)
     }
+}
+
+/// A plan without the texts in quotation marks: PostgreSQL shows the values that a client has sent.
+fn without_texts(plan: &str) -> String {
+    // A quotation mark within a text is doubled: it ends one text and begins another.
+    let parts = plan.split('\'').enumerate();
+    parts.map(|(index, part)| if index % 2 == 0 { part } else { "'…'" }).collect()
 }
 
 /// Tells who watches what was run, and how many rows that read or changed.

@@ -6,11 +6,13 @@
 //! [`Database`] knows.
 
 mod commit;
+mod indexes;
 mod outbox;
 mod references;
 mod select;
 mod statistics;
 mod tables;
+mod tally;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -57,6 +59,29 @@ impl TableStore {
     }
 }
 
+impl TableStore {
+    /// Charges the work of a scan that reads all resources of the type, before it reads the first one.
+    async fn charge_walk(&self, cx: &Context, scan: &Scan<'_>, select: &Select<'_>) -> Result<(), StoreError> {
+        let looks = select.looks(scan);
+        if looks == 0 {
+            return Ok(());
+        }
+        let total = tally::total(self.database.dialect(), cx.tenant(), scan.kind.name());
+        let rows = self.database.read(vec![total]).await?.into_iter().flatten().next();
+        let resources = rows.map(|row| row.integer(0)).transpose()?.unwrap_or_default();
+        let units = u64::try_from(resources).unwrap_or_default().saturating_mul(looks);
+        charge(cx, units)
+    }
+}
+
+/// The one place that accounts for the work of a request in the store: the log has it. A refusal of too much work
+/// belongs here.
+#[expect(clippy::unnecessary_wraps, reason = "a request with a budget is refused here")]
+fn charge(cx: &Context, units: u64) -> Result<(), StoreError> {
+    tracing::debug!(target: "platform::work", tenant = cx.tenant().as_str(), units, "a search reads all resources of a type");
+    Ok(())
+}
+
 impl Store for TableStore {
     fn capabilities(&self) -> Capabilities {
         Capabilities::new()
@@ -92,6 +117,7 @@ impl Store for TableStore {
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
         let select = self.select(scan.kind)?;
+        self.charge_walk(cx, scan, &select).await?;
         let mut found = self.database.read(select.page(cx, scan)?).await?.into_iter();
         let (rows, more) = scim_core::sql::page(found.next().unwrap_or_default(), scan.window);
         let items = rows.into_iter().map(|row| select.stored(row, scan.wanted)).collect::<Result<_, _>>()?;

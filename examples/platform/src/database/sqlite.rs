@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, params_from_iter, types::ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi, params_from_iter, types::ValueRef};
 use scim_core::{
     sql::{Dialect, Param, Statement},
     store::{CommitError, StoreError},
@@ -145,6 +145,8 @@ fn connect(path: &Path, writes: bool) -> rusqlite::Result<Connection> {
     // What is committed outlives a loss of power, not only of the process.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // A plan does not depend on the values: otherwise each statement is planned again whenever a value is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "cache_size", -65_536)?;
     if writes {
         write_ahead(&connection)?;
