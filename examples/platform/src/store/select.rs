@@ -10,7 +10,7 @@ use scim_core::{
     Resource,
     schema::{AttributeId, Relation, ResourceType},
     sql::{Dialect, Statement},
-    store::{Context, Holder, Scan, StoreError, Stored, Version, Wanted},
+    store::{Context, Holder, Scan, StoreError, Stored, Version, Wanted, Window},
     value::{Object, Value},
 };
 
@@ -98,9 +98,8 @@ impl Select<'_> {
         };
         let mut page = Statement::new(self.dialect);
         self.write_columns(&mut page, scan.wanted);
-        if self.is_found(scan) {
-            // The limit keeps the order apart from the filter: a database that expects to find many resources would
-            // otherwise read the type in this order until it has found enough.
+        if self.is_found(scan) && self.may_be_misled(scan) {
+            // The limit keeps the order apart from the filter.
             page.push(" FROM (SELECT r.*");
             self.from(&mut page, cx);
             filter(&mut page)?;
@@ -122,6 +121,15 @@ impl Select<'_> {
             queries.push(count);
         }
         Ok(queries)
+    }
+
+    /// Whether the database may expect to meet enough resources soon in the order of the list, and read the type in that
+    /// order although an index finds the few that there are. SQLite has no statistics of values. PostgreSQL has them,
+    /// but of long documents it takes one in a hundred to contain a value: that misleads it about short pages.
+    fn may_be_misled(&self, scan: &Scan<'_>) -> bool {
+        const SHORT: usize = 100;
+        let (Window::Offset { take, .. } | Window::After { take, .. } | Window::Before { take, .. }) = scan.window;
+        self.dialect == Dialect::Sqlite || take < SHORT
     }
 
     /// Whether an index finds the resources that the filter selects.
