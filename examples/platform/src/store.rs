@@ -69,17 +69,8 @@ impl TableStore {
         let total = tally::total(self.database.dialect(), cx.tenant(), scan.kind.name());
         let rows = self.database.read(vec![total]).await?.into_iter().flatten().next();
         let resources = rows.map(|row| row.integer(0)).transpose()?.unwrap_or_default();
-        let units = u64::try_from(resources).unwrap_or_default().saturating_mul(looks);
-        charge(cx, units)
+        cx.charge(u64::try_from(resources).unwrap_or_default().saturating_mul(looks))
     }
-}
-
-/// The one place that accounts for the work of a request in the store: the log has it. A refusal of too much work
-/// belongs here.
-#[expect(clippy::unnecessary_wraps, reason = "a request with a budget is refused here")]
-fn charge(cx: &Context, units: u64) -> Result<(), StoreError> {
-    tracing::debug!(target: "platform::work", tenant = cx.tenant().as_str(), units, "a search reads all resources of a type");
-    Ok(())
 }
 
 impl Store for TableStore {

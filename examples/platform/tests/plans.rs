@@ -22,7 +22,7 @@ use std::{
 use platform::{database::Database, registry, store::TableStore};
 use process::{Place, databases};
 use scim_core::{
-    Resource, ServiceProvider,
+    Limits, Resource, ServiceProvider,
     protocol::Request,
     store::{Change, Context, Entry, Store as _, TenantId},
 };
@@ -306,7 +306,8 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
         // Autovacuum does so within a minute.
         place.run("VACUUM ANALYZE");
     }
-    let provider = ServiceProvider::builder(registry(), store).base_url("https://example.com/scim").build().unwrap();
+    let base = "https://example.com/scim";
+    let provider = ServiceProvider::builder(registry(), store.clone()).base_url(base).build().unwrap();
     let cx = Context::new(TenantId::new("acme").unwrap());
     let mut wrong = String::new();
     for (name, shape, target) in requests(users) {
@@ -347,6 +348,21 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
     ] {
         let planned = plans.of(async || provider.handle(&cx, &Request::new("GET", target)).await.status).await;
         assert!(planned.1.iter().any(|one| !walks(one, shape).is_empty()), "{place:?}: {name}: {planned:?}");
+    }
+    // A search that no index serves costs the users times the terms, and is refused before it reads the first of them.
+    let mut limits = Limits::default();
+    limits.work = u64::try_from(users).unwrap() * 5;
+    let bounded = ServiceProvider::builder(registry(), store).base_url(base).limits(limits).build().unwrap();
+    let term = "title%20co%20%22grade%207%22";
+    for (filter, status) in [
+        ("userName%20eq%20%22user77@example.com%22".to_owned(), 200),
+        (term.to_owned(), 200),
+        ([term; 3].join("%20or%20"), 400),
+    ] {
+        let response = bounded.handle(&cx, &Request::new("GET", &format!("/Users?count=1&filter={filter}"))).await;
+        let body = String::from_utf8(response.body).unwrap();
+        assert_eq!(response.status, status, "{place:?}: {filter}: {body}");
+        assert_eq!(body.contains("tooMany"), status == 400, "{place:?}: {body}");
     }
 }
 
