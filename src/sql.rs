@@ -69,6 +69,7 @@ mod comparable;
 mod condition;
 mod json;
 mod mapping;
+mod narrow;
 mod order;
 mod scalar;
 mod statement;

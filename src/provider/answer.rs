@@ -137,7 +137,7 @@ pub struct Listing {
 
 impl Listing {
     /// How many resources the query matches, of which this is a page: `totalResults`. `None` on a page that a cursor
-    /// leads to, where the store cannot count (RFC 9865 §2).
+    /// leads to, the first one included, unless all of them were read for it (RFC 9865 §2).
     pub fn total(&self) -> Option<u64> {
         self.total
     }

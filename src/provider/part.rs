@@ -201,7 +201,8 @@ impl<S: Store> ServiceProvider<S> {
     /// The resources of the type that come next behind a place, or before it.
     ///
     /// Where the core filters, it looks at as many as [`Limits::scan`](crate::Limits::scan) allows and says how far it
-    /// came. Where it sorts, or filters for a policy what the store has sorted, it must see all.
+    /// came. Where it sorts, or filters for a policy what the store has sorted, it must see all. Nothing is counted that
+    /// is not read for the page: a list that a cursor leads through has its total optionally (RFC 9865 §2).
     pub(super) async fn part_beyond(
         &self,
         cx: &Context,
@@ -225,7 +226,6 @@ impl<S: Store> ServiceProvider<S> {
         if self.sorts_here(query) || shows_key || backward && !capabilities.backward {
             return self.part_of_all(cx, query, from, backward, take).await;
         }
-        let counts = capabilities.total && !filters;
         let wanted = Wanted::without(&query.hidden);
         let limit = self.limits().scan;
         let mut part = Part::default();
@@ -240,7 +240,7 @@ impl<S: Store> ServiceProvider<S> {
             } else {
                 Window::After { last: position, take: asked }
             };
-            let mut page = self.scan(cx, &query.scan(window, &wanted, query.sort(), counts)).await?;
+            let mut page = self.scan(cx, &query.scan(window, &wanted, query.sort(), false)).await?;
             let side = if backward { Ordering::Less } else { Ordering::Greater };
             let is_beyond =
                 |stored: &Stored| last.as_ref().is_none_or(|last| query.compare_to(&stored.resource, last) == side);
@@ -254,7 +254,6 @@ impl<S: Store> ServiceProvider<S> {
                 page.items.reverse();
             }
             read += page.items.len();
-            part.total = page.total.filter(|_| counts);
             part.more = page.more;
             for found in self.see(cx, query, page.items).await? {
                 last = Some(query.place(&found));

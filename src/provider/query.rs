@@ -63,9 +63,9 @@ impl<S: Store> ServiceProvider<S> {
     /// Queries the resources of one type (RFC 7644 §3.4.2).
     ///
     /// What the store cannot evaluate is evaluated here, on at most [`Limits::scan`](crate::Limits::scan) resources.
-    /// Without `sort_by` the order is that of the ids. By index the total is exact; by cursor it is exact or left out,
-    /// and a page may have fewer resources than `count`, even none: that there is no
-    /// [next cursor](Listing::next_cursor) is what ends a walk.
+    /// Without `sort_by` the order is that of the ids. By index the total is exact. By cursor the total is left out
+    /// unless the page needed all resources, and a page may have fewer resources than `count`, even none: the walk ends
+    /// with the page that has no [next cursor](Listing::next_cursor).
     ///
     /// # Errors
     ///

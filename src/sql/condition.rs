@@ -6,12 +6,13 @@
 use super::{
     comparable::is_kept,
     json::Json,
-    mapping::{Column, Mapping, Table},
+    mapping::{Column, Index, Mapping, Table},
+    narrow::names_a_value,
     scalar::{Scalar, tight},
     statement::{Dialect, Statement},
 };
 use crate::{
-    filter::Condition,
+    filter::{Comparison, Condition, Operator},
     path::Place,
     schema::{AttributeId, AttributeType, Mutability},
     store::Pushdown,
@@ -41,6 +42,15 @@ impl Mapping {
     pub fn pushdown(&self, dialect: Dialect, condition: &Condition) -> Pushdown {
         let mut scratch = Statement::new(dialect);
         Translator::new(self, &mut scratch).condition(condition, &Base::Resource)
+    }
+}
+
+impl Mapping {
+    /// Whether the documents have the values of the attribute: derived attributes are in no document.
+    pub(super) fn has_in_document(&self, attribute: AttributeId) -> bool {
+        let top = self.kind.attribute(self.kind.top_level(attribute));
+        let derived = top.is_multi_valued() && top.mutable() == Mutability::ReadOnly;
+        !derived && is_kept(&self.kind, attribute)
     }
 }
 
@@ -100,14 +110,32 @@ impl<'a> Translator<'a> {
             Condition::Element { place, condition } => self.element(place, condition, base),
             Condition::Present(place) => self.present(place, base),
             Condition::Extension(attribute) => self.extension(*attribute, base),
-            Condition::Compare(comparison) => self.at(comparison.place(), base, &mut |it, scalar| {
-                scalar.compare(it.statement, comparison.operator(), comparison.operand())
-            }),
+            Condition::Compare(comparison) => self.comparison(comparison, base),
             Condition::Constant(truth) => {
                 self.statement.push(if *truth { "TRUE" } else { "FALSE" });
                 Pushdown::Exact
             }
         }
+    }
+
+    fn comparison(&mut self, comparison: &Comparison, base: &Base<'a>) -> Pushdown {
+        let place = comparison.place();
+        let test = &mut |it: &mut Self, scalar: &Scalar| {
+            scalar.compare(it.statement, comparison.operator(), comparison.operand())
+        };
+        if !matches!(base, Base::Resource) {
+            return self.at(place, base, test);
+        }
+        if let Some(pushdown) = self.found_value(comparison) {
+            return pushdown;
+        }
+        if let (Operator::Eq, Some((_, table))) = (comparison.operator(), self.mapping.table_on(place.route())) {
+            let column = table.find(place.attribute());
+            if let Some(pushdown) = self.owned(table, |it| it.of(column, test)) {
+                return pushdown;
+            }
+        }
+        self.at(place, base, test)
     }
 
     /// Takes back what `write` wrote if it could not write all.
@@ -183,32 +211,26 @@ impl<'a> Translator<'a> {
             return Pushdown::Exact;
         }
         self.statement.back_to(mark);
-        self.in_document(from, place, test)
+        let index = match base {
+            Base::Resource => self.mapping.index_of(self.statement.dialect, place.route()),
+            // Nothing but the resource's own values has an index.
+            _ if self.mapping.indexed.is_some() => Index::None,
+            _ => Index::Unknown,
+        };
+        self.each(from, place.route(), &mut |it, json| {
+            let text = json.text(it.statement.dialect, &it.mapping.kind);
+            test(it, &Scalar::computed(text, index))
+        })
     }
 
     fn of(&mut self, column: Option<&Column>, test: &mut dyn FnMut(&mut Self, &Scalar) -> Pushdown) -> Pushdown {
         column.map_or(Pushdown::No, |column| test(self, &Scalar::column(column)))
     }
 
-    fn in_document(
-        &mut self,
-        from: Json,
-        place: &Place,
-        test: &mut dyn FnMut(&mut Self, &Scalar) -> Pushdown,
-    ) -> Pushdown {
-        self.each(from, place.route(), &mut |it, json| {
-            let text = json.text(it.statement.dialect, &it.mapping.kind);
-            test(it, &Scalar::computed(text))
-        })
-    }
-
-    /// Where the document that has the attribute starts. What is derived is in none.
+    /// The document, if it has the attribute.
     pub(super) fn document(&self, attribute: AttributeId) -> Option<Json> {
-        let kind = &self.mapping.kind;
-        let top = kind.attribute(kind.top_level(attribute));
-        let derived = top.is_multi_valued() && top.mutable() == Mutability::ReadOnly;
         let document = self.mapping.document.as_deref()?;
-        (!derived && is_kept(kind, attribute)).then(|| Json::new(tight(document)))
+        self.mapping.has_in_document(attribute).then(|| Json::new(tight(document)))
     }
 
     /// Writes that `test` holds for one of the values at the end of the route.
@@ -250,11 +272,13 @@ impl<'a> Translator<'a> {
             return Pushdown::No;
         }
         if let Some((mapped, table)) = self.mapping.table_on(place.route()) {
-            return if mapped == attribute {
-                self.row(table, |it| it.condition(condition, &Base::Row(table)))
-            } else {
-                Pushdown::No
-            };
+            if mapped != attribute {
+                return Pushdown::No;
+            }
+            let by_owner = names_a_value(condition, table)
+                .then(|| self.owned(table, |it| it.condition(condition, &Base::Row(table))))
+                .flatten();
+            return by_owner.unwrap_or_else(|| self.row(table, |it| it.condition(condition, &Base::Row(table))));
         }
         let Some(document) = self.document(attribute) else {
             // Nothing tells whether the value is there, unless the condition does.
@@ -264,6 +288,29 @@ impl<'a> Translator<'a> {
                 Pushdown::No
             };
         };
+        let mark = self.statement.mark();
+        self.statement.push("(");
+        match self.found_element(place, condition) {
+            None => self.statement.back_to(mark),
+            Some(true) => {
+                self.statement.push(")");
+                return Pushdown::Exact;
+            }
+            Some(false) => {
+                self.statement.push(" AND ");
+                let pushdown = self.one_value(document, place, condition);
+                self.statement.push(")");
+                if pushdown == Pushdown::No {
+                    self.statement.back_to(mark);
+                }
+                return pushdown;
+            }
+        }
+        self.one_value(document, place, condition)
+    }
+
+    /// Writes that the condition holds for one of the complex values at `place`.
+    fn one_value(&mut self, document: Json, place: &Place, condition: &Condition) -> Pushdown {
         self.each(document, place.route(), &mut |it, json| {
             if json.is_root() {
                 return it.condition(condition, &Base::Json(json.clone()));
@@ -322,7 +369,7 @@ impl<'a> Translator<'a> {
         let kind = &self.mapping.kind;
         if kind.attribute(attribute).kind() != AttributeType::Complex {
             let text = json.text(self.statement.dialect, kind);
-            Scalar::computed(text).is_present(self.statement);
+            Scalar::computed(text, Index::Unknown).is_present(self.statement);
             return Pushdown::Exact;
         }
         let Some(parts) = self.parts(attribute) else { return Pushdown::No };

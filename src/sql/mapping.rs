@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::comparable;
+use super::{comparable, statement::Dialect};
 use crate::{
     resource::Resource,
     schema::{AttributeId, ResourceType},
@@ -38,11 +38,16 @@ pub struct Mapping {
     pub(super) document: Option<Box<str>>,
     pub(super) columns: Vec<(AttributeId, Column)>,
     pub(super) tables: Vec<(AttributeId, Table)>,
+    pub(super) lookups: Vec<(AttributeId, Table)>,
+    /// The attributes of the document that have an index of their own; `None` if the host has not declared any.
+    pub(super) indexed: Option<Vec<AttributeId>>,
+    /// Whether an index of the document serves containment.
+    pub(super) contained: bool,
 }
 
 impl Mapping {
     /// All values are in a column that has the [comparable document](Mapping::document) of each resource, as text or
-    /// JSON in SQLite, as `jsonb` in PostgreSQL. `id` is a column of text with the resource's id.
+    /// JSONB in SQLite, as `jsonb` in PostgreSQL. `id` is a column of text with the resource's id.
     ///
     /// A [column](Mapping::column) that is added has a value once more, for an index or because it changes on its own,
     /// as `meta.lastModified` does with the members of a group: it is asked where it can be, and the document where it
@@ -55,7 +60,16 @@ impl Mapping {
     /// id. What is not added is left to the core.
     pub fn columns(kind: &Arc<ResourceType>, id: impl Into<Box<str>>) -> Self {
         let id = Column::text(id).required();
-        Self { kind: Arc::clone(kind), id, document: None, columns: Vec::new(), tables: Vec::new() }
+        Self {
+            kind: Arc::clone(kind),
+            id,
+            document: None,
+            columns: Vec::new(),
+            tables: Vec::new(),
+            lookups: Vec::new(),
+            indexed: None,
+            contained: false,
+        }
     }
 
     /// An attribute that is not complex is in this column. It is singular, or belongs to one of which no resource has
@@ -71,6 +85,35 @@ impl Mapping {
     #[must_use]
     pub fn table(mut self, attribute: AttributeId, table: Table) -> Self {
         self.tables.push((attribute, table));
+        self
+    }
+
+    /// Rows with the values of a multi-valued attribute that the document has too, for a database without an index of
+    /// arrays (SQLite). A comparison by `eq` reads these rows first; the document decides the rest. The table needs an
+    /// [owner](Table::owner); a column that it has for a sub-attribute has every value of the sub-attribute.
+    #[must_use]
+    pub fn lookup(mut self, attribute: AttributeId, table: Table) -> Self {
+        self.lookups.push((attribute, table));
+        self
+    }
+
+    /// Declares that these attributes of the document, and no others, have an index on their [key](Mapping::key).
+    ///
+    /// `eq`, `sw` and the order of an indexed attribute are written so that the index serves them. The values of other
+    /// attributes are read once per comparison; without this declaration, twice where they are equal or absent, so that
+    /// an index that the statement does not know of can serve the comparison.
+    #[must_use]
+    pub fn indexed(mut self, attributes: impl IntoIterator<Item = AttributeId>) -> Self {
+        self.indexed.get_or_insert_with(Vec::new).extend(attributes);
+        self
+    }
+
+    /// Declares that the document, which is never null, has an index `USING gin (… jsonb_path_ops)`. PostgreSQL then
+    /// evaluates `eq` by `@>`, which this index serves for every attribute, and conditions in brackets for one element
+    /// (RFC 7644 §3.4.2.2). Booleans are compared without the index: it would find too many resources. SQLite has no such index.
+    #[must_use]
+    pub fn contained(mut self) -> Self {
+        self.contained = true;
         self
     }
 
@@ -108,6 +151,24 @@ impl Mapping {
         own.or((attribute == AttributeId::ID).then_some(&self.id))
     }
 
+    /// The table for looking up values at the end of this route.
+    pub(super) fn lookup_on(&self, route: &[AttributeId]) -> Option<&Table> {
+        self.lookups.iter().find(|(attribute, _)| route.contains(attribute)).map(|(_, table)| table)
+    }
+
+    /// How an index serves the value of a document at the end of a route from its root.
+    pub(super) fn index_of(&self, dialect: Dialect, route: &[AttributeId]) -> Index {
+        let Some(indexed) = &self.indexed else { return Index::Unknown };
+        let is_single = |id: &AttributeId| !self.kind.attribute(*id).is_multi_valued();
+        match route.last() {
+            Some(last) if indexed.contains(last) && route.iter().all(is_single) => match dialect {
+                Dialect::Sqlite => Index::Whole,
+                Dialect::Postgres => Index::Prefix,
+            },
+            _ => Index::None,
+        }
+    }
+
     /// The table that has the values at the end of this route, and the attribute that it is for.
     pub(super) fn table_on(&self, route: &[AttributeId]) -> Option<(AttributeId, &Table)> {
         let on_route = |(attribute, _): &&(AttributeId, Table)| route.contains(attribute);
@@ -141,11 +202,28 @@ pub struct Column {
     pub(super) sql: Box<str>,
     pub(super) form: Form,
     pub(super) required: bool,
+    pub(super) indexed: bool,
 }
+
+/// How an index serves comparisons of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Index {
+    /// The host has not declared its indexes: one may serve comparisons.
+    Unknown,
+    None,
+    /// A B-tree of the value.
+    Whole,
+    /// A B-tree of its first [`PREFIX`] characters.
+    Prefix,
+}
+
+/// A B-tree of PostgreSQL refuses entries of more than some 2,700 bytes. This many characters have at most 800 bytes,
+/// which leaves room for the other columns.
+pub(super) const PREFIX: usize = 200;
 
 impl Column {
     fn new(sql: impl Into<Box<str>>, form: Form) -> Self {
-        Self { sql: sql.into(), form, required: false }
+        Self { sql: sql.into(), form, required: false, indexed: false }
     }
 
     /// Text that [`comparable()`] made, of a value of whatever type.
@@ -193,6 +271,14 @@ impl Column {
         Self::new(sql, Form::Timestamp)
     }
 
+    /// Declares that the column has a B-tree index, which in PostgreSQL has the collation `"C"`: `sw` is then a range of
+    /// the index.
+    #[must_use]
+    pub fn indexed(mut self) -> Self {
+        self.indexed = true;
+        self
+    }
+
     /// Says that the column is never null, nor an empty text.
     #[must_use]
     pub fn required(mut self) -> Self {
@@ -208,13 +294,21 @@ pub struct Table {
     pub(super) on: Box<str>,
     pub(super) columns: Vec<(AttributeId, Column)>,
     pub(super) order: Option<Box<str>>,
+    pub(super) owner: Option<Owner>,
+}
+
+/// How the rows of a table name the resource that they belong to.
+#[derive(Clone, Debug)]
+pub(super) struct Owner {
+    pub(super) id: Box<str>,
+    pub(super) on: Box<str>,
 }
 
 impl Table {
     /// The table as it stands behind `FROM`, with an alias, and the condition by which a row of it belongs to a
     /// resource's own.
     pub fn new(from: impl Into<Box<str>>, on: impl Into<Box<str>>) -> Self {
-        Self { from: from.into(), on: on.into(), columns: Vec::new(), order: None }
+        Self { from: from.into(), on: on.into(), columns: Vec::new(), order: None, owner: None }
     }
 
     /// A sub-attribute is in this column; a multi-valued attribute that is not complex is itself what is in it.
@@ -229,6 +323,41 @@ impl Table {
     #[must_use]
     pub fn order(mut self, sql: impl Into<Box<str>>) -> Self {
         self.order = Some(sql.into());
+        self
+    }
+
+    /// The column, never null, with the id of the resource that a row belongs to, and the condition for the rows of all
+    /// resources that the statement is about. With both, `eq` reads the rows that match, and not the rows of each
+    /// resource.
+    ///
+    /// The condition must not name a column of the resource. It may repeat a placeholder that the host's part of the
+    /// statement has bound, such as `m.tenant = $1`. `Mapping::pushdown` and an index of the table do not depend on it.
+    ///
+    /// ```
+    /// use scim_core::{Filter, Quirks, quirks::Tolerance, schema::Registry, sql::{Column, Dialect, Mapping, Statement, Table}};
+    ///
+    /// let registry = Registry::standard();
+    /// let group = registry.resource_type("Group").expect("registered");
+    /// let members = group.reference_lists()[0];
+    /// let member = group.value_of(members).expect("members have one");
+    /// let rows = Table::new("member AS m", "m.tenant = r.tenant AND m.holder = r.id")
+    ///     .owner("m.holder", "m.tenant = $1")
+    ///     .column(member, Column::text("m.value").required());
+    /// let groups = Mapping::documents(group, "r.id", "r.comparable").table(members, rows);
+    /// let filter: Filter = r#"members.value eq "2819c223""#.parse()?;
+    /// let matcher = filter.compile(group, &mut Tolerance::new(Quirks::default()))?;
+    ///
+    /// let mut statement = Statement::new(Dialect::Postgres);
+    /// statement.push("SELECT r.document FROM resource AS r WHERE r.tenant = ").bind("acme").push(" AND ");
+    /// statement.filter(&groups, &[&matcher.conditions()[0]])?;
+    /// assert!(statement.text().ends_with(
+    ///     "r.id IN (SELECT m.holder FROM member AS m WHERE (m.tenant = $1) AND m.value = $2::text)"
+    /// ));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn owner(mut self, id: impl Into<Box<str>>, on: impl Into<Box<str>>) -> Self {
+        self.owner = Some(Owner { id: id.into(), on: on.into() });
         self
     }
 

@@ -49,6 +49,34 @@ impl Mapping {
     /// assert_eq!(users.index(Dialect::Sqlite, name).as_deref(), Some(r#"json_extract(comparable, '$."userName"')"#));
     /// ```
     pub fn index(&self, dialect: Dialect, attribute: AttributeId) -> Option<String> {
+        Some(self.single(dialect, attribute)?.ordered(dialect))
+    }
+
+    /// The expression for the index of an attribute that is [declared](Mapping::indexed): in SQLite that of
+    /// [`Mapping::index`], in PostgreSQL the beginning of the value, which fits into a B-tree whatever the value's
+    /// length. `None` for an attribute that is multi-valued, complex or not mapped.
+    ///
+    /// The index serves `eq`, `sw`, `gt`, `ge`, `lt`, `le` and the order when the key follows the columns that the
+    /// host's part of the statement compares by `=`, and the id follows the key.
+    ///
+    /// ```
+    /// use scim_core::{schema::{AttributeId, Registry}, sql::{Dialect, Mapping}};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let name = user.child(AttributeId::ROOT, "userName").expect("defined");
+    /// let users = Mapping::documents(user, "id", "comparable").indexed([name]);
+    /// let key = users.key(Dialect::Postgres, name).expect("singular");
+    /// assert_eq!(key, r#"left((comparable ->> 'userName'), 200) COLLATE "C""#);
+    /// let index = format!("CREATE INDEX user_name ON resource (tenant, kind, ({key}), id)");
+    /// # let _ = index;
+    /// ```
+    pub fn key(&self, dialect: Dialect, attribute: AttributeId) -> Option<String> {
+        Some(self.single(dialect, attribute)?.key(dialect))
+    }
+
+    /// The value of an attribute that is neither complex nor multi-valued, nor part of a multi-valued attribute.
+    fn single(&self, dialect: Dialect, attribute: AttributeId) -> Option<Scalar> {
         let kind = &self.kind;
         let route = Place::new(kind, AttributeId::ROOT, attribute);
         let is_single = |id: &AttributeId| !kind.attribute(*id).is_multi_valued();
@@ -59,11 +87,10 @@ impl Mapping {
         let translator = Translator::new(self, &mut scratch);
         let column = self.find(attribute).map(Scalar::column);
         let from = || translator.document(attribute);
-        let scalar = column.or_else(|| {
+        column.or_else(|| {
             let json = route.route().iter().fold(from()?, |json, id| json.enter(*id));
-            Some(Scalar::computed(json.text(dialect, kind)))
-        })?;
-        Some(scalar.ordered(dialect))
+            Some(Scalar::computed(json.text(dialect, kind), self.index_of(dialect, route.route())))
+        })
     }
 }
 
@@ -184,7 +211,9 @@ impl Translator<'_> {
         if let Some((sort, key)) = &key {
             // What has no value is behind every value, seen in ascending order.
             let way = if sort.is_descending() == backward { " ASC NULLS LAST, " } else { " DESC NULLS FIRST, " };
-            self.statement.push(&key.ordered(dialect)).push(way);
+            for expression in key.order(dialect) {
+                self.statement.push(&expression).push(way);
+            }
         }
         self.statement.push(&id.ordered(dialect)).push(if backward { " DESC" } else { " ASC" });
         let number = |number: u64| Param::Integer(i64::try_from(number).unwrap_or(i64::MAX));
@@ -259,7 +288,10 @@ impl Translator<'_> {
             return self.fits(sort, &scalar).then_some(scalar);
         }
         let column = self.mapping.find(attribute).map(Scalar::column).filter(|scalar| self.fits(sort, scalar));
-        column.or_else(|| Some(Scalar::computed(self.first(self.document(attribute)?, route))))
+        column.or_else(|| {
+            let index = self.mapping.index_of(self.statement.dialect, route);
+            Some(Scalar::computed(self.first(self.document(attribute)?, route), index))
+        })
     }
 
     /// Whether the database orders by the expression as the core does by the attribute.

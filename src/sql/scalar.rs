@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use super::{
     comparable,
-    mapping::{Column, Form},
+    mapping::{Column, Form, Index, PREFIX},
     statement::{Dialect, Param, Statement},
 };
 use crate::{
@@ -25,6 +25,7 @@ pub(super) struct Scalar {
     required: bool,
     /// Its collation is the database's, if it has one, and not that of a column.
     computed: bool,
+    index: Index,
 }
 
 /// What a comparison comes to, when it is known how the database has the value.
@@ -38,17 +39,18 @@ enum Test<'a> {
 
 impl Scalar {
     pub(super) fn column(column: &Column) -> Self {
-        Self { sql: tight(&column.sql), form: column.form, required: column.required, computed: false }
+        let index = if column.indexed { Index::Whole } else { Index::Unknown };
+        Self { sql: tight(&column.sql), form: column.form, required: column.required, computed: false, index }
     }
 
     /// A text of a comparable document.
-    pub(super) fn computed(sql: String) -> Self {
-        Self { sql, form: Form::Comparable, required: false, computed: true }
+    pub(super) fn computed(sql: String, index: Index) -> Self {
+        Self { sql, form: Form::Comparable, required: false, computed: true, index }
     }
 
     /// What `select` makes of the expression, which is then no longer a column.
     pub(super) fn selected(self, select: impl FnOnce(&str) -> String) -> Self {
-        Self { sql: select(&self.sql), required: false, computed: true, ..self }
+        Self { sql: select(&self.sql), required: false, computed: true, index: Index::Unknown, ..self }
     }
 
     pub(super) fn is_required(&self) -> bool {
@@ -69,6 +71,21 @@ impl Scalar {
             }
             _ => sql.clone(),
         }
+    }
+
+    /// The expressions to order by, the one that an index has first.
+    pub(super) fn order(&self, dialect: Dialect) -> impl Iterator<Item = String> {
+        let prefix = (self.index == Index::Prefix).then(|| self.prefix());
+        prefix.into_iter().chain([self.ordered(dialect)])
+    }
+
+    /// The expression of an index: the value, or the beginning of it.
+    pub(super) fn key(&self, dialect: Dialect) -> String {
+        if self.index == Index::Prefix { self.prefix() } else { self.ordered(dialect) }
+    }
+
+    fn prefix(&self) -> String {
+        format!("left({}, {PREFIX}) COLLATE \"C\"", self.sql)
     }
 
     /// Writes that there is a value, or that there is none.
@@ -107,6 +124,10 @@ impl Scalar {
             return Pushdown::No;
         };
         let dialect = statement.dialect;
+        let searched = match &test {
+            Test::Text(Operator::Sw, text) => text.to_string(),
+            _ => String::new(),
+        };
         let (operator, param, cast) = match test {
             Test::Never => {
                 statement.push("FALSE");
@@ -125,7 +146,7 @@ impl Scalar {
             Operator::Lt => "<",
             Operator::Le => "<=",
             Operator::Co | Operator::Sw | Operator::Ew => {
-                self.search(statement, operator, &value);
+                self.search(statement, operator, &value, &searched);
                 return pushdown;
             }
             Operator::Eq | Operator::Ne => "=",
@@ -134,17 +155,25 @@ impl Scalar {
         // An index of a column serves `=` with the column's own collation; all collations find the same equal.
         let plain = symbol == "=" && dialect == Dialect::Postgres && !self.computed;
         let left = if plain { sql.clone() } else { self.ordered(dialect) };
-        // Not COALESCE: an index serves a comparison that stands on its own.
-        statement.push(&if self.required {
-            format!("{left} {symbol} {value}")
-        } else {
-            format!("({left} {symbol} {value} AND {sql} IS NOT NULL)")
+        // Not COALESCE where there may be an index: it serves a comparison that stands on its own.
+        statement.push(&match self.index {
+            _ if self.required => format!("{left} {symbol} {value}"),
+            Index::None => format!("COALESCE({left} {symbol} {value}, FALSE)"),
+            Index::Unknown | Index::Whole => format!("({left} {symbol} {value} AND {sql} IS NOT NULL)"),
+            Index::Prefix => {
+                let (key, bound) = (self.prefix(), symbol.trim_end_matches('='));
+                let bound = if bound.is_empty() { symbol.to_owned() } else { format!("{bound}=") };
+                format!("({key} {bound} left({value}, {PREFIX}) AND {left} {symbol} {value} AND {sql} IS NOT NULL)")
+            }
         });
         pushdown
     }
 
     /// Writes that `value` is in the text, at its start or at its end. The empty text is in every text.
-    fn search(&self, statement: &mut Statement, operator: Operator, value: &str) {
+    fn search(&self, statement: &mut Statement, operator: Operator, value: &str, text: &str) {
+        let range =
+            (operator == Operator::Sw && matches!(self.index, Index::Whole | Index::Prefix) && !text.is_empty())
+                .then(|| self.beginning(statement, value, text));
         let text = self.ordered(statement.dialect);
         let found = match (statement.dialect, operator) {
             (Dialect::Postgres, Operator::Sw) => format!("starts_with({text}, {value})"),
@@ -155,8 +184,40 @@ impl Scalar {
             (Dialect::Sqlite, Operator::Ew) => format!("substr({text}, -length({value}), length({value})) = {value}"),
             (Dialect::Sqlite, _) => format!("instr({text}, {value}) > 0"),
         };
-        statement.push(&if self.required { found } else { format!("COALESCE({found}, FALSE)") });
+        let found = if self.required { found } else { format!("COALESCE({found}, FALSE)") };
+        statement.push(&match range {
+            Some(range) => format!("({range} AND {found})"),
+            None => found,
+        });
     }
+
+    /// The range of an index that has all texts with this beginning, which is not empty.
+    fn beginning(&self, statement: &mut Statement, value: &str, text: &str) -> String {
+        let key = self.key(statement.dialect);
+        let (lowest, length) = match self.index {
+            Index::Prefix => (format!("left({value}, {PREFIX})"), PREFIX),
+            _ => (value.to_owned(), usize::MAX),
+        };
+        let Some(above) = behind_all(&text.chars().take(length).collect::<Vec<_>>()) else {
+            return format!("{key} >= {lowest}");
+        };
+        let above = statement.placeholder(Param::Text(above), "text");
+        format!("{key} >= {lowest} AND {key} < {above}")
+    }
+}
+
+/// The least text that is greater than every text with this beginning; `None` if there is none.
+fn behind_all(beginning: &[char]) -> Option<String> {
+    let mut kept = beginning;
+    while let Some((last, rest)) = kept.split_last() {
+        // No text has a surrogate; the code point after them follows the code point before them.
+        let next = if *last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(*last) + 1) };
+        if let Some(next) = next {
+            return Some(rest.iter().chain([&next]).collect());
+        }
+        kept = rest;
+    }
+    None
 }
 
 /// A host's expression so that any operator may stand beside it.
@@ -198,7 +259,7 @@ fn test(form: Form, dialect: Dialect, operator: Operator, operand: &Comparand) -
 }
 
 /// The text that [`comparable()`](comparable::comparable) makes of a value that equals the operand.
-fn comparable_text(operand: &Comparand) -> Cow<'_, str> {
+pub(super) fn comparable_text(operand: &Comparand) -> Cow<'_, str> {
     match operand {
         Comparand::Exact(text) | Comparand::Folded(text) => Cow::Borrowed(text),
         Comparand::Boolean(truth) => Cow::Borrowed(if *truth { "true" } else { "false" }),
@@ -253,4 +314,26 @@ fn timestamp(time: DateTime<Utc>) -> String {
     let microseconds = time.nanosecond().min(999_999_999) / 1_000;
     let (month, day, hour, minute, second) = (time.month(), time.day(), time.hour(), time.minute(), time.second());
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{microseconds:06}+00{era}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::behind_all;
+
+    #[test]
+    fn texts_with_a_beginning_are_a_range() {
+        let cases = [
+            ("ab", Some("ac")),
+            ("a\u{10ffff}", Some("b")),
+            ("\u{10ffff}\u{10ffff}", None),
+            ("\u{d7ff}", Some("\u{e000}")),
+            ("a\u{7f}", Some("a\u{80}")),
+        ];
+        for (beginning, expected) in cases {
+            let above = behind_all(&beginning.chars().collect::<Vec<_>>());
+            assert_eq!(above.as_deref(), expected, "{beginning:?}");
+            let longest = format!("{beginning}\u{10ffff}\u{10ffff}");
+            assert!(above.is_none_or(|above| above > longest));
+        }
+    }
 }

@@ -124,6 +124,26 @@ impl Statement {
         &self.params
     }
 
+    /// The statement that asks the database for its plan of this query, with the same values. In PostgreSQL each row is a
+    /// line of text; in SQLite the fourth column of a row is.
+    ///
+    /// A store's test reads the plans of the queries that identity providers send, and finds those that read all
+    /// resources of a type.
+    ///
+    /// ```
+    /// use scim_core::sql::{Dialect, Statement};
+    ///
+    /// let mut statement = Statement::new(Dialect::Sqlite);
+    /// statement.push("SELECT r.document FROM resource AS r WHERE r.tenant = ").bind("acme");
+    /// let plan = statement.explained();
+    /// assert!(plan.text().starts_with("EXPLAIN QUERY PLAN SELECT") && plan.params() == statement.params());
+    /// ```
+    #[must_use]
+    pub fn explained(&self) -> Self {
+        let verb = if self.dialect == Dialect::Sqlite { "EXPLAIN QUERY PLAN " } else { "EXPLAIN " };
+        Self { text: format!("{verb}{}", self.text), ..self.clone() }
+    }
+
     /// The SQL and the values.
     pub fn into_parts(self) -> (String, Vec<Param>) {
         (self.text, self.params)

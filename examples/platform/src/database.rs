@@ -23,7 +23,8 @@ use self::{postgres::Postgres, sqlite::Sqlite};
 /// A database with the platform's tables in it. Cheap to clone.
 ///
 /// Each statement that it runs is an event of the crate tracing, at the level `debug` under the target `platform::sql`:
-/// its text, how many rows it read or changed, and no value.
+/// its text, how many rows it read or changed, and no value. At the level `trace` under the target `platform::plan` the
+/// plan of each query that reads comes before it.
 #[derive(Clone, Debug)]
 pub struct Database(Kind);
 
@@ -135,10 +136,30 @@ impl Database {
     /// [`StoreError::TooMany`] when a search takes longer than [`Deadlines::search`]; [`StoreError::Unavailable`] when
     /// the database does not answer, or all turns of the lane are taken for longer than [`Deadlines::wait`].
     pub async fn run(&self, reading: Reading) -> Result<Vec<Vec<Row>>, StoreError> {
+        if tracing::enabled!(target: "platform::plan", tracing::Level::TRACE) {
+            self.tell_plans(&reading).await?;
+        }
+        self.send(reading).await
+    }
+
+    async fn send(&self, reading: Reading) -> Result<Vec<Vec<Row>>, StoreError> {
         match &self.0 {
             Kind::Sqlite(sqlite) => sqlite.read(reading).await,
             Kind::Postgres(postgres) => postgres.read(reading).await,
         }
+    }
+
+    async fn tell_plans(&self, reading: &Reading) -> Result<(), StoreError> {
+        let queries = &reading.queries;
+        let explained = queries.iter().map(Statement::explained).collect();
+        let plans = self.send(Reading { queries: explained, shape: Shape::Client, ..reading.clone() }).await?;
+        let column = if self.dialect() == Dialect::Sqlite { 3 } else { 0 };
+        for (query, rows) in queries.iter().zip(plans) {
+            let lines = rows.into_iter().map(|mut row| row.text(column)).collect::<Result<Vec<_>, _>>()?;
+            let plan = without_texts(&lines.join("\n"));
+            tracing::trace!(target: "platform::plan", sql = query.text(), plan);
+        }
+        Ok(())
     }
 
     /// Checks that the database answers, that every table of the program exists, and that the file of SQLite is the
@@ -252,6 +273,13 @@ impl Work for Statements {
         }
         Ok(changed)
     }
+}
+
+/// A plan without the texts in quotation marks: PostgreSQL shows the values that a client has sent.
+fn without_texts(plan: &str) -> String {
+    // A quotation mark within a text is doubled: it ends one text and begins another.
+    let parts = plan.split('\'').enumerate();
+    parts.map(|(index, part)| if index % 2 == 0 { part } else { "'…'" }).collect()
 }
 
 /// Tells who watches what was run, and how many rows that read or changed.

@@ -6,11 +6,13 @@
 //! [`Database`] knows.
 
 mod commit;
+mod indexes;
 mod outbox;
 mod references;
 mod select;
 mod statistics;
 mod tables;
+mod tally;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -78,6 +80,20 @@ fn class(scan: &Scan<'_>) -> (Reads, Shape) {
     (lane, if is_own { Shape::Own } else { Shape::Client })
 }
 
+impl TableStore {
+    /// Charges the work of a scan that reads all resources of the type, before it reads the first one.
+    async fn charge_walk(&self, cx: &Context, scan: &Scan<'_>, select: &Select<'_>) -> Result<(), StoreError> {
+        let looks = select.looks(scan);
+        if looks == 0 {
+            return Ok(());
+        }
+        let total = tally::total(self.database.dialect(), cx.tenant(), scan.kind.name());
+        let rows = self.database.read(vec![total]).await?.into_iter().flatten().next();
+        let resources = rows.map(|row| row.integer(0)).transpose()?.unwrap_or_default();
+        cx.charge(u64::try_from(resources).unwrap_or_default().saturating_mul(looks))
+    }
+}
+
 impl Store for TableStore {
     fn capabilities(&self) -> Capabilities {
         Capabilities::new()
@@ -113,6 +129,7 @@ impl Store for TableStore {
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
         let select = self.select(scan.kind)?;
+        self.charge_walk(cx, scan, &select).await?;
         let (lane, shape) = class(scan);
         let reading = Reading { queries: select.page(cx, scan)?, lane, owner: Some(cx.tenant().clone()), shape };
         let mut found = self.database.run(reading).await?.into_iter();

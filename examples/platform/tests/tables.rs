@@ -123,13 +123,14 @@ async fn texts_of_an_older_fold_are_derived_again() {
         store.commit(&acme(), &names.map(|(id, name)| user(id, name))).await.unwrap();
         drop(store);
         // Lower-casing left the final sigma and the combining accent. Thus there could be a second user.
-        let as_text = if place.url.starts_with("sqlite") { ["", ""] } else { ["::text", "::jsonb"] };
+        let as_text =
+            if place.url.starts_with("sqlite") { ["json(comparable)", ""] } else { ["comparable::text", "::jsonb"] };
         for (id, old, new) in
             [("1", "γιωργος", "γιωργοσ"), ("2", "γιωργοσ", "temporary"), ("3", "jose\u{301}", "jos\u{e9}")]
         {
             place.run(&format!("UPDATE unique_key SET value = '={old}' WHERE id = '{id}' AND value = '={new}'"));
             let [text, json] = as_text;
-            let replaced = format!("replace(comparable{text}, '{new}', '{old}'){json}");
+            let replaced = format!("replace({text}, '{new}', '{old}'){json}");
             place.run(&format!("UPDATE resource SET comparable = {replaced} WHERE id = '{id}'"));
         }
         place.run("UPDATE resource SET document = replace(document, 'temporary', 'ΓΙΩΡΓΟΣ') WHERE id = '2'");
@@ -167,6 +168,119 @@ async fn texts_of_an_older_fold_are_derived_again() {
         assert!(matches!(taken, Err(CommitError { error: StoreError::NotUnique { .. }, .. })), "{place:?}: {taken:?}");
         store.commit(&acme(), &[replace("1", "giorgos", true), user("5", "ΓΙΩΡΓΟΣ")]).await.unwrap();
         assert_eq!(found(&store, "userName eq \"γιωργος\"").await, ["5"], "{place:?}");
+    }
+}
+
+/// How many users a list without a filter says that there are.
+async fn total(store: &TableStore) -> Option<u64> {
+    let (kind, wanted) = (kind("User"), Wanted::everything());
+    let window = Window::Offset { skip: 0, take: 0 };
+    let scan = Scan { kind: &kind, filter: &[], sort: None, window, wanted: &wanted, count: true };
+    store.scan(&acme(), &scan).await.unwrap().total
+}
+
+fn deletion(id: &str) -> Change {
+    Change::Delete { kind: kind("User"), id: id.into(), expect: Expect::Exists, at: Utc::now(), before: None }
+}
+
+/// The numbers that are kept are those of the rows, whoever writes at the same time, and nothing that failed counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn totals_are_those_of_the_rows() {
+    for place in databases() {
+        let store = Arc::new(open(&place).await);
+        assert_eq!(total(&store).await, Some(0), "{place:?}");
+        let writes: Vec<_> = (0..40)
+            .map(|n| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move {
+                    let id = |part: &str| format!("{n}{part}");
+                    let batch = [user(&id("a"), &id("a")), user(&id("b"), &id("b")), deletion(&id("a"))];
+                    store.commit(&acme(), &batch).await.unwrap();
+                    // Nothing of a batch that fails is there.
+                    let batch = [user(&id("c"), &id("c")), user(&id("d"), &id("b"))];
+                    store.commit(&acme(), &batch).await.unwrap_err();
+                    if n % 2 == 0 {
+                        store.commit(&acme(), &[deletion(&id("b"))]).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for write in writes {
+            write.await.unwrap();
+        }
+        assert_eq!(total(&store).await, Some(20), "{place:?}");
+        assert_eq!(found(&store, "userName pr").await.len(), 20, "{place:?}");
+        let other = Context::new(TenantId::new("other").unwrap());
+        store.commit(&other, &[user("1", "ann")]).await.unwrap();
+        assert_eq!(total(&store).await, Some(20), "{place:?}: each organization has its own");
+    }
+}
+
+/// What SQLite keeps beside the documents follows them; PostgreSQL's index does by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_are_looked_up_as_they_are() {
+    let user = |addresses: &[(&str, &str)]| {
+        let emails: Vec<_> =
+            addresses.iter().map(|(value, kind)| serde_json::json!({"value": value, "type": kind})).collect();
+        let json = serde_json::json!({"id": "1", "userName": "ann", "emails": emails}).to_string();
+        Entry::new(Resource::from_json(&kind("User"), json.as_bytes()).unwrap())
+    };
+    for place in databases() {
+        let store = open(&place).await;
+        let entry = user(&[("Ann@Work.example", "work"), ("ann@home.example", "home"), ("ann@work.example", "other")]);
+        store.commit(&acme(), &[Change::Create { entry }]).await.unwrap();
+        let both = "emails[type eq \"home\" and value eq \"ann@work.example\"]";
+        assert_eq!(found(&store, "emails.value eq \"ANN@work.example\"").await, ["1"], "{place:?}");
+        assert_eq!(
+            found(&store, "emails[type eq \"work\" and value eq \"ann@work.example\"]").await,
+            ["1"],
+            "{place:?}"
+        );
+        assert_eq!(found(&store, both).await, [""; 0], "{place:?}: one element has both");
+        let before = user(&[]).resource;
+        let entry = user(&[("ann@work.example", "home")]);
+        store.commit(&acme(), &[Change::Replace { entry, expect: Expect::Exists, before }]).await.unwrap();
+        assert_eq!(found(&store, both).await, ["1"], "{place:?}");
+        assert_eq!(found(&store, "emails.value eq \"ann@home.example\"").await, [""; 0], "{place:?}");
+        store.commit(&acme(), &[deletion("1")]).await.unwrap();
+        assert_eq!(found(&store, "emails.value eq \"ann@work.example\"").await, [""; 0], "{place:?}");
+    }
+}
+
+/// Tables of the first version get the numbers, the rows and the indexes that they lack.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_the_first_version_are_upgraded() {
+    for place in databases() {
+        let store = open(&place).await;
+        let json =
+            serde_json::json!({"id": "7", "userName": "Bob", "emails": [{"value": "bob@x.example"}]}).to_string();
+        let entry = Entry::new(Resource::from_json(&kind("User"), json.as_bytes()).unwrap());
+        store.commit(&acme(), &[user("1", "ann"), Change::Create { entry }]).await.unwrap();
+        drop(store);
+        place.run("DROP TABLE tally; DROP INDEX resource_modified; DROP INDEX resource_by_username");
+        if place.url.starts_with("sqlite:") {
+            place.run(
+                "DROP TRIGGER element_User_emails_value_insert; DROP TRIGGER element_User_emails_value_update;
+                 DROP TRIGGER element_User_emails_value_delete; DROP TABLE element;
+                 UPDATE resource SET comparable = json(comparable);
+                 CREATE INDEX resource_username ON resource (tenant, kind, json_extract(comparable, '$.\"userName\"'))",
+            );
+        } else {
+            place.run(
+                "ALTER TABLE resource ALTER COLUMN comparable SET STORAGE EXTENDED; DROP INDEX resource_contains;
+                 CREATE INDEX resource_username ON resource USING hash (((comparable ->> 'userName') COLLATE \"C\"))",
+            );
+        }
+        place.run("DELETE FROM schema_version WHERE version = 2");
+        place.run("UPDATE setting SET value = '1/as it was' WHERE name = 'comparable'");
+        let store = open(&place).await;
+        assert_eq!(total(&store).await, Some(2), "{place:?}");
+        assert_eq!(found(&store, "userName eq \"BOB\"").await, ["7"], "{place:?}");
+        assert_eq!(found(&store, "emails.value eq \"BOB@x.example\"").await, ["7"], "{place:?}");
+        store.commit(&acme(), &[deletion("7")]).await.unwrap();
+        assert_eq!(total(&store).await, Some(1), "{place:?}");
+        // The index of the earlier version is gone.
+        place.run("CREATE INDEX resource_username ON resource (id)");
     }
 }
 

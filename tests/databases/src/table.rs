@@ -91,10 +91,24 @@ fn column(dialect: Dialect, alias: &str, name: &str, form: Form) -> Column {
 }
 
 /// Adds what has columns and rows to a mapping.
-pub fn map(mut mapping: Mapping, dialect: Dialect) -> Mapping {
+pub fn map(mapping: Mapping, dialect: Dialect) -> Mapping {
+    map_with(mapping, dialect, false)
+}
+
+/// The same with every index declared that can be declared.
+pub fn map_declared(mapping: Mapping, dialect: Dialect) -> Mapping {
+    map_with(mapping, dialect, true)
+}
+
+fn map_with(mut mapping: Mapping, dialect: Dialect, declared: bool) -> Mapping {
     let kind = Arc::clone(mapping.kind());
+    if declared {
+        let keys = ["displayName", "title", "nickName", "name.middleName"];
+        mapping = mapping.contained().indexed(keys.map(|path| attribute(&kind, path)));
+    }
     for (name, path, form) in known() {
-        mapping = mapping.column(attribute(&kind, &path), column(dialect, "a", name, form));
+        let column = column(dialect, "a", name, form);
+        mapping = mapping.column(attribute(&kind, &path), if declared { column.indexed() } else { column });
     }
     let extension = kind.extension(EXTENSION).expect("registered").attribute();
     mapping = mapping.column(extension, Column::boolean("a.extended").required());
@@ -103,7 +117,11 @@ pub fn map(mut mapping: Mapping, dialect: Dialect) -> Mapping {
         emails = emails.column(attribute(&kind, path), column(dialect, "e", name, *form));
     }
     let exacts = attribute(&kind, &format!("{EXTENSION}:exacts"));
-    let rows = Table::new("exact AS x", "x.account = a.id").column(exacts, Column::text("x.value").required());
+    let mut rows = Table::new("exact AS x", "x.account = a.id").column(exacts, Column::text("x.value").required());
+    if declared {
+        emails = emails.owner("e.account", "e.tenant = 'acme'");
+        rows = rows.owner("x.account", "TRUE");
+    }
     mapping.table(attribute(&kind, "emails"), emails).table(exacts, rows.order("x.place"))
 }
 

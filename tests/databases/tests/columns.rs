@@ -14,7 +14,7 @@ use scim_core_databases::{
     Database,
     random::Random,
     sample::{EXTENSION, Filters, compile, resource, user},
-    table::{attributes, create, fit, map},
+    table::{attributes, create, fit, map, map_declared},
 };
 
 /// How many filters are tried: more where `SCIM_TEST_FILTERS` says so.
@@ -49,7 +49,13 @@ fn columns_and_tables() {
                 let dialect = database.dialect();
                 let alone = map(Mapping::columns(&kind, "a.id"), dialect);
                 let beside = map(Mapping::documents(&kind, "a.id", "a.comparable"), dialect);
-                for (mapping, has_document) in [(alone, false), (beside, true)] {
+                let [declared, both] =
+                    [Mapping::columns(&kind, "a.id"), Mapping::documents(&kind, "a.id", "a.comparable")]
+                        .map(|mapping| map_declared(mapping, dialect));
+                for (one, other) in [(&alone, &declared), (&beside, &both)] {
+                    assert_eq!(one.pushdown(dialect, condition), other.pushdown(dialect, condition), "{text}");
+                }
+                for (mapping, has_document) in [(alone, false), (beside, true), (declared, false), (both, true)] {
                     let pushdown = mapping.pushdown(dialect, condition);
                     let mut select = Statement::new(dialect);
                     select.push("SELECT a.id FROM account AS a WHERE ");

@@ -142,6 +142,62 @@ fn an_index_is_used() {
     }
 }
 
+/// An index of PostgreSQL has the first 200 characters of a text: what follows them still counts.
+#[test]
+fn long_texts_are_compared_whole() {
+    let registry = Registry::standard();
+    let plain = mapping(&registry);
+    let name = plain.kind().child(AttributeId::ROOT, "userName").expect("defined");
+    let declared = plain.clone().indexed([name]);
+    let start = "\u{e9}".repeat(198);
+    let names: Vec<String> = ["", "b", "bc", "bcd", "bcde", "bce", "bd", "c", "\u{10ffff}", "\u{10ffff}\u{10ffff}x"]
+        .map(|end| format!("{start}{end}"))
+        .into();
+    let users: Vec<Resource> = names
+        .iter()
+        .enumerate()
+        .map(|(number, name)| {
+            let json = serde_json::json!({"id": number.to_string(), "userName": name}).to_string();
+            Resource::from_json(plain.kind(), json.as_bytes()).expect("a user")
+        })
+        .collect();
+    for mut database in Database::all() {
+        create(&mut database, &plain, 0);
+        for user in &users {
+            let mut insert = Statement::new(database.dialect());
+            insert.push("INSERT INTO resource VALUES (").bind(user.id()).push(", ").bind(plain.document(user));
+            let cast = if database.dialect() == Dialect::Postgres { "::text::jsonb)" } else { ")" };
+            database.execute(insert.push(cast));
+        }
+        for operator in ["eq", "sw", "gt", "ge", "lt", "le", "ne", "co", "ew"] {
+            for name in &names {
+                let filter = format!("userName {operator} {}", serde_json::json!(name));
+                let matcher = compile(&registry, &filter);
+                let expected = users.iter().filter(|user| matcher.matches(user.root())).map(Resource::id);
+                let mut found = database.texts(&select(&declared, database.dialect(), &matcher));
+                found.sort_unstable();
+                assert_eq!(found, expected.collect::<Vec<_>>(), "{operator} {}", name.chars().count());
+            }
+        }
+        let path: AttributePath = "userName".parse().expect("a path");
+        for descending in [false, true] {
+            let sort = Sort::new(plain.kind(), path.as_ref(), descending, &mut Tolerance::new(Quirks::default()));
+            let sort = sort.expect("an order");
+            let mut sorted: Vec<&Resource> = users.iter().collect();
+            sorted.sort_by(|left, right| sort.compare(left, right));
+            for (index, user) in sorted.iter().enumerate() {
+                let key = sort.key(user);
+                let position = Some(Position { key: key.as_ref(), id: user.id() });
+                let mut walk = Statement::new(database.dialect());
+                walk.push("SELECT r.id FROM resource AS r WHERE TRUE");
+                walk.window(&declared, Some(&sort), Window::After { last: position, take: 20 }).expect("mapped");
+                let rest: Vec<&str> = sorted.iter().skip(index + 1).map(|user| user.id()).collect();
+                assert_eq!(database.texts(&walk), rest, "{descending}");
+            }
+        }
+    }
+}
+
 /// The names of schemas are not a client's, and yet they are quoted.
 #[test]
 fn names_are_quoted() {

@@ -12,7 +12,7 @@ use scim_core_databases::{
     Database,
     random::Random,
     sample::{Filters, resource, user},
-    table::{create, fit, map},
+    table::{create, fit, map, map_declared},
 };
 
 #[test]
@@ -44,11 +44,12 @@ fn pages() {
         let mappings = [
             map(Mapping::documents(&kind, "a.id", "a.comparable"), dialect),
             map(Mapping::columns(&kind, "a.id"), dialect),
+            map_declared(Mapping::documents(&kind, "a.id", "a.comparable"), dialect),
         ];
         for (mapping, sort) in
             mappings.iter().flat_map(|mapping| orders.iter().map(move |sort| (mapping, sort.as_ref())))
         {
-            let by_columns = !std::ptr::eq(mapping, &raw const mappings[0]);
+            let by_columns = std::ptr::eq(mapping, &raw const mappings[1]);
             if sort.is_some_and(|sort| !mapping.sorts(dialect, sort)) {
                 assert!(by_columns, "a document is sorted by whatever it has");
                 continue;

@@ -15,34 +15,51 @@ const VERSIONS: &str = "schema_version";
 
 /// The steps, in order; the version of the tables is how many of them have been done. `{text}` is the type of text that
 /// is compared and ordered by code point, `{key}` that of a number that the database gives to each row, `{json}` that of
-/// a document that is asked for its parts.
-const STEPS: &[&[&str]] = &[&[
-    // What the platform knows of its customers. Times are milliseconds since 1970 in UTC.
-    "CREATE TABLE organization (name {text} PRIMARY KEY, created BIGINT NOT NULL, scim BIGINT NOT NULL)",
-    "CREATE TABLE api_key (digest {text} PRIMARY KEY, organization {text} NOT NULL REFERENCES organization (name), \
+/// a document that is asked for its parts. A statement that begins with `{postgres}` or `{sqlite}` is for that database.
+const STEPS: &[&[&str]] = &[
+    &[
+        // What the platform knows of its customers. Times are milliseconds since 1970 in UTC.
+        "CREATE TABLE organization (name {text} PRIMARY KEY, created BIGINT NOT NULL, scim BIGINT NOT NULL)",
+        "CREATE TABLE api_key (digest {text} PRIMARY KEY, organization {text} NOT NULL REFERENCES organization (name), \
      name {text} NOT NULL, created BIGINT NOT NULL, expires BIGINT, revoked BIGINT, used BIGINT)",
-    "CREATE INDEX api_key_organization ON api_key (organization)",
-    // A resource without its lists of references. `modified` is the text by which meta.lastModified is compared: it
-    // changes with a member, and the document does not. `places` is where the next value of a list goes.
-    "CREATE TABLE resource (tenant {text} NOT NULL, id {text} NOT NULL, kind {text} NOT NULL, version {text} NOT NULL, \
+        "CREATE INDEX api_key_organization ON api_key (organization)",
+        // A resource without its lists of references. `modified` is the text by which meta.lastModified is compared: it
+        // changes with a member, and the document does not. `places` is where the next value of a list goes.
+        "CREATE TABLE resource (tenant {text} NOT NULL, id {text} NOT NULL, kind {text} NOT NULL, version {text} NOT NULL, \
      modified {text}, places BIGINT NOT NULL, document {text} NOT NULL, comparable {json} NOT NULL, \
      PRIMARY KEY (tenant, id))",
-    "CREATE INDEX resource_kind ON resource (tenant, kind, id)",
-    // A row claims a value for a resource; nothing else keeps two from having it.
-    "CREATE TABLE unique_key (tenant {text} NOT NULL, kind {text} NOT NULL, attribute {text} NOT NULL, \
+        "CREATE INDEX resource_kind ON resource (tenant, kind, id)",
+        // A row claims a value for a resource; nothing else keeps two from having it.
+        "CREATE TABLE unique_key (tenant {text} NOT NULL, kind {text} NOT NULL, attribute {text} NOT NULL, \
      value {text} NOT NULL, id {text} NOT NULL, PRIMARY KEY (tenant, kind, attribute, value))",
-    "CREATE INDEX unique_key_id ON unique_key (tenant, id)",
-    // A value of a list of references. `value` is the id that it refers to, `element` all of it as JSON.
-    "CREATE TABLE member (tenant {text} NOT NULL, holder {text} NOT NULL, list {text} NOT NULL, place BIGINT NOT NULL, \
+        "CREATE INDEX unique_key_id ON unique_key (tenant, id)",
+        // A value of a list of references. `value` is the id that it refers to, `element` all of it as JSON.
+        "CREATE TABLE member (tenant {text} NOT NULL, holder {text} NOT NULL, list {text} NOT NULL, place BIGINT NOT NULL, \
      value {text}, element {text} NOT NULL, PRIMARY KEY (tenant, holder, list, place))",
-    "CREATE UNIQUE INDEX member_value ON member (tenant, value, list, holder)",
-    // The outbox: what happened, written with what it is about.
-    "CREATE TABLE event (position {key}, tenant {text} NOT NULL, id {text} NOT NULL, time BIGINT NOT NULL, \
+        "CREATE UNIQUE INDEX member_value ON member (tenant, value, list, holder)",
+        // The outbox: what happened, written with what it is about.
+        "CREATE TABLE event (position {key}, tenant {text} NOT NULL, id {text} NOT NULL, time BIGINT NOT NULL, \
      body {text} NOT NULL)",
-    "CREATE INDEX event_tenant ON event (tenant, position)",
-    // What the tables were made with.
-    "CREATE TABLE setting (name {text} PRIMARY KEY, value {text} NOT NULL)",
-]];
+        "CREATE INDEX event_tenant ON event (tenant, position)",
+        // What the tables were made with.
+        "CREATE TABLE setting (name {text} PRIMARY KEY, value {text} NOT NULL)",
+    ],
+    &[
+        // How many resources of a type an organization has, in parts: a commit adds to one part, so that commits at the
+        // same time rarely wait for each other.
+        "CREATE TABLE tally (tenant {text} NOT NULL, kind {text} NOT NULL, part BIGINT NOT NULL, resources BIGINT NOT NULL, \
+     PRIMARY KEY (tenant, kind, part))",
+        "INSERT INTO tally (tenant, kind, part, resources) SELECT tenant, kind, 0, count(*) FROM resource \
+     GROUP BY tenant, kind",
+        "CREATE INDEX resource_modified ON resource (tenant, kind, modified, id)",
+        // A compressed document is decompressed once per comparison: that costs more than the longer rows.
+        "{postgres}ALTER TABLE resource ALTER COLUMN comparable SET STORAGE EXTERNAL",
+        // SQLite has no index of arrays. Triggers write the values of some to these rows.
+        "{sqlite}CREATE TABLE element (tenant TEXT NOT NULL, kind TEXT NOT NULL, attribute TEXT NOT NULL, \
+     value TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (tenant, kind, attribute, value, id)) WITHOUT ROWID",
+        "{sqlite}CREATE INDEX element_id ON element (tenant, id)",
+    ],
+];
 
 /// Keeps other processes from making tables or indexes until the commit. SQLite does so by itself; PostgreSQL does not,
 /// with `IF NOT EXISTS` neither. The number is this program's.
@@ -101,7 +118,8 @@ impl Work for Upgrade {
         let done = usize::try_from(found).map_err(StoreError::backend)?;
         let mut version = found;
         for step in STEPS.iter().skip(done) {
-            for sql in *step {
+            let dialect = session.dialect();
+            for sql in step.iter().filter_map(|sql| of_dialect(dialect, sql)) {
                 session.execute(&statement(session, sql)).await?;
             }
             version = version.saturating_add(1);
@@ -111,6 +129,15 @@ impl Work for Upgrade {
         }
         Ok(version)
     }
+}
+
+/// The statement, unless it is for the other database.
+fn of_dialect(dialect: Dialect, sql: &str) -> Option<&str> {
+    let (own, other) = match dialect {
+        Dialect::Sqlite => ("{sqlite}", "{postgres}"),
+        _ => ("{postgres}", "{sqlite}"),
+    };
+    (!sql.starts_with(other)).then(|| sql.strip_prefix(own).unwrap_or(sql))
 }
 
 /// A step in the words of the database.

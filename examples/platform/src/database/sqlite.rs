@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter, types::ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, params_from_iter, types::ValueRef};
 use scim_core::{
     sql::{Param, Statement},
     store::{CommitError, StoreError},
@@ -78,6 +78,8 @@ fn connect(path: &Path, writes: bool) -> rusqlite::Result<Connection> {
     // What is committed outlives a loss of power, not only of the process.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // A plan does not depend on the values: otherwise each statement is planned again whenever a value is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let (writer_cache, reader_cache) = CACHE;
     connection.pragma_update(None, "cache_size", if writes { -writer_cache } else { -reader_cache })?;
     if writes {

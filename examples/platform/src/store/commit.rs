@@ -16,6 +16,7 @@ use super::{
     outbox,
     references::Held,
     tables::{KindTable, Tables, claim, comparable, shared_value, unique_value},
+    tally::Balance,
 };
 use crate::database::{Session, Work};
 
@@ -35,14 +36,22 @@ impl Work for Commit {
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<Done>, CommitError> {
         let mut all = Vec::with_capacity(self.batch.len());
+        let mut balance = Balance::default();
         for (index, change) in self.batch.iter().enumerate() {
             let done = self.apply(session, change).await.map_err(|error| CommitError::new(index, error))?;
             if let Some(event) = Event::of(&self.cx, change, &done) {
                 let row = outbox::insert(session.dialect(), &event);
                 session.execute(&row).await.map_err(|error| CommitError::new(index, error))?;
             }
+            match change {
+                Change::Create { .. } => balance.add(change.kind().name(), 1),
+                Change::Delete { .. } => balance.add(change.kind().name(), -1),
+                _ => {}
+            }
             all.push(done);
         }
+        // Last, so that other commits wait for the numbers as short as possible.
+        balance.write(session, self.cx.tenant(), &new_version()?).await?;
         Ok(all)
     }
 }
@@ -57,8 +66,7 @@ struct Locked {
 impl Commit {
     async fn apply<S: Session>(&self, session: &mut S, change: &Change) -> Result<Done, StoreError> {
         let table = self.tables.find(change.kind())?;
-        // Never given before, by whatever process, and no counter that all writes would wait for.
-        let version = Version::new(Uuid::new_v4().simple().to_string()).map_err(StoreError::backend)?;
+        let version = new_version()?;
         match change {
             Change::Create { entry } => self.create(session, table, entry, &version).await?,
             Change::Replace { entry, .. } => {
@@ -269,6 +277,11 @@ impl Commit {
     fn of_resource<'a>(&self, statement: &'a mut Statement, id: &str) -> &'a mut Statement {
         statement.push(" WHERE tenant = ").bind(self.cx.tenant().as_str()).push(" AND id = ").bind(id)
     }
+}
+
+/// Never given before, by whatever process, and no counter that all writes would wait for.
+fn new_version() -> Result<Version, StoreError> {
+    Version::new(Uuid::new_v4().simple().to_string()).map_err(StoreError::backend)
 }
 
 fn elements(resource: &Resource, list: AttributeId) -> &[Value] {

@@ -10,7 +10,7 @@ use scim_core::{
     Resource,
     schema::{AttributeId, Relation, ResourceType},
     sql::{Dialect, Statement},
-    store::{Context, Holder, Scan, StoreError, Stored, Version, Wanted},
+    store::{Context, Holder, Scan, StoreError, Stored, Version, Wanted, Window},
     value::{Object, Value},
 };
 
@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 use super::{
     references::{array_of, is_one_of},
     tables::{KindTable, List},
+    tally,
 };
 use crate::database::Row;
 
@@ -38,6 +39,11 @@ impl Select<'_> {
     }
 
     fn write_resources(&self, query: &mut Statement, cx: &Context, wanted: &Wanted<'_>) {
+        self.write_columns(query, wanted);
+        self.from(query, cx);
+    }
+
+    fn write_columns(&self, query: &mut Statement, wanted: &Wanted<'_>) {
         query.push("SELECT r.version, r.modified, r.document");
         for list in self.lists(wanted) {
             // The values in their order, and an empty text where there are none.
@@ -52,7 +58,6 @@ impl Select<'_> {
                 }
             }
         }
-        self.from(query, cx);
     }
 
     /// The resources that have these ids: a look-up for each.
@@ -84,17 +89,31 @@ impl Select<'_> {
 
     /// The queries of a page: that of its resources, and where it is wanted that of their number.
     pub(super) fn page(&self, cx: &Context, scan: &Scan<'_>) -> Result<Vec<Statement>, StoreError> {
+        let mapping = &self.table.mapping;
         let filter = |query: &mut Statement| -> Result<(), StoreError> {
             if !scan.filter.is_empty() {
-                query.push(" AND ").filter(&self.table.mapping, scan.filter).map_err(StoreError::backend)?;
+                query.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
             }
             Ok(())
         };
-        let mut page = self.resources(cx, scan.wanted);
-        filter(&mut page)?;
-        page.window(&self.table.mapping, scan.sort, scan.window).map_err(StoreError::backend)?;
+        let mut page = Statement::new(self.dialect);
+        self.write_columns(&mut page, scan.wanted);
+        if self.is_found(scan) && self.may_be_misled(scan) {
+            // The limit keeps the order apart from the filter.
+            page.push(" FROM (SELECT r.*");
+            self.from(&mut page, cx);
+            filter(&mut page)?;
+            page.push(if self.dialect == Dialect::Sqlite { " LIMIT -1" } else { "" })
+                .push(" OFFSET 0) AS r WHERE TRUE");
+        } else {
+            self.from(&mut page, cx);
+            filter(&mut page)?;
+        }
+        page.window(mapping, scan.sort, scan.window).map_err(StoreError::backend)?;
         let mut queries = vec![page];
-        if scan.count {
+        if scan.count && scan.filter.is_empty() {
+            queries.push(tally::total(self.dialect, cx.tenant(), self.kind.name()));
+        } else if scan.count {
             let mut count = Statement::new(self.dialect);
             count.push("SELECT count(*)");
             self.from(&mut count, cx);
@@ -102,6 +121,33 @@ impl Select<'_> {
             queries.push(count);
         }
         Ok(queries)
+    }
+
+    /// Whether the database may expect to meet enough resources soon in the order of the list, and read the type in that
+    /// order although an index finds the few that there are. SQLite has no statistics of values. PostgreSQL has them,
+    /// but of long documents it takes one in a hundred to contain a value: that misleads it about short pages.
+    fn may_be_misled(&self, scan: &Scan<'_>) -> bool {
+        const SHORT: usize = 100;
+        let (Window::Offset { take, .. } | Window::After { take, .. } | Window::Before { take, .. }) = scan.window;
+        self.dialect == Dialect::Sqlite || take < SHORT
+    }
+
+    /// Whether an index finds the resources that the filter selects.
+    fn is_found(&self, scan: &Scan<'_>) -> bool {
+        scan.filter.iter().any(|condition| self.table.mapping.finds(self.dialect, condition))
+    }
+
+    /// How often a scan looks at each resource of the type: once per term of a filter that no index serves, for the
+    /// page and for the total, and once for an order that no index has.
+    pub(super) fn looks(&self, scan: &Scan<'_>) -> u64 {
+        if self.is_found(scan) {
+            return 0;
+        }
+        let terms = scan.filter.iter().map(|condition| condition.attributes().len()).sum::<usize>();
+        let queries = if scan.count { 2 } else { 1 };
+        let is_sorted = scan.sort.is_some_and(|sort| !self.table.mapping.leads(self.dialect, sort));
+        let looks = terms.saturating_mul(queries).saturating_add(usize::from(is_sorted));
+        u64::try_from(looks).unwrap_or(u64::MAX)
     }
 
     /// The resource that a row of [`Select::resources`] has.

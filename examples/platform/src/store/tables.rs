@@ -11,14 +11,16 @@ use scim_core::{
 };
 use sha2::{Digest, Sha256};
 
-use super::statistics;
+use super::{indexes, statistics};
 use crate::database::{self, Database, OpenError, Session, Work};
+
+/// Names how the column has a comparable document: JSONB in SQLite, uncompressed in PostgreSQL.
+const FORM: &str = "2";
 
 /// The resource types, as the tables have them.
 #[derive(Debug)]
 pub(super) struct Tables {
-    dialect: Dialect,
-    kinds: Vec<KindTable>,
+    pub(super) kinds: Vec<KindTable>,
     /// What the comparable documents depend on.
     made_with: String,
 }
@@ -44,10 +46,10 @@ pub(super) struct List {
 
 impl Tables {
     pub(super) fn new(registry: &Registry, dialect: Dialect) -> Self {
-        let kinds = registry.resource_types().iter().map(|kind| KindTable::new(kind, "r.")).collect();
+        let kinds = registry.resource_types().iter().map(|kind| KindTable::new(kind, dialect, "r.")).collect();
         let schemas = registry.schemas().map(|schema| format!("{schema:?}")).collect::<Vec<_>>().concat();
-        let made_with = format!("{} {}", representation(), hex(&Sha256::digest(schemas)));
-        Self { dialect, kinds, made_with }
+        let made_with = format!("{FORM} {} {}", representation(), hex(&Sha256::digest(schemas)));
+        Self { kinds, made_with }
     }
 
     pub(super) fn find(&self, kind: &ResourceType) -> Result<&KindTable, StoreError> {
@@ -58,16 +60,32 @@ impl Tables {
 
 impl KindTable {
     /// `alias` is what the columns of `resource` are called by, with a dot: in an index they have no alias.
-    fn new(kind: &Arc<ResourceType>, alias: &str) -> Self {
+    fn new(kind: &Arc<ResourceType>, dialect: Dialect, alias: &str) -> Self {
         let lists: Vec<List> = kind.reference_lists().iter().map(|list| List::new(kind, *list)).collect();
-        let modified = Column::comparable(format!("{alias}modified"));
+        let modified = Column::comparable(format!("{alias}modified")).indexed();
         let mut mapping = Mapping::documents(kind, format!("{alias}id"), format!("{alias}comparable"))
-            .column(AttributeId::META_LAST_MODIFIED, modified);
+            .column(AttributeId::META_LAST_MODIFIED, modified)
+            .indexed(indexes::keys(kind, dialect));
+        // Every statement about resources binds the tenant first.
+        let tenant = if dialect == Dialect::Sqlite { "?1" } else { "$1" };
         for list in &lists {
             if let Some(value) = kind.value_of(list.attribute) {
+                let of_tenant = format!("m.tenant = {tenant} AND m.list = {}", literal(&list.name));
                 let rows = Table::new("member AS m", list.of_resource.as_str()).order("m.place");
-                mapping = mapping.table(list.attribute, rows.column(value, Column::text("m.value")));
+                let rows = rows.owner("m.holder", of_tenant).column(value, Column::text("m.value"));
+                mapping = mapping.table(list.attribute, rows);
             }
+        }
+        if dialect == Dialect::Postgres {
+            return Self { mapping: mapping.contained(), lists };
+        }
+        for (attribute, value) in indexes::elements(kind) {
+            let name = literal(&kind.path(value));
+            let rows = format!("x.kind = {} AND x.attribute = {name}", literal(kind.name()));
+            let table = Table::new("element AS x", format!("x.tenant = {alias}tenant AND x.id = {alias}id AND {rows}"))
+                .owner("x.id", format!("x.tenant = {tenant} AND {rows}"))
+                .column(value, Column::comparable("x.value").required());
+            mapping = mapping.lookup(attribute, table);
         }
         Self { mapping, lists }
     }
@@ -103,7 +121,7 @@ impl List {
 }
 
 /// Text of the program's own as SQL has it.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
@@ -143,7 +161,7 @@ impl Work for Prepare {
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<(), CommitError> {
         database::alone(session).await?;
-        for sql in self.indexes() {
+        for sql in indexes::statements(&self.0, session.dialect()) {
             let mut statement = Statement::new(session.dialect());
             session.execute(statement.push(&sql)).await?;
         }
@@ -164,31 +182,6 @@ impl Work for Prepare {
 }
 
 impl Prepare {
-    /// What users and groups are looked up by. An index serves all types that have an attribute of the name.
-    fn indexes(&self) -> Vec<String> {
-        let mut found: Vec<String> = Vec::new();
-        for table in &self.0.kinds {
-            let kind = table.mapping.kind();
-            let bare = KindTable::new(kind, "").mapping;
-            let named = ["userName", "displayName"].iter().filter_map(|name| kind.child(AttributeId::ROOT, name));
-            let attributes = kind.unique_attributes().iter().copied().chain(named).chain([AttributeId::EXTERNAL_ID]);
-            for attribute in attributes {
-                let Some(sql) = bare.index(self.0.dialect, attribute) else { continue };
-                let name = kind.path(attribute).replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();
-                let index = match self.0.dialect {
-                    Dialect::Sqlite => format!("resource_{name} ON resource (tenant, kind, {sql})"),
-                    // A B-tree takes no long texts, and fails to insert them.
-                    _ => format!("resource_{name} ON resource USING hash (({sql}))"),
-                };
-                let index = format!("CREATE INDEX IF NOT EXISTS {index}");
-                if !found.contains(&index) {
-                    found.push(index);
-                }
-            }
-        }
-        found
-    }
-
     /// Makes all comparable documents and unique keys anew, some hundred resources at a time. Nobody writes meanwhile.
     async fn derive_anew<S: Session>(&self, session: &mut S) -> Result<(), StoreError> {
         let mut alone = Statement::new(session.dialect());
@@ -259,8 +252,8 @@ pub(super) fn claim(
 
 /// Binds a comparable document.
 pub(super) fn comparable(statement: &mut Statement, document: String) {
-    statement.bind(document);
-    if statement.dialect() == Dialect::Postgres {
-        statement.push("::text::jsonb");
-    }
+    match statement.dialect() {
+        Dialect::Sqlite => statement.push("jsonb(").bind(document).push(")"),
+        _ => statement.bind(document).push("::text::jsonb"),
+    };
 }

@@ -1,0 +1,111 @@
+//! The indexes of the attributes that identity providers and administrators look resources up by.
+//!
+//! An attribute's index serves all types that have an attribute of that name. In PostgreSQL one more index has all
+//! values of all documents. SQLite has no index of arrays: there triggers write the values of some to rows.
+
+use scim_core::{
+    schema::{AttributeId, AttributeType, ResourceType},
+    sql::{Dialect, Mapping},
+};
+
+use super::tables::{Tables, literal};
+
+/// The attributes by which resources are looked up, searched by their beginning, or sorted.
+const NAMES: &[&str] = &["userName", "displayName"];
+
+/// Attributes of extensions by which SQLite looks resources up. PostgreSQL has one index for `eq` of all attributes.
+const EXTENDED: &[&str] = &["employeeNumber"];
+
+/// Multi-valued attributes whose values are looked up.
+const LISTS: &[&str] = &["emails"];
+
+/// The attributes of a type with an index of their own. `externalId` has one because clients look resources up by it
+/// before they create them.
+pub(super) fn keys(kind: &ResourceType, dialect: Dialect) -> Vec<AttributeId> {
+    let named = NAMES.iter().filter_map(|name| kind.child(AttributeId::ROOT, name));
+    let extensions = kind.extensions().iter().filter(|_| dialect == Dialect::Sqlite);
+    let extended =
+        extensions.flat_map(|extension| EXTENDED.iter().filter_map(|name| kind.child(extension.attribute(), name)));
+    let mut keys: Vec<AttributeId> = kind.unique_attributes().to_vec();
+    for attribute in named.chain([AttributeId::EXTERNAL_ID]).chain(extended) {
+        if !keys.contains(&attribute) {
+            keys.push(attribute);
+        }
+    }
+    keys
+}
+
+/// The multi-valued attributes of a type whose values are rows in SQLite, with their sub-attribute `value`.
+pub(super) fn elements(kind: &ResourceType) -> Vec<(AttributeId, AttributeId)> {
+    let lists = LISTS.iter().filter_map(|name| kind.child(AttributeId::ROOT, name));
+    let lists = lists.filter(|list| kind.attribute(*list).is_multi_valued());
+    let lists = lists.filter(|list| kind.attribute(*list).kind() == AttributeType::Complex);
+    lists.filter_map(|list| Some((list, kind.child(list, "value")?))).collect()
+}
+
+/// The statements that make the indexes which are not there, and remove those of earlier versions of the program.
+pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for table in &tables.kinds {
+        let kind = table.mapping.kind();
+        let bare = Mapping::documents(kind, "id", "comparable").indexed(keys(kind, dialect));
+        for attribute in keys(kind, dialect) {
+            let Some(key) = bare.key(dialect, attribute) else { continue };
+            let name = kind.path(attribute).replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();
+            for sql in [
+                format!("DROP INDEX IF EXISTS resource_{name}"),
+                format!("CREATE INDEX IF NOT EXISTS resource_by_{name} ON resource (tenant, kind, ({key}), id)"),
+            ] {
+                if !found.contains(&sql) {
+                    found.push(sql);
+                }
+            }
+        }
+    }
+    match dialect {
+        Dialect::Sqlite => {
+            for table in &tables.kinds {
+                let kind = table.mapping.kind();
+                found.extend(elements(kind).into_iter().flat_map(|of| triggers(kind, of)));
+            }
+        }
+        // Without a list of pending entries, which every search would read.
+        _ => found.push(
+            "CREATE INDEX IF NOT EXISTS resource_contains ON resource USING gin (comparable jsonb_path_ops) \
+             WITH (fastupdate = off)"
+                .to_owned(),
+        ),
+    }
+    found
+}
+
+/// What keeps the rows of `element` equal to the documents.
+fn triggers(kind: &ResourceType, (list, value): (AttributeId, AttributeId)) -> Vec<String> {
+    let path = kind.path(value);
+    let name = format!("element_{}_{}", kind.name(), path).replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let (kind_name, attribute) = (literal(kind.name()), literal(&path));
+    let array = literal(&format!("$.\"{}\"", kind.attribute(list).name()));
+    let member = literal(&format!("$.\"{}\"", kind.attribute(value).name()));
+    let insert = format!(
+        "INSERT OR IGNORE INTO element (tenant, kind, attribute, value, id) \
+         SELECT new.tenant, new.kind, {attribute}, json_extract(e.value, {member}), new.id \
+         FROM json_each(new.comparable, {array}) AS e WHERE json_extract(e.value, {member}) IS NOT NULL"
+    );
+    let delete = format!(
+        "DELETE FROM element WHERE tenant = old.tenant AND id = old.id AND kind = {kind_name} AND attribute = {attribute}"
+    );
+    vec![
+        format!(
+            "CREATE TRIGGER IF NOT EXISTS {name}_insert AFTER INSERT ON resource WHEN new.kind = {kind_name} \
+             BEGIN {insert}; END"
+        ),
+        format!(
+            "CREATE TRIGGER IF NOT EXISTS {name}_update AFTER UPDATE OF comparable ON resource \
+             WHEN new.kind = {kind_name} BEGIN {delete}; {insert}; END"
+        ),
+        format!(
+            "CREATE TRIGGER IF NOT EXISTS {name}_delete AFTER DELETE ON resource WHEN old.kind = {kind_name} \
+             BEGIN {delete}; END"
+        ),
+    ]
+}
