@@ -62,6 +62,10 @@ pub struct Limits {
     /// filter, sort or, for paging by index, [count](crate::store::Capabilities::total). Over it: 400 `tooMany`
     /// (RFC 7644 §3.4.2.1); or, where the query is paged by cursor and the store sorts, a shorter page. Default 10,000.
     pub scan: usize,
+    /// Bytes of the resources on one page of a list, about. Over it a page by index is refused with 400 `tooMany` and the
+    /// `count` that fits, since clients advance by the count that they asked for; a page by cursor ends early (RFC 9865 §2).
+    /// A page has at least one resource. Default 32 MiB.
+    pub answer: usize,
     /// How long a cursor is valid, advertised as `cursorTimeout` in whole seconds (RFC 9865 §4). Each page brings new
     /// ones. Over it: 400 `expiredCursor`. Default one hour.
     pub cursor_timeout: Duration,
@@ -93,6 +97,7 @@ impl Default for Limits {
             page_default: 100,
             page_max: 1_000,
             scan: 10_000,
+            answer: 32 << 20,
             cursor_timeout: Duration::from_secs(3_600),
             write_retries: 10,
             members_in_answer: 1_000,

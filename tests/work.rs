@@ -214,3 +214,44 @@ fn work_is_refused_before_it_is_exceeded() {
     assert!(work.charge(10).is_ok() && work.charge(1).is_err() && work.charge(0).is_ok());
     assert_eq!((Work::of_text(0), Work::of_text(64), Work::of_text(6_400)), (1, 2, 101));
 }
+
+/// A page by index that is too large is refused with the count that fits; a page by cursor ends early, and the walk meets
+/// every resource.
+#[test]
+fn an_answer_has_a_bound() {
+    let mut limits = Limits::default();
+    limits.answer = 20_000;
+    let host = host_with(Registry::standard(), MemoryStore::new(), limits, Quirks::default());
+    for index in 0..12 {
+        let user = json!({"userName": format!("u{index}"), "title": "t".repeat(4_000)});
+        assert_eq!(host.post("/Users", &user).status, 201);
+    }
+    let reply = host.get("/Users?count=12");
+    assert_eq!(reply.error(), (400, "tooMany".to_owned()));
+    let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+    let count: usize = detail.split("count=").nth(1).unwrap().split('`').next().unwrap().parse().unwrap();
+    assert!((2..12).contains(&count), "{detail}");
+    let mut found = Vec::new();
+    for start in (1..=12).step_by(count) {
+        let page = host.get(&format!("/Users?count={count}&startIndex={start}"));
+        assert_eq!((page.status, &page.json()["totalResults"]), (200, &json!(12)));
+        assert!(page.body.len() < 25_000);
+        found.extend(page.json()["Resources"].as_array().unwrap().iter().map(|it| it["userName"].clone()));
+    }
+    let mut walked = Vec::new();
+    let mut target = "/Users?cursor&count=12".to_owned();
+    loop {
+        let page = host.get(&target);
+        assert_eq!(page.status, 200, "{}", page.json());
+        assert!(page.body.len() < 25_000);
+        walked.extend(page.json()["Resources"].as_array().unwrap().iter().map(|it| it["userName"].clone()));
+        let Some(next) = page.json()["nextCursor"].as_str().map(str::to_owned) else { break };
+        target = format!("/Users?cursor={next}&count=12");
+    }
+    assert_eq!((found.len(), walked.len()), (12, 12));
+    assert_eq!(found, walked);
+    // A resource that is too large alone is shown alone.
+    let large = json!({"userName": "large", "nickName": "n".repeat(30_000)});
+    assert_eq!(host.post("/Users", &large).status, 201);
+    assert_eq!(host.get("/Users?filter=userName eq \"large\"&count=5").status, 200);
+}

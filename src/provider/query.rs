@@ -22,7 +22,7 @@ use crate::{
     resource::{Resource, Sort, SortErrorKind, SortKey},
     schema::{AttributeId, ResourceType},
     store::{Context, Store, Stored, Wanted},
-    value::Text,
+    value::{Object, Text, Value},
 };
 
 /// What a request asks of the resources of one type.
@@ -183,6 +183,12 @@ impl<S: Store> ServiceProvider<S> {
             request.count.map_or(limits.page_default, |count| usize::try_from(count.max(0)).unwrap_or(usize::MAX));
         let take = count.min(limits.page_max);
         let queries: Vec<Query<'_>> = asked.iter().map(|asked| self.query(asked, is_descending(request))).collect();
+        let cursors = Cursors {
+            seals: &self.inner.seals,
+            query: canonical(cx.tenant(), endpoint, request),
+            count: u64::try_from(take).unwrap_or(u64::MAX),
+            now: u64::try_from(self.inner.clock.now().timestamp()).unwrap_or(0),
+        };
         let page = match &request.cursor {
             None => {
                 let start_index = request.start_index.unwrap_or(1).max(1).unsigned_abs();
@@ -191,17 +197,14 @@ impl<S: Store> ServiceProvider<S> {
             Some(_) if request.start_index.is_some() => {
                 return Err(Error::bad(ScimType::InvalidValue, "expected either `startIndex` or `cursor`, not both"));
             }
-            Some(token) => {
-                let cursors = Cursors {
-                    seals: &self.inner.seals,
-                    query: canonical(cx.tenant(), endpoint, request),
-                    count: u64::try_from(take).unwrap_or(u64::MAX),
-                    now: u64::try_from(self.inner.clock.now().timestamp()).unwrap_or(0),
-                };
-                self.page_by_cursor(cx, &queries, &cursors, token, take).await?
-            }
+            Some(token) => self.page_by_cursor(cx, &queries, &cursors, token, take).await?,
         };
-        let Paged { items, total, start_index, next, previous } = page;
+        let Paged { mut items, total, start_index, mut next, mut previous } = page;
+        let fitting = fitting(&items, &queries, limits.answer);
+        if fitting < items.len() {
+            let Some(token) = &request.cursor else { return Err(too_large(limits.answer, fitting)) };
+            Paged { items, next, previous, .. } = self.page_by_cursor(cx, &queries, &cursors, token, fitting).await?;
+        }
         let rows = self.rows(cx, &queries, items).await?;
         drop(queries);
         let views = asked.into_iter().map(|asked| asked.view).collect();
@@ -296,4 +299,37 @@ fn orders_of(
         (None, Some(unknown)) => Err(unknown.into()),
         _ => Ok(orders),
     }
+}
+
+/// How many resources of a page fit into an answer of `limit` bytes: at least one.
+fn fitting(items: &[(usize, Stored)], queries: &[Query<'_>], limit: usize) -> usize {
+    let mut bytes = 0_usize;
+    let fit = items.iter().take_while(|(query, stored)| {
+        let base = queries.get(*query).map_or(0, |query| query.view.base.len());
+        bytes = bytes.saturating_add(size(stored.resource.root(), base));
+        bytes <= limit
+    });
+    fit.count().max(1)
+}
+
+/// About how many bytes an object takes in an answer: its texts, the names of its members, and a `$ref` below `base`.
+fn size(object: &Object, base: usize) -> usize {
+    /// Bytes of a name, its quotes, its colon and its comma, or of the `type` and the display name of a reference.
+    const MEMBER: usize = 16;
+    let of_value = |value: &Value| match value {
+        Value::String(text) => text.len(),
+        Value::Complex(object) => size(object, base),
+        Value::List(values) => values
+            .iter()
+            .map(|value| value.as_object().map_or(MEMBER, |object| size(object, base) + base + 3 * MEMBER))
+            .sum(),
+        _ => MEMBER,
+    };
+    object.iter().map(|(_, value)| MEMBER + of_value(value)).sum()
+}
+
+/// 400: a page by index does not fit into an answer.
+fn too_large(limit: usize, fitting: usize) -> Error {
+    let detail = format!("the page has more than {limit} bytes; ask for `count={fitting}`, or exclude long attributes");
+    Error::bad(ScimType::TooMany, detail)
 }
