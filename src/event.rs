@@ -70,7 +70,7 @@ pub enum StateChange {
 /// # Replay
 ///
 /// Events applied in their order to nothing give what there is: [`Event::resource`] takes the place of the resource,
-/// or else the [`Event::memberships`] are applied to it and [`Event::time`] becomes its `meta.lastModified` if that is
+/// except that the lists in [`Event::kept`] stay as they are; or else the [`Event::memberships`] are applied to it and [`Event::time`] becomes its `meta.lastModified` if that is
 /// not later; what is deleted goes, from every list of references too.
 #[derive(Clone)]
 pub struct Event {
@@ -88,6 +88,7 @@ pub struct Event {
     active: Option<bool>,
     memberships: Vec<Membership>,
     resource: Option<Arc<Resource>>,
+    kept: Vec<AttributeId>,
 }
 
 impl Event {
@@ -139,13 +140,17 @@ impl Event {
             active: None,
             memberships: Vec::new(),
             resource: None,
+            kept: Vec::new(),
         };
         match change {
             Change::Create { entry } => {
                 event.state_change = StateChange::Created;
                 event.compare(None, &entry.resource);
             }
-            Change::Replace { entry, before, .. } => event.compare(Some(before), &entry.resource),
+            Change::Replace { entry, before, .. } => {
+                event.compare(Some(before), &entry.resource);
+                event.kept.clone_from(&entry.kept);
+            }
             Change::EditValues { attribute, edit, modified, .. } => {
                 event.time = *modified;
                 event.attributes.push(kind.path(*attribute));
@@ -346,7 +351,12 @@ impl Event {
         &self.memberships
     }
 
-    /// The resource as it is now, without what nobody may see; `None` after a change of nothing but a list of
+    /// The lists of references that [`Event::resource`] leaves out, because the write neither read nor changed them.
+    pub fn kept(&self) -> &[AttributeId] {
+        &self.kept
+    }
+
+    /// The resource as it is now, without what nobody may see and without the lists that are [kept](Self::kept); `None` after a change of nothing but a list of
     /// references, which does not read the resource, and after a delete.
     pub fn resource(&self) -> Option<&Arc<Resource>> {
         self.resource.as_ref()

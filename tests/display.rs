@@ -124,8 +124,6 @@ fn members_show_their_names() {
         created.json(),
         host.get(&target).json(),
         host.put(&target, &created.json()).json(),
-        host.patch(&target, &json!([{"op": "replace", "path": "externalId", "value": "x"}])).json(),
-        host.patch(&target, &json!([{"op": "add", "path": "members", "value": [{"value": ann}]}])).json(),
         all(host.get("/Groups")),
         all(host.get("/Groups?cursor")),
         all(host.get("/Groups?sortBy=displayName&filter=members.value eq \"bob\" or displayName pr")),
@@ -134,6 +132,14 @@ fn members_show_their_names() {
     ];
     for (index, shown) in shown.iter().enumerate() {
         assert_eq!(displays(shown), expected, "{index}: {shown}");
+    }
+    // The answer to a PATCH repeats the request's own values, and a client holds it against the request.
+    for operations in [
+        json!([{"op": "replace", "path": "externalId", "value": "x"}]),
+        json!([{"op": "add", "path": "members", "value": [{"value": ann}]}]),
+    ] {
+        let patched = host.patch(&target, &operations);
+        assert_eq!((patched.status, displays(&patched.json())), (200, vec![None, None, None]));
     }
     let reference = format!("{BASE}/Users/{ann}");
     let member = json!({"value": ann, "type": "User", "$ref": reference, "display": "Ann \"A\" Ångström"});
@@ -220,11 +226,7 @@ fn names_cost_one_call_for_each_type() {
         ("an empty page", Box::new(|| host.get("/Groups?count=0")), &[]),
         ("no such group", Box::new(|| host.get("/Groups/none")), &[]),
         ("a long list after a PATCH is not shown", Box::new(|| host.patch(&target, &add)), &[]),
-        (
-            "PATCH",
-            Box::new(|| host.patch(&format!("/Groups/{mixed}"), &rename)),
-            &["3 User displayName,userName", "1 Group displayName"],
-        ),
+        ("PATCH", Box::new(|| host.patch(&format!("/Groups/{mixed}"), &rename)), &[]),
         ("users", Box::new(|| host.get("/Users")), &[]),
         ("DELETE", Box::new(|| host.delete(&format!("/Groups/{mixed}"))), &[]),
     ];
@@ -638,7 +640,8 @@ fn names_that_cannot_be_read() {
         let renamed = host.patch(&target, &json!([{"op": "replace", "path": "displayName", "value": "h"}]));
         assert_eq!((renamed.status, displays(&renamed.json())), (200, vec![None, None]));
         let unchanged = host.patch(&target, &json!([{"op": "replace", "path": "displayName", "value": "h"}]));
-        for reply in [unchanged, host.get(&target), host.get("/Groups")] {
+        assert_eq!(unchanged.status, 200);
+        for reply in [host.get(&target), host.get("/Groups")] {
             assert_eq!(reply.error().0, status);
         }
         let list = host.get("/Groups?excludedAttributes=members.display").json();

@@ -168,21 +168,22 @@ fn remove_ignores_a_value_beside_any_other_path() {
     }
 }
 
-/// The elements of other lists: an element that lost its content is refused, and an element whose client says that it has
-/// no value is none. Every verb gives the same answer.
+/// The elements of other lists: an element without content is ignored, as an unknown attribute is, and so is an element
+/// whose client says that it has no value. Every verb gives the same answer.
 #[test]
 fn elements_of_other_lists_read_alike_in_every_verb() {
     let stored = json!([{"value": "old@x"}]);
-    // The list that a client sends, and the list that is stored; `None` if the list is refused.
+    // The list that a client sends, and the list that is stored.
     let rows = [
-        (json!([{"kind": "work"}]), None),
-        (json!([{}]), None),
-        (json!([{"value": "a@x"}, {"kind": "work"}]), None),
+        (json!([{"value": "a@x"}, {"kind": "work"}]), Some(json!([{"value": "a@x"}]))),
+        (json!([{"value": "a@x"}, {}]), Some(json!([{"value": "a@x"}]))),
         (json!([{"value": null}]), Some(json!([]))),
         (json!([{"value": "", "type": "work", "primary": true}]), Some(json!([]))),
         (json!([{"value": null, "type": "work"}, {"value": "a@x"}]), Some(json!([{"value": "a@x"}]))),
         (json!([{"type": "work", "primary": true}]), Some(json!([{"type": "work", "primary": true}]))),
         (json!([{"value": "", "display": "A"}]), Some(json!([{"display": "A"}]))),
+        // The schema knows nothing of the value: the attribute counts as an unknown one.
+        (json!([{"kind": "work"}]), None),
     ];
     for (emails, kept) in rows {
         let host = host();
@@ -191,10 +192,10 @@ fn elements_of_other_lists_read_alike_in_every_verb() {
         let user = |name: &str| json!({"userName": name, "emails": emails});
         let operation = |op: &str| json!([{"op": op, "path": "emails", "value": emails}]);
         let Some(kept) = kept else {
-            host.refused("POST", "/Users", user("bob").to_string().as_bytes(), 400, "invalidValue");
-            host.refused("PUT", &target, user("ann").to_string().as_bytes(), 400, "invalidValue");
+            assert_eq!(host.post("/Users", &user("bob")).status, 201, "{emails}");
             for op in ["add", "replace"] {
-                host.refused("PATCH", &target, patch_body(&operation(op)).as_bytes(), 400, "invalidValue");
+                let reply = host.patch(&target, &operation(op));
+                assert_eq!((reply.status, &reply.json()["emails"]), (200, &stored), "{op} {emails}");
             }
             continue;
         };
@@ -252,7 +253,8 @@ fn the_core_schema_may_have_an_object_of_its_own() {
     let twice = json!({"userName": "ann", CORE_USER: {"userName": "bob"}}).to_string();
     host.refused("PUT", &target, twice.as_bytes(), 400, "invalidSyntax");
     let nested = json!({"op": "add", "value": {CORE_USER: {CORE_USER: {"title": "D"}}}});
-    host.refused("PATCH", &target, patch_body(&json!([nested])).as_bytes(), 400, "invalidSyntax");
+    let reply = host.patch(&target, &json!([nested]));
+    assert_eq!((reply.status, &reply.json()["title"]), (200, &json!("C")), "an object inside is an unknown attribute");
 }
 
 /// An empty address for a value that does not exist makes no element, whatever the operation.
@@ -275,4 +277,80 @@ fn an_empty_address_makes_no_element() {
         let reply = host.patch(&target, &json!([{"op": "add", "path": path, "value": value}]));
         assert_eq!((reply.status, reply.etag()), (200, before.etag()), "{path} {value}: {}", reply.json());
     }
+}
+
+/// A `remove` of an extension with an object as its `value` removes the attributes that the object names.
+#[test]
+fn remove_of_an_extension_takes_only_the_attributes_that_it_names() {
+    let host = host();
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let user = json!({"userName": "ann", "title": "T", enterprise: {"department": "d", "costCenter": "c"}});
+    let target = format!("/Users/{}", host.post("/Users", &user).id());
+    let reply = host.patch(&target, &json!([{"op": "remove", "path": enterprise, "value": {"department": "other"}}]));
+    assert_eq!((reply.status, &reply.json()[enterprise]), (200, &json!({"costCenter": "c"})));
+    let reply = host.patch(&target, &json!([{"op": "remove", "path": CORE_USER, "value": {"title": "other"}}]));
+    assert_eq!((reply.status, &reply.json()["title"]), (200, &Json::Null), "{}", reply.json());
+    let reply = host.patch(&target, &json!([{"op": "remove", "path": enterprise}]));
+    assert_eq!((reply.status, &reply.json()[enterprise]), (200, &Json::Null));
+}
+
+/// A text without characters is no list of references: a template that renders to nothing must not empty a group.
+#[test]
+fn an_empty_text_does_not_empty_a_group() {
+    let host = host();
+    let (group, ..) = group(&host);
+    let target = format!("/Groups/{group}");
+    let put = json!({"displayName": "Guides", "members": ""}).to_string();
+    host.refused("PUT", &target, put.as_bytes(), 400, "invalidValue");
+    for operation in
+        [json!({"op": "replace", "path": "members", "value": ""}), json!({"op": "replace", "value": {"members": ""}})]
+    {
+        host.refused("PATCH", &target, patch_body(&json!([operation])).as_bytes(), 400, "invalidValue");
+    }
+}
+
+/// The core schema's object without a value says nothing, in every verb.
+#[test]
+fn the_core_object_may_say_nothing() {
+    for (index, nothing) in [Json::Null, json!([]), json!(""), json!({}), json!({CORE_USER: {}})].iter().enumerate() {
+        let host = host();
+        let created = host.post("/Users", &json!({"userName": format!("u{index}"), "title": "T", CORE_USER: nothing}));
+        assert_eq!(created.status, 201, "{nothing}: {}", created.json());
+        let target = format!("/Users/{}", created.id());
+        let reply = host.patch(&target, &json!([{"op": "replace", "value": {CORE_USER: nothing}}]));
+        assert_eq!((reply.status, &reply.json()["title"]), (200, &json!("T")), "{nothing}: {}", reply.json());
+    }
+    let host = host();
+    let packed = json!({"title": "P"}).to_string();
+    let created = host.post("/Users", &json!({"userName": "ann", CORE_USER: packed}));
+    assert_eq!((created.status, &created.json()["title"]), (201, &json!("P")));
+}
+
+/// A condition on a name that the service provider derives would match nothing: it is refused.
+#[test]
+fn a_condition_on_a_shown_name_is_refused_and_an_echo_accepted() {
+    let host = host();
+    let (group, ..) = group(&host);
+    let body = patch_body(&json!([{"op": "remove", "path": "members[display eq \"ann\"]"}]));
+    host.refused("PATCH", &format!("/Groups/{group}"), body.as_bytes(), 400, "invalidFilter");
+
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let boss = host.post("/Users", &json!({"userName": "boss", "displayName": "Boss"})).id();
+    let user = json!({"userName": "cat", enterprise: {"manager": {"value": boss}}});
+    let target = format!("/Users/{}", host.post("/Users", &user).id());
+    assert_eq!(host.get(&target).json()[enterprise]["manager"]["displayName"], "Boss");
+    let echo = json!({format!("{enterprise}:manager.displayName"): "Boss", "title": "T"});
+    let reply = host.patch(&target, &json!([{"op": "replace", "value": echo}]));
+    assert_eq!((reply.status, &reply.json()["title"]), (200, &json!("T")), "{}", reply.json());
+}
+
+/// An object without members replaces nothing: PATCH refuses it, and it creates no element.
+#[test]
+fn an_object_without_members_is_no_element() {
+    let host = host();
+    let created = host.post("/Users", &json!({"userName": "ann", "addresses": [{}], "emails": [{"value": "a@x"}]}));
+    assert_eq!((created.status, &created.json()["addresses"]), (201, &Json::Null));
+    let target = format!("/Users/{}", created.id());
+    let body = patch_body(&json!([{"op": "replace", "path": "emails", "value": [{}]}]));
+    host.refused("PATCH", &target, body.as_bytes(), 400, "invalidValue");
 }

@@ -434,6 +434,43 @@ fn packed_elements_become_elements() {
     assert!(literal.is_some_and(|user| String::from_utf8(user.to_json()).unwrap().contains("displayName")));
 }
 
+/// JSON text describes the element in every notation, and the same request again changes nothing.
+#[test]
+fn packed_elements_in_every_notation() {
+    const PACKED: &str = r#"{\"id\":\"1\",\"value\":\"reviewer\",\"displayName\":\"Reviewer\"}"#;
+    let user = Before::Bare.with(r#"{"roles":[{"value":"old","primary":true}]}"#);
+    let named = Before::Bare.with(r#"{"roles":[{"value":"reviewer","primary":true,"display":"Reviewer"}]}"#);
+    let both = r#"{"roles":[{"value":"old","primary":true},{"value":"reviewer","display":"Reviewer"}]}"#;
+    let both = Before::Bare.with(both);
+    let with_label = r#"{"roles":[{"value":"old","primary":true},{"value":"reviewer","display":"Reviewer"},{"type":"q","display":"d"}]}"#;
+    let rows = [
+        (format!(r#"{{"op":"add","path":"roles[primary eq \"True\"].value","value":"{PACKED}"}}"#), &named),
+        (format!(r#"{{"op":"replace","value":{{"roles[primary eq \"True\"].value":"{PACKED}"}}}}"#), &named),
+        (format!(r#"{{"op":"replace","path":"roles[primary eq \"True\"]","value":{{"value":"{PACKED}"}}}}"#), &named),
+        (format!(r#"{{"op":"replace","path":"roles[primary eq \"True\"]","value":"{PACKED}"}}"#), &named),
+        (format!(r#"{{"op":"add","path":"roles","value":["{PACKED}"]}}"#), &both),
+        (format!(r#"{{"op":"add","path":"roles","value":[{{"value":"{PACKED}"}}]}}"#), &both),
+        (
+            format!(
+                r#"{{"op":"add","path":"roles","value":[{{"value":"{{\"value\":\"reviewer\"}}"}},{{"value":"{PACKED}"}}]}}"#
+            ),
+            &both,
+        ),
+        (
+            format!(r#"{{"op":"add","path":"roles","value":[{{"value":"{PACKED}"}},{{"type":"q","display":"d"}}]}}"#),
+            &Before::Bare.with(with_label),
+        ),
+    ];
+    for (operation, expected) in rows {
+        let body = message(&operation);
+        let mut tolerance = Tolerance::new(Quirks::default());
+        let after = run(&user, &body, &mut tolerance).unwrap_or_else(|error| panic!("{operation}: {error}"));
+        assert_eq!(after.as_ref(), Some(expected), "{operation}");
+        assert!(tolerance.applied().contains(Quirk::PackedElement), "{operation}");
+        assert_eq!(run(expected, &body, &mut tolerance).unwrap(), None, "{operation} again");
+    }
+}
+
 /// 7643-7: an extension that is removed keeps its immutable attributes, as a PUT without it does.
 #[test]
 fn a_removed_extension_keeps_immutable_attributes() {

@@ -46,6 +46,9 @@ struct Row<'a> {
     added: Option<&'a RawValue>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     resource: Option<&'a RawValue>,
+    /// The lists of references that `resource` leaves out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<String>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -93,6 +96,7 @@ impl Event {
             memberships: self.memberships.iter().map(|membership| self.edit(membership)).collect(),
             added: added.as_deref().and_then(raw),
             resource: resource.as_deref().and_then(raw),
+            kept: self.kept.iter().map(|list| self.kind.path(*list)).collect(),
         };
         // Strings and what was just written as JSON: nothing in it can fail to be written.
         serde_json::to_vec(&row).unwrap_or_default()
@@ -146,6 +150,7 @@ impl Event {
             secrets: row.secrets,
             active: row.active,
             resource: row.resource.map(resource).transpose()?.map(Arc::new),
+            kept: row.kept.into_iter().map(|list| list_of(kind, list)).collect::<Result<_, _>>()?,
         })
     }
 
@@ -169,8 +174,7 @@ impl Event {
 }
 
 fn membership(kind: &ResourceType, edit: Edit, added: Option<&mut Resource>) -> Result<Membership, EventError> {
-    let attribute = kind.child(AttributeId::ROOT, &edit.attribute);
-    let attribute = attribute.ok_or_else(|| EventError::new("a list of the resource type", edit.attribute))?;
+    let attribute = list_of(kind, edit.attribute)?;
     let add = match added.and_then(|added| added.root_mut().remove(attribute)) {
         Some(Value::List(elements)) => elements,
         _ => Vec::new(),
@@ -181,6 +185,10 @@ fn membership(kind: &ResourceType, edit: Edit, added: Option<&mut Resource>) -> 
     });
     let remove = edit.removed.into_iter().map(Text::from).collect();
     Ok(Membership { attribute, edit: ValueEdit { clear: edit.clear, remove, add: objects.collect() } })
+}
+
+fn list_of(kind: &ResourceType, name: String) -> Result<AttributeId, EventError> {
+    kind.child(AttributeId::ROOT, &name).ok_or_else(|| EventError::new("a list of the resource type", name))
 }
 
 /// JSON that was just written, to stand in other JSON.

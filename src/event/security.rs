@@ -229,8 +229,10 @@ impl SecurityEvent {
         let names = match (event.state_change(), event.resource()) {
             (StateChange::Deleted, _) => None,
             (StateChange::Created, _) => Some((EventUri::CreateNotice, EventUri::CreateFull)),
-            (StateChange::Updated, Some(_)) => Some((EventUri::PutNotice, EventUri::PutFull)),
-            (StateChange::Updated, None) => Some((EventUri::PatchNotice, EventUri::PatchFull)),
+            (StateChange::Updated, Some(_)) if event.kept().is_empty() => {
+                Some((EventUri::PutNotice, EventUri::PutFull))
+            }
+            (StateChange::Updated, _) => Some((EventUri::PatchNotice, EventUri::PatchFull)),
         };
         match names {
             None => drop(events.insert(EventUri::Delete, Payload::default().json())),
@@ -311,6 +313,10 @@ impl Payload<'_> {
 fn data(event: &Event, registry: &Registry, version: Option<&str>) -> Option<Box<RawValue>> {
     let projection = Projection::default_of(event.kind());
     let rendering = Rendering { registry, base: "", projection: &projection, version, derived: &[], displays: &[] };
+    if !event.kept().is_empty() {
+        // A receiver would take the resource for the whole of it, without its lists.
+        return None;
+    }
     if let Some(resource) = event.resource() {
         let mut out = Vec::with_capacity(1_024);
         resource.write(&mut out, &rendering);

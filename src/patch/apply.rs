@@ -147,7 +147,11 @@ impl Application<'_> {
         match target {
             Target::Attribute(AttributeId::SCHEMAS) => self.schemas(op, raw, among),
             Target::Attribute(attribute) if self.is_object(*attribute) => match raw {
-                Some(raw) if raw.get() != "null" => self.in_object(index, op, *attribute, raw),
+                Some(raw) if raw.get() != "null" && !(among && is_nothing(raw)) => {
+                    self.in_object(index, op, *attribute, raw)
+                }
+                // Among other attributes, the core schema without a value says nothing.
+                Some(_) if among && *attribute == AttributeId::ROOT => Ok(()),
                 Some(_) if op == Op::Add => Ok(()),
                 _ => self.remove_object(*attribute),
             },
@@ -164,8 +168,8 @@ impl Application<'_> {
         }
     }
 
-    /// The value that counts for the operation. RFC 7644 §3.5.2.2 defines no `value` for `remove`: only a bare list is
-    /// narrowed by one, and every other path removes its target.
+    /// The value that counts for the operation. RFC 7644 §3.5.2.2 defines no `value` for `remove`: only a bare list, or the
+    /// object of a schema, is narrowed by one, and every other path removes its target.
     fn value_for<'r>(
         &mut self,
         op: Op,
@@ -176,9 +180,10 @@ impl Application<'_> {
             return Ok(raw);
         }
         self.expect_no_value()?;
-        let is_list =
-            matches!(target, Target::Attribute(attribute) if self.kind.attribute(*attribute).is_multi_valued());
-        Ok(raw.filter(|_| is_list))
+        let Target::Attribute(attribute) = target else { return Ok(None) };
+        // The members of an extension are attributes, and a `value` names some of them.
+        let names_members = self.is_object(*attribute) && raw.is_some_and(|raw| raw.get().starts_with('{'));
+        Ok(raw.filter(|_| names_members || self.kind.attribute(*attribute).is_multi_valued()))
     }
 
     /// The members of the resource, under the URN of its core schema, or of an extension.
@@ -187,7 +192,9 @@ impl Application<'_> {
             return self.object(index, op, parent, raw);
         }
         if std::mem::replace(&mut self.in_core_object, true) {
-            return Err(PatchError::syntax("expected the core schema once"));
+            // The object of the core schema has no member of this name.
+            let ignored = self.tolerance.allows(Quirk::UnknownAttribute);
+            return if ignored { Ok(()) } else { Err(PatchError::syntax("expected the core schema once")) };
         }
         let done = self.object(index, op, parent, raw);
         self.in_core_object = false;
@@ -242,7 +249,9 @@ impl Application<'_> {
         let top = self.top(attribute);
         // Made by the service provider anew for each answer, so there is nothing to compare with.
         let is_top = |[name, ..]: &[Box<str>; 4]| self.kind.child(AttributeId::ROOT, name) == Some(top);
-        let derived = top == AttributeId::META || self.kind.declared_relations().iter().any(is_top);
+        let derived = top == AttributeId::META
+            || self.kind.is_reference_name(attribute)
+            || self.kind.declared_relations().iter().any(is_top);
         let equal = derived || {
             let mut met = *self.tolerance;
             match (read_value(self.kind, attribute, raw, self.limits, &mut met), self.before.value(attribute)) {

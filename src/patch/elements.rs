@@ -17,10 +17,10 @@ use super::{
 use crate::{
     filter::{Condition, Expression, Filter, Literal, Operator},
     path::PathRef,
-    quirks::{Quirk, Tolerance},
-    resource::{Known, keeps_stored, read_element, read_selection, read_value, same, value_json},
+    quirks::Quirk,
+    resource::{Known, List, Loss, keeps_stored, read_element, read_list, read_selection, same, value_json},
     schema::{AttributeId, Mutability},
-    value::{Object, Value},
+    value::{Object, Text, Value},
 };
 
 impl Application<'_> {
@@ -38,11 +38,11 @@ impl Application<'_> {
             there.retain(|element| !given.names(element));
             return self.put(list, there);
         }
-        let (given, packed) = self.values(list, raw)?;
+        let List { values: given, loss, unpacked } = read_list(self.kind, list, raw, self.limits, self.tolerance)?;
         match op {
             Op::Add => {
                 let there = self.take(list);
-                self.append(list, there, given, packed)
+                self.append(list, there, given, &unpacked)
             }
             // The list has exactly the values that were sent.
             _ if !given.is_empty() => {
@@ -50,6 +50,9 @@ impl Application<'_> {
                 self.take(list);
                 self.put(list, given)
             }
+            // The schema knows nothing of the values, so the operation is ignored as one of an unknown attribute is.
+            _ if loss == Loss::Unknown => Ok(()),
+            _ if loss == Loss::Void => Err(PatchError::value("expected values that are not empty")),
             // Every value of the list says that it is unassigned.
             _ => self.unassign(list),
         }
@@ -142,6 +145,13 @@ impl Application<'_> {
             let object = object.map_err(|error| PatchError::json(&error, "a reference"))?;
             return self.whole_element(Op::Add, list, &object);
         }
+        // JSON text as the `value` may describe the element.
+        if self.kind.is_element_value(sub) && raw.get().starts_with("\"{") {
+            let list = self.kind.parent(sub);
+            let object = RawValue::from_string(format!("{{\"{}\":{}}}", self.kind.attribute(sub).name(), raw.get()));
+            let object = object.map_err(|error| PatchError::json(&error, "a value"))?;
+            return self.whole_element(Op::Add, list, &object);
+        }
         Ok(match self.read(sub, raw)? {
             Some(value) => {
                 Change::Merge { object: Object::from_iter([(sub, value)]), cleared: Vec::new(), whole: false }
@@ -181,6 +191,11 @@ impl Application<'_> {
             return self.put(list, there);
         }
         let mut element = self.described(list, filter).ok_or_else(PatchError::no_target)?;
+        let conventional = self.kind.conventional(list);
+        let is_label = |id: AttributeId| Some(id) == conventional.kind || Some(id) == conventional.primary;
+        if object.is_empty() && element.iter().all(|(id, _)| is_label(id)) {
+            return self.put(list, there);
+        }
         for (sub, value) in object {
             element.insert(sub, value);
         }
@@ -280,36 +295,48 @@ impl Application<'_> {
     }
 
     /// Adds values to a list that was taken out, and puts it back. A value that the list already contains is not added
-    /// again (RFC 7644 §3.5.2.1). `packed` says that the client packed the values into text, which names a value and not
-    /// all of its sub-attributes.
+    /// again (RFC 7644 §3.5.2.1). The values in `unpacked` came as text that names a value, and not all of its
+    /// sub-attributes.
     fn append(
         &mut self,
         list: AttributeId,
         mut there: Vec<Value>,
         given: Vec<Value>,
-        packed: bool,
+        unpacked: &[Text],
     ) -> Result<(), PatchError> {
         let is_reference = self.kind.is_reference_list(list);
-        let identity = self.kind.value_of(list).filter(|_| is_reference || packed);
+        let (value_of, display) = (self.kind.value_of(list), self.kind.child(list, "display"));
         let before = there.len();
         let mut known = Known::new(self.kind, list, &there, given.len());
+        let mut named = Known::new(self.kind, list, &there, unpacked.len());
         let mut primaries = Vec::new();
         for value in given {
             let is_primary = value.as_object().is_some_and(|object| self.is_primary(list, object));
-            // The `value` identifies an element, whatever the client says of its other sub-attributes.
+            let is_unpacked = !unpacked.is_empty()
+                && value.as_object().is_some_and(|object| {
+                    let name = value_of.and_then(|id| object.get(id)?.as_str());
+                    name.is_some_and(|name| unpacked.iter().any(|unpacked| unpacked.as_str() == name))
+                        && object.iter().all(|(id, _)| Some(id) == value_of || Some(id) == display)
+                });
+            // The `value` identifies such an element, whatever the client says of its other sub-attributes.
+            let identity = value_of.filter(|_| is_reference || is_unpacked);
             let only_id = identity.and_then(|id| Some((id, value.as_object()?.get(id)?.clone())));
-            // Only the stored values count: which of the given values are added does not depend on their order.
-            let stored = there.get(..before).unwrap_or_default();
             let found = match (identity, only_id) {
-                (_, Some(only_id)) => known.position(stored, &Value::Complex(Object::from_iter([only_id]))),
+                (_, Some(only_id)) => {
+                    let only = Value::Complex(Object::from_iter([only_id]));
+                    let found = if is_unpacked { &mut named } else { &mut known };
+                    let among = if is_unpacked { there.len() } else { before };
+                    found.position(there.get(..among).unwrap_or_default(), &only)
+                }
                 (Some(_), None) => None,
-                (None, None) => known.position(stored, &value),
+                // Only the stored values count: which of the given values are added does not depend on their order.
+                (None, None) => known.position(there.get(..before).unwrap_or_default(), &value),
             };
-            self.charge(known.take_units())?;
+            self.charge(known.take_units().saturating_add(named.take_units()))?;
             let position = found.unwrap_or(there.len());
             match (found, value) {
                 (None, value) => there.push(value),
-                (Some(position), Value::Complex(given)) if !is_reference && packed => {
+                (Some(position), Value::Complex(given)) if is_unpacked => {
                     if let Some(Value::Complex(element)) = there.get_mut(position) {
                         self.merge(element, &given, &[], true)?;
                     }
@@ -366,19 +393,6 @@ impl Application<'_> {
             }
         }
         Ok(given)
-    }
-
-    /// The values in JSON for a list, and whether an element was packed into text.
-    fn values(&mut self, list: AttributeId, raw: &RawValue) -> Result<(Vec<Value>, bool), PatchError> {
-        let mut met = Tolerance::new(self.tolerance.tolerated());
-        let read = read_value(self.kind, list, raw, self.limits, &mut met)?;
-        self.tolerance.meet(met.applied());
-        let values = match read {
-            Some(Value::List(values)) => values,
-            Some(value) => vec![value],
-            None => Vec::new(),
-        };
-        Ok((values, met.applied().contains(Quirk::PackedElement)))
     }
 
     /// Takes a list out of the resource, its place kept.

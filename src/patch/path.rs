@@ -196,7 +196,18 @@ impl Elements {
         tolerance: &mut Tolerance,
     ) -> Result<Option<Condition>, PatchError> {
         let compile = |filter: &Filter| filter.compile_element(kind, self.list, tolerance);
-        self.filter.as_ref().map(compile).transpose().map_err(|error| PatchError::in_condition(&error))
+        let condition =
+            self.filter.as_ref().map(compile).transpose().map_err(|error| PatchError::in_condition(&error))?;
+        let is_name = |attribute: &AttributeId| kind.is_reference_name(*attribute);
+        let name = condition.as_ref().and_then(|condition| condition.attributes().into_iter().find(is_name));
+        match name {
+            // A condition on a value that is not stored would match nothing, and the client would not learn of it.
+            Some(name) => Err(PatchError::new(
+                PatchErrorKind::InvalidFilter,
+                format!("expected a condition on a stored attribute, found `{}`", kind.path(name)),
+            )),
+            None => Ok(condition),
+        }
     }
 }
 

@@ -136,6 +136,16 @@ impl ResourceType {
             && conventional.reference.is_some_and(|reference| self.referred_id(reference).is_some())
     }
 
+    /// Whether the attribute is the name that the service provider shows of a referenced resource, as `members.display` and
+    /// `manager.displayName`. Such a name is not stored.
+    pub(crate) fn is_reference_name(&self, id: AttributeId) -> bool {
+        let definition = self.attribute(id);
+        let reference = self.conventional(self.parent(id)).reference;
+        definition.mutable() == Mutability::ReadOnly
+            && ["display", "displayName"].iter().any(|name| definition.name().eq_ignore_ascii_case(name))
+            && reference.is_some_and(|reference| self.referred_id(reference).is_some())
+    }
+
     /// Whether the attribute is the id in a reference to a resource.
     fn is_id(&self, id: AttributeId) -> bool {
         let parent = self.parent(id);

@@ -154,7 +154,7 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Answer, Error> {
         let permit = self.permit(cx, Action::Patch, kind)?;
         let mut tolerance = Tolerance::new(self.quirks());
-        let view = self.view(cx, &permit, options, &mut tolerance)?;
+        let view = self.view(cx, &permit, options, &mut tolerance)?.without_names();
         if let Some(membership) = patch.membership(&permit.view, self.limits(), &mut tolerance)?
             && !permit.looks_at(membership.attribute)
         {
@@ -214,7 +214,8 @@ impl<S: Store> ServiceProvider<S> {
     /// The lists of references that the patch does not touch and that nobody looks at, if the store can leave them as they
     /// are.
     fn untouched_lists(&self, permit: &Permit, patch: &Patch, tolerance: &Tolerance) -> Vec<AttributeId> {
-        if !self.inner.store.capabilities().partial {
+        // A policy reviews the whole resource.
+        if !self.inner.store.capabilities().partial || !self.inner.policies.is_empty() {
             return Vec::new();
         }
         permit.unused(&patch.untouched_lists(&permit.view, self.limits(), tolerance))
@@ -386,7 +387,8 @@ impl<S: Store> ServiceProvider<S> {
         let kind = Arc::clone(stored.resource.kind());
         let shows = |attribute| view.shows(attribute);
         let derived = self.derive(cx, &kind, &[stored.resource.id()], shows).await?.pop().unwrap_or_default();
-        let displays = match self.names(cx, &kind, &[&*stored.resource], shows).await {
+        let names = |attribute| view.named && view.shows(attribute);
+        let displays = match self.names(cx, &kind, &[&*stored.resource], names).await {
             Ok(mut displays) => displays.pop().unwrap_or_default(),
             // The write has happened. A client that gets an error repeats it, and creates a second group: better an
             // answer without names.
@@ -406,7 +408,13 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<View, Error> {
         let projection = Projection::new(&permit.view, &options.attributes, &options.excluded_attributes, tolerance)?;
         let base = self.inner.base.of(cx.tenant());
-        Ok(View { registry: self.registry().clone(), base: base.into(), projection, written: !options.in_bulk })
+        Ok(View {
+            registry: self.registry().clone(),
+            base: base.into(),
+            projection,
+            written: !options.in_bulk,
+            named: true,
+        })
     }
 }
 

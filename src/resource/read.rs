@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde::de::DeserializeSeed;
 use serde_json::{Deserializer, value::RawValue};
 
+pub(crate) use self::element::Loss;
 pub(crate) use self::text::{body_text, is_deeper, json_fault_at};
 use self::{
     field::Body,
@@ -25,7 +26,7 @@ use crate::{
     limits::Limits,
     quirks::{Quirk, Quirks, Tolerance},
     schema::{AttributeId, Mutability, ResourceType},
-    value::{Object, Value},
+    value::{Object, Text, Value},
 };
 
 impl Resource {
@@ -118,6 +119,32 @@ pub(crate) fn read_element(
     Reader::new(kind, limits, tolerance).part(attribute, Mode::One, raw)
 }
 
+/// The values of a multi-valued attribute in a part of a request.
+pub(crate) struct List {
+    pub(crate) values: Vec<Value>,
+    /// Elements that were ignored.
+    pub(crate) loss: Loss,
+    /// The `value` of each element that the client packed into text.
+    pub(crate) unpacked: Vec<Text>,
+}
+
+/// Reads the values of the multi-valued `attribute`, as [`read_value`] does.
+pub(crate) fn read_list(
+    kind: &Arc<ResourceType>,
+    attribute: AttributeId,
+    raw: &RawValue,
+    limits: &Limits,
+    tolerance: &mut Tolerance,
+) -> Result<List, ResourceError> {
+    let mut reader = Reader::new(kind, limits, tolerance);
+    let values = match reader.part(attribute, Mode::List, raw)? {
+        Some(Value::List(values)) => values,
+        Some(value) => vec![value],
+        None => Vec::new(),
+    };
+    Ok(List { values, loss: reader.loss, unpacked: reader.unpacked })
+}
+
 /// Reads the elements of the multi-valued `attribute` that a `remove` selects by its `value`.
 ///
 /// A sub-attribute that a client cannot set still selects: its value is compared as the others are. In a list of
@@ -164,6 +191,10 @@ struct Reader<'a> {
     depth: usize,
     /// Which value of a multi-valued attribute is being read.
     index: Option<usize>,
+    /// Elements that were ignored.
+    loss: Loss,
+    /// The `value` of each element that the client packed into text.
+    unpacked: Vec<Text>,
     /// The error of serde has no room for it.
     fault: Option<ResourceError>,
 }
@@ -180,6 +211,8 @@ impl<'a> Reader<'a> {
             in_core_object: false,
             depth: 0,
             index: None,
+            loss: Loss::None,
+            unpacked: Vec::new(),
             fault: None,
         }
     }

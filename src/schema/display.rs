@@ -64,7 +64,12 @@ pub(super) fn names_of(kind: &ResourceType, chosen: Option<&[Box<str>]>) -> Resu
         let attribute = kind.child(AttributeId::ROOT, name)?;
         is_name(kind.attribute(attribute)).then_some(attribute)
     };
-    let Some(chosen) = chosen else { return Ok(NAMES.into_iter().filter_map(find).collect()) };
+    let Some(chosen) = chosen else {
+        // A name that an answer shows on request only is not shown in every reference, unless the host says so.
+        let is_shown =
+            |name: &AttributeId| matches!(kind.attribute(*name).return_rule(), Returned::Always | Returned::Default);
+        return Ok(NAMES.into_iter().filter_map(find).filter(is_shown).collect());
+    };
     let refused = |name: &str| SchemaError::new(SchemaErrorKind::Display, format!("{}.{name}", kind.name()));
     chosen.iter().map(|name| find(name).ok_or_else(|| refused(name))).collect()
 }

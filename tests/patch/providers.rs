@@ -97,7 +97,7 @@ pub(crate) const CASES: &[Case] = &[
         "E-08: nothing is made of a read-only attribute",
         Group,
         r#"{"op":"Add","path":"members[display eq \"x\"].type","value":"User"}"#,
-        Error(NoTarget, 0),
+        Error(InvalidFilter, 0),
     ),
     case(
         "E-08: a new element without what it must have",

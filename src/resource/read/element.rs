@@ -21,6 +21,17 @@ use crate::{
     value::{Object, Value},
 };
 
+/// Elements of a list that were dropped because they have no content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Loss {
+    #[default]
+    None,
+    /// An object without members.
+    Void,
+    /// An element all of whose members are unknown, or set by the service provider only.
+    Unknown,
+}
+
 /// The members of an object that left no trace.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
@@ -36,8 +47,11 @@ impl OfAttribute<'_, '_> {
     /// Puts an object into its place, unless it has no content.
     pub(super) fn complex<E: Error>(self, mut object: Object, tally: Tally) -> Result<(), E> {
         let kind = self.reader.kind;
-        let is_element = kind.attribute(self.attribute).is_multi_valued() && self.mode != Mode::One;
-        if !is_element || self.reader.is_stored() {
+        let is_multi_valued = kind.attribute(self.attribute).is_multi_valued();
+        if is_multi_valued && !self.reader.is_stored() {
+            self.reader.unpack_element(self.attribute, &mut object)?;
+        }
+        if !is_multi_valued || self.mode == Mode::One || self.reader.is_stored() {
             if !object.is_empty() {
                 self.put(Value::Complex(object));
             }
@@ -50,9 +64,12 @@ impl OfAttribute<'_, '_> {
             self.put(Value::Complex(object));
             return Ok(());
         }
-        self.reader.unpack_element(self.attribute, &mut object)?;
-        if object.is_empty() && !tally.unassigned && !(tally.lost && self.reader.selects()) {
-            return Err(self.reader.fail(self.attribute, ResourceErrorKind::NoContent));
+        if object.is_empty() && !tally.unassigned {
+            if self.reader.selects() && !tally.lost {
+                return Err(self.reader.fail(self.attribute, ResourceErrorKind::NoContent));
+            }
+            // The element is ignored, as an unknown attribute is; the reader remembers that it was there.
+            self.reader.loss = self.reader.loss.max(if tally.lost { Loss::Unknown } else { Loss::Void });
         }
         let says_nothing = if self.reader.selects() {
             tally.lost || tally.unassigned
@@ -63,6 +80,21 @@ impl OfAttribute<'_, '_> {
             self.put(Value::Complex(object));
         }
         Ok(())
+    }
+
+    /// Reads an app role that Entra packed into the text of a whole element.
+    pub(super) fn packed_element<E: Error>(&mut self, text: &str) -> Result<Option<Object>, E> {
+        let kind = self.reader.kind;
+        let is_list = kind.attribute(self.attribute).is_multi_valued() && !kind.is_reference_list(self.attribute);
+        let Some(value) = kind.value_of(self.attribute).filter(|_| is_list && text.starts_with('{')) else {
+            return Ok(None);
+        };
+        if serde_json::from_str::<PackedElement<'_>>(text).ok().is_none_or(|packed| packed.display_name.is_none()) {
+            return Ok(None);
+        }
+        let mut object = Object::from_iter([(value, Value::String(text.into()))]);
+        let is_unpacked = self.reader.unpack_element(self.attribute, &mut object)?;
+        Ok(Some(object).filter(|_| is_unpacked))
     }
 
     /// Reads text that holds the JSON of an object or an array where the schema has one. `None` for any other text.
@@ -96,15 +128,17 @@ impl OfAttribute<'_, '_> {
 }
 
 impl Reader<'_> {
-    /// Reads JSON text in the `value` of an element as the element's content.
-    fn unpack_element<E: Error>(&mut self, attribute: AttributeId, object: &mut Object) -> Result<(), E> {
-        let Some(value) = self.kind.value_of(attribute) else { return Ok(()) };
+    /// Reads JSON text in the `value` of an element as the element's content; `false` if there is none.
+    fn unpack_element<E: Error>(&mut self, attribute: AttributeId, object: &mut Object) -> Result<bool, E> {
+        let Some(value) = self.kind.value_of(attribute) else { return Ok(false) };
         let is_text = self.kind.attribute(value).kind() == AttributeType::String;
         let text = object.get(value).and_then(Value::as_str);
-        let Some(text) = text.filter(|text| is_text && text.trim_ascii_start().starts_with('{')) else { return Ok(()) };
-        let Ok(packed) = serde_json::from_str::<PackedElement<'_>>(text) else { return Ok(()) };
+        let Some(text) = text.filter(|text| is_text && text.trim_ascii_start().starts_with('{')) else {
+            return Ok(false);
+        };
+        let Ok(packed) = serde_json::from_str::<PackedElement<'_>>(text) else { return Ok(false) };
         if packed.value.is_empty() || !self.tolerance.allows(Quirk::PackedElement) {
-            return Ok(());
+            return Ok(false);
         }
         let (name, shown) = (packed.value.into_owned(), packed.display_name.map(Cow::into_owned));
         if name.contains('\0') || shown.as_ref().is_some_and(|shown| shown.contains('\0')) {
@@ -118,7 +152,8 @@ impl Reader<'_> {
         if let (Some(display), Some(shown)) = (display.filter(is_free), shown) {
             object.push(display, self.text(display, &shown)?);
         }
-        Ok(())
+        self.unpacked.push(name.into());
+        Ok(true)
     }
 }
 

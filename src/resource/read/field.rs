@@ -57,7 +57,7 @@ impl<'de> DeserializeSeed<'de> for CoreObject<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -76,6 +76,35 @@ impl<'de> Visitor<'de> for CoreObject<'_, '_> {
         reader.in_core_object = false;
         reader.depth -= 1;
         Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut array: S) -> Result<(), S::Error> {
+        match array.next_element::<&RawValue>()? {
+            None => Ok(()),
+            Some(_) => Err(self.refuse("an array")),
+        }
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let opens = text.trim_ascii_start().starts_with('{');
+        if !opens || !self.reader.tolerance.allows(Quirk::PackedValue) {
+            return Err(self.refuse("a string"));
+        }
+        let mut packed = serde_json::Deserializer::from_str(text);
+        self.deserialize(&mut packed).and_then(|()| packed.end()).map_err(|error| E::custom(error))
+    }
+}
+
+impl CoreObject<'_, '_> {
+    fn refuse<E: Error>(self, found: &'static str) -> E {
+        self.reader.fail(AttributeId::ROOT, ResourceErrorKind::Type { expected: "an object of attributes", found })
     }
 }
 

@@ -112,14 +112,22 @@ impl OfAttribute<'_, '_> {
     fn string<E: Error>(mut self, text: &str) -> Result<(), E> {
         if text.is_empty() && self.is_unassigned_by_empty_text() {
             // A list of references, or a selection, has no element for a text without characters.
-            let is_element = self.mode == Mode::Element || self.mode == Mode::List && self.reader.selects();
-            if is_element && (self.reader.selects() || self.reader.kind.is_reference_list(self.attribute)) {
+            let is_list = self.mode == Mode::Element || self.mode == Mode::List;
+            if is_list && (self.reader.selects() || self.reader.kind.is_reference_list(self.attribute)) {
                 return Err(self.refuse("an empty string"));
             }
             if self.reader.tolerance.allows(Quirk::EmptyString) {
                 return Ok(());
             }
             return Err(self.refuse("an empty string"));
+        }
+        if text.starts_with('{')
+            && !self.reader.is_stored()
+            && let Some(object) = self.packed_element(text)?
+        {
+            self.may_be_one("a string")?;
+            self.put(Value::Complex(object));
+            return Ok(());
         }
         if let Some(read) = self.packed(text) {
             return read;
