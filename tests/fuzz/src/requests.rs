@@ -12,7 +12,7 @@ use crate::{
     choice::Choices,
     documents::{Documents, SECRET},
     host::{BASE, ERROR, Host, Reply, host_with},
-    samples::quirks,
+    samples::{ENTERPRISE, quirks},
 };
 
 const STATUSES: [u16; 15] = [200, 201, 204, 304, 400, 401, 403, 404, 405, 409, 412, 413, 415, 428, 501];
@@ -247,6 +247,12 @@ fn own_attributes(resource: &Json) -> Json {
     if let Some(object) = resource.as_object_mut() {
         object.remove("groups");
     }
+    for member in resource["members"].as_array_mut().into_iter().flatten() {
+        member["display"] = Json::Null;
+    }
+    if let Some(manager) = resource.pointer_mut(&format!("/{ENTERPRISE}/manager")) {
+        manager["displayName"] = Json::Null;
+    }
     resource
 }
 
@@ -292,7 +298,7 @@ impl State {
         let mut names = BTreeSet::new();
         for user in self.of_type("User") {
             let name = user["userName"].as_str().expect("a user name");
-            assert!(!name.is_empty() && names.insert(name.to_lowercase()), "`{name}` is empty or taken");
+            assert!(!name.is_empty() && names.insert(name.to_ascii_lowercase()), "`{name}` is empty or taken");
             assert!(user.get("password").is_none());
         }
         let mut held: BTreeSet<(&str, &str)> = BTreeSet::new();

@@ -48,8 +48,14 @@ fn written(kind: &Arc<ResourceType>, resource: &Resource) {
     drop(resource.unique_keys());
 
     let projection = Projection::default_of(kind);
-    let rendering =
-        Rendering { registry: &REGISTRY, base: "https://x", projection: &projection, version: None, derived: &[] };
+    let rendering = Rendering {
+        registry: &REGISTRY,
+        base: "https://x",
+        projection: &projection,
+        version: None,
+        derived: &[],
+        displays: &[],
+    };
     let mut shown = Vec::new();
     resource.write(&mut shown, &rendering);
     let shown: Json = serde_json::from_slice(&shown).expect("JSON");
