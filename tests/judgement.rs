@@ -13,7 +13,9 @@
 use std::sync::Arc;
 
 use scim_core::{
-    Resource,
+    Limits, Quirks, Resource,
+    patch::Patch,
+    quirks::Tolerance,
     resource::{ResourceErrorKind, judge},
     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
 };
@@ -146,5 +148,43 @@ fn put_keeps_immutable_parts_only_where_the_value_stays() {
         let kind = thing(false);
         let after = resource(&kind, &before).replaced_by(resource(&kind, &incoming));
         assert_eq!(after, resource(&kind, &expected), "{before} by {incoming}");
+    }
+}
+
+/// Things whose staff are references with a required role.
+fn staffed() -> Arc<ResourceType> {
+    let text = |name: &str| Attribute::new(name, AttributeType::String);
+    let link = Attribute::new("$ref", AttributeType::Reference).reference_types(["User"]);
+    let staff = Attribute::complex("staff", [text("value").case_exact(), link, text("role").required()]);
+    let schema = Schema::new("urn:example:Team", "Team").attribute(staff.multi_valued());
+    Arc::new(ResourceType::builder("Team", "Teams", schema).build().unwrap())
+}
+
+/// 7643-2.4: a reference has an id and its required sub-attributes, in a whole resource and in a change of members alone.
+#[test]
+fn references_have_an_id_and_what_is_required() {
+    let kind = staffed();
+    let rows = [
+        (json!({"value": "1", "role": "boss"}), None),
+        (json!({"role": "boss"}), Some("staff.value")),
+        (json!({"value": "", "role": "boss"}), Some("staff.value")),
+        (json!({"value": "1"}), Some("staff.role")),
+        (json!({"value": "1", "role": ""}), Some("staff.role")),
+    ];
+    for (member, refused) in rows {
+        if let Ok(team) = Resource::from_json(&kind, json!({"staff": [member]}).to_string().as_bytes()) {
+            let result = judge(None, &team).map_err(|error| error.path().to_owned());
+            assert_eq!(result.err().as_deref(), refused, "{member}");
+        }
+        let patch = Patch::builder().add("staff", json!([member])).build().unwrap();
+        let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
+        let before = Resource::new(Arc::clone(&kind));
+        let applied = patch.apply(&before, &limits, &mut tolerance);
+        let delta = patch.membership(&kind, &limits, &mut tolerance);
+        let is_delta = matches!(&delta, Ok(Some(_)));
+        assert_eq!((applied.is_err(), is_delta), (refused.is_some(), refused.is_none()), "{member}: {delta:?}");
+        if let Some(path) = refused {
+            assert!(applied.unwrap_err().to_string().contains(path), "{member}");
+        }
     }
 }
