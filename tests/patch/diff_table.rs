@@ -163,6 +163,14 @@ fn values_of_complex_lists() {
         r#"{"emails": [{"value": "b@work.com", "type": "work", "primary": true}]}"#,
         r#"[{"op": "remove", "path": "emails[value eq \"b@home.com\"]"}]"#,
     );
+    // A value becomes primary before another value comes that the condition would select as well.
+    row(
+        r#"{"emails": [{"value": "a", "type": "work", "display": "an address with a name that is longer than an operation"}]}"#,
+        r#"{"emails": [{"value": "a", "type": "work", "display": "an address with a name that is longer than an operation",
+            "primary": true}, {"value": "a", "type": "home"}]}"#,
+        r#"[{"op": "replace", "path": "emails[value eq \"a\"].primary", "value": true},
+            {"op": "add", "path": "emails", "value": [{"value": "a", "type": "home"}]}]"#,
+    );
     // The order is nothing, and a `primary` of false is none.
     row(
         TWO,

@@ -161,6 +161,10 @@ impl Comparison<'_> {
             steps.extend(changes);
             said |= says;
         }
+        let primaries: Vec<_> = staying.iter().map(|(was, now, _)| (was.is_primary, *now)).collect();
+        let Some(primary) = self.primary(list, path, &state, &primaries, said) else { return Ok(None) };
+        // Before new values come: a condition that selects one value now may select a new value as well.
+        steps.extend(primary);
         if !coming.is_empty() {
             let kept = staying.iter().map(|(_, now, _)| now.value.clone()).collect();
             if !can_be_added(self.kind, list, kept, coming.iter().map(|element| element.value)) {
@@ -169,9 +173,6 @@ impl Comparison<'_> {
             let values: Result<Vec<String>, _> = coming.iter().map(|it| self.element_json(list, *it)).collect();
             steps.push(Step::Values { list, op: Op::Add, path: path.to_owned(), values: values? });
         }
-        let staying: Vec<_> = staying.iter().map(|(was, now, _)| (was.is_primary, *now)).collect();
-        let Some(primary) = self.primary(list, path, &state, &staying, said) else { return Ok(None) };
-        steps.extend(primary);
         Ok(Some(steps))
     }
 
