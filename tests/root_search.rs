@@ -311,7 +311,7 @@ fn policies_decide_for_each_type() {
     assert_eq!(own.error(), (400, "invalidCursor".to_owned()));
     let all = host.get("/?count=2&cursor=").json();
     let own = get("users", &format!("/?count=2&cursor={}", all["nextCursor"].as_str().unwrap())).json();
-    assert_eq!((ids(&own), own["totalResults"].as_u64(), own.get("nextCursor")), ("5".to_owned(), Some(3), None));
+    assert_eq!((ids(&own), own["totalResults"].as_u64(), own.get("nextCursor")), ("5".to_owned(), None, None));
 }
 
 /// The same as a function.
@@ -324,7 +324,7 @@ fn a_host_may_call_it() {
     let page = now(host.provider.search_all(&host.context, &request)).unwrap();
     let kinds: Vec<&str> = page.resources().map(|(resource, _)| resource.kind().name()).collect();
     assert_eq!(kinds, ["User", "User", "User", "Group"]);
-    assert_eq!((page.total(), page.start_index(), page.previous_cursor()), (Some(6), None, None));
+    assert_eq!((page.total(), page.start_index(), page.previous_cursor()), (None, None, None));
     request.cursor = page.next_cursor().map(Into::into);
     let page = now(host.provider.search_all(&host.context, &request)).unwrap();
     assert_eq!((page.resources().len(), page.next_cursor()), (2, None));

@@ -80,6 +80,10 @@ pub(super) fn unpacked<'r>(
         return Cow::Borrowed(raw);
     }
     let Ok(text) = serde_json::from_str::<Cow<'_, str>>(raw.get()) else { return Cow::Borrowed(raw) };
+    if matches!(target, Target::Elements(_)) {
+        // The reader unpacks one element, since its text may describe it in the words of the identity provider.
+        return Cow::Borrowed(raw);
+    }
     let attribute = target.attribute();
     let is_packed = match text.trim_ascii_start().as_bytes().first() {
         Some(b'{') => attribute == AttributeId::ROOT || kind.attribute(attribute).kind() == AttributeType::Complex,
