@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Returned, SchemaError, SchemaErrorKind};
 
-/// What names a resource, unless its type says otherwise (RFC 7643 §4.1.1).
-const NAMES: [&str; 2] = ["displayName", "userName"];
+/// The attribute that names a resource, unless its type has others: the one for display to people (RFC 7643 §4.1.1, §4.2).
+/// `userName` would show a login to those who see the groups. scim2-tester refuses it, too: its users have no
+/// `displayName`, and it expects references to them as it has sent them.
+const NAME: &str = "displayName";
 
 /// A read-only sub-attribute that has the name of the resource that its complex attribute refers to.
 #[derive(Clone, Debug)]
@@ -64,7 +66,7 @@ pub(super) fn names_of(kind: &ResourceType, chosen: Option<&[Box<str>]>) -> Resu
         let attribute = kind.child(AttributeId::ROOT, name)?;
         is_name(kind.attribute(attribute)).then_some(attribute)
     };
-    let Some(chosen) = chosen else { return Ok(NAMES.into_iter().filter_map(find).collect()) };
+    let Some(chosen) = chosen else { return Ok(find(NAME).into_iter().collect()) };
     let refused = |name: &str| SchemaError::new(SchemaErrorKind::Display, format!("{}.{name}", kind.name()));
     chosen.iter().map(|name| find(name).ok_or_else(|| refused(name))).collect()
 }
