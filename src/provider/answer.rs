@@ -36,8 +36,6 @@ pub(super) struct View {
     pub(super) projection: Projection,
     /// Whether the resource is written at all. In a bulk response it is not.
     pub(super) written: bool,
-    /// Whether references show the names of the resources that they refer to.
-    pub(super) named: bool,
 }
 
 impl View {
@@ -47,12 +45,6 @@ impl View {
             self.projection = self.projection.with_requested(requested);
         }
         self
-    }
-
-    /// Shows no names of referenced resources: the answer to a PATCH repeats what the request changed, and a client holds it
-    /// against the request.
-    pub(super) fn without_names(self) -> Self {
-        Self { named: false, ..self }
     }
 
     /// The lists of references that are not shown: a store need not read them.

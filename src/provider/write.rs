@@ -154,7 +154,7 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Answer, Error> {
         let permit = self.permit(cx, Action::Patch, kind)?;
         let mut tolerance = Tolerance::new(self.quirks());
-        let view = self.view(cx, &permit, options, &mut tolerance)?.without_names();
+        let view = self.view(cx, &permit, options, &mut tolerance)?;
         if let Some(membership) = patch.membership(&permit.view, self.limits(), &mut tolerance)?
             && !permit.looks_at(membership.attribute)
         {
@@ -387,8 +387,7 @@ impl<S: Store> ServiceProvider<S> {
         let kind = Arc::clone(stored.resource.kind());
         let shows = |attribute| view.shows(attribute);
         let derived = self.derive(cx, &kind, &[stored.resource.id()], shows).await?.pop().unwrap_or_default();
-        let names = |attribute| view.named && view.shows(attribute);
-        let displays = match self.names(cx, &kind, &[&*stored.resource], names).await {
+        let displays = match self.names(cx, &kind, &[&*stored.resource], shows).await {
             Ok(mut displays) => displays.pop().unwrap_or_default(),
             // The write has happened. A client that gets an error repeats it, and creates a second group: better an
             // answer without names.
@@ -408,13 +407,7 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<View, Error> {
         let projection = Projection::new(&permit.view, &options.attributes, &options.excluded_attributes, tolerance)?;
         let base = self.inner.base.of(cx.tenant());
-        Ok(View {
-            registry: self.registry().clone(),
-            base: base.into(),
-            projection,
-            written: !options.in_bulk,
-            named: true,
-        })
+        Ok(View { registry: self.registry().clone(), base: base.into(), projection, written: !options.in_bulk })
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Returned, SchemaError, SchemaErrorKind};
 
-/// What names a resource, unless its type says otherwise (RFC 7643 §4.1.1).
-const NAMES: [&str; 2] = ["displayName", "userName"];
+/// The attribute that names a resource, unless its type has others: the one for display to people (RFC 7643 §4.1.1, §4.2).
+/// `userName` would show a login to those who see the groups. scim2-tester refuses it, too: its users have no
+/// `displayName`, and it expects references to them as it has sent them.
+const NAME: &str = "displayName";
 
 /// A read-only sub-attribute that has the name of the resource that its complex attribute refers to.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ pub(super) fn names_of(kind: &ResourceType, chosen: Option<&[Box<str>]>) -> Resu
         // A name that an answer shows on request only is not shown in every reference, unless the host says so.
         let is_shown =
             |name: &AttributeId| matches!(kind.attribute(*name).return_rule(), Returned::Always | Returned::Default);
-        return Ok(NAMES.into_iter().filter_map(find).filter(is_shown).collect());
+        return Ok(find(NAME).into_iter().filter(is_shown).collect());
     };
     let refused = |name: &str| SchemaError::new(SchemaErrorKind::Display, format!("{}.{name}", kind.name()));
     chosen.iter().map(|name| find(name).ok_or_else(|| refused(name))).collect()

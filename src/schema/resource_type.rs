@@ -524,9 +524,8 @@ impl ResourceTypeBuilder {
         self
     }
 
-    /// Chooses the attributes that name a resource of the type to people, the preferred one first: `displayName`, and
-    /// `userName` for a resource that has no `displayName`, unless this is called. Without names, references do not show
-    /// one.
+    /// Chooses the attributes that name a resource of the type to people, the preferred one first. Unless this is called,
+    /// `displayName` does, where the type has it. A resource without a value of these attributes has no name.
     ///
     /// A reference to the resource shows its name in the read-only sub-attribute `display`, or `displayName` as in
     /// `manager`: for example the members of a group. The core reads the name whenever the reference is shown, so it is

@@ -111,7 +111,7 @@ fn create(registry: &Registry, kind: &str, json: &Json) -> Change {
 }
 
 fn user(registry: &Registry, id: &str) -> Change {
-    create(registry, "User", &json!({"id": id, "userName": id}))
+    create(registry, "User", &json!({"id": id, "userName": id, "displayName": id}))
 }
 
 /// The users, the group with all of them but the one that is called `model`, and nothing else.

@@ -8,6 +8,7 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::allow_attributes,
+    clippy::large_futures,
     reason = "a test that panics has failed"
 )]
 
@@ -105,7 +106,7 @@ fn user(n: usize) -> Json {
         "displayName": format!("{given} {family}"),
         "title": format!("Engineer, grade {}", n % 12),
         "userType": if n % 7 < 4 { "Employee" } else { "Contractor" },
-        "active": n % 10 != 0,
+        "active": !n.is_multiple_of(10),
         "preferredLanguage": "en-GB",
         "locale": "en-GB",
         "timezone": "Europe/London",
