@@ -62,8 +62,11 @@ fn an_event_names_the_lists_that_the_write_left_alone() {
     assert_eq!(host.get(&target).json()["members"][0]["value"], Json::from(ann));
 }
 
+/// The members of a group before and after a change.
+type Counts = (Option<usize>, Option<usize>);
+
 #[derive(Debug, Default)]
-struct Counting(Arc<Mutex<Vec<(Option<usize>, Option<usize>)>>>);
+struct Counting(Arc<Mutex<Vec<Counts>>>);
 
 impl Policy for Counting {
     fn access(&self, _: &Context, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
