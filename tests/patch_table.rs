@@ -20,13 +20,14 @@ mod quirks;
 #[path = "patch/rfc.rs"]
 mod rfc;
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 use fixtures::{Before, expand};
 use scim_core::{
     Limits, Quirk, Quirks, Resource,
     patch::{Op, Patch, PatchError, PatchErrorKind},
     quirks::Tolerance,
+    schema::{Attribute, AttributeType, ResourceType, Schema},
 };
 
 /// One row of a table.
@@ -432,6 +433,33 @@ fn packed_elements_become_elements() {
     assert_eq!(guid, Some(with_role(r#"{"value":"{6a1f0c52}"}"#)));
     let literal = apply(&Before::Bare.resource(), &add("roles", PACKED), Quirks::strict().with(Quirk::OperationCase));
     assert!(literal.is_some_and(|user| String::from_utf8(user.to_json()).unwrap().contains("displayName")));
+}
+
+/// 7644-3.5.2-19: the error names the operation that wrote to the attribute, not one to an attribute whose name begins alike.
+#[test]
+fn an_error_blames_the_operation_by_the_attribute() {
+    let code = |name: &str| Attribute::new(name, AttributeType::String).canonical_values(["a", "b"]).restrict();
+    let schema = Schema::new("urn:example:Lock", "Lock").attribute(code("code")).attribute(code("codeName"));
+    let kind = Arc::new(ResourceType::builder("Lock", "Locks", schema).build().unwrap());
+    let before = Resource::from_json(&kind, br#"{"id": "1", "code": "a", "codeName": "a"}"#).unwrap();
+    let rows = [
+        (r#"{"op":"replace","path":"code","value":"b"},{"op":"replace","path":"codeName","value":"x"}"#, "codeName", 1),
+        (r#"{"op":"replace","path":"codeName","value":"x"},{"op":"replace","path":"code","value":"b"}"#, "codeName", 0),
+        (r#"{"op":"replace","path":"code","value":"x"},{"op":"replace","path":"codeName","value":"b"}"#, "code", 0),
+    ];
+    for (operations, path, index) in rows {
+        let error = run(&before, &message(operations), &mut Tolerance::new(Quirks::strict())).unwrap_err();
+        assert_eq!((error.path(), error.operation()), (Some(path), Some(index)), "{operations}: {error}");
+    }
+}
+
+/// A store's own JSON is read without limits: unknown content may be nested to any depth.
+#[test]
+fn stored_json_has_no_limit_of_depth() {
+    let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
+    let json = format!(r#"{{"id": "1", "userName": "u", "gone": {deep}}}"#);
+    let user = Resource::from_json(Before::User.kind(), json.as_bytes()).unwrap();
+    assert_eq!(user.id(), "1");
 }
 
 /// JSON text describes the element in every notation, and the same request again changes nothing.
