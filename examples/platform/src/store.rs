@@ -2,7 +2,7 @@
 //!
 //! A resource is a row with its JSON. The values of its lists of references, such as the members of a group, are rows of
 //! their own, and so are the values that are its alone: what a change costs depends on the change. Everything here is
-//! SQL by way of [`Statement`](scim_core::sql::Statement); which of the two databases runs it, only
+//! SQL by way of [`Statement`]; which of the two databases runs it, only
 //! [`Database`] knows.
 
 mod commit;
