@@ -2,7 +2,11 @@
 //!
 //! The code that does the work charges it here, before it does it. Nothing here knows a value, a row or a clock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    future::poll_fn,
+    sync::atomic::{AtomicU64, Ordering},
+    task::Poll,
+};
 
 /// The work of one request, counted in units against [`Limits::work`](super::Limits::work).
 ///
@@ -22,6 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Work {
     limit: u64,
     spent: AtomicU64,
+    /// The units that were spent at the last pause.
+    paused: AtomicU64,
 }
 
 /// A request needs more work than [`Limits::work`](super::Limits::work) allows.
@@ -42,9 +48,12 @@ impl Work {
     /// Bytes of text whose comparison counts as one unit.
     const BYTES: usize = 64;
 
+    /// Units between two pauses: a few milliseconds of work.
+    pub(crate) const STRETCH: u64 = 50_000;
+
     /// No unit is spent yet, and at most `limit` may be.
     pub const fn new(limit: u64) -> Self {
-        Self { limit, spent: AtomicU64::new(0) }
+        Self { limit, spent: AtomicU64::new(0), paused: AtomicU64::new(0) }
     }
 
     /// The units for a comparison with `bytes` of text: at least one.
@@ -75,5 +84,24 @@ impl Work {
     /// The units that are left.
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.spent())
+    }
+
+    /// Lets other tasks of the thread run, if the request has spent many units since the last pause. The future wakes
+    /// itself, so any executor can run it.
+    pub async fn pause(&self) {
+        let spent = self.spent();
+        if spent.saturating_sub(self.paused.load(Ordering::Relaxed)) < Self::STRETCH {
+            return;
+        }
+        self.paused.store(spent, Ordering::Relaxed);
+        let mut is_first = true;
+        poll_fn(|task| {
+            if std::mem::take(&mut is_first) {
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use crate::{schema::AttributeId, value::Value};
 
 /// The values in the order in which they came, and where each is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct List {
     /// The sub-attribute by which values are told apart.
     value: AttributeId,
