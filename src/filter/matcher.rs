@@ -168,27 +168,28 @@ impl Condition {
         let route = place.route().split_first().map_or(&[][..], |(_, rest)| rest);
         match self {
             Self::Compare(comparison) => {
-                any_value(element, route, &|value| spending.allows(value) && comparison.holds(value))
+                any_value(element, route, &|value| !spending.allows(value) || comparison.holds(value))
             }
-            Self::Element { condition, .. } => {
-                any_value(element, route, &|value| condition.holds(Base::Element(value), spending))
-            }
-            _ => any_value(element, route, &|value| spending.allows(value) && is_present(value)),
+            Self::Element { condition, .. } => any_value(element, route, &|value| {
+                !spending.allows_units(1) || condition.holds(Base::Element(value), spending)
+            }),
+            _ => any_value(element, route, &|value| !spending.allows(value) || is_present(value)),
         }
     }
 
+    /// Once the spending is exceeded, every value counts as found, so that no loop goes on to the next one.
     pub(super) fn holds(&self, base: Base<'_>, spending: &Spending) -> bool {
         match self {
             Self::Compare(comparison) => {
-                base.any(comparison.place.route(), |value| spending.allows(value) && comparison.holds(value))
+                base.any(comparison.place.route(), |value| !spending.allows(value) || comparison.holds(value))
             }
             Self::All(conditions) => conditions.iter().all(|condition| condition.holds(base, spending)),
             Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(base, spending)),
             Self::Not(condition) => !condition.holds(base, spending),
             Self::Element { place, condition } => base.any(place.route(), |value| {
-                spending.allows_units(1) && condition.holds(Base::Element(value), spending)
+                !spending.allows_units(1) || condition.holds(Base::Element(value), spending)
             }),
-            Self::Present(place) => base.any(place.route(), |value| spending.allows(value) && is_present(value)),
+            Self::Present(place) => base.any(place.route(), |value| !spending.allows(value) || is_present(value)),
             Self::Extension(attribute) => base.any(&[*attribute], |_| true),
             Self::Constant(truth) => *truth,
         }

@@ -7,8 +7,8 @@ use crate::{
     value::Value,
 };
 
-/// The units that an evaluation may still spend. After it is exceeded, every charge fails, so an evaluation comes to its
-/// end without examining more values.
+/// The units that an evaluation may still spend. After the evaluation exceeds them, every charge fails, so the evaluation
+/// comes to its end without examining more values.
 #[derive(Debug)]
 pub(crate) struct Spending {
     start: u64,

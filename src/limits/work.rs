@@ -4,7 +4,7 @@
 
 use std::{
     future::poll_fn,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     task::Poll,
 };
 
@@ -28,6 +28,8 @@ pub struct Work {
     spent: AtomicU64,
     /// The units that were spent at the last pause.
     paused: AtomicU64,
+    /// A charge was refused.
+    exceeded: AtomicBool,
 }
 
 /// A request needs more work than [`Limits::work`](super::Limits::work) allows.
@@ -53,7 +55,7 @@ impl Work {
 
     /// No unit is spent yet, and at most `limit` may be.
     pub const fn new(limit: u64) -> Self {
-        Self { limit, spent: AtomicU64::new(0), paused: AtomicU64::new(0) }
+        Self { limit, spent: AtomicU64::new(0), paused: AtomicU64::new(0), exceeded: AtomicBool::new(false) }
     }
 
     /// The units for a comparison with `bytes` of text: at least one.
@@ -72,8 +74,16 @@ impl Work {
         let spend = |spent: u64| spent.checked_add(units).filter(|spent| *spent <= self.limit);
         match self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
             Ok(_) => Ok(()),
-            Err(_) => Err(WorkExceeded { limit: self.limit }),
+            Err(_) => {
+                self.exceeded.store(true, Ordering::Relaxed);
+                Err(WorkExceeded { limit: self.limit })
+            }
         }
+    }
+
+    /// Whether a charge was refused: a part of the request was not done.
+    pub fn is_exceeded(&self) -> bool {
+        self.exceeded.load(Ordering::Relaxed)
     }
 
     /// The units that were spent.

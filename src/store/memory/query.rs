@@ -297,7 +297,9 @@ impl<'a> Query<'a> {
         match condition {
             Condition::Element { condition, .. } if attribute == list => match required(condition, value) {
                 Some(key) => values.get(key).is_some_and(|element| condition.element_spending(element, spending)),
-                None => values.iter().any(|(_, element)| condition.element_spending(element, spending)),
+                None => values
+                    .iter()
+                    .any(|(_, element)| !spending.allows_units(1) || condition.element_spending(element, spending)),
             },
             condition => match required(condition, value) {
                 Some(key) => values.get(key).is_some(),
