@@ -72,13 +72,11 @@ impl Work {
     /// not do the work.
     pub fn charge(&self, units: u64) -> Result<(), WorkExceeded> {
         let spend = |spent: u64| spent.checked_add(units).filter(|spent| *spent <= self.limit);
-        match self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
-            Ok(_) => Ok(()),
-            Err(_) => {
-                self.exceeded.store(true, Ordering::Relaxed);
-                Err(WorkExceeded { limit: self.limit })
-            }
+        let spent = self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend);
+        if spent.is_err() {
+            self.exceeded.store(true, Ordering::Relaxed);
         }
+        spent.map(drop).map_err(|_| WorkExceeded { limit: self.limit })
     }
 
     /// Whether a charge was refused: a part of the request was not done.
@@ -104,14 +102,19 @@ impl Work {
             return;
         }
         self.paused.store(spent, Ordering::Relaxed);
-        let mut is_first = true;
-        poll_fn(|task| {
-            if std::mem::take(&mut is_first) {
-                task.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Poll::Ready(())
-        })
-        .await;
+        yield_now().await;
     }
+}
+
+/// Lets other tasks of the thread run. The future wakes itself, so any executor can run it.
+pub(crate) async fn yield_now() {
+    let mut is_first = true;
+    poll_fn(|task| {
+        if std::mem::take(&mut is_first) {
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
 }

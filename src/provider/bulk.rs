@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     error::{Error, ScimType},
+    limits,
     message::{BulkOutcome, BulkRequest, BulkResponse},
     quirks::Tolerance,
     resource::{Resource, url},
@@ -125,7 +126,7 @@ impl<S: Store> ServiceProvider<S> {
         }
         run.flush().await;
         let is_done = |result: &Tried| result.outcome.is_ok();
-        if cx.work().is_some_and(|work| work.is_exceeded()) && !run.results.iter().flatten().any(is_done) {
+        if cx.work().is_some_and(limits::Work::is_exceeded) && !run.results.iter().flatten().any(is_done) {
             return Err(too_much_bulk(self.limits().work));
         }
         Ok(run.into_response(request))
