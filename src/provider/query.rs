@@ -11,6 +11,7 @@ use super::{
     permit::Permit,
     plan::Plan,
     policy::Action,
+    rest::rest,
 };
 use crate::{
     error::{Error, ScimType},
@@ -204,6 +205,9 @@ impl<S: Store> ServiceProvider<S> {
         if fitting < items.len() {
             let Some(token) = &request.cursor else { return Err(too_large(limits.answer, fitting)) };
             Paged { items, next, previous, .. } = self.page_by_cursor(cx, &queries, &cursors, token, fitting).await?;
+        }
+        for (_, stored) in &items {
+            rest(&stored.resource).await;
         }
         let rows = self.rows(cx, &queries, items).await?;
         drop(queries);
