@@ -31,8 +31,8 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-/// Two stretches of 50,000 units, and the value whose examination ends the second.
-const MOST: u64 = 120_000;
+/// Two stretches of 10,000 units, and the list of 3,000 values whose examination ends the second.
+const MOST: u64 = 25_000;
 
 /// The store in memory, which remembers the last caller. `filters` is false for a store that leaves filters to the core.
 struct Watched {
@@ -158,7 +158,7 @@ fn a_search_pauses_however_costly_a_row_is() {
                 let context = format!("{filters_itself} {order} {:.60}: {course:?}", filter);
                 println!("{context}");
                 assert!(course.status == 200 || course.status == 400, "{context}");
-                assert!(course.spent > 4 * MOST, "{context}");
+                assert!(course.spent > 20 * MOST, "{context}");
                 assert!(course.longest <= MOST, "{context}");
             }
         }

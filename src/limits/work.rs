@@ -50,8 +50,9 @@ impl Work {
     /// Bytes of text whose comparison counts as one unit.
     const BYTES: usize = 64;
 
-    /// Units between two pauses: a few milliseconds of work.
-    pub(crate) const STRETCH: u64 = 50_000;
+    /// Units between two pauses: about a millisecond of work. An executor may look for events of its sockets only after
+    /// many polls, so a poll must be short.
+    pub(crate) const STRETCH: u64 = 10_000;
 
     /// No unit is spent yet, and at most `limit` may be.
     pub const fn new(limit: u64) -> Self {

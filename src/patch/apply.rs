@@ -57,7 +57,7 @@ pub(crate) struct Application<'a> {
 
 impl<'a> Application<'a> {
     /// The units that one operation may spend, since no other task of the thread runs before its end.
-    const OPERATION: u64 = 20 * Work::STRETCH;
+    const OPERATION: u64 = 1_000_000;
 
     /// Nothing is applied yet.
     pub(crate) fn new(before: &'a Resource, limits: &'a Limits, tolerance: &'a mut Tolerance, work: &'a Work) -> Self {

@@ -22,6 +22,12 @@ impl<S: Store> ServiceProvider<S> {
     /// The future does nothing before it is polled, and may be dropped at any time: a write has then happened as a
     /// whole or not at all.
     ///
+    /// The future computes for a few milliseconds at a time, then wakes itself and returns `Pending`, so that other tasks
+    /// of the thread take their turns. An executor must poll the future again; it may drop the future at any pause, and
+    /// then either all of the request's change is committed or nothing. On tokio, set `event_interval` of the runtime to a
+    /// small number such as 3: by default a thread reads its sockets only after 61 polls, which is a long time when many
+    /// long requests take turns. The longest part without a pause is one operation of a PATCH on a long list, about 15 ms.
+    ///
     /// ```
     /// # #[cfg(feature = "system")] {
     /// # use std::{future::Future, pin::pin, task::{Context as Task, Poll, Waker}};

@@ -22,23 +22,29 @@ use scim_core::{
     bearer::{Token, TokenDigest},
     provider::CursorKey,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Runtime};
 
 /// Returns freed memory to the system within seconds, which glibc's allocator does not.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
-    match run(arguments).await {
+    let done = runtime().map_err(Into::into).and_then(|runtime| runtime.block_on(run(arguments)));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("platform: {}", log::with_causes(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// A thread looks for events of its sockets after at most three tasks. The default, 61, would let as many long searches
+/// take their turns, of about a millisecond each, before a new request is even read.
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(3).build()
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {

@@ -215,9 +215,8 @@ fn a_bystander_is_answered_while_five_searches_run() {
     databases().iter().for_each(get_while_five_search);
 }
 
-/// In memory the core evaluates filters on the threads that answer.
+/// In memory the store evaluates filters on the threads that answer.
 #[test]
-#[ignore = "the core does not yield often enough within a search: seconds in a debug build"]
 fn a_bystander_is_answered_while_five_searches_run_in_memory() {
     let _alone = ALONE.blocking_lock();
     get_while_five_search(&memory());
