@@ -120,7 +120,7 @@ fn who_refers_and_what_an_id_is_of() {
         assert_eq!((of_u2.len(), &*of_u2[250]), (251, "u2<h249 -"));
         assert_eq!(holders(&world, &store, &[]), [""; 0]);
         let watching = &world.registry.relations(&world.device)[0];
-        let watched = now(store.holders(&world.cx, watching, &["d1", "g1", "u1"])).unwrap();
+        let watched = now(store.holders(&world.cx, watching, &["d1", "g1", "u1"], usize::MAX)).unwrap();
         let watchers: BTreeSet<&str> = watched.iter().map(|it| &*it.value).collect();
         assert_eq!((watched.len(), watchers), (2, ["g1", "u1"].into()), "one list, not the others");
         let located = |kinds: &[Arc<ResourceType>], ids: &[&str]| now(store.locate(&world.cx, kinds, ids)).unwrap();

@@ -376,8 +376,9 @@ impl Store for Broken {
         cx: &'a Context,
         relation: &'a Relation,
         ids: &'a [&'a str],
+        bytes: usize,
     ) -> Result<Vec<Holder>, StoreError> {
-        let mut found = self.inner.holders(cx, relation, ids).await?;
+        let mut found = self.inner.holders(cx, relation, ids, bytes).await?;
         if self.is(Check::Holders) {
             // A join that gives each row twice.
             found.extend(found.clone());
