@@ -13,6 +13,7 @@ mod literal;
 mod matcher;
 mod parse;
 mod spending;
+mod stretches;
 mod tree;
 mod word;
 

@@ -7,6 +7,7 @@ mod work;
 
 use std::time::Duration;
 
+pub(crate) use self::work::yield_now;
 pub use self::work::{Work, WorkExceeded};
 
 /// The bounds that the service provider enforces.

@@ -17,5 +17,5 @@ pub use self::{
 pub(crate) use self::{
     config::ServiceProviderConfig,
     definition::{resource_type_document, schema_document},
-    list::{PageInfo, write_list},
+    list::{ListWriter, PageInfo},
 };

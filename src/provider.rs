@@ -25,6 +25,7 @@ mod plan;
 mod policy;
 mod query;
 mod references;
+mod rest;
 mod subject;
 mod system;
 mod write;

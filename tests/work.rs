@@ -181,6 +181,41 @@ fn a_bulk_request_shares_one_bound() {
     assert_eq!(user["emails"][0]["display"], format!("d{}", done - 1), "a refused operation changes nothing");
 }
 
+/// A bulk request of which nothing can be done within the bound is refused as a whole (RFC 7644 §3.7.4).
+#[test]
+fn a_bulk_request_beyond_the_bound_is_refused_as_a_whole() {
+    let host = host_of(400);
+    let emails: Vec<Json> = (0..300).map(|index| json!({"value": format!("{index}@x")})).collect();
+    let id = host.post("/Users", &json!({"userName": "ann", "emails": emails})).id();
+    let data = json!({"Operations": [{"op": "remove", "path": "emails[value co \"@y\"]"}]});
+    let operation = json!({"method": "PATCH", "path": format!("/Users/{id}"), "data": data});
+    let body = json!({"Operations": [operation.clone(), operation]}).to_string();
+    host.refused("POST", "/Bulk", body.as_bytes(), 413, "");
+    // One operation that is done gives every operation an outcome.
+    let create = json!({"method": "POST", "path": "/Users", "bulkId": "b", "data": {"userName": "bob"}});
+    let mixed = host.post("/Bulk", &json!({"Operations": [create, operation_of(&body)]}));
+    let statuses: Vec<Json> =
+        mixed.json()["Operations"].as_array().unwrap().iter().map(|it| it["status"].clone()).collect();
+    assert_eq!((mixed.status, statuses), (200, vec![json!("201"), json!("400")]));
+}
+
+/// The first operation of a bulk request.
+fn operation_of(body: &str) -> Json {
+    serde_json::from_str::<Json>(body).unwrap()["Operations"][0].clone()
+}
+
+/// One operation of a PATCH has a bound of its own, since it runs without a pause.
+#[test]
+fn a_patch_operation_has_a_bound_of_its_own() {
+    let host = host_of(Limits::default().work);
+    let emails: Vec<Json> = (0..10_000).map(|index| json!({"value": format!("{index}@x")})).collect();
+    let target = format!("/Users/{}", host.post("/Users", &json!({"userName": "ann", "emails": emails})).id());
+    let path = |terms: usize| format!("emails[{}]", any_of(terms, "value eq \"y\""));
+    let body = |terms: usize| json!({"Operations": [{"op": "remove", "path": path(terms)}]});
+    assert_eq!(host.patch(&target, &body(40)["Operations"]).status, 200);
+    host.refused("PATCH", &target, body(60).to_string().as_bytes(), 400, "tooMany");
+}
+
 /// A long request lets other tasks run: it returns to the executor again and again.
 #[test]
 fn a_long_request_yields() {
@@ -250,8 +285,8 @@ fn an_answer_has_a_bound() {
     }
     assert_eq!((found.len(), walked.len()), (12, 12));
     assert_eq!(found, walked);
-    // A resource that is too large alone is shown alone.
-    let large = json!({"userName": "large", "nickName": "n".repeat(30_000)});
-    assert_eq!(host.post("/Users", &large).status, 201);
-    assert_eq!(host.get("/Users?filter=userName eq \"large\"&count=5").status, 200);
+    // A resource of more than a quarter is not written.
+    let large = json!({"userName": "large", "nickName": "n".repeat(5_000)});
+    assert_eq!(host.post("/Users", &large).error(), (400, "tooMany".to_owned()));
+    assert_eq!(host.get("/Users?count=0").json()["totalResults"], json!(12));
 }

@@ -96,15 +96,15 @@ impl Matcher {
 
 /// What the places of a condition are counted from.
 #[derive(Clone, Copy)]
-enum Base<'a> {
+pub(super) enum Base<'a> {
     Resource(&'a Object),
     Element(&'a Value),
 }
 
-impl Base<'_> {
+impl<'a> Base<'a> {
     /// Whether `test` holds for any value at the end of the route.
     #[inline]
-    fn any(self, route: &[AttributeId], test: impl Fn(&Value) -> bool) -> bool {
+    pub(super) fn any(self, route: &[AttributeId], test: impl Fn(&'a Value) -> bool) -> bool {
         match self {
             Self::Resource(object) => any_member(object, route, &test),
             Self::Element(value) => any_value(value, route, &test),
@@ -113,7 +113,7 @@ impl Base<'_> {
 }
 
 #[inline]
-fn any_member(object: &Object, route: &[AttributeId], test: &impl Fn(&Value) -> bool) -> bool {
+fn any_member<'a>(object: &'a Object, route: &[AttributeId], test: &impl Fn(&'a Value) -> bool) -> bool {
     let Some((first, rest)) = route.split_first() else { return false };
     match object.get(*first) {
         None => false,
@@ -123,7 +123,7 @@ fn any_member(object: &Object, route: &[AttributeId], test: &impl Fn(&Value) -> 
 }
 
 #[inline]
-fn any_value(value: &Value, route: &[AttributeId], test: &impl Fn(&Value) -> bool) -> bool {
+fn any_value<'a>(value: &'a Value, route: &[AttributeId], test: &impl Fn(&'a Value) -> bool) -> bool {
     match value {
         value if route.is_empty() => test(value),
         Value::Complex(object) => any_member_below(object, route, test),
@@ -132,7 +132,7 @@ fn any_value(value: &Value, route: &[AttributeId], test: &impl Fn(&Value) -> boo
 }
 
 /// [`any_member`] again, out of line: the first step of a route is the one that has to be fast.
-fn any_member_below(object: &Object, route: &[AttributeId], test: &impl Fn(&Value) -> bool) -> bool {
+fn any_member_below<'a>(object: &'a Object, route: &[AttributeId], test: &impl Fn(&'a Value) -> bool) -> bool {
     any_member(object, route, test)
 }
 
@@ -168,27 +168,28 @@ impl Condition {
         let route = place.route().split_first().map_or(&[][..], |(_, rest)| rest);
         match self {
             Self::Compare(comparison) => {
-                any_value(element, route, &|value| spending.allows(value) && comparison.holds(value))
+                any_value(element, route, &|value| !spending.allows(value) || comparison.holds(value))
             }
-            Self::Element { condition, .. } => {
-                any_value(element, route, &|value| condition.holds(Base::Element(value), spending))
-            }
-            _ => any_value(element, route, &|value| spending.allows(value) && is_present(value)),
+            Self::Element { condition, .. } => any_value(element, route, &|value| {
+                !spending.allows_units(1) || condition.holds(Base::Element(value), spending)
+            }),
+            _ => any_value(element, route, &|value| !spending.allows(value) || is_present(value)),
         }
     }
 
-    fn holds(&self, base: Base<'_>, spending: &Spending) -> bool {
+    /// Once the spending is exceeded, every value counts as found, so that no loop goes on to the next one.
+    pub(super) fn holds(&self, base: Base<'_>, spending: &Spending) -> bool {
         match self {
             Self::Compare(comparison) => {
-                base.any(comparison.place.route(), |value| spending.allows(value) && comparison.holds(value))
+                base.any(comparison.place.route(), |value| !spending.allows(value) || comparison.holds(value))
             }
             Self::All(conditions) => conditions.iter().all(|condition| condition.holds(base, spending)),
             Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(base, spending)),
             Self::Not(condition) => !condition.holds(base, spending),
             Self::Element { place, condition } => base.any(place.route(), |value| {
-                spending.allows_units(1) && condition.holds(Base::Element(value), spending)
+                !spending.allows_units(1) || condition.holds(Base::Element(value), spending)
             }),
-            Self::Present(place) => base.any(place.route(), |value| spending.allows(value) && is_present(value)),
+            Self::Present(place) => base.any(place.route(), |value| !spending.allows(value) || is_present(value)),
             Self::Extension(attribute) => base.any(&[*attribute], |_| true),
             Self::Constant(truth) => *truth,
         }

@@ -7,8 +7,8 @@ use crate::{
     value::Value,
 };
 
-/// The units that an evaluation may still spend. After it is exceeded, every charge fails, so an evaluation comes to its
-/// end without examining more values.
+/// The units that an evaluation may still spend. After the evaluation exceeds them, every charge fails, so the evaluation
+/// comes to its end without examining more values.
 #[derive(Debug)]
 pub(crate) struct Spending {
     start: u64,
@@ -24,6 +24,11 @@ impl Spending {
 
     const fn up_to(units: u64) -> Self {
         Self { start: units, left: Cell::new(units), exceeded: Cell::new(false) }
+    }
+
+    /// For the part of an evaluation that runs without a pause: a stretch of units, or those that are left.
+    pub(crate) fn stretch(work: Option<&Work>) -> Self {
+        Self::up_to(work.map_or(Work::STRETCH, |work| work.left().min(Work::STRETCH)))
     }
 
     /// For an evaluation that is a part of `work`.
@@ -51,18 +56,30 @@ impl Spending {
         false
     }
 
+    /// Whether the evaluation needed more units than it may spend, so that its result means nothing.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.exceeded.get()
+    }
+
+    /// Charges the units of a stretch to `work`, whether or not they were enough.
+    ///
+    /// # Errors
+    ///
+    /// When another part of the request spent the units first.
+    pub(crate) fn charge(&self, work: Option<&Work>) -> Result<(), WorkExceeded> {
+        work.map_or(Ok(()), |work| work.charge(self.start - self.left.get()))
+    }
+
     /// Charges the units to `work`.
     ///
     /// # Errors
     ///
     /// When the evaluation was not completed, or another part of the request spent the units first.
     pub(crate) fn settle(&self, work: Option<&Work>) -> Result<(), WorkExceeded> {
-        let Some(work) = work else { return Ok(()) };
-        let spent = self.start - self.left.get();
         if self.exceeded.get() {
             // More than is left, so that the bound itself tells the error.
-            return work.charge(u64::MAX);
+            return work.map_or(Ok(()), |work| work.charge(u64::MAX));
         }
-        work.charge(spent)
+        self.charge(work)
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! The code that does the work charges it here, before it does it. Nothing here knows a value, a row or a clock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    future::poll_fn,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    task::Poll,
+};
 
 /// The work of one request, counted in units against [`Limits::work`](super::Limits::work).
 ///
@@ -22,6 +26,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Work {
     limit: u64,
     spent: AtomicU64,
+    /// The units that were spent at the last pause.
+    paused: AtomicU64,
+    /// A charge was refused.
+    exceeded: AtomicBool,
 }
 
 /// A request needs more work than [`Limits::work`](super::Limits::work) allows.
@@ -42,9 +50,12 @@ impl Work {
     /// Bytes of text whose comparison counts as one unit.
     const BYTES: usize = 64;
 
+    /// Units between two pauses: a few milliseconds of work.
+    pub(crate) const STRETCH: u64 = 50_000;
+
     /// No unit is spent yet, and at most `limit` may be.
     pub const fn new(limit: u64) -> Self {
-        Self { limit, spent: AtomicU64::new(0) }
+        Self { limit, spent: AtomicU64::new(0), paused: AtomicU64::new(0), exceeded: AtomicBool::new(false) }
     }
 
     /// The units for a comparison with `bytes` of text: at least one.
@@ -61,10 +72,16 @@ impl Work {
     /// not do the work.
     pub fn charge(&self, units: u64) -> Result<(), WorkExceeded> {
         let spend = |spent: u64| spent.checked_add(units).filter(|spent| *spent <= self.limit);
-        match self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(WorkExceeded { limit: self.limit }),
+        let spent = self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend);
+        if spent.is_err() {
+            self.exceeded.store(true, Ordering::Relaxed);
         }
+        spent.map(drop).map_err(|_| WorkExceeded { limit: self.limit })
+    }
+
+    /// Whether a charge was refused: a part of the request was not done.
+    pub fn is_exceeded(&self) -> bool {
+        self.exceeded.load(Ordering::Relaxed)
     }
 
     /// The units that were spent.
@@ -76,4 +93,28 @@ impl Work {
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.spent())
     }
+
+    /// Lets other tasks of the thread run, if the request has spent many units since the last pause. The future wakes
+    /// itself, so any executor can run it.
+    pub async fn pause(&self) {
+        let spent = self.spent();
+        if spent.saturating_sub(self.paused.load(Ordering::Relaxed)) < Self::STRETCH {
+            return;
+        }
+        self.paused.store(spent, Ordering::Relaxed);
+        yield_now().await;
+    }
+}
+
+/// Lets other tasks of the thread run. The future wakes itself, so any executor can run it.
+pub(crate) async fn yield_now() {
+    let mut is_first = true;
+    poll_fn(|task| {
+        if std::mem::take(&mut is_first) {
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
 }

@@ -16,38 +16,54 @@ pub(crate) struct PageInfo<'a> {
     pub(crate) previous_cursor: Option<&'a str>,
 }
 
-/// Writes a ListResponse with the resources that `write` writes, one call each.
+/// A ListResponse that is being written into one buffer.
 ///
 /// `itemsPerPage` and `Resources` are written always, also where RFC 7644 §3.4.2 does not ask for them: clients read
 /// them without looking whether they are there.
-pub(crate) fn write_list<T>(
-    out: &mut Vec<u8>,
-    page: PageInfo<'_>,
-    resources: &[T],
-    mut write: impl FnMut(&mut Vec<u8>, &T),
-) {
-    let mut head = format!(r#"{{"schemas":["{LIST_RESPONSE}"]"#);
-    let numbers = [
-        ("totalResults", page.total),
-        ("startIndex", page.start_index),
-        ("itemsPerPage", u64::try_from(resources.len()).ok()),
-    ];
-    for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
-        // Writing to a string cannot fail, and a cursor has no character that JSON would escape.
-        let _ = write!(head, r#","{name}":{number}"#);
-    }
-    for (name, cursor) in [("previousCursor", page.previous_cursor), ("nextCursor", page.next_cursor)] {
-        if let Some(cursor) = cursor {
-            let _ = write!(head, r#","{name}":"{cursor}""#);
+pub(crate) struct ListWriter {
+    out: Vec<u8>,
+    is_first: bool,
+}
+
+impl ListWriter {
+    /// Begins the list of a page with `count` resources, which are to follow.
+    pub(crate) fn new(page: PageInfo<'_>, count: usize) -> Self {
+        let mut head = format!(r#"{{"schemas":["{LIST_RESPONSE}"]"#);
+        let numbers = [
+            ("totalResults", page.total),
+            ("startIndex", page.start_index),
+            ("itemsPerPage", u64::try_from(count).ok()),
+        ];
+        for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
+            // Writing to a string cannot fail, and a cursor has no character that JSON would escape.
+            let _ = write!(head, r#","{name}":{number}"#);
         }
-    }
-    out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(br#","Resources":["#);
-    for (index, resource) in resources.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
+        for (name, cursor) in [("previousCursor", page.previous_cursor), ("nextCursor", page.next_cursor)] {
+            if let Some(cursor) = cursor {
+                let _ = write!(head, r#","{name}":"{cursor}""#);
+            }
         }
-        write(out, resource);
+        let mut out = Vec::with_capacity(256 + 1_024 * count);
+        out.extend_from_slice(head.as_bytes());
+        out.extend_from_slice(br#","Resources":["#);
+        Self { out, is_first: true }
     }
-    out.extend_from_slice(b"]}");
+
+    /// Adds one resource, which `write` writes.
+    pub(crate) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if !std::mem::take(&mut self.is_first) {
+            self.out.push(b',');
+        }
+        write(&mut self.out);
+    }
+
+    /// The bytes so far.
+    pub(crate) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(b"]}");
+        self.out
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Here are the operations on singular attributes and on objects of attributes; those on lists are in `elements`.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use serde_json::value::RawValue;
 
@@ -47,6 +47,8 @@ pub(crate) struct Application<'a> {
     written: Vec<(usize, AttributeId)>,
     /// The work of the request that the patch is a part of.
     work: &'a Work,
+    /// The units that the present operation may still spend.
+    left: Cell<u64>,
     /// The members at hand are in the object below the URN of the core schema.
     in_core_object: bool,
     pub(super) limits: &'a Limits,
@@ -54,6 +56,9 @@ pub(crate) struct Application<'a> {
 }
 
 impl<'a> Application<'a> {
+    /// The units that one operation may spend, since no other task of the thread runs before its end.
+    const OPERATION: u64 = 20 * Work::STRETCH;
+
     /// Nothing is applied yet.
     pub(crate) fn new(before: &'a Resource, limits: &'a Limits, tolerance: &'a mut Tolerance, work: &'a Work) -> Self {
         Self {
@@ -64,6 +69,7 @@ impl<'a> Application<'a> {
             edited: Vec::new(),
             written: Vec::new(),
             work,
+            left: Cell::new(0),
             in_core_object: false,
             limits,
             tolerance,
@@ -72,6 +78,7 @@ impl<'a> Application<'a> {
 
     /// Applies the operation with this index. After an error the application is of no use.
     pub(crate) fn step(&mut self, index: usize, operation: &Operation) -> Result<(), PatchError> {
+        self.left.set(Self::OPERATION);
         self.operation(index, operation.op, operation.path(), operation.value.as_deref())
             .map_err(|error| error.in_operation(index).at(operation.path().unwrap_or_default()))
     }
@@ -110,6 +117,11 @@ impl Application<'_> {
 
     /// Charges work that is about to be done.
     pub(super) fn charge(&self, units: u64) -> Result<(), PatchError> {
+        let Some(left) = self.left.get().checked_sub(units) else {
+            let detail = format!("the operation needs more work than {} units", Self::OPERATION);
+            return Err(PatchError::new(PatchErrorKind::TooMany, detail));
+        };
+        self.left.set(left);
         self.work.charge(units).map_err(|exceeded| PatchError::new(PatchErrorKind::TooMany, exceeded.to_string()))
     }
 
@@ -425,6 +437,7 @@ impl Application<'_> {
 
     /// The changed resource, or `None` if the operations change nothing.
     pub(crate) fn finish(mut self) -> Result<Option<Resource>, PatchError> {
+        self.left.set(Self::OPERATION);
         while let Some((list, _)) = self.folds.last() {
             let list = *list;
             self.unfold(list)?;

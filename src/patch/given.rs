@@ -16,10 +16,8 @@ impl Application<'_> {
         Err(PatchError::value("expected no `value` for `remove`"))
     }
 
-    /// As [`Application::expect_no_value`]; and where a value is tolerated, none that nobody may read: whether it was
-    /// removed would tell whether it was guessed.
-    pub(super) fn expect_nothing_secret(&mut self, given: &[Value]) -> Result<(), PatchError> {
-        self.expect_no_value()?;
+    /// Refuses a value that nobody may read: the removal would tell a client that its guess was right.
+    pub(super) fn expect_nothing_secret(&self, given: &[Value]) -> Result<(), PatchError> {
         if given.iter().any(|value| self.holds_secret(value)) {
             return Err(PatchError::value("expected no `value` that may not be read"));
         }

@@ -110,11 +110,11 @@ impl<S: Store> ServiceProvider<S> {
         match (route, method) {
             (Route::Collection(kind), "GET") => {
                 let search = SearchRequest::from_query(request.query, self.limits())?;
-                Ok(listed(&self.search(cx, &kind, &search).await?, content_type))
+                Ok(listed(&self.search(cx, &kind, &search).await?, content_type).await)
             }
             (Route::Root, "GET") => {
                 let search = SearchRequest::from_query(request.query, self.limits())?;
-                Ok(listed(&self.search_all(cx, &search).await?, content_type))
+                Ok(listed(&self.search_all(cx, &search).await?, content_type).await)
             }
             (Route::Collection(kind), "POST") => {
                 let options = self.options(request)?;
@@ -127,7 +127,7 @@ impl<S: Store> ServiceProvider<S> {
                     Some(kind) => self.search(cx, &kind, &search).await,
                     None => self.search_all(cx, &search).await,
                 };
-                Ok(listed(&listing.map_err(Error::in_body)?, content_type))
+                Ok(listed(&listing.map_err(Error::in_body)?, content_type).await)
             }
             (Route::Resource(kind, id), "GET") => {
                 let options = self.options(request)?;
@@ -216,8 +216,8 @@ fn answered(status: u16, answer: &Answer, content_type: &'static str) -> Respons
     response.with_etag(&answer.etag()).with_quirks(answer.quirks())
 }
 
-fn listed(listing: &Listing, content_type: &'static str) -> Response {
-    Response::new(200).with_body(listing.to_json(), content_type).with_quirks(listing.quirks())
+async fn listed(listing: &Listing, content_type: &'static str) -> Response {
+    Response::new(200).with_body(listing.write().await, content_type).with_quirks(listing.quirks())
 }
 
 /// What describes the service provider is told as a whole; all other parameters are ignored there (RFC 7644 §4).

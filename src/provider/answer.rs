@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::hydrate::Derived;
 use crate::{
-    message::{PageInfo, write_list},
+    limits::yield_now,
+    message::{ListWriter, PageInfo},
     quirks::Quirks,
     resource::{Displays, Projection, Rendering, Resource, url},
     schema::{AttributeId, Registry, ResourceType},
@@ -172,18 +173,42 @@ impl Listing {
 
     /// The ListResponse as the client sees it.
     pub fn to_json(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(256 + 1_024 * self.rows.len());
+        let mut list = self.begin();
+        for row in &self.rows {
+            self.add(&mut list, row);
+        }
+        list.finish()
+    }
+
+    /// As [`Listing::to_json`], with pauses: a page may have many megabytes.
+    pub(crate) async fn write(&self) -> Vec<u8> {
+        /// Bytes that are written between two pauses.
+        const STRETCH: usize = 512 << 10;
+        let mut list = self.begin();
+        let mut paused = 0;
+        for row in &self.rows {
+            self.add(&mut list, row);
+            if list.len() - paused > STRETCH {
+                paused = list.len();
+                yield_now().await;
+            }
+        }
+        list.finish()
+    }
+
+    fn begin(&self) -> ListWriter {
         let page = PageInfo {
             total: self.total,
             start_index: self.start_index,
             next_cursor: self.next.as_deref(),
             previous_cursor: self.previous.as_deref(),
         };
-        write_list(&mut out, page, &self.rows, |out, (view, row)| {
-            if let Some(view) = self.views.get(*view) {
-                view.write(out, row);
-            }
-        });
-        out
+        ListWriter::new(page, self.rows.len())
+    }
+
+    fn add(&self, list: &mut ListWriter, (view, row): &(usize, Row)) {
+        if let Some(view) = self.views.get(*view) {
+            list.add(|out| view.write(out, row));
+        }
     }
 }

@@ -20,11 +20,12 @@ use self::{
 };
 use super::{
     Options, Precondition, ServiceProvider,
-    failure::{broken_store, contention, refused},
+    failure::{broken_store, contention, refused, too_much_bulk},
     write::Created,
 };
 use crate::{
     error::{Error, ScimType},
+    limits,
     message::{BulkOutcome, BulkRequest, BulkResponse},
     quirks::Tolerance,
     resource::{Resource, url},
@@ -65,8 +66,9 @@ impl<S: Store> ServiceProvider<S> {
     ///
     /// # Errors
     ///
-    /// 501 when [`Limits::bulk_operations`](crate::Limits::bulk_operations) is 0. What goes wrong with an operation is
-    /// its outcome.
+    /// 501 when [`Limits::bulk_operations`](crate::Limits::bulk_operations) is 0. 413 when the operations need more
+    /// [work](crate::Limits::work) than a request may take and none of them was done (RFC 7644 §3.7.4). Every other fault
+    /// is the outcome of its operation: after an operation was done, one beyond the bound has the outcome 400 `tooMany`.
     ///
     /// ```
     /// # #[cfg(feature = "system")] {
@@ -123,6 +125,10 @@ impl<S: Store> ServiceProvider<S> {
             }
         }
         run.flush().await;
+        let is_done = |result: &Tried| result.outcome.is_ok();
+        if cx.work().is_some_and(limits::Work::is_exceeded) && !run.results.iter().flatten().any(is_done) {
+            return Err(too_much_bulk(self.limits().work));
+        }
         Ok(run.into_response(request))
     }
 }

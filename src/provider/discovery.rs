@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::ServiceProvider;
 use crate::{
-    message::{PageInfo, ServiceProviderConfig, resource_type_document, schema_document, write_list},
+    message::{ListWriter, PageInfo, ServiceProviderConfig, resource_type_document, schema_document},
     schema::{ResourceType, Schema},
     store::{Context, Store},
 };
@@ -51,10 +51,12 @@ impl<S: Store> ServiceProvider<S> {
 }
 
 fn list<T>(documents: &[T], write: impl Fn(&T) -> Vec<u8>) -> Vec<u8> {
-    let mut out = Vec::new();
     let page = PageInfo { total: u64::try_from(documents.len()).ok(), start_index: Some(1), ..PageInfo::default() };
-    write_list(&mut out, page, documents, |out, document| out.extend_from_slice(&write(document)));
-    out
+    let mut list = ListWriter::new(page, documents.len());
+    for document in documents {
+        list.add(|out| out.extend_from_slice(&write(document)));
+    }
+    list.finish()
 }
 
 fn json(document: &impl Serialize) -> Vec<u8> {

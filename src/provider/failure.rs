@@ -57,6 +57,11 @@ pub(super) fn too_long(kind: &ResourceType, list: AttributeId, limit: usize) -> 
     Error::bad(ScimType::TooMany, detail).with_attribute(path)
 }
 
+/// 413: a bulk request needs more work than one request may take.
+pub(super) fn too_much_bulk(limit: u64) -> Error {
+    Error::new(413, format!("the operations need more work than {limit} units; divide them among several requests"))
+}
+
 /// 400: a list refers to what does not exist.
 pub(super) fn no_such_reference(kind: &ResourceType, attribute: AttributeId, value: &str) -> Error {
     let path = kind.path(attribute);

@@ -7,6 +7,7 @@ use super::{
     answer::View,
     failure::{contention, refused},
     permit::Permit,
+    rest::rest_after,
     write::Created,
 };
 use crate::{
@@ -30,6 +31,8 @@ impl<S: Store> ServiceProvider<S> {
         mut tolerance: Tolerance,
     ) -> Result<Answer, Error> {
         let kind = &permit.kind;
+        let values = edit.add.len();
+        rest_after(values).await;
         let new = edit.add.iter_mut().collect();
         match self.settle_elements(cx, kind, attribute, new, &Created::new(), &mut tolerance).await {
             Ok(missing) if missing.is_empty() => {}
@@ -44,6 +47,7 @@ impl<S: Store> ServiceProvider<S> {
             }
         }
         self.review_as_is(cx, permit, id, Some((attribute, &edit))).await?;
+        rest_after(values).await;
         let mut changed = None;
         for _ in 0..=self.limits().write_retries {
             let expect = self.expectation(cx, permit, id, &options.precondition).await?;
@@ -65,6 +69,7 @@ impl<S: Store> ServiceProvider<S> {
             }
         }
         let changed = changed.ok_or_else(contention)?;
+        rest_after(values).await;
         let stored = self.shown(cx, permit, id, options, &view).await?;
         self.answer(cx, stored, view, &tolerance, changed).await
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, ScimType},
-    filter::Spending,
+    filter::Condition,
     resource::{Position, Resource, Sort, SortKey, compare_keys},
     schema::{AttributeId, ResourceType},
     store::{Context, Scan, Store, Stored, Wanted, Window},
@@ -168,11 +168,10 @@ impl Query<'_> {
     }
 
     /// Whether the resource satisfies the conditions that the store left over.
-    fn is_satisfied(&self, cx: &Context, found: &Found) -> Result<bool, Error> {
-        let spending = Spending::of(cx.work());
-        let truth = self.plan.residual.iter().all(|condition| condition.matches_spending(found.seen.root(), &spending));
-        spending.settle(cx.work()).map_err(too_much_work)?;
-        Ok(truth)
+    async fn is_satisfied(&self, cx: &Context, found: &Found) -> Result<bool, Error> {
+        let truth = Condition::all_match(&self.plan.residual, found.seen.root(), cx.work()).await;
+        cx.pause().await;
+        truth.map_err(too_much_work)
     }
 
     pub(super) fn compare(&self, left: &Found, right: &Found) -> Ordering {
@@ -290,7 +289,7 @@ impl<S: Store> ServiceProvider<S> {
             part.more = page.more;
             for found in self.see(cx, query, page.items).await? {
                 last = Some(query.place(&found));
-                if !query.is_satisfied(cx, &found)? {
+                if !query.is_satisfied(cx, &found).await? {
                     part.reached.clone_from(&last);
                     continue;
                 }
@@ -399,7 +398,7 @@ impl<S: Store> ServiceProvider<S> {
                 return Err(broken_store("a walk goes up by id"));
             }
             for resource in self.see(cx, query, page.items).await? {
-                if !query.is_satisfied(cx, &resource)? {
+                if !query.is_satisfied(cx, &resource).await? {
                     continue;
                 }
                 kept.offer(total, resource).map_err(|fitting| too_large(bytes, fitting))?;

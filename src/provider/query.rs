@@ -12,6 +12,7 @@ use super::{
     permit::Permit,
     plan::Plan,
     policy::Action,
+    rest::rest,
 };
 use crate::{
     error::{Error, ScimType},
@@ -207,6 +208,9 @@ impl<S: Store> ServiceProvider<S> {
             let Some(token) = &request.cursor else { return Err(too_large(limits.answer, Some(fitting))) };
             Paged { items, next, previous, .. } = self.page_by_cursor(cx, &queries, &cursors, token, fitting).await?;
         }
+        for (_, stored) in &items {
+            rest(&stored.resource).await;
+        }
         let rows = self.rows(cx, &queries, items).await?;
         drop(queries);
         let views = asked.into_iter().map(|asked| asked.view).collect();
@@ -308,7 +312,8 @@ fn fitting(items: &[(usize, Stored)], queries: &[Query<'_>], limit: usize) -> us
     let sizes = items.iter().map(|(query, stored)| {
         let base = queries.get(*query).map_or(0, |query| query.view.base.len());
         // Each reference is shown with its URL.
-        let lists = stored.resource.kind().reference_lists().iter().filter_map(|list| stored.resource.root().get(*list));
+        let lists =
+            stored.resource.kind().reference_lists().iter().filter_map(|list| stored.resource.root().get(*list));
         let references = lists.map(|list| list.elements().len()).sum::<usize>();
         stored.resource.size().saturating_add(references.saturating_mul(base))
     });

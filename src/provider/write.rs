@@ -11,6 +11,7 @@ use super::{
     failure::{broken_store, contention, refused},
     permit::Permit,
     policy::{Action, Proposal},
+    rest::rest,
 };
 use crate::{
     error::{Error, ScimType},
@@ -45,7 +46,9 @@ impl<S: Store> ServiceProvider<S> {
     /// 409 `uniqueness` when another resource has a value that is unique; what the store reports.
     pub async fn create(&self, cx: &Context, resource: Resource, options: &Options) -> Result<Answer, Error> {
         let mut tolerance = Tolerance::new(self.quirks());
+        rest(&resource).await;
         let prepared = self.prepare_create(cx, resource, &Created::new(), &mut tolerance).await?;
+        rest(&prepared.resource).await;
         let view = self.view(cx, &prepared.permit, options, &mut tolerance)?.showing(&prepared.given);
         let kind = Arc::clone(&prepared.permit.kind);
         let mut prepared = prepared;
@@ -54,6 +57,7 @@ impl<S: Store> ServiceProvider<S> {
             let change = self.create_change(cx, prepared, self.inner.ids.next())?;
             let Change::Create { entry } = &change else { break };
             let created = Arc::clone(&entry.resource);
+            rest(&created).await;
             match self.commit_one(cx, change).await {
                 Ok(done) => {
                     let version = done.version.ok_or_else(|| broken_store("a create gives a version"))?;
@@ -118,6 +122,7 @@ impl<S: Store> ServiceProvider<S> {
         let permit = self.permit(cx, Action::Replace, resource.kind())?;
         let mut tolerance = Tolerance::new(self.quirks());
         let mut resource = resource;
+        rest(&resource).await;
         permit.read(&mut resource, &mut tolerance)?;
         let view = self.view(cx, &permit, options, &mut tolerance)?.showing(&present_on_request(&resource));
         for _ in 0..=self.limits().write_retries {
@@ -126,10 +131,12 @@ impl<S: Store> ServiceProvider<S> {
             let after = before.resource.replaced_by(resource.clone());
             let mut after = permit.kept(&before.resource, after);
             self.settle_references(cx, Some(&before.resource), &mut after, &Created::new(), &mut tolerance).await?;
+            rest(&after).await;
             judge(Some(&before.resource), &after)?;
             self.check_size(Some(&before.resource), &after)?;
             self.review(cx, &permit, Some(&before.resource), Some(&after))?;
             let after = if after == *before.resource { None } else { Some(after) };
+            rest(&before.resource).await;
             if let Some(written) = self.write(cx, &permit.kind, &before, after, &[]).await? {
                 let changed = written.version != before.version;
                 return self.answer(cx, written, view, &tolerance, changed).await;
@@ -172,7 +179,9 @@ impl<S: Store> ServiceProvider<S> {
             let mut after = after.map(|after| permit.kept(&before.resource, after));
             let mut requested = Vec::new();
             if let Some(after) = &mut after {
+                rest(after).await;
                 self.settle_references(cx, Some(&before.resource), after, &Created::new(), &mut tolerance).await?;
+                rest(after).await;
                 judge(Some(&before.resource), after)?;
                 self.check_size(Some(&before.resource), after)?;
                 requested = changed_on_request(&before.resource, after);
@@ -204,6 +213,7 @@ impl<S: Store> ServiceProvider<S> {
             application.step(index, operation)?;
             cx.pause().await;
         }
+        rest(before).await;
         Ok(application.finish()?)
     }
 
@@ -351,6 +361,7 @@ impl<S: Store> ServiceProvider<S> {
         kept: &[AttributeId],
     ) -> Result<Option<Stored>, Error> {
         let Some(mut after) = after else { return Ok(Some(before.clone())) };
+        rest(&after).await;
         // Clocks of several machines differ; a resource does not go back in time.
         let now = self.inner.clock.now();
         after.set_times(None, before.resource.last_modified().map_or(now, |before| before.max(now)));
@@ -401,6 +412,7 @@ impl<S: Store> ServiceProvider<S> {
         tolerance: &Tolerance,
         changed: bool,
     ) -> Result<Answer, Error> {
+        rest(&stored.resource).await;
         let kind = Arc::clone(stored.resource.kind());
         let shows = |attribute| view.shows(attribute);
         let mut stored = stored;
@@ -420,6 +432,7 @@ impl<S: Store> ServiceProvider<S> {
             Err(_) if changed => Vec::new(),
             Err(error) => return Err(error),
         };
+        rest(&stored.resource).await;
         Ok(Answer { row: Row { stored, derived, displays }, view, quirks: tolerance.applied(), changed })
     }
 

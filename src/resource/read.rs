@@ -137,11 +137,7 @@ pub(crate) fn read_list(
     tolerance: &mut Tolerance,
 ) -> Result<List, ResourceError> {
     let mut reader = Reader::new(kind, limits, tolerance);
-    let values = match reader.part(attribute, Mode::List, raw)? {
-        Some(Value::List(values)) => values,
-        Some(value) => vec![value],
-        None => Vec::new(),
-    };
+    let values = reader.elements(attribute, raw)?;
     Ok(List { values, loss: reader.loss, unpacked: reader.unpacked })
 }
 
@@ -159,11 +155,7 @@ pub(crate) fn read_selection(
 ) -> Result<Vec<Value>, ResourceError> {
     let mut reader = Reader::new(kind, limits, tolerance);
     reader.purpose = Purpose::Selection;
-    Ok(match reader.part(attribute, Mode::List, raw)? {
-        Some(Value::List(values)) => values,
-        Some(value) => vec![value],
-        None => Vec::new(),
-    })
+    reader.elements(attribute, raw)
 }
 
 /// The origin of the JSON, and its use.
@@ -245,6 +237,14 @@ impl<'a> Reader<'a> {
         let place = Place::Alone(&mut value);
         let read = OfAttribute { reader: self, attribute, mode, place }.deserialize(&mut deserializer);
         read.map(|()| value).map_err(|error| self.failed(&error, "a value of the attribute"))
+    }
+
+    fn elements(&mut self, attribute: AttributeId, raw: &RawValue) -> Result<Vec<Value>, ResourceError> {
+        Ok(match self.part(attribute, Mode::List, raw)? {
+            Some(Value::List(values)) => values,
+            Some(value) => vec![value],
+            None => Vec::new(),
+        })
     }
 
     /// The fault that was set aside, or the fault in the JSON itself. `expected` names the JSON that belongs here.

@@ -9,7 +9,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::Poll,
 };
 
 use super::StoreError;
@@ -111,8 +110,6 @@ pub struct Context {
 #[derive(Debug)]
 pub(crate) struct Meter {
     work: Work,
-    /// The units that were spent at the last pause.
-    paused: AtomicU64,
     calls: AtomicU64,
     rows: AtomicU64,
     retries: AtomicU64,
@@ -123,7 +120,6 @@ impl Meter {
     pub(crate) const fn new(limits: &Limits) -> Self {
         Self {
             work: Work::new(limits.work),
-            paused: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             retries: AtomicU64::new(0),
@@ -204,23 +200,9 @@ impl Context {
     /// A loop of a store that computes without waiting passes through here, so that one request holds a thread for some
     /// milliseconds at most.
     pub async fn pause(&self) {
-        /// Units between two pauses: a few milliseconds of work.
-        const STRETCH: u64 = 50_000;
-        let Some(meter) = &self.meter else { return };
-        let spent = meter.work.spent();
-        if spent.saturating_sub(meter.paused.load(Ordering::Relaxed)) < STRETCH {
-            return;
+        if let Some(work) = self.work() {
+            work.pause().await;
         }
-        meter.paused.store(spent, Ordering::Relaxed);
-        let mut is_first = true;
-        std::future::poll_fn(|task| {
-            if std::mem::take(&mut is_first) {
-                task.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Poll::Ready(())
-        })
-        .await;
     }
 
     /// Counts a call of the store.

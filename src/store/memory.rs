@@ -4,6 +4,7 @@
 
 mod list;
 mod query;
+mod sorting;
 mod tenant;
 mod transaction;
 
@@ -13,13 +14,13 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use self::{tenant::Tenant, transaction::Transaction};
+use self::{query::Query, tenant::Tenant, transaction::Transaction};
 use super::{
     Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
     TenantId, Wanted,
 };
 use crate::{
-    filter::{Condition, Spending},
+    filter::Condition,
     path::AttributePath,
     resource::Resource,
     schema::{Relation, ResourceType},
@@ -147,18 +148,15 @@ impl Store for MemoryStore {
         key: Key<'a>,
         wanted: &'a Wanted<'a>,
     ) -> Result<Option<Stored>, StoreError> {
-        let found = self.read(cx, |tenant| {
-            let table = tenant.find_table(key.kind)?;
-            tenant.row(table, key.id).map(|row| row.stored(wanted))
-        });
-        Ok(found.flatten())
+        let row = self.read(cx, |tenant| tenant.row(tenant.find_table(key.kind)?, key.id).cloned());
+        Ok(row.flatten().map(|row| row.stored(wanted)))
     }
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        let spending = Spending::of(cx.work());
-        let found = self.read(cx, |tenant| tenant.scan(scan, &spending));
-        spending.settle(cx.work()).map_err(|_| StoreError::TooMany)?;
-        Ok(found.flatten().unwrap_or_else(|| Page { items: Vec::new(), total: scan.count.then_some(0), more: false }))
+        match self.find(cx) {
+            Some(tenant) => Query::new(&tenant, cx, scan).page().await,
+            None => Ok(Page { items: Vec::new(), total: scan.count.then_some(0), more: false }),
+        }
     }
 
     async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {

@@ -17,8 +17,8 @@ use scim_core::{
     store::{CommitError, StoreError, TenantId},
 };
 
-pub(crate) use self::migration::alone;
 pub use self::keep::{Found, Keep};
+pub(crate) use self::migration::alone;
 pub use self::settings::{Deadlines, Settings};
 use self::{postgres::Postgres, sqlite::Sqlite};
 
@@ -157,7 +157,8 @@ impl Database {
         let queries = &reading.queries;
         let explained = queries.iter().map(Statement::explained).collect();
         let keep = Keep::default();
-        let plans = self.send(Reading { queries: explained, shape: Shape::Client, keep, ..reading.clone() }).await?.rows;
+        let plans =
+            self.send(Reading { queries: explained, shape: Shape::Client, keep, ..reading.clone() }).await?.rows;
         let column = if self.dialect() == Dialect::Sqlite { 3 } else { 0 };
         for (query, rows) in queries.iter().zip(plans) {
             let lines = rows.into_iter().map(|mut row| row.text(column)).collect::<Result<Vec<_>, _>>()?;

@@ -3,7 +3,7 @@
 //! An element that lost its content while it was read must neither be stored nor select a stored element, or a request
 //! would affect more than the client named. Every verb reads its lists here, so every verb gives the same answer.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::collections::HashSet;
 
 use serde::{
     Deserialize,
@@ -48,8 +48,11 @@ impl OfAttribute<'_, '_> {
     pub(super) fn complex<E: Error>(self, mut object: Object, tally: Tally) -> Result<(), E> {
         let kind = self.reader.kind;
         let is_multi_valued = kind.attribute(self.attribute).is_multi_valued();
-        if is_multi_valued && !self.reader.is_stored() {
-            self.reader.unpack_element(self.attribute, &mut object)?;
+        if is_multi_valued
+            && !self.reader.is_stored()
+            && let Some(packed) = self.reader.packed_in(self.attribute, &object)
+        {
+            self.reader.unpack(self.attribute, &mut object, packed)?;
         }
         if !is_multi_valued || self.mode == Mode::One || self.reader.is_stored() {
             if !object.is_empty() {
@@ -86,14 +89,15 @@ impl OfAttribute<'_, '_> {
     pub(super) fn packed_element<E: Error>(&mut self, text: &str) -> Result<Option<Object>, E> {
         let kind = self.reader.kind;
         let is_list = kind.attribute(self.attribute).is_multi_valued() && !kind.is_reference_list(self.attribute);
-        let Some(value) = kind.value_of(self.attribute).filter(|_| is_list && text.starts_with('{')) else {
-            return Ok(None);
-        };
-        if serde_json::from_str::<PackedElement<'_>>(text).ok().is_none_or(|packed| packed.display_name.is_none()) {
+        if !is_list || !text.starts_with('{') {
             return Ok(None);
         }
-        let mut object = Object::from_iter([(value, Value::String(text.into()))]);
-        let is_unpacked = self.reader.unpack_element(self.attribute, &mut object)?;
+        let packed = self.reader.packed(self.attribute, text).filter(|packed| packed.display_name.is_some());
+        let mut object = Object::new();
+        let is_unpacked = match packed {
+            Some(packed) => self.reader.unpack(self.attribute, &mut object, packed)?,
+            None => false,
+        };
         Ok(Some(object).filter(|_| is_unpacked))
     }
 
@@ -128,19 +132,31 @@ impl OfAttribute<'_, '_> {
 }
 
 impl Reader<'_> {
-    /// Reads JSON text in the `value` of an element as the element's content; `false` if there is none.
-    fn unpack_element<E: Error>(&mut self, attribute: AttributeId, object: &mut Object) -> Result<bool, E> {
-        let Some(value) = self.kind.value_of(attribute) else { return Ok(false) };
+    /// The app role in the `value` of an element.
+    fn packed_in(&self, attribute: AttributeId, object: &Object) -> Option<PackedElement> {
+        let text = object.get(self.kind.value_of(attribute)?)?.as_str()?;
+        if text.trim_ascii_start().starts_with('{') { self.packed(attribute, text) } else { None }
+    }
+
+    /// The app role in a text that may be the `value` of an element.
+    fn packed(&self, attribute: AttributeId, text: &str) -> Option<PackedElement> {
+        let value = self.kind.value_of(attribute)?;
         let is_text = self.kind.attribute(value).kind() == AttributeType::String;
-        let text = object.get(value).and_then(Value::as_str);
-        let Some(text) = text.filter(|text| is_text && text.trim_ascii_start().starts_with('{')) else {
-            return Ok(false);
-        };
-        let Ok(packed) = serde_json::from_str::<PackedElement<'_>>(text) else { return Ok(false) };
-        if packed.value.is_empty() || !self.tolerance.allows(Quirk::PackedElement) {
+        is_text.then(|| serde_json::from_str(text).ok()).flatten()
+    }
+
+    /// Makes an app role the content of an element; `false` if the element must stay as it is.
+    fn unpack<E: Error>(
+        &mut self,
+        attribute: AttributeId,
+        object: &mut Object,
+        packed: PackedElement,
+    ) -> Result<bool, E> {
+        let PackedElement { value: name, display_name: shown } = packed;
+        let Some(value) = self.kind.value_of(attribute).filter(|_| !name.is_empty()) else { return Ok(false) };
+        if !self.tolerance.allows(Quirk::PackedElement) {
             return Ok(false);
         }
-        let (name, shown) = (packed.value.into_owned(), packed.display_name.map(Cow::into_owned));
         if name.contains('\0') || shown.as_ref().is_some_and(|shown| shown.contains('\0')) {
             return Err(self.fail(attribute, ResourceErrorKind::NulCharacter));
         }
@@ -159,11 +175,10 @@ impl Reader<'_> {
 
 /// An app role as Entra packs it. Its `id` is an identifier of the identity provider, which no attribute holds.
 #[derive(Deserialize)]
-struct PackedElement<'a> {
-    #[serde(borrow)]
-    value: Cow<'a, str>,
-    #[serde(borrow, default, rename = "displayName", alias = "display")]
-    display_name: Option<Cow<'a, str>>,
+struct PackedElement {
+    value: String,
+    #[serde(default, rename = "displayName", alias = "display")]
+    display_name: Option<String>,
 }
 
 /// Whether the sub-attributes only label a value: `type` and `primary`.

@@ -1,34 +1,27 @@
 //! Answering a question for many resources: by an index where one fits, or else by looking at each.
 //!
-//! Reads only, and builds no list of references to filter by it.
+//! A scan holds the tenant's lock only while it takes the rows, which it shares with the tenant. It evaluates, sorts and
+//! copies without the lock, and pauses, so that neither writers nor other tasks of the thread wait for it.
 
-use std::ops::Bound;
-
-use super::tenant::{Id, Row, Table, Tenant, reference_list};
-use crate::{
-    filter::{Comparand, Comparison, Condition, Operator, Spending},
-    resource::{Position, Resource, Sort, UniqueKey},
-    schema::{AttributeId, Mutability, ResourceType},
-    store::{Page, Scan, Window},
+use std::{
+    ops::Bound,
+    sync::{Arc, PoisonError, RwLock},
 };
 
-impl Tenant {
-    /// The page that is asked for; `None` if nothing of that type was ever written. The caller settles the spending, and
-    /// gives up the page if it is exceeded.
-    pub(super) fn scan(&self, scan: &Scan<'_>, spending: &Spending) -> Option<Page> {
-        let number = self.find_table(scan.kind)?;
-        let table = self.table(number)?;
-        let uses_list = |condition: &Condition| {
-            condition.attributes().into_iter().any(|attribute| reference_list(&table.kind, attribute).is_some())
-        };
-        let filter = scan.filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
-        let query = Query { tenant: self, number, table, filter, spending };
-        Some(match scan.sort {
-            Some(sort) => query.sorted(scan, sort),
-            None => query.by_id(scan),
-        })
-    }
-}
+use super::{
+    sorting::sorted_window,
+    tenant::{Id, Row, Table, Tenant, reference_list},
+};
+use crate::{
+    filter::{Comparand, Comparison, Condition, Operator, Spending},
+    limits::WorkExceeded,
+    resource::{Position, Sort, UniqueKey},
+    schema::{AttributeId, Mutability, ResourceType},
+    store::{Context, Page, Scan, StoreError, Wanted, Window},
+};
+
+/// Rows that are taken at a time where the page may be complete before the end.
+const CHUNK: usize = 1_000;
 
 /// Whether the stored resources have everything that the condition looks at: lists that are derived are not in them,
 /// and neither is what the protocol makes for an answer.
@@ -40,107 +33,298 @@ pub(super) fn is_stored(kind: &ResourceType, condition: &Condition) -> bool {
     })
 }
 
-struct Query<'a> {
-    tenant: &'a Tenant,
-    number: usize,
-    table: &'a Table,
+/// The scan of one tenant.
+pub(super) struct Query<'a> {
+    tenant: &'a RwLock<Tenant>,
+    cx: &'a Context,
+    scan: &'a Scan<'a>,
     /// The conditions, each with whether it looks at a list that is kept apart.
     filter: Vec<(&'a Condition, bool)>,
-    spending: &'a Spending,
 }
 
+type Bounds<'a> = (Bound<&'a str>, Bound<&'a str>);
+
+const EVERYTHING: Bounds<'static> = (Bound::Unbounded, Bound::Unbounded);
+
 impl<'a> Query<'a> {
-    /// The resources that satisfy the filter, ascending by id, behind an id or before one.
-    fn rows<'b>(
-        &'b self,
-        bounds: (Bound<&'b str>, Bound<&'b str>),
-    ) -> Box<dyn DoubleEndedIterator<Item = &'a Row> + 'b> {
-        let smallest = self.filter.iter().filter_map(|(condition, _)| self.candidates(condition)).min_by_key(Vec::len);
-        let rows = &self.table.rows;
-        if let Some(mut ids) = smallest {
-            ids.sort_unstable();
-            ids.dedup();
-            let is_inside = move |id: &str| match bounds {
+    pub(super) fn new(tenant: &'a RwLock<Tenant>, cx: &'a Context, scan: &'a Scan<'a>) -> Self {
+        let uses_list = |condition: &Condition| {
+            condition.attributes().into_iter().any(|attribute| reference_list(scan.kind, attribute).is_some())
+        };
+        let filter = scan.filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
+        Self { tenant, cx, scan, filter }
+    }
+
+    /// The page that the scan asks for.
+    pub(super) async fn page(&self) -> Result<Page, StoreError> {
+        match self.scan.sort {
+            Some(sort) => self.sorted(sort).await,
+            None if self.filter.is_empty() => self.all_by_id().await,
+            None => self.by_id().await,
+        }
+    }
+
+    /// What `take` makes of the table, under the lock; the default if nothing of the type was ever written.
+    fn with_table<T: Default>(&self, take: impl FnOnce(&Tenant, usize, &Table) -> T) -> T {
+        let tenant = self.tenant.read().unwrap_or_else(PoisonError::into_inner);
+        let found = tenant.find_table(self.scan.kind).and_then(|number| Some((number, tenant.table(number)?)));
+        found.map(|(number, table)| take(&tenant, number, table)).unwrap_or_default()
+    }
+
+    /// The page of a scan without a filter.
+    async fn all_by_id(&self) -> Result<Page, StoreError> {
+        let (bounds, skip, take) = window(self.scan);
+        let (rows, total) = self.with_table(|_, _, table| {
+            let total = table.rows.len();
+            let rows = table.rows.range::<str, _>(bounds).map(|(_, row)| row);
+            let most = take.saturating_add(1);
+            let rows: Vec<Arc<Row>> = if is_backward(self.scan) {
+                rows.rev().take(most).cloned().collect()
+            } else {
+                rows.skip(skip).take(most).cloned().collect()
+            };
+            (rows, total)
+        });
+        self.cx.charge(units(skip.min(total).saturating_add(rows.len())))?;
+        self.page_of(rows, total).await
+    }
+
+    /// The page of a scan with a filter.
+    async fn by_id(&self) -> Result<Page, StoreError> {
+        let (bounds, skip, take) = window(self.scan);
+        let is_inside = |row: &Row| {
+            let id = row.head.resource.id();
+            match bounds {
                 (Bound::Excluded(last), _) => id > last,
                 (_, Bound::Excluded(first)) => id < first,
                 _ => true,
-            };
-            let ids = ids.into_iter().filter(move |id| is_inside(id));
-            return Box::new(ids.filter_map(|id| rows.get(id)).filter(|row| self.matches(row)));
+            }
+        };
+        if self.scan.count {
+            let mut found = self.all_matching().await?;
+            let total = found.len();
+            found.retain(|row| is_inside(row));
+            found.drain(..skip.min(found.len()));
+            return self.page_of(found, total).await;
         }
-        Box::new(rows.range::<str, _>(bounds).map(|(_, row)| row).filter(|row| self.matches(row)))
+        let most = skip.saturating_add(take).saturating_add(1);
+        let mut found = Vec::new();
+        let mut rest: (Bound<Id>, Bound<Id>) = (bounds.0.map(Id::from), bounds.1.map(Id::from));
+        loop {
+            let rows = self.take_rows((rest.0.as_ref().map(|id| &**id), rest.1.as_ref().map(|id| &**id)), CHUNK);
+            let is_last = rows.len() < CHUNK;
+            if let Some(row) = rows.last() {
+                let reached = Bound::Excluded(Id::from(row.head.resource.id()));
+                if is_backward(self.scan) { rest.1 = reached } else { rest.0 = reached }
+            }
+            self.add_matching(rows, most, &mut found).await?;
+            if is_last || found.len() >= most {
+                break;
+            }
+        }
+        found.drain(..skip.min(found.len()));
+        self.page_of(found, 0).await
     }
 
-    fn by_id(&self, scan: &Scan<'_>) -> Page {
-        let everything = (Bound::Unbounded, Bound::Unbounded);
-        let bound = |position| match position {
-            Some(Position { id, .. }) => Bound::Excluded(id),
-            None => Bound::Unbounded,
-        };
-        let (bounds, skip, take) = match scan.window {
-            Window::Offset { skip, take } => (everything, usize::try_from(skip).unwrap_or(usize::MAX), take),
-            Window::After { last, take } => ((bound(last), Bound::Unbounded), 0, take),
-            Window::Before { first, take } => ((Bound::Unbounded, bound(first)), 0, take),
-        };
-        let backward = matches!(scan.window, Window::Before { .. });
-        let mut found = self.rows(bounds);
-        let mut next = || if backward { found.next_back() } else { found.next() };
-        if skip > 0 {
-            (0..skip).try_for_each(|_| next().map(drop));
+    /// The page that begins with the first of these rows, the nearest first.
+    async fn page_of(&self, mut rows: Vec<Arc<Row>>, total: usize) -> Result<Page, StoreError> {
+        let (.., take) = window(self.scan);
+        let wanted = self.scan.wanted;
+        let fitting = wanted.fitting(rows.iter().take(take).map(|row| row.size(wanted)));
+        let more = rows.len() > fitting;
+        rows.truncate(fitting);
+        if is_backward(self.scan) {
+            rows.reverse();
         }
-        let mut items: Vec<_> = std::iter::from_fn(&mut next).take(take).map(|row| row.stored(scan.wanted)).collect();
-        let more = next().is_some();
-        if backward {
-            items.reverse();
+        let mut items = Vec::with_capacity(rows.len());
+        for row in rows {
+            self.charge_lists(&row)?;
+            items.push(row.stored(wanted));
+            self.cx.pause().await;
         }
-        let total = scan.count.then(|| match (self.filter.is_empty(), more, bounds == everything) {
-            (true, ..) => self.table.rows.len(),
-            // The page reaches the end, so nothing has to be looked at again.
-            (_, false, true) if !items.is_empty() || skip == 0 => skip + items.len(),
-            _ => self.rows(everything).count(),
-        });
-        Page { items, total: total.and_then(|total| u64::try_from(total).ok()), more }
+        Ok(Page { items, total: self.scan.count.then(|| units(total)), more })
     }
 
-    fn sorted(&self, scan: &Scan<'_>, sort: &Sort) -> Page {
-        let whole = reference_list(&self.table.kind, sort.attribute()).is_some();
-        let resource = |row: &'a Row| -> &'a Resource { if whole { row.whole() } else { &row.head.resource } };
-        let mut found: Vec<(&Resource, &Row)> =
-            self.rows((Bound::Unbounded, Bound::Unbounded)).map(|row| (resource(row), row)).collect();
+    /// Charges the references of a row that the caller wants to read.
+    fn charge_lists(&self, row: &Row) -> Result<(), StoreError> {
+        let wanted = row.lists().filter(|(list, _)| self.scan.wanted.includes(*list));
+        self.cx.charge(units(wanted.map(|(_, values)| values.len()).sum()))
+    }
+
+    async fn sorted(&self, sort: &Sort) -> Result<Page, StoreError> {
+        let mut found = self.all_matching().await?;
         let total = found.len();
-        let (skip, take) = match scan.window {
-            Window::Offset { skip, take } => (usize::try_from(skip).unwrap_or(usize::MAX).min(total), take),
-            Window::After { last, take } => {
-                if let Some(last) = last {
-                    found.retain(|(resource, _)| sort.compare_to(resource, last).is_gt());
-                }
-                (0, take)
+        let whole = reference_list(self.scan.kind, sort.attribute()).is_some();
+        if whole {
+            let mut room = self.scan.wanted.byte_limit().unwrap_or(usize::MAX);
+            for row in &found {
+                self.charge_lists(row)?;
+                room = room.checked_sub(row.size(&Wanted::everything())).ok_or(StoreError::TooMany)?;
+                row.whole();
+                self.cx.pause().await;
             }
-            Window::Before { first, take } => {
-                if let Some(first) = first {
-                    found.retain(|(resource, _)| sort.compare_to(resource, first).is_lt());
-                }
-                (found.len().saturating_sub(take), take)
+        }
+        match self.scan.window {
+            Window::After { last: Some(last), .. } => {
+                found.retain(|row| sort.compare_to(row.resource(whole), last).is_gt());
             }
+            Window::Before { first: Some(first), .. } => {
+                found.retain(|row| sort.compare_to(row.resource(whole), first).is_lt());
+            }
+            _ => {}
+        }
+        let is_backward = is_backward(self.scan);
+        let order = |left: &Arc<Row>, right: &Arc<Row>| {
+            let order = sort.compare(left.resource(whole), right.resource(whole));
+            if is_backward { order.reverse() } else { order }
         };
-        let backward = matches!(scan.window, Window::Before { .. });
-        let end = skip.saturating_add(take).min(found.len());
-        let more = if backward { skip > 0 } else { end < found.len() };
-        let order = |left: &(&Resource, &Row), right: &(&Resource, &Row)| sort.compare(left.0, right.0);
-        // Only what is in the window has to be in order, and what is not on its side of the rest.
-        if end < found.len() {
-            found.select_nth_unstable_by(end, order);
-            found.truncate(end);
-        }
-        if 0 < skip && skip < found.len() {
-            found.select_nth_unstable_by(skip, order);
-        }
-        found.drain(..skip);
-        found.sort_unstable_by(order);
-        let items = found.into_iter().map(|(_, row)| row.stored(scan.wanted)).collect();
-        Page { items, total: u64::try_from(total).ok().filter(|_| scan.count), more }
+        let (_, skip, take) = window(self.scan);
+        // One more row shows whether there are more.
+        let end = skip.saturating_add(take).saturating_add(1);
+        let rows = sorted_window(self.cx, found, skip..end, order).await?;
+        self.page_of(rows, total).await
     }
 
+    /// All rows that satisfy the filter, as they are at one moment, the nearest first.
+    async fn all_matching(&self) -> Result<Vec<Arc<Row>>, StoreError> {
+        let rows = self.take_rows(EVERYTHING, usize::MAX);
+        if self.filter.is_empty() {
+            self.cx.charge(units(rows.len()))?;
+            return Ok(rows);
+        }
+        let mut found = Vec::new();
+        self.add_matching(rows, usize::MAX, &mut found).await?;
+        Ok(found)
+    }
+
+    /// The next rows within the bounds among which are those that satisfy the filter, the nearest first.
+    fn take_rows(&self, bounds: Bounds<'_>, most: usize) -> Vec<Arc<Row>> {
+        self.with_table(|tenant, number, table| {
+            let index = Index { tenant, number, table };
+            let candidates = self.filter.iter().filter_map(|(condition, _)| index.candidates(condition));
+            let Some(mut ids) = candidates.min_by_key(Vec::len) else {
+                let rows = table.rows.range::<str, _>(bounds).map(|(_, row)| row);
+                let is_backward = is_backward(self.scan);
+                return if is_backward {
+                    rows.rev().take(most).cloned().collect()
+                } else {
+                    rows.take(most).cloned().collect()
+                };
+            };
+            ids.sort_unstable();
+            ids.dedup();
+            if is_backward(self.scan) {
+                ids.reverse();
+            }
+            let is_inside = |id: &&Id| std::ops::RangeBounds::<str>::contains(&bounds, &***id);
+            ids.into_iter().filter(is_inside).filter_map(|id| table.rows.get(id)).take(most).cloned().collect()
+        })
+    }
+
+    /// Adds those of the rows that satisfy the filter to `found`, up to `most` in all.
+    async fn add_matching(
+        &self,
+        rows: Vec<Arc<Row>>,
+        most: usize,
+        found: &mut Vec<Arc<Row>>,
+    ) -> Result<(), StoreError> {
+        let mut rest = rows.into_iter().peekable();
+        while found.len() < most && rest.peek().is_some() {
+            let (count, before) = (rest.len(), found.len());
+            self.add_in_one_stretch(&mut rest, most, found).map_err(|_| StoreError::TooMany)?;
+            if rest.len() == count
+                && found.len() == before
+                && let Some(row) = rest.next()
+                && self.matches_alone(&row).await?
+            {
+                found.push(row);
+            }
+            self.cx.pause().await;
+        }
+        Ok(())
+    }
+
+    /// Evaluates rows until a stretch of work is spent. The row that it was not enough for remains.
+    fn add_in_one_stretch(
+        &self,
+        rest: &mut std::iter::Peekable<std::vec::IntoIter<Arc<Row>>>,
+        most: usize,
+        found: &mut Vec<Arc<Row>>,
+    ) -> Result<(), WorkExceeded> {
+        let spending = Spending::stretch(self.cx.work());
+        while found.len() < most
+            && let Some(row) = rest.peek()
+        {
+            let matches = self.matches(row, &spending);
+            if spending.is_exceeded() {
+                break;
+            }
+            let row = rest.next();
+            found.extend(row.filter(|_| matches));
+        }
+        spending.charge(self.cx.work())
+    }
+
+    /// Whether a row satisfies the filter for which a stretch is not enough.
+    async fn matches_alone(&self, row: &Row) -> Result<bool, StoreError> {
+        let conditions: Vec<&Condition> = self.filter.iter().map(|(condition, _)| *condition).collect();
+        if self.scan.wanted.byte_limit().is_some_and(|limit| row.size(&Wanted::everything()) > limit) {
+            return Err(StoreError::TooMany);
+        }
+        let truth = Condition::all_match(&conditions, row.whole().root(), self.cx.work()).await;
+        truth.map_err(|_| StoreError::TooMany)
+    }
+
+    fn matches(&self, row: &Row, spending: &Spending) -> bool {
+        spending.allows_units(1)
+            && self.filter.iter().all(|(condition, uses_list)| {
+                if *uses_list {
+                    self.holds(row, condition, spending)
+                } else {
+                    condition.matches_spending(row.head.resource.root(), spending)
+                }
+            })
+    }
+
+    /// As [`Condition::matches`], on a resource whose lists are kept apart.
+    fn holds(&self, row: &Row, condition: &Condition, spending: &Spending) -> bool {
+        let attribute = match condition {
+            Condition::All(all) => return all.iter().all(|condition| self.holds(row, condition, spending)),
+            Condition::Any(any) => return any.iter().any(|condition| self.holds(row, condition, spending)),
+            Condition::Not(condition) => return !self.holds(row, condition, spending),
+            Condition::Element { place, .. } | Condition::Present(place) => place.attribute(),
+            Condition::Compare(comparison) => comparison.attribute(),
+            Condition::Extension(_) | Condition::Constant(_) => AttributeId::ROOT,
+        };
+        let Some(list) = reference_list(self.scan.kind, attribute) else {
+            return condition.matches_spending(row.head.resource.root(), spending);
+        };
+        let Some(values) = row.list(list) else { return false };
+        let value = self.scan.kind.value_of(list);
+        match condition {
+            Condition::Element { condition, .. } if attribute == list => match required(condition, value) {
+                Some(key) => values.get(key).is_some_and(|element| condition.element_spending(element, spending)),
+                None => values
+                    .iter()
+                    .any(|(_, element)| !spending.allows_units(1) || condition.element_spending(element, spending)),
+            },
+            condition => match required(condition, value) {
+                Some(key) => values.get(key).is_some(),
+                // What looks at no more than one attribute holds for all values together when it does for one of them.
+                None => values.iter().any(|(_, value)| condition.matches_in_list(value, spending)),
+            },
+        }
+    }
+}
+
+/// The indexes of one table.
+struct Index<'a> {
+    tenant: &'a Tenant,
+    number: usize,
+    table: &'a Table,
+}
+
+impl<'a> Index<'a> {
     /// The resources among which are all that satisfy the condition, if an index can tell.
     fn candidates(&self, condition: &Condition) -> Option<Vec<&'a Id>> {
         match condition {
@@ -162,7 +346,8 @@ impl<'a> Query<'a> {
 
     fn having(&self, comparison: &Comparison) -> Option<Vec<&'a Id>> {
         let key = UniqueKey::compared(comparison)?;
-        let (tenant, table, kind) = (self.tenant, self.table, &self.table.kind);
+        let Self { tenant, table, number } = *self;
+        let kind = &table.kind;
         if key.attribute == AttributeId::ID {
             return Some(table.rows.get_key_value(&*key.folded).map(|(id, _)| id).into_iter().collect());
         }
@@ -171,49 +356,32 @@ impl<'a> Query<'a> {
         }
         let list = reference_list(kind, key.attribute)?;
         (kind.value_of(list) == Some(key.attribute)).then(|| {
-            let holdings = tenant.holdings(&key.folded).filter(|it| it.table == self.number && it.list == list);
+            let holdings = tenant.holdings(&key.folded).filter(|it| it.table == number && it.list == list);
             holdings.map(|holding| &holding.holder).collect()
         })
     }
+}
 
-    fn matches(&self, row: &Row) -> bool {
-        self.spending.allows_units(1)
-            && self.filter.iter().all(|(condition, uses_list)| {
-                if *uses_list {
-                    self.holds(row, condition)
-                } else {
-                    condition.matches_spending(row.head.resource.root(), self.spending)
-                }
-            })
+/// The bounds of the ids on the page, the rows to pass over there, and the rows to return.
+fn window<'a>(scan: &Scan<'a>) -> (Bounds<'a>, usize, usize) {
+    let bound = |position| match position {
+        Some(Position { id, .. }) => Bound::Excluded(id),
+        None => Bound::Unbounded,
+    };
+    match scan.window {
+        Window::Offset { skip, take } => (EVERYTHING, usize::try_from(skip).unwrap_or(usize::MAX), take),
+        Window::After { last, take } => ((bound(last), Bound::Unbounded), 0, take),
+        Window::Before { first, take } => ((Bound::Unbounded, bound(first)), 0, take),
     }
+}
 
-    /// As [`Condition::matches`], on a resource whose lists are kept apart.
-    fn holds(&self, row: &Row, condition: &Condition) -> bool {
-        let attribute = match condition {
-            Condition::All(all) => return all.iter().all(|condition| self.holds(row, condition)),
-            Condition::Any(any) => return any.iter().any(|condition| self.holds(row, condition)),
-            Condition::Not(condition) => return !self.holds(row, condition),
-            Condition::Element { place, .. } | Condition::Present(place) => place.attribute(),
-            Condition::Compare(comparison) => comparison.attribute(),
-            Condition::Extension(_) | Condition::Constant(_) => AttributeId::ROOT,
-        };
-        let Some(list) = reference_list(&self.table.kind, attribute) else {
-            return condition.matches_spending(row.head.resource.root(), self.spending);
-        };
-        let Some(values) = row.list(list) else { return false };
-        let value = self.table.kind.value_of(list);
-        match condition {
-            Condition::Element { condition, .. } if attribute == list => match required(condition, value) {
-                Some(key) => values.get(key).is_some_and(|element| condition.element_spending(element, self.spending)),
-                None => values.iter().any(|(_, element)| condition.element_spending(element, self.spending)),
-            },
-            condition => match required(condition, value) {
-                Some(key) => values.get(key).is_some(),
-                // What looks at no more than one attribute holds for all values together when it does for one of them.
-                None => values.iter().any(|(_, value)| condition.matches_in_list(value, self.spending)),
-            },
-        }
-    }
+fn is_backward(scan: &Scan<'_>) -> bool {
+    matches!(scan.window, Window::Before { .. })
+}
+
+/// A number of rows, in units of work.
+fn units(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
 }
 
 /// The text that `attribute` must equal for the condition to hold, if it is one.

@@ -45,7 +45,8 @@ struct Known {
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) kind: Arc<ResourceType>,
-    pub(super) rows: BTreeMap<Id, Row>,
+    /// Shared with the scans that run: a change copies a row, or a list, that a scan still reads.
+    pub(super) rows: BTreeMap<Id, Arc<Row>>,
     unique: HashMap<UniqueKey, Id>,
     /// The values of the indexed attributes, as the fold that filters compare.
     index: BTreeSet<(UniqueKey, Id)>,
@@ -53,7 +54,7 @@ pub(super) struct Table {
 }
 
 /// A resource, without its lists of references and with what is known about it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) resource: Arc<Resource>,
     pub(super) version: Version,
@@ -61,10 +62,10 @@ pub(super) struct Head {
 }
 
 /// A resource with its lists of references apart, so that a change of one value costs one value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) head: Head,
-    lists: Vec<(AttributeId, List)>,
+    lists: Vec<(AttributeId, Arc<List>)>,
     /// The resource with its lists, once somebody has read it so.
     whole: OnceLock<Arc<Resource>>,
 }
@@ -98,7 +99,7 @@ impl Tenant {
         self.tables.get(table)
     }
 
-    pub(super) fn row(&self, table: usize, id: &str) -> Option<&Row> {
+    pub(super) fn row(&self, table: usize, id: &str) -> Option<&Arc<Row>> {
         self.tables.get(table)?.rows.get(id)
     }
 
@@ -161,7 +162,7 @@ impl Tenant {
         }
         let Some(head) = head else {
             ids.remove(id);
-            return rows.rows.remove(id).map(|row| row.head);
+            return rows.rows.remove(id).map(|row| Arc::unwrap_or_clone(row).head);
         };
         for key in rows.keys(&head.resource) {
             rows.index.insert((key, Arc::clone(id)));
@@ -170,11 +171,11 @@ impl Tenant {
             rows.unique.insert(key.clone(), Arc::clone(id));
         }
         ids.insert(Arc::clone(id), Known { table, resource: Arc::clone(&head.resource) });
-        if let Some(row) = rows.rows.get_mut(id) {
+        if let Some(row) = rows.rows.get_mut(id).map(Arc::make_mut) {
             row.whole = OnceLock::new();
             return Some(std::mem::replace(&mut row.head, head));
         }
-        rows.rows.insert(Arc::clone(id), Row { head, lists: Vec::new(), whole: OnceLock::new() });
+        rows.rows.insert(Arc::clone(id), Arc::new(Row { head, lists: Vec::new(), whole: OnceLock::new() }));
         None
     }
 
@@ -189,7 +190,7 @@ impl Tenant {
     ) -> Option<Value> {
         let Self { tables, ids, holdings, .. } = self;
         let rows = tables.get_mut(table)?;
-        let row = rows.rows.get_mut(id)?;
+        let row = Arc::make_mut(rows.rows.get_mut(id)?);
         row.whole = OnceLock::new();
         let values = row.list_mut(list)?;
         let key = value.as_ref().and_then(|value| values.key(value)).map(|key| match ids.get_key_value(key) {
@@ -255,29 +256,44 @@ impl Table {
 
 impl Row {
     pub(super) fn list(&self, attribute: AttributeId) -> Option<&List> {
-        self.lists.iter().find(|(list, _)| *list == attribute).map(|(_, values)| values)
+        self.lists.iter().find(|(list, _)| *list == attribute).map(|(_, values)| &**values)
     }
 
     fn list_mut(&mut self, attribute: AttributeId) -> Option<&mut List> {
         let value = self.head.resource.kind().value_of(attribute)?;
         let position = self.lists.iter().position(|(list, _)| *list == attribute).unwrap_or_else(|| {
-            self.lists.push((attribute, List::new(value)));
+            self.lists.push((attribute, Arc::new(List::new(value))));
             self.lists.len() - 1
         });
-        self.lists.get_mut(position).map(|(_, values)| values)
+        self.lists.get_mut(position).map(|(_, values)| Arc::make_mut(values))
     }
 
     pub(super) fn lists(&self) -> impl Iterator<Item = (AttributeId, &List)> {
-        self.lists.iter().map(|(attribute, values)| (*attribute, values))
+        self.lists.iter().map(|(attribute, values)| (*attribute, &**values))
+    }
+
+    /// About how many bytes the resource takes with the lists that are wanted. Nothing is copied to know that.
+    pub(super) fn size(&self, wanted: &Wanted<'_>) -> usize {
+        let lists = self.lists().filter(|(attribute, values)| {
+            wanted.includes(*attribute) && wanted.list_limit().is_none_or(|limit| values.len() <= limit)
+        });
+        lists.fold(self.head.resource.size(), |size, (_, values)| size.saturating_add(values.size()))
     }
 
     /// The resource as far as it is wanted. Nothing is copied of a list that is not.
     pub(super) fn stored(&self, wanted: &Wanted<'_>) -> Stored {
-        let fits = |values: &List| wanted.list_limit().is_none_or(|limit| values.len() <= limit);
+        let mut room = wanted.byte_limit().map(|limit| limit.saturating_sub(self.head.resource.size()));
         let mut complete = true;
         let mut read = Vec::new();
         for (attribute, values) in self.lists().filter(|(attribute, _)| wanted.includes(*attribute)) {
-            if fits(values) { read.push((attribute, values)) } else { complete = false }
+            let is_short = wanted.list_limit().is_none_or(|limit| values.len() <= limit);
+            let left = room.map(|room| room.checked_sub(values.size()));
+            if is_short && left != Some(None) {
+                read.push((attribute, values));
+                room = left.flatten();
+            } else {
+                complete = false;
+            }
         }
         let resource = if read.is_empty() {
             Arc::clone(&self.head.resource)
@@ -295,6 +311,11 @@ impl Row {
             return &self.head.resource;
         }
         self.whole.get_or_init(|| Arc::new(self.with_lists(self.lists())))
+    }
+
+    /// The resource, with its lists or without.
+    pub(super) fn resource(&self, with_lists: bool) -> &Arc<Resource> {
+        if with_lists { self.whole() } else { &self.head.resource }
     }
 
     fn with_lists<'a>(&self, lists: impl IntoIterator<Item = (AttributeId, &'a List)>) -> Resource {

@@ -106,12 +106,7 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
 
 /// The rows of a query, as far as they are kept, and whether that is not all. A query of a client's shape is prepared for
 /// this use only.
-fn rows(
-    connection: &Connection,
-    query: &Statement,
-    shape: Shape,
-    keep: &Keep,
-) -> rusqlite::Result<(Vec<Row>, bool)> {
+fn rows(connection: &Connection, query: &Statement, shape: Shape, keep: &Keep) -> rusqlite::Result<(Vec<Row>, bool)> {
     match shape {
         Shape::Own => rows_of(&mut *connection.prepare_cached(query.text())?, query, keep),
         Shape::Client => rows_of(&mut connection.prepare(query.text())?, query, keep),

@@ -61,7 +61,9 @@ impl Select<'_> {
                 // No more rows are looked at than it takes to know that there are more.
                 unwanted.push(format!("EXISTS (SELECT 1 {from} ORDER BY m.place LIMIT 1 OFFSET {limit})"));
             }
-            if let Some(limit) = wanted.byte_limit().and_then(|limit| i64::try_from(limit.clamp(1, 1 << 40).next_power_of_two()).ok()) {
+            if let Some(limit) =
+                wanted.byte_limit().and_then(|limit| i64::try_from(limit.clamp(1, 1 << 40).next_power_of_two()).ok())
+            {
                 // A power of two, so that there are few texts of statements to keep prepared.
                 // Short lists are not measured: each value takes a place, and an ordinary one has less than `LONG`
                 // bytes. As no value is shorter than `SHORT`, so many of them tell that the list is too long.

@@ -1,0 +1,29 @@
+//! Pauses between the phases of a request with many values: reading, judging, committing and writing each visit every value.
+//!
+//! The phases have no unit of work to count: each takes time in proportion to the values, which other limits bound.
+
+use crate::{limits::yield_now, resource::Resource, value::Value};
+
+/// Values of one list from which on a phase takes long enough for a pause after it.
+const MANY: usize = 1_000;
+
+/// Lets other tasks of the thread run if a phase visited many values.
+pub(super) async fn rest_after(values: usize) {
+    if values > MANY {
+        yield_now().await;
+    }
+}
+
+/// Lets other tasks of the thread run if the resource has a long list.
+pub(super) async fn rest(resource: &Resource) {
+    if has_long_list(resource) {
+        yield_now().await;
+    }
+}
+
+fn has_long_list(resource: &Resource) -> bool {
+    let is_long = |value: &Value| matches!(value, Value::List(values) if values.len() > MANY);
+    resource.root().iter().any(|(_, value)| {
+        is_long(value) || value.as_object().is_some_and(|object| object.iter().any(|(_, value)| is_long(value)))
+    })
+}

@@ -1,0 +1,91 @@
+//! The rows of one window of a sorted list, in stretches, so that a long list does not hold its thread.
+//!
+//! Nothing here knows filters, tenants or locks.
+
+use std::{cmp::Ordering, collections::VecDeque, ops::Range};
+
+use crate::store::{Context, StoreError};
+
+/// Items that are selected or merged between two pauses: some milliseconds of work.
+const STRETCH: usize = 8_192;
+
+/// The items at the positions `window` of the sorted list, in order.
+///
+/// # Errors
+///
+/// [`StoreError::TooMany`] when the request exceeds its bound of work: each item costs a unit, and a unit more each time
+/// that it is merged.
+pub(super) async fn sorted_window<T: Send + Sync>(
+    cx: &Context,
+    mut items: Vec<T>,
+    window: Range<usize>,
+    order: impl Fn(&T, &T) -> Ordering + Send + Sync,
+) -> Result<Vec<T>, StoreError> {
+    let end = window.end.min(items.len());
+    let start = window.start.min(end);
+    if items.len() <= STRETCH {
+        charge(cx, items.len())?;
+        select(&mut items, end, &order);
+        if 0 < start && start < items.len() {
+            items.select_nth_unstable_by(start, &order);
+        }
+        items.drain(..start);
+        items.sort_unstable_by(order);
+        return Ok(items);
+    }
+    // Each run loses the items that lie beyond the window whatever the others hold.
+    let mut runs = VecDeque::new();
+    while !items.is_empty() {
+        let mut run = items.split_off(items.len().saturating_sub(STRETCH));
+        charge(cx, run.len())?;
+        select(&mut run, end, &order);
+        run.sort_unstable_by(&order);
+        runs.push_back(run);
+        cx.pause().await;
+    }
+    while let (Some(left), Some(right)) = (runs.pop_front(), runs.pop_front()) {
+        runs.push_back(merged(cx, left, right, end, &order).await?);
+    }
+    let mut all = runs.pop_front().unwrap_or_default();
+    all.truncate(end);
+    all.drain(..start);
+    Ok(all)
+}
+
+/// Keeps the first `end` items, in any order.
+fn select<T>(items: &mut Vec<T>, end: usize, order: impl Fn(&T, &T) -> Ordering) {
+    if end < items.len() {
+        items.select_nth_unstable_by(end, order);
+        items.truncate(end);
+    }
+}
+
+/// The first `end` items of two sorted runs, in order.
+async fn merged<T: Send + Sync>(
+    cx: &Context,
+    left: Vec<T>,
+    right: Vec<T>,
+    end: usize,
+    order: impl Fn(&T, &T) -> Ordering + Send + Sync,
+) -> Result<Vec<T>, StoreError> {
+    let length = end.min(left.len().saturating_add(right.len()));
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    let mut all = Vec::with_capacity(length);
+    while all.len() < length {
+        let stretch = STRETCH.min(length - all.len());
+        charge(cx, stretch)?;
+        for _ in 0..stretch {
+            let from_left = match (left.peek(), right.peek()) {
+                (Some(left), Some(right)) => order(left, right).is_le(),
+                (left, _) => left.is_some(),
+            };
+            all.extend(if from_left { left.next() } else { right.next() });
+        }
+        cx.pause().await;
+    }
+    Ok(all)
+}
+
+fn charge(cx: &Context, items: usize) -> Result<(), StoreError> {
+    cx.charge(u64::try_from(items).unwrap_or(u64::MAX))
+}
