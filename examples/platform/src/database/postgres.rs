@@ -214,7 +214,7 @@ impl Run<'_> {
 
     /// Several queries of one state.
     async fn together(self, client: &mut Client, queries: &[Statement]) -> Result<Found, StoreError> {
-        let mut session = self.begin(client, IsolationLevel::RepeatableRead, true).await?;
+        let session = self.begin(client, IsolationLevel::RepeatableRead, true).await?;
         let mut found = Found::default();
         for query in queries {
             let (rows, is_cut) = session.rows(query).await?;

@@ -137,7 +137,7 @@ fn rows_of(
         };
         let row = Row((0..columns).map(cell).collect::<rusqlite::Result<_>>()?);
         // SQLite has not computed the rows behind this one.
-        if !kept.add(row).map_err(|error| rusqlite::Error::UserFunctionError(error.into()))? {
+        if !kept.add(row).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))? {
             break;
         }
     }

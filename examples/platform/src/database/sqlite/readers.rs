@@ -116,14 +116,16 @@ impl Readers {
 /// Runs the queries, several of them in a transaction, so that they see one state.
 fn run(connection: &mut Connection, reading: &Reading) -> rusqlite::Result<Found> {
     let mut found = Found::default();
-    let mut keep = |connection: &Connection, query| {
+    let mut keep = |connection: &Connection, query| -> rusqlite::Result<bool> {
         let (rows, is_cut) = rows(connection, query, reading.shape, &reading.keep)?;
         found.rows.push(rows);
         found.is_cut = is_cut;
         Ok(!is_cut)
     };
     match reading.queries.as_slice() {
-        [query] => drop(keep(connection, query)?),
+        [query] => {
+            keep(connection, query)?;
+        }
         several => {
             let transaction = connection.transaction()?;
             for query in several {
