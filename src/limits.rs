@@ -63,9 +63,16 @@ pub struct Limits {
     /// filter, sort or, for paging by index, [count](crate::store::Capabilities::total). Over it: 400 `tooMany`
     /// (RFC 7644 §3.4.2.1); or, where the query is paged by cursor and the store sorts, a shorter page. Default 10,000.
     pub scan: usize,
-    /// Bytes of the resources on one page of a list, about. Over it a page by index is refused with 400 `tooMany` and the
-    /// `count` that fits, since clients advance by the count that they asked for; a page by cursor ends early (RFC 9865 §2).
-    /// A page has at least one resource. Default 32 MiB.
+    /// Bytes of the resources that are in memory for one answer, about: see [`Resource::size`](crate::Resource::size). The
+    /// store reads no more of them. Default 32 MiB.
+    ///
+    /// - Over it a page by index is refused with 400 `tooMany` and the `count` that fits, since clients advance by the count
+    ///   that they asked for; a page by cursor ends early (RFC 9865 §2). A page has at least one resource.
+    /// - A list of references, such as `members`, that does not fit is never left out silently. A read is refused with 400
+    ///   `tooMany` unless the client excludes the list; so is a PUT or PATCH that has to read it. A PATCH that adds and removes
+    ///   single values does not read it, and is answered without the resource.
+    /// - A write that would make a resource larger than a quarter of it is refused with 400 `tooMany`; lists of references
+    ///   are not counted.
     pub answer: usize,
     /// How long a cursor is valid, advertised as `cursorTimeout` in whole seconds (RFC 9865 §4). Each page brings new
     /// ones. Over it: 400 `expiredCursor`. Default one hour.
@@ -76,6 +83,11 @@ pub struct Limits {
     /// Members up to which a patch of a group's membership is answered with the group (200); beyond it the answer
     /// is 204 and the members are never read. Default 1,000.
     pub members_in_answer: usize,
+}
+
+impl Limits {
+    /// How many resources of the largest size fit into an answer, without their lists of references.
+    pub(crate) const RESOURCES: usize = 4;
 }
 
 impl Default for Limits {

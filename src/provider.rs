@@ -14,6 +14,7 @@ mod discovery;
 mod display;
 mod failure;
 mod hydrate;
+mod kept;
 mod membership;
 mod options;
 mod ownership;

@@ -14,6 +14,7 @@ mod read;
 mod rendering;
 mod rules;
 mod same;
+mod size;
 mod typed;
 mod unique;
 mod write;

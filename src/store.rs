@@ -145,7 +145,8 @@ use crate::{
 /// # assert!(matches!(commit(create(&namesake)), Err(CommitError { error: StoreError::NotUnique { .. }, .. })));
 /// # let get = || now(store.get(&cx, Key { kind: group, id: "g" }, &Wanted::everything())).ok().flatten().expect("there");
 /// # let relation = &registry.relations(user)[0];
-/// # assert_eq!(now(store.holders(&cx, relation, &["u"]))?.len(), 1);
+/// # assert_eq!(now(store.holders(&cx, relation, &["u"], 1_000))?.len(), 1);
+/// # assert!(now(store.holders(&cx, relation, &["u"], 10)).is_err());
 /// # let many = now(store.get_many(&cx, user, &["x", "u"], &Wanted::only(&[])))?;
 /// # assert!(many[0].is_none() && many[1].as_ref().is_some_and(|ann| ann.id() == "u"));
 /// # assert_eq!(now(store.locate(&cx, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
@@ -235,25 +236,28 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a;
 
     /// Who refers to each of `ids` through the list of the relation: the groups of some users (RFC 7643 §4.1.2).
-    /// Asked once for a page of resources, and answered in any order.
+    /// Asked once for a page of resources, and answered in any order. All of them together take at most about `bytes`, as
+    /// [`Holder::size`] counts them: a store that finds more stops to read.
     ///
     /// Unless implemented, it reads every resource of the type that refers. A store that keeps references as rows
     /// should look them up.
     ///
     /// # Errors
     ///
-    /// As [`Store::scan`].
+    /// As [`Store::scan`], and [`TooMany`](StoreError::TooMany) when there are more than fit into `bytes`.
     fn holders<'a>(
         &'a self,
         cx: &'a Context,
         relation: &'a Relation,
         ids: &'a [&'a str],
+        bytes: usize,
     ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
         async move {
-            let wanted = Wanted::everything();
+            let used = [relation.list(), relation.display()];
+            let wanted = Wanted::only(&used).within(bytes);
             let mut last: Option<Text> = None;
             let ids: HashSet<&str> = ids.iter().copied().collect();
-            let mut found = Vec::new();
+            let (mut found, mut room) = (Vec::new(), bytes);
             while !ids.is_empty() {
                 let scan = Scan {
                     kind: relation.holder(),
@@ -265,7 +269,13 @@ pub trait Store: Send + Sync + 'static {
                 };
                 let page = self.scan(cx, &scan).await?;
                 for stored in &page.items {
+                    if !stored.complete {
+                        return Err(StoreError::TooMany);
+                    }
+                    let known = found.len();
                     find_references(relation, &ids, stored, &mut found);
+                    let size = found.iter().skip(known).map(Holder::size).sum();
+                    room = room.checked_sub(size).ok_or(StoreError::TooMany)?;
                 }
                 match page.items.last() {
                     Some(stored) if page.more => last = Some(stored.resource.id().into()),
@@ -287,7 +297,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As [`Store::get`].
+    /// As [`Store::get`], and [`TooMany`](StoreError::TooMany) when the resources do not fit into
+    /// [`Wanted::byte_limit`]. A store that shares its resources with who reads them need not count.
     fn get_many<'a>(
         &'a self,
         cx: &'a Context,
@@ -297,8 +308,11 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Option<Arc<Resource>>>, StoreError>> + Send + 'a {
         async move {
             let mut found = Vec::with_capacity(ids.len());
+            let mut room = wanted.byte_limit().unwrap_or(usize::MAX);
             for &id in ids {
                 let stored = self.get(cx, Key { kind, id }, wanted).await?;
+                let size = stored.as_ref().map_or(0, |stored| stored.resource.size());
+                room = room.checked_sub(size).ok_or(StoreError::TooMany)?;
                 found.push(stored.map(|stored| stored.resource));
             }
             Ok(found)

@@ -451,7 +451,7 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
         }
     }
     let relation = groups_of(world);
-    let mut found = now(store.holders(&world.cx, &relation, &IDS)).unwrap();
+    let mut found = now(store.holders(&world.cx, &relation, &IDS, usize::MAX)).unwrap();
     let display =
         |group: &Resource| group.root().get(relation.display()).and_then(|name| name.as_str().map(Into::into));
     let mut expected = Vec::new();

@@ -120,7 +120,7 @@ fn who_refers_and_what_an_id_is_of() {
         assert_eq!((of_u2.len(), &*of_u2[250]), (251, "u2<h249 -"));
         assert_eq!(holders(&world, &store, &[]), [""; 0]);
         let watching = &world.registry.relations(&world.device)[0];
-        let watched = now(store.holders(&world.cx, watching, &["d1", "g1", "u1"])).unwrap();
+        let watched = now(store.holders(&world.cx, watching, &["d1", "g1", "u1"], usize::MAX)).unwrap();
         let watchers: BTreeSet<&str> = watched.iter().map(|it| &*it.value).collect();
         assert_eq!((watched.len(), watchers), (2, ["g1", "u1"].into()), "one list, not the others");
         let located = |kinds: &[Arc<ResourceType>], ids: &[&str]| now(store.locate(&world.cx, kinds, ids)).unwrap();
@@ -287,4 +287,34 @@ fn what_is_derived_is_left_to_the_core() {
         }
     }
     assert_eq!(Least(store).pushdown(&world.user, &compile(&world.user, "title pr").conditions()[0]), Pushdown::No);
+}
+
+/// A list that is sorted in several stretches is the same list, wherever its window is.
+#[test]
+fn a_long_list_is_sorted_as_a_short_one() {
+    const USERS: usize = 17_000;
+    let world = World::new();
+    let store = MemoryStore::new();
+    let id = |index: usize| format!("u{index:05}");
+    // The order of the names is not that of the ids.
+    let name = |index: usize| format!("n{:05}", index * 7_919 % USERS);
+    let users: Vec<Change> = (0..USERS).map(|index| create(world.user(&id(index), &name(index)))).collect();
+    for batch in users.chunks(MemoryStore::MAX_BATCH) {
+        now(store.commit(&world.cx, batch)).unwrap();
+    }
+    let mut expected: Vec<usize> = (0..USERS).collect();
+    expected.sort_by_key(|index| name(*index));
+    let expected: Vec<String> = expected.into_iter().map(id).collect();
+    let path: AttributePath = "userName".parse().unwrap();
+    let sort = Sort::new(&world.user, path.as_ref(), false, &mut Tolerance::new(Quirks::strict())).unwrap();
+    let wanted = Wanted::everything();
+    for (skip, take) in [(0, 10), (0, USERS), (8_190, 5), (16_380, 10), (USERS - 3, 10), (USERS, 10), (5_000, 9_000)] {
+        let window = Window::Offset { skip: skip as u64, take };
+        let scan = Scan { kind: &world.user, filter: &[], sort: Some(&sort), window, wanted: &wanted, count: true };
+        let page = now(store.scan(&world.cx, &scan)).unwrap();
+        let found: Vec<&str> = page.items.iter().map(|stored| stored.resource.id()).collect();
+        let shown: Vec<&str> = expected.iter().skip(skip).take(take).map(String::as_str).collect();
+        assert_eq!(found, shown, "{skip}, {take}");
+        assert_eq!((page.total, page.more), (Some(USERS as u64), skip + take < USERS), "{skip}, {take}");
+    }
 }

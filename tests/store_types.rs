@@ -71,7 +71,7 @@ fn what_the_store_says_of_failures_reaches_through_an_erased_type() {
         let errors = [
             now(store.get(&cx, key, &Wanted::everything())).unwrap_err(),
             now(store.locate(&cx, &kinds, &[id])).unwrap_err(),
-            now(store.holders(&cx, &groups_of(&world), &[id])).unwrap_err(),
+            now(store.holders(&cx, &groups_of(&world), &[id], usize::MAX)).unwrap_err(),
             world.commit(&store, &[delete(&world.user, id)]).unwrap_err().error,
         ];
         for error in errors {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::{
     ServiceProvider,
-    failure::{broken_store, refused, too_much_work},
+    failure::{broken_store, refused, too_long, too_much_work},
 };
 use crate::{
     error::Error,
     event::Event,
     resource::Resource,
-    schema::{Relation, ResourceType},
+    schema::{AttributeId, Relation, ResourceType},
     store::{Change, CommitError, Context, Done, Holder, Key, Page, Scan, Store, StoreError, Stored, Wanted},
 };
 
@@ -34,20 +34,35 @@ macro_rules! again {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Reads one resource.
+    /// Reads one resource, within [`Limits::answer`](crate::Limits::answer). A list of references that does not fit makes
+    /// the resource incomplete where long lists are not wanted; elsewhere it is refused, since nobody may take the
+    /// resource for one without references.
     pub(super) async fn read(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, Error> {
-        let found = again!(self, cx, self.inner.store.get(cx, key, wanted));
+        let limit = self.limits().answer;
+        let within = wanted.within(limit);
+        let found = again!(self, cx, self.inner.store.get(cx, key, &within));
         cx.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         charge(cx, found.as_ref().ok().and_then(Option::as_ref))?;
-        found.map_err(|error| refused(key.kind, error))
+        let Some(mut stored) = found.map_err(|error| refused(key.kind, error))? else { return Ok(None) };
+        if !is_whole(&stored, &within) {
+            if wanted.list_limit().is_none() {
+                return Err(long_lists(key.kind, wanted, limit));
+            }
+            stored.complete = false;
+        }
+        Ok(Some(stored))
     }
 
-    /// Reads a page of resources of one type.
+    /// Reads a page of resources of one type. A list of references that does not fit is refused.
     pub(super) async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, Error> {
         let page = again!(self, cx, self.inner.store.scan(cx, scan));
         cx.count_rows(page.as_ref().map_or(0, |page| page.items.len()));
         charge(cx, page.iter().flat_map(|page| &page.items))?;
-        page.map_err(|error| refused(scan.kind, error))
+        let page = page.map_err(|error| refused(scan.kind, error))?;
+        // Only the first resource of a page comes whatever its size.
+        let is_whole = page.items.iter().all(|stored| stored.complete)
+            && page.items.first().is_none_or(|stored| is_whole(stored, scan.wanted));
+        if is_whole { Ok(page) } else { Err(long_lists(scan.kind, scan.wanted, self.limits().answer)) }
     }
 
     /// Asks who refers to resources of `kind`.
@@ -58,12 +73,18 @@ impl<S: Store> ServiceProvider<S> {
         relation: &Relation,
         ids: &[&str],
     ) -> Result<Vec<Holder>, Error> {
-        let holders = again!(self, cx, self.inner.store.holders(cx, relation, ids));
+        let limit = self.limits().answer;
+        let holders = again!(self, cx, self.inner.store.holders(cx, relation, ids, limit));
         cx.count_rows(holders.as_ref().map_or(0, Vec::len));
-        holders.map_err(|error| refused(kind, error))
+        let holders = holders.map_err(|error| match error {
+            StoreError::TooMany => too_long(kind, relation.attribute(), limit),
+            error => refused(kind, error),
+        })?;
+        let size = holders.iter().map(Holder::size).fold(0, usize::saturating_add);
+        if size > limit { Err(too_long(kind, relation.attribute(), limit)) } else { Ok(holders) }
     }
 
-    /// Reads many resources of one type by their ids.
+    /// Reads many resources of one type by their ids, each of which is different.
     pub(super) async fn get_many(
         &self,
         cx: &Context,
@@ -114,6 +135,24 @@ impl<S: Store> ServiceProvider<S> {
         let done = self.commit(cx, &[change]).await.map_err(|error| error.error)?;
         done.into_iter().next().ok_or_else(wrong_count)
     }
+}
+
+/// Whether the resource has the lists of references that are wanted, and fits with them.
+fn is_whole(stored: &Stored, wanted: &Wanted<'_>) -> bool {
+    let resource = &stored.resource;
+    if !stored.complete {
+        return false;
+    }
+    let Some(limit) = wanted.byte_limit() else { return true };
+    let is_wanted = |list: &AttributeId| wanted.includes(*list) && resource.root().contains(*list);
+    // One that is too large without them cannot be had in another way.
+    !resource.kind().reference_lists().iter().any(is_wanted) || resource.size() <= limit
+}
+
+/// 400: the wanted lists of references of a resource do not fit into memory.
+fn long_lists(kind: &ResourceType, wanted: &Wanted<'_>, limit: usize) -> Error {
+    let list = kind.reference_lists().iter().find(|list| wanted.includes(**list));
+    too_long(kind, list.copied().unwrap_or(AttributeId::ROOT), limit)
 }
 
 /// Charges the resources that a store returned: each, and each of its references.

@@ -3,7 +3,7 @@
 //! The core reads them with the answer, so that a renamed member has its new name in every group at once. The version
 //! of the group does not change with it, as the version of a user does not change with the names of its groups.
 
-use std::{slice, sync::Arc};
+use std::{collections::HashMap, slice, sync::Arc};
 
 use super::ServiceProvider;
 use crate::{
@@ -12,15 +12,25 @@ use crate::{
     resource::{Displays, Resource},
     schema::{AttributeId, Display, ResourceType},
     store::{Context, Store, Wanted},
-    value::Value,
+    value::{Text, Value},
 };
 
 /// The references of an answer to resources of one type.
 struct References<'a> {
     kind: &'a Arc<ResourceType>,
+    /// Each once, however many references there are.
     ids: Vec<&'a str>,
-    /// For each id the row of the answer, the display in it and the value.
-    places: Vec<(usize, usize, usize)>,
+    known: HashMap<&'a str, usize>,
+    places: Vec<Named>,
+}
+
+/// A reference in an answer that shows a name.
+struct Named {
+    row: usize,
+    display: usize,
+    value: usize,
+    /// The place of the id that it refers to.
+    id: usize,
 }
 
 impl<S: Store> ServiceProvider<S> {
@@ -52,7 +62,8 @@ impl<S: Store> ServiceProvider<S> {
         let mut references: Vec<References<'_>> = Vec::new();
         for kind in displays.iter().flat_map(|display| display.kinds()) {
             if !references.iter().any(|known| known.kind.name() == kind.name()) {
-                references.push(References { kind, ids: Vec::new(), places: Vec::new() });
+                let known = HashMap::new();
+                references.push(References { kind, ids: Vec::new(), known, places: Vec::new() });
             }
         }
         for (row, (resource, named)) in resources.iter().zip(&mut named).enumerate() {
@@ -64,7 +75,9 @@ impl<S: Store> ServiceProvider<S> {
                 }
             }
         }
-        for References { kind: referred, ids, places } in references {
+        let limit = self.limits().answer;
+        let mut room = limit;
+        for References { kind: referred, ids, places, .. } in references {
             if ids.is_empty() {
                 continue;
             }
@@ -76,17 +89,22 @@ impl<S: Store> ServiceProvider<S> {
             }
             let used = permit.scope().flat_map(Condition::attributes);
             let used: Vec<AttributeId> = used.map(|used| referred.top_level(used)).chain(names.clone()).collect();
-            let found = self.get_many(cx, referred, &ids, &Wanted::only(&used)).await?;
-            for (resource, (row, display, value)) in found.iter().zip(places) {
-                let Some(resource) = resource.as_ref().filter(|resource| permit.includes(resource)) else { continue };
-                let name = names.iter().find_map(|name| match resource.root().get(*name) {
-                    Some(Value::String(name)) if !name.is_empty() => Some(name),
+            let found = self.get_many(cx, referred, &ids, &Wanted::only(&used).within(limit)).await?;
+            let name_of = |resource: &Option<Arc<Resource>>| {
+                let resource = resource.as_ref().filter(|resource| permit.includes(resource))?;
+                names.iter().find_map(|name| match resource.root().get(*name) {
+                    Some(Value::String(name)) if !name.is_empty() => Some(name.clone()),
                     _ => None,
-                });
-                if let Some((name, displays)) =
-                    name.zip(named.get_mut(row).and_then(|displays| displays.get_mut(display)))
-                {
-                    displays.set(value, name.clone());
+                })
+            };
+            let found: Vec<Option<Text>> = found.iter().map(name_of).collect();
+            for place in places {
+                let Some(name) = found.get(place.id).and_then(Option::as_ref) else { continue };
+                // A long name that many references show makes a long answer.
+                room = room.checked_sub(name.len()).ok_or_else(|| too_many_names(kind, &displays, limit))?;
+                let shown = named.get_mut(place.row).and_then(|displays| displays.get_mut(place.display));
+                if let Some(displays) = shown {
+                    displays.set(place.value, name.clone());
                 }
             }
         }
@@ -160,11 +178,22 @@ fn collect<'a>(
             let fits =
                 if known { name == Some(referred) } else { display.kinds().iter().any(|kind| kind.name() == referred) };
             if fits {
-                references.ids.push(id);
-                references.places.push((row, named, index));
+                let ids = &mut references.ids;
+                let place = *references.known.entry(id).or_insert_with(|| {
+                    ids.push(id);
+                    ids.len() - 1
+                });
+                references.places.push(Named { row, display: named, value: index, id: place });
             }
         }
     }
+}
+
+/// 400: the names do not fit into an answer.
+fn too_many_names(kind: &ResourceType, displays: &[&Display], limit: usize) -> Error {
+    let path = displays.first().map(|display| kind.path(display.attribute())).unwrap_or_default();
+    let detail = format!("{path}: the names have more than {limit} bytes; exclude it, or ask for fewer resources");
+    Error::bad(ScimType::TooMany, detail).with_attribute(path)
 }
 
 /// The values of a complex attribute: one if it is singular.

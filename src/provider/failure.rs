@@ -39,6 +39,24 @@ pub(super) fn too_much_work(exceeded: WorkExceeded) -> Error {
     Error::bad(ScimType::TooMany, format!("{exceeded}; narrow it or divide it"))
 }
 
+/// 400: a page does not fit into an answer of `limit` bytes. `fitting` resources of it do, where that is known.
+pub(super) fn too_large(limit: usize, fitting: Option<usize>) -> Error {
+    let remedy = match fitting {
+        Some(fitting) => format!("ask for `count={fitting}`, or exclude long attributes"),
+        None => "narrow the filter, exclude long attributes, or page by cursor without `sortBy`".to_owned(),
+    };
+    Error::bad(ScimType::TooMany, format!("the page has more than {limit} bytes; {remedy}"))
+}
+
+/// 400: the values of a list do not fit into `limit` bytes.
+pub(super) fn too_long(kind: &ResourceType, list: AttributeId, limit: usize) -> Error {
+    let path = kind.path(list);
+    let detail = format!(
+        "{path}: the values have more than {limit} bytes; exclude the attribute, and change single values of it by PATCH"
+    );
+    Error::bad(ScimType::TooMany, detail).with_attribute(path)
+}
+
 /// 413: a bulk request needs more work than one request may take.
 pub(super) fn too_much_bulk(limit: u64) -> Error {
     Error::new(413, format!("the operations need more work than {limit} units; divide them among several requests"))

@@ -8,7 +8,8 @@ use std::cmp::Ordering;
 use super::{
     ServiceProvider,
     cursor::{Cursors, Mark, expired, fnv1a, invalid},
-    part::{Found, Order, Part, Place, Query, too_many},
+    failure::too_large,
+    part::{Found, Indexed, Order, Part, Place, Query, too_many},
 };
 use crate::{
     error::Error,
@@ -43,7 +44,11 @@ impl<S: Store> ServiceProvider<S> {
         let mut candidates: Vec<(usize, &Query<'_>)> =
             queries.iter().enumerate().filter(|(_, query)| !query.plan.empty).collect();
         let (items, total) = if let [(position, query)] = candidates[..] {
-            let (found, total) = self.part_at(cx, query, skip, take).await?;
+            let limit = self.limits().answer;
+            let Indexed { found, total, is_cut } = self.part_at(cx, query, skip, take, limit).await?;
+            if is_cut {
+                return Err(too_large(limit, Some(found.len())));
+            }
             (found.into_iter().map(|found| (position, found.stored)).collect(), total)
         } else if in_turn(queries) {
             candidates.sort_by(|(_, left), (_, right)| turn(left, right));
@@ -62,12 +67,17 @@ impl<S: Store> ServiceProvider<S> {
         mut skip: u64,
         take: usize,
     ) -> Result<(Vec<(usize, Stored)>, u64), Error> {
-        let (mut items, mut total) = (Vec::new(), 0_u64);
+        let limit = self.limits().answer;
+        let (mut items, mut total, mut room) = (Vec::new(), 0_u64, limit);
         for (position, query) in queries {
-            let (found, here) = self.part_at(cx, query, skip, take - items.len()).await?;
-            items.extend(found.into_iter().map(|found| (*position, found.stored)));
-            skip = skip.saturating_sub(here);
-            total = total.saturating_add(here);
+            let part = self.part_at(cx, query, skip, take - items.len(), room).await?;
+            room = room.saturating_sub(part.size());
+            items.extend(part.found.into_iter().map(|found| (*position, found.stored)));
+            if part.is_cut {
+                return Err(too_large(limit, Some(items.len())));
+            }
+            skip = skip.saturating_sub(part.total);
+            total = total.saturating_add(part.total);
         }
         Ok((items, total))
     }
@@ -80,15 +90,20 @@ impl<S: Store> ServiceProvider<S> {
         skip: u64,
         take: usize,
     ) -> Result<(Vec<(usize, Stored)>, u64), Error> {
-        let limit = self.limits().scan;
+        let (limit, bytes) = (self.limits().scan, self.limits().answer);
+        let mut room = bytes;
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let end = skip.saturating_add(take);
         let (mut merged, mut total, mut short): (Vec<Placed>, _, _) = (Vec::new(), 0_u64, false);
         for (position, query) in queries {
-            let (found, here) = self.part_at(cx, query, 0, if take == 0 { 0 } else { end.min(limit) }).await?;
-            short |= here > u64::try_from(limit).unwrap_or(u64::MAX);
-            total = total.saturating_add(here);
-            merged.extend(found.into_iter().map(|found| (query.place(&found), *position, found)));
+            let part = self.part_at(cx, query, 0, if take == 0 { 0 } else { end.min(limit) }, room).await?;
+            if part.is_cut {
+                return Err(too_large(bytes, None));
+            }
+            room = room.saturating_sub(part.size());
+            short |= part.total > u64::try_from(limit).unwrap_or(u64::MAX);
+            total = total.saturating_add(part.total);
+            merged.extend(part.found.into_iter().map(|found| (query.place(&found), *position, found)));
         }
         let is_on_list = u64::try_from(skip).is_ok_and(|skip| skip < total);
         if take == 0 || !is_on_list {
@@ -167,6 +182,9 @@ impl<S: Store> ServiceProvider<S> {
             turns.sort_by(|(_, left), (_, right)| if backward { turn(right, left) } else { turn(left, right) });
         }
         let (mut placed, mut total): (Vec<Placed>, _) = (Vec::new(), Some(0_u64));
+        let mut room = self.limits().answer;
+        // In one order, nobody knows which type has the next resources: each may have its part.
+        let share = room / queries.len().max(1);
         // Up to where everything is known that any type has.
         let mut horizon: Option<Place> = None;
         let mut unread = false;
@@ -177,9 +195,10 @@ impl<S: Store> ServiceProvider<S> {
                 unread |= total != Some(0);
                 Part { total, ..Part::default() }
             } else {
-                let left = if in_turn { take - placed.len() } else { take };
-                self.part_beyond(cx, query, from, backward, left).await?
+                let (left, bytes) = if in_turn { (take - placed.len(), room) } else { (take, share) };
+                self.part_beyond(cx, query, from, backward, left, bytes).await?
             };
+            room = room.saturating_sub(part.found.iter().map(Found::size).sum());
             total = total.zip(part.total).map(|(total, part)| total.saturating_add(part));
             if part.more {
                 let frontier = part.reached.or_else(|| part.found.last().map(|found| query.place(found)));

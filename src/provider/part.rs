@@ -4,13 +4,14 @@
 //! What the store can, it does; the rest is done here, within [`Limits::scan`](crate::Limits::scan). Nothing here knows
 //! of requests, cursors or other types.
 
-use std::{cmp::Ordering, ops::Range, sync::Arc};
+use std::{cmp::Ordering, sync::Arc};
 
 use super::{
     ServiceProvider,
     answer::View,
-    failure::{broken_store, too_much_work},
+    failure::{broken_store, too_large, too_much_work},
     hydrate::{hydrated, is_derived},
+    kept::{Choice, Chosen, Kept, Nearest},
     permit::Permit,
     plan::Plan,
 };
@@ -86,6 +87,32 @@ pub(super) struct Found {
     pub(super) stored: Stored,
 }
 
+impl Found {
+    /// About how many bytes it takes in memory.
+    pub(super) fn size(&self) -> usize {
+        let seen = if Arc::ptr_eq(&self.seen, &self.stored.resource) { 0 } else { self.seen.size() };
+        self.stored.resource.size().saturating_add(seen)
+    }
+}
+
+/// The resources of one type at a position of their list.
+#[derive(Default)]
+pub(super) struct Indexed {
+    pub(super) found: Vec<Found>,
+    /// How many there are in the whole list.
+    pub(super) total: u64,
+    /// Whether there are fewer than were asked for since more of them take too many bytes. Nothing is said about the total
+    /// then.
+    pub(super) is_cut: bool,
+}
+
+impl Indexed {
+    /// About how many bytes the resources take in memory.
+    pub(super) fn size(&self) -> usize {
+        self.found.iter().map(Found::size).fold(0, usize::saturating_add)
+    }
+}
+
 /// The resources of one type that come next in a list.
 #[derive(Default)]
 pub(super) struct Part {
@@ -147,14 +174,14 @@ impl Query<'_> {
         truth.map_err(too_much_work)
     }
 
-    fn compare(&self, left: &Found, right: &Found) -> Ordering {
+    pub(super) fn compare(&self, left: &Found, right: &Found) -> Ordering {
         match self.sort() {
             Some(sort) => sort.compare(&left.seen, &right.seen),
             None => left.seen.id().cmp(right.seen.id()),
         }
     }
 
-    fn compare_to(&self, resource: &Resource, place: &Place) -> Ordering {
+    pub(super) fn compare_to(&self, resource: &Resource, place: &Place) -> Ordering {
         match self.sort() {
             Some(sort) => sort.compare_to(resource, place.position()),
             None => resource.id().cmp(&place.id),
@@ -167,40 +194,44 @@ impl Query<'_> {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// The resources of the type at a position of their own list, and how many there are in all.
+    /// The resources of the type at a position of their own list, within `bytes`, and how many there are in all.
     pub(super) async fn part_at(
         &self,
         cx: &Context,
         query: &Query<'_>,
         skip: u64,
         take: usize,
-    ) -> Result<(Vec<Found>, u64), Error> {
+        bytes: usize,
+    ) -> Result<Indexed, Error> {
         if query.plan.empty {
-            return Ok((Vec::new(), 0));
+            return Ok(Indexed::default());
         }
         if !query.plan.residual.is_empty() || self.sorts_here(query) {
-            return self.walk_to(cx, query, skip, take).await;
+            return self.walk_to(cx, query, skip, take, bytes).await;
         }
-        let wanted = Wanted::without(&query.hidden);
+        let wanted = Wanted::without(&query.hidden).within(bytes);
         let scan = query.scan(Window::Offset { skip, take }, &wanted, query.sort(), true);
         let page = self.scan(cx, &scan).await?;
-        let here = u64::try_from(page.items.len()).unwrap_or(u64::MAX);
-        let total = match page.total {
-            Some(total) => total,
-            // The end of the list is in sight: then its length is.
-            None if !page.more && (here > 0 || skip == 0) => skip.saturating_add(here),
-            None => return self.walk_to(cx, query, skip, take).await,
-        };
         if page.items.len() > take {
             return Err(broken_store("a page has at most as many resources as were asked for"));
         }
-        Ok((page.items.into_iter().map(as_stored).collect(), total))
+        let here = u64::try_from(page.items.len()).unwrap_or(u64::MAX);
+        let is_cut = page.items.len() < take && page.more;
+        let total = match page.total {
+            Some(total) => total,
+            None if is_cut => 0,
+            // The end of the list is in sight: then its length is.
+            None if !page.more && (here > 0 || skip == 0) => skip.saturating_add(here),
+            None => return self.walk_to(cx, query, skip, take, bytes).await,
+        };
+        Ok(Indexed { found: page.items.into_iter().map(as_stored).collect(), total, is_cut })
     }
 
     /// The resources of the type that come next behind a place, or before it.
     ///
     /// Where the core filters, it looks at as many as [`Limits::scan`](crate::Limits::scan) allows and says how far it
-    /// came. Where it sorts, or filters for a policy what the store has sorted, it must see all. Nothing is counted that
+    /// came. Where it sorts, or filters for a policy what the store has sorted, it must see all. What is found takes about
+    /// `bytes`, and more only if it is one resource. Nothing is counted that
     /// is not read for the page: a list that a cursor leads through has its total optionally (RFC 9865 §2).
     pub(super) async fn part_beyond(
         &self,
@@ -209,6 +240,7 @@ impl<S: Store> ServiceProvider<S> {
         from: Option<&Place>,
         backward: bool,
         take: usize,
+        bytes: usize,
     ) -> Result<Part, Error> {
         let from = match query.beyond(from, backward) {
             Beyond::All => None,
@@ -223,11 +255,12 @@ impl<S: Store> ServiceProvider<S> {
         // The place that is reached must not have the key of a resource that does not exist for the caller.
         let shows_key = filters && query.sort().is_some() && !query.permit.is_unbounded();
         if self.sorts_here(query) || shows_key || backward && !capabilities.backward {
-            return self.part_of_all(cx, query, from, backward, take).await;
+            return self.part_of_all(cx, query, from, backward, take, bytes).await;
         }
-        let wanted = Wanted::without(&query.hidden);
+        let wanted = Wanted::without(&query.hidden).within(bytes);
         let limit = self.limits().scan;
         let mut part = Part::default();
+        let mut room = bytes;
         let (mut read, mut last) = (0, from.cloned());
         // One more shows whether there are more, where that is not the store's to say.
         let mut stride = if filters { take.saturating_add(1).min(STRIDE) } else { take };
@@ -258,13 +291,16 @@ impl<S: Store> ServiceProvider<S> {
                 last = Some(query.place(&found));
                 if !query.is_satisfied(cx, &found).await? {
                     part.reached.clone_from(&last);
-                } else if part.found.len() < take {
-                    part.found.push(found);
-                    part.reached = None;
-                } else {
+                    continue;
+                }
+                let left = room.checked_sub(found.size());
+                if part.found.len() == take || left.is_none() && !part.found.is_empty() {
                     part.more = true;
                     return Ok(part);
                 }
+                room = left.unwrap_or_default();
+                part.found.push(found);
+                part.reached = None;
             }
             if !filters || !page.more || part.found.len() == take || read >= limit {
                 break;
@@ -308,19 +344,11 @@ impl<S: Store> ServiceProvider<S> {
         from: Option<&Place>,
         backward: bool,
         take: usize,
+        bytes: usize,
     ) -> Result<Part, Error> {
-        let (mut all, total) = self.walk(cx, query, 0..u64::MAX).await?;
-        all.sort_unstable_by(|left, right| query.compare(left, right));
-        if let Some(place) = from {
-            let side = if backward { Ordering::Less } else { Ordering::Greater };
-            all.retain(|found| query.compare_to(&found.seen, place) == side);
-        }
-        if backward {
-            all.reverse();
-        }
-        let more = all.len() > take;
-        all.truncate(take);
-        Ok(Part { found: all, total: Some(total), more, reached: None })
+        let nearest = Nearest { from, backward, most: take, may_end_early: true };
+        let (found, total) = self.walk(cx, query, Kept::new(query, Choice::Nearest(nearest), bytes)).await?;
+        Ok(Part { more: found.is_cut, found: found.all, total: Some(total), reached: None })
     }
 
     async fn walk_to(
@@ -329,25 +357,31 @@ impl<S: Store> ServiceProvider<S> {
         query: &Query<'_>,
         skip: u64,
         take: usize,
-    ) -> Result<(Vec<Found>, u64), Error> {
-        if query.sort().is_none() {
-            let end = skip.saturating_add(u64::try_from(take).unwrap_or(u64::MAX));
-            return self.walk(cx, query, skip..end).await;
+        bytes: usize,
+    ) -> Result<Indexed, Error> {
+        let end = skip.saturating_add(u64::try_from(take).unwrap_or(u64::MAX));
+        let choice = if query.sort().is_none() {
+            Choice::Numbers(skip..end)
+        } else {
+            let most = usize::try_from(end).unwrap_or(usize::MAX);
+            Choice::Nearest(Nearest { from: None, backward: false, most, may_end_early: false })
+        };
+        let is_sorted = query.sort().is_some();
+        let (kept, total) = self.walk(cx, query, Kept::new(query, choice, bytes)).await?;
+        let mut found = kept.all;
+        if is_sorted {
+            let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(found.len());
+            found.drain(..skip);
         }
-        let (mut found, total) = self.walk(cx, query, 0..u64::MAX).await?;
-        found.sort_unstable_by(|left, right| query.compare(left, right));
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(found.len());
-        found.drain(..skip);
-        found.truncate(take);
-        Ok((found, total))
+        Ok(Indexed { found, total, is_cut: false })
     }
 
-    /// Looks at every resource that the store finds, as many as the limit allows. Keeps of those that satisfy the query
-    /// the ones with these numbers, ascending by id; says how many they are in all.
-    async fn walk(&self, cx: &Context, query: &Query<'_>, kept: Range<u64>) -> Result<(Vec<Found>, u64), Error> {
-        let wanted = Wanted::without(&query.hidden);
+    /// Looks at every resource that the store finds, as many as the limit allows. Keeps some of those that satisfy the
+    /// query; says how many these are in all.
+    async fn walk(&self, cx: &Context, query: &Query<'_>, mut kept: Kept<'_>) -> Result<(Chosen, u64), Error> {
+        let bytes = self.limits().answer;
+        let wanted = Wanted::without(&query.hidden).within(bytes);
         let limit = self.limits().scan;
-        let mut found = Vec::new();
         let (mut total, mut read) = (0_u64, 0_usize);
         let mut last: Option<Text> = None;
         loop {
@@ -367,13 +401,11 @@ impl<S: Store> ServiceProvider<S> {
                 if !query.is_satisfied(cx, &resource).await? {
                     continue;
                 }
-                if kept.contains(&total) {
-                    found.push(resource);
-                }
+                kept.offer(total, resource).map_err(|fitting| too_large(bytes, fitting))?;
                 total += 1;
             }
             if !page.more {
-                return Ok((found, total));
+                return Ok((kept.chosen(), total));
             }
             if behind.is_none() {
                 return Err(broken_store("an empty page is the last"));

@@ -6,6 +6,7 @@ use super::{
     Answer, Listing, Options, ServiceProvider,
     answer::{Row, View},
     cursor::{Cursors, canonical},
+    failure::too_large,
     paging::Paged,
     part::{Order, Query},
     permit::Permit,
@@ -23,7 +24,7 @@ use crate::{
     resource::{Resource, Sort, SortErrorKind, SortKey},
     schema::{AttributeId, ResourceType},
     store::{Context, Store, Stored, Wanted},
-    value::{Object, Text, Value},
+    value::Text,
 };
 
 /// What a request asks of the resources of one type.
@@ -41,7 +42,8 @@ impl<S: Store> ServiceProvider<S> {
     ///
     /// # Errors
     ///
-    /// 404 when there is no such resource; 412 when the precondition's `If-Match` does not hold.
+    /// 404 when there is no such resource; 412 when the precondition's `If-Match` does not hold; 400 `tooMany` when a list of
+    /// references that the client wants makes the resource larger than [`Limits::answer`](crate::Limits::answer).
     pub async fn get(
         &self,
         cx: &Context,
@@ -203,7 +205,7 @@ impl<S: Store> ServiceProvider<S> {
         let Paged { mut items, total, start_index, mut next, mut previous } = page;
         let fitting = fitting(&items, &queries, limits.answer);
         if fitting < items.len() {
-            let Some(token) = &request.cursor else { return Err(too_large(limits.answer, fitting)) };
+            let Some(token) = &request.cursor else { return Err(too_large(limits.answer, Some(fitting))) };
             Paged { items, next, previous, .. } = self.page_by_cursor(cx, &queries, &cursors, token, fitting).await?;
         }
         for (_, stored) in &items {
@@ -307,33 +309,13 @@ fn orders_of(
 
 /// How many resources of a page fit into an answer of `limit` bytes: at least one.
 fn fitting(items: &[(usize, Stored)], queries: &[Query<'_>], limit: usize) -> usize {
-    let mut bytes = 0_usize;
-    let fit = items.iter().take_while(|(query, stored)| {
+    let sizes = items.iter().map(|(query, stored)| {
         let base = queries.get(*query).map_or(0, |query| query.view.base.len());
-        bytes = bytes.saturating_add(size(stored.resource.root(), base));
-        bytes <= limit
+        // Each reference is shown with its URL.
+        let lists =
+            stored.resource.kind().reference_lists().iter().filter_map(|list| stored.resource.root().get(*list));
+        let references = lists.map(|list| list.elements().len()).sum::<usize>();
+        stored.resource.size().saturating_add(references.saturating_mul(base))
     });
-    fit.count().max(1)
-}
-
-/// About how many bytes an object takes in an answer: its texts, the names of its members, and a `$ref` below `base`.
-fn size(object: &Object, base: usize) -> usize {
-    /// Bytes of a name, its quotes, its colon and its comma, or of the `type` and the display name of a reference.
-    const MEMBER: usize = 16;
-    let of_value = |value: &Value| match value {
-        Value::String(text) => text.len(),
-        Value::Complex(object) => size(object, base),
-        Value::List(values) => values
-            .iter()
-            .map(|value| value.as_object().map_or(MEMBER, |object| size(object, base) + base + 3 * MEMBER))
-            .sum(),
-        _ => MEMBER,
-    };
-    object.iter().map(|(_, value)| MEMBER + of_value(value)).sum()
-}
-
-/// 400: a page by index does not fit into an answer.
-fn too_large(limit: usize, fitting: usize) -> Error {
-    let detail = format!("the page has more than {limit} bytes; ask for `count={fitting}`, or exclude long attributes");
-    Error::bad(ScimType::TooMany, detail)
+    Wanted::everything().within(limit).fitting(sizes)
 }

@@ -14,8 +14,8 @@ use super::{
     rest::rest,
 };
 use crate::{
-    error::Error,
-    limits::Work,
+    error::{Error, ScimType},
+    limits::{Limits, Work},
     patch::{Application, Patch, ValueEdit},
     quirks::Tolerance,
     resource::{Projection, Resource, judge},
@@ -41,7 +41,8 @@ impl<S: Store> ServiceProvider<S> {
     ///
     /// # Errors
     ///
-    /// 400 when a required value is missing or a rule of the schema broken, or a list refers to what does not exist;
+    /// 400 when a required value is missing or a rule of the schema broken, or a list refers to what does not exist; 400
+    /// `tooMany` when the resource is larger than [`Limits::answer`](crate::Limits::answer) allows;
     /// 409 `uniqueness` when another resource has a value that is unique; what the store reports.
     pub async fn create(&self, cx: &Context, resource: Resource, options: &Options) -> Result<Answer, Error> {
         let mut tolerance = Tolerance::new(self.quirks());
@@ -99,6 +100,7 @@ impl<S: Store> ServiceProvider<S> {
         let Prepared { permit, mut resource, .. } = prepared;
         resource.root_mut().insert(AttributeId::ID, Value::String(id));
         judge(None, &resource)?;
+        self.check_size(None, &resource)?;
         self.review(cx, &permit, None, Some(&resource))?;
         Ok(Change::Create { entry: Entry::new(resource) })
     }
@@ -131,6 +133,7 @@ impl<S: Store> ServiceProvider<S> {
             self.settle_references(cx, Some(&before.resource), &mut after, &Created::new(), &mut tolerance).await?;
             rest(&after).await;
             judge(Some(&before.resource), &after)?;
+            self.check_size(Some(&before.resource), &after)?;
             self.review(cx, &permit, Some(&before.resource), Some(&after))?;
             let after = if after == *before.resource { None } else { Some(after) };
             rest(&before.resource).await;
@@ -180,6 +183,7 @@ impl<S: Store> ServiceProvider<S> {
                 self.settle_references(cx, Some(&before.resource), after, &Created::new(), &mut tolerance).await?;
                 rest(after).await;
                 judge(Some(&before.resource), after)?;
+                self.check_size(Some(&before.resource), after)?;
                 requested = changed_on_request(&before.resource, after);
             }
             self.review(cx, &permit, Some(&before.resource), Some(after.as_ref().unwrap_or(&before.resource)))?;
@@ -211,6 +215,19 @@ impl<S: Store> ServiceProvider<S> {
         }
         rest(before).await;
         Ok(application.finish()?)
+    }
+
+    /// Refuses a resource that is too large to be read together with others, its lists of references not counted: those can
+    /// be left out of an answer. One that became too large by other rules may become smaller.
+    fn check_size(&self, before: Option<&Resource>, after: &Resource) -> Result<(), Error> {
+        let limit = self.limits().answer / Limits::RESOURCES;
+        let size = |resource: &Resource| resource.size().saturating_sub(resource.size_of_lists());
+        let size_after = size(after);
+        if size_after <= limit || before.is_some_and(|before| size(before) >= size_after) {
+            return Ok(());
+        }
+        let detail = format!("expected a resource of at most {limit} bytes without its lists of references");
+        Err(Error::bad(ScimType::TooMany, detail))
     }
 
     /// The request with a count of its work. Operations that share a request share the count.
@@ -398,7 +415,16 @@ impl<S: Store> ServiceProvider<S> {
         rest(&stored.resource).await;
         let kind = Arc::clone(stored.resource.kind());
         let shows = |attribute| view.shows(attribute);
-        let derived = self.derive(cx, &kind, &[stored.resource.id()], shows).await?.pop().unwrap_or_default();
+        let mut stored = stored;
+        let derived = match self.derive(cx, &kind, &[stored.resource.id()], shows).await {
+            Ok(mut derived) => derived.pop().unwrap_or_default(),
+            // The write has happened, and without these lists the resource would seem to have none.
+            Err(error) if changed && error.scim_type() == Some(ScimType::TooMany) => {
+                stored.complete = false;
+                Vec::new()
+            }
+            Err(error) => return Err(error),
+        };
         let displays = match self.names(cx, &kind, &[&*stored.resource], shows).await {
             Ok(mut displays) => displays.pop().unwrap_or_default(),
             // The write has happened. A client that gets an error repeats it, and creates a second group: better an

@@ -64,6 +64,7 @@ trait Erased: Send + Sync {
         cx: &'a Context,
         relation: &'a Relation,
         ids: &'a [&'a str],
+        bytes: usize,
     ) -> Boxed<'a, Result<Vec<Holder>, StoreError>>;
     fn get_many<'a>(
         &'a self,
@@ -111,8 +112,9 @@ impl<S: Store> Erased for S {
         cx: &'a Context,
         relation: &'a Relation,
         ids: &'a [&'a str],
+        bytes: usize,
     ) -> Boxed<'a, Result<Vec<Holder>, StoreError>> {
-        Box::pin(Store::holders(self, cx, relation, ids))
+        Box::pin(Store::holders(self, cx, relation, ids, bytes))
     }
 
     fn get_many<'a>(
@@ -181,9 +183,10 @@ macro_rules! forward {
             cx: &'a Context,
             relation: &'a Relation,
             ids: &'a [&'a str],
+            bytes: usize,
         ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
             let $outer = self;
-            $inner.holders(cx, relation, ids)
+            $inner.holders(cx, relation, ids, bytes)
         }
 
         fn get_many<'a>(

@@ -177,23 +177,27 @@ impl Store for MemoryStore {
         cx: &'a Context,
         relation: &'a Relation,
         ids: &'a [&'a str],
+        bytes: usize,
     ) -> Result<Vec<Holder>, StoreError> {
         let mut ids: Vec<&str> = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
         let found = self.read(cx, |tenant| {
-            let mut found = Vec::new();
-            let table = tenant.find_table(relation.holder())?;
+            let (mut found, mut room) = (Vec::new(), bytes);
+            let Some(table) = tenant.find_table(relation.holder()) else { return Ok(found) };
             for value in ids {
                 for holding in tenant.holdings(value).filter(|it| it.table == table && it.list == relation.list()) {
-                    let root = tenant.row(table, &holding.holder)?.head.resource.root();
-                    let display = root.get(relation.display()).and_then(Value::as_str).map(Text::from);
-                    found.push(Holder { value: value.into(), id: (&*holding.holder).into(), display });
+                    let Some(row) = tenant.row(table, &holding.holder) else { continue };
+                    let display = row.head.resource.root().get(relation.display());
+                    let display = display.and_then(Value::as_str).map(Text::from);
+                    let holder = Holder { value: value.into(), id: (&*holding.holder).into(), display };
+                    room = room.checked_sub(holder.size()).ok_or(StoreError::TooMany)?;
+                    found.push(holder);
                 }
             }
-            Some(found)
+            Ok(found)
         });
-        Ok(found.flatten().unwrap_or_default())
+        found.unwrap_or_else(|| Ok(Vec::new()))
     }
 
     async fn get_many<'a>(

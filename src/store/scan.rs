@@ -28,7 +28,8 @@ pub struct Stored {
     pub resource: Arc<Resource>,
     /// The state that it is in. Always that of the whole resource, whatever part of it was read.
     pub version: Version,
-    /// `false` when a wanted list of references was left out because it is longer than [`Wanted::list_limit`].
+    /// `false` when a wanted list of references was left out because it is longer than [`Wanted::list_limit`], or because
+    /// the resource does not fit into [`Wanted::byte_limit`] with it.
     pub complete: bool,
 }
 
@@ -54,28 +55,30 @@ impl Stored {
 /// assert!(!Wanted::without(group.reference_lists()).includes(members));
 /// assert!(Wanted::only(&[members]).includes(members) && !Wanted::only(&[]).includes(members));
 /// assert_eq!(Wanted::everything().limit(1_000).list_limit(), Some(1_000));
+/// assert_eq!(Wanted::everything().within(1 << 20).byte_limit(), Some(1 << 20));
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'a> {
     only: Option<&'a [AttributeId]>,
     without: &'a [AttributeId],
     list_limit: Option<usize>,
+    byte_limit: Option<usize>,
 }
 
 impl<'a> Wanted<'a> {
     /// All attributes.
     pub const fn everything() -> Self {
-        Self { only: None, without: &[], list_limit: None }
+        Self { only: None, without: &[], list_limit: None, byte_limit: None }
     }
 
     /// The id and these top-level attributes. A complex attribute comes with its sub-attributes.
     pub const fn only(attributes: &'a [AttributeId]) -> Self {
-        Self { only: Some(attributes), without: &[], list_limit: None }
+        Self { only: Some(attributes), without: &[], list_limit: None, byte_limit: None }
     }
 
     /// All attributes but these top-level ones. A complex attribute is left out with its sub-attributes.
     pub const fn without(attributes: &'a [AttributeId]) -> Self {
-        Self { only: None, without: attributes, list_limit: None }
+        Self { only: None, without: attributes, list_limit: None, byte_limit: None }
     }
 
     /// Asks to leave out every list of references that has more than `values` values, and to say so by
@@ -84,6 +87,46 @@ impl<'a> Wanted<'a> {
     pub const fn limit(mut self, values: usize) -> Self {
         self.list_limit = Some(values);
         self
+    }
+
+    /// Bounds the memory of what is read to about `bytes`, as [`Resource::size`] counts them or as the store does: the
+    /// length of the text that it keeps is as good.
+    ///
+    /// - A [page](super::Store::scan) ends before the resource that does not fit any more, and says by [`Page::more`] that
+    ///   there are others. It has at least one resource.
+    /// - A list of references that does not fit, of a single resource or of the first of a page, is left out; the resource
+    ///   then is not [complete](Stored::complete).
+    /// - [`get_many`](super::Store::get_many) fails with [`TooMany`](super::StoreError::TooMany).
+    ///
+    /// The store must not read everything first and drop it then: the bound is for the memory of the process.
+    #[must_use]
+    pub const fn within(mut self, bytes: usize) -> Self {
+        self.byte_limit = Some(bytes);
+        self
+    }
+
+    /// How many bytes what is read may have, about; `None` for any number.
+    pub const fn byte_limit(&self) -> Option<usize> {
+        self.byte_limit
+    }
+
+    /// How many of the resources that have these sizes, in the order of a page, fit into it: at least one.
+    ///
+    /// ```
+    /// use scim_core::store::Wanted;
+    ///
+    /// let wanted = Wanted::everything().within(1_000);
+    /// assert_eq!(wanted.fitting([400, 600, 1]), 2);
+    /// assert_eq!((wanted.fitting([4_000, 1]), wanted.fitting([])), (1, 0));
+    /// ```
+    pub fn fitting(&self, sizes: impl IntoIterator<Item = usize>) -> usize {
+        let mut room = self.byte_limit.unwrap_or(usize::MAX);
+        let fits = |(index, size): &(usize, usize)| {
+            let left = room.checked_sub(*size);
+            room = left.unwrap_or_default();
+            *index == 0 || left.is_some()
+        };
+        sizes.into_iter().enumerate().take_while(fits).count()
     }
 
     /// Whether the caller will look at this top-level attribute.
@@ -196,7 +239,8 @@ impl Default for Capabilities {
 
 /// A question for many resources of one type (RFC 7644 §3.4.2).
 ///
-/// A store does exactly what is asked, in this order: filter, sort, count, window.
+/// A store does exactly what is asked, in this order: filter, sort, count, window. The page that the window shows ends early
+/// where it reaches the [bound of its bytes](Wanted::within).
 #[derive(Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "a store that overlooked a part would answer another question")]
 pub struct Scan<'a> {
@@ -286,7 +330,23 @@ impl Scan<'_> {
                 (end.saturating_sub(take), take.min(end), end > take)
             }
         };
-        Page { items: found.into_iter().skip(skip).take(take).collect(), total, more }
+        let page = Page { items: found.into_iter().skip(skip).take(take).collect(), total, more };
+        self.bounded(page)
+    }
+
+    /// The page up to the [bound of its bytes](Wanted::within): it loses the resources that are furthest from where the
+    /// window begins. For stores whose resources are in memory anyway.
+    pub fn bounded(&self, mut page: Page) -> Page {
+        let all = page.items.len();
+        let size = |stored: &Stored| stored.resource.size();
+        if matches!(self.window, Window::Before { .. }) {
+            let fitting = self.wanted.fitting(page.items.iter().rev().map(size));
+            page.items.drain(..all.saturating_sub(fitting));
+        } else {
+            page.items.truncate(self.wanted.fitting(page.items.iter().map(size)));
+        }
+        page.more |= page.items.len() < all;
+        page
     }
 
     /// Whether a resource is before or behind a position, in the order that is asked for.
@@ -326,7 +386,8 @@ pub struct Page {
     pub items: Vec<Stored>,
     /// How many resources satisfy the filter, in and outside the window, if that was asked for and the store can say.
     pub total: Option<u64>,
-    /// Whether there are resources behind the window; of [`Window::Before`], before it.
+    /// Whether there are resources behind the last of these, in the window or behind it; of [`Window::Before`], before the
+    /// first.
     pub more: bool,
 }
 
@@ -340,6 +401,14 @@ pub struct Holder {
     pub id: Text,
     /// What names the resource that refers to it to people, if it has that.
     pub display: Option<Text>,
+}
+
+impl Holder {
+    /// About how many bytes it takes in memory.
+    pub fn size(&self) -> usize {
+        let texts = [Some(&self.value), Some(&self.id), self.display.as_ref()];
+        size_of::<Self>() + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
+    }
 }
 
 impl fmt::Debug for Holder {

@@ -1,6 +1,7 @@
 //! The promises of [`Store`], each as a check that a store which breaks it does not pass.
 
 mod batches;
+mod bytes;
 mod lists;
 mod races;
 mod reading;
@@ -75,6 +76,8 @@ checks! {
     RoundTrip = "round-trip" with reading::round_trip,
     /// What is not wanted may be missing; what is wanted is there; a list that is too long is left out and that is said.
     Wanted = "wanted" with reading::wanted,
+    /// What is read stays within the bound of its bytes: pages end early, lists that do not fit are left out.
+    Bytes = "bytes" with bytes::bytes,
     /// Many resources are read by their ids: each at the place of its id, as it is now, and nothing for an id that no
     /// resource of the type has.
     GetMany = "get-many" with reading::get_many,

@@ -52,8 +52,9 @@ macro_rules! forward {
             cx: &'a ::scim_core::store::Context,
             relation: &'a ::scim_core::schema::Relation,
             ids: &'a [&'a str],
+            bytes: usize,
         ) -> Result<Vec<::scim_core::store::Holder>, ::scim_core::store::StoreError> {
-            self.$inner.holders(cx, relation, ids).await
+            self.$inner.holders(cx, relation, ids, bytes).await
         }
     };
     (@get_many $inner:tt) => {

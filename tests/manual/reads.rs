@@ -22,7 +22,10 @@ impl Tables {
         let mut complete = true;
         for list in kind.reference_lists().iter().filter(|list| wanted.includes(**list)) {
             let (members, Some(value)) = (self.members(key), kind.value_of(*list)) else { continue };
-            complete = wanted.list_limit().is_none_or(|limit| members.len() <= limit);
+            // A database counts before it reads: SELECT count(*), sum(octet_length(account)) …
+            let bytes: usize = members.iter().map(|id| 64 + id.len()).sum();
+            complete = wanted.list_limit().is_none_or(|limit| members.len() <= limit)
+                && wanted.byte_limit().is_none_or(|limit| bytes <= limit);
             if complete && !members.is_empty() {
                 let member = |id: Text| Value::Complex(Object::from_iter([(value, Value::String(id))]));
                 group.root_mut().insert(*list, Value::List(members.into_iter().map(member).collect()));
@@ -41,7 +44,7 @@ impl Tables {
         for key in of_type.into_iter().filter(|(owner, _)| owner == tenant) {
             all.extend(self.read(scan.kind, key, wanted)?);
         }
-        // Here a database does WHERE, ORDER BY and LIMIT.
+        // Here a database does WHERE, ORDER BY and LIMIT, and the loop over its rows ends at `byte_limit`.
         Ok(scan.select(all))
     }
 }

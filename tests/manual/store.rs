@@ -68,13 +68,17 @@ impl Store for Directory {
         cx: &'a Context,
         _: &'a Relation,
         ids: &'a [&'a str],
+        bytes: usize,
     ) -> Result<Vec<Holder>, StoreError> {
-        let (tables, mut found) = (self.begin(), Vec::new());
+        let (tables, mut found, mut room) = (self.begin(), Vec::new(), bytes);
         // SELECT … FROM team_member JOIN team … WHERE account = ANY($2): once for a whole page of users.
         for id in ids.iter().copied().map(Text::from) {
             for team in tables.teams_of(&(cx.tenant().clone(), id.clone())) {
                 let row = tables.team.get(&(cx.tenant().clone(), team.clone()));
-                found.push(Holder { value: id.clone(), id: team, display: row.map(|row| row.name.as_str().into()) });
+                let display = row.map(|row| row.name.as_str().into());
+                let holder = Holder { value: id.clone(), id: team, display };
+                room = room.checked_sub(holder.size()).ok_or(StoreError::TooMany)?;
+                found.push(holder);
             }
         }
         Ok(found)

@@ -8,7 +8,7 @@ use scim_core::{
     filter::Condition,
     provider::Policy,
     schema::ResourceType,
-    store::{Capabilities, Context, MemoryStore, Page, Pushdown, Scan, StoreError, TenantId, Window},
+    store::{Capabilities, Context, MemoryStore, Page, Pushdown, Scan, StoreError, TenantId, Wanted, Window},
 };
 
 use crate::{
@@ -94,7 +94,8 @@ impl Store for Plain {
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
         assert!(scan.sort.is_none() && scan.filter.is_empty(), "it was not asked whether it can");
-        let all = Scan { window: Window::behind(None, usize::MAX), count: false, ..*scan };
+        let everything = Wanted::everything();
+        let all = Scan { window: Window::behind(None, usize::MAX), wanted: &everything, count: false, ..*scan };
         let all = self.0.scan(cx, &all).await?;
         let mut page = scan.select(all.items.into_iter().rev());
         page.total = None;

@@ -233,7 +233,7 @@ pub(crate) fn groups_of(world: &World) -> Relation {
 
 /// Who has whom as a member, as text.
 pub(crate) fn holders(world: &World, store: &impl Store, ids: &[&str]) -> Vec<String> {
-    let found = now(store.holders(&world.cx, &groups_of(world), ids)).unwrap();
+    let found = now(store.holders(&world.cx, &groups_of(world), ids, usize::MAX)).unwrap();
     let text = |it: Holder| format!("{}<{} {}", it.value, it.id, it.display.as_deref().unwrap_or("-"));
     let mut found: Vec<String> = found.into_iter().map(text).collect();
     found.sort_unstable();

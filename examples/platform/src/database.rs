@@ -3,6 +3,7 @@
 //! What is here runs statements, one by one or as a transaction. It knows neither resources nor organisations: what is
 //! written is said by who asks, as [`Work`], once for both databases.
 
+mod keep;
 mod lane;
 mod migration;
 mod postgres;
@@ -16,6 +17,7 @@ use scim_core::{
     store::{CommitError, StoreError, TenantId},
 };
 
+pub use self::keep::{Found, Keep};
 pub(crate) use self::migration::alone;
 pub use self::settings::{Deadlines, Settings};
 use self::{postgres::Postgres, sqlite::Sqlite};
@@ -125,24 +127,26 @@ impl Database {
     ///
     /// When the database cannot answer.
     pub async fn read(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
-        self.run(Reading { queries, lane: Reads::LookUps, owner: None, shape: Shape::Own }).await
+        let keep = Keep::default();
+        let found = self.run(Reading { queries, lane: Reads::LookUps, owner: None, shape: Shape::Own, keep }).await?;
+        if found.is_cut { Err(StoreError::TooMany) } else { Ok(found.rows) }
     }
 
-    /// Runs queries that see one state of the database, in the lane that they name. Returns the rows of each. When the
-    /// future is dropped, the database stops working on them.
+    /// Runs queries that see one state of the database, in the lane that they name. Returns the rows of each, as far as
+    /// they are to be kept. When the future is dropped, the database stops working on them.
     ///
     /// # Errors
     ///
     /// [`StoreError::TooMany`] when a search takes longer than [`Deadlines::search`]; [`StoreError::Unavailable`] when
     /// the database does not answer, or all turns of the lane are taken for longer than [`Deadlines::wait`].
-    pub async fn run(&self, reading: Reading) -> Result<Vec<Vec<Row>>, StoreError> {
+    pub async fn run(&self, reading: Reading) -> Result<Found, StoreError> {
         if tracing::enabled!(target: "platform::plan", tracing::Level::TRACE) {
             self.tell_plans(&reading).await?;
         }
         self.send(reading).await
     }
 
-    async fn send(&self, reading: Reading) -> Result<Vec<Vec<Row>>, StoreError> {
+    async fn send(&self, reading: Reading) -> Result<Found, StoreError> {
         match &self.0 {
             Kind::Sqlite(sqlite) => sqlite.read(reading).await,
             Kind::Postgres(postgres) => postgres.read(reading).await,
@@ -152,7 +156,9 @@ impl Database {
     async fn tell_plans(&self, reading: &Reading) -> Result<(), StoreError> {
         let queries = &reading.queries;
         let explained = queries.iter().map(Statement::explained).collect();
-        let plans = self.send(Reading { queries: explained, shape: Shape::Client, ..reading.clone() }).await?;
+        let keep = Keep::default();
+        let plans =
+            self.send(Reading { queries: explained, shape: Shape::Client, keep, ..reading.clone() }).await?.rows;
         let column = if self.dialect() == Dialect::Sqlite { 3 } else { 0 };
         for (query, rows) in queries.iter().zip(plans) {
             let lines = rows.into_iter().map(|mut row| row.text(column)).collect::<Result<Vec<_>, _>>()?;
@@ -209,6 +215,8 @@ pub struct Reading {
     pub owner: Option<TenantId>,
     /// Whether the statements stay prepared.
     pub shape: Shape,
+    /// How much of the rows is kept.
+    pub keep: Keep,
 }
 
 /// The two lanes of queries. Each has connections of its own, so that searches do not delay look-ups.
@@ -253,7 +261,7 @@ pub trait Session: Send {
     /// The SQL that it speaks.
     fn dialect(&self) -> Dialect;
 
-    /// The rows that a query finds.
+    /// The rows that a query finds; [`StoreError::TooMany`] when they take more than [`Keep::default`].
     fn query(&mut self, query: &Statement) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
 
     /// How many rows a statement changes.
@@ -301,6 +309,22 @@ enum Cell {
 }
 
 impl Row {
+    /// About how many bytes the row takes in memory.
+    pub(crate) fn size(&self) -> usize {
+        let texts = self.0.iter().map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 });
+        size_of::<Self>() + self.0.len() * size_of::<Cell>() + texts.sum::<usize>()
+    }
+
+    /// Puts a text, or null, into a column.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such column.
+    pub fn set(&mut self, column: usize, text: Option<String>) -> Result<(), StoreError> {
+        *self.0.get_mut(column).ok_or_else(|| unexpected(column))? = text.map_or(Cell::Null, Cell::Text);
+        Ok(())
+    }
+
     /// The text in a column, which is taken out of the row.
     ///
     /// # Errors

@@ -25,11 +25,12 @@ use scim_core::{
         Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
         Wanted,
     },
+    value::Value,
 };
 
 pub use self::outbox::{OutboxRow, outbox};
 use self::{commit::Commit, select::Select, tables::Tables};
-use crate::database::{Database, OpenError, Reading, Reads, Row, Shape};
+use crate::database::{Database, Found, Keep, OpenError, Reading, Reads, Row, Shape};
 
 /// Resources in tables.
 #[derive(Clone, Debug)]
@@ -37,6 +38,9 @@ pub struct TableStore {
     database: Database,
     tables: Arc<Tables>,
 }
+
+/// Bytes of rows that are read as resources at a time, in some milliseconds.
+const STRETCH: usize = 512 << 10;
 
 impl TableStore {
     /// The most changes in one commit.
@@ -59,12 +63,18 @@ impl TableStore {
         Ok(Select { table: self.tables.find(kind)?, kind, dialect: self.database.dialect() })
     }
 
-    /// Runs a query of the program's own, whose cost depends on what it names.
-    async fn look_up(&self, cx: &Context, query: Statement) -> Result<Vec<Row>, StoreError> {
+    /// Runs a query of the program's own, whose cost depends on what it names. Its rows are all kept, or none.
+    async fn look_up(&self, cx: &Context, query: Statement, keep: Keep) -> Result<Vec<Row>, StoreError> {
         let owner = Some(cx.tenant().clone());
-        let reading = Reading { queries: vec![query], lane: Reads::LookUps, owner, shape: Shape::Own };
-        Ok(self.database.run(reading).await?.into_iter().flatten().collect())
+        let reading = Reading { queries: vec![query], lane: Reads::LookUps, owner, shape: Shape::Own, keep };
+        let found = self.database.run(reading).await?;
+        if found.is_cut { Err(StoreError::TooMany) } else { Ok(found.rows.into_iter().flatten().collect()) }
     }
+}
+
+/// What is kept of the rows of resources.
+fn keep(wanted: &Wanted<'_>) -> Keep {
+    wanted.byte_limit().map_or_else(Keep::default, Keep::within)
 }
 
 /// The lane of a scan, and whether its statements stay prepared: a unique value is looked up, anything else is a search.
@@ -123,7 +133,7 @@ impl Store for TableStore {
         let select = self.select(key.kind)?;
         let mut query = select.resources(cx, wanted);
         query.push(" AND r.id = ").bind(key.id);
-        let found = self.look_up(cx, query).await?;
+        let found = self.look_up(cx, query, keep(wanted)).await?;
         found.into_iter().next().map(|row| select.stored(row, wanted)).transpose()
     }
 
@@ -131,10 +141,23 @@ impl Store for TableStore {
         let select = self.select(scan.kind)?;
         self.charge_walk(cx, scan, &select).await?;
         let (lane, shape) = class(scan);
-        let reading = Reading { queries: select.page(cx, scan)?, lane, owner: Some(cx.tenant().clone()), shape };
-        let mut found = self.database.run(reading).await?.into_iter();
+        let (queries, owner) = (select.page(cx, scan)?, Some(cx.tenant().clone()));
+        let reading = Reading { queries, lane, owner, shape, keep: keep(scan.wanted) };
+        let Found { rows, is_cut } = self.database.run(reading).await?;
+        let mut found = rows.into_iter();
         let (rows, more) = scim_core::sql::page(found.next().unwrap_or_default(), scan.window);
-        let items = rows.into_iter().map(|row| select.stored(row, scan.wanted)).collect::<Result<_, _>>()?;
+        let more = more || is_cut;
+        let mut items = Vec::with_capacity(rows.len());
+        let mut read = 0;
+        for row in rows {
+            read += row.size();
+            if read > STRETCH {
+                // Other tasks of the thread may run meanwhile.
+                tokio::task::yield_now().await;
+                read = 0;
+            }
+            items.push(select.stored(row, scan.wanted)?);
+        }
         let total = found.next().and_then(|rows| rows.into_iter().next());
         let total = total.map(|row| row.integer(0)).transpose()?.and_then(|total| u64::try_from(total).ok());
         Ok(Page { items, total, more })
@@ -154,10 +177,21 @@ impl Store for TableStore {
         cx: &'a Context,
         relation: &'a Relation,
         ids: &'a [&'a str],
+        bytes: usize,
     ) -> Result<Vec<Holder>, StoreError> {
         let select = self.select(relation.holder())?;
-        let found = self.look_up(cx, select.holders(cx, relation, ids)?).await?;
-        found.into_iter().map(|row| select.holder(row, relation)).collect()
+        let (kind, display) = (Arc::clone(select.kind), relation.display());
+        // Of a document only the name is kept.
+        let keep = Keep::within(bytes).shortened(move |row| {
+            let resource = Resource::from_json(&kind, row.text(2)?.as_bytes()).map_err(StoreError::backend)?;
+            row.set(2, resource.value(display).and_then(Value::as_str).map(str::to_owned))
+        });
+        let found = self.look_up(cx, select.holders(cx, relation, ids)?, keep).await?;
+        let holder = |mut row: Row| {
+            let (value, id, display) = (row.text(0)?, row.text(1)?, row.optional_text(2)?);
+            Ok(Holder { value: value.into(), id: id.into(), display: display.map(Into::into) })
+        };
+        found.into_iter().map(holder).collect()
     }
 
     async fn get_many<'a>(
@@ -168,7 +202,15 @@ impl Store for TableStore {
         wanted: &'a Wanted<'a>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let select = self.select(kind)?;
-        let rows = self.look_up(cx, select.many(cx, ids, wanted)).await?;
+        let mut keep = keep(wanted);
+        if let Some(attributes) = wanted.attributes() {
+            let (kind, attributes) = (Arc::clone(kind), attributes.to_vec());
+            keep = keep.shortened(move |row| {
+                let part = select::part(&kind, &row.text(select::DOCUMENT)?, &attributes)?;
+                row.set(select::DOCUMENT, Some(part))
+            });
+        }
+        let rows = self.look_up(cx, select.many(cx, ids, wanted), keep).await?;
         let mut found = HashMap::with_capacity(ids.len());
         for row in rows {
             let resource = select.stored(row, wanted)?.resource;
@@ -184,7 +226,7 @@ impl Store for TableStore {
         ids: &'a [&'a str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
         let query = references::kinds(self.database.dialect(), cx.tenant(), ids.iter().copied());
-        let found = references::by_id(self.look_up(cx, query).await?)?;
+        let found = references::by_id(self.look_up(cx, query, Keep::default()).await?)?;
         let position =
             |id: &&str| kinds.iter().position(|kind| Some(kind.name()) == found.get(*id).map(String::as_str));
         Ok(ids.iter().map(position).collect())

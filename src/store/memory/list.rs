@@ -16,11 +16,13 @@ pub(super) struct List {
     value: AttributeId,
     values: BTreeMap<u64, Value>,
     places: HashMap<Arc<str>, u64>,
+    /// About how many bytes the values take.
+    bytes: usize,
 }
 
 impl List {
     pub(super) fn new(value: AttributeId) -> Self {
-        Self { value, values: BTreeMap::new(), places: HashMap::new() }
+        Self { value, values: BTreeMap::new(), places: HashMap::new(), bytes: 0 }
     }
 
     /// What tells a value from the others: the id that it refers to.
@@ -30,6 +32,11 @@ impl List {
 
     pub(super) fn len(&self) -> usize {
         self.values.len()
+    }
+
+    /// About how many bytes the values take in an answer: see [`Value::size`].
+    pub(super) fn size(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Value)> {
@@ -51,10 +58,13 @@ impl List {
 
     /// Puts `value` at `place`, or nothing, and returns what was there. `key` is that of `value`, shared.
     pub(super) fn swap(&mut self, place: u64, key: Option<Arc<str>>, value: Option<Value>) -> Option<Value> {
+        let size = |value: &Option<Value>| value.as_ref().map_or(0, Value::size_in_list);
+        let coming = size(&value);
         let old = match value {
             Some(value) => self.values.insert(place, value),
             None => self.values.remove(&place),
         };
+        self.bytes = self.bytes.saturating_add(coming).saturating_sub(size(&old));
         if let Some(old) = old.as_ref().and_then(|old| self::key(self.value, old)) {
             self.places.remove(old);
         }

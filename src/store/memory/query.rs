@@ -17,7 +17,7 @@ use crate::{
     limits::WorkExceeded,
     resource::{Position, Sort, UniqueKey},
     schema::{AttributeId, Mutability, ResourceType},
-    store::{Context, Page, Scan, StoreError, Window},
+    store::{Context, Page, Scan, StoreError, Wanted, Window},
 };
 
 /// Rows that are taken at a time where the page may be complete before the end.
@@ -129,15 +129,17 @@ impl<'a> Query<'a> {
     /// The page that begins with the first of these rows, the nearest first.
     async fn page_of(&self, mut rows: Vec<Arc<Row>>, total: usize) -> Result<Page, StoreError> {
         let (.., take) = window(self.scan);
-        let more = rows.len() > take;
-        rows.truncate(take);
+        let wanted = self.scan.wanted;
+        let fitting = wanted.fitting(rows.iter().take(take).map(|row| row.size(wanted)));
+        let more = rows.len() > fitting;
+        rows.truncate(fitting);
         if is_backward(self.scan) {
             rows.reverse();
         }
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             self.charge_lists(&row)?;
-            items.push(row.stored(self.scan.wanted));
+            items.push(row.stored(wanted));
             self.cx.pause().await;
         }
         Ok(Page { items, total: self.scan.count.then(|| units(total)), more })
@@ -154,8 +156,10 @@ impl<'a> Query<'a> {
         let total = found.len();
         let whole = reference_list(self.scan.kind, sort.attribute()).is_some();
         if whole {
+            let mut room = self.scan.wanted.byte_limit().unwrap_or(usize::MAX);
             for row in &found {
                 self.charge_lists(row)?;
+                room = room.checked_sub(row.size(&Wanted::everything())).ok_or(StoreError::TooMany)?;
                 row.whole();
                 self.cx.pause().await;
             }
@@ -264,6 +268,9 @@ impl<'a> Query<'a> {
     /// Whether a row satisfies the filter for which a stretch is not enough.
     async fn matches_alone(&self, row: &Row) -> Result<bool, StoreError> {
         let conditions: Vec<&Condition> = self.filter.iter().map(|(condition, _)| *condition).collect();
+        if self.scan.wanted.byte_limit().is_some_and(|limit| row.size(&Wanted::everything()) > limit) {
+            return Err(StoreError::TooMany);
+        }
         let truth = Condition::all_match(&conditions, row.whole().root(), self.cx.work()).await;
         truth.map_err(|_| StoreError::TooMany)
     }

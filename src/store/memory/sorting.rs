@@ -43,10 +43,11 @@ pub(super) async fn sorted_window<T: Send + Sync>(
         runs.push_back(run);
         cx.pause().await;
     }
-    while let (Some(left), Some(right)) = (runs.pop_front(), runs.pop_front()) {
-        runs.push_back(merged(cx, left, right, end, &order).await?);
-    }
     let mut all = runs.pop_front().unwrap_or_default();
+    while let Some(next) = runs.pop_front() {
+        runs.push_back(merged(cx, all, next, end, &order).await?);
+        all = runs.pop_front().unwrap_or_default();
+    }
     all.truncate(end);
     all.drain(..start);
     Ok(all)

@@ -272,13 +272,28 @@ impl Row {
         self.lists.iter().map(|(attribute, values)| (*attribute, &**values))
     }
 
+    /// About how many bytes the resource takes with the lists that are wanted. Nothing is copied to know that.
+    pub(super) fn size(&self, wanted: &Wanted<'_>) -> usize {
+        let lists = self.lists().filter(|(attribute, values)| {
+            wanted.includes(*attribute) && wanted.list_limit().is_none_or(|limit| values.len() <= limit)
+        });
+        lists.fold(self.head.resource.size(), |size, (_, values)| size.saturating_add(values.size()))
+    }
+
     /// The resource as far as it is wanted. Nothing is copied of a list that is not.
     pub(super) fn stored(&self, wanted: &Wanted<'_>) -> Stored {
-        let fits = |values: &List| wanted.list_limit().is_none_or(|limit| values.len() <= limit);
+        let mut room = wanted.byte_limit().map(|limit| limit.saturating_sub(self.head.resource.size()));
         let mut complete = true;
         let mut read = Vec::new();
         for (attribute, values) in self.lists().filter(|(attribute, _)| wanted.includes(*attribute)) {
-            if fits(values) { read.push((attribute, values)) } else { complete = false }
+            let is_short = wanted.list_limit().is_none_or(|limit| values.len() <= limit);
+            let left = room.map(|room| room.checked_sub(values.size()));
+            if is_short && left != Some(None) {
+                read.push((attribute, values));
+                room = left.flatten();
+            } else {
+                complete = false;
+            }
         }
         let resource = if read.is_empty() {
             Arc::clone(&self.head.resource)

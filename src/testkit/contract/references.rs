@@ -195,14 +195,14 @@ pub(super) async fn holders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let relation = relations.iter().find(|it| it.holder().name() == scene.holder.name() && it.list() == scene.list);
     if let Some(relation) = relation {
         let ids: Vec<&str> = scene.ids.iter().map(String::as_str).chain(["nobody"]).collect();
-        let found = kit.store().holders(&scene.cx, relation, &ids).await;
+        let found = kit.store().holders(&scene.cx, relation, &ids, 1 << 20).await;
         let found = found.map_err(|error| failed("who refers is asked", &error))?;
         let pairs: Vec<String> = sorted(found.iter().map(|it| format!("{} {}", it.value, it.id)).collect());
         let expected = sorted((0..2).map(|index| format!("{} {}", scene.id(index), scene.group)).collect());
         check(pairs == expected, "who refers to some ids", || {
             format!("{} found, {} expected", pairs.len(), expected.len())
         })?;
-        let none = kit.store().holders(&scene.cx, relation, &[]).await;
+        let none = kit.store().holders(&scene.cx, relation, &[], 1 << 20).await;
         let none = none.map_err(|error| failed("who refers to nothing is asked", &error))?;
         check(none.is_empty(), "nobody refers to no ids", || format!("{} do", none.len()))?;
     }

@@ -25,10 +25,10 @@ use tokio_postgres::{IsolationLevel, NoTls, error::SqlState};
 
 use self::{
     connect::{Bounds, CLIENT_CHECK, Server},
-    rows::{RETRY, failure, rows, typed_values, values},
+    rows::{Fault, RETRY, failure, rows, typed_values, values},
 };
 use super::{
-    OpenError, Reading, Reads, Row, Session, Settings, Shape, Work,
+    Found, Keep, OpenError, Reading, Reads, Row, Session, Settings, Shape, Work,
     lane::{Lane, Turn},
     tell,
 };
@@ -104,19 +104,23 @@ impl Postgres {
         Ok(Lease { client: Some(client), turn: Some(turn), wait: self.0.wait, pooler })
     }
 
-    pub(super) async fn read(&self, reading: Reading) -> Result<Vec<Vec<Row>>, StoreError> {
+    pub(super) async fn read(&self, reading: Reading) -> Result<Found, StoreError> {
         let connections = match reading.lane {
             Reads::LookUps => &self.0.look_ups,
             Reads::Searches => &self.0.searches,
         };
         let mut lease = self.lease(connections, reading.owner.as_ref()).await?;
         let bounds = &connections.bounds;
-        let run = Run { deadline: Some(bounds.statement()), lane: Some(reading.lane), bounds, shape: reading.shape };
+        let deadline = Some(bounds.statement());
+        let run = Run { deadline, lane: Some(reading.lane), bounds, shape: reading.shape, keep: &reading.keep };
         let found = match reading.queries.as_slice() {
-            [query] if !bounds.are_set_by_statement() => run.one(lease.client()?, query).await.map(|rows| vec![rows]),
+            [query] if !bounds.are_set_by_statement() => run.one(lease.client()?, query).await,
             several => run.together(lease.client()?, several).await,
         };
-        lease.end(found.as_ref().err());
+        // The server may still send the rows that nobody keeps: the lease that is dropped stops it.
+        if !found.as_ref().is_ok_and(|found| found.is_cut) {
+            lease.end(found.as_ref().err());
+        }
         found
     }
 
@@ -125,7 +129,7 @@ impl Postgres {
         let mut lease = self.lease(connections, work.owner()).await?;
         let bounds = &connections.bounds;
         let deadline = (!work.is_unbounded()).then(|| bounds.statement());
-        let run = Run { deadline, lane: None, bounds, shape: Shape::Own };
+        let run = Run { deadline, lane: None, bounds, shape: Shape::Own, keep: &Keep::default() };
         let done = run.transact(lease.client()?, &work).await;
         lease.end(done.as_ref().err().map(|failed| &failed.error));
         done
@@ -186,30 +190,38 @@ struct Run<'a> {
     lane: Option<Reads>,
     bounds: &'a Bounds,
     shape: Shape,
+    keep: &'a Keep,
 }
 
 impl Run<'_> {
-    async fn one(self, client: &Client, query: &Statement) -> Result<Vec<Row>, StoreError> {
+    async fn one(self, client: &Client, query: &Statement) -> Result<Found, StoreError> {
         let found = self.bounded(async {
             if self.stays_prepared() {
-                return client.query(&client.prepare_cached(query.text()).await?, &values(query)).await;
+                let prepared = client.prepare_cached(query.text()).await?;
+                return rows(query, client.query_raw(&prepared, values(query)).await?, self.keep).await;
             }
-            let found = client.query_typed(query.text(), &typed_values(query)).await;
-            if found.is_ok() && query.text().len() > LONG {
+            let stream = client.query_typed_raw(query.text(), typed_values(query)).await?;
+            let (found, is_cut) = rows(query, stream, self.keep).await?;
+            if !is_cut && query.text().len() > LONG {
                 // The server keeps an unnamed statement until the next; a simple query ends it.
                 client.batch_execute("").await?;
             }
-            found
+            Ok((found, is_cut))
         });
-        rows(query, &found.await?)
+        let (rows, is_cut) = found.await?;
+        Ok(Found { rows: vec![rows], is_cut })
     }
 
     /// Several queries of one state.
-    async fn together(self, client: &mut Client, queries: &[Statement]) -> Result<Vec<Vec<Row>>, StoreError> {
-        let mut session = self.begin(client, IsolationLevel::RepeatableRead, true).await?;
-        let mut found = Vec::with_capacity(queries.len());
+    async fn together(self, client: &mut Client, queries: &[Statement]) -> Result<Found, StoreError> {
+        let session = self.begin(client, IsolationLevel::RepeatableRead, true).await?;
+        let mut found = Found::default();
         for query in queries {
-            found.push(session.query(query).await?);
+            let (rows, is_cut) = session.rows(query).await?;
+            found.rows.push(rows);
+            if is_cut {
+                return Ok(Found { is_cut, ..found });
+            }
         }
         self.bounded(session.transaction.commit()).await?;
         Ok(found)
@@ -248,11 +260,19 @@ impl Run<'_> {
     }
 
     /// Waits for the server, a little longer than it may take.
-    async fn bounded<T>(self, answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, StoreError> {
-        let Some(deadline) = self.deadline else { return answer.await.map_err(failure) };
+    async fn bounded<T, E: Into<Fault>>(self, answer: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
         let start = Instant::now();
-        match timeout(deadline + MARGIN, answer).await {
+        let deadline = self.deadline.unwrap_or(Duration::MAX);
+        let answer = match self.deadline {
+            Some(deadline) => timeout(deadline + MARGIN, answer).await,
+            None => Ok(answer.await),
+        };
+        match answer {
             Ok(answer) => answer.map_err(|error| {
+                let error = match error.into() {
+                    Fault::Server(error) => error,
+                    Fault::Store(error) => return error,
+                };
                 let is_too_long = error.code() == Some(&SqlState::QUERY_CANCELED) && start.elapsed() >= deadline;
                 // The same search would take as long again.
                 if is_too_long && self.lane == Some(Reads::Searches) { StoreError::TooMany } else { failure(error) }
@@ -272,20 +292,31 @@ struct PostgresSession<'a> {
     run: Run<'a>,
 }
 
+impl PostgresSession<'_> {
+    /// The rows that a query finds, as far as they are kept, and whether that is not all.
+    async fn rows(&self, query: &Statement) -> Result<(Vec<Row>, bool), StoreError> {
+        let transaction = &self.transaction;
+        let found = self.run.bounded(async {
+            let stream = if self.run.stays_prepared() {
+                let prepared = transaction.prepare_cached(query.text()).await?;
+                transaction.query_raw(&prepared, values(query)).await?
+            } else {
+                transaction.query_typed_raw(query.text(), typed_values(query)).await?
+            };
+            rows(query, stream, self.run.keep).await
+        });
+        found.await
+    }
+}
+
 impl Session for PostgresSession<'_> {
     fn dialect(&self) -> Dialect {
         Dialect::Postgres
     }
 
     async fn query(&mut self, query: &Statement) -> Result<Vec<Row>, StoreError> {
-        let transaction = &self.transaction;
-        let found = self.run.bounded(async {
-            if self.run.stays_prepared() {
-                return transaction.query(&transaction.prepare_cached(query.text()).await?, &values(query)).await;
-            }
-            transaction.query_typed(query.text(), &typed_values(query)).await
-        });
-        rows(query, &found.await?)
+        let (rows, is_cut) = self.rows(query).await?;
+        if is_cut { Err(StoreError::TooMany) } else { Ok(rows) }
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {

@@ -22,7 +22,7 @@ use scim_core::{
 };
 
 use self::{file::Files, readers::Readers, writer::Writer};
-use super::{Cell, Deadlines, OpenError, Reading, Row, Shape, Work, tell};
+use super::{Cell, Deadlines, Found, Keep, OpenError, Reading, Row, Shape, Work, tell};
 
 /// How long another process that writes the same file is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -61,7 +61,7 @@ impl Sqlite {
         self.files.check()
     }
 
-    pub(super) async fn read(&self, reading: Reading) -> Result<Vec<Vec<Row>>, StoreError> {
+    pub(super) async fn read(&self, reading: Reading) -> Result<Found, StoreError> {
         Arc::clone(&self.readers).read(reading).await
     }
 
@@ -104,17 +104,22 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// The rows of a query. One of a client's shape is prepared for this use only.
-fn rows(connection: &Connection, query: &Statement, shape: Shape) -> rusqlite::Result<Vec<Row>> {
+/// The rows of a query, as far as they are kept, and whether that is not all. A query of a client's shape is prepared for
+/// this use only.
+fn rows(connection: &Connection, query: &Statement, shape: Shape, keep: &Keep) -> rusqlite::Result<(Vec<Row>, bool)> {
     match shape {
-        Shape::Own => rows_of(&mut *connection.prepare_cached(query.text())?, query),
-        Shape::Client => rows_of(&mut connection.prepare(query.text())?, query),
+        Shape::Own => rows_of(&mut *connection.prepare_cached(query.text())?, query, keep),
+        Shape::Client => rows_of(&mut connection.prepare(query.text())?, query, keep),
     }
 }
 
-fn rows_of(prepared: &mut rusqlite::Statement<'_>, query: &Statement) -> rusqlite::Result<Vec<Row>> {
+fn rows_of(
+    prepared: &mut rusqlite::Statement<'_>,
+    query: &Statement,
+    keep: &Keep,
+) -> rusqlite::Result<(Vec<Row>, bool)> {
     let columns = prepared.column_count();
-    let mut found = Vec::new();
+    let mut kept = keep.rows();
     let mut rows = prepared.query(params_from_iter(values(query)))?;
     while let Some(row) = rows.next()? {
         let cell = |column| {
@@ -130,10 +135,14 @@ fn rows_of(prepared: &mut rusqlite::Statement<'_>, query: &Statement) -> rusqlit
                 ValueRef::Real(_) | ValueRef::Blob(_) => Err(unexpected("expected text or a number".into())),
             }
         };
-        found.push(Row((0..columns).map(cell).collect::<rusqlite::Result<_>>()?));
+        let row = Row((0..columns).map(cell).collect::<rusqlite::Result<_>>()?);
+        // SQLite has not computed the rows behind this one.
+        if !kept.add(row).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))? {
+            break;
+        }
     }
-    tell(query.text(), found.len());
-    Ok(found)
+    tell(query.text(), kept.rows.len());
+    Ok((kept.rows, kept.is_cut))
 }
 
 fn values(statement: &Statement) -> impl Iterator<Item = Box<dyn rusqlite::ToSql + '_>> {

@@ -177,9 +177,9 @@ impl Commit {
         if dialect == Dialect::Postgres {
             // In one order, so that two deletions do not wait for each other.
             let mut lock = Statement::new(dialect);
-            lock.push("SELECT id FROM resource WHERE tenant = ").bind(tenant);
+            lock.push("SELECT count(*) FROM (SELECT id FROM resource WHERE tenant = ").bind(tenant);
             lock.push(" AND id IN (SELECT holder FROM member WHERE tenant = ").bind(tenant).push(" AND value = ");
-            lock.bind(id).push(") ORDER BY id FOR NO KEY UPDATE");
+            lock.bind(id).push(") ORDER BY id FOR NO KEY UPDATE) AS r");
             session.query(&lock).await?;
         }
         // Whoever held it is another now, so that nobody has a stale copy for current; its own time stays.

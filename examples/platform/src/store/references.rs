@@ -16,6 +16,9 @@ use scim_core::{
 use super::tables::List;
 use crate::database::{Row, Session};
 
+/// How many values one edit removes without naming them.
+const MOST_CLEARED: i64 = 200_000;
+
 /// Adds that `column` is one of the ids: one parameter, however many there are.
 pub(super) fn is_one_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<Item = &'a str>) {
     let ids = array_of(ids);
@@ -70,6 +73,7 @@ impl Held<'_> {
         let coming: HashSet<&str> = edit.add.iter().filter_map(|element| self.value_of(element)).collect();
         let mut effect = ValueEdit::default();
         if edit.clear {
+            self.check_length(session).await?;
             let mut delete = self.rows(session.dialect(), "DELETE FROM member");
             if !coming.is_empty() {
                 delete.push(" AND (value IS NULL OR NOT (");
@@ -88,6 +92,13 @@ impl Held<'_> {
         }
         effect.add = self.add(session, &edit.add).await?;
         Ok(effect)
+    }
+
+    /// Refuses to empty a list of more values than [`MOST_CLEARED`]: what goes is told, and kept in memory for that.
+    async fn check_length<S: Session>(&self, session: &mut S) -> Result<(), StoreError> {
+        let mut query = self.rows(session.dialect(), "SELECT 1 FROM member");
+        query.push(" ORDER BY place LIMIT 1 OFFSET ").bind(MOST_CLEARED);
+        if session.query(&query).await?.is_empty() { Ok(()) } else { Err(StoreError::TooMany) }
     }
 
     /// Makes the list what `elements` are. What is there already keeps its place.

@@ -10,7 +10,7 @@ use scim_core::{
     Resource,
     schema::{AttributeId, Relation, ResourceType},
     sql::{Dialect, Statement},
-    store::{Context, Holder, Scan, StoreError, Stored, Version, Wanted, Window},
+    store::{Context, Scan, StoreError, Stored, Version, Wanted, Window},
     value::{Object, Value},
 };
 
@@ -22,6 +22,13 @@ use super::{
     tally,
 };
 use crate::database::Row;
+
+/// The column of the document in the rows of resources. The lists follow it.
+pub(super) const DOCUMENT: usize = 2;
+
+/// The bytes that a value of a list seldom exceeds, and those that it has at least: `{"value":""}`.
+const LONG: i64 = 128 << 10;
+const SHORT: i64 = 12;
 
 /// Queries of the resources of one type.
 pub(super) struct Select<'a> {
@@ -46,16 +53,29 @@ impl Select<'_> {
     fn write_columns(&self, query: &mut Statement, wanted: &Wanted<'_>) {
         query.push("SELECT r.version, r.modified, r.document");
         for list in self.lists(wanted) {
-            // The values in their order, and an empty text where there are none.
+            // The values in their order, and an empty text where there are none. Null where they are not wanted.
             let from = format!("FROM member AS m WHERE {}", list.of_resource);
             let values = format!("COALESCE((SELECT string_agg(m.element, ',' ORDER BY m.place) {from}), '')");
-            match wanted.list_limit().and_then(|limit| i64::try_from(limit).ok()) {
-                None => drop(query.push(", ").push(&values)),
-                Some(limit) => {
-                    // Null where there are more. No more rows are looked at than it takes to know that.
-                    let beyond = format!("EXISTS (SELECT 1 {from} ORDER BY m.place LIMIT 1 OFFSET {limit})");
-                    query.push(&format!(", CASE WHEN {beyond} THEN NULL ELSE {values} END"));
-                }
+            let mut unwanted = Vec::new();
+            if let Some(limit) = wanted.list_limit().and_then(|limit| i64::try_from(limit).ok()) {
+                // No more rows are looked at than it takes to know that there are more.
+                unwanted.push(format!("EXISTS (SELECT 1 {from} ORDER BY m.place LIMIT 1 OFFSET {limit})"));
+            }
+            if let Some(limit) =
+                wanted.byte_limit().and_then(|limit| i64::try_from(limit.clamp(1, 1 << 40).next_power_of_two()).ok())
+            {
+                // A power of two, so that there are few texts of statements to keep prepared.
+                // Short lists are not measured: each value takes a place, and an ordinary one has less than `LONG`
+                // bytes. As no value is shorter than `SHORT`, so many of them tell that the list is too long.
+                let (few, many) = (limit / LONG, limit / SHORT + 1);
+                let sizes = format!("SELECT octet_length(m.element) AS size {from} LIMIT {many}");
+                unwanted.push(format!("r.places > {few} AND (SELECT sum(e.size) FROM ({sizes}) AS e) > {limit}"));
+            }
+            if unwanted.is_empty() {
+                query.push(", ").push(&values);
+            } else {
+                let unwanted = unwanted.join(" OR ");
+                query.push(&format!(", CASE WHEN {unwanted} THEN NULL ELSE {values} END"));
             }
         }
     }
@@ -154,13 +174,13 @@ impl Select<'_> {
     pub(super) fn stored(&self, mut row: Row, wanted: &Wanted<'_>) -> Result<Stored, StoreError> {
         let version = Version::new(row.text(0)?).map_err(StoreError::backend)?;
         let modified = row.optional_text(1)?;
-        let mut json = row.text(2)?;
+        let mut json = row.text(DOCUMENT)?;
         if let Some(attributes) = wanted.attributes() {
             json = part(self.kind, &json, attributes)?;
         }
         let mut complete = true;
         for (index, list) in self.lists(wanted).enumerate() {
-            match row.optional_text(3 + index)? {
+            match row.optional_text(DOCUMENT + 1 + index)? {
                 Some(values) if values.is_empty() => {}
                 Some(values) => insert(&mut json, &list.name, &values)?,
                 None => complete = false,
@@ -184,14 +204,6 @@ impl Select<'_> {
         is_one_of(&mut query, "m.value", ids.iter().copied());
         Ok(query)
     }
-
-    /// The holder that a row of [`Select::holders`] has.
-    pub(super) fn holder(&self, mut row: Row, relation: &Relation) -> Result<Holder, StoreError> {
-        let (value, id, json) = (row.text(0)?, row.text(1)?, row.text(2)?);
-        let resource = Resource::from_json(self.kind, json.as_bytes()).map_err(StoreError::backend)?;
-        let display = resource.value(relation.display()).and_then(Value::as_str).map(Into::into);
-        Ok(Holder { value: value.as_str().into(), id: id.as_str().into(), display })
-    }
 }
 
 fn set_modified(resource: &mut Resource, modified: DateTime<Utc>) {
@@ -205,7 +217,7 @@ fn set_modified(resource: &mut Resource, modified: DateTime<Utc>) {
 }
 
 /// The JSON of some attributes of a resource. To read the others would take most of the time.
-fn part(kind: &ResourceType, json: &str, attributes: &[AttributeId]) -> Result<String, StoreError> {
+pub(super) fn part(kind: &ResourceType, json: &str, attributes: &[AttributeId]) -> Result<String, StoreError> {
     let members: HashMap<&str, &RawValue> = serde_json::from_str(json).map_err(StoreError::backend)?;
     let mut part: BTreeMap<String, &RawValue> = BTreeMap::new();
     for attribute in attributes.iter().chain(&[AttributeId::ID]) {

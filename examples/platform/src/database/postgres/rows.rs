@@ -1,7 +1,8 @@
 //! Values and rows as tokio-postgres has them, and its errors as the store's.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures_util::StreamExt;
 use scim_core::{
     sql::{Param, Statement},
     store::StoreError,
@@ -13,7 +14,7 @@ use tokio_postgres::{
 };
 
 use crate::{
-    database::{Cell, Row, tell},
+    database::{Cell, Keep, Row, tell},
     log::with_causes,
 };
 
@@ -44,9 +45,41 @@ fn value(param: &Param) -> &(dyn ToSql + Sync) {
     }
 }
 
-pub(super) fn rows(query: &Statement, found: &[tokio_postgres::Row]) -> Result<Vec<Row>, StoreError> {
-    tell(query.text(), found.len());
-    found.iter().map(row).collect()
+/// Why rows cannot be read.
+pub(super) enum Fault {
+    Server(Error),
+    Store(StoreError),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The rows of a stream, as far as they are kept, and whether that is not all. The connection reads no further ahead than
+/// the rows are taken, and drops the rest of a stream that is dropped.
+pub(super) async fn rows(
+    query: &Statement,
+    stream: tokio_postgres::RowStream,
+    keep: &Keep,
+) -> Result<(Vec<Row>, bool), Fault> {
+    let mut kept = keep.rows();
+    let mut stream = pin!(stream);
+    while let Some(found) = stream.next().await {
+        let found = row(&found?)?;
+        if !kept.add(found)? {
+            break;
+        }
+    }
+    tell(query.text(), kept.rows.len());
+    Ok((kept.rows, kept.is_cut))
 }
 
 fn row(row: &tokio_postgres::Row) -> Result<Row, StoreError> {

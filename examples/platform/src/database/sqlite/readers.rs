@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 use scim_core::store::StoreError;
 
 use super::{Files, connect, failure, rows};
-use crate::database::{Deadlines, Reading, Reads, Row, lane::Lane};
+use crate::database::{Deadlines, Found, Reading, Reads, lane::Lane};
 
 /// How many instructions of SQLite's machine run between two looks at the clock: some microseconds of work.
 const INSTRUCTIONS: i32 = 4_000;
@@ -63,7 +63,7 @@ impl Readers {
         }
     }
 
-    pub(super) async fn read(self: Arc<Self>, reading: Reading) -> Result<Vec<Vec<Row>>, StoreError> {
+    pub(super) async fn read(self: Arc<Self>, reading: Reading) -> Result<Found, StoreError> {
         let turn = self.of(reading.lane).lane.turn(reading.owner.as_ref()).await?;
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
@@ -83,7 +83,7 @@ impl Readers {
         }
     }
 
-    fn read_now(&self, reading: &Reading, abandoned: &Arc<AtomicBool>) -> Result<Vec<Vec<Row>>, StoreError> {
+    fn read_now(&self, reading: &Reading, abandoned: &Arc<AtomicBool>) -> Result<Found, StoreError> {
         let connections = self.of(reading.lane);
         let idle = || connections.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let reused = idle().pop();
@@ -114,14 +114,28 @@ impl Readers {
 }
 
 /// Runs the queries, several of them in a transaction, so that they see one state.
-fn run(connection: &mut Connection, reading: &Reading) -> rusqlite::Result<Vec<Vec<Row>>> {
+fn run(connection: &mut Connection, reading: &Reading) -> rusqlite::Result<Found> {
+    let mut found = Found::default();
+    let mut keep = |connection: &Connection, query| -> rusqlite::Result<bool> {
+        let (rows, is_cut) = rows(connection, query, reading.shape, &reading.keep)?;
+        found.rows.push(rows);
+        found.is_cut = is_cut;
+        Ok(!is_cut)
+    };
     match reading.queries.as_slice() {
-        [query] => rows(connection, query, reading.shape).map(|rows| vec![rows]),
+        [query] => {
+            keep(connection, query)?;
+        }
         several => {
             let transaction = connection.transaction()?;
-            several.iter().map(|query| rows(&transaction, query, reading.shape)).collect()
+            for query in several {
+                if !keep(&transaction, query)? {
+                    break;
+                }
+            }
         }
     }
+    Ok(found)
 }
 
 /// The error of a query that was interrupted.

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Files, failure, rows, values};
 use crate::{
-    database::{Deadlines, Row, Session, Shape, Work, lane::Lane, tell},
+    database::{Deadlines, Keep, Row, Session, Shape, Work, lane::Lane, tell},
     log::with_causes,
 };
 
@@ -178,7 +178,8 @@ impl Session for SqliteSession<'_> {
     }
 
     async fn query(&mut self, query: &Statement) -> Result<Vec<Row>, StoreError> {
-        rows(self.0, query, Shape::Own).map_err(failure)
+        let (rows, is_cut) = rows(self.0, query, Shape::Own, &Keep::default()).map_err(failure)?;
+        if is_cut { Err(StoreError::TooMany) } else { Ok(rows) }
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
