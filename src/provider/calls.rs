@@ -42,6 +42,19 @@ impl<S: Store> ServiceProvider<S> {
         found.map_err(|error| refused(key.kind, error))
     }
 
+    /// Reads a resource that was just written, without its lists as far as `wanted` allows, and whatever work is left: a
+    /// refusal would tell the client that nothing was changed.
+    pub(super) async fn read_written(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<Stored>, Error> {
+        let found = again!(self, cx, self.inner.store.get(cx, key, wanted));
+        cx.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
+        found.map_err(|error| refused(key.kind, error))
+    }
+
     /// Reads a page of resources of one type.
     pub(super) async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, Error> {
         let page = again!(self, cx, self.inner.store.scan(cx, scan));
