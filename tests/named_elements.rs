@@ -13,8 +13,8 @@
 
 mod host;
 
-use host::{Host, host};
-use scim_core::store::MemoryStore;
+use host::{Host, host, host_with};
+use scim_core::{Limits, Quirks, Registry, store::MemoryStore};
 use serde_json::{Value as Json, json};
 
 const CORE_USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -276,6 +276,28 @@ fn an_empty_address_makes_no_element() {
         let before = host.get(&target);
         let reply = host.patch(&target, &json!([{"op": "add", "path": path, "value": value}]));
         assert_eq!((reply.status, reply.etag()), (200, before.etag()), "{path} {value}: {}", reply.json());
+    }
+}
+
+/// A condition that only labels an element makes none, but only where an operation may make elements at all: a `replace`
+/// that finds nothing fails with `noTarget` (RFC 7644 §3.5.2.3).
+#[test]
+fn a_replace_that_finds_nothing_fails_for_labels_too() {
+    let (standard, limits) = (Registry::standard(), Limits::default());
+    for quirks in [Quirks::default(), Quirks::strict(), Quirks::entra()] {
+        let host = host_with(standard.clone(), MemoryStore::new(), limits.clone(), quirks);
+        let target =
+            format!("/Users/{}", host.post("/Users", &json!({"schemas": [CORE_USER], "userName": "ann"})).id());
+        for path in ["emails[type eq \"fax\"]", "emails[primary eq true]", "emails[display eq \"fax\"]"] {
+            let operation = json!([{"op": "replace", "path": path, "value": {"value": null}}]);
+            if quirks == Quirks::entra() {
+                let before = host.get(&target);
+                let reply = host.patch(&target, &operation);
+                assert_eq!((reply.status, reply.etag()), (200, before.etag()), "{path}: {}", reply.json());
+            } else {
+                host.refused("PATCH", &target, patch_body(&operation).as_bytes(), 400, "noTarget");
+            }
+        }
     }
 }
 

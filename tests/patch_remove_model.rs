@@ -217,6 +217,15 @@ fn values_that_no_operation_changes_stay() {
             json!({"op": "replace", "path": "emails[value eq \"a\"]", "value": {"value": null, "display": "WORK"}}),
             json!([emails[0], emails[1]]),
         ),
+        // In the same spelling, too.
+        (
+            json!({"op": "replace", "path": "emails[value eq \"a\"]", "value": {"value": null, "display": "work"}}),
+            json!([emails[0], emails[1]]),
+        ),
+        (
+            json!({"op": "replace", "path": "emails[display eq \"work\"].display", "value": "Work"}),
+            json!([emails[1], emails[2]]),
+        ),
     ];
     for (operation, expected) in rows {
         let body = json!({

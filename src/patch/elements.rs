@@ -3,7 +3,7 @@
 //! A list is taken out of the resource, changed and put back. An operation that fails leaves it out, which does no
 //! harm: the whole patch has failed then.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
@@ -193,7 +193,7 @@ impl Application<'_> {
         let mut element = self.described(list, filter).ok_or_else(PatchError::no_target)?;
         let conventional = self.kind.conventional(list);
         let is_label = |id: AttributeId| Some(id) == conventional.kind || Some(id) == conventional.primary;
-        if object.is_empty() && element.iter().all(|(id, _)| is_label(id)) {
+        if object.is_empty() && element.iter().all(|(id, _)| is_label(id)) && self.tolerance.allows(quirk) {
             return self.put(list, there);
         }
         for (sub, value) in object {
@@ -452,13 +452,25 @@ impl Application<'_> {
 
     fn distinct(&self, list: AttributeId, values: Vec<Value>) -> Result<Vec<Value>, PatchError> {
         let before = self.before.value(list).map(Value::elements).unwrap_or_default();
-        let stored: HashSet<String> = before.iter().map(|value| value_json(self.kind, list, value)).collect();
-        let is_unchanged = |value: &Value| stored.contains(&value_json(self.kind, list, value));
-        let mut pool: Vec<Value> = values.iter().filter(|value| is_unchanged(value)).cloned().collect();
+        let mut stored: HashMap<String, usize> = HashMap::new();
+        for value in before {
+            *stored.entry(value_json(self.kind, list, value)).or_default() += 1;
+        }
+        // Each stored value stands for one: a second one with the same text was changed.
+        let mut is_unchanged = |value: &Value| match stored.get_mut(&value_json(self.kind, list, value)) {
+            Some(left @ 1..) => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        };
+        let values: Vec<(bool, Value)> = values.into_iter().map(|value| (is_unchanged(&value), value)).collect();
+        let unchanged = values.iter().filter(|(is_unchanged, _)| *is_unchanged);
+        let mut pool: Vec<Value> = unchanged.map(|(_, value)| value.clone()).collect();
         let mut known = Known::new(self.kind, list, &pool, values.len()).exact();
         let mut kept = Vec::with_capacity(values.len());
-        for value in values {
-            if is_unchanged(&value) {
+        for (is_unchanged, value) in values {
+            if is_unchanged {
                 kept.push(value);
                 continue;
             }

@@ -51,7 +51,10 @@ impl<S: Store> ServiceProvider<S> {
     /// ```
     pub async fn handle(&self, cx: &Context, request: &Request<'_>) -> Response {
         let trace = Trace::start(cx, self.limits());
-        let response = trace.around(self.respond(&trace.context(cx), request, &trace)).await;
+        let cx = trace.context(cx);
+        // Every request has a bound on its work, traced or not.
+        let cx = self.metered(&cx);
+        let response = trace.around(self.respond(&cx, request, &trace)).await;
         trace.end(&response);
         response
     }

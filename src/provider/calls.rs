@@ -53,6 +53,21 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Some(stored))
     }
 
+    /// Reads a resource that was just written, whatever work is left: a refusal would tell the client that nothing was
+    /// changed. A list of references that does not fit into an answer makes the resource incomplete.
+    pub(super) async fn read_written(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<Stored>, Error> {
+        let within = wanted.within(self.limits().answer);
+        let found = again!(self, cx, self.inner.store.get(cx, key, &within));
+        cx.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
+        let found = found.map_err(|error| refused(key.kind, error))?;
+        Ok(found.map(|stored| Stored { complete: is_whole(&stored, &within), ..stored }))
+    }
+
     /// Reads a page of resources of one type. A list of references that does not fit is refused.
     pub(super) async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, Error> {
         let page = again!(self, cx, self.inner.store.scan(cx, scan));

@@ -231,7 +231,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// The request with a count of its work. Operations that share a request share the count.
-    pub(super) fn metered<'c>(&self, cx: &'c Context) -> Cow<'c, Context> {
+    pub(crate) fn metered<'c>(&self, cx: &'c Context) -> Cow<'c, Context> {
         match cx.work() {
             Some(_) => Cow::Borrowed(cx),
             None => Cow::Owned(cx.metered(Arc::new(Meter::new(self.limits())))),
@@ -250,7 +250,7 @@ impl<S: Store> ServiceProvider<S> {
 
     /// The resource for the answer to a write that did not read all of its lists: a list is shown up to
     /// [`Limits::members_in_answer`](crate::Limits::members_in_answer), or whole if the client names attributes
-    /// (RFC 7644 §3.5.2).
+    /// (RFC 7644 §3.5.2). Where the request has no work left to read it, the answer shows nothing.
     pub(super) async fn shown(
         &self,
         cx: &Context,
@@ -262,7 +262,17 @@ impl<S: Store> ServiceProvider<S> {
         let hidden = permit.unused(&view.hidden_lists(&permit.kind));
         let limit = if options.attributes.is_empty() { self.limits().members_in_answer } else { usize::MAX };
         let wanted = Wanted::without(&hidden).limit(limit);
-        self.existing(cx, permit, id, &Precondition::default(), &wanted).await
+        match self.existing(cx, permit, id, &Precondition::default(), &wanted).await {
+            Err(error) if error.scim_type() == Some(ScimType::TooMany) => {
+                let kind = &permit.kind;
+                let lists = permit.unused(kind.reference_lists());
+                let found = self.read_written(cx, Key { kind, id }, &Wanted::without(&lists)).await?;
+                let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
+                permit.check_found(&found.resource)?;
+                Ok(Stored { complete: false, ..found })
+            }
+            shown => shown,
+        }
     }
 
     /// Deletes a resource and every reference to it in the lists of others (RFC 7644 §3.6).

@@ -5,8 +5,11 @@ mod choice;
 mod cursors;
 mod documents;
 mod filter;
+#[path = "../../forward/mod.rs"]
+mod forward;
 #[path = "../../host/mod.rs"]
 mod host;
+mod observed;
 mod patch;
 mod path;
 mod requests;

@@ -125,6 +125,7 @@ fn refusal(kind: PatchErrorKind) -> Option<Refusal> {
         PatchErrorKind::Mutability => Some(Refusal::Mutability),
         PatchErrorKind::NoTarget => Some(Refusal::NoTarget),
         PatchErrorKind::InvalidValue => Some(Refusal::InvalidValue),
+        PatchErrorKind::InvalidSyntax => Some(Refusal::InvalidSyntax),
         _ => None,
     }
 }

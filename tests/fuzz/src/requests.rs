@@ -1,10 +1,10 @@
 //! Sequences of requests of two tenants over the protocol (RFC 7644 §3).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use scim_core::{
     Limits, Registry,
-    store::{Context, MemoryStore, TenantId},
+    store::{Context, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -12,6 +12,7 @@ use crate::{
     choice::Choices,
     documents::{Documents, SECRET},
     host::{BASE, ERROR, Host, Reply, host_with},
+    observed::Observed,
     samples::{ENTERPRISE, quirks},
 };
 
@@ -38,8 +39,9 @@ const KEYWORDS: [&str; 14] = [
 /// Input: decisions, see [`Choices`].
 ///
 /// Each answer is one of the protocol's, and an error has the body of RFC 7644 §3.12. A request that fails or only reads
-/// changes nothing, no request changes anything of another tenant, and none shows a password. After each request all
-/// references lead to resources, `groups` is the reverse of `members`, and user names are unique.
+/// changes nothing. No request changes anything of another tenant or shows an id of it, and none shows a password. The work
+/// of a request stays within the bound, all its parts share one count, and the rows that it reads are in the count. After
+/// each request all references lead to resources, `groups` is the reverse of `members`, and user names are unique.
 ///
 /// # Panics
 ///
@@ -52,11 +54,18 @@ pub fn requests(data: &[u8]) {
     if setting & 0x80 != 0 {
         (limits.values, limits.patch_operations, limits.bulk_operations, limits.members_in_answer) = (4, 3, 4, 1);
         (limits.string, limits.filter_terms, limits.page_default, limits.json_depth) = (32, 3, 2, 8);
+        limits.scan = 4;
     }
-    let quirks = quirks(u8::try_from(setting & 0x7f).unwrap_or_default());
-    let host = host_with(Registry::standard(), MemoryStore::new(), limits, quirks);
+    if setting & 0x40 != 0 {
+        limits.work = choices.pick(&[2, 5, 10, 20, 40, 80, 160, 320]);
+    }
+    let quirks = quirks(u8::try_from(setting & 0x3f).unwrap_or_default());
+    let store = Arc::new(Observed::default());
+    let host = host_with(Registry::standard(), Arc::clone(&store), limits, quirks);
+    let reader = host_with(Registry::standard(), Arc::clone(&store), Limits::default(), quirks);
     let tenants = ["one", "two"].map(|name| Context::new(TenantId::new(name).expect("a name")));
-    let mut world = World { states: tenants.each_ref().map(|tenant| State::read(&host, tenant)), host, tenants };
+    let states = tenants.each_ref().map(|tenant| State::read(&reader, tenant));
+    let mut world = World { states, store, host, reader, tenants };
     for _ in 0..MOST {
         if choices.is_empty() {
             break;
@@ -66,7 +75,10 @@ pub fn requests(data: &[u8]) {
 }
 
 struct World {
-    host: Host<MemoryStore>,
+    store: Arc<Observed>,
+    host: Host<Arc<Observed>>,
+    /// The same service provider without the narrow limits, to look at everything.
+    reader: Host<Arc<Observed>>,
     tenants: [Context; 2],
     states: [State; 2],
 }
@@ -84,10 +96,10 @@ impl World {
         let sent = self.request(choices, own);
         let reply = self.send(own, &sent);
         self.well_formed(&sent, &reply);
-        let [one, two] = self.tenants.each_ref().map(|tenant| State::read(&self.host, tenant));
-        let after = [one, two];
+        let after = self.tenants.each_ref().map(|tenant| State::read(&self.reader, tenant));
         assert_eq!(after[1 - own].resources, self.states[1 - own].resources, "another tenant's resources");
         self.effect(own, &sent, &reply, &after[own]);
+        self.keeps_apart(own, &sent, &reply, &after);
         after[own].check();
         self.states = after;
         self.again(own, &sent, &reply);
@@ -95,7 +107,26 @@ impl World {
 
     fn send(&self, own: usize, sent: &Sent) -> Reply {
         let headers: Vec<_> = sent.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.host.send_as(&self.tenants[own], sent.method, &sent.target, &headers, &sent.body)
+        self.store.take();
+        let reply = self.host.send_as(&self.tenants[own], sent.method, &sent.target, &headers, &sent.body);
+        self.is_bounded(sent, &reply);
+        reply
+    }
+
+    /// All calls of a request share one count of work, which stays within the bound and contains the rows that were read.
+    fn is_bounded(&self, sent: &Sent, reply: &Reply) {
+        let cost = self.store.take();
+        let Some(first) = cost.contexts.first() else { return };
+        let spent = first.work().expect("a request is metered").spent();
+        let shown = || format!("{} {}: {}", sent.method, sent.target, String::from_utf8_lossy(&sent.body));
+        assert!(spent <= self.host.provider.limits().work, "{spent} units: {}", shown());
+        let is_shared = |cx: &Context| cx.work().is_some_and(|work| work.spent() == spent);
+        assert!(cost.contexts.iter().all(is_shared), "several counts: {}", shown());
+        // The operations of a bulk request are refused one by one, each after a look at its resource. A write that has
+        // happened is answered with 204 when there is no work left to read what it has written.
+        let unpaid = if reply.status >= 400 || reply.status == 204 { cost.last } else { 0 };
+        let is_paid = cost.rows <= spent + unpaid || sent.target.starts_with("/Bulk");
+        assert!(is_paid, "{} rows, {spent} units: {}", cost.rows, shown());
     }
 
     fn request(&self, choices: &mut Choices<'_>, own: usize) -> Sent {
@@ -217,18 +248,45 @@ impl World {
         }
     }
 
+    /// An answer shows resources of its own tenant only, and an id of the other tenant leads nowhere.
+    fn keeps_apart(&self, own: usize, sent: &Sent, reply: &Reply, after: &[State; 2]) {
+        let (request, answer) = (String::from_utf8_lossy(&sent.body), String::from_utf8_lossy(&reply.body));
+        let shown = || format!("{} {}: {request}\n{answer}", sent.method, sent.target);
+        for id in after[1 - own].ids() {
+            let is_target = ["/Users/", "/Groups/"].iter().any(|it| sent.target.strip_prefix(it) == Some(id.as_str()));
+            assert!(!is_target || reply.status >= 400, "{}", shown());
+            let is_named = request.contains(&id) || sent.target.contains(&id);
+            assert!(is_named || !answer.contains(&id), "{id}: {}", shown());
+        }
+        let is_list = reply.status == 200 && ["/Users?", "/Groups?"].iter().any(|it| sent.target.starts_with(it))
+            || sent.target.ends_with("/.search");
+        if let Some(resources) = reply.json()["Resources"].as_array().filter(|_| is_list) {
+            let own = after[own].ids();
+            let is_own = |it: &Json| it["id"].as_str().is_some_and(|id| own.iter().any(|own| own == id));
+            assert!(resources.iter().all(is_own), "{}", shown());
+        }
+    }
+
+    fn is_tight(&self) -> bool {
+        self.host.provider.limits().work < 1_000
+    }
+
     /// A resource that was created is at its location; a PUT that was accepted changes nothing the second time.
     fn again(&mut self, own: usize, sent: &Sent, reply: &Reply) {
         let plain = sent.headers.is_empty() && !sent.target.contains('?');
         if reply.status == 201 && plain {
             let location = reply.header("Location").expect("a location");
             let target = location.strip_prefix(BASE).expect("a location below the base");
-            let found = self.host.send_as(&self.tenants[own], "GET", target, &[], b"");
+            let found = self.reader.send_as(&self.tenants[own], "GET", target, &[], b"");
             assert_eq!((found.status, found.json()), (200, reply.json()));
         } else if sent.method == "PUT" && reply.status == 200 && plain {
             let second = self.send(own, sent);
+            // The resource that is there now may take more work than the one before.
+            if self.is_tight() && second.json()["scimType"] == "tooMany" {
+                return;
+            }
             assert_eq!((second.status, second.json()), (200, reply.json()), "{}", String::from_utf8_lossy(&sent.body));
-            let after = State::read(&self.host, &self.tenants[own]);
+            let after = State::read(&self.reader, &self.tenants[own]);
             assert_eq!(after.resources, self.states[own].resources);
         }
     }
@@ -270,7 +328,7 @@ struct State {
 }
 
 impl State {
-    fn read(host: &Host<MemoryStore>, tenant: &Context) -> Self {
+    fn read(host: &Host<Arc<Observed>>, tenant: &Context) -> Self {
         let mut resources = Vec::new();
         for endpoint in ["/Users?count=1000", "/Groups?count=1000"] {
             let reply = host.send_as(tenant, "GET", endpoint, &[], b"");

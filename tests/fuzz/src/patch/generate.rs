@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::model::{Condition, Kind, List, Op, Operation, Target};
-use crate::{choice::Choices, samples::ENTERPRISE};
+use crate::{choice::Choices, host::USER, samples::ENTERPRISE};
 
 const TEXTS: &[&str] = &["a", "A", "b", "work", "Work", "c@x", "home"];
 const SIMPLE: &[&[&str]] = &[
@@ -43,6 +43,21 @@ fn element(choices: &mut Choices<'_>, list: &List) -> Json {
 
 fn elements(choices: &mut Choices<'_>, list: &List) -> Vec<Json> {
     (0..choices.below(5)).map(|_| element(choices, list)).collect()
+}
+
+/// An element as a client sends it: in one of six cases without content, or with a member that says nothing.
+fn sent(choices: &mut Choices<'_>, list: &List) -> Json {
+    let mut sent = element(choices, list);
+    if choices.one_in(6) {
+        match choices.below(5) {
+            0 => sent = json!({}),
+            1 => sent = json!({"unknown": "x"}),
+            2 => sent["unknown"] = "x".into(),
+            3 => sent[choices.pick(list.subs)] = Json::Null,
+            _ => sent[list.texts[0]] = "".into(),
+        }
+    }
+    sent
 }
 
 /// A resource as the store has it.
@@ -87,7 +102,7 @@ pub(super) fn operation(choices: &mut Choices<'_>, kind: Kind) -> Operation {
         _ => match choices.below(10) {
             0..=2 if kind == Kind::User => Target::Singular(choices.pick(SIMPLE)),
             3 if kind == Kind::User => {
-                Target::Singular(choices.pick(&[&["name"][..], &[ENTERPRISE, "manager"], &[ENTERPRISE]]))
+                Target::Singular(choices.pick(&[&["name"][..], &[ENTERPRISE, "manager"], &[ENTERPRISE], &[USER]]))
             }
             4 => Target::Whole,
             5 | 6 => Target::List(choices.pick(kind.lists())),
@@ -101,26 +116,22 @@ pub(super) fn operation(choices: &mut Choices<'_>, kind: Kind) -> Operation {
     };
     let value = match &target {
         Target::Whole => Some(whole(choices, kind)),
+        Target::Singular([USER]) => (!choices.one_in(8)).then(|| whole(choices, kind)),
         Target::Singular(path) => singular(choices, path),
-        Target::List(list) => list_value(choices, op, list),
+        Target::List(list) => list_value(choices, list),
         Target::Elements { list, sub, .. } => match (choices.below(8), sub) {
             (0, _) => None,
             (1, _) => Some(Json::Null),
             (_, Some("primary")) => Some(choices.pick(&[true, false]).into()),
+            (2, Some(_)) if !list.references => Some("".into()),
             (_, Some(_)) => Some(text(choices)),
-            (_, None) => {
-                let mut element = element(choices, list);
-                // A merge clears a sub-attribute that is null.
-                if !list.references && choices.one_in(6) {
-                    element[choices.pick(&list.subs[1..])] = Json::Null;
-                }
-                Some(element)
-            }
+            // A merge clears a sub-attribute that is null.
+            (_, None) => Some(sent(choices, list)),
         },
     };
-    // A `remove` has no value, but of a list.
-    let is_list = matches!(target, Target::List(_));
-    let value = value.filter(|_| op != Op::Remove || is_list || choices.one_in(8));
+    // A `remove` has no value, but of a list and of an object of attributes.
+    let is_narrowed = matches!(target, Target::List(_) | Target::Singular([ENTERPRISE] | [USER]));
+    let value = value.filter(|_| op != Op::Remove || is_narrowed || choices.one_in(8));
     Operation { op, target, value, capitals: choices.one_in(8) }
 }
 
@@ -143,29 +154,25 @@ fn singular(choices: &mut Choices<'_>, path: &[&str]) -> Option<Json> {
         (_, ["active"]) => Some(choices.pick(&[true, false]).into()),
         (_, ["name"]) => Some(object(choices, &["givenName", "familyName"])),
         (_, [.., "manager"]) => Some(json!({"value": text(choices)})),
-        (_, [ENTERPRISE]) => Some(object(choices, &["department", "costCenter"])),
+        (_, [ENTERPRISE]) => {
+            let mut extension = object(choices, &["department", "costCenter"]);
+            if choices.one_in(4) {
+                extension["manager"] = Json::Null;
+            }
+            if choices.one_in(8) {
+                extension["unknown"] = "x".into();
+            }
+            Some(extension)
+        }
         _ => Some(text(choices)),
     }
 }
 
-fn list_value(choices: &mut Choices<'_>, op: Op, list: &List) -> Option<Json> {
+fn list_value(choices: &mut Choices<'_>, list: &List) -> Option<Json> {
     match choices.below(10) {
         0 => None,
         1 => Some(Json::Null),
-        _ => {
-            let mut elements = elements(choices, list);
-            if op == Op::Remove
-                && let Some(element) = elements.last_mut()
-            {
-                match choices.below(10) {
-                    0 => element["unknown"] = "x".into(),
-                    1 => element[choices.pick(list.texts)] = Json::Null,
-                    2 => *element = json!({}),
-                    _ => {}
-                }
-            }
-            Some(elements.into())
-        }
+        _ => Some((0..choices.below(5)).map(|_| sent(choices, list)).collect()),
     }
 }
 
@@ -179,7 +186,7 @@ fn whole(choices: &mut Choices<'_>, kind: Kind) -> Json {
             }
             _ => {
                 let list = choices.pick(kind.lists());
-                (list.name, list_value(choices, Op::Add, list))
+                (list.name, list_value(choices, list))
             }
         };
         object.insert(name.to_owned(), value.unwrap_or_default());

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::samples::ENTERPRISE;
+use crate::{host::USER, samples::ENTERPRISE};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -77,7 +77,7 @@ pub(super) enum Op {
 pub(super) enum Target {
     /// A value without a path.
     Whole,
-    /// A singular attribute, a sub-attribute of one, or an extension.
+    /// A singular attribute, a sub-attribute of one, an extension, or the attributes of the core schema.
     Singular(&'static [&'static str]),
     List(&'static List),
     /// Elements of a list, all without a condition; a sub-attribute of them.
@@ -113,6 +113,7 @@ pub(super) enum Refusal {
     Mutability,
     NoTarget,
     InvalidValue,
+    InvalidSyntax,
 }
 
 impl fmt::Display for Condition {
@@ -210,13 +211,14 @@ impl List {
     }
 
     /// Whether a `remove` with this value names the element: by `value` if it is given, and then by `type` too; else by
-    /// all that is given. An unknown or null sub-attribute selects nothing.
+    /// all that is given. A sub-attribute that is unknown or says nothing selects nothing.
     fn names(&self, element: &Json, given: &Json) -> bool {
         if self.references {
             return element["value"] == given["value"];
         }
         let given = given.as_object().expect("an object");
-        if given.iter().any(|(name, value)| !self.subs.contains(&name.as_str()) || value.is_null()) {
+        let says_nothing = |name: &str, value: &Json| value.is_null() || name == "value" && value == "";
+        if given.iter().any(|(name, value)| !self.subs.contains(&name.as_str()) || says_nothing(name, value)) {
             return false;
         }
         let decides = |name: &str| !given.contains_key("value") || ["value", "type"].contains(&name);
@@ -235,7 +237,7 @@ impl Condition {
                 }
                 own.to_ascii_lowercase().contains(&text.to_ascii_lowercase())
             }),
-            Self::Present(name) => !element[*name].is_null(),
+            Self::Present(name) => !element[*name].is_null() && element[*name] != "",
             Self::All(all) => all.iter().all(|it| it.holds(list, element)),
             Self::Any(all) => all.iter().any(|it| it.holds(list, element)),
             Self::Not(one) => !one.holds(list, element),
@@ -267,6 +269,7 @@ impl Condition {
 pub(super) struct Model {
     kind: Kind,
     preset: Preset,
+    before: Json,
     after: Json,
     edited: BTreeSet<&'static str>,
 }
@@ -275,7 +278,7 @@ type Result = std::result::Result<(), Refusal>;
 
 impl Model {
     pub(super) fn new(kind: Kind, preset: Preset, before: Json) -> Self {
-        Self { kind, preset, after: before, edited: BTreeSet::new() }
+        Self { kind, preset, after: before.clone(), before, edited: BTreeSet::new() }
     }
 
     pub(super) fn document(&self) -> Json {
@@ -310,12 +313,13 @@ impl Model {
             return Err(Refusal::InvalidValue);
         }
         match target {
-            Target::Whole => {
-                for (name, value) in value.and_then(Json::as_object).into_iter().flatten() {
-                    self.member(*op, name, value)?;
-                }
-                Ok(())
-            }
+            Target::Whole => self.members(*op, value),
+            Target::Singular([USER]) => match value {
+                Some(_) => self.members(*op, value),
+                None if *op == Op::Add => Ok(()),
+                // Not all attributes of a resource can go.
+                None => Err(Refusal::NoTarget),
+            },
             Target::Singular(path) => self.singular(*op, path, value),
             Target::List(list) => self.list(*op, list, value),
             Target::Elements { list, condition, sub } => {
@@ -324,7 +328,12 @@ impl Model {
         }
     }
 
-    /// A member of a value without a path is an operation of its own.
+    fn members(&mut self, op: Op, value: Option<&Json>) -> Result {
+        let members = value.and_then(Json::as_object).into_iter().flatten();
+        members.into_iter().try_for_each(|(name, value)| self.member(op, name, value))
+    }
+
+    /// A member of an object of attributes is an operation of its own.
     fn member(&mut self, op: Op, name: &str, value: &Json) -> Result {
         let value = Some(value).filter(|value| !value.is_null());
         match self.kind.lists().iter().find(|list| list.name == name) {
@@ -334,13 +343,20 @@ impl Model {
     }
 
     fn singular(&mut self, op: Op, path: &[&str], value: Option<&Json>) -> Result {
-        let value = value.filter(|_| op != Op::Remove);
         match (path, value) {
             // Nothing is added to an extension.
-            ([ENTERPRISE], None) if op == Op::Add => Ok(()),
-            ([ENTERPRISE], Some(Json::Object(members))) => members.iter().try_for_each(|(name, value)| {
-                self.singular(op, &[ENTERPRISE, name], Some(value).filter(|value| !value.is_null()))
-            }),
+            ([ENTERPRISE], None) if op == Op::Add => return Ok(()),
+            // A `remove` takes the attributes that the object names, whatever it says of them.
+            ([ENTERPRISE], Some(Json::Object(members))) => {
+                return members.iter().try_for_each(|(name, value)| match name.as_str() {
+                    "unknown" if self.preset == Preset::Strict => Err(Refusal::InvalidSyntax),
+                    "unknown" => Ok(()),
+                    _ => self.singular(op, &[ENTERPRISE, name], Some(value).filter(|value| !value.is_null())),
+                });
+            }
+            _ => {}
+        }
+        match (path, value.filter(|_| op != Op::Remove)) {
             // A complex value is merged; what is null goes.
             (_, Some(Json::Object(members))) => {
                 let (gone, set): (Vec<_>, Vec<_>) = members.iter().partition(|(_, value)| value.is_null());
@@ -381,6 +397,11 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// Whether this text is no value: the empty `value` of an element, outside of the strict preset.
+    fn is_no_text(&self, list: &List, sub: &str, value: &Json) -> bool {
+        self.preset != Preset::Strict && !list.references && sub == "value" && value == ""
     }
 
     fn take(&self, list: &List) -> Vec<Json> {

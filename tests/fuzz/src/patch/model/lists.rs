@@ -17,12 +17,23 @@ impl Model {
         }
         let mut unique: Vec<Json> = Vec::new();
         for element in given {
-            if unique.iter().all(|known| !list.is_same(known, element)) {
-                unique.push(element.clone());
+            let Some(element) = self.read(list, element)? else { continue };
+            if unique.iter().all(|known| !list.is_same(known, &element)) {
+                unique.push(element);
             }
         }
         if op == Op::Replace {
-            self.put(list, unique);
+            let is_object_with = |element: &Json, len| element.as_object().is_some_and(|object| object.len() == len);
+            let is_unknown = |element: &Json| is_object_with(element, 1) && element.get("unknown").is_some();
+            if !unique.is_empty() {
+                self.put(list, unique);
+            } else if given.iter().any(is_unknown) {
+                // The schema knows nothing of the values: the operation is one on an unknown attribute.
+            } else if given.iter().any(|element| is_object_with(element, 0)) {
+                return Err(Refusal::InvalidValue);
+            } else {
+                self.put(list, Vec::new());
+            }
             return Ok(());
         }
         let mut there = self.take(list);
@@ -43,10 +54,32 @@ impl Model {
         Ok(())
     }
 
+    /// The element that a client sends in a list, without what says nothing; `None` if nothing but labels is left and the
+    /// client says that there is no value.
+    fn read(&self, list: &List, given: &Json) -> std::result::Result<Option<Json>, Refusal> {
+        let given = given.as_object().expect("an object");
+        if given.contains_key("unknown") && self.preset == Preset::Strict {
+            return Err(Refusal::InvalidSyntax);
+        }
+        let says = |sub: &str, value: &Json| sub != "unknown" && !value.is_null() && !self.is_no_text(list, sub, value);
+        let said: Map<_, _> = given
+            .iter()
+            .filter(|(sub, value)| says(sub, value))
+            .map(|(sub, value)| (sub.clone(), value.clone()))
+            .collect();
+        if list.references && said.get("value").is_none_or(|value| value == "") {
+            return Err(Refusal::InvalidValue);
+        }
+        let lacks_value = given.contains_key("value") && !said.contains_key("value");
+        let is_nothing = said.is_empty() || lacks_value && only_labels(&said);
+        Ok((!is_nothing).then(|| said.into()))
+    }
+
     /// A `remove` narrowed by a value deletes exactly the elements that the value names.
     fn remove(&mut self, list: &List, given: &[Json]) -> Result {
         let is_empty = |given: &Json| given.as_object().is_some_and(Map::is_empty);
-        let names_nothing = |given: &Json| is_empty(given) || list.references && !given["value"].is_string();
+        let names_nothing =
+            |given: &Json| is_empty(given) || list.references && given["value"].as_str().is_none_or(str::is_empty);
         if given.iter().any(names_nothing) {
             return Err(Refusal::InvalidValue);
         }
@@ -68,7 +101,14 @@ impl Model {
         let is_selected = |element: &Json| condition.is_none_or(|condition| condition.holds(list, element));
         let selected: Vec<usize> = (0..there.len()).filter(|at| is_selected(&there[*at])).collect();
         let has_value = value.is_some();
-        let value = value.filter(|value| !value.is_null());
+        let is_no_text = |value: &Json| sub.is_some_and(|sub| self.is_no_text(list, sub, value));
+        let value = value.filter(|value| !value.is_null() && !is_no_text(value));
+        if let (Op::Add | Op::Replace, None, Some(Json::Object(given))) = (op, sub, value)
+            && given.contains_key("unknown")
+            && self.preset == Preset::Strict
+        {
+            return Err(Refusal::InvalidSyntax);
+        }
         if selected.is_empty() {
             return match (op, condition) {
                 (Op::Remove, _) => Ok(()),
@@ -76,6 +116,7 @@ impl Model {
             };
         }
         self.edited.insert(list.name);
+        let empties = self.preset != Preset::Strict;
         let mut primaries = Vec::new();
         for at in &selected {
             let element = there[*at].as_object_mut().expect("an object");
@@ -87,9 +128,13 @@ impl Model {
                 (_, None, None) => {}
                 (_, None, Some(given)) => {
                     let given = given.as_object().expect("an object");
-                    let (gone, new): (Vec<_>, Vec<_>) = given.iter().partition(|(_, value)| value.is_null());
+                    let is_gone = |sub: &str, value: &Json| {
+                        value.is_null() || list.references && value == "" || empties && sub == "value" && value == ""
+                    };
+                    let given = given.iter().filter(|(sub, _)| *sub != "unknown");
+                    let (gone, new): (Vec<_>, Vec<_>) = given.partition(|(sub, value)| is_gone(sub, value));
                     for (sub, value) in new.into_iter().chain(gone) {
-                        set(list, element, sub, Some(value).filter(|value| !value.is_null()))?;
+                        set(list, element, sub, Some(value).filter(|value| !is_gone(sub, value)))?;
                     }
                 }
             }
@@ -106,6 +151,25 @@ impl Model {
         there.retain(|element| element.as_object().is_some_and(|element| !element.is_empty()));
         self.put(list, there);
         Ok(())
+    }
+
+    /// The elements that no operation changed, and of the others each that is not one with any of these or with one before.
+    fn without_doubles(&self, list: &List, there: Vec<Json>) -> Vec<Json> {
+        let mut stored = self.before[list.name].as_array().cloned().unwrap_or_default();
+        let mut is_stored = |element: &Json| {
+            let at = stored.iter().position(|stored| stored == element);
+            at.map(|at| stored.swap_remove(at)).is_some()
+        };
+        let there: Vec<(bool, Json)> = there.into_iter().map(|element| (is_stored(&element), element)).collect();
+        let mut known: Vec<Json> = there.iter().filter(|(is_stored, _)| *is_stored).map(|(_, it)| it.clone()).collect();
+        let mut kept = Vec::new();
+        for (is_stored, element) in there {
+            if is_stored || known.iter().all(|known| !list.are_one(known, &element)) {
+                known.push(element.clone());
+                kept.push(element);
+            }
+        }
+        kept
     }
 
     /// An operation that selects nothing: where that is tolerated, the element comes into being that the condition
@@ -127,15 +191,22 @@ impl Model {
             // No value, and there is none.
             return if op == Op::Add || tolerated { Ok(()) } else { Err(Refusal::NoTarget) };
         }
-        if tolerated && value.is_some_and(is_nothing) {
+        let Some(condition) = condition.filter(|_| tolerated) else { return Err(Refusal::NoTarget) };
+        if value.is_some_and(is_nothing) {
             return Ok(());
         }
-        let described = condition.and_then(|condition| condition.described(list)).filter(|_| tolerated);
-        let (Some(condition), Some(mut element)) = (condition, described) else { return Err(Refusal::NoTarget) };
+        let Some(mut element) = condition.described(list) else { return Err(Refusal::NoTarget) };
+        if value.is_none() && only_labels(&element) {
+            return Ok(());
+        }
         match (sub, value) {
             (Some(sub), Some(value)) => drop(element.insert(sub.to_owned(), value.clone())),
             (None, Some(Json::Object(given))) => {
-                element.extend(given.iter().filter(|(_, value)| !value.is_null()).map(|(k, v)| (k.clone(), v.clone())));
+                let says = |sub: &str, value: &Json| {
+                    sub != "unknown" && !value.is_null() && !self.is_no_text(list, sub, value)
+                };
+                let said = given.iter().filter(|(sub, value)| says(sub, value));
+                element.extend(said.map(|(sub, value)| (sub.clone(), value.clone())));
             }
             _ => {}
         }
@@ -162,19 +233,13 @@ impl Model {
         for list in self.kind.lists() {
             let mut there = self.take(list);
             if self.edited.contains(list.name) {
-                let mut kept: Vec<Json> = Vec::new();
-                for element in there {
-                    if kept.iter().all(|known| !list.are_one(known, &element)) {
-                        kept.push(element);
-                    }
-                }
-                there = kept;
+                there = self.without_doubles(list, there);
                 self.put(list, there.clone());
             }
             if there.iter().filter(|element| element["primary"] == true).count() > 1 {
                 return Err(Refusal::InvalidValue);
             }
-            if list.references && there.iter().any(|element| !element["value"].is_string()) {
+            if list.references && there.iter().any(|element| element["value"].as_str().is_none_or(str::is_empty)) {
                 return Err(Refusal::InvalidValue);
             }
         }
@@ -196,9 +261,17 @@ fn set(list: &List, element: &mut Map<String, Json>, sub: &str, value: Option<&J
     Ok(())
 }
 
-/// Whether an object has no value at all, which makes no element.
+/// Whether a value has no content, which makes no element.
 fn is_nothing(value: &Json) -> bool {
-    value.as_object().is_some_and(|object| object.values().all(Json::is_null))
+    match value {
+        Json::Object(members) => members.iter().all(|(sub, value)| sub == "unknown" || is_nothing(value)),
+        value => value.is_null() || value == "",
+    }
+}
+
+/// Whether an element has nothing but what labels a value.
+fn only_labels(element: &Map<String, Json>) -> bool {
+    element.keys().all(|sub| ["type", "primary"].contains(&sub.as_str()))
 }
 
 /// Makes the one element at `positions` the primary one (§3.5.2).

@@ -1,0 +1,64 @@
+//! A store that notes the cost of a request: what the core asked for, and the count of work that it shares.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use scim_core::store::{Context, Key, MemoryStore, Page, Scan, Store, StoreError, Stored, Wanted};
+
+use crate::forward::forward;
+
+/// What one request cost.
+#[derive(Default)]
+pub(crate) struct Cost {
+    /// The context of each call that read or wrote.
+    pub(crate) contexts: Vec<Context>,
+    /// Resources that the calls returned.
+    pub(crate) rows: u64,
+    /// Resources that the last call returned: a call is paid for when its rows are known.
+    pub(crate) last: u64,
+}
+
+/// The store in memory, and what the request at hand has cost so far.
+#[derive(Default)]
+pub(crate) struct Observed {
+    inner: MemoryStore,
+    cost: Mutex<Cost>,
+}
+
+impl Observed {
+    /// The cost since the last look.
+    pub(crate) fn take(&self) -> Cost {
+        std::mem::take(&mut self.cost())
+    }
+
+    fn cost(&self) -> MutexGuard<'_, Cost> {
+        self.cost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, cx: &Context, rows: usize) {
+        let mut cost = self.cost();
+        cost.contexts.push(cx.clone());
+        cost.last = rows as u64;
+        cost.rows += rows as u64;
+    }
+}
+
+impl Store for Observed {
+    forward! { inner: capabilities, pushdown, commit, holders, get_many, locate }
+
+    async fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Option<Stored>, StoreError> {
+        let found = self.inner.get(cx, key, wanted).await;
+        self.note(cx, found.as_ref().map_or(0, |found| usize::from(found.is_some())));
+        found
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        let page = self.inner.scan(cx, scan).await;
+        self.note(cx, page.as_ref().map_or(0, |page| page.items.len()));
+        page
+    }
+}
