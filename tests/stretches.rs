@@ -219,7 +219,7 @@ fn a_write_pauses_however_many_values_it_has() {
     ];
     for (method, target, body) in requests {
         let course = course(&host, store, method, target, &body);
-        println!("{method} {target}: {course:?}");
+        println!("{method} {target}: {course:?}, {:?} at a time at most", course.time);
         assert!((200..300).contains(&course.status), "{method} {target}: {course:?}");
         // One operation of a PATCH runs without a pause, within a bound of its own.
         let most = if method == "PATCH" { 1_000_000 } else { MOST };

@@ -137,6 +137,43 @@ fn requests_to_a_silent_database_fail_in_time() {
     assert_eq!(server.request("GET", &format!("/Users/{id}"), None).status, 200);
 }
 
+/// The URL with another server before its own.
+fn behind(first: &str, url: &str) -> String {
+    let (user, rest) = url.split_once('@').unwrap();
+    format!("{user}@{first},{rest}")
+}
+
+/// A machine that was paused accepts connections and answers nothing, while another leads already.
+#[test]
+fn a_silent_server_does_not_hide_the_next() {
+    let Some(place) = postgres() else { return };
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let begin = Instant::now();
+    let server = start(&behind(&silent.local_addr().unwrap().to_string(), &place.url));
+    assert_eq!(create(&server, "ann").status, 201);
+    println!("with a silent server at the start: {:?}", begin.elapsed());
+
+    let gate = Gate::default();
+    let through = gate.in_front_of(&place.url);
+    let first = through.split(['@', '/']).nth(3).unwrap();
+    let server = start(&behind(first, &place.url));
+    assert_eq!(create(&server, "bob").status, 201);
+    gate.set_silent(true);
+    let begin = Instant::now();
+    let mut number = 0;
+    eventually("the platform uses the next", || {
+        number += 1;
+        let answer = create(&server, &format!("carl{number}"));
+        if answer.status != 201 {
+            assert_unavailable(&answer, "while the server is silent");
+        }
+        answer.status == 201
+    });
+    println!("with a server that became silent: {:?}", begin.elapsed());
+    assert_eq!(health(&server), 200);
+    gate.set_silent(false);
+}
+
 #[test]
 fn a_server_that_cannot_be_used_is_reported_with_the_cause() {
     let refused = run(&["key", "list", "--store", "postgres://postgres@127.0.0.1:1/none"]);

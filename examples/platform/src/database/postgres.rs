@@ -8,10 +8,14 @@
 //! ends a statement that takes too long; a little later the client stops waiting for a server that is silent.
 
 mod connect;
+mod hosts;
 mod rows;
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -44,6 +48,9 @@ const PREPARED: usize = 256;
 
 /// How much longer than the server the client waits. Then the server is silent.
 const MARGIN: Duration = Duration::from_secs(2);
+
+/// How long a commit may go on after its user has gone before its turn goes to another.
+const COMMIT_ALONE: Duration = Duration::from_secs(10);
 
 /// The length of a statement whose plan is worth freeing at once.
 const LONG: usize = 4 << 10;
@@ -101,7 +108,8 @@ impl Postgres {
             client.statement_cache.clear();
         }
         let pooler = connections.bounds.are_set_by_statement();
-        Ok(Lease { client: Some(client), turn: Some(turn), wait: self.0.wait, pooler })
+        let is_committing = AtomicBool::new(false);
+        Ok(Lease { client: Some(client), turn: Some(turn), wait: self.0.wait, pooler, is_committing })
     }
 
     pub(super) async fn read(&self, reading: Reading) -> Result<Found, StoreError> {
@@ -114,12 +122,12 @@ impl Postgres {
         let deadline = Some(bounds.statement());
         let run = Run { deadline, lane: Some(reading.lane), bounds, shape: reading.shape, keep: &reading.keep };
         let found = match reading.queries.as_slice() {
-            [query] if !bounds.are_set_by_statement() => run.one(lease.client()?, query).await,
-            several => run.together(lease.client()?, several).await,
+            [query] if !bounds.are_set_by_statement() => run.one(lease.parts()?.0, query).await,
+            several => run.together(lease.parts()?.0, several).await,
         };
         // The server may still send the rows that nobody keeps: the lease that is dropped stops it.
         if !found.as_ref().is_ok_and(|found| found.is_cut) {
-            lease.end(found.as_ref().err());
+            self.end(lease, found.as_ref().err());
         }
         found
     }
@@ -130,31 +138,44 @@ impl Postgres {
         let bounds = &connections.bounds;
         let deadline = (!work.is_unbounded()).then(|| bounds.statement());
         let run = Run { deadline, lane: None, bounds, shape: Shape::Own, keep: &Keep::default() };
-        let done = run.transact(lease.client()?, &work).await;
-        lease.end(done.as_ref().err().map(|failed| &failed.error));
+        let (client, is_committing) = lease.parts()?;
+        let done = run.transact(client, &work, is_committing).await;
+        self.end(lease, done.as_ref().err().map(|failed| &failed.error));
         done
+    }
+
+    /// Gives a connection back, unless the server was silent: then a statement may still run, and idle connections would
+    /// be as silent to everybody who gets one.
+    fn end(&self, mut lease: Lease, failed: Option<&StoreError>) {
+        if matches!(failed, Some(StoreError::Unavailable { .. })) {
+            let Pools { look_ups, searches, writes, .. } = &*self.0;
+            for connections in [look_ups, searches, writes] {
+                connections.pool.retain(|_, _| false);
+            }
+        } else {
+            drop(lease.client.take());
+        }
     }
 }
 
 /// A connection in use. When its user goes away in the middle of a statement, the server is told to stop, and the
 /// connection is closed instead of reused: its next user would wait for the rest of the statement.
+///
+/// A commit is never canceled. The server would stop to wait for its replica and make the commit visible. A client that
+/// repeats its request would then be told that all is as it wants, and lose that with the server.
 struct Lease {
     client: Option<Object>,
     turn: Option<Turn>,
     wait: Duration,
     pooler: bool,
+    is_committing: AtomicBool,
 }
 
 impl Lease {
-    fn client(&mut self) -> Result<&mut Client, StoreError> {
-        self.client.as_mut().ok_or_else(|| StoreError::backend("expected a connection"))
-    }
-
-    /// Gives the connection back, unless the server was silent: then a statement may still run.
-    fn end(mut self, failed: Option<&StoreError>) {
-        if !matches!(failed, Some(StoreError::Unavailable { .. })) {
-            drop(self.client.take());
-        }
+    /// The connection, and the mark that its transaction sets before it commits.
+    fn parts(&mut self) -> Result<(&mut Client, &AtomicBool), StoreError> {
+        let client = self.client.as_mut().ok_or_else(|| StoreError::backend("expected a connection"))?;
+        Ok((client, &self.is_committing))
     }
 }
 
@@ -163,9 +184,15 @@ impl Drop for Lease {
         let Some(connection) = self.client.take() else { return };
         let (client, turn, wait, pooler) = (Object::take(connection), self.turn.take(), self.wait, self.pooler);
         let Ok(runtime) = Handle::try_current() else { return };
+        let is_committing = self.is_committing.load(Ordering::Relaxed);
         // The turn ends with the statement: a client that comes and goes would otherwise start one after the other.
         runtime.spawn(async move {
-            if pooler {
+            if is_committing {
+                // It is answered after the commit.
+                if timeout(COMMIT_ALONE, client.batch_execute("")).await.is_err() {
+                    tracing::debug!("a commit goes on without a user");
+                }
+            } else if pooler {
                 // PgBouncer closes the server's connection with the client's, which the server notices. It gets no
                 // request to cancel: PgBouncer 1.18 ends with "bad client state" when such a request comes and goes.
                 drop(client);
@@ -227,12 +254,18 @@ impl Run<'_> {
         Ok(found)
     }
 
-    async fn transact<W: Work>(self, client: &mut Client, work: &W) -> Result<W::Output, CommitError> {
+    async fn transact<W: Work>(
+        self,
+        client: &mut Client,
+        work: &W,
+        is_committing: &AtomicBool,
+    ) -> Result<W::Output, CommitError> {
         // Said, since a server may have another default: at REPEATABLE READ a deletion would not see who became a member
         // while it waited.
         let mut session = self.begin(client, IsolationLevel::ReadCommitted, false).await?;
         // A session that is dropped, after an error or with this future, is rolled back.
         let output = work.run(&mut session).await?;
+        is_committing.store(true, Ordering::Relaxed);
         self.bounded(session.transaction.commit()).await?;
         Ok(output)
     }

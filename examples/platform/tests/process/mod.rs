@@ -1,6 +1,9 @@
 //! The program as a process: started, asked over HTTP, and ended, gently or not.
 #![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each test uses its part")]
 
+#[cfg(target_os = "linux")]
+mod engine;
+mod ledger;
 mod places;
 
 use std::{
@@ -16,7 +19,10 @@ use serde_json::Value as Json;
 use tempfile::NamedTempFile;
 use ureq::{Agent, http};
 
-pub(crate) use self::places::{Place, databases, memory, numbers, pgbouncer, postgres, sqlite, stores};
+#[cfg(target_os = "linux")]
+pub(crate) use self::engine::{Disk, Engine, children};
+pub(crate) use self::ledger::{Ledger, Progress};
+pub(crate) use self::places::{Place, databases, memory, numbers, pgbouncer, postgres, sqlite, stores, try_numbers};
 
 /// A token that is long enough not to be warned of.
 pub(crate) const TOKEN: &str = "a-token-for-tests-0123456789abcdef";
@@ -57,8 +63,13 @@ pub(crate) struct Finished {
     pub(crate) stderr: String,
 }
 
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_platform"));
+/// The program behind the words that start it elsewhere.
+fn command_within(enter: &[String], arguments: &[&str]) -> Command {
+    let program = env!("CARGO_BIN_EXE_platform");
+    let mut command = Command::new(enter.first().map_or(program, String::as_str));
+    if !enter.is_empty() {
+        command.args(&enter[1..]).arg(program);
+    }
     command.args(arguments).stdin(Stdio::null());
     for variable in ["PLATFORM_TOKEN", "PLATFORM_STORE", "PLATFORM_CURSOR_KEY", "PLATFORM_POOLER"] {
         command.env_remove(variable);
@@ -66,9 +77,18 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
+fn command(arguments: &[&str]) -> Command {
+    command_within(&[], arguments)
+}
+
 /// Runs the program to its end.
 pub(crate) fn run(arguments: &[&str]) -> Finished {
     finish(command(arguments))
+}
+
+/// The same, behind the words that start it elsewhere.
+pub(crate) fn run_within(enter: &[String], arguments: &[&str]) -> Finished {
+    finish(command_within(enter, arguments))
 }
 
 /// The same, with something in the environment.
@@ -110,20 +130,29 @@ impl Watchdog {
     }
 }
 
-fn signal(process: u32, name: &str) {
+pub(crate) fn signal(process: u32, name: &str) {
     Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap();
 }
 
 impl Server {
     /// Starts the program, at a free port unless `arguments` say otherwise, and waits until it has printed its URL.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self::try_start(arguments).unwrap_or_else(|finished| panic!("{arguments:?}: {finished:?}"))
+        Self::start_within(&[], arguments)
+    }
+
+    /// The same, behind the words that start it elsewhere.
+    pub(crate) fn start_within(enter: &[String], arguments: &[&str]) -> Self {
+        let started = Self::spawn(command_within(enter, arguments), arguments);
+        started.unwrap_or_else(|finished| panic!("{arguments:?}: {finished:?}"))
     }
 
     /// The same, or how it ended without having printed a URL.
     pub(crate) fn try_start(arguments: &[&str]) -> Result<Self, Finished> {
+        Self::spawn(command(arguments), arguments)
+    }
+
+    fn spawn(mut command: Command, arguments: &[&str]) -> Result<Self, Finished> {
         let given = |name: &str| arguments.iter().position(|argument| *argument == name);
-        let mut command = command(arguments);
         if given("--listen").is_none() {
             command.args(["--listen", "127.0.0.1:0"]);
         }

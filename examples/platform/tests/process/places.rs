@@ -133,11 +133,16 @@ fn run(url: &str, sql: &str) {
 
 /// The numbers in the first column of what a query finds in PostgreSQL.
 pub(crate) fn numbers(url: &str, sql: &str) -> Vec<i32> {
+    try_numbers(url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+/// The same, of a server that may be away.
+pub(crate) fn try_numbers(url: &str, sql: &str) -> Result<Vec<i32>, tokio_postgres::Error> {
     let work = async {
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
         tokio::spawn(connection);
-        let rows = client.query(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        rows.iter().map(|row| row.get(0)).collect()
+        let rows = client.query(sql, &[]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     };
     std::thread::scope(|scope| scope.spawn(|| Runtime::new().unwrap().block_on(work)).join().unwrap())
 }

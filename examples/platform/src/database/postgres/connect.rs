@@ -1,11 +1,12 @@
 //! How connections are made: time limits, keepalive, pools, and the cause when the first one fails.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio::time::timeout;
-use tokio_postgres::{Config, Error, NoTls, types::Type};
+use tokio_postgres::{Error, types::Type};
 
+use super::hosts::Hosts;
 use crate::database::{OpenError, Settings};
 
 /// After how long without a packet the system asks whether the server's machine is there, how often, and how many times.
@@ -79,9 +80,9 @@ impl Bounds {
     }
 }
 
-/// A server as its URL describes it.
+/// A server as its URL describes it, or several of which one takes writes.
 pub(super) struct Server {
-    config: Config,
+    hosts: Hosts,
     /// The options of the URL. They count instead of the platform's.
     options: String,
     wait: Duration,
@@ -89,36 +90,44 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn read(url: &str, settings: Settings) -> Result<Self, OpenError> {
+        let wait = settings.deadlines.wait;
         // The URL has the password: the error describes what is wrong without it.
-        let mut config = Config::from_str(url).map_err(|error| OpenError::Database(error.into()))?;
-        let options = config.get_options().unwrap_or_default().to_owned();
+        let hosts = Hosts::read(url, wait).map_err(|error| OpenError::Database(error.into()))?;
+        let options = hosts.settings().get_options().unwrap_or_default().to_owned();
         if settings.pooler && !options.is_empty() {
             return Err(OpenError::Pooler(NO_OPTIONS));
         }
         let (idle, interval, retries) = KEEPALIVE;
-        if config.get_keepalives() {
-            if !url.contains("keepalives_idle") {
-                config.keepalives_idle(idle);
+        let share = hosts.share();
+        let hosts = hosts.with(|config| {
+            if config.get_keepalives() {
+                if !url.contains("keepalives_idle") {
+                    config.keepalives_idle(idle);
+                }
+                config.keepalives_interval(config.get_keepalives_interval().unwrap_or(interval));
+                config.keepalives_retries(config.get_keepalives_retries().unwrap_or(retries));
             }
-            config.keepalives_interval(config.get_keepalives_interval().unwrap_or(interval));
-            config.keepalives_retries(config.get_keepalives_retries().unwrap_or(retries));
-        }
-        config.tcp_user_timeout(config.get_tcp_user_timeout().copied().unwrap_or(UNACKNOWLEDGED));
-        Ok(Self { config, options, wait: settings.deadlines.wait })
+            config.tcp_user_timeout(config.get_tcp_user_timeout().copied().unwrap_or(UNACKNOWLEDGED));
+            // It holds for each address of a server, and for a server whose machine is gone.
+            config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(share));
+        });
+        Ok(Self { hosts, options, wait })
     }
 
-    fn config(&self, bounds: &Bounds) -> Config {
-        let mut config = self.config.clone();
-        if !bounds.are_set_by_statement() {
-            config.options(format!("{} {}", bounds.options(), self.options).trim_end());
-        }
-        config
+    fn hosts(&self, bounds: &Bounds) -> Hosts {
+        let options = format!("{} {}", bounds.options(), self.options);
+        self.hosts.clone().with(|config| {
+            if !bounds.are_set_by_statement() {
+                config.options(options.trim_end());
+            }
+        })
     }
 
     /// A pool of `size` connections with these limits.
     pub(super) fn pool(&self, size: usize, bounds: &Bounds) -> Result<Pool, OpenError> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let pool = Pool::builder(Manager::from_config(self.config(bounds), NoTls, recycling))
+        let hosts = self.hosts(bounds);
+        let pool = Pool::builder(Manager::from_connect(hosts.settings().clone(), hosts, recycling))
             .max_size(size)
             .wait_timeout(Some(self.wait))
             .create_timeout(Some(self.wait))
@@ -134,8 +143,7 @@ impl Server {
         let silent = || OpenError::Database(format!("the server is silent for {} s", self.wait.as_secs_f32()).into());
         let probe = async {
             let bounds = Bounds::new(self.wait, pooler, false);
-            let (client, connection) = self.config(&bounds).connect(NoTls).await.map_err(refusal)?;
-            tokio::spawn(connection);
+            let (client, _) = self.hosts(&bounds).connect().await.map_err(refusal)?;
             let settings = "SELECT current_setting('statement_timeout'), current_setting($1, true)";
             let rows = client.query_typed(settings, &[(&CLIENT_CHECK_PARAMETER, Type::TEXT)]).await.map_err(refusal)?;
             let Some(row) = rows.first() else { return Ok(false) };

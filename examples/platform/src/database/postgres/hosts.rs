@@ -1,0 +1,110 @@
+//! The servers that a URL names: one after the other is asked until one takes the connection.
+//!
+//! The driver does so as well, but a server that is silent uses up the time that all of them have: a machine that was
+//! paused would keep the platform from its successor.
+
+use std::{
+    pin::Pin,
+    str::FromStr as _,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use deadpool_postgres::Connect;
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_postgres::{Client, Config, Error, NoTls, config::LoadBalanceHosts};
+
+/// The servers of a URL, with the same settings for each.
+#[derive(Clone)]
+pub(super) struct Hosts {
+    /// One for each server; none where the driver has to choose.
+    each: Vec<Config>,
+    /// All servers, as the URL has them.
+    whole: Config,
+    /// The server that took the last connection. It is asked first.
+    latest: Arc<AtomicUsize>,
+    /// How long a server may be silent before the next is asked.
+    share: Duration,
+}
+
+impl Hosts {
+    /// Reads a URL. All of its servers together have the time `wait`.
+    pub(super) fn read(url: &str, wait: Duration) -> Result<Self, Error> {
+        let whole = Config::from_str(url)?;
+        let each = alone(url).iter().map(|url| Config::from_str(url)).collect::<Result<Vec<_>, _>>()?;
+        let is_split = each.len() == whole.get_hosts().len()
+            && whole.get_hostaddrs().is_empty()
+            && whole.get_load_balance_hosts() == LoadBalanceHosts::Disable;
+        let servers = u32::try_from(whole.get_hosts().len()).unwrap_or(u32::MAX).max(1);
+        let each = if is_split { each } else { Vec::new() };
+        Ok(Self { each, whole, latest: Arc::default(), share: wait / servers })
+    }
+
+    /// The settings that all servers have.
+    pub(super) fn settings(&self) -> &Config {
+        &self.whole
+    }
+
+    /// How long one server may take.
+    pub(super) fn share(&self) -> Duration {
+        self.share
+    }
+
+    /// The same servers with other settings.
+    pub(super) fn with(mut self, change: impl Fn(&mut Config)) -> Self {
+        self.each.iter_mut().chain([&mut self.whole]).for_each(change);
+        self
+    }
+
+    /// Connects to the first server that takes the connection. Has no deadline of its own: the last server may be silent
+    /// for as long as the caller waits. The connection is a task.
+    pub(super) async fn connect(&self) -> Result<(Client, JoinHandle<()>), Error> {
+        let count = self.each.len();
+        let from_latest = self.each.iter().enumerate().cycle().skip(self.latest.load(Ordering::Relaxed));
+        let mut order: Vec<_> = from_latest.take(count).collect();
+        let (last, last_config) = order.pop().unwrap_or((0, &self.whole));
+        for (index, config) in order {
+            match timeout(self.share, config.connect(NoTls)).await {
+                Ok(Ok((client, connection))) => return Ok(self.connected(index, client, connection)),
+                Ok(Err(error)) => tracing::debug!(%error, "a server of PostgreSQL takes no connection"),
+                Err(_) => tracing::debug!("a server of PostgreSQL is silent"),
+            }
+        }
+        let (client, connection) = last_config.connect(NoTls).await?;
+        Ok(self.connected(last, client, connection))
+    }
+
+    fn connected<C>(&self, index: usize, client: Client, connection: C) -> (Client, JoinHandle<()>)
+    where
+        C: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        self.latest.store(index, Ordering::Relaxed);
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to PostgreSQL has ended");
+            }
+        });
+        (client, task)
+    }
+}
+
+impl Connect for Hosts {
+    fn connect(
+        &self,
+        _: &Config,
+    ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
+        Box::pin(self.connect())
+    }
+}
+
+/// The URL once for each server that stands between the credentials and the path.
+fn alone(url: &str) -> Vec<String> {
+    let Some((scheme, rest)) = url.split_once("://") else { return Vec::new() };
+    let (credentials, rest) = rest.split_once('@').map_or(("", rest), |(user, rest)| (user, rest));
+    let at = if credentials.is_empty() { "" } else { "@" };
+    let (hosts, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    hosts.split(',').map(|host| format!("{scheme}://{credentials}{at}{host}{path}")).collect()
+}
