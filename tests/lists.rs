@@ -257,3 +257,32 @@ fn members_that_are_gone() {
     assert_eq!(host.get("/Groups?filter=members.value eq \"id-004\"").json()["totalResults"], 0);
     assert_eq!(host.get("/Groups?filter=members eq \"id-006\"").json()["totalResults"], 1);
 }
+
+/// A filter on members that names no id finds the groups with such a member, and no others.
+#[test]
+fn a_filter_on_members_finds_groups_by_one_of_their_members() {
+    let host = host();
+    let ann = host.user("ann");
+    let inner = host.post("/Groups", &json!({"displayName": "users", "members": [{"value": ann}]})).id();
+    host.post("/Groups", &json!({"displayName": "groups", "members": [{"value": inner}]}));
+    host.post("/Groups", &json!({"displayName": "both", "members": [{"value": ann}, {"value": inner}]}));
+    host.post("/Groups", &json!({"displayName": "none"}));
+    // The filter, and the names of the groups in their order.
+    let rows: [(&str, &[&str]); 8] = [
+        ("members.type eq \"User\"", &["both", "users"]),
+        ("members.type eq \"Group\"", &["both", "groups"]),
+        ("members.type eq \"Robot\"", &[]),
+        ("members.value co \"nobody\"", &[]),
+        ("members.value sw \"id-\"", &["both", "groups", "users"]),
+        ("members.type pr", &["both", "groups", "users"]),
+        ("not (members.type eq \"User\")", &["groups", "none"]),
+        ("members[type eq \"Group\" and value sw \"id-\"]", &["both", "groups"]),
+    ];
+    for (filter, expected) in rows {
+        let reply = host.get(&format!("/Groups?sortBy=displayName&filter={filter}"));
+        assert_eq!(reply.status, 200, "{filter}: {}", reply.json());
+        let resources = reply.json()["Resources"].as_array().cloned().unwrap_or_default();
+        let names: Vec<&str> = resources.iter().filter_map(|group| group["displayName"].as_str()).collect();
+        assert_eq!(names, expected, "{filter}");
+    }
+}
