@@ -261,7 +261,10 @@ fn judge(place: &Place, asked: &[(&str, Vec<Ran>)]) {
 
 /// Whether a statement looks at no more of a list than it takes to know that it is too long.
 fn is_bounded(sql: &str) -> bool {
-    sql.contains(&format!("ORDER BY m.place LIMIT 1 OFFSET {SHOWN}) THEN NULL ELSE COALESCE((SELECT string_agg("))
+    sql.contains(&format!(
+        "CASE WHEN EXISTS (SELECT 1 FROM member AS m WHERE m.tenant = r.tenant AND m.holder = r.id AND \
+         m.list = 'members' ORDER BY m.place LIMIT 1 OFFSET {SHOWN}) THEN NULL WHEN r.places > "
+    ))
 }
 
 /// Members are found by what they refer to: the list itself, by its holder alone, is never walked.

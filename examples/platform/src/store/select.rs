@@ -59,7 +59,8 @@ impl Select<'_> {
             let mut unwanted = Vec::new();
             if let Some(limit) = wanted.list_limit().and_then(|limit| i64::try_from(limit).ok()) {
                 // No more rows are looked at than it takes to know that there are more.
-                unwanted.push(format!("EXISTS (SELECT 1 {from} ORDER BY m.place LIMIT 1 OFFSET {limit})"));
+                unwanted
+                    .push(format!("WHEN EXISTS (SELECT 1 {from} ORDER BY m.place LIMIT 1 OFFSET {limit}) THEN NULL"));
             }
             if let Some(limit) =
                 wanted.byte_limit().and_then(|limit| i64::try_from(limit.clamp(1, 1 << 40).next_power_of_two()).ok())
@@ -69,13 +70,14 @@ impl Select<'_> {
                 // bytes. As no value is shorter than `SHORT`, so many of them tell that the list is too long.
                 let (few, many) = (limit / LONG, limit / SHORT + 1);
                 let sizes = format!("SELECT octet_length(m.element) AS size {from} LIMIT {many}");
-                unwanted.push(format!("r.places > {few} AND (SELECT sum(e.size) FROM ({sizes}) AS e) > {limit}"));
+                let is_long = format!("(SELECT sum(e.size) FROM ({sizes}) AS e) > {limit}");
+                unwanted.push(format!("WHEN r.places > {few} AND {is_long} THEN NULL"));
             }
             if unwanted.is_empty() {
                 query.push(", ").push(&values);
             } else {
-                let unwanted = unwanted.join(" OR ");
-                query.push(&format!(", CASE WHEN {unwanted} THEN NULL ELSE {values} END"));
+                // One condition after the other: a list of too many values is not measured.
+                query.push(&format!(", CASE {} ELSE {values} END", unwanted.join(" ")));
             }
         }
     }
