@@ -14,6 +14,9 @@ use crate::{
     store::{Change, CommitError, Context, Done, Holder, Key, Page, Scan, Store, StoreError, Stored, Wanted},
 };
 
+/// Units of a resource that refers to another: it is read, and becomes a value of the other.
+const HOLDER: u64 = 32;
+
 /// Reads, and reads again while the store is busy, a bounded number of times. A commit is not repeated so: what it
 /// writes has to be computed anew first.
 macro_rules! again {
@@ -60,7 +63,10 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Vec<Holder>, Error> {
         let holders = again!(self, cx, self.inner.store.holders(cx, relation, ids));
         cx.count_rows(holders.as_ref().map_or(0, Vec::len));
-        holders.map_err(|error| refused(kind, error))
+        let holders = holders.map_err(|error| refused(kind, error))?;
+        let units = u64::try_from(holders.len()).unwrap_or(u64::MAX).saturating_mul(HOLDER);
+        cx.charge(units).map_err(|error| refused(kind, error))?;
+        Ok(holders)
     }
 
     /// Reads many resources of one type by their ids.

@@ -125,7 +125,7 @@ impl Database {
     ///
     /// When the database cannot answer.
     pub async fn read(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
-        self.run(Reading { queries, lane: Reads::LookUps, owner: None, shape: Shape::Own }).await
+        self.run(Reading { queries, last: None, lane: Reads::LookUps, owner: None, shape: Shape::Own }).await
     }
 
     /// Runs queries that see one state of the database, in the lane that they name. Returns the rows of each. When the
@@ -150,9 +150,14 @@ impl Database {
     }
 
     async fn tell_plans(&self, reading: &Reading) -> Result<(), StoreError> {
-        let queries = &reading.queries;
+        let mut queries = reading.queries.clone();
+        if let Some(choice) = &reading.last {
+            let found = self.send(Reading { last: None, ..reading.clone() }).await?;
+            queries.push(choice.after(&found).clone());
+        }
         let explained = queries.iter().map(Statement::explained).collect();
-        let plans = self.send(Reading { queries: explained, shape: Shape::Client, ..reading.clone() }).await?;
+        let explaining = Reading { queries: explained, last: None, shape: Shape::Client, ..reading.clone() };
+        let plans = self.send(explaining).await?;
         let column = if self.dialect() == Dialect::Sqlite { 3 } else { 0 };
         for (query, rows) in queries.iter().zip(plans) {
             let lines = rows.into_iter().map(|mut row| row.text(column)).collect::<Result<Vec<_>, _>>()?;
@@ -203,12 +208,37 @@ impl Database {
 pub struct Reading {
     /// The queries, in order.
     pub queries: Vec<Statement>,
+    /// A query that follows them, chosen by the result of the last one.
+    pub last: Option<Choice>,
     /// The connections that run them.
     pub lane: Reads,
     /// The organization that asks. It gets only its share of the lane, so that others get their turns.
     pub owner: Option<TenantId>,
     /// Whether the statements stay prepared.
     pub shape: Shape,
+}
+
+/// Two queries for the same page, of which one is run. The query before them has found how many resources a filter
+/// selects, and how many there are to select from: the databases estimate that badly.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Finds all that the filter selects, and sorts them.
+    pub find: Statement,
+    /// Reads in the order of the list until the page is complete.
+    pub walk: Statement,
+    /// How many selected resources the page takes, those that it skips included.
+    pub take: u64,
+}
+
+impl Choice {
+    /// The query that reads fewer resources, after the row with the two numbers.
+    fn after(&self, found: &[Vec<Row>]) -> &Statement {
+        let row = found.last().and_then(|rows| rows.first());
+        let number = |column| row.and_then(|row| row.integer(column).ok()).map_or(0, i128::from);
+        let (selected, all) = (number(0), number(1));
+        // A walk reads `take * all / selected` resources if those that are selected lie evenly.
+        if selected * selected > i128::from(self.take) * all { &self.walk } else { &self.find }
+    }
 }
 
 /// The two lanes of queries. Each has connections of its own, so that searches do not delay look-ups.

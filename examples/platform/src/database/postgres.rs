@@ -28,7 +28,7 @@ use self::{
     rows::{RETRY, failure, rows, typed_values, values},
 };
 use super::{
-    OpenError, Reading, Reads, Row, Session, Settings, Shape, Work,
+    Choice, OpenError, Reading, Reads, Row, Session, Settings, Shape, Work,
     lane::{Lane, Turn},
     tell,
 };
@@ -112,9 +112,11 @@ impl Postgres {
         let mut lease = self.lease(connections, reading.owner.as_ref()).await?;
         let bounds = &connections.bounds;
         let run = Run { deadline: Some(bounds.statement()), lane: Some(reading.lane), bounds, shape: reading.shape };
-        let found = match reading.queries.as_slice() {
-            [query] if !bounds.are_set_by_statement() => run.one(lease.client()?, query).await.map(|rows| vec![rows]),
-            several => run.together(lease.client()?, several).await,
+        let found = match (reading.queries.as_slice(), &reading.last) {
+            ([query], None) if !bounds.are_set_by_statement() => {
+                run.one(lease.client()?, query).await.map(|rows| vec![rows])
+            }
+            (several, last) => run.together(lease.client()?, several, last.as_ref()).await,
         };
         lease.end(found.as_ref().err());
         found
@@ -205,11 +207,19 @@ impl Run<'_> {
     }
 
     /// Several queries of one state.
-    async fn together(self, client: &mut Client, queries: &[Statement]) -> Result<Vec<Vec<Row>>, StoreError> {
+    async fn together(
+        self,
+        client: &mut Client,
+        queries: &[Statement],
+        last: Option<&Choice>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
         let mut session = self.begin(client, IsolationLevel::RepeatableRead, true).await?;
         let mut found = Vec::with_capacity(queries.len());
         for query in queries {
             found.push(session.query(query).await?);
+        }
+        if let Some(choice) = last {
+            found.push(session.query(choice.after(&found)).await?);
         }
         self.bounded(session.transaction.commit()).await?;
         Ok(found)

@@ -120,10 +120,20 @@ impl Server {
         Self::try_start(arguments).unwrap_or_else(|finished| panic!("{arguments:?}: {finished:?}"))
     }
 
+    /// The same, with something in the environment.
+    pub(crate) fn start_with(variable: (&str, &str), arguments: &[&str]) -> Self {
+        let mut command = command(arguments);
+        command.env(variable.0, variable.1);
+        Self::begin(command, arguments).unwrap_or_else(|finished| panic!("{arguments:?}: {finished:?}"))
+    }
+
     /// The same, or how it ended without having printed a URL.
     pub(crate) fn try_start(arguments: &[&str]) -> Result<Self, Finished> {
+        Self::begin(command(arguments), arguments)
+    }
+
+    fn begin(mut command: Command, arguments: &[&str]) -> Result<Self, Finished> {
         let given = |name: &str| arguments.iter().position(|argument| *argument == name);
-        let mut command = command(arguments);
         if given("--listen").is_none() {
             command.args(["--listen", "127.0.0.1:0"]);
         }

@@ -95,7 +95,7 @@ impl Readers {
             connect(self.files.path(), false).map_err(failure)?
         };
         // Each query has its time; which of them needed more than that makes no difference.
-        let queries = u32::try_from(reading.queries.len()).unwrap_or(u32::MAX);
+        let queries = u32::try_from(reading.queries.len() + usize::from(reading.last.is_some())).unwrap_or(u32::MAX);
         let deadline = Instant::now() + connections.deadline.saturating_mul(queries);
         let abandoned = Arc::clone(abandoned);
         let is_due = move || abandoned.load(Ordering::Relaxed) || Instant::now() >= deadline;
@@ -115,11 +115,16 @@ impl Readers {
 
 /// Runs the queries, several of them in a transaction, so that they see one state.
 fn run(connection: &mut Connection, reading: &Reading) -> rusqlite::Result<Vec<Vec<Row>>> {
-    match reading.queries.as_slice() {
-        [query] => rows(connection, query, reading.shape).map(|rows| vec![rows]),
-        several => {
+    match (reading.queries.as_slice(), &reading.last) {
+        ([query], None) => rows(connection, query, reading.shape).map(|rows| vec![rows]),
+        (several, last) => {
             let transaction = connection.transaction()?;
-            several.iter().map(|query| rows(&transaction, query, reading.shape)).collect()
+            let found = several.iter().map(|query| rows(&transaction, query, reading.shape));
+            let mut found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+            if let Some(choice) = last {
+                found.push(rows(&transaction, choice.after(&found), reading.shape)?);
+            }
+            Ok(found)
         }
     }
 }
