@@ -14,6 +14,9 @@ use crate::{
     store::{Change, CommitError, Context, Done, Holder, Key, Page, Scan, Store, StoreError, Stored, Wanted},
 };
 
+/// Units of a resource that refers to another: it is read, and becomes a value of the other.
+const HOLDER: u64 = 32;
+
 /// Reads, and reads again while the store is busy, a bounded number of times. A commit is not repeated so: what it
 /// writes has to be computed anew first.
 macro_rules! again {
@@ -95,6 +98,8 @@ impl<S: Store> ServiceProvider<S> {
             StoreError::TooMany => too_long(kind, relation.attribute(), limit),
             error => refused(kind, error),
         })?;
+        let units = u64::try_from(holders.len()).unwrap_or(u64::MAX).saturating_mul(HOLDER);
+        cx.charge(units).map_err(|error| refused(kind, error))?;
         let size = holders.iter().map(Holder::size).fold(0, usize::saturating_add);
         if size > limit { Err(too_long(kind, relation.attribute(), limit)) } else { Ok(holders) }
     }

@@ -190,8 +190,10 @@ impl<S: Store> ServiceProvider<S> {
         let mut unread = false;
         for (position, query) in turns {
             let part = if in_turn && (horizon.is_some() || placed.len() >= take) {
-                // Nothing of this type comes on the page. Where nobody counts, it is not known to be without any.
-                let total = self.count(cx, query).await?;
+                // Nothing of this type comes on the page. Only a list without a filter is counted to know whether it has
+                // any: a filter could cost more than the page.
+                let counts = take == 0 || query.plan.selects_all();
+                let total = if counts { self.count(cx, query).await? } else { None };
                 unread |= total != Some(0);
                 Part { total, ..Part::default() }
             } else {

@@ -48,6 +48,11 @@ impl<'a> Plan<'a> {
         plan
     }
 
+    /// Whether there is no filter, or one that nothing can match: then the store has the number of what is found.
+    pub(super) fn selects_all(&self) -> bool {
+        self.empty || self.pushed.is_empty() && self.residual.is_empty()
+    }
+
     /// The attributes that are evaluated here.
     pub(super) fn attributes(&self) -> Vec<AttributeId> {
         self.residual.iter().flat_map(|condition| condition.attributes()).collect()

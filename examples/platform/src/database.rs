@@ -127,8 +127,9 @@ impl Database {
     ///
     /// When the database cannot answer.
     pub async fn read(&self, queries: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
-        let keep = Keep::default();
-        let found = self.run(Reading { queries, lane: Reads::LookUps, owner: None, shape: Shape::Own, keep }).await?;
+        let (last, keep) = (None, Keep::default());
+        let reading = Reading { queries, last, lane: Reads::LookUps, owner: None, shape: Shape::Own, keep };
+        let found = self.run(reading).await?;
         if found.is_cut { Err(StoreError::TooMany) } else { Ok(found.rows) }
     }
 
@@ -154,11 +155,15 @@ impl Database {
     }
 
     async fn tell_plans(&self, reading: &Reading) -> Result<(), StoreError> {
-        let queries = &reading.queries;
+        let mut queries = reading.queries.clone();
+        if let Some(choice) = &reading.last {
+            let found = self.send(Reading { last: None, ..reading.clone() }).await?;
+            queries.push(choice.after(&found.rows).clone());
+        }
         let explained = queries.iter().map(Statement::explained).collect();
-        let keep = Keep::default();
-        let plans =
-            self.send(Reading { queries: explained, shape: Shape::Client, keep, ..reading.clone() }).await?.rows;
+        let (last, keep) = (None, Keep::default());
+        let explaining = Reading { queries: explained, last, shape: Shape::Client, keep, ..reading.clone() };
+        let plans = self.send(explaining).await?.rows;
         let column = if self.dialect() == Dialect::Sqlite { 3 } else { 0 };
         for (query, rows) in queries.iter().zip(plans) {
             let lines = rows.into_iter().map(|mut row| row.text(column)).collect::<Result<Vec<_>, _>>()?;
@@ -209,6 +214,8 @@ impl Database {
 pub struct Reading {
     /// The queries, in order.
     pub queries: Vec<Statement>,
+    /// A query that follows them, chosen by the result of the last one.
+    pub last: Option<Choice>,
     /// The connections that run them.
     pub lane: Reads,
     /// The organization that asks. It gets only its share of the lane, so that others get their turns.
@@ -217,6 +224,29 @@ pub struct Reading {
     pub shape: Shape,
     /// How much of the rows is kept.
     pub keep: Keep,
+}
+
+/// Two queries for the same page, of which one is run. The query before them has found how many resources a filter
+/// selects, and how many there are to select from: the databases estimate that badly.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Finds all that the filter selects, and sorts them.
+    pub find: Statement,
+    /// Reads in the order of the list until the page is complete.
+    pub walk: Statement,
+    /// How many selected resources the page takes, those that it skips included.
+    pub take: u64,
+}
+
+impl Choice {
+    /// The query that reads fewer resources, after the row with the two numbers.
+    fn after(&self, found: &[Vec<Row>]) -> &Statement {
+        let row = found.last().and_then(|rows| rows.first());
+        let number = |column| row.and_then(|row| row.integer(column).ok()).map_or(0, i128::from);
+        let (selected, all) = (number(0), number(1));
+        // A walk reads `take * all / selected` resources if those that are selected lie evenly.
+        if selected * selected > i128::from(self.take) * all { &self.walk } else { &self.find }
+    }
 }
 
 /// The two lanes of queries. Each has connections of its own, so that searches do not delay look-ups.

@@ -5,6 +5,7 @@
 //! SQL by way of [`Statement`]; which of the two databases runs it, only
 //! [`Database`] knows.
 
+mod charge;
 mod commit;
 mod indexes;
 mod outbox;
@@ -29,7 +30,12 @@ use scim_core::{
 };
 
 pub use self::outbox::{OutboxRow, outbox};
-use self::{commit::Commit, select::Select, tables::Tables};
+use self::{
+    commit::Commit,
+    select::{PageQuery, Queries, Select},
+    statistics::Growth,
+    tables::Tables,
+};
 use crate::database::{Database, Found, Keep, OpenError, Reading, Reads, Row, Shape};
 
 /// Resources in tables.
@@ -37,6 +43,7 @@ use crate::database::{Database, Found, Keep, OpenError, Reading, Reads, Row, Sha
 pub struct TableStore {
     database: Database,
     tables: Arc<Tables>,
+    growth: Arc<Growth>,
 }
 
 /// Bytes of rows that are read as resources at a time, in some milliseconds.
@@ -55,7 +62,7 @@ impl TableStore {
     pub async fn open(database: Database, registry: &Registry) -> Result<Self, OpenError> {
         let tables = Arc::new(Tables::new(registry, database.dialect()));
         tables::prepare(&database, &tables).await?;
-        Ok(Self { database, tables })
+        Ok(Self { database, tables, growth: Arc::new(Growth::new()) })
     }
 
     /// What every query of resources of a type begins with.
@@ -66,7 +73,8 @@ impl TableStore {
     /// Runs a query of the program's own, whose cost depends on what it names. Its rows are all kept, or none.
     async fn look_up(&self, cx: &Context, query: Statement, keep: Keep) -> Result<Vec<Row>, StoreError> {
         let owner = Some(cx.tenant().clone());
-        let reading = Reading { queries: vec![query], lane: Reads::LookUps, owner, shape: Shape::Own, keep };
+        let (queries, last) = (vec![query], None);
+        let reading = Reading { queries, last, lane: Reads::LookUps, owner, shape: Shape::Own, keep };
         let found = self.database.run(reading).await?;
         if found.is_cut { Err(StoreError::TooMany) } else { Ok(found.rows.into_iter().flatten().collect()) }
     }
@@ -90,18 +98,18 @@ fn class(scan: &Scan<'_>) -> (Reads, Shape) {
     (lane, if is_own { Shape::Own } else { Shape::Client })
 }
 
-impl TableStore {
-    /// Charges the work of a scan that reads all resources of the type, before it reads the first one.
-    async fn charge_walk(&self, cx: &Context, scan: &Scan<'_>, select: &Select<'_>) -> Result<(), StoreError> {
-        let looks = select.looks(scan);
-        if looks == 0 {
-            return Ok(());
+/// How many rows a batch adds, about.
+fn rows_of(batch: &[Change]) -> u64 {
+    let rows = batch.iter().map(|change| match change {
+        Change::Create { entry } | Change::Replace { entry, .. } => {
+            let resource = &*entry.resource;
+            let lists = resource.kind().reference_lists().iter();
+            1 + lists.map(|list| resource.root().get(*list).map_or(0, |list| list.elements().len())).sum::<usize>()
         }
-        let total = tally::total(self.database.dialect(), cx.tenant(), scan.kind.name());
-        let rows = self.database.read(vec![total]).await?.into_iter().flatten().next();
-        let resources = rows.map(|row| row.integer(0)).transpose()?.unwrap_or_default();
-        cx.charge(u64::try_from(resources).unwrap_or_default().saturating_mul(looks))
-    }
+        Change::EditValues { edit, .. } => edit.add.len(),
+        _ => 0,
+    });
+    u64::try_from(rows.sum::<usize>()).unwrap_or(u64::MAX)
 }
 
 impl Store for TableStore {
@@ -139,12 +147,19 @@ impl Store for TableStore {
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
         let select = self.select(scan.kind)?;
-        self.charge_walk(cx, scan, &select).await?;
+        self.charge_scan(cx, scan, &select).await?;
         let (lane, shape) = class(scan);
-        let (queries, owner) = (select.page(cx, scan)?, Some(cx.tenant().clone()));
-        let reading = Reading { queries, lane, owner, shape, keep: keep(scan.wanted) };
+        let Queries { count, page } = select.page(cx, scan)?;
+        let counts = count.is_some();
+        let (queries, last) = match page {
+            PageQuery::One(page) => (count.into_iter().chain([page]).collect(), None),
+            PageQuery::Either(choice) => (count.into_iter().collect(), Some(choice)),
+        };
+        let owner = Some(cx.tenant().clone());
+        let reading = Reading { queries, last, lane, owner, shape, keep: keep(scan.wanted) };
         let Found { rows, is_cut } = self.database.run(reading).await?;
         let mut found = rows.into_iter();
+        let total = if counts { found.next().and_then(|rows| rows.into_iter().next()) } else { None };
         let (rows, more) = scim_core::sql::page(found.next().unwrap_or_default(), scan.window);
         let more = more || is_cut;
         let mut items = Vec::with_capacity(rows.len());
@@ -158,7 +173,6 @@ impl Store for TableStore {
             }
             items.push(select.stored(row, scan.wanted)?);
         }
-        let total = found.next().and_then(|rows| rows.into_iter().next());
         let total = total.map(|row| row.integer(0)).transpose()?.and_then(|total| u64::try_from(total).ok());
         Ok(Page { items, total, more })
     }
@@ -169,7 +183,9 @@ impl Store for TableStore {
         }
         // Resources are shared, so that this copies little.
         let commit = Commit { tables: Arc::clone(&self.tables), cx: cx.clone(), batch: batch.to_vec() };
-        self.database.write(commit).await
+        let done = self.database.write(commit).await?;
+        self.growth.note(&self.database, rows_of(batch));
+        Ok(done)
     }
 
     async fn holders<'a>(

@@ -350,20 +350,35 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
         let planned = plans.of(async || provider.handle(&cx, &Request::new("GET", target)).await.status).await;
         assert!(planned.1.iter().any(|one| !walks(one, shape).is_empty()), "{place:?}: {name}: {planned:?}");
     }
-    // A search that no index serves costs the users times the terms, and is refused before it reads the first of them.
+    // A search costs the resources that it reads times the terms, and is refused before it reads the first of them.
     let mut limits = Limits::default();
-    limits.work = u64::try_from(users).unwrap() * 5;
+    limits.work = u64::try_from(users).unwrap() * 40;
+    limits.filter_bytes = 1 << 20;
     let bounded = ServiceProvider::builder(registry(), store).base_url(base).limits(limits).build().unwrap();
-    let term = "title%20co%20%22grade%207%22";
+    let (term, numbers) = ("title co \"grade 7\"", 0..1_000);
+    let three = [term; 3].join(" or ");
+    let look_ups: Vec<String> = numbers.clone().map(|n| format!("userName eq \"user{n}@example.com\"")).collect();
+    let ranges: Vec<String> = numbers.map(|n| format!("userName gt \"u{n}\"")).collect();
     for (filter, status) in [
-        ("userName%20eq%20%22user77@example.com%22".to_owned(), 200),
-        (term.to_owned(), 200),
-        ([term; 3].join("%20or%20"), 400),
+        ("userName eq \"user77@example.com\"", 200),
+        (term, 200),
+        (three.as_str(), 400),
+        (format!("userName eq \"user77@example.com\" and ({three})").as_str(), 200),
+        // The range has few resources, and the range has all.
+        (format!("userName sw \"user77\" and ({three})").as_str(), 200),
+        (format!("userName sw \"user\" and ({three})").as_str(), 400),
+        (format!("(userName sw \"user\" and title pr) or ({term})").as_str(), 400),
+        (look_ups.join(" or ").as_str(), 200),
+        (ranges.join(" or ").as_str(), 400),
     ] {
-        let response = bounded.handle(&cx, &Request::new("GET", &format!("/Users?count=1&filter={filter}"))).await;
+        let search = json!({"filter": filter, "count": 1}).to_string();
+        let request = Request::new("POST", "/Users/.search")
+            .header("Content-Type", "application/scim+json")
+            .body(search.as_bytes());
+        let response = bounded.handle(&cx, &request).await;
         let body = String::from_utf8(response.body).unwrap();
-        assert_eq!(response.status, status, "{place:?}: {filter}: {body}");
-        assert_eq!(body.contains("tooMany"), status == 400, "{place:?}: {body}");
+        assert_eq!(response.status, status, "{place:?}: {filter:.200}: {body:.500}");
+        assert_eq!(body.contains("tooMany"), status == 400, "{place:?}: {body:.500}");
     }
 }
 

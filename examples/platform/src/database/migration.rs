@@ -59,6 +59,12 @@ const STEPS: &[&[&str]] = &[
      value TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (tenant, kind, attribute, value, id)) WITHOUT ROWID",
         "{sqlite}CREATE INDEX element_id ON element (tenant, id)",
     ],
+    &[
+        // How many bytes a comparable document has, and those of a type in all: a search costs as much. The program
+        // sets them when it makes the documents, which it does anew after this step.
+        "ALTER TABLE resource ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE tally ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0",
+    ],
 ];
 
 /// Keeps other processes from making tables or indexes until the commit. SQLite does so by itself; PostgreSQL does not,

@@ -32,7 +32,7 @@ use self::{
     rows::{Fault, RETRY, failure, rows, typed_values, values},
 };
 use super::{
-    Found, Keep, OpenError, Reading, Reads, Row, Session, Settings, Shape, Work,
+    Choice, Found, Keep, OpenError, Reading, Reads, Row, Session, Settings, Shape, Work,
     lane::{Lane, Turn},
     tell,
 };
@@ -121,9 +121,9 @@ impl Postgres {
         let bounds = &connections.bounds;
         let deadline = Some(bounds.statement());
         let run = Run { deadline, lane: Some(reading.lane), bounds, shape: reading.shape, keep: &reading.keep };
-        let found = match reading.queries.as_slice() {
-            [query] if !bounds.are_set_by_statement() => run.one(lease.parts()?.0, query).await,
-            several => run.together(lease.parts()?.0, several).await,
+        let found = match (reading.queries.as_slice(), &reading.last) {
+            ([query], None) if !bounds.are_set_by_statement() => run.one(lease.parts()?.0, query).await,
+            (several, last) => run.together(lease.parts()?.0, several, last.as_ref()).await,
         };
         // The server may still send the rows that nobody keeps: the lease that is dropped stops it.
         if !found.as_ref().is_ok_and(|found| found.is_cut) {
@@ -240,11 +240,23 @@ impl Run<'_> {
     }
 
     /// Several queries of one state.
-    async fn together(self, client: &mut Client, queries: &[Statement]) -> Result<Found, StoreError> {
+    async fn together(
+        self,
+        client: &mut Client,
+        queries: &[Statement],
+        last: Option<&Choice>,
+    ) -> Result<Found, StoreError> {
         let session = self.begin(client, IsolationLevel::RepeatableRead, true).await?;
         let mut found = Found::default();
         for query in queries {
             let (rows, is_cut) = session.rows(query).await?;
+            found.rows.push(rows);
+            if is_cut {
+                return Ok(Found { is_cut, ..found });
+            }
+        }
+        if let Some(choice) = last {
+            let (rows, is_cut) = session.rows(choice.after(&found.rows)).await?;
             found.rows.push(rows);
             if is_cut {
                 return Ok(Found { is_cut, ..found });

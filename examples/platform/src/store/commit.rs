@@ -38,15 +38,11 @@ impl Work for Commit {
         let mut all = Vec::with_capacity(self.batch.len());
         let mut balance = Balance::default();
         for (index, change) in self.batch.iter().enumerate() {
-            let done = self.apply(session, change).await.map_err(|error| CommitError::new(index, error))?;
+            let done =
+                self.apply(session, change, &mut balance).await.map_err(|error| CommitError::new(index, error))?;
             if let Some(event) = Event::of(&self.cx, change, &done) {
                 let row = outbox::insert(session.dialect(), &event);
                 session.execute(&row).await.map_err(|error| CommitError::new(index, error))?;
-            }
-            match change {
-                Change::Create { .. } => balance.add(change.kind().name(), 1),
-                Change::Delete { .. } => balance.add(change.kind().name(), -1),
-                _ => {}
             }
             all.push(done);
         }
@@ -61,21 +57,29 @@ struct Locked {
     version: Version,
     modified: Option<String>,
     places: i64,
+    /// Of the comparable document.
+    bytes: i64,
 }
 
 impl Commit {
-    async fn apply<S: Session>(&self, session: &mut S, change: &Change) -> Result<Done, StoreError> {
+    async fn apply<S: Session>(
+        &self,
+        session: &mut S,
+        change: &Change,
+        balance: &mut Balance,
+    ) -> Result<Done, StoreError> {
         let table = self.tables.find(change.kind())?;
         let version = new_version()?;
         match change {
-            Change::Create { entry } => self.create(session, table, entry, &version).await?,
+            Change::Create { entry } => self.create(session, table, entry, &version, balance).await?,
             Change::Replace { entry, .. } => {
                 let locked = self.lock(session, change, "NO KEY UPDATE").await?;
-                self.replace(session, table, entry, &version, locked.places).await?;
+                self.replace(session, table, entry, &version, &locked, balance).await?;
             }
             Change::Delete { .. } => {
-                self.lock(session, change, "UPDATE").await?;
-                self.delete(session, change.id(), &version).await?;
+                let locked = self.lock(session, change, "UPDATE").await?;
+                balance.add(change.kind().name(), -1, locked.bytes.saturating_neg());
+                self.delete(session, change.id(), &version, balance).await?;
                 return Ok(Done::deleted());
             }
             Change::EditValues { kind, id, attribute, edit, modified, .. } => {
@@ -86,6 +90,7 @@ impl Commit {
                 if effect.is_empty() {
                     return Ok(Done::kept(locked.version));
                 }
+                balance.add_references(count(effect.add.len()).saturating_sub(count(effect.remove.len())));
                 // Clocks of several machines differ; a resource does not go back in time.
                 let modified = modified_text(kind, &Value::DateTime(*modified)).max(locked.modified);
                 let mut update = Statement::new(session.dialect());
@@ -106,7 +111,7 @@ impl Commit {
     /// writes.
     async fn lock<S: Session>(&self, session: &mut S, change: &Change, strength: &str) -> Result<Locked, StoreError> {
         let mut query = Statement::new(session.dialect());
-        query.push("SELECT version, modified, places FROM resource");
+        query.push("SELECT version, modified, places, bytes FROM resource");
         self.of_resource(&mut query, change.id()).push(" AND kind = ").bind(change.kind().name());
         if session.dialect() == Dialect::Postgres {
             query.push(" FOR ").push(strength);
@@ -119,6 +124,7 @@ impl Commit {
             version: Version::new(row.text(0)?).map_err(StoreError::backend)?,
             modified: row.optional_text(1)?,
             places: row.integer(2)?,
+            bytes: row.integer(3)?,
         };
         change.check(Some(&locked.version))?;
         Ok(locked)
@@ -130,23 +136,27 @@ impl Commit {
         table: &KindTable,
         entry: &Entry,
         version: &Version,
+        balance: &mut Balance,
     ) -> Result<(), StoreError> {
         let resource = &*entry.resource;
         let (document, comparable_document) = table.documents(resource)?;
+        let bytes = count(comparable_document.len());
+        balance.add(resource.kind().name(), 1, bytes);
         let mut insert = Statement::new(session.dialect());
-        insert
-            .push("INSERT INTO resource (tenant, id, kind, version, modified, places, document, comparable) VALUES (");
+        insert.push("INSERT INTO resource (tenant, id, kind, version, modified, places, bytes, document, comparable) ");
+        insert.push("VALUES (");
         insert.bind(self.cx.tenant().as_str()).push(", ").bind(resource.id()).push(", ");
         insert.bind(resource.kind().name()).push(", ").bind(version.as_str()).push(", ");
         optional(&mut insert, modified_of(resource));
-        insert.push(", ").bind(room(table, resource)).push(", ").bind(document).push(", ");
+        insert.push(", ").bind(room(table, resource)).push(", ").bind(bytes).push(", ");
+        insert.bind(document).push(", ");
         comparable(&mut insert, comparable_document);
         insert.push(") ON CONFLICT DO NOTHING");
         if session.execute(&insert).await? == 0 {
             return Err(StoreError::NotUnique { attribute: AttributeId::ID });
         }
         self.claim(session, resource, &entry.unique).await?;
-        self.set_lists(session, table, entry, 0).await
+        self.set_lists(session, table, entry, 0, balance).await
     }
 
     async fn replace<S: Session>(
@@ -155,23 +165,32 @@ impl Commit {
         table: &KindTable,
         entry: &Entry,
         version: &Version,
-        places: i64,
+        locked: &Locked,
+        balance: &mut Balance,
     ) -> Result<(), StoreError> {
-        let resource = &*entry.resource;
+        let (resource, places) = (&*entry.resource, locked.places);
         let (document, comparable_document) = table.documents(resource)?;
+        let bytes = count(comparable_document.len());
+        balance.add(resource.kind().name(), 0, bytes.saturating_sub(locked.bytes));
         self.keep_keys(session, resource, &entry.unique).await?;
         let mut update = Statement::new(session.dialect());
         update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
         optional(&mut update, modified_of(resource));
         update.push(", places = ").bind(places.saturating_add(room(table, resource)));
-        update.push(", document = ").bind(document).push(", comparable = ");
+        update.push(", bytes = ").bind(bytes).push(", document = ").bind(document).push(", comparable = ");
         comparable(&mut update, comparable_document);
         self.of_resource(&mut update, resource.id());
         session.execute(&update).await?;
-        self.set_lists(session, table, entry, places).await
+        self.set_lists(session, table, entry, places, balance).await
     }
 
-    async fn delete<S: Session>(&self, session: &mut S, id: &str, version: &Version) -> Result<(), StoreError> {
+    async fn delete<S: Session>(
+        &self,
+        session: &mut S,
+        id: &str,
+        version: &Version,
+        balance: &mut Balance,
+    ) -> Result<(), StoreError> {
         let dialect = session.dialect();
         let tenant = self.cx.tenant().as_str();
         if dialect == Dialect::Postgres {
@@ -196,7 +215,10 @@ impl Commit {
         ] {
             let mut delete = Statement::new(dialect);
             delete.push(sql).push(" WHERE tenant = ").bind(tenant).push(" AND ").push(column).push(" = ").bind(id);
-            session.execute(&delete).await?;
+            let deleted = session.execute(&delete).await?;
+            if sql == "DELETE FROM member" {
+                balance.add_references(i64::try_from(deleted).unwrap_or(i64::MAX).saturating_neg());
+            }
         }
         Ok(())
     }
@@ -209,6 +231,7 @@ impl Commit {
         table: &KindTable,
         entry: &Entry,
         places: i64,
+        balance: &mut Balance,
     ) -> Result<(), StoreError> {
         let resource = &*entry.resource;
         let (tenant, kind, holder) = (self.cx.tenant(), resource.kind(), resource.id());
@@ -218,7 +241,7 @@ impl Commit {
             // Where no value ever had a place there is none to go.
             if places > 0 || !elements.is_empty() {
                 let mut held = Held { tenant, kind, holder, list, next };
-                held.set(session, elements).await?;
+                balance.add_references(held.set(session, elements).await?);
                 next = held.next;
             }
         }
@@ -291,7 +314,11 @@ fn elements(resource: &Resource, list: AttributeId) -> &[Value] {
 /// How many places the lists of a resource take at the most.
 fn room(table: &KindTable, resource: &Resource) -> i64 {
     let elements = table.lists.iter().map(|list| elements(resource, list.attribute).len()).sum::<usize>();
-    i64::try_from(elements).unwrap_or(i64::MAX)
+    count(elements)
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 /// The text by which a resource's `meta.lastModified` is compared.

@@ -2,7 +2,7 @@
 //!
 //! Each statement names the values that it is about, so that its cost is that of the edit and not of the list.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use scim_core::{
     patch::ValueEdit,
@@ -29,6 +29,31 @@ pub(super) fn is_one_of<'a>(query: &mut Statement, column: &str, ids: impl IntoI
     };
 }
 
+/// Adds that `column` is none of the ids. PostgreSQL hashes the rows of a query, and would go through an array for every
+/// row of the list.
+fn is_none_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<Item = &'a str>) {
+    let ids = array_of(ids);
+    query.push(column);
+    match query.dialect() {
+        Dialect::Sqlite => query.push(" NOT IN (SELECT e.value FROM json_each(").bind(ids).push(") AS e)"),
+        _ => query.push(" NOT IN (SELECT jsonb_array_elements_text(").bind(ids).push("::text::jsonb))"),
+    };
+}
+
+/// Adds, behind the columns of `r`, that they are those of a look-up for each id, which the look-up calls `e.id`. For
+/// PostgreSQL: with an array it reads all rows of the tenant as long as it has no statistics. The limit, which the
+/// look-up ends with, keeps it from turning the look-ups into a join.
+pub(super) fn look_up_each<'a>(
+    query: &mut Statement,
+    ids: impl IntoIterator<Item = &'a str>,
+    look_up: impl FnOnce(&mut Statement),
+) {
+    query.push(" FROM jsonb_array_elements_text(").bind(array_of(ids));
+    query.push("::text::jsonb) AS e (id) CROSS JOIN LATERAL (");
+    look_up(query);
+    query.push(") AS r");
+}
+
 /// The ids as one parameter, a JSON array.
 pub(super) fn array_of<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
     // What PostgreSQL cannot have as text is no resource's id.
@@ -42,9 +67,27 @@ fn array<T: serde::Serialize>(values: &[T]) -> String {
 
 /// The types of the resources that have these ids.
 pub(super) fn kinds<'a>(dialect: Dialect, tenant: &TenantId, ids: impl IntoIterator<Item = &'a str>) -> Statement {
+    kinds_with(dialect, tenant, ids, "")
+}
+
+/// The same. PostgreSQL locks the rows in the order of the ids.
+fn kinds_with<'a>(
+    dialect: Dialect,
+    tenant: &TenantId,
+    ids: impl IntoIterator<Item = &'a str>,
+    lock: &str,
+) -> Statement {
     let mut query = Statement::new(dialect);
-    query.push("SELECT id, kind FROM resource WHERE tenant = ").bind(tenant.as_str()).push(" AND ");
-    is_one_of(&mut query, "id", ids);
+    if dialect == Dialect::Sqlite {
+        query.push("SELECT id, kind FROM resource WHERE tenant = ").bind(tenant.as_str()).push(" AND ");
+        is_one_of(&mut query, "id", ids);
+        return query;
+    }
+    query.push("SELECT r.id, r.kind");
+    look_up_each(&mut query, ids, |query| {
+        query.push("SELECT id, kind FROM resource WHERE tenant = ").bind(tenant.as_str());
+        query.push(" AND id = e.id COLLATE \"C\" LIMIT 1").push(lock);
+    });
     query
 }
 
@@ -76,9 +119,9 @@ impl Held<'_> {
             self.check_length(session).await?;
             let mut delete = self.rows(session.dialect(), "DELETE FROM member");
             if !coming.is_empty() {
-                delete.push(" AND (value IS NULL OR NOT (");
-                is_one_of(&mut delete, "value", coming);
-                delete.push("))");
+                delete.push(" AND (value IS NULL OR ");
+                is_none_of(&mut delete, "value", coming);
+                delete.push(")");
             }
             effect.remove = gone(session, delete).await?;
         } else {
@@ -101,8 +144,8 @@ impl Held<'_> {
         if session.query(&query).await?.is_empty() { Ok(()) } else { Err(StoreError::TooMany) }
     }
 
-    /// Makes the list what `elements` are. What is there already keeps its place.
-    pub(super) async fn set<S: Session>(&mut self, session: &mut S, elements: &[Value]) -> Result<(), StoreError> {
+    /// Makes the list what `elements` are. What is there already keeps its place. Gives by how many values it grew.
+    pub(super) async fn set<S: Session>(&mut self, session: &mut S, elements: &[Value]) -> Result<i64, StoreError> {
         let mut query = self.rows(session.dialect(), "SELECT place, value, element FROM member");
         query.push(" ORDER BY place");
         let elements: Vec<&Object> = elements.iter().filter_map(Value::as_object).collect();
@@ -134,8 +177,9 @@ impl Held<'_> {
             };
             session.execute(&delete).await?;
         }
-        self.add(session, elements).await?;
-        Ok(())
+        let added = self.add(session, elements).await?.len();
+        let length = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
+        Ok(length(added).saturating_sub(length(going.len())))
     }
 
     /// Adds the values that are not there. Gives them.
@@ -164,20 +208,28 @@ impl Held<'_> {
     }
 
     async fn there<S: Session>(&self, session: &mut S, values: HashSet<&str>) -> Result<HashSet<String>, StoreError> {
-        let mut query = self.rows(session.dialect(), "SELECT value FROM member");
-        query.push(" AND ");
-        is_one_of(&mut query, "value", values);
+        let mut query;
+        if session.dialect() == Dialect::Sqlite {
+            query = self.rows(Dialect::Sqlite, "SELECT value FROM member");
+            query.push(" AND ");
+            is_one_of(&mut query, "value", values);
+        } else {
+            query = Statement::new(session.dialect());
+            query.push("SELECT r.value");
+            look_up_each(&mut query, values, |query| {
+                self.write_rows(query, "SELECT value FROM member");
+                query.push(" AND value = e.id COLLATE \"C\" LIMIT 1");
+            });
+        }
         session.query(&query).await?.into_iter().map(|mut row| row.text(0)).collect()
     }
 
     /// Refuses what no resource has as its id that the list may refer to. Those that have stay until the commit.
     async fn check<S: Session>(&self, session: &mut S, elements: &[&Object]) -> Result<(), StoreError> {
         let values: Vec<&str> = elements.iter().filter_map(|element| self.value_of(element)).collect();
-        let mut query = kinds(session.dialect(), self.tenant, values.iter().copied());
-        if session.dialect() == Dialect::Postgres {
-            // In one order, so that two that lock the same do not wait for each other.
-            query.push(" ORDER BY id FOR KEY SHARE");
-        }
+        // In one order, so that two that lock the same do not wait for each other.
+        let ordered: BTreeSet<&str> = values.iter().copied().collect();
+        let query = kinds_with(session.dialect(), self.tenant, ordered, " FOR KEY SHARE");
         let found = by_id(session.query(&query).await?)?;
         let fits = |value: &&str| {
             let kind = found.get(*value);
@@ -220,10 +272,14 @@ impl Held<'_> {
     /// A statement about the rows of the list.
     fn rows(&self, dialect: Dialect, verb: &str) -> Statement {
         let mut statement = Statement::new(dialect);
+        self.write_rows(&mut statement, verb);
+        statement
+    }
+
+    fn write_rows(&self, statement: &mut Statement, verb: &str) {
         statement.push(verb).push(" WHERE tenant = ").bind(self.tenant.as_str());
         statement.push(" AND holder = ").bind(self.holder);
         statement.push(" AND list = ").bind(self.list.name.as_str());
-        statement
     }
 
     fn value_of<'a>(&self, element: &'a Object) -> Option<&'a str> {

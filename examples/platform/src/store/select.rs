@@ -8,6 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use scim_core::{
     Resource,
+    filter::Condition,
     schema::{AttributeId, Relation, ResourceType},
     sql::{Dialect, Statement},
     store::{Context, Scan, StoreError, Stored, Version, Wanted, Window},
@@ -17,11 +18,35 @@ use scim_core::{
 use serde_json::value::RawValue;
 
 use super::{
-    references::{array_of, is_one_of},
+    references::{is_one_of, look_up_each},
     tables::{KindTable, List},
     tally,
 };
-use crate::database::Row;
+use crate::database::{Choice, Row};
+
+/// The queries of a page.
+pub(super) struct Queries {
+    pub(super) count: Option<Statement>,
+    pub(super) page: PageQuery,
+}
+
+/// The query of the resources of a page.
+pub(super) enum PageQuery {
+    One(Statement),
+    /// Depends on what the query of the number finds.
+    Either(Choice),
+}
+
+/// How a query comes to the resources that a filter selects.
+#[derive(Clone, Copy, PartialEq)]
+enum Access {
+    /// As the database chooses.
+    Any,
+    /// By an index of the filter's values; then they are sorted.
+    Found,
+    /// In the order of the list, where an index has it.
+    InOrder,
+}
 
 /// The column of the document in the rows of resources. The lists follow it.
 pub(super) const DOCUMENT: usize = 2;
@@ -91,12 +116,11 @@ impl Select<'_> {
             is_one_of(&mut query, "r.id", ids.iter().copied());
             return query;
         }
-        // With an array, PostgreSQL reads all resources of the tenant as long as it has no statistics. The limit keeps
-        // it from turning the look-ups into a join.
-        query.push("SELECT r.* FROM jsonb_array_elements_text(").bind(array_of(ids.iter().copied()));
-        query.push("::text::jsonb) AS e (id) CROSS JOIN LATERAL (");
-        self.write_resources(&mut query, cx, wanted);
-        query.push(" AND r.id = e.id COLLATE \"C\" LIMIT 1) AS r");
+        query.push("SELECT r.*");
+        look_up_each(&mut query, ids.iter().copied(), |query| {
+            self.write_resources(query, cx, wanted);
+            query.push(" AND r.id = e.id COLLATE \"C\" LIMIT 1");
+        });
         query
     }
 
@@ -110,39 +134,66 @@ impl Select<'_> {
     }
 
     /// The queries of a page: that of its resources, and where it is wanted that of their number.
-    pub(super) fn page(&self, cx: &Context, scan: &Scan<'_>) -> Result<Vec<Statement>, StoreError> {
-        let mapping = &self.table.mapping;
-        let filter = |query: &mut Statement| -> Result<(), StoreError> {
-            if !scan.filter.is_empty() {
-                query.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
-            }
-            Ok(())
+    pub(super) fn page(&self, cx: &Context, scan: &Scan<'_>) -> Result<Queries, StoreError> {
+        if scan.filter.is_empty() {
+            let count = scan.count.then(|| tally::total(self.dialect, cx.tenant(), self.kind.name()));
+            return Ok(Queries { count, page: PageQuery::One(self.page_as(cx, scan, Access::Any)?) });
+        }
+        let count = scan.count.then(|| self.count(cx, scan)).transpose()?;
+        let find = if self.is_found(scan) && self.may_be_misled(scan) { Access::Found } else { Access::Any };
+        let find = self.page_as(cx, scan, find)?;
+        let (true, true, Window::Offset { skip, take }) = (scan.count, self.is_in_order(scan), scan.window) else {
+            return Ok(Queries { count, page: PageQuery::One(find) });
         };
+        let walk = self.page_as(cx, scan, Access::InOrder)?;
+        let take = skip.saturating_add(u64::try_from(take).unwrap_or(u64::MAX));
+        Ok(Queries { count, page: PageQuery::Either(Choice { find, walk, take }) })
+    }
+
+    /// The number of the selected resources, and that of all of the type.
+    fn count(&self, cx: &Context, scan: &Scan<'_>) -> Result<Statement, StoreError> {
+        let mut count = Statement::new(self.dialect);
+        count.push("SELECT count(*), (");
+        tally::write_total(&mut count, cx.tenant(), self.kind.name());
+        count.push(")");
+        self.from(&mut count, cx);
+        count.push(" AND ").filter(&self.table.mapping, scan.filter).map_err(StoreError::backend)?;
+        Ok(count)
+    }
+
+    fn page_as(&self, cx: &Context, scan: &Scan<'_>, access: Access) -> Result<Statement, StoreError> {
+        let mapping = &self.table.mapping;
         let mut page = Statement::new(self.dialect);
         self.write_columns(&mut page, scan.wanted);
-        if self.is_found(scan) && self.may_be_misled(scan) {
-            // The limit keeps the order apart from the filter.
-            page.push(" FROM (SELECT r.*");
-            self.from(&mut page, cx);
-            filter(&mut page)?;
-            page.push(if self.dialect == Dialect::Sqlite { " LIMIT -1" } else { "" })
-                .push(" OFFSET 0) AS r WHERE TRUE");
-        } else {
-            self.from(&mut page, cx);
-            filter(&mut page)?;
+        match access {
+            Access::Any => {
+                self.from(&mut page, cx);
+                if !scan.filter.is_empty() {
+                    page.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
+                }
+            }
+            Access::Found => {
+                // The limit keeps the order apart from the filter.
+                page.push(" FROM (SELECT r.*");
+                self.from(&mut page, cx);
+                page.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
+                page.push(if self.dialect == Dialect::Sqlite { " LIMIT -1" } else { "" })
+                    .push(" OFFSET 0) AS r WHERE TRUE");
+            }
+            Access::InOrder => {
+                // No index serves what is in a CASE, and PostgreSQL takes it to be true for every other resource.
+                self.from(&mut page, cx);
+                page.push(" AND CASE WHEN ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
+                page.push(" THEN TRUE ELSE FALSE END");
+            }
         }
         page.window(mapping, scan.sort, scan.window).map_err(StoreError::backend)?;
-        let mut queries = vec![page];
-        if scan.count && scan.filter.is_empty() {
-            queries.push(tally::total(self.dialect, cx.tenant(), self.kind.name()));
-        } else if scan.count {
-            let mut count = Statement::new(self.dialect);
-            count.push("SELECT count(*)");
-            self.from(&mut count, cx);
-            filter(&mut count)?;
-            queries.push(count);
-        }
-        Ok(queries)
+        Ok(page)
+    }
+
+    /// Whether an index has the resources in the order of the list.
+    pub(super) fn is_in_order(&self, scan: &Scan<'_>) -> bool {
+        scan.sort.is_none_or(|sort| self.table.mapping.leads(self.dialect, sort))
     }
 
     /// Whether the database may expect to meet enough resources soon in the order of the list, and read the type in that
@@ -156,20 +207,27 @@ impl Select<'_> {
 
     /// Whether an index finds the resources that the filter selects.
     fn is_found(&self, scan: &Scan<'_>) -> bool {
-        scan.filter.iter().any(|condition| self.table.mapping.finds(self.dialect, condition))
+        scan.filter.iter().any(|condition| self.finds(condition))
     }
 
-    /// How often a scan looks at each resource of the type: once per term of a filter that no index serves, for the
-    /// page and for the total, and once for an order that no index has.
-    pub(super) fn looks(&self, scan: &Scan<'_>) -> u64 {
-        if self.is_found(scan) {
-            return 0;
-        }
-        let terms = scan.filter.iter().map(|condition| condition.attributes().len()).sum::<usize>();
-        let queries = if scan.count { 2 } else { 1 };
-        let is_sorted = scan.sort.is_some_and(|sort| !self.table.mapping.leads(self.dialect, sort));
-        let looks = terms.saturating_mul(queries).saturating_add(usize::from(is_sorted));
-        u64::try_from(looks).unwrap_or(u64::MAX)
+    /// Whether an index finds what a condition selects.
+    pub(super) fn finds(&self, condition: &Condition) -> bool {
+        self.table.mapping.finds(self.dialect, condition)
+    }
+
+    /// The query of the number of resources that a condition selects, if there are no more than `most`.
+    pub(super) fn count_up_to(
+        &self,
+        count: &mut Statement,
+        cx: &Context,
+        condition: &Condition,
+        most: u64,
+    ) -> Result<(), StoreError> {
+        count.push("SELECT count(*) FROM (SELECT 1 AS one");
+        self.from(count, cx);
+        count.push(" AND ").filter(&self.table.mapping, &[condition]).map_err(StoreError::backend)?;
+        count.push(&format!(" LIMIT {}) AS counted", i64::try_from(most).unwrap_or(i64::MAX)));
+        Ok(())
     }
 
     /// The resource that a row of [`Select::resources`] has.

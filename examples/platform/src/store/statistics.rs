@@ -2,15 +2,20 @@
 //!
 //! Without statistics SQLite takes every tenant to have ten resources, and reads them all where it could look one up.
 //! It gathers statistics only when it is told to, and those of a young database mislead it when the database has grown.
-//! So it gets some that fit a large one, and its plans are always the same. What it is not asked of here, PostgreSQL
-//! finds out by itself.
+//! So it gets some that fit a large one, and its plans are always the same.
+//!
+//! PostgreSQL gathers statistics by itself, a minute after many rows were written, or later, or never where autovacuum is
+//! off. Until then it plans for the small table that was there before: an import into a new database would read all
+//! resources for every one that it adds. So this process asks for statistics itself while it writes many rows.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use scim_core::{
     sql::{Dialect, Statement},
-    store::StoreError,
+    store::{CommitError, StoreError},
 };
 
-use crate::database::Session;
+use crate::database::{Database, Session, Work};
 
 /// A million rows in all, and how many of them have the same first column of the index, the same first two, and so on.
 const STATEMENTS: &[&str] = &[
@@ -44,4 +49,84 @@ pub(super) async fn write<S: Session>(session: &mut S) -> Result<(), StoreError>
         }
     }
     Ok(())
+}
+
+/// How many rows are written before PostgreSQL is asked to gather statistics for the first time.
+const FIRST: u64 = 500;
+
+/// Beyond so many rows autovacuum has run, or somebody has switched it off and takes care.
+const LAST: u64 = 1 << 20;
+
+/// Counts the rows that this process has written, and asks PostgreSQL for statistics whenever they have doubled.
+#[derive(Debug)]
+pub(super) struct Growth {
+    written: AtomicU64,
+    next: AtomicU64,
+}
+
+impl Growth {
+    pub(super) fn new() -> Self {
+        Self { written: AtomicU64::new(0), next: AtomicU64::new(FIRST) }
+    }
+
+    /// Counts rows that were committed, and says whether it is time for statistics of `self.written` rows.
+    fn add(&self, rows: u64) -> Option<u64> {
+        let written = self.written.fetch_add(rows, Ordering::Relaxed).saturating_add(rows);
+        let next = self.next.load(Ordering::Relaxed);
+        let due = written >= next && written <= LAST;
+        let doubled = written.saturating_mul(2);
+        let is_first = || self.next.compare_exchange(next, doubled, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        (due && is_first()).then_some(written)
+    }
+
+    /// Counts rows that were committed. Nobody waits for the statistics, and where they fail the next ones will do.
+    pub(super) fn note(&self, database: &Database, rows: u64) {
+        if database.dialect() != Dialect::Postgres {
+            return;
+        }
+        if let Some(written) = self.add(rows) {
+            let database = database.clone();
+            tokio::spawn(async move {
+                if let Err(failed) = database.write(Gather { written }).await {
+                    tracing::warn!(error = %failed.error, "PostgreSQL could not gather statistics");
+                }
+            });
+        }
+    }
+}
+
+/// Gathers statistics of the tables whose statistics are those of far smaller ones.
+struct Gather {
+    written: u64,
+}
+
+impl Work for Gather {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), CommitError> {
+        for table in ["resource", "member", "unique_key"] {
+            let mut known = Statement::new(session.dialect());
+            // -1 where nobody has gathered any.
+            known.push("SELECT GREATEST(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(").bind(table);
+            known.push(")");
+            let known = session.query(&known).await?.first().map(|row| row.integer(0)).transpose()?;
+            if known.is_some_and(|known| u64::try_from(known).unwrap_or(0) < self.written) {
+                session.execute(Statement::new(session.dialect()).push("ANALYZE ").push(table)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FIRST, Growth, LAST};
+
+    #[test]
+    fn statistics_are_due_whenever_the_rows_have_doubled() {
+        let growth = Growth::new();
+        let due: Vec<u64> = (0..64).filter_map(|_| growth.add(FIRST / 4)).collect();
+        assert_eq!(due, [FIRST, 2 * FIRST, 4 * FIRST, 8 * FIRST, 16 * FIRST]);
+        assert_eq!(growth.add(LAST), None, "a large table is not this process's to care for");
+    }
 }

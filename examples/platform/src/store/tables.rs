@@ -11,11 +11,11 @@ use scim_core::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{indexes, statistics};
+use super::{indexes, statistics, tally};
 use crate::database::{self, Database, OpenError, Session, Work};
 
-/// Names how the column has a comparable document: JSONB in SQLite, uncompressed in PostgreSQL.
-const FORM: &str = "2";
+/// Names how the columns have a comparable document: JSONB in SQLite, uncompressed in PostgreSQL, beside its length.
+const FORM: &str = "3";
 
 /// The resource types, as the tables have them.
 #[derive(Debug)]
@@ -205,9 +205,11 @@ impl Prepare {
                 for mut row in rows {
                     let (tenant, id, document) = (row.text(0)?, row.text(1)?, row.text(2)?);
                     let resource = Resource::from_json(kind, document.as_bytes()).map_err(StoreError::backend)?;
+                    let document = table.mapping.document(&resource);
                     let mut update = Statement::new(session.dialect());
-                    update.push("UPDATE resource SET comparable = ");
-                    comparable(&mut update, table.mapping.document(&resource));
+                    update.push("UPDATE resource SET bytes = ");
+                    update.bind(i64::try_from(document.len()).unwrap_or(i64::MAX)).push(", comparable = ");
+                    comparable(&mut update, document);
                     update.push(" WHERE tenant = ").bind(tenant.as_str()).push(" AND id = ").bind(id.as_str());
                     session.execute(&update).await?;
                     for key in resource.unique_keys() {
@@ -229,6 +231,9 @@ impl Prepare {
                     last = (tenant, id);
                 }
             }
+        }
+        for statement in tally::recount(session.dialect()) {
+            session.execute(&statement).await?;
         }
         Ok(())
     }

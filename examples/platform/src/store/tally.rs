@@ -1,6 +1,7 @@
-//! How many resources of a type an organization has, kept up to date by every commit.
+//! How many resources of a type an organization has, how many bytes they have where filters are asked of them, and how
+//! many references: kept up to date by every commit.
 //!
-//! The number is the sum of some parts. A commit adds to one of them at its end, so that commits at the same time rarely
+//! Each number is the sum of some parts. A commit adds to one of them at its end, so that commits at the same time rarely
 //! wait for each other, and never in a circle.
 
 use std::collections::BTreeMap;
@@ -10,20 +11,29 @@ use scim_core::{
     store::{StoreError, TenantId, Version},
 };
 
-use crate::database::Session;
+use crate::database::{Row, Session};
 
 /// How many parts a number has in PostgreSQL. SQLite has one writer at a time.
 const PARTS: u8 = 16;
 
-/// The resources that a commit has created and deleted, by type.
+/// The name of the number of an organization's references, in place of that of a type.
+const REFERENCES: &str = "";
+
+/// What a commit has created and deleted: by type, the resources and the bytes of their comparable documents.
 #[derive(Debug, Default)]
-pub(super) struct Balance(BTreeMap<Box<str>, i64>);
+pub(super) struct Balance(BTreeMap<Box<str>, (i64, i64)>);
 
 impl Balance {
-    /// Counts a resource that was created (1) or deleted (-1).
-    pub(super) fn add(&mut self, kind: &str, resources: i64) {
-        let count = self.0.entry(kind.into()).or_default();
+    /// Counts resources that were created, or deleted (less than 0), and bytes that came or went.
+    pub(super) fn add(&mut self, kind: &str, resources: i64, bytes: i64) {
+        let (count, length) = self.0.entry(kind.into()).or_default();
         *count = count.saturating_add(resources);
+        *length = length.saturating_add(bytes);
+    }
+
+    /// Counts references that came, or went (less than 0).
+    pub(super) fn add_references(&mut self, references: i64) {
+        self.add(REFERENCES, references, 0);
     }
 
     /// Adds the balance to the numbers of an organization. `random` chooses the part.
@@ -37,12 +47,14 @@ impl Balance {
             Dialect::Sqlite => 0,
             _ => random.as_str().bytes().fold(0, |sum: u8, byte| sum.wrapping_mul(31).wrapping_add(byte)) % PARTS,
         };
-        for (kind, resources) in self.0.iter().filter(|(_, resources)| **resources != 0) {
+        for (kind, (resources, bytes)) in self.0.iter().filter(|(_, change)| **change != (0, 0)) {
             let mut update = Statement::new(session.dialect());
-            update.push("INSERT INTO tally (tenant, kind, part, resources) VALUES (").bind(tenant.as_str());
-            update.push(", ").bind(&**kind).push(", ").bind(i64::from(part)).push(", ").bind(*resources);
+            update.push("INSERT INTO tally (tenant, kind, part, resources, bytes) VALUES (").bind(tenant.as_str());
+            update.push(", ").bind(&**kind).push(", ").bind(i64::from(part));
+            update.push(", ").bind(*resources).push(", ").bind(*bytes);
             update.push(
-                ") ON CONFLICT (tenant, kind, part) DO UPDATE SET resources = tally.resources + excluded.resources",
+                ") ON CONFLICT (tenant, kind, part) DO UPDATE SET resources = tally.resources + excluded.resources, \
+                 bytes = tally.bytes + excluded.bytes",
             );
             session.execute(&update).await?;
         }
@@ -53,10 +65,72 @@ impl Balance {
 /// The query of the number.
 pub(super) fn total(dialect: Dialect, tenant: &TenantId, kind: &str) -> Statement {
     let mut query = Statement::new(dialect);
+    write_total(&mut query, tenant, kind);
+    query
+}
+
+/// Adds the query of the number.
+pub(super) fn write_total(query: &mut Statement, tenant: &TenantId, kind: &str) {
     query.push("SELECT COALESCE(SUM(resources), 0)");
-    if dialect == Dialect::Postgres {
+    if query.dialect() == Dialect::Postgres {
         query.push("::bigint");
     }
     query.push(" FROM tally WHERE tenant = ").bind(tenant.as_str()).push(" AND kind = ").bind(kind);
-    query
+}
+
+/// What an organization has of a type.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extent {
+    pub(super) resources: u64,
+    /// Of the comparable documents.
+    pub(super) bytes: u64,
+    /// References of all its resources.
+    pub(super) references: u64,
+}
+
+impl Extent {
+    /// The query of it.
+    pub(super) fn query(dialect: Dialect, tenant: &TenantId, kind: &str) -> Statement {
+        let cast = if dialect == Dialect::Postgres { "::bigint" } else { "" };
+        let mut query = Statement::new(dialect);
+        query.push(&format!("SELECT kind, SUM(resources){cast}, SUM(bytes){cast} FROM tally WHERE tenant = "));
+        query.bind(tenant.as_str()).push(" AND kind IN (").bind(kind).push(", ").bind(REFERENCES);
+        query.push(") GROUP BY kind");
+        query
+    }
+
+    /// What the query has found.
+    pub(super) fn of(rows: Vec<Row>) -> Result<Self, StoreError> {
+        let mut extent = Self::default();
+        for mut row in rows {
+            let count = |column| row.integer(column).map(|count| u64::try_from(count).unwrap_or(0));
+            let (resources, bytes) = (count(1)?, count(2)?);
+            if row.text(0)? == REFERENCES {
+                extent.references = resources;
+            } else {
+                (extent.resources, extent.bytes) = (resources, bytes);
+            }
+        }
+        Ok(extent)
+    }
+}
+
+/// The statements that count everything anew.
+pub(super) fn recount(dialect: Dialect) -> Vec<Statement> {
+    let references = format!(
+        "INSERT INTO tally (tenant, kind, part, resources, bytes) \
+         SELECT tenant, '{REFERENCES}', 0, count(*), 0 FROM member GROUP BY tenant"
+    );
+    let texts = [
+        "DELETE FROM tally",
+        "INSERT INTO tally (tenant, kind, part, resources, bytes) \
+         SELECT tenant, kind, 0, count(*), SUM(bytes) FROM resource GROUP BY tenant, kind",
+        &references,
+    ];
+    let statement = |text: &str| {
+        let mut statement = Statement::new(dialect);
+        statement.push(text);
+        statement
+    };
+    texts.into_iter().map(statement).collect()
 }

@@ -146,6 +146,13 @@ impl Server {
         started.unwrap_or_else(|finished| panic!("{arguments:?}: {finished:?}"))
     }
 
+    /// The same, with something in the environment.
+    pub(crate) fn start_with(variable: (&str, &str), arguments: &[&str]) -> Self {
+        let mut command = command(arguments);
+        command.env(variable.0, variable.1);
+        Self::spawn(command, arguments).unwrap_or_else(|finished| panic!("{arguments:?}: {finished:?}"))
+    }
+
     /// The same, or how it ended without having printed a URL.
     pub(crate) fn try_start(arguments: &[&str]) -> Result<Self, Finished> {
         Self::spawn(command(arguments), arguments)

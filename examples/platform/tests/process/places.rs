@@ -80,6 +80,15 @@ pub(crate) fn pgbouncer() -> Option<Place> {
 }
 
 impl Place {
+    /// A new place of the same kind.
+    pub(crate) fn another(&self) -> Self {
+        match &self.kept {
+            Kept::Nothing => memory(),
+            Kept::File(_) => sqlite(),
+            Kept::Postgres { .. } => postgres().unwrap(),
+        }
+    }
+
     /// The file of an SQLite database.
     pub(crate) fn file(&self) -> &Path {
         Path::new(self.url.strip_prefix("sqlite:").unwrap())

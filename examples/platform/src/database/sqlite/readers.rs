@@ -95,7 +95,7 @@ impl Readers {
             connect(self.files.path(), false).map_err(failure)?
         };
         // Each query has its time; which of them needed more than that makes no difference.
-        let queries = u32::try_from(reading.queries.len()).unwrap_or(u32::MAX);
+        let queries = u32::try_from(reading.queries.len() + usize::from(reading.last.is_some())).unwrap_or(u32::MAX);
         let deadline = Instant::now() + connections.deadline.saturating_mul(queries);
         let abandoned = Arc::clone(abandoned);
         let is_due = move || abandoned.load(Ordering::Relaxed) || Instant::now() >= deadline;
@@ -116,22 +116,26 @@ impl Readers {
 /// Runs the queries, several of them in a transaction, so that they see one state.
 fn run(connection: &mut Connection, reading: &Reading) -> rusqlite::Result<Found> {
     let mut found = Found::default();
-    let mut keep = |connection: &Connection, query| -> rusqlite::Result<bool> {
+    let keep = |found: &mut Found, connection: &Connection, query| -> rusqlite::Result<bool> {
         let (rows, is_cut) = rows(connection, query, reading.shape, &reading.keep)?;
         found.rows.push(rows);
         found.is_cut = is_cut;
         Ok(!is_cut)
     };
-    match reading.queries.as_slice() {
-        [query] => {
-            keep(connection, query)?;
+    match (reading.queries.as_slice(), &reading.last) {
+        ([query], None) => {
+            keep(&mut found, connection, query)?;
         }
-        several => {
+        (several, last) => {
             let transaction = connection.transaction()?;
             for query in several {
-                if !keep(&transaction, query)? {
-                    break;
+                if !keep(&mut found, &transaction, query)? {
+                    return Ok(found);
                 }
+            }
+            if let Some(choice) = last {
+                let query = choice.after(&found.rows).clone();
+                keep(&mut found, &transaction, &query)?;
             }
         }
     }

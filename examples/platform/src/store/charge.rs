@@ -1,0 +1,185 @@
+//! The work of a search, charged before it begins: how many resources its queries read, and what each term of the filter
+//! costs for all of them.
+//!
+//! The database evaluates a term by reading the value out of a document, or the rows of a list. A unit is some 0.1 µs of
+//! that. Where an index finds what a filter selects, it is counted first how much that is.
+
+use scim_core::{
+    filter::{Comparand, Condition, Operator},
+    schema::{AttributeId, ResourceType},
+    sql::Statement,
+    store::{Context, Scan, StoreError},
+};
+
+use super::{TableStore, select::Select, tally::Extent};
+use crate::database::{Keep, Reading, Reads, Shape};
+
+/// Units of a look-up by an index.
+const LOOK_UP: u64 = 30;
+
+/// Units of a term for each resource, whatever its size.
+const TERM: u64 = 4;
+
+/// Bytes of documents that a term on a singular attribute passes in a unit, and one on a list, whose values it compares.
+const BYTES: (u64, u64) = (256, 64);
+
+/// Units of a term on a list of references, for each of them.
+const REFERENCE: u64 = 4;
+
+/// The most terms of a condition whose resources are counted first.
+const COUNTED: usize = 4;
+
+/// A search that costs less than this part of what the request may spend is not counted first.
+const CHEAP: u64 = 16;
+
+impl TableStore {
+    /// Charges a scan.
+    pub(super) async fn charge_scan(
+        &self,
+        cx: &Context,
+        scan: &Scan<'_>,
+        select: &Select<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(work) = cx.work() else { return Ok(()) };
+        if scan.filter.is_empty() && select.is_in_order(scan) {
+            return Ok(());
+        }
+        let extent = Extent::query(self.database.dialect(), cx.tenant(), scan.kind.name());
+        let extent = Extent::of(self.database.read(vec![extent]).await?.into_iter().flatten().collect())?;
+        let price = Price::new(select, scan, extent);
+        let units = price.of(price.selected);
+        if units <= work.left() / CHEAP {
+            return cx.charge(units);
+        }
+        let Some(finding) = price.finding() else { return cx.charge(units) };
+        // No more is counted than the request can pay for.
+        let most = work.left() / price.of(1).max(1) + 1;
+        let mut count = Statement::new(self.database.dialect());
+        select.count_up_to(&mut count, cx, finding, most)?;
+        let owner = Some(cx.tenant().clone());
+        let (queries, keep) = (vec![count], Keep::default());
+        let counting = Reading { queries, last: None, lane: Reads::Searches, owner, shape: Shape::Client, keep };
+        let found = self.database.run(counting).await?.rows.into_iter().flatten().next();
+        let found = found.map(|row| row.integer(0)).transpose()?.unwrap_or_default();
+        cx.charge(price.of(u64::try_from(found).unwrap_or_default()))
+    }
+}
+
+/// What a scan costs.
+struct Price<'a> {
+    select: &'a Select<'a>,
+    extent: Extent,
+    /// The conditions that are evaluated for every resource that is read.
+    evaluated: Vec<&'a Condition>,
+    /// How often: for the page, and for the total.
+    queries: u64,
+    is_sorted: bool,
+    /// Units of the look-ups.
+    look_ups: u64,
+    /// The most resources that are read, if nothing but look-ups narrows them.
+    selected: u64,
+}
+
+impl<'a> Price<'a> {
+    fn new(select: &'a Select<'a>, scan: &Scan<'a>, extent: Extent) -> Self {
+        let queries = if scan.count { 2 } else { 1 };
+        let is_sorted = !select.is_in_order(scan);
+        let (evaluated, look_ups, selected) = (Vec::new(), 0, extent.resources);
+        let mut price = Self { select, extent, evaluated, queries, is_sorted, look_ups, selected };
+        for condition in scan.filter.iter().copied() {
+            match look_ups_of(condition) {
+                Some((attribute, number)) if select.finds(condition) => {
+                    price.look_ups += queries * number * LOOK_UP;
+                    if attribute == AttributeId::ID || scan.kind.unique_attributes().contains(&attribute) {
+                        price.selected = price.selected.min(number);
+                    } else {
+                        // No two of them find the same value.
+                        price.look_ups += queries * price.of_term(attribute, price.extent.resources);
+                    }
+                }
+                _ => price.evaluated.push(condition),
+            }
+        }
+        price
+    }
+
+    /// A condition that an index serves, if the rows that it finds are soon counted.
+    fn finding(&self) -> Option<&'a Condition> {
+        let is_short = |condition: &Condition| condition.attributes().len() <= COUNTED;
+        self.evaluated.iter().copied().find(|condition| is_short(condition) && self.select.finds(condition))
+    }
+
+    /// The units if so many resources are read.
+    fn of(&self, resources: u64) -> u64 {
+        let terms = self.evaluated.iter().flat_map(|condition| condition.attributes());
+        let each = terms.map(|attribute| self.of_term(attribute, resources)).fold(0, u64::saturating_add);
+        let sorting = if self.is_sorted { self.passed(resources, BYTES.0) + resources * TERM } else { 0 };
+        each.saturating_mul(self.queries).saturating_add(sorting).saturating_add(self.look_ups)
+    }
+
+    fn of_term(&self, attribute: AttributeId, resources: u64) -> u64 {
+        let kind = self.select.kind;
+        let units = match place_of(kind, attribute) {
+            _ if attribute == AttributeId::ID || attribute == AttributeId::META_LAST_MODIFIED => 0,
+            List::References => self.share(self.extent.references, resources).saturating_mul(REFERENCE),
+            List::Values => self.passed(resources, BYTES.1),
+            List::None => self.passed(resources, BYTES.0),
+        };
+        units.saturating_add(resources.saturating_mul(TERM))
+    }
+
+    /// The units for documents of which a unit passes so many bytes.
+    fn passed(&self, resources: u64, bytes: u64) -> u64 {
+        self.share(self.extent.bytes, resources) / bytes
+    }
+
+    /// The part of a number that so many of all resources have.
+    fn share(&self, of: u64, resources: u64) -> u64 {
+        let all = u128::from(self.extent.resources.max(1));
+        u64::try_from(u128::from(of) * u128::from(resources).min(all) / all).unwrap_or(u64::MAX)
+    }
+}
+
+/// Whether an attribute is in a list.
+enum List {
+    None,
+    Values,
+    /// The values are rows.
+    References,
+}
+
+fn place_of(kind: &ResourceType, attribute: AttributeId) -> List {
+    let mut part = attribute;
+    while part != AttributeId::ROOT {
+        if kind.is_reference_list(part) {
+            return List::References;
+        }
+        if kind.attribute(part).is_multi_valued() {
+            return List::Values;
+        }
+        part = kind.parent(part);
+    }
+    List::None
+}
+
+/// The attribute that a condition compares by `eq` with values that all differ, and with how many; `None` of any other.
+fn look_ups_of(condition: &Condition) -> Option<(AttributeId, u64)> {
+    let alternatives = match condition {
+        Condition::Any(any) => any.as_slice(),
+        condition => std::slice::from_ref(condition),
+    };
+    let mut attributes = alternatives.iter().map(|alternative| match alternative {
+        Condition::Compare(comparison) if comparison.operator() == Operator::Eq => match comparison.operand() {
+            Comparand::Exact(text) | Comparand::Folded(text) => Some((comparison.attribute(), text.as_str())),
+            _ => None,
+        },
+        _ => None,
+    });
+    let attributes = attributes.by_ref().collect::<Option<Vec<_>>>()?;
+    let (attribute, _) = *attributes.first()?;
+    let mut texts: Vec<&str> = attributes.iter().map(|(_, text)| *text).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    let differ = texts.len() == attributes.len() && attributes.iter().all(|(other, _)| *other == attribute);
+    differ.then(|| u64::try_from(texts.len()).map(|number| (attribute, number)).ok())?
+}
