@@ -15,7 +15,10 @@ mod statistics;
 mod tables;
 mod tally;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use scim_core::{
     Registry, Resource,
@@ -197,10 +200,22 @@ impl Store for TableStore {
     ) -> Result<Vec<Holder>, StoreError> {
         let select = self.select(relation.holder())?;
         let (kind, display) = (Arc::clone(select.kind), relation.display());
-        // Of a document only the name is kept.
+        // Of a document only the name is kept. The document of a holder that many refer to is read once.
+        let names = Mutex::<HashMap<String, Option<String>>>::default();
         let keep = Keep::within(bytes).shortened(move |row| {
-            let resource = Resource::from_json(&kind, row.text(2)?.as_bytes()).map_err(StoreError::backend)?;
-            row.set(2, resource.value(display).and_then(Value::as_str).map(str::to_owned))
+            let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+            let id = row.text(1)?;
+            let name = match names.get(&id) {
+                Some(name) => name.clone(),
+                None => {
+                    let resource = Resource::from_json(&kind, row.text(2)?.as_bytes()).map_err(StoreError::backend)?;
+                    let name = resource.value(display).and_then(Value::as_str).map(str::to_owned);
+                    names.insert(id.clone(), name.clone());
+                    name
+                }
+            };
+            row.set(1, Some(id))?;
+            row.set(2, name)
         });
         let found = self.look_up(cx, select.holders(cx, relation, ids)?, keep).await?;
         let holder = |mut row: Row| {
