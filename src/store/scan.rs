@@ -407,7 +407,7 @@ impl Holder {
     /// About how many bytes it takes in memory.
     pub fn size(&self) -> usize {
         let texts = [Some(&self.value), Some(&self.id), self.display.as_ref()];
-        size_of::<Self>() + texts.into_iter().flatten().map(|text| text.len()).sum::<usize>()
+        size_of::<Self>() + texts.into_iter().flatten().map(Text::len).sum::<usize>()
     }
 }
 

@@ -103,7 +103,7 @@ impl Host {
         let before = resident("VmRSS");
         // Linux forgets the highest size so far.
         fs::write("/proc/self/clear_refs", "5").unwrap();
-        let response = self.provider.handle(&self.context, &Request::new(method, target).body(&body)).await;
+        let response = Box::pin(self.provider.handle(&self.context, &Request::new(method, target).body(&body))).await;
         let growth = resident("VmHWM").saturating_sub(before);
         println!("{method} {target}: {} kB", growth / 1_024);
         assert!(growth < GROWTH, "{method} {target}: {growth} bytes");

@@ -276,7 +276,8 @@ fn walks(planned: &Planned, shape: Shape) -> Vec<String> {
             of_type && (shape == Shape::Selects || planned.plan.contains("USE TEMP B-TREE FOR ORDER BY"))
         } else if line.starts_with("SCAN ") {
             // Rows that the statement has as JSON, and those that its inner query has found.
-            let found = *line == "SCAN r" && lines.contains(&"CO-ROUTINE r");
+            let inner = line.strip_prefix("SCAN ").map(|name| format!("CO-ROUTINE {name}"));
+            let found = inner.is_some_and(|inner| lines.contains(&inner.as_str()));
             !found && !line.contains("VIRTUAL TABLE") && !line.contains("CONSTANT ROW")
         } else if line.contains("Seq Scan on") {
             ["resource", "member", "unique_key", "event"]
