@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Units of a resource that refers to another: it is read, and becomes a value of the other.
-const HOLDER: u64 = 32;
+const HOLDER: u64 = 64;
 
 /// Reads, and reads again while the store is busy, a bounded number of times. A commit is not repeated so: what it
 /// writes has to be computed anew first.

@@ -172,7 +172,7 @@ impl Store for TableStore {
     ) -> Result<Vec<Holder>, StoreError> {
         let select = self.select(relation.holder())?;
         let found = self.look_up(cx, select.holders(cx, relation, ids)?).await?;
-        found.into_iter().map(|row| select.holder(row, relation)).collect()
+        select.read_holders(found, relation)
     }
 
     async fn get_many<'a>(

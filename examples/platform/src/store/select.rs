@@ -12,7 +12,7 @@ use scim_core::{
     schema::{AttributeId, Relation, ResourceType},
     sql::{Dialect, Statement},
     store::{Context, Holder, Scan, StoreError, Stored, Version, Wanted, Window},
-    value::{Object, Value},
+    value::{Object, Text, Value},
 };
 
 use serde_json::value::RawValue;
@@ -243,12 +243,22 @@ impl Select<'_> {
         Ok(query)
     }
 
-    /// The holder that a row of [`Select::holders`] has.
-    pub(super) fn holder(&self, mut row: Row, relation: &Relation) -> Result<Holder, StoreError> {
-        let (value, id, json) = (row.text(0)?, row.text(1)?, row.text(2)?);
-        let resource = Resource::from_json(self.kind, json.as_bytes()).map_err(StoreError::backend)?;
-        let display = resource.value(relation.display()).and_then(Value::as_str).map(Into::into);
-        Ok(Holder { value: value.as_str().into(), id: id.as_str().into(), display })
+    /// The holders that rows of [`Select::holders`] have. A holder that many refer to is read once.
+    pub(super) fn read_holders(&self, rows: Vec<Row>, relation: &Relation) -> Result<Vec<Holder>, StoreError> {
+        let mut known: HashMap<String, (Text, Option<Text>)> = HashMap::new();
+        let mut holders = Vec::with_capacity(rows.len());
+        for mut row in rows {
+            let (value, id) = (row.text(0)?, row.text(1)?);
+            let (id, display) = if let Some(holder) = known.get(&id) {
+                holder.clone()
+            } else {
+                let resource = Resource::from_json(self.kind, row.text(2)?.as_bytes()).map_err(StoreError::backend)?;
+                let display = resource.value(relation.display()).and_then(Value::as_str).map(Into::into);
+                known.entry(id).or_insert_with_key(|id| (id.as_str().into(), display)).clone()
+            };
+            holders.push(Holder { value: value.as_str().into(), id, display });
+        }
+        Ok(holders)
     }
 }
 
