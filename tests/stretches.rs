@@ -25,6 +25,7 @@ use host::{Host, encoded, host_with};
 use scim_core::{
     Limits, Quirks, Registry,
     filter::Condition,
+    limits::Work,
     protocol::Request,
     schema::ResourceType,
     store::{Capabilities, Context, Key, MemoryStore, Page, Pushdown, Scan, Store, StoreError, Stored, Wanted},
@@ -49,7 +50,7 @@ impl Watched {
     /// The units that the present request has spent.
     fn spent(&self) -> u64 {
         let caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner);
-        caller.as_ref().and_then(Context::work).map_or(0, |work| work.spent())
+        caller.as_ref().and_then(Context::work).map_or(0, Work::spent)
     }
 }
 
@@ -155,7 +156,7 @@ fn a_search_pauses_however_costly_a_row_is() {
             for order in ["", "&sortBy=userName", "&cursor"] {
                 let target = format!("/Users?count=10&filter={filter}{order}");
                 let course = course(&host, store, "GET", &target, &Json::Null);
-                let context = format!("{filters_itself} {order} {:.60}: {course:?}", filter);
+                let context = format!("{filters_itself} {order} {filter:.60}: {course:?}");
                 println!("{context}");
                 assert!(course.status == 200 || course.status == 400, "{context}");
                 assert!(course.spent > 20 * MOST, "{context}");

@@ -205,14 +205,13 @@ impl Store for TableStore {
         let keep = Keep::within(bytes).shortened(move |row| {
             let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
             let id = row.text(1)?;
-            let name = match names.get(&id) {
-                Some(name) => name.clone(),
-                None => {
-                    let resource = Resource::from_json(&kind, row.text(2)?.as_bytes()).map_err(StoreError::backend)?;
-                    let name = resource.value(display).and_then(Value::as_str).map(str::to_owned);
-                    names.insert(id.clone(), name.clone());
-                    name
-                }
+            let name = if let Some(name) = names.get(&id) {
+                name.clone()
+            } else {
+                let resource = Resource::from_json(&kind, row.text(2)?.as_bytes()).map_err(StoreError::backend)?;
+                let name = resource.value(display).and_then(Value::as_str).map(str::to_owned);
+                names.insert(id.clone(), name.clone());
+                name
             };
             row.set(1, Some(id))?;
             row.set(2, name)

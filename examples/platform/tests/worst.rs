@@ -100,7 +100,7 @@ fn judge(place: &Place, name: &str, size: Size, fill: fn(&Server, Size, Vec<Stri
     let start = meter.server_ticks() + meter.database_ticks();
     let users = costs::create_users(&server, size.users);
     let ticks = meter.server_ticks() + meter.database_ticks() - start;
-    let creation = meter.time(ticks) / u32::try_from(size.users).unwrap();
+    let creation = Meter::time(ticks) / u32::try_from(size.users).unwrap();
     let organization = fill(&server, size, users);
     if place.url.starts_with("postgres") {
         // Autovacuum does so within a minute.

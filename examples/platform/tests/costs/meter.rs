@@ -99,8 +99,8 @@ impl<'a> Meter<'a> {
             status,
             detail: json["detail"].as_str().unwrap_or_default().chars().take(120).collect(),
             answer_bytes: text.len(),
-            server: self.time(self.server_ticks() - cpu),
-            database: self.time(self.database_ticks().saturating_sub(database_cpu)),
+            server: Self::time(self.server_ticks() - cpu),
+            database: Self::time(self.database_ticks().saturating_sub(database_cpu)),
             elapsed,
             memory: kilobytes(server, "VmHWM:").saturating_sub(memory) >> 10,
             database_memory: most.saturating_sub(database_memory) >> 10,
@@ -112,7 +112,8 @@ impl<'a> Meter<'a> {
         times(self.server.id()).unwrap().own
     }
 
-    pub(crate) fn time(&self, ticks: u64) -> Duration {
+    /// The time of so many ticks.
+    pub(crate) fn time(ticks: u64) -> Duration {
         Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)
     }
 

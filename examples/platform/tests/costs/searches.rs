@@ -117,8 +117,8 @@ fn filter_of(term: &str, terms: usize) -> String {
 }
 
 fn search(name: String, path: &str, more: Json) -> Expensive {
-    let mut search = json!({"schemas": [SEARCH]});
-    search.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut search = more;
+    search["schemas"] = json!([SEARCH]);
     Expensive::send(name, "POST", format!("{path}/.search"), search.to_string())
 }
 

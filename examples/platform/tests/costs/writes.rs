@@ -21,6 +21,7 @@ fn numbered(count: usize, operation: impl Fn(usize) -> Json) -> Vec<Json> {
 }
 
 /// Families of patches of 1,000 operations at most, and of replacements.
+#[expect(clippy::too_many_lines, reason = "a list of shapes")]
 pub(crate) fn single_writes(organization: &Organization, size: usize) -> Vec<Family> {
     let Organization { users, groups, wide, long } = organization.clone();
     let (plain, wide, long) = (format!("/Users/{}", users[1]), format!("/Users/{wide}"), format!("/Users/{long}"));
@@ -195,6 +196,7 @@ pub(crate) fn single_writes(organization: &Organization, size: usize) -> Vec<Fam
 }
 
 /// Families of bulk requests of 1,000 operations at most.
+#[expect(clippy::too_many_lines, reason = "a list of shapes")]
 pub(crate) fn bulk_writes(organization: &Organization) -> Vec<Family> {
     let Organization { users, groups, wide, long } = organization.clone();
     let mut families = Vec::new();
