@@ -7,7 +7,7 @@
 use scim_core::{
     filter::{Comparand, Condition, Operator},
     schema::{AttributeId, ResourceType},
-    sql::Statement,
+    sql::{Dialect, Statement},
     store::{Context, Scan, StoreError},
 };
 
@@ -88,7 +88,7 @@ impl<'a> Price<'a> {
         let mut price = Self { select, extent, evaluated, queries, is_sorted, look_ups, selected };
         for condition in scan.filter.iter().copied() {
             match look_ups_of(condition) {
-                Some((attribute, number)) if select.finds(condition) => {
+                Some((attribute, number)) if select.finds(condition) && is_looked_up(select, attribute, number) => {
                     price.look_ups += queries * number * LOOK_UP;
                     if attribute == AttributeId::ID || scan.kind.unique_attributes().contains(&attribute) {
                         price.selected = price.selected.min(number);
@@ -138,6 +138,13 @@ impl<'a> Price<'a> {
         let all = u128::from(self.extent.resources.max(1));
         u64::try_from(u128::from(of) * u128::from(resources).min(all) / all).unwrap_or(u64::MAX)
     }
+}
+
+/// Whether the database looks the values up. SQLite takes so many look-ups for more than a walk of the type, and then
+/// compares every resource with each value; ids are an exception, which it compares with all at once.
+fn is_looked_up(select: &Select<'_>, attribute: AttributeId, number: u64) -> bool {
+    const MOST: u64 = 512;
+    select.dialect == Dialect::Postgres || attribute == AttributeId::ID || number <= MOST
 }
 
 /// Whether an attribute is in a list.
