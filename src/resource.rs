@@ -26,7 +26,7 @@ use chrono::{DateTime, Utc};
 pub(crate) use self::{
     defaults::is_assigned,
     hidden::strip,
-    known::{Known, Named, text_units},
+    known::{Known, Named, search_units, text_units},
     order::compare_keys,
     read::{List, Loss, body_text, is_deeper, json_fault_at, read_element, read_list, read_selection, read_value},
     rules::judge_element,

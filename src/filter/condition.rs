@@ -66,6 +66,19 @@ impl Condition {
         found
     }
 
+    /// The comparisons, and how many of them search for a part of a text.
+    pub(crate) fn comparisons(&self) -> (usize, usize) {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                let each = conditions.iter().map(Self::comparisons);
+                each.fold((0, 0), |(all, searches), (more, more_searches)| (all + more, searches + more_searches))
+            }
+            Self::Not(condition) | Self::Element { condition, .. } => condition.comparisons(),
+            Self::Compare(comparison) => (1, usize::from(comparison.operator == Operator::Co)),
+            Self::Present(_) | Self::Extension(_) | Self::Constant(_) => (1, 0),
+        }
+    }
+
     fn collect(&self, found: &mut Vec<AttributeId>) {
         match self {
             Self::All(conditions) | Self::Any(conditions) => {

@@ -168,7 +168,7 @@ impl Condition {
         let route = place.route().split_first().map_or(&[][..], |(_, rest)| rest);
         match self {
             Self::Compare(comparison) => {
-                any_value(element, route, &|value| !spending.allows(value) || comparison.holds(value))
+                any_value(element, route, &|value| !comparison.is_paid(value, spending) || comparison.holds(value))
             }
             Self::Element { condition, .. } => any_value(element, route, &|value| {
                 !spending.allows_units(1) || condition.holds(Base::Element(value), spending)
@@ -180,9 +180,8 @@ impl Condition {
     /// Once the spending is exceeded, every value counts as found, so that no loop goes on to the next one.
     pub(super) fn holds(&self, base: Base<'_>, spending: &Spending) -> bool {
         match self {
-            Self::Compare(comparison) => {
-                base.any(comparison.place.route(), |value| !spending.allows(value) || comparison.holds(value))
-            }
+            Self::Compare(comparison) => base
+                .any(comparison.place.route(), |value| !comparison.is_paid(value, spending) || comparison.holds(value)),
             Self::All(conditions) => conditions.iter().all(|condition| condition.holds(base, spending)),
             Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(base, spending)),
             Self::Not(condition) => !condition.holds(base, spending),
@@ -207,6 +206,12 @@ fn is_present(value: &Value) -> bool {
 }
 
 impl Comparison {
+    /// Whether the value may be examined; if so, it counts.
+    #[inline]
+    fn is_paid(&self, value: &Value, spending: &Spending) -> bool {
+        if self.operator == Operator::Co { spending.allows_search(value) } else { spending.allows(value) }
+    }
+
     /// Whether one value compares so. A value that is not of the operand's type does not.
     #[inline]
     fn holds(&self, value: &Value) -> bool {

@@ -45,6 +45,15 @@ impl Spending {
         })
     }
 
+    /// As [`Spending::allows`], for a search for a part of the value.
+    #[inline]
+    pub(crate) fn allows_search(&self, value: &Value) -> bool {
+        self.allows_units(match value {
+            Value::String(text) => Work::of_search(text.len()),
+            _ => 1,
+        })
+    }
+
     #[inline]
     pub(crate) fn allows_units(&self, units: u64) -> bool {
         if let Some(left) = self.left.get().checked_sub(units) {

@@ -10,7 +10,8 @@ use std::{
 
 /// The work of one request, counted in units against [`Limits::work`](super::Limits::work).
 ///
-/// A unit is one value that is examined, 64 bytes of text that are compared, or one row that a store reads. All parts of a
+/// A unit is one value that is examined, 64 bytes of text that are compared, 16 bytes that are searched for a part (`co`), or
+/// one row that a store reads. All parts of a
 /// request share one count: the operations of a bulk request, the operations of a PATCH, the resources of a list.
 ///
 /// ```
@@ -63,6 +64,11 @@ impl Work {
     pub const fn of_text(bytes: usize) -> u64 {
         // No text in memory has more bytes than fit.
         1 + (bytes / Self::BYTES) as u64
+    }
+
+    /// The units for a search for a part of a text with `bytes`: a search looks at each byte more often than a comparison.
+    pub const fn of_search(bytes: usize) -> u64 {
+        1 + (bytes / (Self::BYTES / 4)) as u64
     }
 
     /// Counts `units` of work that the caller is about to do.

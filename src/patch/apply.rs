@@ -15,7 +15,9 @@ use super::{
 use crate::{
     limits::{Limits, Work},
     quirks::{Quirk, Tolerance},
-    resource::{Resource, ResourceError, ResourceErrorKind, is_assigned, judge, read_value, same, text_units},
+    resource::{
+        Resource, ResourceError, ResourceErrorKind, is_assigned, judge, read_value, same, search_units, text_units,
+    },
     schema::{AttributeId, AttributeType, Mutability, ResourceType},
     value::{Object, Value},
 };
@@ -129,6 +131,15 @@ impl Application<'_> {
     pub(super) fn look_at(&self, list: &[Value], times: usize) -> Result<(), PatchError> {
         let units: u64 = list.iter().map(text_units).sum();
         self.charge(units.saturating_mul(u64::try_from(times.max(1)).unwrap_or(u64::MAX)))
+    }
+
+    /// Charges a search for a part of every value of a list, `times` times.
+    pub(super) fn search(&self, list: &[Value], times: usize) -> Result<(), PatchError> {
+        if times == 0 {
+            return Ok(());
+        }
+        let units: u64 = list.iter().map(search_units).sum();
+        self.charge(units.saturating_mul(u64::try_from(times).unwrap_or(u64::MAX)))
     }
 
     /// One operation on one target. `among` says that it is a member of an object of attributes.

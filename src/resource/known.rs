@@ -179,10 +179,19 @@ fn projection(
 
 /// The units of work for a comparison with a value.
 pub(crate) fn text_units(value: &Value) -> u64 {
+    units(value, &Work::of_text)
+}
+
+/// The units of work for a search for a part of a value.
+pub(crate) fn search_units(value: &Value) -> u64 {
+    units(value, &Work::of_search)
+}
+
+fn units(value: &Value, of_text: &impl Fn(usize) -> u64) -> u64 {
     match value {
-        Value::String(text) => Work::of_text(text.len()),
-        Value::Complex(object) => 1 + object.iter().map(|(_, value)| text_units(value)).sum::<u64>(),
-        Value::List(values) => 1 + values.iter().map(text_units).sum::<u64>(),
+        Value::String(text) => of_text(text.len()),
+        Value::Complex(object) => 1 + object.iter().map(|(_, value)| units(value, of_text)).sum::<u64>(),
+        Value::List(values) => 1 + values.iter().map(|value| units(value, of_text)).sum::<u64>(),
         _ => 1,
     }
 }
