@@ -64,7 +64,9 @@ impl Application<'_> {
         let list = elements.list;
         let mut there = self.take(list);
         let (terms, searches) = condition.as_ref().map_or((1, 0), Condition::comparisons);
-        self.look_at(&there, terms.saturating_sub(searches))?;
+        if searches < terms {
+            self.look_at(&there, terms - searches)?;
+        }
         self.search(&there, searches)?;
         let selected = |element: &Value| condition.as_ref().is_none_or(|condition| condition.matches_element(element));
         let positions: Vec<usize> = (0..).zip(&there).filter(|(_, it)| selected(it)).map(|(at, _)| at).collect();

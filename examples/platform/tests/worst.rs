@@ -2,8 +2,9 @@
 //! process and of its database, on each store.
 //!
 //! `SCIM_TEST_WORST=full` asks for 10,000 users, for all requests and for the bounds in seconds and MB; it is meant for
-//! `cargo test --release -p platform --test worst -- --nocapture`. Without it the organization is a tenth of that, and the
-//! bound is the cost of the creation of a number of users: both are slower in a debug build and on a slow machine.
+//! `cargo test --release -p platform --test worst -- --nocapture`. With another value, such as `short`, the organization is a
+//! tenth of that, and the bound is the cost of the creation of a number of users: both are slower in a debug build and on a
+//! slow machine. Without the variable the test skips, since even the short form takes many minutes.
 #![cfg(target_os = "linux")]
 #![allow(
     missing_docs,
@@ -126,6 +127,12 @@ fn judge(place: &Place, name: &str, size: Size, fill: fn(&Server, Size, Vec<Stri
 
 #[test]
 fn no_request_exceeds_its_bounds() {
+    if std::env::var_os("SCIM_TEST_WORST").is_none() {
+        println!(
+            "skipped: SCIM_TEST_WORST is not set; the measurement takes many minutes on a machine without other work"
+        );
+        return;
+    }
     let scale = if is_full() { 1 } else { 10 };
     let many = Size { users: 10_000 / scale - 2, members: 10_000 / scale - 2, groups: 60 / scale };
     let large = Size { users: 1_000 / scale, members: 1_000 / scale, groups: 60 / scale };
