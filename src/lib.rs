@@ -60,6 +60,9 @@
 //!
 //! `bearer`: API keys, made, kept as digests and checked in constant time.
 //!
+//! `oauth`: [OAuth 2.0](oauth) for identity providers, which is the token endpoint of client credentials, and client
+//! assertions of workload identity federation.
+//!
 //! `signed-cursors`: cursors sealed with a key, see
 //! [`cursor_key`](provider::ServiceProviderBuilder::cursor_key).
 //!
@@ -86,6 +89,9 @@ pub mod http;
 pub mod limits;
 pub mod manual;
 pub mod message;
+#[cfg(feature = "oauth")]
+#[cfg_attr(docsrs, doc(cfg(feature = "oauth")))]
+pub mod oauth;
 pub mod patch;
 pub mod path;
 pub mod protocol;

@@ -6,6 +6,7 @@
 mod attribute;
 mod default;
 mod display;
+mod documents;
 mod error;
 mod registry;
 mod resource_type;
@@ -15,6 +16,7 @@ pub(crate) use self::display::Display;
 pub use self::{
     attribute::{Attribute, AttributeType, Mutability, Returned, Uniqueness},
     default::DefaultValue,
+    documents::{DocumentError, read_resource_types, read_schemas},
     error::{SchemaError, SchemaErrorKind},
     registry::{Registry, RegistryBuilder, Relation},
     resource_type::{AttributeId, Extension, ResourceType, ResourceTypeBuilder},

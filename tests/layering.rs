@@ -20,7 +20,7 @@ use std::{
 /// From the bottom to the top: a module uses itself and what stands before it.
 const LAYERS: &[&str] = &[
     "limits", "quirks", "fold", "schema", "value", "path", "filter", "resource", "patch", "error", "message", "store",
-    "sql", "event", "provider", "protocol", "http", "bearer", "testkit", "manual",
+    "sql", "event", "provider", "protocol", "http", "bearer", "oauth", "testkit", "manual",
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -65,6 +65,13 @@ impl AuthenticationScheme {
             .specification("https://www.rfc-editor.org/rfc/rfc6750")
     }
 
+    /// A client id with a secret or an assertion, by which an identity provider gets its tokens itself (RFC 6749 §4.4).
+    pub fn client_credentials() -> Self {
+        let description = "A client id with a secret or a federated identity, exchanged for short-lived access tokens";
+        Self::new(AuthenticationType::Oauth2, "OAuth 2.0 client credentials", description)
+            .specification("https://www.rfc-editor.org/rfc/rfc6749")
+    }
+
     /// Points to the scheme's specification.
     #[must_use]
     pub fn specification(mut self, url: impl Into<Box<str>>) -> Self {

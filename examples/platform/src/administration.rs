@@ -1,5 +1,7 @@
 //! What an administrator does beside serving: keys, organisations, and a look at the events.
 
+mod oauth;
+
 use std::{error::Error, io::Write};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -7,9 +9,12 @@ use scim_core::{bearer::Token, store::TenantId};
 use serde_json::{Value, json};
 
 use crate::{
-    arguments::{Command, KeyCommand, OrganizationCommand},
+    account::{Accounts, NewAccount},
+    arguments::{AdministratorCommand, Command, GroupNames, KeyCommand, OrganizationCommand},
+    console::Console,
     database::Database,
     directory::{Directory, Key, OrganizationName},
+    invitation,
     store::outbox,
 };
 
@@ -20,6 +25,16 @@ pub async fn run(command: Command, directory: &Directory, database: &Database, o
     match command {
         Command::Key { command } => keys(command, directory, out).await,
         Command::Organization { command } => organizations(command, directory, out).await,
+        Command::Oauth { command } => oauth::run(command, database, out).await,
+        Command::Administrator {
+            command: AdministratorCommand::Invite { organization, user_name, name, public_url, .. },
+        } => {
+            let name = name.unwrap_or_else(|| user_name.clone());
+            directory.ensure_bare_organization(&organization).await?;
+            let link = invite(database, &organization, &user_name, &name, &public_url).await?;
+            writeln!(out, "{link} (works once, within 24 hours)")?;
+            Ok(())
+        }
         Command::Events { organization, after, limit, .. } => {
             let tenant = TenantId::new(organization.as_str())?;
             for row in outbox(database, &tenant, after, limit).await? {
@@ -31,6 +46,40 @@ pub async fn run(command: Command, directory: &Directory, database: &Database, o
     }
 }
 
+/// Makes an administrator of the organization, unless one of this user name exists, and returns a link for the first
+/// sign-in.
+///
+/// # Errors
+///
+/// When another person of the organization has the user name, or the database does not answer.
+pub async fn invite(
+    database: &Database,
+    organization: &OrganizationName,
+    user_name: &str,
+    name: &str,
+    url: &str,
+) -> Result<String, Box<dyn Error>> {
+    let (accounts, tenant) = (Accounts::new(database.clone()), organization.as_str());
+    let account = match accounts.find_made_by_hand(tenant, user_name).await? {
+        Some(account) if account.is_administrator() => account.id,
+        Some(_) => return Err(format!("expected an administrator, found `{user_name}`, who is not one").into()),
+        None => {
+            let new = NewAccount {
+                tenant: tenant.to_owned(),
+                user_name: user_name.to_owned(),
+                name: name.to_owned(),
+                email: None,
+                administrator: true,
+                made_by: None,
+            };
+            accounts.add(new).await?
+        }
+    };
+    let secret = invitation::invite(database, tenant, &account).await?;
+    let path = Console::path(tenant, &format!("invitation/{secret}"));
+    Ok(format!("{}{path}", url.trim_end_matches('/')))
+}
+
 /// Makes a key for an organisation. The token is gone when the caller does not show it.
 pub async fn new_key(
     directory: &Directory,
@@ -39,7 +88,7 @@ pub async fn new_key(
     lifetime: Option<TimeDelta>,
 ) -> Result<Token, Box<dyn Error>> {
     let token = Token::generate()?;
-    let mut key = Key::new(organization, name, token.digest());
+    let mut key = Key::generated(organization, name, &token);
     key.expires = lifetime.and_then(|lifetime| key.created.checked_add_signed(lifetime));
     directory.add_key(key).await?;
     Ok(token)
@@ -86,6 +135,11 @@ async fn organizations(command: OrganizationCommand, directory: &Directory, out:
         OrganizationCommand::New(one) => {
             directory.ensure_organization(&one.name).await?;
             writeln!(out, "organization {} is there", one.name)?;
+        }
+        OrganizationCommand::GroupNames { name, rule, .. } => {
+            directory.set_unique_groups(&name, rule == GroupNames::Unique).await?;
+            let done = if rule == GroupNames::Unique { "must be unique" } else { "may repeat" };
+            writeln!(out, "the names of groups {done} for {name}")?;
         }
         OrganizationCommand::List { .. } => {
             let mut rows = vec![["ORGANIZATION", "SCIM", "CREATED"].map(str::to_owned)];

@@ -4,18 +4,26 @@
 //! value that it refuses.
 
 mod bounds;
+mod oauth;
+mod sign_on;
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
-use scim_core::provider::CursorKey;
+use scim_core::{Registry, provider::CursorKey};
 use tracing_subscriber::EnvFilter;
 
 use self::bounds::BoundArguments;
+pub use self::{
+    oauth::{ClientCommand, FederationArguments, OauthCommand},
+    sign_on::SingleSignOn,
+};
 use crate::{
     database,
     directory::{OrganizationName, TOKEN_CHARACTERS},
-    server::Bounds,
+    identity_provider::IdentityProvider,
+    registry::{RegistryError, read_registry},
+    server::{Bounds, Certificate},
     storage::Location,
 };
 
@@ -49,16 +57,43 @@ pub struct Serve {
     /// Where the data is.
     #[command(flatten)]
     pub store: StoreArgument,
-    /// The organisation that is made if it is not there, with SCIM switched on
-    #[arg(long, value_name = "NAME", default_value = "demo")]
-    pub organization: OrganizationName,
+    /// The organization that is made if it does not exist, with SCIM on and single sign-on handled elsewhere. Without
+    /// `--organization` and `--token`, the organization `demo` is made for its administrator, who sets everything up in
+    /// the browser
+    #[arg(long, value_name = "NAME")]
+    pub organization: Option<OrganizationName>,
     /// An API key that the organisation has. Without, one is made and shown if it has none that is valid. Better given
     /// as PLATFORM_TOKEN: what is on a command line, others on the machine can read
     #[arg(long, env = "PLATFORM_TOKEN", hide_env_values = true, value_parser = secret)]
     pub token: Option<Secret>,
+    /// The identity provider of the organization, whose habits the server tolerates: only `entra` may contradict the
+    /// RFC. A new organization has `other`; without this option an organization keeps its provider
+    #[arg(long, value_name = "PROVIDER", value_enum)]
+    pub identity_provider: Option<IdentityProvider>,
+    /// The single sign-on of the organization: `external` if something else handles it, or
+    /// `oidc:ISSUER,CLIENT_ID` with the client's secret as PLATFORM_SIGN_ON_SECRET. An organization that `--organization`
+    /// makes has `external`; without this option an organization keeps its single sign-on
+    #[arg(long, value_name = "SIGN_ON")]
+    pub single_sign_on: Option<SingleSignOn>,
+    /// The secret of the OpenID client that `--single-sign-on` names
+    #[arg(long, env = "PLATFORM_SIGN_ON_SECRET", hide = true, hide_env_values = true, value_parser = secret)]
+    pub sign_on_secret: Option<Secret>,
     /// The URL under which clients see this server, if it is not the one that it listens at: `https://example.com`
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
+    /// The certificate of the server, with those of its issuers, in PEM: clients then have to speak TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Schemas of your own, in the JSON of `/Schemas`: a ListResponse or a list
+    #[arg(long, value_name = "FILE")]
+    schemas: Option<PathBuf>,
+    /// Resource types, in the JSON of `/ResourceTypes`: they are added to users and groups, and one with such a name
+    /// replaces it
+    #[arg(long, value_name = "FILE")]
+    resource_types: Option<PathBuf>,
     /// Secrets that cursors are sealed with, each 32 random bytes as 64 hexadecimal digits: several instances that
     /// answer for each other need the same. New cursors get the first one. Without any, the process makes its own, and
     /// a walk through a list does not outlive it
@@ -99,6 +134,18 @@ pub enum Command {
         #[command(subcommand)]
         command: OrganizationCommand,
     },
+    /// OAuth 2.0 for identity providers: clients and their secrets
+    Oauth {
+        /// What to do.
+        #[command(subcommand)]
+        command: OauthCommand,
+    },
+    /// Administrators of an organization: invited by a one-time link
+    Administrator {
+        /// What to do.
+        #[command(subcommand)]
+        command: AdministratorCommand,
+    },
     /// Prints what has changed for an organisation: its events, a line of JSON each, the oldest first
     ///
     /// In PostgreSQL an event whose transaction took long may appear behind others that were printed before.
@@ -112,6 +159,29 @@ pub enum Command {
         /// No more events than this
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
+        /// Where the data is.
+        #[command(flatten)]
+        store: StoreArgument,
+    },
+}
+
+/// The actions on administrators.
+#[derive(Debug, Subcommand)]
+pub enum AdministratorCommand {
+    /// Makes an administrator, or takes the one of this user name, and prints a link that works once within 24 hours
+    Invite {
+        /// The organization
+        #[arg(long, value_name = "NAME")]
+        organization: OrganizationName,
+        /// The administrator's user name, such as an e-mail address
+        #[arg(long, value_name = "NAME", default_value = "administrator", value_parser = label)]
+        user_name: String,
+        /// The name that pages show; the user name unless given
+        #[arg(long, value_name = "NAME", value_parser = label)]
+        name: Option<String>,
+        /// The URL under which browsers see the server: `https://example.com`
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+        public_url: String,
         /// Where the data is.
         #[command(flatten)]
         store: StoreArgument,
@@ -161,6 +231,18 @@ pub enum KeyCommand {
 pub enum OrganizationCommand {
     /// Makes an organisation, with SCIM switched on and no key
     New(OneOrganization),
+    /// Decides whether the server refuses a second SCIM group of the same name. Groups that share a name already stay
+    GroupNames {
+        /// The organization
+        #[arg(value_name = "NAME")]
+        name: OrganizationName,
+        /// `unique` refuses the second group, `any` lets it in
+        #[arg(value_name = "RULE", value_enum)]
+        rule: GroupNames,
+        /// Where the data is.
+        #[command(flatten)]
+        store: StoreArgument,
+    },
     /// Lists the organisations
     List {
         /// Where the data is.
@@ -171,6 +253,15 @@ pub enum OrganizationCommand {
     Enable(OneOrganization),
     /// Switches SCIM off: no key opens it any more; what was provisioned stays
     Disable(OneOrganization),
+}
+
+/// The rule for the names of SCIM groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum GroupNames {
+    /// Two groups of an organization never share a name.
+    Unique,
+    /// They may.
+    Any,
 }
 
 /// An organisation.
@@ -225,7 +316,14 @@ impl Arguments {
             let expected = "visible ASCII characters other than a comma";
             return Err(invalid(&format!("--token: expected 1 to {TOKEN_CHARACTERS} {expected}")));
         }
+        let is_plain = serve.public_url.as_ref().is_some_and(|url| !url.starts_with("https://"));
+        if serve.tls_certificate.is_some() && is_plain {
+            return Err(invalid("--public-url: expected an https URL, since --tls-certificate is given"));
+        }
         serve.cursor_keys()?;
+        if matches!(serve.single_sign_on, Some(SingleSignOn::OpenId { .. })) && serve.sign_on_secret.is_none() {
+            return Err(invalid("--single-sign-on: expected the client's secret in PLATFORM_SIGN_ON_SECRET"));
+        }
         if serve.bounds().deadline < serve.bounds().request {
             return Err(invalid("--request-deadline: expected no less than --request-timeout"));
         }
@@ -237,13 +335,15 @@ impl Arguments {
         match &self.command {
             None => &self.serve.store,
             Some(Command::Events { store, .. }) => store,
+            Some(Command::Administrator { command: AdministratorCommand::Invite { store, .. } }) => store,
+            Some(Command::Oauth { command }) => command.store(),
             Some(Command::Key { command }) => match command {
                 KeyCommand::New { store, .. } | KeyCommand::List { store, .. } | KeyCommand::Revoke { store, .. } => {
                     store
                 }
             },
             Some(Command::Organization { command }) => match command {
-                OrganizationCommand::List { store } => store,
+                OrganizationCommand::List { store } | OrganizationCommand::GroupNames { store, .. } => store,
                 OrganizationCommand::New(one)
                 | OrganizationCommand::Enable(one)
                 | OrganizationCommand::Disable(one) => &one.store,
@@ -270,6 +370,16 @@ impl StoreArgument {
 }
 
 impl Serve {
+    /// The organization to serve first.
+    pub fn organization(&self) -> OrganizationName {
+        self.organization.clone().unwrap_or_else(OrganizationName::demo)
+    }
+
+    /// Whether an administrator sets the organization up in the browser, instead of the command line.
+    pub fn is_for_administrator(&self) -> bool {
+        self.organization.is_none() && self.token.is_none()
+    }
+
     /// The secrets that cursors are sealed with; none if none were given.
     pub fn cursor_keys(&self) -> Result<Vec<CursorKey>, clap::Error> {
         let key = |secret: &Secret| {
@@ -278,6 +388,25 @@ impl Serve {
         };
         let expected = || invalid("--cursor-key: expected 64 hexadecimal digits, or several times so with commas");
         self.cursor_key.iter().map(|secret| key(secret).ok_or_else(expected)).collect()
+    }
+
+    /// The certificate of the listener, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, or the key is not that of the certificate.
+    pub fn certificate(&self) -> Result<Option<Certificate>, Box<dyn std::error::Error>> {
+        let files = self.tls_certificate.as_deref().zip(self.tls_key.as_deref());
+        files.map(|(certificate, key)| Certificate::read(certificate, key)).transpose()
+    }
+
+    /// The resource types to serve.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, or has no schemas or resource types that fit together.
+    pub fn registry(&self) -> Result<Registry, RegistryError> {
+        read_registry(self.schemas.as_deref(), self.resource_types.as_deref())
     }
 
     /// Bounds on clients.

@@ -7,16 +7,20 @@ mod memory;
 mod tables;
 mod trust;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use scim_core::{
-    bearer::{TokenDigest, bearer_token},
+    bearer::{Token, TokenDigest, bearer_token},
     store::{StoreError, TenantId},
 };
 
-use self::{memory::Memory, tables::Tables, trust::Trust};
-use crate::{log::with_causes, storage::Storage};
+use self::{
+    memory::Memory,
+    tables::Tables,
+    trust::{Known, Trust},
+};
+use crate::{identity_provider::IdentityProvider, log::with_causes, storage::Storage};
 
 /// The most characters that a token may have. What is longer is not even looked at.
 pub const TOKEN_CHARACTERS: usize = 1_024;
@@ -40,6 +44,9 @@ pub enum DirectoryError {
     /// The token opens another organisation already.
     #[error("expected a token of no other organization")]
     Taken,
+    /// The form that asks for the key has made one before.
+    #[error("expected a form that has made no key yet")]
+    Repeated,
     /// No key has a digest that starts so.
     #[error("expected the start of a key's digest, found `{0}`, with which none starts")]
     NoKey(Box<str>),
@@ -56,6 +63,11 @@ pub enum DirectoryError {
 pub struct OrganizationName(Arc<str>);
 
 impl OrganizationName {
+    /// The organization of a server that was told none.
+    pub fn demo() -> Self {
+        Self("demo".into())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -83,6 +95,12 @@ impl std::fmt::Display for OrganizationName {
 #[error("expected 1 to 64 lower-case letters, digits and hyphens")]
 pub struct InvalidName;
 
+/// The single sign-on of an organization that has none yet.
+const NO_SIGN_ON: &str = "none";
+
+/// The single sign-on that something else than this program handles.
+const EXTERNAL: &str = "external";
+
 /// An organisation.
 #[derive(Clone, Debug)]
 pub struct Organization {
@@ -92,6 +110,33 @@ pub struct Organization {
     pub created: DateTime<Utc>,
     /// Whether its SCIM URL answers.
     pub scim: bool,
+    /// The name that pages show, if it has one.
+    pub title: Option<String>,
+    /// The identity provider, whose habits the server tolerates.
+    pub identity_provider: IdentityProvider,
+    /// The single sign-on: `none`, `external`, `openid` or `saml`.
+    pub sign_on: String,
+    /// Whether the server refuses a second SCIM group of the same name.
+    pub unique_groups: bool,
+}
+
+impl Organization {
+    /// An organization as the command line makes it: SCIM is on, and single sign-on is somebody else's matter.
+    pub fn new(name: &str, created: DateTime<Utc>) -> Self {
+        let (name, sign_on) = (name.to_owned(), EXTERNAL.to_owned());
+        let identity_provider = IdentityProvider::Other;
+        Self { name, created, scim: true, title: None, identity_provider, sign_on, unique_groups: true }
+    }
+
+    /// Whether people can sign in, so that accounts which SCIM makes are of use.
+    pub fn has_sign_on(&self) -> bool {
+        self.sign_on != NO_SIGN_ON
+    }
+
+    /// The name that pages show.
+    pub fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// A key as it is kept.
@@ -111,14 +156,34 @@ pub struct Key {
     pub revoked: Option<DateTime<Utc>>,
     /// When it was last used, to the minute.
     pub used: Option<DateTime<Utc>>,
+    /// The address of the client that used it last.
+    pub address: Option<String>,
+    /// The account of the administrator who made it in the dashboard.
+    pub made_by: Option<String>,
+    /// The last characters of the token, by which its owner recognizes it; only of tokens that this program made.
+    pub ending: Option<String>,
+    /// The name of the form that made it: the same form sent again makes no second key.
+    pub form: Option<String>,
 }
+
+/// The characters of a token that are kept readable: 16 of its 256 bits.
+const ENDING: usize = 4;
 
 impl Key {
     /// A key that is made now. Times are kept in milliseconds.
     pub fn new(organization: &OrganizationName, name: &str, digest: TokenDigest) -> Self {
         let (organization, name) = (organization.to_string(), name.to_owned());
         let created = Utc::now().trunc_subsecs(3);
-        Self { digest, organization, name, created, expires: None, revoked: None, used: None }
+        let (expires, revoked, used) = (None, None, None);
+        let (address, made_by, ending, form) = (None, None, None, None);
+        Self { digest, organization, name, created, expires, revoked, used, address, made_by, ending, form }
+    }
+
+    /// A key for a token that was generated, and is not known to anybody yet.
+    pub fn generated(organization: &OrganizationName, name: &str, token: &Token) -> Self {
+        let ending = token.reveal().chars().rev().take(ENDING).collect::<Vec<_>>();
+        let ending = Some(ending.into_iter().rev().collect());
+        Self { ending, ..Self::new(organization, name, token.digest()) }
     }
 
     /// Whether who has the token is let in at this time.
@@ -139,6 +204,15 @@ pub struct Caller {
     pub tenant: TenantId,
     /// What the administrator calls the key.
     pub name: Arc<str>,
+    /// The identity provider of the organization, whose habits are tolerated.
+    pub identity_provider: IdentityProvider,
+}
+
+/// The state of an organization on which the validity of a key, and the answer to a request, depend.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    scim: bool,
+    identity_provider: IdentityProvider,
 }
 
 /// The organisations and their keys.
@@ -177,11 +251,25 @@ impl Directory {
     /// Makes the organisation, with SCIM switched on, if it is not there; one that is there stays as it is. Gives what
     /// is there then.
     pub async fn ensure_organization(&self, name: &OrganizationName) -> Result<Organization, DirectoryError> {
-        let now = Utc::now().trunc_subsecs(3);
-        kept!(self.kept, add_organization(name.as_str(), now));
-        let all = self.organizations().await?;
-        let found = all.into_iter().find(|organization| organization.name == name.as_str());
-        found.ok_or_else(|| DirectoryError::NoOrganization(name.as_str().into()))
+        self.ensure(Organization::new(name.as_str(), Utc::now().trunc_subsecs(3))).await
+    }
+
+    /// As [`Directory::ensure_organization`], for an organization whose administrator sets SCIM and single sign-on up in
+    /// the browser: both are off.
+    pub async fn ensure_bare_organization(&self, name: &OrganizationName) -> Result<Organization, DirectoryError> {
+        let organization = Organization::new(name.as_str(), Utc::now().trunc_subsecs(3));
+        self.ensure(Organization { scim: false, sign_on: NO_SIGN_ON.to_owned(), ..organization }).await
+    }
+
+    async fn ensure(&self, organization: Organization) -> Result<Organization, DirectoryError> {
+        kept!(self.kept, add_organization(&organization));
+        let found = kept!(self.kept, organization(&organization.name));
+        found.ok_or_else(|| DirectoryError::NoOrganization(organization.name.into()))
+    }
+
+    /// The organization of this name.
+    pub async fn organization(&self, name: &str) -> Result<Option<Organization>, DirectoryError> {
+        Ok(kept!(self.kept, organization(name)))
     }
 
     /// All organisations, by name.
@@ -195,6 +283,30 @@ impl Directory {
         if found { Ok(()) } else { Err(DirectoryError::NoOrganization(name.as_str().into())) }
     }
 
+    /// Sets the identity provider of an organization. Other instances tolerate the habits of the former one for a little
+    /// longer.
+    pub async fn set_identity_provider(
+        &self,
+        name: &OrganizationName,
+        provider: IdentityProvider,
+    ) -> Result<(), DirectoryError> {
+        let found = kept!(self.kept, set_identity_provider(name.as_str(), provider));
+        self.trust.forget_all_of(name.as_str());
+        if found { Ok(()) } else { Err(DirectoryError::NoOrganization(name.as_str().into())) }
+    }
+
+    /// Notes that something else than this program signs the people of an organization in.
+    pub async fn set_external_sign_on(&self, name: &OrganizationName) -> Result<(), DirectoryError> {
+        let found = kept!(self.kept, set_sign_on(name.as_str(), EXTERNAL));
+        if found { Ok(()) } else { Err(DirectoryError::NoOrganization(name.as_str().into())) }
+    }
+
+    /// Decides whether a second SCIM group of the same name is refused. Groups that share a name already stay.
+    pub async fn set_unique_groups(&self, name: &OrganizationName, unique: bool) -> Result<(), DirectoryError> {
+        let found = kept!(self.kept, set_unique_groups(name.as_str(), unique));
+        if found { Ok(()) } else { Err(DirectoryError::NoOrganization(name.as_str().into())) }
+    }
+
     /// Gives the organisation one more key. That the same key is there already is no error, whatever it is called.
     ///
     /// # Errors
@@ -202,13 +314,15 @@ impl Directory {
     /// When there is no such organisation, or the token was revoked, has expired or is another organisation's: a token
     /// that has ended does not come back.
     pub async fn add_key(&self, key: Key) -> Result<(), DirectoryError> {
-        let organizations = self.organizations().await?;
-        if !organizations.iter().any(|organization| organization.name == key.organization) {
+        if self.organization(&key.organization).await?.is_none() {
             return Err(DirectoryError::NoOrganization(key.organization.into()));
         }
         kept!(self.kept, add_key(&key));
         // Whoever was first: what is there now is what counts.
         let Some((found, _)) = kept!(self.kept, find(&key.digest)) else {
+            if key.form.is_some() {
+                return Err(DirectoryError::Repeated);
+            }
             return Err(StoreError::backend("a key that was written is not there").into());
         };
         match found {
@@ -222,10 +336,7 @@ impl Directory {
     /// All keys, of one organisation or of all, those that are not valid any more too: by organisation, the oldest
     /// first.
     pub async fn keys(&self, organization: Option<&OrganizationName>) -> Result<Vec<Key>, DirectoryError> {
-        let mut keys = kept!(self.kept, keys());
-        if let Some(organization) = organization {
-            keys.retain(|key| key.organization == organization.as_str());
-        }
+        let mut keys = kept!(self.kept, keys(organization.map(OrganizationName::as_str)));
         keys.sort_by(|one, other| (&one.organization, one.created).cmp(&(&other.organization, other.created)));
         Ok(keys)
     }
@@ -250,9 +361,23 @@ impl Directory {
         Ok(key)
     }
 
-    /// Who calls the organisation's SCIM URL with this `Authorization` header; `None` for everybody who is not to be
-    /// let in, for whatever reason.
-    pub async fn authenticate(&self, organization: &str, header: &str) -> Result<Option<Caller>, DirectoryError> {
+    /// Ends all keys of an organization at once.
+    ///
+    /// This instance knows it at once; others may trust the keys for a little longer.
+    pub async fn revoke_all(&self, organization: &OrganizationName) -> Result<(), DirectoryError> {
+        kept!(self.kept, revoke_all(organization.as_str(), Utc::now().trunc_subsecs(3)));
+        self.trust.forget_all_of(organization.as_str());
+        Ok(())
+    }
+
+    /// Who calls the organisation's SCIM URL from this address with this `Authorization` header; `None` for everybody who
+    /// is not to be let in, for whatever reason.
+    pub async fn authenticate(
+        &self,
+        organization: &str,
+        header: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Caller>, DirectoryError> {
         let Some(token) = bearer_token(header).filter(|token| token.len() <= TOKEN_CHARACTERS) else {
             return Ok(None);
         };
@@ -260,7 +385,8 @@ impl Directory {
         // Looked up by what nobody can choose: a digest tells nothing of how much of a token was right.
         let name = digest.to_string();
         let now = Utc::now();
-        let Some(key) = self.valid_key(&digest, &name, now).await? else { return Ok(None) };
+        let Some(known) = self.valid_key(&digest, &name, now).await? else { return Ok(None) };
+        let (key, identity_provider) = (&known.key, known.identity_provider);
         // It may have expired since it was looked up.
         if key.organization != organization || !key.is_valid(now) {
             return Ok(None);
@@ -270,12 +396,12 @@ impl Directory {
             let kept = Arc::clone(&self.kept);
             // Nobody waits for it, and no request fails because of it.
             tokio::spawn(async move {
-                if let Err(error) = kept.was_used(&digest, now).await {
+                if let Err(error) = kept.was_used(&digest, now, address).await {
                     tracing::warn!(error = with_causes(&error), "the use of a key could not be written down");
                 }
             });
         }
-        Ok(Some(Caller { tenant, name: key.name.as_str().into() }))
+        Ok(Some(Caller { tenant, name: key.name.as_str().into(), identity_provider }))
     }
 
     async fn valid_key(
@@ -283,13 +409,13 @@ impl Directory {
         digest: &TokenDigest,
         name: &str,
         now: DateTime<Utc>,
-    ) -> Result<Option<Arc<Key>>, DirectoryError> {
+    ) -> Result<Option<Arc<Known>>, DirectoryError> {
         if let Some(key) = self.trust.get(name) {
             return Ok(Some(key));
         }
         let found = kept!(self.kept, find(digest));
-        let valid = found.filter(|(key, scim)| *scim && key.digest == *digest && key.is_valid(now));
-        let valid = valid.map(|(key, _)| self.trust.put(name, key));
+        let valid = found.filter(|(key, of)| of.scim && key.digest == *digest && key.is_valid(now));
+        let valid = valid.map(|(key, of)| self.trust.put(name, Known { key, identity_provider: of.identity_provider }));
         if valid.is_none() {
             self.trust.forget(name);
         }
@@ -304,8 +430,13 @@ impl Directory {
 }
 
 impl Kept {
-    async fn was_used(&self, digest: &TokenDigest, at: DateTime<Utc>) -> Result<(), DirectoryError> {
-        kept!(self, was_used(digest, at));
+    async fn was_used(
+        &self,
+        digest: &TokenDigest,
+        at: DateTime<Utc>,
+        address: Option<IpAddr>,
+    ) -> Result<(), DirectoryError> {
+        kept!(self, was_used(digest, at, address));
         Ok(())
     }
 }

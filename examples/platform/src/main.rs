@@ -12,9 +12,10 @@ use std::{error::Error, io::Write as _, process::ExitCode, sync::Arc};
 use chrono::Utc;
 use platform::{
     administration,
-    arguments::{Arguments, Serve},
-    directory::{Directory, Key},
-    log,
+    arguments::{Arguments, Serve, SingleSignOn},
+    console::Console,
+    directory::{Directory, Key, OrganizationName},
+    log, provisioning,
     server::{self, Ending, Settings},
     storage::Storage,
 };
@@ -71,29 +72,81 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
     if cursor_keys.is_empty() {
         cursor_keys.push(random_key()?);
     }
-    let url = arguments.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let certificate = arguments.certificate()?;
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let url = arguments.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     let directory = Arc::new(Directory::new(&storage));
-    let settings = Settings { url, cursor_keys, bounds: arguments.bounds() };
-    let resources = storage.resources(&platform::registry()).await?;
-    let router = server::router(Arc::clone(&directory), resources, &settings)?;
-    let minted = admit(&arguments, &directory).await?;
+    let registry = arguments.registry()?;
+    let settings = Settings { url, cursor_keys, bounds: arguments.bounds(), registry };
+    let resources = storage.resources(&settings.registry).await?;
+    let mut ending_log = None;
+    let console = storage.database().map(|database| {
+        let (writer, ended) = provisioning::start(database.clone());
+        ending_log = Some(ended);
+        Console::new(database, Arc::clone(&directory), writer, &settings.url)
+    });
+    let router = server::router(Arc::clone(&directory), resources, console.clone(), &settings)?;
+    let organization = arguments.organization();
 
     let mut out = std::io::stdout();
-    if let Some(token) = minted {
-        writeln!(out, "API key {} (shown once)", token.reveal())?;
+    match &console {
+        Some(console) if arguments.is_for_administrator() => {
+            directory.ensure_bare_organization(&organization).await?;
+            configure(&arguments, &organization, &directory).await?;
+            writeln!(out, "Dashboard {}{}", console.url, Console::path(organization.as_str(), ""))?;
+            if !console.accounts.has_administrator(organization.as_str()).await? {
+                let (user_name, name) = ("administrator", "Administrator");
+                let link = administration::invite(&console.database, &organization, user_name, name, &console.url);
+                writeln!(out, "Administrator's link {} (works once, within 24 hours)", link.await?)?;
+            }
+        }
+        _ => {
+            if let Some(token) = admit(&arguments, &organization, &directory).await? {
+                writeln!(out, "API key {} (shown once)", token.reveal())?;
+            }
+        }
     }
-    writeln!(out, "SCIM URL {}", server::scim_url(&settings.url, arguments.organization.as_str()))?;
+    writeln!(out, "SCIM URL {}", server::scim_url(&settings.url, organization.as_str()))?;
     out.flush()?;
 
     tracing::info!(%address, "listening");
-    server::serve(listener, router, &settings.bounds, ending).await;
+    drop(console);
+    server::serve(listener, certificate, router, &settings.bounds, ending).await;
+    // The router is gone, and with it the last way to the log: the task writes the entries that wait, and ends.
+    if let Some(ended) = ending_log {
+        ended.await?;
+    }
     Ok(())
 }
 
+/// Sets what the command line says of the organization. What it does not say stays as it is.
+async fn configure(
+    arguments: &Serve,
+    organization: &OrganizationName,
+    directory: &Directory,
+) -> Result<(), Box<dyn Error>> {
+    if let Some(provider) = arguments.identity_provider {
+        directory.set_identity_provider(organization, provider).await?;
+    }
+    match &arguments.single_sign_on {
+        None => Ok(()),
+        Some(SingleSignOn::External) => Ok(directory.set_external_sign_on(organization).await?),
+        // The settings are the matter of the module for single sign-on.
+        Some(SingleSignOn::OpenId { .. }) => {
+            Err("--single-sign-on oidc: set single sign-on up in the dashboard, or expected `external`".into())
+        }
+    }
+}
+
 /// Sees to it that the organisation is there and has a key. Gives the token of one that was made.
-async fn admit(arguments: &Serve, directory: &Directory) -> Result<Option<Token>, Box<dyn Error>> {
-    let organization = &arguments.organization;
-    if !directory.ensure_organization(organization).await?.scim {
+async fn admit(
+    arguments: &Serve,
+    organization: &OrganizationName,
+    directory: &Directory,
+) -> Result<Option<Token>, Box<dyn Error>> {
+    let is_on = directory.ensure_organization(organization).await?.scim;
+    configure(arguments, organization, directory).await?;
+    if !is_on {
         tracing::warn!(%organization, "SCIM is switched off for the organization: nobody is let in");
     }
     if arguments.public_url.is_none() && arguments.listen.ip().is_unspecified() {

@@ -1,8 +1,40 @@
 //! The resource types that the platform serves.
 //!
-//! One place says it: what the stores were tested with is what is served.
+//! One place says it: what the stores were tested with is what is served. Operators add their own without Rust, in the
+//! JSON that `/Schemas` and `/ResourceTypes` show.
 
-use scim_core::schema::{Registry, ResourceType, Schema, SchemaError};
+use std::path::{Path, PathBuf};
+
+use scim_core::schema::{
+    DocumentError, Extension, RESOURCE_TYPE, Registry, RegistryBuilder, ResourceType, SCHEMA, SERVICE_PROVIDER_CONFIG,
+    Schema, SchemaError, USER, read_resource_types, read_schemas,
+};
+
+/// The schemas that describe the protocol: a copy of `/Schemas` has them, and no resource type uses them.
+const PROTOCOL: [&str; 3] = [SERVICE_PROVIDER_CONFIG, RESOURCE_TYPE, SCHEMA];
+
+/// Why files do not give resource types.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// A file cannot be read.
+    #[error("{}", .0.display())]
+    File(PathBuf, #[source] std::io::Error),
+    /// A file has a fault at a place.
+    #[error("{}", .0.display())]
+    Document(PathBuf, #[source] DocumentError),
+    /// The resource types contradict each other.
+    #[error("the resource types do not fit together")]
+    Schema(#[from] SchemaError),
+    /// A schema is of no use.
+    #[error("{}: expected a resource type with the schema {schema}", .path.display())]
+    Unused {
+        /// The file.
+        path: PathBuf,
+        /// The schema.
+        schema: Box<str>,
+    },
+}
 
 /// Users with the Enterprise User extension, and groups, as RFC 7643 §4 defines them, but for `password`: people sign
 /// on at their identity provider, so there is nothing to keep. A password that is sent all the same is dropped, as
@@ -17,14 +49,61 @@ use scim_core::schema::{Registry, ResourceType, Schema, SchemaError};
 #[expect(clippy::missing_panics_doc, reason = "it depends on no input, and every test builds it")]
 pub fn registry() -> Registry {
     #[expect(clippy::expect_used, reason = "it depends on no input, and every test builds it")]
-    build().expect("the resource types are consistent")
+    standard().and_then(build).expect("the resource types are consistent")
 }
 
-fn build() -> Result<Registry, SchemaError> {
+/// The resource types of [`registry`], and those in the files: a list of schemas, and a list of resource types, of which
+/// one with the name of a standard one replaces it. As in [`registry`], users have no `password`.
+///
+/// # Errors
+///
+/// When a file cannot be read, its content is no such list, the resource types contradict each other, or a schema is used
+/// by none of them.
+pub fn read_registry(schemas: Option<&Path>, resource_types: Option<&Path>) -> Result<Registry, RegistryError> {
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| RegistryError::File(path.to_owned(), error));
+    let mut known = Vec::new();
+    if let Some(path) = schemas {
+        let found = read_schemas(&read(path)?).map_err(|error| RegistryError::Document(path.to_owned(), error))?;
+        let is_user = |schema: &Schema| schema.id().eq_ignore_ascii_case(USER);
+        known
+            .extend(found.into_iter().map(|schema| if is_user(&schema) { schema.without("password") } else { schema }));
+    }
+    let own = known.clone();
+    if !known.iter().any(|schema| schema.id().eq_ignore_ascii_case(USER)) {
+        known.push(Schema::user().without("password"));
+    }
+    let mut kinds = standard()?;
+    if let Some(path) = resource_types {
+        let found = read_resource_types(&read(path)?, &known);
+        for kind in found.map_err(|error| RegistryError::Document(path.to_owned(), error))? {
+            match kinds.iter_mut().find(|known| known.name() == kind.name()) {
+                Some(standard) => *standard = kind,
+                None => kinds.push(kind),
+            }
+        }
+    }
+    let uses = |schema: &&Schema| {
+        let all = kinds
+            .iter()
+            .flat_map(|kind| std::iter::once(kind.schema()).chain(kind.extensions().iter().map(Extension::schema)));
+        let mut all = all.map(Schema::id).chain(PROTOCOL);
+        all.any(|id| id.eq_ignore_ascii_case(schema.id()))
+    };
+    if let (Some(path), Some(unused)) = (schemas, own.iter().find(|schema| !uses(schema))) {
+        return Err(RegistryError::Unused { path: path.to_owned(), schema: unused.id().into() });
+    }
+    Ok(build(kinds)?)
+}
+
+fn standard() -> Result<Vec<ResourceType>, SchemaError> {
     let user = ResourceType::builder("User", "Users", Schema::user().without("password"))
         .description("People who use the service")
         .extension(Schema::enterprise_user(), false)
         .relation("groups", "Group", "members", "displayName")
         .build()?;
-    Registry::builder().resource_type(user).resource_type(ResourceType::group()?).build()
+    Ok(vec![user, ResourceType::group()?])
+}
+
+fn build(kinds: Vec<ResourceType>) -> Result<Registry, SchemaError> {
+    kinds.into_iter().fold(Registry::builder(), RegistryBuilder::resource_type).build()
 }

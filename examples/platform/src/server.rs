@@ -9,10 +9,14 @@ mod connections;
 mod host;
 mod ledger;
 mod lines;
+mod notes;
 mod outages;
 mod peers;
+mod providers;
 mod rates;
 mod socket;
+mod tls;
+mod tokens;
 mod unwanted;
 
 use std::{sync::Arc, time::Duration};
@@ -25,28 +29,30 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use scim_core::{
-    Quirks, ServiceProvider,
-    error::Error as ScimError,
-    http::ScimService,
-    protocol,
-    provider::{ConfigurationError, CursorKey},
-    store::DynStore,
-};
+use scim_core::{Registry, error::Error as ScimError, protocol, provider::CursorKey, store::DynStore};
 
 use self::{
     admission::Gate,
     bodies::Reading,
     ledger::Ledger,
+    notes::Notes,
     outages::{Outages, Scope},
+    providers::Providers,
     rates::Rates,
+    tokens::Tokens,
     unwanted::Unwanted,
 };
 pub use self::{
     bounds::{Bounds, Quotas},
     connections::{Ending, serve},
+    tls::Certificate,
 };
-use crate::{directory::Directory, log::with_causes, registry};
+use crate::{
+    console::{self, Console},
+    directory::Directory,
+    log::with_causes,
+    oauth::grant::Grants,
+};
 
 /// How long the database may take to say that it is there.
 const HEALTH: Duration = Duration::from_secs(2);
@@ -60,6 +66,8 @@ pub struct Settings {
     pub cursor_keys: Vec<CursorKey>,
     /// Bounds on clients.
     pub bounds: Bounds,
+    /// The resource types.
+    pub registry: Registry,
 }
 
 /// The URL of an organisation, under which its identity provider finds `/Users`.
@@ -67,45 +75,58 @@ pub fn scim_url(url: &str, organization: &str) -> String {
     format!("{}/scim/{organization}/v2", url.trim_end_matches('/'))
 }
 
-/// Everything that the server answers: SCIM below `/scim/{organization}/v2`, and `/health`.
+/// Everything that the server answers: SCIM below `/scim/{organization}/v2`, the token endpoint of OAuth clients and the
+/// pages below `/o/{organization}` where there is a database, and `/health`.
 ///
 /// # Errors
 ///
-/// When `settings.url` is no http or https URL without a query.
+/// When `settings.url` is no http or https URL without a query, or the system offers no TLS for requests of the server.
 pub fn router(
     directory: Arc<Directory>,
     resources: DynStore,
+    console: Option<Console>,
     settings: &Settings,
-) -> Result<Router, ConfigurationError> {
-    let mut provider = ServiceProvider::builder(registry(), resources)
-        .base_url(scim_url(&settings.url, "{tenant}"))
-        // Whichever provider an organisation has, it is served.
-        .quirks(Quirks::entra());
-    for key in &settings.cursor_keys {
-        provider = provider.cursor_key(key.clone());
-    }
-    let (provider, bounds) = (provider.build()?, &settings.bounds);
+) -> Result<Router, Box<dyn std::error::Error>> {
+    let (providers, bounds) = (Providers::build(&resources, settings, console.is_some())?, &settings.bounds);
     let outages = Arc::<Outages>::default();
-    let gate = Gate {
+    let gate = Arc::new(Gate {
         directory: Arc::clone(&directory),
         rates: Rates::new(bounds.quotas),
         outages: Arc::clone(&outages),
         deadline: bounds.deadline,
         address_header: bounds.address_header.clone(),
+    });
+    let tokens = match &console {
+        Some(console) => {
+            let grants = Grants::new(console.database.clone(), &settings.url).map_err(Box::new)?;
+            let (gate, url) = (Arc::clone(&gate), settings.url.as_str().into());
+            tokens::routes(Tokens { gate, grants, patience: bounds.request, url })
+        }
+        None => Router::new(),
     };
     let reading = Reading {
-        provider: provider.clone(),
+        provider: providers.any().clone(),
         patience: bounds.request,
         bytes: Ledger::new(bounds.request_bytes),
         work: Ledger::new(bounds.connections),
     };
     let scim = Router::new()
-        .fallback_service(ScimService::new(provider))
+        .fallback(move |request: Request| providers.clone().answer(request))
+        .layer(middleware::from_fn(notes::take))
         .layer(middleware::from_fn_with_state(reading, bodies::collect))
-        .layer(middleware::from_fn_with_state(Arc::new(gate), admission::admit));
-    Ok(Router::new()
+        .layer(middleware::from_fn_with_state(gate, admission::admit));
+    let (pages, scim) = match console {
+        Some(console) => {
+            let (writer, database) = (console.writer.clone(), console.database.clone());
+            let notes = Arc::new(Notes::new(writer, Arc::clone(&directory), database, settings.registry.clone()));
+            (console::router(console), scim.layer(middleware::from_fn_with_state(notes, notes::note)))
+        }
+        None => (Router::new(), scim),
+    };
+    Ok(pages
         // With or without a slash at its end.
         .nest_service("/scim/{organization}/v2", scim)
+        .merge(tokens)
         .route("/health", get(health).with_state((directory, outages)))
         .fallback(|| async { refusal(ScimError::new(404, "expected a URL below /scim/{organization}/v2")) })
         .layer(middleware::from_fn(drain))

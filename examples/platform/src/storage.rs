@@ -73,6 +73,11 @@ impl Storage {
         }
     }
 
+    /// The tables, unless everything is in memory.
+    pub fn database(&self) -> Option<&Database> {
+        if let Self::Database(database) = self { Some(database) } else { None }
+    }
+
     /// The store of the resources of these types. In memory it is a new one with each call.
     ///
     /// # Errors

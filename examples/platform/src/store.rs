@@ -5,11 +5,14 @@
 //! SQL by way of [`Statement`]; which of the two databases runs it, only
 //! [`Database`] knows.
 
+pub(crate) mod assignments;
 mod charge;
 mod commit;
+mod group_name;
 mod indexes;
 mod outbox;
-mod references;
+mod people;
+pub(crate) mod references;
 mod select;
 mod statistics;
 mod tables;
@@ -39,6 +42,7 @@ use self::{
     statistics::Growth,
     tables::Tables,
 };
+pub(crate) use self::{tables::unique_value, tally::total};
 use crate::database::{Database, Found, Keep, OpenError, Reading, Reads, Row, Shape};
 
 /// Resources in tables.

@@ -39,7 +39,7 @@ async fn acme(storage: &Storage) -> Directory {
 }
 
 async fn opens(directory: &Directory, organization: &str, token: &str) -> bool {
-    directory.authenticate(organization, &format!("Bearer {token}")).await.unwrap().is_some()
+    directory.authenticate(organization, &format!("Bearer {token}"), None).await.unwrap().is_some()
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_key_ends_when_its_time_is_over() {
         let mut key = Key::new(&name("acme"), "short", TokenDigest::of(TOKEN));
         key.expires = Some(key.created + TimeDelta::milliseconds(900));
         directory.add_key(key.clone()).await.unwrap();
-        let caller = directory.authenticate("acme", &format!("Bearer {TOKEN}")).await.unwrap().unwrap();
+        let caller = directory.authenticate("acme", &format!("Bearer {TOKEN}"), None).await.unwrap().unwrap();
         assert_eq!((caller.tenant.as_str(), &*caller.name), ("acme", "short"));
         let ends = key.expires.unwrap();
         // It is trusted for longer than it lives.

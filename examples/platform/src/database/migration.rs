@@ -65,6 +65,104 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE resource ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0",
         "ALTER TABLE tally ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0",
     ],
+    &[
+        // The identity provider is `okta`, `entra` or `other`; the sign-on is `none`, `external`, `openid` or `saml`.
+        "ALTER TABLE organization ADD COLUMN title {text}",
+        "ALTER TABLE organization ADD COLUMN identity_provider {text} NOT NULL DEFAULT 'other'",
+        "ALTER TABLE organization ADD COLUMN sign_on {text} NOT NULL DEFAULT 'external'",
+        "ALTER TABLE organization ADD COLUMN unique_groups BIGINT NOT NULL DEFAULT 1",
+        "ALTER TABLE api_key ADD COLUMN made_by {text}",
+        "ALTER TABLE api_key ADD COLUMN address {text}",
+        // The last characters of the token, and the name of the form that made the key: it makes one key only.
+        "ALTER TABLE api_key ADD COLUMN ending {text}",
+        "ALTER TABLE api_key ADD COLUMN form {text}",
+        "CREATE UNIQUE INDEX api_key_form ON api_key (form)",
+        // A person, made by hand (`hand`) or by the identity provider (`scim`, with the id of the resource). `assigned` is
+        // the number of rows in user_group_member, so that a page finds those without any by an index.
+        "CREATE TABLE account (tenant {text} NOT NULL, id {text} NOT NULL, origin {text} NOT NULL, \
+     user_name {text} NOT NULL, user_name_key {text} NOT NULL, name {text} NOT NULL, sort_name {text} NOT NULL, email {text}, external_id {text}, \
+     active BIGINT NOT NULL, assigned BIGINT NOT NULL DEFAULT 0, role {text} NOT NULL DEFAULT 'member', password {text}, \
+     created BIGINT NOT NULL, made_by {text}, department {text}, PRIMARY KEY (tenant, id))",
+        "CREATE INDEX account_name ON account (tenant, sort_name, id)",
+        "CREATE INDEX account_unassigned ON account (tenant, sort_name, id) \
+     WHERE origin = 'scim' AND active = 1 AND assigned = 0",
+        "CREATE INDEX account_inactive ON account (tenant, sort_name, id) WHERE active = 0",
+        "CREATE INDEX account_role ON account (tenant) WHERE role = 'administrator'",
+        "CREATE INDEX account_user_name ON account (tenant, user_name_key)",
+        "CREATE INDEX account_external_id ON account (tenant, external_id)",
+        "CREATE INDEX account_hand ON account (tenant, sort_name, id) WHERE origin = 'hand'",
+        "CREATE INDEX account_hand_user_name ON account (tenant, user_name_key) WHERE origin = 'hand'",
+        // A session of a person's browser. `confirmed` is the time of the last sign-in, which some forms ask for again.
+        "CREATE TABLE session (digest {text} PRIMARY KEY, tenant {text} NOT NULL, account {text} NOT NULL, \
+     token {text} NOT NULL, created BIGINT NOT NULL, seen BIGINT NOT NULL, confirmed BIGINT NOT NULL)",
+        "CREATE INDEX session_account ON session (tenant, account)",
+        "CREATE INDEX session_seen ON session (seen)",
+        "CREATE TABLE invitation (digest {text} PRIMARY KEY, tenant {text} NOT NULL, account {text} NOT NULL, \
+     expires BIGINT NOT NULL, used BIGINT)",
+        // The groups of the platform. A row of user_group_member has the SCIM group that it follows from, or ''.
+        "CREATE TABLE user_group (tenant {text} NOT NULL, id {text} NOT NULL, name {text} NOT NULL, \
+     sort_name {text} NOT NULL, created BIGINT NOT NULL, made_by {text}, purpose {text}, PRIMARY KEY (tenant, id))",
+        "CREATE UNIQUE INDEX user_group_name ON user_group (tenant, sort_name)",
+        "CREATE TABLE user_group_member (tenant {text} NOT NULL, account {text} NOT NULL, user_group {text} NOT NULL, \
+     source {text} NOT NULL, added BIGINT NOT NULL, made_by {text}, PRIMARY KEY (tenant, account, user_group, source))",
+        "CREATE INDEX user_group_member_group ON user_group_member (tenant, user_group, source, account)",
+        "CREATE TABLE user_group_mapping (tenant {text} NOT NULL, scim_group {text} NOT NULL, user_group {text} NOT NULL, \
+     PRIMARY KEY (tenant, scim_group, user_group))",
+        "CREATE INDEX user_group_mapping_group ON user_group_mapping (tenant, user_group)",
+        // The names of the groups from SCIM, so that a page lists them in their order.
+        "CREATE TABLE scim_group (tenant {text} NOT NULL, id {text} NOT NULL, name {text} NOT NULL, \
+     sort_name {text} NOT NULL, PRIMARY KEY (tenant, id))",
+        "CREATE INDEX scim_group_name ON scim_group (tenant, sort_name, id)",
+        // The settings of single sign-on as JSON, and the time of the test sign-in that succeeded with them. Each change
+        // makes another `version`. `used` are the settings with which people sign in, and `outcome` is the last test.
+        "CREATE TABLE sign_on (tenant {text} NOT NULL, kind {text} NOT NULL, settings {text} NOT NULL, tested BIGINT, \
+     version {text} NOT NULL, outcome {text}, used {text}, used_version {text}, PRIMARY KEY (tenant, kind))",
+        // A sign-in that waits for the answer of the identity provider.
+        "CREATE TABLE sign_in (digest {text} PRIMARY KEY, tenant {text} NOT NULL, kind {text} NOT NULL, \
+     purpose {text} NOT NULL, session {text}, pending {text} NOT NULL, target {text}, expires BIGINT NOT NULL)",
+        "CREATE INDEX sign_in_expires ON sign_in (expires)",
+        "CREATE TABLE replay (tenant {text} NOT NULL, id {text} NOT NULL, expires BIGINT NOT NULL, \
+     PRIMARY KEY (tenant, id))",
+        "CREATE INDEX replay_expires ON replay (expires)",
+        // The provisioning log: a row for each SCIM request, and sums for the pages.
+        "ALTER TABLE event ADD COLUMN request {text}",
+        "CREATE INDEX event_request ON event (tenant, request)",
+        "CREATE TABLE request (position {key}, tenant {text} NOT NULL, id {text} NOT NULL, time BIGINT NOT NULL, \
+     caller {text}, address {text}, operation {text} NOT NULL, kind {text}, resource {text}, name {text}, \
+     outcome {text} NOT NULL, notable BIGINT NOT NULL, status BIGINT NOT NULL, scim_type {text}, detail {text}, quirks {text}, \
+     duration BIGINT NOT NULL)",
+        "CREATE INDEX request_tenant ON request (tenant, position)",
+        "CREATE INDEX request_outcome ON request (tenant, outcome, position)",
+        "CREATE INDEX request_kind ON request (tenant, kind, position)",
+        "CREATE INDEX request_notable ON request (tenant, position) WHERE notable = 1",
+        "CREATE INDEX request_resource ON request (tenant, resource, position)",
+        "CREATE INDEX request_id ON request (tenant, id)",
+        "CREATE INDEX request_moment ON request (tenant, time, position)",
+        "CREATE INDEX request_time ON request (time)",
+        "CREATE TABLE request_hour (tenant {text} NOT NULL, hour BIGINT NOT NULL, requests BIGINT NOT NULL, \
+     refused BIGINT NOT NULL, failed BIGINT NOT NULL, PRIMARY KEY (tenant, hour))",
+        // A run of requests without a pause of more than 5 minutes.
+        "CREATE TABLE request_cycle (tenant {text} NOT NULL, started BIGINT NOT NULL, ended BIGINT NOT NULL, \
+     requests BIGINT NOT NULL, failures BIGINT NOT NULL, PRIMARY KEY (tenant, started))",
+        "CREATE TABLE connection (tenant {text} PRIMARY KEY, first BIGINT, last BIGINT, worked BIGINT, \
+     failing BIGINT, fault {text})",
+        // Request bodies, recorded while an administrator looks for a fault; secrets are masked before.
+        "CREATE TABLE recording (tenant {text} PRIMARY KEY, until BIGINT NOT NULL, made_by {text})",
+        "CREATE TABLE recorded_body (tenant {text} NOT NULL, request {text} NOT NULL, body {text} NOT NULL, \
+     expires BIGINT NOT NULL, PRIMARY KEY (tenant, request))",
+        "CREATE INDEX recorded_body_expires ON recorded_body (expires)",
+        // OAuth 2.0 for identity providers: clients, the digests of their secrets and tokens, and federated identities.
+        "CREATE TABLE oauth_client (id {text} PRIMARY KEY, tenant {text} NOT NULL, name {text} NOT NULL, \
+     created BIGINT NOT NULL, made_by {text}, revoked BIGINT, federation {text}, \
+     used BIGINT)",
+        "CREATE INDEX oauth_client_tenant ON oauth_client (tenant)",
+        "CREATE TABLE oauth_secret (client {text} NOT NULL, digest {text} NOT NULL, created BIGINT NOT NULL, \
+     expires BIGINT NOT NULL, used BIGINT, PRIMARY KEY (client, digest))",
+        "CREATE TABLE oauth_token (digest {text} PRIMARY KEY, client {text} NOT NULL, tenant {text} NOT NULL, \
+     expires BIGINT NOT NULL, secret {text})",
+        "CREATE INDEX oauth_token_expires ON oauth_token (expires)",
+        "CREATE INDEX oauth_token_client ON oauth_token (client, expires)",
+    ],
 ];
 
 /// Keeps other processes from making tables or indexes until the commit. SQLite does so by itself; PostgreSQL does not,

@@ -10,6 +10,7 @@
 mod connect;
 mod hosts;
 mod rows;
+mod tls;
 
 use std::{
     sync::{
@@ -25,11 +26,12 @@ use scim_core::{
     store::{CommitError, StoreError, TenantId},
 };
 use tokio::{runtime::Handle, time::timeout};
-use tokio_postgres::{IsolationLevel, NoTls, error::SqlState};
+use tokio_postgres::{IsolationLevel, error::SqlState};
 
 use self::{
     connect::{Bounds, CLIENT_CHECK, Server},
     rows::{Fault, RETRY, failure, rows, typed_values, values},
+    tls::Tls,
 };
 use super::{
     Choice, Found, Keep, OpenError, Reading, Reads, Row, Session, Settings, Shape, Work,
@@ -65,6 +67,8 @@ struct Pools {
     writes: Connections,
     /// How long the server may take to accept a connection, also one that cancels.
     wait: Duration,
+    /// The encryption of connections, also of one that cancels.
+    tls: Tls,
 }
 
 /// The connections of one lane.
@@ -90,6 +94,7 @@ impl Postgres {
             searches: connections(SEARCHES, deadlines.search)?,
             writes: connections(WRITES, deadlines.write)?,
             wait: deadlines.wait,
+            tls: server.tls.clone(),
         };
         Ok(Self(Arc::new(pools)))
     }
@@ -108,8 +113,8 @@ impl Postgres {
             client.statement_cache.clear();
         }
         let pooler = connections.bounds.are_set_by_statement();
-        let is_committing = AtomicBool::new(false);
-        Ok(Lease { client: Some(client), turn: Some(turn), wait: self.0.wait, pooler, is_committing })
+        let (is_committing, tls) = (AtomicBool::new(false), self.0.tls.clone());
+        Ok(Lease { client: Some(client), turn: Some(turn), wait: self.0.wait, pooler, is_committing, tls })
     }
 
     pub(super) async fn read(&self, reading: Reading) -> Result<Found, StoreError> {
@@ -169,6 +174,7 @@ struct Lease {
     wait: Duration,
     pooler: bool,
     is_committing: AtomicBool,
+    tls: Tls,
 }
 
 impl Lease {
@@ -183,6 +189,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let Some(connection) = self.client.take() else { return };
         let (client, turn, wait, pooler) = (Object::take(connection), self.turn.take(), self.wait, self.pooler);
+        let connector = self.tls.connector.clone();
         let Ok(runtime) = Handle::try_current() else { return };
         let is_committing = self.is_committing.load(Ordering::Relaxed);
         // The turn ends with the statement: a client that comes and goes would otherwise start one after the other.
@@ -198,7 +205,7 @@ impl Drop for Lease {
                 drop(client);
                 tokio::time::sleep(CLIENT_CHECK).await;
             } else {
-                match timeout(wait, client.cancel_token().cancel_query(NoTls)).await {
+                match timeout(wait, client.cancel_token().cancel_query(connector)).await {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::debug!(%error, "a statement could not be canceled"),
                     Err(_) => tracing::debug!("a statement could not be canceled: the server is silent"),

@@ -2,13 +2,15 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use chrono::{DateTime, Utc};
 use scim_core::bearer::TokenDigest;
 
-use super::{Key, Organization};
+use super::{Key, Organization, Standing};
+use crate::identity_provider::IdentityProvider;
 
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<Contents>);
@@ -21,9 +23,13 @@ struct Contents {
 }
 
 impl Memory {
-    pub(super) fn add_organization(&self, name: &str, now: DateTime<Utc>) {
-        let organization = Organization { name: name.to_owned(), created: now, scim: true };
-        self.locked().organizations.entry(name.to_owned()).or_insert(organization);
+    pub(super) fn add_organization(&self, organization: &Organization) {
+        let name = organization.name.clone();
+        self.locked().organizations.entry(name).or_insert_with(|| organization.clone());
+    }
+
+    pub(super) fn organization(&self, name: &str) -> Option<Organization> {
+        self.locked().organizations.get(name).cloned()
     }
 
     pub(super) fn organizations(&self) -> Vec<Organization> {
@@ -34,19 +40,32 @@ impl Memory {
         self.locked().organizations.get_mut(name).map(|organization| organization.scim = on).is_some()
     }
 
+    pub(super) fn set_identity_provider(&self, name: &str, provider: IdentityProvider) -> bool {
+        self.locked().organizations.get_mut(name).map(|found| found.identity_provider = provider).is_some()
+    }
+
+    pub(super) fn set_sign_on(&self, name: &str, sign_on: &str) -> bool {
+        self.locked().organizations.get_mut(name).map(|found| found.sign_on = sign_on.to_owned()).is_some()
+    }
+
+    pub(super) fn set_unique_groups(&self, name: &str, unique: bool) -> bool {
+        self.locked().organizations.get_mut(name).map(|found| found.unique_groups = unique).is_some()
+    }
+
     pub(super) fn add_key(&self, key: &Key) {
         self.locked().keys.entry(key.digest.to_string()).or_insert_with(|| key.clone());
     }
 
-    pub(super) fn find(&self, digest: &TokenDigest) -> Option<(Key, bool)> {
+    pub(super) fn find(&self, digest: &TokenDigest) -> Option<(Key, Standing)> {
         let contents = self.locked();
         let key = contents.keys.get(&digest.to_string())?.clone();
         let organization = contents.organizations.get(&key.organization)?;
-        Some((key, organization.scim))
+        Some((key, Standing { scim: organization.scim, identity_provider: organization.identity_provider }))
     }
 
-    pub(super) fn keys(&self) -> Vec<Key> {
-        self.locked().keys.values().cloned().collect()
+    pub(super) fn keys(&self, organization: Option<&str>) -> Vec<Key> {
+        let is_wanted = |key: &&Key| organization.is_none_or(|organization| key.organization == organization);
+        self.locked().keys.values().filter(is_wanted).cloned().collect()
     }
 
     pub(super) fn revoke(&self, digest: &TokenDigest, at: DateTime<Utc>) {
@@ -55,9 +74,16 @@ impl Memory {
         }
     }
 
-    pub(super) fn was_used(&self, digest: &TokenDigest, at: DateTime<Utc>) {
+    pub(super) fn revoke_all(&self, organization: &str, at: DateTime<Utc>) {
+        for key in self.locked().keys.values_mut().filter(|key| key.organization == organization) {
+            key.revoked.get_or_insert(at);
+        }
+    }
+
+    pub(super) fn was_used(&self, digest: &TokenDigest, at: DateTime<Utc>, address: Option<IpAddr>) {
         if let Some(key) = self.locked().keys.get_mut(&digest.to_string()) {
             key.used = key.used.max(Some(at));
+            key.address = address.map(|address| address.to_string());
         }
     }
 

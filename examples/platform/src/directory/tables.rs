@@ -1,12 +1,20 @@
-//! Organisations and keys in the tables `organization` and `api_key`. Times are milliseconds since 1970 in UTC.
+//! Organisations and keys in the tables `organization`, `api_key` and `oauth_token`. Times are milliseconds since 1970 in UTC.
+
+use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use scim_core::{bearer::TokenDigest, sql::Statement, store::StoreError};
 
-use super::{Key, Organization, trust::USE_RESOLUTION};
-use crate::database::{Database, Row};
+use super::{Key, Organization, Standing, trust::USE_RESOLUTION};
+use crate::{
+    database::{Database, Row},
+    identity_provider::IdentityProvider,
+};
 
-const KEY: &str = "k.digest, k.organization, k.name, k.created, k.expires, k.revoked, k.used";
+const KEY: &str = "k.digest, k.organization, k.name, k.created, k.expires, k.revoked, k.used, k.address, k.made_by, \
+                   k.ending, k.form";
+
+const ORGANIZATION: &str = "name, created, scim, title, identity_provider, sign_on, unique_groups";
 
 #[derive(Debug)]
 pub(super) struct Tables {
@@ -18,55 +26,113 @@ impl Tables {
         Self { database }
     }
 
-    pub(super) async fn add_organization(&self, name: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let mut insert = self.statement("INSERT INTO organization (name, created, scim) VALUES (");
-        insert.bind(name).push(", ").bind(now.timestamp_millis()).push(", ").bind(1).push(") ON CONFLICT DO NOTHING");
-        self.database.execute(vec![insert]).await?;
-        Ok(())
+    pub(super) async fn add_organization(&self, organization: &Organization) -> Result<(), StoreError> {
+        let mut insert = self.statement("INSERT INTO organization (name, created, scim, sign_on) VALUES (");
+        insert.bind(organization.name.as_str()).push(", ").bind(organization.created.timestamp_millis()).push(", ");
+        insert.bind(i64::from(organization.scim)).push(", ").bind(organization.sign_on.as_str());
+        insert.push(") ON CONFLICT DO NOTHING");
+        self.database.execute(vec![insert]).await.map(drop)
     }
 
     pub(super) async fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
-        let select = self.statement("SELECT name, created, scim FROM organization ORDER BY name");
-        let read = |mut row: Row| {
-            let (created, scim) = (time(row.integer(1)?)?, row.integer(2)? != 0);
-            Ok(Organization { name: row.text(0)?, created, scim })
-        };
-        self.select(select).await?.into_iter().map(read).collect()
+        let select = self.statement(&format!("SELECT {ORGANIZATION} FROM organization ORDER BY name"));
+        self.select(select).await?.into_iter().map(organization).collect()
+    }
+
+    pub(super) async fn organization(&self, name: &str) -> Result<Option<Organization>, StoreError> {
+        let mut select = self.statement(&format!("SELECT {ORGANIZATION} FROM organization WHERE name = "));
+        select.bind(name);
+        self.select(select).await?.pop().map(organization).transpose()
     }
 
     /// Whether there is such an organisation.
     pub(super) async fn set_scim(&self, name: &str, on: bool) -> Result<bool, StoreError> {
         let mut update = self.statement("UPDATE organization SET scim = ");
-        update.bind(i64::from(on)).push(" WHERE name = ").bind(name);
-        Ok(self.database.execute(vec![update]).await?.iter().sum::<u64>() > 0)
+        self.change(name, update.bind(i64::from(on))).await
+    }
+
+    /// Whether there is such an organization.
+    pub(super) async fn set_identity_provider(
+        &self,
+        name: &str,
+        provider: IdentityProvider,
+    ) -> Result<bool, StoreError> {
+        let mut update = self.statement("UPDATE organization SET identity_provider = ");
+        self.change(name, update.bind(provider.name())).await
+    }
+
+    /// Whether there is such an organization.
+    pub(super) async fn set_sign_on(&self, name: &str, sign_on: &str) -> Result<bool, StoreError> {
+        let mut update = self.statement("UPDATE organization SET sign_on = ");
+        self.change(name, update.bind(sign_on)).await
+    }
+
+    /// Whether there is such an organization.
+    pub(super) async fn set_unique_groups(&self, name: &str, unique: bool) -> Result<bool, StoreError> {
+        let mut update = self.statement("UPDATE organization SET unique_groups = ");
+        self.change(name, update.bind(i64::from(unique))).await
+    }
+
+    async fn change(&self, name: &str, update: &mut Statement) -> Result<bool, StoreError> {
+        update.push(" WHERE name = ").bind(name);
+        Ok(self.database.execute(vec![update.clone()]).await?.iter().sum::<u64>() > 0)
     }
 
     pub(super) async fn add_key(&self, key: &Key) -> Result<(), StoreError> {
-        let mut insert = self.statement("INSERT INTO api_key (digest, organization, name, created, expires) VALUES (");
+        let mut insert = self.statement("INSERT INTO api_key (digest, organization, name, created, ");
+        insert.push("expires, made_by, ending, form) VALUES (");
         insert.bind(key.digest.to_string()).push(", ").bind(key.organization.as_str()).push(", ");
         insert.bind(key.name.as_str()).push(", ").bind(key.created.timestamp_millis()).push(", ");
         match key.expires {
             Some(expires) => insert.bind(expires.timestamp_millis()),
             None => insert.push("NULL"),
         };
+        for text in [&key.made_by, &key.ending, &key.form] {
+            insert.push(", ");
+            match text {
+                Some(text) => insert.bind(text.as_str()),
+                None => insert.push("NULL"),
+            };
+        }
         insert.push(") ON CONFLICT DO NOTHING");
         self.database.execute(vec![insert]).await?;
         Ok(())
     }
 
-    /// The key, and whether SCIM is switched on for its organisation.
-    pub(super) async fn find(&self, digest: &TokenDigest) -> Result<Option<(Key, bool)>, StoreError> {
+    /// The key, and the standing of its organization.
+    pub(super) async fn find(&self, digest: &TokenDigest) -> Result<Option<(Key, Standing)>, StoreError> {
         let mut select = self.statement("SELECT ");
-        select.push(KEY).push(", o.scim FROM api_key AS k JOIN organization AS o ON o.name = k.organization");
+        select
+            .push(KEY)
+            .push(", o.scim, o.identity_provider FROM api_key AS k JOIN organization AS o ON o.name = k.organization");
         select.push(" WHERE k.digest = ").bind(digest.to_string());
-        let Some(row) = self.select(select).await?.pop() else { return Ok(None) };
-        let scim = row.integer(7)? != 0;
-        Ok(Some((key(row)?, scim)))
+        if let Some(mut row) = self.select(select).await?.pop() {
+            let identity_provider = IdentityProvider::of(&row.text(12)?);
+            let standing = Standing { scim: row.integer(11)? != 0, identity_provider };
+            return Ok(Some((key(row)?, standing)));
+        }
+        self.find_token(digest).await
     }
 
-    pub(super) async fn keys(&self) -> Result<Vec<Key>, StoreError> {
+    /// An access token of an OAuth client, as a key with the name of the client. It ends with the client.
+    async fn find_token(&self, digest: &TokenDigest) -> Result<Option<(Key, Standing)>, StoreError> {
+        let mut select = self.statement("SELECT t.digest, t.tenant, c.name, c.created, t.expires, c.revoked, c.used, ");
+        let none = "CAST(NULL AS TEXT)";
+        select.push(&format!("{none}, {none}, {none}, {none}, o.scim, o.identity_provider"));
+        select.push(" FROM oauth_token AS t JOIN oauth_client AS c ON c.id = t.client");
+        select.push(" JOIN organization AS o ON o.name = t.tenant WHERE t.digest = ").bind(digest.to_string());
+        let Some(mut row) = self.select(select).await?.pop() else { return Ok(None) };
+        let standing =
+            Standing { scim: row.integer(11)? != 0, identity_provider: IdentityProvider::of(&row.text(12)?) };
+        Ok(Some((key(row)?, standing)))
+    }
+
+    pub(super) async fn keys(&self, organization: Option<&str>) -> Result<Vec<Key>, StoreError> {
         let mut select = self.statement("SELECT ");
         select.push(KEY).push(" FROM api_key AS k");
+        if let Some(organization) = organization {
+            select.push(" WHERE k.organization = ").bind(organization);
+        }
         self.select(select).await?.into_iter().map(key).collect()
     }
 
@@ -77,12 +143,29 @@ impl Tables {
         Ok(())
     }
 
-    pub(super) async fn was_used(&self, digest: &TokenDigest, at: DateTime<Utc>) -> Result<(), StoreError> {
+    pub(super) async fn revoke_all(&self, organization: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut update = self.statement("UPDATE api_key SET revoked = ");
+        update.bind(at.timestamp_millis()).push(" WHERE revoked IS NULL AND organization = ").bind(organization);
+        self.database.execute(vec![update]).await?;
+        Ok(())
+    }
+
+    pub(super) async fn was_used(
+        &self,
+        digest: &TokenDigest,
+        at: DateTime<Utc>,
+        address: Option<IpAddr>,
+    ) -> Result<(), StoreError> {
         // Other instances write it too: one write a minute is enough for all of them.
         let resolution = i64::try_from(USE_RESOLUTION.as_millis()).unwrap_or(i64::MAX);
         let before = at.timestamp_millis().saturating_sub(resolution);
         let mut update = self.statement("UPDATE api_key SET used = ");
-        update.bind(at.timestamp_millis()).push(" WHERE digest = ").bind(digest.to_string());
+        update.bind(at.timestamp_millis()).push(", address = ");
+        match address {
+            Some(address) => update.bind(address.to_string()),
+            None => update.push("NULL"),
+        };
+        update.push(" WHERE digest = ").bind(digest.to_string());
         update.push(" AND (used IS NULL OR used <= ").bind(before).push(")");
         self.database.execute(vec![update]).await?;
         Ok(())
@@ -103,11 +186,25 @@ impl Tables {
     }
 }
 
+fn organization(mut row: Row) -> Result<Organization, StoreError> {
+    Ok(Organization {
+        name: row.text(0)?,
+        created: time(row.integer(1)?)?,
+        scim: row.integer(2)? != 0,
+        title: row.optional_text(3)?,
+        identity_provider: IdentityProvider::of(&row.text(4)?),
+        sign_on: row.text(5)?,
+        unique_groups: row.integer(6)? != 0,
+    })
+}
+
 fn key(mut row: Row) -> Result<Key, StoreError> {
     let digest = row.text(0)?.parse().map_err(StoreError::backend)?;
     let optional = |column| row.optional_integer(column)?.map(time).transpose();
     let (created, expires, revoked, used) = (time(row.integer(3)?)?, optional(4)?, optional(5)?, optional(6)?);
-    Ok(Key { digest, organization: row.text(1)?, name: row.text(2)?, created, expires, revoked, used })
+    let (organization, name, address) = (row.text(1)?, row.text(2)?, row.optional_text(7)?);
+    let (made_by, ending, form) = (row.optional_text(8)?, row.optional_text(9)?, row.optional_text(10)?);
+    Ok(Key { digest, organization, name, created, expires, revoked, used, address, made_by, ending, form })
 }
 
 fn time(millis: i64) -> Result<DateTime<Utc>, StoreError> {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::Key;
+use crate::identity_provider::IdentityProvider;
 
 /// How long a key that was found valid is not looked up again: so long may it take until another process's revocation
 /// is known here.
@@ -21,9 +22,16 @@ const KEYS: usize = 4_096;
 #[derive(Debug, Default)]
 pub(super) struct Trust(Mutex<HashMap<String, Seen>>);
 
+/// A key that was found valid, and the part of its organization that each request needs.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) key: Key,
+    pub(super) identity_provider: IdentityProvider,
+}
+
 #[derive(Debug)]
 struct Seen {
-    key: Arc<Key>,
+    known: Arc<Known>,
     /// When it was looked up.
     since: Instant,
     /// When its use was last written down.
@@ -32,25 +40,29 @@ struct Seen {
 
 impl Trust {
     /// The key with this digest, if it was looked up a moment ago.
-    pub(super) fn get(&self, digest: &str) -> Option<Arc<Key>> {
+    pub(super) fn get(&self, digest: &str) -> Option<Arc<Known>> {
         let keys = self.locked();
-        keys.get(digest).filter(|seen| seen.since.elapsed() < TRUSTED).map(|seen| Arc::clone(&seen.key))
+        keys.get(digest).filter(|seen| seen.since.elapsed() < TRUSTED).map(|seen| Arc::clone(&seen.known))
     }
 
     /// Keeps a key that was found valid.
-    pub(super) fn put(&self, digest: &str, key: Key) -> Arc<Key> {
+    pub(super) fn put(&self, digest: &str, known: Known) -> Arc<Known> {
         let mut keys = self.locked();
         if keys.len() >= KEYS {
             keys.retain(|_, seen| seen.since.elapsed() < TRUSTED);
         }
         let used = keys.get(digest).and_then(|seen| seen.used);
-        let key = Arc::new(key);
-        keys.insert(digest.to_owned(), Seen { key: Arc::clone(&key), since: Instant::now(), used });
-        key
+        let known = Arc::new(known);
+        keys.insert(digest.to_owned(), Seen { known: Arc::clone(&known), since: Instant::now(), used });
+        known
     }
 
     pub(super) fn forget(&self, digest: &str) {
         self.locked().remove(digest);
+    }
+
+    pub(super) fn forget_all_of(&self, organization: &str) {
+        self.locked().retain(|_, seen| seen.known.key.organization != organization);
     }
 
     /// Whether the use of a key is to be written down now. Who is told so does it.

@@ -1,6 +1,11 @@
 //! Who is let in: decided before the server looks at anything of SCIM.
 
-use std::{error::Error as StdError, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     extract::{Path, Request, State, rejection::PathRejection},
@@ -32,6 +37,10 @@ const RETRY: Duration = Duration::from_secs(5);
 /// The paths that are answered without a look at the store.
 const DISCOVERY: [&str; 3] = ["/ServiceProviderConfig", "/Schemas", "/ResourceTypes"];
 
+/// The place for the address of a request's client, for the layer that asked.
+#[derive(Clone)]
+pub(super) struct Address(pub(super) Arc<Mutex<Option<String>>>);
+
 /// What decides about a request.
 pub(super) struct Gate {
     /// Knows the keys.
@@ -60,11 +69,15 @@ pub(super) async fn admit(
     let organization = parameters.iter().find(|(name, _)| name == "organization").map(|(_, value)| value.as_str());
     let shown = organization.zip(authorization(request.headers()));
     let fingerprint = shown.map(|(organization, header)| gate.rates.fingerprint(organization, header));
-    if let Err(error) = gate.rates.knock(gate.address(&request), fingerprint) {
+    let address = gate.address(&request);
+    if let Some(Address(place)) = request.extensions().get() {
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = address.map(|address| address.to_string());
+    }
+    if let Err(error) = gate.rates.knock(address, fingerprint) {
         return refusal(error);
     }
     let (Some((organization, header)), Some(fingerprint)) = (shown, fingerprint) else { return unknown() };
-    let caller = match timeout_at(end, gate.directory.authenticate(organization, header)).await {
+    let caller = match timeout_at(end, gate.directory.authenticate(organization, header, address)).await {
         Ok(Ok(caller)) => caller,
         Ok(Err(error)) => return gate.keys_are_away(&error),
         Err(error) => return gate.keys_are_away(&error),
@@ -82,6 +95,7 @@ pub(super) async fn admit(
         context = context.with_request_id(Arc::clone(id));
     }
     request.extensions_mut().insert(context);
+    request.extensions_mut().insert(caller.identity_provider);
     let uses_store = !DISCOVERY.iter().any(|path| request.uri().path().starts_with(path));
     let mut response = match timeout_at(end, next.run(request)).await {
         Ok(response) => {
@@ -100,7 +114,7 @@ pub(super) async fn admit(
 
 impl Gate {
     /// The client's address: the last one that the proxy names, which is the one that it saw itself.
-    fn address(&self, request: &Request) -> Option<IpAddr> {
+    pub(super) fn address(&self, request: &Request) -> Option<IpAddr> {
         let told = self.address_header.as_ref().and_then(|name| {
             let last = request.headers().get_all(name).iter().next_back()?.to_str().ok()?;
             last.rsplit(',').next()?.trim().parse().ok()

@@ -20,6 +20,7 @@ use super::{
     Bounds,
     peers::{Connected, Peers},
     socket::Socket,
+    tls::{Certificate, Stream},
 };
 use crate::log::with_causes;
 
@@ -31,8 +32,14 @@ const HEAD_BYTES: usize = 128 << 10;
 
 /// Serves until the process is told to end; requests that are being answered then get their answers, and no others are
 /// taken. `bounds` says how long a client may take to send the head of a request, to read an answer and to be idle, and
-/// how many connections there are.
-pub async fn serve(listener: TcpListener, router: Router, bounds: &Bounds, mut ending: Ending) {
+/// how many connections there are. With a certificate clients have to speak TLS.
+pub async fn serve(
+    listener: TcpListener,
+    certificate: Option<Certificate>,
+    router: Router,
+    bounds: &Bounds,
+    mut ending: Ending,
+) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(bounds.request).max_buf_size(HEAD_BYTES);
     let graceful = GracefulShutdown::new();
@@ -51,8 +58,14 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: &Bounds, mut e
             },
             () = ending.told() => break,
         };
-        let socket = Socket::new(stream, bounds.answer, is_told.clone());
-        tokio::spawn(run(http.clone(), socket, connected, router.clone(), graceful.watcher()));
+        let serving = Serving {
+            http: http.clone(),
+            certificate: certificate.clone(),
+            request: bounds.request,
+            answer: bounds.answer,
+            ending: is_told.clone(),
+        };
+        tokio::spawn(serving.run(stream, connected, router.clone(), graceful.watcher()));
     }
     drop(listener);
     // From now on clients have little time to read.
@@ -76,8 +89,37 @@ async fn accept(listener: &TcpListener, peers: &Arc<Peers>) -> io::Result<(TcpSt
     Ok((stream, peers.enter(address.ip()).await))
 }
 
-/// Serves a connection until it ends or is cut.
-async fn run(http: http1::Builder, socket: Socket, connected: Connected, router: Router, watcher: Watcher) {
+/// How a connection is served.
+struct Serving {
+    http: http1::Builder,
+    certificate: Option<Certificate>,
+    /// How long a client may take for a handshake.
+    request: Duration,
+    /// How long a client may take to read an answer.
+    answer: Duration,
+    /// Becomes true when the server is told to end.
+    ending: watch::Receiver<bool>,
+}
+
+impl Serving {
+    /// Serves a connection until it ends or is cut.
+    async fn run(self, stream: TcpStream, connected: Connected, router: Router, watcher: Watcher) {
+        let cut = connected.peer.cut();
+        let stream = match &self.certificate {
+            None => Some(Stream::Plain(stream)),
+            Some(certificate) => tokio::select! {
+                accepted = certificate.accept(stream, self.request) => accepted,
+                () = cut.notified() => None,
+            },
+        };
+        let Some(stream) = stream else { return };
+        let socket = Socket::new(stream, self.answer, self.ending);
+        exchange(self.http, socket, connected, router, watcher).await;
+    }
+}
+
+/// Answers the requests of a connection.
+async fn exchange(http: http1::Builder, socket: Socket, connected: Connected, router: Router, watcher: Watcher) {
     let router = TowerToHyperService::new(router);
     let service = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
         let mut request = request;

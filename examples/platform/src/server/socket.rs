@@ -9,14 +9,16 @@ use std::{
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, sync::watch, time::sleep};
+use tokio::{sync::watch, time::sleep};
+
+use super::tls::Stream;
 
 /// How long a client may take to read an answer once the server is told to end.
 const ENDING: Duration = Duration::from_secs(3);
 
 /// A stream that fails when an answer is not read in time.
 pub(super) struct Socket {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Stream>,
     /// How long a client may take to read an answer.
     patience: Duration,
     /// Becomes true when the server is told to end.
@@ -26,7 +28,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, patience: Duration, ending: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(stream: Stream, patience: Duration, ending: watch::Receiver<bool>) -> Self {
         Self { stream: TokioIo::new(stream), patience, ending, deadline: None }
     }
 
@@ -95,7 +97,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         // The kernel would keep the rest of an unread answer for minutes.
         if self.deadline.is_some()
-            && let Err(error) = self.stream.inner().set_zero_linger()
+            && let Err(error) = self.stream.inner().tcp().set_zero_linger()
         {
             tracing::debug!(%error, "the rest of an answer is kept by the system");
         }

@@ -13,7 +13,7 @@ use scim_core::{
 use uuid::Uuid;
 
 use super::{
-    outbox,
+    group_name, outbox, people,
     references::Held,
     tables::{KindTable, Tables, claim, comparable, shared_value, unique_value},
     tally::Balance,
@@ -38,11 +38,11 @@ impl Work for Commit {
         let mut all = Vec::with_capacity(self.batch.len());
         let mut balance = Balance::default();
         for (index, change) in self.batch.iter().enumerate() {
-            let done =
-                self.apply(session, change, &mut balance).await.map_err(|error| CommitError::new(index, error))?;
+            let failed = |error| CommitError::new(index, error);
+            let done = self.apply(session, change, &mut balance).await.map_err(failed)?;
             if let Some(event) = Event::of(&self.cx, change, &done) {
-                let row = outbox::insert(session.dialect(), &event);
-                session.execute(&row).await.map_err(|error| CommitError::new(index, error))?;
+                session.execute(&outbox::insert(session.dialect(), &event)).await.map_err(failed)?;
+                people::follow(session, change, &done, &event).await.map_err(failed)?;
             }
             all.push(done);
         }
@@ -155,7 +155,7 @@ impl Commit {
         if session.execute(&insert).await? == 0 {
             return Err(StoreError::NotUnique { attribute: AttributeId::ID });
         }
-        self.claim(session, resource, &entry.unique).await?;
+        self.claim(session, resource, &keys(entry)).await?;
         self.set_lists(session, table, entry, 0, balance).await
     }
 
@@ -172,7 +172,7 @@ impl Commit {
         let (document, comparable_document) = table.documents(resource)?;
         let bytes = count(comparable_document.len());
         balance.add(resource.kind().name(), 0, bytes.saturating_sub(locked.bytes));
-        self.keep_keys(session, resource, &entry.unique).await?;
+        self.keep_keys(session, resource, &keys(entry)).await?;
         let mut update = Statement::new(session.dialect());
         update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
         optional(&mut update, modified_of(resource));
@@ -258,9 +258,17 @@ impl Commit {
         for key in keys {
             let value = unique_value(&key.folded);
             let insert = claim(session.dialect(), self.cx.tenant().as_str(), resource, key.attribute, value);
-            if session.execute(&insert).await? == 0 {
+            if session.execute(&insert).await? > 0 {
+                continue;
+            }
+            let is_group_name = group_name::attribute(resource.kind()) == Some(key.attribute);
+            if !is_group_name || group_name::is_unique(session, self.cx.tenant()).await? {
+                people::tell_conflict(session, self.cx.tenant().as_str(), resource, key).await?;
                 return Err(StoreError::NotUnique { attribute: key.attribute });
             }
+            let value = shared_value(resource.id(), &key.folded);
+            let insert = claim(session.dialect(), self.cx.tenant().as_str(), resource, key.attribute, value);
+            session.execute(&insert).await?;
         }
         Ok(())
     }
@@ -300,6 +308,11 @@ impl Commit {
     fn of_resource<'a>(&self, statement: &'a mut Statement, id: &str) -> &'a mut Statement {
         statement.push(" WHERE tenant = ").bind(self.cx.tenant().as_str()).push(" AND id = ").bind(id)
     }
+}
+
+/// The values that the resource claims: those that its type declares unique, and the name of a group.
+fn keys(entry: &Entry) -> Vec<UniqueKey> {
+    entry.unique.iter().cloned().chain(group_name::key(&entry.resource)).collect()
 }
 
 /// Never given before, by whatever process, and no counter that all writes would wait for.

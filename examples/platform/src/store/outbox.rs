@@ -11,10 +11,16 @@ use crate::database::Database;
 /// The row of an event.
 pub(super) fn insert(dialect: Dialect, event: &Event) -> Statement {
     let mut insert = Statement::new(dialect);
-    insert.push("INSERT INTO event (tenant, id, time, body) VALUES (").bind(event.tenant().as_str()).push(", ");
+    insert.push("INSERT INTO event (tenant, id, time, body, request) VALUES (").bind(event.tenant().as_str());
+    insert.push(", ");
     insert.bind(event.id()).push(", ").bind(event.time().timestamp_millis()).push(", ");
     // It is JSON, and JSON is text.
-    insert.bind(String::from_utf8(event.to_json()).unwrap_or_default()).push(")");
+    insert.bind(String::from_utf8(event.to_json()).unwrap_or_default()).push(", ");
+    match event.request_id() {
+        Some(request) => insert.bind(request),
+        None => insert.push("NULL"),
+    };
+    insert.push(")");
     insert
 }
 

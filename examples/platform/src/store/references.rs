@@ -20,7 +20,7 @@ use crate::database::{Row, Session};
 const MOST_CLEARED: i64 = 200_000;
 
 /// Adds that `column` is one of the ids: one parameter, however many there are.
-pub(super) fn is_one_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<Item = &'a str>) {
+pub(crate) fn is_one_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<Item = &'a str>) {
     let ids = array_of(ids);
     query.push(column);
     match query.dialect() {
@@ -55,7 +55,7 @@ pub(super) fn look_up_each<'a>(
 }
 
 /// The ids as one parameter, a JSON array.
-pub(super) fn array_of<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn array_of<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
     // What PostgreSQL cannot have as text is no resource's id.
     array(&ids.into_iter().filter(|id| !id.contains('\0')).collect::<Vec<_>>())
 }

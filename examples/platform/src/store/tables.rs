@@ -11,11 +11,12 @@ use scim_core::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{indexes, statistics, tally};
+use super::{group_name, indexes, people, statistics, tally};
 use crate::database::{self, Database, OpenError, Session, Work};
 
-/// Names how the columns have a comparable document: JSONB in SQLite, uncompressed in PostgreSQL, beside its length.
-const FORM: &str = "3";
+/// Names how the tables have what is derived: a comparable document is JSONB in SQLite and uncompressed in PostgreSQL,
+/// beside its length; a user is a row of `account`; unique values are claimed, and the names of groups.
+const FORM: &str = "5";
 
 /// The resource types, as the tables have them.
 #[derive(Debug)]
@@ -134,7 +135,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A unique value as its column has it: itself, or its digest where it is longer than an index takes.
-pub(super) fn unique_value(folded: &str) -> String {
+pub(crate) fn unique_value(folded: &str) -> String {
     const LONGEST: usize = 512;
     if folded.len() <= LONGEST { format!("={folded}") } else { format!("#{}", hex(&Sha256::digest(folded))) }
 }
@@ -182,7 +183,8 @@ impl Work for Prepare {
 }
 
 impl Prepare {
-    /// Makes all comparable documents and unique keys anew, some hundred resources at a time. Nobody writes meanwhile.
+    /// Makes all comparable documents, unique keys and rows of people anew, some hundred resources at a time. Nobody
+    /// writes meanwhile.
     async fn derive_anew<S: Session>(&self, session: &mut S) -> Result<(), StoreError> {
         let mut alone = Statement::new(session.dialect());
         if session.dialect() == Dialect::Postgres {
@@ -212,13 +214,17 @@ impl Prepare {
                     comparable(&mut update, document);
                     update.push(" WHERE tenant = ").bind(tenant.as_str()).push(" AND id = ").bind(id.as_str());
                     session.execute(&update).await?;
-                    for key in resource.unique_keys() {
+                    people::write(session, &tenant, &resource).await?;
+                    for key in resource.unique_keys().into_iter().chain(group_name::key(&resource)) {
                         let own = unique_value(&key.folded);
                         let insert = claim(session.dialect(), &tenant, &resource, key.attribute, own);
                         if session.execute(&insert).await? == 0 {
                             let shared = shared_value(&id, &key.folded);
                             let insert = claim(session.dialect(), &tenant, &resource, key.attribute, shared);
                             session.execute(&insert).await?;
+                            if group_name::attribute(kind) == Some(key.attribute) {
+                                continue;
+                            }
                             let attribute = kind.path(key.attribute);
                             tracing::error!(
                                 tenant,
@@ -235,7 +241,7 @@ impl Prepare {
         for statement in tally::recount(session.dialect()) {
             session.execute(&statement).await?;
         }
-        Ok(())
+        people::claim_names(session).await
     }
 }
 

@@ -63,7 +63,7 @@ impl Balance {
 }
 
 /// The query of the number.
-pub(super) fn total(dialect: Dialect, tenant: &TenantId, kind: &str) -> Statement {
+pub(crate) fn total(dialect: Dialect, tenant: &TenantId, kind: &str) -> Statement {
     let mut query = Statement::new(dialect);
     write_total(&mut query, tenant, kind);
     query

@@ -6,7 +6,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio::time::timeout;
 use tokio_postgres::{Error, types::Type};
 
-use super::hosts::Hosts;
+use super::{hosts::Hosts, tls::Tls};
 use crate::database::{OpenError, Settings};
 
 /// After how long without a packet the system asks whether the server's machine is there, how often, and how many times.
@@ -83,6 +83,8 @@ impl Bounds {
 /// A server as its URL describes it, or several of which one takes writes.
 pub(super) struct Server {
     hosts: Hosts,
+    /// The encryption that the URL asks for.
+    pub(super) tls: Tls,
     /// The options of the URL. They count instead of the platform's.
     options: String,
     wait: Duration,
@@ -91,8 +93,9 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn read(url: &str, settings: Settings) -> Result<Self, OpenError> {
         let wait = settings.deadlines.wait;
+        let (tls, url) = Tls::of_url(url)?;
         // The URL has the password: the error describes what is wrong without it.
-        let hosts = Hosts::read(url, wait).map_err(|error| OpenError::Database(error.into()))?;
+        let hosts = Hosts::read(&url, wait, &tls).map_err(|error| OpenError::Database(error.into()))?;
         let options = hosts.settings().get_options().unwrap_or_default().to_owned();
         if settings.pooler && !options.is_empty() {
             return Err(OpenError::Pooler(NO_OPTIONS));
@@ -111,7 +114,7 @@ impl Server {
             // It holds for each address of a server, and for a server whose machine is gone.
             config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(share));
         });
-        Ok(Self { hosts, options, wait })
+        Ok(Self { hosts, tls, options, wait })
     }
 
     fn hosts(&self, bounds: &Bounds) -> Hosts {

@@ -15,7 +15,10 @@ use std::{
 
 use deadpool_postgres::Connect;
 use tokio::{task::JoinHandle, time::timeout};
-use tokio_postgres::{Client, Config, Error, NoTls, config::LoadBalanceHosts};
+use tokio_postgres::{Client, Config, Error, config::LoadBalanceHosts};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tls::Tls;
 
 /// The servers of a URL, with the same settings for each.
 #[derive(Clone)]
@@ -28,11 +31,12 @@ pub(super) struct Hosts {
     latest: Arc<AtomicUsize>,
     /// How long a server may be silent before the next is asked.
     share: Duration,
+    connector: MakeRustlsConnect,
 }
 
 impl Hosts {
-    /// Reads a URL. All of its servers together have the time `wait`.
-    pub(super) fn read(url: &str, wait: Duration) -> Result<Self, Error> {
+    /// Reads a URL. All of its servers together have the time `wait`, and the same encryption.
+    pub(super) fn read(url: &str, wait: Duration, tls: &Tls) -> Result<Self, Error> {
         let whole = Config::from_str(url)?;
         let each = alone(url).iter().map(|url| Config::from_str(url)).collect::<Result<Vec<_>, _>>()?;
         let is_split = each.len() == whole.get_hosts().len()
@@ -40,7 +44,11 @@ impl Hosts {
             && whole.get_load_balance_hosts() == LoadBalanceHosts::Disable;
         let servers = u32::try_from(whole.get_hosts().len()).unwrap_or(u32::MAX).max(1);
         let each = if is_split { each } else { Vec::new() };
-        Ok(Self { each, whole, latest: Arc::default(), share: wait / servers })
+        let hosts =
+            Self { each, whole, latest: Arc::default(), share: wait / servers, connector: tls.connector.clone() };
+        Ok(hosts.with(|config| {
+            config.ssl_mode(tls.mode);
+        }))
     }
 
     /// The settings that all servers have.
@@ -67,13 +75,13 @@ impl Hosts {
         let mut order: Vec<_> = from_latest.take(count).collect();
         let (last, last_config) = order.pop().unwrap_or((0, &self.whole));
         for (index, config) in order {
-            match timeout(self.share, config.connect(NoTls)).await {
+            match timeout(self.share, config.connect(self.connector.clone())).await {
                 Ok(Ok((client, connection))) => return Ok(self.connected(index, client, connection)),
                 Ok(Err(error)) => tracing::debug!(%error, "a server of PostgreSQL takes no connection"),
                 Err(_) => tracing::debug!("a server of PostgreSQL is silent"),
             }
         }
-        let (client, connection) = last_config.connect(NoTls).await?;
+        let (client, connection) = last_config.connect(self.connector.clone()).await?;
         Ok(self.connected(last, client, connection))
     }
 

@@ -1,0 +1,336 @@
+//! The people of an organization as rows of the table `account`: made by hand in the dashboard, or by SCIM.
+//!
+//! A person made by hand has no SCIM resource, so SCIM can neither see nor change the account. The account claims its
+//! user name in the table `unique_key`, so a SCIM request for a user of that name is refused with 409.
+
+mod details;
+mod list;
+mod password;
+mod removal;
+
+use chrono::Utc;
+use scim_core::{
+    fold::fold,
+    sql::Statement,
+    store::{CommitError, StoreError},
+};
+use uuid::Uuid;
+
+use crate::{
+    database::{Database, Row, Session, Work},
+    sign_on::By,
+    store::unique_value,
+};
+
+pub use self::{
+    details::Details,
+    list::{Counts, Listing, People, Tab},
+    removal::Removed,
+};
+
+const COLUMNS: &str =
+    "id, origin, user_name, name, email, active, assigned, role, password, created, made_by, department";
+
+/// The origin of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An administrator made it in the dashboard.
+    Hand,
+    /// The identity provider made it by SCIM.
+    Scim,
+}
+
+/// A person of an organization.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The id: that of the SCIM resource, for a person made by SCIM.
+    pub id: String,
+    /// The origin of the account.
+    pub origin: Origin,
+    /// The user name.
+    pub user_name: String,
+    /// The name that pages show.
+    pub name: String,
+    /// The e-mail address, if there is one.
+    pub email: Option<String>,
+    /// Whether the person may sign in.
+    pub active: bool,
+    /// The user groups that the person belongs to, counted once for each reason.
+    pub assigned: i64,
+    /// The time of creation, in milliseconds since 1970.
+    pub created: i64,
+    /// The administrator who made the account.
+    pub made_by: Option<String>,
+    /// The department, if SCIM tells it.
+    pub department: Option<String>,
+    role: String,
+    password: Option<String>,
+}
+
+impl Account {
+    /// Whether the person may see the pages of the organization.
+    pub fn is_administrator(&self) -> bool {
+        self.role == ADMINISTRATOR
+    }
+
+    /// Whether the identity provider made the account, and alone changes it.
+    pub fn is_from_scim(&self) -> bool {
+        self.origin == Origin::Scim
+    }
+
+    /// Whether the person waits for a user group.
+    pub fn is_unassigned(&self) -> bool {
+        self.is_from_scim() && self.active && self.assigned == 0
+    }
+
+    /// Whether the person has chosen a password, which only administrators do.
+    pub fn has_password(&self) -> bool {
+        self.password.is_some()
+    }
+
+    fn of(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.text(0)?,
+            origin: if row.text(1)? == "hand" { Origin::Hand } else { Origin::Scim },
+            user_name: row.text(2)?,
+            name: row.text(3)?,
+            email: row.optional_text(4)?,
+            active: row.integer(5)? != 0,
+            assigned: row.integer(6)?,
+            role: row.text(7)?,
+            password: row.optional_text(8)?,
+            created: row.integer(9)?,
+            made_by: row.optional_text(10)?,
+            department: row.optional_text(11)?,
+        })
+    }
+}
+
+const ADMINISTRATOR: &str = "administrator";
+
+/// An account to be made by hand.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// The organization.
+    pub tenant: String,
+    /// The user name, which no other person of the organization may have in any spelling.
+    pub user_name: String,
+    /// The name that pages show.
+    pub name: String,
+    /// The e-mail address, if there is one.
+    pub email: Option<String>,
+    /// Whether the person is an administrator.
+    pub administrator: bool,
+    /// The administrator who makes the account; `None` for the command line.
+    pub made_by: Option<String>,
+}
+
+/// The user name as it is compared and looked up: folded, and with a digest in place of the end that an index would not
+/// take.
+pub fn user_name_key(user_name: &str) -> String {
+    const LONGEST: usize = 512;
+    let folded = fold(user_name).replace('\0', "\u{fffd}");
+    if folded.len() <= LONGEST {
+        return folded;
+    }
+    let fits = |(start, c): &(usize, char)| start + c.len_utf8() <= LONGEST;
+    let beginning: String = folded.char_indices().take_while(fits).map(|(_, c)| c).collect();
+    beginning + &unique_value(&folded)
+}
+
+/// The name as lists order it and searches compare it.
+pub(crate) fn sort_name(name: &str) -> String {
+    const CHARACTERS: usize = 128;
+    fold(name).chars().take(CHARACTERS).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect()
+}
+
+/// All accounts.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    database: Database,
+}
+
+impl Accounts {
+    /// The accounts in these tables.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// The account with this id.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn find(&self, tenant: &str, id: &str) -> Result<Option<Account>, StoreError> {
+        // PostgreSQL has no such text.
+        if id.contains('\0') {
+            return Ok(None);
+        }
+        let mut query = self.select(tenant);
+        query.push(" AND id = ").bind(id);
+        self.one(query).await
+    }
+
+    /// The account made by hand with this user name, in any spelling.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn find_made_by_hand(&self, tenant: &str, user_name: &str) -> Result<Option<Account>, StoreError> {
+        let mut query = self.select(tenant);
+        query.push(" AND origin = 'hand' AND user_name_key = ").bind(user_name_key(user_name));
+        self.one(query).await
+    }
+
+    /// The account that has this user name in any spelling, so that nobody else can have it: to name it where a request
+    /// is refused. One made by hand comes first.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn conflicting(&self, tenant: &str, user_name: &str) -> Result<Option<Account>, StoreError> {
+        let mut query = self.select(tenant);
+        query.push(" AND user_name_key = ").bind(user_name_key(user_name)).push(" ORDER BY origin LIMIT 1");
+        self.one(query).await
+    }
+
+    /// The accounts that a value from the identity provider names, at most two: those with the user name in any
+    /// spelling, or with the `externalId`, which only accounts made by SCIM have.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn find_at_sign_on(&self, tenant: &str, by: By, value: &str) -> Result<Vec<Account>, StoreError> {
+        let mut query = self.select(tenant);
+        match by {
+            By::UserName => query.push(" AND user_name_key = ").bind(fold(value).into_owned()),
+            By::ExternalId => query.push(" AND origin = 'scim' AND external_id = ").bind(value),
+        };
+        query.push(" LIMIT 2");
+        let rows = self.database.read(vec![query]).await?;
+        rows.into_iter().flatten().map(|mut row| Account::of(&mut row)).collect()
+    }
+
+    /// Some administrators of the organization, whom a person may ask.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn administrators(&self, tenant: &str) -> Result<Vec<Account>, StoreError> {
+        let mut query = self.select(tenant);
+        query.push(" AND role = 'administrator' AND active = 1 LIMIT 3");
+        let rows = self.database.read(vec![query]).await?;
+        rows.into_iter().flatten().map(|mut row| Account::of(&mut row)).collect()
+    }
+
+    /// Whether the organization has an administrator who has chosen a password.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn has_administrator(&self, tenant: &str) -> Result<bool, StoreError> {
+        let mut query = self.select(tenant);
+        query.push(" AND role = 'administrator' AND password IS NOT NULL LIMIT 1");
+        Ok(self.one(query).await?.is_some())
+    }
+
+    /// Makes an account by hand.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotUnique`] when another person of the organization has the user name; when the database does not
+    /// answer.
+    pub async fn add(&self, account: NewAccount) -> Result<String, StoreError> {
+        self.database.write(Addition(account)).await.map_err(|failed| failed.error)
+    }
+
+    /// Stores the password of an administrator, as a digest that takes long to try out.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer, or the system has no random bytes.
+    pub async fn set_password(&self, tenant: &str, id: &str, password: &str) -> Result<(), StoreError> {
+        let digest = password::digest(password.to_owned()).await?;
+        let mut update = Statement::new(self.database.dialect());
+        update.push("UPDATE account SET password = ").bind(digest).push(" WHERE tenant = ").bind(tenant);
+        update.push(" AND id = ").bind(id).push(" AND origin = 'hand'");
+        self.database.execute(vec![update]).await.map(drop)
+    }
+
+    /// Whether this is the password of the account. It takes the same time where there is no account.
+    ///
+    /// # Errors
+    ///
+    /// When the process cannot compute the digest.
+    pub async fn has_this_password(&self, account: Option<&Account>, password: &str) -> Result<bool, StoreError> {
+        let digest = account.and_then(|account| account.password.clone());
+        password::is_of(digest, password.to_owned()).await
+    }
+
+    /// The number of people from SCIM who belong to no user group.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn unassigned(&self, tenant: &str) -> Result<i64, StoreError> {
+        let mut query = Statement::new(self.database.dialect());
+        query
+            .push("SELECT count(*) FROM (SELECT 1 FROM account WHERE origin = 'scim' AND active = 1 AND assigned = 0 ");
+        query.push("AND tenant = ").bind(tenant).push(" LIMIT 1000) AS waiting");
+        let rows = self.database.read(vec![query]).await?;
+        rows.into_iter().flatten().next().map_or(Ok(0), |row| row.integer(0))
+    }
+
+    fn select(&self, tenant: &str) -> Statement {
+        let mut query = Statement::new(self.database.dialect());
+        query.push("SELECT ").push(COLUMNS).push(" FROM account WHERE tenant = ").bind(tenant);
+        query
+    }
+
+    async fn one(&self, query: Statement) -> Result<Option<Account>, StoreError> {
+        Ok(self.all(query).await?.into_iter().next())
+    }
+
+    async fn all(&self, query: Statement) -> Result<Vec<Account>, StoreError> {
+        let rows = self.database.read(vec![query]).await?;
+        rows.into_iter().flatten().map(|mut row| Account::of(&mut row)).collect()
+    }
+}
+
+struct Addition(NewAccount);
+
+impl Work for Addition {
+    type Output = String;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<String, CommitError> {
+        let NewAccount { tenant, user_name, name, email, administrator, made_by } = &self.0;
+        let id = Uuid::new_v4().to_string();
+        let key = fold(user_name);
+        let mut claim = Statement::new(session.dialect());
+        claim.push("INSERT INTO unique_key (tenant, kind, attribute, value, id) VALUES (").bind(tenant.as_str());
+        claim.push(", 'User', 'userName', ").bind(unique_value(&key)).push(", ").bind(id.as_str());
+        claim.push(") ON CONFLICT DO NOTHING");
+        if session.execute(&claim).await? == 0 {
+            return Err(StoreError::NotUnique { attribute: scim_core::schema::AttributeId::ROOT }.into());
+        }
+        let mut insert = Statement::new(session.dialect());
+        insert.push("INSERT INTO account (tenant, id, origin, user_name, user_name_key, name, sort_name, email, ");
+        insert.push("active, role, created, made_by) VALUES (").bind(tenant.as_str()).push(", ").bind(id.as_str());
+        insert.push(", 'hand', ").bind(user_name.as_str()).push(", ").bind(user_name_key(user_name)).push(", ");
+        insert.bind(name.as_str()).push(", ").bind(sort_name(name)).push(", ");
+        optional(&mut insert, email.as_deref());
+        insert.push(", 1, ").bind(if *administrator { ADMINISTRATOR } else { "member" }).push(", ");
+        insert.bind(Utc::now().timestamp_millis()).push(", ");
+        optional(&mut insert, made_by.as_deref());
+        session.execute(insert.push(")")).await?;
+        Ok(id)
+    }
+}
+
+/// Binds a text, or writes NULL.
+pub(crate) fn optional(statement: &mut Statement, text: Option<&str>) {
+    match text {
+        Some(text) => drop(statement.bind(text)),
+        None => drop(statement.push("NULL")),
+    }
+}

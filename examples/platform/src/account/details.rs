@@ -1,0 +1,72 @@
+//! The values of a person's resource that only the page of this one person shows.
+
+use scim_core::{sql::Statement, store::StoreError};
+use serde_json::Value as Json;
+
+use super::Accounts;
+
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+/// Characters of a value that are shown.
+const SHOWN: usize = 512;
+
+/// Values that the identity provider keeps of a person.
+#[derive(Clone, Debug, Default)]
+pub struct Details {
+    /// The given name.
+    pub given_name: Option<String>,
+    /// The title.
+    pub title: Option<String>,
+    /// The department.
+    pub department: Option<String>,
+    /// The name of the manager, or the id if the manager has no account.
+    pub manager: Option<String>,
+    /// The profile, as the identity provider wrote it: it may be no address at all.
+    pub profile: Option<String>,
+}
+
+impl Details {
+    /// The profile, if it is an address of the web. Nothing else may become a link: `javascript:` would run as the
+    /// reader.
+    pub fn link(&self) -> Option<&str> {
+        let profile = self.profile.as_deref()?;
+        let is_web = ["https://", "http://"]
+            .iter()
+            .any(|scheme| profile.get(..scheme.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(scheme)));
+        let is_plain = !profile.contains(|c: char| c.is_control() || c.is_whitespace());
+        (is_web && is_plain).then_some(profile)
+    }
+}
+
+impl Accounts {
+    /// The details of a person from SCIM; nothing for a person made by hand.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn details(&self, tenant: &str, id: &str) -> Result<Details, StoreError> {
+        let mut query = Statement::new(self.database.dialect());
+        query.push("SELECT document FROM resource WHERE kind = 'User' AND tenant = ").bind(tenant);
+        query.push(" AND id = ").bind(id);
+        let rows = self.database.read(vec![query]).await?;
+        let Some(mut row) = rows.into_iter().flatten().next() else { return Ok(Details::default()) };
+        let document: Json = serde_json::from_str(&row.text(0)?).map_err(StoreError::backend)?;
+        let text = |value: Option<&Json>| {
+            let text = value?.as_str()?.trim();
+            (!text.is_empty()).then(|| text.chars().take(SHOWN).collect::<String>().replace('\0', "\u{fffd}"))
+        };
+        let enterprise = document.get(ENTERPRISE);
+        let manager = text(enterprise.and_then(|values| values.pointer("/manager/value")));
+        let manager = match manager {
+            Some(id) => Some(self.find(tenant, &id).await?.map_or(id, |account| account.name)),
+            None => None,
+        };
+        Ok(Details {
+            given_name: text(document.pointer("/name/givenName")),
+            title: text(document.get("title")),
+            department: text(enterprise.and_then(|values| values.get("department"))),
+            manager,
+            profile: text(document.get("profileUrl")),
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! The pages of an organization's administrator, and the own page of everybody else, below `/o/{organization}`.
+//!
+//! The server renders every page; forms post, and every POST answers with a redirect. Scripts only copy texts and refresh
+//! the log. Nothing here decides about SCIM: pages show and change the rows of the tables that other modules own.
+
+mod failure;
+mod form;
+mod frame;
+mod headers;
+mod invitation;
+mod log;
+mod me;
+mod passage;
+mod person;
+mod scim;
+mod session;
+mod sign_on;
+mod user_groups;
+mod users;
+mod wording;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware, routing::get};
+
+pub use self::failure::Failure;
+use self::{frame::Frame, session::Signed};
+use crate::{
+    account::Accounts, database::Database, directory::Directory, provisioning::Writer, session::Sessions,
+    sign_on::SignOn, user_group::UserGroups,
+};
+
+/// The parts of the program that pages use.
+#[derive(Clone, Debug)]
+pub struct Console {
+    /// The tables.
+    pub database: Database,
+    /// Organizations and API keys.
+    pub directory: Arc<Directory>,
+    /// The people of each organization.
+    pub accounts: Accounts,
+    /// Their user groups.
+    pub user_groups: UserGroups,
+    /// The sessions of their browsers.
+    pub sessions: Sessions,
+    /// Single sign-on.
+    pub sign_on: SignOn,
+    /// The way to the provisioning log.
+    pub writer: Writer,
+    /// The URL under which browsers see the server, without a slash at its end: `https://example.com`.
+    pub url: Arc<str>,
+}
+
+impl Console {
+    /// The pages over these tables, at this URL.
+    pub fn new(database: &Database, directory: Arc<Directory>, writer: Writer, url: &str) -> Self {
+        let url = url.trim_end_matches('/');
+        Self {
+            database: database.clone(),
+            directory,
+            accounts: Accounts::new(database.clone()),
+            user_groups: UserGroups::new(database.clone()),
+            sessions: Sessions::new(database.clone()),
+            sign_on: SignOn::new(database.clone(), url),
+            writer,
+            url: url.into(),
+        }
+    }
+
+    /// Whether browsers reach the server by TLS, so that cookies may be `Secure`.
+    pub fn is_secure(&self) -> bool {
+        self.url.starts_with("https://")
+    }
+
+    /// The path of one of an organization's pages: `/o/fairlight/users`.
+    pub fn path(organization: &str, page: &str) -> String {
+        format!("/o/{organization}/{page}")
+    }
+}
+
+/// All pages, and the files that they use.
+pub fn router(console: Console) -> Router {
+    let pages = Router::new()
+        .route("/", get(home))
+        .merge(invitation::routes())
+        .merge(session::routes())
+        .merge(passage::routes())
+        .merge(sign_on::routes())
+        .merge(users::routes())
+        .merge(person::routes())
+        .merge(user_groups::routes())
+        .merge(scim::routes())
+        .merge(log::routes())
+        .merge(me::routes());
+    Router::new()
+        .nest("/o/{organization}", pages)
+        .merge(headers::files())
+        .layer(middleware::from_fn(headers::protect))
+        .with_state(console)
+}
+
+/// The organization's front door: the page that a person with this role starts with.
+async fn home(signed: Signed) -> axum::response::Redirect {
+    let page = if signed.account.is_administrator() { "scim" } else { "me" };
+    axum::response::Redirect::to(&Console::path(&signed.organization, page))
+}

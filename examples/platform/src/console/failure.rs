@@ -1,0 +1,79 @@
+//! The page for a request that a page cannot answer.
+
+use askama::Template;
+use axum::{
+    http::StatusCode,
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use scim_core::store::StoreError;
+
+use crate::{directory::DirectoryError, log::with_causes};
+
+/// The reason for which a browser gets no page, or another one.
+#[derive(Debug)]
+pub enum Failure {
+    /// Nobody is signed in: the browser goes to the sign-in page of the organization.
+    SignIn(String),
+    /// The browser goes to another page, such as the one that asks for the password again.
+    Elsewhere(String),
+    /// The page does not exist, or not for this person.
+    NotFound,
+    /// The request is refused: 403 with a sentence.
+    Refused(&'static str),
+    /// The form is not one that this server can have sent.
+    Forged,
+    /// The store does not answer.
+    Store(StoreError),
+    /// Anything else that the server cannot do, with its cause for the log.
+    Internal(String),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<DirectoryError> for Failure {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Store(error) => Self::Store(error),
+            other => Self::Internal(with_causes(&other)),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct Page<'a> {
+    title: &'a str,
+    sentence: &'a str,
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, title, sentence) = match self {
+            Self::SignIn(organization) => {
+                return Redirect::to(&super::Console::path(&organization, "sign-in")).into_response();
+            }
+            Self::Elsewhere(path) => return Redirect::to(&path).into_response(),
+            Self::NotFound => (StatusCode::NOT_FOUND, "There is no such page", "Check the address, or go back."),
+            Self::Refused(sentence) => (StatusCode::FORBIDDEN, "The server refused this", sentence),
+            Self::Forged => (
+                StatusCode::FORBIDDEN,
+                "The server refused this form",
+                "The form is too old or comes from another site. Go back, reload the page and try again.",
+            ),
+            Self::Store(error) => {
+                tracing::error!(error = with_causes(&error), "a page cannot be shown");
+                (StatusCode::SERVICE_UNAVAILABLE, "The page isn't available", "The database doesn't answer. Try again.")
+            }
+            Self::Internal(cause) => {
+                tracing::error!(cause, "a page cannot be shown");
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something failed", "The server's log has the reason.")
+            }
+        };
+        let page = Page { title, sentence }.render().unwrap_or_default();
+        (status, Html(page)).into_response()
+    }
+}

@@ -1,0 +1,74 @@
+//! Forms: read with a bound, and only where this server can have sent them.
+//!
+//! A form of a session carries the session's token. A form without a session, such as the one for signing in, is taken
+//! from pages of the same origin only, as the browser itself tells.
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, header, request::Parts},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{
+    Console, Failure,
+    session::{organization, present},
+};
+use crate::session::is_same;
+
+/// Bytes of a form.
+const MOST: usize = 64 << 10;
+
+/// The fields of a form that this server can have sent.
+pub(super) struct Form<T>(pub(super) T);
+
+/// The fields of a form that has none but its token.
+#[derive(Deserialize)]
+pub(super) struct Nothing {}
+
+impl<T: DeserializeOwned + Send> FromRequest<Console> for Form<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, console: &Console) -> Result<Self, Failure> {
+        let (mut parts, body) = request.into_parts();
+        if !is_of_this_origin(&parts.headers, &console.url) {
+            return Err(Failure::Forged);
+        }
+        let organization = organization(&mut parts, console).await?;
+        let body = to_bytes(body, MOST).await.map_err(|_| Failure::Forged)?;
+        if let Some(session) = present(&parts.headers, console, &organization).await? {
+            let mut fields = form_urlencoded::parse(&body);
+            let token = fields.find(|(name, _)| name == "token").map(|(_, value)| value);
+            if !token.is_some_and(|token| is_same(&token, &session.token)) {
+                return Err(Failure::Forged);
+            }
+        }
+        // The token is no field of a form: one without fields is read as `()`, which takes none.
+        let fields = form_urlencoded::parse(&body).filter(|(name, _)| name != "token");
+        let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        serde_html_form::from_str(&fields).map(Self).map_err(|_| Failure::Forged)
+    }
+}
+
+/// Whether a browser sent the form from a page of this server.
+fn is_of_this_origin(headers: &HeaderMap, url: &str) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin" || site == "none";
+    }
+    match headers.get(header::ORIGIN) {
+        Some(origin) => origin == url,
+        // A client that is no browser sends neither, and has no session that another site could use.
+        None => true,
+    }
+}
+
+/// A page for everybody: only the organization must exist.
+pub(super) struct Public(pub(super) String);
+
+impl FromRequestParts<Console> for Public {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Failure> {
+        organization(parts, console).await.map(Self)
+    }
+}

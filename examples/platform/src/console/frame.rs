@@ -1,0 +1,55 @@
+//! The frame of a page: the organization, the navigation, and the person who is signed in.
+
+use askama::Template;
+use axum::response::{Html, IntoResponse as _, Response};
+
+use super::{Console, Failure, session::Signed};
+
+/// The parts that every page of the dashboard shows.
+pub(super) struct Frame {
+    /// The organization, as paths name it.
+    pub(super) organization: String,
+    /// The organization, as people name it.
+    pub(super) title: String,
+    /// The page of the navigation that is shown.
+    pub(super) current: &'static str,
+    /// The person's name.
+    pub(super) person: String,
+    /// Whether the person is an administrator, who sees the navigation.
+    pub(super) administrator: bool,
+    /// The people who wait for a user group.
+    pub(super) unassigned: i64,
+    /// The token that forms carry.
+    pub(super) token: String,
+}
+
+impl Frame {
+    /// The frame for this person.
+    pub(super) async fn of(console: &Console, signed: &Signed, current: &'static str) -> Result<Self, Failure> {
+        let found = console.directory.organization(&signed.organization).await;
+        let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?;
+        let title = found.ok_or(Failure::NotFound)?.title().to_owned();
+        let administrator = signed.account.is_administrator();
+        let unassigned = if administrator { console.accounts.unassigned(&signed.organization).await? } else { 0 };
+        Ok(Self {
+            organization: signed.organization.clone(),
+            title,
+            current,
+            person: signed.account.name.clone(),
+            administrator,
+            unassigned,
+            token: signed.session.token.clone(),
+        })
+    }
+
+    /// The path of one of the organization's pages.
+    pub(super) fn path(&self, page: &str) -> String {
+        Console::path(&self.organization, page)
+    }
+}
+
+/// The response that shows a page.
+pub(super) fn page(template: &impl Template) -> Result<Response, Failure> {
+    let html = template.render().map_err(|error| Failure::Internal(error.to_string()))?;
+    Ok(Html(html).into_response())
+}

@@ -1,0 +1,287 @@
+//! The page *SCIM*: the state of the connection, the switch, the choice of the identity provider, and the steps to take in
+//! that provider. Keys are in `scim/keys.rs`.
+
+mod keys;
+mod state;
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Query, State},
+    response::{IntoResponse as _, Redirect, Response},
+    routing::{get, post},
+};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use self::{
+    keys::{KeyForm, KeyRow},
+    state::StateCard,
+};
+use super::{
+    Console, Failure, Frame,
+    form::Form,
+    frame::page,
+    session::{Administrator, Signed},
+};
+use crate::{
+    connection::{self, Facts},
+    directory::{Key, Organization, OrganizationName},
+    identity_provider::IdentityProvider,
+    server::scim_url,
+};
+
+const NO_SIGN_ON: &str = "SCIM needs single sign-on: without it, people who arrive through SCIM have no way to sign in. \
+                          Set up single sign-on first.";
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/scim", get(show))
+        .route("/scim/on", post(turn_on))
+        .route("/scim/off", get(ask_to_turn_off).post(turn_off))
+        .route("/scim/provider", get(show_provider).post(set_provider))
+        .route("/scim/steps", get(steps))
+        .merge(keys::routes())
+}
+
+/// The organization of a signed-in administrator, with the name that the directory takes.
+async fn organization(console: &Console, signed: &Signed) -> Result<(OrganizationName, Organization), Failure> {
+    let found = console.directory.organization(&signed.organization).await?.ok_or(Failure::NotFound)?;
+    Ok((signed.organization.parse().map_err(|_| Failure::NotFound)?, found))
+}
+
+/// Everything that the parts of the page show.
+struct View {
+    frame: Frame,
+    organization: Organization,
+    provider: IdentityProvider,
+    url: String,
+    facts: Facts,
+    keys: Vec<Key>,
+    now: DateTime<Utc>,
+}
+
+impl View {
+    async fn of(console: &Console, signed: &Signed) -> Result<Self, Failure> {
+        let (name, organization) = organization(console, signed).await?;
+        let now = Utc::now();
+        let mut keys = console.directory.keys(Some(&name)).await?;
+        let mut facts = Facts::new(organization.identity_provider, organization.scim, organization.has_sign_on());
+        facts.had_credentials = !keys.is_empty();
+        facts.has_credentials = keys.iter().any(|key| key.is_valid(now));
+        let facts = connection::read(&console.database, name.as_str(), &keys, facts, now).await?;
+        keys.retain(|key| key.revoked.is_none());
+        let (provider, url) = (organization.identity_provider, scim_url(&console.url, name.as_str()));
+        Ok(Self { frame: Frame::of(console, signed, "scim").await?, organization, provider, url, facts, keys, now })
+    }
+}
+
+/// The parts of a URL, each of which ends with a slash: a browser may break it there.
+fn parts(url: &str) -> Vec<String> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let mut parts: Vec<String> = rest.split_inclusive('/').map(str::to_owned).collect();
+    if let Some(first) = parts.first_mut().filter(|_| !scheme.is_empty()) {
+        *first = format!("{scheme}://{first}");
+    }
+    parts
+}
+
+/// The host of the URL, which the provider must be able to reach.
+fn host(url: &str) -> &str {
+    url.split('/').nth(2).unwrap_or(url)
+}
+
+#[derive(Template)]
+#[template(path = "scim.html")]
+struct Page {
+    frame: Frame,
+    done: Option<&'static str>,
+    state: StateCard,
+    provider: IdentityProvider,
+    url: Vec<String>,
+    host: String,
+    keys: Vec<KeyRow>,
+    form: Option<KeyForm>,
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    #[serde(default)]
+    done: String,
+}
+
+/// The sentence for a form that led here.
+fn done(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "on" => "SCIM is active.",
+        "off" => "SCIM is off. Nothing was removed.",
+        "provider" => "The settings of the identity provider are saved.",
+        "revoked" => "The key is revoked.",
+        "all-revoked" => "All keys are revoked.",
+        "repeated" => "This form has made a key before, so no second one was made. A key is shown only once.",
+        _ => return None,
+    })
+}
+
+async fn show(
+    State(console): State<Console>,
+    Administrator(signed): Administrator,
+    Query(shown): Query<Shown>,
+) -> Result<Response, Failure> {
+    let view = View::of(&console, &signed).await?;
+    let state = StateCard::of(&view);
+    let mut rows = Vec::with_capacity(view.keys.len());
+    for key in &view.keys {
+        rows.push(KeyRow::of(&console, key, view.now).await?);
+    }
+    // The first key is made right here; further ones on a page of their own.
+    let is_first = view.organization.scim && view.keys.is_empty();
+    let form = if is_first { Some(KeyForm::first(view.provider, view.now)?) } else { None };
+    page(&Page {
+        done: done(&shown.done),
+        state,
+        provider: view.provider,
+        host: host(&view.url).to_owned(),
+        url: parts(&view.url),
+        keys: rows,
+        form,
+        frame: view.frame,
+    })
+}
+
+fn back(signed: &Signed, done: &str) -> Response {
+    Redirect::to(&Console::path(&signed.organization, &format!("scim?done={done}"))).into_response()
+}
+
+async fn turn_on(
+    State(console): State<Console>,
+    Administrator(signed): Administrator,
+    Form(()): Form<()>,
+) -> Result<Response, Failure> {
+    let (name, organization) = organization(&console, &signed).await?;
+    if !organization.has_sign_on() {
+        return Err(Failure::Refused(NO_SIGN_ON));
+    }
+    console.directory.set_scim(&name, true).await?;
+    tracing::info!(organization = name.as_str(), account = signed.account.id, "SCIM was turned on");
+    Ok(back(&signed, "on"))
+}
+
+/// A page that names the consequences of an action and asks again.
+#[derive(Template)]
+#[template(path = "scim-ask.html")]
+struct Ask<'a> {
+    frame: Frame,
+    title: String,
+    consequences: Vec<String>,
+    /// The path below the organization to which the form posts.
+    action: String,
+    button: &'a str,
+}
+
+async fn ask_to_turn_off(
+    State(console): State<Console>,
+    Administrator(signed): Administrator,
+) -> Result<Response, Failure> {
+    let view = View::of(&console, &signed).await?;
+    let it = view.provider.subject();
+    let mut consequences = vec![
+        format!("{it} is refused from now on. Nobody is created, changed or deactivated here."),
+        "People, groups, keys and settings stay. Everybody who can sign in still can.".to_owned(),
+        "You can turn SCIM on again at any time; the same keys then work.".to_owned(),
+    ];
+    if view.provider.has_cycles() {
+        consequences
+            .push("Entra puts its provisioning into quarantine, and turns it off after about 28 days.".to_owned());
+    }
+    page(&Ask {
+        frame: view.frame,
+        title: "Turn off SCIM?".to_owned(),
+        consequences,
+        action: "scim/off".to_owned(),
+        button: "Turn off SCIM",
+    })
+}
+
+async fn turn_off(
+    State(console): State<Console>,
+    Administrator(signed): Administrator,
+    Form(()): Form<()>,
+) -> Result<Response, Failure> {
+    let (name, _) = organization(&console, &signed).await?;
+    console.directory.set_scim(&name, false).await?;
+    tracing::info!(organization = name.as_str(), account = signed.account.id, "SCIM was turned off");
+    Ok(back(&signed, "off"))
+}
+
+#[derive(Template)]
+#[template(path = "scim-provider.html")]
+struct ProviderPage {
+    frame: Frame,
+    provider: IdentityProvider,
+    unique_groups: bool,
+}
+
+async fn show_provider(
+    State(console): State<Console>,
+    Administrator(signed): Administrator,
+) -> Result<Response, Failure> {
+    let view = View::of(&console, &signed).await?;
+    page(&ProviderPage { frame: view.frame, provider: view.provider, unique_groups: view.organization.unique_groups })
+}
+
+#[derive(Deserialize)]
+struct Settings {
+    provider: String,
+    #[serde(default)]
+    unique_groups: Option<String>,
+}
+
+async fn set_provider(
+    State(console): State<Console>,
+    Administrator(signed): Administrator,
+    Form(given): Form<Settings>,
+) -> Result<Response, Failure> {
+    let (name, organization) = organization(&console, &signed).await?;
+    let provider = chosen(&given.provider)?;
+    if provider != organization.identity_provider {
+        console.directory.set_identity_provider(&name, provider).await?;
+    }
+    console.directory.set_unique_groups(&name, given.unique_groups.is_some()).await?;
+    let (organization, account) = (name.as_str(), &signed.account.id);
+    tracing::info!(organization, account, provider = provider.name(), "the identity provider was set");
+    Ok(back(&signed, "provider"))
+}
+
+/// The provider that a form names. The pages offer no other.
+fn chosen(name: &str) -> Result<IdentityProvider, Failure> {
+    IdentityProvider::ALL.into_iter().find(|provider| provider.name() == name).ok_or(Failure::Forged)
+}
+
+#[derive(Template)]
+#[template(path = "scim-steps.html")]
+struct Steps {
+    frame: Frame,
+    provider: IdentityProvider,
+    url: Vec<String>,
+    host: String,
+}
+
+async fn steps(State(console): State<Console>, Administrator(signed): Administrator) -> Result<Response, Failure> {
+    let view = View::of(&console, &signed).await?;
+    let (url, host) = (parts(&view.url), host(&view.url).to_owned());
+    page(&Steps { frame: view.frame, provider: view.provider, url, host })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_breaks_after_its_slashes() {
+        let url = "https://example.com/scim/acme/v2";
+        assert_eq!(parts(url), ["https://example.com/", "scim/", "acme/", "v2"]);
+        assert_eq!(parts(url).concat(), url);
+        assert_eq!(host(url), "example.com");
+    }
+}

@@ -1,0 +1,274 @@
+//! The state of the connection as its card shows it: icon, word, sentence, facts, the last error, and the quarantine.
+
+use chrono::{DateTime, Utc};
+
+use super::View;
+use crate::{
+    calendar::{ago, clock, moment, on_day},
+    connection::{
+        self, Advice, State,
+        quarantine::{self, Risk},
+    },
+    identity_provider::IdentityProvider,
+};
+
+/// The card of the state, and the cards that follow from it.
+pub(super) struct StateCard {
+    pub(super) icon: &'static str,
+    /// The class of the color: ``, `good`, `warn` or `bad`.
+    pub(super) tone: &'static str,
+    pub(super) word: String,
+    pub(super) sentence: String,
+    /// Whether SCIM is on.
+    pub(super) is_on: bool,
+    /// Whether SCIM can be turned on: there is single sign-on.
+    pub(super) can_turn_on: bool,
+    /// Whether the page looks for the first request by itself.
+    pub(super) is_waiting: bool,
+    /// Whether the sentence speaks of refused requests, so that a link to the log follows.
+    pub(super) has_refusals: bool,
+    /// Whether SCIM works at the moment, or worked until something failed.
+    pub(super) is_live: bool,
+    pub(super) advice: Option<Advice>,
+    pub(super) last_failure: Option<String>,
+    pub(super) facts: Vec<Fact>,
+    pub(super) quarantine: Option<Quarantine>,
+}
+
+/// A label, a number, and more about it.
+pub(super) struct Fact {
+    pub(super) label: String,
+    pub(super) value: String,
+    pub(super) more: String,
+}
+
+/// The card about the quarantine.
+pub(super) struct Quarantine {
+    pub(super) title: &'static str,
+    pub(super) sentence: String,
+    pub(super) tag: String,
+    /// The share of failures in percent, where there are numbers.
+    pub(super) share: Option<u64>,
+}
+
+impl StateCard {
+    pub(super) fn of(view: &View) -> Self {
+        let View { facts, provider, now, .. } = view;
+        let (now, subject) = (*now, provider.subject());
+        let state = connection::state(facts, now);
+        let latest = facts.runs.first().map_or(0, |run| run.failures);
+        let mut has_refusals = false;
+        let (icon, tone, word, sentence) = match state {
+            State::NotAvailable => (
+                "lock",
+                "",
+                "Not available yet".to_owned(),
+                "Set up single sign-on first. Without it, people who arrive through SCIM have no way to sign in."
+                    .to_owned(),
+            ),
+            State::NotConnected => ("minus", "", "Not connected".to_owned(), not_connected(view)),
+            State::Off => (
+                "pause",
+                "",
+                "Off".to_owned(),
+                format!("{subject} is refused. People, groups and keys stay as they are."),
+            ),
+            State::Waiting => (
+                "clock",
+                "",
+                "Waiting for the first request".to_owned(),
+                format!("{subject} hasn’t called yet. This page notices when it does."),
+            ),
+            State::Connected { last } => {
+                has_refusals = latest > 0;
+                let refused = match (latest, provider.has_cycles()) {
+                    (0, _) => String::new(),
+                    (1, true) => " One request of this cycle was refused.".to_owned(),
+                    (1, false) => " One of the last requests was refused.".to_owned(),
+                    (count, true) => format!(" {count} requests of this cycle were refused."),
+                    (count, false) => format!(" {count} of the last requests were refused."),
+                };
+                let at = if last.date_naive() == now.date_naive() { clock(last) } else { moment(last, now) };
+                let on = if last.date_naive() == now.date_naive() { "at " } else { "" };
+                let sentence = format!("Last request {}, {on}{at}.{refused}", ago(last, now));
+                ("check", "good", "Connected".to_owned(), sentence)
+            }
+            State::CloseToQuarantine { since } => (
+                "warning",
+                "warn",
+                "Close to quarantine".to_owned(),
+                format!("Requests fail since {}, so many that Entra is about to pause.", moment(since, now)),
+            ),
+            State::Failing { since } => {
+                ("cross", "bad", format!("Failing since {}", since_words(since, now)), failing(view))
+            }
+        };
+        let is_failing = matches!(state, State::Failing { .. } | State::CloseToQuarantine { .. });
+        let fault = facts.fault.as_ref().filter(|_| is_failing);
+        Self {
+            icon,
+            tone,
+            word,
+            sentence,
+            is_on: facts.scim,
+            can_turn_on: facts.has_sign_on,
+            is_waiting: state == State::Waiting,
+            has_refusals,
+            is_live: is_failing || matches!(state, State::Connected { .. }),
+            advice: fault.map(|fault| fault.advice(*provider, now)),
+            last_failure: fault.map(|fault| moment(fault.at, now)),
+            facts: if facts.last.is_some() && facts.scim { self::facts(view) } else { Vec::new() },
+            quarantine: if is_failing { quarantine(view) } else { None },
+        }
+    }
+}
+
+/// The time of the first failure: today without the day.
+fn since_words(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    if since.date_naive() == now.date_naive() { clock(since) } else { moment(since, now) }
+}
+
+fn not_connected(view: &View) -> String {
+    if !view.organization.scim {
+        return "Single sign-on works. Activate SCIM to connect your provider.".to_owned();
+    }
+    if view.facts.had_credentials {
+        return format!("No key is valid, so {} is refused. Make a new key.", view.provider.label());
+    }
+    match &*view.organization.sign_on {
+        "external" => "Something else signs people in. Now connect your provider.".to_owned(),
+        _ => "Single sign-on works. Now connect your provider.".to_owned(),
+    }
+}
+
+fn failing(view: &View) -> String {
+    let it = view.provider.label();
+    let Some(run) = view.facts.runs.first().filter(|run| run.failures > 0) else {
+        return format!("We refuse {it}: nothing is created, changed or deactivated.");
+    };
+    if run.failures >= run.requests {
+        return match view.provider {
+            IdentityProvider::Other => "All requests of your provider fail.".to_owned(),
+            named => format!("All requests of {} fail.", named.label()),
+        };
+    }
+    let share = run.failures.saturating_mul(100).checked_div(run.requests).unwrap_or(0);
+    format!("About {share}% of the requests of {it} fail. The rest are done as usual.")
+}
+
+fn facts(view: &View) -> Vec<Fact> {
+    let View { facts, provider, frame, now, .. } = view;
+    let mut all = Vec::new();
+    if provider.has_cycles() {
+        let next = facts.next_cycle(*now);
+        let value = next.map_or_else(|| "when something changes".to_owned(), |at| format!("about {}", clock(at)));
+        all.push(Fact { label: "Next cycle".to_owned(), value, more: String::new() });
+    }
+    let waiting = if frame.unassigned > 0 { format!("{} unassigned", frame.unassigned) } else { String::new() };
+    let label = match provider {
+        IdentityProvider::Other => "People from your provider".to_owned(),
+        named => format!("People from {}", named.label()),
+    };
+    all.push(Fact { label, value: grouped(u64::try_from(facts.people).unwrap_or(0)), more: waiting });
+    let label = format!("Requests, {} hours", connection::HOURS);
+    all.push(Fact { label, value: grouped(facts.requests), more: String::new() });
+    all.push(Fact {
+        label: "Refused or failed".to_owned(),
+        value: grouped(facts.failures),
+        more: percent(facts.failures, facts.requests),
+    });
+    all
+}
+
+fn quarantine(view: &View) -> Option<Quarantine> {
+    let numbers = view.facts.numbers(view.now);
+    let at_once =
+        view.facts.failing.is_some() && view.facts.fault.as_ref().is_some_and(connection::Fault::counts_at_once);
+    let share = (!at_once && numbers.requests > 0).then(|| numbers.share());
+    let counted = format!("{} failed in the largest cycle", grouped(numbers.failures));
+    let (title, sentence, tag) = match view.facts.risk(view.now) {
+        Risk::None => return None,
+        Risk::Small => (
+            "Not close to quarantine",
+            format!(
+                "Entra pauses when about {}% of its requests fail, and not below about {} failures. Each failed one is \
+                 tried again in later cycles.",
+                quarantine::SHARE,
+                grouped(quarantine::FEWEST)
+            ),
+            counted,
+        ),
+        Risk::Near => (
+            "Close to quarantine",
+            format!(
+                "Entra pauses your provisioning when about {}% of its requests fail, or about {} of them. It calls this \
+                 quarantine.",
+                quarantine::SHARE,
+                grouped(quarantine::MOST)
+            ),
+            counted,
+        ),
+        Risk::Reached if at_once => (
+            "Entra pauses now",
+            "Entra pauses at once when its key is refused or the address is wrong. It calls this quarantine."
+                .to_owned(),
+            "At once".to_owned(),
+        ),
+        Risk::Reached => (
+            "Entra pauses now",
+            "So much fails that Entra has probably paused your provisioning. It calls this quarantine.".to_owned(),
+            counted,
+        ),
+        Risk::TurnedOff => {
+            let since = view.facts.failing_since().map_or_else(String::new, |since| on_day(since, view.now));
+            (
+                "Entra has turned provisioning off",
+                format!(
+                    "Requests fail since {since}, and after about {} days of quarantine Entra turns provisioning off.",
+                    quarantine::DAYS
+                ),
+                "Turned off".to_owned(),
+            )
+        }
+    };
+    Some(Quarantine { title, sentence, tag, share })
+}
+
+/// A number with commas: `1,203`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share in percent with one digit: `0.6%`.
+fn percent(part: u64, of: u64) -> String {
+    match part.saturating_mul(1_000).checked_div(of) {
+        Some(_) if part == 0 => String::new(),
+        None => String::new(),
+        Some(0) => "under 0.1%".to_owned(),
+        Some(permille) => format!("{}.{}%", permille / 10, permille % 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_readable() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_203, "1,203"), (40_000, "40,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+        for (part, of, text) in [(0, 0, ""), (0, 9, ""), (7, 1_203, "0.5%"), (1, 9_000, "under 0.1%"), (9, 9, "100.0%")]
+        {
+            assert_eq!(percent(part, of), text, "{part} of {of}");
+        }
+    }
+}

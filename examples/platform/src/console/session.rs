@@ -1,0 +1,289 @@
+//! Who is signed in: the cookie of the session, the extractors of pages, and signing in with a password and out.
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{FromRequestParts, Path, Query, State},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+
+use super::{
+    Console, Failure, Frame,
+    form::{Form, Nothing, Public},
+    frame::page,
+};
+use crate::{account::Account, session::Session};
+
+/// The name of the cookie. The cookie's path is the organization, so a browser may have a session in each.
+const COOKIE: &str = "platform_session";
+
+/// A person with a session in the organization that the path names.
+pub(super) struct Signed {
+    /// The organization.
+    pub(super) organization: String,
+    /// The person.
+    pub(super) account: Account,
+    /// The session.
+    pub(super) session: Session,
+}
+
+impl FromRequestParts<Console> for Signed {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Failure> {
+        let organization = organization(parts, console).await?;
+        let Some(session) = present(&parts.headers, console, &organization).await? else {
+            return Err(Failure::SignIn(organization));
+        };
+        match console.accounts.find(&organization, &session.account).await? {
+            Some(account) if account.active => Ok(Self { organization, account, session }),
+            _ => Err(Failure::SignIn(organization)),
+        }
+    }
+}
+
+/// An administrator of the organization that the path names.
+pub(super) struct Administrator(pub(super) Signed);
+
+impl FromRequestParts<Console> for Administrator {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Failure> {
+        let signed = Signed::from_request_parts(parts, console).await?;
+        if signed.account.is_administrator() {
+            return Ok(Self(signed));
+        }
+        Err(Failure::Refused("Only administrators of the organization may do this."))
+    }
+}
+
+/// The organization that the path names.
+pub(super) async fn organization(parts: &mut Parts, console: &Console) -> Result<String, Failure> {
+    let path = Path::<Vec<(String, String)>>::from_request_parts(parts, console).await;
+    let Path(parameters) = path.map_err(|_| Failure::NotFound)?;
+    let named = parameters.into_iter().find(|(name, _)| name == "organization").map(|(_, value)| value);
+    let name = named.ok_or(Failure::NotFound)?;
+    match console.directory.organization(&name).await {
+        Ok(Some(_)) => Ok(name),
+        Ok(None) => Err(Failure::NotFound),
+        Err(error) => Err(Failure::Internal(crate::log::with_causes(&error))),
+    }
+}
+
+/// The session that the browser has in the organization.
+pub(super) async fn present(
+    headers: &HeaderMap,
+    console: &Console,
+    organization: &str,
+) -> Result<Option<Session>, Failure> {
+    match cookie(headers, COOKIE) {
+        Some(cookie) => Ok(console.sessions.find(organization, cookie).await?),
+        None => Ok(None),
+    }
+}
+
+/// The value of a cookie.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.into_iter().find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
+/// Begins a session for the account and sends the browser to a page.
+pub(super) async fn begin(
+    console: &Console,
+    organization: &str,
+    account: &str,
+    before: Option<&Session>,
+    target: &str,
+) -> Result<Response, Failure> {
+    let cookie = console.sessions.begin(organization, account, before).await?;
+    Ok(with_cookie(console, organization, &cookie, Redirect::to(target).into_response()))
+}
+
+fn with_cookie(console: &Console, organization: &str, value: &str, mut response: Response) -> Response {
+    let secure = if console.is_secure() { "; Secure" } else { "" };
+    let ending = if value.is_empty() { "; Max-Age=0" } else { "" };
+    let cookie = format!("{COOKIE}={value}; Path=/o/{organization}; HttpOnly; SameSite=Lax{secure}{ending}");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/sign-in", get(sign_in_page).post(sign_in))
+        .route("/sign-out", post(sign_out))
+        .route("/confirm", get(confirm_page).post(confirm))
+}
+
+/// The page for signing in.
+#[derive(Template)]
+#[template(path = "sign-in.html")]
+struct SignIn<'a> {
+    organization: &'a str,
+    title: &'a str,
+    /// Whether people may sign in at the organization's identity provider.
+    single_sign_on: bool,
+    /// Whether the identity provider must ask for another account.
+    again: bool,
+    /// The token of the session that the browser has all the same.
+    token: &'a str,
+    user_name: &'a str,
+    failed: bool,
+}
+
+#[derive(Deserialize)]
+struct Again {
+    #[serde(default)]
+    again: String,
+}
+
+async fn sign_in_page(
+    State(console): State<Console>,
+    Public(organization): Public,
+    Query(Again { again }): Query<Again>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let before = present(&headers, &console, &organization).await?;
+    show_sign_in(&console, &organization, before.as_ref(), !again.is_empty(), "", false).await
+}
+
+async fn show_sign_in(
+    console: &Console,
+    organization: &str,
+    before: Option<&Session>,
+    again: bool,
+    user_name: &str,
+    failed: bool,
+) -> Result<Response, Failure> {
+    let found = console.directory.organization(organization).await;
+    let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?.ok_or(Failure::NotFound)?;
+    let single_sign_on = matches!(&*found.sign_on, "openid" | "saml");
+    let token = before.map_or("", |session| &session.token);
+    page(&SignIn { organization, title: found.title(), single_sign_on, again, token, user_name, failed })
+}
+
+#[derive(Deserialize)]
+struct Password {
+    user_name: String,
+    password: String,
+}
+
+/// Administrators sign in with a password: they must get in before single sign-on works, and when it fails.
+async fn sign_in(
+    State(console): State<Console>,
+    Public(organization): Public,
+    headers: HeaderMap,
+    Form(given): Form<Password>,
+) -> Result<Response, Failure> {
+    let found = console.accounts.find_made_by_hand(&organization, &given.user_name).await?;
+    let found = found.filter(|account| account.is_administrator() && account.active);
+    let before = present(&headers, &console, &organization).await?;
+    if !console.accounts.has_this_password(found.as_ref(), &given.password).await? {
+        return show_sign_in(&console, &organization, before.as_ref(), false, &given.user_name, true).await;
+    }
+    let Some(account) = found else { return Err(Failure::NotFound) };
+    begin(&console, &organization, &account.id, before.as_ref(), &Console::path(&organization, "")).await
+}
+
+async fn sign_out(
+    State(console): State<Console>,
+    signed: Signed,
+    Form(Nothing {}): Form<Nothing>,
+) -> Result<Response, Failure> {
+    console.sessions.end(&signed.session).await?;
+    let target = Redirect::to(&Console::path(&signed.organization, "sign-in")).into_response();
+    Ok(with_cookie(&console, &signed.organization, "", target))
+}
+
+/// The page that asks for the password again before something that an unattended browser must not do.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct Confirm<'a> {
+    frame: Frame,
+    target: &'a str,
+    /// Whether the person has a password.
+    password: bool,
+    /// Whether the person can sign in once more at the identity provider.
+    sign_on: bool,
+    failed: bool,
+}
+
+impl<'a> Confirm<'a> {
+    async fn of(console: &Console, signed: &Signed, target: &'a str, failed: bool) -> Result<Self, Failure> {
+        let password = signed.account.has_password();
+        let sign_on = !password && super::passage::in_use(console, &signed.organization).await?.is_some();
+        Ok(Self { frame: Frame::of(console, signed, "").await?, target, password, sign_on, failed })
+    }
+}
+
+#[derive(Deserialize)]
+struct Target {
+    #[serde(default)]
+    target: String,
+}
+
+async fn confirm_page(
+    State(console): State<Console>,
+    Administrator(signed): Administrator,
+    Query(Target { target }): Query<Target>,
+) -> Result<Response, Failure> {
+    page(&Confirm::of(&console, &signed, &target, false).await?)
+}
+
+#[derive(Deserialize)]
+struct Confirmation {
+    password: String,
+    #[serde(default)]
+    target: String,
+}
+
+async fn confirm(
+    State(console): State<Console>,
+    Administrator(signed): Administrator,
+    Form(given): Form<Confirmation>,
+) -> Result<Response, Failure> {
+    if !console.accounts.has_this_password(Some(&signed.account), &given.password).await? {
+        return page(&Confirm::of(&console, &signed, &given.target, true).await?);
+    }
+    let target = within(&signed.organization, &given.target);
+    begin(&console, &signed.organization, &signed.account.id, Some(&signed.session), &target).await
+}
+
+impl Signed {
+    /// Lets a person on who signed in a few minutes ago, and sends others to the page that asks again.
+    pub(super) fn must_be_recent(&self, target: &str) -> Result<(), Failure> {
+        if self.session.is_recent() {
+            return Ok(());
+        }
+        let target: String = url_encoded(target);
+        Err(Failure::Elsewhere(Console::path(&self.organization, &format!("confirm?target={target}"))))
+    }
+}
+
+/// A path of the organization's own: a form must not send the browser to another site.
+pub(super) fn within(organization: &str, target: &str) -> String {
+    let own = Console::path(organization, "");
+    let is_own = target.starts_with(&own) && !target.contains(['\\', '\r', '\n']) && !target.contains("//");
+    if is_own { target.to_owned() } else { own }
+}
+
+/// The text as a part of a query.
+pub(super) fn url_encoded(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}

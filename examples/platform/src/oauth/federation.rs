@@ -1,0 +1,113 @@
+//! The identity provider whose assertions prove that a caller is a client, as an administrator enters it.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+use scim_core::{oauth::Federation, store::StoreError};
+use serde::{Deserialize, Serialize};
+
+/// The most characters of each field.
+const CHARACTERS: usize = 512;
+
+/// The four values that Entra ID displays for workload identity federation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FederationSettings {
+    issuer: String,
+    audience: String,
+    subject: String,
+    keys: String,
+}
+
+/// Values that are no such settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidFederation {
+    /// A value is empty, too long, or has control characters or blanks.
+    #[error("expected issuer, audience and subject of 1 to {CHARACTERS} characters without blanks")]
+    Text,
+    /// The URL of the keys is none that the server fetches.
+    #[error("expected an https URL of the keys without user name and fragment")]
+    Url,
+}
+
+impl FederationSettings {
+    /// The assertions with these claims, signed by a key of the set at the URL `keys`: https, or http to this machine.
+    ///
+    /// Entra ID displays the audience as `api://…/.default`, which is the form of a scope; its assertions have it without
+    /// the last part, which is therefore removed.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be one.
+    pub fn new(issuer: &str, audience: &str, subject: &str, keys: &str) -> Result<Self, InvalidFederation> {
+        let [issuer, audience, subject, keys] = [issuer, audience, subject, keys].map(str::trim);
+        let audience = audience.strip_suffix("/.default").unwrap_or(audience);
+        let is_value = |text: &&str| {
+            !text.is_empty()
+                && text.len() <= CHARACTERS
+                && !text.contains(|c: char| c.is_control() || c.is_whitespace())
+        };
+        if ![issuer, audience, subject].iter().all(is_value) {
+            return Err(InvalidFederation::Text);
+        }
+        if !is_value(&keys) || url(keys, true).is_none() {
+            return Err(InvalidFederation::Url);
+        }
+        let [issuer, audience, subject, keys] = [issuer, audience, subject, keys].map(str::to_owned);
+        Ok(Self { issuer, audience, subject, keys })
+    }
+
+    /// `iss`.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// `aud`.
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// `sub`.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The URL of the keys.
+    pub fn keys(&self) -> &str {
+        &self.keys
+    }
+
+    /// The rules for assertions.
+    pub(super) fn rules(&self) -> Federation {
+        Federation::new(self.issuer.as_str(), self.audience.as_str(), self.subject.as_str())
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        // An object of four texts can always be shown.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    pub(super) fn from_json(json: &str) -> Result<Self, StoreError> {
+        serde_json::from_str(json).map_err(StoreError::backend)
+    }
+}
+
+/// The URL, if the server fetches from it. `loopback` allows http to this machine: not on a public server, whose
+/// administrators could make it call its neighbors.
+pub(super) fn url(text: &str, loopback: bool) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let is_bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    let is_allowed = match url.scheme() {
+        "https" => loopback || !is_loopback(&url),
+        "http" => loopback && is_loopback(&url),
+        _ => false,
+    };
+    (is_bare && is_allowed).then_some(url)
+}
+
+/// Whether a URL names this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}

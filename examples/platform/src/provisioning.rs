@@ -1,0 +1,102 @@
+//! The provisioning log: a row for each SCIM request, with sums for the pages.
+//!
+//! The server hands over an [`Entry`] after it has answered; a task of its own writes entries in batches, so that no
+//! request waits for its row. An administrator can record the bodies of requests for an hour. Nothing here decides about a
+//! request.
+
+pub mod chart;
+mod read;
+mod recording;
+mod writer;
+
+use chrono::{DateTime, Utc};
+
+pub use self::{
+    read::{Cycle, Filter, Hour, Line, Listed, Log, Span},
+    recording::{Recording, masked},
+    writer::{Writer, start},
+};
+
+/// The result of a request, for the organization's administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The identity provider got its answer.
+    Done,
+    /// The identity provider, or its administrator, must change something: a status from 400 to 499.
+    Refused,
+    /// The platform failed: a status from 500.
+    Failed,
+}
+
+impl Outcome {
+    /// The outcome of a request with this HTTP status.
+    pub fn of(status: u16) -> Self {
+        match status {
+            0..400 => Self::Done,
+            400..500 => Self::Refused,
+            _ => Self::Failed,
+        }
+    }
+
+    /// The text in rows and in the addresses of pages: `done`, `refused` or `failed`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads [`Outcome::name`].
+    pub fn read(name: &str) -> Option<Self> {
+        [Self::Done, Self::Refused, Self::Failed].into_iter().find(|outcome| outcome.name() == name)
+    }
+}
+
+/// A request that was answered.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The organization.
+    pub tenant: String,
+    /// The name of the request, as in the log of the process and in the events of its changes.
+    pub id: String,
+    /// The time of the answer.
+    pub time: DateTime<Utc>,
+    /// The name of the key, if the key is known.
+    pub caller: Option<String>,
+    /// The address of the client.
+    pub address: Option<String>,
+    /// The method, and the path below the SCIM URL without its query: `PATCH /Users/2819`.
+    pub operation: String,
+    /// The resource type, if the path names one.
+    pub kind: Option<String>,
+    /// The id of the resource, if the request names one or created one.
+    pub resource: Option<String>,
+    /// The user name or the display name in the body of a request that was refused.
+    pub claimed: Option<String>,
+    /// The HTTP status.
+    pub status: u16,
+    /// The SCIM keyword of an error.
+    pub scim_type: Option<String>,
+    /// The sentence of an error.
+    pub detail: Option<String>,
+    /// The names of the provider's habits that the core let pass, with commas.
+    pub quirks: Option<String>,
+    /// The time until the answer, in microseconds.
+    pub duration: i64,
+    /// The body of the request, masked, while the organization records bodies.
+    pub body: Option<String>,
+}
+
+impl Entry {
+    /// The outcome.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::of(self.status)
+    }
+
+    /// Whether administrators want to see the request among the first: it was meant to change something, or did not work.
+    pub fn is_notable(&self) -> bool {
+        let reads = self.operation.starts_with("GET ") || self.operation.contains("/.search");
+        !reads || self.outcome() != Outcome::Done
+    }
+}

@@ -1,0 +1,248 @@
+//! The task that writes entries: in batches, in one transaction each, beside the requests.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use scim_core::{
+    fold::fold,
+    sql::Statement,
+    store::{CommitError, StoreError},
+};
+use tokio::{
+    sync::mpsc::{Receiver, Sender, channel, error::TrySendError},
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use super::{Entry, Outcome};
+use crate::{
+    database::{Database, Session, Work},
+    log::with_causes,
+};
+
+/// Entries that wait at most. Beyond, entries are lost rather than requests delayed.
+const WAITING: usize = 10_000;
+
+/// Entries of one transaction.
+const BATCH: usize = 200;
+
+/// The longest time for which an entry waits for others.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The time between two removals of old rows.
+const PURGE: Duration = Duration::from_secs(600);
+
+/// Milliseconds for which a row is kept: 30 days.
+const KEPT: i64 = 30 * 24 * HOUR;
+
+const HOUR: i64 = 3_600_000;
+
+/// Milliseconds without a request that end a cycle.
+const PAUSE: i64 = 5 * 60 * 1_000;
+
+/// The way to the log. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Writer(Sender<Entry>);
+
+impl Writer {
+    /// Hands an entry over, without waiting.
+    pub fn add(&self, entry: Entry) {
+        match self.0.try_send(entry) {
+            Ok(()) => {}
+            Err(TrySendError::Full(entry)) => {
+                tracing::warn!(tenant = entry.tenant, "the provisioning log loses a request: too many wait");
+            }
+            Err(TrySendError::Closed(_)) => {}
+        }
+    }
+}
+
+/// Starts the task. It ends, after it has written all entries, when the last [`Writer`] is dropped; the handle tells.
+pub fn start(database: Database) -> (Writer, tokio::task::JoinHandle<()>) {
+    let (sender, receiver) = channel(WAITING);
+    (Writer(sender), tokio::spawn(run(database, receiver)))
+}
+
+async fn run(database: Database, mut receiver: Receiver<Entry>) {
+    let mut purge = Instant::now();
+    while let Some(first) = receiver.recv().await {
+        let end = Instant::now() + PATIENCE;
+        let mut batch = vec![first];
+        while batch.len() < BATCH {
+            match timeout_at(end, receiver.recv()).await {
+                Ok(Some(entry)) => batch.push(entry),
+                _ => break,
+            }
+        }
+        let count = batch.len();
+        if let Err(failed) = database.write(Batch(batch)).await {
+            tracing::warn!(error = with_causes(&failed.error), count, "the provisioning log loses requests");
+            // The database gets time to recover.
+            sleep_until(Instant::now() + PATIENCE).await;
+        }
+        if purge.elapsed() >= PURGE {
+            purge = Instant::now();
+            if let Err(error) = database.execute(old(&database)).await {
+                tracing::warn!(error = with_causes(&error), "old rows of the provisioning log stay");
+            }
+        }
+    }
+}
+
+/// The statements that remove rows that are too old.
+fn old(database: &Database) -> Vec<Statement> {
+    let now = Utc::now().timestamp_millis();
+    let removal = |sql: &str, before: i64| {
+        let mut delete = Statement::new(database.dialect());
+        delete.push(sql).bind(before);
+        delete
+    };
+    vec![
+        removal("DELETE FROM request WHERE time < ", now - KEPT),
+        removal("DELETE FROM recorded_body WHERE expires < ", now),
+        removal("DELETE FROM recording WHERE until < ", now),
+    ]
+}
+
+struct Batch(Vec<Entry>);
+
+impl Work for Batch {
+    type Output = ();
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(), CommitError> {
+        // In one order, so that two instances do not wait for each other.
+        let mut tenants: Vec<&str> = self.0.iter().map(|entry| &*entry.tenant).collect();
+        tenants.sort_unstable();
+        tenants.dedup();
+        for tenant in tenants {
+            for entry in self.0.iter().filter(|entry| entry.tenant == tenant) {
+                insert(session, entry).await?;
+                count(session, entry).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn insert<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreError> {
+    let name = name(session, entry).await?;
+    let detail = match conflict(session, entry).await? {
+        Some(person) => Some(format!("The user name belongs to {person}, an account made by hand.")),
+        None => entry.detail.clone(),
+    };
+    let mut insert = Statement::new(session.dialect());
+    insert.push(
+        "INSERT INTO request (tenant, id, time, operation, outcome, notable, status, duration, caller, address, ",
+    );
+    insert.push("kind, resource, name, scim_type, detail, quirks) VALUES (").bind(entry.tenant.as_str()).push(", ");
+    insert.bind(entry.id.as_str()).push(", ").bind(entry.time.timestamp_millis()).push(", ");
+    insert.bind(entry.operation.as_str()).push(", ").bind(entry.outcome().name()).push(", ");
+    insert.bind(i64::from(entry.is_notable())).push(", ").bind(i64::from(entry.status)).push(", ");
+    insert.bind(entry.duration);
+    for text in
+        [&entry.caller, &entry.address, &entry.kind, &entry.resource, &name, &entry.scim_type, &detail, &entry.quirks]
+    {
+        insert.push(", ");
+        optional(&mut insert, text.as_deref());
+    }
+    session.execute(insert.push(")")).await?;
+    if let Some(body) = &entry.body {
+        let mut insert = Statement::new(session.dialect());
+        insert
+            .push("INSERT INTO recorded_body (tenant, request, body, expires) SELECT tenant, ")
+            .bind(entry.id.as_str());
+        insert.push(", ").bind(body.as_str()).push(", until + ").bind(HOUR).push(" FROM recording WHERE tenant = ");
+        insert.bind(entry.tenant.as_str());
+        session.execute(&insert).await?;
+    }
+    Ok(())
+}
+
+/// The name of the resource: that of the account, or the display name of any other resource, or the name that a refused
+/// request claimed.
+async fn name<S: Session>(session: &mut S, entry: &Entry) -> Result<Option<String>, StoreError> {
+    let Some(resource) = &entry.resource else { return Ok(entry.claimed.clone()) };
+    let mut query = Statement::new(session.dialect());
+    query.push("SELECT name FROM account WHERE tenant = ").bind(entry.tenant.as_str()).push(" AND id = ");
+    query.bind(resource.as_str());
+    if let Some(mut row) = session.query(&query).await?.pop() {
+        return row.optional_text(0);
+    }
+    let mut query = Statement::new(session.dialect());
+    query.push("SELECT document FROM resource WHERE tenant = ").bind(entry.tenant.as_str()).push(" AND id = ");
+    query.bind(resource.as_str());
+    if let Some(mut row) = session.query(&query).await?.pop() {
+        let document: serde_json::Value = serde_json::from_str(&row.text(0)?).map_err(StoreError::backend)?;
+        let texts = ["displayName", "userName"].into_iter().filter_map(|name| document.get(name)?.as_str());
+        return Ok(texts.map(str::to_owned).next());
+    }
+    // The resource is gone: an earlier row has its name.
+    let mut query = Statement::new(session.dialect());
+    query.push("SELECT name FROM request WHERE tenant = ").bind(entry.tenant.as_str()).push(" AND resource = ");
+    query.bind(resource.as_str()).push(" AND name IS NOT NULL ORDER BY position DESC LIMIT 1");
+    let found = session.query(&query).await?.pop().map(|mut row| row.text(0)).transpose()?;
+    Ok(found.or_else(|| entry.claimed.clone()))
+}
+
+/// The person whose account, made by hand, has the user name that the request asked for.
+async fn conflict<S: Session>(session: &mut S, entry: &Entry) -> Result<Option<String>, StoreError> {
+    let Some(claimed) = entry.claimed.as_ref().filter(|_| entry.status == 409) else { return Ok(None) };
+    let mut query = Statement::new(session.dialect());
+    query.push("SELECT name FROM account WHERE tenant = ").bind(entry.tenant.as_str());
+    query.push(" AND user_name_key = ").bind(fold(claimed).into_owned()).push(" AND origin = 'hand'");
+    session.query(&query).await?.pop().map(|mut row| row.text(0)).transpose()
+}
+
+/// Adds the request to the sums: its hour, its cycle and the state of the connection.
+async fn count<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreError> {
+    let (tenant, time) = (entry.tenant.as_str(), entry.time.timestamp_millis());
+    let outcome = entry.outcome();
+    let (refused, failed) = (i64::from(outcome == Outcome::Refused), i64::from(outcome == Outcome::Failed));
+    let mut hour = Statement::new(session.dialect());
+    hour.push("INSERT INTO request_hour (tenant, hour, requests, refused, failed) VALUES (").bind(tenant).push(", ");
+    hour.bind(time - time.rem_euclid(HOUR)).push(", 1, ").bind(refused).push(", ").bind(failed);
+    hour.push(") ON CONFLICT (tenant, hour) DO UPDATE SET requests = request_hour.requests + 1, ");
+    hour.push("refused = request_hour.refused + excluded.refused, failed = request_hour.failed + excluded.failed");
+    session.execute(&hour).await?;
+
+    let mut cycle = Statement::new(session.dialect());
+    cycle
+        .push("UPDATE request_cycle SET ended = ")
+        .bind(time)
+        .push(", requests = requests + 1, failures = failures + ");
+    cycle.bind(refused + failed).push(" WHERE tenant = ").bind(tenant);
+    cycle.push(" AND started = (SELECT MAX(started) FROM request_cycle WHERE tenant = ").bind(tenant);
+    cycle.push(") AND ended > ").bind(time - PAUSE);
+    if session.execute(&cycle).await? == 0 {
+        let mut begin = Statement::new(session.dialect());
+        begin.push("INSERT INTO request_cycle (tenant, started, ended, requests, failures) VALUES (").bind(tenant);
+        begin.push(", ").bind(time).push(", ").bind(time).push(", 1, ").bind(refused + failed);
+        session.execute(begin.push(") ON CONFLICT DO NOTHING")).await?;
+    }
+    connection(session, entry, time).await
+}
+
+async fn connection<S: Session>(session: &mut S, entry: &Entry, time: i64) -> Result<(), StoreError> {
+    let mut upsert = Statement::new(session.dialect());
+    upsert.push("INSERT INTO connection (tenant, first, last, worked, failing, fault) VALUES (");
+    upsert.bind(entry.tenant.as_str()).push(", ").bind(time).push(", ").bind(time).push(", ");
+    if entry.outcome() == Outcome::Done {
+        upsert.bind(time).push(", NULL, NULL) ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, ");
+        upsert.push("worked = excluded.worked, failing = NULL");
+    } else {
+        let fault = serde_json::json!({
+            "status": entry.status, "scimType": entry.scim_type, "detail": entry.detail, "caller": entry.caller,
+            "operation": entry.operation, "kind": entry.kind, "name": entry.claimed, "time": time,
+        });
+        upsert.push("NULL, ").bind(time).push(", ").bind(fault.to_string());
+        upsert.push(") ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, fault = excluded.fault, ");
+        upsert.push("failing = COALESCE(connection.failing, excluded.failing)");
+    }
+    session.execute(&upsert).await.map(drop)
+}
+
+fn optional(statement: &mut Statement, text: Option<&str>) {
+    match text {
+        Some(text) => drop(statement.bind(text)),
+        None => drop(statement.push("NULL")),
+    }
+}

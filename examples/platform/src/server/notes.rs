@@ -1,0 +1,179 @@
+//! Notes of each SCIM request for the provisioning log, from its head, its body and its answer.
+//!
+//! Nothing here changes a request or an answer. The outer layer sees the answers of all other layers, refusals of
+//! strangers included; the inner layer sees the caller and the body.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{Path, Request, State, rejection::PathRejection},
+    http::header,
+    middleware::Next,
+    response::Response,
+};
+use chrono::Utc;
+use scim_core::{Registry, http::Outcome, store::Context};
+use serde::Deserialize;
+
+use super::{admission::Address, lines::RequestId};
+use crate::{
+    database::Database,
+    directory::Directory,
+    provisioning::{Entry, Recording, Writer, masked},
+};
+
+/// The time between two notes of requests without a valid key: anybody can send those.
+const STRANGERS: Duration = Duration::from_secs(10);
+
+/// The time for which an instance trusts its knowledge of whether an organization records.
+const TRUST: Duration = Duration::from_secs(5);
+
+/// Organizations that are remembered at most.
+const REMEMBERED: usize = 10_000;
+
+/// The notes of all requests.
+pub(super) struct Notes {
+    writer: Writer,
+    directory: Arc<Directory>,
+    database: Database,
+    registry: Registry,
+    /// The last note of a stranger, by organization.
+    strangers: Mutex<HashMap<String, Instant>>,
+    /// Whether an organization records, and since when this is known.
+    recordings: Mutex<HashMap<String, (Instant, bool)>>,
+}
+
+/// The caller and the body of a request, for the outer layer.
+#[derive(Clone, Default)]
+struct Taken(Arc<Mutex<(Option<Arc<str>>, Bytes)>>);
+
+/// The names in the body of a request that was refused.
+#[derive(Deserialize)]
+struct Claim {
+    #[serde(alias = "username", alias = "UserName")]
+    #[serde(rename = "userName")]
+    user_name: Option<String>,
+    #[serde(rename = "displayName")]
+    display_name: Option<String>,
+}
+
+impl Notes {
+    pub(super) fn new(writer: Writer, directory: Arc<Directory>, database: Database, registry: Registry) -> Self {
+        Self { writer, directory, database, registry, strangers: Mutex::default(), recordings: Mutex::default() }
+    }
+
+    /// Whether a request without a valid key is to be noted: the organization exists, and the last note is old enough.
+    async fn notes_stranger(&self, organization: &str) -> bool {
+        {
+            let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+            if strangers.get(organization).is_some_and(|last| last.elapsed() < STRANGERS) {
+                return false;
+            }
+            if strangers.len() >= REMEMBERED {
+                strangers.clear();
+            }
+            strangers.insert(organization.to_owned(), Instant::now());
+        }
+        self.directory.organization(organization).await.is_ok_and(|found| found.is_some())
+    }
+
+    async fn is_recorded(&self, organization: &str) -> bool {
+        let known = |all: &HashMap<String, (Instant, bool)>| {
+            all.get(organization).filter(|(since, _)| since.elapsed() < TRUST).map(|(_, records)| *records)
+        };
+        if let Some(records) = known(&self.recordings.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return records;
+        }
+        let records = Recording::find(&self.database, organization).await.is_ok_and(|found| found.is_some());
+        let mut recordings = self.recordings.lock().unwrap_or_else(PoisonError::into_inner);
+        if recordings.len() >= REMEMBERED {
+            recordings.clear();
+        }
+        recordings.insert(organization.to_owned(), (Instant::now(), records));
+        records
+    }
+
+    /// The resource type and the id that a path below the SCIM URL names.
+    fn target<'p>(&self, path: &'p str) -> (Option<String>, Option<&'p str>) {
+        let mut segments = path.trim_matches('/').split('/');
+        let endpoint = segments.next().unwrap_or_default();
+        let kind = self.registry.resource_types().iter().find(|kind| kind.endpoint() == endpoint);
+        (kind.map(|kind| kind.name().to_owned()), segments.next().filter(|id| *id != ".search"))
+    }
+}
+
+/// The outer layer.
+pub(super) async fn note(
+    State(notes): State<Arc<Notes>>,
+    parameters: Result<Path<Vec<(String, String)>>, PathRejection>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let begin = Instant::now();
+    let parameters = parameters.map(|Path(parameters)| parameters).unwrap_or_default();
+    let organization = parameters.into_iter().find(|(name, _)| name == "organization").map(|(_, value)| value);
+    let taken = Taken::default();
+    request.extensions_mut().insert(taken.clone());
+    let address = Arc::<Mutex<Option<String>>>::default();
+    request.extensions_mut().insert(Address(Arc::clone(&address)));
+    let id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.to_string()).unwrap_or_default();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let Some(tenant) = organization else { return response };
+    let (caller, bytes) = std::mem::take(&mut *taken.0.lock().unwrap_or_else(PoisonError::into_inner));
+    let is_stranger = caller.is_none();
+    if is_stranger && !notes.notes_stranger(&tenant).await {
+        return response;
+    }
+    let body =
+        if is_stranger || bytes.is_empty() || !notes.is_recorded(&tenant).await { None } else { Some(masked(&bytes)) };
+    let status = response.status();
+    let outcome = response.extensions().get::<Outcome>();
+    let error = outcome.and_then(|outcome| outcome.error.as_deref());
+    let (kind, named) = notes.target(&path);
+    let located = response.headers().get(header::LOCATION).and_then(|url| url.to_str().ok());
+    let made = located.filter(|_| status == 201).and_then(|url| url.rsplit('/').next());
+    let claim = serde_json::from_slice::<Claim>(&bytes).ok().filter(|_| !status.is_success());
+    let quirks: Vec<&str> =
+        outcome.map(|outcome| outcome.quirks.iter().map(scim_core::quirks::Quirk::name).collect()).unwrap_or_default();
+    let stranger = "The request had no key that is valid for this organization.";
+    let cut = |text: &str| text.chars().take(256).collect::<String>();
+    notes.writer.add(Entry {
+        id,
+        time: Utc::now(),
+        caller: caller.map(|caller| caller.to_string()),
+        address: address.lock().unwrap_or_else(PoisonError::into_inner).take(),
+        operation: format!("{:.16} {}", method.as_str(), cut(&path)),
+        kind,
+        resource: made.or(named).map(cut),
+        claimed: claim.and_then(|claim| claim.user_name.or(claim.display_name)).map(|name| cut(&name)),
+        status: status.as_u16(),
+        scim_type: error.and_then(|error| error.scim_type()).map(|scim_type| scim_type.to_string()),
+        detail: error.map(|error| cut(error.detail())).or_else(|| is_stranger.then(|| stranger.to_owned())),
+        quirks: (!quirks.is_empty()).then(|| quirks.join(",")),
+        duration: i64::try_from(begin.elapsed().as_micros()).unwrap_or(i64::MAX),
+        body,
+        tenant,
+    });
+    response
+}
+
+/// The inner layer. The body is in one buffer already, and shared.
+pub(super) async fn take(request: Request, next: Next) -> Response {
+    let Some(taken) = request.extensions().get::<Taken>().cloned() else { return next.run(request).await };
+    let caller = request.extensions().get::<Context>().map(|context| context.actor().unwrap_or_default().into());
+    let (parts, body) = request.into_parts();
+    // The layer before has bounded it.
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else { return super::refusal(unreadable()) };
+    *taken.0.lock().unwrap_or_else(PoisonError::into_inner) = (caller, bytes.clone());
+    next.run(Request::from_parts(parts, Body::from(bytes))).await
+}
+
+fn unreadable() -> scim_core::error::Error {
+    scim_core::error::Error::new(400, "expected a body that can be read to its end")
+}

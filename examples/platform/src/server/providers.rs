@@ -1,0 +1,71 @@
+//! The service providers of scim-core: one for each identity provider, because each has habits of its own.
+//!
+//! All of them have the same store, so an organization that changes its provider loses nothing.
+
+use axum::{
+    body::Body,
+    extract::Request,
+    response::{IntoResponse as _, Response},
+};
+use scim_core::{
+    ServiceProvider, http::ScimService, message::AuthenticationScheme, provider::ConfigurationError, store::DynStore,
+};
+use tower_service::Service as _;
+
+use super::{Settings, scim_url};
+use crate::identity_provider::IdentityProvider;
+
+type Provider = ServiceProvider<DynStore>;
+
+/// The service providers.
+#[derive(Clone)]
+pub(super) struct Providers {
+    okta: Provider,
+    entra: Provider,
+    other: Provider,
+}
+
+impl Providers {
+    /// `with_clients` says that there are OAuth clients beside API keys.
+    pub(super) fn build(
+        resources: &DynStore,
+        settings: &Settings,
+        with_clients: bool,
+    ) -> Result<Self, ConfigurationError> {
+        let build = |identity_provider: IdentityProvider| {
+            let mut builder = ServiceProvider::builder(settings.registry.clone(), resources.clone())
+                .base_url(scim_url(&settings.url, "{tenant}"))
+                .quirks(identity_provider.quirks())
+                .authentication_scheme(AuthenticationScheme::bearer());
+            if with_clients {
+                builder = builder.authentication_scheme(AuthenticationScheme::client_credentials());
+            }
+            for key in &settings.cursor_keys {
+                builder = builder.cursor_key(key.clone());
+            }
+            builder.build()
+        };
+        Ok(Self {
+            okta: build(IdentityProvider::Okta)?,
+            entra: build(IdentityProvider::Entra)?,
+            other: build(IdentityProvider::Other)?,
+        })
+    }
+
+    /// One of them, for questions that all answer alike, such as the limit of a body.
+    pub(super) fn any(&self) -> &Provider {
+        &self.other
+    }
+
+    /// Answers a request by the habits of the identity provider that the admission has put into its extensions.
+    pub(super) async fn answer(self, request: Request) -> Response {
+        let provider = match request.extensions().get::<IdentityProvider>() {
+            Some(IdentityProvider::Okta) => self.okta,
+            Some(IdentityProvider::Entra) => self.entra,
+            // Without the admission there is no caller either, and the service refuses the request.
+            Some(IdentityProvider::Other) | None => self.other,
+        };
+        let Ok(response) = ScimService::new(provider).call(request).await;
+        response.map(Body::new).into_response()
+    }
+}

@@ -1,0 +1,158 @@
+//! Requests to identity providers: bounded in time and size, never redirected, never into the machine's own network.
+//!
+//! An administrator of any organization may enter any address, so the answers go nowhere but into the verification, and
+//! the addresses of the machine itself are out of reach. Only a server that browsers see on the machine itself, as
+//! while it is tried out, may ask providers there, and by plain HTTP.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse, http, url::Url};
+use reqwest::{
+    Client,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect::Policy,
+};
+
+/// Until a connection stands.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Until the answer is complete.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Bytes of an answer. The keys of large providers have about 20 kB.
+const MOST: usize = 512 << 10;
+
+/// The reason for which there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct FetchError(pub(super) String);
+
+/// A client for identity providers.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    client: Result<Client, String>,
+    local: bool,
+}
+
+impl Fetch {
+    /// A client of the server that browsers see under this URL.
+    pub(super) fn new(url: &str) -> Self {
+        let local = Url::parse(url).is_ok_and(|url| is_local(&url));
+        let mut builder = Client::builder().redirect(Policy::none()).connect_timeout(CONNECT).timeout(ANSWER);
+        builder = if local { builder.no_proxy() } else { builder.dns_resolver(Arc::new(Outside)) };
+        let client = builder.build().map_err(|error| format!("the HTTP client cannot be made: {}", innermost(&error)));
+        Self { client, local }
+    }
+
+    /// Checks that the server may ask this address.
+    pub(super) fn allow(&self, url: &Url) -> Result<(), FetchError> {
+        if self.local && is_local(url) && url.scheme() == "http" {
+            return Ok(());
+        }
+        if url.scheme() != "https" {
+            return Err(FetchError(format!("{url} must begin with https://")));
+        }
+        let address = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
+        match address {
+            Some(address) if is_inside(address) => {
+                Err(FetchError(format!("{url} is an address inside of our network")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The text at an address.
+    #[cfg(feature = "saml")]
+    pub(super) async fn text(&self, address: &str) -> Result<String, FetchError> {
+        let request = http::Request::get(address).body(Vec::new());
+        let request = request.map_err(|_| FetchError(format!("“{address:.200}” is no address")))?;
+        let response = self.send(request).await?;
+        if !response.status().is_success() {
+            return Err(FetchError(format!("{address} answers {}", response.status().as_u16())));
+        }
+        String::from_utf8(response.into_body()).map_err(|_| FetchError(format!("{address} is no text")))
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, FetchError> {
+        let address = request.uri().to_string();
+        self.allow(&Url::parse(&address).map_err(|error| FetchError(format!("{address} is no address: {error}")))?)?;
+        let client = self.client.as_ref().map_err(|cause| FetchError(cause.clone()))?;
+        let failed = |error: reqwest::Error| {
+            FetchError(if error.is_timeout() {
+                format!("{address} didn't answer within {} seconds", ANSWER.as_secs())
+            } else {
+                format!("{address} can't be reached: {}", innermost(&error))
+            })
+        };
+        let request = request.try_into().map_err(failed)?;
+        let mut response = client.execute(request).await.map_err(failed)?;
+        let mut answer = http::Response::builder().status(response.status());
+        for (name, value) in response.headers() {
+            answer = answer.header(name, value);
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len().saturating_add(chunk.len()) > MOST {
+                return Err(FetchError(format!("{address} answers more than {} kB", MOST >> 10)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        answer.body(body).map_err(|error| FetchError(error.to_string()))
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Fetch {
+    type Error = FetchError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, FetchError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}
+
+/// Looks names up, and keeps the addresses that are not the machine's own.
+#[derive(Debug)]
+struct Outside;
+
+impl Resolve for Outside {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let outside = found.filter(|address| !is_inside(address.ip())).collect::<Vec<SocketAddr>>();
+            if outside.is_empty() {
+                return Err("the name has no address outside of our network".into());
+            }
+            let addresses: Addrs = Box::new(outside.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// Whether an address is the machine's own, or one at which clouds hand secrets to the machine.
+fn is_inside(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            address.is_loopback() || address.is_link_local() || address.is_unspecified() || address.is_broadcast()
+        }
+        IpAddr::V6(address) => address.is_loopback() || address.is_unspecified() || address.is_unicast_link_local(),
+    }
+}
+
+fn is_local(url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

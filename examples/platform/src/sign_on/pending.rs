@@ -1,0 +1,230 @@
+//! Sign-ins that wait for the answer of the identity provider, as rows of the table `sign_in`, and names that were used
+//! once, as rows of the table `replay`. All instances share both.
+
+use chrono::Utc;
+use scim_core::{
+    bearer::TokenDigest,
+    sql::Statement,
+    store::{CommitError, StoreError},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Departure, Fault, Kind, SignOn, Start, read, written};
+use crate::{
+    database::{Session, Work},
+    session::random,
+};
+
+/// Seconds for which a sign-in may wait.
+pub const BEGUN_FOR: i64 = 10 * 60;
+
+/// The purpose of a sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// A person signs in.
+    SignIn,
+    /// An administrator tests the settings.
+    Test,
+    /// An administrator without a password confirms to be the one who signed in.
+    Confirm,
+}
+
+impl Purpose {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign-in",
+            Self::Test => "test",
+            Self::Confirm => "confirm",
+        }
+    }
+}
+
+/// A sign-in that has begun.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// The secret that the answer must bring back.
+    pub state: String,
+    /// The purpose.
+    pub purpose: Purpose,
+    /// The version of the settings.
+    pub version: String,
+    /// The digest of the session that the browser had.
+    pub session: Option<String>,
+    /// The page that the browser goes to afterwards.
+    pub target: Option<String>,
+    /// The text that the protocol keeps.
+    pub(super) kept: String,
+}
+
+/// A sign-in that the answer names.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    /// It waited, and does not any more.
+    Begun(Box<Begun>),
+    /// It was used already.
+    Replayed,
+    /// It is not there, is too old, or began in another browser.
+    TooOld,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    purpose: Purpose,
+    version: String,
+    /// The digest of the cookie of the browser in which the sign-in began.
+    browser: String,
+    protocol: String,
+}
+
+/// The browser leaves for the identity provider.
+#[derive(Clone, Debug)]
+pub struct Leaving {
+    /// The way in which it leaves.
+    pub departure: Departure,
+    /// The value of the cookie by which it is known when it comes back.
+    pub cookie: String,
+}
+
+/// A sign-in that is to begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning<'a> {
+    /// The organization.
+    pub tenant: &'a str,
+    /// The settings.
+    pub settings: &'a super::Settings,
+    /// Their version.
+    pub version: &'a str,
+    /// The purpose.
+    pub purpose: Purpose,
+    /// The digest of the session that the browser has.
+    pub session: Option<&'a str>,
+    /// The page that the browser goes to afterwards.
+    pub target: Option<&'a str>,
+    /// Whether the identity provider must ask the person again.
+    pub again: bool,
+}
+
+impl SignOn {
+    /// Begins a sign-in.
+    ///
+    /// # Errors
+    ///
+    /// When the identity provider cannot be found, or the database does not answer.
+    pub async fn begin(&self, beginning: Beginning<'_>) -> Result<Leaving, Fault> {
+        let Beginning { tenant, settings, version, purpose, session, target, again } = beginning;
+        let (state, cookie) = (random()?, random()?);
+        let proven = purpose == Purpose::Confirm;
+        let (departure, protocol) =
+            self.depart(tenant, settings, Start { state: &state, again: again || proven, proven }).await?;
+        let browser = TokenDigest::of(&cookie).to_string();
+        let kept = written(&Kept { purpose, version: version.to_owned(), browser, protocol })?;
+        let now = Utc::now().timestamp_millis();
+        let dialect = self.database.dialect();
+        let mut statements = Vec::new();
+        for table in ["sign_in", "replay"] {
+            let mut delete = Statement::new(dialect);
+            delete.push("DELETE FROM ").push(table).push(" WHERE expires < ").bind(now);
+            statements.push(delete);
+        }
+        let mut insert = Statement::new(dialect);
+        insert.push("INSERT INTO sign_in (digest, tenant, kind, purpose, session, pending, target, expires) VALUES (");
+        insert.bind(TokenDigest::of(&state).to_string()).push(", ").bind(tenant).push(", ");
+        insert.bind(settings.kind().as_str()).push(", ").bind(purpose.as_str());
+        optional(insert.push(", "), session);
+        insert.push(", ").bind(kept);
+        optional(insert.push(", "), target);
+        insert.push(", ").bind(now.saturating_add(BEGUN_FOR * 1_000)).push(")");
+        statements.push(insert);
+        self.database.execute(statements).await?;
+        Ok(Leaving { departure, cookie })
+    }
+
+    /// Takes the sign-in that has this state, for the browser that has this cookie. No second answer finds it.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn take(&self, tenant: &str, kind: Kind, state: &str, cookie: &str) -> Result<Taken, StoreError> {
+        let (state, browser) = (state.to_owned(), TokenDigest::of(cookie).to_string());
+        let work = Taking { tenant: tenant.to_owned(), kind, state, browser };
+        self.database.write(work).await.map_err(|failed| failed.error)
+    }
+
+    /// Uses names up, each until a time in milliseconds. Returns `false` if one of them was used before.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn use_once(&self, tenant: &str, names: &[(String, i64)]) -> Result<bool, StoreError> {
+        if names.is_empty() {
+            return Ok(true);
+        }
+        let dialect = self.database.dialect();
+        let inserts = names.iter().map(|(name, expires)| replay(Statement::new(dialect), tenant, name, *expires));
+        let changed = self.database.execute(inserts.collect()).await?;
+        Ok(changed.iter().all(|rows| *rows == 1))
+    }
+}
+
+fn replay(mut insert: Statement, tenant: &str, name: &str, expires: i64) -> Statement {
+    // A digest: the name comes from outside, and may be long.
+    insert.push("INSERT INTO replay (tenant, id, expires) VALUES (").bind(tenant).push(", ");
+    insert.bind(TokenDigest::of(name).to_string()).push(", ").bind(expires).push(") ON CONFLICT DO NOTHING");
+    insert
+}
+
+fn optional(statement: &mut Statement, text: Option<&str>) {
+    match text {
+        Some(text) => drop(statement.bind(text)),
+        None => drop(statement.push("NULL")),
+    }
+}
+
+struct Taking {
+    tenant: String,
+    kind: Kind,
+    state: String,
+    browser: String,
+}
+
+impl Work for Taking {
+    type Output = Taken;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Taken, CommitError> {
+        let now = Utc::now().timestamp_millis();
+        let digest = TokenDigest::of(&self.state).to_string();
+        let name = format!("sign-in:{digest}");
+        let mut query = Statement::new(session.dialect());
+        query.push("SELECT pending, session, target FROM sign_in WHERE digest = ").bind(digest.as_str());
+        query.push(" AND tenant = ").bind(self.tenant.as_str()).push(" AND kind = ").bind(self.kind.as_str());
+        query.push(" AND expires > ").bind(now);
+        let Some(mut row) = session.query(&query).await?.pop() else {
+            let mut query = Statement::new(session.dialect());
+            query.push("SELECT expires FROM replay WHERE tenant = ").bind(self.tenant.as_str()).push(" AND id = ");
+            query.bind(TokenDigest::of(&name).to_string());
+            let used = !session.query(&query).await?.is_empty();
+            return Ok(if used { Taken::Replayed } else { Taken::TooOld });
+        };
+        let kept: Kept = read(&row.text(0)?)?;
+        // Somebody who knows the state must not use the sign-in of another person's browser up.
+        if kept.browser != self.browser {
+            return Ok(Taken::TooOld);
+        }
+        let mut delete = Statement::new(session.dialect());
+        delete.push("DELETE FROM sign_in WHERE digest = ").bind(digest);
+        if session.execute(&delete).await? == 0 {
+            return Ok(Taken::Replayed);
+        }
+        let expires = now.saturating_add(BEGUN_FOR * 1_000);
+        session.execute(&replay(Statement::new(session.dialect()), &self.tenant, &name, expires)).await?;
+        Ok(Taken::Begun(Box::new(Begun {
+            state: self.state.clone(),
+            purpose: kept.purpose,
+            version: kept.version,
+            session: row.optional_text(1)?,
+            target: row.optional_text(2)?,
+            kept: kept.protocol,
+        })))
+    }
+}

@@ -1,0 +1,40 @@
+//! The names of groups as claims, so that a second group of the same name can be refused.
+//!
+//! RFC 7643 lets several groups share a `displayName`, and the schema says so. Identity providers such as Entra match
+//! groups by name and expect 409 for a second one, so an organization decides: `organization.unique_groups`. Every group
+//! claims its name in either case, and the decision counts when a claim fails: it can change at any time, and groups that
+//! share a name already keep it.
+
+use scim_core::{
+    fold::fold,
+    resource::{Resource, UniqueKey},
+    schema::{AttributeId, ResourceType},
+    sql::Statement,
+    store::{StoreError, TenantId},
+    value::Value,
+};
+
+use crate::database::Session;
+
+/// The attribute whose value is the name of a group; `None` for other types.
+pub(super) fn attribute(kind: &ResourceType) -> Option<AttributeId> {
+    (kind.name() == "Group").then(|| kind.child(AttributeId::ROOT, "displayName")).flatten()
+}
+
+/// The key of the name, for a group that has one.
+pub(super) fn key(resource: &Resource) -> Option<UniqueKey> {
+    let attribute = attribute(resource.kind())?;
+    match resource.root().get(attribute)? {
+        Value::String(name) if !name.is_empty() => {
+            Some(UniqueKey { attribute, folded: fold(name).into_owned().into() })
+        }
+        _ => None,
+    }
+}
+
+/// Whether two groups of the organization may not share a name.
+pub(super) async fn is_unique<S: Session>(session: &mut S, tenant: &TenantId) -> Result<bool, StoreError> {
+    let mut query = Statement::new(session.dialect());
+    query.push("SELECT unique_groups FROM organization WHERE name = ").bind(tenant.as_str());
+    session.query(&query).await?.first().map_or(Ok(false), |row| Ok(row.integer(0)? != 0))
+}

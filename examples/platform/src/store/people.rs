@@ -1,0 +1,238 @@
+//! Users and groups of the identity provider as rows that pages list: `account` and `scim_group`, written by the commit
+//! that changes the resource.
+//!
+//! A row has the few values that lists show, each cut to a length that an index takes. Accounts made by hand are rows of
+//! the same table; nothing here changes them. The assignment to user groups is the matter of
+//! [`assignments`](super::assignments).
+
+use chrono::Utc;
+use scim_core::{
+    Resource,
+    event::Event,
+    fold::fold,
+    resource::UniqueKey,
+    schema::{AttributeId, DefaultValue},
+    sql::Statement,
+    store::{Change, Done, StoreError},
+    value::Value,
+};
+
+use super::{
+    assignments::{self, MEMBERS},
+    tables::{shared_value, unique_value},
+};
+use crate::{
+    account::{optional, sort_name, user_name_key},
+    database::Session,
+    session::end_all,
+};
+
+/// The resource type whose resources are people.
+const USER: &str = "User";
+
+/// The resource type whose resources have people as members.
+const GROUP: &str = "Group";
+
+const DEPARTMENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
+
+/// Characters of a name that are stored.
+const NAME: usize = 256;
+
+/// Characters of a user name or an address that are stored. A longer user name keeps its whole key.
+const ADDRESS: usize = 512;
+
+/// Bytes of an external id by which a person can be looked up.
+const LONGEST_ID: usize = 1_000;
+
+/// Makes the rows of people and user groups follow a change, and ends the sessions of a person who loses access.
+pub(super) async fn follow<S: Session>(
+    session: &mut S,
+    change: &Change,
+    done: &Done,
+    event: &Event,
+) -> Result<(), StoreError> {
+    let (tenant, kind) = (event.tenant().as_str(), change.kind().name());
+    match change {
+        Change::Create { entry } => write(session, tenant, &entry.resource).await?,
+        Change::Replace { entry, .. } => {
+            write(session, tenant, &entry.resource).await?;
+            if kind == GROUP {
+                assignments::follow_group(session, tenant, entry).await?;
+            }
+        }
+        Change::EditValues { id, attribute, edit, .. } if kind == GROUP => {
+            let edit = done.edit.as_ref().unwrap_or(edit);
+            if let Some(value) = change.kind().value_of(*attribute)
+                && change.kind().path(*attribute) == MEMBERS
+            {
+                let coming = edit.add.iter().filter_map(|element| element.get(value)?.as_str()).collect();
+                assignments::follow_edit(session, tenant, id, &edit.remove, coming).await?;
+            }
+        }
+        Change::Delete { id, .. } if kind == USER => {
+            // The account first: an administrator who assigns the person at this moment has the row locked.
+            for sql in [
+                "DELETE FROM account WHERE origin = 'scim' AND id = ",
+                "DELETE FROM user_group_member WHERE account = ",
+            ] {
+                let mut delete = Statement::new(session.dialect());
+                delete.push(sql).bind(&**id).push(" AND tenant = ").bind(tenant);
+                session.execute(&delete).await?;
+            }
+        }
+        Change::Delete { id, .. } if kind == GROUP => {
+            assignments::forget_group(session, tenant, id).await?;
+            let mut delete = Statement::new(session.dialect());
+            delete.push("DELETE FROM scim_group WHERE tenant = ").bind(tenant).push(" AND id = ").bind(&**id);
+            session.execute(&delete).await?;
+        }
+        _ => {}
+    }
+    if kind == USER && event.ends_access() {
+        session.execute(&end_all(session.dialect(), tenant, change.id())).await?;
+    }
+    Ok(())
+}
+
+/// Writes the row of a user or a group, as the resource is now.
+pub(super) async fn write<S: Session>(session: &mut S, tenant: &str, resource: &Resource) -> Result<(), StoreError> {
+    let statement = match resource.kind().name() {
+        USER => account(session, tenant, resource),
+        GROUP => group(session, tenant, resource),
+        _ => return Ok(()),
+    };
+    session.execute(&statement).await.map(drop)
+}
+
+fn account<S: Session>(session: &S, tenant: &str, resource: &Resource) -> Statement {
+    let user_name = text(resource, "userName").unwrap_or_default();
+    let name = name_of(resource).unwrap_or_else(|| user_name.clone());
+    let created = resource.created().unwrap_or_else(Utc::now);
+    let external_id = resource.external_id().filter(|id| id.len() <= LONGEST_ID && !id.contains('\0'));
+    let mut insert = Statement::new(session.dialect());
+    insert.push("INSERT INTO account (tenant, id, origin, user_name, user_name_key, name, sort_name, email, ");
+    insert.push("external_id, department, active, created) VALUES (").bind(tenant).push(", ").bind(resource.id());
+    insert.push(", 'scim', ").bind(cut(&user_name, ADDRESS)).push(", ").bind(user_name_key(&user_name));
+    insert.push(", ").bind(cut(&name, NAME)).push(", ").bind(sort_name(&name)).push(", ");
+    optional(&mut insert, email_of(resource).as_deref());
+    insert.push(", ");
+    optional(&mut insert, external_id);
+    insert.push(", ");
+    optional(&mut insert, text(resource, DEPARTMENT).map(|text| cut(&text, NAME)).as_deref());
+    insert.push(", ").bind(i64::from(is_active(resource))).push(", ").bind(created.timestamp_millis());
+    insert.push(") ON CONFLICT (tenant, id) DO UPDATE SET user_name = excluded.user_name, ");
+    insert.push("user_name_key = excluded.user_name_key, name = excluded.name, sort_name = excluded.sort_name, ");
+    insert.push("email = excluded.email, external_id = excluded.external_id, department = excluded.department, ");
+    insert.push("active = excluded.active WHERE account.origin = 'scim'");
+    insert
+}
+
+fn group<S: Session>(session: &S, tenant: &str, resource: &Resource) -> Statement {
+    let name = text(resource, "displayName").unwrap_or_else(|| resource.id().to_owned());
+    let mut insert = Statement::new(session.dialect());
+    insert.push("INSERT INTO scim_group (tenant, id, name, sort_name) VALUES (").bind(tenant).push(", ");
+    insert.bind(resource.id()).push(", ").bind(cut(&name, NAME)).push(", ").bind(sort_name(&name));
+    insert.push(") ON CONFLICT (tenant, id) DO UPDATE SET name = excluded.name, sort_name = excluded.sort_name");
+    insert
+}
+
+/// The name that pages show of a person.
+fn name_of(resource: &Resource) -> Option<String> {
+    let parts = ["name.givenName", "name.familyName"].iter().filter_map(|part| text(resource, part));
+    let whole = text(resource, "displayName").or_else(|| text(resource, "name.formatted"));
+    whole.or_else(|| Some(parts.collect::<Vec<_>>().join(" ")).filter(|name| !name.is_empty()))
+}
+
+/// The primary address, or else the first.
+fn email_of(resource: &Resource) -> Option<String> {
+    let kind = resource.kind();
+    let emails = kind.child(AttributeId::ROOT, "emails")?;
+    let value = kind.child(emails, "value")?;
+    let elements = resource.root().get(emails)?.elements();
+    let is_primary = |element: &&Value| {
+        let primary = kind.child(emails, "primary").and_then(|primary| element.as_object()?.get(primary));
+        primary.and_then(Value::as_bool) == Some(true)
+    };
+    let address = |element: &Value| Some(cut(element.as_object()?.get(value)?.as_str()?, ADDRESS));
+    elements.iter().find(is_primary).and_then(address).or_else(|| elements.iter().find_map(address))
+}
+
+/// Whether the person may sign in. No value of `active` counts as its default.
+fn is_active(resource: &Resource) -> bool {
+    let kind = resource.kind();
+    let Some(active) = kind.child(AttributeId::ROOT, "active") else { return true };
+    let default = matches!(kind.attribute(active).default(), Some(DefaultValue::Boolean(true)));
+    resource.root().get(active).and_then(Value::as_bool).unwrap_or(default)
+}
+
+/// The text of an attribute, unless it is blank.
+fn text(resource: &Resource, path: &str) -> Option<String> {
+    let text = resource.get(path)?.as_str()?.trim();
+    // PostgreSQL has no such text.
+    (!text.is_empty()).then(|| text.replace('\0', "\u{fffd}"))
+}
+
+/// The beginning of a text.
+fn cut(text: &str, characters: usize) -> String {
+    text.chars().take(characters).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Claims the user names of the accounts made by hand again, after all claims were deleted, by the rules of today.
+pub(super) async fn claim_names<S: Session>(session: &mut S) -> Result<(), StoreError> {
+    let mut last = (String::new(), String::new());
+    loop {
+        let mut query = Statement::new(session.dialect());
+        query.push("SELECT tenant, id, user_name, name FROM account WHERE origin = 'hand' AND (tenant, id) > (");
+        query.bind(last.0.as_str()).push(", ").bind(last.1.as_str()).push(") ORDER BY tenant, id LIMIT 500");
+        let rows = session.query(&query).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for mut row in rows {
+            let (tenant, id, user_name, name) = (row.text(0)?, row.text(1)?, row.text(2)?, row.text(3)?);
+            let mut update = Statement::new(session.dialect());
+            update.push("UPDATE account SET user_name_key = ").bind(user_name_key(&user_name));
+            update.push(", sort_name = ").bind(sort_name(&name));
+            update.push(" WHERE tenant = ").bind(tenant.as_str()).push(" AND id = ").bind(id.as_str());
+            session.execute(&update).await?;
+            let folded = fold(&user_name);
+            if session.execute(&claim(session, &tenant, unique_value(&folded), &id)).await? == 0 {
+                session.execute(&claim(session, &tenant, shared_value(&id, &folded), &id)).await?;
+                tracing::error!(
+                    tenant,
+                    id,
+                    "a user from SCIM has the user name of an account made by hand since the fold changed"
+                );
+            }
+            last = (tenant, id);
+        }
+    }
+}
+
+fn claim<S: Session>(session: &S, tenant: &str, value: String, id: &str) -> Statement {
+    let mut claim = Statement::new(session.dialect());
+    claim.push("INSERT INTO unique_key (tenant, kind, attribute, value, id) VALUES (").bind(tenant);
+    claim.push(", 'User', 'userName', ").bind(value).push(", ").bind(id).push(") ON CONFLICT DO NOTHING");
+    claim
+}
+
+/// Names in the log the account made by hand that has the unique value which a resource asked for.
+pub(super) async fn tell_conflict<S: Session>(
+    session: &mut S,
+    tenant: &str,
+    resource: &Resource,
+    key: &UniqueKey,
+) -> Result<(), StoreError> {
+    let kind = resource.kind();
+    if kind.name() != USER || kind.path(key.attribute) != "userName" {
+        return Ok(());
+    }
+    let mut query = Statement::new(session.dialect());
+    query.push("SELECT a.id FROM unique_key AS k, account AS a WHERE k.kind = 'User' AND k.attribute = 'userName' ");
+    query.push("AND k.tenant = ").bind(tenant).push(" AND k.value = ").bind(unique_value(&key.folded));
+    query.push(" AND a.tenant = k.tenant AND a.id = k.id AND a.origin = 'hand'");
+    if let Some(mut row) = session.query(&query).await?.into_iter().next() {
+        tracing::info!(tenant, account = row.text(0)?, "an account made by hand has the user name");
+    }
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! Assignments of people to user groups by hand, and the people of a user group with the reason of each.
+
+use std::collections::HashMap;
+
+use chrono::Utc;
+use scim_core::{
+    sql::Statement,
+    store::{CommitError, StoreError},
+};
+
+use super::{UserGroupError, UserGroups, lock};
+use crate::{
+    database::{Session, Work},
+    store::{
+        assignments::{BY_HAND, count, lock_accounts},
+        references::is_one_of,
+    },
+};
+
+/// Members on a page.
+const PAGE: usize = 50;
+
+/// A change of the user groups of some people by hand. It names the differences, so that two administrators at the same
+/// time both get their way.
+#[derive(Clone, Debug, Default)]
+pub struct Assignment {
+    /// The ids of the people.
+    pub people: Vec<String>,
+    /// The user groups that they join.
+    pub join: Vec<String>,
+    /// The user groups that they leave, unless a mapping assigns them there.
+    pub leave: Vec<String>,
+    /// The administrator who asks.
+    pub by: String,
+}
+
+/// The outcome of an assignment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    /// The people who exist.
+    pub people: usize,
+}
+
+/// The reason for which a person belongs to a user group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// An administrator has assigned the person.
+    ByHand,
+    /// The person is in a group of the identity provider, which has this name.
+    Mapping(String),
+}
+
+/// A person's assignment to a user group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The id of the account.
+    pub account: String,
+    /// The name of the person.
+    pub name: String,
+    /// The id of the user group.
+    pub user_group: String,
+    /// The name of the user group.
+    pub group_name: String,
+    /// The things that the people of the user group can do.
+    pub purpose: Option<String>,
+    /// The reason.
+    pub reason: Reason,
+    source: String,
+}
+
+/// A part of the people of a user group.
+#[derive(Clone, Debug)]
+pub struct Members {
+    /// The people, first those who were assigned by hand; a person with several reasons is there several times.
+    pub members: Vec<Member>,
+    /// The position behind which the next part begins; `None` at the end.
+    pub next: Option<(String, String)>,
+}
+
+impl UserGroups {
+    /// Assigns people to user groups by hand, and takes them out. All of it happens, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// When one of the user groups to join is gone; when the database does not answer.
+    pub async fn assign(&self, tenant: &str, assignment: Assignment) -> Result<Assigned, UserGroupError> {
+        self.write(Assigning { tenant: tenant.to_owned(), assignment }).await
+    }
+
+    /// The user groups of a person, each with the reason.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn of_person(&self, tenant: &str, account: &str) -> Result<Vec<Member>, StoreError> {
+        let mut query = self.members();
+        query.push(" WHERE u.tenant = ").bind(tenant).push(" AND u.account = ").bind(account);
+        query.push(" ORDER BY g.sort_name, u.source LIMIT 1000");
+        self.found(query).await
+    }
+
+    /// The names of the user groups of some people, by the id of the account. A name is there once, whatever the reasons.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn of_people(&self, tenant: &str, accounts: &[&str]) -> Result<HashMap<String, Vec<String>>, StoreError> {
+        let mut query = Statement::new(self.database.dialect());
+        query.push("SELECT DISTINCT u.account, g.sort_name, g.name FROM user_group_member AS u, user_group AS g ");
+        query.push("WHERE u.tenant = ").bind(tenant).push(" AND g.tenant = u.tenant AND g.id = u.user_group AND ");
+        is_one_of(&mut query, "u.account", accounts.iter().copied());
+        query.push(" ORDER BY 1, 2");
+        let mut names: HashMap<String, Vec<String>> = HashMap::new();
+        for mut row in self.database.read(vec![query]).await?.into_iter().flatten() {
+            names.entry(row.text(0)?).or_default().push(row.text(2)?);
+        }
+        Ok(names)
+    }
+
+    /// A part of the people of a user group, behind a position.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn people(
+        &self,
+        tenant: &str,
+        user_group: &str,
+        after: Option<(&str, &str)>,
+    ) -> Result<Members, StoreError> {
+        let mut query = self.members();
+        query.push(" WHERE u.tenant = ").bind(tenant).push(" AND u.user_group = ").bind(user_group);
+        if let Some((source, account)) = after {
+            query.push(" AND (u.source, u.account) > (").bind(source.replace('\0', "")).push(", ");
+            query.bind(account.replace('\0', "")).push(")");
+        }
+        query.push(" ORDER BY u.source, u.account LIMIT ").bind(i64::try_from(PAGE + 1).unwrap_or(i64::MAX));
+        let mut members = self.found(query).await?;
+        let more = members.len() > PAGE;
+        members.truncate(PAGE);
+        let next = members.last().filter(|_| more).map(|last| (last.source.clone(), last.account.clone()));
+        Ok(Members { members, next })
+    }
+
+    fn members(&self) -> Statement {
+        let mut query = Statement::new(self.database.dialect());
+        query.push("SELECT u.account, a.name, u.user_group, g.name, g.purpose, u.source, COALESCE(s.name, u.source) ");
+        query.push("FROM user_group_member AS u JOIN account AS a ON a.tenant = u.tenant AND a.id = u.account ");
+        query.push("JOIN user_group AS g ON g.tenant = u.tenant AND g.id = u.user_group ");
+        query.push("LEFT JOIN scim_group AS s ON s.tenant = u.tenant AND s.id = u.source");
+        query
+    }
+
+    async fn found(&self, query: Statement) -> Result<Vec<Member>, StoreError> {
+        let rows = self.database.read(vec![query]).await?;
+        let member = |mut row: crate::database::Row| {
+            let source = row.text(5)?;
+            let reason = if source == BY_HAND { Reason::ByHand } else { Reason::Mapping(row.text(6)?) };
+            Ok(Member {
+                account: row.text(0)?,
+                name: row.text(1)?,
+                user_group: row.text(2)?,
+                group_name: row.text(3)?,
+                purpose: row.optional_text(4)?,
+                reason,
+                source,
+            })
+        };
+        rows.into_iter().flatten().map(member).collect()
+    }
+}
+
+struct Assigning {
+    tenant: String,
+    assignment: Assignment,
+}
+
+impl Work for Assigning {
+    type Output = Result<Assigned, UserGroupError>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Self::Output, CommitError> {
+        let tenant = self.tenant.as_str();
+        let Assignment { people, join, leave, by } = &self.assignment;
+        let mut groups: Vec<&str> = join.iter().map(String::as_str).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        if lock(session, tenant, &groups, "KEY SHARE").await? < groups.len() {
+            return Ok(Err(UserGroupError::Gone));
+        }
+        // Whoever is deleted at this moment either is gone here, or goes with the rows that are written here.
+        let people = lock_accounts(session, tenant, people).await?;
+        let ids = || people.iter().map(String::as_str);
+        if !groups.is_empty() {
+            let mut insert = Statement::new(session.dialect());
+            insert.push("INSERT INTO user_group_member (tenant, account, user_group, source, added, made_by) ");
+            insert.push("SELECT a.tenant, a.id, g.id, '', CAST(").bind(Utc::now().timestamp_millis());
+            insert.push(" AS BIGINT), CAST(").bind(by.as_str()).push(" AS TEXT) FROM account AS a, user_group AS g ");
+            insert.push("WHERE a.tenant = ").bind(tenant).push(" AND g.tenant = a.tenant AND ");
+            is_one_of(&mut insert, "a.id", ids());
+            is_one_of(insert.push(" AND "), "g.id", groups.iter().copied());
+            insert.push(" ORDER BY 2, 3 ON CONFLICT DO NOTHING");
+            count(session, tenant, insert, 1).await?;
+        }
+        if !leave.is_empty() {
+            let mut delete = Statement::new(session.dialect());
+            delete.push("DELETE FROM user_group_member WHERE source = '' AND tenant = ").bind(tenant);
+            is_one_of(delete.push(" AND "), "account", ids());
+            is_one_of(delete.push(" AND "), "user_group", leave.iter().map(String::as_str));
+            count(session, tenant, delete, -1).await?;
+        }
+        Ok(Ok(Assigned { people: people.len() }))
+    }
+}

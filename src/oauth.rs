@@ -1,0 +1,74 @@
+//! OAuth 2.0 for identity providers: the token endpoint of the client credentials grant (RFC 6749 §4.4), client assertions
+//! of workload identity federation (RFC 7521, RFC 7523), and the metadata that clients discover both by (RFC 8414).
+//!
+//! It has no I/O and no clock: a host gives the time, the client's rows and the key set, and keeps what it is given. It
+//! knows nothing of SCIM. A token that it makes is a [`Token`](crate::bearer::Token): requests with it are checked as
+//! those with an API key are.
+//!
+//! # The way of a token request
+//!
+//! 1. [`TokenRequest::parse`] reads the request. Every failure is a [`TokenError`], whose
+//!    [`response`](TokenError::response) is the answer.
+//! 2. The host looks the client up by [`TokenRequest::client_id`].
+//! 3. The client proves who it is: by a secret, with [`TokenRequest::authenticate`], or by an assertion of its identity
+//!    provider, with [`Federation::verify`].
+//! 4. [`TokenEndpoint::issue`] makes the access token. The host stores its digest and its end, and sends the response.
+//!
+//! ```
+//! use chrono::{DateTime, TimeDelta};
+//! use scim_core::{bearer::Token, oauth::{ClientSecret, TokenEndpoint, TokenRequest}};
+//!
+//! let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+//! let secret = Token::generate()?;
+//! // The row that the host keeps of the secret.
+//! let kept = [ClientSecret::new(secret.digest(), now + TimeDelta::days(730))];
+//!
+//! let body = format!("grant_type=client_credentials&client_id=c1&client_secret={}&scope=scim", secret.reveal());
+//! let request = TokenRequest::parse(None, Some("application/x-www-form-urlencoded"), body.as_bytes())?;
+//! assert_eq!(request.client_id(), "c1");
+//! request.authenticate(&kept, now)?;
+//!
+//! let endpoint = TokenEndpoint::new(["scim"]);
+//! let issued = endpoint.issue(&request, now)?;
+//! assert_eq!(issued.expires(), now + TimeDelta::hours(1));
+//! let response = issued.response();
+//! assert_eq!(response.status, 200);
+//! assert!(response.headers.contains(&("Cache-Control", "no-store")));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Cryptography
+//!
+//! Signatures are verified by `jsonwebtoken` with its feature `rust_crypto`. Of the maintained JOSE libraries it is the one
+//! without C: `josekit` needs OpenSSL, `jwt-simple` brings BoringSSL or its own dialect of claims, `jose-jws` has types
+//! and no verification. Its process-wide choice of a provider and its clock are not used. The crate `rsa` below it is
+//! named by RUSTSEC-2023-0071, a timing leak of operations with a private key; here are only public keys.
+
+mod assertion;
+mod endpoint;
+mod error;
+mod form;
+mod keys;
+mod metadata;
+mod request;
+
+pub use self::{
+    assertion::{AssertionError, Federation, Verified},
+    endpoint::{InvalidLifetime, IssueError, Issued, TokenEndpoint, TokenResponse},
+    error::{TokenError, TokenErrorKind},
+    keys::{KeyCache, KeySet, KeySetError},
+    metadata::{Metadata, metadata_path},
+    request::{ClientSecret, Credential, JWT_BEARER, TokenRequest},
+};
+
+/// The most bytes of the body of a token request. Assertions of identity providers have 1 to 4 KiB.
+pub const REQUEST_BYTES: usize = 32 << 10;
+
+/// The most bytes of a client assertion.
+pub const ASSERTION_BYTES: usize = 16 << 10;
+
+/// The most bytes of a key set. Those of identity providers, with certificates in them, have up to 30 KiB.
+pub const KEY_SET_BYTES: usize = 256 << 10;
+
+/// The most characters of a client id.
+pub const CLIENT_ID_CHARACTERS: usize = 128;

@@ -1,0 +1,168 @@
+//! Access tokens: made for a client that has proved who it is, and the answers of the endpoint (RFC 6749 §5.1).
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::{
+    error::{TokenError, TokenErrorKind},
+    request::TokenRequest,
+};
+use crate::bearer::{NoRandomness, Token};
+
+/// The shortest lifetime of an access token, which is also the default.
+const SHORTEST: TimeDelta = TimeDelta::hours(1);
+
+/// The longest lifetime of an access token.
+const LONGEST: TimeDelta = TimeDelta::hours(6);
+
+/// The rules by which access tokens are made.
+///
+/// ```
+/// use chrono::TimeDelta;
+/// use scim_core::oauth::TokenEndpoint;
+///
+/// let endpoint = TokenEndpoint::new(["scim"]).lifetime(TimeDelta::hours(2))?;
+/// assert!(TokenEndpoint::new(["scim"]).lifetime(TimeDelta::minutes(59)).is_err());
+/// # Ok::<(), scim_core::oauth::InvalidLifetime>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TokenEndpoint {
+    scopes: Vec<Box<str>>,
+    lifetime: TimeDelta,
+}
+
+/// A lifetime of access tokens that identity providers do not accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a lifetime of one to six hours")]
+#[non_exhaustive]
+pub struct InvalidLifetime {}
+
+impl TokenEndpoint {
+    /// Tokens with these scopes, valid for an hour. A client that asks for no scope gets the first one; one that asks for
+    /// others is refused. Without any, every scope is refused.
+    pub fn new<S: Into<Box<str>>>(scopes: impl IntoIterator<Item = S>) -> Self {
+        Self { scopes: scopes.into_iter().map(Into::into).collect(), lifetime: SHORTEST }
+    }
+
+    /// Another lifetime of tokens, in whole seconds.
+    ///
+    /// # Errors
+    ///
+    /// When it is less than one hour or more than six, the range that Microsoft's gallery accepts.
+    pub fn lifetime(mut self, lifetime: TimeDelta) -> Result<Self, InvalidLifetime> {
+        if !(SHORTEST..=LONGEST).contains(&lifetime) {
+            return Err(InvalidLifetime {});
+        }
+        self.lifetime = TimeDelta::seconds(lifetime.num_seconds());
+        Ok(self)
+    }
+
+    /// The scopes.
+    pub fn scopes(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.scopes.iter().map(|scope| &**scope)
+    }
+
+    /// Makes an access token for a client that has proved who it is.
+    ///
+    /// # Errors
+    ///
+    /// When the client asks for a scope that the endpoint does not have, or the system has no random bytes.
+    pub fn issue(&self, request: &TokenRequest, now: DateTime<Utc>) -> Result<Issued, IssueError> {
+        let scope: Box<str> = match request.scope() {
+            None => self.scopes.first().cloned().unwrap_or_default(),
+            Some(asked) => {
+                let is_known = |scope: &str| self.scopes().any(|known| known == scope);
+                if !asked.split(' ').all(is_known) {
+                    let detail = format!("expected one of the scopes: {}", self.scopes.join(", "));
+                    return Err(TokenError::new(TokenErrorKind::InvalidScope, detail).into());
+                }
+                asked.into()
+            }
+        };
+        let token = Token::generate()?;
+        let expires = now.checked_add_signed(self.lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        Ok(Issued { token, scope, expires, seconds: self.lifetime.num_seconds() })
+    }
+}
+
+/// Why there is no access token.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IssueError {
+    /// The request is the cause.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The system has no random bytes.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+/// An access token that was made now. The host stores [`Token::digest`] of it and [`Issued::expires`] before it sends
+/// the response.
+#[derive(Debug)]
+pub struct Issued {
+    token: Token,
+    scope: Box<str>,
+    expires: DateTime<Utc>,
+    seconds: i64,
+}
+
+impl Issued {
+    /// The token: 256 random bits, in which nothing can be read.
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// The scope that was granted.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// The time from which on the token is not valid.
+    pub fn expires(&self) -> DateTime<Utc> {
+        self.expires
+    }
+
+    /// The answer, with the token in it.
+    pub fn response(&self) -> TokenResponse {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            access_token: &'a str,
+            token_type: &'static str,
+            expires_in: i64,
+            #[serde(skip_serializing_if = "str::is_empty")]
+            scope: &'a str,
+        }
+        let (access_token, scope) = (self.token.reveal(), &*self.scope);
+        TokenResponse::new(200, &Body { access_token, token_type: "Bearer", expires_in: self.seconds, scope })
+    }
+}
+
+/// An answer of the token endpoint, whatever HTTP library sends it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenResponse {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// The body, JSON.
+    pub body: String,
+}
+
+impl std::fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenResponse").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl TokenResponse {
+    pub(super) fn new(status: u16, body: &impl Serialize) -> Self {
+        let headers = vec![
+            ("Content-Type", "application/json;charset=UTF-8"),
+            ("Cache-Control", "no-store"),
+            ("Pragma", "no-cache"),
+        ];
+        // The bodies are objects of texts and numbers, which JSON can always show.
+        Self { status, headers, body: serde_json::to_string(body).unwrap_or_default() }
+    }
+}
