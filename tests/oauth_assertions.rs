@@ -214,7 +214,7 @@ fn claims_are_those_of_the_client() {
         ("exp", json!("1772179816"), Err(Error::Claims)),
         ("exp", at(-60), Err(Error::Expired)),
         ("exp", at(-59), Ok(())),
-        ("exp", json!(now().timestamp() as f64 + 10.5), Ok(())),
+        ("exp", json!(f64::from(i32::try_from(now().timestamp()).unwrap()) + 10.5), Ok(())),
         ("exp", json!(1e300), Err(Error::Claims)),
         ("exp", json!(-1), Err(Error::Expired)),
         ("nbf", at(60), Ok(())),

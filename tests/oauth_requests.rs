@@ -117,7 +117,7 @@ fn wrong_requests_have_the_errors_of_the_rfc() {
         (
             "many parameters",
             None,
-            format!("{form}{id}{}", (0..32).map(|n| format!("&p{n}=1")).collect::<String>()),
+            (0..32).fold(format!("{form}{id}"), |form, n| form + &format!("&p{n}=1")),
             InvalidRequest,
         ),
     ];

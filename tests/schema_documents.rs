@@ -11,13 +11,15 @@
 )]
 
 use proptest::prelude::*;
-use scim_core::schema::{AttributeId, ENTERPRISE_USER, Registry, Schema, USER, read_resource_types, read_schemas};
+use scim_core::schema::{
+    AttributeId, ENTERPRISE_USER, Registry, RegistryBuilder, Schema, USER, read_resource_types, read_schemas,
+};
 use serde_json::{Value as Json, json};
 
 fn registry(schemas: &Json, kinds: &Json) -> Registry {
     let schemas = read_schemas(&schemas.to_string()).unwrap();
     let kinds = read_resource_types(&kinds.to_string(), &schemas).unwrap();
-    kinds.into_iter().fold(Registry::builder(), |builder, kind| builder.resource_type(kind)).build().unwrap()
+    kinds.into_iter().fold(Registry::builder(), RegistryBuilder::resource_type).build().unwrap()
 }
 
 /// The standard registry and the one that is read from the documents of RFC 7643 §8.6 are the same, except for `active`,

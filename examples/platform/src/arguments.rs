@@ -334,8 +334,10 @@ impl Arguments {
     pub fn store(&self) -> &StoreArgument {
         match &self.command {
             None => &self.serve.store,
-            Some(Command::Events { store, .. }) => store,
-            Some(Command::Administrator { command: AdministratorCommand::Invite { store, .. } }) => store,
+            Some(
+                Command::Events { store, .. }
+                | Command::Administrator { command: AdministratorCommand::Invite { store, .. } },
+            ) => store,
             Some(Command::Oauth { command }) => command.store(),
             Some(Command::Key { command }) => match command {
                 KeyCommand::New { store, .. } | KeyCommand::List { store, .. } | KeyCommand::Revoke { store, .. } => {

@@ -175,10 +175,10 @@ impl Facts {
                 self.worked.is_none() || *at - failing >= INSISTENCE
             }
             (Some(_), Some(fault)) if fault.counts_at_once() => true,
-            (Some(_), _) => run.is_none_or(|run| run.is_bad()),
+            (Some(_), _) => run.is_none_or(Run::is_bad),
             (None, _) => {
                 let several = run.filter(|run| run.failures >= SEVERAL);
-                self.identity_provider.has_cycles() && several.is_some_and(|run| run.is_bad())
+                self.identity_provider.has_cycles() && several.is_some_and(Run::is_bad)
             }
         };
         let first_bad_run = self.runs.iter().take_while(|run| run.is_bad()).last().map(|run| run.started);

@@ -84,6 +84,12 @@ impl<'a> Address<'a> {
 }
 
 impl Database {
+    /// The statements that make the tables of each version from those of the version before, the first version first.
+    /// [`Database::open`] executes the statements that a database lacks; operators can read them here.
+    pub fn migrations(dialect: Dialect) -> Vec<Vec<String>> {
+        migration::steps(dialect)
+    }
+
     /// Whether a URL names a database that [`Database::open`] can be asked for.
     pub fn is_url(url: &str) -> bool {
         Address::read(url).is_some()

@@ -85,7 +85,7 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
         ending_log = Some(ended);
         Console::new(database, Arc::clone(&directory), writer, &settings.url)
     });
-    let router = server::router(Arc::clone(&directory), resources, console.clone(), &settings)?;
+    let router = server::router(Arc::clone(&directory), &resources, console.clone(), &settings)?;
     let organization = arguments.organization();
 
     let mut out = std::io::stdout();

@@ -83,11 +83,11 @@ pub fn scim_url(url: &str, organization: &str) -> String {
 /// When `settings.url` is no http or https URL without a query, or the system offers no TLS for requests of the server.
 pub fn router(
     directory: Arc<Directory>,
-    resources: DynStore,
+    resources: &DynStore,
     console: Option<Console>,
     settings: &Settings,
 ) -> Result<Router, Box<dyn std::error::Error>> {
-    let (providers, bounds) = (Providers::build(&resources, settings, console.is_some())?, &settings.bounds);
+    let (providers, bounds) = (Providers::build(resources, settings, console.is_some())?, &settings.bounds);
     let outages = Arc::<Outages>::default();
     let gate = Arc::new(Gate {
         directory: Arc::clone(&directory),

@@ -4,6 +4,8 @@
 //! hours after the sign-in, whichever comes first, and at once when the commit that deactivates or deletes its person
 //! deletes the row. It is not known here who may have a session.
 
+use std::fmt::Write as _;
+
 use chrono::Utc;
 use scim_core::{
     bearer::TokenDigest,
@@ -164,7 +166,11 @@ fn expired(dialect: Dialect, now: i64) -> Statement {
 pub fn random() -> Result<String, StoreError> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| StoreError::backend(format!("no random bytes: {error}")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string has no error.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
 }
 
 /// Whether two texts are equal, in a time that tells nothing of their content.

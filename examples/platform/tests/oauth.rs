@@ -155,6 +155,9 @@ fn a_client_gets_tokens_and_works_with_them() {
     }
 }
 
+/// A name, a URL, headers, a body, and the status and the error of the answer.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], String, (u16, &'a str));
+
 /// Each refusal makes no token.
 #[test]
 fn strangers_get_no_token() {
@@ -171,7 +174,7 @@ fn strangers_get_no_token() {
         let with_query = format!("{url}?x=1");
         let basic = format!("Basic {}", base64(&format!("{id}:wrong")));
         let header: &[(&str, &str)] = &[("Authorization", &basic)];
-        let cases: Vec<(&str, &str, &[(&str, &str)], String, (u16, &str))> = vec![
+        let cases: Vec<Case<'_>> = vec![
             ("a wrong secret", &url, &[], format!("{form}&client_id={id}&client_secret=x"), (401, "invalid_client")),
             ("a wrong secret in the header", &url, header, form.to_owned(), (401, "invalid_client")),
             (

@@ -158,6 +158,10 @@ async fn accounts_follow_scim() {
         state("Lena Fischer|-|0|-").await;
         let user = json!({"schemas": [USER], "userName": "lena", "displayName": "Lena F."});
         assert_eq!(site.server.request("PUT", &path, Some(&user)).status, 200);
+        // `active` has a default value, so a PUT without a value keeps the stored one.
+        state("Lena F.|-|0|-").await;
+        let user = json!({"schemas": [USER], "userName": "lena", "displayName": "Lena F.", "active": true});
+        assert_eq!(site.server.request("PUT", &path, Some(&user)).status, 200);
         state("Lena F.|-|1|-").await;
         assert_eq!(site.server.request("DELETE", &path, None).status, 204);
         state("").await;

@@ -54,6 +54,7 @@ fn next(page: &Page) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines, reason = "two tables of requests")]
 async fn every_forged_request_is_refused_and_changes_nothing() {
     for place in databases() {
         let site = Site::start(&place).await;
@@ -319,7 +320,7 @@ async fn lists_have_pages_and_searches() {
             ("erson", 0),
             ("%25", 0),
             ("_", 0),
-            ("%00", 122_usize.min(50)),
+            ("%00", 50),
             ("p", 50),
         ] {
             let search = search.replace(' ', "%20");
@@ -362,18 +363,24 @@ async fn values_of_strangers_stay_text() {
         ];
         let mut users = Vec::new();
         for (n, profile) in profiles.iter().enumerate() {
-            let user = json!({
+            let mut user = json!({
                 "schemas": [USER, ENTERPRISE], "userName": format!("{attack}{n}"), "displayName": attack, "title": attack,
                 "name": {"givenName": attack, "familyName": attack}, "profileUrl": profile,
                 "emails": [{"value": attack}], "externalId": attack,
                 ENTERPRISE: {"department": attack, "manager": {"value": users.last().cloned().unwrap_or_default()}},
             });
-            let mut user = user;
             if n == 0 {
                 user[ENTERPRISE].as_object_mut().unwrap().remove("manager");
             }
-            users.push(site.create("/Users", &user));
+            // The core refuses a text that is no URI; a text that is one may still be hostile.
+            let is_uri = profile.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>".contains(&byte));
+            let made = site.server.request("POST", "/Users", Some(&user));
+            assert_eq!(made.status, if is_uri { 201 } else { 400 }, "{profile}: {}", made.text);
+            if is_uri {
+                users.push(made.json["id"].as_str().unwrap().to_owned());
+            }
         }
+        assert_eq!(users.len(), 5);
         let members: Vec<&str> = users.iter().map(String::as_str).collect();
         let legal = site.group(attack, &members[..2]);
         let name: String = attack.chars().take(60).collect();

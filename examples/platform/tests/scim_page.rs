@@ -259,6 +259,12 @@ fn each_state_has_its_word_and_its_sentence() {
         activate(&mut browser);
         let key = first_key(&mut browser, "entra");
         assert_eq!(status(&server, &key), 200);
+        // The log writes the request after the answer. Rows of this test must follow.
+        let is_written = (0..200).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            browser.get(SCIM).text.contains("<strong>Connected</strong>")
+        });
+        assert!(is_written, "{}", browser.get(SCIM).text);
         let now = Utc::now().timestamp_millis();
         let (minute, hour) = (60_000, 3_600_000);
         let connection = |failing: &str, fault: &str| {
@@ -301,8 +307,8 @@ fn each_state_has_its_word_and_its_sentence() {
         cycle(90, 31);
         for name in ["ann", "bob", "ann"] {
             place.run(&format!(
-                "INSERT INTO request (tenant, id, time, operation, kind, name, outcome, status, detail, duration) VALUES
-                 ('demo', '{name}', {now}, 'POST /Users', 'User', '{name}', 'refused', 409,
+                "INSERT INTO request (tenant, id, time, operation, kind, name, outcome, notable, status, detail, duration) VALUES
+                 ('demo', '{name}', {now}, 'POST /Users', 'User', '{name}', 'refused', 1, 409,
                  'The user name belongs to {name}, an account made by hand.', 1)"
             ));
         }

@@ -101,11 +101,12 @@ fn a_key_that_was_not_given_is_made_and_shown_once() {
 
     for place in databases() {
         let store = &place.url;
-        let first = Server::start(&["--store", store]);
+        let arguments = ["--store", store, "--organization", "demo"];
+        let first = Server::start(&arguments);
         let key = first.key.clone();
         assert!(key.is_some());
         assert_eq!(first.terminate().code(), Some(0));
-        let mut again = Server::start(&["--store", store]);
+        let mut again = Server::start(&arguments);
         assert_eq!((again.printed.len(), &again.key), (1, &None), "{:?}", again.printed);
         again.key = key;
         assert_eq!(again.request("GET", "/Users", None).status, 200);
@@ -183,7 +184,7 @@ fn a_port_that_is_taken() {
         assert_eq!(finished.status, Some(1), "{finished:?}");
         assert!(finished.stdout.is_empty() && finished.stderr.contains("expected to listen at"), "{finished:?}");
         // Had a key been made, nobody would have seen it.
-        assert!(Server::start(&["--store", store]).key.is_some());
+        assert!(Server::start(&["--store", store, "--organization", "demo"]).key.is_some());
     }
 }
 

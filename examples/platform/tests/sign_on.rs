@@ -312,6 +312,9 @@ fn people_are_found_by_the_rule() {
     }
 }
 
+/// A change of the next answer of the provider.
+type Change = fn(&mut fake::State);
+
 /// Answers that the provider, or somebody in between, may make up. Each is refused, and nobody is signed in.
 #[test]
 fn hostile_answers_are_refused() {
@@ -320,7 +323,6 @@ fn hostile_answers_are_refused() {
         organization.add_by_hand("ada@example.com", false);
         let sessions = organization.count("SELECT count(*) FROM session");
         let invalid = "We refused the directory’s answer";
-        type Change = fn(&mut fake::State);
         let tokens: [(&str, Change); 9] = [
             ("another issuer", |state| state.claims = json!({"iss": "https://another.example.com"})),
             ("another audience", |state| state.claims = json!({"aud": "another"})),

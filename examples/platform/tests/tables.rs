@@ -17,8 +17,11 @@ use std::{fmt::Write as _, sync::Arc};
 
 use chrono::Utc;
 use platform::{
+    account::Accounts,
     database::{Database, OpenError},
+    directory::Directory,
     registry,
+    storage::Storage,
     store::{TableStore, outbox},
 };
 use process::{Place, databases};
@@ -27,7 +30,7 @@ use scim_core::{
     event::Event,
     quirks::Tolerance,
     schema::ResourceType,
-    sql::representation,
+    sql::{Dialect, representation},
     store::{Change, CommitError, Context, Entry, Expect, Scan, Store, StoreError, TenantId, Wanted, Window},
 };
 
@@ -248,39 +251,58 @@ async fn addresses_are_looked_up_as_they_are() {
 }
 
 /// Tables of the first version get the numbers, the rows and the indexes that they lack.
-#[tokio::test(flavor = "multi_thread")]
-async fn tables_of_the_first_version_are_upgraded() {
-    for place in databases() {
-        let store = open(&place).await;
-        let json =
-            serde_json::json!({"id": "7", "userName": "Bob", "emails": [{"value": "bob@x.example"}]}).to_string();
-        let entry = Entry::new(Resource::from_json(&kind("User"), json.as_bytes()).unwrap());
-        store.commit(&acme(), &[user("1", "ann"), Change::Create { entry }]).await.unwrap();
-        drop(store);
-        place.run("DROP TABLE tally; DROP INDEX resource_modified; DROP INDEX resource_by_username");
-        if place.url.starts_with("sqlite:") {
-            place.run(
-                "DROP TRIGGER element_User_emails_value_insert; DROP TRIGGER element_User_emails_value_update;
-                 DROP TRIGGER element_User_emails_value_delete; DROP TABLE element;
-                 UPDATE resource SET comparable = json(comparable);
-                 CREATE INDEX resource_username ON resource (tenant, kind, json_extract(comparable, '$.\"userName\"'))",
-            );
-        } else {
-            place.run(
-                "ALTER TABLE resource ALTER COLUMN comparable SET STORAGE EXTENDED; DROP INDEX resource_contains;
-                 CREATE INDEX resource_username ON resource USING hash (((comparable ->> 'userName') COLLATE \"C\"))",
-            );
+/// A database at an earlier version of the tables, with an organization, two users and an index of that version.
+fn make_version(place: &Place, version: usize) {
+    let is_sqlite = place.url.starts_with("sqlite:");
+    let dialect = if is_sqlite { Dialect::Sqlite } else { Dialect::Postgres };
+    for (index, step) in Database::migrations(dialect).into_iter().take(version).enumerate() {
+        place.run(&step.join(";"));
+        if index == 0 {
+            let digest = "0a".repeat(32);
+            let [ann, bob] = [r#"{"id":"1","userName":"ann"}"#, BOB];
+            place.run(&format!(
+                "CREATE TABLE schema_version (version BIGINT PRIMARY KEY);
+                 INSERT INTO organization VALUES ('acme', 1, 1);
+                 INSERT INTO api_key (digest, organization, name, created) VALUES ('{digest}', 'acme', 'first', 1);
+                 INSERT INTO resource VALUES ('acme', '1', 'User', 'v1', NULL, 0, '{ann}', '{{}}'),
+                     ('acme', '7', 'User', 'v7', NULL, 0, '{bob}', '{{}}');
+                 INSERT INTO setting VALUES ('comparable', '1/as it was')"
+            ));
+            place.run(if is_sqlite {
+                "CREATE INDEX resource_username ON resource (tenant, kind, json_extract(comparable, '$.\"userName\"'))"
+            } else {
+                "CREATE INDEX resource_username ON resource USING hash (((comparable ->> 'userName') COLLATE \"C\"))"
+            });
         }
-        place.run("ALTER TABLE resource DROP COLUMN bytes; DELETE FROM schema_version WHERE version > 1");
-        place.run("UPDATE setting SET value = '1/as it was' WHERE name = 'comparable'");
-        let store = open(&place).await;
-        assert_eq!(total(&store).await, Some(2), "{place:?}");
-        assert_eq!(found(&store, "userName eq \"BOB\"").await, ["7"], "{place:?}");
-        assert_eq!(found(&store, "emails.value eq \"BOB@x.example\"").await, ["7"], "{place:?}");
-        store.commit(&acme(), &[deletion("7")]).await.unwrap();
-        assert_eq!(total(&store).await, Some(1), "{place:?}");
-        // The index of the earlier version is gone.
-        place.run("CREATE INDEX resource_username ON resource (id)");
+        place.run(&format!("INSERT INTO schema_version VALUES ({})", index + 1));
+    }
+}
+
+const BOB: &str = r#"{"id":"7","userName":"Bob","displayName":"Bob B.","emails":[{"value":"bob@x.example"}]}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_every_earlier_version_are_upgraded() {
+    for version in 1..Database::migrations(Dialect::Sqlite).len() {
+        for place in databases() {
+            make_version(&place, version);
+            let store = open(&place).await;
+            let at = format!("{place:?} from version {version}");
+            assert_eq!(total(&store).await, Some(2), "{at}");
+            assert_eq!(found(&store, "userName eq \"BOB\"").await, ["7"], "{at}");
+            assert_eq!(found(&store, "emails.value eq \"BOB@x.example\"").await, ["7"], "{at}");
+            // The pages know the people, and the organization's scripts go on as before.
+            let database = Database::open(&place.url).await.unwrap();
+            let account = Accounts::new(database.clone()).find("acme", "7").await.unwrap().unwrap();
+            assert_eq!((&*account.name, account.is_from_scim()), ("Bob B.", true), "{at}");
+            let directory = Directory::new(&Storage::Database(database));
+            let organization = directory.organization("acme").await.unwrap().unwrap();
+            assert!(organization.scim && organization.has_sign_on(), "{at}");
+            assert_eq!(directory.keys(None).await.unwrap().len(), 1, "{at}");
+            store.commit(&acme(), &[deletion("7")]).await.unwrap();
+            assert_eq!(total(&store).await, Some(1), "{at}");
+            // The index of the earlier version is gone.
+            place.run("CREATE INDEX resource_username ON resource (id)");
+        }
     }
 }
 

@@ -136,7 +136,7 @@ fn flattened(schema: &Json) -> BTreeSet<String> {
             match (attribute["multiValued"] == true, kinds) {
                 (false, _) => drop(names.insert(format!("{name}.{sub}").to_lowercase())),
                 (true, Some(kinds)) => {
-                    names.extend(kinds.iter().map(|kind| format!("{name}[type eq {kind}].{sub}").to_lowercase()))
+                    names.extend(kinds.iter().map(|kind| format!("{name}[type eq {kind}].{sub}").to_lowercase()));
                 }
                 (true, None) => drop(names.insert(format!("{name}[primary eq \"True\"].{sub}").to_lowercase())),
             }

@@ -134,7 +134,7 @@ impl Accounts {
         let count = |tab: Tab| {
             let mut query = Statement::new(self.database.dialect());
             query.push("SELECT count(*) FROM (SELECT 1 FROM account WHERE tenant = ").bind(tenant);
-            query.push(tab.condition()).push(" LIMIT ").bind(COUNTED + 1).push(") AS some");
+            query.push(tab.condition()).push(" LIMIT ").bind(COUNTED + 1).push(") AS counted");
             query
         };
         let queries = vec![count(Tab::All), count(Tab::Unassigned), count(Tab::Deactivated)];

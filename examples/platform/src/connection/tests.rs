@@ -23,8 +23,8 @@ fn working(identity_provider: IdentityProvider) -> Facts {
     }
 }
 
-fn fault(cause: Cause) -> Option<Fault> {
-    Some(Fault { at: at("10:20"), count: 1, cause })
+fn fault(cause: Cause) -> Fault {
+    Fault { at: at("10:20"), count: 1, cause }
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn every_state_follows_from_the_facts() {
             Facts {
                 has_credentials: false,
                 failing: Some(since),
-                fault: fault(Cause::KeyExpired { key: "first".to_owned(), expired: since }),
+                fault: Some(fault(Cause::KeyExpired { key: "first".to_owned(), expired: since })),
                 ..working(Okta)
             },
             State::Failing { since },
@@ -103,12 +103,12 @@ fn every_state_follows_from_the_facts() {
         ),
         (
             "a stranger tries a key",
-            Facts { failing: Some(at("10:20")), fault: fault(Cause::KeyUnknown), ..working(Okta) },
+            Facts { failing: Some(at("10:20")), fault: Some(fault(Cause::KeyUnknown)), ..working(Okta) },
             State::Connected { last: at("10:20") },
         ),
         (
             "the first test with a wrong key",
-            Facts { worked: None, failing: Some(at("10:20")), fault: fault(Cause::KeyUnknown), ..working(Okta) },
+            Facts { worked: None, failing: Some(at("10:20")), fault: Some(fault(Cause::KeyUnknown)), ..working(Okta) },
             State::Failing { since: at("10:20") },
         ),
         ("close to quarantine", failing(Entra, vec![run("10:20", 12_000, 4_500)]), State::CloseToQuarantine { since }),
@@ -116,7 +116,7 @@ fn every_state_follows_from_the_facts() {
         ("only Entra has quarantine", failing(Okta, vec![run("10:20", 12_000, 4_500)]), State::Failing { since }),
         (
             "credentials count at once",
-            Facts { fault: fault(Cause::KeyUnknown), ..failing(Entra, vec![run("10:20", 29, 0)]) },
+            Facts { fault: Some(fault(Cause::KeyUnknown)), ..failing(Entra, vec![run("10:20", 29, 0)]) },
             State::Failing { since },
         ),
     ];
@@ -130,10 +130,10 @@ fn the_risk_follows_from_the_largest_cycle_of_a_day() {
     let now = at("10:24");
     let facts = |runs: Vec<Run>| Facts { failing: Some(at("01:00")), runs, ..working(IdentityProvider::Entra) };
     let old = Run { started: now - TimeDelta::days(1), requests: 9_000, failures: 9_000 };
-    assert_eq!(facts(vec![run("10:20", 29, 1), old]).risk(now), Risk::Small);
-    assert_eq!(facts(vec![run("10:20", 29, 1), run("09:40", 9_000, 9_000)]).risk(now), Risk::Reached);
+    assert_eq!(facts(vec![run("10:20", 29, 5), old]).risk(now), Risk::Small);
+    assert_eq!(facts(vec![run("10:20", 29, 5), run("09:40", 9_000, 9_000)]).risk(now), Risk::Reached);
     assert_eq!(Facts { failing: None, ..facts(vec![run("09:40", 9_000, 0)]) }.risk(now), Risk::None);
-    let refused = Facts { fault: fault(Cause::WrongAddress), ..facts(Vec::new()) };
+    let refused = Facts { fault: Some(fault(Cause::WrongAddress)), ..facts(Vec::new()) };
     assert_eq!(refused.risk(now), Risk::Reached);
     assert_eq!(Facts { failing: Some(now - TimeDelta::days(28)), ..refused }.risk(now), Risk::TurnedOff);
 }

@@ -121,8 +121,8 @@ impl Page {
         self.asked.kind == kind
     }
 
-    fn hour(start: &i64) -> String {
-        DateTime::from_timestamp_millis(*start).unwrap_or_default().format("%b %-d, %-I %p").to_string()
+    fn hour(start: i64) -> String {
+        DateTime::from_timestamp_millis(start).unwrap_or_default().format("%b %-d, %-I %p").to_string()
     }
 }
 

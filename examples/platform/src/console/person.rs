@@ -258,7 +258,7 @@ async fn remove(
 struct Link {
     frame: Frame,
     account: Account,
-    link: String,
+    url: String,
 }
 
 /// Shows a new one-time link for an administrator. It is in this one answer and in no address, so it is not redirected.
@@ -276,5 +276,5 @@ async fn invite(
     let secret = invitation::invite(&console.database, &signed.organization, &account.id).await?;
     let path = Console::path(&signed.organization, &format!("invitation/{secret}"));
     let link = format!("{}{path}", console.url);
-    page(&Link { frame: Frame::of(&console, &signed, "users").await?, account, link })
+    page(&Link { frame: Frame::of(&console, &signed, "users").await?, account, url: link })
 }

@@ -88,7 +88,7 @@ const STEPS: &[&[&str]] = &[
      WHERE origin = 'scim' AND active = 1 AND assigned = 0",
         "CREATE INDEX account_inactive ON account (tenant, sort_name, id) WHERE active = 0",
         "CREATE INDEX account_role ON account (tenant) WHERE role = 'administrator'",
-        "CREATE INDEX account_user_name ON account (tenant, user_name_key)",
+        "CREATE INDEX account_user_name ON account (tenant, user_name_key, origin)",
         "CREATE INDEX account_external_id ON account (tenant, external_id)",
         "CREATE INDEX account_hand ON account (tenant, sort_name, id) WHERE origin = 'hand'",
         "CREATE INDEX account_hand_user_name ON account (tenant, user_name_key) WHERE origin = 'hand'",
@@ -223,8 +223,8 @@ impl Work for Upgrade {
         let mut version = found;
         for step in STEPS.iter().skip(done) {
             let dialect = session.dialect();
-            for sql in step.iter().filter_map(|sql| of_dialect(dialect, sql)) {
-                session.execute(&statement(session, sql)).await?;
+            for sql in of_step(dialect, step) {
+                session.execute(Statement::new(dialect).push(&sql)).await?;
             }
             version = version.saturating_add(1);
             let mut record = Statement::new(session.dialect());
@@ -233,6 +233,15 @@ impl Work for Upgrade {
         }
         Ok(version)
     }
+}
+
+/// The statements of each step, in order, in the words of the database.
+pub(super) fn steps(dialect: Dialect) -> Vec<Vec<String>> {
+    STEPS.iter().map(|step| of_step(dialect, step)).collect()
+}
+
+fn of_step(dialect: Dialect, step: &[&str]) -> Vec<String> {
+    step.iter().filter_map(|sql| of_dialect(dialect, sql)).map(|sql| in_words_of(dialect, sql)).collect()
 }
 
 /// The statement, unless it is for the other database.
@@ -244,14 +253,18 @@ fn of_dialect(dialect: Dialect, sql: &str) -> Option<&str> {
     (!sql.starts_with(other)).then(|| sql.strip_prefix(own).unwrap_or(sql))
 }
 
-/// A step in the words of the database.
-fn statement<S: Session>(session: &S, sql: &str) -> Statement {
-    let (text, key, json) = match session.dialect() {
+/// The statement with the database's names of types.
+fn in_words_of(dialect: Dialect, sql: &str) -> String {
+    let (text, key, json) = match dialect {
         // No number is given twice, not to a row that follows one that was deleted either.
         Dialect::Sqlite => ("TEXT", "INTEGER PRIMARY KEY AUTOINCREMENT", "TEXT"),
         _ => ("TEXT COLLATE \"C\"", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "JSONB"),
     };
+    sql.replace("{text}", text).replace("{key}", key).replace("{json}", json)
+}
+
+fn statement<S: Session>(session: &S, sql: &str) -> Statement {
     let mut statement = Statement::new(session.dialect());
-    statement.push(&sql.replace("{text}", text).replace("{key}", key).replace("{json}", json));
+    statement.push(sql);
     statement
 }

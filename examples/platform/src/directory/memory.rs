@@ -45,7 +45,7 @@ impl Memory {
     }
 
     pub(super) fn set_sign_on(&self, name: &str, sign_on: &str) -> bool {
-        self.locked().organizations.get_mut(name).map(|found| found.sign_on = sign_on.to_owned()).is_some()
+        self.locked().organizations.get_mut(name).map(|found| sign_on.clone_into(&mut found.sign_on)).is_some()
     }
 
     pub(super) fn set_unique_groups(&self, name: &str, unique: bool) -> bool {

@@ -47,11 +47,10 @@ impl Writer {
     /// Hands an entry over, without waiting.
     pub fn add(&self, entry: Entry) {
         match self.0.try_send(entry) {
-            Ok(()) => {}
             Err(TrySendError::Full(entry)) => {
                 tracing::warn!(tenant = entry.tenant, "the provisioning log loses a request: too many wait");
             }
-            Err(TrySendError::Closed(_)) => {}
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
         }
     }
 }

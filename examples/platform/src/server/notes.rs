@@ -153,7 +153,7 @@ pub(super) async fn note(
         resource: made.or(named).map(cut),
         claimed: claim.and_then(|claim| claim.user_name.or(claim.display_name)).map(|name| cut(&name)),
         status: status.as_u16(),
-        scim_type: error.and_then(|error| error.scim_type()).map(|scim_type| scim_type.to_string()),
+        scim_type: error.and_then(scim_core::Error::scim_type).map(|scim_type| scim_type.to_string()),
         detail: error.map(|error| cut(error.detail())).or_else(|| is_stranger.then(|| stranger.to_owned())),
         quirks: (!quirks.is_empty()).then(|| quirks.join(",")),
         duration: i64::try_from(begin.elapsed().as_micros()).unwrap_or(i64::MAX),

@@ -416,7 +416,7 @@ impl Protocol for OpenId<'_> {
         let tokens = request.request_async(&self.providers.fetch).await.map_err(|error| match error {
             RequestTokenError::ServerResponse(answer) => {
                 let description = answer.error_description().cloned().unwrap_or_default();
-                refused(&answer.error().to_string(), &description)
+                refused(answer.error().as_ref(), &description)
             }
             RequestTokenError::Request(error) => unavailable(format!("The provider doesn't answer: {error}.")),
             other => unavailable(format!("The provider's answer at its token endpoint can't be read: {other}.")),

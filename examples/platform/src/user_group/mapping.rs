@@ -117,7 +117,7 @@ impl UserGroups {
     fn select_scim(&self, tenant: &str) -> Statement {
         let mut query = Statement::new(self.database.dialect());
         query.push("SELECT g.id, g.name, (SELECT count(*) FROM (SELECT 1 FROM member AS r WHERE r.tenant = g.tenant ");
-        query.push("AND r.holder = g.id AND r.list = 'members' LIMIT ").bind(Self::COUNTED + 1).push(") AS some) ");
+        query.push("AND r.holder = g.id AND r.list = 'members' LIMIT ").bind(Self::COUNTED + 1).push(") AS counted) ");
         query.push("FROM scim_group AS g WHERE g.tenant = ").bind(tenant);
         query
     }

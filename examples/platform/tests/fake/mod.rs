@@ -138,8 +138,8 @@ impl Fake {
         }
         let header = json!({"alg": state.algorithm.unwrap_or("EdDSA"), "kid": KEY});
         let signed = format!("{}.{}", base64(header.to_string().as_bytes()), base64(claims.to_string().as_bytes()));
-        let signer = key(if state.other_key { OTHER } else { KEY });
-        let signature = signer.sign(&CoreJwsSigningAlgorithm::EdDsa, signed.as_bytes()).unwrap();
+        let by = key(if state.other_key { OTHER } else { KEY });
+        let signature = by.sign(&CoreJwsSigningAlgorithm::EdDsa, signed.as_bytes()).unwrap();
         format!("{signed}.{}", base64(&signature))
     }
 }

@@ -72,8 +72,8 @@ impl Browser {
     /// A browser in which the first administrator has opened the link that the server printed.
     pub(crate) fn of_administrator(server: &Server) -> Self {
         let line = server.printed.iter().find_map(|line| line.strip_prefix("Administrator's link "));
-        let link = line.unwrap_or_else(|| panic!("no link: {:?}", server.printed)).split(' ').next().unwrap();
-        Self::of_link(server, link)
+        let address = line.unwrap_or_else(|| panic!("no link: {:?}", server.printed)).split(' ').next().unwrap();
+        Self::of_link(server, address)
     }
 
     /// A browser in which an administrator has opened this link.

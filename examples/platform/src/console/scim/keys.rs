@@ -80,13 +80,12 @@ impl KeyRow {
         let left = key.expires.map(|expires| days_until(expires, now));
         let days = |days: i64| if days == 1 { "in 1 day".to_owned() } else { format!("in {days} days") };
         let (tag, warning) = match left {
-            None => (("good", "check", "Valid".to_owned()), None),
             Some(None) => (("bad", "cross", "Expired".to_owned()), None),
             Some(Some(left)) if left <= WARNING => {
                 let words = days(left);
                 (("warn", "clock", words.replacen("in", "In", 1)), Some(format!("expires {words}")))
             }
-            Some(Some(_)) => (("good", "check", "Valid".to_owned()), None),
+            Some(Some(_)) | None => (("good", "check", "Valid".to_owned()), None),
         };
         Ok(Self {
             digest: key.digest.to_string(),

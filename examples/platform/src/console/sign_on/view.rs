@@ -141,14 +141,14 @@ pub(super) async fn show(
     let mut openid = given.openid.unwrap_or(stored_openid);
     openid.client_secret = String::new();
     if openid.claim.is_empty() {
-        openid.claim = "preferred_username".to_owned();
+        "preferred_username".clone_into(&mut openid.claim);
     }
     let mut saml = given.saml.unwrap_or(stored_saml);
     if saml.signed.is_empty() {
-        saml.signed = "assertion".to_owned();
+        "assertion".clone_into(&mut saml.signed);
     }
     if saml.by.is_empty() {
-        saml.by = "user_name".to_owned();
+        "user_name".clone_into(&mut saml.by);
     }
     let template = Page {
         frame: Frame::of(console, signed, "sign-on").await?,
