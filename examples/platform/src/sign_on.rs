@@ -1,7 +1,7 @@
 //! Single sign-on: people of an organization sign in at its identity provider, by OpenID Connect or SAML 2.0.
 //!
 //! A sign-in leaves the server as a [`Departure`] and comes back as an [`Answer`]; in between it waits as a row of the
-//! table `sign_in`. The protocols are behind the trait [`Protocol`]: they know neither pages nor accounts, and nothing
+//! table `sign_in`. The protocols are behind the trait `Protocol`: they know neither pages nor accounts, and nothing
 //! else knows them. It is not known here who may sign in: [`Identity`] has the value by which the account is found.
 
 mod fault;
