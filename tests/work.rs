@@ -225,6 +225,35 @@ fn a_bulk_request_shares_one_bound() {
     assert_eq!(user["emails"][0]["display"], format!("d{}", done - 1), "a refused operation changes nothing");
 }
 
+/// A small change of a large resource is charged by the size of the resource, since the write copies and judges all of it.
+#[test]
+fn a_write_is_charged_by_the_size_of_the_resource() {
+    let limit = 100_000;
+    let host = host_of(limit);
+    let emails: Vec<Json> = (0..5_000).map(|index| json!({"value": format!("{index}@x.example")})).collect();
+    let user = |name: String| json!({"userName": "ann", "displayName": name, "emails": emails});
+    let id = host.post("/Users", &user("first".to_owned())).id();
+    let size = user(String::new()).to_string().len();
+    let path = format!("/Users/{id}");
+    for method in ["PATCH", "PUT"] {
+        let operation = |index: usize| {
+            let name = format!("{method}{index}");
+            let patch = json!({"Operations": [{"op": "replace", "path": "displayName", "value": name}]});
+            let data = if method == "PUT" { user(name) } else { patch };
+            json!({"method": method, "path": path, "data": data})
+        };
+        let operations: Vec<Json> = (0..100).map(operation).collect();
+        let reply = host.post("/Bulk", &json!({"Operations": operations})).json();
+        let statuses = reply["Operations"].as_array().unwrap().iter().map(|it| it["status"].as_str().unwrap());
+        let done = statuses.clone().take_while(|status| *status == "200").count();
+        // The size counts before and after the change, 64 bytes a unit.
+        let most = usize::try_from(limit).unwrap() * 64 / size / 2;
+        assert!((1..=most + 1).contains(&done) && done < 100, "{method}: {done} of at most {most}");
+        assert!(statuses.skip(done).all(|status| status == "400"), "{method}");
+        assert_eq!(host.get(&path).json()["displayName"], format!("{method}{}", done - 1), "a refusal changes nothing");
+    }
+}
+
 /// A bulk request of which nothing can be done within the bound is refused as a whole (RFC 7644 §3.7.4).
 #[test]
 fn a_bulk_request_beyond_the_bound_is_refused_as_a_whole() {

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     error::Error,
     event::Event,
+    limits::Work,
     resource::Resource,
     schema::{AttributeId, Relation, ResourceType},
     store::{Change, CommitError, Context, Done, Holder, Key, Page, Scan, Store, StoreError, Stored, Wanted},
@@ -184,6 +185,14 @@ fn charge<'s>(cx: &Context, read: impl IntoIterator<Item = &'s Stored>) -> Resul
     };
     let rows = read.into_iter().map(|stored| 1 + references(&stored.resource)).sum::<usize>();
     work.charge(u64::try_from(rows).unwrap_or(u64::MAX)).map_err(too_much_work)
+}
+
+/// Charges a write for the size of the resource before or after the write: the write visits every value, to copy, judge,
+/// commit and show the resource. Returns the size in bytes.
+pub(super) fn charge_bytes(cx: &Context, resource: &Resource) -> Result<usize, Error> {
+    let size = resource.size();
+    cx.work().map_or(Ok(()), |work| work.charge(Work::of_text(size))).map_err(too_much_work)?;
+    Ok(size)
 }
 
 fn wrong_count() -> StoreError {

@@ -8,6 +8,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use super::{
     Answer, Options, Precondition, ServiceProvider,
     answer::{Row, View},
+    calls::charge_bytes,
     failure::{broken_store, contention, refused},
     permit::Permit,
     policy::{Action, Proposal},
@@ -100,7 +101,7 @@ impl<S: Store> ServiceProvider<S> {
         let Prepared { permit, mut resource, .. } = prepared;
         resource.root_mut().insert(AttributeId::ID, Value::String(id));
         judge(None, &resource)?;
-        self.check_size(None, &resource)?;
+        self.check_size(cx, None, &resource)?;
         self.review(cx, &permit, None, Some(&resource))?;
         Ok(Change::Create { entry: Entry::new(resource) })
     }
@@ -127,13 +128,14 @@ impl<S: Store> ServiceProvider<S> {
         let view = self.view(cx, &permit, options, &mut tolerance)?.showing(&present_on_request(&resource));
         for _ in 0..=self.limits().write_retries {
             let before = self.existing(cx, &permit, id, &options.precondition, &Wanted::everything()).await?;
+            charge_bytes(cx, &before.resource)?;
             // A copy, since another attempt may need it.
             let after = before.resource.replaced_by(resource.clone());
             let mut after = permit.kept(&before.resource, after);
             self.settle_references(cx, Some(&before.resource), &mut after, &Created::new(), &mut tolerance).await?;
             rest(&after).await;
             judge(Some(&before.resource), &after)?;
-            self.check_size(Some(&before.resource), &after)?;
+            self.check_size(cx, Some(&before.resource), &after)?;
             self.review(cx, &permit, Some(&before.resource), Some(&after))?;
             let after = if after == *before.resource { None } else { Some(after) };
             rest(&before.resource).await;
@@ -174,6 +176,7 @@ impl<S: Store> ServiceProvider<S> {
         let untouched = self.untouched_lists(&permit, patch, &tolerance);
         for _ in 0..=self.limits().write_retries {
             let before = self.existing(cx, &permit, id, &options.precondition, &Wanted::without(&untouched)).await?;
+            charge_bytes(cx, &before.resource)?;
             let seen = permit.seen(&before.resource);
             let after = self.apply(cx, patch, &seen, &mut tolerance).await?;
             let mut after = after.map(|after| permit.kept(&before.resource, after));
@@ -183,7 +186,7 @@ impl<S: Store> ServiceProvider<S> {
                 self.settle_references(cx, Some(&before.resource), after, &Created::new(), &mut tolerance).await?;
                 rest(after).await;
                 judge(Some(&before.resource), after)?;
-                self.check_size(Some(&before.resource), after)?;
+                self.check_size(cx, Some(&before.resource), after)?;
                 requested = changed_on_request(&before.resource, after);
             }
             self.review(cx, &permit, Some(&before.resource), Some(after.as_ref().unwrap_or(&before.resource)))?;
@@ -219,10 +222,10 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Refuses a resource that is too large to be read together with others, its lists of references not counted: those can
     /// be left out of an answer. One that became too large by other rules may become smaller.
-    fn check_size(&self, before: Option<&Resource>, after: &Resource) -> Result<(), Error> {
+    fn check_size(&self, cx: &Context, before: Option<&Resource>, after: &Resource) -> Result<(), Error> {
         let limit = self.limits().answer / Limits::RESOURCES;
+        let size_after = charge_bytes(cx, after)?.saturating_sub(after.size_of_lists());
         let size = |resource: &Resource| resource.size().saturating_sub(resource.size_of_lists());
-        let size_after = size(after);
         if size_after <= limit || before.is_some_and(|before| size(before) >= size_after) {
             return Ok(());
         }

@@ -73,12 +73,19 @@ impl Drop for Node {
 pub(crate) struct Organization {
     pub(crate) server: Server,
     pub(crate) administrator: Visitor,
+    root: String,
     store: String,
 }
 
 impl Organization {
     pub(crate) fn start(store: &str) -> Self {
         let server = Server::start(&["--store", store]);
+        let root = server.root();
+        Self::of(server, root, store)
+    }
+
+    /// The organization on a server that browsers see at this URL.
+    pub(crate) fn of(server: Server, root: String, store: &str) -> Self {
         let link = server.printed.iter().find_map(|line| line.strip_prefix("Administrator's link "));
         let link = link.unwrap().split(' ').next().unwrap().to_owned();
         let mut administrator = Visitor::new();
@@ -87,12 +94,12 @@ impl Organization {
         let form = page.form(link.rsplit('/').next().unwrap());
         administrator.submit(&page, &form.action, &passwords);
         assert!(administrator.cookie("platform_session").is_some());
-        Self { server, administrator, store: store.to_owned() }
+        Self { server, administrator, root, store: store.to_owned() }
     }
 
     /// The address of one of the organization's pages.
     pub(crate) fn url(&self, page: &str) -> String {
-        format!("{}/o/demo/{page}", self.server.root())
+        format!("{}/o/demo/{page}", self.root)
     }
 
     /// A page, as the administrator sees it.

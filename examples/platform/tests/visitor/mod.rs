@@ -44,6 +44,9 @@ impl Visitor {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            // A connection for each request: behind a proxy, requests then go to all processes in turn.
+            .max_idle_connections(0)
+            .max_idle_connections_per_host(0)
             .proxy(None)
             .timeout_global(Some(Duration::from_secs(120)))
             .build();
