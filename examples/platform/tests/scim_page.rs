@@ -288,6 +288,14 @@ fn each_state_has_its_word_and_its_sentence() {
         let page = browser.get(SCIM);
         page.shows(&["Connected", "Last request 4 minutes ago", "Next cycle", "People from Entra", "1,203"]);
         page.hides(&["Failing since", "quarantine</h2>"]);
+        page.shows(&["The last 48 hours", "class=\"bar\"", "A cycle with failures", "Show as a table"]);
+        page.shows(&["<td data-label=\"Requests\">1203</td>"]);
+        page.hides(&["class=\"bar-bad\"", "<td data-label=\"Requests\">999"]);
+        place.run("UPDATE organization SET identity_provider = 'okta'");
+        let page = browser.get(SCIM);
+        page.shows(&["The last 48 hours", "class=\"bar\""]);
+        page.hides(&["A cycle", "Next cycle", "40 minutes"]);
+        place.run("UPDATE organization SET identity_provider = 'entra'");
 
         // One refused request is a matter for the log.
         connection(&since, &fault(404, json!("User"), ""));
@@ -301,8 +309,8 @@ fn each_state_has_its_word_and_its_sentence() {
         cycle(90, 31);
         for name in ["ann", "bob", "ann"] {
             place.run(&format!(
-                "INSERT INTO request (tenant, id, time, operation, kind, name, outcome, status, detail, duration) VALUES
-                 ('demo', '{name}', {now}, 'POST /Users', 'User', '{name}', 'refused', 409,
+                "INSERT INTO request (tenant, id, time, operation, kind, name, outcome, notable, status, detail, duration)
+                 VALUES ('demo', '{name}', {now}, 'POST /Users', 'User', '{name}', 'refused', 1, 409,
                  'The user name belongs to {name}, an account made by hand.', 1)"
             ));
         }

@@ -1,6 +1,7 @@
 //! The page *SCIM*: the state of the connection, the switch, the choice of the identity provider, and the steps to take in
 //! that provider. Keys are in `scim/keys.rs`.
 
+mod hours;
 mod keys;
 mod state;
 
@@ -15,6 +16,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use self::{
+    hours::Hours,
     keys::{KeyForm, KeyRow},
     state::StateCard,
 };
@@ -102,6 +104,7 @@ struct Page {
     host: String,
     keys: Vec<KeyRow>,
     form: Option<KeyForm>,
+    hours: Option<Hours>,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +140,7 @@ async fn show(
     // The first key is made right here; further ones on a page of their own.
     let is_first = view.organization.scim && view.keys.is_empty();
     let form = if is_first { Some(KeyForm::first(view.provider, view.now)?) } else { None };
+    let hours = if state.is_live { Some(Hours::of(&console, &view).await?) } else { None };
     page(&Page {
         done: done(&shown.done),
         state,
@@ -145,6 +149,7 @@ async fn show(
         url: parts(&view.url),
         keys: rows,
         form,
+        hours,
         frame: view.frame,
     })
 }
