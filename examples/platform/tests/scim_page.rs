@@ -301,6 +301,7 @@ fn each_state_has_its_word_and_its_sentence() {
         connection(&since, &fault(404, json!("User"), ""));
         cycle(29, 1);
         browser.get(SCIM).shows(&["Connected", "One request of this cycle was refused.", "See why", "3.4%"]);
+        browser.get(SCIM).shows(&["class=\"bar-bad\"", "href=\"/o/demo/log?outcome=not-done\">See why"]);
 
         connection(&since, &fault(409, json!("User"), "<i>administrator"));
         cycle(90, 31);
@@ -323,6 +324,15 @@ fn each_state_has_its_word_and_its_sentence() {
             "Not close to quarantine",
             "5,000",
         ]);
+        page.shows(&[
+            "Review the 2 accounts",
+            "href=\"/o/demo/users?tab=all&#38;from=hand\"",
+            "Show the failed requests",
+        ]);
+        browser.get("/o/demo/users?tab=all&from=hand").shows(&["By hand only", "Administrator"]);
+        let log = browser.get("/o/demo/log?outcome=not-done&kind=all");
+        log.shows(&["create ann", "create bob", "value=\"not-done\" selected"]);
+        log.hides(&["Listed users"]);
         page.hides(&["<i>"]);
 
         connection(&since, "NULL");

@@ -36,6 +36,9 @@ use crate::{
 const NO_SIGN_ON: &str = "SCIM needs single sign-on: without it, people who arrive through SCIM have no way to sign in. \
                           Set up single sign-on first.";
 
+/// The page with the requests that did not work.
+const FAILED_REQUESTS: &str = "log?outcome=not-done";
+
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/scim", get(show))
