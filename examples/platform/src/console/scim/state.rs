@@ -155,7 +155,12 @@ fn not_connected(view: &View) -> String {
         return "Single sign-on works. Activate SCIM to connect your provider.".to_owned();
     }
     if view.facts.had_credentials {
-        return format!("No key is valid, so {} is refused. Make a new key.", view.provider.label());
+        let it = view.provider.label();
+        return match (view.keys.is_empty(), view.clients.is_empty()) {
+            (_, true) => format!("No key is valid, so {it} is refused. Make a new key."),
+            (true, false) => format!("No secret is valid, so {it} is refused. Make a new secret."),
+            (false, false) => format!("No key and no secret is valid, so {it} is refused. Make a new one."),
+        };
     }
     match &*view.organization.sign_on {
         "external" => "Something else signs people in. Now connect your provider.".to_owned(),
