@@ -22,4 +22,13 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
     if (fresh && fresh.innerHTML !== part.innerHTML) part.innerHTML = fresh.innerHTML;
   }, seconds * 1000);
 }
+for (const choice of document.querySelectorAll("input[data-not-with]")) {
+  const { form } = choice;
+  const follow = () => {
+    choice.disabled = form.elements.provider.value === choice.dataset.notWith;
+    if (choice.disabled && choice.checked) form.elements[choice.name].value = "key";
+  };
+  form.addEventListener("change", follow);
+  follow();
+}
 for (const form of document.querySelectorAll("form[data-submit]")) form.submit();

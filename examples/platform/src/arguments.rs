@@ -71,8 +71,10 @@ pub struct Serve {
     #[arg(long, value_name = "PROVIDER", value_enum)]
     pub identity_provider: Option<IdentityProvider>,
     /// The single sign-on of the organization: `external` if something else handles it, or
-    /// `oidc:ISSUER,CLIENT_ID` with the client's secret as PLATFORM_SIGN_ON_SECRET. An organization that `--organization`
-    /// makes has `external`; without this option an organization keeps its single sign-on
+    /// `oidc:ISSUER,CLIENT_ID` with the client's secret as PLATFORM_SIGN_ON_SECRET: the server looks for the provider at
+    /// its start, and an administrator tests the sign-in in the dashboard before people use it. An organization that
+    /// `--organization` makes has `external`, with `oidc` none until then; without this option an organization keeps its
+    /// single sign-on
     #[arg(long, value_name = "SIGN_ON")]
     pub single_sign_on: Option<SingleSignOn>,
     /// The secret of the OpenID client that `--single-sign-on` names
@@ -377,9 +379,11 @@ impl Serve {
         self.organization.clone().unwrap_or_else(OrganizationName::demo)
     }
 
-    /// Whether an administrator sets the organization up in the browser, instead of the command line.
+    /// Whether an administrator sets the organization up in the browser, instead of the command line: an OpenID provider
+    /// needs a test sign-in.
     pub fn is_for_administrator(&self) -> bool {
-        self.organization.is_none() && self.token.is_none()
+        let is_openid = matches!(self.single_sign_on, Some(SingleSignOn::OpenId { .. }));
+        is_openid || self.organization.is_none() && self.token.is_none()
     }
 
     /// The secrets that cursors are sealed with; none if none were given.

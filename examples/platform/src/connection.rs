@@ -244,11 +244,9 @@ pub async fn read(
     runs.push(" ORDER BY started DESC LIMIT ").bind(i64::from(CYCLES));
     let mut hours = statement("SELECT requests, refused + failed FROM request_hour WHERE tenant = ");
     hours.push(" AND hour > ").bind((now - TimeDelta::hours(HOURS)).timestamp_millis());
-    let mut clients = statement("SELECT revoked FROM oauth_client WHERE tenant = ");
-    clients.push(" ORDER BY revoked IS NOT NULL LIMIT 1");
     let tenant = TenantId::new(organization).map_err(StoreError::backend)?;
     let people = store::total(database.dialect(), &tenant, "User");
-    let mut found = database.read(vec![connection, runs, hours, clients, people]).await?.into_iter();
+    let mut found = database.read(vec![connection, runs, hours, people]).await?.into_iter();
     let mut next = || found.next().unwrap_or_default();
 
     if let Some(mut row) = next().into_iter().next() {
@@ -264,10 +262,6 @@ pub async fn read(
     for row in next() {
         facts.requests += count(&row, 0)?;
         facts.failures += count(&row, 1)?;
-    }
-    if let Some(row) = next().into_iter().next() {
-        facts.had_credentials = true;
-        facts.has_credentials |= row.optional_integer(0)?.is_none();
     }
     facts.people = next().first().map_or(Ok(0), |row| row.integer(0))?;
     if facts.failing_since().is_some() {

@@ -361,13 +361,18 @@ impl Directory {
         Ok(key)
     }
 
-    /// Ends all keys of an organization at once.
+    /// Ends all keys and all OAuth clients of an organization at once.
     ///
-    /// This instance knows it at once; others may trust the keys for a little longer.
+    /// This instance knows it at once; others may trust them for a little longer.
     pub async fn revoke_all(&self, organization: &OrganizationName) -> Result<(), DirectoryError> {
         kept!(self.kept, revoke_all(organization.as_str(), Utc::now().trunc_subsecs(3)));
         self.trust.forget_all_of(organization.as_str());
         Ok(())
+    }
+
+    /// Looks the keys and access tokens of an organization up again: some have just ended.
+    pub fn distrust(&self, organization: &str) {
+        self.trust.forget_all_of(organization);
     }
 
     /// Who calls the organisation's SCIM URL from this address with this `Authorization` header; `None` for everybody who

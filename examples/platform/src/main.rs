@@ -12,11 +12,12 @@ use std::{error::Error, io::Write as _, process::ExitCode, sync::Arc};
 use chrono::Utc;
 use platform::{
     administration,
-    arguments::{Arguments, Serve, SingleSignOn},
+    arguments::{Arguments, Secret, Serve, SingleSignOn},
     console::Console,
-    directory::{Directory, Key, OrganizationName},
+    directory::{Directory, DirectoryError, Key, OrganizationName},
     log, provisioning,
-    server::{self, Ending, Settings},
+    server::{self, Ending},
+    sign_on::{Claim, Kind, OpenIdSettings, Settings},
     storage::Storage,
 };
 use scim_core::{
@@ -77,7 +78,7 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
     let url = arguments.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
     let directory = Arc::new(Directory::new(&storage));
     let registry = arguments.registry()?;
-    let settings = Settings { url, cursor_keys, bounds: arguments.bounds(), registry };
+    let settings = server::Settings { url, cursor_keys, bounds: arguments.bounds(), registry };
     let resources = storage.resources(&settings.registry).await?;
     let mut ending_log = None;
     let console = storage.database().map(|database| {
@@ -93,6 +94,14 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
         Some(console) if arguments.is_for_administrator() => {
             directory.ensure_bare_organization(&organization).await?;
             configure(&arguments, &organization, &directory).await?;
+            let tested = set_sign_on(&arguments, &organization, console).await?;
+            if let Some(token) = &arguments.token {
+                add_token(token, &arguments, &organization, &directory).await?;
+            }
+            if !tested {
+                let path = Console::path(organization.as_str(), "sign-on");
+                writeln!(out, "Single sign-on {}{path} (waits for a test sign-in)", console.url)?;
+            }
             writeln!(out, "Dashboard {}{}", console.url, Console::path(organization.as_str(), ""))?;
             if !console.accounts.has_administrator(organization.as_str()).await? {
                 let (user_name, name) = ("administrator", "Administrator");
@@ -119,7 +128,7 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
     Ok(())
 }
 
-/// Sets what the command line says of the organization. What it does not say stays as it is.
+/// Sets what the command line says of the organization, but for its OpenID provider. What it does not say stays as it is.
 async fn configure(
     arguments: &Serve,
     organization: &OrganizationName,
@@ -129,13 +138,44 @@ async fn configure(
         directory.set_identity_provider(organization, provider).await?;
     }
     match &arguments.single_sign_on {
-        None => Ok(()),
+        None | Some(SingleSignOn::OpenId { .. }) => Ok(()),
         Some(SingleSignOn::External) => Ok(directory.set_external_sign_on(organization).await?),
-        // The settings are the matter of the module for single sign-on.
-        Some(SingleSignOn::OpenId { .. }) => {
-            Err("--single-sign-on oidc: set single sign-on up in the dashboard, or expected `external`".into())
+    }
+}
+
+/// Stores the OpenID provider that the command line names, unless it is the one that is stored. Nobody signs in there
+/// before an administrator has tested it in the dashboard and turned it on. Returns whether it is tested, which it also is
+/// when the command line names none.
+async fn set_sign_on(
+    arguments: &Serve,
+    organization: &OrganizationName,
+    console: &Console,
+) -> Result<bool, Box<dyn Error>> {
+    let Some(SingleSignOn::OpenId { issuer, client_id }) = &arguments.single_sign_on else { return Ok(true) };
+    let secret = arguments.sign_on_secret.as_ref().map(|secret| secret.reveal().trim()).filter(|it| !it.is_empty());
+    let secret = secret.ok_or("--single-sign-on oidc: expected the client's secret as PLATFORM_SIGN_ON_SECRET")?;
+    let before = console.sign_on.configuration(organization.as_str(), Kind::OpenId).await?;
+    let mut settings = OpenIdSettings {
+        issuer: issuer.clone(),
+        client_id: client_id.clone(),
+        client_secret: secret.to_owned(),
+        claim: Claim::PreferredUsername,
+        keys: 0,
+    };
+    if let Some((configuration, Settings::OpenId(stored))) = before.as_ref().map(|it| (it, &it.settings)) {
+        // An administrator may have chosen another claim.
+        (settings.claim, settings.keys) = (stored.claim, stored.keys);
+        if settings == *stored {
+            return Ok(configuration.tested.is_some());
         }
     }
+    settings.keys = console.sign_on.check_openid(&settings).await.map_err(|fault| {
+        let remedy = fault.remedy;
+        format!("--single-sign-on oidc: expected an OpenID provider at {issuer}. {} {remedy}", fault.sentence)
+    })?;
+    console.sign_on.save(organization.as_str(), &Settings::OpenId(settings)).await?;
+    tracing::info!(%organization, issuer, "the settings of single sign-on were stored");
+    Ok(false)
 }
 
 /// Sees to it that the organisation is there and has a key. Gives the token of one that was made.
@@ -144,6 +184,9 @@ async fn admit(
     organization: &OrganizationName,
     directory: &Directory,
 ) -> Result<Option<Token>, Box<dyn Error>> {
+    if matches!(arguments.single_sign_on, Some(SingleSignOn::OpenId { .. })) {
+        return Err("--single-sign-on oidc: expected a database, in memory nobody signs in".into());
+    }
     let is_on = directory.ensure_organization(organization).await?.scim;
     configure(arguments, organization, directory).await?;
     if !is_on {
@@ -153,10 +196,7 @@ async fn admit(
         tracing::warn!("clients are told URLs that they cannot call: expected --public-url");
     }
     if let Some(token) = &arguments.token {
-        if arguments.has_short_token() {
-            tracing::warn!("the token is short and could be guessed: expected 20 characters or more, at random");
-        }
-        directory.add_key(Key::new(organization, "command line", TokenDigest::of(token.reveal()))).await?;
+        add_token(token, arguments, organization, directory).await?;
         return Ok(None);
     }
     let now = Utc::now();
@@ -165,6 +205,18 @@ async fn admit(
         return Ok(None);
     }
     administration::new_key(directory, organization, "first key", None).await.map(Some)
+}
+
+async fn add_token(
+    token: &Secret,
+    arguments: &Serve,
+    organization: &OrganizationName,
+    directory: &Directory,
+) -> Result<(), DirectoryError> {
+    if arguments.has_short_token() {
+        tracing::warn!("the token is short and could be guessed: expected 20 characters or more, at random");
+    }
+    directory.add_key(Key::new(organization, "command line", TokenDigest::of(token.reveal()))).await
 }
 
 fn random_key() -> Result<CursorKey, Box<dyn Error>> {

@@ -5,10 +5,11 @@
 //! digests of secrets are kept. Access tokens themselves are made in [`grant`] and looked up by
 //! [`Directory`](crate::directory::Directory).
 //!
-//! A page that makes a client calls [`Clients::add`] and then [`Clients::add_secret`], shows the secret once with
-//! `Cache-Control: no-store`, and names the client's id, [`token_url`] and the SCIM URL beside it. Every method of a page
-//! takes the organization of its reader: clients of other organizations do not exist for it.
+//! A page that makes a client calls [`Clients::add_by_form`], shows the secret once with `Cache-Control: no-store`, and
+//! names the client's id, [`token_url`] and the SCIM URL beside it. Every method of a page takes the organization of its
+//! reader: clients of other organizations do not exist for it.
 
+mod by_form;
 mod federation;
 pub mod grant;
 mod key_sets;
@@ -72,6 +73,9 @@ pub enum ClientError {
     /// The lifetime of a secret is too long or none.
     #[error("expected a lifetime of 1 to {MOST_SECRET_DAYS} days")]
     Lifetime,
+    /// The form that asks for the client or for the secret has made one before.
+    #[error("expected a form that has made nothing yet")]
+    Repeated,
     /// The system has no random bytes.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
@@ -147,6 +151,14 @@ pub struct Clients {
     database: Database,
 }
 
+impl Client {
+    /// Whether something that the identity provider can have gets an access token at this time.
+    pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
+        let proves = self.federation.is_some() || self.secrets.iter().any(|secret| secret.is_valid(now));
+        self.revoked.is_none() && proves
+    }
+}
+
 impl Clients {
     /// The clients in these tables.
     pub fn new(database: Database) -> Self {
@@ -159,6 +171,13 @@ impl Clients {
     ///
     /// When there is no such organization, or it has [`CLIENTS`] of them.
     pub async fn add(&self, new: NewClient) -> Result<Client, ClientError> {
+        let (client, insert) = self.prepare(new, None).await?;
+        self.database.execute(vec![insert]).await?;
+        Ok(client)
+    }
+
+    /// A client that may be made, and the statement that makes it unless the form has made one before.
+    async fn prepare(&self, new: NewClient, form: Option<&str>) -> Result<(Client, Statement), ClientError> {
         let NewClient { organization, name, made_by, federation } = new;
         let mut found = self.statement("SELECT name FROM organization WHERE name = ");
         found.bind(organization.as_str());
@@ -173,14 +192,14 @@ impl Clients {
         }
         let (id, created) = (uuid::Uuid::new_v4().to_string(), Utc::now().trunc_subsecs(3));
         let mut insert =
-            self.statement("INSERT INTO oauth_client (id, tenant, name, created, made_by, federation) VALUES (");
+            self.statement("INSERT INTO oauth_client (id, tenant, name, created, made_by, federation, form) VALUES (");
         insert.bind(id.as_str()).push(", ").bind(organization.as_str()).push(", ").bind(name.as_str()).push(", ");
         insert.bind(created.timestamp_millis()).push(", ");
         optional(&mut insert, made_by.as_deref()).push(", ");
-        optional(&mut insert, federation.as_ref().map(FederationSettings::to_json).as_deref()).push(")");
-        self.database.execute(vec![insert]).await?;
+        optional(&mut insert, federation.as_ref().map(FederationSettings::to_json).as_deref()).push(", ");
+        optional(&mut insert, form).push(") ON CONFLICT DO NOTHING");
         let (revoked, used, secrets) = (None, None, Vec::new());
-        Ok(Client { id, organization, name, created, made_by, revoked, used, federation, secrets })
+        Ok((Client { id, organization, name, created, made_by, revoked, used, federation, secrets }, insert))
     }
 
     /// Makes one more secret for a client, valid for this time. The secret is gone when the caller does not show it.
@@ -190,9 +209,19 @@ impl Clients {
     /// When the organization has no such client, it was revoked or has [`SECRETS`] of them, or the lifetime is not
     /// allowed.
     pub async fn add_secret(&self, organization: &str, id: &str, lifetime: TimeDelta) -> Result<Token, ClientError> {
-        if !(TimeDelta::days(1)..=TimeDelta::days(MOST_SECRET_DAYS)).contains(&lifetime) {
-            return Err(ClientError::Lifetime);
-        }
+        let (token, insert) = self.prepare_secret(organization, id, lifetime, None).await?;
+        self.database.execute(vec![insert]).await?;
+        Ok(token)
+    }
+
+    /// A secret that may be made for a client, and the statement that makes it.
+    async fn prepare_secret(
+        &self,
+        organization: &str,
+        id: &str,
+        lifetime: TimeDelta,
+        form: Option<&str>,
+    ) -> Result<(Token, Statement), ClientError> {
         let client = self.find(organization, id).await?;
         if client.revoked.is_some() {
             return Err(ClientError::Revoked(client.id.into()));
@@ -200,12 +229,23 @@ impl Clients {
         if client.secrets.len() >= SECRETS {
             return Err(ClientError::TooMany(SECRETS));
         }
+        self.new_secret(id, lifetime, form)
+    }
+
+    /// A secret, and the statement that makes it if there is such a client, and the form has made none before.
+    fn new_secret(&self, id: &str, lifetime: TimeDelta, form: Option<&str>) -> Result<(Token, Statement), ClientError> {
+        if !(TimeDelta::days(1)..=TimeDelta::days(MOST_SECRET_DAYS)).contains(&lifetime) {
+            return Err(ClientError::Lifetime);
+        }
         let (token, created) = (Token::generate()?, Utc::now().timestamp_millis());
-        let mut insert = self.statement("INSERT INTO oauth_secret (client, digest, created, expires) VALUES (");
-        insert.bind(id).push(", ").bind(token.digest().to_string()).push(", ").bind(created).push(", ");
-        insert.bind(created.saturating_add(lifetime.num_milliseconds())).push(")");
-        self.database.execute(vec![insert]).await?;
-        Ok(token)
+        let mut insert =
+            self.statement("INSERT INTO oauth_secret (client, digest, created, expires, form) SELECT id, ");
+        insert.push("CAST(").bind(token.digest().to_string()).push(" AS TEXT), CAST(").bind(created);
+        insert.push(" AS BIGINT), CAST(").bind(created.saturating_add(lifetime.num_milliseconds()));
+        insert.push(" AS BIGINT), CAST(");
+        optional(&mut insert, form).push(" AS TEXT) FROM oauth_client WHERE id = ").bind(id);
+        insert.push(" ON CONFLICT DO NOTHING");
+        Ok((token, insert))
     }
 
     /// Deletes the secret of a client whose digest starts with `prefix`, and ends the access tokens that it got: other

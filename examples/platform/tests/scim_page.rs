@@ -260,11 +260,7 @@ fn each_state_has_its_word_and_its_sentence() {
         let key = first_key(&mut browser, "entra");
         assert_eq!(status(&server, &key), 200);
         // The log writes the request after the answer. Rows of this test must follow.
-        let is_written = (0..200).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(50));
-            browser.get(SCIM).text.contains("<strong>Connected</strong>")
-        });
-        assert!(is_written, "{}", browser.get(SCIM).text);
+        eventually("the log has the request", || browser.get(SCIM).text.contains("<strong>Connected</strong>"));
         let now = Utc::now().timestamp_millis();
         let (minute, hour) = (60_000, 3_600_000);
         let connection = |failing: &str, fault: &str| {
@@ -294,11 +290,20 @@ fn each_state_has_its_word_and_its_sentence() {
         let page = browser.get(SCIM);
         page.shows(&["Connected", "Last request 4 minutes ago", "Next cycle", "People from Entra", "1,203"]);
         page.hides(&["Failing since", "quarantine</h2>"]);
+        page.shows(&["The last 48 hours", "class=\"bar\"", "A cycle with failures", "Show as a table"]);
+        page.shows(&["<td data-label=\"Requests\">1203</td>"]);
+        page.hides(&["class=\"bar-bad\"", "<td data-label=\"Requests\">999"]);
+        place.run("UPDATE organization SET identity_provider = 'okta'");
+        let page = browser.get(SCIM);
+        page.shows(&["The last 48 hours", "class=\"bar\""]);
+        page.hides(&["A cycle", "Next cycle", "40 minutes"]);
+        place.run("UPDATE organization SET identity_provider = 'entra'");
 
         // One refused request is a matter for the log.
         connection(&since, &fault(404, json!("User"), ""));
         cycle(29, 1);
         browser.get(SCIM).shows(&["Connected", "One request of this cycle was refused.", "See why", "3.4%"]);
+        browser.get(SCIM).shows(&["class=\"bar-bad\"", "href=\"/o/demo/log?outcome=not-done\">See why"]);
 
         connection(&since, &fault(409, json!("User"), "<i>administrator"));
         cycle(90, 31);
@@ -307,8 +312,8 @@ fn each_state_has_its_word_and_its_sentence() {
         cycle(90, 31);
         for name in ["ann", "bob", "ann"] {
             place.run(&format!(
-                "INSERT INTO request (tenant, id, time, operation, kind, name, outcome, notable, status, detail, duration) VALUES
-                 ('demo', '{name}', {now}, 'POST /Users', 'User', '{name}', 'refused', 1, 409,
+                "INSERT INTO request (tenant, id, time, operation, kind, name, outcome, notable, status, detail, duration)
+                 VALUES ('demo', '{name}', {now}, 'POST /Users', 'User', '{name}', 'refused', 1, 409,
                  'The user name belongs to {name}, an account made by hand.', 1)"
             ));
         }
@@ -321,6 +326,15 @@ fn each_state_has_its_word_and_its_sentence() {
             "Not close to quarantine",
             "5,000",
         ]);
+        page.shows(&[
+            "Review the 2 accounts",
+            "href=\"/o/demo/users?tab=all&#38;from=hand\"",
+            "Show the failed requests",
+        ]);
+        browser.get("/o/demo/users?tab=all&from=hand").shows(&["By hand only", "Administrator"]);
+        let log = browser.get("/o/demo/log?outcome=not-done&kind=all");
+        log.shows(&["create ann", "create bob", "value=\"not-done\" selected"]);
+        log.hides(&["Listed users"]);
         page.hides(&["<i>"]);
 
         connection(&since, "NULL");

@@ -7,7 +7,7 @@ use axum::{
 };
 use scim_core::store::StoreError;
 
-use crate::{directory::DirectoryError, log::with_causes};
+use crate::{directory::DirectoryError, log::with_causes, oauth::ClientError};
 
 /// The reason for which a browser gets no page, or another one.
 #[derive(Debug)]
@@ -38,6 +38,16 @@ impl From<DirectoryError> for Failure {
     fn from(error: DirectoryError) -> Self {
         match error {
             DirectoryError::Store(error) => Self::Store(error),
+            other => Self::Internal(with_causes(&other)),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::NoClient(_) | ClientError::NoSecret(_) | ClientError::Revoked(_) => Self::NotFound,
+            ClientError::Store(error) => Self::Store(error),
             other => Self::Internal(with_causes(&other)),
         }
     }

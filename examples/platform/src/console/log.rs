@@ -59,6 +59,7 @@ impl Asked {
         };
         Filter {
             outcome: Outcome::read(&self.outcome),
+            not_done: self.outcome == "not-done",
             kind: text(&self.kind).filter(|kind| kind != "all"),
             notable: self.kind.is_empty(),
             person: text(&self.person),

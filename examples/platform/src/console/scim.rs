@@ -1,7 +1,11 @@
 //! The page *SCIM*: the state of the connection, the switch, the choice of the identity provider, and the steps to take in
-//! that provider. Keys are in `scim/keys.rs`.
+//! that provider. New keys and OAuth clients are in `scim/new.rs`, those that exist in `scim/keys.rs` and
+//! `scim/clients.rs`.
 
+mod clients;
+mod hours;
 mod keys;
+mod new;
 mod state;
 
 use askama::Template;
@@ -14,10 +18,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use self::{
-    keys::{KeyForm, KeyRow},
-    state::StateCard,
-};
+use self::{clients::ClientRow, hours::Hours, keys::KeyRow, new::KeyForm, state::StateCard};
 use super::{
     Console, Failure, Frame,
     form::Form,
@@ -28,11 +29,15 @@ use crate::{
     connection::{self, Facts},
     directory::{Key, Organization, OrganizationName},
     identity_provider::IdentityProvider,
+    oauth::{Client, Clients},
     server::scim_url,
 };
 
 const NO_SIGN_ON: &str = "SCIM needs single sign-on: without it, people who arrive through SCIM have no way to sign in. \
                           Set up single sign-on first.";
+
+/// The page with the requests that did not work.
+const FAILED_REQUESTS: &str = "log?outcome=not-done";
 
 pub(super) fn routes() -> Router<Console> {
     Router::new()
@@ -41,13 +46,24 @@ pub(super) fn routes() -> Router<Console> {
         .route("/scim/off", get(ask_to_turn_off).post(turn_off))
         .route("/scim/provider", get(show_provider).post(set_provider))
         .route("/scim/steps", get(steps))
+        .merge(new::routes())
         .merge(keys::routes())
+        .merge(clients::routes())
 }
 
 /// The organization of a signed-in administrator, with the name that the directory takes.
 async fn organization(console: &Console, signed: &Signed) -> Result<(OrganizationName, Organization), Failure> {
     let found = console.directory.organization(&signed.organization).await?.ok_or(Failure::NotFound)?;
     Ok((signed.organization.parse().map_err(|_| Failure::NotFound)?, found))
+}
+
+/// Keys and clients are made while SCIM is on, which needs single sign-on.
+fn may_have_credentials(organization: &Organization) -> Result<(), Failure> {
+    match organization {
+        found if !found.has_sign_on() => Err(Failure::Refused(NO_SIGN_ON)),
+        found if !found.scim => Err(Failure::Refused("SCIM is off. Activate SCIM first, then make a key.")),
+        _ => Ok(()),
+    }
 }
 
 /// Everything that the parts of the page show.
@@ -57,7 +73,10 @@ struct View {
     provider: IdentityProvider,
     url: String,
     facts: Facts,
+    /// The keys that are not revoked.
     keys: Vec<Key>,
+    /// The OAuth clients that are not revoked.
+    clients: Vec<Client>,
     now: DateTime<Utc>,
 }
 
@@ -67,12 +86,42 @@ impl View {
         let now = Utc::now();
         let mut keys = console.directory.keys(Some(&name)).await?;
         let mut facts = Facts::new(organization.identity_provider, organization.scim, organization.has_sign_on());
-        facts.had_credentials = !keys.is_empty();
-        facts.has_credentials = keys.iter().any(|key| key.is_valid(now));
+        let mut clients = Clients::new(console.database.clone()).list(Some(name.as_str())).await?;
+        facts.had_credentials = !keys.is_empty() || !clients.is_empty();
+        facts.has_credentials =
+            keys.iter().any(|key| key.is_valid(now)) || clients.iter().any(|client| client.is_valid(now));
         let facts = connection::read(&console.database, name.as_str(), &keys, facts, now).await?;
         keys.retain(|key| key.revoked.is_none());
+        clients.retain(|client| client.revoked.is_none());
         let (provider, url) = (organization.identity_provider, scim_url(&console.url, name.as_str()));
-        Ok(Self { frame: Frame::of(console, signed, "scim").await?, organization, provider, url, facts, keys, now })
+        Ok(Self {
+            frame: Frame::of(console, signed, "scim").await?,
+            organization,
+            provider,
+            url,
+            facts,
+            keys,
+            clients,
+            now,
+        })
+    }
+
+    /// Whether the provider signs in with an OAuth client only, as far as is known here.
+    fn is_oauth(&self) -> bool {
+        let has_key = self.keys.iter().any(|key| key.is_valid(self.now));
+        !has_key && self.clients.iter().any(|client| client.is_valid(self.now))
+    }
+
+    /// The credentials with which the provider can sign in, in words.
+    fn signs_in_with(&self) -> &'static str {
+        let key = self.keys.iter().any(|key| key.is_valid(self.now));
+        let client = self.clients.iter().any(|client| client.is_valid(self.now));
+        match (key, client) {
+            (true, true) => "API key or OAuth client",
+            (true, false) => "API key",
+            (false, true) => "OAuth client",
+            (false, false) => "Nothing valid",
+        }
     }
 }
 
@@ -101,7 +150,11 @@ struct Page {
     url: Vec<String>,
     host: String,
     keys: Vec<KeyRow>,
+    clients: Vec<ClientRow>,
+    oauth: bool,
+    signs_in_with: &'static str,
     form: Option<KeyForm>,
+    hours: Option<Hours>,
 }
 
 #[derive(Deserialize)]
@@ -117,7 +170,9 @@ fn done(name: &str) -> Option<&'static str> {
         "off" => "SCIM is off. Nothing was removed.",
         "provider" => "The settings of the identity provider are saved.",
         "revoked" => "The key is revoked.",
-        "all-revoked" => "All keys are revoked.",
+        "all-revoked" => "All keys and OAuth clients are revoked.",
+        "client-revoked" => "The OAuth client is revoked.",
+        "secret-deleted" => "The secret is deleted.",
         "repeated" => "This form has made a key before, so no second one was made. A key is shown only once.",
         _ => return None,
     })
@@ -134,9 +189,14 @@ async fn show(
     for key in &view.keys {
         rows.push(KeyRow::of(&console, key, view.now).await?);
     }
-    // The first key is made right here; further ones on a page of their own.
-    let is_first = view.organization.scim && view.keys.is_empty();
+    let mut clients = Vec::with_capacity(view.clients.len());
+    for client in &view.clients {
+        clients.push(ClientRow::of(&console, client, view.now).await?);
+    }
+    // The first key or client is made right here; further ones on a page of their own.
+    let is_first = view.organization.scim && view.keys.is_empty() && view.clients.is_empty();
     let form = if is_first { Some(KeyForm::first(view.provider, view.now)?) } else { None };
+    let hours = if state.is_live { Some(Hours::of(&console, &view).await?) } else { None };
     page(&Page {
         done: done(&shown.done),
         state,
@@ -144,7 +204,11 @@ async fn show(
         host: host(&view.url).to_owned(),
         url: parts(&view.url),
         keys: rows,
+        clients,
+        oauth: view.is_oauth(),
+        signs_in_with: view.signs_in_with(),
         form,
+        hours,
         frame: view.frame,
     })
 }
@@ -263,6 +327,7 @@ fn chosen(name: &str) -> Result<IdentityProvider, Failure> {
 struct Steps {
     frame: Frame,
     provider: IdentityProvider,
+    oauth: bool,
     url: Vec<String>,
     host: String,
 }
@@ -270,7 +335,7 @@ struct Steps {
 async fn steps(State(console): State<Console>, Administrator(signed): Administrator) -> Result<Response, Failure> {
     let view = View::of(&console, &signed).await?;
     let (url, host) = (parts(&view.url), host(&view.url).to_owned());
-    page(&Steps { frame: view.frame, provider: view.provider, url, host })
+    page(&Steps { oauth: view.is_oauth(), frame: view.frame, provider: view.provider, url, host })
 }
 
 #[cfg(test)]

@@ -154,10 +154,12 @@ const STEPS: &[&[&str]] = &[
         // OAuth 2.0 for identity providers: clients, the digests of their secrets and tokens, and federated identities.
         "CREATE TABLE oauth_client (id {text} PRIMARY KEY, tenant {text} NOT NULL, name {text} NOT NULL, \
      created BIGINT NOT NULL, made_by {text}, revoked BIGINT, federation {text}, \
-     used BIGINT)",
+     used BIGINT, form {text})",
+        "CREATE UNIQUE INDEX oauth_client_form ON oauth_client (form)",
         "CREATE INDEX oauth_client_tenant ON oauth_client (tenant)",
         "CREATE TABLE oauth_secret (client {text} NOT NULL, digest {text} NOT NULL, created BIGINT NOT NULL, \
-     expires BIGINT NOT NULL, used BIGINT, PRIMARY KEY (client, digest))",
+     expires BIGINT NOT NULL, used BIGINT, form {text}, PRIMARY KEY (client, digest))",
+        "CREATE UNIQUE INDEX oauth_secret_form ON oauth_secret (form)",
         "CREATE TABLE oauth_token (digest {text} PRIMARY KEY, client {text} NOT NULL, tenant {text} NOT NULL, \
      expires BIGINT NOT NULL, secret {text})",
         "CREATE INDEX oauth_token_expires ON oauth_token (expires)",

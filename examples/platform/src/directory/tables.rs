@@ -146,7 +146,11 @@ impl Tables {
     pub(super) async fn revoke_all(&self, organization: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
         let mut update = self.statement("UPDATE api_key SET revoked = ");
         update.bind(at.timestamp_millis()).push(" WHERE revoked IS NULL AND organization = ").bind(organization);
-        self.database.execute(vec![update]).await?;
+        let mut tokens = self.statement("DELETE FROM oauth_token WHERE client IN (SELECT id FROM oauth_client");
+        tokens.push(" WHERE revoked IS NULL AND tenant = ").bind(organization).push(")");
+        let mut clients = self.statement("UPDATE oauth_client SET revoked = ");
+        clients.bind(at.timestamp_millis()).push(" WHERE revoked IS NULL AND tenant = ").bind(organization);
+        self.database.execute(vec![update, tokens, clients]).await?;
         Ok(())
     }
 

@@ -4,21 +4,25 @@ use std::fmt::Write as _;
 
 use super::{Hour, Span};
 
-/// The size of the drawing. The page stretches it, so no text is in it.
+/// The width of the drawing. The page stretches it, so no text is in it.
 const WIDTH: i64 = 960;
-const HEIGHT: i64 = 150;
 
-/// The line between requests and failures.
-const AXIS: i64 = 120;
+/// The height of the drawing, which is also its height in pixels on a page.
+const HEIGHT: i64 = 160;
 
 /// A failure is at least this high, so that one among a thousand requests is seen.
 const LEAST: i64 = 3;
+
+/// The part of the scale that failures have at least, so that the line between both is at the same place on quiet days.
+const LOWEST: i64 = 5;
 
 /// A chart and its labels.
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// The drawing: elements and numbers only, no text of anybody.
     pub svg: String,
+    /// The numbers beside the drawing, as another one of the same height, which is not to be stretched.
+    pub scale: String,
     /// The number at the top of the scale.
     pub top: i64,
 }
@@ -34,11 +38,15 @@ pub struct Chart {
 /// ```
 pub fn draw(span: &Span) -> Chart {
     let count = i64::try_from(span.hours.len()).unwrap_or(1).max(1);
-    let top = scale(span.hours.iter().map(|hour| hour.requests).max().unwrap_or(0));
+    let most = |number: fn(&Hour) -> i64| span.hours.iter().map(number).max().unwrap_or(0);
+    let top = scale(most(|hour| hour.requests));
+    let bottom = most(failures).max(top / LOWEST);
+    // The line between requests and failures.
+    let axis = HEIGHT.saturating_mul(top) / top.saturating_add(bottom).max(1);
     let mut svg = format!(
         r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true" focusable="false">"#
     );
-    for line in [0, AXIS / 2] {
+    for line in [0, axis / 2] {
         // Writing to a string cannot fail.
         let _ = write!(svg, r#"<path class="grid" d="M0 {line}H{WIDTH}"/>"#);
     }
@@ -46,20 +54,22 @@ pub fn draw(span: &Span) -> Chart {
     for (index, hour) in (0_i64..).zip(&span.hours) {
         let x = index * step + step / 6;
         let width = (step * 2 / 3).max(1);
-        let height = hour.requests.saturating_mul(AXIS) / top;
-        if height > 0 || hour.requests > 0 {
-            let height = height.max(1);
-            let _ =
-                write!(svg, r#"<rect class="bar" x="{x}" y="{}" width="{width}" height="{height}"/>"#, AXIS - height);
-        }
-        let failures = failures(hour);
-        if failures > 0 {
-            let height = (failures.saturating_mul(AXIS) / top).clamp(LEAST, HEIGHT - AXIS);
-            let _ = write!(svg, r#"<rect class="bar-bad" x="{x}" y="{AXIS}" width="{width}" height="{height}"/>"#);
-        }
+        let mut bar = |class: &str, number: i64, least: i64, upward: bool| {
+            if number > 0 {
+                let height = (number.saturating_mul(axis) / top).max(least);
+                let y = if upward { axis - height } else { axis };
+                let _ = write!(svg, r#"<rect class="{class}" x="{x}" y="{y}" width="{width}" height="{height}"/>"#);
+            }
+        };
+        bar("bar", hour.requests, 1, true);
+        bar("bar-bad", failures(hour), LEAST, false);
     }
-    let _ = write!(svg, r#"<path class="axis" d="M0 {AXIS}H{WIDTH}"/></svg>"#);
-    Chart { svg, top }
+    let _ = write!(svg, r#"<path class="axis" d="M0 {axis}H{WIDTH}"/></svg>"#);
+    let mut numbers = format!(r#"<svg viewBox="0 0 48 {HEIGHT}" aria-hidden="true" focusable="false">"#);
+    for (number, y) in [(top, 10), (top / 2, axis / 2 + 4), (0, axis + 4)] {
+        let _ = write!(numbers, r#"<text x="40" y="{y}" text-anchor="end">{number}</text>"#);
+    }
+    Chart { svg, scale: numbers + "</svg>", top }
 }
 
 /// The marks of the cycles, as a drawing of their own.
@@ -92,5 +102,28 @@ fn scale(most: i64) -> i64 {
             }
         }
         power = power.saturating_mul(10);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_and_failures_have_one_scale() {
+        let quiet = Hour { start: 0, requests: 100, refused: 0, failed: 0 };
+        let all_fail = Hour { start: 3_600_000, requests: 100, refused: 60, failed: 40 };
+        let one_fails = Hour { start: 7_200_000, requests: 100, refused: 1, failed: 0 };
+        let chart = draw(&Span { hours: vec![quiet, all_fail], cycles: Vec::new() });
+        assert_eq!(chart.top, 100);
+        for (class, y) in [("bar", 0), ("bar-bad", 80)] {
+            let bar = format!(r#"<rect class="{class}" x="560" y="{y}" width="320" height="80"/>"#);
+            assert!(chart.svg.contains(&bar), "{}", chart.svg);
+        }
+        assert!(chart.scale.contains(">50</text>"), "{}", chart.scale);
+        let chart = draw(&Span { hours: vec![quiet, one_fails], cycles: Vec::new() });
+        assert!(chart.svg.contains(r#"y="133" width="320" height="3"/>"#), "{}", chart.svg);
+        let empty = draw(&Span { hours: vec![Hour::default(); 48], cycles: Vec::new() });
+        assert!(!empty.svg.contains("<rect") && empty.top == 10, "{}", empty.svg);
     }
 }

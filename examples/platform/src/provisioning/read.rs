@@ -22,6 +22,8 @@ const HOUR: i64 = 3_600_000;
 pub struct Filter {
     /// Requests with this outcome only.
     pub outcome: Option<Outcome>,
+    /// Requests that were refused or failed only. The filter then has no `outcome`.
+    pub not_done: bool,
     /// Requests about resources of this type only.
     pub kind: Option<String>,
     /// Requests that were meant to change something, or that did not work.
@@ -144,39 +146,51 @@ impl Log {
             None => None,
         };
         let bounds = [self.position(tenant, filter.from).await?, self.position(tenant, filter.to).await?];
-        let mut query = self.statement("SELECT ");
-        query.push(COLUMNS).push(" FROM (SELECT * FROM request WHERE tenant = ").bind(tenant);
-        if let Some(position) = bounds[0] {
-            query.push(" AND position >= ").bind(position);
-        }
         let end = [bounds[1], filter.before].into_iter().flatten().min();
-        if let Some(position) = end {
-            query.push(" AND position < ").bind(position);
-        }
         // One condition is for an index; the others examine the rows that the index finds.
         let mut rest = Vec::new();
-        if let Some(people) = &people {
-            query.push(" AND resource IN (");
-            for (index, id) in people.iter().enumerate() {
-                query.push(if index > 0 { ", " } else { "" }).bind(id.as_str());
-            }
-            query.push(if people.is_empty() { "NULL)" } else { ")" });
+        let mut sources = vec![filter.outcome];
+        if people.is_some() {
             rest.extend(filter.outcome.map(Condition::Outcome));
-        } else if let Some(outcome) = filter.outcome {
-            query.push(" AND outcome = ").bind(outcome.name());
-        } else if filter.notable {
-            query.push(" AND notable = 1");
+            rest.extend(filter.not_done.then_some(Condition::NotDone));
+        } else if filter.not_done {
+            sources = vec![Some(Outcome::Refused), Some(Outcome::Failed)];
         }
         rest.extend(filter.kind.clone().map(Condition::Kind));
         if filter.notable {
             rest.push(Condition::Notable);
         }
-        query.push(" ORDER BY position DESC LIMIT ").bind(EXAMINED).push(") AS newest WHERE 1 = 1");
+        let mut query = self.statement("SELECT ");
+        query.push(COLUMNS).push(" FROM (");
+        for (index, outcome) in sources.into_iter().enumerate() {
+            query.push(if index > 0 { " UNION ALL " } else { "" }).push("SELECT * FROM (SELECT * FROM request");
+            query.push(" WHERE tenant = ").bind(tenant);
+            if let Some(position) = bounds[0] {
+                query.push(" AND position >= ").bind(position);
+            }
+            if let Some(position) = end {
+                query.push(" AND position < ").bind(position);
+            }
+            if let Some(people) = &people {
+                query.push(" AND resource IN (");
+                for (index, id) in people.iter().enumerate() {
+                    query.push(if index > 0 { ", " } else { "" }).bind(id.as_str());
+                }
+                query.push(if people.is_empty() { "NULL)" } else { ")" });
+            } else if let Some(outcome) = outcome {
+                query.push(" AND outcome = ").bind(outcome.name());
+            } else if filter.notable {
+                query.push(" AND notable = 1");
+            }
+            query.push(" ORDER BY position DESC LIMIT ").bind(EXAMINED).push(") AS found");
+        }
+        query.push(") AS newest WHERE 1 = 1");
         for condition in rest {
             match condition {
                 Condition::Outcome(outcome) => query.push(" AND outcome = ").bind(outcome.name()),
                 Condition::Kind(kind) => query.push(" AND kind = ").bind(kind),
                 Condition::Notable => query.push(" AND notable = 1"),
+                Condition::NotDone => query.push(" AND outcome <> 'done'"),
             };
         }
         let limit = i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1);
@@ -289,6 +303,7 @@ enum Condition {
     Outcome(Outcome),
     Kind(String),
     Notable,
+    NotDone,
 }
 
 fn line(mut row: Row) -> Result<Line, StoreError> {

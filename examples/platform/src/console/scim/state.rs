@@ -6,9 +6,10 @@ use super::View;
 use crate::{
     calendar::{ago, clock, moment, on_day},
     connection::{
-        self, Advice, State,
+        self, Advice, Cause, Fault, State,
         quarantine::{self, Risk},
     },
+    console::session::url_encoded,
     identity_provider::IdentityProvider,
 };
 
@@ -31,15 +32,35 @@ pub(super) struct StateCard {
     pub(super) is_live: bool,
     pub(super) advice: Option<Advice>,
     pub(super) last_failure: Option<String>,
-    pub(super) facts: Vec<Fact>,
+    pub(super) review: Option<Review>,
+    pub(super) facts: Vec<Number>,
     pub(super) quarantine: Option<Quarantine>,
 }
 
 /// A label, a number, and more about it.
-pub(super) struct Fact {
+pub(super) struct Number {
     pub(super) label: String,
     pub(super) value: String,
     pub(super) more: String,
+}
+
+/// The way to the accounts made by hand that keep SCIM from making people.
+pub(super) struct Review {
+    pub(super) label: String,
+    pub(super) path: String,
+}
+
+impl Review {
+    fn of(fault: &Fault) -> Option<Self> {
+        let Cause::TakenByHand { user_name } = &fault.cause else { return None };
+        let all = "users?tab=all&from=hand";
+        Some(match fault.count {
+            0 | 1 => {
+                Self { label: "Review the account".to_owned(), path: format!("{all}&q={}", url_encoded(user_name)) }
+            }
+            count => Self { label: format!("Review the {count} accounts"), path: all.to_owned() },
+        })
+    }
 }
 
 /// The card about the quarantine.
@@ -116,6 +137,7 @@ impl StateCard {
             has_refusals,
             is_live: is_failing || matches!(state, State::Connected { .. }),
             advice: fault.map(|fault| fault.advice(*provider, now)),
+            review: fault.and_then(Review::of),
             last_failure: fault.map(|fault| moment(fault.at, now)),
             facts: if facts.last.is_some() && facts.scim { self::facts(view) } else { Vec::new() },
             quarantine: if is_failing { quarantine(view) } else { None },
@@ -133,7 +155,12 @@ fn not_connected(view: &View) -> String {
         return "Single sign-on works. Activate SCIM to connect your provider.".to_owned();
     }
     if view.facts.had_credentials {
-        return format!("No key is valid, so {} is refused. Make a new key.", view.provider.label());
+        let it = view.provider.label();
+        return match (view.keys.is_empty(), view.clients.is_empty()) {
+            (_, true) => format!("No key is valid, so {it} is refused. Make a new key."),
+            (true, false) => format!("No secret is valid, so {it} is refused. Make a new secret."),
+            (false, false) => format!("No key and no secret is valid, so {it} is refused. Make a new one."),
+        };
     }
     match &*view.organization.sign_on {
         "external" => "Something else signs people in. Now connect your provider.".to_owned(),
@@ -156,23 +183,23 @@ fn failing(view: &View) -> String {
     format!("About {share}% of the requests of {it} fail. The rest are done as usual.")
 }
 
-fn facts(view: &View) -> Vec<Fact> {
+fn facts(view: &View) -> Vec<Number> {
     let View { facts, provider, frame, now, .. } = view;
     let mut all = Vec::new();
     if provider.has_cycles() {
         let next = facts.next_cycle(*now);
         let value = next.map_or_else(|| "when something changes".to_owned(), |at| format!("about {}", clock(at)));
-        all.push(Fact { label: "Next cycle".to_owned(), value, more: String::new() });
+        all.push(Number { label: "Next cycle".to_owned(), value, more: String::new() });
     }
     let waiting = if frame.unassigned > 0 { format!("{} unassigned", frame.unassigned) } else { String::new() };
     let label = match provider {
         IdentityProvider::Other => "People from your provider".to_owned(),
         named => format!("People from {}", named.label()),
     };
-    all.push(Fact { label, value: grouped(u64::try_from(facts.people).unwrap_or(0)), more: waiting });
+    all.push(Number { label, value: grouped(u64::try_from(facts.people).unwrap_or(0)), more: waiting });
     let label = format!("Requests, {} hours", connection::HOURS);
-    all.push(Fact { label, value: grouped(facts.requests), more: String::new() });
-    all.push(Fact {
+    all.push(Number { label, value: grouped(facts.requests), more: String::new() });
+    all.push(Number {
         label: "Refused or failed".to_owned(),
         value: grouped(facts.failures),
         more: percent(facts.failures, facts.requests),

@@ -1,0 +1,78 @@
+//! The last hours of requests on the page *SCIM*: the chart, its labels, and the same numbers as a table.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::View;
+use crate::{
+    connection::HOURS,
+    console::{Console, Failure},
+    provisioning::{
+        Log,
+        chart::{Chart, draw, draw_cycles, failures},
+    },
+};
+
+/// Hours between two labels below the chart.
+const LABELED: usize = 12;
+
+/// The card with the chart.
+pub(super) struct Hours {
+    pub(super) sentence: String,
+    pub(super) chart: Chart,
+    /// The marks of the cycles, for a provider that has cycles.
+    pub(super) cycles: Option<String>,
+    /// The times below the chart, from its beginning to its end.
+    pub(super) labels: Vec<String>,
+    /// The hours with requests, the latest first.
+    pub(super) rows: Vec<HourRow>,
+}
+
+/// An hour in the table.
+pub(super) struct HourRow {
+    pub(super) hour: String,
+    pub(super) requests: i64,
+    pub(super) refused: i64,
+    pub(super) failed: i64,
+}
+
+impl Hours {
+    pub(super) async fn of(console: &Console, view: &View) -> Result<Self, Failure> {
+        let log = Log::new(console.database.clone());
+        let hours = u16::try_from(HOURS).unwrap_or(48);
+        let span = log.span(view.organization.name.as_str(), view.now, hours).await?;
+        let bad = span.hours.iter().filter(|hour| failures(hour) > 0).count();
+        let bad = match bad {
+            0 => String::new(),
+            1 => " In one hour, requests were refused or failed.".to_owned(),
+            count => format!(" In {count} hours, requests were refused or failed."),
+        };
+        let cycles = view.provider.has_cycles();
+        let beat = if cycles { " Entra calls every 40 minutes when it has changes." } else { "" };
+        let end = span.hours.last().map(|hour| hour.start + TimeDelta::hours(1).num_milliseconds());
+        let labels = span.hours.iter().map(|hour| hour.start).step_by(LABELED).chain(end);
+        let rows = span.hours.iter().rev().filter(|hour| hour.requests > 0);
+        Ok(Self {
+            sentence: format!("Each bar is one hour.{beat}{bad}"),
+            chart: draw(&span),
+            cycles: cycles.then(|| draw_cycles(&span)),
+            labels: labels.enumerate().map(|(index, start)| label(index, start)).collect(),
+            rows: rows
+                .map(|hour| HourRow {
+                    hour: time(hour.start).format("%b %-d, %-I %p").to_string(),
+                    requests: hour.requests,
+                    refused: hour.refused,
+                    failed: hour.failed,
+                })
+                .collect(),
+        })
+    }
+}
+
+/// Every second label names the day too.
+fn label(index: usize, start: i64) -> String {
+    time(start).format(if index % 2 == 0 { "%a %-I %p" } else { "%-I %p" }).to_string()
+}
+
+fn time(milliseconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(milliseconds).unwrap_or_default()
+}

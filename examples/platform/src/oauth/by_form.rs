@@ -1,0 +1,50 @@
+//! Clients and secrets made by a form of a page. A form has a name of its own and makes one client or one secret, however
+//! often a browser sends the form, and to whichever instance.
+
+use chrono::TimeDelta;
+use scim_core::bearer::Token;
+
+use super::{Client, ClientError, Clients, NewClient};
+
+impl Clients {
+    /// Makes a client and its first secret, valid for this time, in one commit. A client with a federated identity gets no
+    /// secret.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Clients::add`] and [`Clients::add_secret`], and [`ClientError::Repeated`] when the form has made a client
+    /// before.
+    pub async fn add_by_form(
+        &self,
+        new: NewClient,
+        form: &str,
+        lifetime: TimeDelta,
+    ) -> Result<(Client, Option<Token>), ClientError> {
+        let (client, insert) = self.prepare(new, Some(form)).await?;
+        let (mut statements, mut token) = (vec![insert], None);
+        if client.federation.is_none() {
+            let (secret, insert) = self.new_secret(&client.id, lifetime, None)?;
+            statements.push(insert);
+            token = Some(secret);
+        }
+        let changed = self.database.execute(statements).await?;
+        if changed.first() == Some(&1) { Ok((client, token)) } else { Err(ClientError::Repeated) }
+    }
+
+    /// Makes one more secret for a client, as [`Clients::add_secret`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`Clients::add_secret`], and [`ClientError::Repeated`] when the form has made a secret before.
+    pub async fn add_secret_by_form(
+        &self,
+        organization: &str,
+        id: &str,
+        form: &str,
+        lifetime: TimeDelta,
+    ) -> Result<Token, ClientError> {
+        let (token, insert) = self.prepare_secret(organization, id, lifetime, Some(form)).await?;
+        let changed = self.database.execute(vec![insert]).await?;
+        if changed.first() == Some(&1) { Ok(token) } else { Err(ClientError::Repeated) }
+    }
+}
