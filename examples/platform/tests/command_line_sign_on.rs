@@ -9,11 +9,11 @@
     clippy::allow_attributes,
     reason = "a test that panics has failed"
 )]
-#![allow(dead_code, clippy::allow_attributes, reason = "the provider can do more than this test needs")]
 
 mod fake;
 mod process;
 mod scim_browser;
+mod visitor;
 
 use fake::Fake;
 use process::{Finished, Place, Server, databases, memory};
@@ -86,7 +86,7 @@ fn a_start_says_what_is_wrong_and_stores_nothing() {
     let sign_on = format!("oidc:{},platform", provider.issuer);
     for place in databases() {
         let missing = refused(&place, &sign_on, &[]);
-        assert!(missing.contains("expected the client's secret as PLATFORM_SIGN_ON_SECRET"), "{missing}");
+        assert!(missing.contains("expected the client's secret in PLATFORM_SIGN_ON_SECRET"), "{missing}");
         let away = refused(&place, "oidc:http://localhost:9,platform", &["--sign-on-secret", SECRET]);
         assert!(away.contains("expected an OpenID provider at http://localhost:9."), "{away}");
         assert!(!away.contains(SECRET), "{away}");

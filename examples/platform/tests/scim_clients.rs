@@ -265,7 +265,9 @@ fn everything_is_revoked_at_once() {
         let key = key.element("api-key").to_owned();
         let issued = token(&server, &client);
         assert_eq!((status(&server, &key), status(&server, &issued)), (200, 200));
-        browser.get(SCIM).shows(&["API key or OAuth client", "Revoke all keys and OAuth clients"]);
+        // The card of the provider follows the first request in the log.
+        eventually("the page knows both", || browser.get(SCIM).text.contains("API key or OAuth client"));
+        browser.get(SCIM).shows(&["Revoke all keys and OAuth clients"]);
         let all = "/o/demo/scim/keys/revoke-all";
         browser.get(all).shows(&["The one valid key ends", "The one valid OAuth client ends"]);
         assert_eq!(browser.submit(all, all, &[]).location(), "/o/demo/scim?done=all-revoked");

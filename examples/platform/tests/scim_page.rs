@@ -243,6 +243,7 @@ fn a_form_with_a_mistake_says_so_and_makes_nothing() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a state after the other")]
 fn each_state_has_its_word_and_its_sentence() {
     // As the provisioning log notes a failed request.
     let fault = |status: u16, kind: Json, name: &str| {
@@ -279,7 +280,7 @@ fn each_state_has_its_word_and_its_sentence() {
                  ('demo', {}, {requests}, {failures}, 0), ('demo', {}, 999, 9, 9)",
                 now - 5 * minute,
                 now - 4 * minute,
-                now - hour,
+                (now - hour) / hour * hour,
                 now - 60 * hour,
             ));
         };

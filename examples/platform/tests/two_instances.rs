@@ -91,7 +91,7 @@ fn pages_sessions_and_sign_ins_work_on_any_process() {
         }
         // The answer of the provider works once, on all processes together.
         for _ in 0..2 {
-            let mut thief = Visitor { cookies: Vec::new(), ..visitor.clone() };
+            let mut thief = Visitor::new();
             assert!(thief.get(&back).status >= 400 && thief.cookie("platform_session").is_none());
         }
 

@@ -1,4 +1,5 @@
 //! An OpenID provider of a few lines that does as a test says: it can lie in each value.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test uses its part")]
 
 use std::{
     io::{Read as _, Write as _},

@@ -70,7 +70,7 @@ impl Hours {
 
 /// Every second label names the day too.
 fn label(index: usize, start: i64) -> String {
-    time(start).format(if index % 2 == 0 { "%a %-I %p" } else { "%-I %p" }).to_string()
+    time(start).format(if index.is_multiple_of(2) { "%a %-I %p" } else { "%-I %p" }).to_string()
 }
 
 fn time(milliseconds: i64) -> DateTime<Utc> {

@@ -239,7 +239,7 @@ pub(super) fn form_name(name: &str) -> Result<&str, Failure> {
 /// The outcome of a form without mistakes.
 enum Outcome {
     Key(Token),
-    Client(Client, Option<Token>),
+    Client(Box<Client>, Option<Token>),
     /// The form has made something before.
     Repeated,
     /// There are as many as may be, in words.
@@ -360,5 +360,5 @@ async fn make_client(
     };
     let (organization, account) = (&signed.organization, &signed.account.id);
     tracing::info!(organization, account, client = client.id, "an OAuth client was made");
-    Ok(Outcome::Client(client, secret))
+    Ok(Outcome::Client(Box::new(client), secret))
 }
