@@ -1,0 +1,67 @@
+//! Line 9: several keys, rotation without downtime, and revocation.
+
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use super::Walk;
+use crate::{Scim, browser::until};
+
+impl Walk<'_> {
+    fn status(scim: &Scim) -> u16 {
+        scim.ask("GET", "/Users?count=1", &Json::Null).status
+    }
+
+    /// Whether the client gets such an answer within the seconds for which a server trusts what it knows.
+    fn comes_to_answer(&self, is_right: impl Fn(u16) -> bool) -> bool {
+        until(Duration::from_secs(10), || is_right(Self::status(&self.scim)).then_some(())).is_some()
+    }
+
+    /// A second key works beside the first, then the first is revoked.
+    pub fn rotates_keys(&mut self, first: &Scim) {
+        let admin = &self.admin;
+        admin.press("SCIM");
+        admin.shows("API keys");
+        admin.shows("from 127.0.0.1");
+        admin.press("New key");
+        admin.fill("Name of the key", "The new key");
+        admin.press("Make the key");
+        admin.shows("You see this key only now.");
+        let second = self.scim.with(&admin.element("api-key"));
+        assert_eq!((Self::status(first), Self::status(&second)), (200, 200), "nobody is shut out");
+        admin.press("I've saved the key");
+        admin.shows("The new key");
+        let old = format!("{} production", self.provider);
+        admin.press(&format!("Revoke “{old}”"));
+        admin.shows("for good");
+        admin.press("Cancel");
+        assert_eq!(Self::status(first), 200, "the question revokes nothing");
+        admin.press(&format!("Revoke “{old}”"));
+        admin.press("Revoke the key");
+        admin.shows("The key is revoked.");
+        admin.hides(&old);
+        assert_eq!((Self::status(first), Self::status(&second)), (401, 200));
+        self.scim = second;
+    }
+
+    /// The switch ends all requests and keeps everything, and all keys are revoked at once.
+    pub fn turns_off(&self, has_client: bool) {
+        let admin = &self.admin;
+        admin.press("SCIM");
+        admin.press("SCIM is active");
+        admin.shows("Turn off SCIM?");
+        admin.press("Turn off SCIM");
+        admin.shows("SCIM is off. Nothing was removed.");
+        assert!(self.comes_to_answer(|status| (400..500).contains(&status)), "SCIM is off");
+        admin.press("Activate SCIM");
+        admin.shows("SCIM is active.");
+        assert!(self.comes_to_answer(|status| status == 200), "SCIM is on again");
+        admin.press("Revoke all");
+        admin.press("Revoke all");
+        admin.shows("All keys are revoked.");
+        assert!(self.comes_to_answer(|status| status == 401), "the key is revoked");
+        if !has_client {
+            admin.shows("No key is valid");
+        }
+    }
+}
