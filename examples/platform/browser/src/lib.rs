@@ -16,6 +16,7 @@ mod audit;
 mod browser;
 mod driver;
 mod node;
+mod picture;
 mod place;
 mod populated;
 mod program;
@@ -28,6 +29,7 @@ pub use self::{
     browser::Browser,
     driver::Driver,
     node::Node,
+    picture::small,
     place::Place,
     populated::Populated,
     program::{Finished, Program},
