@@ -10,9 +10,9 @@ use std::{
 
 /// The work of one request, counted in units against [`Limits::work`](super::Limits::work).
 ///
-/// A unit is one value that is examined, 64 bytes of text that are compared, 16 bytes that are searched for a part (`co`), or
-/// one row that a store reads. All parts of a
-/// request share one count: the operations of a bulk request, the operations of a PATCH, the resources of a list.
+/// A unit is one value that is examined, 64 bytes of text that are compared, 16 bytes that are searched for a part (`co`),
+/// 64 bytes of a resource before or after a change, or one row that a store reads. All parts of a request share one count:
+/// the operations of a bulk request, the operations of a PATCH, the resources of a list.
 ///
 /// ```
 /// use scim_core::limits::Work;
