@@ -91,8 +91,11 @@ pub fn router(console: Console) -> Router {
         .merge(user_groups::routes())
         .merge(scim::routes())
         .merge(log::routes())
-        .merge(me::routes());
+        .merge(me::routes())
+        .fallback(|| async { Failure::NotFound });
     Router::new()
+        // The nested `/` has no slash at its end. The printed address and the links have one.
+        .route("/o/{organization}/", get(home))
         .nest("/o/{organization}", pages)
         .merge(headers::files())
         .layer(middleware::from_fn(headers::protect))

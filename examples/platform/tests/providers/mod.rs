@@ -92,7 +92,9 @@ impl Organization {
         let page = administrator.get(&link);
         let passwords = [("password", PASSWORD), ("again", PASSWORD)];
         let form = page.form(link.rsplit('/').next().unwrap());
-        administrator.submit(&page, &form.action, &passwords);
+        // The organization's front door leads on to a page.
+        let page = administrator.submit(&page, &form.action, &passwords);
+        assert_eq!((page.status, page.url.ends_with("/o/demo/scim")), (200, true), "{}", page.url);
         assert!(administrator.cookie("platform_session").is_some());
         Self { server, administrator, root, store: store.to_owned() }
     }
