@@ -22,6 +22,7 @@ use crate::{
     store::unique_value,
 };
 
+pub(crate) use self::password::digest;
 pub use self::{
     details::Details,
     list::{Counts, Listing, People, Tab},
@@ -242,19 +243,6 @@ impl Accounts {
     /// answer.
     pub async fn add(&self, account: NewAccount) -> Result<String, StoreError> {
         self.database.write(Addition(account)).await.map_err(|failed| failed.error)
-    }
-
-    /// Stores the password of an administrator, as a digest that takes long to try out.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer, or the system has no random bytes.
-    pub async fn set_password(&self, tenant: &str, id: &str, password: &str) -> Result<(), StoreError> {
-        let digest = password::digest(password.to_owned()).await?;
-        let mut update = Statement::new(self.database.dialect());
-        update.push("UPDATE account SET password = ").bind(digest).push(" WHERE tenant = ").bind(tenant);
-        update.push(" AND id = ").bind(id).push(" AND origin = 'hand'");
-        self.database.execute(vec![update]).await.map(drop)
     }
 
     /// Whether this is the password of the account. It takes the same time where there is no account.

@@ -30,7 +30,15 @@ pub async fn run(command: Command, directory: &Directory, database: &Database, o
             command: AdministratorCommand::Invite { organization, user_name, name, public_url, .. },
         } => {
             let name = name.unwrap_or_else(|| user_name.clone());
-            directory.ensure_bare_organization(&organization).await?;
+            if directory.organization(organization.as_str()).await?.is_none() {
+                let known = directory.organizations().await?;
+                let names: Vec<&str> = known.iter().take(20).map(|organization| &*organization.name).collect();
+                return Err(format!(
+                    "expected an organization that exists, found `{organization}`; there are: {}",
+                    names.join(", ")
+                )
+                .into());
+            }
             let link = invite(database, &organization, &user_name, &name, &public_url).await?;
             writeln!(out, "{link} (works once, within 24 hours)")?;
             Ok(())

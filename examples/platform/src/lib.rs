@@ -12,6 +12,7 @@ pub mod identity_provider;
 pub mod invitation;
 pub mod log;
 pub mod oauth;
+mod outside;
 pub mod provisioning;
 mod registry;
 pub mod server;

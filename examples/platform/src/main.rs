@@ -89,6 +89,10 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
     let router = server::router(Arc::clone(&directory), &resources, console.clone(), &settings)?;
     let organization = arguments.organization();
 
+    if arguments.public_url.is_none() && arguments.listen.ip().is_unspecified() {
+        tracing::warn!("clients and browsers are told URLs that they cannot call: expected --public-url");
+    }
+
     let mut out = std::io::stdout();
     match &console {
         Some(console) if arguments.is_for_administrator() => {
@@ -190,10 +194,8 @@ async fn admit(
     let is_on = directory.ensure_organization(organization).await?.scim;
     configure(arguments, organization, directory).await?;
     if !is_on {
-        tracing::warn!(%organization, "SCIM is switched off for the organization: nobody is let in");
-    }
-    if arguments.public_url.is_none() && arguments.listen.ip().is_unspecified() {
-        tracing::warn!("clients are told URLs that they cannot call: expected --public-url");
+        let remedy = format!("platform organization enable {organization}");
+        tracing::warn!(%organization, remedy, "SCIM is off for the organization: the server refuses its requests");
     }
     if let Some(token) = &arguments.token {
         add_token(token, arguments, organization, directory).await?;

@@ -3,6 +3,7 @@
 
 mod admission;
 mod answers;
+mod attempts;
 mod bodies;
 mod bounds;
 mod connections;
@@ -114,12 +115,13 @@ pub fn router(
         .fallback(move |request: Request| providers.clone().answer(request))
         .layer(middleware::from_fn(notes::take))
         .layer(middleware::from_fn_with_state(reading, bodies::collect))
-        .layer(middleware::from_fn_with_state(gate, admission::admit));
+        .layer(middleware::from_fn_with_state(Arc::clone(&gate), admission::admit));
     let (pages, scim) = match console {
         Some(console) => {
             let (writer, database) = (console.writer.clone(), console.database.clone());
             let notes = Arc::new(Notes::new(writer, Arc::clone(&directory), database, settings.registry.clone()));
-            (console::router(console), scim.layer(middleware::from_fn_with_state(notes, notes::note)))
+            let pages = console::router(console).layer(middleware::from_fn_with_state(gate, attempts::count));
+            (pages, scim.layer(middleware::from_fn_with_state(notes, notes::note)))
         }
         None => (Router::new(), scim),
     };

@@ -131,7 +131,7 @@ fn scim_is_switched_off_and_on() {
 
         // What an administrator has switched off, a start does not switch on.
         let server = Server::start(&acme(store));
-        assert!(server.log().contains("SCIM is switched off"), "{}", server.log());
+        assert!(server.log().contains("SCIM is off"), "{}", server.log());
         assert_eq!(status(&server, TOKEN), 401);
         done(&["organization", "enable", "acme", "--store", store]);
         assert_eq!(status(&server, TOKEN), 200);

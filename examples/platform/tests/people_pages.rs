@@ -264,6 +264,7 @@ async fn people_are_added_assigned_and_removed() {
         place.run("UPDATE session SET confirmed = 0");
         let again = admin.post(&format!("users/{harper}/invitation"), &[]);
         assert_eq!((again.status, again.location.starts_with("/o/acme/confirm?target=")), (303, true));
+        place.run("UPDATE session SET confirmed = seen");
 
         let session = site.sign_in(&harper).await;
         assert_eq!(session.get("users").status, 200);

@@ -284,6 +284,7 @@ fn forged_requests_are_refused() {
     for place in databases() {
         let (server, mut browser) = start(&place);
         let client = first(&mut browser, "entra", "Entra");
+        assert_eq!(run(&["organization", "new", "other", "--store", &place.url]).status, Some(0));
         let invite = ["administrator", "invite", "--organization", "other", "--store", &place.url];
         let invited = run(&[&invite[..], &["--public-url", &server.root()]].concat());
         let mut stranger = Browser::of_link(&server, invited.stdout.split(' ').next().unwrap());

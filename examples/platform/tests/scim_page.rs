@@ -336,7 +336,7 @@ fn each_state_has_its_word_and_its_sentence() {
         let log = browser.get("/o/demo/log?outcome=not-done&kind=all");
         log.shows(&["create ann", "create bob", "value=\"not-done\" selected"]);
         log.hides(&["Listed users"]);
-        page.hides(&["<i>"]);
+        page.hides(&["<i>administrator"]);
 
         connection(&since, "NULL");
         cycle(12_000, 4_500);
@@ -379,6 +379,7 @@ fn forged_requests_are_refused() {
         let (server, mut browser) = start(&place, &[]);
         activate(&mut browser);
         let key = first_key(&mut browser, "okta");
+        assert_eq!(run(&["organization", "new", "other", "--store", &place.url]).status, Some(0));
         let invited = run(&[
             "administrator",
             "invite",

@@ -1,18 +1,23 @@
 //! Passwords of administrators, as Argon2id digests. One digest takes tens of milliseconds and 19 MiB, so it is computed
 //! on a thread for blocking work, a few at a time.
 
+use std::time::Duration;
+
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _, password_hash::phc::PasswordHash};
 use scim_core::store::StoreError;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 /// Digests that are computed at the same time: each takes memory, and anyone can ask for one.
 static TURNS: Semaphore = Semaphore::const_new(4);
+
+/// The time for which a request waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The digest of a password that nobody has, to be compared where there is no account.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG5vYm9keQ$8o5bIY8jcYz2DT2S8dJ3pQ6bQW2uYyo8sQb0b7m1U1k";
 
-pub(super) async fn digest(password: String) -> Result<String, StoreError> {
+pub(crate) async fn digest(password: String) -> Result<String, StoreError> {
     on_a_thread(move || {
         let digest = Argon2::default().hash_password(password.as_bytes()).map_err(|error| error.to_string())?;
         Ok(digest.to_string())
@@ -33,6 +38,9 @@ pub(super) async fn is_of(digest: Option<String>, password: String) -> Result<bo
 async fn on_a_thread<T: Send + 'static>(
     compute: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let _turn = TURNS.acquire().await.map_err(StoreError::backend)?;
+    let Ok(turn) = timeout(PATIENCE, TURNS.acquire()).await else {
+        return Err(StoreError::Unavailable { retry_after: Some(PATIENCE) });
+    };
+    let _turn = turn.map_err(StoreError::backend)?;
     tokio::task::spawn_blocking(compute).await.map_err(StoreError::backend)?.map_err(StoreError::backend)
 }

@@ -79,6 +79,7 @@ impl Work for Removal {
             ("DELETE FROM account WHERE origin = 'hand' AND tenant = ", "id"),
             ("DELETE FROM user_group_member WHERE tenant = ", "account"),
             ("DELETE FROM unique_key WHERE tenant = ", "id"),
+            ("DELETE FROM invitation WHERE tenant = ", "account"),
         ] {
             let mut delete = Statement::new(session.dialect());
             delete.push(sql).bind(tenant).push(" AND ").push(column).push(" = ").bind(self.id.as_str());

@@ -1,8 +1,10 @@
 //! The page for a request that a page cannot answer.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::{
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use scim_core::store::StoreError;
@@ -22,6 +24,8 @@ pub enum Failure {
     Refused(&'static str),
     /// The form is not one that this server can have sent.
     Forged,
+    /// There were too many attempts from the browser's address, until this time has passed.
+    TooMany(Duration),
     /// The store does not answer.
     Store(StoreError),
     /// Anything else that the server cannot do, with its cause for the log.
@@ -74,6 +78,13 @@ impl IntoResponse for Failure {
                 "The server refused this form",
                 "The form is too old or comes from another site. Go back, reload the page and try again.",
             ),
+            Self::TooMany(wait) => {
+                let (title, sentence) = ("Too many attempts", "Wait a minute, then try again.");
+                let page = Page { title, sentence }.render().unwrap_or_default();
+                let seconds = wait.as_secs().saturating_add(1).to_string();
+                let headers = [(header::RETRY_AFTER, seconds)];
+                return (StatusCode::TOO_MANY_REQUESTS, headers, Html(page)).into_response();
+            }
             Self::Store(error) => {
                 tracing::error!(error = with_causes(&error), "a page cannot be shown");
                 (StatusCode::SERVICE_UNAVAILABLE, "The page isn't available", "The database doesn't answer. Try again.")

@@ -6,7 +6,7 @@
 use axum::{
     body::to_bytes,
     extract::{FromRequest, FromRequestParts, Request},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -56,10 +56,16 @@ fn is_of_this_origin(headers: &HeaderMap, url: &str) -> bool {
         return site == "same-origin" || site == "none";
     }
     match headers.get(header::ORIGIN) {
-        Some(origin) => origin == url,
+        // The page may be open at another name of the server than the public URL has.
+        Some(origin) => origin == url || is_of_host(origin, headers.get(header::HOST)),
         // A client that is no browser sends neither, and has no session that another site could use.
         None => true,
     }
+}
+
+fn is_of_host(origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
+    let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+    authority.is_some() && authority == host.and_then(|host| host.to_str().ok())
 }
 
 /// A page for everybody: only the organization must exist.

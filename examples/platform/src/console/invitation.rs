@@ -87,9 +87,8 @@ async fn accept(
         return render(&console, &organization, &secret, error).await;
     }
     // Of two browsers with the link, one gets the account.
-    let Some(account) = invitation::redeem(&console.database, &organization, &secret).await? else {
+    let Some(account) = invitation::redeem(&console.database, &organization, &secret, &given.password).await? else {
         return render(&console, &organization, &secret, None).await;
     };
-    console.accounts.set_password(&organization, &account, &given.password).await?;
     session::begin(&console, &organization, &account, None, &Console::path(&organization, "")).await
 }

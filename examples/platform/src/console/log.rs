@@ -52,7 +52,11 @@ struct Asked {
 
 impl Asked {
     fn filter(&self) -> Filter {
-        let text = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
+        // PostgreSQL takes no NUL.
+        let text = |text: &str| {
+            let text = text.replace('\0', "");
+            (!text.trim().is_empty()).then(|| text.trim().to_owned())
+        };
         let day = |text: &str, days: u64| -> Option<DateTime<Utc>> {
             let date = text.trim().parse::<NaiveDate>().ok()?.checked_add_days(chrono::Days::new(days))?;
             Some(date.and_time(NaiveTime::MIN).and_utc())
@@ -310,6 +314,7 @@ async fn record(
     Administrator(signed): Administrator,
     Form(()): Form<()>,
 ) -> Result<Response, Failure> {
+    signed.must_be_recent(&Console::path(&signed.organization, "log"))?;
     Recording::start(&console.database, &signed.organization, &signed.account.name).await?;
     Ok(Redirect::to(&Console::path(&signed.organization, "log")).into_response())
 }

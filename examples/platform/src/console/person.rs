@@ -174,6 +174,9 @@ async fn add(
     Administrator(signed): Administrator,
     Form(filled): Form<Filled>,
 ) -> Result<Response, Failure> {
+    if filled.role == "administrator" {
+        signed.must_be_recent(&Console::path(&signed.organization, "users/new"))?;
+    }
     let text = |text: &str| {
         let text = text.trim();
         let fits = !text.is_empty() && text.chars().count() <= LONGEST && !text.contains(char::is_control);
@@ -241,6 +244,9 @@ async fn remove(
     Path((_, id)): Path<(String, String)>,
     Form(()): Form<()>,
 ) -> Result<Response, Failure> {
+    if account(&console, &signed, &id).await?.is_administrator() {
+        signed.must_be_recent(&Console::path(&signed.organization, &format!("users/{id}/remove")))?;
+    }
     match console.accounts.remove(&signed.organization, &id, &signed.account.id).await? {
         Removed::Done => Ok(to(&signed, "users?done=removed")),
         Removed::Missing => Err(Failure::NotFound),

@@ -273,6 +273,7 @@ async fn turn_off(
     Form(()): Form<()>,
 ) -> Result<Response, Failure> {
     let (name, _) = organization(&console, &signed).await?;
+    signed.must_be_recent(&Console::path(&signed.organization, "scim/off"))?;
     console.directory.set_scim(&name, false).await?;
     tracing::info!(organization = name.as_str(), account = signed.account.id, "SCIM was turned off");
     Ok(back(&signed, "off"))

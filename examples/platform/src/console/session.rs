@@ -15,7 +15,7 @@ use super::{
     form::{Form, Nothing, Public},
     frame::page,
 };
-use crate::{account::Account, session::Session};
+use crate::{account::Account, directory::OrganizationName, session::Session};
 
 /// The name of the cookie. The cookie's path is the organization, so a browser may have a session in each.
 const COOKIE: &str = "platform_session";
@@ -65,7 +65,7 @@ pub(super) async fn organization(parts: &mut Parts, console: &Console) -> Result
     let path = Path::<Vec<(String, String)>>::from_request_parts(parts, console).await;
     let Path(parameters) = path.map_err(|_| Failure::NotFound)?;
     let named = parameters.into_iter().find(|(name, _)| name == "organization").map(|(_, value)| value);
-    let name = named.ok_or(Failure::NotFound)?;
+    let name = named.filter(|name| name.parse::<OrganizationName>().is_ok()).ok_or(Failure::NotFound)?;
     match console.directory.organization(&name).await {
         Ok(Some(_)) => Ok(name),
         Ok(None) => Err(Failure::NotFound),
@@ -269,7 +269,9 @@ impl Signed {
 /// A path of the organization's own: a form must not send the browser to another site.
 pub(super) fn within(organization: &str, target: &str) -> String {
     let own = Console::path(organization, "");
-    let is_own = target.starts_with(&own) && !target.contains(['\\', '\r', '\n']) && !target.contains("//");
+    let is_own = target.starts_with(&own)
+        && !target.contains(|it: char| it == '\\' || it.is_control())
+        && !target.contains("//");
     if is_own { target.to_owned() } else { own }
 }
 

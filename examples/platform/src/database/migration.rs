@@ -99,6 +99,7 @@ const STEPS: &[&[&str]] = &[
         "CREATE INDEX session_seen ON session (seen)",
         "CREATE TABLE invitation (digest {text} PRIMARY KEY, tenant {text} NOT NULL, account {text} NOT NULL, \
      expires BIGINT NOT NULL, used BIGINT)",
+        "CREATE INDEX invitation_account ON invitation (tenant, account)",
         // The groups of the platform. A row of user_group_member has the SCIM group that it follows from, or ''.
         "CREATE TABLE user_group (tenant {text} NOT NULL, id {text} NOT NULL, name {text} NOT NULL, \
      sort_name {text} NOT NULL, created BIGINT NOT NULL, made_by {text}, purpose {text}, PRIMARY KEY (tenant, id))",

@@ -6,6 +6,8 @@ use reqwest::Url;
 use scim_core::{oauth::Federation, store::StoreError};
 use serde::{Deserialize, Serialize};
 
+use crate::outside::is_inside;
+
 /// The most characters of each field.
 const CHARACTERS: usize = 512;
 
@@ -98,11 +100,17 @@ pub(super) fn url(text: &str, loopback: bool) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     let is_allowed = match url.scheme() {
-        "https" => loopback || !is_loopback(&url),
+        "https" => loopback || !is_of_this_network(&url),
         "http" => loopback && is_loopback(&url),
         _ => false,
     };
     (is_bare && is_allowed).then_some(url)
+}
+
+/// Whether a URL names this machine, or an address that only this machine reaches.
+fn is_of_this_network(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    is_loopback(url) || host.parse::<IpAddr>().is_ok_and(is_inside)
 }
 
 /// Whether a URL names this machine.
@@ -110,4 +118,28 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_outside_of_the_network_are_fetched() {
+        for (text, public, loopback) in [
+            ("https://login.example/keys", true, true),
+            ("http://login.example/keys", false, false),
+            ("https://127.0.0.1/keys", false, true),
+            ("https://localhost/keys", false, true),
+            ("http://localhost:9/keys", false, true),
+            ("https://0.0.0.0/keys", false, true),
+            ("https://169.254.169.254/keys", false, true),
+            ("https://[::]/keys", false, true),
+            ("https://[::ffff:127.0.0.1]/keys", false, true),
+            ("https://[fe80::1]/keys", false, true),
+            ("https://user@login.example/keys", false, false),
+        ] {
+            assert_eq!((url(text, false).is_some(), url(text, true).is_some()), (public, loopback), "{text}");
+        }
+    }
 }

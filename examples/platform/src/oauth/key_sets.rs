@@ -12,7 +12,7 @@ use scim_core::oauth::{KEY_SET_BYTES, KeyCache, KeySet};
 use tokio::sync;
 
 use super::federation;
-use crate::log::with_causes;
+use crate::{log::with_causes, outside::Outside};
 
 /// How long a fetch may take as a whole.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ impl KeySets {
         // A redirect could lead to where the URL itself must not.
         let client = Client::builder().timeout(PATIENCE).redirect(Policy::none());
         // A proxy of the environment has another loopback.
-        let client = if loopback { client.no_proxy() } else { client };
+        let client = if loopback { client.no_proxy() } else { client.dns_resolver(Arc::new(Outside)) };
         Ok(Self { client: client.build()?, loopback, caches: Mutex::default() })
     }
 

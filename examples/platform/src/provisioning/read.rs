@@ -241,7 +241,7 @@ impl Log {
             return Ok(());
         }
         for (table, limit) in [
-            ("SELECT request, body FROM event", " ORDER BY position LIMIT 2000"),
+            ("SELECT request, body FROM event", " ORDER BY position DESC LIMIT 2000"),
             ("SELECT request, body FROM recorded_body", ""),
         ] {
             let mut query = self.statement(table);
@@ -256,6 +256,8 @@ impl Log {
                 if limit.is_empty() { line.body = Some(body) } else { line.events.push(body) }
             }
         }
+        // The newest events come first, so that the bound leaves out the oldest.
+        lines.iter_mut().for_each(|line| line.events.reverse());
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The task that writes entries: in batches, in one transaction each, beside the requests.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use scim_core::{
@@ -39,6 +39,9 @@ const HOUR: i64 = 3_600_000;
 /// Milliseconds without a request that end a cycle.
 const PAUSE: i64 = 5 * 60 * 1_000;
 
+/// Entries in a row that fail before the rest of a batch is given up.
+const ATTEMPTS: usize = 3;
+
 /// The way to the log. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Writer(Sender<Entry>);
@@ -72,18 +75,42 @@ async fn run(database: Database, mut receiver: Receiver<Entry>) {
                 _ => break,
             }
         }
-        let count = batch.len();
-        if let Err(failed) = database.write(Batch(batch)).await {
-            tracing::warn!(error = with_causes(&failed.error), count, "the provisioning log loses requests");
-            // The database gets time to recover.
-            sleep_until(Instant::now() + PATIENCE).await;
-        }
+        write(&database, batch.into_iter().map(Arc::new).collect()).await;
         if purge.elapsed() >= PURGE {
             purge = Instant::now();
             if let Err(error) = database.execute(old(&database)).await {
                 tracing::warn!(error = with_causes(&error), "old rows of the provisioning log stay");
             }
         }
+    }
+}
+
+/// Writes a batch in one transaction. If the transaction fails, each entry gets a transaction of its own: an entry that the
+/// database refuses must not take the entries of other organizations with it.
+async fn write(database: &Database, batch: Vec<Arc<Entry>>) {
+    if database.write(Batch(batch.clone())).await.is_ok() {
+        return;
+    }
+    // The database gets time to recover.
+    sleep_until(Instant::now() + PATIENCE).await;
+    let (mut lost, mut in_a_row) = (0_usize, 0_usize);
+    let mut last = None;
+    for entry in batch {
+        // After several failures in a row the database is away, and more attempts would only delay later entries.
+        if in_a_row < ATTEMPTS {
+            match database.write(Batch(vec![entry])).await {
+                Ok(()) => {
+                    in_a_row = 0;
+                    continue;
+                }
+                Err(failed) => last = Some(with_causes(&failed.error)),
+            }
+        }
+        in_a_row = in_a_row.saturating_add(1);
+        lost = lost.saturating_add(1);
+    }
+    if lost > 0 {
+        tracing::warn!(error = last, count = lost, "the provisioning log loses requests");
     }
 }
 
@@ -102,7 +129,7 @@ fn old(database: &Database) -> Vec<Statement> {
     ]
 }
 
-struct Batch(Vec<Entry>);
+struct Batch(Vec<Arc<Entry>>);
 
 impl Work for Batch {
     type Output = ();
@@ -195,6 +222,10 @@ async fn conflict<S: Session>(session: &mut S, entry: &Entry) -> Result<Option<S
 async fn count<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreError> {
     let (tenant, time) = (entry.tenant.as_str(), entry.time.timestamp_millis());
     let outcome = entry.outcome();
+    if entry.caller.is_none() {
+        // Anybody can send a request without a key, so it must not pass for one of the provider's.
+        return connection(session, entry, time).await;
+    }
     let (refused, failed) = (i64::from(outcome == Outcome::Refused), i64::from(outcome == Outcome::Failed));
     let mut hour = Statement::new(session.dialect());
     hour.push("INSERT INTO request_hour (tenant, hour, requests, refused, failed) VALUES (").bind(tenant).push(", ");
@@ -226,7 +257,9 @@ async fn connection<S: Session>(session: &mut S, entry: &Entry, time: i64) -> Re
     upsert.bind(entry.tenant.as_str()).push(", ").bind(time).push(", ").bind(time).push(", ");
     if entry.outcome() == Outcome::Done {
         upsert.bind(time).push(", NULL, NULL) ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, ");
-        upsert.push("worked = excluded.worked, failing = NULL");
+        upsert.push("worked = excluded.worked, failing = NULL, ");
+        // A stranger's fault says nothing of a provider whose key works.
+        upsert.push("fault = CASE WHEN connection.fault LIKE '%\"caller\":null%' THEN NULL ELSE connection.fault END");
     } else {
         let fault = serde_json::json!({
             "status": entry.status, "scimType": entry.scim_type, "detail": entry.detail, "caller": entry.caller,

@@ -142,7 +142,9 @@ pub(super) async fn note(
     let quirks: Vec<&str> =
         outcome.map(|outcome| outcome.quirks.iter().map(scim_core::quirks::Quirk::name).collect()).unwrap_or_default();
     let stranger = "The request had no key that is valid for this organization.";
-    let cut = |text: &str| text.chars().take(256).collect::<String>();
+    // PostgreSQL stores no NUL.
+    let cut =
+        |text: &str| text.chars().take(256).map(|it| if it == '\0' { '\u{fffd}' } else { it }).collect::<String>();
     notes.writer.add(Entry {
         id,
         time: Utc::now(),

@@ -79,6 +79,12 @@ impl Rates {
         wait.map_or(Ok(()), |wait| Err(too_many("too many requests without a valid API key", wait)))
     }
 
+    /// Counts an attempt to sign in at a page: the time to wait, if the address has made too many.
+    pub(super) fn attempt(&self, address: Option<IpAddr>) -> Option<Duration> {
+        let address = self.hasher.hash_one(network(address?));
+        self.strangers.as_ref()?.forms.check(address)
+    }
+
     /// Remembers whether the key was valid.
     pub(super) fn known(&self, shown: Fingerprint, valid: bool) {
         if let Some(strangers) = &self.strangers {
@@ -144,6 +150,8 @@ impl<K: Hash + Eq + Clone> Meter<K> {
 struct Strangers {
     addresses: Places,
     tokens: Places,
+    /// Sign-ins at pages, by address.
+    forms: Places,
     /// Fingerprints, each at its own place; a later one replaces an earlier one.
     valid: Box<[AtomicU64]>,
 }
@@ -152,7 +160,7 @@ impl Strangers {
     fn new(per_minute: NonZeroU32) -> Self {
         let quota = Quota::per_minute(per_minute);
         let valid = std::iter::repeat_with(AtomicU64::default).take(PLACES).collect();
-        Self { addresses: Places::new(quota), tokens: Places::new(quota), valid }
+        Self { addresses: Places::new(quota), tokens: Places::new(quota), forms: Places::new(quota), valid }
     }
 
     fn remembers(&self, shown: Fingerprint) -> bool {

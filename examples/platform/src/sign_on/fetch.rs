@@ -4,19 +4,12 @@
 //! the addresses of the machine itself are out of reach. Only a server that browsers see on the machine itself, as
 //! while it is tried out, may ask providers there, and by plain HTTP.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse, http, url::Url};
-use reqwest::{
-    Client,
-    dns::{Addrs, Name, Resolve, Resolving},
-    redirect::Policy,
-};
+use reqwest::{Client, redirect::Policy};
+
+use crate::outside::{Outside, is_inside};
 
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -112,34 +105,6 @@ impl<'c> AsyncHttpClient<'c> for Fetch {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.send(request))
-    }
-}
-
-/// Looks names up, and keeps the addresses that are not the machine's own.
-#[derive(Debug)]
-struct Outside;
-
-impl Resolve for Outside {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let outside = found.filter(|address| !is_inside(address.ip())).collect::<Vec<SocketAddr>>();
-            if outside.is_empty() {
-                return Err("the name has no address outside of our network".into());
-            }
-            let addresses: Addrs = Box::new(outside.into_iter());
-            Ok(addresses)
-        })
-    }
-}
-
-/// Whether an address is the machine's own, or one at which clouds hand secrets to the machine.
-fn is_inside(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
-            address.is_loopback() || address.is_link_local() || address.is_unspecified() || address.is_broadcast()
-        }
-        IpAddr::V6(address) => address.is_loopback() || address.is_unspecified() || address.is_unicast_link_local(),
     }
 }
 
