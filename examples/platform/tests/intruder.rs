@@ -68,7 +68,11 @@ fn strangers_are_not_the_provider() {
         eventually("the log has both", || count(&place, "SELECT count(*) FROM request") == 2);
         let sums = "SELECT CAST(SUM(requests) * 10 + SUM(refused + failed) AS BIGINT) FROM request_hour";
         assert_eq!(count(&place, sums), 10, "{place:?}");
-        assert_eq!(count(&place, "SELECT CAST(SUM(requests) * 10 + SUM(failures) AS BIGINT) FROM request_cycle"), 10, "{place:?}");
+        assert_eq!(
+            count(&place, "SELECT CAST(SUM(requests) * 10 + SUM(failures) AS BIGINT) FROM request_cycle"),
+            10,
+            "{place:?}"
+        );
         assert_eq!(server.request("GET", "/Users", None).status, 200);
         eventually("the key works again", || count(&place, "SELECT count(*) FROM request") == 3);
         let stranger = "SELECT count(*) FROM connection WHERE failing IS NOT NULL OR fault LIKE '%caller%'";

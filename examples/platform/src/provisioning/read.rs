@@ -257,7 +257,9 @@ impl Log {
             }
         }
         // The newest events come first, so that the bound leaves out the oldest.
-        lines.iter_mut().for_each(|line| line.events.reverse());
+        for line in lines {
+            line.events.reverse();
+        }
         Ok(())
     }
 

@@ -94,7 +94,7 @@ async fn write(database: &Database, batch: Vec<Arc<Entry>>) {
     // The database gets time to recover.
     sleep_until(Instant::now() + PATIENCE).await;
     let (mut lost, mut in_a_row) = (0_usize, 0_usize);
-    let mut last = None;
+    let mut cause = None;
     for entry in batch {
         // After several failures in a row the database is away, and more attempts would only delay later entries.
         if in_a_row < ATTEMPTS {
@@ -103,14 +103,14 @@ async fn write(database: &Database, batch: Vec<Arc<Entry>>) {
                     in_a_row = 0;
                     continue;
                 }
-                Err(failed) => last = Some(with_causes(&failed.error)),
+                Err(failed) => cause = Some(with_causes(&failed.error)),
             }
         }
         in_a_row = in_a_row.saturating_add(1);
         lost = lost.saturating_add(1);
     }
     if lost > 0 {
-        tracing::warn!(error = last, count = lost, "the provisioning log loses requests");
+        tracing::warn!(error = cause, count = lost, "the provisioning log loses requests");
     }
 }
 
