@@ -46,7 +46,7 @@ fn path() -> &'static PathBuf {
         assert!(built.status.success(), "the platform could not be built");
         let messages = String::from_utf8(built.stdout).unwrap();
         let messages = messages.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
-        let found = messages.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?))).last();
+        let found = messages.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?))).next_back();
         found.expect("cargo names the executable")
     })
 }

@@ -181,8 +181,8 @@ fn hostile_forms(stage: &Stage, admin: &Browser) {
 /// The value of the session's cookie in a browser.
 fn session(browser: &Browser) -> Option<String> {
     let cookies = browser.devtools("Network.getAllCookies", &json!({}));
-    let cookies = cookies["cookies"].as_array().unwrap().iter();
-    let found = cookies.filter(|cookie| cookie["name"] == "platform_session").last()?;
+    let mut cookies = cookies["cookies"].as_array().unwrap().iter();
+    let found = cookies.rfind(|cookie| cookie["name"] == "platform_session")?;
     Some(found["value"].as_str().unwrap().to_owned())
 }
 

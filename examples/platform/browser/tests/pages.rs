@@ -60,7 +60,7 @@ fn every_page_is_accessible_and_fits() {
     admin.press("Make the key");
     admin.shows("You see this key only now.");
     audit.page(admin, "new key");
-    admin.go(&format!("{}", stage.program.page("log")));
+    admin.go(&stage.program.page("log"));
     admin.press("Record for 60 minutes");
     admin.shows("started it");
     audit.page(admin, "log while it records");
