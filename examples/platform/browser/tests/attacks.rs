@@ -155,7 +155,7 @@ fn hostile_forms(stage: &Stage, admin: &Browser) {
     for (page, button, fields) in [
         ("users/new", "Add the person", &["Name", "User name", "E-mail"][..]),
         ("user-groups/new", "Make the user group", &["Name", "What its people can do"]),
-        ("scim/keys/new", "Make the key", &["Name of the key"]),
+        ("scim/keys/new", "Make the key", &["Name"]),
         ("sign-on?kind=openid", "Save", &["Issuer", "Client ID", "Client secret"]),
         ("sign-on?kind=saml", "Save", &["Metadata"]),
     ] {
@@ -281,7 +281,7 @@ fn two_administrators_do_not_undo_each_other() {
 
     // One turns SCIM off while the other one makes a key.
     second.go(&program.page("scim/keys/new"));
-    second.fill("Name of the key", "Too late");
+    second.fill("Name", "Too late");
     first.go(&program.page("scim/off"));
     first.press("Turn off SCIM");
     first.shows("SCIM is off.");

@@ -38,5 +38,5 @@ fn walk(stage: Option<Stage>) {
     walk.records_bodies();
     let first = walk.scim.clone();
     walk.rotates_keys(&first);
-    walk.turns_off(false);
+    walk.turns_off();
 }

@@ -56,7 +56,7 @@ fn every_page_is_accessible_and_fits() {
         audit.page(admin, name);
     }
     admin.go(&stage.program.page("scim/keys/new"));
-    admin.fill("Name of the key", "Another key");
+    admin.fill("Name", "Another key");
     admin.press("Make the key");
     admin.shows("You see this key only now.");
     audit.page(admin, "new key");
@@ -226,7 +226,7 @@ fn scripts_are_not_needed() {
     browser.press("SCIM");
     browser.press("Activate SCIM");
     browser.choose("Okta");
-    browser.fill("Name of the key", "Okta");
+    browser.fill("Name", "Okta");
     browser.press("Generate SCIM URL and API key");
     browser.shows("You see this key only now.");
     assert!(!browser.has("Copy the API key"), "a button that can do nothing is not shown");

@@ -33,7 +33,7 @@ fn pictures_of_the_readme() {
     show("sign-on");
     picture(admin, "2-single-sign-on", 1280);
     show("scim/keys/new");
-    admin.fill("Name of the key", "Entra, next year");
+    admin.fill("Name", "Entra, next year");
     admin.press("Make the key");
     admin.shows("You see this key only now.");
     // The key in the picture is none.

@@ -62,7 +62,7 @@ pub fn first_key(stage: &Stage, browser: &Browser, provider: &str, label: &str) 
     browser.press("Activate SCIM");
     browser.shows("SCIM is active.");
     browser.choose(label);
-    browser.fill("Name of the key", &format!("{provider} production"));
+    browser.fill("Name", &format!("{provider} production"));
     browser.press("Generate SCIM URL and API key");
     browser.shows(&format!("Copy these two values into {provider}"));
     let (url, key) = (browser.element("scim-url"), browser.element("api-key"));
