@@ -175,6 +175,8 @@ fn the_keyboard_is_enough() {
     tab_to(&browser, "Another one");
     browser.key(Key::Up);
     browser.key(Key::Up);
+    // The choice between a key and an OAuth client comes before the name.
+    browser.key(Key::Tab);
     browser.key(Key::Tab);
     write(&browser, "Okta");
     browser.key(Key::Enter);
