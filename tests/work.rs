@@ -128,7 +128,7 @@ fn a_rename_takes_the_same_work_for_any_number_of_members() {
     let store = Arc::new(MemoryStore::new());
     let host = host_with(Registry::standard(), Arc::clone(&store), limited(50), Quirks::default());
     let wide = host_with(Registry::standard(), store, Limits::default(), Quirks::default());
-    let ids: Vec<Json> = (0..300).map(|index| json!({"value": host.user(&format!("u{index}"))})).collect();
+    let ids: Vec<Json> = (0..300).map(|index| json!({"value": wide.user(&format!("u{index}"))})).collect();
     for members in [0, 3, 300] {
         let body = json!({"displayName": "g", "members": ids[..members]});
         let target = format!("/Groups/{}", wide.post("/Groups", &body).id());
