@@ -11,16 +11,22 @@
     reason = "a test that panics has failed"
 )]
 
-mod forward;
-mod host;
+/// The modules that most tests share.
+#[allow(dead_code, reason = "this program uses a part of it")]
+mod it {
+    pub(crate) mod fixture {
+        pub(crate) mod forward;
+        pub(crate) mod host;
+    }
+}
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-use forward::forward;
-use host::{BASE, Counting, GROUP, Host, PATCH, Reply, Ticking, USER, encoded, now};
+use it::fixture::forward::forward;
+use it::fixture::host::{BASE, Counting, GROUP, Host, PATCH, Reply, Ticking, USER, encoded, now};
 use peak_alloc::PeakAlloc;
 use scim_core::{
     Limits, Registry, Resource, ServiceProvider, Store,

@@ -11,7 +11,13 @@
     reason = "a test that panics has failed"
 )]
 
-mod host;
+/// The modules that most tests share.
+#[allow(dead_code, reason = "this program uses a part of it")]
+mod it {
+    pub(crate) mod fixture {
+        pub(crate) mod host;
+    }
+}
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +28,7 @@ use std::{
     },
 };
 
-use host::{Host, USER, host};
+use it::fixture::host::{self, Host, USER, host};
 use scim_core::{
     Store,
     store::{Context, TenantId},

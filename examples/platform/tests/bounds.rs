@@ -10,14 +10,18 @@
     reason = "a test that panics has failed"
 )]
 
-mod process;
+/// Modules of the program `it`.
+#[allow(dead_code, unused_imports, reason = "this program uses a part of them")]
+mod it {
+    pub(crate) mod process;
+}
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-use process::{Answer, Connection, ERROR, Server, TOKEN, USER, eventually, run, sqlite};
+use it::process::{Answer, Connection, ERROR, Server, TOKEN, USER, eventually, run, sqlite};
 use serde_json::{Value as Json, json};
 
 fn acme(store: &str, more: &[&str]) -> Server {

@@ -10,11 +10,15 @@
     reason = "a test that panics has failed"
 )]
 
-mod process;
+/// Modules of the program `it`.
+#[allow(dead_code, unused_imports, reason = "this program uses a part of them")]
+mod it {
+    pub(crate) mod process;
+}
 
 use std::{thread, time::Duration};
 
-use process::{Ledger, Place, Server, TOKEN, databases};
+use it::process::{Ledger, Place, Server, TOKEN, databases};
 
 const ROUNDS: usize = 4;
 const CLIENTS: usize = 6;

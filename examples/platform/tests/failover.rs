@@ -13,7 +13,11 @@
 )]
 #![cfg(target_os = "linux")]
 
-mod process;
+/// Modules of the program `it`.
+#[allow(dead_code, unused_imports, reason = "this program uses a part of them")]
+mod it {
+    pub(crate) mod process;
+}
 
 use std::{
     collections::HashSet,
@@ -30,7 +34,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use process::{Ledger, Server, TOKEN, USER, children, eventually, signal, try_numbers};
+use it::process::{Ledger, Server, TOKEN, USER, children, eventually, signal, try_numbers};
 use serde_json::{Value as Json, json};
 
 const CLIENTS: usize = 6;

@@ -11,14 +11,18 @@
 )]
 #![cfg(target_os = "linux")]
 
-mod process;
+/// Modules of the program `it`.
+#[allow(dead_code, unused_imports, reason = "this program uses a part of them")]
+mod it {
+    pub(crate) mod process;
+}
 
 use std::{
     fs, thread,
     time::{Duration, Instant},
 };
 
-use process::{Disk, Engine, Ledger, Progress, Server, TOKEN, run_within, sqlite};
+use it::process::{Disk, Engine, Ledger, Progress, Server, TOKEN, run_within, sqlite};
 
 const CLIENTS: usize = 6;
 

@@ -10,7 +10,11 @@
     reason = "a test that panics has failed"
 )]
 
-mod process;
+/// Modules of the program `it`.
+#[allow(dead_code, unused_imports, reason = "this program uses a part of them")]
+mod it {
+    pub(crate) mod process;
+}
 
 use std::{
     sync::{
@@ -21,12 +25,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use it::process::{Place, Server, TOKEN, USER, databases, eventually, memory, numbers};
 use platform::{
     database::{Database, Deadlines, Settings},
     registry,
     store::TableStore,
 };
-use process::{Place, Server, TOKEN, USER, databases, eventually, memory, numbers};
 use scim_core::{
     Filter, Quirks, Resource,
     quirks::Tolerance,

@@ -9,7 +9,11 @@
     reason = "a test that panics has failed"
 )]
 
-mod process;
+/// Modules of the program `it`.
+#[allow(dead_code, unused_imports, reason = "this program uses a part of them")]
+mod it {
+    pub(crate) mod process;
+}
 
 use std::{
     fmt,
@@ -18,11 +22,11 @@ use std::{
 };
 
 use chrono::Utc;
+use it::process::{Place, memory, postgres, sqlite};
 use platform::{
     registry,
     storage::{Location, Storage},
 };
-use process::{Place, memory, postgres, sqlite};
 use scim_core::{
     Quirks, Registry, Resource, ServiceProvider,
     patch::ValueEdit,

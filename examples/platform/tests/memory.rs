@@ -12,12 +12,16 @@
     reason = "a test that panics has failed"
 )]
 
-mod process;
+/// Modules of the program `it`.
+#[allow(dead_code, unused_imports, reason = "this program uses a part of them")]
+mod it {
+    pub(crate) mod process;
+}
 
 use std::fs;
 
+use it::process::{Place, databases};
 use platform::{database::Database, registry, store::TableStore};
-use process::{Place, databases};
 use scim_core::{
     Limits, Resource, ServiceProvider,
     protocol::Request,

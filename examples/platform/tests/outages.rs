@@ -10,7 +10,11 @@
     reason = "a test that panics has failed"
 )]
 
-mod process;
+/// Modules of the program `it`.
+#[allow(dead_code, unused_imports, reason = "this program uses a part of them")]
+mod it {
+    pub(crate) mod process;
+}
 
 use std::{
     fs,
@@ -22,7 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use process::{Answer, Place, Server, TOKEN, USER, databases, eventually, postgres, run, sqlite};
+use it::process::{Answer, Place, Server, TOKEN, USER, databases, eventually, postgres, run, sqlite};
 use serde_json::{Value as Json, json};
 
 /// Forwards connections to a server until it is told to be silent: then it accepts bytes and connections, and passes

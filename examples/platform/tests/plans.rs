@@ -12,7 +12,11 @@
     reason = "a test that panics has failed"
 )]
 
-mod process;
+/// Modules of the program `it`.
+#[allow(dead_code, unused_imports, reason = "this program uses a part of them")]
+mod it {
+    pub(crate) mod process;
+}
 
 use std::{
     fmt::Write as _,
@@ -20,8 +24,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use it::process::{Place, databases};
 use platform::{database::Database, registry, store::TableStore};
-use process::{Place, databases};
 use scim_core::{
     Limits, Resource, ServiceProvider,
     protocol::Request,

@@ -17,13 +17,18 @@
     reason = "a test that panics has failed"
 )]
 
-mod costs;
-mod process;
+/// Modules of the program `it`.
+#[allow(dead_code, unused_imports, reason = "this program uses a part of them")]
+mod it {
+    pub(crate) mod costs;
+    pub(crate) mod process;
+}
 
+use it::{costs, process};
 use std::{fmt::Write as _, time::Duration};
 
-use costs::{Cost, Family, Meter, Organization, Size};
-use process::{Place, Server, TOKEN, stores};
+use it::costs::{Cost, Family, Meter, Organization, Size};
+use it::process::{Place, Server, TOKEN, stores};
 
 /// The bounds of the full form.
 const PROCESSOR: Duration = Duration::from_secs(1);

@@ -5,9 +5,9 @@ mod choice;
 mod cursors;
 mod documents;
 mod filter;
-#[path = "../../forward/mod.rs"]
+#[path = "../../it/fixture/forward.rs"]
 mod forward;
-#[path = "../../host/mod.rs"]
+#[path = "../../it/fixture/host.rs"]
 mod host;
 mod observed;
 mod patch;

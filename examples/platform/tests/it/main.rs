@@ -1,0 +1,59 @@
+//! The tests of the platform, in rooms by subject: one program, which links once. Tests that measure time or memory, or
+//! that end a database, are programs of their own, beside this directory: nothing else runs beside them.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::format_push_string,
+    clippy::allow_attributes,
+    reason = "a test that panics has failed"
+)]
+
+mod balancer;
+mod browser;
+mod console {
+    mod administration;
+    mod directory;
+    mod mapped_groups;
+    mod people;
+    mod people_pages;
+    mod scim_clients;
+    mod scim_page;
+}
+#[path = "../../../../tests/it/field/engine/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the library uses other parts of it")]
+mod engine;
+mod fake;
+mod identity;
+#[allow(dead_code, unused_imports, reason = "the programs beside this one use other parts of it")]
+mod process;
+mod providers;
+mod scim {
+    mod contract;
+    mod field;
+    mod instances;
+    mod oauth;
+    mod own_schemas;
+    mod refusals;
+    mod traffic;
+    mod validator;
+}
+mod scim_browser;
+mod server {
+    mod intruder;
+    mod pooler;
+    mod serving;
+    mod tables;
+    mod tls;
+}
+mod sign_on {
+    mod command_line;
+    mod oidc;
+    mod saml;
+    mod two_instances;
+}
+mod visitor;

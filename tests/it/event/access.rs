@@ -1,0 +1,188 @@
+//! The end of access: told by whatever request, and by no other (`Event::ends_access`).
+
+use crate::fixture::host;
+use std::sync::{Arc, Mutex};
+
+use crate::fixture::host::{BASE, Counting, Host, PATCH, Ticking, USER, now};
+use scim_core::{
+    Registry, Resource, ServiceProvider, Store,
+    event::{Event, EventUri, SecurityEvent},
+    schema::{Attribute, AttributeType, ResourceType, Returned, Schema},
+    store::{Change, Context, Done, Entry, Expect, MemoryStore, TenantId, Version},
+};
+use serde_json::{Value as Json, json};
+
+type Log = Arc<Mutex<Vec<Event>>>;
+
+fn observed(registry: Registry) -> (Host<MemoryStore>, Log) {
+    let log = Log::default();
+    let seen = Arc::clone(&log);
+    let provider = ServiceProvider::builder(registry, MemoryStore::new())
+        .base_url(BASE)
+        .clock(Ticking::default())
+        .ids(Counting::default())
+        .observer(move |_: &Context, event: &Event| seen.lock().unwrap().push(event.clone()))
+        .build()
+        .unwrap();
+    (Host { provider, context: Context::new(TenantId::single()) }, log)
+}
+
+/// Users whose `active` is changed like this, and groups.
+fn registry(change: impl FnOnce(Attribute) -> Attribute) -> Registry {
+    let user = ResourceType::builder("User", "Users", Schema::user().change("active", change)).build().unwrap();
+    Registry::builder().resource_type(user).resource_type(ResourceType::group().unwrap()).build().unwrap()
+}
+
+/// What an event tells of access: activated, deactivated, an end of access. The row of an outbox tells the same, and
+/// a security event token tells of the first two.
+fn told(registry: &Registry, event: &Event) -> (bool, bool, bool) {
+    let told = |event: &Event| (event.is_activated(), event.is_deactivated(), event.ends_access());
+    assert_eq!(told(&Event::from_json(registry, &event.to_json()).unwrap()), told(event));
+    let uris: Vec<EventUri> = SecurityEvent::notice(event).uris().collect();
+    assert_eq!(uris.contains(&EventUri::Activate), event.is_activated());
+    assert_eq!(uris.contains(&EventUri::Deactivate), event.is_deactivated());
+    told(event)
+}
+
+const NOTHING: (bool, bool, bool) = (false, false, false);
+const ACTIVATED: (bool, bool, bool) = (true, false, false);
+const DEACTIVATED: (bool, bool, bool) = (false, true, true);
+const ENDED: (bool, bool, bool) = (false, false, true);
+
+/// `active` as it was created, a request, and what its event tells; `None` where there is no event.
+type Case = (Json, &'static str, Json, Option<(bool, bool, bool)>);
+
+fn check(registry: &Registry, cases: impl IntoIterator<Item = Case>) {
+    for (before, method, body, expected) in cases {
+        let (host, log) = observed(registry.clone());
+        host.post("/Users", &json!({"schemas": [USER], "userName": "ann", "active": before}));
+        let created = log.lock().unwrap().remove(0);
+        assert_eq!(told(registry, &created), NOTHING, "nobody had access before a create: {before}");
+        let body = match method {
+            "PUT" => {
+                let mut user = json!({"schemas": [USER], "userName": "ann", "nickName": "A"});
+                user.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+                user
+            }
+            _ => json!({"schemas": [PATCH], "Operations": [body]}),
+        };
+        let reply = host.send(method, "/Users/id-001", &[], body.to_string().as_bytes());
+        let found = log.lock().unwrap().pop().map(|event| told(registry, &event));
+        assert_eq!(found, expected, "{before} {method} {body}: {}", reply.json());
+    }
+}
+
+fn patch(value: impl Into<Json>) -> Json {
+    json!({"op": "replace", "path": "active", "value": value.into()})
+}
+
+#[test]
+fn each_request_tells_what_it_did_to_access() {
+    let [yes, no, unsaid] = [json!(true), json!(false), Json::Null];
+    let remove = json!({"op": "remove", "path": "active"});
+    let with_default: [Case; 16] = [
+        (yes.clone(), "PATCH", patch(false), Some(DEACTIVATED)),
+        (yes.clone(), "PATCH", patch("False"), Some(DEACTIVATED)),
+        (yes.clone(), "PATCH", json!({"op": "add", "value": {"active": false}}), Some(DEACTIVATED)),
+        (yes.clone(), "PUT", json!({"active": false}), Some(DEACTIVATED)),
+        (unsaid.clone(), "PATCH", patch(false), Some(DEACTIVATED)),
+        (unsaid.clone(), "PUT", json!({"active": false}), Some(DEACTIVATED)),
+        (unsaid.clone(), "PATCH", patch(true), None),
+        (no.clone(), "PATCH", patch(true), Some(ACTIVATED)),
+        (no.clone(), "PUT", json!({"active": true}), Some(ACTIVATED)),
+        // What the client does not say neither ends access nor gives it back.
+        (yes.clone(), "PUT", json!({}), Some(NOTHING)),
+        (no.clone(), "PUT", json!({}), Some(NOTHING)),
+        (no.clone(), "PUT", json!({"active": null}), Some(NOTHING)),
+        (no.clone(), "PATCH", patch(Json::Null), None),
+        (no.clone(), "PATCH", remove.clone(), None),
+        (yes.clone(), "PATCH", remove.clone(), None),
+        (no.clone(), "PATCH", json!({"op": "add", "path": "title", "value": "Guide"}), Some(NOTHING)),
+    ];
+    check(&Registry::standard(), with_default);
+
+    let without_default: [Case; 8] = [
+        (yes.clone(), "PATCH", patch(false), Some(DEACTIVATED)),
+        (unsaid.clone(), "PUT", json!({"active": false}), Some(DEACTIVATED)),
+        (unsaid.clone(), "PATCH", patch(true), Some(ACTIVATED)),
+        (unsaid, "PUT", json!({}), Some(NOTHING)),
+        (yes.clone(), "PATCH", remove.clone(), Some(ENDED)),
+        (yes, "PUT", json!({}), Some(ENDED)),
+        (no.clone(), "PATCH", patch(Json::Null), Some(ENDED)),
+        (no, "PATCH", patch(true), Some(ACTIVATED)),
+    ];
+    check(&registry(Attribute::without_default), without_default);
+
+    // Secrets are in no event, but their absence there says nothing about access.
+    let secret = |active: Attribute| active.without_default().returned(Returned::Never);
+    check(
+        &registry(secret),
+        [
+            (json!(false), "PATCH", patch(true), Some(ACTIVATED)),
+            (json!(true), "PATCH", patch(false), Some(DEACTIVATED)),
+            (json!(true), "PATCH", json!({"op": "add", "path": "title", "value": "Guide"}), Some(NOTHING)),
+        ],
+    );
+    // A type may mean something else by the name.
+    let text = |_| Attribute::new("active", AttributeType::String);
+    check(
+        &registry(text),
+        [(json!("yes"), "PATCH", patch("no"), Some(NOTHING)), (json!("yes"), "PUT", json!({}), Some(NOTHING))],
+    );
+}
+
+#[test]
+fn a_deletion_ends_access() {
+    let (host, log) = observed(Registry::standard());
+    host.post("/Groups", &json!({"schemas": [host::GROUP], "displayName": "all"}));
+    host.post("/Users", &json!({"schemas": [USER], "userName": "ann", "active": false}));
+    host.delete("/Users/id-002");
+    host.delete("/Groups/id-001");
+    let found: Vec<_> = log.lock().unwrap().iter().map(|event| told(host.provider.registry(), event)).collect();
+    assert_eq!(found, [NOTHING, NOTHING, ENDED, ENDED]);
+}
+
+/// A host that writes to its store itself may take the value away, or never have had it: then the default counts.
+#[test]
+fn no_value_counts_as_the_default() {
+    let cases = |default: bool| {
+        let (back, gone) = if default { (ACTIVATED, NOTHING) } else { (NOTHING, DEACTIVATED) };
+        let (to_true, to_false) = if default { (NOTHING, DEACTIVATED) } else { (ACTIVATED, NOTHING) };
+        [
+            (r#""active":false,"#, "", back),
+            (r#""active":true,"#, "", gone),
+            ("", r#""active":true,"#, to_true),
+            ("", r#""active":false,"#, to_false),
+            ("", r#""title":"Guide","#, NOTHING),
+        ]
+    };
+    for default in [true, false] {
+        let registry = registry(|active| active.default_value(default));
+        let user = registry.resource_type("User").unwrap();
+        for (before, after, expected) in cases(default) {
+            let read = |members: &str| {
+                let json = format!(r#"{{{members}"id":"1","userName":"ann"}}"#);
+                Resource::from_json(user, json.as_bytes()).unwrap()
+            };
+            let change = Change::Replace {
+                entry: Entry::new(read(after)),
+                before: Arc::new(read(before)),
+                expect: Expect::Exists,
+            };
+            let event =
+                Event::of(&Context::new(TenantId::single()), &change, &Done::written(Version::from(2))).unwrap();
+            assert_eq!(told(&registry, &event), expected, "default {default}: `{before}` to `{after}`");
+        }
+    }
+    // The same through the core: an old row, and a client that says what holds already.
+    let (host, log) = observed(Registry::standard());
+    let user = host.provider.registry().resource_type("User").unwrap();
+    let old = Resource::from_json(user, br#"{"id": "old", "userName": "old"}"#).unwrap();
+    now(host.provider.store().commit(&host.context, &[Change::Create { entry: Entry::new(old) }])).unwrap();
+    host.patch("/Users/old", &json!([patch(true)]));
+    let event = log.lock().unwrap().remove(0);
+    assert_eq!(
+        (told(host.provider.registry(), &event), event.attributes()),
+        (NOTHING, ["active".to_owned()].as_slice())
+    );
+}

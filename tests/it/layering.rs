@@ -1,0 +1,135 @@
+//! The modules use each other in one direction only, and nothing in the library reaches outside.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// From the bottom to the top: a module uses itself and what stands before it.
+const LAYERS: &[&str] = &[
+    "limits", "quirks", "fold", "schema", "value", "path", "filter", "resource", "patch", "error", "message", "store",
+    "sql", "event", "provider", "protocol", "http", "bearer", "oauth", "testkit", "manual",
+];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    fn collect(directory: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in fs::read_dir(directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("UTF-8");
+                found.push((path, text));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root, &mut found);
+    for (path, _) in &mut found {
+        *path = path.strip_prefix(&root).expect("below src").to_owned();
+    }
+    found.sort();
+    found
+}
+
+/// The code without comments and what only tests compile, which stand at the end of a file.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn layer(path: &Path) -> String {
+    let first = path.components().next().expect("a name").as_os_str().to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The modules of the crate that code names: `crate::name` and each of `crate::{name, …}`.
+fn named(code: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        if !rest.starts_with('{') {
+            names.push(word(rest));
+            continue;
+        }
+        let (mut depth, mut start) = (0, true);
+        for (index, char) in rest.char_indices() {
+            match char {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 1 => start = true,
+                _ if depth == 1 && start && char.is_alphabetic() => {
+                    names.push(word(&rest[index..]));
+                    start = false;
+                }
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn modules_use_only_what_is_below_them() {
+    let sources = sources();
+    let mut uses: BTreeMap<String, usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (path, text) in &sources {
+        let own = layer(path);
+        if own == "lib" {
+            continue;
+        }
+        let height = |name: &str| LAYERS.iter().position(|layer| *layer == name);
+        let own_height = height(&own).unwrap_or_else(|| panic!("{} belongs to no layer", path.display()));
+        for name in named(&code(text)) {
+            // A type that is exported at the top, such as `crate::Limits`, would hide which module it is of.
+            match height(&name) {
+                Some(height) if height <= own_height => *uses.entry(own.clone()).or_default() += 1,
+                _ => wrong.push(format!("{} uses crate::{name}", path.display())),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // The search finds what is there: every module uses another but the four lowest, `bearer`, and the manual, which is
+    // text.
+    let idle: Vec<&&str> = LAYERS.iter().filter(|layer| !uses.contains_key(**layer)).collect();
+    assert_eq!(idle, [&"limits", &"quirks", &"fold", &"schema", &"bearer", &"manual"]);
+}
+
+/// What a library without I/O has no use for; each with the files that may have it all the same.
+#[test]
+fn nothing_reaches_outside() {
+    const FOREIGN: &[(&str, &[&str])] = &[
+        ("std::net", &[]),
+        ("std::fs", &[]),
+        ("std::env", &[]),
+        ("std::process", &[]),
+        ("std::thread", &[]),
+        ("SystemTime", &[]),
+        ("Instant::now", &[]),
+        ("println!", &[]),
+        ("Utc::now", &["provider/system.rs"]),
+        ("new_v4", &["provider/system.rs"]),
+        ("nom::", &["filter/word.rs"]),
+        // One fold: no other module normalizes text or maps its case.
+        ("unicode_normalization::", &["fold.rs"]),
+        ("to_lowercase()", &["testkit/traffic/expect.rs"]),
+        // What the library keeps has a schema; only traffic looks at answers as a client does, and a key set is no SCIM.
+        ("serde_json::Value", &["oauth/keys.rs", "testkit/traffic/json.rs"]),
+    ];
+    let sources = sources();
+    for (word, homes) in FOREIGN {
+        let found: Vec<String> = sources
+            .iter()
+            .filter(|(_, text)| code(text).contains(word))
+            .map(|(path, _)| path.to_string_lossy().replace('\\', "/"))
+            .collect();
+        assert_eq!(found, *homes, "{word}");
+    }
+}

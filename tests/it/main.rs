@@ -1,0 +1,122 @@
+//! The tests of the library through its public API, in rooms by subject. One program: it links once, and its tests run
+//! beside each other. Tests that count the allocations of their process, or that set a subscriber for it, are programs
+//! of their own.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::format_push_string,
+    clippy::allow_attributes,
+    reason = "a test that panics has failed"
+)]
+
+mod bulk {
+    mod requests;
+}
+mod event {
+    mod access;
+    mod records;
+    mod security_events;
+}
+#[allow(dead_code, reason = "the platform uses other parts of its engine")]
+mod field;
+mod filter {
+    mod agreement;
+    mod evaluation;
+    mod folding;
+    mod grammar;
+    mod limits;
+}
+/// What several rooms use: hosts, stores and documents.
+mod fixture {
+    pub(crate) mod documents;
+    pub(crate) mod forgery;
+    pub(crate) mod forward;
+    pub(crate) mod host;
+    pub(crate) mod modest;
+    pub(crate) mod small_host;
+    pub(crate) mod stores;
+    pub(crate) mod unicode;
+}
+mod layering;
+mod list {
+    mod cursor_walks;
+    mod cursors;
+    mod queries;
+    mod root_search;
+    mod sorting;
+}
+mod manual;
+mod patch {
+    mod attacks;
+    mod diff;
+    mod fixtures;
+    mod named_elements;
+    mod partial_writes;
+    mod properties;
+    mod remove_model;
+    mod table;
+}
+mod protocol {
+    mod http;
+    #[cfg(feature = "tower")]
+    mod http_types;
+    mod me;
+    mod promises;
+}
+mod requirements;
+mod resource {
+    mod defaults;
+    mod display;
+    mod etags;
+    mod judgement;
+    mod projection;
+    mod reading;
+    mod same_twice;
+    mod typed;
+}
+mod schema {
+    mod definitions;
+    mod discovery;
+    mod documents;
+}
+mod security {
+    #[cfg(feature = "bearer")]
+    mod bearer;
+    mod hidden_values;
+    mod hostile;
+    #[cfg(feature = "oauth")]
+    mod oauth_assertions;
+    #[cfg(feature = "oauth")]
+    mod oauth_requests;
+    mod policy;
+    mod stretches;
+    mod visibility;
+    mod work;
+}
+mod store {
+    mod memory;
+    mod model;
+    mod races;
+    mod reading;
+    #[cfg(feature = "sql")]
+    mod sql;
+    #[cfg(feature = "testkit")]
+    mod testkit;
+    mod types;
+}
+#[cfg(feature = "testkit")]
+mod traffic {
+    mod answers;
+    mod denied;
+    mod habits;
+    mod hosts;
+    mod own;
+    mod registered;
+    mod sequences;
+    mod shapes;
+}

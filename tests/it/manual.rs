@@ -1,0 +1,37 @@
+//! The guides of the manual: the store that "write your own store" shows in parts is one that passes the kit.
+//!
+//! Its parts are files, each of which includes the one before it: so every part can be a doctest that begins with the
+//! others. The guide shows what they say, to the letter.
+
+#[allow(dead_code, reason = "the guide shows whole types")]
+mod own_store {
+    include!("../manual/store.rs");
+
+    #[cfg(feature = "testkit")]
+    #[test]
+    fn the_store_of_the_guide_passes_every_check() {
+        use scim_core::testkit::{Check, Outcome, StoreKit};
+
+        let kit = StoreKit::new(Directory::default(), registry().unwrap(), 1);
+        let report = smol::block_on(kit.many(2_000).run_all());
+        let passed = report.iter().filter(|(_, outcome)| **outcome == Outcome::Passed).count();
+        assert_eq!(passed, Check::ALL.len(), "{report}");
+    }
+}
+
+#[test]
+fn the_guide_shows_the_parts_to_the_letter() {
+    const GUIDE: &str = include_str!("../../src/manual/write_your_own_store.md");
+    let parts = [
+        ("registry", include_str!("../manual/registry.rs")),
+        ("rows", include_str!("../manual/rows.rs")),
+        ("reads", include_str!("../manual/reads.rs")),
+        ("pushdown", include_str!("../manual/pushdown.rs")),
+        ("writes", include_str!("../manual/writes.rs")),
+        ("store", include_str!("../manual/store.rs")),
+    ];
+    for (name, part) in parts {
+        let shown = part.split_once(".rs\");\n\n").map_or(part, |(_, rest)| rest);
+        assert!(GUIDE.contains(&format!("# fn main() {{}}\n{shown}```\n")), "the guide shows another `{name}.rs`");
+    }
+}

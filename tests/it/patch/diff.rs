@@ -1,0 +1,139 @@
+//! From two resources to the patch that lies between them: what it says, and that it does (RFC 7644 §3.5.2).
+
+mod properties;
+mod table;
+
+use std::collections::HashMap;
+
+use crate::patch::fixtures::Before;
+use scim_core::{
+    Limits, Quirks, Resource,
+    fold::fold,
+    patch::Patch,
+    quirks::Tolerance,
+    schema::{AttributeId, AttributeType, Mutability, ResourceType},
+};
+use serde_json::{Map, Value as Json};
+
+pub(crate) fn user(json: &Json) -> Resource {
+    Resource::from_json(Before::User.kind(), json.to_string().as_bytes()).unwrap()
+}
+
+pub(crate) fn group(json: &Json) -> Resource {
+    Resource::from_json(Before::Group.kind(), json.to_string().as_bytes()).unwrap()
+}
+
+/// Sends the patches one after the other to a service provider that tolerates nothing but has these limits. Each is as
+/// small as it has to be, is read without any quirk, and changes something.
+pub(crate) fn send(before: &Resource, patches: &[Patch], limits: &Limits) -> Resource {
+    let mut resource = before.clone();
+    for patch in patches {
+        let body = serde_json::to_string(patch).unwrap();
+        assert!(body.len() <= limits.body, "{} bytes: {body}", body.len());
+        assert!((1..=limits.patch_operations).contains(&patch.operations().len()), "{body}");
+        for operation in patch.operations() {
+            assert!(operation.path().unwrap_or_default().len() <= limits.path_bytes, "{body}");
+        }
+        let mut strict = Tolerance::new(Quirks::strict());
+        let read = Patch::parse(body.as_bytes(), limits, &mut strict).unwrap_or_else(|error| panic!("{error}: {body}"));
+        let applied = read.apply(&resource, limits, &mut strict);
+        let mut lenient = Tolerance::new(Quirks::default());
+        assert_eq!(patch.apply(&resource, limits, &mut lenient), applied, "{body}");
+        assert!(lenient.applied().is_empty(), "{}: {body}", lenient.applied());
+        match applied {
+            Ok(Some(after)) => resource = after,
+            Ok(None) => panic!("changes nothing: {body}"),
+            Err(error) => panic!("{error}: {body}"),
+        }
+    }
+    resource
+}
+
+/// What `before` becomes when `after` is put in its place, as far as a client can tell and change.
+pub(crate) fn wanted(before: &Resource, after: &Resource) -> Json {
+    let kind = before.kind();
+    let given = normal(kind, AttributeId::ROOT, serde_json::from_slice(&after.to_json()).unwrap());
+    let given = Resource::from_json(kind, given.to_string().as_bytes()).unwrap();
+    seen(&before.replaced_by(given))
+}
+
+/// A resource as a client sees it, in one form for all that are the same to it.
+pub(crate) fn seen(resource: &Resource) -> Json {
+    normal(resource.kind(), AttributeId::ROOT, serde_json::from_slice(&resource.to_json()).unwrap())
+}
+
+fn normal(kind: &ResourceType, parent: AttributeId, json: Json) -> Json {
+    match json {
+        Json::Object(members) => {
+            let in_list = kind.attribute(parent).is_multi_valued();
+            let mut out = Map::new();
+            for (name, value) in members {
+                let id = kind.child(parent, &name).unwrap();
+                let is_idle = in_list && name == "primary" && value == false;
+                if kind.attribute(id).mutable() == Mutability::ReadOnly || id == AttributeId::SCHEMAS || is_idle {
+                    continue;
+                }
+                let value = normal(kind, id, value);
+                if value != Json::Array(Vec::new()) && value != Json::Object(Map::new()) {
+                    out.insert(name, value);
+                }
+            }
+            Json::Object(out)
+        }
+        Json::Array(values) => {
+            let mut kept: Vec<(String, Json)> = Vec::new();
+            for value in values {
+                let value = normal(kind, parent, value);
+                let key = folded(kind, parent, &value).to_string();
+                match kept.iter_mut().find(|(other, _)| *other == key) {
+                    Some((_, first)) if value.get("primary").is_some() => first["primary"] = true.into(),
+                    Some(_) => {}
+                    None if value == Json::Object(Map::new()) => {}
+                    None => kept.push((key, value)),
+                }
+            }
+            kept.sort_by(|(left, _), (right, _)| left.cmp(right));
+            Json::Array(kept.into_iter().map(|(_, value)| value).collect())
+        }
+        Json::Number(number) if kind.attribute(parent).kind() == AttributeType::Decimal => number.as_f64().into(),
+        value => value,
+    }
+}
+
+/// Without what does not make two values of a list two.
+fn folded(kind: &ResourceType, attribute: AttributeId, json: &Json) -> Json {
+    match json {
+        Json::Object(members) => {
+            let members = members.iter().filter(|(name, _)| *name != "primary");
+            members
+                .map(|(name, value)| (name.clone(), folded(kind, kind.child(attribute, name).unwrap(), value)))
+                .collect()
+        }
+        Json::String(text) if !kind.attribute(attribute).is_case_exact() => fold(text).into_owned().into(),
+        value => value.clone(),
+    }
+}
+
+/// Without values of lists that are another one in upper or lower case: of those, either may be the one.
+pub(crate) fn without_variants(kind: &ResourceType, parent: AttributeId, json: &mut Json) {
+    match json {
+        Json::Object(members) => {
+            for (name, value) in members {
+                without_variants(kind, kind.child(parent, name).unwrap(), value);
+            }
+        }
+        Json::Array(values) => {
+            let mut seen = HashMap::new();
+            values.retain_mut(|value| {
+                without_variants(kind, parent, value);
+                let mut exact = normal(kind, parent, value.clone());
+                if let Json::Object(members) = &mut exact {
+                    members.remove("primary");
+                }
+                let first = seen.entry(folded(kind, parent, &exact).to_string()).or_insert_with(|| exact.clone());
+                *first == exact
+            });
+        }
+        _ => {}
+    }
+}

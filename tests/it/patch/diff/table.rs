@@ -1,0 +1,582 @@
+//! What the patch between two resources says, in the usual cases.
+
+use std::{fmt::Write, sync::Arc};
+
+use scim_core::{
+    Limits, Registry, Resource,
+    patch::{DiffErrorKind, Op, Patch, diff},
+    resource::ResourceErrorKind,
+    schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
+};
+use serde_json::{Value as Json, json};
+
+use super::{group, seen, send, user, wanted};
+use crate::patch::fixtures::{Before, expand};
+
+const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+/// The operations of the one patch between the two, and what comes of it.
+fn between(before: &Resource, after: &Resource) -> Json {
+    let limits = Limits::default();
+    let patches = diff(before, after, &limits).unwrap();
+    assert_eq!(seen(&send(before, &patches, &limits)), wanted(before, after));
+    match &patches[..] {
+        [] => json!([]),
+        [patch] => serde_json::to_value(patch).unwrap()["Operations"].clone(),
+        patches => panic!("{} patches", patches.len()),
+    }
+}
+
+/// A user becomes another one, by these operations.
+fn row(before: &str, after: &str, operations: &str) {
+    let with_name = |json: &str| -> Json {
+        let mut json: Json = serde_json::from_str(&expand(json)).unwrap();
+        json.as_object_mut().unwrap().entry("userName").or_insert("bjensen".into());
+        json
+    };
+    let expected: Json = serde_json::from_str(&expand(operations)).unwrap();
+    assert_eq!(between(&user(&with_name(before)), &user(&with_name(after))), expected, "{before} to {after}");
+}
+
+#[test]
+fn singular_attributes() {
+    row("{}", "{}", "[]");
+    row("{}", r#"{"title": "Guide"}"#, r#"[{"op": "add", "path": "title", "value": "Guide"}]"#);
+    row(r#"{"title": "a"}"#, r#"{"title": "A"}"#, r#"[{"op": "replace", "path": "title", "value": "A"}]"#);
+    row(r#"{"active": true}"#, r#"{"active": false}"#, r#"[{"op": "replace", "path": "active", "value": false}]"#);
+    row(r#"{"title": "Guide"}"#, "{}", r#"[{"op": "remove", "path": "title"}]"#);
+    row(
+        r#"{"externalId": "1"}"#,
+        r#"{"externalId": "2"}"#,
+        r#"[{"op": "replace", "path": "externalId", "value": "2"}]"#,
+    );
+}
+
+/// What is read-only is the service provider's.
+#[test]
+fn what_is_read_only_is_left_aside() {
+    row(
+        r#"{"id": "1", "meta": {"created": "2011-05-13T04:42:34Z"}, "groups": [{"value": "g"}]}"#,
+        r#"{"id": "2", "meta": {"created": "2012-05-13T04:42:34Z"}, "groups": [{"value": "h"}]}"#,
+        "[]",
+    );
+    row(
+        r#"{"ENT": {"manager": {"value": "1", "displayName": "x"}}}"#,
+        r#"{"ENT": {"manager": {"value": "1", "displayName": "y"}}}"#,
+        "[]",
+    );
+}
+
+#[test]
+fn a_password_is_sent_and_its_absence_says_nothing() {
+    row("{}", r#"{"password": "s"}"#, r#"[{"op": "add", "path": "password", "value": "s"}]"#);
+    row(r#"{"password": "s"}"#, r#"{"password": "t"}"#, r#"[{"op": "replace", "path": "password", "value": "t"}]"#);
+    row(r#"{"password": "s"}"#, r#"{"password": "s"}"#, "[]");
+    row(r#"{"password": "s"}"#, "{}", "[]");
+}
+
+#[test]
+fn complex_attributes() {
+    row("{}", r#"{"name": {"givenName": "B"}}"#, r#"[{"op": "add", "path": "name.givenName", "value": "B"}]"#);
+    row(
+        "{}",
+        r#"{"name": {"givenName": "B", "familyName": "J"}}"#,
+        r#"[{"op": "add", "path": "name", "value": {"familyName": "J", "givenName": "B"}}]"#,
+    );
+    row(
+        r#"{"name": {"givenName": "B", "familyName": "J"}}"#,
+        r#"{"name": {"givenName": "C", "familyName": "J"}}"#,
+        r#"[{"op": "replace", "path": "name.givenName", "value": "C"}]"#,
+    );
+    row(
+        r#"{"name": {"givenName": "B", "familyName": "J", "middleName": "x"}}"#,
+        r#"{"name": {"givenName": "C", "familyName": "K", "middleName": "x"}}"#,
+        r#"[{"op": "replace", "path": "name", "value": {"familyName": "K", "givenName": "C"}}]"#,
+    );
+    row(
+        r#"{"name": {"givenName": "B", "familyName": "J"}}"#,
+        r#"{"name": {"familyName": "J"}}"#,
+        r#"[{"op": "remove", "path": "name.givenName"}]"#,
+    );
+    row(r#"{"name": {"givenName": "B"}}"#, "{}", r#"[{"op": "remove", "path": "name"}]"#);
+    row(
+        r#"{"name": {"givenName": "B", "familyName": "J", "middleName": "x", "formatted": "B x J"}}"#,
+        r#"{"name": {"familyName": "K"}}"#,
+        r#"[{"op": "remove", "path": "name"}, {"op": "add", "path": "name", "value": {"familyName": "K"}}]"#,
+    );
+}
+
+#[test]
+fn extensions() {
+    row("{}", r#"{"ENT": {"department": "Tours"}}"#, r#"[{"op": "add", "path": "ENT:department", "value": "Tours"}]"#);
+    row(
+        "{}",
+        r#"{"ENT": {"department": "Tours", "manager": {"value": "7"}}}"#,
+        r#"[{"op": "add", "value": {"ENT": {"department": "Tours", "manager": {"value": "7"}}}}]"#,
+    );
+    row(
+        r#"{"ENT": {"department": "Tours", "manager": {"value": "7"}}}"#,
+        r#"{"ENT": {"department": "Sales", "manager": {"value": "8"}}}"#,
+        r#"[{"op": "replace", "path": "ENT:department", "value": "Sales"},
+            {"op": "replace", "path": "ENT:manager.value", "value": "8"}]"#,
+    );
+    row(
+        r#"{"ENT": {"department": "Tours", "manager": {"value": "7"}}}"#,
+        "{}",
+        r#"[{"op": "remove", "path": "ENT:department"}, {"op": "remove", "path": "ENT:manager"}]"#,
+    );
+}
+
+/// What changes in a value of a list, through a value path.
+#[test]
+fn values_of_complex_lists() {
+    const TWO: &str = r#"{"emails": [{"value": "b@work.com", "type": "work", "primary": true},
+        {"value": "b@home.com", "type": "home"}]}"#;
+    row("{}", r#"{"emails": [{"value": "x"}]}"#, r#"[{"op": "add", "path": "emails", "value": [{"value": "x"}]}]"#);
+    row(TWO, "{}", r#"[{"op": "remove", "path": "emails"}]"#);
+    row(
+        TWO,
+        r#"{"emails": [{"value": "b@home.com", "type": "other"}, {"value": "b@work.com", "type": "work", "primary": true}]}"#,
+        r#"[{"op": "replace", "path": "emails[value eq \"b@home.com\"].type", "value": "other"}]"#,
+    );
+    row(
+        TWO,
+        r#"{"emails": [{"value": "b@work.com", "type": "work", "primary": true},
+            {"value": "b@home.com", "type": "home", "display": "B"}]}"#,
+        r#"[{"op": "replace", "path": "emails[value eq \"b@home.com\"].display", "value": "B"}]"#,
+    );
+    row(
+        TWO,
+        r#"{"emails": [{"value": "b@work.com", "primary": true}, {"value": "b@home.com", "type": "home"}]}"#,
+        r#"[{"op": "remove", "path": "emails[value eq \"b@work.com\"].type"}]"#,
+    );
+    row(
+        TWO,
+        r#"{"emails": [{"value": "b@work.com", "type": "work", "primary": true},
+            {"value": "b@home.com", "type": "home"}, {"value": "c"}]}"#,
+        r#"[{"op": "add", "path": "emails", "value": [{"value": "c"}]}]"#,
+    );
+    row(
+        TWO,
+        r#"{"emails": [{"value": "b@work.com", "type": "work", "primary": true}]}"#,
+        r#"[{"op": "remove", "path": "emails[value eq \"b@home.com\"]"}]"#,
+    );
+    // A value becomes primary before another value comes that the condition would select as well.
+    row(
+        r#"{"emails": [{"value": "a", "type": "work", "display": "an address with a name that is longer than an operation"}]}"#,
+        r#"{"emails": [{"value": "a", "type": "work", "display": "an address with a name that is longer than an operation",
+            "primary": true}, {"value": "a", "type": "home"}]}"#,
+        r#"[{"op": "replace", "path": "emails[value eq \"a\"].primary", "value": true},
+            {"op": "add", "path": "emails", "value": [{"value": "a", "type": "home"}]}]"#,
+    );
+    // The order is nothing, and a `primary` of false is none.
+    row(
+        TWO,
+        r#"{"emails": [{"value": "b@home.com", "type": "home", "primary": false},
+            {"type": "work", "value": "b@work.com", "primary": true}]}"#,
+        "[]",
+    );
+    // One with another address, but of the same type, is still that one.
+    row(
+        r#"{"emails": [{"value": "b@work.com", "type": "work", "display": "Barbara Jensen at work"},
+            {"value": "b@home.com", "type": "home", "display": "Barbara Jensen at home"}]}"#,
+        r#"{"emails": [{"value": "c@work.com", "type": "work", "display": "Barbara Jensen at work"},
+            {"value": "b@home.com", "type": "home", "display": "Barbara Jensen at home"}]}"#,
+        r#"[{"op": "replace", "path": "emails[value eq \"b@work.com\"].value", "value": "c@work.com"}]"#,
+    );
+    // Whichever is shorter.
+    row(
+        r#"{"emails": [{"value": "b"}, {"value": "a rather long address"}]}"#,
+        r#"{"emails": [{"value": "b"}]}"#,
+        r#"[{"op": "replace", "path": "emails", "value": [{"value": "b"}]}]"#,
+    );
+}
+
+/// What is in quotes is escaped for the path, and the path for JSON.
+#[test]
+fn hostile_text_in_a_path() {
+    let other = "x".repeat(80);
+    let before = user(&json!({"userName": "b", "emails": [{"value": "a\"] \\ü"}, {"value": "b", "display": other}]}));
+    let after = user(&json!({"userName": "b", "emails": [{"value": "b", "display": other}]}));
+    let expected = json!([{"op": "remove", "path": r#"emails[value eq "a\"] \\ü"]"#}]);
+    assert_eq!(between(&before, &after), expected);
+}
+
+/// RFC 7644 §3.5.2: making one value primary takes that from the others.
+#[test]
+fn the_primary_value() {
+    let emails = |first: Json, second: Json, more: &[Json]| {
+        let (mut one, mut two) = (json!({"value": "b@work.com", "type": "work"}), json!({"value": "b@home.com"}));
+        one["primary"] = first;
+        two["primary"] = second;
+        let mut all = vec![one, two];
+        all.extend_from_slice(more);
+        user(&json!({"userName": "b", "emails": all}))
+    };
+    let (before, none) = (emails(true.into(), Json::Null, &[]), emails(Json::Null, Json::Null, &[]));
+    assert_eq!(
+        between(&before, &emails(false.into(), true.into(), &[])),
+        json!([{"op": "replace", "path": r#"emails[value eq "b@home.com"].primary"#, "value": true}])
+    );
+    assert_eq!(between(&before, &none), json!([{"op": "remove", "path": r#"emails[value eq "b@work.com"].primary"#}]));
+    assert_eq!(
+        between(&none, &before),
+        json!([{"op": "replace", "path": r#"emails[value eq "b@work.com"].primary"#, "value": true}])
+    );
+    let more = json!({"value": "c", "primary": true});
+    assert_eq!(
+        between(&before, &emails(Json::Null, Json::Null, std::slice::from_ref(&more))),
+        json!([{"op": "add", "path": "emails", "value": [more]}])
+    );
+}
+
+/// What no condition selects alone is sent with the list.
+#[test]
+fn values_that_cannot_be_told_apart() {
+    row(
+        r#"{"emails": [{"value": "a", "type": "x", "display": "1"}, {"value": "a", "type": "x", "display": ""}]}"#,
+        r#"{"emails": [{"value": "a", "type": "x", "display": "1"}]}"#,
+        r#"[{"op": "replace", "path": "emails", "value": [{"value": "a", "type": "x", "display": "1"}]}]"#,
+    );
+    // Two are needed to tell these apart.
+    row(
+        r#"{"emails": [{"value": "address", "type": "work"}, {"value": "address", "type": "home"},
+            {"value": "other address", "type": "work"}]}"#,
+        r#"{"emails": [{"value": "address", "type": "home"}, {"value": "other address", "type": "work"}]}"#,
+        r#"[{"op": "remove", "path": "emails[value eq \"address\" and type eq \"work\"]"}]"#,
+    );
+    // One that is part of another is not added beside it, but the other is beside that one.
+    row(
+        r#"{"emails": [{"value": "a", "type": "work"}]}"#,
+        r#"{"emails": [{"value": "a", "type": "work"}, {"value": "a"}]}"#,
+        r#"[{"op": "replace", "path": "emails", "value": [{"value": "a"}, {"value": "a", "type": "work"}]}]"#,
+    );
+}
+
+#[test]
+fn members_one_by_one() {
+    let members = |ids: &[&str]| {
+        let members: Vec<_> = ids.iter().map(|id| json!({"value": id, "type": "User"})).collect();
+        group(&json!({"displayName": "g", "members": members}))
+    };
+    let abc = members(&["a", "b", "c"]);
+    assert_eq!(between(&abc, &members(&["c", "b", "a"])), json!([]));
+    assert_eq!(
+        between(&abc, &members(&["a", "b", "c", "d", "e"])),
+        json!([{"op": "add", "path": "members", "value": [{"value": "d", "type": "User"}, {"value": "e", "type": "User"}]}])
+    );
+    assert_eq!(
+        between(&abc, &members(&["b"])),
+        json!([{"op": "remove", "path": r#"members[value eq "a" or value eq "c"]"#}])
+    );
+    assert_eq!(
+        between(&abc, &members(&["d"])),
+        json!([{"op": "add", "path": "members", "value": [{"value": "d", "type": "User"}]},
+            {"op": "remove", "path": r#"members[value eq "a" or value eq "b" or value eq "c"]"#}])
+    );
+    assert_eq!(between(&abc, &members(&[])), json!([{"op": "remove", "path": "members"}]));
+    assert_eq!(
+        between(&members(&[]), &members(&["d"])),
+        json!([{"op": "add", "path": "members", "value": [{"value": "d", "type": "User"}]}])
+    );
+    // What is immutable and not said again stays; what is read-only is not compared.
+    let bare = group(
+        &json!({"displayName": "g", "members": [{"value": "a", "display": "A"}, {"value": "b"}, {"value": "c"}]}),
+    );
+    assert_eq!(between(&abc, &bare), json!([]));
+    assert_eq!(
+        between(&bare, &members(&["a", "b"])),
+        json!([{"op": "remove", "path": r#"members[value eq "c"]"#},
+            {"op": "replace", "path": r#"members[value eq "a"].type"#, "value": "User"},
+            {"op": "replace", "path": r#"members[value eq "b"].type"#, "value": "User"}])
+    );
+}
+
+#[test]
+fn attributes_of_a_type_of_ones_own() {
+    let before = Before::Badge.resource();
+    let changes = |changes: &str| between(&before, &Before::Badge.with(changes));
+    assert_eq!(changes(r#"{"tags": ["blue", "red"]}"#), json!([]));
+    assert_eq!(changes(r#"{"price": 1.05e1, "opened": "2020-01-01T01:00:00+01:00"}"#), json!([]));
+    assert_eq!(
+        changes(r#"{"tags": ["blue", "green", "red"]}"#),
+        json!([{"op": "add", "path": "tags", "value": ["green"]}])
+    );
+    assert_eq!(changes(r#"{"tags": ["blue"]}"#), json!([{"op": "replace", "path": "tags", "value": ["blue"]}]));
+    assert_eq!(changes(r#"{"tags": null}"#), json!([{"op": "remove", "path": "tags"}]));
+    assert_eq!(changes(r#"{"keys": ["k3"]}"#), json!([{"op": "replace", "path": "keys", "value": ["k3"]}]));
+    assert_eq!(changes(r#"{"box": null}"#), json!([{"op": "remove", "path": "box"}]));
+    assert_eq!(
+        changes(r#"{"box": {"width": 1}}"#),
+        json!([{"op": "remove", "path": "box.height"}]),
+        "what is immutable stays"
+    );
+    assert_eq!(
+        changes(r#"{"seats": [{"name": "s1", "row": 1, "mark": "m1"}, {"name": "s2", "row": 2, "mark": "m2"}]}"#),
+        json!([{"op": "replace", "path": r#"seats[name eq "s2"].mark"#, "value": "m2"}])
+    );
+    assert_eq!(
+        changes(r#"{"staff": [{"value": "u1", "role": "boss"}, {"value": "u2", "role": "clerk", "primary": true}]}"#),
+        json!([{"op": "replace", "path": r#"staff[value eq "u2"].role"#, "value": "clerk"},
+            {"op": "replace", "path": r#"staff[value eq "u2"].primary"#, "value": true}])
+    );
+    assert_eq!(
+        changes(r#"{"urn:example:Paint": {"stamp": "other", "colour": "red", "maker": "M"}}"#),
+        json!([{"op": "replace", "path": "urn:example:Paint:colour", "value": "red"},
+            {"op": "add", "path": "urn:example:Paint:maker", "value": "M"}])
+    );
+    assert_eq!(
+        changes(r#"{"urn:example:Paint": null}"#),
+        json!([{"op": "remove", "path": "urn:example:Paint:colour"}])
+    );
+    // What is immutable stays as it is spelt.
+    let spelt = Before::Badge.with(r#"{"serial": "s1", "box": {"width": 1, "height": 2, "label": "l"}}"#);
+    assert!(diff(&before, &spelt, &Limits::default()).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_fixed_and_what_is_required() {
+    let text = |name: &str| Attribute::new(name, AttributeType::String);
+    let schema = Schema::new("urn:example:Thing", "Thing")
+        .attribute(text("fixed").multi_valued().mutability(Mutability::Immutable))
+        .attribute(Attribute::complex("origin", [text("place"), text("year")]).mutability(Mutability::Immutable))
+        .attribute(Attribute::complex("owner", [text("value"), text("since").mutability(Mutability::Immutable)]))
+        .attribute(
+            Attribute::complex("keys", [text("value"), text("name"), text("secret").mutability(Mutability::WriteOnly)])
+                .multi_valued(),
+        );
+    let option =
+        Schema::new("urn:example:Option:1.0", "Option").attribute(text("level").required()).attribute(text("note"));
+    let odd = Schema::new("urn:example:ö:1.0", "Odd").attribute(text("note"));
+    let builder = ResourceType::builder("Thing", "Things", schema).extension(option, false).extension(odd, false);
+    let kind = Arc::new(builder.build().unwrap());
+    let thing = |json: Json| Resource::from_json(&kind, json.to_string().as_bytes()).unwrap();
+    let limits = Limits::default();
+
+    // What is immutable comes in one operation, since it cannot be added to; then its order is nothing, all else is.
+    let (none, full) = (thing(json!({})), thing(json!({"fixed": ["a", "b"], "origin": {"place": "P", "year": "1"}})));
+    assert_eq!(
+        between(&none, &full),
+        json!([{"op": "add", "path": "fixed", "value": ["a", "b"]},
+            {"op": "add", "path": "origin", "value": {"place": "P", "year": "1"}}])
+    );
+    assert!(diff(&full, &thing(json!({"fixed": ["b", "A"]})), &limits).unwrap().is_empty());
+    let rule = |path: &str| (DiffErrorKind::Rule(ResourceErrorKind::Immutable), path.to_owned());
+    assert_eq!(refused(&full, &thing(json!({"fixed": ["a"]})), &limits), rule("fixed"));
+    assert_eq!(refused(&full, &thing(json!({"origin": {"place": "P"}})), &limits), rule("origin"));
+    let owner = |value: &str, since: &str| thing(json!({"owner": {"value": value, "since": since}}));
+    assert_eq!(refused(&owner("1", "a"), &owner("2", "b"), &limits), rule("owner.since"));
+    let mut few = Limits::default();
+    few.values = 1;
+    assert_eq!(refused(&none, &full, &few), (DiffErrorKind::TooLarge, "fixed".to_owned()));
+
+    // An extension with a required attribute goes as a whole or not at all.
+    let with = thing(json!({"urn:example:Option:1.0": {"level": "1", "note": "n"}}));
+    assert_eq!(between(&with, &none), json!([{"op": "remove", "path": "urn:example:Option:1.0"}]));
+    let odd = thing(json!({"urn:example:ö:1.0": {"note": "n"}}));
+    let inexpressible = (DiffErrorKind::Inexpressible, "urn:example:ö:1.0:note".to_owned());
+    assert_eq!(refused(&none, &odd, &limits), inexpressible);
+
+    // A secret that nobody reads may be there, and is not lost with the list, though that were shorter.
+    let keys = |keys: Json| thing(json!({"keys": keys}));
+    assert_eq!(
+        between(&keys(json!([{"value": "1"}, {"value": "2", "name": "x"}])), &keys(json!([{"value": "1"}]))),
+        json!([{"op": "remove", "path": r#"keys[value eq "2"]"#}])
+    );
+    // Where ids do not tell which is which, the order is nothing all the same.
+    let same = keys(json!([{"value": "1", "secret": "s"}, {"value": "1", "name": "n"}]));
+    let turned = keys(json!([{"value": "1", "name": "n"}, {"value": "1", "secret": "s"}]));
+    assert!(diff(&same, &turned, &limits).unwrap().is_empty());
+}
+
+fn refused(before: &Resource, after: &Resource, limits: &Limits) -> (DiffErrorKind, String) {
+    let (before_copy, after_copy) = (before.clone(), after.clone());
+    let error = diff(before, after, limits).unwrap_err();
+    assert_eq!((before, after), (&before_copy, &after_copy), "refused and nothing changed");
+    assert!(error.to_string().contains(error.path()), "{error}");
+    (error.kind().clone(), error.path().to_owned())
+}
+
+#[test]
+fn what_cannot_become_is_refused() {
+    use ResourceErrorKind::{Canonical, Immutable, NulCharacter, Primary, Required, TooLong};
+    let limits = Limits::default();
+    let badge = |changes: &str| refused(&Before::Badge.resource(), &Before::Badge.with(changes), &limits);
+    let rule = |rule, path: &str| (DiffErrorKind::Rule(rule), path.to_owned());
+    assert_eq!(badge(r#"{"serial": "S2"}"#), rule(Immutable, "serial"));
+    assert_eq!(badge(r#"{"box": {"width": 1, "label": "M"}}"#), rule(Immutable, "box.label"));
+    assert_eq!(badge(r#"{"box": {"height": 1}}"#), rule(Required, "box.width"));
+    assert_eq!(badge(r#"{"number": null}"#), rule(Required, "number"));
+    assert_eq!(badge(r#"{"keys": null}"#), rule(Required, "keys"));
+    assert_eq!(badge(r#"{"urn:example:must:1.0": null}"#), rule(Required, "urn:example:must:1.0"));
+    let two = r#"{"staff": [{"value": "u1", "primary": true}, {"value": "u2", "primary": true}]}"#;
+    assert_eq!(badge(two), rule(Primary, "staff"));
+
+    let members = |json: Json| group(&json!({"displayName": "g", "members": json}));
+    let (user_a, group_a) =
+        (members(json!([{"value": "a", "type": "User"}])), members(json!([{"value": "a", "type": "Group"}])));
+    assert_eq!(refused(&user_a, &group_a, &limits), rule(Immutable, "members.type"));
+    let nameless = members(json!([{"type": "User"}]));
+    let inexpressible = (DiffErrorKind::Inexpressible, "members.value".to_owned());
+    assert_eq!(refused(&nameless, &user_a, &limits), inexpressible);
+    assert_eq!(refused(&user_a, &nameless, &limits), rule(Required, "members.value"));
+    assert_eq!(diff(&nameless, &nameless, &limits).unwrap().len(), 0);
+    let empty = members(json!([{"value": ""}, {"value": "a", "type": "User"}]));
+    assert_eq!(refused(&empty, &user_a, &limits), inexpressible);
+
+    let named = |title: &str| user(&json!({"userName": "b", "title": title}));
+    assert_eq!(refused(&named("a"), &named(&"x".repeat(70_000)), &limits), rule(TooLong(65_536), "title"));
+    let mut nul = named("a");
+    let title = nul.kind().child(scim_core::schema::AttributeId::ROOT, "title").unwrap();
+    nul.root_mut().insert(title, scim_core::value::Value::String("\0".into()));
+    assert_eq!(refused(&named("a"), &nul, &limits), rule(NulCharacter, "title"));
+
+    let size = Attribute::new("size", AttributeType::String).canonical_values(["S", "M"]).restrict();
+    let schema = Schema::new("urn:example:Shirt", "Shirt").attribute(size);
+    let size = Arc::new(ResourceType::builder("Shirt", "Shirts", schema).build().unwrap());
+    let of_size =
+        |size_text: &str| Resource::from_json(&size, json!({"size": size_text}).to_string().as_bytes()).unwrap();
+    assert_eq!(refused(&of_size("S"), &of_size("L"), &limits), rule(Canonical, "size"));
+}
+
+#[test]
+fn two_types_are_refused() {
+    let limits = Limits::default();
+    let other_type = (DiffErrorKind::ResourceType, String::new());
+    assert_eq!(refused(&Before::User.resource(), &Before::Group.resource(), &limits), other_type);
+    // The same schemas once more are the same type; others under the same name are not.
+    let again = Registry::standard();
+    let json = Before::User.json().to_string();
+    let user = |kind| Resource::from_json(kind, json.as_bytes()).unwrap();
+    assert!(diff(&Before::User.resource(), &user(again.resource_type("User").unwrap()), &limits).unwrap().is_empty());
+    let bare = Arc::new(ResourceType::builder("User", "Users", Schema::user()).build().unwrap());
+    assert_eq!(refused(&Before::User.resource(), &user(&bare), &limits), other_type);
+}
+
+#[test]
+fn a_value_that_fits_no_request_is_refused() {
+    let too_large = |path: &str| (DiffErrorKind::TooLarge, path.to_owned());
+    let named = |title: &str| user(&json!({"userName": "b", "title": title}));
+    let limits = |change: fn(&mut Limits)| {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        limits
+    };
+    assert_eq!(refused(&named("a"), &named(&"x".repeat(300)), &limits(|limits| limits.body = 300)), too_large("title"));
+    assert_eq!(refused(&named("a"), &named("b"), &limits(|limits| limits.patch_operations = 0)), too_large("title"));
+    assert_eq!(refused(&named("a"), &named("b"), &limits(|limits| limits.path_bytes = 4)), too_large("title"));
+    let long = "x".repeat(1_100);
+    let members = |ids: &[&str]| {
+        let members: Vec<_> = ids.iter().map(|id| json!({"value": id})).collect();
+        group(&json!({"displayName": "g", "members": members}))
+    };
+    let (with, without) = (members(&["a", &long]), members(&["a"]));
+    assert_eq!(refused(&with, &without, &Limits::default()), too_large("members.value"));
+    assert_eq!(refused(&without, &with, &limits(|limits| limits.body = 1_000)), too_large("members"));
+    assert_eq!(refused(&without, &with, &limits(|limits| limits.values = 0)), too_large("members"));
+}
+
+fn large(ids: impl IntoIterator<Item = usize>) -> Resource {
+    let mut json = String::from(r#"{"displayName": "g", "members": ["#);
+    for (index, id) in ids.into_iter().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        write!(json, r#"{comma}{{"value":"00000000-0000-0000-0000-{id:012}"}}"#).unwrap();
+    }
+    json.push_str("]}");
+    Resource::from_json(Before::Group.kind(), json.as_bytes()).unwrap()
+}
+
+/// Were each member looked for among all the others, this would take hours.
+#[test]
+fn a_large_group_costs_what_changes() {
+    let before = large(0..100_000);
+    let one_more = diff(&before, &large((0..=100_000).rev()), &Limits::default()).unwrap();
+    let operations: Vec<_> = one_more.iter().flat_map(Patch::operations).collect();
+    let [operation] = &operations[..] else { panic!("{} operations", operations.len()) };
+    assert_eq!((operation.op(), operation.path()), (Op::Add, Some("members")));
+    assert_eq!(operation.value(), Some(r#"[{"value":"00000000-0000-0000-0000-000000100000"}]"#));
+
+    // All leave and as many come: as many operations as it takes, and no member is named twice.
+    let others = diff(&before, &large(100_000..200_000), &Limits::default()).unwrap();
+    let operations: Vec<_> = others.iter().flat_map(Patch::operations).collect();
+    let adds = operations.iter().filter(|it| it.op() == Op::Add).count();
+    let removed: usize =
+        operations.iter().filter(|it| it.op() == Op::Remove).map(|it| it.path().unwrap().matches(" eq ").count()).sum();
+    assert_eq!((adds, removed), (10, 100_000));
+    // 19 ids of 36 letters go into a path of 1,024 bytes, and 10,000 values into a request.
+    assert_eq!((operations.len(), others.len()), (adds + 5_270, 20));
+}
+
+/// As [`a_large_group_costs_what_changes`], where values have more than an id.
+#[test]
+fn a_large_list_costs_what_changes() {
+    let emails = |from: usize, to: usize| {
+        let emails: Vec<_> =
+            (from..to).map(|at| json!({"value": format!("{at}@x.com"), "type": format!("t{at}")})).collect();
+        user(&json!({"userName": "b", "emails": emails}))
+    };
+    let patches = diff(&emails(0, 20_000), &emails(1, 20_001), &Limits::default()).unwrap();
+    let operations: Vec<_> = patches[0].operations().iter().map(|it| (it.op(), it.path().unwrap())).collect();
+    assert_eq!(operations, [(Op::Remove, r#"emails[value eq "0@x.com"]"#), (Op::Add, "emails")]);
+}
+
+#[test]
+fn each_request_is_within_the_limits() {
+    let (before, after) = (large(0..50), large(25..90));
+    let limits = |change: fn(&mut Limits)| {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        limits
+    };
+    let rows = [
+        (limits(|_| {}), 1),
+        (limits(|limits| limits.body = 600), 8),
+        (limits(|limits| limits.patch_operations = 1), 3),
+        (limits(|limits| limits.values = 10), 7),
+        (limits(|limits| limits.path_bytes = 100), 1),
+        (limits(|limits| (limits.filter_terms, limits.patch_operations) = (1, 6)), 5),
+    ];
+    for (limits, requests) in rows {
+        let patches = diff(&before, &after, &limits).unwrap();
+        assert_eq!(seen(&send(&before, &patches, &limits)), wanted(&before, &after), "{limits:?}");
+        assert_eq!(patches.len(), requests, "{limits:?}");
+    }
+}
+
+/// A list that is sent as a whole and does not fit: it is set to what fits, and the rest is added.
+#[test]
+fn a_list_that_is_replaced_is_divided() {
+    let mut limits = Limits::default();
+    limits.values = 2;
+    let tags = |tags: Json| Before::Badge.with(&json!({"tags": tags}).to_string());
+    let (before, after) = (Before::Badge.resource(), tags(json!(["1", "2", "3", "4", "5"])));
+    let patches = diff(&before, &after, &limits).unwrap();
+    assert_eq!(seen(&send(&before, &patches, &limits)), wanted(&before, &after));
+    let operations: Vec<_> =
+        patches.iter().map(|patch| (patch.operations()[0].op(), patch.operations()[0].value())).collect();
+    let expected = [(Op::Replace, Some(r#"["1","2"]"#)), (Op::Add, Some(r#"["3","4"]"#)), (Op::Add, Some(r#"["5"]"#))];
+    assert_eq!(operations, expected);
+    // What stays is not sent again when it does not fit anyway.
+    let (before, after) = (tags(json!(["1", "2", "3"])), tags(json!(["1", "2", "4"])));
+    let patches = diff(&before, &after, &limits).unwrap();
+    assert_eq!(seen(&send(&before, &patches, &limits)), wanted(&before, &after));
+    let operations = serde_json::to_value(&patches[0]).unwrap()["Operations"].clone();
+    let expected =
+        json!([{"op": "remove", "path": r#"tags[value eq "3"]"#}, {"op": "add", "path": "tags", "value": ["4"]}]);
+    assert_eq!(operations, expected);
+}
+
+/// Nothing is between a resource and itself, whatever is in it.
+#[test]
+fn nothing_is_between_a_resource_and_itself() {
+    for before in [Before::User, Before::Group, Before::Bare, Before::Badge] {
+        assert_eq!(between(&before.resource(), &before.resource()), json!([]), "{before:?}");
+    }
+    let doubles = user(&json!({"userName": "b", ENT: {"department": "x"},
+        "emails": [{"value": "a"}, {"value": "A"}, {"value": "a", "primary": true}, {"primary": false}]}));
+    assert_eq!(between(&doubles, &doubles), json!([]));
+    // A store may have kept what is not read in any more.
+    let members = json!([{"value": "a"}, {"value": "a", "type": "User"}, {"type": "User"}]);
+    let doubles = group(&json!({"displayName": "g", "members": members}));
+    assert!(diff(&doubles, &doubles, &Limits::default()).unwrap().is_empty());
+}

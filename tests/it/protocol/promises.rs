@@ -1,0 +1,403 @@
+//! Promises that several parts keep together: what is tried again, what is shown and what is not, in which order things
+//! are refused.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use crate::fixture::forward::forward;
+use crate::fixture::host::{BASE, GROUP, Host, PATCH, USER, host, host_with};
+use chrono::{DateTime, TimeDelta, Utc};
+use scim_core::{
+    Limits, Quirks, Registry, Resource, ServiceProvider, Store,
+    error::Error,
+    patch::Patch,
+    protocol::Request,
+    provider::{Access, Action, Clock, Policy, Proposal},
+    quirks::Tolerance,
+    schema::{AttributeId, ResourceType},
+    store::{
+        Change, CommitError, Context, Done, Entry, Expect, Key, MemoryStore, Page, Scan, StoreError, Stored, TenantId,
+        Wanted,
+    },
+    value::Value,
+};
+use serde_json::json;
+
+/// A store that loses the next races inside: a deadlock, a serialization failure.
+#[derive(Default)]
+struct Busy {
+    inner: MemoryStore,
+    commits: AtomicUsize,
+    reads: AtomicUsize,
+}
+
+impl Busy {
+    fn read(&self) -> Result<(), StoreError> {
+        let busy = |left: usize| left.checked_sub(1);
+        match self.reads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, busy) {
+            Ok(_) => Err(StoreError::Busy),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Store for Busy {
+    forward! { inner: capabilities, pushdown }
+
+    async fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Option<Stored>, StoreError> {
+        self.read()?;
+        self.inner.get(cx, key, wanted).await
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        self.read()?;
+        self.inner.scan(cx, scan).await
+    }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        let busy = |left: usize| left.checked_sub(1);
+        if self.commits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, busy).is_ok() {
+            return Err(StoreError::Busy.into());
+        }
+        self.inner.commit(cx, batch).await
+    }
+}
+
+/// As `StoreError::Busy` promises: the core tries the whole operation again, whichever it is.
+#[test]
+fn a_busy_store_is_asked_again() {
+    let host: Host<Busy> = host_with(Registry::standard(), Busy::default(), Limits::default(), Quirks::default());
+    let busy = |times| host.provider.store().commits.store(times, Ordering::Relaxed);
+    busy(2);
+    let created = host.post("/Users", &json!({"schemas": [USER], "userName": "barbara"}));
+    assert_eq!(created.status, 201, "{}", created.json());
+    let target = format!("/Users/{}", created.id());
+    busy(2);
+    assert_eq!(host.put(&target, &json!({"schemas": [USER], "userName": "babs"})).status, 200);
+    busy(2);
+    assert_eq!(host.patch(&target, &json!([{"op": "add", "path": "title", "value": "x"}])).status, 200);
+    busy(2);
+    let etag = host.get(&target).etag();
+    assert_eq!(host.send("DELETE", &target, &[("If-Match", &etag)], b"").status, 204);
+    // And no more often than allowed.
+    busy(1_000);
+    let refused = host.post("/Users", &json!({"schemas": [USER], "userName": "barbara"}));
+    assert_eq!(refused.error().0, 503);
+    let attempts = 1 + host.provider.limits().write_retries;
+    assert_eq!(host.provider.store().commits.load(Ordering::Relaxed), 1_000 - attempts);
+}
+
+/// DESIGN: no echo of long input. A body that is one string came back whole.
+#[test]
+fn a_body_that_is_no_object_is_not_echoed() {
+    let host = host();
+    let id = host.user("barbara");
+    let body = serde_json::to_vec(&"secret at line 7, expected nothing ".repeat(50_000)).unwrap();
+    for (method, target) in [
+        ("POST", "/Users".to_owned()),
+        ("PUT", format!("/Users/{id}")),
+        ("PATCH", format!("/Users/{id}")),
+        ("POST", "/Users/.search".to_owned()),
+    ] {
+        let reply = host.send(method, &target, &[], &body);
+        assert_eq!(reply.error(), (400, "invalidSyntax".to_owned()));
+        let text = String::from_utf8(reply.body).unwrap();
+        assert!(text.len() < 400 && !text.contains("secret"), "{method} {target}: {} bytes", text.len());
+    }
+}
+
+/// A log line with `{:?}` is no place for a password.
+#[test]
+fn what_is_printed_for_debugging_shows_no_value() {
+    let body = json!({"schemas": [PATCH], "Operations": [{"op": "replace", "path": "password", "value": "hunter2"}]});
+    let body = body.to_string().into_bytes();
+    let patch = Patch::parse(&body, &Limits::default(), &mut Tolerance::new(Quirks::default())).unwrap();
+    let shown = format!("{patch:?}");
+    assert!(!shown.contains("hunter2") && shown.contains("password"), "{shown}");
+    let request = Request::new("PATCH", "/Users/1?filter=userName%20eq%20%22barbara%22").body(&body);
+    let shown = format!("{request:?}");
+    assert!(!shown.contains("barbara") && !shown.contains("104, 117, 110"), "{shown}");
+    assert!(shown.contains("PATCH") && shown.contains("/Users/1"), "{shown}");
+}
+
+/// 7644-3.5.1: the answer to a PUT shows what is stored.
+#[test]
+fn members_in_another_order() {
+    let host = host();
+    let ids = [host.user("a"), host.user("b")];
+    let group = host.post(
+        "/Groups",
+        &json!({"schemas": [GROUP], "displayName": "all", "members": [{"value": ids[0]}, {"value": ids[1]}]}),
+    );
+    let target = format!("/Groups/{}", group.id());
+    let body = json!({"schemas": [GROUP], "displayName": "all", "members": [{"value": ids[1]}, {"value": ids[0]}]});
+    let put = host.put(&target, &body);
+    let get = host.get(&target);
+    assert_eq!((put.status, put.etag()), (200, get.etag()));
+    assert_eq!(put.json(), get.json(), "one version has one state");
+}
+
+/// What is not there is 404, whatever else is wrong with the request.
+#[test]
+fn a_group_that_is_gone() {
+    let host = host();
+    let add = json!([{"op": "add", "path": "members", "value": [{"value": "nobody"}]}]);
+    assert_eq!(host.patch("/Groups/gone", &add).error().0, 404);
+}
+
+/// Goes back an hour at each look: two machines whose clocks differ.
+#[derive(Debug, Default)]
+struct Backwards(Mutex<i64>);
+
+impl Clock for Backwards {
+    fn now(&self) -> DateTime<Utc> {
+        let mut hours = self.0.lock().unwrap();
+        *hours += 1;
+        DateTime::UNIX_EPOCH + TimeDelta::hours(500_000 - *hours)
+    }
+}
+
+/// `meta.lastModified` does not go back: not when a resource is written as a whole, and not when a member comes.
+#[test]
+fn clocks_that_differ() {
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+        .base_url(BASE)
+        .clock(Backwards::default())
+        .build()
+        .unwrap();
+    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let user = host.user("barbara");
+    let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "all"}));
+    let created = group.json()["meta"]["created"].clone();
+    let target = format!("/Groups/{}", group.id());
+    for operation in [
+        json!({"op": "replace", "path": "displayName", "value": "some"}),
+        json!({"op": "add", "path": "members", "value": [{"value": user}]}),
+    ] {
+        let reply = host.patch(&target, &json!([operation]));
+        assert_eq!(reply.json()["meta"]["lastModified"], created, "{operation}");
+    }
+}
+
+/// Many conditions on the members of a group mean what one condition means: a store that keeps members apart agrees
+/// with the matcher.
+#[test]
+fn conditions_on_members() {
+    let host = host();
+    let ids = [host.user("a"), host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "inner"})).id()];
+    for (name, members) in [("none", &ids[..0]), ("user", &ids[..1]), ("both", &ids[..])] {
+        let members: Vec<_> = members.iter().map(|id| json!({"value": id})).collect();
+        host.post("/Groups", &json!({"schemas": [GROUP], "displayName": name, "members": members}));
+    }
+    for (filter, expected) in [
+        (r#"members.type eq "user""#.to_owned(), vec!["user", "both"]),
+        (r#"members.type eq "x" or members.type eq "group""#.to_owned(), vec!["both"]),
+        (r#"members.type eq "user" and members.type eq "group""#.to_owned(), vec!["both"]),
+        (r#"members[type eq "user" and type eq "group"]"#.to_owned(), vec![]),
+        (r#"members[type eq "x" or type eq "group"]"#.to_owned(), vec!["both"]),
+        (r#"not (members.type eq "group")"#.to_owned(), vec!["inner", "none", "user"]),
+        ("members pr".to_owned(), vec!["user", "both"]),
+        ("members.display pr".to_owned(), vec![]),
+        (format!(r#"members.value co "{}""#, &ids[1]), vec!["both"]),
+        (format!(r#"members ne "{}""#, &ids[1]), vec!["inner", "none", "user"]),
+        (r#"members.type sw "g" or members.type eq "x""#.to_owned(), vec!["both"]),
+    ] {
+        let reply = host.get(&format!("/Groups?filter={filter}"));
+        let json = reply.json();
+        let found: Vec<_> =
+            json["Resources"].as_array().into_iter().flatten().map(|group| group["displayName"].as_str()).collect();
+        let expected: Vec<_> = expected.into_iter().map(Some).collect();
+        assert_eq!(found, expected, "{filter}: {json}");
+    }
+}
+
+/// What a client says of a member's type is checked like its id: else `$ref` leads nowhere. (RFC 7643 §4.2)
+#[test]
+fn the_type_of_a_member_is_what_it_is() {
+    let host = host();
+    let user = host.user("barbara");
+    let members = |kind: &str| json!([{"value": user, "type": kind}]);
+    let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "all"})).id();
+    let expected = json!([{"value": user, "type": "User", "$ref": format!("{BASE}/Users/{user}")}]);
+    for kind in ["Group", "Robot", "user"] {
+        let body = json!({"schemas": [GROUP], "displayName": kind, "members": members(kind)});
+        let add = json!([{"op": "add", "path": "members", "value": members(kind)}]);
+        for reply in [host.post("/Groups", &body), host.patch(&format!("/Groups/{group}"), &add)] {
+            let json = reply.json();
+            let shown: Vec<_> =
+                json["members"].as_array().into_iter().flatten().map(|member| &member["$ref"]).collect();
+            assert_eq!(shown, [&expected[0]["$ref"]], "{kind}: {} {json}", reply.status);
+        }
+    }
+    // One that names no type must be there; one that does may come with the commit, and the store says that it has not.
+    for member in [json!({"value": "nobody"}), json!({"value": "nobody", "type": "User"})] {
+        let body = json!({"schemas": [GROUP], "displayName": "none", "members": [member]});
+        host.refused("POST", "/Groups", body.to_string().as_bytes(), 400, "invalidValue");
+    }
+}
+
+/// A read that meets a busy store is repeated, a bounded number of times.
+#[test]
+fn a_read_of_a_busy_store_is_repeated() {
+    let host: Host<Busy> = host_with(Registry::standard(), Busy::default(), Limits::default(), Quirks::default());
+    let id = host.user("barbara");
+    let reads = |times| host.provider.store().reads.store(times, Ordering::Relaxed);
+    for target in [format!("/Users/{id}"), "/Users".to_owned()] {
+        reads(3);
+        assert_eq!(host.get(&target).status, 200, "{target}");
+        reads(1_000);
+        let refused = host.get(&target);
+        assert_eq!((refused.error().0, refused.header("Retry-After")), (503, Some("1")), "{target}");
+    }
+}
+
+/// Refuses to delete users that are active; the store makes the user active just before the commit.
+#[derive(Debug)]
+struct OnlyInactive;
+
+impl Policy for OnlyInactive {
+    fn access(&self, _: &Context, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
+        Ok(Access::full())
+    }
+
+    fn review(&self, _: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
+        let shown = |resource: &Resource| String::from_utf8_lossy(&resource.to_json()).contains("protected");
+        match proposal.before {
+            Some(before) if shown(before) => Err(Error::new(403, "it is protected")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a policy has judged is what is committed: a user that becomes protected in between is not deleted.
+#[test]
+fn what_was_reviewed_is_what_is_deleted() {
+    let store = Arc::new(Meddling::default());
+    let provider = ServiceProvider::builder(Registry::standard(), Arc::clone(&store))
+        .base_url(BASE)
+        .policy(OnlyInactive)
+        .build()
+        .unwrap();
+    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let id = host.user("barbara");
+    store.meddle.store(true, Ordering::Relaxed);
+    assert_eq!(host.delete(&format!("/Users/{id}")).error().0, 403);
+    assert_eq!(host.get(&format!("/Users/{id}")).json()["title"], "protected");
+}
+
+/// A store in which somebody else writes a user just before it is deleted.
+#[derive(Default)]
+struct Meddling {
+    inner: MemoryStore,
+    meddle: AtomicBool,
+}
+
+impl Store for Meddling {
+    forward! { inner: capabilities, get, scan }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        if let [Change::Delete { kind, id, .. }] = batch
+            && self.meddle.swap(false, Ordering::Relaxed)
+        {
+            let key = Key { kind, id };
+            let found = self.inner.get(cx, key, &Wanted::everything()).await?.unwrap();
+            let mut resource = Resource::clone(&found.resource);
+            let title = kind.child(AttributeId::ROOT, "title").unwrap();
+            resource.root_mut().insert(title, Value::String("protected".into()));
+            let before = found.resource;
+            let change = Change::Replace { entry: Entry::new(resource), expect: Expect::Exists, before };
+            self.inner.commit(cx, &[change]).await?;
+        }
+        self.inner.commit(cx, batch).await
+    }
+}
+
+/// A member without an id would be one that nobody can remove again.
+#[test]
+fn a_member_is_somebody() {
+    let host = host();
+    let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "all"})).id();
+    for member in [json!({"type": "User"}), json!({"value": ""}), json!({"value": null, "type": "User"})] {
+        let body = json!({"schemas": [GROUP], "displayName": "some", "members": [member]}).to_string();
+        host.refused("POST", "/Groups", body.as_bytes(), 400, "invalidValue");
+        host.refused("PUT", &format!("/Groups/{group}"), body.as_bytes(), 400, "invalidValue");
+        let add = json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": "members", "value": [member]}]});
+        host.refused("PATCH", &format!("/Groups/{group}"), add.to_string().as_bytes(), 400, "invalidValue");
+    }
+}
+
+/// What many operations of one patch add together is what one request has; and no patch costs more than it may.
+#[test]
+fn a_patch_is_bounded_as_a_whole() {
+    let mut limits = Limits::default();
+    limits.values = 10;
+    limits.work = 2_000;
+    let host = host_with(Registry::standard(), MemoryStore::new(), limits, Quirks::default());
+    let id = host.user("barbara");
+    let target = format!("/Users/{id}");
+    let mails = |from: usize, count: usize| -> serde_json::Value {
+        (from..from + count).map(|n| json!({"value": format!("{n}@example.com"), "type": "work"})).collect()
+    };
+    let add = |value: &serde_json::Value| json!({"op": "add", "path": "emails", "value": value});
+    let patch = |operations: serde_json::Value| json!({"schemas": [PATCH], "Operations": operations}).to_string();
+    let over = patch(json!([add(&mails(0, 6)), add(&mails(6, 5))]));
+    host.refused("PATCH", &target, over.as_bytes(), 400, "tooMany");
+    assert_eq!(host.patch(&target, &json!([add(&mails(0, 6)), add(&mails(6, 4))])).status, 200);
+    // Each operation examines ten values, once for each comparison of its condition.
+    let replace = json!({"op": "replace", "path": "emails[type eq \"work\"].display", "value": "x"});
+    let both = json!({"op": "replace", "path": "emails[type eq \"work\" and value pr].display", "value": "y"});
+    let fine: serde_json::Value = (0..20).map(|_| replace.clone()).collect();
+    assert_eq!(host.patch(&target, &fine).status, 200);
+    for (operation, count) in [(&replace, 60), (&both, 30)] {
+        let operations: serde_json::Value = (0..count).map(|_| operation.clone()).collect();
+        host.refused("PATCH", &target, patch(operations).as_bytes(), 400, "tooMany");
+    }
+}
+
+/// A path to what the schema does not have blocks no other change of an Entra cycle, and is reported; by default it is
+/// refused, and a path that is malformed always is.
+#[test]
+fn unknown_paths() {
+    let paths = ["attributeGroups", "attributeGroups[value eq \"1\"].display", "name.nothing", "urn:x:y:User:level"];
+    let operations = |path: &str| json!([{"op": "Add", "path": path, "value": "x"}, {"op": "replace", "path": "title", "value": path}]);
+    let entra = host_with(Registry::standard(), MemoryStore::new(), Limits::default(), Quirks::entra());
+    let user = format!("/Users/{}", entra.user("barbara"));
+    for path in paths {
+        let reply = entra.patch(&user, &operations(path));
+        assert_eq!((reply.status, &reply.json()["title"]), (200, &json!(path)), "{path}");
+        assert!(reply.quirks.contains(scim_core::Quirk::UnknownPath), "{path}");
+    }
+    for malformed in ["title[", "emails[", "title[value eq \"x\"]", "na me", "", "9x"] {
+        let body =
+            json!({"schemas": [PATCH], "Operations": [{"op": "add", "path": malformed, "value": "x"}]}).to_string();
+        let reply = entra.send("PATCH", &user, &[], body.as_bytes());
+        assert_eq!(reply.status, 400, "{malformed}: {}", reply.json());
+    }
+    let host = host();
+    let user = format!("/Users/{}", host.user("barbara"));
+    for path in paths {
+        let body = json!({"schemas": [PATCH], "Operations": operations(path)}).to_string();
+        host.refused("PATCH", &user, body.as_bytes(), 400, "invalidPath");
+    }
+}
+
+/// What nobody may read cannot be filtered or sorted by; in a body the refusal is about the query alone.
+#[test]
+fn passwords_are_no_oracle_in_a_search() {
+    let host = host();
+    host.user("barbara");
+    for (search, keyword) in
+        [(json!({"filter": "password sw \"a\""}), "invalidFilter"), (json!({"sortBy": "password"}), "invalidValue")]
+    {
+        for target in ["/Users/.search", "/.search"] {
+            host.refused("POST", target, search.to_string().as_bytes(), 400, keyword);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The comparison rules of [`judge`] and of PUT on attributes that the standard schemas do not have (RFC 7643 §2.2, §7).
+
+use std::sync::Arc;
+
+use scim_core::{
+    Limits, Quirks, Resource,
+    patch::Patch,
+    quirks::Tolerance,
+    resource::{ResourceErrorKind, judge},
+    schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
+};
+use serde_json::{Value as Json, json};
+
+const OPTION: &str = "urn:example:Option";
+const MUST: &str = "urn:example:Must";
+
+fn thing(must: bool) -> Arc<ResourceType> {
+    let text = |name: &str| Attribute::new(name, AttributeType::String);
+    let fixed = |attribute: Attribute| attribute.mutability(Mutability::Immutable);
+    let schema = Schema::new("urn:example:Thing", "Thing")
+        .attribute(fixed(text("serial")))
+        .attribute(fixed(text("code").case_exact()))
+        .attribute(fixed(text("marks").multi_valued()))
+        .attribute(text("size").canonical_values(["Small", "Large"]).restrict())
+        .attribute(text("grade").case_exact().canonical_values(["A"]).restrict())
+        .attribute(text("sizes").multi_valued().canonical_values(["Small", "Large"]).restrict())
+        .attribute(Attribute::complex("owner", [text("value"), fixed(text("since"))]))
+        .attribute(Attribute::complex("frame", [text("colour"), fixed(text("maker"))]))
+        .attribute(Attribute::complex("parts", [text("value"), fixed(text("mark"))]).multi_valued());
+    let option = Schema::new(OPTION, "Option").attribute(text("note")).attribute(fixed(text("origin")));
+    let required = Schema::new(MUST, "Must").attribute(text("level"));
+    let builder = ResourceType::builder("Thing", "Things", schema).extension(option, false);
+    Arc::new(if must { builder.extension(required, true) } else { builder }.build().unwrap())
+}
+
+fn resource(kind: &Arc<ResourceType>, document: &Json) -> Resource {
+    Resource::from_json(kind, document.to_string().as_bytes()).unwrap()
+}
+
+fn judged(before: &Json, after: &Json) -> Option<ResourceErrorKind> {
+    let kind = thing(false);
+    judge(Some(&resource(&kind, before)), &resource(&kind, after)).err().map(|error| error.kind().clone())
+}
+
+/// 7643-7: the value of an immutable attribute stays, as the attribute compares values.
+#[test]
+fn immutable_values_stay_as_their_attribute_compares_them() {
+    let refused = Some(ResourceErrorKind::Immutable);
+    let rows = [
+        (json!({"serial": "S1"}), json!({"serial": "s1"}), None),
+        (json!({"serial": "S1"}), json!({"serial": "S2"}), refused.clone()),
+        (json!({"serial": "S1"}), json!({}), refused.clone()),
+        (json!({}), json!({"serial": "S1"}), None),
+        (json!({"code": "C1"}), json!({"code": "C1"}), None),
+        (json!({"code": "C1"}), json!({"code": "c1"}), refused.clone()),
+        (json!({"marks": ["a", "b"]}), json!({"marks": ["A", "B"]}), None),
+        (json!({"marks": ["a", "b"]}), json!({"marks": ["a"]}), refused.clone()),
+        (json!({"marks": ["a"]}), json!({"marks": ["a", "b"]}), refused.clone()),
+        (json!({"marks": ["a", "b"]}), json!({"marks": ["a", "c"]}), refused.clone()),
+        (
+            json!({"owner": {"value": "1", "since": "x"}}),
+            json!({"owner": {"value": "1", "since": "y"}}),
+            refused.clone(),
+        ),
+        (json!({"owner": {"value": "1", "since": "x"}}), json!({"owner": {"value": "2", "since": "y"}}), None),
+        (json!({"frame": {"maker": "m"}}), json!({"frame": {"maker": "n"}}), refused.clone()),
+    ];
+    for (before, after, expected) in rows {
+        assert_eq!(judged(&before, &after), expected, "{before} to {after}");
+    }
+}
+
+/// 7643-7: of many values of a list each keeps its immutable parts, wherever it is in the list.
+#[test]
+fn immutable_parts_are_found_in_long_lists() {
+    for count in [2, 16, 17, 40] {
+        let part = |at: usize, mark: &str| json!({"value": format!("p{at}"), "mark": format!("m{at}{mark}")});
+        let before: Vec<Json> = (0..count).map(|at| part(at, "")).collect();
+        let turned: Vec<Json> = before.iter().rev().cloned().collect();
+        let before = json!({"parts": before});
+        assert_eq!(judged(&before, &json!({"parts": turned})), None, "{count}");
+        for changed in [0, count / 2, count - 1] {
+            let mut other = turned.clone();
+            other[changed] = part(count - 1 - changed, "x");
+            let after = json!({"parts": other});
+            assert_eq!(judged(&before, &after), Some(ResourceErrorKind::Immutable), "{changed} of {count}");
+        }
+    }
+}
+
+/// 7643-7: a restricted attribute compares its values with the canonical ones as it compares values at all.
+#[test]
+fn canonical_values_compare_by_the_case_rule() {
+    let rows = [
+        (json!({"size": "Small"}), None),
+        (json!({"size": "SMALL"}), None),
+        (json!({"size": "Medium"}), Some(ResourceErrorKind::Canonical)),
+        (json!({"grade": "A"}), None),
+        (json!({"grade": "a"}), Some(ResourceErrorKind::Canonical)),
+        (json!({"sizes": ["large", "Small"]}), None),
+        (json!({"sizes": ["Large", "Medium"]}), Some(ResourceErrorKind::Canonical)),
+    ];
+    for (document, expected) in rows {
+        let found = judge(None, &resource(&thing(false), &document)).err().map(|error| error.kind().clone());
+        assert_eq!(found, expected, "{document}");
+    }
+}
+
+/// 7643-6: a resource has its required extensions.
+#[test]
+fn required_extensions_are_required() {
+    let kind = thing(true);
+    let error = judge(None, &resource(&kind, &json!({"serial": "S"}))).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (&ResourceErrorKind::Required, MUST));
+    assert_eq!(judge(None, &resource(&kind, &json!({MUST: {"level": "1"}}))), Ok(()));
+}
+
+/// 7644-3.5.1: PUT unassigns an attribute that it omits; what a client cannot change stays only in what stays.
+#[test]
+fn put_keeps_immutable_parts_only_where_the_value_stays() {
+    let rows = [
+        (
+            json!({"owner": {"value": "1", "since": "x"}}),
+            json!({"owner": {"value": "1"}}),
+            json!({"owner": {"value": "1", "since": "x"}}),
+        ),
+        (
+            json!({"owner": {"value": "1", "since": "x"}}),
+            json!({"owner": {"value": "2"}}),
+            json!({"owner": {"value": "2"}}),
+        ),
+        (json!({"frame": {"colour": "red", "maker": "m"}}), json!({}), json!({})),
+        (json!({OPTION: {"note": "n"}}), json!({}), json!({})),
+        (json!({OPTION: {"note": "n", "origin": "o"}}), json!({}), json!({OPTION: {"origin": "o"}})),
+        (json!({"serial": "S1"}), json!({"serial": "s1"}), json!({"serial": "S1"})),
+    ];
+    for (before, incoming, expected) in rows {
+        let kind = thing(false);
+        let after = resource(&kind, &before).replaced_by(resource(&kind, &incoming));
+        assert_eq!(after, resource(&kind, &expected), "{before} by {incoming}");
+    }
+}
+
+/// Things whose staff are references with a required role.
+fn staffed() -> Arc<ResourceType> {
+    let text = |name: &str| Attribute::new(name, AttributeType::String);
+    let link = Attribute::new("$ref", AttributeType::Reference).reference_types(["User"]);
+    let staff = Attribute::complex("staff", [text("value").case_exact(), link, text("role").required()]);
+    let schema = Schema::new("urn:example:Team", "Team").attribute(staff.multi_valued());
+    Arc::new(ResourceType::builder("Team", "Teams", schema).build().unwrap())
+}
+
+/// 7643-2.4: a reference has an id and its required sub-attributes, in a whole resource and in a change of members alone.
+#[test]
+fn references_have_an_id_and_what_is_required() {
+    let kind = staffed();
+    let rows = [
+        (json!({"value": "1", "role": "boss"}), None),
+        (json!({"role": "boss"}), Some("staff.value")),
+        (json!({"value": "", "role": "boss"}), Some("staff.value")),
+        (json!({"value": "1"}), Some("staff.role")),
+        (json!({"value": "1", "role": ""}), Some("staff.role")),
+    ];
+    for (member, refused) in rows {
+        if let Ok(team) = Resource::from_json(&kind, json!({"staff": [member]}).to_string().as_bytes()) {
+            let result = judge(None, &team).map_err(|error| error.path().to_owned());
+            assert_eq!(result.err().as_deref(), refused, "{member}");
+        }
+        let patch = Patch::builder().add("staff", json!([member])).build().unwrap();
+        let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
+        let before = Resource::new(Arc::clone(&kind));
+        let applied = patch.apply(&before, &limits, &mut tolerance);
+        let delta = patch.membership(&kind, &limits, &mut tolerance);
+        let is_delta = matches!(&delta, Ok(Some(_)));
+        assert_eq!((applied.is_err(), is_delta), (refused.is_some(), refused.is_none()), "{member}: {delta:?}");
+        if let Some(path) = refused {
+            assert!(applied.unwrap_err().to_string().contains(path), "{member}");
+        }
+    }
+}

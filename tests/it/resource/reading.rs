@@ -1,0 +1,527 @@
+//! JSON as resources: types, characteristics, and what counts as nothing (RFC 7643 §2, §3, §7).
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use scim_core::{
+    Limits, Quirk, Quirks, Registry, Resource,
+    quirks::Tolerance,
+    resource::{ResourceErrorKind, judge},
+    schema::{Attribute, AttributeType, Mutability, ResourceType, Schema, Uniqueness},
+};
+use serde_json::{Value as Json, json};
+
+const URN: &str = "urn:example:scim:schemas:sample:1.0:Sample";
+const EXTENSION: &str = "urn:example:scim:schemas:more:1.0:Sample";
+
+/// A resource type with an attribute of each type and each characteristic.
+fn sample() -> Arc<ResourceType> {
+    use AttributeType::{Binary, Boolean, DateTime, Decimal, Integer, Reference, String};
+    let part = |name: &str| Attribute::new(name, String);
+    let elements = || [part("value"), part("type"), part("display"), Attribute::new("primary", Boolean)];
+    let link = |name: &str| Attribute::new(name, Reference);
+    let mut schema = Schema::new(URN, "Sample");
+    for (name, kind) in [
+        ("string", String),
+        ("boolean", Boolean),
+        ("decimal", Decimal),
+        ("integer", Integer),
+        ("dateTime", DateTime),
+        ("binary", Binary),
+        ("reference", Reference),
+    ] {
+        schema = schema
+            .attribute(Attribute::new(name, kind))
+            .attribute(Attribute::new(format!("{name}s"), kind).multi_valued());
+    }
+    schema = schema
+        .attribute(Attribute::complex("complex", [part("one"), part("two").required(), part("many").multi_valued()]))
+        .attribute(Attribute::complex("complexes", elements()).multi_valued())
+        .attribute(part("exact").case_exact())
+        .attribute(part("suggested").canonical_values(["a", "b"]))
+        .attribute(part("restricted").canonical_values(["a", "b"]).restrict())
+        .attribute(part("unique").uniqueness(Uniqueness::Server))
+        .attribute(part("readOnly").mutability(Mutability::ReadOnly))
+        .attribute(part("immutable").mutability(Mutability::Immutable))
+        .attribute(part("writeOnly").mutability(Mutability::WriteOnly))
+        .attribute(
+            Attribute::complex(
+                "links",
+                [
+                    part("value").case_exact().mutability(Mutability::Immutable),
+                    link("$ref").reference_types(["Sample"]),
+                    part("kind").mutability(Mutability::Immutable),
+                    part("display").mutability(Mutability::ReadOnly),
+                ],
+            )
+            .multi_valued(),
+        );
+    let more = Schema::new(EXTENSION, "More")
+        .attribute(part("extra"))
+        .attribute(Attribute::new("fixed", Integer).mutability(Mutability::Immutable));
+    Arc::new(ResourceType::builder("Sample", "Samples", schema).extension(more, false).build().unwrap())
+}
+
+fn read_with(json: &str, quirks: Quirks) -> (Result<Resource, scim_core::resource::ResourceError>, Quirks) {
+    let mut tolerance = Tolerance::new(quirks);
+    let read = Resource::read(&sample(), json.as_bytes(), &Limits::default(), &mut tolerance);
+    (read, tolerance.applied())
+}
+
+fn strict(members: &str) -> Result<Resource, scim_core::resource::ResourceError> {
+    let comma = if members.is_empty() { "" } else { "," };
+    read_with(&format!(r#"{{"schemas":["{URN}"]{comma}{members}}}"#), Quirks::strict()).0
+}
+
+/// What is kept, without `schemas`.
+fn kept(resource: &Resource) -> Json {
+    let mut json: Json = serde_json::from_slice(&resource.to_json()).unwrap();
+    json.as_object_mut().unwrap().remove("schemas");
+    json
+}
+
+/// Attribute, JSON, and what is kept of it. 7643-2.3-01, 7643-2.3.1-01, 7643-2.3.2-01, 7643-2.3.3-01, 7643-2.3.4-01,
+/// 7643-2.3.5-01, 7643-2.3.6-01, 7643-2.3.6-02, 7643-2.3.6-03, 7643-2.3.7-01, 7643-2.4-01, 7643-1.2-01, 7643-1.2-02, 7643-7-09,
+/// 7643-7-07, 7643-2.4-09.
+const ACCEPTED: &[(&str, &str, &str)] = &[
+    ("string", r#""""#, r#""""#),
+    ("string", r#""  Ünï 😀 \u0041\n ""#, r#""  Ünï 😀 A\n ""#),
+    ("boolean", "true", "true"),
+    ("boolean", "false", "false"),
+    ("decimal", "5", "5"),
+    ("decimal", "-0.10", "-0.10"),
+    ("decimal", "1.5e300", "1.5e300"),
+    ("decimal", "12345678901234567890.12345678901234567890", "12345678901234567890.12345678901234567890"),
+    ("integer", "0", "0"),
+    ("integer", "-9223372036854775808", "-9223372036854775808"),
+    ("integer", "9223372036854775807", "9223372036854775807"),
+    ("dateTime", r#""2008-01-23T04:56:22Z""#, r#""2008-01-23T04:56:22.000Z""#),
+    ("dateTime", r#""2008-01-23T04:56:22.5+01:00""#, r#""2008-01-23T03:56:22.500Z""#),
+    ("dateTime", r#""9999-12-31T23:59:60Z""#, r#""9999-12-31T23:59:60.000Z""#),
+    ("dateTime", r#""2008-01-23T04:56:22.123456Z""#, r#""2008-01-23T04:56:22.123456Z""#),
+    ("binary", r#""""#, ""),
+    ("binary", r#""aGVsbG8=""#, r#""aGVsbG8=""#),
+    ("binary", r#""aGVsbG8""#, r#""aGVsbG8""#),
+    ("binary", r#""_-_-""#, r#""_-_-""#),
+    ("reference", r#""https://example.com/a?b=c#d""#, r#""https://example.com/a?b=c#d""#),
+    ("reference", r#""../Users/26118915""#, r#""../Users/26118915""#),
+    ("reference", r#""urn:ietf:params:scim""#, r#""urn:ietf:params:scim""#),
+    ("strings", r#"["a","b"]"#, r#"["a","b"]"#),
+    ("integers", "[1,2]", "[1,2]"),
+    ("decimals", "[1.0,2]", "[1.0,2]"),
+    ("booleans", "[true,false]", "[true,false]"),
+    ("dateTimes", r#"["2008-01-23T04:56:22Z"]"#, r#"["2008-01-23T04:56:22.000Z"]"#),
+    ("complex", r#"{"one":"1","two":"2","many":["x","y"]}"#, r#"{"one":"1","two":"2","many":["x","y"]}"#),
+    (
+        "complexes",
+        r#"[{"value":"a","type":"x"},{"value":"a","type":"y"}]"#,
+        r#"[{"value":"a","type":"x"},{"value":"a","type":"y"}]"#,
+    ),
+    ("exact", r#""MiXed""#, r#""MiXed""#),
+    ("suggested", r#""other""#, r#""other""#),
+    ("restricted", r#""A""#, r#""A""#),
+    ("readOnly", r#""x""#, ""),
+    ("writeOnly", r#""x""#, r#""x""#),
+    ("immutable", r#""x""#, r#""x""#),
+];
+
+#[test]
+fn values_of_each_type() {
+    for (name, value, expected) in ACCEPTED {
+        let resource = if *name == "binary" && value.len() == 2 {
+            // Only tolerated, as no value.
+            read_with(&format!(r#"{{"{name}":{value}}}"#), Quirks::default()).0
+        } else {
+            strict(&format!(r#""{name}":{value}"#))
+        };
+        let resource = resource.unwrap_or_else(|error| panic!("{name}: {value}: {error}"));
+        judge(None, &resource).unwrap();
+        // As text, since numbers keep every digit.
+        let text = String::from_utf8(resource.to_json()).unwrap();
+        let expected = if expected.is_empty() { String::new() } else { format!(r#","{name}":{expected}"#) };
+        assert_eq!(text, format!(r#"{{"schemas":["{URN}"]{expected}}}"#), "{name}: {value}");
+        assert_eq!(Resource::from_json(&sample(), text.as_bytes()).unwrap(), resource, "{name}: {value}");
+    }
+}
+
+/// Members, and the path that the error names. 7643-2.1-05, 7643-2.3.1-03, 7643-2.4-03, 7643-2.3.1-02.
+const REFUSED: &[(&str, &str)] = &[
+    (r#""string":1"#, "string"),
+    (r#""string":true"#, "string"),
+    (r#""string":["a"]"#, "string"),
+    (r#""string":{}"#, "string"),
+    (r#""string":"a","STRING":"b""#, "string"),
+    (r#""string":null,"string":null"#, "string"),
+    (r#""boolean":"true""#, "boolean"),
+    (r#""boolean":1"#, "boolean"),
+    (r#""decimal":"1.0""#, "decimal"),
+    (r#""integer":1.0"#, "integer"),
+    (r#""integer":1e3"#, "integer"),
+    (r#""integer":9223372036854775808"#, "integer"),
+    (r#""integer":"1""#, "integer"),
+    (r#""integers":[1,2.5]"#, "integers"),
+    (r#""integers":1"#, "integers"),
+    (r#""dateTime":"2008-01-23""#, "dateTime"),
+    (r#""dateTime":"2008-13-23T04:56:22Z""#, "dateTime"),
+    (r#""dateTime":"2008-01-23T04:56:22""#, "dateTime"),
+    (r#""dateTime":"0000-01-01T00:00:00+10:00""#, "dateTime"),
+    (r#""dateTime":"9999-12-31T23:59:59-10:00""#, "dateTime"),
+    (r#""dateTime":"+12345-01-01T00:00:00""#, "dateTime"),
+    (r#""dateTime":"-0001-01-01T00:00:00""#, "dateTime"),
+    (r#""dateTime":1201064182"#, "dateTime"),
+    (r#""binary":"a""#, "binary"),
+    (r#""binary":"ab=c""#, "binary"),
+    (r#""binary":"a b=""#, "binary"),
+    (r#""binary":"ab======""#, "binary"),
+    (r#""reference":"a b""#, "reference"),
+    (r#""reference":"a%2""#, "reference"),
+    (r#""reference":"<x>""#, "reference"),
+    (r#""strings":"a""#, "strings"),
+    (r#""strings":["a",1]"#, "strings"),
+    (r#""strings":["a",null]"#, "strings"),
+    (r#""strings":[["a"]]"#, "strings"),
+    (r#""complex":"x""#, "complex"),
+    (r#""complex":[{"two":"2"}]"#, "complex"),
+    (r#""complex":{"two":2}"#, "complex.two"),
+    (r#""complex":{"two":"2","many":"x"}"#, "complex.many"),
+    (r#""complex":{"two":"2","three":"3"}"#, "complex.three"),
+    (r#""complexes":{"value":"a"}"#, "complexes"),
+    (r#""complexes":["a"]"#, "complexes"),
+    (r#""complexes":[{"value":"a"},{"value":1}]"#, "complexes.value"),
+    (r#""unknown":1"#, "unknown"),
+    (r#""urn:example:scim:schemas:more:1.0:Sample":{"extra":1}"#, "urn:example:scim:schemas:more:1.0:Sample:extra"),
+    (r#""links":[{"value":"a","$ref":1}]"#, "links.$ref"),
+];
+
+#[test]
+fn what_is_refused() {
+    for (members, path) in REFUSED {
+        let error = strict(members).expect_err(members);
+        assert_eq!(error.path(), *path, "{members}: {error}");
+        assert!(error.position().is_some(), "{members}: {error}");
+    }
+    let error = strict(r#""complexes":[{"value":"a"},{"value":1}]"#).unwrap_err();
+    assert_eq!(error.index(), Some(1));
+    assert_eq!(*error.kind(), ResourceErrorKind::Type { expected: "a string", found: "a number" });
+}
+
+/// A number is no longer than a string may be, in digits.
+#[test]
+fn long_numbers() {
+    let mut limits = Limits::default();
+    limits.string = 20;
+    let read = |decimal: &str| {
+        let json = format!(r#"{{"schemas":["{URN}"],"decimal":{decimal}}}"#);
+        Resource::read(&sample(), json.as_bytes(), &limits, &mut Tolerance::new(Quirks::strict()))
+    };
+    assert!(read(&"1".repeat(20)).is_ok());
+    let error = read(&"1".repeat(21)).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (&ResourceErrorKind::TooLong(20), "decimal"));
+}
+
+/// What a rule of the schema refuses, and where.
+#[test]
+fn rules() {
+    let cases = [
+        (r#""complex":{"one":"1"}"#, ResourceErrorKind::Required, "complex.two"),
+        (r#""complex":{"two":"","one":"1"}"#, ResourceErrorKind::Required, "complex.two"),
+        (
+            r#""complexes":[{"value":"a","primary":true},{"value":"b","primary":true}]"#,
+            ResourceErrorKind::Primary,
+            "complexes",
+        ),
+        (r#""restricted":"c""#, ResourceErrorKind::Canonical, "restricted"),
+    ];
+    for (members, kind, path) in cases {
+        let resource = strict(members).unwrap();
+        let error = judge(None, &resource).expect_err(members);
+        assert_eq!((error.kind(), error.path()), (&kind, path), "{members}");
+    }
+    let one_primary =
+        strict(r#""complexes":[{"value":"a","primary":true},{"value":"b","primary":false},{"value":"c"}]"#);
+    assert_eq!(judge(None, &one_primary.unwrap()), Ok(()));
+}
+
+/// 7643-2.5-01, 7643-2.5-02, 7643-2.5-03, 7644-3.3-05, 7643-2.1-01, 7643-2.4-08.
+#[test]
+fn what_counts_as_nothing() {
+    for members in [
+        "",
+        r#""string":null"#,
+        r#""strings":[]"#,
+        r#""strings":null"#,
+        r#""complex":{}"#,
+        r#""complex":null"#,
+        r#""complexes":[{"value":null}]"#,
+        r#""complexes":[{"value":null,"primary":true}]"#,
+        r#""complex":{"one":null,"many":[]}"#,
+        r#""urn:example:scim:schemas:more:1.0:Sample":{}"#,
+        r#""readOnly":"x""#,
+        r#""id":"x","meta":{"created":"2008-01-23T04:56:22Z"}"#,
+    ] {
+        let resource = strict(members).unwrap_or_else(|error| panic!("{members}: {error}"));
+        assert_eq!(kept(&resource), json!({}), "{members}");
+    }
+    let spelt =
+        strict(r#""STRING":"x","COMPLEX":{"TWO":"2"},"URN:EXAMPLE:SCIM:SCHEMAS:MORE:1.0:SAMPLE":{"Extra":"e"}"#)
+            .unwrap();
+    assert_eq!(kept(&spelt), json!({"string": "x", "complex": {"two": "2"}, EXTENSION: {"extra": "e"}}));
+    let doubles =
+        strict(r#""strings":["a","b","A","a"],"complexes":[{"value":"a"},{"VALUE":"a"},{"value":"a","type":"t"}]"#);
+    assert_eq!(
+        kept(&doubles.unwrap()),
+        json!({"strings": ["a", "b"], "complexes": [{"value": "a"}, {"value": "a", "type": "t"}]})
+    );
+}
+
+/// The id of a reference, and of its URL. 7643-2.4-06, 7643-2.3.7-05, 7643-4.2-03.
+#[test]
+fn references_to_resources() {
+    for (element, id) in [
+        (r#"{"value":"7"}"#, "7"),
+        (r#"{"value":"7","$ref":"https://example.com/v2/Samples/8"}"#, "7"),
+        (r#"{"$ref":"https://example.com/v2/Samples/8"}"#, "8"),
+        (r#"{"$ref":"../Samples/8/"}"#, "8"),
+        (r#"{"$ref":"Samples/a%20b?x=y"}"#, "a b"),
+        (r#"{"$ref":null,"value":"7"}"#, "7"),
+        (r#"{"value":"7","display":"seven"}"#, "7"),
+    ] {
+        let resource = strict(&format!(r#""links":[{element}]"#)).unwrap();
+        assert_eq!(kept(&resource), json!({"links": [{"value": id}]}), "{element}");
+    }
+    let twice = strict(r#""links":[{"value":"7","kind":"a"},{"value":"7","kind":"b"},{"value":"8"}]"#).unwrap();
+    assert_eq!(kept(&twice), json!({"links": [{"value": "7", "kind": "a"}, {"value": "8"}]}));
+}
+
+/// 7643-3-01, 7643-3-02, 7643-3-03, 7643-3-04, 7643-3.3-01, 7643-3.3-02, 7643-3.3-04, 7643-2.1-03, 7643-3-06.
+#[test]
+fn schemas() {
+    let body = |schemas: Json| json!({"schemas": schemas, "string": "x", EXTENSION: {"extra": "e"}}).to_string();
+    for schemas in
+        [json!([URN]), json!([URN, EXTENSION]), json!([EXTENSION, URN]), json!([URN, URN]), json!([URN.to_uppercase()])]
+    {
+        let resource =
+            read_with(&body(schemas.clone()), Quirks::strict()).0.unwrap_or_else(|error| panic!("{schemas}: {error}"));
+        let written: Json = serde_json::from_slice(&resource.to_json()).unwrap();
+        assert_eq!(
+            written,
+            json!({"schemas": [URN, EXTENSION], "string": "x", EXTENSION: {"extra": "e"}}),
+            "{schemas}"
+        );
+    }
+    for (schemas, quirk) in [
+        (Json::Null, Quirk::MissingSchema),
+        (json!([]), Quirk::MissingSchema),
+        (json!([EXTENSION]), Quirk::MissingSchema),
+        (json!([URN, "urn:x"]), Quirk::UnknownSchema),
+        (json!(URN), Quirk::OneForList),
+    ] {
+        assert!(read_with(&body(schemas.clone()), Quirks::strict()).0.is_err(), "{schemas}");
+        let (read, applied) = read_with(&body(schemas.clone()), Quirks::strict().with(quirk));
+        assert!(read.is_ok() && applied.contains(quirk), "{schemas}");
+    }
+    for schemas in [json!(7), json!({}), json!([7]), json!([[URN]]), json!(true)] {
+        let error = read_with(&body(schemas.clone()), Quirks::default()).0.expect_err("no list of URIs");
+        assert_eq!(error.path(), "schemas", "{schemas}");
+    }
+}
+
+/// Each habit that reading knows: refused without it, read and reported with it.
+#[test]
+fn quirks() {
+    for (quirk, members, expected) in [
+        (Quirk::BooleanStrings, r#""boolean":"True""#, json!({"boolean": true})),
+        (Quirk::BooleanStrings, r#""booleans":["false"]"#, json!({"booleans": [false]})),
+        (Quirk::BareValue, r#""complexes":["a"]"#, json!({"complexes": [{"value": "a"}]})),
+        (Quirk::ListOfOne, r#""string":["a"]"#, json!({"string": "a"})),
+        (Quirk::ListOfOne, r#""integer":[1]"#, json!({"integer": 1})),
+        (Quirk::ListOfOne, r#""complex":[{"two":"2"}]"#, json!({"complex": {"two": "2"}})),
+        (Quirk::OneForList, r#""strings":"a""#, json!({"strings": ["a"]})),
+        (Quirk::OneForList, r#""integers":1"#, json!({"integers": [1]})),
+        (Quirk::OneForList, r#""complexes":{"value":"a"}"#, json!({"complexes": [{"value": "a"}]})),
+        (Quirk::EmptyString, r#""boolean":"""#, json!({})),
+        (Quirk::EmptyString, r#""complex":"""#, json!({})),
+        (Quirk::EmptyString, r#""integer":"""#, json!({})),
+        (Quirk::EmptyString, r#""strings":"""#, json!({})),
+        (Quirk::UnknownAttribute, r#""unknown":{"a":[1]},"string":"x""#, json!({"string": "x"})),
+        (Quirk::UnknownAttribute, r#""complex":{"two":"2","three":3}"#, json!({"complex": {"two": "2"}})),
+        (
+            Quirk::ZonelessDateTime,
+            r#""dateTime":"2008-01-23T04:56:22""#,
+            json!({"dateTime": "2008-01-23T04:56:22.000Z"}),
+        ),
+    ] {
+        assert!(strict(members).is_err(), "{members}");
+        let body = format!(r#"{{"schemas":["{URN}"],{members}}}"#);
+        let (read, applied) = read_with(&body, Quirks::strict().with(quirk));
+        assert_eq!(kept(&read.unwrap_or_else(|error| panic!("{members}: {error}"))), expected, "{members}");
+        assert_eq!(applied, Quirks::strict().with(quirk), "{members}");
+        let (_, applied) = read_with(&format!(r#"{{"schemas":["{URN}"],"string":"x"}}"#), Quirks::default());
+        assert!(applied.is_empty(), "nothing was tolerated where nothing had to be");
+    }
+    // Two are no list of one.
+    assert!(read_with(r#"{"string":["a","b"]}"#, Quirks::default()).0.is_err());
+}
+
+/// Before, incoming, and what a PUT makes of them, or the path of what it may not change. 7644-3.5.1-02, 7644-3.5.1-03,
+/// 7644-3.5.1-05, 7644-3.5.1-06, 7644-3.5.1-07, 7644-3.5.1-08, 7644-3.5.1-09, 7643-7-11, 7643-7-12, 7643-7-13,
+/// 7643-4.2-02, 7643-3.1-09.
+#[test]
+fn replacing() {
+    let cases = [
+        (json!({"string": "a", "integer": 1}), json!({"integer": 2}), Ok(json!({"integer": 2}))),
+        (
+            json!({"id": "1", "readOnly": "r"}),
+            json!({"id": "2", "readOnly": "x"}),
+            Ok(json!({"id": "1", "readOnly": "r"})),
+        ),
+        (
+            json!({"immutable": "i", "writeOnly": "w", "string": "s"}),
+            json!({}),
+            Ok(json!({"immutable": "i", "writeOnly": "w"})),
+        ),
+        (json!({"immutable": "i"}), json!({"immutable": "I"}), Ok(json!({"immutable": "i"}))),
+        (json!({"immutable": "i"}), json!({"immutable": "j"}), Err("immutable")),
+        (json!({}), json!({"immutable": "j"}), Ok(json!({"immutable": "j"}))),
+        (json!({"writeOnly": "w"}), json!({"writeOnly": "v"}), Ok(json!({"writeOnly": "v"}))),
+        (json!({"string": "a"}), json!({"string": null}), Ok(json!({}))),
+        (json!({EXTENSION: {"extra": "e", "fixed": 1}}), json!({}), Ok(json!({EXTENSION: {"fixed": 1}}))),
+        (
+            json!({EXTENSION: {"fixed": 1}}),
+            json!({EXTENSION: {"fixed": 2}}),
+            Err("urn:example:scim:schemas:more:1.0:Sample:fixed"),
+        ),
+        (
+            json!({"links": [{"value": "1", "kind": "a"}, {"value": "2", "kind": "b"}]}),
+            json!({"links": [{"value": "2"}, {"value": "3", "kind": "c"}]}),
+            Ok(json!({"links": [{"value": "2", "kind": "b"}, {"value": "3", "kind": "c"}]})),
+        ),
+        (
+            json!({"links": [{"value": "1", "kind": "a"}]}),
+            json!({"links": [{"value": "1", "kind": "b"}]}),
+            Err("links.kind"),
+        ),
+    ];
+    let kind = sample();
+    for (before, incoming, expected) in cases {
+        let context = format!("{before} by {incoming}");
+        let before = Resource::from_json(&kind, before.to_string().as_bytes()).unwrap();
+        let incoming = read_with(&incoming.to_string(), Quirks::default()).0.unwrap();
+        let after = before.replaced_by(incoming);
+        match (judge(Some(&before), &after), expected) {
+            (Ok(()), Ok(expected)) => assert_eq!(kept(&after), expected, "{context}"),
+            (Err(error), Err(path)) => {
+                assert_eq!((error.kind(), error.path()), (&ResourceErrorKind::Immutable, path), "{context}");
+            }
+            (found, expected) => panic!("{context}: expected {expected:?}, found {found:?}"),
+        }
+    }
+    // A list that has moved and is long.
+    let links = |ids: &mut dyn Iterator<Item = u32>| {
+        let elements: Vec<Json> = ids.map(|n| json!({"value": n.to_string(), "kind": format!("k{n}")})).collect();
+        Resource::from_json(&kind, json!({"links": elements}).to_string().as_bytes()).unwrap()
+    };
+    let (before, after) = (links(&mut (0..5_000)), links(&mut (100..6_000).rev()));
+    assert_eq!(judge(Some(&before), &after), Ok(()));
+    assert_eq!(before.replaced_by(after.clone()), after);
+}
+
+/// 7643-7-11, 7643-7-13: `judge` compares what is missing, too. It is the last check before a write, so it does not rely
+/// on the callers, which keep such values. Before, after, and the attribute that may not change.
+#[test]
+fn judge_refuses_the_loss_of_a_fixed_value() {
+    let kind = sample();
+    let stored = |json: &Json| Resource::from_json(&kind, json.to_string().as_bytes()).unwrap();
+    let fixed = "urn:example:scim:schemas:more:1.0:Sample:fixed";
+    let (read_only, immutable) = (ResourceErrorKind::ReadOnly, ResourceErrorKind::Immutable);
+    let refused = [
+        (json!({"readOnly": "r", "string": "s"}), json!({"string": "s"}), &read_only, "readOnly"),
+        (json!({"readOnly": "r"}), json!({}), &read_only, "readOnly"),
+        (json!({"id": "1"}), json!({}), &read_only, "id"),
+        (json!({"meta": {"created": "2020-01-01T00:00:00Z"}}), json!({}), &read_only, "meta"),
+        (json!({"immutable": "i", "string": "s"}), json!({"string": "t"}), &immutable, "immutable"),
+        (json!({"immutable": "i"}), json!({"readOnly": null}), &immutable, "immutable"),
+        (json!({EXTENSION: {"fixed": 1, "extra": "e"}}), json!({EXTENSION: {"extra": "e"}}), &immutable, fixed),
+    ];
+    for (before, after, kind, path) in refused {
+        let error = judge(Some(&stored(&before)), &stored(&after)).expect_err(path);
+        assert_eq!((error.kind(), error.path()), (kind, path), "{before} to {after}");
+    }
+    let allowed = [
+        (json!({"string": "s", "writeOnly": "w", "complex": {"two": "x"}}), json!({})),
+        (json!({"readOnly": "r", "immutable": "i", "string": "s"}), json!({"readOnly": "r", "immutable": "i"})),
+        // A value of a list goes as a whole.
+        (json!({"links": [{"value": "1", "kind": "a", "display": "d"}]}), json!({})),
+        (json!({"links": [{"value": "1", "kind": "a"}, {"value": "2"}]}), json!({"links": [{"value": "2"}]})),
+    ];
+    for (before, after) in allowed {
+        assert_eq!(judge(Some(&stored(&before)), &stored(&after)), Ok(()), "{before} to {after}");
+    }
+}
+
+/// 7643-4.1.1-09: not in a log either.
+#[test]
+fn secrets_are_not_printed() {
+    let registry = Registry::standard();
+    let user = registry.resource_type("User").unwrap();
+    let resource =
+        Resource::from_json(user, br#"{"id": "1", "userName": "bjensen", "password": "t1meMa$heen"}"#).unwrap();
+    let text = format!("{resource:?} {resource:#?}");
+    assert!(text.contains("bjensen") && text.contains("password") && !text.contains("t1meMa"), "{text}");
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "\\PC{0,12}",
+        prop::sample::select(vec![
+            "",
+            "\"",
+            "\\\\",
+            "\u{1}\u{1f}",
+            "\u{7f}",
+            "</script>",
+            "\u{2028}",
+            "\u{feff}",
+            "😀"
+        ])
+        .prop_map(str::to_owned),
+        "[ -~]{18,30}",
+    ]
+}
+
+fn members() -> impl Strategy<Value = Json> {
+    let texts = || prop::collection::vec(text(), 1..4);
+    let element = (text(), prop::option::of(text()), prop::option::of(any::<bool>()))
+        .prop_map(|(value, kind, primary)| json!({"value": value, "type": kind, "primary": primary}));
+    (
+        prop::option::of(text()),
+        prop::option::of(texts()),
+        prop::option::of(any::<i64>()),
+        any::<bool>(),
+        prop::option::of((text(), texts())),
+        prop::option::of(prop::collection::vec(element, 1..5)),
+        prop::option::of(text()),
+    )
+        .prop_map(|(string, strings, integer, boolean, complex, complexes, extra)| {
+            json!({
+                "string": string, "strings": strings, "integer": integer, "boolean": boolean,
+                "complex": complex.map(|(two, many)| json!({"two": two, "many": many})),
+                "complexes": complexes, EXTENSION: {"extra": extra}, "id": "1",
+            })
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What is written is what was read.
+    #[test]
+    fn nothing_is_lost(json in members()) {
+        let kind = sample();
+        let resource = Resource::from_json(&kind, json.to_string().as_bytes()).unwrap();
+        let again = Resource::from_json(&kind, &resource.to_json()).unwrap();
+        prop_assert_eq!(&again, &resource);
+        prop_assert_eq!(again.to_json(), resource.to_json());
+        prop_assert_eq!(judge(Some(&resource), &again).is_ok(), judge(None, &resource).is_ok());
+    }
+}

@@ -1,0 +1,482 @@
+//! Random batches against the store in memory and against a naive model, a list of whole resources: both say the same
+//! of every batch, and have and find the same after it (RFC 7644 §3.4.2, §3.5.2).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use crate::fixture::stores::{Least, World, compile, edit, groups_of, now, sample, time};
+use proptest::{collection::vec, prelude::*};
+use scim_core::{
+    AttributePath, Quirks, Resource, Store,
+    filter::Condition,
+    quirks::Tolerance,
+    resource::{Position, Sort, SortKey},
+    schema::{AttributeId, ResourceType},
+    store::{
+        Change, Context, Done, DynStore, Entry, Expect, Holder, MemoryStore, Scan, StoreError, Stored, TenantId,
+        Version, Wanted, Window,
+    },
+    value::{Object, Text, Value},
+};
+use serde_json::json;
+
+/// Few, so that they meet; ids are the same for every type.
+const IDS: [&str; 6] = ["a", "b", "c", "d", "e", "E"];
+const NAMES: [&str; 5] = ["Ann", "ANN", "bob", "", "Σς"];
+
+/// A change, before it is known what there is.
+#[derive(Clone, Debug)]
+struct Step {
+    operation: u8,
+    kind: usize,
+    id: usize,
+    name: usize,
+    expect: u8,
+    clear: bool,
+    first: Vec<usize>,
+    second: Vec<usize>,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let list = || vec(0..IDS.len(), 0..4);
+    (0..8_u8, 0..3_usize, 0..IDS.len(), 0..NAMES.len(), 0..6_u8, any::<bool>(), list(), list()).prop_map(
+        |(operation, kind, id, name, expect, clear, first, second)| Step {
+            operation,
+            kind,
+            id,
+            name,
+            expect,
+            clear,
+            first,
+            second,
+        },
+    )
+}
+
+/// A resource as the model has it; without a version since it was changed in the batch at hand.
+#[derive(Clone)]
+struct Kept {
+    resource: Resource,
+    version: Option<Version>,
+}
+
+#[derive(Clone, Default)]
+struct Model {
+    kept: Vec<Kept>,
+}
+
+fn values(resource: &Resource, list: AttributeId) -> Vec<Object> {
+    let elements = resource.root().get(list).map(|list| list.elements().to_vec()).unwrap_or_default();
+    elements.iter().map(|element| element.as_object().unwrap().clone()).collect()
+}
+
+fn ids(resource: &Resource, list: AttributeId) -> Vec<String> {
+    let value = resource.kind().value_of(list).unwrap();
+    values(resource, list).iter().map(|it| it.get(value).unwrap().as_str().unwrap().to_owned()).collect()
+}
+
+/// The same resource with its lists in an order of their own and each value once.
+fn normal(mut resource: Resource) -> Resource {
+    let kind = Arc::clone(resource.kind());
+    for list in kind.reference_lists() {
+        let mut sorted = BTreeMap::new();
+        for (id, element) in ids(&resource, *list).into_iter().zip(values(&resource, *list)) {
+            sorted.entry(id).or_insert(Value::Complex(element));
+        }
+        resource.root_mut().remove(*list);
+        if !sorted.is_empty() {
+            resource.root_mut().insert(*list, Value::List(sorted.into_values().collect()));
+        }
+    }
+    resource
+}
+
+impl Model {
+    fn find(&self, kind: &ResourceType, id: &str) -> Option<usize> {
+        self.kept.iter().position(|kept| kept.resource.kind().name() == kind.name() && kept.resource.id() == id)
+    }
+
+    /// Refuses the first value of a list that refers to nothing, unless it was there before.
+    fn references(&self, before: Option<&Resource>, after: &Resource) -> Result<(), String> {
+        let kind = after.kind();
+        for list in kind.reference_lists() {
+            let known = before.map(|before| ids(before, *list)).unwrap_or_default();
+            let reference = kind.child(*list, "$ref").unwrap();
+            let allowed = kind.attribute(reference).references();
+            for id in ids(after, *list) {
+                let is_itself = after.id() == id && allowed.iter().any(|name| **name == *kind.name());
+                let exists = |kept: &Kept| {
+                    kept.resource.id() == id && allowed.iter().any(|name| **name == *kept.resource.kind().name())
+                };
+                if !known.contains(&id) && !is_itself && !self.kept.iter().any(exists) {
+                    return Err(format!("{} refers to {id}", kind.path(*list)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unique(&self, entry: &Entry) -> Result<(), String> {
+        let kind = entry.resource.kind();
+        let others = self
+            .kept
+            .iter()
+            .filter(|kept| kept.resource.kind().name() == kind.name() && kept.resource.id() != entry.resource.id());
+        let taken: HashSet<_> = others.flat_map(|kept| kept.resource.unique_keys()).collect();
+        match entry.unique.iter().find(|key| taken.contains(key)) {
+            Some(key) => Err(format!("{} is taken", kind.path(key.attribute))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the change changed anything, or why it cannot be made.
+    fn apply(&mut self, change: &Change) -> Result<bool, String> {
+        let found = self.find(change.kind(), change.id());
+        if change.expect().is_none() && self.kept.iter().any(|kept| kept.resource.id() == change.id()) {
+            return Err("id is taken".into());
+        }
+        if change.expect().is_some() && found.is_none() {
+            return Err("not found".into());
+        }
+        if let (Some(Expect::Version(version)), Some(found)) = (change.expect(), found)
+            && self.kept[found].version.as_ref() != Some(version)
+        {
+            return Err("version".into());
+        }
+        match (change, found) {
+            (Change::Create { entry }, _) => {
+                self.unique(entry)?;
+                self.references(None, &entry.resource)?;
+                self.kept.push(Kept { resource: normal(Resource::clone(&entry.resource)), version: None });
+            }
+            (Change::Replace { entry, .. }, Some(found)) => {
+                self.unique(entry)?;
+                let before = &self.kept[found].resource;
+                self.references(Some(before), &entry.resource)?;
+                let after = normal(Resource::clone(&entry.resource));
+                let without_meta = |resource: &Resource| {
+                    let mut resource = resource.clone();
+                    resource.root_mut().remove(AttributeId::META);
+                    resource
+                };
+                if without_meta(before) == without_meta(&after) {
+                    return Ok(false);
+                }
+                self.kept[found] = Kept { resource: after, version: None };
+            }
+            (Change::Delete { id, .. }, Some(found)) => {
+                self.kept.remove(found);
+                for kept in &mut self.kept {
+                    let kind = Arc::clone(kept.resource.kind());
+                    for list in kind.reference_lists() {
+                        if edit(&kind, *list, false, &[id], &[]).apply(*list, &mut kept.resource).is_some() {
+                            kept.version = None;
+                        }
+                    }
+                }
+            }
+            (Change::EditValues { attribute, edit, modified, .. }, Some(found)) => {
+                let mut after = self.kept[found].resource.clone();
+                let before = after.clone();
+                let changed = edit.apply(*attribute, &mut after).is_some();
+                // Only of this list are values added.
+                let mut known = after.clone();
+                known.root_mut().retain(|list, _| list == *attribute || !after.kind().is_reference_list(list));
+                self.references(Some(&before), &known)?;
+                if !changed {
+                    return Ok(false);
+                }
+                if let Some(Value::Complex(meta)) = after.root_mut().get_mut(AttributeId::META) {
+                    meta.insert(AttributeId::META_LAST_MODIFIED, Value::DateTime(*modified));
+                }
+                self.kept[found] = Kept { resource: normal(after), version: None };
+            }
+            _ => panic!("found or refused"),
+        }
+        Ok(true)
+    }
+
+    /// What is in the list that the change edits.
+    fn edited_list(&self, change: &Change) -> BTreeSet<String> {
+        let found = self.find(change.kind(), change.id()).zip(edited_values(change));
+        found.map(|(found, list)| ids(&self.kept[found].resource, list).into_iter().collect()).unwrap_or_default()
+    }
+
+    fn of<'a>(&'a self, kind: &'a ResourceType) -> impl Iterator<Item = &'a Kept> {
+        self.kept.iter().filter(|kept| kept.resource.kind().name() == kind.name())
+    }
+}
+
+fn change(world: &World, model: &Model, step: &Step) -> Change {
+    let kind = Arc::clone(&world.kinds()[step.kind]);
+    let (id, name) = (IDS[step.id], NAMES[step.name]);
+    // Most lists refer to what there is, so that most batches succeed.
+    let lenient = step.expect != 5;
+    let is_missing = |id: &&usize| lenient && model.kept.iter().all(|kept| kept.resource.id() != IDS[**id]);
+    let known = |ids: &[usize]| -> Vec<usize> { ids.iter().filter(|id| !is_missing(id)).copied().collect() };
+    let (first, second) = (known(&step.first), known(&step.second));
+    let refs = |ids: &[usize]| -> Vec<&str> { ids.iter().map(|id| IDS[*id]).collect() };
+    let list = |ids: &[usize]| -> serde_json::Value {
+        ids.iter()
+            .map(|id| json!({"value": IDS[*id], "note": format!("n{}", id % 2), "tags": [IDS[*id], "t"]}))
+            .collect()
+    };
+    let members = |ids: &[usize]| -> serde_json::Value {
+        ids.iter().map(|id| json!({"value": IDS[*id], "type": if id % 2 == 0 { "User" } else { "Group" }})).collect()
+    };
+    let entry = || {
+        let mut document = match step.kind {
+            0 => json!({"id": id, "userName": name, "externalId": name, "active": step.clear}),
+            1 => json!({"id": id, "displayName": name, "members": members(&first)}),
+            _ => json!({"id": id, "serial": name, "owners": list(&first), "watchers": list(&second)}),
+        };
+        document.as_object_mut().unwrap().retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
+        Entry::new(normal(sample(&kind, document)))
+    };
+    let current = model.find(&kind, id).and_then(|found| model.kept[found].version.clone());
+    let expect = match (step.expect, current) {
+        (0, _) => Expect::Version(Version::from(1_000_000)),
+        (1 | 2, Some(current)) => Expect::Version(current),
+        _ => Expect::Exists,
+    };
+    match (step.operation, step.kind) {
+        (0..3, _) => Change::Create { entry: entry() },
+        (3..5, _) | (6.., 0) => {
+            let entry = entry();
+            Change::Replace { before: Arc::clone(&entry.resource), entry, expect }
+        }
+        (5, _) => Change::Delete { kind, id: id.into(), expect, at: time(9), before: None },
+        _ => {
+            let lists = kind.reference_lists();
+            let attribute = lists[step.name % lists.len()];
+            let edit = edit(&kind, attribute, step.clear, &refs(&first), &refs(&second));
+            Change::EditValues { kind, id: id.into(), attribute, expect, edit, modified: time(9) }
+        }
+    }
+}
+
+fn failure(change: &Change, error: &StoreError) -> String {
+    match error {
+        StoreError::NotFound => "not found".into(),
+        StoreError::VersionMismatch { current: Some(_) } => "version".into(),
+        StoreError::NotUnique { attribute } => format!("{} is taken", change.kind().path(*attribute)),
+        StoreError::BadReference { attribute, value } => {
+            format!("{} refers to {value}", change.kind().path(*attribute))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The list that the change edits.
+fn edited_values(change: &Change) -> Option<AttributeId> {
+    if let Change::EditValues { attribute, .. } = change { Some(*attribute) } else { None }
+}
+
+/// Who went from a list and who came, as the store tells it, each once.
+fn told(change: &Change, done: &Done) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
+    let edit = done.edit.as_ref()?;
+    let value = change.kind().value_of(edited_values(change)?)?;
+    let went: BTreeSet<String> = edit.remove.iter().map(|id| id.as_str().to_owned()).collect();
+    let came: BTreeSet<String> =
+        edit.add.iter().map(|it| it.get(value).unwrap().as_str().unwrap().to_owned()).collect();
+    assert!(!edit.clear && went.len() == edit.remove.len() && came.len() == edit.add.len());
+    Some((went, came))
+}
+
+/// Runs a batch on both and compares what they say of it, and the versions after it.
+fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<Version>, steps: &[Step]) {
+    let batch: Vec<Change> = steps.iter().map(|step| change(world, model, step)).collect();
+    let mut after = model.clone();
+    let mut expected = Ok(Vec::new());
+    for (index, change) in batch.iter().enumerate() {
+        let before = after.edited_list(change);
+        match (after.apply(change), &mut expected) {
+            (Ok(changed), Ok(done)) => {
+                let (before, after) = (before, after.edited_list(change));
+                let went = before.difference(&after).cloned().collect();
+                let came = after.difference(&before).cloned().collect();
+                done.push((changed, edited_values(change).filter(|_| changed).map(|_| (went, came))));
+            }
+            (Err(error), _) => {
+                expected = Err((index, error));
+                break;
+            }
+            _ => {}
+        }
+    }
+    let result = world.commit(store, &batch);
+    let said = match &result {
+        Ok(done) => Ok(batch.iter().zip(done).map(|(change, done)| (done.changed, told(change, done))).collect()),
+        Err(error) => Err((error.index, failure(&batch[error.index], &error.error))),
+    };
+    assert_eq!(said, expected, "{batch:#?}");
+    if expected.is_ok() {
+        *model = after;
+    }
+    let snapshot = world.snapshot(store, &world.cx);
+    assert_eq!(snapshot.len(), model.kept.len());
+    for (resource, version) in snapshot {
+        let found = model.find(resource.kind(), resource.id()).expect("the model has it");
+        let kept = &mut model.kept[found];
+        let differ = |left: &Resource, right: &Resource| format!("{:?}\n{:?}", left.root(), right.root());
+        let resource = normal(resource);
+        assert!(kept.resource == resource, "{}", differ(&kept.resource, &resource));
+        match &kept.version {
+            Some(known) => assert_eq!(*known, version, "what was not changed keeps its version"),
+            None => assert!(seen.insert(version.clone()), "a version came again"),
+        }
+        kept.version = Some(version);
+    }
+    // What the commit answered is what is there, for the last change of each resource.
+    if let Ok(done) = result {
+        for (index, (change, Done { version, .. })) in batch.iter().zip(&done).enumerate() {
+            let later = &batch[index + 1..];
+            let touched = later.iter().any(|later| later.id() == change.id() || matches!(later, Change::Delete { .. }));
+            if !touched {
+                let kept = model.find(change.kind(), change.id()).map(|found| model.kept[found].version.clone());
+                assert_eq!(kept.flatten(), *version, "{batch:#?}");
+            }
+        }
+    }
+}
+
+const FILTERS: [&[&str]; 3] = [
+    &[
+        r#"id eq "a""#,
+        r#"id eq "A" or id eq "e" or id eq "E""#,
+        r#"userName eq "aNN""#,
+        r#"userName eq """#,
+        r#"userName eq "σσ" or externalId eq "ann""#,
+        r#"externalId eq "Ann" and active eq true"#,
+        r#"not (userName eq "bob")"#,
+        r#"userName gt "a" and (id eq "a" or active eq false)"#,
+    ],
+    &[
+        r#"members.value eq "a""#,
+        r#"members eq "b" and displayName eq "ANN""#,
+        r#"members[value eq "a" and type eq "User"]"#,
+        r#"members[type eq "group"]"#,
+        r#"members[not (type eq "User")]"#,
+        r#"members[value eq "a" or value eq "b"]"#,
+        r#"members.type eq "user" and members.type eq "Group""#,
+        "members pr",
+        "not (members pr)",
+        r#"not (members.value eq "c")"#,
+        r#"members.value gt "b""#,
+        r#"id eq "a" or members eq "a""#,
+        r#"members.$ref eq "https://example.com/scim/v2/Users/a""#,
+    ],
+    &[
+        r#"owners.value eq "a" or watchers.value eq "a""#,
+        r#"watchers[value eq "b" and note eq "n1"]"#,
+        r#"watchers[value eq "b" and note eq "n0"]"#,
+        r#"watchers.note eq "n1""#,
+        r#"watchers.tags eq "C""#,
+        r#"watchers[tags eq "d"]"#,
+        "watchers.tags pr and not (owners.note pr)",
+        r#"serial eq "Ann" or serial eq "ANN" or serial eq """#,
+        r#"not (serial pr or owners[note eq "n0"])"#,
+    ],
+];
+
+/// Compares what both find.
+fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize, can_filter: bool) {
+    let stored = |kept: &Kept| Stored::new(kept.resource.clone(), kept.version.clone().unwrap());
+    for (kind, filters) in world.kinds().iter().zip(FILTERS) {
+        for filter in filters {
+            if !can_filter {
+                continue;
+            }
+            let matcher = compile(kind, filter);
+            let conditions: Vec<&Condition> = matcher.conditions().iter().collect();
+            let path = |text: &str| text.parse::<AttributePath>().unwrap();
+            let sorts = match kind.name() {
+                "User" => vec![("userName", false), ("externalId", true)],
+                "Group" => vec![("members", true), ("displayName", false)],
+                _ => vec![("watchers.note", false), ("serial", true)],
+            };
+            let sort = |(by, descending)| {
+                Sort::new(kind, path(by).as_ref(), descending, &mut Tolerance::new(Quirks::strict())).unwrap()
+            };
+            let sorts: Vec<Sort> = sorts.into_iter().map(sort).collect();
+            let after = |id| (None, Window::behind(id, take));
+            let offset = |sort| (sort, Window::Offset { skip, take });
+            // Sorting by a list goes by its first value, which the model has in another place.
+            let by_first = kind.name() != "User";
+            let before = |id: Option<&'static str>| (None, Window::Before { first: id.map(Position::of_id), take });
+            let mut questions = vec![offset(None), after(None), after(Some("b")), after(Some("bb"))];
+            questions.extend([before(None), before(Some("b")), before(Some("bb"))]);
+            // From the place of a resource, of which the key may be none.
+            let places: Vec<(Option<SortKey>, Text)> = model
+                .of(kind)
+                .flat_map(|kept| sorts.iter().map(|sort| (sort.key(&kept.resource), kept.resource.id().into())))
+                .collect();
+            for sort in sorts.iter().skip(usize::from(by_first)) {
+                questions.push(offset(Some(sort)));
+                questions.push((Some(sort), Window::After { last: None, take }));
+                questions.push((Some(sort), Window::Before { first: None, take }));
+                for (key, id) in &places {
+                    let position = Some(Position { key: key.as_ref(), id });
+                    questions.push((Some(sort), Window::After { last: position, take }));
+                    questions.push((Some(sort), Window::Before { first: position, take }));
+                }
+            }
+            for (sort, window) in questions {
+                let wanted = Wanted::without(kind.reference_lists());
+                let scan = Scan { kind, filter: &conditions, sort, window, wanted: &wanted, count: skip != 1 };
+                let found = now(store.scan(&world.cx, &scan)).unwrap();
+                let expected = scan.select(model.of(kind).map(stored));
+                let ids = |items: &[Stored]| -> Vec<String> {
+                    items.iter().map(|stored| stored.resource.id().to_owned()).collect()
+                };
+                assert_eq!(ids(&found.items), ids(&expected.items), "{filter} {window:?}");
+                assert_eq!((found.total, found.more), (expected.total, expected.more), "{filter} {window:?}");
+            }
+        }
+    }
+    let relation = groups_of(world);
+    let mut found = now(store.holders(&world.cx, &relation, &IDS, usize::MAX)).unwrap();
+    let display =
+        |group: &Resource| group.root().get(relation.display()).and_then(|name| name.as_str().map(Into::into));
+    let mut expected = Vec::new();
+    for Kept { resource: group, .. } in model.of(&world.group) {
+        let holder = |value: String| Holder { value: value.into(), id: group.id().into(), display: display(group) };
+        expected.extend(ids(group, world.members).into_iter().map(holder));
+    }
+    let order = |left: &Holder, right: &Holder| (&left.value, &left.id).cmp(&(&right.value, &right.id));
+    found.sort_by(order);
+    expected.sort_by(order);
+    assert_eq!(found, expected);
+    let kinds = world.kinds();
+    let expected = IDS.map(|id| kinds.iter().position(|kind| model.find(kind, id).is_some()));
+    assert_eq!(now(store.locate(&world.cx, &kinds, &IDS)).unwrap(), expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// 7644-3.5.2-18, 7643-3.1-05, 7644-3.6-04, 7644-6.2-01: all of a batch or nothing, in each of two tenants alone.
+    #[test]
+    fn the_store_agrees_with_the_model(
+        batches in vec((any::<bool>(), vec(step(), 1..5)), 1..25),
+        skip in 0..3_u64,
+        take in 0..4_usize,
+    ) {
+        let tenant = |name| World { cx: Context::new(TenantId::new(name).unwrap()), ..World::new() };
+        let worlds = [tenant("one"), tenant("two")];
+        let store = MemoryStore::new().with_index("watchers.note".parse().unwrap()).with_index("id".parse().unwrap());
+        let mut models = [Model::default(), Model::default()];
+        let mut seen = [HashSet::new(), HashSet::new()];
+        for (second, steps) in &batches {
+            let at = usize::from(*second);
+            run(&worlds[at], &store, &mut models[at], &mut seen[at], steps);
+        }
+        for (world, model) in worlds.iter().zip(&models) {
+            look(world, &store, model, skip, take, true);
+        }
+        let least = DynStore::new(Least(store));
+        look(&worlds[0], &least, &models[0], skip, take, false);
+    }
+}

@@ -1,0 +1,361 @@
+//! What filters become in SQL, word for word, and what never gets into it (7644-3.4.2.2-02).
+
+use std::sync::Arc;
+
+use crate::fixture::documents::{BADGE, registry, resource};
+use scim_core::{
+    AttributePath, Filter, Quirks, Registry,
+    filter::Matcher,
+    quirks::Tolerance,
+    resource::{Position, Sort, SortKey},
+    schema::{AttributeId, ResourceType},
+    sql::{Column, Dialect, Mapping, Param, Statement, Table},
+    store::{Pushdown, Window},
+};
+use serde_json::json;
+
+const DIALECTS: [Dialect; 2] = [Dialect::Sqlite, Dialect::Postgres];
+
+fn compile(kind: &Arc<ResourceType>, text: &str) -> Matcher {
+    let filter: Filter = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+    filter.compile(kind, &mut Tolerance::new(Quirks::default())).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn attribute(kind: &ResourceType, path: &str) -> AttributeId {
+    let path: AttributePath = path.parse().unwrap();
+    kind.resolve(path.as_ref(), &mut Tolerance::new(Quirks::default())).unwrap()
+}
+
+fn written(mapping: &Mapping, dialect: Dialect, filter: &str) -> (String, Vec<Param>) {
+    let matcher = compile(mapping.kind(), filter);
+    let mut statement = Statement::new(dialect);
+    statement.filter(mapping, &matcher.conditions().iter().collect::<Vec<_>>()).unwrap();
+    statement.into_parts()
+}
+
+fn pushdowns(mapping: &Mapping, dialect: Dialect, filter: &str) -> Vec<Pushdown> {
+    let matcher = compile(mapping.kind(), filter);
+    matcher.conditions().iter().map(|condition| mapping.pushdown(dialect, condition)).collect()
+}
+
+fn documents(registry: &Registry) -> Mapping {
+    Mapping::documents(registry.resource_type("User").unwrap(), "r.id", "r.c")
+}
+
+/// A table of accounts with a column of each form, and one of their addresses.
+fn columns(registry: &Registry) -> Mapping {
+    let kind = registry.resource_type("User").unwrap();
+    let badge = |name: &str| attribute(kind, &format!("{BADGE}:{name}"));
+    let emails = Table::new("email AS e", "e.account = a.id")
+        .column(attribute(kind, "emails.value"), Column::folded("e.address").required())
+        .column(attribute(kind, "emails.type"), Column::comparable("e.kind"));
+    Mapping::columns(kind, "a.id")
+        .column(attribute(kind, "userName"), Column::folded("a.name"))
+        .column(attribute(kind, "title"), Column::text("a.title"))
+        .column(attribute(kind, "externalId"), Column::folded("a.external"))
+        .column(attribute(kind, "active"), Column::boolean("a.state = 'on'"))
+        .column(attribute(kind, "name.familyName"), Column::folded("a.family"))
+        .column(attribute(kind, "meta.created"), Column::milliseconds("a.created"))
+        .column(attribute(kind, "meta.lastModified"), Column::timestamp("a.modified"))
+        .column(badge("number"), Column::integer("a.number"))
+        .column(badge("weight"), Column::comparable("a.weight"))
+        .table(attribute(kind, "emails"), emails)
+}
+
+/// Documents with declared indexes: keys, containment, and rows to look up the addresses.
+fn declared(registry: &Registry) -> Mapping {
+    let kind = registry.resource_type("User").unwrap();
+    let emails = Table::new("element AS x", "x.id = r.id")
+        .owner("x.id", "x.tenant = 'acme'")
+        .column(attribute(kind, "emails.value"), Column::comparable("x.value").required());
+    documents(registry)
+        .indexed(["userName", "name.familyName"].map(|path| attribute(kind, path)))
+        .contained()
+        .lookup(attribute(kind, "emails"), emails)
+}
+
+#[test]
+fn every_row_of_the_table() {
+    let registry = registry();
+    let mappings =
+        [("documents", documents(&registry)), ("columns", columns(&registry)), ("declared", declared(&registry))];
+    let rows = include_str!("../../sql.tsv").lines().skip(1);
+    let mut count = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.split('\t').collect();
+        let [layout, filter, sqlite, postgres, params] = cells[..] else { panic!("five cells: {row}") };
+        let (_, mapping) = mappings.iter().find(|(name, _)| *name == layout).unwrap();
+        let read = |params: &str| -> Vec<Param> {
+            let params: Vec<serde_json::Value> = serde_json::from_str(params).unwrap();
+            let param = |param: &serde_json::Value| match param {
+                serde_json::Value::String(text) => Param::from(text.as_str()),
+                serde_json::Value::Bool(truth) => Param::from(*truth),
+                number => Param::from(number.as_i64().unwrap()),
+            };
+            params.iter().map(param).collect()
+        };
+        // Those of PostgreSQL are behind a bar where they are others.
+        let (own, others) = params.split_once(" | ").unwrap_or((params, params));
+        for (dialect, expected, params) in [(DIALECTS[0], sqlite, read(own)), (DIALECTS[1], postgres, read(others))] {
+            if expected == "-" {
+                assert_eq!(pushdowns(mapping, dialect, filter), [Pushdown::No], "{filter}");
+                continue;
+            }
+            let (sql, bound) = written(mapping, dialect, filter);
+            assert_eq!(sql, expected, "{filter}");
+            assert!(bound == params, "{filter}: other parameters");
+        }
+        count += 1;
+    }
+    assert!(count > 30);
+}
+
+/// Whatever is compared with, the text is the same and has nothing of it: not one character that is not there anyway.
+#[test]
+fn nothing_of_a_request_is_in_the_text() {
+    let registry = registry();
+    let badge = |name: &str| format!("{BADGE}:{name}");
+    let filters: Vec<(String, [&str; 2])> = [
+        ("userName", ["Ж§\\'\";--", "¿% _Ω"]),
+        ("externalId", ["Ж§\\'\";--", "¿% _Ω"]),
+        ("emails.value", ["Ж§\\'\";--", "¿% _Ω"]),
+    ]
+    .into_iter()
+    .flat_map(|(path, literals)| {
+        let quoted = move |operator: &str| format!("{path} {operator} LITERAL");
+        ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"].map(move |operator| (quoted(operator), literals))
+    })
+    .collect();
+    let others = [
+        (format!("{} gt LITERAL", badge("number")), ["777777", "-888"]),
+        (format!("{} gt LITERAL", badge("weight")), ["777777.7", "-888e3"]),
+        ("active eq LITERAL".to_owned(), ["true", "false"]),
+        ("meta.created lt LITERAL".to_owned(), ["\"2077-07-17T07:07:07Z\"", "\"1966-06-16T06:06:06Z\""]),
+    ];
+    for mapping in [documents(&registry), columns(&registry), declared(&registry)] {
+        for dialect in DIALECTS {
+            let quoted = filters.iter().map(|(filter, literals)| {
+                (filter.clone(), literals.map(|literal| serde_json::to_string(literal).unwrap()))
+            });
+            let plain = others.iter().map(|(filter, literals)| (filter.clone(), literals.map(str::to_owned)));
+            for (filter, literals) in quoted.chain(plain) {
+                let texts = literals.map(|literal| {
+                    let filter = filter.replace("LITERAL", &literal);
+                    (pushdowns(&mapping, dialect, &filter) != [Pushdown::No])
+                        .then(|| written(&mapping, dialect, &filter).0)
+                });
+                assert_eq!(texts[0], texts[1], "{filter}");
+                let strange = |text: &String| text.contains(['Ж', '§', 'Ω', '¿', ';', '%', '\\', '7', '8', '6']);
+                let urn = badge("");
+                assert!(
+                    !texts[0].clone().is_some_and(|text| strange(&text.replace(&urn[..urn.len() - 1], ""))),
+                    "{filter}"
+                );
+            }
+        }
+    }
+}
+
+/// How much is written grows with the filter and no faster, and so do its parameters.
+#[test]
+fn statements_are_as_long_as_their_filters() {
+    let registry = registry();
+    let mapping = documents(&registry);
+    for dialect in DIALECTS {
+        for word in [" and ", " or "] {
+            let length = |terms: usize| {
+                let filter = vec!["title eq \"x\""; terms].join(word);
+                let matcher = {
+                    let mut limits = scim_core::Limits::default();
+                    limits.filter_bytes = 1 << 20;
+                    let filter = Filter::parse(&filter, &limits, &mut Tolerance::new(Quirks::default())).unwrap();
+                    filter.compile(mapping.kind(), &mut Tolerance::new(Quirks::default())).unwrap()
+                };
+                let mut statement = Statement::new(dialect);
+                statement.filter(&mapping, &matcher.conditions().iter().collect::<Vec<_>>()).unwrap();
+                assert_eq!(statement.params().len(), terms);
+                let depth = statement.text().chars().scan(0_usize, |depth, char| {
+                    match char {
+                        '(' => *depth += 1,
+                        ')' => *depth -= 1,
+                        _ => {}
+                    }
+                    Some(*depth)
+                });
+                assert!(depth.max().unwrap() < 20, "a chain is not deep");
+                statement.text().len()
+            };
+            assert!(length(1_000) < 110 * length(10));
+        }
+    }
+}
+
+#[test]
+fn pushdown_says_how_exact() {
+    use Pushdown::{Exact, No, Superset};
+    let registry = registry();
+    let mapping = columns(&registry);
+    let cases: &[(&str, &[Pushdown])] = &[
+        ("userName eq \"x\" and title pr and nickName pr", &[Exact, Exact, No]),
+        ("title eq \"x\"", &[No]),
+        ("externalId eq \"x\"", &[Superset]),
+        ("externalId ew \"x\"", &[Superset]),
+        ("externalId gt \"x\"", &[No]),
+        ("externalId pr", &[Exact]),
+        ("not (externalId eq \"x\")", &[No]),
+        ("not (userName eq \"x\")", &[Exact]),
+        ("not (not (externalId eq \"x\"))", &[Superset]),
+        ("userName eq \"x\" or (externalId eq \"x\" and nickName pr)", &[Superset]),
+        ("userName eq \"x\" or nickName pr", &[No]),
+        ("not (userName eq \"x\" and nickName pr)", &[No]),
+        ("emails[type eq \"work\" and value eq \"x\"]", &[Exact]),
+        ("emails[type eq \"work\" and display eq \"x\"]", &[Superset]),
+        ("emails[display eq \"x\"]", &[No]),
+        ("emails[not (type eq \"work\")]", &[Exact]),
+        ("emails pr", &[Exact]),
+        ("name pr", &[No]),
+        ("name[familyName eq \"x\"]", &[Exact]),
+        ("name[not (familyName eq \"x\")]", &[No]),
+        ("name[familyName eq \"x\" and not (givenName pr)]", &[Superset]),
+        ("groups.value eq \"x\"", &[No]),
+        ("meta.version eq \"x\"", &[No]),
+        ("meta.location pr", &[No]),
+    ];
+    for (filter, expected) in cases {
+        for dialect in DIALECTS {
+            assert_eq!(pushdowns(&mapping, dialect, filter), *expected, "{filter}");
+        }
+    }
+    // SQLite has no timestamps.
+    let modified = "meta.lastModified gt \"2010-01-01T00:00:00Z\"";
+    assert_eq!(pushdowns(&mapping, Dialect::Sqlite, modified), [No]);
+    assert_eq!(pushdowns(&mapping, Dialect::Postgres, modified), [Exact]);
+    // A document has all that is stored, and nothing that is derived.
+    let mapping = documents(&registry);
+    for filter in
+        ["groups pr", "groups.value eq \"x\"", "groups[value eq \"x\"]", "meta.version eq \"x\"", "meta.location pr"]
+    {
+        assert_eq!(pushdowns(&mapping, Dialect::Postgres, filter), [No], "{filter}");
+    }
+}
+
+/// Which conditions and orders a declared index serves, in SQLite and in PostgreSQL.
+#[test]
+fn indexes_find() {
+    let registry = registry();
+    let mapping = declared(&registry);
+    let badge = |rest: &str| format!("{BADGE}:{rest}");
+    let cases: &[(&str, [bool; 2])] = &[
+        ("id eq \"x\"", [true, true]),
+        ("userName eq \"x\"", [true, true]),
+        ("userName sw \"x\"", [true, true]),
+        ("userName sw \"\"", [false, false]),
+        ("userName gt \"x\"", [true, true]),
+        ("userName co \"x\"", [false, false]),
+        ("userName ew \"x\"", [false, false]),
+        ("userName ne \"x\"", [false, false]),
+        ("userName pr", [false, false]),
+        ("name[familyName eq \"x\"]", [false, true]),
+        ("title eq \"x\"", [false, true]),
+        ("title sw \"x\"", [false, false]),
+        ("active eq true", [false, false]),
+        (&badge("number eq 7"), [false, true]),
+        (&badge("number gt 7"), [false, false]),
+        (&badge("zones eq \"x\""), [false, true]),
+        ("emails.value eq \"x\"", [true, true]),
+        ("emails[type eq \"work\" and value eq \"x\"]", [true, true]),
+        ("emails[type eq \"work\" and value co \"x\"]", [false, true]),
+        ("emails[value co \"x\"]", [false, false]),
+        ("emails[not (value eq \"x\")]", [false, false]),
+        ("emails.type eq \"work\"", [false, true]),
+        ("userName eq \"x\" and title co \"y\"", [true, true]),
+        ("userName eq \"x\" or emails.value eq \"y\"", [true, true]),
+        ("userName eq \"x\" or title co \"y\"", [false, false]),
+        ("not (userName eq \"x\")", [false, false]),
+        ("groups.value eq \"x\"", [false, false]),
+    ];
+    for (filter, expected) in cases {
+        let matcher = compile(mapping.kind(), filter);
+        for (dialect, expected) in DIALECTS.into_iter().zip(expected) {
+            let found = matcher.conditions().iter().any(|condition| mapping.finds(dialect, condition));
+            assert_eq!(found, *expected, "{dialect:?}: {filter}");
+        }
+    }
+    for (path, expected) in [("userName", true), ("id", true), ("name.familyName", true), ("title", false)] {
+        let path: AttributePath = path.parse().unwrap();
+        let sort = Sort::new(mapping.kind(), path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
+        assert!(DIALECTS.into_iter().all(|dialect| mapping.leads(dialect, &sort) == expected), "{path}");
+    }
+}
+
+/// A condition that was not accepted is refused, and leaves nothing behind.
+#[test]
+fn what_is_not_mapped_is_an_error() {
+    let registry = registry();
+    let mapping = columns(&registry);
+    let kind = mapping.kind();
+    let matcher = compile(kind, "userName eq \"x\" and nickName pr");
+    let mut statement = Statement::new(Dialect::Sqlite);
+    statement.push("WHERE ");
+    let refused = statement.filter(&mapping, &matcher.conditions().iter().collect::<Vec<_>>()).map(drop);
+    assert_eq!(refused.unwrap_err().to_string(), "expected conditions and an order that the mapping has columns for");
+    let path: AttributePath = "nickName".parse().unwrap();
+    let sort = Sort::new(kind, path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
+    assert!(!mapping.sorts(Dialect::Sqlite, &sort));
+    assert!(statement.window(&mapping, Some(&sort), Window::behind(None, 10)).is_err());
+    // A key of another type than the attribute's is one that nobody made.
+    let path: AttributePath = "userName".parse().unwrap();
+    let sort = Sort::new(kind, path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
+    let last = Some(Position { key: Some(&SortKey::Boolean(true)), id: "1" });
+    assert!(statement.window(&mapping, Some(&sort), Window::After { last, take: 10 }).is_err());
+    assert_eq!((statement.text(), statement.params().len()), ("WHERE ", 0));
+}
+
+/// What a resource has that nobody may ask for is not copied; what is in a table of its own is not either.
+#[test]
+fn comparable_documents() {
+    let registry = registry();
+    let kind = registry.resource_type("User").unwrap();
+    let user = resource(
+        kind,
+        &json!({
+            "id": "U1", "userName": "BJensen", "password": "Secret", "active": false, "externalId": "Ab",
+            "name": {"familyName": "ΟΔΟΣ"}, "meta": {"created": "2010-01-02T03:04:05.6+01:00", "version": "1"},
+            "emails": [{"value": "B@X", "type": "Work", "primary": true}, {}],
+            BADGE: {"number": -7, "weight": -1.50, "pin": "Secret", "zones": ["A", "b"], "print": "QQ==",
+                "locks": {"value": "Secret", "code": "C"}},
+        }),
+    );
+    let expected = json!({
+        "id": "U1", "userName": "bjensen", "active": "false", "externalId": "Ab",
+        "name": {"familyName": "οδοσ"}, "meta": {"created": "2010-01-02T02:04:05.600000000Z"},
+        "emails": [{"value": "b@x", "type": "work", "primary": "true"}, {}],
+        BADGE: {"number": "09223372036854775801", "weight": "07ffffffffffffffe84~", "zones": ["a", "b"], "print": "QQ==",
+            "locks": {"code": "c"}},
+    });
+    let document = |mapping: &Mapping| serde_json::from_str::<serde_json::Value>(&mapping.document(&user)).unwrap();
+    assert_eq!(document(&documents(&registry)), expected);
+    let emails = attribute(kind, "emails");
+    let mut apart = expected;
+    apart.as_object_mut().unwrap().remove("emails");
+    assert_eq!(document(&documents(&registry).table(emails, Table::new("e", "TRUE"))), apart);
+    assert_eq!(Mapping::documents(kind, "id", "c").index(Dialect::Sqlite, emails), None);
+}
+
+/// Only the id in a `$ref` can have U+0000: it is percent-encoded there. Databases are not given it.
+#[test]
+fn nothing_that_databases_refuse_is_bound() {
+    let registry = registry();
+    let group = registry.resource_type("Group").unwrap();
+    let mapping = Mapping::documents(group, "r.id", "r.c");
+    for dialect in DIALECTS {
+        let (sql, params) = written(&mapping, dialect, r#"members.$ref eq "https://example.com/Users/a%00b""#);
+        assert!(sql.contains("FALSE"), "{sql}");
+        assert!(params.iter().all(|param| *param == Param::from("user")), "{params:?}");
+        // Behind "a" and U+0000 comes what is behind "a", except "a" itself.
+        let mut statement = Statement::new(dialect);
+        statement.window(&mapping, None, Window::behind(Some("a\0b"), 1)).unwrap();
+        assert_eq!(statement.params(), [Param::from("a"), Param::from(2)]);
+        assert!(statement.text().contains('>'));
+    }
+}

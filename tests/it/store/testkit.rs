@@ -1,0 +1,470 @@
+//! The store in memory keeps every promise that the kit checks, and for each check there is a store that breaks just
+//! that promise and that only this check catches.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+    task::Poll,
+};
+
+use crate::fixture::forward::forward;
+use crate::fixture::host::now;
+use scim_core::{
+    Registry, Resource, Store,
+    filter::Condition,
+    fold::fold,
+    resource::UniqueKey,
+    schema::{AttributeId, Relation, ResourceType},
+    store::{
+        Change, CommitError, Context, Done, DynStore, Entry, Expect, Holder, Key, MemoryStore, Page, Scan, StoreError,
+        Stored, TenantId, Version, Wanted, Window,
+    },
+    testkit::{Check, Outcome, StoreKit},
+    value::Value,
+};
+use unicode_normalization::UnicodeNormalization;
+
+/// Puts a task back once, so that another can come in between.
+async fn yielded() {
+    let mut again = true;
+    std::future::poll_fn(|task| {
+        if std::mem::take(&mut again) {
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// A store that is right but for what one check looks at.
+struct Broken {
+    fault: Check,
+    inner: MemoryStore,
+    registry: Registry,
+    tenants: Mutex<Vec<Context>>,
+    taken: Mutex<HashSet<(TenantId, UniqueKey)>>,
+    offsets: Mutex<HashMap<String, u64>>,
+    dangling: Mutex<Vec<(String, AttributeId, Value)>>,
+}
+
+impl Broken {
+    fn new(fault: Check) -> Self {
+        Self {
+            fault,
+            inner: MemoryStore::new(),
+            registry: Registry::standard(),
+            tenants: Mutex::default(),
+            taken: Mutex::default(),
+            offsets: Mutex::default(),
+            dangling: Mutex::default(),
+        }
+    }
+
+    fn is(&self, fault: Check) -> bool {
+        self.fault == fault
+    }
+
+    fn is_taken(&self, cx: &Context, key: &UniqueKey) -> bool {
+        self.taken.lock().unwrap().contains(&(cx.tenant().clone(), key.clone()))
+    }
+
+    fn group(&self) -> (Arc<ResourceType>, AttributeId) {
+        let group = self.registry.resource_type("Group").unwrap();
+        (Arc::clone(group), group.reference_lists()[0])
+    }
+
+    async fn all(&self, cx: &Context, kind: &Arc<ResourceType>) -> Vec<Stored> {
+        let (wanted, window) = (Wanted::everything(), Window::behind(None, usize::MAX >> 1));
+        let scan = Scan { kind, filter: &[], sort: None, window, wanted: &wanted, count: false };
+        self.inner.scan(cx, &scan).await.unwrap().items
+    }
+
+    /// Changes what is written before it is; `None` when it was dealt with otherwise.
+    async fn commit_wrongly(&self, cx: &Context, batch: &[Change]) -> Option<Result<Vec<Done>, CommitError>> {
+        match (self.fault, batch) {
+            // One after the other, and what was done stays done.
+            (Check::AtomicBatches, batch) if batch.len() > 3 => {
+                let mut done = Vec::new();
+                for (index, change) in batch.iter().enumerate() {
+                    match self.inner.commit(cx, std::slice::from_ref(change)).await {
+                        Ok(mut one) => done.append(&mut one),
+                        Err(error) => return Some(Err(CommitError::new(index, error.error))),
+                    }
+                }
+                Some(Ok(done))
+            }
+            // Creations first: "they are independent".
+            (Check::BatchOrder, [Change::Delete { .. }, rest @ ..])
+                if rest.len() == 3 && !rest.iter().any(|change| matches!(change, Change::Delete { .. })) =>
+            {
+                let mut batch = batch.to_vec();
+                batch.rotate_left(1);
+                Some(self.inner.commit(cx, &batch).await)
+            }
+            // A transaction that is not one: the connection goes back to the pool in the middle.
+            (Check::Cancelled, [first @ Change::Create { .. }, second @ Change::Create { .. }]) => {
+                let mut done = match self.inner.commit(cx, std::slice::from_ref(first)).await {
+                    Ok(done) => done,
+                    Err(error) => return Some(Err(error)),
+                };
+                yielded().await;
+                let second = self.inner.commit(cx, std::slice::from_ref(second)).await;
+                Some(second.map(|mut second| {
+                    done.append(&mut second);
+                    done
+                }))
+            }
+            // Deletes whatever version there is.
+            (Check::Versions, [Change::Delete { kind, id, at, .. }]) => {
+                let change = Change::Delete {
+                    kind: Arc::clone(kind),
+                    id: id.clone(),
+                    expect: Expect::Exists,
+                    at: *at,
+                    before: None,
+                };
+                Some(self.inner.commit(cx, &[change]).await)
+            }
+            // A new version for every edit.
+            (Check::NoChange, [Change::EditValues { kind, id, .. }]) => {
+                let done = match self.inner.commit(cx, batch).await {
+                    Ok(done) if !done[0].changed => done,
+                    other => return Some(other),
+                };
+                drop(done);
+                let key = Key { kind, id };
+                let stored = self.inner.get(cx, key, &Wanted::everything()).await.unwrap().unwrap();
+                let mut touched = Resource::clone(&stored.resource);
+                let name = kind.child(AttributeId::ROOT, "displayName").unwrap();
+                let was = touched.root_mut().insert(name, Value::String("touched".into()));
+                let change = |resource: Resource| replaced(Arc::new(resource));
+                self.inner.commit(cx, &[change(touched.clone())]).await.unwrap();
+                touched.root_mut().insert(name, was.unwrap());
+                Some(self.inner.commit(cx, &[change(touched)]).await)
+            }
+            // The names of what was deleted stay taken.
+            (Check::UniqueKeys, [change]) => {
+                if let Change::Create { entry } = change
+                    && let Some(key) = entry.unique.iter().find(|key| self.is_taken(cx, key))
+                {
+                    return Some(Err(StoreError::NotUnique { attribute: key.attribute }.into()));
+                }
+                let before =
+                    self.inner.get(cx, Key { kind: change.kind(), id: change.id() }, &Wanted::everything()).await;
+                let done = self.inner.commit(cx, batch).await;
+                if let (Change::Delete { .. }, Ok(_), Ok(Some(before))) = (change, &done, before) {
+                    let keys = before.resource.unique_keys().into_iter().map(|key| (cx.tenant().clone(), key));
+                    self.taken.lock().unwrap().extend(keys);
+                }
+                Some(done)
+            }
+            // Looks first and writes then, without an index.
+            (Check::Creators, [Change::Create { entry } | Change::Replace { entry, .. }]) => {
+                for other in self.all(cx, entry.resource.kind()).await {
+                    let keys = other.resource.unique_keys();
+                    if other.resource.id() != entry.resource.id()
+                        && let Some(key) = keys.iter().find(|key| entry.unique.contains(key))
+                    {
+                        return Some(Err(StoreError::NotUnique { attribute: key.attribute }.into()));
+                    }
+                }
+                yielded().await;
+                let mut change = batch[0].clone();
+                if let Change::Create { entry } | Change::Replace { entry, .. } = &mut change {
+                    entry.unique.clear();
+                }
+                Some(self.inner.commit(cx, &[change]).await)
+            }
+            // Compares the version, and writes a little later.
+            (Check::Writers, [Change::Replace { entry, expect: Expect::Version(version), .. }]) => {
+                let key = Key { kind: entry.resource.kind(), id: entry.resource.id() };
+                let before = self.inner.get(cx, key, &Wanted::everything()).await.unwrap();
+                if let Err(error) = batch[0].check(before.as_ref().map(|before| &before.version)) {
+                    return Some(Err(error.into()));
+                }
+                assert_eq!(before.map(|before| before.version).as_ref(), Some(version));
+                yielded().await;
+                let change = replaced(Arc::clone(&entry.resource));
+                Some(self.inner.commit(cx, &[change]).await)
+            }
+            // Reads the list, and writes the whole of it back.
+            (Check::Members, [change @ Change::EditValues { kind, id, .. }]) => {
+                let before = self.inner.get(cx, Key { kind, id }, &Wanted::everything()).await.unwrap()?;
+                yielded().await;
+                let Some((after, _)) = change.edited(&before.resource) else {
+                    return Some(self.inner.commit(cx, batch).await);
+                };
+                let change = replaced(Arc::new(after));
+                Some(self.inner.commit(cx, &[change]).await)
+            }
+            // Drops a character that looks like nothing.
+            (Check::RoundTrip, [Change::Create { entry }]) => {
+                let mut resource = Resource::clone(&entry.resource);
+                if let Some(Value::String(text)) = resource.root_mut().get_mut(AttributeId::EXTERNAL_ID) {
+                    *text = text.replace('\u{feff}', "").into();
+                }
+                let entry = Entry { resource: Arc::new(resource), ..entry.clone() };
+                Some(self.inner.commit(cx, &[Change::Create { entry }]).await)
+            }
+            // Leaves the references to what goes.
+            (Check::References, [Change::Delete { id, .. }]) => {
+                let (group, list) = self.group();
+                let value = group.value_of(list).unwrap();
+                let refers = |element: &&Value| {
+                    element.as_object().and_then(|element| element.get(value)?.as_str()) == Some(&**id)
+                };
+                for holder in self.all(cx, &group).await {
+                    let elements = holder.resource.root().get(list).map(Value::elements).unwrap_or_default();
+                    if let Some(element) = elements.iter().find(refers) {
+                        let kept = (holder.resource.id().to_owned(), list, element.clone());
+                        self.dangling.lock().unwrap().push(kept);
+                    }
+                }
+                Some(self.inner.commit(cx, batch).await)
+            }
+            // Does not look at what a list that is replaced refers to.
+            (Check::BadReferences, [Change::Replace { .. }]) => match self.inner.commit(cx, batch).await {
+                Err(CommitError { error: StoreError::BadReference { .. }, .. }) => {
+                    Some(Ok(vec![Done::written(Version::from(7_u64))]))
+                }
+                other => Some(other),
+            },
+            // Adds without clearing.
+            (Check::Edits, [Change::EditValues { kind, id, attribute, expect, edit, modified }]) => {
+                let mut edit = edit.clone();
+                edit.clear &= edit.add.is_empty();
+                let change = Change::EditValues {
+                    kind: Arc::clone(kind),
+                    id: id.clone(),
+                    attribute: *attribute,
+                    expect: expect.clone(),
+                    edit,
+                    modified: *modified,
+                };
+                Some(self.inner.commit(cx, &[change]).await)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn replaced(resource: Arc<Resource>) -> Change {
+    Change::Replace { entry: Entry::new(Arc::clone(&resource)), expect: Expect::Exists, before: resource }
+}
+
+impl Store for Broken {
+    forward! { inner: capabilities, pushdown, locate }
+
+    async fn get<'a>(
+        &'a self,
+        cx: &'a Context,
+        key: Key<'a>,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Option<Stored>, StoreError> {
+        let mut found = self.inner.get(cx, key, wanted).await?;
+        if self.is(Check::Tenants) && found.is_none() {
+            // The tenant is not in the key.
+            let tenants = self.tenants.lock().unwrap().clone();
+            for other in &tenants {
+                found = found.or(self.inner.get(other, key, wanted).await?);
+            }
+        }
+        if self.is(Check::Existence) && found.is_none() {
+            // The type is not in the key.
+            for kind in self.registry.resource_types() {
+                found = found.or(self.inner.get(cx, Key { kind, id: key.id }, wanted).await?);
+            }
+        }
+        let (group, list) = self.group();
+        if let Some(stored) = &mut found
+            && key.kind.name() == group.name()
+        {
+            if self.is(Check::Wanted) && !wanted.includes(list) {
+                stored.version = Version::from(0_u64);
+            }
+            let mut resource = Resource::clone(&stored.resource);
+            let mut elements = resource.root().get(list).map(|list| list.elements().to_vec()).unwrap_or_default();
+            if self.is(Check::ManyMembers) {
+                // A page of them is enough for everybody.
+                elements.truncate(100);
+            }
+            let dangling = self.dangling.lock().unwrap();
+            elements.extend(dangling.iter().filter(|(id, ..)| *id == key.id).map(|(_, _, element)| element.clone()));
+            if !elements.is_empty() {
+                resource.root_mut().insert(list, Value::List(elements));
+                stored.resource = Arc::new(resource);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+        if self.is(Check::Pushdown) {
+            // What is absent is not looked at, as SQL does.
+            let kept: Vec<&Condition> =
+                scan.filter.iter().copied().filter(|condition| !matches!(condition, Condition::Not(_))).collect();
+            return self.inner.scan(cx, &Scan { filter: &kept, ..*scan }).await;
+        }
+        if let (Check::Orders, Some(sort)) = (self.fault, scan.sort)
+            && sort.is_descending()
+        {
+            // Descending is ascending backwards, ties and absent values too.
+            let all = self.all(cx, scan.kind).await;
+            let whole = Window::Offset { skip: 0, take: usize::MAX };
+            let mut page = Scan { window: whole, ..*scan }.select(all);
+            page.items.reverse();
+            return Ok(Page {
+                total: u64::try_from(page.items.len()).ok().filter(|_| scan.count),
+                more: false,
+                ..page
+            });
+        }
+        if let (Check::Walks, Window::After { last: Some(last), take }) = (self.fault, scan.window) {
+            // A page is found by how many came before.
+            let skip = self.offsets.lock().unwrap().get(last.id).copied().unwrap_or_default();
+            let page = self.inner.scan(cx, &Scan { window: Window::Offset { skip, take }, ..*scan }).await?;
+            self.remember(&page, skip);
+            return Ok(page);
+        }
+        if self.is(Check::Bytes) {
+            // A page is as long as was asked for, whatever it weighs.
+            return self.inner.scan(cx, &Scan { wanted: &Wanted::everything(), ..*scan }).await;
+        }
+        let page = self.inner.scan(cx, scan).await?;
+        self.remember(&page, 0);
+        Ok(page)
+    }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        if self.is(Check::Tenants) {
+            self.tenants.lock().unwrap().push(cx.clone());
+        }
+        match self.commit_wrongly(cx, batch).await {
+            Some(outcome) => outcome,
+            None => self.inner.commit(cx, batch).await,
+        }
+    }
+
+    async fn get_many<'a>(
+        &'a self,
+        cx: &'a Context,
+        kind: &'a Arc<ResourceType>,
+        ids: &'a [&'a str],
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
+        let mut found = self.inner.get_many(cx, kind, ids, wanted).await?;
+        if self.is(Check::GetMany) {
+            // The rows as the database has them, not as they were asked for.
+            found.sort_by_key(|found| found.as_ref().map(|found| found.id().to_owned()));
+        }
+        Ok(found)
+    }
+
+    async fn holders<'a>(
+        &'a self,
+        cx: &'a Context,
+        relation: &'a Relation,
+        ids: &'a [&'a str],
+        bytes: usize,
+    ) -> Result<Vec<Holder>, StoreError> {
+        let mut found = self.inner.holders(cx, relation, ids, bytes).await?;
+        if self.is(Check::Holders) {
+            // A join that gives each row twice.
+            found.extend(found.clone());
+        }
+        Ok(found)
+    }
+}
+
+impl Broken {
+    fn remember(&self, page: &Page, skip: u64) {
+        let mut offsets = self.offsets.lock().unwrap();
+        for (index, stored) in (skip + 1..).zip(&page.items) {
+            offsets.insert(stored.resource.id().to_owned(), index);
+        }
+    }
+}
+
+/// A store that compares names by a function of its own instead of the keys that it is given.
+#[derive(Debug)]
+struct OwnFold {
+    inner: MemoryStore,
+    fold: Fold,
+}
+
+type Fold = fn(&str) -> String;
+
+impl Store for OwnFold {
+    forward! { inner: capabilities, pushdown, get, scan, locate, holders }
+
+    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        let mut batch = batch.to_vec();
+        for change in &mut batch {
+            if let Change::Create { entry } | Change::Replace { entry, .. } = change {
+                for key in &mut entry.unique {
+                    let name = entry.resource.root().get(key.attribute).and_then(Value::as_str).unwrap();
+                    key.folded = (self.fold)(name).into();
+                }
+            }
+        }
+        self.inner.commit(cx, &batch).await
+    }
+}
+
+#[test]
+fn the_store_in_memory_keeps_every_promise() {
+    let registry = Registry::standard();
+    let report = now(StoreKit::new(MemoryStore::new(), registry.clone(), 1).run_all());
+    assert!(report.is_passed(), "{report}");
+    let passed = report.iter().filter(|(_, outcome)| **outcome == Outcome::Passed).count();
+    assert_eq!(passed, Check::ALL.len(), "nothing was skipped: {report}");
+    // Twice on one database, with its type erased.
+    let store = DynStore::new(MemoryStore::new());
+    for run in [2, 3] {
+        let report = now(StoreKit::new(store.clone(), registry.clone(), run).many(300).run_all());
+        assert!(report.is_passed(), "{report}");
+    }
+}
+
+/// Each check has a store that only it catches: it is needed, and it does not fail for what is another's business.
+#[test]
+fn each_check_catches_what_it_is_for() {
+    let mut wrong = Vec::new();
+    for &fault in Check::ALL {
+        let store = Broken::new(fault);
+        let report = now(StoreKit::new(store, Registry::standard(), 1).many(300).run_all());
+        let failed: Vec<&str> =
+            report.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_))).map(|(name, _)| name).collect();
+        if failed != [fault.name()] {
+            wrong.push(format!("{}: {report}", fault.name()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// 7643-4.1.1-01: the fold of a database or of a language differs from the core's, and the kit notices.
+#[test]
+fn a_fold_of_the_stores_own_is_found() {
+    let folds: [(&str, Fold); 5] = [
+        ("the core's", |name| fold(name).into_owned()),
+        ("none", str::to_owned),
+        ("ASCII only", str::to_ascii_lowercase),
+        ("lower case", str::to_lowercase),
+        ("upper case", |name| name.nfc().collect::<String>().to_uppercase()),
+    ];
+    for (what, fold) in folds {
+        let kit = StoreKit::new(OwnFold { inner: MemoryStore::new(), fold }, Registry::standard(), 1);
+        let is_passed = matches!(now(kit.run(Check::UniqueKeys)), Outcome::Passed);
+        assert_eq!(is_passed, what == "the core's", "{what}");
+    }
+}
+
+/// What the kit reports shows what was done and no value of a resource.
+#[test]
+fn a_failure_says_what_was_promised() {
+    let kit = StoreKit::new(Broken::new(Check::Members), Registry::standard(), 1);
+    let Outcome::Failed(failure) = now(kit.run(Check::Members)) else { panic!("it loses members") };
+    assert_eq!(failure.what(), "of 50 members that are added at the same time none is lost");
+    assert!(failure.found().ends_with("are there"), "{failure}");
+}
