@@ -24,6 +24,10 @@ pub enum Failure {
     Refused(&'static str),
     /// The form is not one that this server can have sent.
     Forged,
+    /// The form has more bytes than its fields can need.
+    TooLong,
+    /// The bytes of the form did not arrive in time.
+    TooSlow,
     /// There were too many attempts from the browser's address, until this time has passed.
     TooMany(Duration),
     /// The store does not answer.
@@ -77,6 +81,14 @@ impl IntoResponse for Failure {
                 StatusCode::FORBIDDEN,
                 "The server refused this form",
                 "The form is too old or comes from another site. Go back, reload the page and try again.",
+            ),
+            Self::TooLong => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "The form is too long", "Go back, shorten your text and try again.")
+            }
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The form did not arrive",
+                "The connection is slow or broken. Go back and try again.",
             ),
             Self::TooMany(wait) => {
                 let (title, sentence) = ("Too many attempts", "Wait a minute, then try again.");

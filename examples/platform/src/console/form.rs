@@ -3,12 +3,15 @@
 //! A form of a session carries the session's token. A form without a session, such as the one for signing in, is taken
 //! from pages of the same origin only, as the browser itself tells.
 
+use std::time::Duration;
+
 use axum::{
-    body::to_bytes,
+    body::{Body, Bytes, to_bytes},
     extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use serde::{Deserialize, de::DeserializeOwned};
+use tokio::time::timeout;
 
 use super::{
     Console, Failure,
@@ -18,6 +21,9 @@ use crate::session::is_same;
 
 /// Bytes of a form.
 const MOST: usize = 64 << 10;
+
+/// The time that the bytes of a form may take. A browser sends them at once.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The fields of a form that this server can have sent.
 pub(super) struct Form<T>(pub(super) T);
@@ -35,7 +41,7 @@ impl<T: DeserializeOwned + Send> FromRequest<Console> for Form<T> {
             return Err(Failure::Forged);
         }
         let organization = organization(&mut parts, console).await?;
-        let body = to_bytes(body, MOST).await.map_err(|_| Failure::Forged)?;
+        let body = read(body, MOST).await?;
         if let Some(session) = present(&parts.headers, console, &organization).await? {
             let mut fields = form_urlencoded::parse(&body);
             let token = fields.find(|(name, _)| name == "token").map(|(_, value)| value);
@@ -47,6 +53,15 @@ impl<T: DeserializeOwned + Send> FromRequest<Console> for Form<T> {
         let fields = form_urlencoded::parse(&body).filter(|(name, _)| name != "token");
         let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         serde_html_form::from_str(&fields).map(Self).map_err(|_| Failure::Forged)
+    }
+}
+
+/// The bytes of a form: 408 if they do not arrive in time, 413 if there are more of them than `most`.
+pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, Failure> {
+    match timeout(PATIENCE, to_bytes(body, most)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(Failure::TooLong),
+        Err(_) => Err(Failure::TooSlow),
     }
 }
 

@@ -8,7 +8,6 @@ mod refused;
 use askama::Template;
 use axum::{
     Router,
-    body::to_bytes,
     extract::{RawQuery, Request, State},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse as _, Redirect, Response},
@@ -19,7 +18,7 @@ use serde::Deserialize;
 use self::refused::Refusal;
 use super::{
     Console, Failure,
-    form::{Form, Public},
+    form::{Form, Public, read},
     frame::page,
     session::{self, Administrator, Signed, cookie, present, within},
 };
@@ -112,6 +111,9 @@ async fn confirm(
     let Some((_, settings, version)) = in_use(&console, &signed.organization).await? else {
         return Err(Failure::Refused("Single sign-on is off, so you can't sign in once more with it."));
     };
+    if signed.account.has_password() {
+        return Err(Failure::Refused("You have a password here. Confirm with that password."));
+    }
     let target = within(&signed.organization, &given.target);
     let beginning = Beginning {
         tenant: &signed.organization,
@@ -178,8 +180,7 @@ async fn acs(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Failure> {
-    let body = to_bytes(request.into_body(), MOST).await;
-    let body = body.map_err(|_| Failure::Refused("The answer of the provider is too large."))?;
+    let body = read(request.into_body(), MOST).await?;
     arrive(&console, &organization, Kind::Saml, &headers, &Answer::read(&body), "RelayState").await
 }
 
@@ -273,6 +274,8 @@ async fn sign_in(
 ) -> Result<Response, Failure> {
     let found = console.accounts.find_at_sign_on(tenant, identity.by, &identity.value).await?;
     match found.as_slice() {
+        // Whoever may choose a name at the provider could choose an administrator's.
+        [account] if account.active && account.has_password() => Refusal::password(console, tenant, account).await,
         [account] if account.active => {
             session::begin(console, tenant, &account.id, before, &Console::path(tenant, "")).await
         }

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     Router,
     extract::{FromRequestParts, Path, Query, State},
-    http::{HeaderMap, HeaderValue, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -19,6 +19,9 @@ use crate::{account::Account, directory::OrganizationName, session::Session};
 
 /// The name of the cookie. The cookie's path is the organization, so a browser may have a session in each.
 const COOKIE: &str = "platform_session";
+
+/// The header that makes a browser forget the pages of this server.
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// A person with a session in the organization that the path names.
 pub(super) struct Signed {
@@ -197,7 +200,9 @@ async fn sign_out(
     Form(Nothing {}): Form<Nothing>,
 ) -> Result<Response, Failure> {
     console.sessions.end(&signed.session).await?;
-    let target = Redirect::to(&Console::path(&signed.organization, "sign-in")).into_response();
+    let mut target = Redirect::to(&Console::path(&signed.organization, "sign-in")).into_response();
+    // Chromium keeps the pages that the person left for the button "Back", also those with `no-store`.
+    target.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
     Ok(with_cookie(&console, &signed.organization, "", target))
 }
 

@@ -1,5 +1,5 @@
-//! The tests of the platform, in rooms by subject: one program, which links once. Tests that measure time or memory, or
-//! that end a database, are programs of their own, beside this directory: nothing else runs beside them.
+//! The tests of the platform, in rooms by subject: one program, which links once. Tests that measure time, memory or
+//! the statements of their process, or that end a database, are programs of their own, beside this directory: nothing else runs beside them.
 
 #![allow(
     missing_docs,
@@ -18,7 +18,6 @@ mod browser;
 mod console {
     mod administration;
     mod directory;
-    mod mapped_groups;
     mod people;
     mod people_pages;
     mod scim_clients;

@@ -175,6 +175,37 @@ impl Refusal<'_> {
         Self::show(StatusCode::FORBIDDEN, &page)
     }
 
+    /// The page for an administrator who has chosen a password, and signs in with it only.
+    pub(super) async fn password(
+        console: &Console,
+        organization: &str,
+        account: &Account,
+    ) -> Result<Response, Failure> {
+        let title = title(console, organization).await?;
+        let reference = reference()?;
+        tracing::warn!(
+            organization,
+            reference,
+            account = account.id,
+            "a sign-in is refused: the account has a password"
+        );
+        let page = Refusal {
+            organization,
+            title,
+            icon: "info",
+            heading: "This account needs its password",
+            sentence: "An administrator who has chosen a password signs in with that password only.".to_owned(),
+            advice: "Enter the user name and the password on the sign-in page.".to_owned(),
+            tried: Some(&account.user_name),
+            ask: Vec::new(),
+            reference,
+            button: "Go to the sign-in page",
+            again: true,
+            confirming: false,
+        };
+        Self::show(StatusCode::FORBIDDEN, &page)
+    }
+
     fn show(status: StatusCode, template: &Refusal<'_>) -> Result<Response, Failure> {
         let mut response = page(template)?;
         *response.status_mut() = status;

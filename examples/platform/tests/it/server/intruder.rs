@@ -1,6 +1,6 @@
 //! Requests of an intruder: texts that a database refuses, guessed passwords, stolen sessions, and an unattended browser.
 
-use crate::process::{Place, Server, TOKEN, USER, databases, eventually, run};
+use crate::process::{Place, Server, TOKEN, USER, databases, eventually, run, sqlite};
 use crate::scim_browser::{Browser, PASSWORD};
 use platform::database::Database;
 use scim_core::sql::Statement;
@@ -153,4 +153,45 @@ fn administrators_are_invited_to_organizations_that_exist() {
         assert!(refused.stderr.contains("found `demp`; there are: demo"), "{refused:?}");
         assert_eq!(count(&place, "SELECT count(*) FROM organization"), 1);
     }
+}
+
+/// A form whose bytes do not come, or do not end, holds neither a connection nor memory.
+#[test]
+fn a_form_has_a_time_and_a_length() {
+    let place = sqlite();
+    let (server, _) = start(&place, &["--organization", "acme", "--token", TOKEN]);
+    let head = |path: &str, length: usize| {
+        let host = server.root().replace("http://", "");
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n"
+        )
+    };
+    let paths = ["/o/acme/sign-in", "/o/acme/sign-on/start", "/o/acme/sign-on/acs"];
+    let slow = paths.map(|path| {
+        let mut slow = server.connect();
+        slow.write(head(path, 30) + "user_name=");
+        (path, slow)
+    });
+    for path in paths {
+        let mut long = server.connect();
+        long.write(head(path, 300_000) + &"a".repeat(300_000));
+        let answer = long.read();
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
+    }
+    for (path, mut slow) in slow {
+        let answer = slow.read();
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{path}: {answer}");
+    }
+}
+
+/// The button *Back* of the next person at the machine shows no page of the one who signed out.
+#[test]
+fn a_browser_forgets_the_pages_at_the_sign_out() {
+    let place = sqlite();
+    let (_server, mut browser) = start(&place, &["--organization", "acme", "--token", TOKEN]);
+    let page = browser.get("/o/acme/users");
+    assert_eq!(page.headers["cache-control"], "no-store");
+    let answer = browser.submit("/o/acme/users", "/o/acme/sign-out", &[]);
+    assert_eq!(answer.headers["clear-site-data"], "\"cache\"");
 }

@@ -231,7 +231,8 @@ fn a_sign_in_rotates_the_session() {
     for place in databases() {
         let (mut organization, fake) = set_up(&place.url, "preferred_username");
         let before = organization.administrator.cookie("platform_session").unwrap().clone();
-        fake.state.lock().unwrap().claims = json!({"preferred_username": "administrator"});
+        organization.add_by_hand("ada@example.com", true);
+        fake.state.lock().unwrap().claims = json!({"preferred_username": "ada@example.com"});
         let page = organization.page("sign-in");
         let leaving = organization.administrator.submit(&page, "/sign-on/start", &[]);
         let mut administrator = organization.administrator.clone();
@@ -241,6 +242,29 @@ fn a_sign_in_rotates_the_session() {
         let page = organization.page("sign-on");
         page.assert_has("Sign in");
         assert!(page.url.ends_with("/sign-in"), "the old session has ended: {}", page.url);
+    }
+}
+
+/// A provider may let people choose the name that it reports. Nobody becomes the administrator by that choice.
+#[test]
+fn single_sign_on_never_signs_an_administrator_with_a_password_in() {
+    for place in databases() {
+        let (mut organization, fake) = set_up(&place.url, "preferred_username");
+        fake.state.lock().unwrap().claims = json!({"preferred_username": "Administrator"});
+        let (mut visitor, leaving) = organization.leave();
+        let sessions = organization.count("SELECT count(*) FROM session");
+        refused(&visitor.clone(), &come_back(&organization, &mut visitor, &fake, &leaving, ""), "needs its password");
+        assert_eq!(organization.count("SELECT count(*) FROM session"), sessions);
+
+        // Nor does a sign-in at the provider replace the password where the page asks for it once more.
+        organization.execute("UPDATE session SET confirmed = 0");
+        let asked = organization.page("sign-on/off");
+        let asked = organization.administrator.submit(&asked, "/sign-on/off", &[]);
+        let mut forged = asked.form("/confirm");
+        forged.action = organization.url("sign-on/confirm");
+        let answer = organization.administrator.send(&forged, &asked.url);
+        assert_eq!(answer.status, 403);
+        answer.assert_has("Confirm with that password");
     }
 }
 

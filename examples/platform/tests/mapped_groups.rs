@@ -1,12 +1,27 @@
 //! A mapped group with 10,000 members: one member more or less reads and writes a handful of rows, and so does each page.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::allow_attributes,
+    reason = "a test that panics has failed"
+)]
+
+/// Modules of the program `it`.
+#[allow(dead_code, unused_imports, reason = "this program uses a part of them")]
+mod it {
+    pub(crate) mod process;
+}
 
 use std::{
     fmt,
     sync::{Arc, Mutex},
 };
 
-use crate::process::databases;
 use chrono::Utc;
+use it::process::databases;
 use platform::{
     account::{Accounts, Listing, Tab},
     database::Database,
