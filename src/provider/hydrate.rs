@@ -9,7 +9,7 @@ use crate::{
     resource::{Reference, Resource, url},
     schema::{AttributeId, Relation, ResourceType},
     store::{Context, Holder, Store, Stored},
-    value::{Text, Value},
+    value::{Object, Text, Value},
 };
 
 /// The derived lists of one resource.
@@ -83,11 +83,20 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// A stored resource with what is derived put into it, for conditions and orders that ask for it.
-pub(super) fn hydrated(stored: &Stored, derived: &Derived, base: &str) -> Resource {
+/// The attributes of a stored resource that conditions and an order use, with the derived ones among them. The others are
+/// left out: a copy of each large resource of a page would double the memory of a query.
+pub(super) fn hydrated(stored: &Stored, derived: &Derived, base: &str, used: &[AttributeId]) -> Resource {
     let resource = &stored.resource;
     let kind = resource.kind();
-    let mut root = resource.root().clone();
+    let kept = [AttributeId::ID, AttributeId::META].into_iter().chain(used.iter().map(|used| kind.top_level(*used)));
+    let mut root = Object::default();
+    for attribute in kept {
+        if root.get(attribute).is_none()
+            && let Some(value) = resource.root().get(attribute)
+        {
+            root.insert(attribute, value.clone());
+        }
+    }
     if let Some(Value::Complex(meta)) = root.get_mut(AttributeId::META) {
         let location = url(base, kind, resource.id());
         meta.insert(AttributeId::META_LOCATION, Value::String(location.into()));

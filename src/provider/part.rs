@@ -439,7 +439,8 @@ impl<S: Store> ServiceProvider<S> {
         let seen = items
             .into_iter()
             .zip(derived)
-            .map(|(stored, derived)| Found { seen: Arc::new(hydrated(&stored, &derived, &query.view.base)), stored });
+            .map(|(stored, derived)| (hydrated(&stored, &derived, &query.view.base, &used), stored))
+            .map(|(seen, stored)| Found { seen: Arc::new(seen), stored });
         Ok(seen.collect())
     }
 

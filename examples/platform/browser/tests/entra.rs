@@ -1,7 +1,7 @@
 //! The whole story with Microsoft Entra ID: OpenID Connect, an OAuth client, and the requests that Entra sends.
 
 use platform_browser::{
-    Scim, Stage,
+    Browser, Scim, Stage,
     walk::{Walk, first_key, scim_is_locked, sign_on_by_openid},
 };
 use scim_core::testkit::Traffic;
@@ -29,7 +29,7 @@ fn walk(stage: Option<Stage>) {
     for words in ["Provision on demand", "40 minutes", "Quarantine", "Restart provisioning"] {
         admin.shows(words);
     }
-    let scim = first.with(&access_token(&stage));
+    let scim = first.with(&access_token(&admin));
     let mut walk = Walk { stage: &stage, provider: "Entra", admin, node, scim };
     walk.connects(&Traffic::entra(), &["/Users?filter=userName%20eq%20%22none%22"]);
     walk.assigns_people();
@@ -47,14 +47,18 @@ fn walk(stage: Option<Stage>) {
     assert_eq!(token.ask("GET", "/Users?count=1", &serde_json::Value::Null).status, 401);
 }
 
-/// An access token of a client that the command line makes. The page will make one as well.
-fn access_token(stage: &Stage) -> String {
-    let program = &stage.program;
-    let made = program.command(&["oauth", "client", "new", "--organization", "demo", "--public-url", program.root()]);
-    assert!(made.success, "{}", made.output);
-    let line = |name: &str| {
-        let found = made.output.lines().find_map(|line| line.strip_prefix(name));
-        found.unwrap_or_else(|| panic!("{}", made.output)).trim().split(' ').next().unwrap().to_owned()
-    };
-    Scim::token(&line("Token URL"), &line("Client id"), &line("Client secret"))
+/// An access token for a client that the administrator makes on the page.
+fn access_token(admin: &Browser) -> String {
+    admin.press("SCIM");
+    admin.press("New key");
+    admin.choose("OAuth client");
+    admin.fill("Name", "Entra gallery");
+    admin.press("Make the key");
+    admin.shows("Copy these four values into Microsoft Entra ID");
+    let [url, client, secret] = ["token-url", "client-id", "client-secret"].map(|id| admin.element(id));
+    admin.press("I've saved the secret");
+    admin.shows("Entra gallery");
+    let html = admin.run("return document.documentElement.outerHTML", &[]);
+    assert!(!html.as_str().unwrap().contains(&secret), "the secret is shown again");
+    Scim::token(&url, &client, &secret)
 }
