@@ -162,6 +162,16 @@ impl Browser {
         assert!(found.is_some(), "expected “{words}”: {}\n{}", self.url(), self.text());
     }
 
+    /// Waits until the page shows one of these.
+    #[track_caller]
+    pub fn shows_any(&self, all: &[&str]) {
+        let found = until(PATIENCE, || {
+            let text = self.text();
+            all.iter().any(|words| text.contains(words)).then_some(())
+        });
+        assert!(found.is_some(), "expected one of {all:?}: {}\n{}", self.url(), self.text());
+    }
+
     /// Asserts that the page shows none of these words.
     #[track_caller]
     pub fn hides(&self, words: &str) {
