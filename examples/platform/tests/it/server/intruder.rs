@@ -159,7 +159,7 @@ fn administrators_are_invited_to_organizations_that_exist() {
 #[test]
 fn a_form_has_a_time_and_a_length() {
     let place = sqlite();
-    let (server, _) = start(&place, &["--organization", "acme", "--token", TOKEN]);
+    let (server, _) = start(&place, &[]);
     let head = |path: &str, length: usize| {
         let host = server.root().replace("http://", "");
         format!(
@@ -167,7 +167,7 @@ fn a_form_has_a_time_and_a_length() {
              Content-Length: {length}\r\nConnection: close\r\n\r\n"
         )
     };
-    let paths = ["/o/acme/sign-in", "/o/acme/sign-on/start", "/o/acme/sign-on/acs"];
+    let paths = ["/o/demo/sign-in", "/o/demo/sign-on/start", "/o/demo/sign-on/acs"];
     let slow = paths.map(|path| {
         let mut slow = server.connect();
         slow.write(head(path, 30) + "user_name=");
@@ -189,9 +189,9 @@ fn a_form_has_a_time_and_a_length() {
 #[test]
 fn a_browser_forgets_the_pages_at_the_sign_out() {
     let place = sqlite();
-    let (_server, mut browser) = start(&place, &["--organization", "acme", "--token", TOKEN]);
-    let page = browser.get("/o/acme/users");
+    let (_server, mut browser) = start(&place, &[]);
+    let page = browser.get("/o/demo/users");
     assert_eq!(page.headers["cache-control"], "no-store");
-    let answer = browser.submit("/o/acme/users", "/o/acme/sign-out", &[]);
+    let answer = browser.submit("/o/demo/users", "/o/demo/sign-out", &[]);
     assert_eq!(answer.headers["clear-site-data"], "\"cache\"");
 }

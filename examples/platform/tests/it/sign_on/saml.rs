@@ -243,7 +243,7 @@ fn hostile_responses_are_refused() {
         let (mut visitor, leaving) = organization.leave();
         let mut form = attack.form(&organization, "genuine", &leaving);
         form.fields[0].1 = "A".repeat(300 << 10);
-        assert_eq!(visitor.send(&form, ELSEWHERE).status, 403);
+        assert_eq!(visitor.send(&form, ELSEWHERE).status, 413);
         form.fields[0].1 = "not base64".to_owned();
         refused(&visitor.clone(), &visitor.send(&form, ELSEWHERE), INVALID);
 
