@@ -4,7 +4,11 @@ use chrono::{DateTime, Utc};
 use scim_core::{fold::fold, sql::Statement, store::StoreError};
 
 use super::Outcome;
-use crate::database::{Database, Row};
+use crate::{
+    account::{sort_name, user_name_key},
+    database::{Database, Row},
+    store::unique_value,
+};
 
 const COLUMNS: &str = "position, id, time, caller, address, operation, kind, resource, name, outcome, status, scim_type, \
                        detail, quirks, duration";
@@ -206,21 +210,22 @@ impl Log {
 
     /// The ids of the people and groups whose name or user name begins with the text, and the text itself as an id.
     async fn people(&self, tenant: &str, text: &str) -> Result<Vec<String>, StoreError> {
-        let key = fold(text.trim()).into_owned();
+        let text = text.trim();
         // The text that follows all texts with this beginning.
-        let end = format!("{key}\u{10ffff}");
-        let mut found = vec![text.trim().to_owned()];
-        for column in ["sort_name", "user_name_key"] {
+        let end = |beginning: &str| format!("{beginning}\u{10ffff}");
+        let mut found = vec![text.to_owned()];
+        for (column, beginning) in [("sort_name", sort_name(text)), ("user_name_key", user_name_key(text))] {
             let mut query = self.statement("SELECT id FROM account WHERE tenant = ");
-            query.bind(tenant).push(" AND ").push(column).push(" >= ").bind(key.as_str()).push(" AND ").push(column);
-            query.push(" < ").bind(end.as_str()).push(" LIMIT ").bind(PEOPLE);
+            query.bind(tenant).push(" AND ").push(column).push(" >= ").bind(beginning.as_str());
+            query.push(" AND ").push(column).push(" < ").bind(end(&beginning)).push(" LIMIT ").bind(PEOPLE);
             for mut row in self.rows(query).await? {
                 found.push(row.text(0)?);
             }
         }
         let mut query = self.statement("SELECT id FROM unique_key WHERE tenant = ");
         query.bind(tenant).push(" AND kind = 'Group' AND attribute = 'displayName' AND value >= ");
-        query.bind(format!("={key}")).push(" AND value < ").bind(format!("={end}")).push(" LIMIT ").bind(PEOPLE);
+        let name = unique_value(&fold(text));
+        query.bind(name.as_str()).push(" AND value < ").bind(end(&name)).push(" LIMIT ").bind(PEOPLE);
         for mut row in self.rows(query).await? {
             found.push(row.text(0)?);
         }

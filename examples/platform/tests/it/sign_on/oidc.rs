@@ -191,6 +191,12 @@ fn people_sign_in_or_read_why_not() {
         page.assert_has("You tried as ada@example.com");
         page.assert_has("Ask Administrator");
 
+        // The row has a digest in place of the end of such a name.
+        let long = format!("{}@example.com", "ä".repeat(600));
+        organization.add_by_hand(&long, false);
+        let (visitor, page) = attempt(json!({"preferred_username": long.to_uppercase()}), "");
+        assert!(signed_in(&visitor), "{}", page.words());
+
         organization.add_by_scim("ADA@example.com", "0001", false);
         let (visitor, page) = attempt(json!({}), "");
         refused(&visitor, &page, "Your account is deactivated");
