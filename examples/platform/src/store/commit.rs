@@ -263,7 +263,7 @@ impl Commit {
             }
             let is_group_name = group_name::attribute(resource.kind()) == Some(key.attribute);
             if !is_group_name || group_name::is_unique(session, self.cx.tenant()).await? {
-                people::tell_conflict(session, self.cx.tenant().as_str(), resource, key).await?;
+                people::tell_conflict(session, &self.cx, resource, key).await?;
                 return Err(StoreError::NotUnique { attribute: key.attribute });
             }
             let value = shared_value(resource.id(), &key.folded);

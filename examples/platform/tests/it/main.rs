@@ -17,6 +17,7 @@ mod balancer;
 mod browser;
 mod console {
     mod administration;
+    mod conflicts;
     mod directory;
     mod mapped_groups;
     mod people;
