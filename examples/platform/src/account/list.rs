@@ -81,7 +81,8 @@ impl Accounts {
     /// When the database does not answer.
     pub async fn list(&self, tenant: &str, listing: Listing<'_>) -> Result<People, StoreError> {
         let by_hand = if listing.by_hand && listing.tab == Tab::All { " AND origin = 'hand'" } else { "" };
-        let search = listing.search.trim();
+        let search = listing.search.replace('\0', "");
+        let search = search.trim();
         if !search.is_empty() && listing.tab == Tab::All {
             return self.search(tenant, by_hand, search).await;
         }

@@ -77,20 +77,20 @@ async fn the_log_names_the_account_whatever_the_request_is() {
         let lena = site.user("lena", "Lena Fischer");
         let patch = |operation: Json| json!({"schemas": [PATCH], "Operations": [operation]});
         let user = |name: &str| json!({"schemas": [USER], "userName": name});
-        let path = format!("/Users/{lena}");
+        let lenas = format!("/Users/{lena}");
         let belongs = |name: &str| format!("The user name belongs to {name}, an account made by hand.");
         let named = patch(json!({"op": "replace", "path": "userName", "value": "HARPER@example.com"}));
         let unnamed = patch(json!({"op": "replace", "value": {"userName": long("NOOR")}}));
         let by_schema = patch(json!({"op": "add", "path": format!("{USER}:userName"), "value": "harper@example.com"}));
         let mut expected = vec![String::new()];
-        for (method, path, body, name) in [
+        for (method, target, body, name) in [
             ("POST", "/Users", user("Harper@example.com"), "Harper"),
-            ("PUT", &*path, user(&long("Noor")), "Noor"),
-            ("PATCH", &*path, named.clone(), "Harper"),
-            ("PATCH", &*path, unnamed.clone(), "Noor"),
-            ("PATCH", &*path, by_schema, "Harper"),
+            ("PUT", &*lenas, user(&long("Noor")), "Noor"),
+            ("PATCH", &*lenas, named.clone(), "Harper"),
+            ("PATCH", &*lenas, unnamed.clone(), "Noor"),
+            ("PATCH", &*lenas, by_schema, "Harper"),
         ] {
-            let answer = site.server.request(method, path, Some(&body));
+            let answer = site.server.request(method, target, Some(&body));
             assert_eq!(
                 (answer.status, &answer.json["scimType"]),
                 (409, &json!("uniqueness")),
@@ -108,13 +108,13 @@ async fn the_log_names_the_account_whatever_the_request_is() {
 
         let operations = |operations: Json| json!({"schemas": [BULK], "Operations": operations});
         let one = operations(json!([
-            {"method": "PATCH", "path": path, "data": named},
+            {"method": "PATCH", "path": lenas, "data": named},
             {"method": "POST", "path": "/Users", "bulkId": "1", "data": user("ada")},
         ]));
         let two = operations(json!([
             {"method": "POST", "path": "/Users", "bulkId": "1", "data": user("HARPER@example.com")},
-            {"method": "PATCH", "path": path, "data": unnamed},
-            {"method": "PUT", "path": path, "data": user("harper@example.com")},
+            {"method": "PATCH", "path": lenas, "data": unnamed},
+            {"method": "PUT", "path": lenas, "data": user("harper@example.com")},
             {"method": "POST", "path": "/Users", "bulkId": "2", "data": user("ada")},
         ]));
         for (bulk, names) in [(one, "Harper"), (two, "Harper, Noor")] {
