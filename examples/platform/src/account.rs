@@ -17,7 +17,7 @@ use scim_core::{
 use uuid::Uuid;
 
 use crate::{
-    database::{Database, Row, Session, Work},
+    database::{Database, Row, Session, Work, optional},
     sign_on::By,
     store::unique_value,
 };
@@ -313,13 +313,5 @@ impl Work for Addition {
         optional(&mut insert, made_by.as_deref());
         session.execute(insert.push(")")).await?;
         Ok(id)
-    }
-}
-
-/// Binds a text, or writes NULL.
-pub(crate) fn optional(statement: &mut Statement, text: Option<&str>) {
-    match text {
-        Some(text) => drop(statement.bind(text)),
-        None => drop(statement.push("NULL")),
     }
 }

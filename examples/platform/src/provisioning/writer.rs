@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{Entry, Outcome};
 use crate::{
-    database::{Database, Session, Work},
+    database::{Database, Session, Work, optional},
     log::with_causes,
 };
 
@@ -259,11 +259,4 @@ async fn connection<S: Session>(session: &mut S, entry: &Entry, time: i64) -> Re
         upsert.push("failing = COALESCE(connection.failing, excluded.failing)");
     }
     session.execute(&upsert).await.map(drop)
-}
-
-fn optional(statement: &mut Statement, text: Option<&str>) {
-    match text {
-        Some(text) => drop(statement.bind(text)),
-        None => drop(statement.push("NULL")),
-    }
 }

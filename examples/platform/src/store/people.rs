@@ -22,8 +22,8 @@ use super::{
     tables::{shared_value, unique_value},
 };
 use crate::{
-    account::{optional, sort_name, user_name_key},
-    database::Session,
+    account::{sort_name, user_name_key},
+    database::{Session, optional},
     provisioning::{Conflict, Conflicts},
     session::end_all,
 };
