@@ -391,12 +391,12 @@ fn forged_requests_change_nothing() {
         come_back(&organization, &mut member, &fake, &leaving, "");
         let page = organization.page("sign-on");
         let rows = "SELECT count(*) FROM sign_on WHERE settings LIKE '%preferred_username%'";
-        for action in ["openid", "saml", "test", "on", "off", "confirm"] {
+        for action in ["sign-on/openid", "sign-on/saml", "sign-on/test", "sign-on/on", "sign-on/off", "confirm"] {
             let fields =
                 [("issuer", "http://localhost:9"), ("client_id", "x"), ("client_secret", "x"), ("claim", "sub")];
             let fields = fields.iter().chain(&[("metadata", "x"), ("kind", "openid"), ("password", "x")]);
             let fields = fields.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>();
-            let action = organization.url(&format!("sign-on/{action}"));
+            let action = organization.url(action);
             let form = visitor::Form { action: action.clone(), fields };
             assert_eq!(organization.administrator.send(&form, &page.url).status, 403, "no token: {action}");
             let token = page.form("/sign-on/test").fields.remove(0);
@@ -463,7 +463,7 @@ fn an_administrator_without_a_password_confirms_by_single_sign_on() {
             (json!({"preferred_username": "eve@example.com"}), "Another person signed in"),
         ];
         for (claims, sentence) in attempts {
-            let leaving = ada.submit(&asked, "/sign-on/confirm", &[]);
+            let leaving = ada.submit(&asked, "/confirm", &[]);
             let address = leaving.onward();
             assert_eq!(parameter(&address, "prompt").as_deref(), Some("login"), "{address}");
             assert_eq!(parameter(&address, "max_age").as_deref(), Some("0"), "{address}");
@@ -473,7 +473,7 @@ fn an_administrator_without_a_password_confirms_by_single_sign_on() {
         }
         fake.state.lock().unwrap().claims = json!({});
         let before = ada.cookie("platform_session").unwrap().value.clone();
-        let leaving = ada.submit(&asked, "/sign-on/confirm", &[]);
+        let leaving = ada.submit(&asked, "/confirm", &[]);
         let page = come_back(&organization, &mut ada, &fake, &leaving, "");
         assert!(page.url.ends_with("/sign-on/off"), "{}", page.url);
         assert_ne!(ada.cookie("platform_session").unwrap().value, before);
