@@ -43,7 +43,6 @@ mod scim {
     mod traffic;
     mod validator;
 }
-mod scim_browser;
 mod server {
     mod intruder;
     mod pooler;
@@ -57,4 +56,3 @@ mod sign_on {
     mod saml;
     mod two_instances;
 }
-mod visitor;
