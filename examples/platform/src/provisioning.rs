@@ -6,6 +6,8 @@
 
 pub mod chart;
 mod conflict;
+mod export;
+mod filter;
 mod read;
 mod recording;
 mod writer;
@@ -14,9 +16,11 @@ use chrono::{DateTime, Utc};
 
 pub use self::{
     conflict::{Conflict, Conflicts},
-    read::{Cycle, Filter, Hour, Line, Listed, Log, Span},
+    export::Export,
+    filter::Filter,
+    read::{Cycle, Hour, Line, Listed, Log, Span},
     recording::{Recording, masked},
-    writer::{Writer, start},
+    writer::{KEPT_DAYS, Writer, start},
 };
 
 /// The result of a request, for the organization's administrator.

@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// The time between two removals of old rows.
 const PURGE: Duration = Duration::from_secs(600);
 
-/// Milliseconds for which a row is kept: 30 days.
-const KEPT: i64 = 30 * 24 * HOUR;
+/// Days for which a row is kept.
+pub const KEPT_DAYS: i64 = 30;
 
 const HOUR: i64 = 3_600_000;
 
@@ -122,7 +122,7 @@ fn old(database: &Database) -> Vec<Statement> {
         delete
     };
     vec![
-        removal("DELETE FROM request WHERE time < ", now - KEPT),
+        removal("DELETE FROM request WHERE time < ", now - KEPT_DAYS * 24 * HOUR),
         removal("DELETE FROM recorded_body WHERE expires < ", now),
         removal("DELETE FROM recording WHERE until < ", now),
     ]

@@ -19,6 +19,7 @@ mod console {
     mod administration;
     mod conflicts;
     mod directory;
+    mod exports;
     mod mapped_groups;
     mod people;
     mod people_pages;
