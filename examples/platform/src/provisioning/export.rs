@@ -60,7 +60,7 @@ impl Log {
 }
 
 impl Export {
-    /// The next requests, the newest first. None are left if there are none.
+    /// The next requests, the newest first. An empty list is the end.
     ///
     /// # Errors
     ///
@@ -105,6 +105,7 @@ impl Export {
         self.is_read = i64::try_from(rows.len()).is_ok_and(|count| count < EXAMINED);
         for row in rows {
             self.before = Some(row.integer(0)?);
+            // The column behind those of a line.
             if row.integer(15)? == 1 {
                 self.waiting.push_back(line(row)?);
             }
@@ -119,7 +120,7 @@ impl Export {
         }
         let mut query = self.log.statement("SELECT position, request, body FROM event");
         push_requests(&mut query, &self.tenant, self.waiting.iter().take(count).map(|line| &*line.id));
-        // The order of the index by request, and not of the one by position, which has all events of the organization.
+        // In this order the index by request is right, and not the one by position, which has all events.
         query.push(" AND position > ").bind(after).push(" ORDER BY request, position LIMIT ").bind(EVENTS);
         let (keep, lane, shape) = (Keep::within(BYTES), Reads::LookUps, Shape::Own);
         let reading = Reading { queries: vec![query], last: None, lane, owner: None, shape, keep };
