@@ -17,7 +17,7 @@ use scim_core::{
 use uuid::Uuid;
 
 use crate::{
-    database::{Database, Row, Session, Work},
+    database::{Database, Row, Session, Work, optional},
     sign_on::By,
     store::unique_value,
 };
@@ -204,7 +204,9 @@ impl Accounts {
     pub async fn find_at_sign_on(&self, tenant: &str, by: By, value: &str) -> Result<Vec<Account>, StoreError> {
         let mut query = self.select(tenant);
         match by {
-            By::UserName => query.push(" AND user_name_key = ").bind(fold(value).into_owned()),
+            By::UserName => query.push(" AND user_name_key = ").bind(user_name_key(value)),
+            // No row has one, and PostgreSQL takes none.
+            By::ExternalId if value.contains('\0') => return Ok(Vec::new()),
             By::ExternalId => query.push(" AND origin = 'scim' AND external_id = ").bind(value),
         };
         query.push(" LIMIT 2");
@@ -293,10 +295,9 @@ impl Work for Addition {
     async fn run<S: Session>(&self, session: &mut S) -> Result<String, CommitError> {
         let NewAccount { tenant, user_name, name, email, administrator, made_by } = &self.0;
         let id = Uuid::new_v4().to_string();
-        let key = fold(user_name);
         let mut claim = Statement::new(session.dialect());
         claim.push("INSERT INTO unique_key (tenant, kind, attribute, value, id) VALUES (").bind(tenant.as_str());
-        claim.push(", 'User', 'userName', ").bind(unique_value(&key)).push(", ").bind(id.as_str());
+        claim.push(", 'User', 'userName', ").bind(unique_value(&fold(user_name))).push(", ").bind(id.as_str());
         claim.push(") ON CONFLICT DO NOTHING");
         if session.execute(&claim).await? == 0 {
             return Err(StoreError::NotUnique { attribute: scim_core::schema::AttributeId::ROOT }.into());
@@ -312,13 +313,5 @@ impl Work for Addition {
         optional(&mut insert, made_by.as_deref());
         session.execute(insert.push(")")).await?;
         Ok(id)
-    }
-}
-
-/// Binds a text, or writes NULL.
-pub(crate) fn optional(statement: &mut Statement, text: Option<&str>) {
-    match text {
-        Some(text) => drop(statement.bind(text)),
-        None => drop(statement.push("NULL")),
     }
 }

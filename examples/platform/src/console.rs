@@ -3,6 +3,7 @@
 //! The server renders every page; forms post, and every POST answers with a redirect. Scripts only copy texts and refresh
 //! the log. Nothing here decides about SCIM: pages show and change the rows of the tables that other modules own.
 
+mod confirm;
 mod failure;
 mod form;
 mod frame;
@@ -84,6 +85,7 @@ pub fn router(console: Console) -> Router {
         .route("/", get(home))
         .merge(invitation::routes())
         .merge(session::routes())
+        .merge(confirm::routes())
         .merge(passage::routes())
         .merge(sign_on::routes())
         .merge(users::routes())

@@ -215,6 +215,14 @@ impl Database {
     }
 }
 
+/// Binds a text, or writes NULL.
+pub(crate) fn optional<'a>(statement: &'a mut Statement, text: Option<&str>) -> &'a mut Statement {
+    match text {
+        Some(text) => statement.bind(text),
+        None => statement.push("NULL"),
+    }
+}
+
 /// Queries that see one state of the database.
 #[derive(Clone, Debug)]
 pub struct Reading {

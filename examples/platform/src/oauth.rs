@@ -22,7 +22,7 @@ use scim_core::{
 };
 
 pub use self::federation::{FederationSettings, InvalidFederation};
-use crate::database::{Database, Row};
+use crate::database::{Database, Row, optional};
 
 /// Days that a secret is valid unless said otherwise. Microsoft's gallery asks for one to three years.
 pub const SECRET_DAYS: i64 = 730;
@@ -402,13 +402,6 @@ fn secret(mut row: Row) -> Result<Secret, StoreError> {
 
 fn time(millis: i64) -> Result<DateTime<Utc>, StoreError> {
     DateTime::from_timestamp_millis(millis).ok_or_else(|| StoreError::backend("expected a time in milliseconds"))
-}
-
-fn optional<'a>(statement: &'a mut Statement, text: Option<&str>) -> &'a mut Statement {
-    match text {
-        Some(text) => statement.bind(text),
-        None => statement.push("NULL"),
-    }
 }
 
 fn number(count: usize) -> i64 {

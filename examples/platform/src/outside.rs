@@ -4,7 +4,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{
+    Url,
+    dns::{Addrs, Name, Resolve, Resolving},
+};
 
 /// Looks names up, and keeps the addresses that are not the machine's own.
 #[derive(Debug)]
@@ -32,4 +35,12 @@ pub(crate) fn is_inside(address: IpAddr) -> bool {
         }
         IpAddr::V6(address) => address.is_loopback() || address.is_unspecified() || address.is_unicast_link_local(),
     }
+}
+
+/// Whether a URL names the machine itself, in one of the ways that people write while they try the server out. An IPv4
+/// address in the form of IPv6 is none: only [`is_inside`] knows it, which refuses.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }

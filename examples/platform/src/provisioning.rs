@@ -5,6 +5,9 @@
 //! request.
 
 pub mod chart;
+mod conflict;
+mod export;
+mod filter;
 mod read;
 mod recording;
 mod writer;
@@ -12,9 +15,12 @@ mod writer;
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    read::{Cycle, Filter, Hour, Line, Listed, Log, Span},
+    conflict::{Conflict, Conflicts},
+    export::Export,
+    filter::Filter,
+    read::{Cycle, Hour, Line, Listed, Log, Span},
     recording::{Recording, masked},
-    writer::{Writer, start},
+    writer::{KEPT_DAYS, Writer, start},
 };
 
 /// The result of a request, for the organization's administrator.
@@ -74,6 +80,8 @@ pub struct Entry {
     pub resource: Option<String>,
     /// The user name or the display name in the body of a request that was refused.
     pub claimed: Option<String>,
+    /// The accounts made by hand that kept the request, or operations of a bulk request, from what they asked for.
+    pub conflicts: Vec<Conflict>,
     /// The HTTP status.
     pub status: u16,
     /// The SCIM keyword of an error.
@@ -92,6 +100,20 @@ impl Entry {
     /// The outcome.
     pub fn outcome(&self) -> Outcome {
         Outcome::of(self.status)
+    }
+
+    /// The sentence about the accounts made by hand that have the user names, if the server refused something for them.
+    fn conflict(&self) -> Option<String> {
+        let named = self.conflicts.iter().map(|conflict| &*conflict.name).collect::<Vec<_>>().join(", ");
+        match self.status {
+            _ if named.is_empty() => None,
+            409 => Some(format!("The user name belongs to {named}, an account made by hand.")),
+            // A bulk request: each operation has its own status.
+            0..400 => Some(format!(
+                "The server refused operations, because accounts made by hand have the user names: {named}."
+            )),
+            _ => None,
+        }
     }
 
     /// Whether administrators want to see the request among the first: it was meant to change something, or did not work.

@@ -19,8 +19,7 @@ pub use self::{
     mapping::{ScimGroup, ScimGroups},
 };
 use crate::{
-    account::optional,
-    database::{Database, Row, Session, Work},
+    database::{Database, Row, Session, Work, optional},
     store::assignments,
 };
 

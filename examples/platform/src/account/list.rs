@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use scim_core::{fold::fold, sql::Statement, store::StoreError};
 
-use super::{Account, Accounts, COLUMNS};
+use super::{Account, Accounts, COLUMNS, sort_name, user_name_key};
 
 /// People on a page.
 const PAGE: usize = 50;
@@ -81,9 +81,10 @@ impl Accounts {
     /// When the database does not answer.
     pub async fn list(&self, tenant: &str, listing: Listing<'_>) -> Result<People, StoreError> {
         let by_hand = if listing.by_hand && listing.tab == Tab::All { " AND origin = 'hand'" } else { "" };
-        let search = fold(listing.search.trim()).replace('\0', "");
+        let search = listing.search.replace('\0', "");
+        let search = search.trim();
         if !search.is_empty() && listing.tab == Tab::All {
-            return self.search(tenant, by_hand, &search).await;
+            return self.search(tenant, by_hand, search).await;
         }
         let mut query = self.select(tenant);
         query.push(listing.tab.condition()).push(by_hand);
@@ -98,16 +99,16 @@ impl Accounts {
     }
 
     async fn search(&self, tenant: &str, by_hand: &str, search: &str) -> Result<People, StoreError> {
-        let matching = |column: &str| {
+        let matching = |column: &str, beginning: String| {
             let mut query = self.select(tenant);
-            query.push(by_hand).push(" AND ").push(column).push(" >= ").bind(search);
+            query.push(by_hand).push(" AND ").push(column).push(" >= ").bind(beginning.as_str());
             // No text that begins so comes behind the last character.
-            query.push(" AND ").push(column).push(" < ").bind(format!("{search}\u{10ffff}"));
+            query.push(" AND ").push(column).push(" < ").bind(format!("{beginning}\u{10ffff}"));
             query
         };
-        let mut by_names = matching("sort_name");
+        let mut by_names = matching("sort_name", sort_name(search));
         by_name(&mut by_names);
-        let mut by_user_name = matching("user_name_key");
+        let mut by_user_name = matching("user_name_key", user_name_key(search));
         by_user_name.push(" ORDER BY user_name_key LIMIT ").bind(limit());
         let mut found = self.all(by_names).await?;
         let known: HashSet<String> = found.iter().map(|account| account.id.clone()).collect();

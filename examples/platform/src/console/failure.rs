@@ -97,6 +97,11 @@ impl IntoResponse for Failure {
                 let headers = [(header::RETRY_AFTER, seconds)];
                 return (StatusCode::TOO_MANY_REQUESTS, headers, Html(page)).into_response();
             }
+            Self::Store(StoreError::TooMany) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "This is too much for one page",
+                "Choose a shorter time or another filter, then try again.",
+            ),
             Self::Store(error) => {
                 tracing::error!(error = with_causes(&error), "a page cannot be shown");
                 (StatusCode::SERVICE_UNAVAILABLE, "The page isn't available", "The database doesn't answer. Try again.")

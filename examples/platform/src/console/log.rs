@@ -1,16 +1,17 @@
 //! The page of the provisioning log: filters, requests with their changes, the recorder, and the exports.
 
+mod export;
+
 use askama::Template;
 use axum::{
     Router,
     extract::{Query, State},
-    http::header,
     response::{IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Console, Failure, Frame,
@@ -19,20 +20,17 @@ use super::{
     session::{Administrator, url_encoded},
 };
 use crate::provisioning::{
-    Filter, Line, Log, Outcome, Recording, Span,
+    Filter, KEPT_DAYS, Line, Log, Outcome, Recording, Span,
     chart::{Chart, draw, draw_cycles},
 };
 
 /// Requests on one page.
 const PAGE: usize = 50;
 
-/// Requests in one export.
-const EXPORT: usize = 10_000;
-
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/log", get(show))
-        .route("/log/export", get(export))
+        .route("/log/export", get(export::export))
         .route("/log/record", post(record))
         .route("/log/stop", post(stop))
 }
@@ -245,68 +243,6 @@ fn passed(quirk: &str) -> &'static str {
         "empty-string" => "An empty text came for a value. We read it as no value.",
         _ => "It differed from the standard in a way that we know. We read it as meant.",
     }
-}
-
-async fn export(
-    State(console): State<Console>,
-    Administrator(signed): Administrator,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Failure> {
-    let log = Log::new(console.database.clone());
-    let lines = log.list(&signed.organization, &asked.filter(), EXPORT).await?.lines;
-    let disposition = |name: &str| (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""));
-    if asked.format == "json" {
-        let all: Vec<Value> = lines.iter().map(exported).collect();
-        let kind = (header::CONTENT_TYPE, "application/json".to_owned());
-        return Ok(([kind, disposition("provisioning-log.json")], Value::from(all).to_string()).into_response());
-    }
-    let mut csv = format!("{}\r\n", COLUMNS.join(","));
-    for line in &lines {
-        let exported = exported(line);
-        let cells = COLUMNS.map(|column| cell(exported.get(column)));
-        csv.push_str(&cells.join(","));
-        csv.push_str("\r\n");
-    }
-    let kind = (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned());
-    Ok(([kind, disposition("provisioning-log.csv")], csv).into_response())
-}
-
-const COLUMNS: [&str; 14] = [
-    "time",
-    "outcome",
-    "status",
-    "operation",
-    "resourceType",
-    "resource",
-    "name",
-    "scimType",
-    "detail",
-    "tolerated",
-    "key",
-    "address",
-    "milliseconds",
-    "request",
-];
-
-fn exported(line: &Line) -> Value {
-    json!({
-        "time": line.time.to_rfc3339(), "outcome": line.outcome.name(), "status": line.status,
-        "operation": line.operation, "resourceType": line.kind, "resource": line.resource, "name": line.name,
-        "scimType": line.scim_type, "detail": line.detail, "tolerated": line.quirks, "key": line.caller,
-        "address": line.address, "milliseconds": line.duration / 1_000, "request": line.id,
-        "changes": line.events.iter().filter_map(|event| serde_json::from_str::<Value>(event).ok()).collect::<Vec<_>>(),
-    })
-}
-
-/// A cell of a CSV file (RFC 4180). A text that a spreadsheet would run as a formula gets an apostrophe before it.
-fn cell(value: Option<&Value>) -> String {
-    let text = match value {
-        None | Some(Value::Null) => return String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => return other.to_string(),
-    };
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
 async fn record(

@@ -20,7 +20,7 @@ use super::{
     Console, Failure,
     form::{Form, Public, read},
     frame::page,
-    session::{self, Administrator, Signed, cookie, present, within},
+    session::{self, Signed, cookie, present, within},
 };
 use crate::{
     account::Account,
@@ -42,7 +42,6 @@ const LONGEST: usize = 16 << 10;
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/sign-on/start", post(start))
-        .route("/sign-on/confirm", post(confirm))
         .route("/sign-on/return", get(come_back))
         .route("/sign-on/acs", post(acs))
 }
@@ -96,37 +95,23 @@ async fn start(
     }
 }
 
-#[derive(Deserialize)]
-struct Target {
-    #[serde(default)]
-    target: String,
-}
-
-/// An administrator without a password signs in once more.
-async fn confirm(
-    State(console): State<Console>,
-    Administrator(signed): Administrator,
-    Form(given): Form<Target>,
-) -> Result<Response, Failure> {
-    let Some((_, settings, version)) = in_use(&console, &signed.organization).await? else {
+/// An administrator without a password signs in once more, on the way to one of the organization's pages.
+pub(super) async fn confirm(console: &Console, signed: &Signed, target: &str) -> Result<Response, Failure> {
+    let Some((_, settings, version)) = in_use(console, &signed.organization).await? else {
         return Err(Failure::Refused("Single sign-on is off, so you can't sign in once more with it."));
     };
-    if signed.account.has_password() {
-        return Err(Failure::Refused("You have a password here. Confirm with that password."));
-    }
-    let target = within(&signed.organization, &given.target);
     let beginning = Beginning {
         tenant: &signed.organization,
         settings: &settings,
         version: &version,
         purpose: Purpose::Confirm,
         session: Some(signed.session.digest()),
-        target: Some(&target),
+        target: Some(target),
         again: true,
     };
     match console.sign_on.begin(beginning).await {
-        Ok(leaving) => leave(&console, &signed.organization, settings.kind(), &leaving),
-        Err(fault) => Refusal::of(&console, &signed.organization, Purpose::Confirm, &fault).await,
+        Ok(leaving) => leave(console, &signed.organization, settings.kind(), &leaving),
+        Err(fault) => Refusal::of(console, &signed.organization, Purpose::Confirm, &fault).await,
     }
 }
 

@@ -11,7 +11,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    Console, Failure, Frame,
+    Console, Failure,
     form::{Form, Nothing, Public},
     frame::page,
 };
@@ -118,10 +118,7 @@ fn with_cookie(console: &Console, organization: &str, value: &str, mut response:
 }
 
 pub(super) fn routes() -> Router<Console> {
-    Router::new()
-        .route("/sign-in", get(sign_in_page).post(sign_in))
-        .route("/sign-out", post(sign_out))
-        .route("/confirm", get(confirm_page).post(confirm))
+    Router::new().route("/sign-in", get(sign_in_page).post(sign_in)).route("/sign-out", post(sign_out))
 }
 
 /// The page for signing in.
@@ -206,67 +203,13 @@ async fn sign_out(
     Ok(with_cookie(&console, &signed.organization, "", target))
 }
 
-/// The page that asks for the password again before something that an unattended browser must not do.
-#[derive(Template)]
-#[template(path = "confirm.html")]
-struct Confirm<'a> {
-    frame: Frame,
-    target: &'a str,
-    /// Whether the person has a password.
-    password: bool,
-    /// Whether the person can sign in once more at the identity provider.
-    sign_on: bool,
-    failed: bool,
-}
-
-impl<'a> Confirm<'a> {
-    async fn of(console: &Console, signed: &Signed, target: &'a str, failed: bool) -> Result<Self, Failure> {
-        let password = signed.account.has_password();
-        let sign_on = !password && super::passage::in_use(console, &signed.organization).await?.is_some();
-        Ok(Self { frame: Frame::of(console, signed, "").await?, target, password, sign_on, failed })
-    }
-}
-
-#[derive(Deserialize)]
-struct Target {
-    #[serde(default)]
-    target: String,
-}
-
-async fn confirm_page(
-    State(console): State<Console>,
-    Administrator(signed): Administrator,
-    Query(Target { target }): Query<Target>,
-) -> Result<Response, Failure> {
-    page(&Confirm::of(&console, &signed, &target, false).await?)
-}
-
-#[derive(Deserialize)]
-struct Confirmation {
-    password: String,
-    #[serde(default)]
-    target: String,
-}
-
-async fn confirm(
-    State(console): State<Console>,
-    Administrator(signed): Administrator,
-    Form(given): Form<Confirmation>,
-) -> Result<Response, Failure> {
-    if !console.accounts.has_this_password(Some(&signed.account), &given.password).await? {
-        return page(&Confirm::of(&console, &signed, &given.target, true).await?);
-    }
-    let target = within(&signed.organization, &given.target);
-    begin(&console, &signed.organization, &signed.account.id, Some(&signed.session), &target).await
-}
-
 impl Signed {
     /// Lets a person on who signed in a few minutes ago, and sends others to the page that asks again.
     pub(super) fn must_be_recent(&self, target: &str) -> Result<(), Failure> {
         if self.session.is_recent() {
             return Ok(());
         }
-        let target: String = url_encoded(target);
+        let target = url_encoded(target);
         Err(Failure::Elsewhere(Console::path(&self.organization, &format!("confirm?target={target}"))))
     }
 }
@@ -282,15 +225,5 @@ pub(super) fn within(organization: &str, target: &str) -> String {
 
 /// The text as a part of a query.
 pub(super) fn url_encoded(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

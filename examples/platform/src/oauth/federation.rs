@@ -6,7 +6,7 @@ use reqwest::Url;
 use scim_core::{oauth::Federation, store::StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::outside::is_inside;
+use crate::outside::{is_inside, is_loopback};
 
 /// The most characters of each field.
 const CHARACTERS: usize = 512;
@@ -113,13 +113,6 @@ fn is_of_this_network(url: &Url) -> bool {
     is_loopback(url) || host.parse::<IpAddr>().is_ok_and(is_inside)
 }
 
-/// Whether a URL names this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +129,8 @@ mod tests {
             ("https://169.254.169.254/keys", false, true),
             ("https://[::]/keys", false, true),
             ("https://[::ffff:127.0.0.1]/keys", false, true),
+            ("http://[::1]/keys", false, true),
+            ("http://[::ffff:127.0.0.1]/keys", false, false),
             ("https://[fe80::1]/keys", false, true),
             ("https://user@login.example/keys", false, false),
         ] {

@@ -7,9 +7,9 @@ use scim_core::{
     store::{CommitError, StoreError, TenantId},
 };
 
-use super::{FederationSettings, key_sets::KeySets, optional, time};
+use super::{FederationSettings, key_sets::KeySets, time};
 use crate::{
-    database::{Database, Session, Work},
+    database::{Database, Session, Work, optional},
     log::with_causes,
 };
 

@@ -12,7 +12,10 @@ use scim_core::oauth::{KEY_SET_BYTES, KeyCache, KeySet};
 use tokio::sync;
 
 use super::federation;
-use crate::{log::with_causes, outside::Outside};
+use crate::{
+    log::with_causes,
+    outside::{Outside, is_loopback},
+};
 
 /// How long a fetch may take as a whole.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,7 +34,7 @@ pub(super) struct KeySets {
 impl KeySets {
     /// For a server that its clients see at `url`: only a server on loopback fetches from loopback.
     pub(super) fn new(url: &str) -> Result<Self, reqwest::Error> {
-        let loopback = Url::parse(url).is_ok_and(|url| federation::is_loopback(&url));
+        let loopback = Url::parse(url).is_ok_and(|url| is_loopback(&url));
         // A redirect could lead to where the URL itself must not.
         let client = Client::builder().timeout(PATIENCE).redirect(Policy::none());
         // A proxy of the environment has another loopback.

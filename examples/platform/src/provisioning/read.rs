@@ -1,42 +1,22 @@
 //! Reading the log: a page of requests, one request with its changes, and the sums of hours and cycles.
 
 use chrono::{DateTime, Utc};
-use scim_core::{fold::fold, sql::Statement, store::StoreError};
+use scim_core::{sql::Statement, store::StoreError};
 
-use super::Outcome;
+use super::{Filter, Outcome};
 use crate::database::{Database, Row};
 
-const COLUMNS: &str = "position, id, time, caller, address, operation, kind, resource, name, outcome, status, scim_type, \
+/// The columns of a [`Line`].
+pub(super) const COLUMNS: &str = "position, id, time, caller, address, operation, kind, resource, name, outcome, status, scim_type, \
                        detail, quirks, duration";
 
 /// Rows that a page examines at most. A filter that few requests satisfy finds those among the newest.
 const EXAMINED: i64 = 5_000;
 
-/// People whose requests a page shows for one text.
-const PEOPLE: i64 = 20;
+/// Events of the requests of a page that it shows at most.
+const EVENTS: i64 = 2_000;
 
 const HOUR: i64 = 3_600_000;
-
-/// The filter of a page.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Requests with this outcome only.
-    pub outcome: Option<Outcome>,
-    /// Requests that were refused or failed only. The filter then has no `outcome`.
-    pub not_done: bool,
-    /// Requests about resources of this type only.
-    pub kind: Option<String>,
-    /// Requests that were meant to change something, or that did not work.
-    pub notable: bool,
-    /// Requests about the people and groups whose name or user name begins with this text.
-    pub person: Option<String>,
-    /// Requests from this time on.
-    pub from: Option<DateTime<Utc>>,
-    /// Requests before this time.
-    pub to: Option<DateTime<Utc>>,
-    /// Requests before this position only: the page after another one.
-    pub before: Option<i64>,
-}
 
 /// A request in the log.
 #[derive(Clone, Debug)]
@@ -124,7 +104,7 @@ pub struct Span {
 /// The log of all organizations.
 #[derive(Clone, Debug)]
 pub struct Log {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl Log {
@@ -141,124 +121,53 @@ impl Log {
     ///
     /// When the database does not answer.
     pub async fn list(&self, tenant: &str, filter: &Filter, count: usize) -> Result<Listed, StoreError> {
-        let people = match &filter.person {
-            Some(text) => Some(self.people(tenant, text).await?),
-            None => None,
-        };
-        let bounds = [self.position(tenant, filter.from).await?, self.position(tenant, filter.to).await?];
-        let end = [bounds[1], filter.before].into_iter().flatten().min();
-        // One condition is for an index; the others examine the rows that the index finds.
-        let mut rest = Vec::new();
-        let mut sources = vec![filter.outcome];
-        if people.is_some() {
-            rest.extend(filter.outcome.map(Condition::Outcome));
-            rest.extend(filter.not_done.then_some(Condition::NotDone));
-        } else if filter.not_done {
-            sources = vec![Some(Outcome::Refused), Some(Outcome::Failed)];
-        }
-        rest.extend(filter.kind.clone().map(Condition::Kind));
-        if filter.notable {
-            rest.push(Condition::Notable);
-        }
+        let chosen = self.choose(tenant, filter).await?;
         let mut query = self.statement("SELECT ");
-        query.push(COLUMNS).push(" FROM (");
-        for (index, outcome) in sources.into_iter().enumerate() {
-            query.push(if index > 0 { " UNION ALL " } else { "" }).push("SELECT * FROM (SELECT * FROM request");
-            query.push(" WHERE tenant = ").bind(tenant);
-            if let Some(position) = bounds[0] {
-                query.push(" AND position >= ").bind(position);
-            }
-            if let Some(position) = end {
-                query.push(" AND position < ").bind(position);
-            }
-            if let Some(people) = &people {
-                query.push(" AND resource IN (");
-                for (index, id) in people.iter().enumerate() {
-                    query.push(if index > 0 { ", " } else { "" }).bind(id.as_str());
-                }
-                query.push(if people.is_empty() { "NULL)" } else { ")" });
-            } else if let Some(outcome) = outcome {
-                query.push(" AND outcome = ").bind(outcome.name());
-            } else if filter.notable {
-                query.push(" AND notable = 1");
-            }
-            query.push(" ORDER BY position DESC LIMIT ").bind(EXAMINED).push(") AS found");
-        }
-        query.push(") AS newest WHERE 1 = 1");
-        for condition in rest {
-            match condition {
-                Condition::Outcome(outcome) => query.push(" AND outcome = ").bind(outcome.name()),
-                Condition::Kind(kind) => query.push(" AND kind = ").bind(kind),
-                Condition::Notable => query.push(" AND notable = 1"),
-                Condition::NotDone => query.push(" AND outcome <> 'done'"),
-            };
-        }
+        query.push(COLUMNS).push(" FROM ");
+        chosen.push_newest(&mut query, tenant, filter.before, EXAMINED);
+        query.push(" WHERE 1 = 1");
+        chosen.push_rest(&mut query);
         let limit = i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1);
         query.push(" ORDER BY position DESC LIMIT ").bind(limit);
         let rows = self.rows(query).await?;
         let mut lines = rows.into_iter().map(line).collect::<Result<Vec<_>, _>>()?;
         let more = lines.len() > count;
         lines.truncate(count);
-        self.add_events(tenant, &mut lines).await?;
+        if !lines.is_empty() {
+            self.add_events(tenant, &mut lines).await?;
+            self.add_bodies(tenant, &mut lines).await?;
+        }
         let next = lines.last().map(|line| line.position).filter(|_| more);
         Ok(Listed { lines, next })
     }
 
-    /// The ids of the people and groups whose name or user name begins with the text, and the text itself as an id.
-    async fn people(&self, tenant: &str, text: &str) -> Result<Vec<String>, StoreError> {
-        let key = fold(text.trim()).into_owned();
-        // The text that follows all texts with this beginning.
-        let end = format!("{key}\u{10ffff}");
-        let mut found = vec![text.trim().to_owned()];
-        for column in ["sort_name", "user_name_key"] {
-            let mut query = self.statement("SELECT id FROM account WHERE tenant = ");
-            query.bind(tenant).push(" AND ").push(column).push(" >= ").bind(key.as_str()).push(" AND ").push(column);
-            query.push(" < ").bind(end.as_str()).push(" LIMIT ").bind(PEOPLE);
-            for mut row in self.rows(query).await? {
-                found.push(row.text(0)?);
-            }
-        }
-        let mut query = self.statement("SELECT id FROM unique_key WHERE tenant = ");
-        query.bind(tenant).push(" AND kind = 'Group' AND attribute = 'displayName' AND value >= ");
-        query.bind(format!("={key}")).push(" AND value < ").bind(format!("={end}")).push(" LIMIT ").bind(PEOPLE);
-        for mut row in self.rows(query).await? {
-            found.push(row.text(0)?);
-        }
-        Ok(found)
-    }
-
-    /// The first position from a time on; behind all positions if there is none.
-    async fn position(&self, tenant: &str, time: Option<DateTime<Utc>>) -> Result<Option<i64>, StoreError> {
-        let Some(time) = time else { return Ok(None) };
-        let mut query = self.statement("SELECT position FROM request WHERE tenant = ");
-        query.bind(tenant).push(" AND time >= ").bind(time.timestamp_millis()).push(" ORDER BY time, position LIMIT 1");
-        let found = self.rows(query).await?.pop().map(|row| row.integer(0)).transpose()?;
-        Ok(Some(found.unwrap_or(i64::MAX)))
-    }
-
+    /// The newest events of these requests.
     async fn add_events(&self, tenant: &str, lines: &mut [Line]) -> Result<(), StoreError> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        for (table, limit) in [
-            ("SELECT request, body FROM event", " ORDER BY position DESC LIMIT 2000"),
-            ("SELECT request, body FROM recorded_body", ""),
-        ] {
-            let mut query = self.statement(table);
-            query.push(" WHERE tenant = ").bind(tenant).push(" AND request IN (");
-            for (index, line) in lines.iter().enumerate() {
-                query.push(if index > 0 { ", " } else { "" }).bind(line.id.as_str());
-            }
-            query.push(")").push(limit);
-            for mut row in self.rows(query).await? {
-                let (request, body) = (row.text(0)?, row.text(1)?);
-                let Some(line) = lines.iter_mut().find(|line| line.id == request) else { continue };
-                if limit.is_empty() { line.body = Some(body) } else { line.events.push(body) }
+        let mut query = self.statement("SELECT request, body FROM event");
+        push_requests(&mut query, tenant, lines.iter().map(|line| &*line.id));
+        query.push(" ORDER BY position DESC LIMIT ").bind(EVENTS);
+        for mut row in self.rows(query).await? {
+            let request = row.text(0)?;
+            if let Some(line) = lines.iter_mut().find(|line| line.id == request) {
+                line.events.push(row.text(1)?);
             }
         }
         // The newest events come first, so that the bound leaves out the oldest.
         for line in lines {
             line.events.reverse();
+        }
+        Ok(())
+    }
+
+    /// The recorded bodies of these requests.
+    async fn add_bodies(&self, tenant: &str, lines: &mut [Line]) -> Result<(), StoreError> {
+        let mut query = self.statement("SELECT request, body FROM recorded_body");
+        push_requests(&mut query, tenant, lines.iter().map(|line| &*line.id));
+        for mut row in self.rows(query).await? {
+            let request = row.text(0)?;
+            if let Some(line) = lines.iter_mut().find(|line| line.id == request) {
+                line.body = row.optional_text(1)?;
+            }
         }
         Ok(())
     }
@@ -291,26 +200,27 @@ impl Log {
         Ok(Span { hours: all, cycles })
     }
 
-    fn statement(&self, sql: &str) -> Statement {
+    pub(super) fn statement(&self, sql: &str) -> Statement {
         let mut statement = Statement::new(self.database.dialect());
         statement.push(sql);
         statement
     }
 
-    async fn rows(&self, query: Statement) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn rows(&self, query: Statement) -> Result<Vec<Row>, StoreError> {
         Ok(self.database.read(vec![query]).await?.into_iter().flatten().collect())
     }
 }
 
-/// A condition that examines the rows of another one.
-enum Condition {
-    Outcome(Outcome),
-    Kind(String),
-    Notable,
-    NotDone,
+/// Ends a statement with the rows of these requests.
+pub(super) fn push_requests<'a>(query: &mut Statement, tenant: &str, ids: impl Iterator<Item = &'a str>) {
+    query.push(" WHERE tenant = ").bind(tenant).push(" AND request IN (");
+    for (index, id) in ids.enumerate() {
+        query.push(if index > 0 { ", " } else { "" }).bind(id);
+    }
+    query.push(")");
 }
 
-fn line(mut row: Row) -> Result<Line, StoreError> {
+pub(super) fn line(mut row: Row) -> Result<Line, StoreError> {
     let outcome = Outcome::read(&row.text(9)?).unwrap_or(Outcome::Failed);
     Ok(Line {
         position: row.integer(0)?,

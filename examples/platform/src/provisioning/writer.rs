@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use scim_core::{
-    fold::fold,
     sql::Statement,
     store::{CommitError, StoreError},
 };
@@ -15,7 +14,7 @@ use tokio::{
 
 use super::{Entry, Outcome};
 use crate::{
-    database::{Database, Session, Work},
+    database::{Database, Session, Work, optional},
     log::with_causes,
 };
 
@@ -31,8 +30,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// The time between two removals of old rows.
 const PURGE: Duration = Duration::from_secs(600);
 
-/// Milliseconds for which a row is kept: 30 days.
-const KEPT: i64 = 30 * 24 * HOUR;
+/// Days for which a row is kept.
+pub const KEPT_DAYS: i64 = 30;
 
 const HOUR: i64 = 3_600_000;
 
@@ -123,7 +122,7 @@ fn old(database: &Database) -> Vec<Statement> {
         delete
     };
     vec![
-        removal("DELETE FROM request WHERE time < ", now - KEPT),
+        removal("DELETE FROM request WHERE time < ", now - KEPT_DAYS * 24 * HOUR),
         removal("DELETE FROM recorded_body WHERE expires < ", now),
         removal("DELETE FROM recording WHERE until < ", now),
     ]
@@ -151,10 +150,7 @@ impl Work for Batch {
 
 async fn insert<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreError> {
     let name = name(session, entry).await?;
-    let detail = match conflict(session, entry).await? {
-        Some(person) => Some(format!("The user name belongs to {person}, an account made by hand.")),
-        None => entry.detail.clone(),
-    };
+    let detail = entry.conflict().or_else(|| entry.detail.clone());
     let mut insert = Statement::new(session.dialect());
     insert.push(
         "INSERT INTO request (tenant, id, time, operation, outcome, notable, status, duration, caller, address, ",
@@ -209,15 +205,6 @@ async fn name<S: Session>(session: &mut S, entry: &Entry) -> Result<Option<Strin
     Ok(found.or_else(|| entry.claimed.clone()))
 }
 
-/// The person whose account, made by hand, has the user name that the request asked for.
-async fn conflict<S: Session>(session: &mut S, entry: &Entry) -> Result<Option<String>, StoreError> {
-    let Some(claimed) = entry.claimed.as_ref().filter(|_| entry.status == 409) else { return Ok(None) };
-    let mut query = Statement::new(session.dialect());
-    query.push("SELECT name FROM account WHERE tenant = ").bind(entry.tenant.as_str());
-    query.push(" AND user_name_key = ").bind(fold(claimed).into_owned()).push(" AND origin = 'hand'");
-    session.query(&query).await?.pop().map(|mut row| row.text(0)).transpose()
-}
-
 /// Adds the request to the sums: its hour, its cycle and the state of the connection.
 async fn count<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreError> {
     let (tenant, time) = (entry.tenant.as_str(), entry.time.timestamp_millis());
@@ -261,20 +248,15 @@ async fn connection<S: Session>(session: &mut S, entry: &Entry, time: i64) -> Re
         // A stranger's fault says nothing of a provider whose key works.
         upsert.push("fault = CASE WHEN connection.fault LIKE '%\"caller\":null%' THEN NULL ELSE connection.fault END");
     } else {
+        // By its user name the page finds the account.
+        let name = entry.conflicts.first().map(|conflict| &conflict.user_name).or(entry.claimed.as_ref());
         let fault = serde_json::json!({
             "status": entry.status, "scimType": entry.scim_type, "detail": entry.detail, "caller": entry.caller,
-            "operation": entry.operation, "kind": entry.kind, "name": entry.claimed, "time": time,
+            "operation": entry.operation, "kind": entry.kind, "name": name, "time": time,
         });
         upsert.push("NULL, ").bind(time).push(", ").bind(fault.to_string());
         upsert.push(") ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, fault = excluded.fault, ");
         upsert.push("failing = COALESCE(connection.failing, excluded.failing)");
     }
     session.execute(&upsert).await.map(drop)
-}
-
-fn optional(statement: &mut Statement, text: Option<&str>) {
-    match text {
-        Some(text) => drop(statement.bind(text)),
-        None => drop(statement.push("NULL")),
-    }
 }

@@ -29,7 +29,7 @@ use super::{
     rates::Rates,
     refusal,
 };
-use crate::{directory::Directory, log::with_causes};
+use crate::{directory::Directory, log::with_causes, provisioning::Conflicts};
 
 /// When a client should try again after the keys could not be looked up, or a request took too long.
 const RETRY: Duration = Duration::from_secs(5);
@@ -93,6 +93,9 @@ pub(super) async fn admit(
     let mut context = Context::new(caller.tenant).with_actor(caller.name);
     if let Some(RequestId(id)) = request.extensions().get() {
         context = context.with_request_id(Arc::clone(id));
+    }
+    if let Some(conflicts) = request.extensions().get::<Arc<Conflicts>>() {
+        context = context.with_host(Arc::clone(conflicts));
     }
     request.extensions_mut().insert(context);
     request.extensions_mut().insert(caller.identity_provider);

@@ -9,7 +9,7 @@ use std::{net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse, http, url::Url};
 use reqwest::{Client, redirect::Policy};
 
-use crate::outside::{Outside, is_inside};
+use crate::outside::{Outside, is_inside, is_loopback};
 
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ pub(super) struct Fetch {
 impl Fetch {
     /// A client of the server that browsers see under this URL.
     pub(super) fn new(url: &str) -> Self {
-        let local = Url::parse(url).is_ok_and(|url| is_local(&url));
+        let local = Url::parse(url).is_ok_and(|url| is_loopback(&url));
         let mut builder = Client::builder().redirect(Policy::none()).connect_timeout(CONNECT).timeout(ANSWER);
         builder = if local { builder.no_proxy() } else { builder.dns_resolver(Arc::new(Outside)) };
         let client = builder.build().map_err(|error| format!("the HTTP client cannot be made: {}", innermost(&error)));
@@ -44,7 +44,7 @@ impl Fetch {
 
     /// Checks that the server may ask this address.
     pub(super) fn allow(&self, url: &Url) -> Result<(), FetchError> {
-        if self.local && is_local(url) && url.scheme() == "http" {
+        if self.local && is_loopback(url) && url.scheme() == "http" {
             return Ok(());
         }
         if url.scheme() != "https" {
@@ -106,12 +106,6 @@ impl<'c> AsyncHttpClient<'c> for Fetch {
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.send(request))
     }
-}
-
-fn is_local(url: &Url) -> bool {
-    let Some(host) = url.host_str() else { return false };
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {

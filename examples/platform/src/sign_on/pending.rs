@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Departure, Fault, Kind, SignOn, Start, read, written};
 use crate::{
-    database::{Session, Work},
+    database::{Session, Work, optional},
     session::random,
 };
 
@@ -172,13 +172,6 @@ fn replay(mut insert: Statement, tenant: &str, name: &str, expires: i64) -> Stat
     insert.push("INSERT INTO replay (tenant, id, expires) VALUES (").bind(tenant).push(", ");
     insert.bind(TokenDigest::of(name).to_string()).push(", ").bind(expires).push(") ON CONFLICT DO NOTHING");
     insert
-}
-
-fn optional(statement: &mut Statement, text: Option<&str>) {
-    match text {
-        Some(text) => drop(statement.bind(text)),
-        None => drop(statement.push("NULL")),
-    }
 }
 
 struct Taking {

@@ -18,7 +18,7 @@ use super::{
     tables::{KindTable, Tables, claim, comparable, shared_value, unique_value},
     tally::Balance,
 };
-use crate::database::{Session, Work};
+use crate::database::{Session, Work, optional};
 
 /// A batch that waits to be written.
 pub(super) struct Commit {
@@ -95,7 +95,7 @@ impl Commit {
                 let modified = modified_text(kind, &Value::DateTime(*modified)).max(locked.modified);
                 let mut update = Statement::new(session.dialect());
                 update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
-                optional(&mut update, modified);
+                optional(&mut update, modified.as_deref());
                 update.push(", places = ").bind(held.next);
                 self.of_resource(&mut update, id);
                 session.execute(&update).await?;
@@ -147,7 +147,7 @@ impl Commit {
         insert.push("VALUES (");
         insert.bind(self.cx.tenant().as_str()).push(", ").bind(resource.id()).push(", ");
         insert.bind(resource.kind().name()).push(", ").bind(version.as_str()).push(", ");
-        optional(&mut insert, modified_of(resource));
+        optional(&mut insert, modified_of(resource).as_deref());
         insert.push(", ").bind(room(table, resource)).push(", ").bind(bytes).push(", ");
         insert.bind(document).push(", ");
         comparable(&mut insert, comparable_document);
@@ -175,7 +175,7 @@ impl Commit {
         self.keep_keys(session, resource, &keys(entry)).await?;
         let mut update = Statement::new(session.dialect());
         update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
-        optional(&mut update, modified_of(resource));
+        optional(&mut update, modified_of(resource).as_deref());
         update.push(", places = ").bind(places.saturating_add(room(table, resource)));
         update.push(", bytes = ").bind(bytes).push(", document = ").bind(document).push(", comparable = ");
         comparable(&mut update, comparable_document);
@@ -263,7 +263,7 @@ impl Commit {
             }
             let is_group_name = group_name::attribute(resource.kind()) == Some(key.attribute);
             if !is_group_name || group_name::is_unique(session, self.cx.tenant()).await? {
-                people::tell_conflict(session, self.cx.tenant().as_str(), resource, key).await?;
+                people::tell_conflict(session, &self.cx, resource, key).await?;
                 return Err(StoreError::NotUnique { attribute: key.attribute });
             }
             let value = shared_value(resource.id(), &key.folded);
@@ -342,11 +342,4 @@ fn modified_of(resource: &Resource) -> Option<String> {
 
 fn modified_text(kind: &ResourceType, time: &Value) -> Option<String> {
     comparable_text(kind, AttributeId::META_LAST_MODIFIED, time)
-}
-
-fn optional(statement: &mut Statement, text: Option<String>) {
-    match text {
-        Some(text) => drop(statement.bind(text)),
-        None => drop(statement.push("NULL")),
-    }
 }

@@ -13,7 +13,7 @@ use scim_core::{
     resource::UniqueKey,
     schema::{AttributeId, DefaultValue},
     sql::Statement,
-    store::{Change, Done, StoreError},
+    store::{Change, Context, Done, StoreError},
     value::Value,
 };
 
@@ -22,8 +22,9 @@ use super::{
     tables::{shared_value, unique_value},
 };
 use crate::{
-    account::{optional, sort_name, user_name_key},
-    database::Session,
+    account::{sort_name, user_name_key},
+    database::{Session, optional},
+    provisioning::{Conflict, Conflicts},
     session::end_all,
 };
 
@@ -216,10 +217,11 @@ fn claim<S: Session>(session: &S, tenant: &str, value: String, id: &str) -> Stat
     claim
 }
 
-/// Names in the log the account made by hand that has the unique value which a resource asked for.
+/// Names the account made by hand that has the unique value which a resource asked for: in the log by its id, in the
+/// provisioning log by its name.
 pub(super) async fn tell_conflict<S: Session>(
     session: &mut S,
-    tenant: &str,
+    cx: &Context,
     resource: &Resource,
     key: &UniqueKey,
 ) -> Result<(), StoreError> {
@@ -227,12 +229,17 @@ pub(super) async fn tell_conflict<S: Session>(
     if kind.name() != USER || kind.path(key.attribute) != "userName" {
         return Ok(());
     }
+    let tenant = cx.tenant().as_str();
     let mut query = Statement::new(session.dialect());
-    query.push("SELECT a.id FROM unique_key AS k, account AS a WHERE k.kind = 'User' AND k.attribute = 'userName' ");
+    query.push("SELECT a.id, a.user_name, a.name FROM unique_key AS k, account AS a WHERE k.kind = 'User' AND k.attribute = 'userName' ");
     query.push("AND k.tenant = ").bind(tenant).push(" AND k.value = ").bind(unique_value(&key.folded));
     query.push(" AND a.tenant = k.tenant AND a.id = k.id AND a.origin = 'hand'");
     if let Some(mut row) = session.query(&query).await?.into_iter().next() {
-        tracing::info!(tenant, account = row.text(0)?, "an account made by hand has the user name");
+        let conflict = Conflict { account: row.text(0)?, user_name: row.text(1)?, name: row.text(2)? };
+        tracing::info!(tenant, account = conflict.account, "an account made by hand has the user name");
+        if let Some(conflicts) = cx.host::<Conflicts>() {
+            conflicts.add(conflict);
+        }
     }
     Ok(())
 }

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use scim_core::{
-    fold::fold,
     sql::{Dialect, Statement},
     store::{CommitError, StoreError},
 };
 
 use super::{UserGroupError, UserGroups, lock};
 use crate::{
+    account::sort_name,
     database::{Row, Session, Work},
     store::{
         assignments::{follow_members, unmap},
@@ -51,7 +51,7 @@ impl UserGroups {
     /// When the database does not answer.
     pub async fn scim_groups(&self, tenant: &str, search: &str, after: Option<&str>) -> Result<ScimGroups, StoreError> {
         let mut query = self.select_scim(tenant);
-        let search = fold(search.trim()).replace('\0', "");
+        let search = sort_name(search.replace('\0', "").trim());
         if !search.is_empty() {
             query.push(" AND g.sort_name >= ").bind(search.as_str()).push(" AND g.sort_name < ");
             query.bind(format!("{search}\u{10ffff}"));

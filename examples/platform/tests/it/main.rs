@@ -17,7 +17,9 @@ mod balancer;
 mod browser;
 mod console {
     mod administration;
+    mod conflicts;
     mod directory;
+    mod exports;
     mod people;
     mod people_pages;
     mod scim_clients;
@@ -41,7 +43,6 @@ mod scim {
     mod traffic;
     mod validator;
 }
-mod scim_browser;
 mod server {
     mod intruder;
     mod pooler;
@@ -55,4 +56,3 @@ mod sign_on {
     mod saml;
     mod two_instances;
 }
-mod visitor;

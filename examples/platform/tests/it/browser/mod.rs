@@ -1,180 +1,306 @@
-//! A browser without a screen: cookies, forms with their token, and no redirect that is followed.
+//! A browser without a screen and without scripts: cookies with path, `SameSite` and `Secure`, redirects, and forms.
 
-use platform::{
-    account::{Accounts, NewAccount},
-    database::Database,
-    session::Sessions,
-    user_group::{Assignment, UserGroups},
-};
-use scim_core::sql::Statement;
-use serde_json::json;
+mod page;
+mod site;
+
+use std::{sync::Mutex, time::Duration};
+
 use ureq::{Agent, http};
 
-use crate::process::{Place, Server, TOKEN, USER};
+pub(crate) use self::{
+    page::{Form, Page, parameter},
+    site::{Site, rows},
+};
+use crate::process::Server;
 
-/// A server with the organization `acme`, and its tables.
-pub(crate) struct Site {
-    pub(crate) server: Server,
-    pub(crate) database: Database,
-    pub(crate) accounts: Accounts,
-    pub(crate) user_groups: UserGroups,
+/// The password of every administrator in tests.
+pub(crate) const PASSWORD: &str = "a long enough password";
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A cookie as a site has set it.
+#[derive(Clone, Debug)]
+pub(crate) struct Cookie {
+    host: String,
+    pub(crate) path: String,
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// The attributes, as they were sent.
+    pub(crate) attributes: String,
 }
 
-impl Site {
-    pub(crate) async fn start(place: &Place) -> Self {
-        let server = Server::start(&["--store", &place.url, "--organization", "acme", "--token", TOKEN]);
-        let database = Database::open(&place.url).await.unwrap();
-        let (accounts, user_groups) = (Accounts::new(database.clone()), UserGroups::new(database.clone()));
-        Self { server, database, accounts, user_groups }
-    }
+/// A browser.
+pub(crate) struct Browser {
+    /// The address that comes before a path which has none.
+    root: String,
+    agent: Agent,
+    cookies: Mutex<Vec<Cookie>>,
+    /// Whether it goes on to where an answer redirects.
+    follows: bool,
+    /// The account whose session it was given.
+    pub(crate) account: String,
+    /// The token that forms of this session carry.
+    pub(crate) token: String,
+}
 
-    /// Makes a user by SCIM, and gives the id.
-    pub(crate) fn user(&self, user_name: &str, name: &str) -> String {
-        self.create("/Users", &json!({"schemas": [USER], "userName": user_name, "displayName": name}))
-    }
-
-    /// Makes a group by SCIM, and gives the id.
-    pub(crate) fn group(&self, name: &str, members: &[&str]) -> String {
-        let members: Vec<_> = members.iter().map(|id| json!({"value": id})).collect();
-        let schema = "urn:ietf:params:scim:schemas:core:2.0:Group";
-        self.create("/Groups", &json!({"schemas": [schema], "displayName": name, "members": members}))
-    }
-
-    pub(crate) fn create(&self, path: &str, resource: &serde_json::Value) -> String {
-        let made = self.server.request("POST", path, Some(resource));
-        assert_eq!(made.status, 201, "{}", made.text);
-        made.json["id"].as_str().unwrap().to_owned()
-    }
-
-    /// Makes an account by hand, and gives the id.
-    pub(crate) async fn person(&self, name: &str, administrator: bool) -> String {
-        let account = NewAccount {
-            tenant: "acme".to_owned(),
-            user_name: format!("{}@example.com", name.to_lowercase()),
-            name: name.to_owned(),
-            email: None,
-            administrator,
-            made_by: None,
-        };
-        self.accounts.add(account).await.unwrap()
-    }
-
-    pub(crate) async fn user_group(&self, name: &str) -> String {
-        self.user_groups.add("acme", name, None, "admin").await.unwrap()
-    }
-
-    pub(crate) async fn assign(&self, people: &[&str], groups: &[&str]) {
-        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let (people, join) = (owned(people), owned(groups));
-        let assignment = Assignment { people, join, leave: Vec::new(), by: "admin".to_owned() };
-        self.user_groups.assign("acme", assignment).await.unwrap();
-    }
-
-    /// A new administrator who is signed in.
-    pub(crate) async fn administrator(&self) -> Browser {
-        let name = format!("Admin {}", uuid::Uuid::new_v4().simple());
-        let id = self.person(&name, true).await;
-        self.sign_in(&id).await
-    }
-
-    /// A browser with a session of the account.
-    pub(crate) async fn sign_in(&self, account: &str) -> Browser {
-        let sessions = Sessions::new(self.database.clone());
-        let cookie = sessions.begin("acme", account, None).await.unwrap();
-        let token = sessions.find("acme", &cookie).await.unwrap().unwrap().token;
-        Browser {
-            root: format!("{}/o/acme/", self.server.root()),
-            account: account.to_owned(),
-            cookie,
-            token,
-            agent: agent(),
+impl Clone for Browser {
+    fn clone(&self) -> Self {
+        Self {
+            root: self.root.clone(),
+            agent: self.agent.clone(),
+            cookies: Mutex::new(self.cookies.lock().unwrap().clone()),
+            follows: self.follows,
+            account: self.account.clone(),
+            token: self.token.clone(),
         }
     }
 }
 
-/// The first column of all rows that a query finds.
-pub(crate) async fn rows(database: &Database, sql: &str) -> Vec<String> {
-    let mut query = Statement::new(database.dialect());
-    query.push(sql);
-    let rows = database.read(vec![query]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
-    rows.into_iter().flatten().map(|mut row| row.text(0).unwrap()).collect()
-}
-
-fn agent() -> Agent {
-    Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into()
-}
-
-/// What a browser got.
-#[derive(Debug)]
-pub(crate) struct Page {
-    pub(crate) status: u16,
-    pub(crate) location: String,
-    pub(crate) headers: http::HeaderMap,
-    pub(crate) text: String,
-}
-
-/// A browser with a session.
-pub(crate) struct Browser {
-    pub(crate) root: String,
-    pub(crate) account: String,
-    pub(crate) cookie: String,
-    pub(crate) token: String,
-    pub(crate) agent: Agent,
-}
-
 impl Browser {
-    pub(crate) fn get(&self, path: &str) -> Page {
-        self.send("GET", path, &[], None)
+    /// A browser that has no cookie, and goes on to where an answer redirects.
+    pub(crate) fn visitor() -> Self {
+        Self { follows: true, ..Self::at("") }
     }
 
-    /// Sends a form with the session's token.
-    pub(crate) fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let fields: Vec<_> = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        self.post_all(path, &fields)
+    /// A browser that has no cookie, and shows a redirection as it is.
+    pub(crate) fn new(server: &Server) -> Self {
+        Self::at(&server.root())
     }
 
-    pub(crate) fn post_all(&self, path: &str, fields: &[(String, String)]) -> Page {
-        let token = ("token".to_owned(), self.token.clone());
-        self.send("POST", path, &[], Some(&form(std::iter::once(&token).chain(fields))))
+    fn at(root: &str) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            // A connection for each request: behind a proxy, requests then go to all processes in turn.
+            .max_idle_connections(0)
+            .max_idle_connections_per_host(0)
+            .proxy(None)
+            .timeout_global(Some(Duration::from_secs(120)))
+            .build();
+        Self {
+            root: root.to_owned(),
+            agent: config.into(),
+            cookies: Mutex::default(),
+            follows: false,
+            account: String::new(),
+            token: String::new(),
+        }
     }
 
-    /// Sends a request with the session's cookie and these headers.
-    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Page {
-        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.root));
-        if !self.cookie.is_empty() {
-            request = request.header("Cookie", format!("platform_session={}", self.cookie));
+    /// A browser in which the first administrator has opened the link that the server printed.
+    pub(crate) fn of_administrator(server: &Server) -> Self {
+        let line = server.printed.iter().find_map(|line| line.strip_prefix("Administrator's link "));
+        let address = line.unwrap_or_else(|| panic!("no link: {:?}", server.printed)).split(' ').next().unwrap();
+        Self::of_link(server, address)
+    }
+
+    /// A browser in which an administrator has opened this link.
+    pub(crate) fn of_link(server: &Server, link: &str) -> Self {
+        let browser = Self::new(server);
+        let path = format!("/{}", link.splitn(4, '/').nth(3).unwrap());
+        let page = browser.post(&path, &[("password", PASSWORD), ("again", PASSWORD)]);
+        assert_eq!(page.status, 303, "{page:?}");
+        browser
+    }
+
+    /// A browser with this cookie of a session.
+    pub(crate) fn of_session(server: &Server, cookie: &str) -> Self {
+        let browser = Self::new(server);
+        browser.set(&host_of(&browser.root), &format!("platform_session={cookie}"));
+        browser
+    }
+
+    /// A browser with a session of this account, whose forms carry the token.
+    pub(crate) fn of_account(root: &str, account: &str, cookie: &str, token: &str) -> Self {
+        let browser = Self { account: account.to_owned(), token: token.to_owned(), ..Self::at(root) };
+        browser.set(&host_of(root), &format!("platform_session={cookie}"));
+        browser
+    }
+
+    /// The browser with another address before paths.
+    pub(crate) fn with_root(self, change: impl FnOnce(&str) -> String) -> Self {
+        Self { root: change(&self.root), ..self }
+    }
+
+    /// The browser without its cookies.
+    pub(crate) fn without_cookies(self) -> Self {
+        Self { cookies: Mutex::default(), ..self }
+    }
+
+    /// The browser of an attacker, who sends the cookies of one organization to the others too.
+    pub(crate) fn everywhere(self) -> Self {
+        for cookie in &mut *self.cookies.lock().unwrap() {
+            "/".clone_into(&mut cookie.path);
+        }
+        self
+    }
+
+    /// Goes to an address or a path.
+    pub(crate) fn get(&self, url: &str) -> Page {
+        self.go("GET", url, &[], None, None)
+    }
+
+    /// Sends fields, with the token if the browser was given one.
+    pub(crate) fn post(&self, url: &str, fields: &[(&str, &str)]) -> Page {
+        self.post_with(url, &[], fields)
+    }
+
+    /// The same, with more headers.
+    pub(crate) fn post_with(&self, url: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Page {
+        let token = (!self.token.is_empty()).then_some(("token", &*self.token));
+        self.go("POST", url, headers, Some(encoded(token.iter().chain(fields))), None)
+    }
+
+    /// Sends these bytes of a form, with these headers, and nothing of the browser's own but its cookies.
+    pub(crate) fn post_text(&self, url: &str, headers: &[(&str, &str)], form: String) -> Page {
+        self.go("POST", url, headers, Some(form), None)
+    }
+
+    /// Sends fields from the page at `from`, with the token that this page has, and with those of its hidden fields that
+    /// `fields` names with an empty value.
+    pub(crate) fn fill(&self, from: &str, url: &str, fields: &[(&str, &str)]) -> Page {
+        let page = self.get(from);
+        assert_eq!(page.status, 200, "{from}: {page:?}");
+        let mut all = vec![("token", page.field("token"))];
+        for (name, value) in fields {
+            all.push((name, if value.is_empty() { page.field(name) } else { value }));
+        }
+        self.post(url, &all)
+    }
+
+    /// Sends a form of the page, with these fields set.
+    pub(crate) fn submit(&self, page: &Page, action: &str, set: &[(&str, &str)]) -> Page {
+        let mut form = page.form(action);
+        for (name, value) in set {
+            form.fields.retain(|(found, _)| found != name);
+            form.fields.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        self.send(&form, &page.url)
+    }
+
+    /// Sends a form from a page of this address.
+    pub(crate) fn send(&self, form: &Form, from: &str) -> Page {
+        self.go("POST", &form.action, &[], Some(encoded(&form.fields)), Some(from))
+    }
+
+    fn go(&self, method: &str, url: &str, headers: &[(&str, &str)], form: Option<String>, from: Option<&str>) -> Page {
+        let url = if url.starts_with('/') { absolute(url, &self.root) } else { url.to_owned() };
+        let url = if url.contains("://") { url } else { format!("{}{url}", self.root) };
+        let mut page = self.request(method, &url, headers, form, from);
+        if !self.follows {
+            return page;
+        }
+        for _ in 0..10 {
+            if !(300..400).contains(&page.status) {
+                return page;
+            }
+            let target = absolute(page.location(), &page.url);
+            page = self.request("GET", &target, &[], None, from);
+        }
+        panic!("too many redirects: {}", page.url);
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        form: Option<String>,
+        from: Option<&str>,
+    ) -> Page {
+        let host = host_of(url);
+        let mut request = http::Request::builder().method(method).uri(url);
+        let line = self.line(method, url, from);
+        if !line.is_empty() {
+            request = request.header("Cookie", line);
+        }
+        if let Some(from) = from.filter(|_| method == "POST") {
+            let (origin, own) = (split(from).0, split(url).0);
+            let site = if origin == own { "same-origin" } else { "cross-site" };
+            request = request.header("Origin", origin).header("Sec-Fetch-Site", site);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let sent = match body {
-            Some(body) => {
-                let request = request.header("Content-Type", "application/x-www-form-urlencoded");
-                self.agent.run(request.body(body.to_owned()).unwrap())
-            }
+        let answer = match form {
+            Some(form) => self.agent.run(request.header("Content-Type", FORM).body(form).unwrap()),
             None => self.agent.run(request.body(()).unwrap()),
         };
-        let mut response = sent.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        let text = response.body_mut().with_config().limit(8 << 20).read_to_string().unwrap();
-        let location = response.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
-        Page {
-            status: response.status().as_u16(),
-            location: location.unwrap_or_default(),
-            headers: response.headers().clone(),
-            text,
+        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
+        let headers = answer.headers().clone();
+        for set in headers.get_all("set-cookie") {
+            self.set(&host, set.to_str().unwrap());
         }
+        let text = answer.body_mut().with_config().limit(64 << 20).read_to_string();
+        let text = text.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
+        Page { url: url.to_owned(), status: answer.status().as_u16(), headers, text }
+    }
+
+    /// The header of the cookies that go with a request.
+    fn line(&self, method: &str, url: &str, from: Option<&str>) -> String {
+        let (host, path) = (host_of(url), split(url).1);
+        let is_same_site = from.is_none_or(|from| host_of(from) == host);
+        let cookies = self.cookies.lock().unwrap();
+        let sent = cookies.iter().filter(|cookie| {
+            let fits = cookie.host == host && path.starts_with(&cookie.path);
+            // A form of another site brings only the cookies that say so, and those must be secure.
+            let none = cookie.attributes.contains("SameSite=None") && cookie.attributes.contains("Secure");
+            fits && (is_same_site || method == "GET" || none)
+        });
+        sent.map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect::<Vec<_>>().join("; ")
+    }
+
+    fn set(&self, host: &str, line: &str) {
+        let mut parts = line.splitn(2, ';');
+        let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+        let attributes = parts.next().unwrap_or_default().to_owned();
+        let attribute = |name: &str| {
+            let found = attributes
+                .split(';')
+                .map(str::trim)
+                .find_map(|each| each.split_once('=').filter(|it| it.0.eq_ignore_ascii_case(name)));
+            found.map(|(_, value)| value.to_owned())
+        };
+        let path = attribute("path").unwrap_or_else(|| "/".to_owned());
+        let mut cookies = self.cookies.lock().unwrap();
+        cookies.retain(|cookie| !(cookie.host == host && cookie.name == name && cookie.path == path));
+        let gone =
+            attribute("max-age").as_deref() == Some("0") || attribute("expires").is_some_and(|it| it.contains("1970"));
+        if !gone && !value.is_empty() {
+            let (host, name, value) = (host.to_owned(), name.to_owned(), value.to_owned());
+            cookies.push(Cookie { host, path, name, value, attributes });
+        }
+    }
+
+    /// The cookie of this name, if there is one.
+    pub(crate) fn cookie(&self, name: &str) -> Option<Cookie> {
+        self.cookies.lock().unwrap().iter().find(|cookie| cookie.name == name).cloned()
     }
 }
 
 /// Fields as a form sends them.
-pub(crate) fn form<'a>(fields: impl IntoIterator<Item = &'a (String, String)>) -> String {
-    let encoded = |text: &str| {
-        text.bytes()
-            .map(
-                |byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") },
-            )
-            .collect::<String>()
-    };
-    let pairs = fields.into_iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
-    pairs.collect::<Vec<_>>().join("&")
+pub(crate) fn encoded<'a, K: AsRef<str> + 'a, V: AsRef<str> + 'a>(
+    fields: impl IntoIterator<Item = &'a (K, V)>,
+) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in fields {
+        form.append_pair(name.as_ref(), value.as_ref());
+    }
+    form.finish()
+}
+
+fn absolute(target: &str, base: &str) -> String {
+    if target.contains("://") { target.to_owned() } else { format!("{}{target}", split(base).0) }
+}
+
+/// The origin, and the path.
+fn split(url: &str) -> (String, String) {
+    let start = url.find("://").unwrap() + 3;
+    let end = url[start..].find('/').map_or(url.len(), |at| at + start);
+    let path = url[end..].split('?').next().unwrap();
+    (url[..end].to_owned(), if path.is_empty() { "/".to_owned() } else { path.to_owned() })
+}
+
+fn host_of(url: &str) -> String {
+    split(url).0.split("://").nth(1).unwrap().split(':').next().unwrap().to_owned()
 }

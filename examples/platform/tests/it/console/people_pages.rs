@@ -1,7 +1,7 @@
 //! The pages of people and user groups over HTTP: lists, forms, every refusal by a forged request, and values of
 //! strangers that must stay text.
 
-use crate::browser::{Browser, Page, Site, form, rows};
+use crate::browser::{Browser, Page, Site, encoded, rows};
 use crate::process::{USER, databases};
 use serde_json::json;
 
@@ -78,9 +78,9 @@ async fn every_forged_request_is_refused_and_changes_nothing() {
             (format!("user-groups/{editors}/remove"), vec![]),
         ];
         let before = snapshot(&site).await;
-        let stranger = Browser { cookie: String::new(), ..site.sign_in(&hand).await };
-        let elsewhere = Browser { root: admin.root.replace("/acme/", "/globex/"), ..site.sign_in(&hand).await };
-        let nowhere = Browser { root: admin.root.replace("/acme/", "/nowhere/"), ..site.sign_in(&hand).await };
+        let stranger = site.sign_in(&hand).await.without_cookies();
+        let elsewhere = site.sign_in(&hand).await.with_root(|root| root.replace("/acme/", "/globex/"));
+        let nowhere = site.sign_in(&hand).await.with_root(|root| root.replace("/acme/", "/nowhere/"));
         for page in &pages {
             assert_eq!(admin.get(page).status, 200, "{page}");
             for (browser, status) in [(&member, 403), (&stranger, 303), (&elsewhere, 303), (&nowhere, 404)] {
@@ -90,14 +90,13 @@ async fn every_forged_request_is_refused_and_changes_nothing() {
             }
         }
         for (path, fields) in &posts {
-            let owned: Vec<_> = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            let with = |token: &str| form([("token".to_owned(), token.to_owned())].iter().chain(&owned));
-            let sent = |browser: &Browser, headers: &[(&str, &str)], body: &str| {
-                browser.send("POST", path, headers, Some(body))
+            let with = |token: &str| encoded([("token", token)].iter().chain(fields));
+            let sent = |browser: &Browser, headers: &[(&str, &str)], form: &str| {
+                browser.post_text(path, headers, form.to_owned())
             };
             let own = with(&admin.token);
             for (what, got, status) in [
-                ("no token", sent(&admin, &[], &form(&owned)), 403),
+                ("no token", sent(&admin, &[], &encoded(fields)), 403),
                 ("a wrong token", sent(&admin, &[], &with("0123")), 403),
                 ("another session's token", sent(&admin, &[], &with(&member.token)), 403),
                 ("another site", sent(&admin, &[("Sec-Fetch-Site", "cross-site")], &own), 403),
@@ -214,10 +213,10 @@ async fn people_are_added_assigned_and_removed() {
         assert!(admin.get("users?tab=unassigned").text.contains("2 people wait"));
         let made = admin.post("user-groups/new", &[("name", "Editors"), ("purpose", "Change documents")]);
         assert_eq!(made.status, 303);
-        let editors = made.location.rsplit('/').next().unwrap().to_owned();
+        let editors = made.location().rsplit('/').next().unwrap().to_owned();
         let sent = admin.post("users/assign", &[("person", &ann), ("person", &bob), ("group", &editors)]);
         assert_eq!(sent.status, 303);
-        let after = admin.get(sent.location.strip_prefix("/o/acme/").unwrap());
+        let after = admin.get(sent.location().strip_prefix("/o/acme/").unwrap());
         assert!(
             after.text.contains("2 people joined Editors.") && after.text.contains("Nobody waits."),
             "{}",
@@ -237,7 +236,7 @@ async fn people_are_added_assigned_and_removed() {
             &[("name", "Harper"), ("user_name", "harper"), ("email", "h@example.com"), ("role", "administrator")],
         );
         assert_eq!(added.status, 303, "{}", added.text);
-        let harper = added.location.split('/').nth(4).unwrap().split('?').next().unwrap().to_owned();
+        let harper = added.location().split('/').nth(4).unwrap().split('?').next().unwrap().to_owned();
         let page = admin.get(&format!("users/{harper}"));
         for part in ["h@example.com", "Administrator", "Remove…", "Make a one-time link", "By hand"] {
             assert!(page.text.contains(part), "{part}: {}", page.text);
@@ -250,7 +249,7 @@ async fn people_are_added_assigned_and_removed() {
         // An old sign-in is asked for the password first.
         place.run("UPDATE session SET confirmed = 0");
         let again = admin.post(&format!("users/{harper}/invitation"), &[]);
-        assert_eq!((again.status, again.location.starts_with("/o/acme/confirm?target=")), (303, true));
+        assert_eq!((again.status, again.location().starts_with("/o/acme/confirm?target=")), (303, true));
         place.run("UPDATE session SET confirmed = seen");
 
         let session = site.sign_in(&harper).await;
@@ -374,14 +373,14 @@ async fn values_of_strangers_stay_text() {
         let name: String = attack.chars().take(60).collect();
         let made = admin.post("user-groups/new", &[("name", &name), ("purpose", attack)]);
         assert_eq!(made.status, 303, "{}", made.text);
-        let group = made.location.rsplit('/').next().unwrap().to_owned();
+        let group = made.location().rsplit('/').next().unwrap().to_owned();
         let mapped = admin.post("user-groups/mapping", &[("scim_group", &legal), ("group", &group)]);
         assert_eq!(mapped.status, 303);
         let taken =
             admin.post("users/new", &[("name", attack), ("user_name", &format!("{attack}0")), ("email", attack)]);
         let added = admin.post("users/new", &[("name", attack), ("user_name", attack)]);
         assert_eq!(added.status, 303);
-        let hand = added.location.split('/').nth(4).unwrap().split('?').next().unwrap().to_owned();
+        let hand = added.location().split('/').nth(4).unwrap().split('?').next().unwrap().to_owned();
         let conflict = admin.post("users/new", &[("name", attack), ("user_name", &format!("{attack}0"))]);
         assert_eq!(conflict.status, 409);
         let same_group = admin.post("user-groups/new", &[("name", &name), ("purpose", attack)]);

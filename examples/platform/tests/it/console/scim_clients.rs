@@ -1,8 +1,8 @@
 //! OAuth clients on the page *SCIM*: from their making to their end, and every form that must be refused.
 
+use crate::browser::{Browser, Page};
 use crate::process;
 use crate::process::{Place, Server, databases, eventually, run};
-use crate::scim_browser::{Browser, Page};
 use chrono::{TimeDelta, Utc};
 
 const SCIM: &str = "/o/demo/scim";
@@ -12,15 +12,15 @@ const NEW: &str = "/o/demo/scim/keys/new?method=oauth";
 /// A server whose organization `demo` has single sign-on and SCIM on, and its administrator.
 fn start(place: &Place) -> (Server, Browser) {
     let server = Server::start(&["--store", &place.url, "--single-sign-on", "external"]);
-    let mut browser = Browser::of_administrator(&server);
-    assert_eq!(browser.submit(SCIM, "/o/demo/scim/on", &[]).location(), "/o/demo/scim?done=on");
+    let browser = Browser::of_administrator(&server);
+    assert_eq!(browser.fill(SCIM, "/o/demo/scim/on", &[]).location(), "/o/demo/scim?done=on");
     (server, browser)
 }
 
 /// Makes a client by the form for the first one.
-fn first(browser: &mut Browser, provider: &str, name: &str) -> (String, String) {
+fn first(browser: &Browser, provider: &str, name: &str) -> (String, String) {
     let fields = [("form", ""), ("days", "90"), ("name", name), ("provider", provider), ("method", "oauth")];
-    credentials(&browser.submit(SCIM, KEYS, &fields))
+    credentials(&browser.fill(SCIM, KEYS, &fields))
 }
 
 fn credentials(shown: &Page) -> (String, String) {
@@ -59,7 +59,7 @@ fn links(page: &Page, end: &str) -> Vec<String> {
 #[test]
 fn a_client_is_shown_once_and_its_secret_is_rotated_without_a_gap() {
     for place in databases() {
-        let (server, mut browser) = start(&place);
+        let (server, browser) = start(&place);
         let page = browser.get(SCIM);
         page.shows(&["How it proves who it is", "Not available for Okta", "data-not-with=\"okta\""]);
         let (form, own) = (page.field("form").to_owned(), page.field("token").to_owned());
@@ -110,7 +110,7 @@ fn a_client_is_shown_once_and_its_secret_is_rotated_without_a_gap() {
         assert_eq!(deletions.len(), 2);
         browser.get(&deletions[0]).shows(&["Delete a secret of", "It was last used today"]);
         assert_eq!(status(&server, &both[0]), 200, "the question deletes nothing");
-        let deleted = browser.submit(&deletions[0], &deletions[0], &[]);
+        let deleted = browser.fill(&deletions[0], &deletions[0], &[]);
         assert_eq!(deleted.location(), "/o/demo/scim?done=secret-deleted");
         assert_eq!((status(&server, &both[0]), status(&server, &both[1])), (401, 200));
         assert_eq!((ask(&server, &client).status, ask(&server, &second).status), (401, 200));
@@ -119,7 +119,7 @@ fn a_client_is_shown_once_and_its_secret_is_rotated_without_a_gap() {
         let revocation = links(&browser.get(SCIM), "/revoke").remove(0);
         browser.get(&revocation).shows(&["Revoke the OAuth client", "Nothing else is valid"]);
         assert_eq!(status(&server, &both[1]), 200);
-        let revoked = browser.submit(&revocation, &revocation, &[]);
+        let revoked = browser.fill(&revocation, &revocation, &[]);
         assert_eq!(revoked.location(), "/o/demo/scim?done=client-revoked");
         assert_eq!((status(&server, &both[1]), ask(&server, &second).status), (401, 401));
         for path in [&revocation, &more, &deletions[1]] {
@@ -134,9 +134,9 @@ fn a_client_is_shown_once_and_its_secret_is_rotated_without_a_gap() {
 #[test]
 fn okta_gets_no_client_and_the_page_says_why() {
     for place in databases() {
-        let (server, mut browser) = start(&place);
+        let (server, browser) = start(&place);
         let fields = [("form", ""), ("days", "90"), ("name", "x"), ("provider", "okta"), ("method", "oauth")];
-        let refused = browser.submit(SCIM, KEYS, &fields);
+        let refused = browser.fill(SCIM, KEYS, &fields);
         assert_eq!(refused.status, 422);
         refused.shows(&["Okta sends a key in a header", "aria-invalid=\"true\"", "value=\"okta\" checked"]);
         assert_eq!(listed(&place), [""; 0]);
@@ -144,11 +144,11 @@ fn okta_gets_no_client_and_the_page_says_why() {
         // The organization keeps its provider, and with Okta as the provider the choice is off.
         browser.get("/o/demo/scim/provider").shows(&["value=\"other\" checked"]);
         let key = [("form", ""), ("days", "90"), ("name", "x"), ("provider", "okta"), ("method", "key")];
-        assert_eq!(browser.submit(SCIM, KEYS, &key).status, 200);
+        assert_eq!(browser.fill(SCIM, KEYS, &key).status, 200);
         let page = browser.get(NEW);
         page.shows(&["value=\"oauth\" disabled", "Not available for Okta", "Make the key"]);
         page.hides(&["Workload identity federation"]);
-        let refused = browser.submit(NEW, KEYS, &[("form", ""), ("name", "x"), ("method", "oauth")]);
+        let refused = browser.fill(NEW, KEYS, &[("form", ""), ("name", "x"), ("method", "oauth")]);
         assert_eq!(refused.status, 422);
         assert_eq!(listed(&place), [""; 0]);
         drop(server);
@@ -158,7 +158,7 @@ fn okta_gets_no_client_and_the_page_says_why() {
 #[test]
 fn a_federated_client_has_no_secret() {
     for place in databases() {
-        let (_server, mut browser) = start(&place);
+        let (_server, browser) = start(&place);
         let with = |method: &'static str, keys: &'static str| {
             [
                 ("form", ""),
@@ -178,7 +178,7 @@ fn a_federated_client_has_no_secret() {
             (wrong, "The URL of the keys begins with https."),
             (with("key", "https://login.example/keys"), "Choose OAuth client above"),
         ] {
-            let refused = browser.submit(SCIM, KEYS, &fields);
+            let refused = browser.fill(SCIM, KEYS, &fields);
             assert_eq!(refused.status, 422, "{sentence}");
             refused.shows(&[sentence, "<details class=\"more\" open>", "value=\"https://login.example/tenant\""]);
             refused.hides(&["sub <i>"]);
@@ -186,7 +186,7 @@ fn a_federated_client_has_no_secret() {
         assert_eq!(listed(&place), [""; 0]);
         let mut right = with("oauth", "https://login.example/keys");
         right[6].1 = "subject";
-        let shown = browser.submit(SCIM, KEYS, &right);
+        let shown = browser.fill(SCIM, KEYS, &right);
         assert_eq!(shown.status, 200);
         shown.shows(&["Copy these three values", "api://one<", "https://login.example/keys"]);
         shown.hides(&["client-secret", "only now"]);
@@ -199,8 +199,8 @@ fn a_federated_client_has_no_secret() {
 #[test]
 fn a_secret_expires_and_the_page_warns_before() {
     for place in databases() {
-        let (server, mut browser) = start(&place);
-        let client = first(&mut browser, "entra", "Entra");
+        let (server, browser) = start(&place);
+        let client = first(&browser, "entra", "Entra");
         let expire = |at: chrono::DateTime<Utc>| {
             place.run(&format!("UPDATE oauth_secret SET expires = {}", at.timestamp_millis()));
         };
@@ -218,8 +218,8 @@ fn a_secret_expires_and_the_page_warns_before() {
 #[test]
 fn there_are_limits_and_they_say_so() {
     for place in databases() {
-        let (server, mut browser) = start(&place);
-        let client = first(&mut browser, "entra", "Entra");
+        let (server, browser) = start(&place);
+        let client = first(&browser, "entra", "Entra");
         let path = format!("/o/demo/scim/clients/{}/secrets", client.0);
         for index in 2..=10 {
             place.run(&format!(
@@ -227,7 +227,7 @@ fn there_are_limits_and_they_say_so() {
                 client.0
             ));
         }
-        let full = browser.submit(&format!("{path}/new"), &path, &[("form", "")]);
+        let full = browser.fill(&format!("{path}/new"), &path, &[("form", "")]);
         assert_eq!(full.status, 422);
         full.shows(&["this client has 10 already", "role=\"alert\""]);
         assert_eq!(listed(&place).len(), 10);
@@ -236,7 +236,7 @@ fn there_are_limits_and_they_say_so() {
                 "INSERT INTO oauth_client (id, tenant, name, created) VALUES ('c{index}', 'demo', 'c{index}', 1)"
             ));
         }
-        let full = browser.submit(NEW, KEYS, &[("form", ""), ("name", "One more"), ("method", "oauth")]);
+        let full = browser.fill(NEW, KEYS, &[("form", ""), ("name", "One more"), ("method", "oauth")]);
         assert_eq!(full.status, 422);
         full.shows(&["there are 50 already", "value=\"One more\""]);
         assert!(!listed(&place).iter().any(|row| row.contains("One more")));
@@ -247,9 +247,9 @@ fn there_are_limits_and_they_say_so() {
 #[test]
 fn everything_is_revoked_at_once() {
     for place in databases() {
-        let (server, mut browser) = start(&place);
-        let client = first(&mut browser, "entra", "Entra");
-        let key = browser.submit("/o/demo/scim/keys/new", KEYS, &[("form", ""), ("name", "Key"), ("method", "key")]);
+        let (server, browser) = start(&place);
+        let client = first(&browser, "entra", "Entra");
+        let key = browser.fill("/o/demo/scim/keys/new", KEYS, &[("form", ""), ("name", "Key"), ("method", "key")]);
         let key = key.element("api-key").to_owned();
         let issued = token(&server, &client);
         assert_eq!((status(&server, &key), status(&server, &issued)), (200, 200));
@@ -258,7 +258,7 @@ fn everything_is_revoked_at_once() {
         browser.get(SCIM).shows(&["Revoke all keys and OAuth clients"]);
         let all = "/o/demo/scim/keys/revoke-all";
         browser.get(all).shows(&["The one valid key ends", "The one valid OAuth client ends"]);
-        assert_eq!(browser.submit(all, all, &[]).location(), "/o/demo/scim?done=all-revoked");
+        assert_eq!(browser.fill(all, all, &[]).location(), "/o/demo/scim?done=all-revoked");
         assert_eq!((status(&server, &key), status(&server, &issued)), (401, 401));
         assert_eq!(ask(&server, &client).status, 401);
         assert!(listed(&place)[0].contains("revoked"));
@@ -270,12 +270,12 @@ fn everything_is_revoked_at_once() {
 #[test]
 fn forged_requests_are_refused() {
     for place in databases() {
-        let (server, mut browser) = start(&place);
-        let client = first(&mut browser, "entra", "Entra");
+        let (server, browser) = start(&place);
+        let client = first(&browser, "entra", "Entra");
         assert_eq!(run(&["organization", "new", "other", "--store", &place.url]).status, Some(0));
         let invite = ["administrator", "invite", "--organization", "other", "--store", &place.url];
         let invited = run(&[&invite[..], &["--public-url", &server.root()]].concat());
-        let mut stranger = Browser::of_link(&server, invited.stdout.split(' ').next().unwrap());
+        let stranger = Browser::of_link(&server, invited.stdout.split(' ').next().unwrap()).everywhere();
         let own = browser.get(SCIM).field("token").to_owned();
         let strange = stranger.get("/o/other/scim").field("token").to_owned();
         let deletion = links(&browser.get(SCIM), "/delete").remove(0);
@@ -293,28 +293,28 @@ fn forged_requests_are_refused() {
                 let all = fields.iter().copied().chain([("token", token)]);
                 all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
             };
-            let send = |browser: &mut Browser, path: &str, headers: &[(&str, &str)], fields: &[(String, String)]| {
+            let send = |browser: &Browser, path: &str, headers: &[(&str, &str)], fields: &[(String, String)]| {
                 let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
                 let page = browser.post_with(path, headers, &fields);
                 (page.status, page.location().to_owned())
             };
             let refused = (403, String::new());
-            assert_eq!(send(&mut browser, path, &[], &with("")), refused, "{path}: no token");
-            assert_eq!(send(&mut browser, path, &[], &with(&strange)), refused, "{path}: another session's token");
+            assert_eq!(send(&browser, path, &[], &with("")), refused, "{path}: no token");
+            assert_eq!(send(&browser, path, &[], &with(&strange)), refused, "{path}: another session's token");
             let other_site = [("Origin", "https://evil.example")];
-            assert_eq!(send(&mut browser, path, &other_site, &with(&own)), refused, "{path}: another origin");
+            assert_eq!(send(&browser, path, &other_site, &with(&own)), refused, "{path}: another origin");
             let sign_in = (303, "/o/demo/sign-in".to_owned());
-            assert_eq!(send(&mut stranger, path, &[], &with(&strange)), sign_in, "{path}: another organization");
-            assert_eq!(send(&mut Browser::new(&server), path, &[], &with(&own)), sign_in, "{path}: no session");
+            assert_eq!(send(&stranger, path, &[], &with(&strange)), sign_in, "{path}: another organization");
+            assert_eq!(send(&Browser::new(&server), path, &[], &with(&own)), sign_in, "{path}: no session");
             if path != KEYS {
                 // The client of another organization does not exist in one's own.
                 let elsewhere = path.replace("/o/demo/", "/o/other/");
-                let (status, _) = send(&mut stranger, &elsewhere, &[], &with(&strange));
+                let (status, _) = send(&stranger, &elsewhere, &[], &with(&strange));
                 assert!(matches!(status, 403 | 404), "{elsewhere}: {status}");
                 assert!(matches!(stranger.get(&elsewhere).status, 404 | 405), "{elsewhere}");
             }
             place.run("UPDATE session SET confirmed = 0");
-            let (status, location) = send(&mut browser, path, &[], &with(&own));
+            let (status, location) = send(&browser, path, &[], &with(&own));
             assert_eq!(status, 303, "{path}");
             assert!(location.starts_with("/o/demo/confirm?target="), "{path}: {location}");
             let now = Utc::now().timestamp_millis();
@@ -332,7 +332,7 @@ fn forged_requests_are_refused() {
         assert_eq!(ask(&server, &client).status, 200);
 
         // While SCIM is off, nobody makes a client or a secret.
-        browser.submit("/o/demo/scim/off", "/o/demo/scim/off", &[]);
+        browser.fill("/o/demo/scim/off", "/o/demo/scim/off", &[]);
         let token = browser.get(SCIM).field("token").to_owned();
         for (path, fields) in &forms[..2] {
             let all: Vec<_> = fields.iter().copied().chain([("token", &*token)]).collect();

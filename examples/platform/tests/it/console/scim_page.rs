@@ -1,8 +1,8 @@
 //! The page *SCIM*: each state, keys from their making to their end, and the tolerance that follows from the provider.
 
+use crate::browser::{Browser, PASSWORD, Page};
 use crate::process;
 use crate::process::{Place, Server, databases, eventually, run};
-use crate::scim_browser::{Browser, PASSWORD, Page};
 use chrono::{TimeDelta, Utc};
 use platform::{
     account::{Accounts, NewAccount},
@@ -22,18 +22,18 @@ fn start(place: &Place, more: &[&str]) -> (Server, Browser) {
     (server, browser)
 }
 
-fn activate(browser: &mut Browser) {
-    let answer = browser.submit(SCIM, "/o/demo/scim/on", &[]);
+fn activate(browser: &Browser) {
+    let answer = browser.fill(SCIM, "/o/demo/scim/on", &[]);
     assert_eq!((answer.status, answer.location()), (303, "/o/demo/scim?done=on"));
 }
 
 /// Makes a key by the form on the page of this path.
-fn make(browser: &mut Browser, from: &str, fields: &[(&str, &str)]) -> Page {
-    browser.submit(from, "/o/demo/scim/keys", &[&[("form", ""), ("days", "365")], fields].concat())
+fn make(browser: &Browser, from: &str, fields: &[(&str, &str)]) -> Page {
+    browser.fill(from, "/o/demo/scim/keys", &[&[("form", ""), ("days", "365")], fields].concat())
 }
 
 /// The first key of the organization.
-fn first_key(browser: &mut Browser, provider: &str) -> String {
+fn first_key(browser: &Browser, provider: &str) -> String {
     let shown = make(browser, SCIM, &[("name", "First"), ("provider", provider)]);
     assert_eq!(shown.status, 200, "{shown:?}");
     shown.element("api-key").to_owned()
@@ -53,7 +53,7 @@ fn status(server: &Server, key: &str) -> u16 {
 fn activation_needs_single_sign_on() {
     for place in databases() {
         let server = Server::start(&["--store", &place.url]);
-        let mut browser = Browser::of_administrator(&server);
+        let browser = Browser::of_administrator(&server);
         let page = browser.get(SCIM);
         page.shows(&["Not available yet", "Set up single sign-on first.", "href=\"/o/demo/sign-on\"", " disabled>"]);
         page.hides(&["scim/on", "Generate SCIM URL"]);
@@ -75,7 +75,7 @@ fn activation_needs_single_sign_on() {
 #[test]
 fn a_key_is_shown_once_and_is_rotated_without_a_gap() {
     for place in databases() {
-        let (server, mut browser) = start(&place, &[]);
+        let (server, browser) = start(&place, &[]);
         browser.get(SCIM).shows(&["Not connected", "aria-checked=\"false\">Activate SCIM"]);
         // Before activation there is no key.
         let token = browser.get(SCIM).field("token").to_owned();
@@ -83,7 +83,7 @@ fn a_key_is_shown_once_and_is_rotated_without_a_gap() {
         assert_eq!(early.status, 403);
         assert_eq!(keys(&place).len(), 0);
 
-        activate(&mut browser);
+        activate(&browser);
         let page = browser.get("/o/demo/scim?done=on");
         page.shows(&[
             "SCIM is active.",
@@ -124,7 +124,7 @@ fn a_key_is_shown_once_and_is_rotated_without_a_gap() {
         eventually("the page has the last use", || browser.get(SCIM).text.contains("from 127.0.0.1"));
 
         // A second key, the first one goes: nobody is shut out in between.
-        let shown = make(&mut browser, "/o/demo/scim/keys/new", &[("name", "Second")]);
+        let shown = make(&browser, "/o/demo/scim/keys/new", &[("name", "Second")]);
         let second = shown.element("api-key").to_owned();
         assert_eq!((status(&server, &key), status(&server, &second)), (200, 200));
         let page = browser.get(SCIM);
@@ -132,13 +132,13 @@ fn a_key_is_shown_once_and_is_rotated_without_a_gap() {
         let link = link.split('"').next().unwrap().to_owned();
         browser.get(&link).shows(&["Revoke the key “Okta", "for good", "It was last used today"]);
         assert_eq!(status(&server, &key), 200, "the question revokes nothing");
-        let answer = browser.submit(&link, &link, &[]);
+        let answer = browser.fill(&link, &link, &[]);
         assert_eq!((answer.status, answer.location()), (303, "/o/demo/scim?done=revoked"));
         assert_eq!((status(&server, &key), status(&server, &second)), (401, 200));
         assert_eq!(browser.get(&link).status, 404, "it is revoked already");
 
         browser.get("/o/demo/scim/keys/revoke-all").shows(&["The one valid key ends"]);
-        let answer = browser.submit("/o/demo/scim/keys/revoke-all", "/o/demo/scim/keys/revoke-all", &[]);
+        let answer = browser.fill("/o/demo/scim/keys/revoke-all", "/o/demo/scim/keys/revoke-all", &[]);
         assert_eq!(answer.location(), "/o/demo/scim?done=all-revoked");
         assert_eq!((status(&server, &key), status(&server, &second)), (401, 401));
         browser.get(SCIM).shows(&["Not connected", "No key is valid"]);
@@ -148,9 +148,9 @@ fn a_key_is_shown_once_and_is_rotated_without_a_gap() {
 #[test]
 fn a_key_expires_and_the_page_warns_before() {
     for place in databases() {
-        let (server, mut browser) = start(&place, &[]);
-        activate(&mut browser);
-        let key = first_key(&mut browser, "entra");
+        let (server, browser) = start(&place, &[]);
+        activate(&browser);
+        let key = first_key(&browser, "entra");
         let expire =
             |at: chrono::DateTime<Utc>| place.run(&format!("UPDATE api_key SET expires = {}", at.timestamp_millis()));
         browser.get(SCIM).hides(&["expires in"]);
@@ -170,8 +170,8 @@ fn a_key_expires_and_the_page_warns_before() {
 #[test]
 fn a_new_key_asks_for_the_password_again() {
     for place in databases() {
-        let (_server, mut browser) = start(&place, &[]);
-        activate(&mut browser);
+        let (_server, browser) = start(&place, &[]);
+        activate(&browser);
         let page = browser.get(SCIM);
         let (token, form) = (page.field("token").to_owned(), page.field("form").to_owned());
         place.run("UPDATE session SET confirmed = 0");
@@ -182,17 +182,17 @@ fn a_new_key_asks_for_the_password_again() {
         assert!(answer.location().starts_with("/o/demo/confirm?target="), "{}", answer.location());
         assert_eq!(keys(&place).len(), 0, "nothing was made");
         let question = answer.location().to_owned();
-        let wrong = browser.submit(&question, "/o/demo/confirm", &[("target", ""), ("password", "wrong password")]);
+        let wrong = browser.fill(&question, "/o/demo/confirm", &[("target", ""), ("password", "wrong password")]);
         wrong.shows(&["The password is wrong."]);
         // The form is filled in as before.
         let page = browser.get(&question);
         let target = page.field("target").replace("&#38;", "&").replace("&amp;", "&");
-        let answer = browser.submit(&question, "/o/demo/confirm", &[("target", &target), ("password", PASSWORD)]);
+        let answer = browser.fill(&question, "/o/demo/confirm", &[("target", &target), ("password", PASSWORD)]);
         let back = answer.location().to_owned();
         assert!(back.starts_with("/o/demo/scim/keys/new?"), "{back}");
         let page = browser.get(&back);
         page.shows(&["value=\"A &#38; B // C\"", "value=\"180\" selected", "value=\"entra\" checked"]);
-        let shown = make(&mut browser, &back, &[("name", "A & B // C"), ("provider", "entra")]);
+        let shown = make(&browser, &back, &[("name", "A & B // C"), ("provider", "entra")]);
         shown.shows(&["id=\"api-key\"", "Secret Token", "Restart provisioning"]);
         let list = keys(&place);
         assert!(list.len() == 1 && list[0].ends_with("A & B // C"), "{list:?}");
@@ -212,11 +212,11 @@ fn a_new_key_asks_for_the_password_again() {
 #[test]
 fn a_form_with_a_mistake_says_so_and_makes_nothing() {
     for place in databases() {
-        let (_server, mut browser) = start(&place, &[]);
-        activate(&mut browser);
+        let (_server, browser) = start(&place, &[]);
+        activate(&browser);
         let long = "x".repeat(65);
         for (name, error) in [(" ", "Enter a name"), (&*long, "at most 64 characters"), ("a\nb", "letters, digits")] {
-            let page = make(&mut browser, SCIM, &[("name", name), ("provider", "okta")]);
+            let page = make(&browser, SCIM, &[("name", name), ("provider", "okta")]);
             assert_eq!(page.status, 422);
             page.shows(&[error, "aria-invalid=\"true\""]);
         }
@@ -244,9 +244,9 @@ fn each_state_has_its_word_and_its_sentence() {
         format!("'{note}'")
     };
     for place in databases() {
-        let (server, mut browser) = start(&place, &[]);
-        activate(&mut browser);
-        let key = first_key(&mut browser, "entra");
+        let (server, browser) = start(&place, &[]);
+        activate(&browser);
+        let key = first_key(&browser, "entra");
         assert_eq!(status(&server, &key), 200);
         // The log writes the request after the answer. Rows of this test must follow.
         eventually("the log has the request", || browser.get(SCIM).text.contains("<strong>Connected</strong>"));
@@ -345,13 +345,13 @@ fn each_state_has_its_word_and_its_sentence() {
         let page = browser.get("/o/demo/scim/off");
         page.shows(&["Turn off SCIM?", "Entra is refused from now on.", "quarantine"]);
         assert_eq!(status(&server, &key), 200);
-        let answer = browser.submit("/o/demo/scim/off", "/o/demo/scim/off", &[]);
+        let answer = browser.fill("/o/demo/scim/off", "/o/demo/scim/off", &[]);
         assert_eq!(answer.location(), "/o/demo/scim?done=off");
         let page = browser.get(SCIM);
         page.shows(&["<strong>Off</strong>", "Entra is refused. People, groups and keys stay as they are."]);
         page.hides(&["scim/keys/new", "Failing since"]);
         eventually("the key opens nothing", || status(&server, &key) == 401);
-        activate(&mut browser);
+        activate(&browser);
         assert_eq!(status(&server, &key), 200, "the same key works again");
     }
 }
@@ -364,9 +364,9 @@ fn cycle_over(place: &Place) {
 #[test]
 fn forged_requests_are_refused() {
     for place in databases() {
-        let (server, mut browser) = start(&place, &[]);
-        activate(&mut browser);
-        let key = first_key(&mut browser, "okta");
+        let (server, browser) = start(&place, &[]);
+        activate(&browser);
+        let key = first_key(&browser, "okta");
         assert_eq!(run(&["organization", "new", "other", "--store", &place.url]).status, Some(0));
         let invited = run(&[
             "administrator",
@@ -378,8 +378,8 @@ fn forged_requests_are_refused() {
             "--public-url",
             &server.root(),
         ]);
-        let mut stranger = Browser::of_link(&server, invited.stdout.split(' ').next().unwrap());
-        let mut member = member(&server, &place);
+        let stranger = Browser::of_link(&server, invited.stdout.split(' ').next().unwrap()).everywhere();
+        let member = member(&server, &place);
         let (own, strange) = (browser.get(SCIM).field("token").to_owned(), stranger.get("/o/other/scim"));
         let strange = strange.field("token").to_owned();
         let page = browser.get(SCIM);
@@ -398,22 +398,22 @@ fn forged_requests_are_refused() {
                 let token = ("token".to_owned(), token.to_owned());
                 fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain([token]).collect()
             };
-            let send = |browser: &mut Browser, headers: &[(&str, &str)], fields: &[(String, String)]| {
+            let send = |browser: &Browser, headers: &[(&str, &str)], fields: &[(String, String)]| {
                 let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
                 let page = browser.post_with(path, headers, &fields);
                 (page.status, page.location().to_owned())
             };
             let refused = (403, String::new());
-            assert_eq!(send(&mut browser, &[], &with("")), refused, "{path}: no token");
-            assert_eq!(send(&mut browser, &[], &with(&strange)), refused, "{path}: the token of another session");
+            assert_eq!(send(&browser, &[], &with("")), refused, "{path}: no token");
+            assert_eq!(send(&browser, &[], &with(&strange)), refused, "{path}: the token of another session");
             let other_site = [("Origin", "https://evil.example")];
-            assert_eq!(send(&mut browser, &other_site, &with(&own)), refused, "{path}: another origin");
+            assert_eq!(send(&browser, &other_site, &with(&own)), refused, "{path}: another origin");
             let cross_site = [("Sec-Fetch-Site", "cross-site")];
-            assert_eq!(send(&mut browser, &cross_site, &with(&own)), refused, "{path}: another site");
-            assert_eq!(send(&mut member.0, &[], &with(&member.1)), refused, "{path}: not an administrator");
+            assert_eq!(send(&browser, &cross_site, &with(&own)), refused, "{path}: another site");
+            assert_eq!(send(&member.0, &[], &with(&member.1)), refused, "{path}: not an administrator");
             let sign_in = (303, "/o/demo/sign-in".to_owned());
-            assert_eq!(send(&mut stranger, &[], &with(&strange)), sign_in, "{path}: another organization");
-            assert_eq!(send(&mut Browser::new(&server), &[], &with(&own)), sign_in, "{path}: no session");
+            assert_eq!(send(&stranger, &[], &with(&strange)), sign_in, "{path}: another organization");
+            assert_eq!(send(&Browser::new(&server), &[], &with(&own)), sign_in, "{path}: no session");
         }
         assert_eq!(member.0.get(SCIM).status, 403);
         assert_eq!(stranger.get(SCIM).location(), "/o/demo/sign-in");
@@ -474,22 +474,22 @@ fn tolerance_follows_the_identity_provider() {
         }
 
         // Without the option an organization keeps its provider; the page changes it while the server runs.
-        let (mut server, mut browser) = start(&place, &[]);
-        activate(&mut browser);
-        server.key = Some(first_key(&mut browser, "other"));
+        let (mut server, browser) = start(&place, &[]);
+        activate(&browser);
+        server.key = Some(first_key(&browser, "other"));
         let id = made(&server, "/Users", &user("bob"));
         let status = |server: &Server| server.request("PATCH", &format!("/Users/{id}"), Some(&nothing)).status;
         assert_eq!(status(&server), 400);
         let settings = "/o/demo/scim/provider";
-        let answer = browser.submit(settings, settings, &[("provider", "entra"), ("unique_groups", "1")]);
+        let answer = browser.fill(settings, settings, &[("provider", "entra"), ("unique_groups", "1")]);
         assert_eq!(answer.location(), "/o/demo/scim?done=provider");
         assert!(status(&server) < 300, "Entra's validator sends no operation");
-        let answer = browser.submit(settings, settings, &[("provider", "okta"), ("unique_groups", "1")]);
+        let answer = browser.fill(settings, settings, &[("provider", "okta"), ("unique_groups", "1")]);
         assert_eq!(answer.status, 303);
         assert_eq!(status(&server), 400);
         drop(server);
         let server = Server::start(&["--store", &place.url]);
-        let mut signed = Browser::new(&server);
+        let signed = Browser::new(&server);
         let fields = [("user_name", "administrator"), ("password", PASSWORD)];
         assert_eq!(signed.post("/o/demo/sign-in", &fields).status, 303);
         signed.get(settings).shows(&["value=\"okta\" checked"]);

@@ -68,7 +68,7 @@ impl Fake {
 
     /// A code for the request that the application has made with this address.
     pub(crate) fn code(&self, address: &str) -> String {
-        let get = |name| crate::visitor::parameter(address, name).unwrap_or_default();
+        let get = |name| crate::browser::parameter(address, name).unwrap_or_default();
         assert_eq!((&*get("response_type"), &*get("code_challenge_method")), ("code", "S256"), "{address}");
         let code = uuid::Uuid::new_v4().to_string();
         self.state.lock().unwrap().code = Some((code.clone(), get("nonce"), get("code_challenge")));
@@ -111,7 +111,7 @@ impl Fake {
             "/userinfo" => state.more.clone(),
             "/token" => {
                 state.redeemed += 1;
-                let field = |name: &str| crate::visitor::parameter(&format!("?{body}"), name).unwrap_or_default();
+                let field = |name: &str| crate::browser::parameter(&format!("?{body}"), name).unwrap_or_default();
                 let Some((code, nonce, challenge)) = state.code.take() else {
                     return ("400 Bad Request", json!({"error": "invalid_grant"}).to_string());
                 };

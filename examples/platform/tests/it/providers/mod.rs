@@ -17,8 +17,8 @@ use scim_core::{fold::fold, sql::Statement};
 use serde_json::Value as Json;
 
 use crate::{
+    browser::{Browser, Page},
     process::Server,
-    visitor::{Page, Visitor},
 };
 
 pub(crate) const PASSWORD: &str = "a-password-for-tests";
@@ -71,7 +71,7 @@ impl Drop for Node {
 /// The program with the bare organization `demo`, and its administrator in a browser.
 pub(crate) struct Organization {
     pub(crate) server: Server,
-    pub(crate) administrator: Visitor,
+    pub(crate) administrator: Browser,
     root: String,
     store: String,
 }
@@ -87,7 +87,7 @@ impl Organization {
     pub(crate) fn of(server: Server, root: String, store: &str) -> Self {
         let link = server.printed.iter().find_map(|line| line.strip_prefix("Administrator's link "));
         let link = link.unwrap().split(' ').next().unwrap().to_owned();
-        let mut administrator = Visitor::new();
+        let administrator = Browser::visitor();
         let page = administrator.get(&link);
         let passwords = [("password", PASSWORD), ("again", PASSWORD)];
         let form = page.form(link.rsplit('/').next().unwrap());
@@ -135,8 +135,8 @@ impl Organization {
     }
 
     /// A new browser leaves the sign-in page, and the page by which it leaves.
-    pub(crate) fn leave(&self) -> (Visitor, Page) {
-        let mut visitor = Visitor::new();
+    pub(crate) fn leave(&self) -> (Browser, Page) {
+        let visitor = Browser::visitor();
         let page = visitor.get(&self.url("sign-in"));
         let page = visitor.submit(&page, "/sign-on/start", &[]);
         (visitor, page)
@@ -186,7 +186,7 @@ impl Organization {
 }
 
 /// Signs in with the form of a provider in Node, and comes back. `None` presses *Cancel*.
-pub(crate) fn at_provider(visitor: &mut Visitor, address: &str, login: Option<&str>) -> Page {
+pub(crate) fn at_provider(visitor: &Browser, address: &str, login: Option<&str>) -> Page {
     let page = visitor.get(address);
     let mut form = page.forms().remove(0);
     if form.action.is_empty() {

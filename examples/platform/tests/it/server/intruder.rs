@@ -1,7 +1,7 @@
 //! Requests of an intruder: texts that a database refuses, guessed passwords, stolen sessions, and an unattended browser.
 
+use crate::browser::{Browser, PASSWORD};
 use crate::process::{Place, Server, TOKEN, USER, databases, eventually, run, sqlite};
-use crate::scim_browser::{Browser, PASSWORD};
 use platform::database::Database;
 use scim_core::sql::Statement;
 use serde_json::json;
@@ -70,9 +70,9 @@ fn strangers_are_not_the_provider() {
 #[test]
 fn guesses_of_a_password_are_limited_by_address() {
     for place in databases() {
-        let (server, mut administrator) = start(&place, &["--failure-rate", "5"]);
-        let mut stranger = Browser::new(&server);
-        let mut guess =
+        let (server, administrator) = start(&place, &["--failure-rate", "5"]);
+        let stranger = Browser::new(&server);
+        let guess =
             || stranger.post("/o/demo/sign-in", &[("user_name", "administrator"), ("password", "a wrong password")]);
         // The one-time link of the administrator was the first attempt.
         let statuses: Vec<u16> = (0..6).map(|_| guess().status).collect();
@@ -90,7 +90,7 @@ fn guesses_of_a_password_are_limited_by_address() {
 #[test]
 fn a_new_password_ends_sessions_and_links() {
     for place in databases() {
-        let (server, mut stolen) = start(&place, &[]);
+        let (server, stolen) = start(&place, &[]);
         assert_eq!(stolen.get("/o/demo/scim").status, 200);
         let invite = || {
             let url = server.root();
@@ -100,7 +100,7 @@ fn a_new_password_ends_sessions_and_links() {
             done.stdout.split(' ').next().unwrap().trim().to_owned()
         };
         let (first, second) = (invite(), invite());
-        let mut browser = Browser::of_link(&server, &second);
+        let browser = Browser::of_link(&server, &second);
         assert_eq!(browser.get("/o/demo/scim").status, 200);
         assert_eq!(stolen.get("/o/demo/scim").location(), "/o/demo/sign-in");
         let path = format!("/{}", first.splitn(4, '/').nth(3).unwrap());
@@ -114,11 +114,11 @@ fn a_new_password_ends_sessions_and_links() {
 #[test]
 fn risky_forms_ask_for_the_password_again() {
     for place in databases() {
-        let (_server, mut browser) = start(&place, &[]);
-        browser.submit("/o/demo/scim", "/o/demo/scim/on", &[]);
+        let (_server, browser) = start(&place, &[]);
+        browser.fill("/o/demo/scim", "/o/demo/scim/on", &[]);
         let fields =
             |name: &'static str| [("name", name), ("user_name", name), ("email", ""), ("role", "administrator")];
-        let added = browser.submit("/o/demo/users/new", "/o/demo/users/new", &fields("second")[..]);
+        let added = browser.fill("/o/demo/users/new", "/o/demo/users/new", &fields("second")[..]);
         let id = added.location().split('/').nth(4).unwrap().split('?').next().unwrap().to_owned();
         let before = count(&place, "SELECT count(*) FROM account");
         place.run("UPDATE session SET confirmed = 0");

@@ -1,9 +1,9 @@
 //! `--single-sign-on oidc:…`: the settings come by the command line, and an administrator tests them in the dashboard.
 
+use crate::browser::Browser;
 use crate::fake::Fake;
 use crate::process;
 use crate::process::{Finished, Place, Server, databases, memory};
-use crate::scim_browser::Browser;
 
 const SECRET: &str = "the secret of the client";
 
@@ -30,7 +30,7 @@ fn a_provider_of_the_command_line_waits_for_a_test() {
         let with_secret = ["--sign-on-secret", SECRET];
         let server = Server::start(&arguments(&place, &sign_on, &with_secret));
         assert!(waits(&server), "{:?}", server.printed);
-        let mut browser = Browser::of_administrator(&server);
+        let browser = Browser::of_administrator(&server);
         let page = browser.get("/o/demo/sign-on?kind=openid");
         page.shows(&[&provider.issuer, "value=\"platform\"", "sign-on/test"]);
         page.hides(&[SECRET]);
@@ -81,7 +81,7 @@ fn a_start_says_what_is_wrong_and_stores_nothing() {
         assert!(liar.contains("expected an OpenID provider at"), "{liar}");
         provider.state.lock().unwrap().named = None;
         let server = Server::start(&["--store", &place.url]);
-        let mut browser = Browser::of_administrator(&server);
+        let browser = Browser::of_administrator(&server);
         browser.get("/o/demo/sign-on?kind=openid").hides(&[&provider.issuer]);
     }
     let place = memory();

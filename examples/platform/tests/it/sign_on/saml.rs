@@ -2,19 +2,19 @@
 
 #![cfg(feature = "saml")]
 
+use crate::browser::{Browser, Form, Page};
 use crate::process::databases;
 use crate::providers::{Node, Organization, at_provider};
-use crate::visitor::{Form, Page, Visitor};
 use serde_json::{Value as Json, json};
 
 /// Where the forms of the identity provider come from: another site than the application's.
 const ELSEWHERE: &str = "http://localhost/";
 
-fn signed_in(visitor: &Visitor) -> bool {
+fn signed_in(visitor: &Browser) -> bool {
     visitor.cookie("platform_session").is_some()
 }
 
-fn refused(visitor: &Visitor, page: &Page, sentence: &str) {
+fn refused(visitor: &Browser, page: &Page, sentence: &str) {
     page.assert_has(sentence);
     assert!(page.status >= 400, "{}", page.status);
     assert!(!signed_in(visitor), "{sentence}");
@@ -26,7 +26,7 @@ fn settings_that_cannot_work_are_refused() {
         let mut organization = Organization::start(&place.url);
         let page = organization.page("sign-on?kind=saml");
         assert!(page.has(&format!("Single sign-on URL {}", organization.url("sign-on/acs"))), "{}", page.words());
-        let metadata = Visitor::new().get(&organization.url("sign-on/metadata"));
+        let metadata = Browser::visitor().get(&organization.url("sign-on/metadata"));
         assert_eq!(metadata.headers["content-type"], "application/samlmetadata+xml; charset=utf-8");
         for part in [organization.url("sign-on/metadata"), organization.url("sign-on/acs"), "HTTP-POST".to_owned()] {
             assert!(metadata.text.contains(&part), "{part}: {}", metadata.text);
@@ -75,8 +75,8 @@ fn people_sign_in_at_samlp() {
             organization.save_saml(&node.address(), other).assert_has("Read, with a signing certificate");
             let leave = |organization: &mut Organization| {
                 let leaving = organization.test("saml");
-                let mut administrator = organization.administrator.clone();
-                let page = go_on(&mut administrator, &leaving, Some("administrator"));
+                let administrator = organization.administrator.clone();
+                let page = go_on(&administrator, &leaving, Some("administrator"));
                 organization.administrator = administrator;
                 page
             };
@@ -90,33 +90,33 @@ fn people_sign_in_at_samlp() {
             page.assert_has("Administrator, by user name");
             organization.turn_on("saml").assert_has("Single sign-on is on");
 
-            let (mut ada, leaving) = organization.leave();
+            let (ada, leaving) = organization.leave();
             let pending = ada.cookie("platform_sign_in").unwrap();
             assert_eq!(pending.path, "/o/demo/sign-on/acs");
             for part in ["SameSite=None", "Secure", "HttpOnly"] {
                 assert!(pending.attributes.contains(part), "{pending:?}");
             }
-            go_on(&mut ada, &leaving, Some("ada@example.com"));
+            go_on(&ada, &leaving, Some("ada@example.com"));
             let session = ada.cookie("platform_session").unwrap();
             assert!(session.attributes.contains("SameSite=Lax"), "{session:?}");
-            let (mut eve, leaving) = organization.leave();
-            let page = go_on(&mut eve, &leaving, Some("eve@example.com"));
+            let (eve, leaving) = organization.leave();
+            let page = go_on(&eve, &leaving, Some("eve@example.com"));
             refused(&eve, &page, "You don’t have an account here");
             page.assert_has("You tried as eve@example.com");
             organization.execute("UPDATE account SET active = 0 WHERE origin = 'scim'");
-            let (mut ada, leaving) = organization.leave();
-            let page = go_on(&mut ada, &leaving, Some("ada@example.com"));
+            let (ada, leaving) = organization.leave();
+            let page = go_on(&ada, &leaving, Some("ada@example.com"));
             refused(&ada, &page, "Your account is deactivated");
             organization.execute("UPDATE account SET active = 1 WHERE origin = 'scim'");
-            let (mut ada, leaving) = organization.leave();
-            let page = go_on(&mut ada, &leaving, None);
+            let (ada, leaving) = organization.leave();
+            let page = go_on(&ada, &leaving, None);
             refused(&ada, &page, "The sign-in was cancelled");
         }
     }
 }
 
 /// Leaves by the address or the form of the page, signs in at the provider, and comes back.
-fn go_on(visitor: &mut Visitor, leaving: &Page, login: Option<&str>) -> Page {
+fn go_on(visitor: &Browser, leaving: &Page, login: Option<&str>) -> Page {
     if leaving.text.contains("data-submit") {
         let page = visitor.send(&leaving.forms().remove(0), &leaving.url);
         let mut form = page.forms().remove(0);
@@ -150,8 +150,8 @@ impl Attack {
         Form { action: acs, fields: vec![field("SAMLResponse"), field("RelayState")] }
     }
 
-    fn post(&mut self, organization: &Organization, name: &str) -> (Visitor, Page) {
-        let (mut visitor, leaving) = organization.leave();
+    fn post(&mut self, organization: &Organization, name: &str) -> (Browser, Page) {
+        let (visitor, leaving) = organization.leave();
         let form = self.form(organization, name, &leaving);
         let page = visitor.send(&form, ELSEWHERE);
         (visitor, page)
@@ -210,14 +210,14 @@ fn hostile_responses_are_refused() {
         assert_eq!(count(&organization, "session"), before.0, "{seen:#?}");
 
         // A genuine one gets in, by the same browser from which it left, and once.
-        let (mut visitor, leaving) = organization.leave();
+        let (visitor, leaving) = organization.leave();
         let form = attack.form(&organization, "genuine", &leaving);
-        let mut stranger = Visitor::new();
+        let stranger = Browser::visitor();
         refused(&stranger.clone(), &stranger.send(&form, ELSEWHERE), "The sign-in took too long");
         visitor.send(&form, ELSEWHERE);
         assert!(signed_in(&visitor));
         assert_eq!(count(&organization, "session WHERE account = 'scim-mallory@example.com'"), 1);
-        let mut again = Visitor::new();
+        let again = Browser::visitor();
         refused(&again.clone(), &again.send(&form, ELSEWHERE), "This sign-in was used already");
 
         // The same assertion for another sign-in, as it was and in another response.
@@ -229,18 +229,18 @@ fn hostile_responses_are_refused() {
 
         // The same assertion for the same sign-in: only the table `replay` can tell.
         let (visitor, leaving) = organization.leave();
-        let mut first = visitor.clone();
+        let first = visitor.clone();
         let form = attack.form(&organization, "genuine", &leaving);
         let pending = keep_pending(&organization);
         first.send(&form, ELSEWHERE);
         assert!(signed_in(&first));
         restore_pending(&organization, pending);
-        let mut second = visitor.clone();
+        let second = visitor.clone();
         refused(&second.clone(), &second.send(&form, ELSEWHERE), "This sign-in was used already");
         assert_eq!(count(&organization, "session"), before.0 + 2);
 
         // An answer that is too large, and none at all.
-        let (mut visitor, leaving) = organization.leave();
+        let (visitor, leaving) = organization.leave();
         let mut form = attack.form(&organization, "genuine", &leaving);
         form.fields[0].1 = "A".repeat(300 << 10);
         assert_eq!(visitor.send(&form, ELSEWHERE).status, 413);

@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use crate::balancer::Balancer;
+use crate::browser::{Browser, Page, parameter};
 use crate::fake::Fake;
 use crate::process::{USER, databases, eventually};
 use crate::providers::Organization;
-use crate::visitor::{Page, Visitor, parameter};
 use serde_json::{Value as Json, json};
 
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
@@ -63,7 +63,7 @@ fn pages_sessions_and_sign_ins_work_on_any_process() {
         assert!(made.json["meta"]["location"].as_str().unwrap().starts_with(&root), "{}", made.text);
         let sign_in = || {
             fake.state.lock().unwrap().claims = json!({"preferred_username": "lena@example.com"});
-            let (mut visitor, leaving) = organization.leave();
+            let (visitor, leaving) = organization.leave();
             let back = way_back(&organization, &fake, &leaving);
             let page = visitor.get(&back);
             (visitor, page, back)
@@ -75,7 +75,7 @@ fn pages_sessions_and_sign_ins_work_on_any_process() {
         }
         // The answer of the provider works once, on all processes together.
         for _ in 0..2 {
-            let mut thief = Visitor::new();
+            let thief = Browser::visitor();
             assert!(thief.get(&back).status >= 400 && thief.cookie("platform_session").is_none());
         }
 

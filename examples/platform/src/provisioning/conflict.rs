@@ -1,0 +1,38 @@
+//! The accounts made by hand whose user names a SCIM request asked for. The store finds them within the transaction that
+//! it gives up, and the log names them: the answer to the provider must not.
+
+use std::sync::{Mutex, PoisonError};
+
+/// Accounts that are noted of one request.
+const MOST: usize = 20;
+
+/// An account made by hand that has the user name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The id of the account.
+    pub account: String,
+    /// The user name of the account.
+    pub user_name: String,
+    /// The name of the person.
+    pub name: String,
+}
+
+/// The conflicts of one request. The context of the request has them, as
+/// [`Context::host`](scim_core::store::Context::host).
+#[derive(Debug, Default)]
+pub struct Conflicts(Mutex<Vec<Conflict>>);
+
+impl Conflicts {
+    /// Notes a conflict, each account once: a transaction may run again.
+    pub fn add(&self, conflict: Conflict) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MOST && !all.contains(&conflict) {
+            all.push(conflict);
+        }
+    }
+
+    /// Takes the conflicts, in the order in which they came.
+    pub fn take(&self) -> Vec<Conflict> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
