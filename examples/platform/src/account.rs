@@ -196,7 +196,8 @@ impl Accounts {
     }
 
     /// The accounts that a value from the identity provider names, at most two: those with the user name in any
-    /// spelling, or with the `externalId`, which only accounts made by SCIM have.
+    /// spelling, or with the `externalId`, which only accounts that SCIM made have. An account keeps it when an
+    /// administrator removes the connection, so that its person can still sign in.
     ///
     /// # Errors
     ///
@@ -205,7 +206,7 @@ impl Accounts {
         let mut query = self.select(tenant);
         match by {
             By::UserName => query.push(" AND user_name_key = ").bind(fold(value).into_owned()),
-            By::ExternalId => query.push(" AND origin = 'scim' AND external_id = ").bind(value),
+            By::ExternalId => query.push(" AND external_id = ").bind(value),
         };
         query.push(" LIMIT 2");
         let rows = self.database.read(vec![query]).await?;
