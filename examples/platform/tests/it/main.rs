@@ -21,6 +21,7 @@ mod console {
     mod mapped_groups;
     mod people;
     mod people_pages;
+    mod removal;
     mod scim_clients;
     mod scim_page;
 }
