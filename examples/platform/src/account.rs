@@ -197,7 +197,8 @@ impl Accounts {
 
     /// The accounts that a value from the identity provider names, at most two: those with the user name in any
     /// spelling, or with the `externalId`, which only accounts that SCIM made have. An account keeps it when an
-    /// administrator removes the connection, so that its person can still sign in.
+    /// administrator removes the connection, so that its person can still sign in; an account of the next connection
+    /// with the same one comes in its place.
     ///
     /// # Errors
     ///
@@ -208,9 +209,13 @@ impl Accounts {
             By::UserName => query.push(" AND user_name_key = ").bind(fold(value).into_owned()),
             By::ExternalId => query.push(" AND external_id = ").bind(value),
         };
-        query.push(" LIMIT 2");
-        let rows = self.database.read(vec![query]).await?;
-        rows.into_iter().flatten().map(|mut row| Account::of(&mut row)).collect()
+        // The accounts of SCIM come first.
+        query.push(" ORDER BY origin DESC LIMIT 2");
+        let mut found = self.all(query).await?;
+        if by == By::ExternalId && found.iter().any(Account::is_from_scim) {
+            found.retain(Account::is_from_scim);
+        }
+        Ok(found)
     }
 
     /// Some administrators of the organization, whom a person may ask.

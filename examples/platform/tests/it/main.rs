@@ -22,6 +22,7 @@ mod console {
     mod people;
     mod people_pages;
     mod removal;
+    mod removal_interrupted;
     mod scim_clients;
     mod scim_page;
 }

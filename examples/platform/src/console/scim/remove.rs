@@ -158,15 +158,15 @@ async fn remove(
         seen => Some(seen.parse().ok().and_then(DateTime::from_timestamp_millis).ok_or(Failure::Forged)?),
     };
     let view = View::of(&console, &signed).await?;
-    if given.name.trim() != view.frame.title.trim() {
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&Ask::of(view, Some(WRONG_NAME)))?).into_response());
-    }
     // The same form again, or that of another administrator, continues the removal or finds nothing to remove.
     if view.removal.progress.is_running {
         return Ok(to_page(&signed));
     }
     if !view.is_removable() {
         return Ok(back(&signed, "removed"));
+    }
+    if given.name.trim() != view.frame.title.trim() {
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&Ask::of(view, Some(WRONG_NAME)))?).into_response());
     }
     let by = By { account: signed.account.id.clone(), name: signed.account.name.clone() };
     let begun = Disconnection::new(console.database.clone()).begin(&signed.organization, by, seen).await?;
@@ -188,6 +188,10 @@ async fn go_on(
     Administrator(signed): Administrator,
     Form(()): Form<()>,
 ) -> Result<Response, Failure> {
+    let progress = Disconnection::new(console.database.clone()).progress(&signed.organization).await?;
+    if !progress.is_running && progress.removed.is_none() {
+        return Ok(to_page(&signed));
+    }
     proceed(&console, &signed).await
 }
 

@@ -1,16 +1,11 @@
-//! *Remove the connection*: refused requests, the removal itself, its interruption and continuation, and the connection
-//! that follows.
-
-use std::{thread, time::Duration};
+//! *Remove the connection*: refused requests, the removal itself, and the connection that follows.
 
 use crate::browser::{Browser, Site, rows};
 use crate::process::{TOKEN, USER, databases, eventually, run};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use platform::{
     account::{NewAccount, Removed},
-    database::Database,
     directory::{Directory, Key, OrganizationName},
-    disconnection::{Begun, By, Disconnection, Pace, Step},
     oauth::{Clients, FederationSettings, NewClient},
     session::Sessions,
     sign_on::By as SignOnBy,
@@ -19,11 +14,8 @@ use platform::{
 use scim_core::bearer::TokenDigest;
 use serde_json::{Value as Json, json};
 
-/// One account at a time, and no waiting.
-const ONE: Pace = Pace { batch: 1, settle: TimeDelta::zero(), time: Duration::ZERO };
-
 /// Everything in the tables that a removal changes, as text.
-async fn everything(site: &Site) -> Vec<String> {
+pub(super) async fn everything(site: &Site) -> Vec<String> {
     let mut all = Vec::new();
     for sql in [
         "SELECT name || ' ' || CAST(scim AS TEXT) || ' ' || COALESCE(removal, '-') FROM organization ORDER BY 1",
@@ -44,29 +36,14 @@ async fn everything(site: &Site) -> Vec<String> {
     all
 }
 
-/// The steps of a removal that do something, until its end.
-async fn finish(site: &Site, pace: Pace) -> usize {
-    let removals = Disconnection::new(site.database.clone());
-    let mut steps = 0;
-    while removals.step("acme", pace).await.unwrap() == Step::More {
-        steps += 1;
-    }
-    steps
-}
-
-async fn begin(site: &Site, by: &Browser, seen: Option<DateTime<Utc>>) -> Begun {
-    let by = By { account: by.account.clone(), name: "Maya Okafor".to_owned() };
-    Disconnection::new(site.database.clone()).begin("acme", by, seen).await.unwrap()
-}
-
-async fn user_groups_of(site: &Site) -> Vec<String> {
+pub(super) async fn user_groups_of(site: &Site) -> Vec<String> {
     let sql = "SELECT a.user_name || ' ' || g.name || ' ' || u.source FROM user_group_member AS u \
                JOIN account AS a ON a.id = u.account JOIN user_group AS g ON g.id = u.user_group ORDER BY 1";
     rows(&site.database, sql).await
 }
 
 /// Nothing is left half done: numbers, claims and rows agree.
-async fn check(site: &Site) {
+pub(super) async fn check(site: &Site) {
     for sql in [
         "SELECT a.id FROM account AS a WHERE a.assigned <> (SELECT count(*) FROM user_group_member AS u \
          WHERE u.tenant = a.tenant AND u.account = a.id)",
@@ -89,7 +66,7 @@ async fn check(site: &Site) {
 
 /// An organization with four people of SCIM, two groups, one of them mapped, an OAuth client with a token, and a person
 /// made by hand. Another organization has the same key of its own, and one person.
-struct People {
+pub(super) struct People {
     ann: String,
     cem: String,
     hand: String,
@@ -98,7 +75,7 @@ struct People {
     token: String,
 }
 
-async fn people(site: &Site) -> People {
+pub(super) async fn people(site: &Site) -> People {
     let ann = site.create(
         "/Users",
         &json!({"schemas": [USER], "userName": "ann", "displayName": "Ann", "externalId": "00u1", "title": "Editor"}),
@@ -208,7 +185,7 @@ async fn forged_requests_change_nothing() {
         let outdated = maya.post("scim/remove", &[("name", "acme"), ("seen", "1")]);
         assert_eq!(&*outdated.location, "/o/acme/scim?done=outdated");
         // Nothing to continue.
-        assert_eq!(maya.post("scim/remove/continue", &[]).status, 303);
+        assert_eq!(maya.post("scim/remove/continue", &[]).location, "/o/acme/scim");
         // A sign-in that is too old.
         place.run("UPDATE session SET confirmed = 0");
         for sent in [maya.get("scim/remove"), maya.post("scim/remove", &[("name", "acme"), ("seen", "")])] {
@@ -340,11 +317,11 @@ async fn a_connection_is_removed_and_another_one_begins_anew() {
         ] {
             assert_eq!(ask("GET", path, None).json["totalResults"], 0, "{path}");
         }
-        let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        let deactivation = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
                            "Operations": [{"op": "replace", "path": "active", "value": false}]});
         let user = json!({"schemas": [USER], "userName": "ANN", "externalId": "00u1"});
         let path = format!("/Users/{}", made.ann);
-        for (method, body) in [("GET", None), ("PUT", Some(&user)), ("PATCH", Some(&patch)), ("DELETE", None)] {
+        for (method, body) in [("GET", None), ("PUT", Some(&user)), ("PATCH", Some(&deactivation)), ("DELETE", None)] {
             assert_eq!(ask(method, &path, body).status, 404, "{method}");
         }
         let refused = ask("POST", "/Users", Some(&user));
@@ -355,6 +332,10 @@ async fn a_connection_is_removed_and_another_one_begins_anew() {
         eventually("the log names the account", || {
             maya.get("log").text.contains("The user name belongs to Ann, an account made by hand.")
         });
+        // The provider may give the same externalId under another name: that account is the one that signs in then.
+        let again = ask("POST", "/Users", Some(&json!({"schemas": [USER], "userName": "ann2", "externalId": "00u1"})));
+        let found = site.accounts.find_at_sign_on("acme", SignOnBy::ExternalId, "00u1").await.unwrap();
+        assert_eq!(found.iter().map(|account| json!(account.id)).collect::<Vec<_>>(), [again.json["id"].clone()]);
         // The name of an account that was removed is free.
         let cem = json!({"schemas": [USER], "userName": "cem"});
         assert_eq!(ask("POST", "/Users", Some(&cem)).status, 201);
@@ -362,115 +343,5 @@ async fn a_connection_is_removed_and_another_one_begins_anew() {
         assert_eq!(ann.get("me").status, 200);
         let page = maya.get("scim");
         assert!(page.text.contains("Danger zone") && !page.text.contains("removed the connection"), "{}", page.text);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_removal_continues() {
-    for place in databases() {
-        let site = Site::start(&place).await;
-        people(&site).await;
-        let (maya, noor) = (site.administrator().await, site.administrator().await);
-        let removals = Disconnection::new(site.database.clone());
-        assert_eq!(begin(&site, &maya, None).await, Begun::Running);
-        assert_eq!(begin(&site, &noor, None).await, Begun::Running, "{place:?}: it is the same removal");
-        let [first, second] = [removals.step("acme", ONE).await, removals.step("acme", ONE).await];
-        assert_eq!((first.unwrap(), second.unwrap()), (Step::More, Step::More));
-        check(&site).await;
-
-        // The process is killed here. The page of each instance knows the rest.
-        let released = "SELECT id FROM account WHERE released IS NOT NULL AND origin = 'hand'";
-        assert_eq!(rows(&site.database, released).await.len(), 2);
-        let page = noor.get("scim");
-        for words in ["Removing the connection", "2 accounts are left", ">Continue<", "began the removal today at"] {
-            assert!(page.text.contains(words), "{words}: {}", page.text);
-        }
-        assert!(!page.text.contains("scim/on\"") && !page.text.contains("Danger zone"), "{}", page.text);
-        let log = noor.get("log").text;
-        assert!(log.contains("Began to remove the connection") && log.contains("revoked"), "{log}");
-
-        // SCIM cannot be turned on, by nobody, and nobody makes a key in the browser.
-        let before = everything(&site).await;
-        let refused = noor.post("scim/on", &[]);
-        assert!(refused.status == 403 && refused.text.contains("The connection is being removed."), "{}", refused.text);
-        let enabled = run(&["organization", "enable", "acme", "--store", &place.url]);
-        assert_eq!(enabled.status, Some(1), "{enabled:?}");
-        assert!(enabled.stderr.contains("is not being removed"), "{}", enabled.stderr);
-        let fields = [("form", &*"f".repeat(64)), ("name", "x"), ("days", "90"), ("provider", "okta")];
-        assert_eq!(noor.post("scim/keys", &fields).status, 403);
-        // The question and the form lead back to the page, and begin no second removal.
-        assert_eq!(noor.get("scim/remove").location, "/o/acme/scim");
-        assert_eq!(noor.post("scim/remove", &[("name", "acme"), ("seen", "")]).location, "/o/acme/scim");
-        assert_eq!(everything(&site).await, before, "{place:?}");
-
-        // A mapping that is saved meanwhile assigns nobody twice, and loses nobody.
-        let group = rows(&site.database, "SELECT id FROM scim_group WHERE name = 'All'").await.remove(0);
-        let auditors = site.user_group("Auditors").await;
-        site.user_groups.map("acme", &group, vec![auditors], Vec::new()).await.unwrap();
-
-        // Two instances at once, with the end too soon after the beginning.
-        let again = Database::open(&place.url).await.unwrap();
-        let other = Disconnection::new(again);
-        let patient = Pace { settle: TimeDelta::days(1), time: Duration::from_millis(1), ..ONE };
-        for _ in 0..3 {
-            let (one, two) = tokio::join!(removals.step("acme", patient), other.step("acme", patient));
-            for step in [one, two] {
-                assert!(!matches!(step, Ok(Step::Over)), "{place:?}: {step:?}");
-            }
-        }
-        while matches!(removals.step("acme", patient).await.unwrap(), Step::More) {}
-        check(&site).await;
-        let page = maya.get("scim");
-        assert!(page.text.contains("0 accounts are left"), "{}", page.text);
-        // A request that was on its way has made one more user.
-        place.run(
-            "INSERT INTO resource (tenant, id, kind, version, places, document, comparable, bytes) VALUES \
-             ('acme', 'late', 'User', 'v', 0, '{\"id\":\"late\",\"userName\":\"late\"}', '{}', 2); \
-             INSERT INTO account (tenant, id, origin, user_name, user_name_key, name, sort_name, active, created) VALUES \
-             ('acme', 'late', 'scim', 'late', 'late', 'Late', 'late', 1, 1); \
-             INSERT INTO unique_key (tenant, kind, attribute, value, id) VALUES ('acme', 'User', 'userName', '=late', 'late'); \
-             UPDATE tally SET resources = resources + 1, bytes = bytes + 2 WHERE kind = 'User' AND tenant = 'acme' AND part = \
-             (SELECT MIN(part) FROM tally WHERE kind = 'User' AND tenant = 'acme')",
-        );
-        check(&site).await;
-        let sent = noor.post("scim/remove/continue", &[]);
-        assert_eq!((sent.status, &*sent.location), (303, "/o/acme/scim?done=removed"), "{place:?}");
-        check(&site).await;
-        assert_eq!(rows(&site.database, "SELECT id FROM account WHERE origin = 'scim'").await, [""; 0]);
-        let members = user_groups_of(&site).await;
-        assert!(members.iter().all(|row| row.ends_with(' ')), "{members:?}");
-        assert!(members.iter().any(|row| row.starts_with("bob Editors")), "{members:?}");
-        assert_eq!(finish(&site, ONE).await, 0, "nothing runs anymore");
-
-        // A form from before the removal must not remove the connection that followed it.
-        assert_eq!(maya.post("scim/on", &[]).location, "/o/acme/scim?done=on");
-        let sent =
-            maya.post("scim/keys", &[("form", &*"g".repeat(64)), ("name", "x"), ("days", "90"), ("provider", "okta")]);
-        assert_eq!(sent.status, 200, "{}", sent.text);
-        let before = everything(&site).await;
-        let sent = noor.post("scim/remove", &[("name", "acme"), ("seen", "")]);
-        assert_eq!(&*sent.location, "/o/acme/scim?done=outdated");
-        assert_eq!(everything(&site).await, before, "{place:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_administrators_remove_at_once() {
-    for place in databases() {
-        let site = Site::start(&place).await;
-        people(&site).await;
-        let all = [site.administrator().await, site.administrator().await];
-        let sent = thread::scope(|scope| {
-            let post = |browser: &Browser| browser.post("scim/remove", &[("name", "acme"), ("seen", "")]);
-            all.each_ref().map(|browser| scope.spawn(move || post(browser))).map(|thread| thread.join().unwrap())
-        });
-        for sent in sent {
-            assert!(sent.status == 303 && sent.location.starts_with("/o/acme/scim"), "{place:?}: {sent:?}");
-        }
-        eventually("the removal ends", || all[0].post("scim/remove/continue", &[]).location.ends_with("done=removed"));
-        check(&site).await;
-        assert_eq!(rows(&site.database, "SELECT id FROM account WHERE origin = 'scim'").await, [""; 0]);
-        let log = "SELECT id FROM request WHERE operation = 'REMOVE connection'";
-        assert_eq!(rows(&site.database, log).await.len(), 1, "{place:?}");
     }
 }
