@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use super::{Disconnection, Pace, Running, lock, tell, tenant};
 use crate::{
     database::{Session, Work},
-    store::release,
+    store::release::{self, Part},
 };
 
 /// The outcome of one step.
@@ -38,6 +38,9 @@ impl Disconnection {
     }
 }
 
+/// The most accounts of one transaction, whatever the pace.
+const MOST: u32 = 1_000;
+
 struct Stepping {
     organization: String,
     pace: Pace,
@@ -50,21 +53,27 @@ impl Work for Stepping {
         let organization = self.organization.as_str();
         let Some(running) = lock(session, organization).await? else { return Ok(Step::Over) };
         let Some(removal) = running.removal.as_deref() else { return Ok(Step::Over) };
-        let (tenant, batch, by) = (tenant(organization)?, self.pace.batch.max(1), running.by.as_str());
-        let released = release::users(session, &tenant, batch, by).await?;
-        if !released.is_empty() {
-            let ids: Vec<&str> = released.iter().map(|gone| gone.id.as_str()).collect();
-            self.note(session, "removal_accounts", ids.len()).await?;
-            tell(session, organization, removal, "accountsReleased", by, json!({"accounts": ids})).await?;
-            return Ok(Step::More);
+        let (tenant, batch, by) = (tenant(organization)?, self.pace.batch.clamp(1, MOST), running.by.as_str());
+        match release::users(session, &tenant, batch, by).await? {
+            Part::Gone(released) => {
+                let ids: Vec<&str> = released.iter().map(|gone| gone.id.as_str()).collect();
+                self.note(session, "removal_accounts", ids.len()).await?;
+                tell(session, organization, removal, "accountsReleased", by, json!({"accounts": ids})).await?;
+                return Ok(Step::More);
+            }
+            Part::References => return Ok(Step::More),
+            Part::Nothing => {}
         }
-        let deleted = release::others(session, &tenant, batch, by).await?;
-        if !deleted.is_empty() {
-            let all = deleted.iter().map(|gone| json!({"resourceType": gone.kind, "resourceId": gone.id}));
-            let all: Vec<Json> = all.collect();
-            self.note(session, "removal_resources", all.len()).await?;
-            tell(session, organization, removal, "resourcesRemoved", by, json!({"resources": all})).await?;
-            return Ok(Step::More);
+        match release::others(session, &tenant, batch, by).await? {
+            Part::Gone(deleted) => {
+                let all = deleted.iter().map(|gone| json!({"resourceType": gone.kind, "resourceId": gone.id}));
+                let all: Vec<Json> = all.collect();
+                self.note(session, "removal_resources", all.len()).await?;
+                tell(session, organization, removal, "resourcesRemoved", by, json!({"resources": all})).await?;
+                return Ok(Step::More);
+            }
+            Part::References => return Ok(Step::More),
+            Part::Nothing => {}
         }
         let left = running.began.saturating_add(self.pace.settle.num_milliseconds()) - Utc::now().timestamp_millis();
         if let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) {

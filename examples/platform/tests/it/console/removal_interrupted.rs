@@ -70,7 +70,14 @@ async fn an_interrupted_removal_continues() {
         // A mapping that is saved meanwhile assigns nobody twice, and loses nobody.
         let group = rows(&site.database, "SELECT id FROM scim_group WHERE name = 'All'").await.remove(0);
         let auditors = site.user_group("Auditors").await;
-        site.user_groups.map("acme", &group, vec![auditors], Vec::new()).await.unwrap();
+        site.user_groups.map("acme", &group, vec![auditors.clone()], Vec::new()).await.unwrap();
+        // The mapping was saved in the moment in which a member was released.
+        let gone = rows(&site.database, released).await.remove(0);
+        place.run(&format!(
+            "INSERT INTO user_group_member (tenant, account, user_group, source, added) VALUES \
+             ('acme', '{gone}', '{auditors}', '{group}', 1); \
+             UPDATE account SET assigned = assigned + 1 WHERE tenant = 'acme' AND id = '{gone}'"
+        ));
 
         // Two instances at once, with the end too soon after the beginning.
         let again = Database::open(&place.url).await.unwrap();
