@@ -111,6 +111,10 @@ async fn an_interrupted_removal_continues() {
         let members = user_groups_of(&site).await;
         assert!(members.iter().all(|row| row.ends_with(' ')), "{members:?}");
         assert!(members.iter().any(|row| row.starts_with("bob Editors")), "{members:?}");
+        let kept = format!(
+            "SELECT account FROM user_group_member WHERE source = '' AND user_group = '{auditors}' AND account = '{gone}'"
+        );
+        assert_eq!(rows(&site.database, &kept).await, [gone], "{place:?}");
         assert_eq!(finish(&site, ONE).await, 0, "nothing runs anymore");
 
         // A form from before the removal must not remove the connection that followed it.
