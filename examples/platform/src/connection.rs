@@ -145,6 +145,15 @@ impl Facts {
         }
     }
 
+    /// Forgets the requests before the end of a removal: they tell of a connection that is gone. Without credentials
+    /// since then, whoever still calls is that connection too.
+    pub fn forget_before(&mut self, removed: DateTime<Utc>) {
+        self.runs.retain(|run| run.started > removed);
+        if !self.had_credentials {
+            (self.last, self.worked, self.failing, self.fault) = (None, None, None, None);
+        }
+    }
+
     /// The largest run of the last day, by its failures.
     pub fn numbers(&self, now: DateTime<Utc>) -> Numbers {
         let recent = self.runs.iter().filter(|run| now - run.started < TimeDelta::days(1));

@@ -47,6 +47,9 @@ pub enum DirectoryError {
     /// The form that asks for the key has made one before.
     #[error("expected a form that has made no key yet")]
     Repeated,
+    /// The connection of the organization is being removed, so SCIM stays off until the removal has ended.
+    #[error("expected an organization whose connection is not being removed: continue the removal on the page SCIM")]
+    Removing,
     /// No key has a digest that starts so.
     #[error("expected the start of a key's digest, found `{0}`, with which none starts")]
     NoKey(Box<str>),
@@ -278,6 +281,10 @@ impl Directory {
     }
 
     /// Switches SCIM on or off for an organisation. Switched off, its keys open nothing; what was provisioned stays.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such organization, or SCIM is to be on while its connection is being removed.
     pub async fn set_scim(&self, name: &OrganizationName, on: bool) -> Result<(), DirectoryError> {
         let found = kept!(self.kept, set_scim(name.as_str(), on));
         if found { Ok(()) } else { Err(DirectoryError::NoOrganization(name.as_str().into())) }

@@ -8,6 +8,7 @@ pub mod connection;
 pub mod console;
 pub mod database;
 pub mod directory;
+pub mod disconnection;
 pub mod identity_provider;
 pub mod invitation;
 pub mod log;

@@ -70,7 +70,8 @@ impl Kind {
 pub enum By {
     /// The user name, in any spelling.
     UserName,
-    /// The `externalId` that the identity provider gave by SCIM. Accounts made by hand have none.
+    /// The `externalId` that the identity provider gave by SCIM. Accounts made by hand have none, unless SCIM made them
+    /// and the connection was removed.
     ExternalId,
 }
 

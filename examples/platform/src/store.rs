@@ -13,6 +13,7 @@ mod indexes;
 mod outbox;
 mod people;
 pub(crate) mod references;
+pub(crate) mod release;
 mod select;
 mod statistics;
 mod tables;

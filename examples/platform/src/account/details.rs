@@ -23,6 +23,8 @@ pub struct Details {
     pub manager: Option<String>,
     /// The profile, as the identity provider wrote it: it may be no address at all.
     pub profile: Option<String>,
+    /// The time at which an account from SCIM became one made by hand, in milliseconds since 1970.
+    pub released: Option<i64>,
 }
 
 impl Details {
@@ -39,7 +41,7 @@ impl Details {
 }
 
 impl Accounts {
-    /// The details of a person from SCIM; nothing for a person made by hand.
+    /// The details of a person from SCIM; of a person made by hand only whether SCIM made the account before.
     ///
     /// # Errors
     ///
@@ -48,8 +50,13 @@ impl Accounts {
         let mut query = Statement::new(self.database.dialect());
         query.push("SELECT document FROM resource WHERE kind = 'User' AND tenant = ").bind(tenant);
         query.push(" AND id = ").bind(id);
-        let rows = self.database.read(vec![query]).await?;
-        let Some(mut row) = rows.into_iter().flatten().next() else { return Ok(Details::default()) };
+        let mut released = Statement::new(self.database.dialect());
+        released.push("SELECT released FROM account WHERE tenant = ").bind(tenant).push(" AND id = ").bind(id);
+        let mut found = self.database.read(vec![query, released]).await?.into_iter();
+        let mut next = || found.next().unwrap_or_default().into_iter().next();
+        let (row, released) = (next(), next());
+        let released = released.map_or(Ok(None), |row| row.optional_integer(0))?;
+        let Some(mut row) = row else { return Ok(Details { released, ..Details::default() }) };
         let document: Json = serde_json::from_str(&row.text(0)?).map_err(StoreError::backend)?;
         let text = |value: Option<&Json>| {
             let text = value?.as_str()?.trim();
@@ -67,6 +74,7 @@ impl Accounts {
             department: text(enterprise.and_then(|values| values.get("department"))),
             manager,
             profile: text(document.get("profileUrl")),
+            released,
         })
     }
 }

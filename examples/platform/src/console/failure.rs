@@ -46,6 +46,9 @@ impl From<DirectoryError> for Failure {
     fn from(error: DirectoryError) -> Self {
         match error {
             DirectoryError::Store(error) => Self::Store(error),
+            DirectoryError::Removing => {
+                Self::Refused("The connection is being removed. SCIM can be activated again after the end.")
+            }
             other => Self::Internal(with_causes(&other)),
         }
     }

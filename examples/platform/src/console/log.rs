@@ -19,6 +19,7 @@ use super::{
     frame::page,
     session::{Administrator, url_encoded},
 };
+use crate::disconnection;
 use crate::provisioning::{
     Filter, KEPT_DAYS, Line, Log, Outcome, Recording, Span,
     chart::{Chart, draw, draw_cycles},
@@ -102,6 +103,8 @@ struct Shown {
     took: String,
     changes: Vec<String>,
     passed: Vec<&'static str>,
+    /// Whether an administrator did it here, without a request of the provider.
+    is_own: bool,
 }
 
 #[derive(Template)]
@@ -171,6 +174,7 @@ impl Shown {
             took: format!("{} ms", line.duration / 1_000),
             passed: line.quirks.iter().flat_map(|quirks| quirks.split(',')).map(passed).collect(),
             changes,
+            is_own: line.operation == disconnection::OPERATION,
             line,
         }
     }
@@ -198,6 +202,9 @@ fn verb(line: &Line, events: &[Value]) -> String {
         }
         "PUT" | "PATCH" => ("Updated".into(), "update".into()),
         "DELETE" => ("Deleted".into(), "delete".into()),
+        // What an administrator has done here; see `disconnection`.
+        "REMOVE" if removal_ended(events) => ("Removed".into(), "remove".into()),
+        "REMOVE" => ("Began to remove".into(), "remove".into()),
         _ if line.resource.is_some() => ("Read".into(), "read".into()),
         _ if line.kind.is_some() => (format!("Listed {noun}s"), format!("list {noun}s")),
         _ => ("Asked what this server can do".into(), "tell what this server can do".into()),
@@ -205,9 +212,23 @@ fn verb(line: &Line, events: &[Value]) -> String {
     if line.outcome == Outcome::Done { done } else { format!("Didn't {not}") }
 }
 
+/// Whether the events tell of the end of a removal.
+fn removal_ended(events: &[Value]) -> bool {
+    events.iter().any(|event| event.get("type").and_then(Value::as_str) == Some("connectionRemoved"))
+}
+
 /// The changes of one event, in words.
 fn changes(event: &Value) -> Vec<String> {
     let mut all = Vec::new();
+    match event.get("type").and_then(Value::as_str) {
+        Some("connectionRemovalBegan") => all.push("All keys and OAuth clients: revoked".to_owned()),
+        Some("connectionRemoved") => {
+            let number = |name: &str| event.get(name).and_then(Value::as_u64).unwrap_or_default();
+            all.push(format!("Accounts that are made by hand now: {}", number("accounts")));
+            all.push(format!("Groups and other resources that were removed: {}", number("resources")));
+        }
+        _ => {}
+    }
     match event.get("active").and_then(Value::as_bool) {
         Some(true) => all.push("Account: active".to_owned()),
         Some(false) => all.push("Account: deactivated".to_owned()),

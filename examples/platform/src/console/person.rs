@@ -53,6 +53,8 @@ struct Person {
     provider: &'static str,
     choices: Vec<Choice>,
     created: Moment,
+    /// The time at which an account from SCIM became one made by hand.
+    released: Option<Moment>,
     /// The name of the administrator who made the account.
     made_by: Option<String>,
     is_own: bool,
@@ -98,9 +100,11 @@ async fn show(
         Some(by) => console.accounts.find(organization, by).await?.map(|by| by.name),
         None => None,
     };
+    let details = console.accounts.details(organization, &id).await?;
     page(&Person {
         frame: Frame::of(&console, &signed, "users").await?,
-        details: console.accounts.details(organization, &id).await?,
+        released: details.released.map(Moment::of),
+        details,
         provider: provider(&console, organization).await?,
         choices,
         created: Moment::of(account.created),

@@ -6,6 +6,7 @@ mod clients;
 mod hours;
 mod keys;
 mod new;
+mod remove;
 mod state;
 
 use askama::Template;
@@ -18,7 +19,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use self::{clients::ClientRow, hours::Hours, keys::KeyRow, new::KeyForm, state::StateCard};
+use self::{clients::ClientRow, hours::Hours, keys::KeyRow, new::KeyForm, remove::Removal, state::StateCard};
 use super::{
     Console, Failure, Frame,
     form::Form,
@@ -49,6 +50,7 @@ pub(super) fn routes() -> Router<Console> {
         .merge(new::routes())
         .merge(keys::routes())
         .merge(clients::routes())
+        .merge(remove::routes())
 }
 
 /// The organization of a signed-in administrator, with the name that the directory takes.
@@ -77,6 +79,8 @@ struct View {
     keys: Vec<Key>,
     /// The OAuth clients that are not revoked.
     clients: Vec<Client>,
+    /// The removal of the connection that runs, or the last one.
+    removal: Removal,
     now: DateTime<Utc>,
 }
 
@@ -87,10 +91,18 @@ impl View {
         let mut keys = console.directory.keys(Some(&name)).await?;
         let mut facts = Facts::new(organization.identity_provider, organization.scim, organization.has_sign_on());
         let mut clients = Clients::new(console.database.clone()).list(Some(name.as_str())).await?;
-        facts.had_credentials = !keys.is_empty() || !clients.is_empty();
+        let removal = Removal::of(console, signed, now).await?;
+        let removed = removal.removed();
+        // Credentials from before a removal belong to a connection that is gone.
+        let is_of_this = |created: DateTime<Utc>| removed.is_none_or(|removed| created > removed);
+        facts.had_credentials =
+            keys.iter().any(|key| is_of_this(key.created)) || clients.iter().any(|client| is_of_this(client.created));
         facts.has_credentials =
             keys.iter().any(|key| key.is_valid(now)) || clients.iter().any(|client| client.is_valid(now));
-        let facts = connection::read(&console.database, name.as_str(), &keys, facts, now).await?;
+        let mut facts = connection::read(&console.database, name.as_str(), &keys, facts, now).await?;
+        if let Some(removed) = removed {
+            facts.forget_before(removed);
+        }
         keys.retain(|key| key.revoked.is_none());
         clients.retain(|client| client.revoked.is_none());
         let (provider, url) = (organization.identity_provider, scim_url(&console.url, name.as_str()));
@@ -102,6 +114,7 @@ impl View {
             facts,
             keys,
             clients,
+            removal,
             now,
         })
     }
@@ -155,6 +168,10 @@ struct Page {
     signs_in_with: &'static str,
     form: Option<KeyForm>,
     hours: Option<Hours>,
+    /// Whether there is a connection that can be removed.
+    removable: bool,
+    /// The removal that runs.
+    removing: Option<Removal>,
 }
 
 #[derive(Deserialize)]
@@ -170,6 +187,8 @@ fn done(name: &str) -> Option<&'static str> {
         "off" => "SCIM is off. Nothing was removed.",
         "provider" => "The settings of the identity provider are saved.",
         "revoked" => "The key is revoked.",
+        "removed" => "The connection is removed. Its accounts are managed by hand now.",
+        "outdated" => "The connection was removed before, while your form was open. Nothing more has changed.",
         "all-revoked" => "All keys and OAuth clients are revoked.",
         "client-revoked" => "The OAuth client is revoked.",
         "secret-deleted" => "The secret is deleted.",
@@ -209,6 +228,8 @@ async fn show(
         signs_in_with: view.signs_in_with(),
         form,
         hours,
+        removable: view.is_removable(),
+        removing: Some(view.removal).filter(|removal| removal.progress.is_running),
         frame: view.frame,
     })
 }

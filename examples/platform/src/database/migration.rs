@@ -166,6 +166,17 @@ const STEPS: &[&[&str]] = &[
         "CREATE INDEX oauth_token_expires ON oauth_token (expires)",
         "CREATE INDEX oauth_token_client ON oauth_token (client, expires)",
     ],
+    &[
+        // The removal of the connection. `removal` is its name while it runs; the other columns stay when it has ended, at
+        // `removed`. `released` is the time at which an account from SCIM became one made by hand.
+        "ALTER TABLE organization ADD COLUMN removal {text}",
+        "ALTER TABLE organization ADD COLUMN removal_began BIGINT",
+        "ALTER TABLE organization ADD COLUMN removal_by {text}",
+        "ALTER TABLE organization ADD COLUMN removal_accounts BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE organization ADD COLUMN removal_resources BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE organization ADD COLUMN removed BIGINT",
+        "ALTER TABLE account ADD COLUMN released BIGINT",
+    ],
 ];
 
 /// Keeps other processes from making tables or indexes until the commit. SQLite does so by itself; PostgreSQL does not,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use scim_core::{bearer::TokenDigest, sql::Statement, store::StoreError};
 
-use super::{Key, Organization, Standing, trust::USE_RESOLUTION};
+use super::{DirectoryError, Key, Organization, Standing, trust::USE_RESOLUTION};
 use crate::{
     database::{Database, Row},
     identity_provider::IdentityProvider,
@@ -46,9 +46,16 @@ impl Tables {
     }
 
     /// Whether there is such an organisation.
-    pub(super) async fn set_scim(&self, name: &str, on: bool) -> Result<bool, StoreError> {
+    pub(super) async fn set_scim(&self, name: &str, on: bool) -> Result<bool, DirectoryError> {
         let mut update = self.statement("UPDATE organization SET scim = ");
-        self.change(name, update.bind(i64::from(on))).await
+        update.bind(i64::from(on)).push(" WHERE name = ").bind(name);
+        // While a removal runs, SCIM can only be off.
+        update.push(if on { " AND removal IS NULL" } else { "" });
+        let changed = self.database.execute(vec![update]).await?.iter().sum::<u64>() > 0;
+        if !changed && on && self.organization(name).await?.is_some() {
+            return Err(DirectoryError::Removing);
+        }
+        Ok(changed)
     }
 
     /// Whether there is such an organization.

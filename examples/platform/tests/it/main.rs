@@ -22,6 +22,8 @@ mod console {
     mod exports;
     mod people;
     mod people_pages;
+    mod removal;
+    mod removal_interrupted;
     mod scim_clients;
     mod scim_page;
 }

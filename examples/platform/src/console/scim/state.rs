@@ -80,6 +80,12 @@ impl StateCard {
         let latest = facts.runs.first().map_or(0, |run| run.failures);
         let mut has_refusals = false;
         let (icon, tone, word, sentence) = match state {
+            _ if view.removal.progress.is_running => (
+                "minus",
+                "warn",
+                "Removing the connection".to_owned(),
+                format!("{subject} is refused. {} began the removal {}.", view.removal.by, view.removal.began),
+            ),
             State::NotAvailable => (
                 "lock",
                 "",
@@ -151,6 +157,16 @@ fn since_words(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
 }
 
 fn not_connected(view: &View) -> String {
+    match view.removal.removed().filter(|_| !view.facts.had_credentials) {
+        Some(at) => {
+            format!("{} removed the connection {}. {}", view.removal.by, moment(at, view.now), next_step(view))
+        }
+        None => next_step(view),
+    }
+}
+
+/// The way from a connection that does not exist, or has no valid credentials, to one that works.
+fn next_step(view: &View) -> String {
     if !view.organization.scim {
         return "Single sign-on works. Activate SCIM to connect your provider.".to_owned();
     }

@@ -266,7 +266,7 @@ fn single_sign_on_never_signs_an_administrator_with_a_password_in() {
         organization.execute("UPDATE session SET confirmed = 0");
         let asked = organization.page("sign-on/off");
         let asked = organization.administrator.submit(&asked, "/sign-on/off", &[]);
-        organization.administrator.submit(&asked, "/confirm", &[("password", "")]).assert_has("not the password");
+        organization.administrator.submit(&asked, "/confirm", &[("password", "")]).assert_has("The password is wrong");
         assert_eq!(organization.count("SELECT count(*) FROM session WHERE confirmed > 0"), 0);
     }
 }
