@@ -63,8 +63,8 @@ async fn an_interrupted_removal_continues() {
         let fields = [("form", &*"f".repeat(64)), ("name", "x"), ("days", "90"), ("provider", "okta")];
         assert_eq!(noor.post("scim/keys", &fields).status, 403);
         // The question and the form lead back to the page, and begin no second removal.
-        assert_eq!(noor.get("scim/remove").location, "/o/acme/scim");
-        assert_eq!(noor.post("scim/remove", &[("name", "acme"), ("seen", "")]).location, "/o/acme/scim");
+        assert_eq!(noor.get("scim/remove").location(), "/o/acme/scim");
+        assert_eq!(noor.post("scim/remove", &[("name", "acme"), ("seen", "")]).location(), "/o/acme/scim");
         assert_eq!(everything(&site).await, before, "{place:?}");
 
         // A mapping that is saved meanwhile assigns nobody twice, and loses nobody.
@@ -105,7 +105,7 @@ async fn an_interrupted_removal_continues() {
         );
         check(&site).await;
         let sent = noor.post("scim/remove/continue", &[]);
-        assert_eq!((sent.status, &*sent.location), (303, "/o/acme/scim?done=removed"), "{place:?}");
+        assert_eq!((sent.status, sent.location()), (303, "/o/acme/scim?done=removed"), "{place:?}");
         check(&site).await;
         assert_eq!(rows(&site.database, "SELECT id FROM account WHERE origin = 'scim'").await, [""; 0]);
         let members = user_groups_of(&site).await;
@@ -118,13 +118,13 @@ async fn an_interrupted_removal_continues() {
         assert_eq!(finish(&site, ONE).await, 0, "nothing runs anymore");
 
         // A form from before the removal must not remove the connection that followed it.
-        assert_eq!(maya.post("scim/on", &[]).location, "/o/acme/scim?done=on");
+        assert_eq!(maya.post("scim/on", &[]).location(), "/o/acme/scim?done=on");
         let sent =
             maya.post("scim/keys", &[("form", &*"g".repeat(64)), ("name", "x"), ("days", "90"), ("provider", "okta")]);
         assert_eq!(sent.status, 200, "{}", sent.text);
         let before = everything(&site).await;
         let sent = noor.post("scim/remove", &[("name", "acme"), ("seen", "")]);
-        assert_eq!(&*sent.location, "/o/acme/scim?done=outdated");
+        assert_eq!(sent.location(), "/o/acme/scim?done=outdated");
         assert_eq!(everything(&site).await, before, "{place:?}");
     }
 }
@@ -140,9 +140,11 @@ async fn two_administrators_remove_at_once() {
             all.each_ref().map(|browser| scope.spawn(move || post(browser))).map(|thread| thread.join().unwrap())
         });
         for sent in sent {
-            assert!(sent.status == 303 && sent.location.starts_with("/o/acme/scim"), "{place:?}: {sent:?}");
+            assert!(sent.status == 303 && sent.location().starts_with("/o/acme/scim"), "{place:?}: {sent:?}");
         }
-        eventually("the removal ends", || all[0].post("scim/remove/continue", &[]).location.ends_with("done=removed"));
+        eventually("the removal ends", || {
+            all[0].post("scim/remove/continue", &[]).location().ends_with("done=removed")
+        });
         check(&site).await;
         assert_eq!(rows(&site.database, "SELECT id FROM account WHERE origin = 'scim'").await, [""; 0]);
         let log = "SELECT id FROM request WHERE operation = 'REMOVE connection'";

@@ -189,9 +189,9 @@ fn a_form_has_a_time_and_a_length() {
 #[test]
 fn a_browser_forgets_the_pages_at_the_sign_out() {
     let place = sqlite();
-    let (_server, mut browser) = start(&place, &[]);
+    let (_server, browser) = start(&place, &[]);
     let page = browser.get("/o/demo/users");
     assert_eq!(page.headers["cache-control"], "no-store");
-    let answer = browser.submit("/o/demo/users", "/o/demo/sign-out", &[]);
+    let answer = browser.fill("/o/demo/users", "/o/demo/sign-out", &[]);
     assert_eq!(answer.headers["clear-site-data"], "\"cache\"");
 }

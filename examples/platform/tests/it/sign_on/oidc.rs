@@ -257,9 +257,9 @@ fn single_sign_on_never_signs_an_administrator_with_a_password_in() {
     for place in databases() {
         let (mut organization, fake) = set_up(&place.url, "preferred_username");
         fake.state.lock().unwrap().claims = json!({"preferred_username": "Administrator"});
-        let (mut visitor, leaving) = organization.leave();
+        let (visitor, leaving) = organization.leave();
         let sessions = organization.count("SELECT count(*) FROM session");
-        refused(&visitor.clone(), &come_back(&organization, &mut visitor, &fake, &leaving, ""), "needs its password");
+        refused(&visitor.clone(), &come_back(&organization, &visitor, &fake, &leaving, ""), "needs its password");
         assert_eq!(organization.count("SELECT count(*) FROM session"), sessions);
 
         // Nor does a sign-in at the provider replace the password where the page asks for it once more.
