@@ -57,6 +57,15 @@ impl ListWriter {
         write(&mut self.out);
     }
 
+    /// Makes room for so many more resources of about `size` bytes, if another one of them may not fit. A buffer that
+    /// doubles takes up to three times the bytes of a long list while it is copied.
+    pub(crate) fn reserve_for(&mut self, resources: usize, size: usize) {
+        if self.out.capacity() - self.out.len() < 2 * size {
+            let expected = resources.saturating_mul(size);
+            self.out.reserve_exact(expected.saturating_add(expected / 16));
+        }
+    }
+
     /// The bytes so far.
     pub(crate) fn len(&self) -> usize {
         self.out.len()

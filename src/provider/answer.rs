@@ -186,10 +186,11 @@ impl Listing {
         const STRETCH: usize = 512 << 10;
         let mut list = self.begin();
         let mut paused = 0;
-        for row in &self.rows {
+        for (written, row) in (1..).zip(&self.rows) {
             self.add(&mut list, row);
             if list.len() - paused > STRETCH {
                 paused = list.len();
+                list.reserve_for(self.rows.len() - written, list.len() / written);
                 yield_now().await;
             }
         }

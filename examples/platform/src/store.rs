@@ -31,7 +31,7 @@ use scim_core::{
     sql::Statement,
     store::{
         Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
-        Wanted,
+        Wanted, Window,
     },
     value::Value,
 };
@@ -168,10 +168,17 @@ impl Store for TableStore {
         let Found { rows, is_cut } = self.database.run(reading).await?;
         let mut found = rows.into_iter();
         let total = if counts { found.next().and_then(|rows| rows.into_iter().next()) } else { None };
-        let (rows, more) = scim_core::sql::page(found.next().unwrap_or_default(), scan.window);
-        let more = more || is_cut;
+        let (mut rows, more) = scim_core::sql::page(found.next().unwrap_or_default(), scan.window);
+        let mut more = more || is_cut;
+        // The resource nearest to the position comes first, and the farthest ones are left out.
+        let is_backward = matches!(scan.window, Window::Before { .. });
+        if is_backward {
+            rows.reverse();
+        }
         let mut items = Vec::with_capacity(rows.len());
         let mut read = 0;
+        // A list of short values takes less room in its row than in a resource.
+        let mut room = scan.wanted.byte_limit().unwrap_or(usize::MAX);
         for row in rows {
             read += row.size();
             if read > STRETCH {
@@ -179,7 +186,17 @@ impl Store for TableStore {
                 tokio::task::yield_now().await;
                 read = 0;
             }
-            items.push(select.stored(row, scan.wanted)?);
+            let stored = select.stored(row, scan.wanted)?;
+            let left = room.checked_sub(stored.resource.size());
+            if left.is_none() && !items.is_empty() {
+                more = true;
+                break;
+            }
+            room = left.unwrap_or_default();
+            items.push(stored);
+        }
+        if is_backward {
+            items.reverse();
         }
         let total = total.map(|row| row.integer(0)).transpose()?.and_then(|total| u64::try_from(total).ok());
         Ok(Page { items, total, more })

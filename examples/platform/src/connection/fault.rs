@@ -187,8 +187,8 @@ impl Fault {
                     count => format!("{count} people already have an account that was made by hand."),
                 },
                 reason: Some(format!(
-                    "{subject} asks us to create them, but SCIM never takes over an account made by hand. The last one \
-                     was {user_name}."
+                    "{subject} asks us for their user names, but SCIM never takes over an account made by hand. The last \
+                     one was {user_name}."
                 )),
                 remedies: vec!["Remove that account, or take the person out of the application.".to_owned()],
             },

@@ -114,6 +114,9 @@ struct Page {
     asked: Asked,
     shown: Vec<Shown>,
     older: Option<String>,
+    /// Whether the page ends before its list is full.
+    is_exhausted: bool,
+    is_cut: bool,
     same: String,
     span: Span,
     chart: Chart,
@@ -150,6 +153,8 @@ async fn show(
         frame: Frame::of(&console, &signed, "log").await?,
         shown,
         older: listed.next.map(|before| asked.query(Some(before))),
+        is_exhausted: listed.is_exhausted,
+        is_cut: listed.is_cut,
         same: asked.query(None),
         asked,
         chart: draw(&span),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use scim_core::{sql::Statement, store::StoreError};
 
-use super::{Filter, Outcome};
+use super::{Filter, Outcome, filter::Chosen};
 use crate::database::{Database, Row};
 
 /// The columns of a [`Line`].
@@ -11,7 +11,7 @@ pub(super) const COLUMNS: &str = "position, id, time, caller, address, operation
                        detail, quirks, duration";
 
 /// Rows that a page examines at most. A filter that few requests satisfy finds those among the newest.
-const EXAMINED: i64 = 5_000;
+pub const EXAMINED: i64 = 5_000;
 
 /// Events of the requests of a page that it shows at most.
 const EVENTS: i64 = 2_000;
@@ -64,6 +64,10 @@ pub struct Listed {
     pub lines: Vec<Line>,
     /// The position before which the next page begins, if there may be one.
     pub next: Option<i64>,
+    /// Whether the page ends here because it has examined [`EXAMINED`] requests.
+    pub is_exhausted: bool,
+    /// Whether older changes of these requests are left out.
+    pub is_cut: bool,
 }
 
 /// The requests of one hour.
@@ -115,7 +119,8 @@ impl Log {
 
     /// A page of at most `count` requests, with the events of their changes.
     ///
-    /// The page examines the newest 5,000 requests that the first condition of the filter finds by an index.
+    /// The page examines the newest 5,000 requests that the first condition of the filter finds by an index, and shows at
+    /// most 2,000 changes; [`Listed`] tells when it ends for that reason.
     ///
     /// # Errors
     ///
@@ -133,20 +138,38 @@ impl Log {
         let mut lines = rows.into_iter().map(line).collect::<Result<Vec<_>, _>>()?;
         let more = lines.len() > count;
         lines.truncate(count);
+        let mut next = lines.last().map(|line| line.position).filter(|_| more);
+        let last = if more { None } else { self.last_examined(tenant, filter, &chosen).await? };
+        if let Some(last) = last {
+            lines.retain(|line| line.position >= last);
+            next = Some(last);
+        }
+        let mut is_cut = false;
         if !lines.is_empty() {
-            self.add_events(tenant, &mut lines).await?;
+            is_cut = self.add_events(tenant, &mut lines).await?;
             self.add_bodies(tenant, &mut lines).await?;
         }
-        let next = lines.last().map(|line| line.position).filter(|_| more);
-        Ok(Listed { lines, next })
+        Ok(Listed { lines, next, is_exhausted: last.is_some(), is_cut })
     }
 
-    /// The newest events of these requests.
-    async fn add_events(&self, tenant: &str, lines: &mut [Line]) -> Result<(), StoreError> {
+    /// The oldest request that a page examines, if there are as many as it may examine.
+    async fn last_examined(&self, tenant: &str, filter: &Filter, chosen: &Chosen) -> Result<Option<i64>, StoreError> {
+        let mut query = self.statement("SELECT position FROM ");
+        chosen.push_newest(&mut query, tenant, filter.before, EXAMINED);
+        query.push(" ORDER BY position DESC LIMIT 1 OFFSET ").bind(EXAMINED - 1);
+        self.rows(query).await?.pop().map(|row| row.integer(0)).transpose()
+    }
+
+    /// The newest events of these requests. Returns whether older ones are left out.
+    async fn add_events(&self, tenant: &str, lines: &mut [Line]) -> Result<bool, StoreError> {
         let mut query = self.statement("SELECT request, body FROM event");
         push_requests(&mut query, tenant, lines.iter().map(|line| &*line.id));
-        query.push(" ORDER BY position DESC LIMIT ").bind(EVENTS);
-        for mut row in self.rows(query).await? {
+        query.push(" ORDER BY position DESC LIMIT ").bind(EVENTS + 1);
+        let mut rows = self.rows(query).await?;
+        let most = usize::try_from(EVENTS).unwrap_or(usize::MAX);
+        let is_cut = rows.len() > most;
+        rows.truncate(most);
+        for mut row in rows {
             let request = row.text(0)?;
             if let Some(line) = lines.iter_mut().find(|line| line.id == request) {
                 line.events.push(row.text(1)?);
@@ -156,7 +179,7 @@ impl Log {
         for line in lines {
             line.events.reverse();
         }
-        Ok(())
+        Ok(is_cut)
     }
 
     /// The recorded bodies of these requests.

@@ -100,6 +100,30 @@ async fn an_export_has_everything_that_the_filter_selects() {
     }
 }
 
+/// A page that examines thousands of requests in vain says so, and leads on to the older ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_the_log_names_its_bounds() {
+    for place in databases() {
+        let site = Site::start(&place).await;
+        fill(&site).await;
+        place.run("UPDATE request SET kind = 'Group', name = 'The oldest' WHERE id = 'r1'");
+        let admin = site.administrator().await;
+        let mut target = "log?kind=Group".to_owned();
+        for bound in [true, true, false] {
+            let page = admin.get(&target);
+            assert_eq!(page.text.contains("The newest 5,000 requests are examined."), bound, "{place:?} {target}");
+            assert_eq!(page.text.contains("The oldest"), !bound, "{place:?} {target}");
+            page.hides(&["No request fits this filter."]);
+            let Some(older) = page.text.split("<p class=\"paging\">").nth(1) else { break };
+            let query = older.split("/log?").nth(1).unwrap().split('"').next().unwrap();
+            target = format!("log?{}", query.replace("&#38;", "&"));
+        }
+        let omitted = "Older changes of these requests are left out.";
+        admin.get("log?kind=all&before=8").shows(&[omitted]);
+        admin.get("log?kind=all&before=6").hides(&[omitted]);
+    }
+}
+
 #[test]
 fn too_much_for_a_page_is_no_failure_of_the_database() {
     for (error, status) in [(StoreError::TooMany, 422), (StoreError::backend("gone"), 503)] {
