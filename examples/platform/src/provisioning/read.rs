@@ -11,7 +11,7 @@ pub(super) const COLUMNS: &str = "position, id, time, caller, address, operation
                        detail, quirks, duration";
 
 /// Rows that a page examines at most. A filter that few requests satisfy finds those among the newest.
-pub const EXAMINED: i64 = 5_000;
+pub(super) const EXAMINED: i64 = 5_000;
 
 /// Events of the requests of a page that it shows at most.
 const EVENTS: i64 = 2_000;
@@ -64,7 +64,7 @@ pub struct Listed {
     pub lines: Vec<Line>,
     /// The position before which the next page begins, if there may be one.
     pub next: Option<i64>,
-    /// Whether the page ends here because it has examined [`EXAMINED`] requests.
+    /// Whether the page ends here because it has examined 5,000 requests.
     pub is_exhausted: bool,
     /// Whether older changes of these requests are left out.
     pub is_cut: bool,
