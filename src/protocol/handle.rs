@@ -119,11 +119,11 @@ impl<S: Store> ServiceProvider<S> {
         match (route, method) {
             (Route::Collection(kind), "GET") => {
                 let search = SearchRequest::from_query(request.query, self.limits())?;
-                Ok(listed(&self.search(cx, &kind, &search).await?, content_type).await)
+                Ok(listed(self.search(cx, &kind, &search).await?, content_type).await)
             }
             (Route::Root, "GET") => {
                 let search = SearchRequest::from_query(request.query, self.limits())?;
-                Ok(listed(&self.search_all(cx, &search).await?, content_type).await)
+                Ok(listed(self.search_all(cx, &search).await?, content_type).await)
             }
             (Route::Collection(kind), "POST") => {
                 let options = self.options(request)?;
@@ -136,7 +136,7 @@ impl<S: Store> ServiceProvider<S> {
                     Some(kind) => self.search(cx, &kind, &search).await,
                     None => self.search_all(cx, &search).await,
                 };
-                Ok(listed(&listing.map_err(Error::in_body)?, content_type).await)
+                Ok(listed(listing.map_err(Error::in_body)?, content_type).await)
             }
             (Route::Resource(kind, id), "GET") => {
                 let options = self.options(request)?;
@@ -225,8 +225,9 @@ fn answered(status: u16, answer: &Answer, content_type: &'static str) -> Respons
     response.with_etag(&answer.etag()).with_quirks(answer.quirks())
 }
 
-async fn listed(listing: &Listing, content_type: &'static str) -> Response {
-    Response::new(200).with_body(listing.write().await, content_type).with_quirks(listing.quirks())
+async fn listed(listing: Listing, content_type: &'static str) -> Response {
+    let quirks = listing.quirks();
+    Response::new(200).with_body(listing.into_json().await, content_type).with_quirks(quirks)
 }
 
 /// What describes the service provider is told as a whole; all other parameters are ignored there (RFC 7644 §4).

@@ -180,17 +180,19 @@ impl Listing {
         list.finish()
     }
 
-    /// As [`Listing::to_json`], with pauses: a page may have many megabytes.
-    pub(crate) async fn write(&self) -> Vec<u8> {
+    /// As [`Listing::to_json`], with pauses: a page may have many megabytes. Each resource goes when it is written.
+    pub(crate) async fn into_json(mut self) -> Vec<u8> {
         /// Bytes that are written between two pauses.
         const STRETCH: usize = 512 << 10;
         let mut list = self.begin();
         let mut paused = 0;
-        for (written, row) in (1..).zip(&self.rows) {
-            self.add(&mut list, row);
+        let count = self.rows.len();
+        let rows = std::mem::take(&mut self.rows);
+        for (written, row) in (1..).zip(rows) {
+            self.add(&mut list, &row);
             if list.len() - paused > STRETCH {
                 paused = list.len();
-                list.reserve_for(self.rows.len() - written, list.len() / written);
+                list.reserve_for(count - written, list.len() / written);
                 yield_now().await;
             }
         }

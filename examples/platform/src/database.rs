@@ -355,8 +355,13 @@ enum Cell {
 impl Row {
     /// About how many bytes the row takes in memory.
     pub(crate) fn size(&self) -> usize {
-        let texts = self.0.iter().map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 });
-        size_of::<Self>() + self.0.len() * size_of::<Cell>() + texts.sum::<usize>()
+        size_of::<Self>() + self.0.len() * size_of::<Cell>() + self.text_from(0)
+    }
+
+    /// The bytes of the texts in a column and in those behind it.
+    fn text_from(&self, column: usize) -> usize {
+        let cells = self.0.iter().skip(column);
+        cells.map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 }).sum()
     }
 
     /// Puts a text, or null, into a column.

@@ -15,6 +15,8 @@ type Shorten = dyn Fn(&mut Row) -> Result<(), StoreError> + Send + Sync;
 #[derive(Clone)]
 pub struct Keep {
     bytes: usize,
+    /// The first of the columns whose bytes count twice.
+    doubled: usize,
     shorten: Option<Arc<Shorten>>,
 }
 
@@ -28,7 +30,14 @@ impl Default for Keep {
 impl Keep {
     /// Keeps the first row, and as many after it as take about `bytes` together with it.
     pub const fn within(bytes: usize) -> Self {
-        Self { bytes, shorten: None }
+        Self { bytes, doubled: usize::MAX, shorten: None }
+    }
+
+    /// Counts the bytes of this column and of the columns behind it twice: for text that takes more memory once it is read.
+    #[must_use]
+    pub const fn doubled_from(mut self, column: usize) -> Self {
+        self.doubled = column;
+        self
     }
 
     /// Makes each row shorter before it is counted.
@@ -74,7 +83,7 @@ impl Kept<'_> {
         if let Some(shorten) = &self.keep.shorten {
             shorten(&mut row)?;
         }
-        let left = self.room.checked_sub(row.size());
+        let left = self.room.checked_sub(row.size() + row.text_from(self.keep.doubled));
         if left.is_none() && !self.rows.is_empty() {
             self.is_cut = true;
             return Ok(false);
