@@ -359,7 +359,7 @@ impl Row {
     }
 
     /// The bytes of the texts in a column and in those behind it.
-    fn text_from(&self, column: usize) -> usize {
+    pub(crate) fn text_from(&self, column: usize) -> usize {
         let cells = self.0.iter().skip(column);
         cells.map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 }).sum()
     }

@@ -15,7 +15,7 @@ mod writer;
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    conflict::{Conflict, Conflicts},
+    conflict::{Conflict, Conflicts, RequestNotes},
     export::Export,
     filter::Filter,
     read::{Cycle, Hour, Line, Listed, Log, Span},

@@ -15,6 +15,7 @@ mod people;
 pub(crate) mod references;
 pub(crate) mod release;
 mod select;
+mod spent;
 mod statistics;
 mod tables;
 mod tally;
@@ -36,15 +37,21 @@ use scim_core::{
     value::Value,
 };
 
-pub use self::outbox::{OutboxRow, outbox};
 use self::{
     commit::Commit,
     select::{PageQuery, Queries, Select},
     statistics::Growth,
     tables::Tables,
 };
+pub use self::{
+    outbox::{OutboxRow, outbox},
+    spent::Spent,
+};
 pub(crate) use self::{tables::unique_value, tally::total};
-use crate::database::{Database, Found, Keep, OpenError, Reading, Reads, Row, Shape};
+use crate::{
+    database::{Database, Found, Keep, OpenError, Reading, Reads, Row, Shape},
+    provisioning::RequestNotes,
+};
 
 /// Resources in tables.
 #[derive(Clone, Debug)]
@@ -150,7 +157,11 @@ impl Store for TableStore {
         let mut query = select.resources(cx, wanted);
         query.push(" AND r.id = ").bind(key.id);
         let found = self.look_up(cx, query, keep(wanted)).await?;
-        found.into_iter().next().map(|row| select.stored(row, wanted)).transpose()
+        let Some(row) = found.into_iter().next() else { return Ok(None) };
+        if let Some(notes) = cx.host::<RequestNotes>() {
+            notes.spent.read(row.text_from(select::DOCUMENT + 1));
+        }
+        select.stored(row, wanted).map(Some)
     }
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
@@ -207,9 +218,16 @@ impl Store for TableStore {
         if batch.len() > Self::MAX_BATCH {
             return Err(CommitError::new(Self::MAX_BATCH, StoreError::TooMany));
         }
+        let spent = cx.host::<RequestNotes>().map(|notes| &notes.spent);
+        let Some(room) = spent.map_or(Some(u64::MAX), Spent::left) else {
+            return Err(CommitError::new(0, StoreError::TooMany));
+        };
         // Resources are shared, so that this copies little.
-        let commit = Commit { tables: Arc::clone(&self.tables), cx: cx.clone(), batch: batch.to_vec() };
-        let done = self.database.write(commit).await?;
+        let commit = Commit { tables: Arc::clone(&self.tables), cx: cx.clone(), batch: batch.to_vec(), room };
+        let (done, units) = self.database.write(commit).await?;
+        if let Some(spent) = spent {
+            spent.write(units);
+        }
         self.growth.note(&self.database, rows_of(batch));
         Ok(done)
     }

@@ -3,6 +3,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::store::Spent;
+
 /// Accounts that are noted of one request.
 const MOST: usize = 20;
 
@@ -17,8 +19,17 @@ pub struct Conflict {
     pub name: String,
 }
 
-/// The conflicts of one request. The context of the request has them, as
+/// The facts that the store notes of one request. The context of the request has them, as
 /// [`Context::host`](scim_core::store::Context::host).
+#[derive(Debug, Default)]
+pub struct RequestNotes {
+    /// The accounts made by hand whose user names the request asked for.
+    pub conflicts: Conflicts,
+    /// The cost of the request in the database.
+    pub spent: Spent,
+}
+
+/// The conflicts of one request.
 #[derive(Debug, Default)]
 pub struct Conflicts(Mutex<Vec<Conflict>>);
 

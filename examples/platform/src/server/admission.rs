@@ -29,7 +29,7 @@ use super::{
     rates::Rates,
     refusal,
 };
-use crate::{directory::Directory, log::with_causes, provisioning::Conflicts};
+use crate::{directory::Directory, log::with_causes, provisioning::RequestNotes};
 
 /// When a client should try again after the keys could not be looked up, or a request took too long.
 const RETRY: Duration = Duration::from_secs(5);
@@ -94,8 +94,8 @@ pub(super) async fn admit(
     if let Some(RequestId(id)) = request.extensions().get() {
         context = context.with_request_id(Arc::clone(id));
     }
-    if let Some(conflicts) = request.extensions().get::<Arc<Conflicts>>() {
-        context = context.with_host(Arc::clone(conflicts));
+    if let Some(notes) = request.extensions().get::<Arc<RequestNotes>>() {
+        context = context.with_host(Arc::clone(notes));
     }
     request.extensions_mut().insert(context);
     request.extensions_mut().insert(caller.identity_provider);

@@ -24,7 +24,7 @@ use super::{admission::Address, lines::RequestId};
 use crate::{
     database::Database,
     directory::Directory,
-    provisioning::{Conflicts, Entry, Recording, Writer, masked},
+    provisioning::{Entry, Recording, RequestNotes, Writer, masked},
 };
 
 /// The time between two notes of requests without a valid key: anybody can send those.
@@ -121,8 +121,8 @@ pub(super) async fn note(
     request.extensions_mut().insert(taken.clone());
     let address = Arc::<Mutex<Option<String>>>::default();
     request.extensions_mut().insert(Address(Arc::clone(&address)));
-    let conflicts = Arc::<Conflicts>::default();
-    request.extensions_mut().insert(Arc::clone(&conflicts));
+    let told = Arc::<RequestNotes>::default();
+    request.extensions_mut().insert(Arc::clone(&told));
     let id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.to_string()).unwrap_or_default();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
@@ -156,7 +156,7 @@ pub(super) async fn note(
         kind,
         resource: made.or(named).map(cut),
         claimed: claim.and_then(|claim| claim.user_name.or(claim.display_name)).map(|name| cut(&name)),
-        conflicts: conflicts.take(),
+        conflicts: told.conflicts.take(),
         status: status.as_u16(),
         scim_type: error.and_then(scim_core::Error::scim_type).map(|scim_type| scim_type.to_string()),
         detail: error.map(|error| cut(error.detail())).or_else(|| is_stranger.then(|| stranger.to_owned())),

@@ -23,6 +23,9 @@ const TERM: u64 = 4;
 /// Bytes of documents that a term on a singular attribute passes in a unit, and one on a list, whose values it compares.
 const BYTES: (u64, u64) = (256, 64);
 
+/// Bytes of documents that an order passes in a unit: each value is read out of its document, and kept.
+const SORTED: u64 = 12;
+
 /// Units of a term on a list of references, for each of them.
 const REFERENCE: u64 = 4;
 
@@ -113,7 +116,7 @@ impl<'a> Price<'a> {
     fn of(&self, resources: u64) -> u64 {
         let terms = self.evaluated.iter().flat_map(|condition| condition.attributes());
         let each = terms.map(|attribute| self.of_term(attribute, resources)).fold(0, u64::saturating_add);
-        let sorting = if self.is_sorted { self.passed(resources, BYTES.0) + resources * TERM } else { 0 };
+        let sorting = if self.is_sorted { self.passed(resources, SORTED) + resources * TERM } else { 0 };
         each.saturating_mul(self.queries).saturating_add(sorting).saturating_add(self.look_ups)
     }
 

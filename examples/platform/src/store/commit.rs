@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     group_name, outbox, people,
     references::Held,
+    spent::Counted,
     tables::{KindTable, Tables, claim, comparable, shared_value, unique_value},
     tally::Balance,
 };
@@ -25,20 +26,30 @@ pub(super) struct Commit {
     pub(super) tables: Arc<Tables>,
     pub(super) cx: Context,
     pub(super) batch: Vec<Change>,
+    /// The units that the batch may cost, its last change not counted.
+    pub(super) room: u64,
 }
 
 impl Work for Commit {
-    type Output = Vec<Done>;
+    /// And the units that the batch has cost.
+    type Output = (Vec<Done>, u64);
 
     fn owner(&self) -> Option<&TenantId> {
         Some(self.cx.tenant())
     }
 
-    async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<Done>, CommitError> {
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(Vec<Done>, u64), CommitError> {
+        let session = &mut Counted::new(session);
         let mut all = Vec::with_capacity(self.batch.len());
         let mut balance = Balance::default();
         for (index, change) in self.batch.iter().enumerate() {
             let failed = |error| CommitError::new(index, error);
+            if index > 0 && session.units > self.room {
+                return Err(failed(StoreError::TooMany));
+            }
+            if let Change::Create { entry } | Change::Replace { entry, .. } = change {
+                session.count(&entry.resource);
+            }
             let done = self.apply(session, change, &mut balance).await.map_err(failed)?;
             if let Some(event) = Event::of(&self.cx, change, &done) {
                 session.execute(&outbox::insert(session.dialect(), &event)).await.map_err(failed)?;
@@ -48,7 +59,7 @@ impl Work for Commit {
         }
         // Last, so that other commits wait for the numbers as short as possible.
         balance.write(session, self.cx.tenant(), &new_version()?).await?;
-        Ok(all)
+        Ok((all, session.units))
     }
 }
 

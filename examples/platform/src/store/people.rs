@@ -24,7 +24,7 @@ use super::{
 use crate::{
     account::{sort_name, user_name_key},
     database::{Session, optional},
-    provisioning::{Conflict, Conflicts},
+    provisioning::{Conflict, RequestNotes},
     session::end_all,
 };
 
@@ -237,8 +237,8 @@ pub(super) async fn tell_conflict<S: Session>(
     if let Some(mut row) = session.query(&query).await?.into_iter().next() {
         let conflict = Conflict { account: row.text(0)?, user_name: row.text(1)?, name: row.text(2)? };
         tracing::info!(tenant, account = conflict.account, "an account made by hand has the user name");
-        if let Some(conflicts) = cx.host::<Conflicts>() {
-            conflicts.add(conflict);
+        if let Some(notes) = cx.host::<RequestNotes>() {
+            notes.conflicts.add(conflict);
         }
     }
     Ok(())

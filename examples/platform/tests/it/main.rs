@@ -36,6 +36,7 @@ mod identity;
 mod process;
 mod providers;
 mod scim {
+    mod bulk_costs;
     mod contract;
     mod field;
     mod instances;

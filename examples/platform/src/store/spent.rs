@@ -1,0 +1,97 @@
+//! The cost of one request in the database, as far as only the database knows it: rows that are written, and lists that are
+//! read and written again.
+//!
+//! The core charges a write by the size of its resource. A database pays more: an index entry for each value, a row for
+//! each reference. One operation is always done, whatever it costs; a bulk request ends when its operations have cost more
+//! than a request may.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use scim_core::{
+    resource::Resource,
+    sql::{Dialect, Statement},
+    store::StoreError,
+    value::Value,
+};
+
+use crate::database::{Row, Session};
+
+/// The units of a request, some 0.1 µs each.
+const MOST: u64 = 10_000_000;
+
+/// Units of a row that a statement writes or deletes.
+const ROW: u64 = 200;
+
+/// Units of a value of a list, which has rows and index entries of its own in SQLite.
+const VALUE: u64 = 150;
+
+/// Bytes of a resource that are written in three units.
+const BYTES: u64 = 8;
+
+/// The cost of one request so far. The context of the request has it within
+/// [`RequestNotes`](crate::provisioning::RequestNotes).
+#[derive(Debug, Default)]
+pub struct Spent {
+    units: AtomicU64,
+    has_written: AtomicBool,
+}
+
+impl Spent {
+    /// Adds the cost of a list that was read, by the bytes of its text.
+    pub(super) fn read(&self, bytes: usize) {
+        self.units.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Adds the cost of a commit.
+    pub(super) fn write(&self, units: u64) {
+        self.units.fetch_add(units, Ordering::Relaxed);
+        self.has_written.store(true, Ordering::Relaxed);
+    }
+
+    /// The units that the next commit may cost before it must end, and whether it may begin.
+    pub(super) fn left(&self) -> Option<u64> {
+        let left = MOST.saturating_sub(self.units.load(Ordering::Relaxed));
+        (left > 0 || !self.has_written.load(Ordering::Relaxed)).then_some(left)
+    }
+}
+
+/// A session that counts the rows that its statements change.
+pub(super) struct Counted<'a, S> {
+    session: &'a mut S,
+    /// The units so far.
+    pub(super) units: u64,
+}
+
+impl<'a, S: Session> Counted<'a, S> {
+    pub(super) fn new(session: &'a mut S) -> Self {
+        Self { session, units: 0 }
+    }
+
+    /// Counts a resource that is written as a whole.
+    pub(super) fn count(&mut self, resource: &Resource) {
+        let size = u64::try_from(resource.size()).unwrap_or(u64::MAX);
+        self.units = self.units.saturating_add(size / BYTES * 3);
+        if self.session.dialect() == Dialect::Sqlite {
+            let lists = resource.root().iter().filter(|(attribute, _)| !resource.kind().is_reference_list(*attribute));
+            let values = lists.map(|(_, value)| if let Value::List(values) = value { values.len() } else { 0 });
+            let values = u64::try_from(values.sum::<usize>()).unwrap_or(u64::MAX);
+            self.units = self.units.saturating_add(values.saturating_mul(VALUE));
+        }
+    }
+}
+
+impl<S: Session> Session for Counted<'_, S> {
+    fn dialect(&self) -> Dialect {
+        self.session.dialect()
+    }
+
+    async fn query(&mut self, query: &Statement) -> Result<Vec<Row>, StoreError> {
+        self.session.query(query).await
+    }
+
+    async fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {
+        let rows = self.session.execute(statement).await?;
+        self.units = self.units.saturating_add(rows.saturating_mul(ROW));
+        Ok(rows)
+    }
+}
