@@ -19,7 +19,7 @@ use crate::{
     path::PathRef,
     quirks::Quirk,
     resource::{Known, List, Loss, keeps_stored, read_element, read_list, read_selection, same, value_json},
-    schema::{AttributeId, Mutability},
+    schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Text, Value},
 };
 
@@ -435,7 +435,9 @@ impl Application<'_> {
     }
 
     /// Drops a value that an operation made the same as another one. A value that no operation changed stays, even if it
-    /// was the same as another one before.
+    /// was the same as another one before. Of changed values that are the same, the first stays. Nobody can tell values in
+    /// the same spelling apart: the first of them counts as the one that no operation changed. The rest keep their order,
+    /// which has no meaning to a client.
     pub(super) fn drop_doubles(&mut self, list: AttributeId) -> Result<(), PatchError> {
         let there = self.take(list);
         let mut known = Known::new(self.kind, list, &there, there.len()).exact();
@@ -455,12 +457,12 @@ impl Application<'_> {
 
     fn distinct(&self, list: AttributeId, values: Vec<Value>) -> Result<Vec<Value>, PatchError> {
         let before = self.before.value(list).map(Value::elements).unwrap_or_default();
-        let mut stored: HashMap<String, usize> = HashMap::new();
+        let mut stored: HashMap<Spelling, usize> = HashMap::new();
         for value in before {
-            *stored.entry(value_json(self.kind, list, value)).or_default() += 1;
+            *stored.entry(spelling(self.kind, list, value)).or_default() += 1;
         }
-        // Each stored value stands for one: a second one with the same text was changed.
-        let mut is_unchanged = |value: &Value| match stored.get_mut(&value_json(self.kind, list, value)) {
+        // Each stored value stands for one: a second one in the same spelling counts as changed.
+        let mut is_unchanged = |value: &Value| match stored.get_mut(&spelling(self.kind, list, value)) {
             Some(left @ 1..) => {
                 *left -= 1;
                 true
@@ -486,6 +488,17 @@ impl Application<'_> {
         }
         Ok(kept)
     }
+}
+
+/// A value's text, by sub-attribute.
+type Spelling = Vec<(AttributeId, String)>;
+
+/// The spelling of a list's value. The order of its sub-attributes has no meaning (RFC 7643 §2.4).
+fn spelling(kind: &ResourceType, list: AttributeId, value: &Value) -> Spelling {
+    let Value::Complex(object) = value else { return vec![(list, value_json(kind, list, value))] };
+    let mut spelling: Spelling = object.iter().map(|(id, value)| (id, value_json(kind, id, value))).collect();
+    spelling.sort_unstable_by_key(|(id, _)| *id);
+    spelling
 }
 
 /// The effect of an operation on the selected values of a list.

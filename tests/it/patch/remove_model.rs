@@ -228,3 +228,28 @@ fn values_that_no_operation_changes_stay() {
         assert_eq!(stored["emails"], expected, "{operation}");
     }
 }
+
+/// 7643-2.3.8-01: values that operations made the same become one at the same place, whatever the order of sub-attributes.
+#[test]
+fn the_order_of_sub_attributes_decides_no_double() {
+    let registry = Registry::standard();
+    let kind = registry.resource_type("User").unwrap();
+    let (limits, expected) = (Limits::default(), json!([{"value": "a", "type": "x"}, {"value": "c"}]));
+    let texts = [("value", "a"), ("type", "x")];
+    for stored in [r#"{"value": "a", "type": "x"}"#, r#"{"type": "x", "value": "a"}"#] {
+        for first in [r#"{"value": "b", "display": "d"}"#, r#"{"type": "y", "display": "d"}"#, r#"{"display": "d"}"#] {
+            for order in [[0, 1], [1, 0]] {
+                let before =
+                    format!(r#"{{"id": "1", "userName": "u", "emails": [{first}, {{"value": "c"}}, {stored}]}}"#);
+                let before = Resource::from_json(kind, before.as_bytes()).unwrap();
+                let patch = order.map(|at| texts[at]).into_iter().fold(Patch::builder(), |patch, (name, text)| {
+                    patch.replace(&format!("emails[display eq \"d\"].{name}"), text)
+                });
+                let patch = patch.remove("emails[display eq \"d\"].display").build().unwrap();
+                let after = patch.apply(&before, &limits, &mut Tolerance::new(Quirks::default())).unwrap().unwrap();
+                let after: Json = serde_json::from_slice(&after.to_json()).unwrap();
+                assert_eq!(after["emails"], expected, "{stored} {first} {order:?}");
+            }
+        }
+    }
+}
