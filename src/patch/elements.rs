@@ -18,7 +18,9 @@ use crate::{
     filter::{Condition, Expression, Filter, Literal, Operator},
     path::PathRef,
     quirks::Quirk,
-    resource::{Known, List, Loss, keeps_stored, read_element, read_list, read_selection, same, value_json},
+    resource::{
+        Known, List, Loss, keeps_stored, only_labels, read_element, read_list, read_selection, same, value_json,
+    },
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Text, Value},
 };
@@ -179,8 +181,10 @@ impl Application<'_> {
             Op::Add => Quirk::AddCreatesElement,
             Op::Replace => Quirk::ReplaceCreatesElement,
         };
-        let (object, condition, filter) = match (change, condition, &elements.filter) {
-            (Change::Merge { object, .. }, Some(condition), Some(filter)) => (object, condition, filter),
+        let (object, cleared, condition, filter) = match (change, condition, &elements.filter) {
+            (Change::Merge { object, cleared, .. }, Some(condition), Some(filter)) => {
+                (object, cleared, condition, filter)
+            }
             (Change::Nothing | Change::Unset { .. }, ..) if op == Op::Add => return self.put(list, there),
             // The value says that there is none, and there is none.
             (Change::Nothing | Change::Unset { .. } | Change::Remove, ..) if self.tolerance.allows(quirk) => {
@@ -194,18 +198,19 @@ impl Application<'_> {
             return self.put(list, there);
         }
         let mut element = self.described(list, filter).ok_or_else(PatchError::no_target)?;
-        let conventional = self.kind.conventional(list);
-        let is_label = |id: AttributeId| Some(id) == conventional.kind || Some(id) == conventional.primary;
-        if object.is_empty() && element.iter().all(|(id, _)| is_label(id)) && self.tolerance.allows(quirk) {
-            return self.put(list, there);
-        }
+        // Without a value there must be more than what labels one, as in a list that a client sends.
+        let has_no_value = object.is_empty() || self.kind.value_of(list).is_some_and(|value| cleared.contains(&value));
         for (sub, value) in object {
             element.insert(sub, value);
         }
+        let is_nothing = has_no_value && only_labels(self.kind, list, &element);
         // It has to be what the condition describes, or the same operation would make another one each time.
         let element = Value::Complex(element);
         if !condition.matches_element(&element) || !self.tolerance.allows(quirk) {
             return Err(PatchError::no_target());
+        }
+        if is_nothing {
+            return self.put(list, there);
         }
         let becomes_primary = element.as_object().is_some_and(|object| self.is_primary(list, object));
         there.push(element);
