@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use scim_core::{
-    Limits, Registry,
+    Limits,
     store::{Context, TenantId},
 };
 use serde_json::{Value as Json, json};
@@ -13,7 +13,7 @@ use crate::{
     documents::{Documents, SECRET},
     host::{BASE, ERROR, Host, Reply, host_with},
     observed::Observed,
-    samples::{ENTERPRISE, quirks},
+    samples::{ENTERPRISE, REGISTRY, quirks},
 };
 
 const STATUSES: [u16; 15] = [200, 201, 204, 304, 400, 401, 403, 404, 405, 409, 412, 413, 415, 428, 501];
@@ -61,8 +61,8 @@ pub fn requests(data: &[u8]) {
     }
     let quirks = quirks(u8::try_from(setting & 0x3f).unwrap_or_default());
     let store = Arc::new(Observed::default());
-    let host = host_with(Registry::standard(), Arc::clone(&store), limits, quirks);
-    let reader = host_with(Registry::standard(), Arc::clone(&store), Limits::default(), quirks);
+    let host = host_with(REGISTRY.clone(), Arc::clone(&store), limits, quirks);
+    let reader = host_with(REGISTRY.clone(), Arc::clone(&store), Limits::default(), quirks);
     let tenants = ["one", "two"].map(|name| Context::new(TenantId::new(name).expect("a name")));
     let states = tenants.each_ref().map(|tenant| State::read(&reader, tenant));
     let mut world = World { states, store, host, reader, tenants };
