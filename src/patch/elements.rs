@@ -107,7 +107,7 @@ impl Application<'_> {
                         element.remove(sub);
                     }
                 }
-                there.retain(|element| element.as_object().is_none_or(|object| !object.is_empty()));
+                there.retain(|element| !is_void(element));
             }
             Change::Merge { object, cleared, whole } => {
                 let becomes_primary = self.is_primary(list, &object);
@@ -119,6 +119,7 @@ impl Application<'_> {
                 if becomes_primary {
                     self.only_primary(list, &mut there, &positions)?;
                 }
+                there.retain(|element| !is_void(element));
             }
             Change::Put(value) => {
                 for at in &positions {
@@ -504,6 +505,11 @@ fn spelling(kind: &ResourceType, list: AttributeId, value: &Value) -> Spelling {
     let mut spelling: Spelling = object.iter().map(|(id, value)| (id, value_json(kind, id, value))).collect();
     spelling.sort_unstable_by_key(|(id, _)| *id);
     spelling
+}
+
+/// Whether a value has lost all its sub-attributes, which leaves no value.
+fn is_void(value: &Value) -> bool {
+    value.as_object().is_some_and(Object::is_empty)
 }
 
 /// The effect of an operation on the selected values of a list.
