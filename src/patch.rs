@@ -132,9 +132,9 @@ impl Patch {
     ///
     /// `resource` must be complete, lists included. `meta.lastModified` is left to the caller. Setting `primary` on
     /// one value takes it from the others; an addition of what is there already changes nothing; an extension whose
-    /// last attribute goes, goes too. Where the RFC leaves it open: a value path selects the values to merge into, a
-    /// whole list is replaced, `null` and `[]` unassign, except what has a
-    /// [default](crate::schema::Attribute::default_value).
+    /// last attribute goes, goes too; values of a list that the operations made the same become one. Where the RFC leaves
+    /// it open: a value path selects the values to merge into, a whole list is replaced, `null` and `[]` unassign, except
+    /// what has a [default](crate::schema::Attribute::default_value).
     ///
     /// # Errors
     ///

@@ -28,7 +28,10 @@ pub(crate) use self::{
     hidden::strip,
     known::{Known, Named, search_units, text_units},
     order::compare_keys,
-    read::{List, Loss, body_text, is_deeper, json_fault_at, read_element, read_list, read_selection, read_value},
+    read::{
+        List, Loss, body_text, is_deeper, json_fault_at, only_labels, read_element, read_list, read_selection,
+        read_value,
+    },
     rules::judge_element,
     same::{keeps_stored, same},
     write::{SEGMENT, url},

@@ -18,8 +18,10 @@ use crate::{
     filter::{Condition, Expression, Filter, Literal, Operator},
     path::PathRef,
     quirks::Quirk,
-    resource::{Known, List, Loss, keeps_stored, read_element, read_list, read_selection, same, value_json},
-    schema::{AttributeId, Mutability},
+    resource::{
+        Known, List, Loss, keeps_stored, only_labels, read_element, read_list, read_selection, same, value_json,
+    },
+    schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Text, Value},
 };
 
@@ -105,7 +107,7 @@ impl Application<'_> {
                         element.remove(sub);
                     }
                 }
-                there.retain(|element| element.as_object().is_none_or(|object| !object.is_empty()));
+                there.retain(|element| !is_void(element));
             }
             Change::Merge { object, cleared, whole } => {
                 let becomes_primary = self.is_primary(list, &object);
@@ -117,6 +119,7 @@ impl Application<'_> {
                 if becomes_primary {
                     self.only_primary(list, &mut there, &positions)?;
                 }
+                there.retain(|element| !is_void(element));
             }
             Change::Put(value) => {
                 for at in &positions {
@@ -179,8 +182,10 @@ impl Application<'_> {
             Op::Add => Quirk::AddCreatesElement,
             Op::Replace => Quirk::ReplaceCreatesElement,
         };
-        let (object, condition, filter) = match (change, condition, &elements.filter) {
-            (Change::Merge { object, .. }, Some(condition), Some(filter)) => (object, condition, filter),
+        let (object, cleared, condition, filter) = match (change, condition, &elements.filter) {
+            (Change::Merge { object, cleared, .. }, Some(condition), Some(filter)) => {
+                (object, cleared, condition, filter)
+            }
             (Change::Nothing | Change::Unset { .. }, ..) if op == Op::Add => return self.put(list, there),
             // The value says that there is none, and there is none.
             (Change::Nothing | Change::Unset { .. } | Change::Remove, ..) if self.tolerance.allows(quirk) => {
@@ -194,18 +199,19 @@ impl Application<'_> {
             return self.put(list, there);
         }
         let mut element = self.described(list, filter).ok_or_else(PatchError::no_target)?;
-        let conventional = self.kind.conventional(list);
-        let is_label = |id: AttributeId| Some(id) == conventional.kind || Some(id) == conventional.primary;
-        if object.is_empty() && element.iter().all(|(id, _)| is_label(id)) && self.tolerance.allows(quirk) {
-            return self.put(list, there);
-        }
+        // Without a value there must be more than what labels one, as in a list that a client sends.
+        let has_no_value = object.is_empty() || self.kind.value_of(list).is_some_and(|value| cleared.contains(&value));
         for (sub, value) in object {
             element.insert(sub, value);
         }
+        let is_nothing = has_no_value && only_labels(self.kind, list, &element);
         // It has to be what the condition describes, or the same operation would make another one each time.
         let element = Value::Complex(element);
         if !condition.matches_element(&element) || !self.tolerance.allows(quirk) {
             return Err(PatchError::no_target());
+        }
+        if is_nothing {
+            return self.put(list, there);
         }
         let becomes_primary = element.as_object().is_some_and(|object| self.is_primary(list, object));
         there.push(element);
@@ -435,7 +441,9 @@ impl Application<'_> {
     }
 
     /// Drops a value that an operation made the same as another one. A value that no operation changed stays, even if it
-    /// was the same as another one before.
+    /// was the same as another one before. Of changed values that are the same, the first stays. Nobody can tell values in
+    /// the same spelling apart: the first of them counts as the one that no operation changed. The rest keep their order,
+    /// which has no meaning to a client.
     pub(super) fn drop_doubles(&mut self, list: AttributeId) -> Result<(), PatchError> {
         let there = self.take(list);
         let mut known = Known::new(self.kind, list, &there, there.len()).exact();
@@ -455,12 +463,12 @@ impl Application<'_> {
 
     fn distinct(&self, list: AttributeId, values: Vec<Value>) -> Result<Vec<Value>, PatchError> {
         let before = self.before.value(list).map(Value::elements).unwrap_or_default();
-        let mut stored: HashMap<String, usize> = HashMap::new();
+        let mut stored: HashMap<Spelling, usize> = HashMap::new();
         for value in before {
-            *stored.entry(value_json(self.kind, list, value)).or_default() += 1;
+            *stored.entry(spelling(self.kind, list, value)).or_default() += 1;
         }
-        // Each stored value stands for one: a second one with the same text was changed.
-        let mut is_unchanged = |value: &Value| match stored.get_mut(&value_json(self.kind, list, value)) {
+        // Each stored value stands for one: a second one in the same spelling counts as changed.
+        let mut is_unchanged = |value: &Value| match stored.get_mut(&spelling(self.kind, list, value)) {
             Some(left @ 1..) => {
                 *left -= 1;
                 true
@@ -486,6 +494,22 @@ impl Application<'_> {
         }
         Ok(kept)
     }
+}
+
+/// A value's text, by sub-attribute.
+type Spelling = Vec<(AttributeId, String)>;
+
+/// The spelling of a list's value. The order of its sub-attributes has no meaning (RFC 7643 §2.4).
+fn spelling(kind: &ResourceType, list: AttributeId, value: &Value) -> Spelling {
+    let Value::Complex(object) = value else { return vec![(list, value_json(kind, list, value))] };
+    let mut spelling: Spelling = object.iter().map(|(id, value)| (id, value_json(kind, id, value))).collect();
+    spelling.sort_unstable_by_key(|(id, _)| *id);
+    spelling
+}
+
+/// Whether a value has lost all its sub-attributes, which leaves no value.
+fn is_void(value: &Value) -> bool {
+    value.as_object().is_some_and(Object::is_empty)
 }
 
 /// The effect of an operation on the selected values of a list.

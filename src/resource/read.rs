@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde::de::DeserializeSeed;
 use serde_json::{Deserializer, value::RawValue};
 
-pub(crate) use self::element::Loss;
+pub(crate) use self::element::{Loss, only_labels};
 pub(crate) use self::text::{body_text, is_deeper, json_fault_at};
 use self::{
     field::Body,

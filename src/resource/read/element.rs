@@ -182,7 +182,7 @@ struct PackedElement {
 }
 
 /// Whether the sub-attributes only label a value: `type` and `primary`.
-fn only_labels(kind: &ResourceType, list: AttributeId, object: &Object) -> bool {
+pub(crate) fn only_labels(kind: &ResourceType, list: AttributeId, object: &Object) -> bool {
     let conventional = kind.conventional(list);
     object.iter().all(|(id, _)| Some(id) == conventional.kind || Some(id) == conventional.primary)
 }

@@ -1,7 +1,7 @@
 //! Paging by cursor (RFC 9865): walks, altered cursors, and cursors of other queries and tenants.
 
 use scim_core::{
-    Registry, ServiceProvider,
+    ServiceProvider,
     provider::CursorKey,
     store::{Context, MemoryStore, TenantId},
 };
@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     choice::Choices,
     host::{BASE, Counting, Host, Reply, Ticking, USER, encoded},
+    samples::REGISTRY,
 };
 
 const SORTS: &[&str] = &[
@@ -54,7 +55,7 @@ pub fn cursors(data: &[u8]) {
 
 /// A host with up to 16 users, of whom some share a title.
 fn filled(choices: &mut Choices<'_>) -> Host<MemoryStore> {
-    let mut builder = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
+    let mut builder = ServiceProvider::builder(REGISTRY.clone(), MemoryStore::new())
         .base_url(BASE)
         .clock(Ticking::default())
         .ids(Counting::default());

@@ -7,6 +7,7 @@ mod documents;
 mod filter;
 #[path = "../../it/fixture/forward.rs"]
 mod forward;
+#[expect(dead_code, reason = "the tests use other parts of their host")]
 #[path = "../../it/fixture/host.rs"]
 mod host;
 mod observed;

@@ -204,6 +204,35 @@ fn elements_of_other_lists_read_alike_in_every_verb() {
     }
 }
 
+/// A condition that selects nothing makes no element either where its client says that there is no value, and nothing is
+/// left but labels.
+#[test]
+fn a_condition_makes_no_element_of_labels_alone() {
+    let stored = json!([{"value": "old@x"}]);
+    let nothing = [
+        json!({"value": ""}),
+        json!({"value": null}),
+        json!({"value": "", "type": "work"}),
+        json!({"value": null, "type": "WORK", "primary": true}),
+    ];
+    let nothing = nothing.into_iter().map(|value| (value, None));
+    let something = [
+        (json!({"value": "", "display": "A"}), Some(json!({"type": "work", "display": "A"}))),
+        // As in a list, the client does not say that there is no value.
+        (json!({"type": "work"}), Some(json!({"type": "work"}))),
+    ];
+    for (value, made) in nothing.chain(something) {
+        for op in ["add", "replace"] {
+            let host = host_with(Registry::standard(), MemoryStore::new(), Limits::default(), Quirks::entra());
+            let target = format!("/Users/{}", host.post("/Users", &json!({"userName": "ann", "emails": stored})).id());
+            let operations = json!([{"op": op, "path": "emails[type eq \"work\"]", "value": value}]);
+            let reply = host.patch(&target, &operations);
+            let expected: Json = stored.as_array().into_iter().flatten().chain(made.iter()).cloned().collect();
+            assert_eq!((reply.status, &reply.json()["emails"]), (200, &expected), "{op} {value}");
+        }
+    }
+}
+
 /// 7644-3.5.2.3: `replace` and PUT store the values that were sent, in any order.
 #[test]
 fn replace_stores_exactly_the_values_sent() {

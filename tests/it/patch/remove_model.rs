@@ -7,7 +7,12 @@ use proptest::{
     prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest},
     sample::select,
 };
-use scim_core::{Limits, Quirks, Resource, patch::Patch, quirks::Tolerance, schema::Registry};
+use scim_core::{
+    Limits, Quirks, Resource,
+    patch::{Patch, PatchErrorKind},
+    quirks::Tolerance,
+    schema::Registry,
+};
 use serde_json::{Map, Value as Json, json};
 
 /// The list that the operations are about, and whether its elements are references.
@@ -226,5 +231,77 @@ fn values_that_no_operation_changes_stay() {
         let after = patch.apply(&before, &limits, &mut tolerance).unwrap().unwrap();
         let stored: Json = serde_json::from_slice(&after.to_json()).unwrap();
         assert_eq!(stored["emails"], expected, "{operation}");
+    }
+}
+
+/// 7643-2.3.8-01: values that operations made the same become one at the same place, whatever the order of sub-attributes.
+#[test]
+fn the_order_of_sub_attributes_decides_no_double() {
+    let registry = Registry::standard();
+    let kind = registry.resource_type("User").unwrap();
+    let (limits, expected) = (Limits::default(), json!([{"value": "a", "type": "x"}, {"value": "c"}]));
+    let texts = [("value", "a"), ("type", "x")];
+    for stored in [r#"{"value": "a", "type": "x"}"#, r#"{"type": "x", "value": "a"}"#] {
+        for first in [r#"{"value": "b", "display": "d"}"#, r#"{"type": "y", "display": "d"}"#, r#"{"display": "d"}"#] {
+            for order in [[0, 1], [1, 0]] {
+                let before =
+                    format!(r#"{{"id": "1", "userName": "u", "emails": [{first}, {{"value": "c"}}, {stored}]}}"#);
+                let before = Resource::from_json(kind, before.as_bytes()).unwrap();
+                let patch = order.map(|at| texts[at]).into_iter().fold(Patch::builder(), |patch, (name, text)| {
+                    patch.replace(&format!("emails[display eq \"d\"].{name}"), text)
+                });
+                let patch = patch.remove("emails[display eq \"d\"].display").build().unwrap();
+                let after = patch.apply(&before, &limits, &mut Tolerance::new(Quirks::default())).unwrap().unwrap();
+                let after: Json = serde_json::from_slice(&after.to_json()).unwrap();
+                assert_eq!(after["emails"], expected, "{stored} {first} {order:?}");
+            }
+        }
+    }
+}
+
+/// 7644-3.5.2-16: a value that lost all its sub-attributes is gone for the next operation, as it is for the next request.
+#[test]
+fn a_value_without_sub_attributes_is_gone_for_the_next_operation() {
+    let registry = Registry::standard();
+    let kind = registry.resource_type("User").unwrap();
+    let before =
+        json!({"id": "1", "userName": "u", "emails": [{"value": "a"}, {"value": "b", "type": "x"}]}).to_string();
+    let before = Resource::from_json(kind, before.as_bytes()).unwrap();
+    let limits = Limits::default();
+    let one = |at: &Resource, operations: &[&Json], quirks| {
+        let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
+        let body = json!({"schemas": schemas, "Operations": operations}).to_string();
+        let mut tolerance = Tolerance::new(quirks);
+        let patch = Patch::parse(body.as_bytes(), &limits, &mut tolerance).unwrap();
+        let after = patch.apply(at, &limits, &mut tolerance).map_err(|error| error.kind())?;
+        Ok::<_, PatchErrorKind>(after.unwrap_or_else(|| at.clone()))
+    };
+    let clearing = ["add", "replace"].map(|op| {
+        let void = json!({"value": null, "type": null});
+        [
+            json!({"op": op, "path": "emails[value pr]", "value": void}),
+            json!({"op": op, "path": "emails[value eq \"a\"]", "value": void}),
+            json!({"op": op, "path": "emails[value eq \"a\"].value", "value": null}),
+        ]
+    });
+    let next = [
+        json!({"op": "add", "path": "emails[value ne \"x\"]"}),
+        json!({"op": "replace", "path": "emails[value ne \"x\"].display", "value": "d"}),
+        json!({"op": "replace", "path": "emails[not (value pr)].value", "value": "c"}),
+        json!({"op": "add", "path": "emails.display", "value": "d"}),
+        json!({"op": "add", "path": "emails", "value": [{"value": "a"}, {"value": "b", "type": "x"}]}),
+        json!({"op": "remove", "path": "emails[not (value pr)]"}),
+    ];
+    for clearing in clearing.iter().flatten() {
+        for next in &next {
+            for quirks in [Quirks::default(), Quirks::entra()] {
+                let cleared = one(&before, &[clearing], quirks).unwrap();
+                let stored: Json = serde_json::from_slice(&cleared.to_json()).unwrap();
+                let is_void = |it: &Json| it.as_object().is_some_and(Map::is_empty);
+                assert!(!stored["emails"].as_array().into_iter().flatten().any(is_void), "{clearing} {stored}");
+                let apart = one(&cleared, &[next], quirks);
+                assert_eq!(one(&before, &[clearing, next], quirks), apart, "{clearing} {next}");
+            }
+        }
     }
 }

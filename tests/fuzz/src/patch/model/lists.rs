@@ -173,7 +173,8 @@ impl Model {
     }
 
     /// An operation that selects nothing: where that is tolerated, the element comes into being that the condition
-    /// describes, if with the value it still is what the condition describes.
+    /// describes, if with the value it still is what the condition describes. Labels alone make no element where the client
+    /// gives no value, or says that there is none.
     fn create(
         &mut self,
         op: Op,
@@ -196,9 +197,7 @@ impl Model {
             return Ok(());
         }
         let Some(mut element) = condition.described(list) else { return Err(Refusal::NoTarget) };
-        if value.is_none() && only_labels(&element) {
-            return Ok(());
-        }
+        let mut has_no_value = value.is_none();
         match (sub, value) {
             (Some(sub), Some(value)) => drop(element.insert(sub.to_owned(), value.clone())),
             (None, Some(Json::Object(given))) => {
@@ -206,13 +205,18 @@ impl Model {
                     sub != "unknown" && !value.is_null() && !self.is_no_text(list, sub, value)
                 };
                 let said = given.iter().filter(|(sub, value)| says(sub, value));
+                has_no_value = given.get("value").is_some_and(|value| !says("value", value));
                 element.extend(said.map(|(sub, value)| (sub.clone(), value.clone())));
             }
             _ => {}
         }
+        let is_nothing = has_no_value && only_labels(&element);
         let element = Json::Object(element);
         if !condition.holds(list, &element) {
             return Err(Refusal::NoTarget);
+        }
+        if is_nothing {
+            return Ok(());
         }
         let mut there = self.take(list);
         let is_primary = element["primary"] == true;
