@@ -197,10 +197,15 @@ impl Fault {
                     0 | 1 => format!("{user_name} already has an account that was made by hand."),
                     count => format!("{count} people already have an account that was made by hand."),
                 },
-                reason: Some(format!(
-                    "{subject} asks us for their user names, but SCIM never takes over an account made by hand. The last \
-                     one was {user_name}."
-                )),
+                reason: Some(match self.count {
+                    0 | 1 => format!(
+                        "{subject} asks us for this user name, but SCIM never takes over an account made by hand."
+                    ),
+                    _ => format!(
+                        "{subject} asks us for their user names, but SCIM never takes over an account made by hand. The \
+                         last one was {user_name}."
+                    ),
+                }),
                 remedies: vec!["Remove that account, or take the person out of the application.".to_owned()],
             },
             Cause::TakenByScim { user_name } => advice(

@@ -66,17 +66,13 @@ impl Findings {
     }
 
     fn add(&mut self, fault: Fault, account: Option<Holder>) {
-        match self.0.iter_mut().find(|found| key(&found.fault.cause) == key(&fault.cause)) {
-            Some(found) => {
-                found.fault.count = found.fault.count.saturating_add(1);
-                if found.fault.at < fault.at {
-                    found.fault.at = fault.at;
-                }
-                found.accounts.extend(account.filter(|account| !found.accounts.contains(account)));
-            }
-            None => {
-                self.0.push(Finding { fault: Fault { count: 1, ..fault }, accounts: account.into_iter().collect() })
-            }
+        if let Some(found) = self.0.iter_mut().find(|found| key(&found.fault.cause) == key(&fault.cause)) {
+            found.fault.count = found.fault.count.saturating_add(1);
+            found.fault.at = found.fault.at.max(fault.at);
+            found.accounts.extend(account.filter(|account| !found.accounts.contains(account)));
+        } else {
+            let accounts = account.into_iter().collect();
+            self.0.push(Finding { fault: Fault { count: 1, ..fault }, accounts });
         }
     }
 

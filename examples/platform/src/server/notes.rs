@@ -44,14 +44,17 @@ const TRUST: Duration = Duration::from_secs(5);
 /// Organizations that are remembered at most.
 const REMEMBERED: usize = 10_000;
 
+/// The organization, its key that was sent, and whether SCIM was off: requests that share these share a note.
+type Alike = (String, Option<String>, bool);
+
 /// The notes of all requests.
 pub(super) struct Notes {
     writer: Writer,
     directory: Arc<Directory>,
     database: Database,
     registry: Registry,
-    /// The last note of a stranger, by organization and by the key of it that was sent, with the number of further ones.
-    strangers: Mutex<HashMap<(String, Option<String>), (Instant, Arc<AtomicU64>)>>,
+    /// The last note of requests without a valid key, with the number of further ones.
+    strangers: Mutex<HashMap<Alike, (Instant, Arc<AtomicU64>)>>,
     /// Whether an organization records, and since when this is known.
     recordings: Mutex<HashMap<String, (Instant, bool)>>,
 }
@@ -82,7 +85,7 @@ impl Notes {
         let further = Arc::<AtomicU64>::default();
         {
             let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-            let of = (organization.to_owned(), digest);
+            let of = (organization.to_owned(), digest, refused.is_some_and(|refused| refused.is_off));
             if let Some((_, further)) = strangers.get(&of).filter(|(since, _)| since.elapsed() < STRANGERS) {
                 further.fetch_add(1, Ordering::Relaxed);
                 return None;
