@@ -7,6 +7,7 @@
 //! valid key are among them, which anybody can send.
 
 mod fault;
+mod finding;
 pub mod quarantine;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,8 +16,11 @@ use scim_core::{
     store::{StoreError, TenantId},
 };
 
-pub use self::fault::{Advice, Cause, Fault};
 use self::quarantine::{Numbers, Risk};
+pub use self::{
+    fault::{Advice, Cause, Fault},
+    finding::{Finding, Holder},
+};
 use crate::{
     account::Accounts,
     database::{Database, Row},
@@ -31,11 +35,11 @@ pub const CYCLE: TimeDelta = TimeDelta::minutes(40);
 /// Cycles that are looked at: those of a day, and some more.
 const CYCLES: u32 = 50;
 
-/// The latest refused requests in which people are counted.
-const REFUSED: u32 = 1_000;
-
 /// Hours whose requests the page counts.
 pub const HOURS: i64 = 48;
+
+/// The longest time between two runs of one series of failures: in quarantine, Entra tries once a day.
+const PAUSE: TimeDelta = TimeDelta::hours(25);
 
 /// Failures of a run whose last request worked, from which on the page calls the connection failing.
 const SEVERAL: u64 = 10;
@@ -123,6 +127,11 @@ pub struct Facts {
     pub failures: u64,
     /// The people that SCIM made.
     pub people: i64,
+    /// The beginning of this connection, if another one was before: nothing from before it counts.
+    pub begun: Option<DateTime<Utc>>,
+    /// The causes for which people and groups are refused, the most frequent first. While the connection as a whole fails,
+    /// the causes of that are among them.
+    pub findings: Vec<Finding>,
 }
 
 impl Facts {
@@ -142,14 +151,20 @@ impl Facts {
             requests: 0,
             failures: 0,
             people: 0,
+            begun: None,
+            findings: Vec::new(),
         }
     }
 
-    /// Forgets the requests before the end of a removal: they tell of a connection that is gone. Without credentials
-    /// since then, whoever still calls is that connection too.
-    pub fn forget_before(&mut self, removed: DateTime<Utc>) {
-        self.runs.retain(|run| run.started > removed);
-        if !self.had_credentials {
+    /// Forgets the failures of the connections before this one. `removed` is the end of the last removal: without
+    /// credentials since then, whoever still calls is the connection that is gone.
+    fn forget_others(&mut self, removed: Option<DateTime<Utc>>) {
+        if let Some(begun) = self.begun {
+            self.runs.retain(|run| run.started > begun);
+            self.fault.take_if(|fault| fault.at <= begun);
+            self.failing.take_if(|failing| *failing <= begun);
+        }
+        if removed.is_some() && !self.had_credentials {
             (self.last, self.worked, self.failing, self.fault) = (None, None, None, None);
         }
     }
@@ -171,8 +186,7 @@ impl Facts {
         if self.identity_provider != IdentityProvider::Entra {
             return Risk::None;
         }
-        let at_once = self.failing.is_some() && self.fault.as_ref().is_some_and(Fault::counts_at_once);
-        quarantine::risk(self.numbers(now), at_once, self.failing_since().map(|since| now - since))
+        quarantine::risk(self.numbers(now), self.is_refused(), self.failing_since().map(|since| now - since))
     }
 
     /// The first failure, if so much fails that the connection as a whole does not work.
@@ -190,8 +204,27 @@ impl Facts {
                 self.identity_provider.has_cycles() && several.is_some_and(Run::is_bad)
             }
         };
-        let first_bad_run = self.runs.iter().take_while(|run| run.is_bad()).last().map(|run| run.started);
+        // Only a provider with cycles tries the same again, so only its runs are a series.
+        let has_series = self.identity_provider.has_cycles() && !self.is_refused();
+        let first_bad_run = if has_series { self.first_bad_run() } else { None };
         is_failing.then(|| self.failing.into_iter().chain(first_bad_run).min()).flatten()
+    }
+
+    /// Whether the last failure is one of all requests: of the key or the address.
+    pub fn is_refused(&self) -> bool {
+        self.failing.is_some() && self.fault.as_ref().is_some_and(Fault::counts_at_once)
+    }
+
+    /// The beginning of the series of bad runs that lasts until now.
+    fn first_bad_run(&self) -> Option<DateTime<Utc>> {
+        let mut first = None;
+        for run in self.runs.iter().take_while(|run| run.is_bad()) {
+            if first.is_some_and(|first| first - run.started > PAUSE) {
+                break;
+            }
+            first = Some(run.started);
+        }
+        first
     }
 
     /// The beginning of Entra's next cycle, if the last one is not long ago: Entra sends nothing when nothing changes, so
@@ -231,7 +264,7 @@ pub fn state(facts: &Facts, now: DateTime<Utc>) -> State {
 }
 
 /// Reads the facts that the requests tell, into those that are known already. `keys` are all keys of the organization, the
-/// ended ones too.
+/// ended ones too; `removed` is the end of the last removal of a connection.
 ///
 /// # Errors
 ///
@@ -240,6 +273,7 @@ pub async fn read(
     database: &Database,
     organization: &str,
     keys: &[Key],
+    removed: Option<DateTime<Utc>>,
     mut facts: Facts,
     now: DateTime<Utc>,
 ) -> Result<Facts, StoreError> {
@@ -255,7 +289,14 @@ pub async fn read(
     hours.push(" AND hour > ").bind((now - TimeDelta::hours(HOURS)).timestamp_millis());
     let tenant = TenantId::new(organization).map_err(StoreError::backend)?;
     let people = store::total(database.dialect(), &tenant, "User");
-    let mut found = database.read(vec![connection, runs, hours, people]).await?.into_iter();
+    let begun = {
+        let mut query = Statement::new(database.dialect());
+        query.push("SELECT provider_since FROM organization WHERE name = ").bind(organization);
+        query
+    };
+    let mut troubles = Statement::new(database.dialect());
+    finding::troubles(&mut troubles, organization, now);
+    let mut found = database.read(vec![connection, runs, hours, people, begun, troubles]).await?.into_iter();
     let mut next = || found.next().unwrap_or_default();
 
     if let Some(mut row) = next().into_iter().next() {
@@ -273,40 +314,40 @@ pub async fn read(
         facts.failures += count(&row, 1)?;
     }
     facts.people = next().first().map_or(Ok(0), |row| row.integer(0))?;
-    if facts.failing_since().is_some() {
-        explain(database, organization, keys, &mut facts).await?;
+    let since = next().first().map_or(Ok(None), |row| time(row, 0))?;
+    facts.begun = since.max(removed);
+    facts.forget_others(removed);
+    if let Some(fault) = &mut facts.fault {
+        fault.name_key(keys);
     }
+    let mut findings = finding::found(next(), facts.begun, now)?;
+    findings.add_keys(keys, facts.begun, now);
+    let is_failing = facts.failing_since().is_some();
+    if is_failing {
+        if !facts.is_refused()
+            && let Some(run) = facts.runs.first()
+        {
+            finding::add_general(&mut findings, database, organization, run.started).await?;
+        }
+        explain(database, organization, &mut facts).await?;
+    }
+    facts.findings = findings.sorted(facts.fault.as_ref().filter(|_| is_failing));
     Ok(facts)
 }
 
-/// Completes the fault by the keys, the accounts, and the other requests that failed in the last run.
-async fn explain(database: &Database, organization: &str, keys: &[Key], facts: &mut Facts) -> Result<(), StoreError> {
-    let started = facts.runs.first().map(|run| run.started);
+/// Completes the last failure by the accounts.
+async fn explain(database: &Database, organization: &str, facts: &mut Facts) -> Result<(), StoreError> {
     let Some(fault) = &mut facts.fault else { return Ok(()) };
-    fault.name_key(keys, facts.worked);
-    if let Cause::TakenByScim { user_name } = &fault.cause {
-        let accounts = Accounts::new(database.clone());
-        if accounts.find_made_by_hand(organization, user_name).await?.is_some() {
+    let Cause::TakenByScim { user_name } = &fault.cause else { return Ok(()) };
+    match Accounts::new(database.clone()).conflicting(organization, user_name).await? {
+        Some(account) if !account.is_from_scim() => {
             fault.cause = Cause::TakenByHand { user_name: user_name.clone() };
         }
-    }
-    if let (Cause::TakenByHand { .. }, Some(started)) = (&fault.cause, started) {
-        fault.count = people_taken(database, organization, started).await?;
+        Some(_) => {}
+        // Nobody has the user name any more.
+        None => facts.fault = None,
     }
     Ok(())
-}
-
-/// The people whose user name belongs to an account made by hand, in the requests since then. Only the latest refused
-/// requests are read.
-async fn people_taken(database: &Database, organization: &str, since: DateTime<Utc>) -> Result<usize, StoreError> {
-    let mut query = Statement::new(database.dialect());
-    query.push("SELECT DISTINCT name FROM (SELECT name, time, detail FROM request WHERE tenant = ").bind(organization);
-    query.push(" AND outcome = 'refused' ORDER BY position DESC LIMIT ").bind(i64::from(REFUSED));
-    // The log names the account in the detail of such a request.
-    query
-        .push(") AS latest WHERE detail LIKE '%, an account made by hand.' AND time >= ")
-        .bind(since.timestamp_millis());
-    Ok(database.read(vec![query]).await?.into_iter().flatten().count())
 }
 
 fn time(row: &Row, column: usize) -> Result<Option<DateTime<Utc>>, StoreError> {

@@ -159,6 +159,8 @@ pub struct Key {
     pub revoked: Option<DateTime<Utc>>,
     /// When it was last used, to the minute.
     pub used: Option<DateTime<Utc>>,
+    /// When it was last sent after its end.
+    pub refused: Option<DateTime<Utc>>,
     /// The address of the client that used it last.
     pub address: Option<String>,
     /// The account of the administrator who made it in the dashboard.
@@ -178,8 +180,8 @@ impl Key {
         let (organization, name) = (organization.to_string(), name.to_owned());
         let created = Utc::now().trunc_subsecs(3);
         let (expires, revoked, used) = (None, None, None);
-        let (address, made_by, ending, form) = (None, None, None, None);
-        Self { digest, organization, name, created, expires, revoked, used, address, made_by, ending, form }
+        let (refused, address, made_by, ending, form) = (None, None, None, None, None);
+        Self { digest, organization, name, created, expires, revoked, used, refused, address, made_by, ending, form }
     }
 
     /// A key for a token that was generated, and is not known to anybody yet.
@@ -211,10 +213,21 @@ pub struct Caller {
     pub identity_provider: IdentityProvider,
 }
 
+/// The reason for which somebody is not let in, for the organization's administrator. Whoever asks is not told.
+#[derive(Clone, Debug, Default)]
+pub struct Refused {
+    /// The key of the organization that was sent, if it is one.
+    pub key: Option<Key>,
+    /// Whether SCIM is off, so that the key opens nothing although it may be valid.
+    pub is_off: bool,
+}
+
 /// The state of an organization on which the validity of a key, and the answer to a request, depend.
 #[derive(Clone, Copy, Debug)]
 struct Standing {
     scim: bool,
+    /// Whether the key stands for an access token of an OAuth client.
+    is_token: bool,
     identity_provider: IdentityProvider,
 }
 
@@ -390,20 +403,36 @@ impl Directory {
         header: &str,
         address: Option<IpAddr>,
     ) -> Result<Option<Caller>, DirectoryError> {
+        Ok(self.admit(organization, header, address).await?.ok())
+    }
+
+    /// As [`Directory::authenticate`], with the reason of a refusal, as far as it is the organization's own matter.
+    pub async fn admit(
+        &self,
+        organization: &str,
+        header: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Result<Caller, Refused>, DirectoryError> {
         let Some(token) = bearer_token(header).filter(|token| token.len() <= TOKEN_CHARACTERS) else {
-            return Ok(None);
+            return Ok(Err(Refused::default()));
         };
         let digest = TokenDigest::of(token);
         // Looked up by what nobody can choose: a digest tells nothing of how much of a token was right.
         let name = digest.to_string();
         let now = Utc::now();
-        let Some(known) = self.valid_key(&digest, &name, now).await? else { return Ok(None) };
+        let known = match self.valid_key(&digest, &name, now).await? {
+            Ok(known) => known,
+            // The key of another organization tells this one's administrator nothing.
+            Err(refused) => {
+                let is_own = refused.key.as_ref().is_some_and(|key| key.organization == organization);
+                return Ok(Err(if is_own { refused } else { Refused::default() }));
+            }
+        };
         let (key, identity_provider) = (&known.key, known.identity_provider);
-        // It may have expired since it was looked up.
-        if key.organization != organization || !key.is_valid(now) {
-            return Ok(None);
+        if key.organization != organization {
+            return Ok(Err(Refused::default()));
         }
-        let Ok(tenant) = TenantId::new(organization) else { return Ok(None) };
+        let Ok(tenant) = TenantId::new(organization) else { return Ok(Err(Refused::default())) };
         if self.trust.use_is_due(&name) {
             let kept = Arc::clone(&self.kept);
             // Nobody waits for it, and no request fails because of it.
@@ -413,7 +442,7 @@ impl Directory {
                 }
             });
         }
-        Ok(Some(Caller { tenant, name: key.name.as_str().into(), identity_provider }))
+        Ok(Ok(Caller { tenant, name: key.name.as_str().into(), identity_provider }))
     }
 
     async fn valid_key(
@@ -421,17 +450,23 @@ impl Directory {
         digest: &TokenDigest,
         name: &str,
         now: DateTime<Utc>,
-    ) -> Result<Option<Arc<Known>>, DirectoryError> {
-        if let Some(key) = self.trust.get(name) {
-            return Ok(Some(key));
+    ) -> Result<Result<Arc<Known>, Refused>, DirectoryError> {
+        // It may have expired since it was looked up.
+        if let Some(known) = self.trust.get(name).filter(|known| known.key.is_valid(now)) {
+            return Ok(Ok(known));
         }
         let found = kept!(self.kept, find(digest));
-        let valid = found.filter(|(key, of)| of.scim && key.digest == *digest && key.is_valid(now));
-        let valid = valid.map(|(key, of)| self.trust.put(name, Known { key, identity_provider: of.identity_provider }));
-        if valid.is_none() {
-            self.trust.forget(name);
+        match found.filter(|(key, _)| key.digest == *digest) {
+            Some((key, of)) if of.scim && key.is_valid(now) => {
+                Ok(Ok(self.trust.put(name, Known { key, identity_provider: of.identity_provider })))
+            }
+            found => {
+                self.trust.forget(name);
+                // A provider gets new access tokens by itself, so the end of one is no matter of an administrator.
+                let own = found.filter(|(_, of)| !of.is_token);
+                Ok(Err(own.map_or_else(Refused::default, |(key, of)| Refused { key: Some(key), is_off: !of.scim })))
+            }
         }
-        Ok(valid)
     }
 
     /// Whether the keys can be looked up at the moment.

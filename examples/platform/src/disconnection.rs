@@ -126,6 +126,24 @@ impl Disconnection {
         Ok(progress)
     }
 
+    /// Whether the last connection was removed, and the organization has made no key and no OAuth client since.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn is_over(&self, organization: &str) -> Result<bool, StoreError> {
+        let mut query = Statement::new(self.database.dialect());
+        query.push("SELECT 1 FROM organization AS o WHERE o.removed IS NOT NULL AND o.removal IS NULL AND o.name = ");
+        query.bind(organization);
+        query.push(
+            " AND NOT EXISTS (SELECT 1 FROM api_key AS k WHERE k.organization = o.name AND k.created > o.removed)",
+        );
+        query.push(
+            " AND NOT EXISTS (SELECT 1 FROM oauth_client AS c WHERE c.tenant = o.name AND c.created > o.removed)",
+        );
+        Ok(self.database.read(vec![query]).await?.into_iter().flatten().next().is_some())
+    }
+
     /// Begins a removal. `seen` is the end of the last removal that the administrator knows of: a form that is older than
     /// a removal must not remove the connection that followed it.
     ///

@@ -10,6 +10,8 @@ mod export;
 mod filter;
 mod read;
 mod recording;
+mod repeats;
+mod trouble;
 mod writer;
 
 use chrono::{DateTime, Utc};
@@ -20,6 +22,8 @@ pub use self::{
     filter::Filter,
     read::{Cycle, Hour, Line, Listed, Log, Span},
     recording::{Recording, masked},
+    repeats::Repeats,
+    trouble::{KEPT_DAYS as TROUBLE_DAYS, OTHER_DAYS as OTHER_TROUBLE_DAYS},
     writer::{KEPT_DAYS, Writer, start},
 };
 
@@ -59,6 +63,15 @@ impl Outcome {
     }
 }
 
+/// A key of the organization that opens nothing.
+#[derive(Clone, Debug)]
+pub struct ClosedKey {
+    /// The digest.
+    pub digest: String,
+    /// The end of the key; `None` while SCIM is off.
+    pub ended: Option<DateTime<Utc>>,
+}
+
 /// A request that was answered.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -70,6 +83,8 @@ pub struct Entry {
     pub time: DateTime<Utc>,
     /// The name of the key, if the key is known.
     pub caller: Option<String>,
+    /// The key of the organization that was sent although it opens nothing, if the request had one.
+    pub closed: Option<ClosedKey>,
     /// The address of the client.
     pub address: Option<String>,
     /// The method, and the path below the SCIM URL without its query: `PATCH /Users/2819`.
@@ -118,7 +133,22 @@ impl Entry {
 
     /// Whether administrators want to see the request among the first: it was meant to change something, or did not work.
     pub fn is_notable(&self) -> bool {
-        let reads = self.operation.starts_with("GET ") || self.operation.contains("/.search");
-        !reads || self.outcome() != Outcome::Done
+        !self.reads() || self.outcome() != Outcome::Done
+    }
+
+    /// Whether the request was not meant to change anything.
+    fn reads(&self) -> bool {
+        self.operation.starts_with("GET ") || self.operation.contains("/.search")
+    }
+
+    /// The failure as the tables keep it. By the name the page finds the account made by hand.
+    fn fault(&self, name: Option<&str>) -> serde_json::Value {
+        // Entra pauses at once for these.
+        let at_once = self.status == 401 || (self.status == 404 && self.kind.is_none());
+        serde_json::json!({
+            "status": self.status, "scimType": self.scim_type, "detail": self.detail, "caller": self.caller,
+            "operation": self.operation, "kind": self.kind, "name": name, "time": self.time.timestamp_millis(),
+            "atOnce": at_once, "key": self.closed.as_ref().map(|key| &key.digest),
+        })
     }
 }

@@ -2,21 +2,20 @@
 //!
 //! A page says the cause first, then the remedy, in the words of the provider. The log has the rest.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::{calendar::on_day, directory::Key, identity_provider::IdentityProvider};
-
-/// The time for which an instance may trust a key that has ended, with some room.
-const SLACK: TimeDelta = TimeDelta::minutes(1);
 
 /// The last error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The time of the last failed request.
     pub at: DateTime<Utc>,
-    /// The people whose requests failed for this cause in the last run; 0 where they are not counted.
+    /// The people, groups or requests that failed for this cause; 0 where they are not counted.
     pub count: usize,
+    /// The digest of the key that was sent, if it is one of the organization's that has ended.
+    pub key: Option<String>,
     /// The cause.
     pub cause: Cause,
 }
@@ -87,29 +86,47 @@ struct Noted {
     /// The user name or display name in the body.
     name: Option<String>,
     time: i64,
+    /// The digest of a key that has ended.
+    key: Option<String>,
 }
 
-/// The end of the detail that scim-core gives when a required attribute has no value.
-const REQUIRED: &str = ": expected a value, since it is required";
+/// The beginning of the detail that scim-core gives when a required attribute has no value. The attribute follows.
+const REQUIRED: &str = "expected a value, since it is required: `";
 
-impl Noted {
-    fn cause(self) -> Cause {
-        let is_group = self.kind.as_deref() == Some("Group");
-        let detail = self.detail.unwrap_or_default();
-        let name = self.name.unwrap_or_default();
-        match self.status {
+impl Cause {
+    /// The cause that is a key which has ended.
+    pub(super) fn of_key(key: &Key) -> Option<Self> {
+        let name = key.name.clone();
+        match (key.revoked, key.expires) {
+            (Some(revoked), _) => Some(Cause::KeyRevoked { key: name, revoked }),
+            (None, Some(expired)) => Some(Cause::KeyExpired { key: name, expired }),
+            (None, None) => None,
+        }
+    }
+
+    /// The cause, as far as a failed request alone tells it.
+    pub(super) fn of(
+        status: u16,
+        scim_type: Option<&str>,
+        detail: Option<String>,
+        kind: Option<&str>,
+        name: Option<String>,
+    ) -> Self {
+        let is_group = kind == Some("Group");
+        let (detail, name) = (detail.unwrap_or_default(), name.unwrap_or_default());
+        match status {
             500.. => Cause::Ours,
             401 => Cause::KeyUnknown,
-            404 if self.kind.is_none() => Cause::WrongAddress,
+            404 if kind.is_none() => Cause::WrongAddress,
             404 => Cause::Gone { group: is_group },
-            409 if self.scim_type.as_deref() == Some("uniqueness") && !name.is_empty() => {
+            409 if scim_type == Some("uniqueness") && !name.is_empty() => {
                 if is_group {
                     Cause::GroupNameTaken { name }
                 } else {
                     Cause::TakenByScim { user_name: name }
                 }
             }
-            _ => match detail.strip_suffix(REQUIRED) {
+            _ => match detail.strip_prefix(REQUIRED).and_then(|rest| rest.strip_suffix('`')) {
                 Some(attribute) => Cause::ValueMissing { attribute: attribute.to_owned() },
                 None => Cause::Refused { detail },
             },
@@ -134,7 +151,9 @@ impl Fault {
     pub fn read(text: &str) -> Option<Self> {
         let noted: Noted = serde_json::from_str(text).ok()?;
         let at = DateTime::from_timestamp_millis(noted.time)?;
-        Some(Self { at, count: 0, cause: noted.cause() })
+        let (scim_type, kind) = (noted.scim_type.as_deref(), noted.kind.as_deref());
+        let cause = Cause::of(noted.status, scim_type, noted.detail, kind, noted.name);
+        Some(Self { at, count: 0, key: noted.key, cause })
     }
 
     /// Whether Entra pauses provisioning at once for this cause, whatever the numbers are.
@@ -143,20 +162,12 @@ impl Fault {
         matches!(self.cause, KeyExpired { .. } | KeyUnknown | KeyRevoked { .. } | WrongAddress)
     }
 
-    /// Names the key that was sent, if it is one that has ended: the one that ended last, and not long before the last
-    /// request that worked.
-    pub(super) fn name_key(&mut self, keys: &[Key], worked: Option<DateTime<Utc>>) {
-        if self.cause != Cause::KeyUnknown {
-            return;
+    /// Names the key that was sent, if it is one of these that have ended.
+    pub(super) fn name_key(&mut self, keys: &[Key]) {
+        let Some(digest) = &self.key else { return };
+        if let Some(ended) = keys.iter().find(|key| key.digest.to_string() == *digest).and_then(Cause::of_key) {
+            self.cause = ended;
         }
-        let ended = keys.iter().filter_map(|key| Some((key.revoked.or(key.expires)?, key)));
-        let ended = ended.filter(|(end, key)| key.used.is_some() && *end <= self.at);
-        let ended = ended.filter(|(end, _)| worked.is_none_or(|worked| *end + SLACK >= worked));
-        let Some((end, key)) = ended.max_by_key(|(end, _)| *end) else { return };
-        self.cause = match key.revoked {
-            Some(revoked) => Cause::KeyRevoked { key: key.name.clone(), revoked },
-            None => Cause::KeyExpired { key: key.name.clone(), expired: end },
-        };
     }
 
     /// The fault in words.
@@ -166,7 +177,7 @@ impl Fault {
         let advice = |sentence: String, remedy: String| Advice { sentence, reason: None, remedies: vec![remedy] };
         match &self.cause {
             Cause::KeyExpired { key, expired } => advice(
-                format!("The key “{key}” expired {}.", when(*expired)),
+                format!("{subject} still sends the key “{key}”, which expired {}.", when(*expired)),
                 format!("Make a new key and paste it into {it}."),
             ),
             Cause::KeyUnknown => advice(
@@ -174,7 +185,7 @@ impl Fault {
                 "Copy the key again as a whole, or make a new one.".to_owned(),
             ),
             Cause::KeyRevoked { key, revoked } => advice(
-                format!("{subject} still sends “{key}”, which was revoked {}.", when(*revoked)),
+                format!("{subject} still sends the key “{key}”, which was revoked {}.", when(*revoked)),
                 format!("Paste a valid key into {it}."),
             ),
             Cause::WrongAddress => advice(
@@ -186,14 +197,22 @@ impl Fault {
                     0 | 1 => format!("{user_name} already has an account that was made by hand."),
                     count => format!("{count} people already have an account that was made by hand."),
                 },
-                reason: Some(format!(
-                    "{subject} asks us for their user names, but SCIM never takes over an account made by hand. The last \
-                     one was {user_name}."
-                )),
+                reason: Some(match self.count {
+                    0 | 1 => format!(
+                        "{subject} asks us for this user name, but SCIM never takes over an account made by hand."
+                    ),
+                    _ => format!(
+                        "{subject} asks us for their user names, but SCIM never takes over an account made by hand. The \
+                         last one was {user_name}."
+                    ),
+                }),
                 remedies: vec!["Remove that account, or take the person out of the application.".to_owned()],
             },
             Cause::TakenByScim { user_name } => advice(
-                format!("{subject} asks to create {user_name}, who is here already."),
+                match self.count {
+                    0 | 1 => format!("{subject} asks to create {user_name}, who is here already."),
+                    count => format!("{subject} asks to create {count} people who are here already, {user_name} last."),
+                },
                 match provider {
                     IdentityProvider::Entra => {
                         "In Entra, run Provision on demand for this person; it then finds the account.".to_owned()
@@ -215,9 +234,12 @@ impl Fault {
                 advice(sentence, format!("In {it}{} mapping, choose a source for {attribute}.", genitive(it)))
             }
             Cause::Gone { group } => {
-                let what = if *group { "group" } else { "person" };
+                let (what, many) = if *group { ("group", "groups") } else { ("person", "people") };
                 advice(
-                    format!("{subject} changes a {what} that we no longer have."),
+                    match self.count {
+                        0 | 1 => format!("{subject} changes a {what} that we no longer have."),
+                        count => format!("{subject} changes {count} {many} that we no longer have."),
+                    },
                     match provider {
                         IdentityProvider::Entra => "In Entra, restart provisioning.".to_owned(),
                         IdentityProvider::Okta if *group => "In Okta, push the group again.".to_owned(),
@@ -229,7 +251,11 @@ impl Fault {
                 )
             }
             Cause::GroupNameTaken { name } => {
-                advice(format!("A group named “{name}” is here already."), format!("Rename one of them in {it}."))
+                let sentence = match self.count {
+                    0 | 1 => format!("A group named “{name}” is here already."),
+                    count => format!("{count} groups have the name of another group, “{name}” last."),
+                };
+                advice(sentence, format!("Rename one of them in {it}."))
             }
             Cause::Refused { detail } => Advice {
                 sentence: format!("{subject} sends requests that we refuse."),

@@ -24,7 +24,7 @@ fn working(identity_provider: IdentityProvider) -> Facts {
 }
 
 fn fault(cause: Cause) -> Fault {
-    Fault { at: at("10:20"), count: 1, cause }
+    Fault { at: at("10:20"), count: 1, key: None, cause }
 }
 
 #[test]

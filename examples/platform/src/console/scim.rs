@@ -2,6 +2,7 @@
 //! that provider. New keys and OAuth clients are in `scim/new.rs`, those that exist in `scim/keys.rs` and
 //! `scim/clients.rs`.
 
+mod causes;
 mod clients;
 mod hours;
 mod keys;
@@ -81,6 +82,8 @@ struct View {
     clients: Vec<Client>,
     /// The removal of the connection that runs, or the last one.
     removal: Removal,
+    /// The id of the account of the administrator who looks.
+    own: String,
     now: DateTime<Utc>,
 }
 
@@ -99,10 +102,7 @@ impl View {
             keys.iter().any(|key| is_of_this(key.created)) || clients.iter().any(|client| is_of_this(client.created));
         facts.has_credentials =
             keys.iter().any(|key| key.is_valid(now)) || clients.iter().any(|client| client.is_valid(now));
-        let mut facts = connection::read(&console.database, name.as_str(), &keys, facts, now).await?;
-        if let Some(removed) = removed {
-            facts.forget_before(removed);
-        }
+        let facts = connection::read(&console.database, name.as_str(), &keys, removed, facts, now).await?;
         keys.retain(|key| key.revoked.is_none());
         clients.retain(|client| client.revoked.is_none());
         let (provider, url) = (organization.identity_provider, scim_url(&console.url, name.as_str()));
@@ -115,6 +115,7 @@ impl View {
             keys,
             clients,
             removal,
+            own: signed.account.id.clone(),
             now,
         })
     }

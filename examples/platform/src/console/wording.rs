@@ -3,12 +3,15 @@
 use chrono::{DateTime, Utc};
 
 use super::{Console, Failure};
-use crate::identity_provider::IdentityProvider;
+use crate::{disconnection::Disconnection, identity_provider::IdentityProvider};
 
-/// The identity provider of the organization, as a sentence names it.
+/// The identity provider of the organization, as a sentence names it. Without a connection it has no name.
 pub(super) async fn provider(console: &Console, organization: &str) -> Result<&'static str, Failure> {
     let found = console.directory.organization(organization).await;
     let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?.ok_or(Failure::NotFound)?;
+    if Disconnection::new(console.database.clone()).is_over(organization).await? {
+        return Ok("your identity provider");
+    }
     Ok(match found.identity_provider {
         IdentityProvider::Okta => "Okta",
         IdentityProvider::Entra => "Entra",

@@ -177,6 +177,17 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE organization ADD COLUMN removed BIGINT",
         "ALTER TABLE account ADD COLUMN released BIGINT",
     ],
+    &[
+        // People and groups whose last request was refused, until a request about them is done. `subject` names the
+        // resource or the user name, and `account` the account made by hand that has the user name.
+        "CREATE TABLE trouble (tenant {text} NOT NULL, subject {text} NOT NULL, account {text}, fault {text} NOT NULL, \
+     time BIGINT NOT NULL, PRIMARY KEY (tenant, subject))",
+        "CREATE INDEX trouble_time ON trouble (tenant, time)",
+        // The time at which the organization got another identity provider.
+        "ALTER TABLE organization ADD COLUMN provider_since BIGINT",
+        // The last time at which somebody sent the key after its end.
+        "ALTER TABLE api_key ADD COLUMN refused BIGINT",
+    ],
 ];
 
 /// Keeps other processes from making tables or indexes until the commit. SQLite does so by itself; PostgreSQL does not,

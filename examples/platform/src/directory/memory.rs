@@ -60,7 +60,10 @@ impl Memory {
         let contents = self.locked();
         let key = contents.keys.get(&digest.to_string())?.clone();
         let organization = contents.organizations.get(&key.organization)?;
-        Some((key, Standing { scim: organization.scim, identity_provider: organization.identity_provider }))
+        Some((
+            key,
+            Standing { scim: organization.scim, is_token: false, identity_provider: organization.identity_provider },
+        ))
     }
 
     pub(super) fn keys(&self, organization: Option<&str>) -> Vec<Key> {

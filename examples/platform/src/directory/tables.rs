@@ -12,7 +12,7 @@ use crate::{
 };
 
 const KEY: &str = "k.digest, k.organization, k.name, k.created, k.expires, k.revoked, k.used, k.address, k.made_by, \
-                   k.ending, k.form";
+                   k.ending, k.form, k.refused";
 
 const ORGANIZATION: &str = "name, created, scim, title, identity_provider, sign_on, unique_groups";
 
@@ -64,8 +64,20 @@ impl Tables {
         name: &str,
         provider: IdentityProvider,
     ) -> Result<bool, StoreError> {
-        let mut update = self.statement("UPDATE organization SET identity_provider = ");
-        self.change(name, update.bind(provider.name())).await
+        // The faults of another provider are not the new one's.
+        let mut forget = vec![
+            self.statement("DELETE FROM trouble WHERE tenant = "),
+            self.statement("UPDATE connection SET failing = NULL, fault = NULL WHERE tenant = "),
+        ];
+        for statement in &mut forget {
+            statement.bind(name).push(" AND EXISTS (SELECT 1 FROM organization WHERE name = ").bind(name);
+            statement.push(" AND identity_provider <> ").bind(provider.name()).push(")");
+        }
+        let mut update = self.statement("UPDATE organization SET provider_since = CASE WHEN identity_provider = ");
+        update.bind(provider.name()).push(" THEN provider_since ELSE ").bind(Utc::now().timestamp_millis());
+        update.push(" END, identity_provider = ").bind(provider.name()).push(" WHERE name = ").bind(name);
+        forget.push(update);
+        Ok(self.database.execute(forget).await?.last().is_some_and(|changed| *changed > 0))
     }
 
     /// Whether there is such an organization.
@@ -114,8 +126,8 @@ impl Tables {
             .push(", o.scim, o.identity_provider FROM api_key AS k JOIN organization AS o ON o.name = k.organization");
         select.push(" WHERE k.digest = ").bind(digest.to_string());
         if let Some(mut row) = self.select(select).await?.pop() {
-            let identity_provider = IdentityProvider::of(&row.text(12)?);
-            let standing = Standing { scim: row.integer(11)? != 0, identity_provider };
+            let identity_provider = IdentityProvider::of(&row.text(13)?);
+            let standing = Standing { scim: row.integer(12)? != 0, is_token: false, identity_provider };
             return Ok(Some((key(row)?, standing)));
         }
         self.find_token(digest).await
@@ -125,12 +137,12 @@ impl Tables {
     async fn find_token(&self, digest: &TokenDigest) -> Result<Option<(Key, Standing)>, StoreError> {
         let mut select = self.statement("SELECT t.digest, t.tenant, c.name, c.created, t.expires, c.revoked, c.used, ");
         let none = "CAST(NULL AS TEXT)";
-        select.push(&format!("{none}, {none}, {none}, {none}, o.scim, o.identity_provider"));
+        select.push(&format!("{none}, {none}, {none}, {none}, CAST(NULL AS BIGINT), o.scim, o.identity_provider"));
         select.push(" FROM oauth_token AS t JOIN oauth_client AS c ON c.id = t.client");
         select.push(" JOIN organization AS o ON o.name = t.tenant WHERE t.digest = ").bind(digest.to_string());
         let Some(mut row) = self.select(select).await?.pop() else { return Ok(None) };
-        let standing =
-            Standing { scim: row.integer(11)? != 0, identity_provider: IdentityProvider::of(&row.text(12)?) };
+        let identity_provider = IdentityProvider::of(&row.text(13)?);
+        let standing = Standing { scim: row.integer(12)? != 0, is_token: true, identity_provider };
         Ok(Some((key(row)?, standing)))
     }
 
@@ -215,7 +227,8 @@ fn key(mut row: Row) -> Result<Key, StoreError> {
     let (created, expires, revoked, used) = (time(row.integer(3)?)?, optional(4)?, optional(5)?, optional(6)?);
     let (organization, name, address) = (row.text(1)?, row.text(2)?, row.optional_text(7)?);
     let (made_by, ending, form) = (row.optional_text(8)?, row.optional_text(9)?, row.optional_text(10)?);
-    Ok(Key { digest, organization, name, created, expires, revoked, used, address, made_by, ending, form })
+    let refused = row.optional_integer(11)?.map(time).transpose()?;
+    Ok(Key { digest, organization, name, created, expires, revoked, used, refused, address, made_by, ending, form })
 }
 
 fn time(millis: i64) -> Result<DateTime<Utc>, StoreError> {

@@ -98,8 +98,11 @@ impl Stepping {
     /// Ends the removal. The next connection starts without the state of this one; the log stays.
     async fn end<S: Session>(&self, session: &mut S, removal: &str, running: &Running) -> Result<(), StoreError> {
         let organization = self.organization.as_str();
-        let mut forget = Statement::new(session.dialect());
-        session.execute(forget.push("DELETE FROM connection WHERE tenant = ").bind(organization)).await?;
+        for table in ["connection", "trouble"] {
+            let mut forget = Statement::new(session.dialect());
+            forget.push("DELETE FROM ").push(table).push(" WHERE tenant = ").bind(organization);
+            session.execute(&forget).await?;
+        }
         let mut update = Statement::new(session.dialect());
         update.push("UPDATE organization SET removal = NULL, removed = ").bind(Utc::now().timestamp_millis());
         session.execute(update.push(" WHERE name = ").bind(organization)).await?;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use scim_core::{
     sql::Statement,
     store::{CommitError, StoreError},
@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Entry, Outcome};
+use super::{Entry, Outcome, trouble};
 use crate::{
     database::{Database, Session, Work, optional},
     log::with_causes,
@@ -37,6 +37,9 @@ const HOUR: i64 = 3_600_000;
 
 /// Milliseconds without a request that end a cycle.
 const PAUSE: i64 = 5 * 60 * 1_000;
+
+/// The time for which an instance may trust a key that has ended, with some room.
+const SLACK: TimeDelta = TimeDelta::minutes(1);
 
 /// Entries in a row that fail before the rest of a batch is given up.
 const ATTEMPTS: usize = 3;
@@ -125,6 +128,7 @@ fn old(database: &Database) -> Vec<Statement> {
         removal("DELETE FROM request WHERE time < ", now - KEPT_DAYS * 24 * HOUR),
         removal("DELETE FROM recorded_body WHERE expires < ", now),
         removal("DELETE FROM recording WHERE until < ", now),
+        removal("DELETE FROM trouble WHERE time < ", now - trouble::KEPT_DAYS * 24 * HOUR),
     ]
 }
 
@@ -140,7 +144,9 @@ impl Work for Batch {
         tenants.dedup();
         for tenant in tenants {
             for entry in self.0.iter().filter(|entry| entry.tenant == tenant) {
-                insert(session, entry).await?;
+                let name = name(session, entry).await?;
+                insert(session, entry, name.as_deref()).await?;
+                trouble::note(session, entry, name.as_deref()).await?;
                 count(session, entry).await?;
             }
         }
@@ -148,8 +154,7 @@ impl Work for Batch {
     }
 }
 
-async fn insert<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreError> {
-    let name = name(session, entry).await?;
+async fn insert<S: Session>(session: &mut S, entry: &Entry, name: Option<&str>) -> Result<(), StoreError> {
     let detail = entry.conflict().or_else(|| entry.detail.clone());
     let mut insert = Statement::new(session.dialect());
     insert.push(
@@ -160,11 +165,11 @@ async fn insert<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreE
     insert.bind(entry.operation.as_str()).push(", ").bind(entry.outcome().name()).push(", ");
     insert.bind(i64::from(entry.is_notable())).push(", ").bind(i64::from(entry.status)).push(", ");
     insert.bind(entry.duration);
-    for text in
-        [&entry.caller, &entry.address, &entry.kind, &entry.resource, &name, &entry.scim_type, &detail, &entry.quirks]
-    {
+    let before = [&entry.caller, &entry.address, &entry.kind, &entry.resource].map(Option::as_deref);
+    let after = [&entry.scim_type, &detail, &entry.quirks].map(Option::as_deref);
+    for text in before.into_iter().chain([name]).chain(after) {
         insert.push(", ");
-        optional(&mut insert, text.as_deref());
+        optional(&mut insert, text);
     }
     session.execute(insert.push(")")).await?;
     if let Some(body) = &entry.body {
@@ -209,7 +214,7 @@ async fn name<S: Session>(session: &mut S, entry: &Entry) -> Result<Option<Strin
 async fn count<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreError> {
     let (tenant, time) = (entry.tenant.as_str(), entry.time.timestamp_millis());
     let outcome = entry.outcome();
-    if entry.caller.is_none() {
+    if entry.caller.is_none() && entry.closed.is_none() {
         // Anybody can send a request without a key, so it must not pass for one of the provider's.
         return connection(session, entry, time).await;
     }
@@ -220,6 +225,16 @@ async fn count<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreEr
     hour.push(") ON CONFLICT (tenant, hour) DO UPDATE SET requests = request_hour.requests + 1, ");
     hour.push("refused = request_hour.refused + excluded.refused, failed = request_hour.failed + excluded.failed");
     session.execute(&hour).await?;
+    if let Some(key) = &entry.closed {
+        if key.ended.is_none() {
+            // An administrator has turned SCIM off, so this is no failure of the connection.
+            return Ok(());
+        }
+        let mut sent = Statement::new(session.dialect());
+        sent.push("UPDATE api_key SET refused = ").bind(time).push(" WHERE digest = ").bind(key.digest.as_str());
+        session.execute(&sent).await?;
+        return connection(session, entry, time).await;
+    }
 
     let mut cycle = Statement::new(session.dialect());
     cycle
@@ -250,13 +265,22 @@ async fn connection<S: Session>(session: &mut S, entry: &Entry, time: i64) -> Re
     } else {
         // By its user name the page finds the account.
         let name = entry.conflicts.first().map(|conflict| &conflict.user_name).or(entry.claimed.as_ref());
-        let fault = serde_json::json!({
-            "status": entry.status, "scimType": entry.scim_type, "detail": entry.detail, "caller": entry.caller,
-            "operation": entry.operation, "kind": entry.kind, "name": name, "time": time,
-        });
+        let fault = entry.fault(name.map(String::as_str));
+        // Where the provider is refused as a whole, an earlier failure of a single person is another matter.
+        let begins = fault.get("atOnce") == Some(&serde_json::Value::Bool(true));
         upsert.push("NULL, ").bind(time).push(", ").bind(fault.to_string());
-        upsert.push(") ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, fault = excluded.fault, ");
-        upsert.push("failing = COALESCE(connection.failing, excluded.failing)");
+        upsert.push(") ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, fault = excluded.fault, failing = ");
+        upsert.push(if begins {
+            "CASE WHEN connection.fault LIKE '%\"atOnce\":true%' THEN COALESCE(connection.failing, excluded.failing) \
+             ELSE excluded.failing END"
+        } else {
+            "COALESCE(connection.failing, excluded.failing)"
+        });
+        if let Some(ended) = entry.closed.as_ref().and_then(|key| key.ended) {
+            // Another key works: the connection does not fail, and the page warns of this key by its row.
+            upsert.push(" WHERE connection.worked IS NULL OR connection.worked <= ");
+            upsert.bind((ended + SLACK).timestamp_millis());
+        }
     }
     session.execute(&upsert).await.map(drop)
 }

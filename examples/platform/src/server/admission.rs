@@ -29,7 +29,11 @@ use super::{
     rates::Rates,
     refusal,
 };
-use crate::{directory::Directory, log::with_causes, provisioning::RequestNotes};
+use crate::{
+    directory::{Directory, Refused},
+    log::with_causes,
+    provisioning::RequestNotes,
+};
 
 /// When a client should try again after the keys could not be looked up, or a request took too long.
 const RETRY: Duration = Duration::from_secs(5);
@@ -76,15 +80,20 @@ pub(super) async fn admit(
     if let Err(error) = gate.rates.knock(address, fingerprint) {
         return refusal(error);
     }
-    let (Some((organization, header)), Some(fingerprint)) = (shown, fingerprint) else { return unknown() };
-    let caller = match timeout_at(end, gate.directory.authenticate(organization, header, address)).await {
+    let (Some((organization, header)), Some(fingerprint)) = (shown, fingerprint) else {
+        return unknown(Refused::default());
+    };
+    let caller = match timeout_at(end, gate.directory.admit(organization, header, address)).await {
         Ok(Ok(caller)) => caller,
         Ok(Err(error)) => return gate.keys_are_away(&error),
         Err(error) => return gate.keys_are_away(&error),
     };
     gate.outages.worked(&Scope::Keys);
-    gate.rates.known(fingerprint, caller.is_some());
-    let Some(caller) = caller else { return unknown() };
+    gate.rates.known(fingerprint, caller.is_ok());
+    let caller = match caller {
+        Ok(caller) => caller,
+        Err(refused) => return unknown(refused),
+    };
     let tenant = caller.tenant.clone();
     Span::current().record("tenant", tenant.as_str());
     if let Err(error) = gate.rates.count(&tenant, fingerprint) {
@@ -150,8 +159,11 @@ fn authorization(headers: &HeaderMap) -> Option<&str> {
     if headers.next().is_some() { None } else { header.to_str().ok() }
 }
 
-fn unknown() -> Response {
-    let mut response = refusal(Error::new(401, "expected an API key that is valid for this organization"));
+/// The same answer for every reason. The reason is for the log alone.
+fn unknown(refused: Refused) -> Response {
+    let mut response =
+        refusal(Error::new(401, "expected an API key that is valid for an organization whose SCIM is on"));
+    response.extensions_mut().insert(refused);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"SCIM\""));
     response
 }

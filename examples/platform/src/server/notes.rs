@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -22,13 +25,18 @@ use serde::Deserialize;
 
 use super::{admission::Address, lines::RequestId};
 use crate::{
+    calendar::date,
     database::Database,
-    directory::Directory,
-    provisioning::{Entry, Recording, RequestNotes, Writer, masked},
+    directory::{Directory, Refused},
+    log::with_causes,
+    provisioning::{ClosedKey, Entry, Recording, Repeats, RequestNotes, Writer, masked},
 };
 
 /// The time between two notes of requests without a valid key: anybody can send those.
 const STRANGERS: Duration = Duration::from_secs(10);
+
+/// The time between two updates of the number of further ones.
+const TICK: Duration = Duration::from_secs(2);
 
 /// The time for which an instance trusts its knowledge of whether an organization records.
 const TRUST: Duration = Duration::from_secs(5);
@@ -36,14 +44,17 @@ const TRUST: Duration = Duration::from_secs(5);
 /// Organizations that are remembered at most.
 const REMEMBERED: usize = 10_000;
 
+/// The organization, its key that was sent, and whether SCIM was off: requests that share these share a note.
+type Alike = (String, Option<String>, bool);
+
 /// The notes of all requests.
 pub(super) struct Notes {
     writer: Writer,
     directory: Arc<Directory>,
     database: Database,
     registry: Registry,
-    /// The last note of a stranger, by organization.
-    strangers: Mutex<HashMap<String, Instant>>,
+    /// The last note of requests without a valid key, with the number of further ones.
+    strangers: Mutex<HashMap<Alike, (Instant, Arc<AtomicU64>)>>,
     /// Whether an organization records, and since when this is known.
     recordings: Mutex<HashMap<String, (Instant, bool)>>,
 }
@@ -68,18 +79,46 @@ impl Notes {
     }
 
     /// Whether a request without a valid key is to be noted: the organization exists, and the last note is old enough.
-    async fn notes_stranger(&self, organization: &str) -> bool {
+    /// Gives the place in which the further ones are counted.
+    async fn notes_stranger(&self, organization: &str, refused: Option<&Refused>) -> Option<Arc<AtomicU64>> {
+        let digest = refused.and_then(|refused| refused.key.as_ref()).map(|key| key.digest.to_string());
+        let further = Arc::<AtomicU64>::default();
         {
             let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-            if strangers.get(organization).is_some_and(|last| last.elapsed() < STRANGERS) {
-                return false;
+            let of = (organization.to_owned(), digest, refused.is_some_and(|refused| refused.is_off));
+            if let Some((_, further)) = strangers.get(&of).filter(|(since, _)| since.elapsed() < STRANGERS) {
+                further.fetch_add(1, Ordering::Relaxed);
+                return None;
             }
             if strangers.len() >= REMEMBERED {
                 strangers.clear();
             }
-            strangers.insert(organization.to_owned(), Instant::now());
+            strangers.insert(of, (Instant::now(), Arc::clone(&further)));
         }
-        self.directory.organization(organization).await.is_ok_and(|found| found.is_some())
+        let exists = self.directory.organization(organization).await.is_ok_and(|found| found.is_some());
+        exists.then_some(further)
+    }
+
+    /// Adds the number of further requests to the row of the first one, for as long as they are not noted themselves.
+    fn follow(self: &Arc<Self>, repeats: Repeats, further: Arc<AtomicU64>) {
+        // The task must not keep the log from its end.
+        let notes = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let begin = Instant::now();
+            let mut told = 0;
+            while begin.elapsed() < STRANGERS {
+                tokio::time::sleep(TICK).await;
+                let count = further.load(Ordering::Relaxed);
+                let Some(notes) = notes.upgrade().filter(|_| count > told) else { continue };
+                match repeats.tell(&notes.database, told, count).await {
+                    Ok(true) => told = count,
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::warn!(error = with_causes(&error), "the provisioning log misses repeated requests");
+                    }
+                }
+            }
+        });
     }
 
     async fn is_recorded(&self, organization: &str) -> bool {
@@ -129,8 +168,13 @@ pub(super) async fn note(
     let Some(tenant) = organization else { return response };
     let (caller, bytes) = std::mem::take(&mut *taken.0.lock().unwrap_or_else(PoisonError::into_inner));
     let is_stranger = caller.is_none();
-    if is_stranger && !notes.notes_stranger(&tenant).await {
-        return response;
+    let refused = response.extensions().get::<Refused>().filter(|_| is_stranger).cloned();
+    let mut further = None;
+    if is_stranger {
+        further = notes.notes_stranger(&tenant, refused.as_ref()).await;
+        if further.is_none() {
+            return response;
+        }
     }
     let body =
         if is_stranger || bytes.is_empty() || !notes.is_recorded(&tenant).await { None } else { Some(masked(&bytes)) };
@@ -143,13 +187,25 @@ pub(super) async fn note(
     let claim = serde_json::from_slice::<Claim>(&bytes).ok().filter(|_| !status.is_success());
     let quirks: Vec<&str> =
         outcome.map(|outcome| outcome.quirks.iter().map(scim_core::quirks::Quirk::name).collect()).unwrap_or_default();
-    let stranger = "The request had no key that is valid for this organization.";
     // PostgreSQL stores no NUL.
     let cut =
         |text: &str| text.chars().take(256).map(|it| if it == '\0' { '\u{fffd}' } else { it }).collect::<String>();
+    let reason = refused.as_ref().map(|refused| cut(&reason(refused)));
+    let reason = reason.or_else(|| error.map(|error| cut(error.detail())));
+    let detail = reason.or_else(|| is_stranger.then(|| STRANGER.to_owned()));
+    let closed = refused.and_then(|refused| refused.key.map(|key| (key, refused.is_off))).map(|(key, is_off)| {
+        let ended = key.revoked.or(key.expires).filter(|_| !is_off);
+        ClosedKey { digest: key.digest.to_string(), ended }
+    });
+    let time = Utc::now();
+    if let Some(further) = further {
+        let (tenant, id, counted) = (tenant.clone(), id.clone(), closed.is_some());
+        notes.follow(Repeats { tenant, id, time, detail: detail.clone().unwrap_or_default(), counted }, further);
+    }
     notes.writer.add(Entry {
         id,
-        time: Utc::now(),
+        time,
+        closed,
         caller: caller.map(|caller| caller.to_string()),
         address: address.lock().unwrap_or_else(PoisonError::into_inner).take(),
         operation: format!("{:.16} {}", method.as_str(), cut(&path)),
@@ -159,13 +215,30 @@ pub(super) async fn note(
         conflicts: told.conflicts.take(),
         status: status.as_u16(),
         scim_type: error.and_then(scim_core::Error::scim_type).map(|scim_type| scim_type.to_string()),
-        detail: error.map(|error| cut(error.detail())).or_else(|| is_stranger.then(|| stranger.to_owned())),
+        detail,
         quirks: (!quirks.is_empty()).then(|| quirks.join(",")),
         duration: i64::try_from(begin.elapsed().as_micros()).unwrap_or(i64::MAX),
         body,
         tenant,
     });
     response
+}
+
+/// The reason in the log for a request without a key of the organization.
+const STRANGER: &str =
+    "The request had no key that is valid for this organization. Anybody can send it, so no number counts it.";
+
+/// The reason of a refusal, for the organization's administrator.
+fn reason(refused: &Refused) -> String {
+    let Some(key) = &refused.key else { return STRANGER.to_owned() };
+    let ending = key.ending.as_ref().map_or_else(String::new, |ending| format!(" (ends in {ending})"));
+    let named = format!("key “{}”{ending}", key.name);
+    match (key.revoked, key.expires) {
+        _ if refused.is_off => format!("SCIM is off, so the {named} opens nothing."),
+        (Some(revoked), _) => format!("The {named} was revoked on {}.", date(revoked)),
+        (None, Some(expired)) => format!("The {named} expired on {}.", date(expired)),
+        (None, None) => format!("The {named} opens nothing."),
+    }
 }
 
 /// The inner layer. The body is in one buffer already, and shared.

@@ -26,6 +26,7 @@ mod console {
     mod removal_interrupted;
     mod scim_clients;
     mod scim_page;
+    mod scim_state;
 }
 #[path = "../../../../tests/it/field/engine/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the library uses other parts of it")]

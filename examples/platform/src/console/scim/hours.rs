@@ -15,6 +15,9 @@ use crate::{
 /// Hours between two labels below the chart.
 const LABELED: usize = 12;
 
+/// The rule for requests with the status 401.
+const COUNTED: &str = "Requests that we refuse with one of your own keys count, those without one are in the log only.";
+
 /// The card with the chart.
 pub(super) struct Hours {
     pub(super) sentence: String,
@@ -52,7 +55,7 @@ impl Hours {
         let labels = span.hours.iter().map(|hour| hour.start).step_by(LABELED).chain(end);
         let rows = span.hours.iter().rev().filter(|hour| hour.requests > 0);
         Ok(Self {
-            sentence: format!("Each bar is one hour.{beat}{bad}"),
+            sentence: format!("Each bar is one hour.{beat}{bad} {COUNTED}"),
             chart: draw(&span),
             cycles: cycles.then(|| draw_cycles(&span)),
             labels: labels.enumerate().map(|(index, start)| label(index, start)).collect(),

@@ -2,14 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::View;
+use super::{View, causes::CauseCard};
 use crate::{
     calendar::{ago, clock, moment, on_day},
     connection::{
-        self, Advice, Cause, Fault, State,
+        self, Cause, State,
         quarantine::{self, Risk},
     },
-    console::session::url_encoded,
     identity_provider::IdentityProvider,
 };
 
@@ -30,9 +29,10 @@ pub(super) struct StateCard {
     pub(super) has_refusals: bool,
     /// Whether SCIM works at the moment, or worked until something failed.
     pub(super) is_live: bool,
-    pub(super) advice: Option<Advice>,
-    pub(super) last_failure: Option<String>,
-    pub(super) review: Option<Review>,
+    /// The causes of the failure, the most frequent first.
+    pub(super) causes: Vec<CauseCard>,
+    /// While the connection works: the causes for which some people and groups are refused.
+    pub(super) notes: Vec<CauseCard>,
     pub(super) facts: Vec<Number>,
     pub(super) quarantine: Option<Quarantine>,
 }
@@ -42,25 +42,6 @@ pub(super) struct Number {
     pub(super) label: String,
     pub(super) value: String,
     pub(super) more: String,
-}
-
-/// The way to the accounts made by hand that keep SCIM from making people.
-pub(super) struct Review {
-    pub(super) label: String,
-    pub(super) path: String,
-}
-
-impl Review {
-    fn of(fault: &Fault) -> Option<Self> {
-        let Cause::TakenByHand { user_name } = &fault.cause else { return None };
-        let all = "users?tab=all&from=hand";
-        Some(match fault.count {
-            0 | 1 => {
-                Self { label: "Review the account".to_owned(), path: format!("{all}&q={}", url_encoded(user_name)) }
-            }
-            count => Self { label: format!("Review the {count} accounts"), path: all.to_owned() },
-        })
-    }
 }
 
 /// The card about the quarantine.
@@ -77,7 +58,7 @@ impl StateCard {
         let View { facts, provider, now, .. } = view;
         let (now, subject) = (*now, provider.subject());
         let state = connection::state(facts, now);
-        let latest = facts.runs.first().map_or(0, |run| run.failures);
+        let (latest, requests) = facts.runs.first().map_or((0, 0), |run| (run.failures, run.requests));
         let mut has_refusals = false;
         let (icon, tone, word, sentence) = match state {
             _ if view.removal.progress.is_running => (
@@ -112,8 +93,8 @@ impl StateCard {
                     (0, _) => String::new(),
                     (1, true) => " One request of this cycle was refused.".to_owned(),
                     (1, false) => " One of the last requests was refused.".to_owned(),
-                    (count, true) => format!(" {count} requests of this cycle were refused."),
-                    (count, false) => format!(" {count} of the last requests were refused."),
+                    (count, true) => format!(" {count} of the {requests} requests of this cycle were refused."),
+                    (count, false) => format!(" {count} of the last {requests} requests were refused."),
                 };
                 let at = if last.date_naive() == now.date_naive() { clock(last) } else { moment(last, now) };
                 let on = if last.date_naive() == now.date_naive() { "at " } else { "" };
@@ -131,7 +112,9 @@ impl StateCard {
             }
         };
         let is_failing = matches!(state, State::Failing { .. } | State::CloseToQuarantine { .. });
-        let fault = facts.fault.as_ref().filter(|_| is_failing);
+        let is_live = is_failing || matches!(state, State::Connected { .. });
+        let mut causes = if is_live { CauseCard::all(view) } else { Vec::new() };
+        let notes = if is_failing { Vec::new() } else { std::mem::take(&mut causes) };
         Self {
             icon,
             tone,
@@ -141,10 +124,9 @@ impl StateCard {
             can_turn_on: facts.has_sign_on,
             is_waiting: state == State::Waiting,
             has_refusals,
-            is_live: is_failing || matches!(state, State::Connected { .. }),
-            advice: fault.map(|fault| fault.advice(*provider, now)),
-            review: fault.and_then(Review::of),
-            last_failure: fault.map(|fault| moment(fault.at, now)),
+            is_live,
+            causes,
+            notes,
             facts: if facts.last.is_some() && facts.scim { self::facts(view) } else { Vec::new() },
             quarantine: if is_failing { quarantine(view) } else { None },
         }
@@ -184,19 +166,27 @@ fn next_step(view: &View) -> String {
     }
 }
 
+/// The extent of the failure. Only a key or an address that is refused stops everything.
 fn failing(view: &View) -> String {
-    let it = view.provider.label();
-    let Some(run) = view.facts.runs.first().filter(|run| run.failures > 0) else {
-        return format!("We refuse {it}: nothing is created, changed or deactivated.");
-    };
-    if run.failures >= run.requests {
-        return match view.provider {
-            IdentityProvider::Other => "All requests of your provider fail.".to_owned(),
-            named => format!("All requests of {} fail.", named.label()),
-        };
+    let facts = &view.facts;
+    if facts.is_refused() {
+        return format!("We refuse {}: nothing is created, changed or deactivated.", view.provider.label());
     }
-    let share = run.failures.saturating_mul(100).checked_div(run.requests).unwrap_or(0);
-    format!("About {share}% of the requests of {it} fail. The rest are done as usual.")
+    let is_ours = facts.findings.iter().any(|finding| finding.fault.cause == Cause::Ours);
+    let verb = if is_ours { "refused or failed" } else { "refused" };
+    match facts.runs.first().filter(|run| run.failures > 0) {
+        None => format!("The last request was {verb}."),
+        Some(run) if run.requests <= 1 => format!("The last request was {verb}."),
+        Some(run) if run.failures >= run.requests => {
+            format!("All of the last {} requests were {verb}.", grouped(run.requests))
+        }
+        Some(run) => {
+            let (failures, requests) = (grouped(run.failures), grouped(run.requests));
+            let were = if run.failures == 1 { "was" } else { "were" };
+            let share = percent(run.failures, run.requests);
+            format!("{failures} of the last {requests} requests {were} {verb}, {share}. The others were done as usual.")
+        }
+    }
 }
 
 fn facts(view: &View) -> Vec<Number> {
@@ -225,8 +215,7 @@ fn facts(view: &View) -> Vec<Number> {
 
 fn quarantine(view: &View) -> Option<Quarantine> {
     let numbers = view.facts.numbers(view.now);
-    let at_once =
-        view.facts.failing.is_some() && view.facts.fault.as_ref().is_some_and(connection::Fault::counts_at_once);
+    let at_once = view.facts.is_refused();
     let share = (!at_once && numbers.requests > 0).then(|| numbers.share());
     let counted = format!("{} failed in the largest cycle", grouped(numbers.failures));
     let (title, sentence, tag) = match view.facts.risk(view.now) {
@@ -292,7 +281,7 @@ pub(super) fn grouped(number: u64) -> String {
 
 /// A share in percent with one digit: `0.6%`.
 fn percent(part: u64, of: u64) -> String {
-    match part.saturating_mul(1_000).checked_div(of) {
+    match part.saturating_mul(1_000).saturating_add(of / 2).checked_div(of) {
         Some(_) if part == 0 => String::new(),
         None => String::new(),
         Some(0) => "under 0.1%".to_owned(),
@@ -309,8 +298,16 @@ mod tests {
         for (number, text) in [(0, "0"), (999, "999"), (1_203, "1,203"), (40_000, "40,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), text);
         }
-        for (part, of, text) in [(0, 0, ""), (0, 9, ""), (7, 1_203, "0.5%"), (1, 9_000, "under 0.1%"), (9, 9, "100.0%")]
-        {
+        for (part, of, text) in [
+            (0, 0, ""),
+            (0, 9, ""),
+            (7, 1_203, "0.6%"),
+            (1, 11, "9.1%"),
+            (2, 3, "66.7%"),
+            (1, 2_000, "0.1%"),
+            (1, 9_000, "under 0.1%"),
+            (9, 9, "100.0%"),
+        ] {
             assert_eq!(percent(part, of), text, "{part} of {of}");
         }
     }

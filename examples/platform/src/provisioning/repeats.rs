@@ -1,0 +1,50 @@
+//! Requests without a valid key that repeat one: the log has a row for the first of them, with the number of the others.
+
+use chrono::{DateTime, Utc};
+use scim_core::{sql::Statement, store::StoreError};
+
+use crate::database::Database;
+
+const HOUR: i64 = 3_600_000;
+
+/// The row of the first request.
+#[derive(Clone, Debug)]
+pub struct Repeats {
+    /// The organization.
+    pub tenant: String,
+    /// The name of the request.
+    pub id: String,
+    /// The time of its answer.
+    pub time: DateTime<Utc>,
+    /// Its reason.
+    pub detail: String,
+    /// Whether such requests count as the provider's: they have a key of the organization.
+    pub counted: bool,
+}
+
+impl Repeats {
+    /// Tells that there are `count` others; `told` of them were told before. Returns whether the row is there.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn tell(&self, database: &Database, told: u64, count: u64) -> Result<bool, StoreError> {
+        let mut row = Statement::new(database.dialect());
+        row.push("UPDATE request SET detail = ").bind(format!("{} And {count} more within 10 seconds.", self.detail));
+        row.push(" WHERE caller IS NULL AND tenant = ").bind(self.tenant.as_str()).push(" AND id = ");
+        row.bind(self.id.as_str());
+        if database.execute(vec![row]).await?.iter().sum::<u64>() == 0 {
+            return Ok(false);
+        }
+        if self.counted {
+            let time = self.time.timestamp_millis();
+            let more = i64::try_from(count.saturating_sub(told)).unwrap_or(i64::MAX);
+            let mut hour = Statement::new(database.dialect());
+            hour.push("UPDATE request_hour SET requests = requests + ").bind(more).push(", refused = refused + ");
+            hour.bind(more).push(" WHERE tenant = ").bind(self.tenant.as_str()).push(" AND hour = ");
+            hour.bind(time - time.rem_euclid(HOUR));
+            database.execute(vec![hour]).await?;
+        }
+        Ok(true)
+    }
+}
