@@ -16,6 +16,7 @@
 mod balancer;
 mod browser;
 mod console {
+    mod accounts;
     mod administration;
     mod conflicts;
     mod directory;
@@ -26,6 +27,7 @@ mod console {
     mod removal_interrupted;
     mod scim_clients;
     mod scim_page;
+    mod ways;
 }
 #[path = "../../../../tests/it/field/engine/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the library uses other parts of it")]
