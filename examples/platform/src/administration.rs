@@ -1,4 +1,4 @@
-//! What an administrator does beside serving: keys, organisations, and a look at the events.
+//! What an administrator does beside serving: keys, organizations, and a look at the events.
 
 mod oauth;
 
@@ -69,6 +69,9 @@ pub async fn invite(
 ) -> Result<String, Box<dyn Error>> {
     let (accounts, tenant) = (Accounts::new(database.clone()), organization.as_str());
     let account = match accounts.find_made_by_hand(tenant, user_name).await? {
+        Some(account) if account.is_administrator() && !account.active => {
+            return Err(format!("expected an active administrator, found `{user_name}`, who is deactivated").into());
+        }
         Some(account) if account.is_administrator() => account.id,
         Some(_) => return Err(format!("expected an administrator, found `{user_name}`, who is not one").into()),
         None => {
@@ -83,12 +86,13 @@ pub async fn invite(
             accounts.add(new).await?
         }
     };
-    let secret = invitation::invite(database, tenant, &account).await?;
+    let secret = invitation::invite(database, tenant, &account, None).await?;
+    let secret = secret.ok_or("expected an active administrator, found one who was deactivated or removed just now")?;
     let path = Console::path(tenant, &format!("invitation/{secret}"));
     Ok(format!("{}{path}", url.trim_end_matches('/')))
 }
 
-/// Makes a key for an organisation. The token is gone when the caller does not show it.
+/// Makes a key for an organization. The token is gone when the caller does not show it.
 pub async fn new_key(
     directory: &Directory,
     organization: &OrganizationName,

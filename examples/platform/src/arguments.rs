@@ -33,7 +33,7 @@ const PREFIX_DIGITS: usize = 8;
 /// A token that is shorter than this may have been thought of by a person, and be guessed by others.
 const SHORT_TOKEN: usize = 20;
 
-/// Serves SCIM for organisations, each under its own URL and with its own API keys.
+/// Serves SCIM for organizations, each under its own URL and with its own API keys.
 ///
 /// Without a command it serves until SIGINT or SIGTERM. It prints `SCIM URL …`, which is what an identity provider
 /// needs to know, and logs to standard error as lines of JSON.
@@ -62,7 +62,7 @@ pub struct Serve {
     /// the browser
     #[arg(long, value_name = "NAME")]
     pub organization: Option<OrganizationName>,
-    /// An API key that the organisation has. Without, one is made and shown if it has none that is valid. Better given
+    /// An API key that the organization has. Without, one is made and shown if it has none that is valid. Better given
     /// as PLATFORM_TOKEN: what is on a command line, others on the machine can read
     #[arg(long, env = "PLATFORM_TOKEN", hide_env_values = true, value_parser = secret)]
     pub token: Option<Secret>,
@@ -130,7 +130,7 @@ pub enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Organisations: made, listed, SCIM switched on and off
+    /// Organizations: made, listed, SCIM switched on and off
     Organization {
         /// What to do.
         #[command(subcommand)]
@@ -148,11 +148,11 @@ pub enum Command {
         #[command(subcommand)]
         command: AdministratorCommand,
     },
-    /// Prints what has changed for an organisation: its events, a line of JSON each, the oldest first
+    /// Prints what has changed for an organization: its events, a line of JSON each, the oldest first
     ///
     /// In PostgreSQL an event whose transaction took long may appear behind others that were printed before.
     Events {
-        /// The organisation
+        /// The organization
         #[arg(long, value_name = "NAME")]
         organization: OrganizationName,
         /// Only events behind this position, that of the last one that was read
@@ -193,9 +193,9 @@ pub enum AdministratorCommand {
 /// What is done with keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Makes one more key for an organisation and shows it, this once
+    /// Makes one more key for an organization and shows it, this once
     New {
-        /// The organisation
+        /// The organization
         #[arg(long, value_name = "NAME")]
         organization: OrganizationName,
         /// What the key is called, in lists and in the log
@@ -210,7 +210,7 @@ pub enum KeyCommand {
     },
     /// Lists keys by the digests of their tokens, with what became of them and when they were last used
     List {
-        /// Only those of this organisation
+        /// Only those of this organization
         #[arg(long, value_name = "NAME")]
         organization: Option<OrganizationName>,
         /// Where the data is.
@@ -228,10 +228,10 @@ pub enum KeyCommand {
     },
 }
 
-/// What is done with organisations.
+/// What is done with organizations.
 #[derive(Debug, Subcommand)]
 pub enum OrganizationCommand {
-    /// Makes an organisation, with SCIM switched on and no key
+    /// Makes an organization, with SCIM switched on and no key
     New(OneOrganization),
     /// Decides whether the server refuses a second SCIM group of the same name. Groups that share a name already stay
     GroupNames {
@@ -245,7 +245,7 @@ pub enum OrganizationCommand {
         #[command(flatten)]
         store: StoreArgument,
     },
-    /// Lists the organisations
+    /// Lists the organizations
     List {
         /// Where the data is.
         #[command(flatten)]
@@ -266,10 +266,10 @@ pub enum GroupNames {
     Any,
 }
 
-/// An organisation.
+/// An organization.
 #[derive(Args, Debug)]
 pub struct OneOrganization {
-    /// The organisation
+    /// The organization
     #[arg(value_name = "NAME")]
     pub name: OrganizationName,
     /// Where the data is.
@@ -330,6 +330,11 @@ impl Arguments {
             return Err(invalid("--request-deadline: expected no less than --request-timeout"));
         }
         Ok(arguments)
+    }
+
+    /// Whether the command needs a store that exists: serving makes one, and so does the command for a new organization.
+    pub fn needs_store(&self) -> bool {
+        !matches!(self.command, None | Some(Command::Organization { command: OrganizationCommand::New(_) }))
     }
 
     /// Where the data is, whatever is to be done.

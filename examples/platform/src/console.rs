@@ -4,9 +4,11 @@
 //! the log. Nothing here decides about SCIM: pages show and change the rows of the tables that other modules own.
 
 mod confirm;
+mod door;
 mod failure;
 mod form;
 mod frame;
+mod gone;
 mod headers;
 mod invitation;
 mod log;
@@ -48,13 +50,15 @@ pub struct Console {
     pub sign_on: SignOn,
     /// The way to the provisioning log.
     pub writer: Writer,
+    /// The store, as an administrator names it on a command line, without secrets.
+    pub store: Arc<str>,
     /// The URL under which browsers see the server, without a slash at its end: `https://example.com`.
     pub url: Arc<str>,
 }
 
 impl Console {
-    /// The pages over these tables, at this URL.
-    pub fn new(database: &Database, directory: Arc<Directory>, writer: Writer, url: &str) -> Self {
+    /// The pages over these tables, at this URL. `store` names the tables on a command line, without secrets.
+    pub fn new(database: &Database, directory: Arc<Directory>, writer: Writer, url: &str, store: &str) -> Self {
         let url = url.trim_end_matches('/');
         Self {
             database: database.clone(),
@@ -64,6 +68,7 @@ impl Console {
             sessions: Sessions::new(database.clone()),
             sign_on: SignOn::new(database.clone(), url),
             writer,
+            store: store.into(),
             url: url.into(),
         }
     }
@@ -99,6 +104,7 @@ pub fn router(console: Console) -> Router {
         // The nested `/` has no slash at its end. The printed address and the links have one.
         .route("/o/{organization}/", get(home))
         .nest("/o/{organization}", pages)
+        .merge(door::routes())
         .merge(headers::files())
         .layer(middleware::from_fn(headers::protect))
         .with_state(console)

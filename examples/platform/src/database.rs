@@ -1,6 +1,6 @@
 //! The databases that the platform keeps its data in: SQLite and PostgreSQL behind one face.
 //!
-//! What is here runs statements, one by one or as a transaction. It knows neither resources nor organisations: what is
+//! What is here runs statements, one by one or as a transaction. It knows neither resources nor organizations: what is
 //! written is said by who asks, as [`Work`], once for both databases.
 
 mod keep;

@@ -1,6 +1,6 @@
-//! Organisations and their API keys: what a platform knows beside what SCIM brings.
+//! Organizations and their API keys: what a platform knows beside what SCIM brings.
 //!
-//! Only digests of keys are kept. A key opens one organisation, and SCIM for it: nothing else. It is not known here how
+//! Only digests of keys are kept. A key opens one organization, and SCIM for it: nothing else. It is not known here how
 //! a key reaches the platform, nor what is done with it then.
 
 mod memory;
@@ -28,7 +28,7 @@ pub const TOKEN_CHARACTERS: usize = 1_024;
 /// Digits of a digest by which it is shown; half of them are enough to name it.
 pub const SHOWN_DIGITS: usize = 12;
 
-/// What went wrong with an organisation or its keys.
+/// What went wrong with an organization or its keys.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectoryError {
@@ -41,7 +41,7 @@ pub enum DirectoryError {
     /// The token is one whose time is over.
     #[error("expected a token that has not expired: its key {0} has")]
     Expired(Box<str>),
-    /// The token opens another organisation already.
+    /// The token opens another organization already.
     #[error("expected a token of no other organization")]
     Taken,
     /// The form that asks for the key has made one before.
@@ -61,7 +61,7 @@ pub enum DirectoryError {
     Store(#[from] StoreError),
 }
 
-/// The name of an organisation: a part of its SCIM URL, and its tenant. 1 to 64 lower-case letters, digits and hyphens.
+/// The name of an organization: a part of its SCIM URL, and its tenant. 1 to 64 lower-case letters, digits and hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrganizationName(Arc<str>);
 
@@ -93,7 +93,7 @@ impl std::fmt::Display for OrganizationName {
     }
 }
 
-/// Text that is no name of an organisation.
+/// Text that is no name of an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected 1 to 64 lower-case letters, digits and hyphens")]
 pub struct InvalidName;
@@ -104,7 +104,7 @@ const NO_SIGN_ON: &str = "none";
 /// The single sign-on that something else than this program handles.
 const EXTERNAL: &str = "external";
 
-/// An organisation.
+/// An organization.
 #[derive(Clone, Debug)]
 pub struct Organization {
     /// Its name.
@@ -147,7 +147,7 @@ impl Organization {
 pub struct Key {
     /// What is kept of the token.
     pub digest: TokenDigest,
-    /// The organisation that it opens.
+    /// The organization that it opens.
     pub organization: String,
     /// What the administrator calls it.
     pub name: String,
@@ -205,7 +205,7 @@ impl Key {
 /// A caller that has shown a valid key.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The organisation that it may work on.
+    /// The organization that it may work on.
     pub tenant: TenantId,
     /// What the administrator calls the key.
     pub name: Arc<str>,
@@ -231,7 +231,7 @@ struct Standing {
     identity_provider: IdentityProvider,
 }
 
-/// The organisations and their keys.
+/// The organizations and their keys.
 #[derive(Debug)]
 pub struct Directory {
     kept: Arc<Kept>,
@@ -255,7 +255,7 @@ macro_rules! kept {
 }
 
 impl Directory {
-    /// The organisations and keys that are kept there.
+    /// The organizations and keys that are kept there.
     pub fn new(storage: &Storage) -> Self {
         let kept = match storage {
             Storage::Memory => Kept::Memory(Memory::default()),
@@ -264,7 +264,7 @@ impl Directory {
         Self { kept: Arc::new(kept), trust: Trust::default() }
     }
 
-    /// Makes the organisation, with SCIM switched on, if it is not there; one that is there stays as it is. Gives what
+    /// Makes the organization, with SCIM switched on, if it is not there; one that is there stays as it is. Gives what
     /// is there then.
     pub async fn ensure_organization(&self, name: &OrganizationName) -> Result<Organization, DirectoryError> {
         self.ensure(Organization::new(name.as_str(), Utc::now().trunc_subsecs(3))).await
@@ -288,12 +288,12 @@ impl Directory {
         Ok(kept!(self.kept, organization(name)))
     }
 
-    /// All organisations, by name.
+    /// All organizations, by name.
     pub async fn organizations(&self) -> Result<Vec<Organization>, DirectoryError> {
         Ok(kept!(self.kept, organizations()))
     }
 
-    /// Switches SCIM on or off for an organisation. Switched off, its keys open nothing; what was provisioned stays.
+    /// Switches SCIM on or off for an organization. Switched off, its keys open nothing; what was provisioned stays.
     ///
     /// # Errors
     ///
@@ -327,11 +327,11 @@ impl Directory {
         if found { Ok(()) } else { Err(DirectoryError::NoOrganization(name.as_str().into())) }
     }
 
-    /// Gives the organisation one more key. That the same key is there already is no error, whatever it is called.
+    /// Gives the organization one more key. That the same key is there already is no error, whatever it is called.
     ///
     /// # Errors
     ///
-    /// When there is no such organisation, or the token was revoked, has expired or is another organisation's: a token
+    /// When there is no such organization, or the token was revoked, has expired or is another organization's: a token
     /// that has ended does not come back.
     pub async fn add_key(&self, key: Key) -> Result<(), DirectoryError> {
         if self.organization(&key.organization).await?.is_none() {
@@ -353,7 +353,7 @@ impl Directory {
         }
     }
 
-    /// All keys, of one organisation or of all, those that are not valid any more too: by organisation, the oldest
+    /// All keys, of one organization or of all, those that are not valid any more too: by organization, the oldest
     /// first.
     pub async fn keys(&self, organization: Option<&OrganizationName>) -> Result<Vec<Key>, DirectoryError> {
         let mut keys = kept!(self.kept, keys(organization.map(OrganizationName::as_str)));
@@ -395,7 +395,7 @@ impl Directory {
         self.trust.forget_all_of(organization);
     }
 
-    /// Who calls the organisation's SCIM URL from this address with this `Authorization` header; `None` for everybody who
+    /// Who calls the organization's SCIM URL from this address with this `Authorization` header; `None` for everybody who
     /// is not to be let in, for whatever reason.
     pub async fn authenticate(
         &self,

@@ -3,30 +3,46 @@
 use chrono::{DateTime, Duration, Utc};
 use scim_core::{
     bearer::TokenDigest,
-    sql::Statement,
+    sql::{Dialect, Statement},
     store::{CommitError, StoreError},
 };
 
 use crate::{
     account::digest,
-    database::{Database, Session, Work},
+    database::{Database, Session, Work, optional},
     session::{end_all, random},
 };
 
-/// Makes a link's secret for the account; the link works once, within 24 hours.
+/// Makes a link's secret for the account; the link works once, within 24 hours, and the earlier links of the account do
+/// not work any more. `None` if the form has made a link before, or the account is not active.
 ///
 /// # Errors
 ///
 /// When the database does not answer, or the system has no random bytes.
-pub async fn invite(database: &Database, tenant: &str, account: &str) -> Result<String, StoreError> {
+pub async fn invite(
+    database: &Database,
+    tenant: &str,
+    account: &str,
+    form: Option<&str>,
+) -> Result<Option<String>, StoreError> {
     let secret = random()?;
-    let expires: DateTime<Utc> = Utc::now() + Duration::hours(24);
-    let mut insert = Statement::new(database.dialect());
-    insert.push("INSERT INTO invitation (digest, tenant, account, expires) VALUES (");
-    insert.bind(TokenDigest::of(&secret).to_string()).push(", ").bind(tenant).push(", ").bind(account).push(", ");
-    insert.bind(expires.timestamp_millis()).push(")");
-    database.execute(vec![insert]).await?;
-    Ok(secret)
+    let link = TokenDigest::of(&secret).to_string();
+    let [tenant, account] = [tenant, account].map(str::to_owned);
+    let made = database.write(Invitation { tenant, account, link, form: form.map(str::to_owned) }).await;
+    Ok(made.map_err(|failed| failed.error)?.then_some(secret))
+}
+
+/// The account that a link is or was for, to name it on the page of a link that does not work any more.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn account_of(database: &Database, tenant: &str, secret: &str) -> Result<Option<String>, StoreError> {
+    let mut query = Statement::new(database.dialect());
+    query.push("SELECT account FROM invitation WHERE digest = ").bind(TokenDigest::of(secret).to_string());
+    query.push(" AND tenant = ").bind(tenant);
+    let rows = database.read(vec![query]).await?;
+    rows.into_iter().flatten().next().map(|mut row| row.text(0)).transpose()
 }
 
 /// The account that a link is for, if the link still works.
@@ -64,6 +80,55 @@ pub async fn redeem(
     database.write(redemption).await.map_err(|failed| failed.error)
 }
 
+struct Invitation {
+    tenant: String,
+    account: String,
+    link: String,
+    form: Option<String>,
+}
+
+impl Work for Invitation {
+    /// Whether the link was made.
+    type Output = bool;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<bool, CommitError> {
+        let (dialect, tenant, account) = (session.dialect(), self.tenant.as_str(), self.account.as_str());
+        let now: DateTime<Utc> = Utc::now();
+        // Two links at the same time: the second one ends the first.
+        let mut lock = Statement::new(dialect);
+        lock.push("SELECT id FROM account WHERE active = 1 AND tenant = ")
+            .bind(tenant)
+            .push(" AND id = ")
+            .bind(account);
+        lock.push(if dialect == Dialect::Postgres { " FOR UPDATE" } else { "" });
+        if session.query(&lock).await?.is_empty() {
+            return Ok(false);
+        }
+        let mut insert = Statement::new(dialect);
+        insert.push("INSERT INTO invitation (digest, tenant, account, expires, form) VALUES (");
+        insert.bind(self.link.as_str()).push(", ").bind(tenant).push(", ").bind(account).push(", ");
+        insert.bind((now + Duration::hours(24)).timestamp_millis()).push(", ");
+        optional(&mut insert, self.form.as_deref()).push(") ON CONFLICT (form) DO NOTHING");
+        if session.execute(&insert).await? == 0 {
+            return Ok(false);
+        }
+        // The rows of earlier links stay until they expire: their forms make no other link.
+        let mut earlier = Statement::new(dialect);
+        earlier
+            .push("UPDATE invitation SET used = ")
+            .bind(now.timestamp_millis())
+            .push(" WHERE tenant = ")
+            .bind(tenant);
+        earlier.push(" AND account = ").bind(account).push(" AND used IS NULL AND digest <> ").bind(self.link.as_str());
+        session.execute(&earlier).await?;
+        let mut expired = Statement::new(dialect);
+        expired.push("DELETE FROM invitation WHERE tenant = ").bind(tenant).push(" AND account = ").bind(account);
+        expired.push(" AND expires < ").bind((now - Duration::days(7)).timestamp_millis());
+        session.execute(&expired).await?;
+        Ok(true)
+    }
+}
+
 struct Redemption {
     tenant: String,
     link: String,
@@ -84,14 +149,18 @@ impl Work for Redemption {
         let account = row.text(0)?;
         let mut update = Statement::new(dialect);
         update.push("UPDATE account SET password = ").bind(self.password.as_str()).push(" WHERE tenant = ");
-        update.bind(self.tenant.as_str()).push(" AND id = ").bind(account.as_str()).push(" AND origin = 'hand'");
+        update
+            .bind(self.tenant.as_str())
+            .push(" AND id = ")
+            .bind(account.as_str())
+            .push(" AND origin = 'hand' AND active = 1");
         if session.execute(&update).await? == 0 {
             return Ok(None);
         }
         session.execute(&end_all(dialect, &self.tenant, &account)).await?;
         let mut others = Statement::new(dialect);
-        others.push("DELETE FROM invitation WHERE used IS NULL AND tenant = ").bind(self.tenant.as_str());
-        others.push(" AND account = ").bind(account.as_str());
+        others.push("UPDATE invitation SET used = ").bind(now).push(" WHERE used IS NULL AND tenant = ");
+        others.bind(self.tenant.as_str()).push(" AND account = ").bind(account.as_str());
         session.execute(&others).await?;
         Ok(Some(account))
     }

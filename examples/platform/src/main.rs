@@ -1,4 +1,4 @@
-//! A complete host of scim-core: organisations, each with its SCIM URL and API keys, over a store in memory, SQLite or
+//! A complete host of scim-core: organizations, each with its SCIM URL and API keys, over a store in memory, SQLite or
 //! PostgreSQL.
 //!
 //! ```console
@@ -18,7 +18,7 @@ use platform::{
     log, provisioning,
     server::{self, Ending},
     sign_on::{Claim, Kind, OpenIdSettings, Settings},
-    storage::Storage,
+    storage::{Location, Storage},
 };
 use scim_core::{
     bearer::{Token, TokenDigest},
@@ -51,8 +51,13 @@ fn runtime() -> std::io::Result<Runtime> {
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let (location, settings) = (arguments.store().location()?, arguments.store().settings());
+    if arguments.needs_store()
+        && let Some(path) = location.missing_file()
+    {
+        return Err(format!("--store: expected a database, there is no file {}", path.display()).into());
+    }
     let storage = Storage::open_with(&location, settings).await?;
-    let Some(command) = arguments.command else { return serve(arguments.serve, storage).await };
+    let Some(command) = arguments.command else { return serve(arguments.serve, storage, &location).await };
     match storage {
         Storage::Database(database) => {
             let directory = Directory::new(&Storage::Database(database.clone()));
@@ -62,7 +67,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>> {
+async fn serve(arguments: Serve, storage: Storage, location: &Location) -> Result<(), Box<dyn Error>> {
     log::start(arguments.log.clone())?;
     let ending = Ending::watch()?;
     let listener = TcpListener::bind(arguments.listen)
@@ -84,7 +89,7 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
     let console = storage.database().map(|database| {
         let (writer, ended) = provisioning::start(database.clone());
         ending_log = Some(ended);
-        Console::new(database, Arc::clone(&directory), writer, &settings.url)
+        Console::new(database, Arc::clone(&directory), writer, &settings.url, &location.shown())
     });
     let router = server::router(Arc::clone(&directory), &resources, console.clone(), &settings)?;
     let organization = arguments.organization();
@@ -107,6 +112,9 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
                 writeln!(out, "Single sign-on {}{path} (waits for a test sign-in)", console.url)?;
             }
             writeln!(out, "Dashboard {}{}", console.url, Console::path(organization.as_str(), ""))?;
+            if arguments.single_sign_on.is_none() && !has_sign_on(&directory, &organization).await? {
+                writeln!(out, "To try SCIM without single sign-on, start with --single-sign-on external")?;
+            }
             if !console.accounts.has_administrator(organization.as_str()).await? {
                 let (user_name, name) = ("administrator", "Administrator");
                 let link = administration::invite(&console.database, &organization, user_name, name, &console.url);
@@ -130,6 +138,11 @@ async fn serve(arguments: Serve, storage: Storage) -> Result<(), Box<dyn Error>>
         ended.await?;
     }
     Ok(())
+}
+
+async fn has_sign_on(directory: &Directory, organization: &OrganizationName) -> Result<bool, DirectoryError> {
+    let found = directory.organization(organization.as_str()).await?;
+    Ok(found.is_some_and(|organization| organization.has_sign_on()))
 }
 
 /// Sets what the command line says of the organization, but for its OpenID provider. What it does not say stays as it is.
@@ -182,7 +195,7 @@ async fn set_sign_on(
     Ok(false)
 }
 
-/// Sees to it that the organisation is there and has a key. Gives the token of one that was made.
+/// Sees to it that the organization is there and has a key. Gives the token of one that was made.
 async fn admit(
     arguments: &Serve,
     organization: &OrganizationName,

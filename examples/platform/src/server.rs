@@ -71,7 +71,7 @@ pub struct Settings {
     pub registry: Registry,
 }
 
-/// The URL of an organisation, under which its identity provider finds `/Users`.
+/// The URL of an organization, under which its identity provider finds `/Users`.
 pub fn scim_url(url: &str, organization: &str) -> String {
     format!("{}/scim/{organization}/v2", url.trim_end_matches('/'))
 }
@@ -130,7 +130,7 @@ pub fn router(
         .nest_service("/scim/{organization}/v2", scim)
         .merge(tokens)
         .route("/health", get(health).with_state((directory, outages)))
-        .fallback(|| async { refusal(ScimError::new(404, "expected a URL below /scim/{organization}/v2")) })
+        .fallback(|| async { not_found() })
         .layer(middleware::from_fn(drain))
         .layer(middleware::from_fn(host::check))
         .layer(middleware::from_fn_with_state(Ledger::new(bounds.answer_bytes), answers::watch))
@@ -154,6 +154,11 @@ async fn health(State((directory, outages)): State<(Arc<Directory>, Arc<Outages>
     };
     outages.failed(&Scope::Database, &cause);
     (StatusCode::SERVICE_UNAVAILABLE, answer)
+}
+
+/// The answer to a request for nothing that the server has.
+pub(crate) fn not_found() -> Response {
+    refusal(ScimError::new(404, "expected a URL below /scim/{organization}/v2"))
 }
 
 /// A response of the server's own, as SCIM clients read it (RFC 7644 §3.12).

@@ -1,5 +1,7 @@
 //! Where the data is: in memory, or in a database.
 
+use std::path::PathBuf;
+
 use scim_core::{
     Registry,
     store::{DynStore, MemoryStore},
@@ -42,7 +44,51 @@ impl Location {
     }
 }
 
-/// Where resources, organisations and keys are kept.
+impl Location {
+    /// The file of SQLite, if there is none.
+    pub fn missing_file(&self) -> Option<PathBuf> {
+        let Self::Database(url) = self else { return None };
+        let path = PathBuf::from(url.strip_prefix("sqlite:")?);
+        (!path.exists()).then_some(path)
+    }
+
+    /// The location as an administrator names it on a command line, without the password and without parameters that are
+    /// not known to have no secret.
+    ///
+    /// ```
+    /// use platform::storage::Location;
+    ///
+    /// let location = Location::read("postgres://ann:secret@db:5432/platform?password=secret&sslmode=require").unwrap();
+    /// assert_eq!(location.shown(), "postgres://ann@db:5432/platform?sslmode=require");
+    /// let unclear = Location::read("postgres://ann:a?b@db/platform").unwrap();
+    /// assert_eq!(unclear.shown(), "postgres://…");
+    /// ```
+    pub fn shown(&self) -> String {
+        const PLAIN: [&str; 5] = ["host", "port", "sslmode", "sslrootcert", "target_session_attrs"];
+        let url = match self {
+            Self::Memory => return "memory".to_owned(),
+            Self::Database(url) if url.starts_with("sqlite:") => return url.clone(),
+            Self::Database(url) => url,
+        };
+        let unclear = || "postgres://…".to_owned();
+        let Some((scheme, rest)) = url.split_once("://") else { return unclear() };
+        // It is not clear where a password begins or ends that is not encoded.
+        if rest.rsplit_once('@').is_some_and(|(before, _)| before.contains(['?', '/', '@'])) {
+            return unclear();
+        }
+        let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let place = match place.rsplit_once('@') {
+            Some((user, hosts)) => format!("{}@{hosts}", user.split(':').next().unwrap_or_default()),
+            None => place.to_owned(),
+        };
+        let is_plain = |parameter: &&str| parameter.split_once('=').is_some_and(|(name, _)| PLAIN.contains(&name));
+        let plain: Vec<&str> = parameters.split('&').filter(is_plain).collect();
+        let mark = if plain.is_empty() { "" } else { "?" };
+        format!("{scheme}://{place}{mark}{}", plain.join("&"))
+    }
+}
+
+/// Where resources, organizations and keys are kept.
 #[derive(Clone, Debug)]
 pub enum Storage {
     /// In this process.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 pub use self::{
     assignment::{Assigned, Assignment, Member, Members, Reason},
-    mapping::{ScimGroup, ScimGroups},
+    mapping::{Mapped, ScimGroup, ScimGroups},
 };
 use crate::{
     database::{Database, Row, Session, Work, optional},

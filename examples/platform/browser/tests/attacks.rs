@@ -277,7 +277,7 @@ fn two_administrators_do_not_undo_each_other() {
     first.press("Remove Harper Quinn");
     first.shows("The account is removed.");
     second.press("Remove Harper Quinn");
-    second.shows("There is no such page");
+    second.shows("This account is already removed");
 
     // One turns SCIM off while the other one makes a key.
     second.go(&program.page("scim/keys/new"));

@@ -23,8 +23,10 @@ pub struct Details {
     pub manager: Option<String>,
     /// The profile, as the identity provider wrote it: it may be no address at all.
     pub profile: Option<String>,
-    /// The time at which an account from SCIM became one made by hand, in milliseconds since 1970.
-    pub released: Option<i64>,
+    /// The time at which the account was deactivated, if that is known, in milliseconds since 1970.
+    pub deactivated: Option<i64>,
+    /// The id of the administrator who deactivated it; `None` where the identity provider did.
+    pub deactivated_by: Option<String>,
 }
 
 impl Details {
@@ -41,7 +43,7 @@ impl Details {
 }
 
 impl Accounts {
-    /// The details of a person from SCIM; of a person made by hand only whether SCIM made the account before.
+    /// The details of a person from SCIM; of a person made by hand only the deactivation.
     ///
     /// # Errors
     ///
@@ -50,13 +52,16 @@ impl Accounts {
         let mut query = Statement::new(self.database.dialect());
         query.push("SELECT document FROM resource WHERE kind = 'User' AND tenant = ").bind(tenant);
         query.push(" AND id = ").bind(id);
-        let mut released = Statement::new(self.database.dialect());
-        released.push("SELECT released FROM account WHERE tenant = ").bind(tenant).push(" AND id = ").bind(id);
-        let mut found = self.database.read(vec![query, released]).await?.into_iter();
+        let mut end = Statement::new(self.database.dialect());
+        end.push("SELECT deactivated, deactivated_by FROM account WHERE tenant = ").bind(tenant);
+        end.push(" AND id = ").bind(id);
+        let mut found = self.database.read(vec![query, end]).await?.into_iter();
         let mut next = || found.next().unwrap_or_default().into_iter().next();
-        let (row, released) = (next(), next());
-        let released = released.map_or(Ok(None), |row| row.optional_integer(0))?;
-        let Some(mut row) = row else { return Ok(Details { released, ..Details::default() }) };
+        let (row, end) = (next(), next());
+        let (deactivated, deactivated_by) = end.map_or(Ok((None, None)), |mut row| {
+            Ok::<_, StoreError>((row.optional_integer(0)?, row.optional_text(1)?))
+        })?;
+        let Some(mut row) = row else { return Ok(Details { deactivated, deactivated_by, ..Details::default() }) };
         let document: Json = serde_json::from_str(&row.text(0)?).map_err(StoreError::backend)?;
         let text = |value: Option<&Json>| {
             let text = value?.as_str()?.trim();
@@ -74,7 +79,8 @@ impl Accounts {
             department: text(enterprise.and_then(|values| values.get("department"))),
             manager,
             profile: text(document.get("profileUrl")),
-            released,
+            deactivated,
+            deactivated_by,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use scim_core::{fold::fold, sql::Statement, store::StoreError};
 
-use super::{Account, Accounts, COLUMNS, sort_name, user_name_key};
+use super::{Account, Accounts, COLUMNS, UNASSIGNED, sort_name, user_name_key};
 
 /// People on a page.
 const PAGE: usize = 50;
@@ -18,7 +18,7 @@ pub enum Tab {
     /// Everybody.
     #[default]
     All,
-    /// People from SCIM who may sign in and belong to no user group.
+    /// People from SCIM, now or before, who may sign in and belong to no user group.
     Unassigned,
     /// People who may not sign in.
     Deactivated,
@@ -29,7 +29,7 @@ impl Tab {
     fn condition(self) -> &'static str {
         match self {
             Self::All => "",
-            Self::Unassigned => " AND origin = 'scim' AND active = 1 AND assigned = 0",
+            Self::Unassigned => UNASSIGNED,
             Self::Deactivated => " AND active = 0",
         }
     }
@@ -62,7 +62,7 @@ pub struct People {
 pub struct Counts {
     /// Everybody.
     pub all: i64,
-    /// People from SCIM who may sign in and belong to no user group.
+    /// People from SCIM, now or before, who may sign in and belong to no user group.
     pub unassigned: i64,
     /// People who may not sign in.
     pub deactivated: i64,

@@ -14,8 +14,10 @@ use crate::{directory::DirectoryError, log::with_causes, oauth::ClientError};
 /// The reason for which a browser gets no page, or another one.
 #[derive(Debug)]
 pub enum Failure {
-    /// Nobody is signed in: the browser goes to the sign-in page of the organization.
+    /// Nobody is signed in: the browser goes to this sign-in page.
     SignIn(String),
+    /// A page that says so.
+    Shown(Box<Response>),
     /// The browser goes to another page, such as the one that asks for the password again.
     Elsewhere(String),
     /// The page does not exist, or not for this person.
@@ -74,10 +76,8 @@ struct Page<'a> {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title, sentence) = match self {
-            Self::SignIn(organization) => {
-                return Redirect::to(&super::Console::path(&organization, "sign-in")).into_response();
-            }
-            Self::Elsewhere(path) => return Redirect::to(&path).into_response(),
+            Self::Shown(response) => return *response,
+            Self::SignIn(path) | Self::Elsewhere(path) => return Redirect::to(&path).into_response(),
             Self::NotFound => (StatusCode::NOT_FOUND, "There is no such page", "Check the address, or go back."),
             Self::Refused(sentence) => (StatusCode::FORBIDDEN, "The server refused this", sentence),
             Self::Forged => (

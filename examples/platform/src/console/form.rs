@@ -22,6 +22,9 @@ use crate::session::is_same;
 /// Bytes of a form.
 const MOST: usize = 64 << 10;
 
+/// Characters of the name of a form: 32 random bytes.
+const NAME: usize = 64;
+
 /// The time that the bytes of a form may take. A browser sends them at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -54,6 +57,11 @@ impl<T: DeserializeOwned + Send> FromRequest<Console> for Form<T> {
         let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         serde_html_form::from_str(&fields).map(Self).map_err(|_| Failure::Forged)
     }
+}
+
+/// The name of a form that a page of this server has made, for one use.
+pub(super) fn form_name(name: &str) -> Result<&str, Failure> {
+    if name.len() == NAME { Ok(name) } else { Err(Failure::Forged) }
 }
 
 /// The bytes of a form: 408 if they do not arrive in time, 413 if there are more of them than `most`.

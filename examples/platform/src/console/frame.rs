@@ -49,7 +49,18 @@ impl Frame {
 }
 
 /// The response that shows a page.
+///
+/// A name from outside may have characters that turn the order of the text behind them around, so that a page would read
+/// as another one. A page shows a mark in their place.
 pub(super) fn page(template: &impl Template) -> Result<Response, Failure> {
-    let html = template.render().map_err(|error| Failure::Internal(error.to_string()))?;
+    let mut html = template.render().map_err(|error| Failure::Internal(error.to_string()))?;
+    if html.contains(turns_around) {
+        html = html.replace(turns_around, "\u{fffd}");
+    }
     Ok(Html(html).into_response())
+}
+
+/// The embeddings, overrides and isolates of Unicode's bidirectional algorithm.
+fn turns_around(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -34,6 +34,8 @@ struct Invitation<'a> {
     name: Option<&'a str>,
     user_name: &'a str,
     error: Option<&'static str>,
+    /// The command that makes a new link.
+    command: String,
 }
 
 async fn show(
@@ -57,11 +59,39 @@ async fn render(
     };
     let name = account.as_ref().map(|account| &*account.name);
     let user_name = account.as_ref().map_or("", |account| &account.user_name);
-    let mut response = page(&Invitation { organization, secret, name, user_name, error })?;
+    let command = if account.is_none() { command(console, organization, secret).await? } else { String::new() };
+    let mut response = page(&Invitation { organization, secret, name, user_name, error, command })?;
     if account.is_none() {
         *response.status_mut() = StatusCode::GONE;
     }
     Ok(response.into_response())
+}
+
+/// The command that makes a new link for the account of one that does not work any more, for a POSIX shell.
+async fn command(console: &Console, organization: &str, secret: &str) -> Result<String, Failure> {
+    let id = invitation::account_of(&console.database, organization, secret).await?;
+    let account = match &id {
+        Some(id) => console.accounts.find(organization, id).await?,
+        None => None,
+    };
+    let organization = quoted(organization);
+    // Without the option the command takes this name.
+    let user_name = account.filter(|account| account.user_name != "administrator");
+    let user_name =
+        user_name.map_or_else(String::new, |account| format!(" --user-name {}", quoted(&account.user_name)));
+    let (store, url) = (quoted(&console.store), quoted(&console.url));
+    Ok(format!(
+        "platform administrator invite --organization {organization}{user_name} --store {store} --public-url {url}"
+    ))
+}
+
+/// The text as one word of a POSIX shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@,+%".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[derive(Deserialize)]
@@ -70,19 +100,25 @@ struct Passwords {
     again: String,
 }
 
+/// The sentence for passwords that are not taken. Blanks at the ends count as none, but stay a part of the password.
+fn mistake(Passwords { password, again }: &Passwords) -> Option<&'static str> {
+    let mut characters = password.trim().chars();
+    let first = characters.clone().next();
+    match () {
+        () if characters.clone().count() < SHORTEST => Some("Use at least 12 characters, blanks at the ends aside."),
+        () if characters.all(|character| Some(character) == first) => Some("Use more than one character."),
+        () if password != again => Some("The two passwords differ."),
+        () => None,
+    }
+}
+
 async fn accept(
     State(console): State<Console>,
     Public(organization): Public,
     Path((_, secret)): Path<(String, String)>,
     Form(given): Form<Passwords>,
 ) -> Result<Response, Failure> {
-    let error = if given.password.chars().count() < SHORTEST {
-        Some("Use at least 12 characters.")
-    } else if given.password != given.again {
-        Some("The two passwords differ.")
-    } else {
-        None
-    };
+    let error = mistake(&given);
     if error.is_some() {
         return render(&console, &organization, &secret, error).await;
     }

@@ -17,13 +17,11 @@ use super::{
     Console, Failure, Frame,
     form::Form,
     frame::page,
+    scim::Hours,
     session::{Administrator, url_encoded},
 };
 use crate::disconnection;
-use crate::provisioning::{
-    Filter, KEPT_DAYS, Line, Log, Outcome, Recording, Span,
-    chart::{Chart, draw, draw_cycles},
-};
+use crate::provisioning::{Filter, KEPT_DAYS, Line, Log, Outcome, Recording};
 
 /// Requests on one page.
 const PAGE: usize = 50;
@@ -118,9 +116,7 @@ struct Page {
     is_exhausted: bool,
     is_cut: bool,
     same: String,
-    span: Span,
-    chart: Chart,
-    cycles: String,
+    hours: Hours,
     requests: i64,
     recording: Option<Recording>,
 }
@@ -128,10 +124,6 @@ struct Page {
 impl Page {
     fn is_kind(&self, kind: &str) -> bool {
         self.asked.kind == kind
-    }
-
-    fn hour(start: i64) -> String {
-        DateTime::from_timestamp_millis(start).unwrap_or_default().format("%b %-d, %-I %p").to_string()
     }
 }
 
@@ -143,6 +135,9 @@ async fn show(
     let log = Log::new(console.database.clone());
     let listed = log.list(&signed.organization, &asked.filter(), PAGE).await?;
     let span = log.span(&signed.organization, Utc::now(), 48).await?;
+    let found = console.directory.organization(&signed.organization).await;
+    let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?;
+    let provider = found.ok_or(Failure::NotFound)?.identity_provider;
     let mut shown: Vec<Shown> = listed.lines.into_iter().map(Shown::of).collect();
     let mut day = String::new();
     for line in &mut shown {
@@ -157,10 +152,8 @@ async fn show(
         is_cut: listed.is_cut,
         same: asked.query(None),
         asked,
-        chart: draw(&span),
-        cycles: draw_cycles(&span),
         requests: span.hours.iter().map(|hour| hour.requests).sum(),
-        span,
+        hours: Hours::drawn(&span, provider),
         recording: Recording::find(&console.database, &signed.organization).await?,
     })
 }

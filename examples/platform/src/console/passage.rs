@@ -20,7 +20,7 @@ use super::{
     Console, Failure,
     form::{Form, Public, read},
     frame::page,
-    session::{self, Signed, cookie, present, within},
+    session::{self, Signed, cookie, present, sign_in_path, within},
 };
 use crate::{
     account::Account,
@@ -68,6 +68,9 @@ struct Start {
     /// Whether the provider must ask for another account.
     #[serde(default)]
     again: String,
+    /// The page that the browser goes to afterwards.
+    #[serde(default)]
+    target: String,
 }
 
 async fn start(
@@ -80,13 +83,14 @@ async fn start(
         return Err(Failure::Refused("Single sign-on is off. Sign in as an administrator, or ask one."));
     };
     let before = present(&headers, &console, &organization).await?;
+    let target = within(&organization, &given.target);
     let beginning = Beginning {
         tenant: &organization,
         settings: &settings,
         version: &version,
         purpose: Purpose::SignIn,
         session: before.as_ref().map(Session::digest),
-        target: None,
+        target: Some(&target),
         again: !given.again.is_empty(),
     };
     match console.sign_on.begin(beginning).await {
@@ -215,7 +219,7 @@ async fn finish(
     }
     match begun.purpose {
         Purpose::SignIn => match arrived {
-            Ok(identity) => sign_in(console, tenant, &identity, before.as_ref()).await,
+            Ok(identity) => sign_in(console, tenant, &identity, before.as_ref(), begun).await,
             Err(fault) => Refusal::of(console, tenant, Purpose::SignIn, &fault).await,
         },
         Purpose::Confirm => match arrived {
@@ -224,7 +228,7 @@ async fn finish(
         },
         Purpose::Test => {
             let Some(administrator) = administrator(console, tenant, before).await? else {
-                return Err(Failure::SignIn(tenant.to_owned()));
+                return Err(Failure::SignIn(sign_in_path(tenant)));
             };
             if let Some(settings) = &settings {
                 super::sign_on::tested(console, &administrator, settings, &begun.version, arrived).await?;
@@ -256,13 +260,15 @@ async fn sign_in(
     tenant: &str,
     identity: &Identity,
     before: Option<&Session>,
+    begun: &Begun,
 ) -> Result<Response, Failure> {
     let found = console.accounts.find_at_sign_on(tenant, identity.by, &identity.value).await?;
     match found.as_slice() {
         // Whoever may choose a name at the provider could choose an administrator's.
         [account] if account.active && account.has_password() => Refusal::password(console, tenant, account).await,
         [account] if account.active => {
-            session::begin(console, tenant, &account.id, before, &Console::path(tenant, "")).await
+            let target = within(tenant, begun.target.as_deref().unwrap_or_default());
+            session::begin(console, tenant, &account.id, before, &target).await
         }
         [account] => Refusal::deactivated(console, tenant, account).await,
         _ => Refusal::unknown(console, tenant, identity).await,
@@ -277,7 +283,7 @@ async fn confirmed(
     before: Option<&Session>,
     begun: &Begun,
 ) -> Result<Response, Failure> {
-    let Some(before) = before else { return Err(Failure::SignIn(tenant.to_owned())) };
+    let Some(before) = before else { return Err(Failure::SignIn(sign_in_path(tenant))) };
     let found = console.accounts.find_at_sign_on(tenant, identity.by, &identity.value).await?;
     match found.as_slice() {
         [account] if account.active && account.id == before.account => {

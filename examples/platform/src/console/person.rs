@@ -1,14 +1,16 @@
-//! The page of one person for administrators, the form for an account made by hand, and its removal.
+//! The page of one person for administrators, the form for an account made by hand, its changes and its removal.
+
+mod change;
+mod new;
+mod way;
 
 use askama::Template;
 use axum::{
     Router,
     extract::{Path, Query, State},
-    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
-use scim_core::store::StoreError;
 use serde::Deserialize;
 
 use super::{
@@ -19,8 +21,8 @@ use super::{
     wording::{Moment, provider},
 };
 use crate::{
-    account::{Account, Details, NewAccount, Origin, Removed},
-    invitation,
+    account::{Account, Details},
+    session::random,
     user_group::{Assignment, Member, Reason, UserGroup, UserGroupError},
 };
 
@@ -29,11 +31,13 @@ const LONGEST: usize = 128;
 
 pub(super) fn routes() -> Router<Console> {
     Router::new()
-        .route("/users/new", get(new).post(add))
+        .route("/users/new", get(new::new).post(new::add))
         .route("/users/{id}", get(show))
         .route("/users/{id}/groups", post(assign))
-        .route("/users/{id}/remove", get(ask).post(remove))
-        .route("/users/{id}/invitation", post(invite))
+        .route("/users/{id}/details", post(change::edit))
+        .route("/users/{id}/active", post(change::set_active))
+        .route("/users/{id}/remove", get(change::ask).post(change::remove))
+        .route("/users/{id}/invitation", post(change::invite))
 }
 
 /// A user group that the page offers.
@@ -57,9 +61,50 @@ struct Person {
     released: Option<Moment>,
     /// The name of the administrator who made the account.
     made_by: Option<String>,
+    /// The time of the deactivation, and who did it, if that is known.
+    deactivated: Option<(Moment, String)>,
+    /// How the person signs in.
+    way: String,
     is_own: bool,
+    /// The form for the name and the address of an account made by hand.
+    filled: Values,
+    errors: Errors,
+    /// The name of the form for a one-time link, which makes one link only.
+    form: String,
     done: Option<&'static str>,
     error: Option<&'static str>,
+}
+
+/// The fields that an administrator may change of an account made by hand.
+#[derive(Deserialize)]
+struct Values {
+    name: String,
+    #[serde(default)]
+    email: String,
+}
+
+/// Sentences at the fields.
+#[derive(Clone, Copy, Default)]
+struct Errors {
+    name: Option<&'static str>,
+    email: Option<&'static str>,
+}
+
+const NAME_ERROR: &str = "Enter a name of up to 128 characters.";
+
+/// The text of a field, if it may be a name.
+fn text(text: &str) -> Option<String> {
+    let text = text.trim();
+    let fits = !text.is_empty() && text.chars().count() <= LONGEST && !text.contains(char::is_control);
+    fits.then(|| text.to_owned())
+}
+
+/// The address in a field, if there is one, or the sentence at the field.
+fn address(given: &str) -> (Option<String>, Option<&'static str>) {
+    let is_address = |address: &String| address.contains('@') && !address.contains(char::is_whitespace);
+    let email = text(given).filter(is_address);
+    let error = (email.is_none() && !given.trim().is_empty()).then_some("Enter one address, or none.");
+    (email, error)
 }
 
 #[derive(Default, Deserialize)]
@@ -83,9 +128,21 @@ async fn show(
     Path((_, id)): Path<(String, String)>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let organization = &*signed.organization;
     let account = account(&console, &signed, &id).await?;
-    let assignments = console.user_groups.of_person(organization, &id).await?;
+    let filled = Values { name: account.name.clone(), email: account.email.clone().unwrap_or_default() };
+    render(&console, &signed, account, filled, Errors::default(), &asked.done).await
+}
+
+async fn render(
+    console: &Console,
+    signed: &Signed,
+    account: Account,
+    filled: Values,
+    errors: Errors,
+    done: &str,
+) -> Result<Response, Failure> {
+    let (organization, id) = (&*signed.organization, &*account.id);
+    let assignments = console.user_groups.of_person(organization, id).await?;
     let choice = |group: UserGroup| {
         let of_group = || assignments.iter().filter(|member| member.user_group == group.id);
         let mapping = |member: &Member| match &member.reason {
@@ -100,22 +157,41 @@ async fn show(
         Some(by) => console.accounts.find(organization, by).await?.map(|by| by.name),
         None => None,
     };
-    let details = console.accounts.details(organization, &id).await?;
+    let details = console.accounts.details(organization, id).await?;
+    let provider = provider(console, organization).await?;
+    let by = match &details.deactivated_by {
+        Some(by) => {
+            console.accounts.find(organization, by).await?.map_or("a former administrator".into(), |by| by.name)
+        }
+        None => provider.to_owned(),
+    };
     page(&Person {
-        frame: Frame::of(&console, &signed, "users").await?,
-        released: details.released.map(Moment::of),
+        frame: Frame::of(console, signed, "users").await?,
+        released: account.released.map(Moment::of),
+        deactivated: details.deactivated.filter(|_| !account.active).map(|time| (Moment::of(time), by)),
+        way: way::of(console, organization, &account).await?,
         details,
-        provider: provider(&console, organization).await?,
+        provider,
         choices,
         created: Moment::of(account.created),
         made_by,
         is_own: signed.account.id == account.id,
-        done: match &*asked.done {
+        filled,
+        errors,
+        form: random()?,
+        done: match done {
             "added" => Some("The account is made."),
             "saved" => Some("The user groups are saved."),
+            "changed" => Some("The name and the e-mail are saved."),
+            "activated" => Some("The account is active. The person can sign in again."),
+            "deactivated" => Some("The account is deactivated. Its sessions and one-time links have ended."),
             _ => None,
         },
-        error: (asked.done == "gone").then_some("A user group was removed meanwhile. Nothing was saved."),
+        error: match done {
+            "gone" => Some("A user group was removed meanwhile. Nothing was saved."),
+            "repeated" => Some("A link is shown once. This form has made one before; make a new one if it is lost."),
+            _ => None,
+        },
         account,
     })
 }
@@ -146,145 +222,4 @@ async fn assign(
         Err(UserGroupError::Store(error)) => Err(error.into()),
         Err(_) => Ok(to(&signed, &format!("users/{id}?done=gone"))),
     }
-}
-
-/// The form for an account made by hand, as it was filled in.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Filled {
-    name: String,
-    user_name: String,
-    email: String,
-    role: String,
-}
-
-#[derive(Template)]
-#[template(path = "person-new.html")]
-struct New {
-    frame: Frame,
-    filled: Filled,
-    name_error: Option<&'static str>,
-    user_name_error: Option<String>,
-    email_error: Option<&'static str>,
-}
-
-async fn new(State(console): State<Console>, Administrator(signed): Administrator) -> Result<Response, Failure> {
-    let frame = Frame::of(&console, &signed, "users").await?;
-    page(&New { frame, filled: Filled::default(), name_error: None, user_name_error: None, email_error: None })
-}
-
-async fn add(
-    State(console): State<Console>,
-    Administrator(signed): Administrator,
-    Form(filled): Form<Filled>,
-) -> Result<Response, Failure> {
-    if filled.role == "administrator" {
-        signed.must_be_recent(&Console::path(&signed.organization, "users/new"))?;
-    }
-    let text = |text: &str| {
-        let text = text.trim();
-        let fits = !text.is_empty() && text.chars().count() <= LONGEST && !text.contains(char::is_control);
-        fits.then(|| text.to_owned())
-    };
-    let (name, user_name) = (text(&filled.name), text(&filled.user_name));
-    let is_address = |address: &String| address.contains('@') && !address.contains(char::is_whitespace);
-    let email = text(&filled.email).filter(is_address);
-    let email_error = (email.is_none() && !filled.email.trim().is_empty()).then_some("Enter one address, or none.");
-    let name_error = name.is_none().then_some("Enter a name of up to 128 characters.");
-    let mut user_name_error = user_name.is_none().then(|| "Enter a user name of up to 128 characters.".to_owned());
-    let mut status = StatusCode::UNPROCESSABLE_ENTITY;
-    if let (Some(name), Some(user_name), None) = (name, user_name, email_error) {
-        let tenant = signed.organization.clone();
-        let (administrator, made_by) = (filled.role == "administrator", Some(signed.account.id.clone()));
-        let account = NewAccount { tenant, user_name: user_name.clone(), name, email, administrator, made_by };
-        match console.accounts.add(account).await {
-            Ok(id) => return Ok(to(&signed, &format!("users/{id}?done=added"))),
-            Err(StoreError::NotUnique { .. }) => {
-                status = StatusCode::CONFLICT;
-                let other = console.accounts.conflicting(&signed.organization, &user_name).await?;
-                user_name_error = Some(match other {
-                    Some(other) if other.origin == Origin::Scim => {
-                        format!("{} has this user name. The account comes from SCIM.", other.name)
-                    }
-                    Some(other) => format!("{} has this user name. The account was made by hand.", other.name),
-                    None => "Somebody has this user name.".to_owned(),
-                });
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let frame = Frame::of(&console, &signed, "users").await?;
-    let mut response = page(&New { frame, filled, name_error, user_name_error, email_error })?;
-    *response.status_mut() = status;
-    Ok(response)
-}
-
-#[derive(Template)]
-#[template(path = "person-remove.html")]
-struct Ask {
-    frame: Frame,
-    account: Account,
-}
-
-const FROM_SCIM: Failure = Failure::Refused(
-    "Accounts from SCIM can't be removed here. Take the person out of the application at the identity provider.",
-);
-
-async fn ask(
-    State(console): State<Console>,
-    Administrator(signed): Administrator,
-    Path((_, id)): Path<(String, String)>,
-) -> Result<Response, Failure> {
-    let account = account(&console, &signed, &id).await?;
-    if account.origin == Origin::Scim {
-        return Err(FROM_SCIM);
-    }
-    page(&Ask { frame: Frame::of(&console, &signed, "users").await?, account })
-}
-
-async fn remove(
-    State(console): State<Console>,
-    Administrator(signed): Administrator,
-    Path((_, id)): Path<(String, String)>,
-    Form(()): Form<()>,
-) -> Result<Response, Failure> {
-    if account(&console, &signed, &id).await?.is_administrator() {
-        signed.must_be_recent(&Console::path(&signed.organization, &format!("users/{id}/remove")))?;
-    }
-    match console.accounts.remove(&signed.organization, &id, &signed.account.id).await? {
-        Removed::Done => Ok(to(&signed, "users?done=removed")),
-        Removed::Missing => Err(Failure::NotFound),
-        Removed::FromScim => Err(FROM_SCIM),
-        Removed::Own => Err(Failure::Refused("You can't remove your own account. Ask another administrator.")),
-        Removed::LastAdministrator => {
-            Err(Failure::Refused("This is the last administrator. Make another administrator first."))
-        }
-        Removed::NoAdministrator => Err(Failure::Refused("Only administrators of the organization may do this.")),
-    }
-}
-
-#[derive(Template)]
-#[template(path = "person-link.html")]
-struct Link {
-    frame: Frame,
-    account: Account,
-    url: String,
-}
-
-/// Shows a new one-time link for an administrator. It is in this one answer and in no address, so it is not redirected.
-async fn invite(
-    State(console): State<Console>,
-    Administrator(signed): Administrator,
-    Path((_, id)): Path<(String, String)>,
-    Form(()): Form<()>,
-) -> Result<Response, Failure> {
-    let account = account(&console, &signed, &id).await?;
-    if !account.is_administrator() {
-        return Err(Failure::Refused("Only administrators sign in by a one-time link."));
-    }
-    signed.must_be_recent(&Console::path(&signed.organization, &format!("users/{}", account.id)))?;
-    let secret = invitation::invite(&console.database, &signed.organization, &account.id).await?;
-    let path = Console::path(&signed.organization, &format!("invitation/{secret}"));
-    let link = format!("{}{path}", console.url);
-    page(&Link { frame: Frame::of(&console, &signed, "users").await?, account, url: link })
 }

@@ -20,7 +20,8 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use self::{clients::ClientRow, hours::Hours, keys::KeyRow, new::KeyForm, remove::Removal, state::StateCard};
+pub(super) use self::hours::Hours;
+use self::{clients::ClientRow, keys::KeyRow, new::KeyForm, remove::Removal, state::StateCard};
 use super::{
     Console, Failure, Frame,
     form::Form,

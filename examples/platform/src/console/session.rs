@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     Router,
     extract::{FromRequestParts, Path, Query, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -39,13 +39,42 @@ impl FromRequestParts<Console> for Signed {
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Failure> {
         let organization = organization(parts, console).await?;
         let Some(session) = present(&parts.headers, console, &organization).await? else {
-            return Err(Failure::SignIn(organization));
+            return Err(Failure::SignIn(way_in(parts, &organization)));
         };
         match console.accounts.find(&organization, &session.account).await? {
             Some(account) if account.active => Ok(Self { organization, account, session }),
-            _ => Err(Failure::SignIn(organization)),
+            _ => Err(Failure::SignIn(way_in(parts, &organization))),
         }
     }
+}
+
+/// The path of the sign-in page that leads back to the page which the browser asked for, or which has the form.
+fn way_in(parts: &Parts, organization: &str) -> String {
+    let asked = if parts.method == Method::GET {
+        // The nested router has the path below the organization.
+        let own = Console::path(organization, "");
+        let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+        Some(if path.starts_with(&own) { path.to_owned() } else { own + path.trim_start_matches('/') })
+    } else {
+        let page = parts.headers.get(header::REFERER).and_then(|page| page.to_str().ok());
+        page.and_then(|page| page.parse::<Uri>().ok()?.path_and_query().map(|path| path.as_str().to_owned()))
+    };
+    let target = within(organization, &asked.unwrap_or_default());
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if target != Console::path(organization, "") {
+        query.append_pair("target", &target);
+    }
+    // A browser that has the cookie had a session.
+    if cookie(&parts.headers, COOKIE).is_some_and(|cookie| !cookie.is_empty()) {
+        query.append_pair("ended", "1");
+    }
+    let query = query.finish();
+    Console::path(organization, &if query.is_empty() { "sign-in".to_owned() } else { format!("sign-in?{query}") })
+}
+
+/// The path of the sign-in page.
+pub(super) fn sign_in_path(organization: &str) -> String {
+    Console::path(organization, "sign-in")
 }
 
 /// An administrator of the organization that the path names.
@@ -133,45 +162,57 @@ struct SignIn<'a> {
     again: bool,
     /// The token of the session that the browser has all the same.
     token: &'a str,
+    /// The page that the browser goes to afterwards.
+    target: &'a str,
+    /// Whether the browser had a session that has ended.
+    ended: bool,
     user_name: &'a str,
     failed: bool,
 }
 
-#[derive(Deserialize)]
-struct Again {
-    #[serde(default)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
     again: String,
+    target: String,
+    ended: String,
 }
 
 async fn sign_in_page(
     State(console): State<Console>,
     Public(organization): Public,
-    Query(Again { again }): Query<Again>,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let before = present(&headers, &console, &organization).await?;
-    show_sign_in(&console, &organization, before.as_ref(), !again.is_empty(), "", false).await
+    show_sign_in(&console, &organization, before.as_ref(), &asked, None).await
 }
 
 async fn show_sign_in(
     console: &Console,
     organization: &str,
     before: Option<&Session>,
-    again: bool,
-    user_name: &str,
-    failed: bool,
+    asked: &Asked,
+    failed: Option<&str>,
 ) -> Result<Response, Failure> {
     let found = console.directory.organization(organization).await;
     let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?.ok_or(Failure::NotFound)?;
     let single_sign_on = matches!(&*found.sign_on, "openid" | "saml");
     let token = before.map_or("", |session| &session.token);
-    page(&SignIn { organization, title: found.title(), single_sign_on, again, token, user_name, failed })
+    let (again, ended) = (!asked.again.is_empty(), !asked.ended.is_empty() && before.is_none());
+    let target = if asked.target.is_empty() { String::new() } else { within(organization, &asked.target) };
+    let (user_name, failed) = (failed.unwrap_or_default(), failed.is_some());
+    let (title, target) = (found.title(), &*target);
+    page(&SignIn { organization, title, single_sign_on, again, token, target, ended, user_name, failed })
 }
 
 #[derive(Deserialize)]
-struct Password {
+struct Credentials {
     user_name: String,
     password: String,
+    /// The page that the browser goes to afterwards.
+    #[serde(default)]
+    target: String,
 }
 
 /// Administrators sign in with a password: they must get in before single sign-on works, and when it fails.
@@ -179,16 +220,17 @@ async fn sign_in(
     State(console): State<Console>,
     Public(organization): Public,
     headers: HeaderMap,
-    Form(given): Form<Password>,
+    Form(given): Form<Credentials>,
 ) -> Result<Response, Failure> {
     let found = console.accounts.find_made_by_hand(&organization, &given.user_name).await?;
     let found = found.filter(|account| account.is_administrator() && account.active);
     let before = present(&headers, &console, &organization).await?;
     if !console.accounts.has_this_password(found.as_ref(), &given.password).await? {
-        return show_sign_in(&console, &organization, before.as_ref(), false, &given.user_name, true).await;
+        let asked = Asked { target: given.target, ..Asked::default() };
+        return show_sign_in(&console, &organization, before.as_ref(), &asked, Some(&given.user_name)).await;
     }
     let Some(account) = found else { return Err(Failure::NotFound) };
-    begin(&console, &organization, &account.id, before.as_ref(), &Console::path(&organization, "")).await
+    begin(&console, &organization, &account.id, before.as_ref(), &within(&organization, &given.target)).await
 }
 
 async fn sign_out(

@@ -17,9 +17,9 @@ use super::{
     form::Form,
     frame::page,
     session::{Administrator, Signed, url_encoded},
-    wording::{counted, provider},
+    wording::{counted, counted_people, people, provider},
 };
-use crate::user_group::{Assignment, Members, Reason, ScimGroup, UserGroup, UserGroupError, UserGroups};
+use crate::user_group::{Assignment, Mapped, Members, Reason, ScimGroup, UserGroup, UserGroupError, UserGroups};
 
 /// Names of groups that a row shows.
 const CHIPS: usize = 4;
@@ -59,6 +59,9 @@ struct Asked {
     /// The group of the identity provider whose mapping is to be changed.
     map: String,
     done: String,
+    /// The people who joined and left user groups by a mapping.
+    joined: usize,
+    left: usize,
 }
 
 #[derive(Template)]
@@ -72,7 +75,7 @@ struct List {
     next: Option<String>,
     paged: bool,
     mapping: Option<ScimGroup>,
-    done: Option<&'static str>,
+    done: Option<String>,
     error: Option<&'static str>,
 }
 
@@ -119,8 +122,8 @@ async fn show(
         paged: after.is_some(),
         mapping,
         done: match &*asked.done {
-            "mapped" => Some("The mapping is saved. People joined and left the user groups."),
-            "removed" => Some("The user group is removed."),
+            "mapped" => Some(mapped(asked.joined, asked.left)),
+            "removed" => Some("The user group is removed.".to_owned()),
             _ => None,
         },
         error: match &*asked.done {
@@ -128,6 +131,17 @@ async fn show(
             _ => None,
         },
     })
+}
+
+/// The outcome of a mapping in words.
+fn mapped(joined: usize, left: usize) -> String {
+    let outcome = match (joined, left) {
+        (0, 0) => "Nobody joined or left a user group.".to_owned(),
+        (joined, 0) => format!("{} joined.", people(joined)),
+        (0, left) => format!("{} left.", people(left)),
+        (joined, left) => format!("{} joined, {} left.", people(joined), people(left)),
+    };
+    format!("The mapping is saved. {outcome}")
 }
 
 /// The user groups that a group of the identity provider fills, as the form has them now and had them when it was shown.
@@ -150,7 +164,7 @@ async fn map(
     let add = group.iter().filter(|group| !seen.contains(group)).cloned().collect();
     let remove = seen.iter().filter(|seen| !group.contains(seen)).cloned().collect();
     match console.user_groups.map(&signed.organization, &scim_group, add, remove).await {
-        Ok(()) => Ok(to(&signed, "user-groups?done=mapped")),
+        Ok(Mapped { joined, left }) => Ok(to(&signed, &format!("user-groups?done=mapped&joined={joined}&left={left}"))),
         Err(UserGroupError::Store(error)) => Err(error.into()),
         Err(_) => Ok(to(&signed, "user-groups?done=gone")),
     }
@@ -201,7 +215,7 @@ async fn add(
     let (status, error) = match filled.checked() {
         None => (StatusCode::UNPROCESSABLE_ENTITY, UNFIT),
         Some((name, purpose)) => match console.user_groups.add(&signed.organization, name, purpose, by).await {
-            Ok(id) => return Ok(to(&signed, &format!("user-groups/{id}"))),
+            Ok(id) => return Ok(to(&signed, &format!("user-groups/{id}?done=made"))),
             Err(error) => refusal(error)?,
         },
     };
@@ -244,7 +258,7 @@ struct One {
 
 impl One {
     fn people(&self) -> String {
-        counted(self.group.people, UserGroups::COUNTED)
+        counted_people(self.group.people, UserGroups::COUNTED)
     }
 }
 
@@ -283,6 +297,7 @@ async fn render(
         next,
         paged: after.is_some(),
         done: match &*position.done {
+            "made" => Some("The user group is made. Assign people under Users, or map a group."),
             "saved" => Some("The user group is saved."),
             "left" => Some("The person left the user group."),
             _ => None,
@@ -339,7 +354,7 @@ struct Ask {
 
 impl Ask {
     fn people(&self) -> String {
-        counted(self.group.people, UserGroups::COUNTED)
+        counted_people(self.group.people, UserGroups::COUNTED)
     }
 }
 

@@ -43,6 +43,8 @@ struct Asked {
     done: String,
     people: usize,
     groups: String,
+    /// The ids of people who stay selected, after a form without a user group.
+    keep: String,
 }
 
 impl Asked {
@@ -61,6 +63,7 @@ struct Row {
     groups: Vec<String>,
     more: usize,
     came: Moment,
+    selected: bool,
 }
 
 #[derive(Template)]
@@ -79,7 +82,11 @@ struct Users {
     search: String,
     by_hand: bool,
     selected: bool,
+    /// Whether this part of the list has accounts from SCIM.
+    has_scim: bool,
     paged: bool,
+    /// The account behind which this part of the list begins.
+    after: String,
     next: Option<String>,
     more: bool,
     done: Option<String>,
@@ -122,14 +129,16 @@ async fn show(
         let from = if by_hand { "&from=hand" } else { "" };
         format!("tab={}{from}&after={}", asked.tab, url_encoded(&last.id))
     });
+    let kept: Vec<&str> = asked.keep.split(',').collect();
     let rows = found.accounts.into_iter().map(|account| {
         let mut groups = names.remove(&account.id).unwrap_or_default();
         let more = groups.len().saturating_sub(CHIPS);
         groups.truncate(CHIPS);
         let came = Moment::of(account.created);
-        Row { account, groups, more, came }
+        let selected = !asked.all.is_empty() || kept.contains(&&*account.id);
+        Row { account, groups, more, came, selected }
     });
-    let rows = rows.collect();
+    let rows: Vec<Row> = rows.collect();
     let groups = console.user_groups.all(organization).await?;
     let counts = console.accounts.counts(organization).await?;
     let count = |number| counted(number, Counts::MOST);
@@ -161,12 +170,14 @@ async fn show(
         } else {
             format!("{} people wait", count(counts.unassigned))
         },
+        has_scim: rows.iter().any(|row| row.account.is_from_scim()),
         rows,
         groups,
         search,
         by_hand,
         selected: !asked.all.is_empty(),
         paged: after.is_some(),
+        after: asked.after.clone(),
         next,
         more: found.more,
         done,
@@ -181,6 +192,9 @@ struct Selected {
     person: Vec<String>,
     #[serde(default)]
     group: Vec<String>,
+    /// The account behind which the part of the list begins.
+    #[serde(default)]
+    after: String,
 }
 
 async fn assign(
@@ -196,7 +210,10 @@ async fn assign(
         return to("nobody");
     }
     if selected.group.is_empty() {
-        return to("nowhere");
+        // A page has fewer people.
+        let keep: Vec<&str> = selected.person.iter().take(100).map(String::as_str).collect();
+        let (keep, after) = (url_encoded(&keep.join(",")), url_encoded(&selected.after));
+        return to(&format!("nowhere&after={after}&keep={keep}"));
     }
     let groups = selected.group.join(",");
     let by = signed.account.id.clone();

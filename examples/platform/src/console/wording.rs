@@ -33,6 +33,11 @@ pub(super) fn counted(number: i64, most: i64) -> String {
     if number > most { format!("{}+", grouped(most)) } else { grouped(number) }
 }
 
+/// `1 person`, `999 people`, `1,000+ people`.
+pub(super) fn counted_people(number: i64, most: i64) -> String {
+    if number == 1 { "1 person".to_owned() } else { format!("{} people", counted(number, most)) }
+}
+
 /// Names as a sentence lists them: `Editors`, `Editors and Viewers`, `Auditors, Editors and Viewers`.
 pub(super) fn listed(names: &[&str]) -> String {
     match names {

@@ -188,6 +188,18 @@ const STEPS: &[&[&str]] = &[
         // The last time at which somebody sent the key after its end.
         "ALTER TABLE api_key ADD COLUMN refused BIGINT",
     ],
+    &[
+        // People whom a removal has released wait for a user group like those of SCIM.
+        "DROP INDEX account_unassigned",
+        "CREATE INDEX account_unassigned ON account (tenant, sort_name, id) \
+     WHERE (origin = 'scim' OR released IS NOT NULL) AND active = 1 AND assigned = 0",
+        // The time of a deactivation, and the administrator, or nobody where the identity provider did it.
+        "ALTER TABLE account ADD COLUMN deactivated BIGINT",
+        "ALTER TABLE account ADD COLUMN deactivated_by {text}",
+        // The name of the form that made the link: it makes one link only.
+        "ALTER TABLE invitation ADD COLUMN form {text}",
+        "CREATE UNIQUE INDEX invitation_form ON invitation (form)",
+    ],
 ];
 
 /// Keeps other processes from making tables or indexes until the commit. SQLite does so by itself; PostgreSQL does not,

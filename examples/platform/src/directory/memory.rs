@@ -1,4 +1,4 @@
-//! Organisations and keys that are gone with the process.
+//! Organizations and keys that are gone with the process.
 
 use std::{
     collections::BTreeMap,

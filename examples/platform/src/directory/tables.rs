@@ -1,4 +1,4 @@
-//! Organisations and keys in the tables `organization`, `api_key` and `oauth_token`. Times are milliseconds since 1970 in UTC.
+//! Organizations and keys in the tables `organization`, `api_key` and `oauth_token`. Times are milliseconds since 1970 in UTC.
 
 use std::net::IpAddr;
 
@@ -45,7 +45,7 @@ impl Tables {
         self.select(select).await?.pop().map(organization).transpose()
     }
 
-    /// Whether there is such an organisation.
+    /// Whether there is such an organization.
     pub(super) async fn set_scim(&self, name: &str, on: bool) -> Result<bool, DirectoryError> {
         let mut update = self.statement("UPDATE organization SET scim = ");
         update.bind(i64::from(on)).push(" WHERE name = ").bind(name);

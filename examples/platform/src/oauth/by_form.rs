@@ -31,6 +31,18 @@ impl Clients {
         if changed.first() == Some(&1) { Ok((client, token)) } else { Err(ClientError::Repeated) }
     }
 
+    /// Whether the form has made a client or an API key before.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn is_used(&self, form: &str) -> Result<bool, ClientError> {
+        let mut query = self.statement("SELECT name FROM api_key WHERE form = ");
+        query.bind(form).push(" UNION ALL SELECT name FROM oauth_client WHERE form = ").bind(form);
+        let rows = self.database.read(vec![query]).await?;
+        Ok(rows.into_iter().flatten().next().is_some())
+    }
+
     /// Makes one more secret for a client, as [`Clients::add_secret`].
     ///
     /// # Errors

@@ -59,8 +59,8 @@ pub(super) struct Gate {
     pub(super) address_header: Option<HeaderName>,
 }
 
-/// Lets a request through whose key opens the organisation that the URL names, unless there are too many requests. Other
-/// clients learn nothing: neither whether there is such an organisation, nor what is wrong with the key.
+/// Lets a request through whose key opens the organization that the URL names, unless there are too many requests. Other
+/// clients learn nothing: neither whether there is such an organization, nor what is wrong with the key.
 pub(super) async fn admit(
     State(gate): State<Arc<Gate>>,
     parameters: Result<Path<Vec<(String, String)>>, PathRejection>,

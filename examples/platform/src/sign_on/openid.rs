@@ -96,7 +96,7 @@ impl Claim {
         }
     }
 
-    fn by(self) -> By {
+    pub(super) fn by(self) -> By {
         match self {
             Self::PreferredUsername | Self::Email => By::UserName,
             Self::Sub => By::ExternalId,

@@ -36,6 +36,14 @@ impl Settings {
         }
     }
 
+    /// The part of an account by which a sign-in finds it.
+    pub fn by(&self) -> By {
+        match self {
+            Self::OpenId(settings) => settings.claim.by(),
+            Self::Saml(settings) => settings.by,
+        }
+    }
+
     /// The name of the identity provider: its host, or the name that SAML gives it.
     pub fn provider(&self) -> &str {
         match self {

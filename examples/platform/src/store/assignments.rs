@@ -46,7 +46,7 @@ pub(super) async fn follow_edit<S: Session>(
     }
     let mut insert = assignment_of_members(session, tenant, group);
     is_one_of(insert.push(" AND "), "r.value", come);
-    count(session, tenant, closed(insert), 1).await
+    count(session, tenant, closed(insert), 1).await.map(drop)
 }
 
 /// Makes the assignments follow a SCIM group that was replaced, unless the replacement kept its members.
@@ -59,11 +59,16 @@ pub(super) async fn follow_group<S: Session>(session: &mut S, tenant: &str, entr
     if mapped_to(session, tenant, group).await?.is_empty() {
         return Ok(());
     }
-    follow_members(session, tenant, group).await
+    follow_members(session, tenant, group).await.map(drop)
 }
 
-/// Makes the assignments of a SCIM group those that its members and its mapping ask for, whatever they were.
-pub(crate) async fn follow_members<S: Session>(session: &mut S, tenant: &str, group: &str) -> Result<(), StoreError> {
+/// Makes the assignments of a SCIM group those that its members and its mapping ask for, whatever they were. Returns the
+/// number of people who joined.
+pub(crate) async fn follow_members<S: Session>(
+    session: &mut S,
+    tenant: &str,
+    group: &str,
+) -> Result<usize, StoreError> {
     let mut delete = Statement::new(session.dialect());
     delete.push("DELETE FROM user_group_member WHERE tenant = ").bind(tenant).push(" AND source = ").bind(group);
     delete.push(" AND user_group IN (SELECT m.user_group FROM user_group_mapping AS m WHERE m.tenant = ");
@@ -84,16 +89,17 @@ pub(super) async fn forget_group<S: Session>(session: &mut S, tenant: &str, grou
     if mapped.is_empty() {
         return Ok(());
     }
-    unmap(session, tenant, group, &mapped).await
+    unmap(session, tenant, group, &mapped).await.map(drop)
 }
 
-/// Removes the mapping of a SCIM group to these user groups, and the assignments that followed from it.
+/// Removes the mapping of a SCIM group to these user groups, and the assignments that followed from it. Returns the number
+/// of people who left.
 pub(crate) async fn unmap<S: Session>(
     session: &mut S,
     tenant: &str,
     group: &str,
     user_groups: &[String],
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
     let names = || user_groups.iter().map(String::as_str);
     let mut unmap = Statement::new(session.dialect());
     unmap.push("DELETE FROM user_group_mapping WHERE tenant = ").bind(tenant).push(" AND scim_group = ").bind(group);
@@ -120,7 +126,8 @@ pub(crate) async fn mapped_to<S: Session>(
     session.query(&query).await?.into_iter().map(|mut row| row.text(0)).collect()
 }
 
-/// Runs a statement that deletes or inserts rows of `user_group_member`, and adds to the number of each account.
+/// Runs a statement that deletes or inserts rows of `user_group_member`, and adds to the number of each account. Returns
+/// the number of accounts.
 ///
 /// The number is added to, not counted anew: two transactions that assign one person at the same time do not see each
 /// other's rows.
@@ -129,14 +136,14 @@ pub(crate) async fn count<S: Session>(
     tenant: &str,
     mut change: Statement,
     sign: i64,
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
     change.push(" RETURNING account");
     let accounts = session.query(&change).await?.into_iter().map(|mut row: Row| row.text(0));
     let accounts = accounts.collect::<Result<Vec<_>, _>>()?;
     if accounts.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
-    lock_accounts(session, tenant, &accounts).await?;
+    let people = lock_accounts(session, tenant, &accounts).await?.len();
     let each = match session.dialect() {
         Dialect::Sqlite => "json_each(",
         _ => "jsonb_array_elements_text(",
@@ -150,7 +157,8 @@ pub(crate) async fn count<S: Session>(
         update.push(" (value)");
     }
     update.push(" GROUP BY e.value) AS c WHERE account.id = c.id AND account.tenant = ").bind(tenant);
-    session.execute(&update).await.map(drop)
+    session.execute(&update).await?;
+    Ok(people)
 }
 
 /// Keeps others from changing the accounts until the commit, in one order, so that two that lock the same do not wait

@@ -124,7 +124,11 @@ fn account<S: Session>(session: &S, tenant: &str, resource: &Resource) -> Statem
     insert.push(") ON CONFLICT (tenant, id) DO UPDATE SET user_name = excluded.user_name, ");
     insert.push("user_name_key = excluded.user_name_key, name = excluded.name, sort_name = excluded.sort_name, ");
     insert.push("email = excluded.email, external_id = excluded.external_id, department = excluded.department, ");
-    insert.push("active = excluded.active WHERE account.origin = 'scim'");
+    insert.push(
+        "active = excluded.active, deactivated_by = NULL, deactivated = CASE WHEN excluded.active = 1 THEN NULL ",
+    );
+    insert.push("WHEN account.active = 1 THEN CAST(").bind(Utc::now().timestamp_millis());
+    insert.push(" AS BIGINT) ELSE account.deactivated END WHERE account.origin = 'scim'");
     insert
 }
 

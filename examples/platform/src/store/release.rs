@@ -216,7 +216,7 @@ async fn keep_assignments<S: Session>(
     count(session, tenant.as_str(), insert, 1).await?;
     let mut delete = Statement::new(session.dialect());
     condition(delete.push("DELETE"));
-    count(session, tenant.as_str(), delete, -1).await
+    count(session, tenant.as_str(), delete, -1).await.map(drop)
 }
 
 /// Rows that are about resources: those whose `column` is the id.

@@ -33,6 +33,15 @@ pub struct ScimGroup {
     pub fills: Vec<(String, String)>,
 }
 
+/// The outcome of a change of a mapping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mapped {
+    /// The people who joined a user group.
+    pub joined: usize,
+    /// The people who left one.
+    pub left: usize,
+}
+
 /// A part of the groups of the identity provider.
 #[derive(Clone, Debug)]
 pub struct ScimGroups {
@@ -109,7 +118,7 @@ impl UserGroups {
         scim_group: &str,
         add: Vec<String>,
         remove: Vec<String>,
-    ) -> Result<(), UserGroupError> {
+    ) -> Result<Mapped, UserGroupError> {
         let (tenant, scim_group) = (tenant.to_owned(), scim_group.replace('\0', ""));
         self.write(Mapping { tenant, scim_group, add, remove }).await
     }
@@ -160,7 +169,7 @@ struct Mapping {
 }
 
 impl Work for Mapping {
-    type Output = Result<(), UserGroupError>;
+    type Output = Result<Mapped, UserGroupError>;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Self::Output, CommitError> {
         let (tenant, dialect) = (self.tenant.as_str(), session.dialect());
@@ -178,8 +187,9 @@ impl Work for Mapping {
         if lock(session, tenant, &add, "KEY SHARE").await? < add.len() {
             return Ok(Err(UserGroupError::Gone));
         }
+        let mut mapped = Mapped::default();
         if !self.remove.is_empty() {
-            unmap(session, tenant, &self.scim_group, &self.remove).await?;
+            mapped.left = unmap(session, tenant, &self.scim_group, &self.remove).await?;
         }
         if !add.is_empty() {
             let (each, cast) = match dialect {
@@ -191,8 +201,8 @@ impl Work for Mapping {
             insert.push(" AS TEXT), CAST(").bind(self.scim_group.as_str()).push(" AS TEXT), e.value FROM ").push(each);
             insert.bind(array_of(add.iter().copied())).push(cast).push(" WHERE 1 = 1 ON CONFLICT DO NOTHING");
             session.execute(&insert).await?;
-            follow_members(session, tenant, &self.scim_group).await?;
+            mapped.joined = follow_members(session, tenant, &self.scim_group).await?;
         }
-        Ok(Ok(()))
+        Ok(Ok(mapped))
     }
 }

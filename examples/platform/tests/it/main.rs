@@ -16,6 +16,7 @@
 mod balancer;
 mod browser;
 mod console {
+    mod accounts;
     mod administration;
     mod conflicts;
     mod directory;
@@ -27,6 +28,7 @@ mod console {
     mod scim_clients;
     mod scim_page;
     mod scim_state;
+    mod ways;
 }
 #[path = "../../../../tests/it/field/engine/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the library uses other parts of it")]

@@ -152,7 +152,11 @@ impl Refusal<'_> {
         let reference = reference()?;
         tracing::warn!(organization, reference, account = account.id, "a sign-in is refused: it is deactivated");
         let (sentence, advice) = (
-            format!("{title}’s directory turned it off, so you can’t sign in."),
+            if account.is_from_scim() {
+                format!("{title}’s directory turned it off, so you can’t sign in.")
+            } else {
+                "It was turned off, so you can’t sign in.".to_owned()
+            },
             format!(
                 "If this is a mistake, ask {title}’s administrator to turn the account on again. You can then sign in at \
                  once; nothing of yours is lost."

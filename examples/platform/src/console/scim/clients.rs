@@ -17,15 +17,16 @@ use super::{
     Ask, View, back, host,
     keys::{Tag, at_clock, expiry, maker},
     may_have_credentials,
-    new::{Lifetime, Made, form_name},
+    new::{Lifetime, Made},
     organization, parts,
 };
 use crate::{
     calendar::{date, on_day},
     console::{
         Console, Failure, Frame,
-        form::Form,
+        form::{Form, form_name},
         frame::page,
+        gone::gone,
         session::{Administrator, Signed},
     },
     identity_provider::IdentityProvider,
@@ -135,7 +136,10 @@ async fn find(console: &Console, signed: &Signed, id: &str) -> Result<Client, Fa
         return Err(Failure::NotFound);
     }
     let client = Clients::new(console.database.clone()).find(&signed.organization, id).await?;
-    if client.revoked.is_some() { Err(Failure::NotFound) } else { Ok(client) }
+    if client.revoked.is_some() {
+        return Err(gone(console, signed, "scim", "This OAuth client is already revoked", "scim", "Back to SCIM").await);
+    }
+    Ok(client)
 }
 
 /// The form for one more secret.
@@ -222,7 +226,10 @@ fn deletion(id: &str, digest: &str) -> String {
 async fn find_secret(console: &Console, signed: &Signed, id: &str, digest: &str) -> Result<(Client, Secret), Failure> {
     let client = find(console, signed, id).await?;
     let found = client.secrets.iter().find(|secret| secret.shown() == digest).copied();
-    found.map(|secret| (client, secret)).ok_or(Failure::NotFound)
+    match found {
+        Some(secret) => Ok((client, secret)),
+        None => Err(gone(console, signed, "scim", "This secret is already deleted", "scim", "Back to SCIM").await),
+    }
 }
 
 async fn ask_to_delete(

@@ -15,6 +15,7 @@ use crate::{
         Console, Failure,
         form::Form,
         frame::page,
+        gone::gone,
         session::{Administrator, Signed},
     },
     directory::Key,
@@ -98,12 +99,16 @@ fn capitalized(text: &str) -> String {
     first + characters.as_str()
 }
 
-/// The key with this digest, if it is one of the organization's that can still be revoked.
+/// The key with this digest, if it is one of the organization's that can still be revoked. For one that was revoked
+/// before, the page says so.
 async fn find(console: &Console, signed: &Signed, digest: &str) -> Result<Key, Failure> {
     let (name, _) = organization(console, signed).await?;
     let keys = console.directory.keys(Some(&name)).await?;
-    let found = keys.into_iter().find(|key| key.revoked.is_none() && key.digest.to_string() == digest);
-    found.ok_or(Failure::NotFound)
+    match keys.into_iter().find(|key| key.digest.to_string() == digest) {
+        Some(key) if key.revoked.is_none() => Ok(key),
+        Some(_) => Err(gone(console, signed, "scim", "This key is already revoked", "scim", "Back to SCIM").await),
+        None => Err(Failure::NotFound),
+    }
 }
 
 fn revocation(digest: &str) -> String {
@@ -121,7 +126,8 @@ async fn ask_to_revoke(
     let others = view.keys.iter().filter(|other| other.digest != key.digest && other.is_valid(view.now)).count();
     let others = others + view.clients.iter().filter(|client| client.is_valid(view.now)).count();
     let (it, name) = (view.provider.label(), &key.name);
-    let mut consequences = Vec::new();
+    let ending = key.ending.as_ref().map_or_else(String::new, |ending| format!(" ends with “{ending}” and"));
+    let mut consequences = vec![format!("The key{ending} was made {}.", on_day(key.created, view.now))];
     if key.is_valid(view.now) {
         consequences.push(format!("Whoever sends “{name}” is refused, within a few seconds and for good."));
         consequences.push(match (key.used, others) {

@@ -15,7 +15,7 @@ use axum::{
     routing::{get, post},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use scim_core::bearer::Token;
+use scim_core::{bearer::Token, fold::fold};
 use serde::Deserialize;
 
 use super::{View, back, chosen, clients, host, may_have_credentials, organization, parts};
@@ -23,7 +23,7 @@ use crate::{
     calendar::{attribute, clock, date, on_day},
     console::{
         Console, Failure, Frame,
-        form::Form,
+        form::{Form, form_name},
         frame::page,
         session::{Administrator, Signed},
     },
@@ -40,9 +40,6 @@ const MOST: usize = 20;
 const LIFETIMES: [(i64, &str); 4] = [(90, "90 days"), (180, "6 months"), (365, "1 year"), (730, "2 years")];
 
 const LONGEST_NAME: usize = 64;
-
-/// Characters of the name of a form: 32 random bytes.
-const FORM_NAME: usize = 64;
 
 const NOT_WITH_OKTA: &str = "Okta sends a key in a header and can’t use an OAuth client. Choose API key.";
 
@@ -231,11 +228,6 @@ impl Made {
     }
 }
 
-/// The name of a form that a page of this server has.
-pub(super) fn form_name(name: &str) -> Result<&str, Failure> {
-    if name.len() == FORM_NAME { Ok(name) } else { Err(Failure::Forged) }
-}
-
 /// The outcome of a form without mistakes.
 enum Outcome {
     Key(Token),
@@ -266,6 +258,10 @@ async fn make(
         errors.federation = Some(error);
         None
     });
+    if errors.name.is_none() && is_taken(&console, &organization, &given, now).await? {
+        errors.name =
+            Some("A valid key or client has this name. Choose another one, such as the name and the month.".to_owned());
+    }
     let outcome = match () {
         () if errors.name.is_some() || errors.method.is_some() || errors.federation.is_some() => {
             return refuse(&console, &signed, KeyForm { errors, ..KeyForm::new(provider, given, now)? }).await;
@@ -302,6 +298,21 @@ async fn make(
         }),
         Outcome::Repeated | Outcome::Full(_) => Err(Failure::NotFound),
     }
+}
+
+/// Whether a valid key or client has the name, but not one that this very form has made: that one is told as such.
+async fn is_taken(
+    console: &Console,
+    organization: &OrganizationName,
+    given: &Given,
+    now: DateTime<Utc>,
+) -> Result<bool, Failure> {
+    let name = fold(given.name.trim());
+    let (keys, clients) = (console.directory.keys(Some(organization)).await?, Clients::new(console.database.clone()));
+    let is_key = |key: &Key| key.is_valid(now) && fold(&key.name) == name;
+    let is_client = |client: &Client| client.is_valid(now) && fold(&client.name) == name;
+    let is_taken = keys.iter().any(is_key) || clients.list(Some(organization.as_str())).await?.iter().any(is_client);
+    Ok(is_taken && !clients.is_used(&given.form).await?)
 }
 
 /// Shows the form again, with its mistakes.

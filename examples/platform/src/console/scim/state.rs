@@ -150,7 +150,10 @@ fn not_connected(view: &View) -> String {
 /// The way from a connection that does not exist, or has no valid credentials, to one that works.
 fn next_step(view: &View) -> String {
     if !view.organization.scim {
-        return "Single sign-on works. Activate SCIM to connect your provider.".to_owned();
+        return match &*view.organization.sign_on {
+            "external" => "Something else signs people in. Activate SCIM to connect your provider.".to_owned(),
+            _ => "Single sign-on works. Activate SCIM to connect your provider.".to_owned(),
+        };
     }
     if view.facts.had_credentials {
         let it = view.provider.label();

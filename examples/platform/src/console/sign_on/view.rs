@@ -109,7 +109,7 @@ pub(super) async fn show(
     let is_live = active == Some(kind);
     let is_on = is_live && configuration.as_ref().is_some_and(Configuration::is_used);
     let mut notes = done_note(done, found.title());
-    if found.sign_on == "external" {
+    if found.sign_on == "external" && configuration.is_some() {
         let sentence = "The operator of the server set it up. Turning it on here replaces that.".to_owned();
         notes.push(Note { class: "", title: "Single sign-on is handled elsewhere", sentence });
     } else if let Some(other) = active.filter(|active| *active != kind) {
@@ -125,7 +125,8 @@ pub(super) async fn show(
         None => "Turn on single sign-on",
     });
     let outcome = configuration.as_ref().and_then(|found| found.outcome.clone());
-    let state = state(configuration.as_ref(), outcome.as_ref(), is_on, turn_on.is_some());
+    let is_external = found.sign_on == "external";
+    let state = state(is_external, configuration.as_ref(), outcome.as_ref(), is_on, turn_on.is_some());
     let time = outcome.as_ref().map(|outcome| clock(outcome.time)).unwrap_or_default();
     let (stored_openid, keys, has_secret, stored_saml, entity_id) = match configuration.as_ref().map(|it| &it.settings)
     {
@@ -187,8 +188,24 @@ fn done_note(done: &str, title: &str) -> Vec<Note> {
     vec![Note { class: "good", title, sentence }]
 }
 
-fn state(configuration: Option<&Configuration>, outcome: Option<&Outcome>, is_on: bool, can_turn_on: bool) -> State {
+fn state(
+    is_external: bool,
+    configuration: Option<&Configuration>,
+    outcome: Option<&Outcome>,
+    is_on: bool,
+    can_turn_on: bool,
+) -> State {
     let Some(configuration) = configuration else {
+        if is_external {
+            let sentence = "The operator of the server set it up. To replace it, enter the values of your provider below, \
+                            save, test and turn it on.";
+            return State {
+                class: "",
+                icon: "info",
+                word: "Something else signs people in",
+                sentence: sentence.to_owned(),
+            };
+        }
         let sentence = "Enter the values of your provider below, and save. Then test it.".to_owned();
         return State { class: "", icon: "minus", word: "Not set up", sentence };
     };

@@ -140,6 +140,16 @@ impl Browser {
         self.go("GET", url, &[], None, None)
     }
 
+    /// The same, with more headers.
+    pub(crate) fn get_with(&self, url: &str, headers: &[(&str, &str)]) -> Page {
+        self.go("GET", url, headers, None, None)
+    }
+
+    /// Forgets all cookies.
+    pub(crate) fn forget(&self) {
+        self.cookies.lock().unwrap().clear();
+    }
+
     /// Sends fields, with the token if the browser was given one.
     pub(crate) fn post(&self, url: &str, fields: &[(&str, &str)]) -> Page {
         self.post_with(url, &[], fields)

@@ -26,6 +26,11 @@ impl Page {
         self.headers.get("location").map_or("", |location| location.to_str().unwrap())
     }
 
+    /// The path that the answer redirects to, without its query.
+    pub(crate) fn destination(&self) -> &str {
+        self.location().split('?').next().unwrap()
+    }
+
     /// The value of the field of a form.
     pub(crate) fn field(&self, name: &str) -> &str {
         let start = format!("name=\"{name}\" value=\"");

@@ -1,4 +1,4 @@
-//! What an administrator does while the server runs: keys and organisations, and when it takes effect.
+//! What an administrator does while the server runs: keys and organizations, and when it takes effect.
 
 use std::time::{Duration, Instant};
 
@@ -127,7 +127,7 @@ fn scim_is_switched_off_and_on() {
     }
 }
 
-/// Several organisations, each with what is its own.
+/// Several organizations, each with what is its own.
 #[test]
 fn organizations_are_apart() {
     for place in databases() {
@@ -147,7 +147,7 @@ fn organizations_are_apart() {
         let listed = rows(&done(&["key", "list", "--organization", "globex", "--store", store]));
         assert_eq!((listed.len(), &*listed[0][1], &*listed[0][6]), (1, "globex", "key"));
 
-        // A token opens one organisation.
+        // A token opens one organization.
         let taken = Server::try_start(&["--store", store, "--organization", "globex", "--token", TOKEN]).err().unwrap();
         assert!(
             taken.status == Some(1) && taken.stderr.contains("expected a token of no other organization"),
@@ -160,6 +160,7 @@ fn organizations_are_apart() {
 fn what_is_not_there_is_said() {
     for place in databases() {
         let store = &place.url;
+        done(&["organization", "new", "somebody", "--store", store]);
         for arguments in [
             &["key", "new", "--organization", "nobody", "--store", store][..],
             &["organization", "enable", "nobody", "--store", store],

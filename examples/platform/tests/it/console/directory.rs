@@ -1,4 +1,4 @@
-//! Organisations and keys without a server: what ends when, and what is written down.
+//! Organizations and keys without a server: what ends when, and what is written down.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn name(name: &str) -> OrganizationName {
     name.parse().unwrap()
 }
 
-/// A directory with the organisation `acme`.
+/// A directory with the organization `acme`.
 async fn acme(storage: &Storage) -> Directory {
     let directory = Directory::new(storage);
     assert!(directory.ensure_organization(&name("acme")).await.unwrap().scim);

@@ -65,12 +65,15 @@ async fn every_forged_request_is_refused_and_changes_nothing() {
             format!("user-groups/{editors}"),
             format!("user-groups/{editors}/remove"),
         ];
+        let one_form = "f".repeat(64);
         let posts: Vec<(String, Vec<(&str, &str)>)> = vec![
             ("users/assign".to_owned(), vec![("person", &scim), ("group", &viewers)]),
             ("users/new".to_owned(), vec![("name", "New"), ("user_name", "new"), ("role", "administrator")]),
             (format!("users/{scim}/groups"), vec![("group", &viewers)]),
             (format!("users/{hand}/remove"), vec![]),
-            (format!("users/{hand}/invitation"), vec![]),
+            (format!("users/{hand}/details"), vec![("name", "Other")]),
+            (format!("users/{hand}/active"), vec![("active", "0")]),
+            (format!("users/{hand}/invitation"), vec![("form", &one_form)]),
             ("user-groups/mapping".to_owned(), vec![("scim_group", &legal), ("group", &viewers)]),
             ("user-groups/new".to_owned(), vec![("name", "New")]),
             (format!("user-groups/{editors}"), vec![("name", "Other")]),
@@ -120,7 +123,40 @@ async fn every_forged_request_is_refused_and_changes_nothing() {
                 "Accounts from SCIM can't be removed here.",
             ),
             ("herself", format!("users/{}/remove", admin.account), vec![], 403, "You can't remove your own account."),
-            ("nobody", "users/nobody/remove".to_owned(), vec![], 404, ""),
+            (
+                "the name of a SCIM account",
+                format!("users/{scim}/details"),
+                vec![("name", "Other")],
+                403,
+                "Accounts from SCIM can't be changed here.",
+            ),
+            (
+                "a SCIM account turned off",
+                format!("users/{scim}/active"),
+                vec![("active", "0")],
+                403,
+                "Accounts from SCIM can't be changed here.",
+            ),
+            (
+                "herself turned off",
+                format!("users/{}/active", admin.account),
+                vec![("active", "0")],
+                403,
+                "You can't deactivate your own account.",
+            ),
+            ("a link without a form", format!("users/{hand}/invitation"), vec![], 403, "The server refused this form"),
+            ("no new name", format!("users/{hand}/details"), vec![("name", " ")], 422, "Enter a name"),
+            (
+                "no new address",
+                format!("users/{hand}/details"),
+                vec![("name", "X"), ("email", "x y")],
+                422,
+                "Enter one address",
+            ),
+            ("neither on nor off", format!("users/{hand}/active"), vec![("active", "2")], 403, ""),
+            ("nobody's name", "users/nobody/details".to_owned(), vec![("name", "X")], 404, "already removed"),
+            ("nobody turned off", "users/nobody/active".to_owned(), vec![("active", "0")], 404, "already removed"),
+            ("nobody", "users/nobody/remove".to_owned(), vec![], 404, "This account is already removed"),
             ("NUL", "users/%00/remove".to_owned(), vec![], 404, ""),
             ("a link for a member", format!("users/{}/invitation", member.account), vec![], 403, "Only administrators"),
             ("a link for SCIM", format!("users/{scim}/invitation"), vec![], 403, "Only administrators"),
@@ -213,7 +249,7 @@ async fn people_are_added_assigned_and_removed() {
         assert!(admin.get("users?tab=unassigned").text.contains("2 people wait"));
         let made = admin.post("user-groups/new", &[("name", "Editors"), ("purpose", "Change documents")]);
         assert_eq!(made.status, 303);
-        let editors = made.location().rsplit('/').next().unwrap().to_owned();
+        let editors = made.destination().rsplit('/').next().unwrap().to_owned();
         let sent = admin.post("users/assign", &[("person", &ann), ("person", &bob), ("group", &editors)]);
         assert_eq!(sent.status, 303);
         let after = admin.get(sent.location().strip_prefix("/o/acme/").unwrap());
@@ -241,14 +277,15 @@ async fn people_are_added_assigned_and_removed() {
         for part in ["h@example.com", "Administrator", "Remove…", "Make a one-time link", "By hand"] {
             assert!(page.text.contains(part), "{part}: {}", page.text);
         }
-        let link = admin.post(&format!("users/{harper}/invitation"), &[]);
+        let form = page.field("form").to_owned();
+        let link = admin.post(&format!("users/{harper}/invitation"), &[("form", &form)]);
         assert_eq!((link.status, &link.headers["cache-control"]), (200, &"no-store".parse().unwrap()));
         let url = between(&link.text, "aria-labelledby=\"label\">", "</output>")[0].to_owned();
         let path = url.split("/o/acme/").nth(1).unwrap();
         assert!(admin.get(path).text.contains("Welcome, Harper"));
         // An old sign-in is asked for the password first.
         place.run("UPDATE session SET confirmed = 0");
-        let again = admin.post(&format!("users/{harper}/invitation"), &[]);
+        let again = admin.post(&format!("users/{harper}/invitation"), &[("form", &form)]);
         assert_eq!((again.status, again.location().starts_with("/o/acme/confirm?target=")), (303, true));
         place.run("UPDATE session SET confirmed = seen");
 
@@ -373,7 +410,7 @@ async fn values_of_strangers_stay_text() {
         let name: String = attack.chars().take(60).collect();
         let made = admin.post("user-groups/new", &[("name", &name), ("purpose", attack)]);
         assert_eq!(made.status, 303, "{}", made.text);
-        let group = made.location().rsplit('/').next().unwrap().to_owned();
+        let group = made.destination().rsplit('/').next().unwrap().to_owned();
         let mapped = admin.post("user-groups/mapping", &[("scim_group", &legal), ("group", &group)]);
         assert_eq!(mapped.status, 303);
         let taken =

@@ -4,7 +4,7 @@ use crate::browser::{Browser, Site, rows};
 use crate::process::{TOKEN, USER, databases, eventually, run};
 use chrono::TimeDelta;
 use platform::{
-    account::{NewAccount, Removed},
+    account::{Changed, NewAccount},
     directory::{Directory, Key, OrganizationName},
     oauth::{Clients, FederationSettings, NewClient},
     session::Sessions,
@@ -172,10 +172,10 @@ async fn forged_requests_change_nothing() {
         for path in paths {
             assert_eq!(nina.post(path, &[("name", "acme")]).status, 403, "{path}");
             let refused = stranger.post(path, &[("name", "acme")]);
-            assert_eq!((refused.status, refused.location()), (303, "/o/acme/sign-in"), "{path}");
+            assert_eq!((refused.status, refused.destination()), (303, "/o/acme/sign-in"), "{path}");
             let nobody = site.sign_in(&nina.account).await.without_cookies();
             let refused = nobody.post(path, &[("name", "acme")]);
-            assert_eq!((refused.status, refused.location()), (303, "/o/acme/sign-in"), "{path}");
+            assert_eq!((refused.status, refused.destination()), (303, "/o/acme/sign-in"), "{path}");
         }
         // A wrong name, and a form that no page has.
         for name in ["", "Acme", "acme2", "other"] {
@@ -266,7 +266,7 @@ async fn a_connection_is_removed_and_another_one_begins_anew() {
             "{place:?}"
         );
         assert_eq!(maya.post(&format!("users/{}/remove", made.cem), &[]).location(), "/o/acme/users?done=removed");
-        assert_eq!(site.accounts.remove("acme", &made.hand, &maya.account).await.unwrap(), Removed::Done);
+        assert_eq!(site.accounts.remove("acme", &made.hand, &maya.account).await.unwrap(), Changed::Done);
         check(&site).await;
 
         // Page, log and outbox agree.

@@ -303,9 +303,13 @@ fn forged_requests_are_refused() {
             assert_eq!(send(&browser, path, &[], &with(&strange)), refused, "{path}: another session's token");
             let other_site = [("Origin", "https://evil.example")];
             assert_eq!(send(&browser, path, &other_site, &with(&own)), refused, "{path}: another origin");
-            let sign_in = (303, "/o/demo/sign-in".to_owned());
-            assert_eq!(send(&stranger, path, &[], &with(&strange)), sign_in, "{path}: another organization");
-            assert_eq!(send(&Browser::new(&server), path, &[], &with(&own)), sign_in, "{path}: no session");
+            let sign_in = |ended: &str| (303, format!("/o/demo/sign-in{ended}"));
+            assert_eq!(
+                send(&stranger, path, &[], &with(&strange)),
+                sign_in("?ended=1"),
+                "{path}: another organization"
+            );
+            assert_eq!(send(&Browser::new(&server), path, &[], &with(&own)), sign_in(""), "{path}: no session");
             if path != KEYS {
                 // The client of another organization does not exist in one's own.
                 let elsewhere = path.replace("/o/demo/", "/o/other/");

@@ -416,12 +416,12 @@ fn forged_requests_are_refused() {
             let cross_site = [("Sec-Fetch-Site", "cross-site")];
             assert_eq!(send(&browser, &cross_site, &with(&own)), refused, "{path}: another site");
             assert_eq!(send(&member.0, &[], &with(&member.1)), refused, "{path}: not an administrator");
-            let sign_in = (303, "/o/demo/sign-in".to_owned());
-            assert_eq!(send(&stranger, &[], &with(&strange)), sign_in, "{path}: another organization");
-            assert_eq!(send(&Browser::new(&server), &[], &with(&own)), sign_in, "{path}: no session");
+            let sign_in = |ended: &str| (303, format!("/o/demo/sign-in{ended}"));
+            assert_eq!(send(&stranger, &[], &with(&strange)), sign_in("?ended=1"), "{path}: another organization");
+            assert_eq!(send(&Browser::new(&server), &[], &with(&own)), sign_in(""), "{path}: no session");
         }
         assert_eq!(member.0.get(SCIM).status, 403);
-        assert_eq!(stranger.get(SCIM).location(), "/o/demo/sign-in");
+        assert_eq!(stranger.get(SCIM).destination(), "/o/demo/sign-in");
         // The key of another organization is not found in one's own.
         assert_eq!(stranger.get(&format!("/o/other/scim/keys/{digest}/revoke")).status, 404);
         let answer = stranger.post(&format!("/o/other/scim/keys/{digest}/revoke"), &[("token", &strange)]);

@@ -93,7 +93,7 @@ async fn a_conflict_stays_until_its_person_is_resolved() {
 
         // The account is gone, so the next attempt works; then SCIM has the person.
         let removed = site.accounts.remove("acme", &sam, &admin.account).await.unwrap();
-        assert_eq!(removed, platform::account::Removed::Done);
+        assert_eq!(removed, platform::account::Changed::Done);
         admin.get("scim").hides(&[blocked, "What to do"]);
         site.user("sam@example.com", "Sam");
         eventually("the row is gone", || !admin.get("scim").text.contains("What to do"));

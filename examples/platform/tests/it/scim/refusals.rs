@@ -24,7 +24,7 @@ fn strangers_learn_nothing() {
     for place in stores() {
         let store = &place.url;
         if store != "memory" {
-            // Another organisation and its key, in the same database.
+            // Another organization and its key, in the same database.
             let other = Server::start(&["--store", store, "--organization", "other", "--token", OTHER]);
             assert_eq!(other.request("POST", "/Users", Some(&user("ann"))).status, 201);
         }

@@ -102,7 +102,7 @@ fn a_new_password_ends_sessions_and_links() {
         let (first, second) = (invite(), invite());
         let browser = Browser::of_link(&server, &second);
         assert_eq!(browser.get("/o/demo/scim").status, 200);
-        assert_eq!(stolen.get("/o/demo/scim").location(), "/o/demo/sign-in");
+        assert_eq!(stolen.get("/o/demo/scim").location(), "/o/demo/sign-in?target=%2Fo%2Fdemo%2Fscim&ended=1");
         let path = format!("/{}", first.splitn(4, '/').nth(3).unwrap());
         assert_eq!(browser.get(&path).status, 410, "the other link");
         let again = browser.post(&path, &[("password", PASSWORD), ("again", PASSWORD)]);
