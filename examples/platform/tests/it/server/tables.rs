@@ -239,7 +239,6 @@ async fn addresses_are_looked_up_as_they_are() {
     }
 }
 
-/// Tables of the first version get the numbers, the rows and the indexes that they lack.
 /// A database at an earlier version of the tables, with an organization, two users and an index of that version.
 fn make_version(place: &Place, version: usize) {
     let is_sqlite = place.url.starts_with("sqlite:");
