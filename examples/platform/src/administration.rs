@@ -14,7 +14,7 @@ use crate::{
     console::Console,
     database::Database,
     directory::{Directory, Key, OrganizationName},
-    invitation,
+    invitation::{self, Earlier},
     store::outbox,
 };
 
@@ -39,7 +39,7 @@ pub async fn run(command: Command, directory: &Directory, database: &Database, o
                 )
                 .into());
             }
-            let link = invite(database, &organization, &user_name, &name, &public_url).await?;
+            let link = invite(database, &organization, &user_name, &name, &public_url, Earlier::End).await?;
             writeln!(out, "{link} (works once, within 24 hours)")?;
             Ok(())
         }
@@ -66,6 +66,7 @@ pub async fn invite(
     user_name: &str,
     name: &str,
     url: &str,
+    earlier: Earlier,
 ) -> Result<String, Box<dyn Error>> {
     let (accounts, tenant) = (Accounts::new(database.clone()), organization.as_str());
     let account = match accounts.find_made_by_hand(tenant, user_name).await? {
@@ -86,7 +87,7 @@ pub async fn invite(
             accounts.add(new).await?
         }
     };
-    let secret = invitation::invite(database, tenant, &account, None).await?;
+    let secret = invitation::invite(database, tenant, &account, None, earlier).await?;
     let secret = secret.ok_or("expected an active administrator, found one who was deactivated or removed just now")?;
     let path = Console::path(tenant, &format!("invitation/{secret}"));
     Ok(format!("{}{path}", url.trim_end_matches('/')))

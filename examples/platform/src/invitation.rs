@@ -13,8 +13,16 @@ use crate::{
     session::{end_all, random},
 };
 
-/// Makes a link's secret for the account; the link works once, within 24 hours, and the earlier links of the account do
-/// not work any more. `None` if the form has made a link before, or the account is not active.
+/// What a new link does to the earlier links of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// They do not work any more.
+    End,
+    /// They stay: each instance that starts prints a link, and somebody may be about to open the one of another.
+    Stay,
+}
+
+/// Makes a link's secret for the account; the link works once, within 24 hours. `None` if the form has made a link before, or the account is not active.
 ///
 /// # Errors
 ///
@@ -24,11 +32,12 @@ pub async fn invite(
     tenant: &str,
     account: &str,
     form: Option<&str>,
+    earlier: Earlier,
 ) -> Result<Option<String>, StoreError> {
     let secret = random()?;
     let link = TokenDigest::of(&secret).to_string();
     let [tenant, account] = [tenant, account].map(str::to_owned);
-    let made = database.write(Invitation { tenant, account, link, form: form.map(str::to_owned) }).await;
+    let made = database.write(Invitation { tenant, account, link, form: form.map(str::to_owned), earlier }).await;
     Ok(made.map_err(|failed| failed.error)?.then_some(secret))
 }
 
@@ -85,6 +94,7 @@ struct Invitation {
     account: String,
     link: String,
     form: Option<String>,
+    earlier: Earlier,
 }
 
 impl Work for Invitation {
@@ -120,7 +130,9 @@ impl Work for Invitation {
             .push(" WHERE tenant = ")
             .bind(tenant);
         earlier.push(" AND account = ").bind(account).push(" AND used IS NULL AND digest <> ").bind(self.link.as_str());
-        session.execute(&earlier).await?;
+        if self.earlier == Earlier::End {
+            session.execute(&earlier).await?;
+        }
         let mut expired = Statement::new(dialect);
         expired.push("DELETE FROM invitation WHERE tenant = ").bind(tenant).push(" AND account = ").bind(account);
         expired.push(" AND expires < ").bind((now - Duration::days(7)).timestamp_millis());

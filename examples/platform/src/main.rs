@@ -15,6 +15,7 @@ use platform::{
     arguments::{Arguments, Secret, Serve, SingleSignOn},
     console::Console,
     directory::{Directory, DirectoryError, Key, OrganizationName},
+    invitation::Earlier,
     log, provisioning,
     server::{self, Ending},
     sign_on::{Claim, Kind, OpenIdSettings, Settings},
@@ -117,7 +118,8 @@ async fn serve(arguments: Serve, storage: Storage, location: &Location) -> Resul
             }
             if !console.accounts.has_administrator(organization.as_str()).await? {
                 let (user_name, name) = ("administrator", "Administrator");
-                let link = administration::invite(&console.database, &organization, user_name, name, &console.url);
+                let (database, url) = (&console.database, &console.url);
+                let link = administration::invite(database, &organization, user_name, name, url, Earlier::Stay);
                 writeln!(out, "Administrator's link {} (works once, within 24 hours)", link.await?)?;
             }
         }

@@ -18,7 +18,7 @@ use crate::{
         gone::gone,
         session::{Administrator, Signed},
     },
-    invitation,
+    invitation::{self, Earlier},
 };
 
 /// The outcome of a change, for the person's page or the list; otherwise the page that refuses.
@@ -189,7 +189,8 @@ pub(super) async fn invite(
     }
     signed.must_be_recent(&Console::path(&signed.organization, &format!("users/{}", account.id)))?;
     let form = form_name(&form)?;
-    let made = invitation::invite(&console.database, &signed.organization, &account.id, Some(form)).await?;
+    let made =
+        invitation::invite(&console.database, &signed.organization, &account.id, Some(form), Earlier::End).await?;
     let Some(secret) = made else { return Ok(to(&signed, &format!("users/{id}?done=repeated"))) };
     let path = Console::path(&signed.organization, &format!("invitation/{secret}"));
     let link = format!("{}{path}", console.url);
