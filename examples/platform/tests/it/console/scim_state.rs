@@ -193,8 +193,7 @@ async fn failures_end_with_their_connection() {
         assert_eq!(status(&site, "POST", "/Users", Some(&user("sam@example.com"))), 409);
         logged(&site, 1).await;
         admin.get("scim").shows(&["sam@example.com already has an account"]);
-        let users = admin.get("users?tab=all");
-        users.shows(&["belong to Okta"]);
+        admin.get("users?tab=unassigned").shows(&["New people from Okta appear here."]);
         // The same provider once more changes nothing.
         directory.set_identity_provider(&name, IdentityProvider::Okta).await.unwrap();
         admin.get("scim").shows(&["sam@example.com already has an account"]);
@@ -215,7 +214,7 @@ async fn failures_end_with_their_connection() {
         assert_eq!(rows(&site.database, "SELECT subject FROM trouble").await, [""; 0]);
         admin.get("scim").hides(&["already has an account"]);
         for (page, text) in [
-            ("users?tab=all", "belong to your identity provider."),
+            ("users?tab=unassigned", "New people from your identity provider appear here."),
             ("user-groups", "Groups from your identity provider"),
         ] {
             let page = admin.get(page);
