@@ -54,7 +54,7 @@ fn access_token(admin: &Browser) -> String {
     admin.choose("OAuth client");
     admin.fill("Name", "Entra gallery");
     admin.press("Make the key");
-    admin.shows("Copy these four values into Microsoft Entra ID");
+    admin.shows("Copy these four values into Entra");
     let [url, client, secret] = ["token-url", "client-id", "client-secret"].map(|id| admin.element(id));
     admin.press("I've saved the secret");
     admin.shows("Entra gallery");

@@ -50,6 +50,7 @@ impl Walk<'_> {
     fn returns(&self, browser: &Browser) {
         browser.go(&self.stage.program.page("me"));
         browser.press("Sign in with demo");
+        browser.shows_any(&["Sign in at the provider", "Hello, Eve", "Your account is deactivated"]);
         if browser.url().starts_with("http://localhost") {
             at_provider(browser, "eve@example.com");
         }
