@@ -80,7 +80,7 @@ struct Tables {
 }
 
 struct Platform {
-    organisation: TenantId,
+    organization: TenantId,
     registry: Registry,
     tables: Mutex<Tables>,
 }
@@ -105,9 +105,9 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
 }
 
 impl Platform {
-    /// The tables of the organisation that asks. There is one here; another sees nothing.
+    /// The tables of the organization that asks. There is one here; another sees nothing.
     fn tables(&self, cx: &Context) -> Result<MutexGuard<'_, Tables>, StoreError> {
-        if *cx.tenant() != self.organisation {
+        if *cx.tenant() != self.organization {
             return Err(StoreError::Denied);
         }
         Ok(self.tables.lock().unwrap_or_else(PoisonError::into_inner))
@@ -234,11 +234,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         version: 0,
     };
     let tables = Mutex::new(Tables { accounts: vec![by_hand], ..Tables::default() });
-    let (organisation, registry) = (TenantId::new("acme")?, registry()?);
-    let platform = Arc::new(Platform { organisation: organisation.clone(), registry: registry.clone(), tables });
+    let (organization, registry) = (TenantId::new("acme")?, registry()?);
+    let platform = Arc::new(Platform { organization: organization.clone(), registry: registry.clone(), tables });
     let provider =
         ServiceProvider::builder(registry, Arc::clone(&platform)).base_url("https://platform.example/scim").build()?;
-    let context = Context::new(organisation);
+    let context = Context::new(organization);
     let ask = |method: &str, target: &str, body: &str, status: u16, part: &str| -> Result<String, Box<dyn Error>> {
         let response = now(provider.handle(&context, &Request::new(method, target).body(body.as_bytes())));
         let response = response.ok_or("it waits for nothing")?;

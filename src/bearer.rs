@@ -159,7 +159,7 @@ pub fn bearer_token(authorization: &str) -> Option<&str> {
 
 /// A key that the host has given out: what it keeps of a token, and what it knows of it.
 ///
-/// `O` is what the key opens, such as the organisation's [`TenantId`](crate::store::TenantId).
+/// `O` is what the key opens, such as the organization's [`TenantId`](crate::store::TenantId).
 #[derive(Debug)]
 pub struct ApiKey<O> {
     digest: TokenDigest,

@@ -19,7 +19,7 @@ use serde_json::Value;
 /// What a browser would escape in a query, so that filters below can be read.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
-/// A service provider and the one organisation that an identity provider is connected to.
+/// A service provider and the one organization that an identity provider is connected to.
 pub(crate) struct Trace {
     provider: ServiceProvider<MemoryStore>,
     context: Context,
@@ -27,13 +27,13 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    pub(crate) fn new(organisation: &str, quirks: Quirks) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn new(organization: &str, quirks: Quirks) -> Result<Self, Box<dyn Error>> {
         let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
             .base_url("https://platform.example/scim/{tenant}/v2")
             .quirks(quirks)
             .build()?;
         // A host makes the context of each request, once it has checked the API key and knows whose it is.
-        let context = Context::new(TenantId::new(organisation)?).with_actor("API key 1");
+        let context = Context::new(TenantId::new(organization)?).with_actor("API key 1");
         Ok(Self { provider, context, requests: 0 })
     }
 

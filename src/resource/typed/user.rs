@@ -61,7 +61,7 @@ impl User {
         profile_url = "profileUrl",
         /// `title`: such as "Vice President".
         title = "title",
-        /// `userType`: how the organisation is related to the user, such as "Employee".
+        /// `userType`: how the organization is related to the user, such as "Employee".
         user_type = "userType",
         /// `preferredLanguage`: in the form of an `Accept-Language` header.
         preferred_language = "preferredLanguage",
