@@ -1,7 +1,7 @@
-//! What a bulk request costs: 100, 1,000 and 10,000 creations with nine references each, all to what is created behind
-//! them, and creations in bulk against the same as requests of their own.
+//! The cost of a bulk request: 100, 1,000 and 10,000 creations with nine references each, all to resources created
+//! later in the request, and creations in bulk compared with single requests.
 //!
-//! `cargo bench --bench bulk`. Every answer is checked.
+//! `cargo bench --bench bulk`. Every response is checked.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -44,7 +44,7 @@ fn provider() -> ServiceProvider<MemoryStore> {
     builder.base_url("https://example.com").limits(limits).build().expect("complete")
 }
 
-/// A request that creates so many groups, each of which has the nine behind it as its members.
+/// A request that creates `count` groups. The members of each group are the nine groups after it.
 fn groups(count: usize) -> String {
     let operation = |n: usize| {
         let members = (n + 1..count.min(n + 1 + REFERENCES)).map(|m| format!(r#"{{"value":"bulkId:g{m}"}}"#));
@@ -72,7 +72,7 @@ fn send(provider: &ServiceProvider<MemoryStore>, target: &str, body: &str) -> Re
     now(provider.handle(&context, &Request::new("POST", target).body(body.as_bytes())))
 }
 
-/// Every operation has succeeded, and as many references are there as should be.
+/// Checks that every operation succeeded.
 fn check(response: &Response, count: usize) {
     let answer: serde_json::Value = serde_json::from_slice(&response.body).expect("JSON");
     let outcomes = answer["Operations"].as_array().expect("a list");
@@ -111,7 +111,7 @@ fn main() {
         let (checked, response, _) = run(&body, count);
         check(&response, count);
         check_members(&checked, count);
-        // The same number of creations on either side.
+        // Both sides make the same number of creations.
         comparisons.push(compare(
             name,
             2.0,

@@ -1,7 +1,7 @@
-//! What a change of members costs: one more and one less, in a group of 100 and in one of 100,000. And what their names
-//! cost, where a group is shown with them.
+//! The cost of member changes: one member added and removed, in a group of 100 and in a group of 100,000. And the cost
+//! of the members' names when a group is shown.
 //!
-//! `cargo bench --bench members`. Every answer is checked.
+//! `cargo bench --bench members`. Every response is checked.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -47,7 +47,7 @@ struct Host {
 }
 
 impl Host {
-    /// A group that has the first `members` of one user more.
+    /// Makes `members + 1` users, and a group with the first `members` of them.
     fn new(members: usize) -> Self {
         let registry = Registry::standard();
         let [user, group] = ["User", "Group"].map(|name| registry.resource_type(name).expect("registered").clone());
@@ -76,19 +76,19 @@ impl Host {
     }
 
     fn patch(&self, body: &str) {
-        // The answer does not show the members, as Entra asks for it: a group of 100 would pay for showing them.
+        // The response omits the members, as Entra requests: otherwise the benchmark would measure showing them.
         let request = Request::new("PATCH", "/Groups/g?excludedAttributes=members").body(body.as_bytes());
         let response = now(self.provider.handle(&self.context, &request));
         assert_eq!(response.status, 200);
     }
 
-    /// One member more, and the same one less.
+    /// Adds one member and removes the same member.
     fn there_and_back(&self) {
         self.patch(&self.add);
         self.patch(&self.remove);
     }
 
-    /// The bytes of the group as it is shown.
+    /// The response body with the group.
     fn show(&self, query: &str) -> Vec<u8> {
         now(self.provider.handle(&self.context, &Request::new("GET", &format!("/Groups/g{query}")))).body
     }
@@ -103,7 +103,7 @@ impl Host {
     }
 }
 
-/// A resource with its id as its names; groups have no `userName`, and reading them drops it.
+/// A resource whose id is also its name; groups have no `userName`, so reading drops it.
 fn resource(kind: &Arc<ResourceType>, id: &str, more: Option<(AttributeId, Value)>) -> Resource {
     let json = format!(r#"{{"userName":"{id}","displayName":"{id}"}}"#);
     let mut tolerance = Tolerance::new(Quirks::default());

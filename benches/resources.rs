@@ -1,6 +1,6 @@
-//! What a user costs: reading, filtering and patching a thousand of them, against serde_json in the same run.
+//! The cost of a user: reading, filtering and patching a thousand users, compared with serde_json in the same run.
 //!
-//! `cargo bench --bench resources`. Every answer is checked before anything is measured.
+//! `cargo bench --bench resources`. Every response is checked before the measurement.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ const BASE: &str = "https://example.com/scim/v2";
 const USERS: usize = 1_000;
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// A user as an identity provider sends it, members in no particular order.
+/// A user as an identity provider sends it, with JSON members in no particular order.
 fn user(n: usize) -> String {
     let families = ["Jensen", "Ångström", "O'Neill", "Müller", "García", "李"];
     let family = families[n % families.len()];
@@ -85,7 +85,7 @@ impl Bench {
     }
 }
 
-/// Reading, all rules, writing; against a tree of JSON that is parsed and written.
+/// Reading, all rules and writing, compared with parsing and writing a tree of JSON.
 fn create(bench: &Bench, bodies: &[String]) -> Comparison {
     for body in bodies {
         let mut out = Vec::new();
@@ -94,7 +94,7 @@ fn create(bench: &Bench, bodies: &[String]) -> Comparison {
         bench.write(&resource, &mut out);
         let (mut shown, mut sent): (Json, Json) =
             (serde_json::from_slice(&out).expect("JSON"), serde_json::from_str(body).expect("JSON"));
-        // What is derived is the difference.
+        // The two differ in the derived attributes only.
         let manager = shown[ENTERPRISE]["manager"].as_object_mut().expect("an object").remove("$ref");
         assert!(manager.is_some_and(|url| url.as_str().is_some_and(|url| url.starts_with(BASE))));
         assert!(shown.as_object_mut().expect("an object").remove("meta").is_some());
@@ -134,7 +134,7 @@ fn is(json: &Json, text: &str) -> bool {
     json.as_str().is_some_and(|own| own.eq_ignore_ascii_case(text))
 }
 
-/// Filters, and each as one would write it by hand over JSON: ASCII only, which SCIM is not.
+/// Filters, each with a hand-written equivalent over JSON. The equivalents handle ASCII only, unlike SCIM.
 const FILTERS: &[(&str, &str, ByHand)] = &[
     ("userName eq", r#"userName eq "USER0500@example.com""#, |user| is(&user["userName"], "user0500@example.com")),
     ("userName sw", r#"userName sw "user05""#, |user| {
@@ -190,7 +190,7 @@ fn filters(bench: &Bench, bodies: &[String]) -> Vec<Comparison> {
         .collect()
 }
 
-/// A stored user and a PATCH as text, the changed user as text.
+/// Reads a stored user and a PATCH from text, and writes the changed user as text.
 fn patch(bench: &Bench, bodies: &[String]) -> Comparison {
     let message = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
@@ -241,7 +241,7 @@ fn patch(bench: &Bench, bodies: &[String]) -> Comparison {
     )
 }
 
-/// A filter that is read, against its text that is read as a JSON string.
+/// Parsing a filter, compared with parsing its text as a JSON string.
 fn parse(bench: &Bench) -> Comparison {
     const TIMES: usize = 1_000;
     let text = r#"userName eq "bjensen""#;

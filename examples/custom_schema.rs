@@ -1,4 +1,4 @@
-//! An attribute, an extension and a resource type of one's own: shown at `/Schemas`, and enforced.
+//! A custom attribute, extension and resource type: shown at `/Schemas`, and enforced.
 #![allow(clippy::print_stdout, clippy::allow_attributes, reason = "a program that prints")]
 
 use std::{
@@ -14,7 +14,7 @@ use scim_core::{
     store::{Context, MemoryStore, TenantId},
 };
 
-/// From code: the badge of an employee.
+/// An extension in code: the badge of an employee.
 fn badge() -> Schema {
     Schema::new("urn:example:scim:schemas:badge:1.0:User", "Badge")
         .description("The badge that opens the doors")
@@ -27,7 +27,7 @@ fn badge() -> Schema {
         )
 }
 
-/// From JSON, which a service can read when it starts: a device that somebody has.
+/// A resource type in JSON, which a service can read when it starts: a device with its owners.
 const DEVICE: &str = r#"{
     "id": "urn:example:scim:schemas:device:1.0:Device", "name": "Device", "description": "What people work with",
     "attributes": [
@@ -41,7 +41,7 @@ const DEVICE: &str = r#"{
 }"#;
 
 fn registry() -> Result<Registry, Box<dyn Error>> {
-    // A standard schema with one attribute more, and one that nobody may leave out.
+    // The standard schema with an additional attribute and an additional required attribute.
     let user = Schema::user()
         .attribute(Attribute::new("deskNumber", AttributeType::String).description("Where to find the user"))
         .change("displayName", Attribute::required);
@@ -61,7 +61,7 @@ struct Host {
 }
 
 impl Host {
-    /// Prints a request with its answer, whose status must be this and which must contain this; gives the id in it.
+    /// Prints a request and its response. The response must have this status and contain `part`. Returns the id in it.
     fn ask(&self, method: &str, target: &str, body: &str, status: u16, part: &str) -> Result<String, Box<dyn Error>> {
         println!("> {method} {target}");
         if !body.is_empty() {
@@ -109,7 +109,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     host.ask("POST", "/Devices", r#"{"serial": "A-2", "owners": [{"value": "nobody"}]}"#, 400, "nobody")?;
     host.ask("GET", "/Devices?filter=bought%20lt%20%222027-01-01T00:00:00Z%22", "", 200, r#""totalResults":1"#)?;
     println!("All of it shown, and all of it enforced.");
-    // What is not needed for the example, but shows that a schema is checked when it is registered.
+    // Not needed for the example, but shows that a schema is checked when it is registered.
     let twice = ResourceType::builder(
         "Thing",
         "Things",
@@ -120,7 +120,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Your runtime does this. The store in memory waits for nothing.
+/// The job of your runtime. The store in memory never waits.
 fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),

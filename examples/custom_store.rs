@@ -1,7 +1,8 @@
-//! SCIM over tables that a platform has already: accounts, some of them made by hand, and teams with a table of members.
+//! SCIM over the existing tables of a platform: accounts, some of them made by hand, and teams with a table of
+//! members.
 //!
-//! The store translates rows to resources and back. Accounts made by hand are invisible to SCIM, and a name that one of
-//! them has is taken. Here the tables are vectors behind a lock; with SQL, `commit` is a transaction.
+//! The store translates rows to resources and back. Accounts made by hand are invisible to SCIM, but their names are
+//! taken. Here the tables are vectors behind a lock; with SQL, `commit` is a transaction.
 #![allow(clippy::print_stdout, clippy::allow_attributes, reason = "a program that prints")]
 
 use std::{
@@ -23,8 +24,8 @@ use scim_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A row of the platform's accounts, under the names that they have in SCIM. `made_by_scim` and `version` are columns
-/// that were added for it.
+/// A row of the platform's accounts, with SCIM's names for the columns. `made_by_scim` and `version` are columns that
+/// were added for SCIM.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Account {
@@ -33,7 +34,7 @@ struct Account {
     login: String,
     #[serde(rename = "displayName", skip_serializing_if = "Option::is_none")]
     label: Option<String>,
-    // Every user that SCIM writes has it, since `active` has a default: the column can be NOT NULL.
+    // Present for every user that SCIM writes, since `active` has a default: the column can be NOT NULL.
     #[serde(rename = "active")]
     enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,12 +81,12 @@ struct Tables {
 }
 
 struct Platform {
-    organisation: TenantId,
+    organization: TenantId,
     registry: Registry,
     tables: Mutex<Tables>,
 }
 
-/// Only the attributes that there are columns for: what a client sends beyond them is ignored, and `/Schemas` says so.
+/// Registers only the attributes with a column: other attributes of a client are ignored, as `/Schemas` shows.
 fn registry() -> Result<Registry, Box<dyn Error>> {
     let keep = ["userName", "displayName", "active"];
     let standard = Schema::user();
@@ -105,9 +106,9 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
 }
 
 impl Platform {
-    /// The tables of the organisation that asks. There is one here; another sees nothing.
+    /// The tables of the caller's organization. This example has one organization; all others are refused.
     fn tables(&self, cx: &Context) -> Result<MutexGuard<'_, Tables>, StoreError> {
-        if *cx.tenant() != self.organisation {
+        if *cx.tenant() != self.organization {
             return Err(StoreError::Denied);
         }
         Ok(self.tables.lock().unwrap_or_else(PoisonError::into_inner))
@@ -129,13 +130,13 @@ impl Platform {
         }
     }
 
-    /// Writes a whole resource as a row; everything is checked before anything is written.
+    /// Writes a whole resource as a row. All checks come before the first write.
     fn put(tables: &mut Tables, resource: &Resource) -> Result<u64, StoreError> {
         let (kind, json) = (resource.kind(), resource.to_json());
         let version = tables.writes + 1;
         if kind.name() == "User" {
             let row: Account = serde_json::from_slice(&json).map_err(StoreError::backend)?;
-            // Also against those made by hand, which SCIM neither takes over nor shows.
+            // Compare with the accounts made by hand, too, which SCIM neither takes over nor shows.
             let taken = |other: &Account| other.id != row.id && fold(&other.login) == fold(&row.login);
             if tables.accounts.iter().any(taken) {
                 let attribute = kind.child(AttributeId::ROOT, "userName").unwrap_or(AttributeId::ID);
@@ -160,7 +161,8 @@ impl Platform {
 
 impl Store for Platform {
     fn capabilities(&self) -> Capabilities {
-        // As `Scan::select` does below. Without, a list of more than `Limits::scan` resources would be refused.
+        // `Scan::select` sorts and counts below. Without these, the core would refuse lists of more than
+        // `Limits::scan` resources.
         Capabilities::new().with_sort(true).with_total(true)
     }
 
@@ -180,11 +182,12 @@ impl Store for Platform {
     }
 
     async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
-        // As many as `capabilities` says: one.
+        // The store accepts one change, as `capabilities` says.
         let [change] = batch else { return Err(StoreError::TooMany.into()) };
         let tables = &mut *self.tables(cx)?;
         let before = self.find(tables, change.kind().name(), change.id())?;
-        // Whether it exists, or exists in the version that the change was computed from: in the same step as the write.
+        // Checks that the resource exists, or still has the version that the change is based on, in the same step as
+        // the write.
         change.check(before.as_ref().map(|before| &before.version))?;
         let mut effect = None;
         let version = match (change, &before) {
@@ -194,7 +197,7 @@ impl Store for Platform {
                 _,
             ) => Self::put(tables, resource)?,
             (Change::EditValues { .. }, Some(before)) => match change.edited(&before.resource) {
-                // With SQL: an INSERT or DELETE of one row of members, and the team is not read.
+                // With SQL: an INSERT or DELETE of one row of members, without reading the team.
                 Some((after, really)) => {
                     effect = Some(really);
                     Self::put(tables, &after)?
@@ -205,7 +208,7 @@ impl Store for Platform {
                 tables.writes += 1;
                 tables.accounts.retain(|row| row.id != change.id());
                 tables.teams.retain(|row| row.id != change.id());
-                // Nobody is left in a team who is not there any more.
+                // Remove the deleted account from every team.
                 for team in &mut tables.teams {
                     let members = team.members.len();
                     team.members.retain(|member| member.value != change.id());
@@ -215,7 +218,7 @@ impl Store for Platform {
                 }
                 return Ok(vec![Done::deleted()]);
             }
-            // What a later version of the library may ask, and nobody here can do.
+            // A later version of the library may send other changes, which this store does not know.
             _ => return Err(StoreError::backend("a change of a kind that is not known").into()),
         };
         Ok(vec![Done::written(Version::from(version)).with_edit(effect)])
@@ -234,11 +237,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         version: 0,
     };
     let tables = Mutex::new(Tables { accounts: vec![by_hand], ..Tables::default() });
-    let (organisation, registry) = (TenantId::new("acme")?, registry()?);
-    let platform = Arc::new(Platform { organisation: organisation.clone(), registry: registry.clone(), tables });
+    let (organization, registry) = (TenantId::new("acme")?, registry()?);
+    let platform = Arc::new(Platform { organization: organization.clone(), registry: registry.clone(), tables });
     let provider =
         ServiceProvider::builder(registry, Arc::clone(&platform)).base_url("https://platform.example/scim").build()?;
-    let context = Context::new(organisation);
+    let context = Context::new(organization);
     let ask = |method: &str, target: &str, body: &str, status: u16, part: &str| -> Result<String, Box<dyn Error>> {
         let response = now(provider.handle(&context, &Request::new(method, target).body(body.as_bytes())));
         let response = response.ok_or("it waits for nothing")?;
@@ -287,7 +290,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Your runtime does this. This store waits for nothing.
+/// The job of your runtime. This store never waits.
 fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),

@@ -1,8 +1,8 @@
 //! Microsoft Entra ID's life with a platform, request by request: the connection test, users that come, change and go,
-//! a group and its members, with the habits that Entra has beside the RFC.
+//! a group and its members, with the habits of Entra beyond the RFC.
 //!
-//! Each request has the shape in which Entra sends it, and each answer is checked for what Entra looks at. An answer that
-//! would bring the job nearer to quarantine ends the program with an error.
+//! Each request has the form in which Entra sends it, and each response is checked for the parts that Entra reads. A
+//! response that would bring the job nearer to quarantine ends the program with an error.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::allow_attributes, reason = "a program that prints")]
 
 #[path = "trace/mod.rs"]
@@ -18,7 +18,7 @@ use trace::{Answer, Trace, outcome, patch, section};
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
-/// Not of this service provider, and sent with every group.
+/// A schema that this service provider does not have, but that Entra sends with every group.
 const ENTRA_GROUP: &str = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
 
 fn main() -> ExitCode {

@@ -1,8 +1,8 @@
 //! Okta's life with a platform, request by request: the connection test, users that come, change and go, a group that
 //! is pushed, and an import.
 //!
-//! Each request has the shape in which Okta sends it, and each answer is checked for what Okta looks at. An answer that
-//! Okta could not use ends the program with an error.
+//! Each request has the form in which Okta sends it, and each response is checked for the parts that Okta reads. A
+//! response that Okta could not use ends the program with an error.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

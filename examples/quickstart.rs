@@ -1,6 +1,6 @@
-//! The shortest honest host: a credential that is checked, a request that is forwarded, a response that is sent.
+//! The shortest complete host: it checks a credential, forwards a request and sends the response.
 //!
-//! The HTTP server is left out; whichever you use, `serve` is what its handler does.
+//! The HTTP server is left out; with any server, its handler does the work of `serve`.
 #![allow(clippy::print_stdout, clippy::allow_attributes, reason = "a program that prints")]
 
 use std::{
@@ -15,12 +15,12 @@ use scim_core::{
     store::{Context, MemoryStore, TenantId},
 };
 
-/// Whose API key it is. Yours looks up the key's digest and compares in constant time.
+/// The owner of the API key. A real host looks up the digest of the key and compares in constant time.
 fn tenant_of(authorization: &str) -> Option<TenantId> {
     (authorization == "Bearer 8a5c6e").then(|| TenantId::new("acme").ok()).flatten()
 }
 
-/// `None` stands for 401 with `WWW-Authenticate: Bearer`: strangers do not get as far as SCIM.
+/// `None` stands for 401 with `WWW-Authenticate: Bearer`: a request without a valid key does not reach SCIM.
 async fn serve(provider: &ServiceProvider<MemoryStore>, key: &str, request: &Request<'_>) -> Option<Response> {
     let context = Context::new(tenant_of(key)?);
     Some(provider.handle(&context, request).await)
@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Your runtime does this. The store in memory waits for nothing.
+/// The job of your runtime. The store in memory never waits.
 fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),

@@ -5,8 +5,8 @@
 //! $ curl -H 'Authorization: Bearer SECRET' http://127.0.0.1:8080/scim/v2/Users
 //! ```
 //!
-//! It runs until it is stopped. What it leaves to you: TLS, tokens that are kept hashed, a store that outlives it, and
-//! an end to a client that sends its body forever slowly.
+//! The server runs until it is stopped. A real host adds TLS, tokens kept as digests, a persistent store, and a
+//! deadline for clients that send their body slowly.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::allow_attributes, reason = "a program that prints")]
 
 use std::{
@@ -45,7 +45,8 @@ struct Host {
 }
 
 impl Host {
-    /// Whose token it is; here there is one. The time that it takes does not tell how much of a guess was right.
+    /// The owner of the token; this example has one. The time does not reveal which characters of a wrong token
+    /// matched.
     fn tenant(&self, headers: &HeaderMap) -> Option<TenantId> {
         let (scheme, given) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
         let (given, token) = (given.trim().as_bytes(), self.token.as_bytes());
@@ -55,7 +56,7 @@ impl Host {
 
     async fn answer(&self, request: hyper::Request<Incoming>) -> Result<Response, Fault> {
         let (head, body) = request.into_parts();
-        // Before anything else is looked at: strangers make no work.
+        // Authenticate before all other work.
         let Some(tenant) = self.tenant(&head.headers) else {
             let mut response = refusal(401, "expected a bearer token that is valid here")?;
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -65,7 +66,7 @@ impl Host {
         let below = target.strip_prefix(BASE_PATH).filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
         let Some(target) = below else { return refusal(404, format!("expected a path below {BASE_PATH}")) };
 
-        // A length that is told is enough to refuse; one that is not is counted. No more than the limit is ever held.
+        // A declared length is enough to refuse; otherwise the bytes are counted. At most `limit` bytes are held.
         let limit = self.provider.limits().body;
         let too_large = || refusal(413, format!("expected a body of {limit} bytes at most"));
         if body.size_hint().lower() > u64::try_from(limit)? {
@@ -77,12 +78,12 @@ impl Host {
             Err(error) => return Err(error),
         };
 
-        // Every line, in order. A value that is not text must not vanish: a precondition would vanish with it.
+        // Every header line, in order. A value that is not text becomes `?`: a dropped precondition would be ignored.
         let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or("?")));
         let request = protocol::Request::new(head.method.as_str(), target).headers(headers).body(&body);
         let answer = self.provider.handle(&Context::new(tenant), &request).await;
         println!("{} {target}: {}", head.method, answer.status);
-        // What the client is not told: the cause is for the log alone.
+        // The cause goes to the log only, and not to the client.
         if let Some(cause) = answer.error.as_ref().and_then(Error::source) {
             eprintln!("{cause}");
         }
@@ -101,7 +102,7 @@ fn refusal(status: u16, detail: impl Into<Box<str>>) -> Result<Response, Fault> 
     Ok(response.body(body.into())?)
 }
 
-/// All requests of one connection.
+/// Serves all requests of one connection.
 async fn converse(host: Arc<Host>, stream: Async<TcpStream>) {
     let service = service_fn(|request| host.answer(request));
     let mut http = http1::Builder::new();
@@ -125,7 +126,7 @@ fn main() -> Result<(), Fault> {
         return Err("expected --token SECRET: what clients have to show".into());
     }
     let listener = Async::new(TcpListener::bind(listen.as_str())?)?;
-    // Port 0 asks for any that is free; the URL has the one that it became.
+    // Port 0 asks for any free port; the URL contains the port that was assigned.
     let url = format!("http://{}{BASE_PATH}", listener.get_ref().local_addr()?);
     let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new()).base_url(url.as_str()).build()?;
     let host = Arc::new(Host { provider, token });
@@ -137,7 +138,7 @@ fn main() -> Result<(), Fault> {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => EXECUTOR.spawn(converse(Arc::clone(&host), stream)).detach(),
-                // Too many open files, say: soon there may be fewer.
+                // For example too many open files: retry after a pause.
                 Err(error) => {
                     eprintln!("no connection: {error}");
                     Timer::after(Duration::from_millis(100)).await;

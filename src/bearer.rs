@@ -1,7 +1,7 @@
-//! API keys for the `Authorization` header (RFC 6750; RFC 7644 §2): made at random, kept as digests, checked in constant
-//! time.
+//! API keys for the `Authorization` header (RFC 6750; RFC 7644 §2): made at random, kept as digests, checked in
+//! constant time.
 //!
-//! It knows nothing of SCIM. A host that authenticates otherwise has no use for it.
+//! This module knows nothing of SCIM. A host with another kind of authentication does not need the module.
 
 use std::{
     fmt,
@@ -12,12 +12,13 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// How every token starts, so that people and scanners of secrets recognise one.
+/// The prefix of every token, by which people and secret scanners recognize a token.
 const PREFIX: &str = "scim_";
 
-/// A secret that a client sends to prove who it is: 256 random bits, written as `scim_` and 64 hexadecimal digits.
+/// A secret by which a client proves its identity: 256 random bits, written as `scim_` and 64 hexadecimal digits.
 ///
-/// Shown to the administrator once, when it is made, and kept nowhere: a host keeps its [`TokenDigest`].
+/// The token is shown to the administrator once, when it is made, and stored nowhere: a host keeps its
+/// [`TokenDigest`].
 ///
 /// ```
 /// use scim_core::bearer::{Token, TokenDigest};
@@ -33,7 +34,7 @@ const PREFIX: &str = "scim_";
 pub struct Token(Box<str>);
 
 impl Token {
-    /// A new token.
+    /// Generates a new token.
     ///
     /// # Errors
     ///
@@ -44,12 +45,12 @@ impl Token {
         Ok(Self(format!("{PREFIX}{}", Hex(&bytes)).into()))
     }
 
-    /// The token itself. Whoever sees it can use it.
+    /// The token itself. Every reader of the token can use it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What a host keeps of the token.
+    /// The digest that a host keeps in place of the token.
     pub fn digest(&self) -> TokenDigest {
         TokenDigest::of(&self.0)
     }
@@ -66,27 +67,26 @@ impl fmt::Debug for Token {
 #[error("expected random bytes from the system: {0}")]
 pub struct NoRandomness(Box<str>);
 
-/// The SHA-256 of a token: what a host keeps, and looks a key up by.
+/// The SHA-256 of a token. A host keeps the digest and looks up a key by it.
 ///
-/// A token has too many random bits to be guessed, so that a fast digest without salt is enough; passwords are
-/// another matter.
+/// A token has too many random bits to be guessed, so a fast digest without salt is enough. Passwords would need more.
 #[derive(Clone, Copy)]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// The digest of a token.
+    /// Computes the digest of `token`.
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
-    /// Whether `token` is the one that this is the digest of. Takes the same time wherever two digests differ.
+    /// Whether this is the digest of `token`. The comparison takes the same time wherever two digests differ.
     pub fn is_of(&self, token: &str) -> bool {
         *self == Self::of(token)
     }
 }
 
 impl PartialEq for TokenDigest {
-    /// In constant time.
+    /// Compares in constant time.
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
@@ -95,7 +95,7 @@ impl PartialEq for TokenDigest {
 impl Eq for TokenDigest {}
 
 impl fmt::Display for TokenDigest {
-    /// 64 hexadecimal digits: a column of a table that may be indexed.
+    /// Writes 64 hexadecimal digits: the value of a table column that may be indexed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Hex(&self.0).fmt(f)
     }
@@ -126,7 +126,7 @@ impl std::str::FromStr for TokenDigest {
     }
 }
 
-/// Text that is no digest of a token.
+/// The text is not the digest of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected 64 hexadecimal digits")]
 #[non_exhaustive]
@@ -140,8 +140,8 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// The token in the value of an `Authorization` header: `Bearer`, in any case, and the token (RFC 6750 §2.1). `None` for
-/// other schemes and for no token.
+/// The token in the value of an `Authorization` header: `Bearer`, in any case, and the token (RFC 6750 §2.1). `None`
+/// for other schemes and for a missing or malformed token.
 ///
 /// ```
 /// use scim_core::bearer::bearer_token;
@@ -157,9 +157,9 @@ pub fn bearer_token(authorization: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.bytes().all(is_token)).then_some(token)
 }
 
-/// A key that the host has given out: what it keeps of a token, and what it knows of it.
+/// A key that the host has issued: the digest of its token, its owner and its state.
 ///
-/// `O` is what the key opens, such as the organisation's [`TenantId`](crate::store::TenantId).
+/// `O` identifies the owner of the key, such as the organization's [`TenantId`](crate::store::TenantId).
 #[derive(Debug)]
 pub struct ApiKey<O> {
     digest: TokenDigest,
@@ -171,29 +171,29 @@ pub struct ApiKey<O> {
 }
 
 impl<O> ApiKey<O> {
-    /// The key with this digest, which opens what `owner` says.
+    /// Makes a key from the digest of its token. The key gives access to `owner`.
     pub fn new(digest: TokenDigest, owner: O) -> Self {
         Self { digest, owner, expires: None, revoked: false, used: AtomicI64::new(0) }
     }
 
-    /// The key is not valid any more from this time on.
+    /// Sets the time from which the key is no longer valid.
     #[must_use]
     pub fn expiring(mut self, at: DateTime<Utc>) -> Self {
         self.expires = Some(at);
         self
     }
 
-    /// What the host keeps of the token.
+    /// The digest of the token.
     pub fn digest(&self) -> &TokenDigest {
         &self.digest
     }
 
-    /// What the key opens.
+    /// The owner to which the key gives access.
     pub fn owner(&self) -> &O {
         &self.owner
     }
 
-    /// When a client last used the key; `None` for never. An administrator sees by it which key can go.
+    /// When a client last used the key; `None` for never. The time shows an administrator which keys are unused.
     pub fn last_used(&self) -> Option<DateTime<Utc>> {
         match self.used.load(Ordering::Relaxed) {
             0 => None,
@@ -201,15 +201,15 @@ impl<O> ApiKey<O> {
         }
     }
 
-    /// Whether a client that has the token is let in at this time.
+    /// Whether the key is accepted at this time: not revoked and not expired.
     pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
         !self.revoked && self.expires.is_none_or(|expires| now < expires)
     }
 }
 
-/// Keys that are valid at the same time: an administrator makes a second one, enters it in the identity provider, and
-/// revokes the first. For hosts that keep their keys in memory; those that keep them in a table look them up there by
-/// [`TokenDigest`].
+/// Keys that are valid at the same time. For example, an administrator makes a second key, enters it in the identity
+/// provider, and revokes the first. This type is for hosts that keep their keys in memory; a host with a table looks
+/// up the key there by its [`TokenDigest`].
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
@@ -240,19 +240,19 @@ impl<O> Default for ApiKeys<O> {
 }
 
 impl<O> ApiKeys<O> {
-    /// No keys: nobody is let in.
+    /// Makes an empty list: every client is refused.
     pub const fn new() -> Self {
         Self { keys: Vec::new() }
     }
 
-    /// Adds a key, in the place of one with the same digest.
+    /// Adds a key, in place of a key with the same digest.
     pub fn add(&mut self, key: ApiKey<O>) {
         self.keys.retain(|known| known.digest != key.digest);
         self.keys.push(key);
     }
 
-    /// Lets nobody in with this key any more; whether there was one that was valid. It stays in the list, so that an
-    /// administrator sees when it was last used.
+    /// Revokes the key; returns `true` if the key existed and was not revoked before. A revoked key stays in the list,
+    /// so that an administrator can see its last use.
     pub fn revoke(&mut self, digest: &TokenDigest) -> bool {
         let key = self.keys.iter_mut().find(|key| key.digest == *digest);
         key.is_some_and(|key| !std::mem::replace(&mut key.revoked, true))
@@ -263,10 +263,10 @@ impl<O> ApiKeys<O> {
         self.keys.iter()
     }
 
-    /// The valid key whose token the `Authorization` header has; it is then used at `now`. `None` is 401 with
-    /// `WWW-Authenticate: Bearer`, whatever is wrong.
+    /// Returns the valid key whose token is in the `Authorization` header, and records the use at `now`. For `None`,
+    /// respond with 401 and `WWW-Authenticate: Bearer`, whatever the cause.
     ///
-    /// Looks at every key, in the same time wherever they differ from what was sent.
+    /// Compares the digest of the token with every key, in constant time.
     pub fn check(&self, authorization: &str, now: DateTime<Utc>) -> Option<&ApiKey<O>> {
         let sent = TokenDigest::of(bearer_token(authorization)?);
         let mut found = None;

@@ -1,7 +1,7 @@
-//! What a client is told when something is wrong: status, `scimType`, what was expected, and where (RFC 7644 §3.12).
+//! The errors of the protocol: status, `scimType`, detail, and the place of the fault (RFC 7644 §3.12).
 //!
-//! The parts below raise errors of their own, with a kind and a place; here, and only here, each becomes the protocol's.
-//! This module knows nothing of stores: what those report is turned into an [`Error`] where they are called.
+//! The other modules have their own errors, with a kind and a place. This module alone converts them to [`Error`]. It
+//! knows nothing of stores: the callers of a store convert its errors.
 
 mod area;
 mod scim_type;
@@ -15,10 +15,11 @@ pub use self::scim_type::ScimType;
 /// The URI of the error message (RFC 7644 §3.12).
 pub(crate) const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// An error as the client sees it, and what the host may log besides.
+/// An error as the client sees it, with additional data for the host's log.
 ///
-/// Serialized, it is the body of RFC 7644 §3.12. The detail says what was expected and where; it never quotes input at
-/// length and never shows what a store reported: that is the [`source`](error::Error::source), for the host's log.
+/// The serialized error is the body of RFC 7644 §3.12. The detail describes the fault and its place. It never quotes
+/// long input and never shows an error of the store: the store's error is the [`source`](error::Error::source), for
+/// the host's log.
 ///
 /// ```
 /// use scim_core::error::{Error, ScimType};
@@ -35,7 +36,7 @@ pub(crate) const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 /// ```
 #[derive(Debug)]
 pub struct Error {
-    // Boxed, since every operation returns one and hardly any does.
+    // Boxed, because every operation returns a `Result` with this type but few operations fail.
     inner: Box<Inner>,
 }
 
@@ -43,7 +44,7 @@ pub struct Error {
 struct Inner {
     status: u16,
     scim_type: Option<ScimType>,
-    /// What a `sensitive` refusal is of a request that says it in its body.
+    /// The `scimType` that replaces `sensitive` if the search came in a request body.
     in_body: Option<ScimType>,
     detail: Box<str>,
     attribute: Option<Box<str>>,
@@ -54,9 +55,9 @@ struct Inner {
 }
 
 impl Error {
-    /// An error with this HTTP status and this explanation for the people on the other side.
+    /// Returns an error with this HTTP status and an explanation for the people who operate the client.
     ///
-    /// What is no status of an error (400 to 599) becomes 500.
+    /// A status outside 400 to 599 becomes 500.
     pub fn new(status: u16, detail: impl Into<Box<str>>) -> Self {
         let status = if (400..600).contains(&status) { status } else { 500 };
         Self {
@@ -79,63 +80,64 @@ impl Error {
         Self::new(400, detail).with_scim_type(scim_type)
     }
 
-    /// 404: there is no such endpoint.
+    /// 404: the service provider does not have the endpoint.
     pub(crate) fn no_endpoint() -> Self {
         Self::new(404, "expected an endpoint of this service provider")
     }
 
-    /// 404: there is no such resource, or no longer.
+    /// 404: the resource does not exist, or no longer exists.
     pub(crate) fn no_resource(kind: &str) -> Self {
         Self::new(404, format!("expected the id of a {kind} that exists"))
     }
 
-    /// 412: the resource is not in the state that the client names.
+    /// 412: the state of the resource does not satisfy the precondition.
     pub(crate) fn precondition() -> Self {
         Self::new(412, "expected a version of the resource for which the precondition of the request holds")
     }
 
-    /// 501: the service provider does not do that.
+    /// 501: the service provider does not support the operation.
     pub(crate) fn not_implemented(what: &str) -> Self {
         Self::new(501, format!("{what} is not supported by this service provider"))
     }
 
-    /// Sets the keyword (RFC 7644 table 9).
+    /// Sets the `scimType` (RFC 7644 table 9).
     #[must_use]
     pub fn with_scim_type(mut self, scim_type: ScimType) -> Self {
         self.inner.scim_type = Some(scim_type);
         self
     }
 
-    /// Names the attribute that the error is about, by its path.
+    /// Sets the path of the attribute at fault.
     #[must_use]
     pub fn with_attribute(mut self, path: impl Into<Box<str>>) -> Self {
         self.inner.attribute = Some(path.into());
         self
     }
 
-    /// Says when the client may try again.
+    /// Sets the time after which the client may try again.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.inner.retry_after = Some(wait);
         self
     }
 
-    /// Keeps the cause for the host's log; the client never sees it.
+    /// Sets the cause, for the host's log; the client never sees the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         self.inner.source = Some(source.into());
         self
     }
 
-    /// 403 `sensitive` for what may not stand in a URI (RFC 7644 §7.5.2); in a body it would be a 400 with this keyword.
+    /// 403 `sensitive` for attributes that must not be in a URI (RFC 7644 §7.5.2). In a request body the error is a
+    /// 400 with the keyword `in_body`.
     fn sensitive(in_body: ScimType, detail: impl Into<Box<str>>) -> Self {
         let mut error = Self::new(403, detail).with_scim_type(ScimType::Sensitive);
         error.inner.in_body = Some(in_body);
         error
     }
 
-    /// The error as it is of a request whose search stands in its body, which is no place that others read: `sensitive`
-    /// is about URIs alone (RFC 7644 §7.5.2).
+    /// Turns `sensitive` into a 400, for a search in a request body: `sensitive` applies to URIs only
+    /// (RFC 7644 §7.5.2).
     pub(crate) fn in_body(mut self) -> Self {
         if let Some(scim_type) = self.inner.in_body.take() {
             self.inner.status = 400;
@@ -159,32 +161,32 @@ impl Error {
         self.inner.status
     }
 
-    /// The keyword for programs, where the RFC has one.
+    /// The keyword for programs; `None` if the RFC has no keyword for the error.
     pub fn scim_type(&self) -> Option<ScimType> {
         self.inner.scim_type
     }
 
-    /// The explanation for people. Lower case, no period, safe to show.
+    /// The explanation for people: lower case, no period, safe to show.
     pub fn detail(&self) -> &str {
         &self.inner.detail
     }
 
-    /// The path of the attribute that the error is about, as the schema or the client spells it.
+    /// The path of the attribute at fault, as the schema or the client spells it.
     pub fn attribute(&self) -> Option<&str> {
         self.inner.attribute.as_deref()
     }
 
-    /// The index of the PATCH operation that failed, the first being 0.
+    /// The index of the failed PATCH operation, starting at 0.
     pub fn operation(&self) -> Option<usize> {
         self.inner.operation
     }
 
-    /// The byte of the filter, path or body at which reading stopped, the first being 0.
+    /// The byte offset in the filter, path or body at which reading stopped, starting at 0.
     pub fn offset(&self) -> Option<usize> {
         self.inner.offset
     }
 
-    /// After how long the client may try again: the `Retry-After` of a 503.
+    /// The time after which the client may try again: the `Retry-After` of a 503.
     pub fn retry_after(&self) -> Option<Duration> {
         self.inner.retry_after
     }
@@ -210,7 +212,7 @@ impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut body = serializer.serialize_struct("Error", 4)?;
         body.serialize_field("schemas", &[SCHEMA])?;
-        // A JSON string, as RFC 7644 §3.12 has it.
+        // RFC 7644 §3.12 requires a JSON string.
         body.serialize_field("status", &self.inner.status.to_string())?;
         match self.inner.scim_type {
             Some(scim_type) => body.serialize_field("scimType", scim_type.name())?,

@@ -1,9 +1,9 @@
-//! Events: what each committed write has changed, for audit logs, other systems and the end of sessions.
+//! Events: the effect of each committed write, for audit logs, for other systems and for ending sessions.
 //!
-//! An [`Event`] is a pure function of who asked, what was asked and what came of it. So a store can write it into an
-//! outbox in the transaction that it is about, and an [`Observer`] is told the very same after it. What happened is
-//! read off the resource before and after, never off the verb: a user who is deactivated is deactivated, by whatever
-//! request. This module knows no requests, and reads nothing.
+//! An [`Event`] is a pure function of the caller, the change and its result. A store can therefore write the event
+//! into an outbox in the transaction of the change, and an [`Observer`] receives the same event afterward. The event
+//! is derived from the resource before and after the change, never from the HTTP method: a user who becomes inactive
+//! is reported as deactivated, whatever the request. This module knows no requests and performs no reads.
 
 mod difference;
 mod json;
@@ -29,29 +29,29 @@ use crate::{
     value::{Object, Text},
 };
 
-/// What happened to a resource as a whole.
+/// The effect of a change on the resource as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StateChange {
-    /// It is new.
+    /// The resource is new.
     Created,
-    /// It is there and was before.
+    /// The resource existed and was changed.
     Updated,
-    /// It is gone, and its id with it from every list of references in the tenant, such as the members of groups. Of
-    /// those lists there are no events of their own.
+    /// The resource was deleted, and its id was removed from every list of references in the tenant, such as the
+    /// members of groups. The changes of those lists have no events of their own.
     Deleted,
 }
 
-/// What one committed change did: who, when, to which resource, and what is different now.
+/// The effect of one committed change: the caller, the time, the resource and the differences.
 ///
-/// It has no value that nobody may see, such as a password: of those it has the names. All else is there, also what
-/// policies hide from some clients.
+/// It omits sensitive values, such as passwords, but has the names of their attributes. It has all other values,
+/// including values that policies hide from some clients.
 ///
 /// # Outbox
 ///
-/// A process can end between a commit and what is to follow from it. A store that writes the events with the change
-/// loses none; here, one with a transaction of its own around [`MemoryStore`](crate::store::MemoryStore) in which a
-/// database would insert a row:
+/// A process can end between a commit and the actions that must follow it. A store that writes the events together
+/// with the change loses no event. The example is a store with a transaction of its own around
+/// [`MemoryStore`](crate::store::MemoryStore); a database would insert a row instead:
 ///
 /// ```
 /// use scim_core::{event::Event, store::{Change, CommitError, Context, Done, MemoryStore, Store}};
@@ -65,13 +65,15 @@ pub enum StateChange {
 /// }
 /// ```
 ///
-/// A worker reads the rows with [`Event::from_json`], and may do so more than once: [`Event::id`] tells.
+/// A worker reads the rows with [`Event::from_json`]. It may read a row more than once: [`Event::id`] identifies
+/// duplicates.
 ///
 /// # Replay
 ///
-/// Events applied in their order to nothing give what there is: [`Event::resource`] takes the place of the resource,
-/// except that the lists in [`Event::kept`] stay as they are; or else the [`Event::memberships`] are applied to it and [`Event::time`] becomes its `meta.lastModified` if that is
-/// not later; what is deleted goes, from every list of references too.
+/// Applied in their order to an empty state, events reproduce the current state. [`Event::resource`] replaces the
+/// resource, except that the lists in [`Event::kept`] stay unchanged. Without [`Event::resource`], the
+/// [`Event::memberships`] are applied to the resource, and [`Event::time`] becomes its `meta.lastModified` if the old
+/// `meta.lastModified` is not later. A deleted resource is removed, also from every list of references.
 #[derive(Clone)]
 pub struct Event {
     tenant: TenantId,
@@ -92,9 +94,10 @@ pub struct Event {
 }
 
 impl Event {
-    /// What `change` did, of which `done` came; `None` when it changed nothing.
+    /// The event for a committed `change` with the result `done`; `None` when the change had no effect.
     ///
-    /// Takes time in proportion to the change: for [`Change::EditValues`] to the edit, for a whole resource to that.
+    /// Takes time in proportion to the change: to the edit for [`Change::EditValues`], to the size of the resource for
+    /// a whole resource.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -168,7 +171,7 @@ impl Event {
         Some(event)
     }
 
-    /// Takes in what a whole resource has become.
+    /// Records the differences between the resource before and after a create or a replacement.
     fn compare(&mut self, before: Option<&Resource>, after: &Arc<Resource>) {
         let nothing = Object::new();
         let (kind, was) = (Arc::clone(&self.kind), before.map_or(&nothing, Resource::root));
@@ -193,12 +196,12 @@ impl Event {
         }
     }
 
-    /// What tells this event from every other: the same whenever and wherever the event is made, so that who meets it
-    /// twice knows. It is the `txn` of a [`SecurityEvent`].
+    /// The identifier of this event. It is the same whenever and wherever the event is made, so that a consumer
+    /// recognizes duplicates. It is the `txn` of a [`SecurityEvent`].
     ///
-    /// It is put together from tenant, endpoint, resource id and version. A store never gives a version twice, and an
-    /// id is given to one resource only, which is deleted once: then the id ends in `!deleted`, which no version does,
-    /// since each part is percent-encoded.
+    /// It consists of the tenant, the endpoint, the resource id and the version. A store never reuses a version. For a
+    /// deletion the identifier ends in `!deleted` instead: an id belongs to one resource only, which is deleted once.
+    /// No version ends so, since each part is percent-encoded.
     pub fn id(&self) -> String {
         let part = |text| utf8_percent_encode(text, SEGMENT);
         let (tenant, id) = (part(self.tenant.as_str()), part(&self.resource_id));
@@ -208,17 +211,17 @@ impl Event {
         }
     }
 
-    /// Whose resource it is.
+    /// The tenant of the resource.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
     }
 
-    /// Who did it, if the [`Context`] says so.
+    /// The name of the caller, if the [`Context`] has it.
     pub fn actor(&self) -> Option<&str> {
         self.actor.as_deref()
     }
 
-    /// In which request, if the [`Context`] says so.
+    /// The id of the request, if the [`Context`] has it.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
@@ -233,8 +236,8 @@ impl Event {
         &self.resource_id
     }
 
-    /// What the client calls the resource (RFC 7643 §3.1), where that is known: after a change of nothing but a list
-    /// of references, and mostly after a deletion, it is not.
+    /// The client's id of the resource (RFC 7643 §3.1), if the event knows this id. The id is unknown after a change
+    /// of only a list of references, and usually after a deletion.
     pub fn external_id(&self) -> Option<&str> {
         self.external_id.as_deref()
     }
@@ -249,53 +252,53 @@ impl Event {
         self.version.as_ref()
     }
 
-    /// When it happened, by the clock of the service provider.
+    /// The time of the change, by the clock of the service provider.
     pub fn time(&self) -> DateTime<Utc> {
         self.time
     }
 
-    /// What happened to the resource as a whole.
+    /// The effect on the resource as a whole.
     pub fn state_change(&self) -> StateChange {
         self.state_change
     }
 
-    /// The paths of the attributes that have another value now, as the schemas spell them (RFC 7644 §3.10):
-    /// `userName`, `name.givenName`, `emails`. A list is named as a whole, `meta` not at all. After a create these are
-    /// all that have a value; after a delete there are none.
+    /// The paths of the attributes whose values changed, in the spelling of the schemas (RFC 7644 §3.10): `userName`,
+    /// `name.givenName`, `emails`. A list is named as a whole; `meta` is never named. After a create these are all
+    /// attributes that have a value; after a delete the list is empty.
     pub fn attributes(&self) -> &[String] {
         &self.attributes
     }
 
-    /// Those of [`Event::attributes`] that nobody may see, such as `password`, after an update: a create sets them and
-    /// changes none.
+    /// The sensitive attributes among [`Event::attributes`], such as `password`, after an update. Empty after a
+    /// create, which sets such attributes but does not change them.
     pub fn secrets(&self) -> &[String] {
         &self.secrets
     }
 
-    /// Whether an update made `active` true, which was false or had no value (RFC 7643 §4.1.1).
+    /// Whether an update made `active` true, after it was false or had no value (RFC 7643 §4.1.1).
     ///
-    /// No value counts as the [default](crate::schema::Attribute::default_value), here and in
-    /// [`Event::is_deactivated`]: by the default of the standard user, a user who was stored without `active` is active
-    /// already, and setting `active` to true then activates nobody.
+    /// A missing value counts as the [default](crate::schema::Attribute::default_value), here and in
+    /// [`Event::is_deactivated`]. By the default of the standard user, a user who was stored without `active` is
+    /// already active, and setting `active` to true then is not an activation.
     pub fn is_activated(&self) -> bool {
         self.active == Some(true)
     }
 
-    /// Whether an update made `active` false, which was true or had no value (RFC 7643 §4.1.1). To end sessions and to
-    /// revoke tokens, ask [`Event::ends_access`].
+    /// Whether an update made `active` false, after it was true or had no value (RFC 7643 §4.1.1). To end sessions and
+    /// to revoke tokens, use [`Event::ends_access`].
     pub fn is_deactivated(&self) -> bool {
         self.active == Some(false)
     }
 
-    /// Whether the resource has lost its access: an update [deactivated](Event::is_deactivated) it, whatever the request,
-    /// or it was deleted. This is the time to end its sessions and to revoke its tokens.
+    /// Whether the resource has lost its access: an update [deactivated](Event::is_deactivated) it, whatever the
+    /// request, or it was deleted. The host should then end its sessions and revoke its tokens.
     ///
-    /// A resource of any type can be deleted, groups too: [`Event::kind`] is the type. The creation of a user who is not
-    /// active ends no access, since there was none before.
+    /// A resource of any type can be deleted, including groups: [`Event::kind`] is the type. The creation of an
+    /// inactive user ends no access, since the user had no access before.
     ///
-    /// No request takes the value of an `active` away that has a [default](crate::schema::Attribute::default_value). Where
-    /// the host has switched the default off, a request can, and then nothing states that the user may sign in: that is
-    /// an end of access, too.
+    /// No request can remove the value of an `active` that has a [default](crate::schema::Attribute::default_value).
+    /// If the host has removed the default, a request can. No value then states that the user may sign in, so this
+    /// counts as an end of access, too.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -327,7 +330,7 @@ impl Event {
         self.state_change == StateChange::Deleted || self.is_deactivated() || self.has_lost_active()
     }
 
-    /// Whether an update took the value of `active` away, and no default stands for it.
+    /// Whether an update removed the value of `active`, which has no default.
     fn has_lost_active(&self) -> bool {
         let active = self.kind.child(AttributeId::ROOT, "active");
         let is_unsaid = |active| {
@@ -335,36 +338,37 @@ impl Event {
             let has_value = self.resource.as_ref().is_none_or(|resource| resource.value(active).is_some());
             definition.kind() == AttributeType::Boolean && definition.default().is_none() && !has_value
         };
-        // The resource here is without secrets: a hidden `active` that became true is not there either.
+        // The resource of the event omits sensitive values, including a sensitive `active` that became true.
         self.state_change == StateChange::Updated
             && !self.is_activated()
             && active.is_some_and(is_unsaid)
             && self.attributes.iter().any(|path| path.eq_ignore_ascii_case("active"))
     }
 
-    /// The lists of references that have other values now, each with those that went and those that came, such as the
-    /// members of a group. Values that only differ in something else are not told here.
+    /// The lists of references whose values changed, such as the members of a group, each with the removed and the
+    /// added values. A value is not listed if only sub-attributes other than `value` changed.
     ///
-    /// `clear` is set only where a store could not tell what [`Change::EditValues`] did ([`Done::edit`]); then the edit
-    /// is what was meant, and what it names may have been there or gone before.
+    /// `clear` is set only if the store could not report the effective edit of a [`Change::EditValues`]
+    /// ([`Done::edit`]). The edit is then the requested edit. Some of its values may have been in the list, or missing
+    /// from it, before.
     pub fn memberships(&self) -> &[Membership] {
         &self.memberships
     }
 
-    /// The lists of references that [`Event::resource`] leaves out, because the write neither read nor changed them.
+    /// The lists of references that [`Event::resource`] omits, because the write neither read nor changed them.
     pub fn kept(&self) -> &[AttributeId] {
         &self.kept
     }
 
-    /// The resource as it is now, without what nobody may see and without the lists that are [kept](Self::kept); `None` after a change of nothing but a list of
-    /// references, which does not read the resource, and after a delete.
+    /// The resource after the change, without sensitive values and without the lists that are [kept](Self::kept).
+    /// `None` after a change of only a list of references, which does not read the resource, and after a delete.
     pub fn resource(&self) -> Option<&Arc<Resource>> {
         self.resource.as_ref()
     }
 }
 
 impl fmt::Debug for Event {
-    /// Who did what to which resource, without any value.
+    /// Names the caller, the resource and the changed attributes, without any value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |Membership { attribute, edit }: &Membership| {
             (self.kind.path(*attribute), edit.remove.len(), edit.add.len())

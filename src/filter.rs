@@ -1,7 +1,7 @@
-//! Filters (RFC 7644 §3.4.2.2): read from text, put together by a host, printed and walked.
+//! Filters (RFC 7644 §3.4.2.2): parsed from text, built by a host, printed and walked.
 //!
-//! This part knows the grammar only. What a filter means for a resource, and whether its attributes exist, is for the
-//! code that compiles it against a schema.
+//! [`Filter`] knows the grammar only. [`Filter::compile`] resolves the attributes against a schema and gives the
+//! filter its meaning for a resource.
 
 mod build;
 mod compile;
@@ -42,10 +42,10 @@ pub(crate) use self::parse::{PatchPathParts, parse_patch_path};
 
 /// A filter, as in `?filter=userName eq "bjensen"` (RFC 7644 §3.4.2.2).
 ///
-/// It owns its text and is one flat piece: clones and drops do not recurse, however it was written. It prints in a
-/// canonical form, with lower-case operators and no parentheses that are not needed, which reads back as an equal
-/// filter. Two filters are equal if they have the same expressions in the same order; names compare without regard to
-/// ASCII case.
+/// A filter owns its text and is one flat structure: clones and drops do not recurse, even for a deeply nested filter.
+/// The printed form is canonical: lower-case operators and no unnecessary parentheses. Parsing it gives an equal
+/// filter. Two filters are equal if they have the same expressions in the same order; names are compared without
+/// regard to ASCII case.
 ///
 /// ```
 /// use scim_core::Filter;
@@ -58,22 +58,22 @@ pub(crate) use self::parse::{PatchPathParts, parse_patch_path};
 /// ```
 #[derive(Clone)]
 pub struct Filter {
-    /// Where the nodes' spans lie: names, numbers and strings without their escapes.
+    /// The text to which the nodes' spans point: names, numbers and strings without their escapes.
     text: Box<str>,
-    /// Children before their parents, so the last one is the root and each subtree is one range.
+    /// Children precede their parents, so the last node is the root and each subtree is one range.
     nodes: Vec<Slot>,
     height: u16,
     brackets: bool,
 }
 
 impl Filter {
-    /// The most levels of parentheses, `not` and brackets that a filter can have, whatever its [`Limits`] say: code
-    /// that walks one may recurse.
+    /// The maximum number of levels of parentheses, `not` and brackets in a filter, independent of [`Limits`]. Code
+    /// that walks a filter may therefore recurse.
     pub const MAX_DEPTH: usize = 64;
 
-    /// Reads a filter within `limits`, in time and memory proportional to its length.
+    /// Parses a filter within `limits`, in time and memory proportional to its length.
     ///
-    /// [`FromStr`] does the same with the default limits and quirks.
+    /// [`FromStr`] parses with the default limits and quirks.
     ///
     /// # Errors
     ///
@@ -97,12 +97,12 @@ impl Filter {
         parse::parse_filter(text, limits, tolerance)
     }
 
-    /// The outermost expression, from where the whole filter can be walked.
+    /// Returns the outermost expression, from which the whole filter can be walked.
     pub fn expression(&self) -> Expression<'_> {
         tree::root(self).expression()
     }
 
-    /// The parts that must all hold: the operands of an outermost `and`, or else the filter itself.
+    /// Returns the parts that must all hold: the operands of an outermost `and`, otherwise the filter itself.
     ///
     /// ```
     /// use scim_core::{Filter, filter::Operand};
@@ -117,10 +117,10 @@ impl Filter {
     }
 }
 
-/// One expression of a filter, with views of its parts (RFC 7644 §3.4.2.2).
+/// One expression of a filter, with views of its operands (RFC 7644 §3.4.2.2).
 ///
-/// Precedence is resolved: a comparison binds tightest, then `not`, then `and`, then `or`. An `And` has no `And` among
-/// its operands and an `Or` no `Or`; both have two or more.
+/// Precedence is resolved: a comparison binds tightest, then `not`, then `and`, then `or`. An `And` is never an
+/// operand of an `And`, nor an `Or` of an `Or`; both have two or more operands.
 ///
 /// ```
 /// use scim_core::{Filter, filter::{Expression, Literal, Operator}};
@@ -139,19 +139,19 @@ impl Filter {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expression<'a> {
-    /// `a and b and …`: all hold.
+    /// `a and b and …`: all operands hold.
     And(Operands<'a>),
-    /// `a or b or …`: one holds.
+    /// `a or b or …`: at least one operand holds.
     Or(Operands<'a>),
-    /// `not (a)`: it does not hold.
+    /// `not (a)`: the operand does not hold.
     Not(Operand<'a>),
     /// `path operator value`.
     Compare {
-        /// The attribute.
+        /// The compared attribute.
         path: PathRef<'a>,
-        /// How it is compared.
+        /// The comparison operator.
         operator: Operator,
-        /// With what.
+        /// The compared value.
         value: Literal<'a>,
     },
     /// `path pr`: the attribute has a value.
@@ -159,18 +159,18 @@ pub enum Expression<'a> {
         /// The attribute.
         path: PathRef<'a>,
     },
-    /// `path[condition]`: the condition holds for one of the attribute's values.
+    /// `path[condition]`: the condition holds for at least one of the attribute's values.
     ValuePath {
         /// The complex attribute.
         path: PathRef<'a>,
-        /// A condition on its sub-attributes.
+        /// The condition on its sub-attributes.
         condition: Operand<'a>,
     },
 }
 
 /// A comparison operator (RFC 7644 §3.4.2.2, Table 3).
 ///
-/// `pr` compares with nothing and is [`Expression::Present`].
+/// `pr` has no value to compare; see [`Expression::Present`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
     /// `eq`: equal.
@@ -194,7 +194,7 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// The operator as the RFC writes it: `eq`.
+    /// The operator in the spelling of the RFC: `eq`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Eq => "eq",
@@ -223,7 +223,7 @@ pub enum Literal<'a> {
     Null,
     /// `true` or `false`.
     Boolean(bool),
-    /// A number, as it was written: nothing is rounded.
+    /// A number, as written and without rounding.
     Number(&'a str),
     /// A string, without quotes and escapes.
     String(&'a str),

@@ -1,7 +1,7 @@
 //! Comparison of text where case does not matter (RFC 7643 §2.2, `caseExact`).
 //!
-//! One function, [`fold`], serves filters, sort keys, unique keys and indexed text. Two functions would disagree on some
-//! name: free by the unique key, and taken by the filter. Nothing here knows attributes.
+//! One function, [`fold`], serves filters, sort keys, unique keys and indexed text. Two functions would disagree on
+//! some name: free by the unique key, and taken by the filter. This module knows nothing of attributes.
 
 mod simple;
 
@@ -11,12 +11,12 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc, is_nfc_q
 
 use self::simple::simple;
 
-/// The form of text that is compared where case does not matter: Unicode's Normalization Form C, then simple case folding
+/// The form of text for comparisons that ignore case: Unicode's Normalization Form C, then simple case folding
 /// (`CaseFolding.txt`, status C and S), then Form C again.
 ///
 /// - Canonically equivalent texts have one fold: `é` as one character, and as `e` with a combining accent.
-/// - The fold of a fold is the same fold. The second normalization ensures it: `J` with a caron is two characters, `ǰ` is
-///   one.
+/// - The fold of a fold is the same fold. The second normalization ensures this: `J` with a caron is two characters,
+///   `ǰ` is one.
 /// - Simple folding looks at no neighbors and replaces one character by one: `Σ` and the final `ς` fold to `σ`, `ſ` to
 ///   `s`, the Kelvin sign to `k`, `ẞ` to `ß`. `ß` and `ss` stay different, and so do `İ`, `i` and `ı`.
 /// - `fold(a) + fold(b)` is the fold of `a + b`, unless `b` begins with a character that combines with the end of `a`.
@@ -50,11 +50,11 @@ fn normalized(text: &str) -> String {
     if is_nfc(&folded) { folded } else { folded.nfc().collect() }
 }
 
-/// Names the rule of [`fold`] and the versions of Unicode that it takes its data from.
+/// Names the rule of [`fold`] and the versions of its Unicode data.
 ///
 /// Folds made under one name can be compared with each other. A store that keeps folds, in columns, unique keys or an
-/// index, keeps this name beside them, and derives all of them again from the original texts when it finds another name.
-/// With feature `sql`, `sql::representation` contains this name.
+/// index, keeps this name next to them, and derives all of them again from the original texts when it finds another
+/// name. With feature `sql`, `sql::representation` contains this name.
 ///
 /// ```
 /// assert!(scim_core::fold::data_version().starts_with("nfc-"));
@@ -67,8 +67,8 @@ pub fn data_version() -> String {
 
 /// The part of `text` whose fold occurs in the fold of every longer text that contains `text`.
 ///
-/// `leads` means that `text` is the start of the longer text, `trails` that it is the end. Characters at any other border
-/// may combine with their neighbors in the longer text, so they are left out.
+/// `leads` means that `text` is the start of the longer text, `trails` that `text` is the end. Characters at any other
+/// border may combine with their neighbors in the longer text, so they are left out.
 #[cfg(any(feature = "sql", test))]
 pub(crate) fn inner(text: &str, leads: bool, trails: bool) -> &str {
     let mut borders = text.char_indices().filter(|(_, char)| is_border(*char)).map(|(index, _)| index);
@@ -85,15 +85,15 @@ fn is_border(char: char) -> bool {
     is_nfc_quick(std::iter::once(char)) == IsNormalized::Yes && canonical_combining_class(char) == 0
 }
 
-/// Whether the fold of `text` consists of the simple folds of its characters, because no character has to be normalized.
-/// `false` may be wrong, and costs an allocation.
+/// Whether the fold of `text` consists of the simple folds of its characters, because no character has to be
+/// normalized. `false` may be wrong, and costs an allocation.
 fn is_composed(text: &str) -> bool {
-    // Simple folding keeps such text in Form C: it makes no character that combines with the one before it.
+    // Simple folding keeps such text in Form C: no fold combines with the character before it.
     is_nfc_quick(text.chars().map(|char| if is_inert(char) { 'a' } else { char })) == IsNormalized::Yes
 }
 
-/// Whether the character is one of those letters of frequent scripts that need no look-up, since normalization leaves
-/// them and what precedes them alone: Latin, Greek, Cyrillic, kana, ideographs, and syllables of Hangul.
+/// Whether the character is a letter of a frequent script that needs no look-up, since normalization changes neither
+/// the letter nor the characters before it: Latin, Greek, Cyrillic, kana, ideographs, and syllables of Hangul.
 fn is_inert(char: char) -> bool {
     matches!(
         char,
@@ -106,7 +106,7 @@ fn is_inert(char: char) -> bool {
     )
 }
 
-// Below, `text` is UTF-8 as bytes. To prove that it is text is necessary only where it is not ASCII, which is rare.
+// Below, `text` is UTF-8 as bytes. Validation is needed only for text beyond ASCII, which is rare.
 
 /// Text whose characters, folded one by one, are the fold of `text`; empty for bytes that are not UTF-8. Allocates only
 /// where characters may have to be normalized.
@@ -163,16 +163,18 @@ pub(crate) fn ends_with_folded(text: &[u8], folded: &str) -> bool {
     folded.chars().rev().all(|expected| chars.next() == Some(expected))
 }
 
-/// Folded text to be looked for in other texts, in time linear in theirs whatever it is (Knuth, Morris and Pratt).
+/// Folded text to search for in other texts, in time linear in their length for every needle (Knuth, Morris and
+/// Pratt).
 #[derive(Clone, Debug)]
 pub(crate) struct Needle {
     folded: Box<[u8]>,
-    /// For each length of a head of the needle, less one: how much of the needle's own start that head ends with.
+    /// For each head of the needle, by its length less one: the length of the longest start of the needle that ends
+    /// the head.
     borders: Box<[usize]>,
 }
 
 impl Needle {
-    /// Up to this many bytes it is faster to start over at each place of a text, and never much slower.
+    /// Up to this many bytes, starting over at each position of a text is faster, and never much slower.
     const SHORT: usize = 16;
 
     /// Prepares `folded`, which is folded already, for [`Needle::is_in`].
@@ -198,7 +200,7 @@ impl Needle {
             return false;
         }
         if ascii && self.folded.len() <= Self::SHORT {
-            // Where it may begin is seen by one byte in either case; the rest is compared only there.
+            // The first byte, in either case, shows the candidates; only there is the rest compared.
             let upper = first.to_ascii_uppercase();
             let begins = text.len() - self.folded.len() + 1;
             let mut from = 0;
@@ -224,7 +226,7 @@ impl Needle {
         folded_chars(&composed(text)).any(|char| char.encode_utf8(&mut [0; 4]).bytes().any(&mut is_end))
     }
 
-    /// How much of the needle is matched after `byte`, when `matched` was before.
+    /// The number of needle bytes that match after `byte`, when `matched` bytes matched before.
     #[inline]
     fn advance(&self, borders: &[usize], mut matched: usize, byte: u8) -> usize {
         loop {
@@ -239,7 +241,7 @@ impl Needle {
     }
 }
 
-/// The order of the fold of `text` and of `folded`, by code point.
+/// Compares the fold of `text` with `folded`, by code point.
 pub(crate) fn cmp_folded(text: &[u8], folded: &str) -> Ordering {
     if text.is_ascii() {
         return text.iter().map(u8::to_ascii_lowercase).cmp(folded.bytes());
@@ -247,7 +249,7 @@ pub(crate) fn cmp_folded(text: &[u8], folded: &str) -> Ordering {
     folded_chars(&composed(text)).cmp(folded.chars())
 }
 
-/// The order of two texts when case does not matter, by code point of their folds.
+/// Compares the folds of two texts, by code point.
 pub(crate) fn cmp_ignoring_case(left: &[u8], right: &[u8]) -> Ordering {
     if left.is_ascii() && right.is_ascii() {
         return left.iter().map(u8::to_ascii_lowercase).cmp(right.iter().map(u8::to_ascii_lowercase));
@@ -296,14 +298,14 @@ mod tests {
         }
     }
 
-    /// Every function that works on a fold without making it, against the same on the fold itself.
+    /// Every function that works without the whole fold gives the same result as the same operation on the fold.
     #[test]
     fn functions_agree_with_the_fold_itself() {
         let mut random = Random(1);
         for round in 0..10_000 {
             let alphabet = ALPHABETS[round % ALPHABETS.len()];
             let text = random.text(alphabet, 60);
-            // Half of the parts are from the text, so that long parts are found, too.
+            // Half of the parts come from the text, so that long parts match, too.
             let part: String = if random.below(2) == 0 {
                 random.text(alphabet, 5)
             } else {
@@ -353,7 +355,7 @@ mod tests {
         assert_eq!(inside, expected);
     }
 
-    /// The assumptions of [`is_composed`] on the data, for every character.
+    /// The assumptions of [`is_composed`] about the data hold for every character.
     #[test]
     fn folding_makes_no_character_that_combines_with_the_one_before() {
         for char in '\0'..=char::MAX {

@@ -1,6 +1,6 @@
-//! Requests and responses of the crate [http](https://docs.rs/http), and a service for HTTP servers that take one.
+//! Requests and responses of the crate [http](https://docs.rs/http), and a service for HTTP servers that use `tower`.
 //!
-//! Only a change of types: what a request means is [`protocol`](crate::protocol)'s business.
+//! This module only converts types; [`protocol`](crate::protocol) interprets the requests.
 
 #[cfg(feature = "tower")]
 mod tower;
@@ -17,11 +17,11 @@ use crate::{
 };
 
 impl<S: Store> ServiceProvider<S> {
-    /// As [`ServiceProvider::handle`], for a request whose path is the one below the base URL and whose body has been
-    /// read: at most [`ServiceProvider::body_limit`] bytes of it.
+    /// Like [`ServiceProvider::handle`], for a request of the crate `http`. The path is relative to the base URL. The
+    /// host has read the body, at most [`ServiceProvider::body_limit`] bytes of it.
     ///
-    /// The error and the quirks of the [`Response`], which are for the host's log, are in the extensions of the
-    /// response as an [`Outcome`].
+    /// The extensions of the response have an [`Outcome`] for the host's log: the error and the quirks of the
+    /// [`Response`].
     ///
     /// ```
     /// # #[cfg(feature = "system")] {
@@ -55,24 +55,26 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// What a [`Response`] tells the host and not the client. In the extensions of the responses that are made here.
+/// The data of a [`Response`] for the host, which the client does not see. Stored in the extensions of the `http`
+/// response.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The error that the body tells of, with the cause that it does not tell.
+    /// The error in the body, with its cause, which the body does not show; `None` for a success.
     pub error: Option<std::sync::Arc<crate::error::Error>>,
-    /// The habits of identity providers that the request showed and that were tolerated.
+    /// The quirks of the identity provider that the request showed and that were tolerated.
     pub quirks: crate::quirks::Quirks,
 }
 
-/// The headers as text. One that is none must not look as if it were missing: a precondition would go with it.
+/// Header values as text. A value that is not text becomes `?`, so that an unreadable `If-Match` fails instead of
+/// being ignored.
 fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or("?")))
 }
 
 fn convert(response: Response) -> ::http::Response<Vec<u8>> {
     let mut out = ::http::Response::new(Vec::new());
-    // Every status that is answered with is one.
+    // Every status of a [`Response`] is a valid status, so the fallback is never used.
     *out.status_mut() =
         ::http::StatusCode::from_u16(response.status).unwrap_or(::http::StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers() {

@@ -1,5 +1,6 @@
-//! The protocol core of a SCIM 2.0 service provider (RFC 7643, RFC 7644, RFC 9865): schemas, filters, PATCH, and what every
-//! operation must check and answer. It opens no socket and no file; a host brings the HTTP server and the database.
+//! The protocol core of a SCIM 2.0 service provider (RFC 7643, RFC 7644, RFC 9865): schemas, filters, PATCH, and the
+//! checks and responses of every operation. The core opens no socket and no file. The host brings the HTTP server and
+//! the database.
 //!
 //! ```
 //! # #[cfg(feature = "system")] {
@@ -15,7 +16,7 @@
 //!     .build()?;
 //! let context = Context::new(TenantId::single());
 //!
-//! // An identity provider tests the connection: it looks for somebody who is not there.
+//! // An identity provider tests the connection: it looks up a user that does not exist.
 //! let lookup = Request::new("GET", "/Users?filter=userName%20eq%20%22nobody%22");
 //! let response = block_on(provider.handle(&context, &lookup));
 //! assert_eq!(response.status, 200);
@@ -26,54 +27,56 @@
 //!
 //! # Four types to know
 //!
-//! - [`Registry`]: the resource types and their schemas. The standard ones are there; a host adds its own.
-//! - [`Store`](trait@Store): the one trait that a host implements. [`MemoryStore`](store::MemoryStore) is one to start with.
+//! - [`Registry`]: the resource types and their schemas. The standard ones are included; a host adds its own.
+//! - [`Store`](trait@Store): the one trait that a host implements. [`MemoryStore`](store::MemoryStore) is a ready-made
+//!   store to start with.
 //! - [`ServiceProvider`]: the operations, as functions on [`Resource`]s, for hosts that call them directly.
-//! - [`Request`](protocol::Request) and [`Response`](protocol::Response): the same by HTTP, in and out of
+//! - [`Request`](protocol::Request) and [`Response`](protocol::Response): the same operations over HTTP, in and out of
 //!   [`ServiceProvider::handle`].
 //!
-//! # The way of a request
+//! # The path of a request
 //!
-//! [`protocol`] finds the endpoint and reads the body, under the [`schema`], into a [`Resource`] or a [`patch`];
-//! [`provider`] reads from the [`store`] what it needs, lets [`filter`], [`patch`] and [`resource`] compute, and commits
-//! under the condition that nobody was faster; what it returns is shown as the client asked. An [`Error`] of any part
-//! says what was expected and where.
+//! [`protocol`] finds the endpoint and reads the request body, under the [`schema`], into a [`Resource`] or a
+//! [`patch`]. [`provider`] reads resources from the [`store`], computes with [`filter`], [`patch`] and [`resource`],
+//! and commits on the condition that no concurrent request was faster. The response shows the attributes that the
+//! client asked for. An [`Error`] of any part says which input was expected and where.
 //!
-//! What a commit has changed is an [`event`], for the host's observers and for its store.
+//! Each change that a commit made is an [`event`], for the host's observers and for its store.
 //!
-//! What identity providers do beyond the RFCs is tolerated by name: see [`quirks`]. Every bound is in [`limits`].
+//! Each deviation of an identity provider from the RFCs is tolerated under a name: see [`quirks`]. Every bound is in
+//! [`limits`].
 //!
 //! # Guides
 //!
-//! - [Write your own store](manual::write_your_own_store): SCIM over the tables that you have, up to a store that passes
-//!   the kit.
-//! - [Scale out](manual::scale_out): several instances on one database, replicas, retries, and what to mind on
-//!   CockroachDB and YugabyteDB.
+//! - [Write your own store](manual::write_your_own_store): SCIM over existing tables, up to a store that passes the
+//!   kit.
+//! - [Scale out](manual::scale_out): several instances on one database, replicas, retries, and advice for CockroachDB
+//!   and YugabyteDB.
 //!
 //! # Features
 //!
-//! `system` (default): the machine's clock and random ids. Without it a host gives its own
+//! `system` (default): the machine's clock and random ids. Without this feature the host supplies its own
 //! [`Clock`](provider::Clock) and [`IdSource`](provider::IdSource).
 //!
 //! `http`: [`ServiceProvider::handle_http`], from and to the types of the crate [http](https://docs.rs/http).
 //! `tower`: [`ScimService`](http::ScimService), a service for [axum](https://docs.rs/axum) and its like.
 //!
-//! `bearer`: API keys, made, kept as digests and checked in constant time.
+//! `bearer`: API keys, made at random, kept as digests and checked in constant time.
 //!
-//! `oauth`: [OAuth 2.0](oauth) for identity providers, which is the token endpoint of client credentials, and client
+//! `oauth`: [OAuth 2.0](oauth) for identity providers: the token endpoint of the client credentials grant, and client
 //! assertions of workload identity federation.
 //!
 //! `signed-cursors`: cursors sealed with a key, see
 //! [`cursor_key`](provider::ServiceProviderBuilder::cursor_key).
 //!
-//! `sql`: filters, order and pages as [SQL](sql) text and parameters, for stores on SQLite and PostgreSQL.
+//! `sql`: filters, sort order and pages as [SQL](sql) text and parameters, for stores on SQLite and PostgreSQL.
 //!
-//! `testkit`: [`StoreKit`](testkit::StoreKit), checks of a host's own store, and [`Traffic`](testkit::Traffic), the request
-//! sequences of Okta, Entra ID and other identity providers, replayed against a host's service provider.
+//! `testkit`: [`StoreKit`](testkit::StoreKit), checks of a host's own store, and [`Traffic`](testkit::Traffic), the
+//! request sequences of Okta, Entra ID and other identity providers, replayed against a host's service provider.
 //!
 //! `tracing`: a span `scim.request` of the crate [tracing](https://docs.rs/tracing) for each request, with `tenant`,
 //! `actor`, `request_id`, `operation`, `resource_type`, `status`, `scim_type`, `store_calls`, `rows` (that the store
-//! returned), `retries` (what was done again since somebody else was faster) and `quirks`. No value of a resource is in it.
+//! returned), `retries` (attempts repeated after a lost race) and `quirks`. The span contains no value of a resource.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "bearer")]

@@ -1,6 +1,6 @@
-//! Every bound of the service provider in one struct, so that what is advertised is what is enforced.
+//! All bounds of the service provider in one struct, so that the advertised bounds are the enforced bounds.
 //!
-//! This module knows numbers only. The code that does the bounded work takes a `&Limits` and refuses *before* it
+//! This module contains numbers only. The code that does the bounded work takes a `&Limits` and refuses *before* it
 //! does work in proportion to the excess.
 
 mod work;
@@ -12,8 +12,8 @@ pub use self::work::{Work, WorkExceeded};
 
 /// The bounds that the service provider enforces.
 ///
-/// Each has a default that fits the traffic of real identity providers; the advertised ones appear in
-/// ServiceProviderConfig (RFC 7643 §5) with exactly the value set here.
+/// Each bound has a default that fits the traffic of real identity providers. The advertised bounds appear in
+/// ServiceProviderConfig (RFC 7643 §5) with exactly these values.
 ///
 /// ```
 /// use scim_core::Limits;
@@ -36,7 +36,8 @@ pub struct Limits {
     pub json_depth: usize,
     /// Bytes of one string value, or digits of a number. Over it: 400 `invalidValue`. Default 64 KiB.
     pub string: usize,
-    /// Values of one multi-valued attribute in one request, whatever operations of a PATCH they are in. Over it: 400 `tooMany`. Default 10,000.
+    /// Values of one multi-valued attribute in one request, across all operations of a PATCH. Over it: 400 `tooMany`.
+    /// Default 10,000.
     pub values: usize,
     /// Bytes of a filter. Over it: 400 `invalidFilter`. Default 64 KiB, which holds 1,024 lookups by id.
     pub filter_bytes: usize,
@@ -48,45 +49,46 @@ pub struct Limits {
     pub path_bytes: usize,
     /// Operations in one PATCH request. Over it: 400 `tooMany`. Default 1,000.
     pub patch_operations: usize,
-    /// Units of [work](Work) of one request, all its parts together: values examined, bytes compared, rows read. Over it: 400
-    /// `tooMany`, or 413 for a bulk request as a whole; nothing is changed then. Default 10 million.
+    /// Units of [work](Work) of one request, all its parts together: values examined, bytes compared, rows read. Over
+    /// it: 400 `tooMany`, or 413 for a bulk request as a whole; the request then changes nothing. Default 10 million.
     pub work: u64,
     /// Names in `attributes` or `excludedAttributes`. Over it: 400 `invalidValue`. Default 100.
     pub attribute_names: usize,
-    /// Bytes of a resource id in a path. Over it the resource does not exist: 404. Default 128.
+    /// Bytes of a resource id in a path. A resource with a longer id does not exist: 404. Default 128.
     pub id_bytes: usize,
-    /// Resources on a page when the client names no `count`. Default 100.
+    /// Resources on a page when the client sends no `count`. Default 100.
     pub page_default: usize,
-    /// Resources on a page at the most (`filter.maxResults`, RFC 7643 §5); a larger `count` is cut to it. Default 1,000.
+    /// Maximum number of resources on a page (`filter.maxResults`, RFC 7643 §5); a larger `count` is reduced to it.
+    /// Default 1,000.
     pub page_max: usize,
-    /// Resources of one type that a query may read when the store cannot answer it by itself: it cannot evaluate the
-    /// filter, sort or, for paging by index, [count](crate::store::Capabilities::total). Over it: 400 `tooMany`
-    /// (RFC 7644 §3.4.2.1); or, where the query is paged by cursor and the store sorts, a shorter page. Default 10,000.
+    /// Resources of one type that a query may read when the store cannot answer the query alone: it cannot evaluate
+    /// the filter, sort or, for paging by index, [count](crate::store::Capabilities::total). Over it: 400 `tooMany`
+    /// (RFC 7644 §3.4.2.1), or a shorter page if the query is paged by cursor and the store sorts. Default 10,000.
     pub scan: usize,
-    /// Bytes of the resources that are in memory for one answer, about: see [`Resource::size`](crate::Resource::size). The
-    /// store reads no more of them. Default 32 MiB.
+    /// Approximate bytes of the resources that are in memory for one response: see
+    /// [`Resource::size`](crate::Resource::size). The store reads no more than this. Default 32 MiB.
     ///
-    /// - Over it a page by index is refused with 400 `tooMany` and the `count` that fits, since clients advance by the count
-    ///   that they asked for; a page by cursor ends early (RFC 9865 §2). A page has at least one resource.
-    /// - A list of references, such as `members`, that does not fit is never left out silently. A read is refused with 400
-    ///   `tooMany` unless the client excludes the list; so is a PUT or PATCH that has to read it. A PATCH that adds and removes
-    ///   single values does not read it, and is answered without the resource.
-    /// - A write that would make a resource larger than a quarter of it is refused with 400 `tooMany`; lists of references
-    ///   are not counted.
+    /// - A page by index over it is refused with 400 `tooMany` and the `count` that fits, since clients advance by the
+    ///   `count` that they requested. A page by cursor ends early (RFC 9865 §2). A page has at least one resource.
+    /// - A list of references that does not fit, such as `members`, is never left out silently. A read is refused with
+    ///   400 `tooMany` unless the client excludes the list; so is a PUT or PATCH that has to read the list. A PATCH
+    ///   that adds and removes single values does not read the list, and its response omits the resource.
+    /// - A write that would make a resource larger than a quarter of this bound is refused with 400 `tooMany`; lists
+    ///   of references are not counted.
     pub answer: usize,
-    /// How long a cursor is valid, advertised as `cursorTimeout` in whole seconds (RFC 9865 §4). Each page brings new
-    /// ones. Over it: 400 `expiredCursor`. Default one hour.
+    /// The lifetime of a cursor, advertised as `cursorTimeout` in whole seconds (RFC 9865 §4). Each page has new
+    /// cursors. Over it: 400 `expiredCursor`. Default one hour.
     pub cursor_timeout: Duration,
-    /// How often a write without `If-Match` is computed anew after it lost a race, and a busy store is asked again.
-    /// Then: 503. Default 10.
+    /// How often a write without `If-Match` is retried after a lost race, and an operation is retried when the store
+    /// is busy. Over it: 503. Default 10.
     pub write_retries: usize,
-    /// Members up to which a patch of a group's membership is answered with the group (200); beyond it the answer
-    /// is 204 and the members are never read. Default 1,000.
+    /// Number of members up to which a PATCH of a group's membership is answered with the group (200). Beyond it the
+    /// answer is 204 and the members are never read. Default 1,000.
     pub members_in_answer: usize,
 }
 
 impl Limits {
-    /// How many resources of the largest size fit into an answer, without their lists of references.
+    /// The number of resources of the maximum size that fit into a response, without their lists of references.
     pub(crate) const RESOURCES: usize = 4;
 }
 

@@ -1,9 +1,9 @@
-//! Guides for hosts: what is too long to stand at one item, and belongs to several.
+//! Guides for hosts, on topics that span several items.
 //!
-//! - [`write_your_own_store`]: a [`Store`](trait@crate::Store) over the tables that a platform has already, step by step.
+//! - [`write_your_own_store`]: a [`Store`](trait@crate::Store) over the existing tables of a platform, step by step.
 //! - [`scale_out`]: several instances of a service on one database.
 //!
-//! There is no code in this module. What the guides show is compiled and run with the tests.
+//! There is no code in this module. The code in the guides is compiled and run with the tests.
 
 pub mod write_your_own_store {
     #![doc = include_str!("manual/write_your_own_store.md")]

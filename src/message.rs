@@ -1,7 +1,6 @@
-//! The messages of the protocol that are no resources (RFC 7644 §3.4.2, §3.4.3, §3.7; RFC 7643 §5, §6, §7;
-//! RFC 9865).
+//! The messages of the protocol that are not resources (RFC 7644 §3.4.2, §3.4.3, §3.7; RFC 7643 §5, §6, §7; RFC 9865).
 //!
-//! Forms only: nothing here knows where the contents come from.
+//! This module defines the form of the messages only, not the origin of their contents.
 
 mod bulk;
 mod config;

@@ -1,18 +1,20 @@
-//! OAuth 2.0 for identity providers: the token endpoint of the client credentials grant (RFC 6749 §4.4), client assertions
-//! of workload identity federation (RFC 7521, RFC 7523), and the metadata that clients discover both by (RFC 8414).
+//! OAuth 2.0 for identity providers: the token endpoint of the client credentials grant (RFC 6749 §4.4), client
+//! assertions of workload identity federation (RFC 7521, RFC 7523), and the metadata by which clients discover both
+//! (RFC 8414).
 //!
-//! It has no I/O and no clock: a host gives the time, the client's rows and the key set, and keeps what it is given. It
-//! knows nothing of SCIM. A token that it makes is a [`Token`](crate::bearer::Token): requests with it are checked as
-//! those with an API key are.
+//! This module has no I/O and no clock: the host supplies the time, the client's rows and the key set, and stores the
+//! results. The module knows nothing of SCIM. An issued token is a [`Token`](crate::bearer::Token): requests with the
+//! token are checked like those with an API key.
 //!
-//! # The way of a token request
+//! # The path of a token request
 //!
 //! 1. [`TokenRequest::parse`] reads the request. Every failure is a [`TokenError`], whose
 //!    [`response`](TokenError::response) is the answer.
 //! 2. The host looks the client up by [`TokenRequest::client_id`].
-//! 3. The client proves who it is: by a secret, with [`TokenRequest::authenticate`], or by an assertion of its identity
-//!    provider, with [`Federation::verify`].
-//! 4. [`TokenEndpoint::issue`] makes the access token. The host stores its digest and its end, and sends the response.
+//! 3. The client proves its identity: by a secret, with [`TokenRequest::authenticate`], or by an assertion of its
+//!    identity provider, with [`Federation::verify`].
+//! 4. [`TokenEndpoint::issue`] makes the access token. The host stores its digest and its expiry, and sends the
+//!    response.
 //!
 //! ```
 //! use chrono::{DateTime, TimeDelta};
@@ -39,10 +41,11 @@
 //!
 //! # Cryptography
 //!
-//! Signatures are verified by `jsonwebtoken` with its feature `rust_crypto`. Of the maintained JOSE libraries it is the one
-//! without C: `josekit` needs OpenSSL, `jwt-simple` brings BoringSSL or its own dialect of claims, `jose-jws` has types
-//! and no verification. Its process-wide choice of a provider and its clock are not used. The crate `rsa` below it is
-//! named by RUSTSEC-2023-0071, a timing leak of operations with a private key; here are only public keys.
+//! Signatures are verified by `jsonwebtoken` with its feature `rust_crypto`. It is the only maintained JOSE library
+//! without C: `josekit` needs OpenSSL, `jwt-simple` brings BoringSSL or its own dialect of claims, `jose-jws` has
+//! types and no verification. Its process-wide choice of a provider and its clock are not used. The crate `rsa` below
+//! it is named by RUSTSEC-2023-0071, a timing leak of operations with a private key; this module uses public keys
+//! only.
 
 mod assertion;
 mod endpoint;
@@ -61,14 +64,14 @@ pub use self::{
     request::{ClientSecret, Credential, JWT_BEARER, TokenRequest},
 };
 
-/// The most bytes of the body of a token request. Assertions of identity providers have 1 to 4 KiB.
+/// The maximum size of the body of a token request, in bytes. Assertions of identity providers have 1 to 4 KiB.
 pub const REQUEST_BYTES: usize = 32 << 10;
 
-/// The most bytes of a client assertion.
+/// The maximum size of a client assertion, in bytes.
 pub const ASSERTION_BYTES: usize = 16 << 10;
 
-/// The most bytes of a key set. Those of identity providers, with certificates in them, have up to 30 KiB.
+/// The maximum size of a key set, in bytes. The key sets of identity providers, with certificates, have up to 30 KiB.
 pub const KEY_SET_BYTES: usize = 256 << 10;
 
-/// The most characters of a client id.
+/// The maximum length of a client id, in characters.
 pub const CLIENT_ID_CHARACTERS: usize = 128;

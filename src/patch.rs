@@ -1,7 +1,7 @@
 //! PATCH: changing a resource by operations (RFC 7644 §3.5.2).
 //!
-//! Applying a [`Patch`] is a pure function of a resource. A patch that only changes who is in a list of references is
-//! also a [`Membership`], which needs no resource at all. Nothing here knows HTTP or storage.
+//! Applying a [`Patch`] is a pure function of a resource. A patch that only adds or removes values of one list of
+//! references is also a [`Membership`], which needs no resource at all. This module does not know HTTP or storage.
 
 mod apply;
 mod diff;
@@ -35,7 +35,7 @@ use crate::{
 
 /// A PATCH request: operations that are all applied, in their order, or not at all (RFC 7644 §3.5.2).
 ///
-/// Paths and values are kept as the client wrote them; what they mean depends on the resource type.
+/// Paths and values are kept as the client wrote them; their meaning depends on the resource type.
 ///
 /// ```
 /// use scim_core::{Limits, Quirks, Resource, patch::Patch, quirks::Tolerance, schema::Registry};
@@ -69,15 +69,15 @@ pub struct Operation {
     value: Option<Box<RawValue>>,
 }
 
-/// What an [`Operation`] does (RFC 7644 §3.5.2).
+/// The kind of change that an [`Operation`] makes (RFC 7644 §3.5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 7644 §3.5.2 closes the set")]
 pub enum Op {
-    /// Adds values to what is there (§3.5.2.1).
+    /// Adds values to the target (§3.5.2.1).
     Add,
     /// Removes values (§3.5.2.2).
     Remove,
-    /// Puts values in the place of what is there (§3.5.2.3).
+    /// Replaces the values of the target (§3.5.2.3).
     Replace,
 }
 
@@ -99,13 +99,13 @@ impl Patch {
     ///
     /// # Errors
     ///
-    /// When it is no PatchOp message, holds no operation or more than `limits.patch_operations`, a `remove` has no
-    /// path, or an `add` or `replace` has no value.
+    /// When the body is not a PatchOp message, holds no operation or more than `limits.patch_operations`, a
+    /// `remove` has no path, or an `add` or `replace` has no value.
     pub fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, PatchError> {
         wire::parse(body, limits, tolerance)
     }
 
-    /// Starts a patch that the host itself puts together.
+    /// Starts a patch that the host itself builds.
     ///
     /// ```
     /// use scim_core::patch::Patch;
@@ -128,13 +128,15 @@ impl Patch {
         &self.operations
     }
 
-    /// Applies all operations to `resource`: the changed resource, or `None` when nothing changed (RFC 7644 §3.5.2).
+    /// Applies all operations to `resource`. Returns the changed resource, or `None` when nothing changed
+    /// (RFC 7644 §3.5.2).
     ///
-    /// `resource` must be complete, lists included. `meta.lastModified` is left to the caller. Setting `primary` on
-    /// one value takes it from the others; an addition of what is there already changes nothing; an extension whose
-    /// last attribute goes, goes too; values of a list that the operations made the same become one. Where the RFC leaves
-    /// it open: a value path selects the values to merge into, a whole list is replaced, `null` and `[]` unassign, except
-    /// what has a [default](crate::schema::Attribute::default_value).
+    /// `resource` must be complete, lists included. The caller sets `meta.lastModified`. Setting `primary` on one
+    /// value takes it from the other values. Adding a value that the list already contains changes nothing. An
+    /// extension that loses its last attribute is removed. List values that the operations made the same become
+    /// one value. Where the RFC leaves the effect open, a value path selects the values to merge into, a whole
+    /// list is replaced, and `null` and `[]` unassign an attribute unless it has a
+    /// [default](crate::schema::Attribute::default_value).
     ///
     /// # Errors
     ///
@@ -148,7 +150,8 @@ impl Patch {
         apply::apply(self, resource, limits, tolerance, &Work::new(limits.work))
     }
 
-    /// The lists of references that no operation touches, so that the patch can be applied without them.
+    /// The lists of references that no operation touches and that are not required: the patch can be applied
+    /// without them.
     pub(crate) fn untouched_lists(
         &self,
         kind: &ResourceType,
@@ -167,8 +170,9 @@ impl Patch {
         lists.filter(|list| !touched.contains(list) && !kind.attribute(*list).is_required()).collect()
     }
 
-    /// The patch as a change of one list of references, when it is nothing else: every operation adds, removes or
-    /// replaces values of that list by their `value`. Applying it is then the same as applying the patch.
+    /// The patch as a change of one list of references; `None` when the patch makes any other change. Each
+    /// operation must add, remove or replace values of that list by their `value`. Applying the membership has the
+    /// same effect as applying the patch.
     ///
     /// # Errors
     ///
@@ -199,8 +203,8 @@ impl Patch {
 }
 
 impl Patch {
-    /// Puts other paths and values in the place of those that refer to what a request is just creating. `resolve` gives
-    /// the path and the value of an operation, as JSON.
+    /// Replaces paths and values that refer to resources which the same request creates. `resolve` returns the new
+    /// path and the new value of an operation, as JSON; `None` keeps the old path or value.
     pub(crate) fn resolve_references<E: From<PatchError>>(
         &mut self,
         mut resolve: impl FnMut(&Operation) -> Result<Resolved, E>,
@@ -220,28 +224,28 @@ impl Patch {
     }
 }
 
-/// The path and the value that take the place of an operation's, where there are others.
+/// The new path and the new value of an operation; `None` where the operation keeps its own.
 pub(crate) type Resolved = (Option<Box<str>>, Option<String>);
 
 impl Operation {
-    /// What it does.
+    /// The kind of change.
     pub fn op(&self) -> Op {
         self.op
     }
 
-    /// What it is done to, as the client wrote it; without one the resource as a whole.
+    /// The path, as the client wrote it; `None` for the resource as a whole.
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }
 
-    /// The value, as JSON text.
+    /// The value, as JSON text; `None` if the operation has no value.
     pub fn value(&self) -> Option<&str> {
         self.value.as_deref().map(RawValue::get)
     }
 }
 
 impl fmt::Debug for Operation {
-    /// Without the value, of which only the size is shown: it may be a password, and logs are read by many.
+    /// Shows the size of the value, not the value: it may be a password, and many people can read logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Operation");
         shown.field("op", &self.op).field("path", &self.path);
@@ -252,7 +256,7 @@ impl fmt::Debug for Operation {
     }
 }
 
-/// Puts a [`Patch`] together. Made by [`Patch::builder`].
+/// Builds a [`Patch`]. Returned by [`Patch::builder`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PatchBuilder {
@@ -261,17 +265,17 @@ pub struct PatchBuilder {
 }
 
 impl PatchBuilder {
-    /// Adds `value` at `path`; with an empty path its members to the resource.
+    /// Adds `value` at `path`; with an empty path, adds its members to the resource.
     pub fn add(self, path: &str, value: impl Serialize) -> Self {
         self.operation(Op::Add, path, Some(value))
     }
 
-    /// Puts `value` in the place of what is at `path`; with an empty path its members, each in the place of its own.
+    /// Replaces the value at `path` by `value`; with an empty path, each member of `value` replaces its attribute.
     pub fn replace(self, path: &str, value: impl Serialize) -> Self {
         self.operation(Op::Replace, path, Some(value))
     }
 
-    /// Removes what is at `path`.
+    /// Removes the value at `path`.
     pub fn remove(self, path: &str) -> Self {
         self.operation(Op::Remove, path, None::<()>)
     }
@@ -289,12 +293,12 @@ impl PatchBuilder {
         self
     }
 
-    /// The patch.
+    /// Builds the patch.
     ///
     /// # Errors
     ///
-    /// When a value cannot be written as JSON, a `remove` has no path, or there is no operation. Paths are read when
-    /// the patch is applied.
+    /// When a value cannot be written as JSON, a `remove` has no path, or the patch has no operation. Paths are
+    /// read when the patch is applied.
     pub fn build(self) -> Result<Patch, PatchError> {
         if let Some(fault) = self.fault {
             return Err(fault);

@@ -1,6 +1,6 @@
 //! Attribute paths, `[urn:…:]attribute[.sub-attribute]`, as text (RFC 7644 §3.10).
 //!
-//! A path here is well formed and nothing more: whether such an attribute exists is for the schemas to say.
+//! A path here is only well formed. The schemas decide whether its attribute exists.
 
 mod error;
 mod resolve;
@@ -14,10 +14,10 @@ pub use self::{
     resolve::{Place, UnknownAttribute},
 };
 
-/// The path of an attribute, owned: `userName`, `name.givenName` or
+/// An owned attribute path: `userName`, `name.givenName` or
 /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.displayName` (RFC 7644 §3.10).
 ///
-/// It keeps its spelling, and compares and hashes without regard to ASCII case (RFC 7643 §2.1).
+/// A path keeps its spelling, and is compared and hashed without regard to ASCII case (RFC 7643 §2.1).
 ///
 /// ```
 /// use scim_core::AttributePath;
@@ -36,7 +36,7 @@ pub struct AttributePath {
 }
 
 impl AttributePath {
-    /// The URI in front of the attribute's name, if there is one.
+    /// The URI before the attribute's name; `None` if the path has no URI.
     pub fn schema(&self) -> Option<&str> {
         self.as_ref().schema()
     }
@@ -46,12 +46,13 @@ impl AttributePath {
         self.as_ref().attribute()
     }
 
-    /// The sub-attribute's name, if there is one.
+    /// The sub-attribute's name; `None` if the path has no sub-attribute.
     pub fn sub_attribute(&self) -> Option<&str> {
         self.as_ref().sub_attribute()
     }
 
-    /// The path as a borrowed view. Not the trait's: a [`PathRef`] is no reference.
+    /// Returns a borrowed view of the path. This is not the method of the trait `AsRef`, because a [`PathRef`] is not
+    /// a reference.
     pub fn as_ref(&self) -> PathRef<'_> {
         PathRef { text: &self.text, shape: self.shape }
     }
@@ -65,7 +66,7 @@ impl FromStr for AttributePath {
     }
 }
 
-/// An attribute path, borrowed: from an [`AttributePath`], or from a filter.
+/// A borrowed attribute path, from an [`AttributePath`] or from a filter.
 ///
 /// ```
 /// use scim_core::{Filter, filter::Expression};
@@ -83,7 +84,7 @@ pub struct PathRef<'a> {
 }
 
 impl<'a> PathRef<'a> {
-    /// Reads a path.
+    /// Parses a path.
     ///
     /// # Errors
     ///
@@ -97,7 +98,7 @@ impl<'a> PathRef<'a> {
         Ok(Self { text, shape })
     }
 
-    /// `shape` is what [`Shape::of`] said of `text`.
+    /// Combines `text` with its shape, which must be the result of [`Shape::of`] for `text`.
     pub(crate) fn new(text: &'a str, shape: Shape) -> Self {
         Self { text, shape }
     }
@@ -106,12 +107,12 @@ impl<'a> PathRef<'a> {
         self.shape
     }
 
-    /// The whole path, as it was written.
+    /// The whole path, as written.
     pub fn text(self) -> &'a str {
         self.text
     }
 
-    /// The URI in front of the attribute's name, if there is one.
+    /// The URI before the attribute's name; `None` if the path has no URI.
     pub fn schema(self) -> Option<&'a str> {
         self.text.get(..usize::from(self.shape.attribute).checked_sub(1)?)
     }
@@ -121,12 +122,12 @@ impl<'a> PathRef<'a> {
         self.text.get(self.shape.attribute.into()..self.shape.attribute_end()).unwrap_or_default()
     }
 
-    /// The sub-attribute's name, if there is one.
+    /// The sub-attribute's name; `None` if the path has no sub-attribute.
     pub fn sub_attribute(self) -> Option<&'a str> {
         self.text.get(self.shape.attribute_end() + 1..)
     }
 
-    /// An owned copy.
+    /// Returns an owned copy.
     pub fn to_path(self) -> AttributePath {
         AttributePath { text: self.text.into(), shape: self.shape }
     }
@@ -139,7 +140,7 @@ impl<'a> PathRef<'a> {
     }
 }
 
-/// Where the parts of a path's text are. Sixteen bits each: a filter holds one for each of its terms.
+/// The positions of the parts of a path in its text, in 16 bits each, because a filter holds a shape for each term.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub(crate) len: u16,
@@ -148,9 +149,9 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// The parts of `token`, of which every byte [is a path's](is_path_byte).
+    /// Finds the parts of `token`, whose bytes all [belong to paths](is_path_byte).
     ///
-    /// URNs hold dots and digits, so the attribute's name starts after the *last* colon.
+    /// URNs contain dots and digits, so the attribute's name starts after the *last* colon.
     #[inline]
     pub(crate) fn of(token: &[u8]) -> Result<Self, PathError> {
         let Ok(len) = u16::try_from(token.len()) else {
@@ -168,7 +169,7 @@ impl Shape {
                 return Err(PathError::new(PathErrorKind::SubAttributes, end));
             }
         }
-        // Both are at most `len`, which fits.
+        // Both positions are at most `len`, which fits in 16 bits.
         let narrow = |position: usize| u16::try_from(position).unwrap_or(len);
         Ok(Self { len, attribute: narrow(attribute), attribute_end: narrow(attribute_end) })
     }
@@ -182,19 +183,19 @@ impl Shape {
         Self { len, attribute: 0, attribute_end: len }
     }
 
-    /// Whether there is neither a URI nor a sub-attribute.
+    /// Whether the path has neither a URI nor a sub-attribute.
     pub(crate) fn is_name(self) -> bool {
         self.attribute == 0 && self.attribute_end == self.len
     }
 
-    /// Where the sub-attribute starts, and its own shape.
+    /// Returns the start of the sub-attribute and its own shape; `None` if the path has no sub-attribute.
     pub(crate) fn sub_attribute(self) -> Option<(u16, Self)> {
         let start = self.attribute_end + u16::from(self.attribute_end < self.len);
         (start < self.len).then(|| (start, Self::name(self.len - start)))
     }
 }
 
-/// Where the name that starts at `start` ends: at a dot or at the end of `token`.
+/// Returns the end of the name that starts at `start`: a dot, or the end of `token`.
 #[inline]
 fn name_end(token: &[u8], start: usize) -> Result<usize, PathError> {
     let name = token.get(start..).unwrap_or_default();
@@ -209,7 +210,8 @@ fn name_end(token: &[u8], start: usize) -> Result<usize, PathError> {
     }
 }
 
-/// A scheme, a colon and something more (RFC 3986 §3); of the rest only the characters are looked at.
+/// Whether `prefix` has a scheme, a colon and at least one more byte (RFC 3986 §3). The bytes after the scheme are not
+/// checked.
 fn is_uri(prefix: &[u8]) -> bool {
     let scheme = prefix.iter().position(|byte| *byte == b':').and_then(|colon| prefix.split_at_checked(colon));
     let in_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
@@ -218,7 +220,8 @@ fn is_uri(prefix: &[u8]) -> bool {
     })
 }
 
-/// Whether `byte` can be part of a path, its URI included: printable ASCII except what ends a word in a filter.
+/// Whether `byte` can be part of a path, including its URI: printable ASCII except the bytes that end a word in a
+/// filter.
 #[inline]
 pub(crate) fn is_path_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',')

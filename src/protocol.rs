@@ -1,9 +1,10 @@
-//! From a request to a response: methods, paths, parameters, ETags and media types (RFC 7644 §3), without an HTTP
+//! Turns requests into responses: methods, paths, parameters, ETags and media types (RFC 7644 §3), without an HTTP
 //! library.
 //!
-//! A host makes a [`Request`] of what its HTTP server received, below the base URL, calls [`ServiceProvider::handle`] and
-//! sends the [`Response`]. What an operation does is [`provider`](crate::provider)'s business, not known here. There is
-//! no 401 here: a call needs a [`Context`](crate::store::Context), and only a host that knows who is calling has one.
+//! A host makes a [`Request`] from its HTTP server's request, with the path below the base URL, calls
+//! [`ServiceProvider::handle`] and sends the [`Response`]. [`provider`](crate::provider) implements the operations.
+//! This module never answers 401: each call needs a [`Context`](crate::store::Context), which a host makes only for a
+//! caller that it has authenticated.
 //!
 //! [`ServiceProvider::handle`]: crate::ServiceProvider::handle
 

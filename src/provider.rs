@@ -1,8 +1,8 @@
 //! The service provider: the operations of the protocol as functions, over the host's store (RFC 7644 §3).
 //!
-//! Here are the rules that hold whatever carries the request: what a client may change, what an answer shows, how a
-//! query is divided between the store and the core, what happens when two writers meet. It knows nothing of HTTP; that
-//! is [`protocol`](crate::protocol).
+//! This module contains the rules that hold for every transport: which attributes a client may change, which
+//! attributes an answer shows, how a query is divided between the store and the core, and how concurrent writes are
+//! resolved. HTTP belongs to [`protocol`](crate::protocol).
 
 mod answer;
 mod base;

@@ -1,7 +1,7 @@
 //! A resource: a tree of values under a resource type (RFC 7643 §3).
 //!
-//! What is here has been read under its schema: names are ids, values have their attribute's type, nothing is null.
-//! This module knows JSON and the rules of attributes; it knows nothing of HTTP, PATCH or storage.
+//! A resource has been read under its schema: names are ids, values have their attribute's type, no value is null.
+//! This module knows JSON and the rules of attributes; it does not know HTTP, PATCH or storage.
 
 mod access;
 mod defaults;
@@ -52,11 +52,12 @@ use crate::{
     value::{Object, Value},
 };
 
-/// A user, a group or whatever the service provider has (RFC 7643 §3).
+/// A user, a group or any other resource of the service provider (RFC 7643 §3).
 ///
-/// It holds what is stored: the attributes of its schemas, `id`, `externalId`, `meta.created` and `meta.lastModified`.
-/// What follows from elsewhere is not in it and is added when an answer is written: `schemas`, `meta.resourceType`,
-/// `meta.location`, `meta.version`, each `$ref` to a resource, and lists such as a user's `groups`.
+/// It holds the stored attributes: those of its schemas, `id`, `externalId`, `meta.created` and
+/// `meta.lastModified`. Derived attributes are not in it and are added when an answer is written: `schemas`,
+/// `meta.resourceType`, `meta.location`, `meta.version`, each `$ref` to a resource, and lists such as a user's
+/// `groups`.
 #[derive(Clone)]
 pub struct Resource {
     kind: Arc<ResourceType>,
@@ -79,35 +80,35 @@ impl Resource {
         &self.kind
     }
 
-    /// The top-level attributes; an extension's are in the object under [`Extension::attribute`].
+    /// The top-level attributes. Those of an extension are in the object under [`Extension::attribute`].
     ///
     /// [`Extension::attribute`]: crate::schema::Extension::attribute
     pub fn root(&self) -> &Object {
         &self.root
     }
 
-    /// The top-level attributes, to be changed. A store that assembles a resource from rows needs it; what it puts in
-    /// must have the types that the schema gives.
+    /// The top-level attributes, to be changed by a store that assembles a resource from rows. The values must
+    /// have the types that the schema gives.
     pub fn root_mut(&mut self) -> &mut Object {
         &mut self.root
     }
 
-    /// The identifier that the service provider gave the resource; empty before it has one (RFC 7643 §3.1).
+    /// The identifier that the service provider assigned to the resource; empty before the assignment (RFC 7643 §3.1).
     pub fn id(&self) -> &str {
         self.root.get(AttributeId::ID).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The identifier that the client has for the resource (RFC 7643 §3.1).
+    /// The identifier that the client assigned to the resource (RFC 7643 §3.1).
     pub fn external_id(&self) -> Option<&str> {
         self.root.get(AttributeId::EXTERNAL_ID).and_then(Value::as_str)
     }
 
-    /// When the resource was created (RFC 7643 §3.1).
+    /// The time when the resource was created (RFC 7643 §3.1).
     pub fn created(&self) -> Option<DateTime<Utc>> {
         self.meta(AttributeId::META_CREATED)
     }
 
-    /// When the resource last changed (RFC 7643 §3.1).
+    /// The time when the resource last changed (RFC 7643 §3.1).
     pub fn last_modified(&self) -> Option<DateTime<Utc>> {
         self.meta(AttributeId::META_LAST_MODIFIED)
     }
@@ -119,7 +120,7 @@ impl Resource {
         }
     }
 
-    /// Sets `meta.created`, or leaves it when it is there and `created` is `None`, and sets `meta.lastModified`.
+    /// Sets `meta.lastModified`, and `meta.created` unless `created` is `None`.
     pub(crate) fn set_times(&mut self, created: Option<DateTime<Utc>>, modified: DateTime<Utc>) {
         if !matches!(self.root.get(AttributeId::META), Some(Value::Complex(_))) {
             self.root.insert(AttributeId::META, Value::Complex(Object::with_capacity(2)));
@@ -132,8 +133,8 @@ impl Resource {
         }
     }
 
-    /// The value of a singular attribute, or the list of a multi-valued one; a sub-attribute of a list's elements has
-    /// no single value and is `None`.
+    /// The value of a singular attribute, or the list of a multi-valued attribute. `None` for a sub-attribute of a
+    /// list's elements, which has no single value.
     pub fn value(&self, attribute: AttributeId) -> Option<&Value> {
         self.object(self.kind.parent(attribute))?.get(attribute)
     }
@@ -145,7 +146,7 @@ impl Resource {
         self.object(self.kind.parent(attribute))?.get(attribute)?.as_object()
     }
 
-    /// Whether the resource has data of this extension.
+    /// Whether the resource has data of the extension with this URI.
     pub fn has_extension(&self, uri: &str) -> bool {
         self.kind.extension(uri).is_some_and(|extension| self.root.contains(extension.attribute()))
     }
@@ -159,7 +160,8 @@ impl PartialEq for Resource {
 }
 
 impl fmt::Debug for Resource {
-    /// With the names of the schema, and without passwords and whatever else is not returned: logs are read by many.
+    /// Shows the names of the schema, and masks passwords and other values that are not returned: many people can
+    /// read logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.name())?;
         f.write_str(" ")?;

@@ -1,7 +1,7 @@
-//! Schemas and resource types: what attributes exist and which characteristics they have (RFC 7643 §2, §3.2, §6, §7).
+//! Schemas and resource types: the attributes of a resource and their characteristics (RFC 7643 §2, §3.2, §6, §7).
 //!
-//! The [`Registry`] built here is the one object that `/Schemas` shows and that reading, filtering and patching obey.
-//! This module knows nothing of values, requests or storage.
+//! `/Schemas` shows the [`Registry`] that is built here, and reading, filtering and patching use the same object. This
+//! module knows nothing of values, requests or storage.
 
 mod attribute;
 mod default;
@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 /// A schema: a URI and the attributes that it defines (RFC 7643 §7).
 ///
-/// Built here, or read from the JSON that `/Schemas` shows:
+/// A schema is built here, or read from the JSON that `/Schemas` shows:
 ///
 /// ```
 /// use scim_core::schema::{Attribute, AttributeType, Schema};
@@ -57,14 +57,14 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// A schema without attributes. `id` is its URI, `name` what people call it.
+    /// Returns a schema without attributes. `id` is its URI, `name` its human-readable name.
     ///
-    /// Nothing is checked before the schema becomes part of a [`ResourceType`].
+    /// Nothing is checked until the schema becomes part of a [`ResourceType`].
     pub fn new(id: impl Into<Box<str>>, name: impl Into<Box<str>>) -> Self {
         Self { id: id.into(), name: name.into(), description: Box::from(""), attributes: Vec::new() }
     }
 
-    /// Says what the schema is for, in a sentence that an administrator reads.
+    /// Sets the description: the purpose of the schema, in a sentence for administrators.
     #[must_use]
     pub fn description(mut self, text: impl Into<Box<str>>) -> Self {
         self.description = text.into();
@@ -78,8 +78,8 @@ impl Schema {
         self
     }
 
-    /// Changes the attribute `name` (compared without case), for example to make a standard one required.
-    /// Does nothing when there is none.
+    /// Changes the attribute `name` (compared without case), for example to make a standard attribute required. Does
+    /// nothing if the schema has no attribute of that name.
     ///
     /// ```
     /// use scim_core::schema::Schema;
@@ -95,7 +95,7 @@ impl Schema {
         self
     }
 
-    /// Takes the attribute `name` (compared without case) out: a service provider may support a subset of a standard
+    /// Removes the attribute `name` (compared without case): a service provider may support a subset of a standard
     /// schema (RFC 7644 §3.1).
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
@@ -108,12 +108,12 @@ impl Schema {
         &self.id
     }
 
-    /// What people call the schema.
+    /// The human-readable name of the schema; may be empty.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What the schema is for.
+    /// The description of the schema; may be empty.
     pub fn text(&self) -> &str {
         &self.description
     }
@@ -123,7 +123,7 @@ impl Schema {
         &self.attributes
     }
 
-    /// The attribute `name`, compared without case.
+    /// Returns the attribute `name`, compared without case; `None` if the schema does not define that attribute.
     pub fn find(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name().eq_ignore_ascii_case(name))
     }

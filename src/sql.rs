@@ -1,30 +1,32 @@
-//! Filters, order and pages as SQL (RFC 7644 §3.4.2), for stores on SQLite and PostgreSQL. No driver.
+//! Filters, order and pages as SQL (RFC 7644 §3.4.2), for stores on SQLite and PostgreSQL. The module contains no
+//! driver.
 //!
-//! A [`Mapping`] says where the values of a resource type are: in a [document](Mapping::documents), in [columns](Column)
-//! of a host's own, in [rows](Table) of another table. It tells [how far](Mapping::pushdown) the database evaluates a
-//! condition. A [`Statement`] is put together from a host's SQL, the [filter](Statement::filter) and the
-//! [window](Statement::window); its text and its [parameters](Param) go to whatever driver the host has.
+//! A [`Mapping`] describes where the values of a resource type are: in a [document](Mapping::documents), in
+//! [columns](Column) of the host's own, or in [rows](Table) of another table. It reports [how far](Mapping::pushdown)
+//! the database evaluates a condition. A [`Statement`] consists of the host's SQL, the [filter](Statement::filter) and
+//! the [window](Statement::window). The host passes its text and its [parameters](Param) to any driver.
 //!
-//! What is written means the same as [`Condition::matches`](crate::filter::Condition::matches) and
+//! The generated SQL means the same as [`Condition::matches`](crate::filter::Condition::matches) and
 //! [`Sort::compare`](crate::resource::Sort::compare), down to the last code point:
 //!
-//! - Names come from the schema and the mapping, values are bound: nothing that a client sent is in the text.
-//! - Every condition is true or false, never null, so that `not` is what it says.
-//! - The database folds nothing and matches no pattern. Values are stored as text that [compares](comparable()) as they
-//!   do, case folded by the core.
-//! - A condition in brackets is one `EXISTS`, and a condition on an attribute of several values is one of its own.
-//! - Nothing is converted that could fail: an error would be one of the whole statement.
+//! - Names come from the schema and the mapping, and values are bound: the text contains no data from a client.
+//! - Every condition is true or false, never null, so that `NOT` negates it.
+//! - The database neither folds case nor matches patterns. Values are stored as text that [compares](comparable()) as
+//!   the values do; the core folds the case.
+//! - A condition in brackets becomes one `EXISTS`, and each condition on a multi-valued attribute becomes an `EXISTS`
+//!   of its own.
+//! - The SQL contains no conversion that could fail: an error would fail the whole statement.
 //!
 //! # A store
 //!
-//! A table of resources, each with its JSON and beside it its [comparable document](Mapping::document):
+//! A table of resources, each with its JSON and its [comparable document](Mapping::document):
 //!
 //! ```sql
 //! CREATE TABLE resource (tenant TEXT, id TEXT COLLATE "C", version TEXT, document TEXT, comparable JSONB,
 //!     PRIMARY KEY (tenant, id))
 //! ```
 //!
-//! `pushdown` asks the mapping, and `scan` is one statement, or two when the total is wanted:
+//! `pushdown` asks the mapping. `scan` is one statement, or two when the query asks for the total:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -63,7 +65,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`page`] then makes the page of the rows. What was written with another [`representation`] has to be written anew.
+//! [`page`] then makes the page from the rows. Documents that were written with another [`representation`] must be
+//! derived again.
 
 mod comparable;
 mod condition;

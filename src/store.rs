@@ -1,7 +1,8 @@
-//! Where resources are kept: the trait between the protocol and a host's database.
+//! The interface between the protocol core and a host's database.
 //!
-//! A host implements [`Store`], or takes [`MemoryStore`]. What is here knows resources, filters and their schemas; it
-//! knows nothing of requests, and neither does a store: every check of the protocol is done before it is called.
+//! A host implements [`Store`], or uses [`MemoryStore`]. This module knows resources, filters and their schemas. It
+//! knows nothing of requests, and neither does a store: the core does every check of the protocol before it calls the
+//! store.
 
 mod change;
 mod context;
@@ -29,32 +30,34 @@ use crate::{
     value::{Object, Text, Value},
 };
 
-/// A database of resources, as the protocol sees it.
+/// A database of resources, as the protocol core sees it.
 ///
-/// Implementors write plain `async fn`; the form of the signatures makes every future `Send`, also in generic code.
+/// Implementors write plain `async fn`; the signatures require that every future is `Send`, also in generic code.
 ///
-/// # What a store promises
+/// # Guarantees of a store
 ///
-/// - **Tenants are apart.** Every call names its tenant in the [`Context`], and reads and writes nothing of another.
-/// - **Commits are all or nothing**, also when the future is dropped half-way: after an error, nothing has changed.
-/// - **No write is lost.** Of two commits that expect one version, one fails. Unique keys are claimed in the commit,
-///   not looked up before it.
-/// - **Nothing refers to what was deleted**: a commit that deletes a resource takes it out of every list of references.
+/// - **Tenants are separate.** Every call names its tenant in the [`Context`], and reads and writes no data of another
+///   tenant.
+/// - **Commits are all or nothing**, even when the future is dropped halfway: after an error, nothing has changed.
+/// - **No write is lost.** If two commits expect the same version, one of them fails. A commit claims its unique keys
+///   itself; a lookup before the commit is not enough.
+/// - **No reference outlives its target**: a commit that deletes a resource removes its id from every list of
+///   references.
 /// - **Reads see whole commits**, and a read that follows a commit sees it. A store with lagging replicas may serve
-///   [`scan`](Store::scan) from them: a stale version costs the core another attempt, not data.
+///   [`scan`](Store::scan) from them: a stale version costs the core another attempt, but no data.
 ///
-/// What a store does not promise is durability, how long it takes, or that two calls see the same state.
+/// A store guarantees neither durability, nor response times, nor that two calls see the same state.
 ///
-/// # The least there is to do
+/// # Minimal implementation
 ///
-/// This store can list and nothing else: it has no index, counts nothing and writes one resource at a time. Every query
-/// is answered all the same, for what a store does not evaluate, the core does.
+/// This store can only list: it has no index, does not count, and writes one resource at a time. It still supports
+/// every query, because the core evaluates every condition that the store does not.
 ///
 /// ```
 /// use std::{collections::BTreeMap, sync::{Arc, Mutex, PoisonError}};
 /// use scim_core::{schema::AttributeId, store::*};
 ///
-/// /// The resources of each tenant by id, and how often anything was written.
+/// /// The resources of each tenant by id, and the number of writes.
 /// #[derive(Default)]
 /// struct Listing(Mutex<(BTreeMap<TenantId, BTreeMap<String, Stored>>, u64)>);
 ///
@@ -98,7 +101,7 @@ use crate::{
 ///                 None => return Ok(vec![Done::kept(before.version.clone())]),
 ///             },
 ///             (Change::Delete { .. }, _) => None,
-///             // What a later version may ask must not be taken for a deletion.
+///             // A change that a later version of the crate adds must not be treated as a deletion.
 ///             _ => return Err(StoreError::backend("a change of a kind that is not known").into()),
 ///         };
 ///         *writes += 1;
@@ -158,25 +161,26 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Store: Send + Sync + 'static {
-    /// What the store can do beyond the least.
+    /// The optional abilities of the store.
     fn capabilities(&self) -> Capabilities;
 
-    /// How far the store evaluates `conjunct`, one of the conditions of a filter that must all hold. Asked for each on
-    /// its own; cheap, and the same whenever it is asked.
+    /// How far the store evaluates `conjunct`, one of the conditions of a filter that must all hold. The core asks
+    /// about each conjunct separately. The function must be cheap and must always return the same answer for the same
+    /// conjunct.
     ///
-    /// What is accepted here comes back in [`Scan::filter`]. Values that are not stored but derived when an answer is
-    /// written (`meta.location`, `meta.version`, a user's `groups`) must be left to the core, by [`Pushdown::No`]. The
-    /// core never asks for the names of other resources (`members.display`) from a store that
-    /// [reads many resources](Capabilities::get_many): it refuses such a filter.
+    /// Accepted conditions come back in [`Scan::filter`]. The store must leave derived values to the core by answering
+    /// [`Pushdown::No`]: values that are not stored but computed for a response (`meta.location`, `meta.version`, a
+    /// user's `groups`). The core never asks about the names of other resources (`members.display`) if the store
+    /// [reads many resources](Capabilities::get_many): the core refuses such a filter.
     ///
-    /// Unless implemented, the store evaluates nothing, and the core reads all resources of the type within
+    /// By default the store evaluates nothing, and the core reads all resources of the type within
     /// [`Limits::scan`](crate::Limits::scan).
     fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
         let _ = (kind, conjunct);
         Pushdown::No
     }
 
-    /// Reads one resource; `None` if the tenant has none of that type with that id.
+    /// Reads one resource. Returns `None` if the tenant has no resource of that type with that id.
     ///
     /// # Errors
     ///
@@ -189,37 +193,39 @@ pub trait Store: Send + Sync + 'static {
         wanted: &'a Wanted<'a>,
     ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send + 'a;
 
-    /// Reads a page of the resources of one type. What the parts of the question mean is said at [`Scan`].
+    /// Reads a page of the resources of one type. [`Scan`] documents the parts of the query.
     ///
     /// # Errors
     ///
-    /// As [`Store::get`], and [`TooMany`](StoreError::TooMany) when the question costs more than the store allows.
+    /// As [`Store::get`], and [`TooMany`](StoreError::TooMany) when the query costs more than the store allows.
     fn scan<'a>(
         &'a self,
         cx: &'a Context,
         scan: &'a Scan<'a>,
     ) -> impl Future<Output = Result<Page, StoreError>> + Send + 'a;
 
-    /// Writes a batch of changes, in their order, each seeing those before it: all of them or none.
+    /// Writes a batch of changes in order, all or nothing. Each change sees the effect of the earlier changes.
     ///
-    /// - [`Create`](Change::Create) inserts. An id that is taken, by a resource of whatever type that the store keeps
-    ///   together with this one, is [`NotUnique`](StoreError::NotUnique) of [`AttributeId::ID`]; it never overwrites.
-    /// - [`Replace`](Change::Replace) puts the whole resource in the place of the old one, lists of references
-    ///   included. The core sends none that changes nothing; a store that finds one differing in no more than
-    ///   `meta.lastModified` may keep what it has.
-    /// - [`Delete`](Change::Delete) removes, frees the unique keys, and takes the id out of every list of references in
-    ///   the tenant. The resources that referred to it get a new version, so that nobody holds a stale copy for
-    ///   current; their `meta.lastModified` stays, as no client changed them.
-    /// - [`EditValues`](Change::EditValues) changes one list of references as [`ValueEdit`] says, in time that depends
-    ///   on the edit and not on the list. It sets `meta.lastModified`. An edit that changes nothing leaves the version
-    ///   and `meta.lastModified` alone and is [no change](Done::changed) (RFC 7644 §3.5.2.1). What it did is
-    ///   [told](Done::edit) where the store can.
+    /// - [`Create`](Change::Create) inserts a resource and never overwrites. If the id is taken, by a resource of any
+    ///   type that the store keeps together with this one, the error is [`NotUnique`](StoreError::NotUnique) of
+    ///   [`AttributeId::ID`].
+    /// - [`Replace`](Change::Replace) replaces the whole resource, including its lists of references. The core does
+    ///   not send a replacement that changes nothing. A store may ignore a replacement that differs only in
+    ///   `meta.lastModified`.
+    /// - [`Delete`](Change::Delete) removes the resource, frees its unique keys, and removes its id from every list of
+    ///   references in the tenant. The referrers get new versions, so that no client takes a stale copy for the
+    ///   current state. Their `meta.lastModified` does not change, because no client changed them.
+    /// - [`EditValues`](Change::EditValues) changes one list of references by a [`ValueEdit`], in time that depends on
+    ///   the edit and not on the list. It sets `meta.lastModified`. An edit that changes nothing keeps the version and
+    ///   `meta.lastModified`, and counts as [no change](Done::changed) (RFC 7644 §3.5.2.1). The store reports the
+    ///   [effective edit](Done::edit) if it can.
     ///
-    /// For one change, existence is judged before the version, and both before values.
+    /// For one change, the store checks existence before the version, and both before the values.
     ///
-    /// A value that comes into a list of references must be the id of a resource in the tenant, of a type that the
-    /// list may refer to (`referenceTypes` of its `$ref`): of one that is there, that an earlier change of the batch
-    /// creates, or of the resource itself. A host whose providers push groups before their members may let it pass.
+    /// A value that is added to a list of references must be the id of a resource in the tenant. The type of this
+    /// resource must be one that the list may refer to (`referenceTypes` of its `$ref`). The resource may exist
+    /// already, may be created by an earlier change of the batch, or may be the referrer itself. A host whose identity
+    /// providers push groups before their members may accept unknown ids.
     ///
     /// [`ValueEdit`]: crate::patch::ValueEdit
     ///
@@ -228,23 +234,24 @@ pub trait Store: Send + Sync + 'static {
     /// A [`CommitError`] that names the first change that failed: [`NotFound`](StoreError::NotFound),
     /// [`VersionMismatch`](StoreError::VersionMismatch), [`NotUnique`](StoreError::NotUnique),
     /// [`BadReference`](StoreError::BadReference); [`TooMany`](StoreError::TooMany) when there are more changes than
-    /// [`Capabilities::max_batch`]; and those of [`Store::get`].
+    /// [`Capabilities::max_batch`]; and the errors of [`Store::get`].
     fn commit<'a>(
         &'a self,
         cx: &'a Context,
         batch: &'a [Change],
     ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a;
 
-    /// Who refers to each of `ids` through the list of the relation: the groups of some users (RFC 7643 §4.1.2).
-    /// Asked once for a page of resources, and answered in any order. All of them together take at most about `bytes`, as
-    /// [`Holder::size`] counts them: a store that finds more stops to read.
+    /// Returns the referrers of each of `ids` through the list of the relation: for example the groups of some users
+    /// (RFC 7643 §4.1.2). The core calls this once for a page of resources; the result may be in any order. All
+    /// referrers together may take at most about `bytes`, as [`Holder::size`] counts them. A store that finds more
+    /// stops reading.
     ///
-    /// Unless implemented, it reads every resource of the type that refers. A store that keeps references as rows
+    /// By default the function reads every resource of the referring type. A store that keeps references as rows
     /// should look them up.
     ///
     /// # Errors
     ///
-    /// As [`Store::scan`], and [`TooMany`](StoreError::TooMany) when there are more than fit into `bytes`.
+    /// As [`Store::scan`], and [`TooMany`](StoreError::TooMany) when the referrers do not fit into `bytes`.
     fn holders<'a>(
         &'a self,
         cx: &'a Context,
@@ -286,19 +293,19 @@ pub trait Store: Send + Sync + 'static {
         }
     }
 
-    /// Reads resources of one type: for each of `ids`, at its position, the resource with that id; `None` where the tenant
-    /// has none of the type with it. An id may occur twice.
+    /// Reads resources of one type. The result has, at the position of each of `ids`, the resource with that id;
+    /// `None` if the tenant has no resource of the type with that id. An id may occur twice.
     ///
-    /// The core asks this only of a store that [can](Capabilities::get_many), for the names of the resources that an
-    /// answer refers to (`members.display`): once for each type of them, however many resources and references the
-    /// answer shows.
+    /// The core calls this only if the store has the capability [`get_many`](Capabilities::get_many). It reads the
+    /// names of the resources that a response refers to (`members.display`): one call for each resource type, however
+    /// many resources and references the response shows.
     ///
-    /// Unless implemented, it gets the resources one by one.
+    /// By default the function reads the resources one by one.
     ///
     /// # Errors
     ///
     /// As [`Store::get`], and [`TooMany`](StoreError::TooMany) when the resources do not fit into
-    /// [`Wanted::byte_limit`]. A store that shares its resources with who reads them need not count.
+    /// [`Wanted::byte_limit`]. A store that shares its resources with its callers does not have to count.
     fn get_many<'a>(
         &'a self,
         cx: &'a Context,
@@ -319,9 +326,10 @@ pub trait Store: Send + Sync + 'static {
         }
     }
 
-    /// Which of `kinds` each of `ids` is a resource of, by its position; `None` where there is no resource with the id.
+    /// For each of `ids`, at its position, the index in `kinds` of the type of the resource with that id; `None` if no
+    /// resource of these types has the id.
     ///
-    /// Unless implemented, it gets the resources one by one.
+    /// By default the function reads the resources one by one.
     ///
     /// # Errors
     ///
@@ -350,7 +358,7 @@ pub trait Store: Send + Sync + 'static {
     }
 }
 
-/// Adds what `stored` refers to, among `ids`, through the list of the relation.
+/// Adds to `found` the references of `stored`, through the list of the relation, to resources in `ids`.
 fn find_references(relation: &Relation, ids: &HashSet<&str>, stored: &Stored, found: &mut Vec<Holder>) {
     let root = stored.resource.root();
     let elements = root.get(relation.list()).map(Value::elements).unwrap_or_default();

@@ -1,10 +1,10 @@
-//! Checks that a host runs against what it has built: the promises of its [`Store`](trait@crate::Store), one by one, and
-//! what identity providers send and need, step by step.
+//! Checks that a host runs against its own code: the promises of its [`Store`](trait@crate::Store), one by one, and
+//! the requests and expectations of identity providers, step by step.
 //!
-//! They are plain futures that any runtime and any test runner takes. [`StoreKit`] needs nothing but the store: each
-//! check works in tenants of its own and leaves behind what it wrote there. [`Traffic`] asks a
-//! [`ServiceProvider`](crate::ServiceProvider), or a running server through any transport, as Okta, Entra ID and others
-//! do, and reports what each of them would have seen. Nothing here is for production.
+//! The checks are plain futures for any runtime and any test runner. [`StoreKit`] needs only the store: each check
+//! works in its own tenants and leaves its resources behind. [`Traffic`] sends the requests of Okta, Entra ID and
+//! others to a [`ServiceProvider`](crate::ServiceProvider), or to a running server through any transport, and reports
+//! the effect for each of them. This module is not for production.
 
 mod contract;
 mod futures;

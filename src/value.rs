@@ -1,7 +1,7 @@
 //! The values of attributes: a compact tree whose names are ids of a resource type.
 //!
-//! A value here is always of the type that its attribute has: whoever makes one has checked it (`resource` when it
-//! reads JSON). This module knows nothing of JSON, and of schemas only the ids.
+//! Each value has the type of its attribute: the code that makes a value checks the type (`resource` when it reads
+//! JSON). This module does not know JSON, and knows only the ids of schema attributes.
 
 mod date_time;
 mod number;
@@ -14,8 +14,8 @@ use chrono::{DateTime, Utc};
 
 use crate::schema::AttributeId;
 
-/// The value of an attribute (RFC 7643 §2.3). There is no null: what has no value is not there (§2.5).
-// A tag as wide as a word: what follows is then moved in words, which reading a resource does all the time.
+/// The value of an attribute (RFC 7643 §2.3). There is no null: an attribute without a value is absent (§2.5).
+// The tag is as wide as a word, so the payload is moved in words. Reading a resource moves values all the time.
 #[repr(u64)]
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 7643 §2.3 closes the set, and a store must handle each")]
@@ -37,22 +37,22 @@ pub enum Value {
 }
 
 impl Value {
-    /// The text of a string, binary value or reference.
+    /// The text of a string, binary value or reference; `None` for a value of another type.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self { Some(text) } else { None }
     }
 
-    /// The truth of a boolean.
+    /// The truth of a boolean; `None` for a value of another type.
     pub fn as_bool(&self) -> Option<bool> {
         if let Self::Boolean(truth) = self { Some(*truth) } else { None }
     }
 
-    /// The sub-attributes of a complex value.
+    /// The sub-attributes of a complex value; `None` for a value of another type.
     pub fn as_object(&self) -> Option<&Object> {
         if let Self::Complex(object) = self { Some(object) } else { None }
     }
 
-    /// The values: those of a list, or the one that this is.
+    /// The values of a list; for any other value, a slice of that value alone.
     pub fn elements(&self) -> &[Self] {
         if let Self::List(values) = self { values } else { std::slice::from_ref(self) }
     }
@@ -60,7 +60,7 @@ impl Value {
 
 /// Attributes with their values, in the order in which they were given.
 ///
-/// Equality does not look at the order (RFC 7643 §2.3.8). An attribute occurs at most once.
+/// Equality ignores the order (RFC 7643 §2.3.8). An attribute occurs at most once.
 #[derive(Clone, Debug, Default)]
 pub struct Object {
     members: Vec<(AttributeId, Value)>,
@@ -72,12 +72,12 @@ impl Object {
         Self { members: Vec::new() }
     }
 
-    /// An object without members that has room for `capacity` of them.
+    /// An object without members, with room for `capacity` members.
     pub fn with_capacity(capacity: usize) -> Self {
         Self { members: Vec::with_capacity(capacity) }
     }
 
-    /// The value of `attribute`.
+    /// The value of `attribute`; `None` if the object has no such member.
     #[inline]
     pub fn get(&self, attribute: AttributeId) -> Option<&Value> {
         self.members.iter().find(|(id, _)| *id == attribute).map(|(_, value)| value)
@@ -88,7 +88,8 @@ impl Object {
         self.members.iter_mut().find(|(id, _)| *id == attribute).map(|(_, value)| value)
     }
 
-    /// Sets `attribute`; a value that it had keeps its place and is returned.
+    /// Sets `attribute`. If the object had a value for it, the new value takes the same position and the old value
+    /// is returned.
     pub fn insert(&mut self, attribute: AttributeId, value: Value) -> Option<Value> {
         if let Some(existing) = self.get_mut(attribute) {
             return Some(std::mem::replace(existing, value));
@@ -97,13 +98,13 @@ impl Object {
         None
     }
 
-    /// Adds a member that is known not to be there.
+    /// Adds a member that is known to be absent.
     pub(crate) fn push(&mut self, attribute: AttributeId, value: Value) {
         debug_assert!(self.get(attribute).is_none(), "an attribute occurs at most once");
         self.members.push((attribute, value));
     }
 
-    /// Takes `attribute` out.
+    /// Removes `attribute` and returns its value; `None` if the object has no such member.
     pub fn remove(&mut self, attribute: AttributeId) -> Option<Value> {
         let index = self.members.iter().position(|(id, _)| *id == attribute)?;
         Some(self.members.remove(index).1)
@@ -124,12 +125,12 @@ impl Object {
         self.members.retain_mut(|(id, value)| keep(*id, value));
     }
 
-    /// How many members there are.
+    /// The number of members.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether there are none.
+    /// Whether the object has no members.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -147,11 +148,11 @@ impl PartialEq for Object {
         }
         for (index, ((left, a), (right, b))) in self.members.iter().zip(&other.members).enumerate() {
             if left != right {
-                // From here on the orders differ.
+                // The orders differ from here on.
                 let mut rest = self.members.iter().skip(index);
                 return rest.all(|(id, value)| other.get(*id) == Some(value));
             }
-            // An attribute occurs once: there is no other value of it to be the same.
+            // An attribute occurs once, so no other value of it can be equal.
             if a != b {
                 return false;
             }

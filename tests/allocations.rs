@@ -1,4 +1,4 @@
-//! What allocates nothing, counted.
+//! Counts the allocations of operations that must not allocate.
 
 #![allow(
     missing_docs,
@@ -42,7 +42,7 @@ const FILTERS: &[(&str, bool)] = &[
     (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "26118915""#, true),
 ];
 
-/// One test, since the counter is of the whole process.
+/// One test only: the counter counts the allocations of the whole process.
 #[test]
 fn neither_conditions_nor_rules_allocate() {
     let registry = Registry::standard();
@@ -63,7 +63,7 @@ fn neither_conditions_nor_rules_allocate() {
     let change = region.change();
     assert_eq!(judged, (Ok(()), Ok(())));
     assert_eq!((change.allocations, change.reallocations), (0, 0));
-    // The counter counts.
+    // Proves that the counter counts.
     let region = Region::new(ALLOCATOR);
     drop(resource.clone());
     assert!(region.change().allocations > 0);

@@ -1,5 +1,6 @@
-//! The memory of a request is bounded by its own bytes and by `Limits::answer`, whatever is stored. One test per kind of
-//! request, on a store that holds many times as much and that copies what it gives, as a database does.
+//! The memory of a request is bounded by its own bytes and by `Limits::answer`, whatever is stored. Each kind of
+//! request has one test. The store holds many times the bound and copies each resource that it returns, as a database
+//! does.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -39,23 +40,24 @@ use serde_json::{Value as Json, json};
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// The bound that is tested, in bytes.
+/// The tested bound, in bytes.
 const ANSWER: usize = 1 << 20;
 
-/// The memory of a request is at most this many times its own bytes and the bound together. SECURITY.md states it.
+/// The memory of a request is at most this factor times the sum of its own bytes and the bound. SECURITY.md states it.
 const FACTOR: usize = 5;
 
-/// What a request takes whatever its size: the texts of errors, headers and lists.
+/// The memory that a request needs whatever its size: the texts of errors, headers and lists.
 const BASIS: usize = 256 << 10;
 
-/// Users with values of some hundred kilobytes.
+/// The number of users with values of some hundred kilobytes.
 const LARGE: usize = 60;
 
-/// Members of a group that does not fit into an answer, and of each of those of which only a few do.
+/// The number of members of a group that exceeds the bound, and of each group of which only a few fit into an answer.
 const HUGE: usize = 15_000;
 const MANY: usize = 4_000;
 
-/// The store in memory, with copies of what it reads and the greatest work that any request had spent.
+/// The memory store with copies of the resources that it returns, and with the greatest work that any request has
+/// spent.
 struct Copying {
     inner: Arc<MemoryStore>,
     spent: Arc<AtomicU64>,
@@ -193,7 +195,7 @@ fn operations(operations: &Json) -> Json {
     json!({"schemas": [PATCH], "Operations": operations})
 }
 
-/// One test, since the counter is of the whole process.
+/// One test only: the counter counts the allocations of the whole process.
 #[test]
 fn memory_is_bounded_for_each_kind_of_request() {
     let world = World::new();
@@ -210,7 +212,7 @@ fn memory_is_bounded_for_each_kind_of_request() {
         request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         request
     };
-    // The members of a group of which the list has to be read, a user of more than a quarter of the bound, and a list that
+    // The members of a group whose list must be read, a user of more than a quarter of the bound, and a list that
     // takes the whole bound.
     let replaced =
         operations(&json!([{"op": "replace", "path": "members[value eq \"small-00001\"].type", "value": "User"}]));
@@ -276,7 +278,7 @@ fn memory_is_bounded_for_each_kind_of_request() {
         let reply = world.send("GET", target, &none, &mut measured).json();
         assert_eq!(reply[attribute].get("lastModified"), None, "{target} was never changed");
     }
-    // What changes something is done, and answered without what does not fit.
+    // A write whose resource exceeds the bound is done, and its answer leaves out the large parts.
     let add = operations(&json!([{"op": "add", "path": "members", "value": [{"value": "large-00"}]}]));
     let rename = operations(&json!([{"op": "replace", "path": "displayName", "value": "renamed"}]));
     let bulk: Vec<Json> = (0..100)

@@ -1,4 +1,4 @@
-//! What the spans of requests tell, and what they never do.
+//! The fields of the spans of requests, and the values that no span has.
 #![cfg(feature = "tracing")]
 #![allow(
     missing_docs,
@@ -90,7 +90,7 @@ impl Subscriber for Keeping {
     fn exit(&self, _: &Id) {}
 }
 
-/// Who is interested in a span is known for the whole process: one test at a time.
+/// The subscribers of a process share one cache of interest in a span, so these tests run one at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> std::sync::MutexGuard<'static, ()> {
@@ -121,7 +121,7 @@ fn acme() -> Host<scim_core::store::MemoryStore> {
     host
 }
 
-/// One span a request, with what was done, how it ended and what it cost.
+/// Each request has one span with its operation, its outcome and its cost.
 #[test]
 fn a_span_for_each_request() {
     let _alone = alone();
@@ -132,7 +132,7 @@ fn a_span_for_each_request() {
     }
     let user = format!("/Users/{id}");
     let get = [("operation", "read"), ("resource_type", "User"), ("status", "200"), ("retries", "0")];
-    // The resource, and the groups that it is in.
+    // The resource, and the groups of which it is a member.
     one(&host, "GET", &user, "", &[&get[..], &[("store_calls", "2"), ("rows", "1")]].concat());
     let list = [("operation", "search"), ("resource_type", "User"), ("retries", "0")];
     let found = [("status", "200"), ("store_calls", "2"), ("rows", "4")];
@@ -160,7 +160,7 @@ fn a_span_for_each_request() {
     one(&host, "GET", "/Nothing", "", &[&nothing[..], &[("status", "404")]].concat());
 }
 
-/// No value of a resource, a filter or a header, and no id of a resource.
+/// A span has no value of a resource, a filter or a header, and no id of a resource.
 #[test]
 fn no_span_tells_a_value() {
     let _alone = alone();

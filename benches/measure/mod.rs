@@ -1,12 +1,12 @@
-//! Measuring as ratios: two ways of doing one thing take turns in one run, so that whatever else the machine does hits
-//! both. A ratio is the median over the rounds.
+//! Measurement by ratios: two ways to do the same work take turns in one run, so that other load on the machine
+//! affects both. A ratio is the median over the rounds.
 
 use std::{hint::black_box, time::Instant};
 
 /// One line of the table.
 pub(crate) struct Comparison {
     pub(crate) name: &'static str,
-    /// Nanoseconds of one unit of work, the median.
+    /// Nanoseconds of one unit of work, the median of all rounds.
     pub(crate) ours: f64,
     pub(crate) reference: f64,
     pub(crate) ratio: f64,
@@ -50,7 +50,7 @@ pub(crate) fn compare<A, B>(
     }
 }
 
-/// Prints the table. A target that is missed is said and is no failure: how fast a machine is proves nothing.
+/// Prints the table. A missed target is marked but is no failure, since speed depends on the machine.
 pub(crate) fn report(title: &str, comparisons: &[Comparison]) {
     println!("\n{title}\n{:<46} {:>12} {:>12} {:>7} {:>7}", "", "ours (ns)", "theirs (ns)", "ratio", "target");
     for Comparison { name, ours, reference, ratio, target } in comparisons {

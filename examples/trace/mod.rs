@@ -1,4 +1,5 @@
-//! What the two traces share: a host without a network, its requests and answers in print, and checks that can fail.
+//! The shared parts of the two traces: a host without a network, printed requests and responses, and checks that can
+//! fail.
 
 use std::{
     error::Error,
@@ -16,10 +17,10 @@ use scim_core::{
 };
 use serde_json::Value;
 
-/// What a browser would escape in a query, so that filters below can be read.
+/// The characters that a browser would escape in a query, so that the filters below stay readable.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 
-/// A service provider and the one organisation that an identity provider is connected to.
+/// A service provider, and the organization whose identity provider is connected.
 pub(crate) struct Trace {
     provider: ServiceProvider<MemoryStore>,
     context: Context,
@@ -27,13 +28,13 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    pub(crate) fn new(organisation: &str, quirks: Quirks) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn new(organization: &str, quirks: Quirks) -> Result<Self, Box<dyn Error>> {
         let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
             .base_url("https://platform.example/scim/{tenant}/v2")
             .quirks(quirks)
             .build()?;
-        // A host makes the context of each request, once it has checked the API key and knows whose it is.
-        let context = Context::new(TenantId::new(organisation)?).with_actor("API key 1");
+        // A host makes the context of each request, after it has checked the API key and found the owner.
+        let context = Context::new(TenantId::new(organization)?).with_actor("API key 1");
         Ok(Self { provider, context, requests: 0 })
     }
 
@@ -41,12 +42,12 @@ impl Trace {
         self.requests
     }
 
-    /// A request without a body; `checks` says what the identity provider looks at.
+    /// Sends a request without a body; `checks` names the parts of the response that the identity provider reads.
     pub(crate) fn ask(&mut self, checks: &str, method: &str, target: &str) -> Answer {
         self.send(checks, method, target, None)
     }
 
-    /// A request with a body.
+    /// Sends a request with a body.
     pub(crate) fn tell(&mut self, checks: &str, method: &str, target: &str, body: &Value) -> Answer {
         self.send(checks, method, target, Some(body))
     }
@@ -84,7 +85,7 @@ impl Trace {
     }
 }
 
-/// What came back.
+/// The response to a request.
 pub(crate) struct Answer {
     request: String,
     status: u16,
@@ -93,7 +94,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Whether this is the status, and what there is of a body SCIM.
+    /// Checks the status, and that a body is SCIM.
     pub(crate) fn status(&self, expected: u16) -> Result<&Self, Wrong> {
         if self.status != expected {
             return Err(self.wrong("the status", &expected, &self.status));
@@ -107,7 +108,7 @@ impl Answer {
         }
     }
 
-    /// Whether the resource has another version than in another answer: something has been written.
+    /// Checks that the resource was written: its version differs from the version in another response.
     pub(crate) fn new_version(&self, other: &Self) -> Result<&Self, Wrong> {
         let (own, other) = (self.header("ETag")?, other.header("ETag")?);
         if own == other {
@@ -117,7 +118,7 @@ impl Answer {
         Ok(self)
     }
 
-    /// Whether the body has this value at a JSON pointer (RFC 6901).
+    /// Checks that the body has this value at a JSON pointer (RFC 6901).
     pub(crate) fn has(&self, pointer: &str, expected: impl Into<Value>) -> Result<&Self, Wrong> {
         let expected = expected.into();
         match self.body.pointer(pointer) {
@@ -140,7 +141,7 @@ impl Answer {
         }
     }
 
-    /// Whether the array at a JSON pointer has this many values; one that is not there has none.
+    /// Checks that the array at a JSON pointer has this many values; a missing array has 0.
     pub(crate) fn counts(&self, pointer: &str, expected: usize) -> Result<&Self, Wrong> {
         let found = self.body.pointer(pointer).and_then(Value::as_array).map_or(0, Vec::len);
         if found == expected {
@@ -150,7 +151,7 @@ impl Answer {
         Err(self.wrong(&format!("the length of {pointer}"), &expected, &found))
     }
 
-    /// Whether a group has these members and no others, in whatever order.
+    /// Checks that a group has exactly these members, in any order.
     pub(crate) fn has_members(&self, expected: &[&str]) -> Result<&Self, Wrong> {
         let members = self.body.get("members").and_then(Value::as_array).into_iter().flatten();
         let mut found: Vec<&str> = members.filter_map(|member| member.get("value")?.as_str()).collect();
@@ -176,7 +177,7 @@ impl Answer {
         found.map(|(_, value)| value.as_str()).ok_or_else(|| self.wrong(name, &"a header", &"none"))
     }
 
-    /// Whether the resource is in the version that another answer showed: nothing has been written.
+    /// Checks that the resource was not written: its version equals the version in another response.
     pub(crate) fn same_version(&self, other: &Self) -> Result<&Self, Wrong> {
         let (own, other) = (self.header("ETag")?, other.header("ETag")?);
         if own == other {
@@ -195,7 +196,7 @@ impl Answer {
     }
 }
 
-/// An answer that the identity provider cannot use.
+/// A response that the identity provider cannot use.
 #[derive(Debug)]
 pub(crate) struct Wrong(String);
 
@@ -207,12 +208,12 @@ impl fmt::Display for Wrong {
 
 impl Error for Wrong {}
 
-/// What happens at the identity provider that makes it send the next requests.
+/// Prints the event at the identity provider that causes the next requests.
 pub(crate) fn section(title: &str) {
     println!("\n== {title} ==");
 }
 
-/// Ends the program: an answer that the identity provider cannot use is a failure.
+/// Ends the program: a response that the identity provider cannot use is a failure.
 pub(crate) fn outcome(result: Result<String, Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(summary) => {
@@ -239,7 +240,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// A host has a runtime for this; a store in memory waits for nothing.
+/// The job of the host's runtime; a store in memory never waits.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
     loop {

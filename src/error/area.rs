@@ -1,4 +1,4 @@
-//! Each area's error as the protocol's.
+//! Converts the errors of the other modules to errors of the protocol.
 
 use super::{Error, ScimType};
 use crate::{
@@ -8,14 +8,14 @@ use crate::{
 };
 
 impl Error {
-    /// A filter that cannot be read, with the part of it that shows where.
+    /// The error for a malformed filter, with an excerpt of the filter around the fault.
     pub(crate) fn in_filter(error: FilterError, source: &str) -> Self {
         Self::bad(ScimType::InvalidFilter, error.render(source).to_string()).at_byte(error.offset())
     }
 }
 
 impl From<CompileError> for Error {
-    /// 400 `invalidFilter`; 403 `sensitive` for an attribute that nobody may read (RFC 7644 §7.5.2).
+    /// 400 `invalidFilter`; 403 `sensitive` for an attribute that no client may read (RFC 7644 §7.5.2).
     fn from(error: CompileError) -> Self {
         let answer = match error.kind() {
             CompileErrorKind::Sensitive => Self::sensitive(ScimType::InvalidFilter, error.to_string()),
@@ -26,7 +26,7 @@ impl From<CompileError> for Error {
 }
 
 impl From<SortError> for Error {
-    /// 400 `invalidValue`; 403 `sensitive` for an attribute that nobody may read.
+    /// 400 `invalidValue`; 403 `sensitive` for an attribute that no client may read.
     fn from(error: SortError) -> Self {
         let detail = format!("sortBy: {error}");
         let answer = match error.kind() {
@@ -38,7 +38,7 @@ impl From<SortError> for Error {
 }
 
 impl From<PatchError> for Error {
-    /// 400 with the `scimType` that the kind of the error names, or 413.
+    /// 400 with the `scimType` for the kind of the error, or 413.
     fn from(error: PatchError) -> Self {
         let detail = error.to_string();
         let answer = match error.kind() {
@@ -59,8 +59,9 @@ impl From<PatchError> for Error {
 }
 
 impl From<ResourceError> for Error {
-    /// 413 for a body that is too long, else 400: `invalidSyntax` for what cannot be read as the schema's, `mutability`
-    /// for what must not change, `tooMany`, or `invalidValue` (RFC 7644 table 9).
+    /// 413 for a body that is too long, otherwise 400 with a keyword (RFC 7644 table 9): `invalidSyntax` for a body
+    /// that does not follow the schema, `mutability` for an attribute that must not change, `tooMany`, or
+    /// `invalidValue`.
     fn from(error: ResourceError) -> Self {
         let scim_type = match error.kind() {
             ResourceErrorKind::BodyTooLong(_) => return Self::new(413, error.to_string()),
@@ -81,7 +82,7 @@ impl From<ResourceError> for Error {
 }
 
 impl From<ProjectionError> for Error {
-    /// 400 `invalidValue` (RFC 7644 §3.9 names no keyword).
+    /// 400 `invalidValue` (RFC 7644 §3.9 does not specify a keyword).
     fn from(error: ProjectionError) -> Self {
         Self::bad(ScimType::InvalidValue, error.to_string())
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 macro_rules! scim_types {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// What went wrong, as a keyword for programs: `scimType` (RFC 7644 table 9, RFC 9865 §2.1).
+        /// The `scimType` of an error: a keyword for programs (RFC 7644 table 9, RFC 9865 §2.1).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ScimType { $($(#[$doc])* $name,)* }
@@ -13,7 +13,7 @@ macro_rules! scim_types {
             /// All keywords.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// The keyword as it is written.
+            /// The keyword in the spelling of the RFC.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
@@ -22,31 +22,31 @@ macro_rules! scim_types {
 }
 
 scim_types! {
-    /// The filter is malformed, or compares what cannot be compared so.
+    /// The filter is malformed, or a comparison in it is not possible.
     InvalidFilter = "invalidFilter",
-    /// The request is about more than the service provider will process.
+    /// The request concerns more data than the service provider processes.
     TooMany = "tooMany",
-    /// A value that has to be unique is in use.
+    /// A value that must be unique is already in use.
     Uniqueness = "uniqueness",
-    /// The attribute may not be changed so.
+    /// The attribute does not allow the change.
     Mutability = "mutability",
-    /// The body is malformed, or not the message that it should be.
+    /// The body is malformed, or is not the expected message.
     InvalidSyntax = "invalidSyntax",
-    /// The path of a PATCH operation is malformed, or names no attribute.
+    /// The path of a PATCH operation is malformed, or does not name an attribute.
     InvalidPath = "invalidPath",
-    /// The path of a PATCH operation matches nothing to work on.
+    /// The path of a PATCH operation matches no value.
     NoTarget = "noTarget",
-    /// A required value is missing, or a value does not fit.
+    /// A required value is missing, or a value is invalid.
     InvalidValue = "invalidValue",
     /// The version of the protocol is not supported.
     InvalidVers = "invalidVers",
-    /// The request would show what is sensitive, or has it in its URI.
+    /// The request would reveal sensitive data, or has sensitive data in its URI.
     Sensitive = "sensitive",
-    /// The cursor is none of this query.
+    /// The cursor does not belong to this query.
     InvalidCursor = "invalidCursor",
-    /// The cursor was valid once.
+    /// The cursor has expired.
     ExpiredCursor = "expiredCursor",
-    /// The count is not one that goes with the cursor.
+    /// The count is invalid with the cursor.
     InvalidCount = "invalidCount",
 }
 

@@ -1,4 +1,5 @@
-//! What is different between a resource before and after. It knows attributes and lists of references, no events.
+//! The differences between a resource before and after a change. This module knows attributes and lists of references,
+//! but no events.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,12 +13,12 @@ use crate::{
     value::{Object, Value},
 };
 
-/// What has another value. `meta`, which differs after every write, is left out.
+/// The changed attributes. `meta`, which changes with every write, is left out.
 #[derive(Default)]
 pub(super) struct Difference {
-    /// The attributes: those of a singular complex one each, a list as a whole.
+    /// The changed attributes: each sub-attribute of a singular complex attribute separately, a list as a whole.
     pub(super) attributes: Vec<AttributeId>,
-    /// The lists of references into which values came, or from which they went.
+    /// The lists of references with added or removed values.
     pub(super) lists: Vec<Membership>,
 }
 
@@ -57,7 +58,7 @@ fn compare(kind: &ResourceType, before: &Object, after: &Object, found: &mut Dif
     }
 }
 
-/// The new value of `active`, if it has another one. No value counts as the default.
+/// The new value of `active`, if it changed. A missing value counts as the default.
 pub(super) fn active(kind: &ResourceType, before: &Object, after: &Object) -> Option<bool> {
     let active = kind.child(AttributeId::ROOT, "active")?;
     let default = match kind.attribute(active).default() {
@@ -79,7 +80,7 @@ fn is_reordered(kind: &ResourceType, list: AttributeId, before: &[Value], after:
     before.len() == after.len() && known.len() == after.len() && after.iter().all(is_known)
 }
 
-/// Which values of a list of references went and which came.
+/// The removed and the added values of a list of references.
 fn references(kind: &ResourceType, list: AttributeId, before: &[Value], after: &[Value]) -> ValueEdit {
     let mut edit = ValueEdit::default();
     let Some(value) = kind.value_of(list) else { return edit };
@@ -93,7 +94,7 @@ fn references(kind: &ResourceType, list: AttributeId, before: &[Value], after: &
             edit.add.push(element.clone());
         }
     }
-    // Who was in the list twice goes once.
+    // An id that was in the list twice is reported once.
     let gone = before.iter().filter_map(|element| key(value, element)).filter(|key| !has.contains(key));
     edit.remove.extend(gone.filter(|key| had.remove(key)).map(Into::into));
     edit
@@ -103,7 +104,7 @@ fn key(value: AttributeId, element: &Value) -> Option<&str> {
     element.as_object()?.get(value)?.as_str()
 }
 
-/// The resource without what nobody may see; most have nothing of the kind.
+/// The resource without its sensitive values. Most resources have no sensitive values, and are shared unchanged.
 pub(super) fn without_secrets(resource: &Arc<Resource>) -> Arc<Resource> {
     let secrets = secrets(resource.kind());
     if secrets.iter().all(|secret| resource.values_of(*secret).is_empty()) {
@@ -114,7 +115,7 @@ pub(super) fn without_secrets(resource: &Arc<Resource>) -> Arc<Resource> {
     Arc::new(stripped)
 }
 
-/// Takes from elements of a list what nobody may see.
+/// Removes the sensitive values from elements of a list.
 pub(super) fn strip(kind: &ResourceType, list: AttributeId, elements: &mut [Object]) {
     if kind.children(list).iter().any(|part| kind.is_sensitive(*part)) {
         let secrets = secrets(kind);

@@ -1,4 +1,4 @@
-//! Events as JSON, for the rows of an outbox. Names are written out, so that a row outlives the process.
+//! Events as JSON, for the rows of an outbox. Attributes are written by name, so that a row outlives the process.
 
 use std::sync::Arc;
 
@@ -36,12 +36,12 @@ struct Row<'a> {
     attributes: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     secrets: Vec<String>,
-    /// What an update made of `active`.
+    /// The new value of `active` after an update that changed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     active: Option<bool>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     memberships: Vec<Edit>,
-    /// The values that came into each list, as a resource that has nothing else.
+    /// The added values of each list, as a resource that has only these lists.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     added: Option<&'a RawValue>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -69,9 +69,10 @@ struct Edit {
 }
 
 impl Event {
-    /// The event as JSON, for a row that [`Event::from_json`] reads back. It has no value that nobody may see.
+    /// The event as JSON, for a row that [`Event::from_json`] reads back. It contains no sensitive values.
     ///
-    /// It is made for reading back: a later version of this crate may add members, and reads what this one writes.
+    /// The format is meant only for [`Event::from_json`]: a later version of this crate may add members, and can read
+    /// the rows of this version.
     pub fn to_json(&self) -> Vec<u8> {
         let added = self.added().map(|added| added.to_json());
         let resource = self.resource.as_ref().map(|resource| resource.to_json());
@@ -98,16 +99,16 @@ impl Event {
             resource: resource.as_deref().and_then(raw),
             kept: self.kept.iter().map(|list| self.kind.path(*list)).collect(),
         };
-        // Strings and what was just written as JSON: nothing in it can fail to be written.
+        // Cannot fail: the row has only strings and JSON that was just written.
         serde_json::to_vec(&row).unwrap_or_default()
     }
 
-    /// Reads what [`Event::to_json`] wrote.
+    /// Reads the JSON of [`Event::to_json`].
     ///
     /// # Errors
     ///
-    /// When it is something else, or the registry does not have the type of the resource, or one of its lists of
-    /// references, any more.
+    /// When the JSON is not an event, or when the registry no longer has the type of the resource or one of its lists
+    /// of references.
     ///
     /// ```
     /// use scim_core::{Registry, event::Event, store::*};
@@ -191,12 +192,13 @@ fn list_of(kind: &ResourceType, name: String) -> Result<AttributeId, EventError>
     kind.child(AttributeId::ROOT, &name).ok_or_else(|| EventError::new("a list of the resource type", name))
 }
 
-/// JSON that was just written, to stand in other JSON.
+/// JSON that was just written, for use inside other JSON.
 fn raw(json: &[u8]) -> Option<&RawValue> {
     serde_json::from_slice(json).ok()
 }
 
-/// What is no event, or none that the registry knows. Made by [`Event::from_json`].
+/// The error of [`Event::from_json`]: the JSON is not an event, or the registry does not know its resource type or its
+/// lists.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}: {found}")]
 pub struct EventError {

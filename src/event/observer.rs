@@ -1,18 +1,19 @@
-//! Who is told of events in the process that committed them.
+//! Observers: receivers of events in the process that commits the changes.
 
 use super::Event;
 use crate::store::Context;
 
-/// Is told of every committed change, after the commit and before the answer. Registered with
+/// Receives every committed change, after the commit and before the response. Registered with
 /// [`ServiceProviderBuilder::observer`](crate::provider::ServiceProviderBuilder::observer).
 ///
-/// The events of one commit come in the order of its changes. Two commits that run side by side may be told in another
-/// order than they happened, and one is not told at all when the process ends, or the request is dropped, before its
-/// turn: who must not miss any, or needs their order, takes them from the store, as [`Event`] shows.
+/// The events of one commit arrive in the order of its changes. The events of two concurrent commits may arrive in
+/// another order than the commits. An event is lost when the process ends, or the request is dropped, before the
+/// observer is called. A consumer that needs every event, or their order, takes the events from the store, as
+/// [`Event`] shows.
 ///
-/// The answer waits for it, so it must not block: what takes time, it hands on. It should not panic either. A panic
-/// goes the way of every panic of the host's code, to the caller of
-/// [`ServiceProvider::handle`](crate::ServiceProvider::handle): the client gets no answer, and the change stays
+/// The response waits for the observer, so an observer must not block: it passes long work to another task. It should
+/// not panic either. A panic propagates, as every panic of the host's code, to the caller of
+/// [`ServiceProvider::handle`](crate::ServiceProvider::handle): the client gets no response, and the change stays
 /// committed.
 ///
 /// ```
@@ -34,7 +35,7 @@ use crate::store::Context;
 /// # Ok::<(), scim_core::provider::ConfigurationError>(())
 /// ```
 pub trait Observer: Send + Sync + 'static {
-    /// Takes note of the event.
+    /// Receives one event.
     fn committed(&self, cx: &Context, event: &Event);
 }
 

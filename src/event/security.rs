@@ -1,5 +1,5 @@
-//! Events as the claims of security event tokens (RFC 9967, RFC 8417). It makes the claims; to sign them and to deliver
-//! the token is the host's.
+//! Events as the claims of security event tokens (RFC 9967, RFC 8417). This module makes the claims; the host signs
+//! and delivers the token.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -16,25 +16,25 @@ use crate::{
     value::Value,
 };
 
-/// The events that RFC 9967 names and this crate can tell of (RFC 9967 §2.3, §2.4).
+/// The events of RFC 9967 that this crate can report (RFC 9967 §2.3, §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum EventUri {
-    /// A resource is from now on told of (§2.3.1).
+    /// A resource is now part of the event feed (§2.3.1).
     FeedAdd,
-    /// A resource is no longer told of (§2.3.2).
+    /// A resource is no longer part of the event feed (§2.3.2).
     FeedRemove,
-    /// A resource was created; the names of its attributes (§2.4.1).
+    /// A resource was created; the event has the names of its attributes (§2.4.1).
     CreateNotice,
-    /// A resource was created; the whole of it (§2.4.1).
+    /// A resource was created; the event has the whole resource (§2.4.1).
     CreateFull,
-    /// A part of a resource was changed; the names of attributes (§2.4.2).
+    /// A part of a resource was changed; the event has the names of attributes (§2.4.2).
     PatchNotice,
-    /// A part of a resource was changed; the change (§2.4.2).
+    /// A part of a resource was changed; the event has the change (§2.4.2).
     PatchFull,
-    /// A resource was updated; the names of attributes (§2.4.3).
+    /// A resource was updated; the event has the names of attributes (§2.4.3).
     PutNotice,
-    /// A resource was updated; the whole of it (§2.4.3).
+    /// A resource was updated; the event has the whole resource (§2.4.3).
     PutFull,
     /// A resource was deleted (§2.4.4).
     Delete,
@@ -81,13 +81,14 @@ impl From<EventUri> for Box<str> {
     }
 }
 
-/// What a security event token says of a resource: the claims `sub_id`, `txn` and `events` (RFC 9967 §2).
+/// The part of a security event token that describes a resource: the claims `sub_id`, `txn` and `events` (RFC 9967
+/// §2).
 ///
-/// An update is told as `put` where the whole resource is known, whatever the client has sent: a PATCH with many
-/// operations is stored as one new state. Only a change of nothing but a list of references, such as the members of a
-/// group, is told as `patch`, since the resource is not read for it. Where `active` changed, `activate` or
-/// `deactivate` is told in the same token (§2.1: one state change, several event URIs). Nothing that nobody may see is
-/// in it.
+/// An update is reported as `put` if the event has the whole resource, whatever the request was: a PATCH with many
+/// operations is stored as one new state. A change of only a list of references, such as the members of a group, is
+/// reported as `patch`, since the resource is not read for it. So is an update that [keeps](Event::kept) lists of
+/// references unread. If `active` changed, the same token also has `activate` or `deactivate` (§2.1: one state change,
+/// several event URIs). The token contains no sensitive values.
 ///
 /// ```
 /// use scim_core::{Registry, Resource, event::{Event, Issuance, SecurityEvent}, store::*};
@@ -118,39 +119,40 @@ pub struct SecurityEvent {
     events: BTreeMap<EventUri, Box<RawValue>>,
 }
 
-/// What the host says of a token (RFC 8417 §2.2).
+/// The claims of a token that the host chooses (RFC 8417 §2.2).
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a token without one of these would be another token")]
 pub struct Issuance<'a> {
-    /// Who issues it: `iss`.
+    /// The issuer: `iss`.
     pub issuer: &'a str,
-    /// Whom it is for: `aud`. Not said when there is nobody.
+    /// The audience: `aud`. The claim is omitted if the list is empty.
     pub audience: &'a [&'a str],
-    /// What tells the token from every other: `jti`. Another one for each token, also for one that tells again of the
-    /// same event; that is told by `txn`.
+    /// The identifier of the token: `jti`. Each token needs a new identifier, even a token that repeats an event;
+    /// `txn` identifies the event.
     pub token_id: &'a str,
-    /// When it is issued: `iat`.
+    /// The time of issue: `iat`.
     pub issued_at: DateTime<Utc>,
 }
 
 impl SecurityEvent {
-    /// Tells that something happened, and to which attributes: `notice` (RFC 9967 §2.4). A receiver reads the resource
-    /// to learn more.
+    /// Reports the change and the names of the attributes: `notice` (RFC 9967 §2.4). A receiver reads the resource to
+    /// learn more.
     pub fn notice(event: &Event) -> Self {
         Self::of(event, None)
     }
 
-    /// Tells what there is now: `full` (RFC 9967 §2.4). `data` is the resource as a client would get it that asks for
-    /// nothing in particular, without lists that follow from other resources; of a change of nothing but lists of
-    /// references it is a PatchOp with what it did. Every `$ref` and `meta.location` in it is relative to the base URL,
-    /// as `sub_id` is.
+    /// Reports the new state: `full` (RFC 9967 §2.4). `data` is the resource as in a response to a client that
+    /// requests no particular attributes, without lists that are derived from other resources. After a change of only
+    /// lists of references, `data` is a PatchOp message with the changes. Every `$ref` and `meta.location` in `data`
+    /// is relative to the base URL, as `sub_id` is. If the event [keeps](Event::kept) lists, the result is a
+    /// [notice](Self::notice).
     ///
-    /// `registry` is the one that the event was made under.
+    /// `registry` must be the registry that the event was made with.
     pub fn full(event: &Event, registry: &Registry) -> Self {
         Self::of(event, Some(registry))
     }
 
-    /// Tells that the resource of this type and id is told of from now on (RFC 9967 §2.3.1).
+    /// Reports that the resource of this type and id is now part of the event feed (RFC 9967 §2.3.1).
     ///
     /// ```
     /// use scim_core::{Registry, event::{EventUri, SecurityEvent}};
@@ -164,7 +166,8 @@ impl SecurityEvent {
         Self::feed(kind, id, EventUri::FeedAdd)
     }
 
-    /// Tells that it is no longer told of (RFC 9967 §2.3.2). Not after a deletion, which says that itself (§2.4.4).
+    /// Reports that the resource is no longer part of the event feed (RFC 9967 §2.3.2). Not needed after a deletion,
+    /// which implies this (§2.4.4).
     pub fn feed_remove(kind: &ResourceType, id: &str) -> Self {
         Self::feed(kind, id, EventUri::FeedRemove)
     }
@@ -174,21 +177,21 @@ impl SecurityEvent {
         Self { uri: url("", kind, id).into(), external_id: None, transaction: None, events }
     }
 
-    /// Says what the receiver calls the resource, which may have been known to the host alone.
+    /// Sets the receiver's id of the resource, which may be known to the host alone.
     #[must_use]
     pub fn with_external_id(mut self, id: impl Into<Box<str>>) -> Self {
         self.external_id = Some(id.into());
         self
     }
 
-    /// Says which transaction it belongs to: `txn`. For an [`Event`] it is [`Event::id`] unless something else is said.
+    /// Sets the transaction of the event: `txn`. For an [`Event`] the default is [`Event::id`].
     #[must_use]
     pub fn with_transaction(mut self, id: impl Into<Box<str>>) -> Self {
         self.transaction = Some(id.into());
         self
     }
 
-    /// Leaves out what the receiver has not asked for; `None` when nothing is left to tell.
+    /// Removes the events that the receiver has not requested; `None` when no event remains.
     ///
     /// ```
     /// use scim_core::{Registry, event::{EventUri, SecurityEvent}};
@@ -203,7 +206,7 @@ impl SecurityEvent {
         (!self.events.is_empty()).then_some(self)
     }
 
-    /// What is told.
+    /// The URIs of the reported events.
     pub fn uris(&self) -> impl Iterator<Item = EventUri> {
         self.events.keys().copied()
     }
@@ -219,7 +222,7 @@ impl SecurityEvent {
             sub_id: Subject { format: "scim", uri: &self.uri, external_id: self.external_id.as_deref() },
             events: self.events.iter().map(|(uri, payload)| (uri.as_str(), &**payload)).collect(),
         };
-        // Strings, a number and JSON under string keys: nothing in it can fail to be written.
+        // Cannot fail: the claims have only strings, a number, and JSON under string keys.
         serde_json::to_vec(&claims).unwrap_or_default()
     }
 
@@ -260,7 +263,7 @@ impl SecurityEvent {
 }
 
 impl fmt::Debug for SecurityEvent {
-    /// Without the payloads, which have values of a resource.
+    /// Omits the payloads, which have values of a resource.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecurityEvent")
             .field("uri", &self.uri)
@@ -304,17 +307,18 @@ struct Payload<'a> {
 
 impl Payload<'_> {
     fn json(&self) -> Box<RawValue> {
-        // As for the claims.
+        // Cannot fail, as for the claims.
         to_raw_value(self).unwrap_or_default()
     }
 }
 
-/// What `full` tells; `None` when there is nothing to tell it by, and then the names of attributes are told.
+/// The `data` of a `full` event; `None` if the event has no complete data, and then only the names of attributes are
+/// reported.
 fn data(event: &Event, registry: &Registry, version: Option<&str>) -> Option<Box<RawValue>> {
     let projection = Projection::default_of(event.kind());
     let rendering = Rendering { registry, base: "", projection: &projection, version, derived: &[], displays: &[] };
     if !event.kept().is_empty() {
-        // A receiver would take the resource for the whole of it, without its lists.
+        // A receiver would take a resource without its lists for the whole resource.
         return None;
     }
     if let Some(resource) = event.resource() {
@@ -327,7 +331,7 @@ fn data(event: &Event, registry: &Registry, version: Option<&str>) -> Option<Box
     to_raw_value(&patch.build().ok()?).ok()
 }
 
-/// Adds what a change of a list of references did, as a client would ask for it (RFC 7644 §3.5.2).
+/// Adds the operations by which a client would request this change of a list of references (RFC 7644 §3.5.2).
 fn operations(
     mut patch: PatchBuilder,
     kind: &ResourceType,
@@ -352,7 +356,7 @@ fn operations(
     }
 }
 
-/// JSON that was just written, to stand in other JSON.
+/// JSON that was just written, for use inside other JSON.
 fn raw(json: Vec<u8>) -> Option<Box<RawValue>> {
     RawValue::from_string(String::from_utf8(json).ok()?).ok()
 }

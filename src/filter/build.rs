@@ -1,4 +1,4 @@
-//! Filters that a host puts together, without text in between: nothing needs to be quoted, so nothing can be forgotten.
+//! Filters that a host builds without text: values need no quotes, so a host cannot forget to quote a value.
 
 use super::{
     BuildError, BuildErrorKind, Filter, Operator,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::path::{AttributePath, PathRef};
 
-/// The value of a comparison, owned: from a string, an integer or a boolean, or [`LiteralBuf::NULL`].
+/// The owned value of a comparison: a string, an integer, a boolean, [`LiteralBuf::number`] or [`LiteralBuf::NULL`].
 ///
 /// ```
 /// use scim_core::{Filter, filter::{LiteralBuf, Operator}};
@@ -30,14 +30,14 @@ enum Repr {
 }
 
 impl LiteralBuf {
-    /// `null`, which stands for having no value (RFC 7643 §2.5).
+    /// `null`, which means no value (RFC 7643 §2.5).
     pub const NULL: Self = Self(Repr::Null);
 
-    /// A number from its text, so that no digit is lost.
+    /// Returns a number from its text, with all its digits.
     ///
     /// # Errors
     ///
-    /// [`BuildErrorKind::Number`] if JSON would not read it as a number (RFC 8259 §6).
+    /// [`BuildErrorKind::Number`] if `text` is not a JSON number (RFC 8259 §6).
     pub fn number(text: &str) -> Result<Self, BuildError> {
         if word::is_number(text) {
             Ok(Self(Repr::Number(text.into())))
@@ -78,11 +78,12 @@ impl From<i32> for LiteralBuf {
 }
 
 impl Filter {
-    /// `path operator value`.
+    /// Builds `path operator value`.
     ///
     /// # Errors
     ///
-    /// [`BuildErrorKind::Nul`] if `value` is a string with U+0000, which no filter can say.
+    /// [`BuildErrorKind::Nul`] if `value` is a string with U+0000, which filters cannot contain;
+    /// [`BuildErrorKind::TooLong`].
     ///
     /// ```
     /// use scim_core::{Filter, filter::Operator};
@@ -106,7 +107,7 @@ impl Filter {
         builder.finish(root)
     }
 
-    /// `path pr`.
+    /// Builds `path pr`.
     ///
     /// ```
     /// use scim_core::Filter;
@@ -122,11 +123,11 @@ impl Filter {
         Self { text: builder.text.into(), nodes: builder.nodes, height: 0, brackets: false }
     }
 
-    /// `path[condition]`: `condition` holds for one of the attribute's values.
+    /// Builds `path[condition]`: `condition` holds for at least one of the attribute's values.
     ///
     /// # Errors
     ///
-    /// [`BuildErrorKind::NestedBrackets`] if `condition` has brackets itself, [`BuildErrorKind::TooDeep`] beyond
+    /// [`BuildErrorKind::NestedBrackets`] if `condition` itself has brackets, [`BuildErrorKind::TooDeep`] beyond
     /// [`Filter::MAX_DEPTH`], [`BuildErrorKind::TooLong`].
     #[expect(clippy::needless_pass_by_value, reason = "as in `compare`")]
     pub fn value_path(path: AttributePath, condition: Self) -> Result<Self, BuildError> {
@@ -142,7 +143,7 @@ impl Filter {
         builder.finish(root)
     }
 
-    /// `a and b and …`; one filter alone stays what it is.
+    /// Builds `a and b and …`; a single filter is returned unchanged.
     ///
     /// # Errors
     ///
@@ -161,16 +162,16 @@ impl Filter {
         join(Join::And, filters)
     }
 
-    /// `a or b or …`; one filter alone stays what it is.
+    /// Builds `a or b or …`; a single filter is returned unchanged.
     ///
     /// # Errors
     ///
-    /// As [`Filter::and`].
+    /// The same as for [`Filter::and`].
     pub fn or(filters: impl IntoIterator<Item = Self>) -> Result<Self, BuildError> {
         join(Join::Or, filters)
     }
 
-    /// `not (filter)`.
+    /// Builds `not (filter)`.
     ///
     /// # Errors
     ///
@@ -199,13 +200,13 @@ fn join(join: Join, filters: impl IntoIterator<Item = Filter>) -> Result<Filter,
     builder.finish(root)
 }
 
-/// The nodes from `first` to `last` as a filter of their own: a subtree.
+/// Copies the subtree from the node `first` to the node `last` to a separate filter.
 pub(super) fn extract(filter: &Filter, first: u32, last: u32) -> Filter {
     let mut builder = Builder::default();
     let slots = filter.nodes.get(first as usize..=last as usize).unwrap_or_default();
     builder.copy(filter, slots, first);
     let brackets = slots.iter().any(|slot| matches!(slot.node, Node::ValuePath { .. }));
-    // What a part would print with is at most what the whole does.
+    // The height of the whole filter is an upper bound for the height of its part.
     Filter { text: builder.text.into(), nodes: builder.nodes, height: filter.height, brackets }
 }
 
@@ -218,7 +219,7 @@ struct Builder {
 
 impl Builder {
     fn span(&mut self, text: &str) -> Span {
-        // Longer than this is refused in the end, by `check_length`.
+        // `check_length` refuses a longer text later.
         let narrow = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
         let span = Span { start: narrow(self.text.len()), len: narrow(text.len()) };
         self.text.push_str(text);
@@ -229,14 +230,14 @@ impl Builder {
         PathSpan { start: self.span(path.text()).start, shape: path.shape() }
     }
 
-    /// Copies all of `filter` behind what is there.
+    /// Appends all nodes of `filter`.
     fn absorb(&mut self, filter: &Filter) -> Part {
         self.copy(filter, &filter.nodes, 0);
         self.brackets |= filter.brackets;
         Part { index: u32::try_from(self.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1), height: filter.height }
     }
 
-    /// Copies `slots` of `filter`, the first of which has the index `first` there, and what they name.
+    /// Appends `slots` of `filter` with their texts. `first` is the index of the first of them in `filter`.
     fn copy(&mut self, filter: &Filter, slots: &[Slot], first: u32) {
         let base = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         let moved = |index: u32| index.wrapping_sub(first).wrapping_add(base);

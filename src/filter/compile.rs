@@ -1,7 +1,7 @@
-//! From names and literals to ids and typed operands: a filter under a resource type.
+//! Compiles a filter for a resource type: names become ids, literals become typed operands.
 //!
-//! Everything that can be decided without a resource is decided here: which attribute is meant, whether the operator
-//! fits its type, how case counts, what the literal stands for. Nothing here reads a value.
+//! The compiler decides everything that does not depend on a resource: the attribute, whether the operator fits its
+//! type, case sensitivity, the value of the literal. No stored value is read here.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -23,29 +23,32 @@ use crate::{
 impl Filter {
     /// Compiles the filter for resources of one type.
     ///
-    /// Names are resolved and literals read once, so that [`Matcher::matches`] only compares. What filters mean where
-    /// RFC 7644 leaves it open: `ne` is the negation of `eq`, so it holds where there is no value; `eq null` is the
-    /// negation of `pr`; instants compare as such, in whatever zone they are written; a complex attribute with a
-    /// `value` stands for that when it is compared.
+    /// Names are resolved and literals parsed once, so that [`Matcher::matches`] only compares. RFC 7644 leaves some
+    /// meanings open; this crate decides:
     ///
-    /// `schemas`, `meta.resourceType` and each `$ref` to a resource are not stored but follow from the rest of the
-    /// resource, and are compiled to conditions on that.
+    /// - `ne` is the negation of `eq`, so it holds if the attribute has no value.
+    /// - `eq null` is the negation of `pr`.
+    /// - Instants are compared as such, whatever their time zones.
+    /// - A comparison of a complex attribute that has a sub-attribute `value` compares this sub-attribute.
+    ///
+    /// `schemas`, `meta.resourceType` and each `$ref` to a resource are not stored: they follow from the rest of the
+    /// resource. Comparisons of these attributes compile to conditions on the rest of the resource.
     ///
     /// # Errors
     ///
     /// When an attribute does not exist, an operator or a literal does not fit its type (RFC 7644 §3.4.2.2), or its
-    /// value is never returned: the answer would tell what it is.
+    /// value is never returned: the result of the filter would reveal the value.
     pub fn compile(&self, kind: &Arc<ResourceType>, tolerance: &mut Tolerance) -> Result<Matcher, CompileError> {
         let condition = Compiler::new(kind, tolerance).condition(self.expression())?;
         Ok(Matcher::new(Arc::clone(kind), condition))
     }
 
-    /// Compiles the filter for resources of several types, as a query at the root of the service asks. Where a type
-    /// does not have an attribute, the attribute has no value (RFC 7644 §3.4.2.1).
+    /// Compiles the filter for resources of several types, for a query at the root of the service. An attribute that a
+    /// type does not have counts as an attribute without a value (RFC 7644 §3.4.2.1).
     ///
     /// # Errors
     ///
-    /// As [`Filter::compile`]; an attribute does not exist when none of the types has it.
+    /// The same as for [`Filter::compile`]; an attribute does not exist if no type has it.
     pub fn compile_each(
         &self,
         kinds: &[Arc<ResourceType>],
@@ -66,7 +69,7 @@ impl Filter {
         }
     }
 
-    /// Compiles what stands in brackets behind `attribute`, as a condition on one of its values. For an attribute that
+    /// Compiles the condition in the brackets after `attribute`, as a condition on one of its values. If the attribute
     /// is not complex, `value` names the value itself.
     pub(crate) fn compile_element(
         &self,
@@ -83,9 +86,9 @@ impl Filter {
 struct Compiler<'a> {
     kind: &'a ResourceType,
     tolerance: &'a mut Tolerance,
-    /// What places are counted from and names are looked up in.
+    /// The attribute in which names are looked up and from which places are counted.
     base: AttributeId,
-    /// Kept where an unknown attribute is one without a value.
+    /// `Some` if an unknown attribute counts as an attribute without a value.
     names: Option<Names<'a>>,
 }
 
@@ -127,7 +130,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// The attribute of that name; `None` where it is one without a value.
+    /// Resolves a name; `None` if the unknown attribute counts as an attribute without a value.
     fn resolve(&mut self, path: PathRef<'_>) -> Result<Option<AttributeId>, CompileError> {
         let found = if self.base == AttributeId::ROOT {
             self.kind.resolve(path, self.tolerance).ok().filter(|found| *found != AttributeId::ROOT)
@@ -165,7 +168,7 @@ impl<'a> Compiler<'a> {
         if self.kind.is_sensitive(attribute) {
             return Err(CompileError::new(CompileErrorKind::Sensitive, path.text()));
         }
-        // Every resource has these, though none is stored with them.
+        // Every resource has these attributes, even though they are not stored.
         if matches!(attribute, AttributeId::SCHEMAS | AttributeId::META | AttributeId::META_RESOURCE_TYPE) {
             return Ok(Condition::Constant(true));
         }
@@ -174,7 +177,7 @@ impl<'a> Compiler<'a> {
         }
         let sub_attributes = self.kind.children(attribute);
         if sub_attributes.iter().any(|sub| self.kind.is_sensitive(*sub)) {
-            // What may not be read does not count, so that nothing tells whether it is there.
+            // An attribute that may not be read is skipped, so that the result does not reveal whether it has a value.
             let readable = sub_attributes.iter().filter(|sub| !self.kind.is_sensitive(**sub));
             return Ok(any(readable.map(|sub| Condition::Present(self.place(*sub))).collect()));
         }
@@ -233,7 +236,7 @@ impl<'a> Compiler<'a> {
         self.test(attribute, operator, literal).or_else(refuse)
     }
 
-    /// The comparison of an attribute that is not complex. The operator is not `ne`, the literal not null.
+    /// Compiles the comparison of a simple attribute. The operator is not `ne`, the literal not null.
     fn test(
         &mut self,
         attribute: AttributeId,
@@ -300,7 +303,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// A condition on one schema URI as a condition on the resource, whose `schemas` follow from what it has.
+    /// Turns a condition on one schema URI into a condition on the resource: `schemas` follows from its extensions.
     fn on_schemas(&self, condition: &Condition) -> Condition {
         let holds = |uri: &str| condition.matches_element(&Value::String(uri.into()));
         let base = Condition::Constant(holds(self.kind.schema().id()));
@@ -310,7 +313,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// `$ref eq "https://example.com/v2/Users/2819"`: a `$ref` to a resource is not stored but made from `value` (and
-    /// `type`), so those are compared. Host and version do not count (RFC 7643 §2.4).
+    /// `type`), so the condition compares those. Host and version are ignored (RFC 7643 §2.4).
     fn refers_to(&self, reference: AttributeId, id: AttributeId, uri: &str) -> Condition {
         let path = uri.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
         let mut segments = path.rsplit('/');
@@ -335,8 +338,8 @@ impl<'a> Compiler<'a> {
         Condition::Element { place: self.place(owner), condition: Box::new(element) }
     }
 
-    /// Whether resources of the type `name` are at `endpoint`. Of types other than its own a resource type knows the
-    /// name only; by custom the endpoint is its plural.
+    /// Whether `endpoint` is the endpoint of the type `name`. A resource type knows other types by name only; their
+    /// endpoint is by convention the name or its plural.
     fn is_endpoint_of(&self, endpoint: &str, name: &str) -> bool {
         if name == self.kind.name() {
             return endpoint.eq_ignore_ascii_case(self.kind.endpoint());
@@ -346,23 +349,23 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// Compares whole numbers with any number. What no whole number is equal to still has some below and some above it.
+/// Compares whole numbers with any number. For example, `gt 2.5` becomes `ge 3`, and `eq 2.5` never holds.
 fn compare_integer(place: Place, operator: Operator, number: &Decimal) -> Condition {
     let compare = |operator, bound| Condition::Compare(Comparison::new(place, operator, Comparand::Integer(bound)));
     let is_below = |bound: i64| Decimal::from(bound) < *number;
     if let Ok(whole) = number.as_str().parse::<i64>() {
         return compare(operator, whole);
     }
-    // The least whole number that is not below it, by bisection.
+    // The least whole number that is not below `number`, by bisection.
     let (mut low, mut high) = (i64::MIN, i64::MAX);
     while low < high {
-        // The mean rounded down, which cannot overflow.
+        // The mean, rounded down and without overflow.
         let middle = (low & high) + ((low ^ high) >> 1);
         if is_below(middle) { low = middle + 1 } else { high = middle }
     }
     let ceiling = low;
     match operator {
-        // Beyond every value there is.
+        // `number` is greater than every `i64`.
         Operator::Gt | Operator::Ge if is_below(ceiling) => Condition::Constant(false),
         Operator::Lt | Operator::Le if is_below(ceiling) => Condition::Present(place),
         Operator::Eq | Operator::Gt | Operator::Ge | Operator::Le if Decimal::from(ceiling) == *number => {
@@ -374,7 +377,7 @@ fn compare_integer(place: Place, operator: Operator, number: &Decimal) -> Condit
     }
 }
 
-/// The conjunction, flat and without what does not matter.
+/// Returns the conjunction, flattened and without constants.
 fn all(conditions: Vec<Condition>) -> Condition {
     let mut kept = Vec::with_capacity(conditions.len());
     for condition in conditions {
@@ -388,7 +391,7 @@ fn all(conditions: Vec<Condition>) -> Condition {
     one_or(kept, true, Condition::All)
 }
 
-/// The disjunction, flat and without what does not matter.
+/// Returns the disjunction, flattened and without constants.
 fn any(conditions: Vec<Condition>) -> Condition {
     let mut kept = Vec::with_capacity(conditions.len());
     for condition in conditions {

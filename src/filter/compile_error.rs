@@ -1,8 +1,8 @@
-//! What can be wrong with a filter under a resource type.
+//! Errors of compiling a filter for a resource type.
 
 use crate::schema::AttributeType;
 
-/// Why a filter cannot be asked of a resource type, and the attribute that it failed at (RFC 7644 §3.12
+/// The error for a filter that does not fit a resource type, with the attribute at fault (RFC 7644 §3.12
 /// `invalidFilter`).
 ///
 /// ```
@@ -28,40 +28,40 @@ impl CompileError {
         Self { kind, attribute: attribute.into() }
     }
 
-    /// What is wrong.
+    /// The fault.
     pub fn kind(&self) -> CompileErrorKind {
         self.kind
     }
 
-    /// Where: the attribute as the filter names it.
+    /// The attribute at fault, as the filter names it.
     pub fn attribute(&self) -> &str {
         &self.attribute
     }
 }
 
-/// What is wrong with a filter under a resource type.
+/// The faults of a filter under a resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileErrorKind {
-    /// The resource type has no such attribute.
+    /// The resource type does not have the attribute.
     #[error("expected an attribute of the schema")]
     UnknownAttribute,
-    /// The value is never returned (`password`), and the answer would tell it.
+    /// The value is never returned (`password`), and the result would reveal the value.
     #[error("expected an attribute that may be read")]
     Sensitive,
-    /// An operator that the attribute's type does not have (RFC 7644 §3.4.2.2).
+    /// An operator that does not apply to the attribute's type (RFC 7644 §3.4.2.2).
     #[error("expected {}", operators(*.0))]
     Operator(AttributeType),
-    /// A literal that is no value of the attribute's type.
+    /// A literal that is not a value of the attribute's type.
     #[error("expected {} to compare with", literal(*.0))]
     Value(AttributeType),
     /// An operator other than `eq` and `ne` with null.
     #[error("expected `eq` or `ne` with null")]
     Null,
-    /// A complex attribute without a `value` is compared: one of its sub-attributes has to be named.
+    /// A comparison of a complex attribute without `value`: the filter must name a sub-attribute.
     #[error("expected a sub-attribute to compare")]
     Complex,
-    /// Brackets behind an attribute that is neither complex nor multi-valued.
+    /// Brackets after an attribute that is neither complex nor multi-valued, or within brackets.
     #[error("expected brackets behind a complex or multi-valued attribute")]
     NoElements,
     /// An operator other than `eq`, `ne` and `pr` on a `$ref` to a resource, which is derived from an id.

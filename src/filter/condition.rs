@@ -1,7 +1,7 @@
-//! What a filter is once it is compiled: ids instead of names, typed operands instead of literals.
+//! Compiled filters: ids instead of names, typed operands instead of literals.
 //!
-//! These are data, for stores that answer a query with an index or with SQL; [`matcher`](super::matcher) evaluates
-//! them. Nothing here knows the text of the filter.
+//! Conditions are data, for stores that answer a query with an index or with SQL; [`matcher`](super::matcher)
+//! evaluates them. Nothing here depends on the text of the filter.
 
 use chrono::{DateTime, Utc};
 
@@ -15,39 +15,40 @@ use crate::{
 
 /// A condition on a resource of one type, compiled from a [`Filter`](super::Filter).
 ///
-/// Conditions are two-valued: each holds or does not. `a ne v` is compiled to `Not` around `a eq v`, `a eq null` to
-/// `Not` around `Present`. On a multi-valued attribute a comparison holds when it does for any of the values
-/// (RFC 7644 §3.4.2.2).
+/// Conditions are two-valued: a condition holds or does not hold. `a ne v` is compiled to `Not` around `a eq v`,
+/// `a eq null` to `Not` around `Present`. On a multi-valued attribute a comparison holds if it holds for any of the
+/// values (RFC 7644 §3.4.2.2).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Condition {
-    /// All of these hold; true without any.
+    /// All of these conditions hold; true if the list is empty.
     All(Vec<Self>),
-    /// At least one of these holds; false without any.
+    /// At least one of these conditions holds; false if the list is empty.
     Any(Vec<Self>),
-    /// This does not hold.
+    /// This condition does not hold.
     Not(Box<Self>),
-    /// One value of the attribute satisfies the whole condition. Within the condition, places are counted from that
-    /// value; the place of the value itself, of a simple type, is the attribute's own. Elements do not nest.
+    /// At least one value of the attribute satisfies the whole condition. Within the condition, places are counted
+    /// from that value; the place of a simple value itself is the place of the attribute. Elements do not nest.
     Element {
-        /// The attribute whose values are tried, one by one.
+        /// The attribute whose values are tested, one after the other.
         place: Place,
-        /// What one of the values has to satisfy.
+        /// The condition on one value.
         condition: Box<Self>,
     },
-    /// The attribute has a value that is not empty: `pr`. The empty string is empty, `false` and `0` are not.
+    /// The attribute has a value that is not empty: `pr`. The empty string is empty; `false` and `0` are not.
     Present(Place),
-    /// The resource has data of the extension whose object this is; `schemas` has its URI then, and only then.
+    /// The resource has data of the extension with this object. `schemas` has the extension's URI exactly in that
+    /// case.
     Extension(AttributeId),
     /// A comparison with a value.
     Compare(Comparison),
-    /// Always this: what the schema alone decides.
+    /// A constant: the schema alone decides the condition.
     Constant(bool),
 }
 
 impl Condition {
-    /// The attributes that the condition looks at, as often as it does. For a sub-attribute only it itself is listed,
-    /// not the complex attribute that it belongs to.
+    /// Returns the attributes that the condition uses, once for each use. For a sub-attribute the list has only the
+    /// sub-attribute, not its complex attribute.
     ///
     /// ```
     /// use scim_core::{Filter, Limits, Quirks, schema::{AttributeId, Registry}, quirks::Tolerance};
@@ -66,7 +67,7 @@ impl Condition {
         found
     }
 
-    /// The comparisons, and how many of them search for a part of a text.
+    /// Returns the number of comparisons and tests, and the number of `co` comparisons among them.
     pub(crate) fn comparisons(&self) -> (usize, usize) {
         match self {
             Self::All(conditions) | Self::Any(conditions) => {
@@ -98,7 +99,7 @@ impl Condition {
         }
     }
 
-    /// The condition that holds exactly when this one does not.
+    /// Returns the condition that holds exactly when this condition does not hold.
     pub(super) fn negated(self) -> Self {
         match self {
             Self::Constant(truth) => Self::Constant(!truth),
@@ -114,7 +115,7 @@ pub struct Comparison {
     pub(super) place: Place,
     pub(super) operator: Operator,
     pub(super) operand: Comparand,
-    /// The folded operand of a `co`, ready to be looked for.
+    /// The folded operand of `co`, prepared for searching.
     pub(super) needle: Option<Needle>,
 }
 
@@ -127,28 +128,28 @@ impl Comparison {
         Self { place, operator, operand, needle }
     }
 
-    /// The attribute and the way to it.
+    /// The attribute and the route to its values.
     pub fn place(&self) -> &Place {
         &self.place
     }
 
-    /// The attribute that is compared.
+    /// The compared attribute.
     pub fn attribute(&self) -> AttributeId {
         self.place.attribute()
     }
 
-    /// How it is compared; never `ne`, which is [`Condition::Not`] around `eq`.
+    /// The operator; never `ne`, which is [`Condition::Not`] around `eq`.
     pub fn operator(&self) -> Operator {
         self.operator
     }
 
-    /// What it is compared with.
+    /// The operand, of the attribute's type.
     pub fn operand(&self) -> &Comparand {
         &self.operand
     }
 }
 
-/// What an attribute is compared with, of the attribute's own type.
+/// The operand of a comparison, of the attribute's own type.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Comparand {
@@ -162,6 +163,7 @@ pub enum Comparand {
     DateTime(DateTime<Utc>),
     /// Text that is compared exactly, by code point.
     Exact(Text),
-    /// Text that is compared with the [fold](crate::fold::fold) of the attribute's value; it is folded already.
+    /// Text that is compared with the [fold](crate::fold::fold) of the attribute's value; the operand is already
+    /// folded.
     Folded(Text),
 }

@@ -40,7 +40,7 @@ fn write_joined(f: &mut fmt::Formatter<'_>, operands: Operands<'_>, join: &str) 
         if index > 0 {
             f.write_str(join)?;
         }
-        // An `or` within an `or` does not exist, so one that is an operand binds weaker than what holds it.
+        // An `or` is never an operand of an `or`, so this `or` is an operand of an `and` and needs parentheses.
         match operand {
             Expression::Or(_) => write!(f, "({operand})")?,
             _ => write!(f, "{operand}")?,

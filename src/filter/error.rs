@@ -1,10 +1,10 @@
-//! What can be wrong with a filter: its text, or the way it is put together.
+//! Errors of a filter: faults in its text, or in the parts from which a host builds it.
 
 use std::fmt;
 
 use crate::path::{PathError, PathErrorKind};
 
-/// Why a text is not a filter, and where (RFC 7644 §3.12 `invalidFilter`).
+/// The error for a text that is not a filter, with the place of the fault (RFC 7644 §3.12 `invalidFilter`).
 ///
 /// ```
 /// use scim_core::{Filter, filter::FilterErrorKind};
@@ -26,22 +26,22 @@ impl FilterError {
         Self { kind, offset }
     }
 
-    /// `error` of a path that starts at `start`.
+    /// Converts `error` from a path that starts at byte `start`.
     pub(super) fn in_path(error: PathError, start: usize) -> Self {
         Self::new(FilterErrorKind::Path(*error.kind()), start + error.offset())
     }
 
-    /// What is wrong.
+    /// The fault.
     pub fn kind(&self) -> &FilterErrorKind {
         &self.kind
     }
 
-    /// Where: the byte of the text at which something else was expected.
+    /// The byte offset in the text at which the parser expected something else.
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// The message together with the part of `source` that it speaks of, at most about 60 bytes.
+    /// The message with an excerpt of `source` around the fault, at most about 60 bytes.
     pub fn render(&self, source: &str) -> impl fmt::Display {
         Rendered { error: *self, source }
     }
@@ -52,7 +52,7 @@ struct Rendered<'a> {
     source: &'a str,
 }
 
-/// Bytes quoted before the place of an error, and as many after it.
+/// The number of bytes that an excerpt has before the fault, and after the fault.
 const EXCERPT: usize = 30;
 
 impl fmt::Display for Rendered<'_> {
@@ -72,30 +72,30 @@ impl fmt::Display for Rendered<'_> {
             f.write_str("…")?;
         }
         for c in source.get(start..end).unwrap_or_default().chars() {
-            // A message ends up in logs and terminals: nothing in it may command them.
+            // Messages reach logs and terminals: escape control characters, which terminals would execute.
             if c.is_control() { write!(f, "{}", c.escape_unicode())? } else { write!(f, "{c}")? }
         }
         f.write_str(if end < source.len() { "…'" } else { "'" })
     }
 }
 
-/// What is wrong with a filter's text.
+/// The faults in the text of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilterErrorKind {
-    /// Nothing, or something that starts no expression.
+    /// No expression, or text that cannot start an expression.
     #[error("expected an attribute, `not` or `(`")]
     Expression,
-    /// An attribute path that is none.
+    /// An invalid attribute path.
     #[error(transparent)]
     Path(PathErrorKind),
-    /// No operator after an attribute, or an unknown one.
+    /// No operator after an attribute, or an unknown operator.
     #[error("expected an operator")]
     Operator,
     /// No value after an operator.
     #[error("expected a string in double quotes, a number, true, false or null")]
     Value,
-    /// A string without quotes, or in single ones.
+    /// A string without quotes, or in single quotes.
     #[error("expected double quotes around the string")]
     Quotes,
     /// `True`, `FALSE`, `Null`: JSON has them in lower case only.
@@ -104,10 +104,10 @@ pub enum FilterErrorKind {
     /// `01`, `1.`, `1e`, or a string without quotes that starts with a digit.
     #[error("expected a number as in JSON, or double quotes around a string")]
     Number,
-    /// A string that the text ends in.
+    /// A string without a closing quote.
     #[error("expected a closing double quote")]
     ClosingQuote,
-    /// A backslash followed by something that JSON does not know.
+    /// A backslash with a character that is not an escape of JSON.
     #[error("expected one of the escapes of JSON")]
     Escape,
     /// Half a surrogate pair.
@@ -119,16 +119,16 @@ pub enum FilterErrorKind {
     /// U+0000, which many databases cannot store.
     #[error("expected a string without U+0000")]
     Nul,
-    /// Two words that nothing separates.
+    /// Two words without a space between them.
     #[error("expected a space")]
     Space,
-    /// Something that continues no filter.
+    /// Text that cannot continue a filter.
     #[error("expected `and`, `or` or the end of the filter")]
     End,
-    /// Something that neither continues nor closes parentheses.
+    /// Text that neither continues nor closes parentheses.
     #[error("expected `and`, `or` or `)`")]
     Parenthesis,
-    /// Something that neither continues nor closes brackets.
+    /// Text that neither continues nor closes brackets.
     #[error("expected `and`, `or` or `]`")]
     Bracket,
     /// `not` without parentheses.
@@ -137,10 +137,10 @@ pub enum FilterErrorKind {
     /// Brackets within brackets (RFC 7644 errata 4690 and 7322).
     #[error("expected no brackets within brackets")]
     NestedBrackets,
-    /// A comparison of a bracket's sub-attribute, where [`Quirk::ValuePathComparison`](crate::Quirk) is not tolerated.
+    /// A comparison after brackets, where [`Quirk::ValuePathComparison`](crate::Quirk) is not tolerated.
     #[error("expected the comparison within the brackets")]
     AfterBrackets,
-    /// Something after the end of a PATCH path.
+    /// Text after the end of a PATCH path.
     #[error("expected the end of the path")]
     PathEnd,
     /// More bytes than allowed.
@@ -154,7 +154,7 @@ pub enum FilterErrorKind {
     TooManyTerms(usize),
 }
 
-/// Why a filter cannot be put together so.
+/// The error for parts that do not form a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
 pub struct BuildError {
@@ -166,17 +166,17 @@ impl BuildError {
         Self { kind }
     }
 
-    /// What is wrong.
+    /// The fault.
     pub fn kind(&self) -> &BuildErrorKind {
         &self.kind
     }
 }
 
-/// What is wrong with the parts of a filter.
+/// The faults in the parts of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildErrorKind {
-    /// `and` or `or` of nothing.
+    /// `and` or `or` without operands.
     #[error("expected at least one filter")]
     Empty,
     /// More levels than [`Filter::MAX_DEPTH`](super::Filter::MAX_DEPTH).
@@ -191,7 +191,7 @@ pub enum BuildErrorKind {
     /// A string with U+0000.
     #[error("expected a string without U+0000")]
     Nul,
-    /// A text that is no number of JSON.
+    /// A text that is not a JSON number.
     #[error("expected a number as in JSON")]
     Number,
 }

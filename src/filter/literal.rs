@@ -1,10 +1,10 @@
-//! The strings of JSON (RFC 8259 §7) within a filter: their escapes, read and written.
+//! JSON strings (RFC 8259 §7) within a filter: reads and writes their escapes.
 
 use std::fmt::{self, Write};
 
 use super::FilterErrorKind;
 
-/// Reads the escape that `rest` starts with, after its backslash: the character, and the bytes that it takes.
+/// Reads the escape at the start of `rest`, after its backslash. Returns the character and the length in bytes.
 pub(super) fn read_escape(rest: &[u8]) -> Result<(char, usize), FilterErrorKind> {
     let simple = match rest.first() {
         Some(b'"') => '"',
@@ -41,7 +41,7 @@ fn read_unicode_escape(rest: &[u8]) -> Result<(char, usize), FilterErrorKind> {
     }
 }
 
-/// The code unit of `uXXXX`.
+/// Reads the code unit of `uXXXX`.
 fn read_unit(rest: &[u8]) -> Result<u32, FilterErrorKind> {
     let digits = rest.get(1..5).ok_or(FilterErrorKind::Escape)?;
     digits.iter().try_fold(0, |unit, digit| {
@@ -49,7 +49,7 @@ fn read_unit(rest: &[u8]) -> Result<u32, FilterErrorKind> {
     })
 }
 
-/// Writes `text` as a JSON string, with the escapes that JSON asks for and no others.
+/// Writes `text` as a JSON string, with the required escapes only.
 pub(super) fn write_json(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('"')?;
     let mut rest = text;
@@ -71,7 +71,7 @@ pub(super) fn write_json(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result 
     f.write_char('"')
 }
 
-/// Whether a JSON string cannot have `byte` as it is.
+/// Whether `byte` must be escaped in a JSON string.
 pub(super) fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }

@@ -1,7 +1,7 @@
-//! The evaluation of a compiled filter. It recurses as deep as the filter is nested, and allocates only for stored text
-//! that has to be normalized before it is compared.
+//! The evaluation of a compiled filter. The recursion is as deep as the filter is nested. Memory is allocated only to
+//! normalize stored text before a comparison.
 //!
-//! No name is looked up and no literal is parsed here: [`compile`](super::compile) has done that.
+//! [`compile`](super::compile) has already resolved the names and parsed the literals.
 
 use std::{cmp::Ordering, sync::Arc};
 
@@ -49,27 +49,28 @@ impl Matcher {
         Self { kind, conditions }
     }
 
-    /// The resource type that the filter was compiled for.
+    /// The resource type for which the filter was compiled.
     pub fn kind(&self) -> &Arc<ResourceType> {
         &self.kind
     }
 
-    /// The conditions that must all hold. A store that evaluates some of them leaves the others to the core.
+    /// The conditions that must all hold. A store evaluates the pushed conditions, and the core evaluates the residual
+    /// conditions.
     pub fn conditions(&self) -> &[Condition] {
         &self.conditions
     }
 
-    /// Whether a resource with these top-level attributes satisfies the filter. Of a resource of another type than
-    /// [`Matcher::kind`] the answer means nothing.
+    /// Whether a resource with these top-level attributes satisfies the filter. The resource must be of the type
+    /// [`Matcher::kind`]; for another type the result has no meaning.
     pub fn matches(&self, root: &Object) -> bool {
         self.conditions.iter().all(|condition| condition.matches(root))
     }
 
-    /// As [`Matcher::matches`], as a part of the work of a request.
+    /// Like [`Matcher::matches`], but charges the evaluation to the work of a request.
     ///
     /// # Errors
     ///
-    /// When the evaluation would exceed the bound. Its result is unknown then.
+    /// When the evaluation would exceed the bound. The result is then unknown.
     pub fn matches_within(&self, root: &Object, work: &Work) -> Result<bool, WorkExceeded> {
         let spending = Spending::of(Some(work));
         let truth = self.conditions.iter().all(|condition| condition.holds(Base::Resource(root), &spending));
@@ -77,11 +78,11 @@ impl Matcher {
         Ok(truth)
     }
 
-    /// Whether the filter looks at `attribute`, at a sub-attribute of it, or at all of a complex attribute that it
-    /// belongs to.
+    /// Whether the filter uses `attribute`, one of its sub-attributes, or the whole complex attribute to which
+    /// `attribute` belongs.
     ///
-    /// What is derived and not stored (`meta.version`, `meta.location`, a user's `groups`) is compared like any other
-    /// attribute: whoever evaluates a filter that uses it has to put it into the resources before.
+    /// Derived attributes (`meta.version`, `meta.location`, a user's `groups`) are compared like stored attributes.
+    /// The caller must add them to the resources before it evaluates a filter that uses them.
     pub fn uses(&self, attribute: AttributeId) -> bool {
         let below = |mut id: AttributeId, ancestor: AttributeId| {
             while id != ancestor && id != AttributeId::ROOT {
@@ -94,7 +95,7 @@ impl Matcher {
     }
 }
 
-/// What the places of a condition are counted from.
+/// The resource or element from which the places of a condition are counted.
 #[derive(Clone, Copy)]
 pub(super) enum Base<'a> {
     Resource(&'a Object),
@@ -102,7 +103,7 @@ pub(super) enum Base<'a> {
 }
 
 impl<'a> Base<'a> {
-    /// Whether `test` holds for any value at the end of the route.
+    /// Whether `test` holds for at least one value at the end of the route.
     #[inline]
     pub(super) fn any(self, route: &[AttributeId], test: impl Fn(&'a Value) -> bool) -> bool {
         match self {
@@ -131,7 +132,7 @@ fn any_value<'a>(value: &'a Value, route: &[AttributeId], test: &impl Fn(&'a Val
     }
 }
 
-/// [`any_member`] again, out of line: the first step of a route is the one that has to be fast.
+/// [`any_member`] again, out of line, so that the first step of a route is fast.
 fn any_member_below<'a>(object: &'a Object, route: &[AttributeId], test: &impl Fn(&'a Value) -> bool) -> bool {
     any_member(object, route, test)
 }
@@ -142,7 +143,7 @@ impl Condition {
         self.matches_spending(root, &Spending::unlimited())
     }
 
-    /// As [`Condition::matches`], counting the work. Without meaning if the spending is exceeded.
+    /// Like [`Condition::matches`], but counts the work. The result has no meaning if the spending is exceeded.
     pub(crate) fn matches_spending(&self, root: &Object, spending: &Spending) -> bool {
         self.holds(Base::Resource(root), spending)
     }
@@ -152,12 +153,12 @@ impl Condition {
         self.element_spending(element, &Spending::unlimited())
     }
 
-    /// As [`Condition::matches_element`], counting the work.
+    /// Like [`Condition::matches_element`], but counts the work.
     pub(crate) fn element_spending(&self, element: &Value, spending: &Spending) -> bool {
         self.holds(Base::Element(element), spending)
     }
 
-    /// Whether a condition on one attribute in a list holds for a resource that has only this value in the list.
+    /// Whether a condition on an attribute in a list holds for a resource whose list has only this value.
     pub(crate) fn matches_in_list(&self, element: &Value, spending: &Spending) -> bool {
         let place = match self {
             Self::Compare(comparison) => &comparison.place,
@@ -177,7 +178,7 @@ impl Condition {
         }
     }
 
-    /// Once the spending is exceeded, every value counts as found, so that no loop goes on to the next one.
+    /// Once the spending is exceeded, every value counts as found, so that each loop ends.
     pub(super) fn holds(&self, base: Base<'_>, spending: &Spending) -> bool {
         match self {
             Self::Compare(comparison) => base
@@ -195,7 +196,7 @@ impl Condition {
     }
 }
 
-/// Whether a value is there and not empty (RFC 7644 §3.4.2.2, `pr`).
+/// Whether a value is not empty (RFC 7644 §3.4.2.2, `pr`).
 fn is_present(value: &Value) -> bool {
     match value {
         Value::String(text) => !text.is_empty(),
@@ -206,13 +207,13 @@ fn is_present(value: &Value) -> bool {
 }
 
 impl Comparison {
-    /// Whether the value may be examined; if so, it counts.
+    /// Charges the examination of the value; `false` if the units do not suffice.
     #[inline]
     fn is_paid(&self, value: &Value, spending: &Spending) -> bool {
         if self.operator == Operator::Co { spending.allows_search(value) } else { spending.allows(value) }
     }
 
-    /// Whether one value compares so. A value that is not of the operand's type does not.
+    /// Whether the comparison holds for one value; `false` if the value is not of the operand's type.
     #[inline]
     fn holds(&self, value: &Value) -> bool {
         match (&self.operand, value) {
@@ -243,7 +244,7 @@ impl Comparison {
         }
     }
 
-    /// Whether the operator accepts that the value is so ordered to the operand.
+    /// Whether the operator accepts this order of the value relative to the operand.
     #[inline]
     fn accepts(&self, order: Ordering) -> bool {
         match self.operator {

@@ -1,6 +1,7 @@
 //! The grammar of filters (RFC 7644 §3.4.2.2).
 //!
-//! Decides by the one byte or word at hand what may follow it, and reads nothing twice: `rest` only ever gets shorter. The recursion is bounded by [`Filter::MAX_DEPTH`].
+//! The next byte or word alone decides the parse, and no input is read twice: `rest` only gets shorter.
+//! [`Filter::MAX_DEPTH`] bounds the recursion.
 
 mod patch_path;
 
@@ -18,7 +19,7 @@ use crate::{
     quirks::{Quirk, Tolerance},
 };
 
-/// What closes a group of expressions.
+/// The end of a group of expressions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Close {
     End,
@@ -32,20 +33,20 @@ pub(super) fn parse_filter(text: &str, limits: &Limits, tolerance: &mut Toleranc
     Ok(parser.finish(root))
 }
 
-/// Texts are at most [`MAX_BYTES`] long, so their offsets fit.
+/// Converts an offset. Texts are at most [`MAX_BYTES`] long, so their offsets fit.
 fn narrow(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-/// Bytes that a filter may have whatever the limits say: a quarter of what its offsets can tell apart, as decoded
-/// strings are kept beside the source.
+/// The maximum length of a filter in bytes, independent of `Limits`: a quarter of the range of `u32` offsets, because
+/// decoded strings follow the source.
 const MAX_BYTES: usize = 1 << 30;
 
 struct Parser<'a, 't> {
     source: &'a str,
     rest: &'a [u8],
     nodes: Vec<Slot>,
-    /// Strings without their escapes. They follow the source in the filter's text.
+    /// Strings without their escapes, which follow the source in the filter's text.
     decoded: String,
     in_brackets: bool,
     brackets: bool,
@@ -70,7 +71,7 @@ impl<'a, 't> Parser<'a, 't> {
         Ok(Self {
             source,
             rest: source.as_bytes(),
-            // A node takes four bytes of text at least, and twenty as a rule: this grows once at most.
+            // A node takes at least about four bytes of text and usually twenty, so the vector grows at most once.
             nodes: Vec::with_capacity(source.len() / 8 + 2),
             decoded: String::new(),
             in_brackets: false,
@@ -122,7 +123,7 @@ impl<'a, 't> Parser<'a, 't> {
         self.skip(blanks);
     }
 
-    /// One level deeper, for as long as `read` reads.
+    /// Runs `read` one level deeper.
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, FilterError>) -> Result<T, FilterError> {
         if self.depth == self.max_depth {
             return Err(self.error(FilterErrorKind::TooDeep(self.max_depth)));
@@ -133,7 +134,7 @@ impl<'a, 't> Parser<'a, 't> {
         Ok(read)
     }
 
-    /// `FILTER` or `valFilter`, and what closes it: operands joined by `and`, and those joined by `or`.
+    /// `FILTER` or `valFilter`, with its end: operands joined by `and`, and those groups joined by `or`.
     fn group(&mut self, close: Close) -> Result<Part, FilterError> {
         let mut any = Chain::new(Join::Or);
         let mut all = Chain::new(Join::And);
@@ -191,7 +192,7 @@ impl<'a, 't> Parser<'a, 't> {
         }
     }
 
-    /// No keyword is reserved: `not` is an attribute where an operator follows, as `NOT pr` is an `attrExp`.
+    /// No keyword is reserved: in `NOT pr` the name `not` is an attribute, because an operator follows.
     fn is_word(&self, path: PathSpan, word: &str) -> bool {
         self.text(path).eq_ignore_ascii_case(word)
     }
@@ -237,8 +238,8 @@ impl<'a, 't> Parser<'a, 't> {
         Ok(push(&mut self.nodes, Node::Compare { path, operator, value }, 0))
     }
 
-    /// `valuePath` after its path, and what Entra puts behind it: `emails[type eq "work"].value eq "x"` is
-    /// `emails[type eq "work" and value eq "x"]`.
+    /// `valuePath` after its path, with a sub-attribute and a comparison as Entra appends them:
+    /// `emails[type eq "work"].value eq "x"` is `emails[type eq "work" and value eq "x"]`.
     fn value_path(&mut self, path: PathSpan) -> Result<Part, FilterError> {
         let mut condition = self.brackets()?;
         if self.rest.first() == Some(&b'.') {
@@ -253,7 +254,7 @@ impl<'a, 't> Parser<'a, 't> {
             let comparison = self.comparison(sub)?;
             all.add(&mut self.nodes, comparison);
             condition = all.finish(&mut self.nodes);
-            // An `or` in the brackets has got parentheses that nobody wrote.
+            // An `or` in the brackets gets parentheses, which the source does not have: check the depth again.
             if self.depth + 1 + usize::from(condition.height) > self.max_depth {
                 return Err(FilterError::new(FilterErrorKind::TooDeep(self.max_depth), place));
             }
@@ -329,7 +330,7 @@ impl<'a, 't> Parser<'a, 't> {
         } else {
             let decoded = self.decoded.len();
             if decoded == 0 {
-                // No escape is shorter than what it stands for: this is room for all strings to come.
+                // An escape is never shorter than its character, so this capacity suffices for all further strings.
                 self.decoded.reserve(self.rest.len() + end - start);
             }
             self.decoded.push_str(self.source.get(start..end).unwrap_or_default());
@@ -350,7 +351,7 @@ impl<'a, 't> Parser<'a, 't> {
         Ok(span)
     }
 
-    /// Reads up to a quote or a backslash, and says where that is.
+    /// Reads up to a quote or a backslash and returns its offset.
     fn plain_end(&mut self) -> Result<usize, FilterError> {
         self.take(word::plain, FilterErrorKind::ClosingQuote)?;
         match self.rest.first() {

@@ -7,8 +7,8 @@ use crate::{
     value::Value,
 };
 
-/// The units that an evaluation may still spend. After the evaluation exceeds them, every charge fails, so the evaluation
-/// comes to its end without examining more values.
+/// The units that an evaluation may still spend. After the units are exceeded, every charge fails, so the evaluation
+/// ends without examining more values.
 #[derive(Debug)]
 pub(crate) struct Spending {
     start: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Spending {
 }
 
 impl Spending {
-    /// For an evaluation outside of a request.
+    /// Returns a spending without a bound, for an evaluation outside a request.
     pub(crate) const fn unlimited() -> Self {
         Self::up_to(u64::MAX)
     }
@@ -26,17 +26,17 @@ impl Spending {
         Self { start: units, left: Cell::new(units), exceeded: Cell::new(false) }
     }
 
-    /// For the part of an evaluation that runs without a pause: a stretch of units, or those that are left.
+    /// Returns the spending for an evaluation without a pause: a stretch of units, or the remaining units if fewer.
     pub(crate) fn stretch(work: Option<&Work>) -> Self {
         Self::up_to(work.map_or(Work::STRETCH, |work| work.left().min(Work::STRETCH)))
     }
 
-    /// For an evaluation that is a part of `work`.
+    /// Returns the spending for an evaluation that is a part of `work`.
     pub(crate) fn of(work: Option<&Work>) -> Self {
         work.map_or(Self::unlimited(), |work| Self::up_to(work.left()))
     }
 
-    /// Whether the value may be examined; if so, it counts.
+    /// Charges the examination of the value; `false` if the units do not suffice.
     #[inline]
     pub(crate) fn allows(&self, value: &Value) -> bool {
         self.allows_units(match value {
@@ -45,7 +45,7 @@ impl Spending {
         })
     }
 
-    /// As [`Spending::allows`], for a search for a part of the value.
+    /// Like [`Spending::allows`], for a substring search in the value.
     #[inline]
     pub(crate) fn allows_search(&self, value: &Value) -> bool {
         self.allows_units(match value {
@@ -65,12 +65,12 @@ impl Spending {
         false
     }
 
-    /// Whether the evaluation needed more units than it may spend, so that its result means nothing.
+    /// Whether the evaluation needed more units than allowed. Its result then has no meaning.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.exceeded.get()
     }
 
-    /// Charges the units of a stretch to `work`, whether or not they were enough.
+    /// Charges the units of a stretch to `work`, whether or not they were sufficient.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Spending {
     /// When the evaluation was not completed, or another part of the request spent the units first.
     pub(crate) fn settle(&self, work: Option<&Work>) -> Result<(), WorkExceeded> {
         if self.exceeded.get() {
-            // More than is left, so that the bound itself tells the error.
+            // The charge is larger than the remaining units, so that `work` itself reports the error.
             return work.map_or(Ok(()), |work| work.charge(u64::MAX));
         }
         self.charge(work)

@@ -1,7 +1,8 @@
 //! The evaluation of a costly filter in stretches, with pauses between the stretches.
 //!
-//! [`matcher`](super::matcher) evaluates every filter first. An evaluation that needs more than one stretch of work for one
-//! resource is done here again, from its start: it allocates for each step, and lets other tasks run in between.
+//! [`matcher`](super::matcher) evaluates every filter first. If a resource needs more than one stretch of work, its
+//! evaluation is repeated here from the start. This evaluation allocates for each step and lets other tasks run in
+//! between.
 
 use std::{cell::RefCell, pin::Pin};
 
@@ -15,7 +16,7 @@ use crate::{
 type Truth<'a> = Pin<Box<dyn Future<Output = Result<bool, WorkExceeded>> + Send + 'a>>;
 
 impl Condition {
-    /// Whether all conditions hold for a resource with these top-level attributes, as a part of `work`.
+    /// Whether all conditions hold for a resource with these top-level attributes. Charges the evaluation to `work`.
     ///
     /// # Errors
     ///
@@ -38,7 +39,7 @@ impl Condition {
     }
 }
 
-/// The result of an evaluation, if a stretch was enough for it.
+/// Returns the result of an evaluation; `None` if a stretch was not enough.
 fn in_one_stretch(work: Option<&Work>, evaluate: impl FnOnce(&Spending) -> bool) -> Result<Option<bool>, WorkExceeded> {
     let spending = Spending::stretch(work);
     let truth = evaluate(&spending);
@@ -46,7 +47,7 @@ fn in_one_stretch(work: Option<&Work>, evaluate: impl FnOnce(&Spending) -> bool)
     Ok((!spending.is_exceeded()).then_some(truth))
 }
 
-/// It recurses as deep as the filter is nested.
+/// The recursion is as deep as the filter is nested.
 fn evaluate<'a>(condition: &'a Condition, base: Base<'a>, work: Option<&'a Work>) -> Truth<'a> {
     Box::pin(async move {
         match condition {
@@ -83,7 +84,7 @@ fn evaluate<'a>(condition: &'a Condition, base: Base<'a>, work: Option<&'a Work>
                 }
                 Ok(false)
             }
-            // It looks at each value of one attribute once, at the most.
+            // A leaf examines each value of one attribute at most once.
             leaf => {
                 let truth = {
                     let spending = Spending::of(work);
@@ -98,7 +99,7 @@ fn evaluate<'a>(condition: &'a Condition, base: Base<'a>, work: Option<&'a Work>
     })
 }
 
-/// The values at the end of the route.
+/// Returns the values at the end of the route.
 fn values<'a>(base: Base<'a>, route: &[AttributeId]) -> Vec<&'a Value> {
     let found = RefCell::new(Vec::new());
     base.any(route, |value| {

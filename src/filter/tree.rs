@@ -1,6 +1,6 @@
-//! How a filter is kept: nodes in one vector, linked by index, that point into one text.
+//! The representation of a filter: nodes in one vector, linked by index, with spans into one text.
 //!
-//! Children stand before their parents, so the last node is the root and a subtree is a range that ends in its root.
+//! Children precede their parents, so the last node is the root and a subtree is a range that ends in its root.
 
 use std::fmt;
 
@@ -44,35 +44,35 @@ pub(super) enum Node {
     ValuePath { path: PathSpan, condition: u32 },
 }
 
-/// A node and the operand after it of the same `and` or `or`; the last one's link means nothing.
+/// A node, and the index of the next operand of the same `and` or `or`. The last operand's index has no meaning.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
     pub(super) node: Node,
     pub(super) next: u32,
 }
 
-/// A finished subtree, with the levels of parentheses, `not` and brackets that it prints with.
+/// A finished subtree, with the levels of parentheses, `not` and brackets in its printed form.
 #[derive(Clone, Copy)]
 pub(super) struct Part {
     pub(super) index: u32,
     pub(super) height: u16,
 }
 
-/// Adds a node. Texts are bounded well below 4 GiB and a node takes four bytes of one, so the index fits.
+/// Adds a node. A text is far shorter than 4 GiB and a node takes about four of its bytes, so the index fits.
 pub(super) fn push(nodes: &mut Vec<Slot>, node: Node, height: u16) -> Part {
     let index = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
     nodes.push(Slot { node, next: 0 });
     Part { index, height }
 }
 
-/// The operands of an `and` or `or` that is being put together.
+/// The operands of an `and` or `or` under construction.
 pub(super) struct Chain {
     join: Join,
     first: u32,
     last: u32,
     len: u32,
     height: u16,
-    /// The first operand's own, for when it stays alone and needs no parentheses.
+    /// The first operand's own height, used if it remains the only operand and needs no parentheses.
     first_height: u16,
 }
 
@@ -81,8 +81,8 @@ impl Chain {
         Self { join, first: 0, last: 0, len: 0, height: 0, first_height: 0 }
     }
 
-    /// Adds an operand, which must be the newest subtree. One of the same kind gives its operands instead: that is
-    /// what makes `a and (b and c)` print as what it reads back as.
+    /// Adds an operand, which must be the newest subtree. An operand with the same join is replaced by its own
+    /// operands: `a and (b and c)` prints as `a and b and c`, and parsing that text gives an equal filter.
     pub(super) fn add(&mut self, nodes: &mut Vec<Slot>, part: Part) {
         let (mut first, mut last, mut len, mut height) = (part.index, part.index, 1, part.height);
         if let Some(Node::Join { join, first: inner_first, last: inner_last, len: inner_len }) =
@@ -105,7 +105,7 @@ impl Chain {
         self.height = self.height.max(height);
     }
 
-    /// The chain as one subtree, or its only operand.
+    /// Returns the chain as one subtree, or its only operand.
     pub(super) fn finish(self, nodes: &mut Vec<Slot>) -> Part {
         let Self { join, first, last, len, height, first_height } = self;
         if len == 1 {
@@ -136,7 +136,7 @@ pub struct Operands<'a> {
 }
 
 impl<'a> Operands<'a> {
-    /// How many there are.
+    /// The number of operands.
     #[expect(clippy::len_without_is_empty, reason = "there are always two or more")]
     pub fn len(self) -> usize {
         self.len as usize
@@ -156,7 +156,7 @@ impl<'a> IntoIterator for Operands<'a> {
     }
 }
 
-/// The operands of an `and` or `or`, in the order in which they were written.
+/// The operands of an `and` or `or`, in the order of the filter's text.
 #[derive(Clone, Debug)]
 pub struct OperandIter<'a> {
     links: Links<'a>,
@@ -200,7 +200,7 @@ impl<'a> Iterator for Links<'a> {
 
 impl ExactSizeIterator for Links<'_> {}
 
-/// A part of a filter: what `not` negates, or a condition in brackets.
+/// A part of a filter: the operand of `not`, a condition in brackets, or a conjunct.
 #[derive(Clone, Copy)]
 pub struct Operand<'a> {
     filter: &'a Filter,
@@ -208,7 +208,7 @@ pub struct Operand<'a> {
 }
 
 impl<'a> Operand<'a> {
-    /// The part's outermost expression.
+    /// Returns the part's outermost expression.
     pub fn expression(self) -> Expression<'a> {
         let Self { filter, index } = self;
         let path = |span| path(filter, span);
@@ -228,19 +228,19 @@ impl<'a> Operand<'a> {
             Some(Node::ValuePath { path: span, condition }) => {
                 Expression::ValuePath { path: path(span), condition: operand(condition) }
             }
-            // Every link was an index when it was made, and nodes only go away together with what links to them.
-            // Were that ever broken, `or` of nothing is the filter that no resource matches.
+            // Every link points to an existing node, and a node is removed only together with the nodes that link to
+            // it. If this were ever wrong, an `or` without operands is the filter that matches no resource.
             None => Expression::Or(Operands { filter, index, first: 0, len: 0 }),
         }
     }
 
-    /// The part as a filter of its own.
+    /// Copies the part to a separate filter.
     pub fn to_filter(self) -> Filter {
         super::build::extract(self.filter, first_of(self.filter, self.index), self.index)
     }
 }
 
-/// The first node of the subtree with the root `index`.
+/// Returns the first node of the subtree with the root `index`.
 fn first_of(filter: &Filter, index: u32) -> u32 {
     let mut first = index;
     while let Some(
@@ -258,8 +258,8 @@ fn slots(part: Operand<'_>) -> &[Slot] {
     part.filter.nodes.get(first as usize..=part.index as usize).unwrap_or_default()
 }
 
-/// Whether two subtrees are the same. Children stand before their parents, in order and with nothing in between: node
-/// by node, how many operands each has says how they hang together.
+/// Whether two subtrees are equal. Children precede their parents, in order and without gaps, so equal nodes with
+/// equal numbers of operands imply equal structure.
 fn same(left: Operand<'_>, right: Operand<'_>) -> bool {
     let paths = |a: PathSpan, b: PathSpan| path(left.filter, a) == path(right.filter, b);
     let nodes = |a: &Slot, b: &Slot| match (a.node, b.node) {
@@ -277,7 +277,7 @@ fn same(left: Operand<'_>, right: Operand<'_>) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| nodes(a, b))
 }
 
-/// What a filter's text has at a span. Spans are made from the text alone, so it always has something.
+/// Returns the text at a span. Every span was made from this text, so the range always exists.
 pub(super) fn text(filter: &Filter, start: u32, len: u32) -> &str {
     let start = start as usize;
     filter.text.get(start..start + len as usize).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The words of a filter, each read by nom. Which may follow which is not known here.
+//! The words of a filter, each read by nom. The parser decides the order of the words.
 
 use nom::{
     IResult, Parser as _,
@@ -11,19 +11,19 @@ use nom::{
 use super::{Operator, literal::is_special, tree::Join};
 use crate::path::is_path_byte;
 
-/// What a parser of one word gives. What was expected there is known to who asked for the word.
+/// The result of a parser of one word. The error is empty, because the calling parser knows the expected word.
 pub(super) type Word<'a, T> = IResult<&'a [u8], T, ()>;
 
 pub(super) fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// A path, an operator, a keyword or a literal without quotes: `and(` is two words, `and"` too.
+/// A path, an operator, a keyword or a literal without quotes. `and(` is two words, and so is `and"`.
 pub(super) fn word(input: &[u8]) -> Word<'_, &[u8]> {
     take_while(is_path_byte).parse(input)
 }
 
-/// `compareOp` of RFC 7644 §3.4.2.2, or nothing for `pr`; without regard to case (RFC 7643 §2.1).
+/// `compareOp` of RFC 7644 §3.4.2.2, or `None` for `pr`; compared without case (RFC 7643 §2.1).
 pub(super) fn operator(input: &[u8]) -> Word<'_, Option<Operator>> {
     map_opt(word, |word| {
         let [first, second] = word else { return None };
@@ -61,12 +61,12 @@ pub(super) fn number(input: &[u8]) -> Word<'_, &[u8]> {
     recognize((opt(tag(&b"-"[..])), integer, fraction, exponent)).parse(input)
 }
 
-/// Whether JSON would read `text` as a number.
+/// Whether `text` is a JSON number.
 pub(super) fn is_number(text: &str) -> bool {
     all_consuming(number).parse(text.as_bytes()).is_ok()
 }
 
-/// The part of a string that stands for itself.
+/// The part of a string without quotes, escapes and control characters.
 pub(super) fn plain(input: &[u8]) -> Word<'_, &[u8]> {
     take_till(is_special).parse(input)
 }

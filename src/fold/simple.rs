@@ -1,13 +1,14 @@
-//! Simple case folding: the mappings of Unicode's `CaseFolding.txt` with status C and S, one character to one character.
+//! Simple case folding: the mappings of Unicode's `CaseFolding.txt` with status C and S, one character to one
+//! character.
 //!
-//! The table is in the crate, so that only a release of the crate changes it, and no update of the compiler does. A test
-//! derives it from the file in `tests/unicode`. To update: replace that file and the version here, run the test, and
-//! replace the table by the one that the test prints.
+//! The table is part of the crate, so that it changes with a release of the crate only, and not with the compiler. A
+//! test derives the table from the file in `tests/unicode`. To update: replace that file and the version here, run the
+//! test, and replace the table by the output of the test.
 
-/// The version of Unicode that the table is from.
+/// The version of Unicode that the table comes from.
 pub(super) const UNICODE_VERSION: (u8, u8, u8) = (18, 0, 0);
 
-/// Characters beyond ASCII that fold: the first and the last of a range, the distance from one to the next, and the
+/// Characters beyond ASCII that fold: the first and the last of a range, the distance between neighbors, and the
 /// distance from each to its fold. Derived from data under the Unicode License V3, see `tests/unicode/LICENSE`.
 #[expect(clippy::unreadable_literal, reason = "the table is as a test prints it")]
 #[rustfmt::skip]

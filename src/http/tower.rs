@@ -1,4 +1,4 @@
-//! The service provider as a service of the crate `tower-service`: bodies are collected here, and not beyond the limit.
+//! The service provider as a service of the crate `tower-service`, which collects request bodies up to the limit.
 
 use std::{convert::Infallible, error::Error as StdError, pin::Pin, task::Poll};
 
@@ -14,14 +14,15 @@ use crate::{
     store::{Context, Store},
 };
 
-/// A [`ServiceProvider`] as a service for axum, hyper and whatever else takes a [`tower_service::Service`].
+/// A [`ServiceProvider`] as a service for axum, hyper and other users of [`tower_service::Service`].
 ///
-/// The host's authentication, in front of it, puts a [`Context`] into the request's extensions. A request without one
-/// is answered with 401 and `WWW-Authenticate: Bearer`, unread: a host that forgets to authenticate lets nobody in.
-/// The path of the request is the one below the base URL, as axum's `Router::nest_service` makes it. A body beyond
-/// [`ServiceProvider::body_limit`] is answered with 413 and not collected.
+/// The host's authentication runs first and puts a [`Context`] into the request's extensions. The response to a
+/// request without a context is 401 with `WWW-Authenticate: Bearer`, and the body is not read: if a host forgets to
+/// authenticate, every request is refused. The path of the request is relative to the base URL, as axum's
+/// `Router::nest_service` makes it. A body beyond [`ServiceProvider::body_limit`] is refused with 413 and not
+/// collected.
 ///
-/// It never fails, and is always ready. Cheap to clone.
+/// The service never fails and is always ready. Cheap to clone.
 ///
 /// ```
 /// # #[cfg(feature = "system")] {
@@ -41,7 +42,7 @@ pub struct ScimService<S> {
 }
 
 impl<S: Store> ScimService<S> {
-    /// The service of `provider`.
+    /// Returns the service for `provider`.
     pub fn new(provider: ServiceProvider<S>) -> Self {
         Self { provider }
     }
@@ -95,7 +96,7 @@ where
         return response;
     };
     let limit = provider.body_limit(parts.uri.path());
-    // Who says beforehand that it is too much is believed.
+    // Refuse by the declared length, before reading.
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared > limit {
         return refuse(too_long(limit));

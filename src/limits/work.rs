@@ -1,6 +1,7 @@
 //! The work of one request: a count of units, and the bound on it.
 //!
-//! The code that does the work charges it here, before it does it. Nothing here knows a value, a row or a clock.
+//! The code that does the work charges it to [`Work`], before it does the work. This module knows no values, rows or
+//! clocks.
 
 use std::{
     future::poll_fn,
@@ -10,9 +11,9 @@ use std::{
 
 /// The work of one request, counted in units against [`Limits::work`](super::Limits::work).
 ///
-/// A unit is one value that is examined, 64 bytes of text that are compared, 16 bytes that are searched for a part (`co`),
-/// 64 bytes of a resource before or after a change, or one row that a store reads. All parts of a request share one count:
-/// the operations of a bulk request, the operations of a PATCH, the resources of a list.
+/// A unit is one examined value, 64 bytes of compared text, 16 bytes of text that are searched for a substring (`co`),
+/// 64 bytes of a resource before or after a change, or one row that a store reads. All parts of a request share one
+/// count: the operations of a bulk request, the operations of a PATCH, the resources of a list.
 ///
 /// ```
 /// use scim_core::limits::Work;
@@ -29,11 +30,11 @@ pub struct Work {
     spent: AtomicU64,
     /// The units that were spent at the last pause.
     paused: AtomicU64,
-    /// A charge was refused.
+    /// Whether a charge was refused.
     exceeded: AtomicBool,
 }
 
-/// A request needs more work than [`Limits::work`](super::Limits::work) allows.
+/// The error when a request needs more work than [`Limits::work`](super::Limits::work) allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request needs more work than {limit} units")]
 pub struct WorkExceeded {
@@ -51,22 +52,23 @@ impl Work {
     /// Bytes of text whose comparison counts as one unit.
     const BYTES: usize = 64;
 
-    /// Units between two pauses: about a millisecond of work. An executor may look for events of its sockets only after
-    /// many polls, so a poll must be short.
+    /// Units between two pauses: about a millisecond of work. An executor may check its sockets only after many polls,
+    /// so a poll must be short.
     pub(crate) const STRETCH: u64 = 10_000;
 
-    /// No unit is spent yet, and at most `limit` may be.
+    /// An account with `limit` units, none of them spent.
     pub const fn new(limit: u64) -> Self {
         Self { limit, spent: AtomicU64::new(0), paused: AtomicU64::new(0), exceeded: AtomicBool::new(false) }
     }
 
-    /// The units for a comparison with `bytes` of text: at least one.
+    /// The units for a comparison with `bytes` of text: at least 1.
     pub const fn of_text(bytes: usize) -> u64 {
-        // No text in memory has more bytes than fit.
+        // Lossless: a length in memory fits `u64`.
         1 + (bytes / Self::BYTES) as u64
     }
 
-    /// The units for a search for a part of a text with `bytes`: a search looks at each byte more often than a comparison.
+    /// The units for a substring search in a text of `bytes`: a search examines each byte more often than a comparison
+    /// does.
     pub const fn of_search(bytes: usize) -> u64 {
         1 + (bytes / (Self::BYTES / 4)) as u64
     }
@@ -75,8 +77,8 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// When they exceed the bound together with the units that are spent. Then none of them counts, and the caller must
-    /// not do the work.
+    /// When the units that are spent and these units together exceed the bound. Then these units are not counted, and
+    /// the caller must not do the work.
     pub fn charge(&self, units: u64) -> Result<(), WorkExceeded> {
         let spend = |spent: u64| spent.checked_add(units).filter(|spent| *spent <= self.limit);
         let spent = self.spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend);
@@ -86,17 +88,17 @@ impl Work {
         spent.map(drop).map_err(|_| WorkExceeded { limit: self.limit })
     }
 
-    /// Whether a charge was refused: a part of the request was not done.
+    /// Whether a charge was refused: a part of the request was then not done.
     pub fn is_exceeded(&self) -> bool {
         self.exceeded.load(Ordering::Relaxed)
     }
 
-    /// The units that were spent.
+    /// The number of units that were spent.
     pub fn spent(&self) -> u64 {
         self.spent.load(Ordering::Relaxed)
     }
 
-    /// The units that are left.
+    /// The number of units that are left.
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.spent())
     }

@@ -1,6 +1,6 @@
 //! BulkRequest and BulkResponse: many operations in one request (RFC 7644 §3.7).
 //!
-//! Forms only: what an operation means, and in which order they are done, is not known here.
+//! This module defines the form of the messages only, not the meaning or the order of the operations.
 
 use std::{borrow::Cow, fmt};
 
@@ -21,10 +21,10 @@ use crate::{
 const REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 
-/// Objects and arrays around the data of an operation.
+/// The number of objects and arrays around the data of an operation.
 const ENVELOPE: usize = 3;
 
-/// Many operations in one request (RFC 7644 §3.7), as the client wrote them.
+/// Many operations in one request (RFC 7644 §3.7), as written by the client.
 ///
 /// ```
 /// use scim_core::{Limits, Quirks, message::BulkRequest, quirks::Tolerance};
@@ -39,30 +39,32 @@ const ENVELOPE: usize = 3;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct BulkRequest<'a> {
-    /// How many errors there may be before the rest is left undone; at least 1. Without, all is tried.
+    /// The number of errors after which no further operation is tried; at least 1. With `None`, all operations are
+    /// tried.
     pub fail_on_errors: Option<usize>,
     /// The operations, in the client's order.
     pub operations: Vec<BulkOperation<'a>>,
 }
 
-/// One operation of a [`BulkRequest`]. What it needs depends on its method, and what is missing is an error of its own.
+/// One operation of a [`BulkRequest`]. The required members depend on the method; a missing member is an error of this
+/// operation only.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct BulkOperation<'a> {
     /// `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: Option<Cow<'a, str>>,
-    /// What other operations of the request call the resource that a POST creates.
+    /// The name by which other operations of the request refer to the resource that a POST creates.
     pub bulk_id: Option<Cow<'a, str>>,
     /// The version that the resource must have, as in `If-Match`.
     pub version: Option<Cow<'a, str>>,
-    /// The endpoint or the resource, relative to the base URL.
+    /// The path of the endpoint or of the resource, relative to the base URL.
     pub path: Option<Cow<'a, str>>,
-    /// The body of the same operation as a request of its own.
+    /// The request body that the operation would have as a separate request.
     pub data: Option<&'a RawValue>,
 }
 
 impl fmt::Debug for BulkOperation<'_> {
-    /// Without the data, which may hold a password.
+    /// Leaves out the data, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BulkOperation")
             .field("method", &self.method)
@@ -75,13 +77,13 @@ impl fmt::Debug for BulkOperation<'_> {
 }
 
 impl<'a> BulkRequest<'a> {
-    /// Reads the body of a POST to `/Bulk`.
+    /// Parses the body of a POST to `/Bulk`.
     ///
     /// # Errors
     ///
-    /// 413 when it is longer than [`Limits::bulk_payload`] or has more operations than [`Limits::bulk_operations`], as
-    /// soon as that is seen (§3.7.4); 400 `invalidSyntax` when it is no BulkRequest; 400 `invalidValue` when
-    /// `failOnErrors` is less than 1.
+    /// 413 if the body is longer than [`Limits::bulk_payload`] or has more operations than
+    /// [`Limits::bulk_operations`]; parsing stops at the excess (§3.7.4). 400 `invalidSyntax` if the body is not a
+    /// BulkRequest. 400 `invalidValue` if `failOnErrors` is less than 1.
     pub fn parse(body: &'a [u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, Error> {
         if body.len() > limits.bulk_payload {
             let detail = format!("expected a body of at most {} bytes (maxPayloadSize)", limits.bulk_payload);
@@ -126,7 +128,7 @@ impl<'a> BulkRequest<'a> {
 struct Reading {
     most: usize,
     too_many: bool,
-    /// What the JSON at hand should be.
+    /// The expectation for the JSON that is currently read, for error messages.
     expected: &'static str,
 }
 
@@ -137,7 +139,7 @@ struct Message<'a> {
     operations: Option<Vec<BulkOperation<'a>>>,
 }
 
-/// Counts a member, and refuses it the second time.
+/// Records a member; an error if the member occurs a second time.
 fn once<E: de::Error>(seen: &mut Vec<&'static str>, name: &'static str) -> Result<(), E> {
     if seen.contains(&name) {
         return Err(E::duplicate_field(name));
@@ -257,7 +259,7 @@ impl<'de> Visitor<'de> for OperationSeed {
     }
 }
 
-/// Text, borrowed from the body where nothing in it is escaped.
+/// Text, borrowed from the body if no character is escaped.
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de> de::Deserialize<'de> for Text<'de> {
@@ -284,41 +286,41 @@ impl<'de> de::Deserialize<'de> for Text<'de> {
     }
 }
 
-/// What came of the operations that were tried, in the client's order (RFC 7644 §3.7.3). Those that were left undone
-/// after too many errors are not in it.
+/// The results of the operations that were tried, in the client's order (RFC 7644 §3.7.3). Operations that were
+/// skipped after too many errors are not in the list.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct BulkResponse {
-    /// What came of each.
+    /// The result of each operation that was tried.
     pub outcomes: Vec<BulkOutcome>,
-    /// The habits of identity providers that were met and tolerated.
+    /// The quirks of the identity provider that the request showed and that were tolerated.
     pub quirks: crate::quirks::Quirks,
 }
 
-/// What came of one operation of a bulk request (RFC 7644 §3.7.3).
+/// The result of one operation of a bulk request (RFC 7644 §3.7.3).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BulkOutcome {
-    /// The operation's place in the request, the first being 0.
+    /// The operation's position in the request, starting at 0.
     pub index: usize,
-    /// The operation's method, as the client wrote it.
+    /// The operation's method, as written by the client.
     pub method: Box<str>,
-    /// What the client calls the resource.
+    /// The client's name for the resource.
     pub bulk_id: Option<Box<str>>,
-    /// The URL of the resource; `None` for one that could not be created.
+    /// The URL of the resource; `None` for a resource that could not be created.
     pub location: Option<Box<str>>,
     /// The entity tag of the resource after the operation.
     pub version: Option<Box<str>>,
-    /// The status that the operation would have had as a request of its own.
+    /// The status that the operation would have as a separate request.
     pub status: u16,
-    /// What went wrong.
+    /// The error; `None` if the operation succeeded.
     pub error: Option<Error>,
 }
 
 impl BulkResponse {
-    /// The BulkResponse as the client sees it.
+    /// Returns the BulkResponse as the client sees it.
     pub fn to_json(&self) -> Vec<u8> {
-        // Text and numbers under string keys: nothing in it can fail to be written.
+        // The response has text and numbers under string keys only, so writing it cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }

@@ -1,11 +1,11 @@
-//! ServiceProviderConfig: what the service provider can do (RFC 7643 §5, RFC 9865 §4).
+//! ServiceProviderConfig: the capabilities of the service provider (RFC 7643 §5, RFC 9865 §4).
 
 use serde::{Serialize, ser::SerializeStruct};
 
 use crate::{limits::Limits, schema::SERVICE_PROVIDER_CONFIG};
 
-/// How a client proves who it is, for ServiceProviderConfig (RFC 7643 §5). The host does the authentication; this only
-/// tells of it.
+/// An authentication scheme in ServiceProviderConfig (RFC 7643 §5). The host authenticates the clients; this type only
+/// describes how.
 ///
 /// ```
 /// use scim_core::message::{AuthenticationScheme, AuthenticationType};
@@ -23,7 +23,7 @@ pub struct AuthenticationScheme {
     documentation: Option<Box<str>>,
 }
 
-/// The kinds of authentication that RFC 7643 §5 names.
+/// The authentication types of RFC 7643 §5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthenticationType {
@@ -40,7 +40,7 @@ pub enum AuthenticationType {
 }
 
 impl AuthenticationType {
-    /// The name as RFC 7643 §5 has it.
+    /// The name in the spelling of RFC 7643 §5.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Oauth => "oauth",
@@ -53,46 +53,48 @@ impl AuthenticationType {
 }
 
 impl AuthenticationScheme {
-    /// A scheme with a name and a description that an administrator reads.
+    /// Returns a scheme with a name and a description for administrators.
     pub fn new(kind: AuthenticationType, name: impl Into<Box<str>>, description: impl Into<Box<str>>) -> Self {
         Self { kind, name: name.into(), description: description.into(), specification: None, documentation: None }
     }
 
-    /// A token in the `Authorization` header, as Okta and Entra send it: what is told when the host tells nothing.
+    /// Returns the scheme of a token in the `Authorization` header, as Okta and Entra send it. This scheme is the
+    /// default.
     pub fn bearer() -> Self {
         let description = "A token that an administrator of the service made, sent as `Authorization: Bearer`";
         Self::new(AuthenticationType::OauthBearerToken, "Bearer token", description)
             .specification("https://www.rfc-editor.org/rfc/rfc6750")
     }
 
-    /// A client id with a secret or an assertion, by which an identity provider gets its tokens itself (RFC 6749 §4.4).
+    /// Returns the scheme of OAuth 2.0 client credentials: the identity provider gets its tokens itself, with a client
+    /// id and a secret or an assertion (RFC 6749 §4.4).
     pub fn client_credentials() -> Self {
         let description = "A client id with a secret or a federated identity, exchanged for short-lived access tokens";
         Self::new(AuthenticationType::Oauth2, "OAuth 2.0 client credentials", description)
             .specification("https://www.rfc-editor.org/rfc/rfc6749")
     }
 
-    /// Points to the scheme's specification.
+    /// Sets the URL of the scheme's specification.
     #[must_use]
     pub fn specification(mut self, url: impl Into<Box<str>>) -> Self {
         self.specification = Some(url.into());
         self
     }
 
-    /// Points to instructions for its use.
+    /// Sets the URL of instructions for the scheme's use.
     #[must_use]
     pub fn documentation(mut self, url: impl Into<Box<str>>) -> Self {
         self.documentation = Some(url.into());
         self
     }
 
-    /// The kind of authentication.
+    /// The authentication type.
     pub fn kind(&self) -> AuthenticationType {
         self.kind
     }
 }
 
-/// What ServiceProviderConfig is made from: the very values that are enforced.
+/// The data of ServiceProviderConfig: the same values that the service provider enforces.
 #[derive(Debug)]
 pub(crate) struct ServiceProviderConfig<'a> {
     pub(crate) limits: &'a Limits,
@@ -100,7 +102,7 @@ pub(crate) struct ServiceProviderConfig<'a> {
     pub(crate) documentation: Option<&'a str>,
     /// Whether a client can set a password.
     pub(crate) passwords: bool,
-    /// The URIs of the security events that are delivered (RFC 9967 §4).
+    /// The URIs of the security events that the service provider delivers (RFC 9967 §4).
     pub(crate) security_events: Option<&'a [Box<str>]>,
     /// The absolute URL of this document.
     pub(crate) location: &'a str,
@@ -189,7 +191,7 @@ impl Serialize for ServiceProviderConfig<'_> {
             None => document.skip_field("documentationUri")?,
         }
         document.serialize_field("patch", &Supported { supported: true })?;
-        // A client reads the limits also where bulk is not supported (RFC 7643 §5: they are required).
+        // The limits are required (RFC 7643 §5), so they are written even if bulk is not supported.
         let supported = limits.bulk_operations > 0;
         let max_payload_size = if supported { limits.bulk_payload } else { 0 };
         let bulk = Bulk { supported, max_operations: limits.bulk_operations, max_payload_size };

@@ -11,7 +11,7 @@ struct Meta {
     location: String,
 }
 
-/// The document of one resource type. `base` is the base URL without a slash at its end.
+/// Returns the document of one resource type. `base` is the base URL without a trailing slash.
 pub(crate) fn resource_type_document<'a>(kind: &'a ResourceType, base: &str) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -49,7 +49,7 @@ pub(crate) fn resource_type_document<'a>(kind: &'a ResourceType, base: &str) -> 
     }
 }
 
-/// The document of one schema. `base` is the base URL without a slash at its end.
+/// Returns the document of one schema. `base` is the base URL without a trailing slash.
 pub(crate) fn schema_document<'a>(schema: &'a Schema, base: &str) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]

@@ -2,31 +2,31 @@
 
 use std::fmt::Write as _;
 
-/// The URI of the message.
+/// The URI of the ListResponse message.
 pub(crate) const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
-/// What a ListResponse says of the page that it is.
+/// The data of a ListResponse about its page.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PageInfo<'a> {
-    /// `totalResults`; `None` where nobody has counted (RFC 9865 §2).
+    /// `totalResults`; `None` if the total is unknown (RFC 9865 §2).
     pub(crate) total: Option<u64>,
-    /// `startIndex`; `None` on a page that a cursor leads to.
+    /// `startIndex`; `None` for a page that was requested with a cursor.
     pub(crate) start_index: Option<u64>,
     pub(crate) next_cursor: Option<&'a str>,
     pub(crate) previous_cursor: Option<&'a str>,
 }
 
-/// A ListResponse that is being written into one buffer.
+/// A ListResponse under construction in one buffer.
 ///
-/// `itemsPerPage` and `Resources` are written always, also where RFC 7644 §3.4.2 does not ask for them: clients read
-/// them without looking whether they are there.
+/// `itemsPerPage` and `Resources` are always written, even if RFC 7644 §3.4.2 does not require them, because clients
+/// read them without checking that they exist.
 pub(crate) struct ListWriter {
     out: Vec<u8>,
     is_first: bool,
 }
 
 impl ListWriter {
-    /// Begins the list of a page with `count` resources, which are to follow.
+    /// Starts the list of a page with `count` resources, which the caller then adds.
     pub(crate) fn new(page: PageInfo<'_>, count: usize) -> Self {
         let mut head = format!(r#"{{"schemas":["{LIST_RESPONSE}"]"#);
         let numbers = [
@@ -35,7 +35,7 @@ impl ListWriter {
             ("itemsPerPage", u64::try_from(count).ok()),
         ];
         for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
-            // Writing to a string cannot fail, and a cursor has no character that JSON would escape.
+            // Writing to a string cannot fail, and a cursor has no character that JSON must escape.
             let _ = write!(head, r#","{name}":{number}"#);
         }
         for (name, cursor) in [("previousCursor", page.previous_cursor), ("nextCursor", page.next_cursor)] {
@@ -49,7 +49,7 @@ impl ListWriter {
         Self { out, is_first: true }
     }
 
-    /// Adds one resource, which `write` writes.
+    /// Adds one resource, written by `write`.
     pub(crate) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if !std::mem::take(&mut self.is_first) {
             self.out.push(b',');
@@ -57,8 +57,8 @@ impl ListWriter {
         write(&mut self.out);
     }
 
-    /// Makes room for so many more resources of about `size` bytes, if another one of them may not fit. A buffer that
-    /// doubles takes up to three times the bytes of a long list while it is copied.
+    /// Makes room for `resources` more resources of about `size` bytes, unless at least two of them still fit. A buffer
+    /// that doubles takes up to three times the bytes of a long list while it is copied.
     pub(crate) fn reserve_for(&mut self, resources: usize, size: usize) {
         if self.out.capacity() - self.out.len() < 2 * size {
             let expected = resources.saturating_mul(size);
@@ -66,7 +66,7 @@ impl ListWriter {
         }
     }
 
-    /// The bytes so far.
+    /// The number of bytes written.
     pub(crate) fn len(&self) -> usize {
         self.out.len()
     }

@@ -1,4 +1,4 @@
-//! SearchRequest: a query in the body of a POST, and the same as the parameters of a GET (RFC 7644 §3.4.2, §3.4.3).
+//! SearchRequest: a query in the body of a POST, or as the parameters of a GET (RFC 7644 §3.4.2, §3.4.3).
 
 use std::{borrow::Cow, fmt};
 
@@ -16,7 +16,7 @@ use crate::{
 
 const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
-/// What a client asks of a list of resources (RFC 7644 §3.4.3). What it does not say is left to the service provider.
+/// The query of a list of resources (RFC 7644 §3.4.3). The service provider chooses a default for every absent member.
 ///
 /// ```
 /// use scim_core::message::SearchRequest;
@@ -29,22 +29,23 @@ const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SearchRequest {
-    /// The attributes to return besides those that always are (RFC 7644 §3.9); empty for the default ones.
+    /// The attributes to return in addition to those that are always returned (RFC 7644 §3.9); empty for the default
+    /// attributes.
     pub attributes: Vec<Box<str>>,
-    /// The attributes not to return of the default ones.
+    /// The attributes to leave out of the default attributes.
     pub excluded_attributes: Vec<Box<str>>,
-    /// Which resources (§3.4.2.2); all without.
+    /// The filter that selects the resources (§3.4.2.2); `None` selects all.
     pub filter: Option<Box<str>>,
     /// The path of the attribute to sort by (§3.4.2.3).
     pub sort_by: Option<Box<str>>,
-    /// Which way to sort.
+    /// The direction of sorting.
     pub sort_order: SortOrder,
-    /// The place in the whole result of the first resource to return, 1 being the first (§3.4.2.4). Less means 1.
+    /// The position of the first returned resource in the whole result, starting at 1 (§3.4.2.4). Less than 1 means 1.
     pub start_index: Option<i64>,
-    /// How many resources to return at the most. Less than 0 means 0.
+    /// The maximum number of returned resources. Less than 0 means 0.
     pub count: Option<i64>,
-    /// Which page of a walk by cursor (RFC 9865 §2): empty for the first one, then what the last answer named. Without,
-    /// pages are counted by `start_index`.
+    /// The cursor of the requested page (RFC 9865 §2): empty for the first page, then the cursor of the previous
+    /// response. With `None`, `start_index` selects the page.
     pub cursor: Option<Box<str>>,
 }
 
@@ -69,7 +70,7 @@ impl SortOrder {
     }
 }
 
-/// A list of names, or one string with a comma between them.
+/// A list of names, or one string of names separated by commas.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Names {
@@ -77,7 +78,7 @@ enum Names {
     One(Box<str>),
 }
 
-/// What a client gave as the count.
+/// The count in the request body.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Count {
@@ -85,7 +86,7 @@ enum Count {
     Other(de::IgnoredAny),
 }
 
-/// Declares the members of the body, which are matched without case (RFC 7643 §2.1).
+/// Declares the members of the body, whose names are compared without case (RFC 7643 §2.1).
 macro_rules! body {
     ($($name:literal => $field:ident: $kind:ty,)*) => {
         #[derive(Default)]
@@ -138,13 +139,13 @@ impl<'de> Deserialize<'de> for Body {
 }
 
 impl SearchRequest {
-    /// Reads the body of a POST to `.search`.
+    /// Parses the body of a POST to `.search`.
     ///
     /// # Errors
     ///
-    /// When it is longer than `limits.body` (413), no JSON or no SearchRequest (400 `invalidSyntax`), or names more
-    /// attributes than `limits.attribute_names` (400 `invalidValue`). The filter and the names are read when the
-    /// search is done.
+    /// When the body is longer than `limits.body` (413), is not JSON or not a SearchRequest (400 `invalidSyntax`), or
+    /// names more attributes than `limits.attribute_names` (400 `invalidValue`). The search itself checks the filter
+    /// and the names.
     pub fn from_json(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, Error> {
         if body.len() > limits.body {
             return Err(Error::new(413, format!("expected a body of at most {} bytes", limits.body)));
@@ -186,14 +187,14 @@ impl SearchRequest {
         })
     }
 
-    /// Reads the parameters of a GET, percent-encoded as they are in the URL behind the `?`. Parameters that RFC 7644
-    /// does not know are ignored (§3.4.2).
+    /// Parses the parameters of a GET: the part of the URL after the `?`, still percent-encoded. Parameters that are
+    /// not in RFC 7644 or RFC 9865 are ignored (RFC 7644 §3.4.2).
     ///
     /// # Errors
     ///
-    /// When `startIndex` or `count` is no whole number, `sortOrder` is neither of the two, a parameter is given twice
-    /// (400 `invalidValue`), or more attributes are named than `limits.attribute_names`. A `count` that is none beside a
-    /// cursor is 400 `invalidCount` (RFC 9865 §2.1).
+    /// When `startIndex` or `count` is not a whole number, `sortOrder` is neither `ascending` nor `descending`, a
+    /// parameter occurs twice, or there are more names of attributes than `limits.attribute_names` (400
+    /// `invalidValue`). With a cursor, a `count` that is not a whole number is 400 `invalidCount` (RFC 9865 §2.1).
     ///
     /// ```
     /// use scim_core::{Limits, message::SearchRequest};
@@ -207,7 +208,7 @@ impl SearchRequest {
         Self::parse_query(query, &KNOWN, limits)
     }
 
-    /// Reads only which attributes to return; whatever else is there does not concern an operation on one resource.
+    /// Parses the requested attributes only; an operation on one resource ignores the other parameters.
     pub(crate) fn projection_from_query(query: &str, limits: &Limits) -> Result<Self, Error> {
         Self::parse_query(query, &["attributes", "excludedAttributes"], limits)
     }
@@ -239,7 +240,7 @@ impl SearchRequest {
                 "sortOrder" if value.is_empty() => {}
                 "sortOrder" => request.sort_order = SortOrder::parse(&value)?,
                 "startIndex" => request.start_index = whole_number(name, &value)?,
-                // What is wrong with it depends on whether there is a cursor, which may follow.
+                // The keyword of the error depends on the cursor, which may follow.
                 "count" => count = whole_number(name, &value),
                 _ => request.cursor = Some((*value).into()),
             }
@@ -252,14 +253,14 @@ impl SearchRequest {
     }
 }
 
-/// The parameters that RFC 7644 §3.4.2 and RFC 9865 §2 know.
+/// The parameters of RFC 7644 §3.4.2 and RFC 9865 §2.
 const KNOWN: [&str; 8] =
     ["attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor"];
 
 fn names(member: &str, names: Option<Names>, limits: &Limits) -> Result<Vec<Box<str>>, Error> {
     let most = limits.attribute_names;
     let separated = |text: &str| -> Vec<Box<str>> {
-        // One more than allowed shows that there are too many.
+        // One name more than allowed is enough to detect an excess.
         text.split(',').map(str::trim).filter(|name| !name.is_empty()).take(most + 1).map(Into::into).collect()
     };
     let names = match names {
@@ -286,7 +287,7 @@ fn whole_number(name: &str, text: &str) -> Result<Option<i64>, Error> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Error::bad(ScimType::InvalidValue, format!("{name}: expected a whole number")));
     }
-    // What is too large for the type is beyond every end all the same.
+    // A number that is too large for the type is still beyond the end of every result.
     let saturated = if text.starts_with('-') { i64::MIN } else { i64::MAX };
     Ok(Some(text.parse().unwrap_or(saturated)))
 }

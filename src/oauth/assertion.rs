@@ -13,14 +13,15 @@ use super::{
 };
 use crate::bearer::TokenDigest;
 
-/// The longest time from `iat` to `exp` by default. Entra ID's assertions live 65 to 90 minutes.
+/// The maximum time from `iat` to `exp` by default. Entra ID's assertions live 65 to 90 minutes.
 const LONGEST: TimeDelta = TimeDelta::hours(2);
 
-/// How far the clocks of the identity provider and of the host may differ by default.
+/// The maximum difference between the clocks of the identity provider and of the host by default.
 const SKEW: TimeDelta = TimeDelta::seconds(60);
 
-/// Whose assertions prove that a caller is the client: workload identity federation. An administrator enters the issuer,
-/// the subject and the audience that the identity provider displays, and the URL of its keys, which the host fetches.
+/// The expected origin of the assertions of a client: workload identity federation. An administrator enters the
+/// issuer, the subject and the audience that the identity provider displays, and the URL of its keys. The host fetches
+/// the keys.
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
@@ -42,7 +43,7 @@ pub struct Federation {
     needs_id: bool,
 }
 
-/// An assertion that is valid.
+/// A valid assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     replay: Option<Box<str>>,
@@ -50,66 +51,66 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// The key by which the host recognizes the assertion if it comes again: a digest of the issuer and `jti`. The host
-    /// stores it until [`Verified::expires`] and refuses an assertion whose key is there.
+    /// The key by which the host recognizes a repeated assertion: a digest of the issuer and `jti`. The host stores
+    /// the key until [`Verified::expires`] and refuses an assertion whose key is stored.
     ///
-    /// `None` where the assertion has no `jti`, as those of Entra ID: RFC 7523 §3 makes it optional. Nothing then tells a
-    /// replay from a client that sends its assertion twice.
+    /// `None` if the assertion has no `jti`, as with Entra ID: RFC 7523 §3 makes `jti` optional. The host then cannot
+    /// distinguish a replay from a client that sends its assertion twice.
     pub fn replay_key(&self) -> Option<&str> {
         self.replay.as_deref()
     }
 
-    /// The time from which on the assertion is refused by itself.
+    /// The time from which on [`Federation::verify`] refuses the assertion.
     pub fn expires(&self) -> DateTime<Utc> {
         self.expires
     }
 }
 
-/// Why an assertion proves nothing.
+/// The reason why an assertion is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AssertionError {
-    /// It is no signed JWT of at most [`ASSERTION_BYTES`] bytes with a `kid`, or its header has `crit`.
+    /// The assertion is no signed JWT of at most [`ASSERTION_BYTES`] bytes with a `kid`, or its header has `crit`.
     #[error("expected a signed JWT with a kid")]
     Malformed,
-    /// Another algorithm than RS256, PS256 or ES256.
+    /// The algorithm is not RS256, PS256 or ES256.
     #[error("expected the algorithm RS256, PS256 or ES256")]
     Algorithm,
-    /// There is no key with this `kid` for the algorithm.
+    /// The key set has no key with this `kid` for the algorithm.
     #[error("expected a kid of the issuer's keys")]
     UnknownKey,
-    /// The signature is not that of the key.
+    /// No key with this `kid` has made the signature.
     #[error("expected a signature of the issuer's key")]
     Signature,
-    /// The claims are no JSON object, or a claim has another type.
+    /// The claims are no JSON object, or a claim is missing or has another type.
     #[error("expected the claims iss, sub, aud and exp of a JWT")]
     Claims,
-    /// `iss` is another.
+    /// `iss` is not the issuer of the client.
     #[error("expected the issuer of the client in iss")]
     Issuer,
-    /// `aud` is another.
+    /// `aud` does not contain the audience of the client.
     #[error("expected the audience of the client in aud")]
     Audience,
-    /// `sub` is another.
+    /// `sub` is not the subject of the client.
     #[error("expected the subject of the client in sub")]
     Subject,
-    /// `exp` is over.
+    /// The time of `exp` has passed.
     #[error("expected an assertion that has not expired")]
     Expired,
     /// `nbf` or `iat` is in the future.
     #[error("expected an assertion that is valid already")]
     NotYetValid,
-    /// It is valid for longer than [`Federation::longest`] allows.
+    /// The assertion is valid for longer than [`Federation::longest`] allows.
     #[error("expected an assertion with a shorter lifetime")]
     TooLongLived,
-    /// It has no `jti`, and [`Federation::requiring_id`] was called.
+    /// The assertion has no `jti`, and [`Federation::requiring_id`] was called.
     #[error("expected the claim jti")]
     NoId,
 }
 
 impl AssertionError {
-    /// The answer to the client (RFC 7521 §4.2.1). It names the claim that is wrong only where the signature was right:
-    /// the sender is then one of the identity provider's.
+    /// The error response to the client (RFC 7521 §4.2.1). The response names the wrong claim only if the signature
+    /// was right: the sender then belongs to the identity provider.
     pub fn token_error(self) -> TokenError {
         match self {
             Self::Malformed | Self::Algorithm | Self::UnknownKey | Self::Signature => {
@@ -162,7 +163,7 @@ impl<'a> Parts<'a> {
         let (header, claims) = signed.split_once('.')?;
         let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        // An extension that is not understood must be refused, and none is (RFC 7515 §4.1.11).
+        // An unknown extension must be refused, and this code knows no extension (RFC 7515 §4.1.11).
         header.crit.is_none().then_some(Self { header, signed, claims, signature })
     }
 }
@@ -173,20 +174,20 @@ pub(super) fn key_id(assertion: &str) -> Option<String> {
 }
 
 impl Federation {
-    /// The assertions with exactly this `iss`, this `aud` (or a list with it) and this `sub`.
+    /// Accepts assertions with exactly this `iss`, this `aud` (or a list that contains it) and this `sub`.
     pub fn new(issuer: impl Into<Box<str>>, audience: impl Into<Box<str>>, subject: impl Into<Box<str>>) -> Self {
         let (issuer, audience, subject) = (issuer.into(), audience.into(), subject.into());
         Self { issuer, audience, subject, longest: LONGEST, skew: SKEW, needs_id: false }
     }
 
-    /// Accepts assertions that are valid for this time at most: two hours unless given.
+    /// Sets the maximum lifetime of assertions; two hours by default.
     #[must_use]
     pub fn longest(mut self, lifetime: TimeDelta) -> Self {
         self.longest = lifetime;
         self
     }
 
-    /// Lets clocks differ by this time: one minute unless given.
+    /// Sets the maximum difference between the clocks; one minute by default.
     #[must_use]
     pub fn skew(mut self, skew: TimeDelta) -> Self {
         self.skew = skew;
@@ -200,12 +201,12 @@ impl Federation {
         self
     }
 
-    /// Verifies an assertion with the keys of the issuer, and checks its claims. Keys that the assertion itself brings or
-    /// points to (`jwk`, `jku`, `x5c`, `x5u`) have no effect.
+    /// Verifies an assertion with the keys of the issuer, and checks its claims. Keys that the assertion itself
+    /// contains or points to (`jwk`, `jku`, `x5c`, `x5u`) have no effect.
     ///
     /// # Errors
     ///
-    /// When the assertion does not prove that the caller is the client.
+    /// An [`AssertionError`] when the assertion does not prove the identity of the client.
     pub fn verify(&self, assertion: &str, keys: &KeyCache, now: DateTime<Utc>) -> Result<Verified, AssertionError> {
         let parts = Parts::read(assertion).ok_or(AssertionError::Malformed)?;
         let (algorithm, kind) = match &*parts.header.alg {
@@ -267,7 +268,7 @@ impl Federation {
     }
 }
 
-/// A `NumericDate`, whole seconds or not (RFC 7519 §2).
+/// The time of a `NumericDate`, rounded down to whole seconds (RFC 7519 §2); `None` beyond the range of `DateTime`.
 fn time(seconds: &Number) -> Option<DateTime<Utc>> {
     #[expect(clippy::cast_possible_truncation, reason = "it saturates, and no such year is a time")]
     let whole = seconds.as_i64().or_else(|| seconds.as_f64().map(|seconds| seconds.floor() as i64))?;

@@ -1,4 +1,4 @@
-//! Access tokens: made for a client that has proved who it is, and the answers of the endpoint (RFC 6749 §5.1).
+//! Access tokens for authenticated clients, and the responses of the endpoint (RFC 6749 §5.1).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -15,7 +15,7 @@ const SHORTEST: TimeDelta = TimeDelta::hours(1);
 /// The longest lifetime of an access token.
 const LONGEST: TimeDelta = TimeDelta::hours(6);
 
-/// The rules by which access tokens are made.
+/// The rules for access tokens: scopes and lifetime.
 ///
 /// ```
 /// use chrono::TimeDelta;
@@ -38,17 +38,17 @@ pub struct TokenEndpoint {
 pub struct InvalidLifetime {}
 
 impl TokenEndpoint {
-    /// Tokens with these scopes, valid for an hour. A client that asks for no scope gets the first one; one that asks for
-    /// others is refused. Without any, every scope is refused.
+    /// Makes tokens with these scopes, valid for an hour. A client that asks for no scope gets the first scope; a
+    /// client that asks for another scope is refused. If `scopes` is empty, every requested scope is refused.
     pub fn new<S: Into<Box<str>>>(scopes: impl IntoIterator<Item = S>) -> Self {
         Self { scopes: scopes.into_iter().map(Into::into).collect(), lifetime: SHORTEST }
     }
 
-    /// Another lifetime of tokens, in whole seconds.
+    /// Sets the lifetime of tokens, truncated to whole seconds.
     ///
     /// # Errors
     ///
-    /// When it is less than one hour or more than six, the range that Microsoft's gallery accepts.
+    /// When the lifetime is less than one hour or more than six, the range that Microsoft's gallery accepts.
     pub fn lifetime(mut self, lifetime: TimeDelta) -> Result<Self, InvalidLifetime> {
         if !(SHORTEST..=LONGEST).contains(&lifetime) {
             return Err(InvalidLifetime {});
@@ -57,12 +57,12 @@ impl TokenEndpoint {
         Ok(self)
     }
 
-    /// The scopes.
+    /// The scopes that a client may request.
     pub fn scopes(&self) -> impl ExactSizeIterator<Item = &str> {
         self.scopes.iter().map(|scope| &**scope)
     }
 
-    /// Makes an access token for a client that has proved who it is.
+    /// Makes an access token for an authenticated client.
     ///
     /// # Errors
     ///
@@ -85,11 +85,11 @@ impl TokenEndpoint {
     }
 }
 
-/// Why there is no access token.
+/// The reason why no access token was made.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
-    /// The request is the cause.
+    /// The request asks for an unknown scope.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The system has no random bytes.
@@ -97,8 +97,7 @@ pub enum IssueError {
     NoRandomness(#[from] NoRandomness),
 }
 
-/// An access token that was made now. The host stores [`Token::digest`] of it and [`Issued::expires`] before it sends
-/// the response.
+/// A new access token. The host stores its [`Token::digest`] and [`Issued::expires`] before it sends the response.
 #[derive(Debug)]
 pub struct Issued {
     token: Token,
@@ -108,7 +107,7 @@ pub struct Issued {
 }
 
 impl Issued {
-    /// The token: 256 random bits, in which nothing can be read.
+    /// The token: 256 random bits without content.
     pub fn token(&self) -> &Token {
         &self.token
     }
@@ -118,12 +117,12 @@ impl Issued {
         &self.scope
     }
 
-    /// The time from which on the token is not valid.
+    /// The time from which on the token is invalid.
     pub fn expires(&self) -> DateTime<Utc> {
         self.expires
     }
 
-    /// The answer, with the token in it.
+    /// The response of the endpoint, which contains the token.
     pub fn response(&self) -> TokenResponse {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -138,14 +137,14 @@ impl Issued {
     }
 }
 
-/// An answer of the token endpoint, whatever HTTP library sends it.
+/// A response of the token endpoint, for any HTTP library.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenResponse {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// The headers.
+    /// The headers, by name and value.
     pub headers: Vec<(&'static str, &'static str)>,
-    /// The body, JSON.
+    /// The body, as JSON text.
     pub body: String,
 }
 
@@ -162,7 +161,7 @@ impl TokenResponse {
             ("Cache-Control", "no-store"),
             ("Pragma", "no-cache"),
         ];
-        // The bodies are objects of texts and numbers, which JSON can always show.
+        // The bodies are objects of texts and numbers, whose serialization cannot fail.
         Self { status, headers, body: serde_json::to_string(body).unwrap_or_default() }
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::endpoint::TokenResponse;
 
-/// Why a client gets no token, as the client may read it. It says nothing of who the clients are.
+/// The reason why a client gets no token, as sent to the client. The error reveals nothing about existing clients.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: {description}")]
 pub struct TokenError {
@@ -21,10 +21,10 @@ pub struct TokenError {
 pub enum TokenErrorKind {
     /// `invalid_request`: a parameter is missing, repeated or malformed, or the client authenticates in two ways.
     InvalidRequest,
-    /// `invalid_client`: the client is unknown, or did not prove who it is.
+    /// `invalid_client`: the client is unknown, or did not prove its identity.
     InvalidClient,
-    /// `invalid_grant`: the authorization grant is not valid. The client credentials grant has nothing that could be; it
-    /// is here for hosts that offer other grants beside it.
+    /// `invalid_grant`: the authorization grant is not valid. The client credentials grant has nothing to validate;
+    /// this code is for hosts that also offer other grants.
     InvalidGrant,
     /// `unauthorized_client`: the client may not use this grant.
     UnauthorizedClient,
@@ -55,8 +55,8 @@ impl fmt::Display for TokenErrorKind {
 }
 
 impl TokenError {
-    /// An error with a description for the people who set the client up. Characters that RFC 6749 §5.2 does not allow in
-    /// it become `?`.
+    /// Makes an error with a description for the people who configure the client. Characters that RFC 6749 §5.2 does
+    /// not allow become `?`.
     pub fn new(kind: TokenErrorKind, description: impl Into<Cow<'static, str>>) -> Self {
         let description = description.into();
         let is_allowed = |c: char| matches!(c, ' '..='~') && c != '"' && c != '\\';
@@ -76,29 +76,30 @@ impl TokenError {
         Self::new(TokenErrorKind::InvalidClient, description)
     }
 
-    /// Marks the error as the answer to a client that used the header `Authorization`.
+    /// Marks the error as the response to a client that used the header `Authorization`.
     #[must_use]
     pub(super) fn answering_basic(mut self, basic: bool) -> Self {
         self.basic = basic;
         self
     }
 
-    /// The code.
+    /// The error code.
     pub fn kind(&self) -> TokenErrorKind {
         self.kind
     }
 
-    /// The description.
+    /// The description for the people who configure the client.
     pub fn description(&self) -> &str {
         &self.description
     }
 
-    /// The status: 401 where the client is not known, otherwise 400.
+    /// The HTTP status: 401 for [`TokenErrorKind::InvalidClient`], otherwise 400.
     pub fn status(&self) -> u16 {
         if self.kind == TokenErrorKind::InvalidClient { 401 } else { 400 }
     }
 
-    /// The answer. A client that used the header `Authorization` is told the scheme, as RFC 6749 §5.2 demands.
+    /// The error response. A client that used the header `Authorization` gets `WWW-Authenticate`, as RFC 6749 §5.2
+    /// requires.
     pub fn response(&self) -> TokenResponse {
         #[derive(Serialize)]
         struct Body<'a> {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{REQUEST_BYTES, error::TokenError};
 
-/// The most parameters of a request; a token request has at most seven with a meaning.
+/// The maximum number of parameters in a request; a token request has at most seven known parameters.
 const PARAMETERS: usize = 32;
 
 /// Parameters by name. Those without a value are left out (RFC 6749 §3.2).
@@ -50,7 +50,7 @@ pub(super) fn split(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((before, rest.split_first()?.1))
 }
 
-/// The text that a form writes so; `None` for text that is not UTF-8.
+/// Decodes a name or a value of a form; `None` for text that is not UTF-8.
 pub(super) fn decoded(bytes: &[u8]) -> Option<Cow<'_, str>> {
     if !bytes.contains(&b'+') {
         return percent_encoding::percent_decode(bytes).decode_utf8().ok();

@@ -1,4 +1,4 @@
-//! The keys of an identity provider (RFC 7517), and when they are to be fetched.
+//! The keys of an identity provider (RFC 7517), and the times to fetch them.
 
 use std::fmt;
 
@@ -10,19 +10,19 @@ use serde_json::Value as Json;
 
 use super::KEY_SET_BYTES;
 
-/// The most keys of a set.
+/// The maximum number of keys in a set.
 const KEYS: usize = 128;
 
-/// After this time the host fetches the keys again, so that it learns of keys that were withdrawn.
+/// After this time the host fetches the keys again, to notice withdrawn keys.
 const FRESH: TimeDelta = TimeDelta::hours(1);
 
-/// After this time without a successful fetch the keys are not used any more.
+/// After this time without a successful fetch the keys are no longer used.
 const USABLE: TimeDelta = TimeDelta::hours(24);
 
-/// At least this time is between two fetches, however many assertions name unknown keys.
+/// The minimum time between two fetches, however many assertions name unknown keys.
 const BETWEEN_FETCHES: TimeDelta = TimeDelta::minutes(1);
 
-/// Bytes of the modulus of an RSA key: 2,048 to 4,096 bits.
+/// The size of the modulus of an RSA key, in bytes: 2,048 to 4,096 bits.
 const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=512;
 
 /// The kinds of keys that the pinned algorithms use.
@@ -36,7 +36,7 @@ pub(super) enum Kind {
 pub(super) struct Key {
     id: Box<str>,
     pub(super) kind: Kind,
-    /// The one algorithm that the key is for, if the set says so.
+    /// The only algorithm of the key, if the set restricts the key.
     algorithm: Option<Box<str>>,
     pub(super) decoding: DecodingKey,
 }
@@ -60,17 +60,17 @@ impl fmt::Debug for KeySet {
     }
 }
 
-/// Why a document is no key set.
+/// The reason why a document is not a usable key set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeySetError {
-    /// It has more than [`KEY_SET_BYTES`] bytes or 128 keys.
+    /// The document has more than [`KEY_SET_BYTES`] bytes or 128 keys.
     #[error("expected a key set of at most {KEY_SET_BYTES} bytes and {KEYS} keys")]
     TooLong,
-    /// It is no JSON object with a list `keys`.
+    /// The document is no JSON object with a list `keys`.
     #[error("expected a key set, a JSON object with a list `keys`")]
     Malformed,
-    /// None of its keys can verify an assertion.
+    /// No key in the document can verify an assertion.
     #[error("expected a key with a `kid` for RS256, PS256 or ES256: RSA of 2048 to 4096 bits, or P-256")]
     NoKey,
 }
@@ -129,12 +129,11 @@ impl Jwk {
 }
 
 impl KeySet {
-    /// Reads the document that an identity provider publishes. Keys of other kinds, and those for encryption, are left
-    /// out.
+    /// Reads the document that an identity provider publishes. Other keys, such as those for encryption, are left out.
     ///
     /// # Errors
     ///
-    /// When the document is too long or no key set, or no key of it can verify an assertion.
+    /// When the document is too long, is no key set, or has no key that can verify an assertion.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
         if document.len() > KEY_SET_BYTES {
             return Err(KeySetError::TooLong);
@@ -158,8 +157,8 @@ impl KeySet {
     }
 }
 
-/// The keys of one identity provider as the host last fetched them. The host fetches when [`KeyCache::claim_fetch`]
-/// says so.
+/// The keys of one identity provider from the last successful fetch. The host fetches them when
+/// [`KeyCache::claim_fetch`] returns `true`.
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
@@ -176,18 +175,19 @@ impl KeySet {
 #[derive(Clone, Debug, Default)]
 pub struct KeyCache {
     keys: Option<(KeySet, DateTime<Utc>)>,
-    /// When the host last began to fetch.
+    /// The time at which the host last began to fetch.
     attempted: Option<DateTime<Utc>>,
 }
 
 impl KeyCache {
-    /// No keys yet.
+    /// Makes a cache without keys.
     pub const fn new() -> Self {
         Self { keys: None, attempted: None }
     }
 
-    /// Whether the caller is to fetch the keys before it verifies `assertion`: they are older than an hour, or none of
-    /// them is the one that the assertion names. True at most once a minute, and never for text that is no assertion.
+    /// Whether the caller must fetch the keys before it verifies `assertion`: the keys are older than an hour, or the
+    /// key that the assertion names is missing. Returns `true` at most once a minute, and never for text that is no
+    /// assertion.
     pub fn claim_fetch(&mut self, assertion: &str, now: DateTime<Utc>) -> bool {
         let Some(id) = super::assertion::key_id(assertion) else { return false };
         let is_known = self.usable(now).is_some_and(|keys| keys.has(&id));
@@ -200,7 +200,7 @@ impl KeyCache {
         claimed
     }
 
-    /// Keeps the keys that were fetched at `now` instead of the earlier ones.
+    /// Replaces the keys by those that were fetched at `now`.
     pub fn store(&mut self, keys: KeySet, now: DateTime<Utc>) {
         self.keys = Some((keys, now));
     }
@@ -218,8 +218,8 @@ impl KeyCache {
     }
 }
 
-/// How long ago it was. A request that took its time before another one fetched the keys sees them as new; a clock that
-/// was set back by more makes everything old.
+/// The time from `then` to `now`. A slow request may see keys that another request fetched after its own `now`: their
+/// age is zero. A clock that was set back by more than a minute gives the maximum age.
 fn age(then: DateTime<Utc>, now: DateTime<Utc>) -> TimeDelta {
     let age = now.signed_duration_since(then);
     if age < -BETWEEN_FETCHES { TimeDelta::MAX } else { age.max(TimeDelta::zero()) }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-/// The metadata of an authorization server that offers client credentials and nothing else.
+/// The metadata of an authorization server that offers only client credentials.
 ///
 /// ```
 /// use scim_core::oauth::{Metadata, metadata_path};
@@ -21,28 +21,28 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The server with this issuer, an https URL without query and fragment, and this token endpoint.
+    /// Describes a server with this issuer, an https URL without query and fragment, and this token endpoint.
     pub fn new(issuer: impl Into<Box<str>>, token_endpoint: impl Into<Box<str>>) -> Self {
         let (issuer, token_endpoint) = (issuer.into(), token_endpoint.into());
         Self { issuer, token_endpoint, scopes: Vec::new(), documentation: None }
     }
 
-    /// The scopes that a client may ask for.
+    /// Sets the scopes that a client may request.
     #[must_use]
     pub fn scopes<S: Into<Box<str>>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Where people read about the service.
+    /// Sets the URL of the documentation for developers (`service_documentation`).
     #[must_use]
     pub fn documentation(mut self, url: impl Into<Box<str>>) -> Self {
         self.documentation = Some(url.into());
         self
     }
 
-    /// The document, to be sent as `application/json`. `response_types_supported` is an empty list: RFC 8414 §2 demands
-    /// the field, and there is no authorization endpoint.
+    /// The document, to be sent as `application/json`. `response_types_supported` is an empty list: RFC 8414 §2
+    /// demands the field, and the server has no authorization endpoint.
     pub fn to_json(&self) -> String {
         let mut document = json!({
             "issuer": self.issuer,
@@ -64,8 +64,8 @@ impl Metadata {
     }
 }
 
-/// The path of the metadata of an issuer: the well-known part comes before the issuer's own path (RFC 8414 §3.1). `None`
-/// for an issuer that is no http or https URL.
+/// The path of the metadata of an issuer: the well-known part comes before the issuer's own path (RFC 8414 §3.1).
+/// `None` for an issuer that is no http or https URL.
 pub fn metadata_path(issuer: &str) -> Option<String> {
     let rest = issuer.strip_prefix("https://").or_else(|| issuer.strip_prefix("http://"))?;
     let path = rest.find('/').and_then(|start| rest.get(start..)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A token request, and how a client proves by a secret who it is (RFC 6749 §2.3.1, §4.4.2).
+//! A token request, and the authentication of a client by a secret (RFC 6749 §2.3.1, §4.4.2).
 
 use std::fmt;
 
@@ -15,22 +15,22 @@ use crate::bearer::TokenDigest;
 /// The `client_assertion_type` of RFC 7523 §2.2.
 pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The most bytes of a client secret.
+/// The maximum size of a client secret, in bytes.
 const SECRET_BYTES: usize = 1_024;
 
-/// The most bytes of a scope.
+/// The maximum size of a scope, in bytes.
 const SCOPE_BYTES: usize = 1_024;
 
 const UNKNOWN: &str = "expected a client id and a secret that are valid";
 
-/// A request for an access token with the client credentials grant. The client has not proved yet who it is.
+/// A request for an access token with the client credentials grant. The client is not authenticated yet.
 pub struct TokenRequest {
     client_id: Box<str>,
     credential: Credential,
     scope: Option<Box<str>>,
 }
 
-/// How the client proves who it is.
+/// The proof of identity that the client sends.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credential {
@@ -38,7 +38,7 @@ pub enum Credential {
     Basic(Box<str>),
     /// `client_secret_post`: a secret in the body.
     Post(Box<str>),
-    /// A JWT that an identity provider signed (RFC 7523 §2.2). Check it by
+    /// A JWT signed by an identity provider (RFC 7523 §2.2). Check it by
     /// [`Federation::verify`](super::Federation::verify).
     Assertion(Box<str>),
 }
@@ -61,13 +61,13 @@ impl fmt::Debug for TokenRequest {
 }
 
 impl TokenRequest {
-    /// Reads a request from its headers `Authorization` and `Content-Type` and its body. A host that receives one of the
-    /// headers twice, or anything in the query of the URL, refuses the request itself.
+    /// Reads a request from its headers `Authorization` and `Content-Type` and its body. The host itself must refuse a
+    /// request that repeats one of the headers or has a query in its URL.
     ///
     /// # Errors
     ///
-    /// When the request is malformed, repeats a parameter, is for another grant, or the client authenticates in no way,
-    /// in an unknown way or in several.
+    /// When the request is malformed, repeats a parameter, is for another grant, has no client authentication, an
+    /// unknown method of client authentication, or several methods.
     pub fn parse(authorization: Option<&str>, content_type: Option<&str>, body: &[u8]) -> Result<Self, TokenError> {
         let is_basic = authorization.is_some();
         Self::read(authorization, content_type, body).map_err(|error| error.answering_basic(is_basic))
@@ -123,29 +123,29 @@ impl TokenRequest {
         Ok(Self { client_id, credential, scope })
     }
 
-    /// The client, as it names itself.
+    /// The client id in the request, which is not verified yet.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// How the client proves who it is.
+    /// The proof of identity that the client sent.
     pub fn credential(&self) -> &Credential {
         &self.credential
     }
 
-    /// The scope that the client asks for, of which the form is right.
+    /// The scope that the client asks for, which is well-formed; `None` if the request has no scope.
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
     }
 
-    /// Returns the secret of the client that the request has. A host gives no secrets for a client that does not exist
-    /// or was revoked: the answer is then the same as for a wrong secret.
+    /// Returns the stored secret that matches the request. For a client that does not exist or was revoked, the host
+    /// passes no secrets: the response then equals the response to a wrong secret.
     ///
-    /// Every secret is compared, each in constant time.
+    /// The request is compared with every secret, in constant time.
     ///
     /// # Errors
     ///
-    /// [`TokenErrorKind::InvalidClient`] when the request has no secret, or one that is not valid at `now`.
+    /// [`TokenErrorKind::InvalidClient`] when the request has no secret, or a secret that is not valid at `now`.
     pub fn authenticate<'a>(
         &self,
         secrets: &'a [ClientSecret],
@@ -164,13 +164,13 @@ impl TokenRequest {
         found.filter(|kept| kept.is_valid(now)).ok_or_else(|| self.unknown())
     }
 
-    /// The error for a client that did not prove who it is.
+    /// The error for a client that did not prove its identity.
     pub fn unknown(&self) -> TokenError {
         TokenError::client(UNKNOWN).answering_basic(matches!(self.credential, Credential::Basic(_)))
     }
 }
 
-/// The client id and the secret of the header, each encoded as in a form.
+/// The client id and the secret in the header, each encoded as in a form.
 fn basic(header: &str) -> Option<(Box<str>, Box<str>)> {
     let (scheme, encoded) = header.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") || encoded.len() > 4 * SECRET_BYTES {
@@ -188,8 +188,8 @@ fn is_scope(scope: &str) -> bool {
     scope.len() <= SCOPE_BYTES && scope.split(' ').all(is_token)
 }
 
-/// A secret of a client as the host keeps it: several may be valid at the same time, so that one can replace another
-/// without downtime. The secret itself is a [`Token`](crate::bearer::Token), shown once.
+/// A secret of a client as the host stores it. Several secrets may be valid at the same time, so that one can replace
+/// another without downtime. The secret itself is a [`Token`](crate::bearer::Token), shown once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientSecret {
     digest: TokenDigest,
@@ -197,17 +197,17 @@ pub struct ClientSecret {
 }
 
 impl ClientSecret {
-    /// The secret with this digest, valid until `expires`. Microsoft's gallery asks for one to three years.
+    /// Makes a secret from its digest, valid until `expires`. Microsoft's gallery asks for one to three years.
     pub fn new(digest: TokenDigest, expires: DateTime<Utc>) -> Self {
         Self { digest, expires }
     }
 
-    /// The digest.
+    /// The digest of the secret.
     pub fn digest(&self) -> &TokenDigest {
         &self.digest
     }
 
-    /// The time from which on the secret is not valid.
+    /// The time from which on the secret is invalid.
     pub fn expires(&self) -> DateTime<Utc> {
         self.expires
     }

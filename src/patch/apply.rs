@@ -1,6 +1,6 @@
 //! Applying operations to a resource, one after the other, on a copy (RFC 7644 §3.5.2).
 //!
-//! Here are the operations on singular attributes and on objects of attributes; those on lists are in `elements`.
+//! This file has the operations on singular attributes and on objects of attributes; `elements` has those on lists.
 
 use std::{cell::Cell, sync::Arc};
 
@@ -41,27 +41,27 @@ pub(crate) struct Application<'a> {
     pub(super) kind: &'a Arc<ResourceType>,
     pub(super) before: &'a Resource,
     pub(super) after: Resource,
-    /// Changes of lists of references that are still to be made.
+    /// Changes of lists of references that are not made yet.
     folds: Vec<(AttributeId, Fold)>,
-    /// Lists of which single values were changed, so that two may have become one.
+    /// Lists with changed single values, two of which may have become the same value.
     pub(super) edited: Vec<AttributeId>,
-    /// Which operation wrote to what, to name it when the result breaks a rule.
+    /// The attribute that each operation wrote to, in order to name the operation when the result breaks a rule.
     written: Vec<(usize, AttributeId)>,
-    /// The work of the request that the patch is a part of.
+    /// The work of the request to which the patch belongs.
     work: &'a Work,
-    /// The units that the present operation may still spend.
+    /// The units that the current operation may still spend.
     left: Cell<u64>,
-    /// The members at hand are in the object below the URN of the core schema.
+    /// Whether the current members are in the object under the URN of the core schema.
     in_core_object: bool,
     pub(super) limits: &'a Limits,
     pub(super) tolerance: &'a mut Tolerance,
 }
 
 impl<'a> Application<'a> {
-    /// The units that one operation may spend, since no other task of the thread runs before its end.
+    /// The units that one operation may spend. No other task of the thread runs before the operation ends.
     const OPERATION: u64 = 1_000_000;
 
-    /// Nothing is applied yet.
+    /// An application to `before`, with no operation applied yet.
     pub(crate) fn new(before: &'a Resource, limits: &'a Limits, tolerance: &'a mut Tolerance, work: &'a Work) -> Self {
         Self {
             kind: before.kind(),
@@ -78,7 +78,7 @@ impl<'a> Application<'a> {
         }
     }
 
-    /// Applies the operation with this index. After an error the application is of no use.
+    /// Applies the operation with this index. After an error the application must not be used again.
     pub(crate) fn step(&mut self, index: usize, operation: &Operation) -> Result<(), PatchError> {
         self.left.set(Self::OPERATION);
         self.operation(index, operation.op, operation.path(), operation.value.as_deref())
@@ -111,8 +111,8 @@ impl Application<'_> {
         self.write(index, op, &target, raw, false)
     }
 
-    /// Whether an operation is ignored because its path names an attribute that the schema does not have. Such a path
-    /// fails before the operation changes anything.
+    /// Whether the operation is ignored because its path names an attribute that the schema does not have. Such a
+    /// path fails before the operation changes anything.
     fn passes_over(&mut self, path: &str) -> bool {
         Target::is_unknown(self.kind, path, self.limits, self.tolerance) && self.tolerance.allows(Quirk::UnknownPath)
     }
@@ -127,13 +127,13 @@ impl Application<'_> {
         self.work.charge(units).map_err(|exceeded| PatchError::new(PatchErrorKind::TooMany, exceeded.to_string()))
     }
 
-    /// Charges a look at every value of a list, `times` times.
+    /// Charges `times` looks at every value of a list, at least one look.
     pub(super) fn look_at(&self, list: &[Value], times: usize) -> Result<(), PatchError> {
         let units: u64 = list.iter().map(text_units).sum();
         self.charge(units.saturating_mul(u64::try_from(times.max(1)).unwrap_or(u64::MAX)))
     }
 
-    /// Charges a search for a part of every value of a list, `times` times.
+    /// Charges `times` substring searches in every value of a list.
     pub(super) fn search(&self, list: &[Value], times: usize) -> Result<(), PatchError> {
         if times == 0 {
             return Ok(());
@@ -142,7 +142,7 @@ impl Application<'_> {
         self.charge(units.saturating_mul(u64::try_from(times).unwrap_or(u64::MAX)))
     }
 
-    /// One operation on one target. `among` says that it is a member of an object of attributes.
+    /// Applies one operation to one target. `among` means that the target is a member of an object of attributes.
     fn write(
         &mut self,
         index: usize,
@@ -173,7 +173,7 @@ impl Application<'_> {
                 Some(raw) if raw.get() != "null" && !(among && is_nothing(raw)) => {
                     self.in_object(index, op, *attribute, raw)
                 }
-                // Among other attributes, the core schema without a value says nothing.
+                // Among other attributes, the core schema without a value has no effect.
                 Some(_) if among && *attribute == AttributeId::ROOT => Ok(()),
                 Some(_) if op == Op::Add => Ok(()),
                 _ => self.remove_object(*attribute),
@@ -191,8 +191,9 @@ impl Application<'_> {
         }
     }
 
-    /// The value that counts for the operation. RFC 7644 §3.5.2.2 defines no `value` for `remove`: only a bare list, or the
-    /// object of a schema, is narrowed by one, and every other path removes its target.
+    /// The value that counts for the operation. RFC 7644 §3.5.2.2 defines no `value` for `remove`: a value narrows
+    /// the removal only for a bare list or the object of a schema. For every other path the operation removes the
+    /// whole target.
     fn value_for<'r>(
         &mut self,
         op: Op,
@@ -209,7 +210,7 @@ impl Application<'_> {
         Ok(raw.filter(|_| names_members || self.kind.attribute(*attribute).is_multi_valued()))
     }
 
-    /// The members of the resource, under the URN of its core schema, or of an extension.
+    /// Applies an operation to the members of an extension, or of the resource under the URN of its core schema.
     fn in_object(&mut self, index: usize, op: Op, parent: AttributeId, raw: &RawValue) -> Result<(), PatchError> {
         if parent != AttributeId::ROOT {
             return self.object(index, op, parent, raw);
@@ -224,13 +225,14 @@ impl Application<'_> {
         done
     }
 
-    /// Whether it is the resource or an extension's object, whose members are attributes.
+    /// Whether `attribute` is the resource or an extension's object, whose members are attributes.
     fn is_object(&self, attribute: AttributeId) -> bool {
         attribute == AttributeId::ROOT
             || self.kind.extensions().iter().any(|extension| extension.attribute() == attribute)
     }
 
-    /// The attribute, or the one that it is a sub-attribute of.
+    /// The attribute of the resource or extension that contains the sub-attribute `attribute`; `attribute` if it
+    /// is at the top.
     fn top(&self, mut attribute: AttributeId) -> AttributeId {
         while !self.is_object(attribute) && !self.is_object(self.kind.parent(attribute)) {
             attribute = self.kind.parent(attribute);
@@ -238,7 +240,7 @@ impl Application<'_> {
         attribute
     }
 
-    /// Each member of a value is an operation of its own (RFC 7644 §3.5.2.1, §3.5.2.3).
+    /// Applies each member of a value as an operation of its own (RFC 7644 §3.5.2.1, §3.5.2.3).
     fn object(&mut self, index: usize, op: Op, parent: AttributeId, raw: &RawValue) -> Result<(), PatchError> {
         let raw = unpacked(self.kind, &Target::Attribute(parent), raw, self.limits, self.tolerance);
         for (key, raw) in members(&raw)? {
@@ -250,7 +252,7 @@ impl Application<'_> {
                 self.write(index, op, &target, Some(raw), true)
             };
             match written {
-                // An unknown attribute in the brackets of a key.
+                // An unknown attribute in the brackets of a key is ignored.
                 Err(error)
                     if error.kind() == PatchErrorKind::InvalidPath
                         && Target::is_unknown(
@@ -266,11 +268,12 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// A read-only attribute among others: clients send back what they have read.
+    /// Accepts a read-only attribute among others if it is an echo: clients send back the attributes that they
+    /// have read.
     fn echo(&mut self, target: &Target, raw: &RawValue) -> Result<(), PatchError> {
         let attribute = target.attribute();
         let top = self.top(attribute);
-        // Made by the service provider anew for each answer, so there is nothing to compare with.
+        // The service provider derives such an attribute for each answer, so there is no stored value to compare with.
         let is_top = |[name, ..]: &[Box<str>; 4]| self.kind.child(AttributeId::ROOT, name) == Some(top);
         let derived = top == AttributeId::META
             || self.kind.is_reference_name(attribute)
@@ -278,7 +281,8 @@ impl Application<'_> {
         let equal = derived || {
             let mut met = *self.tolerance;
             match (read_value(self.kind, attribute, raw, self.limits, &mut met), self.before.value(attribute)) {
-                // Nobody has read what is never returned, so it is no echo: an answer would tell a guess.
+                // No client has read an attribute that is never returned, so its value is no echo. An acceptance
+                // would confirm a guess.
                 _ if self.kind.is_sensitive(attribute) => false,
                 (Ok(Some(value)), _) if self.holds_secret(&value) => false,
                 (Ok(Some(value)), Some(stored)) => same(self.kind, attribute, &value, stored),
@@ -300,11 +304,11 @@ impl Application<'_> {
             Some(raw) => self.read(attribute, raw)?,
             None => None,
         };
-        // A simple value that is not read says that there is none: `null`, `""`, or a URI of blanks.
+        // A simple value that reads as `None` means that there is no value: `null`, `""`, or a URI of blanks.
         let is_simple = self.kind.attribute(attribute).kind() != AttributeType::Complex;
         let says_nothing = is_simple || raw.is_none_or(is_nothing);
         match value {
-            // As in PUT, no value asserts nothing about an attribute that has a default (RFC 7644 §3.5.1).
+            // As in PUT, a missing value asserts nothing about an attribute that has a default (RFC 7644 §3.5.1).
             value if op != Op::Remove && self.keeps_value(attribute) && !is_assigned(value.as_ref()) => Ok(()),
             None if op == Op::Remove || says_nothing => self.unassign(attribute),
             // Every sub-attribute was dropped, but the client did not clear the attribute.
@@ -314,7 +318,8 @@ impl Application<'_> {
         }
     }
 
-    /// Sub-attributes that are not given stay as they are (RFC 7644 §3.5.2.3).
+    /// Merges `object` into a complex attribute. Sub-attributes that are not given keep their values (RFC 7644
+    /// §3.5.2.3).
     fn merge_into(&mut self, attribute: AttributeId, object: Object, raw: Option<&RawValue>) -> Result<(), PatchError> {
         for (sub, value) in object {
             self.assign(sub, value)?;
@@ -327,12 +332,13 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// The complex attribute that `attribute` is the `$ref` of, where `$ref` is made from the id beside it.
+    /// The complex attribute whose `$ref` is `attribute`; `None` unless `$ref` is derived from the id next to it.
     pub(super) fn reference_owner(&self, attribute: AttributeId) -> Option<AttributeId> {
         self.kind.referred_id(attribute).map(|_| self.kind.parent(attribute))
     }
 
-    /// `manager.$ref`: not kept itself, it says which id `manager.value` has.
+    /// Applies an operation to `manager.$ref`, which is not stored: its value determines the id in
+    /// `manager.value`.
     fn reference(
         &mut self,
         op: Op,
@@ -367,7 +373,7 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Takes the value of an attribute away, and of what holds nothing else.
+    /// Removes the value of an attribute, and every object around it that becomes empty.
     pub(super) fn unassign(&mut self, attribute: AttributeId) -> Result<(), PatchError> {
         if self.after.value(attribute).is_none() {
             return Ok(());
@@ -388,7 +394,7 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Whether the attribute has a value that must not go, since the attribute has a default.
+    /// Whether the attribute has a value that must stay, since the attribute has a default.
     fn keeps_value(&self, attribute: AttributeId) -> bool {
         self.kind.attribute(attribute).default().is_some() && is_assigned(self.after.value(attribute))
     }
@@ -398,7 +404,8 @@ impl Application<'_> {
         required.any(|extension| extension.attribute() == attribute)
     }
 
-    /// Immutable is what has a value in the resource as it was: removing it first does not help.
+    /// Checks that an immutable attribute keeps the value that it has before the patch: removing the value first
+    /// does not help.
     fn check_immutable(&self, attribute: AttributeId, value: Option<&Value>) -> Result<(), PatchError> {
         if self.kind.attribute(attribute).mutable() != Mutability::Immutable {
             return Ok(());
@@ -410,7 +417,7 @@ impl Application<'_> {
         }
     }
 
-    /// Takes an extension away, or the resource's own attributes, which no operation may.
+    /// Removes an extension. No operation may remove the resource's own attributes as a whole.
     pub(super) fn remove_object(&mut self, object: AttributeId) -> Result<(), PatchError> {
         if object == AttributeId::ROOT {
             return Err(PatchError::no_target());
@@ -418,7 +425,8 @@ impl Application<'_> {
         if self.is_required_extension(object) {
             return Err(PatchError::mutability("expected a required extension to stay"));
         }
-        // As in PUT, read-only attributes stay, immutable ones, and those with a default, and with them the extension.
+        // As in PUT, read-only attributes, immutable attributes with an old value, and attributes with a default stay,
+        // and with them the extension.
         let (kind, before) = (Arc::clone(self.kind), self.before);
         let Some(Value::Complex(members)) = self.after.root_mut().get_mut(object) else { return Ok(()) };
         members.retain(|id, _| {
@@ -435,7 +443,7 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Makes the changes that were put off for one list.
+    /// Makes the postponed changes of one list.
     fn unfold(&mut self, list: AttributeId) -> Result<(), PatchError> {
         if let Some(position) = self.folds.iter().position(|(folded, _)| *folded == list) {
             let (_, fold) = self.folds.swap_remove(position);
@@ -468,7 +476,7 @@ impl Application<'_> {
         }
     }
 
-    /// The operation that a broken rule is due to: the last that wrote to the attribute.
+    /// Blames a broken rule on the last operation that wrote to the attribute.
     fn blame(&self, error: &ResourceError) -> PatchError {
         let mut blamed = PatchError::from(error.clone());
         let Some(broken) = error.attribute() else { return blamed };
@@ -484,7 +492,7 @@ impl Application<'_> {
     }
 }
 
-/// The object of `attribute`, made if it is not there.
+/// The object of `attribute`, created if it is missing.
 pub(super) fn object_mut<'o>(
     kind: &ResourceType,
     root: &'o mut Object,

@@ -1,8 +1,8 @@
-//! Two resources as the operations that lead from one to the other (RFC 7644 §3.5.2).
+//! The operations that lead from one resource to another (RFC 7644 §3.5.2).
 //!
-//! The attributes of the schema are gone through in their order; each gives the steps that are shortest for it, and the
-//! steps are put into requests at the end. The other side may be any service provider, so only what the RFC itself
-//! describes is used, and no quirk is known here.
+//! The comparison goes through the attributes of the schema in order. Each attribute gives the shortest steps for
+//! its change; at the end the steps are divided into requests. The receiver may be any service provider, so only
+//! shapes that the RFC itself describes are used, and this module knows no quirk.
 
 mod element;
 mod error;
@@ -33,36 +33,38 @@ use crate::{
     value::{Object, Value},
 };
 
-/// The shortest patches that, applied in their order, make of `before` what replacing it by `after` would
-/// (RFC 7644 §3.5.1, §3.5.2): none when that is what it is already.
+/// The shortest patches that, applied in order, have the effect on `before` of replacing it by `after` (RFC 7644
+/// §3.5.1, §3.5.2); empty when the replacement changes nothing.
 ///
-/// `limits` are those of the service provider that the patches are for. Each patch obeys them: `body`,
-/// `patch_operations`, `path_bytes`, `filter_terms`, `string`, and for each attribute `values`. What does not fit into
-/// one request is divided; after each the resource obeys its schemas, but only after the last is it `after`. Only
-/// shapes that the RFC describes are used, so that no quirk is needed to read them.
+/// `limits` are those of the service provider that receives the patches. Each patch obeys them: `body`,
+/// `patch_operations`, `path_bytes`, `filter_terms`, `string`, and for each attribute `values`. Changes that do
+/// not fit into one request are divided. After each request the resource obeys its schemas, but only after the
+/// last request is it equal to `after`. Only shapes that the RFC describes are used, so a service provider needs
+/// no quirk to read them.
 ///
-/// What is compared is what a client may change and can know. Read-only attributes are left aside, and so is each
-/// `$ref` that follows from the `value` beside it. Where `after` has no value for what is write-only (a password),
-/// immutable or has a [default](crate::schema::Attribute::default_value), that stays, as in [`Resource::replaced_by`]: its
-/// absence says nothing. Texts that differ in case only
-/// differ, unless the attribute is immutable. Lists are sets (RFC 7643 §2.4): neither order nor doubles count, values
-/// that the schema compares as the same or that differ in `primary` only are one, and a `primary` of `false` is as none.
+/// Only attributes that a client may change and can know are compared. Read-only attributes are ignored, and so is
+/// each `$ref` that is derived from the `value` next to it. If `after` has no value for an attribute that is
+/// write-only (a password), is immutable or has a [default](crate::schema::Attribute::default_value), the value in
+/// `before` stays, as in [`Resource::replaced_by`]: a missing value asserts nothing. Texts that differ in case only
+/// count as different, unless the attribute is immutable. Lists are sets (RFC 7643 §2.4): neither order nor
+/// duplicates count. Values that the schema compares as the same, or that differ in `primary` only, count as one
+/// value. A `primary` of `false` counts as absent.
 ///
-/// What changes:
+/// Changes take these forms:
 ///
 /// - an attribute, by its path; several sub-attributes of one complex attribute in one operation where that is shorter;
-///   a new extension as a whole where that is;
-/// - a value of a complex list, through a value path that selects it alone (`emails[value eq "b@x.com"].type`); where
-///   none does, or where it is shorter, the list as a whole. Making a value the primary one takes `primary` from the
-///   others without being told (RFC 7644 §3.5.2);
-/// - a list of references such as `members` value by value, unless nothing of it is left.
+///   a new extension as a whole where that is shorter;
+/// - a value of a complex list, through a value path that selects it alone (`emails[value eq "b@x.com"].type`); the
+///   list as a whole where no such path exists or where that is shorter. Making a value primary takes `primary` from
+///   the other values without a further operation (RFC 7644 §3.5.2);
+/// - a list of references such as `members` value by value, unless no value is left.
 ///
 /// Takes time in proportion to the two resources.
 ///
 /// # Errors
 ///
-/// When the resources are of different types; when `before` cannot become `after` since a rule of the schemas is in the
-/// way, such as an immutable attribute with another value; when no operation can say what changes; or when a single
+/// When the resources are of different types; when a rule of the schemas prevents `before` from becoming `after`,
+/// such as an immutable attribute with another value; when no operation can express a change; or when a single
 /// value is over the limits. See [`DiffErrorKind`].
 ///
 /// ```
@@ -92,7 +94,7 @@ pub fn diff(before: &Resource, after: &Resource, limits: &Limits) -> Result<Vec<
         return Err(DiffError::new(DiffErrorKind::ResourceType, ""));
     }
     if before == after {
-        // Also of what broke a rule long ago.
+        // This includes a resource that already breaks a rule.
         return Ok(Vec::new());
     }
     let wanted = wanted(before, after)?;
@@ -104,7 +106,7 @@ pub fn diff(before: &Resource, after: &Resource, limits: &Limits) -> Result<Vec<
     Ok(requests.finish())
 }
 
-/// Ids of attributes mean the same in both only if the schemas are the same.
+/// Ids of attributes mean the same in both types only if the schemas are the same.
 fn is_one_type(left: &Arc<ResourceType>, right: &Arc<ResourceType>) -> bool {
     let schemas = |kind: &Arc<ResourceType>| -> Vec<_> {
         let extensions = kind.extensions().iter().map(|it| (it.schema().clone(), it.is_required()));
@@ -113,21 +115,23 @@ fn is_one_type(left: &Arc<ResourceType>, right: &Arc<ResourceType>) -> bool {
     Arc::ptr_eq(left, right) || left.name() == right.name() && schemas(left) == schemas(right)
 }
 
-/// Whether a client sets the attribute: it is not read-only, and no `$ref` that follows from an id.
+/// Whether a client sets the attribute: it is not read-only, not `schemas`, and not a `$ref` that is derived from
+/// an id.
 fn is_writable(kind: &ResourceType, attribute: AttributeId) -> bool {
     kind.attribute(attribute).mutable() != Mutability::ReadOnly
         && kind.referred_id(attribute).is_none()
         && attribute != AttributeId::SCHEMAS
 }
 
-/// Two resources of one type, attribute by attribute. What is wanted has been judged and stripped.
+/// A comparison of two resources of one type, attribute by attribute. The target resource (`wanted`) has been
+/// judged and stripped.
 struct Comparison<'a> {
     kind: &'a ResourceType,
     limits: &'a Limits,
 }
 
 impl Comparison<'_> {
-    /// The attributes of the resource, or of an extension.
+    /// The steps for the attributes of the resource, or of an extension.
     fn object(&self, parent: AttributeId, before: Option<&Object>, wanted: &Object) -> Result<Vec<Step>, DiffError> {
         let mut steps = Vec::new();
         for attribute in self.kind.children(parent).iter().copied().filter(|it| is_writable(self.kind, *it)) {
@@ -155,7 +159,8 @@ impl Comparison<'_> {
         match (before, wanted.and_then(Value::as_object)) {
             (None, None) => Ok(Vec::new()),
             (Some(was), None) => {
-                // Only the attributes have paths in the RFC; but one that is required goes with the extension or not.
+                // The RFC has paths for attributes only, but a required attribute can be removed only together
+                // with its extension.
                 let is_required = |id| self.kind.attribute(id).is_required() && is_writable(self.kind, id);
                 if was.iter().any(|(id, _)| is_required(id)) {
                     let uri = extension.schema().id().to_owned();
@@ -184,7 +189,7 @@ impl Comparison<'_> {
         wanted: Option<&Value>,
     ) -> Result<Vec<Step>, DiffError> {
         let definition = self.kind.attribute(attribute);
-        // What is immutable and has a value has been found to keep it.
+        // `wanted` has been judged: an immutable attribute with a value keeps it.
         if definition.mutable() == Mutability::Immutable && before.is_some() {
             return Ok(Vec::new());
         }
@@ -218,7 +223,7 @@ impl Comparison<'_> {
             (was, Some(now)) => (was, now),
         };
         if was.is_none() && self.kind.attribute(attribute).mutable() == Mutability::Immutable {
-            // Nothing can be added to it later.
+            // An immutable attribute accepts no sub-attribute later.
             let value = Some(self.whole_json(attribute, &wanted_value(now))?);
             return Ok(vec![Step::One { at: attribute, op: Op::Add, path: self.path(attribute)?, value }]);
         }
@@ -226,7 +231,7 @@ impl Comparison<'_> {
         let (mut single, mut removed) = (Vec::new(), Vec::new());
         for sub in self.kind.children(attribute).iter().copied() {
             let (there, value) = (was.and_then(|was| was.get(sub)), now.get(sub));
-            // Whoever takes the whole value away takes what only others know or set with it.
+            // Removing the whole value would also remove sub-attributes that only the service provider sets or knows.
             fixed |= there.is_some() && self.kind.attribute(sub).mutable() == Mutability::ReadOnly;
             fixed |= self.kind.is_sensitive(sub);
             if !is_writable(self.kind, sub) {
@@ -269,7 +274,7 @@ impl Comparison<'_> {
         Ok(self.shortest([single, anew], now))
     }
 
-    /// The shorter of two ways, if the second, which sends `whole` in one operation, fits into a request.
+    /// The shorter of two ways. The second way, which sends `whole` in one operation, must fit into a request.
     fn shortest(&self, [parts, other]: [Vec<Step>; 2], whole: &Object) -> Vec<Step> {
         let lists_fit = whole.iter().all(|(_, value)| self.lists_fit(value));
         let fits = || other.iter().all(|step| Requests::fits_alone(step, self.limits));
@@ -284,7 +289,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Whether there is a value in it that a client has set.
+    /// Whether the object contains a value that a client sets.
     fn has_values(&self, object: &Object) -> bool {
         object.iter().any(|(id, value)| {
             is_writable(self.kind, id)
@@ -304,7 +309,7 @@ impl Comparison<'_> {
         Ok(Step::One { at, op: Op::Remove, path: self.path(at)?, value: None })
     }
 
-    /// The attribute's path. The URI of an extension need not have the form that one in a path has.
+    /// The attribute's path. The URI of an extension need not have the form that a path requires.
     fn path(&self, attribute: AttributeId) -> Result<String, DiffError> {
         let path = self.kind.path(attribute);
         let mut strict = Tolerance::new(Quirks::strict());
@@ -315,13 +320,13 @@ impl Comparison<'_> {
         Err(DiffError::new(DiffErrorKind::Inexpressible, path))
     }
 
-    /// A value as JSON, if its texts are such that they may be sent.
+    /// A value as JSON, if its texts may be sent.
     fn json(&self, attribute: AttributeId, value: &Value) -> Result<String, DiffError> {
         self.check_texts(attribute, value)?;
         Ok(value_json(self.kind, attribute, value))
     }
 
-    /// As [`Comparison::json`], where the lists in the value cannot be divided either.
+    /// As [`Comparison::json`], for a value whose lists cannot be divided among requests.
     fn whole_json(&self, attribute: AttributeId, value: &Value) -> Result<String, DiffError> {
         if self.lists_fit(value) {
             return self.json(attribute, value);

@@ -1,7 +1,7 @@
 //! Operations on lists: on a list as a whole, and on the values that a condition selects.
 //!
-//! A list is taken out of the resource, changed and put back. An operation that fails leaves it out, which does no
-//! harm: the whole patch has failed then.
+//! A list is taken out of the resource, changed and put back. An operation that fails does not put the list back,
+//! which does no harm: the whole patch has failed then.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ use crate::{
 };
 
 impl Application<'_> {
-    /// An operation on a list as a whole.
+    /// Applies an operation to a list as a whole.
     pub(super) fn list(&mut self, op: Op, list: AttributeId, raw: Option<&RawValue>) -> Result<(), PatchError> {
         let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
             return if op == Op::Add { Ok(()) } else { self.unassign(list) };
@@ -46,21 +46,22 @@ impl Application<'_> {
                 let there = self.take(list);
                 self.append(list, there, given, &unpacked)
             }
-            // The list has exactly the values that were sent.
+            // The list gets exactly the values that the client sent.
             _ if !given.is_empty() => {
                 let given = self.with_fixed_parts(list, given)?;
                 self.take(list);
                 self.put(list, given)
             }
-            // The schema knows nothing of the values, so the operation is ignored as one of an unknown attribute is.
+            // The schema knows none of the values, so the operation is ignored, as an operation on an unknown
+            // attribute is.
             _ if loss == Loss::Unknown => Ok(()),
             _ if loss == Loss::Void => Err(PatchError::value("expected values that are not empty")),
-            // Every value of the list says that it is unassigned.
+            // Every value in the list is unassigned.
             _ => self.unassign(list),
         }
     }
 
-    /// An operation on the values of a list that a condition selects, or on a sub-attribute of them.
+    /// Applies an operation to the values of a list that a condition selects, or to a sub-attribute of these values.
     pub(super) fn elements(&mut self, op: Op, elements: &Elements, raw: Option<&RawValue>) -> Result<(), PatchError> {
         let condition = elements.condition(self.kind, self.tolerance)?;
         let list = elements.list;
@@ -132,7 +133,8 @@ impl Application<'_> {
         self.put(list, there)
     }
 
-    /// What an `add` or `replace` does to an element as a whole: it merges into it, as into any complex value.
+    /// The effect of an `add` or `replace` on a whole element: a complex value merges into it, as into any complex
+    /// attribute.
     fn whole_element(&mut self, op: Op, list: AttributeId, raw: &RawValue) -> Result<Change, PatchError> {
         let cleared = cleared(self.kind, list, raw, self.tolerance);
         Ok(match read_element(self.kind, list, raw, self.limits, self.tolerance)? {
@@ -144,14 +146,14 @@ impl Application<'_> {
         })
     }
 
-    /// What an `add` or `replace` does to one sub-attribute of an element.
+    /// The effect of an `add` or `replace` on one sub-attribute of an element.
     fn part_of_element(&mut self, sub: AttributeId, raw: &RawValue) -> Result<Change, PatchError> {
         if let Some(list) = self.reference_owner(sub) {
             let object = RawValue::from_string(format!("{{\"{}\":{}}}", self.kind.attribute(sub).name(), raw.get()));
             let object = object.map_err(|error| PatchError::json(&error, "a reference"))?;
             return self.whole_element(Op::Add, list, &object);
         }
-        // JSON text as the `value` may describe the element.
+        // A `value` that holds JSON text may describe the whole element.
         if self.kind.is_element_value(sub) && raw.get().starts_with("\"{") {
             let list = self.kind.parent(sub);
             let object = RawValue::from_string(format!("{{\"{}\":{}}}", self.kind.attribute(sub).name(), raw.get()));
@@ -166,7 +168,8 @@ impl Application<'_> {
         })
     }
 
-    /// A condition that no value satisfies (RFC 7644 §3.5.2.2, §3.5.2.3): an element may be made that does.
+    /// Handles a condition that no value satisfies (RFC 7644 §3.5.2.2, §3.5.2.3): an `add` or `replace` may create
+    /// an element that satisfies the condition.
     fn without_match(
         &mut self,
         op: Op,
@@ -187,25 +190,27 @@ impl Application<'_> {
                 (object, cleared, condition, filter)
             }
             (Change::Nothing | Change::Unset { .. }, ..) if op == Op::Add => return self.put(list, there),
-            // The value says that there is none, and there is none.
+            // The operation assigns no value, and no value is selected: nothing has to change.
             (Change::Nothing | Change::Unset { .. } | Change::Remove, ..) if self.tolerance.allows(quirk) => {
                 return self.put(list, there);
             }
             _ => return Err(PatchError::no_target()),
         };
-        // A value without content makes no element; only an operation without a value means the described element.
+        // A value without content creates no element. Only an operation without a `value` creates the described
+        // element.
         let is_empty = object.iter().all(|(_, value)| value.as_str() == Some(""));
         if is_empty && has_value && self.tolerance.allows(quirk) {
             return self.put(list, there);
         }
         let mut element = self.described(list, filter).ok_or_else(PatchError::no_target)?;
-        // Without a value there must be more than what labels one, as in a list that a client sends.
+        // Without a value the element must have more than labels, as an element of a list in a request body must.
         let has_no_value = object.is_empty() || self.kind.value_of(list).is_some_and(|value| cleared.contains(&value));
         for (sub, value) in object {
             element.insert(sub, value);
         }
         let is_nothing = has_no_value && only_labels(self.kind, list, &element);
-        // It has to be what the condition describes, or the same operation would make another one each time.
+        // The new element must satisfy the condition; otherwise each repetition of the operation would create
+        // another element.
         let element = Value::Complex(element);
         if !condition.matches_element(&element) || !self.tolerance.allows(quirk) {
             return Err(PatchError::no_target());
@@ -223,7 +228,7 @@ impl Application<'_> {
         self.put(list, there)
     }
 
-    /// The element that a condition describes, if it consists of `eq` joined by `and`.
+    /// The element that a condition describes; `None` unless the condition consists of `eq` joined by `and`.
     fn described(&mut self, list: AttributeId, filter: &Filter) -> Option<Object> {
         let mut element = Object::new();
         match filter.expression() {
@@ -253,7 +258,7 @@ impl Application<'_> {
         }
     }
 
-    /// The sub-attribute that a client may set.
+    /// The sub-attribute at `path`, if a client may set it.
     fn part_named(&self, list: AttributeId, path: PathRef<'_>) -> Option<AttributeId> {
         let sub = self.kind.resolve_below(list, path).filter(|sub| *sub != list)?;
         let settable =
@@ -261,8 +266,8 @@ impl Application<'_> {
         settable.then_some(sub)
     }
 
-    /// Puts the sub-attributes of `object` into an element. `whole` says that the client sent an element, in which the
-    /// type of a referenced resource is an echo.
+    /// Puts the sub-attributes of `object` into an element and removes those in `cleared`. `whole` means that the
+    /// client sent an element, in which the type of a referenced resource is an echo.
     fn merge(
         &self,
         element: &mut Object,
@@ -289,7 +294,7 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Whether a sub-attribute of an element may get this value, or none.
+    /// Checks that a sub-attribute of an element may get this value, or lose its value if `value` is `None`.
     fn check_part(&self, sub: AttributeId, element: &Object, value: Option<&Value>) -> Result<(), PatchError> {
         let definition = self.kind.attribute(sub);
         if value.is_none() && definition.is_required() {
@@ -303,9 +308,9 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Adds values to a list that was taken out, and puts it back. A value that the list already contains is not added
-    /// again (RFC 7644 §3.5.2.1). The values in `unpacked` came as text that names a value, and not all of its
-    /// sub-attributes.
+    /// Adds values to a list that was taken out, and puts the list back. A value that the list already contains is
+    /// not added again (RFC 7644 §3.5.2.1). The values in `unpacked` came as text that names a value without all
+    /// of its sub-attributes.
     fn append(
         &mut self,
         list: AttributeId,
@@ -327,7 +332,7 @@ impl Application<'_> {
                     name.is_some_and(|name| unpacked.iter().any(|unpacked| unpacked.as_str() == name))
                         && object.iter().all(|(id, _)| Some(id) == value_of || Some(id) == display)
                 });
-            // The `value` identifies such an element, whatever the client says of its other sub-attributes.
+            // The `value` identifies such an element, regardless of its other sub-attributes in the request body.
             let identity = value_of.filter(|_| is_reference || is_unpacked);
             let only_id = identity.and_then(|id| Some((id, value.as_object()?.get(id)?.clone())));
             let found = match (identity, only_id) {
@@ -338,7 +343,8 @@ impl Application<'_> {
                     found.position(there.get(..among).unwrap_or_default(), &only)
                 }
                 (Some(_), None) => None,
-                // Only the stored values count: which of the given values are added does not depend on their order.
+                // Only the stored values are compared: the order of the given values must not decide which of them
+                // are added.
                 (None, None) => known.position(there.get(..before).unwrap_or_default(), &value),
             };
             self.charge(known.take_units().saturating_add(named.take_units()))?;
@@ -362,7 +368,7 @@ impl Application<'_> {
         self.put(list, there)
     }
 
-    /// Makes the one value at `positions` the primary one (RFC 7644 §3.5.2).
+    /// Makes the value at the single position in `positions` the primary value (RFC 7644 §3.5.2).
     fn only_primary(&self, list: AttributeId, there: &mut [Value], positions: &[usize]) -> Result<(), PatchError> {
         let [position] = positions else { return Err(PatchError::value("expected at most one primary value")) };
         let Some(primary) = self.kind.conventional(list).primary else { return Ok(()) };
@@ -382,7 +388,7 @@ impl Application<'_> {
         primary.and_then(Value::as_bool) == Some(true)
     }
 
-    /// References that stay in a list keep their immutable sub-attributes and the type of the resource, whether or not
+    /// Copies immutable sub-attributes and the resource's type to references that stay in a list, whether or not
     /// the client repeats them.
     fn with_fixed_parts(&self, list: AttributeId, mut given: Vec<Value>) -> Result<Vec<Value>, PatchError> {
         let identity = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list));
@@ -404,7 +410,7 @@ impl Application<'_> {
         Ok(given)
     }
 
-    /// Takes a list out of the resource, its place kept.
+    /// Takes the values of a list out of the resource; an empty list keeps their position.
     fn take(&mut self, list: AttributeId) -> Vec<Value> {
         if self.after.value(list).is_none() {
             return Vec::new();
@@ -416,12 +422,12 @@ impl Application<'_> {
         }
     }
 
-    /// Puts a list back; one without values is unassigned.
+    /// Puts a list back. An empty list is unassigned.
     fn put(&mut self, list: AttributeId, values: Vec<Value>) -> Result<(), PatchError> {
         if values.is_empty() {
             return self.unassign(list);
         }
-        // What many operations add together counts as what one request has. References are counted where they are folded.
+        // All operations together may add as many values as one request may have. `Fold` counts references.
         let most = self.limits.values;
         let before = self.before.value(list).map_or(0, |before| before.elements().len());
         if values.len() > before.saturating_add(most) && !self.kind.is_reference_list(list) {
@@ -433,17 +439,18 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Notes that single values of a list were changed; once, since a request may do that a thousand times.
+    /// Notes that single values of a list were changed. The list is noted once, since a request may do so a
+    /// thousand times.
     fn edit(&mut self, list: AttributeId) {
         if !self.edited.contains(&list) {
             self.edited.push(list);
         }
     }
 
-    /// Drops a value that an operation made the same as another one. A value that no operation changed stays, even if it
-    /// was the same as another one before. Of changed values that are the same, the first stays. Nobody can tell values in
-    /// the same spelling apart: the first of them counts as the one that no operation changed. The rest keep their order,
-    /// which has no meaning to a client.
+    /// Drops a value that an operation made the same as another value. A value that no operation changed stays,
+    /// even if it was the same as another value before. Of changed values that are the same, the first stays.
+    /// Values in the same spelling cannot be told apart: the first of them counts as unchanged. The rest keep
+    /// their order, which has no meaning to a client.
     pub(super) fn drop_doubles(&mut self, list: AttributeId) -> Result<(), PatchError> {
         let there = self.take(list);
         let mut known = Known::new(self.kind, list, &there, there.len()).exact();
@@ -467,7 +474,7 @@ impl Application<'_> {
         for value in before {
             *stored.entry(spelling(self.kind, list, value)).or_default() += 1;
         }
-        // Each stored value stands for one: a second one in the same spelling counts as changed.
+        // Each stored value accounts for one value: a second value in the same spelling counts as changed.
         let mut is_unchanged = |value: &Value| match stored.get_mut(&spelling(self.kind, list, value)) {
             Some(left @ 1..) => {
                 *left -= 1;
@@ -496,7 +503,7 @@ impl Application<'_> {
     }
 }
 
-/// A value's text, by sub-attribute.
+/// The JSON text of a value, by sub-attribute.
 type Spelling = Vec<(AttributeId, String)>;
 
 /// The spelling of a list's value. The order of its sub-attributes has no meaning (RFC 7643 §2.4).
@@ -507,7 +514,7 @@ fn spelling(kind: &ResourceType, list: AttributeId, value: &Value) -> Spelling {
     spelling
 }
 
-/// Whether a value has lost all its sub-attributes, which leaves no value.
+/// Whether a value has lost all its sub-attributes, so that no value is left.
 fn is_void(value: &Value) -> bool {
     value.as_object().is_some_and(Object::is_empty)
 }
@@ -515,19 +522,19 @@ fn is_void(value: &Value) -> bool {
 /// The effect of an operation on the selected values of a list.
 enum Change {
     Nothing,
-    /// The values go.
+    /// Removes the values.
     Remove,
-    /// The values lose a sub-attribute.
+    /// Removes a sub-attribute of the values.
     Unset {
         sub: AttributeId,
     },
-    /// The values get the sub-attributes of `object` and lose those in `cleared`.
+    /// Sets the sub-attributes of `object` and removes those in `cleared`.
     Merge {
         object: Object,
         cleared: Vec<AttributeId>,
-        /// The client sent an element, not one sub-attribute of it.
+        /// Whether the client sent an element, not one sub-attribute of it.
         whole: bool,
     },
-    /// This value, of a simple type, takes their place.
+    /// Replaces the values by this value of a simple type.
     Put(Value),
 }

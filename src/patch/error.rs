@@ -1,4 +1,4 @@
-//! What can be wrong with a PATCH request, and in which of its operations.
+//! The faults of a PATCH request, and the operation in which each fault is.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::{
     resource::{ResourceError, ResourceErrorKind, json_fault_at},
 };
 
-/// Why a PATCH request was refused, and where (RFC 7644 §3.5.2, §3.12). Nothing of it was applied.
+/// The reason why a PATCH request was refused, and its place (RFC 7644 §3.5.2, §3.12). No operation was applied.
 ///
 /// ```
 /// use scim_core::{Limits, Quirks, patch::{Patch, PatchErrorKind}, quirks::Tolerance};
@@ -21,7 +21,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatchError {
-    // Boxed, since every step of a patch can fail and hardly one does.
+    // Boxed, since each step of a patch returns a result and few fail.
     inner: Box<Inner>,
 }
 
@@ -33,23 +33,23 @@ struct Inner {
     path: Option<Box<str>>,
 }
 
-/// What is wrong with a PATCH request. Each variant but [`PatchErrorKind::BodyTooLong`] is a `scimType` of RFC 7644
-/// §3.12.
+/// The kind of fault in a PATCH request. Each variant but [`PatchErrorKind::BodyTooLong`] is a `scimType` of
+/// RFC 7644 §3.12.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PatchErrorKind {
-    /// `invalidSyntax`: the body is no JSON, or no PatchOp message.
+    /// `invalidSyntax`: the body is not JSON, or not a PatchOp message.
     InvalidSyntax,
     /// `invalidPath`: a path is malformed, or names no attribute of the resource type.
     InvalidPath,
-    /// `invalidFilter`: what stands in a path's brackets is no condition on the attribute's values.
+    /// `invalidFilter`: the text in a path's brackets is not a condition on the attribute's values.
     InvalidFilter,
     /// `invalidValue`: a value is missing, or does not fit its attribute.
     InvalidValue,
     /// `noTarget`: a `remove` without path, or a path that matches no value.
     NoTarget,
-    /// `mutability`: the attribute is read-only, immutable with a value, or would lose a value that is required or that
-    /// its default made obligatory.
+    /// `mutability`: the attribute is read-only, immutable with a value, or would lose a required value
+    /// or a value that the default makes obligatory.
     Mutability,
     /// `tooMany`: more operations or values than the service provider accepts.
     TooMany,
@@ -62,13 +62,13 @@ impl PatchError {
         Self { inner: Box::new(Inner { kind, message: message.into(), operation: None, path: None }) }
     }
 
-    /// The same error, of the operation with this index. The first to say so is right: it was nearest.
+    /// The same error, in the operation with this index. The first call decides, since it was nearest to the fault.
     pub(super) fn in_operation(mut self, index: usize) -> Self {
         self.inner.operation.get_or_insert(index);
         self
     }
 
-    /// The same error, of this path. The first to say so is right: it was nearest.
+    /// The same error, at this path. The first call decides, since it was nearest to the fault.
     pub(super) fn at(mut self, path: &str) -> Self {
         if self.inner.path.is_none() && !path.is_empty() {
             self.inner.path = Some(path.into());
@@ -76,23 +76,23 @@ impl PatchError {
         self
     }
 
-    /// What is wrong.
+    /// The kind of fault.
     pub fn kind(&self) -> PatchErrorKind {
         self.inner.kind
     }
 
-    /// The index of the operation in `Operations`, the first being 0; the message counts from 1. None if it is the
-    /// request as a whole, or the resource that would result.
+    /// The index of the operation in `Operations`, counted from 0; the text of the error counts from 1. `None` if
+    /// the fault is in the request as a whole, or in the resulting resource.
     pub fn operation(&self) -> Option<usize> {
         self.inner.operation
     }
 
-    /// The attribute, as the client wrote the path or as the schema spells it.
+    /// The path of the attribute, as the client wrote it or as the schema spells it.
     pub fn path(&self) -> Option<&str> {
         self.inner.path.as_deref()
     }
 
-    /// What was expected, without the place.
+    /// The message of the error, without the operation and the path.
     pub fn message(&self) -> &str {
         &self.inner.message
     }
@@ -113,12 +113,12 @@ impl PatchError {
         Self::new(PatchErrorKind::NoTarget, "expected a path that matches a value")
     }
 
-    /// JSON that cannot be read. `expected` names the JSON that belongs there.
+    /// An error for JSON that cannot be read. `expected` names the JSON that belongs there.
     pub(super) fn json(error: &serde_json::Error, expected: &str) -> Self {
         Self::syntax(json_fault_at(error, expected))
     }
 
-    /// An error in the text of a path. What is in brackets is a filter, everything else the path.
+    /// An error in the text of a path. The text in brackets is a filter, the rest is the path.
     pub(super) fn in_path(error: &FilterError, text: &str) -> Self {
         let in_brackets = text.get(..error.offset()).is_some_and(|before| before.contains('['))
             && !matches!(error.kind(), FilterErrorKind::PathEnd | FilterErrorKind::TooLong(_))
@@ -127,10 +127,10 @@ impl PatchError {
         Self::new(kind, error.to_string()).at(text)
     }
 
-    /// A condition in brackets that does not fit the attribute before them.
+    /// An error for a condition in brackets that does not fit the attribute before the brackets.
     pub(super) fn in_condition(error: &CompileError) -> Self {
         let kind = match error.kind() {
-            // The path names an attribute that there is not, wherever in the path it does.
+            // The path names an unknown attribute, in the brackets or outside.
             CompileErrorKind::UnknownAttribute => PatchErrorKind::InvalidPath,
             _ => PatchErrorKind::InvalidFilter,
         };
@@ -155,7 +155,7 @@ impl From<ResourceError> for PatchError {
     }
 }
 
-/// Whether a bracket has been closed again. Brackets do not nest, but strings may hold some.
+/// Whether a bracket has been closed. Brackets do not nest, but strings may contain brackets.
 fn ends_brackets(text: &str) -> bool {
     let (mut quoted, mut escaped, mut closed) = (false, false, false);
     for byte in text.bytes() {
@@ -176,7 +176,7 @@ impl fmt::Display for PatchError {
             write!(f, "operation {}: ", index + 1)?;
         }
         f.write_str(&self.inner.message)?;
-        // Messages of other parts name the place already.
+        // Some messages already name the path.
         match &self.inner.path {
             Some(path) if !self.inner.message.contains(&**path) => write!(f, ": `{path:.60}`"),
             _ => Ok(()),

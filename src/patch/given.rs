@@ -1,4 +1,5 @@
-//! A `remove` with a `value`: which values it names, and what must not be named (RFC 7644 §3.5.2.2 has no such value).
+//! The `value` of a `remove`: the elements that it names, and the values that it must not name (RFC 7644 §3.5.2.2
+//! has no such value).
 
 use super::{PatchError, apply::Application};
 use crate::{
@@ -16,7 +17,7 @@ impl Application<'_> {
         Err(PatchError::value("expected no `value` for `remove`"))
     }
 
-    /// Refuses a value that nobody may read: the removal would tell a client that its guess was right.
+    /// Refuses a value that no client may read: the removal would confirm a guess.
     pub(super) fn expect_nothing_secret(&self, given: &[Value]) -> Result<(), PatchError> {
         if given.iter().any(|value| self.holds_secret(value)) {
             return Err(PatchError::value("expected no `value` that may not be read"));
@@ -24,7 +25,7 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Whether a part of a complex value is never returned.
+    /// Whether a sub-attribute of a complex value is never returned.
     pub(super) fn holds_secret(&self, value: &Value) -> bool {
         let mut parts = value.as_object().into_iter().flat_map(Object::iter);
         parts.any(|(id, _)| self.kind.is_sensitive(id))
@@ -32,8 +33,8 @@ impl Application<'_> {
     }
 }
 
-/// The elements that the values of a `remove` name. A value names an element by `value` if it has one, and then by `type`
-/// if it has that too; without `value`, by all that it has.
+/// The elements that the values of a `remove` name. A value that has `value` names an element by it, and by `type`
+/// if the value has a `type` and is no reference. A value without `value` names an element by all its sub-attributes.
 pub(super) fn named(kind: &ResourceType, list: AttributeId, values: Vec<Value>) -> Named<'_> {
     let conventional = kind.conventional(list);
     let is_reference = kind.is_reference_list(list);

@@ -1,7 +1,7 @@
-//! A change of a list of references as a delta: what goes and what comes, never the list (RFC 7644 §3.5.2).
+//! A change of a list of references as a delta: the values to remove and to add, never the list (RFC 7644 §3.5.2).
 //!
-//! Adding one member to a group of 100,000 must cost one row. A store applies a [`ValueEdit`] to its rows; one that
-//! keeps whole resources calls [`ValueEdit::apply`]. This file knows nothing of stores.
+//! Adding one member to a group of 100,000 must cost one row. A store applies a [`ValueEdit`] to its rows; a store
+//! that keeps whole resources calls [`ValueEdit::apply`]. This file does not know stores.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -24,22 +24,22 @@ use crate::{
     value::{Object, Text, Value},
 };
 
-/// A change of one list of references by the `value`s in it. Made by [`Patch::membership`] of a patch that is nothing
-/// else, and told by an [`Event`](crate::event::Event).
+/// A change of one list of references by the `value`s in it. Returned by [`Patch::membership`] for a patch that
+/// makes no other change, and reported by an [`Event`](crate::event::Event).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Membership {
     /// The list.
     pub attribute: AttributeId,
-    /// What goes and what comes.
+    /// The values to remove and to add.
     pub edit: ValueEdit,
 }
 
-/// Which values of a list of references go and which come (`members` of a group).
+/// The values to remove from a list of references (`members` of a group) and the values to add.
 ///
-/// The values are a set under their sub-attribute `value`, compared exactly. Steps apply in the order of the fields. A
-/// value that is there already is not added again and keeps what it has, also when it is cleared or removed in the same
-/// edit: so replacing a list by itself changes nothing.
+/// The values are a set under their sub-attribute `value`, compared exactly. Steps apply in the order of the
+/// fields. A value that the list already contains is not added again and keeps its sub-attributes, even when the
+/// same edit clears or removes the value: replacing a list by itself changes nothing.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -59,22 +59,22 @@ pub struct Membership {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "a store that overlooked a new step would lose members")]
 pub struct ValueEdit {
-    /// Whether every value goes first that is not in `add`.
+    /// Whether to remove first every value that is not in `add`.
     pub clear: bool,
-    /// The `value` of each value that goes.
+    /// The `value` of each value to remove.
     pub remove: Vec<Text>,
-    /// The values that come, each with its sub-attribute `value`.
+    /// The values to add, each with its sub-attribute `value`.
     pub add: Vec<Object>,
 }
 
 impl ValueEdit {
-    /// Whether the edit changes no list at all.
+    /// Whether the edit has no step, so that it changes no list.
     pub fn is_empty(&self) -> bool {
         !self.clear && self.remove.is_empty() && self.add.is_empty()
     }
 
-    /// Changes the list `attribute` of `resource`. Gives what that really did: the values that were there and went, and
-    /// those that came; `None` when nothing changed. A list that becomes empty is unassigned.
+    /// Changes the list `attribute` of `resource`. Returns the effect: the values that were really removed and
+    /// those that were really added; `None` when nothing changed. A list that becomes empty is unassigned.
     ///
     /// Takes time in proportion to the list and the edit together. For stores that keep a resource as one piece.
     pub fn apply(&self, attribute: AttributeId, resource: &mut Resource) -> Option<Self> {
@@ -93,7 +93,7 @@ impl ValueEdit {
         effect
     }
 
-    /// As [`ValueEdit::apply`], on the list itself. `value` is the sub-attribute by which its elements are told apart.
+    /// As [`ValueEdit::apply`], on the list itself. `value` is the sub-attribute that identifies the elements.
     fn apply_to(&self, value: AttributeId, list: &mut Vec<Value>) -> Option<Self> {
         let mut effect = Self::default();
         let coming = Positions::new(self.add.iter().filter_map(|element| key(element, value)));
@@ -132,7 +132,7 @@ pub(super) fn membership(
     limits: &Limits,
     tolerance: &mut Tolerance,
 ) -> Result<Option<Membership>, PatchError> {
-    // What is met on the way counts only if this way is taken.
+    // Quirks are recorded only if the patch is a membership change.
     let mut met = *tolerance;
     let mut found: Option<(AttributeId, Fold)> = None;
     for (index, operation) in patch.operations.iter().enumerate() {
@@ -164,8 +164,8 @@ pub(super) fn membership(
     Ok(found.map(|(attribute, fold)| Membership { attribute, edit: fold.into_edit() }))
 }
 
-/// The sub-attribute `value` of a list of references that a delta can change: one that may be empty, with ids that
-/// compare exactly.
+/// The sub-attribute `value` of a list of references that a delta can change; `None` unless clients may write the
+/// list, the list may be empty, and its ids compare exactly.
 pub(super) fn foldable(kind: &ResourceType, list: AttributeId) -> Option<AttributeId> {
     let value = kind.value_of(list)?;
     let definition = kind.attribute(list);
@@ -177,12 +177,12 @@ pub(super) fn foldable(kind: &ResourceType, list: AttributeId) -> Option<Attribu
     usable.then_some(value)
 }
 
-/// Operations on one list of references, folded into what they come to: the last one decides on a value.
+/// Operations on one list of references, folded into their joint effect: the last operation on a value decides.
 #[derive(Debug)]
 pub(super) struct Fold {
     value: AttributeId,
     clear: bool,
-    /// Each value once, in the order in which it was first named, with its element if it comes.
+    /// Each value once, in the order in which it was first named, with its element if the value is to be added.
     slots: Vec<(Text, Option<Object>)>,
     positions: HashMap<Text, usize>,
 }
@@ -238,7 +238,7 @@ impl Fold {
             (Target::Attribute(list), _, Some(raw)) => {
                 let mut met = *tolerance;
                 let Some(elements) = self.elements(kind, *list, raw, limits, &mut met)? else { return Ok(false) };
-                // A delta is committed without a look at the resource, so no element may break a rule.
+                // A delta is committed without reading the resource, so no element may break a rule.
                 if !elements.iter().all(|element| judge_element(kind, *list, element).is_ok()) {
                     return Ok(false);
                 }
@@ -262,7 +262,7 @@ impl Fold {
         Ok(true)
     }
 
-    /// The elements in JSON, if their `value` tells everything about them.
+    /// The elements in JSON; `None` if an element has no `value` or has a `primary`, which may affect other values.
     fn elements(
         &self,
         kind: &Arc<ResourceType>,
@@ -287,7 +287,7 @@ impl Fold {
         Ok(elements.into_iter().map(plain).collect())
     }
 
-    /// Whether a value of the list can only come and go, so that putting it in its own place changes nothing.
+    /// Whether a value of the list can only be added and removed, so that replacing a value by itself changes nothing.
     fn is_settled(&self, kind: &ResourceType, list: AttributeId) -> bool {
         let fixed = |id: &AttributeId| {
             matches!(kind.attribute(*id).mutable(), Mutability::Immutable | Mutability::ReadOnly)
@@ -332,7 +332,7 @@ impl Fold {
         for (id, element) in self.slots {
             match element {
                 Some(element) => edit.add.push(element),
-                // Of what is not added a cleared list has nothing left to remove.
+                // A cleared list has nothing left to remove.
                 None if self.clear => {}
                 None => edit.remove.push(id),
             }
@@ -341,7 +341,7 @@ impl Fold {
     }
 }
 
-/// The values in `members[value eq "1" or value eq "2"]`, if that is all there is in the brackets.
+/// The ids in `members[value eq "1" or value eq "2"]`; `None` if the brackets hold anything else.
 fn named(elements: &Elements) -> Option<Vec<&str>> {
     fn id(expression: Expression<'_>) -> Option<&str> {
         match expression {
@@ -361,7 +361,7 @@ fn key(element: &Object, value: AttributeId) -> Option<&str> {
     element.get(value)?.as_str()
 }
 
-/// Where a text is among some texts. A few are searched one by one, since most edits name one member.
+/// The positions of some texts. A few texts are searched one by one, since most edits name one member.
 struct Positions<'a> {
     few: Vec<&'a str>,
     many: HashMap<&'a str, usize>,

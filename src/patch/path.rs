@@ -1,6 +1,6 @@
-//! What a PATCH path addresses in a resource of one type (RFC 7644 §3.5.2, §3.10).
+//! The target of a PATCH path in a resource of one type (RFC 7644 §3.5.2, §3.10).
 //!
-//! It turns text into ids, and knows neither values nor what the operation does.
+//! This file turns text into ids. It knows neither values nor the effect of an operation.
 
 use std::borrow::Cow;
 
@@ -14,12 +14,12 @@ use crate::{
 
 use super::{Operation, PatchError, PatchErrorKind, value::members};
 
-/// What an operation is done to.
+/// The target of an operation.
 #[derive(Debug)]
 pub(super) enum Target {
-    /// An attribute as a whole: a singular one, a list, an extension's object, or the resource (`ROOT`).
+    /// An attribute as a whole: a singular attribute, a list, an extension's object, or the resource (`ROOT`).
     Attribute(AttributeId),
-    /// Values of a list, or a sub-attribute of them.
+    /// Values of a list, or a sub-attribute of these values.
     Elements(Elements),
 }
 
@@ -27,9 +27,9 @@ pub(super) enum Target {
 #[derive(Debug)]
 pub(super) struct Elements {
     pub(super) list: AttributeId,
-    /// Which of them; all without one.
+    /// The condition on the values; `None` selects all values.
     pub(super) filter: Option<Filter>,
-    /// The sub-attribute of them that is meant; without one they themselves.
+    /// The addressed sub-attribute of the values; `None` addresses the values themselves.
     pub(super) sub: Option<AttributeId>,
 }
 
@@ -41,7 +41,7 @@ impl Target {
         limits: &Limits,
         tolerance: &mut Tolerance,
     ) -> Result<Self, PatchError> {
-        // Most paths are a name. The URI of an extension need not have a path's form.
+        // Most paths are a name. The URI of an extension need not have the form of a path.
         if let Some(attribute) = kind.child(AttributeId::ROOT, text) {
             return Ok(Self::Attribute(attribute));
         }
@@ -74,7 +74,7 @@ impl Target {
         Ok(Self::Elements(Elements { list: attribute, filter: Some(filter), sub }))
     }
 
-    /// Whether the path is well-formed, and an attribute in it, also inside brackets, is not one of the schema.
+    /// Whether the path is well-formed and names, possibly in its brackets, an attribute that the schema does not have.
     pub(super) fn is_unknown(kind: &ResourceType, text: &str, limits: &Limits, tolerance: &Tolerance) -> bool {
         let mut met = *tolerance;
         if !text.contains(['[', ' ']) {
@@ -88,8 +88,8 @@ impl Target {
             || parts.sub_attribute.is_some_and(|sub| kind.child(attribute, &sub).is_none())
     }
 
-    /// A member's name in a value without path, or in an extension's object: `None` if there is no such attribute and
-    /// that is tolerated.
+    /// Reads a member's name in a value without path, or in an extension's object; `None` if the schema has no
+    /// such attribute and unknown attributes are tolerated.
     pub(super) fn parse_key(
         kind: &ResourceType,
         parent: AttributeId,
@@ -111,7 +111,7 @@ impl Target {
             let mut met = *tolerance;
             let path = Self::path_of_key(kind, parent, key);
             match Self::parse(kind, &path, limits, &mut met) {
-                // The resource is not one of its own attributes, and an extension is not inside another one.
+                // The resource is not one of its own attributes, and an extension is not inside another extension.
                 Ok(target) if target.attribute() == AttributeId::ROOT => {}
                 Ok(target) if parent != AttributeId::ROOT && !target.is_below(kind, parent) => {}
                 Ok(target) => {
@@ -134,7 +134,7 @@ impl Target {
         Err(PatchError::syntax("expected an attribute of the schema").at(key))
     }
 
-    /// The path of a member of the object of `parent`.
+    /// The path of the member `key` of the object of `parent`.
     pub(super) fn path_of_key<'k>(kind: &ResourceType, parent: AttributeId, key: &'k str) -> Cow<'k, str> {
         match kind.extension_of(parent) {
             Some(extension) => Cow::Owned(format!("{}:{key}", extension.schema().id())),
@@ -142,7 +142,7 @@ impl Target {
         }
     }
 
-    /// An attribute without brackets; a sub-attribute of a list means that of all its values.
+    /// The target of a path without brackets. A sub-attribute of a list addresses that sub-attribute of all values.
     fn whole(kind: &ResourceType, attribute: AttributeId) -> Self {
         let parent = kind.parent(attribute);
         if kind.attribute(parent).is_multi_valued() {
@@ -151,7 +151,7 @@ impl Target {
         Self::Attribute(attribute)
     }
 
-    /// The attribute whose values are meant.
+    /// The attribute whose values the path addresses.
     pub(super) fn attribute(&self) -> AttributeId {
         match self {
             Self::Attribute(attribute) => *attribute,
@@ -167,7 +167,7 @@ impl Target {
         attribute == object
     }
 
-    /// The list that is meant, or values of it.
+    /// The attribute that the path addresses as a whole or by its values; `None` for a sub-attribute of list values.
     pub(super) fn list(&self) -> Option<AttributeId> {
         match self {
             Self::Attribute(attribute) => Some(*attribute),
@@ -175,7 +175,7 @@ impl Target {
         }
     }
 
-    /// Whether only the service provider may change what is meant.
+    /// Whether only the service provider may change the target.
     pub(super) fn is_read_only(&self, kind: &ResourceType) -> bool {
         let mut attribute = self.attribute();
         while attribute != AttributeId::ROOT {
@@ -189,7 +189,7 @@ impl Target {
 }
 
 impl Elements {
-    /// What one of the values has to satisfy.
+    /// The condition that the addressed values must satisfy; `None` if the path has no condition.
     pub(super) fn condition(
         &self,
         kind: &ResourceType,
@@ -201,7 +201,7 @@ impl Elements {
         let is_name = |attribute: &AttributeId| kind.is_reference_name(*attribute);
         let name = condition.as_ref().and_then(|condition| condition.attributes().into_iter().find(is_name));
         match name {
-            // A condition on a value that is not stored would match nothing, and the client would not learn of it.
+            // A condition on a value that is not stored would match nothing, without notice to the client.
             Some(name) => Err(PatchError::new(
                 PatchErrorKind::InvalidFilter,
                 format!("expected a condition on a stored attribute, found `{}`", kind.path(name)),
@@ -211,7 +211,7 @@ impl Elements {
     }
 }
 
-/// The top-level attributes that an operation touches; `None` if it may touch any.
+/// The top-level attributes that an operation touches; `None` if it may touch any attribute.
 pub(super) fn touched(
     kind: &ResourceType,
     operation: &Operation,
@@ -226,7 +226,7 @@ pub(super) fn touched(
     }
     let members = members(operation.value.as_deref()?).ok()?;
     let named = members.iter().map(|(key, _)| {
-        // An unknown key is ignored, or refused before anything is written.
+        // An unknown key is ignored, or refused before the patch writes anything.
         match Target::parse_key(kind, AttributeId::ROOT, key, limits, tolerance) {
             Ok(Some(target)) => Some(top(&target)).filter(is_one),
             Ok(None) => Some(AttributeId::SCHEMAS),

@@ -1,4 +1,4 @@
-//! Operations on `schemas`, which is not stored: it follows from which extensions have data (RFC 7644 §3.5.2).
+//! Operations on `schemas`, which is not stored: it is derived from the extensions that have data (RFC 7644 §3.5.2).
 
 use serde_json::value::RawValue;
 
@@ -6,8 +6,9 @@ use super::{Op, PatchError, apply::Application, path::Elements};
 use crate::{quirks::Quirk, schema::Extension, value::Value};
 
 impl Application<'_> {
-    /// `schemas` as a whole: what is said of it must agree with what there is. `among` says that it stands among other
-    /// attributes, where it is an echo.
+    /// Applies an operation to `schemas` as a whole: `remove` drops the given extensions, `replace` drops all
+    /// others, and `add` changes nothing. `among` means that `schemas` is a member among other attributes, where
+    /// it is an echo.
     pub(super) fn schemas(&mut self, op: Op, raw: Option<&RawValue>, among: bool) -> Result<(), PatchError> {
         let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
             return if op == Op::Add || among { Ok(()) } else { Err(base_schema_stays()) };
@@ -47,7 +48,7 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// `schemas[value eq "urn:…"]`, also written as `schemas eq "urn:…"`.
+    /// Applies an operation to `schemas[value eq "urn:…"]`, also written as `schemas eq "urn:…"`.
     pub(super) fn schema_elements(&mut self, op: Op, elements: &Elements) -> Result<(), PatchError> {
         let condition = elements.condition(self.kind, self.tolerance)?;
         if op != Op::Remove {

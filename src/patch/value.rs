@@ -1,4 +1,4 @@
-//! Values in operations as they were written: the members of an object, and what says that there is no value.
+//! Values in operations as the client wrote them: the members of an object, and the JSON that means no value.
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
@@ -16,7 +16,7 @@ use crate::{
     schema::{AttributeId, AttributeType, ResourceType},
 };
 
-/// The members of a JSON object, in order, their values untouched. Names that differ at most by case are refused.
+/// The members of a JSON object, in order, with unparsed values. Names that differ at most by case are refused.
 pub(super) fn members(raw: &RawValue) -> Result<Vec<(Cow<'_, str>, &RawValue)>, PatchError> {
     let Ok(Members(members)) = serde_json::from_str::<Members<'_>>(raw.get()) else {
         return Err(PatchError::value("expected an object of attributes"));
@@ -81,13 +81,14 @@ pub(super) fn unpacked<'r>(
     }
     let Ok(text) = serde_json::from_str::<Cow<'_, str>>(raw.get()) else { return Cow::Borrowed(raw) };
     if matches!(target, Target::Elements(_)) {
-        // The reader unpacks one element, since its text may describe it in the words of the identity provider.
+        // The reader unpacks a single element, since the text may describe the element in the words of the identity
+        // provider.
         return Cow::Borrowed(raw);
     }
     let attribute = target.attribute();
     let is_packed = match text.trim_ascii_start().as_bytes().first() {
         Some(b'{') => attribute == AttributeId::ROOT || kind.attribute(attribute).kind() == AttributeType::Complex,
-        // An extension, the resource and one element of a list are no arrays.
+        // An extension, the resource and one element of a list are not arrays.
         Some(b'[') => matches!(target, Target::Attribute(list) if kind.attribute(*list).is_multi_valued()),
         _ => false,
     };
@@ -103,8 +104,8 @@ pub(super) fn unpacked<'r>(
     }
 }
 
-/// The sub-attributes of `attribute` that the JSON object sets to nothing: `null` or `[]` (RFC 7643 §2.5), or `""` where
-/// is no value.
+/// The sub-attributes of `attribute` that the JSON object unassigns: by `null` or `[]` (RFC 7643 §2.5), or by `""`
+/// where an empty text is no value.
 pub(super) fn cleared(
     kind: &ResourceType,
     attribute: AttributeId,
@@ -135,7 +136,7 @@ pub(super) fn cleared(
     cleared.map(|(sub, _)| sub).collect()
 }
 
-/// Whether JSON says that there is no value: `null`, `[]` or `""` (RFC 7643 §2.5).
+/// Whether the JSON means that there is no value: `null`, `[]` or `""` (RFC 7643 §2.5).
 pub(super) fn is_nothing(raw: &RawValue) -> bool {
     let mut text = raw.get().bytes().filter(|byte| !byte.is_ascii_whitespace());
     matches!(raw.get(), "null" | "\"\"") || text.next() == Some(b'[') && text.next() == Some(b']')

@@ -1,7 +1,7 @@
-//! The PatchOp message: what a client sends, read and written (RFC 7644 §3.5.2).
+//! The PatchOp message, read and written (RFC 7644 §3.5.2).
 //!
-//! It knows the form of the message and no schema: paths stay text and values stay JSON until the resource type is
-//! known.
+//! This file knows the form of the message and no schema: paths stay text and values stay JSON until the resource
+//! type is known.
 
 use std::{borrow::Cow, fmt};
 
@@ -27,7 +27,7 @@ pub(super) fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> 
         let message = format!("expected a body of at most {} bytes", limits.body);
         return Err(PatchError::new(PatchErrorKind::BodyTooLong, message));
     }
-    // Values are kept as text, which is passed over without counting.
+    // Values are kept as text, which the parser skips without counting depth.
     if is_deeper(body, limits.json_depth) {
         return Err(PatchError::syntax(format!("expected at most {} nested objects and arrays", limits.json_depth)));
     }
@@ -68,15 +68,15 @@ const OPERATION: &str = "an operation to be an object with `op`, `path` and `val
 const OP: &str = "`op` to be `add`, `remove` or `replace`";
 const PATH: &str = "`path` to be a string";
 
-/// What is shared while a message is read.
+/// The state that the visitors of a message share.
 struct Reading<'a> {
     limits: &'a Limits,
     tolerance: &'a mut Tolerance,
-    /// What the JSON at hand should be.
+    /// The JSON that is expected at the current position.
     expected: &'static str,
-    /// The index of the operation at hand.
+    /// The index of the current operation.
     operation: Option<usize>,
-    /// serde's errors are text, so the fault itself is put aside here.
+    /// serde's errors are text, so the fault itself is kept here.
     fault: Option<PatchError>,
 }
 
@@ -104,7 +104,7 @@ macro_rules! expecting {
     };
 }
 
-/// A member's name, compared without case: its index among the known ones.
+/// Reads a member's name: its index among the known names, compared without case.
 struct Name(&'static [&'static str]);
 
 impl<'de> DeserializeSeed<'de> for Name {
@@ -132,7 +132,7 @@ struct Message {
     operations: Option<Vec<Operation>>,
 }
 
-/// How close the URIs in `schemas` come to the URN of the message.
+/// How closely the URIs in `schemas` match the URN of the message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Spelling {
     Exact,
@@ -282,7 +282,7 @@ impl<'de> Visitor<'de> for OperationSeed<'_, '_> {
         let Some(op) = op else {
             return Err(self.0.fail(PatchError::syntax(format!("expected {OP}"))));
         };
-        // A path of nothing is the resource itself, as no path is.
+        // An empty path means the resource itself, as a missing path does.
         let operation = Operation { op, path: path.filter(|path| !path.trim_ascii().is_empty()), value };
         if !operation.adds_described_element() || !self.0.tolerance.allows(Quirk::AddWithoutValue) {
             operation.check(self.0.limits).map_err(|fault| self.0.fail(fault))?;
@@ -315,13 +315,13 @@ impl Visitor<'_> for OpSeed<'_, '_> {
 }
 
 impl Operation {
-    /// Whether it is an `add` without a `value` whose path ends in a condition, which describes the element.
+    /// Whether the operation is an `add` without a `value` whose path ends in a condition, which describes the element.
     pub(super) fn adds_described_element(&self) -> bool {
         let ends_in_condition = self.path().is_some_and(|path| path.trim_ascii_end().ends_with(']'));
         self.op == Op::Add && self.value.is_none() && ends_in_condition
     }
 
-    /// What can be said before the resource type is known (RFC 7644 §3.5.2.1, §3.5.2.2).
+    /// Checks the operation as far as possible without the resource type (RFC 7644 §3.5.2.1, §3.5.2.2).
     pub(super) fn check(&self, limits: &Limits) -> Result<(), PatchError> {
         let fault = match (self.op, &self.path, &self.value) {
             (_, Some(path), _) if path.len() > limits.path_bytes => {
@@ -339,7 +339,7 @@ impl Operation {
 }
 
 impl Serialize for Patch {
-    /// As a PatchOp message (RFC 7644 §3.5.2).
+    /// Writes the patch as a PatchOp message (RFC 7644 §3.5.2).
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut message = serializer.serialize_struct("PatchOp", 2)?;
         message.serialize_field("schemas", &[PATCH_OP])?;

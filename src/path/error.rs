@@ -1,6 +1,6 @@
-//! What can be wrong with the text of a path.
+//! Errors in the text of a path.
 
-/// Why a text is not an attribute path, and where.
+/// The error for a text that is not an attribute path, with the place of the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at byte {offset}")]
 pub struct PathError {
@@ -13,28 +13,28 @@ impl PathError {
         Self { kind, offset }
     }
 
-    /// What is wrong.
+    /// The fault.
     pub fn kind(&self) -> &PathErrorKind {
         &self.kind
     }
 
-    /// Where: the byte of the text at which something else was expected.
+    /// The byte offset in the text at which the parser expected something else.
     pub fn offset(&self) -> usize {
         self.offset
     }
 }
 
-/// What is wrong with an attribute path.
+/// The faults in an attribute path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathErrorKind {
-    /// No name where one must be, or one that does not start with a letter or `$` (RFC 7643 §2.1).
+    /// A missing name, or a name that does not start with a letter or `$` (RFC 7643 §2.1).
     #[error("expected an attribute name")]
     Name,
-    /// A character that no name has (RFC 7643 §2.1).
+    /// A character that names cannot contain (RFC 7643 §2.1).
     #[error("expected a letter, a digit, `$`, `-` or `_`")]
     Character,
-    /// What stands before the last colon is no URI (RFC 7644 §3.10).
+    /// The text before the last colon is not a URI (RFC 7644 §3.10).
     #[error("expected a URI before the last colon")]
     Uri,
     /// A sub-attribute of a sub-attribute (RFC 7644 §3.4.2.2 allows one level).

@@ -1,6 +1,6 @@
-//! What a path means under a resource type: which attribute, the way to its values, and how those compare.
+//! The meaning of a path under a resource type: its attribute, the route to the values, and how they are compared.
 //!
-//! It knows schemas and no values; filters, sorting, projections and PATCH all come here with their names.
+//! This module knows schemas but no values. Filters, sorting, projections and PATCH resolve their names here.
 
 use super::PathRef;
 use crate::{
@@ -8,18 +8,18 @@ use crate::{
     schema::{AttributeId, AttributeType, Extension, Mutability, ResourceType, Returned},
 };
 
-/// An attribute together with the way to its values: from the resource, or from a value of a complex attribute that it
-/// belongs to.
+/// An attribute with the route to its values: from the resource, or from a value of the complex attribute to which the
+/// attribute belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     attribute: AttributeId,
-    /// Filled from the end, so that a route is a tail of the array.
+    /// Filled from the end, so that a route is the tail of the array.
     route: [AttributeId; 3],
     length: u8,
 }
 
 impl Place {
-    /// The way from `base` down to `attribute`, which is below it or is it itself.
+    /// Returns the route from `base` down to `attribute`. `attribute` is below `base` or is `base` itself.
     pub(crate) fn new(kind: &ResourceType, base: AttributeId, attribute: AttributeId) -> Self {
         let mut place = Self { attribute, route: [AttributeId::ROOT; 3], length: 0 };
         let mut at = attribute;
@@ -35,13 +35,13 @@ impl Place {
         place
     }
 
-    /// The attribute whose values are meant.
+    /// The attribute whose values are at the end of the route.
     pub fn attribute(&self) -> AttributeId {
         self.attribute
     }
 
-    /// The attributes to pass through on the way, the meant one last: for `manager.value` the Enterprise User
-    /// extension's object, `manager` and `value`. Empty for the value of a simple element itself.
+    /// The attributes on the route, ending with the attribute itself. For example, the route to `manager.value` is the
+    /// Enterprise User extension's object, `manager` and `value`. Empty for the value of a simple element itself.
     #[inline]
     pub fn route(&self) -> &[AttributeId] {
         self.route.get(self.route.len() - usize::from(self.length)..).unwrap_or_default()
@@ -49,11 +49,12 @@ impl Place {
 }
 
 impl ResourceType {
-    /// The attribute that `path` names (RFC 7644 §3.10). All names are compared without case.
+    /// Returns the attribute that `path` names (RFC 7644 §3.10). All names are compared without case.
     ///
-    /// A path without a schema URI names an attribute of the base schema, or with [`Quirk::BareExtensionAttribute`]
-    /// that of the only extension that has it. The URI of an extension alone names the object of its attributes, the
-    /// base schema's URI alone the resource: [`AttributeId::ROOT`].
+    /// A path without a schema URI names an attribute of the base schema. With [`Quirk::BareExtensionAttribute`] it
+    /// can also name an attribute of an extension, if only that extension has the attribute. The URI of an extension
+    /// alone names the object of its attributes. The URI of the base schema alone names the resource:
+    /// [`AttributeId::ROOT`].
     ///
     /// ```
     /// use scim_core::{Quirks, path::AttributePath, quirks::Tolerance, schema::Registry};
@@ -69,7 +70,7 @@ impl ResourceType {
     ///
     /// # Errors
     ///
-    /// When there is no such attribute.
+    /// When the resource type does not have the attribute.
     pub fn resolve(&self, path: PathRef<'_>, tolerance: &mut Tolerance) -> Result<AttributeId, UnknownAttribute> {
         self.named(path, tolerance).ok_or_else(|| UnknownAttribute { path: path.text().into() })
     }
@@ -94,8 +95,8 @@ impl ResourceType {
         if let Some(found) = owner.and_then(|owner| below(owner, path.attribute())) {
             return Some(found);
         }
-        // Nothing tells a schema's URI from an attribute's path but the schemas: `…:2.0:User` has the form of both,
-        // also where one schema's URI continues another's.
+        // A schema's URI such as `…:2.0:User` has the form of an attribute's path, even if one schema's URI extends
+        // another's. Only the schemas distinguish the two.
         let whole = path.text();
         if self.schema().id().eq_ignore_ascii_case(whole) {
             return Some(AttributeId::ROOT);
@@ -103,7 +104,8 @@ impl ResourceType {
         self.extension(whole).map(Extension::attribute)
     }
 
-    /// What a path in the brackets behind `base` names: a sub-attribute or, as `value`, a value that has no parts.
+    /// Returns the attribute that a path in the brackets after `base` names: a sub-attribute or, as `value`, a simple
+    /// value itself.
     pub(crate) fn resolve_below(&self, base: AttributeId, path: PathRef<'_>) -> Option<AttributeId> {
         let (None, name) = (path.schema(), path.attribute()) else { return None };
         if self.attribute(base).kind() != AttributeType::Complex {
@@ -113,30 +115,30 @@ impl ResourceType {
         path.sub_attribute().map_or(Some(attribute), |sub| self.child(attribute, sub))
     }
 
-    /// Whether the empty string says that a singular attribute has no value: for what is no text, and for the id in a
-    /// reference to a resource, since no resource has such an id.
+    /// Whether the empty string means that a singular attribute has no value. This holds for every type except string,
+    /// and for the id in a singular reference to a resource, because no resource has an empty id.
     pub(crate) fn has_no_empty_text(&self, id: AttributeId) -> bool {
         let parent = self.parent(id);
         self.attribute(id).kind() != AttributeType::String
             || self.is_id(id) && !self.attribute(parent).is_multi_valued()
     }
 
-    /// Whether the attribute is the `value` of the elements of a list. An element that is a reference does not count: its
-    /// `value` is an id, and an empty id is an error.
+    /// Whether the attribute is the `value` of the elements of a list. References do not count: their `value` is an
+    /// id, and an empty id is an error.
     pub(crate) fn is_element_value(&self, id: AttributeId) -> bool {
         let parent = self.parent(id);
         self.attribute(parent).is_multi_valued() && self.value_of(parent) == Some(id) && !self.is_id(id)
     }
 
-    /// Whether the attribute is the `type` of a reference to a resource: the service provider knows the type of each
-    /// resource and does not believe a client.
+    /// Whether the attribute is the `type` of a reference to a resource. The service provider knows the type of each
+    /// resource and ignores the client's value.
     pub(crate) fn is_reference_type(&self, id: AttributeId) -> bool {
         let conventional = self.conventional(self.parent(id));
         conventional.kind == Some(id)
             && conventional.reference.is_some_and(|reference| self.referred_id(reference).is_some())
     }
 
-    /// Whether the attribute is the name that the service provider shows of a referenced resource, as `members.display` and
+    /// Whether the attribute shows the name of a referenced resource, such as `members.display` and
     /// `manager.displayName`. Such a name is not stored.
     pub(crate) fn is_reference_name(&self, id: AttributeId) -> bool {
         let definition = self.attribute(id);
@@ -153,8 +155,9 @@ impl ResourceType {
             && self.conventional(parent).reference.is_some_and(|reference| self.referred_id(reference).is_some())
     }
 
-    /// Whether upper and lower case differ in comparisons of the attribute. The id in a reference to a resource is
-    /// exact whatever the schema says, as the id itself is (RFC 7643 §3.1); schema URIs are not (RFC 7644 §3.10).
+    /// Whether comparisons of the attribute distinguish upper and lower case. The id in a reference to a resource is
+    /// compared exactly whatever the schema says, like `id` itself (RFC 7643 §3.1). Schema URIs are compared without
+    /// case (RFC 7644 §3.10).
     pub(crate) fn compares_exactly(&self, id: AttributeId) -> bool {
         if id == AttributeId::SCHEMAS {
             return false;
@@ -162,7 +165,8 @@ impl ResourceType {
         self.attribute(id).is_case_exact() || self.is_id(id)
     }
 
-    /// The `value` beside a `$ref` to a resource: the id that the `$ref`, which is not stored, is made from.
+    /// Returns the `value` next to a `$ref` to a resource: the `$ref` is not stored but made from that id. `None` for
+    /// other attributes.
     pub(crate) fn referred_id(&self, reference: AttributeId) -> Option<AttributeId> {
         let parent = self.parent(reference);
         let conventional = self.conventional(parent);
@@ -174,7 +178,7 @@ impl ResourceType {
         None
     }
 
-    /// Whether nobody may learn the attribute's value, not by its effect on a query either.
+    /// Whether no client may learn the attribute's value, not even through the result of a query.
     pub(crate) fn is_sensitive(&self, id: AttributeId) -> bool {
         let attribute = self.attribute(id);
         attribute.return_rule() == Returned::Never
@@ -183,7 +187,7 @@ impl ResourceType {
     }
 }
 
-/// A path that names no attribute of the resource type.
+/// The error for a path that does not name an attribute of the resource type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected an attribute of the schema: `{path:.60}`")]
 pub struct UnknownAttribute {
@@ -191,7 +195,7 @@ pub struct UnknownAttribute {
 }
 
 impl UnknownAttribute {
-    /// The path as it was given.
+    /// The path as written.
     pub fn path(&self) -> &str {
         &self.path
     }

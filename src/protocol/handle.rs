@@ -1,4 +1,4 @@
-//! Requests to operations, outcomes to responses.
+//! Dispatches requests to operations and turns outcomes into responses.
 
 use super::{
     Request, Response,
@@ -17,16 +17,17 @@ use crate::{
 };
 
 impl<S: Store> ServiceProvider<S> {
-    /// Answers a request. What is wrong with it, or goes wrong, is in the response.
+    /// Answers a request. Every error is in the response.
     ///
-    /// The future does nothing before it is polled, and may be dropped at any time: a write has then happened as a
-    /// whole or not at all.
+    /// The future does nothing before it is polled, and may be dropped at any time: a write then has happened
+    /// completely or not at all.
     ///
-    /// The future computes for a few milliseconds at a time, then wakes itself and returns `Pending`, so that other tasks
-    /// of the thread take their turns. An executor must poll the future again; it may drop the future at any pause, and
-    /// then either all of the request's change is committed or nothing. On tokio, set `event_interval` of the runtime to a
-    /// small number such as 3: by default a thread reads its sockets only after 61 polls, which is a long time when many
-    /// long requests take turns. The longest part without a pause is one operation of a PATCH on a long list, about 15 ms.
+    /// The future computes for a few milliseconds at a time, then wakes itself and returns `Pending`, so that other
+    /// tasks of the thread take their turns. An executor must poll the future again; it may drop the future at any
+    /// pause, and then either all of the request's change is committed or nothing. On tokio, set `event_interval` of
+    /// the runtime to a small number such as 3: by default a thread reads its sockets only after 61 polls, which is a
+    /// long time when many long requests take turns. The longest part without a pause is one operation of a PATCH on a
+    /// long list, about 15 ms.
     ///
     /// ```
     /// # #[cfg(feature = "system")] {
@@ -40,7 +41,7 @@ impl<S: Store> ServiceProvider<S> {
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
     ///     .base_url("https://example.com/scim/v2")
     ///     .build()?;
-    /// // Who is calling is known to the host alone.
+    /// // Only the host knows the caller.
     /// let context = Context::new(TenantId::single());
     /// let request = Request::new("POST", "/Users").body(br#"{"userName": "bjensen"}"#);
     /// let response = block_on(provider.handle(&context, &request));
@@ -52,17 +53,17 @@ impl<S: Store> ServiceProvider<S> {
     pub async fn handle(&self, cx: &Context, request: &Request<'_>) -> Response {
         let trace = Trace::start(cx, self.limits());
         let cx = trace.context(cx);
-        // Every request has a bound on its work, traced or not.
+        // Every request has a bound on its work, with or without a trace.
         let cx = self.metered(&cx);
         let response = trace.around(self.respond(&cx, request, &trace)).await;
         trace.end(&response);
         response
     }
 
-    /// How many bytes of a body a host has to collect at the most for a request to this path, which is the one below
-    /// the base URL: one that has more is answered with 413 in any case.
+    /// Returns the maximum number of bytes that a host must collect from the body of a request to `path`, which is
+    /// relative to the base URL. The response to a longer body is always 413.
     pub fn body_limit(&self, path: &str) -> usize {
-        // What else a path names does not matter here: it is found out when the request is answered.
+        // An invalid path does not matter here: the response to the request reports the error.
         match route(path, self.registry(), self.limits()) {
             Ok(Route::Bulk) => self.limits().bulk_payload,
             _ => self.limits().body,
@@ -141,7 +142,7 @@ impl<S: Store> ServiceProvider<S> {
             (Route::Resource(kind, id), "GET") => {
                 let options = self.options(request)?;
                 let answer = self.get(cx, &kind, &id, &options).await?;
-                // `get` has judged `If-Match`, so `If-None-Match` is left.
+                // `get` has already checked `If-Match`, so only `If-None-Match` can fail here.
                 if !options.precondition.holds(answer.version()) {
                     let quirks = answer.quirks();
                     return Ok(Response::new(304).with_etag(&answer.etag()).with_quirks(quirks));
@@ -211,12 +212,12 @@ fn precondition(request: &Request<'_>) -> Precondition {
     Precondition::of_lines(request.if_match.iter(), request.if_none_match.iter())
 }
 
-/// Whether the operation reads the body of its request.
+/// Whether the operation reads the request body.
 fn reads_body(route: &Route<'_>, method: &str) -> bool {
     matches!(method, "POST" | "PUT" | "PATCH") && methods(route).split(", ").any(|known| known == method)
 }
 
-/// A resource; or 204 where it is too large to be shown, without `Location` (erratum 5295 of RFC 7644).
+/// Shows a resource, or responds 204 without `Location` if the resource is too large (erratum 5295 of RFC 7644).
 fn answered(status: u16, answer: &Answer, content_type: &'static str) -> Response {
     let response = match answer.to_json() {
         Some(body) => Response::new(status).with_body(body, content_type).with_location(answer.location()),
@@ -230,7 +231,8 @@ async fn listed(listing: Listing, content_type: &'static str) -> Response {
     Response::new(200).with_body(listing.into_json().await, content_type).with_quirks(quirks)
 }
 
-/// What describes the service provider is told as a whole; all other parameters are ignored there (RFC 7644 §4).
+/// The documents that describe the service provider cannot be filtered; their endpoints ignore all other parameters
+/// (RFC 7644 §4).
 fn refuse_filter(filtered: bool) -> Result<(), Error> {
     if filtered { Err(Error::new(403, "filters are not supported on this endpoint")) } else { Ok(()) }
 }

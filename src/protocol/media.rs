@@ -5,13 +5,13 @@ use crate::error::Error;
 
 const JSON: &str = "application/json";
 
-/// The media type to answer with: SCIM's, or plain JSON for a client that takes nothing else.
+/// Returns the media type of the response: SCIM's, or plain JSON if the client accepts only that.
 pub(super) fn answer_type(accept: &Lines<'_>) -> &'static str {
     let mut json = false;
     for range in accept.iter().flat_map(|line| line.split(',')) {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
-        // RFC 9110 §12.4.2: a weight of zero refuses.
+        // RFC 9110 §12.4.2: a weight of zero refuses the type.
         let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
         if weight.is_some_and(|weight| weight.trim().parse() == Ok(0.0_f32)) {
             continue;
@@ -21,12 +21,12 @@ pub(super) fn answer_type(accept: &Lines<'_>) -> &'static str {
         }
         json |= name.eq_ignore_ascii_case(JSON);
     }
-    // What nobody can satisfy is answered with SCIM's own: an answer in the wrong type helps more than none.
+    // A client that accepts neither type gets SCIM's type: a response in the wrong type is better than no response.
     if json { JSON } else { CONTENT_TYPE }
 }
 
-/// Checks that the request declares its body as JSON; a request without `Content-Type` passes. Of several lines each has
-/// to name a type that is accepted: then it does not matter which of them counts.
+/// Checks that the request declares its body as JSON; a request without `Content-Type` passes. If there are several
+/// lines, each must name an accepted type, so that the result does not depend on the line that a client means.
 pub(super) fn check_content_type(content_type: &Lines<'_>) -> Result<(), Error> {
     let is_json = |line: &str| {
         let name = line.split(';').next().unwrap_or_default().trim();
@@ -38,7 +38,7 @@ pub(super) fn check_content_type(content_type: &Lines<'_>) -> Result<(), Error> 
     Err(Error::new(415, format!("expected a body of the type {CONTENT_TYPE}")))
 }
 
-/// The first content coding of a body that is not the body itself (RFC 9110 §8.4.1): such a body is not decoded here.
+/// Returns the first content coding that changes the body (RFC 9110 §8.4.1). Such a body is not decoded here.
 pub(super) fn content_coding<'a>(content_encoding: &Lines<'a>) -> Option<&'a str> {
     let mut codings = content_encoding.iter().flat_map(|line| line.split(',')).map(str::trim);
     codings.find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))

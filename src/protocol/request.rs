@@ -1,11 +1,11 @@
-//! A request as the host's HTTP server received it.
+//! A request as received by the host's HTTP server.
 
 use std::fmt;
 
-/// An HTTP request, borrowed from whatever HTTP library the host uses.
+/// An HTTP request, borrowed from the HTTP library of the host.
 ///
-/// The path is that below the base URL: a host that serves `https://example.com/scim/v2` cuts `/scim/v2` off. What
-/// names the tenant and proves who is calling is the host's: see [`Context`](crate::store::Context).
+/// The path is relative to the base URL: a host that serves `https://example.com/scim/v2` removes `/scim/v2`. The host
+/// also identifies the tenant and authenticates the caller: see [`Context`](crate::store::Context).
 ///
 /// ```
 /// use scim_core::protocol::Request;
@@ -27,7 +27,8 @@ pub struct Request<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// The lines of one header field, in the order of the request. A second line is rare, so only it costs an allocation.
+/// The lines of one header field, in the order of the request. Several lines are rare, so only they cost an
+/// allocation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lines<'a> {
     first: Option<&'a str>,
@@ -48,10 +49,10 @@ impl<'a> Lines<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// A request for `target`: the path below the base URL and, behind a `?`, the query, both still percent-encoded.
-    /// The method is in upper case, as HTTP has it.
+    /// Returns a request for `target`: the path below the base URL and, after a `?`, the query, both still
+    /// percent-encoded. The method is in upper case, as in HTTP.
     pub fn new(method: &'a str, target: &'a str) -> Self {
-        // A fragment is never sent; a client that does so all the same means the resource.
+        // HTTP does not send fragments. A client that sends a fragment means the resource.
         let target = target.split_once('#').map_or(target, |(target, _)| target);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
@@ -67,14 +68,14 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The request with this header line; the name's case does not matter.
+    /// Returns the request with this header line; the name is compared without case.
     ///
-    /// `Accept`, `Content-Type`, `Content-Encoding`, `If-Match` and `If-None-Match` are used, others are ignored. Lines
-    /// of one name add up: `Accept`, `Content-Encoding`, `If-Match` and `If-None-Match` are lists, and their lines form
-    /// one list (RFC 9110 §5.3). Of several `Content-Type` lines, each must name a media type that is accepted. So pass
-    /// every line of the HTTP request, in its order.
+    /// `Accept`, `Content-Type`, `Content-Encoding`, `If-Match` and `If-None-Match` are used, other headers are
+    /// ignored. Lines of the same name add up: `Accept`, `Content-Encoding`, `If-Match` and `If-None-Match` are lists,
+    /// and their lines form one list (RFC 9110 §5.3). Each `Content-Type` line must name an accepted media type. So
+    /// pass every line of the HTTP request, in its order.
     ///
-    /// A value that is not text must not be left out, since a precondition would vanish with it; pass `"?"` instead.
+    /// Do not leave out a value that is not text, because a precondition would vanish with it; pass `"?"` instead.
     ///
     /// ```
     /// use scim_core::protocol::Request;
@@ -98,13 +99,13 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// The request with these headers; see [`Request::header`].
+    /// Returns the request with these headers; see [`Request::header`].
     #[must_use]
     pub fn headers<N: AsRef<str>>(self, headers: impl IntoIterator<Item = (N, &'a str)>) -> Self {
         headers.into_iter().fold(self, |request, (name, value)| request.header(name.as_ref(), value))
     }
 
-    /// The request with this body.
+    /// Returns the request with this body.
     #[must_use]
     pub fn body(mut self, body: &'a [u8]) -> Self {
         self.body = body;
@@ -118,7 +119,7 @@ impl<'a> Request<'a> {
 }
 
 impl fmt::Debug for Request<'_> {
-    /// Without the query and the body: what they hold is personal, or a password.
+    /// Leaves out the query and the body, which may contain personal data or a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("method", &self.method)

@@ -7,18 +7,18 @@ pub const CONTENT_TYPE: &str = "application/scim+json";
 
 /// An HTTP response: a status, a few headers and a body.
 ///
-/// Beside that it says what a host's log or metrics want to know and the client does not see: the error with its cause,
-/// and which habits of the identity provider were met and tolerated.
+/// The response also has data for the host's log and metrics that the client does not see: the error with its cause,
+/// and the tolerated quirks of the identity provider.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// The body: UTF-8 JSON, or empty where the status or the method allows none.
+    /// The body: UTF-8 JSON, or empty if the status or the method does not allow a body.
     pub body: Vec<u8>,
-    /// The error that the body tells of, with the cause that it does not tell.
+    /// The error in the body, with its cause, which the body does not show; `None` for a success.
     pub error: Option<Error>,
-    /// The habits of identity providers that the request showed and that were tolerated.
+    /// The quirks of the identity provider that the request showed and that were tolerated.
     pub quirks: Quirks,
     headers: Headers,
 }
@@ -35,7 +35,7 @@ struct Headers {
 }
 
 impl Response {
-    /// A response without headers and body.
+    /// Returns a response without headers and body.
     pub(super) fn new(status: u16) -> Self {
         Self { status, body: Vec::new(), error: None, quirks: Quirks::strict(), headers: Headers::default() }
     }
@@ -46,10 +46,10 @@ impl Response {
         self
     }
 
-    /// Names the resource that the body shows.
+    /// Sets the URL of the resource in the body.
     ///
-    /// `Content-Location` is the header that RFC 7643 §3.1 requires to equal `meta.location`; the examples of RFC 7644
-    /// §3.4.1, §3.5.1 and §3.5.2 have `Location`, which clients read.
+    /// RFC 7643 §3.1 requires the header `Content-Location` to equal `meta.location`. The examples of
+    /// RFC 7644 §3.4.1, §3.5.1 and §3.5.2 have `Location`, which clients read.
     pub(super) fn with_location(mut self, url: String) -> Self {
         self.headers.location = Some(url.into());
         self
@@ -65,7 +65,7 @@ impl Response {
         self
     }
 
-    /// 405 with the methods that there are (RFC 9110 §15.5.6).
+    /// 405 with the methods that the endpoint supports (RFC 9110 §15.5.6).
     pub(super) fn method_not_allowed(allow: &'static str, content_type: &'static str) -> Self {
         let mut response =
             Self::from_error(Error::new(405, format!("expected one of the methods {allow}")), content_type);
@@ -73,7 +73,7 @@ impl Response {
         response
     }
 
-    /// 415 for a body in a content coding, with the one that is accepted (RFC 9110 §12.5.3, §15.5.16).
+    /// 415 for a body in a content coding, with the accepted coding (RFC 9110 §12.5.3, §15.5.16).
     pub(super) fn coding_not_supported(coding: &str, content_type: &'static str) -> Self {
         let detail = format!("expected a body without a content coding, found `Content-Encoding: {coding:.40}`");
         let mut response = Self::from_error(Error::new(415, detail), content_type);
@@ -81,8 +81,8 @@ impl Response {
         response
     }
 
-    /// The response of a host that refuses a request before the service provider sees it: 401 for a caller that it does
-    /// not know, 429 for one that calls too often. The body is that of RFC 7644 §3.12.
+    /// Returns the response of a host that refuses a request before it reaches the service provider: 401 for an
+    /// unknown caller, 429 for a caller that sends too many requests. The body is that of RFC 7644 §3.12.
     ///
     /// ```
     /// use scim_core::{error::Error, protocol::Response};
@@ -95,9 +95,9 @@ impl Response {
         Self::from_error(error, CONTENT_TYPE)
     }
 
-    /// The error as RFC 7644 §3.12 has it.
+    /// Returns the response of RFC 7644 §3.12 for the error.
     pub(super) fn from_error(error: Error, content_type: &'static str) -> Self {
-        // Strings and numbers only: nothing in it can fail to be written.
+        // The error has strings and numbers only, so writing it cannot fail.
         let body = serde_json::to_vec(&error).unwrap_or_default();
         let mut response = Self::new(error.status()).with_body(body, content_type);
         let seconds = error.retry_after().map(|wait| wait.as_secs().max(1).to_string());
@@ -106,10 +106,11 @@ impl Response {
         response
     }
 
-    /// The headers to send, by name and value.
+    /// The headers of the response, as pairs of name and value.
     ///
-    /// `Content-Type`, `Location`, `Content-Location`, `ETag`, `Allow`, `Accept-Encoding`, `Retry-After`, where they
-    /// apply. The HTTP server adds the others that a response needs, such as `Content-Length`.
+    /// The names are `Content-Type`, `Location`, `Content-Location`, `ETag`, `Allow`, `Accept-Encoding` and
+    /// `Retry-After`, each only if it applies. The HTTP server adds the other necessary headers, such as
+    /// `Content-Length`.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let Headers { content_type, location, etag, allow, accept_encoding, retry_after } = &self.headers;
         [
@@ -125,7 +126,7 @@ impl Response {
         .filter_map(|(name, value)| Some((name, value?)))
     }
 
-    /// The value of one header that the response has; the name's case does not matter.
+    /// Returns the value of a header; `None` if the response does not have it. The name is compared without case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }

@@ -1,4 +1,4 @@
-//! Which endpoint a path names (RFC 7644 §3.2).
+//! Resolves a path to its endpoint (RFC 7644 §3.2).
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -19,7 +19,7 @@ pub(super) enum Route<'a> {
     Collection(Arc<ResourceType>),
     /// One resource.
     Resource(Arc<ResourceType>, Cow<'a, str>),
-    /// A query by POST; without a resource type over all of them.
+    /// A query by POST; without a resource type, over the resources of all types.
     Search(Option<Arc<ResourceType>>),
     /// A query by POST over schemas or resource types.
     SearchDefinitions(Definition),
@@ -32,18 +32,19 @@ pub(super) enum Route<'a> {
     Me,
 }
 
-/// What describes the resources of the service provider.
+/// The definitions that a service provider publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Definition {
     ResourceType,
     Schema,
 }
 
-/// The endpoint at `path`, which is still percent-encoded. Names of endpoints are compared without case, ids exactly.
+/// Returns the endpoint at `path`, which is still percent-encoded. Names of endpoints are compared without case, ids
+/// exactly.
 pub(super) fn route<'a>(path: &'a str, registry: &Registry, limits: &Limits) -> Result<Route<'a>, Error> {
     let path = path.trim_matches('/');
     let mut segments = path.split('/').filter(|segment| !segment.is_empty()).peekable();
-    // RFC 7644 §3.13: the version stands right before the endpoint. Hosts that cut it off with the base URL have none.
+    // RFC 7644 §3.13: the version directly precedes the endpoint, unless the host removed it with the base URL.
     if let Some(version) = segments.peek().and_then(|segment| version(segment)) {
         if version != "2" {
             return Err(Error::bad(ScimType::InvalidVers, "expected version v2 of the protocol"));

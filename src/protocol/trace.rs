@@ -1,7 +1,7 @@
-//! A span for each request, with the feature `tracing`; without it nothing of this costs anything.
+//! A span for each request, with the feature `tracing`. Without the feature the trace has no cost.
 //!
-//! A span tells what was done, to what kind of resource, how it ended and what it cost. It never holds a value of a
-//! resource, a filter, a header, an id of a resource or what a backend reported: those are the host's to log or not.
+//! A span has the operation, the resource type, the result and the cost of a request. A span never has a value of a
+//! resource, a filter, a header, an id of a resource or an error of a backend: the host decides whether to log those.
 
 use std::borrow::Cow;
 #[cfg(feature = "tracing")]
@@ -63,7 +63,7 @@ impl Trace {
         Self { span, meter: Arc::new(Meter::new(limits)) }
     }
 
-    /// The context with which the work is counted.
+    /// Returns the context that counts the work.
     pub(super) fn context<'a>(&self, cx: &'a Context) -> Cow<'a, Context> {
         if self.span.is_disabled() {
             return Cow::Borrowed(cx);
@@ -71,7 +71,7 @@ impl Trace {
         Cow::Owned(cx.metered(Arc::clone(&self.meter)))
     }
 
-    /// Says which endpoint was found.
+    /// Records the operation and the resource type.
     pub(super) fn route(&self, route: &Route<'_>, method: &str) {
         if self.span.is_disabled() {
             return;
@@ -100,12 +100,12 @@ impl Trace {
         }
     }
 
-    /// Does the work within the span, so that what the store records is below it.
+    /// Runs the work within the span, so that the store's spans are its children.
     pub(super) async fn around<T>(&self, answering: impl Future<Output = T> + Send) -> T {
         answering.instrument(self.span.clone()).await
     }
 
-    /// Says how it ended.
+    /// Records the result.
     pub(super) fn end(&self, response: &Response) {
         if self.span.is_disabled() {
             return;

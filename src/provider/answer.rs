@@ -1,4 +1,4 @@
-//! What an operation on one resource, or a query, returns to the host.
+//! The results that the host gets: the answer to an operation on one resource, and the page of a query.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     store::{Stored, Version},
 };
 
-/// One resource as an operation left or found it, and how the client wants to see it.
+/// One resource after an operation, and the client's view of it.
 #[derive(Debug)]
 pub struct Answer {
     pub(super) row: Row,
@@ -21,7 +21,7 @@ pub struct Answer {
     pub(super) changed: bool,
 }
 
-/// A resource with what is derived for it.
+/// A resource with its derived attributes and the names in its references.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) stored: Stored,
@@ -29,18 +29,18 @@ pub(super) struct Row {
     pub(super) displays: Vec<Displays>,
 }
 
-/// How resources of one type are shown.
+/// The presentation of resources of one type to a client.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) registry: Registry,
     pub(super) base: Box<str>,
     pub(super) projection: Projection,
-    /// Whether the resource is written at all. In a bulk response it is not.
+    /// Whether the answer shows the resource. `false` in a bulk response.
     pub(super) written: bool,
 }
 
 impl View {
-    /// Shows also these attributes, which are returned only on request.
+    /// Also shows these attributes, which have `returned: request`.
     pub(super) fn showing(mut self, requested: &[AttributeId]) -> Self {
         if !requested.is_empty() {
             self.projection = self.projection.with_requested(requested);
@@ -48,12 +48,12 @@ impl View {
         self
     }
 
-    /// The lists of references that are not shown: a store need not read them.
+    /// Returns the lists of references that are not shown, so that a store need not read them.
     pub(super) fn hidden_lists(&self, kind: &ResourceType) -> Vec<AttributeId> {
         kind.reference_lists().iter().copied().filter(|list| !self.projection.includes(*list)).collect()
     }
 
-    /// Whether the attribute, or something of it, is shown.
+    /// Returns whether the attribute or a part of it is shown.
     pub(super) fn shows(&self, attribute: AttributeId) -> bool {
         self.written && self.projection.includes(attribute)
     }
@@ -73,46 +73,47 @@ impl View {
 }
 
 impl Answer {
-    /// The resource as it is stored: without what is derived, with what a client may not see.
+    /// Returns the stored resource: without derived attributes, but with the attributes that the client may not see.
     ///
-    /// Where [`Answer::to_json`] gives nothing, a list of references may be missing.
+    /// A list of references may be missing if [`Answer::to_json`] does not show it.
     pub fn resource(&self) -> &Arc<Resource> {
         &self.row.stored.resource
     }
 
-    /// The resource's version.
+    /// Returns the version of the resource.
     pub fn version(&self) -> &Version {
         &self.row.stored.version
     }
 
-    /// The version as the `ETag` header has it (RFC 7644 §3.14).
+    /// Returns the version in the format of the `ETag` header (RFC 7644 §3.14).
     pub fn etag(&self) -> String {
         self.version().etag()
     }
 
-    /// The absolute URL of the resource: `meta.location`.
+    /// Returns the absolute URL of the resource: `meta.location`.
     pub fn location(&self) -> String {
         url(&self.view.base, self.resource().kind(), self.resource().id())
     }
 
-    /// Whether the operation changed anything. A write of what is there already changes nothing: neither the version
+    /// Returns whether the operation changed the resource. A write of the stored values changes neither the version
     /// nor `meta.lastModified`.
     pub fn changed(&self) -> bool {
         self.changed
     }
 
-    /// Whether [`Answer::to_json`] gives anything.
+    /// Returns whether [`Answer::to_json`] shows the resource.
     pub(super) fn is_shown(&self) -> bool {
         self.row.stored.complete
     }
 
-    /// The habits of identity providers that the operation showed and that were tolerated.
+    /// Returns the quirks that the operation met and tolerated.
     pub fn quirks(&self) -> Quirks {
         self.quirks
     }
 
-    /// The resource as the client sees it (RFC 7644 §3.4, §3.9); `None` for a list of references that is longer than
-    /// [`Limits::members_in_answer`](crate::Limits::members_in_answer) after a patch that changed only that list.
+    /// Returns the resource as JSON, as the client sees it (RFC 7644 §3.4, §3.9). `None` after a patch of a list of
+    /// references, if the list has more than [`Limits::members_in_answer`](crate::Limits::members_in_answer) values,
+    /// and after a write if the resource cannot be read for the answer within the limits.
     pub fn to_json(&self) -> Option<Vec<u8>> {
         self.row.stored.complete.then(|| {
             let mut out = Vec::with_capacity(1_024);
@@ -122,12 +123,12 @@ impl Answer {
     }
 }
 
-/// A page of the resources that a query found, of one type or of several (RFC 7644 §3.4.2).
+/// A page of the resources that a query found, of one type or of several types (RFC 7644 §3.4.2).
 #[derive(Debug)]
 pub struct Listing {
-    /// The resources, each with the position of its view.
+    /// The resources, each with the index of its view.
     pub(super) rows: Vec<(usize, Row)>,
-    /// One for each type that was asked for.
+    /// One view for each queried type.
     pub(super) views: Vec<View>,
     pub(super) total: Option<u64>,
     pub(super) start_index: Option<u64>,
@@ -137,41 +138,42 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// How many resources the query matches, of which this is a page: `totalResults`. `None` on a page that a cursor
-    /// leads to, the first one included, unless all of them were read for it (RFC 9865 §2).
+    /// Returns the number of resources that match the query: `totalResults`. `None` on a page by cursor, including
+    /// the first page, unless the total became known while the page was read (RFC 9865 §2).
     pub fn total(&self) -> Option<u64> {
         self.total
     }
 
-    /// The place in the whole result of the first resource here, 1 being the first: `startIndex`. `None` on a page that
-    /// a cursor leads to.
+    /// Returns the index of the page's first resource in the whole result: `startIndex`. The index starts at 1.
+    /// `None` on a page by cursor.
     pub fn start_index(&self) -> Option<u64> {
         self.start_index
     }
 
-    /// The cursor of the page that follows (RFC 9865 §2); `None` when none does, or the query was paged by index.
+    /// Returns the cursor of the next page (RFC 9865 §2); `None` on the last page, or if the query was paged by
+    /// index.
     pub fn next_cursor(&self) -> Option<&str> {
         self.next.as_deref()
     }
 
-    /// The cursor of the page before this one; `None` on the first page, or where the store cannot
-    /// [read backward](crate::store::Capabilities::backward).
+    /// Returns the cursor of the previous page; `None` on the first page, if the store cannot [read
+    /// backward](crate::store::Capabilities::backward), or if the query was paged by index.
     pub fn previous_cursor(&self) -> Option<&str> {
         self.previous.as_deref()
     }
 
-    /// The resources on this page as they are stored, with their versions. Lists of references that the client does
-    /// not want may be missing.
+    /// Returns the stored resources of this page with their versions. Lists of references that the client did not
+    /// request may be missing.
     pub fn resources(&self) -> impl ExactSizeIterator<Item = (&Arc<Resource>, &Version)> {
         self.rows.iter().map(|(_, row)| (&row.stored.resource, &row.stored.version))
     }
 
-    /// The habits of identity providers that the query showed and that were tolerated.
+    /// Returns the quirks that the query met and tolerated.
     pub fn quirks(&self) -> Quirks {
         self.quirks
     }
 
-    /// The ListResponse as the client sees it.
+    /// Returns the ListResponse as JSON, as the client sees it.
     pub fn to_json(&self) -> Vec<u8> {
         let mut list = self.begin();
         for row in &self.rows {
@@ -180,9 +182,10 @@ impl Listing {
         list.finish()
     }
 
-    /// As [`Listing::to_json`], with pauses: a page may have many megabytes. Each resource goes when it is written.
+    /// As [`Listing::to_json`], with pauses, since a page may have many megabytes. Each resource is dropped once it
+    /// is written.
     pub(crate) async fn into_json(mut self) -> Vec<u8> {
-        /// Bytes that are written between two pauses.
+        /// The number of bytes to write between two pauses.
         const STRETCH: usize = 512 << 10;
         let mut list = self.begin();
         let mut paused = 0;

@@ -1,4 +1,4 @@
-//! The base URL: below it are all endpoints (RFC 7644 §1.3).
+//! The base URL of all endpoints (RFC 7644 §1.3).
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::{resource::SEGMENT, store::TenantId};
 
 const PLACEHOLDER: &str = "{tenant}";
 
-/// A base URL without a slash at its end, perhaps with a place for the tenant.
+/// A base URL without a trailing slash. It may contain a placeholder for the tenant.
 #[derive(Clone, Debug)]
 pub(super) struct BaseUrl(Box<str>);
 
@@ -21,7 +21,7 @@ impl BaseUrl {
         (!host.is_empty() && rest.bytes().all(allowed)).then(|| Self(url.into()))
     }
 
-    /// The base URL of a tenant.
+    /// Returns the base URL of a tenant.
     pub(super) fn of(&self, tenant: &TenantId) -> Cow<'_, str> {
         if self.0.contains(PLACEHOLDER) {
             let tenant = utf8_percent_encode(tenant.as_str(), SEGMENT).to_string();

@@ -1,4 +1,4 @@
-//! Putting a service provider together.
+//! The builder of the service provider.
 
 use std::{fmt, sync::Arc};
 
@@ -19,7 +19,8 @@ use crate::{
     store::{Context, Store},
 };
 
-/// The operations of a SCIM service provider over a host's store. Cheap to clone; one serves all requests and tenants.
+/// A SCIM service provider over a host's store. Its methods are the operations of the protocol. It is cheap to clone,
+/// and one instance serves all requests and tenants.
 ///
 /// ```
 /// # #[cfg(feature = "system")] {
@@ -50,11 +51,11 @@ pub(super) struct Inner<S> {
     pub(super) subjects: Subjects,
     pub(super) seals: Seals,
     pub(super) observers: Observers,
-    /// The URIs of the security events that the host delivers, if it does.
+    /// The URIs of the security events that the host delivers; `None` if it delivers no events.
     pub(super) security_events: Option<Vec<Box<str>>>,
 }
 
-/// Who is told of every commit.
+/// The observers, which the core notifies of every commit.
 pub(super) struct Observers(pub(super) Vec<Box<dyn Observer>>);
 
 impl fmt::Debug for Observers {
@@ -76,7 +77,8 @@ impl<S> fmt::Debug for ServiceProvider<S> {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Starts a service provider for the resource types of `registry`, kept in `store`.
+    /// Returns a builder for a service provider with the resource types of `registry`, whose resources are in
+    /// `store`.
     pub fn builder(registry: Registry, store: S) -> ServiceProviderBuilder<S> {
         let (clock, ids) = defaults();
         ServiceProviderBuilder {
@@ -97,27 +99,27 @@ impl<S: Store> ServiceProvider<S> {
         }
     }
 
-    /// The resource types.
+    /// Returns the registry of the resource types.
     pub fn registry(&self) -> &Registry {
         &self.inner.registry
     }
 
-    /// The store.
+    /// Returns the store.
     pub fn store(&self) -> &S {
         &self.inner.store
     }
 
-    /// The bounds that are enforced.
+    /// Returns the limits that the service provider enforces.
     pub fn limits(&self) -> &Limits {
         &self.inner.limits
     }
 
-    /// The habits of identity providers that are tolerated.
+    /// Returns the quirks that the service provider tolerates.
     pub fn quirks(&self) -> Quirks {
         self.inner.quirks
     }
 
-    /// Whether a client can set a password: some resource type has an attribute of that name that can be written.
+    /// Returns whether a client can set a password: whether any resource type has a writable attribute `password`.
     pub(super) fn sets_passwords(&self) -> bool {
         self.inner.registry.resource_types().iter().any(|kind| {
             let password = kind.child(AttributeId::ROOT, "password");
@@ -126,7 +128,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// The machine's clock and random ids, where the feature `system` has them.
+/// The default clock and the default source of ids; `None` without the feature `system`.
 type Defaults = (Option<Box<dyn Clock>>, Option<Box<dyn IdSource>>);
 
 #[cfg(feature = "system")]
@@ -139,7 +141,7 @@ fn defaults() -> Defaults {
     (None, None)
 }
 
-/// Puts a [`ServiceProvider`] together. Made by [`ServiceProvider::builder`].
+/// Builds a [`ServiceProvider`]. Created by [`ServiceProvider::builder`].
 #[must_use]
 pub struct ServiceProviderBuilder<S> {
     registry: Registry,
@@ -165,57 +167,59 @@ impl<S> fmt::Debug for ServiceProviderBuilder<S> {
 }
 
 impl<S: Store> ServiceProviderBuilder<S> {
-    /// The URL under which clients see the service provider, `https://example.com/scim/v2`; every `meta.location` and
-    /// `$ref` starts with it (RFC 7644 §1.3). `{tenant}` in it stands for the [`TenantId`](crate::store::TenantId) of
-    /// the request. Required: what a request says of its host is the client's word.
+    /// Sets the URL under which clients reach the service provider, for example `https://example.com/scim/v2`. Every
+    /// `meta.location` and `$ref` starts with it (RFC 7644 §1.3). The core replaces `{tenant}` in the URL by the
+    /// [`TenantId`](crate::store::TenantId) of the request. Required, because the host name in a request is only a
+    /// claim of the client.
     pub fn base_url(mut self, url: impl Into<Box<str>>) -> Self {
         self.base = Some(url.into());
         self
     }
 
-    /// Other bounds than the default ones.
+    /// Replaces the default limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Tolerates other habits than the default ones.
+    /// Replaces the default set of tolerated quirks.
     pub fn quirks(mut self, quirks: Quirks) -> Self {
         self.quirks = quirks;
         self
     }
 
-    /// Takes the time from here. Without the feature `system` there is no default.
+    /// Sets the clock. Without the feature `system` there is no default.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Box::new(clock));
         self
     }
 
-    /// Takes new ids from here. Without the feature `system` there is no default.
+    /// Sets the source of new ids. Without the feature `system` there is no default.
     pub fn ids(mut self, ids: impl IdSource) -> Self {
         self.ids = Some(Box::new(ids));
         self
     }
 
-    /// Tells in ServiceProviderConfig how clients authenticate (RFC 7643 §5). Called again it adds; the first is the
-    /// primary one. Without any it is [`AuthenticationScheme::bearer`].
+    /// Adds an authentication scheme to ServiceProviderConfig (RFC 7643 §5). Several calls add several schemes; the
+    /// first scheme is the primary one. The default is [`AuthenticationScheme::bearer`].
     pub fn authentication_scheme(mut self, scheme: AuthenticationScheme) -> Self {
         self.schemes.push(scheme);
         self
     }
 
-    /// Tells in ServiceProviderConfig where people read about the service.
+    /// Sets the URL of the documentation for people, which ServiceProviderConfig shows.
     pub fn documentation(mut self, url: impl Into<Box<str>>) -> Self {
         self.documentation = Some(url.into());
         self
     }
 
-    /// Seals cursors with this key: a client can then neither make one, nor alter it, nor read what is in it (RFC 9865
-    /// §5.2). Called again it adds: the first key makes cursors, and those of all are accepted, so that a key can be
-    /// changed without breaking the walks that are under way.
+    /// Adds a key that seals cursors: a client then cannot make, alter or read a cursor (RFC 9865 §5.2). Several
+    /// calls add several keys: the first key seals new cursors, and cursors of all keys are accepted. This lets a
+    /// host change its key without breaking walks that are under way.
     ///
-    /// Without any, cursors have a checksum, and whoever knows this crate can make one. It leads to no more than the
-    /// caller could read by a query of its own, but it does show the sort key of a resource to who sees the URL.
+    /// Without a key, cursors have only a checksum, and a client that knows this crate can make a cursor. Such a
+    /// cursor leads to no more data than the caller could read by its own query. An unsealed cursor does show the
+    /// sort key of a resource to every reader of the URL.
     #[cfg(feature = "signed-cursors")]
     #[cfg_attr(docsrs, doc(cfg(feature = "signed-cursors")))]
     pub fn cursor_key(mut self, key: super::CursorKey) -> Self {
@@ -223,24 +227,25 @@ impl<S: Store> ServiceProviderBuilder<S> {
         self
     }
 
-    /// Asks `policy` what callers may do and see. Called again it adds: what one refuses is refused, and what one hides
-    /// is hidden. Without any, who has a [`Context`] may do everything in its tenant.
+    /// Adds a policy, which decides which actions callers may perform and which data they see. With several policies
+    /// an action needs the permission of all of them, and the attributes that any of them hides are hidden. Without a
+    /// policy, every caller with a [`Context`] may do everything in its tenant.
     pub fn policy(mut self, policy: impl Policy) -> Self {
         self.policies.push(Box::new(policy));
         self
     }
 
-    /// Tells which resource a caller is, for `/Me` (RFC 7644 §3.11): `None` for one that is none, which gets 404. `/Me`
-    /// then stands for that resource, under the same rules as its own URL. Without this `/Me` is answered with 501.
+    /// Sets the function that finds the caller's own resource for `/Me` (RFC 7644 §3.11). `/Me` then stands for that
+    /// resource, under the same rules as the URL of the resource. If the function returns `None`, the caller has no
+    /// resource and `/Me` gets 404. Without this function `/Me` gets 501.
     ///
-    /// It must answer at once. What it takes to know the resource, the host puts into the [`Context`] when it
-    /// authenticates.
+    /// The function must not block. The host puts the data that it needs into the [`Context`] during authentication.
     ///
     /// ```
     /// # #[cfg(feature = "system")] {
     /// use scim_core::{Registry, ServiceProvider, provider::Subject, store::MemoryStore};
     ///
-    /// /// What the host found out about a caller.
+    /// /// The host's data about an authenticated caller.
     /// struct Session { user: String }
     ///
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
@@ -255,15 +260,16 @@ impl<S: Store> ServiceProviderBuilder<S> {
         self
     }
 
-    /// Tells `observer` of every committed change. Called again it adds. Without any it costs nothing.
+    /// Adds an observer, which the core notifies of every committed change. Several calls add several observers.
+    /// Without an observer the core builds no events.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observers.0.push(Box::new(observer));
         self
     }
 
-    /// Tells in ServiceProviderConfig that the host delivers security event tokens, with these event URIs
-    /// (RFC 9967 §4). Requests are answered when they are done, also with `Prefer: respond-async`, as §2.5.1.1 allows:
-    /// `asyncRequest` is `none`.
+    /// States in ServiceProviderConfig that the host delivers security event tokens with these event URIs (RFC 9967
+    /// §4). The service provider answers every request synchronously, even with `Prefer: respond-async`, as §2.5.1.1
+    /// allows: `asyncRequest` is `none`.
     ///
     /// ```
     /// # #[cfg(feature = "system")] {
@@ -281,12 +287,12 @@ impl<S: Store> ServiceProviderBuilder<S> {
         self
     }
 
-    /// The service provider.
+    /// Builds the service provider.
     ///
     /// # Errors
     ///
-    /// When there is no base URL or it is none, there is no clock or source of ids, or a limit is zero that no request
-    /// could then meet.
+    /// If the base URL is missing or invalid, the clock or the source of ids is missing, or a limit is zero although
+    /// no request could then meet it.
     pub fn build(self) -> Result<ServiceProvider<S>, ConfigurationError> {
         use ConfigurationError as Fault;
         let base = self.base.ok_or(Fault::NoBaseUrl)?;
@@ -301,7 +307,7 @@ impl<S: Store> ServiceProviderBuilder<S> {
             ("page_default", limits.page_default),
             ("page_max", limits.page_max),
             ("scan", limits.scan),
-            // Advertised in whole seconds, of which there must be one.
+            // Advertised in whole seconds, so at least one second is needed.
             ("cursor_timeout", usize::from(limits.cursor_timeout.as_secs() > 0)),
         ];
         if let Some((name, _)) = vital.into_iter().find(|(_, limit)| *limit == 0) {
@@ -329,23 +335,23 @@ impl<S: Store> ServiceProviderBuilder<S> {
     }
 }
 
-/// Why a service provider cannot be built.
+/// The reason why a service provider cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigurationError {
     /// [`ServiceProviderBuilder::base_url`] was not called.
     #[error("expected a base URL")]
     NoBaseUrl,
-    /// The base URL is no absolute http or https URL, or has a query (RFC 7644 §1.3).
+    /// The base URL is not an absolute http or https URL, or it has a query (RFC 7644 §1.3).
     #[error("expected an http or https URL without a query: `{0:.60}`")]
     BaseUrl(Box<str>),
-    /// There is no [`Clock`].
+    /// The builder has no [`Clock`].
     #[error("expected a clock, since the feature `system` is off")]
     NoClock,
-    /// There is no [`IdSource`].
+    /// The builder has no [`IdSource`].
     #[error("expected a source of ids, since the feature `system` is off")]
     NoIds,
-    /// This limit is zero.
+    /// The limit with this name is zero.
     #[error("limits.{0}: expected more than zero")]
     Limit(&'static str),
 }

@@ -1,8 +1,8 @@
 //! Many operations in one request (RFC 7644 §3.7).
 //!
-//! Every operation is the one that it would be as a request of its own: the functions are the same, and so are the rules
-//! and the policies that are asked. What is here is what they have to do with each other: which refers to what another
-//! creates, in which order they are done, which creations are committed together, and when to stop.
+//! Each operation behaves like the same request outside of a bulk request: it calls the same functions, with the same
+//! rules and policies. This module adds the relations between operations: which operation refers to a resource that
+//! another operation creates, in which order they run, which creations are committed together, and when to stop.
 
 mod circle;
 mod order;
@@ -34,21 +34,21 @@ use crate::{
     value::Text,
 };
 
-/// What came of an operation: the id of its resource, and the status and version, or what went wrong.
+/// The result of an operation: the id of its resource, and either the status and the version or the error.
 struct Tried {
     id: Option<Text>,
     outcome: Result<(u16, Option<Version>), Error>,
 }
 
-/// A bulk request that is being done.
+/// A bulk request that is being executed.
 struct Run<'a, S> {
     provider: &'a ServiceProvider<S>,
     cx: &'a Context,
     steps: Vec<Step<'a>>,
     results: Vec<Option<Tried>>,
-    /// The resources that the request creates, by id, so that others may refer to them before they are committed.
+    /// The resources that the request creates, by id. Other resources may refer to them before they are committed.
     created: Created,
-    /// Creations that wait to be committed together.
+    /// Creations that wait for a common commit.
     waiting: Vec<(usize, Change)>,
     errors: usize,
     most_errors: usize,
@@ -56,19 +56,20 @@ struct Run<'a, S> {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Does the operations of a bulk request (RFC 7644 §3.7), each with an outcome of its own.
+    /// Executes the operations of a bulk request (RFC 7644 §3.7). Each operation has its own outcome.
     ///
-    /// They are done in the client's order, except that a resource that another operation refers to, by `bulkId:`, is
-    /// created before. Resources that refer to each other in a circle are created first without and then given the
-    /// references that close it (§3.7.1): all of them or none, in one commit where the store takes so many changes.
-    /// Other creations that follow each other are committed together, as many as the store takes; one that fails does
-    /// not hinder the others.
+    /// The operations run in the client's order, except that a resource to which another operation refers by
+    /// `bulkId:` is created first. Resources that refer to each other in a cycle are created without the references
+    /// that close the cycle, and then given these references (§3.7.1). Either all resources of a cycle are created or
+    /// none of them, in one commit if the store accepts that many changes. Other consecutive creations are committed
+    /// together, as many as the store accepts; a failed creation does not prevent the others.
     ///
     /// # Errors
     ///
-    /// 501 when [`Limits::bulk_operations`](crate::Limits::bulk_operations) is 0. 413 when the operations need more
-    /// [work](crate::Limits::work) than a request may take and none of them was done (RFC 7644 §3.7.4). Every other fault
-    /// is the outcome of its operation: after an operation was done, one beyond the bound has the outcome 400 `tooMany`.
+    /// 501 if [`Limits::bulk_operations`](crate::Limits::bulk_operations) is 0. 413 if the operations need more
+    /// [work](crate::Limits::work) than a request may take and no operation has succeeded (RFC 7644 §3.7.4). Every
+    /// other error is the outcome of its operation. For example, if an operation has succeeded, a later operation
+    /// that exceeds the work has the outcome 400 `tooMany`.
     ///
     /// ```
     /// # #[cfg(feature = "system")] {
@@ -134,7 +135,7 @@ impl<S: Store> ServiceProvider<S> {
 }
 
 impl<S: Store> Run<'_, S> {
-    /// Whether there were as many errors as the client accepts.
+    /// Returns whether the number of errors has reached the client's `failOnErrors`.
     fn is_over(&self) -> bool {
         self.errors >= self.most_errors
     }
@@ -151,7 +152,7 @@ impl<S: Store> Run<'_, S> {
         }
     }
 
-    /// Why the operation cannot succeed: one that it refers to has failed.
+    /// Returns an error if an operation to which this operation refers has failed; otherwise `None`.
     fn failed_reference(&self, index: usize) -> Option<Error> {
         let step = self.steps.get(index)?;
         let failed = |target: &&usize| {
@@ -163,13 +164,14 @@ impl<S: Store> Run<'_, S> {
         Some(Error::new(409, format!("expected a resource that was created: `bulkId:{name:.60}`")))
     }
 
-    /// Does an operation that is in no circle.
+    /// Executes an operation that is not part of a cycle.
     async fn one(&mut self, index: usize) {
         let Some(step) = self.steps.get_mut(index) else { return };
         let work = std::mem::replace(&mut step.work, Work::Done);
         match work {
             Work::Create { kind, data } => {
-                // What it refers to may be waiting, and is then committed before it in the same batch.
+                // A creation to which this creation refers may be waiting. It is then committed first, in the same
+                // batch.
                 let prepared = match self.failed_reference(index) {
                     Some(error) => Err(error),
                     None => self.prepare(index, &kind, &data).await,
@@ -183,7 +185,7 @@ impl<S: Store> Run<'_, S> {
                         }
                     }
                     Err(error) => {
-                        // Those before it count first, and may have been too many already.
+                        // The waiting creations count first: their errors may already reach the client's limit.
                         self.flush().await;
                         if !self.is_over() {
                             self.fail(index, error);
@@ -209,7 +211,7 @@ impl<S: Store> Run<'_, S> {
         }
     }
 
-    /// Makes the change that creates the resource, without committing it.
+    /// Returns the change that creates the resource, without committing it.
     async fn prepare(&mut self, index: usize, kind: &Arc<ResourceType>, data: &str) -> Result<Change, Error> {
         let limits = self.provider.limits();
         let resource = Resource::read(kind, data.as_bytes(), limits, &mut self.tolerance)?;
@@ -218,7 +220,7 @@ impl<S: Store> Run<'_, S> {
         self.provider.create_change(self.cx, prepared, id)
     }
 
-    /// Replaces, patches or deletes.
+    /// Replaces, patches or deletes a resource. Returns the status and the version of the resource.
     async fn change(&mut self, index: usize, work: Work<'_>) -> Result<(u16, Option<Version>), Error> {
         let (provider, cx) = (self.provider, self.cx);
         let Some(step) = self.steps.get(index) else { return Err(broken_store("an operation of the request")) };
@@ -243,8 +245,8 @@ impl<S: Store> Run<'_, S> {
         Ok((status, Some(answer.version().clone())))
     }
 
-    /// Commits the creations that wait, many at a time. Where one fails, those before it are committed again without it,
-    /// and fewer are tried next: so each is committed at most twice, and what fails costs no more than what it is in.
+    /// Commits the waiting creations in batches. If a creation fails, the creations before it in its batch are
+    /// committed again without it, and the next batch has half the size, so that further failures repeat less work.
     async fn flush(&mut self) {
         let mut waiting: VecDeque<(usize, Change)> = std::mem::take(&mut self.waiting).into();
         let mut size = waiting.len();
@@ -258,7 +260,7 @@ impl<S: Store> Run<'_, S> {
                 match self.failed_reference(index) {
                     None => front.push((index, change)),
                     Some(error) if front.is_empty() => self.fail(index, error),
-                    // What is before it comes first: it may be one error too many.
+                    // The creations in `front` come first: one of their errors may reach the client's limit.
                     Some(_) => {
                         waiting.push_front((index, change));
                         break;
@@ -301,7 +303,7 @@ impl<S: Store> Run<'_, S> {
         }
     }
 
-    /// Commits creations that have all been found good a moment ago.
+    /// Commits the creations that preceded the failed creation in its batch. The store has just found them valid.
     async fn commit_before(&mut self, waiting: Vec<(usize, Change)>) {
         if waiting.is_empty() {
             return;
@@ -309,7 +311,7 @@ impl<S: Store> Run<'_, S> {
         let batch: Vec<Change> = waiting.iter().map(|(_, change)| change.clone()).collect();
         match self.provider.commit(self.cx, &batch).await {
             Ok(done) => self.created(waiting, done),
-            // Somebody else was in between: then one by one.
+            // Another writer came in between: commit each creation alone.
             Err(_) => {
                 for (index, change) in waiting {
                     if self.is_over() {
@@ -328,7 +330,7 @@ impl<S: Store> Run<'_, S> {
         }
     }
 
-    /// Commits one change, again while the store is busy.
+    /// Commits one change. Tries again while the store is busy.
     async fn commit_alone(&self, change: Change) -> Result<Version, Error> {
         let batch = [change];
         let [change] = &batch;
@@ -337,7 +339,8 @@ impl<S: Store> Run<'_, S> {
         version.ok_or_else(|| broken_store("a write gives a version"))
     }
 
-    /// Commits changes, all or none, again while the store is busy.
+    /// Commits all changes or none of them. Tries again while the store is busy, at most `Limits::write_retries`
+    /// times.
     async fn commit_again(&self, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         let mut retries = self.provider.limits().write_retries;
         loop {
@@ -357,7 +360,7 @@ impl<S: Store> Run<'_, S> {
         let operations = request.operations.iter().zip(&self.steps).zip(self.results);
         for (index, ((operation, step), result)) in operations.enumerate() {
             let Some(Tried { id, outcome }) = result else { continue };
-            // A resource that could not be created is nowhere.
+            // A resource that was not created has no location.
             let is_nowhere = step.is_create && outcome.is_err();
             let location = id.zip(step.kind.as_ref()).filter(|_| !is_nowhere).map(|(id, kind)| url(&base, kind, &id));
             let (status, version, error) = match outcome {
@@ -384,7 +387,8 @@ fn put_back(waiting: &mut VecDeque<(usize, Change)>, front: Vec<(usize, Change)>
     }
 }
 
-/// A creation that the store refused. Its id was given before; that another has it is nobody's fault.
+/// Returns the error for a change that the store refused. The core chose the id of a new resource, so an id that is
+/// in use is not the client's fault.
 fn refusal(kind: &ResourceType, error: StoreError) -> Error {
     match error {
         StoreError::NotUnique { attribute: crate::schema::AttributeId::ID } => contention(),
@@ -392,10 +396,10 @@ fn refusal(kind: &ResourceType, error: StoreError) -> Error {
     }
 }
 
-/// 400 for an operation that is not what it should be.
+/// 400 `invalidSyntax`: the operation is malformed.
 fn malformed(detail: impl Into<Box<str>>) -> Error {
     Error::bad(ScimType::InvalidSyntax, detail)
 }
 
-/// bulkIds and the operations that have them.
+/// The index of the operation for each bulkId.
 type BulkIds<'a> = HashMap<&'a str, usize>;

@@ -1,4 +1,4 @@
-//! Every call of the store is made here, and nowhere else: what has to happen at each happens once.
+//! All calls to the store, so that counting, charging and retrying have one place.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use crate::{
     store::{Change, CommitError, Context, Done, Holder, Key, Page, Scan, Store, StoreError, Stored, Wanted},
 };
 
-/// Units of a resource that refers to another: it is read, and becomes a value of the other.
+/// Units of work for a referrer: the core reads it and makes it a value of the resource to which it refers.
 const HOLDER: u64 = 64;
 
-/// Reads, and reads again while the store is busy, a bounded number of times. A commit is not repeated so: what it
-/// writes has to be computed anew first.
+/// Reads, and reads again while the store is busy, at most `Limits::write_retries` times. A commit is not repeated in
+/// this way, because its change must be computed again first.
 macro_rules! again {
     ($provider:expr, $cx:expr, $call:expr) => {{
         let mut left = $provider.limits().write_retries;
@@ -38,9 +38,9 @@ macro_rules! again {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Reads one resource, within [`Limits::answer`](crate::Limits::answer). A list of references that does not fit makes
-    /// the resource incomplete where long lists are not wanted; elsewhere it is refused, since nobody may take the
-    /// resource for one without references.
+    /// Reads one resource, within [`Limits::answer`](crate::Limits::answer). If a list of references does not fit,
+    /// the resource is incomplete where `wanted` limits the lists. Otherwise the read fails with 400 `tooMany`, since
+    /// the resource must not look as if it had no references.
     pub(super) async fn read(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, Error> {
         let limit = self.limits().answer;
         let within = wanted.within(limit);
@@ -57,8 +57,8 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Some(stored))
     }
 
-    /// Reads a resource that was just written, whatever work is left: a refusal would tell the client that nothing was
-    /// changed. A list of references that does not fit into an answer makes the resource incomplete.
+    /// Reads a resource that was just written, even if the request has no work left: an error would tell the client
+    /// that nothing was changed. If a list of references does not fit into an answer, the resource is incomplete.
     pub(super) async fn read_written(
         &self,
         cx: &Context,
@@ -72,19 +72,19 @@ impl<S: Store> ServiceProvider<S> {
         Ok(found.map(|stored| Stored { complete: is_whole(&stored, &within), ..stored }))
     }
 
-    /// Reads a page of resources of one type. A list of references that does not fit is refused.
+    /// Reads a page of resources of one type. Fails with 400 `tooMany` if a list of references does not fit.
     pub(super) async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, Error> {
         let page = again!(self, cx, self.inner.store.scan(cx, scan));
         cx.count_rows(page.as_ref().map_or(0, |page| page.items.len()));
         charge(cx, page.iter().flat_map(|page| &page.items))?;
         let page = page.map_err(|error| refused(scan.kind, error))?;
-        // Only the first resource of a page comes whatever its size.
+        // A page contains its first resource whatever the size of that resource.
         let is_whole = page.items.iter().all(|stored| stored.complete)
             && page.items.first().is_none_or(|stored| is_whole(stored, scan.wanted));
         if is_whole { Ok(page) } else { Err(long_lists(scan.kind, scan.wanted, self.limits().answer)) }
     }
 
-    /// Asks who refers to resources of `kind`.
+    /// Returns the referrers of the resources with these `ids`, which are of the type `kind`.
     pub(super) async fn holders(
         &self,
         cx: &Context,
@@ -105,7 +105,7 @@ impl<S: Store> ServiceProvider<S> {
         if size > limit { Err(too_long(kind, relation.attribute(), limit)) } else { Ok(holders) }
     }
 
-    /// Reads many resources of one type by their ids, each of which is different.
+    /// Reads many resources of one type by their ids, which are all different.
     pub(super) async fn get_many(
         &self,
         cx: &Context,
@@ -122,7 +122,7 @@ impl<S: Store> ServiceProvider<S> {
         if found.len() == ids.len() { Ok(found) } else { Err(broken_store("`get_many` answers for each id")) }
     }
 
-    /// Asks which of `kinds` each of `ids` is of. `kind` is the type of the resource that refers to them.
+    /// Returns for each of `ids` the index in `kinds` of its resource's type. `kind` is the type of the referrer.
     pub(super) async fn locate(
         &self,
         cx: &Context,
@@ -136,7 +136,7 @@ impl<S: Store> ServiceProvider<S> {
         if located.len() == ids.len() { Ok(located) } else { Err(broken_store("`locate` answers for each id")) }
     }
 
-    /// Commits changes, all or none, and tells who wants to know.
+    /// Commits all changes or none of them, and notifies the observers.
     pub(super) async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         let done = self.inner.store.commit(cx, batch).await;
         cx.count_call();
@@ -158,7 +158,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// Whether the resource has the lists of references that are wanted, and fits with them.
+/// Returns whether the resource has the wanted lists of references and fits into the byte limit with them.
 fn is_whole(stored: &Stored, wanted: &Wanted<'_>) -> bool {
     let resource = &stored.resource;
     if !stored.complete {
@@ -166,17 +166,17 @@ fn is_whole(stored: &Stored, wanted: &Wanted<'_>) -> bool {
     }
     let Some(limit) = wanted.byte_limit() else { return true };
     let is_wanted = |list: &AttributeId| wanted.includes(*list) && resource.root().contains(*list);
-    // One that is too large without them cannot be had in another way.
+    // A resource that is too large without these lists cannot be read in any other way.
     !resource.kind().reference_lists().iter().any(is_wanted) || resource.size() <= limit
 }
 
-/// 400: the wanted lists of references of a resource do not fit into memory.
+/// 400 `tooMany`: the wanted lists of references of a resource do not fit into memory.
 fn long_lists(kind: &ResourceType, wanted: &Wanted<'_>, limit: usize) -> Error {
     let list = kind.reference_lists().iter().find(|list| wanted.includes(**list));
     too_long(kind, list.copied().unwrap_or(AttributeId::ROOT), limit)
 }
 
-/// Charges the resources that a store returned: each, and each of its references.
+/// Charges a unit of work for each resource that a store returned, and for each of its references.
 fn charge<'s>(cx: &Context, read: impl IntoIterator<Item = &'s Stored>) -> Result<(), Error> {
     let Some(work) = cx.work() else { return Ok(()) };
     let references = |resource: &Resource| {
@@ -187,8 +187,8 @@ fn charge<'s>(cx: &Context, read: impl IntoIterator<Item = &'s Stored>) -> Resul
     work.charge(u64::try_from(rows).unwrap_or(u64::MAX)).map_err(too_much_work)
 }
 
-/// Charges a write for the size of the resource before or after the write: the write visits every value, to copy, judge,
-/// commit and show the resource. Returns the size in bytes.
+/// Charges a write for the size of the resource before or after the write: the write visits every value, to copy,
+/// judge, commit and show the resource. Returns the size in bytes.
 pub(super) fn charge_bytes(cx: &Context, resource: &Resource) -> Result<usize, Error> {
     let size = resource.size();
     cx.work().map_or(Ok(()), |work| work.charge(Work::of_text(size))).map_err(too_much_work)?;

@@ -1,8 +1,8 @@
-//! Cursors: what a page says so that the next request can go on where it ended (RFC 9865 §2).
+//! Cursors: a page contains a cursor so that the next request can continue where the page ended (RFC 9865 §2).
 //!
-//! A cursor holds a place in the order of a list and nothing that the service provider would have to keep. It grants
-//! nothing: a request that brings one is permitted, filtered and answered as any other, from that place on. How it is
-//! protected against being altered is [`seal`]'s; what a place is good for is not known here.
+//! A cursor contains a sort position in a list, so the service provider has no state to keep. A cursor grants no
+//! rights: a request with a cursor is permitted, filtered and answered like any other request, from that sort
+//! position on. [`seal`] protects cursors against alteration. This module does not interpret sort positions.
 
 mod seal;
 
@@ -21,35 +21,36 @@ use crate::{
     value::{Decimal, Text},
 };
 
-/// The first byte of every cursor. What it holds otherwise is another version.
+/// The first byte of every cursor. Another value means another version of the format.
 const VERSION: u8 = 1;
 
-/// Bytes of a sort key up to which it is in the cursor, which goes into a URL.
+/// The maximum size of a sort key in a cursor, in bytes. The cursor goes into a URL.
 const KEY_BYTES: usize = 1_024;
 
-/// What a client has brought, or is given.
+/// The content of a cursor that a client sends or receives.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Cursor {
-    /// The page ends at the place, and does not begin there.
+    /// Whether the page ends at the sort position instead of beginning there.
     pub(super) backward: bool,
-    /// Resources on a page.
+    /// The number of resources on a page.
     pub(super) count: u64,
-    /// When it was made, in seconds of Unix time.
+    /// The time at which the cursor was made, in seconds of Unix time.
     pub(super) issued: u64,
-    /// The place; `None` for the start of the list, or its end.
+    /// The sort position; `None` for the start of the list, or its end if `backward`.
     pub(super) mark: Option<Mark>,
 }
 
-/// A place as a cursor has it.
+/// A sort position as a cursor contains it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Mark {
     Place(Place),
-    /// The place of a resource with a key that is too long for a URL: it is read again.
+    /// The sort position of a resource whose key is too long for a URL or has a zero byte. The resource is read
+    /// again.
     Long {
-        /// The number of its resource type.
+        /// The number of the resource's type.
         number: u64,
         id: Text,
-        /// What its key must still be like.
+        /// The hash of the key, which the key must still have.
         digest: u64,
     },
 }
@@ -57,7 +58,8 @@ pub(super) enum Mark {
 impl From<Place> for Mark {
     fn from(place: Place) -> Self {
         match &place.key {
-            // A zero byte is what some databases cannot even be asked for. Of forged cursors none is let through.
+            // Some databases do not accept a zero byte in a query. The decoder rejects a forged cursor with a zero
+            // byte.
             Some(SortKey::Text(text)) if text.len() > KEY_BYTES || text.contains('\0') => Self::long(&place, text),
             Some(SortKey::Decimal(number)) if number.as_str().len() > KEY_BYTES => Self::long(&place, number.as_str()),
             _ => Self::Place(place),
@@ -71,20 +73,20 @@ impl Mark {
     }
 }
 
-/// The cursors of one query, which no other one accepts.
+/// The cursors of one query. No other query accepts them.
 pub(super) struct Cursors<'a> {
     pub(super) seals: &'a Seals,
-    /// The query, as [`canonical`] writes it.
+    /// The query, as written by [`canonical`].
     pub(super) query: Vec<u8>,
     pub(super) count: u64,
-    /// Seconds of Unix time.
+    /// The current time, in seconds of Unix time.
     pub(super) now: u64,
 }
 
 impl Cursors<'_> {
-    /// Reads what a client has brought.
+    /// Opens a cursor that a client has sent.
     ///
-    /// An altered cursor and one of another query, tenant or service provider are told apart by nothing.
+    /// An altered cursor and a cursor of another query, tenant or service provider give the same error.
     pub(super) fn open(&self, token: &str, timeout: Duration) -> Result<Cursor, Error> {
         let payload = self.seals.open(&self.query, token);
         let cursor = payload.and_then(|payload| Cursor::decode(&payload)).ok_or_else(invalid)?;
@@ -92,7 +94,7 @@ impl Cursors<'_> {
             let detail = "count: expected the same count on every page that a cursor leads to";
             return Err(Error::bad(ScimType::InvalidCount, detail));
         }
-        // The clocks of several instances may differ: what was made in the future is new.
+        // The clocks of several instances may differ: a cursor from the future counts as new.
         if self.now.saturating_sub(cursor.issued) > timeout.as_secs() { Err(expired()) } else { Ok(cursor) }
     }
 
@@ -102,17 +104,17 @@ impl Cursors<'_> {
     }
 }
 
-/// 400: what is no cursor of this query.
+/// 400 `invalidCursor`: the token is not a cursor of this query.
 pub(super) fn invalid() -> Error {
     Error::bad(ScimType::InvalidCursor, "cursor: expected an empty one, or one that this query has returned")
 }
 
-/// 400: what was a cursor of this query.
+/// 400 `expiredCursor`: the cursor belongs to this query, but can no longer be used.
 pub(super) fn expired() -> Error {
     Error::bad(ScimType::ExpiredCursor, "cursor: expected one that is not too old; begin again with an empty one")
 }
 
-/// How the kind of a place is written.
+/// The tags that mark the type of a sort position in an encoded cursor.
 mod tag {
     pub(super) const NOWHERE: u8 = 0;
     pub(super) const NO_VALUE: u8 = 1;
@@ -151,7 +153,7 @@ impl Cursor {
         out
     }
 
-    /// Reads what [`Cursor::encode`] has written, and nothing else.
+    /// Reads the output of [`Cursor::encode`]; `None` for any other input.
     fn decode(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader(payload);
         let (version, direction) = (reader.byte()?, reader.byte()?);
@@ -200,7 +202,8 @@ fn write_text(out: &mut Vec<u8>, kind: u8, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Seven bits a byte, the lowest first; the highest bit says that there are more (LEB128).
+/// Writes a number in LEB128: seven bits per byte, the lowest bits first. The highest bit of a byte means that more
+/// bytes follow.
 fn write_number(out: &mut Vec<u8>, mut number: u64) {
     loop {
         let low = u8::try_from(number & 0x7F).unwrap_or_default();
@@ -213,7 +216,7 @@ fn write_number(out: &mut Vec<u8>, mut number: u64) {
     }
 }
 
-/// What is left of a cursor.
+/// The unread rest of a cursor.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -238,7 +241,7 @@ impl<'a> Reader<'a> {
             let bits = u64::from(byte & 0x7F);
             number |= bits.checked_shl(shift).filter(|shifted| shifted >> shift == bits)?;
             if byte & 0x80 == 0 {
-                // Zeros in front would be another text of the same number.
+                // Leading zeros would give the same number a second encoding.
                 return (byte != 0 || shift == 0).then_some(number);
             }
         }
@@ -251,7 +254,7 @@ impl<'a> Reader<'a> {
         (text.len() <= KEY_BYTES && !text.contains('\0')).then_some(text)
     }
 
-    /// The id, which is last.
+    /// Reads the id, which is last.
     fn rest(&mut self) -> Option<Text> {
         let id = std::str::from_utf8(std::mem::take(&mut self.0)).ok()?;
         (!id.is_empty() && !id.contains('\0')).then(|| Text::from(id))
@@ -304,13 +307,13 @@ mod tests {
         }
     }
 
-    /// With a key nobody gets here who has not the key; without one anybody does.
+    /// Arbitrary input reaches the decoder only if no cursor key is set.
     #[test]
     fn nothing_else_is_read() {
         for cursor in cursors() {
             let payload = cursor.encode();
             for end in 0..payload.len() {
-                // What is cut off may be a part of the id, which then is another.
+                // The cut may shorten the id, which gives a valid cursor with another id.
                 let cut = payload.get(..end).unwrap_or_default();
                 assert!(Cursor::decode(cut).is_none_or(|cursor| cursor.encode() == cut));
             }

@@ -1,4 +1,4 @@
-//! What the service provider tells of itself (RFC 7644 §4): from the objects that it really works with.
+//! The discovery documents (RFC 7644 §4). They are made from the objects that the service provider works with.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl<S: Store> ServiceProvider<S> {
-    /// ServiceProviderConfig as JSON (RFC 7643 §5): what is supported, with the limits that are enforced.
+    /// Returns ServiceProviderConfig as JSON (RFC 7643 §5): the supported features, with the enforced limits.
     pub fn configuration_json(&self, cx: &Context) -> Vec<u8> {
         let base = self.inner.base.of(cx.tenant());
         json(&ServiceProviderConfig {
@@ -23,27 +23,27 @@ impl<S: Store> ServiceProvider<S> {
         })
     }
 
-    /// All resource types as a ListResponse (RFC 7643 §6).
+    /// Returns all resource types as a ListResponse (RFC 7643 §6).
     pub fn resource_types_json(&self, cx: &Context) -> Vec<u8> {
         let base = self.inner.base.of(cx.tenant());
         list(self.registry().resource_types(), |kind| json(&resource_type_document(kind, &base)))
     }
 
-    /// One resource type, by its name; `None` if there is none of that name.
+    /// Returns the resource type with this name as JSON; `None` if no resource type has the name.
     pub fn resource_type_json(&self, cx: &Context, name: &str) -> Option<Vec<u8>> {
         let base = self.inner.base.of(cx.tenant());
         let kind: &ResourceType = self.registry().resource_type(name)?;
         Some(json(&resource_type_document(kind, &base)))
     }
 
-    /// All schemas as a ListResponse (RFC 7643 §7): the very ones that requests are read under.
+    /// Returns all schemas as a ListResponse (RFC 7643 §7): the same schemas by which requests are read.
     pub fn schemas_json(&self, cx: &Context) -> Vec<u8> {
         let base = self.inner.base.of(cx.tenant());
         let schemas: Vec<&Schema> = self.registry().schemas().collect();
         list(&schemas, |schema| json(&schema_document(schema, &base)))
     }
 
-    /// One schema, by its URI; `None` if there is none.
+    /// Returns the schema with this URI as JSON; `None` if no schema has the URI.
     pub fn schema_json(&self, cx: &Context, uri: &str) -> Option<Vec<u8>> {
         let base = self.inner.base.of(cx.tenant());
         Some(json(&schema_document(self.registry().schema(uri)?, &base)))
@@ -60,6 +60,6 @@ fn list<T>(documents: &[T], write: impl Fn(&T) -> Vec<u8>) -> Vec<u8> {
 }
 
 fn json(document: &impl Serialize) -> Vec<u8> {
-    // Strings, numbers and booleans under string keys: nothing in it can fail to be written.
+    // The document has only strings, numbers and booleans under string keys, so writing it cannot fail.
     serde_json::to_vec(document).unwrap_or_default()
 }

@@ -1,7 +1,8 @@
-//! The names that references show: `members.display` follows from the members (RFC 7643 §2.4, §4.2, §4.3).
+//! The names that references show: `members.display` is the name of the member (RFC 7643 §2.4, §4.2, §4.3).
 //!
-//! The core reads them with the answer, so that a renamed member has its new name in every group at once. The version
-//! of the group does not change with it, as the version of a user does not change with the names of its groups.
+//! The core reads the names for each answer, so that a renamed member has its new name in every group at once. The
+//! version of the group does not change with a name, just as the version of a user does not change with the names of
+//! its groups.
 
 use std::{collections::HashMap, slice, sync::Arc};
 
@@ -15,10 +16,10 @@ use crate::{
     value::{Text, Value},
 };
 
-/// The references of an answer to resources of one type.
+/// The references in an answer to resources of one type.
 struct References<'a> {
     kind: &'a Arc<ResourceType>,
-    /// Each once, however many references there are.
+    /// Each id once, whatever the number of references with the id.
     ids: Vec<&'a str>,
     known: HashMap<&'a str, usize>,
     places: Vec<Named>,
@@ -29,22 +30,22 @@ struct Named {
     row: usize,
     display: usize,
     value: usize,
-    /// The place of the id that it refers to.
+    /// The index in `ids` of the id to which the reference refers.
     id: usize,
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// The sub-attributes of a resource type that show the names of other resources. Where the store does not read many
-    /// resources at once, there are none: these sub-attributes then have the values that are stored.
+    /// Returns the sub-attributes of a resource type that show the names of other resources. Empty if the store does
+    /// not read many resources at once: these sub-attributes then show their stored values.
     pub(super) fn displays(&self, kind: &ResourceType) -> &[Display] {
         if self.inner.store.capabilities().get_many { self.registry().displays(kind) } else { &[] }
     }
 
-    /// The names that resources of one type show in the sub-attributes that are `wanted`, in the order of `resources`: one
-    /// call of the store for each type of resource that they refer to.
+    /// Returns the names that resources of one type show in the sub-attributes for which `wanted` holds, in the order
+    /// of `resources`. The store is called once for each type of resource to which they refer.
     ///
-    /// A resource that does not exist for the caller has no name, and an attribute that is hidden from the caller gives
-    /// none.
+    /// A resource that does not exist for the caller has no name, and an attribute that is hidden from the caller
+    /// gives no name.
     pub(super) async fn names(
         &self,
         cx: &Context,
@@ -100,7 +101,7 @@ impl<S: Store> ServiceProvider<S> {
             let found: Vec<Option<Text>> = found.iter().map(name_of).collect();
             for place in places {
                 let Some(name) = found.get(place.id).and_then(Option::as_ref) else { continue };
-                // A long name that many references show makes a long answer.
+                // A long name in many references makes a long answer.
                 room = room.checked_sub(name.len()).ok_or_else(|| too_many_names(kind, &displays, limit))?;
                 let shown = named.get_mut(place.row).and_then(|displays| displays.get_mut(place.display));
                 if let Some(displays) = shown {
@@ -111,12 +112,12 @@ impl<S: Store> ServiceProvider<S> {
         Ok(named)
     }
 
-    /// Refuses a filter that looks at the names of other resources. To evaluate it, every list of references of every
-    /// resource would have to be read, and each name in it.
+    /// Refuses a filter that uses the names of other resources. The evaluation would have to read every list of
+    /// references of every resource, and each name in the list.
     ///
     /// # Errors
     ///
-    /// 400 `invalidFilter` (RFC 7644 §3.12: the combination of attribute and comparison is not supported).
+    /// 400 `invalidFilter`: the combination of attribute and comparison is not supported (RFC 7644 §3.12).
     pub(super) fn check_filter(
         &self,
         kind: &ResourceType,
@@ -134,7 +135,7 @@ impl<S: Store> ServiceProvider<S> {
         }
     }
 
-    /// The same for an order.
+    /// Refuses an order by the names of other resources.
     ///
     /// # Errors
     ///
@@ -157,8 +158,8 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// Adds the resources that `values` refer to, each to the references to its type. `row` and `named` are the place of the
-/// names in the answer.
+/// Adds the resources to which `values` refer, each to the references of its type. `row` and `named` are the indexes
+/// of the names in the answer.
 fn collect<'a>(
     kind: &ResourceType,
     display: &Display,
@@ -171,7 +172,7 @@ fn collect<'a>(
     for (index, value) in values.iter().enumerate() {
         let Some(id) = text(value, conventional.value).filter(|id| !id.is_empty()) else { continue };
         let name = text(value, conventional.kind);
-        // Without a known type the id is looked up in each possible type: it belongs to one resource only.
+        // Without a known type, the id is looked up in each possible type, since only one resource has the id.
         let known = name.is_some_and(|name| display.kinds().iter().any(|kind| kind.name() == name));
         for references in &mut *references {
             let referred = references.kind.name();
@@ -189,14 +190,14 @@ fn collect<'a>(
     }
 }
 
-/// 400: the names do not fit into an answer.
+/// 400 `tooMany`: the names do not fit into an answer.
 fn too_many_names(kind: &ResourceType, displays: &[&Display], limit: usize) -> Error {
     let path = displays.first().map(|display| kind.path(display.attribute())).unwrap_or_default();
     let detail = format!("{path}: the names have more than {limit} bytes; exclude it, or ask for fewer resources");
     Error::bad(ScimType::TooMany, detail).with_attribute(path)
 }
 
-/// The values of a complex attribute: one if it is singular.
+/// Returns the values of a complex attribute. A singular attribute has at most one value.
 fn values_of(resource: &Resource, attribute: AttributeId) -> &[Value] {
     match resource.value(attribute) {
         Some(Value::List(values)) => values,

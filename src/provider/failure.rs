@@ -1,4 +1,4 @@
-//! What a store reports, as the client is told it.
+//! The errors that a client gets for the errors of a store.
 
 use std::time::Duration;
 
@@ -9,10 +9,11 @@ use crate::{
     store::StoreError,
 };
 
-/// How long a client should wait after it met more writers than could be served in order.
+/// The time to wait before the next attempt, if contention stopped the request or the store gives no time.
 const CONTENTION: Duration = Duration::from_secs(1);
 
-/// `error` of an operation on a resource of this type. What a backend reports is kept as the source and not shown.
+/// Returns the error for a store's `error` in an operation on a resource of this type. The error of a backend becomes
+/// the source, which the client does not see.
 pub(super) fn refused(kind: &ResourceType, error: StoreError) -> Error {
     match error {
         StoreError::NotFound => Error::no_resource(kind.name()),
@@ -34,12 +35,13 @@ pub(super) fn refused(kind: &ResourceType, error: StoreError) -> Error {
     }
 }
 
-/// 400: the request exceeds [`Limits::work`](crate::Limits::work).
+/// 400 `tooMany`: the request exceeds [`Limits::work`](crate::Limits::work).
 pub(super) fn too_much_work(exceeded: WorkExceeded) -> Error {
     Error::bad(ScimType::TooMany, format!("{exceeded}; narrow it or divide it"))
 }
 
-/// 400: a page does not fit into an answer of `limit` bytes. `fitting` resources of it do, where that is known.
+/// 400 `tooMany`: a page does not fit into an answer of `limit` bytes. `fitting` is the number of resources that fit,
+/// if it is known.
 pub(super) fn too_large(limit: usize, fitting: Option<usize>) -> Error {
     let remedy = match fitting {
         Some(fitting) => format!("ask for `count={fitting}`, or exclude long attributes"),
@@ -48,7 +50,7 @@ pub(super) fn too_large(limit: usize, fitting: Option<usize>) -> Error {
     Error::bad(ScimType::TooMany, format!("the page has more than {limit} bytes; {remedy}"))
 }
 
-/// 400: the values of a list do not fit into `limit` bytes.
+/// 400 `tooMany`: the values of a list do not fit into `limit` bytes.
 pub(super) fn too_long(kind: &ResourceType, list: AttributeId, limit: usize) -> Error {
     let path = kind.path(list);
     let detail = format!(
@@ -62,24 +64,24 @@ pub(super) fn too_much_bulk(limit: u64) -> Error {
     Error::new(413, format!("the operations need more work than {limit} units; divide them among several requests"))
 }
 
-/// 400: a list refers to what does not exist.
+/// 400 `invalidValue`: a list refers to a resource that does not exist.
 pub(super) fn no_such_reference(kind: &ResourceType, attribute: AttributeId, value: &str) -> Error {
     let path = kind.path(attribute);
     let detail = format!("{path}: expected the id of a resource that exists: `{value:.60}`");
     Error::bad(ScimType::InvalidValue, detail).with_attribute(path)
 }
 
-/// 503: others wrote the resource first, again and again.
+/// 503: other writers were faster, in every attempt.
 pub(super) fn contention() -> Error {
     Error::new(503, "the resource is being changed by others; try again").with_retry_after(CONTENTION)
 }
 
-/// 500: the store answered what its contract does not allow.
+/// 500: the store returned a result that its contract does not allow.
 pub(super) fn broken_store(what: &'static str) -> Error {
     Error::new(500, "the service provider failed").with_source(format!("the store broke its contract: {what}"))
 }
 
-/// 500: a policy of the host's asked for what its contract does not allow.
+/// 500: a policy of the host returned a result that its contract does not allow.
 pub(super) fn broken_policy(what: &'static str) -> Error {
     Error::new(500, "the service provider failed").with_source(format!("a policy broke its contract: {what}"))
 }

@@ -1,5 +1,5 @@
-//! What is derived and not stored: lists such as a user's `groups`, `meta.location` and `meta.version`
-//! (RFC 7643 §3.1, §4.1.2).
+//! Derived attributes, which are not stored: lists such as a user's `groups`, `meta.location` and `meta.version` (RFC
+//! 7643 §3.1, §4.1.2).
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -16,8 +16,8 @@ use crate::{
 pub(super) type Derived = Vec<(AttributeId, Vec<Reference>)>;
 
 impl<S: Store> ServiceProvider<S> {
-    /// The derived lists of resources of one type that are `wanted`, in the order of `ids`: one call of the store for
-    /// each list, however many resources.
+    /// Returns the derived lists of resources of one type, in the order of `ids`, limited to the lists for which
+    /// `wanted` holds. The store is called once for each list, whatever the number of resources.
     pub(super) async fn derive(
         &self,
         cx: &Context,
@@ -52,7 +52,7 @@ impl<S: Store> ServiceProvider<S> {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Leaves of those who refer only what exists for the caller.
+    /// Keeps only the referrers that exist for the caller, and removes hidden names.
     async fn show_holders(&self, cx: &Context, relation: &Relation, found: &mut Vec<Holder>) -> Result<(), Error> {
         if self.inner.policies.is_empty() || found.is_empty() {
             return Ok(());
@@ -83,8 +83,8 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// The attributes of a stored resource that conditions and an order use, with the derived ones among them. The others are
-/// left out: a copy of each large resource of a page would double the memory of a query.
+/// Returns the attributes of a stored resource that conditions and an order use, including derived attributes. Other
+/// attributes are left out: a copy of each large resource of a page would double the memory of a query.
 pub(super) fn hydrated(stored: &Stored, derived: &Derived, base: &str, used: &[AttributeId]) -> Resource {
     let resource = &stored.resource;
     let kind = resource.kind();
@@ -118,13 +118,13 @@ pub(super) fn hydrated(stored: &Stored, derived: &Derived, base: &str, used: &[A
     Resource::from_object(Arc::clone(kind), root)
 }
 
-/// Whether a condition on this attribute, or an order by it, needs [`ServiceProvider::hydrated`].
+/// Returns whether a condition on this attribute, or an order by it, needs [`hydrated`].
 pub(super) fn is_derived(relations: &[Relation], kind: &ResourceType, attribute: AttributeId) -> bool {
     matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
         || relation_of(relations, kind, attribute).is_some()
 }
 
-/// The derived list that `attribute` is, or is a part of.
+/// Returns the relation behind the derived list that `attribute` is, or is a part of.
 pub(super) fn relation_of<'a>(
     relations: &'a [Relation],
     kind: &ResourceType,

@@ -1,31 +1,32 @@
-//! The resources that a walk over all keeps, in bounded memory: those with some numbers, or those nearest to a place.
+//! The resources that a walk over all resources keeps, in bounded memory: those in a range of numbers, or those
+//! nearest to a sort position.
 //!
-//! Nothing here reads; what is offered satisfies the query.
+//! This module does not read the store. Every offered resource satisfies the query.
 
 use std::{cmp::Ordering, ops::Range};
 
 use super::part::{Found, Place, Query};
 
-/// Which resources a walk keeps.
+/// The resources that a walk keeps.
 pub(super) enum Choice<'a> {
-    /// Those that have these numbers in the order of the walk, which is ascending by id.
+    /// The resources with these numbers in the order of the walk, which is ascending by id.
     Numbers(Range<u64>),
-    /// Those that come next in the order of the list.
+    /// The resources that come next in the order of the list.
     Nearest(Nearest<'a>),
 }
 
-/// The part of a list that begins at a place.
+/// The part of a list that begins at a sort position.
 pub(super) struct Nearest<'a> {
-    /// `None` for the start of the list, or its end.
+    /// The sort position; `None` for the start of the list, or its end if `backward`.
     pub(super) from: Option<&'a Place>,
     pub(super) backward: bool,
-    /// How many are wanted at the most.
+    /// The maximum number of resources.
     pub(super) most: usize,
-    /// Whether fewer are as good where they do not fit.
+    /// Whether fewer resources are acceptable if more do not fit.
     pub(super) may_end_early: bool,
 }
 
-/// The resources that are kept while the walk goes on.
+/// The resources kept so far, during the walk.
 pub(super) struct Kept<'a> {
     query: &'a Query<'a>,
     choice: Choice<'a>,
@@ -34,26 +35,28 @@ pub(super) struct Kept<'a> {
     limit: usize,
 }
 
-/// The resources that were kept.
+/// The resources kept after the walk.
 #[derive(Default)]
 pub(super) struct Chosen {
-    /// The nearest first.
+    /// The nearest resource first.
     pub(super) all: Vec<Found>,
-    /// Whether others were beyond the place, and further away than these.
+    /// Whether the walk dropped resources that lie beyond the sort position, but further away than the kept
+    /// resources.
     pub(super) is_cut: bool,
 }
 
 impl<'a> Kept<'a> {
-    /// Keeps nothing yet, and later at most about `limit` bytes.
+    /// Returns an empty collection, which will keep at most about `limit` bytes.
     pub(super) fn new(query: &'a Query<'a>, choice: Choice<'a>, limit: usize) -> Self {
         Self { query, choice, chosen: Chosen::default(), bytes: 0, limit }
     }
 
-    /// Keeps the resource if it is one of those that are wanted, as far as is known. `number` resources came before it.
+    /// Keeps the resource if it may be one of the chosen resources. `number` is the number of resources that came
+    /// before it.
     ///
     /// # Errors
     ///
-    /// When those that are wanted take more bytes than allowed: then the number of those that fit, where it is known.
+    /// If the chosen resources take more bytes than allowed: the number of resources that fit, if it is known.
     pub(super) fn offer(&mut self, number: u64, found: Found) -> Result<(), Option<usize>> {
         let size = found.size();
         match &self.choice {
@@ -74,7 +77,7 @@ impl<'a> Kept<'a> {
         self.chosen.all.push(found);
         if let Choice::Nearest(nearest) = &self.choice {
             let (most, held) = (nearest.most, self.chosen.all.len());
-            // Twice as many as are wanted are put in order at a time: so each costs little.
+            // Pruning only at twice the needed number keeps the cost per resource low.
             if held > most && (held / 2 >= most || self.bytes > self.limit) {
                 self.prune(most);
             }
@@ -85,7 +88,7 @@ impl<'a> Kept<'a> {
         Ok(())
     }
 
-    /// Drops all but the nearest.
+    /// Drops all resources except the `most` nearest.
     fn prune(&mut self, most: usize) {
         let (query, backward) = (self.query, self.is_backward());
         if most < self.chosen.all.len() {
@@ -98,7 +101,8 @@ impl<'a> Kept<'a> {
         }
     }
 
-    /// Drops the furthest until the others fit. No more than these are wanted from then on.
+    /// Drops the furthest resources until the others fit. From then on, the walk keeps at most as many resources as
+    /// fit.
     fn end_early(&mut self) -> Result<(), Option<usize>> {
         let (query, backward) = (self.query, self.is_backward());
         let Choice::Nearest(nearest) = &mut self.choice else { return Ok(()) };
@@ -119,7 +123,7 @@ impl<'a> Kept<'a> {
         matches!(&self.choice, Choice::Nearest(nearest) if nearest.backward)
     }
 
-    /// What was kept, once everything was offered.
+    /// Returns the kept resources, after all resources were offered.
     pub(super) fn chosen(mut self) -> Chosen {
         if let Choice::Nearest(nearest) = &self.choice {
             let most = nearest.most;

@@ -1,4 +1,5 @@
-//! A patch that changes only a list of references: committed as a delta, answered without reading a long list.
+//! A patch that changes only a list of references. It is committed as a delta and answered without reading a long
+//! list.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::{
 };
 
 impl<S: Store> ServiceProvider<S> {
-    /// Commits the delta. Where it changes nothing, neither does the resource's version.
+    /// Commits the delta. If the delta changes nothing, the version of the resource does not change.
     #[expect(clippy::too_many_arguments, reason = "it is one half of `patch`")]
     pub(super) async fn edit_values(
         &self,
@@ -40,7 +41,8 @@ impl<S: Store> ServiceProvider<S> {
                 edit.add.retain(|element| referred(kind, attribute, element).is_none_or(|id| !missing.contains(id)));
             }
             Err(error) => {
-                // A group that does not exist, or not in the version that the client names, is the first fault to report.
+                // The first fault to report is a group that does not exist, or that does not have the version that
+                // the client names.
                 let wanted = Wanted::without(kind.reference_lists());
                 self.existing(cx, permit, id, &options.precondition, &wanted).await?;
                 return Err(error);

@@ -1,9 +1,9 @@
-//! What a client asks of one operation besides its contents: which attributes it wants back, and under which
-//! precondition it writes.
+//! The options of one operation besides its body: the attributes to return, and the precondition of a write.
 
 use crate::{message::SearchRequest, store::Version};
 
-/// What a client asks of one operation besides its contents. The default asks for nothing in particular.
+/// The options of one operation besides its body. By default the client gets the default attributes and sets no
+/// precondition.
 ///
 /// ```
 /// use scim_core::provider::{Options, Precondition};
@@ -15,18 +15,19 @@ use crate::{message::SearchRequest, store::Version};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// The attributes to return besides those that always are (RFC 7644 §3.9); empty for the default ones.
+    /// The attributes to return in addition to those that are always returned (RFC 7644 §3.9). Empty for the default
+    /// attributes.
     pub attributes: Vec<Box<str>>,
-    /// The attributes not to return of the default ones.
+    /// The default attributes to leave out.
     pub excluded_attributes: Vec<Box<str>>,
-    /// In which state the resource has to be (RFC 7644 §3.14).
+    /// The required state of the resource (RFC 7644 §3.14).
     pub precondition: Precondition,
-    /// The operation is part of a bulk request: its answer does not show the resource (RFC 7644 §3.7.3).
+    /// Whether the operation is part of a bulk request, whose response does not show the resource (RFC 7644 §3.7.3).
     pub(super) in_bulk: bool,
 }
 
 impl From<SearchRequest> for Options {
-    /// The projection of a query.
+    /// Returns options with the projection of a query.
     fn from(request: SearchRequest) -> Self {
         Self {
             attributes: request.attributes,
@@ -37,9 +38,9 @@ impl From<SearchRequest> for Options {
     }
 }
 
-/// In which state a resource has to be for an operation: `If-Match` and `If-None-Match` (RFC 7644 §3.14, RFC 9110 §13).
+/// The state that an operation requires of a resource: `If-Match` and `If-None-Match` (RFC 7644 §3.14, RFC 9110 §13).
 ///
-/// Tags are compared weakly, since SCIM's are weak. The default asks for nothing.
+/// Tags are compared weakly, since SCIM's tags are weak. The default accepts every state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Precondition {
     required: Option<Tags>,
@@ -48,30 +49,31 @@ pub struct Precondition {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Tags {
-    /// `*`: whatever version there is.
+    /// `*`: every version.
     Any,
-    /// One of these; the text between the quotes.
+    /// Any of these tags, as the text between the quotes.
     OneOf(Vec<Box<str>>),
 }
 
 impl Precondition {
-    /// `If-Match`: the resource has one of these versions, written as in the header: `*`, `W/"1"`, `"1"`, or also
-    /// without quotes, as some clients send what `meta.version` said.
+    /// Returns the precondition of `If-Match`: the resource has one of these versions. The format is that of the
+    /// header: `*`, `W/"1"` or `"1"`. A tag without quotes is accepted too, since some clients send the value of
+    /// `meta.version` in this way.
     ///
-    /// Join the lines of a header that was sent in several by commas: they form one list (RFC 9110 §5.3).
+    /// If the header was sent in several lines, join them by commas: they form one list (RFC 9110 §5.3).
     pub fn if_match(header: &str) -> Self {
         Self { required: Some(Tags::required([header].into_iter())), refused: None }
     }
 
-    /// The same precondition and `If-None-Match`: the resource has none of these versions.
+    /// Adds the precondition of `If-None-Match`: the resource has none of these versions.
     #[must_use]
     pub fn and_none_match(mut self, header: &str) -> Self {
         self.refused = Some(Tags::refused([header].into_iter()));
         self
     }
 
-    /// The precondition of a request with these lines of `If-Match` and of `If-None-Match`. A header without lines adds no
-    /// condition.
+    /// Returns the precondition of a request with these lines of `If-Match` and of `If-None-Match`. A header without
+    /// lines adds no condition.
     pub(crate) fn of_lines<'a>(
         if_match: impl Iterator<Item = &'a str>,
         if_none_match: impl Iterator<Item = &'a str>,
@@ -83,28 +85,29 @@ impl Precondition {
         }
     }
 
-    /// Whether the client named a state at all: then a write that comes too late is not tried again.
+    /// Returns whether the client set a condition. After a lost race, the write then succeeds only if the condition
+    /// still holds.
     pub fn is_some(&self) -> bool {
         self.required.is_some() || self.refused.is_some()
     }
 
-    /// Whether it holds for a resource in this version.
+    /// Returns whether the precondition holds for a resource with this version.
     pub fn holds(&self, version: &Version) -> bool {
         self.required.as_ref().is_none_or(|tags| tags.contain(version))
             && self.refused.as_ref().is_none_or(|tags| !tags.contain(version))
     }
 
-    /// Whether `If-Match` holds for a resource in this version; true without one.
+    /// Returns whether `If-Match` holds for a resource with this version; `true` without `If-Match`.
     pub(crate) fn required_holds(&self, version: &Version) -> bool {
         self.required.as_ref().is_none_or(|tags| tags.contain(version))
     }
 
-    /// Whether the resource may have any version: then it need not be read to find out.
+    /// Returns whether the resource may have any version, so that the check needs no read.
     pub(crate) fn is_indifferent(&self) -> bool {
         matches!(self.required, None | Some(Tags::Any)) && self.refused.is_none()
     }
 
-    /// The only version that will do, if it is only one: then the store can look by itself.
+    /// Returns the version if only one version is acceptable, so that the store can check the version itself.
     pub(crate) fn only(&self) -> Option<Version> {
         match (&self.required, &self.refused) {
             (Some(Tags::OneOf(tags)), None) => match &**tags {
@@ -117,9 +120,9 @@ impl Precondition {
 }
 
 impl Tags {
-    // RFC 9110 §13.1 allows `*` only alone. Beside tags, the reading applies that lets fewer writes through.
+    // RFC 9110 §13.1 allows `*` only alone. Beside tags, the interpretation applies that permits fewer writes.
 
-    /// The tags of `If-Match`. Beside tags, `*` adds nothing.
+    /// Reads the tags of `If-Match`. Beside tags, `*` adds nothing.
     fn required<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
         match read_tags(lines) {
             (true, tags) if tags.is_empty() => Self::Any,
@@ -127,7 +130,7 @@ impl Tags {
         }
     }
 
-    /// The tags of `If-None-Match`. Beside tags, `*` still means every version.
+    /// Reads the tags of `If-None-Match`. Beside tags, `*` still means every version.
     fn refused<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
         match read_tags(lines) {
             (true, _) => Self::Any,
@@ -143,7 +146,7 @@ impl Tags {
     }
 }
 
-/// The elements of a list of tags: whether `*` is one of them, and the text of each tag.
+/// Reads a list of tags. Returns whether `*` is in the list, and the text of each tag.
 fn read_tags<'a>(lines: impl Iterator<Item = &'a str>) -> (bool, Vec<Box<str>>) {
     let (mut any, mut tags) = (false, Vec::new());
     for line in lines {
@@ -151,7 +154,7 @@ fn read_tags<'a>(lines: impl Iterator<Item = &'a str>) -> (bool, Vec<Box<str>>) 
         while !rest.is_empty() {
             let bare = rest.strip_prefix("W/").or_else(|| rest.strip_prefix("w/")).unwrap_or(rest);
             let (tag, after) = match bare.strip_prefix('"') {
-                // A quoted tag may hold a comma.
+                // A quoted tag may contain a comma.
                 Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
                 None => bare.split_once(',').map_or((bare, ""), |(tag, after)| (tag.trim_end(), after)),
             };

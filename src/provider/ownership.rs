@@ -1,4 +1,4 @@
-//! The rule that what SCIM did not make is not SCIM's to change: accounts made by hand are left alone.
+//! The rule that clients change only resources that were created through SCIM, and leave accounts made by hand alone.
 
 use std::sync::Arc;
 
@@ -15,26 +15,27 @@ use crate::{
     value::{Object, Value},
 };
 
-/// What clients see of resources that were not made by SCIM.
+/// The access of clients to resources that were not created through SCIM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a client sees them or does not")]
 pub enum Others {
-    /// Nothing: they are in no list and no total, 404, and cannot be made members of a group. The id of one that an
-    /// administrator has put into a group does show among its members.
+    /// Clients do not see the resources: they are in no list and no total, a request for them gets 404, and clients
+    /// cannot make them members of a group. If an administrator has put such a resource into a group, its id does
+    /// show among the members.
     Invisible,
-    /// All: they are found and can be made members of groups, but whoever changes or deletes one gets 403.
+    /// Clients see the resources and can make them members of groups, but a change or a deletion of them gets 403.
     Protected,
 }
 
-/// A [`Policy`]: clients change only what was made through SCIM.
+/// A [`Policy`] that lets clients change only resources that were created through SCIM.
 ///
-/// Who made a resource is told by a marker: a boolean attribute that clients cannot set (`readOnly`), `true` on what
-/// was made by SCIM. This policy sets it on what is created and hides it from clients; the host's own code creates
-/// resources without it, and hands one over to SCIM by setting it. The rule holds for every resource type that has the
-/// marker.
+/// A marker distinguishes these resources: a boolean attribute that clients cannot set (`readOnly`), with the value
+/// `true` on resources that were created through SCIM. This policy sets the marker on new resources and hides it from
+/// clients. The host's own code creates resources without the marker, and hands a resource over to SCIM by setting
+/// the marker. The rule applies to every resource type that has the marker.
 ///
-/// Either way, a name that a resource made by hand has is taken: a client that creates another of that name gets 409
-/// `uniqueness`, and does not come by the existing one.
+/// With either variant of [`Others`], the name of a resource that was made by hand is taken: a client that creates
+/// another resource with the same name gets 409 `uniqueness` and no access to the existing resource.
 ///
 /// ```
 /// use scim_core::{
@@ -68,11 +69,12 @@ struct Marked {
 }
 
 impl Ownership {
-    /// The rule for every resource type of `registry` that has the attribute `marker`, given by its path.
+    /// Returns the rule for every resource type of `registry` that has the attribute with the path `marker`.
     ///
     /// # Errors
     ///
-    /// When no resource type has it, or one has it but not as a singular boolean that is `readOnly` and returned.
+    /// If no resource type has the attribute, or if a resource type has it as anything but a singular boolean that is
+    /// `readOnly` and returned.
     pub fn new(registry: &Registry, marker: &str, others: Others) -> Result<Self, OwnershipError> {
         let path: AttributePath = marker.parse().map_err(|_| OwnershipError::Unknown(marker.into()))?;
         let mut marked = Vec::new();
@@ -102,7 +104,8 @@ impl Ownership {
         if marked.is_empty() { Err(OwnershipError::Unknown(marker.into())) } else { Ok(Self { others, marked }) }
     }
 
-    /// Whether the resource was made by SCIM; of a type without the marker every one counts as such.
+    /// Returns whether the resource was created through SCIM. Every resource of a type without the marker counts as
+    /// such.
     pub fn is_made_by_scim(&self, resource: &Resource) -> bool {
         self.of(resource.kind()).is_none_or(|marked| marked.made_by_scim.matches(resource.root()))
     }
@@ -150,19 +153,19 @@ impl Policy for Ownership {
     }
 }
 
-/// Why there can be no [`Ownership`] with a marker.
+/// The reason why a marker is unsuitable for [`Ownership`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OwnershipError {
     /// No resource type has the attribute.
     #[error("expected the path of an attribute that some resource type has: `{0:.80}`")]
     Unknown(Box<str>),
-    /// It is not of the right kind: clients could set it, or nobody could ask for it.
+    /// The attribute is unsuitable: a client could set it, or no filter could use it.
     #[error("{kind}: expected a singular boolean attribute that is readOnly and returned: `{marker:.80}`")]
     Unfit {
-        /// The marker's path.
+        /// The path of the marker.
         marker: Box<str>,
-        /// The resource type.
+        /// The name of the resource type.
         kind: Box<str>,
     },
 }

@@ -1,7 +1,8 @@
-//! The pages of a list, by index (RFC 7644 §3.4.2.4) and by cursor (RFC 9865), of one type or of several in one order.
+//! The pages of a list, by index (RFC 7644 §3.4.2.4) and by cursor (RFC 9865). The list has one type, or several
+//! types in one order.
 //!
-//! Both ways read the same list: by sort key and then by id. Without a sort a list of several types has one after
-//! another as they are registered, each by id.
+//! Both ways read the same list, ordered by sort key and then by id. Without a sort, a list of several types has one
+//! type after another in the order of their registration, and each type is ordered by id.
 
 use std::cmp::Ordering;
 
@@ -20,7 +21,7 @@ use crate::{
 /// A page of a list.
 #[derive(Default)]
 pub(super) struct Paged {
-    /// The resources, each with the position of its query.
+    /// The resources, each with the index of its query.
     pub(super) items: Vec<(usize, Stored)>,
     pub(super) total: Option<u64>,
     pub(super) start_index: Option<u64>,
@@ -28,11 +29,11 @@ pub(super) struct Paged {
     pub(super) previous: Option<Box<str>>,
 }
 
-/// A resource in its place.
+/// A resource with its sort position and the index of its query.
 type Placed = (Place, usize, Found);
 
 impl<S: Store> ServiceProvider<S> {
-    /// The page at an index, `start_index` being 1 for the first resource.
+    /// Returns the page at an index. `start_index` is 1 for the first resource.
     pub(super) async fn page_by_index(
         &self,
         cx: &Context,
@@ -59,7 +60,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Paged { items, total: Some(total), start_index: Some(start_index), ..Paged::default() })
     }
 
-    /// One type after another.
+    /// Returns a page of a list that has one type after another, and the total of all types.
     async fn index_in_turn(
         &self,
         cx: &Context,
@@ -82,7 +83,8 @@ impl<S: Store> ServiceProvider<S> {
         Ok((items, total))
     }
 
-    /// All types by one key: of each, everything up to the page has to be read.
+    /// Returns a page of a list that orders all types by one key, and the total. Every resource up to the page must
+    /// be read.
     async fn index_merged(
         &self,
         cx: &Context,
@@ -109,7 +111,7 @@ impl<S: Store> ServiceProvider<S> {
         if take == 0 || !is_on_list {
             return Ok((Vec::new(), total));
         }
-        // What lies behind the limit may have its place on the page.
+        // A resource behind the limit may belong on the page.
         if end > limit && short {
             return Err(too_many(limit));
         }
@@ -119,7 +121,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok((page.map(|(_, position, found)| (position, found.stored)).collect(), total))
     }
 
-    /// The page that a cursor leads to; the first one for an empty cursor.
+    /// Returns the page to which a cursor leads; the first page for an empty cursor.
     pub(super) async fn page_by_cursor(
         &self,
         cx: &Context,
@@ -146,7 +148,7 @@ impl<S: Store> ServiceProvider<S> {
             let leads_backward = queries.iter().all(|query| query.plan.empty || self.leads_backward(query));
             leads_backward.then(|| cursors.issue(true, place))
         };
-        // Of an empty page nothing is known but how far was looked; without more to look at, that is to the end.
+        // For an empty page only the examined range is known. If nothing more follows, the range ends with the list.
         let edge = |reached: Option<Place>| nearest.or_else(|| reached.filter(|_| more));
         let onward = more.then(|| reached.clone());
         let back = from.is_some().then(|| edge(reached));
@@ -162,7 +164,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Paged { items, total, start_index: None, next, previous })
     }
 
-    /// What comes next of all types together.
+    /// Returns the next resources of all types together.
     async fn gather(
         &self,
         cx: &Context,
@@ -183,15 +185,15 @@ impl<S: Store> ServiceProvider<S> {
         }
         let (mut placed, mut total): (Vec<Placed>, _) = (Vec::new(), Some(0_u64));
         let mut room = self.limits().answer;
-        // In one order, nobody knows which type has the next resources: each may have its part.
+        // In a common order any type may have the next resources, so each type gets an equal share of the bytes.
         let share = room / queries.len().max(1);
-        // Up to where everything is known that any type has.
+        // The sort position up to which the resources of all types are known.
         let mut horizon: Option<Place> = None;
         let mut unread = false;
         for (position, query) in turns {
             let part = if in_turn && (horizon.is_some() || placed.len() >= take) {
-                // Nothing of this type comes on the page. Only a list without a filter is counted to know whether it has
-                // any: a filter could cost more than the page.
+                // No resource of this type is on the page. A count shows whether the type has any, but only in a list
+                // without a filter: with a filter the count could cost more than the page.
                 let counts = take == 0 || query.plan.selects_all();
                 let total = if counts { self.count(cx, query).await? } else { None };
                 unread |= total != Some(0);
@@ -225,7 +227,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Gathered { placed, total, more, reached })
     }
 
-    /// The place that a cursor means.
+    /// Returns the sort position of a cursor; `None` for the start of the list, or its end.
     async fn locate_mark(
         &self,
         cx: &Context,
@@ -235,7 +237,7 @@ impl<S: Store> ServiceProvider<S> {
         let (number, id, digest) = match mark {
             None => return Ok(None),
             Some(Mark::Place(place)) => {
-                // A forged one could have a key that no value of the attribute compares with.
+                // A forged cursor could have a key that is not comparable with any value of the attribute.
                 let fits = queries.iter().any(|query| query.can_have(place.key.as_ref()));
                 return if fits { Ok(Some(place)) } else { Err(invalid()) };
             }
@@ -245,7 +247,7 @@ impl<S: Store> ServiceProvider<S> {
         let hidden = query.permit.unused(&query.hidden);
         let wanted = Wanted::without(&hidden);
         let stored = self.read(cx, Key { kind: query.kind, id: &id }, &wanted).await?;
-        // What does not exist for the caller must not be told from what is not there.
+        // A resource that does not exist for the caller must look like a missing resource.
         let stored = stored.filter(|stored| query.permit.includes(&stored.resource)).ok_or_else(expired)?;
         let found = self.see(cx, query, vec![stored]).await?.pop().ok_or_else(expired)?;
         let place = query.place(&found);
@@ -258,21 +260,21 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// What was found of all types together, the nearest first.
+/// The next resources of all types together, the nearest resource first.
 struct Gathered {
     placed: Vec<Placed>,
     total: Option<u64>,
     more: bool,
-    /// How far was looked.
+    /// The sort position up to which the list was examined.
     reached: Option<Place>,
 }
 
-/// Whether the list has one type after another.
+/// Returns whether the list has one type after another.
 fn in_turn(queries: &[Query<'_>]) -> bool {
     queries.iter().all(|query| matches!(query.order, Order::Same(_)))
 }
 
-/// Which type comes first, where one comes after another.
+/// Compares the places of two types in a list that has one type after another.
 fn turn(left: &Query<'_>, right: &Query<'_>) -> Ordering {
     match (left.order, right.order) {
         (Order::Same(one), Order::Same(other)) => compare_keys(one.as_ref(), other.as_ref(), left.descending),

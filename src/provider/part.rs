@@ -1,8 +1,8 @@
-//! The resources of one type in a list: which of them, from a place on or at a position, and how the work is divided
+//! The resources of one type in a list: reads those at an index or next to a sort position, and divides the work
 //! between the store and the core.
 //!
-//! What the store can, it does; the rest is done here, within [`Limits::scan`](crate::Limits::scan). Nothing here knows
-//! of requests, cursors or other types.
+//! The store does as much as it can; the core does the rest, within [`Limits::scan`](crate::Limits::scan). This
+//! module knows nothing about requests, cursors or other types.
 
 use std::{cmp::Ordering, sync::Arc};
 
@@ -24,48 +24,49 @@ use crate::{
     value::Text,
 };
 
-/// Resources that are read at a time when many have to be walked.
+/// The number of resources per read when the core walks many resources.
 const STRIDE: usize = 500;
 
-/// A query of the resources of one type, understood.
+/// A query of the resources of one type, after interpretation of the request.
 pub(super) struct Query<'a> {
     pub(super) permit: &'a Permit,
     pub(super) kind: &'a Arc<ResourceType>,
-    /// The place of the type among those that are registered.
+    /// The index of the type among the registered types; 0 in a query of one type.
     pub(super) number: u16,
     pub(super) plan: Plan<'a>,
     pub(super) order: &'a Order,
     pub(super) descending: bool,
-    /// Lists of references that nobody will look at.
+    /// Lists of references that neither the answer nor the core uses.
     pub(super) hidden: Vec<AttributeId>,
-    /// The order is by something that no store knows.
+    /// Whether the order is by a derived attribute, which no store can sort by.
     pub(super) sorts_derived: bool,
     pub(super) view: &'a View,
 }
 
-/// By what the resources of one type have their place in a list. Their ids decide where that is the same.
+/// The sort key of the resources of one type in a list. Resources with equal keys are ordered by id.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// By the values of an attribute.
+    /// The key is the value of an attribute.
     By(Sort),
-    /// It is the same for all of them: they do not have the attribute, or nobody asked for an order.
+    /// All resources of the type have this key, for example because the type lacks the attribute or the request has
+    /// no `sortBy`.
     Same(Option<SortKey>),
 }
 
 impl Order {
-    /// The attribute by whose values the resources are ordered.
+    /// Returns the attribute by whose values the resources are ordered, if there is such an attribute.
     pub(super) fn attribute(&self) -> Option<AttributeId> {
         if let Self::By(sort) = self { Some(sort.attribute()) } else { None }
     }
 }
 
-/// A place in a list, which may be one of several types.
+/// A sort position in a list of one or several types.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Place {
     pub(super) key: Option<SortKey>,
     pub(super) id: Text,
-    /// The number of the resource's type. It has no part in the order: ids are unique among all types
-    /// (RFC 7643 §3.1).
+    /// The number of the resource's type. It is not part of the order: ids are unique across all types (RFC 7643
+    /// §3.1).
     pub(super) number: u16,
 }
 
@@ -82,32 +83,32 @@ impl Place {
 
 /// A resource that satisfies the query.
 pub(super) struct Found {
-    /// As conditions and orders see it: with what is derived, where they ask for that.
+    /// The resource as conditions and orders see it: with derived attributes, if the query uses any.
     pub(super) seen: Arc<Resource>,
     pub(super) stored: Stored,
 }
 
 impl Found {
-    /// About how many bytes it takes in memory.
+    /// Returns the approximate size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         let seen = if Arc::ptr_eq(&self.seen, &self.stored.resource) { 0 } else { self.seen.size() };
         self.stored.resource.size().saturating_add(seen)
     }
 }
 
-/// The resources of one type at a position of their list.
+/// The resources of one type at an index of their list.
 #[derive(Default)]
 pub(super) struct Indexed {
     pub(super) found: Vec<Found>,
-    /// How many there are in the whole list.
+    /// The number of resources of the type in the whole list.
     pub(super) total: u64,
-    /// Whether there are fewer than were asked for since more of them take too many bytes. Nothing is said about the total
-    /// then.
+    /// Whether fewer resources than requested are here because more of them would take too many bytes. `total` has no
+    /// meaning then.
     pub(super) is_cut: bool,
 }
 
 impl Indexed {
-    /// About how many bytes the resources take in memory.
+    /// Returns the approximate size of the resources in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         self.found.iter().map(Found::size).fold(0, usize::saturating_add)
     }
@@ -116,17 +117,17 @@ impl Indexed {
 /// The resources of one type that come next in a list.
 #[derive(Default)]
 pub(super) struct Part {
-    /// The nearest first, whichever way the list is read.
+    /// The nearest resource comes first, in either direction.
     pub(super) found: Vec<Found>,
-    /// How many there are in the whole list, where somebody has counted.
+    /// The number of resources of the type in the whole list, if it is known.
     pub(super) total: Option<u64>,
-    /// Whether there are more of them, or may be.
+    /// Whether more resources of the type follow, or may follow.
     pub(super) more: bool,
-    /// How far was looked, where that is further than the last that was found.
+    /// The last sort position that was examined, if it is beyond the last resource in `found`.
     pub(super) reached: Option<Place>,
 }
 
-/// Which part of the resources of one type lies beyond a place of the whole list.
+/// The part of the resources of one type that lies beyond a sort position of the whole list.
 enum Beyond<'a> {
     All,
     From(&'a Place),
@@ -149,7 +150,7 @@ impl Query<'_> {
         if let Order::By(sort) = self.order { Some(sort) } else { None }
     }
 
-    /// Whether a place with this key can be one of a list that this is a part of.
+    /// Returns whether a sort position with this key can belong to the list of this query.
     pub(super) fn can_have(&self, key: Option<&SortKey>) -> bool {
         match self.order {
             Order::By(sort) => key.is_none_or(|key| sort.can_have(key)),
@@ -167,7 +168,7 @@ impl Query<'_> {
         }
     }
 
-    /// Whether the resource satisfies the conditions that the store left over.
+    /// Returns whether the resource satisfies the residual conditions.
     async fn is_satisfied(&self, cx: &Context, found: &Found) -> Result<bool, Error> {
         let truth = Condition::all_match(&self.plan.residual, found.seen.root(), cx.work()).await;
         cx.pause().await;
@@ -194,7 +195,8 @@ impl Query<'_> {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// The resources of the type at a position of their own list, within `bytes`, and how many there are in all.
+    /// Returns the resources of the type at the index `skip` of their own list, within `bytes`, and their total
+    /// number.
     pub(super) async fn part_at(
         &self,
         cx: &Context,
@@ -220,19 +222,19 @@ impl<S: Store> ServiceProvider<S> {
         let total = match page.total {
             Some(total) => total,
             None if is_cut => 0,
-            // The end of the list is in sight: then its length is.
+            // The page reaches the end of the list, so the length of the list is known.
             None if !page.more && (here > 0 || skip == 0) => skip.saturating_add(here),
             None => return self.walk_to(cx, query, skip, take, bytes).await,
         };
         Ok(Indexed { found: page.items.into_iter().map(as_stored).collect(), total, is_cut })
     }
 
-    /// The resources of the type that come next behind a place, or before it.
+    /// Returns the resources of the type that come next after a sort position, or before it if `backward`.
     ///
-    /// Where the core filters, it looks at as many as [`Limits::scan`](crate::Limits::scan) allows and says how far it
-    /// came. Where it sorts, or filters for a policy what the store has sorted, it must see all. What is found takes about
-    /// `bytes`, and more only if it is one resource. Nothing is counted that
-    /// is not read for the page: a list that a cursor leads through has its total optionally (RFC 9865 §2).
+    /// If the core filters, it examines at most [`Limits::scan`](crate::Limits::scan) resources and reports how far
+    /// it came. If the core sorts, or if it filters for a policy while the store sorts, it must examine all
+    /// resources. The result takes about `bytes`; a single resource may take more. The core counts only resources
+    /// that it reads for the page: a list that is read by cursor need not have a total (RFC 9865 §2).
     pub(super) async fn part_beyond(
         &self,
         cx: &Context,
@@ -245,7 +247,7 @@ impl<S: Store> ServiceProvider<S> {
         let from = match query.beyond(from, backward) {
             Beyond::All => None,
             Beyond::From(place) => Some(place),
-            // All of them were on earlier pages, and nobody counts them for this one.
+            // All resources of this type were on earlier pages, and this page does not count them.
             Beyond::None => return Ok(Part::default()),
         };
         if query.plan.empty {
@@ -253,7 +255,7 @@ impl<S: Store> ServiceProvider<S> {
         }
         let capabilities = self.inner.store.capabilities();
         let filters = !query.plan.residual.is_empty();
-        // The place that is reached must not have the key of a resource that does not exist for the caller.
+        // The reached sort position must not contain the key of a resource that does not exist for the caller.
         let shows_key = filters && query.sort().is_some() && !query.permit.is_unbounded();
         if self.sorts_here(query) || shows_key || backward && !capabilities.backward {
             return self.part_of_all(cx, query, from, backward, take, bytes).await;
@@ -263,7 +265,7 @@ impl<S: Store> ServiceProvider<S> {
         let mut part = Part::default();
         let mut room = bytes;
         let (mut read, mut last) = (0, from.cloned());
-        // One more shows whether there are more, where that is not the store's to say.
+        // If the core filters, one more resource shows whether others follow: the store cannot know.
         let mut stride = if filters { take.saturating_add(1).min(STRIDE) } else { take };
         loop {
             let asked = if filters { stride.min(limit - read) } else { take };
@@ -315,7 +317,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(part)
     }
 
-    /// How many resources of the type there are in the list, where the store can say.
+    /// Returns the number of resources of the type in the list; `None` if the store cannot count them.
     pub(super) async fn count(&self, cx: &Context, query: &Query<'_>) -> Result<Option<u64>, Error> {
         if query.plan.empty {
             return Ok(Some(0));
@@ -328,7 +330,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(self.scan(cx, &scan).await?.total)
     }
 
-    /// Whether a list can be read backward.
+    /// Returns whether the list can be read backward.
     pub(super) fn leads_backward(&self, query: &Query<'_>) -> bool {
         self.inner.store.capabilities().backward || self.sorts_here(query)
     }
@@ -337,7 +339,7 @@ impl<S: Store> ServiceProvider<S> {
         query.sort().is_some() && (query.sorts_derived || !self.inner.store.capabilities().sort)
     }
 
-    /// As [`ServiceProvider::part_beyond`], out of all resources that satisfy the query.
+    /// As [`ServiceProvider::part_beyond`], but examines all resources that satisfy the query.
     async fn part_of_all(
         &self,
         cx: &Context,
@@ -377,13 +379,14 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Indexed { found, total, is_cut: false })
     }
 
-    /// Looks at every resource that the store finds, as many as the limit allows. Keeps some of those that satisfy the
-    /// query; says how many these are in all.
+    /// Examines every resource that the store finds, within `Limits::scan`. Returns the resources that `kept` chooses
+    /// among those that satisfy the query, and the number of resources that satisfy the query.
     async fn walk(&self, cx: &Context, query: &Query<'_>, mut kept: Kept<'_>) -> Result<(Chosen, u64), Error> {
         let bytes = self.limits().answer;
         let wanted = Wanted::without(&query.hidden).within(bytes);
         let limit = self.limits().scan;
-        // Without a filter the store knows their number, and no resource is read in vain.
+        // Without a filter the store may know the number of resources, so that a list over the limit is refused
+        // without a read.
         if query.plan.selects_all()
             && self
                 .count(cx, query)
@@ -395,7 +398,7 @@ impl<S: Store> ServiceProvider<S> {
         let (mut total, mut read) = (0_u64, 0_usize);
         let mut last: Option<Text> = None;
         loop {
-            // One more than allowed shows that there are too many.
+            // One resource more than allowed shows that there are too many.
             let take = STRIDE.min(limit.saturating_sub(read) + 1);
             let scan = query.scan(Window::behind(last.as_deref(), take), &wanted, None, false);
             let page = self.scan(cx, &scan).await?;
@@ -425,7 +428,7 @@ impl<S: Store> ServiceProvider<S> {
         }
     }
 
-    /// The resources as conditions and orders see them.
+    /// Returns the resources as conditions and orders see them, with the derived attributes that the query uses.
     pub(super) async fn see(&self, cx: &Context, query: &Query<'_>, items: Vec<Stored>) -> Result<Vec<Found>, Error> {
         let relations = self.registry().relations(query.kind);
         if !query.sorts_derived && !query.plan.needs_derived(query.kind, relations) {
@@ -444,14 +447,14 @@ impl<S: Store> ServiceProvider<S> {
         Ok(seen.collect())
     }
 
-    /// Whether the order is by something that no store knows.
+    /// Returns whether the order is by a derived attribute, which no store can sort by.
     pub(super) fn sorts_derived(&self, kind: &ResourceType, order: &Order) -> bool {
         let relations = self.registry().relations(kind);
         order.attribute().is_some_and(|attribute| is_derived(relations, kind, attribute))
     }
 }
 
-/// 400: the query cannot be answered at this cost.
+/// 400 `tooMany`: the query would have to examine more than `limit` resources.
 pub(super) fn too_many(limit: usize) -> Error {
     let detail = format!("the query needs more than {limit} resources to be looked at; narrow the filter");
     Error::bad(ScimType::TooMany, detail)

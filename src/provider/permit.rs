@@ -1,4 +1,4 @@
-//! What the policies have decided for one operation, and its effect on what is read and written.
+//! The decision of the policies for one operation, and its effect on reads and writes.
 
 use std::{
     collections::HashMap,
@@ -21,13 +21,14 @@ use crate::{
     store::{Context, Store},
 };
 
-/// Views of resource types that are kept, so that hiding costs a look-up and not a copy. Hosts have a few of them.
+/// The maximum number of cached views of resource types. A cached view makes hiding cost a look-up instead of a copy.
+/// Hosts have few different views.
 const VIEWS: usize = 256;
 
-/// The resource types as callers see them, by the name and what is hidden.
+/// The resource types as callers see them, by name and hidden attributes.
 type Views = HashMap<(Box<str>, Vec<AttributeId>), Arc<ResourceType>>;
 
-/// The host's policies; without any everything is permitted.
+/// The host's policies. Without policies everything is permitted.
 #[derive(Default)]
 pub(super) struct Policies {
     all: Vec<Box<dyn Policy>>,
@@ -49,7 +50,7 @@ impl Policies {
         self.all.is_empty()
     }
 
-    /// Lets every policy see the change; the first that refuses decides.
+    /// Lets every policy review the change. The first refusal decides.
     pub(super) fn review(&self, cx: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
         self.all.iter().try_for_each(|policy| policy.review(cx, proposal))
     }
@@ -77,30 +78,30 @@ impl Policies {
     }
 }
 
-/// What a caller may see of one resource type in one operation.
+/// The permission of a caller for one resource type in one operation.
 #[derive(Clone, Debug)]
 pub(super) struct Permit {
     pub(super) action: Action,
     /// The resource type as it is registered and stored.
     pub(super) kind: Arc<ResourceType>,
-    /// The resource type as the caller sees it. Attributes have the same ids in both.
+    /// The resource type as the caller sees it. An attribute has the same id in both types.
     pub(super) view: Arc<ResourceType>,
     hidden: Vec<AttributeId>,
     scope: Vec<Arc<Matcher>>,
 }
 
 impl Permit {
-    /// The conditions that every resource has to satisfy to exist for the caller.
+    /// Returns the conditions that a resource must satisfy to exist for the caller.
     pub(super) fn scope(&self) -> impl Iterator<Item = &Condition> {
         self.scope.iter().flat_map(|matcher| matcher.conditions())
     }
 
-    /// Whether every resource of the type exists for the caller.
+    /// Returns whether every resource of the type exists for the caller.
     pub(super) fn is_unbounded(&self) -> bool {
         self.scope.is_empty()
     }
 
-    /// Whether the attribute is hidden, itself or with what it belongs to.
+    /// Returns whether the attribute, or an attribute that contains it, is hidden.
     pub(super) fn hides(&self, attribute: AttributeId) -> bool {
         let mut at = attribute;
         while at != AttributeId::ROOT {
@@ -112,29 +113,30 @@ impl Permit {
         false
     }
 
-    /// Whether a resource exists for the caller.
+    /// Returns whether a resource exists for the caller.
     pub(super) fn includes(&self, resource: &Resource) -> bool {
         self.scope.iter().all(|matcher| matcher.matches(resource.root()))
     }
 
-    /// Whether the scope looks at this list of references.
+    /// Returns whether the scope uses this list of references.
     pub(super) fn looks_at(&self, list: AttributeId) -> bool {
         self.unused([&list]).is_empty()
     }
 
-    /// Of these lists of references those that nobody looks at, the scope included.
+    /// Returns the lists of references in `lists` that the scope does not use.
     pub(super) fn unused<'a>(&self, lists: impl IntoIterator<Item = &'a AttributeId>) -> Vec<AttributeId> {
         let used: Vec<AttributeId> = self.scope().flat_map(Condition::attributes).collect();
         let is_used = |list: &AttributeId| used.iter().any(|used| used == list || self.kind.parent(*used) == *list);
         lists.into_iter().copied().filter(|list| !is_used(list)).collect()
     }
 
-    /// Refuses a resource that does not exist for the caller.
+    /// Refuses a resource that does not exist for the caller, with 404.
     pub(super) fn check_found(&self, resource: &Resource) -> Result<(), Error> {
         if self.includes(resource) { Ok(()) } else { Err(Error::no_resource(self.kind.name())) }
     }
 
-    /// Drops from what a client sent what is hidden from it: to the client the schema does not have it.
+    /// Removes the hidden attributes from the resource of a request body. For the client the schema does not have
+    /// them, so they are an error unless unknown attributes are tolerated.
     pub(super) fn read(&self, resource: &mut Resource, tolerance: &mut Tolerance) -> Result<(), Error> {
         if self.hidden.is_empty() {
             return Ok(());
@@ -147,7 +149,7 @@ impl Permit {
         }
     }
 
-    /// The resource as a patch of the client's sees it.
+    /// Returns the resource as the client's patch sees it.
     pub(super) fn seen(&self, resource: &Arc<Resource>) -> Arc<Resource> {
         if self.hidden.is_empty() {
             return Arc::clone(resource);
@@ -155,7 +157,7 @@ impl Permit {
         Arc::new(Resource::clone(resource).seen_as(&self.view))
     }
 
-    /// What the client made of `before`, with what is hidden from it as it was.
+    /// Returns the client's new state of the resource, with the hidden attributes restored from `before`.
     pub(super) fn kept(&self, before: &Resource, after: Resource) -> Resource {
         if self.hidden.is_empty() {
             return after;
@@ -167,8 +169,8 @@ impl Permit {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Asks the policies whether the caller may do this with resources of the type, which must be registered here:
-    /// attributes of another registry's would mean something else.
+    /// Asks the policies whether the caller may perform the action on resources of the type. `kind` must be
+    /// registered with this service provider, since the ids of attributes have another meaning in another registry.
     pub(super) fn permit(&self, cx: &Context, action: Action, kind: &Arc<ResourceType>) -> Result<Permit, Error> {
         let known = self.registry().resource_types().iter().find(|known| Arc::ptr_eq(known, kind));
         let unknown =
@@ -195,7 +197,8 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Permit { action, kind, view, hidden, scope })
     }
 
-    /// Whether the change may be committed: within the caller's scope, and with the consent of the policies.
+    /// Checks whether the change may be committed: the new resource must be within the caller's scope, and the
+    /// policies must agree.
     pub(super) fn review(
         &self,
         cx: &Context,
@@ -213,7 +216,8 @@ impl<S: Store> ServiceProvider<S> {
         self.inner.policies.review(cx, &proposal)
     }
 
-    /// What exists of a type for a caller who meets it in resources of another type; `None` when nothing does.
+    /// Returns the caller's permission to read resources of `kind` that appear inside another resource; `None` if
+    /// reading is refused.
     pub(super) fn met(&self, cx: &Context, kind: &Arc<ResourceType>) -> Result<Option<Permit>, Error> {
         match self.permit(cx, Action::Read, kind) {
             Ok(permit) => Ok(Some(permit)),

@@ -1,4 +1,4 @@
-//! How a query is divided: what the store answers, and what is left to evaluate here.
+//! The division of a query between the store and the core.
 
 use super::hydrate::is_derived;
 use crate::{
@@ -7,14 +7,14 @@ use crate::{
     store::{Pushdown, Store},
 };
 
-/// The conditions of a filter, all of which must hold.
+/// The conditions of a filter. A matching resource satisfies all of them.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
-    /// What the store narrows the resources down with.
+    /// The pushed conditions, with which the store narrows the resources down.
     pub(super) pushed: Vec<&'a Condition>,
-    /// What is evaluated here on every resource that the store returns.
+    /// The residual conditions, which the core evaluates on every resource that the store returns.
     pub(super) residual: Vec<&'a Condition>,
-    /// Nothing can match.
+    /// Whether no resource can match.
     pub(super) empty: bool,
 }
 
@@ -30,7 +30,7 @@ impl<'a> Plan<'a> {
                 plan.empty |= !truth;
                 continue;
             }
-            // Location and version are made here; no store knows them.
+            // The core makes `meta.location` and `meta.version`; no store knows them.
             let made_here =
                 |attribute: &AttributeId| matches!(*attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION);
             let pushdown = if condition.attributes().iter().any(made_here) {
@@ -48,17 +48,18 @@ impl<'a> Plan<'a> {
         plan
     }
 
-    /// Whether there is no filter, or one that nothing can match: then the store has the number of what is found.
+    /// Returns whether there is no filter, or a filter that no resource can match. The number of matching resources
+    /// is then known without a read of resources.
     pub(super) fn selects_all(&self) -> bool {
         self.empty || self.pushed.is_empty() && self.residual.is_empty()
     }
 
-    /// The attributes that are evaluated here.
+    /// Returns the attributes that the residual conditions use.
     pub(super) fn attributes(&self) -> Vec<AttributeId> {
         self.residual.iter().flat_map(|condition| condition.attributes()).collect()
     }
 
-    /// Whether what is evaluated here needs what is derived.
+    /// Returns whether the residual conditions use derived attributes.
     pub(super) fn needs_derived(&self, kind: &ResourceType, relations: &[Relation]) -> bool {
         self.attributes().into_iter().any(|attribute| is_derived(relations, kind, attribute))
     }

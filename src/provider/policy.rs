@@ -1,7 +1,8 @@
-//! What a caller may do and see: the host's decision, asked for in one place for every operation (RFC 7644 §2, §7.2).
+//! Access policies: the host decides in one place, for every operation, which actions a caller may perform and which
+//! data it sees (RFC 7644 §2, §7.2).
 //!
-//! Who the caller is, the host has found out before there is a [`Context`]. What is decided here holds for single
-//! requests, for each operation of a bulk request and for each resource type of a query over all of them alike.
+//! The host authenticates the caller before it creates a [`Context`]. A policy applies to single requests, to each
+//! operation of a bulk request and to each resource type of a query over all types.
 
 use std::{fmt, sync::Arc};
 
@@ -16,37 +17,39 @@ use crate::{
     store::Context,
 };
 
-/// What a caller wants to do with resources of one type.
+/// An action of a caller on resources of one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a policy that overlooked a new one would permit it")]
 pub enum Action {
-    /// Create one (RFC 7644 §3.3).
+    /// Create a resource (RFC 7644 §3.3).
     Create,
-    /// Read one by its id (§3.4.1).
+    /// Read a resource by its id (§3.4.1).
     Read,
-    /// Query them (§3.4.2); of a query over several types, each is asked for.
+    /// Query resources (§3.4.2). A query over several types asks the policy about each type.
     Search,
-    /// Replace one (§3.5.1).
+    /// Replace a resource (§3.5.1).
     Replace,
-    /// Change a part of one (§3.5.2).
+    /// Change a part of a resource (§3.5.2).
     Patch,
-    /// Delete one (§3.6).
+    /// Delete a resource (§3.6).
     Delete,
 }
 
-/// Decides what callers may do and see. Registered with [`ServiceProviderBuilder::policy`].
+/// Decides which actions callers may perform and which data they see. Registered with
+/// [`ServiceProviderBuilder::policy`].
 ///
-/// A policy decides from what it is handed, at once: what it has to look up elsewhere, such as the caller's roles, the
-/// host puts into the [`Context`] when it authenticates ([`Context::with_host`]).
+/// A policy decides synchronously from its arguments. If the decision needs other data, such as the caller's roles,
+/// the host puts the data into the [`Context`] during authentication ([`Context::with_host`]).
 ///
-/// An [`Error`] refuses. It reaches the client as it is, so its detail must not tell what the client may not know; 403
-/// is usual, and 404 for what the client must not even know of.
+/// A policy refuses an action by returning an [`Error`]. The error reaches the client unchanged, so its detail must
+/// not reveal data that the client may not know. The usual status is 403; use 404 if the client must not know that
+/// the resource exists.
 ///
 /// ```
 /// use std::sync::Arc;
 /// use scim_core::{error::Error, provider::{Access, Action, Policy}, schema::ResourceType, store::Context};
 ///
-/// /// Only the payroll system sees and sets employee numbers, and nobody deletes groups.
+/// /// Only the payroll system sees and sets employee numbers. No caller deletes groups.
 /// #[derive(Debug)]
 /// struct House;
 ///
@@ -63,38 +66,39 @@ pub enum Action {
 ///
 /// [`ServiceProviderBuilder::policy`]: super::ServiceProviderBuilder::policy
 pub trait Policy: fmt::Debug + Send + Sync + 'static {
-    /// Asked first, before anything is read: whether the caller may do this with resources of the type, and what of
-    /// them it sees. `kind` is the resource type as it is registered.
+    /// Decides whether the caller may perform `action` on resources of the type, and which part of them the caller
+    /// sees. The core calls this method first, before it reads anything. `kind` is the resource type as registered.
     ///
-    /// It is also asked with [`Action::Read`] when resources of the type would show up in others: as the groups of a
-    /// user, as members that a client adds, or by the names of members. Resources that the caller may not read are treated
-    /// as absent, and their names are not shown.
+    /// The core also calls it with [`Action::Read`] when resources of the type appear in other resources: as the
+    /// groups of a user, as members that a client adds, or by the names of members. Resources that the caller may not
+    /// read are treated as absent, and their names are not shown.
     ///
     /// # Errors
     ///
-    /// When it may not.
+    /// If the caller may not perform the action.
     fn access(&self, cx: &Context, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error>;
 
-    /// Sets on a new resource what the host knows and the client cannot set, such as who made it. Called before the
-    /// rules of the schema are checked and before [`Policy::review`].
+    /// Sets values on a new resource that the host knows and the client cannot set, such as the creator. The core
+    /// calls this method before it checks the rules of the schema and before [`Policy::review`].
     fn prepare(&self, cx: &Context, resource: &mut Resource) {
         let _ = (cx, resource);
     }
 
-    /// Asked before a change is committed, with what it would change. A change that is computed anew, since somebody
-    /// else was faster, is asked for anew, so that what is committed is what was asked for. Only of an edit of one list
-    /// of references the rest of the resource may have changed in between: many clients edit one group at a time.
+    /// Reviews a change before the core commits it. If another writer was faster, the core computes the change again
+    /// and asks for another review, so that the committed change is the reviewed change. The exception is an edit of
+    /// one list of references: the rest of the resource may have changed between review and commit, because many
+    /// clients edit one group at a time.
     ///
     /// # Errors
     ///
-    /// When it may not be made. Nothing has changed then.
+    /// If the change is not allowed. The resource then stays unchanged.
     fn review(&self, cx: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
         let _ = (cx, proposal);
         Ok(())
     }
 }
 
-/// What a caller sees of the resources of one type.
+/// The part of the resources of one type that a caller sees.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     hidden: Vec<AttributeId>,
@@ -102,18 +106,19 @@ pub struct Access {
 }
 
 impl Access {
-    /// All resources, and all of each.
+    /// Access to all resources of the type, with all their attributes.
     pub const fn full() -> Self {
         Self { hidden: Vec::new(), scope: Vec::new() }
     }
 
-    /// Hides attributes of `kind` with all their sub-attributes, by their paths: to the caller they are as unknown as
-    /// if the schema did not have them, in answers, filters, sorting, projections, bodies and PATCH paths alike. Their
-    /// values stay as they are, whatever the caller writes; those in a value of a list go with the value.
+    /// Hides attributes of `kind`, given by their paths, with all their sub-attributes. For the caller, the schema
+    /// does not have these attributes: in answers, filters, sorting, projections, bodies and PATCH paths alike. The
+    /// stored values of hidden attributes stay unchanged, whatever the caller writes; hidden sub-attributes of a
+    /// value in a list are removed together with the value.
     ///
-    /// Names of nothing are passed over. `id`, `schemas` and `meta` cannot be hidden, and neither can the `value` in a
-    /// list of references: without them there is no protocol. `/Schemas` shows what the service provider has, not what
-    /// a caller sees.
+    /// Unknown paths are ignored. `id`, `schemas` and `meta` cannot be hidden, nor can the `value` sub-attribute of a
+    /// list of references: the protocol needs them. `/Schemas` shows the attributes of the service provider,
+    /// including those that are hidden from the caller.
     #[must_use]
     pub fn hiding<P: AsRef<str>>(mut self, kind: &ResourceType, paths: &[P]) -> Self {
         let mut tolerance = Tolerance::new(Quirks::default());
@@ -130,23 +135,25 @@ impl Access {
         self
     }
 
-    /// Shows only resources for which `scope` holds, compiled for the resource type. To the caller the others do not
-    /// exist: they are 404, are in no list and no total, and cannot be added to a list of references; their unique
-    /// values are taken all the same (409). What the caller writes must stay within the scope: 403.
+    /// Shows only resources that match `scope`, which must be compiled for the resource type. For the caller, other
+    /// resources do not exist: a request for such a resource gets 404, it is in no list and no total, and it cannot
+    /// be added to a list of references. Its unique values are still taken (409). A resource that the caller writes
+    /// must match the scope too; otherwise the client gets 403.
     ///
-    /// The ids of such resources do show where they stand already, without a name: in a list such as `members` that
-    /// somebody else put them into, and as a single reference such as `manager`. Hide those attributes where the id is too
-    /// much to know.
+    /// The ids of resources outside the scope remain visible, without a name, where they are stored: in a list such
+    /// as `members`, if another writer put them there, and in a single reference such as `manager`. Hide those
+    /// attributes if the caller must not learn the ids.
     ///
-    /// It must look at stored attributes only, not at derived ones such as a user's `groups` or `members.display`; else
-    /// 500. Called again, all must hold.
+    /// `scope` may use stored attributes only, not derived attributes such as a user's `groups` or `members.display`;
+    /// otherwise operations fail with 500. After several calls, a resource must match all scopes.
     #[must_use]
     pub fn within(mut self, scope: impl Into<Arc<Matcher>>) -> Self {
         self.scope.push(scope.into());
         self
     }
 
-    /// What both show.
+    /// Combines two permissions: attributes that either hides are hidden, and a resource must match the scopes of
+    /// both.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.hidden.extend(other.hidden);
@@ -165,15 +172,16 @@ impl Access {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Proposal<'a> {
-    /// What the caller does.
+    /// The action of the caller.
     pub action: Action,
     /// The resource type.
     pub kind: &'a Arc<ResourceType>,
-    /// The resource as it is; `None` when it is to be created. Of a change of one list of references, and of a
-    /// deletion, the lists of references may be missing.
+    /// The stored resource; `None` for a creation. For an edit of one list of references and for a deletion, the
+    /// lists of references may be missing.
     pub before: Option<&'a Resource>,
-    /// The resource as it will be; `None` when it is to be deleted or when `edit` says what changes.
+    /// The resource after the change; `None` for a deletion and when `edit` describes the change.
     pub after: Option<&'a Resource>,
-    /// A change of one list of references, such as the members of a group, that is committed without reading the list.
+    /// The list and the edit, if the change adds or removes values of one list of references, such as the members of
+    /// a group, and is committed without reading the list.
     pub edit: Option<(AttributeId, &'a ValueEdit)>,
 }

@@ -1,4 +1,5 @@
-//! Reading one resource and querying many (RFC 7644 §3.4): what a request asks, understood for each resource type.
+//! Reading one resource and querying many resources (RFC 7644 §3.4): the interpretation of a request for each
+//! resource type.
 
 use std::sync::Arc;
 
@@ -27,10 +28,10 @@ use crate::{
     value::Text,
 };
 
-/// What a request asks of the resources of one type.
+/// A request for the resources of one type.
 struct Asked {
     permit: Permit,
-    /// The place of the type among those that are registered.
+    /// The index of the type among the registered types; 0 in a query of one type.
     number: u16,
     matcher: Option<Matcher>,
     order: Order,
@@ -42,8 +43,8 @@ impl<S: Store> ServiceProvider<S> {
     ///
     /// # Errors
     ///
-    /// 404 when there is no such resource; 412 when the precondition's `If-Match` does not hold; 400 `tooMany` when a list of
-    /// references that the client wants makes the resource larger than [`Limits::answer`](crate::Limits::answer).
+    /// 404 if the resource does not exist; 412 if the `If-Match` of the precondition does not hold; 400 `tooMany` if
+    /// a requested list of references makes the resource larger than [`Limits::answer`](crate::Limits::answer).
     pub async fn get(
         &self,
         cx: &Context,
@@ -65,17 +66,18 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Queries the resources of one type (RFC 7644 §3.4.2).
     ///
-    /// What the store cannot evaluate is evaluated here, on at most [`Limits::scan`](crate::Limits::scan) resources.
-    /// Without `sort_by` the order is that of the ids. By index the total is exact. By cursor the total is left out
-    /// unless the page needed all resources, and a page may have fewer resources than `count`, even none: the walk ends
-    /// with the page that has no [next cursor](Listing::next_cursor).
+    /// The core evaluates the conditions that the store cannot evaluate, on at most
+    /// [`Limits::scan`](crate::Limits::scan) resources. Without `sort_by` the order is by id. A page by index has an
+    /// exact total. A page by cursor has a total only if the page needed all resources. It may have fewer resources
+    /// than `count`, even zero: the walk ends with the page that has no [next cursor](Listing::next_cursor).
     ///
     /// # Errors
     ///
-    /// 400 `invalidFilter` when the filter cannot be read or compares what cannot be compared so, such as the names that
-    /// references show (`members.display`); 400 `invalidValue` for a `sort_by` that names nothing to sort by, and for a cursor beside a `start_index`; 403 `sensitive` when
-    /// filter or order would tell of a value that nobody may read; 400 `tooMany` when too many resources would have to
-    /// be looked at; 400 `invalidCursor`, `expiredCursor` or `invalidCount` (RFC 9865 §2.1).
+    /// 400 `invalidFilter` if the filter cannot be parsed or has an unsupported comparison, for example with the
+    /// names that references show (`members.display`); 400 `invalidValue` if `sort_by` names no sortable attribute,
+    /// or if the request has both a cursor and a `start_index`; 403 `sensitive` if the filter or the order would
+    /// reveal a value that no client may read; 400 `tooMany` if too many resources would have to be examined; 400
+    /// `invalidCursor`, `expiredCursor` or `invalidCount` (RFC 9865 §2.1).
     pub async fn search(
         &self,
         cx: &Context,
@@ -97,19 +99,20 @@ impl<S: Store> ServiceProvider<S> {
         self.list(cx, kind.name(), asked, request, &tolerance).await
     }
 
-    /// Queries the resources of all types in one list (RFC 7644 §3.4.2.1): what `GET` and `.search` at the base URL do.
+    /// Queries the resources of all types in one list (RFC 7644 §3.4.2.1), as `GET` and `.search` at the base URL do.
     ///
-    /// Without `sort_by` the types follow each other as they are registered, each ordered by id; with it all are in one
-    /// order, and a type that lacks the attribute has no value. The same holds for the filter: what a type does not
-    /// have equals nothing and is not present there. A type that the caller may not query is left out.
+    /// Without `sort_by` the types follow each other in the order of their registration, and the resources of each
+    /// type are ordered by id. With `sort_by` the resources of all types have one order; a resource whose type lacks
+    /// the attribute has no sort key. The filter treats a type that lacks an attribute in the same way: the attribute
+    /// equals no value and is not present. Types that the caller may not query are left out.
     ///
-    /// Of a list that is sorted and read by index, every resource up to the page is read, within
+    /// For a page by index of a sorted list, the core reads every resource up to the page, within
     /// [`Limits::scan`](crate::Limits::scan).
     ///
     /// # Errors
     ///
-    /// As [`search`](Self::search), where an attribute has to be unknown to every type to be so, and sensitive in one
-    /// to be that. The refusal of the policies when they permit no type at all.
+    /// As [`search`](Self::search), but an attribute counts as unknown only if no type has it, and as sensitive if it
+    /// is sensitive in any type. If the policies permit no type at all, their first refusal.
     ///
     /// ```
     /// # #[cfg(feature = "system")] {
@@ -171,7 +174,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Some(filter))
     }
 
-    /// The page that is asked for. `endpoint` is the name of the resource type, or empty for all.
+    /// Returns the requested page. `endpoint` is the name of the resource type, or empty for all types.
     async fn list(
         &self,
         cx: &Context,
@@ -217,7 +220,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Listing { rows, views, total, start_index, next, previous, quirks: tolerance.applied() })
     }
 
-    /// How the resources of one type are found: what the store does and what is done here.
+    /// Returns the query of the resources of one type, divided between the store and the core.
     fn query<'a>(&'a self, asked: &'a Asked, descending: bool) -> Query<'a> {
         let Asked { permit, number, matcher, order, view } = asked;
         let kind = &permit.kind;
@@ -231,7 +234,7 @@ impl<S: Store> ServiceProvider<S> {
         Query { permit, kind, number: *number, plan, order, descending, hidden, sorts_derived, view }
     }
 
-    /// The resources with what is derived for them.
+    /// Returns the resources with their derived attributes and with the names in their references.
     async fn rows(
         &self,
         cx: &Context,
@@ -256,7 +259,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// The attributes that a filter looks at.
+/// Returns the attributes that a filter uses.
 fn compared(matcher: Option<&Matcher>) -> impl Iterator<Item = AttributeId> {
     matcher.into_iter().flat_map(Matcher::conditions).flat_map(Condition::attributes)
 }
@@ -271,7 +274,7 @@ fn sort_path(request: &SearchRequest) -> Result<Option<PathRef<'_>>, Error> {
     PathRef::parse(text).map(Some).map_err(malformed)
 }
 
-/// The order of each type's resources in one list; `None` where nobody asked for one.
+/// Returns the order of each type's resources in one list; `None` for every type if the request has no `sortBy`.
 fn orders_of(
     kinds: &[Arc<ResourceType>],
     request: &SearchRequest,
@@ -294,7 +297,7 @@ fn orders_of(
             return Err(Error::bad(ScimType::InvalidValue, detail).with_attribute(path.text()));
         }
         orders.push(Some(if sort.attribute() == AttributeId::META_RESOURCE_TYPE {
-            // It is not stored; all resources of a type have the same.
+            // `meta.resourceType` is not stored. All resources of a type have the same value.
             let name = if sort.is_case_exact() { kind.name().into() } else { Text::from(&*fold(kind.name())) };
             Order::Same(Some(SortKey::Text(name)))
         } else {
@@ -307,11 +310,11 @@ fn orders_of(
     }
 }
 
-/// How many resources of a page fit into an answer of `limit` bytes: at least one.
+/// Returns how many resources of a page fit into an answer of `limit` bytes; at least one resource.
 fn fitting(items: &[(usize, Stored)], queries: &[Query<'_>], limit: usize) -> usize {
     let sizes = items.iter().map(|(query, stored)| {
         let base = queries.get(*query).map_or(0, |query| query.view.base.len());
-        // Each reference is shown with its URL.
+        // The answer shows each reference with its URL.
         let lists =
             stored.resource.kind().reference_lists().iter().filter_map(|list| stored.resource.root().get(*list));
         let references = lists.map(|list| list.elements().len()).sum::<usize>();

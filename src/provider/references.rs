@@ -1,7 +1,7 @@
-//! References to resources of several types: which type each is of (RFC 7643 §4.2 `members.type`).
+//! The types of references to resources of several types (RFC 7643 §4.2 `members.type`).
 //!
-//! A client sends ids, and the service provider does not believe its other statements about a reference. The `$ref` needs
-//! the type, and the search for the type shows which ids belong to no resource.
+//! A client sends ids; the service provider does not trust the client's other statements about a reference. The
+//! `$ref` needs the type, and the search for the type also finds the ids that belong to no resource.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,10 +19,10 @@ use crate::{
 };
 
 impl<S: Store> ServiceProvider<S> {
-    /// Gives every reference in the lists of `resource` the type of the resource that it refers to, whatever the client
-    /// says, and refuses a new reference to no resource or to one that the caller may not read. The type of a reference
-    /// that `before` has is known; the store is asked about the others. `own` are the resources that the same request
-    /// creates.
+    /// Gives every reference in the lists of `resource` the type of the resource to which it refers, whatever the
+    /// client says. Refuses a new reference to a missing resource, or to a resource that the caller may not read. The
+    /// types of the references in `before` are known; the store is asked about the others. `own` contains the
+    /// resources that the same request creates.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(())
     }
 
-    /// The same for new elements of one list. Returns the ids of the references to drop.
+    /// As [`Self::settle_references`], for new elements of one list. Returns the ids of the references to drop.
     pub(super) async fn settle_elements(
         &self,
         cx: &Context,
@@ -105,13 +105,13 @@ impl<S: Store> ServiceProvider<S> {
         let names = kind.attribute(reference).references();
         let kinds: Vec<Arc<ResourceType>> =
             names.iter().filter_map(|name| self.registry().resource_type(name)).cloned().collect();
-        // With one possible type nothing depends on being told which it is.
+        // With one possible type, the client's statement about the type does not matter.
         if let [only] = &*kinds {
             for element in elements.iter_mut().filter(|element| element.contains(type_of)) {
                 element.insert(type_of, Value::String(only.name().into()));
             }
         }
-        // The store refuses a missing reference at the commit, so a search is worth a call only if it tells more.
+        // The store refuses a missing reference at the commit, so a search is worth a call only if it finds out more.
         if kinds.len() < 2 && !tolerance.tolerated().contains(Quirk::MissingReference) {
             return Ok(());
         }
@@ -140,7 +140,8 @@ impl<S: Store> ServiceProvider<S> {
             let id = referred(kind, list, element).unwrap_or_default();
             let found = places.get(id).and_then(|place| *located.get(*place)?).and_then(|index| kinds.get(index));
             let said = element.get(type_of).and_then(Value::as_str);
-            // What is not there yet may be by the time of the commit, and then the store says whether it is.
+            // A resource that is missing now may exist at the time of the commit. The store then checks the
+            // reference.
             let expected = kinds.iter().find(|kind| said.is_some_and(|said| said.eq_ignore_ascii_case(kind.name())));
             let tolerated = tolerance.tolerated().contains(Quirk::MissingReference);
             match found.or(expected.filter(|_| !tolerated)) {
@@ -199,7 +200,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(())
     }
 
-    /// Whether there is such a resource for the caller.
+    /// Returns whether the resource exists for the caller.
     pub(super) async fn exists(&self, cx: &Context, permit: &Permit, id: &str) -> Result<bool, Error> {
         let lists = permit.unused(permit.kind.reference_lists());
         let found = self.read(cx, Key { kind: &permit.kind, id }, &Wanted::without(&lists)).await?;
@@ -207,10 +208,11 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// The ids of references to no resource, which are dropped.
+/// The ids of references to missing resources. These references are dropped.
 pub(super) type Missing = HashSet<Box<str>>;
 
-/// Notes a reference to no resource if that is tolerated, and refuses it otherwise.
+/// Records a reference to a missing resource if [`Quirk::MissingReference`] is tolerated; otherwise refuses the
+/// reference.
 fn miss(
     kind: &ResourceType,
     list: AttributeId,
@@ -237,7 +239,7 @@ fn drop_missing(kind: &ResourceType, list: AttributeId, resource: &mut Resource,
     }
 }
 
-/// The elements of a list of references.
+/// Returns the elements of a list of references.
 pub(super) fn elements_of(resource: &Resource, list: AttributeId) -> impl Iterator<Item = &Object> {
     resource.root().get(list).map(Value::elements).unwrap_or_default().iter().filter_map(Value::as_object)
 }

@@ -1,10 +1,12 @@
-//! Pauses between the phases of a request with many values: reading, judging, committing and writing each visit every value.
+//! Pauses between the phases of a request with many values. Reading, judging, committing and writing each visit every
+//! value.
 //!
-//! The phases have no unit of work to count: each takes time in proportion to the values, which other limits bound.
+//! These phases count no units of work. Each takes time in proportion to the number of values, which other limits
+//! bound.
 
 use crate::{limits::yield_now, resource::Resource, value::Value};
 
-/// Values of one list from which on a phase takes long enough for a pause after it.
+/// The number of values in one list above which a phase takes long enough for a pause after it.
 const MANY: usize = 1_000;
 
 /// Lets other tasks of the thread run if a phase visited many values.

@@ -1,4 +1,4 @@
-//! `/Me`: which resource is the caller's own (RFC 7644 §3.11).
+//! `/Me`: the caller's own resource (RFC 7644 §3.11).
 
 use std::{fmt, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     value::Text,
 };
 
-/// The resource that a caller is: what `/Me` stands for (RFC 7644 §3.11).
+/// The caller's own resource, for which `/Me` stands (RFC 7644 §3.11).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     kind: Box<str>,
@@ -18,16 +18,16 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The resource with this id of the resource type with this name, such as `User`.
+    /// Returns the resource with this id, of the resource type with this name, such as `User`.
     pub fn new(kind: impl Into<Box<str>>, id: impl Into<Text>) -> Self {
         Self { kind: kind.into(), id: id.into() }
     }
 }
 
-/// Finds the resource that a caller is.
+/// Finds the caller's own resource.
 type SubjectOf = dyn Fn(&Context) -> Option<Subject> + Send + Sync;
 
-/// The host's answer to who the caller is; `None` without one.
+/// The host's function that finds the caller's own resource; `None` if the host has not set a function.
 pub(super) struct Subjects(pub(super) Option<Box<SubjectOf>>);
 
 impl fmt::Debug for Subjects {
@@ -37,12 +37,12 @@ impl fmt::Debug for Subjects {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// The resource type and the id of the resource that the caller is, as the host told with
-    /// [`me`](super::ServiceProviderBuilder::me).
+    /// Returns the resource type and the id of the caller's own resource, which the function that was set with
+    /// [`me`](super::ServiceProviderBuilder::me) finds.
     ///
     /// # Errors
     ///
-    /// 501 when the host told nothing at all; 404 when the caller is no resource.
+    /// 501 if the host has not set a function; 404 if the caller has no resource, or a resource of an unknown type.
     pub fn subject(&self, cx: &Context) -> Result<(Arc<ResourceType>, Text), Error> {
         let Some(subject_of) = &self.inner.subjects.0 else { return Err(Error::not_implemented("/Me")) };
         let found = subject_of(cx).and_then(|subject| {

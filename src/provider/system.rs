@@ -1,4 +1,4 @@
-//! The two things that the core needs from outside besides the store: the time and new ids.
+//! The two external inputs of the core besides the store: the time and new ids.
 
 use std::fmt;
 
@@ -6,22 +6,22 @@ use chrono::{DateTime, Utc};
 
 use crate::value::Text;
 
-/// Tells the time, for `meta.created` and `meta.lastModified`.
+/// Gives the current time, for `meta.created` and `meta.lastModified`.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> DateTime<Utc>;
 }
 
 /// Makes the ids of new resources.
 ///
-/// An id is never given twice, also not after a resource was deleted (RFC 7643 §3.1): with ids that are random or that
-/// only grow that is so by itself. An id must not tell anything of the resource.
+/// An id must never be used twice, even after its resource was deleted (RFC 7643 §3.1). Random ids and monotonically
+/// increasing ids satisfy this. An id must not reveal anything about the resource.
 pub trait IdSource: fmt::Debug + Send + Sync + 'static {
-    /// A new id: 1 to 64 bytes of letters, digits, `-` and `_`.
+    /// Returns a new id: 1 to 64 bytes of letters, digits, `-` and `_`.
     fn next(&self) -> Text;
 }
 
-/// The clock of the machine, in milliseconds: what answers show is then what is stored.
+/// The clock of the machine, truncated to milliseconds, so that answers show the stored time exactly.
 #[cfg(feature = "system")]
 #[cfg_attr(docsrs, doc(cfg(feature = "system")))]
 #[derive(Clone, Copy, Debug, Default)]

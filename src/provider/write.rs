@@ -1,7 +1,8 @@
 //! Creating, replacing, patching and deleting one resource (RFC 7644 §3.3, §3.5, §3.6).
 //!
-//! Each reads what is there, computes, and commits under the condition that nobody was faster. Who named no version
-//! does not care which state the change meets: it is computed anew, a bounded number of times.
+//! A replacement or a patch reads the stored resource, computes the new resource, and commits it on the condition
+//! that no other writer was faster. After a lost race the change is computed again from the new state, at most
+//! `Limits::write_retries` times; a precondition that named the old version then fails.
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
@@ -25,26 +26,28 @@ use crate::{
     value::{Text, Value},
 };
 
-/// Resources that one request creates, by id, and their types: references may be to them before they are committed.
+/// The resources that one request creates: their ids and types. References may point to them before they are
+/// committed.
 pub(super) type Created = HashMap<Text, Arc<ResourceType>>;
 
-/// A resource that is about to be created, without an id.
+/// A resource that is about to be created and has no id yet.
 pub(super) struct Prepared {
     permit: Permit,
     resource: Resource,
-    /// The attributes that the client has given and that are returned on request only.
+    /// The attributes with `returned: request` for which the client sent a value.
     given: Vec<AttributeId>,
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Creates a resource (RFC 7644 §3.3). The id, `meta.created` and `meta.lastModified` are given here, whatever the
-    /// resource has. An attribute without a value gets its [default](crate::schema::Attribute::default_value).
+    /// Creates a resource (RFC 7644 §3.3). The core assigns the id, `meta.created` and `meta.lastModified`, whatever
+    /// values `resource` has. An attribute without a value gets its
+    /// [default](crate::schema::Attribute::default_value).
     ///
     /// # Errors
     ///
-    /// 400 when a required value is missing or a rule of the schema broken, or a list refers to what does not exist; 400
-    /// `tooMany` when the resource is larger than [`Limits::answer`](crate::Limits::answer) allows;
-    /// 409 `uniqueness` when another resource has a value that is unique; what the store reports.
+    /// 400 if a required value is missing, a rule of the schema is broken, or a list refers to a resource that does
+    /// not exist; 400 `tooMany` if the resource is larger than [`Limits::answer`](crate::Limits::answer) allows; 409
+    /// `uniqueness` if another resource has the same value of a unique attribute; errors that the store reports.
     pub async fn create(&self, cx: &Context, resource: Resource, options: &Options) -> Result<Answer, Error> {
         let mut tolerance = Tolerance::new(self.quirks());
         rest(&resource).await;
@@ -64,7 +67,8 @@ impl<S: Store> ServiceProvider<S> {
                     let version = done.version.ok_or_else(|| broken_store("a create gives a version"))?;
                     return self.answer(cx, Stored::new(created, version), view, &tolerance, true).await;
                 }
-                // Not the client's fault, and so unlikely with random ids that a copy does not matter.
+                // The client did not cause the failure. With random ids a collision is so unlikely that the copy does
+                // not matter.
                 Err(StoreError::Busy | StoreError::NotUnique { attribute: AttributeId::ID }) => {
                     cx.count_retry();
                     prepared = Prepared { permit, resource: (*created).clone(), given: Vec::new() };
@@ -75,8 +79,9 @@ impl<S: Store> ServiceProvider<S> {
         Err(contention())
     }
 
-    /// What can be done of a creation before the id is known: everything that the client and the policies have to say
-    /// about it. `own` are resources that the same request creates, which references may be to.
+    /// Does the part of a creation that needs no id: asks the policies, assigns the defaults and the times, and
+    /// checks the references. `own` contains the resources that the same request creates; references may point to
+    /// them.
     pub(super) async fn prepare_create(
         &self,
         cx: &Context,
@@ -88,7 +93,7 @@ impl<S: Store> ServiceProvider<S> {
         permit.read(&mut resource, tolerance)?;
         let given = present_on_request(&resource);
         self.inner.policies.prepare(cx, &mut resource);
-        // A policy sees the attributes that the client left out; a default is assigned after the policies.
+        // Policies run before the defaults are assigned, so that a policy sees which attributes the client left out.
         resource.assign_defaults();
         self.settle_references(cx, None, &mut resource, own, tolerance).await?;
         let now = self.inner.clock.now();
@@ -96,7 +101,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Prepared { permit, resource, given })
     }
 
-    /// The change that creates the resource under this id, if the rules and the policies allow it.
+    /// Returns the change that creates the resource with this id, if the rules and the policies allow it.
     pub(super) fn create_change(&self, cx: &Context, prepared: Prepared, id: Text) -> Result<Change, Error> {
         let Prepared { permit, mut resource, .. } = prepared;
         resource.root_mut().insert(AttributeId::ID, Value::String(id));
@@ -106,13 +111,13 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Change::Create { entry: Entry::new(resource) })
     }
 
-    /// Replaces a resource (RFC 7644 §3.5.1): what `resource` does not have is unassigned, except what is read-only,
-    /// immutable, write-only or has a [default](crate::schema::Attribute::default_value).
+    /// Replaces a resource (RFC 7644 §3.5.1). An attribute without a value in `resource` is unassigned, unless it is
+    /// read-only, immutable or write-only or has a [default](crate::schema::Attribute::default_value).
     ///
     /// # Errors
     ///
-    /// 404 when there is no such resource, it is not created; 412 when the precondition does not hold; 400 `mutability`
-    /// when an immutable value would change; else as [`ServiceProvider::create`].
+    /// 404 if the resource does not exist (a replacement does not create it); 412 if the precondition does not hold;
+    /// 400 `mutability` if an immutable value would change; otherwise as [`ServiceProvider::create`].
     pub async fn replace(
         &self,
         cx: &Context,
@@ -129,7 +134,7 @@ impl<S: Store> ServiceProvider<S> {
         for _ in 0..=self.limits().write_retries {
             let before = self.existing(cx, &permit, id, &options.precondition, &Wanted::everything()).await?;
             charge_bytes(cx, &before.resource)?;
-            // A copy, since another attempt may need it.
+            // Clones `resource`, since another attempt may need it.
             let after = before.resource.replaced_by(resource.clone());
             let mut after = permit.kept(&before.resource, after);
             self.settle_references(cx, Some(&before.resource), &mut after, &Created::new(), &mut tolerance).await?;
@@ -147,15 +152,16 @@ impl<S: Store> ServiceProvider<S> {
         Err(contention())
     }
 
-    /// Changes a part of a resource (RFC 7644 §3.5.2); all operations of the patch or none.
+    /// Changes a part of a resource (RFC 7644 §3.5.2). Either all operations of the patch take effect or none of them
+    /// does.
     ///
     /// A patch that only adds or removes values of a list of references, such as the members of a group, is committed
-    /// as just that, without reading the list.
+    /// as an edit of those values, without reading the list.
     ///
     /// # Errors
     ///
-    /// 404 when there is no such resource; 412 when the precondition does not hold; 400 with the `scimType` of
-    /// [`PatchError`](crate::patch::PatchError); else as [`ServiceProvider::create`].
+    /// 404 if the resource does not exist; 412 if the precondition does not hold; 400 with the `scimType` of
+    /// [`PatchError`](crate::patch::PatchError); otherwise as [`ServiceProvider::create`].
     pub async fn patch(
         &self,
         cx: &Context,
@@ -202,7 +208,7 @@ impl<S: Store> ServiceProvider<S> {
         Err(contention())
     }
 
-    /// Applies a patch as a part of the work of the request. Other tasks may run between two operations.
+    /// Applies a patch and charges its work to the request. Other tasks may run between two operations.
     async fn apply(
         &self,
         cx: &Context,
@@ -220,8 +226,8 @@ impl<S: Store> ServiceProvider<S> {
         Ok(application.finish()?)
     }
 
-    /// Refuses a resource that is too large to be read together with others, its lists of references not counted: those can
-    /// be left out of an answer. One that became too large by other rules may become smaller.
+    /// Refuses a resource that is too large to be read together with others. Its lists of references do not count,
+    /// since an answer can leave them out. A resource that already exceeds the limit may change if it does not grow.
     fn check_size(&self, cx: &Context, before: Option<&Resource>, after: &Resource) -> Result<(), Error> {
         let limit = self.limits().answer / Limits::RESOURCES;
         let size_after = charge_bytes(cx, after)?.saturating_sub(after.size_of_lists());
@@ -233,7 +239,7 @@ impl<S: Store> ServiceProvider<S> {
         Err(Error::bad(ScimType::TooMany, detail))
     }
 
-    /// The request with a count of its work. Operations that share a request share the count.
+    /// Returns the context with a meter for the work of the request. Operations that share a request share the meter.
     pub(crate) fn metered<'c>(&self, cx: &'c Context) -> Cow<'c, Context> {
         match cx.work() {
             Some(_) => Cow::Borrowed(cx),
@@ -241,19 +247,19 @@ impl<S: Store> ServiceProvider<S> {
         }
     }
 
-    /// The lists of references that the patch does not touch and that nobody looks at, if the store can leave them as they
-    /// are.
+    /// Returns the lists of references that neither the patch nor the caller's scope uses, if the store can leave
+    /// them unchanged.
     fn untouched_lists(&self, permit: &Permit, patch: &Patch, tolerance: &Tolerance) -> Vec<AttributeId> {
-        // A policy reviews the whole resource.
+        // A policy reviews the resource with all its lists.
         if !self.inner.store.capabilities().partial || !self.inner.policies.is_empty() {
             return Vec::new();
         }
         permit.unused(&patch.untouched_lists(&permit.view, self.limits(), tolerance))
     }
 
-    /// The resource for the answer to a write that did not read all of its lists: a list is shown up to
-    /// [`Limits::members_in_answer`](crate::Limits::members_in_answer), or whole if the client names attributes
-    /// (RFC 7644 §3.5.2). Where the request has no work left to read it, the answer shows nothing.
+    /// Reads the resource for the answer to a write that did not read all of its lists. The answer shows no resource
+    /// if a list has more than [`Limits::members_in_answer`](crate::Limits::members_in_answer) values, unless the
+    /// client names attributes (RFC 7644 §3.5.2), or if the request has no work left for the read.
     pub(super) async fn shown(
         &self,
         cx: &Context,
@@ -278,11 +284,11 @@ impl<S: Store> ServiceProvider<S> {
         }
     }
 
-    /// Deletes a resource and every reference to it in the lists of others (RFC 7644 §3.6).
+    /// Deletes a resource and every reference to it in the lists of other resources (RFC 7644 §3.6).
     ///
     /// # Errors
     ///
-    /// 404 when there is no such resource, or no longer; 412 when the precondition does not hold.
+    /// 404 if the resource does not exist, or no longer exists; 412 if the precondition does not hold.
     pub async fn delete(
         &self,
         cx: &Context,
@@ -294,7 +300,7 @@ impl<S: Store> ServiceProvider<S> {
         for _ in 0..=self.limits().write_retries {
             let reviewed = self.review_as_is(cx, &permit, id, None).await?;
             let expect = match &reviewed {
-                // What was reviewed is what is deleted.
+                // Deletes the reviewed version only.
                 Some(seen) if precondition.holds(&seen.version) => Expect::Version(seen.version.clone()),
                 Some(_) => return Err(Error::precondition()),
                 None => self.expectation(cx, &permit, id, precondition).await?,
@@ -312,7 +318,7 @@ impl<S: Store> ServiceProvider<S> {
         Err(contention())
     }
 
-    /// The change that deletes a resource; `before` is it, where it has been read.
+    /// Returns the change that deletes a resource. `before` is the stored resource, if it has been read.
     pub(super) fn delete_change(
         &self,
         kind: &Arc<ResourceType>,
@@ -323,9 +329,9 @@ impl<S: Store> ServiceProvider<S> {
         Change::Delete { kind: Arc::clone(kind), id, expect, at: self.inner.clock.now(), before }
     }
 
-    /// Asks the policies about a change that is committed without reading what it changes: an edit of one list of
-    /// references, or without one a deletion. Only where there are policies is the resource read for them; what they
-    /// have seen is returned.
+    /// Asks the policies about a change that is committed without reading the resource: an edit of one list of
+    /// references, or a deletion if `edit` is `None`. Reads the resource for the policies and returns the reviewed
+    /// state; returns `None` without reading if there are no policies.
     pub(super) async fn review_as_is(
         &self,
         cx: &Context,
@@ -345,7 +351,8 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Some(stored))
     }
 
-    /// What a commit must find for the precondition to hold. Reads the resource only where the store cannot tell.
+    /// Returns the state that the commit must find for the precondition to hold. Reads the resource only if the store
+    /// cannot check the precondition itself.
     pub(super) async fn expectation(
         &self,
         cx: &Context,
@@ -364,7 +371,8 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Expect::Version(self.existing(cx, permit, id, precondition, &wanted).await?.version))
     }
 
-    /// Commits what `before` has become, `None` being nothing new; `None` when somebody else was faster.
+    /// Commits the change from `before` to `after`; `after` is `None` if nothing changes. Returns `None` if another
+    /// writer was faster or the store was busy.
     async fn write(
         &self,
         cx: &Context,
@@ -375,7 +383,7 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Option<Stored>, Error> {
         let Some(mut after) = after else { return Ok(Some(before.clone())) };
         rest(&after).await;
-        // Clocks of several machines differ; a resource does not go back in time.
+        // The clocks of several machines differ. `meta.lastModified` must not go backward.
         let now = self.inner.clock.now();
         after.set_times(None, before.resource.last_modified().map_or(now, |before| before.max(now)));
         let entry = Entry::new(after).keeping(kept.to_vec());
@@ -386,7 +394,8 @@ impl<S: Store> ServiceProvider<S> {
             before: Arc::clone(&before.resource),
         };
         match self.commit_one(cx, change).await {
-            // The store has kept what it had, such as a list in another order; then that is the answer.
+            // The store kept its value, for example a list that differs only in its order. The answer shows the
+            // stored value.
             Ok(Done { changed: false, .. }) => Ok(Some(before.clone())),
             Ok(Done { version, .. }) => {
                 let version: Version = version.ok_or_else(|| broken_store("a replace gives a version"))?;
@@ -400,7 +409,8 @@ impl<S: Store> ServiceProvider<S> {
         }
     }
 
-    /// The resource, if it exists for the caller, in a state for which the precondition holds.
+    /// Returns the resource, if it exists for the caller (otherwise 404) and the precondition holds for its version
+    /// (otherwise 412).
     pub(super) async fn existing(
         &self,
         cx: &Context,
@@ -416,7 +426,7 @@ impl<S: Store> ServiceProvider<S> {
         if precondition.holds(&found.version) { Ok(found) } else { Err(Error::precondition()) }
     }
 
-    /// The answer with what is derived for the resource.
+    /// Returns the answer, with the derived attributes of the resource and the names in its references.
     pub(super) async fn answer(
         &self,
         cx: &Context,
@@ -431,7 +441,8 @@ impl<S: Store> ServiceProvider<S> {
         let mut stored = stored;
         let derived = match self.derive(cx, &kind, &[stored.resource.id()], shows).await {
             Ok(mut derived) => derived.pop().unwrap_or_default(),
-            // The write has happened, and without these lists the resource would seem to have none.
+            // The write has happened. Without its derived lists the resource would seem to have none, so show no
+            // resource.
             Err(error) if changed && error.scim_type() == Some(ScimType::TooMany) => {
                 stored.complete = false;
                 Vec::new()
@@ -440,8 +451,8 @@ impl<S: Store> ServiceProvider<S> {
         };
         let displays = match self.names(cx, &kind, &[&*stored.resource], shows).await {
             Ok(mut displays) => displays.pop().unwrap_or_default(),
-            // The write has happened. A client that gets an error repeats it, and creates a second group: better an
-            // answer without names.
+            // The write has happened. If the client got an error, it would repeat the request and create, for
+            // example, a second group. An answer without names is better.
             Err(_) if changed => Vec::new(),
             Err(error) => return Err(error),
         };
@@ -449,7 +460,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Answer { row: Row { stored, derived, displays }, view, quirks: tolerance.applied(), changed })
     }
 
-    /// How the client wants to see resources of this type.
+    /// Returns the view of the client on resources of this type: its projection and the base URL.
     pub(super) fn view(
         &self,
         cx: &Context,
@@ -463,12 +474,13 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// The attributes that are returned only on request and that a client has given: that counts as one (RFC 7643 §7).
+/// Returns the attributes with `returned: request` for which the client sent a value. Such a value counts as a
+/// request for the attribute (RFC 7643 §7).
 fn present_on_request(resource: &Resource) -> Vec<AttributeId> {
     on_request(resource.kind()).filter(|attribute| !resource.values_of(*attribute).is_empty()).collect()
 }
 
-/// The same for those that a patch has changed.
+/// Returns the attributes with `returned: request` that a patch changed.
 fn changed_on_request(before: &Resource, after: &Resource) -> Vec<AttributeId> {
     on_request(after.kind()).filter(|attribute| before.values_of(*attribute) != after.values_of(*attribute)).collect()
 }

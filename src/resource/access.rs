@@ -1,4 +1,4 @@
-//! Values by their paths, for hosts: what a resource has at `name.givenName`, and what it is to have there.
+//! Access by path, for hosts: the value that a resource has at `name.givenName`, and a new value for it.
 
 use chrono::{DateTime, Utc};
 
@@ -34,11 +34,12 @@ into_value! {
 
 impl Resource {
     /// The value at a path (RFC 7644 §3.10): `userName`, `name.givenName`,
-    /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value`, or `manager.value` where only one
-    /// extension has it. The list of a multi-valued attribute is one value; a sub-attribute of its elements has no single
-    /// value. `None` where there is no value, or no such attribute.
+    /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value`, or `manager.value` if only one
+    /// extension has that attribute. The list of a multi-valued attribute is one value; a sub-attribute of its
+    /// elements has no single value. `None` if there is no value, or no such attribute.
     ///
-    /// For code that meets many resources, [`Resource::value`] takes the attribute's id, which is looked up once.
+    /// Code that handles many resources can use [`Resource::value`], which takes an attribute id that is looked up
+    /// once.
     ///
     /// ```
     /// use scim_core::{Resource, schema::Registry};
@@ -59,13 +60,13 @@ impl Resource {
         self.value(resolve(&self.kind, path)?)
     }
 
-    /// Gives the attribute at a path this value; returns the one that it had. What clients may not change can be set here:
-    /// it is the host who asks.
+    /// Sets the attribute at a path to this value; returns the old value. The host may also set attributes that
+    /// clients must not change.
     ///
     /// # Errors
     ///
-    /// When there is no such attribute, it is a sub-attribute of a list's elements, or the value is of another type than
-    /// the attribute. Then nothing has changed.
+    /// When the schema has no such attribute, the attribute is a sub-attribute of a list's elements, or the value
+    /// has another type than the attribute. The resource is then unchanged.
     pub fn set(&mut self, path: &str, value: impl Into<Value>) -> Result<Option<Value>, ResourceError> {
         let (attribute, value) = (self.single(path)?, value.into());
         if !fits(&self.kind, attribute, &value) {
@@ -75,18 +76,18 @@ impl Resource {
         Ok(assign(&self.kind, &mut self.root, attribute, Some(value)))
     }
 
-    /// Takes away the value of the attribute at a path, and returns it. A complex attribute that loses its last
-    /// sub-attribute goes, too.
+    /// Removes the value of the attribute at a path, and returns the value. A complex attribute that loses its
+    /// last sub-attribute is removed as well.
     ///
     /// # Errors
     ///
-    /// When there is no such attribute, or it is a sub-attribute of a list's elements.
+    /// When the schema has no such attribute, or the attribute is a sub-attribute of a list's elements.
     pub fn unset(&mut self, path: &str) -> Result<Option<Value>, ResourceError> {
         let attribute = self.single(path)?;
         Ok(assign(&self.kind, &mut self.root, attribute, None))
     }
 
-    /// The attribute at a path, which has a single value or list.
+    /// The attribute at a path, if it has a single value or a list.
     fn single(&self, path: &str) -> Result<AttributeId, ResourceError> {
         let attribute = resolve(&self.kind, path).filter(|attribute| *attribute != AttributeId::ROOT);
         attribute
@@ -102,7 +103,7 @@ fn resolve(kind: &ResourceType, path: &str) -> Option<AttributeId> {
     kind.resolve(PathRef::parse(path).ok()?, &mut Tolerance::new(Quirks::default())).ok()
 }
 
-/// Sets or takes away a value at its place, and what is empty on the way to it.
+/// Sets or removes the value of an attribute, and removes complex attributes that become empty.
 pub(super) fn assign(
     kind: &ResourceType,
     root: &mut Object,
@@ -139,7 +140,7 @@ fn place(object: &mut Object, attribute: AttributeId, value: Option<Value>) -> O
     }
 }
 
-/// Whether the value has the attribute's type, with all that it is made of.
+/// Whether the value and all its parts have the attribute's type.
 fn fits(kind: &ResourceType, attribute: AttributeId, value: &Value) -> bool {
     let definition = kind.attribute(attribute);
     match value {

@@ -1,6 +1,6 @@
-//! Defaults: values that a resource has although no client gave them (RFC 7644 §3.3, §3.5.1).
+//! Defaults: values that a resource has although no client sent them (RFC 7644 §3.3, §3.5.1).
 //!
-//! `rules` keeps what is assigned here.
+//! `rules` keeps the values that are assigned here.
 
 use std::sync::Arc;
 
@@ -8,11 +8,12 @@ use super::{Resource, access::assign};
 use crate::{schema::DefaultValue, value::Value};
 
 impl Resource {
-    /// Gives each attribute that has a [default](crate::schema::Attribute::default_value) and no value its default.
-    /// Returns whether there was such an attribute.
+    /// Gives each attribute that has a [default](crate::schema::Attribute::default_value) and no value its
+    /// default. Returns whether there was such an attribute.
     ///
-    /// [`ServiceProvider::create`](crate::ServiceProvider::create) does this for every new resource. A host calls it for
-    /// resources that it stores itself, and for those that it stored before their type had the default.
+    /// [`ServiceProvider::create`](crate::ServiceProvider::create) does this for every new resource. A host calls
+    /// this method for resources that the host stores itself, and for resources that were stored before their type
+    /// had the default.
     ///
     /// ```
     /// use scim_core::{Resource, schema::Registry};
@@ -39,8 +40,8 @@ impl Resource {
     }
 }
 
-/// Whether there is a value that keeps a default away. A text without characters is not such a value: it is no value for
-/// a required attribute and for `pr` either.
+/// Whether there is a value that prevents a default. An empty string does not: it is no value for a required
+/// attribute and for `pr` either.
 pub(crate) fn is_assigned(value: Option<&Value>) -> bool {
     value.is_some_and(|value| value.as_str().is_none_or(|text| !text.is_empty()))
 }

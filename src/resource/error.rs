@@ -1,4 +1,4 @@
-//! What is wrong with a resource, and where.
+//! The faults of a resource, and the place of each fault.
 
 use std::fmt;
 
@@ -21,59 +21,59 @@ use crate::schema::{AttributeId, ResourceType};
 pub struct ResourceError {
     kind: ResourceErrorKind,
     path: Box<str>,
-    /// The attribute of the path, if it is one of the schema.
+    /// The attribute of the path, if the schema has it.
     attribute: Option<AttributeId>,
     index: Option<usize>,
     position: Option<(usize, usize)>,
 }
 
-/// What is wrong with a resource.
+/// The kind of fault in a resource.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResourceErrorKind {
     /// The text is not JSON, or not JSON of the expected form. The sentence names the expectation.
     #[error("{0}")]
     Syntax(Box<str>),
-    /// A body of more bytes than [`Limits::body`](crate::Limits::body), which is the number.
+    /// The body has more bytes than [`Limits::body`](crate::Limits::body), the number in this variant.
     #[error("expected a body of at most {0} bytes")]
     BodyTooLong(usize),
-    /// More nested than [`Limits::json_depth`](crate::Limits::json_depth), which is the number.
+    /// JSON is nested deeper than [`Limits::json_depth`](crate::Limits::json_depth), the number in this variant.
     #[error("expected at most {0} nested objects and arrays")]
     TooDeep(usize),
-    /// A name that occurs twice in one object; upper and lower case do not differ (RFC 7643 §2.1).
+    /// A name occurs twice in one object, compared without case (RFC 7643 §2.1).
     #[error("expected the attribute once")]
     Duplicate,
     /// The schema has no such attribute.
     #[error("expected an attribute of the schema")]
     Unknown,
-    /// Another type than the attribute has (RFC 7643 §2.3).
+    /// The value has another type than its attribute (RFC 7643 §2.3).
     #[error("expected {expected}, found {found}")]
     Type {
-        /// What the schema asks for, with its article.
+        /// The type in the schema, with its article.
         expected: &'static str,
-        /// What is there, with its article.
+        /// The type of the value, with its article.
         found: &'static str,
     },
-    /// Text that is not of the attribute's form; what was expected.
+    /// Text without the form that the attribute requires, which is named.
     #[error("expected {0}")]
     Form(&'static str),
-    /// `schemas` lacks the resource type's own schema (RFC 7643 §3), which is named.
+    /// `schemas` lacks the resource type's own schema (RFC 7643 §3), the URI in this variant.
     #[error("expected `{0}` in `schemas`")]
     MissingSchema(Box<str>),
-    /// `schemas` names what the resource type does not have, cut to 60 characters.
+    /// `schemas` has a URI that the resource type does not know; the URI, cut to 60 characters.
     #[error("expected a schema of the resource type, found `{0}`")]
     UnknownSchema(Box<str>),
-    /// A value that is not among the canonical ones of an attribute that is
-    /// [restricted](crate::schema::Attribute::restrict) to them.
+    /// A value that is not canonical, although the attribute is [restricted](crate::schema::Attribute::restrict)
+    /// to canonical values.
     #[error("expected one of the canonical values")]
     Canonical,
-    /// More bytes than [`Limits::string`](crate::Limits::string), which is the number.
+    /// A value has more bytes than [`Limits::string`](crate::Limits::string), the number in this variant.
     #[error("expected at most {0} bytes")]
     TooLong(usize),
-    /// More values than [`Limits::values`](crate::Limits::values), which is the number.
+    /// A list has more values than [`Limits::values`](crate::Limits::values), the number in this variant.
     #[error("expected at most {0} values")]
     TooMany(usize),
-    /// U+0000, which databases do not store.
+    /// Text contains U+0000, which databases do not store.
     #[error("expected text without the character U+0000")]
     NulCharacter,
     /// An element of a list without any sub-attribute that the schema has and a client may set.
@@ -105,7 +105,7 @@ impl ResourceError {
         Self { attribute: Some(attribute), ..Self::new(kind, of.path(attribute)) }
     }
 
-    /// The attribute is none of the schema, as far as the client knows.
+    /// An error for an attribute that the schema does not have, as far as the client knows.
     pub(crate) fn unknown(kind: &ResourceType, attribute: AttributeId) -> Self {
         Self::of(ResourceErrorKind::Unknown, kind, attribute)
     }
@@ -120,7 +120,7 @@ impl ResourceError {
         self
     }
 
-    /// What is wrong.
+    /// The kind of fault.
     pub fn kind(&self) -> &ResourceErrorKind {
         &self.kind
     }
@@ -135,12 +135,12 @@ impl ResourceError {
         self.attribute
     }
 
-    /// Which value of a multi-valued attribute it is, the first being 0.
+    /// The index of the faulty value of a multi-valued attribute, counted from 0.
     pub fn index(&self) -> Option<usize> {
         self.index
     }
 
-    /// Line and column in the JSON at which reading stopped, both from 1.
+    /// The line and column in the JSON at which reading stopped, both counted from 1.
     pub fn position(&self) -> Option<(usize, usize)> {
         self.position
     }

@@ -1,6 +1,6 @@
-//! Attributes that exist but are kept from a client: it can neither set them nor take them away.
+//! Attributes that exist but are hidden from a client: the client can neither set nor remove them.
 //!
-//! Who sees what is decided elsewhere; here are only the values.
+//! Other modules decide which attributes a client sees; this file handles only the values.
 
 use std::sync::Arc;
 
@@ -16,21 +16,20 @@ impl Resource {
         Self { kind: Arc::clone(kind), root: self.root }
     }
 
-    /// Takes away all values of the `hidden` attributes; gives the first of them that was there.
+    /// Removes all values of the `hidden` attributes; returns the first attribute that had a value.
     pub(crate) fn strip(&mut self, hidden: &[AttributeId]) -> Option<AttributeId> {
         strip(&mut self.root, hidden)
     }
 
-    /// Gives the `hidden` attributes the values that they have in `before`, in every value of a list that is still
-    /// there.
+    /// Gives the `hidden` attributes the values that they have in `before`, in every list value that still exists.
     pub(crate) fn restore(&mut self, before: &Self, hidden: &[AttributeId]) {
-        // What is there has been there before: from what a client sends it was taken away, and a patch cannot name it.
+        // Only old hidden values are left here: they were stripped from the request body, and a patch cannot name them.
         let kind = Arc::clone(&self.kind);
         restore(&kind, hidden, &before.root, &mut self.root);
     }
 }
 
-/// Takes away all values of the `hidden` attributes in `object`; gives the first of them that was there.
+/// Removes all values of the `hidden` attributes in `object`; returns the first attribute that had a value.
 pub(crate) fn strip(object: &mut Object, hidden: &[AttributeId]) -> Option<AttributeId> {
     let mut first = None;
     object.retain(|attribute, value| {
@@ -69,7 +68,7 @@ fn restore(kind: &ResourceType, hidden: &[AttributeId], before: &Object, after: 
         }
         match (was, after.get_mut(attribute)) {
             (Value::Complex(was), Some(Value::Complex(now))) => restore(kind, hidden, was, now),
-            // What the client saw of it is gone, but not the rest.
+            // The client removed the part of the object that it saw, but not the rest.
             (Value::Complex(was), None) => {
                 let mut rest = Object::new();
                 restore(kind, hidden, was, &mut rest);
@@ -89,7 +88,7 @@ fn restore(kind: &ResourceType, hidden: &[AttributeId], before: &Object, after: 
                 let id = kind.value_of(attribute).filter(|id| !hidden.contains(id));
                 let mut pairs = id.map(|id| Pairs::new(id, was));
                 for (index, value) in now.iter_mut().enumerate() {
-                    // One that a patch has left alone has its own still.
+                    // A value that the patch did not change still has its own hidden sub-attributes.
                     let Value::Complex(now) = value else { continue };
                     if has_hidden(now) {
                         continue;

@@ -1,7 +1,9 @@
-//! The search for a value in a list: whether the list already contains it (RFC 7644 §3.5.2.1), or names it.
+//! The search for a value in a list: whether the list already contains it (RFC 7644 §3.5.2.1), or whether a client
+//! selects it.
 //!
-//! A value is found by a hash of its sub-attributes together, so a search takes the same time however many values share
-//! one of them. Short searches compare value by value. The work is counted for the caller to charge.
+//! A hash of all sub-attributes together finds a value, so the time of a search does not grow with the number of
+//! values that share a sub-attribute. Short searches compare value by value. The work is counted for the caller to
+//! charge.
 
 use std::collections::HashMap;
 
@@ -15,13 +17,13 @@ use crate::{
 /// The sub-attributes that a value has, in ascending order and without `primary`. Empty for a simple value.
 type Shape = Vec<AttributeId>;
 
-/// The values of a list that include a given one. Whether a value is the primary one does not matter.
+/// Finds the values of a list that include a given value. Whether a value is primary does not matter.
 pub(crate) struct Known<'a> {
     kind: &'a ResourceType,
     attribute: AttributeId,
     primary: Option<AttributeId>,
     exact: bool,
-    /// One index for each shape that was looked for; `None` for a search that is short without any.
+    /// One index for each shape that was searched for; `None` for a search that is short without an index.
     indexes: Option<Vec<(Shape, Index)>>,
     units: u64,
 }
@@ -30,12 +32,12 @@ pub(crate) struct Known<'a> {
 #[derive(Default)]
 struct Index {
     positions: HashMap<u64, Vec<usize>>,
-    /// Values of the list that are in the index, or have another shape.
+    /// The number of values of the list that are in the index or have another shape.
     seen: usize,
 }
 
 impl<'a> Known<'a> {
-    /// To look for `lookups` values.
+    /// A search in `list` for `lookups` values.
     pub(crate) fn new(kind: &'a ResourceType, attribute: AttributeId, list: &[Value], lookups: usize) -> Self {
         // An index costs about as much as a comparison of the list with a few values.
         const LOOKUPS: usize = 16;
@@ -45,7 +47,7 @@ impl<'a> Known<'a> {
         Self { kind, attribute, primary: kind.conventional(attribute).primary, exact: false, indexes, units: 0 }
     }
 
-    /// The same, for values that are equal.
+    /// The same search, for values that are equal instead of values that include the given value.
     pub(crate) fn exact(self) -> Self {
         Self { exact: true, ..self }
     }
@@ -56,7 +58,7 @@ impl<'a> Known<'a> {
         let is_bare = shape.is_empty() && given.as_object().is_some();
         let (kind, attribute, primary, exact) = (self.kind, self.attribute, self.primary, self.exact);
         let is_known = |value: &Value| match (value, given) {
-            // A value that says nothing but `primary` is like others of its kind only.
+            // A value without sub-attributes but `primary` matches only other such values.
             (Value::Complex(_), Value::Complex(_)) if is_bare => self::shape(value, primary).is_empty(),
             (Value::Complex(object), Value::Complex(given)) if !exact => includes(kind, object, given, primary),
             (value, given) => same(kind, attribute, value, given),
@@ -70,7 +72,7 @@ impl<'a> Known<'a> {
             indexes.len() - 1
         });
         let (shape, index) = indexes.get_mut(at)?;
-        // Equal values have the same shape, and so has a value without sub-attributes.
+        // Equal values have the same shape, and a value without sub-attributes matches only such values.
         let whole = exact || is_bare;
         for (position, value) in list.iter().enumerate().skip(index.seen) {
             self.units += text_units(value);
@@ -91,17 +93,17 @@ impl<'a> Known<'a> {
     }
 }
 
-/// The values that a client lists to select elements: which elements do they name?
+/// The values that a client lists to select elements.
 pub(crate) struct Named<'a> {
     kind: &'a ResourceType,
     list: AttributeId,
     values: Vec<Value>,
-    /// The values by the hash of the sub-attributes that decide.
+    /// The values by the hash of their decisive sub-attributes.
     indexes: Vec<(Shape, HashMap<u64, Vec<usize>>)>,
 }
 
 impl<'a> Named<'a> {
-    /// `decisive` gives the sub-attributes of a value that an element must have to be named.
+    /// `decisive` returns the sub-attributes of a value that an element must share to be named.
     pub(crate) fn new(
         kind: &'a ResourceType,
         list: AttributeId,
@@ -113,7 +115,7 @@ impl<'a> Named<'a> {
             let mut shape = value.as_object().map(&decisive).unwrap_or_default();
             shape.sort_unstable();
             if shape.is_empty() && value.as_object().is_some() {
-                // A value that says nothing names nothing.
+                // A value without content names nothing.
                 continue;
             }
             let Some(hash) = projection(kind, list, value, &shape, None, false) else { continue };
@@ -125,7 +127,7 @@ impl<'a> Named<'a> {
         Self { kind, list, values, indexes }
     }
 
-    /// Whether an element of the list is named.
+    /// Whether the values name this element.
     pub(crate) fn names(&self, element: &Value) -> bool {
         self.indexes.iter().any(|(shape, index)| {
             let hash = projection(self.kind, self.list, element, shape, None, false);
@@ -137,7 +139,7 @@ impl<'a> Named<'a> {
         })
     }
 
-    /// How many values are looked up for one element.
+    /// The number of lookups for one element.
     pub(crate) fn lookups(&self) -> usize {
         self.indexes.len()
     }
@@ -159,8 +161,8 @@ fn shape(value: &Value, primary: Option<AttributeId>) -> Shape {
     shape
 }
 
-/// A hash of the sub-attributes of `shape`, or of a simple value; `None` if the value lacks one. `whole` also asks that it
-/// has no others but `primary`.
+/// A hash of the sub-attributes of `shape`, or of a simple value; `None` if the value lacks a sub-attribute of
+/// `shape`. With `whole`, also `None` if the value has other sub-attributes than those and `primary`.
 fn projection(
     kind: &ResourceType,
     attribute: AttributeId,
@@ -182,7 +184,7 @@ pub(crate) fn text_units(value: &Value) -> u64 {
     units(value, &Work::of_text)
 }
 
-/// The units of work for a search for a part of a value.
+/// The units of work for a substring search in a value.
 pub(crate) fn search_units(value: &Value) -> u64 {
     units(value, &Work::of_search)
 }

@@ -13,8 +13,8 @@ use crate::{
     value::{Decimal, Object, Text, Value},
 };
 
-/// By which attribute a list is sorted, and which way. Where two resources do not differ in it, their ids decide, so
-/// that the order is total and pages neither overlap nor leave anything out.
+/// The attribute by which a list is sorted, and the direction. Where two resources have equal values, their ids
+/// decide: the order is total, and pages neither overlap nor leave anything out.
 ///
 /// ```
 /// use scim_core::{Quirks, path::AttributePath, quirks::Tolerance, resource::Sort, schema::Registry};
@@ -33,19 +33,19 @@ pub struct Sort {
     descending: bool,
     exact: bool,
     values: AttributeType,
-    /// The `primary` beside the attribute, where it is in a multi-valued one.
+    /// The `primary` next to the attribute, if the attribute is in a multi-valued attribute.
     primary: Option<AttributeId>,
 }
 
 impl Sort {
     /// Sorts by the attribute at `path`, ascending or descending.
     ///
-    /// A complex attribute with a `value` is sorted by that; a reference to a resource by the id that it refers to.
+    /// A complex attribute with a `value` is sorted by that `value`; a reference to a resource by the id in it.
     ///
     /// # Errors
     ///
-    /// When the resource type has no such attribute, it is complex or binary, or its value is never returned: the
-    /// order would tell what it is.
+    /// When the resource type has no such attribute, the attribute is complex or binary, or its value is never
+    /// returned: the order would reveal the value.
     pub fn new(
         kind: &ResourceType,
         path: PathRef<'_>,
@@ -70,12 +70,12 @@ impl Sort {
         Ok(Self { place, descending, exact: kind.compares_exactly(attribute), values, primary })
     }
 
-    /// The attribute whose values decide.
+    /// The attribute whose values decide the order.
     pub fn attribute(&self) -> AttributeId {
         self.place.attribute()
     }
 
-    /// The attribute and the way to it.
+    /// The attribute and the route to its values.
     pub fn place(&self) -> &Place {
         &self.place
     }
@@ -85,13 +85,13 @@ impl Sort {
         self.descending
     }
 
-    /// Whether upper and lower case differ. If not, text is ordered by its [fold](crate::fold::fold).
+    /// Whether case counts. If not, text is ordered by its [fold](crate::fold::fold).
     pub fn is_case_exact(&self) -> bool {
         self.exact
     }
 
-    /// Which of two resources comes first. Text is ordered by code point, `false` is before `true`; a multi-valued
-    /// attribute counts with its primary value, or else its first. Without a value, a resource is last in ascending
+    /// The order of two resources. Text is ordered by code point, `false` is before `true`; of a multi-valued
+    /// attribute the primary value counts, or else the first. A resource without a value is last in ascending
     /// order and first in descending order. Allocates only for text that has to be normalized.
     pub fn compare(&self, left: &Resource, right: &Resource) -> Ordering {
         let by_value = match (self.value(left.root()), self.value(right.root())) {
@@ -102,9 +102,9 @@ impl Sort {
         by_value.then_with(|| left.id().cmp(right.id()))
     }
 
-    /// Whether a resource is before or behind a position of this order. It is [`Sort::compare`] with the resource that
-    /// the position was taken from, also when that has changed or gone. Allocates only for text that has to be
-    /// normalized.
+    /// The order of a resource relative to a sort position. The result is that of [`Sort::compare`] with the
+    /// resource from which the position was taken, even if that resource has changed or is gone. Allocates only
+    /// for text that has to be normalized.
     pub fn compare_to(&self, resource: &Resource, position: Position<'_>) -> Ordering {
         let by_value = match (self.value(resource.root()), position.key) {
             (Some(value), Some(key)) => self.compare_value(value, key),
@@ -114,12 +114,13 @@ impl Sort {
         by_value.then_with(|| resource.id().cmp(position.id))
     }
 
-    /// The order of two keys; `None` is that of a resource without a value.
+    /// The order of two keys; `None` is the key of a resource without a value.
     pub fn compare_keys(&self, left: Option<&SortKey>, right: Option<&SortKey>) -> Ordering {
         compare_keys(left, right, self.descending)
     }
 
-    /// By what a resource is ordered: the [value that counts](Sort::value), with its case folded unless case counts.
+    /// The sort key of a resource: the [value that counts](Sort::value), with its case folded unless case counts.
+    /// `None` if the resource has no such value.
     pub fn key(&self, resource: &Resource) -> Option<SortKey> {
         Some(match self.value(resource.root())? {
             Value::Boolean(truth) => SortKey::Boolean(*truth),
@@ -132,7 +133,7 @@ impl Sort {
         })
     }
 
-    /// Whether `key` can be one of this order's.
+    /// Whether `key` can be a key of this order.
     pub(crate) fn can_have(&self, key: &SortKey) -> bool {
         match key {
             SortKey::Boolean(_) => self.values == AttributeType::Boolean,
@@ -143,13 +144,13 @@ impl Sort {
         }
     }
 
-    /// Whether the keys of both orders can be compared.
+    /// Whether keys of the two orders can be compared.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
         let text = |values| matches!(values, AttributeType::String | AttributeType::Reference);
         self.values == other.values || text(self.values) && text(other.values)
     }
 
-    /// The value that counts.
+    /// The value that counts: of a multi-valued attribute the primary value, or else the first.
     pub fn value<'a>(&self, root: &'a Object) -> Option<&'a Value> {
         let mut route = self.place.route().iter();
         let mut found = root.get(*route.next()?)?;
@@ -194,12 +195,12 @@ impl Sort {
     }
 }
 
-/// What has no value is last, as long as the order is ascending (RFC 7644 §3.4.2.3).
+/// A resource without a value is last in ascending order (RFC 7644 §3.4.2.3).
 fn one_without(left: bool, right: bool) -> Ordering {
     right.cmp(&left)
 }
 
-/// [`Sort::compare_keys`] of any order.
+/// [`Sort::compare_keys`] without a [`Sort`].
 pub(crate) fn compare_keys(left: Option<&SortKey>, right: Option<&SortKey>, descending: bool) -> Ordering {
     let ascending = match (left, right) {
         (Some(left), Some(right)) => left.cmp(right),
@@ -208,9 +209,9 @@ pub(crate) fn compare_keys(left: Option<&SortKey>, right: Option<&SortKey>, desc
     if descending { ascending.reverse() } else { ascending }
 }
 
-/// By what a [`Sort`] orders a resource that has a value. Made by [`Sort::key`]; compared, it is ascending.
+/// The sort key of a resource that has a value. Returned by [`Sort::key`]; the order of keys is ascending.
 ///
-/// A store that sorts by an index keeps such keys in it, or what compares as they do.
+/// A store that sorts by an index keeps such keys in the index, or keys with the same order.
 ///
 /// ```
 /// use scim_core::{Resource, AttributePath, quirks::{Quirks, Tolerance}, resource::{Sort, SortKey}, schema::Registry};
@@ -242,16 +243,15 @@ pub enum SortKey {
 }
 
 impl fmt::Debug for SortKey {
-    /// Without the value, which is one of a resource.
+    /// Hides the value, which belongs to a resource.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SortKey")
     }
 }
 
-/// A place in the order of a list: that of a resource, which need not be there any more.
+/// A sort position: the position of a resource in a list, even if the resource is gone.
 ///
-/// It stays where it is whatever is written, so that a walk from place to place meets each resource that does not
-/// change once.
+/// No write moves a position. A walk from position to position therefore meets each unchanged resource exactly once.
 ///
 /// ```
 /// use scim_core::resource::Position;
@@ -262,20 +262,20 @@ impl fmt::Debug for SortKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the order of a list is by key and id, and nothing else")]
 pub struct Position<'a> {
-    /// The [key](Sort::key) of the resource; `None` where it has no value, and in a list without a [`Sort`].
+    /// The [key](Sort::key) of the resource; `None` if the resource has no value, or if the list has no [`Sort`].
     pub key: Option<&'a SortKey>,
     /// The id of the resource. It decides between equal keys: ascending, compared byte by byte.
     pub id: &'a str,
 }
 
 impl<'a> Position<'a> {
-    /// The place of a resource in a list that is ordered by id.
+    /// The sort position of a resource in a list that is ordered by id.
     pub const fn of_id(id: &'a str) -> Self {
         Self { key: None, id }
     }
 }
 
-/// A `sortBy` that cannot be obeyed.
+/// The reason why a `sortBy` is refused, and the attribute that it names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: `{attribute:.60}`")]
 pub struct SortError {
@@ -284,7 +284,7 @@ pub struct SortError {
 }
 
 impl SortError {
-    /// What is wrong.
+    /// The reason, without the attribute.
     pub fn kind(&self) -> SortErrorKind {
         self.kind
     }
@@ -295,20 +295,20 @@ impl SortError {
     }
 }
 
-/// What is wrong with a `sortBy`.
+/// The reason why a `sortBy` is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SortErrorKind {
     /// The resource type has no such attribute.
     #[error("expected an attribute of the schema")]
     Unknown,
-    /// A complex attribute without `value`: one of its sub-attributes has to be named (RFC 7644 §3.4.2.3).
+    /// A complex attribute without `value`: the client has to name a sub-attribute (RFC 7644 §3.4.2.3).
     #[error("expected a sub-attribute to sort by")]
     Complex,
     /// Bytes have no order.
     #[error("expected an attribute whose values have an order")]
     Binary,
-    /// The value is never returned, and the order would tell it.
+    /// The value is never returned, and the order would reveal it.
     #[error("expected an attribute that may be read")]
     Sensitive,
 }

@@ -1,5 +1,5 @@
-//! Which attributes an answer shows: the schema's `returned`, `attributes` and `excludedAttributes`
-//! (RFC 7643 §7, RFC 7644 §3.4.2.5, §3.9).
+//! The attributes in an answer: the schema's `returned`, `attributes` and `excludedAttributes` (RFC 7643 §7,
+//! RFC 7644 §3.4.2.5, §3.9).
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::{
 
 /// The attributes of one resource type that an answer shows.
 ///
-/// Made once for a request, it is a set that each attribute is looked up in. What is never returned is in none.
+/// Built once per request, as a set in which each attribute is looked up. An attribute that is never returned is
+/// in no projection.
 ///
 /// ```
 /// use scim_core::{Quirks, quirks::Tolerance, resource::Projection, schema::{AttributeId, Registry}};
@@ -29,23 +30,24 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Projection {
     kind: Arc<ResourceType>,
-    /// A bit for each attribute. A complex one is in it when something of it is.
+    /// A bit for each attribute. The bit of a complex attribute is set if any part of it is shown.
     shown: Box<[u64]>,
 }
 
 impl Projection {
-    /// What is shown to a client that asks for nothing in particular.
+    /// The projection for a client that asks for no particular attributes.
     pub fn default_of(kind: &Arc<ResourceType>) -> Self {
         let mut projection = Self::empty(kind);
         projection.add_all(AttributeId::ROOT);
         projection
     }
 
-    /// What is shown for the names in `attributes` and `excludedAttributes`, of which one list must be empty.
+    /// The projection for the names in `attributes` and `excludedAttributes`, of which one list must be empty.
     ///
     /// A name is written as in a filter: `userName`, `name.givenName`,
-    /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager`. An extension's URI alone stands for all of
-    /// it. Names of nothing are passed over; when `attributes` names nothing else, what is always returned remains.
+    /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager`. An extension's URI alone stands for the
+    /// whole extension. Unknown names are ignored. If `attributes` has only unknown names, only always-returned
+    /// attributes are shown.
     ///
     /// # Errors
     ///
@@ -75,8 +77,8 @@ impl Projection {
         Ok(projection)
     }
 
-    /// Shows also these attributes, which a client has used in its request: it gets back what is returned only on
-    /// request (RFC 7643 §7).
+    /// Shows these attributes as well: a client that used them in its request gets them back even if they are
+    /// returned only on request (RFC 7643 §7).
     #[must_use]
     pub fn with_requested(mut self, attributes: &[AttributeId]) -> Self {
         for attribute in attributes {
@@ -85,7 +87,7 @@ impl Projection {
         self
     }
 
-    /// Whether the attribute, or something of it, is shown.
+    /// Whether the attribute, or any part of it, is shown.
     #[inline]
     pub fn includes(&self, attribute: AttributeId) -> bool {
         let index = attribute.index();
@@ -109,14 +111,14 @@ impl Projection {
         }
     }
 
-    /// Shows what is below `parent` by default, `parent` being shown.
+    /// Shows the default attributes below `parent`, which is shown itself.
     fn add_all(&mut self, parent: AttributeId) {
         let kind = Arc::clone(&self.kind);
         for &attribute in kind.children(parent) {
             if matches!(kind.attribute(attribute).return_rule(), Returned::Always | Returned::Default) {
                 self.add_below(attribute);
             } else if kind.attribute(attribute).return_rule() == Returned::Request {
-                // Parts of it that are always returned are, whatever it is itself.
+                // Sub-attributes that are always returned are shown, even if the attribute itself is not.
                 self.add_always_of(attribute);
             }
         }
@@ -130,7 +132,7 @@ impl Projection {
         self.add_all(attribute);
     }
 
-    /// Shows what is below `parent` in every answer; says whether that is anything.
+    /// Shows the attributes below `parent` that every answer has; returns whether there are any.
     fn add_always(&mut self, parent: AttributeId) -> bool {
         let kind = Arc::clone(&self.kind);
         let mut any = false;
@@ -145,7 +147,8 @@ impl Projection {
             return false;
         }
         let below = self.add_always(attribute);
-        // An attribute without parts is itself what is returned; one with parts is nothing without them.
+        // An attribute without sub-attributes is itself the value; a complex attribute is shown through its
+        // sub-attributes.
         let always = self.kind.attribute(attribute).return_rule() == Returned::Always;
         if always && !self.kind.children(attribute).is_empty() {
             self.add_below(attribute);
@@ -155,7 +158,7 @@ impl Projection {
         always || below
     }
 
-    /// Shows `attribute`, which was asked for.
+    /// Shows a requested attribute.
     fn add(&mut self, attribute: AttributeId) {
         if self.kind.is_sensitive(attribute) {
             return;
@@ -172,10 +175,10 @@ impl Projection {
         }
     }
 
-    /// Shows nothing of `attribute`, except what is always returned.
+    /// Hides `attribute`, except its parts that are always returned.
     fn remove(&mut self, attribute: AttributeId) {
         self.hide(attribute);
-        // Nothing is left to show of what lost its last part.
+        // An outer attribute that lost its last shown part is hidden as well.
         let kind = Arc::clone(&self.kind);
         let mut outer = kind.parent(attribute);
         while outer != AttributeId::ROOT {

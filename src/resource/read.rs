@@ -1,8 +1,8 @@
 //! Reading JSON as a resource, in one pass that the schema drives (RFC 7643 §2, §3).
 //!
 //! Names become ids and values get their attribute's type while the text is read; no other tree is made in between.
-//! What is unassigned (`null`, `[]`, an object without members) leaves no trace (§2.5). What needs more than one value
-//! to be judged, such as mutability, is in `rules`.
+//! An unassigned attribute (`null`, `[]`, an object without members) leaves no trace (§2.5). Rules that need more
+//! than one value, such as mutability, are in `rules`.
 
 mod element;
 mod field;
@@ -30,18 +30,19 @@ use crate::{
 };
 
 impl Resource {
-    /// Reads what a client sends to create or replace a resource (RFC 7644 §3.3, §3.5.1).
+    /// Reads the request body that creates or replaces a resource (RFC 7644 §3.3, §3.5.1).
     ///
-    /// Read-only attributes are left out: they are the service provider's. So is `$ref` where it points to a resource;
-    /// it gives `value` if that is missing. Exact duplicates in a list are dropped, and so is the second reference to
-    /// one resource. Which attributes must be there depends on the operation and is not checked here; see [`judge`].
+    /// Read-only attributes are dropped: only the service provider sets them. A `$ref` to a resource is dropped as
+    /// well; if `value` is missing, it is taken from `$ref`. Exact duplicates in a list are dropped, and so is the
+    /// second reference to one resource. Required attributes depend on the operation and are not checked here; see
+    /// [`judge`].
     ///
     /// [`judge`]: super::judge
     ///
     /// # Errors
     ///
-    /// When the text is no JSON object, a name occurs twice, a value has another type than its attribute or is over a
-    /// limit, or `schemas` does not fit and that is not tolerated.
+    /// When the text is not a JSON object, a name occurs twice, a value has another type than its attribute or is
+    /// over a limit, or `schemas` does not fit and that is not tolerated.
     ///
     /// ```
     /// use scim_core::{Limits, Quirks, Resource, quirks::Tolerance, schema::Registry};
@@ -69,13 +70,14 @@ impl Resource {
         Ok(Self { kind: Arc::clone(kind), root })
     }
 
-    /// Reads what [`Resource::to_json`] wrote: everything that a store keeps, read-only attributes included.
+    /// Reads the output of [`Resource::to_json`]: all data that a store keeps, read-only attributes included.
     ///
-    /// Attributes that the resource type no longer has are left out. No limit applies: the store has bounded its own data.
+    /// Attributes that the resource type no longer has are dropped. No limit applies: the store has bounded its
+    /// own data.
     ///
     /// # Errors
     ///
-    /// When the text is no JSON object, a name occurs twice, or a value has another type than its attribute.
+    /// When the text is not a JSON object, a name occurs twice, or a value has another type than its attribute.
     ///
     /// ```
     /// use scim_core::{Resource, schema::Registry};
@@ -96,8 +98,8 @@ impl Resource {
     }
 }
 
-/// Reads the value of `attribute` from a part of a request: a list for a multi-valued attribute. `None` when it says
-/// that there is none, or when nothing of it may be set by a client.
+/// Reads the value of `attribute` from a part of a request body: a list for a multi-valued attribute. `None` when
+/// the JSON means no value, or when a client may set no part of it.
 pub(crate) fn read_value(
     kind: &Arc<ResourceType>,
     attribute: AttributeId,
@@ -119,10 +121,10 @@ pub(crate) fn read_element(
     Reader::new(kind, limits, tolerance).part(attribute, Mode::One, raw)
 }
 
-/// The values of a multi-valued attribute in a part of a request.
+/// The values of a multi-valued attribute in a part of a request body.
 pub(crate) struct List {
     pub(crate) values: Vec<Value>,
-    /// Elements that were ignored.
+    /// The kind of elements that were ignored.
     pub(crate) loss: Loss,
     /// The `value` of each element that the client packed into text.
     pub(crate) unpacked: Vec<Text>,
@@ -143,9 +145,9 @@ pub(crate) fn read_list(
 
 /// Reads the elements of the multi-valued `attribute` that a `remove` selects by its `value`.
 ///
-/// A sub-attribute that a client cannot set still selects: its value is compared as the others are. In a list of
-/// references an element without a usable `value` is an error. In another list an element with a sub-attribute that is
-/// null or unknown selects nothing and is left out.
+/// A sub-attribute that a client cannot set still selects: its value is compared like the others. In a list of
+/// references an element without a usable `value` is an error. In another list an element with a sub-attribute
+/// that is null or unknown selects nothing and is dropped.
 pub(crate) fn read_selection(
     kind: &Arc<ResourceType>,
     attribute: AttributeId,
@@ -158,18 +160,18 @@ pub(crate) fn read_selection(
     reader.elements(attribute, raw)
 }
 
-/// The origin of the JSON, and its use.
+/// The origin and the use of the JSON.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// A client sent it to be stored.
+    /// A client sent the JSON to be stored.
     Request,
-    /// A client sent it to select stored elements.
+    /// A client sent the JSON to select stored elements.
     Selection,
-    /// The service provider wrote it.
+    /// The service provider wrote the JSON.
     Stored,
 }
 
-/// The state of one reading: its rules, its place in the JSON, and its fault.
+/// The state of a reader: its rules, its position in the JSON, and its fault.
 struct Reader<'a> {
     kind: &'a ResourceType,
     limits: &'a Limits,
@@ -177,17 +179,17 @@ struct Reader<'a> {
     purpose: Purpose,
     keeps_read_only: bool,
     base_schema_named: bool,
-    /// Reading is inside of the object below the URN of the core schema.
+    /// Whether the reader is inside the object under the URN of the core schema.
     in_core_object: bool,
-    /// Objects and arrays that are open.
+    /// The number of open objects and arrays.
     depth: usize,
-    /// Which value of a multi-valued attribute is being read.
+    /// The index of the current value of a multi-valued attribute.
     index: Option<usize>,
-    /// Elements that were ignored.
+    /// The kind of elements that were ignored.
     loss: Loss,
     /// The `value` of each element that the client packed into text.
     unpacked: Vec<Text>,
-    /// The error of serde has no room for it.
+    /// The fault, for which serde's error has no room.
     fault: Option<ResourceError>,
 }
 
@@ -247,13 +249,13 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The fault that was set aside, or the fault in the JSON itself. `expected` names the JSON that belongs here.
+    /// The fault that was set aside, or else the fault in the JSON itself. `expected` names the JSON that belongs here.
     fn failed(&mut self, error: &serde_json::Error, expected: &str) -> ResourceError {
         let syntax = || ResourceError::new(ResourceErrorKind::Syntax(json_fault(error, expected).into()), "");
         self.fault.take().unwrap_or_else(syntax)
     }
 
-    /// Notes what is wrong and gives what stops serde.
+    /// Keeps the fault and returns the error that stops serde.
     fn fail<E: serde::de::Error>(&mut self, attribute: AttributeId, kind: ResourceErrorKind) -> E {
         self.fault = Some(ResourceError::of(kind, self.kind, attribute).in_value(self.index));
         E::custom("")

@@ -1,5 +1,5 @@
-//! What [`Resource::write`](super::Resource::write) needs beside the resource: the form of the answer, and the values that
-//! follow from other resources.
+//! The input of [`Resource::write`](super::Resource::write) besides the resource: the form of the answer, and the
+//! values that are derived from other resources.
 
 use std::{fmt, sync::Arc};
 
@@ -11,25 +11,25 @@ use crate::{
     value::Text,
 };
 
-/// How a resource is shown: what [`Resource::write`] needs beside the resource.
+/// The form in which [`Resource::write`] shows a resource, and the derived values.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "an answer needs each of these, and a caller has to think of it")]
 pub struct Rendering<'a> {
-    /// Where the endpoints of referred resources are looked up.
+    /// The resource types in which the endpoints of referenced resources are looked up.
     pub registry: &'a Registry,
     /// The service provider's base URL, without a slash at its end: `https://example.com/scim/v2`.
     pub base: &'a str,
-    /// Which attributes are shown.
+    /// The attributes that are shown.
     pub projection: &'a Projection,
-    /// `meta.version`, just as the `ETag` header has it: `W/"3694e05e9dff590"`.
+    /// `meta.version`, exactly as in the `ETag` header: `W/"3694e05e9dff590"`.
     pub version: Option<&'a str>,
-    /// The lists that follow from other resources, such as a user's `groups`.
+    /// The lists that are derived from other resources, such as a user's `groups`.
     pub derived: &'a [(AttributeId, Vec<Reference>)],
-    /// The names of the resources that the resource refers to, such as the members of a group.
+    /// The names of the resources to which the resource refers, such as the members of a group.
     pub displays: &'a [Displays],
 }
 
-/// A resource that refers to the one shown, in a derived list (RFC 7643 §4.1.2 `groups`).
+/// A resource that refers to the shown resource, in a derived list (RFC 7643 §4.1.2 `groups`).
 #[derive(Clone, Debug)]
 pub struct Reference {
     id: Text,
@@ -38,10 +38,10 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// The `type` of a reference that is not handed down by another group (RFC 7643 §4.1.2).
+    /// The `type` of a reference that is not inherited through another group (RFC 7643 §4.1.2).
     pub const DIRECT: &'static str = "direct";
 
-    /// The resource of type `kind` with this id, which people call `display`.
+    /// The resource of type `kind` with this id and the display name `display`.
     pub fn new(id: Text, kind: Arc<ResourceType>, display: Option<Text>) -> Self {
         Self { id, kind, display }
     }
@@ -56,13 +56,13 @@ impl Reference {
         &self.kind
     }
 
-    /// What people call it.
+    /// The display name of the resource.
     pub fn display(&self) -> Option<&str> {
         self.display.as_deref()
     }
 }
 
-/// The names of the resources that the values of one attribute refer to: `display` in `members`, `displayName` in
+/// The names of the resources to which the values of one attribute refer: `display` in `members`, `displayName` in
 /// `manager` (RFC 7643 §2.4, §4.3).
 #[derive(Clone)]
 pub struct Displays {
@@ -71,8 +71,8 @@ pub struct Displays {
 }
 
 impl Displays {
-    /// The names that `attribute` shows, which is the sub-attribute for them: one for each value of the complex attribute
-    /// that it belongs to, in the order of the values. `None` shows no name, whatever is stored.
+    /// The names for the sub-attribute `attribute`: one name for each value of the complex attribute to which the
+    /// sub-attribute belongs, in the order of the values. `None` shows no name, even if a name is stored.
     pub fn new(attribute: AttributeId, names: Vec<Option<Text>>) -> Self {
         Self { attribute, names }
     }
@@ -82,7 +82,7 @@ impl Displays {
         self.attribute
     }
 
-    /// The names, one for each value.
+    /// The names, one for each value; `None` for a value without a name.
     pub fn names(&self) -> &[Option<Text>] {
         &self.names
     }
@@ -101,7 +101,7 @@ impl Displays {
 }
 
 impl fmt::Debug for Displays {
-    /// Without the names, which are values of resources.
+    /// Hides the names, which are values of resources.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Displays").field("attribute", &self.attribute).finish_non_exhaustive()
     }

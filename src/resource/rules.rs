@@ -1,7 +1,7 @@
-//! The rules that a resource obeys as a whole, in one place for every way of writing it: what is required, who may
-//! change what, at most one primary value (RFC 7643 §2.2, §2.4, §7).
+//! The rules that a resource as a whole obeys, in one place for every write operation: required attributes,
+//! mutability, at most one primary value (RFC 7643 §2.2, §2.4, §7).
 //!
-//! Types are not looked at: reading has seen to them.
+//! Types are not checked here: reading has checked them.
 
 use std::collections::HashMap;
 
@@ -16,19 +16,19 @@ use crate::{
     value::{Object, Value},
 };
 
-/// Whether `after` may be stored, as what `before` has become or as a new resource.
+/// Checks whether `after` may be stored, as the new state of `before` or as a new resource.
 ///
-/// What only the service provider sets (`id`, `meta`) is not required of a new resource. The values of a list are
-/// paired by their `value`, wherever they stand: a new one may come and an old one go, but the immutable parts of one
-/// that stays are the same.
+/// A new resource does not need the attributes that only the service provider sets (`id`, `meta`). The values of a
+/// list are paired by their `value`, in any position: new values may be added and old values removed, but a value
+/// that stays keeps its immutable sub-attributes.
 ///
 /// # Errors
 ///
-/// When a required attribute, or a required sub-attribute of a value that is there, has no value or is the empty
-/// string; when a reference in a list has no `value`; when a read-only or immutable attribute differs from `before`;
-/// when an attribute with a [default](crate::schema::Attribute::default_value) has no value any more; when a list has two
-/// primary values; when a value is not among the canonical ones of an attribute that is restricted
-/// to them. The first of these is reported.
+/// When a required attribute, or a required sub-attribute of a present value, has no value or is the empty string;
+/// when a reference in a list has no `value`; when a read-only or immutable attribute differs from `before`; when
+/// an attribute with a [default](crate::schema::Attribute::default_value) has lost its value; when a list has two
+/// primary values; when a value is not canonical although its attribute is restricted to canonical values. The
+/// first of these faults is reported.
 ///
 /// ```
 /// use scim_core::{Limits, Quirks, Resource, quirks::Tolerance, resource::judge, schema::Registry};
@@ -57,7 +57,7 @@ pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), Resource
     judge.object(AttributeId::ROOT, before.map(Resource::root), after.root())
 }
 
-/// Whether a new value of the multi-valued `list` may be stored, as [`judge`] says it of a whole resource.
+/// Checks whether a new value of the multi-valued `list` may be stored, by the rules of [`judge`].
 pub(crate) fn judge_element(kind: &ResourceType, list: AttributeId, element: &Object) -> Result<(), ResourceError> {
     let judge = Judge { kind };
     judge.refers(list, element)?;
@@ -73,7 +73,7 @@ impl Judge<'_> {
         ResourceError::of(kind, self.kind, attribute)
     }
 
-    /// The object of `parent`, which was `before`.
+    /// Checks the object of `parent`. `before` is its old state.
     fn object(&self, parent: AttributeId, before: Option<&Object>, after: &Object) -> Result<(), ResourceError> {
         for &attribute in self.kind.required_children(parent) {
             if after.get(attribute).is_none_or(is_empty) {
@@ -95,7 +95,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Whether an attribute of what exists may go from one value to the other.
+    /// Checks whether an attribute of an existing object may change from one value to the other.
     fn changed(
         &self,
         attribute: AttributeId,
@@ -115,7 +115,7 @@ impl Judge<'_> {
         if is_same { Ok(()) } else { Err(self.refuse(attribute, refused)) }
     }
 
-    /// A value that is there, and what it is made of.
+    /// Checks a present value and its parts.
     fn value(&self, attribute: AttributeId, before: Option<&Value>, after: &Value) -> Result<(), ResourceError> {
         match after {
             Value::Complex(after) => {
@@ -141,7 +141,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether two complex values are about one thing: they do not differ in `value`, where they have one.
+    /// Whether two complex values are the same entity: they have the same `value`, if the attribute has a `value`.
     fn is_one(&self, attribute: AttributeId, before: &Object, after: &Object) -> bool {
         self.kind.value_of(attribute).is_none_or(|value| before.get(value) == after.get(value))
     }
@@ -171,7 +171,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// A reference to nothing: no client could address it again.
+    /// Refuses a reference without a `value`: no client could address it again.
     fn refers(&self, list: AttributeId, element: &Object) -> Result<(), ResourceError> {
         match self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list)) {
             Some(id) if element.get(id).is_none_or(is_empty) => Err(self.refuse(id, ResourceErrorKind::Required)),
@@ -179,12 +179,12 @@ impl Judge<'_> {
         }
     }
 
-    /// One value of a list. Its read-only parts are the service provider's, who writes them with the rest.
+    /// Checks one value of a list. Read-only sub-attributes are not compared: the service provider rewrites them.
     fn element(&self, list: AttributeId, before: Option<&Object>, after: &Object) -> Result<(), ResourceError> {
         self.object(list, None, after)?;
         let Some(before) = before else { return Ok(()) };
         for (part, value) in after.iter() {
-            // One that lacks a part may have been removed and added anew: it says nothing else.
+            // A missing sub-attribute is not compared: the value may have been removed and added again.
             if self.kind.attribute(part).mutable() == Mutability::Immutable {
                 self.changed(part, before.get(part), Some(value))?;
             }
@@ -193,13 +193,12 @@ impl Judge<'_> {
     }
 }
 
-/// A string without characters is no value for what is required: RFC 7643 §4.1.1 says so of `userName`.
+/// The empty string is no value for a required attribute: RFC 7643 §4.1.1 states this for `userName`.
 fn is_empty(value: &Value) -> bool {
     value.as_str().is_some_and(str::is_empty)
 }
 
-/// The values of a list, found by their `value`. Where two lists go side by side, as they mostly do, nothing is
-/// allocated.
+/// The values of a list, found by their `value`. Two lists in the same order, the usual case, need no allocation.
 pub(super) struct Pairs<'a> {
     id: AttributeId,
     values: &'a [Value],
@@ -211,7 +210,7 @@ impl<'a> Pairs<'a> {
         Self { id, values, index: None }
     }
 
-    /// The value with the id of `like`, which is perhaps at `index`.
+    /// The value with the id of `like`, which is probably at `index`.
     pub(super) fn find(&mut self, index: usize, like: &Object) -> Option<&'a Object> {
         const FEW: usize = 16;
         let (id, values) = (self.id, self.values);
@@ -226,7 +225,7 @@ impl<'a> Pairs<'a> {
             values.iter().position(|value| id_of(value) == Some(wanted))
         } else {
             let index = self.index.get_or_insert_with(|| {
-                // The first of two with one id counts.
+                // The first of two values with one id counts.
                 let ids = values.iter().enumerate().rev();
                 ids.filter_map(|(index, value)| Some((id_of(value)?, index))).collect()
             });
@@ -237,13 +236,13 @@ impl<'a> Pairs<'a> {
 }
 
 impl Resource {
-    /// What this resource becomes when a client replaces it by `incoming` (RFC 7644 §3.5.1): what is not given is
-    /// unassigned, except what a client cannot know or cannot change. Read-only attributes stay as they are;
-    /// write-only and immutable ones, and those with a [default](crate::schema::Attribute::default_value), stay where
-    /// `incoming` has no value.
+    /// The resource that replaces this resource when a client sends `incoming` (RFC 7644 §3.5.1). An attribute
+    /// that the client does not send is unassigned, unless the client cannot know or change it. Read-only
+    /// attributes keep their values. Attributes that are write-only or immutable, or have a
+    /// [default](crate::schema::Attribute::default_value), keep their values where `incoming` has no value.
     ///
-    /// The stored spelling of an immutable value stays where `incoming` repeats the value in another one, and so does the
-    /// stored type of a reference: the service provider knows the type of each resource. [`judge`] decides whether the
+    /// An immutable value keeps its stored spelling if `incoming` repeats it in another spelling. A reference
+    /// keeps its stored type: the service provider knows the type of each resource. [`judge`] decides whether the
     /// result may be stored.
     ///
     /// ```
@@ -265,7 +264,7 @@ impl Resource {
     }
 }
 
-/// Puts into `after` what stays of `before`, both objects of `parent`.
+/// Copies to `after` the values of `before` that stay; both are objects of `parent`.
 fn keep(kind: &ResourceType, parent: AttributeId, before: &Object, after: &mut Object) {
     for (attribute, was) in before.iter() {
         let definition = kind.attribute(attribute);
@@ -310,7 +309,7 @@ fn keep(kind: &ResourceType, parent: AttributeId, before: &Object, after: &mut O
     }
 }
 
-/// An extension is no attribute: without its object, each of its attributes is not given.
+/// An extension is not an attribute: if its object is missing, each of its attributes is missing.
 fn is_extension(kind: &ResourceType, parent: AttributeId, attribute: AttributeId) -> bool {
     parent == AttributeId::ROOT && kind.extensions().iter().any(|extension| extension.attribute() == attribute)
 }

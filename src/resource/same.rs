@@ -1,4 +1,4 @@
-//! Which values are the same, as the schema compares them: strings with or without case (RFC 7643 §2.2 `caseExact`).
+//! Equality of values as the schema defines it: strings with or without case (RFC 7643 §2.2 `caseExact`).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -22,14 +22,15 @@ pub(crate) fn same(kind: &ResourceType, attribute: AttributeId, left: &Value, ri
     }
 }
 
-/// Whether `object` has every member of `given`, `ignored` left aside.
+/// Whether `object` has every member of `given` except `ignored`.
 pub(crate) fn includes(kind: &ResourceType, object: &Object, given: &Object, ignored: Option<AttributeId>) -> bool {
     let mut compared = given.iter().filter(|(id, _)| Some(*id) != ignored);
     compared.all(|(id, value)| object.get(id).is_some_and(|own| same(kind, id, own, value)))
 }
 
-/// Whether the stored value of an attribute stays where a client sends `given`, or nothing: the type of a referenced
-/// resource, which the service provider knows, and an immutable value that the client repeats in any spelling.
+/// Whether the stored value of an attribute stays although a client sends `given` or no value. It stays for the
+/// type of a referenced resource, which the service provider knows, and for an immutable value that the client
+/// omits or repeats in any spelling.
 pub(crate) fn keeps_stored(kind: &ResourceType, attribute: AttributeId, stored: &Value, given: Option<&Value>) -> bool {
     kind.is_reference_type(attribute)
         || kind.attribute(attribute).mutable() == Mutability::Immutable
@@ -51,7 +52,7 @@ fn hash(kind: &ResourceType, attribute: AttributeId, value: &Value, hasher: &mut
         Value::Boolean(truth) => truth.hash(hasher),
         Value::Integer(number) => number.hash(hasher),
         Value::DateTime(time) => time.hash(hasher),
-        // Equal numbers can be written differently.
+        // Equal numbers can have different spellings.
         Value::Decimal(number) => number.canonical().hash(hasher),
         Value::List(values) => values.iter().for_each(|value| hash(kind, attribute, value, hasher)),
         // No sub-attribute is complex (RFC 7643 §2.3.8).

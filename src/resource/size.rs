@@ -1,16 +1,17 @@
-//! How many bytes a resource takes, about: enough to bound the memory of a request and the length of an answer.
+//! The approximate number of bytes of a resource, accurate enough to bound the memory of a request and the length of
+//! an answer.
 //!
-//! Nothing here depends on how a store keeps a resource. A store that keeps text may take the length of that.
+//! The size does not depend on how a store keeps a resource. A store that keeps text may use the length of its text.
 
 use super::Resource;
 use crate::value::{Object, Value};
 
-/// Bytes of the name of an attribute, its quotes, its colon and its comma; of a value that is no text; and of each of
+/// The bytes of an attribute's name with its quotes, colon and comma; of a value that is not text; and of each of
 /// `type`, `$ref` and `display`, which an answer adds to an element of a list.
 const MEMBER: usize = 16;
 
 impl Resource {
-    /// About how many bytes the resource takes in an answer, without what is derived for it.
+    /// The approximate number of bytes of the resource in an answer, without derived attributes.
     ///
     /// ```
     /// use scim_core::{Registry, Resource};
@@ -26,7 +27,7 @@ impl Resource {
         of_object(&self.root)
     }
 
-    /// The same for its lists of references alone.
+    /// The same size, for the lists of references alone.
     pub(crate) fn size_of_lists(&self) -> usize {
         let lists = self.kind.reference_lists().iter();
         lists.filter_map(|list| self.root.get(*list)).map(|list| MEMBER.saturating_add(list.size())).sum()
@@ -34,7 +35,7 @@ impl Resource {
 }
 
 impl Value {
-    /// About how many bytes the value takes in an answer: see [`Resource::size`].
+    /// The approximate number of bytes of the value in an answer: see [`Resource::size`].
     pub fn size(&self) -> usize {
         match self {
             Self::String(text) => text.len(),
@@ -44,7 +45,7 @@ impl Value {
         }
     }
 
-    /// The same as an element of a list.
+    /// The same size, for the value as an element of a list.
     pub(crate) fn size_in_list(&self) -> usize {
         self.size().saturating_add(if matches!(self, Self::Complex(_)) { 3 * MEMBER } else { MEMBER })
     }

@@ -1,7 +1,7 @@
-//! Users and groups with names for what RFC 7643 §4 defines, for hosts that work with them in Rust.
+//! Users and groups with methods for the attributes in RFC 7643 §4, for hosts that work with them in Rust.
 //!
-//! A typed resource is the resource itself, seen through methods: what it has beyond them, of an extension or an attribute
-//! of the host's own, stays in it.
+//! A typed resource wraps the resource: attributes without a method, of an extension or of the host's own, stay in
+//! the resource.
 
 mod group;
 mod user;
@@ -13,7 +13,7 @@ pub use self::{
     user::{Element, EnterpriseUser, Name, User},
 };
 
-/// A resource of another type than was expected.
+/// A resource of another schema than the expected schema.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a resource of the schema `{expected}`, found a {found}")]
 pub struct WrongSchema {
@@ -27,31 +27,32 @@ impl WrongSchema {
     }
 }
 
-/// What every typed resource has: ways from and to the plain one.
+/// Conversions between a typed resource and the plain resource.
 macro_rules! typed {
     ($name:ident, $schema:expr) => {
         impl $name {
-            /// The resource itself, with all that it has.
+            /// The plain resource, with all attributes.
             pub fn as_resource(&self) -> &Resource {
                 &self.resource
             }
 
-            /// The resource itself, to be changed by [paths](Resource::set).
+            /// The plain resource, to be changed by [paths](Resource::set).
             pub fn as_resource_mut(&mut self) -> &mut Resource {
                 &mut self.resource
             }
 
-            /// The resource itself.
+            /// The plain resource.
             pub fn into_resource(self) -> Resource {
                 self.resource
             }
 
-            /// The identifier that the service provider gave it (RFC 7643 §3.1); empty before.
+            /// The identifier that the service provider assigned to the resource (RFC 7643 §3.1); empty before the
+            /// assignment.
             pub fn id(&self) -> &str {
                 self.resource.id()
             }
 
-            /// The identifier that the client has for it (RFC 7643 §3.1).
+            /// The identifier that the client assigned to the resource (RFC 7643 §3.1).
             pub fn external_id(&self) -> Option<&str> {
                 self.resource.external_id()
             }

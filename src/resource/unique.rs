@@ -1,6 +1,6 @@
 //! The keys by which a store keeps values unique (RFC 7643 §7, `uniqueness`).
 //!
-//! They are computed here and nowhere else, with the fold that filters compare with: what `eq` finds is what is taken.
+//! Only this file computes the keys, with the fold that filters use: a value is taken exactly if `eq` finds it.
 
 use std::collections::BTreeSet;
 
@@ -22,15 +22,15 @@ use crate::{
 pub struct UniqueKey {
     /// The unique attribute.
     pub attribute: AttributeId,
-    /// The value as text: two values are equal to a filter exactly when their texts are the same.
+    /// The value as text: a filter treats two values as equal exactly when these texts are the same.
     pub folded: Text,
 }
 
 impl Resource {
-    /// The keys of all unique values of the resource, `id` left out; each once, ordered by attribute and text.
+    /// The keys of all unique values of the resource except `id`; each key once, ordered by attribute and text.
     ///
-    /// A multi-valued attribute has a key for each of its values. The empty string has none: `pr` calls it no value,
-    /// and clients that send it for every field they leave blank would collide with each other.
+    /// A multi-valued attribute has a key for each of its values. The empty string has no key: for `pr` it is no
+    /// value, and clients that send it for every blank field would collide with each other.
     ///
     /// ```
     /// use scim_core::{Resource, schema::{AttributeId, Registry}, value::Value};
@@ -46,7 +46,7 @@ impl Resource {
         self.kind.unique_attributes().iter().flat_map(|attribute| self.keys_of(*attribute)).collect()
     }
 
-    /// All values of `attribute`, in every element of the lists on the way to it.
+    /// All values of `attribute`, in every element of the lists on the route to it.
     pub(crate) fn values_of(&self, attribute: AttributeId) -> Vec<&Value> {
         let mut values = Vec::new();
         let place = Place::new(&self.kind, AttributeId::ROOT, attribute);
@@ -54,7 +54,7 @@ impl Resource {
         values
     }
 
-    /// The keys of all values of `attribute`, unique or not; each once, ordered by text.
+    /// The keys of all values of `attribute`, unique or not; each key once, ordered by text.
     pub(crate) fn keys_of(&self, attribute: AttributeId) -> BTreeSet<UniqueKey> {
         let mut keys = BTreeSet::new();
         let place = Place::new(&self.kind, AttributeId::ROOT, attribute);
@@ -69,9 +69,9 @@ impl Resource {
 }
 
 impl UniqueKey {
-    /// The key that a resource has exactly when `comparison` holds for it: a store that is asked for `userName eq "…"`
-    /// looks it up. `None` for other operators than `eq`, and for what has no key: booleans, binary values and the
-    /// empty string.
+    /// The key that a resource has exactly when `comparison` holds for the resource: a store looks it up for
+    /// `userName eq "…"`. `None` for operators other than `eq`, and for values without a key: booleans, binary
+    /// values and the empty string.
     ///
     /// ```
     /// use scim_core::{Filter, Limits, Quirks, filter::Condition, quirks::Tolerance, resource::UniqueKey, schema::Registry};
@@ -97,7 +97,7 @@ impl UniqueKey {
             Comparand::DateTime(time) => Value::DateTime(*time),
             Comparand::Boolean(_) => return None,
         };
-        // Whatever has to be folded is folded already.
+        // A text that has to be folded is already folded.
         key(&value, true).map(|folded| Self { attribute: comparison.attribute(), folded })
     }
 }
@@ -120,9 +120,9 @@ fn key(value: &Value, exact: bool) -> Option<Text> {
         Value::String(text) => Some(fold(text).into_owned().into()),
         Value::Integer(number) => Some(number.to_string().into()),
         Value::Decimal(number) => Some(number.canonical().into()),
-        // Unique they are not (RFC 7643 §2.3.5); a store's index of one has keys all the same.
+        // dateTime cannot be unique (RFC 7643 §2.3.5), but a store may still index it.
         Value::DateTime(time) => Some(time.to_rfc3339_opts(SecondsFormat::AutoSi, true).into()),
-        // No uniqueness is declared on these: the schema refuses it.
+        // The schema refuses uniqueness of these types.
         Value::Boolean(_) | Value::Complex(_) | Value::List(_) => None,
     }
 }

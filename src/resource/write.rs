@@ -1,6 +1,6 @@
 //! Writing a resource as JSON: as a client sees it, and as a store keeps it.
 //!
-//! The text is made directly from the values; names come ready-made from the resource type.
+//! The text is written directly from the values; the resource type has the names as ready-made JSON.
 
 use std::{fmt, io::Write, sync::Arc};
 
@@ -13,15 +13,15 @@ use crate::{
     value::{Object, Value},
 };
 
-/// What need not be escaped in a segment of a path (RFC 3986 §3.3), and more is.
+/// The characters to escape in a segment of a path: more than RFC 3986 §3.3 requires.
 pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 impl Resource {
-    /// Writes the resource as a client sees it, to the end of `out`: what `rendering` shows, and what is not stored:
-    /// `schemas`, `meta.resourceType`, `meta.location`, `meta.version`, `$ref`, the derived lists
-    /// (RFC 7643 §3, §3.1; RFC 7644 §3.9).
+    /// Writes the resource as a client sees it to the end of `out`: the stored attributes that `rendering` shows,
+    /// and the derived attributes `schemas`, `meta.resourceType`, `meta.location`, `meta.version`, `$ref` and the
+    /// derived lists (RFC 7643 §3, §3.1; RFC 7644 §3.9).
     ///
-    /// `schemas` names all that the resource has data of, whatever is shown.
+    /// `schemas` names every schema of which the resource has data, regardless of the projection.
     ///
     /// ```
     /// use scim_core::{Resource, resource::{Projection, Rendering}, schema::Registry};
@@ -44,8 +44,8 @@ impl Resource {
         Writer { out, kind: &self.kind, shown: Some(rendering) }.resource(&self.root);
     }
 
-    /// The resource as a store keeps it: everything that [`Resource::from_json`] reads, passwords included, and nothing
-    /// that follows from elsewhere. Not for clients.
+    /// The resource as a store keeps it: all data that [`Resource::from_json`] reads, passwords included, and no
+    /// derived attributes. Not for clients.
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
         Writer { out: &mut out, kind: &self.kind, shown: None }.resource(&self.root);
@@ -53,8 +53,8 @@ impl Resource {
     }
 }
 
-/// One value of `attribute` as a store keeps it: an element of a list, for a store that has each in a row of its own. Put
-/// into an array under the attribute's name they are, together, what [`Resource::from_json`] reads.
+/// One value of `attribute` as a store keeps it: an element of a list, for a store with one row per element. In an
+/// array under the attribute's name, the elements are JSON that [`Resource::from_json`] reads.
 ///
 /// ```
 /// use scim_core::{Resource, resource::value_json, schema::{AttributeId, Registry}};
@@ -76,12 +76,12 @@ impl Resource {
 pub fn value_json(kind: &ResourceType, attribute: AttributeId, value: &Value) -> String {
     let mut out = Vec::new();
     Writer { out: &mut out, kind, shown: None }.value(attribute, value);
-    // All that is written is text.
+    // The output consists of text only.
     String::from_utf8(out).unwrap_or_default()
 }
 
 impl Rendering<'_> {
-    /// Writes a value of `attribute` as [`Resource::write`] does; nothing where there is nothing to show.
+    /// Writes a value of `attribute` as [`Resource::write`] does; writes nothing if no part of the value is shown.
     pub(crate) fn value(&self, out: &mut Vec<u8>, kind: &ResourceType, attribute: AttributeId, value: &Value) {
         Writer { out, kind, shown: Some(self) }.value(attribute, value);
     }
@@ -90,17 +90,17 @@ impl Rendering<'_> {
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
     kind: &'a ResourceType,
-    /// `None` writes all that is there, and no more.
+    /// The rendering for a client; `None` writes the stored values and no others.
     shown: Option<&'a Rendering<'a>>,
 }
 
-/// What the `$ref`s of an attribute's values point to.
+/// The resource type to which the `$ref`s of an attribute's values point.
 #[derive(Clone, Copy)]
 enum Target<'a> {
-    /// There is no `$ref`, or it is a value like others.
+    /// There is no `$ref`, or its value is stored.
     None,
     Always(&'a ResourceType),
-    /// It depends on the `type` of each value.
+    /// The `type` of each value decides.
     ByType,
 }
 
@@ -109,7 +109,8 @@ impl<'a> Writer<'a> {
         self.shown.is_none_or(|shown| shown.projection.includes(attribute))
     }
 
-    /// Members end in a comma; the last one's becomes the brace. Nothing is written for an object without members.
+    /// Members end in a comma. The bracket replaces the last comma; an object without members is removed from the
+    /// output.
     fn close(&mut self, start: usize, bracket: u8) -> bool {
         if let Some(last @ b',') = self.out.last_mut() {
             *last = bracket;
@@ -125,7 +126,7 @@ impl<'a> Writer<'a> {
         let view = self.shown.map_or(self.kind, |shown| shown.projection.kind());
         let is_whole = std::ptr::eq(view, self.kind);
         for extension in view.extensions() {
-            // What is hidden from the client does not tell that it is there.
+            // An extension whose visible attributes are empty is not listed in `schemas`.
             let seen = |data: &Value| {
                 let known = view.children(extension.attribute());
                 is_whole || data.as_object().is_some_and(|data| known.iter().any(|known| data.contains(*known)))
@@ -155,7 +156,7 @@ impl<'a> Writer<'a> {
             }
         }
         self.meta(root);
-        // `schemas` is there in any case.
+        // `schemas` is always present.
         self.close(0, b'}');
     }
 
@@ -194,7 +195,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Starts `"name":{`; gives where.
+    /// Writes `"name":{`; returns the start of the name in `out`.
     fn open(&mut self, attribute: AttributeId, bracket: u8) -> usize {
         let start = self.out.len();
         self.out.extend_from_slice(self.kind.json_key(attribute).as_bytes());
@@ -202,7 +203,7 @@ impl<'a> Writer<'a> {
         start
     }
 
-    /// `"name":value,`, if there is anything to show.
+    /// Writes `"name":value,` if any part of the value is shown.
     fn member(&mut self, attribute: AttributeId, value: &Value) {
         if !self.includes(attribute) {
             return;
@@ -216,7 +217,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Whether anything was written.
+    /// Writes a value; returns whether anything was written.
     fn value(&mut self, attribute: AttributeId, value: &Value) -> bool {
         match value {
             Value::String(value) if is_plain(value.as_bytes()) => plain(self.out, value.as_bytes()),
@@ -277,13 +278,13 @@ impl<'a> Writer<'a> {
         self.close(start, b'}')
     }
 
-    /// The names of the resources that the values of an attribute refer to, where they do not come from the values.
+    /// The names of the resources to which the values of an attribute refer, if the names are not stored in the values.
     fn displays(&self, attribute: AttributeId) -> Option<&'a Displays> {
         let displays = self.shown.map_or(&[][..], |shown| shown.displays);
         displays.iter().find(|displays| self.kind.parent(displays.attribute()) == attribute)
     }
 
-    /// What the `$ref` of an attribute's values points to, where it is made here.
+    /// The target of the `$ref` of an attribute's values, if `$ref` is derived.
     fn target(&self, attribute: AttributeId) -> Target<'a> {
         let Some(shown) = self.shown else { return Target::None };
         let Some(reference) = self.kind.conventional(attribute).reference else { return Target::None };
@@ -353,7 +354,8 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Text as a JSON string. Most has nothing to escape, which is seen faster than it is copied character by character.
+/// Writes text as a JSON string. Most text needs no escape; a check for that is faster than a copy character by
+/// character.
 fn text(out: &mut Vec<u8>, text: &str) {
     if is_plain(text.as_bytes()) {
         plain(out, text.as_bytes());
@@ -364,7 +366,7 @@ fn text(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// Text that has nothing to escape.
+/// Writes text that needs no escape.
 fn plain(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     out.extend_from_slice(text);
@@ -372,18 +374,18 @@ fn plain(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 fn is_plain(text: &[u8]) -> bool {
-    // Without a way out of the loop, which lets the compiler look at many bytes at once.
+    // The loop has no early exit, so the compiler can check many bytes at once.
     let escaped = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
     text.iter().fold(0, |any, byte| any | escaped(*byte)) == 0
 }
 
 fn display(out: &mut Vec<u8>, value: impl fmt::Display) {
-    // Cannot fail: a vector takes all there is.
+    // Cannot fail: a vector accepts all bytes.
     let written = write!(out, "{value}");
     debug_assert!(written.is_ok(), "writing to memory does not fail");
 }
 
-/// In UTC with milliseconds, and more digits where there are (RFC 7643 §2.3.5).
+/// Writes a time in UTC with milliseconds, or with more digits if the time has them (RFC 7643 §2.3.5).
 fn date_time(out: &mut Vec<u8>, time: DateTime<Utc>) {
     let precision = if time.timestamp_subsec_nanos().is_multiple_of(1_000_000) {
         SecondsFormat::Millis
@@ -395,7 +397,7 @@ fn date_time(out: &mut Vec<u8>, time: DateTime<Utc>) {
     out.push(b'"');
 }
 
-/// The URL of a resource as a JSON string.
+/// Writes the URL of a resource as a JSON string.
 fn location(out: &mut Vec<u8>, base: &str, kind: &ResourceType, id: &str) {
     if !is_plain(base.as_bytes()) {
         return text(out, &url(base, kind, id));

@@ -28,55 +28,55 @@ pub enum AttributeType {
     Complex,
 }
 
-/// Who may change a value, and when (RFC 7643 §7).
+/// The party that may change a value, and when (RFC 7643 §7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::exhaustive_enums, reason = "RFC 7643 §7 closes the set")]
 pub enum Mutability {
-    /// Only the service provider.
+    /// Only the service provider sets the value.
     ReadOnly,
-    /// The client, at any time.
+    /// The client sets and changes the value at any time.
     #[default]
     ReadWrite,
-    /// The client, as long as there is no value.
+    /// The client sets the value once, while the attribute has no value.
     Immutable,
-    /// The client, but nobody reads it back.
+    /// The client sets and changes the value, and no response contains it.
     WriteOnly,
 }
 
-/// When a value is part of an answer (RFC 7643 §7).
+/// When a response contains a value (RFC 7643 §7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::exhaustive_enums, reason = "RFC 7643 §7 closes the set")]
 pub enum Returned {
-    /// In every answer, whatever was asked.
+    /// Every response contains the value, whatever the client requested.
     Always,
-    /// In no answer.
+    /// No response contains the value.
     Never,
-    /// Unless the client asks otherwise.
+    /// A response contains the value unless the client requests otherwise.
     #[default]
     Default,
-    /// Only where the client names it.
+    /// A response contains the value only if the client names the attribute.
     Request,
 }
 
-/// Among what a value occurs at most once (RFC 7643 §7).
+/// The scope in which a value must be unique (RFC 7643 §7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::exhaustive_enums, reason = "RFC 7643 §7 closes the set")]
 pub enum Uniqueness {
-    /// Nothing is promised.
+    /// Several resources may have the same value.
     #[default]
     None,
-    /// Among the resources of its type in one tenant.
+    /// The value is unique among the resources of one type in one tenant.
     Server,
-    /// Everywhere. Enforced like [`Uniqueness::Server`]; more than a tenant is not in one store's sight.
+    /// The value is unique everywhere. Enforced like [`Uniqueness::Server`], because a store sees one tenant only.
     Global,
 }
 
 /// An attribute or sub-attribute: its name, its type and its characteristics (RFC 7643 §2.2, §7).
 ///
-/// What is not said has the default of RFC 7643 §2.2.
+/// A characteristic that is not set has the default of RFC 7643 §2.2.
 ///
 /// ```
 /// use scim_core::schema::{Attribute, AttributeType, Mutability, Returned};
@@ -121,7 +121,7 @@ pub struct Attribute {
 }
 
 impl Attribute {
-    /// A singular, optional attribute with the defaults of RFC 7643 §2.2.
+    /// Returns a singular, optional attribute with the defaults of RFC 7643 §2.2.
     pub fn new(name: impl Into<Box<str>>, kind: AttributeType) -> Self {
         Self {
             name: name.into(),
@@ -141,80 +141,81 @@ impl Attribute {
         }
     }
 
-    /// A complex attribute with these sub-attributes.
+    /// Returns a complex attribute with these sub-attributes.
     pub fn complex(name: impl Into<Box<str>>, sub_attributes: impl IntoIterator<Item = Self>) -> Self {
         let mut attribute = Self::new(name, AttributeType::Complex);
         attribute.sub_attributes.extend(sub_attributes);
         attribute
     }
 
-    /// Says what the attribute is for, in a sentence that an administrator reads.
+    /// Sets the description: the purpose of the attribute, in a sentence for administrators.
     #[must_use]
     pub fn description(mut self, text: impl Into<Box<str>>) -> Self {
         self.description = text.into();
         self
     }
 
-    /// Makes it a list of values.
+    /// Makes the attribute multi-valued: a list of values.
     #[must_use]
     pub fn multi_valued(mut self) -> Self {
         self.multi_valued = true;
         self
     }
 
-    /// Makes a value obligatory.
+    /// Makes the attribute required (RFC 7643 §2.2).
     #[must_use]
     pub fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
-    /// Makes upper and lower case differ in comparisons.
+    /// Makes comparisons of the attribute distinguish upper and lower case.
     #[must_use]
     pub fn case_exact(mut self) -> Self {
         self.case_exact = true;
         self
     }
 
-    /// Suggests values. Others are accepted all the same; see [`Attribute::restrict`].
+    /// Suggests values. Other values are still accepted, unless [`Attribute::restrict`] is called.
     #[must_use]
     pub fn canonical_values<T: Into<Box<str>>>(mut self, values: impl IntoIterator<Item = T>) -> Self {
         self.canonical_values = values.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Refuses values that are not among the canonical ones (RFC 7643 §2.3.1 allows a service provider to).
+    /// Refuses values that are not canonical, as RFC 7643 §2.3.1 allows a service provider to do.
     #[must_use]
     pub fn restrict(mut self) -> Self {
         self.restricted = true;
         self
     }
 
-    /// Gives the attribute a default, and with it a value that no client can take away.
+    /// Gives the attribute a default. A client can then no longer remove its value.
     ///
-    /// - A resource that is created without a value gets the default (RFC 7644 §3.3). `null`, and whatever else says
-    ///   that there is no value, is the same as leaving the attribute out (RFC 7643 §2.5).
+    /// - A resource that is created without a value gets the default (RFC 7644 §3.3). `null`, or any other notation
+    ///   for no value, counts as leaving the attribute out (RFC 7643 §2.5).
     /// - PUT without a value keeps the stored value, not the default: the client asserts nothing (RFC 7644 §3.5.1).
-    /// - PATCH keeps it too where `add` or `replace` has no value, and where an extension is removed. A `remove` of the
-    ///   attribute itself is refused with `mutability`, as for a required attribute (RFC 7644 §3.5.2.2).
+    /// - PATCH also keeps the stored value when `add` or `replace` has no value, and when the extension is removed. A
+    ///   `remove` of the attribute itself is refused with `mutability`, as for a required attribute
+    ///   (RFC 7644 §3.5.2.2).
     ///
-    /// Returning to the default instead would let a client undo a decision by saying nothing: a user who was
-    /// deactivated would be active again after a PUT without `active`.
+    /// If PUT restored the default, a client could undo a decision by omission: a PUT without `active` would activate
+    /// a deactivated user again.
     ///
-    /// The default is stored with the resource, so that filters, sorting and answers agree about it. A resource that was
-    /// stored before its type had the default has no value until somebody gives it one:
-    /// [`Resource::assign_defaults`](crate::Resource::assign_defaults) is for such resources.
+    /// The default is stored with the resource, so that filters, sorting and responses agree about the value. A
+    /// resource that was stored before its type had the default has no value until a request or
+    /// [`Resource::assign_defaults`](crate::Resource::assign_defaults) sets it.
     ///
-    /// RFC 7643 §7 has no such characteristic: `/Schemas` does not show the default, and a schema that is read from JSON
-    /// gets it through [`Schema::change`](super::Schema::change).
+    /// RFC 7643 §7 has no such characteristic: `/Schemas` does not show the default, and a schema that is read from
+    /// JSON gets a default through [`Schema::change`](super::Schema::change).
     ///
     /// [`ResourceTypeBuilder::build`](super::ResourceTypeBuilder::build) refuses a default:
     ///
-    /// - on a sub-attribute, a list, a complex attribute or a common attribute such as `externalId`;
-    /// - of another type than the attribute, or not among its values where they are [restricted](Attribute::restrict);
-    ///   dates, decimals, binary values and references have none;
+    /// - on a sub-attribute, a multi-valued attribute, a complex attribute or a common attribute such as `externalId`;
+    /// - of another type than the attribute, or outside the values to which the attribute is
+    ///   [restricted](Attribute::restrict); a date, decimal, binary or reference attribute cannot have a default;
     /// - on an attribute that is required, unique, read-only, write-only or never returned;
-    /// - in an optional extension with a required attribute. A default makes its extension a part of every resource.
+    /// - in an optional extension with a required attribute: the default would add the extension to every resource.
     ///
     /// ```
     /// use scim_core::{Resource, schema::{Attribute, AttributeType, DefaultValue, ResourceType, Schema}};
@@ -242,43 +243,44 @@ impl Attribute {
         self
     }
 
-    /// Takes the default away: without a value, a resource then has none. This switches off the default of the standard
-    /// user's `active` ([`Schema::user`](super::Schema::user)).
+    /// Removes the default: a resource that is created without a value then has no value. Use this method to switch
+    /// off the default of the standard user's `active` ([`Schema::user`](super::Schema::user)).
     #[must_use]
     pub fn without_default(mut self) -> Self {
         self.default = None;
         self
     }
 
-    /// Sets who may change a value.
+    /// Sets the party that may change a value, and when.
     #[must_use]
     pub fn mutability(mut self, mutability: Mutability) -> Self {
         self.mutability = mutability;
         self
     }
 
-    /// Sets when a value is part of an answer.
+    /// Sets when a response contains a value.
     #[must_use]
     pub fn returned(mut self, returned: Returned) -> Self {
         self.returned = returned;
         self
     }
 
-    /// Sets among what a value occurs at most once.
+    /// Sets the scope in which a value must be unique.
     #[must_use]
     pub fn uniqueness(mut self, uniqueness: Uniqueness) -> Self {
         self.uniqueness = uniqueness;
         self
     }
 
-    /// Names what a reference may point to: resource types, `external` or `uri`.
+    /// Sets the possible targets of a reference: names of resource types, `external` or `uri`.
     #[must_use]
     pub fn reference_types<T: Into<Box<str>>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
         self.reference_types = types.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Changes the sub-attribute `name` (compared without case). Does nothing when there is none.
+    /// Changes the sub-attribute `name` (compared without case). Does nothing if the attribute has no such
+    /// sub-attribute.
     #[must_use]
     pub fn change(mut self, name: &str, change: impl FnOnce(Self) -> Self) -> Self {
         if let Some(found) = self.sub_attributes.iter_mut().find(|a| a.name.eq_ignore_ascii_case(name)) {
@@ -287,7 +289,7 @@ impl Attribute {
         self
     }
 
-    /// The name, spelt as the schema spells it.
+    /// The name, in the spelling of the schema.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -297,75 +299,76 @@ impl Attribute {
         self.kind
     }
 
-    /// What the attribute is for.
+    /// The description of the attribute; may be empty.
     pub fn text(&self) -> &str {
         &self.description
     }
 
-    /// Whether it is a list of values.
+    /// Whether the attribute is a list of values.
     pub fn is_multi_valued(&self) -> bool {
         self.multi_valued
     }
 
-    /// Whether a value is obligatory.
+    /// Whether the attribute is required.
     pub fn is_required(&self) -> bool {
         self.required
     }
 
-    /// Whether upper and lower case differ in comparisons. Binary values and references are always exact
+    /// Whether comparisons distinguish upper and lower case. For binary values and references they always do
     /// (RFC 7643 §2.3.6, §2.3.7).
     pub fn is_case_exact(&self) -> bool {
         self.case_exact || matches!(self.kind, AttributeType::Binary | AttributeType::Reference)
     }
 
-    /// The suggested values.
+    /// The canonical values; other values are accepted unless the attribute [is restricted](Attribute::is_restricted).
     pub fn canonical(&self) -> &[Box<str>] {
         &self.canonical_values
     }
 
-    /// Whether values other than the canonical ones are refused.
+    /// Whether values that are not canonical are refused.
     pub fn is_restricted(&self) -> bool {
         self.restricted
     }
 
-    /// The value that a new resource gets where the client gives none; see [`Attribute::default_value`].
+    /// The value that a new resource gets if the client sets no value; see [`Attribute::default_value`].
     pub fn default(&self) -> Option<&DefaultValue> {
         self.default.as_ref()
     }
 
-    /// Who may change a value.
+    /// The party that may change a value, and when.
     pub fn mutable(&self) -> Mutability {
         self.mutability
     }
 
-    /// When a value is part of an answer.
+    /// When a response contains a value.
     pub fn return_rule(&self) -> Returned {
         self.returned
     }
 
-    /// Among what a value occurs at most once.
+    /// The scope in which a value must be unique.
     pub fn unique(&self) -> Uniqueness {
         self.uniqueness
     }
 
-    /// What a reference may point to.
+    /// The possible targets of a reference: names of resource types, `external` or `uri`.
     pub fn references(&self) -> &[Box<str>] {
         &self.reference_types
     }
 
-    /// The sub-attributes of a complex attribute.
+    /// The sub-attributes of a complex attribute; empty for other attributes.
     pub fn sub_attributes(&self) -> &[Self] {
         &self.sub_attributes
     }
 }
 
-/// A characteristic as it was given, or its default: `null` says the same as leaving it out (RFC 7643 §2.5).
+/// Reads a characteristic. `null` gives the default, as if the characteristic were left out (RFC 7643 §2.5).
 pub(super) fn unassigned<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(json: D) -> Result<T, D::Error> {
     Option::deserialize(json).map(Option::unwrap_or_default)
 }
 
 impl Serialize for Attribute {
-    /// As `/Schemas` shows it. Case and uniqueness mean nothing for some types (RFC 7643 §2.3); there they are left out.
+    /// Writes the attribute as `/Schemas` shows it. Case sensitivity and uniqueness are left out for types to which
+    /// they do not apply (RFC 7643 §2.3).
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use AttributeType::{Binary, Complex, Decimal, Integer, Reference, String};
         let mut map = serializer.serialize_map(None)?;

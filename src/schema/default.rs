@@ -1,8 +1,8 @@
-//! Defaults of attributes (RFC 7644 §3.3), and the attributes that can have one.
+//! Defaults of attributes (RFC 7644 §3.3), and the rules for attributes with a default.
 
 use super::{Attribute, AttributeType, Mutability, Returned, Schema, SchemaErrorKind, Uniqueness};
 
-/// The value that a new resource gets where the client gives none (RFC 7644 §3.3). Set by
+/// The value that a new resource gets if the client sets no value (RFC 7644 §3.3). Set by
 /// [`Attribute::default_value`].
 ///
 /// ```
@@ -46,7 +46,8 @@ impl From<String> for DefaultValue {
     }
 }
 
-/// The fault of the default of an attribute that is no sub-attribute; `None` where there is no default, too.
+/// Returns the fault in the default of an attribute that is not a sub-attribute; `None` if the default is valid or the
+/// attribute has no default.
 pub(super) fn fault(attribute: &Attribute) -> Option<SchemaErrorKind> {
     let default = attribute.default()?;
     if attribute.is_multi_valued() || attribute.kind() == AttributeType::Complex {
@@ -75,8 +76,8 @@ pub(super) fn fault(attribute: &Attribute) -> Option<SchemaErrorKind> {
     (!is_usable).then_some(SchemaErrorKind::DefaultRule)
 }
 
-/// The attribute whose default would give an optional extension to every resource, although the extension has an
-/// attribute that only the client can give a value.
+/// Returns an attribute whose default would add an optional extension to every resource, although the extension also
+/// has a required attribute that only the client can set. `None` if there is no such conflict.
 pub(super) fn forces_extension(schema: &Schema) -> Option<&Attribute> {
     let is_due = |attribute: &Attribute| attribute.is_required() && attribute.mutable() != Mutability::ReadOnly;
     let mut attributes = schema.attributes().iter();

@@ -1,16 +1,16 @@
-//! References that show the name of the resource that they refer to: `members.display`, `manager.displayName`
-//! (RFC 7643 §2.4, §4.3).
+//! Sub-attributes that show the name of the resource to which a reference points: `members.display`,
+//! `manager.displayName` (RFC 7643 §2.4, §4.3).
 
 use std::sync::Arc;
 
 use super::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Returned, SchemaError, SchemaErrorKind};
 
-/// The attribute that names a resource, unless its type has others: the one for display to people (RFC 7643 §4.1.1, §4.2).
-/// `userName` would show a login to those who see the groups. scim2-tester refuses it, too: its users have no
-/// `displayName`, and it expects references to them as it has sent them.
+/// The attribute that names a resource unless the host chooses others (RFC 7643 §4.1.1, §4.2). `userName` would show
+/// logins to the readers of a group. scim2-tester also refuses `userName`: its users have no `displayName`, and it
+/// expects their references back as it sent them.
 const NAME: &str = "displayName";
 
-/// A read-only sub-attribute that has the name of the resource that its complex attribute refers to.
+/// A read-only sub-attribute with the name of the resource to which its complex attribute refers.
 #[derive(Clone, Debug)]
 pub(crate) struct Display {
     attribute: AttributeId,
@@ -29,15 +29,16 @@ impl Display {
         self.reference
     }
 
-    /// The resource types that it may refer to.
+    /// The resource types to which the references may point.
     pub(crate) fn kinds(&self) -> &[Arc<ResourceType>] {
         &self.kinds
     }
 
-    /// All of `kind`, in a registry of these `types`.
+    /// Returns all such sub-attributes of `kind`, in a registry of these `types`.
     ///
-    /// A reference has `value` and a `$ref` to resource types that are registered. Its name is in `display`, or in
-    /// `displayName` as in `manager`. Where clients may set that sub-attribute, it keeps what they set.
+    /// The complex attribute must have `value` and a `$ref` to registered resource types. The name is in its `display`
+    /// or, as in `manager`, its `displayName`. If clients may set that sub-attribute, it keeps the client's value
+    /// instead.
     pub(super) fn all_of(kind: &ResourceType, types: &[Arc<ResourceType>]) -> Vec<Self> {
         let display_of = |reference: AttributeId| {
             let conventional = kind.conventional(reference);
@@ -50,7 +51,7 @@ impl Display {
             let kinds: Vec<_> = kinds.collect();
             (is_derived && !kinds.is_empty()).then_some(Self { attribute: name, reference, kinds })
         };
-        // A list that is derived as a whole has its names from the store's `holders`.
+        // The store's `holders` supplies the names in a list that is derived as a whole.
         let is_relation = |attribute: AttributeId| {
             let name = kind.attribute(attribute).name();
             kind.declared_relations().iter().any(|[derived, ..]| derived.eq_ignore_ascii_case(name))
@@ -60,14 +61,16 @@ impl Display {
     }
 }
 
-/// The attributes that name a resource of the type, in order of preference; `chosen` are those that the host named.
+/// Returns the attributes that name a resource of the type, the preferred attribute first. `chosen` is the host's
+/// choice.
 pub(super) fn names_of(kind: &ResourceType, chosen: Option<&[Box<str>]>) -> Result<Vec<AttributeId>, SchemaError> {
     let find = |name: &str| {
         let attribute = kind.child(AttributeId::ROOT, name)?;
         is_name(kind.attribute(attribute)).then_some(attribute)
     };
     let Some(chosen) = chosen else {
-        // A name that an answer shows on request only is not shown in every reference, unless the host says so.
+        // An attribute that is returned on request only would appear in every reference, so it needs the host's
+        // choice.
         let is_shown =
             |name: &AttributeId| matches!(kind.attribute(*name).return_rule(), Returned::Always | Returned::Default);
         return Ok(find(NAME).into_iter().filter(is_shown).collect());
@@ -76,7 +79,7 @@ pub(super) fn names_of(kind: &ResourceType, chosen: Option<&[Box<str>]>) -> Resu
     chosen.iter().map(|name| find(name).ok_or_else(|| refused(name))).collect()
 }
 
-/// Whether the attribute can have a name: one readable text.
+/// Whether the attribute can name a resource: a singular, readable string.
 fn is_name(attribute: &Attribute) -> bool {
     attribute.kind() == AttributeType::String && !attribute.is_multi_valued() && is_readable(attribute)
 }

@@ -1,12 +1,12 @@
-//! Schemas and resource types from the JSON that `/Schemas` and `/ResourceTypes` show (RFC 7643 §6, §7), for hosts whose
-//! operators define their own without Rust.
+//! Reads schemas and resource types from the JSON that `/Schemas` and `/ResourceTypes` show (RFC 7643 §6, §7), for
+//! hosts whose operators define types without writing Rust.
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use super::{Attribute, ResourceType, Schema, SchemaError, USER};
 
-/// A document that is no list of schemas or resource types, with the place of the fault in it.
+/// The error for a document that is not a list of schemas or resource types, with the place of the fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {detail}")]
 pub struct DocumentError {
@@ -19,20 +19,20 @@ impl DocumentError {
         Self { place: place.into(), detail: detail.into() }
     }
 
-    /// The place in the document: `Resources[1].attributes[0].type`, or the line where it is no JSON.
+    /// The place in the document: `Resources[1].attributes[0].type`, or a line and column if the document is not JSON.
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// The fault.
+    /// The description of the fault.
     pub fn detail(&self) -> &str {
         &self.detail
     }
 }
 
-/// Reads schemas: a ListResponse as `/Schemas` shows it, or its `Resources` alone.
+/// Reads schemas from a ListResponse as `/Schemas` shows it, or from its `Resources` alone.
 ///
-/// Defaults and restricted values are no part of the JSON (RFC 7643 §7); add them with [`Schema::change`].
+/// The JSON has no defaults and no restricted values (RFC 7643 §7); add them with [`Schema::change`].
 ///
 /// ```
 /// use scim_core::schema::{AttributeType, read_schemas};
@@ -47,7 +47,7 @@ impl DocumentError {
 ///
 /// # Errors
 ///
-/// When the document is no such list, an element is no schema, or two have one id.
+/// When the document is not such a list, an element is not a schema, or two schemas have the same id.
 pub fn read_schemas(json: &str) -> Result<Vec<Schema>, DocumentError> {
     let mut schemas: Vec<Schema> = Vec::new();
     for (place, element) in elements(json)? {
@@ -64,9 +64,9 @@ pub fn read_schemas(json: &str) -> Result<Vec<Schema>, DocumentError> {
     Ok(schemas)
 }
 
-/// Reads resource types: a ListResponse as `/ResourceTypes` shows it, or its `Resources` alone. Their schemas and
-/// extensions are those of `schemas`, or the standard ones where it has none with the URI. The list `groups` of the
-/// standard user is derived from the groups that have the user as a member.
+/// Reads resource types from a ListResponse as `/ResourceTypes` shows it, or from its `Resources` alone. `schemas`
+/// supplies their schemas and extensions; a standard schema is used if no element of `schemas` has the URI. The list
+/// `groups` of the standard user is derived from the groups that have the user as a member.
 ///
 /// ```
 /// use scim_core::schema::{Registry, read_resource_types, read_schemas};
@@ -83,7 +83,7 @@ pub fn read_schemas(json: &str) -> Result<Vec<Schema>, DocumentError> {
 ///
 /// # Errors
 ///
-/// When the document is no such list, a resource type names a schema that is unknown, or a resource type contradicts
+/// When the document is not such a list, a resource type names an unknown schema, or a resource type contradicts
 /// itself.
 pub fn read_resource_types(json: &str, schemas: &[Schema]) -> Result<Vec<ResourceType>, DocumentError> {
     let standard = [Schema::user(), Schema::group(), Schema::enterprise_user()];
@@ -129,7 +129,7 @@ pub fn read_resource_types(json: &str, schemas: &[Schema]) -> Result<Vec<Resourc
 /// An element of a list, with its place.
 type Element = (String, Map<String, Json>);
 
-/// The elements of the list, each with its place.
+/// Returns the elements of the list, each with its place.
 fn elements(json: &str) -> Result<Vec<Element>, DocumentError> {
     let document: Json = serde_json::from_str(json).map_err(|error| {
         DocumentError::new(format!("line {}, column {}", error.line(), error.column()), "expected JSON")
@@ -159,7 +159,7 @@ fn text<'a>(object: &'a Map<String, Json>, place: &str, name: &str) -> Result<&'
     text.ok_or_else(|| DocumentError::new(format!("{place}.{name}"), "expected a text"))
 }
 
-/// Where in a schema the fault is.
+/// Finds the place of the fault in a schema.
 fn fault_of_schema(schema: &Map<String, Json>, place: &str, error: &serde_json::Error) -> DocumentError {
     fault_below(schema, "attributes", place).unwrap_or_else(|| {
         let is_wrong = |(name, value): &(&String, &Json)| {

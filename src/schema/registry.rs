@@ -1,10 +1,10 @@
-//! All resource types of a service provider, checked against each other.
+//! The resource types of a service provider, checked against each other.
 
 use std::sync::Arc;
 
 use super::{AttributeId, Display, Mutability, ResourceType, Schema, SchemaError, SchemaErrorKind};
 
-/// A read-only list that is derived from who refers to a resource, such as a user's `groups` (RFC 7643 §4.1.2).
+/// A read-only list that is derived from the referrers of a resource, such as a user's `groups` (RFC 7643 §4.1.2).
 #[derive(Clone, Debug)]
 pub struct Relation {
     attribute: AttributeId,
@@ -14,22 +14,22 @@ pub struct Relation {
 }
 
 impl Relation {
-    /// The derived attribute, of the resource type that is referred to.
+    /// The derived attribute, such as `groups`. The id belongs to the resource type of the referenced resource.
     pub fn attribute(&self) -> AttributeId {
         self.attribute
     }
 
-    /// The resource type that refers.
+    /// The resource type of the referrer, such as Group.
     pub fn holder(&self) -> &Arc<ResourceType> {
         &self.holder
     }
 
-    /// The list of references, of the resource type that refers.
+    /// The list of references, such as `members`. The id belongs to the resource type of the referrer.
     pub fn list(&self) -> AttributeId {
         self.list
     }
 
-    /// What names a holder to people, of the resource type that refers.
+    /// The attribute that names a referrer to people, such as `displayName`. The id belongs to the referrer's type.
     pub fn display(&self) -> AttributeId {
         self.display
     }
@@ -53,7 +53,7 @@ struct Inner {
     types: Vec<Arc<ResourceType>>,
     relations: Vec<Vec<Relation>>,
     displays: Vec<Vec<Display>>,
-    /// As `/Schemas` shows them, each once.
+    /// The schemas as `/Schemas` shows them, each once.
     schemas: Vec<Schema>,
 }
 
@@ -63,7 +63,7 @@ impl Registry {
         RegistryBuilder { types: Vec::new() }
     }
 
-    /// Users with the Enterprise User extension, and Groups, as RFC 7643 §4 defines them.
+    /// Returns a registry with User, including the Enterprise User extension, and Group (RFC 7643 §4).
     #[expect(clippy::missing_panics_doc, reason = "it depends on no input, and a test builds it")]
     pub fn standard() -> Self {
         let build =
@@ -77,12 +77,12 @@ impl Registry {
         &self.inner.types
     }
 
-    /// The resource type with this name, compared exactly (RFC 7643 §6, erratum 8475).
+    /// Returns the resource type with this name, compared exactly (RFC 7643 §6, erratum 8475).
     pub fn resource_type(&self, name: &str) -> Option<&Arc<ResourceType>> {
         self.inner.types.iter().find(|kind| kind.name() == name)
     }
 
-    /// The resource type at this endpoint (`Users`, without slashes). Compared without case: no two differ by case.
+    /// Returns the resource type at this endpoint (`Users`, without slashes), compared without case.
     pub fn endpoint(&self, segment: &str) -> Option<&Arc<ResourceType>> {
         self.inner.types.iter().find(|kind| kind.endpoint().eq_ignore_ascii_case(segment))
     }
@@ -92,7 +92,7 @@ impl Registry {
         self.position(kind).and_then(|index| self.inner.relations.get(index)).map_or(&[], Vec::as_slice)
     }
 
-    /// The sub-attributes of a resource type that have the names of other resources.
+    /// The sub-attributes of a resource type that show the names of other resources.
     pub(crate) fn displays(&self, kind: &ResourceType) -> &[Display] {
         self.position(kind).and_then(|index| self.inner.displays.get(index)).map_or(&[], Vec::as_slice)
     }
@@ -101,13 +101,12 @@ impl Registry {
         self.inner.types.iter().position(|known| known.name() == kind.name())
     }
 
-    /// Every schema, once, as `/Schemas` shows it: those of the resource types, then the three that describe the service
-    /// provider (RFC 7643 §8.7.2).
+    /// The schemas as `/Schemas` shows them, each once: the schemas of the resource types, then the three schemas that
+    /// describe the service provider (RFC 7643 §8.7.2).
     ///
-    /// The base schema of a resource type has `externalId` here, whether it was defined with it or not. The attribute
-    /// belongs to every resource (RFC 7643 §3.1), but identity providers look for it in the schema when they map
-    /// attributes. Common attributes that a schema lists have the characteristics that RFC 7643 §3.1 gives them, which
-    /// are those that requests are read under.
+    /// The base schema of a resource type always has `externalId` here. The attribute belongs to every resource
+    /// (RFC 7643 §3.1), but identity providers look for it in the schema when they map attributes. Common attributes
+    /// that a schema lists have the characteristics of RFC 7643 §3.1, which also apply to requests.
     ///
     /// ```
     /// use scim_core::schema::{Registry, Schema, USER};
@@ -121,13 +120,13 @@ impl Registry {
         self.inner.schemas.iter()
     }
 
-    /// The schema with this URI, compared without case, as [`Registry::schemas`] gives it.
+    /// Returns the schema with this URI, compared without case; see [`Registry::schemas`].
     pub fn schema(&self, uri: &str) -> Option<&Schema> {
         self.schemas().find(|schema| schema.id().eq_ignore_ascii_case(uri))
     }
 }
 
-/// Puts a [`Registry`] together. Made by [`Registry::builder`].
+/// Builds a [`Registry`]. Made by [`Registry::builder`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct RegistryBuilder {
@@ -141,20 +140,20 @@ impl RegistryBuilder {
         self
     }
 
-    /// Checks the resource types against each other.
+    /// Checks the resource types against each other and builds the registry.
     ///
     /// # Errors
     ///
-    /// When two have one name or one endpoint, one of them would hide an endpoint of the protocol, one schema URI
-    /// stands for two different schemas, or a relation names what is no list of references. A relation to a resource
-    /// type that is not in the registry is left out: users without groups are fine.
+    /// When two resource types have the same name or endpoint, an endpoint of the protocol would be hidden, one schema
+    /// URI stands for two different schemas, or a relation names an attribute that is not a list of references. A
+    /// relation to a resource type that is not in the registry is left out, so users work without groups.
     pub fn build(self) -> Result<Registry, SchemaError> {
         const TAKEN: [&str; 5] = ["ServiceProviderConfig", "ResourceTypes", "Schemas", "Bulk", "Me"];
         let types: Vec<Arc<ResourceType>> = self.types.into_iter().map(Arc::new).collect();
         for (index, kind) in types.iter().enumerate() {
             let earlier = types.iter().take(index);
             let taken = TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(kind.endpoint()));
-            // RFC 7644 §3.13: the version of the protocol stands there.
+            // RFC 7644 §3.13: this path segment is the version of the protocol.
             let version = kind.endpoint().strip_prefix(['v', 'V']);
             let is_version =
                 version.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
@@ -189,7 +188,7 @@ impl RegistryBuilder {
     }
 }
 
-/// The schemas of these resource types and of the service provider, as `/Schemas` shows them.
+/// Returns the schemas of these resource types and of the service provider, as `/Schemas` shows them.
 fn published(types: &[Arc<ResourceType>]) -> Vec<Schema> {
     let is_base = |schema: &Schema| types.iter().any(|kind| kind.schema().id().eq_ignore_ascii_case(schema.id()));
     let used = types.iter().flat_map(|kind| {
@@ -226,12 +225,12 @@ fn resolve(
 }
 
 impl ResourceType {
-    /// Users with the Enterprise User extension (RFC 7643 §4.1, §4.3), their `groups` derived from the groups that have
-    /// them as a member.
+    /// Returns the User type with the Enterprise User extension (RFC 7643 §4.1, §4.3). Its `groups` are derived from
+    /// the groups that have the user as a member.
     ///
     /// # Errors
     ///
-    /// None with the schemas that the crate ships.
+    /// Never with the schemas of this crate.
     pub fn user() -> Result<Self, SchemaError> {
         Self::builder("User", "Users", Schema::user())
             .description("People who use the service")
@@ -240,11 +239,11 @@ impl ResourceType {
             .build()
     }
 
-    /// Groups (RFC 7643 §4.2).
+    /// Returns the Group type (RFC 7643 §4.2).
     ///
     /// # Errors
     ///
-    /// None with the schemas that the crate ships.
+    /// Never with the schemas of this crate.
     pub fn group() -> Result<Self, SchemaError> {
         Self::builder("Group", "Groups", Schema::group()).description("Groups of users").build()
     }

@@ -1,4 +1,4 @@
-//! A resource type with all its attributes in one table, so that names become small ids once (RFC 7643 §3.2, §6).
+//! A resource type with all its attributes in one table that maps names to small ids (RFC 7643 §3.2, §6).
 
 use std::fmt;
 
@@ -7,15 +7,14 @@ use super::{
     standard,
 };
 
-/// An attribute of one [`ResourceType`], as a number that is cheap to compare and to store in memory.
+/// An attribute of one [`ResourceType`], as a number that is cheap to compare and to copy.
 ///
-/// Ids mean nothing outside the resource type that gave them, and must not be persisted: they change when the
-/// schema does.
+/// An id is valid only for its resource type and must not be persisted: ids change when the schema changes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttributeId(u16);
 
 impl AttributeId {
-    /// The resource itself, the parent of every top-level attribute.
+    /// The resource itself: the parent of every top-level attribute.
     pub const ROOT: Self = Self(0);
     /// `schemas` (RFC 7643 §3).
     pub const SCHEMAS: Self = Self(1);
@@ -61,18 +60,18 @@ impl Extension {
         &self.schema
     }
 
-    /// Whether every resource of the type must have it.
+    /// Whether every resource of the type must have the extension.
     pub fn is_required(&self) -> bool {
         self.required
     }
 
-    /// The object that holds the extension's attributes; its name is the schema's URI.
+    /// The object with the extension's attributes. The name of the object is the schema's URI.
     pub fn attribute(&self) -> AttributeId {
         self.attribute
     }
 }
 
-/// Sub-attributes with a meaning of their own (RFC 7643 §2.4), looked up once.
+/// The sub-attributes `value`, `$ref`, `primary` and `type` (RFC 7643 §2.4), looked up once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Conventional {
     pub(crate) value: Option<AttributeId>,
@@ -86,18 +85,18 @@ struct Node {
     attribute: Attribute,
     parent: AttributeId,
     children: Vec<AttributeId>,
-    /// Open addressing over the children's names; `ROOT` marks a free slot, since the root is nobody's child.
+    /// Hash table with open addressing over the children's names. `ROOT` marks a free slot: the root is never a child.
     table: Box<[AttributeId]>,
     conventional: Conventional,
-    /// The children that a client must give a value.
+    /// The children that a client must set.
     required: Box<[AttributeId]>,
-    /// Whether a child is immutable.
+    /// Whether at least one child is immutable.
     has_immutable: bool,
-    /// `"userName":`, ready to be written.
+    /// The JSON key with its colon, such as `"userName":`.
     key: Box<str>,
 }
 
-/// A kind of resource: its endpoint, its base schema, its extensions and the table of all their attributes
+/// A resource type: its endpoint, its base schema, its extensions and the table of all their attributes
 /// (RFC 7643 §3.2, §6).
 ///
 /// ```
@@ -128,7 +127,7 @@ pub struct ResourceType {
 }
 
 impl ResourceType {
-    /// Starts a resource type. `name` is what `meta.resourceType` says, `endpoint` the path segment under the base
+    /// Starts a resource type. `name` is the value of `meta.resourceType`, `endpoint` the path segment under the base
     /// URL (`Users` or `/Users`), `schema` the base schema.
     pub fn builder(name: &str, endpoint: &str, schema: Schema) -> ResourceTypeBuilder {
         ResourceTypeBuilder {
@@ -142,7 +141,7 @@ impl ResourceType {
         }
     }
 
-    /// What `meta.resourceType` says.
+    /// The name of the type, which is the value of `meta.resourceType`.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -152,7 +151,7 @@ impl ResourceType {
         &self.endpoint
     }
 
-    /// What the resource type is for.
+    /// The description of the resource type; may be empty.
     pub fn text(&self) -> &str {
         &self.description
     }
@@ -162,17 +161,17 @@ impl ResourceType {
         &self.schema
     }
 
-    /// The extensions.
+    /// The extensions, in the order in which they were added.
     pub fn extensions(&self) -> &[Extension] {
         &self.extensions
     }
 
-    /// The definition of an attribute. An id of another resource type may yield the wrong one, never a panic.
+    /// The definition of an attribute. An id of another resource type may return a wrong definition but never panics.
     pub fn attribute(&self, id: AttributeId) -> &Attribute {
         &self.node(id).attribute
     }
 
-    /// The attribute that `id` is a sub-attribute of; [`AttributeId::ROOT`] for a top-level one.
+    /// The attribute of which `id` is a sub-attribute; [`AttributeId::ROOT`] for a top-level attribute.
     pub fn parent(&self, id: AttributeId) -> AttributeId {
         self.node(id).parent
     }
@@ -182,7 +181,8 @@ impl ResourceType {
         &self.node(id).children
     }
 
-    /// The attribute `name` directly below `parent`, compared without case (RFC 7643 §2.1).
+    /// Returns the attribute `name` directly below `parent`, compared without case (RFC 7643 §2.1); `None` if `parent`
+    /// has no such child.
     pub fn child(&self, parent: AttributeId, name: &str) -> Option<AttributeId> {
         let node = self.node(parent);
         let mask = node.table.len().checked_sub(1)?;
@@ -196,19 +196,20 @@ impl ResourceType {
         }
     }
 
-    /// The extension whose URI is `uri`, compared without case (RFC 7644 §3.10).
+    /// Returns the extension with the URI `uri`, compared without case (RFC 7644 §3.10).
     pub fn extension(&self, uri: &str) -> Option<&Extension> {
         self.extensions.iter().find(|extension| extension.schema.id().eq_ignore_ascii_case(uri))
     }
 
-    /// The extension that `id` belongs to, itself included.
+    /// Returns the extension to which `id` belongs, also for the extension's object itself; `None` for an attribute of
+    /// the base schema.
     pub fn extension_of(&self, id: AttributeId) -> Option<&Extension> {
         let top = self.top_level(id);
         self.extensions.iter().find(|extension| extension.attribute == top)
     }
 
-    /// The attribute of the resource itself that `id` is, or is a part of; for one of an extension the extension's
-    /// object.
+    /// Returns the top-level attribute that contains `id` or is `id`. For an attribute of an extension, returns the
+    /// extension's object.
     pub(crate) fn top_level(&self, id: AttributeId) -> AttributeId {
         let mut top = id;
         while self.parent(top) != AttributeId::ROOT {
@@ -217,7 +218,7 @@ impl ResourceType {
         top
     }
 
-    /// The full path of an attribute as the schemas spell it: `userName`, `name.givenName`,
+    /// Returns the full path of an attribute in the spelling of the schemas: `userName`, `name.givenName`,
     /// `urn:…:enterprise:2.0:User:manager.value`. Empty for the root.
     pub fn path(&self, id: AttributeId) -> String {
         if id == AttributeId::ROOT {
@@ -233,34 +234,36 @@ impl ResourceType {
         path
     }
 
-    /// The attributes whose values are unique among the resources of this type in one tenant, `id` left out.
+    /// The attributes whose values are unique among the resources of this type in one tenant, without `id`.
     pub fn unique_attributes(&self) -> &[AttributeId] {
         &self.unique
     }
 
-    /// The multi-valued attributes that list references to resources, such as `members`: a store keeps them as rows,
-    /// and a change of one value is a change of one row.
+    /// The multi-valued attributes that list references to resources, such as `members`. A store keeps each reference
+    /// as a row, so that a change of one value is a change of one row.
     pub fn reference_lists(&self) -> &[AttributeId] {
         &self.reference_lists
     }
 
-    /// Whether `id` is one of [`ResourceType::reference_lists`].
+    /// Whether `id` is in [`ResourceType::reference_lists`].
     pub fn is_reference_list(&self, id: AttributeId) -> bool {
         self.reference_lists.contains(&id)
     }
 
-    /// The attributes that have a default, at the top and in extensions.
+    /// The attributes with a default, at the top level and in extensions.
     pub(crate) fn defaults(&self) -> &[AttributeId] {
         &self.defaults
     }
 
-    /// The attributes that name a resource of the type to people: a reference to it shows the first of them that has a
-    /// value as its `display`. See [`ResourceTypeBuilder::named_by`].
+    /// The attributes that name a resource of the type to people, the preferred attribute first. A reference to the
+    /// resource shows the first of these attributes with a value as its `display`. See
+    /// [`ResourceTypeBuilder::named_by`].
     pub fn names(&self) -> &[AttributeId] {
         &self.names
     }
 
-    /// The sub-attribute `value` of a complex attribute, by which its elements are told apart (RFC 7643 §2.4).
+    /// Returns the sub-attribute `value` of a complex attribute, which identifies its elements (RFC 7643 §2.4); `None`
+    /// if the attribute has no such sub-attribute.
     pub fn value_of(&self, id: AttributeId) -> Option<AttributeId> {
         self.node(id).conventional.value
     }
@@ -269,7 +272,7 @@ impl ResourceType {
         self.node(id).conventional
     }
 
-    /// The attributes directly below `id` that a client must give a value.
+    /// The attributes directly below `id` that a client must set.
     pub(crate) fn required_children(&self, id: AttributeId) -> &[AttributeId] {
         &self.node(id).required
     }
@@ -279,17 +282,17 @@ impl ResourceType {
         self.node(id).has_immutable
     }
 
-    /// `"name":` as it is written in JSON.
+    /// `"name":` as written in JSON.
     pub(crate) fn json_key(&self, id: AttributeId) -> &str {
         &self.node(id).key
     }
 
-    /// The resource type without these attributes and all below them. Every other attribute keeps its id, so that
-    /// values read under one are values under the other.
+    /// Returns the resource type without these attributes and their sub-attributes. Every other attribute keeps its
+    /// id, so that values that were read under one type are valid under the other.
     #[must_use]
     pub(crate) fn without(&self, hidden: &[AttributeId]) -> Self {
         let mut kind = self.clone();
-        // An extension is gone with its last attribute.
+        // An extension disappears with its last attribute.
         let emptied = |id: &AttributeId| {
             let children = self.children(*id);
             self.extensions.iter().any(|extension| extension.attribute == *id)
@@ -308,12 +311,12 @@ impl ResourceType {
         &self.relations
     }
 
-    /// All attributes, sub-attributes and the objects of extensions included.
+    /// All attributes, including sub-attributes and the objects of extensions.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = AttributeId> + use<> {
         (1..self.len()).filter_map(|index| u16::try_from(index).ok()).map(AttributeId)
     }
 
-    /// How many attributes there are; every id is below it.
+    /// The number of attributes, including the root. Every id is below this number.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len() + 1
     }
@@ -382,14 +385,14 @@ impl ResourceType {
         Ok(id)
     }
 
-    /// Before the tables are made.
+    /// Like `child`, for use before the tables exist.
     fn child_by_scan(&self, parent: AttributeId, name: &str) -> bool {
         self.children(parent).iter().any(|child| self.attribute(*child).name().eq_ignore_ascii_case(name))
     }
 
     fn index(&mut self) {
         for index in 0..self.len() {
-            // `len` is bounded by `push`.
+            // `push` bounds `len`.
             let id = AttributeId(u16::try_from(index).unwrap_or(u16::MAX));
             let children = self.children(id).to_vec();
             let mut table = vec![AttributeId::ROOT; (children.len() * 2 + 1).next_power_of_two()];
@@ -469,13 +472,13 @@ impl Node {
     }
 }
 
-/// Names are mostly spelt as the schema spells them, which is seen fastest.
+/// Requests mostly use the spelling of the schema, so the exact comparison comes first.
 #[inline]
 fn is_name(own: &str, name: &str) -> bool {
     own.len() == name.len() && (own == name || own.eq_ignore_ascii_case(name))
 }
 
-/// Depends on the length and three letters only: enough to tell the names of one object apart, and cheap.
+/// Depends on the length and three letters only: cheap, and enough to distinguish the names of one object.
 fn hash(name: &str) -> usize {
     let bytes = name.as_bytes();
     let fold = |at: usize| usize::from(bytes.get(at).copied().unwrap_or(0) | 0x20);
@@ -490,7 +493,7 @@ pub(crate) fn is_attribute_name(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'$' | b'-' | b'_'))
 }
 
-/// Puts a [`ResourceType`] together. Made by [`ResourceType::builder`].
+/// Builds a [`ResourceType`]. Made by [`ResourceType::builder`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ResourceTypeBuilder {
@@ -504,33 +507,35 @@ pub struct ResourceTypeBuilder {
 }
 
 impl ResourceTypeBuilder {
-    /// Says what the resource type is for.
+    /// Sets the description: the purpose of the resource type.
     pub fn description(mut self, text: impl Into<Box<str>>) -> Self {
         self.description = text.into();
         self
     }
 
-    /// Adds an extension (RFC 7643 §3.3). With `required`, every resource of the type must have it.
+    /// Adds an extension (RFC 7643 §3.3). If `required` is true, every resource of the type must have the extension.
     pub fn extension(mut self, schema: Schema, required: bool) -> Self {
         self.extensions.push((schema, required));
         self
     }
 
-    /// Derives a read-only list from who refers to the resource: `attribute` of this type lists the resources of type
-    /// `holder` whose list `list` has this resource's id, with their attribute `display` as `display`. A user's
-    /// `groups` are `relation("groups", "Group", "members", "displayName")`.
+    /// Derives a read-only list from the referrers of a resource. `attribute` of this type lists the resources of type
+    /// `holder` that have this resource's id in their list `list`. Each element shows the referrer's attribute
+    /// `display` as its `display`. For example, a user's `groups` are
+    /// `relation("groups", "Group", "members", "displayName")`.
     pub fn relation(mut self, attribute: &str, holder: &str, list: &str, display: &str) -> Self {
         self.relations.push([attribute, holder, list, display].map(Into::into));
         self
     }
 
-    /// Chooses the attributes that name a resource of the type to people, the preferred one first. Unless this is called,
-    /// `displayName` does, where the type has it. A resource without a value of these attributes has no name.
+    /// Chooses the attributes that name a resource of the type to people, the preferred attribute first. Without this
+    /// call the name is `displayName`, if the type has that attribute and its responses show it by default. A resource
+    /// without a value of these attributes has no name.
     ///
     /// A reference to the resource shows its name in the read-only sub-attribute `display`, or `displayName` as in
-    /// `manager`: for example the members of a group. The core reads the name whenever the reference is shown, so it is
-    /// never out of date, from a store that [reads many resources at once](crate::store::Capabilities::get_many). A new
-    /// name does not change the version of the resource that shows it.
+    /// `manager`. For example, the members of a group show the names of the users. The core reads the name for each
+    /// response, from a store that [reads many resources at once](crate::store::Capabilities::get_many), so the name
+    /// is never out of date. A new name does not change the version of the resource that shows it.
     ///
     /// ```
     /// use scim_core::schema::{Attribute, AttributeId, AttributeType, ResourceType, Schema};
@@ -546,14 +551,14 @@ impl ResourceTypeBuilder {
         self
     }
 
-    /// Checks everything and makes the table of attributes.
+    /// Checks the definition and builds the table of attributes.
     ///
     /// # Errors
     ///
-    /// When a name is not one (RFC 7643 §2.1), an attribute occurs twice, complex attributes are nested (§2.3.8),
-    /// uniqueness or reference types are asked of a type that has none (§2.3, §7), an attribute has a
-    /// [default](Attribute::default_value) that it cannot have, or the resource type is [named by](Self::named_by)
-    /// something else than a singular, readable string of the resource itself.
+    /// When a name is invalid (RFC 7643 §2.1), an attribute occurs twice, complex attributes are nested (§2.3.8),
+    /// uniqueness or reference types are set on a type that cannot have them (§2.3, §7), an attribute has an invalid
+    /// [default](Attribute::default_value), or an attribute in [`named_by`](Self::named_by) is not a singular,
+    /// readable string of the resource itself.
     pub fn build(self) -> Result<ResourceType, SchemaError> {
         for name in [&self.name, &self.endpoint] {
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -582,7 +587,7 @@ impl ResourceTypeBuilder {
         }
         check_schema_id(self.schema.id())?;
         for attribute in self.schema.attributes() {
-            // RFC 7643 §3.1: where an older schema lists common attributes, the characteristics there win.
+            // If an older schema lists common attributes, the characteristics of RFC 7643 §3.1 apply instead.
             if !standard::is_common(attribute.name()) {
                 kind.add(AttributeId::ROOT, attribute.clone())?;
             } else if attribute.default().is_some() {

@@ -1,6 +1,6 @@
-//! The standard schemas of RFC 7643 as data, with the errata and the corrections that interoperability needs.
+//! The standard schemas of RFC 7643 as data, with the errata and the corrections that interoperability requires.
 //!
-//! The JSON files beside this one hold the facts; this file only reads them. A schema's own words are ours.
+//! The JSON files in `standard/` hold the facts; this file only reads them. Their descriptions are our own words.
 
 use super::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
 
@@ -20,9 +20,9 @@ pub const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 impl Schema {
     /// The User schema (RFC 7643 §4.1, §8.7.1).
     ///
-    /// `active` has the [default](super::Attribute::default_value) `true`: a user who is created without it is active,
-    /// and a request that does not mention it changes nothing about it. A host in whose store the absence of `active`
-    /// has a meaning of its own switches the default off:
+    /// `active` has the [default](super::Attribute::default_value) `true`: a user who is created without `active` is
+    /// active, and a request without `active` leaves it unchanged. A host switches the default off if the absence of
+    /// `active` has its own meaning in the store:
     ///
     /// ```
     /// use scim_core::schema::{Attribute, Registry, ResourceType, Schema};
@@ -66,8 +66,9 @@ impl Schema {
 }
 
 impl Schema {
-    /// The base schema of a resource type, as `/Schemas` shows it: with `externalId`, and with the characteristics of
-    /// RFC 7643 §3.1 for the common attributes that it lists. Their descriptions stay.
+    /// Returns the base schema of a resource type as `/Schemas` shows it: with `externalId`, and with the
+    /// characteristics of RFC 7643 §3.1 for the common attributes that the schema lists. The descriptions in the
+    /// schema are kept.
     pub(super) fn with_common_attributes(self) -> Self {
         let common = common_attributes();
         let listed = common.iter().fold(self, |schema, common| {
@@ -88,7 +89,7 @@ fn shipped(json: &str) -> Schema {
     serde_json::from_str(json).expect("a schema that the crate ships is JSON of a schema")
 }
 
-/// The attributes that every resource has, in the order that the constants of `AttributeId` promise (RFC 7643 §3.1).
+/// The attributes of every resource, in the order of the constants of `AttributeId` (RFC 7643 §3.1).
 pub(super) fn common_attributes() -> [Attribute; 4] {
     let read_only = |name: &str, kind| Attribute::new(name, kind).mutability(Mutability::ReadOnly);
     [

@@ -1,8 +1,8 @@
-//! Values as text that compares as they do, and the document of such texts that a store keeps beside a resource.
+//! Values as text that compares as the values do, and the document of such texts that a store keeps with a resource.
 //!
-//! Databases fold case, order text and round numbers each in its own way. Here every value becomes text that is equal,
-//! ordered and searched by code point exactly as the filter compares the value, so that nothing is left for them to
-//! interpret. Nothing here knows SQL.
+//! Each database folds case, orders text and rounds numbers in its own way. This module turns every value into text
+//! that is equal, ordered and searched by code point exactly as the filter compares the value, so that the database
+//! interprets nothing. This module knows no SQL.
 
 use std::borrow::Cow;
 
@@ -19,8 +19,8 @@ use crate::{
     value::{Object, Value},
 };
 
-/// Names the form of the texts and the [data of the fold](crate::fold::data_version). A store keeps this name, and derives
-/// all texts again when it finds another one.
+/// The name of the format of the texts and of the [data of the fold](crate::fold::data_version). A store saves this
+/// name, and derives all texts again when the saved name differs.
 ///
 /// ```
 /// use scim_core::{fold, sql::representation};
@@ -31,12 +31,13 @@ pub fn representation() -> String {
     format!("1/{}", data_version())
 }
 
-/// The text that a value of `attribute` is compared by; `None` for what has parts.
+/// The text by which a value of `attribute` is compared; `None` for a complex value or a list.
 ///
-/// - Text: its [fold](crate::fold::fold), or itself where case counts. Binary values and references likewise.
+/// - Text: its [fold](crate::fold::fold), or the text itself if the attribute is case-exact. The same applies to
+///   binary values and references.
 /// - Booleans: `false` and `true`.
 /// - Whole numbers: a sign, 1 or 0, and 19 digits. Decimal numbers: their sign, exponent and digits.
-/// - Instants: RFC 3339 in UTC with nine digits behind the second, whatever their precision.
+/// - Instants: RFC 3339 in UTC with nine digits after the second, whatever their precision.
 ///
 /// ```
 /// use scim_core::{schema::{AttributeId, Registry}, sql::comparable, value::Value};
@@ -62,12 +63,12 @@ pub fn comparable(kind: &ResourceType, attribute: AttributeId, value: &Value) ->
 
 pub(super) fn integer(number: i64) -> String {
     let sign = if number < 0 { '0' } else { '1' };
-    // Of a negative number its distance from the least one, which grows as it does.
+    // A negative number is written as its distance from `i64::MIN`, which grows with the number.
     format!("{sign}{:019}", number.cast_unsigned() & i64::MAX.cast_unsigned())
 }
 
 pub(super) fn instant(time: DateTime<Utc>) -> String {
-    // Years of other than four digits are rare, and stand before and behind all others.
+    // Years outside of 0 to 9999 are rare. Their first character orders them before or after all other years.
     let year = match time.year() {
         year @ 0..=9999 => format!("{year:04}"),
         year if year < 0 => format!("-{:06}", 1_000_000 + year),
@@ -80,16 +81,17 @@ pub(super) fn instant(time: DateTime<Utc>) -> String {
     format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanosecond:09}Z")
 }
 
-/// Whether the documents have the values of an attribute: what nobody may filter by has no place in a copy.
+/// Whether documents contain the values of an attribute. They omit derived values, and sensitive values, by which no
+/// client may filter.
 pub(super) fn is_kept(kind: &ResourceType, attribute: AttributeId) -> bool {
     let derived = matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION);
     !derived && !kind.is_sensitive(attribute)
 }
 
-/// The comparable document of a resource, without the attributes in `apart`, which are kept elsewhere.
+/// The comparable document of a resource, without the attributes in `apart`, which are stored elsewhere.
 pub(super) fn document(resource: &Resource, apart: &[AttributeId]) -> String {
     let object = Members { kind: resource.kind(), object: resource.root(), apart };
-    // Cannot fail: there are strings in it, arrays and objects with strings for keys.
+    // Cannot fail: the document has only strings, arrays, and objects with strings for keys.
     let written = serde_json::to_string(&object);
     debug_assert!(written.is_ok(), "text is written to memory");
     written.unwrap_or_default()
@@ -110,7 +112,7 @@ impl Serialize for Members<'_> {
             }
             let definition = self.kind.attribute(attribute);
             let element = |value| Element { kind: self.kind, attribute, value, apart: self.apart };
-            // An object stays, also when nothing is left in it: that it is there is compared, too.
+            // An object stays even when it is empty, since its presence is compared, too.
             if definition.is_multi_valued() {
                 let elements = value.elements();
                 map.serialize_entry(definition.name(), &Elements(elements.iter().map(element).collect()))?;
@@ -148,7 +150,7 @@ impl Serialize for Element<'_> {
             (true, Value::Complex(object)) => {
                 Members { kind: self.kind, object, apart: self.apart }.serialize(serializer)
             }
-            // A value that is not of its attribute's type compares with nothing.
+            // A value of the wrong type matches no comparison.
             (true, _) => serializer.serialize_map(Some(0))?.end(),
             (false, value) => {
                 let text = comparable(self.kind, self.attribute, value).map_or(Cow::Borrowed(""), Cow::Owned);
@@ -163,7 +165,7 @@ mod tests {
     use super::*;
     use crate::value::Decimal;
 
-    /// Texts are ordered as what they stand for.
+    /// Asserts that the texts have the same order as their values.
     fn ordered<T: Ord + std::fmt::Debug>(mut values: Vec<T>, text: impl Fn(&T) -> String) {
         values.sort();
         for (index, left) in values.iter().enumerate() {

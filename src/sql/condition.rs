@@ -1,7 +1,8 @@
 //! Conditions as SQL.
 //!
-//! One walk over the condition writes what can be evaluated and says how exact that is; what cannot be is taken back.
-//! It recurses as deep as the filter is nested, and what it writes is as long as the filter.
+//! One walk over the condition writes the parts that the database can evaluate and reports how exact the result is. It
+//! removes the text of a part that cannot be evaluated. The recursion is as deep as the filter, and the text is as
+//! long as the filter.
 
 use super::{
     comparable::is_kept,
@@ -19,9 +20,9 @@ use crate::{
 };
 
 impl Mapping {
-    /// How far the database evaluates a condition; what [`Store::pushdown`](crate::Store::pushdown) answers.
+    /// How far the database evaluates a condition: the answer for [`Store::pushdown`](crate::Store::pushdown).
     ///
-    /// Of conditions that must all hold, those that cannot be evaluated are left out, which makes it a superset.
+    /// In a conjunction, conditions that cannot be evaluated are left out, which makes the result a superset.
     ///
     /// ```
     /// use scim_core::{Filter, Quirks, quirks::Tolerance, schema::{AttributeId, Registry}, sql::{Column, Dialect, Mapping}, store::Pushdown};
@@ -46,7 +47,7 @@ impl Mapping {
 }
 
 impl Mapping {
-    /// Whether the documents have the values of the attribute: derived attributes are in no document.
+    /// Whether the documents contain the values of the attribute: documents omit derived attributes.
     pub(super) fn has_in_document(&self, attribute: AttributeId) -> bool {
         let top = self.kind.attribute(self.kind.top_level(attribute));
         let derived = top.is_multi_valued() && top.mutable() == Mutability::ReadOnly;
@@ -54,10 +55,10 @@ impl Mapping {
     }
 }
 
-/// What the places of a condition are counted from.
+/// The value that the places of a condition start from.
 enum Base<'a> {
     Resource,
-    /// A complex value whose parts are columns.
+    /// A complex value whose sub-attributes are columns.
     Columns,
     /// A complex value, or an element of a list, in a document.
     Json(Json),
@@ -67,7 +68,7 @@ enum Base<'a> {
 pub(super) struct Translator<'a> {
     pub(super) mapping: &'a Mapping,
     pub(super) statement: &'a mut Statement,
-    /// How many subqueries have been named.
+    /// The number of subqueries that have an alias.
     pub(super) aliases: usize,
 }
 
@@ -76,7 +77,7 @@ impl<'a> Translator<'a> {
         Self { mapping, statement, aliases: 0 }
     }
 
-    /// Writes that all of these hold; `false` when one of them cannot be evaluated.
+    /// Writes the conjunction of the conditions; `false` when the database cannot evaluate one of them.
     pub(super) fn conjunction(&mut self, conditions: &[&Condition]) -> bool {
         match conditions {
             [] => {
@@ -104,7 +105,7 @@ impl<'a> Translator<'a> {
                 it.statement.push("NOT (");
                 let inner = it.condition(condition, base);
                 it.statement.push(")");
-                // Around what finds too many, it would find too few.
+                // The negation of a superset would miss resources.
                 if inner == Pushdown::Exact { inner } else { Pushdown::No }
             }),
             Condition::Element { place, condition } => self.element(place, condition, base),
@@ -138,7 +139,7 @@ impl<'a> Translator<'a> {
         self.at(place, base, test)
     }
 
-    /// Takes back what `write` wrote if it could not write all.
+    /// Calls `write`, and removes the written text if `write` returns [`Pushdown::No`].
     fn whole(&mut self, write: impl FnOnce(&mut Self) -> Pushdown) -> Pushdown {
         let mark = self.statement.mark();
         let pushdown = write(self);
@@ -148,8 +149,8 @@ impl<'a> Translator<'a> {
         pushdown
     }
 
-    /// A conjunction or disjunction, halved again and again: databases bound the depth of an expression, and a chain of
-    /// a thousand operators would be as deep as that.
+    /// A conjunction or disjunction, halved recursively: databases bound the depth of an expression, and a chain of a
+    /// thousand operators would be a thousand levels deep.
     fn joined(&mut self, conditions: &[Condition], base: &Base<'a>, and: bool) -> Pushdown {
         self.halved(conditions, and, &mut |it, condition| it.condition(condition, base))
     }
@@ -186,17 +187,17 @@ impl<'a> Translator<'a> {
         })
     }
 
-    /// Writes that `test` holds for one of the values at `place`, none of which is complex.
+    /// Writes that `test` holds for one of the values at `place`, which are not complex.
     fn at(&mut self, place: &Place, base: &Base<'a>, test: &mut dyn FnMut(&mut Self, &Scalar) -> Pushdown) -> Pushdown {
         let attribute = place.attribute();
         if let Some((_, table)) = self.mapping.table_on(place.route()) {
-            // Its rows belong to the resource, and to no element of a list.
+            // The rows belong to the resource, not to an element of a list.
             let in_element = matches!(base, Base::Row(_)) || matches!(base, Base::Json(json) if json.is_root());
             return if in_element { Pushdown::No } else { self.row(table, |it| it.of(table.find(attribute), test)) };
         }
         let column = match base {
             Base::Row(table) => return self.of(table.find(attribute), test),
-            // Columns are the resource's, and say nothing of one element of a list.
+            // Columns belong to the resource; they do not describe one element of a list.
             Base::Json(json) if json.is_root() => None,
             _ => self.mapping.find(attribute),
         };
@@ -213,7 +214,7 @@ impl<'a> Translator<'a> {
         self.statement.back_to(mark);
         let index = match base {
             Base::Resource => self.mapping.index_of(self.statement.dialect, place.route()),
-            // Nothing but the resource's own values has an index.
+            // Only the resource's own values have an index.
             _ if self.mapping.indexed.is_some() => Index::None,
             _ => Index::Unknown,
         };
@@ -227,7 +228,7 @@ impl<'a> Translator<'a> {
         column.map_or(Pushdown::No, |column| test(self, &Scalar::column(column)))
     }
 
-    /// The document, if it has the attribute.
+    /// The document, if it contains the attribute.
     pub(super) fn document(&self, attribute: AttributeId) -> Option<Json> {
         let document = self.mapping.document.as_deref()?;
         self.mapping.has_in_document(attribute).then(|| Json::new(tight(document)))
@@ -281,7 +282,7 @@ impl<'a> Translator<'a> {
             return by_owner.unwrap_or_else(|| self.row(table, |it| it.condition(condition, &Base::Row(table))));
         }
         let Some(document) = self.document(attribute) else {
-            // Nothing tells whether the value is there, unless the condition does.
+            // Without a document, only the condition itself can require that the value exists.
             return if needs_value(condition) && self.mapping.document.is_none() {
                 self.condition(condition, &Base::Columns)
             } else {
@@ -350,7 +351,7 @@ impl<'a> Translator<'a> {
         }
     }
 
-    /// Writes that a complex value has a part that is not empty, as its parts are in columns.
+    /// Writes that a complex value, whose sub-attributes are in columns, has a sub-attribute that is not empty.
     fn present_in(&mut self, attribute: AttributeId, find: &dyn Fn(AttributeId) -> Option<&'a Column>) -> Pushdown {
         let Some(parts) = self.parts(attribute) else { return Pushdown::No };
         if parts.iter().filter_map(|part| find(*part)).any(|column| column.required) {
@@ -364,7 +365,7 @@ impl<'a> Translator<'a> {
         })
     }
 
-    /// Writes that a value in a document is not empty, or has a part that is not.
+    /// Writes that a value in a document is not empty, or has a sub-attribute that is not empty.
     fn present_below(&mut self, json: &Json, attribute: AttributeId) -> Pushdown {
         let kind = &self.mapping.kind;
         if kind.attribute(attribute).kind() != AttributeType::Complex {
@@ -385,7 +386,7 @@ impl<'a> Translator<'a> {
         })
     }
 
-    /// The parts of a complex value that are stored; `None` if some may not be asked for.
+    /// The stored sub-attributes of a complex value; `None` if a filter must not use one of them.
     fn parts(&self, attribute: AttributeId) -> Option<Vec<AttributeId>> {
         let kind = &self.mapping.kind;
         let parts = kind.children(attribute).iter().copied().filter(|part| kind.referred_id(*part).is_none());
@@ -406,7 +407,7 @@ impl<'a> Translator<'a> {
     }
 }
 
-/// Whether the condition holds for no complex value that is empty.
+/// Whether the condition is false for every empty complex value.
 fn needs_value(condition: &Condition) -> bool {
     match condition {
         Condition::All(all) => all.iter().any(needs_value),

@@ -1,11 +1,11 @@
-//! Values in a comparable document, as expressions of SQL.
+//! Values in a comparable document, as SQL expressions.
 //!
-//! Names come from the schema, quoted; how arrays and objects are taken apart is what the dialects differ in.
+//! Names come from the schema and are quoted. The dialects differ in how they unpack arrays and objects.
 
 use super::statement::Dialect;
 use crate::schema::{AttributeId, ResourceType};
 
-/// A value in JSON: where it starts from, and the names on the way from there.
+/// A value in JSON: the expression that it starts from, and the names on the route from there.
 #[derive(Clone, Debug)]
 pub(super) struct Json {
     root: String,
@@ -13,12 +13,12 @@ pub(super) struct Json {
 }
 
 impl Json {
-    /// A value that an expression, which binds tighter than any operator, has.
+    /// The value of an expression, which must bind tighter than any operator.
     pub(super) fn new(root: impl Into<String>) -> Self {
         Self { root: root.into(), names: Vec::new() }
     }
 
-    /// Whether it is an element of a list, or all of a document, and so is there whenever it is looked at.
+    /// Whether the value is an element of a list or a whole document. Such a value exists whenever it is evaluated.
     pub(super) fn is_root(&self) -> bool {
         self.names.is_empty()
     }
@@ -28,7 +28,7 @@ impl Json {
         self
     }
 
-    /// The value as text; null if there is none.
+    /// The value as text; null if the value does not exist.
     pub(super) fn text(&self, dialect: Dialect, kind: &ResourceType) -> String {
         match (dialect, self.names.split_last()) {
             (Dialect::Sqlite, None) => self.root.clone(),
@@ -41,7 +41,7 @@ impl Json {
         }
     }
 
-    /// That there is a value, of whatever kind.
+    /// A condition that the value exists, whatever its type.
     pub(super) fn exists(&self, dialect: Dialect, kind: &ResourceType) -> String {
         match dialect {
             Dialect::Sqlite => format!("json_type({}, {}) IS NOT NULL", self.root, self.path(kind)),
@@ -49,8 +49,8 @@ impl Json {
         }
     }
 
-    /// The elements of an array as rows with an alias, none for what is not an array; and how one of them, and its place
-    /// among the others, is called.
+    /// The elements of an array as rows with an alias (no rows if the value is not an array), one element, and the
+    /// expression of its position in the array.
     pub(super) fn elements(&self, dialect: Dialect, kind: &ResourceType, number: usize) -> (String, Self, String) {
         let alias = format!("scim{number}");
         match dialect {
@@ -60,7 +60,7 @@ impl Json {
             }
             Dialect::Postgres => {
                 let value = self.value(kind);
-                // What has no array must not be an error: that would be one of the whole statement.
+                // A value that is not an array must not raise an error, which would fail the whole statement.
                 let array = format!("CASE WHEN jsonb_typeof({value}) = 'array' THEN {value} ELSE '[]'::jsonb END");
                 let rows = format!("jsonb_array_elements({array}) WITH ORDINALITY AS {alias}(value, key)");
                 (rows, Self::new(format!("{alias}.value")), format!("{alias}.key"))
@@ -73,11 +73,11 @@ impl Json {
         self.names.iter().fold(self.root.clone(), |value, attribute| format!("{value} -> {}", name(kind, *attribute)))
     }
 
-    /// The way as SQLite writes it: `'$."name"."familyName"'`.
+    /// The route in the syntax of SQLite: `'$."name"."familyName"'`.
     fn path(&self, kind: &ResourceType) -> String {
         let mut path = String::from("$");
         for attribute in &self.names {
-            // A schema has no name with a quotation mark in it.
+            // Names in a schema contain no quotation marks.
             path.push_str(".\"");
             path.push_str(kind.attribute(*attribute).name());
             path.push('"');

@@ -1,6 +1,6 @@
-//! Where the values of a resource type's attributes are in a database, as the host says it.
+//! The locations of a resource type's attributes in a database, as the host declares them.
 //!
-//! All SQL that a host writes comes in here, once, when its store is made. Nothing here knows filters.
+//! All SQL that a host writes enters here, once, when the host makes its store. This module knows no filters.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use crate::{
     schema::{AttributeId, ResourceType},
 };
 
-/// Where the values of one resource type are: in a document, in columns of the host's own, in rows of another table.
+/// The locations of the values of one resource type: a document, columns of the host's own, or rows of another table.
 ///
-/// Names of columns and tables are SQL that goes into statements as it is. They are the host's, and must never come
-/// from a request; each column has to be qualified by its table's name or alias, since subqueries have columns of their
-/// own.
+/// Names of columns and tables are SQL that is copied into statements. They come from the host, and must never come
+/// from a request. Each column must be qualified by the name or alias of its table, since subqueries have columns of
+/// their own.
 ///
 /// ```
 /// use scim_core::{schema::{AttributeId, Registry}, sql::{Column, Mapping, Table}};
@@ -39,25 +39,27 @@ pub struct Mapping {
     pub(super) columns: Vec<(AttributeId, Column)>,
     pub(super) tables: Vec<(AttributeId, Table)>,
     pub(super) lookups: Vec<(AttributeId, Table)>,
-    /// The attributes of the document that have an index of their own; `None` if the host has not declared any.
+    /// The attributes of the document that have an index of their own; `None` if the host has not declared its
+    /// indexes.
     pub(super) indexed: Option<Vec<AttributeId>>,
     /// Whether an index of the document serves containment.
     pub(super) contained: bool,
 }
 
 impl Mapping {
-    /// All values are in a column that has the [comparable document](Mapping::document) of each resource, as text or
-    /// JSONB in SQLite, as `jsonb` in PostgreSQL. `id` is a column of text with the resource's id.
+    /// A mapping to one column with the [comparable document](Mapping::document) of each resource: text or JSONB in
+    /// SQLite, `jsonb` in PostgreSQL. `id` is a text column with the resource's id.
     ///
-    /// A [column](Mapping::column) that is added has a value once more, for an index or because it changes on its own,
-    /// as `meta.lastModified` does with the members of a group: it is asked where it can be, and the document where it
-    /// cannot. A [table](Mapping::table) that is added has all values of its attribute.
+    /// A [column](Mapping::column) that is added holds a value a second time: for an index, or because the value
+    /// changes separately, as `meta.lastModified` does with the members of a group. A statement uses the column if
+    /// possible, and otherwise the document. A [table](Mapping::table) that is added holds all values of its
+    /// attribute.
     pub fn documents(kind: &Arc<ResourceType>, id: impl Into<Box<str>>, document: impl Into<Box<str>>) -> Self {
         Self { document: Some(document.into()), ..Self::columns(kind, id) }
     }
 
-    /// No value is anywhere but in the columns and tables that are added. `id` is a column of text with the resource's
-    /// id. What is not added is left to the core.
+    /// A mapping to only the columns and tables that are added. `id` is a text column with the resource's id.
+    /// Conditions on attributes that are not added are left to the core.
     pub fn columns(kind: &Arc<ResourceType>, id: impl Into<Box<str>>) -> Self {
         let id = Column::text(id).required();
         Self {
@@ -72,25 +74,27 @@ impl Mapping {
         }
     }
 
-    /// An attribute that is not complex is in this column. It is singular, or belongs to one of which no resource has
-    /// more than one value, as where a user has one address for e-mail. For the object
-    /// of an [extension](crate::schema::Extension::attribute) it is a boolean: whether the resource has data of it.
+    /// Maps an attribute that is not complex to this column. The attribute is singular, or belongs to an attribute of
+    /// which no resource has more than one value, for example if a user has one email address. For the object of an
+    /// [extension](crate::schema::Extension::attribute) the column is a boolean: whether the resource has data of the
+    /// extension.
     #[must_use]
     pub fn column(mut self, attribute: AttributeId, column: Column) -> Self {
         self.columns.push((attribute, column));
         self
     }
 
-    /// The values of a multi-valued attribute are rows of this table.
+    /// Maps the values of a multi-valued attribute to rows of this table.
     #[must_use]
     pub fn table(mut self, attribute: AttributeId, table: Table) -> Self {
         self.tables.push((attribute, table));
         self
     }
 
-    /// Rows with the values of a multi-valued attribute that the document has too, for a database without an index of
-    /// arrays (SQLite). A comparison by `eq` reads these rows first; the document decides the rest. The table needs an
-    /// [owner](Table::owner); a column that it has for a sub-attribute has every value of the sub-attribute.
+    /// Adds rows with the values of a multi-valued attribute that the document contains as well, for a database
+    /// without an index of arrays (SQLite). A comparison by `eq` reads these rows first; the document decides the
+    /// rest. The table needs an [owner](Table::owner). A column of the table for a sub-attribute must contain every
+    /// value of the sub-attribute.
     #[must_use]
     pub fn lookup(mut self, attribute: AttributeId, table: Table) -> Self {
         self.lookups.push((attribute, table));
@@ -100,8 +104,8 @@ impl Mapping {
     /// Declares that these attributes of the document, and no others, have an index on their [key](Mapping::key).
     ///
     /// `eq`, `sw` and the order of an indexed attribute are written so that the index serves them. The values of other
-    /// attributes are read once per comparison; without this declaration, twice where they are equal or absent, so that
-    /// an index that the statement does not know of can serve the comparison.
+    /// attributes are read once per comparison. Without this declaration, a value that is equal or absent is read
+    /// twice, so that an undeclared index can serve the comparison.
     #[must_use]
     pub fn indexed(mut self, attributes: impl IntoIterator<Item = AttributeId>) -> Self {
         self.indexed.get_or_insert_with(Vec::new).extend(attributes);
@@ -110,7 +114,8 @@ impl Mapping {
 
     /// Declares that the document, which is never null, has an index `USING gin (… jsonb_path_ops)`. PostgreSQL then
     /// evaluates `eq` by `@>`, which this index serves for every attribute, and conditions in brackets for one element
-    /// (RFC 7644 §3.4.2.2). Booleans are compared without the index: it would find too many resources. SQLite has no such index.
+    /// (RFC 7644 §3.4.2.2). Booleans are compared without the index, which would find too many resources. SQLite has
+    /// no such index.
     #[must_use]
     pub fn contained(mut self) -> Self {
         self.contained = true;
@@ -122,12 +127,13 @@ impl Mapping {
         &self.kind
     }
 
-    /// The comparable document of a resource: JSON with the names of the schema, in which every value is the text that
-    /// it is [compared](comparable()) by. Attributes that have a [table](Mapping::table) are not in it, and neither is
-    /// what nobody may filter by, such as passwords.
+    /// The comparable document of a resource: JSON with the names of the schema, in which every value is the text by
+    /// which it is [compared](comparable()). It omits attributes that have a [table](Mapping::table), and sensitive
+    /// attributes such as passwords, by which no client may filter.
     ///
-    /// It stands beside [`Resource::to_json`], from which it can be made anew at any time and must be when the schema
-    /// or the [representation](super::representation) changes.
+    /// A store keeps the document together with the [JSON](Resource::to_json) of the resource. The document can be
+    /// derived from this JSON at any time, and must be derived again when the schema or the
+    /// [representation](super::representation) changes.
     ///
     /// ```
     /// use scim_core::{Resource, schema::Registry, sql::Mapping};
@@ -146,7 +152,7 @@ impl Mapping {
     }
 
     pub(super) fn find(&self, attribute: AttributeId) -> Option<&Column> {
-        // The id of each row is known, whatever else is.
+        // The id column is always known; an added column for the id has precedence.
         let own = self.columns.iter().find(|(mapped, _)| *mapped == attribute).map(|(_, column)| column);
         own.or((attribute == AttributeId::ID).then_some(&self.id))
     }
@@ -156,7 +162,7 @@ impl Mapping {
         self.lookups.iter().find(|(attribute, _)| route.contains(attribute)).map(|(_, table)| table)
     }
 
-    /// How an index serves the value of a document at the end of a route from its root.
+    /// The kind of index that serves the value of a document at the end of a route from its root.
     pub(super) fn index_of(&self, dialect: Dialect, route: &[AttributeId]) -> Index {
         let Some(indexed) = &self.indexed else { return Index::Unknown };
         let is_single = |id: &AttributeId| !self.kind.attribute(*id).is_multi_valued();
@@ -169,14 +175,14 @@ impl Mapping {
         }
     }
 
-    /// The table that has the values at the end of this route, and the attribute that it is for.
+    /// The table that has the values at the end of this route, and the attribute that the table is for.
     pub(super) fn table_on(&self, route: &[AttributeId]) -> Option<(AttributeId, &Table)> {
         let on_route = |(attribute, _): &&(AttributeId, Table)| route.contains(attribute);
         self.tables.iter().find(on_route).map(|(attribute, table)| (*attribute, table))
     }
 }
 
-/// How a column has its values.
+/// The form of the values in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Comparable,
@@ -184,19 +190,20 @@ pub(super) enum Form {
     Folded,
     Boolean,
     Integer,
-    /// Instants in units of so many nanoseconds since 1970.
+    /// Instants as a count of units since 1970; the unit is this number of nanoseconds.
     Instant(i64),
     Timestamp,
 }
 
-/// A column of a host's table, or an expression on some, and how it has the values of an attribute.
+/// A column of a host's table, or an expression of columns, and the form in which it has the values of an attribute.
 ///
-/// Where column and attribute do not fit each other, conditions on the attribute are left to the core: of an attribute
-/// whose case does not count, a column with the text as it was given can only be asked whether it is there.
+/// If the form does not fit the attribute, conditions on the attribute are left to the core. For example, a column
+/// with the original text of an attribute that is not case-exact supports only presence tests.
 ///
-/// In PostgreSQL text is compared by `=` with the column's own collation, which must be one that tells apart what
-/// differs (all do that are not declared nondeterministic; the type `citext` does not), and ordered with the collation
-/// `"C"`: an index serves an order when it has that one. In SQLite all is compared with the collation `BINARY`.
+/// In PostgreSQL, `=` compares text with the column's own collation, which must distinguish all different texts. All
+/// collations do so except those declared nondeterministic; the type `citext` does not. Text is ordered with the
+/// collation `"C"`: an index serves an order if it has this collation. In SQLite, all comparisons use the collation
+/// `BINARY`.
 #[derive(Clone, Debug)]
 pub struct Column {
     pub(super) sql: Box<str>,
@@ -205,20 +212,20 @@ pub struct Column {
     pub(super) indexed: bool,
 }
 
-/// How an index serves comparisons of a value.
+/// The kind of index that serves comparisons of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Index {
-    /// The host has not declared its indexes: one may serve comparisons.
+    /// The host has not declared its indexes; an index may serve comparisons.
     Unknown,
     None,
     /// A B-tree of the value.
     Whole,
-    /// A B-tree of its first [`PREFIX`] characters.
+    /// A B-tree of the first [`PREFIX`] characters of the value.
     Prefix,
 }
 
-/// A B-tree of PostgreSQL refuses entries of more than some 2,700 bytes. This many characters have at most 800 bytes,
-/// which leaves room for the other columns.
+/// The length of an indexed beginning, in characters. A B-tree of PostgreSQL refuses entries of more than some 2,700
+/// bytes. This number of characters has at most 800 bytes, which leaves room for the other columns.
 pub(super) const PREFIX: usize = 200;
 
 impl Column {
@@ -226,17 +233,18 @@ impl Column {
         Self { sql: sql.into(), form, required: false, indexed: false }
     }
 
-    /// Text that [`comparable()`] made, of a value of whatever type.
+    /// The text that [`comparable()`] returned, for a value of any type.
     pub fn comparable(sql: impl Into<Box<str>>) -> Self {
         Self::new(sql, Form::Comparable)
     }
 
-    /// Text as it was given; for strings, references and binary values.
+    /// The original text; for strings, references and binary values.
     pub fn text(sql: impl Into<Box<str>>) -> Self {
         Self::new(sql, Form::Text)
     }
 
-    /// The [fold](crate::fold::fold) of text. Where case counts, it narrows down what the core then looks at.
+    /// The [fold](crate::fold::fold) of text. For a case-exact attribute it only preselects resources, which the core
+    /// then checks.
     pub fn folded(sql: impl Into<Box<str>>) -> Self {
         Self::new(sql, Form::Folded)
     }
@@ -266,20 +274,20 @@ impl Column {
         Self::new(sql, Form::Instant(1_000))
     }
 
-    /// A `timestamptz` of PostgreSQL. SQLite has nothing like it.
+    /// A `timestamptz` of PostgreSQL. SQLite has no such type.
     pub fn timestamp(sql: impl Into<Box<str>>) -> Self {
         Self::new(sql, Form::Timestamp)
     }
 
-    /// Declares that the column has a B-tree index, which in PostgreSQL has the collation `"C"`: `sw` is then a range of
-    /// the index.
+    /// Declares that the column has a B-tree index, which in PostgreSQL has the collation `"C"`: `sw` is then a range
+    /// of the index.
     #[must_use]
     pub fn indexed(mut self) -> Self {
         self.indexed = true;
         self
     }
 
-    /// Says that the column is never null, nor an empty text.
+    /// Declares that the column is never null and never an empty text.
     #[must_use]
     pub fn required(mut self) -> Self {
         self.required = true;
@@ -287,7 +295,7 @@ impl Column {
     }
 }
 
-/// A table that has a row for each value of a multi-valued attribute.
+/// A table with one row for each value of a multi-valued attribute.
 #[derive(Clone, Debug)]
 pub struct Table {
     pub(super) from: Box<str>,
@@ -297,7 +305,7 @@ pub struct Table {
     pub(super) owner: Option<Owner>,
 }
 
-/// How the rows of a table name the resource that they belong to.
+/// The columns by which the rows of a table name their resource.
 #[derive(Clone, Debug)]
 pub(super) struct Owner {
     pub(super) id: Box<str>,
@@ -305,33 +313,35 @@ pub(super) struct Owner {
 }
 
 impl Table {
-    /// The table as it stands behind `FROM`, with an alias, and the condition by which a row of it belongs to a
-    /// resource's own.
+    /// A table. `from` is the table as in a `FROM` clause, with an alias; `on` is the condition that a row belongs to
+    /// the resource.
     pub fn new(from: impl Into<Box<str>>, on: impl Into<Box<str>>) -> Self {
         Self { from: from.into(), on: on.into(), columns: Vec::new(), order: None, owner: None }
     }
 
-    /// A sub-attribute is in this column; a multi-valued attribute that is not complex is itself what is in it.
+    /// Maps a sub-attribute to this column. For a multi-valued attribute that is not complex, maps the attribute
+    /// itself.
     #[must_use]
     pub fn column(mut self, attribute: AttributeId, column: Column) -> Self {
         self.columns.push((attribute, column));
         self
     }
 
-    /// The column by which the values of one resource are in their order. Sorting by a multi-valued attribute needs it,
-    /// for it goes by the primary value or else the first (RFC 7644 §3.4.2.3).
+    /// Sets the column that orders the values of one resource. Sorting by a multi-valued attribute requires it,
+    /// because the order uses the primary value or else the first value (RFC 7644 §3.4.2.3).
     #[must_use]
     pub fn order(mut self, sql: impl Into<Box<str>>) -> Self {
         self.order = Some(sql.into());
         self
     }
 
-    /// The column, never null, with the id of the resource that a row belongs to, and the condition for the rows of all
-    /// resources that the statement is about. With both, `eq` reads the rows that match, and not the rows of each
-    /// resource.
+    /// Sets how a row names its resource. `id` is the column, never null, with the id of the resource that a row
+    /// belongs to; `on` is the condition for the rows of all resources that the statement covers. `eq` then reads the
+    /// rows that match, instead of the rows of each resource.
     ///
     /// The condition must not name a column of the resource. It may repeat a placeholder that the host's part of the
-    /// statement has bound, such as `m.tenant = $1`. `Mapping::pushdown` and an index of the table do not depend on it.
+    /// statement has bound, such as `m.tenant = $1`. `Mapping::pushdown` and an index of the table do not depend on
+    /// the owner.
     ///
     /// ```
     /// use scim_core::{Filter, Quirks, quirks::Tolerance, schema::Registry, sql::{Column, Dialect, Mapping, Statement, Table}};

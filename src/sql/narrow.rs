@@ -1,6 +1,6 @@
-//! Comparisons that an index of documents, or of rows, answers without looking at each resource.
+//! Comparisons that an index of documents, or of rows, answers without examining each resource.
 //!
-//! PostgreSQL compares a pattern with the whole document (`@>`). Rows that name their owner are read by their value.
+//! PostgreSQL compares a pattern with the whole document (`@>`). Rows that name their owner are looked up by value.
 
 use serde_json::{Map, Value as Pattern};
 
@@ -21,8 +21,8 @@ use crate::{
 impl Mapping {
     /// Whether an index that the mapping declares finds the resources for which a condition holds.
     ///
-    /// A scan needs one such condition. Without any the database reads every resource of the type, once per term of the
-    /// filter: a store charges that work before it begins.
+    /// A scan needs at least one such condition. Otherwise the database reads every resource of the type, once per
+    /// term of the filter: a store charges that work before it begins.
     ///
     /// ```
     /// use scim_core::{Filter, Quirks, quirks::Tolerance, schema::{AttributeId, Registry}, sql::{Dialect, Mapping}};
@@ -75,8 +75,8 @@ impl Mapping {
             || self.contains(dialect) && self.equality_pattern(comparison).is_some()
     }
 
-    /// Whether an index that the mapping declares has the resources in this order. Without one the database reads and
-    /// sorts all resources for each page.
+    /// Whether an index that the mapping declares has the resources in this order. Without such an index the database
+    /// reads and sorts all resources for each page.
     pub fn leads(&self, dialect: Dialect, sort: &Sort) -> bool {
         match self.find(sort.attribute()) {
             Some(column) => column.indexed || sort.attribute() == AttributeId::ID,
@@ -84,7 +84,7 @@ impl Mapping {
         }
     }
 
-    /// The table whose rows name their owners.
+    /// The table for this route, if its rows name their owners.
     fn rows_on(&self, route: &[AttributeId]) -> Option<&Table> {
         let rows = self.table_on(route).map(|(_, table)| table).or_else(|| self.lookup_on(route));
         rows.filter(|table| table.owner.is_some())
@@ -94,7 +94,7 @@ impl Mapping {
         self.contained && dialect == Dialect::Postgres && self.document.is_some()
     }
 
-    /// The document with nothing but the compared value, where `eq` is to be evaluated by containment.
+    /// The document with only the compared value, if `eq` is to be evaluated by containment.
     fn equality_pattern(&self, comparison: &Comparison) -> Option<Pattern> {
         let place = comparison.place();
         let elsewhere = self.find(place.attribute()).is_some() || self.table_on(place.route()).is_some();
@@ -106,8 +106,8 @@ impl Mapping {
         Some(self.around(place.route(), text_pattern(comparison)?))
     }
 
-    /// The document with one element that has the values that a condition in brackets requires, and whether the
-    /// condition requires nothing else.
+    /// The document with one element, which has the values that a condition in brackets requires. The flag is `true`
+    /// if the condition requires nothing else.
     fn pattern(&self, place: &Place, condition: &Condition) -> Option<(Pattern, bool)> {
         if self.table_on(place.route()).is_some()
             || !self.has_in_document(place.attribute())
@@ -149,7 +149,7 @@ impl Mapping {
         }
     }
 
-    /// The value at the end of a route, in the objects and arrays on the way to it.
+    /// The value at the end of a route, enclosed in the objects and arrays of the route.
     fn around(&self, route: &[AttributeId], value: Pattern) -> Pattern {
         route.iter().rev().fold(value, |value, id| {
             let attribute = self.kind.attribute(*id);
@@ -159,15 +159,15 @@ impl Mapping {
     }
 }
 
-/// The text that a document has where the comparison holds; `None` for other operators than `eq`, for booleans, and for
-/// text that no database has.
+/// The text that a document contains if the comparison holds. `None` for operators other than `eq`, for booleans, and
+/// for text that no database can store.
 fn text_pattern(comparison: &Comparison) -> Option<Pattern> {
     let is_wanted = comparison.operator() == Operator::Eq && !matches!(comparison.operand(), Comparand::Boolean(_));
     let text = is_wanted.then(|| comparable_text(comparison.operand()))?;
     (!text.contains('\0')).then(|| Pattern::String(text.into_owned()))
 }
 
-/// Adds what another pattern requires; `false` if some of it cannot be added.
+/// Adds the requirements of another pattern; `false` if some of them cannot be added.
 fn merge(into: &mut Pattern, other: Pattern) -> bool {
     match (into, other) {
         (Pattern::Object(into), Pattern::Object(other)) => {
@@ -180,7 +180,7 @@ fn merge(into: &mut Pattern, other: Pattern) -> bool {
             }
             complete
         }
-        // Conditions on the values of a list are each satisfied by any of them.
+        // Each condition on the values of a list can be satisfied by another value.
         (Pattern::Array(into), Pattern::Array(other)) => {
             into.extend(other);
             true
@@ -189,7 +189,7 @@ fn merge(into: &mut Pattern, other: Pattern) -> bool {
     }
 }
 
-/// The comparison by `eq` that a row satisfies wherever the condition holds for it.
+/// The comparison by `eq` that every row must satisfy for the condition to hold.
 fn equality<'a>(condition: &'a Condition, table: &Table) -> Option<&'a Comparison> {
     match condition {
         Condition::Compare(comparison) if comparison.operator() == Operator::Eq => {
@@ -201,7 +201,7 @@ fn equality<'a>(condition: &'a Condition, table: &Table) -> Option<&'a Compariso
 }
 
 impl Translator<'_> {
-    /// Writes a comparison of a resource's value that an index serves, if there is one.
+    /// Writes a comparison of a resource's value by an index, if an index serves it.
     pub(super) fn found_value(&mut self, comparison: &Comparison) -> Option<Pushdown> {
         let mapping = self.mapping;
         if mapping.contains(self.statement.dialect)
@@ -214,8 +214,8 @@ impl Translator<'_> {
         (comparison.operator() == Operator::Eq).then(|| self.owners(table, comparison))?
     }
 
-    /// Writes an index condition that holds wherever the condition in brackets holds. Gives whether it is the whole
-    /// condition; `None` if there is no such index.
+    /// Writes an index condition that the condition in brackets implies. Returns whether the index condition is
+    /// equivalent to the condition; `None` if no such index exists.
     pub(super) fn found_element(&mut self, place: &Place, condition: &Condition) -> Option<bool> {
         let mapping = self.mapping;
         if mapping.contains(self.statement.dialect)
@@ -243,8 +243,8 @@ impl Translator<'_> {
         })
     }
 
-    /// Writes that the resource owns a row for which `test` holds; `None` if rows do not name their owner, or the test
-    /// cannot be written.
+    /// Writes that the resource owns a row for which `test` holds; `None` if rows do not name their owner, or if the
+    /// test cannot be written.
     pub(super) fn owned(&mut self, table: &Table, test: impl FnOnce(&mut Self) -> Pushdown) -> Option<Pushdown> {
         let owner = table.owner.as_ref()?;
         let mark = self.statement.mark();
@@ -260,7 +260,7 @@ impl Translator<'_> {
     }
 }
 
-/// Whether rows with one value are asked for, which an index of the rows finds.
+/// Whether the condition requires one value of a row, which an index of the rows finds.
 pub(super) fn names_a_value(condition: &Condition, table: &Table) -> bool {
     equality(condition, table).is_some()
 }

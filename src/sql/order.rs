@@ -1,6 +1,6 @@
-//! The order of a list, and the part of it that a window shows, as SQL (RFC 7644 §3.4.2.3, §3.4.2.4; RFC 9865).
+//! The order of a list, and the part of it in a window, as SQL (RFC 7644 §3.4.2.3, §3.4.2.4; RFC 9865).
 //!
-//! Every order ends with the id, so that it is total; a position is compared and never looked up.
+//! Every order ends with the id, so that the order is total. A sort position is compared, never looked up.
 
 use super::{
     condition::Translator,
@@ -17,25 +17,25 @@ use crate::{
     store::{Pushdown, Window},
 };
 
-/// What was asked of the database is not where the [`Mapping`] could find it.
+/// The error for a condition or an order that the [`Mapping`] cannot express.
 ///
-/// A store that has asked [`Mapping::pushdown`] and [`Mapping::sorts`] before does not meet it.
+/// It does not occur in a store that asks [`Mapping::pushdown`] and [`Mapping::sorts`] first.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected conditions and an order that the mapping has columns for")]
 pub struct Unmapped(());
 
 impl Mapping {
-    /// Whether the database can put resources into this order.
+    /// Whether the database can sort resources in this order.
     pub fn sorts(&self, dialect: Dialect, sort: &Sort) -> bool {
         let mut scratch = Statement::new(dialect);
         Translator::new(self, &mut scratch).key(sort).is_some()
     }
 
-    /// The expression by which resources are found and sorted by an attribute, to make an index of; `None` for what has
-    /// several values or is not mapped.
+    /// The expression by which resources are found and sorted by an attribute, for use in an index. `None` for an
+    /// attribute that is multi-valued, complex or not mapped.
     ///
-    /// A B-tree of PostgreSQL takes no text beyond some 2,700 bytes, and fails the insertion: of attributes without a
-    /// limit of length make an index `USING hash`, which serves `eq`.
+    /// A B-tree of PostgreSQL refuses text of more than some 2,700 bytes, and the insertion fails. For attributes
+    /// without a length limit, make an index `USING hash`, which serves `eq`.
     ///
     /// ```
     /// use scim_core::{schema::{AttributeId, Registry}, sql::{Dialect, Mapping}};
@@ -52,11 +52,11 @@ impl Mapping {
         Some(self.single(dialect, attribute)?.ordered(dialect))
     }
 
-    /// The expression for the index of an attribute that is [declared](Mapping::indexed): in SQLite that of
-    /// [`Mapping::index`], in PostgreSQL the beginning of the value, which fits into a B-tree whatever the value's
-    /// length. `None` for an attribute that is multi-valued, complex or not mapped.
+    /// The expression for the index of an attribute that is [declared](Mapping::indexed). In SQLite this is the
+    /// expression of [`Mapping::index`]. In PostgreSQL it is the beginning of the value, which fits into a B-tree
+    /// whatever the length of the value. `None` for an attribute that is multi-valued, complex or not mapped.
     ///
-    /// The index serves `eq`, `sw`, `gt`, `ge`, `lt`, `le` and the order when the key follows the columns that the
+    /// The index serves `eq`, `sw`, `gt`, `ge`, `lt`, `le` and the order if the key follows the columns that the
     /// host's part of the statement compares by `=`, and the id follows the key.
     ///
     /// ```
@@ -75,7 +75,7 @@ impl Mapping {
         Some(self.single(dialect, attribute)?.key(dialect))
     }
 
-    /// The value of an attribute that is neither complex nor multi-valued, nor part of a multi-valued attribute.
+    /// The value of an attribute that is neither complex nor multi-valued, nor a part of a multi-valued attribute.
     fn single(&self, dialect: Dialect, attribute: AttributeId) -> Option<Scalar> {
         let kind = &self.kind;
         let route = Place::new(kind, AttributeId::ROOT, attribute);
@@ -95,12 +95,12 @@ impl Mapping {
 }
 
 impl Statement {
-    /// Adds that all of these conditions hold; what [`Scan::filter`](crate::store::Scan::filter) has, each of which
-    /// [`Mapping::pushdown`] accepted. What is added is true or false and never null.
+    /// Adds the conjunction of these conditions: those of [`Scan::filter`](crate::store::Scan::filter), all accepted
+    /// by [`Mapping::pushdown`]. The added SQL is true or false, never null.
     ///
     /// # Errors
     ///
-    /// [`Unmapped`] when one of them cannot be evaluated.
+    /// [`Unmapped`] when the database cannot evaluate one of the conditions; the statement is then unchanged.
     ///
     /// ```
     /// use scim_core::{Filter, Quirks, quirks::Tolerance, schema::Registry, sql::{Dialect, Mapping, Param, Statement}};
@@ -132,12 +132,12 @@ impl Statement {
         Err(Unmapped(()))
     }
 
-    /// Ends a query whose `WHERE` is complete: with the part of the list that `window` begins or ends with, its order,
-    /// and how many rows are read, one more than are wanted. [`page`] makes of the rows what the window shows.
+    /// Completes a query whose `WHERE` is complete. Adds the sort position at which `window` begins or ends, the
+    /// order, and the maximum number of rows: one more than the window takes. [`page`] makes the page from the rows.
     ///
     /// # Errors
     ///
-    /// [`Unmapped`] when there is nothing to sort by.
+    /// [`Unmapped`] when the mapping does not have the sort key; the statement is then unchanged.
     ///
     /// ```
     /// use scim_core::{schema::Registry, sql::{Dialect, Mapping, Statement}, store::Window};
@@ -168,8 +168,8 @@ impl Statement {
     }
 }
 
-/// Of the rows that a query with [`Statement::window`] found those that the window shows, in the order of the list, and
-/// whether there are [more](crate::store::Page::more).
+/// The page from the rows of a query with [`Statement::window`]: the rows of the window in the order of the list, and
+/// whether [more](crate::store::Page::more) rows follow.
 ///
 /// ```
 /// use scim_core::{sql::page, store::Window};
@@ -209,7 +209,7 @@ impl Translator<'_> {
         let dialect = self.statement.dialect;
         self.statement.push(" ORDER BY ");
         if let Some((sort, key)) = &key {
-            // What has no value is behind every value, seen in ascending order.
+            // Resources without a value follow all others in ascending order.
             let way = if sort.is_descending() == backward { " ASC NULLS LAST, " } else { " DESC NULLS FIRST, " };
             for expression in key.order(dialect) {
                 self.statement.push(&expression).push(way);
@@ -233,7 +233,7 @@ impl Translator<'_> {
         (pushdown == Pushdown::Exact).then_some(())
     }
 
-    /// Writes that a resource is behind a position, or before it.
+    /// Writes that a resource is after a sort position, or before it if `backward`.
     fn beyond(&mut self, sort: &Sort, key: &Scalar, id: &Scalar, position: Position<'_>, backward: bool) -> Option<()> {
         let upward = sort.is_descending() == backward;
         let Some(known) = position.key else {
@@ -256,7 +256,8 @@ impl Translator<'_> {
         let may_be_null = upward && !key.is_required();
         self.statement.push("(");
         if !may_be_null {
-            // What follows says it again, but an index can begin only where a bound stands on its own.
+            // The next condition implies this bound, but an index can start only at a bound that is a separate
+            // conjunct.
             if key.compare(self.statement, bound, &known) != Pushdown::Exact {
                 return None;
             }
@@ -279,7 +280,7 @@ impl Translator<'_> {
         Some(())
     }
 
-    /// By what resources are ordered.
+    /// The expression by which resources are sorted.
     fn key(&mut self, sort: &Sort) -> Option<Scalar> {
         let attribute = sort.attribute();
         let route = sort.place().route();
@@ -294,7 +295,7 @@ impl Translator<'_> {
         })
     }
 
-    /// Whether the database orders by the expression as the core does by the attribute.
+    /// Whether the order of the expression in the database is the core's order of the attribute.
     fn fits(&self, sort: &Sort, scalar: &Scalar) -> bool {
         let kind = self.mapping.kind.attribute(sort.attribute()).kind();
         let is_text = matches!(kind, AttributeType::String | AttributeType::Reference);
@@ -309,7 +310,8 @@ impl Translator<'_> {
         }
     }
 
-    /// The value that counts at the end of a route: of a list that of its primary element, or else of its first.
+    /// The value at the end of a route that decides the order: in a list, the value of the primary element, or else of
+    /// the first element.
     fn first(&mut self, from: Json, route: &[AttributeId]) -> String {
         let (dialect, kind) = (self.statement.dialect, &self.mapping.kind);
         let mut json = from;

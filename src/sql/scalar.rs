@@ -1,6 +1,7 @@
-//! One value in SQL, and its comparison with one that is bound.
+//! One value in SQL, and its comparison with a bound value.
 //!
-//! Every comparison written here is true or false, never null: `NOT` and `OR` may stand around it as they do in a filter.
+//! Every comparison that this module writes is true or false, never null: `NOT` and `OR` can enclose it as in a
+//! filter.
 
 use std::borrow::Cow;
 
@@ -18,17 +19,18 @@ use crate::{
     value::Decimal,
 };
 
-/// An expression that is one value, or null.
+/// An expression with one value, or null.
 pub(super) struct Scalar {
     sql: String,
     form: Form,
     required: bool,
-    /// Its collation is the database's, if it has one, and not that of a column.
+    /// Whether the expression is computed: a text then has the default collation of the database, not that of a
+    /// column.
     computed: bool,
     index: Index,
 }
 
-/// What a comparison comes to, when it is known how the database has the value.
+/// A comparison in the database's form of the value.
 enum Test<'a> {
     Never,
     Text(Operator, Cow<'a, str>),
@@ -48,7 +50,7 @@ impl Scalar {
         Self { sql, form: Form::Comparable, required: false, computed: true, index }
     }
 
-    /// What `select` makes of the expression, which is then no longer a column.
+    /// The expression that `select` derives from this one. It is no longer a column.
     pub(super) fn selected(self, select: impl FnOnce(&str) -> String) -> Self {
         Self { sql: select(&self.sql), required: false, computed: true, index: Index::Unknown, ..self }
     }
@@ -61,7 +63,7 @@ impl Scalar {
         self.form
     }
 
-    /// The expression as one that is ordered as the core orders.
+    /// The expression for `ORDER BY` and range comparisons, with the order of the core.
     pub(super) fn ordered(&self, dialect: Dialect) -> String {
         let sql = &self.sql;
         match (dialect, self.form) {
@@ -73,13 +75,13 @@ impl Scalar {
         }
     }
 
-    /// The expressions to order by, the one that an index has first.
+    /// The expressions to order by; the expression of an index is first.
     pub(super) fn order(&self, dialect: Dialect) -> impl Iterator<Item = String> {
         let prefix = (self.index == Index::Prefix).then(|| self.prefix());
         prefix.into_iter().chain([self.ordered(dialect)])
     }
 
-    /// The expression of an index: the value, or the beginning of it.
+    /// The expression of an index: the value, or its beginning.
     pub(super) fn key(&self, dialect: Dialect) -> String {
         if self.index == Index::Prefix { self.prefix() } else { self.ordered(dialect) }
     }
@@ -88,17 +90,17 @@ impl Scalar {
         format!("left({}, {PREFIX}) COLLATE \"C\"", self.sql)
     }
 
-    /// Writes that there is a value, or that there is none.
+    /// Writes that the value is null, or not null if `truth` is `false`.
     pub(super) fn is_null(&self, statement: &mut Statement, truth: bool) {
         statement.push(&self.sql).push(if truth { " IS NULL" } else { " IS NOT NULL" });
     }
 
-    /// Writes that there is a value that is not empty.
+    /// Writes that the value exists and is not empty.
     pub(super) fn is_present(&self, statement: &mut Statement) {
         let sql = &self.sql;
         statement.push(&match self.form {
             _ if self.required => String::from("TRUE"),
-            // Not with the collation of a column: there are some to which blanks are nothing.
+            // Not with the collation of the column: some collations ignore blanks.
             Form::Comparable | Form::Text | Form::Folded if statement.dialect == Dialect::Sqlite => {
                 format!("COALESCE({} <> '', FALSE)", self.ordered(Dialect::Sqlite))
             }
@@ -107,7 +109,7 @@ impl Scalar {
         });
     }
 
-    /// Writes that a boolean is true; for what is not a boolean nothing, and [`Pushdown::No`].
+    /// Writes that a boolean is true. Writes nothing and returns [`Pushdown::No`] if the value is not a boolean.
     pub(super) fn is_true(&self, statement: &mut Statement) -> Pushdown {
         let sql = &self.sql;
         match self.form {
@@ -118,7 +120,7 @@ impl Scalar {
         Pushdown::Exact
     }
 
-    /// Writes the comparison as far as it can be made here; nothing where it cannot.
+    /// Writes the comparison. Writes nothing and returns [`Pushdown::No`] if the comparison cannot be expressed.
     pub(super) fn compare(&self, statement: &mut Statement, operator: Operator, operand: &Comparand) -> Pushdown {
         let Some((test, pushdown)) = test(self.form, statement.dialect, operator, operand) else {
             return Pushdown::No;
@@ -136,7 +138,7 @@ impl Scalar {
             Test::Text(operator, text) => (operator, Param::Text(text.into_owned()), "text"),
             Test::Integer(operator, number) => (operator, Param::Integer(number), "bigint"),
             Test::Boolean(operator, truth) => (operator, Param::Boolean(truth), "boolean"),
-            // The type of the parameter is text, which every driver has; the database reads it.
+            // The parameter has the type text, which every driver supports; the database parses it.
             Test::Timestamp(operator, text) => (operator, Param::Text(text), "text::timestamptz"),
         };
         let value = statement.placeholder(param, cast);
@@ -152,10 +154,11 @@ impl Scalar {
             Operator::Eq | Operator::Ne => "=",
         };
         let sql = &self.sql;
-        // An index of a column serves `=` with the column's own collation; all collations find the same equal.
+        // An index of a column serves `=` with the column's own collation; all deterministic collations agree on
+        // equality.
         let plain = symbol == "=" && dialect == Dialect::Postgres && !self.computed;
         let left = if plain { sql.clone() } else { self.ordered(dialect) };
-        // Not COALESCE where there may be an index: it serves a comparison that stands on its own.
+        // `COALESCE` would hide the comparison from an index, which serves only a separate conjunct.
         statement.push(&match self.index {
             _ if self.required => format!("{left} {symbol} {value}"),
             Index::None => format!("COALESCE({left} {symbol} {value}, FALSE)"),
@@ -169,7 +172,7 @@ impl Scalar {
         pushdown
     }
 
-    /// Writes that `value` is in the text, at its start or at its end. The empty text is in every text.
+    /// Writes that `value` is in the text, at its start or at its end. Every text contains the empty text.
     fn search(&self, statement: &mut Statement, operator: Operator, value: &str, text: &str) {
         let range =
             (operator == Operator::Sw && matches!(self.index, Index::Whole | Index::Prefix) && !text.is_empty())
@@ -180,7 +183,7 @@ impl Scalar {
             (Dialect::Postgres, Operator::Ew) => format!("right({text}, length({value})) = {value}"),
             (Dialect::Postgres, _) => format!("strpos({text}, {value}) > 0"),
             (Dialect::Sqlite, Operator::Sw) => format!("substr({text}, 1, length({value})) = {value}"),
-            // A length is given so that of an empty text nothing is taken, where -0 would be the start.
+            // The explicit length makes `substr` return nothing for an empty value; `-0` alone would mean the start.
             (Dialect::Sqlite, Operator::Ew) => format!("substr({text}, -length({value}), length({value})) = {value}"),
             (Dialect::Sqlite, _) => format!("instr({text}, {value}) > 0"),
         };
@@ -191,7 +194,7 @@ impl Scalar {
         });
     }
 
-    /// The range of an index that has all texts with this beginning, which is not empty.
+    /// Writes a range of an index that contains all texts with this beginning, which must not be empty.
     fn beginning(&self, statement: &mut Statement, value: &str, text: &str) -> String {
         let key = self.key(statement.dialect);
         let (lowest, length) = match self.index {
@@ -206,11 +209,11 @@ impl Scalar {
     }
 }
 
-/// The least text that is greater than every text with this beginning; `None` if there is none.
+/// The smallest text that is greater than every text with this beginning; `None` if no text is.
 fn behind_all(beginning: &[char]) -> Option<String> {
     let mut kept = beginning;
     while let Some((last, rest)) = kept.split_last() {
-        // No text has a surrogate; the code point after them follows the code point before them.
+        // Text contains no surrogates; the successor of U+D7FF is U+E000.
         let next = if *last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(*last) + 1) };
         if let Some(next) = next {
             return Some(rest.iter().chain([&next]).collect());
@@ -220,7 +223,7 @@ fn behind_all(beginning: &[char]) -> Option<String> {
     None
 }
 
-/// A host's expression so that any operator may stand beside it.
+/// A host's expression that can be next to any operator: in parentheses unless it is a plain name.
 pub(super) fn tight(sql: &str) -> String {
     let plain = |char: char| char.is_alphanumeric() || matches!(char, '_' | '.' | '"');
     if sql.chars().all(plain) { sql.to_owned() } else { format!("({sql})") }
@@ -234,7 +237,7 @@ fn test(form: Form, dialect: Dialect, operator: Operator, operand: &Comparand) -
             exact(text_test(operator, Cow::Borrowed(text)))
         }
         (Form::Folded, Comparand::Exact(text)) => {
-            // Where the column has more text before or after, characters at the border may have become others.
+            // In a longer column value, folding may change the characters at the border of the searched text.
             let text = match operator {
                 Operator::Eq => text,
                 Operator::Sw => inner(text, true, false),
@@ -258,7 +261,7 @@ fn test(form: Form, dialect: Dialect, operator: Operator, operand: &Comparand) -
     }
 }
 
-/// The text that [`comparable()`](comparable::comparable) makes of a value that equals the operand.
+/// The text that [`comparable()`](comparable::comparable) returns for a value equal to the operand.
 pub(super) fn comparable_text(operand: &Comparand) -> Cow<'_, str> {
     match operand {
         Comparand::Exact(text) | Comparand::Folded(text) => Cow::Borrowed(text),
@@ -269,31 +272,31 @@ pub(super) fn comparable_text(operand: &Comparand) -> Cow<'_, str> {
     }
 }
 
-/// A comparison with a text that may have U+0000, which a filter may have but no stored text, and which databases do not
-/// take.
+/// A comparison with a text that may contain U+0000. A filter may contain U+0000, but stored text cannot, and
+/// databases do not accept it.
 fn text_test(operator: Operator, text: Cow<'_, str>) -> Test<'_> {
     let Some((before, _)) = text.split_once('\0') else { return Test::Text(operator, text) };
     let before = Cow::Owned(before.to_owned());
     match operator {
-        // What is up to there equal and longer has something greater than U+0000 next.
+        // A longer stored text with this beginning continues with a character greater than U+0000.
         Operator::Gt | Operator::Ge => Test::Text(Operator::Gt, before),
         Operator::Lt | Operator::Le => Test::Text(Operator::Le, before),
         _ => Test::Never,
     }
 }
 
-/// The number of whole units since 1970, and whether that is all of the instant.
+/// The number of whole units since 1970, and whether the instant is a whole number of units.
 fn in_units(time: DateTime<Utc>, unit: i64) -> Option<(i64, bool)> {
     let second = 1_000_000_000_i64.checked_div(unit)?;
-    // A leap second, which no count of seconds has, is behind all that has the same number.
+    // A leap second has no count of its own; it is after all instants with the same count.
     let nanoseconds = i64::from(time.timestamp_subsec_nanos());
     let counted = nanoseconds.min(999_999_999);
     let units = time.timestamp().checked_mul(second)?.checked_add(counted.checked_div(unit)?)?;
     Some((units, nanoseconds == counted && counted.checked_rem(unit)? == 0))
 }
 
-/// The operator to compare whole units with, when the operand was `whole` or else rounded down; `None` when nothing
-/// can equal it.
+/// The operator for the comparison of whole units. `whole` is `false` if the operand was rounded down. `None` when no
+/// value can equal the operand.
 fn rounded(operator: Operator, whole: bool) -> Option<Operator> {
     match operator {
         operator if whole => Some(operator),
@@ -303,9 +306,9 @@ fn rounded(operator: Operator, whole: bool) -> Option<Operator> {
     }
 }
 
-/// An instant as PostgreSQL reads it, in whole microseconds.
+/// An instant in the syntax of PostgreSQL, in whole microseconds.
 fn timestamp(time: DateTime<Utc>) -> String {
-    // It has years from 4714 BC to 294276; what is beyond is beyond every value.
+    // PostgreSQL supports years from 4714 BC to 294276; `-infinity` is before all of them.
     let (year, era) = match time.year() {
         year if year < -4_000 => return String::from("-infinity"),
         year if year <= 0 => (1 - year, " BC"),

@@ -1,16 +1,16 @@
-//! The text of a statement as it grows, and the values that are bound to it.
+//! The text of a statement under construction, and the values that are bound to it.
 //!
-//! The one place where placeholders are written, so that no value can get into the text.
+//! Only this module writes placeholders, so that no value can get into the text.
 
 use std::fmt;
 
-/// The SQL that a database speaks.
+/// The SQL dialect of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
     /// SQLite 3.38 or later, with a database in UTF-8. Placeholders are `?1`, `?2`, ….
     Sqlite,
-    /// PostgreSQL 11 or later, and what speaks its language, with a database in UTF-8. Placeholders are `$1`, `$2`, ….
+    /// PostgreSQL 11 or later, and compatible databases, in UTF-8. Placeholders are `$1`, `$2`, ….
     Postgres,
 }
 
@@ -18,7 +18,7 @@ pub enum Dialect {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Param {
-    /// Text, without U+0000 unless the host has bound it.
+    /// Text. It contains no U+0000 unless the host has bound such a text.
     Text(String),
     /// A whole number of 64 bits.
     Integer(i64),
@@ -27,7 +27,7 @@ pub enum Param {
 }
 
 impl fmt::Debug for Param {
-    /// Without the value, which a client has sent.
+    /// Omits the value, which may come from a client.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text(_) => "Text",
@@ -61,7 +61,7 @@ impl From<bool> for Param {
     }
 }
 
-/// A statement that is put together from a host's SQL, values that are bound, and what the core asks.
+/// A statement that consists of the host's SQL, bound values, and the filter and window of a scan.
 ///
 /// ```
 /// use scim_core::sql::{Dialect, Param, Statement};
@@ -79,7 +79,7 @@ pub struct Statement {
     first: usize,
 }
 
-/// Up to where a statement was written.
+/// A position in a statement.
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     text: usize,
@@ -92,12 +92,12 @@ impl Statement {
         Self::starting_at(dialect, 1)
     }
 
-    /// A part of a statement, whose first placeholder has the number `first`.
+    /// A part of a statement whose first placeholder has the number `first`.
     pub fn starting_at(dialect: Dialect, first: usize) -> Self {
         Self { dialect, text: String::new(), params: Vec::new(), first }
     }
 
-    /// Adds SQL as it is. Nothing that a client has sent may be in it.
+    /// Adds SQL as it is. It must contain no data from a client.
     pub fn push(&mut self, sql: &str) -> &mut Self {
         self.text.push_str(sql);
         self
@@ -109,7 +109,7 @@ impl Statement {
         self.push(&placeholder)
     }
 
-    /// The dialect that it is written in.
+    /// The dialect of the statement.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
@@ -124,11 +124,11 @@ impl Statement {
         &self.params
     }
 
-    /// The statement that asks the database for its plan of this query, with the same values. In PostgreSQL each row is a
-    /// line of text; in SQLite the fourth column of a row is.
+    /// The statement that asks the database for the plan of this query, with the same values. In PostgreSQL each row
+    /// is a line of text; in SQLite the fourth column of each row is the line.
     ///
-    /// A store's test reads the plans of the queries that identity providers send, and finds those that read all
-    /// resources of a type.
+    /// A store's test can read the plans of the queries that identity providers send, and find the queries that read
+    /// all resources of a type.
     ///
     /// ```
     /// use scim_core::sql::{Dialect, Statement};
@@ -149,7 +149,7 @@ impl Statement {
         (self.text, self.params)
     }
 
-    /// Binds a value; gives its placeholder, of the type `cast` where types have to be said.
+    /// Binds a value. Returns its placeholder, with the type `cast` if the dialect needs types.
     pub(super) fn placeholder(&mut self, value: Param, cast: &str) -> String {
         let number = self.first + self.params.len();
         self.params.push(value);
@@ -164,7 +164,7 @@ impl Statement {
         Mark { text: self.text.len(), params: self.params.len() }
     }
 
-    /// Takes back what was written since.
+    /// Removes the text and the values that were added after the mark.
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.text.truncate(mark.text);
         self.params.truncate(mark.params);

@@ -1,7 +1,6 @@
-//! What is written: a small batch of changes, each with what it expects to find.
+//! The types of write requests: a small batch of changes, each with its precondition.
 //!
-//! Changes are plain data, so that they fit a database transaction, a conditional write of a key-value store or a lock
-//! alike.
+//! Changes are plain data. They suit a database transaction, a conditional write of a key-value store, or a lock.
 
 use std::{fmt, sync::Arc};
 
@@ -15,12 +14,12 @@ use crate::{
     value::{Text, Value},
 };
 
-/// Which state of a resource is meant, as the store named it (RFC 7644 §3.14).
+/// The version of a resource, as the store named it (RFC 7644 §3.14).
 ///
-/// Opaque to everyone but the store: it is only compared. A store gives a resource a new version whenever it changes
-/// and never gives one again, not to a resource that is created anew under the same id either; one that a commit
-/// changes twice gets two. It becomes the entity tag `W/"…"` and `meta.version`, and tells
-/// [events](crate::event::Event::id) apart.
+/// Only the store interprets a version; every other component only compares it. A store gives a resource a new version
+/// whenever the resource changes, and never reuses a version, even for a resource that is created again under the same
+/// id. A resource that a commit changes twice gets two versions. The version becomes the entity tag `W/"…"` and
+/// `meta.version`, and distinguishes [events](crate::event::Event::id).
 ///
 /// ```
 /// use scim_core::store::Version;
@@ -33,10 +32,10 @@ use crate::{
 pub struct Version(Box<str>);
 
 impl Version {
-    /// The most bytes that a version may have.
+    /// The maximum length of a version in bytes.
     pub const MAX_BYTES: usize = 64;
 
-    /// A version with this text.
+    /// The version with this text.
     ///
     /// # Errors
     ///
@@ -56,15 +55,15 @@ impl Version {
         &self.0
     }
 
-    /// The entity tag, as the `ETag` header and `meta.version` have it (RFC 7643 §3.1): weak, since answers to one
-    /// version may differ in what they show.
+    /// The entity tag for the `ETag` header and `meta.version` (RFC 7643 §3.1). It is weak, since two responses for
+    /// the same version may show different attributes.
     pub(crate) fn etag(&self) -> String {
         format!("W/\"{self}\"")
     }
 }
 
 impl From<u64> for Version {
-    /// The decimal digits, for stores that count.
+    /// The decimal digits of `count`, for stores that number their writes.
     fn from(count: u64) -> Self {
         Self(count.to_string().into())
     }
@@ -76,7 +75,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// A text that cannot be a [`Version`].
+/// The error for a text that cannot be a [`Version`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected a version of 1 to {} visible ASCII characters without quotes, found {bytes} bytes",
@@ -86,29 +85,30 @@ pub struct InvalidVersion {
     bytes: usize,
 }
 
-/// A resource as it is to be kept, with the keys that must be its alone.
+/// A resource to store, with its unique keys.
 #[derive(Clone)]
 #[expect(clippy::exhaustive_structs, reason = "a store that overlooked a new part would lose it")]
 pub struct Entry {
-    /// The resource, whole: with its id, `meta.created`, `meta.lastModified` and every list of references that is not
-    /// [kept](Self::kept).
+    /// The complete resource: with its id, `meta.created`, `meta.lastModified` and every list of references that is
+    /// not [kept](Self::kept).
     pub resource: Arc<Resource>,
-    /// The values that no other resource of the type may have in the tenant.
+    /// The values that no other resource of this type in the tenant may have.
     pub unique: Vec<UniqueKey>,
-    /// Lists of references that a [replacement](Change::Replace) leaves as the store has them, whatever the resource holds:
-    /// the request does not touch them. Empty unless the store's [capabilities](super::Capabilities::partial) allow more.
+    /// Lists of references that a [replacement](Change::Replace) leaves unchanged in the store, whatever the resource
+    /// holds: the request does not change them. Empty unless the store has the capability
+    /// [`partial`](super::Capabilities::partial).
     pub kept: Vec<AttributeId>,
 }
 
 impl Entry {
-    /// The entry of a resource, with the keys that its schema makes unique.
+    /// The entry of a resource, with the unique keys that its schema defines.
     pub fn new(resource: impl Into<Arc<Resource>>) -> Self {
         let resource = resource.into();
         let unique = resource.unique_keys();
         Self { resource, unique, kept: Vec::new() }
     }
 
-    /// The same entry, which leaves these lists of references as the store has them.
+    /// The same entry, which leaves these lists of references unchanged in the store.
     #[must_use]
     pub fn keeping(self, lists: Vec<AttributeId>) -> Self {
         Self { kept: lists, ..self }
@@ -116,7 +116,7 @@ impl Entry {
 }
 
 impl fmt::Debug for Entry {
-    /// Without the keys, which are values of the resource.
+    /// Omits the keys, which are values of the resource.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unique: Vec<AttributeId> = self.unique.iter().map(|key| key.attribute).collect();
         f.debug_struct("Entry")
@@ -127,53 +127,54 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// What a change expects to find.
+/// The precondition of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a store that overlooked a condition would lose a write")]
 pub enum Expect {
-    /// The resource, in whatever state.
+    /// The resource must exist, in any version.
     Exists,
-    /// The resource in this state; in any other the commit fails with [`StoreError::VersionMismatch`].
+    /// The resource must have this version; otherwise the commit fails with [`StoreError::VersionMismatch`].
     ///
     /// [`StoreError::VersionMismatch`]: super::StoreError::VersionMismatch
     Version(Version),
 }
 
-/// One write of a batch. What each does, and when it fails, is said at [`Store::commit`].
+/// One write of a batch. [`Store::commit`] documents the effect of each change and its errors.
 ///
 /// [`Store::commit`]: super::Store::commit
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Change {
-    /// Inserts a resource whose id is not taken.
+    /// Inserts a resource with an id that is not taken.
     Create {
         /// The new resource.
         entry: Entry,
     },
-    /// Puts a resource in the place of the one with its id.
+    /// Replaces the resource that has the same id.
     Replace {
-        /// The resource as it is from now on.
+        /// The new state of the resource.
         entry: Entry,
-        /// What it is put in the place of.
+        /// The precondition on the replaced resource.
         expect: Expect,
-        /// The resource as it was in the version that is expected, for a record of what changed. A store that keeps
-        /// none has no use for it.
+        /// The resource in the expected version, for a record of the difference. A store that keeps no such record can
+        /// ignore it.
         before: Arc<Resource>,
     },
-    /// Removes a resource, and every reference to it from a list of references.
+    /// Removes a resource, and every reference to the resource from lists of references.
     Delete {
         /// The resource's type.
         kind: Arc<ResourceType>,
         /// The resource's id.
         id: Text,
-        /// What is removed.
+        /// The precondition on the removed resource.
         expect: Expect,
-        /// When: a deleted resource has no `meta.lastModified` to tell.
+        /// The time of the deletion: a deleted resource has no `meta.lastModified` to carry it.
         at: DateTime<Utc>,
-        /// The resource as it was, for a record, where it was read anyway. Lists of references may be missing.
+        /// The resource before the deletion, for a record, if the core read the resource anyway. Lists of references
+        /// may be missing.
         before: Option<Arc<Resource>>,
     },
-    /// Removes and adds values of one list of references, without a look at the others.
+    /// Removes and adds values of one list of references, without reading the other values.
     EditValues {
         /// The resource's type.
         kind: Arc<ResourceType>,
@@ -181,17 +182,17 @@ pub enum Change {
         id: Text,
         /// One of the type's [reference lists](ResourceType::reference_lists).
         attribute: AttributeId,
-        /// What is changed.
+        /// The precondition on the edited resource.
         expect: Expect,
-        /// What goes and what comes.
+        /// The values to remove and the values to add.
         edit: ValueEdit,
-        /// The new `meta.lastModified`, if the edit changes the list and the old one is not later.
+        /// The new `meta.lastModified`, if the edit changes the list and the old `meta.lastModified` is not later.
         modified: DateTime<Utc>,
     },
 }
 
 impl Change {
-    /// The type of the resource that is written.
+    /// The type of the resource that the change writes.
     pub fn kind(&self) -> &Arc<ResourceType> {
         match self {
             Self::Create { entry } | Self::Replace { entry, .. } => entry.resource.kind(),
@@ -199,7 +200,7 @@ impl Change {
         }
     }
 
-    /// The id of the resource that is written.
+    /// The id of the resource that the change writes.
     pub fn id(&self) -> &str {
         match self {
             Self::Create { entry } | Self::Replace { entry, .. } => entry.resource.id(),
@@ -207,7 +208,7 @@ impl Change {
         }
     }
 
-    /// What the change expects to find; `None` when it is a new resource.
+    /// The precondition of the change; `None` for a new resource.
     pub fn expect(&self) -> Option<&Expect> {
         match self {
             Self::Create { .. } => None,
@@ -218,10 +219,10 @@ impl Change {
     }
 }
 
-/// For stores that have the resource at hand.
+/// Helpers for stores that have the resource in memory.
 impl Change {
-    /// Whether the resource is there, or not, as the change expects it. `current` is the version that the resource with
-    /// the change's id has; `None` if there is no such resource.
+    /// Checks that the resource exists in the expected version, or does not exist yet for [`Change::Create`].
+    /// `current` is the version of the resource with the change's id; `None` if no such resource exists.
     ///
     /// # Errors
     ///
@@ -249,19 +250,19 @@ impl Change {
         }
     }
 
-    /// What [`Change::EditValues`] makes of the resource, with its new `meta.lastModified`, and what that really did,
-    /// for [`Done::with_edit`]; `None` when that is no change, and for every other change.
+    /// Applies [`Change::EditValues`]. Returns the resource with its new `meta.lastModified`, and the effective edit
+    /// for [`Done::with_edit`]; `None` when the edit changes nothing, and for every other change.
     pub fn edited(&self, before: &Resource) -> Option<(Resource, ValueEdit)> {
         let Self::EditValues { attribute, edit, modified, .. } = self else { return None };
         let mut after = before.clone();
         let effect = edit.apply(*attribute, &mut after)?;
-        // Clocks of several machines differ; a resource does not go back in time.
+        // Clocks of several machines differ; `meta.lastModified` must not decrease.
         after.set_times(None, before.last_modified().map_or(*modified, |before| before.max(*modified)));
         Some((after, effect))
     }
 
-    /// What [`Change::Delete`] makes of another resource of the tenant: that without the references to what is deleted;
-    /// `None` when it has none, and for every other change.
+    /// Applies [`Change::Delete`] to another resource of the tenant. Returns `holder` without its references to the
+    /// deleted resource; `None` when it has no such reference, and for every other change.
     pub fn dropped_from(&self, holder: &Resource) -> Option<Resource> {
         let Self::Delete { id, .. } = self else { return None };
         let kind = holder.kind();
@@ -283,7 +284,7 @@ impl Change {
 }
 
 impl fmt::Debug for Change {
-    /// What is written to which resource, without any value.
+    /// Names the change and the resource, without any value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
             Self::Create { .. } => "Create",
@@ -307,7 +308,7 @@ impl fmt::Debug for Change {
     }
 }
 
-/// What came of one [`Change`] of a committed batch.
+/// The result of one [`Change`] of a committed batch.
 ///
 /// ```
 /// use scim_core::store::{Done, Version};
@@ -322,21 +323,21 @@ impl fmt::Debug for Change {
 pub struct Done {
     /// The version of the resource after the change; `None` after it was deleted.
     pub version: Option<Version>,
-    /// Whether anything changed. If not, the version and `meta.lastModified` are what they were.
+    /// Whether anything changed. If not, the version and `meta.lastModified` are the old values.
     pub changed: bool,
-    /// What [`Change::EditValues`] really did: in `remove` only ids that were in the list and went, in `add` only
-    /// values that were not and came, never `clear`. `None` from a store that cannot tell: then what was meant to
-    /// happen counts as what did.
+    /// The effective edit of [`Change::EditValues`]: `remove` has only ids that were in the list, `add` has only
+    /// values that were missing, and `clear` is never set. `None` from a store that cannot report the effective edit:
+    /// the requested edit then counts as the effective edit.
     pub edit: Option<ValueEdit>,
 }
 
 impl Done {
-    /// The resource was created, replaced or edited, and is in this version now.
+    /// The resource was created, replaced or edited, and now has this version.
     pub fn written(version: Version) -> Self {
         Self { version: Some(version), changed: true, edit: None }
     }
 
-    /// There was nothing to change; the resource is still in this version.
+    /// The change had no effect; the resource still has this version.
     pub fn kept(version: Version) -> Self {
         Self { version: Some(version), changed: false, edit: None }
     }
@@ -346,7 +347,7 @@ impl Done {
         Self { version: None, changed: true, edit: None }
     }
 
-    /// Tells what [`Change::EditValues`] really did.
+    /// Adds the effective edit of [`Change::EditValues`].
     #[must_use]
     pub fn with_edit(mut self, effect: impl Into<Option<ValueEdit>>) -> Self {
         self.edit = effect.into();
@@ -355,7 +356,7 @@ impl Done {
 }
 
 impl fmt::Debug for Done {
-    /// Without the values that came.
+    /// Omits the added values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let edit = self.edit.as_ref().map(|edit| (edit.remove.len(), edit.add.len()));
         f.debug_struct("Done")

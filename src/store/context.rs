@@ -1,6 +1,7 @@
-//! Who asks: the tenant, which every call of a store names, and what the host wants to hand through.
+//! The context of a request: the tenant, which every call of a store names, the caller, and data that the host passes
+//! to its store.
 //!
-//! Nothing here authenticates anybody. The host does, and only then has a context.
+//! This module does not authenticate. The host authenticates the caller and then makes a context.
 
 use std::{
     any::Any,
@@ -14,7 +15,7 @@ use std::{
 use super::StoreError;
 use crate::limits::{Limits, Work};
 
-/// One of the customers whose data a store keeps apart (RFC 7644 §6).
+/// A customer whose data a store keeps separate (RFC 7644 §6).
 ///
 /// Ids, unique values and references are looked up within a tenant only. Cheap to clone.
 ///
@@ -30,15 +31,15 @@ use crate::limits::{Limits, Work};
 pub struct TenantId(Arc<str>);
 
 impl TenantId {
-    /// The most bytes that the name of a tenant may have.
+    /// The maximum length of a tenant's name in bytes.
     pub const MAX_BYTES: usize = 255;
 
-    /// The tenant with this name, which is compared exactly.
+    /// The tenant with this name. Names are compared exactly.
     ///
     /// # Errors
     ///
     /// When the name is empty, longer than [`TenantId::MAX_BYTES`] or has a control character: not every database
-    /// could keep it.
+    /// could store such a name.
     pub fn new(name: impl Into<Arc<str>>) -> Result<Self, InvalidTenantId> {
         let name = name.into();
         if name.is_empty() || name.len() > Self::MAX_BYTES || name.chars().any(char::is_control) {
@@ -47,8 +48,8 @@ impl TenantId {
         Ok(Self(name))
     }
 
-    /// The only tenant of a host that has one: `single`. Such a host says so, so that none leaves the tenant out by
-    /// accident.
+    /// The only tenant, `single`, of a host without multiple tenants. Such a host names it explicitly, so that no host
+    /// omits the tenant by accident.
     pub fn single() -> Self {
         Self(Arc::from("single"))
     }
@@ -71,17 +72,17 @@ impl fmt::Display for TenantId {
     }
 }
 
-/// A name that no tenant can have.
+/// The error for a name that no tenant can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a tenant of 1 to {} bytes without control characters, found {bytes} bytes", TenantId::MAX_BYTES)]
 pub struct InvalidTenantId {
     bytes: usize,
 }
 
-/// Who asks, and for which tenant: an argument of every call of a [`Store`](super::Store).
+/// The caller and the tenant of a request: an argument of every call of a [`Store`](super::Store).
 ///
-/// The host's authentication makes it. It has no default: where nobody was authenticated there is none, and without
-/// one nothing can be called. Cheap to clone.
+/// The host makes a context after it has authenticated the caller. A context has no default value: without
+/// authentication no context exists, and no operation can be called. Cheap to clone.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -106,7 +107,7 @@ pub struct Context {
     meter: Option<Arc<Meter>>,
 }
 
-/// The cost of one request, counted while it is answered.
+/// The cost of one request, counted while the core answers the request.
 #[derive(Debug)]
 pub(crate) struct Meter {
     work: Work,
@@ -116,7 +117,7 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Nothing is counted yet.
+    /// A meter at zero.
     pub(crate) const fn new(limits: &Limits) -> Self {
         Self {
             work: Work::new(limits.work),
@@ -129,44 +130,44 @@ impl Meter {
 
 #[cfg(feature = "tracing")]
 impl Meter {
-    /// Calls of the store.
+    /// The number of calls to the store.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Resources that the store returned.
+    /// The number of resources that the store returned.
     pub(crate) fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
     }
 
-    /// What was done again because somebody else was faster or the store was busy.
+    /// The number of retries after a lost race or because the store was busy.
     pub(crate) fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
     }
 }
 
 impl Context {
-    /// A request for the data of `tenant`.
+    /// The context of a request for the data of `tenant`.
     pub fn new(tenant: TenantId) -> Self {
         Self { tenant, actor: None, request_id: None, host: None, meter: None }
     }
 
-    /// Names who asks, for records of what happened.
+    /// Names the caller, for audit records.
     #[must_use]
     pub fn with_actor(mut self, actor: impl Into<Arc<str>>) -> Self {
         self.actor = Some(actor.into());
         self
     }
 
-    /// Names the request, for logs.
+    /// Sets the id of the request, for logs.
     #[must_use]
     pub fn with_request_id(mut self, request_id: impl Into<Arc<str>>) -> Self {
         self.request_id = Some(request_id.into());
         self
     }
 
-    /// Hands something of the host's through to its store: a database role, a transaction, a span. There is room for
-    /// one; a later one takes its place.
+    /// Passes a value of the host to its store: a database role, a transaction, a span. A context has room for one
+    /// value; a later value replaces it.
     #[must_use]
     pub fn with_host<T: Any + Send + Sync>(mut self, host: Arc<T>) -> Self {
         self.host = Some(host);
@@ -178,9 +179,9 @@ impl Context {
         Self { meter: Some(meter), ..self.clone() }
     }
 
-    /// The work of the request, which all parts of it share; `None` outside of a request.
+    /// The work of the request, which all its parts share; `None` outside of a request.
     ///
-    /// A store that examines rows charges them here, before it examines them.
+    /// A store that examines rows charges them to this account, before it examines them.
     pub fn work(&self) -> Option<&Work> {
         self.meter.as_deref().map(|meter| &meter.work)
     }
@@ -189,15 +190,15 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`StoreError::TooMany`] when the request exceeds its bound. The caller must not do the work then.
+    /// [`StoreError::TooMany`] when the request would exceed its bound. The caller must then not do the work.
     pub fn charge(&self, units: u64) -> Result<(), StoreError> {
         self.work().map_or(Ok(()), |work| work.charge(units)).map_err(|_| StoreError::TooMany)
     }
 
-    /// Lets other tasks of the thread run, if this request has computed for a while since the last time. Wakes itself, so
-    /// any executor will do.
+    /// Lets other tasks of the thread run, if this request has computed for a while since the last pause. The future
+    /// wakes itself, so any executor can run it.
     ///
-    /// A loop of a store that computes without waiting passes through here, so that one request holds a thread for some
+    /// A store calls this in a loop that computes without waiting, so that one request occupies a thread for a few
     /// milliseconds at most.
     pub async fn pause(&self) {
         if let Some(work) = self.work() {
@@ -219,36 +220,36 @@ impl Context {
         }
     }
 
-    /// Counts what has to be done again.
+    /// Counts a retry.
     pub(crate) fn count_retry(&self) {
         if let Some(meter) = &self.meter {
             meter.retries.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Whose data is meant.
+    /// The tenant whose data the request reads or writes.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
     }
 
-    /// Who asks.
+    /// The name of the caller, if the host has set it.
     pub fn actor(&self) -> Option<&str> {
         self.actor.as_deref()
     }
 
-    /// Which request this is.
+    /// The id of the request, if the host has set it.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
 
-    /// What the host handed through, if it is a `T`.
+    /// The value that the host passed, if it is a `T`.
     pub fn host<T: Any + Send + Sync>(&self) -> Option<&T> {
         self.host.as_deref()?.downcast_ref()
     }
 }
 
 impl fmt::Debug for Context {
-    /// Without what the host handed through: it may hold secrets.
+    /// Omits the value that the host passed: it may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("tenant", &self.tenant)

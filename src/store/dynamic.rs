@@ -1,6 +1,7 @@
-//! A store whose type is erased, for hosts that choose one while they run.
+//! A store whose type is erased, for hosts that choose a store at run time.
 //!
-//! By hand, since the futures of [`Store`] have no names: a private trait has the same methods with boxed futures.
+//! The erasure is written by hand, since the futures of [`Store`] have no names: a private trait has the same methods
+//! with boxed futures.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
@@ -16,7 +17,7 @@ use crate::{
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Any [`Store`] at all. Costs an allocation a call; cheap to clone.
+/// A [`Store`] of any type. Costs one allocation per call; cheap to clone.
 ///
 /// ```
 /// use scim_core::store::{DynStore, MemoryStore, Store};
@@ -137,7 +138,7 @@ impl<S: Store> Erased for S {
     }
 }
 
-/// Every method of [`Store`], handed on to what `$inner` finds in `$outer`.
+/// Implements every method of [`Store`] by a call of the same method on the store `$inner`, an expression of `$outer`.
 macro_rules! forward {
     (|$outer:ident| $inner:expr) => {
         fn capabilities(&self) -> Capabilities {

@@ -1,24 +1,25 @@
-//! Why a store did not do what it was asked.
+//! Errors of a store.
 
 use std::{error::Error, time::Duration};
 
 use super::Version;
 use crate::{schema::AttributeId, value::Text};
 
-/// What a store reports. Nothing has changed when it reports one.
+/// The error of a store operation. A failed operation has changed nothing.
 ///
-/// Each means one answer to the client (RFC 7644 §3.12), so a store chooses by what the client can do about it.
+/// Each variant means one answer to the client (RFC 7644 §3.12). A store therefore chooses the variant by how the
+/// client can react to it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The resource that is to be changed does not exist: 404.
+    /// The resource to change does not exist: 404.
     #[error("the resource does not exist")]
     NotFound,
-    /// The resource is in another state than was [expected](super::Expect::Version). The core reads and computes anew,
-    /// or answers 412 when it was the client who expected it.
+    /// The resource has another version than [expected](super::Expect::Version). The core reads the resource again and
+    /// retries, or answers 412 if the client stated the version.
     #[error("the resource has another version than was expected")]
     VersionMismatch {
-        /// The state that it is in, if the store can tell.
+        /// The current version, if the store can report it.
         current: Option<Version>,
     },
     /// Another resource has a value that must be unique: 409 `uniqueness`.
@@ -27,27 +28,27 @@ pub enum StoreError {
         /// The attribute of the value; [`AttributeId::ID`] when the id is taken.
         attribute: AttributeId,
     },
-    /// A list of references would refer to what does not exist: 400 `invalidValue`.
+    /// A list of references would refer to a resource that does not exist: 400 `invalidValue`.
     #[error("expected the id of a resource, found `{value:.60}`")]
     BadReference {
         /// The list.
         attribute: AttributeId,
-        /// The id that no resource has which the list may refer to.
+        /// The id. No resource of a type that the list may refer to has this id.
         value: Text,
     },
-    /// The store lost a race inside: a deadlock, a serialization failure. The core tries the whole operation again.
+    /// The store lost an internal race: a deadlock, a serialization failure. The core retries the whole operation.
     #[error("the store is busy")]
     Busy,
     /// The store cannot work now: 503.
     #[error("the store is unavailable")]
     Unavailable {
-        /// After which time it is worth trying again.
+        /// The time after which a retry is worthwhile.
         retry_after: Option<Duration>,
     },
     /// The store does not allow this caller to do this: 403.
     #[error("the store denies the request")]
     Denied,
-    /// More was asked for than the store does at once: 400 `tooMany`.
+    /// The request exceeds the amount that the store handles at once: 400 `tooMany`.
     #[error("the request is too large for the store")]
     TooMany,
     /// Anything else: 500. The client never sees the source.
@@ -56,7 +57,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// A failure of what the store is built on.
+    /// A failure of the database or service below the store.
     ///
     /// ```
     /// use scim_core::store::StoreError;
@@ -69,27 +70,27 @@ impl StoreError {
     }
 }
 
-/// Why a batch was not committed. None of its changes has happened.
+/// The reason why a batch was not committed. None of its changes has taken effect.
 #[derive(Debug, thiserror::Error)]
 #[error("change {index}: {error}")]
 #[expect(clippy::exhaustive_structs, reason = "stores make it")]
 pub struct CommitError {
     /// The change that failed, counted from 0.
     pub index: usize,
-    /// Why it failed.
+    /// The reason why the change failed.
     #[source]
     pub error: StoreError,
 }
 
 impl CommitError {
-    /// The change at `index` failed.
+    /// The error for a failure of the change at `index`.
     pub const fn new(index: usize, error: StoreError) -> Self {
         Self { index, error }
     }
 }
 
 impl From<StoreError> for CommitError {
-    /// A failure of the batch as a whole, such as a lost connection, counts as one of its first change.
+    /// A failure of the batch as a whole, such as a lost connection, is reported for the first change.
     fn from(error: StoreError) -> Self {
         Self::new(0, error)
     }

@@ -1,6 +1,6 @@
 //! A store in memory: the default, for tests, demonstrations and hosts that keep their data elsewhere.
 //!
-//! It knows no more of the protocol than any other store.
+//! It has no more knowledge of the protocol than any other store.
 
 mod list;
 mod query;
@@ -29,15 +29,15 @@ use crate::{
 
 /// A [`Store`] in memory.
 ///
-/// It keeps every promise of the trait and loses everything when it is dropped. Tenants do not wait for each other;
-/// within one, reads run side by side and a commit runs alone.
+/// It keeps every guarantee of the trait, and loses all data when it is dropped. Tenants do not wait for each other.
+/// Within a tenant, reads run concurrently and a commit runs alone.
 ///
-/// Queries by `eq` on `id`, `externalId`, `displayName`, unique attributes and the ids in lists of references look up
-/// an index, also inside `and`, `or` and brackets; [`with_index`](Self::with_index) adds others. Every other query
-/// looks at each resource of the type. A change of a list of references takes time in proportion to the change, and a
-/// resource of which the lists are not [wanted](Wanted) is read without a copy.
+/// Queries by `eq` on `id`, `externalId`, `displayName`, unique attributes and the ids in lists of references use an
+/// index, also inside `and`, `or` and brackets; [`with_index`](Self::with_index) adds other attributes. Every other
+/// query examines each resource of the type. A change of a list of references takes time in proportion to the change.
+/// A resource whose lists are not [requested](Wanted) is read without a copy.
 ///
-/// One store belongs to one [`Registry`](crate::Registry): attribute ids mean nothing under another.
+/// One store belongs to one [`Registry`](crate::Registry): attribute ids have no meaning under another registry.
 ///
 /// ```
 /// use std::{pin::pin, task::{Context as Task, Poll, Waker}};
@@ -74,7 +74,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// The most changes in one commit.
+    /// The maximum number of changes in one commit.
     pub const MAX_BATCH: usize = 1_000;
 
     /// An empty store.
@@ -83,7 +83,7 @@ impl MemoryStore {
     }
 
     /// Keeps an index of an attribute's values, for queries by `eq`. It serves every resource type that has the
-    /// attribute; boolean and binary ones are not indexed.
+    /// attribute. Boolean and binary attributes are not indexed.
     ///
     /// ```
     /// use scim_core::store::MemoryStore;
@@ -97,14 +97,13 @@ impl MemoryStore {
         self
     }
 
-    // No lock is ever poisoned with something half done behind it: what a commit did not finish is undone, also when
-    // it panics.
+    // A poisoned lock never hides an incomplete change: a commit that does not finish is undone, even when it panics.
 
     fn find(&self, cx: &Context) -> Option<Arc<RwLock<Tenant>>> {
         self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(cx.tenant()).cloned()
     }
 
-    /// What `read` finds in the caller's tenant, if anything was ever written there.
+    /// The result of `read` on the caller's tenant; `None` before the first commit there.
     fn read<T>(&self, cx: &Context, read: impl FnOnce(&Tenant) -> T) -> Option<T> {
         let tenant = self.find(cx)?;
         let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,5 @@
-//! What is read: one resource by its id, a page of many, and who refers to whom.
+//! The types of read requests and their answers: one resource by its id, a page of resources, and the referrers of a
+//! resource.
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
@@ -10,7 +11,7 @@ use crate::{
     value::Text,
 };
 
-/// Which resource of a tenant is meant.
+/// The address of a resource within its tenant.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a tenant's resources have a type and an id, and nothing else")]
 pub struct Key<'a> {
@@ -20,30 +21,31 @@ pub struct Key<'a> {
     pub id: &'a str,
 }
 
-/// A resource as a store has it.
+/// A resource as a store returns it.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "stores make it")]
 pub struct Stored {
-    /// The resource. It may hold more than was [wanted](Wanted), and what is not wanted may be missing.
+    /// The resource. It may hold more than the [requested attributes](Wanted), and attributes that were not requested
+    /// may be missing.
     pub resource: Arc<Resource>,
-    /// The state that it is in. Always that of the whole resource, whatever part of it was read.
+    /// The version of the whole resource, even when only a part of the resource was read.
     pub version: Version,
-    /// `false` when a wanted list of references was left out because it is longer than [`Wanted::list_limit`], or because
-    /// the resource does not fit into [`Wanted::byte_limit`] with it.
+    /// `false` when a requested list of references was left out, because it has more values than
+    /// [`Wanted::list_limit`] or because the resource with this list does not fit into [`Wanted::byte_limit`].
     pub complete: bool,
 }
 
 impl Stored {
-    /// A resource with all that was wanted of it.
+    /// A resource that has all requested attributes.
     pub fn new(resource: impl Into<Arc<Resource>>, version: Version) -> Self {
         Self { resource: resource.into(), version, complete: true }
     }
 }
 
-/// Which attributes of a resource the caller will look at.
+/// The requested attributes of a resource: those that the caller will read.
 ///
-/// A store may leave out the others, and should where they cost it something: that is how a list of groups is read
-/// without their members.
+/// A store may leave out the other attributes, and should do so where reading them is expensive: a list of groups, for
+/// example, is read without their members.
 ///
 /// ```
 /// use scim_core::{schema::Registry, store::Wanted};
@@ -81,36 +83,37 @@ impl<'a> Wanted<'a> {
         Self { only: None, without: attributes, list_limit: None, byte_limit: None }
     }
 
-    /// Asks to leave out every list of references that has more than `values` values, and to say so by
-    /// [`Stored::complete`].
+    /// Asks the store to leave out every list of references that has more than `values` values, and to report the
+    /// omission in [`Stored::complete`].
     #[must_use]
     pub const fn limit(mut self, values: usize) -> Self {
         self.list_limit = Some(values);
         self
     }
 
-    /// Bounds the memory of what is read to about `bytes`, as [`Resource::size`] counts them or as the store does: the
-    /// length of the text that it keeps is as good.
+    /// Bounds the memory of the resources that are read to about `bytes`. The store counts as [`Resource::size`] does,
+    /// or by the length of the text that it keeps.
     ///
-    /// - A [page](super::Store::scan) ends before the resource that does not fit any more, and says by [`Page::more`] that
-    ///   there are others. It has at least one resource.
-    /// - A list of references that does not fit, of a single resource or of the first of a page, is left out; the resource
-    ///   then is not [complete](Stored::complete).
+    /// - A [page](super::Store::scan) ends before the first resource that does not fit, and [`Page::more`] reports
+    ///   that others follow. The page has at least one resource.
+    /// - A list of references that does not fit, in a single resource or in the first resource of a page, is left out;
+    ///   the resource is then not [complete](Stored::complete).
     /// - [`get_many`](super::Store::get_many) fails with [`TooMany`](super::StoreError::TooMany).
     ///
-    /// The store must not read everything first and drop it then: the bound is for the memory of the process.
+    /// The store must not read everything first and drop the excess: the bound protects the memory of the process.
     #[must_use]
     pub const fn within(mut self, bytes: usize) -> Self {
         self.byte_limit = Some(bytes);
         self
     }
 
-    /// How many bytes what is read may have, about; `None` for any number.
+    /// The approximate number of bytes that the read resources may take; `None` without a bound.
     pub const fn byte_limit(&self) -> Option<usize> {
         self.byte_limit
     }
 
-    /// How many of the resources that have these sizes, in the order of a page, fit into it: at least one.
+    /// How many resources of these sizes, in the order of the page, fit into [`Wanted::byte_limit`]: at least one, if
+    /// there are any.
     ///
     /// ```
     /// use scim_core::store::Wanted;
@@ -129,18 +132,18 @@ impl<'a> Wanted<'a> {
         sizes.into_iter().enumerate().take_while(fits).count()
     }
 
-    /// Whether the caller will look at this top-level attribute.
+    /// Whether the caller will read this top-level attribute.
     pub fn includes(&self, attribute: AttributeId) -> bool {
         self.only.is_none_or(|only| only.contains(&attribute)) && !self.without.contains(&attribute)
     }
 
-    /// The attributes that are wanted besides the id, where they are [named](Wanted::only): a store may read less of a
-    /// resource then.
+    /// The requested attributes besides the id, if they were [named](Wanted::only): a store may then read less of a
+    /// resource. `None` otherwise.
     pub const fn attributes(&self) -> Option<&'a [AttributeId]> {
         self.only
     }
 
-    /// How many values a list of references may have to be wanted; `None` for any number.
+    /// The number of values up to which a list of references is returned; `None` without a bound.
     pub const fn list_limit(&self) -> Option<usize> {
         self.list_limit
     }
@@ -150,80 +153,80 @@ impl<'a> Wanted<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there is nothing between all, some and none")]
 pub enum Pushdown {
-    /// It finds exactly the resources for which [`Condition::matches`] holds.
+    /// The store finds exactly the resources for which [`Condition::matches`] holds.
     Exact,
-    /// It finds all of them, and may find others: the caller looks again.
+    /// The store finds all matching resources and may find others: the core evaluates the condition again.
     Superset,
-    /// It does not evaluate the condition, and must not be given it.
+    /// The store does not evaluate the condition and must not receive it.
     No,
 }
 
-/// What a store can do beyond the least that it must.
+/// The optional abilities of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an ability of its own")]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// How many changes one commit may have. With 1, which is the default, no two writes are atomic together.
+    /// The maximum number of changes in one commit. With 1, the default, no two writes are atomic together.
     pub max_batch: usize,
-    /// Whether it can [sort](Scan::sort). Default `false`.
+    /// Whether the store can [sort](Scan::sort). Default `false`.
     pub sort: bool,
-    /// Whether it can [count](Scan::count) exactly. Default `false`: then every list by index is walked from the start
-    /// to be counted, and refused beyond [`Limits::scan`](crate::Limits::scan) resources.
+    /// Whether the store can [count](Scan::count) exactly. Default `false`: the core then reads every list by index
+    /// from the start to count it, and refuses the request beyond [`Limits::scan`](crate::Limits::scan) resources.
     pub total: bool,
-    /// Whether it can answer [`Window::Before`]. Default `false`: then pages by cursor lead forward only, where the core
-    /// does not have the whole list at hand.
+    /// Whether the store can answer [`Window::Before`]. Default `false`: pages by cursor then lead forward only,
+    /// unless the core has the whole list in memory.
     pub backward: bool,
-    /// Whether [`Store::get_many`](super::Store::get_many) is cheaper than a call for each resource. Default `false`: then
-    /// references do not show the names of the resources that they refer to, such as `members.display`, unless the names
-    /// are stored in them.
+    /// Whether [`Store::get_many`](super::Store::get_many) is cheaper than a call for each resource. Default `false`:
+    /// references then do not show the names of the resources that they refer to, such as `members.display`, unless
+    /// the names are stored in the references.
     pub get_many: bool,
-    /// Whether a replacement may leave lists of references [as they are](super::Entry::kept). Default `false`: then a
-    /// PATCH that touches no list reads and writes every list of the resource.
+    /// Whether a replacement may leave lists of references [unchanged](super::Entry::kept). Default `false`: a PATCH
+    /// that changes no list then reads and writes every list of the resource.
     pub partial: bool,
 }
 
 impl Capabilities {
-    /// The least that a store must do.
+    /// No optional ability, and one change per commit.
     pub const fn new() -> Self {
         Self { max_batch: 1, sort: false, total: false, backward: false, get_many: false, partial: false }
     }
 
-    /// Says whether a replacement may leave lists of references as they are.
+    /// Sets whether a replacement may leave lists of references unchanged.
     #[must_use]
     pub const fn with_partial(mut self, partial: bool) -> Self {
         self.partial = partial;
         self
     }
 
-    /// Sets how many changes one commit may have.
+    /// Sets the maximum number of changes in one commit.
     #[must_use]
     pub const fn with_max_batch(mut self, changes: usize) -> Self {
         self.max_batch = changes;
         self
     }
 
-    /// Says whether the store can sort.
+    /// Sets whether the store can sort.
     #[must_use]
     pub const fn with_sort(mut self, sort: bool) -> Self {
         self.sort = sort;
         self
     }
 
-    /// Says whether the store can count exactly.
+    /// Sets whether the store can count exactly.
     #[must_use]
     pub const fn with_total(mut self, total: bool) -> Self {
         self.total = total;
         self
     }
 
-    /// Says whether the store can read backward.
+    /// Sets whether the store can read backward.
     #[must_use]
     pub const fn with_backward(mut self, backward: bool) -> Self {
         self.backward = backward;
         self
     }
 
-    /// Says whether the store reads many resources in one call.
+    /// Sets whether the store reads many resources in one call.
     #[must_use]
     pub const fn with_get_many(mut self, get_many: bool) -> Self {
         self.get_many = get_many;
@@ -237,71 +240,74 @@ impl Default for Capabilities {
     }
 }
 
-/// A question for many resources of one type (RFC 7644 §3.4.2).
+/// A query for resources of one type (RFC 7644 §3.4.2).
 ///
-/// A store does exactly what is asked, in this order: filter, sort, count, window. The page that the window shows ends early
-/// where it reaches the [bound of its bytes](Wanted::within).
+/// A store evaluates the query in this order: filter, sort, count, window. The page ends early where it reaches its
+/// [bound of bytes](Wanted::within).
 #[derive(Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "a store that overlooked a part would answer another question")]
 pub struct Scan<'a> {
     /// The type of the resources.
     pub kind: &'a Arc<ResourceType>,
-    /// What must all hold. Only what the store's [`pushdown`](super::Store::pushdown) accepts is in it.
+    /// Conditions that must all hold. They are only conditions that the store's [`pushdown`](super::Store::pushdown)
+    /// accepts.
     pub filter: &'a [&'a Condition],
-    /// The order; ascending by id without. Asked only of a store that [can](Capabilities::sort).
+    /// The order; `None` means ascending by id. The core sets an order only if the store [can
+    /// sort](Capabilities::sort).
     pub sort: Option<&'a Sort>,
-    /// Which part of what was found is wanted.
+    /// The part of the matching resources to return.
     pub window: Window<'a>,
-    /// Which attributes are wanted. Filter and sort may use others.
+    /// The requested attributes. Filter and sort may use other attributes.
     pub wanted: &'a Wanted<'a>,
-    /// Whether [`Page::total`] is wanted. A store that [cannot](Capabilities::total) ignores it.
+    /// Whether to fill [`Page::total`]. A store that [cannot count](Capabilities::total) ignores this field.
     pub count: bool,
 }
 
-/// Which part of what a [`Scan`] found is wanted.
+/// The part of the matching resources that a [`Scan`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a store must know each")]
 pub enum Window<'a> {
-    /// The part at a position (RFC 7644 §3.4.2.4).
+    /// The resources at an offset (RFC 7644 §3.4.2.4).
     Offset {
-        /// How many come before.
+        /// The number of resources before the window.
         skip: u64,
-        /// How many are wanted at the most; 0 to count only.
+        /// The maximum number of resources to return; 0 to count only.
         take: usize,
     },
-    /// The part behind a position of the order, which is [`Scan::sort`]'s or else ascending by id compared byte by
-    /// byte: what is walked so is met once, whatever is written meanwhile.
+    /// The resources behind a sort position. The order is that of [`Scan::sort`], or else ascending by id, compared
+    /// byte by byte. A caller that reads page after page meets a resource with an unchanged sort position once,
+    /// whatever commits happen in between.
     ///
-    /// The position is compared, not looked up: the resource that it was taken from may have changed or gone. Without a
-    /// sort its [key](Position::key) means nothing.
+    /// The position is compared, not looked up: the resource that it was taken from may have changed or been deleted.
+    /// Without a sort, the store ignores its [key](Position::key).
     After {
-        /// The last place that is known; `None` for the start.
+        /// The last known sort position; `None` for the start.
         last: Option<Position<'a>>,
-        /// How many are wanted at the most.
+        /// The maximum number of resources to return.
         take: usize,
     },
-    /// The part that ends right before a position: of all that come before it the last ones, in the order of the list.
-    /// Asked only of a store that [can](Capabilities::backward).
+    /// The resources right before a sort position: the last `take` of them, in the order of the list. The core
+    /// requests this window only from a store that [can](Capabilities::backward) read backward.
     Before {
-        /// The first place that is known; `None` for the end.
+        /// The first known sort position; `None` for the end.
         first: Option<Position<'a>>,
-        /// How many are wanted at the most.
+        /// The maximum number of resources to return.
         take: usize,
     },
 }
 
 impl<'a> Window<'a> {
-    /// The part behind an id, in a list that is ordered by id.
+    /// The window behind an id, in a list that is ordered by id; `None` for the start of the list.
     pub fn behind(id: Option<&'a str>, take: usize) -> Self {
         Self::After { last: id.map(Position::of_id), take }
     }
 }
 
 impl Scan<'_> {
-    /// The page that this asks for, out of all the tenant's resources of the type: filtered, sorted, counted and cut.
+    /// The page for this query, out of all the tenant's resources of the type: filtered, sorted, counted and cut.
     ///
-    /// For stores that have them at hand. One that leaves its filtering to this may call every condition on stored
-    /// attributes [`Pushdown::Exact`].
+    /// For stores that have all the resources in memory. A store that leaves its filtering to this function may answer
+    /// [`Pushdown::Exact`] for every condition on stored attributes.
     pub fn select(&self, all: impl IntoIterator<Item = Stored>) -> Page {
         let fits = |stored: &Stored| self.filter.iter().all(|condition| condition.matches(stored.resource.root()));
         let mut found: Vec<Stored> = all.into_iter().filter(fits).collect();
@@ -334,8 +340,8 @@ impl Scan<'_> {
         self.bounded(page)
     }
 
-    /// The page up to the [bound of its bytes](Wanted::within): it loses the resources that are furthest from where the
-    /// window begins. For stores whose resources are in memory anyway.
+    /// The page, cut to its [bound of bytes](Wanted::within). The last resources of the page are dropped; for
+    /// [`Window::Before`], the first. For stores whose resources are in memory anyway.
     pub fn bounded(&self, mut page: Page) -> Page {
         let all = page.items.len();
         let size = |stored: &Stored| stored.resource.size();
@@ -349,7 +355,7 @@ impl Scan<'_> {
         page
     }
 
-    /// Whether a resource is before or behind a position, in the order that is asked for.
+    /// The order of a resource relative to a sort position, in the order of this query.
     pub fn compare_to(&self, resource: &Resource, position: Position<'_>) -> Ordering {
         match self.sort {
             Some(sort) => sort.compare_to(resource, position),
@@ -359,7 +365,7 @@ impl Scan<'_> {
 }
 
 impl fmt::Debug for Scan<'_> {
-    /// Without what the filter compares with.
+    /// Omits the values of the filter.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let attributes: Vec<String> = self
             .filter
@@ -384,27 +390,27 @@ impl fmt::Debug for Scan<'_> {
 pub struct Page {
     /// The resources in the window.
     pub items: Vec<Stored>,
-    /// How many resources satisfy the filter, in and outside the window, if that was asked for and the store can say.
+    /// The number of resources that satisfy the filter, in and outside the window, if the query asked for it and the
+    /// store can count.
     pub total: Option<u64>,
-    /// Whether there are resources behind the last of these, in the window or behind it; of [`Window::Before`], before the
-    /// first.
+    /// Whether more resources follow the last item; for [`Window::Before`], whether more come before the first item.
     pub more: bool,
 }
 
-/// A resource that refers to another one: a group that has a user as its member.
+/// A referrer: a resource that refers to another one, such as a group that has a user as its member.
 #[derive(Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "stores make it")]
 pub struct Holder {
-    /// The id that is referred to.
+    /// The id of the resource that is referred to.
     pub value: Text,
-    /// The id of the resource that refers to it.
+    /// The id of the referrer.
     pub id: Text,
-    /// What names the resource that refers to it to people, if it has that.
+    /// The display name of the referrer, if it has one.
     pub display: Option<Text>,
 }
 
 impl Holder {
-    /// About how many bytes it takes in memory.
+    /// The approximate size in memory, in bytes.
     pub fn size(&self) -> usize {
         let texts = [Some(&self.value), Some(&self.id), self.display.as_ref()];
         size_of::<Self>() + texts.into_iter().flatten().map(Text::len).sum::<usize>()
@@ -412,7 +418,7 @@ impl Holder {
 }
 
 impl fmt::Debug for Holder {
-    /// Without the name, which is a value of a resource.
+    /// Omits the display name, which is a value of a resource.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Holder").field("value", &self.value).field("id", &self.id).finish_non_exhaustive()
     }

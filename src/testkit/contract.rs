@@ -1,4 +1,4 @@
-//! The promises of [`Store`], each as a check that a store which breaks it does not pass.
+//! The promises of [`Store`]. Each promise has a check that fails for a store which breaks the promise.
 
 mod batches;
 mod bytes;
@@ -37,7 +37,7 @@ macro_rules! checks {
             /// All checks.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// The check's name, for reports and for choosing one.
+            /// The name of the check, for reports and for selecting a check.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
@@ -50,52 +50,55 @@ macro_rules! checks {
 }
 
 checks! {
-    /// What one tenant writes, no other reads, changes, counts or collides with.
+    /// No tenant reads, changes or counts the resources of another tenant, or collides with them.
     Tenants = "tenants" with batches::tenants,
-    /// A commit that fails changes nothing, whichever of its changes failed, and names that one.
+    /// A commit that fails changes nothing, whichever of its changes failed, and names the failed change.
     AtomicBatches = "atomic-batches" with batches::atomic,
-    /// The changes of a batch happen in their order, each seeing those before it.
+    /// The changes of a batch happen in their order. Each change sees the changes before it.
     BatchOrder = "batch-order" with batches::order,
     /// A commit whose future is dropped half-way has happened as a whole or not at all.
     Cancelled = "cancelled" with batches::cancelled,
-    /// Each change gives a new version, an old one is refused, and none comes again.
+    /// Each change gives a new version, an old version is refused, and no version comes again.
     Versions = "versions" with versions::versions,
-    /// What changes nothing leaves version and `meta.lastModified` alone.
+    /// A change without effect keeps the version and `meta.lastModified`.
     NoChange = "no-change" with versions::no_change,
-    /// What does not exist is not found, not replaced and not deleted, and an id that is taken is not taken again.
+    /// A missing resource is not found, not replaced and not deleted, and no second resource is created under a used
+    /// id.
     Existence = "existence" with versions::existence,
-    /// A unique key is one resource's alone, is free again when the resource is gone, and is no other tenant's matter.
+    /// A unique key belongs to one resource, is free again when the resource is deleted, and does not affect other
+    /// tenants.
     UniqueKeys = "unique-keys" with versions::unique_keys,
-    /// Of 20 that create the same name at the same time, one does.
+    /// When 20 requests create the same name at the same time, one succeeds.
     Creators = "racing-creators" with races::creators,
-    /// Of 20 that write one version at the same time, one does.
+    /// When 20 requests write one version at the same time, one succeeds.
     Writers = "racing-writers" with races::writers,
-    /// Of 50 members that are added at the same time none is lost.
+    /// When 50 members are added at the same time, no member is lost.
     Members = "racing-members" with races::members,
-    /// What was written comes back as it was, also text that others stumble over, and all of it.
+    /// A resource is read exactly as it was written, with all attributes, even if its text is hard for databases.
     RoundTrip = "round-trip" with reading::round_trip,
-    /// What is not wanted may be missing; what is wanted is there; a list that is too long is left out and that is said.
+    /// Requested attributes are present; others may be missing. A list over the limit is left out, and the store
+    /// reports it.
     Wanted = "wanted" with reading::wanted,
-    /// What is read stays within the bound of its bytes: pages end early, lists that do not fit are left out.
+    /// A read stays within its bound of bytes: pages end early, and lists that do not fit are left out.
     Bytes = "bytes" with bytes::bytes,
-    /// Many resources are read by their ids: each at the place of its id, as it is now, and nothing for an id that no
-    /// resource of the type has.
+    /// Many resources are read by their ids. Each resource stands at the position of its id, in its present state. The
+    /// position is empty for an id that no resource of the type has.
     GetMany = "get-many" with reading::get_many,
-    /// A walk by position meets each resource that is there all the time exactly once, whatever is written meanwhile.
+    /// A walk by position meets each resource that exists all the time exactly once, whatever is written meanwhile.
     Walks = "walks" with lists::walks,
-    /// A sorted list has one order, the same for every way to page through it; totals are exact.
+    /// A sorted list has one order, the same for every way of paging; totals are exact.
     Orders = "orders" with lists::orders,
-    /// What the store calls exact is what the core finds; what it calls a superset has all of that.
+    /// An exact pushdown finds the same resources as the core; a superset pushdown finds at least all of them.
     Pushdown = "pushdown" with lists::pushdown,
-    /// What refers to a resource no longer does when that is gone, and gets a new version.
+    /// When a resource is deleted, its referrers lose the reference and get a new version.
     References = "references" with references::clean_up,
-    /// A list refers only to what there is, of a type that it may refer to.
+    /// A list refers only to existing resources of the types that it may refer to.
     BadReferences = "bad-references" with references::bad_references,
-    /// An edit of a list of references does what it says, no more, and tells it.
+    /// An edit of a list of references has exactly the requested effect and reports that effect.
     Edits = "edits" with references::edits,
-    /// Who refers to whom, and of which type an id is.
+    /// The referrers of some ids, and the resource type of each id.
     Holders = "holders" with references::holders,
-    /// A list of 10,000 references, of which one is added and one removed.
+    /// A list of 10,000 references: one reference is added and one is removed.
     ManyMembers = "many-members" with references::many,
 }
 
@@ -143,24 +146,24 @@ impl<S> std::fmt::Debug for StoreKit<S> {
 }
 
 impl<S: Store> StoreKit<S> {
-    /// The checks for a store of the resource types of `registry`: some type must have a unique attribute that is a
-    /// string, such as `userName`; those of lists of references are skipped where no type has one.
+    /// Returns the kit for a store with the resource types of `registry`. Some type must have a unique attribute that
+    /// is a string, such as `userName`. The checks of lists of references are skipped if no type has such a list.
     ///
-    /// `run` must not have been used with the same database before: tenants and ids are made from it, and nothing is
-    /// cleaned up. The same number makes the same test data.
+    /// `run` must not have been used with the same database before: the names of tenants and the ids are made from it,
+    /// and nothing is cleaned up. The same number makes the same test data.
     pub fn new(store: S, registry: Registry, run: u64) -> Self {
         Self { store, registry, run, context: Box::new(Context::new), many: 10_000 }
     }
 
-    /// Makes contexts otherwise than by [`Context::new`]: for a store that needs more than the tenant, or has to be told
-    /// of a tenant before it is used. It must give a context of another, empty tenant for each name.
+    /// Replaces [`Context::new`] as the source of contexts: for a store that needs more than the tenant, or must
+    /// register a tenant before its use. `context` must return a context of another, empty tenant for each name.
     #[must_use]
     pub fn context(mut self, context: impl Fn(TenantId) -> Context + Send + Sync + 'static) -> Self {
         self.context = Box::new(context);
         self
     }
 
-    /// How many members the large list of [`Check::ManyMembers`] has; 10,000 unless set.
+    /// Sets the number of members in the large list of [`Check::ManyMembers`]; 10,000 by default.
     #[must_use]
     pub fn many(mut self, members: usize) -> Self {
         self.many = members;
@@ -192,7 +195,7 @@ impl<S: Store> StoreKit<S> {
     }
 }
 
-/// What a check works with.
+/// The environment of one check.
 struct Kit<'a, S> {
     whole: &'a StoreKit<S>,
     samples: Samples,
@@ -213,7 +216,7 @@ impl<S: Store> Kit<'_, S> {
         Random::new(self.seed)
     }
 
-    /// A tenant of this check's own.
+    /// Returns the context of a tenant that belongs to this check only.
     fn tenant(&self, name: &str) -> Result<Context, Stop> {
         let name = format!("kit-{}-{}-{name}", self.whole.run, self.check.name());
         match TenantId::new(name) {
@@ -222,13 +225,13 @@ impl<S: Store> Kit<'_, S> {
         }
     }
 
-    /// The type with a list of references, and the list.
+    /// Returns the type with a list of references, and the list.
     fn holder(&self) -> Result<(Arc<ResourceType>, crate::schema::AttributeId), Stop> {
         let none = Stop::Skipped("no resource type has a list that may refer to what has a unique attribute");
         self.samples.holder.clone().ok_or(none)
     }
 
-    /// The least that a store must have for a batch of so many changes.
+    /// Skips the check if the store cannot write `changes` changes in one batch.
     fn need_batch(&self, changes: usize) -> Result<(), Stop> {
         if self.capabilities().max_batch >= changes {
             Ok(())
@@ -241,7 +244,7 @@ impl<S: Store> Kit<'_, S> {
         self.whole.store.commit(cx, batch).await
     }
 
-    /// Commits what must succeed.
+    /// Commits a batch that must succeed.
     async fn write(&self, cx: &Context, what: &str, batch: &[Change]) -> Result<Vec<Done>, Stop> {
         let done = self.commit(cx, batch).await.map_err(|error| failed(what, &error))?;
         if done.len() != batch.len() {
@@ -263,7 +266,7 @@ impl<S: Store> Kit<'_, S> {
         found.map_err(|error| failed("a resource is read", &error))
     }
 
-    /// Reads what must be there.
+    /// Reads a resource that must exist.
     async fn existing(&self, cx: &Context, kind: &Arc<ResourceType>, id: &str, what: &str) -> Result<Stored, Stop> {
         self.get(cx, kind, id).await?.ok_or_else(|| Failure::new(what, "it is not there").into())
     }
@@ -285,7 +288,7 @@ impl<S: Store> Kit<'_, S> {
         }
     }
 
-    /// Everything of some types that a tenant has, to be compared.
+    /// All resources of a tenant with their versions, for comparison.
     async fn snapshot(&self, cx: &Context) -> Result<Vec<(Resource, Version)>, Stop> {
         let mut found = Vec::new();
         for kind in self.whole.registry.resource_types() {
@@ -295,8 +298,8 @@ impl<S: Store> Kit<'_, S> {
         Ok(found)
     }
 
-    /// Commits what must be refused with an error that `expected` accepts, at the change `index`, and checks that
-    /// nothing has changed.
+    /// Commits a batch that must be refused with an error that `expected` accepts, at the change `index`, and checks
+    /// that nothing has changed.
     async fn refuse(
         &self,
         cx: &Context,
@@ -323,12 +326,12 @@ impl<S: Store> Kit<'_, S> {
     }
 }
 
-/// Ends the check unless it holds.
+/// Ends the check if `holds` is false.
 fn check(holds: bool, what: &str, found: impl FnOnce() -> String) -> Result<(), Stop> {
     if holds { Ok(()) } else { Err(Failure::new(what, found()).into()) }
 }
 
-/// What should have succeeded has not.
+/// The failure of an operation that should have succeeded, with the chain of its errors.
 fn failed(what: &str, error: &(dyn std::error::Error + 'static)) -> Stop {
     let mut found = error.to_string();
     let mut source = error.source();
@@ -344,7 +347,7 @@ fn create(resource: Resource) -> Change {
     Change::Create { entry: Entry::new(resource) }
 }
 
-/// A replacement. What was before is what comes: no store may look at it for more than a record.
+/// A replacement. `before` equals the new state, since a store may use it only for records.
 fn replace(resource: Resource, expect: Expect) -> Change {
     let entry = Entry::new(resource);
     let before = Arc::clone(&entry.resource);
@@ -355,7 +358,7 @@ fn delete(kind: &Arc<ResourceType>, id: &str, expect: Expect) -> Change {
     Change::Delete { kind: Arc::clone(kind), id: id.into(), expect, at: moment(0), before: None }
 }
 
-/// An edit of a list of references at a time of the kit's.
+/// An edit of a list of references, at a fixed time that depends on `step`.
 fn edit(kind: &Arc<ResourceType>, list: crate::schema::AttributeId, id: &str, edit: ValueEdit, step: i64) -> Change {
     Change::EditValues {
         kind: Arc::clone(kind),

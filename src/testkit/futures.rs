@@ -1,11 +1,11 @@
-//! Futures side by side, and futures that are dropped half-way, under whatever runtime polls them.
+//! Concurrent futures, and futures that are dropped half-way, under any runtime.
 
 use std::{
     pin::Pin,
     task::{Context, Poll},
 };
 
-/// All outputs, in the order of the futures, which make progress side by side.
+/// Polls all futures concurrently and returns their outputs, in the order of the futures.
 pub(super) async fn together<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     enum Slot<F: Future> {
         Going(Pin<Box<F>>),
@@ -32,7 +32,7 @@ pub(super) async fn together<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     slots.into_iter().filter_map(output).collect()
 }
 
-/// Polls a future so often and then drops it; `None` if it was not done by then.
+/// Polls a future at most `polls` times and then drops it. The output is `None` if the future was not ready by then.
 pub(super) struct Cut<F> {
     future: Option<Pin<Box<F>>>,
     polls: usize,
@@ -58,7 +58,7 @@ impl<F: Future> Future for Cut<F> {
                 self.future = None;
                 Poll::Ready(Some(output))
             }
-            // The next poll may drop it at once: nothing has to wake the task for that.
+            // The future has used up its polls: drop it now, so that no wake-up is needed.
             Some(Poll::Pending) if self.polls == 0 => {
                 self.future = None;
                 Poll::Ready(None)

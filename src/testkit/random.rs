@@ -1,12 +1,12 @@
-//! Numbers that look random and come again with the same seed, so that what failed once fails again.
+//! Pseudo-random numbers. The same seed gives the same numbers, so that a failure can be repeated.
 
-/// xorshift64*: small, and good enough to choose test data with.
+/// xorshift64*: small, and good enough to choose test data.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
-        // Zero would stay zero; and seeds that are close to each other are to give different numbers.
+        // A state of zero would stay zero, and neighboring seeds must give different numbers.
         let mut random = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         random.next();
         random
@@ -19,13 +19,13 @@ impl Random {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
-    /// A number below `end`; 0 for 0.
+    /// A number below `end`; 0 if `end` is 0.
     pub(super) fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).unwrap_or(u64::MAX).max(1);
         usize::try_from((self.next() >> 16) % end).unwrap_or_default()
     }
 
-    /// True once in `times`.
+    /// Returns `true` once in `times` calls on average.
     pub(super) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
@@ -34,7 +34,7 @@ impl Random {
         all.get(self.below(all.len()))
     }
 
-    /// The form of a UUID: stores that keep ids as such take it too.
+    /// An id in the form of a UUID, for stores with a UUID column.
     pub(super) fn id(&mut self) -> String {
         let (high, low) = (self.next(), self.next());
         format!(

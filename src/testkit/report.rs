@@ -1,8 +1,8 @@
-//! What came of the checks, for people who read test output.
+//! The results of the checks, for readers of test output.
 
 use std::fmt;
 
-/// A promise that was not kept: what was done, what was expected and what was found.
+/// A broken promise: the operation with its expected result, and the observed result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {found}")]
 pub struct Failure {
@@ -15,30 +15,31 @@ impl Failure {
         Self { what: what.into(), found: found.into() }
     }
 
-    /// What was done and expected.
+    /// The operation and the expected result.
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// What was found instead.
+    /// The observed result.
     pub fn found(&self) -> &str {
         &self.found
     }
 }
 
-/// What came of one check.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The promise was kept.
+    /// The store kept the promise.
     Passed,
-    /// It does not apply, and why: the registry has nothing to check it with, or the store does not promise it.
+    /// The check does not apply, for this reason: the registry has no suitable type, or the store does not make the
+    /// promise.
     Skipped(&'static str),
-    /// It was not kept.
+    /// The store broke the promise.
     Failed(Failure),
 }
 
-/// What came of several checks, by their names. Printed, it is a line a check.
+/// The results of several checks with their names. `Display` prints one line for each check.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     lines: Vec<(&'static str, Outcome)>,
@@ -49,7 +50,7 @@ impl Report {
         self.lines.push((name, outcome));
     }
 
-    /// The names of the checks and what came of each, in the order in which they were run.
+    /// The name and the result of each check, in the order of execution.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'static str, &Outcome)> {
         self.lines.iter().map(|(name, outcome)| (*name, outcome))
     }

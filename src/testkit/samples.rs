@@ -1,4 +1,4 @@
-//! Resources to write, made from whatever schema the host has.
+//! Resources to write, made from any schema.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     value::{Decimal, Object, Value},
 };
 
-/// Text that databases, languages and people disagree about.
+/// Text that databases, programming languages and people treat differently.
 pub(super) const HOSTILE: &[&str] = &[
     "'; DROP TABLE users; --",
     "\" OR \"\"=\"",
@@ -35,15 +35,15 @@ pub(super) const HOSTILE: &[&str] = &[
     "\u{10ffff}",
 ];
 
-/// A moment of the test's own, a second later for each `step`.
+/// A fixed time of the tests; each `step` adds one second.
 pub(super) fn moment(step: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(1_700_000_000) + TimeDelta::seconds(step)
 }
 
-/// The resource types that are written in the checks.
+/// The resource types that the checks write.
 #[derive(Clone, Debug)]
 pub(super) struct Samples {
-    /// A type with an attribute that is unique, a string at the top or below a complex attribute.
+    /// A type with a unique string attribute, at the top or below a complex attribute.
     pub(super) subject: Arc<ResourceType>,
     /// The unique attribute.
     pub(super) unique: AttributeId,
@@ -74,20 +74,20 @@ impl Samples {
         Some(Self { subject: Arc::clone(subject), unique: unique_of(subject)?, holder })
     }
 
-    /// A subject with what its schema requires. `name` is its unique value.
+    /// A subject with the attributes that its schema requires. `name` is its unique value.
     pub(super) fn subject(&self, id: &str, name: &str) -> Resource {
         named(&self.subject, id, name)
     }
 }
 
-/// A new resource with what its schema requires; `name` is the value of whatever is unique or required in it.
+/// A new resource with the attributes that its schema requires; `name` is the value of every unique or required text.
 pub(super) fn named(kind: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
     let mut resource = required(kind, id, name);
     resource.assign_defaults();
     resource
 }
 
-/// As [`named`], but without the defaults, which every new resource has.
+/// Like [`named`], but without the defaults, which every new resource has.
 fn required(kind: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
     let mut root = Object::new();
     root.insert(AttributeId::ID, text(id));
@@ -162,7 +162,7 @@ fn value_of(kind: &ResourceType, attribute: AttributeId, name: &str) -> Value {
     }
 }
 
-/// Puts a value at its place, through the objects on the way.
+/// Puts a value into the attribute and creates the complex values above it.
 pub(super) fn set(kind: &ResourceType, root: &mut Object, attribute: AttributeId, value: Value) {
     let parent = kind.parent(attribute);
     if parent == AttributeId::ROOT {
@@ -186,7 +186,7 @@ fn object_in(object: &mut Object, attribute: AttributeId) -> Option<&mut Object>
     }
 }
 
-/// Whether a client can set the attribute, and what it belongs to.
+/// Whether a client can set the attribute and its parents.
 fn is_settable(kind: &ResourceType, attribute: AttributeId) -> bool {
     let mut at = attribute;
     while at != AttributeId::ROOT {
@@ -209,7 +209,8 @@ fn is_singular(kind: &ResourceType, attribute: AttributeId) -> bool {
     true
 }
 
-/// A resource with values in about half of what a client can set, chosen from few so that they meet.
+/// A resource with values in about half of the settable attributes. The values come from a small set, so that they
+/// repeat.
 pub(super) fn random(kind: &Arc<ResourceType>, id: &str, name: &str, random: &mut Random) -> Resource {
     let mut resource = required(kind, id, name);
     let containers = kind.extensions().iter().map(crate::schema::Extension::attribute);
@@ -265,12 +266,12 @@ fn random_element(kind: &ResourceType, attribute: AttributeId, random: &mut Rand
         AttributeType::Decimal => Value::Decimal(Decimal::parse(DECIMALS.get(random.below(DECIMALS.len()))?)?),
         AttributeType::DateTime => Value::DateTime(moment(i64::try_from(random.below(5)).unwrap_or_default())),
         AttributeType::Binary => text("bmFtZQ=="),
-        // Nothing else is read from JSON, and no store has to keep what nobody can have written.
+        // The core accepts only such references from JSON, so a store need not keep other values.
         AttributeType::Reference => text(random.choose(URIS)?),
         AttributeType::Complex => {
             let mut object = Object::new();
             for &part in kind.children(attribute) {
-                // A reference is made anew for each answer, and one primary value is enough.
+                // A reference is made for each response, and one primary value is enough.
                 let made = kind.referred_id(part).is_some() || kind.conventional(attribute).primary == Some(part);
                 if made || !is_settable(kind, part) || random.once_in(3) {
                     continue;
@@ -294,11 +295,11 @@ fn random_element(kind: &ResourceType, attribute: AttributeId, random: &mut Rand
 /// Numbers that are equal, close, or too long for a float.
 pub(super) const DECIMALS: &[&str] = &["1.5", "1.50", "-1.5", "0", "1e3", "1000", "0.1", "0.10000000000000000000001"];
 
-/// References, like and unlike each other in case.
+/// References; some of them differ only in case.
 const URIS: &[&str] =
     &["https://example.com/a", "https://example.com/A", "urn:example:b", "../c?d=%20", "https://例え/"];
 
-/// Few, so that they meet; like and unlike each other in case, accents and length.
+/// A small set, so that values repeat. The texts differ in case, accents and length.
 pub(super) const TEXTS: &[&str] = &[
     "a",
     "A",

@@ -1,8 +1,8 @@
 //! The request sequences of identity providers, as data that is replayed against a service provider.
 //!
-//! A sequence has the requests and the expectations about their answers. A replay sends the requests and looks at the
-//! answers from outside, as the identity provider does. It applies no rule of SCIM but one: an attribute that the service
-//! provider has not registered cannot be in an answer.
+//! A sequence contains the requests and the expectations about their responses. A replay sends the requests and judges
+//! the responses from outside, as the identity provider does. It applies one rule of SCIM only: a response cannot
+//! contain an attribute that the service provider has not registered.
 
 mod adapt;
 mod catalog;
@@ -55,13 +55,13 @@ sequences! {
     /// Okta: connection test, users, password synchronization, group push, import, and the requests of its
     /// certification.
     okta = "okta.json",
-    /// Microsoft Entra ID: connection test, cycles, its forms of PATCH, managers, groups with members that change in
-    /// parallel, deletion, and the requests of its validator.
+    /// Microsoft Entra ID: connection test, cycles, its forms of PATCH, managers, groups with parallel member changes,
+    /// deletion, and the requests of its validator.
     entra = "entra.json",
     /// OneLogin: PUT for users under the schema names of a draft, PATCH for groups.
     onelogin = "onelogin.json",
-    /// JumpCloud: a test that creates and deletes a user and a group; members removed by a list of values. PUT for users
-    /// is an assumption: no source was found.
+    /// JumpCloud: a test that creates and deletes a user and a group; members removed by a list of values. PUT for
+    /// users is an assumption: no source was found.
     jumpcloud = "jumpcloud.json",
     /// Google Workspace: users without groups. PUT for users is an assumption: no source was found.
     google = "google.json",
@@ -71,35 +71,35 @@ sequences! {
     sailpoint = "sailpoint.json",
     /// Clients written for the service provider of GitHub.
     github = "github.json",
-    /// Clients written for the service provider of AWS IAM Identity Center. Paging by cursor (RFC 9865) is an assumption:
-    /// no source was found.
-    aws = "aws.json",
-    /// Rippling, CyberArk and clients built on Workday: PATCH and PUT as in the RFC. `""` for a cleared attribute is an
+    /// Clients written for the service provider of AWS IAM Identity Center. Paging by cursor (RFC 9865) is an
     /// assumption: no source was found.
+    aws = "aws.json",
+    /// Rippling, CyberArk and clients built on Workday: PATCH and PUT as in the RFC. `""` for a cleared attribute is
+    /// an assumption: no source was found.
     rippling = "rippling.json",
     /// The habits that a service provider should expect of any client: names in any case, `null`, requests that come
     /// twice or at the same time, and forms seen from smaller identity providers.
     habits = "habits.json",
 }
 
-/// A sequence of requests as an identity provider sends them, with its expectations about each answer.
+/// The requests of an identity provider in their order, with its expectations about each response.
 ///
-/// A sequence creates its users and groups, under names that hold the number of the run, and leaves most of them behind.
-/// It can be replayed often in one tenant and next to other data, as long as each run has its own number and no other
-/// client changes the resources of the run.
+/// A sequence creates its users and groups, under names that contain the number of the run, and leaves most of them
+/// behind. It can be replayed often in one tenant and next to other data, as long as each run has its own number and
+/// no other client changes the resources of the run.
 ///
 /// # Hosts with few attributes
 ///
-/// An identity provider sends the attributes that an administrator has mapped, whether the service provider has them or
-/// not, and reads back those that the service provider has. A replay does the same: it takes the registered attributes
-/// from the registry or, through a transport, from `/ResourceTypes` and `/Schemas`, sends every request unchanged, and
-/// leaves out the expectations about attributes that are not registered. A 400 to a request that also has such an
-/// attribute is a failure, since the identity provider would not deliver the other changes of the user either.
+/// An identity provider sends the attributes that an administrator has mapped, whether the service provider has them
+/// or not, and reads back those that the service provider has. A replay does the same: it takes the registered
+/// attributes from the registry or, through a transport, from `/ResourceTypes` and `/Schemas`, sends every request
+/// unchanged, and leaves out the expectations about attributes that are not registered. A 400 to a request with such
+/// an attribute is a failure, since the identity provider would not deliver the other changes of the user either.
 ///
-/// A step about nothing else has the verdict [`Verdict::NotApplicable`]: a PATCH that writes only unregistered attributes,
-/// a filter by one, a user whose roles are read back. The report counts these steps and names the attributes, so that an
-/// attribute which is missing by mistake can be seen. When `/ResourceTypes` or `/Schemas` gives no complete answer, every
-/// expectation applies.
+/// A step that concerns only such attributes has the verdict [`Verdict::NotApplicable`]: a PATCH that writes only
+/// unregistered attributes, a filter by such an attribute, a user whose roles are read back. The report counts these
+/// steps and names the attributes, so that an attribute which is missing by mistake can be seen. When `/ResourceTypes`
+/// or `/Schemas` gives no complete answer, every expectation applies.
 ///
 /// ```
 /// # #[cfg(feature = "system")] {
@@ -125,12 +125,12 @@ pub struct Traffic {
     name: String,
     headers: Vec<(String, String)>,
     values: Vec<(String, String)>,
-    /// What is sent together is in one act; most acts have one step.
+    /// The steps of one act are sent together; most acts have one step.
     acts: Vec<Vec<Step>>,
 }
 
 impl Traffic {
-    /// A sequence of the host's own, from its JSON.
+    /// Returns the sequence that a host describes in JSON.
     ///
     /// | member | |
     /// | --- | --- |
@@ -138,7 +138,7 @@ impl Traffic {
     /// | `headers` | sent with every request; `Content-Type` only where there is a body |
     /// | `values` | names for texts, which may have `{run}` in them |
     /// | `shapes` | names for conditions that many answers have to meet |
-    /// | `steps` | the steps, and `{"together": [steps]}` for those that are sent at the same time |
+    /// | `steps` | the steps, and `{"together": [steps]}` for steps that are sent at the same time |
     ///
     /// A step:
     ///
@@ -148,8 +148,8 @@ impl Traffic {
     /// | `from` | numbers of the observations behind it |
     /// | `when` | the event at the identity provider, in a sentence that the report shows |
     /// | `send` | method and target; in the target, spaces and quotes need not be encoded |
-    /// | `headers` | in place of those of the sequence; `null` leaves one out |
-    /// | `body` | the body, sent as it is written, without white space |
+    /// | `headers` | override the headers of the sequence; `null` omits a header |
+    /// | `body` | the request body, sent as written, but without white space |
     /// | `echo` | the name of a kept document that is sent, with `body` merged into it (RFC 7396) |
     /// | `expect` | see below |
     /// | `otherwise` | the consequence of another answer |
@@ -157,17 +157,17 @@ impl Traffic {
     /// | `quirks` | names of the [`Quirk`](crate::Quirk)s that it relies on |
     /// | `walk` | `index` or `cursor`: reads all pages; `{start}` or `{cursor}` is in the target |
     ///
-    /// `expect` has `status` (one or an array), `headers` (`*` is any value), `shape`, `same_version` or `other_version`
-    /// with the id of an earlier step, and `body` with `has`, `lacks`, `is`, `count`, `contains`, `without` and `exactly`,
-    /// all by JSON pointers. In the last three, objects may have more members than are named. Where 204 is among the
-    /// statuses and is answered to a PUT or PATCH, the resource is read for the rest. What a walk has read looks like one
-    /// list, with `pages`; the shape applies to each page.
+    /// `expect` has `status` (one or an array), `headers` (`*` is any value), `shape`, `same_version` or
+    /// `other_version` with the id of an earlier step, and `body` with `has`, `lacks`, `is`, `count`, `contains`,
+    /// `without` and `exactly`, all by JSON pointers. In the last three, objects may have more members than are named.
+    /// If the statuses include 204 and a PUT or PATCH gets 204, the replay reads the resource and checks the other
+    /// expectations on it. The pages of a walk are joined to one list, with `pages`; the shape applies to each page.
     ///
-    /// A condition about an attribute that the service provider has not registered is left out, and so is an unregistered
-    /// member of an expected object: see [`Traffic`].
+    /// A condition about an attribute that the service provider has not registered is left out, and so is an
+    /// unregistered member of an expected object: see [`Traffic`].
     ///
-    /// In targets, headers, bodies and what is expected, `{name}` is a value; `{status}` is that of the answer, as a
-    /// string.
+    /// In targets, headers, bodies and expectations, `{name}` is replaced by a value; `{status}` is the status of the
+    /// response, as a string.
     ///
     /// ```
     /// use scim_core::testkit::Traffic;
@@ -194,13 +194,13 @@ impl Traffic {
     ///
     /// # Errors
     ///
-    /// When it is not such JSON, or when a step uses what no step before it gives.
+    /// When the text is not such JSON, or when a step uses a name that no earlier step provides.
     pub fn from_json(json: &str) -> Result<Self, TrafficError> {
         file::read(json)
     }
 
-    /// One of the sequences of this crate, which a test reads. One that cannot be read would have no steps, and a replay
-    /// without steps has not passed.
+    /// Reads a sequence of this crate. A test reads them all. A sequence that cannot be read would have no steps, and
+    /// a replay without steps has not passed.
     fn of_the_crate(json: &str) -> Self {
         let none = |error: TrafficError| Self {
             name: error.to_string(),
@@ -211,7 +211,7 @@ impl Traffic {
         Self::from_json(json).unwrap_or_else(none)
     }
 
-    /// Who sends this.
+    /// The name of the client that sends the sequence.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -222,31 +222,31 @@ impl Traffic {
         steps.into_iter()
     }
 
-    /// The habits that a service provider has to tolerate for this sequence: those of all steps. [`Quirks::default`] has
-    /// them, but for what only [`Quirks::entra`] has.
+    /// The quirks of all steps: the habits that a service provider has to tolerate for this sequence.
+    /// [`Quirks::default`] contains these quirks, except for the quirks that only [`Quirks::entra`] has.
     ///
-    /// A step is sent whatever is tolerated, and passes if the answer is right. If it fails, [`Replayed::switched_off`]
-    /// names what would have been needed.
+    /// Each step is sent whatever is tolerated, and passes if the response is right. If a step fails,
+    /// [`Replayed::switched_off`] names the missing quirks.
     pub fn quirks(&self) -> Quirks {
         self.steps().fold(Quirks::strict(), |all, step| all.union(step.quirks()))
     }
 
-    /// Replays the sequence against a service provider, without a network. The registered attributes are those of its
+    /// Replays the sequence against a service provider, without a network. The registered attributes come from its
     /// registry.
     ///
-    /// `run` makes the names that the sequence uses; a number that was used before in the same tenant finds the resources
-    /// of the earlier run.
+    /// `run` makes the names that the sequence uses. A number that was used before in the same tenant finds the
+    /// resources of the earlier run.
     pub async fn replay<S: Store>(&self, provider: &ServiceProvider<S>, cx: &Context, run: u64) -> Replay {
         let known = replay::Provider { registry: provider.registry(), quirks: provider.quirks() };
         replay::replay(self, run, Some(known), |request| answer(provider, cx, request)).await
     }
 
-    /// Replays the sequence through any transport, such as an HTTP client: `send` gets each request and returns the
-    /// answer, or why there is none. What is sent together is asked for at the same time; the future is `Send` when
-    /// `send` and what it returns are.
+    /// Replays the sequence through any transport, such as an HTTP client. `send` gets each request and returns the
+    /// response, or an error that explains why no response came. Requests of one act are sent concurrently. The future
+    /// is `Send` if `send` and its future are.
     ///
-    /// The targets are those below the base URL. The first two requests are `GET /ResourceTypes` and `GET /Schemas`, from
-    /// which the replay learns the registered attributes; they belong to no step.
+    /// The targets are relative to the base URL. The first two requests are `GET /ResourceTypes` and `GET /Schemas`,
+    /// from which the replay learns the registered attributes; they belong to no step.
     ///
     /// ```
     /// # use std::{future::Future, pin::pin, task::{Context as Task, Poll, Waker}};

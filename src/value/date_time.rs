@@ -9,12 +9,12 @@ use crate::quirks::{Quirk, Tolerance};
 /// Bytes of a date: `2011-05-13`. The letter `T` follows.
 const DATE: usize = 10;
 
-/// Reads a date and time with a zone, as RFC 3339 and this library write them.
+/// Reads a date and time with a zone in the form of RFC 3339, which this library also writes.
 pub(crate) fn parse_date_time(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.with_timezone(&Utc)).filter(can_be_written)
 }
 
-/// Reads the value of a `dateTime` attribute. Spellings that RFC 3339 does not know need a quirk, which is recorded.
+/// Reads the value of a `dateTime` attribute. Spellings outside RFC 3339 need a quirk, which is recorded.
 pub(crate) fn read_date_time(text: &str, tolerance: &mut Tolerance) -> Option<DateTime<Utc>> {
     let mut met = *tolerance;
     let text = respelled(text, &mut met)?;
@@ -35,14 +35,14 @@ pub(crate) fn read_date_time_literal(text: &str, tolerance: &mut Tolerance) -> O
     Some(time)
 }
 
-/// Reads a date and time without a zone as one of UTC.
+/// Reads a date and time without a zone as UTC.
 fn parse_zoneless(text: &str) -> Option<DateTime<Utc>> {
     let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
     Some(time.and_utc()).filter(can_be_written)
 }
 
-/// The text with the letter `T` and with a zone as RFC 3339 spells it; `None` if that takes a quirk that is not
-/// tolerated. Text that is no date and time comes back in some form and fails later.
+/// The text with the letter `T` and with a zone in the spelling of RFC 3339; `None` if the change needs a quirk
+/// that is not tolerated. Text that is not a date and time is returned in some form and fails later.
 fn respelled<'t>(text: &'t str, met: &mut Tolerance) -> Option<Cow<'t, str>> {
     let mut spelled = Cow::Borrowed(text);
     if text.as_bytes().get(DATE) == Some(&b' ') {
@@ -51,7 +51,7 @@ fn respelled<'t>(text: &'t str, met: &mut Tolerance) -> Option<Cow<'t, str>> {
         }
         spelled.to_mut().replace_range(DATE..=DATE, "T");
     }
-    // Only the time has digits behind the last sign; a date alone is no date and time.
+    // Only a time has digits behind the last sign; a date alone is not a date and time.
     let Some(sign) = spelled.rfind(['+', '-', ' ']).filter(|sign| *sign > DATE) else { return Some(spelled) };
     let zone = spelled.as_bytes().get(sign + 1..).unwrap_or_default();
     let is_compact = zone.len() == 4 && zone.iter().all(u8::is_ascii_digit);

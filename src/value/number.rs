@@ -1,8 +1,8 @@
-//! Decimal numbers, compared by value and kept as text, so that none loses a digit on the way through.
+//! Decimal numbers, compared by value and kept as text, so that no digit is lost.
 
 use std::{cmp::Ordering, fmt};
 
-/// A JSON number (RFC 7643 §2.3.3). Two are equal when they are the same number, however they are written.
+/// A JSON number (RFC 7643 §2.3.3). Two numbers are equal when they have the same value, in any spelling.
 ///
 /// ```
 /// use scim_core::value::Decimal;
@@ -16,7 +16,7 @@ use std::{cmp::Ordering, fmt};
 #[derive(Clone)]
 pub struct Decimal(Box<str>);
 
-/// The number `0.d1d2d3… × 10^exponent`; no digits for zero. Neither a leading nor a trailing zero among the digits.
+/// The number `0.d1d2d3… × 10^exponent`. The digits have no leading or trailing zero; the number zero has no digits.
 struct Parts<'a> {
     negative: bool,
     whole: &'a [u8],
@@ -25,7 +25,7 @@ struct Parts<'a> {
 }
 
 impl Decimal {
-    /// Reads a number in JSON's grammar (RFC 8259 §6).
+    /// Reads a number in JSON's grammar (RFC 8259 §6); `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let number = text.strip_prefix('-').unwrap_or(text);
         let (mantissa, exponent) = match number.split_once(['e', 'E']) {
@@ -49,7 +49,7 @@ impl Decimal {
         &self.0
     }
 
-    /// The one text of all spellings of the number: equal numbers have equal texts.
+    /// The canonical text of the number: equal numbers have equal texts.
     pub(crate) fn canonical(&self) -> String {
         let parts = self.parts();
         if parts.is_zero() {
@@ -62,19 +62,19 @@ impl Decimal {
         text
     }
 
-    /// A text that is ordered among others by code point as the number is among theirs: equal numbers have equal texts.
+    /// A text whose order by code point is the order of the numbers: equal numbers have equal texts.
     #[cfg(feature = "sql")]
     pub(crate) fn sortable(&self) -> String {
         let parts = self.parts();
         if parts.is_zero() {
             return String::from("1");
         }
-        // The sign bit flipped, negative exponents come first; of negative numbers everything is turned around.
+        // The sign bit is flipped, so that negative exponents sort first. Negative numbers have everything inverted.
         let exponent = parts.exponent.cast_unsigned() ^ (1 << 63);
         if parts.negative {
             let mut text = format!("0{:016x}", !exponent);
             text.extend(parts.digits().map(|digit| char::from(b'0' + b'9'.saturating_sub(*digit))));
-            // Fewer digits are a greater negative number: the end has to come behind every digit.
+            // Among negative numbers, fewer digits mean a greater number: the end must sort after every digit.
             text.push('~');
             return text;
         }
@@ -87,7 +87,7 @@ impl Decimal {
         let number = self.0.strip_prefix('-').unwrap_or(&self.0);
         let (mantissa, written) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        // An exponent beyond 64 bits saturates: such numbers are all beyond everything else.
+        // An exponent beyond 64 bits saturates: such numbers lie beyond all others.
         let saturated = if written.starts_with('-') { i64::MIN / 4 } else { i64::MAX / 4 };
         let written = written.parse::<i64>().unwrap_or(saturated).clamp(i64::MIN / 4, i64::MAX / 4);
         let mut whole = whole.as_bytes();

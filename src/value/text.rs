@@ -1,5 +1,5 @@
-//! Text that is mostly short: most values of a resource are a few letters, and an allocation for each would be most of
-//! the cost of reading one.
+//! Text that is usually short: most values of a resource are a few letters, and an allocation for each value would
+//! be most of the cost of reading a resource.
 
 use std::{
     borrow::Borrow,
@@ -11,11 +11,11 @@ use std::{
 
 /// Text, owned and immutable.
 ///
-/// Dereferences to `str`. How it is kept may change: do not rely on its size.
+/// Dereferences to `str`. The representation may change: do not rely on its size.
 #[derive(Clone)]
 pub struct Text(Kept);
 
-/// What fits beside the tag and the length is kept in place.
+/// The number of bytes that fit next to the tag and the length, without an allocation.
 const SHORT: usize = 22;
 
 #[derive(Clone)]
@@ -29,7 +29,7 @@ impl Text {
     #[inline]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            // It was text when it was put there; to prove that again costs less than an allocation.
+            // The bytes were UTF-8 when stored; validating them again is cheaper than an allocation.
             Kept::Short { length, bytes } => {
                 bytes.get(..usize::from(*length)).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
             }
@@ -37,7 +37,7 @@ impl Text {
         }
     }
 
-    /// The text in UTF-8, which takes no proof.
+    /// The text in UTF-8, without the validation in [`Text::as_str`].
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
@@ -46,13 +46,13 @@ impl Text {
         }
     }
 
-    /// How many bytes it has in UTF-8.
+    /// The number of bytes in UTF-8.
     #[inline]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
-    /// Whether it has no characters.
+    /// Whether the text has no characters.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
@@ -113,7 +113,7 @@ impl From<Box<str>> for Text {
     }
 }
 
-// Of text and of its UTF-8 the order is the same, and so is equality.
+// `str` and its UTF-8 bytes compare alike, so compare bytes.
 
 impl PartialEq for Text {
     #[inline]
@@ -149,7 +149,7 @@ impl Ord for Text {
 }
 
 impl Hash for Text {
-    /// As `str` does it, which a map that is searched with a `str` relies on.
+    /// Hashes as `str` does: a map with keys of this type can be searched with a `str`.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
     }

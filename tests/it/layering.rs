@@ -1,4 +1,4 @@
-//! The modules use each other in one direction only, and nothing in the library reaches outside.
+//! The modules use each other in one direction only, and no module of the library reaches outside.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// From the bottom to the top: a module uses itself and what stands before it.
+/// From the bottom to the top: a module uses itself and the modules before it.
 const LAYERS: &[&str] = &[
     "limits", "quirks", "fold", "schema", "value", "path", "filter", "resource", "patch", "error", "message", "store",
     "sql", "event", "provider", "protocol", "http", "bearer", "oauth", "testkit", "manual",
@@ -34,7 +34,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The code without comments and what only tests compile, which stand at the end of a file.
+/// The code without comments and without the unit tests at the end of a file.
 fn code(text: &str) -> String {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
@@ -88,7 +88,7 @@ fn modules_use_only_what_is_below_them() {
         let height = |name: &str| LAYERS.iter().position(|layer| *layer == name);
         let own_height = height(&own).unwrap_or_else(|| panic!("{} belongs to no layer", path.display()));
         for name in named(&code(text)) {
-            // A type that is exported at the top, such as `crate::Limits`, would hide which module it is of.
+            // A type exported at the top, such as `crate::Limits`, would hide its module.
             match height(&name) {
                 Some(height) if height <= own_height => *uses.entry(own.clone()).or_default() += 1,
                 _ => wrong.push(format!("{} uses crate::{name}", path.display())),
@@ -96,13 +96,13 @@ fn modules_use_only_what_is_below_them() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // The search finds what is there: every module uses another but the four lowest, `bearer`, and the manual, which is
-    // text.
+    // Proves that the search finds uses: every module uses another, except the four lowest, `bearer`, and the manual,
+    // which is text.
     let idle: Vec<&&str> = LAYERS.iter().filter(|layer| !uses.contains_key(**layer)).collect();
     assert_eq!(idle, [&"limits", &"quirks", &"fold", &"schema", &"bearer", &"manual"]);
 }
 
-/// What a library without I/O has no use for; each with the files that may have it all the same.
+/// Names that a library without I/O does not need; each with the files that may still use it.
 #[test]
 fn nothing_reaches_outside() {
     const FOREIGN: &[(&str, &[&str])] = &[
@@ -120,7 +120,8 @@ fn nothing_reaches_outside() {
         // One fold: no other module normalizes text or maps its case.
         ("unicode_normalization::", &["fold.rs"]),
         ("to_lowercase()", &["testkit/traffic/expect.rs"]),
-        // What the library keeps has a schema; only traffic looks at answers as a client does, and a key set is no SCIM.
+        // Values that the library keeps have a schema. Only the traffic kit reads answers as a client does, and a key
+        // set is not SCIM.
         ("serde_json::Value", &["oauth/keys.rs", "testkit/traffic/json.rs"]),
     ];
     let sources = sources();

@@ -1,6 +1,6 @@
-//! The tests of the library through its public API, in rooms by subject. One program: it links once, and its tests run
-//! beside each other. Tests that count the allocations of their process, or that set a subscriber for it, are programs
-//! of their own.
+//! The tests of the library through its public API, in modules by subject. They are one program: it links once, and
+//! its tests run in parallel. Tests that count the allocations of their process, or that set a subscriber for it, are
+//! separate programs.
 
 #![allow(
     missing_docs,
@@ -31,7 +31,7 @@ mod filter {
     mod grammar;
     mod limits;
 }
-/// What several rooms use: hosts, stores and documents.
+/// The helpers that several modules share: hosts, stores and documents.
 mod fixture {
     pub(crate) mod documents;
     pub(crate) mod forgery;

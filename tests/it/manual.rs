@@ -1,7 +1,7 @@
-//! The guides of the manual: the store that "write your own store" shows in parts is one that passes the kit.
+//! The guides of the manual: the store that "write your own store" shows in parts passes the kit.
 //!
-//! Its parts are files, each of which includes the one before it: so every part can be a doctest that begins with the
-//! others. The guide shows what they say, to the letter.
+//! Its parts are files, each of which includes the previous part, so every part can be a doctest that begins with the
+//! previous parts. The guide shows the text of the files verbatim.
 
 #[allow(dead_code, reason = "the guide shows whole types")]
 mod own_store {

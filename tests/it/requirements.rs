@@ -1,14 +1,14 @@
-//! Every requirement of RFC 7643, 7644 and 9865 on a service provider, and where it is met.
+//! Every requirement of RFC 7643, 7644 and 9865 on a service provider, and the place that meets it.
 //!
-//! `requirements.tsv` has a line for each: its id (RFC, section, number), its level, the part of the protocol, the
-//! state, where, and what it asks in our words. The states:
+//! `requirements.tsv` has a line for each requirement: its id (RFC, section, number), its level, the part of the
+//! protocol, the state, the place, and the requirement in our words. The states:
 //!
 //! - `test`: files under `tests/` or `src/` whose tests name the id;
-//! - `type`: what cannot be otherwise, and why;
-//! - `host`: the host's duty, and where the documentation says so;
-//! - `client`: a duty of clients, which nothing here depends on;
+//! - `type`: the code makes a violation impossible, and why;
+//! - `host`: the host's duty, and the documentation that says so;
+//! - `client`: a duty of clients, on which nothing here depends;
 //! - `differs`: deliberately different, and why;
-//! - `open`: still to be built, and what it belongs to.
+//! - `open`: still to be built, and the part that it belongs to.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,12 +54,12 @@ fn named() -> BTreeMap<String, BTreeSet<String>> {
     for directory in ["tests", "src"] {
         collect(root, &root.join(directory), &mut found);
     }
-    // Its own examples of ids are no tests.
+    // The ids in this file are examples.
     found.remove("tests/it/requirements.rs");
     found
 }
 
-/// Everything of the form `7644-3.5.2.1-03`.
+/// All ids of the form `7644-3.5.2.1-03`.
 fn ids(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '.');
     let candidates = text.split(|c| !is_part(c)).map(|word| word.trim_matches(['-', '.']));
@@ -77,7 +77,7 @@ fn the_table_is_whole() {
     let table = table();
     let ids: BTreeSet<&str> = table.iter().map(|requirement| requirement.id).collect();
     assert_eq!(ids.len(), table.len(), "an id stands twice");
-    // How many a part has is counted when the RFCs are read, and does not change with the code.
+    // The number of requirements was counted in the RFCs, and does not change with the code.
     assert_eq!(table.len(), 487);
     for Requirement { id, state, place } in &table {
         assert!(["test", "type", "host", "client", "differs", "open"].contains(state), "{id}: {state}");
@@ -96,7 +96,7 @@ fn the_table_says_what_the_tests_say() {
             "test" if place != files.join(", ") => {
                 wrong.push(format!("{id}: {place}, but named in {}", files.join(", ")));
             }
-            // A test may name what it cannot show as a whole, but what is open is not shown.
+            // A test may name a requirement that it cannot prove completely, but no test may name an open requirement.
             "open" if !files.is_empty() => wrong.push(format!("{id}: open, but named in {}", files.join(", "))),
             _ => {}
         }
@@ -120,7 +120,7 @@ fn the_documentation_is_there() {
     }
 }
 
-/// The README says how many there are of each state.
+/// The README has the right number of requirements in each state.
 #[test]
 fn the_readme_counts_right() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("a README");

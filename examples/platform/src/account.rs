@@ -33,8 +33,8 @@ pub use self::{
 const COLUMNS: &str =
     "id, origin, user_name, name, email, active, assigned, role, password, created, made_by, department, released";
 
-/// The condition of the people who wait for a user group, word for word that of the index. They come from SCIM, or came
-/// from there before the connection was removed.
+/// The condition of the people who wait for a user group, word for word as in the index. They come from SCIM, or
+/// came from SCIM before the connection was removed.
 const UNASSIGNED: &str = " AND (origin = 'scim' OR released IS NOT NULL) AND active = 1 AND assigned = 0";
 
 /// The origin of an account.
@@ -49,7 +49,7 @@ pub enum Origin {
 /// A person of an organization.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The id: that of the SCIM resource, for a person made by SCIM.
+    /// The id: for a person made by SCIM, the id of the SCIM resource.
     pub id: String,
     /// The origin of the account.
     pub origin: Origin,
@@ -61,15 +61,15 @@ pub struct Account {
     pub email: Option<String>,
     /// Whether the person may sign in.
     pub active: bool,
-    /// The user groups that the person belongs to, counted once for each reason.
+    /// The number of memberships in user groups, where a group counts once for each reason.
     pub assigned: i64,
     /// The time of creation, in milliseconds since 1970.
     pub created: i64,
     /// The administrator who made the account.
     pub made_by: Option<String>,
-    /// The department, if SCIM tells it.
+    /// The department, if SCIM provides it.
     pub department: Option<String>,
-    /// The time at which an account from SCIM became one made by hand, in milliseconds since 1970.
+    /// The time at which an account from SCIM became an account made by hand, in milliseconds since 1970.
     pub released: Option<i64>,
     role: String,
     password: Option<String>,
@@ -91,7 +91,7 @@ impl Account {
         (self.is_from_scim() || self.released.is_some()) && self.active && self.assigned == 0
     }
 
-    /// Whether the person has chosen a password, which only administrators do.
+    /// Whether the person has chosen a password; only administrators do.
     pub fn has_password(&self) -> bool {
         self.password.is_some()
     }
@@ -117,7 +117,7 @@ impl Account {
 
 const ADMINISTRATOR: &str = "administrator";
 
-/// An account to be made by hand.
+/// An account to make by hand.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     /// The organization.
@@ -134,8 +134,8 @@ pub struct NewAccount {
     pub made_by: Option<String>,
 }
 
-/// The user name as it is compared and looked up: folded, and with a digest in place of the end that an index would not
-/// take.
+/// The user name as compared and looked up: folded; a digest replaces the end of a name that is too long for an
+/// index.
 pub fn user_name_key(user_name: &str) -> String {
     const LONGEST: usize = 512;
     let folded = fold(user_name).replace('\0', "\u{fffd}");
@@ -160,7 +160,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// The accounts in these tables.
+    /// The accounts in this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
@@ -171,7 +171,7 @@ impl Accounts {
     ///
     /// When the database does not answer.
     pub async fn find(&self, tenant: &str, id: &str) -> Result<Option<Account>, StoreError> {
-        // PostgreSQL has no such text.
+        // PostgreSQL has no text with a NUL character.
         if id.contains('\0') {
             return Ok(None);
         }
@@ -191,8 +191,8 @@ impl Accounts {
         self.one(query).await
     }
 
-    /// The account that has this user name in any spelling, so that nobody else can have it: to name it where a request
-    /// is refused. One made by hand comes first.
+    /// The account that has this user name in any spelling, which makes the name unavailable: a refusal names this
+    /// account. An account made by hand comes first.
     ///
     /// # Errors
     ///
@@ -204,9 +204,9 @@ impl Accounts {
     }
 
     /// The accounts that a value from the identity provider names, at most two: those with the user name in any
-    /// spelling, or with the `externalId`, which only accounts that SCIM made have. An account keeps it when an
-    /// administrator removes the connection, so that its person can still sign in; an account of the next connection
-    /// with the same one comes in its place.
+    /// spelling, or with the `externalId`, which only accounts made by SCIM have. An account keeps its
+    /// `externalId` when an administrator removes the connection, so that the person can still sign in; an account
+    /// of the next connection with the same `externalId` takes precedence.
     ///
     /// # Errors
     ///
@@ -215,7 +215,7 @@ impl Accounts {
         let mut query = self.select(tenant);
         match by {
             By::UserName => query.push(" AND user_name_key = ").bind(user_name_key(value)),
-            // No row has one, and PostgreSQL takes none.
+            // No row has a NUL character, and PostgreSQL accepts no text with it.
             By::ExternalId if value.contains('\0') => return Ok(Vec::new()),
             By::ExternalId => query.push(" AND external_id = ").bind(value),
         };
@@ -228,7 +228,7 @@ impl Accounts {
         Ok(found)
     }
 
-    /// Some administrators of the organization, whom a person may ask.
+    /// Up to three active administrators of the organization, whom a person may ask.
     ///
     /// # Errors
     ///
@@ -251,7 +251,7 @@ impl Accounts {
         Ok(self.one(query).await?.is_some())
     }
 
-    /// Makes an account by hand.
+    /// Makes an account by hand. Returns its id.
     ///
     /// # Errors
     ///
@@ -261,7 +261,7 @@ impl Accounts {
         self.database.write(Addition(account)).await.map_err(|failed| failed.error)
     }
 
-    /// Whether this is the password of the account. It takes the same time where there is no account.
+    /// Whether this is the password of the account. The check takes the same time if the account does not exist.
     ///
     /// # Errors
     ///
@@ -271,7 +271,7 @@ impl Accounts {
         password::is_of(digest, password.to_owned()).await
     }
 
-    /// The number of people from SCIM, now or before, who belong to no user group.
+    /// The number of people from SCIM, now or before, who belong to no user group, counted up to 1,000.
     ///
     /// # Errors
     ///

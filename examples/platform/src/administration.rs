@@ -1,4 +1,4 @@
-//! What an administrator does beside serving: keys, organizations, and a look at the events.
+//! The commands of an administrator: keys, organizations, clients, invitations, and a look at the events.
 
 mod oauth;
 
@@ -20,7 +20,7 @@ use crate::{
 
 type Done = Result<(), Box<dyn Error>>;
 
-/// Does what was asked, and writes to `out` what came of it.
+/// Runs the command, and writes its result to `out`.
 pub async fn run(command: Command, directory: &Directory, database: &Database, out: &mut impl Write) -> Done {
     match command {
         Command::Key { command } => keys(command, directory, out).await,
@@ -54,8 +54,8 @@ pub async fn run(command: Command, directory: &Directory, database: &Database, o
     }
 }
 
-/// Makes an administrator of the organization, unless one of this user name exists, and returns a link for the first
-/// sign-in.
+/// Creates an administrator of the organization, unless an administrator with this user name exists, and returns a
+/// link for the first sign-in.
 ///
 /// # Errors
 ///
@@ -93,7 +93,7 @@ pub async fn invite(
     Ok(format!("{}{path}", url.trim_end_matches('/')))
 }
 
-/// Makes a key for an organization. The token is gone when the caller does not show it.
+/// Creates a key for an organization. Only this call returns its token.
 pub async fn new_key(
     directory: &Directory,
     organization: &OrganizationName,
@@ -178,7 +178,7 @@ fn shown(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// Columns that are as wide as what is in them.
+/// Writes columns that are as wide as their widest cell.
 fn table<const N: usize>(rows: &[[String; N]], out: &mut impl Write) -> std::io::Result<()> {
     let mut widths = [0; N];
     for row in rows {

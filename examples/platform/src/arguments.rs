@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! What is secret (a token, a key, the password in a database's URL) is checked here and not by clap, which shows a
-//! value that it refuses.
+//! This module checks secrets (a token, a key, the password in a database's URL) itself: clap shows a value that it
+//! refuses.
 
 mod bounds;
 mod oauth;
@@ -27,150 +27,152 @@ use crate::{
     storage::Location,
 };
 
-/// The fewest digits of a digest by which a key can be named.
+/// The minimum number of digest digits by which a command names a key.
 const PREFIX_DIGITS: usize = 8;
 
-/// A token that is shorter than this may have been thought of by a person, and be guessed by others.
+/// A shorter token may have been chosen by a person, so that others can guess the token.
 const SHORT_TOKEN: usize = 20;
 
 /// Serves SCIM for organizations, each under its own URL and with its own API keys.
 ///
-/// Without a command it serves until SIGINT or SIGTERM. It prints `SCIM URL …`, which is what an identity provider
-/// needs to know, and logs to standard error as lines of JSON.
+/// Without a command it serves until SIGINT or SIGTERM. It prints `SCIM URL …`, the URL that an identity provider
+/// needs, and logs to standard error as lines of JSON.
 #[derive(Debug, Parser)]
 #[command(name = "platform", version, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
-    /// What is to be done beside serving.
+    /// The command to run instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// How to serve.
+    /// The options for serving.
     #[command(flatten)]
     pub serve: Serve,
 }
 
-/// How to serve.
+/// The options for serving.
 #[derive(Args, Debug)]
 pub struct Serve {
-    /// Where to listen; with port 0 at any that is free
+    /// The address to listen at; port 0 chooses a free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Where the data is.
+    /// The location of the data.
     #[command(flatten)]
     pub store: StoreArgument,
-    /// The organization that is made if it does not exist, with SCIM on and single sign-on handled elsewhere. Without
-    /// `--organization` and `--token`, the organization `demo` is made for its administrator, who sets everything up in
-    /// the browser
+    /// The organization that is created if it does not exist, with SCIM on and single sign-on handled elsewhere.
+    /// Without `--organization` and `--token`, the organization `demo` is created for its administrator, who sets
+    /// everything up in the browser
     #[arg(long, value_name = "NAME")]
     pub organization: Option<OrganizationName>,
-    /// An API key that the organization has. Without, one is made and shown if it has none that is valid. Better given
-    /// as PLATFORM_TOKEN: what is on a command line, others on the machine can read
+    /// An API key of the organization. Without this option, an organization that has no valid key gets a new one,
+    /// which is shown. Prefer PLATFORM_TOKEN: other users of the machine can read a command line
     #[arg(long, env = "PLATFORM_TOKEN", hide_env_values = true, value_parser = secret)]
     pub token: Option<Secret>,
     /// The identity provider of the organization, whose habits the server tolerates: only `entra` may contradict the
     /// RFC. A new organization has `other`; without this option an organization keeps its provider
     #[arg(long, value_name = "PROVIDER", value_enum)]
     pub identity_provider: Option<IdentityProvider>,
-    /// The single sign-on of the organization: `external` if something else handles it, or
-    /// `oidc:ISSUER,CLIENT_ID` with the client's secret as PLATFORM_SIGN_ON_SECRET: the server looks for the provider at
-    /// its start, and an administrator tests the sign-in in the dashboard before people use it. An organization that
-    /// `--organization` makes has `external`, with `oidc` none until then; without this option an organization keeps its
-    /// single sign-on
+    /// The single sign-on of the organization: `external` if something else handles it, or `oidc:ISSUER,CLIENT_ID`
+    /// with the client's secret in PLATFORM_SIGN_ON_SECRET: the server looks for the provider at its start, and an
+    /// administrator tests the sign-in in the dashboard before people use it. An organization that `--organization`
+    /// creates has `external`; with `oidc` it has no single sign-on until that test. Without this option an
+    /// organization keeps its single sign-on
     #[arg(long, value_name = "SIGN_ON")]
     pub single_sign_on: Option<SingleSignOn>,
     /// The secret of the OpenID client that `--single-sign-on` names
     #[arg(long, env = "PLATFORM_SIGN_ON_SECRET", hide = true, hide_env_values = true, value_parser = secret)]
     pub sign_on_secret: Option<Secret>,
-    /// The URL under which clients see this server, if it is not the one that it listens at: `https://example.com`
+    /// The URL under which clients see this server, if it differs from the URL that it listens at:
+    /// `https://example.com`
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// The certificate of the server, with those of its issuers, in PEM: clients then have to speak TLS
+    /// The certificate of the server with its issuers' certificates, in PEM: clients must then use TLS
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
     /// The private key of the certificate, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
-    /// Schemas of your own, in the JSON of `/Schemas`: a ListResponse or a list
+    /// Custom schemas, in the JSON of `/Schemas`: a ListResponse or a list
     #[arg(long, value_name = "FILE")]
     schemas: Option<PathBuf>,
-    /// Resource types, in the JSON of `/ResourceTypes`: they are added to users and groups, and one with such a name
-    /// replaces it
+    /// Resource types, in the JSON of `/ResourceTypes`: they are added to users and groups, and a type with the
+    /// name of one of these replaces it
     #[arg(long, value_name = "FILE")]
     resource_types: Option<PathBuf>,
-    /// Secrets that cursors are sealed with, each 32 random bytes as 64 hexadecimal digits: several instances that
-    /// answer for each other need the same. New cursors get the first one. Without any, the process makes its own, and
-    /// a walk through a list does not outlive it
+    /// The secrets that seal cursors, each 32 random bytes as 64 hexadecimal digits: several instances that serve
+    /// the same clients need the same secrets. The first secret seals new cursors. Without this option, the process
+    /// creates its own secret, and its cursors end with the process
     #[arg(long, value_name = "HEX32", env = "PLATFORM_CURSOR_KEY", hide_env_values = true, value_delimiter = ',', value_parser = secret)]
     cursor_key: Vec<Secret>,
     /// Bounds on clients.
     #[command(flatten)]
     bounds: BoundArguments,
-    /// What is logged: `info` is a line a request, `warn` is what goes wrong, `off` nothing
+    /// The log level: `info` logs a line for each request, `warn` only problems, `off` nothing
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: EnvFilter,
 }
 
-/// Where the data is.
+/// The location of the data.
 #[derive(Args, Clone, Debug)]
 pub struct StoreArgument {
-    /// Where the data is: `memory`, `sqlite:PATH`, or the URL of a PostgreSQL database, `postgres://…`
+    /// The location of the data: `memory`, `sqlite:PATH`, or the URL of a PostgreSQL database, `postgres://…`
     #[arg(long, value_name = "URL", env = "PLATFORM_STORE", hide_env_values = true, default_value = "sqlite:platform.db", value_parser = secret)]
     store: Secret,
-    /// The URL is that of a pooler, such as PgBouncer in transaction mode: time limits are then set by statements in
-    /// each transaction, and no statement stays prepared
+    /// The URL belongs to a pooler, such as PgBouncer in transaction mode: each transaction then sets its time
+    /// limits by statements, and no statement stays prepared
     #[arg(long, env = "PLATFORM_POOLER")]
     pooler: bool,
 }
 
-/// What an administrator does, also while the server runs.
+/// The commands of an administrator, which also work while the server runs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// API keys: made, listed, revoked
+    /// API keys: create, list, revoke
     Key {
-        /// What to do.
+        /// The command for keys.
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Organizations: made, listed, SCIM switched on and off
+    /// Organizations: create, list, switch SCIM on and off
     Organization {
-        /// What to do.
+        /// The command for organizations.
         #[command(subcommand)]
         command: OrganizationCommand,
     },
     /// OAuth 2.0 for identity providers: clients and their secrets
     Oauth {
-        /// What to do.
+        /// The command for OAuth.
         #[command(subcommand)]
         command: OauthCommand,
     },
-    /// Administrators of an organization: invited by a one-time link
+    /// Administrators of an organization: invite by a one-time link
     Administrator {
-        /// What to do.
+        /// The command for administrators.
         #[command(subcommand)]
         command: AdministratorCommand,
     },
-    /// Prints what has changed for an organization: its events, a line of JSON each, the oldest first
+    /// Prints the events of an organization, one line of JSON each, the oldest first
     ///
-    /// In PostgreSQL an event whose transaction took long may appear behind others that were printed before.
+    /// In PostgreSQL, an event of a long transaction may appear behind events that were printed before.
     Events {
         /// The organization
         #[arg(long, value_name = "NAME")]
         organization: OrganizationName,
-        /// Only events behind this position, that of the last one that was read
+        /// Only events behind this position, which is the position of the last event that was read
         #[arg(long, value_name = "POSITION", default_value_t = 0)]
         after: i64,
-        /// No more events than this
+        /// The maximum number of events
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
-        /// Where the data is.
+        /// The location of the data.
         #[command(flatten)]
         store: StoreArgument,
     },
 }
 
-/// The actions on administrators.
+/// The commands for administrators.
 #[derive(Debug, Subcommand)]
 pub enum AdministratorCommand {
-    /// Makes an administrator, or takes the one of this user name, and prints a link that works once within 24 hours
+    /// Creates an administrator, or takes the one with this user name, and prints a link that works once within 24
+    /// hours
     Invite {
         /// The organization
         #[arg(long, value_name = "NAME")]
@@ -178,82 +180,83 @@ pub enum AdministratorCommand {
         /// The administrator's user name, such as an e-mail address
         #[arg(long, value_name = "NAME", default_value = "administrator", value_parser = label)]
         user_name: String,
-        /// The name that pages show; the user name unless given
+        /// The name that pages show; by default the user name
         #[arg(long, value_name = "NAME", value_parser = label)]
         name: Option<String>,
         /// The URL under which browsers see the server: `https://example.com`
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
         public_url: String,
-        /// Where the data is.
+        /// The location of the data.
         #[command(flatten)]
         store: StoreArgument,
     },
 }
 
-/// What is done with keys.
+/// The commands for keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Makes one more key for an organization and shows it, this once
+    /// Creates an additional key for an organization and shows it only now
     New {
         /// The organization
         #[arg(long, value_name = "NAME")]
         organization: OrganizationName,
-        /// What the key is called, in lists and in the log
+        /// The name of the key in lists and in the log
         #[arg(long, value_name = "LABEL", default_value = "key", value_parser = label)]
         name: String,
-        /// Days until the key is not valid any more; without, it is until it is revoked
+        /// Days until the key expires; by default it is valid until it is revoked
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=36_500))]
         expires_days: Option<i64>,
-        /// Where the data is.
+        /// The location of the data.
         #[command(flatten)]
         store: StoreArgument,
     },
-    /// Lists keys by the digests of their tokens, with what became of them and when they were last used
+    /// Lists keys by the digests of their tokens, with their status and last use
     List {
-        /// Only those of this organization
+        /// Only keys of this organization
         #[arg(long, value_name = "NAME")]
         organization: Option<OrganizationName>,
-        /// Where the data is.
+        /// The location of the data.
         #[command(flatten)]
         store: StoreArgument,
     },
-    /// Ends a key for good. Servers that run trust a key that they know for 2 seconds more
+    /// Revokes a key permanently. Running servers may accept a key that they know for 2 more seconds
     Revoke {
-        /// The first digits of the key's digest, as the list shows them: 8 at least
+        /// The first digits of the key's digest, at least 8, as in the list
         #[arg(long, value_name = "PREFIX", value_parser = prefix)]
         digest: String,
-        /// Where the data is.
+        /// The location of the data.
         #[command(flatten)]
         store: StoreArgument,
     },
 }
 
-/// What is done with organizations.
+/// The commands for organizations.
 #[derive(Debug, Subcommand)]
 pub enum OrganizationCommand {
-    /// Makes an organization, with SCIM switched on and no key
+    /// Creates an organization, with SCIM switched on and no key
     New(OneOrganization),
-    /// Decides whether the server refuses a second SCIM group of the same name. Groups that share a name already stay
+    /// Decides whether the server refuses a second SCIM group of the same name. Groups that already share a name
+    /// stay
     GroupNames {
         /// The organization
         #[arg(value_name = "NAME")]
         name: OrganizationName,
-        /// `unique` refuses the second group, `any` lets it in
+        /// `unique` refuses the second group, `any` accepts it
         #[arg(value_name = "RULE", value_enum)]
         rule: GroupNames,
-        /// Where the data is.
+        /// The location of the data.
         #[command(flatten)]
         store: StoreArgument,
     },
     /// Lists the organizations
     List {
-        /// Where the data is.
+        /// The location of the data.
         #[command(flatten)]
         store: StoreArgument,
     },
     /// Switches SCIM on
     Enable(OneOrganization),
-    /// Switches SCIM off: no key opens it any more; what was provisioned stays
+    /// Switches SCIM off: no key gives access to it; provisioned resources stay
     Disable(OneOrganization),
 }
 
@@ -262,7 +265,7 @@ pub enum OrganizationCommand {
 pub enum GroupNames {
     /// Two groups of an organization never share a name.
     Unique,
-    /// They may.
+    /// Groups of an organization may share a name.
     Any,
 }
 
@@ -272,12 +275,12 @@ pub struct OneOrganization {
     /// The organization
     #[arg(value_name = "NAME")]
     pub name: OrganizationName,
-    /// Where the data is.
+    /// The location of the data.
     #[command(flatten)]
     store: StoreArgument,
 }
 
-/// Text that is shown nowhere.
+/// A secret text, which `Debug` does not show.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -299,7 +302,7 @@ impl Arguments {
     ///
     /// # Errors
     ///
-    /// What is to be printed, for wrong arguments and for `--help` too.
+    /// The message to print, for wrong arguments and also for `--help`.
     pub fn read<T: Into<std::ffi::OsString> + Clone>(words: impl IntoIterator<Item = T>) -> Result<Self, clap::Error> {
         let arguments = Self::try_parse_from(words)?;
         let location = arguments.store().location()?;
@@ -332,12 +335,13 @@ impl Arguments {
         Ok(arguments)
     }
 
-    /// Whether the command needs a store that exists: serving makes one, and so does the command for a new organization.
+    /// Whether the command needs an existing store. Serving creates a store, and so does the command for a new
+    /// organization.
     pub fn needs_store(&self) -> bool {
         !matches!(self.command, None | Some(Command::Organization { command: OrganizationCommand::New(_) }))
     }
 
-    /// Where the data is, whatever is to be done.
+    /// The location of the data, for each command and for serving.
     pub fn store(&self) -> &StoreArgument {
         match &self.command {
             None => &self.serve.store,
@@ -362,7 +366,7 @@ impl Arguments {
 }
 
 impl StoreArgument {
-    /// Where the data is.
+    /// The location of the data.
     pub fn location(&self) -> Result<Location, clap::Error> {
         let expected = "--store: expected `memory`, `sqlite:PATH` or `postgres://…`";
         let location = Location::read(self.store.reveal()).ok_or_else(|| invalid(expected))?;
@@ -372,7 +376,7 @@ impl StoreArgument {
         Ok(location)
     }
 
-    /// How the data is reached.
+    /// The settings for access to the data.
     pub fn settings(&self) -> database::Settings {
         database::Settings { pooler: self.pooler, ..database::Settings::default() }
     }
@@ -384,14 +388,14 @@ impl Serve {
         self.organization.clone().unwrap_or_else(OrganizationName::demo)
     }
 
-    /// Whether an administrator sets the organization up in the browser, instead of the command line: an OpenID provider
+    /// Whether an administrator sets the organization up in the browser instead of the command line. An OpenID provider
     /// needs a test sign-in.
     pub fn is_for_administrator(&self) -> bool {
         let is_openid = matches!(self.single_sign_on, Some(SingleSignOn::OpenId { .. }));
         is_openid || self.organization.is_none() && self.token.is_none()
     }
 
-    /// The secrets that cursors are sealed with; none if none were given.
+    /// The secrets that seal cursors; empty without `--cursor-key`.
     pub fn cursor_keys(&self) -> Result<Vec<CursorKey>, clap::Error> {
         let key = |secret: &Secret| {
             let bytes = bytes(secret.reveal()).filter(|bytes| bytes.len() == CursorKey::MIN_BYTES)?;
@@ -401,11 +405,11 @@ impl Serve {
         self.cursor_key.iter().map(|secret| key(secret).ok_or_else(expected)).collect()
     }
 
-    /// The certificate of the listener, if it has one.
+    /// The certificate of the listener; `None` without `--tls-certificate`.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read, or the key is not that of the certificate.
+    /// When a file cannot be read, or the key does not belong to the certificate.
     pub fn certificate(&self) -> Result<Option<Certificate>, Box<dyn std::error::Error>> {
         let files = self.tls_certificate.as_deref().zip(self.tls_key.as_deref());
         files.map(|(certificate, key)| Certificate::read(certificate, key)).transpose()
@@ -425,7 +429,7 @@ impl Serve {
         self.bounds.bounds()
     }
 
-    /// Whether the token looks as if it could be guessed.
+    /// Whether the token is short enough to be guessed.
     pub fn has_short_token(&self) -> bool {
         self.token.as_ref().is_some_and(|token| token.reveal().len() < SHORT_TOKEN)
     }

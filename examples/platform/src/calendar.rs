@@ -1,13 +1,14 @@
-//! Times and dates as pages say them, in UTC: the tables know no time zone of an organization.
+//! Times and dates for pages, in UTC: the tables have no time zone of an organization.
 
 use chrono::{DateTime, Datelike as _, SecondsFormat, TimeDelta, Utc};
 
-/// The date with its year: `Nov 24, 2026`.
+/// Returns the date with its year: `Nov 24, 2026`.
 pub fn date(at: DateTime<Utc>) -> String {
     at.format("%b %-d, %Y").to_string()
 }
 
-/// The day, as briefly as it is clear: `today`, `yesterday`, `Nov 24`, or with the year if that is another one.
+/// Returns the day in the shortest clear form: `today`, `yesterday`, `Nov 24`, or with the year if that is another
+/// year.
 pub fn day(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     match (now.date_naive() - at.date_naive()).num_days() {
         0 => "today".to_owned(),
@@ -17,23 +18,23 @@ pub fn day(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// The day behind a verb: `today`, `yesterday`, `on Nov 24`.
+/// Returns the day for use after a verb: `today`, `yesterday`, `on Nov 24`.
 pub fn on_day(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let day = day(at, now);
     if day.starts_with(char::is_lowercase) { day } else { format!("on {day}") }
 }
 
-/// The time of day: `10:20 AM`.
+/// Returns the time of day: `10:20 AM`.
 pub fn clock(at: DateTime<Utc>) -> String {
     at.format("%-I:%M %p").to_string()
 }
 
-/// The day and the time of day: `today at 10:20 AM`.
+/// Returns the day and the time of day: `today at 10:20 AM`.
 pub fn moment(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     format!("{} at {}", day(at, now), clock(at))
 }
 
-/// The time since then: `4 minutes ago`.
+/// Returns the time from `at` until `now`: `4 minutes ago`.
 pub fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let passed = now.signed_duration_since(at);
     let units = [(passed.num_days(), "day"), (passed.num_hours(), "hour"), (passed.num_minutes(), "minute")];
@@ -44,7 +45,8 @@ pub fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// The whole days until then, a part of a day as one more: `None` once the time has come.
+/// Returns the whole days from `now` until `at`, where a part of a day counts as a day; `None` once `at` has
+/// passed.
 pub fn days_until(at: DateTime<Utc>, now: DateTime<Utc>) -> Option<i64> {
     let left = at.signed_duration_since(now);
     let days = left.num_days();
@@ -52,7 +54,7 @@ pub fn days_until(at: DateTime<Utc>, now: DateTime<Utc>) -> Option<i64> {
     (left > TimeDelta::zero()).then_some(days + part)
 }
 
-/// The attribute `datetime` of HTML.
+/// Returns the value of the attribute `datetime` of HTML.
 pub fn attribute(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

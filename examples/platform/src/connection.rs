@@ -1,10 +1,11 @@
-//! The state of the connection between an organization and its identity provider, as the requests so far tell it.
+//! The state of the connection between an organization and its identity provider, derived from the requests so
+//! far.
 //!
-//! Only the reading side is here: the provisioning log writes the rows. The table `connection` has one row for an
-//! organization that was called: `first` and `last` are the times of the first and the last request, `worked` that of the
-//! last one that was done, `failing` that of the first failure since then, and `fault` the last failure as JSON. Where a
-//! third of the requests fails the next success clears `failing`, so the runs of requests count too. Requests without a
-//! valid key are among them, which anybody can send.
+//! This module only reads: the provisioning log writes the rows. The table `connection` has one row for each
+//! organization that has received a request: `first` and `last` are the times of the first and the last request,
+//! `worked` is the time of the last successful request, `failing` is the time of the first failure since then, and
+//! `fault` is the last failure as JSON. Where a third of the requests fails, the next success clears `failing`, so
+//! the runs of requests count too. The requests include those without a valid key, which any client can send.
 
 mod fault;
 mod finding;
@@ -29,27 +30,27 @@ use crate::{
     store,
 };
 
-/// The time between the beginnings of two of Entra's cycles.
+/// The time between the starts of two of Entra's cycles.
 pub const CYCLE: TimeDelta = TimeDelta::minutes(40);
 
-/// Cycles that are looked at: those of a day, and some more.
+/// The number of cycles that are examined: those of a day, and some more.
 const CYCLES: u32 = 50;
 
-/// Hours whose requests the page counts.
+/// The number of hours whose requests the page counts.
 pub const HOURS: i64 = 48;
 
 /// The longest time between two runs of one series of failures: in quarantine, Entra tries once a day.
 const PAUSE: TimeDelta = TimeDelta::hours(25);
 
-/// Failures of a run whose last request worked, from which on the page calls the connection failing.
+/// The number of failures in a run whose last request succeeded from which the page calls the connection failing.
 const SEVERAL: u64 = 10;
 
-/// The time for which requests with an unknown key must go on before the page takes them for the provider's: a stranger can
-/// send one too.
+/// The time for which requests with an unknown key must continue before the page attributes them to the provider:
+/// a stranger can send such a request too.
 const INSISTENCE: TimeDelta = CYCLE;
 
-/// Of the requests of a run, in percent, so many may fail before the page calls the connection failing: one refused
-/// request among many is a matter for the log.
+/// The percentage of a run's requests from which failures make the page call the connection failing: a single
+/// refused request among many is a matter for the log.
 const TOLERABLE: u64 = 10;
 
 /// The state of the connection.
@@ -63,12 +64,12 @@ pub enum State {
     Off,
     /// The provider has not called yet.
     Waiting,
-    /// The provider calls, or has nothing to tell.
+    /// The provider calls, or has nothing to send.
     Connected {
         /// The time of the last request.
         last: DateTime<Utc>,
     },
-    /// So much fails that Entra is about to pause.
+    /// So many requests fail that Entra is about to pause.
     CloseToQuarantine {
         /// The time of the first failure.
         since: DateTime<Utc>,
@@ -80,62 +81,62 @@ pub enum State {
     },
 }
 
-/// A run of requests without a pause of more than 5 minutes. For Entra that is a cycle.
+/// A run of requests without a pause of more than 5 minutes. For Entra, a run is a cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// The first request.
+    /// The time of the first request.
     pub started: DateTime<Utc>,
-    /// The requests.
+    /// The number of requests.
     pub requests: u64,
-    /// Those that were refused or failed.
+    /// The number of requests that were refused or failed.
     pub failures: u64,
 }
 
 impl Run {
-    /// Whether too many of the requests failed to leave them to the log.
+    /// Whether so many of the requests failed that the log alone is not enough.
     fn is_bad(&self) -> bool {
         self.failures > 0 && self.failures.saturating_mul(100) >= self.requests.saturating_mul(TOLERABLE)
     }
 }
 
-/// Everything that the state depends on.
+/// The facts that determine the state.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The identity provider.
     pub identity_provider: IdentityProvider,
     /// Whether SCIM is on.
     pub scim: bool,
-    /// Whether people can sign in.
+    /// Whether single sign-on is set up, so that people can sign in.
     pub has_sign_on: bool,
-    /// Whether the provider can have a key or an OAuth client that is valid.
+    /// Whether the organization has a key or an OAuth client that is valid.
     pub has_credentials: bool,
-    /// Whether there ever was a key or an OAuth client.
+    /// Whether the organization ever had a key or an OAuth client.
     pub had_credentials: bool,
-    /// The last request.
+    /// The time of the last request.
     pub last: Option<DateTime<Utc>>,
-    /// The last request that was done.
+    /// The time of the last successful request.
     pub worked: Option<DateTime<Utc>>,
-    /// The first failure since the last request that was done.
+    /// The time of the first failure since the last successful request.
     pub failing: Option<DateTime<Utc>>,
     /// The last failure.
     pub fault: Option<Fault>,
     /// The last runs of requests, the latest first.
     pub runs: Vec<Run>,
-    /// The requests of the last [`HOURS`].
+    /// The number of requests in the last [`HOURS`].
     pub requests: u64,
-    /// Those of them that were refused or failed.
+    /// The number of these requests that were refused or failed.
     pub failures: u64,
-    /// The people that SCIM made.
+    /// The number of people made by SCIM.
     pub people: i64,
-    /// The beginning of this connection, if another one was before: nothing from before it counts.
+    /// The beginning of this connection, if another one preceded it: earlier requests do not count.
     pub begun: Option<DateTime<Utc>>,
-    /// The causes for which people and groups are refused, the most frequent first. While the connection as a whole fails,
-    /// the causes of that are among them.
+    /// The causes for which people and groups are refused, the most frequent first. While the connection as a
+    /// whole fails, they include the causes of that failure.
     pub findings: Vec<Finding>,
 }
 
 impl Facts {
-    /// The facts of an organization that nobody has called.
+    /// The facts of an organization that has received no request.
     pub fn new(identity_provider: IdentityProvider, scim: bool, has_sign_on: bool) -> Self {
         Self {
             identity_provider,
@@ -156,8 +157,8 @@ impl Facts {
         }
     }
 
-    /// Forgets the failures of the connections before this one. `removed` is the end of the last removal: without
-    /// credentials since then, whoever still calls is the connection that is gone.
+    /// Forgets the failures of earlier connections. `removed` is the end of the last removal: without credentials
+    /// since then, any request comes from the removed connection.
     fn forget_others(&mut self, removed: Option<DateTime<Utc>>) {
         if let Some(begun) = self.begun {
             self.runs.retain(|run| run.started > begun);
@@ -173,7 +174,8 @@ impl Facts {
     pub fn numbers(&self, now: DateTime<Utc>) -> Numbers {
         let recent = self.runs.iter().filter(|run| now - run.started < TimeDelta::days(1));
         let largest = recent.max_by_key(|run| run.failures);
-        // The log counts requests only, so all failures pass for failures of people and groups: a warning comes early.
+        // The log counts only requests, so every failure counts as a failure of a person or group: the warning
+        // comes early.
         largest.map_or_else(Numbers::default, |run| Numbers {
             requests: run.requests,
             failures: run.failures,
@@ -181,7 +183,7 @@ impl Facts {
         })
     }
 
-    /// The risk that Entra pauses. Other providers know no quarantine.
+    /// The risk that Entra pauses. Other providers have no quarantine.
     pub fn risk(&self, now: DateTime<Utc>) -> Risk {
         if self.identity_provider != IdentityProvider::Entra {
             return Risk::None;
@@ -189,7 +191,8 @@ impl Facts {
         quarantine::risk(self.numbers(now), self.is_refused(), self.failing_since().map(|since| now - since))
     }
 
-    /// The first failure, if so much fails that the connection as a whole does not work.
+    /// The time of the first failure, if so many requests fail that the connection as a whole does not work; else
+    /// `None`.
     pub fn failing_since(&self) -> Option<DateTime<Utc>> {
         let run = self.runs.first();
         let is_failing = match (self.failing, &self.fault) {
@@ -204,13 +207,13 @@ impl Facts {
                 self.identity_provider.has_cycles() && several.is_some_and(Run::is_bad)
             }
         };
-        // Only a provider with cycles tries the same again, so only its runs are a series.
+        // Only a provider with cycles repeats a failed request, so only its runs form a series.
         let has_series = self.identity_provider.has_cycles() && !self.is_refused();
         let first_bad_run = if has_series { self.first_bad_run() } else { None };
         is_failing.then(|| self.failing.into_iter().chain(first_bad_run).min()).flatten()
     }
 
-    /// Whether the last failure is one of all requests: of the key or the address.
+    /// Whether the last failure affects all requests: a failure of the key or of the address.
     pub fn is_refused(&self) -> bool {
         self.failing.is_some() && self.fault.as_ref().is_some_and(Fault::counts_at_once)
     }
@@ -227,8 +230,8 @@ impl Facts {
         first
     }
 
-    /// The beginning of Entra's next cycle, if the last one is not long ago: Entra sends nothing when nothing changes, so
-    /// after a long silence nobody here knows the beat.
+    /// The beginning of Entra's next cycle, if the last cycle is less than a day old: Entra sends nothing when
+    /// nothing changes, so after a long silence the rhythm is unknown.
     pub fn next_cycle(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let last = self.runs.first().filter(|_| self.identity_provider.has_cycles())?;
         let passed = now.signed_duration_since(last.started);
@@ -263,8 +266,8 @@ pub fn state(facts: &Facts, now: DateTime<Utc>) -> State {
     }
 }
 
-/// Reads the facts that the requests tell, into those that are known already. `keys` are all keys of the organization, the
-/// ended ones too; `removed` is the end of the last removal of a connection.
+/// Completes `facts` with the facts that follow from the requests. `keys` are all keys of the organization,
+/// including the ended ones; `removed` is the end of the last removal of a connection.
 ///
 /// # Errors
 ///
@@ -335,7 +338,7 @@ pub async fn read(
     Ok(facts)
 }
 
-/// Completes the last failure by the accounts.
+/// Completes the last failure with data from the accounts.
 async fn explain(database: &Database, organization: &str, facts: &mut Facts) -> Result<(), StoreError> {
     let Some(fault) = &mut facts.fault else { return Ok(()) };
     let Cause::TakenByScim { user_name } = &fault.cause else { return Ok(()) };
@@ -344,7 +347,7 @@ async fn explain(database: &Database, organization: &str, facts: &mut Facts) -> 
             fault.cause = Cause::TakenByHand { user_name: user_name.clone() };
         }
         Some(_) => {}
-        // Nobody has the user name any more.
+        // No account has the user name any more.
         None => facts.fault = None,
     }
     Ok(())

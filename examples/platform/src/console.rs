@@ -1,7 +1,8 @@
-//! The pages of an organization's administrator, and the own page of everybody else, below `/o/{organization}`.
+//! The pages of an organization's administrators, and each other person's own page, below `/o/{organization}`.
 //!
-//! The server renders every page; forms post, and every POST answers with a redirect. Scripts only copy texts and refresh
-//! the log. Nothing here decides about SCIM: pages show and change the rows of the tables that other modules own.
+//! The server renders every page. Forms post, and every POST answers with a redirect. Scripts only copy texts and
+//! refresh the log. This module decides nothing about SCIM: pages show and change the rows of tables that other
+//! modules own.
 
 mod confirm;
 mod door;
@@ -33,31 +34,32 @@ use crate::{
     sign_on::SignOn, user_group::UserGroups,
 };
 
-/// The parts of the program that pages use.
+/// The parts of the program that the pages use.
 #[derive(Clone, Debug)]
 pub struct Console {
-    /// The tables.
+    /// The database.
     pub database: Database,
     /// Organizations and API keys.
     pub directory: Arc<Directory>,
     /// The people of each organization.
     pub accounts: Accounts,
-    /// Their user groups.
+    /// The user groups of each organization.
     pub user_groups: UserGroups,
-    /// The sessions of their browsers.
+    /// The sessions of people's browsers.
     pub sessions: Sessions,
     /// Single sign-on.
     pub sign_on: SignOn,
-    /// The way to the provisioning log.
+    /// The writer of the provisioning log.
     pub writer: Writer,
-    /// The store, as an administrator names it on a command line, without secrets.
+    /// The value of `--store` for a command line, without secrets.
     pub store: Arc<str>,
     /// The URL under which browsers see the server, without a slash at its end: `https://example.com`.
     pub url: Arc<str>,
 }
 
 impl Console {
-    /// The pages over these tables, at this URL. `store` names the tables on a command line, without secrets.
+    /// Returns the pages over this database. `url` is the URL under which browsers see the server; `store` is the
+    /// value of `--store` without secrets.
     pub fn new(database: &Database, directory: Arc<Directory>, writer: Writer, url: &str, store: &str) -> Self {
         let url = url.trim_end_matches('/');
         Self {
@@ -78,13 +80,13 @@ impl Console {
         self.url.starts_with("https://")
     }
 
-    /// The path of one of an organization's pages: `/o/fairlight/users`.
+    /// Returns the path of a page of an organization: `/o/fairlight/users`.
     pub fn path(organization: &str, page: &str) -> String {
         format!("/o/{organization}/{page}")
     }
 }
 
-/// All pages, and the files that they use.
+/// Returns the router of all pages and of the files that they use.
 pub fn router(console: Console) -> Router {
     let pages = Router::new()
         .route("/", get(home))
@@ -101,7 +103,7 @@ pub fn router(console: Console) -> Router {
         .merge(me::routes())
         .fallback(|| async { Failure::NotFound });
     Router::new()
-        // The nested `/` has no slash at its end. The printed address and the links have one.
+        // The nested `/` has no slash at its end, but the printed address and the links have one.
         .route("/o/{organization}/", get(home))
         .nest("/o/{organization}", pages)
         .merge(door::routes())
@@ -110,7 +112,7 @@ pub fn router(console: Console) -> Router {
         .with_state(console)
 }
 
-/// The organization's front door: the page that a person with this role starts with.
+/// The start page of an organization for a person with this role.
 async fn home(signed: Signed) -> axum::response::Redirect {
     let page = if signed.account.is_administrator() { "scim" } else { "me" };
     axum::response::Redirect::to(&Console::path(&signed.organization, page))

@@ -1,7 +1,7 @@
-//! The databases that the platform keeps its data in: SQLite and PostgreSQL behind one face.
+//! The databases that hold the platform's data: SQLite and PostgreSQL behind a common interface.
 //!
-//! What is here runs statements, one by one or as a transaction. It knows neither resources nor organizations: what is
-//! written is said by who asks, as [`Work`], once for both databases.
+//! This module runs statements, singly or as a transaction. It knows neither resources nor organizations: its
+//! callers pass their writes as [`Work`], which is written only once for both databases.
 
 mod keep;
 mod lane;
@@ -24,9 +24,9 @@ use self::{postgres::Postgres, sqlite::Sqlite};
 
 /// A database with the platform's tables in it. Cheap to clone.
 ///
-/// Each statement that it runs is an event of the crate tracing, at the level `debug` under the target `platform::sql`:
-/// its text, how many rows it read or changed, and no value. At the level `trace` under the target `platform::plan` the
-/// plan of each query that reads comes before it.
+/// Each statement that the database runs is an event of the crate tracing, at the level `debug` under the target
+/// `platform::sql`: its text and the number of rows read or changed, but no values. At the level `trace` under the
+/// target `platform::plan`, the plan of each reading query precedes the query.
 #[derive(Clone, Debug)]
 pub struct Database(Kind);
 
@@ -36,22 +36,22 @@ enum Kind {
     Postgres(Postgres),
 }
 
-/// Why there is no database.
+/// The reason why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// What was given names none.
+    /// The URL names no database.
     #[error("expected `sqlite:PATH` or `postgres://USER@HOST/DATABASE`, found `{0:.80}`")]
     Url(String),
-    /// It cannot be opened, or its tables cannot be made.
+    /// The database cannot be opened, or its tables cannot be created.
     #[error("the database cannot be opened")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A pooler such as PgBouncer is in front of PostgreSQL, and the connection does not suit it.
     #[error("{0}")]
     Pooler(&'static str),
-    /// A later version of the program has been here: what it changed is not known.
+    /// A later version of the program has upgraded the tables: this program does not know its changes.
     #[error("expected tables of version {known} or earlier, found version {found}: they were made by a later program")]
     Newer {
-        /// The version that this program makes.
+        /// The version that this program creates.
         known: i64,
         /// The version that the tables have.
         found: i64,
@@ -67,7 +67,7 @@ impl From<CommitError> for OpenError {
     }
 }
 
-/// Where a database is.
+/// The location of a database.
 enum Address<'a> {
     Sqlite(&'a Path),
     Postgres(&'a str),
@@ -84,22 +84,22 @@ impl<'a> Address<'a> {
 }
 
 impl Database {
-    /// The statements that make the tables of each version from those of the version before, the first version first.
-    /// [`Database::open`] executes the statements that a database lacks; operators can read them here.
+    /// The statements that create the tables of each version from those of the previous version, the first version
+    /// first. [`Database::open`] executes the statements that a database lacks; operators can read them here.
     pub fn migrations(dialect: Dialect) -> Vec<Vec<String>> {
         migration::steps(dialect)
     }
 
-    /// Whether a URL names a database that [`Database::open`] can be asked for.
+    /// Whether the URL has a form that [`Database::open`] accepts.
     pub fn is_url(url: &str) -> bool {
         Address::read(url).is_some()
     }
 
-    /// Opens the database that `url` names, `sqlite:PATH` or `postgres://…`, and makes or upgrades its tables.
+    /// Opens the database that `url` names, `sqlite:PATH` or `postgres://…`, and creates or upgrades its tables.
     ///
     /// # Errors
     ///
-    /// When the URL names none, the database does not answer, or its tables are of a later version.
+    /// When the URL names no database, the database does not answer, or its tables are of a later version.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         Self::open_with(url, Settings::default()).await
     }
@@ -119,7 +119,7 @@ impl Database {
         Ok(database)
     }
 
-    /// The SQL that the database speaks.
+    /// The SQL dialect of the database.
     pub fn dialect(&self) -> Dialect {
         match self.0 {
             Kind::Sqlite(_) => Dialect::Sqlite,
@@ -127,7 +127,8 @@ impl Database {
         }
     }
 
-    /// Runs look-ups of the program's own: queries that see one state of the database. Returns the rows of each.
+    /// Runs look-ups of the program itself: queries that see one state of the database. Returns the rows of each
+    /// query.
     ///
     /// # Errors
     ///
@@ -139,8 +140,8 @@ impl Database {
         if found.is_cut { Err(StoreError::TooMany) } else { Ok(found.rows) }
     }
 
-    /// Runs queries that see one state of the database, in the lane that they name. Returns the rows of each, as far as
-    /// they are to be kept. When the future is dropped, the database stops working on them.
+    /// Runs queries that see one state of the database, in their lane. Returns the rows of each query that
+    /// [`Reading::keep`] retains. When the future is dropped, the database stops working on the queries.
     ///
     /// # Errors
     ///
@@ -179,12 +180,12 @@ impl Database {
         Ok(())
     }
 
-    /// Checks that the database answers, that every table of the program exists, and that the file of SQLite is the
-    /// one that was opened.
+    /// Checks that the database answers, that every table of the program exists, and that the SQLite file is still
+    /// the file that was opened.
     ///
     /// # Errors
     ///
-    /// When one of these does not hold.
+    /// When a check fails.
     pub async fn check(&self) -> Result<(), StoreError> {
         if let Kind::Sqlite(sqlite) = &self.0 {
             sqlite.check()?;
@@ -192,21 +193,21 @@ impl Database {
         self.read(vec![migration::every_table(self.dialect())]).await.map(drop)
     }
 
-    /// Runs statements as one transaction, and gives how many rows each has changed.
+    /// Runs statements as one transaction. Returns the number of rows that each statement changed.
     ///
     /// # Errors
     ///
-    /// When one of them fails. Then nothing has changed.
+    /// When a statement fails. Then nothing has changed.
     pub async fn execute(&self, statements: Vec<Statement>) -> Result<Vec<u64>, StoreError> {
         self.write(Statements(statements)).await.map_err(|failed| failed.error)
     }
 
-    /// Does work as one transaction: as a whole, or not at all, also when the future is dropped.
+    /// Runs a unit of work as one transaction: completely or not at all, even when the future is dropped.
     ///
     /// # Errors
     ///
-    /// When the work fails or cannot be committed. Then nothing has changed; only where the connection is lost in the
-    /// very moment of the commit nobody can tell, and the error is [`StoreError::Unavailable`].
+    /// When the work fails or cannot be committed. Then nothing has changed, with one exception: if the connection
+    /// is lost during the commit itself, the outcome is unknown and the error is [`StoreError::Unavailable`].
     pub async fn write<W: Work>(&self, work: W) -> Result<W::Output, CommitError> {
         match &self.0 {
             Kind::Sqlite(sqlite) => sqlite.write(work).await,
@@ -215,7 +216,7 @@ impl Database {
     }
 }
 
-/// Binds a text, or writes NULL.
+/// Binds the text, or writes NULL if it is `None`.
 pub(crate) fn optional<'a>(statement: &'a mut Statement, text: Option<&str>) -> &'a mut Statement {
     match text {
         Some(text) => statement.bind(text),
@@ -228,37 +229,38 @@ pub(crate) fn optional<'a>(statement: &'a mut Statement, text: Option<&str>) -> 
 pub struct Reading {
     /// The queries, in order.
     pub queries: Vec<Statement>,
-    /// A query that follows them, chosen by the result of the last one.
+    /// A query that follows them; the result of the last of `queries` chooses it.
     pub last: Option<Choice>,
     /// The connections that run them.
     pub lane: Reads,
-    /// The organization that asks. It gets only its share of the lane, so that others get their turns.
+    /// The organization on whose behalf the queries run. It gets only its share of the lane, so that others get
+    /// their turns.
     pub owner: Option<TenantId>,
     /// Whether the statements stay prepared.
     pub shape: Shape,
-    /// How much of the rows is kept.
+    /// How many of the rows are kept.
     pub keep: Keep,
 }
 
-/// Two queries for the same page, of which one is run. The query before them has found how many resources a filter
-/// selects, and how many there are to select from: the databases estimate that badly.
+/// Two queries for the same page, of which only one runs. The query before them has counted the resources that a
+/// filter selects, and the resources to select from: the databases estimate these numbers badly.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    /// Finds all that the filter selects, and sorts them.
+    /// Finds all resources that the filter selects, and sorts them.
     pub find: Statement,
     /// Reads in the order of the list until the page is complete.
     pub walk: Statement,
-    /// How many selected resources the page takes, those that it skips included.
+    /// The number of selected resources that the page takes, including the skipped ones.
     pub take: u64,
 }
 
 impl Choice {
-    /// The query that reads fewer resources, after the row with the two numbers.
+    /// The query that reads fewer resources, given the row with the two counts.
     fn after(&self, found: &[Vec<Row>]) -> &Statement {
         let row = found.last().and_then(|rows| rows.first());
         let number = |column| row.and_then(|row| row.integer(column).ok()).map_or(0, i128::from);
         let (selected, all) = (number(0), number(1));
-        // A walk reads `take * all / selected` resources if those that are selected lie evenly.
+        // A walk reads `take * all / selected` resources if the selected ones are evenly distributed.
         if selected * selected > i128::from(self.take) * all { &self.walk } else { &self.find }
     }
 }
@@ -272,47 +274,48 @@ pub enum Reads {
     Searches,
 }
 
-/// Who chose the text of a statement.
+/// The author of a statement's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// The program. It has few statements, so connections keep them prepared.
     Own,
-    /// The client, by its filter. The texts have no end and cost up to megabytes each, so none of them is kept.
+    /// The client, by its filter. The number of texts is unlimited, and a text can take megabytes, so no text is
+    /// kept prepared.
     Client,
 }
 
-/// What is done in one transaction.
+/// A unit of work that runs in one transaction.
 pub trait Work: Send + Sync + 'static {
-    /// What comes of it.
+    /// The result of the work.
     type Output: Send + 'static;
 
-    /// The organization that asks. It gets only its share of the turns to write.
+    /// The organization on whose behalf the work runs. It gets only its share of the turns to write.
     fn owner(&self) -> Option<&TenantId> {
         None
     }
 
-    /// Whether the work has no deadline: at the start of the program it may rewrite whole tables.
+    /// Whether the work has no deadline: when the program starts, it may rewrite whole tables.
     fn is_unbounded(&self) -> bool {
         false
     }
 
-    /// Does it. After an error nothing of it has happened.
+    /// Does the work. After an error nothing has changed.
     fn run<S: Session>(&self, session: &mut S) -> impl Future<Output = Result<Self::Output, CommitError>> + Send;
 }
 
-/// A connection, inside of a transaction.
+/// A connection inside a transaction.
 pub trait Session: Send {
-    /// The SQL that it speaks.
+    /// The SQL dialect of the connection.
     fn dialect(&self) -> Dialect;
 
-    /// The rows that a query finds; [`StoreError::TooMany`] when they take more than [`Keep::default`].
+    /// Returns the rows that a query finds; [`StoreError::TooMany`] when they take more than [`Keep::default`].
     fn query(&mut self, query: &Statement) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
 
-    /// How many rows a statement changes.
+    /// Executes a statement. Returns the number of rows that it changed.
     fn execute(&mut self, statement: &Statement) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
-/// Statements one after the other.
+/// Statements that run one after the other.
 struct Statements(Vec<Statement>);
 
 impl Work for Statements {
@@ -327,19 +330,19 @@ impl Work for Statements {
     }
 }
 
-/// A plan without the texts in quotation marks: PostgreSQL shows the values that a client has sent.
+/// The plan without the texts in quotation marks: PostgreSQL shows values from the request in it.
 fn without_texts(plan: &str) -> String {
-    // A quotation mark within a text is doubled: it ends one text and begins another.
+    // A quotation mark within a text is doubled: the pair ends one text and begins another.
     let parts = plan.split('\'').enumerate();
     parts.map(|(index, part)| if index % 2 == 0 { part } else { "'…'" }).collect()
 }
 
-/// Tells who watches what was run, and how many rows that read or changed.
+/// Emits the event of a statement, with the number of rows that it read or changed.
 fn tell(sql: &str, rows: usize) {
     tracing::debug!(target: "platform::sql", sql, rows);
 }
 
-/// A row that a query has found.
+/// A row of a query's result.
 #[derive(Debug)]
 pub struct Row(Vec<Cell>);
 
@@ -348,46 +351,46 @@ pub struct Row(Vec<Cell>);
 enum Cell {
     Null,
     Text(String),
-    /// A whole number, or a truth as 0 or 1.
+    /// An integer, or a Boolean as 0 or 1.
     Integer(i64),
 }
 
 impl Row {
-    /// About how many bytes the row takes in memory.
+    /// The approximate size of the row in memory, in bytes.
     pub(crate) fn size(&self) -> usize {
         size_of::<Self>() + self.0.len() * size_of::<Cell>() + self.text_from(0)
     }
 
-    /// The bytes of the texts in a column and in those behind it.
+    /// The bytes of the texts in this column and in the columns after it.
     pub(crate) fn text_from(&self, column: usize) -> usize {
         let cells = self.0.iter().skip(column);
         cells.map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 }).sum()
     }
 
-    /// Puts a text, or null, into a column.
+    /// Puts a text, or NULL, into a column.
     ///
     /// # Errors
     ///
-    /// When there is no such column.
+    /// When the row has no such column.
     pub fn set(&mut self, column: usize, text: Option<String>) -> Result<(), StoreError> {
         *self.0.get_mut(column).ok_or_else(|| unexpected(column))? = text.map_or(Cell::Null, Cell::Text);
         Ok(())
     }
 
-    /// The text in a column, which is taken out of the row.
+    /// Takes the text in a column out of the row.
     ///
     /// # Errors
     ///
-    /// When there is none: the tables are not as they were made.
+    /// When the column holds no text: the tables are not as the program made them.
     pub fn text(&mut self, column: usize) -> Result<String, StoreError> {
         self.optional_text(column)?.ok_or_else(|| unexpected(column))
     }
 
-    /// The text in a column, which is taken out of the row; `None` for null.
+    /// Takes the text in a column out of the row; `None` for NULL.
     ///
     /// # Errors
     ///
-    /// When it is a number: the tables are not as they were made.
+    /// When the column holds a number: the tables are not as the program made them.
     pub fn optional_text(&mut self, column: usize) -> Result<Option<String>, StoreError> {
         match self.0.get_mut(column).map(|cell| std::mem::replace(cell, Cell::Null)) {
             Some(Cell::Text(text)) => Ok(Some(text)),
@@ -400,16 +403,16 @@ impl Row {
     ///
     /// # Errors
     ///
-    /// When there is none: the tables are not as they were made.
+    /// When the column holds no number: the tables are not as the program made them.
     pub fn integer(&self, column: usize) -> Result<i64, StoreError> {
         self.optional_integer(column)?.ok_or_else(|| unexpected(column))
     }
 
-    /// The number in a column; `None` for null.
+    /// The number in a column; `None` for NULL.
     ///
     /// # Errors
     ///
-    /// When it is text: the tables are not as they were made.
+    /// When the column holds text: the tables are not as the program made them.
     pub fn optional_integer(&self, column: usize) -> Result<Option<i64>, StoreError> {
         match self.0.get(column) {
             Some(Cell::Integer(number)) => Ok(Some(*number)),

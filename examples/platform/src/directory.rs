@@ -1,7 +1,7 @@
-//! Organizations and their API keys: what a platform knows beside what SCIM brings.
+//! Organizations and their API keys: the platform's own data next to the SCIM resources.
 //!
-//! Only digests of keys are kept. A key opens one organization, and SCIM for it: nothing else. It is not known here how
-//! a key reaches the platform, nor what is done with it then.
+//! Only digests of keys are stored. A key opens SCIM for one organization and nothing else. This module knows
+//! neither how a key reaches the platform nor which requests follow.
 
 mod memory;
 mod tables;
@@ -22,38 +22,38 @@ use self::{
 };
 use crate::{identity_provider::IdentityProvider, log::with_causes, storage::Storage};
 
-/// The most characters that a token may have. What is longer is not even looked at.
+/// The maximum number of characters of a token. Longer tokens are not even looked up.
 pub const TOKEN_CHARACTERS: usize = 1_024;
 
-/// Digits of a digest by which it is shown; half of them are enough to name it.
+/// The number of a digest's digits that pages show; half of them are enough to name the key.
 pub const SHOWN_DIGITS: usize = 12;
 
-/// What went wrong with an organization or its keys.
+/// An operation on an organization or its keys failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectoryError {
-    /// There is none of this name.
+    /// The organization does not exist.
     #[error("expected an organization that exists, found `{0}`")]
     NoOrganization(Box<str>),
-    /// The token is one that is not valid any more, and that it will never be again.
+    /// The token was revoked, which is final.
     #[error("expected a token that was not revoked: its key {0} was")]
     Revoked(Box<str>),
-    /// The token is one whose time is over.
+    /// The token has expired.
     #[error("expected a token that has not expired: its key {0} has")]
     Expired(Box<str>),
-    /// The token opens another organization already.
+    /// The token already opens another organization.
     #[error("expected a token of no other organization")]
     Taken,
-    /// The form that asks for the key has made one before.
+    /// The form for the new key has already made a key.
     #[error("expected a form that has made no key yet")]
     Repeated,
     /// The connection of the organization is being removed, so SCIM stays off until the removal has ended.
     #[error("expected an organization whose connection is not being removed: continue the removal on the page SCIM")]
     Removing,
-    /// No key has a digest that starts so.
+    /// No key has a digest with this beginning.
     #[error("expected the start of a key's digest, found `{0}`, with which none starts")]
     NoKey(Box<str>),
-    /// Several keys have a digest that starts so.
+    /// Several keys have digests with this beginning.
     #[error("expected more of a key's digest, found `{0}`, with which {1} of them start")]
     Ambiguous(Box<str>, usize),
     /// The tables cannot be read or written.
@@ -61,12 +61,13 @@ pub enum DirectoryError {
     Store(#[from] StoreError),
 }
 
-/// The name of an organization: a part of its SCIM URL, and its tenant. 1 to 64 lower-case letters, digits and hyphens.
+/// The name of an organization: a part of its SCIM URL, and its tenant. 1 to 64 lower-case letters, digits and
+/// hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrganizationName(Arc<str>);
 
 impl OrganizationName {
-    /// The organization of a server that was told none.
+    /// The organization of a server for which no organization is configured.
     pub fn demo() -> Self {
         Self("demo".into())
     }
@@ -93,29 +94,29 @@ impl std::fmt::Display for OrganizationName {
     }
 }
 
-/// Text that is no name of an organization.
+/// The text is not a valid name of an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected 1 to 64 lower-case letters, digits and hyphens")]
 pub struct InvalidName;
 
-/// The single sign-on of an organization that has none yet.
+/// The single sign-on of an organization that has not set any up.
 const NO_SIGN_ON: &str = "none";
 
-/// The single sign-on that something else than this program handles.
+/// The single sign-on of an organization whose people another program signs in.
 const EXTERNAL: &str = "external";
 
 /// An organization.
 #[derive(Clone, Debug)]
 pub struct Organization {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// When it was made.
+    /// The time of creation.
     pub created: DateTime<Utc>,
     /// Whether its SCIM URL answers.
     pub scim: bool,
     /// The name that pages show, if it has one.
     pub title: Option<String>,
-    /// The identity provider, whose habits the server tolerates.
+    /// The identity provider, whose quirks the server tolerates.
     pub identity_provider: IdentityProvider,
     /// The single sign-on: `none`, `external`, `openid` or `saml`.
     pub sign_on: String,
@@ -124,14 +125,14 @@ pub struct Organization {
 }
 
 impl Organization {
-    /// An organization as the command line makes it: SCIM is on, and single sign-on is somebody else's matter.
+    /// An organization as the command line makes it: SCIM is on, and another program handles single sign-on.
     pub fn new(name: &str, created: DateTime<Utc>) -> Self {
         let (name, sign_on) = (name.to_owned(), EXTERNAL.to_owned());
         let identity_provider = IdentityProvider::Other;
         Self { name, created, scim: true, title: None, identity_provider, sign_on, unique_groups: true }
     }
 
-    /// Whether people can sign in, so that accounts which SCIM makes are of use.
+    /// Whether people can sign in, so that accounts from SCIM are of use.
     pub fn has_sign_on(&self) -> bool {
         self.sign_on != NO_SIGN_ON
     }
@@ -142,40 +143,40 @@ impl Organization {
     }
 }
 
-/// A key as it is kept.
+/// A key as stored.
 #[derive(Clone, Debug)]
 pub struct Key {
-    /// What is kept of the token.
+    /// The digest of the token.
     pub digest: TokenDigest,
-    /// The organization that it opens.
+    /// The organization that the key opens.
     pub organization: String,
-    /// What the administrator calls it.
+    /// The administrator's name for the key.
     pub name: String,
-    /// When it was made.
+    /// The time of creation.
     pub created: DateTime<Utc>,
-    /// From when on it is not valid any more.
+    /// The time from which the key is no longer valid.
     pub expires: Option<DateTime<Utc>>,
-    /// When an administrator has ended it.
+    /// The time at which an administrator revoked the key.
     pub revoked: Option<DateTime<Utc>>,
-    /// When it was last used, to the minute.
+    /// The time of the last use, to the minute.
     pub used: Option<DateTime<Utc>>,
-    /// When it was last sent after its end.
+    /// The time at which the key was last sent after its end.
     pub refused: Option<DateTime<Utc>>,
-    /// The address of the client that used it last.
+    /// The address of the client that last used the key.
     pub address: Option<String>,
-    /// The account of the administrator who made it in the dashboard.
+    /// The account of the administrator who made the key in the dashboard.
     pub made_by: Option<String>,
-    /// The last characters of the token, by which its owner recognizes it; only of tokens that this program made.
+    /// The last characters of the token, by which its owner recognizes it; only for tokens that this program made.
     pub ending: Option<String>,
-    /// The name of the form that made it: the same form sent again makes no second key.
+    /// The name of the form that made the key: the same form sent again makes no second key.
     pub form: Option<String>,
 }
 
-/// The characters of a token that are kept readable: 16 of its 256 bits.
+/// The number of a token's characters that stay readable: 16 of its 256 bits.
 const ENDING: usize = 4;
 
 impl Key {
-    /// A key that is made now. Times are kept in milliseconds.
+    /// A key created now. Times are stored in milliseconds.
     pub fn new(organization: &OrganizationName, name: &str, digest: TokenDigest) -> Self {
         let (organization, name) = (organization.to_string(), name.to_owned());
         let created = Utc::now().trunc_subsecs(3);
@@ -184,19 +185,19 @@ impl Key {
         Self { digest, organization, name, created, expires, revoked, used, refused, address, made_by, ending, form }
     }
 
-    /// A key for a token that was generated, and is not known to anybody yet.
+    /// A key for a newly generated token that has not been handed out yet.
     pub fn generated(organization: &OrganizationName, name: &str, token: &Token) -> Self {
         let ending = token.reveal().chars().rev().take(ENDING).collect::<Vec<_>>();
         let ending = Some(ending.into_iter().rev().collect());
         Self { ending, ..Self::new(organization, name, token.digest()) }
     }
 
-    /// Whether who has the token is let in at this time.
+    /// Whether the key opens its organization at this time.
     pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
     }
 
-    /// The digits by which administrators name the key.
+    /// The digits that name the key to administrators.
     pub fn shown(&self) -> String {
         format!("{:.SHOWN_DIGITS$}", self.digest.to_string())
     }
@@ -205,24 +206,24 @@ impl Key {
 /// A caller that has shown a valid key.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The organization that it may work on.
+    /// The tenant of the caller's organization.
     pub tenant: TenantId,
-    /// What the administrator calls the key.
+    /// The administrator's name for the key.
     pub name: Arc<str>,
-    /// The identity provider of the organization, whose habits are tolerated.
+    /// The identity provider of the organization, whose quirks the server tolerates.
     pub identity_provider: IdentityProvider,
 }
 
-/// The reason for which somebody is not let in, for the organization's administrator. Whoever asks is not told.
+/// The reason for a refusal, for the organization's administrator. The caller does not learn it.
 #[derive(Clone, Debug, Default)]
 pub struct Refused {
-    /// The key of the organization that was sent, if it is one.
+    /// The organization's key that was sent, if the token belongs to a key.
     pub key: Option<Key>,
-    /// Whether SCIM is off, so that the key opens nothing although it may be valid.
+    /// Whether SCIM is off, so that even a valid key opens nothing.
     pub is_off: bool,
 }
 
-/// The state of an organization on which the validity of a key, and the answer to a request, depend.
+/// The state of an organization that decides the validity of a key and the answer to a request.
 #[derive(Clone, Copy, Debug)]
 struct Standing {
     scim: bool,
@@ -244,7 +245,7 @@ enum Kept {
     Tables(Tables),
 }
 
-/// Calls a method of whichever it is. In memory nothing has to be waited for.
+/// Calls the method of the variant. In memory there is nothing to wait for.
 macro_rules! kept {
     ($kept:expr, $method:ident($($argument:expr),*)) => {
         match &*$kept {
@@ -255,7 +256,7 @@ macro_rules! kept {
 }
 
 impl Directory {
-    /// The organizations and keys that are kept there.
+    /// The organizations and keys in the storage.
     pub fn new(storage: &Storage) -> Self {
         let kept = match storage {
             Storage::Memory => Kept::Memory(Memory::default()),
@@ -264,14 +265,14 @@ impl Directory {
         Self { kept: Arc::new(kept), trust: Trust::default() }
     }
 
-    /// Makes the organization, with SCIM switched on, if it is not there; one that is there stays as it is. Gives what
-    /// is there then.
+    /// Makes the organization, with SCIM switched on, if it does not exist; an existing one stays as it is.
+    /// Returns the stored organization.
     pub async fn ensure_organization(&self, name: &OrganizationName) -> Result<Organization, DirectoryError> {
         self.ensure(Organization::new(name.as_str(), Utc::now().trunc_subsecs(3))).await
     }
 
-    /// As [`Directory::ensure_organization`], for an organization whose administrator sets SCIM and single sign-on up in
-    /// the browser: both are off.
+    /// As [`Directory::ensure_organization`], for an organization whose administrator sets up SCIM and single
+    /// sign-on in the browser: both are off.
     pub async fn ensure_bare_organization(&self, name: &OrganizationName) -> Result<Organization, DirectoryError> {
         let organization = Organization::new(name.as_str(), Utc::now().trunc_subsecs(3));
         self.ensure(Organization { scim: false, sign_on: NO_SIGN_ON.to_owned(), ..organization }).await
@@ -283,7 +284,7 @@ impl Directory {
         found.ok_or_else(|| DirectoryError::NoOrganization(organization.name.into()))
     }
 
-    /// The organization of this name.
+    /// The organization with this name.
     pub async fn organization(&self, name: &str) -> Result<Option<Organization>, DirectoryError> {
         Ok(kept!(self.kept, organization(name)))
     }
@@ -293,18 +294,19 @@ impl Directory {
         Ok(kept!(self.kept, organizations()))
     }
 
-    /// Switches SCIM on or off for an organization. Switched off, its keys open nothing; what was provisioned stays.
+    /// Switches SCIM on or off for an organization. While SCIM is off, its keys open nothing; the provisioned
+    /// resources stay.
     ///
     /// # Errors
     ///
-    /// When there is no such organization, or SCIM is to be on while its connection is being removed.
+    /// When the organization does not exist, or SCIM is to be on while the connection is being removed.
     pub async fn set_scim(&self, name: &OrganizationName, on: bool) -> Result<(), DirectoryError> {
         let found = kept!(self.kept, set_scim(name.as_str(), on));
         if found { Ok(()) } else { Err(DirectoryError::NoOrganization(name.as_str().into())) }
     }
 
-    /// Sets the identity provider of an organization. Other instances tolerate the habits of the former one for a little
-    /// longer.
+    /// Sets the identity provider of an organization. Other instances tolerate the quirks of the former provider a
+    /// little longer.
     pub async fn set_identity_provider(
         &self,
         name: &OrganizationName,
@@ -315,30 +317,30 @@ impl Directory {
         if found { Ok(()) } else { Err(DirectoryError::NoOrganization(name.as_str().into())) }
     }
 
-    /// Notes that something else than this program signs the people of an organization in.
+    /// Records that another program signs in the people of an organization.
     pub async fn set_external_sign_on(&self, name: &OrganizationName) -> Result<(), DirectoryError> {
         let found = kept!(self.kept, set_sign_on(name.as_str(), EXTERNAL));
         if found { Ok(()) } else { Err(DirectoryError::NoOrganization(name.as_str().into())) }
     }
 
-    /// Decides whether a second SCIM group of the same name is refused. Groups that share a name already stay.
+    /// Sets whether a second SCIM group of the same name is refused. Groups that already share a name stay.
     pub async fn set_unique_groups(&self, name: &OrganizationName, unique: bool) -> Result<(), DirectoryError> {
         let found = kept!(self.kept, set_unique_groups(name.as_str(), unique));
         if found { Ok(()) } else { Err(DirectoryError::NoOrganization(name.as_str().into())) }
     }
 
-    /// Gives the organization one more key. That the same key is there already is no error, whatever it is called.
+    /// Adds a key to the organization. If the same key already exists, under whatever name, that is no error.
     ///
     /// # Errors
     ///
-    /// When there is no such organization, or the token was revoked, has expired or is another organization's: a token
-    /// that has ended does not come back.
+    /// When the organization does not exist, or the token was revoked, has expired or belongs to another
+    /// organization: a token that has ended does not become valid again.
     pub async fn add_key(&self, key: Key) -> Result<(), DirectoryError> {
         if self.organization(&key.organization).await?.is_none() {
             return Err(DirectoryError::NoOrganization(key.organization.into()));
         }
         kept!(self.kept, add_key(&key));
-        // Whoever was first: what is there now is what counts.
+        // Another instance may have written the key first: the stored key counts.
         let Some((found, _)) = kept!(self.kept, find(&key.digest)) else {
             if key.form.is_some() {
                 return Err(DirectoryError::Repeated);
@@ -353,21 +355,22 @@ impl Directory {
         }
     }
 
-    /// All keys, of one organization or of all, those that are not valid any more too: by organization, the oldest
-    /// first.
+    /// The keys of one organization or of all, including those that are no longer valid: by organization, the
+    /// oldest first.
     pub async fn keys(&self, organization: Option<&OrganizationName>) -> Result<Vec<Key>, DirectoryError> {
         let mut keys = kept!(self.kept, keys(organization.map(OrganizationName::as_str)));
         keys.sort_by(|one, other| (&one.organization, one.created).cmp(&(&other.organization, other.created)));
         Ok(keys)
     }
 
-    /// Ends the key whose digest starts with `prefix`, and gives it. One that has ended before stays as it is.
+    /// Revokes the key whose digest starts with `prefix`, and returns it. A key that was revoked before stays as
+    /// it is.
     ///
-    /// This instance knows it at once; others may trust the key for a little longer.
+    /// This instance refuses the key at once; other instances may trust it a little longer.
     ///
     /// # Errors
     ///
-    /// When no key's digest starts so, or several do.
+    /// When no digest starts with `prefix`, or several do.
     pub async fn revoke(&self, prefix: &str) -> Result<Key, DirectoryError> {
         let mut keys = self.keys(None).await?;
         keys.retain(|key| key.digest.to_string().starts_with(&prefix.to_ascii_lowercase()));
@@ -381,22 +384,23 @@ impl Directory {
         Ok(key)
     }
 
-    /// Ends all keys and all OAuth clients of an organization at once.
+    /// Revokes all keys and all OAuth clients of an organization.
     ///
-    /// This instance knows it at once; others may trust them for a little longer.
+    /// This instance refuses them at once; other instances may trust them a little longer.
     pub async fn revoke_all(&self, organization: &OrganizationName) -> Result<(), DirectoryError> {
         kept!(self.kept, revoke_all(organization.as_str(), Utc::now().trunc_subsecs(3)));
         self.trust.forget_all_of(organization.as_str());
         Ok(())
     }
 
-    /// Looks the keys and access tokens of an organization up again: some have just ended.
+    /// Forgets the trusted keys and access tokens of an organization, some of which have just ended: the next
+    /// request looks them up again.
     pub fn distrust(&self, organization: &str) {
         self.trust.forget_all_of(organization);
     }
 
-    /// Who calls the organization's SCIM URL from this address with this `Authorization` header; `None` for everybody who
-    /// is not to be let in, for whatever reason.
+    /// The caller who sends this `Authorization` header from this address to the organization's SCIM URL; `None`
+    /// if the caller is refused, for whatever reason.
     pub async fn authenticate(
         &self,
         organization: &str,
@@ -406,7 +410,8 @@ impl Directory {
         Ok(self.admit(organization, header, address).await?.ok())
     }
 
-    /// As [`Directory::authenticate`], with the reason of a refusal, as far as it is the organization's own matter.
+    /// As [`Directory::authenticate`], with the reason for a refusal, as far as it concerns the organization
+    /// itself.
     pub async fn admit(
         &self,
         organization: &str,
@@ -417,12 +422,13 @@ impl Directory {
             return Ok(Err(Refused::default()));
         };
         let digest = TokenDigest::of(token);
-        // Looked up by what nobody can choose: a digest tells nothing of how much of a token was right.
+        // The look-up uses the digest, which a caller cannot choose: its timing reveals nothing about how much of
+        // a token was right.
         let name = digest.to_string();
         let now = Utc::now();
         let known = match self.valid_key(&digest, &name, now).await? {
             Ok(known) => known,
-            // The key of another organization tells this one's administrator nothing.
+            // The key of another organization must not be revealed to the administrator of this one.
             Err(refused) => {
                 let is_own = refused.key.as_ref().is_some_and(|key| key.organization == organization);
                 return Ok(Err(if is_own { refused } else { Refused::default() }));
@@ -435,7 +441,7 @@ impl Directory {
         let Ok(tenant) = TenantId::new(organization) else { return Ok(Err(Refused::default())) };
         if self.trust.use_is_due(&name) {
             let kept = Arc::clone(&self.kept);
-            // Nobody waits for it, and no request fails because of it.
+            // The request does not wait for this write and does not fail because of it.
             tokio::spawn(async move {
                 if let Err(error) = kept.was_used(&digest, now, address).await {
                     tracing::warn!(error = with_causes(&error), "the use of a key could not be written down");
@@ -451,7 +457,7 @@ impl Directory {
         name: &str,
         now: DateTime<Utc>,
     ) -> Result<Result<Arc<Known>, Refused>, DirectoryError> {
-        // It may have expired since it was looked up.
+        // The key may have expired since the look-up.
         if let Some(known) = self.trust.get(name).filter(|known| known.key.is_valid(now)) {
             return Ok(Ok(known));
         }
@@ -462,14 +468,15 @@ impl Directory {
             }
             found => {
                 self.trust.forget(name);
-                // A provider gets new access tokens by itself, so the end of one is no matter of an administrator.
+                // A provider renews its access tokens by itself, so the end of a token does not concern an
+                // administrator.
                 let own = found.filter(|(_, of)| !of.is_token);
                 Ok(Err(own.map_or_else(Refused::default, |(key, of)| Refused { key: Some(key), is_off: !of.scim })))
             }
         }
     }
 
-    /// Whether the keys can be looked up at the moment.
+    /// Checks that the keys can be looked up at the moment.
     pub async fn answers(&self) -> Result<(), DirectoryError> {
         kept!(self.kept, answers());
         Ok(())

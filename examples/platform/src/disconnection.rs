@@ -1,14 +1,15 @@
 //! The removal of the connection between an organization and its identity provider.
 //!
-//! The first transaction turns SCIM off, ends all keys and OAuth clients, and notes in the organization's row that a removal
-//! runs. Then each [step](Disconnection::step) releases some accounts in a transaction of its own: an account from SCIM
-//! becomes one made by hand. When none is left, the groups of the identity provider and their mappings go. Whoever calls
-//! the next step continues, so a removal survives the end of the process and the absence of the database, and two
-//! administrators or two instances can continue the same one. SCIM cannot be turned on before the end.
+//! The first transaction turns SCIM off, ends all keys and OAuth clients, and records in the organization's row
+//! that a removal runs. Then each [step](Disconnection::step) releases some accounts in its own transaction: an
+//! account from SCIM becomes an account made by hand. When no account is left, the groups of the identity provider
+//! and their mappings are deleted. Any caller of the next step continues the removal. So a removal survives the
+//! end of the process and an outage of the database, and two administrators or two instances can continue the same
+//! removal. SCIM cannot be turned on before the end.
 //!
-//! The provisioning log has a row for the removal, and the outbox a row for its beginning, for each step and for its end.
-//! These rows are of the platform's own shape, with a member `type`: a user whose account stays is not *deleted*, which
-//! readers of the outbox would take for the end of access.
+//! The provisioning log has a row for the removal, and the outbox has a row for its beginning, for each step and
+//! for its end. These rows have the platform's own format, with a member `type`: a user whose account stays is not
+//! *deleted*, which readers of the outbox would take for the end of access.
 
 mod step;
 
@@ -32,18 +33,18 @@ use crate::{
 /// The operation in the row of the provisioning log.
 pub const OPERATION: &str = "REMOVE connection";
 
-/// Attempts at a step that another transaction stands in the way of.
+/// The number of attempts at a step that another transaction obstructs.
 const ATTEMPTS: u32 = 5;
 
-/// The size of the parts of a removal.
+/// The limits for the parts of a removal.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// The most accounts of one transaction.
+    /// The maximum number of accounts in one transaction.
     pub batch: u32,
-    /// The time between the beginning and the end. Other instances of the server may trust a key for 2 seconds after its
-    /// end, and the resources that they write in this time must go too.
+    /// The time between the beginning and the end. Other instances of the server may trust a key for 2 seconds
+    /// after its end, and the resources that they write in this time must be removed too.
     pub settle: TimeDelta,
-    /// The time after which [`Disconnection::run`] begins no other step.
+    /// The time after which [`Disconnection::run`] begins no further step.
     pub time: Duration,
 }
 
@@ -65,7 +66,7 @@ pub struct By {
 /// The outcome of [`Disconnection::begin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// The removal runs: it has just begun, or somebody else has begun it.
+    /// The removal runs: it has just begun, or another administrator began it earlier.
     Running,
     /// A removal has ended since the administrator saw the page. Nothing has changed.
     Outdated,
@@ -78,15 +79,15 @@ pub enum Begun {
 pub struct Progress {
     /// Whether a removal runs.
     pub is_running: bool,
-    /// The beginning of the removal that runs, or of the last one.
+    /// The beginning of the current removal, or else of the last one.
     pub began: Option<DateTime<Utc>>,
-    /// The id of the account of the administrator who began it.
+    /// The id of the account of the administrator who began the removal.
     pub by: Option<String>,
     /// The end of the last removal.
     pub removed: Option<DateTime<Utc>>,
     /// Whether SCIM has users, groups or other resources.
     pub has_resources: bool,
-    /// The accounts that are still SCIM's.
+    /// The number of accounts that still belong to SCIM.
     pub left: i64,
 }
 
@@ -97,12 +98,12 @@ pub struct Disconnection {
 }
 
 impl Disconnection {
-    /// The removals in these tables.
+    /// The removals in this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
 
-    /// The state of an organization.
+    /// The progress of the removals of an organization.
     ///
     /// # Errors
     ///
@@ -144,8 +145,8 @@ impl Disconnection {
         Ok(self.database.read(vec![query]).await?.into_iter().flatten().next().is_some())
     }
 
-    /// Begins a removal. `seen` is the end of the last removal that the administrator knows of: a form that is older than
-    /// a removal must not remove the connection that followed it.
+    /// Begins a removal. `seen` is the end of the last removal that the administrator knows of: a form that is
+    /// older than a removal must not remove the connection that followed the removal.
     ///
     /// # Errors
     ///
@@ -156,7 +157,8 @@ impl Disconnection {
         self.database.write(beginning).await.map_err(|failed| failed.error)
     }
 
-    /// Does steps until the removal has ended or the time of the pace is over. Returns whether it has ended.
+    /// Runs steps until the removal has ended or the time of the pace is over. Returns whether the removal has
+    /// ended.
     ///
     /// # Errors
     ///
@@ -187,7 +189,7 @@ fn time(milliseconds: Option<i64>) -> Option<DateTime<Utc>> {
     milliseconds.and_then(DateTime::from_timestamp_millis)
 }
 
-/// The removal that runs, from the organization's row.
+/// The current removal, from the organization's row.
 struct Running {
     removal: Option<String>,
     began: i64,
@@ -197,7 +199,7 @@ struct Running {
     removed: Option<i64>,
 }
 
-/// Reads the organization's row and keeps other removals from it until the commit.
+/// Reads the organization's row and locks it against other removals until the commit.
 async fn lock<S: Session>(session: &mut S, organization: &str) -> Result<Option<Running>, StoreError> {
     let mut query = Statement::new(session.dialect());
     query.push("SELECT removal, removal_began, removal_by, removal_accounts, removal_resources, removed ");
@@ -214,7 +216,7 @@ async fn lock<S: Session>(session: &mut S, organization: &str) -> Result<Option<
     }))
 }
 
-/// Writes a row of the outbox, with what every one of them has.
+/// Writes a row of the outbox, with the members that all these rows have.
 async fn tell<S: Session>(
     session: &mut S,
     organization: &str,
@@ -272,7 +274,7 @@ impl Work for Beginning {
 }
 
 impl Beginning {
-    /// Ends all keys, OAuth clients and access tokens. Secrets and federated identities go.
+    /// Revokes all keys, OAuth clients and access tokens. Deletes secrets and federated identities.
     async fn revoke<S: Session>(&self, session: &mut S, now: i64) -> Result<(), StoreError> {
         let organization = self.organization.as_str();
         let mut keys = Statement::new(session.dialect());
@@ -293,7 +295,7 @@ impl Beginning {
         session.execute(&clients).await.map(drop)
     }
 
-    /// Writes the row of the provisioning log. The row counts as no request of the provider.
+    /// Writes the row of the provisioning log. The row does not count as a request of the provider.
     async fn log<S: Session>(&self, session: &mut S, removal: &str, now: i64) -> Result<(), StoreError> {
         let mut insert = Statement::new(session.dialect());
         insert.push(

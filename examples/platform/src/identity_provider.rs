@@ -1,6 +1,6 @@
-//! The identity providers that the platform knows by name, and the habits of each that the server tolerates.
+//! The identity providers that the platform knows by name, and the quirks that the server tolerates for each.
 //!
-//! It is not known here how an organization gets its provider, nor how the habits are met: that is [`scim_core::quirks`].
+//! This module neither assigns a provider to an organization nor handles the quirks: that is [`scim_core::quirks`].
 
 use clap::ValueEnum;
 use scim_core::Quirks;
@@ -17,10 +17,10 @@ pub enum IdentityProvider {
 }
 
 impl IdentityProvider {
-    /// All of them, in the order in which pages offer them.
+    /// All identity providers, in the order in which pages offer them.
     pub const ALL: [Self; 3] = [Self::Okta, Self::Entra, Self::Other];
 
-    /// The name in tables, forms and on the command line.
+    /// Returns the name in tables, in forms and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Okta => "okta",
@@ -29,13 +29,13 @@ impl IdentityProvider {
         }
     }
 
-    /// The provider of this name. A name that this version does not know, because a later one wrote it, gets the default
-    /// tolerance.
+    /// Returns the provider with this name. A name that this version does not know, because a later version wrote
+    /// it, gets the default tolerance.
     pub fn of(name: &str) -> Self {
         Self::ALL.into_iter().find(|provider| provider.name() == name).unwrap_or(Self::Other)
     }
 
-    /// The habits that requests of an organization with this provider may have.
+    /// Returns the quirks that requests of an organization with this provider may have.
     ///
     /// ```
     /// use platform::identity_provider::IdentityProvider;
@@ -53,7 +53,7 @@ impl IdentityProvider {
         }
     }
 
-    /// The name of the product, as its maker writes it.
+    /// Returns the name of the product, as its maker writes it.
     pub fn product(self) -> &'static str {
         match self {
             Self::Okta => "Okta",
@@ -62,7 +62,7 @@ impl IdentityProvider {
         }
     }
 
-    /// The name in the middle of a sentence.
+    /// Returns the name in the middle of a sentence.
     pub fn label(self) -> &'static str {
         match self {
             Self::Okta => "Okta",
@@ -71,7 +71,7 @@ impl IdentityProvider {
         }
     }
 
-    /// The name at the beginning of a sentence.
+    /// Returns the name at the beginning of a sentence.
     pub fn subject(self) -> &'static str {
         match self {
             Self::Other => "Your provider",
@@ -79,7 +79,7 @@ impl IdentityProvider {
         }
     }
 
-    /// Whether it collects changes and sends them in cycles, about every 40 minutes.
+    /// Whether the provider collects changes and sends them in cycles, about every 40 minutes.
     pub fn has_cycles(self) -> bool {
         self == Self::Entra
     }

@@ -1,4 +1,5 @@
-//! One-time links for new administrators, as rows of the table `invitation`. The row has only a digest of the secret.
+//! One-time links for new administrators, as rows of the table `invitation`. A row contains only a digest of the
+//! secret.
 
 use chrono::{DateTime, Duration, Utc};
 use scim_core::{
@@ -13,16 +14,18 @@ use crate::{
     session::{end_all, random},
 };
 
-/// What a new link does to the earlier links of the account.
+/// The effect of a new link on the earlier links of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Earlier {
-    /// They do not work any more.
+    /// The earlier links no longer work.
     End,
-    /// They stay: each instance that starts prints a link, and somebody may be about to open the one of another.
+    /// The earlier links still work: each instance prints a link at its start, and an administrator may be about to
+    /// open the link of another instance.
     Stay,
 }
 
-/// Makes a link's secret for the account; the link works once, within 24 hours. `None` if the form has made a link before, or the account is not active.
+/// Creates the secret of a link for the account. The link works once within 24 hours. Returns `None` if the form
+/// has already created a link, or the account is not active.
 ///
 /// # Errors
 ///
@@ -41,7 +44,7 @@ pub async fn invite(
     Ok(made.map_err(|failed| failed.error)?.then_some(secret))
 }
 
-/// The account that a link is or was for, to name it on the page of a link that does not work any more.
+/// Returns the account that a link is or was for. The page of a link that no longer works names this account.
 ///
 /// # Errors
 ///
@@ -54,7 +57,7 @@ pub async fn account_of(database: &Database, tenant: &str, secret: &str) -> Resu
     rows.into_iter().flatten().next().map(|mut row| row.text(0)).transpose()
 }
 
-/// The account that a link is for, if the link still works.
+/// Returns the account that a link is for; `None` if the link no longer works.
 ///
 /// # Errors
 ///
@@ -68,8 +71,8 @@ pub async fn find(database: &Database, tenant: &str, secret: &str) -> Result<Opt
     rows.into_iter().flatten().next().map(|mut row| row.text(0)).transpose()
 }
 
-/// Uses a link up: the account gets this password, and every session and every other link of the account ends. Returns the
-/// account; `None` if the link does not work any more, such as when somebody else was faster.
+/// Redeems a link: the account gets this password, and every session and every other link of the account ends.
+/// Returns the account; `None` if the link no longer works, for example because another browser was faster.
 ///
 /// # Errors
 ///
@@ -83,7 +86,7 @@ pub async fn redeem(
     if find(database, tenant, secret).await?.is_none() {
         return Ok(None);
     }
-    // The digest comes first: it takes long, and a failure must not use the link up.
+    // Compute the digest first: it takes long, and a failure must not use up the link.
     let password = digest(password.to_owned()).await?;
     let redemption = Redemption { tenant: tenant.to_owned(), link: TokenDigest::of(secret).to_string(), password };
     database.write(redemption).await.map_err(|failed| failed.error)
@@ -98,13 +101,13 @@ struct Invitation {
 }
 
 impl Work for Invitation {
-    /// Whether the link was made.
+    /// Whether the link was created.
     type Output = bool;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<bool, CommitError> {
         let (dialect, tenant, account) = (session.dialect(), self.tenant.as_str(), self.account.as_str());
         let now: DateTime<Utc> = Utc::now();
-        // Two links at the same time: the second one ends the first.
+        // The lock orders two links that are created at the same time: the second link ends the first.
         let mut lock = Statement::new(dialect);
         lock.push("SELECT id FROM account WHERE active = 1 AND tenant = ")
             .bind(tenant)
@@ -122,7 +125,7 @@ impl Work for Invitation {
         if session.execute(&insert).await? == 0 {
             return Ok(false);
         }
-        // The rows of earlier links stay until they expire: their forms make no other link.
+        // The rows of earlier links stay until they expire, so that their forms create no other link.
         let mut earlier = Statement::new(dialect);
         earlier
             .push("UPDATE invitation SET used = ")
@@ -148,7 +151,7 @@ struct Redemption {
 }
 
 impl Work for Redemption {
-    /// The account.
+    /// The account of the link.
     type Output = Option<String>;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Option<String>, CommitError> {

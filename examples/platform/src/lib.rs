@@ -1,4 +1,4 @@
-//! What the program `platform` is made of: a complete host of scim-core, to read, to copy from, and to test.
+//! The parts of the program `platform`: a complete host of scim-core, to read, to copy from, and to test.
 
 pub mod account;
 pub mod administration;

@@ -1,8 +1,8 @@
 //! The log: lines of JSON on standard error, one for each request and one for each event.
 //!
-//! A request's line has what the server knows (method, path without query, status, duration) and what scim-core's span
-//! `scim.request` tells (tenant, operation, `scimType`, what it cost the store). Neither has a token, a query or a body
-//! in it. What goes wrong with the database is written once, not for each request that it fails.
+//! The line of a request has the facts that the server knows (method, path without query, status, duration) and the
+//! fields of the core's span `scim.request` (tenant, operation, `scimType`, cost for the store). Neither contains a
+//! token, a query or a body. A failure of the database is written once, not for each request that it affects.
 
 use std::{
     collections::HashMap,
@@ -31,30 +31,30 @@ use tracing_subscriber::{
 /// The span that the server opens for each request.
 pub const REQUEST: &str = "request";
 
-/// The span of scim-core, within that one.
+/// The span of the core, within the span of the request.
 const SCIM_REQUEST: &str = "scim.request";
 
-/// The modules that use the database. When it is away each request fails there, and would say so.
+/// The modules that use the database. When the database fails, each request fails there and would log an error.
 const DATABASE: [&str; 3] = ["platform::database", "platform::directory", "platform::store"];
 
-/// How often one of their warnings or errors is written.
+/// The minimum time between two lines of the same warning or error of the database.
 const REPEAT: Duration = Duration::from_secs(60);
 
-/// What has caused an error: its cause, the cause of that, and so on.
+/// Returns the causes of an error: its cause, the cause of that cause, and so on.
 pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(error.source(), |&cause| cause.source())
 }
 
-/// An error with what has caused it, which says more.
+/// Returns the text of an error followed by the texts of its causes.
 pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     std::iter::once(error).chain(causes(error)).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Logs what `filter` lets through, from now on and for the whole process.
+/// Starts the log for the whole process. The log contains the events that `filter` selects.
 ///
 /// # Errors
 ///
-/// When the process has a log already.
+/// When the process already has a log.
 pub fn start(filter: EnvFilter) -> Result<(), impl Error> {
     tracing_subscriber::registry().with(filter).with(Lines::default()).try_init()
 }
@@ -62,13 +62,13 @@ pub fn start(filter: EnvFilter) -> Result<(), impl Error> {
 /// Writes the lines.
 #[derive(Default)]
 struct Lines {
-    /// When each warning or error of the database was last written, and how often it occurred since. As many as there
-    /// are places in the code that report one.
+    /// The time at which each warning or error of the database was last written, and the number of repeats since then.
+    /// The map has at most one entry for each place in the code that reports such a warning.
     repeats: Mutex<HashMap<Identifier, (Instant, u64)>>,
 }
 
 impl Lines {
-    /// Whether an event is to be written, and how many before it were not.
+    /// The number of repeats that were omitted before this event; `None` if this event is omitted too.
     fn is_due(&self, metadata: &Metadata<'_>, now: Instant) -> Option<u64> {
         let is_database = DATABASE.iter().any(|module| metadata.target().starts_with(module));
         if !is_database || *metadata.level() > Level::WARN {
@@ -88,7 +88,7 @@ impl Lines {
     }
 }
 
-/// What was recorded of a span.
+/// The recorded fields of a span.
 struct Fields {
     values: Map<String, Value>,
     since: Instant,
@@ -138,7 +138,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
             return;
         }
-        // A client that has gone before its answer was there: nothing says what the answer would have been.
+        // The client left before it got a response, so the status is unknown.
         fields.values.entry("status").or_insert(Value::Null);
         let micros = u64::try_from(fields.since.elapsed().as_micros()).unwrap_or(u64::MAX);
         fields.values.insert("duration_us".to_owned(), micros.into());
@@ -159,7 +159,7 @@ fn write(metadata: &Metadata<'_>, values: Map<String, Value>) {
     line.extend(values);
     let mut line = Value::Object(line).to_string();
     line.push('\n');
-    // One call, so that lines of several threads do not mix. Where the log cannot be written, nothing can be said of it.
+    // One call, so that lines of several threads do not mix. A failure to write the log cannot be reported.
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 

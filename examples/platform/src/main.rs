@@ -27,7 +27,7 @@ use scim_core::{
 };
 use tokio::{net::TcpListener, runtime::Runtime};
 
-/// Returns freed memory to the system within seconds, which glibc's allocator does not.
+/// Returns freed memory to the system within seconds, unlike glibc's allocator.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -44,8 +44,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// A thread looks for events of its sockets after at most three tasks. The default, 61, would let as many long searches
-/// take their turns, of about a millisecond each, before a new request is even read.
+/// A thread checks the events of its sockets after at most three tasks. With the default, 61, as many long searches
+/// of about a millisecond each could run before a new request is even read.
 fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(3).build()
 }
@@ -135,7 +135,8 @@ async fn serve(arguments: Serve, storage: Storage, location: &Location) -> Resul
     tracing::info!(%address, "listening");
     drop(console);
     server::serve(listener, certificate, router, &settings.bounds, ending).await;
-    // The router is gone, and with it the last way to the log: the task writes the entries that wait, and ends.
+    // The router was dropped, and with it the last sender to the log: the task writes the waiting entries, and
+    // ends.
     if let Some(ended) = ending_log {
         ended.await?;
     }
@@ -147,7 +148,8 @@ async fn has_sign_on(directory: &Directory, organization: &OrganizationName) -> 
     Ok(found.is_some_and(|organization| organization.has_sign_on()))
 }
 
-/// Sets what the command line says of the organization, but for its OpenID provider. What it does not say stays as it is.
+/// Applies the options of the command line for the organization, except its OpenID provider. Settings without an
+/// option stay unchanged.
 async fn configure(
     arguments: &Serve,
     organization: &OrganizationName,
@@ -162,9 +164,9 @@ async fn configure(
     }
 }
 
-/// Stores the OpenID provider that the command line names, unless it is the one that is stored. Nobody signs in there
-/// before an administrator has tested it in the dashboard and turned it on. Returns whether it is tested, which it also is
-/// when the command line names none.
+/// Stores the OpenID provider from the command line, unless it is already stored. People sign in with it only after
+/// an administrator has tested it in the dashboard and turned it on. Returns whether it is tested; also `true` when
+/// the command line has no OpenID provider.
 async fn set_sign_on(
     arguments: &Serve,
     organization: &OrganizationName,
@@ -197,7 +199,7 @@ async fn set_sign_on(
     Ok(false)
 }
 
-/// Sees to it that the organization is there and has a key. Gives the token of one that was made.
+/// Ensures that the organization exists and has a key. Returns the token of a newly created key.
 async fn admit(
     arguments: &Serve,
     organization: &OrganizationName,

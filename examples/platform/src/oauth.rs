@@ -1,13 +1,13 @@
-//! OAuth clients of organizations, as rows of the tables `oauth_client` and `oauth_secret`: made, listed, and ended by
-//! pages and by the command line.
+//! OAuth clients of organizations, as rows of the tables `oauth_client` and `oauth_secret`. Pages and the command
+//! line create, list and revoke them.
 //!
-//! A client belongs to one organization, and its access tokens open SCIM of that organization and nothing else. Only
-//! digests of secrets are kept. Access tokens themselves are made in [`grant`] and looked up by
-//! [`Directory`](crate::directory::Directory).
+//! A client belongs to one organization, and its access tokens give access to SCIM of that organization only. The
+//! tables store only digests of secrets. The module [`grant`] issues access tokens, and
+//! [`Directory`](crate::directory::Directory) looks them up.
 //!
-//! A page that makes a client calls [`Clients::add_by_form`], shows the secret once with `Cache-Control: no-store`, and
-//! names the client's id, [`token_url`] and the SCIM URL beside it. Every method of a page takes the organization of its
-//! reader: clients of other organizations do not exist for it.
+//! A page that creates a client calls [`Clients::add_by_form`], shows the secret once with
+//! `Cache-Control: no-store`, and shows the client's id, [`token_url`] and the SCIM URL next to it. Every method
+//! for pages takes the organization of the page's reader and does not find clients of other organizations.
 
 mod by_form;
 mod federation;
@@ -24,34 +24,34 @@ use scim_core::{
 pub use self::federation::{FederationSettings, InvalidFederation};
 use crate::database::{Database, Row, optional};
 
-/// Days that a secret is valid unless said otherwise. Microsoft's gallery asks for one to three years.
+/// The default lifetime of a secret, in days. Microsoft's gallery asks for one to three years.
 pub const SECRET_DAYS: i64 = 730;
 
-/// The most days that a secret may be valid.
+/// The maximum lifetime of a secret, in days.
 pub const MOST_SECRET_DAYS: i64 = 1_095;
 
-/// The most clients of an organization that are not revoked.
+/// The maximum number of clients of an organization that are not revoked.
 pub const CLIENTS: usize = 50;
 
-/// The most secrets of a client, expired ones included.
+/// The maximum number of secrets of a client, including expired secrets.
 pub const SECRETS: usize = 10;
 
-/// The most clients that a list has.
+/// The maximum number of clients in a list.
 const LISTED: i64 = 1_000;
 
 const CLIENT: &str = "c.id, c.tenant, c.name, c.created, c.made_by, c.revoked, c.used, c.federation";
 
-/// The URL of the token endpoint of an organization.
+/// Returns the URL of the token endpoint of an organization.
 pub fn token_url(url: &str, organization: &str) -> String {
     format!("{}/oauth/token", issuer(url, organization))
 }
 
-/// The issuer in the metadata of an organization (RFC 8414).
+/// Returns the issuer in the metadata of an organization (RFC 8414).
 pub fn issuer(url: &str, organization: &str) -> String {
     format!("{}/scim/{organization}", url.trim_end_matches('/'))
 }
 
-/// What went wrong with a client.
+/// An error of an operation on clients.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -64,16 +64,16 @@ pub enum ClientError {
     /// The client was revoked.
     #[error("expected a client that was not revoked: {0} was")]
     Revoked(Box<str>),
-    /// No secret of the client has a digest that starts so, or several have.
+    /// No secret of the client has a digest with this prefix, or several have.
     #[error("expected the start of one secret's digest, found `{0}`")]
     NoSecret(Box<str>),
-    /// The organization has as many clients, or the client has as many secrets, as may be.
+    /// The organization has the maximum number of clients, or the client has the maximum number of secrets.
     #[error("expected fewer than {0} of them: revoke or delete one that is not used")]
     TooMany(usize),
-    /// The lifetime of a secret is too long or none.
+    /// The lifetime of a secret is shorter than one day or longer than [`MOST_SECRET_DAYS`].
     #[error("expected a lifetime of 1 to {MOST_SECRET_DAYS} days")]
     Lifetime,
-    /// The form that asks for the client or for the secret has made one before.
+    /// The form has already created a client or a secret.
     #[error("expected a form that has made nothing yet")]
     Repeated,
     /// The system has no random bytes.
@@ -89,57 +89,57 @@ pub enum ClientError {
 pub struct NewClient {
     /// The organization.
     pub organization: String,
-    /// The name that administrators give it.
+    /// The name that administrators give the client.
     pub name: String,
-    /// The id of the account that makes it; `None` for the command line.
+    /// The id of the account that creates the client; `None` for the command line.
     pub made_by: Option<String>,
-    /// The identity provider whose assertions prove that a caller is the client, if not only secrets do.
+    /// The identity provider whose assertions prove that a caller is the client; `None` if only secrets prove this.
     pub federation: Option<FederationSettings>,
 }
 
 /// A client.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// Its id, which the identity provider sends.
+    /// The id of the client, which the identity provider sends.
     pub id: String,
     /// The organization.
     pub organization: String,
-    /// The name that administrators gave it.
+    /// The name that administrators gave the client.
     pub name: String,
-    /// The time at which it was made.
+    /// The time at which the client was created.
     pub created: DateTime<Utc>,
-    /// The id of the account that made it; `None` for the command line.
+    /// The id of the account that created the client; `None` for the command line.
     pub made_by: Option<String>,
-    /// The time at which an administrator ended it.
+    /// The time at which an administrator revoked the client.
     pub revoked: Option<DateTime<Utc>>,
-    /// The time at which it last got an access token.
+    /// The time at which the client last got an access token.
     pub used: Option<DateTime<Utc>>,
     /// The identity provider whose assertions prove that a caller is the client.
     pub federation: Option<FederationSettings>,
-    /// Its secrets, the oldest first.
+    /// The secrets of the client, the oldest first.
     pub secrets: Vec<Secret>,
 }
 
-/// A secret of a client, as it is kept.
+/// A stored secret of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Secret {
     /// The digest.
     pub digest: TokenDigest,
-    /// The time at which it was made.
+    /// The time at which the secret was created.
     pub created: DateTime<Utc>,
-    /// The time from which on it is not valid.
+    /// The time at which the secret expires.
     pub expires: DateTime<Utc>,
-    /// The time at which it last got an access token.
+    /// The time at which the secret last got an access token.
     pub used: Option<DateTime<Utc>>,
 }
 
 impl Secret {
-    /// The digits by which administrators name the secret.
+    /// Returns the 12 digits by which pages and lists name the secret.
     pub fn shown(&self) -> String {
         format!("{:.12}", self.digest.to_string())
     }
 
-    /// Whether it is valid at this time.
+    /// Whether the secret is valid at the time `now`.
     pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
         now < self.expires
     }
@@ -152,7 +152,8 @@ pub struct Clients {
 }
 
 impl Client {
-    /// Whether something that the identity provider can have gets an access token at this time.
+    /// Whether the client can get an access token at the time `now`: the client is not revoked, and has a federated
+    /// identity or a valid secret.
     pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
         let proves = self.federation.is_some() || self.secrets.iter().any(|secret| secret.is_valid(now));
         self.revoked.is_none() && proves
@@ -160,23 +161,24 @@ impl Client {
 }
 
 impl Clients {
-    /// The clients in these tables.
+    /// Returns the clients in the tables of this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
 
-    /// Makes a client without a secret.
+    /// Creates a client without a secret.
     ///
     /// # Errors
     ///
-    /// When there is no such organization, or it has [`CLIENTS`] of them.
+    /// When the organization does not exist, or has [`CLIENTS`] clients.
     pub async fn add(&self, new: NewClient) -> Result<Client, ClientError> {
         let (client, insert) = self.prepare(new, None).await?;
         self.database.execute(vec![insert]).await?;
         Ok(client)
     }
 
-    /// A client that may be made, and the statement that makes it unless the form has made one before.
+    /// Checks a new client. Returns the client, and the statement that inserts it unless the form has already
+    /// created a client.
     async fn prepare(&self, new: NewClient, form: Option<&str>) -> Result<(Client, Statement), ClientError> {
         let NewClient { organization, name, made_by, federation } = new;
         let mut found = self.statement("SELECT name FROM organization WHERE name = ");
@@ -202,19 +204,19 @@ impl Clients {
         Ok((Client { id, organization, name, created, made_by, revoked, used, federation, secrets }, insert))
     }
 
-    /// Makes one more secret for a client, valid for this time. The secret is gone when the caller does not show it.
+    /// Creates an additional secret for a client, valid for `lifetime`. Only this call returns the secret.
     ///
     /// # Errors
     ///
-    /// When the organization has no such client, it was revoked or has [`SECRETS`] of them, or the lifetime is not
-    /// allowed.
+    /// When the organization has no client with this id, the client was revoked or has [`SECRETS`] secrets, or the
+    /// lifetime is not allowed.
     pub async fn add_secret(&self, organization: &str, id: &str, lifetime: TimeDelta) -> Result<Token, ClientError> {
         let (token, insert) = self.prepare_secret(organization, id, lifetime, None).await?;
         self.database.execute(vec![insert]).await?;
         Ok(token)
     }
 
-    /// A secret that may be made for a client, and the statement that makes it.
+    /// Checks a new secret of a client. Returns the secret, and the statement that inserts it.
     async fn prepare_secret(
         &self,
         organization: &str,
@@ -232,7 +234,8 @@ impl Clients {
         self.new_secret(id, lifetime, form)
     }
 
-    /// A secret, and the statement that makes it if there is such a client, and the form has made none before.
+    /// Returns a secret, and the statement that inserts it if the client exists and the form has not already
+    /// created a secret.
     fn new_secret(&self, id: &str, lifetime: TimeDelta, form: Option<&str>) -> Result<(Token, Statement), ClientError> {
         if !(TimeDelta::days(1)..=TimeDelta::days(MOST_SECRET_DAYS)).contains(&lifetime) {
             return Err(ClientError::Lifetime);
@@ -248,12 +251,13 @@ impl Clients {
         Ok((token, insert))
     }
 
-    /// Deletes the secret of a client whose digest starts with `prefix`, and ends the access tokens that it got: other
-    /// instances of the server may accept them for 2 seconds more.
+    /// Deletes the secret of a client whose digest starts with `prefix`, and ends the access tokens that were
+    /// issued for it. Other instances of the server may accept these tokens for 2 more seconds.
     ///
     /// # Errors
     ///
-    /// When the organization has no such client, or it has no such secret or several.
+    /// When the organization has no client with this id, or the client has no secret or several secrets with this
+    /// prefix.
     pub async fn delete_secret(&self, organization: &str, id: &str, prefix: &str) -> Result<Secret, ClientError> {
         let client = self.find(organization, id).await?;
         let prefix = prefix.to_ascii_lowercase();
@@ -270,12 +274,12 @@ impl Clients {
         Ok(secret)
     }
 
-    /// Replaces the identity provider whose assertions prove that a caller is the client, and ends the access tokens that
-    /// assertions got.
+    /// Replaces the identity provider whose assertions prove that a caller is the client, and ends the access
+    /// tokens that were issued for assertions.
     ///
     /// # Errors
     ///
-    /// When the organization has no such client.
+    /// When the organization has no client with this id.
     pub async fn set_federation(
         &self,
         organization: &str,
@@ -291,12 +295,13 @@ impl Clients {
         if changed.first() == Some(&1) { Ok(()) } else { Err(ClientError::NoClient(id.into())) }
     }
 
-    /// Ends a client for good, and returns it as it was before: no secret and no assertion gets a token, and the tokens
-    /// that it has are refused, by other instances of the server after 2 seconds.
+    /// Revokes a client permanently, and returns its state before. No secret and no assertion gets a token any
+    /// more, and the server refuses the client's existing tokens; other instances of the server refuse them after 2
+    /// seconds.
     ///
     /// # Errors
     ///
-    /// When the organization has no such client.
+    /// When the organization has no client with this id.
     pub async fn revoke(&self, organization: &str, id: &str) -> Result<Client, ClientError> {
         let client = self.find(organization, id).await?;
         let mut update = self.statement("UPDATE oauth_client SET revoked = ");
@@ -307,27 +312,27 @@ impl Clients {
         Ok(client)
     }
 
-    /// The client of an organization.
+    /// Finds a client of an organization by its id.
     ///
     /// # Errors
     ///
-    /// When the organization has none with this id.
+    /// When the organization has no client with this id.
     pub async fn find(&self, organization: &str, id: &str) -> Result<Client, ClientError> {
         let found = self.named(id).await?.filter(|client| client.organization == organization);
         found.ok_or_else(|| ClientError::NoClient(id.into()))
     }
 
-    /// The client with this id, of whichever organization: for the command line.
+    /// Finds a client of any organization by its id, for the command line.
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// When no client has this id.
     pub async fn find_anywhere(&self, id: &str) -> Result<Client, ClientError> {
         self.named(id).await?.ok_or_else(|| ClientError::NoClient(id.into()))
     }
 
-    /// The clients of an organization, revoked ones too, or those of all for the command line: by organization, the
-    /// oldest first.
+    /// Lists clients including revoked clients: those of one organization, or those of all organizations for the
+    /// command line. The order is by organization, the oldest client first.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
-//! The addresses that the server may call for an administrator: those outside of its own network.
+//! The addresses that the server may call on behalf of an administrator: addresses outside of its own network.
 //!
-//! An administrator of any organization may enter a URL, and a name may resolve to any address.
+//! An administrator of any organization may enter a URL, and a host name may resolve to any address.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,7 +9,7 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
 };
 
-/// Looks names up, and keeps the addresses that are not the machine's own.
+/// Resolves host names, and keeps only the addresses for which [`is_inside`] is false.
 #[derive(Debug)]
 pub(crate) struct Outside;
 
@@ -27,7 +27,7 @@ impl Resolve for Outside {
     }
 }
 
-/// Whether an address is the machine's own, or one at which clouds hand secrets to the machine.
+/// Whether an address belongs to the machine itself, or is one where clouds give secrets to the machine.
 pub(crate) fn is_inside(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
@@ -37,8 +37,8 @@ pub(crate) fn is_inside(address: IpAddr) -> bool {
     }
 }
 
-/// Whether a URL names the machine itself, in one of the ways that people write while they try the server out. An IPv4
-/// address in the form of IPv6 is none: only [`is_inside`] knows it, which refuses.
+/// Whether a URL names the machine itself, in one of the forms that people write in a trial. An IPv4-mapped IPv6
+/// address does not count; [`is_inside`] recognizes it, and the request is then refused.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();

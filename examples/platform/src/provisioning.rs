@@ -1,7 +1,7 @@
 //! The provisioning log: a row for each SCIM request, with sums for the pages.
 //!
-//! The server hands over an [`Entry`] after it has answered; a task of its own writes entries in batches, so that no
-//! request waits for its row. An administrator can record the bodies of requests for an hour. Nothing here decides about a
+//! The server passes on an [`Entry`] after it has answered; a separate task writes entries in batches, so that no
+//! request waits for its row. An administrator can record request bodies for an hour. The log never influences a
 //! request.
 
 pub mod chart;
@@ -30,7 +30,7 @@ pub use self::{
 /// The result of a request, for the organization's administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The identity provider got its answer.
+    /// The identity provider got a successful answer: a status below 400.
     Done,
     /// The identity provider, or its administrator, must change something: a status from 400 to 499.
     Refused,
@@ -57,7 +57,7 @@ impl Outcome {
         }
     }
 
-    /// Reads [`Outcome::name`].
+    /// Parses the text of [`Outcome::name`]; `None` for any other text.
     pub fn read(name: &str) -> Option<Self> {
         [Self::Done, Self::Refused, Self::Failed].into_iter().find(|outcome| outcome.name() == name)
     }
@@ -72,18 +72,18 @@ pub struct ClosedKey {
     pub ended: Option<DateTime<Utc>>,
 }
 
-/// A request that was answered.
+/// An answered request.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The organization.
     pub tenant: String,
-    /// The name of the request, as in the log of the process and in the events of its changes.
+    /// The id of the request, as in the log of the process and in the events of its changes.
     pub id: String,
     /// The time of the answer.
     pub time: DateTime<Utc>,
     /// The name of the key, if the key is known.
     pub caller: Option<String>,
-    /// The key of the organization that was sent although it opens nothing, if the request had one.
+    /// The key of the organization that was sent although it opens nothing, if the request had such a key.
     pub closed: Option<ClosedKey>,
     /// The address of the client.
     pub address: Option<String>,
@@ -91,11 +91,11 @@ pub struct Entry {
     pub operation: String,
     /// The resource type, if the path names one.
     pub kind: Option<String>,
-    /// The id of the resource, if the request names one or created one.
+    /// The id of the resource that the request names or created, if there is such a resource.
     pub resource: Option<String>,
-    /// The user name or the display name in the body of a request that was refused.
+    /// The user name or the display name in the body of a refused request.
     pub claimed: Option<String>,
-    /// The accounts made by hand that kept the request, or operations of a bulk request, from what they asked for.
+    /// The accounts made by hand that obstructed the request, or operations of a bulk request.
     pub conflicts: Vec<Conflict>,
     /// The HTTP status.
     pub status: u16,
@@ -103,11 +103,11 @@ pub struct Entry {
     pub scim_type: Option<String>,
     /// The sentence of an error.
     pub detail: Option<String>,
-    /// The names of the provider's habits that the core let pass, with commas.
+    /// The names of the provider's quirks that the core tolerated, separated by commas.
     pub quirks: Option<String>,
     /// The time until the answer, in microseconds.
     pub duration: i64,
-    /// The body of the request, masked, while the organization records bodies.
+    /// The request body, masked, while the organization records bodies.
     pub body: Option<String>,
 }
 
@@ -117,7 +117,8 @@ impl Entry {
         Outcome::of(self.status)
     }
 
-    /// The sentence about the accounts made by hand that have the user names, if the server refused something for them.
+    /// The sentence about the accounts made by hand that have the user names, if the server refused an operation
+    /// because of them.
     fn conflict(&self) -> Option<String> {
         let named = self.conflicts.iter().map(|conflict| &*conflict.name).collect::<Vec<_>>().join(", ");
         match self.status {
@@ -131,7 +132,8 @@ impl Entry {
         }
     }
 
-    /// Whether administrators want to see the request among the first: it was meant to change something, or did not work.
+    /// Whether administrators want to see the request first: it was meant to change a resource, or did not
+    /// succeed.
     pub fn is_notable(&self) -> bool {
         !self.reads() || self.outcome() != Outcome::Done
     }
@@ -141,9 +143,9 @@ impl Entry {
         self.operation.starts_with("GET ") || self.operation.contains("/.search")
     }
 
-    /// The failure as the tables keep it. By the name the page finds the account made by hand.
+    /// The failure as stored in the tables. By `name`, the page finds the account made by hand.
     fn fault(&self, name: Option<&str>) -> serde_json::Value {
-        // Entra pauses at once for these.
+        // Entra pauses at once for these statuses.
         let at_once = self.status == 401 || (self.status == 404 && self.kind.is_none());
         serde_json::json!({
             "status": self.status, "scimType": self.scim_type, "detail": self.detail, "caller": self.caller,

@@ -1,7 +1,7 @@
 //! The resource types that the platform serves.
 //!
-//! One place says it: what the stores were tested with is what is served. Operators add their own without Rust, in the
-//! JSON that `/Schemas` and `/ResourceTypes` show.
+//! Only this module defines them: the server serves the types that the stores were tested with. Operators add
+//! their own types without Rust, in the JSON format of `/Schemas` and `/ResourceTypes`.
 
 use std::path::{Path, PathBuf};
 
@@ -10,23 +10,23 @@ use scim_core::schema::{
     Schema, SchemaError, USER, read_resource_types, read_schemas,
 };
 
-/// The schemas that describe the protocol: a copy of `/Schemas` has them, and no resource type uses them.
+/// The schemas that describe the protocol: a copy of `/Schemas` contains them, but no resource type uses them.
 const PROTOCOL: [&str; 3] = [SERVICE_PROVIDER_CONFIG, RESOURCE_TYPE, SCHEMA];
 
-/// Why files do not give resource types.
+/// The reason why files do not define resource types.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
     /// A file cannot be read.
     #[error("{}", .0.display())]
     File(PathBuf, #[source] std::io::Error),
-    /// A file has a fault at a place.
+    /// A file has an error at a certain position.
     #[error("{}", .0.display())]
     Document(PathBuf, #[source] DocumentError),
     /// The resource types contradict each other.
     #[error("the resource types do not fit together")]
     Schema(#[from] SchemaError),
-    /// A schema is of no use.
+    /// No resource type uses a schema.
     #[error("{}: expected a resource type with the schema {schema}", .path.display())]
     Unused {
         /// The file.
@@ -36,9 +36,9 @@ pub enum RegistryError {
     },
 }
 
-/// Users with the Enterprise User extension, and groups, as RFC 7643 §4 defines them, but for `password`: people sign
-/// on at their identity provider, so there is nothing to keep. A password that is sent all the same is dropped, as
-/// every attribute that is not known here, and ServiceProviderConfig says that none can be changed.
+/// Users with the Enterprise User extension, and groups, as RFC 7643 §4 defines them, but without `password`:
+/// people sign on at their identity provider, so the platform stores no password. A password in a request body is
+/// dropped, like every unknown attribute, and ServiceProviderConfig states that passwords cannot be changed.
 ///
 /// ```
 /// let registry = platform::registry();
@@ -52,13 +52,14 @@ pub fn registry() -> Registry {
     standard().and_then(build).expect("the resource types are consistent")
 }
 
-/// The resource types of [`registry`], and those in the files: a list of schemas, and a list of resource types, of which
-/// one with the name of a standard one replaces it. As in [`registry`], users have no `password`.
+/// The resource types of [`registry`], and those in the files: a list of schemas, and a list of resource types. A
+/// resource type with the name of a standard type replaces that type. As in [`registry`], users have no
+/// `password`.
 ///
 /// # Errors
 ///
-/// When a file cannot be read, its content is no such list, the resource types contradict each other, or a schema is used
-/// by none of them.
+/// When a file cannot be read, its content is not such a list, the resource types contradict each other, or no
+/// resource type uses a schema.
 pub fn read_registry(schemas: Option<&Path>, resource_types: Option<&Path>) -> Result<Registry, RegistryError> {
     let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| RegistryError::File(path.to_owned(), error));
     let mut known = Vec::new();

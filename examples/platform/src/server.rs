@@ -1,5 +1,5 @@
-//! HTTP: the URLs of organizations, and bounds on clients. scim-core decides what a SCIM request means, [`Directory`]
-//! who may send one.
+//! HTTP: the URLs of organizations, and bounds on clients. The core decides the meaning of a SCIM request;
+//! [`Directory`] decides who may send a request.
 
 mod admission;
 mod answers;
@@ -55,15 +55,15 @@ use crate::{
     oauth::grant::Grants,
 };
 
-/// How long the database may take to say that it is there.
+/// The time within which the database must answer a health check.
 const HEALTH: Duration = Duration::from_secs(2);
 
-/// What a server is told.
+/// The settings of a server.
 #[derive(Debug)]
 pub struct Settings {
-    /// The URL under which clients see it, `https://example.com`.
+    /// The URL under which clients see the server: `https://example.com`.
     pub url: String,
-    /// The secrets that cursors are sealed with, the one that new ones get first.
+    /// The secrets that seal cursors. The first secret seals new cursors.
     pub cursor_keys: Vec<CursorKey>,
     /// Bounds on clients.
     pub bounds: Bounds,
@@ -71,17 +71,18 @@ pub struct Settings {
     pub registry: Registry,
 }
 
-/// The URL of an organization, under which its identity provider finds `/Users`.
+/// Returns the SCIM URL of an organization, below which its identity provider finds `/Users`.
 pub fn scim_url(url: &str, organization: &str) -> String {
     format!("{}/scim/{organization}/v2", url.trim_end_matches('/'))
 }
 
-/// Everything that the server answers: SCIM below `/scim/{organization}/v2`, the token endpoint of OAuth clients and the
-/// pages below `/o/{organization}` where there is a database, and `/health`.
+/// Returns the router of all URLs: SCIM below `/scim/{organization}/v2`, the token endpoint of OAuth clients and
+/// the pages below `/o/{organization}` if there is a database, and `/health`.
 ///
 /// # Errors
 ///
-/// When `settings.url` is no http or https URL without a query, or the system offers no TLS for requests of the server.
+/// When `settings.url` is not an http or https URL without a query, or the system offers no TLS for requests of the
+/// server.
 pub fn router(
     directory: Arc<Directory>,
     resources: &DynStore,
@@ -142,7 +143,7 @@ async fn drain(request: Request, next: Next) -> Response {
     next.run(request.map(Unwanted::unless_read)).await
 }
 
-/// Whether the server can work: for load balancers, which have no key.
+/// Whether the server can work. Load balancers ask this without a key.
 async fn health(State((directory, outages)): State<(Arc<Directory>, Arc<Outages>)>) -> (StatusCode, &'static str) {
     let (cause, answer) = match tokio::time::timeout(HEALTH, directory.answers()).await {
         Ok(Ok(())) => {
@@ -156,12 +157,12 @@ async fn health(State((directory, outages)): State<(Arc<Directory>, Arc<Outages>
     (StatusCode::SERVICE_UNAVAILABLE, answer)
 }
 
-/// The answer to a request for nothing that the server has.
+/// The response to a request for an unknown URL.
 pub(crate) fn not_found() -> Response {
     refusal(ScimError::new(404, "expected a URL below /scim/{organization}/v2"))
 }
 
-/// A response of the server's own, as SCIM clients read it (RFC 7644 §3.12).
+/// A response of the server itself, as a SCIM error (RFC 7644 §3.12).
 fn refusal(error: ScimError) -> Response {
     let response = protocol::Response::refusal(error);
     let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,8 +1,8 @@
 //! The sessions of people's browsers, as rows of the table `session`.
 //!
-//! A cookie holds 32 random bytes, the row only their digest. A session ends after 30 minutes without a request or 12
-//! hours after the sign-in, whichever comes first, and at once when the commit that deactivates or deletes its person
-//! deletes the row. It is not known here who may have a session.
+//! A cookie holds 32 random bytes; the row holds only their digest. A session ends after 30 minutes without a
+//! request or 12 hours after the sign-in, whichever comes first. It ends immediately when the commit that
+//! deactivates or deletes its person deletes the row. This module does not decide who may have a session.
 
 use std::fmt::Write as _;
 
@@ -18,13 +18,15 @@ use crate::database::{Database, Row};
 /// Milliseconds without a request after which a session ends.
 const IDLE: i64 = 30 * 60 * 1_000;
 
-/// Milliseconds after which a session ends in any case.
+/// Milliseconds after which a session ends even if it is used.
 const LIFETIME: i64 = 12 * 60 * 60 * 1_000;
 
-/// Milliseconds between two notes of the last request: a page that loads several files writes once.
+/// Milliseconds between two updates of the time of the last request: a page that loads several files causes one
+/// write.
 const RESOLUTION: i64 = 60 * 1_000;
 
-/// Milliseconds for which a sign-in counts as recent, so that a form such as the one for a new key does not ask again.
+/// Milliseconds for which a sign-in counts as recent, so that a form such as the form for a new key does not ask
+/// again.
 const RECENT: i64 = 10 * 60 * 1_000;
 
 /// A session that is valid now.
@@ -42,12 +44,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// Whether the person signed in a few minutes ago.
+    /// Whether the person signed in within the last 10 minutes.
     pub fn is_recent(&self) -> bool {
         Utc::now().timestamp_millis() - self.confirmed < RECENT
     }
 
-    /// The name of the session in other tables.
+    /// Returns the digest of the cookie, which names the session in other tables.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -60,13 +62,13 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// The sessions in these tables.
+    /// Returns the sessions in the tables of this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
 
-    /// Begins a session after a sign-in, and returns the text of its cookie. A session that the browser had before ends:
-    /// nobody who knew its cookie shares the new one.
+    /// Begins a session after a sign-in, and returns the text of its cookie. The browser's earlier session `before`
+    /// ends, so that a person who knows its cookie does not share the new session.
     ///
     /// # Errors
     ///
@@ -87,7 +89,7 @@ impl Sessions {
         Ok(cookie)
     }
 
-    /// The session of this cookie in the organization, if it is valid.
+    /// Finds the session of this cookie in the organization; `None` if there is no valid session.
     ///
     /// # Errors
     ///
@@ -96,7 +98,7 @@ impl Sessions {
         self.find_by_digest(tenant, TokenDigest::of(cookie).to_string()).await
     }
 
-    /// The session of this name in other tables, if it is valid.
+    /// Finds the session with this digest in the organization; `None` if there is no valid session.
     ///
     /// # Errors
     ///
@@ -139,7 +141,8 @@ impl Sessions {
     }
 }
 
-/// The statement that ends all sessions of an account. The commit that deactivates or deletes the person runs it.
+/// Returns the statement that ends all sessions of an account. The commit that deactivates or deletes the person
+/// runs it.
 pub fn end_all(dialect: Dialect, tenant: &str, account: &str) -> Statement {
     let mut delete = Statement::new(dialect);
     delete.push("DELETE FROM session WHERE tenant = ").bind(tenant).push(" AND account = ").bind(account);
@@ -151,14 +154,14 @@ fn session(row: &mut Row, digest: String, tenant: &str) -> Result<Session, Store
     Ok(Session { digest, tenant: tenant.to_owned(), account: row.text(0)?, token: row.text(1)?, confirmed })
 }
 
-/// Sessions that nobody will use again.
+/// The statement that deletes sessions without a request for [`LIFETIME`] milliseconds.
 fn expired(dialect: Dialect, now: i64) -> Statement {
     let mut delete = Statement::new(dialect);
     delete.push("DELETE FROM session WHERE seen < ").bind(now - LIFETIME);
     delete
 }
 
-/// A text with 256 random bits.
+/// Returns 256 random bits as 64 hexadecimal digits.
 ///
 /// # Errors
 ///
@@ -173,7 +176,7 @@ pub fn random() -> Result<String, StoreError> {
     }))
 }
 
-/// Whether two texts are equal, in a time that tells nothing of their content.
+/// Whether two texts are equal. The time of the comparison does not reveal their content.
 pub fn is_same(one: &str, other: &str) -> bool {
     TokenDigest::of(one) == TokenDigest::of(other)
 }

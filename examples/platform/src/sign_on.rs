@@ -1,8 +1,9 @@
 //! Single sign-on: people of an organization sign in at its identity provider, by OpenID Connect or SAML 2.0.
 //!
-//! A sign-in leaves the server as a [`Departure`] and comes back as an [`Answer`]; in between it waits as a row of the
-//! table `sign_in`. The protocols are behind the trait `Protocol`: they know neither pages nor accounts, and nothing
-//! else knows them. It is not known here who may sign in: [`Identity`] has the value by which the account is found.
+//! A sign-in leaves the server as a [`Departure`] and comes back as an [`Answer`]; in between it waits as a row of
+//! the table `sign_in`. The trait `Protocol` hides the protocols: an implementation knows neither pages nor
+//! accounts, and no other module knows the protocol. This module does not decide who may sign in: [`Identity`] has
+//! the value by which the account is found.
 
 mod fault;
 mod fetch;
@@ -37,7 +38,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The protocol, as tables and paths name it.
+    /// Returns the name of the protocol in tables and paths.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenId => "openid",
@@ -45,12 +46,12 @@ impl Kind {
         }
     }
 
-    /// The protocol that this text names.
+    /// Returns the protocol with the name that [`Kind::as_str`] returns.
     pub fn named(text: &str) -> Option<Self> {
         [Self::OpenId, Self::Saml].into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// The protocol, as people name it.
+    /// Returns the name of the protocol for pages.
     pub fn title(self) -> &'static str {
         match self {
             Self::OpenId => "OpenID Connect",
@@ -58,44 +59,45 @@ impl Kind {
         }
     }
 
-    /// Whether this program was built with the protocol.
+    /// Whether this program was built with support for the protocol.
     pub fn is_supported(self) -> bool {
         self == Self::OpenId || cfg!(feature = "saml")
     }
 }
 
-/// The property of an account by which people are found.
+/// The property of an account by which a sign-in finds the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
-    /// The user name, in any spelling.
+    /// The user name, regardless of case.
     UserName,
-    /// The `externalId` that the identity provider gave by SCIM. Accounts made by hand have none, unless SCIM made them
-    /// and the connection was removed.
+    /// The `externalId` that the identity provider sent by SCIM. An account created by hand has no `externalId`,
+    /// unless SCIM created the account and the connection was removed later.
     ExternalId,
 }
 
-/// The person who came back from the identity provider, as it says.
+/// The person in the answer of the identity provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The name of the value at the identity provider: `preferred_username`, `NameID`.
+    /// The name of the value at the identity provider: `preferred_username` or `NameID`.
     pub source: &'static str,
-    /// The value.
+    /// The value that the identity provider sent.
     pub value: String,
     /// The property of an account that the value is compared with.
     pub by: By,
-    /// Names that must not be used twice, each with the time in milliseconds until which it would be accepted.
+    /// Names that must not be used twice, each with the time in milliseconds until which the server would accept
+    /// it.
     pub once: Vec<(String, i64)>,
 }
 
 /// The way in which a browser leaves for the identity provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Departure {
-    /// It goes to an address.
+    /// The browser follows a redirect to an address.
     Address(String),
-    /// It posts a form.
+    /// The browser posts a form.
     Form {
-        /// The address that the form goes to.
+        /// The address that receives the form.
         address: String,
         /// The hidden fields.
         fields: Vec<(String, String)>,
@@ -103,7 +105,7 @@ pub enum Departure {
 }
 
 impl Departure {
-    /// The address without its query.
+    /// Returns the address without its query.
     pub fn address(&self) -> &str {
         let (Self::Address(address) | Self::Form { address, .. }) = self;
         address.split('?').next().unwrap_or_default()
@@ -115,19 +117,19 @@ impl Departure {
 pub struct Answer(Vec<(String, String)>);
 
 impl Answer {
-    /// The fields of a query or of a form.
+    /// Reads the fields of a query or of a form.
     pub fn read(encoded: &[u8]) -> Self {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// The value of a field that is there once. A field that is there twice counts as missing, so that no two readers
-    /// take different values.
+    /// Returns the value of a field that occurs exactly once. A field that occurs twice counts as missing, so that
+    /// no two readers take different values.
     pub fn one(&self, name: &str) -> Option<&str> {
         let mut values = self.0.iter().filter(|(found, _)| found == name).map(|(_, value)| &**value);
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// All fields.
+    /// Returns all fields.
     pub fn fields(&self) -> &[(String, String)] {
         &self.0
     }
@@ -136,20 +138,20 @@ impl Answer {
 /// A sign-in that is about to begin.
 #[derive(Clone, Copy, Debug)]
 pub struct Start<'a> {
-    /// A secret that the answer must bring back.
+    /// The secret that the answer must bring back.
     pub state: &'a str,
     /// Whether the identity provider must ask the person again, though it knows the browser.
     pub again: bool,
-    /// Whether the answer must prove that it asked again.
+    /// Whether the answer must prove that the identity provider asked the person again.
     pub proven: bool,
 }
 
 /// One protocol, with the settings of one organization.
 trait Protocol {
-    /// Makes the request to the identity provider. The text is to be kept until the answer.
+    /// Makes the request to the identity provider. The caller keeps the returned text until the answer arrives.
     fn begin(&self, start: Start<'_>) -> impl Future<Output = Result<(Departure, String), Fault>> + Send;
 
-    /// Reads the answer, which is for the request of this text.
+    /// Reads the answer to the request for which [`Protocol::begin`] returned the text `kept`.
     fn finish(&self, kept: &str, state: &str, answer: &Answer) -> impl Future<Output = Result<Identity, Fault>> + Send;
 }
 
@@ -162,37 +164,40 @@ pub struct SignOn {
 }
 
 impl SignOn {
-    /// Single sign-on over these tables, for browsers that see the server under this URL.
+    /// Returns single sign-on for the tables of this database; `url` is the URL under which browsers see the
+    /// server.
     pub fn new(database: Database, url: &str) -> Self {
         let providers = Arc::new(Providers::new(Fetch::new(url)));
         Self { database, url: url.into(), providers }
     }
 
-    /// The address to which OpenID Connect sends browsers back.
+    /// Returns the address to which OpenID Connect sends browsers back.
     pub fn return_address(&self, tenant: &str) -> String {
         format!("{}/o/{tenant}/sign-on/return", self.url)
     }
 
-    /// The address to which SAML sends browsers back: the assertion consumer service.
+    /// Returns the address to which SAML sends browsers back: the assertion consumer service.
     pub fn acs_address(&self, tenant: &str) -> String {
         format!("{}/o/{tenant}/sign-on/acs", self.url)
     }
 
-    /// The name of the organization's service provider in SAML, which is also the address of its metadata.
+    /// Returns the entity id of the organization's service provider in SAML, which is also the address of its
+    /// metadata.
     pub fn entity_id(&self, tenant: &str) -> String {
         format!("{}/o/{tenant}/sign-on/metadata", self.url)
     }
 
-    /// Looks for the identity provider of these settings. Returns the number of its keys.
+    /// Looks for the identity provider of these settings. Returns the number of the provider's keys.
     ///
     /// # Errors
     ///
-    /// When it cannot be found, in words for the administrator.
+    /// When the identity provider cannot be found. The error is worded for the administrator.
     pub async fn check_openid(&self, settings: &OpenIdSettings) -> Result<usize, Fault> {
         self.providers.check(settings).await
     }
 
-    /// Makes the request to the identity provider.
+    /// Makes the request to the identity provider. Returns the departure of the browser, and the text that
+    /// [`SignOn::arrive`] needs.
     ///
     /// # Errors
     ///
@@ -218,7 +223,7 @@ impl SignOn {
     ///
     /// # Errors
     ///
-    /// When the answer is not valid, or says that nobody signed in.
+    /// When the answer is not valid, or says that the person did not sign in.
     pub async fn arrive(
         &self,
         tenant: &str,
@@ -242,7 +247,7 @@ impl SignOn {
 
 #[cfg(not(feature = "saml"))]
 impl SignOn {
-    /// This program has no SAML.
+    /// Returns an error: this program was built without SAML.
     ///
     /// # Errors
     ///
@@ -251,7 +256,7 @@ impl SignOn {
         Err(Fault::without_saml())
     }
 
-    /// This program has no SAML.
+    /// Returns an error: this program was built without SAML.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Where the data is: in memory, or in a database.
+//! The location of the data: memory or a database.
 
 use std::path::PathBuf;
 
@@ -12,12 +12,12 @@ use crate::{
     store::TableStore,
 };
 
-/// What `--store` names.
+/// The value of the option `--store`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// For trying things out: gone with the process.
+    /// For trying the platform out: the data is gone with the process.
     Memory,
-    /// The URL of a database, as [`Database`] opens it. It may have a password in it.
+    /// The URL of a database, as [`Database`] opens it. The URL may contain a password.
     Database(String),
 }
 
@@ -38,22 +38,22 @@ impl Location {
         }
     }
 
-    /// Whether it is a server of PostgreSQL, which a pooler can be in front of.
+    /// Whether the location is a PostgreSQL server, which may be behind a pooler.
     pub fn is_postgres(&self) -> bool {
         matches!(self, Self::Database(url) if !url.starts_with("sqlite:"))
     }
 }
 
 impl Location {
-    /// The file of SQLite, if there is none.
+    /// The path of the SQLite file, if that file does not exist.
     pub fn missing_file(&self) -> Option<PathBuf> {
         let Self::Database(url) = self else { return None };
         let path = PathBuf::from(url.strip_prefix("sqlite:")?);
         (!path.exists()).then_some(path)
     }
 
-    /// The location as an administrator names it on a command line, without the password and without parameters that are
-    /// not known to have no secret.
+    /// The location as an administrator names it on a command line, without the password, and with only those
+    /// parameters that are known to have no secret.
     ///
     /// ```
     /// use platform::storage::Location;
@@ -72,7 +72,7 @@ impl Location {
         };
         let unclear = || "postgres://…".to_owned();
         let Some((scheme, rest)) = url.split_once("://") else { return unclear() };
-        // It is not clear where a password begins or ends that is not encoded.
+        // If the password is not percent-encoded, its boundaries are not clear.
         if rest.rsplit_once('@').is_some_and(|(before, _)| before.contains(['?', '/', '@'])) {
             return unclear();
         }
@@ -88,21 +88,21 @@ impl Location {
     }
 }
 
-/// Where resources, organizations and keys are kept.
+/// The storage of resources, organizations and keys.
 #[derive(Clone, Debug)]
 pub enum Storage {
-    /// In this process.
+    /// In the memory of this process.
     Memory,
-    /// In tables.
+    /// In the tables of a database.
     Database(Database),
 }
 
 impl Storage {
-    /// Opens what is there, and makes it if it is not.
+    /// Opens the storage, and creates it if it does not exist.
     ///
     /// # Errors
     ///
-    /// When there is no such database, or it has the tables of a later program.
+    /// When the database cannot be opened, or has the tables of a later program.
     pub async fn open(location: &Location) -> Result<Self, OpenError> {
         Self::open_with(location, Settings::default()).await
     }
@@ -119,12 +119,12 @@ impl Storage {
         }
     }
 
-    /// The tables, unless everything is in memory.
+    /// The database, unless everything is in memory.
     pub fn database(&self) -> Option<&Database> {
         if let Self::Database(database) = self { Some(database) } else { None }
     }
 
-    /// The store of the resources of these types. In memory it is a new one with each call.
+    /// The store of the resources of these types. In memory, each call returns a new store.
     ///
     /// # Errors
     ///

@@ -1,9 +1,8 @@
-//! The resources in tables, on SQLite and on PostgreSQL: a [`Store`] to copy from.
+//! A [`Store`] with the resources in tables, on SQLite and on PostgreSQL: a template for other stores.
 //!
-//! A resource is a row with its JSON. The values of its lists of references, such as the members of a group, are rows of
-//! their own, and so are the values that are its alone: what a change costs depends on the change. Everything here is
-//! SQL by way of [`Statement`]; which of the two databases runs it, only
-//! [`Database`] knows.
+//! A resource is a row with its JSON. The values of its reference lists, such as the members of a group, are
+//! separate rows, and so are its unique values: the cost of a change depends on the change. All access is SQL by
+//! way of [`Statement`]; only [`Database`] knows which of the two databases runs it.
 
 pub(crate) mod assignments;
 mod charge;
@@ -53,7 +52,7 @@ use crate::{
     provisioning::RequestNotes,
 };
 
-/// Resources in tables.
+/// The store of resources in tables.
 #[derive(Clone, Debug)]
 pub struct TableStore {
     database: Database,
@@ -61,15 +60,15 @@ pub struct TableStore {
     growth: Arc<Growth>,
 }
 
-/// Bytes of rows that are read as resources at a time, in some milliseconds.
+/// The bytes of rows that are parsed as resources without a pause, which takes some milliseconds.
 const STRETCH: usize = 512 << 10;
 
 impl TableStore {
-    /// The most changes in one commit.
+    /// The maximum number of changes in one commit.
     pub const MAX_BATCH: usize = 1_000;
 
-    /// The resources of the types of `registry` in `database`. Makes the indexes that their attributes need, and makes
-    /// anew what is derived from the resources where it was derived by other rules.
+    /// Opens the store for the resource types of `registry` in `database`. Creates the indexes that their
+    /// attributes need, and rebuilds derived data where other rules produced it.
     ///
     /// # Errors
     ///
@@ -80,12 +79,13 @@ impl TableStore {
         Ok(Self { database, tables, growth: Arc::new(Growth::new()) })
     }
 
-    /// What every query of resources of a type begins with.
+    /// The beginning of every query for resources of a type.
     fn select<'a>(&'a self, kind: &'a Arc<ResourceType>) -> Result<Select<'a>, StoreError> {
         Ok(Select { table: self.tables.find(kind)?, kind, dialect: self.database.dialect() })
     }
 
-    /// Runs a query of the program's own, whose cost depends on what it names. Its rows are all kept, or none.
+    /// Runs a query of the program itself, whose cost depends on the rows that it names. Returns all its rows, or
+    /// the error [`StoreError::TooMany`].
     async fn look_up(&self, cx: &Context, query: Statement, keep: Keep) -> Result<Vec<Row>, StoreError> {
         let owner = Some(cx.tenant().clone());
         let (queries, last) = (vec![query], None);
@@ -95,13 +95,14 @@ impl TableStore {
     }
 }
 
-/// What is kept of the rows of resources.
+/// How many of the rows of resources are kept.
 fn keep(wanted: &Wanted<'_>) -> Keep {
     wanted.byte_limit().map_or_else(Keep::default, Keep::within)
 }
 
-/// The lane of a scan, and whether its statements stay prepared: a unique value is looked up, anything else is a search.
-/// The lists and equalities that every provider asks for have few texts, and they are prepared often.
+/// The lane of a scan, and whether its statements stay prepared: a scan for a unique value is a look-up, any other
+/// scan is a search. The lists and equalities that every provider requests have few texts, and they are prepared
+/// often.
 fn class(scan: &Scan<'_>) -> (Reads, Shape) {
     let equality = match scan.filter {
         [Condition::Compare(comparison)] if comparison.operator() == Operator::Eq => Some(comparison.attribute()),
@@ -113,7 +114,7 @@ fn class(scan: &Scan<'_>) -> (Reads, Shape) {
     (lane, if is_own { Shape::Own } else { Shape::Client })
 }
 
-/// How many rows a batch adds, about.
+/// The approximate number of rows that a batch adds.
 fn rows_of(batch: &[Change]) -> u64 {
     let rows = batch.iter().map(|change| match change {
         Change::Create { entry } | Change::Replace { entry, .. } => {
@@ -149,7 +150,7 @@ impl Store for TableStore {
         key: Key<'a>,
         wanted: &'a Wanted<'a>,
     ) -> Result<Option<Stored>, StoreError> {
-        // PostgreSQL has no such text, so nothing has that id.
+        // PostgreSQL has no text with a NUL character, so no resource has that id.
         if key.id.contains('\0') {
             return Ok(None);
         }
@@ -175,7 +176,7 @@ impl Store for TableStore {
             PageQuery::Either(choice) => (count.into_iter().collect(), Some(choice)),
         };
         let owner = Some(cx.tenant().clone());
-        // A list of short values takes about twice the bytes of its row once it is a part of a resource.
+        // A list of short values takes about twice the bytes of its row once it is part of a resource.
         let keep = keep(scan.wanted).doubled_from(select::DOCUMENT + 1);
         let reading = Reading { queries, last, lane, owner, shape, keep };
         let Found { rows, is_cut } = self.database.run(reading).await?;
@@ -194,7 +195,7 @@ impl Store for TableStore {
         for row in rows {
             read += row.size();
             if read > STRETCH {
-                // Other tasks of the thread may run meanwhile.
+                // Lets other tasks of the thread run.
                 tokio::task::yield_now().await;
                 read = 0;
             }
@@ -222,7 +223,7 @@ impl Store for TableStore {
         let Some(room) = spent.map_or(Some(u64::MAX), Spent::left) else {
             return Err(CommitError::new(0, StoreError::TooMany));
         };
-        // Resources are shared, so that this copies little.
+        // Resources are shared, so the copy is cheap.
         let commit = Commit { tables: Arc::clone(&self.tables), cx: cx.clone(), batch: batch.to_vec(), room };
         let (done, units) = self.database.write(commit).await?;
         if let Some(spent) = spent {
@@ -241,7 +242,8 @@ impl Store for TableStore {
     ) -> Result<Vec<Holder>, StoreError> {
         let select = self.select(relation.holder())?;
         let (kind, display) = (Arc::clone(select.kind), relation.display());
-        // Of a document only the name is kept. The document of a holder that many refer to is read once.
+        // Only the name of a document is kept. The document of a referrer that occurs several times is parsed
+        // once.
         let names = Mutex::<HashMap<String, Option<String>>>::default();
         let keep = Keep::within(bytes).shortened(move |row| {
             let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);

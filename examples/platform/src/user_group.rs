@@ -1,7 +1,7 @@
-//! The user groups of an organization: the groups by which the platform decides what people can do.
+//! The user groups of an organization: the platform grants permissions by them.
 //!
-//! An administrator names them, assigns people to them by hand, and maps groups of the identity provider to them. The
-//! commits of SCIM keep the assignments of mapped groups: see `store/assignments.rs`.
+//! An administrator names them, assigns people to them by hand, and maps groups of the identity provider to them.
+//! SCIM commits maintain the assignments of mapped groups: see `store/assignments.rs`.
 
 mod assignment;
 mod mapping;
@@ -30,25 +30,25 @@ pub struct UserGroup {
     pub id: String,
     /// The name.
     pub name: String,
-    /// The things that its people can do, in words.
+    /// The permissions of its people, in words.
     pub purpose: Option<String>,
     /// The number of its people, counted up to one more than [`UserGroups::COUNTED`].
     pub people: i64,
-    /// The assignments among the first [`UserGroups::COUNTED`] that follow from mappings.
+    /// The number of assignments among the first [`UserGroups::COUNTED`] that follow from mappings.
     pub mapped: i64,
 }
 
-/// The reason for which a user group is not changed.
+/// The reason why a user group is not changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UserGroupError {
     /// Another user group has the name, in some spelling.
     #[error("another user group has this name")]
     NameTaken,
-    /// The organization has as many user groups as it may have.
+    /// The organization has the maximum number of user groups.
     #[error("expected at most {} user groups", UserGroups::MOST)]
     TooMany,
-    /// Somebody has removed the user group, or the group that it is mapped to.
+    /// The user group, or the group of the identity provider that is mapped to it, has been removed.
     #[error("the user group or the group of the identity provider is not there")]
     Gone,
     /// The database does not answer.
@@ -63,16 +63,16 @@ pub struct UserGroups {
 }
 
 impl UserGroups {
-    /// User groups that an organization may have: pages offer all of them in one form.
+    /// The maximum number of user groups of an organization: pages offer all of them in one form.
     pub const MOST: usize = 100;
 
     /// The number up to which people are counted.
     pub const COUNTED: i64 = 1_000;
 
-    /// Characters of a name.
+    /// The maximum number of characters of a name.
     pub const NAME: usize = 64;
 
-    /// The user groups in these tables.
+    /// The user groups in this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
@@ -95,7 +95,7 @@ impl UserGroups {
     ///
     /// When the database does not answer.
     pub async fn find(&self, tenant: &str, id: &str) -> Result<Option<UserGroup>, StoreError> {
-        // PostgreSQL has no such text.
+        // PostgreSQL has no text with a NUL character.
         if id.contains('\0') {
             return Ok(None);
         }
@@ -119,7 +119,7 @@ impl UserGroups {
         query
     }
 
-    /// Makes a user group, and returns its id.
+    /// Makes a user group. Returns its id.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl UserGroups {
         self.write(definition).await.map(|()| id)
     }
 
-    /// Gives a user group another name or purpose.
+    /// Changes the name and the purpose of a user group.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ impl UserGroups {
         self.write(Removal { tenant: tenant.to_owned(), id: id.replace('\0', "") }).await
     }
 
-    /// Does work that may refuse. After a refusal it has changed nothing.
+    /// Runs work that may return a refusal. A refused unit of work has changed nothing.
     async fn write<T: Send + 'static>(
         &self,
         work: impl Work<Output = Result<T, UserGroupError>>,
@@ -179,13 +179,13 @@ fn user_group(row: &mut Row) -> Result<UserGroup, StoreError> {
     })
 }
 
-/// A new user group, or another name of one.
+/// A new user group, or a new name for an existing one.
 struct Definition {
     tenant: String,
     id: String,
     name: String,
     purpose: Option<String>,
-    /// The administrator who makes a new one.
+    /// The administrator who makes a new user group; `None` for an existing one.
     made_by: Option<String>,
 }
 
@@ -238,7 +238,7 @@ impl Work for Definition {
             optional(write.push(", purpose = "), self.purpose.as_deref());
             write.push(" WHERE tenant = ").bind(tenant).push(" AND id = ").bind(self.id.as_str());
         }
-        // Somebody else has removed it at this moment.
+        // Another administrator may have removed the user group at this moment.
         let written = session.execute(&write).await?;
         Ok(if written == 0 { Err(UserGroupError::Gone) } else { Ok(()) })
     }
@@ -262,7 +262,8 @@ impl Work for Removal {
             statement.push(sql).push(" WHERE tenant = ").bind(tenant).push(" AND ").push(column).push(" = ").bind(id);
             statement
         };
-        // The mappings first: a commit that assigns by one has it locked, and its rows are seen behind it.
+        // The mappings first: a commit that assigns by a mapping has locked it, so its rows are visible after this
+        // deletion.
         session.execute(&about(session, "DELETE FROM user_group_mapping", "user_group")).await?;
         assignments::count(session, tenant, about(session, "DELETE FROM user_group_member", "user_group"), -1).await?;
         session.execute(&about(session, "DELETE FROM user_group", "id")).await?;
@@ -270,7 +271,7 @@ impl Work for Removal {
     }
 }
 
-/// Keeps others from removing the user groups until the commit. Gives how many of them exist.
+/// Locks the user groups against removal until the commit. Returns how many of them exist.
 async fn lock<S: Session>(session: &mut S, tenant: &str, ids: &[&str], strength: &str) -> Result<usize, StoreError> {
     let mut query = Statement::new(session.dialect());
     query.push("SELECT id FROM user_group WHERE tenant = ").bind(tenant).push(" AND ");

@@ -1,4 +1,4 @@
-//! What one client cannot take from the others: requests, connections, memory and time.
+//! Bounds that protect clients from each other: requests, connections, memory and time.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -61,7 +61,7 @@ fn a_key_has_a_quota() {
     assert_eq!(server.log_of_requests().iter().filter(|line| line["status"] == 429).count(), refused.len());
 }
 
-/// The quota of an organization is for all of its keys; other organizations have their own.
+/// All keys of an organization share its quota; other organizations have their own quota.
 #[test]
 fn an_organization_has_a_quota() {
     let place = sqlite();
@@ -96,11 +96,11 @@ fn the_default_is_far_above_galleries() {
     }
 }
 
-/// Who guesses is refused before a key is looked up; keys that are known to be valid are served meanwhile.
+/// A client that guesses keys is refused before its key is looked up; known valid keys are served meanwhile.
 #[test]
 fn strangers_have_a_small_quota() {
     let server = acme("memory", &["--failure-rate", "4"]);
-    // The first request of a key counts too: until then it is a stranger's.
+    // The first request of a key counts too: until then the key is unknown.
     assert_eq!(total(&server), 0);
     let guess =
         |number: usize| server.request_with_key(Some(&format!("guess-{number}")), "POST", "/Users", Some(&user("x")));
@@ -112,7 +112,7 @@ fn strangers_have_a_small_quota() {
     assert_eq!(total(&server), 1);
 }
 
-/// Behind a proxy strangers are told apart by the address that the proxy adds, which a client cannot choose.
+/// Behind a proxy, unknown clients are distinguished by the address that the proxy adds, which a client cannot choose.
 #[test]
 fn a_proxy_tells_the_address() {
     let server = acme("memory", &["--failure-rate", "2", "--address-header", "X-Forwarded-For"]);
@@ -169,7 +169,7 @@ fn a_request_has_one_host() {
     }
 }
 
-/// Every answer says it, whatever made it.
+/// Every answer has `nosniff`, whatever component made it.
 #[test]
 fn no_answer_is_sniffed() {
     let server = acme("memory", &[]);
@@ -198,7 +198,7 @@ fn begin(server: &Server, organization: &str, key: &str, length: usize) -> Conne
     connection
 }
 
-/// The bytes of bodies that are being read are bounded: beyond that the oldest is refused, and nobody else.
+/// The bytes of bodies in transfer are bounded: beyond the bound only the oldest body is refused.
 #[test]
 fn bodies_share_their_memory() {
     let server = acme("memory", &["--request-memory", "8"]);
@@ -227,7 +227,7 @@ fn bodies_share_their_memory() {
     assert_eq!(total(&server), 2);
 }
 
-/// After 200 bodies were broken off, their memory is free again.
+/// 200 broken transfers of bodies release their memory.
 #[cfg(target_os = "linux")]
 #[test]
 fn broken_bodies_leave_no_memory_behind() {
@@ -240,7 +240,7 @@ fn broken_bodies_leave_no_memory_behind() {
         let mut broken = Vec::new();
         for _ in 0..200 {
             let mut connection = begin(&server, "acme", TOKEN, 4 << 20);
-            // One that is refused meanwhile takes no more of it.
+            // A body that is refused meanwhile takes no more memory.
             connection.write(&part);
             broken.push(connection);
         }
@@ -270,7 +270,7 @@ fn a_request_has_a_deadline() {
     assert!(finished.stderr.contains("--request-deadline"), "{finished:?}");
 }
 
-/// A server with a list of 4 MB for each user, and clients that ask for it and read nothing.
+/// A server with a list of 4 MB for each user, and clients that request the list and read nothing.
 fn unread(more: &[&str], users: usize, clients: usize) -> (Server, Vec<Connection>) {
     let server = acme("memory", more);
     for number in 0..users {
@@ -289,7 +289,7 @@ fn unread(more: &[&str], users: usize, clients: usize) -> (Server, Vec<Connectio
     (server, connections)
 }
 
-/// Clients that do not read lose their connections in time.
+/// A client that does not read loses its connection after the timeout.
 #[test]
 fn an_answer_has_a_deadline() {
     let (server, connections) = unread(&["--answer-timeout", "1", "--log", "info,platform=debug"], 3, 3);
@@ -300,7 +300,7 @@ fn an_answer_has_a_deadline() {
     assert_eq!(total(&server), 3);
 }
 
-/// What is unread is bounded: the oldest answers are cut, the latest is complete.
+/// The bytes of unread answers are bounded: the oldest answers are cut, the latest answer is complete.
 #[test]
 fn unread_answers_share_their_memory() {
     let (server, connections) = unread(&["--answer-memory", "64", "--log", "info,platform=debug"], 6, 5);
@@ -311,7 +311,7 @@ fn unread_answers_share_their_memory() {
     assert_eq!(total(&server), 6);
 }
 
-/// Clients that do not read do not hold up the end of the process.
+/// A client that does not read does not delay the end of the process.
 #[test]
 fn unread_answers_do_not_delay_the_end() {
     let (server, connections) = unread(&["--answer-memory", "1024"], 2, 30);
@@ -322,8 +322,8 @@ fn unread_answers_do_not_delay_the_end() {
     drop(connections);
 }
 
-/// Beyond the bound on connections the longest idle one gives way, also when its body is on the way. A request in work
-/// keeps its connection.
+/// Beyond the bound on connections the longest idle connection is closed, even if its body is being sent. A request in
+/// progress keeps its connection.
 #[test]
 fn idle_connections_give_way() {
     let place = sqlite();
@@ -344,7 +344,7 @@ fn idle_connections_give_way() {
     assert_eq!(total(&server), 1, "a new client is served");
 }
 
-/// An organization has no more requests in work than half of the connections.
+/// An organization has requests in progress on at most half of the connections.
 #[test]
 fn an_organization_does_not_take_all_connections() {
     let place = sqlite();

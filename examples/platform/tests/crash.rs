@@ -1,5 +1,5 @@
-//! A process that is killed or told to end in the middle of its work: what it has answered for is there when the next
-//! one starts, and nothing is there by halves.
+//! A process that is killed or gets a signal in the middle of its work: the next process has every acknowledged write,
+//! and no write is incomplete.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -27,7 +27,7 @@ fn start(place: &Place) -> Server {
     Server::start(&["--store", &place.url, "--organization", "acme", "--token", TOKEN, "--log", "warn"])
 }
 
-/// Ends a process under load by a signal, and starts the next. `status` is what it ends with.
+/// Ends a process under load by a signal, and starts the next process. `status` is the expected exit status.
 fn what_was_acknowledged_outlives(signal: &str, status: Option<i32>) {
     for place in databases() {
         let mut server = start(&place);

@@ -1,7 +1,8 @@
-//! Two processes behind a load balancer, on PostgreSQL with a synchronous replica, of which Patroni chooses the leader:
-//! no acknowledged write is lost with the leader, and nobody restarts a process.
+//! Two processes behind a load balancer, on PostgreSQL with a synchronous replica, whose leader Patroni chooses: no
+//! acknowledged write is lost with the leader, and no process must be restarted.
 //!
-//! Skipped unless `SCIM_TEST_CLUSTER` names a directory that `tests/cluster/run install` has filled. It takes two minutes.
+//! Skipped unless `SCIM_TEST_CLUSTER` names a directory that `tests/cluster/run install` has filled. The test takes
+//! two minutes.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -39,14 +40,14 @@ use serde_json::{Value as Json, json};
 
 const CLIENTS: usize = 6;
 
-/// How long the load lasts before the leader is killed, and in all.
+/// The time of the load before the leader is killed, and in total.
 const BEFORE: Duration = Duration::from_secs(15);
 const LOAD: Duration = Duration::from_secs(60);
 
-/// How long the cluster may take for its first leader and replica.
+/// The time that the cluster may take for its first leader and replica.
 const START: Duration = Duration::from_secs(120);
 
-/// The database cluster. Its processes end when this is dropped.
+/// The database cluster. Its processes end when this value is dropped.
 struct Cluster {
     directory: PathBuf,
 }
@@ -56,7 +57,7 @@ struct Cluster {
 struct Node {
     name: &'static str,
     directory: PathBuf,
-    /// The URL of its PostgreSQL alone.
+    /// The URL of the node's own PostgreSQL.
     url: String,
 }
 
@@ -92,7 +93,7 @@ impl Cluster {
         })
     }
 
-    /// The leader, and the replica that it waits for, once there are both.
+    /// The leader, and the replica that it waits for, once both exist.
     fn await_replica(&self) -> (Node, Node) {
         let begin = Instant::now();
         loop {
@@ -129,14 +130,14 @@ impl Node {
         self.count("SELECT count(*)::int FROM (SELECT 1 WHERE NOT pg_is_in_recovery()) leads") == Some(1)
     }
 
-    /// Whether it leads and waits with each commit for a replica.
+    /// Whether the node is the leader and waits for a replica at each commit.
     fn has_replica(&self) -> bool {
         let replicas =
             "SELECT count(*)::int FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'";
         self.leads() && self.count(replicas) == Some(1)
     }
 
-    /// A number from its PostgreSQL, if that answers.
+    /// A number from the node's PostgreSQL; `None` if it does not answer.
     fn count(&self, sql: &str) -> Option<i32> {
         let address = self.url.split(['@', '/']).nth(3)?.parse().ok()?;
         TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;
@@ -148,7 +149,8 @@ impl Node {
         text.lines().next().unwrap().trim().parse().unwrap()
     }
 
-    /// Sends a signal to all processes of its PostgreSQL, the first one first: it cannot start others then.
+    /// Sends a signal to all processes of the node's PostgreSQL. The first process gets the signal first: it cannot
+    /// start others then.
     fn signal_postgresql(&self, name: &str) {
         let first = self.process("data/postmaster.pid");
         signal(first, name);
@@ -157,15 +159,15 @@ impl Node {
         }
     }
 
-    /// As if the machine had lost its power, but for its disk.
+    /// Kills the node like a power cut, but its disk remains.
     fn kill(&self) {
-        // Before PostgreSQL, which it would start again.
+        // Patroni is killed before PostgreSQL, because it would start PostgreSQL again.
         signal(self.process("patroni.pid"), "KILL");
         self.signal_postgresql("KILL");
     }
 }
 
-/// A load balancer: each connection goes to the next of the processes.
+/// A load balancer: each connection goes to the next process.
 struct Balancer {
     listener: TcpListener,
     turns: [AtomicUsize; 2],
@@ -211,7 +213,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream) {
     let _ = from.shutdown(Shutdown::Read);
 }
 
-/// Where a process listens, which has told clients another URL.
+/// The address on which a process listens, although its clients see another URL.
 fn address(server: &Server) -> String {
     let mut address = None;
     eventually("the process listens", || {
@@ -235,7 +237,7 @@ fn no_acknowledged_write_is_lost_with_the_leader() {
     let url = balancer.url();
     let arguments = ["--store", &store, "--organization", "acme", "--token", TOKEN, "--cursor-key", &key];
     let arguments = [&arguments[..], &["--public-url", &url, "--log", "info"]].concat();
-    // Both tell clients the URL of the balancer, so that requests to either go through it.
+    // Both processes give clients the URL of the balancer, so that all requests go through it.
     let servers = [Server::start(&arguments), Server::start(&arguments)];
     let balancer = balancer.forward_to(servers.each_ref().map(address));
     let mut ledger = Ledger::new(&servers[0], &[]);
@@ -274,7 +276,7 @@ fn no_acknowledged_write_is_lost_with_the_leader() {
     }
 }
 
-/// Asks a process past the balancer.
+/// Sends a request to a process directly, past the balancer.
 fn count_directly(server: &Server) {
     let url = format!("http://{}/scim/acme/v2/Users?count=0", address(server));
     let authorization = format!("Bearer {TOKEN}");
@@ -282,10 +284,11 @@ fn count_directly(server: &Server) {
     assert_eq!(found.status, 200, "{}", found.text);
 }
 
-/// A client that leaves while the leader waits for its replica does not end that wait: a commit that the replica does not
-/// have must not become visible. Whoever sees it sends it no more, and it is lost with the leader.
+/// A client that disconnects while the leader waits for its replica does not end that wait: a commit that the replica
+/// does not have must not become visible. A client that sees the commit would not send it again, and the commit would
+/// be lost with the leader.
 fn commits_wait_for_the_replica(servers: &[Server; 2], leader: &Node, replica: &Node) {
-    // Each writes once a minute that the key was used. That is not the commit to look at.
+    // Each process writes the use of the key once a minute. This wait keeps that commit out of the measurement.
     servers.iter().for_each(count_directly);
     thread::sleep(Duration::from_secs(1));
     let server = &servers[0];
@@ -309,7 +312,7 @@ fn commits_wait_for_the_replica(servers: &[Server; 2], leader: &Node, replica: &
     replica.signal_postgresql("CONT");
     assert_eq!(seen, (Some(1), Some(0)), "the commit still waits");
     eventually("the commit ends", || leader.count(visible) == Some(1));
-    // The replica is one again: nothing of what follows is acknowledged without it.
+    // The replica is synchronous again: no later commit is acknowledged without it.
     eventually("the replica follows", || leader.has_replica());
     let found = server.request("GET", "/Users?filter=userName%20eq%20%22left%22", None);
     let id = found.json["Resources"][0]["id"].as_str().unwrap();

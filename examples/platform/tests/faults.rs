@@ -1,5 +1,5 @@
 //! A database that fails under load: killed, restarted, frozen, locked, without space, without its file. The platform
-//! stays, refuses with 503 and recovers by itself, and the database has every write that it has acknowledged.
+//! keeps running, refuses with 503 and recovers by itself, and the database has every acknowledged write.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -26,14 +26,14 @@ use it::process::{Disk, Engine, Ledger, Progress, Server, TOKEN, run_within, sql
 
 const CLIENTS: usize = 6;
 
-/// How many writes come before a fault, and after it.
+/// The number of writes before a fault, and after it.
 const SOME: usize = 100;
 
 fn arguments(store: &str) -> [&str; 8] {
     ["--store", store, "--organization", "acme", "--token", TOKEN, "--log", "error"]
 }
 
-/// A fault under load, between writes that succeed. Then the process is killed, and the next one has everything.
+/// A fault under load, between writes that succeed. Then the process is killed, and the next process has every write.
 fn survives(name: &str, server: Server, store: &str, enter: &[String], fault: impl FnOnce(&Progress)) {
     let began = Instant::now();
     let mut ledger = Ledger::new(&server, enter);
@@ -87,7 +87,7 @@ fn a_frozen_postgresql() {
 fn a_locked_sqlite_file() {
     let place = sqlite();
     survives("locked", Server::start(&arguments(&place.url)), &place.url, &[], |progress| {
-        // As another process holds it that is frozen.
+        // As if a frozen process held the lock.
         let lock = place.lock();
         progress.await_unavailable(CLIENTS);
         drop(lock);
@@ -131,7 +131,7 @@ fn a_full_disk_under_postgresql() {
         for _ in 0..2 {
             disk.fill();
             progress.await_unavailable(3 * CLIENTS);
-            // It may have ended: without space for its log it does.
+            // PostgreSQL may have ended: it ends if it has no space for its log.
             thread::sleep(Duration::from_secs(1));
             disk.clear();
             if !engine.is_running() {

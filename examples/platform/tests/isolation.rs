@@ -1,5 +1,5 @@
-//! One organization's searches leave the others their answers: bounded memory, an end when the client leaves or the
-//! deadline passes, and turns for everybody.
+//! The searches of one organization do not block the others: bounded memory, an end when the client disconnects or the
+//! deadline passes, and turns for all organizations.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -42,7 +42,7 @@ use tokio::{sync::Mutex, time::timeout};
 
 const USERS: usize = 1_000;
 
-/// These tests measure time, so each waits for the one before.
+/// These tests measure time, so each waits for the end of the test before.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 fn user_type() -> Arc<ResourceType> {
@@ -59,7 +59,7 @@ fn user(id: &str) -> Change {
     Change::Create { entry: Entry::new(Resource::from_json(&user_type(), json.as_bytes()).unwrap()) }
 }
 
-/// A store with the users of `acme`, whose searches are to be slow, and one user of `other`.
+/// A store with the users of `acme`, whose searches shall be slow, and one user of `other`.
 async fn filled(place: &Place, deadlines: Deadlines) -> TableStore {
     let settings = Settings { deadlines, ..Settings::default() };
     let store = TableStore::open(Database::open_with(&place.url, settings).await.unwrap(), &registry()).await.unwrap();
@@ -69,8 +69,8 @@ async fn filled(place: &Place, deadlines: Deadlines) -> TableStore {
     store
 }
 
-/// A filter that every user has to be asked for, and that nobody satisfies. It takes some 10 s. A server refuses it before
-/// it asks the database.
+/// A filter that must be evaluated for every user, and that no user satisfies. It takes some 10 s. A server refuses it
+/// before it queries the database.
 fn worst() -> String {
     nobody(1_024)
 }
@@ -95,17 +95,17 @@ async fn search(store: &TableStore, filter: &str) -> Result<Page, StoreError> {
     store.scan(&tenant("acme"), &scan).await
 }
 
-/// How often the look-ups are measured until they are in time: other work of the machine delays them as well.
+/// How often the look-ups are measured until they are in time: other load of the machine delays them as well.
 const ROUNDS: usize = 3;
 
-/// Whether 20 look-ups beside searches took no more than 100 ms, two of them excepted, and 1 s.
+/// Whether 20 look-ups during searches took at most 100 ms, with two exceptions of at most 1 s.
 fn are_in_time(what: &str, mut times: Vec<Duration>) -> bool {
     times.sort();
     println!("{what}: median {:?}, slowest {:?}", times[10], times[19]);
     times[17] < Duration::from_millis(100) && times[19] < Duration::from_secs(1)
 }
 
-/// How long the look-up of the other organization takes.
+/// The time of a look-up of the other organization.
 async fn look_up(store: &TableStore) -> Duration {
     let (cx, kind, start) = (tenant("other"), user_type(), Instant::now());
     let found = store.get(&cx, Key { kind: &kind, id: "bystander" }, &Wanted::everything()).await.unwrap();
@@ -123,7 +123,7 @@ async fn a_search_past_its_deadline_is_too_many() {
         let refused = search(&store, &worst()).await;
         assert!(matches!(refused, Err(StoreError::TooMany)), "{place:?}: {refused:?} after {:?}", start.elapsed());
         assert!(start.elapsed() < Duration::from_secs(5), "{place:?}: {:?}", start.elapsed());
-        // The store works on.
+        // The store still works.
         let found = search(&store, "emails.value co \"user7.3@\"").await.unwrap();
         assert_eq!(found.total, Some(1), "{place:?}");
     }
@@ -134,7 +134,7 @@ async fn an_abandoned_search_stops() {
     let _alone = ALONE.lock().await;
     for place in databases() {
         let store = filled(&place, Deadlines::default()).await;
-        // As many as one organization may have at the same time on a small machine, and once more.
+        // As many searches as one organization may run at the same time on a small machine, twice.
         for round in 0..2 {
             let (first, second) = (worst(), worst());
             let both = async { tokio::join!(search(&store, &first), search(&store, &second)) };
@@ -203,8 +203,8 @@ fn serve(place: &Place) -> Server {
     server
 }
 
-/// The URL of a user and a key for it: those of another organization of the server, but in memory, where a process has
-/// only one.
+/// The URL of a user and a key for it. They belong to another organization of the server, except in memory, where a
+/// process has only one organization.
 fn bystander(place: &Place, server: &Server) -> (String, String) {
     let user = json!({"schemas": [USER], "userName": "bystander"});
     if place.url == "memory" {
@@ -251,7 +251,7 @@ fn get_while_five_search(place: &Place) {
         for _ in 0..5 {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
-                    // At the end the server is gone.
+                    // The server may have ended by then.
                     let answer = server.try_request("POST", "/Users/.search", Some(&search_request(&costly())));
                     let status = answer.map_or(503, |answer| answer.status);
                     assert!([200, 400, 429, 503].contains(&status), "{status}");
@@ -297,7 +297,7 @@ fn a_client_that_leaves_takes_its_search_with_it() {
     }
 }
 
-/// Memory that belongs to a process alone, in MB; 0 of one that has ended.
+/// The private memory of a process in MB; 0 if the process has ended.
 #[cfg(target_os = "linux")]
 fn anonymous_memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
@@ -311,7 +311,7 @@ fn memory_of_backends(place: &Place) -> u64 {
     pids.into_iter().map(|pid| anonymous_memory(u32::try_from(pid).unwrap())).sum()
 }
 
-/// 200 filters that differ in their text, of 300 terms each. A statement that stayed prepared would have some 5 MB.
+/// 200 different filters of 300 terms each. A statement that stayed prepared would take some 5 MB.
 #[cfg(target_os = "linux")]
 #[test]
 fn filters_leave_no_statements_behind() {

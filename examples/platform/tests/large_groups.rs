@@ -1,4 +1,4 @@
-//! A group with 100,000 members: what a request costs depends on the request, and not on the group.
+//! A group with 100,000 members: the cost of a request depends on the request, not on the group.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -50,21 +50,21 @@ const MEMBERS: usize = 100_000;
 /// The most rows that a statement may read or change.
 const FEW: u64 = 3;
 
-/// As identity providers change members: the answer has the group, if it is small.
+/// The target of identity providers for changes of members: the answer has the group, if it is small.
 const AS_SENT: &str = "/Groups/all";
-/// Where the answer has no members.
+/// A target whose answer has no members.
 const NOT_SHOWN: &str = "/Groups/all?excludedAttributes=members";
-/// The longest list that is shown where nobody has asked for it.
+/// The longest list that an answer shows unless the client requests the list.
 const SHOWN: i64 = 1_000;
 
-/// A statement that was run, and how many rows it has read or changed.
+/// A statement, and the number of rows that it has read or changed.
 #[derive(Clone, Debug, Default)]
 struct Ran {
     sql: String,
     rows: u64,
 }
 
-/// Keeps the statements of the whole process: not every one runs on the thread that asks for it.
+/// Records the statements of the whole process: some run on another thread than the caller's.
 #[derive(Clone, Default)]
 struct Statements(Arc<Mutex<Vec<Ran>>>);
 
@@ -79,7 +79,7 @@ impl<S: Subscriber> Layer<S> for Statements {
         if event.metadata().target() == "platform::sql" {
             let mut ran = Ran::default();
             event.record(&mut ran);
-            // The plans that this subscriber makes the platform tell are not statements of a request.
+            // The platform also logs plans for this subscriber, but they are not statements of a request.
             if !ran.sql.starts_with("EXPLAIN") {
                 self.0.lock().unwrap().push(ran);
             }
@@ -121,7 +121,7 @@ fn user(registry: &Registry, id: &str) -> Change {
     create(registry, "User", &json!({"id": id, "userName": id, "displayName": id}))
 }
 
-/// The users, the group with all of them but the one that is called `model`, and nothing else.
+/// The users, the group with all of them except `model`, and nothing else.
 async fn fill(place: &Place, store: &DynStore) {
     let start = Instant::now();
     let (registry, cx) = (registry(), context());
@@ -151,7 +151,7 @@ async fn fill(place: &Place, store: &DynStore) {
         let kind = Arc::clone(kind);
         let change = Change::EditValues { kind, id, attribute, expect: Expect::Exists, edit, modified: Utc::now() };
         store.commit(&cx, &[change]).await.unwrap();
-        // As a database that works does by itself within a minute: without, it does not know the list for long.
+        // A running database would do so by itself within a minute. Without statistics it does not know the list.
         if place.url.starts_with("postgres:") {
             place.run("ANALYZE");
         }
@@ -159,7 +159,8 @@ async fn fill(place: &Place, store: &DynStore) {
     println!("{place:?}: filled in {:?}", start.elapsed());
 }
 
-/// 100,000 users as the store has written one: with a statement each, they would take most of the test's time.
+/// Copies of a user that the store has written, 100,000 in number: separate statements would take most of the test's
+/// time.
 fn copy_model(place: &Place) {
     let (numbers, text, json) = if place.url.starts_with("sqlite:") {
         let numbers =
@@ -170,7 +171,7 @@ fn copy_model(place: &Place) {
     };
     let numbers = numbers.replace("{last}", &(MEMBERS - 1).to_string());
     let copy = |column: &str| format!("replace({column}{text}, 'model', 'user-' || n)");
-    // SQLite keeps it as JSONB, in which no text can be replaced.
+    // SQLite stores JSONB, in which no text can be replaced.
     let comparable = match json {
         "" => format!("jsonb({})", copy("json(comparable)")),
         json => format!("{}{json}", copy("comparable")),
@@ -190,8 +191,8 @@ fn copy_model(place: &Place) {
 /// Whether the body of an answer is right.
 type Check<'a> = &'a dyn Fn(&Json) -> bool;
 
-/// Sends what identity providers send to a large group, and checks the answers. Gives what the database did for each.
-/// `group` is where members are changed.
+/// Sends the requests of identity providers to a large group, and checks the answers. Returns the statements of each.
+/// `group` is the target for changes of members.
 async fn requests(store: DynStore, statements: &Statements, group: &str) -> Vec<(&'static str, Vec<Ran>)> {
     let provider = ServiceProvider::builder(registry(), store)
         .base_url("https://example.com/scim/{tenant}/v2")
@@ -211,7 +212,7 @@ async fn requests(store: DynStore, statements: &Statements, group: &str) -> Vec<
     let found = |json: &Json| json["totalResults"] == 1 && json["Resources"][0]["id"] == "all";
     let in_group = |json: &Json| json["groups"][0]["value"] == "all" && json["groups"][0]["display"] == "Everyone";
     let of_manager = |json: &Json| json[ENTERPRISE]["manager"]["displayName"] == "model";
-    // A list that is too long to show is not shown: then there is nothing to say.
+    // A list that is too long is not shown: the answer then has no body.
     let changed = if group == AS_SENT { 204 } else { 200 };
     let asked: [(&str, &str, &str, String, u16, Check<'_>); 12] = [
         ("add a member", "PATCH", group, entra("Add"), changed, &|_| true),
@@ -244,7 +245,7 @@ async fn requests(store: DynStore, statements: &Statements, group: &str) -> Vec<
     all
 }
 
-/// Shows what was run, and lets no statement pass that has more than a few rows.
+/// Prints the statements, and fails if a statement has more than a few rows.
 fn judge(place: &Place, asked: &[(&str, Vec<Ran>)]) {
     println!("{place:?}\n{:<20} | {:<110} | rows", "request", "statement");
     for (what, all) in asked {
@@ -257,13 +258,14 @@ fn judge(place: &Place, asked: &[(&str, Vec<Ran>)]) {
         assert!(!all.is_empty(), "{what}: no statement was seen");
         for Ran { sql, rows } in all {
             assert!(*rows <= FEW, "{what}: {rows} rows of {sql}");
-            // What is put together in the database is one row, of however many values: only of a list that is short.
+            // An aggregate in the database is one row, whatever its number of values, so it is allowed only for a
+            // short list.
             assert!(!sql.contains("string_agg") || is_bounded(sql), "{what}: {sql}");
         }
     }
 }
 
-/// Whether a statement looks at no more of a list than it takes to know that it is too long.
+/// Whether a statement reads no more of a list than necessary to know that it is too long.
 fn is_bounded(sql: &str) -> bool {
     sql.contains(&format!(
         "CASE WHEN EXISTS (SELECT 1 FROM member AS m WHERE m.tenant = r.tenant AND m.holder = r.id AND \
@@ -271,14 +273,14 @@ fn is_bounded(sql: &str) -> bool {
     ))
 }
 
-/// Members are found by what they refer to: the list itself, by its holder alone, is never walked.
+/// Members are found by the resource that they refer to: the list is never walked by its referrer alone.
 fn sqlite_plans(place: &Place, asked: &[(&str, Vec<Ran>)]) {
     let connection = rusqlite::Connection::open(place.url.strip_prefix("sqlite:").unwrap()).unwrap();
     let mut lookups = 0;
     for (what, Ran { sql, .. }) in asked.iter().flat_map(|(what, all)| all.iter().map(move |ran| (what, ran))) {
         let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let steps = explain.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<Result<Vec<_>, _>>().unwrap();
-        // Each subquery is read once, and it bears the name of the table that it searches.
+        // Each subquery is read once, and has the name of the table that it searches.
         let mut subqueries = 0;
         for step in steps {
             let mut words = step.split(' ');
@@ -302,7 +304,7 @@ fn sqlite_plans(place: &Place, asked: &[(&str, Vec<Ran>)]) {
             if ["member", "m", "resource", "r"].contains(&table) {
                 assert_eq!(verb, "SEARCH", "{what}: {step}: {sql}");
             }
-            // A resource is found by its id or by what is asked for; all of a type are walked only to list them.
+            // A resource is found by its id or by the filter; all resources of a type are walked only to list them.
             if ["resource", "r"].contains(&table) && *what != "list groups" {
                 assert!(step.contains("id=?") || step.contains("<expr>=?"), "{what}: {step}: {sql}");
             }
@@ -312,11 +314,11 @@ fn sqlite_plans(place: &Place, asked: &[(&str, Vec<Ran>)]) {
     assert!(lookups > 5, "{lookups}");
 }
 
-/// What PostgreSQL has counted on a table: scans of all of it, and rows that were found by an index.
+/// The counters of PostgreSQL for a table: full scans, and rows found by an index.
 async fn counted(place: &Place, table: &str) -> (i64, i64) {
     let (client, connection) = tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
-    // Who ends tells its counts last: nobody else may be left.
+    // A process of PostgreSQL reports its counters when it ends, so no other process may be left.
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
                   AND backend_type = 'client backend'";
     let start = Instant::now();
@@ -363,7 +365,7 @@ async fn the_size_of_a_group_does_not_matter() {
         println!("{group}: scans and rows by index: member {members:?}, resource {resources:?}");
         let (scans, rows) = members;
         assert_eq!(scans, 0, "all members of all groups were read");
-        // Each of the five changes looks whether the list is short, which the plan may do twice.
+        // Each of the five changes checks whether the list is short, which the plan may do twice.
         let looked = if group == AS_SENT { 5 * 2 * (SHOWN + 1) } else { 0 };
         assert!((1..100 + looked).contains(&rows), "{rows} rows were read by index");
         assert!(resources.0 == 0 && (1..200).contains(&resources.1), "{resources:?}");

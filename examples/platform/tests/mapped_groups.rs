@@ -1,4 +1,5 @@
-//! A mapped group with 10,000 members: one member more or less reads and writes a handful of rows, and so does each page.
+//! A mapped group with 10,000 members: adding or removing one member reads and writes a handful of rows, and so does
+//! each page.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -78,7 +79,7 @@ impl Visit for Seen {
     }
 }
 
-/// Keeps the statements and plans of the whole process.
+/// Records the statements and plans of the whole process.
 #[derive(Clone, Default)]
 struct Watch(Arc<Mutex<Vec<Seen>>>);
 
@@ -203,7 +204,7 @@ async fn one_member_more_costs_a_handful_of_rows() {
                 continue;
             }
             plans += 1;
-            // Where all rows match, PostgreSQL reads the first thousand of them without an index.
+            // If all rows match, PostgreSQL reads the first thousand of them without an index.
             if database.dialect() == Dialect::Postgres && sql.contains("LIMIT") && sql.contains("count(") {
                 continue;
             }

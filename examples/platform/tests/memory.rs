@@ -1,4 +1,4 @@
-//! The memory of the process is bounded by what an answer may have, and not by what the database has: rows are counted as
+//! The memory of the process is bounded by the size of an answer, not by the size of the database: rows are counted as
 //! they arrive, and lists are measured before they are read.
 #![cfg(target_os = "linux")]
 #![allow(
@@ -29,16 +29,16 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-/// The bound that is tested.
+/// The tested bound.
 const ANSWER: usize = 1 << 20;
 
-/// How much the process may grow for one request: some copies of what is read, and the caches of SQLite.
+/// The growth that the process may have for one request: some copies of the resources, and the caches of SQLite.
 const GROWTH: usize = 24 << 20;
 
 /// Users of 100 kB: 40 MB in all.
 const USERS: usize = 400;
 
-/// Groups that fit one by one, and a group that does not.
+/// Groups that fit one by one, and a group that does not fit.
 const GROUPS: usize = 60;
 const MEMBERS: usize = 3_000;
 const HUGE: usize = 40_000;
@@ -63,7 +63,7 @@ fn numbers(place: &Place, last: usize) -> String {
     }
 }
 
-/// Inserts members past the program, which would take a while.
+/// Inserts members directly into the database, since the program would take a while.
 fn insert_members(place: &Place, group: &str, members: usize) {
     let numbers = numbers(place, members);
     place.run(&format!(
@@ -112,7 +112,7 @@ impl Host {
     async fn send(&self, method: &str, target: &str, body: &Json) -> (u16, Json) {
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
         let before = resident("VmRSS");
-        // Linux forgets the highest size so far.
+        // Linux resets the highest size.
         fs::write("/proc/self/clear_refs", "5").unwrap();
         let response = Box::pin(self.provider.handle(&self.context, &Request::new(method, target).body(&body))).await;
         let growth = resident("VmHWM").saturating_sub(before);
@@ -121,7 +121,7 @@ impl Host {
         (response.status, serde_json::from_slice(&response.body).unwrap_or(Json::Null))
     }
 
-    /// How many resources a walk by cursor meets.
+    /// The number of resources that a walk by cursor finds.
     async fn walk(&self, target: &str) -> usize {
         let (mut found, mut next) = (0, String::new());
         loop {

@@ -1,5 +1,5 @@
-//! A database that is silent, incomplete or gone: requests fail in time, nothing is acknowledged that is lost, `/health`
-//! reports it, and the platform recovers by itself.
+//! A database that is silent, incomplete or gone: requests fail in time, no acknowledged write is lost, `/health`
+//! reports the fault, and the platform recovers by itself.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -29,8 +29,8 @@ use std::{
 use it::process::{Answer, Place, Server, TOKEN, USER, databases, eventually, postgres, run, sqlite};
 use serde_json::{Value as Json, json};
 
-/// Forwards connections to a server until it is told to be silent: then it accepts bytes and connections, and passes
-/// none on. A server whose processes are stopped looks the same.
+/// Forwards connections to a server until it is set silent: then it accepts bytes and connections, and forwards
+/// nothing. A server whose processes are stopped looks the same.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -107,7 +107,7 @@ fn requests_to_a_silent_database_fail_in_time() {
     let gate = Gate::default();
     let server = start(&gate.in_front_of(&place.url));
     let id = create(&server, "ann").json["id"].as_str().unwrap().to_owned();
-    // Connections in use and idle ones.
+    // Connections in use and idle connections.
     thread::scope(|scope| {
         for n in 0..8 {
             let server = &server;
@@ -147,7 +147,7 @@ fn behind(first: &str, url: &str) -> String {
     format!("{user}@{first},{rest}")
 }
 
-/// A machine that was paused accepts connections and answers nothing, while another leads already.
+/// A paused machine accepts connections and answers nothing, while another machine is already the leader.
 #[test]
 fn a_silent_server_does_not_hide_the_next() {
     let Some(place) = postgres() else { return };
@@ -241,7 +241,7 @@ fn sqlite_acknowledges_nothing_without_its_files() {
     {
         without(path, replace, &server, name);
     }
-    // What was acknowledged is in the file.
+    // The file has every acknowledged write.
     server.kill_hard();
     let server = start(&place.url);
     assert_eq!(server.request("GET", "/Users", None).json["totalResults"], 5);

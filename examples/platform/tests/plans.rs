@@ -1,5 +1,5 @@
-//! How the databases answer the queries of identity providers and of an administrator's pages: by an index, with 10,000
-//! users and 1,000 groups, and not by reading all resources of a type.
+//! The databases answer the queries of identity providers and of an administrator's pages by an index, with 10,000
+//! users and 1,000 groups, and do not read all resources of a type.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -44,7 +44,7 @@ use tracing_subscriber::{
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// How many users there are. `SCIM_TEST_PLANS` asks for more, and for a table of times.
+/// The number of users. `SCIM_TEST_PLANS` sets a larger number, and prints a table of times.
 const USERS: usize = 10_000;
 
 /// A query and its plan.
@@ -68,12 +68,12 @@ impl Visit for Planned {
     }
 }
 
-/// Keeps the plans of the whole process, while it is switched on.
+/// Records the plans of the whole process while it is switched on.
 #[derive(Clone, Default)]
 struct Plans(Arc<Mutex<Option<Vec<Planned>>>>);
 
 impl Plans {
-    /// The plans of the queries that a request leads to.
+    /// The plans of the queries of a request.
     async fn of<T>(&self, ask: impl AsyncFnOnce() -> T) -> (T, Vec<Planned>) {
         *self.0.lock().unwrap() = Some(Vec::new());
         let answer = ask().await;
@@ -99,7 +99,7 @@ impl<S: Subscriber> Layer<S> for Plans {
     }
 }
 
-/// A user as a large directory sends one.
+/// A user of a large directory.
 fn user(n: usize) -> Json {
     let (given, family) = (format!("Given{}", n % 97), format!("Family{}", n % 1_009));
     json!({
@@ -176,8 +176,8 @@ async fn fill(store: &TableStore, users: usize) {
     }
 }
 
-/// Whether a query shows a page of the whole type in an order that an index has: then the index is read from where the
-/// page begins, with no condition but the type.
+/// Whether a query lists a page of the whole type in the order of an index: the database then reads the index from the
+/// start of the page, with no condition but the type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Shape {
     Selects,
@@ -275,12 +275,12 @@ fn walks(planned: &Planned, shape: Shape) -> Vec<String> {
     let lines: Vec<&str> = planned.plan.lines().map(str::trim).collect();
     for (index, line) in lines.iter().enumerate() {
         let is_walk = if let Some(rest) = line.strip_prefix("SEARCH ").filter(|_| !planned.plan.contains("cost=")) {
-            // A page in the index's order has nothing to sort, and no condition beside the type.
-            // A few rows have the number of resources of each type.
+            // A page in the index's order needs no sort and no condition but the type. A few rows have the number of
+            // resources of each type.
             let of_type = rest.contains("(tenant=? AND kind=?)") && !rest.starts_with("tally ");
             of_type && (shape == Shape::Selects || planned.plan.contains("USE TEMP B-TREE FOR ORDER BY"))
         } else if line.starts_with("SCAN ") {
-            // Rows that the statement has as JSON, and those that its inner query has found.
+            // Rows from JSON in the statement, and rows that its inner query has found.
             let inner = line.strip_prefix("SCAN ").map(|name| format!("CO-ROUTINE {name}"));
             let found = inner.is_some_and(|inner| lines.contains(&inner.as_str()));
             !found && !line.contains("VIRTUAL TABLE") && !line.contains("CONSTANT ROW")
@@ -310,7 +310,7 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
     fill(&store, users).await;
     let is_postgres = place.url.starts_with("postgres");
     if is_postgres {
-        // Autovacuum does so within a minute.
+        // Autovacuum would do the same within a minute.
         place.run("VACUUM ANALYZE");
     }
     let base = "https://example.com/scim";
@@ -348,7 +348,7 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
         }
     }
     assert!(wrong.is_empty(), "{users} users\n{wrong}");
-    // The judge sees a walk where there is one.
+    // Proves that `walks` detects a query without an index.
     for (name, shape, target) in [
         ("no index", Shape::Selects, "/Users?filter=title%20co%20%22grade%207%22"),
         ("no order", Shape::Lists, "/Users?sortBy=title"),
@@ -356,7 +356,8 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
         let planned = plans.of(async || provider.handle(&cx, &Request::new("GET", target)).await.status).await;
         assert!(planned.1.iter().any(|one| !walks(one, shape).is_empty()), "{place:?}: {name}: {planned:?}");
     }
-    // A search costs the resources that it reads times the terms, and is refused before it reads the first of them.
+    // A search costs the number of resources that it reads times the terms, and is refused before it reads any
+    // resource.
     let mut limits = Limits::default();
     limits.work = u64::try_from(users).unwrap() * 40;
     limits.filter_bytes = 1 << 20;
@@ -370,7 +371,7 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
         (term, 200),
         (three.as_str(), 400),
         (format!("userName eq \"user77@example.com\" and ({three})").as_str(), 200),
-        // The range has few resources, and the range has all.
+        // A range of few resources, and a range of all resources.
         (format!("userName sw \"user77\" and ({three})").as_str(), 200),
         (format!("userName sw \"user\" and ({three})").as_str(), 400),
         (format!("(userName sw \"user\" and title pr) or ({term})").as_str(), 400),

@@ -1,10 +1,11 @@
 //! The most expensive single requests at the default limits: the processor time and the memory that each takes of the
 //! process and of its database, on each store.
 //!
-//! `SCIM_TEST_WORST=full` asks for 10,000 users, for all requests and for the bounds in seconds and MB; it is meant for
-//! `cargo test --release -p platform --test worst -- --nocapture`. With another value, such as `short`, the organization is a
-//! tenth of that, and the bound is the cost of the creation of a number of users: both are slower in a debug build and on a
-//! slow machine. Without the variable the test skips, since even the short form takes many minutes.
+//! `SCIM_TEST_WORST=full` asks for 10,000 users, for all requests and for the bounds in seconds and MB; use it with
+//! `cargo test --release -p platform --test worst -- --nocapture`. With another value, such as `short`, the
+//! organization is a tenth of that, and the bound is the cost of the creation of a number of users: both are slower in
+//! a debug build and on a slow machine. Without the variable the test is skipped, since even the short form takes many
+//! minutes.
 #![cfg(target_os = "linux")]
 #![allow(
     missing_docs,
@@ -37,19 +38,19 @@ const MEMORY: u64 = 100;
 /// Without the full form a request may cost as much as the creation of so many users by bulk requests.
 const CREATIONS: u32 = 20_000;
 
-/// How many requests the report shows.
+/// The number of requests in the report.
 const SHOWN: usize = 25;
 
 fn is_full() -> bool {
     std::env::var("SCIM_TEST_WORST").is_ok_and(|form| form == "full")
 }
 
-/// A part of the names of the stores and of the requests that are measured, if only some are.
+/// Whether the name of a store or of a request contains the text in the variable, or the variable is not set.
 fn is_wanted(variable: &str, name: &str) -> bool {
     std::env::var(variable).map_or(true, |part| name.contains(&part))
 }
 
-/// A server that limits no rate, whose freed memory goes back to the system at once.
+/// A server without rate limits, whose freed memory returns to the system at once.
 fn serve(place: &Place) -> Server {
     let arguments = ["--store", &place.url, "--organization", "acme", "--token", TOKEN, "--log", "error"];
     let rates = ["--key-rate", "0", "--organization-rate", "0"];
@@ -99,7 +100,7 @@ fn table(title: &str, costs: &[Cost]) -> String {
     table
 }
 
-/// Measures everything on one store, and gives the requests that exceed the bounds.
+/// Measures all requests on one store, and returns the requests that exceed the bounds.
 fn judge(place: &Place, name: &str, size: Size, fill: fn(&Server, Size, Vec<String>) -> Organization) -> Vec<Cost> {
     let server = serve(place);
     let meter = Meter::new(&server, place);
@@ -109,7 +110,7 @@ fn judge(place: &Place, name: &str, size: Size, fill: fn(&Server, Size, Vec<Stri
     let creation = Meter::time(ticks) / u32::try_from(size.users).unwrap();
     let organization = fill(&server, size, users);
     if place.url.starts_with("postgres") {
-        // Autovacuum does so within a minute.
+        // Autovacuum would do the same within a minute.
         place.run("VACUUM ANALYZE");
     }
     let mut costs = Vec::new();

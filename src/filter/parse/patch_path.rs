@@ -1,4 +1,4 @@
-//! The grammar of PATCH paths (RFC 7644 §3.5.2), which is that of filters with another beginning and end.
+//! The grammar of PATCH paths (RFC 7644 §3.5.2): the grammar of filters with another start and end.
 
 use super::{Parser, narrow};
 use crate::{
@@ -11,17 +11,17 @@ use crate::{
 /// The parts of a PATCH path.
 #[derive(Debug)]
 pub(crate) struct PatchPathParts {
-    /// The attribute, with its sub-attribute unless there is a condition.
+    /// The attribute. Includes the sub-attribute unless there is a condition.
     pub(crate) path: AttributePath,
-    /// Which values of the attribute are meant, in the names of its sub-attributes.
+    /// The condition that selects values of the attribute, on the names of its sub-attributes.
     pub(crate) condition: Option<Filter>,
-    /// The sub-attribute of those values.
+    /// The sub-attribute of the selected values.
     pub(crate) sub_attribute: Option<Box<str>>,
 }
 
 /// `PATH = attrPath / valuePath [subAttr] / attrExp` (RFC 7644 §3.5.2 and erratum 7122).
 ///
-/// A bare comparison stands for the values for which it holds: `schemas eq "urn:x"` is `schemas[value eq "urn:x"]`,
+/// A bare comparison selects the values for which it holds: `schemas eq "urn:x"` is `schemas[value eq "urn:x"]`,
 /// `emails.type eq "work"` is `emails[type eq "work"]`.
 pub(crate) fn parse_patch_path(
     text: &str,
@@ -59,7 +59,7 @@ pub(crate) fn parse_patch_path(
 }
 
 impl Parser<'_, '_> {
-    /// `value`, which the source does not have.
+    /// Adds the name `value`, which the source does not contain.
     fn value_name(&mut self) -> PathSpan {
         let start = narrow(self.source.len() + self.decoded.len());
         self.decoded.push_str("value");

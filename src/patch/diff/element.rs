@@ -1,4 +1,4 @@
-//! The values of one list, and how one of them becomes another.
+//! The values of one list, and the steps that turn one value into another.
 
 use std::{
     borrow::Cow,
@@ -13,7 +13,8 @@ use crate::{
     value::{Object, Value},
 };
 
-/// A value of a list, with whether it is the primary one: of values that are one, any may have said so.
+/// A value of a list, with whether it is primary. Duplicates count as one value, which is primary if any duplicate
+/// is primary.
 #[derive(Clone, Copy)]
 pub(super) struct Element<'v> {
     pub(super) value: &'v Value,
@@ -25,7 +26,7 @@ impl<'v> Element<'v> {
         self.value.as_object()
     }
 
-    /// The value, with what is known of `primary`.
+    /// The value, with `primary` set from `is_primary`.
     pub(super) fn to_value(self, kind: &ResourceType, list: AttributeId) -> Cow<'v, Value> {
         match (self.object(), kind.conventional(list).primary) {
             (Some(object), Some(primary)) if self.is_primary != is_primary(kind, list, object) => {
@@ -38,10 +39,10 @@ impl<'v> Element<'v> {
     }
 }
 
-/// What one sub-attribute is to be; nothing, if it goes.
+/// A sub-attribute and its new value; `None` removes the sub-attribute.
 pub(super) type Part<'v> = (AttributeId, Option<&'v Value>);
 
-/// The values of a list without doubles: of references, one to each resource.
+/// The values of a list without duplicates; in a list of references, one value for each resource.
 pub(super) fn distinct<'v>(kind: &ResourceType, list: AttributeId, values: &'v [Value]) -> Vec<Element<'v>> {
     let id = kind.value_of(list).filter(|_| kind.is_reference_list(list));
     let form = Form { kind, exact: false };
@@ -88,8 +89,8 @@ impl Comparison<'_> {
         self.whole_json(list, &element.to_value(self.kind, list))
     }
 
-    /// The sub-attributes in which `now` differs from `was`, `primary` left aside, those that go last. `None` if one
-    /// differs that stays as it is.
+    /// The sub-attributes in which `now` differs from `was`, except `primary`; removals come last. `None` if a
+    /// sub-attribute differs that cannot change.
     pub(super) fn parts<'v>(&self, list: AttributeId, was: &Object, now: &'v Object) -> Option<Vec<Part<'v>>> {
         let primary = self.kind.conventional(list).primary;
         let counts = |id: AttributeId| Some(id) != primary && is_writable(self.kind, id);
@@ -106,7 +107,7 @@ impl Comparison<'_> {
         let stays = self.kind.is_reference_list(list);
         for (id, _) in was.iter().filter(|(id, _)| counts(*id) && !now.contains(*id)) {
             if is_fixed(id) && stays {
-                // Not said again.
+                // The reference keeps an immutable sub-attribute that the client does not repeat.
                 continue;
             }
             if is_fixed(id) || self.kind.attribute(id).is_required() {
@@ -125,8 +126,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// The steps that make `was`, which is in the list, into `now`; whether they say who is primary. `None` if a
-    /// condition selects it at no time without another.
+    /// The steps that turn `was`, a value of the list, into `now`, and whether the steps set `primary`. `None` if
+    /// at some step no condition selects the value alone.
     pub(super) fn change(
         &self,
         list: AttributeId,
@@ -136,8 +137,8 @@ impl Comparison<'_> {
         parts: &[Part<'_>],
     ) -> Result<Option<(Vec<Step>, bool)>, DiffError> {
         let Some(condition) = state.condition(was) else { return Ok(None) };
-        // A value may be put in the place of another, or merge into it: the RFC can be read both ways, and where nothing
-        // goes they come to the same. Through a value path it says what `replace` does, but not what `add` does.
+        // An operation may replace a value or merge into it: the RFC allows both readings, and without removals
+        // both have the same result. For a value path the RFC defines `replace`, but not `add`.
         let whole = if parts.iter().all(|(_, value)| value.is_some()) {
             let value = self.element_json(list, now)?;
             let path = format!("{path}[{}]", condition.0);
@@ -158,7 +159,7 @@ impl Comparison<'_> {
                 current.remove(*id);
                 Step::One { at: *id, op: Op::Remove, path, value: None }
             });
-            // A request may end here, and of two values that are the same one would go.
+            // A request may end here, and the service provider would drop one of two values that are the same.
             if state.has(&current) {
                 return Ok(None);
             }
@@ -170,7 +171,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// The steps that make the right value primary, of those that stay.
+    /// The steps that make the right value primary, among the values that stay. `said` means that another step
+    /// does so. `None` if `primary` is immutable, or if no condition selects a value alone.
     pub(super) fn primary(
         &self,
         list: AttributeId,
@@ -197,7 +199,7 @@ impl Comparison<'_> {
             Some(Step::One { at: primary, op: Op::Replace, path: at(element)?, value: Some(truth.to_string()) })
         };
         match gains {
-            // Whoever becomes primary takes it from the others.
+            // The new primary value takes `primary` from the others.
             _ if said => Some(Vec::new()),
             Some((_, now)) => Some(vec![set(*now, true)?]),
             None if definition.is_required() => losers.map(|(_, now)| set(*now, false)).collect(),

@@ -1,4 +1,4 @@
-//! Why there is no patch from one resource to another, and at which attribute.
+//! The reason why no patch leads from one resource to another, and the attribute that is the cause.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::{
     schema::{AttributeId, ResourceType},
 };
 
-/// Why no patch leads from one resource to another, and where.
+/// The reason why no patch leads from one resource to another, and the attribute that is the cause.
 ///
 /// ```
 /// use scim_core::{Limits, Resource, patch::{DiffErrorKind, diff}, resource::ResourceErrorKind, schema::Registry};
@@ -23,25 +23,26 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiffError {
-    // Boxed, since every attribute can fail and hardly one does.
+    // Boxed, since each attribute returns a result and few fail.
     inner: Box<(DiffErrorKind, Box<str>)>,
 }
 
-/// What is in the way of a patch.
+/// The reason why no patch exists.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiffErrorKind {
-    /// The two are not of one resource type, with the same schemas.
+    /// The two resources do not have one resource type with the same schemas.
     #[error("expected two resources of one type")]
     ResourceType,
-    /// What one would have to become breaks a rule of its schemas; which. Most often an immutable attribute has another
-    /// value, or a required one has none.
+    /// The resulting resource would break this rule of its schemas. Most often an immutable attribute would get
+    /// another value, or a required attribute would have no value.
     #[error("{0}")]
     Rule(ResourceErrorKind),
-    /// No path names what changes: a reference without a `value`, or an attribute under a URI that a path cannot have.
+    /// No path names the changed attribute: a reference has no `value`, or an attribute is under a URI that a path
+    /// cannot have.
     #[error("expected what a path can name")]
     Inexpressible,
-    /// One value alone is more than a request may hold.
+    /// A single value is larger than a request may be.
     #[error("expected a value that fits into one request")]
     TooLarge,
 }
@@ -55,7 +56,7 @@ impl DiffError {
         Self::new(DiffErrorKind::Rule(rule), kind.path(attribute))
     }
 
-    /// What is in the way.
+    /// The reason, without the attribute.
     pub fn kind(&self) -> &DiffErrorKind {
         &self.inner.0
     }

@@ -1,4 +1,5 @@
-//! Text that values have in common when they are the same for a client, so that large lists are compared by hashing.
+//! The text form of values. Values that are the same to a client have the same text, so large lists are compared
+//! by hashing.
 
 use std::fmt::Write;
 
@@ -9,12 +10,12 @@ use crate::{
     value::Value,
 };
 
-/// How values are written so that the same have one text: what no client sets and `primary` left out, sub-attributes
-/// and lists in one order.
+/// The rules of the text form: attributes that no client sets and `primary` are left out, sub-attributes and lists
+/// are sorted.
 #[derive(Clone, Copy)]
 pub(super) struct Form<'a> {
     pub(super) kind: &'a ResourceType,
-    /// Whether case counts also where the schema says that it does not.
+    /// Whether case counts even where the schema ignores it.
     pub(super) exact: bool,
 }
 
@@ -26,7 +27,7 @@ impl Form<'_> {
     }
 
     fn write(self, attribute: AttributeId, value: &Value, out: &mut String) {
-        // Each is as long as it says or ends in a mark, so that no two that follow each other are read as others.
+        // Each part has a length prefix or an end mark, so that adjacent parts cannot be read as other parts.
         let _infallible = match value {
             Value::String(text) if self.exact || self.kind.compares_exactly(attribute) => {
                 write!(out, "{}:{}", text.len(), text.as_str())

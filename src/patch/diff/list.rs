@@ -1,4 +1,4 @@
-//! Lists: value by value where each can be named alone, or as a whole.
+//! Lists: value by value where a condition can select each value alone, or as a whole.
 //!
 //! Lists of references are in `references`.
 
@@ -46,30 +46,31 @@ impl Comparison<'_> {
         if one_by_one.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
-        // Where values are there twice, nobody knows what becomes of the second.
+        // If a value occurs twice, the effect of an operation on the second copy is unknown.
         let one_by_one = one_by_one.filter(|_| before.len() == there.len());
         let whole = vec![self.whole(list, path, Op::Replace, &wanted)?];
-        // What is never returned may be there without being known, and would go with the list.
+        // A sub-attribute that is never returned may have a value that the client does not know. Replacing the list
+        // would remove that value.
         let hides = self.kind.children(list).iter().any(|sub| self.kind.is_sensitive(*sub));
         Ok(one_by_one.filter(|steps| hides || size(steps) <= size(&whole)).unwrap_or(whole))
     }
 
-    /// All values at once.
+    /// One step that sends all values at once.
     fn whole(&self, list: AttributeId, path: String, op: Op, wanted: &[Element<'_>]) -> Result<Step, DiffError> {
         let values: Result<Vec<String>, _> = wanted.iter().map(|element| self.element_json(list, *element)).collect();
         let values = values?;
         if self.kind.attribute(list).mutable() != Mutability::Immutable {
             return Ok(Step::Values { list, op, path, values });
         }
-        // It cannot be added to later.
+        // Nothing can be added to an immutable list later.
         if values.len() > self.limits.values {
             return Err(DiffError::new(DiffErrorKind::TooLarge, path));
         }
         Ok(Step::One { at: list, op, path, value: Some(format!("[{}]", values.join(","))) })
     }
 
-    /// A list of simple values. The RFC has value paths for complex ones only, so a value goes with the list being
-    /// replaced, unless that takes more than a request.
+    /// The steps for a list of simple values. The RFC has value paths for complex values only, so a value is
+    /// removed by replacing the list, unless the list takes more than one request.
     fn simple(
         &self,
         list: AttributeId,
@@ -106,8 +107,8 @@ impl Comparison<'_> {
         Ok(steps)
     }
 
-    /// A list of complex values, each by itself: first who goes, then what changes, then who comes. `None` if one
-    /// cannot be told from others.
+    /// The steps for a list of complex values, value by value: first removals, then changes, then additions.
+    /// `None` if no value stays, or if no condition can tell a value from the others.
     fn one_by_one(
         &self,
         list: AttributeId,
@@ -163,7 +164,8 @@ impl Comparison<'_> {
         }
         let primaries: Vec<_> = staying.iter().map(|(was, now, _)| (was.is_primary, *now)).collect();
         let Some(primary) = self.primary(list, path, &state, &primaries, said) else { return Ok(None) };
-        // Before new values come: a condition that selects one value now may select a new value as well.
+        // `primary` changes before new values are added: a condition that selects one value now may later select a
+        // new value as well.
         steps.extend(primary);
         if !coming.is_empty() {
             let kept = staying.iter().map(|(_, now, _)| now.value.clone()).collect();
@@ -176,8 +178,8 @@ impl Comparison<'_> {
         Ok(Some(steps))
     }
 
-    /// Which value of `before` each of `wanted` was: the same one, or else the only one with the same `value`, `type`
-    /// or other sub-attribute.
+    /// The index in `before` of each value of `wanted`: of the same value, or else of the only value with the same
+    /// `value`, `type` or other sub-attribute.
     fn pairs(&self, list: AttributeId, before: &[Element<'_>], wanted: &[Element<'_>]) -> Vec<Option<usize>> {
         let exact = Form { kind: self.kind, exact: true };
         let mut same: HashMap<String, usize> =
@@ -195,7 +197,7 @@ impl Comparison<'_> {
         let form = Form { kind: self.kind, exact: false };
         for part in identifying(self.kind, list) {
             let key = |element: &Element<'_>| Some(form.of(part, element.object()?.get(part)?));
-            // What occurs twice identifies nothing.
+            // A key that occurs twice identifies nothing.
             let only = |keys: &mut dyn Iterator<Item = (usize, String)>| {
                 let mut found: HashMap<String, Option<usize>> = HashMap::new();
                 keys.for_each(|(index, key)| {
@@ -218,7 +220,8 @@ impl Comparison<'_> {
         pairs
     }
 
-    /// The parts in which a value has to change, if that is allowed and shorter than that one goes and another comes.
+    /// The sub-attributes in which a value has to change; `None` if the change is not allowed, or if removing the
+    /// value and adding it again is shorter.
     fn worth_changing<'v>(
         &self,
         list: AttributeId,

@@ -1,6 +1,6 @@
-//! Lists of references, such as the members of a group: who comes and who goes, never the list.
+//! Lists of references, such as the members of a group: the values to add and to remove, never the list.
 //!
-//! A reference is known by its `value` and by nothing else, so no value has to be compared with any other.
+//! The `value` alone identifies a reference, so no value has to be compared with any other.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use super::{Comparison, DiffError, DiffErrorKind, Form, Step, element::Element, 
 use crate::{patch::Op, resource::ResourceErrorKind, schema::AttributeId};
 
 impl Comparison<'_> {
-    /// Neither list is empty.
+    /// The steps that turn `before` into `wanted`; neither list is empty.
     pub(super) fn references<'a>(
         &self,
         list: AttributeId,
@@ -25,7 +25,7 @@ impl Comparison<'_> {
             return Err(inexpressible());
         }
         let mut state = State::of_references(self.kind, self.limits, list, value);
-        // A path can name every id, unless it is too long.
+        // A path can name every id, unless the path is too long.
         let unnamed = |id: &str| match id {
             id if id.is_empty() || id.contains('\0') => inexpressible(),
             _ => too_large(),
@@ -59,7 +59,7 @@ impl Comparison<'_> {
                 going.push(state.condition(object).ok_or_else(|| unnamed(id))?);
             }
         }
-        // Who comes comes first: a list that may not be empty is not, also where nobody stays.
+        // Additions come first: a list that must not be empty never is, even if no old value stays.
         let mut steps = Vec::new();
         if !coming.is_empty() {
             steps.push(Step::Values { list, op: Op::Add, path: path.to_owned(), values: coming });
@@ -71,7 +71,7 @@ impl Comparison<'_> {
         steps.extend(self.primary(list, path, &state, &staying, said).ok_or_else(too_large)?);
         Ok(steps)
     }
-    /// The values that refer to nothing, which no path can name.
+    /// The values without `value`, which no path can name, in their text form.
     fn nameless<'a>(
         &self,
         list: AttributeId,

@@ -1,7 +1,7 @@
-//! Putting steps into requests, each within the limits of the service provider that it is for.
+//! Divides steps into requests, each within the limits of the service provider that receives them.
 //!
-//! A request takes what fits and the next one takes the rest. Nothing is put in another order: later steps may rely on
-//! what earlier ones did.
+//! A request takes as many steps as fit, and the next request takes the rest. The order never changes: later steps
+//! may rely on the effect of earlier steps.
 
 use serde_json::value::RawValue;
 
@@ -22,10 +22,10 @@ pub(super) struct Requests<'a> {
     kind: &'a ResourceType,
     limits: &'a Limits,
     full: Vec<Patch>,
-    /// Those of the request that is being filled.
+    /// The operations of the request that is being filled.
     operations: Vec<Operation>,
     bytes: usize,
-    /// How many values of each list it names.
+    /// The number of values of each list that the current request names.
     values: Vec<(AttributeId, usize)>,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Requests<'a> {
         Self { kind, limits, full: Vec::new(), operations: Vec::new(), bytes: ENVELOPE, values: Vec::new() }
     }
 
-    /// Whether the step needs no more than one request, if it has it for itself.
+    /// Whether the step fits into a request of its own.
     pub(super) fn fits_alone(step: &Step, limits: &Limits) -> bool {
         let values = match step {
             Step::One { .. } => 0,
@@ -133,7 +133,7 @@ impl<'a> Requests<'a> {
         self.operations.len() < self.limits.patch_operations && self.bytes + comma + size <= self.limits.body
     }
 
-    /// Starts another request; what did not fit into an empty one does not fit at all.
+    /// Starts another request. A step that does not fit into an empty request does not fit at all.
     fn next(&mut self, at: AttributeId) -> Result<(), DiffError> {
         if self.operations.is_empty() {
             return Err(self.too_large(at));
@@ -146,7 +146,7 @@ impl<'a> Requests<'a> {
     fn push(&mut self, at: AttributeId, op: Op, path: String, value: Option<String>) -> Result<(), DiffError> {
         let size = operation_size(op, escaped(&path), value.as_ref().map(String::len));
         self.bytes += size + usize::from(!self.operations.is_empty());
-        // It was written as JSON, so this does not fail; were it to, nothing wrong would be sent.
+        // The value was written as JSON, so parsing does not fail; if it did, nothing wrong would be sent.
         let value = value.map(RawValue::from_string).transpose();
         let value = value.map_err(|_| DiffError::new(DiffErrorKind::Inexpressible, self.kind.path(at)))?;
         self.operations.push(Operation { op, path: (!path.is_empty()).then(|| path.into()), value });

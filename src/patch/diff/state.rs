@@ -1,4 +1,4 @@
-//! What is in a list while its changes are made one after the other, and which condition selects one value alone.
+//! The state of a list while its changes are made in order, and the condition that selects one value alone.
 
 use std::collections::HashMap;
 
@@ -10,25 +10,25 @@ use crate::{
     value::{Object, Value},
 };
 
-/// The values of a list, counted by what conditions ask of them.
+/// The values of a list, counted by the sub-attributes that conditions compare.
 pub(super) struct State<'a> {
     kind: &'a ResourceType,
     limits: &'a Limits,
     list: AttributeId,
-    /// The bytes of a path beside the condition, at the most.
+    /// The maximum number of bytes of a path outside its condition.
     around: usize,
-    /// The sub-attributes that conditions are made of, the first choice first.
+    /// The combinations of sub-attributes that conditions consist of, in order of preference.
     choices: Vec<Vec<AttributeId>>,
     counts: HashMap<(usize, String), usize>,
-    /// Whether `value` alone tells the values apart, so that nothing need be counted.
+    /// Whether `value` alone identifies the values, so that nothing needs counting.
     references: bool,
 }
 
-/// A condition and how many terms it has.
+/// A condition and the number of its terms.
 pub(super) type Condition = (String, usize);
 
 impl<'a> State<'a> {
-    /// Of a list of references.
+    /// The state of a list of references.
     pub(super) fn of_references(
         kind: &'a ResourceType,
         limits: &'a Limits,
@@ -65,12 +65,12 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Whether a value that is the same is there.
+    /// Whether the list contains a value that is the same.
     pub(super) fn has(&self, object: &Object) -> bool {
         !self.references && self.counts.get(&self.whole(object)).is_some_and(|count| *count > 0)
     }
 
-    /// The condition that selects this value, which is there, and no other.
+    /// The condition that selects this value of the list and no other; `None` if no condition does.
     pub(super) fn condition(&self, object: &Object) -> Option<Condition> {
         let mut choices = self.choices.iter().enumerate();
         choices.find_map(|(index, choice)| {
@@ -85,7 +85,7 @@ impl<'a> State<'a> {
     }
 
     fn term(&self, id: AttributeId, value: &Value) -> Option<String> {
-        // No filter can say U+0000, and an empty text may be taken for no value.
+        // No filter can express U+0000, and a service provider may take an empty text for no value.
         let can_be_said = value.as_str().is_none_or(|text| !text.is_empty() && !text.contains('\0'));
         let name = self.kind.attribute(id).name();
         can_be_said.then(|| format!("{name} eq {}", value_json(self.kind, id, value)))
@@ -111,8 +111,8 @@ impl<'a> State<'a> {
     }
 }
 
-/// The sub-attributes by which the values of a list may be told apart, the likeliest first: those that a filter may
-/// name and that have one value.
+/// The sub-attributes that may identify the values of a list, in order of preference: those that a filter may name
+/// and that have one value.
 pub(super) fn identifying(kind: &ResourceType, list: AttributeId) -> Vec<AttributeId> {
     let conventional = kind.conventional(list);
     let first = [conventional.value, conventional.kind];

@@ -1,20 +1,20 @@
-//! What a patch consists of before it is known where one request ends and the next begins.
+//! The steps of a patch, before they are divided into requests.
 
 use super::super::Op;
 use crate::schema::AttributeId;
 
-/// A change that stands in one operation, or in as many as it takes.
+/// A change that takes one operation, or several if it has to be divided.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// One operation. `value` is JSON; no path means the resource.
+    /// One operation. `value` is JSON; an empty path means the resource.
     One { at: AttributeId, op: Op, path: String, value: Option<String> },
-    /// Values for a list, each as JSON. When they are divided, what follows is added to what was set first.
+    /// Sets or adds values of a list, each as JSON. If the values are divided, later parts are added to the first part.
     Values { list: AttributeId, op: Op, path: String, values: Vec<String> },
-    /// The values of a list go for which one of the conditions holds; each with how many terms it has.
+    /// Removes the values of a list for which one of the conditions holds. Each condition has its number of terms.
     Gone { list: AttributeId, path: String, conditions: Vec<(String, usize)> },
 }
 
-/// How many bytes the steps take when nothing has to be divided, as far as that can tell which of two ways is shorter.
+/// The bytes of the steps if nothing has to be divided: an estimate that shows which of two ways is shorter.
 pub(super) fn size(steps: &[Step]) -> usize {
     steps.iter().map(|step| step.size() + 1).sum()
 }
@@ -35,16 +35,17 @@ impl Step {
     }
 }
 
-/// What joins conditions.
+/// The text between two conditions.
 pub(super) const OR: &str = " or ";
 
-/// The bytes of an operation whose path takes `path` bytes in JSON, quotes left aside, and its value `value`.
+/// The bytes of an operation as JSON. `path` is the length of the path in JSON without quotes, `value` that of the
+/// value.
 pub(super) fn operation_size(op: Op, path: usize, value: Option<usize>) -> usize {
     let path = if path == 0 { 0 } else { r#","path":"""#.len() + path };
     r#"{"op":""}"#.len() + op.name().len() + path + value.map_or(0, |value| r#","value":"#.len() + value)
 }
 
-/// The bytes of a text in JSON, quotes left aside.
+/// The bytes of a text in JSON, without quotes.
 pub(super) fn escaped(text: &str) -> usize {
     let bytes = |byte: u8| match byte {
         b'"' | b'\\' | 0x8 | b'\t' | b'\n' | 0xc | b'\r' => 2,

@@ -1,4 +1,4 @@
-//! What a resource is to become: what a client wants of it, as far as a client can want it.
+//! The target of a diff: the resource that a client wants, limited to attributes that a client can set.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,14 +14,14 @@ use crate::{
     value::{Object, Value},
 };
 
-/// What `before` is to become when `after` takes its place (RFC 7644 §3.5.1), if the rules of the schemas allow it.
+/// The resource that `before` becomes when `after` replaces it (RFC 7644 §3.5.1), if the rules of the schemas allow it.
 pub(super) fn wanted(before: &Resource, after: &Resource) -> Result<Resource, DiffError> {
     let kind = before.kind();
     let mut given = after.clone();
     strip(kind, AttributeId::ROOT, given.root_mut());
     let mut lists = Vec::new();
     for list in kind.attributes().filter(|id| kind.attribute(*id).is_multi_valued()) {
-        // References are known by their id wherever they stand.
+        // The id identifies a reference at any position.
         if !kind.is_reference_list(list)
             && let (Some(was), Some(now)) = (before.value(list), given.value(list))
         {
@@ -47,8 +47,8 @@ pub(super) fn wanted(before: &Resource, after: &Resource) -> Result<Resource, Di
     Ok(wanted)
 }
 
-/// Refuses another type for a reference that stays: the service provider knows the type of each resource, so no patch
-/// changes it.
+/// Refuses another type for a reference that stays: the service provider knows the type of each resource, so no
+/// patch changes the type.
 fn check_reference_types(before: &Resource, given: &Resource) -> Result<(), DiffError> {
     let kind = before.kind();
     for &list in kind.reference_lists() {
@@ -67,8 +67,8 @@ fn check_reference_types(before: &Resource, given: &Resource) -> Result<(), Diff
     Ok(())
 }
 
-/// The values of a list, each once, and so that each can be added to those before it: one that another one includes is
-/// not added to that, but that is to this (RFC 7644 §3.5.2.1).
+/// The values of a list, each once, in an order in which each value can be added to those before it: a value that
+/// is a subset of a present value is not added; a superset is (RFC 7644 §3.5.2.1).
 fn arranged(kind: &ResourceType, list: AttributeId, values: &[Value]) -> Vec<Value> {
     let mut values: Vec<Value> =
         distinct(kind, list, values).into_iter().map(|it| it.to_value(kind, list).into_owned()).collect();
@@ -80,7 +80,7 @@ fn arranged(kind: &ResourceType, list: AttributeId, values: &[Value]) -> Vec<Val
     values
 }
 
-/// Whether each can be added to those before it: none is taken for one that is there already.
+/// Whether each value can be added to those before it, because no present value includes it.
 pub(super) fn can_be_added<'v>(
     kind: &ResourceType,
     list: AttributeId,
@@ -96,8 +96,9 @@ pub(super) fn can_be_added<'v>(
     })
 }
 
-/// A list that is to become another, with what stays of its values where `value` says which is which. One that is the
-/// same set stands in the order in which it was: the rules take a list's order for more than it is.
+/// The new value of a list that changes from `was` to `now`. A value that keeps its `value` also keeps immutable
+/// and write-only sub-attributes that `now` lacks. If both lists are the same set, the result is `was`: the rules
+/// compare an immutable list in order.
 fn settled(kind: &ResourceType, list: AttributeId, was: &Value, now: &Value) -> Value {
     if set(kind, list, was) == set(kind, list, now) {
         return was.clone();
@@ -123,7 +124,7 @@ fn settled(kind: &ResourceType, list: AttributeId, was: &Value, now: &Value) -> 
     Value::List(settled)
 }
 
-/// The values by their id; nothing for an id that several have.
+/// The values by their id; `None` for an id that several values have.
 fn by_id(id: AttributeId, list: &[Value]) -> HashMap<&str, Option<&Object>> {
     let mut found = HashMap::new();
     for object in list.iter().filter_map(Value::as_object) {
@@ -134,20 +135,20 @@ fn by_id(id: AttributeId, list: &[Value]) -> HashMap<&str, Option<&Object>> {
     found
 }
 
-/// The values of a list, each with whether it is the primary one.
+/// The values of a list as a set, each with whether the value is primary.
 fn set(kind: &ResourceType, list: AttributeId, values: &Value) -> BTreeSet<(String, bool)> {
     let form = Form { kind, exact: kind.attribute(list).mutable() != Mutability::Immutable };
     let primary = |value: &Value| value.as_object().is_some_and(|object| is_primary(kind, list, object));
     values.elements().iter().map(|value| (form.of(list, value), primary(value))).collect()
 }
 
-/// Takes out what no client sets, and what says no more than if it were not there.
+/// Removes attributes that no client sets, and values that mean the same as their absence.
 fn strip(kind: &ResourceType, parent: AttributeId, object: &mut Object) {
     let primary = kind.conventional(parent).primary.filter(|_| kind.attribute(parent).is_multi_valued());
     let idle = primary.filter(|primary| !kind.attribute(*primary).is_required());
     object.retain(|id, value| {
         let is_idle = Some(id) == idle && *value == Value::Boolean(false);
-        // A client that sends an empty `value` says that there is none.
+        // A client that sends an empty `value` states that there is no value.
         let is_empty = kind.is_element_value(id) && value.as_str() == Some("");
         if !is_writable(kind, id) || is_idle || is_empty {
             return false;
@@ -160,7 +161,7 @@ fn strip(kind: &ResourceType, parent: AttributeId, object: &mut Object) {
     });
 }
 
-/// Whether anything is left of a value after [`strip`].
+/// Strips a complex value with [`strip`]; whether anything is left of the value.
 fn says_something(kind: &ResourceType, attribute: AttributeId, value: &mut Value) -> bool {
     let Value::Complex(object) = value else { return true };
     strip(kind, attribute, object);

@@ -1,5 +1,5 @@
-//! Resources that refer to each other in a circle (RFC 7644 §3.7.1): created first without and then given the references
-//! that close it, all of them or none.
+//! Resources that refer to each other in a cycle (RFC 7644 §3.7.1). They are created without the references that
+//! close the cycle, and then given these references: all of the resources or none of them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,19 +17,20 @@ use crate::{
     value::{Object, Text, Value},
 };
 
-/// One resource of a circle.
+/// One resource of a cycle.
 struct Member {
     index: usize,
     kind: Arc<ResourceType>,
     id: Text,
-    /// It with all its references.
+    /// The complete resource.
     whole: Arc<Resource>,
-    /// It without those to what is created behind it; `None` if it has no such.
+    /// The resource without its references to itself and to later members of the cycle; `None` if it has no such
+    /// references.
     part: Option<Arc<Resource>>,
 }
 
 impl<S: Store> Run<'_, S> {
-    /// Creates the resources of a circle; the operations are given by their places.
+    /// Creates the resources of a cycle. `group` contains the indexes of the operations.
     pub(super) async fn circle(&mut self, group: &[usize]) {
         self.flush().await;
         if self.is_over() {
@@ -56,7 +57,7 @@ impl<S: Store> Run<'_, S> {
         }
     }
 
-    /// One has failed, and with it all.
+    /// Reports the error of one operation, and 409 for all other operations of the cycle.
     fn fail_circle(&mut self, group: &[usize], index: usize, error: Error) {
         self.fail(index, error);
         for &other in group.iter().filter(|other| **other != index) {
@@ -87,7 +88,7 @@ impl<S: Store> Run<'_, S> {
         for member in &mut members {
             let mut part = Resource::clone(&member.whole);
             if strip(&mut part, &later) {
-                // What cannot be without the reference cannot be in a circle.
+                // A resource that is invalid without the reference cannot be in a cycle.
                 judge(None, &part).map_err(|error| {
                     let detail = format!("expected a circle that can be closed afterwards: {error}");
                     (member.index, Error::new(409, detail))
@@ -99,7 +100,7 @@ impl<S: Store> Run<'_, S> {
         Ok(members)
     }
 
-    /// In one commit, so that nobody ever sees a part of it.
+    /// Creates the cycle in one commit, so that no client ever sees a part of the cycle.
     async fn at_once(&mut self, members: &[Member]) -> Result<Vec<Version>, (usize, Error)> {
         let changes = changes(members);
         let batch: Vec<Change> = changes.iter().map(|(_, change)| change.clone()).collect();
@@ -116,7 +117,8 @@ impl<S: Store> Run<'_, S> {
         }
     }
 
-    /// One after the other, where the store cannot do more; what was created is removed again when one fails.
+    /// Commits the changes one after another, for a store that cannot commit as many together. If a change fails, the
+    /// created resources are removed again.
     async fn step_by_step(&mut self, members: &[Member]) -> Result<Vec<Version>, (usize, Error)> {
         let mut versions: HashMap<usize, Version> = HashMap::new();
         for (index, change) in changes(members) {
@@ -134,16 +136,16 @@ impl<S: Store> Run<'_, S> {
         last_versions(members, versions)
     }
 
-    /// Removes what was created for a circle that cannot be closed, again while the store is busy.
+    /// Removes a created resource of a cycle that cannot be closed. Tries again while the store is busy.
     async fn remove(&self, member: &Member) {
         let change = self.provider.delete_change(&member.kind, member.id.clone(), Expect::Exists, None);
-        // Done; or somebody else has removed it; or the store cannot be reached, and the client is told that the
-        // operation has failed.
+        // The result does not matter: the resource is removed, or another writer has removed it, or the store is
+        // unavailable. In each case the client gets the error of the operation.
         drop(self.commit_again(&[change]).await);
     }
 }
 
-/// The version of each resource after its last change.
+/// Returns the version of each resource after its last change.
 fn last_versions(members: &[Member], versions: HashMap<usize, Version>) -> Result<Vec<Version>, (usize, Error)> {
     let mut versions = versions;
     let last = |member: &Member| {
@@ -153,7 +155,7 @@ fn last_versions(members: &[Member], versions: HashMap<usize, Version>) -> Resul
     members.iter().map(last).collect()
 }
 
-/// The creations, and behind them what closes the circle, each with the place of its operation.
+/// Returns the creations, followed by the changes that close the cycle, each with the index of its operation.
 fn changes(members: &[Member]) -> Vec<(usize, Change)> {
     let create = |member: &Member| {
         let resource = member.part.as_ref().unwrap_or(&member.whole);
@@ -169,7 +171,8 @@ fn changes(members: &[Member]) -> Vec<(usize, Change)> {
     changes
 }
 
-/// What makes the whole of a part: edits of its lists, or where more was left out the whole resource.
+/// Returns the changes that complete a partial resource: edits of its lists, or a replacement if other references
+/// were left out too.
 fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
     let kind = whole.kind();
     let modified = whole.last_modified().unwrap_or_default();
@@ -201,7 +204,7 @@ fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
     vec![Change::Replace { entry: Entry::new(Arc::clone(whole)), expect: Expect::Exists, before: Arc::clone(part) }]
 }
 
-/// Takes away the references to any of `ids`; whether there was one.
+/// Removes the references to any of `ids`. Returns whether there was such a reference.
 fn strip(resource: &mut Resource, ids: &HashSet<Text>) -> bool {
     let kind = Arc::clone(resource.kind());
     strip_object(&kind, resource.root_mut(), ids)
@@ -236,7 +239,7 @@ fn is_container(kind: &ResourceType, attribute: AttributeId) -> bool {
     kind.extensions().iter().any(|extension| extension.attribute() == attribute)
 }
 
-/// Whether a value of the attribute refers to one of the resources.
+/// Returns whether a value of the attribute refers to one of the resources.
 fn refers_to(kind: &ResourceType, attribute: AttributeId, value: &Value, ids: &HashSet<Text>) -> bool {
     let conventional = kind.conventional(attribute);
     let points = conventional.reference.is_some_and(|reference| kind.referred_id(reference).is_some());

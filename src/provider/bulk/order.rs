@@ -1,11 +1,12 @@
-//! In which order the operations of a bulk request are done: as the client has them, but what one refers to first
-//! (RFC 7644 §3.7, §3.7.1).
+//! The order in which the operations of a bulk request run: the client's order, except that an operation to which
+//! another operation refers runs first (RFC 7644 §3.7, §3.7.1).
 
-/// Groups the operations so that each comes behind those that it refers to; `refers` has for each which others those
-/// are. Operations that refer to each other in a circle are one group; every other is one by itself.
+/// Groups the operations so that each operation comes after the operations to which it refers; `refers` contains the
+/// indexes of those operations for each operation. Operations that refer to each other in a cycle are one group.
+/// Every other operation is a group by itself.
 ///
-/// Takes time in proportion to the operations and references, and no stack: a chain may be as long as it will.
-/// (Tarjan's strongly connected components.)
+/// Takes time in proportion to the number of operations and references. Does not recurse, so a chain may have any
+/// length. (Tarjan's strongly connected components.)
 pub(super) fn groups(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
     const UNSEEN: usize = usize::MAX;
     let mut state = State {
@@ -20,7 +21,7 @@ pub(super) fn groups(refers: &[Vec<usize>]) -> Vec<Vec<usize>> {
         if state.number.get(start) != Some(&UNSEEN) {
             continue;
         }
-        // Each operation on the way, and how many of its references have been followed.
+        // The operations on the current path, each with the number of its references that have been followed.
         let mut way = vec![(start, 0_usize)];
         state.enter(start);
         while let Some((operation, followed)) = way.last_mut() {
@@ -47,7 +48,7 @@ struct State {
     number: Vec<usize>,
     /// The lowest number that can be reached within the group.
     lowest: Vec<usize>,
-    /// Whether the operation's group is not complete.
+    /// Whether the operation's group is still incomplete.
     open: Vec<bool>,
     stack: Vec<usize>,
     next: usize,
@@ -107,7 +108,7 @@ impl State {
 mod tests {
     use super::*;
 
-    /// What each operation refers to, and the groups.
+    /// The references of each operation, and the expected groups.
     type Case = (&'static [&'static [usize]], &'static [&'static [usize]]);
 
     #[test]
@@ -126,7 +127,7 @@ mod tests {
         }
     }
 
-    /// 100,000 in a chain, and in a circle, on a small stack.
+    /// A chain and a cycle of 100,000 operations, on a small stack.
     #[test]
     fn no_chain_is_too_long() {
         let length = 100_000;

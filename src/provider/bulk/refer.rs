@@ -1,25 +1,26 @@
-//! `bulkId:x` in the data of an operation, and what takes its place (RFC 7644 §3.7.2).
+//! References `bulkId:x` in the data of an operation, and their replacement (RFC 7644 §3.7.2).
 //!
-//! The data are looked through as text, once: what is no reference stays as it was written, byte for byte.
+//! The data are scanned once, as text. Text that is not a reference stays unchanged, byte for byte.
 
 use std::borrow::Cow;
 
 use crate::schema::{AttributeId, ResourceType};
 
-/// How a reference to a resource of the same request starts.
+/// The prefix of a reference to a resource of the same request.
 pub(super) const PREFIX: &str = "bulkId:";
 
 /// A reference to a bulkId that no operation of the request has.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unknown(pub(super) Box<str>);
 
-/// The data with each reference in the place of which `resolve` knows something else.
+/// Returns the data with each reference replaced by the result of `resolve`.
 ///
-/// A string is a reference where the schema has one: as the `value` or the `$ref` of an attribute that refers to
-/// resources (`members`, `manager`), or as such an attribute itself. `within` is the attribute that the data as a whole
-/// are the value of, if they are no resource. A text that only looks like a reference, in a `displayName`, is none.
+/// A string is a reference where the schema has a reference: as the `value` or the `$ref` of an attribute that refers
+/// to resources (`members`, `manager`), or as the value of such an attribute. If the data are not a whole resource,
+/// `within` is the path of the attribute whose value they are. A text that only looks like a reference, for example
+/// in `displayName`, is not a reference.
 ///
-/// `json` is JSON; of what is not, some part comes back as it was.
+/// `json` should be JSON. For other text the scan also ends, and the replacements in it are unspecified.
 pub(super) fn resolve<'a>(
     json: &'a str,
     kind: &ResourceType,
@@ -50,8 +51,8 @@ pub(super) fn resolve<'a>(
     Ok(Cow::Owned(out))
 }
 
-/// A PATCH path with its references resolved: those that a condition on an attribute that refers to resources compares
-/// with.
+/// Returns a PATCH path with its references resolved. References occur in the condition of a path whose attribute
+/// refers to resources.
 pub(super) fn resolve_path<'a>(
     path: &'a str,
     kind: &ResourceType,
@@ -75,13 +76,13 @@ pub(super) fn resolve_path<'a>(
     Ok(Cow::Owned(out))
 }
 
-/// Whether there can be a reference at all; most data have none and are not looked through.
+/// Returns whether the data may contain a reference. Most data contain no reference and are not scanned.
 pub(super) fn may_refer(json: &str) -> bool {
-    // With an escape, what it says is seen only when it is read.
+    // An escape sequence may hide a reference until the string is decoded.
     json.contains(PREFIX) || json.contains("\\u")
 }
 
-/// The text of a JSON string.
+/// Returns the text of a JSON string.
 fn unquoted(string: &str) -> Option<Cow<'_, str>> {
     let inner = string.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
@@ -91,18 +92,18 @@ fn unquoted(string: &str) -> Option<Cow<'_, str>> {
 }
 
 fn push_quoted(out: &mut String, text: &str) {
-    // A string can always be written.
+    // A string can always be written as JSON.
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 
-/// An object or array that is open.
+/// An open object or array.
 struct Frame<'a> {
     is_object: bool,
-    /// The name of the member at hand.
+    /// The name of the current member.
     name: Option<Cow<'a, str>>,
 }
 
-/// Goes through JSON from string to string, knowing under which names each stands.
+/// Scans JSON from string to string, and keeps the names of the members around each string.
 struct Scanner<'a> {
     json: &'a str,
     at: usize,
@@ -110,7 +111,7 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    /// Where the next string is that is a value, its quotes included.
+    /// Returns the range of the next string that is a value, including its quotes.
     fn next_value(&mut self) -> Option<(usize, usize)> {
         let bytes = self.json.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
@@ -145,13 +146,13 @@ impl Scanner<'_> {
         None
     }
 
-    /// The names under which the value at hand stands, the nearest first; a list is passed through.
+    /// Returns the names of the members around the current value, the nearest name first. Lists have no names.
     fn names(&self) -> impl Iterator<Item = &str> {
         self.frames.iter().rev().filter(|frame| frame.is_object).filter_map(|frame| frame.name.as_deref())
     }
 
     fn is_reference(&self, kind: &ResourceType, within: Option<&str>) -> bool {
-        // A member that is named by a path has its name at the end of it.
+        // If a path names a member, the name of the attribute is at the end of the path.
         let mut parts = self.names().chain(within).flat_map(|name| {
             let attribute = name.rsplit(':').next().unwrap_or_default();
             attribute.rsplit('.').map(|part| part.split('[').next().unwrap_or_default())
@@ -165,7 +166,7 @@ impl Scanner<'_> {
     }
 }
 
-/// Whether an attribute of this name refers to resources.
+/// Returns whether an attribute with this name refers to resources.
 fn refers(kind: &ResourceType, name: &str) -> bool {
     let containers = kind.extensions().iter().map(crate::schema::Extension::attribute);
     let mut attributes = std::iter::once(AttributeId::ROOT).chain(containers);
@@ -175,7 +176,7 @@ fn refers(kind: &ResourceType, name: &str) -> bool {
     })
 }
 
-/// Behind the string that starts here.
+/// Returns the index after the string that begins at `start`.
 fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     loop {
@@ -246,7 +247,7 @@ mod tests {
         assert_eq!(resolve_path(r#"members[value eq "bulkId:a"]"#, &kind, |_| None), Err(Unknown("a".into())));
     }
 
-    /// What is cut off, or no JSON at all, ends somewhere.
+    /// The scan of truncated JSON, or of any other text, ends.
     #[test]
     fn junk_ends() {
         let whole = r#"{"members":[{"value":"bulkId:a\u0041"},{"$ref":"\"}"}]}"#;

@@ -1,5 +1,4 @@
-//! From an operation of the message to something that can be done: the resource type, the id, the data with every
-//! `bulkId:` resolved.
+//! The interpretation of an operation: its resource type, its id, and its data with every `bulkId:` resolved.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -20,7 +19,7 @@ use crate::{
     value::Text,
 };
 
-/// What an operation does.
+/// The work of an operation.
 pub(super) enum Work<'a> {
     Create {
         kind: Arc<ResourceType>,
@@ -37,27 +36,27 @@ pub(super) enum Work<'a> {
     Delete {
         kind: Arc<ResourceType>,
     },
-    /// Nothing: it is not what it should be.
+    /// The operation is invalid. Its outcome is this error.
     Fault(Error),
-    /// It is being done.
+    /// The work has been taken for execution.
     Done,
 }
 
-/// An operation that has been understood.
+/// An operation after its interpretation.
 pub(super) struct Step<'a> {
     pub(super) work: Work<'a>,
     pub(super) is_create: bool,
     pub(super) kind: Option<Arc<ResourceType>>,
-    /// The id of the resource, given here to one that is to be created.
+    /// The id of the resource. A resource that is to be created gets its id here.
     pub(super) id: Option<Text>,
     pub(super) version: Option<Box<str>>,
     pub(super) bulk_id: Option<Box<str>>,
-    /// The operations that create what this one refers to.
+    /// The indexes of the operations that create the resources to which this operation refers.
     pub(super) refers: Vec<usize>,
 }
 
 impl Step<'_> {
-    /// The id and the type of what the operation creates.
+    /// Returns the id and the type of the resource that the operation creates; `None` for other operations.
     pub(super) fn creates(&self) -> Option<(Text, Arc<ResourceType>)> {
         match &self.work {
             Work::Create { kind, .. } => Some((self.id.clone()?, Arc::clone(kind))),
@@ -66,13 +65,13 @@ impl Step<'_> {
     }
 }
 
-/// What a path names.
+/// The target that a path names.
 struct Target<'a> {
     kind: Arc<ResourceType>,
     id: Option<Cow<'a, str>>,
 }
 
-/// The operations of a request, understood as far as they can be without a look at the store.
+/// Interprets the operations of a request, as far as possible without the store.
 pub(super) fn steps<'a, S: Store>(
     provider: &ServiceProvider<S>,
     request: &'a BulkRequest<'_>,
@@ -80,7 +79,7 @@ pub(super) fn steps<'a, S: Store>(
 ) -> Vec<Step<'a>> {
     let mut bulk_ids = BulkIds::new();
     let mut steps: Vec<Step<'a>> = Vec::with_capacity(request.operations.len());
-    // First what is created, since any may refer to it.
+    // Creations get their ids first, since any operation may refer to them.
     for (index, operation) in request.operations.iter().enumerate() {
         let mut step = Step {
             work: Work::Done,
@@ -123,7 +122,7 @@ fn is_post(operation: &BulkOperation<'_>) -> bool {
     operation.method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("POST"))
 }
 
-/// What stands for a bulkId, and which were asked for.
+/// The ids that replace bulkIds, and the operations to which the current operation refers.
 struct References<'a> {
     bulk_ids: &'a BulkIds<'a>,
     ids: &'a [Option<Text>],
@@ -139,7 +138,7 @@ impl References<'_> {
     }
 }
 
-/// A reference to what the request does not create: 409 (RFC 7644 §3.7.1).
+/// 409: a reference to a resource that the request does not create (RFC 7644 §3.7.1).
 fn unknown(Unknown(bulk_id): Unknown) -> Error {
     Error::new(409, format!("expected a bulkId that an operation of the request has: `{bulk_id:.60}`"))
 }
@@ -188,7 +187,7 @@ fn understand<'a, S: Store>(
             let value = value.transpose().map_err(unknown)?;
             let path = operation.path().map(|path| resolve_path(path, &kind, |id| references.resolve(id)));
             let path = path.transpose().map_err(unknown)?;
-            // What refers to nothing stays as it is.
+            // Text without references stays unchanged.
             let path = path.and_then(|path| if let Cow::Owned(path) = path { Some(path.into()) } else { None });
             let value = value.and_then(|value| if let Cow::Owned(value) = value { Some(value) } else { None });
             Ok::<_, Error>((path, value))
@@ -199,7 +198,7 @@ fn understand<'a, S: Store>(
     Ok(if method == "POST" { Work::Create { kind, data } } else { Work::Replace { kind, data } })
 }
 
-/// The resource type, and the resource if there is one, that a path relative to the base URL names.
+/// Returns the resource type that a path relative to the base URL names, and the id if the path has one.
 fn target<'a>(path: &'a str, registry: &Registry) -> Result<Target<'a>, Error> {
     if path.contains("://") || path.contains(['?', '#']) {
         return Err(malformed("path: expected one that is relative to the base URL, such as /Users"));
@@ -211,7 +210,7 @@ fn target<'a>(path: &'a str, registry: &Registry) -> Result<Target<'a>, Error> {
     if segments.next().is_some() || id.as_deref() == Some(".search") {
         return Err(Error::no_endpoint());
     }
-    // Bulk and /Me are no endpoints of resource types, so that nothing is nested and nobody is somebody else.
+    // Bulk and /Me are not endpoints of resource types: bulk requests cannot be nested, and /Me is no alias here.
     let kind = registry.endpoint(&first).ok_or_else(Error::no_endpoint)?;
     Ok(Target { kind: Arc::clone(kind), id })
 }

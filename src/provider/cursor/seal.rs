@@ -1,8 +1,7 @@
-//! What keeps a cursor from being altered or used for another query.
+//! Protects cursors against alteration and against use for another query.
 //!
-//! With a [`CursorKey`] a cursor is sealed: nobody without the key can make one, change one or read what is in it. It is
-//! sealed together with the query that it belongs to. Without a key the same is only a checksum: an accident is found,
-//! a forgery is not.
+//! With a [`CursorKey`] a cursor is sealed together with its query: a client without the key cannot make, alter or
+//! read a cursor. Without a key the cursor has only a checksum, which detects accidents but no forgery.
 
 #[cfg(feature = "signed-cursors")]
 use std::fmt;
@@ -17,12 +16,13 @@ use crate::{
     store::TenantId,
 };
 
-/// Characters of a cursor that a request may bring. Those that are made here are shorter.
+/// The maximum number of characters of a cursor in a request. The cursors that this module makes are shorter.
 const TOKEN_BYTES: usize = 4_096;
 
-/// The query as bytes: the same for the same query of the same tenant, and for no other.
+/// Returns the query as bytes, which are the same for the same query of the same tenant and differ for any other
+/// query.
 ///
-/// `endpoint` is the name of the resource type, or empty for all of them.
+/// `endpoint` is the name of the resource type, or empty for all types.
 pub(crate) fn canonical(tenant: &TenantId, endpoint: &str, request: &SearchRequest) -> Vec<u8> {
     let SearchRequest {
         attributes,
@@ -30,7 +30,7 @@ pub(crate) fn canonical(tenant: &TenantId, endpoint: &str, request: &SearchReque
         filter,
         sort_by,
         sort_order,
-        // What selects a page of the query: the count is in the cursor itself.
+        // These fields select a page of the query. The cursor itself contains the count.
         start_index: _,
         count: _,
         cursor: _,
@@ -60,8 +60,8 @@ fn length(bytes: &[u8]) -> [u8; 8] {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes()
 }
 
-/// FNV-1a with 64 bits, each part behind its length: the same in every build, which the standard library's hashers are
-/// not.
+/// Returns the 64-bit FNV-1a hash of the parts, each preceded by its length. The hash is the same in every build,
+/// unlike those of the standard library's hashers.
 pub(crate) fn fnv1a(parts: &[&[u8]]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for part in parts {
@@ -72,10 +72,10 @@ pub(crate) fn fnv1a(parts: &[&[u8]]) -> u64 {
     hash
 }
 
-/// A secret that cursors are sealed with, so that they can neither be made nor altered nor read by others. Given to
+/// A secret key that seals cursors, so that clients cannot make, alter or read them. Set with
 /// [`ServiceProviderBuilder::cursor_key`](crate::provider::ServiceProviderBuilder::cursor_key).
 ///
-/// Every instance of a host that answers for the others needs the same one. 32 random bytes are right.
+/// All instances of a host that answer for each other need the same key. Use 32 random bytes.
 ///
 /// ```
 /// use scim_core::provider::CursorKey;
@@ -90,7 +90,7 @@ pub(crate) fn fnv1a(parts: &[&[u8]]) -> u64 {
 #[derive(Clone)]
 pub struct CursorKey(Hmac<Sha256>);
 
-/// A key that is too short to be a secret.
+/// The error for a key that is too short to be a secret.
 #[cfg(feature = "signed-cursors")]
 #[cfg_attr(docsrs, doc(cfg(feature = "signed-cursors")))]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -101,16 +101,16 @@ pub struct InvalidCursorKey {
 
 #[cfg(feature = "signed-cursors")]
 impl CursorKey {
-    /// The fewest bytes that a key may have.
+    /// The minimum number of bytes in a key.
     pub const MIN_BYTES: usize = 32;
 
     const TAG_BYTES: usize = 16;
 
-    /// The key with these bytes, which must be random.
+    /// Returns the key with these bytes, which must be random.
     ///
     /// # Errors
     ///
-    /// When there are fewer than [`CursorKey::MIN_BYTES`].
+    /// If there are fewer than [`CursorKey::MIN_BYTES`] bytes.
     pub fn new(bytes: &[u8]) -> Result<Self, InvalidCursorKey> {
         let too_short = || InvalidCursorKey { bytes: bytes.len() };
         if bytes.len() < Self::MIN_BYTES {
@@ -129,10 +129,10 @@ impl CursorKey {
         mac
     }
 
-    /// Hides the payload, or shows what was hidden: a stream of bytes that the tag decides is put over it.
+    /// Encrypts or decrypts the payload: combines it (XOR) with a stream of bytes that depends on the tag.
     ///
-    /// That the tag, a MAC of the whole, is also what the stream starts from is the construction of SIV (RFC 5297): two
-    /// payloads have the same stream only when they are the same.
+    /// The tag is a MAC of the query and the payload, and also the start of the stream. This is the construction of
+    /// SIV (RFC 5297): two payloads have the same stream only if they are the same.
     fn toggle(&self, tag: &[u8], payload: &mut [u8]) {
         for (block, bytes) in (0_u64..).zip(payload.chunks_mut(32)) {
             let mut mac = self.0.clone();
@@ -166,13 +166,13 @@ impl CursorKey {
 
 #[cfg(feature = "signed-cursors")]
 impl fmt::Debug for CursorKey {
-    /// Without the key.
+    /// Does not show the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CursorKey")
     }
 }
 
-/// How cursors are sealed: with the first of the host's keys, or with a checksum where there are none.
+/// The method that seals cursors: the first of the host's keys, or a checksum if there are no keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seals {
     #[cfg(feature = "signed-cursors")]
@@ -184,7 +184,7 @@ pub(crate) struct Seals {
     expect(clippy::unused_self, reason = "there are keys with the feature only")
 )]
 impl Seals {
-    /// The cursor with this payload for this query, in characters that a URL takes as they are (RFC 3986 §2.3).
+    /// Returns the cursor with this payload for this query, in characters that a URL does not escape (RFC 3986 §2.3).
     pub(crate) fn seal(&self, query: &[u8], payload: &[u8]) -> Box<str> {
         #[cfg(feature = "signed-cursors")]
         if let Some(key) = self.keys.first() {
@@ -195,7 +195,7 @@ impl Seals {
         encode(&summed).into()
     }
 
-    /// The payload of a cursor that was sealed for this query.
+    /// Returns the payload of a cursor that was sealed for this query; `None` for any other token.
     pub(crate) fn open(&self, query: &[u8], token: &str) -> Option<Vec<u8>> {
         if token.len() > TOKEN_BYTES {
             return None;
@@ -210,7 +210,7 @@ impl Seals {
     }
 }
 
-/// base64url without padding (RFC 4648 §5).
+/// The alphabet of base64url without padding (RFC 4648 §5).
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 fn encode(bytes: &[u8]) -> String {
@@ -225,7 +225,7 @@ fn encode(bytes: &[u8]) -> String {
     out
 }
 
-/// What [`encode`] has written, and nothing else: no other text stands for the same bytes.
+/// Reads the output of [`encode`]; `None` for any other text. Two different texts never stand for the same bytes.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3 + 2);
     for group in text.as_bytes().chunks(4) {
@@ -237,7 +237,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
         let missing = 4 - group.len();
         let [_, bytes @ ..] = (bits << (6 * missing)).to_be_bytes();
         let (bytes, rest) = bytes.split_at_checked(3 - missing)?;
-        // One character is less than a byte, and bits beyond the last byte would be another text for the same bytes.
+        // One character has less than a byte, and bits beyond the last byte would give the same bytes a second text.
         if missing == 3 || rest.iter().any(|byte| *byte != 0) {
             return None;
         }
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_checksum_is_that_of_every_build() {
-        // The length is eight bytes of zero.
+        // Each part is preceded by its length in eight bytes.
         assert_eq!(fnv1a(&[]), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(&[b"a", b"bc"]), fnv1a(&[b"a", b"bc"]));
         assert_ne!(fnv1a(&[b"a", b"bc"]), fnv1a(&[b"ab", b"c"]));

@@ -1,7 +1,9 @@
-//! The elements of multi-valued attributes: which ones count as elements at all, and which are the same (RFC 7643 §2.4).
+//! The elements of multi-valued attributes: which JSON counts as an element, and which elements are the same
+//! (RFC 7643 §2.4).
 //!
-//! An element that lost its content while it was read must neither be stored nor select a stored element, or a request
-//! would affect more than the client named. Every verb reads its lists here, so every verb gives the same answer.
+//! An element that lost its content while it was read must neither be stored nor select a stored element, or a
+//! request would affect more than the client named. Every verb reads its lists here, so every verb gives the same
+//! answer.
 
 use std::collections::HashSet;
 
@@ -71,7 +73,7 @@ impl OfAttribute<'_, '_> {
             if self.reader.selects() && !tally.lost {
                 return Err(self.reader.fail(self.attribute, ResourceErrorKind::NoContent));
             }
-            // The element is ignored, as an unknown attribute is; the reader remembers that it was there.
+            // The element is ignored, as an unknown attribute is; the reader remembers that the request had an element.
             self.reader.loss = self.reader.loss.max(if tally.lost { Loss::Unknown } else { Loss::Void });
         }
         let says_nothing = if self.reader.selects() {
@@ -101,7 +103,8 @@ impl OfAttribute<'_, '_> {
         Ok(Some(object).filter(|_| is_unpacked))
     }
 
-    /// Reads text that holds the JSON of an object or an array where the schema has one. `None` for any other text.
+    /// Reads text that holds the JSON of an object or an array where the schema has an object or array. `None` for
+    /// other text.
     pub(super) fn packed<E: Error>(&mut self, text: &str) -> Option<Result<(), E>> {
         if !text.starts_with(['{', '[', ' ', '\t', '\r', '\n']) {
             return None;
@@ -115,7 +118,7 @@ impl OfAttribute<'_, '_> {
             return None;
         }
         if !self.reader.tolerance.allows(Quirk::PackedValue) {
-            // The text must not be taken for a bare value.
+            // A packed value must not be read as a bare value.
             let expected = if self.mode == Mode::List { "an array" } else { "an object" };
             let fault = ResourceErrorKind::Type { expected, found: "JSON in a string" };
             return Some(Err(self.reader.fail(self.attribute, fault)));
@@ -145,7 +148,7 @@ impl Reader<'_> {
         is_text.then(|| serde_json::from_str(text).ok()).flatten()
     }
 
-    /// Makes an app role the content of an element; `false` if the element must stay as it is.
+    /// Makes an app role the content of an element; returns `false` if the element must stay as it is.
     fn unpack<E: Error>(
         &mut self,
         attribute: AttributeId,
@@ -187,7 +190,7 @@ pub(crate) fn only_labels(kind: &ResourceType, list: AttributeId, object: &Objec
     object.iter().all(|(id, _)| Some(id) == conventional.kind || Some(id) == conventional.primary)
 }
 
-/// Keeps the first of equal values (RFC 7643 §2.4), and in a list of references the first to each resource.
+/// Keeps the first of equal values (RFC 7643 §2.4), and in a list of references the first reference to each resource.
 pub(super) fn drop_doubles(kind: &ResourceType, attribute: AttributeId, values: &mut Vec<Value>) {
     const FEW: usize = 16;
     let id = kind.value_of(attribute).filter(|_| kind.is_reference_list(attribute));

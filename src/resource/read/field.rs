@@ -1,4 +1,4 @@
-//! The members of JSON objects: which attribute each is, and what happens to those that are not read.
+//! The members of JSON objects: the attribute of each member, and the treatment of members that are not read.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ use crate::{
 
 use serde::de::DeserializeSeed;
 
-/// The resource as a whole.
+/// Reads the resource as a whole.
 pub(super) struct Body<'r, 'a>(pub(super) &'r mut Reader<'a>);
 
 impl<'de> DeserializeSeed<'de> for Body<'_, '_> {
@@ -46,7 +46,7 @@ impl<'de> Visitor<'de> for Body<'_, '_> {
     }
 }
 
-/// The attributes of the core schema in an object of their own, below its URN.
+/// Reads attributes of the core schema from an object of their own under its URN.
 struct CoreObject<'r, 'a> {
     reader: &'r mut Reader<'a>,
     object: &'r mut Object,
@@ -109,7 +109,7 @@ impl CoreObject<'_, '_> {
 }
 
 impl Reader<'_> {
-    /// Counts an object or array that opens.
+    /// Counts an object or array that opens; fails beyond the depth limit.
     pub(super) fn open<E: Error>(&mut self, attribute: AttributeId) -> Result<(), E> {
         self.depth += 1;
         if self.depth > self.limits.json_depth {
@@ -118,14 +118,14 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The members of the object of `parent`, and the count of those that were given up.
+    /// Reads the members of the object of `parent`, and notes the members that left no trace.
     pub(super) fn members<'de, M: MapAccess<'de>>(
         &mut self,
         parent: AttributeId,
         map: M,
     ) -> Result<(Object, Tally), M::Error> {
         self.open(parent)?;
-        // Room for the members that most clients send: growing later would move all of them.
+        // Room for the members of a typical request: to grow later would move all of them.
         let mut object = Object::with_capacity(self.kind.children(parent).len().min(24));
         let tally = self.members_into(parent, map, &mut object, &mut Seen::default())?;
         self.depth -= 1;
@@ -141,7 +141,7 @@ impl Reader<'_> {
     ) -> Result<Tally, M::Error> {
         let at_root = parent == AttributeId::ROOT;
         let mut tally = Tally::default();
-        // `$ref` to a resource is made for each answer; the core keeps the id in it.
+        // Each answer derives `$ref` to a resource; the core keeps only the id in it.
         let conventional = self.kind.conventional(parent);
         let derived = conventional.reference.filter(|_| !at_root);
         let derived = derived.and_then(|reference| Some((reference, self.kind.referred_id(reference)?)));
@@ -203,7 +203,7 @@ impl Reader<'_> {
         Ok(tally)
     }
 
-    /// Passes over a value. It is JSON all the same, and no deeper than is allowed.
+    /// Skips a value, which must still be JSON within the allowed depth.
     fn skip<'de, M: MapAccess<'de>>(&mut self, attribute: AttributeId, map: &mut M) -> Result<(), M::Error> {
         let raw = map.next_value::<&RawValue>()?.get();
         if matches!(raw.as_bytes().first(), Some(b'{' | b'['))
@@ -215,7 +215,7 @@ impl Reader<'_> {
     }
 }
 
-/// The id in the URL of a resource (RFC 7644 §3.2): what stands behind the last slash, its escapes undone.
+/// The id in the URL of a resource (RFC 7644 §3.2): the text after the last slash, percent-decoded.
 fn last_segment(url: &str) -> Option<Text> {
     let path = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
     let segment = path.rsplit('/').next().unwrap_or_default();
@@ -223,7 +223,7 @@ fn last_segment(url: &str) -> Option<Text> {
     (!id.is_empty() && !id.contains('\0')).then(|| Text::from(&*id))
 }
 
-/// The attributes of one object that were there.
+/// The attributes that one object has had so far.
 #[derive(Default)]
 struct Seen {
     low: [u64; 4],
@@ -231,7 +231,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// `false` if it was there before.
+    /// Adds an attribute; returns `false` if the object already had it.
     fn insert(&mut self, attribute: AttributeId) -> bool {
         let index = attribute.index();
         if let Some(word) = self.low.get_mut(index / 64) {
@@ -248,18 +248,18 @@ impl Seen {
     }
 }
 
-/// The name of a member.
+/// Reads the name of a member.
 struct Name<'r, 'a> {
     reader: &'r mut Reader<'a>,
     parent: AttributeId,
 }
 
-/// What a name stands for.
+/// The meaning of a name.
 enum Named {
     Attribute(AttributeId),
-    /// The core schema, as an object of attributes.
+    /// The URN of the core schema, as the name of an object of attributes.
     CoreSchema,
-    /// No attribute, which is tolerated.
+    /// An unknown attribute, which is tolerated.
     Unknown,
 }
 
@@ -306,7 +306,7 @@ fn path_of_unknown(kind: &ResourceType, parent: AttributeId, name: &str) -> Stri
     }
 }
 
-/// `schemas`: not kept, since it follows from what the resource has, but it must fit the resource type.
+/// Reads `schemas`, which must fit the resource type. It is not stored, since it is derived from the resource's data.
 struct Schemas<'r, 'a>(&'r mut Reader<'a>);
 
 impl Schemas<'_, '_> {
@@ -345,7 +345,7 @@ impl<'de> Visitor<'de> for Schemas<'_, '_> {
     fn visit_seq<S: SeqAccess<'de>>(mut self, mut uris: S) -> Result<(), S::Error> {
         self.0.open(AttributeId::SCHEMAS)?;
         while let Some(raw) = uris.next_element::<&RawValue>()? {
-            // A URI has nothing to escape; text that has is looked at once more.
+            // A URI has no escapes; text with escapes is decoded first.
             let plain = raw.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
             match plain.filter(|text| !text.contains('\\')) {
                 Some(uri) => self.one(uri)?,

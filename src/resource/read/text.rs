@@ -1,4 +1,4 @@
-//! The text of a request body before it is parsed, and the words for JSON that cannot be parsed.
+//! The text of a request body before it is parsed, and the messages for JSON that cannot be parsed.
 
 use serde_json::error::Category;
 
@@ -8,9 +8,9 @@ use crate::quirks::{Quirk, Tolerance};
 ///
 /// # Errors
 ///
-/// A sentence that tells at which byte the text stops being UTF-8, or that a byte order mark is not tolerated.
+/// A sentence with the byte at which the text stops being UTF-8, or about a byte order mark that is not tolerated.
 pub(crate) fn body_text<'b>(body: &'b [u8], tolerance: &mut Tolerance) -> Result<&'b str, String> {
-    // One check of the whole body is faster than one for each string.
+    // One check of the whole body is faster than a check for each string.
     let text = std::str::from_utf8(body)
         .map_err(|error| format!("expected UTF-8, found other bytes after byte {}", error.valid_up_to()))?;
     match text.strip_prefix('\u{FEFF}') {
@@ -26,8 +26,8 @@ pub(crate) fn json_fault_at(error: &serde_json::Error, expected: &str) -> String
     format!("{}, line {} column {}", json_fault(error, expected), error.line(), error.column().max(1))
 }
 
-/// A sentence about JSON that could not be read, without its position. `expected` names the JSON that belongs there, such
-/// as `a SearchRequest`.
+/// A sentence about JSON that could not be read, without its position. `expected` names the JSON that belongs
+/// there, such as `a SearchRequest`.
 pub(crate) fn json_fault(error: &serde_json::Error, expected: &str) -> String {
     match error.classify() {
         Category::Data => format!("expected {expected}"),
@@ -45,9 +45,9 @@ pub(crate) fn json_fault(error: &serde_json::Error, expected: &str) -> String {
     }
 }
 
-/// Whether objects and arrays are nested deeper than `limit` in JSON. Without meaning where it is not well-formed.
+/// Whether objects and arrays in JSON are nested deeper than `limit`. The result has no meaning for malformed JSON.
 pub(crate) fn is_deeper(json: &[u8], limit: usize) -> bool {
-    // No deeper than there are brackets, which most texts have few of, and counting is fast.
+    // The depth is at most the number of brackets. Most texts have few, and counting is fast.
     let brackets = json.iter().map(|byte| usize::from(matches!(byte, b'{' | b'['))).sum::<usize>();
     brackets > limit && nesting(json) > limit
 }

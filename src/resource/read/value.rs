@@ -15,7 +15,7 @@ use crate::{
     value::{Decimal, Object, Value, read_date_time},
 };
 
-/// What is expected at a place.
+/// The shape of JSON that is expected at a position.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     /// One value.
@@ -32,7 +32,7 @@ impl Mode {
     }
 }
 
-/// Where a value goes that was read. It is made in its place: values are large, and moving each costs.
+/// The destination of a value. The value is built in place: values are large, and each move costs.
 pub(super) enum Place<'r> {
     Member(&'r mut Object),
     Element(&'r mut Vec<Value>),
@@ -40,7 +40,7 @@ pub(super) enum Place<'r> {
 }
 
 impl Place<'_> {
-    /// The same place for another attempt.
+    /// The same destination, for another attempt.
     pub(super) fn reborrow(&mut self) -> Place<'_> {
         match self {
             Self::Member(object) => Place::Member(object),
@@ -50,7 +50,7 @@ impl Place<'_> {
     }
 }
 
-/// A value of `attribute`, put into its place unless it says that there is none.
+/// Reads a value of `attribute` and puts it into its place, unless the JSON means no value.
 pub(super) struct OfAttribute<'r, 'a> {
     pub(super) reader: &'r mut Reader<'a>,
     pub(super) attribute: AttributeId,
@@ -63,7 +63,7 @@ impl<'de> DeserializeSeed<'de> for OfAttribute<'_, '_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         match self.kind() {
-            // serde has no number that keeps all digits; the text has.
+            // serde has no number type that keeps all digits, but the text keeps them.
             AttributeType::Integer | AttributeType::Decimal => {
                 let raw = <&RawValue>::deserialize(deserializer)?;
                 self.number(raw)
@@ -78,13 +78,13 @@ impl OfAttribute<'_, '_> {
         self.reader.kind.attribute(self.attribute).kind()
     }
 
-    /// A value of the type of which there is one where another was expected.
+    /// Refuses JSON of the type `found`, where another type is expected.
     pub(super) fn refuse<E: Error>(self, found: &'static str) -> E {
         let expected = if self.mode == Mode::List { "an array" } else { article(self.kind()) };
         self.reader.fail(self.attribute, ResourceErrorKind::Type { expected, found })
     }
 
-    /// One value where there may be several.
+    /// Accepts one value where a list is expected, if that is tolerated.
     pub(super) fn may_be_one<E: Error>(&mut self, found: &'static str) -> Result<(), E> {
         if self.mode != Mode::List || self.reader.tolerance.allows(Quirk::OneForList) {
             return Ok(());
@@ -93,7 +93,7 @@ impl OfAttribute<'_, '_> {
         Err(self.reader.fail(self.attribute, kind))
     }
 
-    /// Puts the value where it goes, as a list where a list is expected.
+    /// Puts the value into its place, as a list where a list is expected.
     #[inline]
     pub(super) fn put(self, value: Value) {
         let value = if self.mode == Mode::List { Value::List(vec![value]) } else { value };
@@ -111,7 +111,7 @@ impl OfAttribute<'_, '_> {
 
     fn string<E: Error>(mut self, text: &str) -> Result<(), E> {
         if text.is_empty() && self.is_unassigned_by_empty_text() {
-            // A list of references, or a selection, has no element for a text without characters.
+            // A list of references, or a selection, has no element for an empty string.
             let is_list = self.mode == Mode::Element || self.mode == Mode::List;
             if is_list && (self.reader.selects() || self.reader.kind.is_reference_list(self.attribute)) {
                 return Err(self.refuse("an empty string"));
@@ -154,7 +154,7 @@ impl OfAttribute<'_, '_> {
         Ok(())
     }
 
-    /// Whether the empty string says here that there is no value.
+    /// Whether the empty string means no value here.
     fn is_unassigned_by_empty_text(&self) -> bool {
         let reader = &*self.reader;
         match self.mode {
@@ -169,7 +169,7 @@ impl OfAttribute<'_, '_> {
         }
     }
 
-    /// A whole number where the schema has text.
+    /// Reads a whole number where the schema has text.
     fn number_as_text<E: Error>(self, number: impl fmt::Display) -> Result<(), E> {
         if self.kind() == AttributeType::String && self.reader.tolerance.allows(Quirk::NumberForString) {
             return self.string(&number.to_string());
@@ -179,14 +179,14 @@ impl OfAttribute<'_, '_> {
 
     fn number<E: Error>(self, raw: &RawValue) -> Result<(), E> {
         let text = raw.get();
-        // Anything else is what it is for all types; errors were found when the text was first passed over.
+        // JSON of another type is handled alike for all types; errors were found when the text was first skipped.
         if !text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
             let mut deserializer = serde_json::Deserializer::from_str(text);
             return deserializer.deserialize_any(self).map_err(E::custom);
         }
         let mut this = self;
         this.may_be_one("a number")?;
-        // Every digit is kept and compared, as every letter is.
+        // Every digit is kept and compared, like every letter.
         if text.len() > this.reader.limits.string {
             return Err(this.reader.fail(this.attribute, ResourceErrorKind::TooLong(this.reader.limits.string)));
         }
@@ -212,7 +212,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        // Unassigned (RFC 7643 §2.5); but a list has no places for what is not there.
+        // Unassigned (RFC 7643 §2.5); but a list cannot contain an unassigned value.
         if self.mode == Mode::Element { Err(self.refuse("null")) } else { Ok(()) }
     }
 
@@ -238,7 +238,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        // Text without escapes, in which JSON allows no control characters: U+0000 need not be looked for.
+        // Text without escapes, in which JSON allows no control characters: no search for U+0000 is needed.
         self.string(text)
     }
 
@@ -291,7 +291,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
 }
 
 impl Reader<'_> {
-    /// The values of an array.
+    /// Reads the values of an array.
     fn list<'de, S: SeqAccess<'de>>(&mut self, attribute: AttributeId, mut array: S) -> Result<Vec<Value>, S::Error> {
         self.open(attribute)?;
         let outer = self.index;
@@ -316,7 +316,7 @@ impl Reader<'_> {
         Ok(values)
     }
 
-    /// Text as a value of the type of `attribute`, which is not complex.
+    /// Reads text as a value of the type of `attribute`, which is not complex.
     pub(super) fn text<E: Error>(&mut self, attribute: AttributeId, text: &str) -> Result<Value, E> {
         if text.len() > self.limits.string {
             return Err(self.fail(attribute, ResourceErrorKind::TooLong(self.limits.string)));
@@ -362,7 +362,7 @@ impl Reader<'_> {
     }
 }
 
-/// What a value of the type is called in a sentence.
+/// The name of the attribute type in a message.
 fn article(kind: AttributeType) -> &'static str {
     match kind {
         AttributeType::String => "a string",
@@ -376,7 +376,7 @@ fn article(kind: AttributeType) -> &'static str {
     }
 }
 
-/// What well-formed JSON is called in a sentence.
+/// The name of the type of well-formed JSON in a message.
 pub(super) fn found_at(raw: &RawValue) -> &'static str {
     match raw.get().as_bytes().first() {
         Some(b'"') => "a string",
@@ -404,7 +404,7 @@ fn is_reference(text: &str) -> bool {
     true
 }
 
-/// Whether it is base64, of either alphabet and with or without padding (RFC 4648 §4, §5; RFC 7643 §2.3.6).
+/// Whether the text is base64, of either alphabet and with or without padding (RFC 4648 §4, §5; RFC 7643 §2.3.6).
 fn is_base64(text: &str) -> bool {
     let digits = text.trim_end_matches('=');
     let padding = text.len() - digits.len();

@@ -36,16 +36,16 @@ typed!(Group, GROUP);
 pub struct Member<'a> {
     /// The id of the resource: `value`.
     pub id: &'a str,
-    /// The name of its resource type: `type`.
+    /// The name of the resource's type: `type`.
     pub kind: Option<&'a str>,
 }
 
 impl Group {
-    /// A group of this name without members. `kind` is a resource type with the Group schema.
+    /// A group with this name and without members. `kind` is a resource type with the Group schema.
     ///
     /// # Errors
     ///
-    /// When `kind` has another schema.
+    /// When `kind` has another schema, or its schema has no `displayName`.
     pub fn new(kind: &Arc<ResourceType>, display_name: &str) -> Result<Self, WrongSchema> {
         let mut group = Self::try_from(Resource::new(Arc::clone(kind)))?;
         group
@@ -68,7 +68,8 @@ impl Group {
         self.resource.set("displayName", display_name).map(drop)
     }
 
-    /// `members`, where the resource was read with them: a large list may have been left out.
+    /// The members in `members`; a resource that was read without this list, because the list is large, yields no
+    /// members.
     pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
         let kind = self.resource.kind();
         let list = kind.child(AttributeId::ROOT, "members");

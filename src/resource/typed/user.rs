@@ -1,4 +1,4 @@
-//! Users (RFC 7643 §4.1) and what an enterprise knows of them (§4.3).
+//! Users (RFC 7643 §4.1) and their enterprise data (§4.3).
 
 use std::sync::Arc;
 
@@ -37,11 +37,11 @@ pub struct User {
 typed!(User, USER);
 
 impl User {
-    /// A user of this name, and nothing else. `kind` is a resource type with the User schema.
+    /// A user with this name and no other attributes. `kind` is a resource type with the User schema.
     ///
     /// # Errors
     ///
-    /// When `kind` has another schema.
+    /// When `kind` has another schema, or its schema has no `userName`.
     pub fn new(kind: &Arc<ResourceType>, user_name: &str) -> Result<Self, WrongSchema> {
         let mut user = Self::try_from(Resource::new(Arc::clone(kind)))?;
         user.resource
@@ -51,38 +51,38 @@ impl User {
     }
 
     texts! {
-        /// `userName`: what the user signs in with, unique in the tenant.
+        /// `userName`: the name with which the user signs in, unique in the tenant.
         user_name = "userName",
         /// `displayName`: the name to show.
         display_name = "displayName",
-        /// `nickName`: how others call the user.
+        /// `nickName`: the casual name of the user.
         nick_name = "nickName",
         /// `profileUrl`: the URL of a page about the user.
         profile_url = "profileUrl",
-        /// `title`: such as "Vice President".
+        /// `title`: the user's title, such as "Vice President".
         title = "title",
-        /// `userType`: how the organisation is related to the user, such as "Employee".
+        /// `userType`: the relation of the user to the organization, such as "Employee".
         user_type = "userType",
-        /// `preferredLanguage`: in the form of an `Accept-Language` header.
+        /// `preferredLanguage`: the user's preferred language, in the form of an `Accept-Language` header.
         preferred_language = "preferredLanguage",
-        /// `locale`: such as "en-US".
+        /// `locale`: the user's locale, such as "en-US".
         locale = "locale",
-        /// `timezone`: such as "America/Los_Angeles".
+        /// `timezone`: the user's time zone, such as "America/Los_Angeles".
         timezone = "timezone",
-        /// `password`, in the clear, as a client has just set it: to be hashed by the store, and never to be shown.
+        /// `password` in clear text, as a client has just set it: the store must hash it, and no answer may show it.
         password = "password",
     }
 
     /// `active`: whether the user may sign in; `None` without a value.
     ///
-    /// Every user that the core creates has a value, by the [default](crate::schema::Attribute::default_value) of the
-    /// standard schema. `None` is a user who is not created yet or was stored before there was a default, or any user of a
-    /// schema whose default is switched off.
+    /// Every user that the core creates has a value, by the [default](crate::schema::Attribute::default_value) of
+    /// the standard schema. `None` is possible for a user who is not created yet or was stored before the default
+    /// existed, and for a schema whose default is switched off.
     pub fn is_active(&self) -> Option<bool> {
         self.resource.get("active")?.as_bool()
     }
 
-    /// Says whether the user may sign in.
+    /// Sets `active`: whether the user may sign in.
     ///
     /// # Errors
     ///
@@ -100,18 +100,18 @@ impl User {
         })
     }
 
-    /// `emails`.
+    /// `emails`: the email addresses of the user.
     pub fn emails(&self) -> impl Iterator<Item = Element<'_>> {
         self.list("emails")
     }
 
-    /// The address of `emails` that is primary, or else the first.
+    /// The `value` of the primary element of `emails`, or else of the first element.
     pub fn primary_email(&self) -> Option<&str> {
         let primary = self.emails().find(Element::is_primary).or_else(|| self.emails().next());
         primary.and_then(|email| email.value())
     }
 
-    /// `phoneNumbers`.
+    /// `phoneNumbers`: the phone numbers of the user.
     pub fn phone_numbers(&self) -> impl Iterator<Item = Element<'_>> {
         self.list("phoneNumbers")
     }
@@ -121,32 +121,32 @@ impl User {
         self.list("ims")
     }
 
-    /// `photos`: URLs.
+    /// `photos`: URLs of photos.
     pub fn photos(&self) -> impl Iterator<Item = Element<'_>> {
         self.list("photos")
     }
 
-    /// `addresses`; their parts by [`Element::get`], such as `streetAddress`.
+    /// `addresses`: postal addresses; [`Element::get`] returns their parts, such as `streetAddress`.
     pub fn addresses(&self) -> impl Iterator<Item = Element<'_>> {
         self.list("addresses")
     }
 
-    /// `entitlements`: what the user has.
+    /// `entitlements`: the entitlements of the user.
     pub fn entitlements(&self) -> impl Iterator<Item = Element<'_>> {
         self.list("entitlements")
     }
 
-    /// `roles`: who the user is, such as "Student".
+    /// `roles`: the roles of the user, such as "Student".
     pub fn roles(&self) -> impl Iterator<Item = Element<'_>> {
         self.list("roles")
     }
 
-    /// `x509Certificates`: DER, in base64.
+    /// `x509Certificates`: certificates in DER, in base64.
     pub fn x509_certificates(&self) -> impl Iterator<Item = Element<'_>> {
         self.list("x509Certificates")
     }
 
-    /// What an enterprise knows of the user (RFC 7643 §4.3), if it has data of that extension.
+    /// The enterprise data of the user (RFC 7643 §4.3); `None` if the user has no data of that extension.
     pub fn enterprise(&self) -> Option<EnterpriseUser<'_>> {
         let kind = self.resource.kind();
         let own = kind.extension(ENTERPRISE_USER)?.attribute();
@@ -174,7 +174,7 @@ impl User {
 macro_rules! parts {
     ($name:ident) => {
         impl<'a> $name<'a> {
-            /// The value of a sub-attribute, by its name in any case.
+            /// The value of the sub-attribute with this name, in any case.
             pub fn get(&self, name: &str) -> Option<&'a Value> {
                 self.object.get(self.kind.child(self.own, name)?)
             }
@@ -206,7 +206,7 @@ pub struct Element<'a> {
 
 parts!(Element);
 
-/// What an enterprise knows of a user (RFC 7643 §4.3).
+/// The enterprise data of a user (RFC 7643 §4.3).
 #[derive(Clone, Copy, Debug)]
 pub struct EnterpriseUser<'a> {
     kind: &'a ResourceType,
@@ -216,7 +216,7 @@ pub struct EnterpriseUser<'a> {
 
 parts!(EnterpriseUser);
 
-/// Methods that borrow from the resource and not from the view.
+/// Methods whose results borrow from the resource, not from the view.
 macro_rules! borrowed_texts {
     ($($(#[$doc:meta])* $name:ident = $path:literal,)*) => {
         $($(#[$doc])* pub fn $name(&self) -> Option<&'a str> {
@@ -227,32 +227,32 @@ macro_rules! borrowed_texts {
 
 impl<'a> Name<'a> {
     borrowed_texts! {
-        /// `formatted`: the whole name as it is shown.
+        /// `formatted`: the whole name, for display.
         formatted = "formatted",
         /// `familyName`: the last name in most Western languages.
         family_name = "familyName",
         /// `givenName`: the first name in most Western languages.
         given_name = "givenName",
-        /// `middleName`.
+        /// `middleName`: the middle name.
         middle_name = "middleName",
         /// `honorificPrefix`: the title before the name.
         honorific_prefix = "honorificPrefix",
-        /// `honorificSuffix`: what follows the name.
+        /// `honorificSuffix`: the suffix after the name.
         honorific_suffix = "honorificSuffix",
     }
 }
 
 impl<'a> Element<'a> {
     borrowed_texts! {
-        /// `value`: the address, number, URL or whatever the list has.
+        /// `value`: the address, number, URL or other content of the element.
         value = "value",
-        /// `display`: the value as people read it.
+        /// `display`: the value in a form for people.
         display = "display",
-        /// `type`: what it is for, such as "work".
+        /// `type`: the function of the value, such as "work".
         kind = "type",
     }
 
-    /// `primary`: whether it is the one to prefer.
+    /// `primary`: whether this value is the preferred value of the list.
     pub fn is_primary(&self) -> bool {
         self.get("primary").and_then(Value::as_bool) == Some(true)
     }
@@ -260,15 +260,15 @@ impl<'a> Element<'a> {
 
 impl<'a> EnterpriseUser<'a> {
     borrowed_texts! {
-        /// `employeeNumber`.
+        /// `employeeNumber`: the identifier of the user in the organization.
         employee_number = "employeeNumber",
-        /// `costCenter`.
+        /// `costCenter`: the name of the cost center.
         cost_center = "costCenter",
-        /// `organization`.
+        /// `organization`: the name of the organization.
         organization = "organization",
-        /// `division`.
+        /// `division`: the name of the division.
         division = "division",
-        /// `department`.
+        /// `department`: the name of the department.
         department = "department",
     }
 

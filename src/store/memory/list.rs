@@ -1,6 +1,7 @@
-//! One list of references of one resource: thousands of values, any of which is found, added and removed on its own.
+//! One list of references of one resource: thousands of values, each of which can be found, added and removed
+//! individually.
 //!
-//! It knows nothing of other resources; who refers to whom is kept by the tenant.
+//! This module knows nothing of other resources; the tenant keeps the index of referrers.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,14 +10,14 @@ use std::{
 
 use crate::{schema::AttributeId, value::Value};
 
-/// The values in the order in which they came, and where each is.
+/// The values in the order of their insertion, and the place of each value.
 #[derive(Clone, Debug)]
 pub(super) struct List {
-    /// The sub-attribute by which values are told apart.
+    /// The sub-attribute that identifies a value.
     value: AttributeId,
     values: BTreeMap<u64, Value>,
     places: HashMap<Arc<str>, u64>,
-    /// About how many bytes the values take.
+    /// The approximate size of the values in bytes.
     bytes: usize,
 }
 
@@ -25,7 +26,7 @@ impl List {
         Self { value, values: BTreeMap::new(), places: HashMap::new(), bytes: 0 }
     }
 
-    /// What tells a value from the others: the id that it refers to.
+    /// The key that identifies a value: the id that it refers to.
     pub(super) fn key<'a>(&self, value: &'a Value) -> Option<&'a str> {
         key(self.value, value)
     }
@@ -34,7 +35,7 @@ impl List {
         self.values.len()
     }
 
-    /// About how many bytes the values take in an answer: see [`Value::size`].
+    /// The approximate size of the values in bytes, in a response: see [`Value::size`].
     pub(super) fn size(&self) -> usize {
         self.bytes
     }
@@ -51,12 +52,12 @@ impl List {
         self.places.get(key).copied()
     }
 
-    /// A place behind all others.
+    /// A place after all others.
     pub(super) fn end(&self) -> u64 {
         self.values.last_key_value().map_or(0, |(last, _)| last + 1)
     }
 
-    /// Puts `value` at `place`, or nothing, and returns what was there. `key` is that of `value`, shared.
+    /// Sets or removes the value at `place`, and returns the old value. `key` is the shared key of `value`.
     pub(super) fn swap(&mut self, place: u64, key: Option<Arc<str>>, value: Option<Value>) -> Option<Value> {
         let size = |value: &Option<Value>| value.as_ref().map_or(0, Value::size_in_list);
         let coming = size(&value);
@@ -75,7 +76,7 @@ impl List {
     }
 }
 
-/// As [`List::key`], before there is a list.
+/// As [`List::key`], for use before a list exists.
 pub(super) fn key(value: AttributeId, element: &Value) -> Option<&str> {
     element.as_object()?.get(value)?.as_str()
 }

@@ -1,7 +1,8 @@
-//! Answering a question for many resources: by an index where one fits, or else by looking at each.
+//! Evaluates a query for resources of one type: by an index if one fits the filter, or else by examining each
+//! resource.
 //!
-//! A scan holds the tenant's lock only while it takes the rows, which it shares with the tenant. It evaluates, sorts and
-//! copies without the lock, and pauses, so that neither writers nor other tasks of the thread wait for it.
+//! A scan holds the tenant's lock only while it takes the rows, which it shares with the tenant. It evaluates, sorts
+//! and copies without the lock, and pauses, so that neither writers nor other tasks of the thread wait for it.
 
 use std::{
     ops::Bound,
@@ -20,11 +21,11 @@ use crate::{
     store::{Context, Page, Scan, StoreError, Wanted, Window},
 };
 
-/// Rows that are taken at a time where the page may be complete before the end.
+/// The number of rows that are taken at a time where the page may be complete before the end of the table.
 const CHUNK: usize = 1_000;
 
-/// Whether the stored resources have everything that the condition looks at: lists that are derived are not in them,
-/// and neither is what the protocol makes for an answer.
+/// Whether the stored resources contain all attributes of the condition. They contain neither derived lists nor the
+/// values that the protocol core computes for a response (`meta.location`, `meta.version`).
 pub(super) fn is_stored(kind: &ResourceType, condition: &Condition) -> bool {
     condition.attributes().into_iter().all(|attribute| {
         let definition = kind.attribute(kind.top_level(attribute));
@@ -33,12 +34,12 @@ pub(super) fn is_stored(kind: &ResourceType, condition: &Condition) -> bool {
     })
 }
 
-/// The scan of one tenant.
+/// A scan of one tenant.
 pub(super) struct Query<'a> {
     tenant: &'a RwLock<Tenant>,
     cx: &'a Context,
     scan: &'a Scan<'a>,
-    /// The conditions, each with whether it looks at a list that is kept apart.
+    /// The conditions. The flag is `true` if a condition uses a list that is stored separately.
     filter: Vec<(&'a Condition, bool)>,
 }
 
@@ -55,7 +56,7 @@ impl<'a> Query<'a> {
         Self { tenant, cx, scan, filter }
     }
 
-    /// The page that the scan asks for.
+    /// The page that the scan requests.
     pub(super) async fn page(&self) -> Result<Page, StoreError> {
         match self.scan.sort {
             Some(sort) => self.sorted(sort).await,
@@ -64,14 +65,14 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// What `take` makes of the table, under the lock; the default if nothing of the type was ever written.
+    /// The result of `take` on the table, computed under the lock; the default value if the table does not exist.
     fn with_table<T: Default>(&self, take: impl FnOnce(&Tenant, usize, &Table) -> T) -> T {
         let tenant = self.tenant.read().unwrap_or_else(PoisonError::into_inner);
         let found = tenant.find_table(self.scan.kind).and_then(|number| Some((number, tenant.table(number)?)));
         found.map(|(number, table)| take(&tenant, number, table)).unwrap_or_default()
     }
 
-    /// The page of a scan without a filter.
+    /// The page of a scan without a filter and without a sort.
     async fn all_by_id(&self) -> Result<Page, StoreError> {
         let (bounds, skip, take) = window(self.scan);
         let (rows, total) = self.with_table(|_, _, table| {
@@ -89,7 +90,7 @@ impl<'a> Query<'a> {
         self.page_of(rows, total).await
     }
 
-    /// The page of a scan with a filter.
+    /// The page of a scan with a filter and without a sort.
     async fn by_id(&self) -> Result<Page, StoreError> {
         let (bounds, skip, take) = window(self.scan);
         let is_inside = |row: &Row| {
@@ -126,7 +127,8 @@ impl<'a> Query<'a> {
         self.page_of(found, 0).await
     }
 
-    /// The page that begins with the first of these rows, the nearest first.
+    /// The page of these rows, which are in reading direction: descending for [`Window::Before`]. Surplus rows at the
+    /// end are dropped.
     async fn page_of(&self, mut rows: Vec<Arc<Row>>, total: usize) -> Result<Page, StoreError> {
         let (.., take) = window(self.scan);
         let wanted = self.scan.wanted;
@@ -145,7 +147,7 @@ impl<'a> Query<'a> {
         Ok(Page { items, total: self.scan.count.then(|| units(total)), more })
     }
 
-    /// Charges the references of a row that the caller wants to read.
+    /// Charges the values of a row's requested lists of references.
     fn charge_lists(&self, row: &Row) -> Result<(), StoreError> {
         let wanted = row.lists().filter(|(list, _)| self.scan.wanted.includes(*list));
         self.cx.charge(units(wanted.map(|(_, values)| values.len()).sum()))
@@ -179,13 +181,13 @@ impl<'a> Query<'a> {
             if is_backward { order.reverse() } else { order }
         };
         let (_, skip, take) = window(self.scan);
-        // One more row shows whether there are more.
+        // One additional row shows whether more rows follow.
         let end = skip.saturating_add(take).saturating_add(1);
         let rows = sorted_window(self.cx, found, skip..end, order).await?;
         self.page_of(rows, total).await
     }
 
-    /// All rows that satisfy the filter, as they are at one moment, the nearest first.
+    /// All rows that satisfy the filter, from one consistent state, by id in reading direction.
     async fn all_matching(&self) -> Result<Vec<Arc<Row>>, StoreError> {
         let rows = self.take_rows(EVERYTHING, usize::MAX);
         if self.filter.is_empty() {
@@ -197,7 +199,8 @@ impl<'a> Query<'a> {
         Ok(found)
     }
 
-    /// The next rows within the bounds among which are those that satisfy the filter, the nearest first.
+    /// The next candidate rows within the bounds, at most `most`, by id in reading direction. They include every row
+    /// up to the last candidate that satisfies the filter.
     fn take_rows(&self, bounds: Bounds<'_>, most: usize) -> Vec<Arc<Row>> {
         self.with_table(|tenant, number, table| {
             let index = Index { tenant, number, table };
@@ -221,7 +224,7 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// Adds those of the rows that satisfy the filter to `found`, up to `most` in all.
+    /// Adds the rows that satisfy the filter to `found`, until `found` has `most` rows.
     async fn add_matching(
         &self,
         rows: Vec<Arc<Row>>,
@@ -244,7 +247,7 @@ impl<'a> Query<'a> {
         Ok(())
     }
 
-    /// Evaluates rows until a stretch of work is spent. The row that it was not enough for remains.
+    /// Evaluates rows until a stretch of work is spent. The row that exceeds the stretch remains in `rest`.
     fn add_in_one_stretch(
         &self,
         rest: &mut std::iter::Peekable<std::vec::IntoIter<Arc<Row>>>,
@@ -265,7 +268,7 @@ impl<'a> Query<'a> {
         spending.charge(self.cx.work())
     }
 
-    /// Whether a row satisfies the filter for which a stretch is not enough.
+    /// Whether a row satisfies the filter, for a row whose evaluation needs more than one stretch.
     async fn matches_alone(&self, row: &Row) -> Result<bool, StoreError> {
         let conditions: Vec<&Condition> = self.filter.iter().map(|(condition, _)| *condition).collect();
         if self.scan.wanted.byte_limit().is_some_and(|limit| row.size(&Wanted::everything()) > limit) {
@@ -286,7 +289,7 @@ impl<'a> Query<'a> {
             })
     }
 
-    /// As [`Condition::matches`], on a resource whose lists are kept apart.
+    /// As [`Condition::matches`], for a resource whose lists are stored separately.
     fn holds(&self, row: &Row, condition: &Condition, spending: &Spending) -> bool {
         let attribute = match condition {
             Condition::All(all) => return all.iter().all(|condition| self.holds(row, condition, spending)),
@@ -310,7 +313,8 @@ impl<'a> Query<'a> {
             },
             condition => match required(condition, value) {
                 Some(key) => values.get(key).is_some(),
-                // What looks at no more than one attribute holds for all values together when it does for one of them.
+                // A condition on at most one attribute holds for the whole list if and only if it holds for one of the
+                // values.
                 None => values.iter().any(|(_, value)| condition.matches_in_list(value, spending)),
             },
         }
@@ -325,7 +329,7 @@ struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    /// The resources among which are all that satisfy the condition, if an index can tell.
+    /// A superset of the resources that satisfy the condition, if an index can provide it.
     fn candidates(&self, condition: &Condition) -> Option<Vec<&'a Id>> {
         match condition {
             Condition::Compare(comparison) => self.having(comparison),
@@ -362,7 +366,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// The bounds of the ids on the page, the rows to pass over there, and the rows to return.
+/// The bounds of the ids on the page, the number of rows to skip there, and the number of rows to return.
 fn window<'a>(scan: &Scan<'a>) -> (Bounds<'a>, usize, usize) {
     let bound = |position| match position {
         Some(Position { id, .. }) => Bound::Excluded(id),
@@ -384,7 +388,7 @@ fn units(rows: usize) -> u64 {
     u64::try_from(rows).unwrap_or(u64::MAX)
 }
 
-/// The text that `attribute` must equal for the condition to hold, if it is one.
+/// The text that `attribute` must equal for the condition to hold, if the condition requires equality.
 fn required(condition: &Condition, attribute: Option<AttributeId>) -> Option<&str> {
     match condition {
         Condition::Compare(comparison) if Some(comparison.attribute()) == attribute => {

@@ -1,20 +1,21 @@
-//! The rows of one window of a sorted list, in stretches, so that a long list does not hold its thread.
+//! Selects the rows of one window of a sorted list. The work is done in stretches, so that a long list does not block
+//! its thread.
 //!
-//! Nothing here knows filters, tenants or locks.
+//! This module knows no filters, tenants or locks.
 
 use std::{cmp::Ordering, collections::VecDeque, ops::Range};
 
 use crate::store::{Context, StoreError};
 
-/// Items that are selected or merged between two pauses: some milliseconds of work.
+/// The number of items that are selected or merged between two pauses: a few milliseconds of work.
 const STRETCH: usize = 8_192;
 
 /// The items at the positions `window` of the sorted list, in order.
 ///
 /// # Errors
 ///
-/// [`StoreError::TooMany`] when the request exceeds its bound of work: each item costs a unit, and a unit more each time
-/// that it is merged.
+/// [`StoreError::TooMany`] when the request exceeds its bound of work: each item costs one unit, and one unit more
+/// each time that it is merged.
 pub(super) async fn sorted_window<T: Send + Sync>(
     cx: &Context,
     mut items: Vec<T>,
@@ -33,7 +34,7 @@ pub(super) async fn sorted_window<T: Send + Sync>(
         items.sort_unstable_by(order);
         return Ok(items);
     }
-    // Each run loses the items that lie beyond the window whatever the others hold.
+    // Each run drops the items that are behind the window, whatever the other runs contain.
     let mut runs = VecDeque::new();
     while !items.is_empty() {
         let mut run = items.split_off(items.len().saturating_sub(STRETCH));

@@ -1,7 +1,7 @@
 //! The resources of one tenant, with every index over them.
 //!
-//! All changes are made by two methods, [`Tenant::swap_head`] and [`Tenant::swap_value`]. Each keeps every index in step
-//! and returns what was there before, so that calling it again with that undoes it.
+//! Two methods make all changes: [`Tenant::swap_head`] and [`Tenant::swap_value`]. Each keeps every index consistent
+//! and returns the old state, so that a second call with the old state undoes the first.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -19,17 +19,17 @@ use crate::{
     value::Value,
 };
 
-/// An id, shared by everything that names it.
+/// An id. All structures that contain the id share its text.
 pub(super) type Id = Arc<str>;
 
 #[derive(Debug, Default)]
 pub(super) struct Tenant {
     tables: Vec<Table>,
-    /// Each resource by its id, which is one resource's alone (RFC 7643 §3.1), whatever its type.
+    /// Each resource by its id. An id is unique across all resource types (RFC 7643 §3.1).
     ids: HashMap<Id, Known>,
-    /// Who refers to whom, ordered by whom.
+    /// The references, ordered by their target.
     holdings: BTreeSet<Holding>,
-    /// How many versions were given out. Never goes back, so that none comes again.
+    /// The number of versions that were issued. It never decreases, so that no version is reused.
     versions: u64,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Tenant {
 #[derive(Debug)]
 struct Known {
     table: usize,
-    /// Without its lists of references, as the [`Head`] has it.
+    /// Without its lists of references, as in the [`Head`].
     resource: Arc<Resource>,
 }
 
@@ -45,7 +45,7 @@ struct Known {
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) kind: Arc<ResourceType>,
-    /// Shared with the scans that run: a change copies a row, or a list, that a scan still reads.
+    /// Shared with the running scans: a change copies a row, or a list, that a scan still reads.
     pub(super) rows: BTreeMap<Id, Arc<Row>>,
     unique: HashMap<UniqueKey, Id>,
     /// The values of the indexed attributes, as the fold that filters compare.
@@ -53,7 +53,7 @@ pub(super) struct Table {
     indexed: Vec<AttributeId>,
 }
 
-/// A resource, without its lists of references and with what is known about it.
+/// A resource without its lists of references, with its version and unique keys.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) resource: Arc<Resource>,
@@ -61,33 +61,33 @@ pub(super) struct Head {
     pub(super) unique: Vec<UniqueKey>,
 }
 
-/// A resource with its lists of references apart, so that a change of one value costs one value.
+/// A resource whose lists of references are stored separately, so that a change of one value costs one value.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) head: Head,
     lists: Vec<(AttributeId, Arc<List>)>,
-    /// The resource with its lists, once somebody has read it so.
+    /// The resource with its lists, cached by the first read of them.
     whole: OnceLock<Arc<Resource>>,
 }
 
-/// A reference, from the side of what is referred to.
+/// A reference, indexed by its target.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Holding {
-    /// What is referred to.
+    /// The id of the resource that is referred to.
     target: Id,
     pub(super) table: usize,
     pub(super) list: AttributeId,
-    /// The resource that refers.
+    /// The id of the referrer.
     pub(super) holder: Id,
 }
 
 impl Tenant {
-    /// The position of the table of a type's resources.
+    /// The position of the table of a type's resources; `None` if the table does not exist.
     pub(super) fn find_table(&self, kind: &ResourceType) -> Option<usize> {
         self.tables.iter().position(|table| table.kind.name() == kind.name())
     }
 
-    /// As [`Tenant::find_table`], and makes the table if there is none.
+    /// Returns the position as [`Tenant::find_table`], and makes the table if it does not exist.
     pub(super) fn need_table(&mut self, kind: &Arc<ResourceType>, indexed: &[AttributePath]) -> usize {
         self.find_table(kind).unwrap_or_else(|| {
             self.tables.push(Table::new(Arc::clone(kind), indexed));
@@ -103,26 +103,26 @@ impl Tenant {
         self.tables.get(table)?.rows.get(id)
     }
 
-    /// The table of a resource and its id, shared.
+    /// The shared id of a resource and the position of its table.
     pub(super) fn locate(&self, id: &str) -> Option<(&Id, usize)> {
         self.ids.get_key_value(id).map(|(id, known)| (id, known.table))
     }
 
-    /// The resources of a table that have these ids, as far as they are wanted.
+    /// The resources of a table with these ids, with their requested attributes.
     pub(super) fn many(&self, table: usize, ids: &[&str], wanted: &Wanted<'_>) -> Vec<Option<Arc<Resource>>> {
         let lists = self.table(table).map_or(&[][..], |table| table.kind.reference_lists());
         if lists.iter().any(|list| wanted.includes(*list)) {
             let row = |id: &&str| self.row(table, id).map(|row| row.stored(wanted).resource);
             return ids.iter().map(row).collect();
         }
-        // Without its lists a resource is found by its hash alone, in a third of the time.
+        // A resource without its lists is found by a hash lookup alone, in a third of the time.
         let known = |id: &&str| self.ids.get(*id).filter(|known| known.table == table);
         ids.iter().map(|id| known(id).map(|known| Arc::clone(&known.resource))).collect()
     }
 
-    /// Who refers to `id`.
+    /// The references to `id`.
     pub(super) fn holdings(&self, id: &str) -> impl Iterator<Item = &Holding> {
-        // Before every other of the same target.
+        // Sorts before every other reference to the same target.
         let first = |(target, _): (&Id, usize)| Holding {
             target: Arc::clone(target),
             table: 0,
@@ -140,14 +140,14 @@ impl Tenant {
         self.ids.is_empty() && self.holdings.is_empty() && self.tables.iter().all(is_empty)
     }
 
-    /// A version that was never given out.
+    /// A version that was never issued before.
     pub(super) fn next_version(&mut self) -> Version {
         self.versions += 1;
         Version::from(self.versions)
     }
 
-    /// Puts a resource without its lists, or nothing, in the place of the one that has `id`. The lists stay; a resource
-    /// that goes has none any more.
+    /// Replaces the head of the resource with `id`, or removes the resource if `head` is `None`. Returns the old head.
+    /// The lists of a replaced resource stay; a resource must have no lists when it is removed.
     pub(super) fn swap_head(&mut self, table: usize, id: &Id, head: Option<Head>) -> Option<Head> {
         let Self { tables, ids, .. } = self;
         let rows = tables.get_mut(table)?;
@@ -179,7 +179,7 @@ impl Tenant {
         None
     }
 
-    /// Puts a value, or nothing, at a place of a resource's list of references.
+    /// Sets or removes the value at a place of a resource's list of references. Returns the old value.
     pub(super) fn swap_value(
         &mut self,
         table: usize,
@@ -231,7 +231,7 @@ impl Table {
         Self { kind, rows: BTreeMap::new(), unique: HashMap::new(), index: BTreeSet::new(), indexed }
     }
 
-    /// Who has a key that must be one resource's alone.
+    /// The resource that has a unique key.
     pub(super) fn owner(&self, key: &UniqueKey) -> Option<&Id> {
         self.unique.get(key)
     }
@@ -272,7 +272,7 @@ impl Row {
         self.lists.iter().map(|(attribute, values)| (*attribute, &**values))
     }
 
-    /// About how many bytes the resource takes with the lists that are wanted. Nothing is copied to know that.
+    /// The approximate size in bytes of the resource with its requested lists. Computed without copying a list.
     pub(super) fn size(&self, wanted: &Wanted<'_>) -> usize {
         let lists = self.lists().filter(|(attribute, values)| {
             wanted.includes(*attribute) && wanted.list_limit().is_none_or(|limit| values.len() <= limit)
@@ -280,7 +280,7 @@ impl Row {
         lists.fold(self.head.resource.size(), |size, (_, values)| size.saturating_add(values.size()))
     }
 
-    /// The resource as far as it is wanted. Nothing is copied of a list that is not.
+    /// The resource with its requested attributes. A list that is not requested is not copied.
     pub(super) fn stored(&self, wanted: &Wanted<'_>) -> Stored {
         let mut room = wanted.byte_limit().map(|limit| limit.saturating_sub(self.head.resource.size()));
         let mut complete = true;
@@ -305,7 +305,7 @@ impl Row {
         Stored { resource, version: self.head.version.clone(), complete }
     }
 
-    /// The resource with all its lists; made once, until it changes.
+    /// The resource with all its lists; built once and cached until the resource changes.
     pub(super) fn whole(&self) -> &Arc<Resource> {
         if self.lists.is_empty() {
             return &self.head.resource;
@@ -328,7 +328,7 @@ impl Row {
     }
 }
 
-/// The list of references that `attribute` is, or belongs to.
+/// The list of references that `attribute` is or belongs to.
 pub(super) fn reference_list(kind: &ResourceType, attribute: AttributeId) -> Option<AttributeId> {
     let top = kind.top_level(attribute);
     kind.is_reference_list(top).then_some(top)

@@ -1,4 +1,4 @@
-//! A batch of changes to one tenant, with what it takes to undo them.
+//! A batch of changes to one tenant, with the information to undo them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,14 +20,14 @@ use crate::{
     value::{Object, Text, Value},
 };
 
-/// Changes that are undone when it is dropped, unless they are [kept](Transaction::keep).
+/// A sequence of changes. Dropping it undoes them, unless they are [kept](Transaction::keep).
 pub(super) struct Transaction<'a> {
     tenant: &'a mut Tenant,
     indexed: &'a [AttributePath],
     undo: Vec<Undo>,
 }
 
-/// What was there before a step.
+/// The state before a step.
 enum Undo {
     Head { table: usize, id: Id, head: Option<Head> },
     Value { table: usize, id: Id, list: AttributeId, place: u64, value: Option<Value> },
@@ -72,7 +72,7 @@ impl<'a> Transaction<'a> {
             {
                 self.edit(table, id, *attribute, edit, *modified)
             }
-            // Not a list that is kept apart: then the resource is replaced.
+            // The attribute is not a list that is stored separately, so the whole resource is replaced.
             (Change::EditValues { .. }, Some(row)) => match change.edited(row.whole()) {
                 Some((edited, effect)) => Ok(self.replace(table, &Entry::new(edited))?.with_edit(effect)),
                 None => Ok(Done::kept(row.head.version.clone())),
@@ -87,7 +87,7 @@ impl<'a> Transaction<'a> {
             return Err(StoreError::backend("expected a resource with an id"));
         }
         self.claim(table, &id, entry)?;
-        // First, since a resource may refer to itself.
+        // The head comes first, since a resource may refer to itself.
         let version = self.set_head(table, &id, without_lists(&entry.resource), entry.unique.clone());
         for list in entry.resource.kind().reference_lists() {
             self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
@@ -161,7 +161,7 @@ impl<'a> Transaction<'a> {
             }
         }
         for (place, key) in going {
-            // Who is named twice goes once.
+            // An id that the edit names twice is removed once.
             if self.set_value(table, &id, list, place, None) {
                 effect.remove.extend(key);
             }
@@ -189,7 +189,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Makes a list what `elements` are. A value that is there already keeps its place.
+    /// Replaces the values of a list by `elements`. A value that is in the list already keeps its place.
     fn set_list(&mut self, table: usize, id: &Id, list: AttributeId, elements: &[Value]) -> Result<(), StoreError> {
         let Some(row) = self.tenant.row(table, id) else { return Ok(()) };
         let Some(value) = row.head.resource.kind().value_of(list) else { return Ok(()) };
@@ -225,7 +225,7 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Adds a value to a list, unless one that refers to the same is there. Whether it did.
+    /// Adds a value to a list, unless the list has a value with the same target. Returns whether it was added.
     fn add(&mut self, table: usize, id: &Id, list: AttributeId, element: Value) -> Result<bool, StoreError> {
         let Some(row) = self.tenant.row(table, id) else { return Ok(false) };
         let kind = row.head.resource.kind();
@@ -244,7 +244,7 @@ impl<'a> Transaction<'a> {
         Ok(true)
     }
 
-    /// Puts a value in a place or takes it away. Whether there was one.
+    /// Sets or removes the value at a place. Returns whether the place had a value before.
     fn set_value(&mut self, table: usize, id: &Id, list: AttributeId, place: u64, value: Option<Value>) -> bool {
         let value = self.tenant.swap_value(table, id, list, place, value);
         let was_there = value.is_some();
@@ -260,26 +260,27 @@ impl<'a> Transaction<'a> {
         version
     }
 
-    /// Gives a resource a new version, since one of its lists changed, and the time of that if it is to show.
+    /// Gives a resource a new version after one of its lists has changed. `modified`, if given, becomes its
+    /// `meta.lastModified`.
     fn touch(&mut self, table: usize, id: &Id, modified: Option<DateTime<Utc>>) -> Option<Version> {
         let row = self.tenant.row(table, id)?;
         let unique = row.head.unique.clone();
         let mut resource = Arc::clone(&row.head.resource);
         if let Some(modified) = modified {
-            // Clocks of several machines differ; a resource does not go back in time.
+            // Clocks of several machines differ; `meta.lastModified` must not decrease.
             let modified = resource.last_modified().map_or(modified, |before| before.max(modified));
             Arc::make_mut(&mut resource).set_times(None, modified);
         }
         Some(self.set_head(table, id, resource, unique))
     }
 
-    /// The id as it is shared by all who name it.
+    /// The id, shared with its other users if a resource has it.
     fn shared(&self, id: &str) -> Id {
         self.tenant.locate(id).map_or_else(|| Id::from(id), |(id, _)| Arc::clone(id))
     }
 }
 
-/// The resource as it is kept: most have no list of references, and are kept as they are.
+/// The resource without its lists of references. Most resources have no such list and are shared unchanged.
 fn without_lists(resource: &Arc<Resource>) -> Arc<Resource> {
     let (kind, root) = (resource.kind(), resource.root());
     if !kind.reference_lists().iter().any(|list| root.contains(*list)) {
@@ -302,7 +303,7 @@ fn may_refer(kind: &ResourceType, list: AttributeId, target: &ResourceType) -> b
     types.unwrap_or_default().iter().any(|name| **name == *target.name())
 }
 
-/// Whether two resources without lists differ in no more than `meta.lastModified`.
+/// Whether two resources without lists differ at most in `meta.lastModified`.
 fn is_same_but_for_the_time(before: &Object, after: &Object) -> bool {
     let is_same = |(attribute, before): (AttributeId, &Value)| match (after.get(attribute), before) {
         (Some(Value::Complex(after)), Value::Complex(before)) if attribute == AttributeId::META => {
@@ -337,15 +338,15 @@ mod tests {
         steps
     }
 
-    /// Where the text of each value of the group's list is.
+    /// The address of the text of each value in the group's list.
     fn addresses(tenant: &Tenant, list: AttributeId) -> HashMap<String, *const u8> {
         let group = tenant.locate("g").and_then(|(_, table)| tenant.row(table, "g")).expect("it is there");
         let values = group.list(list).into_iter().flat_map(|values| values.iter().map(|(_, value)| values.key(value)));
         values.flatten().map(|key| (key.to_owned(), key.as_ptr())).collect()
     }
 
-    /// Adding and removing one member takes as many steps in a large group as in a small one, and copies none of the
-    /// others: each is where it was.
+    /// Adding and removing one member takes as many steps in a large group as in a small one. No other value is
+    /// copied: each keeps its address.
     #[test]
     fn cost_follows_the_change() {
         let (user, group) = (ResourceType::user().map(Arc::new), ResourceType::group().map(Arc::new));

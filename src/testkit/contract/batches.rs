@@ -1,4 +1,4 @@
-//! Tenants, and batches: all of it or nothing.
+//! Tenants, and batches that are atomic.
 
 use super::{
     super::futures::Cut, Change, Expect, Kit, Resource, Stop, Store, StoreError, ValueEdit, Version, check, create,
@@ -34,7 +34,7 @@ pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             matches!(error, StoreError::NotFound)
         })
         .await?;
-        // Names and ids are each tenant's own.
+        // Each tenant has its own names and ids.
         let same_name = kit.samples.subject(&mine, &format!("name of {id}"));
         kit.write_one(cx, "another tenant uses the same name", create(same_name)).await?;
     }
@@ -80,7 +80,7 @@ pub(super) async fn atomic<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     ];
     for (what, bad, accepts) in bad {
         for index in 0..=good.len() {
-            // The later ones fail only behind what they collide with.
+            // A creation that collides with an earlier one fails only after the change that it collides with.
             if index == 0 && matches!(bad, Change::Create { .. }) {
                 continue;
             }
@@ -99,7 +99,7 @@ pub(super) async fn order<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let kind = &kit.samples.subject;
     let mut random = kit.random();
     let [a, b] = [random.id(), random.id()];
-    // The name of what is deleted is free for what is created behind it, and a resource of the batch can be changed.
+    // A later change may reuse the name of a resource deleted before it, and may change a resource created before it.
     let first = kit.samples.subject(&a, "first");
     kit.write_one(&cx, "a resource is created", create(first)).await?;
     let batch = [
@@ -124,7 +124,7 @@ pub(super) async fn order<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     })
 }
 
-/// As many polls as a commit takes on any store that is worth checking.
+/// More polls than a commit takes on a realistic store.
 const POLLS: usize = 200;
 
 pub(super) async fn cancelled<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
@@ -139,7 +139,7 @@ pub(super) async fn cancelled<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             batch.truncate(1);
         }
         let outcome = Cut::new(kit.store().commit(&cx, &batch), polls).await;
-        // What the store may still be doing is done before what it is told next.
+        // This commit waits for any work that the store still does for the dropped commit.
         kit.write_one(&cx, "a commit follows one that was dropped", create(subject(kit, &random.id()))).await?;
         let mut there = Vec::new();
         for id in ids.iter().take(batch.len()) {

@@ -1,4 +1,4 @@
-//! The bound of the bytes that are read: pages that end early, and lists that are left out.
+//! The bound of the bytes of a read: pages that end early, and lists that are left out.
 
 use super::{
     super::samples::{reference, text},
@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{schema::AttributeId, store::Page, value::Value};
 
-/// Resources that the lists have.
+/// The number of references in a list.
 const ALL: usize = 40;
 
-/// The sizes that a bound is made of. What a store counts may be half of that or twice as much.
+/// The bound in multiples of a resource. The count of a store may be off by a factor of two in both directions.
 const SOME: usize = 5;
 
 pub(super) async fn bytes<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
@@ -63,7 +63,7 @@ async fn pages<S: Store>(kit: &Kit<'_, S>, cx: &Context, ids: &[String], size: u
     check(right, "a page whose bytes are within the bound is whole", || seen(&whole))
 }
 
-/// A list of references that does not fit, and those who refer.
+/// A list of references that does not fit, and its referrers.
 async fn lists<S: Store>(kit: &Kit<'_, S>, cx: &Context, ids: &[String]) -> Result<(), Stop> {
     let Ok((holder, list)) = kit.holder() else { return Ok(()) };
     let group = kit.random().id().chars().rev().collect::<String>();

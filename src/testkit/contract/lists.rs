@@ -17,7 +17,6 @@ use crate::{
     store::{Page, Pushdown},
 };
 
-/// Reads a page.
 async fn page<S: Store>(kit: &Kit<'_, S>, cx: &Context, scan: &Scan<'_>) -> Result<Page, Stop> {
     kit.store().scan(cx, scan).await.map_err(|error| failed("a page is read", &error))
 }
@@ -52,7 +51,7 @@ pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             break;
         }
         check(!found.is_empty(), "a page with more behind it is not empty", || "it is".to_owned())?;
-        // What others do meanwhile: one goes, one comes, one changes.
+        // Concurrent clients delete one resource, create one and change one.
         if let Some(gone) = others.pop() {
             kit.write_one(&cx, "another resource is deleted", delete(kind, &gone, Expect::Exists)).await?;
         }
@@ -107,7 +106,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let mut sorts: Vec<(String, Option<Sort>)> = vec![("no order".to_owned(), None)];
     if capabilities.sort {
         for (path, parsed) in sortable(kind) {
-            // Made for each answer, so that no store sorts by it.
+            // A derived attribute is made for each response, so no store sorts by it.
             let derived = kit
                 .whole
                 .registry
@@ -169,8 +168,8 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The ids of all subjects in their order, read from place to place; no more than a page beyond `most`, so that a walk
-/// that turns in a circle ends.
+/// The ids of all subjects in their order, read from sort position to sort position. A walk that turns in a circle
+/// ends one page beyond `most`.
 async fn walk<S: Store>(
     kit: &Kit<'_, S>,
     cx: &Context,
@@ -200,7 +199,7 @@ async fn walk<S: Store>(
     }
 }
 
-/// The place of a resource in the order, kept while the resource is not.
+/// The sort position of a resource, kept without the resource.
 struct Place {
     key: Option<SortKey>,
     id: String,
@@ -243,7 +242,7 @@ pub(super) async fn pushdown<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Whether the store evaluates the condition; if it does, as it says.
+/// Returns whether the store evaluates the condition; ends the check if the result breaks the promise of the store.
 async fn agree<S: Store>(
     kit: &Kit<'_, S>,
     cx: &Context,
@@ -276,7 +275,7 @@ async fn agree<S: Store>(
     Ok(true)
 }
 
-/// A filter over the type's attributes, nested so deep at the most.
+/// A random filter over the attributes of the type, with at most `depth` levels.
 fn random_filter(kind: &Arc<ResourceType>, depth: usize, random: &mut Random) -> Option<String> {
     if depth > 0 && random.once_in(3) {
         let left = random_filter(kind, depth - 1, random)?;

@@ -1,4 +1,4 @@
-//! Writers that meet.
+//! Concurrent writers.
 
 use super::{
     super::futures::together, Change, Expect, Failure, Kit, Stop, Store, StoreError, ValueEdit, check, create, edit,
@@ -85,7 +85,7 @@ pub(super) async fn members<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         [edit(&holder, list, &group, ValueEdit { add: vec![element], ..ValueEdit::default() }, 1)]
     };
     let mut batches: Vec<[Change; 1]> = ids.iter().map(add).collect();
-    // A store may say that it was busy; who is told so tries again, as the core does.
+    // A store may return `Busy`; the check then repeats the commit, as the core does.
     for _ in 0..50 {
         let outcomes = together(batches.iter().map(|batch| kit.commit(&cx, batch)).collect()).await;
         let mut again = Vec::new();

@@ -1,4 +1,4 @@
-//! What was written is what is read.
+//! Resources are read as they were written.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) async fn round_trip<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             kit.write_one(&cx, &what, create(resource.clone())).await?;
             let stored = kit.existing(&cx, kind, &id, &what).await?;
             differs(&resource, &stored.resource)?;
-            // And once more, with other values, and without most.
+            // Replace twice: with other values, then with almost none.
             for resource in [random(kind, &id, &name, &mut numbers), named(kind, &id, &name)] {
                 let what = format!("a {} is replaced", kind.name());
                 kit.write_one(&cx, &what, replace(resource.clone(), Expect::Exists)).await?;
@@ -45,7 +45,7 @@ async fn long_text<S: Store>(kit: &Kit<'_, S>, cx: &Context, id: &str) -> Result
     differs(&resource, &kit.existing(cx, kind, id, "text of 64 KiB").await?.resource)
 }
 
-/// Ends the check unless what is read is what was written. Values are not shown: they may be a host's.
+/// Ends the check if the two resources differ. The message names paths only, since the values may be a host's.
 fn differs(written: &Resource, read: &Resource) -> Result<(), Stop> {
     if written == read {
         return Ok(());
@@ -108,7 +108,7 @@ pub(super) async fn get_many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let renamed = kit.samples.subject(second, "another name");
     kit.write_one(&cx, "a resource gets another name", replace(renamed, Expect::Exists)).await?;
     kit.write_one(&cx, "a resource is deleted", delete(subject, gone, Expect::Exists)).await?;
-    // Of another type, and of another tenant: neither is there under its id.
+    // A resource of another type and a resource of another tenant: the store must find neither of them under its id.
     let mut types = kit.whole.registry.resource_types().iter();
     if let Some(another) = types.find(|kind| kind.name() != subject.name()) {
         kit.write_one(&cx, "a resource of another type", create(named(another, foreign, "other"))).await?;

@@ -1,4 +1,4 @@
-//! Lists of references: what they refer to, who refers, and what happens when it goes.
+//! Lists of references: their targets, their referrers, and the effect of deleting a target.
 
 use super::{
     super::samples::reference, Arc, Change, Context, Expect, Key, Kit, Object, Random, ResourceType, Stop, Store,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{schema::AttributeId, value::Value};
 
-/// A tenant with subjects and a list of the first ones.
+/// A tenant with subjects, and with a list that refers to the first ones.
 struct Scene {
     cx: Context,
     holder: Arc<ResourceType>,
@@ -80,7 +80,7 @@ pub(super) async fn clean_up<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     check(times.0 == times.1, "no client changed it, so its time stays", || format!("{times:?}"))?;
     let gone = delete(&scene.holder, &scene.group, Expect::Exists);
     kit.write_one(&scene.cx, "the list's resource is deleted", gone).await?;
-    // What the list held does not come back with the id, and who was in it can go.
+    // The old references do not come back with the id, and the former members can be deleted.
     kit.write_one(&scene.cx, "it is created anew", create(named(&scene.holder, &scene.group, "list"))).await?;
     let found = scene.held(kit).await?;
     check(found.is_empty(), "a list goes with its resource", || format!("{} values came back", found.len()))?;
@@ -109,7 +109,7 @@ pub(super) async fn bad_references<S: Store>(kit: &Kit<'_, S>) -> Result<(), Sto
     resource.root_mut().insert(list, Value::List(vec![Value::Complex(scene.element(kit, &missing))]));
     let what = "a list that is replaced does not refer to what is not there";
     kit.refuse(&scene.cx, what, &[replace(resource, Expect::Exists)], 0, bad).await?;
-    // One that cannot be referred to by its type.
+    // A target whose type the list may not refer to.
     let names = scene.holder.conventional(list).reference.map(|it| scene.holder.attribute(it).references());
     let allowed = |kind: &ResourceType| names.unwrap_or_default().iter().any(|name| **name == *kind.name());
     let mut kinds = kit.whole.registry.resource_types().iter();
@@ -128,7 +128,7 @@ pub(super) async fn bad_references<S: Store>(kit: &Kit<'_, S>) -> Result<(), Sto
     Ok(())
 }
 
-/// Whether the list is cleared, the subjects that go, those that come, and those that are in it then.
+/// Whether the list is cleared, the subjects to remove, the subjects to add, and the subjects in the list afterwards.
 type Edit = (bool, &'static [usize], &'static [usize], &'static [usize]);
 
 pub(super) async fn edits<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {

@@ -39,12 +39,12 @@ pub(super) async fn versions<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let stale = delete(kind, &id, Expect::Version(second));
     kit.refuse(&cx, "a version does not come again", &[stale], 0, mismatch).await?;
 
-    // Going back to what it was is a change as well.
+    // A return to an earlier state is a change, too.
     let change = replace(kit.samples.subject(&id, "n1"), Expect::Exists);
     let back = fresh("going back", kit.write_one(&cx, "a resource becomes what it was", change).await?.version)?;
     let done = kit.write_one(&cx, "the version is expected", delete(kind, &id, Expect::Version(back))).await?;
     check(done.version.is_none() && done.changed, "a deletion leaves no version", || format!("{done:?}"))?;
-    // Also where an id is used anew, which the core never does.
+    // A reused id gets a new version, too. The core never reuses an id.
     for id in [&id, &other] {
         let done = kit.write_one(&cx, "a resource is created", create(kit.samples.subject(id, &format!("of {id}"))));
         fresh("a creation after a deletion", done.await?.version)?;
@@ -106,7 +106,7 @@ pub(super) async fn existence<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         matches!(error, StoreError::NotUnique { .. })
     })
     .await?;
-    // Another type's resources are others.
+    // Resources of another type do not share the id.
     for other in kit.whole.registry.resource_types().iter().filter(|other| other.name() != kind.name()) {
         let what = "an id does not name a resource of another type";
         check(kit.get(&cx, other, &id).await?.is_none(), what, || format!("it names a {}", other.name()))?;
@@ -138,7 +138,7 @@ pub(super) async fn unique_keys<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> 
             let again = [create(kit.samples.subject(&random.id(), other))];
             kit.refuse(&cx, "names with the same fold are one name", &again, 0, taken).await?;
         }
-        // What the fold tells apart, no database may put together.
+        // A database must not equate names with different folds.
         for name in ["strasse", "stra\u{df}e\u{301}", "jose", "\u{130}", "i", "\u{131}"] {
             kit.write_one(&cx, "another name is another", create(kit.samples.subject(&random.id(), name))).await?;
         }

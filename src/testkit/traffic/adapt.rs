@@ -1,8 +1,8 @@
-//! The expectations of a step that apply to a service provider which has registered fewer attributes than the identity
+//! The expectations of a step that apply to a service provider with fewer registered attributes than the identity
 //! provider can send.
 //!
-//! The request stays as it is, since the identity provider sends it all the same, and so does every expectation about a
-//! registered attribute. A step about nothing else is not applicable.
+//! The request stays unchanged, since the identity provider sends it in any case. Every expectation about a registered
+//! attribute stays as well. A step without such an expectation is not applicable.
 
 use super::{
     catalog::{Catalog, TypeEntry},
@@ -13,14 +13,14 @@ use super::{
 };
 use crate::quirks::Quirks;
 
-/// Which refusals of a request the identity provider would not even see, since no administrator maps an attribute or a
-/// resource type that the service provider does not list.
+/// The refusals that an identity provider would never meet, since no administrator maps an attribute or a resource
+/// type that the service provider does not list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     Never,
     /// 400: the filter names an unregistered attribute.
     Filter,
-    /// Any 4xx, and 501: there is no such endpoint.
+    /// Any 4xx, and 501: the endpoint does not exist.
     Endpoint,
 }
 
@@ -34,22 +34,23 @@ impl Refusal {
     }
 }
 
-/// A step's expectations for one service provider.
+/// The expectations of a step for one service provider.
 #[derive(Clone, Debug)]
 pub(super) struct Adapted {
     pub(super) expect: Expect,
-    /// The unregistered attributes and schemas that expectations were about, in the order of the expectations.
+    /// The unregistered attributes and schemas of the expectations that were left out, in the order of the
+    /// expectations.
     pub(super) left_out: Vec<String>,
-    /// Why nothing is left of the step's purpose.
+    /// The reason why the step is not applicable.
     pub(super) not_applicable: Option<String>,
     pub(super) refusal: Refusal,
-    /// The habits that the request shows only to a service provider which lacks these attributes.
+    /// The habits that the request shows only to a service provider without these attributes.
     pub(super) quirks: Quirks,
-    /// Names of kept values that an answer without unregistered attributes cannot give.
+    /// Names of kept values that a response without unregistered attributes cannot give.
     pub(super) not_kept: Vec<String>,
 }
 
-/// The body that an answer has, and the resource type whose attributes are in it.
+/// The body of the response, and the resource type whose attributes the body contains.
 enum Answer<'a> {
     Resource(&'a TypeEntry),
     List(&'a TypeEntry),
@@ -82,9 +83,9 @@ fn answer<'a>(step: &'a Step, catalog: &'a Catalog) -> Answer<'a> {
     }
 }
 
-/// The part of a step that applies to a service provider with these attributes. `standard` has the attributes of the
-/// RFCs: a negative expectation about one of them is about the attribute, and about anything else it is about a name
-/// that no service should store.
+/// Returns the part of a step that applies to a service provider with these attributes. `standard` has the attributes
+/// of the RFCs. A negative expectation about one of those concerns the attribute; any other negative expectation
+/// concerns a name that no service should store.
 pub(super) fn adapt(step: &Step, catalog: &Catalog, standard: &Catalog) -> Adapted {
     let answer = answer(step, catalog);
     let refused = step.expect.status.iter().all(|status| *status >= 400);
@@ -117,19 +118,19 @@ pub(super) fn adapt(step: &Step, catalog: &Catalog, standard: &Catalog) -> Adapt
         _ => {}
     }
     if adapted.not_applicable.is_some() {
-        // Nothing that is registered changes, so the version does not either.
+        // The request changes no registered attribute, so the version stays.
         adapted.expect.version = adapted.expect.version.take().filter(|version| matches!(version, VersionOf::Same(_)));
     }
     adapted
 }
 
-/// Whether a schema of the RFCs belongs to no resource type here.
+/// Whether a schema of the RFCs belongs to no registered resource type.
 fn is_absent(uri: &str, catalog: &Catalog, standard: &Catalog) -> bool {
     catalog.with_schema(uri).next().is_none() && standard.with_schema(uri).next().is_some()
 }
 
 impl Adapted {
-    /// These expectations, with nothing left out.
+    /// Returns the expectations unchanged.
     pub(super) fn new(expect: Expect) -> Self {
         Self {
             expect,
@@ -141,12 +142,12 @@ impl Adapted {
         }
     }
 
-    /// Whether the service provider may refuse the request with this status, where the step expects another.
+    /// Whether the service provider may refuse the request with this status although the step expects another status.
     pub(super) fn may_be_refused_with(&self, status: u16) -> bool {
         self.refusal.covers(status) && !self.expect.status.contains(&status)
     }
 
-    /// A step that filters by an unregistered attribute.
+    /// Adapts a step that filters by an unregistered attribute.
     fn apply_filter(&mut self, step: &Step, entry: &TypeEntry) {
         let Some(selection) = Selection::of(step) else { return };
         let missing = selection.missing(entry);
@@ -158,13 +159,13 @@ impl Adapted {
         self.not_kept = step.keep.iter().map(|(name, _)| name.clone()).collect();
         self.expect.conditions.clear();
         if selection.needs_every_attribute() {
-            // A service that ignores such a filter would give the identity provider a resource of somebody else.
+            // A service that ignores such a filter would return a resource of another person.
             let none = Condition { at: "/totalResults".to_owned(), test: Test::Equals(Json::from(0)) };
             self.expect.conditions.push(none);
         }
     }
 
-    /// A step that writes unregistered attributes.
+    /// Adapts a step that writes unregistered attributes.
     fn apply_request(&mut self, step: &Step, entry: &TypeEntry, standard: Option<&TypeEntry>, refused: bool) {
         let known = |path: &str| standard.is_some_and(|standard| requested::has_path(path, standard));
         let targets = requested::targets(step, entry);
@@ -178,14 +179,14 @@ impl Adapted {
             }
             self.not_applicable = Some(format!("it writes only unregistered attributes: {}", paths.0.join(", ")));
             if refused {
-                // The value that deserves a refusal is of an attribute that the service provider does not read.
+                // The value that deserves a refusal belongs to an attribute that the service provider does not read.
                 self.expect = Expect { status: [&self.expect.status[..], &[200, 204]].concat(), ..Expect::default() };
             }
         }
     }
 }
 
-/// The names of kept values that are at unregistered attributes.
+/// Returns the names of kept values whose attributes are unregistered.
 fn not_kept(step: &Step, answer: &Answer<'_>) -> Vec<String> {
     let is_missing = |at: &str| match (answer, route(at).as_slice()) {
         (Answer::List(entry), ["Resources", route @ ..]) | (Answer::Resource(entry), route) => !entry.has(route),
@@ -194,7 +195,7 @@ fn not_kept(step: &Step, answer: &Answer<'_>) -> Vec<String> {
     step.keep.iter().filter(|(_, at)| is_missing(at)).map(|(name, _)| name.clone()).collect()
 }
 
-/// The members that a JSON pointer names; positions in arrays say nothing about attributes.
+/// The members in a JSON pointer, without positions in arrays, which do not name attributes.
 fn route(pointer: &str) -> Vec<&str> {
     let tokens = pointer.split('/').skip(1);
     tokens.filter(|token| token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_digit())).collect()
@@ -208,7 +209,7 @@ fn path(route: &[&str]) -> String {
     }
 }
 
-/// Distinct names in the order in which they first came.
+/// Distinct names in the order of their first occurrence.
 #[derive(Default)]
 struct Names(Vec<String>);
 
@@ -220,10 +221,10 @@ impl Names {
     }
 }
 
-/// The attributes that the conditions of a step are about. The status, the id and the like are about none.
+/// The attributes that the conditions of a step concern. The status, the id and similar values concern no attribute.
 #[derive(Default)]
 struct Purpose {
-    /// Whether one is registered, or the condition is about a list as a whole.
+    /// Whether some attribute is registered, or a condition concerns a list as a whole.
     registered: bool,
     unregistered: Names,
 }
@@ -238,7 +239,7 @@ struct Pruning<'a> {
 
 impl Pruning<'_> {
     fn expect(&mut self, expect: &Expect) -> Expect {
-        // A shape says of every answer of its kind that it is one; it is no purpose of a step.
+        // A shape applies to every response of a kind, so it is not the purpose of a step.
         let shape = expect.shape.iter().filter_map(|condition| self.condition(condition)).collect();
         self.purpose = Purpose::default();
         let conditions = expect.conditions.iter().filter_map(|condition| self.condition(condition)).collect();
@@ -272,7 +273,7 @@ impl Pruning<'_> {
         }
     }
 
-    /// A condition about the elements of a discovery list, which have a name.
+    /// Checks a condition about the elements of a discovery list, which have a name.
     fn of_elements(&mut self, condition: &Condition, name: &str, is_there: impl Fn(&str) -> bool) -> Option<Condition> {
         if let Test::Contains(wanted) = &condition.test
             && let Some(named) = wanted.get(name).and_then(Json::as_str)
@@ -296,7 +297,7 @@ impl Pruning<'_> {
                 self.leave_out(&path(route));
                 return None;
             }
-            // It still has to hold, which shows nothing: the attribute is absent in any case.
+            // The condition is still checked but shows nothing: the attribute is absent in any case.
             if self.standard.is_some_and(|standard| standard.has(route)) {
                 self.purpose.unregistered.add(&path(route));
             }
@@ -306,7 +307,7 @@ impl Pruning<'_> {
         let test = match &condition.test {
             Test::Equals(value) => Test::Equals(prune(value)?),
             Test::Contains(value) => Test::Contains(prune(value)?),
-            // With fewer members it would exclude elements that the step does not mean.
+            // With fewer members the condition would exclude unrelated elements.
             Test::Without(value) => Test::Without(prune(value).filter(|pruned| pruned == value)?),
             Test::Exactly(all) if all.is_empty() => Test::Exactly(Vec::new()),
             Test::Exactly(all) => match prune(&Json::Array(all.clone()))? {
@@ -321,7 +322,7 @@ impl Pruning<'_> {
         Some(Condition { at: condition.at.clone(), test })
     }
 
-    /// An expected value without its unregistered members; `None` when nothing is left of it.
+    /// An expected value without its unregistered members; `None` if the value becomes empty.
     fn value(&mut self, entry: &TypeEntry, route: &[&str], value: &Json) -> Option<Json> {
         match value {
             Json::Object(members) if !members.is_empty() => {
@@ -338,7 +339,7 @@ impl Pruning<'_> {
             }
             Json::Array(elements) if !elements.is_empty() => {
                 let kept: Vec<Json> = elements.iter().filter_map(|element| self.value(entry, route, element)).collect();
-                // An answer has fewer `schemas` then, but as many elements of any other list.
+                // The response then has fewer `schemas`, but the same number of elements in any other list.
                 let complete = kept.len() == elements.len() || (route == ["schemas"] && !kept.is_empty());
                 complete.then_some(Json::Array(kept))
             }

@@ -1,5 +1,5 @@
-//! The attributes that a service provider has registered, by name: read from its registry, or from the answers of its
-//! discovery endpoints (RFC 7644 §4), which need not come from this crate.
+//! The attributes that a service provider has registered, by name: read from its registry, or from the responses of
+//! its discovery endpoints (RFC 7644 §4), which need not come from this crate.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +21,8 @@ impl Names {
         self.0.insert(name.to_ascii_lowercase(), below);
     }
 
-    /// Whether there is an attribute at the end of this route. An attribute that lists no sub-attributes may have any:
-    /// some services list a complex attribute by its name alone.
+    /// Whether the route ends at an attribute. An attribute that lists no sub-attributes may have any: some services
+    /// list a complex attribute by its name alone.
     fn has(&self, route: &[&str]) -> bool {
         let Some((first, rest)) = route.split_first() else { return true };
         let below = self.0.get(&first.to_ascii_lowercase());
@@ -36,7 +36,7 @@ pub(super) struct TypeEntry {
     endpoint: String,
     /// The URI of the base schema.
     base: String,
-    /// The attributes of the base schema and those that every resource has.
+    /// The attributes of the base schema and the common attributes.
     attributes: Names,
     /// The attributes of each extension, by its URI.
     extensions: Vec<(String, Names)>,
@@ -70,8 +70,8 @@ impl TypeEntry {
         names.is_some_and(|names| names.has(&[attribute]))
     }
 
-    /// Whether an attribute path (RFC 7644 §3.10) names an attribute, an extension or the base schema. An attribute of
-    /// an extension may stand without its URI, as identity providers write it.
+    /// Whether an attribute path (RFC 7644 §3.10) names an attribute, an extension or the base schema. The URI may be
+    /// missing before an attribute of an extension, as in the requests of identity providers.
     pub(super) fn has_path(&self, path: PathRef<'_>) -> bool {
         let route: Vec<&str> = std::iter::once(path.attribute()).chain(path.sub_attribute()).collect();
         let Some(uri) = path.schema() else {
@@ -89,7 +89,7 @@ pub(super) struct Catalog {
 }
 
 impl Catalog {
-    /// The attributes that a registry has.
+    /// Reads the attributes from a registry.
     pub(super) fn of(registry: &Registry) -> Self {
         let types = registry.resource_types().iter().map(|ty| {
             let mut attributes = names_below(ty, AttributeId::ROOT);
@@ -103,12 +103,12 @@ impl Catalog {
         Self { types: types.collect() }
     }
 
-    /// The attributes that the answers of `/ResourceTypes` and `/Schemas` list.
+    /// Reads the attributes from the responses of `/ResourceTypes` and `/Schemas`.
     ///
     /// # Errors
     ///
-    /// When one of them is no complete list, or when a resource type has a schema that `/Schemas` lacks: a service
-    /// whose discovery is wrong must not look like one that has registered nothing.
+    /// When a response is no complete list, or when a resource type has a schema that `/Schemas` lacks: a service with
+    /// wrong discovery must not look like a service without registered attributes.
     pub(super) fn read(types: &Json, schemas: &Json) -> Result<Self, String> {
         let schemas: BTreeMap<String, Names> = resources(schemas, "/Schemas")?
             .iter()
@@ -139,8 +139,8 @@ impl Catalog {
         if entries.is_empty() {
             return Err("/ResourceTypes lists no resource type".to_owned());
         }
-        // RFC 7643 §3.1 lets a service leave the common attributes out of its schemas. One that lists `externalId` for
-        // some resource types says by this that the others have none.
+        // RFC 7643 §3.1 lets a service leave the common attributes out of its schemas. If the service lists
+        // `externalId` for some resource types, the others have no `externalId`.
         let lists_external_id = entries.iter().any(|entry| entry.attributes.has(&["externalId"]));
         for entry in &mut entries {
             for name in COMMON {
@@ -181,7 +181,7 @@ fn names_in(definitions: &Json) -> Names {
     names
 }
 
-/// The elements of a list of discovery (RFC 7644 §4), which has all of them on one page.
+/// The elements of a discovery list (RFC 7644 §4), which has all of them on one page.
 fn resources<'a>(list: &'a Json, target: &str) -> Result<&'a [Json], String> {
     let Some(found) = list.get("Resources").and_then(Json::as_array) else {
         return Err(format!("the answer of {target} has no `Resources`"));
@@ -240,7 +240,7 @@ mod tests {
         assert!(user.defines(ENTERPRISE, "department") && !user.defines(ENTERPRISE, "userName"));
     }
 
-    /// The two sources agree: the catalog of a small registry is the one that its discovery documents give.
+    /// The two sources agree: the discovery documents of a small registry give the same catalog as the registry.
     #[test]
     fn discovery_documents_give_the_catalog_of_the_registry() {
         let schema = Schema::new("urn:example:User", "User")

@@ -1,4 +1,4 @@
-//! The schema of a service provider behind a transport, as its discovery endpoints describe it (RFC 7644 §4).
+//! The schema of a service provider behind a transport, as described by its discovery endpoints (RFC 7644 §4).
 #![expect(clippy::future_not_send, reason = "they are `Send` when the transport is, which a test need not have")]
 
 use std::fmt;
@@ -9,17 +9,17 @@ use super::{
     json::Json,
 };
 
-/// The source from which a replay knows the attributes that a service provider has registered.
+/// The source of the attributes that a service provider has registered, as known to a replay.
 ///
-/// A replay leaves out expectations about attributes that are not registered, so it says where it learned of them.
+/// A replay leaves out expectations about attributes that are not registered, so it names its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SchemaSource {
     /// The registry of the [`ServiceProvider`](crate::ServiceProvider).
     Registry,
-    /// The answers of `/ResourceTypes` and `/Schemas`.
+    /// The responses of `/ResourceTypes` and `/Schemas`.
     Discovery,
-    /// No source, and the reason: every expectation applies then.
+    /// No source, for this reason. Every expectation applies.
     Unknown(String),
 }
 

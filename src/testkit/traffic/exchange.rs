@@ -1,36 +1,36 @@
-//! A request of a replay and what was answered, for whatever carries them: nothing here knows which transport it is.
+//! A request of a replay and its response, independent of the transport.
 
 use std::fmt;
 
-/// The longest text of a body that is printed.
+/// The maximum number of characters of a body that are printed.
 const SHOWN: usize = 400;
 
-/// A request to be sent to the service provider, whatever the transport.
+/// A request to the service provider, for any transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TrafficRequest {
-    /// The id of the step that it belongs to; empty for the requests that read the registered attributes.
+    /// The id of the step that sends the request; empty for the requests that read the registered attributes.
     pub step: String,
     /// The method, in upper case.
     pub method: String,
-    /// The path below the base URL and, behind a `?`, the query, both percent-encoded.
+    /// The path below the base URL and, after a `?`, the query, both percent-encoded.
     pub target: String,
-    /// The headers, by name and value. `Host`, `Content-Length` and, if the step has none, `Authorization` are the
-    /// transport's. Where `Accept-Encoding` is among them, as with Okta, a service may compress its answer, and the
-    /// transport has to decode it.
+    /// The headers, by name and value. The transport adds `Host`, `Content-Length` and, if the step has none,
+    /// `Authorization`. If the headers contain `Accept-Encoding`, as with Okta, a service may compress its response,
+    /// and the transport has to decode it.
     pub headers: Vec<(String, String)>,
     /// The body: UTF-8 JSON, or empty.
     pub body: Vec<u8>,
 }
 
 impl TrafficRequest {
-    /// The value of a header; the name's case does not matter.
+    /// The value of the header `name`, whose case does not matter; `None` if the header is missing.
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 }
 
-/// What was answered to a [`TrafficRequest`].
+/// The response to a [`TrafficRequest`].
 ///
 /// ```
 /// use scim_core::testkit::TrafficResponse;
@@ -46,19 +46,19 @@ pub struct TrafficResponse {
 }
 
 impl TrafficResponse {
-    /// An answer with this HTTP status, without headers and body.
+    /// Makes a response with this HTTP status, without headers and body.
     pub fn new(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// The answer with this header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The answer with this body.
+    /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
@@ -70,7 +70,7 @@ impl TrafficResponse {
         self.status
     }
 
-    /// The value of a header; the name's case does not matter.
+    /// The value of the header `name`, whose case does not matter; `None` if the header is missing.
     pub fn header_value(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
@@ -90,7 +90,7 @@ fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
-/// A request that was sent, and its answer.
+/// A request that was sent, and its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     pub(super) request: TrafficRequest,
@@ -98,18 +98,18 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// What was sent.
+    /// The request.
     pub fn request(&self) -> &TrafficRequest {
         &self.request
     }
 
-    /// What was answered; `None` when the transport failed.
+    /// The response; `None` when the transport failed.
     pub fn response(&self) -> Option<&TrafficResponse> {
         self.response.as_ref().ok()
     }
 }
 
-/// A line for each part of it, indented, long bodies cut.
+/// Writes the request and the response, indented, and shortens long bodies.
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "    > {} {}", self.request.method, self.request.target)?;
@@ -135,7 +135,7 @@ fn body(f: &mut fmt::Formatter<'_>, mark: char, body: &[u8]) -> fmt::Result {
     }
 }
 
-/// The first so many characters of a text that has more.
+/// The first `characters` characters of `text`; `None` if the text is not longer.
 pub(super) fn start(text: &str, characters: usize) -> Option<&str> {
     let (end, _) = text.char_indices().nth(characters)?;
     text.get(..end)

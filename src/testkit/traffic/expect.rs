@@ -1,4 +1,4 @@
-//! What an identity provider needs in an answer, each thing on its own.
+//! The separate conditions that an identity provider places on a response.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{
     template::{self, Unknown, Values},
 };
 
-/// What a value of a document is.
+/// The type of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
@@ -32,7 +32,7 @@ impl Kind {
     }
 }
 
-/// Something at a place of the body, which is a JSON pointer (RFC 6901).
+/// A condition on the value at a JSON pointer (RFC 6901) in the body.
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
     pub(super) at: String,
@@ -43,22 +43,22 @@ pub(super) struct Condition {
 pub(super) enum Test {
     /// Exactly this value.
     Equals(Json),
-    /// Nothing.
+    /// No value.
     Absent,
-    /// Some value of a kind.
+    /// Any value of this type.
     Is(Kind),
-    /// An array of so many elements; one that is not there has none.
+    /// An array of this length; a missing array has length 0.
     Count(usize),
-    /// An array, one of whose elements is this or more.
+    /// An array with an element that fits the value; see [`json::fits`].
     Contains(Json),
-    /// Nothing, or an array of which no element is this or more.
+    /// No value, or an array without an element that fits the value.
     Without(Json),
-    /// An array whose elements are these or more, in any order, and no others; one that is not there has none.
+    /// An array whose elements fit these values, in any order, without further elements; a missing array has none.
     Exactly(Vec<Json>),
 }
 
 impl Condition {
-    /// The same with the values of a run.
+    /// Fills in the values of a run.
     fn filled(&self, values: &Values) -> Result<Self, Unknown> {
         let fill = |template: &Json| template::document(template, values);
         let test = match &self.test {
@@ -98,7 +98,7 @@ impl Condition {
     }
 }
 
-/// What is expected, in words.
+/// The expectation in words.
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.test {
@@ -115,12 +115,12 @@ impl fmt::Display for Condition {
     }
 }
 
-/// Which version an answer must show.
+/// The version that a response must show.
 #[derive(Clone, Debug)]
 pub(super) enum VersionOf {
-    /// That of another step: nothing was written in between.
+    /// The version of another step: the resource did not change in between.
     Same(String),
-    /// Another one.
+    /// Any version except that of another step.
     Other(String),
 }
 
@@ -132,31 +132,31 @@ impl VersionOf {
     }
 }
 
-/// What the answer to a step must be.
+/// The expectations about the response to a step.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Expect {
     pub(super) status: Vec<u16>,
-    /// By name; `*` is any value.
+    /// The headers by name; `*` is any value.
     pub(super) headers: Vec<(String, String)>,
-    /// What holds for each page of a walk as well.
+    /// The conditions that each page of a walk must meet as well.
     pub(super) shape: Vec<Condition>,
     pub(super) conditions: Vec<Condition>,
     pub(super) version: Option<VersionOf>,
 }
 
 impl Expect {
-    /// Whether the identity provider looks at the body of the answer.
+    /// Whether the identity provider reads the body of the response.
     pub(super) fn reads_body(&self) -> bool {
         !self.shape.is_empty() || !self.conditions.is_empty()
     }
 
-    /// The names in it that a run gives values to.
+    /// The names in the expectations that a run replaces by values.
     pub(super) fn names(&self) -> impl Iterator<Item = String> {
         let conditions = self.shape.iter().chain(&self.conditions).flat_map(Condition::names);
         conditions.chain(self.headers.iter().flat_map(|(_, value)| template::names(value).map(str::to_owned)))
     }
 
-    /// The status, and that what there is of a body is JSON and says so (RFC 7644 §3.1); the body.
+    /// Checks the status, and that a body is JSON with a matching `Content-Type` (RFC 7644 §3.1). Returns the body.
     pub(super) fn body_of(&self, response: &TrafficResponse) -> Result<Json, Failure> {
         if !self.status.contains(&response.status()) {
             let expected: Vec<String> = self.status.iter().map(u16::to_string).collect();
@@ -179,7 +179,7 @@ impl Expect {
             .map_err(|error| Failure::new("expected a body of JSON", format!("found what is none: {error}")))
     }
 
-    /// The headers of an answer.
+    /// Returns a failure for each header that the response does not meet.
     pub(super) fn unmet_headers(&self, response: &TrafficResponse, values: &Values) -> Result<Vec<Failure>, Unknown> {
         let mut failures = Vec::new();
         for (name, wanted) in &self.headers {
@@ -194,7 +194,7 @@ impl Expect {
     }
 }
 
-/// Which of the conditions a document does not meet.
+/// Returns a failure for each condition that the document does not meet.
 pub(super) fn unmet(conditions: &[Condition], document: &Json, values: &Values) -> Result<Vec<Failure>, Unknown> {
     let mut failures = Vec::new();
     for condition in conditions {

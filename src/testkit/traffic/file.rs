@@ -17,7 +17,7 @@ use super::{
 };
 use crate::quirks::{Quirk, Quirks};
 
-/// What is wrong with the JSON of a sequence, and where.
+/// An error in the JSON of a sequence, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {what}")]
 pub struct TrafficError {
@@ -30,7 +30,7 @@ impl TrafficError {
         Self { place: place.into(), what: what.to_string() }
     }
 
-    /// Where it is: `the sequence`, or which step.
+    /// The place of the error: `the sequence`, or the step.
     pub fn place(&self) -> &str {
         &self.place
     }
@@ -139,7 +139,7 @@ fn statuses(json: &Json) -> Result<Vec<u16>, String> {
     found.filter(valid).ok_or_else(|| format!("expected a status from 100 to 599 or an array of them, found {json}"))
 }
 
-/// What the steps read so far have given.
+/// The names that the steps read so far provide.
 struct Known {
     ids: BTreeSet<String>,
     values: BTreeSet<String>,
@@ -158,7 +158,7 @@ impl Known {
     }
 }
 
-/// Names whose value is another one for each answer or request.
+/// Names whose value differs for each response or request.
 const RESERVED: [&str; 3] = ["status", "start", "cursor"];
 
 pub(super) fn read(text: &str) -> Result<Traffic, TrafficError> {
@@ -186,7 +186,7 @@ pub(super) fn read(text: &str) -> Result<Traffic, TrafficError> {
     Ok(Traffic { name: form.name, headers: pairs(form.headers), values: pairs(form.values), acts })
 }
 
-/// A step, or those that are sent together: these know of none of the others.
+/// A step, or several steps that are sent together. Steps that are sent together do not see each other's values.
 fn act(entry: &RawValue, place: &str, known: &mut Known) -> Result<Vec<Step>, TrafficError> {
     let wrong = |what: &dyn fmt::Display| TrafficError::new(place, what);
     let json: Json = serde_json::from_str(entry.get()).map_err(|error| wrong(&error))?;
@@ -258,7 +258,7 @@ fn step(form: StepForm, known: &Known) -> Result<Step, String> {
         conditions,
         version,
     };
-    // What an answer gives may be used by what is expected of it.
+    // An expectation may use the values of its own response.
     let own = |name: &str| form.keep.contains_key(name) || name == "status" || known.values.contains(name);
     if let Some(name) = expect.names().find(|name| !own(name)) {
         return Err(unknown(&name));
@@ -280,7 +280,7 @@ fn step(form: StepForm, known: &Known) -> Result<Step, String> {
     })
 }
 
-/// Whether all that a request needs is known by then.
+/// Whether every name in a request is known at this step.
 fn check_sent(
     headers: &BTreeMap<String, Option<String>>,
     method: &str,

@@ -1,8 +1,8 @@
-//! JSON as a client sees it: documents without a schema. Knows nothing of steps or of SCIM.
+//! JSON as a client sees it: documents without a schema. This module knows nothing of steps or of SCIM.
 
 pub(super) use serde_json::Value as Json;
 
-/// Whether what was found is what was wanted, or more: an object may have further members.
+/// Whether `found` equals `wanted`, except that objects in `found` may have further members.
 pub(super) fn fits(found: &Json, wanted: &Json) -> bool {
     match (found, wanted) {
         (Json::Object(found), Json::Object(wanted)) => {
@@ -15,7 +15,7 @@ pub(super) fn fits(found: &Json, wanted: &Json) -> bool {
     }
 }
 
-/// Whether each of the wanted elements fits one of its own among those found, and none is left.
+/// Whether each wanted element fits its own found element, and no found element is left over.
 pub(super) fn fits_all(found: &[Json], wanted: &[Json]) -> bool {
     let mut left: Vec<&Json> = found.iter().collect();
     let taken = wanted.iter().all(|wanted| {
@@ -25,7 +25,7 @@ pub(super) fn fits_all(found: &[Json], wanted: &[Json]) -> bool {
     taken && left.is_empty()
 }
 
-/// What a client makes of a document that it has read: members are set, and those with `null` go (RFC 7396).
+/// Edits a document as a client does: sets members, and removes those with `null` (RFC 7396).
 pub(super) fn merge(target: &mut Json, patch: Json) {
     let Json::Object(members) = patch else {
         *target = patch;
@@ -44,17 +44,17 @@ pub(super) fn merge(target: &mut Json, patch: Json) {
     }
 }
 
-/// The elements of an array at a pointer (RFC 6901); none where there is none.
+/// The elements of the array at a pointer (RFC 6901); empty if the document has no array there.
 pub(super) fn elements<'a>(document: &'a Json, pointer: &str) -> &'a [Json] {
     document.pointer(pointer).and_then(Json::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The text of a value: a string is itself.
+/// The text of a value: a string without its quotes, any other value as JSON.
 pub(super) fn text(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// JSON without the white space between its tokens, and otherwise as it was written.
+/// JSON without the white space between its tokens, otherwise unchanged.
 pub(super) fn compact(json: &str) -> String {
     let (mut within, mut escaped) = (false, false);
     let keep = |char: &char| {

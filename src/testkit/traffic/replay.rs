@@ -1,4 +1,4 @@
-//! Sending the requests of a sequence one after the other, and looking at the answers as the identity provider does.
+//! Sends the requests of a sequence one after the other, and judges the responses as the identity provider does.
 #![expect(clippy::future_not_send, reason = "they are `Send` when the transport is, which a test need not have")]
 
 use std::{
@@ -21,17 +21,17 @@ use super::{
 };
 use crate::{quirks::Quirks, schema::Registry};
 
-/// The most pages that a walk reads: a list that goes on is one that never ends.
+/// The maximum number of pages of a walk, so that an endless list ends.
 const PAGES: usize = 10_000;
 
-/// What the steps so far have shown.
+/// The state of a run after the steps so far.
 struct Run<'a, F> {
     traffic: &'a Traffic,
     values: Values,
     versions: BTreeMap<&'a str, Option<String>>,
     /// The values and versions that steps did not give because they are not applicable, each with its step.
     not_given: BTreeMap<String, &'a str>,
-    /// What the service provider tolerates, where that is known.
+    /// The quirks that the service provider tolerates, if known.
     tolerated: Option<Quirks>,
     send: F,
 }
@@ -50,7 +50,7 @@ where
 {
     let mut values = Values::from([("run".to_owned(), Json::String(run.to_string()))]);
     for (name, value) in &traffic.values {
-        // Only `{run}` can be in it, as was checked when it was read.
+        // The value contains only `{run}`: reading the sequence checked this.
         let value = template::plain(value, &values).unwrap_or_default();
         values.insert(name.clone(), Json::String(value));
     }
@@ -83,21 +83,21 @@ where
     replay
 }
 
-/// What came of a step.
+/// The result of a step.
 struct Seen {
     replayed: Replayed,
-    /// Whether there was the answer that later steps build on.
+    /// Whether the response came on which later steps build.
     answered: bool,
     version: Option<String>,
     kept: Values,
 }
 
-/// Why a step could not be carried to its end.
+/// The reason why a step ended early.
 enum Stop {
     Failed(Failure),
-    /// Something that an earlier step should have given was not given, so the step was not sent.
+    /// An earlier step did not give this value or version, so the step was not sent.
     Missing(String),
-    /// The service provider refused the request, and may do so since the step is not applicable.
+    /// The service provider refused the request, which is allowed since the step is not applicable.
     Refused,
 }
 
@@ -113,7 +113,7 @@ impl From<Unknown> for Stop {
     }
 }
 
-/// What an identity provider reads of the answer.
+/// The data that an identity provider reads from the response.
 struct Read {
     document: Json,
     response: TrafficResponse,
@@ -149,7 +149,7 @@ where
                         read.failures.append(&mut more);
                         if read.failures.is_empty() { passed } else { Verdict::Failed(read.failures) }
                     }
-                    // Only where what is to be kept was not there, which has been said.
+                    // Happens only if a kept value is missing; that failure is reported already.
                     Err(Unknown(_)) => Verdict::Failed(read.failures),
                 }
             }
@@ -161,7 +161,7 @@ where
         Seen { replayed, answered, version, kept }
     }
 
-    /// The verdict on a step that was not sent, since a value or a version was not given.
+    /// The verdict on a step that was not sent, since an earlier step did not give a value or a version.
     fn missing(&self, name: &str) -> Verdict {
         match self.not_given.get(name) {
             Some(step) => Verdict::NotApplicable(format!("it needs {name}, which the step '{step}' cannot give here")),
@@ -169,7 +169,7 @@ where
         }
     }
 
-    /// Remembers the answer to a step for later steps.
+    /// Remembers the response to a step for later steps.
     fn remember(&mut self, step: &'a Step, seen: &Seen) {
         if seen.answered {
             self.versions.insert(&step.id, seen.version.clone());
@@ -180,14 +180,14 @@ where
             self.not_given.insert(version_name(&step.id), &step.id);
         }
         for (name, _) in step.keep.iter().filter(|(name, _)| !seen.kept.contains_key(name)) {
-            // A step that passed without it has no such attribute to give.
+            // The step passed without the value, so the value belongs to an unregistered attribute.
             if not_applicable || *seen.replayed.verdict() == Verdict::Passed {
                 self.not_given.insert(format!("{{{name}}}"), &step.id);
             }
         }
     }
 
-    /// What the answer does not meet.
+    /// Returns the expectations that the response does not meet.
     fn judge(
         &self,
         step: &Step,
@@ -200,7 +200,7 @@ where
         values.extend(kept.clone());
         values.insert("status".to_owned(), Json::String(read.response.status().to_string()));
         let mut failures = expect.unmet_headers(&read.response, &values)?;
-        // Each page of a walk has been held to the shape already.
+        // The walk has checked the shape of each page already.
         if step.walk.is_none() {
             failures.append(&mut expect::unmet(&expect.shape, &read.document, &values)?);
         }
@@ -220,7 +220,7 @@ where
         Ok(failures)
     }
 
-    /// Sends what the step sends and reads the answer, or all pages of it.
+    /// Sends the request of the step and reads the response, or all pages of the list.
     async fn read(&self, step: &Step, adapted: &Adapted, exchanges: &mut Vec<Exchange>) -> Result<Read, Stop> {
         let expect = &adapted.expect;
         if let Some(other) = expect.version.as_ref().map(VersionOf::step)
@@ -245,7 +245,7 @@ where
         if response.status() != 204 || !unseen || !["PUT", "PATCH"].contains(&step.method.as_str()) {
             return Ok(Read { document, response, failures: Vec::new() });
         }
-        // An answer without a body is as good, and what it leaves open is read at once.
+        // A 204 is an equally good response; read the resource to check the other expectations.
         let (path, _) = request.target.split_once('?').unwrap_or((&request.target, ""));
         let headers = request.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
         let again = TrafficRequest {
@@ -260,7 +260,7 @@ where
         Ok(Read { document: expect.body_of(&response)?, response, failures: Vec::new() })
     }
 
-    /// All pages of a list as one: no resource comes twice, and as many come as every page says there are.
+    /// Joins all pages of a list. No resource may come twice, and the number must equal the total of every page.
     async fn walk(
         &self,
         step: &Step,
@@ -299,7 +299,7 @@ where
             }
             found.extend_from_slice(items);
             let said = document.pointer("/totalResults").and_then(Json::as_u64);
-            // A page by cursor may leave the total out (RFC 9865 §2).
+            // A page by cursor may omit the total (RFC 9865 §2).
             let may_be_silent = matches!(walk, Walk::Cursor) && said.is_none();
             if total.is_some() && said != total && !may_be_silent {
                 let what = "expected every page to have the same totalResults";
@@ -341,7 +341,7 @@ where
         }
         let mut headers = headers(self.traffic, Some(step), values)?;
         if body.is_none() {
-            // A client that sends no body says nothing of its type.
+            // A client that sends no body sends no `Content-Type`.
             headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
         }
         Ok(TrafficRequest {
@@ -360,7 +360,7 @@ where
     }
 }
 
-/// The headers of the sequence, or in their place those of a step, with the values of the run.
+/// The headers of the sequence, overridden by those of the step, with the values of the run.
 fn headers(traffic: &Traffic, step: Option<&Step>, values: &Values) -> Result<Vec<(String, String)>, Unknown> {
     let own = step.map_or(&[][..], |step| &step.headers);
     let is_own = |name: &str| own.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
@@ -377,7 +377,7 @@ fn shown(total: Option<u64>) -> String {
     total.map_or_else(|| "none".to_owned(), |total| total.to_string())
 }
 
-/// The version that an answer shows, in its header or in the resource.
+/// The version in the header `ETag` of a response or in its resource.
 fn version_of(read: &Read) -> Option<String> {
     let header = read.response.header_value("ETag").map(str::to_owned);
     header.or_else(|| Some(read.document.pointer("/meta/version")?.as_str()?.to_owned()))

@@ -1,4 +1,4 @@
-//! The attributes that a request of a step filters by or writes, as far as the request alone shows them.
+//! The attributes that the request of a step filters by or writes, derived from the request alone.
 
 use std::borrow::Cow;
 
@@ -14,12 +14,12 @@ use crate::{
     quirks::{Quirk, Quirks, Tolerance},
 };
 
-/// A filter of a request.
+/// The filter of a request.
 pub(super) struct Selection(Filter);
 
 impl Selection {
-    /// The filter of a query or of a search request (RFC 7644 §3.4.2.2, §3.4.3); `None` when there is none, or none
-    /// that follows the grammar.
+    /// Parses the filter of a query or of a search request (RFC 7644 §3.4.2.2, §3.4.3); `None` if the request has no
+    /// filter or an invalid filter.
     pub(super) fn of(step: &Step) -> Option<Self> {
         let (_, query) = step.target.split_once('?').unwrap_or_default();
         let in_query = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "filter");
@@ -30,15 +30,15 @@ impl Selection {
         parse(&text).map(Self)
     }
 
-    /// The attributes that the resource type lacks.
+    /// The attributes in the filter that the resource type lacks.
     pub(super) fn missing(&self, entry: &TypeEntry) -> Vec<String> {
         let mut missing = Vec::new();
         collect(self.0.expression(), None, entry, &mut missing);
         missing
     }
 
-    /// Whether the filter selects nothing when one of its attributes has no value: it has only `eq` and `and`, as the
-    /// filters of identity providers do.
+    /// Whether the filter selects nothing when one of its attributes has no value. This holds for filters of `eq`,
+    /// `pr` and `and`, such as those of identity providers.
     pub(super) fn needs_every_attribute(&self) -> bool {
         needs_every_attribute(self.0.expression())
     }
@@ -96,13 +96,13 @@ pub(super) fn has_path(path: &str, entry: &TypeEntry) -> bool {
 
 /// An attribute that a PATCH operation writes.
 pub(super) struct Target {
-    /// As the request spells it.
+    /// The path, spelled as in the request.
     pub(super) path: String,
-    /// The habit that a service provider which has not registered the attribute has to tolerate; `None` when it has.
+    /// The habit that a service provider without the attribute has to tolerate; `None` if the attribute is registered.
     pub(super) missing: Option<Quirk>,
 }
 
-/// The attributes that a PATCH request writes (RFC 7644 §3.5.2), without those that every resource has.
+/// The attributes that a PATCH request writes (RFC 7644 §3.5.2), without the common attributes.
 pub(super) fn targets(step: &Step, entry: &TypeEntry) -> Vec<Target> {
     let body = if step.method == "PATCH" { document(step) } else { None };
     let operations = body.as_ref().and_then(|body| member(body, "Operations")).and_then(Json::as_array);
@@ -148,12 +148,12 @@ pub(super) fn habits_of_body(step: &Step, entry: &TypeEntry) -> Quirks {
     habits
 }
 
-/// The body as it is written in the data: its names stand within strings, so it is JSON before they have values.
+/// The body as in the data. The names in it stand within strings, so the body is JSON before the values are filled in.
 fn document(step: &Step) -> Option<Json> {
     serde_json::from_str(step.body.as_deref()?).ok()
 }
 
-/// A member of an object; the name's case does not matter.
+/// A member of an object; the case of the name does not matter.
 fn member<'a>(object: &'a Json, name: &str) -> Option<&'a Json> {
     let mut members = object.as_object()?.iter();
     members.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)

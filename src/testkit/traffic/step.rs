@@ -3,7 +3,7 @@
 use super::expect::Expect;
 use crate::quirks::Quirks;
 
-/// How a step reads a list that has several pages.
+/// The way in which a step reads a list of several pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Walk {
@@ -14,7 +14,7 @@ pub(super) enum Walk {
 }
 
 impl Walk {
-    /// The name in the target that is another one for each page.
+    /// The name in the target whose value changes with each page.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Index => "start",
@@ -23,8 +23,9 @@ impl Walk {
     }
 }
 
-/// A step of a [`Traffic`](super::Traffic): a request, or the requests for the pages of a list, what happens at the
-/// identity provider that makes it send it, what it needs in the answer, and what it does otherwise.
+/// A step of a [`Traffic`](super::Traffic): a request, or the requests for the pages of a list. The step also has the
+/// event at the identity provider that causes the request, the expectations about the response, and the consequence of
+/// another response.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub(super) id: String,
@@ -32,52 +33,53 @@ pub struct Step {
     pub(super) when: String,
     pub(super) method: String,
     pub(super) target: String,
-    /// In place of those of the sequence; `None` leaves one out.
+    /// The headers that override those of the sequence; `None` omits a header.
     pub(super) headers: Vec<(String, Option<String>)>,
     pub(super) echo: Option<String>,
     pub(super) body: Option<String>,
     pub(super) expect: Expect,
     pub(super) otherwise: String,
-    /// What later steps use: its name, and where it stands in the answer.
+    /// The values for later steps: the name and the JSON pointer into the response.
     pub(super) keep: Vec<(String, String)>,
     pub(super) quirks: Quirks,
     pub(super) walk: Option<Walk>,
 }
 
 impl Step {
-    /// The step's name within the sequence.
+    /// The name of the step within the sequence.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The numbers of the observations behind it. In the sequences of this crate they are those of the authors' research;
-    /// [`Step::when`] says the same in words. `Assumed` marks a step for which no source was found.
+    /// The numbers of the observations on which the step is based. In the sequences of this crate they are those of
+    /// the authors' research; [`Step::when`] says the same in words. `Assumed` marks a step for which no source was
+    /// found.
     pub fn from(&self) -> impl ExactSizeIterator<Item = &str> {
         self.from.iter().map(String::as_str)
     }
 
-    /// The event at the identity provider that makes it send this.
+    /// The event at the identity provider that causes the request.
     pub fn when(&self) -> &str {
         &self.when
     }
 
-    /// The consequence when the answer is not the one that the identity provider needs.
+    /// The consequence if the response is not as expected.
     pub fn otherwise(&self) -> &str {
         &self.otherwise
     }
 
-    /// The method.
+    /// The HTTP method.
     pub fn method(&self) -> &str {
         &self.method
     }
 
-    /// The target as it is written in the data, with `{name}` for what a run knows.
+    /// The target as written in the data, with `{name}` for the values of a run.
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// The habits that a service provider has to tolerate for this step to pass: those of its own request, and those of
-    /// earlier ones that have made what it looks at.
+    /// The habits that a service provider has to tolerate for this step to pass: the habits of its own request and of
+    /// the earlier requests that made the resources of this step.
     pub fn quirks(&self) -> Quirks {
         self.quirks
     }

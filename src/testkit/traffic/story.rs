@@ -1,27 +1,26 @@
-//! What a replay found, for people who read test output.
+//! The results of a replay, for readers of test output.
 
 use std::fmt;
 
 use super::{super::report::Failure, discovery::SchemaSource, exchange::Exchange, step::Step};
 use crate::quirks::Quirks;
 
-/// What came of a step.
+/// The result of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The identity provider got what it needs.
+    /// The response met all expectations.
     Passed,
-    /// It was not sent, and why: an earlier step that it builds on was not answered as it should have been.
+    /// The step was not sent, for this reason: an earlier step did not get the response that this step needs.
     Skipped(String),
-    /// The service provider has not registered the attributes, or the resource type, that the step is about; the text
-    /// names them. The request was sent unless it needs a value of another such step, and the rest of the answer was as
-    /// the identity provider needs it.
+    /// The service provider has not registered the attributes, or the resource type, of the step; the text names them.
+    /// The request was sent unless it needs a value of another such step, and the response met the other expectations.
     NotApplicable(String),
-    /// What the identity provider needs and did not get.
+    /// The expectations that the response did not meet.
     Failed(Vec<Failure>),
 }
 
-/// A step, what was sent and answered, and the verdict.
+/// A step, its requests and responses, and the verdict.
 #[derive(Clone, Debug)]
 pub struct Replayed {
     step: Step,
@@ -46,8 +45,8 @@ impl Replayed {
         &self.step
     }
 
-    /// What was sent and answered: mostly one request; one for each page of a list; a second one that reads what an
-    /// answer without a body has not shown; none when the step was skipped.
+    /// The requests and their responses. Usually one exchange; one exchange for each page of a list; two if a response
+    /// without a body made the replay read the resource; empty if the step was not sent.
     pub fn exchanges(&self) -> &[Exchange] {
         &self.exchanges
     }
@@ -57,7 +56,7 @@ impl Replayed {
         &self.verdict
     }
 
-    /// What was expected and not found; empty unless the step failed.
+    /// The failed expectations; empty unless the step failed.
     pub fn failures(&self) -> &[Failure] {
         match &self.verdict {
             Verdict::Failed(failures) => failures,
@@ -65,21 +64,21 @@ impl Replayed {
         }
     }
 
-    /// The unregistered attributes and schemas that the identity provider looks at in the answer and that this replay
-    /// left out: `emails`, or `urn:…:User:manager.value`. Empty where everything is registered.
+    /// The unregistered attributes and schemas that the identity provider expects in the response and that this replay
+    /// left out: `emails`, or `urn:…:User:manager.value`. Empty if all of them are registered.
     pub fn left_out(&self) -> impl ExactSizeIterator<Item = &str> {
         self.left_out.iter().map(String::as_str)
     }
 
-    /// Which of the habits that the step relies on the service provider does not tolerate. Through a transport that is
-    /// not known, and this is empty.
+    /// The habits that the step relies on and that the service provider does not tolerate. Empty through a transport,
+    /// where the tolerated habits are not known.
     pub fn switched_off(&self) -> Quirks {
         self.switched_off
     }
 }
 
-/// What came of a replay, step by step. Printed, it tells what was sent, what was answered and what the identity
-/// provider would have made of it.
+/// The result of a replay, step by step. `Display` prints the requests, the responses, and the verdict of the identity
+/// provider.
 #[derive(Clone, Debug)]
 pub struct Replay {
     name: String,
@@ -108,7 +107,7 @@ impl Replay {
     }
 
     /// The steps about attributes or resource types that the service provider has not registered. The identity
-    /// provider does not use them with this service provider, and the replay says nothing about them.
+    /// provider does not send these steps to this service provider, and the replay does not judge them.
     pub fn not_applicable(&self) -> impl Iterator<Item = &Replayed> {
         self.steps.iter().filter(|step| matches!(step.verdict, Verdict::NotApplicable(_)))
     }
@@ -118,8 +117,8 @@ impl Replay {
         &self.source
     }
 
-    /// Whether the identity provider got all that it needs: no step failed and none was skipped, and at least one
-    /// applies to the service provider.
+    /// Whether the service provider meets all needs of the identity provider: no step failed, no step was skipped, and
+    /// at least one step passed.
     pub fn is_passed(&self) -> bool {
         let fine = |step: &Replayed| matches!(step.verdict, Verdict::Passed | Verdict::NotApplicable(_));
         self.steps.iter().all(fine) && self.count(|verdict| *verdict == Verdict::Passed) > 0

@@ -1,4 +1,4 @@
-//! Texts with `{name}` in the place of what is known only when they are sent.
+//! Texts with `{name}` in place of values that are known only when a request is sent.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 
 use super::json::{self, Json};
 
-/// What the names stand for.
+/// The values of the names.
 pub(super) type Values = BTreeMap<String, Json>;
 
-/// What no client sends as it is in a target. The rest is written in the data as it goes over the wire.
+/// The characters that no client sends unencoded in a target. The data contains the other characters as sent.
 const TARGET: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
-/// What a value in a target may not have: whatever could mean something there.
+/// The characters to encode in a value of a target: all that could have a meaning there.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A name that stands for nothing.
+/// A name without a value.
 #[derive(Debug, PartialEq)]
 pub(super) struct Unknown(pub(super) String);
 
@@ -25,7 +25,7 @@ enum Piece<'a> {
     Name(&'a str),
 }
 
-/// The pieces. A brace that encloses no name is text: JSON has many.
+/// The pieces of a template. A brace that encloses no name is text, since JSON has many braces.
 fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
     let mut rest = template;
     std::iter::from_fn(move || {
@@ -49,7 +49,7 @@ fn leading_name(text: &str) -> Option<(&str, &str)> {
     is_name(name).then_some((name, behind))
 }
 
-/// Whether this can be the name of a value: a letter, then letters, digits and `_`.
+/// Whether the text can be the name of a value: a letter, then letters, digits and `_`.
 pub(super) fn is_name(text: &str) -> bool {
     text.starts_with(|char: char| char.is_ascii_alphabetic())
         && text.chars().all(|char| char.is_ascii_alphanumeric() || char == '_')
@@ -76,18 +76,18 @@ fn fill(
     pieces(template).map(piece).collect()
 }
 
-/// A text with the values in it as they are.
+/// Fills in the values unencoded.
 pub(super) fn plain(template: &str, values: &Values) -> Result<String, Unknown> {
     fill(template, values, str::to_owned, json::text)
 }
 
-/// The target of a request, percent-encoded.
+/// Fills in the target of a request and percent-encodes it.
 pub(super) fn target(template: &str, values: &Values) -> Result<String, Unknown> {
     let value = |value: &Json| utf8_percent_encode(&json::text(value), VALUE).to_string();
     fill(template, values, |text| utf8_percent_encode(text, TARGET).to_string(), value)
 }
 
-/// A JSON text, whose names stand within strings.
+/// Fills in a JSON text, whose names stand within strings.
 pub(super) fn body(template: &str, values: &Values) -> Result<String, Unknown> {
     let value = |value: &Json| {
         let quoted = Json::String(json::text(value)).to_string();
@@ -96,7 +96,7 @@ pub(super) fn body(template: &str, values: &Values) -> Result<String, Unknown> {
     fill(template, values, str::to_owned, value)
 }
 
-/// A document: a string that is a name and nothing else becomes the value as it is.
+/// Fills in a document. A string that consists of one name becomes the value itself, of any type.
 pub(super) fn document(template: &Json, values: &Values) -> Result<Json, Unknown> {
     Ok(match template {
         Json::String(text) => match leading_name(text) {

@@ -1,4 +1,4 @@
-//! SQLite and PostgreSQL behind one face, and random resources and filters, for the tests of the feature `sql`.
+//! SQLite and PostgreSQL behind one interface, and random resources and filters, for the tests of the feature `sql`.
 
 pub mod random;
 pub mod sample;
@@ -10,7 +10,7 @@ use postgres::{Client, NoTls, types::ToSql};
 use rusqlite::{Connection, types::Value};
 use scim_core::sql::{Dialect, Param, Statement};
 
-/// A connection with nothing in it but what the test puts there.
+/// A connection to a database that has only the tables of the test.
 pub enum Database {
     Sqlite(Connection),
     Postgres(Client),
@@ -21,7 +21,7 @@ impl Database {
         Self::Sqlite(Connection::open_in_memory().expect("memory"))
     }
 
-    /// The database that `SCIM_TEST_POSTGRES` names; its tables are temporary.
+    /// The database that `SCIM_TEST_POSTGRES` names, or `None` without that variable. Its tables are temporary.
     pub fn postgres() -> Option<Self> {
         let Ok(url) = env::var("SCIM_TEST_POSTGRES") else {
             eprintln!("skipped: SCIM_TEST_POSTGRES is not set");
@@ -49,7 +49,7 @@ impl Database {
         }
     }
 
-    /// Runs a statement and gives the first column of what it finds, which is text.
+    /// Runs a query and returns its first column, which is text.
     pub fn texts(&mut self, statement: &Statement) -> Vec<String> {
         let sql = statement.text();
         match self {
@@ -83,12 +83,12 @@ impl Database {
         }
     }
 
-    /// Runs a statement that finds nothing.
+    /// Runs a statement that returns no rows.
     pub fn execute(&mut self, statement: &Statement) {
         assert!(self.texts(statement).is_empty());
     }
 
-    /// How the database goes about a query.
+    /// The database's plan of a query.
     pub fn plan(&mut self, statement: &Statement) -> String {
         match self {
             Self::Sqlite(connection) => {
@@ -108,7 +108,7 @@ impl Database {
             Self::Postgres(_) => {
                 let (sql, params) = statement.clone().into_parts();
                 let mut explained = Statement::new(Dialect::Postgres);
-                // Values are not known when a statement is prepared; here they are made part of it.
+                // The values are not known when a statement is prepared; here they become part of the text.
                 let mut sql = format!("EXPLAIN {sql}");
                 for (index, param) in params.iter().enumerate().rev() {
                     let text = match param {

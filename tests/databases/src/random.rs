@@ -1,4 +1,4 @@
-//! Random numbers that are the same on every machine, and text that hurts.
+//! Random numbers that are the same on every machine, and text that is hard to handle.
 
 /// Text that folds, sorts, escapes or contains other text in surprising ways.
 pub const TEXTS: &[&str] = &[
@@ -150,7 +150,7 @@ impl Random {
         usize::try_from(self.0 % bound as u64).expect("below a bound")
     }
 
-    /// True once in so many times.
+    /// Returns `true` once in so many times.
     pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
@@ -169,7 +169,7 @@ impl Random {
         (0..=pieces).map(|_| *self.of(TEXTS)).collect()
     }
 
-    /// The text, part of it, or something like it.
+    /// The text, a part of the text, or a similar text.
     pub fn like(&mut self, text: &str) -> String {
         let chars: Vec<char> = text.chars().collect();
         match self.below(8) {

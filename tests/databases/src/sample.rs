@@ -62,7 +62,7 @@ const DECIMALS: &[&str] = &[
 const INTEGERS: &[i64] =
     &[i64::MIN, i64::MIN + 1, -1000, -5, -1, 0, 1, 5, 6, 9, 10, 99, 9_007_199_254_740_993, i64::MAX];
 
-/// Users with the Enterprise User extension and one with attributes of all kinds.
+/// Users with the Enterprise User extension and an extension with attributes of all kinds.
 pub fn user() -> Arc<ResourceType> {
     let simple = || {
         [
@@ -101,7 +101,7 @@ pub fn user() -> Arc<ResourceType> {
     Arc::new(kind.expect("a resource type"))
 }
 
-/// Whether resources have values of the attribute, and filters may look at it.
+/// Whether resources have values of the attribute, and filters may use the attribute.
 fn is_used(kind: &ResourceType, attribute: AttributeId) -> bool {
     let definition = kind.attribute(attribute);
     let made = [AttributeId::SCHEMAS, AttributeId::ID, AttributeId::META_RESOURCE_TYPE, AttributeId::META_LOCATION];
@@ -128,7 +128,7 @@ fn object(
     fit: &dyn Fn(AttributeId, Value) -> Value,
 ) -> Object {
     let mut object = Object::new();
-    // Now and then nothing, or nearly so.
+    // Some resources have no values, or few.
     let rarity = 1 + random.below(4);
     for attribute in kind.children(parent).iter().copied().filter(|attribute| is_used(kind, *attribute)) {
         if random.below(rarity + 2) < rarity {
@@ -148,7 +148,7 @@ fn object(
     object
 }
 
-/// A resource with an id of its own and with random values, each as `fit` makes it.
+/// A resource with its own id and with random values, each changed by `fit`.
 pub fn resource(
     random: &mut Random,
     kind: &Arc<ResourceType>,
@@ -161,7 +161,7 @@ pub fn resource(
     Resource::from_object(Arc::clone(kind), root)
 }
 
-/// What filters are made of: attributes, and the values that resources have of them.
+/// The material of random filters: attributes, and their values in the resources.
 pub struct Filters {
     kind: Arc<ResourceType>,
     simple: Vec<AttributeId>,
@@ -170,7 +170,7 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Filters on all attributes of which `includes` holds.
+    /// Filters on all attributes for which `includes` returns `true`.
     pub fn new(kind: &Arc<ResourceType>, resources: &[Resource], includes: impl Fn(AttributeId) -> bool) -> Self {
         let mut filters = Self {
             kind: Arc::clone(kind),
@@ -230,7 +230,7 @@ impl Filters {
             }
             2 => format!("not ({})", self.tree(random, depth - 1, within)),
             3 | 4 if within.is_none() && !self.complex.is_empty() => {
-                // Values that are simple have brackets, too.
+                // Lists of simple values have brackets, too.
                 let lists: Vec<AttributeId> = self
                     .simple
                     .iter()
@@ -245,7 +245,7 @@ impl Filters {
         }
     }
 
-    /// Whether the attribute is one of the resource's, or of an extension's.
+    /// Whether the attribute belongs to the resource itself or to an extension, not to a complex attribute.
     fn is_top(&self, attribute: AttributeId) -> bool {
         let parent = self.kind.parent(attribute);
         parent == AttributeId::ROOT || self.kind.extensions().iter().any(|extension| extension.attribute() == parent)
@@ -269,7 +269,7 @@ impl Filters {
             Some(outer) => {
                 let below = known(&self.simple, outer);
                 if below.is_empty() || random.once_in(6) {
-                    // An extension has complex attributes of its own.
+                    // An extension has its own complex attributes.
                     let complex = known(&self.complex, outer);
                     let complex =
                         complex.iter().map(|it| (*it, known(&self.simple, *it))).find(|(_, below)| !below.is_empty());
@@ -328,7 +328,7 @@ impl Filters {
     }
 }
 
-/// The filter, as it is compiled; `None` if it is longer than filters may be.
+/// The compiled filter; `None` if the text is longer than filters may be.
 pub fn compile(kind: &Arc<ResourceType>, text: &str) -> Option<Matcher> {
     let filter: Filter = match text.parse() {
         Ok(filter) => filter,

@@ -1,4 +1,4 @@
-//! A host's own tables: columns of every form, rows for values of which there are several, and a document beside them.
+//! A host's own tables: columns of every form, rows for multi-valued attributes, and a document in addition.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
     sample::{ENTERPRISE, EXTENSION},
 };
 
-/// A column: its name, the path of the attribute that it is for, and how it has the values.
+/// A column: its name, the path of its attribute, and the form of its values.
 type Known = (&'static str, String, Form);
 
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ enum Form {
     Integer,
     Seconds,
     Milliseconds,
-    /// Microseconds where there are no timestamps.
+    /// Microseconds in databases without timestamps.
     Timestamp,
 }
 
@@ -66,7 +66,7 @@ pub fn attribute(kind: &ResourceType, path: &str) -> AttributeId {
     kind.resolve(path.as_ref(), &mut Tolerance::new(Quirks::default())).expect("an attribute")
 }
 
-/// The attributes that have a column or a table, and what they belong to.
+/// The attributes that have a column or a table, and the attributes that contain them.
 pub fn attributes(kind: &ResourceType) -> Vec<AttributeId> {
     let columns = known().into_iter().map(|(_, path, _)| path);
     let emails = EMAIL.iter().map(|(_, path, _)| (*path).to_owned());
@@ -90,12 +90,12 @@ fn column(dialect: Dialect, alias: &str, name: &str, form: Form) -> Column {
     }
 }
 
-/// Adds what has columns and rows to a mapping.
+/// Adds the columns and the tables to a mapping.
 pub fn map(mapping: Mapping, dialect: Dialect) -> Mapping {
     map_with(mapping, dialect, false)
 }
 
-/// The same with every index declared that can be declared.
+/// The same, with every index declared that can be declared.
 pub fn map_declared(mapping: Mapping, dialect: Dialect) -> Mapping {
     map_with(mapping, dialect, true)
 }
@@ -125,7 +125,8 @@ fn map_with(mut mapping: Mapping, dialect: Dialect, declared: bool) -> Mapping {
     mapping.table(attribute(&kind, "emails"), emails).table(exacts, rows.order("x.place"))
 }
 
-/// The value as the columns can have it: instants in whole units, and no empty text in what is required.
+/// The value rounded to the precision of the columns: instants in whole units, and no empty text in a required
+/// attribute.
 pub fn fit(kind: &ResourceType, id: AttributeId, value: Value) -> Value {
     match value {
         Value::DateTime(time) => {
@@ -142,7 +143,7 @@ pub fn fit(kind: &ResourceType, id: AttributeId, value: Value) -> Value {
     }
 }
 
-/// What is put into a column, and how that is written.
+/// The parameter for a column, and its cast in SQL.
 fn cell(kind: &ResourceType, id: AttributeId, form: Form, dialect: Dialect, value: &Value) -> (Param, &'static str) {
     let time = || match value {
         Value::DateTime(time) => *time,
@@ -185,7 +186,7 @@ fn cells<'a>(
     }
 }
 
-/// The resource as a document has it that is not written anew when a column changes.
+/// The resource as a document that was not written again when a column changed.
 fn stale(resource: &Resource) -> Resource {
     let kind = resource.kind();
     let mut stale = resource.clone();
@@ -195,7 +196,7 @@ fn stale(resource: &Resource) -> Resource {
         while kind.parent(route[0]) != AttributeId::ROOT {
             route.insert(0, kind.parent(route[0]));
         }
-        // The document is asked where the column does not have the value as it is compared.
+        // The document is still queried for an attribute whose column does not have the comparable form.
         let mut found = (!matches!(name, "title" | "exact")).then(|| stale.root_mut());
         for step in &route[..route.len() - 1] {
             found = match found.and_then(|object| object.get_mut(*step)) {
@@ -214,10 +215,10 @@ fn stale(resource: &Resource) -> Resource {
     stale
 }
 
-/// Makes the tables and puts the resources in.
+/// Creates the tables and inserts the resources.
 pub fn create(database: &mut Database, kind: &Arc<ResourceType>, resources: &[Resource]) {
     let dialect = database.dialect();
-    // Columns as hosts have them: with collations that order, and call equal, by rules of their own.
+    // The columns have collations like those of hosts, whose order and equality follow other rules.
     let text = match dialect {
         Dialect::Postgres => {
             let mut collations = Statement::new(dialect);

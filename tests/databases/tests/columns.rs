@@ -1,5 +1,5 @@
-//! The same over a host's own columns and tables, alone and beside a document: what is exact agrees with the matcher,
-//! what is a superset leaves nothing out.
+//! The same over a host's own columns and tables, alone and with a document: an exact condition agrees with the
+//! matcher, and a superset condition leaves out no match.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use scim_core_databases::{
     table::{attributes, create, fit, map, map_declared},
 };
 
-/// How many filters are tried: more where `SCIM_TEST_FILTERS` says so.
+/// The number of filters: `SCIM_TEST_FILTERS`, or 6,000.
 fn rounds() -> usize {
     std::env::var("SCIM_TEST_FILTERS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(6_000)
 }
@@ -102,8 +102,8 @@ const COMBINING: &[&str] = &[
     "ΓΙΏΡΓΟΣ \u{212a}\u{212b}\u{b5}",
 ];
 
-/// A folded column of an attribute whose case counts leaves out no row, and of one whose case does not count finds the
-/// same rows as the matcher, for every part of every text.
+/// A folded column of an attribute whose case counts leaves out no row. A folded column of an attribute whose case
+/// does not count finds the same rows as the matcher, for every part of every text.
 #[test]
 fn parts_of_combining_text() {
     let kind = user();

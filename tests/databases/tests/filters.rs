@@ -1,4 +1,4 @@
-//! Random filters over random documents: the matcher, SQLite and PostgreSQL agree on every one.
+//! Random filters over random documents: the matcher, SQLite and PostgreSQL agree on every filter.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use scim_core_databases::{
     table::attribute,
 };
 
-/// How many filters are tried: more where `SCIM_TEST_FILTERS` says so.
+/// The number of filters: `SCIM_TEST_FILTERS`, or 6,000.
 fn rounds() -> usize {
     std::env::var("SCIM_TEST_FILTERS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(6_000)
 }
@@ -49,7 +49,7 @@ fn declared(mapping: &Mapping) -> Mapping {
         .lookup(attribute(kind, "emails"), rows.column(value, Column::comparable("x.value").required()))
 }
 
-/// The rows that the mapping looks values up by.
+/// The rows in which the mapping looks up values.
 fn create_lookup(database: &mut Database, mapping: &Mapping, resources: &[Resource]) {
     let kind = mapping.kind();
     let (emails, value) = (attribute(kind, "emails"), attribute(kind, "emails.value"));
@@ -91,7 +91,7 @@ fn documents() {
             let dialect = database.dialect();
             let inexact = conditions.iter().find(|it| mapping.pushdown(dialect, it) != Pushdown::Exact);
             if inexact.is_some() {
-                // A value of which a part may never be seen is not looked at as a whole.
+                // A value with a part that is never returned is not compared as a whole.
                 assert!(text.contains("hidden"), "{text}");
                 left += 1;
                 continue;
@@ -103,7 +103,7 @@ fn documents() {
             assert_eq!(ids.iter().map(String::as_str).collect::<BTreeSet<_>>(), found, "{text}\n{}", select.text());
             assert_eq!(ids.len(), found.len());
             if tried.is_multiple_of(10) {
-                // Whatever is written is true or false: what is negated is the rest.
+                // The SQL condition is never NULL: its negation selects all other resources.
                 let mut rest = Statement::new(dialect);
                 rest.push("SELECT r.id FROM resource AS r WHERE r.tenant = ").bind("acme").push(" AND NOT (");
                 rest.filter(mapping, &conditions).expect("exact").push(")");

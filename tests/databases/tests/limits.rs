@@ -1,4 +1,4 @@
-//! The longest and the deepest filters there can be, what an index is used for, and databases with settings of their own.
+//! The longest and the deepest possible filters, the use of indexes, and databases with their own settings.
 
 use scim_core::{
     AttributePath, Filter, Limits, Quirks, Resource,
@@ -23,7 +23,7 @@ fn mapping(registry: &Registry) -> Mapping {
     Mapping::documents(registry.resource_type("User").expect("registered"), "r.id", "r.comparable")
 }
 
-/// A table with some users in it.
+/// Creates a table with some users.
 fn create(database: &mut Database, mapping: &Mapping, users: usize) {
     let (json, cast, collation) = match database.dialect() {
         Dialect::Postgres => ("JSONB", "::text::jsonb", " COLLATE \"C\""),
@@ -109,7 +109,7 @@ fn an_index_is_used() {
             let plan = database.plan(&select);
             assert!(plan.contains("by_name"), "{filter}\n{plan}");
         }
-        // A walk begins where it was left, in either direction, unless there may be what has no value behind it.
+        // A walk starts at its last position, in either direction, unless resources without a value may follow.
         let path: AttributePath = "userName".parse().expect("a path");
         let required = mapping
             .clone()
@@ -142,7 +142,7 @@ fn an_index_is_used() {
     }
 }
 
-/// An index of PostgreSQL has the first 200 characters of a text: what follows them still counts.
+/// An index of PostgreSQL has the first 200 characters of a text, but the rest of the text still counts.
 #[test]
 fn long_texts_are_compared_whole() {
     let registry = Registry::standard();
@@ -198,7 +198,7 @@ fn long_texts_are_compared_whole() {
     }
 }
 
-/// The names of schemas are not a client's, and yet they are quoted.
+/// Clients do not choose the names of schemas, but the names are still quoted.
 #[test]
 fn names_are_quoted() {
     let uri = "urn:example:it's;--'{?1}$1%:2.0:User";
@@ -224,7 +224,7 @@ fn names_are_quoted() {
     }
 }
 
-/// The settings of a session change nothing: neither how it shows and reads time, nor where it is.
+/// The settings of a session have no effect: neither its formats of time nor its time zone.
 #[test]
 fn sessions_have_settings() {
     let registry = Registry::standard();

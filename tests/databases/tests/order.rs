@@ -1,4 +1,4 @@
-//! Sorting and paging: the order of the core is that of SQLite and PostgreSQL, and so is each page of it.
+//! Sorting and paging: SQLite and PostgreSQL return the order of the core, and the same pages.
 
 use scim_core::{
     AttributePath, Quirks, Resource,
@@ -21,7 +21,7 @@ fn pages() {
     let mut random = Random::new(0xfeed_beef_1234_5677);
     let fitted = |id: AttributeId, value| fit(&kind, id, value);
     let all: Vec<Resource> = (0..130).map(|number| resource(&mut random, &kind, number, &fitted)).collect();
-    // The last ones are not there: positions may be of what is gone.
+    // The last resources are not stored: a sort position may belong to a deleted resource.
     let (resources, gone) = all.split_at(100);
     let stored: Vec<Stored> =
         resources.iter().map(|resource| Stored::new(resource.clone(), Version::from(1))).collect();

@@ -30,8 +30,8 @@ const KEYWORDS: [&str; 3] = ["invalidCursor", "expiredCursor", "invalidValue"];
 
 /// Input: decisions, see [`Choices`].
 ///
-/// Pages put together are the list in its order, forward and back; a cursor that was altered, or that belongs to another
-/// query or tenant, is refused; a walk ends and shows no resource twice, whatever is written meanwhile.
+/// The pages together are the list in its order, forward and back; a cursor that was altered, or that belongs to
+/// another query or tenant, is refused; a walk ends and shows no resource twice, whatever is written meanwhile.
 ///
 /// # Panics
 ///
@@ -53,7 +53,7 @@ pub fn cursors(data: &[u8]) {
     }
 }
 
-/// A host with up to 16 users, of whom some share a title.
+/// A host with up to 16 users, some of whom share a title.
 fn filled(choices: &mut Choices<'_>) -> Host<MemoryStore> {
     let mut builder = ServiceProvider::builder(REGISTRY.clone(), MemoryStore::new())
         .base_url(BASE)
@@ -69,7 +69,7 @@ fn filled(choices: &mut Choices<'_>) -> Host<MemoryStore> {
     }
     for name in ["g", "h"] {
         let member = format!("id-{:03}", 1 + choices.below(17));
-        // The member may not exist: then there is no such group.
+        // If the member does not exist, the group is not created.
         host.post("/Groups", &json!({"displayName": name, "members": [{"value": member}]}));
     }
     host
@@ -183,7 +183,7 @@ fn elsewhere(host: &Host<MemoryStore>, query: &Query, choices: &mut Choices<'_>)
     let other = self::query(choices);
     if without_count(&other.target) != without_count(&query.target) {
         let reply = other.page(host, &cursor);
-        // The other query may be refused by itself.
+        // The other query may be refused for another reason.
         if reply.status != 400 {
             panic!("{} took a cursor of {}: {}", other.target, query.target, reply.json());
         }
@@ -222,8 +222,8 @@ fn written_meanwhile(host: &Host<MemoryStore>, query: &Query, choices: &mut Choi
         page = reply.json();
         found.extend(ids(&page));
     }
-    // A user that was changed may have moved in the order; each other resource is shown exactly once. The names of groups
-    // are sort keys of users as well, so a deletion moves nobody.
+    // A changed user may have moved in the order; each other resource is shown exactly once. The names of groups are
+    // sort keys of users as well, so a deletion moves no user.
     for id in before.iter().filter(|id| !touched.contains(id)) {
         let times = found.iter().filter(|found| *found == id).count();
         assert_eq!(times, 1, "{}: {id} is shown {times} times", query.target);

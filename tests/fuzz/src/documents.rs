@@ -151,7 +151,7 @@ impl Documents<'_> {
         }
     }
 
-    /// A value, or in one of sixteen cases any other.
+    /// The value, or in one of sixteen cases any other value.
     fn or_any(&self, choices: &mut Choices<'_>, value: impl FnOnce(&mut Choices<'_>) -> Json) -> Json {
         if choices.one_in(16) { self.value(choices, 2) } else { value(choices) }
     }

@@ -1,4 +1,4 @@
-//! A store that notes the cost of a request: what the core asked for, and the count of work that it shares.
+//! A store that records the cost of a request: the calls of the core, and the count of work that they share.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,18 +6,18 @@ use scim_core::store::{Context, Key, MemoryStore, Page, Scan, Store, StoreError,
 
 use crate::forward::forward;
 
-/// What one request cost.
+/// The cost of one request.
 #[derive(Default)]
 pub(crate) struct Cost {
     /// The context of each call that read or wrote.
     pub(crate) contexts: Vec<Context>,
-    /// Resources that the calls returned.
+    /// The number of resources that the calls returned.
     pub(crate) rows: u64,
-    /// Resources that the last call returned: a call is paid for when its rows are known.
+    /// The number of resources that the last call returned: a call is paid for when its rows are known.
     pub(crate) last: u64,
 }
 
-/// The store in memory, and what the request at hand has cost so far.
+/// The memory store, with the cost of the present request so far.
 #[derive(Default)]
 pub(crate) struct Observed {
     inner: MemoryStore,
@@ -25,7 +25,7 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// The cost since the last look.
+    /// The cost since the last call.
     pub(crate) fn take(&self) -> Cost {
         std::mem::take(&mut self.cost())
     }

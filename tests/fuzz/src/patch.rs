@@ -26,8 +26,8 @@ use crate::{
 /// Input: decisions, see [`Choices`].
 ///
 /// A patch of a random resource has the result, or the refusal, of the model, which knows the rules of RFC 7644 and
-/// nothing of the library. The delta of a membership is the patch, and the patch between the resources before and after
-/// leads from one to the other.
+/// does not use the library. The delta of a membership has the result of the patch, and the patch between the
+/// resources before and after leads from one to the other.
 ///
 /// # Panics
 ///
@@ -93,7 +93,7 @@ fn written(resource: &Resource) -> Json {
     document
 }
 
-/// The document with members in the order of their ids and without their types: neither is the client's decision.
+/// The document with members in the order of their ids and without their types: the client decides neither.
 fn shape(document: &Json) -> Json {
     let mut document = document.clone();
     if let Some(Json::Array(members)) = document.get_mut("members") {

@@ -80,7 +80,7 @@ fn parsed(path: PathRef<'_>, text: &str) {
     assert_eq!(filter.to_string(), format!("{text} pr"));
 }
 
-/// One operation does nothing more the second time.
+/// One operation changes nothing more the second time.
 fn check_again(patch: &Patch, after: &scim_core::Resource, mut tolerance: Tolerance) {
     match patch.apply(after, &LIMITS, &mut tolerance) {
         Ok(again) => assert_eq!(again, None, "{patch:?} again"),

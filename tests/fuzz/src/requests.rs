@@ -38,10 +38,11 @@ const KEYWORDS: [&str; 14] = [
 
 /// Input: decisions, see [`Choices`].
 ///
-/// Each answer is one of the protocol's, and an error has the body of RFC 7644 §3.12. A request that fails or only reads
-/// changes nothing. No request changes anything of another tenant or shows an id of it, and none shows a password. The work
-/// of a request stays within the bound, all its parts share one count, and the rows that it reads are in the count. After
-/// each request all references lead to resources, `groups` is the reverse of `members`, and user names are unique.
+/// Each answer conforms to the protocol, and an error has the body of RFC 7644 §3.12. A request that fails or only
+/// reads changes nothing. No request changes a resource of another tenant or shows an id of one, and no answer shows a
+/// password. The work of a request stays within the bound, all its parts share one count, and the count contains the
+/// rows that it reads. After each request all references lead to resources, `groups` is the reverse of `members`, and
+/// user names are unique.
 ///
 /// # Panics
 ///
@@ -77,7 +78,7 @@ pub fn requests(data: &[u8]) {
 struct World {
     store: Arc<Observed>,
     host: Host<Arc<Observed>>,
-    /// The same service provider without the narrow limits, to look at everything.
+    /// The same service provider without the narrow limits, to read everything.
     reader: Host<Arc<Observed>>,
     tenants: [Context; 2],
     states: [State; 2],
@@ -113,7 +114,8 @@ impl World {
         reply
     }
 
-    /// All calls of a request share one count of work, which stays within the bound and contains the rows that were read.
+    /// All calls of a request share one count of work, which stays within the bound and contains the rows that were
+    /// read.
     fn is_bounded(&self, sent: &Sent, reply: &Reply) {
         let cost = self.store.take();
         let Some(first) = cost.contexts.first() else { return };
@@ -122,8 +124,8 @@ impl World {
         assert!(spent <= self.host.provider.limits().work, "{spent} units: {}", shown());
         let is_shared = |cx: &Context| cx.work().is_some_and(|work| work.spent() == spent);
         assert!(cost.contexts.iter().all(is_shared), "several counts: {}", shown());
-        // The operations of a bulk request are refused one by one, each after a look at its resource. A write that has
-        // happened is answered with 204 when there is no work left to read what it has written.
+        // The operations of a bulk request are refused one by one, each after a read of its resource. A completed
+        // write is answered with 204 if no work is left to read the written resource.
         let unpaid = if reply.status >= 400 || reply.status == 204 { cost.last } else { 0 };
         let is_paid = cost.rows <= spent + unpaid || sent.target.starts_with("/Bulk");
         assert!(is_paid, "{} rows, {spent} units: {}", cost.rows, shown());
@@ -248,8 +250,8 @@ impl World {
         }
     }
 
-    /// An answer shows resources of its own tenant only, and an id of the other tenant leads nowhere. A tenant sees such an
-    /// id only where the tenant wrote it, now or before: text may be anything, and so may the id of a manager.
+    /// An answer shows resources of its own tenant only, and an id of the other tenant leads nowhere. A tenant sees
+    /// such an id only where the tenant wrote it, now or before: text may be anything, and so may the id of a manager.
     fn keeps_apart(&self, own: usize, sent: &Sent, reply: &Reply, after: &[State; 2]) {
         let (request, answer) = (String::from_utf8_lossy(&sent.body), String::from_utf8_lossy(&reply.body));
         let shown = || format!("{} {}: {request}\n{answer}", sent.method, sent.target);
@@ -274,12 +276,12 @@ impl World {
         self.host.provider.limits().work < 1_000
     }
 
-    /// The resource of an answer. Without work left, the answer to a write that has happened shows no names.
+    /// The resource of an answer. Without work left, the answer to a completed write shows no names.
     fn shown(&self, reply: &Reply) -> Json {
         if self.is_tight() { without_names(&reply.json()) } else { reply.json() }
     }
 
-    /// A resource that was created is at its location; a PUT that was accepted changes nothing the second time.
+    /// A created resource is at its location; an accepted PUT changes nothing the second time.
     fn again(&mut self, own: usize, sent: &Sent, reply: &Reply) {
         let plain = sent.headers.is_empty() && !sent.target.contains('?');
         if reply.status == 201 && plain {
@@ -289,7 +291,7 @@ impl World {
             assert_eq!((found.status, self.shown(&found)), (200, self.shown(reply)));
         } else if sent.method == "PUT" && reply.status == 200 && plain {
             let second = self.send(own, sent);
-            // The resource that is there now may take more work than the one before.
+            // The present resource may take more work than the resource before.
             if self.is_tight() && second.json()["scimType"] == "tooMany" {
                 return;
             }
@@ -308,7 +310,7 @@ fn is_error(json: &Json, status: u16) {
     assert!(KEYWORDS.contains(&json["scimType"].as_str().unwrap_or_default()), "{json}");
 }
 
-/// The resource without the attributes that follow from other resources.
+/// The resource without the attributes that are derived from other resources.
 fn own_attributes(resource: &Json) -> Json {
     let mut resource = without_names(resource);
     if let Some(object) = resource.as_object_mut() {
@@ -337,7 +339,7 @@ fn percent_encoded(text: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-/// All that a client can see of one tenant.
+/// All resources that a client can see in one tenant.
 struct State {
     resources: Vec<Json>,
 }

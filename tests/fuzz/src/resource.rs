@@ -16,9 +16,9 @@ use crate::samples::{ENTERPRISE, LIMITS, REGISTRY, group, quirks, user};
 /// Input: one byte that selects the resource type and the quirks, then one or two JSON documents with a line feed
 /// between them.
 ///
-/// A resource that was read is written as values of the schema's types and read again as it was; clients never see
-/// attributes that are never returned; replacing twice is replacing once; the patch from one resource to another leads
-/// there.
+/// A resource that was read is written as values of the schema's types and read again unchanged; clients never see
+/// attributes that are never returned; replacing twice has the same result as replacing once; the patch from one
+/// resource to another leads to the other.
 ///
 /// # Panics
 ///
@@ -106,7 +106,7 @@ fn changed(before: &Resource, after: &Resource) {
     let Ok(patches) = diff(before, after, &LIMITS) else { return };
     let mut at = before.clone();
     for patch in &patches {
-        // The service provider that the patch is for may know no quirk at all.
+        // The service provider that gets the patch may tolerate no quirk.
         let next = patch.apply(&at, &LIMITS, &mut Tolerance::new(Quirks::strict()));
         let next = next.unwrap_or_else(|error| panic!("{patch:?}: {error}"));
         at = next.unwrap_or(at);

@@ -17,12 +17,12 @@ use serde_json::{Value as Json, json};
 const REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 
-/// A store in memory that writes fewer changes at once, and counts its commits.
+/// A memory store that accepts fewer changes in one commit and counts its commits.
 struct Small {
     inner: MemoryStore,
     most: usize,
     commits: Mutex<Vec<usize>>,
-    /// How many deletions still meet a busy store.
+    /// The number of deletions that still meet a busy store.
     busy: Mutex<usize>,
 }
 
@@ -65,7 +65,7 @@ fn send<S: Store>(host: &Host<S>, operations: &Json) -> Reply {
     host.post("/Bulk", &json!({"schemas": [REQUEST], "Operations": operations}))
 }
 
-/// The operations of the answer, which must be 200.
+/// The operations of the answer, whose status must be 200.
 fn done<S: Store>(host: &Host<S>, operations: &Json) -> Vec<Json> {
     let reply = send(host, operations);
     assert_eq!(reply.status, 200, "{}", reply.json());
@@ -101,8 +101,9 @@ fn members<S: Store>(host: &Host<S>, id: &str) -> BTreeSet<String> {
     members.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect()
 }
 
-/// 7644-3.7-02, 7644-3.7-05, 7644-3.7-07, 7644-3.7-08, 7644-3.7-09, 7644-3.7-10, 7644-3.7-13, 7644-3.7-15, 7644-3.7.3-01,
-/// 7644-3.7.3-02, 7644-3.7.3-03: each operation is the one that it would be as a request of its own.
+/// 7644-3.7-02, 7644-3.7-05, 7644-3.7-07, 7644-3.7-08, 7644-3.7-09, 7644-3.7-10, 7644-3.7-13, 7644-3.7-15,
+/// 7644-3.7.3-01, 7644-3.7.3-02, 7644-3.7.3-03: each operation has the result that it would have as a separate
+/// request.
 #[test]
 fn four_operations() {
     let host = host();
@@ -139,8 +140,8 @@ fn four_operations() {
     assert_eq!(done(&host, &json!([])), Vec::<Json>::new());
 }
 
-/// 7644-3.7-11, 7644-3.7-12, 7644-3.7-14, 7644-3.7.3-04, 7644-3.12-23: what goes wrong with one operation is said at
-/// that, and the others are done.
+/// 7644-3.7-11, 7644-3.7-12, 7644-3.7-14, 7644-3.7.3-04, 7644-3.12-23: the error of an operation is in the result of
+/// that operation, and the other operations are done.
 #[test]
 fn what_goes_wrong_is_said_where_it_does() {
     let host = host();
@@ -185,15 +186,15 @@ fn what_goes_wrong_is_said_where_it_does() {
         assert!(error["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
         assert_eq!(outcome.get("location").is_some(), located, "{operation}: {outcome}");
         assert_eq!(outcome.get("version"), None);
-        // In the middle of others it hinders none.
+        // Between other operations, a failing operation blocks neither of them.
         let name = format!("n{}", host.everything()[0]["totalResults"]);
         let outcomes = done(&host, &json!([user("x", &name), operation, user("y", &format!("{name}y"))]));
         assert_eq!(statuses(&outcomes), ["201", status, "201"], "{operation}");
     }
 }
 
-/// 7644-3.7.2-01, 7644-3.7.2-02, 7644-3.7-16, 7644-3.7-17: references backward and forward, in members, in an extension,
-/// in `$ref`, in PATCH values and conditions, and in paths; what only looks like one stays.
+/// 7644-3.7.2-01, 7644-3.7.2-02, 7644-3.7-16, 7644-3.7-17: references backward and forward, in members, in an
+/// extension, in `$ref`, in PATCH values and conditions, and in paths. A text that only looks like a reference stays.
 #[test]
 fn references_are_resolved() {
     for most in [1, 2, 1_000] {
@@ -233,13 +234,13 @@ fn references_are_resolved() {
         assert_eq!(get(&carl)[ENTERPRISE]["manager"]["value"], bob);
         assert_eq!(get(&ann)[ENTERPRISE]["manager"]["value"], carl);
         assert_eq!(get(&ann)["displayName"], "bulkId:carl");
-        // The type of a member that was not committed yet is told all the same.
+        // The answer has the type even of a member that was not committed at that time.
         let shown = host.get(&format!("/Groups/{all}")).json();
         assert!(shown["members"].as_array().unwrap().iter().all(|member| member["type"] == "User"), "{shown}");
     }
 }
 
-/// 7644-3.7-06: a bulkId that is not there, that is there twice, and what refers to what has failed.
+/// 7644-3.7-06: an unknown bulkId, a repeated bulkId, and references to a failed operation.
 #[test]
 fn references_to_nothing() {
     let host = host();
@@ -272,8 +273,8 @@ fn references_to_nothing() {
     assert_eq!(members(&host, &id_of(&outcomes[2])), BTreeSet::from([id_of(&outcomes[0])]));
 }
 
-/// 7644-3.7.1-01: two groups that hold each other's real ids, larger circles, one that holds itself, managers of each
-/// other; with a store that writes all at once and with one that cannot.
+/// 7644-3.7.1-01: two groups that hold each other's real ids, larger cycles, a group that holds itself, users that
+/// manage each other; with a store that writes all changes at once and with a store that cannot.
 #[test]
 fn circles_are_closed() {
     for most in [1, 3, 1_000] {
@@ -337,7 +338,7 @@ fn circles_are_closed() {
     }
 }
 
-/// 7644-3.7.1-02: a circle of which one cannot be created is not created at all.
+/// 7644-3.7.1-02: if one resource of a cycle cannot be created, the whole cycle is not created.
 #[test]
 fn a_circle_that_cannot_be_closed() {
     for most in [1, 2, 1_000] {
@@ -359,7 +360,7 @@ fn a_circle_that_cannot_be_closed() {
             assert_eq!(outcomes.iter().filter(|it| it["response"]["scimType"] == "uniqueness").count(), 1);
             assert_eq!(host.everything(), before, "{most} {names:?}");
         }
-        // Also where what was created already can be removed at a later attempt only.
+        // The same if the created resources can be removed only at a later attempt.
         *host.provider.store().busy.lock().unwrap() = 2;
         let before = host.everything();
         let outcomes = done(&host, &json!([managed("a", "b", "free"), managed("b", "a", "Taken")]));
@@ -372,7 +373,7 @@ fn a_circle_that_cannot_be_closed() {
     }
 }
 
-/// 7644-3.7-03, 7644-3.7.3-05: after as many errors as are accepted nothing more is done.
+/// 7644-3.7-03, 7644-3.7.3-05: after `failOnErrors` errors no further operation is done.
 #[test]
 fn fail_on_errors() {
     let host = host();
@@ -402,8 +403,8 @@ fn fail_on_errors() {
     }
 }
 
-/// 7644-3.7-01, 7644-3.7.4-01, 7644-3.7.4-02, 7644-3.7.4-03, 7644-3.12-11: what is advertised is what is enforced, and
-/// what is over it is refused whole and by name.
+/// 7644-3.7-01, 7644-3.7.4-01, 7644-3.7.4-02, 7644-3.7.4-03, 7644-3.12-11: the advertised limits are the enforced
+/// limits. A request over a limit is refused as a whole, and the error names the limit.
 #[test]
 fn limits_are_enforced() {
     let mut limits = limits();
@@ -431,7 +432,7 @@ fn limits_are_enforced() {
     assert_eq!(host.provider.body_limit("/Bulk"), 1_000);
     assert_eq!(host.provider.body_limit("/Users"), 400);
 
-    // The data of one operation are held to the limit of a body.
+    // The data of one operation must obey the limit of a body.
     let long = json!([post("l", "/Users", &json!({"userName": "long", "title": "x".repeat(500)}))]);
     let before = host.everything();
     assert_eq!(statuses(&done(&host, &long)), ["413"]);
@@ -443,7 +444,7 @@ fn limits_are_enforced() {
     assert_eq!(send(&host, &json!([])).error().0, 501);
 }
 
-/// 7644-3.7-04: what is no BulkRequest is refused as a whole.
+/// 7644-3.7-04: a body that is not a BulkRequest is refused as a whole.
 #[test]
 fn what_is_no_bulk_request() {
     let host = host();
@@ -480,7 +481,7 @@ fn what_is_no_bulk_request() {
     strict.refused("POST", "/Bulk", b"{\"Operations\":[]}", 400, "invalidSyntax");
 }
 
-/// Many creations are few commits, and each keeps its own outcome.
+/// Many creations need few commits, and each keeps its own outcome.
 #[test]
 fn creations_are_committed_together() {
     let host = small(50);
@@ -495,10 +496,10 @@ fn creations_are_committed_together() {
     }
     let commits = host.provider.store().commits.lock().unwrap().clone();
     assert!(commits.len() <= 12, "{commits:?}");
-    // Each is in two commits at the most, and in one more that fails before it.
+    // Each creation is in at most two commits, and in one more that fails before it.
     assert!(commits.iter().sum::<usize>() <= 300, "{commits:?}");
 
-    // All of them fail: no more commits than operations and a few.
+    // All creations fail: the commits exceed the operations by only a few.
     host.provider.store().commits.lock().unwrap().clear();
     let outcomes = done(&host, &operations);
     assert!(statuses(&outcomes).iter().all(|status| *status == "409"));
@@ -506,7 +507,7 @@ fn creations_are_committed_together() {
     assert!(commits.len() <= 110 && commits.iter().sum::<usize>() <= 400, "{commits:?}");
 }
 
-/// Chains and circles of thousands need no stack, and take time in proportion.
+/// Chains and cycles of thousands do not exhaust the stack, and their time is proportional to their length.
 #[test]
 fn long_chains_and_circles() {
     let run = || {
@@ -526,7 +527,7 @@ fn long_chains_and_circles() {
     std::thread::Builder::new().stack_size(512 << 10).spawn(run).unwrap().join().unwrap();
 }
 
-/// Which users and groups there are, and who is in which, by the names that the client chose.
+/// The users and groups with their members, by the names that the client chose.
 fn graph<S: Store>(host: &Host<S>) -> BTreeMap<String, BTreeSet<String>> {
     let mut names = BTreeMap::new();
     let mut all = Vec::new();
@@ -549,8 +550,8 @@ fn graph<S: Store>(host: &Host<S>) -> BTreeMap<String, BTreeSet<String>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Random references between random operations: what is created refers to just what it should, what fails leaves
-    /// nothing, and nothing refers to what has failed.
+    /// Random references between random operations: each created resource has exactly the expected references, a
+    /// failed operation leaves nothing, and no resource refers to a failed operation.
     #[test]
     fn random_graphs(
         refers in vec((vec(0..9_usize, 0..4), 0..8_u8), 1..9),
@@ -559,7 +560,7 @@ proptest! {
         let host = small(most);
         host.user("taken");
         let name = |n: usize| format!("g{n}");
-        // One in eight cannot be created, and a bulkId beyond the last is unknown.
+        // One operation in eight cannot be created, and a bulkId beyond the last is unknown.
         let fails = |n: usize| refers[n].1 == 0;
         let operations: Json = refers.iter().enumerate().map(|(n, (targets, _))| {
             let targets: Vec<String> = targets.iter().map(|target| name(*target)).collect();
@@ -573,7 +574,7 @@ proptest! {
         let outcomes = done(&host, &operations);
         prop_assert_eq!(outcomes.len(), refers.len());
         let created = |n: usize| outcomes.get(n).is_some_and(|outcome| outcome["status"] == "201");
-        // An operation can succeed exactly when it and all that it leads to can.
+        // An operation can succeed exactly when it and all operations that it refers to, directly or not, can succeed.
         let mut good: Vec<bool> = (0..refers.len()).map(|n| !fails(n)).collect();
         loop {
             let next: Vec<bool> =

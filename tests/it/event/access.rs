@@ -1,4 +1,4 @@
-//! The end of access: told by whatever request, and by no other (`Event::ends_access`).
+//! The end of access: every request that ends access reports it, and no other request does (`Event::ends_access`).
 
 use crate::fixture::host;
 use std::sync::{Arc, Mutex};
@@ -27,14 +27,14 @@ fn observed(registry: Registry) -> (Host<MemoryStore>, Log) {
     (Host { provider, context: Context::new(TenantId::single()) }, log)
 }
 
-/// Users whose `active` is changed like this, and groups.
+/// Users whose `active` is changed by `change`, and groups.
 fn registry(change: impl FnOnce(Attribute) -> Attribute) -> Registry {
     let user = ResourceType::builder("User", "Users", Schema::user().change("active", change)).build().unwrap();
     Registry::builder().resource_type(user).resource_type(ResourceType::group().unwrap()).build().unwrap()
 }
 
-/// What an event tells of access: activated, deactivated, an end of access. The row of an outbox tells the same, and
-/// a security event token tells of the first two.
+/// The effects of an event on access: activated, deactivated, access ended. The row of an outbox has the same effects,
+/// and a security event token has the first two.
 fn told(registry: &Registry, event: &Event) -> (bool, bool, bool) {
     let told = |event: &Event| (event.is_activated(), event.is_deactivated(), event.ends_access());
     assert_eq!(told(&Event::from_json(registry, &event.to_json()).unwrap()), told(event));
@@ -49,7 +49,7 @@ const ACTIVATED: (bool, bool, bool) = (true, false, false);
 const DEACTIVATED: (bool, bool, bool) = (false, true, true);
 const ENDED: (bool, bool, bool) = (false, false, true);
 
-/// `active` as it was created, a request, and what its event tells; `None` where there is no event.
+/// `active` at creation, a request, and the effects of its event; `None` if there is no event.
 type Case = (Json, &'static str, Json, Option<(bool, bool, bool)>);
 
 fn check(registry: &Registry, cases: impl IntoIterator<Item = Case>) {
@@ -90,7 +90,7 @@ fn each_request_tells_what_it_did_to_access() {
         (unsaid.clone(), "PATCH", patch(true), None),
         (no.clone(), "PATCH", patch(true), Some(ACTIVATED)),
         (no.clone(), "PUT", json!({"active": true}), Some(ACTIVATED)),
-        // What the client does not say neither ends access nor gives it back.
+        // A request that does not name `active` neither ends access nor restores it.
         (yes.clone(), "PUT", json!({}), Some(NOTHING)),
         (no.clone(), "PUT", json!({}), Some(NOTHING)),
         (no.clone(), "PUT", json!({"active": null}), Some(NOTHING)),
@@ -113,7 +113,7 @@ fn each_request_tells_what_it_did_to_access() {
     ];
     check(&registry(Attribute::without_default), without_default);
 
-    // Secrets are in no event, but their absence there says nothing about access.
+    // Events never have secrets. Their absence from an event says nothing about access.
     let secret = |active: Attribute| active.without_default().returned(Returned::Never);
     check(
         &registry(secret),
@@ -123,7 +123,7 @@ fn each_request_tells_what_it_did_to_access() {
             (json!(true), "PATCH", json!({"op": "add", "path": "title", "value": "Guide"}), Some(NOTHING)),
         ],
     );
-    // A type may mean something else by the name.
+    // A host's type may use the name for another attribute.
     let text = |_| Attribute::new("active", AttributeType::String);
     check(
         &registry(text),
@@ -142,7 +142,7 @@ fn a_deletion_ends_access() {
     assert_eq!(found, [NOTHING, NOTHING, ENDED, ENDED]);
 }
 
-/// A host that writes to its store itself may take the value away, or never have had it: then the default counts.
+/// A host that writes to its store itself may remove the value or never set it. The default then counts.
 #[test]
 fn no_value_counts_as_the_default() {
     let cases = |default: bool| {
@@ -174,7 +174,7 @@ fn no_value_counts_as_the_default() {
             assert_eq!(told(&registry, &event), expected, "default {default}: `{before}` to `{after}`");
         }
     }
-    // The same through the core: an old row, and a client that says what holds already.
+    // The same through the core: an old stored resource, and a request that sets the value that is in effect.
     let (host, log) = observed(Registry::standard());
     let user = host.provider.registry().resource_type("User").unwrap();
     let old = Resource::from_json(user, br#"{"id": "old", "userName": "old"}"#).unwrap();

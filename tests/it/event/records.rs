@@ -1,4 +1,5 @@
-//! Events: one for each write that changed something, none for any other, and enough in them to do all of it again.
+//! Events: each write that changed something has one event, no other request has an event, and the events suffice to
+//! repeat all writes.
 
 use crate::fixture::host;
 use std::{
@@ -21,14 +22,14 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-/// Writes the events of a commit with it, as rows.
+/// A store that writes the events of a commit as rows in the same unit of work.
 #[derive(Default)]
 struct Outbox {
     tables: MemoryStore,
     rows: Mutex<Vec<Vec<u8>>>,
-    /// Does not say what edits of lists really did.
+    /// Whether the store leaves out which values an edit of a list added and removed.
     forgets: bool,
-    /// Fails to commit, after it was asked to.
+    /// Whether the commit fails after it was requested.
     fails: bool,
 }
 
@@ -50,7 +51,7 @@ impl Store for Outbox {
 
 type Log = Arc<Mutex<Vec<Event>>>;
 
-/// A host that keeps a log of what its observer is told.
+/// A host that logs the events that its observer receives.
 fn observed_by<S: Store>(registry: Registry, store: S) -> (Host<S>, Log) {
     let log = Log::default();
     let seen = Arc::clone(&log);
@@ -69,7 +70,7 @@ fn observed() -> (Host<MemoryStore>, Log) {
     observed_by(Registry::standard(), MemoryStore::new())
 }
 
-/// What was told since it was last asked.
+/// The events since the last call.
 fn told(log: &Log) -> Vec<Event> {
     std::mem::take(&mut *log.lock().unwrap())
 }
@@ -142,7 +143,7 @@ fn what_happened_is_told_with_who_and_when() {
     }
 }
 
-/// Whatever the way: a user who cannot log in any more is told of once.
+/// Every kind of request that deactivates a user has exactly one deactivation event.
 #[test]
 fn deactivation_is_told_once_by_whatever_request() {
     type Way = (&'static str, fn(&Host<MemoryStore>, &str, bool) -> Reply);
@@ -215,7 +216,8 @@ fn members_are_told_by_id() {
     assert_eq!(renamed.attributes(), ["displayName"], "an order has no meaning");
     assert!(renamed.memberships().is_empty());
 
-    // Of a delta what it really did: one is a member already, another is none.
+    // An event of a delta has only the effective edits: one added value is already a member, one removed value is not
+    // a member.
     let add = json!({"op": "add", "path": "members", "value": members(&[&ids[0], &ids[1]])});
     let nobody = json!({"op": "remove", "path": "members[value eq \"nobody\"]"});
     host.patch(&target, &json!([add, nobody]));
@@ -231,7 +233,7 @@ fn members_are_told_by_id() {
     went.sort_unstable();
     assert_eq!((went, came), ([a.clone(), b.clone()].concat(), none.clone()));
 
-    // The delete of a member is the one event there is.
+    // The deletion of a member is the only event.
     host.patch(&target, &json!([{"op": "add", "path": "members", "value": members(&[&ids[0]])}]));
     told(&log);
     let before = host.get(&target).etag();
@@ -240,7 +242,7 @@ fn members_are_told_by_id() {
     assert_ne!(host.get(&target).etag(), before);
 }
 
-/// 9967-2.5.1.1-01: a request that asks for an answer later gets it now, as it may.
+/// 9967-2.5.1.1-01: a request for an asynchronous answer gets its answer at once, as the RFC allows.
 #[test]
 fn respond_async_is_answered_normally() {
     let (host, log) = observed();
@@ -307,8 +309,8 @@ fn an_observer_that_panics_takes_nothing_back() {
     assert_eq!(rename().status, 200, "and nothing is in its way");
 }
 
-/// Policies read what is deleted, so it is known what the client called it; and what they hide from a client they do not
-/// hide from the host.
+/// Policies read the resource before it is deleted, so the event has the client's name for it. An attribute that a
+/// policy hides from a client is not hidden from the host.
 #[test]
 fn policies_hide_nothing_from_the_host() {
     #[derive(Debug)]
@@ -342,7 +344,7 @@ fn policies_hide_nothing_from_the_host() {
     assert_eq!(only(&log).external_id(), Some("e1"));
 }
 
-/// A list of references of which a part is secret, and a secret list: names at the most.
+/// For a list of references with a secret sub-attribute, and for a secret list, events have at most the names.
 #[test]
 fn secrets_are_told_nowhere() {
     let list = |name: &str, code: Attribute| {
@@ -422,7 +424,7 @@ fn what_is_no_event_is_refused() {
     assert!(Event::from_json(&registry, b"[]").is_err());
 }
 
-/// What events say that there is, by type and id; and the version, as far as they say it.
+/// The resources that exist after the events, by type and id, with the version if the events have it.
 type State = BTreeMap<(String, String), (Resource, Option<Version>)>;
 
 fn replay(events: &[Event]) -> State {
@@ -466,11 +468,11 @@ fn replay(events: &[Event]) -> State {
     state
 }
 
-/// A host that has what the state says.
+/// A host that has the resources of `state`.
 fn rebuilt(state: &State, context: &Context) -> Host<MemoryStore> {
     let (host, _) = observed();
     let store = host.provider.store();
-    // References may form circles, so they come when all are there.
+    // References may form cycles, so they are added when all resources exist.
     let without_lists = |resource: &Resource| {
         let kind = Arc::clone(resource.kind());
         let root = resource.root().iter().filter(|(attribute, _)| !kind.is_reference_list(*attribute));
@@ -489,7 +491,7 @@ fn rebuilt(state: &State, context: &Context) -> Host<MemoryStore> {
     host
 }
 
-/// What clients see, but for versions, in an order that does not depend on how it came to be.
+/// The answers that clients see, without versions, in an order that does not depend on the history.
 fn seen(host: &Host<impl Store>) -> Vec<Json> {
     let mut seen = host.everything();
     for resource in seen.iter_mut().flat_map(|list| list["Resources"].as_array_mut().into_iter().flatten()) {
@@ -521,7 +523,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn take(host: &Host<impl Store>, Step { operation, id, name, flag, others }: &Step) -> Reply {
     let id_of = |n: usize| format!("id-{:03}", n + 1);
     let (id, label) = (id_of(*id), ["ann", "Bob", "cid", "dan", "eve", "Ömer"][*name]);
-    // Mostly those that there are.
+    // Mostly existing ids.
     let exists = |id: &String| {
         let found = |kind: &str| host.get(&format!("/{kind}/{id}")).status == 200;
         *name == 5 || found("Users") || found("Groups")
@@ -565,8 +567,9 @@ fn take(host: &Host<impl Store>, Step { operation, id, name, flag, others }: &St
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The events of a random run, read back from the rows of an outbox and applied to nothing, give what there is;
-    /// the observer is told the same; each write that changed something has one, and none other.
+    /// The events of a random run are read back from the rows of an outbox. Applied to an empty state, they give the
+    /// stored resources. The observer gets the same events. Each write that changed something has one event, and no
+    /// other request has an event.
     #[test]
     fn replaying_the_events_gives_what_there_is(steps in vec(step(), 1..40), forgets in any::<bool>()) {
         let registry = Registry::standard();

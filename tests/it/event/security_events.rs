@@ -1,5 +1,5 @@
-//! Events as the claims of security event tokens: the form of each example of RFC 9967 §2, and what must never be in
-//! one.
+//! Events as the claims of security event tokens: the form of each example of RFC 9967 §2, and the values that must
+//! never be in a token.
 
 use std::sync::{Arc, Mutex};
 
@@ -46,7 +46,7 @@ fn uri(name: &str) -> String {
     format!("urn:ietf:params:scim:event:{name}")
 }
 
-/// A token as an example of the RFC has it: one event of this name.
+/// A token in the form of the RFC's examples, with one event of this name.
 fn token(subject: &str, external_id: Option<&str>, name: &str, payload: &Json) -> Json {
     let mut token = json!({"iss": "https://scim.example.com", "iat": 1_458_505_044, "jti": "4d35", "aud": [FEED],
         "sub_id": {"format": "scim", "uri": subject}, "events": {uri(name): payload}});
@@ -56,8 +56,8 @@ fn token(subject: &str, external_id: Option<&str>, name: &str, payload: &Json) -
     token
 }
 
-/// Compares with an example: nothing of it is missing, and nothing is there beside it but what is `allowed`, written
-/// as a JSON pointer with the event's URI left out.
+/// Compares with an example: no member of the example is missing, and every additional member is in `allowed`, as a
+/// JSON pointer without the event's URI.
 fn is_like(figure: u8, mut found: Json, expected: &Json, allowed: &[(&str, Json)]) {
     let (name, _) = expected["events"].as_object().unwrap().iter().next().unwrap();
     for (place, value) in allowed {
@@ -80,7 +80,7 @@ fn every_example_of_the_rfc() {
     let user = registry.resource_type("User").unwrap();
     let txn = |id: &str| ("/txn", json!(id));
 
-    // Figure 1 shows the claims that all have; 2 and 3 tell of the feed.
+    // Figure 1 shows the claims that all tokens have; figures 2 and 3 show the events of the feed.
     let feeds = [
         (2, SecurityEvent::feed_add(user, "2b2f"), "feed:add"),
         (3, SecurityEvent::feed_remove(user, "2b2f"), "feed:remove"),
@@ -131,7 +131,7 @@ fn every_example_of_the_rfc() {
     let target = format!("/Groups/{group}");
     host.patch(&target, &json!([{"op": "add", "path": "members", "value": [{"value": "id-001"}]}]));
     let version = host.get(&target).json()["meta"]["version"].clone();
-    // The example's member has a `display`, which the schema of RFC 7643 does not have.
+    // The member in the RFC's example has a `display`, which the schema of RFC 7643 does not have.
     let value = json!([{"$ref": "/Users/id-001", "value": "id-001", "type": "User"}]);
     let operations = json!([{"op": "add", "path": "members", "value": value}]);
     let payload = json!({"version": version, "data": {"schemas": [PATCH], "Operations": operations}});
@@ -220,8 +220,8 @@ fn every_example_of_the_rfc() {
     }
 }
 
-/// A change of members as a PatchOp, which applied to what was gives what is, whatever the ids look like; also where a
-/// store could not tell what it did.
+/// A change of members is published as a PatchOp. Applied to the old state, it gives the new state, whatever the ids
+/// contain, and also if the store could not report its edits.
 #[test]
 fn a_change_of_members_is_told_as_a_patch() {
     let registry = Registry::standard();
@@ -283,7 +283,7 @@ fn a_change_of_members_is_told_as_a_patch() {
     }
 }
 
-/// 9967-4-01: told when the host says so, and only then.
+/// 9967-4-01: the configuration lists the events if the host declares them, and only then.
 #[test]
 fn the_configuration_tells_which_events_there_are() {
     let (host, _) = observed();
@@ -306,7 +306,7 @@ fn the_configuration_tells_which_events_there_are() {
     assert_eq!(parts, ["asyncRequest", "eventUris"]);
 }
 
-/// An extension's attributes are named by their URN, and what the path of a URL cannot have is escaped.
+/// The attributes of an extension have their URN in the name, and characters that a URL path cannot have are escaped.
 #[test]
 fn names_and_paths_are_whole() {
     let (host, log) = observed();

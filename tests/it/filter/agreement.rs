@@ -1,5 +1,5 @@
-//! Two evaluations of random filters over random documents agree: the crate's, and a naive one that walks the JSON
-//! document and knows of each attribute only its type and whether case counts (7644-3.4.2.2-02, 7643-7-08).
+//! Two evaluations of random filters over random documents agree: the crate's, and a naive evaluation that walks the
+//! JSON document and knows only the type of each attribute and whether case counts (7644-3.4.2.2-02, 7643-7-08).
 
 use crate::fixture::documents::{BADGE, registry, resource};
 use crate::fixture::unicode::folded;
@@ -152,7 +152,7 @@ const KNOWN: &[Known] = &[
     Known { path: "urn:example:scim:schemas:badge-7:2.10:User:zones", keys: &[BADGE, "zones"], kind: Type::Fold },
     Known { path: "urn:example:scim:schemas:badge-7:2.10:User:floors", keys: &[BADGE, "floors"], kind: Type::Number },
 ];
-/// What may stand before brackets, and what in them.
+/// The attributes that may precede brackets, and the attributes inside.
 const BRACKETS: &[(&str, &[&str], &[Known])] = &[
     (
         "emails",
@@ -312,7 +312,7 @@ impl Tree {
             Self::And(trees) => trees.iter().all(|tree| tree.holds(document)),
             Self::Or(trees) => trees.iter().any(|tree| tree.holds(document)),
             Self::Not(tree) => !tree.holds(document),
-            // `emails pr` means the attribute, `emails eq "x"` its value: only the latter has the key `value`.
+            // `emails pr` tests the attribute, `emails eq "x"` its value: only the comparison has the key `value`.
             Self::Present(known) | Self::Compare(known, _, Value::Null) => {
                 let whole = matches!(known.path, "emails" | "x509Certificates") || known.path.ends_with(":manager");
                 let keys = if whole { &known.keys[..known.keys.len() - 1] } else { known.keys };
@@ -407,7 +407,7 @@ fn random_filters_agree_with_a_naive_evaluation() {
     assert!(hits * 5 > total && hits * 5 < total * 4, "half-way balanced: {hits} of {total}");
 }
 
-/// What `eq` finds is what is taken: two values have one unique key exactly when a filter calls them equal.
+/// `eq` and uniqueness agree: two values have the same unique key exactly when a filter calls them equal.
 #[test]
 fn equal_to_a_filter_is_equal_to_uniqueness() {
     let registry = registry();

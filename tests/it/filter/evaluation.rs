@@ -1,5 +1,5 @@
-//! What filters mean: each case is a requirement, a filter and which of the documents satisfy it
-//! (RFC 7644 §3.4.2.2, RFC 7643 §2).
+//! The meaning of filters: each case is a requirement, a filter and the documents that satisfy it (RFC 7644 §3.4.2.2,
+//! RFC 7643 §2).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde_json::json;
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// `b`arbara has everything, `m`andy little, `u`nicode has hostile text, `z`ero has what looks like nothing.
+/// `b`arbara has all attributes, `m`andy few, `u`nicode has hostile text, `z`ero has values that look absent.
 fn users(kind: &Arc<ResourceType>) -> Vec<(char, Resource)> {
     let barbara = json!({
         "id": "2819c223", "externalId": "AbC", "userName": "BJensen@Example.com",
@@ -498,7 +498,7 @@ fn habits_can_be_switched_off() {
         assert!(tolerance.applied().contains(quirk), "{id}: {filter}");
         assert!(parse(filter).compile(&kind, &mut Tolerance::new(Quirks::strict())).is_err(), "{id}: {filter}");
     }
-    // What two extensions have is no extension's.
+    // An attribute that two extensions have is not resolved without the URN.
     let twice = |uri: &str| {
         let flag = scim_core::schema::Attribute::new("flag", AttributeType::Boolean);
         scim_core::schema::Schema::new(uri, uri).attribute(flag)
@@ -554,7 +554,7 @@ fn a_matcher_tells_what_it_uses() {
     assert!(matches!(matcher.conditions(), [Condition::Present(_), Condition::Compare(_)]));
 }
 
-/// Time linear in the text whatever is looked for: a naive search needs 2³⁰ steps a resource here.
+/// The time is linear in the text, whatever the operand: a naive search needs 2³⁰ steps for each resource here.
 #[test]
 fn substring_search_is_linear() {
     let kind = user();

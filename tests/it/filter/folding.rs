@@ -1,4 +1,5 @@
-//! Text whose case does not matter: one fold for filters, order, uniqueness and stored text (RFC 7643 §2.2 `caseExact`).
+//! Text whose case does not matter: one fold for filters, order, uniqueness and stored text (RFC 7643 §2.2
+//! `caseExact`).
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
@@ -29,14 +30,14 @@ const NAMES: &[&[&str]] = &[
     &["\u{E5}sa", "\u{C5}SA", "\u{212B}sa", "A\u{30A}sa"],
     &["straße", "STRAẞE", "Straße"],
     &["strasse", "STRASSE"],
-    // Folding by the rules of one language is no simple folding: all four letters are different.
+    // Case rules of one language are not simple folding: all four letters are different.
     &["istanbul", "ISTANBUL"],
     &["\u{131}stanbul"],
     &["\u{130}stanbul", "\u{130}STANBUL", "I\u{307}stanbul"],
     &["i\u{307}stanbul"],
-    // The lower case has one character for these two, the upper case has not.
+    // Unicode has one lower-case character for these two characters, but no single upper-case character.
     &["\u{1F0}an", "J\u{30C}AN", "j\u{30C}an"],
-    // The normalization of one form is not that of the other.
+    // The normalization of the lower-case form differs from the normalization of the upper-case form.
     &["\u{1E63}a", "\u{17F}\u{323}a", "S\u{323}A"],
     // Marks in another order.
     &["q\u{323}\u{307}", "q\u{307}\u{323}", "Q\u{307}\u{323}"],
@@ -55,7 +56,8 @@ fn user(name: &str) -> Resource {
     resource(registry.resource_type("User").unwrap(), &json!({"id": "1", "userName": name}))
 }
 
-/// 7643-7-08, 7643-4.1.1-01, 7644-3.4.2.3-08: the fold, the filter, the unique key and the order call the same names equal.
+/// 7643-7-08, 7643-4.1.1-01, 7644-3.4.2.3-08: the fold, the filter, the unique key and the order treat the same names
+/// as equal.
 #[test]
 fn spellings_of_one_name_are_equal_everywhere() {
     let registry = registry();
@@ -78,7 +80,7 @@ fn spellings_of_one_name_are_equal_everywhere() {
     }
 }
 
-/// 7643-4.1.1-01: a user whose name another spelling has taken is refused, by POST, PUT and PATCH, and nothing changes.
+/// 7643-4.1.1-01: POST, PUT and PATCH refuse a name that is taken in another spelling, and nothing changes.
 #[test]
 fn another_spelling_of_a_taken_name_is_refused() {
     for spellings in NAMES {
@@ -102,7 +104,7 @@ fn another_spelling_of_a_taken_name_is_refused() {
     }
 }
 
-/// Values of a list, and the values that an attribute is restricted to, are compared as names are.
+/// Values of a list, and canonical values, are compared by the same rule as names.
 #[test]
 fn lists_and_canonical_values_compare_by_the_fold() {
     const BRANCH: &str = "urn:example:scim:schemas:branch:1.0:User";
@@ -139,7 +141,7 @@ fn searches_compare_whole_normalized_characters() {
     let cases = [
         ("jose\u{301} garcia", "sw", "JOS\u{C9}", true),
         ("jos\u{E9} garcia", "sw", "JOSE\u{301}", true),
-        // The last letter of the operand is another letter than that of the value, however the value is encoded.
+        // The last letter of the operand differs from the letter in the value, however the value is encoded.
         ("jose\u{301} garcia", "sw", "jose", false),
         ("jos\u{E9} garcia", "sw", "jose", false),
         ("jose\u{301} garcia", "sw", "jos", true),
@@ -265,14 +267,15 @@ proptest! {
         check_fold(&text);
     }
 
-    /// Only a character that combines with the one before it makes the fold of a text another than those of its parts.
+    /// The fold of a text is the fold of its parts in sequence, except where a character combines with the character
+    /// before it.
     #[test]
     fn the_fold_of_a_text_consists_of_the_folds_of_its_parts(left in texts(), right in texts(), middle in "[ -~]") {
         let whole = format!("{left}{middle}{right}");
         prop_assert_eq!(fold(&whole), fold(&left).into_owned() + &fold(&format!("{middle}{right}")));
     }
 
-    /// Upper and lower case of a character of which each is the other's only one.
+    /// Upper and lower case of characters that have exactly one counterpart.
     #[test]
     fn case_of_letters_does_not_matter(letters in vec(any::<char>(), 0..8)) {
         let pairs = letters.into_iter().filter_map(|letter| {
@@ -291,7 +294,7 @@ fn all_characters_fold_as_defined() {
     let all = || '\0'..=char::MAX;
     for char in all() {
         let text = char.to_string();
-        // Most have no case and no other form: that is all there is to know of them.
+        // Most characters have no case and no other form, so they need no further check.
         if fold(&text) != text || folded(&text) != text || !text.nfd().eq(text.chars()) {
             check_fold(&text);
         }
@@ -319,7 +322,8 @@ fn ascii_and_text_without_case_are_themselves() {
     }
 }
 
-/// The time for a run of combining characters, which normalization sorts, grows with its length and not with its square.
+/// The time for a run of combining characters, which normalization sorts, is proportional to its length, not to its
+/// square.
 #[test]
 fn long_runs_of_combining_characters_fold_fast() {
     let marks = ["\u{323}", "\u{301}", "\u{345}", "\u{327}"];
@@ -330,7 +334,7 @@ fn long_runs_of_combining_characters_fold_fast() {
     assert!(folded.starts_with("\u{229}") && folded.ends_with('\u{3b9}'));
 }
 
-/// A store that finds another name derives its folds again.
+/// A store that finds another data version derives its folds again.
 #[test]
 fn the_data_version_names_both_sources() {
     let (major, minor, update) = unicode_normalization::UNICODE_VERSION;

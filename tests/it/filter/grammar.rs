@@ -32,7 +32,7 @@ const ACCEPTED: &[(&str, &str, &str)] = &[
     ("7644-3.4.2.2-26", r#"userType eq "E" and emails[type eq "work" and value co "@example.com"]"#, "="),
     ("7644-3.4.2.2-22", r#"emails[type eq "work" and value co "@a"] or ims[type eq "x" and value co "@b"]"#, "="),
     ("A012", r#"members[value eq"2819c223-7f76"]"#, r#"members[value eq "2819c223-7f76"]"#),
-    // Operators, each, in any case.
+    // Each operator, in any case.
     ("7644-3.4.2.2-31", r#"a eq "x""#, "="),
     ("7644-3.4.2.2-31", r#"a ne "x""#, "="),
     ("7644-3.4.2.2-31", r#"a co "x""#, "="),
@@ -120,7 +120,7 @@ const ACCEPTED: &[(&str, &str, &str)] = &[
     ("7644-3.10-01", "https://example.com/schemas/1.0:badge pr", "="),
     ("7644-3.10-01", r#"urn:ietf:params:scim:schemas:core:2.0:User:emails[type eq "work"]"#, "="),
     ("7644-3.10-01", "emails[urn:example:x:type pr]", "="),
-    // Names that look like keywords: the grammar reserves none.
+    // Names that look like keywords: the grammar has no reserved words.
     ("7644-3.4.2.2-33", "pr pr", "="),
     ("7644-3.4.2.2-33", r#"eq eq "eq""#, "="),
     ("7644-3.4.2.2-33", "not pr", "="),
@@ -153,9 +153,9 @@ const fn path(kind: PathErrorKind) -> Kind {
     Kind::Path(kind)
 }
 
-/// The requirement, the text, and what was expected where.
+/// The requirement, the text, the error kind and its offset.
 const REFUSED: &[(&str, &str, Kind, usize)] = &[
-    // Nothing, or no expression.
+    // Empty text, or no expression.
     ("7644-3.4.2.2-04", "", Kind::Expression, 0),
     ("7644-3.4.2.2-04", "   ", Kind::Expression, 3),
     ("7644-3.4.2.2-04", "()", Kind::Expression, 1),
@@ -240,7 +240,7 @@ const REFUSED: &[(&str, &str, Kind, usize)] = &[
     ("7644-3.4.2.2-30", "a eq \"x\0\"", Kind::Nul, 7),
     ("7644-3.4.2.2-30", "a eq \"x\ny\"", Kind::Control, 7),
     ("7644-3.4.2.2-30", "a eq \"\u{1f}\"", Kind::Control, 6),
-    // What comes after an expression.
+    // Text after an expression.
     ("7644-3.4.2.2-29", r#"a eq "x"and b pr"#, Kind::Space, 8),
     ("7644-3.4.2.2-29", r#"a eq "x" b pr"#, Kind::End, 9),
     ("7644-3.4.2.2-29", r#"a eq "x" "y""#, Kind::End, 9),
@@ -268,7 +268,7 @@ const REFUSED: &[(&str, &str, Kind, usize)] = &[
     ("7644-3.4.2.2-34", r#"not emails[type eq "work"]"#, Kind::Not, 4),
     ("7644-3.4.2.2-27", "a[b[c pr]]", Kind::NestedBrackets, 3),
     ("7644-3.4.2.2-27", r#"a[b pr and not (c[d eq "x"])]"#, Kind::NestedBrackets, 17),
-    // What only a quirk allows.
+    // Forms that only a quirk allows.
     ("A008", r#"emails[type eq "work"].value eq "x""#, Kind::AfterBrackets, 22),
     ("A008", r#"emails[type eq "work"].value pr"#, Kind::AfterBrackets, 22),
 ];

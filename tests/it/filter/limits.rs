@@ -1,4 +1,4 @@
-//! Filters and paths through their public face: limits, deep input, building, walking, and properties.
+//! Filters and paths through the public API: limits, deep input, building, walking, and properties.
 
 use proptest::prelude::*;
 use scim_core::{
@@ -75,7 +75,7 @@ fn limits_hold_while_reading() {
     assert_eq!(read("a pr and b pr and c[d pr].e pr", &limits), Err((Kind::TooManyTerms(3), 26)));
 }
 
-/// Threads of a web server have 2 MiB and more; this one has an eighth.
+/// The threads of a web server have 2 MiB and more; this thread has an eighth of that.
 fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(256 << 10).spawn(run).unwrap().join().unwrap();
 }
@@ -262,7 +262,7 @@ fn any_filter() -> impl Strategy<Value = Filter> {
     ])
 }
 
-/// That a filter prints as what it reads back as, whole and in its parts.
+/// Checks that the text of a filter reads back as the same filter, as a whole and in its parts.
 fn round_trip(filter: &Filter) -> Result<(), TestCaseError> {
     let text = filter.to_string();
     let again = Filter::parse(&text, &Limits::default(), &mut Tolerance::new(Quirks::strict()));

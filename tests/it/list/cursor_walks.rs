@@ -1,4 +1,4 @@
-//! Walks by cursor while others write: every resource that nobody touches is met exactly once.
+//! Walks by cursor during writes: every resource that no writer touches is found exactly once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-/// What somebody else does between two pages.
+/// A write of another client between two pages.
 #[derive(Clone, Debug)]
 enum Write {
     Create(u8),
@@ -41,13 +41,13 @@ const QUERIES: &[&str] = &[
     "/?filter=active eq true or displayName pr&sortBy=title&sortOrder=descending&",
 ];
 
-/// A host with what has been written and who was touched.
+/// A host with the ids of its users and the ids that writes have touched.
 struct World<'a, S> {
     host: &'a Host<S>,
     /// The ids of all users that ever were, and whether each is still there.
     users: Vec<(String, bool)>,
     touched: BTreeSet<String>,
-    /// Those of them that were there before and have another place now.
+    /// The ids of users that existed before the walk and have another position now.
     moved: BTreeSet<String>,
     made: usize,
 }
@@ -94,8 +94,8 @@ impl<S: Store> World<'_, S> {
         reply.json()
     }
 
-    /// Walks from a page on, forward or backward, with the writes of one step after each page. Gives the ids in the
-    /// order in which they were met, page by page.
+    /// Walks from a page on, forward or backward, with the writes of one step after each page. Returns the found ids
+    /// in order, page by page.
     fn walk(&mut self, query: &str, start: Json, towards: &str, steps: &[Vec<Write>]) -> Vec<Vec<String>> {
         let mut steps = steps.iter();
         let (mut page, mut met) = (start, Vec::new());
@@ -114,7 +114,7 @@ impl<S: Store> World<'_, S> {
         ids(&self.host.get(&format!("{query}count=1000")).json())
     }
 
-    /// Each of `before` that was not touched was met once, and nothing twice that has not moved.
+    /// Each id of `before` that was not touched was found once, and no id was found twice unless it has moved.
     fn check(&self, query: &str, before: &[String], met: &[Vec<String>]) {
         let mut times: BTreeMap<&str, usize> = BTreeMap::new();
         for id in met.iter().flatten() {
@@ -156,7 +156,7 @@ fn run<S: Store>(host: &Host<S>, leads_back: bool, query: &str, count: usize, ti
     world.check(query, &before, &met);
     assert!(met.iter().all(|page| page.len() <= count));
 
-    // Nobody writes: the pages are the list.
+    // Without writes the pages are the list.
     let first = world.page(&counted, "");
     let quiet = world.walk(&counted, first.clone(), "nextCursor", &[]);
     let list = quiet.concat();
@@ -166,7 +166,7 @@ fn run<S: Store>(host: &Host<S>, leads_back: bool, query: &str, count: usize, ti
     if !leads_back {
         return;
     }
-    // And backward, from the last page, while they write again.
+    // And backward, from the last page, with writes again.
     let mut last = first;
     while let Some(cursor) = last.get("nextCursor") {
         last = world.page(&counted, cursor.as_str().unwrap());
@@ -182,8 +182,8 @@ fn run<S: Store>(host: &Host<S>, leads_back: bool, query: &str, count: usize, ti
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// 9865-2-07, 9865-2-08, 9865-2-09: with a store that can much, with one that filters nothing and is not looked
-    /// through to the end, and with one that can only list.
+    /// 9865-2-07, 9865-2-08, 9865-2-09: with a store of all capabilities, with a store that filters nothing and is
+    /// read up to the scan limit, and with a store that can only list.
     #[test]
     fn what_nobody_touches_is_met_once(
         query in 0..QUERIES.len(),

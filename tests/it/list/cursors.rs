@@ -1,4 +1,4 @@
-//! Paging by cursor (RFC 9865): walks, what a cursor is good for, and what is refused.
+//! Paging by cursor (RFC 9865): walks, the validity of a cursor, and refusals.
 
 use crate::fixture::host;
 use crate::fixture::modest;
@@ -21,7 +21,7 @@ use serde_json::{Value as Json, json};
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
-/// Users of whom many share a title, and some have none; every second is active.
+/// Many users share a title, and some have no title; every second user is active.
 fn fill<S: Store>(host: &Host<S>, users: usize) {
     for n in 0..users {
         let mut body =
@@ -66,7 +66,7 @@ fn refused<S: Store>(host: &Host<S>, query: &str, keyword: &str) -> Reply {
     host.refused("GET", query, b"", 400, keyword)
 }
 
-/// Every kind of store gives the same list, in pages that put together are the list that an index reads.
+/// Every kind of store gives the same list, and its pages together are the list that paging by index returns.
 ///
 /// 9865-2-03, 9865-2-05, 9865-2-07, 9865-2-08, 9865-2-10, 9865-2-11, 9865-2.2-01.
 #[test]
@@ -107,7 +107,7 @@ fn the_pages_are_the_list() {
         modest_with(None, least.with_sort(true), limits.clone()),
     ];
     let plain = host_with(Registry::standard(), modest::Plain::default(), limits.clone(), Quirks::default());
-    // So few that walks by id come to nothing on some pages.
+    // So few that walks by id find nothing on some pages.
     limits.scan = 3;
     let weary = modest_with(Some(Pushdown::No), some, limits);
     let groups = |host: &dyn Fn(&Json)| {
@@ -153,7 +153,7 @@ fn the_pages_are_the_list() {
     }
 }
 
-/// Walks to the end and, where that can be, back.
+/// Walks to the end and, where the store can, back.
 fn walked<S: Store>(host: &Host<S>, query: &str, expected: &[String], leads_back: bool) {
     let count: usize = query.rsplit_once("count=").unwrap().1.parse().unwrap();
     let forward = pages(host, query);
@@ -173,7 +173,7 @@ fn walked<S: Store>(host: &Host<S>, query: &str, expected: &[String], leads_back
             assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)), "{cursor}");
         }
     }
-    // Back from every page, as far as it goes.
+    // Back from every page, as far as the cursors lead.
     for (number, start) in forward.iter().enumerate() {
         let mut before: Vec<String> = Vec::new();
         let mut at = start.clone();
@@ -181,13 +181,13 @@ fn walked<S: Store>(host: &Host<S>, query: &str, expected: &[String], leads_back
             at = page(host, query, cursor);
             before.splice(0..0, ids(&at));
             assert!(ids(&at).len() <= count, "{query}");
-            // Behind an empty last page the one before it is the last as well.
+            // The page before an empty last page is a last page, too.
             assert!(next(&at).is_some() || expected.ends_with(&ids(&at)), "{query}: {at}");
         }
         if previous(start).is_some() {
             let ahead: usize = forward[..number].iter().map(|page| ids(page).len()).sum();
             assert_eq!(before, expected[..ahead], "{query}: back from page {number}");
-            // And forward again: nothing is lost on the way.
+            // And forward again: no resource is lost.
             let mut again = Vec::new();
             let mut here = Some(at);
             while let Some(list) = here {
@@ -209,16 +209,16 @@ fn a_walk_begins_with_an_empty_cursor() {
     let first = host.get("/Users?cursor=&count=4").json();
     assert_eq!(ids(&first), ["id-001", "id-002", "id-003", "id-004"]);
     let members: Vec<&String> = first.as_object().unwrap().keys().collect();
-    // To count is to read the whole list, which a page does not need.
+    // A total needs a read of the whole list, which a page does not need.
     assert_eq!(members, ["Resources", "itemsPerPage", "nextCursor", "schemas"]);
     assert_eq!(first["schemas"], json!([LIST]));
     for query in ["/Users?cursor&count=4", "/Users?count=4&cursor", "/Users?cursor", "/Users?CURSOR="] {
         assert_eq!(ids(&host.get(query).json()), ids(&first), "{query}");
     }
-    // Without a cursor pages are counted, and nothing leads elsewhere.
+    // Without a cursor the answer has a start index and no cursor to another page.
     let counted = host.get("/Users?count=4").json();
     assert_eq!((next(&counted), &counted["startIndex"]), (None, &json!(1)));
-    // No more than the service provider gives at once.
+    // A page has at most the number of resources that the service provider allows.
     assert_eq!(ids(&host.get("/Users?cursor=&count=600").json()).len(), 6);
     for count in ["0", "-3"] {
         let list = host.get(&format!("/Users?cursor=&count={count}")).json();
@@ -232,7 +232,7 @@ fn a_walk_begins_with_an_empty_cursor() {
     assert_eq!(empty, json!({"schemas": [LIST], "totalResults": 0, "itemsPerPage": 0, "Resources": []}));
 }
 
-/// 9865-3-01: in the body as in the URL, and either cursor leads on in the other.
+/// 9865-3-01: a cursor in the body works like a cursor in the URL, and each form accepts a cursor of the other.
 #[test]
 fn a_walk_by_post() {
     let host = host();
@@ -265,7 +265,7 @@ fn a_walk_by_post() {
     }
 }
 
-/// A store that does not count is not counted for: 9865-2-13, 9865-2-14, 9865-2-04.
+/// If a store does not count, the core does not count for it: 9865-2-13, 9865-2-14, 9865-2-04.
 #[test]
 fn totals_are_exact_or_left_out() {
     let host = modest_with(Some(Pushdown::No), Capabilities::new(), Limits::default());
@@ -276,12 +276,12 @@ fn totals_are_exact_or_left_out() {
     assert_eq!(page(&host, "/Users?filter=active eq true&count=2", "").get("totalResults"), None);
     assert_eq!(page(&host, "/Users?sortBy=title&count=2", "")["totalResults"], 9, "to sort, all have to be seen");
     assert_eq!(page(&host, "/Users?filter=active eq true&count=0", "")["totalResults"], 5, "nothing else was asked");
-    // A page looks no further than it has to.
+    // A page reads no more resources than it needs.
     host.provider.store().scans.lock().unwrap().clear();
     page(&host, "/Users?filter=active eq true&count=2", "");
     let read: usize = host.provider.store().scans.lock().unwrap().iter().map(|(_, read)| read).sum();
     assert!(read <= 9);
-    // A store that counts is asked for the total by index, and by cursor only where nothing else is asked.
+    // A store that counts is asked for the total by index; by cursor, only if nothing else is asked.
     let host = modest_with(None, Capabilities::new().with_total(true), Limits::default());
     fill(&host, 9);
     let query = "/Users?filter=active eq true";
@@ -334,7 +334,7 @@ fn a_cursor_belongs_to_its_query() {
         refused(&host, &format!("{query}&cursor={own}&startIndex=1"), "invalidValue");
     }
     refused(&host, &format!("/Groups?count=2&cursor={}", cursors[0]), "invalidCursor");
-    // What is no cursor at all.
+    // Texts that are not a cursor.
     let own = &cursors[0];
     for wrong in [
         "x",
@@ -362,7 +362,7 @@ fn a_cursor_belongs_to_its_query() {
         assert_eq!(reply.error(), (400, "invalidCursor".to_owned()), "{index}");
         details.push(reply.json()["detail"].clone());
     }
-    // Another tenant's.
+    // The cursor of another tenant.
     let stranger = Context::new(TenantId::new("stranger").unwrap());
     let reply = host.send_as(&stranger, "GET", &encoded(&format!("/Users?count=2&cursor={own}")), &[], b"");
     assert_eq!(reply.error(), (400, "invalidCursor".to_owned()));
@@ -371,7 +371,7 @@ fn a_cursor_belongs_to_its_query() {
     assert_eq!(details.len(), 1, "nobody learns what is wrong with it: {details:?}");
 }
 
-/// A cursor with one character after another replaced.
+/// The cursor with each character in turn replaced.
 fn altered(cursor: &str) -> impl Iterator<Item = (usize, String)> + '_ {
     (0..cursor.len()).map(|index| {
         let other = if cursor.as_bytes()[index] == b'A' { 'B' } else { 'A' };
@@ -379,7 +379,7 @@ fn altered(cursor: &str) -> impl Iterator<Item = (usize, String)> + '_ {
     })
 }
 
-/// 9865-2.1-03: a page brings new cursors, so a walk may take as long as it likes.
+/// 9865-2.1-03: each page has new cursors, so a walk may last any time.
 #[test]
 fn a_cursor_has_its_time() {
     let mut limits = Limits::default();
@@ -402,7 +402,7 @@ fn a_cursor_has_its_time() {
     }
 }
 
-/// A key that is too long for a URL is read again, so the cursor ends with the resource or its value.
+/// A key that is too long for a URL is read again, so the cursor becomes invalid with the resource or its value.
 #[test]
 fn long_keys_are_not_in_the_cursor() {
     let host = host();
@@ -422,7 +422,7 @@ fn long_keys_are_not_in_the_cursor() {
     assert_eq!(self::ids(&page(&host, query, &cursor(&walk[3]))), [ids[4].as_str()]);
 }
 
-/// Shows each caller the users with the caller's title, and all to those without a name.
+/// Shows each caller the users with the caller's title, and all users to a caller without a name.
 #[derive(Debug)]
 struct ByTitle;
 
@@ -435,7 +435,7 @@ impl Policy for ByTitle {
     }
 }
 
-/// 9865-5.2-01, 9865-5.2-02, 9865-5.2-03: whose cursor it was does not matter, and neither does who made it.
+/// 9865-5.2-01, 9865-5.2-02, 9865-5.2-03: neither the owner nor the maker of a cursor changes the caller's rights.
 #[test]
 fn a_cursor_grants_nothing() {
     for pushdown in [None, Some(Pushdown::No)] {
@@ -461,7 +461,7 @@ fn a_cursor_grants_nothing() {
                 assert_eq!(list["totalResults"], total, "what is counted is what may be seen");
             }
         }
-        // One that anybody can make who knows how: it leads to no more.
+        // A forged cursor gives access to no more resources.
         for id in ["a", "id-000", "id-007", "id-999", "zzz"] {
             let cursor = forged("single", "User", 2, id);
             assert!(own(&cursor)["Resources"].as_array().unwrap().iter().all(|user| user["title"] != "Boss"));
@@ -473,7 +473,7 @@ fn a_cursor_grants_nothing() {
     }
 }
 
-/// 9865-5.2-05: of a resource that a cursor names, nobody learns whether it is there.
+/// 9865-5.2-05: no caller learns whether the resource that a cursor names exists.
 #[test]
 fn a_cursor_tells_nothing_of_what_is_hidden() {
     let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
@@ -501,8 +501,8 @@ fn a_cursor_tells_nothing_of_what_is_hidden() {
     assert_eq!(own(&walk[2]).body, hidden.body, "what is hidden is as what is gone");
 }
 
-/// 9865-5.2-01: no cursor has a value of a resource that does not exist for the caller, also where the core has looked
-/// at it.
+/// 9865-5.2-01: no cursor has a value of a resource that the caller may not see, even if the core has read the
+/// resource.
 #[test]
 fn a_cursor_shows_nothing_of_what_is_hidden() {
     let mut limits = Limits::default();
@@ -532,7 +532,7 @@ fn a_cursor_shows_nothing_of_what_is_hidden() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is sent as a cursor, also with a checksum that is right: a page or a refusal.
+    /// Any text sent as a cursor, also with a correct checksum, gives a page or a refusal.
     #[test]
     fn no_cursor_does_harm(text in "[A-Za-z0-9_-]{0,60}|\\PC{0,20}", kind in 0..10_u8, place in any::<Vec<u8>>()) {
         let host = host();
@@ -560,7 +560,7 @@ proptest! {
     }
 }
 
-/// 9865-5.2-04: with a key nobody else makes a cursor; keys can be changed while walks are under way.
+/// 9865-5.2-04: with a key no other party can make a cursor; keys can be changed during walks.
 #[cfg(feature = "signed-cursors")]
 #[test]
 fn keys() {

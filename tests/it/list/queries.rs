@@ -1,4 +1,4 @@
-//! Queries: filter, order, pages, totals, with stores that can much and stores that can little (RFC 7644 §3.4.2, §3.4.3).
+//! Queries: filter, order, pages, totals, with stores of many and of few capabilities (RFC 7644 §3.4.2, §3.4.3).
 
 use crate::fixture::host::{ENTERPRISE, Host, LIST, USER, host, host_with};
 use crate::fixture::modest::modest;
@@ -81,7 +81,7 @@ const QUERIES: &[(&str, u64, &str)] = &[
     ("filter=meta.resourceType eq \"Group\"", 0, ""),
 ];
 
-/// The same answers, whatever the store can do.
+/// The answers are the same, whatever the capabilities of the store.
 #[test]
 fn a_store_may_leave_the_work_to_the_core() {
     let limits = Limits::default;
@@ -194,7 +194,7 @@ fn parameters() {
     ] {
         assert_eq!(host.get(&format!("/Users{query}")).json(), host.get(&format!("/Users{same}")).json(), "{query}");
     }
-    // A plus is a space, as forms have it.
+    // A plus is a space, as in forms.
     let plus = host.send("GET", "/Users?filter=userName+eq+%22user03%22", &[], b"").json();
     assert_eq!(ids(&plus), ["09"]);
     for (query, keyword) in [
@@ -210,7 +210,8 @@ fn parameters() {
     }
 }
 
-/// 7644-3.4.2.1-04, 7644-3.12-14: a store that cannot evaluate a filter is not read without end.
+/// 7644-3.4.2.1-04, 7644-3.12-14: the core reads a bounded number of resources of a store that cannot evaluate a
+/// filter.
 #[test]
 fn a_query_looks_at_so_many_resources() {
     let mut limits = Limits::default();
@@ -225,7 +226,7 @@ fn a_query_looks_at_so_many_resources() {
     assert_eq!(host.get("/Users?filter=title pr").status, 200, "ten it may look at");
 }
 
-/// 7644-3.6-03 and the derived list: who is deleted is in no list.
+/// 7644-3.6-03 and the derived list: a deleted user is in no list.
 #[test]
 fn members_that_are_gone() {
     let host = host();
@@ -243,7 +244,7 @@ fn members_that_are_gone() {
     assert_eq!(host.get("/Groups?filter=members eq \"id-006\"").json()["totalResults"], 1);
 }
 
-/// A filter on members that names no id finds the groups with such a member, and no others.
+/// A filter on members that names no id finds the groups with such a member, and no other groups.
 #[test]
 fn a_filter_on_members_finds_groups_by_one_of_their_members() {
     let host = host();

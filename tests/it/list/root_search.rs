@@ -117,7 +117,8 @@ fn all_types_are_one_list() {
     }
 }
 
-/// 7644-3.4.2.1-05, A-33: what no type has is unknown, what one type may not tell is refused.
+/// 7644-3.4.2.1-05, A-33: an attribute that no type has is unknown; an attribute that one type keeps secret is
+/// refused.
 #[test]
 fn refusals() {
     let host = host();
@@ -146,7 +147,7 @@ fn refusals() {
     }
 }
 
-/// One attribute name with another type elsewhere has no order with it.
+/// An attribute name with different types in two resource types has no common order.
 #[test]
 fn keys_of_one_order_have_one_type() {
     let schema = Schema::new(ROBOT, "Robot")
@@ -167,7 +168,7 @@ fn keys_of_one_order_have_one_type() {
     }
     user("C");
     host.refused("GET", "/?sortBy=userName", b"", 400, "invalidValue");
-    // By code point of what each type compares: exactly of robots, folded of users.
+    // By code point of the compared form: exact for robots, folded for users.
     let expected = "3 4 1 2 5";
     assert_eq!(ids(&host.get("/?sortBy=displayName").json()), expected);
     let (mut met, mut cursor) = (Vec::new(), String::new());
@@ -197,7 +198,7 @@ fn each_type_is_shown_as_it_is() {
         assert!(["members", "userName", "groups", "active"].iter().all(|name| resource.get(name).is_none()));
         assert!(resource["meta"]["location"].as_str().unwrap().starts_with(BASE));
     }
-    // What is derived is there as elsewhere.
+    // Derived attributes are the same as in a single read.
     let list = host.get("/").json();
     for resource in list["Resources"].as_array().unwrap() {
         let own = host.get(resource["meta"]["location"].as_str().unwrap().trim_start_matches(BASE)).json();
@@ -214,7 +215,7 @@ fn a_type_that_cannot_match_is_not_read() {
     let read = |query: &str| {
         let scans = &host.provider.store().scans;
         scans.lock().unwrap().clear();
-        // The groups of a user are another question.
+        // Without `attributes=id` the core would also read the groups of each user.
         let query = format!("{query}&attributes=id");
         assert_eq!(host.get(&query).status, 200, "{query}");
         let mut kinds: Vec<String> = scans.lock().unwrap().iter().map(|(kind, _)| kind.clone()).collect();
@@ -227,12 +228,12 @@ fn a_type_that_cannot_match_is_not_read() {
         assert_eq!(read(&format!("/?filter=members pr{more}")), "Group", "{more}");
         assert_eq!(read(&format!("/?filter=meta.resourceType eq \"Robot\"{more}")), "", "{more}");
     }
-    // A page that is full of the first type has not read the others, but for their number.
+    // A page that the first type fills has read only the number of resources of the other types.
     assert_eq!(read("/?cursor=&count=2"), "User Group");
     assert!(host.provider.store().scans.lock().unwrap().iter().all(|(kind, read)| kind == "User" || *read == 0));
 }
 
-/// What the limit is for also holds for several types.
+/// The scan limit also holds for several types together.
 #[test]
 fn a_query_looks_at_so_many_resources() {
     let mut limits = Limits::default();
@@ -252,7 +253,7 @@ fn a_query_looks_at_so_many_resources() {
     host.refused("GET", "/?filter=id pr", b"", 400, "tooMany");
 }
 
-/// Keeps groups from some, and everything from others.
+/// Hides groups from some callers, and everything from others.
 #[derive(Debug)]
 struct ByActor;
 
@@ -269,7 +270,7 @@ impl Policy for ByActor {
     }
 }
 
-/// 9865-5.2-02, 7644-3.4.2.1-02: every type is asked for on its own.
+/// 9865-5.2-02, 7644-3.4.2.1-02: the policy decides for each type separately.
 #[test]
 fn policies_decide_for_each_type() {
     let host = modest_under(None, Limits::default(), ByActor);
@@ -289,7 +290,7 @@ fn policies_decide_for_each_type() {
     assert_eq!(ids(&get("blind", "/?filter=displayName pr").json()), "2 4 6");
     assert_eq!(ids(&get("blind", "/?sortBy=displayName").json()), "2 6 4 1 3 5");
     assert!(!String::from_utf8(get("blind", "/").body).unwrap().contains("alpha"));
-    // A cursor of one who sees more leads one who sees less to what that one sees.
+    // A caller that sees less and uses the cursor of a caller that sees more gets only its own resources.
     let all = host.get("/?count=4&cursor=").json();
     let cursor = all["nextCursor"].as_str().unwrap();
     let own = get("users", &format!("/?count=4&cursor={cursor}"));
@@ -299,7 +300,7 @@ fn policies_decide_for_each_type() {
     assert_eq!((ids(&own), own["totalResults"].as_u64(), own.get("nextCursor")), ("5".to_owned(), None, None));
 }
 
-/// The same as a function.
+/// The same query as a function of the provider.
 #[test]
 fn a_host_may_call_it() {
     let host = host();

@@ -1,5 +1,5 @@
-//! What a client must not get by a patch: what is never returned, what may not be stored, and the server's time
-//! (RFC 7643 §7, RFC 7644 §3.5.2, §7.4).
+//! Effects that a client must not get by a patch: values that are never returned, values that may not be stored, and
+//! the server's time (RFC 7643 §7, RFC 7644 §3.5.2, §7.4).
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,7 +11,7 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-/// A resource type with secrets in all places, and a list of references of which the elements have rules.
+/// A resource type with secrets in all places, and a list of references whose elements have rules.
 static SAFE: LazyLock<Arc<ResourceType>> = LazyLock::new(|| {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
     let secret = |name: &str| text(name).returned(Returned::Never);
@@ -54,7 +54,7 @@ fn apply(resource: &Resource, patch: &Patch) -> Result<Option<Resource>, PatchEr
     patch.apply(resource, &Limits::default(), &mut Tolerance::new(Quirks::default()))
 }
 
-/// A right guess of what nobody may read is answered as a wrong one, and changes no more.
+/// A right guess of a secret gets the same answer as a wrong guess, and changes no more.
 #[test]
 fn a_guess_is_not_confirmed() {
     let operations = |guess: &str| {
@@ -74,7 +74,7 @@ fn a_guess_is_not_confirmed() {
         };
         assert_eq!(answer(&right), answer(&wrong), "{right}");
     }
-    // A `value` beside any other path than that of a list does not count, so it confirms no guess.
+    // A `value` counts only if the path is a list. With any other path it is ignored, so it confirms no guess.
     for path in ["lock", "lock.code", "keys.code", r#"keys[name eq "k"]"#, r#"keys[name eq "k"].code"#] {
         let removed = |value: Json| {
             let operation = json!([{"op": "remove", "path": path, "value": value}]);
@@ -84,7 +84,7 @@ fn a_guess_is_not_confirmed() {
             assert_eq!(removed(guess.clone()), removed(Json::Null), "{path} {guess}");
         }
     }
-    // What may be read may be echoed and named.
+    // Readable values may be echoed and named.
     for operation in [
         json!({"op": "replace", "value": {"seal.maker": "m"}}),
         json!({"op": "replace", "value": {"id": "1"}}),
@@ -95,7 +95,7 @@ fn a_guess_is_not_confirmed() {
     }
 }
 
-/// A patch is logged sooner or later; what is in it must not be.
+/// A patch may be logged, so its `Debug` output must not show its values.
 #[test]
 fn a_password_is_not_printed() {
     let patch =
@@ -105,8 +105,8 @@ fn a_password_is_not_printed() {
     assert!(shown.contains("Replace") && shown.contains("password") && shown.contains("(13 bytes)"), "{shown}");
 }
 
-/// 7643-2.3.1-02: a delta is committed without the rules of a whole resource being looked at, so there is
-/// none for elements that break one.
+/// 7643-2.3.1-02: a delta is committed without the checks of a whole resource, so no delta is made for elements that
+/// break a rule.
 #[test]
 fn a_delta_brings_nothing_that_may_not_be_stored() {
     let delta = |operation: &Json| {
@@ -134,8 +134,8 @@ fn a_delta_brings_nothing_that_may_not_be_stored() {
     }
 }
 
-/// Requests as large as the limits allow, on lists as long as they allow. Were the work the product of both, each of
-/// these would take minutes.
+/// Requests of the maximal size on lists of the maximal length. If the work were the product of both, each test would
+/// take minutes.
 #[test]
 fn large_requests_on_long_lists() {
     let emails = |name: &str| -> Vec<Json> {
@@ -171,7 +171,7 @@ fn large_requests_on_long_lists() {
     assert_eq!(prices.elements().len(), 9_000, "`0.5` and `5e-1` are one price");
 }
 
-/// Whatever a `remove` lists, few or many values: the same goes.
+/// A `remove` that names many values works like a `remove` that names few: both remove the named values.
 #[test]
 fn many_named_values_are_named_as_few_are() {
     let user = {

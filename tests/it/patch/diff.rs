@@ -1,4 +1,4 @@
-//! From two resources to the patch that lies between them: what it says, and that it does (RFC 7644 §3.5.2).
+//! The patch between two resources: its operations, and its result (RFC 7644 §3.5.2).
 
 mod properties;
 mod table;
@@ -23,8 +23,8 @@ pub(crate) fn group(json: &Json) -> Resource {
     Resource::from_json(Before::Group.kind(), json.to_string().as_bytes()).unwrap()
 }
 
-/// Sends the patches one after the other to a service provider that tolerates nothing but has these limits. Each is as
-/// small as it has to be, is read without any quirk, and changes something.
+/// Sends the patches one after the other to a service provider with these limits that tolerates no quirk. Each patch
+/// is within the limits, is read without any quirk, and changes something. Returns the resulting resource.
 pub(crate) fn send(before: &Resource, patches: &[Patch], limits: &Limits) -> Resource {
     let mut resource = before.clone();
     for patch in patches {
@@ -49,7 +49,7 @@ pub(crate) fn send(before: &Resource, patches: &[Patch], limits: &Limits) -> Res
     resource
 }
 
-/// What `before` becomes when `after` is put in its place, as far as a client can tell and change.
+/// The result of replacing `before` by `after`, as far as a client can see and change it.
 pub(crate) fn wanted(before: &Resource, after: &Resource) -> Json {
     let kind = before.kind();
     let given = normal(kind, AttributeId::ROOT, serde_json::from_slice(&after.to_json()).unwrap());
@@ -57,7 +57,7 @@ pub(crate) fn wanted(before: &Resource, after: &Resource) -> Json {
     seen(&before.replaced_by(given))
 }
 
-/// A resource as a client sees it, in one form for all that are the same to it.
+/// A resource as a client sees it, in a normal form: resources that are equal to a client have the same form.
 pub(crate) fn seen(resource: &Resource) -> Json {
     normal(resource.kind(), AttributeId::ROOT, serde_json::from_slice(&resource.to_json()).unwrap())
 }
@@ -100,7 +100,8 @@ fn normal(kind: &ResourceType, parent: AttributeId, json: Json) -> Json {
     }
 }
 
-/// Without what does not make two values of a list two.
+/// The value without the differences that do not distinguish values of a list: `primary`, and case if it does not
+/// count.
 fn folded(kind: &ResourceType, attribute: AttributeId, json: &Json) -> Json {
     match json {
         Json::Object(members) => {
@@ -114,7 +115,7 @@ fn folded(kind: &ResourceType, attribute: AttributeId, json: &Json) -> Json {
     }
 }
 
-/// Without values of lists that are another one in upper or lower case: of those, either may be the one.
+/// Removes values of lists that differ from another value only in case: either of them may be kept.
 pub(crate) fn without_variants(kind: &ResourceType, parent: AttributeId, json: &mut Json) {
     match json {
         Json::Object(members) => {

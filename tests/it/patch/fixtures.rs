@@ -1,4 +1,4 @@
-//! Resource types and resources that the PATCH tests start from.
+//! The resource types and resources of the PATCH tests.
 
 use std::sync::{Arc, LazyLock};
 
@@ -90,14 +90,14 @@ const BADGE_JSON: &str = r#"{
     "urn:example:Paint": {"colour": "green", "stamp": "ok"}, "urn:example:must:1.0": {"level": 1}
 }"#;
 
-/// What a case starts from.
+/// The resource at the start of a case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Before {
     User,
     Group,
-    /// A user with hardly any attribute.
+    /// A user with few attributes.
     Bare,
-    /// A resource of a type of the host's own, with one attribute for each characteristic.
+    /// A resource of a host's own type, with one attribute for each characteristic.
     Badge,
 }
 
@@ -129,7 +129,7 @@ impl Before {
         Resource::from_json(self.kind(), self.json().to_string().as_bytes()).unwrap()
     }
 
-    /// The resource with some top-level attributes changed; null takes one away.
+    /// The resource with some top-level attributes changed; null removes an attribute.
     pub(crate) fn with(self, changes: &str) -> Resource {
         let mut json = self.json();
         let changes: serde_json::Map<_, _> = serde_json::from_str(&expand(changes)).unwrap();

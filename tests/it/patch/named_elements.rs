@@ -54,7 +54,7 @@ fn references_without_a_value_are_refused_by_every_verb() {
             let by_urn = "urn:ietf:params:scim:schemas:core:2.0:Group:members";
             let with_urn = patch_body(&json!([{"op": op, "path": by_urn, "value": members}]));
             host.refused("PATCH", &target, with_urn.as_bytes(), 400, "invalidValue");
-            // Beside another change the group is read and written as a whole.
+            // With another change in the same patch, the group is read and written as a whole.
             let mixed = json!([
                 {"op": "replace", "path": "displayName", "value": "Renamed"},
                 {"op": op, "path": "members", "value": members},
@@ -82,7 +82,7 @@ fn references_without_a_value_are_refused_by_every_verb() {
     host.refused("PATCH", &target, empty_text.as_bytes(), 400, "invalidValue");
 }
 
-/// A038: only a bare list is narrowed by the `value` of a `remove`.
+/// A038: the `value` of a `remove` narrows the operation only if the path is a bare list.
 #[test]
 fn remove_narrows_only_a_bare_list() {
     let (a, b) = ("a@x", "b@x");
@@ -155,8 +155,8 @@ fn remove_ignores_a_value_beside_any_other_path() {
     }
 }
 
-/// The elements of other lists: an element without content is ignored, as an unknown attribute is, and so is an element
-/// whose client says that it has no value. Every verb gives the same answer.
+/// Elements of other lists: an element without content is ignored, as an unknown attribute is, and so is an element
+/// whose client states that it has no value. Every verb gives the same answer.
 #[test]
 fn elements_of_other_lists_read_alike_in_every_verb() {
     let stored = json!([{"value": "old@x"}]);
@@ -169,7 +169,7 @@ fn elements_of_other_lists_read_alike_in_every_verb() {
         (json!([{"value": null, "type": "work"}, {"value": "a@x"}]), Some(json!([{"value": "a@x"}]))),
         (json!([{"type": "work", "primary": true}]), Some(json!([{"type": "work", "primary": true}]))),
         (json!([{"value": "", "display": "A"}]), Some(json!([{"display": "A"}]))),
-        // The schema knows nothing of the value: the attribute counts as an unknown one.
+        // The schema does not know the members of the value: the attribute counts as unknown.
         (json!([{"kind": "work"}]), None),
     ];
     for (emails, kept) in rows {
@@ -204,8 +204,8 @@ fn elements_of_other_lists_read_alike_in_every_verb() {
     }
 }
 
-/// A condition that selects nothing makes no element either where its client says that there is no value, and nothing is
-/// left but labels.
+/// A condition that selects nothing creates no element if the client states that there is no value, and only labels
+/// remain.
 #[test]
 fn a_condition_makes_no_element_of_labels_alone() {
     let stored = json!([{"value": "old@x"}]);
@@ -218,7 +218,7 @@ fn a_condition_makes_no_element_of_labels_alone() {
     let nothing = nothing.into_iter().map(|value| (value, None));
     let something = [
         (json!({"value": "", "display": "A"}), Some(json!({"type": "work", "display": "A"}))),
-        // As in a list, the client does not say that there is no value.
+        // As in a list, the client does not state that there is no value.
         (json!({"type": "work"}), Some(json!({"type": "work"}))),
     ];
     for (value, made) in nothing.chain(something) {
@@ -253,7 +253,7 @@ fn replace_stores_exactly_the_values_sent() {
     }
 }
 
-/// The attributes of the core schema under its URN, by every verb.
+/// The attributes of the core schema in an object under its URN, by every verb.
 #[test]
 fn the_core_schema_may_have_an_object_of_its_own() {
     let host = host();
@@ -273,7 +273,7 @@ fn the_core_schema_may_have_an_object_of_its_own() {
     assert_eq!((reply.status, &reply.json()["title"]), (200, &json!("C")), "an object inside is an unknown attribute");
 }
 
-/// An empty address for a value that does not exist makes no element, whatever the operation.
+/// An empty address for a value that does not exist creates no element, whatever the operation.
 #[test]
 fn an_empty_address_makes_no_element() {
     let host = host();
@@ -295,8 +295,8 @@ fn an_empty_address_makes_no_element() {
     }
 }
 
-/// A condition that only labels an element makes none, but only where an operation may make elements at all: a `replace`
-/// that finds nothing fails with `noTarget` (RFC 7644 §3.5.2.3).
+/// A condition with labels only creates no element, but this matters only where an operation may create elements: a
+/// `replace` that selects nothing fails with `noTarget` (RFC 7644 §3.5.2.3).
 #[test]
 fn a_replace_that_finds_nothing_fails_for_labels_too() {
     let (standard, limits) = (Registry::standard(), Limits::default());
@@ -332,7 +332,7 @@ fn remove_of_an_extension_takes_only_the_attributes_that_it_names() {
     assert_eq!((reply.status, &reply.json()[enterprise]), (200, &Json::Null));
 }
 
-/// A text without characters is no list of references: a template that renders to nothing must not empty a group.
+/// An empty text is not a list of references: a template that renders to an empty text must not empty a group.
 #[test]
 fn an_empty_text_does_not_empty_a_group() {
     let host = host();
@@ -347,7 +347,7 @@ fn an_empty_text_does_not_empty_a_group() {
     }
 }
 
-/// The core schema's object without a value says nothing, in every verb.
+/// The core schema's object without a value has no effect, in every verb.
 #[test]
 fn the_core_object_may_say_nothing() {
     for (index, nothing) in [Json::Null, json!([]), json!(""), json!({}), json!({CORE_USER: {}})].iter().enumerate() {
@@ -364,7 +364,7 @@ fn the_core_object_may_say_nothing() {
     assert_eq!((created.status, &created.json()["title"]), (201, &json!("P")));
 }
 
-/// A condition on a name that the service provider derives would match nothing: it is refused.
+/// A condition on a derived name would match nothing, so it is refused.
 #[test]
 fn a_condition_on_a_shown_name_is_refused_and_an_echo_accepted() {
     let host = host();

@@ -1,4 +1,4 @@
-//! A PATCH that touches no list of references: the event names the lists that it left alone, and a policy reviews the whole
+//! A PATCH that touches no list of references: the event names the untouched lists, and a policy reviews the whole
 //! resource.
 
 use std::sync::{Arc, Mutex};
@@ -40,7 +40,7 @@ fn an_event_names_the_lists_that_the_write_left_alone() {
     let list = registry.resource_type("Group").unwrap().reference_lists()[0];
     assert_eq!(event.kept(), [list]);
     assert_eq!((event.attributes(), event.memberships().len()), (&["displayName".to_owned()][..], 0));
-    // The row of an outbox says it too.
+    // The row of an outbox has them, too.
     let row = event.to_json();
     assert_eq!(Event::from_json(&registry, &row).unwrap().kept(), [list]);
     // A receiver of the security event must not take the group for empty.

@@ -1,4 +1,4 @@
-//! What holds for PATCH whatever is asked: arbitrary operations, sensible and not (RFC 7644 §3.5.2).
+//! Properties of PATCH for arbitrary operations, sensible or not (RFC 7644 §3.5.2).
 
 use crate::patch::fixtures::{Before, expand};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -189,7 +189,7 @@ fn at(resource: &Resource, path: &[&str]) -> Option<Value> {
     resource.value(found).cloned()
 }
 
-/// Every list with a sub-attribute `primary`, and how many of its values are the primary one.
+/// For every list with a sub-attribute `primary`, the number of its primary values.
 fn primaries(resource: &Resource) -> Vec<usize> {
     let kind = resource.kind();
     let lists = resource.root().iter().filter_map(|(id, value)| Some((kind.child(id, "primary")?, value)));
@@ -238,7 +238,7 @@ proptest! {
         }
     }
 
-    /// 7644-3.5.2.1-08: whatever one operation did, it does not do again.
+    /// 7644-3.5.2.1-08: the same operation again changes nothing.
     #[test]
     fn one_operation_is_idempotent(before in before(), operation in operation(), quirks in quirks()) {
         let mut tolerance = Tolerance::new(quirks);
@@ -266,7 +266,7 @@ fn id() -> impl Strategy<Value = &'static str> {
     select(vec!["a", "b", "c", "d", "e", "A"])
 }
 
-/// Operations on members in all their forms, with what each comes to.
+/// Operations on members in all forms, with the effect of each.
 #[derive(Clone, Debug)]
 enum Step {
     Add(Vec<&'static str>),
@@ -361,7 +361,7 @@ proptest! {
         }
     }
 
-    /// Whatever is asked: where there is a delta, it is the patch.
+    /// For arbitrary operations: if there is a delta, it has the result of the patch.
     #[test]
     fn a_delta_never_says_something_else(
         before in before(), operations in vec(prop_oneof![operation(), step().prop_map(|(operation, _)| operation)], 1..4), quirks in quirks()
@@ -384,8 +384,8 @@ proptest! {
     }
 }
 
-/// 7644-3.5.2-16: a request with a thousand operations on a large group takes time in proportion to both together, not
-/// to their product: were it so, this would take minutes.
+/// 7644-3.5.2-16: the time of a request with a thousand operations on a large group is proportional to the sum of
+/// both, not to their product: the product would take minutes.
 #[test]
 fn many_operations_on_a_large_group() {
     let members = Before::Group.kind().child(AttributeId::ROOT, "members").unwrap();

@@ -1,5 +1,5 @@
-//! `remove` against a slow model, for random resources and operations: it deletes exactly the elements that the operation
-//! names (RFC 7644 §3.5.2.2, decision A038).
+//! `remove` against a slow model, for random resources and operations: it deletes exactly the elements that the
+//! operation names (RFC 7644 §3.5.2.2, decision A038).
 
 use proptest::{
     collection::vec,
@@ -15,7 +15,7 @@ use scim_core::{
 };
 use serde_json::{Map, Value as Json, json};
 
-/// The list that the operations are about, and whether its elements are references.
+/// The list of the operations, and whether its elements are references.
 #[derive(Clone, Copy, Debug)]
 struct List {
     kind: &'static str,
@@ -46,7 +46,7 @@ fn element(list: List) -> impl Strategy<Value = Json> {
     })
 }
 
-/// An element in the `value` of a `remove`: members of the schema and others, with text, null or nothing.
+/// An element in the `value` of a `remove`: members of the schema and others, with text, with null or absent.
 fn named(list: List) -> impl Strategy<Value = Json> {
     let member = prop_oneof![6 => word().prop_map(Json::from), 1 => Just(Json::Null), 1 => Just(json!(""))];
     let members = vec(option::weighted(0.5, member), list.members.len());
@@ -69,7 +69,7 @@ enum Operation {
     All,
     /// A bare path, narrowed by the elements.
     Named(Vec<Json>),
-    /// A value path with one comparison, and a value that does not count.
+    /// A value path with one comparison, and a value that is ignored.
     Path(&'static str, String, Option<Json>),
 }
 
@@ -89,7 +89,7 @@ impl Operation {
         operation
     }
 
-    /// Whether the operation names the element, by the rule as it stands in the decision.
+    /// Whether the operation names the element, by the rule of the decision.
     fn names(&self, list: List, element: &Json) -> bool {
         match self {
             Self::All => true,
@@ -99,7 +99,7 @@ impl Operation {
                 if list.references {
                     return given["value"] == element["value"];
                 }
-                // A member that is unknown or says nothing makes the element match nothing.
+                // A member that is unknown or empty makes the element match nothing.
                 let is_usable = |(name, value): (&String, &Json)| {
                     list.members.contains(&name.as_str()) && value.is_string() && (name != "value" || value != "")
                 };
@@ -116,7 +116,7 @@ impl Operation {
         }
     }
 
-    /// Whether the operation is refused: a `value` that names nothing at all.
+    /// Whether the operation is refused because a `value` names no element.
     fn is_refused(&self, list: List) -> bool {
         let Self::Named(elements) = self else { return false };
         elements.iter().any(|given| {
@@ -192,7 +192,7 @@ proptest! {
     }
 }
 
-/// Two stored values that compare alike: an operation on a third one, or on one of them, drops neither.
+/// Two stored values that compare alike: an operation on a third value, or on either of them, removes neither.
 #[test]
 fn values_that_no_operation_changes_stay() {
     let registry = Registry::standard();
@@ -206,12 +206,12 @@ fn values_that_no_operation_changes_stay() {
             json!({"op": "replace", "path": "emails[value eq \"a\"].type", "value": "x"}),
             json!([emails[0], emails[1], {"value": "a", "type": "x"}]),
         ),
-        // The changed value becomes the same as the others, and goes.
+        // The changed value becomes equal to the others, and is removed.
         (
             json!({"op": "replace", "path": "emails[value eq \"a\"]", "value": {"value": null, "display": "WORK"}}),
             json!([emails[0], emails[1]]),
         ),
-        // In the same spelling, too.
+        // Also with the same spelling.
         (
             json!({"op": "replace", "path": "emails[value eq \"a\"]", "value": {"value": null, "display": "work"}}),
             json!([emails[0], emails[1]]),
@@ -234,7 +234,8 @@ fn values_that_no_operation_changes_stay() {
     }
 }
 
-/// 7643-2.3.8-01: values that operations made the same become one at the same place, whatever the order of sub-attributes.
+/// 7643-2.3.8-01: values that operations made equal become one value at the same place, whatever the order of
+/// sub-attributes.
 #[test]
 fn the_order_of_sub_attributes_decides_no_double() {
     let registry = Registry::standard();
@@ -259,7 +260,8 @@ fn the_order_of_sub_attributes_decides_no_double() {
     }
 }
 
-/// 7644-3.5.2-16: a value that lost all its sub-attributes is gone for the next operation, as it is for the next request.
+/// 7644-3.5.2-16: a value that lost all its sub-attributes does not exist for the next operation, nor for the next
+/// request.
 #[test]
 fn a_value_without_sub_attributes_is_gone_for_the_next_operation() {
     let registry = Registry::standard();

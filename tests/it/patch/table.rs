@@ -1,4 +1,4 @@
-//! PATCH as tables: what is there, what is asked, what comes of it (RFC 7644 §3.5.2).
+//! PATCH as tables: the resource, the operations, and the outcome (RFC 7644 §3.5.2).
 
 mod providers;
 mod quirks;
@@ -23,14 +23,14 @@ pub(crate) struct Case {
     outcome: Outcome,
 }
 
-/// What comes of a patch.
+/// The outcome of a patch.
 #[derive(Clone, Copy)]
 pub(crate) enum Outcome {
-    /// These top-level attributes are changed, and nothing else; null for one that is gone.
+    /// Only these top-level attributes are changed; null for a removed attribute.
     To(&'static str),
-    /// Nothing is changed, and that is said.
+    /// The patch changes nothing, and the result says so.
     Same,
-    /// It is refused, in the operation with this index.
+    /// The patch is refused because of the operation with this index.
     Error(PatchErrorKind, usize),
 }
 
@@ -52,7 +52,7 @@ fn shown(resource: &Resource) -> String {
     String::from_utf8_lossy(&resource.to_json()).into_owned()
 }
 
-/// What is wrong with a row, if anything.
+/// Checks a row. The error describes the difference.
 fn check(case: &Case, quirks: Quirks) -> Result<(), String> {
     let before = case.before.resource();
     let body = message(case.operations);
@@ -81,13 +81,13 @@ fn check(case: &Case, quirks: Quirks) -> Result<(), String> {
         }
         Err(error) => return Err(format!("expected success, found {:?}: {error}", error.kind())),
     }
-    // The same request again finds nothing to do, unless it moves something to and fro.
+    // The same request again changes nothing, unless its operations undo each other.
     let after = expected.as_ref().unwrap_or(&before);
     if !case.operations.contains("remove") && !case.operations.contains("},{\"op\"") {
         match run(after, &body, &mut Tolerance::new(quirks)) {
             Ok(None) => {}
             Ok(Some(again)) => return Err(format!("again: found {}", shown(&again))),
-            // What it selected is gone.
+            // The selected value no longer exists.
             Err(error) if error.kind() == PatchErrorKind::NoTarget => {}
             Err(error) => return Err(format!("again: {error}")),
         }
@@ -108,7 +108,7 @@ fn check_all<'a>(cases: impl IntoIterator<Item = &'a Case>, presets: &[(&str, Qu
 }
 
 const STRICT: (&str, Quirks) = ("strict", Quirks::strict());
-/// What an unknown path comes to is a habit of its own, in the table of habits.
+/// The handling of an unknown path is a separate quirk, in the table of quirks.
 const ENTRA: (&str, Quirks) = ("entra", Quirks::entra().without(Quirk::UnknownPath));
 const OKTA: (&str, Quirks) = ("okta", Quirks::okta());
 
@@ -121,7 +121,7 @@ fn the_rfc() {
     );
 }
 
-/// 7644-3.5.2.3-08 and A035 to the letter, where the presets differ.
+/// 7644-3.5.2.3-08 and A035 literally, where the presets differ.
 #[test]
 fn a_value_path_that_matches_nothing() {
     let add = r#"{"op":"add","path":"emails[type eq \"other\"].value","value":"n@x"}"#;
@@ -137,7 +137,7 @@ fn a_value_path_that_matches_nothing() {
 #[test]
 fn identity_providers() {
     check_all(providers::CASES, &[("default", Quirks::default()), OKTA]);
-    // E-09 is where the presets differ.
+    // The presets differ only in E-09.
     check_all(providers::CASES.iter().filter(|case| !case.name.starts_with("E-09")), &[ENTRA]);
     check_all(providers::ENTRA, &[ENTRA]);
 }
@@ -154,7 +154,7 @@ fn each_quirk_on_and_off() {
         assert_eq!(tolerance.applied(), Quirks::strict().with(habit.quirk), "{what}");
 
         let all_but = Quirk::ALL.iter().fold(Quirks::strict(), |all, quirk| all.with(*quirk)).without(habit.quirk);
-        // What the RFC has no answer to is then an unknown attribute, which is refused here.
+        // A form that the RFC does not define is then an unknown attribute, which is refused here.
         let mut tolerance = Tolerance::new(all_but.without(Quirk::UnknownAttribute).without(Quirk::UnknownPath));
         let error = run(&before, &body, &mut tolerance).expect_err(&what);
         assert_eq!(error.kind(), habit.refused, "{what}: {error}");
@@ -297,7 +297,7 @@ fn messages() {
     }
 }
 
-/// 7644-3.5.2-03, A062: a message without `schemas` is a habit.
+/// 7644-3.5.2-03, A062: a message without `schemas` is a quirk.
 #[test]
 fn missing_schemas() {
     for body in [
@@ -313,7 +313,8 @@ fn missing_schemas() {
     }
 }
 
-/// Spellings of the message itself, each accepted under its quirk, reported, and refused by the letter of the RFC.
+/// Spellings of the message itself, each accepted and reported under its quirk, and refused by the strict rules of the
+/// RFC.
 #[test]
 fn message_spellings() {
     const OP: &str = r#"{"op":"remove","path":"title"}"#;
@@ -385,7 +386,7 @@ fn add_without_value_adds_the_described_element() {
     assert_eq!(error.kind(), PatchErrorKind::InvalidValue);
 }
 
-/// The app roles of Entra: JSON text as the `value` of an element describes the element.
+/// The app roles of Entra: an element's `value` that is JSON text describes the element.
 #[test]
 fn packed_elements_become_elements() {
     const PACKED: &str = r#"{\"id\":\"6a1f\",\"value\":\"reviewer\",\"displayName\":\"Reviewer\"}"#;
@@ -412,14 +413,15 @@ fn packed_elements_become_elements() {
     }
     let remove = add("roles", PACKED).replace("Add", "remove");
     assert_eq!(apply(&Before::Bare.with(REVIEWER), &remove, Quirks::default()), Some(Before::Bare.resource()));
-    // Braces alone are no JSON: a GUID in them is a value as any other.
+    // Braces alone are not JSON: a GUID in braces is an ordinary value.
     let guid = apply(&Before::Bare.resource(), &add("roles", "{6a1f0c52}"), Quirks::default());
     assert_eq!(guid, Some(with_role(r#"{"value":"{6a1f0c52}"}"#)));
     let literal = apply(&Before::Bare.resource(), &add("roles", PACKED), Quirks::strict().with(Quirk::OperationCase));
     assert!(literal.is_some_and(|user| String::from_utf8(user.to_json()).unwrap().contains("displayName")));
 }
 
-/// 7644-3.5.2-19: the error names the operation that wrote to the attribute, not one to an attribute whose name begins alike.
+/// 7644-3.5.2-19: the error names the operation that wrote to the attribute, not an operation on an attribute whose
+/// name begins alike.
 #[test]
 fn an_error_blames_the_operation_by_the_attribute() {
     let code = |name: &str| Attribute::new(name, AttributeType::String).canonical_values(["a", "b"]).restrict();
@@ -483,7 +485,7 @@ fn packed_elements_in_every_notation() {
     }
 }
 
-/// 7643-7: an extension that is removed keeps its immutable attributes, as a PUT without it does.
+/// 7643-7: removing an extension keeps its immutable attributes, as a PUT without the extension does.
 #[test]
 fn a_removed_extension_keeps_immutable_attributes() {
     let before = Before::Badge.with(r#"{"urn:example:Paint":{"colour":"green","stamp":"ok","maker":"M"}}"#);
@@ -496,7 +498,7 @@ fn a_removed_extension_keeps_immutable_attributes() {
         let after = run(&before, &message(operation), &mut Tolerance::new(Quirks::default())).unwrap();
         assert_eq!(after.as_ref(), Some(&kept), "{operation}");
     }
-    // An immutable value that the same patch set may go again.
+    // An immutable value that the same patch has set may be removed again.
     let both =
         r#"{"op":"add","path":"urn:example:Paint:maker","value":"M"},{"op":"remove","path":"urn:example:Paint"}"#;
     let after = run(&Before::Badge.resource(), &message(both), &mut Tolerance::new(Quirks::default())).unwrap();
@@ -520,7 +522,7 @@ fn a_patch_is_written_as_it_was_read() {
     assert_eq!(Patch::builder().remove("").build().unwrap_err().kind(), PatchErrorKind::NoTarget);
 }
 
-/// 7644-3.5.2-19: an error says what, in which operation, and where.
+/// 7644-3.5.2-19: an error names the expectation, the operation and the path.
 #[test]
 fn error_messages() {
     let rows = [

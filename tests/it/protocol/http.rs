@@ -58,7 +58,7 @@ fn a_resource_lives_and_dies() {
         host.refused(method, &target, body.to_string().as_bytes(), 404, "");
     }
     assert_eq!(host.get("/Users").json()["totalResults"], 0);
-    // The name is free again, the id is not given again.
+    // The name is free again; the id is not assigned again.
     assert_ne!(format!("/Users/{}", host.user("bjensen")), target);
 }
 
@@ -69,7 +69,7 @@ fn every_endpoint_has_its_methods() {
     let id = host.user("bjensen");
     let resource = format!("/Users/{id}");
     let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get"];
-    // `+` is for what is done, `-` for 405, `5` for 501, in the order of `methods`.
+    // `+` means supported, `-` means 405, `5` means 501, in the order of `methods`.
     let table = [
         ("/Users", "+++-----", "GET, HEAD, POST"),
         (&resource, "++-+++--", "GET, HEAD, PUT, PATCH, DELETE"),
@@ -159,8 +159,8 @@ fn media_types() {
     }
 }
 
-/// 7644-3.8-02, 7644-3.8-03: the lines of `Accept` form one list (RFC 9110 §5.3). Of several `Content-Type` lines each
-/// must be accepted.
+/// 7644-3.8-02, 7644-3.8-03: the lines of `Accept` form one list (RFC 9110 §5.3). If there are several `Content-Type`
+/// lines, each must be accepted.
 #[test]
 fn repeated_lines_of_media_types() {
     let host = host();
@@ -190,8 +190,8 @@ fn repeated_lines_of_media_types() {
     assert_eq!(host.everything(), before);
 }
 
-/// 7644-3.8-01: a body in a content coding (RFC 9110 §8.4) is refused with the cause, by every operation that reads one.
-/// Each would succeed without the coding.
+/// 7644-3.8-01: every operation that reads a body refuses a body in a content coding (RFC 9110 §8.4) and names the
+/// cause. Each would succeed without the coding.
 #[test]
 fn a_body_in_a_content_coding_is_refused() {
     let host = host();
@@ -229,7 +229,7 @@ fn a_body_in_a_content_coding_is_refused() {
         let reply = host.send(method, target, &plain, body.as_bytes());
         assert!([200, 201].contains(&reply.status), "{method} {target}: {}", reply.json());
     }
-    // A method that does not read a body does not mind, and one that does not exist there is still 405.
+    // A method that does not read a body ignores the coding, and a method that the endpoint lacks is still 405.
     let coded = [("Content-Encoding", "gzip")];
     assert_eq!(host.send("GET", &target, &coded, b"").status, 200);
     assert_eq!(host.send("PUT", "/Users", &coded, b"{}").error().0, 405);
@@ -296,11 +296,11 @@ fn the_version_of_the_protocol() {
     for base in ["/v1", "/v3", "/v20"] {
         host.refused("GET", &format!("{base}/Users"), b"", 400, "invalidVers");
     }
-    // What is behind the endpoint is an id.
+    // The segment after the endpoint is an id.
     host.refused("GET", "/Users/v2", b"", 404, "");
 }
 
-/// Method, target, body; the status and keyword of the answer; what its detail names.
+/// Method, target, body; the status and keyword of the answer; the attribute or value that the answer's detail names.
 type Refusal<'a> = (&'a str, &'a str, String, (u16, &'a str), &'a str);
 
 /// 7644-3.12-01, 7644-3.12-02, 7644-3.12-03, 7644-3.2-04, 7644-3.12-05, 7644-3.12-09, 7644-3.12-15, 7644-3.12-16,
@@ -388,7 +388,7 @@ fn what_is_wrong_is_said() {
     }
 }
 
-/// A reference to nobody, and to a resource of another type.
+/// A reference to a missing resource, and to a resource of another type.
 #[test]
 fn references_lead_somewhere() {
     let host = host();
@@ -411,7 +411,7 @@ fn references_lead_somewhere() {
     assert_eq!(managed[ENTERPRISE]["manager"]["$ref"], format!("{BASE}/Users/{id}"));
 }
 
-/// 7644-6-01, 7644-1.3-01: the base URL is the host's word, not the request's.
+/// 7644-6-01, 7644-1.3-01: the host sets the base URL, not the request.
 #[test]
 fn the_base_url() {
     let provider =

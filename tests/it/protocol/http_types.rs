@@ -25,7 +25,7 @@ use scim_core::{
 use serde_json::{Value as Json, json};
 use tower_service::Service as _;
 
-/// A body that comes in pieces and says nothing of its length; counts how many were taken.
+/// A body that comes in pieces and may declare no length; counts how many pieces were taken.
 struct Pieces {
     left: VecDeque<Result<Bytes, &'static str>>,
     taken: Arc<AtomicUsize>,
@@ -92,7 +92,7 @@ fn a_request_is_answered() {
     assert_eq!(serde_json::from_slice::<Json>(response.body()).unwrap(), user);
 }
 
-/// What is for the host's log travels beside the response.
+/// The error and the quirks for the host's log are extensions of the response.
 #[test]
 fn the_host_learns_what_the_client_does_not() {
     let host = host();
@@ -105,7 +105,7 @@ fn the_host_learns_what_the_client_does_not() {
     assert_eq!((error.status(), error.attribute()), (409, Some("userName")));
 }
 
-/// A host that forgets to authenticate lets nobody in, and does not read what strangers send.
+/// If the host forgets to authenticate, every request is refused, and its body is not read.
 #[test]
 fn without_a_context_nobody_is_let_in() {
     let host = host();
@@ -125,7 +125,7 @@ fn without_a_context_nobody_is_let_in() {
     assert_eq!(host.get("/Users").json()["totalResults"], 0);
 }
 
-/// A body is collected up to the limit and no further; what breaks off or is too long changes nothing.
+/// A body is collected up to the limit and no further. A body that breaks off or is too long changes nothing.
 #[test]
 fn bodies_are_bounded() {
     let mut limits = Limits::default();
@@ -158,7 +158,7 @@ fn bodies_are_bounded() {
     assert_eq!(send(pieces(&user(100), 10), None), (201, 10));
 }
 
-/// A header that is no text is not as if it were not there: the precondition does not hold.
+/// A header that is not text is not treated as absent: the precondition fails.
 #[test]
 fn a_precondition_that_cannot_be_read_does_not_hold() {
     let host = host();

@@ -19,7 +19,7 @@ fn host_of(subject: impl Fn(&Context) -> Option<Subject> + Send + Sync + 'static
     Host { provider, context: Context::new(TenantId::single()).with_actor("id-001") }
 }
 
-/// 7644-3.11-01: without the host's answer to who the caller is.
+/// 7644-3.11-01: the host does not say which resource the caller is.
 #[test]
 fn without_a_subject_it_is_not_implemented() {
     let host = host::host();
@@ -28,7 +28,7 @@ fn without_a_subject_it_is_not_implemented() {
     }
 }
 
-/// 7644-3.11-03, 7644-3.11-04: processed at once, and the answer says which resource it was.
+/// 7644-3.11-03, 7644-3.11-04: the request is processed at once, and the answer names the resource.
 #[test]
 fn it_stands_for_the_caller_s_resource() {
     let host = host_of(|cx| cx.actor().map(|id| Subject::new("User", id)));
@@ -52,7 +52,7 @@ fn it_stands_for_the_caller_s_resource() {
     let stale = host.send("DELETE", "/Me", &[("If-Match", "W/\"0\"")], b"");
     assert_eq!(stale.error().0, 412);
 
-    // 7644-3.11-05: which resource a POST would create, nobody says.
+    // 7644-3.11-05: nothing determines the resource that a POST would create.
     let before = host.everything();
     let reply = host.post("/Me", &json!({"schemas": [USER], "userName": "bob"}));
     assert_eq!((reply.status, reply.header("Allow")), (405, Some("GET, HEAD, PUT, PATCH, DELETE")));

@@ -1,5 +1,5 @@
-//! Promises that several parts keep together: what is tried again, what is shown and what is not, in which order things
-//! are refused.
+//! Promises that several modules keep together: which requests are retried, which values are shown, in which order
+//! requests are refused.
 
 use std::sync::{
     Arc, Mutex,
@@ -70,7 +70,7 @@ impl Store for Busy {
     }
 }
 
-/// As `StoreError::Busy` promises: the core tries the whole operation again, whichever it is.
+/// As `StoreError::Busy` promises, the core retries the whole operation, whichever it is.
 #[test]
 fn a_busy_store_is_asked_again() {
     let host: Host<Busy> = host_with(Registry::standard(), Busy::default(), Limits::default(), Quirks::default());
@@ -86,7 +86,7 @@ fn a_busy_store_is_asked_again() {
     busy(2);
     let etag = host.get(&target).etag();
     assert_eq!(host.send("DELETE", &target, &[("If-Match", &etag)], b"").status, 204);
-    // And no more often than allowed.
+    // The core retries no more often than allowed.
     busy(1_000);
     let refused = host.post("/Users", &json!({"schemas": [USER], "userName": "barbara"}));
     assert_eq!(refused.error().0, 503);
@@ -94,7 +94,7 @@ fn a_busy_store_is_asked_again() {
     assert_eq!(host.provider.store().commits.load(Ordering::Relaxed), 1_000 - attempts);
 }
 
-/// DESIGN: no echo of long input. A body that is one string came back whole.
+/// DESIGN: no echo of long input. Once, a body that is a single string was returned whole.
 #[test]
 fn a_body_that_is_no_object_is_not_echoed() {
     let host = host();
@@ -113,7 +113,7 @@ fn a_body_that_is_no_object_is_not_echoed() {
     }
 }
 
-/// A log line with `{:?}` is no place for a password.
+/// A `{:?}` in a log shows no password.
 #[test]
 fn what_is_printed_for_debugging_shows_no_value() {
     let body = json!({"schemas": [PATCH], "Operations": [{"op": "replace", "path": "password", "value": "hunter2"}]});
@@ -127,7 +127,7 @@ fn what_is_printed_for_debugging_shows_no_value() {
     assert!(shown.contains("PATCH") && shown.contains("/Users/1"), "{shown}");
 }
 
-/// 7644-3.5.1: the answer to a PUT shows what is stored.
+/// 7644-3.5.1: the answer to a PUT shows the stored values.
 #[test]
 fn members_in_another_order() {
     let host = host();
@@ -144,7 +144,7 @@ fn members_in_another_order() {
     assert_eq!(put.json(), get.json(), "one version has one state");
 }
 
-/// What is not there is 404, whatever else is wrong with the request.
+/// A missing resource gives 404, whatever else is wrong with the request.
 #[test]
 fn a_group_that_is_gone() {
     let host = host();
@@ -152,7 +152,7 @@ fn a_group_that_is_gone() {
     assert_eq!(host.patch("/Groups/gone", &add).error().0, 404);
 }
 
-/// Goes back an hour at each look: two machines whose clocks differ.
+/// Goes back an hour at each call, as if two machines had different clocks.
 #[derive(Debug, Default)]
 struct Backwards(Mutex<i64>);
 
@@ -164,7 +164,7 @@ impl Clock for Backwards {
     }
 }
 
-/// `meta.lastModified` does not go back: not when a resource is written as a whole, and not when a member comes.
+/// `meta.lastModified` does not go back, neither when a resource is written as a whole nor when a member is added.
 #[test]
 fn clocks_that_differ() {
     let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
@@ -186,8 +186,8 @@ fn clocks_that_differ() {
     }
 }
 
-/// Many conditions on the members of a group mean what one condition means: a store that keeps members apart agrees
-/// with the matcher.
+/// Several conditions on the members of a group have the same meaning as each condition alone: a store that keeps
+/// members separately agrees with the matcher.
 #[test]
 fn conditions_on_members() {
     let host = host();
@@ -218,7 +218,7 @@ fn conditions_on_members() {
     }
 }
 
-/// What a client says of a member's type is checked like its id: else `$ref` leads nowhere. (RFC 7643 §4.2)
+/// The client's `type` of a member is checked like its id; otherwise `$ref` would lead nowhere. (RFC 7643 §4.2)
 #[test]
 fn the_type_of_a_member_is_what_it_is() {
     let host = host();
@@ -236,14 +236,15 @@ fn the_type_of_a_member_is_what_it_is() {
             assert_eq!(shown, [&expected[0]["$ref"]], "{kind}: {} {json}", reply.status);
         }
     }
-    // One that names no type must be there; one that does may come with the commit, and the store says that it has not.
+    // A member without a type must exist. A member with a type may come with the commit, and the store reports that it
+    // has not.
     for member in [json!({"value": "nobody"}), json!({"value": "nobody", "type": "User"})] {
         let body = json!({"schemas": [GROUP], "displayName": "none", "members": [member]});
         host.refused("POST", "/Groups", body.to_string().as_bytes(), 400, "invalidValue");
     }
 }
 
-/// A read that meets a busy store is repeated, a bounded number of times.
+/// A read is retried a bounded number of times if the store is busy.
 #[test]
 fn a_read_of_a_busy_store_is_repeated() {
     let host: Host<Busy> = host_with(Registry::standard(), Busy::default(), Limits::default(), Quirks::default());
@@ -276,7 +277,8 @@ impl Policy for OnlyInactive {
     }
 }
 
-/// What a policy has judged is what is committed: a user that becomes protected in between is not deleted.
+/// The commit deletes only the state that a policy has judged: a user that becomes protected in between is not
+/// deleted.
 #[test]
 fn what_was_reviewed_is_what_is_deleted() {
     let store = Arc::new(Meddling::default());
@@ -292,7 +294,7 @@ fn what_was_reviewed_is_what_is_deleted() {
     assert_eq!(host.get(&format!("/Users/{id}")).json()["title"], "protected");
 }
 
-/// A store in which somebody else writes a user just before it is deleted.
+/// A store in which another writer changes a user just before it is deleted.
 #[derive(Default)]
 struct Meddling {
     inner: MemoryStore,
@@ -319,7 +321,7 @@ impl Store for Meddling {
     }
 }
 
-/// A member without an id would be one that nobody can remove again.
+/// A member without an id is refused, because no request could remove it again.
 #[test]
 fn a_member_is_somebody() {
     let host = host();
@@ -333,7 +335,8 @@ fn a_member_is_somebody() {
     }
 }
 
-/// What many operations of one patch add together is what one request has; and no patch costs more than it may.
+/// Many operations of one patch together may add as many values as one request, and no patch may exceed the work
+/// limit.
 #[test]
 fn a_patch_is_bounded_as_a_whole() {
     let mut limits = Limits::default();
@@ -361,8 +364,8 @@ fn a_patch_is_bounded_as_a_whole() {
     }
 }
 
-/// A path to what the schema does not have blocks no other change of an Entra cycle, and is reported; by default it is
-/// refused, and a path that is malformed always is.
+/// In an Entra cycle, a path to an attribute that the schema does not have is reported and blocks no other change. By
+/// default such a path is refused. A malformed path is always refused.
 #[test]
 fn unknown_paths() {
     let paths = ["attributeGroups", "attributeGroups[value eq \"1\"].display", "name.nothing", "urn:x:y:User:level"];
@@ -388,7 +391,8 @@ fn unknown_paths() {
     }
 }
 
-/// What nobody may read cannot be filtered or sorted by; in a body the refusal is about the query alone.
+/// An attribute that no caller may read cannot be used to filter or sort. In a request body the refusal is an error of
+/// the query only.
 #[test]
 fn passwords_are_no_oracle_in_a_search() {
     let host = host();

@@ -40,14 +40,14 @@ fn registry() -> Registry {
     Registry::builder().resource_type(ResourceType::user().unwrap()).resource_type(door).build().unwrap()
 }
 
-/// A door's body: a name and these members.
+/// The body of a door: a name and `members`.
 fn door(members: &Json) -> Json {
     let mut body = json!({"schemas": [DOOR], "name": "front"});
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     body
 }
 
-/// The values of a door beside its name: `locked floor colour maker armed code`.
+/// The values of a door in addition to its name: `locked floor colour maker armed code`.
 fn values(door: &Json) -> String {
     let parts = [&door["locked"], &door["floor"], &door["colour"], &door["maker"], &door[ALARM]["armed"]];
     let parts: Vec<String> = parts.iter().chain([&&door[ALARM]["code"]]).map(ToString::to_string).collect();
@@ -56,7 +56,7 @@ fn values(door: &Json) -> String {
 
 const DEFAULTS: &str = "true 0 grey ACME true null";
 
-/// The ways to give no value: left out, `null`, an empty list, and the empty string that some clients send.
+/// The four ways to give no value: left out, `null`, an empty list, and the empty string that some clients send.
 fn nothing() -> Vec<Json> {
     let all = |nothing: Json| json!({"locked": nothing, "floor": nothing, "colour": nothing, "maker": nothing, ALARM: {"armed": nothing}});
     vec![
@@ -71,7 +71,7 @@ fn nothing() -> Vec<Json> {
     ]
 }
 
-/// Where and why the builder refuses a default.
+/// The place and the reason of each default that the builder refuses.
 #[test]
 fn the_builder_refuses_a_default_that_cannot_be() {
     use AttributeType::{Binary, DateTime, Decimal, Integer, Reference};
@@ -115,7 +115,7 @@ fn the_builder_refuses_a_default_that_cannot_be() {
         let is_common = expected.is_some_and(|(_, place)| place == "externalId");
         assert_eq!(built.is_err(), expected.is_some() && !is_common, "{context} in an extension");
     }
-    // Every resource would have the extension, and only the client knows the value that it needs.
+    // Every resource would have the extension, and only the client knows the extension's required value.
     let extension = || {
         Schema::new(ALARM, "Alarm").attribute(boolean("armed").default_value(true)).attribute(string("code").required())
     };
@@ -155,7 +155,7 @@ fn create_assigns_what_the_client_leaves_out() {
     assert!(!schema.contains("defaultValue") && !schema.contains("\"default\":"), "{schema}");
 }
 
-/// A door whose values are not the defaults; its values, and where it is.
+/// A door whose values are not the defaults: its values, and its location.
 const SET: &str = "false 3 red B false 7";
 
 fn host_with_door() -> (Host<MemoryStore>, String) {
@@ -166,7 +166,7 @@ fn host_with_door() -> (Host<MemoryStore>, String) {
     (host, format!("/Doors/{}", created.id()))
 }
 
-/// 7644-3.5.1-03, 7644-3.5.1-05: PUT keeps the stored values, not the defaults, and changes those that are given.
+/// 7644-3.5.1-03, 7644-3.5.1-05: PUT keeps the stored values, not the defaults, and changes the given values.
 #[test]
 fn put_keeps_what_the_client_leaves_out() {
     let kept = "false 3 red B false null";
@@ -187,7 +187,7 @@ fn put_keeps_what_the_client_leaves_out() {
     host.refused("PUT", &target, other_maker.as_bytes(), 400, "mutability");
 }
 
-/// Operations, and the values that a door then has; `None` where they are refused with `mutability`.
+/// Operations, and the resulting values of the door; `None` if they are refused with `mutability`.
 fn patches() -> Vec<(Json, Option<&'static str>)> {
     let without_code = Some("false 3 red B false null");
     let armed = format!("{ALARM}:armed");
@@ -258,7 +258,7 @@ fn bulk_obeys_the_same_rules() {
     assert_eq!(values(&host.get("/Doors/id-002").json()), DEFAULTS);
 }
 
-/// `diff` gives the way to what PUT would make: no operation takes away what PUT keeps.
+/// `diff` leads to the result of the PUT: no operation removes a value that PUT keeps.
 #[test]
 fn diff_leaves_out_what_put_keeps() {
     let registry = registry();
@@ -285,7 +285,7 @@ fn diff_leaves_out_what_put_keeps() {
     }
 }
 
-/// The choke point of all writes refuses what no request should have come to.
+/// The check that all writes pass refuses a lost default, although no request should lead to it.
 #[test]
 fn the_rules_refuse_a_lost_default() {
     let registry = registry();
@@ -351,8 +351,8 @@ fn policies_and_defaults() {
     assert_eq!(host.post("/Users", &user(json!({"title": "Guide"}))).json()["active"], false, "the policy decides");
 }
 
-/// Resources that were stored before their type had the default. Absence means absence everywhere, and no request
-/// gives them a value that it does not name.
+/// Resources that were stored before their type had the default. An absent value counts as absent everywhere, and a
+/// request gives such a resource only the values that it names.
 #[test]
 fn resources_without_the_value_are_found_and_left_alone() {
     let host = host_of(registry());
@@ -378,7 +378,7 @@ fn resources_without_the_value_are_found_and_left_alone() {
     assert_eq!(host.get("/Users/old").json()["active"], migrated.get("active").unwrap().as_bool().unwrap());
 }
 
-/// The switch: without the default, absence is a state of its own, which PUT and PATCH lead to.
+/// Without the default, absence is a separate state, which PUT and PATCH can produce.
 #[test]
 fn the_default_of_active_can_be_switched_off() {
     let user = Schema::user().change("ACTIVE", Attribute::without_default);

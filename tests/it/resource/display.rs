@@ -17,13 +17,13 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-/// A store that records how it is asked for many resources: the type, how many, and the attributes. It gives no more
-/// attributes than it is asked for.
+/// A store that records each read of many resources: the type, the number, and the attributes. It returns only the
+/// requested attributes.
 #[derive(Default)]
 struct Recording {
     inner: MemoryStore,
     asked: Mutex<Vec<String>>,
-    /// Whether it says that it cannot.
+    /// Whether the store declares that it cannot read many resources in one call.
     incapable: bool,
 }
 
@@ -80,7 +80,7 @@ fn group<S: Store>(host: &Host<S>, name: &str, members: &[&str]) -> String {
     reply.id()
 }
 
-/// What the members show, by their place.
+/// The `display` of each member, in order.
 fn displays(group: &Json) -> Vec<Option<String>> {
     let members = group["members"].as_array().into_iter().flatten();
     members.map(|member| member.get("display").map(|display| display.as_str().unwrap().to_owned())).collect()
@@ -91,7 +91,7 @@ fn some(names: &[&str]) -> Vec<Option<String>> {
 }
 
 /// 7643-2.4-02, 7643-4.1.1-03: the name is the present `displayName`, in every answer that shows the members. A user
-/// without one has no name: a login is none.
+/// without `displayName` has no name: the login is not used.
 #[test]
 fn members_show_their_names() {
     let host = host();
@@ -126,7 +126,7 @@ fn members_show_their_names() {
     let member = json!({"value": ann, "type": "User", "$ref": reference, "display": "Ann \"A\" Ångström"});
     assert_eq!(shown[1]["members"][0], member);
 
-    // Another name is seen at once; the group has not changed.
+    // A new name shows at once; the group has not changed.
     let etag = host.get(&target).etag();
     host.patch(&format!("/Users/{ann}"), &json!([{"op": "replace", "path": "displayName", "value": "Anna"}]));
     host.patch(&format!("/Groups/{inner}"), &json!([{"op": "replace", "path": "displayName", "value": "Rangers"}]));
@@ -135,12 +135,13 @@ fn members_show_their_names() {
     assert_eq!(renamed.etag(), etag);
     host.patch(&format!("/Users/{ann}"), &json!([{"op": "remove", "path": "displayName"}]));
     assert_eq!(displays(&host.get(&target).json())[..2], [None, None]);
-    // Who is deleted is no member any more.
+    // A deleted user is no longer a member.
     host.delete(&format!("/Users/{ann}"));
     assert_eq!(displays(&host.get(&target).json()), [None, Some("Rangers".to_owned())]);
 }
 
-/// 7643-4.2-02, 7644-3.3-02, 7644-3.5.1-09: a `display` from the client is ignored, by every verb, and is stored nowhere.
+/// 7643-4.2-02, 7644-3.3-02, 7644-3.5.1-09: a `display` from the client is ignored, by every verb, and is stored
+/// nowhere.
 #[test]
 fn a_display_from_the_client_is_ignored() {
     let (host, store) = recording(Limits::default());
@@ -157,7 +158,7 @@ fn a_display_from_the_client_is_ignored() {
     let stored = host::now(store.get(&host.context, key, &Wanted::everything())).unwrap().unwrap();
     let stored = String::from_utf8(stored.resource.to_json()).unwrap();
     assert!(!stored.contains("FAKE") && !stored.contains("display\""), "{stored}");
-    // The name is not the client's to change.
+    // The client cannot change the name.
     let path = format!("members[value eq \"{ann}\"].display");
     let replace = json!({"schemas": [PATCH], "Operations": [{"op": "replace", "path": path, "value": "FAKE"}]});
     host.refused("PATCH", &target, replace.to_string().as_bytes(), 400, "mutability");
@@ -166,8 +167,8 @@ fn a_display_from_the_client_is_ignored() {
 /// Sends a request.
 type Sending<'a> = Box<dyn Fn() -> host::Reply + 'a>;
 
-/// One call of the store for each type of resource that an answer refers to, for the names alone, and none when the answer
-/// does not show them.
+/// Names cost one call of the store for each type of resource that an answer refers to. The call reads the names
+/// alone. An answer that does not show names makes no such call.
 #[test]
 fn names_cost_one_call_for_each_type() {
     let mut limits = Limits::default();
@@ -232,7 +233,7 @@ fn names_cost_one_call_for_each_type() {
     assert_eq!(store.asked(), Vec::<String>::new());
 }
 
-/// A store whose type is erased is asked in the same way.
+/// A store whose type is erased gets the same calls.
 #[test]
 fn an_erased_store_reads_many_in_one_call() {
     let store = Arc::new(Recording::default());
@@ -245,7 +246,8 @@ fn an_erased_store_reads_many_in_one_call() {
     assert_eq!(store.asked(), ["2 User displayName"]);
 }
 
-/// Without the ability the store is not asked, and the answer has no names. `/Schemas` may still list the attribute.
+/// If the store lacks the ability, the core does not call it, and the answer has no names. `/Schemas` may still list
+/// the attribute.
 #[test]
 fn a_store_that_cannot_shows_no_names() {
     let store = Arc::new(Recording { incapable: true, ..Recording::default() });
@@ -254,9 +256,9 @@ fn a_store_that_cannot_shows_no_names() {
     let target = format!("/Groups/{}", group(&host, "g", &[&ann]));
     assert_eq!(displays(&host.get(&target).json()), [None]);
     assert_eq!(store.asked(), Vec::<String>::new());
-    // Its values are then all that there is, also for a filter: here there are none.
+    // The stored values are then the only names, also for a filter: here no name is stored.
     assert_eq!(host.get("/Groups?filter=members.display pr").json()["totalResults"], 0);
-    // Names that the host has stored show.
+    // Names that the host has stored are in the answer.
     let kind = host.provider.registry().resource_type("Group").unwrap();
     let stored = br#"{"id": "h", "displayName": "h", "members": [{"value": "1", "display": "Stored"}]}"#;
     let elsewhere = Recording { incapable: true, ..Recording::default() };
@@ -272,8 +274,8 @@ fn a_store_that_cannot_shows_no_names() {
     assert_eq!(host.get("/Groups?filter=members.display eq \"stored\"").json()["totalResults"], 1);
 }
 
-/// A name that a store has kept in the reference is not shown where the core reads names: it could be out of date, or
-/// hidden from the caller. The type of a reference need not be stored, nor be one that is registered.
+/// If the core reads names, a name that the store has kept in the reference is not shown: it could be out of date, or
+/// hidden from the caller. The type of a reference need not be stored, and need not be registered.
 #[test]
 fn stored_names_do_not_show_beside_derived_ones() {
     let registry = Registry::standard();
@@ -301,7 +303,7 @@ fn stored_names_do_not_show_beside_derived_ones() {
     assert_eq!(displays(&host.get("/Groups/g?excludedAttributes=members.display").json()), [None, None, None]);
 }
 
-/// A host that writes a resource itself gives the names; what is not to be shown is not, whatever it gives.
+/// A host that renders a resource itself gives the names. Hidden values stay hidden, whatever names the host gives.
 #[test]
 fn names_in_a_rendering_of_the_hosts_own() {
     let registry = Registry::standard();
@@ -331,7 +333,8 @@ fn names_in_a_rendering_of_the_hosts_own() {
     assert_eq!(displays(&write(&[], &[])), [None, Some("OLD".to_owned()), None]);
 }
 
-/// 7643-4.3-02: `manager.displayName` is read-only and follows from the manager; a manager who does not exist has none.
+/// 7643-4.3-02: `manager.displayName` is read-only and derived from the manager. For a missing manager there is no
+/// name.
 #[test]
 fn a_manager_shows_the_name() {
     let (host, store) = recording(Limits::default());
@@ -374,7 +377,7 @@ fn a_manager_shows_the_name() {
     host.refused("PATCH", &target, replace.to_string().as_bytes(), 400, "mutability");
 }
 
-/// Hides attributes of users, shows only some of them, or none.
+/// Hides attributes of users, shows only some users, or hides all users.
 #[derive(Clone, Copy, Debug)]
 enum Rule {
     Hide(&'static str, &'static [&'static str]),
@@ -401,7 +404,7 @@ impl Policy for Rule {
     }
 }
 
-/// Users that are named by their login when they have no `displayName`.
+/// Users without `displayName` are named by their login.
 fn named_by_login() -> Registry {
     let user = ResourceType::builder("User", "Users", Schema::user())
         .extension(Schema::enterprise_user(), false)
@@ -410,14 +413,14 @@ fn named_by_login() -> Registry {
     types.resource_type(ResourceType::group().unwrap()).build().unwrap()
 }
 
-/// Who may not see a resource, or its name, does not learn the name from a reference. Each rule with the names that Ann,
-/// Bob and the group Inner show, and whether Ann's name shows as a manager's.
+/// A caller that may not see a resource or its name does not learn the name from a reference. Each row has a rule, the
+/// names of Ann, Bob and the group Inner, and whether Ann's name shows as a manager's.
 #[test]
 fn policies_hide_names() {
     let table: [(Rule, [Option<&str>; 3]); 11] = [
         (Rule::Nothing, [Some("Ann"), Some("bob"), Some("Inner")]),
         (Rule::Hide("User", &["title"]), [Some("Ann"), Some("bob"), Some("Inner")]),
-        // The next name that the caller sees.
+        // The first name attribute that the caller may see.
         (Rule::Hide("User", &["displayName"]), [Some("ann"), Some("bob"), Some("Inner")]),
         (Rule::Hide("User", &["userName"]), [Some("Ann"), None, Some("Inner")]),
         (Rule::Hide("User", &["displayName", "userName"]), [None, None, Some("Inner")]),
@@ -463,8 +466,8 @@ fn policies_hide_names() {
     }
 }
 
-/// 7644-3.12-16: a filter or an order by such a name would read every reference of every resource, so it is refused; with
-/// its `value` the client has another way. The same for every store that reads names.
+/// 7644-3.12-16: a filter or an order by such a name would read every reference of every resource, so the core refuses
+/// it. The client can use `value` instead. The rule is the same for every store that reads names.
 #[test]
 fn names_are_not_compared() {
     let host = host();
@@ -500,7 +503,7 @@ fn names_are_not_compared() {
     ] {
         assert_eq!(host.get(target).json()["totalResults"], 1, "{target}");
     }
-    // A scope of a policy that compares names is an error of the host's.
+    // A policy scope that compares names is an error of the host.
     let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
         .base_url(BASE)
         .policy(Rule::Within("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.displayName pr"))
@@ -510,8 +513,8 @@ fn names_are_not_compared() {
     assert_eq!(host.get("/Users").error().0, 500);
 }
 
-/// Resource types of a host's own: what names them is said where they are defined, and which references show it follows
-/// from the schema.
+/// A host's own resource types: the definition of a type says which attribute names its resources. The schema says
+/// which references show the name.
 #[test]
 fn references_of_a_hosts_own() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
@@ -529,9 +532,9 @@ fn references_of_a_hosts_own() {
             "lead",
             [text("value"), link(&["Robot"]), read_only("displayName"), text("note")],
         ))
-        // The client names these itself.
+        // The client sets these names itself.
         .attribute(Attribute::complex("guests", [text("value"), link(&["Robot"]), text("display")]).multi_valued())
-        // These refer to nothing that is registered.
+        // These refer to no registered type.
         .attribute(
             Attribute::complex("sites", [text("value"), link(&["external"]), read_only("display")]).multi_valued(),
         )
@@ -595,7 +598,7 @@ fn references_of_a_hosts_own() {
     assert!(kind(text("name"), "NAME").is_ok() && kind(text("name"), "externalId").is_ok());
 }
 
-/// A store that cannot read the names: it does not answer, or answers for fewer ids than it was asked for.
+/// A store that cannot read the names: it returns an error, or answers for fewer ids than requested.
 struct Failing {
     inner: MemoryStore,
     answers: bool,
@@ -620,8 +623,9 @@ impl Store for Failing {
     }
 }
 
-/// When names cannot be read, a write that has happened is still answered as such, without names: on an error the client
-/// would create the group once more. A read fails: names must not be missing for no reason, or be those of others.
+/// If names cannot be read, a completed write is still answered as such, without names: after an error the client
+/// would create the group again. A read fails: names must not be missing without a reason, nor belong to other
+/// resources.
 #[test]
 fn names_that_cannot_be_read() {
     for (answers, status) in [(false, 503), (true, 500)] {

@@ -27,7 +27,7 @@ fn every_answer_with_a_resource_names_its_version() {
     assert_eq!(replies[3].json()["meta"]["created"], replies[0].json()["meta"]["created"]);
 }
 
-/// 7644-3.14-04: what has not changed is not sent again.
+/// 7644-3.14-04: an unchanged resource is not sent again.
 #[test]
 fn if_none_match_on_a_read() {
     let host = host();
@@ -49,7 +49,7 @@ fn if_none_match_on_a_read() {
     }
 }
 
-/// 7644-3.14-05, 7644-3.14-06, 7644-3.14-07, 7644-3.12-10: a write happens in the state that the client knows, or not.
+/// 7644-3.14-05, 7644-3.14-06, 7644-3.14-07, 7644-3.12-10: a write succeeds only in the state that the client knows.
 #[test]
 fn if_match_on_a_write() {
     let host = host();
@@ -77,7 +77,7 @@ fn if_match_on_a_write() {
             assert_eq!(reply.error(), (412, String::new()), "{method} {target} {refused}");
         }
         assert_eq!(host.everything(), before);
-        // Weak, among others, and as `meta.version` is sometimes sent: without quotes.
+        // A weak tag, a tag in a list, and a tag without quotes, as some clients send `meta.version`.
         let forms =
             [etag.clone(), format!("W/\"0\", {etag}"), etag.trim_start_matches("W/").to_owned(), "*".to_owned()];
         let form = &forms[method.len() % forms.len()];
@@ -89,7 +89,7 @@ fn if_match_on_a_write() {
     assert_eq!(reply.error().0, 404);
 }
 
-/// 7644-3.5.2.1-08, 7644-3.5.2.1-09: what changes nothing makes no new version, whatever the method.
+/// 7644-3.5.2.1-08, 7644-3.5.2.1-09: a request that changes nothing makes no new version, whatever the method.
 #[test]
 fn a_write_of_what_is_there() {
     let host = host();
@@ -114,14 +114,14 @@ fn a_write_of_what_is_there() {
     let add = json!([{"op": "add", "path": "members", "value": [{"value": created.id()}]}]);
     let unchanged = host.patch(&group_target, &add);
     assert_eq!((unchanged.status, unchanged.etag()), (200, group.etag()));
-    // A group's version is another once it shows something else.
+    // A group has another version once it shows other members.
     assert_eq!(host.delete(&target).status, 204);
     assert_ne!(host.get(&group_target).etag(), group.etag());
 }
 
-/// 7644-3.14-04, 7644-3.14-05, 7644-3.14-06: the lines of `If-Match` and of `If-None-Match` form one list
-/// (RFC 9110 §5.3), wherever in it the tag is. `E` stands for the current version; each list is sent as lines and joined
-/// by commas, in both orders.
+/// 7644-3.14-04, 7644-3.14-05, 7644-3.14-06: the lines of `If-Match` and of `If-None-Match` form one list (RFC 9110
+/// §5.3), wherever the tag is in the list. `E` is the current version. Each list is sent as lines and joined by
+/// commas, in both orders.
 #[test]
 fn lines_of_a_precondition_form_one_list() {
     let host = host();

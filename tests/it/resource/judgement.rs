@@ -1,4 +1,5 @@
-//! The comparison rules of [`judge`] and of PUT on attributes that the standard schemas do not have (RFC 7643 §2.2, §7).
+//! The comparison rules of [`judge`] and of PUT on attributes that the standard schemas do not have (RFC 7643 §2.2,
+//! §7).
 
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ fn judged(before: &Json, after: &Json) -> Option<ResourceErrorKind> {
     judge(Some(&resource(&kind, before)), &resource(&kind, after)).err().map(|error| error.kind().clone())
 }
 
-/// 7643-7: the value of an immutable attribute stays, as the attribute compares values.
+/// 7643-7: the value of an immutable attribute stays equal, by the comparison rule of the attribute.
 #[test]
 fn immutable_values_stay_as_their_attribute_compares_them() {
     let refused = Some(ResourceErrorKind::Immutable);
@@ -70,7 +71,7 @@ fn immutable_values_stay_as_their_attribute_compares_them() {
     }
 }
 
-/// 7643-7: of many values of a list each keeps its immutable parts, wherever it is in the list.
+/// 7643-7: each value of a long list keeps its immutable sub-attributes, wherever it is in the list.
 #[test]
 fn immutable_parts_are_found_in_long_lists() {
     for count in [2, 16, 17, 40] {
@@ -88,7 +89,7 @@ fn immutable_parts_are_found_in_long_lists() {
     }
 }
 
-/// 7643-7: a restricted attribute compares its values with the canonical ones as it compares values at all.
+/// 7643-7: a restricted attribute compares its values with the canonical values by its own comparison rule.
 #[test]
 fn canonical_values_compare_by_the_case_rule() {
     let rows = [
@@ -115,7 +116,8 @@ fn required_extensions_are_required() {
     assert_eq!(judge(None, &resource(&kind, &json!({MUST: {"level": "1"}}))), Ok(()));
 }
 
-/// 7644-3.5.1: PUT unassigns an attribute that it omits; what a client cannot change stays only in what stays.
+/// 7644-3.5.1: PUT unassigns an attribute that it omits. Sub-attributes that a client cannot change are kept only in
+/// values that stay.
 #[test]
 fn put_keeps_immutable_parts_only_where_the_value_stays() {
     let rows = [
@@ -150,7 +152,8 @@ fn staffed() -> Arc<ResourceType> {
     Arc::new(ResourceType::builder("Team", "Teams", schema).build().unwrap())
 }
 
-/// 7643-2.4: a reference has an id and its required sub-attributes, in a whole resource and in a change of members alone.
+/// 7643-2.4: a reference has an id and its required sub-attributes, in a whole resource and in a change of members
+/// alone.
 #[test]
 fn references_have_an_id_and_what_is_required() {
     let kind = staffed();

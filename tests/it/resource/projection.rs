@@ -19,7 +19,7 @@ fn full_user() -> Json {
     })
 }
 
-/// The paths of all members that are shown, `schemas` left out; what is in a list counts once.
+/// The paths of all members in the answer, without `schemas`; the members of a list's elements count once.
 fn shown(json: &Json) -> String {
     fn walk(json: &Json, path: &str, out: &mut Vec<String>) {
         match json {
@@ -41,9 +41,9 @@ fn shown(json: &Json) -> String {
 
 const META: &str = "meta.created meta.lastModified meta.location meta.resourceType meta.version";
 
-/// Parameters, and what is shown. 7644-3.4.2.5-01, 7644-3.4.2.5-02, 7644-3.4.2.5-03, 7644-3.4.2.5-04, 7644-3.9-01,
-/// 7644-3.9-02, 7644-3.9-04, 7644-3.9-05, 7644-3.9-06, 7644-3.4-01, 7643-7-15, 7643-7-16, 7643-7-17, 7643-4.1.1-09,
-/// 7643-7-14, 7643-3.1-13, 7644-3.4.2.1-01.
+/// Parameters, and the paths in the answer. 7644-3.4.2.5-01, 7644-3.4.2.5-02, 7644-3.4.2.5-03, 7644-3.4.2.5-04,
+/// 7644-3.9-01, 7644-3.9-02, 7644-3.9-04, 7644-3.9-05, 7644-3.9-06, 7644-3.4-01, 7643-7-15, 7643-7-16, 7643-7-17,
+/// 7643-4.1.1-09, 7643-7-14, 7643-3.1-13, 7644-3.4.2.1-01.
 fn table() -> Vec<(&'static str, String)> {
     let emails = "emails.primary emails.type emails.value";
     let name = "name.familyName name.formatted name.givenName";
@@ -112,13 +112,13 @@ fn every_answer_shows_what_was_asked_for() {
         }
         for (index, answer) in answers.iter().enumerate() {
             assert_eq!(shown(answer), expected, "{parameters}, answer {index}");
-            // All of them, whatever is shown.
+            // All schemas, whatever the answer shows.
             assert_eq!(answer["schemas"], json!([USER, ENTERPRISE]), "{parameters}");
         }
     }
 }
 
-/// 7644-3.9-03: they exclude each other.
+/// 7644-3.9-03: `attributes` and `excludedAttributes` exclude each other.
 #[test]
 fn both_parameters() {
     let lenient = host_with(
@@ -137,7 +137,7 @@ fn both_parameters() {
     assert_eq!((shown(&reply.json()).as_str(), reply.quirks.to_string().as_str()), ("id userName", "both-projections"));
 }
 
-/// An attribute of each kind of `returned`, alone and as a part.
+/// An attribute of each kind of `returned`, alone and as a sub-attribute.
 fn things() -> Host<MemoryStore> {
     let kinds = [
         ("always", Returned::Always),
@@ -158,7 +158,7 @@ fn things() -> Host<MemoryStore> {
     host_of(Registry::builder().resource_type(kind).build().unwrap())
 }
 
-/// 7643-7-18 and the other kinds of `returned`, on parts, too.
+/// 7643-7-18 and the other kinds of `returned`, on sub-attributes, too.
 #[test]
 fn returned() {
     let host = things();
@@ -169,7 +169,7 @@ fn returned() {
             json!([{"alwaysPart": "a", "neverPart": "n", "defaultPart": "d", "requestPart": "r"}]);
     }
     let created = host.post("/Things", &body);
-    // What is returned on request is, to who has just given it.
+    // An attribute that is returned on request is in the answer to the client that has just given it.
     assert_eq!(
         shown(&created.json()).replace(META, "META"),
         "always alwaysParts.alwaysPart alwaysParts.defaultPart alwaysParts.requestPart default defaultParts.alwaysPart \
@@ -207,7 +207,7 @@ fn returned() {
     assert_eq!(patched.get("request"), None, "it was not touched");
 }
 
-/// Members that are not shown are not read either, and the answer to a large change of members is short.
+/// Members that the answer leaves out are not read either, and the answer to a large change of members is short.
 #[test]
 fn members_are_read_where_they_are_shown() {
     let mut limits = Limits::default();

@@ -1,4 +1,4 @@
-//! JSON as resources: types, characteristics, and what counts as nothing (RFC 7643 §2, §3, §7).
+//! Reads JSON as resources: types, characteristics, and the values that count as absent (RFC 7643 §2, §3, §7).
 
 use std::sync::Arc;
 
@@ -73,16 +73,16 @@ fn strict(members: &str) -> Result<Resource, scim_core::resource::ResourceError>
     read_with(&format!(r#"{{"schemas":["{URN}"]{comma}{members}}}"#), Quirks::strict()).0
 }
 
-/// What is kept, without `schemas`.
+/// The kept attributes, without `schemas`.
 fn kept(resource: &Resource) -> Json {
     let mut json: Json = serde_json::from_slice(&resource.to_json()).unwrap();
     json.as_object_mut().unwrap().remove("schemas");
     json
 }
 
-/// Attribute, JSON, and what is kept of it. 7643-2.3-01, 7643-2.3.1-01, 7643-2.3.2-01, 7643-2.3.3-01, 7643-2.3.4-01,
-/// 7643-2.3.5-01, 7643-2.3.6-01, 7643-2.3.6-02, 7643-2.3.6-03, 7643-2.3.7-01, 7643-2.4-01, 7643-1.2-01, 7643-1.2-02, 7643-7-09,
-/// 7643-7-07, 7643-2.4-09.
+/// Attribute, JSON, and the kept value. 7643-2.3-01, 7643-2.3.1-01, 7643-2.3.2-01, 7643-2.3.3-01, 7643-2.3.4-01,
+/// 7643-2.3.5-01, 7643-2.3.6-01, 7643-2.3.6-02, 7643-2.3.6-03, 7643-2.3.7-01, 7643-2.4-01, 7643-1.2-01, 7643-1.2-02,
+/// 7643-7-09, 7643-7-07, 7643-2.4-09.
 const ACCEPTED: &[(&str, &str, &str)] = &[
     ("string", r#""""#, r#""""#),
     ("string", r#""  Ünï 😀 \u0041\n ""#, r#""  Ünï 😀 A\n ""#),
@@ -129,14 +129,14 @@ const ACCEPTED: &[(&str, &str, &str)] = &[
 fn values_of_each_type() {
     for (name, value, expected) in ACCEPTED {
         let resource = if *name == "binary" && value.len() == 2 {
-            // Only tolerated, as no value.
+            // Only tolerated, and read as no value.
             read_with(&format!(r#"{{"{name}":{value}}}"#), Quirks::default()).0
         } else {
             strict(&format!(r#""{name}":{value}"#))
         };
         let resource = resource.unwrap_or_else(|error| panic!("{name}: {value}: {error}"));
         judge(None, &resource).unwrap();
-        // As text, since numbers keep every digit.
+        // Compared as text, since numbers keep every digit.
         let text = String::from_utf8(resource.to_json()).unwrap();
         let expected = if expected.is_empty() { String::new() } else { format!(r#","{name}":{expected}"#) };
         assert_eq!(text, format!(r#"{{"schemas":["{URN}"]{expected}}}"#), "{name}: {value}");
@@ -205,7 +205,7 @@ fn what_is_refused() {
     assert_eq!(*error.kind(), ResourceErrorKind::Type { expected: "a string", found: "a number" });
 }
 
-/// A number is no longer than a string may be, in digits.
+/// A number may have at most as many digits as a string may have bytes.
 #[test]
 fn long_numbers() {
     let mut limits = Limits::default();
@@ -219,7 +219,7 @@ fn long_numbers() {
     assert_eq!((error.kind(), error.path()), (&ResourceErrorKind::TooLong(20), "decimal"));
 }
 
-/// What a rule of the schema refuses, and where.
+/// A resource that a rule of the schema refuses, the kind of the error, and its path.
 #[test]
 fn rules() {
     let cases = [
@@ -274,7 +274,7 @@ fn what_counts_as_nothing() {
     );
 }
 
-/// The id of a reference, and of its URL. 7643-2.4-06, 7643-2.3.7-05, 7643-4.2-03.
+/// The id of a reference that has a `value`, a URL, or both. 7643-2.4-06, 7643-2.3.7-05, 7643-4.2-03.
 #[test]
 fn references_to_resources() {
     for (element, id) in [
@@ -326,7 +326,7 @@ fn schemas() {
     }
 }
 
-/// Each habit that reading knows: refused without it, read and reported with it.
+/// Each quirk of reading: its form is refused without the quirk, and read and reported with the quirk.
 #[test]
 fn quirks() {
     for (quirk, members, expected) in [
@@ -359,13 +359,13 @@ fn quirks() {
         let (_, applied) = read_with(&format!(r#"{{"schemas":["{URN}"],"string":"x"}}"#), Quirks::default());
         assert!(applied.is_empty(), "nothing was tolerated where nothing had to be");
     }
-    // Two are no list of one.
+    // A list of two is not a list of one.
     assert!(read_with(r#"{"string":["a","b"]}"#, Quirks::default()).0.is_err());
 }
 
-/// Before, incoming, and what a PUT makes of them, or the path of what it may not change. 7644-3.5.1-02, 7644-3.5.1-03,
-/// 7644-3.5.1-05, 7644-3.5.1-06, 7644-3.5.1-07, 7644-3.5.1-08, 7644-3.5.1-09, 7643-7-11, 7643-7-12, 7643-7-13,
-/// 7643-4.2-02, 7643-3.1-09.
+/// Before, incoming, and the result of a PUT, or the path of the attribute that it may not change. 7644-3.5.1-02,
+/// 7644-3.5.1-03, 7644-3.5.1-05, 7644-3.5.1-06, 7644-3.5.1-07, 7644-3.5.1-08, 7644-3.5.1-09, 7643-7-11, 7643-7-12,
+/// 7643-7-13, 7643-4.2-02, 7643-3.1-09.
 #[test]
 fn replacing() {
     let cases = [
@@ -416,7 +416,7 @@ fn replacing() {
             (found, expected) => panic!("{context}: expected {expected:?}, found {found:?}"),
         }
     }
-    // A list that has moved and is long.
+    // A long list in another order.
     let links = |ids: &mut dyn Iterator<Item = u32>| {
         let elements: Vec<Json> = ids.map(|n| json!({"value": n.to_string(), "kind": format!("k{n}")})).collect();
         Resource::from_json(&kind, json!({"links": elements}).to_string().as_bytes()).unwrap()
@@ -426,8 +426,8 @@ fn replacing() {
     assert_eq!(before.replaced_by(after.clone()), after);
 }
 
-/// 7643-7-11, 7643-7-13: `judge` compares what is missing, too. It is the last check before a write, so it does not rely
-/// on the callers, which keep such values. Before, after, and the attribute that may not change.
+/// 7643-7-11, 7643-7-13: `judge` also refuses a missing fixed value. It is the last check before a write, so it does
+/// not rely on its callers, which keep such values. Before, after, and the attribute that may not change.
 #[test]
 fn judge_refuses_the_loss_of_a_fixed_value() {
     let kind = sample();
@@ -450,7 +450,7 @@ fn judge_refuses_the_loss_of_a_fixed_value() {
     let allowed = [
         (json!({"string": "s", "writeOnly": "w", "complex": {"two": "x"}}), json!({})),
         (json!({"readOnly": "r", "immutable": "i", "string": "s"}), json!({"readOnly": "r", "immutable": "i"})),
-        // A value of a list goes as a whole.
+        // A value of a list is removed as a whole.
         (json!({"links": [{"value": "1", "kind": "a", "display": "d"}]}), json!({})),
         (json!({"links": [{"value": "1", "kind": "a"}, {"value": "2"}]}), json!({"links": [{"value": "2"}]})),
     ];
@@ -459,7 +459,7 @@ fn judge_refuses_the_loss_of_a_fixed_value() {
     }
 }
 
-/// 7643-4.1.1-09: not in a log either.
+/// 7643-4.1.1-09: secrets are not in a log either.
 #[test]
 fn secrets_are_not_printed() {
     let registry = Registry::standard();
@@ -514,7 +514,7 @@ fn members() -> impl Strategy<Value = Json> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What is written is what was read.
+    /// Writing and reading a resource gives the same resource.
     #[test]
     fn nothing_is_lost(json in members()) {
         let kind = sample();

@@ -10,8 +10,8 @@ use proptest::{
 use scim_core::store::MemoryStore;
 use serde_json::{Value as Json, json};
 
-/// 7644-3.5.1, 7643-2.2: the service provider knows the type of a member, so the `type` that a client sends does not
-/// count, neither for a new member nor for a member that stays.
+/// 7644-3.5.1, 7643-2.2: the service provider knows the type of a member, so the core ignores the `type` in a request
+/// body, both for a new member and for a member that stays.
 #[test]
 fn the_type_of_a_member_is_not_the_client_s() {
     for said in ["", "Group", "direct", "user", "USER", "User", "Robot"] {
@@ -102,7 +102,7 @@ fn user() -> impl Strategy<Value = Json> {
         })
 }
 
-/// A PUT that was accepted is sent again; the answers, all resources and the version stay as they are.
+/// Sends an accepted PUT again: the answers, all resources and the version stay the same.
 fn put_twice(host: &Host<MemoryStore>, target: &str, body: &Json) -> Result<(), proptest::test_runner::TestCaseError> {
     let first = host.put(target, body);
     if first.status != 200 {
@@ -131,7 +131,7 @@ proptest! {
         }
     }
 
-    /// 7644-3.5.1: PUT of a group is idempotent, whatever a client says of the members.
+    /// 7644-3.5.1: PUT of a group is idempotent, whatever sub-attributes the members have in the request body.
     #[test]
     fn an_accepted_put_of_a_group_changes_nothing_the_second_time(
         bodies in vec(vec((0_usize..5, option::of(text()), option::of(text()), any::<bool>()), 0..5), 1..4),

@@ -1,4 +1,4 @@
-//! Values by path, and users and groups with names for what RFC 7643 §4 defines.
+//! Values by path, and users and groups with methods for the attributes that RFC 7643 §4 defines.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ fn values_by_path() {
     let expected = json!({"userName": "ann", "active": true, "name": name, "emails": [{"value": "a@x"}],
         ENTERPRISE_USER: enterprise});
     assert_eq!(shown(&user), expected);
-    // What is empty goes with its last value.
+    // A complex attribute or a list disappears with its last value.
     for path in
         ["manager.value", "department", "name.givenName", "name.familyName", "emails", "title", "name.middleName"]
     {
@@ -53,7 +53,7 @@ fn values_by_path() {
     assert_eq!(shown(&user), json!({"userName": "ann", "active": true}));
 }
 
-/// What is refused changes nothing.
+/// A refused value changes nothing.
 #[test]
 fn values_that_do_not_fit() {
     let kind = kind("User");
@@ -88,7 +88,7 @@ fn values_that_do_not_fit() {
     assert_eq!(user, before);
 }
 
-/// A user keeps what it has beyond what the type has methods for.
+/// A user keeps the attributes for which the type has no methods.
 #[test]
 fn a_user_keeps_what_it_does_not_know() {
     let registry = registry();
@@ -147,7 +147,7 @@ fn other_resources_are_neither() {
     let guides = Group::try_from(read(&group, &members)).unwrap();
     let members: Vec<_> = guides.members().map(|member| (member.id, member.kind)).collect();
     assert_eq!(members, [("1", Some("User")), ("2", None)]);
-    // A type of the host's own with another schema is neither.
+    // A host's own type with another schema converts neither to a user nor to a group.
     let registry = registry();
     if let Some(badge) = registry.resource_types().iter().find(|kind| kind.schema().id() == BADGE) {
         assert!(User::try_from(Resource::new(badge.clone())).is_err());

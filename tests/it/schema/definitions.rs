@@ -1,4 +1,4 @@
-//! The standard schemas, a host's own, and what holds for all of them (RFC 7643 §2 to §4, §6, §7).
+//! The standard schemas, a host's own schemas, and the rules for both (RFC 7643 §2 to §4, §6, §7).
 
 use crate::fixture::host::{self, ENTERPRISE, GROUP, USER, host, host_of, host_with};
 use scim_core::{
@@ -10,7 +10,7 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-/// Schema, path, and what differs from the defaults of RFC 7643 §2.2. 7643-4.1.1-08, 7643-4.1.2-06, 7643-4.1.2-07,
+/// Schema, path, and the differences from the defaults of RFC 7643 §2.2. 7643-4.1.1-08, 7643-4.1.2-06, 7643-4.1.2-07,
 /// 7643-4.2-01, 7643-4.3-01, 7643-4.3-02, 7643-2.4-05, 7643-2.4-10, 7643-7-23, 7643-3.1-08, 7643-3.1-11, 7643-8.7-01.
 const FACTS: &[(&str, &str, &str)] = &[
     ("User", "id", "caseExact mutability=readOnly returned=always uniqueness=server"),
@@ -78,7 +78,7 @@ fn facts(attribute: &Attribute) -> String {
     facts.join(" ")
 }
 
-/// The names that the standard has for a characteristic, by way of its JSON.
+/// The standard names of characteristics, read from their JSON.
 mod erased {
     pub(crate) trait Named {
         fn name(&self) -> String;
@@ -115,7 +115,7 @@ fn what_a_definition_leaves_out() {
     let attribute: Attribute = serde_json::from_value(json!({"name": "plain"})).unwrap();
     assert_eq!(facts(&attribute), "");
     assert_eq!(attribute, Attribute::new("plain", AttributeType::String));
-    // As some servers write what they have nothing to say of.
+    // Some servers write `null` for an absent member.
     let nulls = json!({"name": "plain", "type": null, "multiValued": null, "description": null, "required": null,
         "caseExact": null, "canonicalValues": null, "mutability": null, "returned": null, "uniqueness": null,
         "referenceTypes": null, "subAttributes": null});
@@ -170,7 +170,7 @@ fn definitions_that_cannot_be() {
     assert_eq!(kind.attribute(AttributeId::ID).mutable(), Mutability::ReadOnly);
 }
 
-/// A schema's URI, where it continues another's, has the form of an attribute's path.
+/// If the URI of a schema continues the URI of another schema, it has the form of an attribute's path.
 #[test]
 fn a_schema_whose_uri_continues_another_one() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
@@ -203,7 +203,7 @@ fn a_type_of_the_hosts_own() {
     .unwrap();
     let (needed, optional) = ("urn:example:scim:schemas:safety:1.0:Robot", "urn:example:scim:schemas:paint:1.0:Robot");
     let safety = Schema::new(needed, "Safety").attribute(Attribute::new("class", AttributeType::Integer).required());
-    // An extension may have a name that the schema has: its attributes are its own.
+    // An extension may use an attribute name of the base schema: the two attributes are separate.
     let paint = Schema::new(optional, "Paint").attribute(Attribute::new("model", AttributeType::String));
     let robot = ResourceType::builder("Robot", "Robots", core).extension(safety, true).extension(paint, false);
     let named = |attribute: Attribute| attribute.change("type", Attribute::required);
@@ -258,7 +258,7 @@ fn groups_of_a_user_follow_from_groups() {
     let shown = host.get(&target).json();
     let expected = json!([{"value": group.id(), "display": "Guides", "type": "direct", "$ref": format!("{}/Groups/{}", host::BASE, group.id())}]);
     assert_eq!(shown["groups"], expected);
-    // Not by way of the user.
+    // A write to the user does not change its groups.
     let replaced = host.put(&target, &json!({"schemas": [USER], "userName": "bjensen", "groups": []}));
     assert_eq!(replaced.json()["groups"], expected);
     for operation in [
@@ -272,7 +272,7 @@ fn groups_of_a_user_follow_from_groups() {
     assert_eq!(host.get(&target).json()["groups"], expected);
 }
 
-/// 7644-3.5.2-20, 7644-3.5.2-21: who names attributes is shown them, however many members there are.
+/// 7644-3.5.2-20, 7644-3.5.2-21: if the client names attributes, the answer shows them, however many members.
 #[test]
 fn the_answer_to_a_patch() {
     let mut limits = Limits::default();
@@ -289,8 +289,8 @@ fn the_answer_to_a_patch() {
     assert_eq!(named.json().get("displayName"), None);
 }
 
-/// 7643-2.3.8-01, 7643-2-01, 7644-3.1-04, 7644-3.3-03: the order of members means nothing, and a client need not take
-/// out what it may not set.
+/// 7643-2.3.8-01, 7643-2-01, 7644-3.1-04, 7644-3.3-03: the order of members has no meaning, and a client may send
+/// attributes that it cannot set.
 #[test]
 fn what_a_client_need_not_know() {
     let host = host();
@@ -312,7 +312,8 @@ fn what_a_client_need_not_know() {
     assert!(host.get("/Users/id-001").json().get(ENTERPRISE).is_none());
 }
 
-/// An endpoint that would be unreachable, or would hide one of the protocol's, is refused by its name.
+/// The registry refuses an endpoint that would be unreachable or would hide an endpoint of the protocol. The error
+/// names it.
 #[test]
 fn endpoints_that_are_taken() {
     let kind = |name: &str, endpoint: &str| {

@@ -1,4 +1,4 @@
-//! What the service provider tells of itself (RFC 7643 §5, §6, §7; RFC 7644 §4).
+//! Discovery: the configuration, the resource types and the schemas (RFC 7643 §5, §6, §7; RFC 7644 §4).
 
 use crate::fixture::host;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ fn the_configuration_is_what_is_enforced() {
         assert_eq!(config[name]["supported"], supported, "{name}");
     }
     assert!(config["bulk"]["maxOperations"].is_u64() && config["bulk"]["maxPayloadSize"].is_u64());
-    // Advertised and enforced.
+    // The advertised limit is enforced.
     assert_eq!(config["filter"]["maxResults"], 7);
     for n in 0..9 {
         host.user(&format!("user{n}"));
@@ -107,7 +107,7 @@ fn resource_types() {
     assert_eq!(host.get(&format!("/Users/{id}")).json()["meta"]["resourceType"], user["name"]);
 }
 
-/// Checks the definition of an attribute and of its parts; gives how many that are.
+/// Checks the definition of an attribute and of its sub-attributes. Returns their number.
 fn check(attribute: &Json, types: &[&str]) -> usize {
     let text = |name: &str| attribute[name].as_str().unwrap_or_else(|| panic!("{name}: {attribute}"));
     assert!(types.contains(&text("type")), "{attribute}");
@@ -168,7 +168,7 @@ fn external_id_is_in_the_base_schema_of_each_type() {
         let found = published(&host, schema, "externalId");
         assert_eq!(found.into_iter().map(characteristics).collect::<Json>(), json!([expected]), "{schema}");
     }
-    // Nothing else is added: an extension and the schemas of discovery describe no resource type of their own.
+    // Nothing else is added: an extension and the schemas of discovery do not describe a resource type.
     let spc = "urn:ietf:params:scim:schemas:core:2.0";
     for schema in [ENTERPRISE, CONFIG, &format!("{spc}:Schema"), &format!("{spc}:ResourceType")] {
         assert_eq!(published(&host, schema, "externalId"), Vec::<Json>::new(), "{schema}");
@@ -180,7 +180,7 @@ fn external_id_is_in_the_base_schema_of_each_type() {
         let standard = standard.attributes().iter().map(Attribute::name).chain(["externalId"]).collect::<Vec<_>>();
         assert_eq!(names, standard);
     }
-    // The list and the single document agree, and what is published is accepted.
+    // The list and the single document agree, and a published attribute is accepted.
     for schema in host.get("/Schemas").json()["Resources"].as_array().unwrap() {
         assert_eq!(host.get(&format!("/Schemas/{}", schema["id"].as_str().unwrap())).json(), *schema);
     }
@@ -189,8 +189,8 @@ fn external_id_is_in_the_base_schema_of_each_type() {
     assert_eq!(host.get("/Users?filter=externalId eq \"ex\"").json()["totalResults"], 0, "caseExact");
 }
 
-/// 7643-3.1-11: a host's schema that lists common attributes is published with the characteristics that are enforced and
-/// with the host's description, also where two types share it or another type has it as an extension.
+/// 7643-3.1-11: a host's schema that lists common attributes is published with the characteristics that are enforced
+/// and with the host's description, also where two types share it or another type has it as an extension.
 #[test]
 fn common_attributes_in_a_schema_of_the_hosts_own() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
@@ -201,7 +201,7 @@ fn common_attributes_in_a_schema_of_the_hosts_own() {
         .attribute(text("model").description("What it is"));
     let kind = |name: &str, schema: &Schema| ResourceType::builder(name, &format!("{name}s"), schema.clone());
     let crane = Schema::new("urn:example:scim:schemas:crane:1.0:Crane", "Crane").attribute(text("height"));
-    // An extension has its own `externalId`, which is none of the common attributes.
+    // An extension has its own `externalId`, which is not the common attribute.
     let paint = Schema::new("urn:example:scim:schemas:paint:1.0:Paint", "Paint")
         .attribute(text("externalId").required())
         .attribute(text("color"));
@@ -226,7 +226,7 @@ fn common_attributes_in_a_schema_of_the_hosts_own() {
     }
     assert_eq!(published(&host, crane.id(), "externalId").len(), 1);
     assert_eq!(published(&host, paint.id(), "externalId")[0]["required"], true);
-    // As published: not required, and exact.
+    // As published: the attribute is not required, and the comparison is exact.
     for endpoint in ["Robots", "Androids", "Cranes"] {
         assert_eq!(host.post(&format!("/{endpoint}"), &json!({})).status, 201, "{endpoint}");
         let made = host.post(&format!("/{endpoint}"), &json!({"externalId": "Ex"}));
@@ -241,7 +241,7 @@ fn common_attributes_in_a_schema_of_the_hosts_own() {
         400,
         "invalidValue",
     );
-    // A client that builds its registry from what it was shown gets the same schemas.
+    // A client that builds its registry from the published schemas gets the same schemas.
     let read: Schema = serde_json::from_value(host.get(&format!("/Schemas/{}", robot.id())).json()).unwrap();
     let again = Registry::builder().resource_type(kind("Robot", &read).build().unwrap()).build().unwrap();
     assert_eq!(again.schema(robot.id()), Some(&read));

@@ -1,4 +1,4 @@
-//! Resource types and schemas from JSON: what is read, and where a fault is.
+//! Reads resource types and schemas from JSON, and checks the places that errors name.
 
 use proptest::prelude::*;
 use scim_core::schema::{
@@ -12,8 +12,8 @@ fn registry(schemas: &Json, kinds: &Json) -> Registry {
     kinds.into_iter().fold(Registry::builder(), RegistryBuilder::resource_type).build().unwrap()
 }
 
-/// The standard registry and the one that is read from the documents of RFC 7643 §8.6 are the same, except for `active`,
-/// whose default the JSON cannot have.
+/// The standard registry equals the registry that is read from the documents of RFC 7643 §8.6, except for `active`,
+/// whose default has no place in the JSON.
 #[test]
 fn the_standard_resource_types_are_read() {
     let kinds = json!({"totalResults": 2, "Resources": [
@@ -32,7 +32,7 @@ fn the_standard_resource_types_are_read() {
     assert!(registry.endpoint("Groups").unwrap().extensions().is_empty());
 }
 
-/// A schema of the document goes before the standard one.
+/// A schema of the document takes precedence over the standard schema.
 #[test]
 fn own_schemas_replace_standard_ones() {
     let schemas = json!([{"id": USER, "name": "User", "attributes": [{"name": "userName", "required": true}]}]);

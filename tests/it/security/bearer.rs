@@ -24,7 +24,7 @@ fn tokens_are_random_and_recognisable() {
     }
 }
 
-/// FIPS 180-4 has this digest of `abc`.
+/// FIPS 180-4 states this digest of `abc`.
 #[test]
 fn a_digest_is_kept_as_text() {
     let kept = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -57,7 +57,7 @@ fn only_a_bearer_token_is_one() {
     }
 }
 
-/// Two keys are valid while one takes the other's place; a revoked or expired one lets nobody in, nor does none.
+/// During a rotation two keys are valid. A revoked or expired key gives no access, and neither does a missing key.
 #[test]
 fn keys_are_rotated() {
     let (first, second, other) = (Token::generate().unwrap(), Token::generate().unwrap(), Token::generate().unwrap());

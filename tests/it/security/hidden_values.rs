@@ -1,4 +1,5 @@
-//! What is hidden from a client stays as it is, whatever the client writes; and what an outside look at bulk found.
+//! A value that is hidden from a client stays unchanged, whatever the client writes; and the findings of an external
+//! review of bulk.
 
 use crate::fixture::host::{self, BASE, Counting, ENTERPRISE, GROUP, Host, PATCH, Ticking, USER};
 use base64::Engine as _;
@@ -52,7 +53,8 @@ fn as_admin(host: &Host<MemoryStore>, method: &str, target: &str, body: &Json) -
     let body = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
     host.send_as(&admin(), method, &host::encoded(target), &[], &body).json()
 }
-/// The administrator's view before and after a client's change of something else must agree in `attribute`.
+/// Checks that `attribute` is the same in the administrator's view before and after a client's change of another
+/// attribute.
 fn stays(hidden: &'static [&'static str], attribute: &str, value: &Json) {
     let host = host_under(Hiding(hidden));
     let made = as_admin(&host, "POST", "/Users", &json!({"schemas": [USER], "userName": "ann", attribute: value}));
@@ -141,7 +143,7 @@ fn hidden_extension_in_schemas() {
     assert_eq!(found["totalResults"], 0, "{found}");
 }
 
-/// failOnErrors: what comes before the last error is done.
+/// failOnErrors: the operations before the last error are done.
 #[test]
 fn what_comes_before_the_last_error_is_done() {
     let host = host::host();
@@ -188,7 +190,7 @@ fn a_path_that_is_no_reference_is_left_alone() {
         .json();
     assert_eq!(reply["Operations"][0]["status"], "200", "{reply}");
 }
-/// Policies see edits of members through bulk and circles too.
+/// A cursor that is not signed reveals no id outside the caller's scope.
 #[test]
 fn an_unsigned_cursor_tells_no_id_of_what_is_not_there() {
     let host = host_under(Scoped);
@@ -206,7 +208,7 @@ fn an_unsigned_cursor_tells_no_id_of_what_is_not_there() {
     }
 }
 
-/// A list of complex values stands for its `value`: also when that is hidden?
+/// A list of complex values is compared by its `value`: a hidden `value` must not be compared.
 #[test]
 fn a_hidden_value_is_not_what_its_list_stands_for() {
     let host = host_under(Hiding(&["emails.value", "emails.display"]));
@@ -247,7 +249,7 @@ fn a_hidden_value_is_not_what_its_list_stands_for() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
-/// A client that may not see users: are they seen through the members of groups, and through PATCH paths?
+/// An extension that is hidden as a whole cannot be seen or changed.
 #[test]
 fn an_extension_hidden_as_a_whole() {
     let host = host_under(Hiding(&["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"]));

@@ -1,4 +1,4 @@
-//! Requests that nobody means well with: each gets an error that names the place, changes nothing and ends nothing.
+//! Hostile requests: each gets an error that names the place, changes nothing and stops nothing.
 
 use crate::fixture::host;
 use std::thread;
@@ -16,7 +16,7 @@ fn patch(operation: &Json) -> String {
     json!({"schemas": [PATCH], "Operations": [operation]}).to_string()
 }
 
-/// What has the right form but the wrong type, for each type.
+/// Values of the right form but the wrong type, for each type.
 fn wrong_values(kind: AttributeType) -> Vec<Json> {
     let all = [json!("text"), json!(true), json!(7), json!(1.5), json!({"x": 1}), json!([["x"]]), json!([1, null])];
     let right = |value: &Json| match kind {
@@ -27,7 +27,7 @@ fn wrong_values(kind: AttributeType) -> Vec<Json> {
         AttributeType::Decimal => value.is_number(),
         AttributeType::Binary | AttributeType::Reference => value == "text",
         AttributeType::DateTime => false,
-        // Unknown members are dropped, and a bare text is taken for `value`.
+        // Unknown members are dropped, and a bare text is read as `value`.
         AttributeType::Complex => value.is_object() || value.is_string(),
     };
     all.into_iter().filter(|value| !right(value)).collect()
@@ -85,7 +85,7 @@ fn nested(kind: &ResourceType, attribute: AttributeId, value: &Json) -> Json {
     if parent == AttributeId::ROOT { value } else { nested(kind, parent, &value) }
 }
 
-/// Each bound of `Limits` that a request can meet, just met and just broken.
+/// Each bound of `Limits` that a request can reach, just met and just exceeded.
 #[test]
 fn limits() {
     let mut limits = Limits::default();
@@ -112,7 +112,7 @@ fn limits() {
     let or = |terms: usize| vec!["title pr"; terms].join(" or ");
     let parens = |levels: usize| format!("{}title pr{}", "(".repeat(levels), ")".repeat(levels));
     let long_path = |bytes: usize| patch(&json!({"op": "remove", "path": format!("title{}", "e".repeat(bytes - 5))}));
-    // Method, target, body, status and keyword; the first of two is within the limit.
+    // Method, target, body, status and keyword; the first row of each pair is within the limit.
     let table: Vec<(&str, String, String, u16, &str)> = vec![
         ("PUT", target.clone(), with("title", json!("x".repeat(50))), 200, ""),
         ("PUT", target.clone(), with("title", json!("x".repeat(51))), 400, "invalidValue"),
@@ -220,7 +220,7 @@ fn junk() {
     }
 }
 
-/// What is nested without end, on a stack of 256 KiB.
+/// Endless nesting, on a stack of 256 KiB.
 #[test]
 fn depth_needs_no_stack() {
     let run = || {
@@ -232,7 +232,7 @@ fn depth_needs_no_stack() {
             for body in
                 [deep.clone(), format!(r#"{{"x":{deep}}}"#), format!(r#"{{"name":{deep}}}"#), open.repeat(times)]
             {
-                // Where an object is expected, that there is none is seen before how deep what there is goes.
+                // Where an object is expected, the missing object is reported before the depth of the value.
                 let keyword = if body.starts_with("{\"name\":[[") { "invalidValue" } else { "invalidSyntax" };
                 host.refused("POST", "/Users", body.as_bytes(), 400, keyword);
                 host.refused("PATCH", &target, body.as_bytes(), 400, "invalidSyntax");
@@ -305,7 +305,7 @@ fn json_value() -> impl Strategy<Value = Json> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever comes, the answer is one of the protocol's, and what fails leaves no trace.
+    /// Every request gets an answer of the protocol, and a failed request leaves no trace.
     #[test]
     fn whatever_comes_is_answered(
         method in prop::sample::select(vec!["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "X"]),

@@ -1,4 +1,4 @@
-//! Client assertions: each requirement of RFC 7523 §3 and of RFC 7515 that decides whether one is accepted.
+//! Client assertions: each requirement of RFC 7523 §3 and of RFC 7515 that decides whether an assertion is accepted.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use scim_core::oauth::{ASSERTION_BYTES, AssertionError, Federation, KEY_SET_BYTES, KeyCache, KeySet, KeySetError};
 use serde_json::{Value as Json, json};
 
-/// Keys of these tests, and of nothing else.
+/// Keys for these tests only.
 const RSA: &[u8] = include_bytes!("../../oauth/rsa.pem");
 const P256: &[u8] = include_bytes!("../../oauth/p256.pem");
 const N: &str = "5ypJbRFIVAYx4OjUeSFeBYdJTWnEz3FvP4V8yPRWcmPldTuQT1kzLX9TE63rQwWn9ntcBJA4B11ksUb1BrHiDQdN4wbU7VciKLoS2UUTEhFdfKyTzwkW7uNDuJn7FYOqS8CVUEDDZhOnp75PpeE7e2kxmehaLd9rqjDiXon_nd2lCGmxE0enIFkKaA7YPrmZFGJEN-n20CeJQ2j1QoWSsRSzEmNQ0Y77LK2IKO0riy0oxxTX5M9mSJRmdVr4l5e-_fcI3_8ooRadd04QVWMtyxc3_y1x7xmOpsLr9IPE2XPG5BF7mCumiF8KE8hwKaBOv59EL4-drRJYKOL0M592Xw";
@@ -248,7 +248,7 @@ fn bounds_of_time_are_the_hosts() {
     assert_eq!(stricter.verify(&token, &cache(), now()), Err(AssertionError::TooLongLived));
 }
 
-/// The host recognizes an assertion that comes again by its issuer and `jti`.
+/// The host recognizes a repeated assertion by its issuer and `jti`.
 #[test]
 fn replays_have_one_key() {
     let with = |id: &str| {
@@ -292,7 +292,7 @@ fn key_sets_have_only_usable_keys() {
     ] {
         assert_eq!(usable(key).is_ok(), is_usable, "{name}");
     }
-    // A key that is not usable does not spoil the others.
+    // An unusable key does not affect the others.
     assert_eq!(set(&[json!(1), rsa_key("r"), json!({})]).unwrap().ids().collect::<Vec<_>>(), ["r"]);
     for (document, expected) in [
         (String::new(), KeySetError::Malformed),
@@ -334,7 +334,7 @@ fn fetches_are_bounded() {
     assert!(long.verify(&lasting, &cache, at(86_399)).is_ok(), "the keys still serve");
     assert_eq!(long.verify(&lasting, &cache, at(86_400)), Err(AssertionError::UnknownKey), "for a day");
     assert!(!KeyCache::new().claim_fetch("no assertion", at(0)));
-    // A request that is a little older than the keys uses them. A clock that was set back stops nothing.
+    // A request that is a little older than the keys uses them. A clock that was set back blocks no request.
     let mut cache = self::cache();
     assert!(federation().skew(TimeDelta::minutes(5)).verify(&known, &cache, at(-60)).is_ok());
     assert!(!cache.claim_fetch(&known, at(-60)) && cache.claim_fetch(&known, at(-61)));

@@ -50,7 +50,7 @@ fn clients_authenticate_by_header_or_body() {
         assert_eq!(request.credential(), &expected);
         assert!(!format!("{request:?} {expected:?}").contains("a+b"), "no log has a secret by accident");
     }
-    // A secret may have a colon; an id has none.
+    // A secret may have a colon; an id may not.
     let request = parse(Some(&basic("c:a:b")), form).unwrap();
     assert_eq!(request.credential(), &Credential::Basic("a:b".into()));
 }
@@ -143,7 +143,7 @@ fn the_body_is_a_form() {
     assert!(parse(None, "grant_type=client_credentials&client_id=c&client_secret=s&resource=x&&").is_ok());
 }
 
-/// Several secrets are valid at the same time, each until its end.
+/// Several secrets are valid at the same time, each until its own expiry.
 #[test]
 fn secrets_expire_each_by_itself() {
     let secrets = [Token::generate().unwrap(), Token::generate().unwrap(), Token::generate().unwrap()];
@@ -206,7 +206,7 @@ fn lifetimes_are_one_to_six_hours() {
     }
 }
 
-/// RFC 6749 §3.3: the answer names the scope that was granted, and an unknown one is refused.
+/// RFC 6749 §3.3: the answer names the granted scope, and an unknown scope is refused.
 #[test]
 fn scopes_are_granted_as_asked() {
     let endpoint = TokenEndpoint::new(["scim", "scim.readwrite"]);
@@ -278,7 +278,7 @@ proptest! {
         }
     }
 
-    /// The same for what is nearly a request.
+    /// The same for forms that are nearly a request.
     #[test]
     fn any_form_is_answered(
         pairs in proptest::collection::vec(

@@ -1,4 +1,4 @@
-//! What the host's policies decide holds for every way of reading and writing.
+//! The decisions of the host's policies hold for every way of reading and writing.
 
 use crate::fixture::host;
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ fn matcher(kind: &Arc<ResourceType>, filter: &str) -> Arc<Matcher> {
     Arc::new(filter.compile(kind, &mut tolerance).unwrap())
 }
 
-/// The host's administrator sees everything; others are under the rule.
+/// The host's administrator, who sees everything; all other callers are subject to the policy.
 fn administrator() -> Context {
     Context::new(TenantId::single()).with_actor("administrator")
 }
@@ -42,7 +42,7 @@ fn is_administrator(cx: &Context) -> bool {
     cx.actor() == Some("administrator")
 }
 
-/// Keeps what it is asked, and refuses some of it.
+/// A policy that records its calls and refuses some of them.
 #[derive(Debug, Default)]
 struct Recording {
     refused: Arc<Mutex<Vec<Action>>>,
@@ -78,7 +78,7 @@ impl Policy for Recording {
     }
 }
 
-/// Everything as the administrator sees it, who is under no rule.
+/// All resources in the view of the administrator, to whom no policy applies.
 fn everything<S: Store>(host: &Host<S>) -> Vec<Json> {
     let kinds = host.provider.registry().resource_types().iter();
     let list = |target: &str| host.send_as(&administrator(), "GET", target, &[], b"").json();
@@ -97,7 +97,7 @@ fn patch(operations: &Json) -> Json {
     json!({"schemas": [host::PATCH], "Operations": operations})
 }
 
-/// Each operation is asked for, with what it would change; what is refused is refused and changes nothing.
+/// The policy is asked for each operation, with the change that it would make. A refused operation changes nothing.
 #[test]
 fn every_operation_is_asked_for() {
     let policy = Recording::default();
@@ -108,7 +108,7 @@ fn every_operation_is_asked_for() {
     let user = host.user("ann");
     assert_eq!(log(), ["Create User", "Create: - to id-001"]);
     let group = host.post("/Groups", &json!({"displayName": "All", "members": [{"value": user}]})).id();
-    // Whether the member may be read is asked once for each type that it may be of.
+    // The policy is asked once for each possible type of the member whether the member may be read.
     assert_eq!(log()[0], "Create Group");
     host.get(&format!("/Users/{user}"));
     assert_eq!(log(), ["Read User", "Read Group"], "the second for the user's groups");
@@ -152,7 +152,7 @@ fn every_operation_is_asked_for() {
     assert_eq!(log(), ["Delete User", "Delete: id-001 to -"]);
 }
 
-/// Groups that may not be read do not show up in users, and users that may not be read cannot be made members.
+/// Groups that the caller may not read do not show up in users, and users that it may not read cannot be made members.
 #[test]
 fn what_may_not_be_read_is_not_met_elsewhere() {
     let policy = Recording::default();
@@ -178,8 +178,8 @@ impl Policy for HidingOf {
     }
 }
 
-/// The attributes of groups that a policy hides do not show in users, whose `groups` follow from them: neither in answers
-/// nor by filters and sorting. Hidden attributes; whether the groups show, and whether their names do.
+/// The attributes of groups that a policy hides do not show in users, whose `groups` are derived from them: neither in
+/// answers nor by filters and sorting. Hidden attributes; whether the groups show, and whether their names do.
 #[test]
 fn hidden_attributes_of_groups_do_not_show_in_users() {
     let table: [(&[&str], bool, bool); 6] = [
@@ -304,7 +304,7 @@ fn hidden_attributes_are_unknown_in_questions() {
     }
     let operations = json!([{"op": "replace", "path": "emails[display eq \"SECRET\"].type", "value": "home"}]);
     assert_eq!(host.patch(&user, &operations).status, 400);
-    // The administrator asks as before.
+    // The administrator can still filter by the attribute.
     let found = host.send_as(&administrator(), "GET", "/Users?filter=title%20eq%20%22SECRET%22", &[], b"");
     assert_eq!(found.json()["totalResults"], 1);
 }
@@ -351,13 +351,13 @@ fn hidden_attributes_stay_as_they_are() {
         assert_ne!(after["meta"]["version"], before["meta"]["version"], "{body} changed something");
         assert_eq!(secrets(&after), json!(["SECRET", "SECRET", "SECRET", "SECRET"]), "{method} {body}: {after}");
     }
-    // A client that creates a resource does not set them either.
+    // A client that creates a resource does not set hidden attributes either.
     let (host, _) = secretive(Quirks::default());
     let id = host.post("/Users", &json!({"schemas": [USER], "userName": "bob", "title": "mine"})).id();
     assert_eq!(as_administrator(&host, &id).get("title"), None);
 }
 
-/// `/Schemas` shows the attributes of the service provider, also to a caller from whom a policy hides them.
+/// `/Schemas` shows the attributes of the service provider, even to a caller from whom a policy hides them.
 #[test]
 fn hidden_attributes_stay_in_the_schema() {
     let host = host_under(Registry::standard(), Quirks::default(), Hiding(&["externalId", "title"]));
@@ -371,7 +371,7 @@ fn hidden_attributes_stay_in_the_schema() {
     assert_eq!((made.status, made.json().get("externalId")), (201, None));
 }
 
-/// Where unknown attributes are refused, hidden ones are.
+/// If unknown attributes are refused, hidden attributes are refused as well.
 #[test]
 fn hidden_attributes_are_refused_where_unknown_ones_are() {
     let (host, id) = secretive(Quirks::default().without(scim_core::Quirk::UnknownAttribute));
@@ -455,7 +455,7 @@ fn what_is_out_of_scope_does_not_exist() {
     let move_out = json!([{"op": "replace", "path": format!("{ENTERPRISE}:department"), "value": "Sales"}]);
     refused(&host, "PATCH", &format!("/Users/{inside}"), &patch(&move_out), 403, "");
 
-    // Referring.
+    // References.
     let add = json!([{"op": "add", "path": "members", "value": [{"value": outside}]}]);
     refused(&host, "PATCH", &format!("/Groups/{group}"), &patch(&add), 400, "invalidValue");
     let typed = json!([{"op": "add", "path": "members", "value": [{"value": outside, "type": "User"}]}]);
@@ -466,14 +466,14 @@ fn what_is_out_of_scope_does_not_exist() {
     refused(&host, "POST", "/Groups", &body, 400, "invalidValue");
     refused(&host, "PUT", &format!("/Groups/{group}"), &body, 400, "invalidValue");
 
-    // What is inside works as ever.
+    // Requests inside the scope work as before.
     assert_eq!(host.put(&format!("/Users/{inside}"), &user("anna", "Tours")).status, 200);
     assert_eq!(host.delete(&format!("/Groups/{group}")).status, 204);
     assert_eq!(host.delete(&format!("/Users/{inside}")).status, 204);
     assert_eq!(host.get("/Users").json()["totalResults"], 0);
 }
 
-/// A scope that a policy must not give is an error of the host's, not a hole.
+/// A scope that a policy must not return is an error of the host, and gives no access.
 #[test]
 fn a_scope_that_cannot_be_judged_is_refused() {
     #[derive(Debug)]
@@ -507,7 +507,7 @@ fn marker() -> Attribute {
     Attribute::new("madeByScim", AttributeType::Boolean).mutability(Mutability::ReadOnly)
 }
 
-/// A host with one user that somebody made by hand: its store has it, and SCIM did not make it.
+/// A host with one user that was created by hand: the store has the user, but SCIM did not create it.
 fn owned(others: Others) -> Host<MemoryStore> {
     let registry = with_origin(marker());
     let ownership = Ownership::new(&registry, &format!("{ORIGIN}:madeByScim"), others).unwrap();
@@ -547,7 +547,7 @@ fn what_was_made_by_hand_is_invisible() {
     let group = json!({"displayName": "All", "members": [{"value": "by-hand"}]});
     unharmed("POST", "/Groups", &group, 400);
 
-    // What SCIM makes is its own, and shows nothing of the marker.
+    // A resource that SCIM creates belongs to SCIM, and its answers do not show the marker.
     let ann = unharmed("POST", "/Users", &json!({"schemas": [USER], "userName": "ann"}), 201);
     assert!(!String::from_utf8_lossy(&ann.body).contains("origin"), "{}", ann.json());
     assert_eq!(stored(&host, &ann.id()).unwrap()[ORIGIN]["madeByScim"], true);
@@ -579,7 +579,7 @@ fn what_was_made_by_hand_is_protected() {
     unharmed("PUT", "/Users/by-hand", &body, 403);
     unharmed("PATCH", "/Users/by-hand", &patch(&json!([{"op": "replace", "path": "active", "value": false}])), 403);
     unharmed("DELETE", "/Users/by-hand", &Json::Null, 403);
-    // A group of SCIM's may have it as a member.
+    // A group that belongs to SCIM may have the user as a member.
     unharmed("POST", "/Groups", &json!({"displayName": "All", "members": [{"value": "by-hand"}]}), 201);
 }
 
@@ -606,7 +606,7 @@ fn a_marker_that_clients_could_set_is_none() {
     }
 }
 
-/// Several policies: each may refuse, each may hide.
+/// Several policies: each may refuse requests, and each may hide attributes.
 #[test]
 fn policies_add_up() {
     let registry = with_origin(marker());
@@ -626,8 +626,8 @@ fn policies_add_up() {
     assert_eq!(host.post("/Users", &body).error().0, 403);
 }
 
-/// Each operation of a bulk request is asked for as if it came alone, circles included, and each resource type of a query
-/// over all of them.
+/// The policy is asked for each operation of a bulk request as for a single request, also in cycles, and for each
+/// resource type of a query over all types.
 #[test]
 fn every_inner_operation_is_asked_for() {
     let policy = Recording::default();
@@ -672,7 +672,7 @@ fn every_inner_operation_is_asked_for() {
     let outcomes = reply["Operations"].as_array().unwrap();
     assert_eq!(outcomes.len(), 6);
     for outcome in outcomes {
-        // The other one of the circle cannot be created without it.
+        // The other group of the cycle cannot be created without the refused group.
         assert!(["403", "409"].contains(&outcome["status"].as_str().unwrap()), "{outcome}");
     }
     assert_eq!(outcomes.iter().filter(|outcome| outcome["status"] == "409").count(), 1);
@@ -685,7 +685,8 @@ fn every_inner_operation_is_asked_for() {
     assert_eq!(log, ["Search User", "Search Group"]);
 }
 
-/// A circle within a scope: what the request itself creates may be referred to, and what is out of scope may not.
+/// A cycle within a scope: references to resources that the request itself creates are allowed, references out of the
+/// scope are not.
 #[test]
 fn circles_stay_within_the_scope() {
     let host = host_under(Registry::standard(), Quirks::default(), Department);

@@ -19,10 +19,10 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-/// Two stretches of 10,000 units, and the list of 3,000 values whose examination ends the second.
+/// Two stretches of 10,000 units, and the list of 3,000 values whose examination ends the second stretch.
 const MOST: u64 = 25_000;
 
-/// The store in memory, which remembers the last caller. `filters` is false for a store that leaves filters to the core.
+/// The memory store with the last caller. `filters` is false for a store that leaves filters to the core.
 struct Watched {
     inner: MemoryStore,
     filters: bool,
@@ -77,7 +77,7 @@ struct Course {
     longest: u64,
     /// The pauses.
     pauses: usize,
-    /// The longest time between two pauses, to be printed and not judged.
+    /// The longest time between two pauses, which is printed and not checked.
     time: Duration,
 }
 
@@ -111,7 +111,7 @@ fn watched(filters: bool) -> Host<Watched> {
     host_with(Registry::standard(), store, Limits::default(), Quirks::default())
 }
 
-/// 100 users, one of them with 3,000 e-mail addresses.
+/// 100 users, one of whom has 3,000 e-mail addresses.
 fn filled(filters: bool) -> Host<Watched> {
     let host = watched(filters);
     let emails =
@@ -209,10 +209,10 @@ fn a_write_pauses_however_many_values_it_has() {
         let course = course(&host, store, method, target, &body);
         println!("{method} {target}: {course:?}, {:?} at a time at most", course.time);
         assert!((200..300).contains(&course.status), "{method} {target}: {course:?}");
-        // One operation of a PATCH runs without a pause, within a bound of its own.
+        // One operation of a PATCH runs without a pause, within its own bound.
         let most = if method == "PATCH" { 1_000_000 } else { MOST };
         assert!(course.longest <= most, "{method} {target}: {course:?}");
-        // Reading, judging, committing and writing are phases of their own.
+        // Reading, judging, committing and writing are separate phases.
         let phases = if matches!(method, "POST" | "PUT" | "PATCH") { 3 } else { 0 };
         assert!(course.pauses >= phases, "{method} {target}: {course:?}");
     }

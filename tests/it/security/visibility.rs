@@ -1,4 +1,4 @@
-//! Visibility where two decisions of a policy meet: types that hide the same attributes, and scopes that look at lists.
+//! Visibility where two decisions of a policy meet: types that hide the same attributes, and scopes that check lists.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ fn as_administrator(host: &Host<MemoryStore>, method: &str, target: &str, body: 
     reply.json()
 }
 
-/// Hides the `externalId` of every type, which has the same id in all of them.
+/// Hides the `externalId` of every type. The attribute has the same id in all types.
 #[derive(Debug)]
 struct NoExternalIds;
 
@@ -74,7 +74,7 @@ fn types_that_hide_the_same_attributes_are_not_mistaken_for_each_other() {
     assert_eq!(stored["externalId"], "e2", "a hidden attribute stays");
 }
 
-/// Hides from each caller the attribute that the caller's name names.
+/// Hides from each caller the attribute whose name is the caller's name.
 #[derive(Debug)]
 struct ByCaller;
 
@@ -87,7 +87,7 @@ impl Policy for ByCaller {
     }
 }
 
-/// Callers from whom different attributes are hidden see each their own view.
+/// Callers with different hidden attributes each get their own view.
 #[test]
 fn callers_with_different_hidden_attributes_are_not_mistaken_for_each_other() {
     let host = host_under(ByCaller);
@@ -126,8 +126,8 @@ impl Policy for Failing {
     }
 }
 
-/// A policy that refuses groups hides them in users. A policy that fails for groups leaves it open which groups exist, so
-/// the request fails as well.
+/// A policy that refuses groups hides them in users. A policy that fails for groups leaves the existing groups
+/// unknown, so the request fails as well.
 #[test]
 fn a_policy_that_fails_hides_nothing() {
     for (status, expected) in [(403, 200), (404, 200), (499, 200), (500, 500), (503, 503)] {
@@ -141,7 +141,7 @@ fn a_policy_that_fails_hides_nothing() {
     }
 }
 
-/// A scope that looks at the names of other resources is an error of the host's.
+/// A scope that compares the names of other resources is an error of the host.
 #[test]
 fn a_scope_on_derived_names_is_refused() {
     for scope in ["members.display eq \"ann\"", "members[display sw \"a\"]"] {
@@ -217,7 +217,7 @@ fn a_scope_on_members_holds_for_changes_of_members() {
     }
 }
 
-/// The scope `members pr` looks at the list itself.
+/// The scope `members pr` checks the list itself.
 #[test]
 fn a_scope_on_the_presence_of_members_holds_for_the_last_member() {
     let host = host_under(Within("members pr"));

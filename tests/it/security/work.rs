@@ -37,7 +37,7 @@ fn any_of(terms: usize, term: &str) -> String {
     vec![term; terms].join(" or ")
 }
 
-/// A filter costs terms times resources, wherever it is evaluated.
+/// The work of a filter is its terms times the resources, wherever it is evaluated.
 #[test]
 fn a_search_beyond_the_bound_is_refused_by_every_store() {
     fn check<S: Store>(name: &str, host: &Host<S>) {
@@ -49,7 +49,7 @@ fn a_search_beyond_the_bound_is_refused_by_every_store() {
         }
         let reply = search(100, "emails.value co \"none\"");
         assert_eq!(reply.error(), (400, "tooMany".to_owned()), "{name}");
-        // The bound is for one request.
+        // The bound applies to each request separately.
         assert_eq!(search(2, "emails.value co \"none\"").status, 200, "{name}");
     }
     check("memory", &host_of(5_000));
@@ -83,7 +83,7 @@ fn a_patch_counts_the_bytes_of_long_values() {
     assert_eq!(host.patch(&format!("/Users/{id}"), &few).status, 200);
 }
 
-/// An `add` takes work in proportion to the values, however many of them share a sub-attribute.
+/// The work of an `add` is proportional to the number of values, however many of them share a sub-attribute.
 #[test]
 fn an_add_of_similar_values_takes_linear_work() {
     let addresses = |count: usize| -> Json {
@@ -95,7 +95,7 @@ fn an_add_of_similar_values_takes_linear_work() {
             .collect()
     };
     for count in [500_usize, 1_000, 2_000] {
-        // Eight units for each address that is there and for each that comes.
+        // Eight units for each stored address and for each new address.
         let host = host_of(16 * u64::try_from(count).unwrap());
         let target = format!("/Users/{}", host.post("/Users", &json!({"userName": "ann"})).id());
         let add = json!([{"op": "add", "path": "addresses", "value": addresses(count)}]);
@@ -133,11 +133,11 @@ fn a_rename_takes_the_same_work_for_any_number_of_members() {
         let group = wide.get(&target).json();
         assert_eq!(group["displayName"], "i");
         assert_eq!(group["members"].as_array().map_or(0, Vec::len), members);
-        // A look at the whole group is a request with a bound of its own.
+        // A read of the whole group is a request with its own bound.
         if members == 300 {
             assert_eq!(host.get(&target).error(), (400, "tooMany".to_owned()));
         }
-        // A patch that touches the list beside the name reads it.
+        // A patch that changes the list as well as the name reads the list.
         if members == 300 {
             let both = json!({"Operations": [
                 {"op": "replace", "path": "displayName", "value": "j"},
@@ -150,7 +150,7 @@ fn a_rename_takes_the_same_work_for_any_number_of_members() {
     }
 }
 
-/// A write that has happened is not refused because its answer would take more work: the answer shows nothing then.
+/// A completed write is not refused because its answer would exceed the bound: the answer then has no body.
 #[test]
 fn a_write_is_not_refused_after_it_has_happened() {
     let store = Arc::new(MemoryStore::new());
@@ -210,7 +210,8 @@ fn a_bulk_request_shares_one_bound() {
     assert_eq!(user["emails"][0]["display"], format!("d{}", done - 1), "a refused operation changes nothing");
 }
 
-/// A small change of a large resource is charged by the size of the resource, since the write copies and judges all of it.
+/// A small change of a large resource costs work by the size of the resource, since the write copies and checks all of
+/// it.
 #[test]
 fn a_write_is_charged_by_the_size_of_the_resource() {
     let limit = 10_000;
@@ -231,7 +232,7 @@ fn a_write_is_charged_by_the_size_of_the_resource() {
         let reply = host.post("/Bulk", &json!({"Operations": operations})).json();
         let statuses = reply["Operations"].as_array().unwrap().iter().map(|it| it["status"].as_str().unwrap());
         let done = statuses.clone().take_while(|status| *status == "200").count();
-        // The size counts before and after the change, 64 bytes a unit.
+        // The size counts before and after the change, at one unit for 64 bytes.
         let most = usize::try_from(limit).unwrap() * 64 / size / 2;
         assert!((1..=2 * most).contains(&done) && done < 100, "{method}: {done} of at most {most}");
         assert!(statuses.skip(done).all(|status| status == "400"), "{method}");
@@ -239,7 +240,7 @@ fn a_write_is_charged_by_the_size_of_the_resource() {
     }
 }
 
-/// A bulk request of which nothing can be done within the bound is refused as a whole (RFC 7644 §3.7.4).
+/// If no operation of a bulk request can be done within the bound, the whole request is refused (RFC 7644 §3.7.4).
 #[test]
 fn a_bulk_request_beyond_the_bound_is_refused_as_a_whole() {
     let host = host_of(400);
@@ -249,7 +250,7 @@ fn a_bulk_request_beyond_the_bound_is_refused_as_a_whole() {
     let operation = json!({"method": "PATCH", "path": format!("/Users/{id}"), "data": data});
     let body = json!({"Operations": [operation.clone(), operation]}).to_string();
     host.refused("POST", "/Bulk", body.as_bytes(), 413, "");
-    // One operation that is done gives every operation an outcome.
+    // If one operation is done, every operation has an outcome.
     let create = json!({"method": "POST", "path": "/Users", "bulkId": "b", "data": {"userName": "bob"}});
     let mixed = host.post("/Bulk", &json!({"Operations": [create, operation_of(&body)]}));
     let statuses: Vec<Json> =
@@ -262,7 +263,7 @@ fn operation_of(body: &str) -> Json {
     serde_json::from_str::<Json>(body).unwrap()["Operations"][0].clone()
 }
 
-/// One operation of a PATCH has a bound of its own, since it runs without a pause.
+/// One operation of a PATCH has its own bound, since it runs without a pause.
 #[test]
 fn a_patch_operation_has_a_bound_of_its_own() {
     let host = host_of(Limits::default().work);
@@ -274,7 +275,7 @@ fn a_patch_operation_has_a_bound_of_its_own() {
     host.refused("PATCH", &target, body(60).to_string().as_bytes(), 400, "tooMany");
 }
 
-/// A long request lets other tasks run: it returns to the executor again and again.
+/// A long request lets other tasks run: it yields to the executor repeatedly.
 #[test]
 fn a_long_request_yields() {
     let host = host_of(Limits::default().work);
@@ -308,8 +309,8 @@ fn work_is_refused_before_it_is_exceeded() {
     assert_eq!((Work::of_text(0), Work::of_text(64), Work::of_text(6_400)), (1, 2, 101));
 }
 
-/// A page by index that is too large is refused with the count that fits; a page by cursor ends early, and the walk meets
-/// every resource.
+/// A page by index that is too large is refused, and the error names the count that fits. A page by cursor ends early,
+/// and the walk finds every resource.
 #[test]
 fn an_answer_has_a_bound() {
     let mut limits = Limits::default();
@@ -343,7 +344,7 @@ fn an_answer_has_a_bound() {
     }
     assert_eq!((found.len(), walked.len()), (12, 12));
     assert_eq!(found, walked);
-    // A resource of more than a quarter is not written.
+    // A resource of more than a quarter of the bound is not written.
     let large = json!({"userName": "large", "nickName": "n".repeat(5_000)});
     assert_eq!(host.post("/Users", &large).error(), (400, "tooMany".to_owned()));
     assert_eq!(host.get("/Users?count=0").json()["totalResults"], json!(12));

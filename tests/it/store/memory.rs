@@ -1,4 +1,4 @@
-//! What the store in memory promises of commits, alone and behind an erased type (RFC 7643 §3.1, RFC 7644 §3.5, §3.6).
+//! The promises of the memory store for commits, alone and behind an erased type (RFC 7643 §3.1, RFC 7644 §3.5, §3.6).
 
 use std::{sync::Arc, thread};
 
@@ -79,7 +79,7 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
     for (requirement, change, expected) in cases {
         let store = filled(world, empty());
         let before = world.snapshot(&store, &world.cx);
-        // What precedes the failure has touched every index by then.
+        // The changes before the failure have touched every index by then.
         let batch = [
             create(world.user("u8", "early")),
             replace(world.user("u2", "early bird")),
@@ -91,7 +91,8 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
             change,
             create(world.user("u6", "late")),
         ];
-        // In the first place, alone and after others. What a case needs is still there then, but for the device.
+        // First alone, then after other changes. The resources that a case needs still exist then, except for the
+        // device.
         for batch in [&batch[7..], &batch[..]] {
             let case = format!("{requirement} {expected} in {}", batch.len());
             let CommitError { index, error } = world.commit(&store, batch).expect_err(&case);
@@ -104,7 +105,7 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
             let groups = holders(world, &store, &["u1", "u2", "u8"]);
             assert_eq!(groups, ["u1<g1 Guides", "u1<g2 All", "u2<g1 Guides"], "{case}");
         }
-        // Nothing of what was undone is still claimed, found or referred to.
+        // No undone change still claims a name, is found or refers to a resource.
         let again = [create(world.user("u8", "early")), create(world.user("u9", "late"))];
         assert!(world.commit(&store, &again).is_ok(), "{requirement} {expected}");
     }
@@ -129,7 +130,7 @@ fn versions_change_with_the_resource_and_never_come_again() {
         new
     };
     let first = world.version(&store, &world.user, "u1");
-    // 7643-3.1-18: what the commit answers is what a read finds.
+    // 7643-3.1-18: the version in the commit's answer is the version that a read finds.
     let done = world.commit(&store, &[replace(world.user("u1", "Anna"))]).unwrap();
     let second = world.version(&store, &world.user, "u1");
     assert_eq!(done, [Done::written(second.clone())]);
@@ -139,7 +140,7 @@ fn versions_change_with_the_resource_and_never_come_again() {
     let third = world.commit(&store, &[back]).unwrap().remove(0).version.unwrap();
     assert!(is_new(&third) && third != first, "the same content again is another state");
 
-    // Deleted and created anew, also after a batch that failed.
+    // Deleted and created again, also after a batch that failed.
     assert_eq!(world.commit(&store, &[delete(&world.user, "u1")]).unwrap()[0].version, None);
     assert!(world.commit(&store, &[create(world.user("u1", "Ann")), create(world.user("u5", "ANN"))]).is_err());
     let again = world.commit(&store, &[create(world.user("u1", "Ann"))]).unwrap().remove(0).version.unwrap();
@@ -209,13 +210,13 @@ fn a_list_is_changed_in_place() {
     assert!(world.commit(&store, &[change(fewer)]).unwrap()[0].changed);
     assert_eq!(world.held(&store, &world.device, "d1", watchers), ["u1", "g2"]);
 
-    // Several values at once, there or not, in one edit.
+    // Several values in one edit, present or not.
     world.commit(&store, &[world.edit_members("g1", &["u2", "u9", "u1"], &["g2", "u2"])]).unwrap();
     assert_eq!(world.held(&store, &world.group, "g1", world.members), ["u2", "g2"], "7644-3.5.2.2-08");
     world.commit(&store, &[world.edit_members("g1", &["g2", "u2", "g2"], &[])]).unwrap();
     assert!(world.held(&store, &world.group, "g1", world.members).is_empty());
 
-    // A list that does not refer to resources is edited all the same.
+    // A list that does not refer to resources can also be edited.
     let emails = world.list("emails");
     let edit_emails = |remove: &[&str], add: &[&str]| Change::EditValues {
         kind: Arc::clone(&world.device),
@@ -294,10 +295,10 @@ fn whoever_is_deleted_is_in_no_list() {
     assert!(world.get(&store, &world.user, "u1").is_none());
     assert_eq!(holders(&world, &store, &["u1", "g1"]), ["g1<g1 Guides", "g1<g2 All"]);
 
-    // Created anew, it is in no list either.
+    // Created again, the resource is in no list either.
     world.commit(&store, &[create(world.user("u1", "Ann"))]).unwrap();
     assert_eq!(holders(&world, &store, &["u1"]), [""; 0]);
-    // One that refers to itself and is referred to goes, with what it referred to.
+    // A resource that refers to itself and has referrers is deleted with its references.
     world.commit(&store, &[delete(&world.group, "g1"), delete(&world.group, "g3")]).unwrap();
     assert_eq!(holders(&world, &store, &["u1", "u2", "g1", "g3"]), [""; 0]);
     assert!(world.held(&store, &world.group, "g2", world.members).is_empty());
@@ -320,7 +321,7 @@ fn a_batch_sees_itself() {
     let done = world.commit(&store, &batch).unwrap();
     assert_eq!(done.len(), batch.len());
     assert_eq!(holders(&world, &store, &["a", "b"]), ["b<g First"]);
-    // Two that refer to each other: each must be there before the other refers to it.
+    // Two groups that refer to each other: each must exist before the other refers to it.
     let circle = [
         create(world.group("x", "X", &[])),
         create(world.group("y", "Y", &["x"])),
@@ -338,13 +339,13 @@ fn tenants_have_nothing_in_common() {
     assert!(other.snapshot(&store, &other.cx).is_empty());
     let before = world.snapshot(&store, &world.cx);
     let kinds = world.kinds();
-    // 7644-6.1-01: what the other tenant has is not there, not to be written and not to be referred to.
+    // 7644-6.1-01: a resource of the other tenant cannot be read, written or referred to.
     assert!(other.commit(&store, &[delete(&other.user, "u1")]).is_err());
     assert!(other.commit(&store, &[other.edit_members("g1", &[], &["u1"])]).is_err());
     assert!(other.commit(&store, &[create(other.group("g7", "x", &["u1"]))]).is_err());
     assert_eq!(now(store.locate(&other.cx, &kinds, &["u1", "g1"])).unwrap(), [None, None]);
     assert_eq!(holders(&other, &store, &["u1"]), [""; 0]);
-    // 7644-6.2-01 7643-3.1-10: the same ids and names again, and then gone again.
+    // 7644-6.2-01 7643-3.1-10: the same ids and names are created again, and then deleted again.
     let _ = filled(&other, Arc::new(MemoryStore::new()));
     other.commit(&store, &[create(other.user("u1", "Ann")), create(other.group("g1", "x", &["u1"]))]).unwrap();
     assert_eq!(holders(&other, &store, &["u1"]), ["u1<g1 x"]);

@@ -1,5 +1,5 @@
-//! Random batches against the store in memory and against a naive model, a list of whole resources: both say the same
-//! of every batch, and have and find the same after it (RFC 7644 §3.4.2, §3.5.2).
+//! Random batches against the memory store and against a naive model, a list of whole resources: both answer every
+//! batch alike, and hold and find the same resources after it (RFC 7644 §3.4.2, §3.5.2).
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -22,11 +22,11 @@ use scim_core::{
 };
 use serde_json::json;
 
-/// Few, so that they meet; ids are the same for every type.
+/// Few values, so that they collide; the ids are the same for every type.
 const IDS: [&str; 6] = ["a", "b", "c", "d", "e", "E"];
 const NAMES: [&str; 5] = ["Ann", "ANN", "bob", "", "Σς"];
 
-/// A change, before it is known what there is.
+/// A change before the present state is known.
 #[derive(Clone, Debug)]
 struct Step {
     operation: u8,
@@ -55,7 +55,7 @@ fn step() -> impl Strategy<Value = Step> {
     )
 }
 
-/// A resource as the model has it; without a version since it was changed in the batch at hand.
+/// A resource of the model; without a version if the current batch has changed it.
 #[derive(Clone)]
 struct Kept {
     resource: Resource,
@@ -77,7 +77,7 @@ fn ids(resource: &Resource, list: AttributeId) -> Vec<String> {
     values(resource, list).iter().map(|it| it.get(value).unwrap().as_str().unwrap().to_owned()).collect()
 }
 
-/// The same resource with its lists in an order of their own and each value once.
+/// The same resource with sorted lists and each value once.
 fn normal(mut resource: Resource) -> Resource {
     let kind = Arc::clone(resource.kind());
     for list in kind.reference_lists() {
@@ -98,7 +98,7 @@ impl Model {
         self.kept.iter().position(|kept| kept.resource.kind().name() == kind.name() && kept.resource.id() == id)
     }
 
-    /// Refuses the first value of a list that refers to nothing, unless it was there before.
+    /// Refuses the first value of a list that refers to a missing resource, unless the value was in the list before.
     fn references(&self, before: Option<&Resource>, after: &Resource) -> Result<(), String> {
         let kind = after.kind();
         for list in kind.reference_lists() {
@@ -131,7 +131,7 @@ impl Model {
         }
     }
 
-    /// Whether the change changed anything, or why it cannot be made.
+    /// Whether the change changed anything. An error states why the change is refused.
     fn apply(&mut self, change: &Change) -> Result<bool, String> {
         let found = self.find(change.kind(), change.id());
         if change.expect().is_none() && self.kept.iter().any(|kept| kept.resource.id() == change.id()) {
@@ -181,7 +181,7 @@ impl Model {
                 let mut after = self.kept[found].resource.clone();
                 let before = after.clone();
                 let changed = edit.apply(*attribute, &mut after).is_some();
-                // Only of this list are values added.
+                // Only this list gets new values.
                 let mut known = after.clone();
                 known.root_mut().retain(|list, _| list == *attribute || !after.kind().is_reference_list(list));
                 self.references(Some(&before), &known)?;
@@ -198,7 +198,7 @@ impl Model {
         Ok(true)
     }
 
-    /// What is in the list that the change edits.
+    /// The values of the list that the change edits.
     fn edited_list(&self, change: &Change) -> BTreeSet<String> {
         let found = self.find(change.kind(), change.id()).zip(edited_values(change));
         found.map(|(found, list)| ids(&self.kept[found].resource, list).into_iter().collect()).unwrap_or_default()
@@ -212,7 +212,7 @@ impl Model {
 fn change(world: &World, model: &Model, step: &Step) -> Change {
     let kind = Arc::clone(&world.kinds()[step.kind]);
     let (id, name) = (IDS[step.id], NAMES[step.name]);
-    // Most lists refer to what there is, so that most batches succeed.
+    // Most lists refer to existing resources, so that most batches succeed.
     let lenient = step.expect != 5;
     let is_missing = |id: &&usize| lenient && model.kept.iter().all(|kept| kept.resource.id() != IDS[**id]);
     let known = |ids: &[usize]| -> Vec<usize> { ids.iter().filter(|id| !is_missing(id)).copied().collect() };
@@ -274,7 +274,7 @@ fn edited_values(change: &Change) -> Option<AttributeId> {
     if let Change::EditValues { attribute, .. } = change { Some(*attribute) } else { None }
 }
 
-/// Who went from a list and who came, as the store tells it, each once.
+/// The values that the store reports as removed and as added, each once.
 fn told(change: &Change, done: &Done) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
     let edit = done.edit.as_ref()?;
     let value = change.kind().value_of(edited_values(change)?)?;
@@ -285,7 +285,7 @@ fn told(change: &Change, done: &Done) -> Option<(BTreeSet<String>, BTreeSet<Stri
     Some((went, came))
 }
 
-/// Runs a batch on both and compares what they say of it, and the versions after it.
+/// Runs a batch on both, and compares their answers and the versions after it.
 fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<Version>, steps: &[Step]) {
     let batch: Vec<Change> = steps.iter().map(|step| change(world, model, step)).collect();
     let mut after = model.clone();
@@ -329,7 +329,7 @@ fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<
         }
         kept.version = Some(version);
     }
-    // What the commit answered is what is there, for the last change of each resource.
+    // The version in the commit's answer is the stored version, for the last change of each resource.
     if let Ok(done) = result {
         for (index, (change, Done { version, .. })) in batch.iter().zip(&done).enumerate() {
             let later = &batch[index + 1..];
@@ -381,7 +381,7 @@ const FILTERS: [&[&str]; 3] = [
     ],
 ];
 
-/// Compares what both find.
+/// Compares the resources that both find.
 fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize, can_filter: bool) {
     let stored = |kept: &Kept| Stored::new(kept.resource.clone(), kept.version.clone().unwrap());
     for (kind, filters) in world.kinds().iter().zip(FILTERS) {
@@ -403,12 +403,12 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
             let sorts: Vec<Sort> = sorts.into_iter().map(sort).collect();
             let after = |id| (None, Window::behind(id, take));
             let offset = |sort| (sort, Window::Offset { skip, take });
-            // Sorting by a list goes by its first value, which the model has in another place.
+            // A sort by a list uses its first value, which is another value in the model.
             let by_first = kind.name() != "User";
             let before = |id: Option<&'static str>| (None, Window::Before { first: id.map(Position::of_id), take });
             let mut questions = vec![offset(None), after(None), after(Some("b")), after(Some("bb"))];
             questions.extend([before(None), before(Some("b")), before(Some("bb"))]);
-            // From the place of a resource, of which the key may be none.
+            // From the sort position of a resource, whose key may be absent.
             let places: Vec<(Option<SortKey>, Text)> = model
                 .of(kind)
                 .flat_map(|kept| sorts.iter().map(|sort| (sort.key(&kept.resource), kept.resource.id().into())))
@@ -457,7 +457,8 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// 7644-3.5.2-18, 7643-3.1-05, 7644-3.6-04, 7644-6.2-01: all of a batch or nothing, in each of two tenants alone.
+    /// 7644-3.5.2-18, 7643-3.1-05, 7644-3.6-04, 7644-6.2-01: a batch is done completely or not at all, in each of two
+    /// tenants alone.
     #[test]
     fn the_store_agrees_with_the_model(
         batches in vec((any::<bool>(), vec(step(), 1..5)), 1..25),

@@ -1,4 +1,4 @@
-//! Writers that meet: none is lost without a word, and one wins where only one can (RFC 7644 §3.14).
+//! Concurrent writers: no update is lost silently, and one writer wins where only one can (RFC 7644 §3.14).
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-/// A store in memory that takes its time between reading and writing, so that writers do meet, or never lets a change
+/// A memory store that pauses between reading and writing, so that writers collide, or that never lets a change
 /// through.
 #[derive(Debug, Default)]
 struct Slow {
@@ -57,7 +57,7 @@ fn slow(limits: Limits) -> Host<Slow> {
     host_with(Registry::standard(), store, limits, Quirks::default())
 }
 
-/// All at once, each in its own thread.
+/// Runs all writers at the same time, each in its own thread.
 fn together<S: Store>(host: &Host<S>, writers: usize, write: impl Fn(&Host<S>, usize) -> Reply + Sync) -> Vec<Reply> {
     let start = Barrier::new(writers);
     thread::scope(|scope| {
@@ -96,7 +96,7 @@ fn members_added_at_once_are_all_there() {
     }
 }
 
-/// As above, where each change is computed from the whole group: the name beside the member makes it so.
+/// The same for changes that are computed from the whole group, because they change the name in addition to a member.
 #[test]
 fn changes_of_a_whole_resource_are_computed_anew() {
     let mut limits = Limits::default();
@@ -113,7 +113,7 @@ fn changes_of_a_whole_resource_are_computed_anew() {
     });
     assert_eq!(statuses(&replies, 200), 20, "{replies:?}");
     assert_eq!(host.get(&target).json()["members"].as_array().unwrap().len(), 20);
-    // They did meet: more commits were tried than were needed.
+    // The writers collided: there were more commits than necessary.
     let needed = 20 + 1 + 20;
     assert!(host.provider.store().commits.load(Ordering::Relaxed) > needed);
 }
@@ -179,7 +179,7 @@ fn a_member_list_under_if_match_changes_once() {
     assert_eq!(host.get(&target).json()["members"].as_array().unwrap().len(), 1);
 }
 
-/// Who never gets a turn is told to come again, after as many attempts as are allowed, and nothing has changed.
+/// A writer that never succeeds gets 503 after the permitted number of attempts, and nothing has changed.
 #[test]
 fn contention_has_an_end() {
     let mut limits = Limits::default();
@@ -210,7 +210,7 @@ fn contention_has_an_end() {
     assert_eq!(host.everything(), before);
 }
 
-/// 7644-6.2-01: the same names in two tenants do not meet.
+/// 7644-6.2-01: the same names in two tenants do not conflict.
 #[test]
 fn tenants_do_not_meet() {
     let host = host();

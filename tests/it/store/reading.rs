@@ -1,4 +1,4 @@
-//! What the store in memory finds: pages, filters, lists of references and who refers to whom (RFC 7644 §3.4.2).
+//! Reads of the memory store: pages, filters, lists of references and referrers (RFC 7644 §3.4.2).
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -18,7 +18,7 @@ fn a_walk_meets_once_what_stays() {
     let world = World::new();
     let store = MemoryStore::new();
     let user = |n: u32| world.user(&format!("{n:04}"), &format!("user {n}"));
-    // Multiples of 10 stay; others come and go before and behind the walk.
+    // Multiples of 10 stay; other ids come and go before and behind the walk.
     let batch: Vec<Change> = (0..100).map(|n| create(user(n * 10))).collect();
     world.commit(&store, &batch).unwrap();
     let writer = |round: u32| {
@@ -62,7 +62,7 @@ fn a_list_is_read_only_if_it_is_wanted() {
     let read = |wanted: &Wanted<'_>| {
         now(store.get(&world.cx, Key { kind: &world.device, id: "d1" }, wanted)).unwrap().unwrap()
     };
-    // Of `owners` (1 value) and `watchers` (2 values): which are read, and is that all that was wanted?
+    // For `owners` (1 value) and `watchers` (2 values): whether each list is read, and whether the read is complete.
     let (both, no_owners, no_watchers) = ([owners, watchers], [owners], [watchers]);
     let cases = [
         (Wanted::everything(), [true, true], true),
@@ -82,7 +82,7 @@ fn a_list_is_read_only_if_it_is_wanted() {
         assert_eq!(stored.version, version, "the state is that of the whole resource");
         assert_eq!(stored.resource.id(), "d1");
     }
-    // Nothing is built for what is not wanted, and once for what is.
+    // A list that was not requested is not built, and a requested list is built once.
     for wanted in [Wanted::everything(), Wanted::without(&both)] {
         assert!(Arc::ptr_eq(&read(&wanted).resource, &read(&wanted).resource), "{wanted:?}");
     }
@@ -96,7 +96,7 @@ fn who_refers_and_what_an_id_is_of() {
     let world = World::new();
     for store in [DynStore::new(MemoryStore::new()), DynStore::new(Least(MemoryStore::new()))] {
         let store = filled(&world, store);
-        // More groups than a page of the default's walk has.
+        // More groups than one page of the default implementation's walk has.
         let batch: Vec<Change> = (0..250)
             .map(|n| create(sample(&world.group, json!({"id": format!("h{n:03}"), "members": [{"value": "u2"}]}))))
             .collect();
@@ -137,7 +137,7 @@ fn one_value_of_a_hundred_thousand() {
     assert!(world.commit(&store, &[world.edit_members("g", &["m050000"], &[])]).unwrap()[0].changed);
     assert_eq!(holders(&world, &store, &["m000000", "m050000", "m099999"]), ["m000000<g All", "m099999<g All"]);
     assert_eq!(world.held(&store, &world.group, "g", world.members).len(), 99_999);
-    // Whether somebody is a member is looked up; the list is not walked for it.
+    // Membership is looked up; the list is not walked for it.
     for (filter, found) in [
         (r#"id eq "g" and members.value eq "m000000""#, 1),
         (r#"members[value eq "m000000"]"#, 1),
@@ -150,7 +150,7 @@ fn one_value_of_a_hundred_thousand() {
     assert_eq!(world.held(&store, &world.group, "g", world.members).len(), 99_998);
 }
 
-/// The ids that a filter finds, given down as a whole.
+/// The ids that a filter finds if the store evaluates the whole filter.
 fn select(world: &World, store: &impl Store, kind: &Arc<ResourceType>, filter: &str) -> Vec<String> {
     let matcher = compile(kind, filter);
     let filter: Vec<&Condition> = matcher.conditions().iter().collect();
@@ -236,7 +236,7 @@ fn pages_are_cut_after_filter_and_sort() {
             let found: String = page.items.iter().map(|stored| &stored.resource.id()[1..]).collect();
             let expected = (ids, count.then_some(total), more);
             assert_eq!((&*found, page.total, page.more), expected, "{scan:?}");
-            // The same, out of everything.
+            // The same selection from all resources.
             let all = Scan { filter: &[], sort: None, window: after(None, usize::MAX), ..scan };
             let all = now(store.scan(&world.cx, &all)).unwrap().items;
             let page = scan.select(all.into_iter().rev());

@@ -1,4 +1,4 @@
-//! What filters become in SQL, word for word, and what never gets into it (7644-3.4.2.2-02).
+//! The exact SQL of filters, and the values that never get into its text (7644-3.4.2.2-02).
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ fn documents(registry: &Registry) -> Mapping {
     Mapping::documents(registry.resource_type("User").unwrap(), "r.id", "r.c")
 }
 
-/// A table of accounts with a column of each form, and one of their addresses.
+/// A table of accounts with a column of each form, and a table of their addresses.
 fn columns(registry: &Registry) -> Mapping {
     let kind = registry.resource_type("User").unwrap();
     let badge = |name: &str| attribute(kind, &format!("{BADGE}:{name}"));
@@ -94,7 +94,7 @@ fn every_row_of_the_table() {
             };
             params.iter().map(param).collect()
         };
-        // Those of PostgreSQL are behind a bar where they are others.
+        // The parameters for PostgreSQL follow a bar if they differ.
         let (own, others) = params.split_once(" | ").unwrap_or((params, params));
         for (dialect, expected, params) in [(DIALECTS[0], sqlite, read(own)), (DIALECTS[1], postgres, read(others))] {
             if expected == "-" {
@@ -110,7 +110,7 @@ fn every_row_of_the_table() {
     assert!(count > 30);
 }
 
-/// Whatever is compared with, the text is the same and has nothing of it: not one character that is not there anyway.
+/// Whatever value a filter compares with, the text is the same and has no character of the value.
 #[test]
 fn nothing_of_a_request_is_in_the_text() {
     let registry = registry();
@@ -156,7 +156,7 @@ fn nothing_of_a_request_is_in_the_text() {
     }
 }
 
-/// How much is written grows with the filter and no faster, and so do its parameters.
+/// The length of a statement and the number of its parameters are proportional to the filter.
 #[test]
 fn statements_are_as_long_as_their_filters() {
     let registry = registry();
@@ -230,7 +230,7 @@ fn pushdown_says_how_exact() {
     let modified = "meta.lastModified gt \"2010-01-01T00:00:00Z\"";
     assert_eq!(pushdowns(&mapping, Dialect::Sqlite, modified), [No]);
     assert_eq!(pushdowns(&mapping, Dialect::Postgres, modified), [Exact]);
-    // A document has all that is stored, and nothing that is derived.
+    // A document has all stored attributes and no derived attribute.
     let mapping = documents(&registry);
     for filter in
         ["groups pr", "groups.value eq \"x\"", "groups[value eq \"x\"]", "meta.version eq \"x\"", "meta.location pr"]
@@ -288,7 +288,7 @@ fn indexes_find() {
     }
 }
 
-/// A condition that was not accepted is refused, and leaves nothing behind.
+/// A condition that was not accepted is refused, and leaves the statement unchanged.
 #[test]
 fn what_is_not_mapped_is_an_error() {
     let registry = registry();
@@ -303,7 +303,7 @@ fn what_is_not_mapped_is_an_error() {
     let sort = Sort::new(kind, path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
     assert!(!mapping.sorts(Dialect::Sqlite, &sort));
     assert!(statement.window(&mapping, Some(&sort), Window::behind(None, 10)).is_err());
-    // A key of another type than the attribute's is one that nobody made.
+    // The core never makes a key of another type than the attribute's.
     let path: AttributePath = "userName".parse().unwrap();
     let sort = Sort::new(kind, path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
     let last = Some(Position { key: Some(&SortKey::Boolean(true)), id: "1" });
@@ -311,7 +311,7 @@ fn what_is_not_mapped_is_an_error() {
     assert_eq!((statement.text(), statement.params().len()), ("WHERE ", 0));
 }
 
-/// What a resource has that nobody may ask for is not copied; what is in a table of its own is not either.
+/// The comparable document has neither attributes that no client may query nor attributes that have their own table.
 #[test]
 fn comparable_documents() {
     let registry = registry();
@@ -342,7 +342,7 @@ fn comparable_documents() {
     assert_eq!(Mapping::documents(kind, "id", "c").index(Dialect::Sqlite, emails), None);
 }
 
-/// Only the id in a `$ref` can have U+0000: it is percent-encoded there. Databases are not given it.
+/// Only the id in a `$ref` can have U+0000: it is percent-encoded there. Statements never bind it.
 #[test]
 fn nothing_that_databases_refuse_is_bound() {
     let registry = registry();
@@ -352,7 +352,7 @@ fn nothing_that_databases_refuse_is_bound() {
         let (sql, params) = written(&mapping, dialect, r#"members.$ref eq "https://example.com/Users/a%00b""#);
         assert!(sql.contains("FALSE"), "{sql}");
         assert!(params.iter().all(|param| *param == Param::from("user")), "{params:?}");
-        // Behind "a" and U+0000 comes what is behind "a", except "a" itself.
+        // The ids behind "a" and U+0000 are the ids behind "a".
         let mut statement = Statement::new(dialect);
         statement.window(&mapping, None, Window::behind(Some("a\0b"), 1)).unwrap();
         assert_eq!(statement.params(), [Param::from("a"), Param::from(2)]);

@@ -1,5 +1,5 @@
-//! The store in memory keeps every promise that the kit checks, and for each check there is a store that breaks just
-//! that promise and that only this check catches.
+//! The memory store keeps every promise that the kit checks. For each check there is a store that breaks only that
+//! promise, and only this check fails.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -24,7 +24,7 @@ use scim_core::{
 };
 use unicode_normalization::UnicodeNormalization;
 
-/// Puts a task back once, so that another can come in between.
+/// Yields once, so that another task can run.
 async fn yielded() {
     let mut again = true;
     std::future::poll_fn(|task| {
@@ -37,7 +37,7 @@ async fn yielded() {
     .await;
 }
 
-/// A store that is right but for what one check looks at.
+/// A store with one fault, for which one check looks.
 struct Broken {
     fault: Check,
     inner: MemoryStore,
@@ -80,10 +80,10 @@ impl Broken {
         self.inner.scan(cx, &scan).await.unwrap().items
     }
 
-    /// Changes what is written before it is; `None` when it was dealt with otherwise.
+    /// Changes the batch before it is written. `None` if the batch is to be written unchanged.
     async fn commit_wrongly(&self, cx: &Context, batch: &[Change]) -> Option<Result<Vec<Done>, CommitError>> {
         match (self.fault, batch) {
-            // One after the other, and what was done stays done.
+            // Commits each change on its own, and keeps the changes before a failure.
             (Check::AtomicBatches, batch) if batch.len() > 3 => {
                 let mut done = Vec::new();
                 for (index, change) in batch.iter().enumerate() {
@@ -102,7 +102,7 @@ impl Broken {
                 batch.rotate_left(1);
                 Some(self.inner.commit(cx, &batch).await)
             }
-            // A transaction that is not one: the connection goes back to the pool in the middle.
+            // A transaction that is not atomic: the connection goes back to the pool in the middle.
             (Check::Cancelled, [first @ Change::Create { .. }, second @ Change::Create { .. }]) => {
                 let mut done = match self.inner.commit(cx, std::slice::from_ref(first)).await {
                     Ok(done) => done,
@@ -115,7 +115,7 @@ impl Broken {
                     done
                 }))
             }
-            // Deletes whatever version there is.
+            // Deletes the resource whatever its version.
             (Check::Versions, [Change::Delete { kind, id, at, .. }]) => {
                 let change = Change::Delete {
                     kind: Arc::clone(kind),
@@ -143,7 +143,7 @@ impl Broken {
                 touched.root_mut().insert(name, was.unwrap());
                 Some(self.inner.commit(cx, &[change(touched)]).await)
             }
-            // The names of what was deleted stay taken.
+            // The unique keys of a deleted resource stay taken.
             (Check::UniqueKeys, [change]) => {
                 if let Change::Create { entry } = change
                     && let Some(key) = entry.unique.iter().find(|key| self.is_taken(cx, key))
@@ -159,7 +159,7 @@ impl Broken {
                 }
                 Some(done)
             }
-            // Looks first and writes then, without an index.
+            // Reads first and writes then, without an index.
             (Check::Creators, [Change::Create { entry } | Change::Replace { entry, .. }]) => {
                 for other in self.all(cx, entry.resource.kind()).await {
                     let keys = other.resource.unique_keys();
@@ -188,7 +188,7 @@ impl Broken {
                 let change = replaced(Arc::clone(&entry.resource));
                 Some(self.inner.commit(cx, &[change]).await)
             }
-            // Reads the list, and writes the whole of it back.
+            // Reads the list, and writes the whole list back.
             (Check::Members, [change @ Change::EditValues { kind, id, .. }]) => {
                 let before = self.inner.get(cx, Key { kind, id }, &Wanted::everything()).await.unwrap()?;
                 yielded().await;
@@ -198,7 +198,7 @@ impl Broken {
                 let change = replaced(Arc::new(after));
                 Some(self.inner.commit(cx, &[change]).await)
             }
-            // Drops a character that looks like nothing.
+            // Drops an invisible character.
             (Check::RoundTrip, [Change::Create { entry }]) => {
                 let mut resource = Resource::clone(&entry.resource);
                 if let Some(Value::String(text)) = resource.root_mut().get_mut(AttributeId::EXTERNAL_ID) {
@@ -207,7 +207,7 @@ impl Broken {
                 let entry = Entry { resource: Arc::new(resource), ..entry.clone() };
                 Some(self.inner.commit(cx, &[Change::Create { entry }]).await)
             }
-            // Leaves the references to what goes.
+            // Leaves the references to a deleted resource.
             (Check::References, [Change::Delete { id, .. }]) => {
                 let (group, list) = self.group();
                 let value = group.value_of(list).unwrap();
@@ -223,7 +223,7 @@ impl Broken {
                 }
                 Some(self.inner.commit(cx, batch).await)
             }
-            // Does not look at what a list that is replaced refers to.
+            // Does not check the references of a list that is replaced.
             (Check::BadReferences, [Change::Replace { .. }]) => match self.inner.commit(cx, batch).await {
                 Err(CommitError { error: StoreError::BadReference { .. }, .. }) => {
                     Some(Ok(vec![Done::written(Version::from(7_u64))]))
@@ -286,7 +286,7 @@ impl Store for Broken {
             let mut resource = Resource::clone(&stored.resource);
             let mut elements = resource.root().get(list).map(|list| list.elements().to_vec()).unwrap_or_default();
             if self.is(Check::ManyMembers) {
-                // A page of them is enough for everybody.
+                // A list is cut after 100 references.
                 elements.truncate(100);
             }
             let dangling = self.dangling.lock().unwrap();
@@ -301,7 +301,7 @@ impl Store for Broken {
 
     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
         if self.is(Check::Pushdown) {
-            // What is absent is not looked at, as SQL does.
+            // Ignores negated conditions.
             let kept: Vec<&Condition> =
                 scan.filter.iter().copied().filter(|condition| !matches!(condition, Condition::Not(_))).collect();
             return self.inner.scan(cx, &Scan { filter: &kept, ..*scan }).await;
@@ -309,7 +309,7 @@ impl Store for Broken {
         if let (Check::Orders, Some(sort)) = (self.fault, scan.sort)
             && sort.is_descending()
         {
-            // Descending is ascending backwards, ties and absent values too.
+            // Descending order is the reverse of ascending order, with ties and absent values.
             let all = self.all(cx, scan.kind).await;
             let whole = Window::Offset { skip: 0, take: usize::MAX };
             let mut page = Scan { window: whole, ..*scan }.select(all);
@@ -321,14 +321,14 @@ impl Store for Broken {
             });
         }
         if let (Check::Walks, Window::After { last: Some(last), take }) = (self.fault, scan.window) {
-            // A page is found by how many came before.
+            // The start of a page is computed from the number of resources before it.
             let skip = self.offsets.lock().unwrap().get(last.id).copied().unwrap_or_default();
             let page = self.inner.scan(cx, &Scan { window: Window::Offset { skip, take }, ..*scan }).await?;
             self.remember(&page, skip);
             return Ok(page);
         }
         if self.is(Check::Bytes) {
-            // A page is as long as was asked for, whatever it weighs.
+            // A page has the requested length, whatever its size in bytes.
             return self.inner.scan(cx, &Scan { wanted: &Wanted::everything(), ..*scan }).await;
         }
         let page = self.inner.scan(cx, scan).await?;
@@ -355,7 +355,7 @@ impl Store for Broken {
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let mut found = self.inner.get_many(cx, kind, ids, wanted).await?;
         if self.is(Check::GetMany) {
-            // The rows as the database has them, not as they were asked for.
+            // Returns the rows in the order of the database, not of the request.
             found.sort_by_key(|found| found.as_ref().map(|found| found.id().to_owned()));
         }
         Ok(found)
@@ -370,7 +370,7 @@ impl Store for Broken {
     ) -> Result<Vec<Holder>, StoreError> {
         let mut found = self.inner.holders(cx, relation, ids, bytes).await?;
         if self.is(Check::Holders) {
-            // A join that gives each row twice.
+            // A join that returns each row twice.
             found.extend(found.clone());
         }
         Ok(found)
@@ -386,7 +386,7 @@ impl Broken {
     }
 }
 
-/// A store that compares names by a function of its own instead of the keys that it is given.
+/// A store that compares names by its own function instead of the keys that it gets from the core.
 #[derive(Debug)]
 struct OwnFold {
     inner: MemoryStore,
@@ -419,7 +419,7 @@ fn the_store_in_memory_keeps_every_promise() {
     assert!(report.is_passed(), "{report}");
     let passed = report.iter().filter(|(_, outcome)| **outcome == Outcome::Passed).count();
     assert_eq!(passed, Check::ALL.len(), "nothing was skipped: {report}");
-    // Twice on one database, with its type erased.
+    // Two runs on one database, with the type of the store erased.
     let store = DynStore::new(MemoryStore::new());
     for run in [2, 3] {
         let report = now(StoreKit::new(store.clone(), registry.clone(), run).many(300).run_all());
@@ -427,7 +427,8 @@ fn the_store_in_memory_keeps_every_promise() {
     }
 }
 
-/// Each check has a store that only it catches: it is needed, and it does not fail for what is another's business.
+/// For each check there is a store that only this check catches: the check is needed, and it does not fail for the
+/// faults of other checks.
 #[test]
 fn each_check_catches_what_it_is_for() {
     let mut wrong = Vec::new();
@@ -443,7 +444,7 @@ fn each_check_catches_what_it_is_for() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// 7643-4.1.1-01: the fold of a database or of a language differs from the core's, and the kit notices.
+/// 7643-4.1.1-01: the kit finds a store whose fold, of a database or of a language, differs from the core's.
 #[test]
 fn a_fold_of_the_stores_own_is_found() {
     let folds: [(&str, Fold); 5] = [
@@ -460,7 +461,7 @@ fn a_fold_of_the_stores_own_is_found() {
     }
 }
 
-/// What the kit reports shows what was done and no value of a resource.
+/// The report of the kit shows the broken promise and no value of a resource.
 #[test]
 fn a_failure_says_what_was_promised() {
     let kit = StoreKit::new(Broken::new(Check::Members), Registry::standard(), 1);

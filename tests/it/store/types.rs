@@ -1,4 +1,5 @@
-//! The types around a store: names that fit everywhere, errors that reach through, and nothing that shows a value.
+//! The types around a store: names that every store can hold, errors that keep their source, and output without
+//! values.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Each thing that a step looks at can be missed: every checked value is altered in turn, and just that is reported.
+//! Each expectation of a step detects a fault: every checked value is altered in turn, and only that value is
+//! reported.
 
 use crate::fixture::host;
 use std::{
@@ -30,7 +31,7 @@ const FILES: [&str; 11] = [
     include_str!("../../../src/testkit/traffic/habits.json"),
 ];
 
-/// The answers to each step, as a service provider that is right gives them.
+/// The answers of a correct service provider to each step.
 type Answers = BTreeMap<String, Vec<TrafficResponse>>;
 
 fn right_answers(traffic: &Traffic) -> Answers {
@@ -44,7 +45,7 @@ fn right_answers(traffic: &Traffic) -> Answers {
     replay.iter().map(answers).collect()
 }
 
-/// A replay that is given these answers, and others to one step.
+/// A replay that gets these answers, and other answers to one step.
 fn replay(traffic: &Traffic, answers: &Answers, other: Option<(&str, &[TrafficResponse])>) -> Replay {
     let given: RefCell<BTreeMap<String, usize>> = RefCell::default();
     let send = |request: TrafficRequest| {
@@ -74,7 +75,7 @@ fn with(answer: &TrafficResponse, body: Option<&[u8]>, header: Option<(&str, &st
     kept.fold(changed, |changed, (name, value)| changed.header(name, value))
 }
 
-/// The place of a pointer, made if it is not there.
+/// The value at a pointer, created if it does not exist.
 fn place<'a>(document: &'a mut Json, pointer: &str) -> &'a mut Json {
     let names = pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
     names.fold(document, |place, name| match place {
@@ -94,7 +95,7 @@ fn place<'a>(document: &'a mut Json, pointer: &str) -> &'a mut Json {
     })
 }
 
-/// A condition of a step: where it looks, how its failure begins, and the answers that it does not hold for.
+/// A condition of a step: the place that it checks, the start of its failure text, and a change that breaks it.
 struct Probe {
     at: String,
     expected: String,
@@ -158,7 +159,7 @@ fn probes(conditions: &Json, values: &BTreeMap<String, Json>) -> Vec<Probe> {
     probes
 }
 
-/// Whether two places have something in common, so that one cannot be altered alone.
+/// Whether two places overlap, so that neither can be altered alone.
 fn overlap(one: &str, other: &str) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
@@ -171,7 +172,7 @@ struct Tampering<'a> {
 }
 
 impl Tampering<'_> {
-    /// Replays with other answers to one step, which alone must fail, and say what was expected there.
+    /// Replays with other answers to one step. Only that step must fail, and its failures must name the expectation.
     fn expect(&mut self, id: &str, answers: &[TrafficResponse], expected: &str, at: Option<&str>, alone: bool) {
         self.tried += 1;
         let replay = replay(self.traffic, self.answers, Some((id, answers)));
@@ -180,7 +181,7 @@ impl Tampering<'_> {
         let failures: Vec<&str> =
             failed.first().map_or(&[][..], |step| step.failures()).iter().map(Failure::what).collect();
         let named = failures.iter().any(|what| what.starts_with(expected));
-        // Other conditions that look at the same place may fail with it.
+        // Other conditions on the same place may fail, too.
         let strays = failures.iter().filter(|what| {
             let words = what.split(' ').filter(|word| word.starts_with('/'));
             !what.starts_with(expected) && !at.is_some_and(|at| words.into_iter().any(|word| overlap(word, at)))
@@ -242,7 +243,7 @@ fn whatever_is_checked_can_fail() {
                     vec![with(&first, None, Some((name, if expected.is_empty() { "altered" } else { expected })))]
                 };
                 let expected = format!("expected the header {name} to be ");
-                // Other steps compare versions with the one in this header.
+                // Other steps compare versions with the version in this header.
                 tampering.expect(id, &altered, &expected, None, name != "ETag");
             }
             for (relation, other) in [("same_version", None), ("other_version", expect["other_version"].as_str())] {
@@ -280,7 +281,7 @@ fn whatever_is_checked_can_fail() {
     assert!(tried > 2_000, "{tried}");
 }
 
-/// What is looked for in the pages of a list as a whole.
+/// Expectations about a list are checked on all its pages together.
 #[test]
 fn a_walk_sees_every_page() {
     let traffic = Traffic::okta();
@@ -328,7 +329,7 @@ fn a_walk_sees_every_page() {
     }
 }
 
-/// A cursor always leads on, to nothing.
+/// Each cursor leads to another empty page.
 #[test]
 fn a_walk_that_never_ends_is_left() {
     let traffic = Traffic::aws();

@@ -1,4 +1,4 @@
-//! Hosts that are wrong and have registered few attributes, or deny that they have registered them.
+//! Faulty hosts that have registered few attributes, or that deny registered attributes.
 
 use crate::fixture::host::{ENTERPRISE, USER};
 use crate::fixture::small_host::{Memory, altered, refusal, replay_over, right, small, standard};
@@ -8,7 +8,7 @@ use scim_core::{
 };
 use serde_json::json;
 
-/// `/Schemas` without an attribute of users that the host in truth has.
+/// The answer; `/Schemas` lacks an attribute of users that the host really has.
 fn denies(host: &Memory, request: &TrafficRequest, name: &str) -> TrafficResponse {
     let answer = right(host, request);
     if request.target != "/Schemas" || answer.status() != 200 {
@@ -27,7 +27,7 @@ fn body(request: &TrafficRequest) -> String {
 
 type Fault = fn(&Memory, &TrafficRequest) -> TrafficResponse;
 
-/// Hosts that are wrong although they have few attributes, or say so: the host, the sequence and the step that finds it.
+/// Faulty hosts with few attributes, or that claim to have few: the host, the sequence and the step that finds it.
 #[test]
 fn broken_hosts_are_found_whatever_they_register() {
     type Case = (&'static str, fn(Quirks) -> Memory, Traffic, &'static str, Fault);
@@ -131,7 +131,7 @@ fn broken_hosts_are_found_whatever_they_register() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// A host can hide a fault of an attribute by denying the attribute, but the report shows this.
+/// A host can hide a fault of an attribute by denying the attribute, but the report shows the denial.
 #[test]
 fn denied_attributes_are_reported() {
     let host = standard(Quirks::okta());
@@ -140,7 +140,7 @@ fn denied_attributes_are_reported() {
     let create = replay.iter().find(|step| step.step().id() == "create").unwrap();
     assert_eq!(create.left_out().collect::<Vec<_>>(), ["displayName"]);
     let group = replay.iter().find(|step| step.step().id() == "group-create").unwrap();
-    // The groups of the same host have registered theirs.
+    // The groups of the same host have all their attributes.
     assert_eq!(group.left_out().len(), 0);
 }
 

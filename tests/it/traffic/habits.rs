@@ -1,4 +1,4 @@
-//! Service providers that do not bear one habit of an identity provider, and the step that finds each.
+//! Service providers that do not tolerate one quirk of an identity provider, and the step that finds each.
 
 use crate::fixture::small_host::{Memory, altered, json, refusal, replay_over, right, standard};
 use scim_core::{
@@ -7,7 +7,7 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-/// The request with another body, and the answer to it.
+/// The answer to the request with a changed body.
 fn misread(host: &Memory, request: &TrafficRequest, change: impl FnOnce(&mut Json)) -> TrafficResponse {
     let mut body = json(&request.body);
     change(&mut body);

@@ -1,4 +1,4 @@
-//! Service providers that are wrong in one way that is common in the field, and the step that finds each.
+//! Service providers with one fault that is common in the field, and the step that finds each.
 
 use crate::fixture::host;
 use std::{cell::Cell, convert::Infallible, task::Poll};
@@ -37,7 +37,7 @@ fn error(status: u16, detail: &str) -> TrafficResponse {
     TrafficResponse::new(status).header("Content-Type", "application/scim+json").body(body.to_string())
 }
 
-/// What the filter of a request compares with, decoded.
+/// The decoded operand of the request's filter on `attribute`.
 fn literal(request: &TrafficRequest, attribute: &str) -> Option<String> {
     let target = request.target.replace("%20", " ").replace("%22", "\"").replace("%40", "@");
     let (_, rest) = target.split_once(&format!("filter={attribute} eq \""))?;
@@ -75,7 +75,7 @@ fn case(
     Case { what, traffic, step, fault: Box::new(fault) }
 }
 
-/// A request that is read otherwise than it was written.
+/// The answer to the request with a changed body, as of a service provider that misreads it.
 fn misread(host: &Memory, request: &TrafficRequest, change: impl FnOnce(&mut Json)) -> TrafficResponse {
     let mut body = json(&request.body);
     change(&mut body);
@@ -88,7 +88,7 @@ fn operations(body: &mut Json) -> impl Iterator<Item = &mut Json> {
     body["Operations"].as_array_mut().into_iter().flatten()
 }
 
-/// Faults in what a request is taken for.
+/// Faults in the interpretation of requests.
 fn misreadings() -> Vec<Case> {
     let drops_the_value = |host: &Memory, request: &TrafficRequest| {
         misread(host, request, |body| {
@@ -163,7 +163,7 @@ fn misreadings() -> Vec<Case> {
     ]
 }
 
-/// Faults in what is found.
+/// Faults in searches.
 fn lookups() -> Vec<Case> {
     vec![
         case("404 for a filter that finds nobody", Traffic::entra(), "test-connection", |host, request| {
@@ -229,7 +229,7 @@ fn lookups() -> Vec<Case> {
     ]
 }
 
-/// Faults in how it is said.
+/// Faults in the form of answers.
 fn answers() -> Vec<Case> {
     let edits = Cell::new(0);
     let sequence = Cell::new(0);
@@ -376,7 +376,7 @@ async fn loses_members(host: &Memory, request: TrafficRequest) -> Result<Traffic
     Ok(put.headers.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value)))
 }
 
-/// It loses nothing as long as one request comes after the other.
+/// The fault loses members only if requests are concurrent.
 #[test]
 fn lost_members_are_found() {
     let host = host_with(Registry::standard(), MemoryStore::new(), Limits::default(), Quirks::entra());

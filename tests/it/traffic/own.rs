@@ -1,4 +1,4 @@
-//! Sequences that a host writes itself, and what is said of those that are wrong.
+//! Sequences that a host writes itself, and the errors of wrong sequences.
 
 use crate::fixture::host::{self, host, now};
 use scim_core::testkit::{Traffic, TrafficRequest, TrafficResponse, Verdict};
@@ -111,7 +111,7 @@ fn a_step_says_what_it_is() {
     );
 }
 
-/// What was read is sent back with changes; `null` takes something out.
+/// A kept document can be sent back with changes; `null` removes a member.
 #[test]
 fn what_was_kept_can_be_sent_back() {
     let json = sequence(json!([

@@ -1,5 +1,5 @@
-//! Sequences on hosts that have registered fewer attributes than the identity provider can send: what is left out, what
-//! still has to be right, and what is not applicable.
+//! Sequences on hosts that have registered fewer attributes than the identity provider can send: the attributes that
+//! are left out, the expectations that still apply, and the expectations that do not.
 
 use crate::fixture::host::{ENTERPRISE, USER, host_with, now};
 use crate::fixture::small_host::{registry, replay, replay_over, right, small, small_user, standard, text};
@@ -72,7 +72,7 @@ fn entra_passes_on_a_small_host() {
     );
 }
 
-/// A standard host is held to every expectation. A small host passes or has a reason, step by step.
+/// Every expectation applies to a standard host. For a small host each step passes or has a reason.
 #[test]
 fn standard_hosts_are_held_to_everything() {
     for traffic in Traffic::all() {
@@ -165,7 +165,7 @@ fn a_report_names_what_it_leaves_out() {
     ] {
         assert!(lines.contains(&line), "expected {line}: {text}");
     }
-    // A report has sentences, and no numbers that only this crate's authors know.
+    // A report has sentences, and no numbers that only the authors of this crate know.
     for traffic in Traffic::all() {
         let text = replay_over(&traffic, |_| TrafficResponse::new(500)).to_string();
         for step in traffic.steps() {
@@ -175,7 +175,7 @@ fn a_report_names_what_it_leaves_out() {
     }
 }
 
-/// Each condition keeps its registered part.
+/// Each condition keeps the part about registered attributes.
 #[test]
 fn conditions_are_about_registered_members_only() {
     let emails = Attribute::complex("emails", [text("value"), text("display")]).multi_valued();
@@ -199,7 +199,7 @@ fn conditions_are_about_registered_members_only() {
         (json!({"has": {"/nickName": "A"}}), not_applicable(&["nickName"])),
         (json!({"lacks": ["/nickName"]}), not_applicable(&[])),
         (json!({"count": {"/phoneNumbers": 0}}), not_applicable(&[])),
-        // No schema of the RFCs has it, so the expectation is about a name that nobody should store.
+        // No schema of the RFCs has the name, so the expectation is that no host stores it.
         (json!({"lacks": ["/shoeSize"]}), passed(&[])),
         (json!({"exactly": {"/schemas": [USER, ENTERPRISE]}, "has": {"/title": "Countess"}}), passed(&[ENTERPRISE])),
         (json!({"contains": {"/schemas": [ENTERPRISE]}}), not_applicable(&[ENTERPRISE])),
@@ -237,7 +237,8 @@ fn conditions_are_about_registered_members_only() {
     }
 }
 
-/// A failing step says that the host lacks a habit, also when the request shows it only to a host with few attributes.
+/// A failing step names the quirk that the host lacks, even if the request shows the quirk only to a host with few
+/// attributes.
 #[test]
 fn a_failure_names_the_habits_that_a_small_host_needs() {
     let cases = [
@@ -250,7 +251,7 @@ fn a_failure_names_the_habits_that_a_small_host_needs() {
         let replay = replay(&traffic, &small(Quirks::entra().without(habit)));
         let first = replay.failed().next().unwrap();
         assert_eq!((first.step().id(), first.switched_off()), (step, Quirks::strict().with(habit)), "{first}");
-        // The same host with all attributes serves the step.
+        // The same host with all attributes passes the step.
         let replay = self::replay(&traffic, &standard(Quirks::entra().without(habit)));
         assert!(!ids(replay.failed()).contains(&step), "{step}");
     }

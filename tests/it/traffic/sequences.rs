@@ -1,4 +1,4 @@
-//! The sequences of identity providers: what they cover, that they pass, and what a provider needs to tolerate for that.
+//! The sequences of identity providers: their coverage, their success, and the quirks that they need.
 
 use std::{
     cell::Cell,
@@ -14,7 +14,7 @@ use scim_core::{
     testkit::{Replay, Traffic, TrafficRequest, TrafficResponse, Verdict},
 };
 
-/// A service provider that tolerates these habits.
+/// A service provider that tolerates these quirks.
 fn tolerant<S: Store>(store: S, quirks: Quirks) -> Host<S> {
     host_with(Registry::standard(), store, Limits::default(), quirks)
 }
@@ -35,7 +35,7 @@ fn ids(replay: &Replay, is: impl Fn(&Verdict) -> bool) -> BTreeSet<&str> {
     replay.iter().filter(|step| is(step.verdict())).map(|step| step.step().id()).collect()
 }
 
-/// Everything that the research on identity providers has a number for, and why that cannot be a step.
+/// All numbered findings of the research on identity providers, and the reason if a finding cannot be a step.
 const ROWS: &[(&str, Option<&str>)] = &[
     ("E-01", None),
     ("E-02", None),
@@ -85,10 +85,10 @@ const ROWS: &[(&str, Option<&str>)] = &[
     ("O-17", None),
     ("O-18", None),
     ("O-19", None),
-    // The habits of the other providers, and of clients in general, have no numbers.
+    // The quirks of the other providers, and of clients in general, have no numbers.
     ("Others", None),
     ("Habits", None),
-    // No source was found: neither a recorded request nor a page of a vendor.
+    // Steps without a source: neither a recorded request nor a page of a vendor.
     ("Assumed", None),
 ];
 
@@ -129,7 +129,7 @@ fn presets_have_what_is_asked_for() {
     assert!(entra.contains(Quirk::ReplaceCreatesElement) && entra.contains(Quirk::UnknownPath));
 }
 
-/// All of them, one after the other and twice, in one tenant.
+/// All sequences, one after the other and twice, in one tenant.
 #[test]
 fn runs_do_not_meet() {
     let host = tolerant(DynStore::new(MemoryStore::new()), Quirks::entra());
@@ -139,12 +139,12 @@ fn runs_do_not_meet() {
             assert!(replay.is_passed(), "{replay}");
         }
     }
-    // The same number again finds what is there.
+    // A run with the same number finds the resources of the earlier run.
     let again = now(Traffic::okta().replay(&host.provider, &host.context, 8));
     assert_eq!(again.failed().next().map(|step| step.step().id()), Some("lookup-vera"), "{again}");
 }
 
-/// A step names the habits that it relies on, those and no others.
+/// A step names exactly the quirks that it relies on.
 #[test]
 fn a_step_names_its_quirks() {
     for traffic in Traffic::all() {
@@ -155,7 +155,7 @@ fn a_step_names_its_quirks() {
                 let right = match step.verdict() {
                     Verdict::Passed => !names,
                     Verdict::Failed(_) => names && step.switched_off() == Quirks::strict().with(missing),
-                    // What it builds on has failed.
+                    // An earlier step, on which this step depends, has failed.
                     _ => true,
                 };
                 assert!(right, "{}, without {}: {step}", traffic.name(), missing.name());
@@ -181,7 +181,7 @@ fn a_strict_provider_fails_the_steps_that_name_a_quirk() {
     assert!(text.contains("needs, and is switched off: operation-case"), "{text}");
 }
 
-/// The habits that a request shows are among those that its step names.
+/// The quirks that a request shows are among the quirks that its step names.
 #[test]
 fn what_was_tolerated_was_named() {
     for traffic in Traffic::all() {
@@ -201,7 +201,7 @@ fn what_was_tolerated_was_named() {
     }
 }
 
-/// What is sent together is asked for at the same time; everything else is not.
+/// Requests of a parallel step are sent at the same time; all others are sent alone.
 #[test]
 fn together_means_together() {
     let host = tolerant(MemoryStore::new(), Quirks::entra());
@@ -224,7 +224,7 @@ fn together_means_together() {
     assert!(replay.is_passed(), "{replay}");
     let most = most.take();
     assert_eq!((most["hire-1"], most["hire-24"], most["remove-parallel-4"]), (1, 24, 4));
-    // Entra was seen to send five requests at once.
+    // Entra has been observed to send five requests at once.
     assert_eq!((most["add-parallel-17"], most["add-parallel-22"], most["add-parallel-24"]), (5, 5, 2));
     let alone = most.iter().filter(|(step, _)| !step.starts_with("hire-") && !step.contains("-parallel-"));
     assert_eq!(alone.map(|(_, going)| *going).max(), Some(1));
@@ -239,7 +239,7 @@ fn a_replay_is_send() {
     is_send(traffic.replay_with(1, |_| std::future::ready(Ok::<_, Infallible>(TrafficResponse::new(500)))));
 }
 
-/// A service provider may answer a PUT or PATCH without a body: what was expected of it is read.
+/// A service provider may answer a PUT or PATCH without a body: the replay then reads the resource.
 #[test]
 fn answers_without_a_body_are_as_good() {
     for traffic in Traffic::all() {
@@ -254,7 +254,7 @@ fn answers_without_a_body_are_as_good() {
             Ok(TrafficResponse::new(204))
         };
         let replay = now(traffic.replay_with(1, send));
-        // What happens together can only be read when all of it has.
+        // The results of parallel requests can be read only when all are complete.
         let failed = ids(&replay, |verdict| *verdict != Verdict::Passed);
         assert!(failed.is_empty(), "{replay}");
         let asked: usize = replay.iter().map(|step| step.exchanges().len()).sum();

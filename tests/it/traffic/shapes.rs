@@ -12,7 +12,7 @@ fn host_of(quirks: Quirks) -> Host<MemoryStore> {
     host_with(Registry::standard(), MemoryStore::new(), Limits::default(), quirks)
 }
 
-/// Everything tolerated but this.
+/// All quirks except this one.
 fn without(quirk: Quirk) -> Quirks {
     Quirk::ALL.iter().fold(Quirks::strict(), |all, quirk| all.with(*quirk)).without(quirk)
 }
@@ -180,7 +180,7 @@ fn shapes_are_accepted_and_reported_under_their_quirk_and_refused_without_it() {
     }
 }
 
-/// A URI with a blank that one request stored is read by the next one.
+/// A URI with a blank that one request has stored can be read by the next request.
 #[test]
 fn a_stored_uri_with_a_blank_stays_readable() {
     let host = host_of(Quirks::entra());
@@ -258,7 +258,7 @@ fn a_patch_without_operations_changes_nothing() {
     strict.refused("PATCH", &target, body.as_bytes(), 400, "invalidSyntax");
 }
 
-/// A stored attribute of the presets: each quirk is in the sets that its declaration lists, and `entra` adds to the default.
+/// The presets of quirks: each quirk is in the sets that its declaration lists, and `entra` adds to the default.
 #[test]
 fn presets_follow_the_declarations() {
     let entra_only = [Quirk::ReplaceCreatesElement, Quirk::UnknownPath, Quirk::NoOperations, Quirk::UriWithBlank];
@@ -272,7 +272,7 @@ fn presets_follow_the_declarations() {
     }
 }
 
-/// A body that is no JSON: the detail names the fault and a place that exists.
+/// A body that is not JSON: the detail names the fault and a place that exists.
 #[test]
 fn details_of_broken_json_name_the_fault_and_its_place() {
     let host = host_of(Quirks::default());

@@ -1,13 +1,14 @@
-//! Judgments about a page that no person makes by looking: axe-core, the width of the page, and the console.
+//! Checks of a page that a person cannot do by looking: axe-core, the width of the page, and the console.
 
 use serde_json::{Value as Json, json};
 
 use crate::{Browser, node};
 
-/// The widths at which no page may have to be scrolled sideways: those at which the layout changes, and their neighbors.
+/// The widths at which a page must not scroll sideways: the widths at which the layout changes, and their
+/// neighbors.
 const WIDTHS: [u32; 12] = [320, 380, 480, 640, 820, 900, 901, 1000, 1080, 1081, 1280, 1600];
 
-/// What was found on the pages so far.
+/// The findings on the pages so far.
 pub struct Audit {
     axe: String,
     found: Vec<String>,
@@ -21,14 +22,14 @@ impl Default for Audit {
 }
 
 impl Audit {
-    /// Nothing so far.
+    /// Creates an audit without findings.
     pub fn new() -> Self {
         let path = node::directory().expect("SCIM_TEST_PROVIDERS").join("node_modules/axe-core/axe.min.js");
         let axe = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self { axe, found: Vec::new(), pages: 0 }
     }
 
-    /// Looks at a page in light and dark, wide and narrow. In the dark, all parts that can be opened are open.
+    /// Checks a page in light and dark, wide and narrow. In dark mode, all parts that can be opened are open.
     pub fn page(&mut self, browser: &Browser, name: &str) {
         self.pages += 1;
         for (dark, width) in [(false, 1280), (false, 380), (true, 1280), (true, 380)] {
@@ -48,15 +49,15 @@ impl Audit {
         self.console(browser, name);
     }
 
-    /// The errors and the reports of the content security policy since the last page.
+    /// Checks for errors and for reports of the content security policy since the last page.
     pub fn console(&mut self, browser: &Browser, name: &str) {
-        // The status of a refused page is no error of the page.
+        // The status of a refused page is not an error of the page.
         let entries =
             browser.console().into_iter().filter(|entry| !entry.contains("the server responded with a status"));
         self.found.extend(entries.map(|entry| format!("{name}: console: {entry}")));
     }
 
-    /// Asserts that nothing was found.
+    /// Asserts that the audit has no findings.
     pub fn finish(self) {
         assert!(
             self.found.is_empty(),
@@ -68,7 +69,7 @@ impl Audit {
         eprintln!("{} pages have no violation", self.pages);
     }
 
-    /// The violations that axe-core finds, each in a line.
+    /// The violations that axe-core finds, one line each.
     fn axe(&self, browser: &Browser) -> Vec<String> {
         if browser.run("return typeof axe", &[]) == json!("undefined") {
             browser.run(&self.axe, &[]);
@@ -91,7 +92,7 @@ fn open_parts(browser: &Browser, open: bool) {
     browser.run(script, &[json!(open)]);
 }
 
-/// The elements that stand out of the page to the right at a width, each in a line; none if the page fits.
+/// The elements that extend beyond the right edge of the page at a width, one line each; empty if the page fits.
 fn overflow(browser: &Browser, width: u32) -> Vec<String> {
     browser.size(width, 900);
     let script = r#"

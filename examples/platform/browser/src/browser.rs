@@ -1,4 +1,4 @@
-//! A browser as a person uses it: fields by their labels, buttons and links by their words, and the text that is seen.
+//! A browser as a person uses it: fields by their labels, buttons and links by their words, and the visible text.
 
 use std::{
     rc::Rc,
@@ -9,11 +9,11 @@ use serde_json::{Value as Json, json};
 use thirtyfour::{Key, WebDriver, WebElement};
 use tokio::runtime::Runtime;
 
-/// The time after which an element that is not there fails the test.
+/// The time after which a missing element fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Finds an element that a person sees: `press` by its words, `field` by its label. A whole match comes before a match of
-/// the beginning, and that before one anywhere.
+/// Finds a visible element: `press` by its words, `field` by its label. A complete match has precedence over a
+/// match at the beginning, and a match at the beginning over a match elsewhere.
 const FIND: &str = r#"
 const [kind, name] = arguments;
 const clean = (text) => text.replace(/[‘’]/g, "'").replace(/\s+/g, " ").trim();
@@ -51,31 +51,31 @@ impl Browser {
         browser
     }
 
-    /// Waits for something of WebDriver.
+    /// Blocks until an operation of WebDriver has finished.
     pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }
 
-    /// A command of the DevTools protocol.
+    /// Runs a command of the DevTools protocol.
     pub fn devtools(&self, command: &str, parameters: &Json) -> Json {
         let sent = self.wait(self.driver.cdp().send_raw(command, parameters));
         sent.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
-    /// The size of the view in pixels.
+    /// Sets the size of the view in pixels.
     pub fn size(&self, width: u32, height: u32) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500});
         self.devtools("Emulation.setDeviceMetricsOverride", &size);
     }
 
-    /// Prefers dark pages, or light ones.
+    /// Sets whether the browser prefers dark pages.
     pub fn dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
         self.devtools("Emulation.setEmulatedMedia", &features);
     }
 
-    /// Runs the scripts of pages, or none, from the next page on.
+    /// Turns the scripts of pages on or off, from the next page on.
     pub fn scripts(&self, on: bool) {
         self.devtools("Emulation.setScriptExecutionDisabled", &json!({"value": !on}));
     }
@@ -86,7 +86,7 @@ impl Browser {
         self.wait(self.driver.goto(url)).unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
-    /// The address of the page.
+    /// Returns the address of the page.
     pub fn url(&self) -> String {
         self.wait(self.driver.current_url()).unwrap().to_string()
     }
@@ -121,8 +121,8 @@ impl Browser {
         done
     }
 
-    /// Posts fields from the script of the page, with the token of the page's session, as a forged request of somebody who
-    /// has that token. Returns the status and the text.
+    /// Posts fields from the script of the page, with the token of the page's session, like a forged request of an
+    /// attacker who has the token. Returns the status and the text.
     #[track_caller]
     pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> (u64, String) {
         let script = r#"
@@ -135,14 +135,14 @@ impl Browser {
         (answer[0].as_u64().unwrap(), answer[1].as_str().unwrap().to_owned())
     }
 
-    /// Gets a path of the page's own site, with the session. Returns the text.
+    /// Gets a path of the page's own site with the session. Returns the text.
     #[track_caller]
     pub fn get(&self, path: &str) -> String {
         let script = "const answer = await fetch(arguments[0]); return await answer.text();";
         self.run_async(script, &[json!(path)]).as_str().unwrap().to_owned()
     }
 
-    /// The text that is seen, each run of spaces as one, with straight apostrophes.
+    /// Returns the visible text. Each run of spaces becomes one space, and apostrophes become straight.
     pub fn text(&self) -> String {
         let text = self.try_run("return document.body ? document.body.innerText : ''", &[]).unwrap_or_default();
         let text = text.as_str().unwrap_or_default().replace(['‘', '’'], "'");
@@ -155,14 +155,14 @@ impl Browser {
         self.shows_within(words, PATIENCE);
     }
 
-    /// The same, within another time.
+    /// Waits at most `patience` until the page shows these words.
     #[track_caller]
     pub fn shows_within(&self, words: &str, patience: Duration) {
         let found = until(patience, || self.text().contains(words).then_some(()));
         assert!(found.is_some(), "expected “{words}”: {}\n{}", self.url(), self.text());
     }
 
-    /// Waits until the page shows one of these.
+    /// Waits until the page shows one of these texts.
     #[track_caller]
     pub fn shows_any(&self, all: &[&str]) {
         let found = until(PATIENCE, || {
@@ -172,7 +172,7 @@ impl Browser {
         assert!(found.is_some(), "expected one of {all:?}: {}\n{}", self.url(), self.text());
     }
 
-    /// Asserts that the page shows none of these words.
+    /// Asserts that the page does not show these words.
     #[track_caller]
     pub fn hides(&self, words: &str) {
         assert!(!self.text().contains(words), "expected no “{words}”: {}\n{}", self.url(), self.text());
@@ -183,12 +183,12 @@ impl Browser {
         WebElement::from_json(found, self.driver.handle().clone()).ok()
     }
 
-    /// Whether a person finds a button or a link with these words.
+    /// Whether the page shows a button or a link with these words.
     pub fn has(&self, name: &str) -> bool {
         self.find("press", name).is_some()
     }
 
-    /// Presses a button, or follows a link, with these words.
+    /// Presses the button or follows the link with these words.
     #[track_caller]
     pub fn press(&self, name: &str) {
         let pressed = until(PATIENCE, || {
@@ -198,7 +198,7 @@ impl Browser {
         assert!(pressed.is_some(), "expected to press “{name}”: {}\n{}", self.url(), self.text());
     }
 
-    /// Checks a box, or chooses one of several, by its label.
+    /// Selects the checkbox or the radio button with this label.
     #[track_caller]
     pub fn choose(&self, label: &str) {
         let element = self.field(label);
@@ -214,7 +214,7 @@ impl Browser {
         set.unwrap_or_else(|error| panic!("“{label}”: {error}"));
     }
 
-    /// Writes into the field with this label, in place of its text.
+    /// Replaces the text of the field with this label.
     #[track_caller]
     pub fn fill(&self, label: &str, text: &str) {
         let element = self.field(label);
@@ -231,32 +231,32 @@ impl Browser {
         found.unwrap_or_else(|| panic!("expected the field “{label}”: {}\n{}", self.url(), self.text()))
     }
 
-    /// Presses a key where the focus is.
+    /// Presses a key at the current focus.
     pub fn key(&self, key: Key) {
         self.wait(self.driver.action_chain().send_keys(key).perform()).unwrap();
     }
 
-    /// The text of the element with this id.
+    /// Returns the text of the element with this id.
     #[track_caller]
     pub fn element(&self, id: &str) -> String {
         let text = self.run("return document.getElementById(arguments[0])?.textContent.trim() ?? null", &[json!(id)]);
         text.as_str().unwrap_or_else(|| panic!("expected #{id}: {}\n{}", self.url(), self.text())).to_owned()
     }
 
-    /// The errors and the reports of the content security policy in the console, since the last time.
+    /// Returns the errors, and the reports of the content security policy, in the console since the last call.
     pub fn console(&self) -> Vec<String> {
         let entries = self.wait(self.driver.browser_log()).unwrap();
         let lines = entries.into_iter().map(|entry| format!("{} {}", entry.level, entry.message));
         lines.filter(|line| line.starts_with("SEVERE") || line.starts_with("WARNING")).collect()
     }
 
-    /// A picture of the view.
+    /// Takes a screenshot of the view, as PNG.
     pub fn picture(&self) -> Vec<u8> {
         self.wait(self.driver.screenshot_as_png()).unwrap()
     }
 }
 
-/// Repeats a question until it has an answer.
+/// Repeats a question until it has an answer or the time is over.
 pub(crate) fn until<T>(patience: Duration, mut question: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + patience;
     loop {

@@ -1,4 +1,4 @@
-//! The process `chromedriver`, and the way to a new browser.
+//! The process `chromedriver`, and the creation of browsers.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::Browser;
 
-/// A driver. Its browsers end with it.
+/// A driver. Dropping it ends its browsers.
 pub struct Driver {
     child: Child,
     url: String,
@@ -21,7 +21,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts the driver at a free port, if there is one here.
+    /// Starts the driver at a free port; `None` if no driver is installed.
     pub fn start() -> Option<Self> {
         let given = std::env::var_os("SCIM_TEST_CHROMEDRIVER").map(PathBuf::from);
         let path = given.or_else(|| {
@@ -43,10 +43,11 @@ impl Driver {
         Some(Self { child, url: format!("http://127.0.0.1:{port}"), runtime: Rc::new(runtime) })
     }
 
-    /// A browser with a fresh profile.
+    /// Starts a browser with a fresh profile.
     pub fn browser(&self) -> Browser {
         let mut wanted = DesiredCapabilities::chrome();
-        // The second one because tests run as root, the third because containers have a small /dev/shm.
+        // The second argument is needed because tests run as root, the third because containers have a small
+        // /dev/shm.
         for argument in ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--lang=en-US"] {
             wanted.add_arg(argument).unwrap();
         }
@@ -59,7 +60,7 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// Asks the driver to end, which ends its browsers as well. A killed driver would leave them behind.
+    /// Asks the driver to end, which also ends its browsers. Killing the driver would leave the browsers running.
     fn drop(&mut self) {
         let _ = ureq::get(format!("{}/shutdown", self.url)).call();
         let end = Instant::now() + Duration::from_secs(10);

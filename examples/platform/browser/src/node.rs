@@ -8,20 +8,20 @@ use std::{
 
 use serde_json::Value as Json;
 
-/// The directory with `node` and its modules.
+/// The directory with `node` and its modules, from `SCIM_TEST_PROVIDERS`.
 pub(crate) fn directory() -> Option<PathBuf> {
     std::env::var_os("SCIM_TEST_PROVIDERS").map(PathBuf::from)
 }
 
-/// A program in Node. It ends with this.
+/// A program in Node, which ends when this value is dropped.
 pub struct Node {
     child: Child,
-    /// The address that it has printed.
+    /// The address that the program printed.
     pub address: String,
 }
 
 impl Node {
-    /// Starts a script of `providers`.
+    /// Starts a script of the directory `providers`.
     pub fn start(script: &str, settings: &Json) -> Self {
         let directory = directory().expect("SCIM_TEST_PROVIDERS");
         let mut command = Command::new(directory.join("node"));

@@ -1,12 +1,12 @@
-//! Small pictures: a screenshot with a palette in place of true color.
+//! Small pictures: a screenshot with a palette instead of true color.
 
 use std::{collections::HashMap, io::Cursor};
 
-/// The PNG with at most 256 colors. Pages have few, and between them the shades at the edges of letters.
+/// Returns the PNG with at most 256 colors. Pages have few colors, and the shades at the edges of letters.
 ///
 /// # Panics
 ///
-/// When the bytes are no PNG of 8 bits a channel.
+/// When the bytes are not a PNG with 8 bits per channel.
 pub fn small(bytes: &[u8]) -> Vec<u8> {
     let mut reader = png::Decoder::new(Cursor::new(bytes)).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
@@ -25,7 +25,7 @@ pub fn small(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A palette of the most frequent colors, and for each pixel the index of the nearest one.
+/// A palette of the most frequent colors, and the index of the nearest color for each pixel.
 fn indexed(colors: &[[u8; 3]]) -> (Vec<u8>, Vec<u8>) {
     let mut counts = HashMap::new();
     for color in colors {

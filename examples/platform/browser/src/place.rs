@@ -1,10 +1,10 @@
-//! Where the platform keeps its data in a test: each place is a new one, and is gone with the test.
+//! The location of the platform's data in a test. Each place is new, and is removed after the test.
 
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
 
-/// Something that `--store` can name.
+/// A location for `--store`.
 pub struct Place {
     /// The value of `--store`.
     pub url: String,
@@ -17,14 +17,15 @@ enum Kept {
 }
 
 impl Place {
-    /// A file of SQLite.
+    /// Creates a place in an SQLite file.
     pub fn sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", directory.path().join("platform.db").display());
         Self { url, kept: Kept::File(directory) }
     }
 
-    /// A new database on the server that `SCIM_TEST_POSTGRES` names, `postgres://USER@HOST:PORT/DATABASE`.
+    /// Creates a new database on the server in `SCIM_TEST_POSTGRES`, `postgres://USER@HOST:PORT/DATABASE`; `None`
+    /// if the variable is not set.
     pub fn postgres() -> Option<Self> {
         let Ok(server) = std::env::var("SCIM_TEST_POSTGRES") else {
             eprintln!("skipped: SCIM_TEST_POSTGRES is not set");

@@ -1,4 +1,4 @@
-//! An organization with something on every page.
+//! An organization with data on every page.
 
 use serde_json::{Value as Json, json};
 
@@ -7,15 +7,15 @@ use crate::{
     walk::{first_key, sign_on_by_openid},
 };
 
-/// Single sign-on, a key, people of every state, groups, and a log with every outcome.
+/// An organization with single sign-on, a key, people in every state, groups, and a log with every outcome.
 pub struct Populated {
     /// The administrator's browser.
     pub admin: Browser,
-    /// The provider of sign-ins.
+    /// The identity provider for sign-ins.
     pub node: Node,
-    /// The client of SCIM.
+    /// The SCIM client.
     pub scim: Scim,
-    /// The ids of a person from SCIM, of one who is deactivated, and of one made by hand.
+    /// The ids of a person from SCIM, of a deactivated person, and of a person made by hand.
     pub people: [String; 3],
     /// The id of a user group.
     pub user_group: String,
@@ -35,7 +35,7 @@ const PEOPLE: [(&str, &str, &str); 8] = [
 ];
 
 impl Populated {
-    /// Fills the organization, with the provider that has this label on the page *SCIM*.
+    /// Creates the data of the organization, with the provider that has this label on the page *SCIM*.
     pub fn new(stage: &Stage, admin: Browser, label: &str) -> Self {
         let node = stage.openid(&["administrator", "lena.fischer@example.com", "nobody@example.com"]);
         admin.go(&stage.program.page("sign-on"));
@@ -47,7 +47,7 @@ impl Populated {
         let scim_group = scim.group("Legal and compliance", &members);
         scim.group("Everyone in research and development", &[&ids[4], &ids[7]]);
         scim.set_active(&ids[5], false);
-        // Refused: the user name is taken, the filter is none, the person is nobody.
+        // Refused requests: the user name is taken, the filter is not valid, the person does not exist.
         assert_eq!(scim.ask("POST", "/Users", &user(&PEOPLE[0])).status, 409);
         assert_eq!(scim.ask("GET", "/Users?filter=userName%20nearly%20x", &Json::Null).status, 400);
         assert_eq!(scim.ask("GET", "/Users/nobody", &Json::Null).status, 404);
@@ -73,7 +73,7 @@ impl Populated {
         Self { admin, node, scim, people, user_group, scim_group }
     }
 
-    /// The addresses of the pages that a link or an address leads to, each with a name.
+    /// Returns the addresses of the pages with their names.
     pub fn pages(&self, stage: &Stage) -> Vec<(&'static str, String)> {
         let [scim, deactivated, by_hand] = &self.people;
         let (user_group, scim_group) = (&self.user_group, &self.scim_group);
@@ -117,7 +117,7 @@ impl Populated {
     }
 }
 
-/// A person with everything that pages show.
+/// A person with all attributes that pages show.
 fn user((login, name, department): &(&str, &str, &str)) -> Json {
     let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     let address = format!("{login}@example.com");

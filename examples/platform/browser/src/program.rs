@@ -10,29 +10,29 @@ use std::{
 use serde_json::Value as Json;
 use tempfile::NamedTempFile;
 
-/// A process that serves. It ends with this.
+/// A serving process, which ends when this value is dropped.
 pub struct Program {
     child: Child,
     store: String,
     log: NamedTempFile,
-    /// The address of the dashboard that it has printed.
+    /// The address of the dashboard that the program printed.
     pub dashboard: String,
-    /// The administrator's link that it has printed, if the organization had no administrator.
+    /// The administrator's link that the program printed, if the organization had no administrator.
     pub link: Option<String>,
-    /// The SCIM URL that it has printed.
+    /// The SCIM URL that the program printed.
     pub scim: String,
 }
 
-/// A command that has ended.
+/// A command that has finished.
 #[derive(Debug)]
 pub struct Finished {
-    /// Whether it reports success.
+    /// Whether the command succeeded.
     pub success: bool,
-    /// Its output.
+    /// The output and the error output of the command.
     pub output: String,
 }
 
-/// The program that `SCIM_TEST_PLATFORM` names, or the one that cargo builds.
+/// The program in `SCIM_TEST_PLATFORM`, or the program that cargo builds.
 fn path() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
@@ -61,7 +61,7 @@ fn command() -> Command {
 }
 
 impl Program {
-    /// Starts the program as a new user does, at a free port and over this store.
+    /// Starts the program like a new user, at a free port and with this store.
     pub fn start(store: &str) -> Self {
         let log = NamedTempFile::new().unwrap();
         let mut command = command();
@@ -85,24 +85,24 @@ impl Program {
         Self { child, store: store.to_owned(), log, dashboard, link, scim }
     }
 
-    /// The address of one of the organization's pages: `scim`, `users?tab=unassigned`.
+    /// Returns the address of a page of the organization: `scim`, `users?tab=unassigned`.
     pub fn page(&self, page: &str) -> String {
         format!("{}{page}", self.dashboard)
     }
 
-    /// The path of one of the organization's pages.
+    /// Returns the path of a page of the organization.
     pub fn path(&self, page: &str) -> String {
         let page = self.page(page);
         format!("/{}", page.splitn(4, '/').nth(3).unwrap())
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// Returns `http://127.0.0.1:PORT`.
     pub fn root(&self) -> &str {
         let end = self.dashboard.match_indices('/').nth(2).unwrap().0;
         &self.dashboard[..end]
     }
 
-    /// Runs a command of the program over the same store.
+    /// Runs a command of the program with the same store.
     pub fn command(&self, arguments: &[&str]) -> Finished {
         let mut command = command();
         command.args(arguments).args(["--store", &self.store]);
@@ -111,7 +111,7 @@ impl Program {
         Finished { success: done.status.success(), output: String::from_utf8(output).unwrap() }
     }
 
-    /// Everything that the process has logged so far.
+    /// Returns the log of the process so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log.path()).unwrap()
     }

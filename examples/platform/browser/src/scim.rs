@@ -1,4 +1,4 @@
-//! An identity provider's client of SCIM over HTTP.
+//! A SCIM client over HTTP, in the role of an identity provider.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,38 +6,38 @@ use scim_core::testkit::{Replay, Traffic, TrafficRequest, TrafficResponse};
 use serde_json::{Value as Json, json};
 use ureq::{Agent, http};
 
-/// A client with one credential. Clones count in the same list.
+/// A client with one credential. Clones record into the same list.
 #[derive(Clone)]
 pub struct Scim {
     url: String,
     agent: Agent,
     authorization: String,
-    /// What was sent and answered: method and path, and status.
+    /// The method and path of each sent request, and the status of its response.
     pub sent: Arc<Mutex<Vec<(String, u16)>>>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The body; null when it is none.
+    /// The body; null when the body is not JSON.
     pub json: Json,
 }
 
 impl Scim {
-    /// A client with an API key or an access token.
+    /// Creates a client with an API key or an access token.
     pub fn new(url: &str, token: &str) -> Self {
         let agent = Agent::config_builder().http_status_as_error(false).build().into();
         Self { url: url.to_owned(), agent, authorization: format!("Bearer {token}"), sent: Arc::default() }
     }
 
-    /// The same client with another credential.
+    /// Returns the same client with another credential.
     pub fn with(&self, token: &str) -> Self {
         Self { authorization: format!("Bearer {token}"), ..self.clone() }
     }
 
-    /// A new access token of an OAuth client.
+    /// Requests a new access token for an OAuth client.
     pub fn token(url: &str, id: &str, secret: &str) -> String {
         let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
         let mut answer = ureq::post(url).send_form(form).unwrap_or_else(|error| panic!("{url}: {error}"));
@@ -72,7 +72,7 @@ impl Scim {
         self.ask_as("test", method, target, body)
     }
 
-    /// Sends one request of a client that calls itself so.
+    /// Sends one request with this `User-Agent`.
     #[track_caller]
     pub fn ask_as(&self, agent: &str, method: &str, target: &str, body: &Json) -> Answer {
         let request = http::Request::builder().method(method).uri(format!("{}{target}", self.url));
@@ -109,7 +109,7 @@ impl Scim {
         self.create("/Groups", &group)
     }
 
-    /// Creates something, and returns the id.
+    /// Creates a resource, and returns its id.
     #[track_caller]
     pub fn create(&self, endpoint: &str, body: &Json) -> String {
         let made = self.ask("POST", endpoint, body);
@@ -117,7 +117,7 @@ impl Scim {
         made.json["id"].as_str().unwrap().to_owned()
     }
 
-    /// Changes something by one operation of PATCH.
+    /// Changes a resource by one operation of PATCH.
     #[track_caller]
     pub fn patch(&self, target: &str, operation: &Json) {
         let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
@@ -125,13 +125,13 @@ impl Scim {
         assert!(matches!(answer.status, 200 | 204), "{answer:?}");
     }
 
-    /// Activates a user, or deactivates one.
+    /// Activates or deactivates a user.
     #[track_caller]
     pub fn set_active(&self, id: &str, active: bool) {
         self.patch(&format!("/Users/{id}"), &json!({"op": "replace", "path": "active", "value": active}));
     }
 
-    /// Sends a sequence of requests as an identity provider does.
+    /// Replays a sequence of requests of an identity provider.
     pub fn replay(&self, traffic: &Traffic, run: u64) -> Replay {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         runtime.block_on(traffic.replay_with(run, async |request: TrafficRequest| {

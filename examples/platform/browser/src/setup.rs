@@ -1,4 +1,4 @@
-//! The beginning of a test: the program over a place, the driver, and an administrator who has opened the link.
+//! The beginning of a test: the program with its data, the driver, and an administrator who has opened the link.
 
 use serde_json::json;
 
@@ -7,23 +7,23 @@ use crate::{Browser, Driver, Node, Place, Program, node};
 /// The password of the administrator.
 pub const PASSWORD: &str = "a long enough password";
 
-/// Everything that a test needs. The browsers end first, then the program, then its data.
+/// The processes of a test. The driver with its browsers ends first, then the program, then its data.
 pub struct Stage {
     driver: Driver,
     /// The platform.
     pub program: Program,
-    /// Where it keeps its data.
+    /// The location of the program's data.
     pub place: Place,
 }
 
 impl Stage {
-    /// The program over SQLite; nothing where a browser or the providers are missing.
+    /// Starts the program with SQLite; `None` if a browser or the providers are missing.
     pub fn on_sqlite() -> Option<Self> {
         let driver = driver()?;
         Some(Self::new(driver, Place::sqlite()))
     }
 
-    /// The program over PostgreSQL; nothing where there is none.
+    /// Starts the program with PostgreSQL; `None` if a browser, the providers or the PostgreSQL server are missing.
     pub fn on_postgresql() -> Option<Self> {
         let driver = driver()?;
         Some(Self::new(driver, Place::postgres()?))
@@ -33,12 +33,12 @@ impl Stage {
         Self { driver, program: Program::start(&place.url), place }
     }
 
-    /// A browser with a fresh profile.
+    /// Starts a browser with a fresh profile.
     pub fn browser(&self) -> Browser {
         self.driver.browser()
     }
 
-    /// A browser in which the administrator has opened the printed link and chosen a password.
+    /// Starts a browser in which the administrator has opened the printed link and chosen a password.
     pub fn administrator(&self) -> Browser {
         let browser = self.browser();
         browser.go(self.program.link.as_deref().expect("a link is printed"));
@@ -50,7 +50,7 @@ impl Stage {
         browser
     }
 
-    /// A SAML identity provider that knows the platform, and these people by their user names.
+    /// Starts a SAML identity provider that knows the platform, and these people by their user names.
     pub fn saml(&self, people: &[&str]) -> Node {
         let person = |name: &&str| json!({"login": name, "password": "secret", "nameId": name});
         let people: Vec<_> = people.iter().map(person).collect();
@@ -58,7 +58,7 @@ impl Stage {
         Node::start("saml.cjs", &json!({"services": services, "people": people}))
     }
 
-    /// An OpenID provider that knows the platform as a client, and these people by their user names.
+    /// Starts an OpenID provider that knows the platform as a client, and these people by their user names.
     pub fn openid(&self, people: &[&str]) -> Node {
         let claims = |name: &str| json!({"preferred_username": name, "name": name});
         let person = |name: &&str| json!({"login": name, "password": "secret", "sub": name, "claims": claims(name)});
@@ -73,7 +73,8 @@ impl Stage {
 /// The secret of the platform at the OpenID provider.
 pub(crate) const CLIENT_SECRET: &str = "a-secret-of-the-client";
 
-/// A driver, if everything is here. What is missing is printed, or ends the test where a browser must be.
+/// Starts a driver if all parts are installed. Otherwise prints the missing part, or fails if `SCIM_TEST_BROWSER`
+/// requires a browser.
 fn driver() -> Option<Driver> {
     let missing = |what: &str| {
         assert!(std::env::var_os("SCIM_TEST_BROWSER").is_none_or(|value| value != "1"), "{what}");

@@ -1,5 +1,5 @@
-//! The story of issue 12 as steps, which the walks of Okta and of Entra ID share. Each step begins on the page on which a
-//! person would begin, and goes on by links and buttons.
+//! The story of issue 12 as steps, which the walks of Okta and of Entra ID share. Each step begins on the page
+//! where a person would begin, and continues by links and buttons.
 
 mod keys;
 mod log;
@@ -10,16 +10,16 @@ mod setup;
 pub use self::setup::{at_provider, first_key, scim_is_locked, sign_on_by_openid, sign_on_by_saml};
 use crate::{Browser, Node, Scim, Stage};
 
-/// The administrator on the way through the story.
+/// The administrator who walks through the story.
 pub struct Walk<'a> {
     /// The platform.
     pub stage: &'a Stage,
-    /// The provider as pages name it.
+    /// The provider's name on pages.
     pub provider: &'static str,
     /// The administrator's browser.
     pub admin: Browser,
-    /// The provider of sign-ins.
+    /// The identity provider for sign-ins.
     pub node: Node,
-    /// The client of SCIM that the provider has.
+    /// The provider's SCIM client.
     pub scim: Scim,
 }

@@ -1,4 +1,5 @@
-//! Attacks that only a browser shows: scripts in stored values, forms of other sites, and sessions that an attacker knows.
+//! Attacks that only a browser reveals: scripts in stored values, forms of other sites, and sessions that an
+//! attacker knows.
 
 mod elsewhere;
 
@@ -6,11 +7,11 @@ use elsewhere::Elsewhere;
 use platform_browser::{Browser, PASSWORD, Populated, Stage};
 use serde_json::{Value as Json, json};
 
-/// Markup that would leave traces if a page took it for its own: an element, and a script that ran.
+/// Markup that would leave traces if a page did not escape it: an element, and a script that ran.
 const ATTACK: &str = "\"'></title></textarea></script><b data-attack></b><img src=x onerror=\"window.attacked=1\">\
                       <script>window.attacked=1</script><svg onload=\"window.attacked=1\">{{7*7}}";
 
-/// Asserts that nothing of the attack became a part of the page.
+/// Asserts that no part of the attack became a part of the page.
 #[track_caller]
 fn is_harmless(browser: &Browser, page: &str) {
     let script = r#"
@@ -68,7 +69,8 @@ fn stored_values_run_no_script() {
     for id in &people {
         pages.push(("hostile person", stage.program.page(&format!("users/{id}"))));
     }
-    // First with the policy, which must have nothing to report, then without, so that nothing is safe only because of it.
+    // The first round uses the policy, which must have nothing to report. The second round runs without the policy,
+    // so that no page is safe only because of it.
     admin.console();
     let mut shown = 0;
     for policy in [true, false] {
@@ -115,7 +117,7 @@ fn hostile_people(scim: &platform_browser::Scim) -> Vec<String> {
         if let Some(manager) = manager {
             user[enterprise]["manager"] = manager;
         }
-        // An address that is no URI is refused and never stored. The rest of the person comes without it.
+        // An address that is not a URI is refused and never stored. The rest of the person is sent without it.
         let made = scim.ask("POST", "/Users", &user);
         people.push(match made.json["id"].as_str() {
             Some(id) => id.to_owned(),
@@ -131,7 +133,7 @@ fn hostile_people(scim: &platform_browser::Scim) -> Vec<String> {
     people
 }
 
-/// Requests that are refused, with markup in the parts that the log shows.
+/// Refused requests with markup in the parts that the log shows.
 fn hostile_requests(scim: &platform_browser::Scim) {
     let path = "%22%3E%3Cb%20data-attack%3E%3C/b%3E%3Cimg%20src=x%20onerror=window.attacked=1%3E";
     let schemas = ["urn:ietf:params:scim:schemas:core:2.0:User"];
@@ -150,7 +152,7 @@ fn hostile_requests(scim: &platform_browser::Scim) {
     }
 }
 
-/// Forms that come back with their errors and with the text that was entered.
+/// Forms that return with their errors and with the entered text.
 fn hostile_forms(stage: &Stage, admin: &Browser) {
     for (page, button, fields) in [
         ("users/new", "Add the person", &["Name", "User name", "E-mail"][..]),
@@ -200,7 +202,7 @@ fn sign_in(stage: &Stage, browser: &Browser) {
     browser.shows("Your identity provider creates");
 }
 
-/// A cookie that an attacker has planted is worth nothing after the sign-in, and neither is one from before.
+/// A cookie that an attacker planted is worthless after the sign-in, and so is a cookie from before.
 #[test]
 fn a_planted_session_is_not_taken() {
     let Some(stage) = Stage::on_sqlite() else { return };
@@ -220,7 +222,7 @@ fn a_planted_session_is_not_taken() {
         attacker.shows("Sign in");
         attacker.hides("Your identity provider creates");
     }
-    // Signing out ends the session and not only the cookie.
+    // Signing out ends the session itself, not only the cookie.
     let before = session(&victim).unwrap();
     victim.press("Sign out");
     victim.shows("Sign in");
@@ -229,7 +231,7 @@ fn a_planted_session_is_not_taken() {
     attacker.hides("Your identity provider creates");
 }
 
-/// Two administrators work on pages that the other one has made old.
+/// Two administrators work on pages that the other administrator has made outdated.
 #[test]
 fn two_administrators_do_not_undo_each_other() {
     let Some(stage) = Stage::on_sqlite() else { return };
@@ -247,7 +249,7 @@ fn two_administrators_do_not_undo_each_other() {
     second.shows("SCIM is active");
     let [lena, _, harper] = &populated.people;
 
-    // Each adds one user group to the same person: both stay.
+    // Each administrator adds one user group to the same person: both groups stay.
     for browser in [first, &second] {
         browser.go(&program.page(&format!("users/{lena}")));
     }
@@ -260,7 +262,7 @@ fn two_administrators_do_not_undo_each_other() {
     let chosen = "return [...document.querySelectorAll('input[name=group]:checked')].length";
     assert_eq!(second.run(chosen, &[]), json!(2));
 
-    // One assigns people to a user group that the other one has removed.
+    // The first administrator assigns people to a user group that the second administrator has removed.
     first.go(&program.page("users?tab=unassigned&all=1"));
     second.go(&program.page("user-groups"));
     second.press("Viewers");
@@ -270,7 +272,7 @@ fn two_administrators_do_not_undo_each_other() {
     first.press("Assign to user groups");
     first.shows("A user group was removed meanwhile. Nobody was assigned.");
 
-    // Both remove the same account.
+    // Both administrators remove the same account.
     for browser in [first, &second] {
         browser.go(&program.page(&format!("users/{harper}/remove")));
     }
@@ -279,7 +281,7 @@ fn two_administrators_do_not_undo_each_other() {
     second.press("Remove Harper Quinn");
     second.shows("This account is already removed");
 
-    // One turns SCIM off while the other one makes a key.
+    // The first administrator turns SCIM off while the second administrator creates a key.
     second.go(&program.page("scim/keys/new"));
     second.fill("Name", "Too late");
     first.go(&program.page("scim/off"));
@@ -288,7 +290,7 @@ fn two_administrators_do_not_undo_each_other() {
     second.press("Make the key");
     second.shows("SCIM is off. Activate SCIM first, then make a key.");
 
-    // The one who was removed is signed out at the next request.
+    // The removed administrator is signed out at the next request.
     first.go(&program.page("users?from=hand"));
     first.press("Remove Second Admin");
     first.press("Remove Second Admin");
@@ -325,7 +327,7 @@ fn other_sites_cannot_send_forms() {
         ("user-groups/mapping".into(), vec![("scim_group", &populated.scim_group)]),
         ("log/record".into(), vec![]),
         ("confirm".into(), vec![("password", PASSWORD), ("target", "/o/demo/scim")]),
-        // Signing the browser in as somebody else, or out, is an attack as well.
+        // Signing the browser in as another person, or out, is an attack as well.
         ("sign-in".into(), vec![("user_name", "administrator"), ("password", PASSWORD)]),
         ("sign-out".into(), vec![]),
         ("sign-on/start".into(), vec![]),
@@ -340,7 +342,7 @@ fn other_sites_cannot_send_forms() {
         for (path, fields) in &forms {
             admin.go(&elsewhere.form(host, &program.page(path), fields));
             admin.press("Send");
-            // Without the cookie, which another site's form does not bring, the answer is the sign-in page.
+            // A form of another site does not bring the cookie; without it the response is the sign-in page.
             admin.shows_any(&["The server refused", "Sign in with demo"]);
             assert!(admin.url().ends_with(path.as_str()) || admin.url().ends_with("/sign-in"), "{host} {path}");
             assert_eq!(session(admin), cookie, "{host} {path}: the session is the same");
@@ -349,7 +351,7 @@ fn other_sites_cannot_send_forms() {
         for (before, after) in before.iter().zip(seen()) {
             assert_eq!(*before, after, "from {host}");
         }
-        // Scripts of the other site read nothing, and its frame shows nothing.
+        // Scripts of the other site can read nothing, and its frame shows nothing.
         admin.go(&elsewhere.form(host, &program.page("scim/off"), &[]));
         let read = format!(
             "try {{ const answer = await fetch('{}', {{ credentials: 'include' }}); return await answer.text(); }} \
@@ -364,13 +366,13 @@ fn other_sites_cannot_send_forms() {
         assert!(!inside.as_str().unwrap().contains("Lena"), "{inside}");
         admin.console();
     }
-    // The right form still works.
+    // The form of the right site still works.
     admin.go(&program.page("scim/off"));
     admin.press("Turn off SCIM");
     admin.shows("SCIM is off.");
 }
 
-/// The parts of a page that do not change with the time.
+/// The parts of a page that do not change over time.
 fn visible(page: &str) -> Vec<String> {
     let rows = page.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim());
     let clock = |text: &&str| !text.contains(" ago") && !text.contains(" AM") && !text.contains(" PM");

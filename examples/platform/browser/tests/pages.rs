@@ -6,7 +6,8 @@ use platform_browser::{Audit, Browser, PASSWORD, Populated, Stage, walk};
 use serde_json::json;
 use thirtyfour::Key;
 
-/// axe-core finds nothing, no page is too wide, and the console stays empty: on each page and in each state.
+/// axe-core reports no violations, no page is too wide, and the console stays empty, on each page and in each
+/// state.
 #[test]
 fn every_page_is_accessible_and_fits() {
     let Some(stage) = Stage::on_sqlite() else { return };
@@ -100,8 +101,8 @@ fn people_without_a_session(stage: &Stage, audit: &mut Audit) {
     audit.page(&person, "own page of a person");
 }
 
-/// Goes with the Tab key to the element with these words, at most once around the page. Each stop on the way has a visible
-/// mark of the focus.
+/// Moves with the Tab key to the element with these words, at most once around the page. Each stop on the way has a
+/// visible focus mark.
 #[track_caller]
 fn tab_to(browser: &Browser, words: &str) {
     let script = r#"
@@ -131,7 +132,7 @@ fn write(browser: &Browser, text: &str) {
     browser.wait(browser.driver.action_chain().send_keys(text).perform()).unwrap();
 }
 
-/// From the link to an assigned person without a pointer.
+/// Walks from the link to an assigned person without a pointer.
 #[test]
 fn the_keyboard_is_enough() {
     let Some(stage) = Stage::on_sqlite() else { return };
@@ -145,7 +146,7 @@ fn the_keyboard_is_enough() {
     browser.key(Key::Enter);
     browser.shows("Not available yet");
 
-    // The first stop of a page leads past the navigation.
+    // The first stop of a page skips the navigation.
     tab_to(&browser, "Skip to the content");
     browser.key(Key::Enter);
     tab_to(&browser, "Set up single sign-on");
@@ -185,7 +186,7 @@ fn the_keyboard_is_enough() {
     browser.key(Key::Enter);
     browser.shows("Copied");
 
-    // Each page that is reached this way has only stops that are seen: the whole round.
+    // Each page has only visible stops, on the whole round.
     for page in ["users/new", "users", "user-groups", "log", "sign-on?kind=saml", "scim", "me"] {
         browser.go(&stage.program.page(page));
         tab_to(&browser, "Sign out");
@@ -193,7 +194,7 @@ fn the_keyboard_is_enough() {
     }
 }
 
-/// Once around the page: the focus comes to everything that can have it.
+/// Goes once around the page: the focus reaches every element that can have it.
 fn round(browser: &Browser) {
     let count = r#"
         const all = document.querySelectorAll("a[href], button:not(:disabled), input:not([type=hidden]), select, textarea, summary");
@@ -212,7 +213,7 @@ fn round(browser: &Browser) {
     assert!(reached.len() as u64 >= count, "{} of {count} are reached: {}", reached.len(), browser.url());
 }
 
-/// The same way with scripts off.
+/// Walks the same way with scripts off.
 #[test]
 fn scripts_are_not_needed() {
     let Some(stage) = Stage::on_sqlite() else { return };

@@ -1,9 +1,9 @@
-//! The pictures of the README. `cargo test --test pictures -- --ignored` makes them again in `../pictures`.
+//! The pictures of the README. `cargo test --test pictures -- --ignored` creates them again in `../pictures`.
 
 use platform_browser::{Browser, Populated, Stage, small};
 use scim_core::testkit::Traffic;
 
-/// Pixels of a picture at most, from the top of the page.
+/// The maximum number of pixels of a picture, from the top of the page.
 const HIGHEST: u64 = 1_000;
 
 fn picture(browser: &Browser, name: &str, width: u32) {
@@ -36,7 +36,7 @@ fn pictures_of_the_readme() {
     admin.fill("Name", "Entra, next year");
     admin.press("Make the key");
     admin.shows("You see this key only now.");
-    // The key in the picture is none.
+    // The key in the picture is not a real key.
     let hide = "document.getElementById('api-key').textContent = 'scim_' + '0123456789abcdefghijklmnopqrstuvwxyz'";
     admin.run(hide, &[]);
     picture(admin, "3-key-and-guide", 1280);

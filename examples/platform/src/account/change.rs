@@ -1,5 +1,5 @@
-//! Changes of an account made by hand: its name and address, and whether its person may sign in. Accounts from SCIM are
-//! the identity provider's to change.
+//! Changes of an account made by hand: its name, its address, and whether its person may sign in. Only the
+//! identity provider changes accounts from SCIM.
 
 use chrono::Utc;
 use scim_core::{
@@ -13,25 +13,25 @@ use crate::{
     session::end_all,
 };
 
-/// The outcome of a change or a removal that an administrator asks for.
+/// The outcome of a change or removal requested by an administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
-    /// It is done. A person who is removed or deactivated has no session anymore.
+    /// The change is done. A removed or deactivated person has no session anymore.
     Done,
     /// No account has the id.
     Missing,
-    /// The account is one from SCIM.
+    /// The account is from SCIM.
     FromScim,
-    /// The account is that of the administrator who asks.
+    /// The account belongs to the administrator who makes the request.
     Own,
     /// The organization would have no active administrator.
     LastAdministrator,
-    /// Who asks is no administrator anymore.
+    /// The requester is no longer an administrator.
     NoAdministrator,
 }
 
 impl Accounts {
-    /// Gives an account made by hand this name and address, for the administrator with the id `by`.
+    /// Sets the name and the address of an account made by hand, on behalf of the administrator with the id `by`.
     ///
     /// # Errors
     ///
@@ -47,8 +47,8 @@ impl Accounts {
         self.change(tenant, id, by, Edit::Values { name, email }).await
     }
 
-    /// Lets the person of an account made by hand sign in, or no longer, for the administrator with the id `by`. The
-    /// commit that deactivates an account ends its sessions and one-time links.
+    /// Sets whether the person of an account made by hand may sign in, on behalf of the administrator with the id
+    /// `by`. The commit that deactivates an account ends its sessions and one-time links.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl Work for Change {
             }
         }
         update.push(" WHERE origin = 'hand' AND tenant = ").bind(tenant).push(" AND id = ").bind(id);
-        // Who is deactivated already keeps the time.
+        // An account that is already deactivated keeps the time of its deactivation.
         update.push(if ends_access { " AND active = 1" } else { "" });
         session.execute(&update).await?;
         if ends_access {
@@ -117,8 +117,9 @@ impl Work for Change {
     }
 }
 
-/// The reason for which the administrator `by` may not change the account. `ends_access` says that its person then cannot
-/// sign in. Until the commit nobody else changes the account or the administrators.
+/// The reason why the administrator `by` may not change the account; `None` if the change is allowed.
+/// `ends_access` means that its person cannot sign in after the change. The account and the administrators are
+/// locked until the commit.
 pub(super) async fn refusal<S: Session>(
     session: &mut S,
     tenant: &str,
@@ -127,7 +128,7 @@ pub(super) async fn refusal<S: Session>(
     ends_access: bool,
 ) -> Result<Option<Changed>, StoreError> {
     let locking = if session.dialect() == Dialect::Postgres { " ORDER BY id FOR UPDATE" } else { "" };
-    // Two administrators who remove each other wait here, and the second one finds herself gone.
+    // If two administrators remove each other, the second one waits here and is then no longer an administrator.
     let mut query = Statement::new(session.dialect());
     query.push("SELECT id FROM account WHERE role = 'administrator' AND active = 1 AND tenant = ").bind(tenant);
     let rows = session.query(query.push(locking)).await?.into_iter().map(|mut row| row.text(0));

@@ -1,4 +1,4 @@
-//! The values of a person's resource that only the page of this one person shows.
+//! The values of a person's resource that only the page of the person shows.
 
 use scim_core::{sql::Statement, store::StoreError};
 use serde_json::Value as Json;
@@ -7,10 +7,10 @@ use super::Accounts;
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// Characters of a value that are shown.
+/// The maximum number of characters of a value that are shown.
 const SHOWN: usize = 512;
 
-/// Values that the identity provider keeps of a person.
+/// Values of a person that the identity provider maintains.
 #[derive(Clone, Debug, Default)]
 pub struct Details {
     /// The given name.
@@ -21,17 +21,17 @@ pub struct Details {
     pub department: Option<String>,
     /// The name of the manager, or the id if the manager has no account.
     pub manager: Option<String>,
-    /// The profile, as the identity provider wrote it: it may be no address at all.
+    /// The profile, as the identity provider wrote it: it need not be an address.
     pub profile: Option<String>,
-    /// The time at which the account was deactivated, if that is known, in milliseconds since 1970.
+    /// The time at which the account was deactivated, in milliseconds since 1970; `None` if it is not known.
     pub deactivated: Option<i64>,
-    /// The id of the administrator who deactivated it; `None` where the identity provider did.
+    /// The id of the administrator who deactivated the account; `None` where the identity provider deactivated it.
     pub deactivated_by: Option<String>,
 }
 
 impl Details {
-    /// The profile, if it is an address of the web. Nothing else may become a link: `javascript:` would run as the
-    /// reader.
+    /// The profile, if it is a web address. No other value may become a link: `javascript:` would run with the
+    /// reader's rights.
     pub fn link(&self) -> Option<&str> {
         let profile = self.profile.as_deref()?;
         let is_web = ["https://", "http://"]
@@ -43,7 +43,7 @@ impl Details {
 }
 
 impl Accounts {
-    /// The details of a person from SCIM; of a person made by hand only the deactivation.
+    /// The details of a person from SCIM; for a person made by hand, only the deactivation.
     ///
     /// # Errors
     ///

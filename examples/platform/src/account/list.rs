@@ -1,4 +1,4 @@
-//! The people of an organization as pages list them: by name, some at a time, each list by an index of its own.
+//! The people of an organization as shown in lists: ordered by name, page by page, each list with its own index.
 
 use std::collections::HashSet;
 
@@ -6,16 +6,16 @@ use scim_core::{fold::fold, sql::Statement, store::StoreError};
 
 use super::{Account, Accounts, COLUMNS, UNASSIGNED, sort_name, user_name_key};
 
-/// People on a page.
+/// The number of people on a page.
 const PAGE: usize = 50;
 
 /// The number up to which people are counted.
 const COUNTED: i64 = 1_000;
 
-/// The people that a list has.
+/// The people in a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tab {
-    /// Everybody.
+    /// All people.
     #[default]
     All,
     /// People from SCIM, now or before, who may sign in and belong to no user group.
@@ -25,7 +25,7 @@ pub enum Tab {
 }
 
 impl Tab {
-    /// The condition, word for word that of the index.
+    /// The condition, word for word as in the index.
     fn condition(self) -> &'static str {
         match self {
             Self::All => "",
@@ -35,16 +35,16 @@ impl Tab {
     }
 }
 
-/// A part of a list that is asked for.
+/// The part of a list that the caller requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Listing<'a> {
     /// The list.
     pub tab: Tab,
-    /// Whether only accounts made by hand are wanted, of the list of everybody.
+    /// Whether to show only accounts made by hand; it applies to [`Tab::All`] only.
     pub by_hand: bool,
-    /// The beginning of a name or a user name, of the list of everybody.
+    /// The beginning of a name or a user name; it applies to [`Tab::All`] only.
     pub search: &'a str,
-    /// The id of the account behind which the part begins.
+    /// The id of the account after which the part begins.
     pub after: Option<&'a str>,
 }
 
@@ -53,14 +53,14 @@ pub struct Listing<'a> {
 pub struct People {
     /// The accounts, by name.
     pub accounts: Vec<Account>,
-    /// Whether the list goes on.
+    /// Whether more accounts follow.
     pub more: bool,
 }
 
 /// The length of each list, counted up to one more than [`Counts::MOST`].
 #[derive(Clone, Copy, Debug)]
 pub struct Counts {
-    /// Everybody.
+    /// All people.
     pub all: i64,
     /// People from SCIM, now or before, who may sign in and belong to no user group.
     pub unassigned: i64,
@@ -74,7 +74,7 @@ impl Counts {
 }
 
 impl Accounts {
-    /// A part of a list, by name. A search has one part only: the first matches by name and by user name.
+    /// The part of a list, by name. A search has only one part: the first matches by name and by user name.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl Accounts {
         let matching = |column: &str, beginning: String| {
             let mut query = self.select(tenant);
             query.push(by_hand).push(" AND ").push(column).push(" >= ").bind(beginning.as_str());
-            // No text that begins so comes behind the last character.
+            // No text with this beginning sorts after the last character.
             query.push(" AND ").push(column).push(" < ").bind(format!("{beginning}\u{10ffff}"));
             query
         };
@@ -145,7 +145,7 @@ impl Accounts {
         Ok(Counts { all: next()?, unassigned: next()?, deactivated: next()? })
     }
 
-    /// The accounts with these ids, those that exist.
+    /// The existing accounts with these ids.
     ///
     /// # Errors
     ///
@@ -162,7 +162,7 @@ fn by_name(query: &mut Statement) {
     query.push(" ORDER BY sort_name, id LIMIT ").bind(limit());
 }
 
-/// One more than a page has, to know whether the list goes on.
+/// One more than the size of a page, to learn whether more accounts follow.
 fn limit() -> i64 {
     i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1)
 }

@@ -1,5 +1,5 @@
-//! Passwords of administrators, as Argon2id digests. One digest takes tens of milliseconds and 19 MiB, so it is computed
-//! on a thread for blocking work, a few at a time.
+//! Passwords of administrators, as Argon2id digests. A digest takes tens of milliseconds and 19 MiB, so it is
+//! computed on a thread for blocking work, a few at a time.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _, password_hash::
 use scim_core::store::StoreError;
 use tokio::{sync::Semaphore, time::timeout};
 
-/// Digests that are computed at the same time: each takes memory, and anyone can ask for one.
+/// Limits the digests that are computed at the same time: each takes memory, and any client can cause one.
 static TURNS: Semaphore = Semaphore::const_new(4);
 
 /// The time for which a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The digest of a password that nobody has, to be compared where there is no account.
+/// A digest to compare with where the account has no digest, so that the check takes the same time.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0IG9mIG5vYm9keQ$8o5bIY8jcYz2DT2S8dJ3pQ6bQW2uYyo8sQb0b7m1U1k";
 

@@ -1,4 +1,4 @@
-//! The removal of an account made by hand. Accounts from SCIM are the identity provider's to remove.
+//! The removal of an account made by hand. Only the identity provider removes accounts from SCIM.
 
 use scim_core::{
     sql::Statement,
@@ -12,7 +12,8 @@ use crate::{
 };
 
 impl Accounts {
-    /// Removes an account made by hand, for the administrator with the id `by`, with its sessions and assignments.
+    /// Removes an account made by hand, with its sessions and assignments, on behalf of the administrator with the
+    /// id `by`.
     ///
     /// # Errors
     ///

@@ -8,21 +8,22 @@ use crate::{
     oauth::{FederationSettings, InvalidFederation, MOST_SECRET_DAYS, SECRET_DAYS},
 };
 
-/// The actions on OAuth.
+/// The commands for OAuth.
 #[derive(Debug, Subcommand)]
 pub enum OauthCommand {
-    /// Clients: made, listed, revoked, and their secrets
+    /// Clients and their secrets: create, list, revoke
     Client {
-        /// What to do.
+        /// The command for clients.
         #[command(subcommand)]
         command: ClientCommand,
     },
 }
 
-/// The actions on clients.
+/// The commands for clients.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
-    /// Makes a client of an organization and shows its secret, this once; with a federated identity there is no secret
+    /// Creates a client of an organization and shows its secret only now; with a federated identity there is no
+    /// secret
     New {
         /// The organization
         #[arg(long, value_name = "NAME")]
@@ -30,7 +31,7 @@ pub enum ClientCommand {
         /// The name in lists and in the log
         #[arg(long, value_name = "LABEL", default_value = "client", value_parser = label)]
         name: String,
-        /// Days that the secret is valid
+        /// Days for which the secret is valid
         #[arg(long, value_name = "N", default_value_t = SECRET_DAYS, value_parser = clap::value_parser!(i64).range(1..=MOST_SECRET_DAYS))]
         expires_days: i64,
         /// The federated identity.
@@ -39,40 +40,41 @@ pub enum ClientCommand {
         /// The URL under which clients see the server: `https://example.com`
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
         public_url: String,
-        /// Where the data is.
+        /// The location of the data.
         #[command(flatten)]
         store: StoreArgument,
     },
     /// Lists clients and their secrets
     List {
-        /// Only those of this organization
+        /// Only clients of this organization
         #[arg(long, value_name = "NAME")]
         organization: Option<OrganizationName>,
-        /// Where the data is.
+        /// The location of the data.
         #[command(flatten)]
         store: StoreArgument,
     },
-    /// Ends a client for good. Servers that run accept its access tokens for 2 seconds more
+    /// Revokes a client permanently. Running servers may accept its access tokens for 2 more seconds
     Revoke {
         /// The id of the client
         #[arg(long, value_name = "ID")]
         client: String,
-        /// Where the data is.
+        /// The location of the data.
         #[command(flatten)]
         store: StoreArgument,
     },
-    /// Makes one more secret for a client and shows it, this once; or deletes one
+    /// Creates an additional secret for a client and shows it only now; or deletes a secret
     Secret {
         /// The id of the client
         #[arg(long, value_name = "ID")]
         client: String,
-        /// Days that the secret is valid
+        /// Days for which the secret is valid
         #[arg(long, value_name = "N", default_value_t = SECRET_DAYS, value_parser = clap::value_parser!(i64).range(1..=MOST_SECRET_DAYS))]
         expires_days: i64,
-        /// Deletes the secret whose digest starts so, with the access tokens that it got, instead of making one
+        /// Deletes the secret whose digest starts with these digits, and the access tokens that were issued for it,
+        /// instead of creating a secret
         #[arg(long, value_name = "PREFIX", value_parser = prefix)]
         delete: Option<String>,
-        /// Where the data is.
+        /// The location of the data.
         #[command(flatten)]
         store: StoreArgument,
     },
@@ -85,13 +87,13 @@ pub struct FederationArguments {
     /// The issuer of the assertions: `iss`
     #[arg(long, value_name = "URL", required = false, requires_all = ["audience", "subject", "keys"])]
     issuer: String,
-    /// Their audience: `aud`
+    /// The audience of the assertions: `aud`
     #[arg(long, value_name = "TEXT", required = false, requires = "issuer")]
     audience: String,
-    /// Their subject: `sub`
+    /// The subject of the assertions: `sub`
     #[arg(long, value_name = "TEXT", required = false, requires = "issuer")]
     subject: String,
-    /// The URL of the issuer's keys, a JWKS
+    /// The URL of the issuer's keys (a JWKS)
     #[arg(long, value_name = "URL", required = false, requires = "issuer")]
     keys: String,
 }
@@ -101,7 +103,7 @@ impl FederationArguments {
     ///
     /// # Errors
     ///
-    /// When a value cannot be one.
+    /// When a value is not valid.
     pub fn settings(&self) -> Result<FederationSettings, InvalidFederation> {
         FederationSettings::new(&self.issuer, &self.audience, &self.subject, &self.keys)
     }

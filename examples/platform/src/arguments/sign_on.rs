@@ -1,4 +1,4 @@
-//! The single sign-on of an organization, as the command line names it.
+//! The single sign-on of an organization on the command line.
 
 /// The single sign-on that `--single-sign-on` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
-//! The last error of a connection, as the table `connection` keeps it and as a page says it.
+//! The last error of a connection, as stored in the table `connection` and as shown on a page.
 //!
-//! A page says the cause first, then the remedy, in the words of the provider. The log has the rest.
+//! A page shows the cause first and then the remedy, in the terms of the provider. The log has the rest.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -12,9 +12,9 @@ use crate::{calendar::on_day, directory::Key, identity_provider::IdentityProvide
 pub struct Fault {
     /// The time of the last failed request.
     pub at: DateTime<Utc>,
-    /// The people, groups or requests that failed for this cause; 0 where they are not counted.
+    /// The number of people, groups or requests that failed for this cause; 0 where they are not counted.
     pub count: usize,
-    /// The digest of the key that was sent, if it is one of the organization's that has ended.
+    /// The digest of the key that was sent, if it is an ended key of the organization.
     pub key: Option<String>,
     /// The cause.
     pub cause: Cause,
@@ -30,7 +30,7 @@ pub enum Cause {
         /// The end of the key.
         expired: DateTime<Utc>,
     },
-    /// A key that is none of the organization's.
+    /// A key that does not belong to the organization.
     KeyUnknown,
     /// A key that an administrator has revoked.
     KeyRevoked {
@@ -39,14 +39,14 @@ pub enum Cause {
         /// The time of the revocation.
         revoked: DateTime<Utc>,
     },
-    /// An address that the server does not have.
+    /// A path that the server does not have.
     WrongAddress,
     /// The user name of an account that was made by hand.
     TakenByHand {
         /// The last such user name.
         user_name: String,
     },
-    /// The user name of an account that SCIM made.
+    /// The user name of an account made by SCIM.
     TakenByScim {
         /// The user name.
         user_name: String,
@@ -66,16 +66,16 @@ pub enum Cause {
         /// The name.
         name: String,
     },
-    /// Any other request that the server refuses.
+    /// Any other request that the server refused.
     Refused {
         /// The detail of the response.
         detail: String,
     },
-    /// The server, and not the request.
+    /// The server failed; the request is not the cause.
     Ours,
 }
 
-/// A failed request as the provisioning log notes it.
+/// A failed request as stored by the provisioning log.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Noted {
@@ -83,18 +83,19 @@ struct Noted {
     scim_type: Option<String>,
     detail: Option<String>,
     kind: Option<String>,
-    /// The user name or display name in the body.
+    /// The user name or display name in the request body.
     name: Option<String>,
     time: i64,
     /// The digest of a key that has ended.
     key: Option<String>,
 }
 
-/// The beginning of the detail that scim-core gives when a required attribute has no value. The attribute follows.
+/// The beginning of scim-core's error detail for a required attribute without a value. The name of the attribute
+/// follows.
 const REQUIRED: &str = "expected a value, since it is required: `";
 
 impl Cause {
-    /// The cause that is a key which has ended.
+    /// The cause for a key that has ended.
     pub(super) fn of_key(key: &Key) -> Option<Self> {
         let name = key.name.clone();
         match (key.revoked, key.expires) {
@@ -104,7 +105,7 @@ impl Cause {
         }
     }
 
-    /// The cause, as far as a failed request alone tells it.
+    /// The cause, as far as it follows from the failed request alone.
     pub(super) fn of(
         status: u16,
         scim_type: Option<&str>,
@@ -134,20 +135,20 @@ impl Cause {
     }
 }
 
-/// A cause in words, and the remedies.
+/// A cause in words, with its remedies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
     /// The first sentence.
     pub sentence: String,
-    /// More about the reason, if there is more to say.
+    /// A further explanation of the reason, if there is more to say.
     pub reason: Option<String>,
-    /// The remedies, each of which helps.
+    /// The remedies, each of which is sufficient.
     pub remedies: Vec<String>,
 }
 
 impl Fault {
-    /// The fault of the column `fault`, as far as the request alone tells it: whether a key was valid once, and who has a
-    /// user name, is not known here.
+    /// Reads the value of the column `fault`; `None` if it cannot be parsed. The cause follows from the request
+    /// alone: whether a key was once valid, and which account has a user name, is not known here.
     pub fn read(text: &str) -> Option<Self> {
         let noted: Noted = serde_json::from_str(text).ok()?;
         let at = DateTime::from_timestamp_millis(noted.time)?;
@@ -156,13 +157,13 @@ impl Fault {
         Some(Self { at, count: 0, key: noted.key, cause })
     }
 
-    /// Whether Entra pauses provisioning at once for this cause, whatever the numbers are.
+    /// Whether Entra pauses provisioning at once for this cause, regardless of the number of failures.
     pub fn counts_at_once(&self) -> bool {
         use Cause::{KeyExpired, KeyRevoked, KeyUnknown, WrongAddress};
         matches!(self.cause, KeyExpired { .. } | KeyUnknown | KeyRevoked { .. } | WrongAddress)
     }
 
-    /// Names the key that was sent, if it is one of these that have ended.
+    /// Sets the cause to the ended key that was sent, if `keys` contains it.
     pub(super) fn name_key(&mut self, keys: &[Key]) {
         let Some(digest) = &self.key else { return };
         if let Some(ended) = keys.iter().find(|key| key.digest.to_string() == *digest).and_then(Cause::of_key) {

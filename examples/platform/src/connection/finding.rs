@@ -1,4 +1,5 @@
-//! The causes for which people and groups are refused, each with its number and its last time, the most frequent first.
+//! The causes for which people and groups are refused, each with its number and its last time, the most frequent
+//! first.
 
 use std::mem::{Discriminant, discriminant};
 
@@ -13,10 +14,10 @@ use crate::{
     provisioning::{OTHER_TROUBLE_DAYS, TROUBLE_DAYS},
 };
 
-/// Rows that are read at most.
+/// The maximum number of rows that are read.
 const MOST: u32 = 1_000;
 
-/// A cause, and the accounts made by hand that it is about.
+/// A cause, and the accounts made by hand that it concerns.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// The cause, with its last time and the number of people, groups or requests.
@@ -34,11 +35,11 @@ pub struct Holder {
     pub name: String,
     /// The user name.
     pub user_name: String,
-    /// Whether the account is an administrator's.
+    /// Whether the account belongs to an administrator.
     pub administrator: bool,
 }
 
-/// The part of a cause by which causes are alike.
+/// The part of a cause that identical causes share.
 fn key(cause: &Cause) -> (Discriminant<Cause>, &str) {
     let more = match cause {
         Cause::ValueMissing { attribute } => attribute,
@@ -50,7 +51,7 @@ fn key(cause: &Cause) -> (Discriminant<Cause>, &str) {
     (discriminant(cause), more)
 }
 
-/// The causes so far.
+/// The causes found so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<Finding>);
 
@@ -80,7 +81,7 @@ impl Findings {
         self.0.iter().any(|found| key(&found.fault.cause) == key(cause))
     }
 
-    /// The causes, the most frequent first. A cause for which all requests are refused comes before them.
+    /// The causes, the most frequent first. Causes for which all requests are refused come before the others.
     pub(super) fn sorted(mut self, last: Option<&Fault>) -> Vec<Finding> {
         if let Some(last) = last.filter(|last| !self.has(&last.cause)) {
             self.0.push(Finding { fault: Fault { count: last.count.max(1), ..last.clone() }, accounts: Vec::new() });
@@ -98,7 +99,8 @@ pub(super) fn troubles(query: &mut Statement, organization: &str, now: DateTime<
     query.push(" ORDER BY t.time DESC LIMIT ").bind(i64::from(MOST));
 }
 
-/// The causes in these rows, from `since` on. An account that is gone, or has another user name now, keeps nobody out.
+/// The causes in these rows, those after `since`. An account that is gone, or now has another user name, obstructs
+/// no person.
 pub(super) fn found(rows: Vec<Row>, since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Findings, StoreError> {
     let mut findings = Findings::default();
     for mut row in rows {
@@ -116,7 +118,7 @@ pub(super) fn found(rows: Vec<Row>, since: Option<DateTime<Utc>>, now: DateTime<
         let is_by_hand = row.optional_text(5)?.as_deref() == Some("hand");
         let asked = match &fault.cause {
             Cause::TakenByScim { user_name } | Cause::TakenByHand { user_name } => user_name.clone(),
-            // An operation of a bulk request, which has no status of its own here.
+            // An operation of a bulk request, which has no separate status here.
             _ => user_name.clone().unwrap_or_default(),
         };
         let (Some(name), Some(user_name)) = (name, user_name) else { continue };
@@ -129,7 +131,7 @@ pub(super) fn found(rows: Vec<Row>, since: Option<DateTime<Utc>>, now: DateTime<
     Ok(findings)
 }
 
-/// Adds the causes of failed requests since a time that are not about one person or group.
+/// Adds the causes of failed requests since a time that do not concern a single person or group.
 pub(super) async fn add_general(
     findings: &mut Findings,
     database: &Database,

@@ -1,38 +1,38 @@
-//! When Microsoft Entra ID puts the provisioning of an organization into quarantine, as far as requests tell it.
+//! Estimates from the requests when Microsoft Entra ID puts the provisioning of an organization into quarantine.
 //!
-//! Microsoft documents the numbers and says that they may change, so pages say "about". Entra counts the people and groups
-//! that failed, which a server sees as the failed requests of a cycle: each of them is tried again in later cycles, so
-//! the sum over cycles would count them twice. The truth is in Entra only.
+//! Microsoft documents the numbers and says that they may change, so pages say "about". Entra counts the people
+//! and groups that failed, which a server sees as the failed requests of a cycle. Each of them is tried again in
+//! later cycles, so a sum over cycles would count it repeatedly. Only Entra has the exact state.
 
 use chrono::TimeDelta;
 
-/// Failures below which Entra does not look at numbers at all.
+/// The number of failures below which Entra does not evaluate the share at all.
 pub const FEWEST: u64 = 5_000;
 
 /// The share of failures, in percent, beyond which Entra pauses.
 pub const SHARE: u64 = 40;
 
-/// The failures beyond which Entra pauses whatever the share is. Failures of references, which are members and managers,
-/// do not count.
+/// The number of failures beyond which Entra pauses regardless of the share. Failures of references, which are
+/// members and managers, do not count.
 pub const MOST: u64 = 40_000;
 
-/// The same with the failures of references.
+/// The number of failures, including those of references, beyond which Entra pauses.
 pub const MOST_WITH_REFERENCES: u64 = 60_000;
 
-/// The days of quarantine after which Entra turns provisioning off.
+/// The number of days in quarantine after which Entra turns provisioning off.
 pub const DAYS: i64 = 28;
 
-/// The part of a limit, in percent, from which on the page warns.
+/// The percentage of a limit from which the page warns.
 const WARNING: u64 = 80;
 
 /// The largest cycle of the last day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Numbers {
-    /// All requests.
+    /// The number of all requests.
     pub requests: u64,
-    /// The failed requests about people and groups.
+    /// The number of failed requests about people and groups.
     pub failures: u64,
-    /// The failed requests about members and managers, where they can be told from the others.
+    /// The number of failed requests about members and managers, where they can be distinguished.
     pub references: u64,
 }
 
@@ -52,7 +52,7 @@ impl Numbers {
     }
 }
 
-/// How close the quarantine is.
+/// The risk of quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Risk {
     /// Nothing fails.
@@ -61,13 +61,13 @@ pub enum Risk {
     Small,
     /// The numbers are close to a limit.
     Near,
-    /// A limit is reached, or the failure is of the kind that counts at once.
+    /// A limit is reached, or the failure is of a kind that counts at once.
     Reached,
     /// The failures last so long that Entra has turned provisioning off.
     TurnedOff,
 }
 
-/// The risk, from the numbers, a failure that counts `at_once`, and the time since the first failure.
+/// The risk, given the numbers, whether a failure counts `at_once`, and the time since the first failure.
 pub fn risk(numbers: Numbers, at_once: bool, failing: Option<TimeDelta>) -> Risk {
     let Some(failing) = failing else { return Risk::None };
     let is_reached = at_once || numbers.exceed(100);
@@ -89,15 +89,16 @@ mod tests {
         let hour = Some(TimeDelta::hours(1));
         let (before, after) = (Some(TimeDelta::days(28) - TimeDelta::seconds(1)), Some(TimeDelta::days(28)));
         for (requests, failures, references, at_once, failing, expected) in [
-            // Without a failure silence is no risk, however long it lasts.
+            // Without a failure, silence is not a risk, however long it lasts.
             (0, 0, 0, false, None, Risk::None),
             (100_000, 0, 0, false, None, Risk::None),
-            // Microsoft's own examples: 4,000 failures are too few; 30,000 of 35,000 are not; 20,000 of 120,000 are.
+            // Microsoft's own examples: 4,000 failures are too few; 30,000 of 35,000 exceed the share; 20,000 of
+            // 120,000 do not.
             (4_000, 4_000, 0, false, hour, Risk::Near),
             (4_000, 3_999, 0, false, hour, Risk::Small),
             (35_000, 30_000, 0, false, hour, Risk::Reached),
             (120_000, 20_000, 0, false, hour, Risk::Small),
-            // 40 % is the last share that is allowed, and 32 % the last one without a warning.
+            // 40 % is the highest allowed share, and 32 % the highest without a warning.
             (12_500, 5_000, 0, false, hour, Risk::Near),
             (12_499, 5_000, 0, false, hour, Risk::Reached),
             (12_498, 4_999, 0, false, hour, Risk::Near),
@@ -112,7 +113,7 @@ mod tests {
             (1_000_000, 0, 48_001, false, hour, Risk::Near),
             (1_000_000, 20_000, 40_000, false, hour, Risk::Near),
             (1_000_000, 20_000, 40_001, false, hour, Risk::Reached),
-            // Refused credentials count at once, and for a small organization too.
+            // Refused credentials count at once, even for a small organization.
             (1, 1, 0, false, hour, Risk::Small),
             (1, 1, 0, true, hour, Risk::Reached),
             (0, 0, 0, true, hour, Risk::Reached),

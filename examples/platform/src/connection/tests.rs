@@ -1,4 +1,4 @@
-//! The state of the connection, from facts.
+//! The state of the connection that follows from given facts.
 #![allow(clippy::unwrap_used, clippy::allow_attributes, reason = "a test that panics has failed")]
 
 use super::*;
@@ -11,7 +11,7 @@ fn run(started: &str, requests: u64, failures: u64) -> Run {
     Run { started: at(started), requests, failures }
 }
 
-/// An organization that works: SCIM is on, the provider has a key and has called.
+/// A working organization: SCIM is on, the provider has a key and has called.
 fn working(identity_provider: IdentityProvider) -> Facts {
     Facts {
         has_credentials: true,

@@ -1,5 +1,5 @@
-//! Signing in once more before something that an unattended browser must not do: with the password, or at the identity
-//! provider for an administrator who has none.
+//! Signing in again before an action that must not happen in an unattended browser: with the password, or at the
+//! identity provider for an administrator without a password.
 
 use askama::Template;
 use axum::{
@@ -22,7 +22,7 @@ pub(super) fn routes() -> Router<Console> {
     Router::new().route("/confirm", get(show).post(confirm))
 }
 
-/// The page that asks.
+/// The page that asks for the sign-in.
 #[derive(Template)]
 #[template(path = "confirm.html")]
 struct Confirm<'a> {
@@ -30,7 +30,7 @@ struct Confirm<'a> {
     target: &'a str,
     /// Whether the person has a password.
     password: bool,
-    /// Whether the person can sign in once more at the identity provider.
+    /// Whether the person can sign in again at the identity provider.
     sign_on: bool,
     failed: bool,
 }

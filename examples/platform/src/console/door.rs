@@ -1,4 +1,4 @@
-//! The page at the root of the server, for a browser that knows no organization. It lists none.
+//! The page at the root of the server, for a browser that knows no organization. The page lists no organizations.
 
 use askama::Template;
 use axum::{
@@ -24,7 +24,7 @@ struct Door<'a> {
     failed: bool,
 }
 
-/// The page for a browser; any other client gets the error of SCIM.
+/// The page for a browser; any other client gets a SCIM error.
 async fn show(headers: HeaderMap) -> Result<Response, Failure> {
     let mut kinds = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     if kinds.any(|kinds| kinds.contains("text/html")) {
@@ -39,7 +39,7 @@ struct Asked {
     organization: String,
 }
 
-/// Sends the browser to the organization that the form names, whether it exists or not.
+/// Redirects the browser to the organization in the form, whether the organization exists or not.
 async fn go(Query(asked): Query<Asked>) -> Result<Response, Failure> {
     let name = asked.organization.trim().to_lowercase();
     if name.parse::<OrganizationName>().is_ok() {

@@ -1,4 +1,4 @@
-//! The page for a request that a page cannot answer.
+//! The page for a request that the pages cannot answer.
 
 use std::time::Duration;
 
@@ -11,30 +11,30 @@ use scim_core::store::StoreError;
 
 use crate::{directory::DirectoryError, log::with_causes, oauth::ClientError};
 
-/// The reason for which a browser gets no page, or another one.
+/// The reason why a browser does not get the page that it asked for.
 #[derive(Debug)]
 pub enum Failure {
-    /// Nobody is signed in: the browser goes to this sign-in page.
+    /// The browser has no session and is redirected to this sign-in page.
     SignIn(String),
-    /// A page that says so.
+    /// A page that explains the reason.
     Shown(Box<Response>),
-    /// The browser goes to another page, such as the one that asks for the password again.
+    /// The browser is redirected to another page, such as the page that asks for the password again.
     Elsewhere(String),
-    /// The page does not exist, or not for this person.
+    /// The page does not exist, or this person may not see it.
     NotFound,
     /// The request is refused: 403 with a sentence.
     Refused(&'static str),
-    /// The form is not one that this server can have sent.
+    /// The form cannot come from this server.
     Forged,
     /// The form has more bytes than its fields can need.
     TooLong,
     /// The bytes of the form did not arrive in time.
     TooSlow,
-    /// There were too many attempts from the browser's address, until this time has passed.
+    /// The browser's address made too many attempts. The value is the time to wait.
     TooMany(Duration),
     /// The store does not answer.
     Store(StoreError),
-    /// Anything else that the server cannot do, with its cause for the log.
+    /// Any other failure of the server, with its cause for the log.
     Internal(String),
 }
 

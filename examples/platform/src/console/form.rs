@@ -1,7 +1,7 @@
-//! Forms: read with a bound, and only where this server can have sent them.
+//! Forms: read up to a limit, and accepted only where this server can have sent them.
 //!
-//! A form of a session carries the session's token. A form without a session, such as the one for signing in, is taken
-//! from pages of the same origin only, as the browser itself tells.
+//! A form of a session carries the session's token. A form without a session, such as the sign-in form, is accepted
+//! only from pages of the same origin, as the browser reports it.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use super::{
 };
 use crate::session::is_same;
 
-/// Bytes of a form.
+/// The maximum number of bytes of a form.
 const MOST: usize = 64 << 10;
 
-/// Characters of the name of a form: 32 random bytes.
+/// The number of characters of the name of a form: 32 random bytes in hexadecimal.
 const NAME: usize = 64;
 
 /// The time that the bytes of a form may take. A browser sends them at once.
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The fields of a form that this server can have sent.
 pub(super) struct Form<T>(pub(super) T);
 
-/// The fields of a form that has none but its token.
+/// The fields of a form that has only its token.
 #[derive(Deserialize)]
 pub(super) struct Nothing {}
 
@@ -52,19 +52,19 @@ impl<T: DeserializeOwned + Send> FromRequest<Console> for Form<T> {
                 return Err(Failure::Forged);
             }
         }
-        // The token is no field of a form: one without fields is read as `()`, which takes none.
+        // The token is not a field of the form: a form without fields is read as `()`, which accepts no field.
         let fields = form_urlencoded::parse(&body).filter(|(name, _)| name != "token");
         let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         serde_html_form::from_str(&fields).map(Self).map_err(|_| Failure::Forged)
     }
 }
 
-/// The name of a form that a page of this server has made, for one use.
+/// Checks the name that a page of this server has given to a form for one use.
 pub(super) fn form_name(name: &str) -> Result<&str, Failure> {
     if name.len() == NAME { Ok(name) } else { Err(Failure::Forged) }
 }
 
-/// The bytes of a form: 408 if they do not arrive in time, 413 if there are more of them than `most`.
+/// Reads the bytes of a form: 408 if they do not arrive in time, 413 if there are more than `most` bytes.
 pub(super) async fn read(body: Body, most: usize) -> Result<Bytes, Failure> {
     match timeout(PATIENCE, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
@@ -79,9 +79,9 @@ fn is_of_this_origin(headers: &HeaderMap, url: &str) -> bool {
         return site == "same-origin" || site == "none";
     }
     match headers.get(header::ORIGIN) {
-        // The page may be open at another name of the server than the public URL has.
+        // The browser may have opened the page under another name of the server than the public URL.
         Some(origin) => origin == url || is_of_host(origin, headers.get(header::HOST)),
-        // A client that is no browser sends neither, and has no session that another site could use.
+        // A client other than a browser sends neither header, and has no session that another site could use.
         None => true,
     }
 }
@@ -91,7 +91,7 @@ fn is_of_host(origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
     authority.is_some() && authority == host.and_then(|host| host.to_str().ok())
 }
 
-/// A page for everybody: only the organization must exist.
+/// A page without a sign-in: only the organization must exist.
 pub(super) struct Public(pub(super) String);
 
 impl FromRequestParts<Console> for Public {

@@ -7,11 +7,11 @@ use super::{Console, Failure, session::Signed};
 
 /// The parts that every page of the dashboard shows.
 pub(super) struct Frame {
-    /// The organization, as paths name it.
+    /// The organization's name in paths.
     pub(super) organization: String,
-    /// The organization, as people name it.
+    /// The organization's name for people.
     pub(super) title: String,
-    /// The page of the navigation that is shown.
+    /// The current page in the navigation.
     pub(super) current: &'static str,
     /// The person's name.
     pub(super) person: String,
@@ -24,7 +24,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// The frame for this person.
+    /// Reads the frame for this person.
     pub(super) async fn of(console: &Console, signed: &Signed, current: &'static str) -> Result<Self, Failure> {
         let found = console.directory.organization(&signed.organization).await;
         let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?;
@@ -42,7 +42,7 @@ impl Frame {
         })
     }
 
-    /// The path of one of the organization's pages.
+    /// The path of a page of the organization.
     pub(super) fn path(&self, page: &str) -> String {
         Console::path(&self.organization, page)
     }
@@ -50,8 +50,8 @@ impl Frame {
 
 /// The response that shows a page.
 ///
-/// A name from outside may have characters that turn the order of the text behind them around, so that a page would read
-/// as another one. A page shows a mark in their place.
+/// A name from outside may contain characters that reverse the order of the following text, so that a page would
+/// read differently. A page shows a mark in their place.
 pub(super) fn page(template: &impl Template) -> Result<Response, Failure> {
     let mut html = template.render().map_err(|error| Failure::Internal(error.to_string()))?;
     if html.contains(turns_around) {

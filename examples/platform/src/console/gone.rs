@@ -1,4 +1,4 @@
-//! The page for an action on something that another tab, or another administrator, has ended before.
+//! The page for an action on an object that another tab or another administrator has already removed.
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
@@ -14,7 +14,8 @@ struct Gone<'a> {
     link: &'a str,
 }
 
-/// The page with this title, in the frame, with a link back: as a failure, since there is nothing to do.
+/// Returns the page with this title, in the frame, with a link back. The page is a failure, since no action is left
+/// to do.
 pub(super) async fn gone(
     console: &Console,
     signed: &Signed,

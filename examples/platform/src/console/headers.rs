@@ -1,4 +1,4 @@
-//! The headers that keep a page from being used against its reader, and the files that pages load.
+//! The headers that protect a page against use by other sites, and the files that pages load.
 
 use axum::{
     Router,
@@ -31,10 +31,10 @@ pub(super) fn files() -> Router<Console> {
         .route("/assets/icon.svg", file(ICON, "image/svg+xml"))
 }
 
-/// Adds the headers to every answer. A page is not stored unless it says otherwise: pages show personal data and keys.
+/// Adds the headers to every response. By default a page must not be cached: pages show personal data and keys.
 ///
-/// A page that must redirect a form to another site, such as the sign-in at an identity provider, sets a policy of its
-/// own, which stays.
+/// A page that must redirect a form to another site, such as the sign-in at an identity provider, sets its own
+/// policy, which stays.
 pub(super) async fn protect(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let all: [(HeaderName, &'static str); 5] = [

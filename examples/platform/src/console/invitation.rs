@@ -1,4 +1,4 @@
-//! The one-time link of a new administrator: the page behind it asks for a password and signs in.
+//! The one-time link of a new administrator: its page asks for a password and signs the administrator in.
 
 use askama::Template;
 use axum::{
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::invitation;
 
-/// Characters that a password must have at least.
+/// The minimum number of characters of a password.
 const SHORTEST: usize = 12;
 
 pub(super) fn routes() -> Router<Console> {
@@ -30,11 +30,11 @@ pub(super) fn routes() -> Router<Console> {
 struct Invitation<'a> {
     organization: &'a str,
     secret: &'a str,
-    /// The name of the new administrator; `None` for a link that is used or too old.
+    /// The name of the new administrator; `None` for a link that was used or is too old.
     name: Option<&'a str>,
     user_name: &'a str,
     error: Option<&'static str>,
-    /// The command that makes a new link.
+    /// The command that creates a new link.
     command: String,
 }
 
@@ -67,7 +67,7 @@ async fn render(
     Ok(response.into_response())
 }
 
-/// The command that makes a new link for the account of one that does not work any more, for a POSIX shell.
+/// The command that creates a new link for the account of a link that no longer works, for a POSIX shell.
 async fn command(console: &Console, organization: &str, secret: &str) -> Result<String, Failure> {
     let id = invitation::account_of(&console.database, organization, secret).await?;
     let account = match &id {
@@ -75,7 +75,7 @@ async fn command(console: &Console, organization: &str, secret: &str) -> Result<
         None => None,
     };
     let organization = quoted(organization);
-    // Without the option the command takes this name.
+    // The command takes this name by default.
     let user_name = account.filter(|account| account.user_name != "administrator");
     let user_name =
         user_name.map_or_else(String::new, |account| format!(" --user-name {}", quoted(&account.user_name)));
@@ -85,7 +85,7 @@ async fn command(console: &Console, organization: &str, secret: &str) -> Result<
     ))
 }
 
-/// The text as one word of a POSIX shell.
+/// Quotes the text as one word of a POSIX shell.
 fn quoted(text: &str) -> String {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@,+%".contains(character);
     if !text.is_empty() && text.chars().all(is_plain) {
@@ -100,7 +100,7 @@ struct Passwords {
     again: String,
 }
 
-/// The sentence for passwords that are not taken. Blanks at the ends count as none, but stay a part of the password.
+/// The sentence for a refused password. Spaces at the ends do not count, but stay a part of the password.
 fn mistake(Passwords { password, again }: &Passwords) -> Option<&'static str> {
     let mut characters = password.trim().chars();
     let first = characters.clone().next();
@@ -122,7 +122,7 @@ async fn accept(
     if error.is_some() {
         return render(&console, &organization, &secret, error).await;
     }
-    // Of two browsers with the link, one gets the account.
+    // If two browsers have the link, only one gets the account.
     let Some(account) = invitation::redeem(&console.database, &organization, &secret, &given.password).await? else {
         return render(&console, &organization, &secret, None).await;
     };

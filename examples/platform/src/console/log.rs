@@ -23,7 +23,7 @@ use super::{
 use crate::disconnection;
 use crate::provisioning::{Filter, KEPT_DAYS, Line, Log, Outcome, Recording};
 
-/// Requests on one page.
+/// The number of requests on one page.
 const PAGE: usize = 50;
 
 pub(super) fn routes() -> Router<Console> {
@@ -34,7 +34,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/log/stop", post(stop))
 }
 
-/// The filter as the form sends it.
+/// The filter from the form.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Asked {
@@ -49,7 +49,7 @@ struct Asked {
 
 impl Asked {
     fn filter(&self) -> Filter {
-        // PostgreSQL takes no NUL.
+        // PostgreSQL accepts no NUL.
         let text = |text: &str| {
             let text = text.replace('\0', "");
             (!text.trim().is_empty()).then(|| text.trim().to_owned())
@@ -65,13 +65,13 @@ impl Asked {
             notable: self.kind.is_empty(),
             person: text(&self.person),
             from: day(&self.from, 0),
-            // The day that the form names is a part of the list.
+            // The list includes the day in the form.
             to: day(&self.to, 1),
             before: self.before,
         }
     }
 
-    /// The query that shows the same with another beginning.
+    /// The query for the same filter with another beginning.
     fn query(&self, before: Option<i64>) -> String {
         let fields = [
             ("outcome", &self.outcome),
@@ -90,7 +90,7 @@ impl Asked {
     }
 }
 
-/// A request as the page shows it.
+/// A request for the page.
 struct Shown {
     line: Line,
     day: String,
@@ -101,7 +101,7 @@ struct Shown {
     took: String,
     changes: Vec<String>,
     passed: Vec<&'static str>,
-    /// Whether an administrator did it here, without a request of the provider.
+    /// Whether an administrator made the change here, without a request of the provider.
     is_own: bool,
 }
 
@@ -178,7 +178,7 @@ impl Shown {
     }
 }
 
-/// The beginning of the sentence that tells of a request: "Created", "Didn't update".
+/// The beginning of the sentence about a request: "Created", "Didn't update".
 fn verb(line: &Line, events: &[Value]) -> String {
     let (method, path) = line.operation.split_once(' ').unwrap_or_default();
     let noun = match line.kind.as_deref() {
@@ -200,7 +200,7 @@ fn verb(line: &Line, events: &[Value]) -> String {
         }
         "PUT" | "PATCH" => ("Updated".into(), "update".into()),
         "DELETE" => ("Deleted".into(), "delete".into()),
-        // What an administrator has done here; see `disconnection`.
+        // An action of an administrator on this server; see `disconnection`.
         "REMOVE" if removal_ended(events) => ("Removed".into(), "remove".into()),
         "REMOVE" => ("Began to remove".into(), "remove".into()),
         _ if line.resource.is_some() => ("Read".into(), "read".into()),
@@ -210,7 +210,7 @@ fn verb(line: &Line, events: &[Value]) -> String {
     if line.outcome == Outcome::Done { done } else { format!("Didn't {not}") }
 }
 
-/// Whether the events tell of the end of a removal.
+/// Whether the events report the end of a removal.
 fn removal_ended(events: &[Value]) -> bool {
     events.iter().any(|event| event.get("type").and_then(Value::as_str) == Some("connectionRemoved"))
 }
@@ -247,7 +247,7 @@ fn changes(event: &Value) -> Vec<String> {
     all
 }
 
-/// The sentence for a habit that the core let pass.
+/// The sentence for a quirk that the core tolerated.
 fn passed(quirk: &str) -> &'static str {
     match quirk {
         "operation-case" => "An operation was written in another case, such as “Replace”. We read it as meant.",

@@ -1,4 +1,4 @@
-//! The own page of everybody who is signed in: the user groups, the details, and who keeps them.
+//! A person's own page: the user groups, the details, and the keeper of the details.
 
 use askama::Template;
 use axum::{Router, extract::State, response::Response, routing::get};
@@ -23,7 +23,7 @@ struct Me {
 }
 
 impl Me {
-    /// The name by which the page greets.
+    /// The name in the greeting.
     fn greeted(&self) -> &str {
         self.details.given_name.as_deref().unwrap_or(&self.account.name)
     }

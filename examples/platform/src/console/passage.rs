@@ -1,7 +1,8 @@
-//! The way of a browser to the identity provider and back: it leaves by a form of a page, and returns to one of two
-//! addresses with an answer.
+//! The way of a browser to the identity provider and back. The browser leaves by a form of a page, and returns to
+//! one of two addresses with an answer.
 //!
-//! A browser leaves by a page and not by a redirect: the policy of the pages forbids forms that end at another site.
+//! A browser leaves by a page and not by a redirect, because the policy of the pages forbids forms that end at
+//! another site.
 
 mod refused;
 
@@ -30,13 +31,13 @@ use crate::{
     },
 };
 
-/// The cookie by which a browser is known when it comes back.
+/// The cookie by which the server recognizes a returning browser.
 const COOKIE: &str = "platform_sign_in";
 
-/// Bytes of an answer that is posted. The responses of large providers have about 20 kB.
+/// The maximum number of bytes of a posted answer. The responses of large providers have about 20 kB.
 const MOST: usize = 256 << 10;
 
-/// Bytes of an answer in a query.
+/// The maximum number of bytes of an answer in a query.
 const LONGEST: usize = 16 << 10;
 
 pub(super) fn routes() -> Router<Console> {
@@ -99,7 +100,7 @@ async fn start(
     }
 }
 
-/// An administrator without a password signs in once more, on the way to one of the organization's pages.
+/// Lets an administrator without a password sign in again, on the way to a page of the organization.
 pub(super) async fn confirm(console: &Console, signed: &Signed, target: &str) -> Result<Response, Failure> {
     let Some((_, settings, version)) = in_use(console, &signed.organization).await? else {
         return Err(Failure::Refused("Single sign-on is off, so you can't sign in once more with it."));
@@ -119,14 +120,15 @@ pub(super) async fn confirm(console: &Console, signed: &Signed, target: &str) ->
     }
 }
 
-/// The page by which the browser leaves for the identity provider, with the cookie by which it is known afterwards.
+/// Returns the page by which the browser leaves for the identity provider, with the cookie that identifies it
+/// afterwards.
 pub(super) fn leave(console: &Console, tenant: &str, kind: Kind, leaving: &Leaving) -> Result<Response, Failure> {
     let Leaving { departure, cookie } = leaving;
     let address = departure.address();
     let host = address.split_once("://").map_or(address, |(_, rest)| rest).split('/').next().unwrap_or(address);
     let mut response = page(&Leave { host, departure })?;
     if matches!(departure, Departure::Form { .. }) {
-        // The form of this page goes to the provider, which may send it on to another one.
+        // The form of this page goes to the provider, which may redirect it to another provider.
         let policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action http: https:; \
                       frame-ancestors 'none'; base-uri 'none'";
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
@@ -134,8 +136,8 @@ pub(super) fn leave(console: &Console, tenant: &str, kind: Kind, leaving: &Leavi
     Ok(with_cookie(console, tenant, kind, cookie, response))
 }
 
-/// SAML comes back by a form of another site, with which browsers send no `SameSite=Lax` cookie. They take `Secure`
-/// also from the machine itself without TLS.
+/// SAML answers with a form of another site, with which browsers do not send a `SameSite=Lax` cookie. Browsers
+/// accept `Secure` from the machine itself even without TLS.
 fn with_cookie(console: &Console, tenant: &str, kind: Kind, value: &str, mut response: Response) -> Response {
     let age = if value.is_empty() { 0 } else { BEGUN_FOR };
     let (path, site) = match kind {
@@ -161,8 +163,8 @@ async fn come_back(
     arrive(&console, &organization, Kind::OpenId, &headers, &Answer::read(query.as_bytes()), "state").await
 }
 
-/// The answer of SAML: the assertion consumer service. Its form comes from another site, as it must, so nothing is said
-/// about its origin; the cookie tells whether the browser is the one that left.
+/// The answer of SAML: the assertion consumer service. Its form must come from another site, so the origin is not
+/// checked. The cookie shows whether the browser is the one that left.
 async fn acs(
     State(console): State<Console>,
     Public(organization): Public,
@@ -202,7 +204,7 @@ async fn finish(
     let configuration = console.sign_on.configuration(tenant, kind).await?;
     let settings = match begun.purpose {
         Purpose::Test => configuration.as_ref().and_then(|found| found.of_version(&begun.version)).cloned(),
-        // The settings may have been changed, or turned off, while the person was away.
+        // The settings may have been changed or turned off while the person was away.
         Purpose::SignIn | Purpose::Confirm => in_use(console, tenant)
             .await?
             .filter(|(used, _, version)| *used == kind && *version == begun.version)
@@ -214,7 +216,7 @@ async fn finish(
     };
     let mut before = present(headers, console, tenant).await?;
     if let (None, Some(digest)) = (&before, &begun.session) {
-        // A form of another site brings no cookie of the session.
+        // A form of another site does not bring the cookie of the session.
         before = console.sessions.find_by_digest(tenant, digest.clone()).await?;
     }
     match begun.purpose {
@@ -239,7 +241,7 @@ async fn finish(
     }
 }
 
-/// Reads the answer, and uses it up.
+/// Reads the answer, and marks its names as used.
 async fn identify(
     console: &Console,
     tenant: &str,
@@ -264,7 +266,7 @@ async fn sign_in(
 ) -> Result<Response, Failure> {
     let found = console.accounts.find_at_sign_on(tenant, identity.by, &identity.value).await?;
     match found.as_slice() {
-        // Whoever may choose a name at the provider could choose an administrator's.
+        // A person who can choose a name at the provider could choose an administrator's name.
         [account] if account.active && account.has_password() => Refusal::password(console, tenant, account).await,
         [account] if account.active => {
             let target = within(tenant, begun.target.as_deref().unwrap_or_default());
@@ -275,7 +277,7 @@ async fn sign_in(
     }
 }
 
-/// The administrator who left to sign in once more, if the same person came back.
+/// Returns to the target if the administrator who left to sign in again came back as the same person.
 async fn confirmed(
     console: &Console,
     tenant: &str,
@@ -294,7 +296,7 @@ async fn confirmed(
     }
 }
 
-/// The administrator whose session this is.
+/// Finds the administrator of this session; `None` if the account is not an active administrator.
 async fn administrator(console: &Console, tenant: &str, session: Option<Session>) -> Result<Option<Signed>, Failure> {
     let Some(session) = session else { return Ok(None) };
     let account: Option<Account> = console.accounts.find(tenant, &session.account).await?;

@@ -1,4 +1,4 @@
-//! The page of one person for administrators, the form for an account made by hand, its changes and its removal.
+//! The page of a person for administrators, the form for an account made by hand, its changes and its removal.
 
 mod change;
 mod new;
@@ -26,7 +26,7 @@ use crate::{
     user_group::{Assignment, Member, Reason, UserGroup, UserGroupError},
 };
 
-/// Characters of a name, a user name and an address.
+/// The maximum number of characters of a name, a user name and an address.
 const LONGEST: usize = 128;
 
 pub(super) fn routes() -> Router<Console> {
@@ -40,7 +40,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/users/{id}/invitation", post(change::invite))
 }
 
-/// A user group that the page offers.
+/// A user group in the page's choice.
 struct Choice {
     group: UserGroup,
     by_hand: bool,
@@ -61,15 +61,15 @@ struct Person {
     released: Option<Moment>,
     /// The name of the administrator who made the account.
     made_by: Option<String>,
-    /// The time of the deactivation, and who did it, if that is known.
+    /// The time of the deactivation, and the person who did it, if that is known.
     deactivated: Option<(Moment, String)>,
-    /// How the person signs in.
+    /// The way in which the person signs in, in words.
     way: String,
     is_own: bool,
     /// The form for the name and the address of an account made by hand.
     filled: Values,
     errors: Errors,
-    /// The name of the form for a one-time link, which makes one link only.
+    /// The name of the form for a one-time link. A form creates only one link.
     form: String,
     done: Option<&'static str>,
     error: Option<&'static str>,
@@ -83,7 +83,7 @@ struct Values {
     email: String,
 }
 
-/// Sentences at the fields.
+/// The sentences at the fields.
 #[derive(Clone, Copy, Default)]
 struct Errors {
     name: Option<&'static str>,
@@ -92,14 +92,14 @@ struct Errors {
 
 const NAME_ERROR: &str = "Enter a name of up to 128 characters.";
 
-/// The text of a field, if it may be a name.
+/// Returns the trimmed text of a field if it may be a name.
 fn text(text: &str) -> Option<String> {
     let text = text.trim();
     let fits = !text.is_empty() && text.chars().count() <= LONGEST && !text.contains(char::is_control);
     fits.then(|| text.to_owned())
 }
 
-/// The address in a field, if there is one, or the sentence at the field.
+/// Returns the address in a field, if it has a valid address, and the sentence about an invalid address.
 fn address(given: &str) -> (Option<String>, Option<&'static str>) {
     let is_address = |address: &String| address.contains('@') && !address.contains(char::is_whitespace);
     let email = text(given).filter(is_address);
@@ -113,7 +113,7 @@ struct Asked {
     done: String,
 }
 
-/// The account that the path names.
+/// Finds the account in the path.
 async fn account(console: &Console, signed: &Signed, id: &str) -> Result<Account, Failure> {
     console.accounts.find(&signed.organization, id).await?.ok_or(Failure::NotFound)
 }
@@ -196,7 +196,7 @@ async fn render(
     })
 }
 
-/// The user groups of the person, as the form has them now and had them when it was shown.
+/// The user groups of the person: the current choice in the form, and the choice when the form was shown.
 #[derive(Deserialize)]
 struct Groups {
     #[serde(default)]
@@ -212,7 +212,7 @@ async fn assign(
     Form(groups): Form<Groups>,
 ) -> Result<Response, Failure> {
     let account = account(&console, &signed, &id).await?;
-    // Only the differences: another administrator may have changed the rest since.
+    // Apply only the differences: another administrator may have changed the other groups since.
     let join = groups.group.iter().filter(|group| !groups.seen.contains(group)).cloned().collect();
     let leave = groups.seen.iter().filter(|group| !groups.group.contains(group)).cloned().collect();
     let by = signed.account.id.clone();

@@ -1,6 +1,6 @@
-//! The page *SCIM*: the state of the connection, the switch, the choice of the identity provider, and the steps to take in
-//! that provider. New keys and OAuth clients are in `scim/new.rs`, those that exist in `scim/keys.rs` and
-//! `scim/clients.rs`.
+//! The page *SCIM*: the state of the connection, the switch, the choice of the identity provider, and the steps to
+//! take at that provider. New keys and OAuth clients are in `scim/new.rs`, existing keys in `scim/keys.rs`, and
+//! existing clients in `scim/clients.rs`.
 
 mod causes;
 mod clients;
@@ -39,7 +39,7 @@ use crate::{
 const NO_SIGN_ON: &str = "SCIM needs single sign-on: without it, people who arrive through SCIM have no way to sign in. \
                           Set up single sign-on first.";
 
-/// The page with the requests that did not work.
+/// The page with the requests that failed.
 const FAILED_REQUESTS: &str = "log?outcome=not-done";
 
 pub(super) fn routes() -> Router<Console> {
@@ -55,13 +55,13 @@ pub(super) fn routes() -> Router<Console> {
         .merge(remove::routes())
 }
 
-/// The organization of a signed-in administrator, with the name that the directory takes.
+/// Reads the organization of a signed-in administrator, with the type of its name that the directory accepts.
 async fn organization(console: &Console, signed: &Signed) -> Result<(OrganizationName, Organization), Failure> {
     let found = console.directory.organization(&signed.organization).await?.ok_or(Failure::NotFound)?;
     Ok((signed.organization.parse().map_err(|_| Failure::NotFound)?, found))
 }
 
-/// Keys and clients are made while SCIM is on, which needs single sign-on.
+/// Checks that the organization may have keys and clients: SCIM must be on, and SCIM needs single sign-on.
 fn may_have_credentials(organization: &Organization) -> Result<(), Failure> {
     match organization {
         found if !found.has_sign_on() => Err(Failure::Refused(NO_SIGN_ON)),
@@ -70,7 +70,7 @@ fn may_have_credentials(organization: &Organization) -> Result<(), Failure> {
     }
 }
 
-/// Everything that the parts of the page show.
+/// The data that the parts of the page show.
 struct View {
     frame: Frame,
     organization: Organization,
@@ -81,9 +81,9 @@ struct View {
     keys: Vec<Key>,
     /// The OAuth clients that are not revoked.
     clients: Vec<Client>,
-    /// The removal of the connection that runs, or the last one.
+    /// The running removal of the connection, or the last removal.
     removal: Removal,
-    /// The id of the account of the administrator who looks.
+    /// The id of the account of the administrator who sees the page.
     own: String,
     now: DateTime<Utc>,
 }
@@ -97,7 +97,7 @@ impl View {
         let mut clients = Clients::new(console.database.clone()).list(Some(name.as_str())).await?;
         let removal = Removal::of(console, signed, now).await?;
         let removed = removal.removed();
-        // Credentials from before a removal belong to a connection that is gone.
+        // Credentials from before a removal belong to a connection that no longer exists.
         let is_of_this = |created: DateTime<Utc>| removed.is_none_or(|removed| created > removed);
         facts.had_credentials =
             keys.iter().any(|key| is_of_this(key.created)) || clients.iter().any(|client| is_of_this(client.created));
@@ -121,7 +121,7 @@ impl View {
         })
     }
 
-    /// Whether the provider signs in with an OAuth client only, as far as is known here.
+    /// Whether the provider signs in only with an OAuth client, as far as the keys and clients show.
     fn is_oauth(&self) -> bool {
         let has_key = self.keys.iter().any(|key| key.is_valid(self.now));
         !has_key && self.clients.iter().any(|client| client.is_valid(self.now))
@@ -140,7 +140,7 @@ impl View {
     }
 }
 
-/// The parts of a URL, each of which ends with a slash: a browser may break it there.
+/// The parts of a URL, where each part except the last ends with a slash. A browser may break the line there.
 fn parts(url: &str) -> Vec<String> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let mut parts: Vec<String> = rest.split_inclusive('/').map(str::to_owned).collect();
@@ -172,7 +172,7 @@ struct Page {
     hours: Option<Hours>,
     /// Whether there is a connection that can be removed.
     removable: bool,
-    /// The removal that runs.
+    /// The running removal.
     removing: Option<Removal>,
 }
 
@@ -182,7 +182,7 @@ struct Shown {
     done: String,
 }
 
-/// The sentence for a form that led here.
+/// The sentence after a successful form.
 fn done(name: &str) -> Option<&'static str> {
     Some(match name {
         "on" => "SCIM is active.",
@@ -214,7 +214,7 @@ async fn show(
     for client in &view.clients {
         clients.push(ClientRow::of(&console, client, view.now).await?);
     }
-    // The first key or client is made right here; further ones on a page of their own.
+    // The form for the first key or client is on this page; further keys and clients have their own page.
     let is_first = view.organization.scim && view.keys.is_empty() && view.clients.is_empty();
     let form = if is_first { Some(KeyForm::first(view.provider, view.now)?) } else { None };
     let hours = if state.is_live { Some(Hours::of(&console, &view).await?) } else { None };
@@ -341,7 +341,7 @@ async fn set_provider(
     Ok(back(&signed, "provider"))
 }
 
-/// The provider that a form names. The pages offer no other.
+/// Finds the provider in a form. The pages offer no other providers.
 fn chosen(name: &str) -> Result<IdentityProvider, Failure> {
     IdentityProvider::ALL.into_iter().find(|provider| provider.name() == name).ok_or(Failure::Forged)
 }

@@ -1,4 +1,5 @@
-//! Who is signed in: the cookie of the session, the extractors of pages, and signing in with a password and out.
+//! The person who is signed in: the cookie of the session, the extractors of pages, signing in with a password, and
+//! signing out.
 
 use askama::Template;
 use axum::{
@@ -17,13 +18,14 @@ use super::{
 };
 use crate::{account::Account, directory::OrganizationName, session::Session};
 
-/// The name of the cookie. The cookie's path is the organization, so a browser may have a session in each.
+/// The name of the cookie. The path of the cookie is the organization, so a browser may have a session in each
+/// organization.
 const COOKIE: &str = "platform_session";
 
-/// The header that makes a browser forget the pages of this server.
+/// The header that makes a browser delete its cached pages of this server.
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-/// A person with a session in the organization that the path names.
+/// A person with a session in the organization of the path.
 pub(super) struct Signed {
     /// The organization.
     pub(super) organization: String,
@@ -48,7 +50,7 @@ impl FromRequestParts<Console> for Signed {
     }
 }
 
-/// The path of the sign-in page that leads back to the page which the browser asked for, or which has the form.
+/// The path of the sign-in page, with a target: the page that the browser asked for, or the page with the form.
 fn way_in(parts: &Parts, organization: &str) -> String {
     let asked = if parts.method == Method::GET {
         // The nested router has the path below the organization.
@@ -77,7 +79,7 @@ pub(super) fn sign_in_path(organization: &str) -> String {
     Console::path(organization, "sign-in")
 }
 
-/// An administrator of the organization that the path names.
+/// An administrator of the organization of the path.
 pub(super) struct Administrator(pub(super) Signed);
 
 impl FromRequestParts<Console> for Administrator {
@@ -92,7 +94,7 @@ impl FromRequestParts<Console> for Administrator {
     }
 }
 
-/// The organization that the path names.
+/// Reads the organization of the path.
 pub(super) async fn organization(parts: &mut Parts, console: &Console) -> Result<String, Failure> {
     let path = Path::<Vec<(String, String)>>::from_request_parts(parts, console).await;
     let Path(parameters) = path.map_err(|_| Failure::NotFound)?;
@@ -105,7 +107,7 @@ pub(super) async fn organization(parts: &mut Parts, console: &Console) -> Result
     }
 }
 
-/// The session that the browser has in the organization.
+/// Finds the session of the browser in the organization.
 pub(super) async fn present(
     headers: &HeaderMap,
     console: &Console,
@@ -160,7 +162,7 @@ struct SignIn<'a> {
     single_sign_on: bool,
     /// Whether the identity provider must ask for another account.
     again: bool,
-    /// The token of the session that the browser has all the same.
+    /// The token of the browser's session, if it has a valid session.
     token: &'a str,
     /// The page that the browser goes to afterwards.
     target: &'a str,
@@ -215,7 +217,8 @@ struct Credentials {
     target: String,
 }
 
-/// Administrators sign in with a password: they must get in before single sign-on works, and when it fails.
+/// Signs an administrator in with a password: administrators must get in before single sign-on works, and when it
+/// fails.
 async fn sign_in(
     State(console): State<Console>,
     Public(organization): Public,
@@ -240,13 +243,13 @@ async fn sign_out(
 ) -> Result<Response, Failure> {
     console.sessions.end(&signed.session).await?;
     let mut target = Redirect::to(&Console::path(&signed.organization, "sign-in")).into_response();
-    // Chromium keeps the pages that the person left for the button "Back", also those with `no-store`.
+    // Chromium keeps the pages that the person left for the button "Back", even pages with `no-store`.
     target.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
     Ok(with_cookie(&console, &signed.organization, "", target))
 }
 
 impl Signed {
-    /// Lets a person on who signed in a few minutes ago, and sends others to the page that asks again.
+    /// Accepts a person who signed in within the last 10 minutes, and redirects others to the page that asks again.
     pub(super) fn must_be_recent(&self, target: &str) -> Result<(), Failure> {
         if self.session.is_recent() {
             return Ok(());
@@ -256,7 +259,8 @@ impl Signed {
     }
 }
 
-/// A path of the organization's own: a form must not send the browser to another site.
+/// Returns the target if it is a path of the organization, or else the path of the organization's start page. A
+/// form must not redirect the browser to another site.
 pub(super) fn within(organization: &str, target: &str) -> String {
     let own = Console::path(organization, "");
     let is_own = target.starts_with(&own)
@@ -265,7 +269,7 @@ pub(super) fn within(organization: &str, target: &str) -> String {
     if is_own { target.to_owned() } else { own }
 }
 
-/// The text as a part of a query.
+/// Encodes the text as a part of a query.
 pub(super) fn url_encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

@@ -1,4 +1,4 @@
-//! The page on which an administrator sets single sign-on up, tests it, and turns it on and off.
+//! The page on which an administrator sets up single sign-on, tests it, and turns it on and off.
 
 mod forms;
 mod view;
@@ -120,7 +120,7 @@ async fn test(
     }
 }
 
-/// Stores the result of a test sign-in, in words.
+/// Stores the result of a test sign-in in words.
 pub(super) async fn tested(
     console: &Console,
     signed: &Signed,
@@ -181,7 +181,7 @@ async fn turn_on(
 const SCIM_IS_ON: &str = "SCIM is on and needs single sign-on. Turn SCIM off first.";
 const NO_PASSWORD: &str = "No administrator has a password, so nobody could sign in to turn single sign-on on again.";
 
-/// The reason for which single sign-on cannot be turned off now.
+/// The reason why single sign-on cannot be turned off now.
 async fn reason_to_keep(console: &Console, signed: &Signed) -> Result<Option<&'static str>, Failure> {
     let found = console.directory.organization(&signed.organization).await;
     let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?.ok_or(Failure::NotFound)?;
@@ -222,7 +222,8 @@ fn sign_on(signed: &Signed) -> String {
     Console::path(&signed.organization, "sign-on")
 }
 
-/// The metadata of the organization's service provider, for everybody: identity providers read it by its address.
+/// The metadata of the organization's service provider. It is public, because identity providers read it by its
+/// address.
 async fn metadata(State(console): State<Console>, Public(organization): Public) -> Result<Response, Failure> {
     let xml = console.sign_on.service_metadata(&organization).map_err(|fault| Failure::Internal(fault.sentence))?;
     let kind = "application/samlmetadata+xml; charset=utf-8";

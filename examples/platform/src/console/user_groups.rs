@@ -1,4 +1,5 @@
-//! The pages of user groups: their list, the groups of the identity provider that fill them, and one user group.
+//! The pages of user groups: their list, the identity provider's groups that fill them, and the page of a user
+//! group.
 
 use std::collections::HashMap;
 
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::user_group::{Assignment, Mapped, Members, Reason, ScimGroup, UserGroup, UserGroupError, UserGroups};
 
-/// Names of groups that a row shows.
+/// The maximum number of group names in a row.
 const CHIPS: usize = 4;
 
 pub(super) fn routes() -> Router<Console> {
@@ -59,7 +60,7 @@ struct Asked {
     /// The group of the identity provider whose mapping is to be changed.
     map: String,
     done: String,
-    /// The people who joined and left user groups by a mapping.
+    /// The number of people who joined and left user groups by a mapping.
     joined: usize,
     left: usize,
 }
@@ -133,7 +134,7 @@ async fn show(
     })
 }
 
-/// The outcome of a mapping in words.
+/// The result of a mapping in words.
 fn mapped(joined: usize, left: usize) -> String {
     let outcome = match (joined, left) {
         (0, 0) => "Nobody joined or left a user group.".to_owned(),
@@ -144,7 +145,8 @@ fn mapped(joined: usize, left: usize) -> String {
     format!("The mapping is saved. {outcome}")
 }
 
-/// The user groups that a group of the identity provider fills, as the form has them now and had them when it was shown.
+/// The user groups that a group of the identity provider fills: the current choice in the form, and the choice when
+/// the form was shown.
 #[derive(Deserialize)]
 struct Mapping {
     scim_group: String,
@@ -160,7 +162,7 @@ async fn map(
     Form(mapping): Form<Mapping>,
 ) -> Result<Response, Failure> {
     let Mapping { scim_group, group, seen } = mapping;
-    // Only the differences: another administrator may have changed the rest since.
+    // Apply only the differences: another administrator may have changed the other groups since.
     let add = group.iter().filter(|group| !seen.contains(group)).cloned().collect();
     let remove = seen.iter().filter(|seen| !group.contains(seen)).cloned().collect();
     match console.user_groups.map(&signed.organization, &scim_group, add, remove).await {
@@ -174,7 +176,7 @@ fn to(signed: &Signed, target: &str) -> Response {
     Redirect::to(&Console::path(&signed.organization, target)).into_response()
 }
 
-/// The form for a user group, as it was filled in.
+/// The form for a user group with its entered values.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Filled {
@@ -183,7 +185,7 @@ struct Filled {
 }
 
 impl Filled {
-    /// The name and the purpose, if there is a name.
+    /// Returns the name and the purpose; `None` if a value is not valid.
     fn checked(&self) -> Option<(&str, Option<&str>)> {
         let (name, purpose) = (self.name.trim(), self.purpose.trim());
         let fits = |text: &str, most: usize| text.chars().count() <= most && !text.contains(char::is_control);
@@ -225,7 +227,7 @@ async fn add(
     Ok(response)
 }
 
-/// The status and the sentence for a refusal.
+/// Returns the status and the sentence for a refusal.
 fn refusal(error: UserGroupError) -> Result<(StatusCode, &'static str), Failure> {
     match error {
         UserGroupError::NameTaken => Ok((StatusCode::CONFLICT, "Another user group has this name.")),

@@ -1,4 +1,4 @@
-//! The lists of people, and the assignment of several of them at once.
+//! The lists of people, and the assignment of several people at once.
 
 use std::collections::HashMap;
 
@@ -23,14 +23,14 @@ use crate::{
     user_group::{Assignment, UserGroup, UserGroupError},
 };
 
-/// User groups of a person that a row of the list shows.
+/// The maximum number of a person's user groups in a row of the list.
 const CHIPS: usize = 4;
 
 pub(super) fn routes() -> Router<Console> {
     Router::new().route("/users", get(show)).route("/users/assign", post(assign))
 }
 
-/// The part of a list that is asked for, and the outcome of the form before.
+/// The requested part of a list, and the result of the form before.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Asked {
@@ -43,7 +43,7 @@ struct Asked {
     done: String,
     people: usize,
     groups: String,
-    /// The ids of people who stay selected, after a form without a user group.
+    /// The ids of people who stay selected after a form without a user group.
     keep: String,
 }
 
@@ -85,7 +85,7 @@ struct Users {
     /// Whether this part of the list has accounts from SCIM.
     has_scim: bool,
     paged: bool,
-    /// The account behind which this part of the list begins.
+    /// The account after which this part of the list begins.
     after: String,
     next: Option<String>,
     more: bool,
@@ -185,14 +185,14 @@ async fn show(
     })
 }
 
-/// The form of the people who wait.
+/// The form for people without a user group.
 #[derive(Deserialize)]
 struct Selected {
     #[serde(default)]
     person: Vec<String>,
     #[serde(default)]
     group: Vec<String>,
-    /// The account behind which the part of the list begins.
+    /// The account after which the part of the list begins.
     #[serde(default)]
     after: String,
 }
@@ -210,7 +210,7 @@ async fn assign(
         return to("nobody");
     }
     if selected.group.is_empty() {
-        // A page has fewer people.
+        // A page has fewer than 100 people.
         let keep: Vec<&str> = selected.person.iter().take(100).map(String::as_str).collect();
         let (keep, after) = (url_encoded(&keep.join(",")), url_encoded(&selected.after));
         return to(&format!("nowhere&after={after}&keep={keep}"));

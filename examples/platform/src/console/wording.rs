@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{Console, Failure};
 use crate::{disconnection::Disconnection, identity_provider::IdentityProvider};
 
-/// The identity provider of the organization, as a sentence names it. Without a connection it has no name.
+/// The name of the identity provider in a sentence. Without a connection, the provider has no name.
 pub(super) async fn provider(console: &Console, organization: &str) -> Result<&'static str, Failure> {
     let found = console.directory.organization(organization).await;
     let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?.ok_or(Failure::NotFound)?;
@@ -19,12 +19,12 @@ pub(super) async fn provider(console: &Console, organization: &str) -> Result<&'
     })
 }
 
-/// `1 person`, `2 people`.
+/// Returns `1 person`, `2 people`.
 pub(super) fn people(number: usize) -> String {
     if number == 1 { "1 person".to_owned() } else { format!("{number} people") }
 }
 
-/// A number that was counted up to one more than `most`: `999`, `1,000+`.
+/// A number that was counted up to `most` plus 1: `999`, `1,000+`.
 pub(super) fn counted(number: i64, most: i64) -> String {
     let grouped = |number: i64| match number {
         0..=999 => number.to_string(),
@@ -33,12 +33,12 @@ pub(super) fn counted(number: i64, most: i64) -> String {
     if number > most { format!("{}+", grouped(most)) } else { grouped(number) }
 }
 
-/// `1 person`, `999 people`, `1,000+ people`.
+/// Returns `1 person`, `999 people`, `1,000+ people`.
 pub(super) fn counted_people(number: i64, most: i64) -> String {
     if number == 1 { "1 person".to_owned() } else { format!("{} people", counted(number, most)) }
 }
 
-/// Names as a sentence lists them: `Editors`, `Editors and Viewers`, `Auditors, Editors and Viewers`.
+/// Joins names for a sentence: `Editors`, `Editors and Viewers`, `Auditors, Editors and Viewers`.
 pub(super) fn listed(names: &[&str]) -> String {
     match names {
         [] => String::new(),
@@ -49,14 +49,14 @@ pub(super) fn listed(names: &[&str]) -> String {
 
 /// A time for a page.
 pub(super) struct Moment {
-    /// The time for programs.
+    /// The time in the format for programs.
     pub(super) machine: String,
     /// The time in words, in UTC.
     pub(super) words: String,
 }
 
 impl Moment {
-    /// The time, seen from now.
+    /// Returns the time relative to now.
     pub(super) fn of(milliseconds: i64) -> Self {
         Self::seen_from(milliseconds, Utc::now())
     }

@@ -1,6 +1,6 @@
-//! How much of the rows of a query is kept in memory.
+//! The limit on the rows of a query that are kept in memory.
 //!
-//! Rows are shortened and counted as they arrive, so that what is not kept was never in memory together.
+//! Rows are shortened and counted as they arrive, so that the discarded rows are never in memory together.
 
 use std::{fmt, sync::Arc};
 
@@ -8,10 +8,10 @@ use scim_core::store::StoreError;
 
 use super::Row;
 
-/// Makes a row shorter: leaves out of it what nobody will read.
+/// Shortens a row: removes data that is not read later.
 type Shorten = dyn Fn(&mut Row) -> Result<(), StoreError> + Send + Sync;
 
-/// How much of the rows of a query is kept.
+/// The limit on the rows of a query that are kept.
 #[derive(Clone)]
 pub struct Keep {
     bytes: usize,
@@ -21,33 +21,34 @@ pub struct Keep {
 }
 
 impl Default for Keep {
-    /// 64 MiB.
+    /// A limit of 64 MiB.
     fn default() -> Self {
         Self::within(64 << 20)
     }
 }
 
 impl Keep {
-    /// Keeps the first row, and as many after it as take about `bytes` together with it.
+    /// Keeps the first row, and the rows after it until all of them take about `bytes`.
     pub const fn within(bytes: usize) -> Self {
         Self { bytes, doubled: usize::MAX, shorten: None }
     }
 
-    /// Counts the bytes of this column and of the columns behind it twice: for text that takes more memory once it is read.
+    /// Counts the bytes of this column and of the columns after it twice: for text that takes more memory once it
+    /// is parsed.
     #[must_use]
     pub const fn doubled_from(mut self, column: usize) -> Self {
         self.doubled = column;
         self
     }
 
-    /// Makes each row shorter before it is counted.
+    /// Shortens each row before it is counted.
     #[must_use]
     pub fn shortened(mut self, shorten: impl Fn(&mut Row) -> Result<(), StoreError> + Send + Sync + 'static) -> Self {
         self.shorten = Some(Arc::new(shorten));
         self
     }
 
-    /// The rows of one query, as they arrive.
+    /// Collects the rows of one query as they arrive.
     pub(super) fn rows(&self) -> Kept<'_> {
         Kept { keep: self, rows: Vec::new(), room: self.bytes, is_cut: false }
     }
@@ -59,26 +60,26 @@ impl fmt::Debug for Keep {
     }
 }
 
-/// What queries have found.
+/// The result of queries.
 #[derive(Debug, Default)]
 pub struct Found {
     /// The rows of each query.
     pub rows: Vec<Vec<Row>>,
-    /// Whether the last of these queries has more rows than were kept. The queries behind it did not run.
+    /// Whether the last of these queries has more rows than were kept. The queries after it did not run.
     pub is_cut: bool,
 }
 
-/// The rows of one query up to their bound.
+/// The rows of one query up to the limit.
 pub(super) struct Kept<'a> {
     keep: &'a Keep,
     pub(super) rows: Vec<Row>,
     room: usize,
-    /// Whether a row was not kept.
+    /// Whether a row was discarded.
     pub(super) is_cut: bool,
 }
 
 impl Kept<'_> {
-    /// Keeps a row if there is room for it. Returns whether there may be room for another.
+    /// Keeps a row if there is room for it. Returns whether there may be room for another row.
     pub(super) fn add(&mut self, mut row: Row) -> Result<bool, StoreError> {
         if let Some(shorten) = &self.keep.shorten {
             shorten(&mut row)?;

@@ -1,4 +1,4 @@
-//! Turns: how much of one kind of work runs at the same time, and how much of that is one organization's.
+//! Turns: a limit on the concurrent work of one kind, and on the share of one organization.
 
 use std::{
     collections::HashMap,
@@ -9,23 +9,23 @@ use std::{
 use scim_core::store::{StoreError, TenantId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Organizations up to which the shares of those that are idle stay in memory.
+/// The number of organizations up to which the shares of idle organizations stay in memory.
 const IDLE_SHARES: usize = 1_024;
 
-/// When it is worth trying again after all turns were taken.
+/// The time after which a retry is reasonable if all turns were taken.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// A bound on work that runs at the same time.
+/// A limit on concurrent work.
 #[derive(Debug)]
 pub(super) struct Lane {
     turns: Arc<Semaphore>,
-    /// How many turns one organization may have at the same time.
+    /// The number of turns that one organization may have at the same time.
     share: usize,
     shares: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
     wait: Duration,
 }
 
-/// The right to work, until it is dropped.
+/// A turn, which is held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
     _turn: OwnedSemaphorePermit,
@@ -33,13 +33,13 @@ pub(super) struct Turn {
 }
 
 impl Lane {
-    /// A lane with so many turns, of which an organization has `share` at most. `wait` is how long a request waits for
-    /// its turn.
+    /// A lane with `turns` turns, of which an organization has at most `share`. `wait` is the time for which a
+    /// request waits for its turn.
     pub(super) fn new(turns: usize, share: usize, wait: Duration) -> Self {
         Self { turns: Arc::new(Semaphore::new(turns)), share, shares: Mutex::default(), wait }
     }
 
-    /// Waits for a turn. An organization that has used up its share waits without taking a turn from others.
+    /// Waits for a turn. An organization that has used up its share waits without occupying a turn.
     pub(super) async fn turn(&self, owner: Option<&TenantId>) -> Result<Turn, StoreError> {
         let turn = async {
             let share = match owner {
@@ -56,7 +56,7 @@ impl Lane {
     fn share_of(&self, owner: &TenantId) -> Arc<Semaphore> {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         if shares.len() > IDLE_SHARES {
-            // A share that somebody has or waits for has another owner of its pointer.
+            // A share that is in use or awaited has more than one reference to its pointer.
             shares.retain(|_, share| Arc::strong_count(share) > 1);
         }
         Arc::clone(shares.entry(owner.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.share))))

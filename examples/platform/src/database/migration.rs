@@ -1,7 +1,7 @@
-//! The tables, and how those of an earlier version of the program become today's.
+//! The tables, and the steps that upgrade the tables of an earlier version of the program.
 //!
-//! A step that has been released is never changed: what changes is another step. Several processes may start at the same
-//! time; one of them makes the tables, and the others find them made.
+//! A released step is never changed: a change is a further step. Several processes may start at the same time; one
+//! of them creates the tables, and the others find them complete.
 
 use scim_core::{
     sql::{Dialect, Statement},
@@ -10,58 +10,60 @@ use scim_core::{
 
 use super::{Database, OpenError, Session, Work};
 
-/// The table that has the versions.
+/// The table with the versions.
 const VERSIONS: &str = "schema_version";
 
-/// The steps, in order; the version of the tables is how many of them have been done. `{text}` is the type of text that
-/// is compared and ordered by code point, `{key}` that of a number that the database gives to each row, `{json}` that of
-/// a document that is asked for its parts. A statement that begins with `{postgres}` or `{sqlite}` is for that database.
+/// The steps, in order; the version of the tables is the number of completed steps. Placeholders stand for types:
+/// `{text}` is text that is compared and ordered by code point, `{key}` is a number that the database assigns to
+/// each row, `{json}` is a document whose parts are queried. A statement that begins with `{postgres}` or
+/// `{sqlite}` applies to that database only.
 const STEPS: &[&[&str]] = &[
     &[
-        // What the platform knows of its customers. Times are milliseconds since 1970 in UTC.
+        // The platform's data about its customers. Times are milliseconds since 1970 in UTC.
         "CREATE TABLE organization (name {text} PRIMARY KEY, created BIGINT NOT NULL, scim BIGINT NOT NULL)",
         "CREATE TABLE api_key (digest {text} PRIMARY KEY, organization {text} NOT NULL REFERENCES organization (name), \
      name {text} NOT NULL, created BIGINT NOT NULL, expires BIGINT, revoked BIGINT, used BIGINT)",
         "CREATE INDEX api_key_organization ON api_key (organization)",
-        // A resource without its lists of references. `modified` is the text by which meta.lastModified is compared: it
-        // changes with a member, and the document does not. `places` is where the next value of a list goes.
+        // A resource without its reference lists. `modified` is the text by which meta.lastModified is compared:
+        // it changes with a member, unlike the document. `places` is the position of the next value of a list.
         "CREATE TABLE resource (tenant {text} NOT NULL, id {text} NOT NULL, kind {text} NOT NULL, version {text} NOT NULL, \
      modified {text}, places BIGINT NOT NULL, document {text} NOT NULL, comparable {json} NOT NULL, \
      PRIMARY KEY (tenant, id))",
         "CREATE INDEX resource_kind ON resource (tenant, kind, id)",
-        // A row claims a value for a resource; nothing else keeps two from having it.
+        // A row claims a value for a resource; only this row keeps two resources from having the same value.
         "CREATE TABLE unique_key (tenant {text} NOT NULL, kind {text} NOT NULL, attribute {text} NOT NULL, \
      value {text} NOT NULL, id {text} NOT NULL, PRIMARY KEY (tenant, kind, attribute, value))",
         "CREATE INDEX unique_key_id ON unique_key (tenant, id)",
-        // A value of a list of references. `value` is the id that it refers to, `element` all of it as JSON.
+        // A value of a reference list. `value` is the id of the referenced resource, `element` the complete value
+        // as JSON.
         "CREATE TABLE member (tenant {text} NOT NULL, holder {text} NOT NULL, list {text} NOT NULL, place BIGINT NOT NULL, \
      value {text}, element {text} NOT NULL, PRIMARY KEY (tenant, holder, list, place))",
         "CREATE UNIQUE INDEX member_value ON member (tenant, value, list, holder)",
-        // The outbox: what happened, written with what it is about.
+        // The outbox: events, written in the same transaction as the resources that they describe.
         "CREATE TABLE event (position {key}, tenant {text} NOT NULL, id {text} NOT NULL, time BIGINT NOT NULL, \
      body {text} NOT NULL)",
         "CREATE INDEX event_tenant ON event (tenant, position)",
-        // What the tables were made with.
+        // The settings with which the tables were made.
         "CREATE TABLE setting (name {text} PRIMARY KEY, value {text} NOT NULL)",
     ],
     &[
-        // How many resources of a type an organization has, in parts: a commit adds to one part, so that commits at the
-        // same time rarely wait for each other.
+        // The number of an organization's resources of a type, in parts: a commit adds to one part, so that
+        // concurrent commits rarely wait for each other.
         "CREATE TABLE tally (tenant {text} NOT NULL, kind {text} NOT NULL, part BIGINT NOT NULL, resources BIGINT NOT NULL, \
      PRIMARY KEY (tenant, kind, part))",
         "INSERT INTO tally (tenant, kind, part, resources) SELECT tenant, kind, 0, count(*) FROM resource \
      GROUP BY tenant, kind",
         "CREATE INDEX resource_modified ON resource (tenant, kind, modified, id)",
-        // A compressed document is decompressed once per comparison: that costs more than the longer rows.
+        // A compressed document is decompressed for each comparison, which costs more than the longer rows.
         "{postgres}ALTER TABLE resource ALTER COLUMN comparable SET STORAGE EXTERNAL",
-        // SQLite has no index of arrays. Triggers write the values of some to these rows.
+        // SQLite has no index of arrays. Triggers write the values of some arrays to these rows.
         "{sqlite}CREATE TABLE element (tenant TEXT NOT NULL, kind TEXT NOT NULL, attribute TEXT NOT NULL, \
      value TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (tenant, kind, attribute, value, id)) WITHOUT ROWID",
         "{sqlite}CREATE INDEX element_id ON element (tenant, id)",
     ],
     &[
-        // How many bytes a comparable document has, and those of a type in all: a search costs as much. The program
-        // sets them when it makes the documents, which it does anew after this step.
+        // The bytes of a comparable document, and their sum for a type: the cost of a search is proportional to
+        // the sum. The program sets the numbers when it makes the documents, which it does again after this step.
         "ALTER TABLE resource ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0",
         "ALTER TABLE tally ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0",
     ],
@@ -73,12 +75,13 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE organization ADD COLUMN unique_groups BIGINT NOT NULL DEFAULT 1",
         "ALTER TABLE api_key ADD COLUMN made_by {text}",
         "ALTER TABLE api_key ADD COLUMN address {text}",
-        // The last characters of the token, and the name of the form that made the key: it makes one key only.
+        // The last characters of the token, and the name of the form that made the key: a form makes only one key.
         "ALTER TABLE api_key ADD COLUMN ending {text}",
         "ALTER TABLE api_key ADD COLUMN form {text}",
         "CREATE UNIQUE INDEX api_key_form ON api_key (form)",
-        // A person, made by hand (`hand`) or by the identity provider (`scim`, with the id of the resource). `assigned` is
-        // the number of rows in user_group_member, so that a page finds those without any by an index.
+        // A person, made by hand (`hand`) or by the identity provider (`scim`, with the id of the resource).
+        // `assigned` is the number of rows in user_group_member, so that a page finds people without a row by an
+        // index.
         "CREATE TABLE account (tenant {text} NOT NULL, id {text} NOT NULL, origin {text} NOT NULL, \
      user_name {text} NOT NULL, user_name_key {text} NOT NULL, name {text} NOT NULL, sort_name {text} NOT NULL, email {text}, external_id {text}, \
      active BIGINT NOT NULL, assigned BIGINT NOT NULL DEFAULT 0, role {text} NOT NULL DEFAULT 'member', password {text}, \
@@ -92,7 +95,8 @@ const STEPS: &[&[&str]] = &[
         "CREATE INDEX account_external_id ON account (tenant, external_id)",
         "CREATE INDEX account_hand ON account (tenant, sort_name, id) WHERE origin = 'hand'",
         "CREATE INDEX account_hand_user_name ON account (tenant, user_name_key) WHERE origin = 'hand'",
-        // A session of a person's browser. `confirmed` is the time of the last sign-in, which some forms ask for again.
+        // A session of a person's browser. `confirmed` is the time of the last sign-in, which some forms require
+        // again.
         "CREATE TABLE session (digest {text} PRIMARY KEY, tenant {text} NOT NULL, account {text} NOT NULL, \
      token {text} NOT NULL, created BIGINT NOT NULL, seen BIGINT NOT NULL, confirmed BIGINT NOT NULL)",
         "CREATE INDEX session_account ON session (tenant, account)",
@@ -100,7 +104,8 @@ const STEPS: &[&[&str]] = &[
         "CREATE TABLE invitation (digest {text} PRIMARY KEY, tenant {text} NOT NULL, account {text} NOT NULL, \
      expires BIGINT NOT NULL, used BIGINT)",
         "CREATE INDEX invitation_account ON invitation (tenant, account)",
-        // The groups of the platform. A row of user_group_member has the SCIM group that it follows from, or ''.
+        // The groups of the platform. A row of user_group_member has the SCIM group that the assignment follows
+        // from, or ''.
         "CREATE TABLE user_group (tenant {text} NOT NULL, id {text} NOT NULL, name {text} NOT NULL, \
      sort_name {text} NOT NULL, created BIGINT NOT NULL, made_by {text}, purpose {text}, PRIMARY KEY (tenant, id))",
         "CREATE UNIQUE INDEX user_group_name ON user_group (tenant, sort_name)",
@@ -110,12 +115,13 @@ const STEPS: &[&[&str]] = &[
         "CREATE TABLE user_group_mapping (tenant {text} NOT NULL, scim_group {text} NOT NULL, user_group {text} NOT NULL, \
      PRIMARY KEY (tenant, scim_group, user_group))",
         "CREATE INDEX user_group_mapping_group ON user_group_mapping (tenant, user_group)",
-        // The names of the groups from SCIM, so that a page lists them in their order.
+        // The names of the groups from SCIM, so that a page lists the groups in the order of their names.
         "CREATE TABLE scim_group (tenant {text} NOT NULL, id {text} NOT NULL, name {text} NOT NULL, \
      sort_name {text} NOT NULL, PRIMARY KEY (tenant, id))",
         "CREATE INDEX scim_group_name ON scim_group (tenant, sort_name, id)",
-        // The settings of single sign-on as JSON, and the time of the test sign-in that succeeded with them. Each change
-        // makes another `version`. `used` are the settings with which people sign in, and `outcome` is the last test.
+        // The settings of single sign-on as JSON, and the time of the successful test sign-in with them. Each
+        // change makes another `version`. `used` are the settings with which people sign in, and `outcome` is the
+        // last test.
         "CREATE TABLE sign_on (tenant {text} NOT NULL, kind {text} NOT NULL, settings {text} NOT NULL, tested BIGINT, \
      version {text} NOT NULL, outcome {text}, used {text}, used_version {text}, PRIMARY KEY (tenant, kind))",
         // A sign-in that waits for the answer of the identity provider.
@@ -147,7 +153,7 @@ const STEPS: &[&[&str]] = &[
      requests BIGINT NOT NULL, failures BIGINT NOT NULL, PRIMARY KEY (tenant, started))",
         "CREATE TABLE connection (tenant {text} PRIMARY KEY, first BIGINT, last BIGINT, worked BIGINT, \
      failing BIGINT, fault {text})",
-        // Request bodies, recorded while an administrator looks for a fault; secrets are masked before.
+        // Request bodies, recorded while an administrator looks for a fault; secrets are masked first.
         "CREATE TABLE recording (tenant {text} PRIMARY KEY, until BIGINT NOT NULL, made_by {text})",
         "CREATE TABLE recorded_body (tenant {text} NOT NULL, request {text} NOT NULL, body {text} NOT NULL, \
      expires BIGINT NOT NULL, PRIMARY KEY (tenant, request))",
@@ -167,8 +173,8 @@ const STEPS: &[&[&str]] = &[
         "CREATE INDEX oauth_token_client ON oauth_token (client, expires)",
     ],
     &[
-        // The removal of the connection. `removal` is its name while it runs; the other columns stay when it has ended, at
-        // `removed`. `released` is the time at which an account from SCIM became one made by hand.
+        // The removal of the connection. `removal` is its name while it runs; the other columns stay after its
+        // end, at `removed`. `released` is the time at which an account from SCIM became an account made by hand.
         "ALTER TABLE organization ADD COLUMN removal {text}",
         "ALTER TABLE organization ADD COLUMN removal_began BIGINT",
         "ALTER TABLE organization ADD COLUMN removal_by {text}",
@@ -178,35 +184,36 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE account ADD COLUMN released BIGINT",
     ],
     &[
-        // People and groups whose last request was refused, until a request about them is done. `subject` names the
-        // resource or the user name, and `account` the account made by hand that has the user name.
+        // People and groups whose last request was refused, until a request about them succeeds. `subject` names
+        // the resource or the user name, and `account` the account made by hand that has the user name.
         "CREATE TABLE trouble (tenant {text} NOT NULL, subject {text} NOT NULL, account {text}, fault {text} NOT NULL, \
      time BIGINT NOT NULL, PRIMARY KEY (tenant, subject))",
         "CREATE INDEX trouble_time ON trouble (tenant, time)",
-        // The time at which the organization got another identity provider.
+        // The time at which the organization's identity provider changed.
         "ALTER TABLE organization ADD COLUMN provider_since BIGINT",
-        // The last time at which somebody sent the key after its end.
+        // The last time at which a client sent the key after its end.
         "ALTER TABLE api_key ADD COLUMN refused BIGINT",
     ],
     &[
-        // People whom a removal has released wait for a user group like those of SCIM.
+        // People whom a removal has released wait for a user group like people from SCIM.
         "DROP INDEX account_unassigned",
         "CREATE INDEX account_unassigned ON account (tenant, sort_name, id) \
      WHERE (origin = 'scim' OR released IS NOT NULL) AND active = 1 AND assigned = 0",
-        // The time of a deactivation, and the administrator, or nobody where the identity provider did it.
+        // The time of a deactivation, and the administrator; NULL where the identity provider deactivated the
+        // account.
         "ALTER TABLE account ADD COLUMN deactivated BIGINT",
         "ALTER TABLE account ADD COLUMN deactivated_by {text}",
-        // The name of the form that made the link: it makes one link only.
+        // The name of the form that made the link: a form makes only one link.
         "ALTER TABLE invitation ADD COLUMN form {text}",
         "CREATE UNIQUE INDEX invitation_form ON invitation (form)",
     ],
 ];
 
-/// Keeps other processes from making tables or indexes until the commit. SQLite does so by itself; PostgreSQL does not,
-/// with `IF NOT EXISTS` neither. The number is this program's.
+/// Keeps other processes from creating tables or indexes until the commit. SQLite does so by itself; PostgreSQL
+/// does not, even with `IF NOT EXISTS`. The number of the lock is specific to this program.
 pub(crate) async fn alone<S: Session>(session: &mut S) -> Result<(), StoreError> {
     if session.dialect() == Dialect::Postgres {
-        // It may take as long as it takes.
+        // The lock and the statements after it may take any time.
         for sql in ["SET LOCAL lock_timeout = 0", "SET LOCAL statement_timeout = 0"] {
             session.execute(&statement(session, sql)).await?;
         }
@@ -215,7 +222,7 @@ pub(crate) async fn alone<S: Session>(session: &mut S) -> Result<(), StoreError>
     Ok(())
 }
 
-/// A query that fails unless every table is there, whatever is in them. It reads a row of each at most.
+/// A query that fails unless every table exists, whatever the tables contain. It reads at most one row of each.
 pub(super) fn every_table(dialect: Dialect) -> Statement {
     let created = STEPS.iter().copied().flatten().filter_map(|sql| sql.strip_prefix("CREATE TABLE "));
     let names = created.filter_map(|rest| rest.split(' ').next()).chain([VERSIONS]);
@@ -242,7 +249,7 @@ pub(super) async fn run(database: &Database) -> Result<(), OpenError> {
 struct Upgrade;
 
 impl Work for Upgrade {
-    /// The version that the tables then have.
+    /// The version of the tables after the upgrade.
     type Output = i64;
 
     fn is_unbounded(&self) -> bool {
@@ -272,7 +279,7 @@ impl Work for Upgrade {
     }
 }
 
-/// The statements of each step, in order, in the words of the database.
+/// The statements of each step, in order, in the dialect of the database.
 pub(super) fn steps(dialect: Dialect) -> Vec<Vec<String>> {
     STEPS.iter().map(|step| of_step(dialect, step)).collect()
 }
@@ -281,7 +288,7 @@ fn of_step(dialect: Dialect, step: &[&str]) -> Vec<String> {
     step.iter().filter_map(|sql| of_dialect(dialect, sql)).map(|sql| in_words_of(dialect, sql)).collect()
 }
 
-/// The statement, unless it is for the other database.
+/// The statement, unless it applies to the other database only.
 fn of_dialect(dialect: Dialect, sql: &str) -> Option<&str> {
     let (own, other) = match dialect {
         Dialect::Sqlite => ("{sqlite}", "{postgres}"),
@@ -293,7 +300,7 @@ fn of_dialect(dialect: Dialect, sql: &str) -> Option<&str> {
 /// The statement with the database's names of types.
 fn in_words_of(dialect: Dialect, sql: &str) -> String {
     let (text, key, json) = match dialect {
-        // No number is given twice, not to a row that follows one that was deleted either.
+        // With AUTOINCREMENT no number is assigned twice, not even after the deletion of its row.
         Dialect::Sqlite => ("TEXT", "INTEGER PRIMARY KEY AUTOINCREMENT", "TEXT"),
         _ => ("TEXT COLLATE \"C\"", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "JSONB"),
     };

@@ -1,11 +1,12 @@
-//! PostgreSQL, and what speaks its language: pools of connections, and transactions that the server keeps apart.
+//! PostgreSQL and servers with a compatible protocol: pools of connections, and transactions that the server
+//! isolates.
 //!
-//! Work runs at READ COMMITTED with the rows locked that it depends on, so that nothing has to be tried again but after
-//! a deadlock. On a server that makes every transaction SERIALIZABLE (CockroachDB) the same statements run, and more
-//! often end in 40001, which is [`StoreError::Busy`] like a deadlock: the core tries the operation again.
+//! Units of work run at READ COMMITTED and lock the rows that they depend on, so that only a deadlock requires a
+//! retry. On a server that makes every transaction SERIALIZABLE (CockroachDB) the same statements run, and end
+//! more often in 40001, which is [`StoreError::Busy`] like a deadlock: the core retries the operation.
 //!
-//! Look-ups, searches and writes have connections of their own, so that none of them waits for another kind. The server
-//! ends a statement that takes too long; a little later the client stops waiting for a server that is silent.
+//! Look-ups, searches and writes have separate connections, so that no kind waits for another. The server ends a
+//! statement that takes too long; a little later the client stops waiting for a silent server.
 
 mod connect;
 mod hosts;
@@ -39,22 +40,22 @@ use super::{
     tell,
 };
 
-/// How many connections look-ups, searches and writes have in a process, and how many of them one organization's may
-/// occupy.
+/// The number of connections for look-ups, searches and writes in a process, and how many of them one organization
+/// may occupy.
 const LOOK_UPS: (usize, usize) = (6, 5);
 const SEARCHES: (usize, usize) = (4, 2);
 const WRITES: (usize, usize) = (6, 5);
 
-/// How many of the program's own statements each connection keeps prepared.
+/// The number of the program's own statements that each connection keeps prepared.
 const PREPARED: usize = 256;
 
-/// How much longer than the server the client waits. Then the server is silent.
+/// The time that the client waits in addition to the server's own limit. After that the server counts as silent.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// How long a commit may go on after its user has gone before its turn goes to another.
+/// The time that an abandoned commit may take before its turn is given to another transaction.
 const COMMIT_ALONE: Duration = Duration::from_secs(10);
 
-/// The length of a statement whose plan is worth freeing at once.
+/// The length of a statement, in bytes, from which its plan is worth freeing at once.
 const LONG: usize = 4 << 10;
 
 #[derive(Clone, Debug)]
@@ -65,9 +66,9 @@ struct Pools {
     look_ups: Connections,
     searches: Connections,
     writes: Connections,
-    /// How long the server may take to accept a connection, also one that cancels.
+    /// The time that the server may take to accept a connection, including a connection for a cancel request.
     wait: Duration,
-    /// The encryption of connections, also of one that cancels.
+    /// The encryption of connections, including those for cancel requests.
     tls: Tls,
 }
 
@@ -130,7 +131,7 @@ impl Postgres {
             ([query], None) if !bounds.are_set_by_statement() => run.one(lease.parts()?.0, query).await,
             (several, last) => run.together(lease.parts()?.0, several, last.as_ref()).await,
         };
-        // The server may still send the rows that nobody keeps: the lease that is dropped stops it.
+        // The server may still be sending rows that are not kept: dropping the lease stops it.
         if !found.as_ref().is_ok_and(|found| found.is_cut) {
             self.end(lease, found.as_ref().err());
         }
@@ -149,8 +150,8 @@ impl Postgres {
         done
     }
 
-    /// Gives a connection back, unless the server was silent: then a statement may still run, and idle connections would
-    /// be as silent to everybody who gets one.
+    /// Returns a connection to the pool, unless the server was silent: then a statement may still run, and all
+    /// idle connections are discarded, because they would be as silent to their next users.
     fn end(&self, mut lease: Lease, failed: Option<&StoreError>) {
         if matches!(failed, Some(StoreError::Unavailable { .. })) {
             let Pools { look_ups, searches, writes, .. } = &*self.0;
@@ -163,11 +164,12 @@ impl Postgres {
     }
 }
 
-/// A connection in use. When its user goes away in the middle of a statement, the server is told to stop, and the
+/// A connection in use. If the lease is dropped in the middle of a statement, the server is asked to stop, and the
 /// connection is closed instead of reused: its next user would wait for the rest of the statement.
 ///
-/// A commit is never canceled. The server would stop to wait for its replica and make the commit visible. A client that
-/// repeats its request would then be told that all is as it wants, and lose that with the server.
+/// A commit is never canceled. The server would stop waiting for its replica and make the commit visible. A client
+/// that repeats its request would then learn that the requested state is stored, and lose that state with the
+/// server.
 struct Lease {
     client: Option<Object>,
     turn: Option<Turn>,
@@ -178,7 +180,7 @@ struct Lease {
 }
 
 impl Lease {
-    /// The connection, and the mark that its transaction sets before it commits.
+    /// The connection, and the flag that its transaction sets before the commit.
     fn parts(&mut self) -> Result<(&mut Client, &AtomicBool), StoreError> {
         let client = self.client.as_mut().ok_or_else(|| StoreError::backend("expected a connection"))?;
         Ok((client, &self.is_committing))
@@ -192,16 +194,19 @@ impl Drop for Lease {
         let connector = self.tls.connector.clone();
         let Ok(runtime) = Handle::try_current() else { return };
         let is_committing = self.is_committing.load(Ordering::Relaxed);
-        // The turn ends with the statement: a client that comes and goes would otherwise start one after the other.
+        // The turn ends with the statement: otherwise a client that connects and disconnects would start one
+        // statement after another.
         runtime.spawn(async move {
             if is_committing {
-                // It is answered after the commit.
+                // The server answers this request after the commit.
                 if timeout(COMMIT_ALONE, client.batch_execute("")).await.is_err() {
                     tracing::debug!("a commit goes on without a user");
                 }
             } else if pooler {
-                // PgBouncer closes the server's connection with the client's, which the server notices. It gets no
-                // request to cancel: PgBouncer 1.18 ends with "bad client state" when such a request comes and goes.
+                // PgBouncer closes the server's connection together with the client's, and the server notices
+                // that. No cancel request is sent: PgBouncer 1.18 ends with "bad client state" when such a request
+                // comes and goes.
+                // request comes and goes.
                 drop(client);
                 tokio::time::sleep(CLIENT_CHECK).await;
             } else {
@@ -216,10 +221,10 @@ impl Drop for Lease {
     }
 }
 
-/// How statements run.
+/// The conditions under which statements run.
 #[derive(Clone, Copy)]
 struct Run<'a> {
-    /// How long the server may take for each; `None` where it has no limit.
+    /// The time that the server may take for each statement; `None` for no limit.
     deadline: Option<Duration>,
     lane: Option<Reads>,
     bounds: &'a Bounds,
@@ -237,7 +242,7 @@ impl Run<'_> {
             let stream = client.query_typed_raw(query.text(), typed_values(query)).await?;
             let (found, is_cut) = rows(query, stream, self.keep).await?;
             if !is_cut && query.text().len() > LONG {
-                // The server keeps an unnamed statement until the next; a simple query ends it.
+                // The server keeps an unnamed statement until the next statement; a simple query ends it.
                 client.batch_execute("").await?;
             }
             Ok((found, is_cut))
@@ -246,7 +251,7 @@ impl Run<'_> {
         Ok(Found { rows: vec![rows], is_cut })
     }
 
-    /// Several queries of one state.
+    /// Runs several queries that see one state of the database.
     async fn together(
         self,
         client: &mut Client,
@@ -279,10 +284,10 @@ impl Run<'_> {
         work: &W,
         is_committing: &AtomicBool,
     ) -> Result<W::Output, CommitError> {
-        // Said, since a server may have another default: at REPEATABLE READ a deletion would not see who became a member
-        // while it waited.
+        // The level is explicit, since a server may have another default: at REPEATABLE READ, a deletion would not
+        // see members that were added while it waited.
         let mut session = self.begin(client, IsolationLevel::ReadCommitted, false).await?;
-        // A session that is dropped, after an error or with this future, is rolled back.
+        // A dropped session, after an error or together with this future, is rolled back.
         let output = work.run(&mut session).await?;
         is_committing.store(true, Ordering::Relaxed);
         self.bounded(session.transaction.commit()).await?;
@@ -306,12 +311,12 @@ impl Run<'_> {
         Ok(PostgresSession { transaction, run: self })
     }
 
-    /// Behind a pooler the next transaction has another connection, on which nothing is prepared.
+    /// Behind a pooler the next transaction has another connection, which has no prepared statements.
     fn stays_prepared(self) -> bool {
         self.shape == Shape::Own && !self.bounds.are_set_by_statement()
     }
 
-    /// Waits for the server, a little longer than it may take.
+    /// Waits for the server, a little longer than the server itself may take.
     async fn bounded<T, E: Into<Fault>>(self, answer: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
         let start = Instant::now();
         let deadline = self.deadline.unwrap_or(Duration::MAX);
@@ -326,7 +331,7 @@ impl Run<'_> {
                     Fault::Store(error) => return error,
                 };
                 let is_too_long = error.code() == Some(&SqlState::QUERY_CANCELED) && start.elapsed() >= deadline;
-                // The same search would take as long again.
+                // A retry of the search would take as long.
                 if is_too_long && self.lane == Some(Reads::Searches) { StoreError::TooMany } else { failure(error) }
             }),
             Err(_) => Err(silent()),
@@ -345,7 +350,7 @@ struct PostgresSession<'a> {
 }
 
 impl PostgresSession<'_> {
-    /// The rows that a query finds, as far as they are kept, and whether that is not all.
+    /// The rows of a query that are kept, and whether more rows were found.
     async fn rows(&self, query: &Statement) -> Result<(Vec<Row>, bool), StoreError> {
         let transaction = &self.transaction;
         let found = self.run.bounded(async {

@@ -1,31 +1,31 @@
-//! How long the platform waits for a database, and how it reaches PostgreSQL.
+//! The deadlines for a database, and the way to reach PostgreSQL.
 
 use std::time::Duration;
 
-/// How a database is used.
+/// The settings for the use of a database.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
-    /// How long the platform waits.
+    /// The time limits for waiting for the database.
     pub deadlines: Deadlines,
-    /// Whether the URL is that of a pooler, such as PgBouncer in transaction mode. Then each transaction sets its time
-    /// limits by statements, and no statement stays prepared. Of no effect on SQLite.
+    /// Whether the URL names a pooler, such as PgBouncer in transaction mode. Then each transaction sets its time
+    /// limits by statements, and no statement stays prepared. Has no effect on SQLite.
     pub pooler: bool,
 }
 
-/// How long the platform waits for a database.
+/// The time limits for waiting for a database.
 ///
-/// A request that reaches one of them fails: with [`StoreError::TooMany`](scim_core::store::StoreError::TooMany) where
+/// A request that reaches a limit fails: with [`StoreError::TooMany`](scim_core::store::StoreError::TooMany) where
 /// the database works on a search that is too large, and otherwise with
 /// [`StoreError::Unavailable`](scim_core::store::StoreError::Unavailable).
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
-    /// For a turn in a lane, for a connection, and for the server to accept one.
+    /// The limit for a turn in a lane, for a connection, and for the server to accept a connection.
     pub wait: Duration,
-    /// For a look-up.
+    /// The limit for a look-up.
     pub look_up: Duration,
-    /// For a query of a search.
+    /// The limit for a query of a search.
     pub search: Duration,
-    /// For a statement of a transaction that writes.
+    /// The limit for a statement of a transaction that writes.
     pub write: Duration,
 }
 

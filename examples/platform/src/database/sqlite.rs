@@ -1,8 +1,8 @@
-//! SQLite: one thread that writes, and some connections that read beside it.
+//! SQLite: one thread that writes, and some connections that read in parallel.
 //!
-//! SQLite has one writer at a time, and a commit waits for the disk. So everything that waits to be written when the
-//! writer is free goes into one commit, each in a savepoint of its own: what fails takes back only itself. Nobody has an
-//! answer before the disk has it all.
+//! SQLite has one writer at a time, and a commit waits for the disk. So all work that waits when the writer is
+//! free goes into one commit, each unit of work in its own savepoint: a failed unit rolls back only itself. No
+//! caller gets an answer before everything is on disk.
 
 mod file;
 mod readers;
@@ -24,16 +24,16 @@ use scim_core::{
 use self::{file::Files, readers::Readers, writer::Writer};
 use super::{Cell, Deadlines, Found, Keep, OpenError, Reading, Row, Shape, Work, tell};
 
-/// How long another process that writes the same file is waited for.
+/// The time to wait for another process that writes to the same file.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// When it is worth trying again after a fault of the disk or the file.
+/// The time after which a retry is reasonable after a fault of the disk or the file.
 const RETRY_AFTER_FAULT: Duration = Duration::from_secs(30);
 
-/// How many of the program's own statements each connection keeps prepared: all of them.
+/// The number of the program's own statements that each connection keeps prepared: all of them.
 const PREPARED: usize = 128;
 
-/// The page cache of a connection, in KiB: what the writer keeps, and what a reader keeps. The system caches the file.
+/// The page cache in KiB: of the writer's connection, and of a reader's connection. The system caches the file.
 const CACHE: (i64, i64) = (65_536, 16_384);
 
 #[derive(Clone, Debug)]
@@ -75,10 +75,11 @@ fn connect(path: &Path, writes: bool) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
-    // What is committed outlives a loss of power, not only of the process.
+    // A commit survives a power failure, not only the end of the process.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // A plan does not depend on the values: otherwise each statement is planned again whenever a value is bound.
+    // A plan does not depend on the values: otherwise each statement would be planned again whenever a value is
+    // bound.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let (writer_cache, reader_cache) = CACHE;
     connection.pragma_update(None, "cache_size", if writes { -writer_cache } else { -reader_cache })?;
@@ -90,8 +91,8 @@ fn connect(path: &Path, writes: bool) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Lets readers go on while something is written. SQLite itself does not wait here for another process that opens the
-/// same new file.
+/// Lets readers continue during a write. The loop is needed because SQLite itself does not wait here for another
+/// process that opens the same new file.
 fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     let start = Instant::now();
     loop {
@@ -104,8 +105,8 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// The rows of a query, as far as they are kept, and whether that is not all. A query of a client's shape is prepared for
-/// this use only.
+/// The rows of a query that are kept, and whether more rows were found. A query with a client's shape is prepared
+/// for this use only.
 fn rows(connection: &Connection, query: &Statement, shape: Shape, keep: &Keep) -> rusqlite::Result<(Vec<Row>, bool)> {
     match shape {
         Shape::Own => rows_of(&mut *connection.prepare_cached(query.text())?, query, keep),
@@ -136,7 +137,7 @@ fn rows_of(
             }
         };
         let row = Row((0..columns).map(cell).collect::<rusqlite::Result<_>>()?);
-        // SQLite has not computed the rows behind this one.
+        // SQLite has not computed the rows after this one.
         if !kept.add(row).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))? {
             break;
         }
@@ -151,7 +152,7 @@ fn values(statement: &Statement) -> impl Iterator<Item = Box<dyn rusqlite::ToSql
             Param::Text(text) => Box::new(text.as_str()),
             Param::Integer(number) => Box::new(*number),
             Param::Boolean(truth) => Box::new(*truth),
-            // Bound as null it compares with nothing: no row is found that should not be.
+            // NULL compares equal to nothing, so that no wrong row is found.
             _ => Box::new(rusqlite::types::Null),
         }
     })
@@ -166,7 +167,7 @@ fn failure(error: rusqlite::Error) -> StoreError {
 
 fn failure_of(error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
-        // It was waited for already: to try again at once would only take longer.
+        // The statement has already waited: an immediate retry would only take longer.
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             StoreError::Unavailable { retry_after: Some(PATIENCE) }
         }

@@ -1,4 +1,4 @@
-//! Organizations and keys that are gone with the process.
+//! Organizations and keys in memory, which are lost when the process ends.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ pub(super) struct Memory(Mutex<Contents>);
 #[derive(Debug, Default)]
 struct Contents {
     organizations: BTreeMap<String, Organization>,
-    /// By digest.
+    /// The keys, by digest.
     keys: BTreeMap<String, Key>,
 }
 

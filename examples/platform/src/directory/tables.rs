@@ -1,4 +1,5 @@
-//! Organizations and keys in the tables `organization`, `api_key` and `oauth_token`. Times are milliseconds since 1970 in UTC.
+//! Organizations and keys in the tables `organization`, `api_key` and `oauth_token`. Times are milliseconds since
+//! 1970 in UTC.
 
 use std::net::IpAddr;
 
@@ -45,7 +46,7 @@ impl Tables {
         self.select(select).await?.pop().map(organization).transpose()
     }
 
-    /// Whether there is such an organization.
+    /// Returns whether the organization exists.
     pub(super) async fn set_scim(&self, name: &str, on: bool) -> Result<bool, DirectoryError> {
         let mut update = self.statement("UPDATE organization SET scim = ");
         update.bind(i64::from(on)).push(" WHERE name = ").bind(name);
@@ -58,13 +59,13 @@ impl Tables {
         Ok(changed)
     }
 
-    /// Whether there is such an organization.
+    /// Returns whether the organization exists.
     pub(super) async fn set_identity_provider(
         &self,
         name: &str,
         provider: IdentityProvider,
     ) -> Result<bool, StoreError> {
-        // The faults of another provider are not the new one's.
+        // The faults of the former provider do not apply to the new provider.
         let mut forget = vec![
             self.statement("DELETE FROM trouble WHERE tenant = "),
             self.statement("UPDATE connection SET failing = NULL, fault = NULL WHERE tenant = "),
@@ -80,13 +81,13 @@ impl Tables {
         Ok(self.database.execute(forget).await?.last().is_some_and(|changed| *changed > 0))
     }
 
-    /// Whether there is such an organization.
+    /// Returns whether the organization exists.
     pub(super) async fn set_sign_on(&self, name: &str, sign_on: &str) -> Result<bool, StoreError> {
         let mut update = self.statement("UPDATE organization SET sign_on = ");
         self.change(name, update.bind(sign_on)).await
     }
 
-    /// Whether there is such an organization.
+    /// Returns whether the organization exists.
     pub(super) async fn set_unique_groups(&self, name: &str, unique: bool) -> Result<bool, StoreError> {
         let mut update = self.statement("UPDATE organization SET unique_groups = ");
         self.change(name, update.bind(i64::from(unique))).await
@@ -118,7 +119,7 @@ impl Tables {
         Ok(())
     }
 
-    /// The key, and the standing of its organization.
+    /// The key, and the state of its organization.
     pub(super) async fn find(&self, digest: &TokenDigest) -> Result<Option<(Key, Standing)>, StoreError> {
         let mut select = self.statement("SELECT ");
         select
@@ -133,7 +134,8 @@ impl Tables {
         self.find_token(digest).await
     }
 
-    /// An access token of an OAuth client, as a key with the name of the client. It ends with the client.
+    /// An access token of an OAuth client, as a key with the name of the client. Its `revoked` is the revocation
+    /// of the client.
     async fn find_token(&self, digest: &TokenDigest) -> Result<Option<(Key, Standing)>, StoreError> {
         let mut select = self.statement("SELECT t.digest, t.tenant, c.name, c.created, t.expires, c.revoked, c.used, ");
         let none = "CAST(NULL AS TEXT)";
@@ -179,7 +181,7 @@ impl Tables {
         at: DateTime<Utc>,
         address: Option<IpAddr>,
     ) -> Result<(), StoreError> {
-        // Other instances write it too: one write a minute is enough for all of them.
+        // Other instances write the time too: one write per minute is enough for all of them.
         let resolution = i64::try_from(USE_RESOLUTION.as_millis()).unwrap_or(i64::MAX);
         let before = at.timestamp_millis().saturating_sub(resolution);
         let mut update = self.statement("UPDATE api_key SET used = ");

@@ -1,4 +1,4 @@
-//! Keys that were found valid a moment ago: a look-up a request would be too many.
+//! Keys that were recently found valid: a look-up for each request would be too expensive.
 
 use std::{
     collections::HashMap,
@@ -9,20 +9,21 @@ use std::{
 use super::Key;
 use crate::identity_provider::IdentityProvider;
 
-/// How long a key that was found valid is not looked up again: so long may it take until another process's revocation
-/// is known here.
+/// The time for which a valid key is not looked up again. A revocation by another process may take this long to
+/// become effective here.
 pub(super) const TRUSTED: Duration = Duration::from_secs(2);
 
-/// How exactly the last use of a key is known: a write a request would be too many.
+/// The precision of the time of a key's last use: a write for each request would be too expensive.
 pub(super) const USE_RESOLUTION: Duration = Duration::from_secs(60);
 
-/// Keys up to which nothing is thrown away. Only valid keys come in here, so strangers cannot fill it.
+/// The number of keys beyond which outdated ones are discarded. Only valid keys get in, so strangers cannot fill
+/// the map.
 const KEYS: usize = 4_096;
 
 #[derive(Debug, Default)]
 pub(super) struct Trust(Mutex<HashMap<String, Seen>>);
 
-/// A key that was found valid, and the part of its organization that each request needs.
+/// A valid key, and the organization's data that each request needs.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) key: Key,
@@ -32,20 +33,20 @@ pub(super) struct Known {
 #[derive(Debug)]
 struct Seen {
     known: Arc<Known>,
-    /// When it was looked up.
+    /// The time of the look-up.
     since: Instant,
-    /// When its use was last written down.
+    /// The time at which a use of the key was last written.
     used: Option<Instant>,
 }
 
 impl Trust {
-    /// The key with this digest, if it was looked up a moment ago.
+    /// The key with this digest, if it was looked up within [`TRUSTED`].
     pub(super) fn get(&self, digest: &str) -> Option<Arc<Known>> {
         let keys = self.locked();
         keys.get(digest).filter(|seen| seen.since.elapsed() < TRUSTED).map(|seen| Arc::clone(&seen.known))
     }
 
-    /// Keeps a key that was found valid.
+    /// Stores a valid key.
     pub(super) fn put(&self, digest: &str, known: Known) -> Arc<Known> {
         let mut keys = self.locked();
         if keys.len() >= KEYS {
@@ -65,7 +66,7 @@ impl Trust {
         self.locked().retain(|_, seen| seen.known.key.organization != organization);
     }
 
-    /// Whether the use of a key is to be written down now. Who is told so does it.
+    /// Whether a use of the key is due to be written now. The caller must write it if so.
     pub(super) fn use_is_due(&self, digest: &str) -> bool {
         let mut keys = self.locked();
         let Some(seen) = keys.get_mut(digest) else { return false };

@@ -1,4 +1,4 @@
-//! One transaction of a removal: some accounts are released, or some groups go, or the removal ends.
+//! One transaction of a removal: it releases some accounts, or deletes some groups, or ends the removal.
 
 use std::time::Duration;
 
@@ -18,27 +18,27 @@ use crate::{
 /// The outcome of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Something was released or deleted. Another step must follow.
+    /// Accounts were released or resources deleted. Another step must follow.
     More,
     /// Nothing is left, but the removal must not end before this time has passed.
     Wait(Duration),
-    /// No removal runs: it has just ended, or ended before.
+    /// No removal is running: the removal has just ended, or had ended before.
     Over,
 }
 
 impl Disconnection {
-    /// Does one step of the removal that runs.
+    /// Does one step of the current removal.
     ///
     /// # Errors
     ///
-    /// When the database does not answer. The step then has changed nothing.
+    /// When the database does not answer. Then the step has changed nothing.
     pub async fn step(&self, organization: &str, pace: Pace) -> Result<Step, StoreError> {
         let work = Stepping { organization: organization.to_owned(), pace };
         self.database.write(work).await.map_err(|failed| failed.error)
     }
 }
 
-/// The most accounts of one transaction, whatever the pace.
+/// The maximum number of accounts in one transaction, regardless of the pace.
 const MOST: u32 = 1_000;
 
 struct Stepping {
@@ -77,7 +77,7 @@ impl Work for Stepping {
         }
         let left = running.began.saturating_add(self.pace.settle.num_milliseconds()) - Utc::now().timestamp_millis();
         if let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) {
-            // The clocks of two instances can differ.
+            // The clocks of two instances can differ, so the time to wait is limited.
             let most = u64::try_from(self.pace.settle.num_milliseconds()).unwrap_or_default();
             return Ok(Step::Wait(Duration::from_millis(left.min(most))));
         }
@@ -87,7 +87,7 @@ impl Work for Stepping {
 }
 
 impl Stepping {
-    /// Adds to a number of the removal.
+    /// Adds to a number in the removal's row.
     async fn note<S: Session>(&self, session: &mut S, column: &str, more: usize) -> Result<(), StoreError> {
         let mut update = Statement::new(session.dialect());
         update.push("UPDATE organization SET ").push(column).push(" = ").push(column).push(" + ");
@@ -95,7 +95,7 @@ impl Stepping {
         session.execute(&update).await.map(drop)
     }
 
-    /// Ends the removal. The next connection starts without the state of this one; the log stays.
+    /// Ends the removal. The next connection starts without the state of this connection; the log stays.
     async fn end<S: Session>(&self, session: &mut S, removal: &str, running: &Running) -> Result<(), StoreError> {
         let organization = self.organization.as_str();
         for table in ["connection", "trouble"] {

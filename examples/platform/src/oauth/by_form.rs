@@ -1,5 +1,5 @@
-//! Clients and secrets made by a form of a page. A form has a name of its own and makes one client or one secret, however
-//! often a browser sends the form, and to whichever instance.
+//! Clients and secrets that the form of a page creates. Each form has a name of its own and creates one client or
+//! one secret, regardless of how often a browser sends the form and to which instance.
 
 use chrono::TimeDelta;
 use scim_core::bearer::Token;
@@ -7,13 +7,13 @@ use scim_core::bearer::Token;
 use super::{Client, ClientError, Clients, NewClient};
 
 impl Clients {
-    /// Makes a client and its first secret, valid for this time, in one commit. A client with a federated identity gets no
-    /// secret.
+    /// Creates a client and its first secret, valid for `lifetime`, in one commit. A client with a federated
+    /// identity gets no secret.
     ///
     /// # Errors
     ///
-    /// As of [`Clients::add`] and [`Clients::add_secret`], and [`ClientError::Repeated`] when the form has made a client
-    /// before.
+    /// The errors of [`Clients::add`] and [`Clients::add_secret`], and [`ClientError::Repeated`] when the form has
+    /// already created a client.
     pub async fn add_by_form(
         &self,
         new: NewClient,
@@ -31,7 +31,7 @@ impl Clients {
         if changed.first() == Some(&1) { Ok((client, token)) } else { Err(ClientError::Repeated) }
     }
 
-    /// Whether the form has made a client or an API key before.
+    /// Whether the form has already created a client or an API key.
     ///
     /// # Errors
     ///
@@ -43,11 +43,12 @@ impl Clients {
         Ok(rows.into_iter().flatten().next().is_some())
     }
 
-    /// Makes one more secret for a client, as [`Clients::add_secret`].
+    /// Creates an additional secret for a client, like [`Clients::add_secret`].
     ///
     /// # Errors
     ///
-    /// As of [`Clients::add_secret`], and [`ClientError::Repeated`] when the form has made a secret before.
+    /// The errors of [`Clients::add_secret`], and [`ClientError::Repeated`] when the form has already created a
+    /// secret.
     pub async fn add_secret_by_form(
         &self,
         organization: &str,

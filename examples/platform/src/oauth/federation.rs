@@ -1,4 +1,5 @@
-//! The identity provider whose assertions prove that a caller is a client, as an administrator enters it.
+//! The identity provider whose assertions prove that a caller is a client: the settings that an administrator
+//! enters.
 
 use std::net::IpAddr;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::outside::{is_inside, is_loopback};
 
-/// The most characters of each field.
+/// The maximum number of characters of each field.
 const CHARACTERS: usize = 512;
 
 /// The four values that Entra ID displays for workload identity federation.
@@ -20,27 +21,28 @@ pub struct FederationSettings {
     keys: String,
 }
 
-/// Values that are no such settings.
+/// The error for values that are not valid settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidFederation {
     /// A value is empty, too long, or has control characters or blanks.
     #[error("expected issuer, audience and subject of 1 to {CHARACTERS} characters without blanks")]
     Text,
-    /// The URL of the keys is none that the server fetches.
+    /// The URL of the keys is not a URL that the server may fetch from.
     #[error("expected an https URL of the keys without user name and fragment")]
     Url,
 }
 
 impl FederationSettings {
-    /// The assertions with these claims, signed by a key of the set at the URL `keys`: https, or http to this machine.
+    /// Creates the settings for assertions with these claims, signed by a key of the set at the URL `keys`: https, or
+    /// http to this machine.
     ///
-    /// Entra ID displays the audience as `api://…/.default`, which is the form of a scope; its assertions have it without
-    /// the last part, which is therefore removed.
+    /// Entra ID displays the audience as `api://…/.default`, which is the form of a scope. The audience in its
+    /// assertions lacks the suffix `/.default`, which is therefore removed.
     ///
     /// # Errors
     ///
-    /// When a value cannot be one.
+    /// When a value is not valid.
     pub fn new(issuer: &str, audience: &str, subject: &str, keys: &str) -> Result<Self, InvalidFederation> {
         let [issuer, audience, subject, keys] = [issuer, audience, subject, keys].map(str::trim);
         let audience = audience.strip_suffix("/.default").unwrap_or(audience);
@@ -59,22 +61,22 @@ impl FederationSettings {
         Ok(Self { issuer, audience, subject, keys })
     }
 
-    /// `iss`.
+    /// Returns the claim `iss`.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// `aud`.
+    /// Returns the claim `aud`.
     pub fn audience(&self) -> &str {
         &self.audience
     }
 
-    /// `sub`.
+    /// Returns the claim `sub`.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The URL of the keys.
+    /// Returns the URL of the keys.
     pub fn keys(&self) -> &str {
         &self.keys
     }
@@ -85,7 +87,7 @@ impl FederationSettings {
     }
 
     pub(super) fn to_json(&self) -> String {
-        // An object of four texts can always be shown.
+        // An object of four strings can always be serialized.
         serde_json::to_string(self).unwrap_or_default()
     }
 
@@ -94,8 +96,8 @@ impl FederationSettings {
     }
 }
 
-/// The URL, if the server fetches from it. `loopback` allows http to this machine: not on a public server, whose
-/// administrators could make it call its neighbors.
+/// Returns the URL if the server may fetch from it. The argument `loopback` allows http to this machine. A public
+/// server must not allow it: its administrators could make the server call its neighbors.
 pub(super) fn url(text: &str, loopback: bool) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();

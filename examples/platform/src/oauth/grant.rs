@@ -1,4 +1,5 @@
-//! Access tokens: made for a client that has proved who it is, and kept as digests in the table `oauth_token`.
+//! Issues access tokens to clients that have proved their identity, and stores digests of the tokens in the table
+//! `oauth_token`.
 
 use chrono::{DateTime, Utc};
 use scim_core::{
@@ -13,23 +14,23 @@ use crate::{
     log::with_causes,
 };
 
-/// The scopes of access tokens. Each means all of SCIM: Entra ID sends one of the two.
+/// The scopes of access tokens. Each scope means all of SCIM; Entra ID sends one of the two.
 pub const SCOPES: [&str; 2] = ["scim", "scim.readwrite"];
 
-/// Tokens of a client that are valid at the same time. When it asks for more, the oldest end.
+/// The maximum number of valid tokens of a client. When the client asks for more, the oldest tokens end.
 const TOKENS: i64 = 200;
 
-/// Expired rows that a request for a token removes.
+/// The maximum number of expired rows that a request for a token removes.
 const SWEPT: i64 = 50;
 
-/// Why there is no access token.
+/// The error of a request that gets no access token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrantError {
-    /// The request is the cause.
+    /// The request is not valid.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The server is.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -51,7 +52,7 @@ pub struct Grants {
     keys: KeySets,
 }
 
-/// What the tables have of the client of a request.
+/// The client of a request and its organization, from the tables.
 struct Found {
     federation: Option<FederationSettings>,
     scim: bool,
@@ -59,7 +60,7 @@ struct Found {
 }
 
 impl Grants {
-    /// Tokens in these tables, of a server that its clients see at `url`.
+    /// Issues tokens in the tables of this database; `url` is the URL under which clients see the server.
     ///
     /// # Errors
     ///
@@ -68,11 +69,11 @@ impl Grants {
         Ok(Self { database, endpoint: TokenEndpoint::new(SCOPES), keys: KeySets::new(url)? })
     }
 
-    /// Makes a token for the client of a request, if it is a client of the organization and proves it.
+    /// Issues a token to the client of a request, if it is a client of the organization and proves its identity.
     ///
     /// # Errors
     ///
-    /// When it does not, or the database does not answer.
+    /// When the client does not prove its identity or must not have a token, or the database does not answer.
     pub async fn grant(&self, organization: &TenantId, request: &TokenRequest) -> Result<Issued, GrantError> {
         // A client that does not exist has no secrets.
         let found = self.find(organization, request.client_id()).await?;
@@ -118,7 +119,7 @@ impl Grants {
         }
     }
 
-    /// The client, unless it was revoked or is another organization's.
+    /// Finds the client; `None` if it was revoked or belongs to another organization.
     async fn find(&self, organization: &TenantId, id: &str) -> Result<Option<Found>, StoreError> {
         let mut select = Statement::new(self.database.dialect());
         select.push("SELECT c.federation, o.scim, s.digest, s.expires FROM oauth_client AS c ");
@@ -144,13 +145,13 @@ impl Grants {
     }
 }
 
-/// Writes a token down, in one transaction with what it was made for.
+/// Stores a token in one transaction with the use of its secret or assertion.
 struct Keeping {
     tenant: TenantId,
     client: String,
     /// The digest of the secret; `None` for an assertion.
     secret: Option<String>,
-    /// The key of the assertion, and its end.
+    /// The replay key of the assertion, and the time at which the assertion expires.
     replay: Option<(String, DateTime<Utc>)>,
     digest: String,
     expires: DateTime<Utc>,
@@ -159,7 +160,7 @@ struct Keeping {
 
 enum Kept {
     Stored,
-    /// The client was revoked, or its secret deleted, since it was looked up.
+    /// The client was revoked, or its secret was deleted, after the look-up.
     Gone,
     /// The assertion was used before.
     Replayed,
@@ -188,7 +189,7 @@ impl Work for Keeping {
                 return Ok(Kept::Replayed);
             }
         }
-        // The rows that this changes stay locked until the commit: a revocation waits, and then ends the token too.
+        // The updated rows stay locked until the commit: a revocation waits, and then ends the token too.
         let mut used = statement("UPDATE oauth_client SET used = ");
         used.bind(now).push(" WHERE revoked IS NULL AND id = ").bind(self.client.as_str());
         if session.execute(&used).await? == 0 {
@@ -210,7 +211,7 @@ impl Work for Keeping {
         insert.bind(self.tenant.as_str()).push(", ").bind(self.expires.timestamp_millis()).push(", ");
         optional(&mut insert, self.secret.as_deref()).push(")");
         session.execute(&insert).await?;
-        // Rows that another transaction removes at the same time are left to it.
+        // Skip rows that another transaction is removing at the same time.
         let end = if dialect == Dialect::Sqlite { ")" } else { " FOR UPDATE SKIP LOCKED)" };
         let mut oldest =
             statement("DELETE FROM oauth_token WHERE digest IN (SELECT digest FROM oauth_token WHERE client = ");

@@ -1,4 +1,5 @@
-//! The keys of identity providers: fetched in bounded time and size, and kept for all clients that use the same URL.
+//! The keys of identity providers: fetched in bounded time and size, and cached for all clients that use the same
+//! URL.
 
 use std::{
     collections::HashMap,
@@ -17,10 +18,10 @@ use crate::{
     outside::{Outside, is_loopback},
 };
 
-/// How long a fetch may take as a whole.
+/// The time that a complete fetch may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// URLs up to which nothing is forgotten.
+/// The maximum number of cached URLs; beyond it unused caches are removed.
 const URLS: usize = 1_024;
 
 #[derive(Debug)]
@@ -32,18 +33,19 @@ pub(super) struct KeySets {
 }
 
 impl KeySets {
-    /// For a server that its clients see at `url`: only a server on loopback fetches from loopback.
+    /// Creates the cache for a server that its clients see at `url`. Only a server on loopback fetches from
+    /// loopback.
     pub(super) fn new(url: &str) -> Result<Self, reqwest::Error> {
         let loopback = Url::parse(url).is_ok_and(|url| is_loopback(&url));
-        // A redirect could lead to where the URL itself must not.
+        // A redirect could lead to an address that the URL itself must not name.
         let client = Client::builder().timeout(PATIENCE).redirect(Policy::none());
-        // A proxy of the environment has another loopback.
+        // A proxy from the environment would resolve loopback as its own machine.
         let client = if loopback { client.no_proxy() } else { client.dns_resolver(Arc::new(Outside)) };
         Ok(Self { client: client.build()?, loopback, caches: Mutex::default() })
     }
 
-    /// The keys at a URL with which an assertion is to be verified, fetched if that is due. A fetch that fails leaves the
-    /// earlier keys. Requests that need the same keys wait for one fetch.
+    /// Returns the keys at a URL with which an assertion is to be verified, and fetches them if that is due. A
+    /// failed fetch leaves the earlier keys. Requests that need the same keys wait for one fetch.
     pub(super) async fn of(&self, url: &str, assertion: &str) -> KeyCache {
         let cache = self.cache(url);
         let mut cache = cache.lock().await;
@@ -59,7 +61,7 @@ impl KeySets {
     fn cache(&self, url: &str) -> Arc<sync::Mutex<KeyCache>> {
         let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
         if caches.len() >= URLS && !caches.contains_key(url) {
-            // Those in use stay.
+            // Caches in use stay.
             caches.retain(|_, cache| Arc::strong_count(cache) > 1);
         }
         Arc::clone(caches.entry(url.to_owned()).or_default())
@@ -75,7 +77,7 @@ impl KeySets {
         let mut document = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| with_causes(&error))? {
             document.extend_from_slice(&chunk);
-            // One byte more than allowed is enough to know.
+            // One byte more than allowed proves that the document is too long.
             if document.len() > KEY_SET_BYTES {
                 break;
             }

@@ -1,27 +1,28 @@
-//! The chart of requests per hour, as SVG: requests upward, failures downward, on one scale.
+//! The chart of requests per hour, as SVG: requests upward and failures downward, on one scale.
 
 use std::fmt::Write as _;
 
 use super::{Hour, Span};
 
-/// The width of the drawing. The page stretches it, so no text is in it.
+/// The width of the drawing. The page stretches the drawing, so it contains no text.
 const WIDTH: i64 = 960;
 
 /// The height of the drawing, which is also its height in pixels on a page.
 const HEIGHT: i64 = 160;
 
-/// A failure is at least this high, so that one among a thousand requests is seen.
+/// The minimum height of a failure's bar, so that a single failure among a thousand requests is visible.
 const LEAST: i64 = 3;
 
-/// The part of the scale that failures have at least, so that the line between both is at the same place on quiet days.
+/// The scale has at least this fraction of `top` for failures, so that the line between both is at the same height
+/// on quiet days.
 const LOWEST: i64 = 5;
 
 /// A chart and its labels.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    /// The drawing: elements and numbers only, no text of anybody.
+    /// The drawing: elements and numbers only, without text from users.
     pub svg: String,
-    /// The numbers beside the drawing, as another one of the same height, which is not to be stretched.
+    /// The numbers next to the drawing, as a second drawing of the same height that must not be stretched.
     pub scale: String,
     /// The number at the top of the scale.
     pub top: i64,
@@ -72,7 +73,7 @@ pub fn draw(span: &Span) -> Chart {
     Chart { svg, scale: numbers + "</svg>", top }
 }
 
-/// The marks of the cycles, as a drawing of their own.
+/// The marks of the cycles, as a separate drawing.
 pub fn draw_cycles(span: &Span) -> String {
     let mut svg =
         format!(r#"<svg viewBox="0 0 {WIDTH} 12" preserveAspectRatio="none" aria-hidden="true" focusable="false">"#);
@@ -86,7 +87,7 @@ pub fn draw_cycles(span: &Span) -> String {
     svg + "</svg>"
 }
 
-/// The requests of an hour that were refused or failed.
+/// The number of an hour's requests that were refused or failed.
 pub fn failures(hour: &Hour) -> i64 {
     hour.refused.saturating_add(hour.failed)
 }

@@ -1,11 +1,11 @@
-//! The accounts made by hand whose user names a SCIM request asked for. The store finds them within the transaction that
-//! it gives up, and the log names them: the answer to the provider must not.
+//! The accounts made by hand whose user names a SCIM request claimed. The store finds them in the transaction that
+//! it rolls back. The log names them; the response to the provider must not.
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::store::Spent;
 
-/// Accounts that are noted of one request.
+/// The maximum number of accounts recorded for one request.
 const MOST: usize = 20;
 
 /// An account made by hand that has the user name.
@@ -19,11 +19,11 @@ pub struct Conflict {
     pub name: String,
 }
 
-/// The facts that the store notes of one request. The context of the request has them, as
+/// Facts that the store records for one request. The context of the request has them, as
 /// [`Context::host`](scim_core::store::Context::host).
 #[derive(Debug, Default)]
 pub struct RequestNotes {
-    /// The accounts made by hand whose user names the request asked for.
+    /// The accounts made by hand whose user names the request claimed.
     pub conflicts: Conflicts,
     /// The cost of the request in the database.
     pub spent: Spent,
@@ -34,7 +34,7 @@ pub struct RequestNotes {
 pub struct Conflicts(Mutex<Vec<Conflict>>);
 
 impl Conflicts {
-    /// Notes a conflict, each account once: a transaction may run again.
+    /// Records a conflict, each account only once, since a transaction may run again.
     pub fn add(&self, conflict: Conflict) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() < MOST && !all.contains(&conflict) {
@@ -42,7 +42,7 @@ impl Conflicts {
         }
     }
 
-    /// Takes the conflicts, in the order in which they came.
+    /// Takes the conflicts out, in the order in which they were added.
     pub fn take(&self) -> Vec<Conflict> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,4 +1,4 @@
-//! All requests that a filter selects, for a file: some at a time, so that the memory that it takes has a bound.
+//! Exports all requests that a filter selects to a file, some at a time, so that the memory use is bounded.
 
 use std::collections::VecDeque;
 
@@ -11,31 +11,31 @@ use super::{
 };
 use crate::database::{Keep, Reading, Reads, Shape};
 
-/// Requests that a query examines.
+/// The number of requests that a query examines.
 const EXAMINED: i64 = 500;
 
-/// Requests whose events are read together.
+/// The maximum number of requests whose events are read together.
 const TOGETHER: usize = 50;
 
-/// Events that a query reads.
+/// The maximum number of events that a query reads.
 const EVENTS: i64 = 2_000;
 
-/// Bytes of events that a query reads.
+/// The maximum number of bytes of events that a query reads.
 const BYTES: usize = 4 << 20;
 
-/// A file that is being written.
+/// An export in progress.
 #[derive(Debug)]
 pub struct Export {
     log: Log,
     tenant: String,
     chosen: Chosen,
-    /// Whether the file has the changes of each request.
+    /// Whether the file contains the changes of each request.
     changes: bool,
     /// The position before which the next query begins.
     before: Option<i64>,
-    /// Whether no query follows.
+    /// Whether no further query is needed.
     is_read: bool,
-    /// Requests that were read, and have no events yet.
+    /// Requests that were read, but have no events yet.
     waiting: VecDeque<Line>,
 }
 
@@ -47,7 +47,7 @@ struct Found {
 }
 
 impl Log {
-    /// All requests that a filter selects, with the events of their `changes` or without.
+    /// Exports all requests that a filter selects; `changes` says whether with the events of their changes.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Log {
 }
 
 impl Export {
-    /// The next requests, the newest first. An empty list is the end.
+    /// The next requests, the newest first. An empty list marks the end.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Export {
             count /= 2;
             (events, is_whole) = self.events(count, 0).await?;
         }
-        // One request has more events than a query reads.
+        // A single request has more events than a query reads.
         while !is_whole {
             let after = events.last().map_or(0, |event| event.position);
             let (more, is_last) = self.events(count, after).await?;
@@ -105,7 +105,7 @@ impl Export {
         self.is_read = i64::try_from(rows.len()).is_ok_and(|count| count < EXAMINED);
         for row in rows {
             self.before = Some(row.integer(0)?);
-            // The column behind those of a line.
+            // The column after those of a line.
             if row.integer(15)? == 1 {
                 self.waiting.push_back(line(row)?);
             }
@@ -113,14 +113,15 @@ impl Export {
         Ok(())
     }
 
-    /// The events of the first requests that wait, behind a position, and whether these are all.
+    /// The events of the first `count` waiting requests after a position, and whether these are all.
     async fn events(&self, count: usize, after: i64) -> Result<(Vec<Found>, bool), StoreError> {
         if count == 0 {
             return Ok((Vec::new(), true));
         }
         let mut query = self.log.statement("SELECT position, request, body FROM event");
         push_requests(&mut query, &self.tenant, self.waiting.iter().take(count).map(|line| &*line.id));
-        // In this order the index by request is right, and not the one by position, which has all events.
+        // This order makes the database use the index by request, and not the index by position, which has all
+        // events.
         query.push(" AND position > ").bind(after).push(" ORDER BY request, position LIMIT ").bind(EVENTS);
         let (keep, lane, shape) = (Keep::within(BYTES), Reads::LookUps, Shape::Own);
         let reading = Reading { queries: vec![query], last: None, lane, owner: None, shape, keep };

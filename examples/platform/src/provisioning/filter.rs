@@ -1,4 +1,4 @@
-//! The filter of the log, and the conditions by which a query finds the requests that it selects.
+//! The filter of the log, and the conditions by which a query finds the selected requests.
 
 use chrono::{DateTime, Utc};
 use scim_core::{fold::fold, sql::Statement, store::StoreError};
@@ -9,7 +9,7 @@ use crate::{
     store::unique_value,
 };
 
-/// People whose requests are found for one text.
+/// The maximum number of people whose requests are found for one text.
 const PEOPLE: i64 = 20;
 
 /// The filter of a page.
@@ -21,7 +21,7 @@ pub struct Filter {
     pub not_done: bool,
     /// Requests about resources of this type only.
     pub kind: Option<String>,
-    /// Requests that were meant to change something, or that did not work.
+    /// Only requests that were meant to change something, or that did not succeed.
     pub notable: bool,
     /// Requests about the people and groups whose name or user name begins with this text.
     pub person: Option<String>,
@@ -29,11 +29,11 @@ pub struct Filter {
     pub from: Option<DateTime<Utc>>,
     /// Requests before this time.
     pub to: Option<DateTime<Utc>>,
-    /// Requests before this position only: the page after another one.
+    /// Only requests before this position: the page that follows another page.
     pub before: Option<i64>,
 }
 
-/// A filter whose people and times were looked up.
+/// A filter after the look-up of its people and times.
 #[derive(Clone, Debug)]
 pub(super) struct Chosen {
     filter: Filter,
@@ -41,12 +41,12 @@ pub(super) struct Chosen {
     people: Option<Vec<String>>,
     /// The first position.
     from: Option<i64>,
-    /// The position behind the last one.
+    /// The position after the last request.
     end: Option<i64>,
 }
 
 impl Log {
-    /// Looks the people and the times of a filter up.
+    /// Looks up the people and the times of a filter.
     pub(super) async fn choose(&self, tenant: &str, filter: &Filter) -> Result<Chosen, StoreError> {
         let people = match &filter.person {
             Some(text) => Some(self.people(tenant, text).await?),
@@ -80,7 +80,8 @@ impl Log {
         Ok(found)
     }
 
-    /// The first position from a time on; behind all positions if there is none.
+    /// The first position from a time on; a position after all others if no request is that recent. `None` without
+    /// a time.
     async fn position(&self, tenant: &str, time: Option<DateTime<Utc>>) -> Result<Option<i64>, StoreError> {
         let Some(time) = time else { return Ok(None) };
         let mut query = self.statement("SELECT position FROM request WHERE tenant = ");
@@ -91,8 +92,8 @@ impl Log {
 }
 
 impl Chosen {
-    /// Adds the table `newest` of the newest requests before a position, at most `examined`, that one condition of the
-    /// filter finds by an index.
+    /// Adds the table `newest`: at most `examined` of the newest requests before a position that one condition of
+    /// the filter finds by an index.
     pub(super) fn push_newest(&self, query: &mut Statement, tenant: &str, before: Option<i64>, examined: i64) {
         let sources = match &self.filter {
             filter if self.people.is_none() && filter.not_done => vec![Some(Outcome::Refused), Some(Outcome::Failed)],
@@ -125,7 +126,7 @@ impl Chosen {
         query.push(") AS newest");
     }
 
-    /// Adds the conditions that examine these requests.
+    /// Adds the remaining conditions, which examine the rows of `newest`.
     pub(super) fn push_rest(&self, query: &mut Statement) {
         let Filter { outcome, not_done, kind, notable, .. } = &self.filter;
         if self.people.is_some() {

@@ -1,4 +1,4 @@
-//! Reading the log: a page of requests, one request with its changes, and the sums of hours and cycles.
+//! Reads the log: a page of requests, one request with its changes, and the sums of hours and cycles.
 
 use chrono::{DateTime, Utc};
 use scim_core::{sql::Statement, store::StoreError};
@@ -10,10 +10,11 @@ use crate::database::{Database, Row};
 pub(super) const COLUMNS: &str = "position, id, time, caller, address, operation, kind, resource, name, outcome, status, scim_type, \
                        detail, quirks, duration";
 
-/// Rows that a page examines at most. A filter that few requests satisfy finds those among the newest.
+/// The maximum number of rows that a page examines. A filter that few requests satisfy finds its matches among the
+/// newest rows.
 pub(super) const EXAMINED: i64 = 5_000;
 
-/// Events of the requests of a page that it shows at most.
+/// The maximum number of events that a page shows for its requests.
 const EVENTS: i64 = 2_000;
 
 const HOUR: i64 = 3_600_000;
@@ -47,13 +48,13 @@ pub struct Line {
     pub scim_type: Option<String>,
     /// The sentence of an error.
     pub detail: Option<String>,
-    /// The names of the habits that the core let pass, with commas.
+    /// The names of the quirks that the core tolerated, separated by commas.
     pub quirks: Option<String>,
     /// The time until the answer, in microseconds.
     pub duration: i64,
     /// The events of the changes, as JSON.
     pub events: Vec<String>,
-    /// The body of the request, masked, if it was recorded.
+    /// The request body, masked, if it was recorded.
     pub body: Option<String>,
 }
 
@@ -96,10 +97,10 @@ pub struct Cycle {
     pub failures: i64,
 }
 
-/// The hours and cycles of some time.
+/// The hours and cycles of a time span.
 #[derive(Clone, Debug)]
 pub struct Span {
-    /// The hours, one for each, the oldest first; those without requests too.
+    /// The hours, the oldest first, including those without requests.
     pub hours: Vec<Hour>,
     /// The cycles, the oldest first.
     pub cycles: Vec<Cycle>,
@@ -112,15 +113,15 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log in these tables.
+    /// The log in this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
 
     /// A page of at most `count` requests, with the events of their changes.
     ///
-    /// The page examines the newest 5,000 requests that the first condition of the filter finds by an index, and shows at
-    /// most 2,000 changes; [`Listed`] tells when it ends for that reason.
+    /// The page examines the newest 5,000 requests that the first condition of the filter finds by an index, and
+    /// shows at most 2,000 changes; the fields of [`Listed`] say whether the page ended for one of these reasons.
     ///
     /// # Errors
     ///
@@ -152,7 +153,8 @@ impl Log {
         Ok(Listed { lines, next, is_exhausted: last.is_some(), is_cut })
     }
 
-    /// The oldest request that a page examines, if there are as many as it may examine.
+    /// The position of the oldest request that a page examines, if the page reaches its limit of examined
+    /// requests.
     async fn last_examined(&self, tenant: &str, filter: &Filter, chosen: &Chosen) -> Result<Option<i64>, StoreError> {
         let mut query = self.statement("SELECT position FROM ");
         chosen.push_newest(&mut query, tenant, filter.before, EXAMINED);
@@ -160,7 +162,7 @@ impl Log {
         self.rows(query).await?.pop().map(|row| row.integer(0)).transpose()
     }
 
-    /// The newest events of these requests. Returns whether older ones are left out.
+    /// Adds the newest events of these requests to the lines. Returns whether older events are left out.
     async fn add_events(&self, tenant: &str, lines: &mut [Line]) -> Result<bool, StoreError> {
         let mut query = self.statement("SELECT request, body FROM event");
         push_requests(&mut query, tenant, lines.iter().map(|line| &*line.id));
@@ -175,14 +177,14 @@ impl Log {
                 line.events.push(row.text(1)?);
             }
         }
-        // The newest events come first, so that the bound leaves out the oldest.
+        // The query returns the newest events first, so that the limit leaves out the oldest.
         for line in lines {
             line.events.reverse();
         }
         Ok(is_cut)
     }
 
-    /// The recorded bodies of these requests.
+    /// Adds the recorded bodies of these requests to the lines.
     async fn add_bodies(&self, tenant: &str, lines: &mut [Line]) -> Result<(), StoreError> {
         let mut query = self.statement("SELECT request, body FROM recorded_body");
         push_requests(&mut query, tenant, lines.iter().map(|line| &*line.id));
@@ -234,7 +236,7 @@ impl Log {
     }
 }
 
-/// Ends a statement with the rows of these requests.
+/// Ends a statement with the condition that selects the rows of these requests.
 pub(super) fn push_requests<'a>(query: &mut Statement, tenant: &str, ids: impl Iterator<Item = &'a str>) {
     query.push(" WHERE tenant = ").bind(tenant).push(" AND request IN (");
     for (index, id) in ids.enumerate() {

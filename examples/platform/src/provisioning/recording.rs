@@ -1,4 +1,4 @@
-//! Recording the bodies of requests: for one organization, for at most an hour, with secrets masked.
+//! Records request bodies: for one organization, for at most an hour, with secrets masked.
 
 use chrono::{DateTime, Duration, Utc};
 use scim_core::{sql::Statement, store::StoreError};
@@ -6,26 +6,26 @@ use serde_json::Value;
 
 use crate::database::Database;
 
-/// Minutes for which a recording runs.
+/// The duration of a recording in minutes.
 const MINUTES: i64 = 60;
 
-/// Characters of a body that are kept.
+/// The maximum number of characters of a body that are stored.
 const MOST: usize = 64 << 10;
 
-/// The parts of a name that make a member of a JSON object a secret.
+/// The parts of a member's name in a JSON object that mark the member as a secret.
 const SECRETS: [&str; 3] = ["password", "secret", "token"];
 
-/// A recording that runs.
+/// A running recording.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// Its end.
+    /// The end of the recording.
     pub until: DateTime<Utc>,
     /// The administrator who started it.
     pub made_by: Option<String>,
 }
 
 impl Recording {
-    /// The recording of the organization, if one runs.
+    /// The organization's running recording; `None` if no recording runs.
     ///
     /// # Errors
     ///
@@ -69,8 +69,8 @@ impl Recording {
     }
 }
 
-/// The body as it may be kept: secrets masked, and cut to a bounded length. A body that is no JSON is not kept, since
-/// nobody can tell a secret in it.
+/// The body in the form in which it may be stored: secrets masked, and cut to a limited length. A body that is not
+/// JSON is not stored, since secrets in it cannot be detected.
 ///
 /// ```
 /// use platform::provisioning::masked;
@@ -93,7 +93,7 @@ pub fn masked(body: &[u8]) -> String {
 fn mask(json: &mut Value) {
     match json {
         Value::Object(members) => {
-            // An operation of a PATCH names the attribute in its path.
+            // A PATCH operation names the attribute in its path.
             let names_secret = members.get("path").and_then(Value::as_str).is_some_and(is_secret);
             for (name, value) in members.iter_mut() {
                 if is_secret(name) || names_secret && name.eq_ignore_ascii_case("value") {

@@ -1,4 +1,5 @@
-//! Requests without a valid key that repeat one: the log has a row for the first of them, with the number of the others.
+//! Repeated requests without a valid key: the log has a row for the first request, with the number of the
+//! repetitions.
 
 use chrono::{DateTime, Utc};
 use scim_core::{sql::Statement, store::StoreError};
@@ -14,16 +15,17 @@ pub struct Repeats {
     pub tenant: String,
     /// The name of the request.
     pub id: String,
-    /// The time of its answer.
+    /// The time of the answer.
     pub time: DateTime<Utc>,
-    /// Its reason.
+    /// The reason for the refusal.
     pub detail: String,
-    /// Whether such requests count as the provider's: they have a key of the organization.
+    /// Whether such requests count as requests of the provider: they have a key of the organization.
     pub counted: bool,
 }
 
 impl Repeats {
-    /// Tells that there are `count` others; `told` of them were told before. Returns whether the row is there.
+    /// Records that `count` repetitions followed, of which `told` were recorded before. Returns whether the row
+    /// exists.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! The people and groups whose last request was refused: a row for each in the table `trouble`, until a request about the
-//! person or group is done. A success of somebody else must not hide them.
+//! The people and groups whose last request was refused: a row for each in the table `trouble`, until a request
+//! about the person or group succeeds. A success for another person must not hide them.
 
 use scim_core::{fold::fold, sql::Statement, store::StoreError};
 
@@ -10,14 +10,15 @@ use crate::{
     store::unique_value,
 };
 
-/// Days after the last refusal for which a conflict with an account made by hand is kept. Providers that try again do so
-/// once a day at least.
+/// The number of days after the last refusal for which a conflict with an account made by hand is kept. Providers
+/// that retry do so at least once a day.
 pub const KEPT_DAYS: i64 = 14;
 
-/// The same for any other cause, whose end cannot always be seen here.
+/// The number of days for any other cause, whose end is not always visible here.
 pub const OTHER_DAYS: i64 = 3;
 
-/// Notes the refusal of a person or group, or its end. `name` is that of the resource in the log.
+/// Records the refusal of a person or group, or the end of a refusal. `name` is the name of the resource in the
+/// log.
 pub(super) async fn note<S: Session>(session: &mut S, entry: &Entry, name: Option<&str>) -> Result<(), StoreError> {
     if entry.caller.is_none() || entry.reads() {
         return Ok(());
@@ -38,11 +39,11 @@ pub(super) async fn note<S: Session>(session: &mut S, entry: &Entry, name: Optio
     }
 }
 
-/// Whether the refusal is about the person or group, and not about the key, the address or the number of requests.
+/// Whether the refusal concerns the person or group, and not the key, the address or the number of requests.
 fn is_about_one(entry: &Entry) -> bool {
     match entry.status {
         400 | 409 | 412 | 422 => true,
-        // Who is to be deleted may be gone.
+        // A resource that is to be deleted may already be gone.
         404 => !entry.operation.starts_with("DELETE "),
         _ => false,
     }
@@ -60,7 +61,7 @@ fn of_resource(id: &str) -> String {
     format!("id {id}")
 }
 
-/// The person or group of the request: by its id, or by the name that it is to get.
+/// The person or group of the request: by its id, or by the name that it claims.
 fn subject(entry: &Entry) -> Option<String> {
     let kind = entry.kind.as_deref()?;
     if let Some(id) = &entry.resource {
@@ -91,7 +92,7 @@ async fn put<S: Session>(
     session.execute(upsert.push("time = excluded.time")).await.map(drop)
 }
 
-/// Forgets the refusals of the resource, and of its name.
+/// Deletes the refusals of the resource and of its name.
 async fn resolve<S: Session>(session: &mut S, entry: &Entry, name: Option<&str>) -> Result<(), StoreError> {
     let Some(id) = &entry.resource else { return Ok(()) };
     let tenant = entry.tenant.as_str();
@@ -104,7 +105,7 @@ async fn resolve<S: Session>(session: &mut S, entry: &Entry, name: Option<&str>)
         (Some("User"), name) => {
             delete.push(", (SELECT 'User ' || user_name_key FROM account WHERE tenant = ").bind(tenant);
             delete.push(" AND id = ").bind(id.as_str()).push(")");
-            // A request without a user name is known by its display name.
+            // A request without a user name is recorded by its display name.
             if let Some(name) = name {
                 delete.push(", ").bind(of_user_name(name));
             }

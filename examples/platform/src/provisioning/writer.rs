@@ -1,4 +1,4 @@
-//! The task that writes entries: in batches, in one transaction each, beside the requests.
+//! The task that writes entries: in batches, one transaction for each, in parallel with the requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,38 +18,38 @@ use crate::{
     log::with_causes,
 };
 
-/// Entries that wait at most. Beyond, entries are lost rather than requests delayed.
+/// The maximum number of waiting entries. Beyond it, entries are lost rather than requests delayed.
 const WAITING: usize = 10_000;
 
-/// Entries of one transaction.
+/// The maximum number of entries in one transaction.
 const BATCH: usize = 200;
 
-/// The longest time for which an entry waits for others.
+/// The maximum time for which an entry waits for others.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// The time between two removals of old rows.
+/// The time between two deletions of old rows.
 const PURGE: Duration = Duration::from_secs(600);
 
-/// Days for which a row is kept.
+/// The number of days for which a row is kept.
 pub const KEPT_DAYS: i64 = 30;
 
 const HOUR: i64 = 3_600_000;
 
-/// Milliseconds without a request that end a cycle.
+/// The time without a request, in milliseconds, that ends a cycle.
 const PAUSE: i64 = 5 * 60 * 1_000;
 
-/// The time for which an instance may trust a key that has ended, with some room.
+/// The time for which an instance may trust a key that has ended, with a margin.
 const SLACK: TimeDelta = TimeDelta::minutes(1);
 
-/// Entries in a row that fail before the rest of a batch is given up.
+/// The number of consecutive failures after which the rest of a batch is given up.
 const ATTEMPTS: usize = 3;
 
-/// The way to the log. Cheap to clone.
+/// The sender of entries to the log. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Writer(Sender<Entry>);
 
 impl Writer {
-    /// Hands an entry over, without waiting.
+    /// Passes on an entry without waiting. If too many entries wait, this entry is lost.
     pub fn add(&self, entry: Entry) {
         match self.0.try_send(entry) {
             Err(TrySendError::Full(entry)) => {
@@ -60,7 +60,8 @@ impl Writer {
     }
 }
 
-/// Starts the task. It ends, after it has written all entries, when the last [`Writer`] is dropped; the handle tells.
+/// Starts the task. The task ends when the last [`Writer`] is dropped, after it has written all entries; the
+/// handle waits for that end.
 pub fn start(database: Database) -> (Writer, tokio::task::JoinHandle<()>) {
     let (sender, receiver) = channel(WAITING);
     (Writer(sender), tokio::spawn(run(database, receiver)))
@@ -87,8 +88,8 @@ async fn run(database: Database, mut receiver: Receiver<Entry>) {
     }
 }
 
-/// Writes a batch in one transaction. If the transaction fails, each entry gets a transaction of its own: an entry that the
-/// database refuses must not take the entries of other organizations with it.
+/// Writes a batch in one transaction. If the transaction fails, each entry gets its own transaction: an entry that
+/// the database refuses must not discard the entries of other organizations.
 async fn write(database: &Database, batch: Vec<Arc<Entry>>) {
     if database.write(Batch(batch.clone())).await.is_ok() {
         return;
@@ -98,7 +99,8 @@ async fn write(database: &Database, batch: Vec<Arc<Entry>>) {
     let (mut lost, mut in_a_row) = (0_usize, 0_usize);
     let mut cause = None;
     for entry in batch {
-        // After several failures in a row the database is away, and more attempts would only delay later entries.
+        // After several consecutive failures the database is unavailable, and more attempts would only delay later
+        // entries.
         if in_a_row < ATTEMPTS {
             match database.write(Batch(vec![entry])).await {
                 Ok(()) => {
@@ -116,7 +118,7 @@ async fn write(database: &Database, batch: Vec<Arc<Entry>>) {
     }
 }
 
-/// The statements that remove rows that are too old.
+/// The statements that delete old rows.
 fn old(database: &Database) -> Vec<Statement> {
     let now = Utc::now().timestamp_millis();
     let removal = |sql: &str, before: i64| {
@@ -138,7 +140,7 @@ impl Work for Batch {
     type Output = ();
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<(), CommitError> {
-        // In one order, so that two instances do not wait for each other.
+        // A fixed order prevents a deadlock of two instances.
         let mut tenants: Vec<&str> = self.0.iter().map(|entry| &*entry.tenant).collect();
         tenants.sort_unstable();
         tenants.dedup();
@@ -184,8 +186,8 @@ async fn insert<S: Session>(session: &mut S, entry: &Entry, name: Option<&str>) 
     Ok(())
 }
 
-/// The name of the resource: that of the account, or the display name of any other resource, or the name that a refused
-/// request claimed.
+/// The name of the resource: the name of the account, the display name of any other resource, or the name that a
+/// refused request claimed.
 async fn name<S: Session>(session: &mut S, entry: &Entry) -> Result<Option<String>, StoreError> {
     let Some(resource) = &entry.resource else { return Ok(entry.claimed.clone()) };
     let mut query = Statement::new(session.dialect());
@@ -210,12 +212,12 @@ async fn name<S: Session>(session: &mut S, entry: &Entry) -> Result<Option<Strin
     Ok(found.or_else(|| entry.claimed.clone()))
 }
 
-/// Adds the request to the sums: its hour, its cycle and the state of the connection.
+/// Adds the request to its hour, to its cycle and to the state of the connection.
 async fn count<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreError> {
     let (tenant, time) = (entry.tenant.as_str(), entry.time.timestamp_millis());
     let outcome = entry.outcome();
     if entry.caller.is_none() && entry.closed.is_none() {
-        // Anybody can send a request without a key, so it must not pass for one of the provider's.
+        // Any client can send a request without a key, so the request must not count as a request of the provider.
         return connection(session, entry, time).await;
     }
     let (refused, failed) = (i64::from(outcome == Outcome::Refused), i64::from(outcome == Outcome::Failed));
@@ -227,7 +229,7 @@ async fn count<S: Session>(session: &mut S, entry: &Entry) -> Result<(), StoreEr
     session.execute(&hour).await?;
     if let Some(key) = &entry.closed {
         if key.ended.is_none() {
-            // An administrator has turned SCIM off, so this is no failure of the connection.
+            // An administrator has turned SCIM off, so the refusal is not a failure of the connection.
             return Ok(());
         }
         let mut sent = Statement::new(session.dialect());
@@ -260,13 +262,13 @@ async fn connection<S: Session>(session: &mut S, entry: &Entry, time: i64) -> Re
     if entry.outcome() == Outcome::Done {
         upsert.bind(time).push(", NULL, NULL) ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, ");
         upsert.push("worked = excluded.worked, failing = NULL, ");
-        // A stranger's fault says nothing of a provider whose key works.
+        // A stranger's fault says nothing about a provider whose key works.
         upsert.push("fault = CASE WHEN connection.fault LIKE '%\"caller\":null%' THEN NULL ELSE connection.fault END");
     } else {
-        // By its user name the page finds the account.
+        // The page finds the account by its user name.
         let name = entry.conflicts.first().map(|conflict| &conflict.user_name).or(entry.claimed.as_ref());
         let fault = entry.fault(name.map(String::as_str));
-        // Where the provider is refused as a whole, an earlier failure of a single person is another matter.
+        // Where the provider is refused as a whole, an earlier failure of a single person is a separate matter.
         let begins = fault.get("atOnce") == Some(&serde_json::Value::Bool(true));
         upsert.push("NULL, ").bind(time).push(", ").bind(fault.to_string());
         upsert.push(") ON CONFLICT (tenant) DO UPDATE SET last = excluded.last, fault = excluded.fault, failing = ");
@@ -277,7 +279,8 @@ async fn connection<S: Session>(session: &mut S, entry: &Entry, time: i64) -> Re
             "COALESCE(connection.failing, excluded.failing)"
         });
         if let Some(ended) = entry.closed.as_ref().and_then(|key| key.ended) {
-            // Another key works: the connection does not fail, and the page warns of this key by its row.
+            // Another key works: the connection does not fail, and the page warns about this key by the key's own
+            // row.
             upsert.push(" WHERE connection.worked IS NULL OR connection.worked <= ");
             upsert.bind((ended + SLACK).timestamp_millis());
         }

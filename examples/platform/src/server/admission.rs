@@ -1,4 +1,4 @@
-//! Who is let in: decided before the server looks at anything of SCIM.
+//! Admission of requests, decided before the server looks at any part of SCIM.
 
 use std::{
     error::Error as StdError,
@@ -35,32 +35,32 @@ use crate::{
     provisioning::RequestNotes,
 };
 
-/// When a client should try again after the keys could not be looked up, or a request took too long.
+/// The time after which a client should retry when the keys could not be looked up, or a request took too long.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The paths that are answered without a look at the store.
+/// The paths whose responses do not need the store.
 const DISCOVERY: [&str; 3] = ["/ServiceProviderConfig", "/Schemas", "/ResourceTypes"];
 
-/// The place for the address of a request's client, for the layer that asked.
+/// The place in which the admission stores the client's address, for the outer layer that provided the place.
 #[derive(Clone)]
 pub(super) struct Address(pub(super) Arc<Mutex<Option<String>>>);
 
-/// What decides about a request.
+/// The parts that decide about a request.
 pub(super) struct Gate {
-    /// Knows the keys.
+    /// Looks up the keys.
     pub(super) directory: Arc<Directory>,
     /// Counts the requests.
     pub(super) rates: Rates,
-    /// Knows which failures were logged.
+    /// Records which failures were logged.
     pub(super) outages: Arc<Outages>,
-    /// How long a request may take, from its head to its answer.
+    /// The time that a request may take, from its head to its response.
     pub(super) deadline: Duration,
-    /// The header in which a proxy tells the address of its client.
+    /// The header in which a proxy gives the address of its client.
     pub(super) address_header: Option<HeaderName>,
 }
 
-/// Lets a request through whose key opens the organization that the URL names, unless there are too many requests. Other
-/// clients learn nothing: neither whether there is such an organization, nor what is wrong with the key.
+/// Lets a request pass if its key gives access to the organization in the URL, unless there are too many requests.
+/// Other clients learn neither whether the organization exists nor why the key is refused.
 pub(super) async fn admit(
     State(gate): State<Arc<Gate>>,
     parameters: Result<Path<Vec<(String, String)>>, PathRejection>,
@@ -125,7 +125,7 @@ pub(super) async fn admit(
 }
 
 impl Gate {
-    /// The client's address: the last one that the proxy names, which is the one that it saw itself.
+    /// The client's address: the last address from the proxy, which is the address that the proxy itself saw.
     pub(super) fn address(&self, request: &Request) -> Option<IpAddr> {
         let told = self.address_header.as_ref().and_then(|name| {
             let last = request.headers().get_all(name).iter().next_back()?.to_str().ok()?;
@@ -139,7 +139,7 @@ impl Gate {
         refusal(Error::new(503, "the keys cannot be looked up at the moment").with_retry_after(RETRY))
     }
 
-    /// Notes whether the store works for the organization.
+    /// Records whether the store works for the organization.
     fn observe(&self, tenant: &TenantId, response: &Response, uses_store: bool) {
         let failure = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_deref());
         match failure.filter(|failure| failure.status() >= 500) {
@@ -152,14 +152,14 @@ impl Gate {
     }
 }
 
-/// The header, if there is exactly one: of two, it is not clear which one counts.
+/// The header, if the request has exactly one. With two headers it is not clear which one counts.
 fn authorization(headers: &HeaderMap) -> Option<&str> {
     let mut headers = headers.get_all(header::AUTHORIZATION).iter();
     let header = headers.next()?;
     if headers.next().is_some() { None } else { header.to_str().ok() }
 }
 
-/// The same answer for every reason. The reason is for the log alone.
+/// The response for every reason of refusal. The reason itself is only for the log.
 fn unknown(refused: Refused) -> Response {
     let mut response =
         refusal(Error::new(401, "expected an API key that is valid for an organization whose SCIM is on"));

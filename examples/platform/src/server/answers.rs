@@ -1,4 +1,4 @@
-//! Answers: the header that every one has, and the bytes that clients have not read yet.
+//! Responses: the header that every response has, and the bytes that clients have not read yet.
 
 use std::{
     pin::Pin,
@@ -22,15 +22,15 @@ use super::{
     refusal,
 };
 
-/// A smaller answer is not counted: the bound on connections bounds these.
+/// Responses smaller than this are not counted: the bound on connections limits them.
 const COUNTED: u64 = 16 << 10;
 
-/// In the extensions of a response: the organization that it is for.
+/// The organization of a response, as an extension of the response.
 #[derive(Clone)]
 pub(super) struct Organization(pub(super) TenantId);
 
-/// Adds `X-Content-Type-Options`, and counts the bytes of the answer until the client has read them. When clients leave
-/// too many unread, the ledger chooses connections to cut.
+/// Adds `X-Content-Type-Options`, and counts the bytes of the response until the client has read them. When clients
+/// leave too many bytes unread, the ledger chooses connections to cut.
 pub(super) async fn watch(State(ledger): State<Arc<Ledger>>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Arc<Peer>>().cloned();
     let mut response = next.run(request).await;
@@ -48,18 +48,18 @@ pub(super) async fn watch(State(ledger): State<Arc<Ledger>>, request: Request, n
             response = refusal(Error::new(503, "too many bytes of answers are unread at the moment"));
         }
     }
-    // Answers have personal data in them: no browser is to take them for a page or a script.
+    // Responses contain personal data: a browser must not interpret them as a page or a script.
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
-/// A body whose bytes end the holding when the connection has written the last of them.
+/// A body whose bytes release the holding when the connection has written the last of them.
 struct Counted {
     body: Body,
     holding: Arc<Holding>,
 }
 
-/// Bytes that keep the holding.
+/// Bytes that keep the holding alive.
 struct Unread {
     bytes: Bytes,
     _holding: Arc<Holding>,

@@ -1,6 +1,7 @@
-//! Attempts to sign in at a page: counted by the client's address before anything is computed or stored for them.
+//! Attempts to sign in at a page: counted by the client's address before the server computes or stores anything for
+//! them.
 //!
-//! A password takes a processor tens of milliseconds, and everybody may try one.
+//! A password check takes a processor tens of milliseconds, and every client may try it.
 
 use std::sync::Arc;
 
@@ -14,10 +15,10 @@ use axum::{
 use super::admission::Gate;
 use crate::console::Failure;
 
-/// The forms that somebody who is not signed in can send.
+/// The forms that a client can send without being signed in.
 const FORMS: [&str; 3] = ["/sign-in", "/confirm", "/sign-on/start"];
 
-/// A layer around the pages.
+/// Counts the attempts, as a layer around the pages.
 pub(super) async fn count(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_form = FORMS.iter().any(|form| path.ends_with(form)) || path.contains("/invitation/");

@@ -1,7 +1,7 @@
-//! Request bodies: collected in one buffer each, in bounded time, and in bounded memory all together.
+//! Request bodies: collected in one buffer each, in bounded time, and in bounded total memory.
 //!
-//! One buffer, because a body in the frames in which it came costs more than its bytes: a frame of one byte has an owner
-//! of 32, and keeps a whole buffer of the connection.
+//! A body that stays in its original frames costs more than its bytes: a frame of one byte has an owner of 32
+//! bytes, and keeps a whole buffer of the connection alive.
 
 use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
@@ -24,27 +24,27 @@ use super::{
     refusal,
 };
 
-/// The first buffer for a body. Most bodies need no other.
+/// The first buffer for a body. Most bodies fit into it.
 const FIRST_BUFFER: usize = 4 << 10;
 
-/// When a client should repeat a request whose body had no room.
+/// The time after which a client should retry a request whose body had no room.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// How bodies are read.
+/// The settings for reading bodies.
 #[derive(Clone)]
 pub(super) struct Reading {
-    /// Knows the limit of a body by its path.
+    /// Determines the limit of a body from its path.
     pub(super) provider: ServiceProvider<DynStore>,
-    /// How long a body may take.
+    /// The time that a body may take.
     pub(super) patience: Duration,
     /// The bytes of all bodies.
     pub(super) bytes: Arc<Ledger>,
-    /// The requests in work, as many as there are connections.
+    /// The requests in progress, at most as many as there are connections.
     pub(super) work: Arc<Ledger>,
 }
 
-/// Hands on a request with its whole body, or refuses it: 408 when the body takes too long, 413 when it is too long,
-/// 503 when there is no room for it.
+/// Forwards a request with its complete body, or refuses the request: 408 when the body takes too long, 413 when it
+/// is too long, 503 when there is no room for it.
 pub(super) async fn collect(State(reading): State<Reading>, request: Request, next: Next) -> Response {
     let limit = reading.provider.body_limit(request.uri().path());
     let declared = request.body().size_hint().lower();
@@ -67,17 +67,17 @@ pub(super) async fn collect(State(reading): State<Reading>, request: Request, ne
             return refusal(Error::new(408, format!("expected the body within {} s", reading.patience.as_secs())));
         }
     };
-    // The ledger counts the bytes until the answer is there, but the request runs to its end.
+    // The ledger counts the bytes until the response exists, but the request can no longer be cut off.
     if !holding.keep() {
         return refusal(no_room());
     }
     work(&reading, &owner, Request::from_parts(parts, Body::from(bytes)), next).await
 }
 
-/// Hands on a request that is complete. Its organization may have half of all requests in work.
+/// Forwards a complete request. An organization may have half of all requests in progress.
 async fn work(reading: &Reading, owner: &Arc<str>, request: Request, next: Next) -> Response {
     let place = reading.work.open(owner, Arc::default());
-    // Kept before it counts, so that it is this request that is refused and no earlier one.
+    // Keep the holding before it grows: the ledger then refuses this request instead of an earlier request.
     if !(place.keep() && place.grow(1)) {
         let error = Error::new(429, "too many requests of this organization are in work");
         return refusal(error.with_retry_after(Duration::from_secs(1)));
@@ -93,14 +93,14 @@ async fn read(mut body: Body, limit: usize, holding: &Holding) -> Result<Vec<u8>
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let frame =
             frame.map_err(|error| Error::new(400, "expected a body that can be read to its end").with_source(error))?;
-        // Trailers mean nothing here.
+        // Trailers have no meaning here.
         let Ok(data) = frame.into_data() else { continue };
         let length = bytes.len() + data.len();
         if length > limit {
             return Err(Error::new(413, format!("expected a body of at most {limit} bytes")));
         }
         if length > bytes.capacity() {
-            // From the bytes that came, not from the declared length: to declare costs a client nothing.
+            // Reserve by the received bytes, not by the declared length: a declaration costs a client nothing.
             let capacity = length.max(bytes.capacity() * 2).max(FIRST_BUFFER).min(most.max(length));
             if !holding.grow(capacity - bytes.capacity()) {
                 return Err(no_room());

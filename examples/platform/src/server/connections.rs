@@ -1,4 +1,4 @@
-//! Connections: taken, bounded in time and size, and ended in order when the process is told to end.
+//! Connections: accepted, bounded in time and size, and closed in order when the process receives a signal to end.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -24,15 +24,15 @@ use super::{
 };
 use crate::log::with_causes;
 
-/// How long requests in flight may take when the server is told to end.
+/// The time that requests in flight may take after a signal to end.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Bytes of the head of a request. A URL may have 64 KiB, in which a long filter has room.
+/// The maximum number of bytes of the head of a request. A URL may have 64 KiB, in which a long filter fits.
 const HEAD_BYTES: usize = 128 << 10;
 
-/// Serves until the process is told to end; requests that are being answered then get their answers, and no others are
-/// taken. `bounds` says how long a client may take to send the head of a request, to read an answer and to be idle, and
-/// how many connections there are. With a certificate clients have to speak TLS.
+/// Serves until the process receives a signal to end. The server then completes the requests in flight and accepts
+/// no others. The `bounds` limit the time for a client to send the head of a request, to read a response and to be
+/// idle, and the number of connections. With a certificate, clients must use TLS.
 pub async fn serve(
     listener: TcpListener,
     certificate: Option<Certificate>,
@@ -50,7 +50,7 @@ pub async fn serve(
             accepted = accept(&listener, &peers) => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Too many open files, say: soon there may be fewer.
+                    // For example too many open files, a condition that may end soon.
                     tracing::warn!(%error, "a connection could not be taken");
                     sleep(Duration::from_millis(100)).await;
                     continue;
@@ -68,41 +68,41 @@ pub async fn serve(
         tokio::spawn(serving.run(stream, connected, router.clone(), graceful.watcher()));
     }
     drop(listener);
-    // From now on clients have little time to read.
+    // From here on clients have little time to read.
     told.send_replace(true);
     tracing::info!(connections = graceful.count(), "ending: requests in flight are completed");
     tokio::select! {
         ended = timeout(GRACE, graceful.shutdown()) => if ended.is_err() {
             tracing::warn!("a request was still in flight and is given up");
         },
-        // Who says it twice does not want to wait.
+        // A second signal means that the operator does not want to wait.
         () = ending.told() => tracing::warn!("told again to end: requests in flight are given up"),
     }
 }
 
 async fn accept(listener: &TcpListener, peers: &Arc<Peers>) -> io::Result<(TcpStream, Connected)> {
     let (stream, address) = listener.accept().await?;
-    // Answers are small: they are to go at once.
+    // Responses are small and should be sent immediately.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection sends with delay");
     }
     Ok((stream, peers.enter(address.ip()).await))
 }
 
-/// How a connection is served.
+/// The parts with which a connection is served.
 struct Serving {
     http: http1::Builder,
     certificate: Option<Certificate>,
-    /// How long a client may take for a handshake.
+    /// The time that a client may take for a handshake.
     request: Duration,
-    /// How long a client may take to read an answer.
+    /// The time that a client may take to read a response.
     answer: Duration,
-    /// Becomes true when the server is told to end.
+    /// Becomes true when the server must end.
     ending: watch::Receiver<bool>,
 }
 
 impl Serving {
-    /// Serves a connection until it ends or is cut.
+    /// Serves a connection until the connection ends or is cut.
     async fn run(self, stream: TcpStream, connected: Connected, router: Router, watcher: Watcher) {
         let cut = connected.peer.cut();
         let stream = match &self.certificate {
@@ -128,7 +128,7 @@ async fn exchange(http: http1::Builder, socket: Socket, connected: Connected, ro
     });
     let cut = connected.peer.cut();
     tokio::select! {
-        // Ended by the client, or because it took too long: either is its own affair.
+        // The client closed the connection or took too long. Neither is an error of the server.
         ended = watcher.watch(http.serve_connection(socket, service)) => if let Err(error) = ended {
             tracing::debug!(error = with_causes(&error), "a connection has ended");
         },
@@ -136,7 +136,7 @@ async fn exchange(http: http1::Builder, socket: Socket, connected: Connected, ro
     }
 }
 
-/// The signals that tell the process to end: SIGINT and SIGTERM.
+/// The signals that end the process: SIGINT and SIGTERM.
 #[derive(Debug)]
 pub struct Ending {
     #[cfg(unix)]
@@ -144,7 +144,7 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Looks out for the signals from now on: they do not end the process any more by themselves.
+    /// Starts to watch for the signals, which then no longer end the process by themselves.
     pub fn watch() -> io::Result<Self> {
         #[cfg(unix)]
         {
@@ -155,7 +155,7 @@ impl Ending {
         Ok(Self {})
     }
 
-    /// Ends when the next signal has come.
+    /// Waits for the next signal.
     async fn told(&mut self) {
         #[cfg(unix)]
         {

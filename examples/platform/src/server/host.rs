@@ -10,8 +10,8 @@ use scim_core::error::Error;
 
 use super::refusal;
 
-/// Answers 400 unless the request has a valid `Host`, and closes the connection: two parties that read such a request
-/// may disagree about where it ends.
+/// Answers 400 unless the request has a valid `Host`, and then closes the connection: two parties that read an
+/// invalid request may disagree about its end.
 pub(super) async fn check(request: Request, next: Next) -> Response {
     if is_valid(request.version(), request.headers()) {
         return next.run(request).await;
@@ -25,7 +25,7 @@ fn is_valid(version: Version, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => version < Version::HTTP_11,
-        // Empty where the URL has no authority.
+        // The header is empty if the URL has no authority.
         (Some(host), None) => {
             host.is_empty() || Authority::try_from(host.as_bytes()).is_ok_and(|it| !it.as_str().contains('@'))
         }

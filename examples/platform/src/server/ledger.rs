@@ -1,7 +1,8 @@
-//! How many bytes the requests of each organization hold at this time, and a bound on the sum.
+//! The bytes that the requests of each organization hold at this time, and a bound on the sum.
 //!
-//! Beyond the bound the organization that holds the most loses its oldest holding, and no organization holds more than
-//! half of the bound. A client that sends or reads slowly thereby costs its own organization, not the others.
+//! Beyond the bound, the organization that holds the most bytes loses its oldest holding. No organization holds
+//! more than half of the bound. A client that sends or reads slowly therefore costs its own organization, not the
+//! others.
 
 use std::{
     cmp::Reverse,
@@ -11,7 +12,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// The bytes that are held, by holding and by organization.
+/// The held bytes, by holding and by organization.
 #[derive(Debug)]
 pub(super) struct Ledger {
     bound: usize,
@@ -30,11 +31,11 @@ struct Books {
 struct Entry {
     owner: Arc<str>,
     bytes: usize,
-    /// Notified when the ledger takes the holding away; `None` if the ledger must not take it.
+    /// Notified when the ledger takes the holding away; `None` if the ledger must not take it away.
     lost: Option<Arc<Notify>>,
 }
 
-/// A place in the ledger, which ends when this is dropped.
+/// A place in the ledger, which ends when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Holding {
     ledger: Arc<Ledger>,
@@ -42,12 +43,12 @@ pub(super) struct Holding {
 }
 
 impl Ledger {
-    /// A ledger that holds at most `bound` bytes.
+    /// Creates a ledger that holds at most `bound` bytes.
     pub(super) fn new(bound: usize) -> Arc<Self> {
         Arc::new(Self { bound, books: Mutex::default() })
     }
 
-    /// Opens a holding of 0 bytes. `lost` is notified if the ledger takes it away.
+    /// Opens a holding of 0 bytes. `lost` is notified if the ledger takes the holding away.
     pub(super) fn open(self: &Arc<Self>, owner: &Arc<str>, lost: Arc<Notify>) -> Holding {
         let mut books = self.locked();
         let number = books.next;
@@ -62,7 +63,8 @@ impl Ledger {
 }
 
 impl Holding {
-    /// Adds bytes; `false` if there is no room for them, or the holding was taken away before. It then holds nothing.
+    /// Adds bytes. Returns `false` if there is no room for them, or the ledger took the holding away before; the
+    /// holding is then empty.
     pub(super) fn grow(&self, bytes: usize) -> bool {
         let mut books = self.ledger.locked();
         let Some(entry) = books.holdings.get_mut(&self.number) else { return false };
@@ -81,7 +83,7 @@ impl Holding {
         true
     }
 
-    /// Protects the holding, so that the ledger does not take it away any more; `false` if it did so before.
+    /// Protects the holding from being taken away by the ledger. Returns `false` if the ledger took it away before.
     pub(super) fn keep(&self) -> bool {
         let mut books = self.ledger.locked();
         let entry = books.holdings.get_mut(&self.number);
@@ -96,14 +98,14 @@ impl Drop for Holding {
     fn drop(&mut self) {
         let mut books = self.ledger.locked();
         if let Some(entry) = books.holdings.get_mut(&self.number) {
-            // Its owner drops it and needs no notice.
+            // The owner drops the holding and needs no notice.
             entry.lost = None;
         }
         books.close(self.number);
     }
 }
 
-/// Which rule is broken.
+/// The rule that is broken.
 #[derive(Clone, Copy)]
 enum Excess<'a> {
     /// One organization holds more than its share.
@@ -120,7 +122,7 @@ impl Books {
         (self.total > bound).then_some(Excess::Bound)
     }
 
-    /// The oldest holding, that may be taken, of the organization that holds the most.
+    /// The oldest removable holding of the organization that holds the most bytes.
     fn victim(&self, excess: Excess<'_>) -> Option<u64> {
         let open = self.holdings.iter().filter(|(_, entry)| entry.lost.is_some() && entry.bytes > 0);
         let of = open.filter(|(_, entry)| match excess {
@@ -158,7 +160,7 @@ mod tests {
         holding.ledger.locked().holdings.get(&holding.number).map(|entry| entry.bytes)
     }
 
-    /// The organization with the most bytes pays, its oldest holding first.
+    /// The organization with the most bytes loses holdings, the oldest first.
     #[test]
     fn the_largest_organization_loses_its_oldest() {
         let ledger = Ledger::new(100);

@@ -10,14 +10,14 @@ use axum::{
 };
 use tracing::{Instrument as _, field::Empty};
 
-/// The name of a request, in the log, in the events of what it changed, and in a header of its response.
+/// The id of a request, in the log, in the events of its changes, and in a header of its response.
 #[derive(Clone)]
 pub(super) struct RequestId(pub(super) Arc<str>);
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(super) async fn one_line(mut request: Request, next: Next) -> Response {
-    // What a client says of itself could be said twice, so that the name is made here.
+    // A client could send the same id twice, so the server creates the id itself.
     let id: Arc<str> = uuid::Uuid::new_v4().to_string().into();
     let span = tracing::info_span!(
         "request",

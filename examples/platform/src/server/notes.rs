@@ -1,7 +1,7 @@
-//! Notes of each SCIM request for the provisioning log, from its head, its body and its answer.
+//! Notes of each SCIM request for the provisioning log, from its head, its body and its response.
 //!
-//! Nothing here changes a request or an answer. The outer layer sees the answers of all other layers, refusals of
-//! strangers included; the inner layer sees the caller and the body.
+//! This module changes neither requests nor responses. The outer layer sees the responses of all other layers,
+//! including refusals of clients without a valid key. The inner layer sees the caller and the body.
 
 use std::{
     collections::HashMap,
@@ -32,19 +32,19 @@ use crate::{
     provisioning::{ClosedKey, Entry, Recording, Repeats, RequestNotes, Writer, masked},
 };
 
-/// The time between two notes of requests without a valid key: anybody can send those.
+/// The time between two notes of requests without a valid key, which every client can send.
 const STRANGERS: Duration = Duration::from_secs(10);
 
-/// The time between two updates of the number of further ones.
+/// The time between two updates of the number of further requests.
 const TICK: Duration = Duration::from_secs(2);
 
 /// The time for which an instance trusts its knowledge of whether an organization records.
 const TRUST: Duration = Duration::from_secs(5);
 
-/// Organizations that are remembered at most.
+/// The maximum number of organizations in each map.
 const REMEMBERED: usize = 10_000;
 
-/// The organization, its key that was sent, and whether SCIM was off: requests that share these share a note.
+/// The organization, the key that was sent, and whether SCIM was off. Requests that agree in these share a note.
 type Alike = (String, Option<String>, bool);
 
 /// The notes of all requests.
@@ -53,9 +53,9 @@ pub(super) struct Notes {
     directory: Arc<Directory>,
     database: Database,
     registry: Registry,
-    /// The last note of requests without a valid key, with the number of further ones.
+    /// The last note of requests without a valid key, with the number of further requests.
     strangers: Mutex<HashMap<Alike, (Instant, Arc<AtomicU64>)>>,
-    /// Whether an organization records, and since when this is known.
+    /// Whether an organization records, and the time of the look-up.
     recordings: Mutex<HashMap<String, (Instant, bool)>>,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Notes {
 #[derive(Clone, Default)]
 struct Taken(Arc<Mutex<(Option<Arc<str>>, Bytes)>>);
 
-/// The names in the body of a request that was refused.
+/// The names in the body of a refused request.
 #[derive(Deserialize)]
 struct Claim {
     #[serde(alias = "username", alias = "UserName")]
@@ -78,8 +78,8 @@ impl Notes {
         Self { writer, directory, database, registry, strangers: Mutex::default(), recordings: Mutex::default() }
     }
 
-    /// Whether a request without a valid key is to be noted: the organization exists, and the last note is old enough.
-    /// Gives the place in which the further ones are counted.
+    /// Decides whether a request without a valid key gets a note: the organization must exist, and the last note
+    /// must be old enough. Returns the counter for further requests; `None` if the request gets no note.
     async fn notes_stranger(&self, organization: &str, refused: Option<&Refused>) -> Option<Arc<AtomicU64>> {
         let digest = refused.and_then(|refused| refused.key.as_ref()).map(|key| key.digest.to_string());
         let further = Arc::<AtomicU64>::default();
@@ -99,9 +99,10 @@ impl Notes {
         exists.then_some(further)
     }
 
-    /// Adds the number of further requests to the row of the first one, for as long as they are not noted themselves.
+    /// Adds the number of further requests to the row of the first request, until the next request gets its own
+    /// note.
     fn follow(self: &Arc<Self>, repeats: Repeats, further: Arc<AtomicU64>) {
-        // The task must not keep the log from its end.
+        // A weak reference, because the task must not keep the log open.
         let notes = Arc::downgrade(self);
         tokio::spawn(async move {
             let begin = Instant::now();
@@ -137,7 +138,7 @@ impl Notes {
         records
     }
 
-    /// The resource type and the id that a path below the SCIM URL names.
+    /// The resource type and the id in a path below the SCIM URL.
     fn target<'p>(&self, path: &'p str) -> (Option<String>, Option<&'p str>) {
         let mut segments = path.trim_matches('/').split('/');
         let endpoint = segments.next().unwrap_or_default();
@@ -187,7 +188,7 @@ pub(super) async fn note(
     let claim = serde_json::from_slice::<Claim>(&bytes).ok().filter(|_| !status.is_success());
     let quirks: Vec<&str> =
         outcome.map(|outcome| outcome.quirks.iter().map(scim_core::quirks::Quirk::name).collect()).unwrap_or_default();
-    // PostgreSQL stores no NUL.
+    // PostgreSQL cannot store NUL.
     let cut =
         |text: &str| text.chars().take(256).map(|it| if it == '\0' { '\u{fffd}' } else { it }).collect::<String>();
     let reason = refused.as_ref().map(|refused| cut(&reason(refused)));
@@ -241,12 +242,12 @@ fn reason(refused: &Refused) -> String {
     }
 }
 
-/// The inner layer. The body is in one buffer already, and shared.
+/// The inner layer. The body is already in one buffer, which is shared.
 pub(super) async fn take(request: Request, next: Next) -> Response {
     let Some(taken) = request.extensions().get::<Taken>().cloned() else { return next.run(request).await };
     let caller = request.extensions().get::<Context>().map(|context| context.actor().unwrap_or_default().into());
     let (parts, body) = request.into_parts();
-    // The layer before has bounded it.
+    // The layer before has bounded the body.
     let Ok(bytes) = to_bytes(body, usize::MAX).await else { return super::refusal(unreadable()) };
     *taken.0.lock().unwrap_or_else(PoisonError::into_inner) = (caller, bytes.clone());
     next.run(Request::from_parts(parts, Body::from(bytes))).await

@@ -1,4 +1,4 @@
-//! Failures that every request would report: logged once when they begin, and once when they have ended.
+//! Failures that every request would report: logged once at their beginning, and once after their end.
 
 use std::{
     collections::HashMap,
@@ -11,11 +11,11 @@ use std::{
 
 use scim_core::store::TenantId;
 
-/// An outage has ended when nothing has failed for this time and something then works. Longer than a key is trusted
-/// without a look at the database.
+/// An outage has ended when a call succeeds after this time without failures. The time is longer than a key is
+/// trusted without a look at the database.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// How often an outage may be logged again, when its cause has changed.
+/// The minimum time between two log lines of an outage whose cause has changed.
 const NEXT_LINE: Duration = Duration::from_secs(10);
 
 /// The part of the platform that does not work.
@@ -54,11 +54,11 @@ impl Scope {
     }
 }
 
-/// The outages at this time. Organizations are those of valid keys, so their number is bounded.
+/// The outages at this time. The organizations are those with valid keys, so their number is bounded.
 #[derive(Debug, Default)]
 pub(super) struct Outages {
     current: Mutex<HashMap<Scope, Outage>>,
-    /// How many there are, to be read without a lock.
+    /// The number of outages, which can be read without a lock.
     count: AtomicUsize,
 }
 
@@ -72,7 +72,7 @@ struct Outage {
 }
 
 impl Outages {
-    /// Reports a failure.
+    /// Reports a failure, and logs it if a line is due.
     pub(super) fn failed(&self, scope: &Scope, cause: &str) {
         if let Some(failures) = self.note_failure(scope, cause, Instant::now()) {
             let organization = scope.organization();
@@ -80,7 +80,7 @@ impl Outages {
         }
     }
 
-    /// Reports a success.
+    /// Reports a success, and logs the end of an outage.
     pub(super) fn worked(&self, scope: &Scope) {
         if self.count.load(Ordering::Relaxed) == 0 {
             return;
@@ -91,7 +91,7 @@ impl Outages {
         }
     }
 
-    /// The number of failures so far, if they are to be logged.
+    /// The number of failures so far, if a line is due.
     fn note_failure(&self, scope: &Scope, cause: &str, now: Instant) -> Option<u64> {
         let mut current = self.locked();
         let Some(outage) = current.get_mut(scope) else {
@@ -110,7 +110,7 @@ impl Outages {
         Some(outage.failures)
     }
 
-    /// The failures and seconds of the outage that has ended.
+    /// The number of failures and the seconds of the outage that this success ends; `None` if it ends no outage.
     fn note_success(&self, scope: &Scope, now: Instant) -> Option<(u64, u64)> {
         let mut current = self.locked();
         if now.duration_since(current.get(scope)?.failed) < QUIET {

@@ -1,4 +1,4 @@
-//! The clients that are connected: at most a number of them, of which idle ones give way to new ones.
+//! The connected clients: a bounded number, in which idle connections give way to new connections.
 
 use std::{
     collections::BTreeMap,
@@ -11,12 +11,13 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// The other end of a connection. In the extensions of its requests.
+/// The other end of a connection, as an extension of its requests.
 #[derive(Debug)]
 pub(super) struct Peer {
     address: IpAddr,
     cut: Arc<Notify>,
-    /// When it became idle, by the clock; 0 while a request is in work. One whose body is on the way is not.
+    /// The clock value at which the connection became idle; 0 while a request is in progress. A request whose body
+    /// is still arriving does not count as in progress.
     idle: AtomicU64,
     line: Arc<Line>,
 }
@@ -24,7 +25,7 @@ pub(super) struct Peer {
 /// The order in which connections became idle.
 #[derive(Debug)]
 struct Line {
-    /// Counts connections and requests. It orders them; their time does not matter.
+    /// Counts connections and requests. The count gives their order; their time does not matter.
     clock: AtomicU64,
     /// Notified when a connection ends or becomes idle.
     left: Notify,
@@ -37,7 +38,7 @@ impl Line {
 }
 
 impl Peer {
-    /// Its address.
+    /// The address of the client.
     pub(super) fn address(&self) -> IpAddr {
         self.address
     }
@@ -54,7 +55,7 @@ impl Peer {
     }
 }
 
-/// All connections.
+/// The set of all connections.
 #[derive(Debug)]
 pub(super) struct Peers {
     most: usize,
@@ -62,7 +63,7 @@ pub(super) struct Peers {
     line: Arc<Line>,
 }
 
-/// A connection in [`Peers`], until this is dropped.
+/// A connection in [`Peers`], until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Connected {
     peers: Arc<Peers>,
@@ -70,22 +71,22 @@ pub(super) struct Connected {
     pub(super) peer: Arc<Peer>,
 }
 
-/// A request in work, until this is dropped.
+/// A request in progress, until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Busy(Arc<Peer>);
 
 impl Peers {
-    /// Room for `most` connections.
+    /// Creates a set with room for `most` connections.
     pub(super) fn new(most: usize) -> Arc<Self> {
         let line = Arc::new(Line { clock: AtomicU64::new(1), left: Notify::new() });
         Arc::new(Self { most, connected: Mutex::default(), line })
     }
 
-    /// Takes a connection in. Where there is no room, the connection that has been idle for longest is cut; where none
-    /// is idle, it waits.
+    /// Adds a connection. If there is no room, the connection that has been idle the longest is cut; if no
+    /// connection is idle, the call waits.
     pub(super) async fn enter(self: &Arc<Self>, address: IpAddr) -> Connected {
         loop {
-            // Made before the look, so that nothing that happens in between is missed.
+            // Create the future before the check, so that a notification in between is not missed.
             let left = self.line.left.notified();
             if let Some(connected) = self.try_enter(address) {
                 return connected;

@@ -1,6 +1,7 @@
-//! The service providers of scim-core: one for each identity provider, because each has habits of its own.
+//! The service providers of the core: one for each identity provider, because each identity provider has its own
+//! habits.
 //!
-//! All of them have the same store, so an organization that changes its provider loses nothing.
+//! All service providers share the same store, so an organization that changes its identity provider loses nothing.
 
 use axum::{
     body::Body,
@@ -26,7 +27,7 @@ pub(super) struct Providers {
 }
 
 impl Providers {
-    /// `with_clients` says that there are OAuth clients beside API keys.
+    /// Builds the service providers. `with_clients` means that there are OAuth clients in addition to API keys.
     pub(super) fn build(
         resources: &DynStore,
         settings: &Settings,
@@ -52,17 +53,18 @@ impl Providers {
         })
     }
 
-    /// One of them, for questions that all answer alike, such as the limit of a body.
+    /// Any service provider, for questions that all service providers answer alike, such as the limit of a body.
     pub(super) fn any(&self) -> &Provider {
         &self.other
     }
 
-    /// Answers a request by the habits of the identity provider that the admission has put into its extensions.
+    /// Answers a request according to the habits of the identity provider in the request's extensions. The
+    /// admission sets it.
     pub(super) async fn answer(self, request: Request) -> Response {
         let provider = match request.extensions().get::<IdentityProvider>() {
             Some(IdentityProvider::Okta) => self.okta,
             Some(IdentityProvider::Entra) => self.entra,
-            // Without the admission there is no caller either, and the service refuses the request.
+            // Without the admission there is no caller either, and the service provider refuses the request.
             Some(IdentityProvider::Other) | None => self.other,
         };
         let Ok(response) = ScimService::new(provider).call(request).await;

@@ -1,6 +1,7 @@
-//! How many requests an organization, a key and a stranger may send, and how long a client has to wait beyond that.
+//! Limits on the number of requests of an organization, of a key and of clients without a valid key, and the time
+//! that a client must wait beyond a limit.
 //!
-//! Each process counts for itself. A quota refills steadily; a client that was silent may send a burst.
+//! Each process counts separately. A quota refills steadily; a client that was silent may send a burst.
 
 use std::{
     hash::{BuildHasher as _, Hash, RandomState},
@@ -18,16 +19,17 @@ use governor::{
 };
 use scim_core::{error::Error, store::TenantId};
 
-/// Seconds whose requests a client that was silent may send at once.
+/// The seconds whose requests a silent client may send at once.
 const BURST_SECONDS: u32 = 5;
 
-/// After so many checks a meter forgets the keys whose quota is full.
+/// The number of checks after which a meter forgets the keys whose quota is full.
 const CHECKS_PER_SWEEP: u32 = 4_096;
 
-/// Places for strangers: 8 bytes each, however many strangers there are. Two that share a place share a quota.
+/// The number of places for clients without a valid key: 8 bytes each, regardless of the number of clients. Clients
+/// that share a place share a quota.
 const PLACES: usize = 1 << 14;
 
-/// Requests that the server takes; `None` is no limit.
+/// The limits on requests; `None` means no limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Quotas {
     /// Requests per second of an organization.
@@ -38,7 +40,7 @@ pub struct Quotas {
     pub failures: Option<NonZeroU32>,
 }
 
-/// The counts of all organizations, keys and strangers.
+/// The counts of all organizations, keys and clients without a valid key.
 pub(super) struct Rates {
     organizations: Option<Meter<TenantId>>,
     keys: Option<Meter<u64>>,
@@ -46,7 +48,7 @@ pub(super) struct Rates {
     hasher: RandomState,
 }
 
-/// A key of an organization, as a number that nobody outside of this process can compute.
+/// A key of an organization, as a number that only this process can compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint(u64);
 
@@ -60,14 +62,14 @@ impl Rates {
         }
     }
 
-    /// The fingerprint of the header `Authorization` of a request to an organization.
+    /// Returns the fingerprint of the header `Authorization` of a request to an organization.
     pub(super) fn fingerprint(&self, organization: &str, header: &str) -> Fingerprint {
-        // 0 is an empty place.
+        // 0 marks an empty place.
         Fingerprint(self.hasher.hash_one((organization, header)) | 1)
     }
 
-    /// Counts a request whose key is not known to be valid, before the key is looked up. A key that was valid the last
-    /// time is not counted, so that strangers cannot lock it out.
+    /// Counts a request before its key is looked up. A key that was valid the last time is not counted, so that
+    /// clients without a valid key cannot lock it out.
     pub(super) fn knock(&self, address: Option<IpAddr>, shown: Option<Fingerprint>) -> Result<(), Error> {
         let Some(strangers) = &self.strangers else { return Ok(()) };
         if shown.is_some_and(|shown| strangers.remembers(shown)) {
@@ -79,20 +81,20 @@ impl Rates {
         wait.map_or(Ok(()), |wait| Err(too_many("too many requests without a valid API key", wait)))
     }
 
-    /// Counts an attempt to sign in at a page: the time to wait, if the address has made too many.
+    /// Counts an attempt to sign in at a page. Returns the time to wait if the address has made too many attempts.
     pub(super) fn attempt(&self, address: Option<IpAddr>) -> Option<Duration> {
         let address = self.hasher.hash_one(network(address?));
         self.strangers.as_ref()?.forms.check(address)
     }
 
-    /// Remembers whether the key was valid.
+    /// Stores whether the key was valid.
     pub(super) fn known(&self, shown: Fingerprint, valid: bool) {
         if let Some(strangers) = &self.strangers {
             strangers.remember(shown, valid);
         }
     }
 
-    /// Counts a request of a caller that was let in.
+    /// Counts a request of an admitted caller.
     pub(super) fn count(&self, organization: &TenantId, key: Fingerprint) -> Result<(), Error> {
         if let Some(wait) = self.keys.as_ref().and_then(|keys| keys.check(&key.0)) {
             return Err(too_many("too many requests with this API key", wait));
@@ -104,13 +106,13 @@ impl Rates {
     }
 }
 
-/// Whole seconds, rounded up: a client that comes back too early is refused again.
+/// Rounds up to whole seconds: a client that comes back too early is refused again.
 fn too_many(detail: &'static str, wait: Duration) -> Error {
     Error::new(429, detail)
         .with_retry_after(Duration::from_secs(wait.as_millis().div_ceil(1_000).try_into().unwrap_or(1)))
 }
 
-/// An IPv6 client has a network of 2^64 addresses.
+/// An IPv6 client can use a network of 2^64 addresses.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()),
@@ -123,7 +125,8 @@ fn quota(per_second: NonZeroU32) -> Quota {
         .allow_burst(per_second.saturating_mul(NonZeroU32::MIN.saturating_add(BURST_SECONDS - 1)))
 }
 
-/// A quota for each key. Only callers that were let in have one, and idle ones are forgotten, which bounds its memory.
+/// A quota for each key. Only admitted callers have a quota, and idle quotas are forgotten, which bounds the
+/// memory.
 struct Meter<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, HashMapStateStore<K>, DefaultClock>,
     checks: AtomicU32,
@@ -135,7 +138,7 @@ impl<K: Hash + Eq + Clone> Meter<K> {
         Self { limiter, checks: AtomicU32::new(0) }
     }
 
-    /// Counts; how long to wait if it is too much.
+    /// Counts a request. Returns the time to wait if the quota is exhausted.
     fn check(&self, key: &K) -> Option<Duration> {
         if self.checks.fetch_add(1, Ordering::Relaxed) % CHECKS_PER_SWEEP == CHECKS_PER_SWEEP - 1 {
             self.limiter.retain_recent();
@@ -152,7 +155,7 @@ struct Strangers {
     tokens: Places,
     /// Sign-ins at pages, by address.
     forms: Places,
-    /// Fingerprints, each at its own place; a later one replaces an earlier one.
+    /// Fingerprints, each at its own place; a later fingerprint replaces an earlier one at the same place.
     valid: Box<[AtomicU64]>,
 }
 
@@ -172,7 +175,7 @@ impl Strangers {
         if valid {
             place.store(shown.0, Ordering::Relaxed);
         } else {
-            // Another key's place stays as it is.
+            // The place of another key stays unchanged.
             let _ = place.compare_exchange(shown.0, 0, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
@@ -229,7 +232,7 @@ mod tests {
         TenantId::new(name).unwrap()
     }
 
-    /// How many requests are taken until one is refused.
+    /// The number of requests that are accepted before the first refusal, and the error of the refusal.
     fn taken(mut take: impl FnMut() -> Result<(), Error>) -> (usize, Error) {
         for count in 0..100_000 {
             if let Err(error) = take() {
@@ -258,7 +261,7 @@ mod tests {
         assert!((0..10_000).all(|_| rates.count(&tenant("acme"), key).is_ok() && rates.knock(None, Some(key)).is_ok()));
     }
 
-    /// By address and by token, and never a key that is known to be valid.
+    /// Limits apply by address and by token, but not to a key that is known to be valid.
     #[test]
     fn strangers_wait_and_known_keys_do_not() {
         let rates = rates(0, 0, 3);
@@ -291,7 +294,7 @@ mod tests {
         assert_eq!(count, 3);
     }
 
-    /// Its memory does not grow with the number of strangers, nor with callers that have gone.
+    /// The memory grows neither with the number of clients without a key, nor with callers that have left.
     #[test]
     fn memory_is_bounded() {
         let rates = rates(1_000_000, 1_000_000, 3);

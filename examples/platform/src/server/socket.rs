@@ -1,4 +1,4 @@
-//! A connection whose client has to read each answer in bounded time.
+//! A connection whose client must read each response in bounded time.
 
 use std::{
     io,
@@ -13,17 +13,17 @@ use tokio::{sync::watch, time::sleep};
 
 use super::tls::Stream;
 
-/// How long a client may take to read an answer once the server is told to end.
+/// The time that a client may take to read a response once the server must end.
 const ENDING: Duration = Duration::from_secs(3);
 
-/// A stream that fails when an answer is not read in time.
+/// A stream that fails when a response is not read in time.
 pub(super) struct Socket {
     stream: TokioIo<Stream>,
-    /// How long a client may take to read an answer.
+    /// The time that a client may take to read a response.
     patience: Duration,
-    /// Becomes true when the server is told to end.
+    /// Becomes true when the server must end.
     ending: watch::Receiver<bool>,
-    /// From the first write that had to wait until everything is written.
+    /// Runs from the first write that had to wait until everything is written.
     deadline: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
@@ -32,7 +32,7 @@ impl Socket {
         Self { stream: TokioIo::new(stream), patience, ending, deadline: None }
     }
 
-    /// Waits for the client, and for the deadline.
+    /// Waits for the client until the deadline.
     fn unless_late<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             return written;
@@ -44,7 +44,7 @@ impl Socket {
 
 async fn late(patience: Duration, mut ending: watch::Receiver<bool>) {
     let told = async {
-        // The sender goes only with the server.
+        // The sender ends only with the server.
         let _ = ending.wait_for(|told| *told).await;
         sleep(ENDING).await;
     };
@@ -79,7 +79,7 @@ impl Write for Socket {
         self.stream.is_write_vectored()
     }
 
-    /// hyper flushes when it has written an answer to its end.
+    /// hyper flushes when it has written a complete response.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         if flushed.is_ready() {
@@ -95,7 +95,7 @@ impl Write for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // The kernel would keep the rest of an unread answer for minutes.
+        // The kernel would keep the rest of an unread response for minutes.
         if self.deadline.is_some()
             && let Err(error) = self.stream.inner().tcp().set_zero_linger()
         {

@@ -1,4 +1,4 @@
-//! TLS of the listener: the certificate, the handshake, and the answer to a client that speaks plain HTTP.
+//! TLS of the listener: the certificate, the handshake, and the response to a client that speaks plain HTTP.
 
 use std::{
     error::Error,
@@ -25,7 +25,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 /// The first byte of a handshake.
 const HANDSHAKE: u8 = 0x16;
 
-/// How long the server reads the rest of a request in plain HTTP, so that its client gets the answer.
+/// The time for which the server reads the rest of a plain HTTP request, so that the client gets the response.
 const REST: Duration = Duration::from_secs(2);
 
 const PLAIN: &str = "{\"schemas\":[\"urn:ietf:params:scim:api:messages:2.0:Error\"],\"status\":\"400\",\
@@ -46,7 +46,7 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// When a file cannot be read, or the key is not that of the certificate.
+    /// When a file cannot be read, or the key does not belong to the certificate.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, Box<dyn Error>> {
         let unreadable = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let chain = CertificateDer::pem_file_iter(certificate).map_err(|error| unreadable(certificate, &error))?;
@@ -60,8 +60,8 @@ impl Certificate {
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
 
-    /// Does the handshake, within `patience`. `None` for a client that speaks no TLS or does not end the handshake; one
-    /// that speaks plain HTTP gets an answer.
+    /// Performs the handshake within `patience`. Returns `None` for a client that does not speak TLS or does not
+    /// complete the handshake. A client that speaks plain HTTP gets a response.
     pub(super) async fn accept(&self, mut stream: TcpStream, patience: Duration) -> Option<Stream> {
         let handshake = async {
             let mut first = [0];
@@ -96,7 +96,7 @@ async fn refuse(stream: &mut TcpStream) -> io::Result<()> {
     );
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await?;
-    // A connection that is closed with unread bytes is reset, and the client may lose the answer.
+    // Closing a connection with unread bytes resets it, and the client may lose the response.
     let mut some = [0; 4 << 10];
     let rest = async { while matches!(stream.read(&mut some).await, Ok(1..)) {} };
     let _ = timeout(REST, rest).await;
@@ -111,7 +111,7 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// The connection below.
+    /// The TCP connection below.
     pub(super) fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,

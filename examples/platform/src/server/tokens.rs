@@ -1,5 +1,5 @@
-//! The token endpoint of each organization, and the metadata by which clients find it. Who gets a token is decided in
-//! [`oauth`](crate::oauth).
+//! The token endpoint of each organization, and the metadata by which clients find it. The module
+//! [`oauth`](crate::oauth) decides which clients get a token.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,14 +28,14 @@ use crate::{
     },
 };
 
-/// When a client should try again after the tables could not be read.
+/// The time after which a client should retry when the tables could not be read.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// The parts of the server that the endpoint uses.
 pub(super) struct Tokens {
     pub(super) gate: Arc<Gate>,
     pub(super) grants: Grants,
-    /// How long a body may take.
+    /// The time that a body may take.
     pub(super) patience: Duration,
     /// The URL under which clients see the server.
     pub(super) url: Box<str>,
@@ -48,7 +48,7 @@ pub(super) fn routes(tokens: Tokens) -> Router {
         .with_state(Arc::new(tokens))
 }
 
-/// The metadata is the same for organizations that do not exist: it tells strangers nothing.
+/// The metadata is the same for organizations that do not exist, so it does not reveal which organizations exist.
 async fn metadata(State(tokens): State<Arc<Tokens>>, Path(organization): Path<String>) -> Response {
     let Ok(organization) = organization.parse::<OrganizationName>() else {
         return refusal(Error::new(404, "expected the name of an organization"));
@@ -70,7 +70,7 @@ async fn token(State(tokens): State<Arc<Tokens>>, Path(organization): Path<Strin
     };
     let _busy = peer.as_ref().map(Peer::busy);
     if has_query {
-        // Secrets in a URL end in the logs of others (RFC 6749 §2.3.1).
+        // Secrets in a URL end up in the logs of other parties (RFC 6749 §2.3.1).
         return invalid("expected no query in the URL");
     }
     let [Ok(authorization), Ok(content_type)] =
@@ -79,8 +79,8 @@ async fn token(State(tokens): State<Arc<Tokens>>, Path(organization): Path<Strin
         return invalid("expected each header once, in ASCII");
     };
     let parsed = TokenRequest::parse(authorization, content_type, &body);
-    // A client whose credential was valid the last time is not counted among strangers. Each assertion is another one, so
-    // that the client and its address stand for it.
+    // A client whose credential was valid the last time is not counted among clients without a valid key. Each
+    // assertion is different, so the client id and the address identify a client with assertions.
     let fingerprint = parsed.as_ref().ok().map(|request| {
         let credential = match request.credential() {
             Credential::Basic(secret) | Credential::Post(secret) => secret.to_string(),
@@ -113,7 +113,7 @@ async fn token(State(tokens): State<Arc<Tokens>>, Path(organization): Path<Strin
             }
         }
         Err(GrantError::Token(error)) => {
-            // Other errors are those of a client that is known.
+            // Other errors come from a known client.
             gate.rates.known(fingerprint, error.kind() != TokenErrorKind::InvalidClient);
             response(&error.response())
         }
@@ -121,7 +121,7 @@ async fn token(State(tokens): State<Arc<Tokens>>, Path(organization): Path<Strin
     }
 }
 
-/// The value of a header that is there once or not at all.
+/// The value of a header that occurs at most once; an error if it occurs more often.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ()> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

@@ -1,6 +1,6 @@
 //! Request bodies of refused requests: read for a short time and dropped.
 //!
-//! If the server closed the connection while the client still sends, the client would not get the answer.
+//! If the server closed the connection while the client is still sending, the client would not get the response.
 
 use std::{
     future::poll_fn,
@@ -12,11 +12,11 @@ use std::{
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 
-/// How long the server reads an unwanted body.
+/// The time for which the server reads an unwanted body.
 const TIME: Duration = Duration::from_secs(2);
 
-/// How many bytes of it the server reads: more than `Limits` allows, so that a client which sends slightly too much
-/// gets its 413.
+/// The number of bytes of the body that the server reads. It is more than `Limits` allows, so that a client that
+/// sends slightly too much gets its 413.
 const BYTES: usize = 16 << 20;
 
 /// A body whose rest is read and dropped when the server drops it.

@@ -1,17 +1,17 @@
-//! Sign-ins that do not succeed, in words: for the person, only the reason; for the administrator, the remedy too.
+//! Sign-ins that do not succeed, in words: the person sees only the reason, the administrator also the remedy.
 
 use std::fmt;
 
 use scim_core::store::StoreError;
 
-/// The reason, as far as it concerns the person.
+/// The reason, as far as the person sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The person, or the identity provider, called the sign-in off.
+    /// The person or the identity provider canceled the sign-in.
     Cancelled,
     /// The sign-in began too long ago, in another browser or with other settings.
     TooOld,
-    /// The answer was used already.
+    /// The answer was already used.
     Replayed,
     /// The identity provider does not answer.
     Unavailable,
@@ -26,11 +26,11 @@ pub enum Reason {
 pub struct Fault {
     /// The reason.
     pub reason: Reason,
-    /// The event in one sentence.
+    /// The failure in one sentence.
     pub sentence: String,
-    /// The value that came.
+    /// The value in the answer.
     pub found: Option<String>,
-    /// The value that was expected.
+    /// The expected value.
     pub expected: Option<String>,
     /// The administrator's next step.
     pub remedy: String,
@@ -49,13 +49,13 @@ impl Fault {
         Self::new(Reason::Internal, format!("The server failed: {cause}."), "Tell the operator of the server.")
     }
 
-    /// The sign-in that the answer belongs to is not there, or not for this browser.
+    /// Returns the fault for an answer whose sign-in does not exist, is too old, or belongs to another browser.
     pub fn too_old() -> Self {
         let sentence = "The sign-in is older than 10 minutes, or it began in another browser.";
         Self::new(Reason::TooOld, sentence, "Test again, and don't wait at the provider.")
     }
 
-    /// The answer was used already.
+    /// Returns the fault for an answer that was already used.
     pub fn replayed() -> Self {
         let sentence = "The answer of the provider was used already, so we refused it.";
         Self::new(Reason::Replayed, sentence, "Test again. Don't reload the page to which the provider sends you.")

@@ -1,8 +1,8 @@
 //! Requests to identity providers: bounded in time and size, never redirected, never into the machine's own network.
 //!
-//! An administrator of any organization may enter any address, so the answers go nowhere but into the verification, and
-//! the addresses of the machine itself are out of reach. Only a server that browsers see on the machine itself, as
-//! while it is tried out, may ask providers there, and by plain HTTP.
+//! An administrator of any organization may enter any address. The answers are therefore used only for
+//! verification, and the addresses of the machine itself are out of reach. Only a server whose own URL is on
+//! loopback, for example during a trial, may send requests to loopback, also by plain HTTP.
 
 use std::{net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
@@ -11,16 +11,16 @@ use reqwest::{Client, redirect::Policy};
 
 use crate::outside::{Outside, is_inside, is_loopback};
 
-/// Until a connection stands.
+/// The timeout for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Until the answer is complete.
+/// The timeout for the complete answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Bytes of an answer. The keys of large providers have about 20 kB.
+/// The maximum number of bytes of an answer. The keys of large providers have about 20 kB.
 const MOST: usize = 512 << 10;
 
-/// The reason for which there is no answer.
+/// The error of a request without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct FetchError(pub(super) String);
@@ -33,7 +33,7 @@ pub(super) struct Fetch {
 }
 
 impl Fetch {
-    /// A client of the server that browsers see under this URL.
+    /// Creates the client of a server; `url` is the URL under which browsers see this server.
     pub(super) fn new(url: &str) -> Self {
         let local = Url::parse(url).is_ok_and(|url| is_loopback(&url));
         let mut builder = Client::builder().redirect(Policy::none()).connect_timeout(CONNECT).timeout(ANSWER);
@@ -42,7 +42,7 @@ impl Fetch {
         Self { client, local }
     }
 
-    /// Checks that the server may ask this address.
+    /// Checks that the server may send requests to this address.
     pub(super) fn allow(&self, url: &Url) -> Result<(), FetchError> {
         if self.local && is_loopback(url) && url.scheme() == "http" {
             return Ok(());
@@ -59,7 +59,7 @@ impl Fetch {
         }
     }
 
-    /// The text at an address.
+    /// Reads the text at an address.
     #[cfg(feature = "saml")]
     pub(super) async fn text(&self, address: &str) -> Result<String, FetchError> {
         let request = http::Request::get(address).body(Vec::new());

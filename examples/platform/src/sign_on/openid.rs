@@ -1,7 +1,7 @@
 //! OpenID Connect: the authorization code flow with PKCE, a nonce, and the issuer checked in the callback.
 //!
-//! The metadata and keys of a provider are read on first use and kept for a while, so the server also starts while the
-//! provider is down.
+//! The metadata and keys of a provider are read on first use and cached for a while, so the server can also start
+//! while the provider is down.
 
 use std::{
     collections::HashMap,
@@ -29,23 +29,24 @@ use super::{
 };
 use crate::session::random;
 
-/// For this long the metadata and keys of a provider are used without being read again.
+/// The time for which the server uses the metadata and keys of a provider without reading them again.
 const FRESH: Duration = Duration::from_secs(10 * 60);
 
-/// After this long they are read again if a signature does not fit: the provider may have new keys.
+/// The age after which the server reads the metadata again if a signature does not fit: the provider may have new
+/// keys.
 const STALE: Duration = Duration::from_secs(30);
 
-/// Providers up to which nothing is thrown away.
+/// The maximum number of cached providers; beyond it the cache is cleared.
 const PROVIDERS: usize = 256;
 
-/// Seconds within which the person must have signed in again, where that must be proven.
+/// Seconds within which the person must have signed in again, where the answer must prove it.
 const AGAIN: i64 = 5 * 60;
 
-/// Characters of a code or of another value in the callback.
+/// The maximum number of characters of a code or of another value in the callback.
 const LONGEST: usize = 8 << 10;
 
-/// The algorithms of ID tokens: those with public keys. A token with a `MAC` could be made by everybody who knows the
-/// client's secret.
+/// The algorithms of ID tokens: those with public keys. Every party that knows the client's secret could create a
+/// token with a `MAC`.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
@@ -61,7 +62,7 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
 type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
-/// The claim by which people are found.
+/// The claim by which a sign-in finds the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Claim {
@@ -69,12 +70,12 @@ pub enum Claim {
     PreferredUsername,
     /// The e-mail address, if the provider has verified it.
     Email,
-    /// The provider's own number for the person.
+    /// The provider's own identifier of the person.
     Sub,
 }
 
 impl Claim {
-    /// The claim, as tokens name it.
+    /// Returns the name of the claim in tokens.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::PreferredUsername => "preferred_username",
@@ -83,7 +84,7 @@ impl Claim {
         }
     }
 
-    /// The claim of this name.
+    /// Returns the claim with this name.
     pub fn named(text: &str) -> Option<Self> {
         [Self::PreferredUsername, Self::Email, Self::Sub].into_iter().find(|claim| claim.as_str() == text)
     }
@@ -107,13 +108,13 @@ impl Claim {
 /// The settings of OpenID Connect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenIdSettings {
-    /// The issuer: the address of the provider, as it names itself.
+    /// The issuer: the address by which the provider identifies itself.
     pub issuer: String,
-    /// The name of this client at the provider.
+    /// The id of this client at the provider.
     pub client_id: String,
     /// The secret of this client.
     pub client_secret: String,
-    /// The claim by which people are found.
+    /// The claim by which a sign-in finds the account.
     pub claim: Claim,
     /// The number of keys that the provider had when the settings were stored.
     pub keys: usize,
@@ -127,7 +128,7 @@ impl OpenIdSettings {
     }
 }
 
-/// The providers that were asked a while ago, and the client that asks them.
+/// The cached metadata of providers, and the client that reads it.
 #[derive(Debug)]
 pub(super) struct Providers {
     fetch: Fetch,
@@ -139,7 +140,7 @@ impl Providers {
         Self { fetch, known: Mutex::default() }
     }
 
-    /// Reads the metadata of a provider anew. Returns the number of its keys.
+    /// Reads the metadata of a provider again. Returns the number of the provider's keys.
     pub(super) async fn check(&self, settings: &OpenIdSettings) -> Result<usize, Fault> {
         let metadata = self.discover(&settings.issuer).await?;
         let keys = metadata.jwks().keys().len();
@@ -150,7 +151,7 @@ impl Providers {
         Ok(keys)
     }
 
-    /// Reads a text at an address.
+    /// Reads the text at an address.
     #[cfg(feature = "saml")]
     pub(super) async fn text(&self, address: &str) -> Result<String, String> {
         self.fetch.text(address).await.map_err(|error| format!("{error}."))
@@ -246,7 +247,8 @@ impl<'a> OpenId<'a> {
         Ok((client(metadata, self.settings, &self.return_to)?, age))
     }
 
-    /// The claims of the ID token. Where the signature does not fit, the keys of the provider are read again once.
+    /// Verifies the ID token and returns its claims. If the signature does not fit, the provider's keys are read
+    /// again once.
     async fn claims(&self, tokens: &CoreTokenResponse, nonce: &Nonce) -> Result<CoreIdTokenClaims, Fault> {
         let (client, age) = self.client(FRESH).await?;
         match verified(&client, tokens, nonce) {
@@ -259,7 +261,7 @@ impl<'a> OpenId<'a> {
         .map_err(|error| self.not_verified(error))
     }
 
-    /// The value of the claim. Some providers have it only at their userinfo endpoint.
+    /// Returns the value of the claim. Some providers have it only at their userinfo endpoint.
     async fn value(&self, client: &Client, claims: &CoreIdTokenClaims, token: &AccessToken) -> Result<String, Fault> {
         let claim = self.settings.claim;
         let found = match claim {
@@ -295,7 +297,7 @@ impl<'a> OpenId<'a> {
         match (email, verified) {
             (Some(email), Some(true)) => Ok(Some(email.to_owned())),
             (Some(email), Some(false)) => Err(self.not_verified_email(email, "email_verified = false")),
-            // A userinfo endpoint may have both.
+            // The userinfo endpoint may have both claims.
             (Some(_) | None, None) | (None, Some(_)) => Ok(None),
         }
     }
@@ -388,7 +390,7 @@ impl Protocol for OpenId<'_> {
             request = request.set_max_age(Duration::ZERO);
         }
         let (url, _, _) = request.url();
-        // Browsers are sent there, so an address of another kind must not come out of the provider's description.
+        // Browsers are sent to this address, so an unsafe address from the provider's metadata must not pass.
         if let Err(error) = self.providers.fetch.allow(&url) {
             return Err(unavailable(format!("The sign-in address of the provider is of no use: {error}.")));
         }

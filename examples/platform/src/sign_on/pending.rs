@@ -1,5 +1,5 @@
-//! Sign-ins that wait for the answer of the identity provider, as rows of the table `sign_in`, and names that were used
-//! once, as rows of the table `replay`. All instances share both.
+//! Sign-ins that wait for the answer of the identity provider, as rows of the table `sign_in`, and names that were
+//! used once, as rows of the table `replay`. All instances of the server share both tables.
 
 use chrono::Utc;
 use scim_core::{
@@ -26,7 +26,7 @@ pub enum Purpose {
     SignIn,
     /// An administrator tests the settings.
     Test,
-    /// An administrator without a password confirms to be the one who signed in.
+    /// An administrator without a password confirms the own identity by signing in again.
     Confirm,
 }
 
@@ -47,7 +47,7 @@ pub struct Begun {
     pub state: String,
     /// The purpose.
     pub purpose: Purpose,
-    /// The version of the settings.
+    /// The version of the settings with which the sign-in began.
     pub version: String,
     /// The digest of the session that the browser had.
     pub session: Option<String>,
@@ -57,14 +57,14 @@ pub struct Begun {
     pub(super) kept: String,
 }
 
-/// A sign-in that the answer names.
+/// The result of looking up the sign-in that an answer names.
 #[derive(Clone, Debug)]
 pub enum Taken {
-    /// It waited, and does not any more.
+    /// The sign-in was waiting, and is now used up.
     Begun(Box<Begun>),
-    /// It was used already.
+    /// The sign-in was already used.
     Replayed,
-    /// It is not there, is too old, or began in another browser.
+    /// The sign-in does not exist, is too old, or began in another browser.
     TooOld,
 }
 
@@ -77,12 +77,12 @@ struct Kept {
     protocol: String,
 }
 
-/// The browser leaves for the identity provider.
+/// The departure of a browser for the identity provider.
 #[derive(Clone, Debug)]
 pub struct Leaving {
-    /// The way in which it leaves.
+    /// The redirect or the form with which the browser leaves.
     pub departure: Departure,
-    /// The value of the cookie by which it is known when it comes back.
+    /// The value of the cookie by which the server recognizes the browser when it comes back.
     pub cookie: String,
 }
 
@@ -93,7 +93,7 @@ pub struct Beginning<'a> {
     pub tenant: &'a str,
     /// The settings.
     pub settings: &'a super::Settings,
-    /// Their version.
+    /// The version of the settings.
     pub version: &'a str,
     /// The purpose.
     pub purpose: Purpose,
@@ -106,7 +106,7 @@ pub struct Beginning<'a> {
 }
 
 impl SignOn {
-    /// Begins a sign-in.
+    /// Begins a sign-in. Returns the departure and the cookie of the browser.
     ///
     /// # Errors
     ///
@@ -140,7 +140,7 @@ impl SignOn {
         Ok(Leaving { departure, cookie })
     }
 
-    /// Takes the sign-in that has this state, for the browser that has this cookie. No second answer finds it.
+    /// Takes the sign-in with this state, for the browser with this cookie. A second answer does not find it again.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl SignOn {
         self.database.write(work).await.map_err(|failed| failed.error)
     }
 
-    /// Uses names up, each until a time in milliseconds. Returns `false` if one of them was used before.
+    /// Marks names as used, each until a time in milliseconds. Returns `false` if one of the names was used before.
     ///
     /// # Errors
     ///
@@ -168,7 +168,7 @@ impl SignOn {
 }
 
 fn replay(mut insert: Statement, tenant: &str, name: &str, expires: i64) -> Statement {
-    // A digest: the name comes from outside, and may be long.
+    // Stores a digest, because the name comes from outside and may be long.
     insert.push("INSERT INTO replay (tenant, id, expires) VALUES (").bind(tenant).push(", ");
     insert.bind(TokenDigest::of(name).to_string()).push(", ").bind(expires).push(") ON CONFLICT DO NOTHING");
     insert
@@ -200,7 +200,7 @@ impl Work for Taking {
             return Ok(if used { Taken::Replayed } else { Taken::TooOld });
         };
         let kept: Kept = read(&row.text(0)?)?;
-        // Somebody who knows the state must not use the sign-in of another person's browser up.
+        // A client that knows only the state must not use up the sign-in of another browser.
         if kept.browser != self.browser {
             return Ok(Taken::TooOld);
         }

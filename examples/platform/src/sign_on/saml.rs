@@ -1,7 +1,7 @@
 //! SAML 2.0 as a service provider: requests by HTTP-Redirect or HTTP-POST, responses by HTTP-POST.
 //!
-//! The crate `saml-rs` binds the signature to the values that are read. Its presets are lenient, so [`policy`] names each
-//! rule. Encrypted assertions and logout are not supported.
+//! The crate `saml-rs` binds the signature to the values that are read. Its presets are lenient, so [`policy`]
+//! names each rule. Encrypted assertions and logout are not supported.
 
 use std::{
     sync::Arc,
@@ -23,19 +23,19 @@ use super::{
     Answer, By, Departure, Fault, Identity, Protocol, Reason, SamlSettings, SignOn, Signed, Start, read, written,
 };
 
-/// Milliseconds by which the clocks of the two sides may differ.
+/// Milliseconds by which the clocks of the server and of the identity provider may differ.
 const SKEW: i64 = 60_000;
 
-/// For this long a response that names no end is remembered.
+/// The time for which a response without an end is remembered.
 const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Seconds within which the person must have signed in again, where that must be proven.
+/// Seconds within which the person must have signed in again, where the answer must prove it.
 const AGAIN: i64 = 5 * 60;
 
-/// Bytes of metadata.
+/// The maximum number of bytes of metadata.
 const MOST: usize = 128 << 10;
 
-/// The rules for responses, each by its name.
+/// The rules for responses, each named explicitly.
 fn policy(signed: Signed) -> SpValidationPolicy {
     let (assertions, responses) = match signed {
         Signed::Assertion => (AssertionSignaturePolicy::RequireSigned, ResponseSignaturePolicy::RequireForEncryptedCbc),
@@ -77,7 +77,8 @@ fn service(entity_id: &str, acs: &str, signed: Signed) -> Result<Saml<Sp>, SamlE
 }
 
 fn descriptor(metadata: &str) -> Result<IdpDescriptor, SamlError> {
-    // The administrator vouches for the metadata, which was pasted or came by TLS. It is never read again by itself.
+    // The administrator vouches for the metadata, which was pasted or fetched by TLS. The server never reads it
+    // again by itself.
     IdpDescriptor::from_metadata_xml(metadata, MetadataTrustPolicy::UnsignedForCompatibility)
 }
 
@@ -89,21 +90,21 @@ impl SignOn {
         Ok(SamlProtocol { service: Arc::new(service), provider, settings: settings.clone(), entity_id, acs })
     }
 
-    /// The metadata of the organization's service provider.
+    /// Returns the metadata of the organization's service provider, as XML.
     ///
     /// # Errors
     ///
-    /// When the URL of the server cannot be part of it.
+    /// When the URL of the server cannot be a part of the metadata.
     pub fn service_metadata(&self, tenant: &str) -> Result<String, Fault> {
         let service = service(&self.entity_id(tenant), &self.acs_address(tenant), Signed::Assertion);
         Ok(service.map_err(Fault::internal)?.metadata_xml().to_owned())
     }
 
-    /// Reads the metadata of an identity provider: the text itself, or its address.
+    /// Reads the metadata of an identity provider. The argument `given` is the metadata itself or its address.
     ///
     /// # Errors
     ///
-    /// When it cannot be read or lacks something, in words for the administrator.
+    /// When the metadata cannot be read or lacks a part. The error is worded for the administrator.
     pub async fn read_metadata(&self, given: &str, signed: Signed, by: By) -> Result<SamlSettings, Fault> {
         let wrong = |sentence: String| Fault::invalid(sentence, "Download the metadata at the provider again.");
         if given.is_empty() {
@@ -167,7 +168,7 @@ impl Protocol for SamlProtocol {
         let pending = Pending::<AuthnRequest>::from_snapshot(snapshot).map_err(Fault::internal)?;
         let (service, provider) = (Arc::clone(&self.service), self.provider.clone());
         let fields = answer.fields().iter().map(|(name, value)| FormField::new(&**name, &**value)).collect();
-        // The work on the XML depends on the sender, and must not keep other requests waiting.
+        // The sender determines the cost of processing the XML, which must not delay other requests.
         let checked = tokio::task::spawn_blocking(move || {
             let mut recorded = Recorded::default();
             let context = SamlValidationContext::new(SystemTime::now(), ReplayPolicy::RequireCache(&mut recorded))
@@ -189,7 +190,8 @@ impl Protocol for SamlProtocol {
     }
 }
 
-/// Keeps the names of the response and its assertions. The caller uses them up in the table that all instances share.
+/// Records the names of the response and its assertions. The caller marks them as used in the table that all
+/// instances share.
 #[derive(Default)]
 struct Recorded(Vec<(String, i64)>);
 

@@ -1,8 +1,8 @@
-//! The settings of single sign-on as rows of the table `sign_on`, and which of them are in use.
+//! The settings of single sign-on as rows of the table `sign_on`, and the choice of the settings in use.
 //!
-//! A row has two sets of settings: those that the administrator sees and tests, and those with which people sign in.
-//! Turning single sign-on on copies the first to the second, and only after a test sign-in has succeeded: settings that
-//! nobody has tested never keep people out.
+//! A row has two sets of settings: the set that the administrator sees and tests, and the set with which people
+//! sign in. Turning single sign-on on copies the first set to the second, and only after a test sign-in has
+//! succeeded. Untested settings therefore never keep people out.
 
 use chrono::Utc;
 use scim_core::{
@@ -21,14 +21,14 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Settings {
-    /// Those of OpenID Connect.
+    /// The settings of OpenID Connect.
     OpenId(OpenIdSettings),
-    /// Those of SAML.
+    /// The settings of SAML.
     Saml(SamlSettings),
 }
 
 impl Settings {
-    /// The protocol.
+    /// Returns the protocol of the settings.
     pub fn kind(&self) -> Kind {
         match self {
             Self::OpenId(_) => Kind::OpenId,
@@ -36,7 +36,7 @@ impl Settings {
         }
     }
 
-    /// The part of an account by which a sign-in finds it.
+    /// Returns the property of an account by which a sign-in finds the account.
     pub fn by(&self) -> By {
         match self {
             Self::OpenId(settings) => settings.claim.by(),
@@ -44,7 +44,7 @@ impl Settings {
         }
     }
 
-    /// The name of the identity provider: its host, or the name that SAML gives it.
+    /// Returns the name of the identity provider: the host for OpenID Connect, the entity id for SAML.
     pub fn provider(&self) -> &str {
         match self {
             Self::OpenId(settings) => settings.host(),
@@ -68,11 +68,11 @@ pub enum Signed {
 pub struct SamlSettings {
     /// The metadata of the identity provider, as XML.
     pub metadata: String,
-    /// The name of the identity provider, out of the metadata.
+    /// The entity id of the identity provider, from the metadata.
     pub entity_id: String,
     /// The part that must have a signature.
     pub signed: Signed,
-    /// The property of accounts that `NameID` is compared with.
+    /// The property of accounts that is compared with `NameID`.
     pub by: By,
 }
 
@@ -81,13 +81,13 @@ pub struct SamlSettings {
 pub struct Outcome {
     /// Whether it succeeded.
     pub passed: bool,
-    /// The time, in milliseconds since 1970.
+    /// The time of the test, in milliseconds since 1970.
     pub time: i64,
     /// The administrator who tested.
     pub person: String,
-    /// The event in a sentence.
+    /// The result in one sentence.
     pub sentence: String,
-    /// Further lines: a label, a text, and whether the text is a value from the provider.
+    /// More lines: a label, a text, and whether the text is a value from the provider.
     pub lines: Vec<(String, String, bool)>,
 }
 
@@ -96,7 +96,7 @@ pub struct Outcome {
 pub struct Configuration {
     /// The settings that the administrator sees and tests.
     pub settings: Settings,
-    /// Their version. Each change makes another.
+    /// The version of the settings. Each change creates a new version.
     pub version: String,
     /// The time of the last test sign-in that succeeded with them.
     pub tested: Option<i64>,
@@ -112,7 +112,8 @@ impl Configuration {
         self.used.as_ref().is_some_and(|(_, version)| *version == self.version)
     }
 
-    /// The settings of this version, if they are still the ones to test, or to sign in with.
+    /// Returns the settings of this version; `None` if they are neither the settings to test nor the settings in
+    /// use.
     pub fn of_version(&self, version: &str) -> Option<&Settings> {
         if self.version == version {
             return Some(&self.settings);
@@ -122,7 +123,7 @@ impl Configuration {
 }
 
 impl SignOn {
-    /// The organization's settings for a protocol.
+    /// Reads the organization's settings for a protocol; `None` if it has no settings for the protocol.
     ///
     /// # Errors
     ///
@@ -141,7 +142,7 @@ impl SignOn {
         Ok(Some(Configuration { settings, version, tested, outcome, used }))
     }
 
-    /// Stores settings. Nobody signs in with them before they were tested and turned on.
+    /// Stores settings. People sign in with them only after a test and after they were turned on.
     ///
     /// # Errors
     ///
@@ -155,7 +156,8 @@ impl SignOn {
         self.database.execute(vec![insert]).await.map(drop)
     }
 
-    /// Stores the result of a test sign-in with the settings of this version. It is lost if they have changed.
+    /// Stores the result of a test sign-in with the settings of this version. The result is lost if the settings
+    /// have changed.
     ///
     /// # Errors
     ///
@@ -171,8 +173,8 @@ impl SignOn {
         self.database.execute(vec![update]).await.map(drop)
     }
 
-    /// Lets people sign in with the settings of this version. Returns `false`, and changes nothing, if there are newer
-    /// settings or no test sign-in has succeeded.
+    /// Lets people sign in with the settings of this version. Returns `false`, and changes nothing, if there are
+    /// newer settings or no test sign-in has succeeded.
     ///
     /// # Errors
     ///
@@ -182,8 +184,8 @@ impl SignOn {
         self.database.write(work).await.map_err(|failed| failed.error)
     }
 
-    /// Turns single sign-on off. Returns `false`, and changes nothing, while SCIM is on: the people that it brings could
-    /// not sign in.
+    /// Turns single sign-on off. Returns `false`, and changes nothing, while SCIM is on: people from SCIM could not
+    /// sign in.
     ///
     /// # Errors
     ///

@@ -1,12 +1,13 @@
-//! The rows that assign people to the user groups of the platform, and the number of them that each account has.
+//! The rows that assign people to the platform's user groups, and the number of these rows for each account.
 //!
-//! A row says that an account belongs to a user group and why: by hand, with the source `''`, or because of a SCIM group
-//! that an administrator has mapped to the user group. Members of a mapped SCIM group are assigned and unassigned by the
-//! commit that changes the list of members. Direct members count, not the members of a group within the group.
+//! A row states that an account belongs to a user group and why: by hand, with the source `''`, or because of a
+//! SCIM group that an administrator has mapped to the user group. The commit that changes the list of members of a
+//! mapped SCIM group also assigns and unassigns these members. Only direct members count, not the members of a
+//! nested group.
 //!
-//! Who changes rows of a source has a lock that keeps others from it: of the SCIM group's resource for its id. A user
-//! group and a mapping stay while a transaction assigns by them, because it shares a lock of their row. Accounts come
-//! last, in the order of their ids.
+//! A transaction that changes rows with a certain source holds an exclusive lock: on the SCIM group's resource for
+//! its id. A user group and a mapping stay while a transaction assigns by them, because the transaction holds a
+//! shared lock on their rows. Accounts are locked last, in the order of their ids.
 
 use chrono::Utc;
 use scim_core::{
@@ -18,13 +19,13 @@ use scim_core::{
 use super::references::{array_of, is_one_of};
 use crate::database::{Row, Session};
 
-/// The list of a SCIM group that mappings are about.
+/// The list of a SCIM group that mappings concern.
 pub(super) const MEMBERS: &str = "members";
 
-/// The source of an assignment that an administrator has made.
+/// The source of an assignment by an administrator.
 pub(crate) const BY_HAND: &str = "";
 
-/// Makes the assignments follow an edit of a SCIM group's members, by the ids that went and came.
+/// Updates the assignments after an edit of a SCIM group's members, by the ids that were removed and added.
 pub(super) async fn follow_edit<S: Session>(
     session: &mut S,
     tenant: &str,
@@ -49,7 +50,7 @@ pub(super) async fn follow_edit<S: Session>(
     count(session, tenant, closed(insert), 1).await.map(drop)
 }
 
-/// Makes the assignments follow a SCIM group that was replaced, unless the replacement kept its members.
+/// Updates the assignments after the replacement of a SCIM group, unless the replacement kept its members.
 pub(super) async fn follow_group<S: Session>(session: &mut S, tenant: &str, entry: &Entry) -> Result<(), StoreError> {
     let kind = entry.resource.kind();
     if entry.kept.iter().any(|list| kind.path(*list) == MEMBERS) {
@@ -62,7 +63,7 @@ pub(super) async fn follow_group<S: Session>(session: &mut S, tenant: &str, entr
     follow_members(session, tenant, group).await.map(drop)
 }
 
-/// Makes the assignments of a SCIM group those that its members and its mapping ask for, whatever they were. Returns the
+/// Makes the assignments of a SCIM group match its members and its mapping, whatever they were before. Returns the
 /// number of people who joined.
 pub(crate) async fn follow_members<S: Session>(
     session: &mut S,
@@ -83,7 +84,7 @@ pub(crate) async fn follow_members<S: Session>(
     count(session, tenant, closed(insert), 1).await
 }
 
-/// Removes the mapping and the assignments of a SCIM group that is deleted.
+/// Removes the mapping and the assignments of a deleted SCIM group.
 pub(super) async fn forget_group<S: Session>(session: &mut S, tenant: &str, group: &str) -> Result<(), StoreError> {
     let mapped = mapped_to(session, tenant, group).await?;
     if mapped.is_empty() {
@@ -92,8 +93,8 @@ pub(super) async fn forget_group<S: Session>(session: &mut S, tenant: &str, grou
     unmap(session, tenant, group, &mapped).await.map(drop)
 }
 
-/// Removes the mapping of a SCIM group to these user groups, and the assignments that followed from it. Returns the number
-/// of people who left.
+/// Removes the mapping of a SCIM group to these user groups, and the assignments that followed from the mapping.
+/// Returns the number of people who left.
 pub(crate) async fn unmap<S: Session>(
     session: &mut S,
     tenant: &str,
@@ -111,7 +112,7 @@ pub(crate) async fn unmap<S: Session>(
     count(session, tenant, delete, -1).await
 }
 
-/// The user groups that a SCIM group is mapped to. Nobody removes the mappings until the commit.
+/// The user groups that a SCIM group is mapped to. The mappings are locked against removal until the commit.
 pub(crate) async fn mapped_to<S: Session>(
     session: &mut S,
     tenant: &str,
@@ -126,10 +127,10 @@ pub(crate) async fn mapped_to<S: Session>(
     session.query(&query).await?.into_iter().map(|mut row| row.text(0)).collect()
 }
 
-/// Runs a statement that deletes or inserts rows of `user_group_member`, and adds to the number of each account. Returns
-/// the number of accounts.
+/// Runs a statement that deletes or inserts rows of `user_group_member`, and adjusts the number of rows in each
+/// account. Returns the number of accounts.
 ///
-/// The number is added to, not counted anew: two transactions that assign one person at the same time do not see each
+/// The number is adjusted, not recounted: two transactions that assign one person at the same time do not see each
 /// other's rows.
 pub(crate) async fn count<S: Session>(
     session: &mut S,
@@ -161,8 +162,8 @@ pub(crate) async fn count<S: Session>(
     Ok(people)
 }
 
-/// Keeps others from changing the accounts until the commit, in one order, so that two that lock the same do not wait
-/// for each other. Gives the ids of those that exist.
+/// Locks the accounts against changes until the commit, in a fixed order, which prevents a deadlock of two
+/// transactions that lock the same accounts. Returns the ids of the existing accounts.
 pub(crate) async fn lock_accounts<S: Session>(
     session: &mut S,
     tenant: &str,
@@ -177,7 +178,7 @@ pub(crate) async fn lock_accounts<S: Session>(
     session.query(&lock).await?.into_iter().map(|mut row| row.text(0)).collect()
 }
 
-/// The insertion of the assignments that members of a SCIM group lack, up to its conditions.
+/// The insertion of the missing assignments of a SCIM group's members, without its final conditions.
 fn assignment_of_members<S: Session>(session: &S, tenant: &str, group: &str) -> Statement {
     let mut insert = Statement::new(session.dialect());
     insert.push("INSERT INTO user_group_member (tenant, account, user_group, source, added) ");
@@ -188,7 +189,7 @@ fn assignment_of_members<S: Session>(session: &S, tenant: &str, group: &str) -> 
     insert
 }
 
-/// The end of an insertion: in the order of the accounts, and not where the row is there.
+/// Ends an insertion: in the order of the accounts, skipping existing rows.
 fn closed(mut insert: Statement) -> Statement {
     insert.push(" ORDER BY 2, 3 ON CONFLICT DO NOTHING");
     insert

@@ -1,8 +1,9 @@
-//! The work of a search, charged before it begins: how many resources its queries read, and what each term of the filter
-//! costs for all of them.
+//! The cost of a search, charged before the search begins: the number of resources that its queries read, and the
+//! cost of each term of the filter for all of them.
 //!
-//! The database evaluates a term by reading the value out of a document, or the rows of a list. A unit is some 0.1 µs of
-//! that. Where an index finds what a filter selects, it is counted first how much that is.
+//! The database evaluates a term by reading the value out of a document, or by reading the rows of a list. A unit
+//! is some 0.1 µs of this work. Where an index finds the resources that a filter selects, their number is counted
+//! first.
 
 use scim_core::{
     filter::{Comparand, Condition, Operator},
@@ -17,22 +18,23 @@ use crate::database::{Keep, Reading, Reads, Shape};
 /// Units of a look-up by an index.
 const LOOK_UP: u64 = 30;
 
-/// Units of a term for each resource, whatever its size.
+/// Units of a term for each resource, regardless of its size.
 const TERM: u64 = 4;
 
-/// Bytes of documents that a term on a singular attribute passes in a unit, and one on a list, whose values it compares.
+/// Bytes of documents that a term processes per unit: on a singular attribute, and on a list, whose values it
+/// compares.
 const BYTES: (u64, u64) = (256, 64);
 
-/// Bytes of documents that an order passes in a unit: each value is read out of its document, and kept.
+/// Bytes of documents that sorting processes per unit: each value is read out of its document, and kept.
 const SORTED: u64 = 12;
 
-/// Units of a term on a list of references, for each of them.
+/// Units of a term on a reference list, for each reference.
 const REFERENCE: u64 = 4;
 
-/// The most terms of a condition whose resources are counted first.
+/// The maximum number of terms of a condition whose resources are counted first.
 const COUNTED: usize = 4;
 
-/// A search that costs less than this part of what the request may spend is not counted first.
+/// A search that costs less than this fraction of the request's remaining budget is not counted first.
 const CHEAP: u64 = 16;
 
 impl TableStore {
@@ -55,7 +57,7 @@ impl TableStore {
             return cx.charge(units);
         }
         let Some(finding) = price.finding() else { return cx.charge(units) };
-        // No more is counted than the request can pay for.
+        // The count stops at the number of resources that the request can pay for.
         let most = work.left() / price.of(1).max(1) + 1;
         let mut count = Statement::new(self.database.dialect());
         select.count_up_to(&mut count, cx, finding, most)?;
@@ -68,18 +70,18 @@ impl TableStore {
     }
 }
 
-/// What a scan costs.
+/// The parts of a scan's cost.
 struct Price<'a> {
     select: &'a Select<'a>,
     extent: Extent,
     /// The conditions that are evaluated for every resource that is read.
     evaluated: Vec<&'a Condition>,
-    /// How often: for the page, and for the total.
+    /// The number of evaluations: for the page, and for the total.
     queries: u64,
     is_sorted: bool,
     /// Units of the look-ups.
     look_ups: u64,
-    /// The most resources that are read, if nothing but look-ups narrows them.
+    /// The maximum number of resources that are read, if only look-ups narrow them.
     selected: u64,
 }
 
@@ -96,7 +98,7 @@ impl<'a> Price<'a> {
                     if attribute == AttributeId::ID || scan.kind.unique_attributes().contains(&attribute) {
                         price.selected = price.selected.min(number);
                     } else {
-                        // No two of them find the same value.
+                        // No two look-ups find the same value.
                         price.look_ups += queries * price.of_term(attribute, price.extent.resources);
                     }
                 }
@@ -106,13 +108,14 @@ impl<'a> Price<'a> {
         price
     }
 
-    /// A condition that an index serves, if the rows that it finds are soon counted.
+    /// A condition that an index serves and whose matches are quickly counted; `None` if there is no such
+    /// condition.
     fn finding(&self) -> Option<&'a Condition> {
         let is_short = |condition: &Condition| condition.attributes().len() <= COUNTED;
         self.evaluated.iter().copied().find(|condition| is_short(condition) && self.select.finds(condition))
     }
 
-    /// The units if so many resources are read.
+    /// The units of the scan if it reads this number of resources.
     fn of(&self, resources: u64) -> u64 {
         let terms = self.evaluated.iter().flat_map(|condition| condition.attributes());
         let each = terms.map(|attribute| self.of_term(attribute, resources)).fold(0, u64::saturating_add);
@@ -131,26 +134,27 @@ impl<'a> Price<'a> {
         units.saturating_add(resources.saturating_mul(TERM))
     }
 
-    /// The units for documents of which a unit passes so many bytes.
+    /// The units to process the documents of the resources, if a unit processes this number of bytes.
     fn passed(&self, resources: u64, bytes: u64) -> u64 {
         self.share(self.extent.bytes, resources) / bytes
     }
 
-    /// The part of a number that so many of all resources have.
+    /// The part of `of` that falls on this number of resources out of all.
     fn share(&self, of: u64, resources: u64) -> u64 {
         let all = u128::from(self.extent.resources.max(1));
         u64::try_from(u128::from(of) * u128::from(resources).min(all) / all).unwrap_or(u64::MAX)
     }
 }
 
-/// Whether the database looks the values up. SQLite takes so many look-ups for more than a walk of the type, and then
-/// compares every resource with each value; ids are an exception, which it compares with all at once.
+/// Whether the database looks the values up. SQLite estimates many look-ups to cost more than a walk of the type,
+/// and then compares every resource with each value; ids are an exception: SQLite compares a resource with all of
+/// them at once.
 fn is_looked_up(select: &Select<'_>, attribute: AttributeId, number: u64) -> bool {
     const MOST: u64 = 512;
     select.dialect == Dialect::Postgres || attribute == AttributeId::ID || number <= MOST
 }
 
-/// Whether an attribute is in a list.
+/// Where an attribute is: outside lists, in a list of values, or in a reference list.
 enum List {
     None,
     Values,
@@ -172,7 +176,8 @@ fn place_of(kind: &ResourceType, attribute: AttributeId) -> List {
     List::None
 }
 
-/// The attribute that a condition compares by `eq` with values that all differ, and with how many; `None` of any other.
+/// The attribute that a condition compares by `eq`, and the number of values, which all differ; `None` for any
+/// other condition.
 fn look_ups_of(condition: &Condition) -> Option<(AttributeId, u64)> {
     let alternatives = match condition {
         Condition::Any(any) => any.as_slice(),

@@ -1,4 +1,4 @@
-//! A batch of changes as one transaction: what each expects, what it writes, and the event that tells of it.
+//! A batch of changes as one transaction: the preconditions of each change, its writes, and its event.
 
 use std::sync::Arc;
 
@@ -21,17 +21,17 @@ use super::{
 };
 use crate::database::{Session, Work, optional};
 
-/// A batch that waits to be written.
+/// A batch to be written.
 pub(super) struct Commit {
     pub(super) tables: Arc<Tables>,
     pub(super) cx: Context,
     pub(super) batch: Vec<Change>,
-    /// The units that the batch may cost, its last change not counted.
+    /// The units that the batch may cost, not counting its last change.
     pub(super) room: u64,
 }
 
 impl Work for Commit {
-    /// And the units that the batch has cost.
+    /// The results of the changes, and the units that the batch has cost.
     type Output = (Vec<Done>, u64);
 
     fn owner(&self) -> Option<&TenantId> {
@@ -57,7 +57,7 @@ impl Work for Commit {
             }
             all.push(done);
         }
-        // Last, so that other commits wait for the numbers as short as possible.
+        // Last, so that other commits wait for these rows as briefly as possible.
         balance.write(session, self.cx.tenant(), &new_version()?).await?;
         Ok((all, session.units))
     }
@@ -68,7 +68,7 @@ struct Locked {
     version: Version,
     modified: Option<String>,
     places: i64,
-    /// Of the comparable document.
+    /// The size of the comparable document.
     bytes: i64,
 }
 
@@ -102,7 +102,7 @@ impl Commit {
                     return Ok(Done::kept(locked.version));
                 }
                 balance.add_references(count(effect.add.len()).saturating_sub(count(effect.remove.len())));
-                // Clocks of several machines differ; a resource does not go back in time.
+                // The clocks of several machines differ; the modification time of a resource must not go backward.
                 let modified = modified_text(kind, &Value::DateTime(*modified)).max(locked.modified);
                 let mut update = Statement::new(session.dialect());
                 update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
@@ -112,14 +112,14 @@ impl Commit {
                 session.execute(&update).await?;
                 return Ok(Done::written(version).with_edit(effect));
             }
-            // What a later version of the library may ask must not be taken for something else.
+            // A kind of change from a later version of the library must not be mistaken for another kind.
             _ => return Err(StoreError::backend("a change of a kind that is not known")),
         }
         Ok(Done::written(version))
     }
 
-    /// Finds the row that is changed as the change expects it, and keeps others from changing it. In SQLite nobody else
-    /// writes.
+    /// Finds the row of the resource, checks the precondition of the change, and locks the row until the commit.
+    /// SQLite has only one writer at a time and needs no lock.
     async fn lock<S: Session>(&self, session: &mut S, change: &Change, strength: &str) -> Result<Locked, StoreError> {
         let mut query = Statement::new(session.dialect());
         query.push("SELECT version, modified, places, bytes FROM resource");
@@ -127,7 +127,7 @@ impl Commit {
         if session.dialect() == Dialect::Postgres {
             query.push(" FOR ").push(strength);
         }
-        // PostgreSQL has no such text, so nothing has that id.
+        // PostgreSQL has no text with a NUL character, so no resource has that id.
         let is_text = !change.id().contains('\0');
         let found = if is_text { session.query(&query).await?.pop() } else { None };
         let Some(mut row) = found else { return Err(StoreError::NotFound) };
@@ -205,14 +205,15 @@ impl Commit {
         let dialect = session.dialect();
         let tenant = self.cx.tenant().as_str();
         if dialect == Dialect::Postgres {
-            // In one order, so that two deletions do not wait for each other.
+            // A fixed order prevents a deadlock of two deletions.
             let mut lock = Statement::new(dialect);
             lock.push("SELECT count(*) FROM (SELECT id FROM resource WHERE tenant = ").bind(tenant);
             lock.push(" AND id IN (SELECT holder FROM member WHERE tenant = ").bind(tenant).push(" AND value = ");
             lock.bind(id).push(") ORDER BY id FOR NO KEY UPDATE) AS r");
             session.query(&lock).await?;
         }
-        // Whoever held it is another now, so that nobody has a stale copy for current; its own time stays.
+        // Each referrer gets a new version, so that no client mistakes a stale copy for current; its modification
+        // time stays.
         let mut holders = Statement::new(dialect);
         holders.push("UPDATE resource SET version = ").bind(version.as_str()).push(" WHERE tenant = ").bind(tenant);
         holders.push(" AND id IN (SELECT holder FROM member WHERE tenant = ").bind(tenant).push(" AND value = ");
@@ -234,8 +235,8 @@ impl Commit {
         Ok(())
     }
 
-    /// Stores the lists of references of a resource, except those that the entry keeps; `places` is the place of the next
-    /// value.
+    /// Stores the reference lists of a resource, except those that the entry keeps; `places` is the position of
+    /// the next value.
     async fn set_lists<S: Session>(
         &self,
         session: &mut S,
@@ -249,7 +250,7 @@ impl Commit {
         let mut next = places;
         for list in table.lists.iter().filter(|list| !entry.kept.contains(&list.attribute)) {
             let elements = elements(resource, list.attribute);
-            // Where no value ever had a place there is none to go.
+            // If no value ever had a position, there is nothing to delete.
             if places > 0 || !elements.is_empty() {
                 let mut held = Held { tenant, kind, holder, list, next };
                 balance.add_references(held.set(session, elements).await?);
@@ -259,7 +260,8 @@ impl Commit {
         Ok(())
     }
 
-    /// Claims the unique values of a resource: an insertion that somebody else was faster with inserts nothing.
+    /// Claims the unique values of a resource: the insertion inserts no row if another resource has claimed the
+    /// value first.
     async fn claim<S: Session>(
         &self,
         session: &mut S,
@@ -284,7 +286,7 @@ impl Commit {
         Ok(())
     }
 
-    /// Claims the unique values that are new, and frees those that are not there any more.
+    /// Claims new unique values, and frees those that the resource no longer has.
     async fn keep_keys<S: Session>(
         &self,
         session: &mut S,
@@ -315,7 +317,7 @@ impl Commit {
         self.claim(session, resource, &new).await
     }
 
-    /// Ends a statement with the row of a resource.
+    /// Ends a statement with the condition for the row of a resource.
     fn of_resource<'a>(&self, statement: &'a mut Statement, id: &str) -> &'a mut Statement {
         statement.push(" WHERE tenant = ").bind(self.cx.tenant().as_str()).push(" AND id = ").bind(id)
     }
@@ -326,7 +328,7 @@ fn keys(entry: &Entry) -> Vec<UniqueKey> {
     entry.unique.iter().cloned().chain(group_name::key(&entry.resource)).collect()
 }
 
-/// Never given before, by whatever process, and no counter that all writes would wait for.
+/// A random version, which no process has issued before, without a counter that all writes would wait for.
 fn new_version() -> Result<Version, StoreError> {
     Version::new(Uuid::new_v4().simple().to_string()).map_err(StoreError::backend)
 }
@@ -335,7 +337,7 @@ fn elements(resource: &Resource, list: AttributeId) -> &[Value] {
     resource.root().get(list).map(Value::elements).unwrap_or_default()
 }
 
-/// How many places the lists of a resource take at the most.
+/// The maximum number of positions that the lists of a resource take.
 fn room(table: &KindTable, resource: &Resource) -> i64 {
     let elements = table.lists.iter().map(|list| elements(resource, list.attribute).len()).sum::<usize>();
     count(elements)

@@ -1,9 +1,9 @@
-//! The names of groups as claims, so that a second group of the same name can be refused.
+//! The names of groups as claims, so that a second group with the same name can be refused.
 //!
-//! RFC 7643 lets several groups share a `displayName`, and the schema says so. Identity providers such as Entra match
-//! groups by name and expect 409 for a second one, so an organization decides: `organization.unique_groups`. Every group
-//! claims its name in either case, and the decision counts when a claim fails: it can change at any time, and groups that
-//! share a name already keep it.
+//! RFC 7643 allows several groups to share a `displayName`, and the schema declares this. Identity providers such
+//! as Entra match groups by name and expect 409 for a second group, so an organization decides:
+//! `organization.unique_groups`. Every group claims its name in either case, and the decision is read when a claim
+//! fails: it can change at any time, and groups that already share a name keep it.
 
 use scim_core::{
     fold::fold,
@@ -21,7 +21,7 @@ pub(super) fn attribute(kind: &ResourceType) -> Option<AttributeId> {
     (kind.name() == "Group").then(|| kind.child(AttributeId::ROOT, "displayName")).flatten()
 }
 
-/// The key of the name, for a group that has one.
+/// The unique key of the name; `None` for a resource that is not a group or has no name.
 pub(super) fn key(resource: &Resource) -> Option<UniqueKey> {
     let attribute = attribute(resource.kind())?;
     match resource.root().get(attribute)? {
@@ -32,7 +32,7 @@ pub(super) fn key(resource: &Resource) -> Option<UniqueKey> {
     }
 }
 
-/// Whether two groups of the organization may not share a name.
+/// Whether the organization forbids two groups with the same name.
 pub(super) async fn is_unique<S: Session>(session: &mut S, tenant: &TenantId) -> Result<bool, StoreError> {
     let mut query = Statement::new(session.dialect());
     query.push("SELECT unique_groups FROM organization WHERE name = ").bind(tenant.as_str());

@@ -1,7 +1,8 @@
-//! The indexes of the attributes that identity providers and administrators look resources up by.
+//! The indexes of the attributes by which identity providers and administrators look up resources.
 //!
-//! An attribute's index serves all types that have an attribute of that name. In PostgreSQL one more index has all
-//! values of all documents. SQLite has no index of arrays: there triggers write the values of some to rows.
+//! An attribute's index serves all types that have an attribute of that name. In PostgreSQL one additional index
+//! has all values of all documents. SQLite has no index of arrays: there, triggers write the values of some arrays
+//! to rows.
 
 use scim_core::{
     schema::{AttributeId, AttributeType, ResourceType},
@@ -10,17 +11,18 @@ use scim_core::{
 
 use super::tables::{Tables, literal};
 
-/// The attributes by which resources are looked up, searched by their beginning, or sorted.
+/// The attributes by which resources are looked up, searched by prefix, or sorted.
 const NAMES: &[&str] = &["userName", "displayName"];
 
-/// Attributes of extensions by which SQLite looks resources up. PostgreSQL has one index for `eq` of all attributes.
+/// Attributes of extensions by which resources are looked up in SQLite. PostgreSQL has one index for `eq` on all
+/// attributes.
 const EXTENDED: &[&str] = &["employeeNumber"];
 
 /// Multi-valued attributes whose values are looked up.
 const LISTS: &[&str] = &["emails"];
 
-/// The attributes of a type with an index of their own. `externalId` has one because clients look resources up by it
-/// before they create them.
+/// The attributes of a type with a separate index. `externalId` has an index because clients look up resources by
+/// it before they create them.
 pub(super) fn keys(kind: &ResourceType, dialect: Dialect) -> Vec<AttributeId> {
     let named = NAMES.iter().filter_map(|name| kind.child(AttributeId::ROOT, name));
     let extensions = kind.extensions().iter().filter(|_| dialect == Dialect::Sqlite);
@@ -43,7 +45,7 @@ pub(super) fn elements(kind: &ResourceType) -> Vec<(AttributeId, AttributeId)> {
     lists.filter_map(|list| Some((list, kind.child(list, "value")?))).collect()
 }
 
-/// The statements that make the indexes which are not there, and remove those of earlier versions of the program.
+/// The statements that create the missing indexes, and remove the indexes of earlier versions of the program.
 pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for table in &tables.kinds {
@@ -69,7 +71,7 @@ pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
                 found.extend(elements(kind).into_iter().flat_map(|of| triggers(kind, of)));
             }
         }
-        // Without a list of pending entries, which every search would read.
+        // `fastupdate = off`: every search would read the list of pending entries.
         _ => found.push(
             "CREATE INDEX IF NOT EXISTS resource_contains ON resource USING gin (comparable jsonb_path_ops) \
              WITH (fastupdate = off)"
@@ -79,7 +81,7 @@ pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
     found
 }
 
-/// What keeps the rows of `element` equal to the documents.
+/// The triggers that keep the rows of `element` equal to the documents.
 fn triggers(kind: &ResourceType, (list, value): (AttributeId, AttributeId)) -> Vec<String> {
     let path = kind.path(value);
     let name = format!("element_{}_{}", kind.name(), path).replace(|c: char| !c.is_ascii_alphanumeric(), "_");

@@ -1,4 +1,5 @@
-//! The outbox: events as rows that are committed with what they are about, for whoever carries them on.
+//! The outbox: events as rows that are committed with the changes that they describe, for a worker that forwards
+//! them.
 
 use scim_core::{
     event::Event,
@@ -14,7 +15,7 @@ pub(super) fn insert(dialect: Dialect, event: &Event) -> Statement {
     insert.push("INSERT INTO event (tenant, id, time, body, request) VALUES (").bind(event.tenant().as_str());
     insert.push(", ");
     insert.bind(event.id()).push(", ").bind(event.time().timestamp_millis()).push(", ");
-    // It is JSON, and JSON is text.
+    // The event is JSON, which is always UTF-8 text.
     insert.bind(String::from_utf8(event.to_json()).unwrap_or_default()).push(", ");
     match event.request_id() {
         Some(request) => insert.bind(request),
@@ -24,17 +25,18 @@ pub(super) fn insert(dialect: Dialect, event: &Event) -> Statement {
     insert
 }
 
-/// An event that waits in the outbox.
+/// An event in the outbox.
 #[derive(Clone, Debug)]
 pub struct OutboxRow {
-    /// Where it is. Positions grow, with gaps; in PostgreSQL a row that is committed late may appear behind others that
-    /// have been read, so a worker there takes rows and deletes them instead of remembering a position.
+    /// The position of the row. Positions grow, with gaps. In PostgreSQL a row that is committed late may appear
+    /// before rows that were already read, so a worker takes rows and deletes them instead of remembering a
+    /// position.
     pub position: i64,
     /// The event as JSON, which [`Event::from_json`] reads.
     pub body: String,
 }
 
-/// The events of a tenant behind a position, the oldest first.
+/// Returns the events of a tenant after a position, the oldest first.
 ///
 /// # Errors
 ///

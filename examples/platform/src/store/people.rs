@@ -1,9 +1,9 @@
-//! Users and groups of the identity provider as rows that pages list: `account` and `scim_group`, written by the commit
-//! that changes the resource.
+//! Users and groups of the identity provider as rows that pages list: `account` and `scim_group`, written by the
+//! commit that changes the resource.
 //!
-//! A row has the few values that lists show, each cut to a length that an index takes. Accounts made by hand are rows of
-//! the same table; nothing here changes them. The assignment to user groups is the matter of
-//! [`assignments`](super::assignments).
+//! A row has the few values that lists show, each cut to a length that an index takes. Accounts made by hand are
+//! rows of the same table; this module does not change their listed values. The module
+//! [`assignments`](super::assignments) handles the assignment to user groups.
 
 use chrono::Utc;
 use scim_core::{
@@ -36,16 +36,17 @@ const GROUP: &str = "Group";
 
 const DEPARTMENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
 
-/// Characters of a name that are stored.
+/// The maximum number of stored characters of a name.
 const NAME: usize = 256;
 
-/// Characters of a user name or an address that are stored. A longer user name keeps its whole key.
+/// The maximum number of stored characters of a user name or an address. A longer user name keeps its complete
+/// key.
 const ADDRESS: usize = 512;
 
-/// Bytes of an external id by which a person can be looked up.
+/// The maximum length, in bytes, of an external id by which a person can be looked up.
 const LONGEST_ID: usize = 1_000;
 
-/// Makes the rows of people and user groups follow a change, and ends the sessions of a person who loses access.
+/// Updates the rows of people and user groups after a change, and ends the sessions of a person who loses access.
 pub(super) async fn follow<S: Session>(
     session: &mut S,
     change: &Change,
@@ -71,7 +72,7 @@ pub(super) async fn follow<S: Session>(
             }
         }
         Change::Delete { id, .. } if kind == USER => {
-            // The account first: an administrator who assigns the person at this moment has the row locked.
+            // The account first: a concurrent assignment of the person by an administrator has this row locked.
             for sql in [
                 "DELETE FROM account WHERE origin = 'scim' AND id = ",
                 "DELETE FROM user_group_member WHERE account = ",
@@ -95,7 +96,7 @@ pub(super) async fn follow<S: Session>(
     Ok(())
 }
 
-/// Writes the row of a user or a group, as the resource is now.
+/// Writes the row of a user or a group from the current resource.
 pub(super) async fn write<S: Session>(session: &mut S, tenant: &str, resource: &Resource) -> Result<(), StoreError> {
     let statement = match resource.kind().name() {
         USER => account(session, tenant, resource),
@@ -141,14 +142,14 @@ fn group<S: Session>(session: &S, tenant: &str, resource: &Resource) -> Statemen
     insert
 }
 
-/// The name that pages show of a person.
+/// The name that pages show for a person.
 fn name_of(resource: &Resource) -> Option<String> {
     let parts = ["name.givenName", "name.familyName"].iter().filter_map(|part| text(resource, part));
     let whole = text(resource, "displayName").or_else(|| text(resource, "name.formatted"));
     whole.or_else(|| Some(parts.collect::<Vec<_>>().join(" ")).filter(|name| !name.is_empty()))
 }
 
-/// The primary address, or else the first.
+/// The primary address, or else the first address.
 fn email_of(resource: &Resource) -> Option<String> {
     let kind = resource.kind();
     let emails = kind.child(AttributeId::ROOT, "emails")?;
@@ -162,7 +163,7 @@ fn email_of(resource: &Resource) -> Option<String> {
     elements.iter().find(is_primary).and_then(address).or_else(|| elements.iter().find_map(address))
 }
 
-/// Whether the person may sign in. No value of `active` counts as its default.
+/// Whether the person may sign in. A missing `active` counts as its default.
 fn is_active(resource: &Resource) -> bool {
     let kind = resource.kind();
     let Some(active) = kind.child(AttributeId::ROOT, "active") else { return true };
@@ -173,7 +174,7 @@ fn is_active(resource: &Resource) -> bool {
 /// The text of an attribute, unless it is blank.
 fn text(resource: &Resource, path: &str) -> Option<String> {
     let text = resource.get(path)?.as_str()?.trim();
-    // PostgreSQL has no such text.
+    // PostgreSQL has no text with a NUL character.
     (!text.is_empty()).then(|| text.replace('\0', "\u{fffd}"))
 }
 
@@ -182,7 +183,7 @@ fn cut(text: &str, characters: usize) -> String {
     text.chars().take(characters).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect()
 }
 
-/// Claims the user names of the accounts made by hand again, after all claims were deleted, by the rules of today.
+/// Claims the user names of the accounts made by hand again, by the current rules, after all claims were deleted.
 pub(super) async fn claim_names<S: Session>(session: &mut S) -> Result<(), StoreError> {
     let mut last = (String::new(), String::new());
     loop {
@@ -221,8 +222,8 @@ fn claim<S: Session>(session: &S, tenant: &str, value: String, id: &str) -> Stat
     claim
 }
 
-/// Names the account made by hand that has the unique value which a resource asked for: in the log by its id, in the
-/// provisioning log by its name.
+/// Names the account made by hand that has the unique value which a resource claims: by its id in the log, and by
+/// its name in the provisioning log.
 pub(super) async fn tell_conflict<S: Session>(
     session: &mut S,
     cx: &Context,

@@ -1,6 +1,6 @@
-//! Lists of references as rows: what comes into one, what goes, and which of it is there.
+//! Reference lists as rows: the values that are added, removed and present.
 //!
-//! Each statement names the values that it is about, so that its cost is that of the edit and not of the list.
+//! Each statement names its values, so that its cost depends on the edit and not on the list.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -16,10 +16,10 @@ use scim_core::{
 use super::tables::List;
 use crate::database::{Row, Session};
 
-/// How many values one edit removes without naming them.
+/// The maximum number of values that an edit removes without naming them.
 const MOST_CLEARED: i64 = 200_000;
 
-/// Adds that `column` is one of the ids: one parameter, however many there are.
+/// Adds the condition that `column` is one of the ids: one parameter, regardless of their number.
 pub(crate) fn is_one_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<Item = &'a str>) {
     let ids = array_of(ids);
     query.push(column);
@@ -29,8 +29,8 @@ pub(crate) fn is_one_of<'a>(query: &mut Statement, column: &str, ids: impl IntoI
     };
 }
 
-/// Adds that `column` is none of the ids. PostgreSQL hashes the rows of a query, and would go through an array for every
-/// row of the list.
+/// Adds the condition that `column` differs from all of the ids. PostgreSQL hashes the rows of a query, but would
+/// search an array for every row of the list.
 fn is_none_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<Item = &'a str>) {
     let ids = array_of(ids);
     query.push(column);
@@ -40,9 +40,9 @@ fn is_none_of<'a>(query: &mut Statement, column: &str, ids: impl IntoIterator<It
     };
 }
 
-/// Adds, behind the columns of `r`, that they are those of a look-up for each id, which the look-up calls `e.id`. For
-/// PostgreSQL: with an array it reads all rows of the tenant as long as it has no statistics. The limit, which the
-/// look-up ends with, keeps it from turning the look-ups into a join.
+/// Adds a look-up for each id, whose columns are those of `r`; the look-up refers to the id as `e.id`. This is for
+/// PostgreSQL: with an array it reads all rows of the tenant as long as it has no statistics. The limit, with
+/// which the look-up ends, keeps PostgreSQL from turning the look-ups into a join.
 pub(super) fn look_up_each<'a>(
     query: &mut Statement,
     ids: impl IntoIterator<Item = &'a str>,
@@ -56,21 +56,21 @@ pub(super) fn look_up_each<'a>(
 
 /// The ids as one parameter, a JSON array.
 pub(crate) fn array_of<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
-    // What PostgreSQL cannot have as text is no resource's id.
+    // No resource has an id that PostgreSQL cannot store as text.
     array(&ids.into_iter().filter(|id| !id.contains('\0')).collect::<Vec<_>>())
 }
 
 fn array<T: serde::Serialize>(values: &[T]) -> String {
-    // Text, and arrays of it: nothing in them can fail to be written.
+    // Serializing text, or arrays of text, cannot fail.
     serde_json::to_string(values).unwrap_or_default()
 }
 
-/// The types of the resources that have these ids.
+/// The query for the resource types of the resources with these ids.
 pub(super) fn kinds<'a>(dialect: Dialect, tenant: &TenantId, ids: impl IntoIterator<Item = &'a str>) -> Statement {
     kinds_with(dialect, tenant, ids, "")
 }
 
-/// The same. PostgreSQL locks the rows in the order of the ids.
+/// As [`kinds`], with a lock. PostgreSQL locks the rows in the order of the ids.
 fn kinds_with<'a>(
     dialect: Dialect,
     tenant: &TenantId,
@@ -91,23 +91,23 @@ fn kinds_with<'a>(
     query
 }
 
-/// What [`kinds`] found, by id.
+/// The resource types in the result of [`kinds`], by id.
 pub(super) fn by_id(rows: impl IntoIterator<Item = Row>) -> Result<HashMap<String, String>, StoreError> {
     rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect()
 }
 
-/// A list of one resource, in a transaction that has the resource's row locked.
+/// A reference list of one resource, in a transaction that has locked the resource's row.
 pub(super) struct Held<'a> {
     pub(super) tenant: &'a TenantId,
     pub(super) kind: &'a ResourceType,
     pub(super) holder: &'a str,
     pub(super) list: &'a List,
-    /// Where the next value goes. Places only grow, so that what is there keeps its order.
+    /// The position of the next value. Positions only grow, so that stored values keep their order.
     pub(super) next: i64,
 }
 
 impl Held<'_> {
-    /// Does what an edit says. Gives what really went and came.
+    /// Applies an edit. Returns the values that were actually removed and added.
     pub(super) async fn edit<S: Session>(
         &mut self,
         session: &mut S,
@@ -137,14 +137,16 @@ impl Held<'_> {
         Ok(effect)
     }
 
-    /// Refuses to empty a list of more values than [`MOST_CLEARED`]: what goes is told, and kept in memory for that.
+    /// Refuses to clear a list with more values than [`MOST_CLEARED`]: the removed values are reported, and kept
+    /// in memory until then.
     async fn check_length<S: Session>(&self, session: &mut S) -> Result<(), StoreError> {
         let mut query = self.rows(session.dialect(), "SELECT 1 FROM member");
         query.push(" ORDER BY place LIMIT 1 OFFSET ").bind(MOST_CLEARED);
         if session.query(&query).await?.is_empty() { Ok(()) } else { Err(StoreError::TooMany) }
     }
 
-    /// Makes the list what `elements` are. What is there already keeps its place. Gives by how many values it grew.
+    /// Replaces the list by `elements`. Stored values that stay keep their positions. Returns the growth of the
+    /// list, in values.
     pub(super) async fn set<S: Session>(&mut self, session: &mut S, elements: &[Value]) -> Result<i64, StoreError> {
         let mut query = self.rows(session.dialect(), "SELECT place, value, element FROM member");
         query.push(" ORDER BY place");
@@ -158,7 +160,8 @@ impl Held<'_> {
         let mut going = Vec::new();
         for mut row in session.query(&query).await? {
             let (place, value, element) = (row.integer(0)?, row.optional_text(1)?, row.text(2)?);
-            // One that refers to nothing cannot be told from another: it comes anew.
+            // A reference without `value` cannot be matched with a stored reference: it is deleted and inserted
+            // again.
             if value.and_then(|value| coming.get(value.as_str())) != Some(&element) {
                 going.push(place);
             }
@@ -182,7 +185,7 @@ impl Held<'_> {
         Ok(length(added).saturating_sub(length(going.len())))
     }
 
-    /// Adds the values that are not there. Gives them.
+    /// Adds the values that are missing from the list. Returns these values.
     async fn add<'a, S: Session>(
         &mut self,
         session: &mut S,
@@ -224,10 +227,11 @@ impl Held<'_> {
         session.query(&query).await?.into_iter().map(|mut row| row.text(0)).collect()
     }
 
-    /// Refuses what no resource has as its id that the list may refer to. Those that have stay until the commit.
+    /// Refuses a value that is not the id of a resource of an allowed type. The referenced resources are locked
+    /// against deletion until the commit.
     async fn check<S: Session>(&self, session: &mut S, elements: &[&Object]) -> Result<(), StoreError> {
         let values: Vec<&str> = elements.iter().filter_map(|element| self.value_of(element)).collect();
-        // In one order, so that two that lock the same do not wait for each other.
+        // A fixed order prevents a deadlock of two transactions that lock the same resources.
         let ordered: BTreeSet<&str> = values.iter().copied().collect();
         let query = kinds_with(session.dialect(), self.tenant, ordered, " FOR KEY SHARE");
         let found = by_id(session.query(&query).await?)?;
@@ -269,7 +273,7 @@ impl Held<'_> {
         Ok(())
     }
 
-    /// A statement about the rows of the list.
+    /// Begins a statement about the rows of the list.
     fn rows(&self, dialect: Dialect, verb: &str) -> Statement {
         let mut statement = Statement::new(dialect);
         self.write_rows(&mut statement, verb);
@@ -291,7 +295,7 @@ impl Held<'_> {
     }
 }
 
-/// Deletes rows of a list, and gives what they referred to.
+/// Deletes rows of a list, and returns the ids that they referred to.
 async fn gone<S: Session>(session: &mut S, mut delete: Statement) -> Result<Vec<Text>, StoreError> {
     delete.push(" RETURNING value");
     let mut gone = Vec::new();
@@ -301,7 +305,7 @@ async fn gone<S: Session>(session: &mut S, mut delete: Statement) -> Result<Vec<
     Ok(gone)
 }
 
-/// The type of a parameter that stands alone.
+/// The cast for a parameter that stands alone, whose type PostgreSQL cannot infer.
 fn text<S: Session>(session: &S) -> &'static str {
     if session.dialect() == Dialect::Postgres { "::text" } else { "" }
 }

@@ -1,10 +1,12 @@
-//! Parts of the removal of a connection: some users of SCIM become accounts made by hand, and some other resources go.
+//! Parts of the removal of a connection: some users of SCIM become accounts made by hand, and other resources are
+//! deleted.
 //!
-//! A user's resource goes and the account stays, with the claim of its user name, so that no later user of SCIM gets the
-//! name. Assignments that followed from a mapping become assignments by hand. Each function is a part of the caller's
-//! transaction and reads the rows that it names, by indexes that begin with the organization.
+//! The resource of a user is deleted. The account stays, with the claim of its user name, so that no later user of
+//! SCIM gets the name. Assignments that followed from a mapping become assignments by hand. Each function runs
+//! inside the caller's transaction and reads its rows by indexes that begin with the organization.
 //!
-//! Locks are taken in the order of the other transactions: resources, user groups, members, mappings, accounts.
+//! Locks are taken in the same order as in other transactions: resources, user groups, members, mappings,
+//! accounts.
 
 use chrono::Utc;
 use scim_core::{
@@ -23,16 +25,16 @@ use crate::database::Session;
 /// The resource type whose resources are people.
 const USER: &str = "User";
 
-/// The most rows that one statement deletes. It is more than the resources of a step.
+/// The maximum number of rows that one statement deletes. It exceeds the number of resources in a step.
 const REFERENCES: u64 = 10_000;
 
-/// Accounts whose assignments are kept at a time when their group goes.
+/// The number of accounts whose assignments are kept at a time when their group is deleted.
 const LATE: i64 = 1_000;
 
-/// The references to resources after which a step ends before the resources themselves go.
+/// The number of deleted references after which a step ends before it deletes the resources themselves.
 const MOST_REFERENCES: u64 = 50_000;
 
-/// A resource that SCIM made.
+/// A resource from SCIM that the removal deletes.
 #[derive(Debug)]
 pub(crate) struct Gone {
     /// The id.
@@ -42,14 +44,14 @@ pub(crate) struct Gone {
     bytes: i64,
 }
 
-/// The part of a removal that one transaction did.
+/// The result of one transaction of a removal.
 #[derive(Debug)]
 pub(crate) enum Part {
-    /// These resources are gone.
+    /// These resources were deleted.
     Gone(Vec<Gone>),
-    /// Some references are gone, and more of them are left.
+    /// Some references were deleted, and more may be left.
     References,
-    /// Nothing was left.
+    /// Nothing was left to delete.
     Nothing,
 }
 
@@ -83,8 +85,8 @@ pub(crate) async fn users<S: Session>(
     Ok(Part::Gone(gone))
 }
 
-/// Deletes at most `most` resources that are no users: groups, and those of an operator's own types. No users must be
-/// left.
+/// Deletes at most `most` resources other than users: groups, and resources of an operator's own types. No users
+/// may be left.
 pub(crate) async fn others<S: Session>(
     session: &mut S,
     tenant: &TenantId,
@@ -100,7 +102,7 @@ pub(crate) async fn others<S: Session>(
     if !delete_references(session, tenant, &gone, &mut balance).await? {
         return Ok(Part::References);
     }
-    // An administrator who saved a mapping while its members were released has assigned them once more.
+    // An administrator who saved a mapping while its members were being released has assigned them again.
     let late = assigned_by(session, tenant, &gone).await?;
     if !late.is_empty() {
         lock_accounts(session, tenant.as_str(), &late).await?;
@@ -115,7 +117,7 @@ pub(crate) async fn others<S: Session>(
     Ok(Part::Gone(gone))
 }
 
-/// The first resources of the organization that satisfy a condition. Nobody changes or deletes them until the commit.
+/// Returns the first resources of the organization that satisfy a condition, and locks them until the commit.
 async fn lock<S: Session>(
     session: &mut S,
     tenant: &TenantId,
@@ -132,7 +134,7 @@ async fn lock<S: Session>(
     rows.map(|mut row| Ok(Gone { id: row.text(0)?, kind: row.text(1)?, bytes: row.integer(2)? })).collect()
 }
 
-/// Keeps others from removing user groups until the commit.
+/// Locks the user groups against removal until the commit.
 async fn lock_user_groups<S: Session>(session: &mut S, tenant: &TenantId) -> Result<(), StoreError> {
     if session.dialect() != Dialect::Postgres {
         return Ok(());
@@ -142,15 +144,15 @@ async fn lock_user_groups<S: Session>(session: &mut S, tenant: &TenantId) -> Res
     session.query(&lock).await.map(drop)
 }
 
-/// Deletes the references that the resources have, and those to them. Returns whether all are gone; if not, it has
-/// counted those that went.
+/// Deletes the references from and to the resources. Returns whether all are deleted; if not, the tally has been
+/// updated for the deleted ones.
 async fn delete_references<S: Session>(
     session: &mut S,
     tenant: &TenantId,
     gone: &[Gone],
     balance: &mut Balance,
 ) -> Result<bool, StoreError> {
-    // The order makes PostgreSQL take the index, however few holders its statistics know.
+    // The order makes PostgreSQL use the index, however few referrers its statistics know.
     let own = Rows { table: "member", column: "holder", end: " ORDER BY list, place" };
     let deleted = delete(session, tenant, &own, gone).await?;
     balance.add_references(i64::try_from(deleted).unwrap_or(i64::MAX).saturating_neg());
@@ -172,13 +174,13 @@ async fn delete_references<S: Session>(
     Ok(false)
 }
 
-/// Some accounts that groups of the identity provider assign to user groups.
+/// Up to [`LATE`] accounts that these groups of the identity provider assign to user groups.
 async fn assigned_by<S: Session>(session: &mut S, tenant: &TenantId, gone: &[Gone]) -> Result<Vec<String>, StoreError> {
     let of_mapping = "u.tenant = m.tenant AND u.user_group = m.user_group AND u.source = m.scim_group";
     let mut query = Statement::new(session.dialect());
     query.push("SELECT ");
     if session.dialect() == Dialect::Postgres {
-        // The order makes PostgreSQL take the index, however common its statistics call a group.
+        // The order makes PostgreSQL use the index, however frequent a group is in its statistics.
         query.push("r.account FROM user_group_mapping AS m CROSS JOIN LATERAL (SELECT u.account ");
         query.push("FROM user_group_member AS u WHERE ").push(of_mapping).push(" ORDER BY u.account LIMIT ");
         query.bind(LATE).push(") AS r WHERE m.tenant = ").bind(tenant.as_str());
@@ -195,7 +197,7 @@ async fn assigned_by<S: Session>(session: &mut S, tenant: &TenantId, gone: &[Gon
     Ok(accounts)
 }
 
-/// Makes assignments by hand of those of the accounts that follow from mappings.
+/// Turns the accounts' assignments that follow from mappings into assignments by hand.
 async fn keep_assignments<S: Session>(
     session: &mut S,
     tenant: &TenantId,
@@ -219,18 +221,18 @@ async fn keep_assignments<S: Session>(
     count(session, tenant.as_str(), delete, -1).await.map(drop)
 }
 
-/// Rows that are about resources: those whose `column` is the id.
+/// Rows about resources: those whose `column` is the id of the resource.
 struct Rows<'a> {
     table: &'a str,
     column: &'a str,
-    /// More of the condition, or an order.
+    /// The rest of the condition, or an order.
     end: &'a str,
 }
 
 /// Deletes rows about the resources, at most [`REFERENCES`]. Returns their number.
 ///
-/// For PostgreSQL it is a look-up for each id: with an array, or with a join, its estimate of the rows of an id can lead
-/// it through the table with the rows of all organizations.
+/// PostgreSQL looks up each id separately: with an array, or with a join, its estimate of the rows per id can make
+/// it scan the table with the rows of all organizations.
 async fn delete<S: Session>(
     session: &mut S,
     tenant: &TenantId,
@@ -257,7 +259,7 @@ async fn delete<S: Session>(
     session.execute(&delete).await
 }
 
-/// Deletes the resources themselves, and counts them last.
+/// Deletes the resources themselves, and updates the tally last.
 async fn finish<S: Session>(
     session: &mut S,
     tenant: &TenantId,
@@ -276,7 +278,7 @@ async fn write<S: Session>(session: &mut S, tenant: &TenantId, balance: &Balance
     balance.write(session, tenant, &random).await
 }
 
-/// Whether the organization has resources, and the number of users among them.
+/// Two queries: whether the organization has resources, and the number of its users.
 pub(crate) fn left(dialect: Dialect, tenant: &TenantId) -> [Statement; 2] {
     let mut any = Statement::new(dialect);
     any.push("SELECT id FROM resource WHERE tenant = ").bind(tenant.as_str()).push(" LIMIT 1");

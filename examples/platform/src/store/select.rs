@@ -1,4 +1,4 @@
-//! How resources are read: one query for what is looked at, their lists included where they are wanted.
+//! Queries that read resources: one query per type reads the resources and the requested reference lists.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -30,32 +30,32 @@ pub(super) struct Queries {
     pub(super) page: PageQuery,
 }
 
-/// The query of the resources of a page.
+/// The query for the resources of a page.
 pub(super) enum PageQuery {
     One(Statement),
-    /// Depends on what the query of the number finds.
+    /// The choice depends on the result of the count query.
     Either(Choice),
 }
 
-/// How a query comes to the resources that a filter selects.
+/// How a query reaches the resources that a filter selects.
 #[derive(Clone, Copy, PartialEq)]
 enum Access {
-    /// As the database chooses.
+    /// The database chooses.
     Any,
-    /// By an index of the filter's values; then they are sorted.
+    /// By an index of the filter's values; the resources are sorted afterwards.
     Found,
-    /// In the order of the list, where an index has it.
+    /// In the order of the list, where an index has that order.
     InOrder,
 }
 
-/// The column of the document in the rows of resources. The lists follow it.
+/// The column of the document in the rows of resources. The reference lists follow it.
 pub(super) const DOCUMENT: usize = 2;
 
-/// The bytes that a value of a list seldom exceeds, and those that it has at least: `{"value":""}`.
+/// The size in bytes that a value of a list seldom exceeds, and the minimum size: `{"value":""}`.
 const LONG: i64 = 128 << 10;
 const SHORT: i64 = 12;
 
-/// Queries of the resources of one type.
+/// Queries for the resources of one type.
 pub(super) struct Select<'a> {
     pub(super) table: &'a KindTable,
     pub(super) kind: &'a Arc<ResourceType>,
@@ -63,7 +63,7 @@ pub(super) struct Select<'a> {
 }
 
 impl Select<'_> {
-    /// The resources of a tenant, up to what else is asked of them.
+    /// Begins the query for the resources of a tenant; the caller appends further conditions.
     pub(super) fn resources(&self, cx: &Context, wanted: &Wanted<'_>) -> Statement {
         let mut query = Statement::new(self.dialect);
         self.write_resources(&mut query, cx, wanted);
@@ -78,21 +78,22 @@ impl Select<'_> {
     fn write_columns(&self, query: &mut Statement, wanted: &Wanted<'_>) {
         query.push("SELECT r.version, r.modified, r.document");
         for list in self.lists(wanted) {
-            // The values in their order, and an empty text where there are none. Null where they are not wanted.
+            // The values in their order, an empty text for an empty list, and NULL for a list that is not
+            // requested.
             let from = format!("FROM member AS m WHERE {}", list.of_resource);
             let values = format!("COALESCE((SELECT string_agg(m.element, ',' ORDER BY m.place) {from}), '')");
             let mut unwanted = Vec::new();
             if let Some(limit) = wanted.list_limit().and_then(|limit| i64::try_from(limit).ok()) {
-                // No more rows are looked at than it takes to know that there are more.
+                // No more rows are read than necessary to learn whether the list is longer.
                 unwanted
                     .push(format!("WHEN EXISTS (SELECT 1 {from} ORDER BY m.place LIMIT 1 OFFSET {limit}) THEN NULL"));
             }
             if let Some(limit) =
                 wanted.byte_limit().and_then(|limit| i64::try_from(limit.clamp(1, 1 << 40).next_power_of_two()).ok())
             {
-                // A power of two, so that there are few texts of statements to keep prepared.
-                // Short lists are not measured: each value takes a place, and an ordinary one has less than `LONG`
-                // bytes. As no value is shorter than `SHORT`, so many of them tell that the list is too long.
+                // A power of two limits the number of statement texts to keep prepared. Short lists are not
+                // measured: each value takes a position, and an ordinary value has less than `LONG` bytes. As no
+                // value is shorter than `SHORT`, `many` values prove that the list is too long.
                 let (few, many) = (limit / LONG, limit / SHORT + 1);
                 let sizes = format!("SELECT octet_length(m.element) AS size {from} LIMIT {many}");
                 let is_long = format!("(SELECT sum(e.size) FROM ({sizes}) AS e) > {limit}");
@@ -101,13 +102,13 @@ impl Select<'_> {
             if unwanted.is_empty() {
                 query.push(", ").push(&values);
             } else {
-                // One condition after the other: a list of too many values is not measured.
+                // One condition after the other: a list with too many values is not measured.
                 query.push(&format!(", CASE {} ELSE {values} END", unwanted.join(" ")));
             }
         }
     }
 
-    /// The resources that have these ids: a look-up for each.
+    /// The resources with these ids: a look-up for each id.
     pub(super) fn many(&self, cx: &Context, ids: &[&str], wanted: &Wanted<'_>) -> Statement {
         let mut query = Statement::new(self.dialect);
         if self.dialect == Dialect::Sqlite {
@@ -133,7 +134,7 @@ impl Select<'_> {
         self.table.lists.iter().filter(|list| wanted.includes(list.attribute))
     }
 
-    /// The queries of a page: that of its resources, and where it is wanted that of their number.
+    /// The queries of a page: the query for its resources and, if requested, the query for their number.
     pub(super) fn page(&self, cx: &Context, scan: &Scan<'_>) -> Result<Queries, StoreError> {
         if scan.filter.is_empty() {
             let count = scan.count.then(|| tally::total(self.dialect, cx.tenant(), self.kind.name()));
@@ -150,7 +151,7 @@ impl Select<'_> {
         Ok(Queries { count, page: PageQuery::Either(Choice { find, walk, take }) })
     }
 
-    /// The number of the selected resources, and that of all of the type.
+    /// The number of the selected resources, and the number of all resources of the type.
     fn count(&self, cx: &Context, scan: &Scan<'_>) -> Result<Statement, StoreError> {
         let mut count = Statement::new(self.dialect);
         count.push("SELECT count(*), (");
@@ -173,7 +174,7 @@ impl Select<'_> {
                 }
             }
             Access::Found => {
-                // The limit keeps the order apart from the filter.
+                // The limit separates the order from the filter.
                 page.push(" FROM (SELECT r.*");
                 self.from(&mut page, cx);
                 page.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
@@ -181,7 +182,8 @@ impl Select<'_> {
                     .push(" OFFSET 0) AS r WHERE TRUE");
             }
             Access::InOrder => {
-                // No index serves what is in a CASE, and PostgreSQL takes it to be true for every other resource.
+                // No index serves a condition inside CASE, and PostgreSQL estimates that the condition holds for
+                // every other resource.
                 self.from(&mut page, cx);
                 page.push(" AND CASE WHEN ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
                 page.push(" THEN TRUE ELSE FALSE END");
@@ -196,9 +198,10 @@ impl Select<'_> {
         scan.sort.is_none_or(|sort| self.table.mapping.leads(self.dialect, sort))
     }
 
-    /// Whether the database may expect to meet enough resources soon in the order of the list, and read the type in that
-    /// order although an index finds the few that there are. SQLite has no statistics of values. PostgreSQL has them,
-    /// but of long documents it takes one in a hundred to contain a value: that misleads it about short pages.
+    /// Whether the database may expect to find enough resources soon in the order of the list, and therefore read
+    /// the type in that order although an index finds the few matches. SQLite has no statistics of values.
+    /// PostgreSQL has them, but assumes that one long document in a hundred contains a given value, which misleads
+    /// it about short pages.
     fn may_be_misled(&self, scan: &Scan<'_>) -> bool {
         const SHORT: usize = 100;
         let (Window::Offset { take, .. } | Window::After { take, .. } | Window::Before { take, .. }) = scan.window;
@@ -210,12 +213,12 @@ impl Select<'_> {
         scan.filter.iter().any(|condition| self.finds(condition))
     }
 
-    /// Whether an index finds what a condition selects.
+    /// Whether an index finds the resources that a condition selects.
     pub(super) fn finds(&self, condition: &Condition) -> bool {
         self.table.mapping.finds(self.dialect, condition)
     }
 
-    /// The query of the number of resources that a condition selects, if there are no more than `most`.
+    /// Writes the query for the number of resources that a condition selects, counted up to `most`.
     pub(super) fn count_up_to(
         &self,
         count: &mut Statement,
@@ -230,7 +233,7 @@ impl Select<'_> {
         Ok(())
     }
 
-    /// The resource that a row of [`Select::resources`] has.
+    /// The resource in a row of [`Select::resources`].
     pub(super) fn stored(&self, mut row: Row, wanted: &Wanted<'_>) -> Result<Stored, StoreError> {
         let version = Version::new(row.text(0)?).map_err(StoreError::backend)?;
         let modified = row.optional_text(1)?;
@@ -253,8 +256,8 @@ impl Select<'_> {
         Ok(Stored { complete, ..Stored::new(resource, version) })
     }
 
-    /// Who refers to `ids` by the list of the relation, of which this is the holders' type: each with the id that it
-    /// refers to and its document.
+    /// The query for the referrers of `ids` by the list of the relation, where this is the referrers' type: each
+    /// row has the id that the referrer refers to, and the referrer's id and document.
     pub(super) fn holders(&self, cx: &Context, relation: &Relation, ids: &[&str]) -> Result<Statement, StoreError> {
         let list = self.table.list(relation.list())?;
         let mut query = Statement::new(self.dialect);
@@ -276,7 +279,7 @@ fn set_modified(resource: &mut Resource, modified: DateTime<Utc>) {
     }
 }
 
-/// The JSON of some attributes of a resource. To read the others would take most of the time.
+/// The JSON of some attributes of a resource. Parsing the other attributes would take most of the time.
 pub(super) fn part(kind: &ResourceType, json: &str, attributes: &[AttributeId]) -> Result<String, StoreError> {
     let members: HashMap<&str, &RawValue> = serde_json::from_str(json).map_err(StoreError::backend)?;
     let mut part: BTreeMap<String, &RawValue> = BTreeMap::new();
@@ -289,12 +292,12 @@ pub(super) fn part(kind: &ResourceType, json: &str, attributes: &[AttributeId]) 
     serde_json::to_string(&part).map_err(StoreError::backend)
 }
 
-/// Puts a list into the JSON of a resource, which ends in a brace.
+/// Inserts a list into the JSON of a resource, which ends with a brace.
 fn insert(json: &mut String, name: &str, values: &str) -> Result<(), StoreError> {
     if json.pop() != Some('}') {
         return Err(StoreError::backend("expected the JSON of a resource"));
     }
-    // An object that has nothing yet.
+    // An object without members needs no comma.
     if !json.ends_with('{') {
         json.push(',');
     }

@@ -1,9 +1,9 @@
-//! The cost of one request in the database, as far as only the database knows it: rows that are written, and lists that are
+//! The cost of one request in the database, as far as only the database knows it: written rows, and lists that are
 //! read and written again.
 //!
-//! The core charges a write by the size of its resource. A database pays more: an index entry for each value, a row for
-//! each reference. One operation is always done, whatever it costs; a bulk request ends when its operations have cost more
-//! than a request may.
+//! The core charges a write by the size of its resource. A database pays more: an index entry for each value, a
+//! row for each reference. A single operation is always completed, whatever it costs; a bulk request ends when its
+//! operations have cost more than a request may.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -16,19 +16,19 @@ use scim_core::{
 
 use crate::database::{Row, Session};
 
-/// The units of a request, some 0.1 µs each.
+/// The maximum number of units of a request; a unit is some 0.1 µs.
 const MOST: u64 = 10_000_000;
 
 /// Units of a row that a statement writes or deletes.
 const ROW: u64 = 200;
 
-/// Units of a value of a list, which has rows and index entries of its own in SQLite.
+/// Units of a value of a list, which has its own rows and index entries in SQLite.
 const VALUE: u64 = 150;
 
-/// Bytes of a resource that are written in three units.
+/// Bytes of a resource whose writing costs three units.
 const BYTES: u64 = 8;
 
-/// The cost of one request so far. The context of the request has it within
+/// The cost of one request so far. The context of the request holds it in
 /// [`RequestNotes`](crate::provisioning::RequestNotes).
 #[derive(Debug, Default)]
 pub struct Spent {
@@ -48,14 +48,14 @@ impl Spent {
         self.has_written.store(true, Ordering::Relaxed);
     }
 
-    /// The units that the next commit may cost before it must end, and whether it may begin.
+    /// The units that the next commit may cost before it must end; `None` if it must not begin.
     pub(super) fn left(&self) -> Option<u64> {
         let left = MOST.saturating_sub(self.units.load(Ordering::Relaxed));
         (left > 0 || !self.has_written.load(Ordering::Relaxed)).then_some(left)
     }
 }
 
-/// A session that counts the rows that its statements change.
+/// A session that counts the changed rows of its statements.
 pub(super) struct Counted<'a, S> {
     session: &'a mut S,
     /// The units so far.
@@ -67,7 +67,7 @@ impl<'a, S: Session> Counted<'a, S> {
         Self { session, units: 0 }
     }
 
-    /// Counts a resource that is written as a whole.
+    /// Counts a resource that is written completely.
     pub(super) fn count(&mut self, resource: &Resource) {
         let size = u64::try_from(resource.size()).unwrap_or(u64::MAX);
         self.units = self.units.saturating_add(size / BYTES * 3);

@@ -1,12 +1,13 @@
-//! What SQLite is told of the tables, so that it finds its way in large ones.
+//! Statistics for the databases, so that their query plans suit large tables.
 //!
-//! Without statistics SQLite takes every tenant to have ten resources, and reads them all where it could look one up.
-//! It gathers statistics only when it is told to, and those of a young database mislead it when the database has grown.
-//! So it gets some that fit a large one, and its plans are always the same.
+//! Without statistics SQLite assumes that every tenant has ten resources, and reads them all where it could look a
+//! single one up. SQLite gathers statistics only on request, and the statistics of a young database are misleading
+//! after the database has grown. So SQLite gets fixed statistics that fit a large database, and its plans are
+//! always the same.
 //!
-//! PostgreSQL gathers statistics by itself, a minute after many rows were written, or later, or never where autovacuum is
-//! off. Until then it plans for the small table that was there before: an import into a new database would read all
-//! resources for every one that it adds. So this process asks for statistics itself while it writes many rows.
+//! PostgreSQL gathers statistics by itself, a minute after many rows were written, or later, or never where
+//! autovacuum is off. Until then its plans fit the earlier, small table: an import into a new database would read
+//! all resources for each added resource. So this process requests statistics itself while it writes many rows.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,9 +18,10 @@ use scim_core::{
 
 use crate::database::{Database, Session, Work};
 
-/// A million rows in all, and how many of them have the same first column of the index, the same first two, and so on.
+/// The number of all rows, a million, and for each index the number of rows that share the first column, the first
+/// two columns, and so on.
 const STATEMENTS: &[&str] = &[
-    // Makes the table of the statistics.
+    // Creates the table of the statistics.
     "ANALYZE sqlite_schema",
     "DELETE FROM sqlite_stat1 WHERE tbl IN ('resource', 'unique_key', 'member', 'event', 'element', 'tally')",
     "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES \
@@ -34,14 +36,14 @@ const STATEMENTS: &[&str] = &[
      ('member', 'sqlite_autoindex_member_1', '1000000 100000 1000 1000 1'), \
      ('member', 'member_value', '1000000 100000 10 10 1'), \
      ('event', 'event_tenant', '1000000 100000 1')",
-    // Those of the attributes.
+    // The statistics of the attributes' indexes.
     "INSERT INTO sqlite_stat1 (tbl, idx, stat) SELECT tbl_name, name, '1000000 100000 50000 2 1' FROM sqlite_schema \
      WHERE type = 'index' AND tbl_name = 'resource' AND name LIKE 'resource\\_%' ESCAPE '\\' AND name NOT IN ('resource_kind', 'resource_modified')",
-    // Reads them: a connection does so by itself only when it is opened.
+    // Loads the statistics: a connection otherwise does so only when it is opened.
     "ANALYZE sqlite_schema",
 ];
 
-/// Tells SQLite, once the indexes are there.
+/// Writes the statistics for SQLite, after the indexes have been created.
 pub(super) async fn write<S: Session>(session: &mut S) -> Result<(), StoreError> {
     if session.dialect() == Dialect::Sqlite {
         for sql in STATEMENTS {
@@ -51,13 +53,14 @@ pub(super) async fn write<S: Session>(session: &mut S) -> Result<(), StoreError>
     Ok(())
 }
 
-/// How many rows are written before PostgreSQL is asked to gather statistics for the first time.
+/// The number of written rows after which PostgreSQL is first asked to gather statistics.
 const FIRST: u64 = 500;
 
-/// Beyond so many rows autovacuum has run, or somebody has switched it off and takes care.
+/// Beyond this number of rows autovacuum has run, or an operator has switched it off and gathers statistics.
 const LAST: u64 = 1 << 20;
 
-/// Counts the rows that this process has written, and asks PostgreSQL for statistics whenever they have doubled.
+/// Counts the rows that this process has written, and requests statistics from PostgreSQL whenever the number has
+/// doubled.
 #[derive(Debug)]
 pub(super) struct Growth {
     written: AtomicU64,
@@ -69,7 +72,7 @@ impl Growth {
         Self { written: AtomicU64::new(0), next: AtomicU64::new(FIRST) }
     }
 
-    /// Counts rows that were committed, and says whether it is time for statistics of `self.written` rows.
+    /// Counts committed rows. Returns the number of rows written so far if statistics are due; else `None`.
     fn add(&self, rows: u64) -> Option<u64> {
         let written = self.written.fetch_add(rows, Ordering::Relaxed).saturating_add(rows);
         let next = self.next.load(Ordering::Relaxed);
@@ -79,7 +82,7 @@ impl Growth {
         (due && is_first()).then_some(written)
     }
 
-    /// Counts rows that were committed. Nobody waits for the statistics, and where they fail the next ones will do.
+    /// Counts committed rows. The caller does not wait for the statistics; if they fail, the next ones follow.
     pub(super) fn note(&self, database: &Database, rows: u64) {
         if database.dialect() != Dialect::Postgres {
             return;
@@ -95,7 +98,7 @@ impl Growth {
     }
 }
 
-/// Gathers statistics of the tables whose statistics are those of far smaller ones.
+/// Gathers statistics for the tables whose known statistics describe far fewer rows.
 struct Gather {
     written: u64,
 }
@@ -106,7 +109,7 @@ impl Work for Gather {
     async fn run<S: Session>(&self, session: &mut S) -> Result<(), CommitError> {
         for table in ["resource", "member", "unique_key"] {
             let mut known = Statement::new(session.dialect());
-            // -1 where nobody has gathered any.
+            // `reltuples` is -1 for a table without statistics.
             known.push("SELECT GREATEST(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(").bind(table);
             known.push(")");
             let known = session.query(&known).await?.first().map(|row| row.integer(0)).transpose()?;

@@ -1,5 +1,5 @@
-//! What the tables hold of each resource type: where its values are, which of them have an index, and which lists are
-//! rows.
+//! The tables' representation of each resource type: the columns of its values, the indexed values, and the lists
+//! that are stored as rows.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -14,34 +14,35 @@ use sha2::{Digest, Sha256};
 use super::{group_name, indexes, people, statistics, tally};
 use crate::database::{self, Database, OpenError, Session, Work};
 
-/// Names how the tables have what is derived: a comparable document is JSONB in SQLite and uncompressed in PostgreSQL,
-/// beside its length; a user is a row of `account`; unique values are claimed, and the names of groups.
+/// The format of derived data in the tables: a comparable document is JSONB in SQLite and uncompressed in
+/// PostgreSQL, next to its length; a user is a row of `account`; unique values are claimed, and the names of
+/// groups.
 const FORM: &str = "5";
 
-/// The resource types, as the tables have them.
+/// The resource types as represented in the tables.
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) kinds: Vec<KindTable>,
-    /// What the comparable documents depend on.
+    /// The rules that the comparable documents depend on.
     made_with: String,
 }
 
-/// A resource type, as the tables have it.
+/// A resource type as represented in the tables.
 #[derive(Debug)]
 pub(super) struct KindTable {
     pub(super) mapping: Mapping,
     pub(super) lists: Vec<List>,
 }
 
-/// A list of references, whose values are rows of `member`.
+/// A reference list, whose values are rows of `member`.
 #[derive(Debug)]
 pub(super) struct List {
     pub(super) attribute: AttributeId,
-    /// What the rows call it.
+    /// The name of the list in the rows.
     pub(super) name: String,
-    /// The types that it may refer to.
+    /// The resource types that the list may refer to.
     pub(super) refers_to: Vec<Box<str>>,
-    /// The condition by which a row of `member AS m` is of the list of `resource AS r`.
+    /// The condition that a row of `member AS m` belongs to the list of `resource AS r`.
     pub(super) of_resource: String,
 }
 
@@ -60,7 +61,7 @@ impl Tables {
 }
 
 impl KindTable {
-    /// `alias` is what the columns of `resource` are called by, with a dot: in an index they have no alias.
+    /// `alias` is the prefix of the columns of `resource`, with a dot. The columns of an index have no prefix.
     fn new(kind: &Arc<ResourceType>, dialect: Dialect, alias: &str) -> Self {
         let lists: Vec<List> = kind.reference_lists().iter().map(|list| List::new(kind, *list)).collect();
         let modified = Column::comparable(format!("{alias}modified")).indexed();
@@ -96,7 +97,7 @@ impl KindTable {
         known.ok_or_else(|| StoreError::backend("expected a list of references"))
     }
 
-    /// The document of a resource without its lists, and the one that filters are asked of.
+    /// The document of a resource without its lists, and the document that filters evaluate.
     pub(super) fn documents(&self, resource: &Resource) -> Result<(String, String), StoreError> {
         let comparable = self.mapping.document(resource);
         let kind = resource.kind();
@@ -121,32 +122,34 @@ impl List {
     }
 }
 
-/// Text of the program's own as SQL has it.
+/// The text as an SQL literal. Only for texts of the program itself.
 pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
-        // A string takes all that is written to it.
+        // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
     })
 }
 
-/// A unique value as its column has it: itself, or its digest where it is longer than an index takes.
+/// A unique value as stored in its column: the value itself, or its digest where the value is too long for an
+/// index.
 pub(crate) fn unique_value(folded: &str) -> String {
     const LONGEST: usize = 512;
     if folded.len() <= LONGEST { format!("={folded}") } else { format!("#{}", hex(&Sha256::digest(folded))) }
 }
 
-/// The value in place of [`unique_value`] for a resource whose unique value became that of another resource too, because
+/// The replacement of [`unique_value`] for a resource that shares its unique value with another resource because
 /// the fold changed. Both resources keep their value, and no third resource can claim it.
 pub(super) fn shared_value(id: &str, folded: &str) -> String {
     format!("~{}:{id}{}", id.len(), unique_value(folded))
 }
 
-/// Makes what depends on the resource types: indexes, and the comparable documents when they are of another making.
+/// Creates the data that depends on the resource types: indexes, and the comparable documents if other rules made
+/// them.
 pub(super) async fn prepare(database: &Database, tables: &Arc<Tables>) -> Result<(), OpenError> {
     Ok(database.write(Prepare(Arc::clone(tables))).await?)
 }
@@ -183,8 +186,8 @@ impl Work for Prepare {
 }
 
 impl Prepare {
-    /// Makes all comparable documents, unique keys and rows of people anew, some hundred resources at a time. Nobody
-    /// writes meanwhile.
+    /// Rebuilds all comparable documents, unique keys and rows of people, some hundred resources at a time. Other
+    /// writers are locked out meanwhile.
     async fn derive_anew<S: Session>(&self, session: &mut S) -> Result<(), StoreError> {
         let mut alone = Statement::new(session.dialect());
         if session.dialect() == Dialect::Postgres {
@@ -245,7 +248,7 @@ impl Prepare {
     }
 }
 
-/// The insertion that claims a unique value, and inserts nothing where another resource has it.
+/// The insertion that claims a unique value; it inserts no row where another resource has the value.
 pub(super) fn claim(
     dialect: Dialect,
     tenant: &str,

@@ -1,8 +1,8 @@
-//! How many resources of a type an organization has, how many bytes they have where filters are asked of them, and how
-//! many references: kept up to date by every commit.
+//! The number of an organization's resources of a type, the bytes of their comparable documents, and the number of
+//! references: kept up to date by every commit.
 //!
-//! Each number is the sum of some parts. A commit adds to one of them at its end, so that commits at the same time rarely
-//! wait for each other, and never in a circle.
+//! Each number is the sum of some parts. A commit adds to one of the parts at its end, so that concurrent commits
+//! rarely wait for each other, and never in a cycle.
 
 use std::collections::BTreeMap;
 
@@ -13,25 +13,25 @@ use scim_core::{
 
 use crate::database::{Row, Session};
 
-/// How many parts a number has in PostgreSQL. SQLite has one writer at a time.
+/// The number of parts of a number in PostgreSQL. SQLite has one writer at a time.
 const PARTS: u8 = 16;
 
-/// The name of the number of an organization's references, in place of that of a type.
+/// The name under which the number of an organization's references is stored, in place of the name of a type.
 const REFERENCES: &str = "";
 
-/// What a commit has created and deleted: by type, the resources and the bytes of their comparable documents.
+/// The net change of a commit: by type, the resources and the bytes of their comparable documents.
 #[derive(Debug, Default)]
 pub(super) struct Balance(BTreeMap<Box<str>, (i64, i64)>);
 
 impl Balance {
-    /// Counts resources that were created, or deleted (less than 0), and bytes that came or went.
+    /// Adds created resources, or deleted resources (less than 0), and the bytes that were added or removed.
     pub(super) fn add(&mut self, kind: &str, resources: i64, bytes: i64) {
         let (count, length) = self.0.entry(kind.into()).or_default();
         *count = count.saturating_add(resources);
         *length = length.saturating_add(bytes);
     }
 
-    /// Counts references that came, or went (less than 0).
+    /// Adds new references, or removed references (less than 0).
     pub(super) fn add_references(&mut self, references: i64) {
         self.add(REFERENCES, references, 0);
     }
@@ -62,14 +62,14 @@ impl Balance {
     }
 }
 
-/// The query of the number.
+/// The query for the number of an organization's resources of a type.
 pub(crate) fn total(dialect: Dialect, tenant: &TenantId, kind: &str) -> Statement {
     let mut query = Statement::new(dialect);
     write_total(&mut query, tenant, kind);
     query
 }
 
-/// Adds the query of the number.
+/// Adds the query for the number of an organization's resources of a type.
 pub(super) fn write_total(query: &mut Statement, tenant: &TenantId, kind: &str) {
     query.push("SELECT COALESCE(SUM(resources), 0)");
     if query.dialect() == Dialect::Postgres {
@@ -78,18 +78,18 @@ pub(super) fn write_total(query: &mut Statement, tenant: &TenantId, kind: &str) 
     query.push(" FROM tally WHERE tenant = ").bind(tenant.as_str()).push(" AND kind = ").bind(kind);
 }
 
-/// What an organization has of a type.
+/// The size of an organization's resources of a type.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Extent {
     pub(super) resources: u64,
-    /// Of the comparable documents.
+    /// The bytes of the comparable documents.
     pub(super) bytes: u64,
-    /// References of all its resources.
+    /// The number of references of all resources of the organization.
     pub(super) references: u64,
 }
 
 impl Extent {
-    /// The query of it.
+    /// The query for the extent.
     pub(super) fn query(dialect: Dialect, tenant: &TenantId, kind: &str) -> Statement {
         let cast = if dialect == Dialect::Postgres { "::bigint" } else { "" };
         let mut query = Statement::new(dialect);
@@ -99,7 +99,7 @@ impl Extent {
         query
     }
 
-    /// What the query has found.
+    /// Reads the extent from the result of the query.
     pub(super) fn of(rows: Vec<Row>) -> Result<Self, StoreError> {
         let mut extent = Self::default();
         for mut row in rows {
@@ -115,7 +115,7 @@ impl Extent {
     }
 }
 
-/// The statements that count everything anew.
+/// The statements that recount all numbers.
 pub(super) fn recount(dialect: Dialect) -> Vec<Statement> {
     let references = format!(
         "INSERT INTO tally (tenant, kind, part, resources, bytes) \

@@ -1,4 +1,4 @@
-//! Assignments of people to user groups by hand, and the people of a user group with the reason of each.
+//! Assignments of people to user groups by hand, and the people of a user group, each with a reason.
 
 use std::collections::HashMap;
 
@@ -17,36 +17,36 @@ use crate::{
     },
 };
 
-/// Members on a page.
+/// The number of members on a page.
 const PAGE: usize = 50;
 
-/// A change of the user groups of some people by hand. It names the differences, so that two administrators at the same
-/// time both get their way.
+/// A change by hand of the user groups of some people. It contains only differences, so that the concurrent
+/// changes of two administrators both take effect.
 #[derive(Clone, Debug, Default)]
 pub struct Assignment {
     /// The ids of the people.
     pub people: Vec<String>,
     /// The user groups that they join.
     pub join: Vec<String>,
-    /// The user groups that they leave, unless a mapping assigns them there.
+    /// The user groups that they leave, unless a mapping assigns them.
     pub leave: Vec<String>,
-    /// The administrator who asks.
+    /// The administrator who makes the change.
     pub by: String,
 }
 
 /// The outcome of an assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assigned {
-    /// The people who exist.
+    /// The number of people in the change who exist.
     pub people: usize,
 }
 
-/// The reason for which a person belongs to a user group.
+/// The reason why a person belongs to a user group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// An administrator has assigned the person.
     ByHand,
-    /// The person is in a group of the identity provider, which has this name.
+    /// The person is in the group of the identity provider with this name.
     Mapping(String),
 }
 
@@ -61,7 +61,7 @@ pub struct Member {
     pub user_group: String,
     /// The name of the user group.
     pub group_name: String,
-    /// The things that the people of the user group can do.
+    /// The permissions of the people of the user group, in words.
     pub purpose: Option<String>,
     /// The reason.
     pub reason: Reason,
@@ -71,23 +71,23 @@ pub struct Member {
 /// A part of the people of a user group.
 #[derive(Clone, Debug)]
 pub struct Members {
-    /// The people, first those who were assigned by hand; a person with several reasons is there several times.
+    /// The people; those assigned by hand come first. A person with several reasons occurs several times.
     pub members: Vec<Member>,
-    /// The position behind which the next part begins; `None` at the end.
+    /// The position after which the next part begins; `None` at the end.
     pub next: Option<(String, String)>,
 }
 
 impl UserGroups {
-    /// Assigns people to user groups by hand, and takes them out. All of it happens, or nothing.
+    /// Assigns people to user groups by hand, and removes them, completely or not at all.
     ///
     /// # Errors
     ///
-    /// When one of the user groups to join is gone; when the database does not answer.
+    /// When a user group to join is gone; when the database does not answer.
     pub async fn assign(&self, tenant: &str, assignment: Assignment) -> Result<Assigned, UserGroupError> {
         self.write(Assigning { tenant: tenant.to_owned(), assignment }).await
     }
 
-    /// The user groups of a person, each with the reason.
+    /// The user groups of a person, each with its reason.
     ///
     /// # Errors
     ///
@@ -99,7 +99,8 @@ impl UserGroups {
         self.found(query).await
     }
 
-    /// The names of the user groups of some people, by the id of the account. A name is there once, whatever the reasons.
+    /// The names of the user groups of some people, by the id of the account. A name occurs once, whatever the
+    /// number of reasons.
     ///
     /// # Errors
     ///
@@ -117,7 +118,7 @@ impl UserGroups {
         Ok(names)
     }
 
-    /// A part of the people of a user group, behind a position.
+    /// The part of the people of a user group that follows the position `after`.
     ///
     /// # Errors
     ///
@@ -187,7 +188,8 @@ impl Work for Assigning {
         if lock(session, tenant, &groups, "KEY SHARE").await? < groups.len() {
             return Ok(Err(UserGroupError::Gone));
         }
-        // Whoever is deleted at this moment either is gone here, or goes with the rows that are written here.
+        // An account that is being deleted at this moment is either gone here, or is deleted together with the
+        // rows written here.
         let people = lock_accounts(session, tenant, people).await?;
         let ids = || people.iter().map(String::as_str);
         if !groups.is_empty() {

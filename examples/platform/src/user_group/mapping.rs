@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Groups on a page.
+/// The number of groups on a page.
 const PAGE: usize = 50;
 
 /// A group of the identity provider.
@@ -29,16 +29,16 @@ pub struct ScimGroup {
     pub name: String,
     /// The number of its members, counted up to one more than [`UserGroups::COUNTED`].
     pub people: i64,
-    /// The user groups that it fills, as ids and names, by name.
+    /// The user groups that the group fills, as ids and names, by name.
     pub fills: Vec<(String, String)>,
 }
 
-/// The outcome of a change of a mapping.
+/// The outcome of a changed mapping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mapped {
-    /// The people who joined a user group.
+    /// The number of people who joined a user group.
     pub joined: usize,
-    /// The people who left one.
+    /// The number of people who left a user group.
     pub left: usize,
 }
 
@@ -47,13 +47,13 @@ pub struct Mapped {
 pub struct ScimGroups {
     /// The groups, by name.
     pub groups: Vec<ScimGroup>,
-    /// Whether there are more of them.
+    /// Whether more groups follow.
     pub more: bool,
 }
 
 impl UserGroups {
-    /// A part of the groups of the identity provider whose names begin with `search`, behind the group with the id
-    /// `after`.
+    /// The part of the groups of the identity provider whose names begin with `search` that follows the group with
+    /// the id `after`.
     ///
     /// # Errors
     ///
@@ -91,7 +91,8 @@ impl UserGroups {
         Ok(self.found_scim(tenant, query).await?.into_iter().next())
     }
 
-    /// The names of the first groups of the identity provider that fill each user group, by the id of the user group.
+    /// The names of the first groups of the identity provider that fill each user group, by the id of the user
+    /// group.
     ///
     /// # Errors
     ///
@@ -106,12 +107,12 @@ impl UserGroups {
         self.names(query).await
     }
 
-    /// Maps a group of the identity provider to the user groups `add`, and to those of `remove` no longer. Its members
-    /// join and leave at once.
+    /// Maps a group of the identity provider to the user groups in `add`, and removes its mappings to those in
+    /// `remove`. Its members join and leave at once.
     ///
     /// # Errors
     ///
-    /// When the group or one of the user groups to fill is gone; when the database does not answer.
+    /// When the group or a user group to fill is gone; when the database does not answer.
     pub async fn map(
         &self,
         tenant: &str,
@@ -173,7 +174,8 @@ impl Work for Mapping {
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Self::Output, CommitError> {
         let (tenant, dialect) = (self.tenant.as_str(), session.dialect());
-        // A commit that changes the group's members has the same lock: one of the two sees all that the other did.
+        // A commit that changes the group's members takes the same lock: one of the two sees all changes of the
+        // other.
         let mut query = Statement::new(dialect);
         query.push("SELECT id FROM resource WHERE kind = 'Group' AND tenant = ").bind(tenant).push(" AND id = ");
         query.bind(self.scim_group.as_str());

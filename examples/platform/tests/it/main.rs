@@ -1,5 +1,6 @@
-//! The tests of the platform, in rooms by subject: one program, which links once. Tests that measure time, memory or
-//! the statements of their process, or that end a database, are programs of their own, beside this directory: nothing else runs beside them.
+//! The tests of the platform, in modules by subject: one program, which links once. Tests that measure time, memory or
+//! the statements of their process, or that end a database, are separate programs next to this directory: nothing else
+//! runs at the same time.
 
 #![allow(
     missing_docs,

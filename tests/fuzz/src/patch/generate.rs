@@ -1,4 +1,4 @@
-//! Resources and operations for the model, made of the fuzzer's decisions.
+//! Resources and operations for the model, made from the fuzzer's decisions.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -45,7 +45,7 @@ fn elements(choices: &mut Choices<'_>, list: &List) -> Vec<Json> {
     (0..choices.below(5)).map(|_| element(choices, list)).collect()
 }
 
-/// An element as a client sends it: in one of six cases without content, or with a member that says nothing.
+/// An element of a request: in one of six cases without content, or with an empty member.
 fn sent(choices: &mut Choices<'_>, list: &List) -> Json {
     let mut sent = element(choices, list);
     if choices.one_in(6) {
@@ -60,7 +60,7 @@ fn sent(choices: &mut Choices<'_>, list: &List) -> Json {
     sent
 }
 
-/// A resource as the store has it.
+/// A stored resource.
 pub(super) fn stored(choices: &mut Choices<'_>, kind: Kind) -> Json {
     let mut document = match kind {
         Kind::User => json!({"id": "1", "userName": "u"}),
@@ -129,7 +129,7 @@ pub(super) fn operation(choices: &mut Choices<'_>, kind: Kind) -> Operation {
             (_, None) => Some(sent(choices, list)),
         },
     };
-    // A `remove` has no value, but of a list and of an object of attributes.
+    // A `remove` has a value only for a list and for an object of attributes.
     let is_narrowed = matches!(target, Target::List(_) | Target::Singular([ENTERPRISE] | [USER]));
     let value = value.filter(|_| op != Op::Remove || is_narrowed || choices.one_in(8));
     Operation { op, target, value, capitals: choices.one_in(8) }

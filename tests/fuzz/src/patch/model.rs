@@ -1,5 +1,5 @@
-//! The naive model of PATCH: JSON documents, and the rules of RFC 7644 §3.5.2 with the decisions that the RFC leaves to
-//! a service provider. It uses nothing of the library.
+//! The naive model of PATCH: JSON documents, and the rules of RFC 7644 §3.5.2 with the decisions that the RFC leaves
+//! to a service provider. It does not use the library.
 
 mod lists;
 
@@ -37,7 +37,7 @@ static ADDRESSES: List = List {
     texts: &["type", "locality", "country"],
     subs: &["type", "locality", "country", "primary"],
 };
-/// The type of a member is the service provider's: what a client says of it is an echo, which the model leaves out.
+/// The service provider decides the type of a member: a `type` in a request is an echo, which the model leaves out.
 static MEMBERS: List = List { name: "members", references: true, texts: &["value"], subs: &["value"] };
 static USER_LISTS: &[&List] = &[&EMAILS, &ADDRESSES];
 static GROUP_LISTS: &[&List] = &[&MEMBERS];
@@ -58,7 +58,7 @@ impl Kind {
     }
 }
 
-/// The habits that are tolerated.
+/// The tolerated quirks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Preset {
     Default,
@@ -104,7 +104,7 @@ pub(super) struct Operation {
     pub(super) op: Op,
     pub(super) target: Target,
     pub(super) value: Option<Json>,
-    /// The path is in capitals, which mean the same.
+    /// The path is in capitals, which have the same meaning.
     pub(super) capitals: bool,
 }
 
@@ -180,7 +180,7 @@ impl List {
         }
     }
 
-    /// Whether the element has all sub-attributes that are given, but `primary`. One that has only `primary` is like
+    /// Whether the element has all given sub-attributes except `primary`. An element that has only `primary` is like
     /// others of that kind.
     fn includes(&self, element: &Json, given: &Json) -> bool {
         let rest = |it: &Json| it.as_object().is_some_and(|it| it.keys().any(|name| name != "primary"));
@@ -204,14 +204,15 @@ impl List {
         count(left) == count(right) && members.all(|(name, value)| self.equal(name, &right[name], value))
     }
 
-    /// Whether two elements are one after single elements were changed: all that have only `primary` are.
+    /// Whether two elements are equal after single elements were changed: all elements that have only `primary` are
+    /// equal.
     fn are_one(&self, left: &Json, right: &Json) -> bool {
         let only_primary = |it: &Json| it.as_object().is_some_and(|it| it.keys().all(|name| name == "primary"));
         self.is_same(left, right) || only_primary(left) && only_primary(right)
     }
 
-    /// Whether a `remove` with this value names the element: by `value` if it is given, and then by `type` too; else by
-    /// all that is given. A sub-attribute that is unknown or says nothing selects nothing.
+    /// Whether a `remove` with this value names the element: by `value` if it is given, and then by `type` too;
+    /// otherwise by all given sub-attributes. A sub-attribute that is unknown or empty selects nothing.
     fn names(&self, element: &Json, given: &Json) -> bool {
         if self.references {
             return element["value"] == given["value"];
@@ -265,7 +266,7 @@ impl Condition {
     }
 }
 
-/// A resource that is being patched.
+/// A resource during a patch.
 pub(super) struct Model {
     kind: Kind,
     preset: Preset,
@@ -292,8 +293,8 @@ impl Model {
         self.finish()
     }
 
-    /// `remove` needs a path; `add` and `replace` need a value (§3.5.2). Elsewhere than in the strict preset the
-    /// condition of an `add` describes the value.
+    /// `remove` needs a path; `add` and `replace` need a value (§3.5.2). Except in the strict preset, the condition of
+    /// an `add` describes the value.
     fn well_formed(&self, operation: &Operation) -> Result {
         let describes = self.preset != Preset::Strict
             && matches!(operation.target, Target::Elements { condition: Some(_), sub: None, .. });
@@ -317,7 +318,7 @@ impl Model {
             Target::Singular([USER]) => match value {
                 Some(_) => self.members(*op, value),
                 None if *op == Op::Add => Ok(()),
-                // Not all attributes of a resource can go.
+                // The attributes of a resource cannot all be removed.
                 None => Err(Refusal::NoTarget),
             },
             Target::Singular(path) => self.singular(*op, path, value),
@@ -333,7 +334,7 @@ impl Model {
         members.into_iter().try_for_each(|(name, value)| self.member(op, name, value))
     }
 
-    /// A member of an object of attributes is an operation of its own.
+    /// A member of an object of attributes is a separate operation.
     fn member(&mut self, op: Op, name: &str, value: &Json) -> Result {
         let value = Some(value).filter(|value| !value.is_null());
         match self.kind.lists().iter().find(|list| list.name == name) {
@@ -346,7 +347,7 @@ impl Model {
         match (path, value) {
             // Nothing is added to an extension.
             ([ENTERPRISE], None) if op == Op::Add => return Ok(()),
-            // A `remove` takes the attributes that the object names, whatever it says of them.
+            // A `remove` removes the attributes that the object names, whatever their values.
             ([ENTERPRISE], Some(Json::Object(members))) => {
                 return members.iter().try_for_each(|(name, value)| match name.as_str() {
                     "unknown" if self.preset == Preset::Strict => Err(Refusal::InvalidSyntax),
@@ -357,7 +358,7 @@ impl Model {
             _ => {}
         }
         match (path, value.filter(|_| op != Op::Remove)) {
-            // A complex value is merged; what is null goes.
+            // A complex value is merged; a null member is removed.
             (_, Some(Json::Object(members))) => {
                 let (gone, set): (Vec<_>, Vec<_>) = members.iter().partition(|(_, value)| value.is_null());
                 for (name, value) in set.into_iter().chain(gone) {
@@ -382,12 +383,12 @@ impl Model {
         }
         match path {
             [name] if *name == self.kind.required() => return Err(Refusal::Mutability),
-            // It has a default, which an omission keeps.
+            // The attribute has a default, and an omission keeps the stored value.
             ["active"] if op == Op::Remove => return Err(Refusal::Mutability),
             ["active"] => return Ok(()),
             _ => {}
         }
-        // What holds nothing else goes, too.
+        // A parent without other members is removed, too.
         for len in (1..=path.len()).rev() {
             let parent = path[..len - 1].iter().fold(&mut self.after, |at, name| &mut at[*name]);
             let parent = parent.as_object_mut().expect("an object");
@@ -399,7 +400,7 @@ impl Model {
         Ok(())
     }
 
-    /// Whether this text is no value: the empty `value` of an element, outside of the strict preset.
+    /// Whether this text counts as no value: the empty `value` of an element, except in the strict preset.
     fn is_no_text(&self, list: &List, sub: &str, value: &Json) -> bool {
         self.preset != Preset::Strict && !list.references && sub == "value" && value == ""
     }

@@ -21,7 +21,7 @@ pub(super) const WORDS: [(&str, &str); 9] = [
     ("Error", "urn:ietf:params:scim:api:messages:2.0:Error"),
 ];
 
-/// How the requests of a case are known.
+/// The source of the requests of a case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Evidence {
@@ -124,7 +124,7 @@ struct CaseForm {
     steps: Vec<Json>,
 }
 
-/// One request, or several equal ones.
+/// One request, or several equal requests.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Step {

@@ -1,19 +1,19 @@
 //! Patterns for JSON documents.
 //!
-//! A scalar matches the equal scalar; an array matches an array of the same length, element by element; an object matches
-//! an object with at least the named members. An object whose only members begin with `$` (except `$ref`) tests the
-//! value itself:
+//! A scalar matches the equal scalar; an array matches an array of the same length, element by element; an object
+//! matches an object with at least the named members. An object whose only members begin with `$` (except `$ref`)
+//! tests the value itself:
 //!
 //! | member | the value |
 //! | --- | --- |
 //! | `$absent` | is absent; neither `null` nor an empty list is |
 //! | `$type` | has a type: `string`, `integer`, `boolean`, `array` or `object` |
-//! | `$len` | has so many elements, members or characters; an absent value has none |
-//! | `$min` | is a number, and not smaller |
+//! | `$len` | has so many elements, members or characters; the length of an absent value is 0 |
+//! | `$min` | is a number that is at least this one |
 //! | `$not` | is present and does not match |
 //! | `$has` | is a list; each pattern matches an element of its own |
 //! | `$none` | is absent, or a list; no pattern matches an element |
-//! | `$exactly` | is a list; the patterns match the elements one to one, in any order; an absent list has none |
+//! | `$exactly` | is a list; the patterns match the elements one to one, in any order; an absent list has no elements |
 //! | `$each` | is a list; the pattern matches every element |
 //! | `$contains` | is a text that contains this one |
 

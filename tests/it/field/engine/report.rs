@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Area, Case, Transport, replay};
 
-/// As many rows of one table are shown in full.
+/// The number of rows of one table that are shown in full.
 const SHOWN: usize = 3;
 
 /// How many cases were replayed, and which of them failed.
@@ -26,7 +26,7 @@ impl Report {
         }
     }
 
-    /// Fails the test if a case failed, or if there was none.
+    /// Fails the test if a case failed, or if no case was replayed.
     pub(crate) fn assert_passed(&self, host: &str) {
         assert!(self.count > 0, "{host}: no case was replayed");
         let failed: usize = self.failures.values().map(Vec::len).sum();

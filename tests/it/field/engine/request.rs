@@ -33,7 +33,7 @@ pub(crate) trait Transport: Sync {
     /// The base URL, as it is in the answers.
     fn base(&self) -> &str;
 
-    /// Sends a request and reads the answer, or tells why there is none.
+    /// Sends a request and reads the answer. An error states why no answer came.
     fn send(&self, request: &Wire) -> Result<Answer, String>;
 }
 
@@ -95,7 +95,7 @@ impl Wire {
                 line => vec![text_of(&replace(line, &known))],
             };
             anonymous |= lines.is_empty() && name == "Authorization";
-            // A header of the case for bodies does not belong to a request without one.
+            // A case's header for bodies is not sent with a request without a body.
             if body.is_some() || name != "Content-Type" || step.headers.contains_key(name) {
                 headers.insert(name.clone(), lines);
             }
@@ -105,7 +105,7 @@ impl Wire {
         Ok(Self { method: step.method().to_owned(), target, headers, anonymous, body })
     }
 
-    /// Whether the request names a single resource; discovery is none.
+    /// Whether the request names a single resource. A target of discovery does not.
     pub(super) fn names_resource(&self) -> bool {
         let segments = self.path().strip_prefix('/').map(|path| path.split('/').collect::<Vec<_>>());
         matches!(segments.as_deref(), Some(["Users" | "Groups", id]) if !id.is_empty())

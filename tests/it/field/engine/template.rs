@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-/// The name that a text begins with, and the rest.
+/// The name at the start of a text, and the rest.
 fn leading_name(text: &str) -> Option<(&str, &str)> {
     let (name, behind) = text.strip_prefix('{')?.split_once('}')?;
     let is_name = name.starts_with(|char: char| char.is_ascii_alphabetic())
@@ -75,7 +75,7 @@ pub(super) fn counted_text(text: &str, i: u64) -> String {
     text.replace("{i}", &i.to_string())
 }
 
-/// A name that was not replaced, if there is one: a mistake in the data.
+/// The first name that was not replaced, or `None`. A remaining name is a mistake in the data.
 pub(super) fn unknown(text: &str) -> Option<&str> {
     let starts = text.match_indices('{').map(|(at, _)| at);
     starts.filter_map(|at| leading_name(&text[at..])).map(|(name, _)| name).next()

@@ -1,4 +1,4 @@
-//! Whatever two resources are: the patch between them leads from one to the other.
+//! For any two resources, the patch between them leads from one to the other.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{seen, send, wanted, without_variants};
 use crate::patch::fixtures::{Before, expand};
 
-/// Text that is easily mistaken for another, or for something else.
+/// Text that is easily confused with other text, or with syntax.
 fn text() -> impl Strategy<Value = String> {
     let known = vec![
         "a",
@@ -49,7 +49,7 @@ fn some_text() -> impl Strategy<Value = Json> {
     text().prop_map(Json::from)
 }
 
-/// An object of some of these members.
+/// An object with some of these members.
 fn object(members: Vec<(&'static str, BoxedStrategy<Json>)>) -> impl Strategy<Value = Json> {
     let members: Vec<_> = members
         .into_iter()
@@ -65,7 +65,7 @@ fn list(value: impl Strategy<Value = Json>) -> impl Strategy<Value = Json> {
     vec(value, 0..6).prop_map(|mut values| {
         let mut found = false;
         for value in &mut values {
-            // A client that sends an empty `value` says that there is none.
+            // An empty `value` states that there is no value.
             if value.get("value") == Some(&Json::from("")) {
                 value["value"] = "v".into();
             }
@@ -159,7 +159,7 @@ fn user() -> impl Strategy<Value = Json> {
     })
 }
 
-/// References to one resource are one.
+/// Keeps one reference to each resource.
 fn one_each(references: &mut Vec<Json>) {
     let mut seen = HashSet::new();
     references.retain(|reference| seen.insert(reference["value"].to_string()));
@@ -167,7 +167,7 @@ fn one_each(references: &mut Vec<Json>) {
 
 fn group() -> impl Strategy<Value = Json> {
     let ids = select(vec!["a", "A", "b", "c", "x\"y", "back\\slash", "ü", "] or value pr", "2819"]);
-    // What a member is, is said or not, but does not change.
+    // The type of a member is given or absent, but does not change.
     let member = (ids, any::<bool>(), some_text()).prop_map(|(id, typed, display)| {
         let mut member = json!({"value": id, "display": display});
         if typed {
@@ -185,7 +185,7 @@ fn group() -> impl Strategy<Value = Json> {
 /// One attribute of each type and of each characteristic.
 fn badge() -> impl Strategy<Value = Json> {
     let number = || (0_i64..3).prop_map(Json::from).boxed();
-    // Immutable, so that upper and lower case are one.
+    // Immutable, so no value differs from another only in case.
     let mark = || select(vec![json!("m1"), json!("m\"2"), json!("m3")]).boxed();
     let always = |json: Json| Just(json).boxed();
     let attributes = object(vec![
@@ -260,7 +260,7 @@ fn badge() -> impl Strategy<Value = Json> {
     })
 }
 
-/// What neither [`user`] nor [`badge`] has.
+/// A type with the attribute types that neither [`user`] nor [`badge`] has.
 static THING: LazyLock<Arc<ResourceType>> = LazyLock::new(|| {
     use AttributeType::{Binary, Boolean, DateTime, Decimal, Integer, Reference, String};
     let text = |name: &str| Attribute::new(name, String);
@@ -318,7 +318,7 @@ fn thing() -> impl Strategy<Value = Json> {
     let always = |json: Json| Just(json).boxed();
     let number = || (0_i64..3).prop_map(Json::from).boxed();
     let short = || select(vec![json!("a"), json!("b"), json!("B")]).boxed();
-    // Of two that become the same by what stays, either may be the one.
+    // If two values become equal by their kept sub-attributes, either may be kept.
     let id = || select(vec![json!("a"), json!("b"), json!("c\"")]).boxed();
     let mark = (id(), short(), any::<bool>()).prop_map(|(id, name, marked)| {
         let mut mark = json!({"value": id, "name": name});
@@ -365,7 +365,8 @@ fn thing() -> impl Strategy<Value = Json> {
         ),
     ]);
     (attributes, turn.clone(), list(turn)).prop_map(|(mut thing, first, turns)| {
-        // Of several with one `value` none is known to be the same one, so that what is not said again would not stay.
+        // Several values with the same `value` cannot be matched, so kept sub-attributes that are not sent again would
+        // be lost.
         for list in ["locks", "marks"] {
             if let Some(values) = thing.get_mut(list).and_then(Json::as_array_mut) {
                 one_each(values);
@@ -381,7 +382,7 @@ fn two<S: Strategy<Value = Json>>(
     of: &'static Arc<ResourceType>,
     some: fn() -> S,
 ) -> impl Strategy<Value = (Resource, Resource)> {
-    // What a resource becomes has mostly much of what it was.
+    // The second resource mostly shares many attributes with the first.
     let changed = (some(), some(), vec(any::<bool>(), 32)).prop_map(|(before, other, which)| {
         let mut after: Map<String, Json> = before.as_object().unwrap().clone();
         for ((name, value), changed) in other.as_object().unwrap().iter().zip(which) {
@@ -420,7 +421,7 @@ fn pair() -> impl Strategy<Value = (Resource, Resource)> {
     ]
 }
 
-/// From generous to so narrow that hardly anything fits.
+/// Limits from generous to so narrow that hardly any operation fits.
 fn limits() -> impl Strategy<Value = Limits> {
     (200_usize..600, 1_usize..4, 1_usize..5, 20_usize..80, 1_usize..3).prop_map(
         |(body, operations, values, path, terms)| {
@@ -459,7 +460,7 @@ proptest! {
         }
     }
 
-    /// Where anything may be sent, sending each attribute that changed as a whole is no shorter.
+    /// If every attribute may be sent, sending each changed attribute as a whole is no shorter.
     #[test]
     fn nothing_plain_is_shorter((before, after) in two(Before::User.kind(), user)) {
         let patches = between(&before, &after, &Limits::default())?;
@@ -470,7 +471,7 @@ proptest! {
     }
 }
 
-/// The bytes of a patch that puts every attribute that changed in its place, as a whole.
+/// The bytes of a patch that sends every changed attribute as a whole.
 fn plain(extension: &str, before: &Json, after: &Json) -> usize {
     let names: BTreeSet<&String> =
         [before, after].into_iter().filter_map(Json::as_object).flat_map(Map::keys).collect();

@@ -1,4 +1,4 @@
-//! What the patch between two resources says, in the usual cases.
+//! The operations of the patch between two resources, in the usual cases.
 
 use std::{fmt::Write, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::patch::fixtures::{Before, expand};
 
 const ENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// The operations of the one patch between the two, and what comes of it.
+/// The operations of the single patch between the two resources, after a check of its result.
 fn between(before: &Resource, after: &Resource) -> Json {
     let limits = Limits::default();
     let patches = diff(before, after, &limits).unwrap();
@@ -27,7 +27,7 @@ fn between(before: &Resource, after: &Resource) -> Json {
     }
 }
 
-/// A user becomes another one, by these operations.
+/// The patch from one user to the other has these operations.
 fn row(before: &str, after: &str, operations: &str) {
     let with_name = |json: &str| -> Json {
         let mut json: Json = serde_json::from_str(&expand(json)).unwrap();
@@ -52,7 +52,7 @@ fn singular_attributes() {
     );
 }
 
-/// What is read-only is the service provider's.
+/// Read-only attributes belong to the service provider, so the patch ignores them.
 #[test]
 fn what_is_read_only_is_left_aside() {
     row(
@@ -127,7 +127,7 @@ fn extensions() {
     );
 }
 
-/// What changes in a value of a list, through a value path.
+/// A change in a value of a list goes through a value path.
 #[test]
 fn values_of_complex_lists() {
     const TWO: &str = r#"{"emails": [{"value": "b@work.com", "type": "work", "primary": true},
@@ -161,7 +161,7 @@ fn values_of_complex_lists() {
         r#"{"emails": [{"value": "b@work.com", "type": "work", "primary": true}]}"#,
         r#"[{"op": "remove", "path": "emails[value eq \"b@home.com\"]"}]"#,
     );
-    // A value becomes primary before another value comes that the condition would select as well.
+    // A value becomes primary before the patch adds another value that the condition would select as well.
     row(
         r#"{"emails": [{"value": "a", "type": "work", "display": "an address with a name that is longer than an operation"}]}"#,
         r#"{"emails": [{"value": "a", "type": "work", "display": "an address with a name that is longer than an operation",
@@ -169,14 +169,14 @@ fn values_of_complex_lists() {
         r#"[{"op": "replace", "path": "emails[value eq \"a\"].primary", "value": true},
             {"op": "add", "path": "emails", "value": [{"value": "a", "type": "home"}]}]"#,
     );
-    // The order is nothing, and a `primary` of false is none.
+    // The order has no meaning, and `primary: false` means the same as no `primary`.
     row(
         TWO,
         r#"{"emails": [{"value": "b@home.com", "type": "home", "primary": false},
             {"type": "work", "value": "b@work.com", "primary": true}]}"#,
         "[]",
     );
-    // One with another address, but of the same type, is still that one.
+    // A value with another address but the same type is matched as the same value.
     row(
         r#"{"emails": [{"value": "b@work.com", "type": "work", "display": "Barbara Jensen at work"},
             {"value": "b@home.com", "type": "home", "display": "Barbara Jensen at home"}]}"#,
@@ -184,7 +184,7 @@ fn values_of_complex_lists() {
             {"value": "b@home.com", "type": "home", "display": "Barbara Jensen at home"}]}"#,
         r#"[{"op": "replace", "path": "emails[value eq \"b@work.com\"].value", "value": "c@work.com"}]"#,
     );
-    // Whichever is shorter.
+    // The shorter form is sent.
     row(
         r#"{"emails": [{"value": "b"}, {"value": "a rather long address"}]}"#,
         r#"{"emails": [{"value": "b"}]}"#,
@@ -192,7 +192,7 @@ fn values_of_complex_lists() {
     );
 }
 
-/// What is in quotes is escaped for the path, and the path for JSON.
+/// A text in quotes is escaped for the path, and the path for JSON.
 #[test]
 fn hostile_text_in_a_path() {
     let other = "x".repeat(80);
@@ -202,7 +202,7 @@ fn hostile_text_in_a_path() {
     assert_eq!(between(&before, &after), expected);
 }
 
-/// RFC 7644 §3.5.2: making one value primary takes that from the others.
+/// RFC 7644 §3.5.2: making one value primary makes the others not primary.
 #[test]
 fn the_primary_value() {
     let emails = |first: Json, second: Json, more: &[Json]| {
@@ -230,7 +230,7 @@ fn the_primary_value() {
     );
 }
 
-/// What no condition selects alone is sent with the list.
+/// A value that no condition selects alone is sent with the list.
 #[test]
 fn values_that_cannot_be_told_apart() {
     row(
@@ -238,14 +238,14 @@ fn values_that_cannot_be_told_apart() {
         r#"{"emails": [{"value": "a", "type": "x", "display": "1"}]}"#,
         r#"[{"op": "replace", "path": "emails", "value": [{"value": "a", "type": "x", "display": "1"}]}]"#,
     );
-    // Two are needed to tell these apart.
+    // Two comparisons are needed to distinguish these values.
     row(
         r#"{"emails": [{"value": "address", "type": "work"}, {"value": "address", "type": "home"},
             {"value": "other address", "type": "work"}]}"#,
         r#"{"emails": [{"value": "address", "type": "home"}, {"value": "other address", "type": "work"}]}"#,
         r#"[{"op": "remove", "path": "emails[value eq \"address\" and type eq \"work\"]"}]"#,
     );
-    // One that is part of another is not added beside it, but the other is beside that one.
+    // A value that is part of a stored value cannot be added, but a value that includes a stored value can.
     row(
         r#"{"emails": [{"value": "a", "type": "work"}]}"#,
         r#"{"emails": [{"value": "a", "type": "work"}, {"value": "a"}]}"#,
@@ -279,7 +279,7 @@ fn members_one_by_one() {
         between(&members(&[]), &members(&["d"])),
         json!([{"op": "add", "path": "members", "value": [{"value": "d", "type": "User"}]}])
     );
-    // What is immutable and not said again stays; what is read-only is not compared.
+    // An immutable sub-attribute that is not sent again stays; a read-only sub-attribute is not compared.
     let bare = group(
         &json!({"displayName": "g", "members": [{"value": "a", "display": "A"}, {"value": "b"}, {"value": "c"}]}),
     );
@@ -329,7 +329,7 @@ fn attributes_of_a_type_of_ones_own() {
         changes(r#"{"urn:example:Paint": null}"#),
         json!([{"op": "remove", "path": "urn:example:Paint:colour"}])
     );
-    // What is immutable stays as it is spelt.
+    // An immutable value keeps its stored spelling.
     let spelt = Before::Badge.with(r#"{"serial": "s1", "box": {"width": 1, "height": 2, "label": "l"}}"#);
     assert!(diff(&before, &spelt, &Limits::default()).unwrap().is_empty());
 }
@@ -353,7 +353,8 @@ fn what_is_fixed_and_what_is_required() {
     let thing = |json: Json| Resource::from_json(&kind, json.to_string().as_bytes()).unwrap();
     let limits = Limits::default();
 
-    // What is immutable comes in one operation, since it cannot be added to; then its order is nothing, all else is.
+    // An immutable list is sent in one operation, since nothing can be added to it. Its order then has no meaning; any
+    // other difference counts.
     let (none, full) = (thing(json!({})), thing(json!({"fixed": ["a", "b"], "origin": {"place": "P", "year": "1"}})));
     assert_eq!(
         between(&none, &full),
@@ -370,20 +371,21 @@ fn what_is_fixed_and_what_is_required() {
     few.values = 1;
     assert_eq!(refused(&none, &full, &few), (DiffErrorKind::TooLarge, "fixed".to_owned()));
 
-    // An extension with a required attribute goes as a whole or not at all.
+    // An extension with a required attribute is removed as a whole or not at all.
     let with = thing(json!({"urn:example:Option:1.0": {"level": "1", "note": "n"}}));
     assert_eq!(between(&with, &none), json!([{"op": "remove", "path": "urn:example:Option:1.0"}]));
     let odd = thing(json!({"urn:example:ö:1.0": {"note": "n"}}));
     let inexpressible = (DiffErrorKind::Inexpressible, "urn:example:ö:1.0:note".to_owned());
     assert_eq!(refused(&none, &odd, &limits), inexpressible);
 
-    // A secret that nobody reads may be there, and is not lost with the list, though that were shorter.
+    // The list may have secrets that cannot be read. The patch does not remove them with the list, although that would
+    // be shorter.
     let keys = |keys: Json| thing(json!({"keys": keys}));
     assert_eq!(
         between(&keys(json!([{"value": "1"}, {"value": "2", "name": "x"}])), &keys(json!([{"value": "1"}]))),
         json!([{"op": "remove", "path": r#"keys[value eq "2"]"#}])
     );
-    // Where ids do not tell which is which, the order is nothing all the same.
+    // Even if ids do not identify the values, the order has no meaning.
     let same = keys(json!([{"value": "1", "secret": "s"}, {"value": "1", "name": "n"}]));
     let turned = keys(json!([{"value": "1", "name": "n"}, {"value": "1", "secret": "s"}]));
     assert!(diff(&same, &turned, &limits).unwrap().is_empty());
@@ -444,7 +446,7 @@ fn two_types_are_refused() {
     let limits = Limits::default();
     let other_type = (DiffErrorKind::ResourceType, String::new());
     assert_eq!(refused(&Before::User.resource(), &Before::Group.resource(), &limits), other_type);
-    // The same schemas once more are the same type; others under the same name are not.
+    // An equal set of schemas read again is the same type; other schemas under the same name are not.
     let again = Registry::standard();
     let json = Before::User.json().to_string();
     let user = |kind| Resource::from_json(kind, json.as_bytes()).unwrap();
@@ -486,7 +488,7 @@ fn large(ids: impl IntoIterator<Item = usize>) -> Resource {
     Resource::from_json(Before::Group.kind(), json.as_bytes()).unwrap()
 }
 
-/// Were each member looked for among all the others, this would take hours.
+/// If each member were searched among all the others, this test would take hours.
 #[test]
 fn a_large_group_costs_what_changes() {
     let before = large(0..100_000);
@@ -496,18 +498,18 @@ fn a_large_group_costs_what_changes() {
     assert_eq!((operation.op(), operation.path()), (Op::Add, Some("members")));
     assert_eq!(operation.value(), Some(r#"[{"value":"00000000-0000-0000-0000-000000100000"}]"#));
 
-    // All leave and as many come: as many operations as it takes, and no member is named twice.
+    // All members leave and as many come: the operations are no more than necessary, and no member is named twice.
     let others = diff(&before, &large(100_000..200_000), &Limits::default()).unwrap();
     let operations: Vec<_> = others.iter().flat_map(Patch::operations).collect();
     let adds = operations.iter().filter(|it| it.op() == Op::Add).count();
     let removed: usize =
         operations.iter().filter(|it| it.op() == Op::Remove).map(|it| it.path().unwrap().matches(" eq ").count()).sum();
     assert_eq!((adds, removed), (10, 100_000));
-    // 19 ids of 36 letters go into a path of 1,024 bytes, and 10,000 values into a request.
+    // 19 ids of 36 letters fit into a path of 1,024 bytes, and 10,000 values into a request.
     assert_eq!((operations.len(), others.len()), (adds + 5_270, 20));
 }
 
-/// As [`a_large_group_costs_what_changes`], where values have more than an id.
+/// As [`a_large_group_costs_what_changes`], with values that have more than an id.
 #[test]
 fn a_large_list_costs_what_changes() {
     let emails = |from: usize, to: usize| {
@@ -543,7 +545,8 @@ fn each_request_is_within_the_limits() {
     }
 }
 
-/// A list that is sent as a whole and does not fit: it is set to what fits, and the rest is added.
+/// A list that is sent as a whole and exceeds the limit: the first operation sets the values that fit, and the next
+/// add the rest.
 #[test]
 fn a_list_that_is_replaced_is_divided() {
     let mut limits = Limits::default();
@@ -556,7 +559,7 @@ fn a_list_that_is_replaced_is_divided() {
         patches.iter().map(|patch| (patch.operations()[0].op(), patch.operations()[0].value())).collect();
     let expected = [(Op::Replace, Some(r#"["1","2"]"#)), (Op::Add, Some(r#"["3","4"]"#)), (Op::Add, Some(r#"["5"]"#))];
     assert_eq!(operations, expected);
-    // What stays is not sent again when it does not fit anyway.
+    // If the whole list does not fit, kept values are not sent again.
     let (before, after) = (tags(json!(["1", "2", "3"])), tags(json!(["1", "2", "4"])));
     let patches = diff(&before, &after, &limits).unwrap();
     assert_eq!(seen(&send(&before, &patches, &limits)), wanted(&before, &after));
@@ -566,7 +569,7 @@ fn a_list_that_is_replaced_is_divided() {
     assert_eq!(operations, expected);
 }
 
-/// Nothing is between a resource and itself, whatever is in it.
+/// The patch between a resource and itself is empty, whatever the resource has.
 #[test]
 fn nothing_is_between_a_resource_and_itself() {
     for before in [Before::User, Before::Group, Before::Bare, Before::Badge] {
@@ -575,7 +578,7 @@ fn nothing_is_between_a_resource_and_itself() {
     let doubles = user(&json!({"userName": "b", ENT: {"department": "x"},
         "emails": [{"value": "a"}, {"value": "A"}, {"value": "a", "primary": true}, {"primary": false}]}));
     assert_eq!(between(&doubles, &doubles), json!([]));
-    // A store may have kept what is not read in any more.
+    // A store may hold values that the core would no longer accept.
     let members = json!([{"value": "a"}, {"value": "a", "type": "User"}, {"type": "User"}]);
     let doubles = group(&json!({"displayName": "g", "members": members}));
     assert!(diff(&doubles, &doubles, &Limits::default()).unwrap().is_empty());

@@ -1,4 +1,5 @@
-//! What identity providers really send, with the default quirks. The ids are those of the research into them.
+//! Operations that identity providers really send, with the default quirks. The ids come from the research on identity
+//! providers.
 
 use scim_core::patch::PatchErrorKind::{InvalidFilter, InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget};
 
@@ -573,7 +574,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
 ];
 
-/// What only [`Quirks::entra`](scim_core::Quirks::entra) has.
+/// The cases that only [`Quirks::entra`](scim_core::Quirks::entra) accepts.
 pub(crate) const ENTRA: &[Case] = &[
     case(
         "E-09: replaced where nothing matches (A036)",

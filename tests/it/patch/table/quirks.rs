@@ -1,4 +1,4 @@
-//! Each habit that PATCH meets: accepted and reported when tolerated, refused when not.
+//! Each quirk of PATCH: accepted and reported if it is tolerated, refused otherwise.
 
 use scim_core::{
     Quirk::{self, *},
@@ -7,7 +7,7 @@ use scim_core::{
 
 use crate::patch::fixtures::Before::{self, Badge, Bare, Group, User};
 
-/// One habit: what is done, what comes of it with nothing else tolerated, and the error without.
+/// One quirk: the operations, the changes if only this quirk is tolerated, and the error if it is not.
 pub(crate) struct Habit {
     pub(crate) quirk: Quirk,
     pub(crate) before: Before,

@@ -1,4 +1,5 @@
-//! What RFC 7644 §3.5.2 says, or leaves to us (A034 to A065). Each case holds with every preset of quirks.
+//! The rules of RFC 7644 §3.5.2, and our decisions where it leaves a choice (A034 to A065). Each case holds with every
+//! preset of quirks.
 
 use scim_core::patch::PatchErrorKind::{InvalidFilter, InvalidPath, InvalidValue, Mutability, NoTarget};
 

@@ -49,8 +49,8 @@ fn operation() -> impl Strategy<Value = Json> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// No accepted request leaves an attribute with a default without a value, and none unlocks or locks a door
-    /// without the word for it.
+    /// No accepted request leaves an attribute with a default without a value. A door is locked or unlocked only by a
+    /// request that names the attribute.
     #[test]
     fn an_attribute_with_a_default_always_has_a_value(
         created in members(),
@@ -69,7 +69,7 @@ proptest! {
             for (was, is) in values(&before).split(' ').zip(values(&after).split(' ')).take(5) {
                 prop_assert!(is != "null" && !is.is_empty(), "{request}: {after}");
                 let is_named = request.to_string().to_lowercase().contains(&is.to_lowercase());
-                // The requests have none of these, except as a part of the schemas' URIs.
+                // The requests have none of these default values, except as a part of the schemas' URIs.
                 let is_default = ["grey", "ACME", "0"].contains(&is);
                 prop_assert!(was == is || is_named && !is_default, "{request}: {after}");
             }

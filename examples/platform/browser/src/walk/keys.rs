@@ -12,12 +12,12 @@ impl Walk<'_> {
         scim.ask("GET", "/Users?count=1", &Json::Null).status
     }
 
-    /// Whether the client gets such an answer within the seconds for which a server trusts what it knows.
+    /// Whether the client gets such a response within 10 seconds. A server may trust a cached key for some seconds.
     fn comes_to_answer(&self, is_right: impl Fn(u16) -> bool) -> bool {
         until(Duration::from_secs(10), || is_right(Self::status(&self.scim)).then_some(())).is_some()
     }
 
-    /// A second key works beside the first, then the first is revoked.
+    /// A second key works in addition to the first key, and then the first key is revoked.
     pub fn rotates_keys(&mut self, first: &Scim) {
         let admin = &self.admin;
         admin.press("SCIM");
@@ -44,7 +44,7 @@ impl Walk<'_> {
         self.scim = second;
     }
 
-    /// The switch ends all requests and keeps everything, and all keys are revoked at once.
+    /// Turning SCIM off ends all requests and keeps all data. Revoking all keys takes effect at once.
     pub fn turns_off(&self) {
         let admin = &self.admin;
         admin.press("SCIM");

@@ -8,7 +8,7 @@ use super::Walk;
 use crate::browser::until;
 
 impl Walk<'_> {
-    /// All requests in the log, the oldest first, as its export has them.
+    /// All requests in the log from its export, the oldest first.
     fn exported(&self) -> Vec<Json> {
         let text = self.admin.get(&self.stage.program.path("log/export?format=json&kind=all"));
         let mut lines: Vec<Json> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -16,14 +16,14 @@ impl Walk<'_> {
         lines
     }
 
-    /// Waits until the log has all requests: a task writes them a moment later.
+    /// Waits until the log has all requests, because a task writes them a moment later.
     pub(super) fn log_settles(&self) {
         let sent = self.scim.sent.lock().unwrap().len();
         let found = until(Duration::from_secs(10), || (self.exported().len() >= sent).then_some(()));
         assert!(found.is_some(), "{} of {sent} requests are in the log", self.exported().len());
     }
 
-    /// Line 8: what was sent, the log, the export and the outbox agree.
+    /// Line 8: the sent requests, the log, the export and the outbox agree.
     pub fn log_agrees(&self) {
         self.log_settles();
         let lines = self.exported();
@@ -65,7 +65,7 @@ impl Walk<'_> {
         assert_eq!(rows, lines.len() + 1, "a head, and a row for each request");
     }
 
-    /// Line 8: filters show a part, and the page opens a request.
+    /// Line 8: filters select a part of the log, and the page opens a request.
     pub fn log_filters(&self) {
         let admin = &self.admin;
         admin.press("Provisioning log");
@@ -94,7 +94,8 @@ impl Walk<'_> {
         assert_eq!(exports.as_array().unwrap().len(), 2);
     }
 
-    /// Lines 8 and 10: the recorder keeps bodies without their secrets. Unknown data is let pass, and the log says so.
+    /// Lines 8 and 10: the recorder keeps bodies without their secrets. The server tolerates unknown data, and the
+    /// log says so.
     pub fn records_bodies(&self) {
         let admin = &self.admin;
         admin.press("Provisioning log");
@@ -108,7 +109,7 @@ impl Walk<'_> {
                 "urn:example:of:the:provider:2.0:User": {"costCenter": "4711"},
             })
         };
-        // An instance looks for a recording every few seconds.
+        // An instance checks for a recording every few seconds.
         let mut tries = 0..;
         let recorded = until(Duration::from_secs(20), || {
             std::thread::sleep(Duration::from_millis(500));
@@ -132,7 +133,7 @@ impl Walk<'_> {
     }
 }
 
-/// A path with its id left out: the log may name it without.
+/// A path without its id, because the log may omit the id.
 fn shape(path: &str) -> String {
     path.split('/').take(2).collect::<Vec<_>>().join("/")
 }

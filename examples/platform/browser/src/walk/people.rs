@@ -1,4 +1,4 @@
-//! Lines 5 and 6: user groups, assignment, mapping, and accounts made by hand beside those of SCIM.
+//! Lines 5 and 6: user groups, assignment, mapping, and accounts made by hand next to accounts from SCIM.
 
 use serde_json::{Value as Json, json};
 
@@ -37,7 +37,8 @@ impl Walk<'_> {
         admin.shows("Grace Hopper");
     }
 
-    /// Line 5: a SCIM group fills a user group. Who joins or leaves it at the provider is assigned and unassigned.
+    /// Line 5: a SCIM group fills a user group. Joining or leaving the group at the provider assigns or unassigns
+    /// the person.
     pub fn maps_a_group(&self) {
         let admin = &self.admin;
         let [lena, aaron] = [("lena@example.com", "Lena Fischer"), ("aaron@example.com", "Aaron Haddad")]
@@ -64,7 +65,8 @@ impl Walk<'_> {
         admin.hides("Lena Fischer");
     }
 
-    /// Line 6: SCIM can neither see, adopt nor change an account made by hand, and the dashboard removes none of SCIM's.
+    /// Line 6: SCIM can neither see, adopt nor change an account made by hand, and the dashboard does not remove
+    /// accounts from SCIM.
     pub fn keeps_accounts_apart(&self) {
         let admin = &self.admin;
         admin.press("Users");
@@ -88,7 +90,7 @@ impl Walk<'_> {
         let refused = self.scim.ask("POST", "/Users", &twin);
         assert_eq!((refused.status, &refused.json["scimType"]), (409, &json!("uniqueness")), "{refused:?}");
 
-        // The account is as it was, and the log names it.
+        // The account is unchanged, and the log names the account.
         admin.reload();
         admin.shows("Active By hand");
         self.log_settles();
@@ -98,7 +100,7 @@ impl Walk<'_> {
         admin.press("Show");
         admin.shows("Harper Quinn");
 
-        // Those from SCIM have no action, and a forged form is refused.
+        // Accounts from SCIM have no action, and a forged form is refused.
         let ada = self.scim.ask("GET", "/Users?filter=userName%20eq%20%22ada@example.com%22", &json!(null));
         let ada = ada.json["Resources"][0]["id"].as_str().unwrap().to_owned();
         admin.press("Users");
@@ -114,7 +116,7 @@ impl Walk<'_> {
         assert!(page.contains("Accounts from SCIM can"), "{page}");
         assert_eq!(self.scim.ask("GET", &format!("/Users/{ada}"), &json!(null)).status, 200);
 
-        // The other one can be removed.
+        // The account made by hand can be removed.
         admin.press("Users");
         admin.press("Remove Harper Quinn");
         admin.shows("You can't undo this.");

@@ -1,4 +1,4 @@
-//! Line 7: people sign in, and the provider decides how long.
+//! Line 7: people sign in, and the provider decides for how long.
 
 use super::{Walk, setup::at_provider};
 use crate::Browser;
@@ -10,8 +10,8 @@ impl Walk<'_> {
         at_provider(browser, login);
     }
 
-    /// A person signs in and sees the own page. Deactivation ends the session at the next request, and reactivation
-    /// restores access.
+    /// A person signs in and sees the person's own page. Deactivation ends the session at the next request, and
+    /// reactivation restores access.
     pub fn people_sign_in(&self) {
         let eve = self.scim.user("eve@example.com", "Eve Moreau");
         let browser = self.stage.browser();
@@ -29,7 +29,8 @@ impl Walk<'_> {
         browser.reload();
         browser.shows("Sign in with demo");
         browser.hides("Hello");
-        // The provider may still have its own session. It asks for another account after the refusal.
+        // The provider may still have its own session. After the refusal, the page asks the provider for another
+        // account.
         self.returns(&browser);
         browser.shows("Your account is deactivated");
         self.admin.press("Users");

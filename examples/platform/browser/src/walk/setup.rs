@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Walk;
 use crate::{Browser, Node, Scim, Stage, setup::CLIENT_SECRET};
 
-/// Signs in with the form of a provider, and comes back.
+/// Signs in with the form of a provider, and returns to the platform.
 pub fn at_provider(browser: &Browser, login: &str) {
     browser.shows("Sign in at the provider");
     browser.fill("Name", login);
@@ -55,7 +55,8 @@ fn turn_on(browser: &Browser, value: &str) {
     browser.shows("Single sign-on is on");
 }
 
-/// Lines 2 and 3: activation, the choice of the provider, and the key, which is shown once. Returns the client that has it.
+/// Lines 2 and 3: activation, the choice of the provider, and the key, which is shown once. Returns a client with
+/// the key.
 pub fn first_key(stage: &Stage, browser: &Browser, provider: &str, label: &str) -> Scim {
     browser.press("SCIM");
     browser.shows("Not connected");
@@ -78,7 +79,7 @@ pub fn first_key(stage: &Stage, browser: &Browser, provider: &str, label: &str) 
         assert_eq!(copied, json!(text), "{button}");
     }
 
-    // The browser sends the form again, as people do who press F5.
+    // The browser sends the form again, as if a person pressed F5.
     browser.reload();
     browser.shows("A key is shown only once.");
     let html = browser.run("return document.documentElement.outerHTML", &[]);
@@ -88,19 +89,20 @@ pub fn first_key(stage: &Stage, browser: &Browser, provider: &str, label: &str) 
 }
 
 impl Walk<'_> {
-    /// Line 4: the page notices the first request by itself, and then names the numbers.
+    /// Line 4: the page notices the first request by itself, and then shows the numbers.
     pub fn connects(&self, traffic: &Traffic, tests: &[&str]) {
         self.admin.shows("Waiting for the first request");
         for test in tests {
             assert_eq!(self.scim.ask("GET", test, &json!(null)).status, 200, "{test}");
         }
-        // Its script asks every 10 seconds.
+        // The page's script polls every 10 seconds.
         self.admin.shows_within("Connected", Duration::from_secs(30));
         for run in 1..=2 {
             let replay = self.scim.replay(traffic, run);
             assert!(replay.is_passed(), "{replay}");
         }
-        // About a tenth of a sequence fails on purpose, which the page calls failing. A provider at work sends more.
+        // About a tenth of a sequence fails on purpose, which the page reports as failing. A real provider sends
+        // more requests.
         for test in tests.iter().cycle().take(60) {
             assert_eq!(self.scim.ask("GET", test, &json!(null)).status, 200, "{test}");
         }

@@ -11,7 +11,7 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// Starts the site. It ends with the test.
+    /// Starts the site, which ends with the test.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -29,7 +29,7 @@ impl Elsewhere {
         format!("http://{host}:{}/?{encoded}", self.port)
     }
 
-    /// A page with a form that goes to this address.
+    /// Returns the URL of a page with a form that posts to this address.
     pub fn form(&self, host: &str, target: &str, fields: &[(&str, &str)]) -> String {
         let fields: String = fields
             .iter()
@@ -38,7 +38,7 @@ impl Elsewhere {
         self.page(host, &format!("<form method=post action=\"{target}\">{fields}<button>Send</button></form>"))
     }
 
-    /// A page with this address in a frame.
+    /// Returns the URL of a page with this address in a frame.
     pub fn frame(&self, host: &str, target: &str) -> String {
         self.page(host, &format!("<iframe src=\"{target}\"></iframe>"))
     }

@@ -1,4 +1,4 @@
-//! Faults: from the note of a failed request to the sentence and the remedy.
+//! Faults: from the record of a failed request to the sentence and the remedy.
 #![allow(clippy::unwrap_used, clippy::allow_attributes, reason = "a test that panics has failed")]
 
 use scim_core::bearer::TokenDigest;
@@ -12,7 +12,7 @@ fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-/// The table of the pages' design: cause, first sentence, remedy.
+/// The table from the design of the pages: cause, first sentence, remedy.
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table")]
 fn every_cause_has_its_sentence_and_its_remedy() {

@@ -1,4 +1,4 @@
-//! The exports: files with all requests that the filter selects, sent while they are read.
+//! The exports: files with all requests that the filter selects, sent while the server reads them.
 
 use axum::{
     body::Body,
@@ -50,7 +50,7 @@ impl Format {
         }
     }
 
-    /// Some requests. Others were before them, unless they are the first.
+    /// A part of the file. In JSON a comma precedes each line, except the first line of the first part.
     fn part(self, lines: &[Line], is_first: bool) -> String {
         let all = lines.iter().map(exported).enumerate().map(|(index, line)| match self {
             Self::Csv => format!("{}\r\n", COLUMNS.map(|column| cell(line.get(column))).join(",")),
@@ -76,7 +76,8 @@ pub(super) async fn export(
     let format = if asked.format == "json" { Format::Json } else { Format::Csv };
     let log = Log::new(console.database.clone());
     let mut export = log.export(&signed.organization, &asked.filter(), matches!(format, Format::Json)).await?;
-    // Before the answer begins: a failure now has a page, and a failure later cuts the file off.
+    // Read the first part before the response begins: a failure now shows a page, and a later failure truncates the
+    // file.
     let first = export.next().await?;
     let parts = try_unfold((export, Some(first)), move |(mut export, first)| async move {
         let is_first = first.is_some();
@@ -120,7 +121,7 @@ fn exported(line: &Line) -> Value {
     })
 }
 
-/// A cell of a CSV file (RFC 4180). A text that a spreadsheet would run as a formula gets an apostrophe before it.
+/// A cell of a CSV file (RFC 4180). A text that a spreadsheet would run as a formula gets a leading apostrophe.
 fn cell(value: Option<&Value>) -> String {
     let text = match value {
         None | Some(Value::Null) => return String::new(),

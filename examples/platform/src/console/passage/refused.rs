@@ -1,4 +1,5 @@
-//! The page for a person who came back from the identity provider and is not let in: the reason, and whom to ask.
+//! The page for a person who came back from the identity provider and is refused: the reason, and the people to
+//! ask.
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
@@ -10,7 +11,7 @@ use crate::{
     sign_on::{By, Fault, Identity, Purpose, Reason},
 };
 
-/// The page.
+/// The page for a refused sign-in.
 #[derive(Template)]
 #[template(path = "refused.html")]
 pub(super) struct Refusal<'a> {
@@ -20,21 +21,22 @@ pub(super) struct Refusal<'a> {
     heading: &'a str,
     sentence: String,
     advice: String,
-    /// The person at the provider.
+    /// The person's name at the provider.
     tried: Option<&'a str>,
     /// The administrators whom the person may ask.
     ask: Vec<Account>,
-    /// The line of the log that has the details.
+    /// The reference of the log line with the details.
     reference: String,
     /// The words of the button, and whether the provider must ask for another account.
     button: &'static str,
     again: bool,
-    /// Whether an administrator was about to confirm, who then goes back to the dashboard.
+    /// Whether an administrator was confirming an action and therefore goes back to the dashboard.
     confirming: bool,
 }
 
 impl Refusal<'_> {
-    /// The page for a sign-in that did not succeed. Nobody has proven to belong to the organization, so it names nobody.
+    /// The page for a failed sign-in. The person has not proven to belong to the organization, so the page names no
+    /// administrators.
     pub(super) async fn of(
         console: &Console,
         organization: &str,
@@ -107,7 +109,7 @@ impl Refusal<'_> {
         )
     }
 
-    /// The page for a person whom the organization has no account for.
+    /// The page for a person without an account in the organization.
     pub(super) async fn unknown(
         console: &Console,
         organization: &str,
@@ -179,7 +181,7 @@ impl Refusal<'_> {
         Self::show(StatusCode::FORBIDDEN, &page)
     }
 
-    /// The page for an administrator who has chosen a password, and signs in with it only.
+    /// The page for an administrator who has a password, and must sign in with the password.
     pub(super) async fn password(
         console: &Console,
         organization: &str,
@@ -223,7 +225,7 @@ async fn title(console: &Console, organization: &str) -> Result<String, Failure>
     Ok(found.ok_or(Failure::NotFound)?.title().to_owned())
 }
 
-/// A short text that the person can read out, and that the log has.
+/// A short text that the person can read out, and that the log contains.
 fn reference() -> Result<String, Failure> {
     let digits = random()?.to_uppercase();
     let mut characters = digits.chars();

@@ -21,7 +21,7 @@ use crate::{
     invitation::{self, Earlier},
 };
 
-/// The outcome of a change, for the person's page or the list; otherwise the page that refuses.
+/// Returns to the person's page or the list after a change, or shows the page with the reason of the refusal.
 async fn outcome(
     console: &Console,
     signed: &Signed,
@@ -41,7 +41,7 @@ async fn outcome(
     }
 }
 
-/// The sentences for what an administrator may not do.
+/// The sentences for forbidden changes.
 struct Words {
     from_scim: &'static str,
     own: &'static str,
@@ -172,8 +172,8 @@ pub(super) struct Invitation {
     form: String,
 }
 
-/// Shows a new one-time link for an administrator. It is in this one answer and in no address, so it is not redirected.
-/// The form makes one link only, so that a reload makes no second one.
+/// Shows a new one-time link for an administrator. The link is only in this response and in no address, so there is
+/// no redirect. The form creates only one link, so a reload does not create a second link.
 pub(super) async fn invite(
     State(console): State<Console>,
     Administrator(signed): Administrator,

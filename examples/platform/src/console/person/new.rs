@@ -11,7 +11,7 @@ use crate::{
     console::{Console, Failure, Frame, form::Form, frame::page, session::Administrator},
 };
 
-/// The form for an account made by hand, as it was filled in.
+/// The form for an account made by hand, with its entered values.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Filled {
@@ -29,7 +29,7 @@ struct New {
     name_error: Option<&'static str>,
     user_name_error: Option<String>,
     email_error: Option<&'static str>,
-    /// How the person will sign in.
+    /// The way in which the person will sign in, in words.
     way: String,
 }
 

@@ -6,7 +6,7 @@ use crate::{
     sign_on::By,
 };
 
-/// The way of one person.
+/// Describes the way for one person.
 pub(super) async fn of(console: &Console, organization: &str, account: &Account) -> Result<String, Failure> {
     let (name, user_name) = (&account.name, &account.user_name);
     if !account.active {
@@ -39,7 +39,7 @@ pub(super) async fn of(console: &Console, organization: &str, account: &Account)
     Ok(way)
 }
 
-/// The way of people without a password, for the form of a new account.
+/// Describes the way for people without a password, for the form of a new account.
 pub(super) async fn of_members(console: &Console, organization: &str) -> Result<String, Failure> {
     Ok(match in_use(console, organization).await? {
         Some((_, settings, _)) if settings.by() == By::UserName => {

@@ -1,4 +1,4 @@
-//! The causes for which people, groups or all requests are refused, as the page *SCIM* names them.
+//! The causes of refused people, groups or requests, for the page *SCIM*.
 
 use super::View;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     connection::{Finding, Holder},
 };
 
-/// Accounts of a cause that the page names.
+/// The maximum number of accounts of a cause that the page names.
 const NAMED: usize = 20;
 
 /// A cause with its remedies.
@@ -16,9 +16,9 @@ pub(super) struct CauseCard {
     /// The time of the last such request.
     pub(super) last: String,
     pub(super) remedies: Vec<String>,
-    /// The accounts made by hand that it is about.
+    /// The accounts made by hand that the cause concerns.
     pub(super) accounts: Vec<AccountLink>,
-    /// The accounts that are not named.
+    /// The number of accounts that the page does not name.
     pub(super) more: usize,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct AccountLink {
 }
 
 impl CauseCard {
-    /// The causes that the requests tell, the most frequent first.
+    /// The causes that the requests show, the most frequent first.
     pub(super) fn all(view: &View) -> Vec<Self> {
         view.facts.findings.iter().map(|finding| Self::of(view, finding)).collect()
     }
@@ -60,7 +60,7 @@ impl CauseCard {
     }
 }
 
-/// The ways out of a conflict with these accounts. Nobody is told to remove an administrator.
+/// The ways out of a conflict with these accounts. No sentence asks to remove an administrator.
 fn remedies(view: &View, accounts: &[Holder]) -> Vec<String> {
     let it = view.provider.label();
     let (administrators, others): (Vec<_>, Vec<_>) =

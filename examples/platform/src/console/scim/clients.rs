@@ -1,5 +1,5 @@
-//! OAuth clients on the page *SCIM*: their list, the page that shows a new secret once, one more secret for a client, and
-//! the end of secrets and clients. The form for a new client is in `scim/new.rs`.
+//! OAuth clients on the page *SCIM*: their list, the page that shows a new secret once, additional secrets for a
+//! client, and the removal of secrets and clients. The form for a new client is in `scim/new.rs`.
 
 use askama::Template;
 use axum::{
@@ -49,14 +49,14 @@ pub(super) struct ClientRow {
     pub(super) made_by: String,
     pub(super) created: String,
     pub(super) used: Option<String>,
-    /// The issuer of its assertions, if it has a federated identity.
+    /// The issuer of the client's assertions, if the client has a federated identity.
     pub(super) issuer: Option<String>,
     pub(super) secrets: Vec<SecretRow>,
 }
 
 /// A secret of a client in the list.
 pub(super) struct SecretRow {
-    /// The first digits of its digest.
+    /// The first digits of the secret's digest.
     pub(super) shown: String,
     pub(super) created: String,
     pub(super) used: Option<String>,
@@ -90,7 +90,7 @@ impl ClientRow {
     }
 }
 
-/// The page that shows a new client or a new secret, this once.
+/// The page that shows a new client or a new secret once.
 #[derive(Template)]
 #[template(path = "scim-new-client.html")]
 struct NewClientPage<'a> {
@@ -106,7 +106,7 @@ struct NewClientPage<'a> {
     expires: String,
 }
 
-/// Shows a client with its secret. A client with a federated identity has none.
+/// Shows a client with its secret. A client with a federated identity has no secret.
 pub(super) fn show_new(
     console: &Console,
     view: View,
@@ -129,9 +129,10 @@ pub(super) fn show_new(
     })
 }
 
-/// The client of the organization with this id that is not revoked.
+/// Finds the client of the organization with this id. For a revoked client, a page explains that it is already
+/// revoked.
 async fn find(console: &Console, signed: &Signed, id: &str) -> Result<Client, Failure> {
-    // PostgreSQL has no such text.
+    // PostgreSQL cannot store NUL, so no client has such an id.
     if id.contains('\0') {
         return Err(Failure::NotFound);
     }
@@ -142,7 +143,7 @@ async fn find(console: &Console, signed: &Signed, id: &str) -> Result<Client, Fa
     Ok(client)
 }
 
-/// The form for one more secret.
+/// The form for an additional secret.
 #[derive(Template)]
 #[template(path = "scim-secret.html")]
 struct SecretForm<'a> {
@@ -154,7 +155,7 @@ struct SecretForm<'a> {
     error: Option<String>,
 }
 
-/// The fields of the form for one more secret.
+/// The fields of the form for an additional secret.
 #[derive(Deserialize)]
 struct Given {
     #[serde(default)]
@@ -222,7 +223,7 @@ fn deletion(id: &str, digest: &str) -> String {
     format!("scim/clients/{id}/secrets/{digest}/delete")
 }
 
-/// The secret of a client whose digest begins so.
+/// Finds the secret of a client by the first digits of its digest.
 async fn find_secret(console: &Console, signed: &Signed, id: &str, digest: &str) -> Result<(Client, Secret), Failure> {
     let client = find(console, signed, id).await?;
     let found = client.secrets.iter().find(|secret| secret.shown() == digest).copied();

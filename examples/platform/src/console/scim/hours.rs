@@ -13,10 +13,10 @@ use crate::{
     },
 };
 
-/// Hours between two labels below the chart.
+/// The number of hours between two labels below the chart.
 const LABELED: usize = 12;
 
-/// The rule for requests with the status 401.
+/// The rule for counting requests with the status 401.
 const COUNTED: &str = "Requests that we refuse with one of your own keys count, those without one are in the log only.";
 
 /// The card with the chart.
@@ -47,7 +47,7 @@ impl Hours {
         Ok(Self::drawn(&span, view.provider))
     }
 
-    /// The card for these hours of this provider.
+    /// Creates the card for these hours of this provider.
     pub(in crate::console) fn drawn(span: &Span, provider: IdentityProvider) -> Self {
         let bad = span.hours.iter().filter(|hour| failures(hour) > 0).count();
         let bad = match bad {
@@ -77,7 +77,7 @@ impl Hours {
     }
 }
 
-/// Every second label names the day too.
+/// The text of a label. Every second label also names the day.
 fn label(index: usize, start: i64) -> String {
     time(start).format(if index.is_multiple_of(2) { "%a %-I %p" } else { "%-I %p" }).to_string()
 }

@@ -1,4 +1,4 @@
-//! API keys on the page *SCIM*: their list, and revocation. The form for a new one is in `scim/new.rs`.
+//! API keys on the page *SCIM*: their list, and revocation. The form for a new key is in `scim/new.rs`.
 
 use axum::{
     Router,
@@ -21,7 +21,7 @@ use crate::{
     directory::Key,
 };
 
-/// Days before the end of a key or a secret from which on the page warns.
+/// The number of days before the end of a key or a secret from which on the page warns.
 const WARNING: i64 = 20;
 
 pub(super) fn routes() -> Router<Console> {
@@ -81,7 +81,7 @@ pub(super) fn expiry(expires: Option<DateTime<Utc>>, now: DateTime<Utc>) -> (Tag
     }
 }
 
-/// The person who made a key or a client, for a list.
+/// The name of the person who created a key or a client, for a list.
 pub(super) async fn maker(console: &Console, organization: &str, id: Option<&str>) -> Result<String, Failure> {
     let Some(id) = id else { return Ok("Command line".to_owned()) };
     let found = console.accounts.find(organization, id).await?;
@@ -99,8 +99,8 @@ fn capitalized(text: &str) -> String {
     first + characters.as_str()
 }
 
-/// The key with this digest, if it is one of the organization's that can still be revoked. For one that was revoked
-/// before, the page says so.
+/// Finds a key of the organization that can still be revoked. For a key that was already revoked, a page explains
+/// this.
 async fn find(console: &Console, signed: &Signed, digest: &str) -> Result<Key, Failure> {
     let (name, _) = organization(console, signed).await?;
     let keys = console.directory.keys(Some(&name)).await?;

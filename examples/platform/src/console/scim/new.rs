@@ -1,10 +1,11 @@
 //! The form for a new API key or OAuth client, and the page that shows the secret once.
 //!
-//! A new secret is shown in the answer of the form itself, not behind a redirect. A page behind a redirect would have to find
-//! the secret somewhere: in the memory of one instance, while another one may get the request, or readable in the database,
-//! where a copy of it would lead into the organization. So the secret exists in this one answer only, which no browser
-//! stores. The form has a name of its own instead, which the table takes once: a reload, a second press of the button, or
-//! the same form on another instance makes no second key and no second client.
+//! The response to the form itself shows a new secret, without a redirect. A page behind a redirect would have to
+//! read the secret from somewhere: from the memory of one instance, while another instance may get the request, or
+//! from the database in readable form, where a copy would give access to the organization. The secret therefore
+//! exists only in this one response, which no browser caches. Instead, the form has its own name, which the table
+//! accepts once: a reload, a second press of the button, or the same form on another instance creates no second key
+//! and no second client.
 
 use askama::Template;
 use axum::{
@@ -33,7 +34,7 @@ use crate::{
     session::random,
 };
 
-/// Keys that an organization may have at the same time: a page shows all of them.
+/// The maximum number of keys of an organization: a page shows all of them.
 const MOST: usize = 20;
 
 /// The lifetimes that the form offers, in days.
@@ -50,16 +51,16 @@ pub(super) fn routes() -> Router<Console> {
 /// The form for a new key or client.
 pub(super) struct KeyForm {
     pub(super) provider: IdentityProvider,
-    /// Whether the form asks for the identity provider too: with the first key.
+    /// Whether the form also asks for the identity provider, as it does for the first key.
     pub(super) asks_for_provider: bool,
     pub(super) given: Given,
     pub(super) errors: Errors,
     pub(super) lifetimes: Vec<Lifetime>,
-    /// The name of this form, which makes one key or client only.
+    /// The name of this form. A form creates only one key or client.
     pub(super) form: String,
 }
 
-/// Sentences beside the fields.
+/// The sentences next to the fields.
 #[derive(Default)]
 pub(super) struct Errors {
     pub(super) name: Option<String>,
@@ -75,7 +76,7 @@ pub(super) struct Lifetime {
 }
 
 impl Lifetime {
-    /// The choices from now on.
+    /// Returns the choices for a form that is shown now.
     pub(super) fn all(chosen: i64, now: DateTime<Utc>) -> Vec<Self> {
         let lifetime = |(days, words): &(i64, &str)| Self {
             days: *days,
@@ -85,7 +86,7 @@ impl Lifetime {
         LIFETIMES.iter().map(lifetime).collect()
     }
 
-    /// The choice that a form names.
+    /// Returns the days of the choice in a form.
     pub(super) fn read(days: &str) -> i64 {
         let days = days.parse().ok().filter(|days| LIFETIMES.iter().any(|(offered, _)| offered == days));
         days.unwrap_or(365)
@@ -103,19 +104,19 @@ impl KeyForm {
         Ok(Self { provider, asks_for_provider, given, errors: Errors::default(), lifetimes, form: random()? })
     }
 
-    /// Whether the form is for Okta alone, which has no OAuth client.
+    /// Whether the form is only for Okta, which does not support OAuth clients.
     pub(super) fn is_for_okta(&self) -> bool {
         !self.asks_for_provider && self.provider == IdentityProvider::Okta
     }
 }
 
-/// The fields of the form for a new key or client. The page behind the sign-in gets them again as its query.
+/// The fields of the form for a new key or client. The page after the sign-in gets them again as its query.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Given {
     pub(super) name: String,
     days: String,
-    /// Only from the form of the first key.
+    /// Set only by the form for the first key.
     provider: String,
     /// `oauth` for an OAuth client, otherwise an API key.
     method: String,
@@ -139,7 +140,7 @@ impl Given {
         [&self.issuer, &self.audience, &self.subject, &self.keys].iter().any(|field| !field.trim().is_empty())
     }
 
-    /// The path of the form with these fields in it.
+    /// The path of the form with these values.
     fn path(&self, organization: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("name", self.name.trim()).append_pair("days", &self.days().to_string());
@@ -167,7 +168,7 @@ impl Given {
         }
     }
 
-    /// The federated identity of a client, if the form names one.
+    /// The federated identity of a client, if the form has one.
     fn federation(&self) -> Result<Option<FederationSettings>, &'static str> {
         if !self.has_federation() {
             return Ok(None);
@@ -199,7 +200,7 @@ async fn show_form(
     page(&FormPage { frame: view.frame, form })
 }
 
-/// The page that shows a new key, this once.
+/// The page that shows a new key once.
 #[derive(Template)]
 #[template(path = "scim-new-key.html")]
 struct NewKey<'a> {
@@ -214,7 +215,7 @@ struct NewKey<'a> {
     expires: String,
 }
 
-/// The person who made a key or a secret, and the time.
+/// The person who created a key or a secret, and the time.
 pub(super) struct Made {
     pub(super) by: String,
     pub(super) now: String,
@@ -228,13 +229,13 @@ impl Made {
     }
 }
 
-/// The outcome of a form without mistakes.
+/// The result of a form without mistakes.
 enum Outcome {
     Key(Token),
     Client(Box<Client>, Option<Token>),
-    /// The form has made something before.
+    /// The form has already created a key or a client.
     Repeated,
-    /// There are as many as may be, in words.
+    /// The organization has the maximum number of keys or clients. The text is the sentence for the form.
     Full(String),
 }
 
@@ -300,7 +301,8 @@ async fn make(
     }
 }
 
-/// Whether a valid key or client has the name, but not one that this very form has made: that one is told as such.
+/// Whether a valid key or client has the name. A key or client from this same form does not count: its reload has
+/// its own message.
 async fn is_taken(
     console: &Console,
     organization: &OrganizationName,
@@ -315,7 +317,7 @@ async fn is_taken(
     Ok(is_taken && !clients.is_used(&given.form).await?)
 }
 
-/// Shows the form again, with its mistakes.
+/// Shows the form again with its mistakes.
 async fn refuse(console: &Console, signed: &Signed, form: KeyForm) -> Result<Response, Failure> {
     let frame = Frame::of(console, signed, "scim").await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&FormPage { frame, form })?).into_response())

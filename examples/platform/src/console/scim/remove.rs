@@ -1,5 +1,5 @@
-//! *Remove the connection*: the page that names the consequences and asks for the organization's name, the removal, and
-//! its continuation.
+//! *Remove the connection*: the page that names the consequences and asks for the organization's name, the removal,
+//! and its continuation.
 
 use askama::Template;
 use axum::{
@@ -24,7 +24,7 @@ use crate::{
     disconnection::{Begun, By, Disconnection, Pace, Progress},
 };
 
-/// The path below the organization.
+/// The path of the page below the path of the organization.
 const PATH: &str = "scim/remove";
 
 const WRONG_NAME: &str = "Type the name as it stands above the field. Nothing has changed.";
@@ -33,14 +33,14 @@ pub(super) fn routes() -> Router<Console> {
     Router::new().route("/scim/remove", get(ask).post(remove)).route("/scim/remove/continue", post(go_on))
 }
 
-/// The removals of an organization as the page *SCIM* tells of them.
+/// The removals of an organization, for the page *SCIM*.
 pub(super) struct Removal {
     pub(super) progress: Progress,
-    /// The administrator who began the removal that runs, or the last one.
+    /// The administrator who began the running removal or the last removal.
     pub(super) by: String,
-    /// The time of its beginning.
+    /// The time at which the removal began.
     pub(super) began: String,
-    /// The accounts that are left, with commas.
+    /// The number of remaining accounts, with commas.
     pub(super) left: String,
 }
 
@@ -56,7 +56,7 @@ impl Removal {
         Ok(Self { progress, by, began, left })
     }
 
-    /// The end of the last removal, unless another one runs.
+    /// The time at which the last removal ended; `None` while another removal runs.
     pub(super) fn removed(&self) -> Option<DateTime<Utc>> {
         self.progress.removed.filter(|_| !self.progress.is_running)
     }
@@ -75,7 +75,8 @@ impl View {
 struct Ask {
     frame: Frame,
     consequences: Vec<String>,
-    /// The end of the last removal, in milliseconds since 1970: a form that is older than a removal removes nothing.
+    /// The time at which the last removal ended, in milliseconds since 1970: a form that is older than a removal
+    /// removes nothing.
     seen: String,
     error: Option<&'static str>,
 }
@@ -158,7 +159,7 @@ async fn remove(
         seen => Some(seen.parse().ok().and_then(DateTime::from_timestamp_millis).ok_or(Failure::Forged)?),
     };
     let view = View::of(&console, &signed).await?;
-    // The same form again, or that of another administrator, continues the removal or finds nothing to remove.
+    // The same form again, or another administrator's form, continues the removal or finds nothing to remove.
     if view.removal.progress.is_running {
         return Ok(to_page(&signed));
     }
@@ -182,7 +183,7 @@ async fn remove(
     }
 }
 
-/// Continues the removal that runs. It was confirmed when it began, so nobody is asked again.
+/// Continues the running removal. An administrator confirmed it at its beginning, so the page does not ask again.
 async fn go_on(
     State(console): State<Console>,
     Administrator(signed): Administrator,
@@ -196,7 +197,7 @@ async fn go_on(
 }
 
 async fn proceed(console: &Console, signed: &Signed) -> Result<Response, Failure> {
-    // Keys of this instance may have been trusted again meanwhile.
+    // This instance may have trusted keys again in the meantime.
     console.directory.distrust(&signed.organization);
     if !Disconnection::new(console.database.clone()).run(&signed.organization, Pace::default()).await? {
         return Ok(to_page(signed));

@@ -1,4 +1,4 @@
-//! The state of the connection as its card shows it: icon, word, sentence, facts, the last error, and the quarantine.
+//! The state of the connection for its card: icon, word, sentence, facts, the last error, and the quarantine.
 
 use chrono::{DateTime, Utc};
 
@@ -12,7 +12,7 @@ use crate::{
     identity_provider::IdentityProvider,
 };
 
-/// The card of the state, and the cards that follow from it.
+/// The card of the state, and the cards that depend on the state.
 pub(super) struct StateCard {
     pub(super) icon: &'static str,
     /// The class of the color: ``, `good`, `warn` or `bad`.
@@ -23,21 +23,21 @@ pub(super) struct StateCard {
     pub(super) is_on: bool,
     /// Whether SCIM can be turned on: there is single sign-on.
     pub(super) can_turn_on: bool,
-    /// Whether the page looks for the first request by itself.
+    /// Whether the page itself polls for the first request.
     pub(super) is_waiting: bool,
-    /// Whether the sentence speaks of refused requests, so that a link to the log follows.
+    /// Whether the sentence mentions refused requests, so that a link to the log follows.
     pub(super) has_refusals: bool,
-    /// Whether SCIM works at the moment, or worked until something failed.
+    /// Whether SCIM works at the moment, or worked until a failure.
     pub(super) is_live: bool,
     /// The causes of the failure, the most frequent first.
     pub(super) causes: Vec<CauseCard>,
-    /// While the connection works: the causes for which some people and groups are refused.
+    /// The causes for which some people and groups are refused while the connection works.
     pub(super) notes: Vec<CauseCard>,
     pub(super) facts: Vec<Number>,
     pub(super) quarantine: Option<Quarantine>,
 }
 
-/// A label, a number, and more about it.
+/// A label, a number, and a text with details.
 pub(super) struct Number {
     pub(super) label: String,
     pub(super) value: String,
@@ -49,7 +49,7 @@ pub(super) struct Quarantine {
     pub(super) title: &'static str,
     pub(super) sentence: String,
     pub(super) tag: String,
-    /// The share of failures in percent, where there are numbers.
+    /// The share of failures in percent, if numbers exist.
     pub(super) share: Option<u64>,
 }
 
@@ -133,7 +133,7 @@ impl StateCard {
     }
 }
 
-/// The time of the first failure: today without the day.
+/// The time of the first failure. The day is omitted if it is today.
 fn since_words(since: DateTime<Utc>, now: DateTime<Utc>) -> String {
     if since.date_naive() == now.date_naive() { clock(since) } else { moment(since, now) }
 }
@@ -147,7 +147,7 @@ fn not_connected(view: &View) -> String {
     }
 }
 
-/// The way from a connection that does not exist, or has no valid credentials, to one that works.
+/// The next step from a missing connection, or a connection without valid credentials, to a working connection.
 fn next_step(view: &View) -> String {
     if !view.organization.scim {
         return match &*view.organization.sign_on {
@@ -169,7 +169,7 @@ fn next_step(view: &View) -> String {
     }
 }
 
-/// The extent of the failure. Only a key or an address that is refused stops everything.
+/// The extent of the failure. Only a refused key or address stops everything.
 fn failing(view: &View) -> String {
     let facts = &view.facts;
     if facts.is_refused() {

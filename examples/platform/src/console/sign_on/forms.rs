@@ -1,10 +1,10 @@
-//! The forms for the settings, and the errors beside their fields.
+//! The forms for the settings, and the errors next to their fields.
 
 use serde::Deserialize;
 
 use crate::sign_on::{By, Claim, Configuration, OpenIdSettings, SamlSettings, Settings, SignOn, Signed};
 
-/// Characters of a field, but of metadata.
+/// The maximum number of characters of a field, except metadata.
 const LONGEST: usize = 2_000;
 
 /// Errors: the name of a field, and a sentence.
@@ -15,7 +15,7 @@ pub(super) type Errors = Vec<(&'static str, String)>;
 pub(super) struct OpenIdForm {
     pub(super) issuer: String,
     pub(super) client_id: String,
-    /// Empty to keep the one that is stored.
+    /// Empty to keep the stored secret.
     #[serde(default)]
     pub(super) client_secret: String,
     #[serde(default)]
@@ -23,13 +23,13 @@ pub(super) struct OpenIdForm {
 }
 
 impl OpenIdForm {
-    /// The form as it shows settings; never the secret.
+    /// Fills the form with settings, except the secret.
     pub(super) fn of(settings: &OpenIdSettings) -> Self {
         let (issuer, client_id) = (settings.issuer.clone(), settings.client_id.clone());
         Self { issuer, client_id, client_secret: String::new(), claim: settings.claim.as_str().to_owned() }
     }
 
-    /// The settings, once the provider was found.
+    /// Returns the settings after the provider was found.
     pub(super) async fn settings(
         &self,
         sign_on: &SignOn,
@@ -53,7 +53,7 @@ impl OpenIdForm {
             return Err(errors);
         };
         let client_secret = match (self.client_secret.trim(), before.map(|before| &before.settings)) {
-            // The secret of one provider must not go to another one.
+            // The secret of a provider must not go to another provider.
             ("", Some(Settings::OpenId(kept))) if kept.issuer == issuer && kept.client_id == client_id => {
                 kept.client_secret.clone()
             }
@@ -94,14 +94,14 @@ pub(super) struct SamlForm {
 }
 
 impl SamlForm {
-    /// The form as it shows settings.
+    /// Fills the form with settings.
     pub(super) fn of(settings: &SamlSettings) -> Self {
         let signed = if settings.signed == Signed::Assertion { "assertion" } else { "response" };
         let by = if settings.by == By::UserName { "user_name" } else { "external_id" };
         Self { metadata: settings.metadata.clone(), signed: signed.to_owned(), by: by.to_owned() }
     }
 
-    /// The settings, once the metadata was read.
+    /// Returns the settings after the metadata was read.
     pub(super) async fn settings(&self, sign_on: &SignOn) -> Result<SamlSettings, Errors> {
         let mut errors = Errors::new();
         let signed = match &*self.signed {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::sign_on::{Configuration, Kind, Outcome, Settings};
 
-/// A form that was sent and has errors.
+/// A submitted form with errors.
 #[derive(Default)]
 pub(super) struct Given {
     openid: Option<OpenIdForm>,
@@ -43,7 +43,7 @@ struct Note {
     sentence: String,
 }
 
-/// The page.
+/// The page of single sign-on.
 #[derive(Template)]
 #[template(path = "sign-on.html")]
 struct Page {
@@ -53,10 +53,10 @@ struct Page {
     notes: Vec<Note>,
     state: State,
     outcome: Option<Outcome>,
-    /// The time of the outcome, for people and for programs.
+    /// The time of the test result, for people and for programs.
     time: (String, String),
     configuration: Option<Configuration>,
-    /// Whether people sign in with these very settings.
+    /// Whether people sign in with the settings on the page.
     is_on: bool,
     /// The words of the button that turns these settings on, once they are tested.
     turn_on: Option<&'static str>,
@@ -82,17 +82,17 @@ impl Page {
     }
 }
 
-/// The page that asks before single sign-on is turned off.
+/// The page that asks for confirmation before single sign-on is turned off.
 #[derive(Template)]
 #[template(path = "sign-on-off.html")]
 pub(super) struct Off {
     pub(super) frame: Frame,
     pub(super) provider: String,
-    /// The reason for which it cannot be turned off now.
+    /// The reason why single sign-on cannot be turned off now.
     pub(super) reason: Option<&'static str>,
 }
 
-/// Shows the page: with a form that was sent, if it has errors.
+/// Shows the page, with the submitted form if the form has errors.
 pub(super) async fn show(
     console: &Console,
     signed: &Signed,

@@ -1,4 +1,4 @@
-//! How connections are made: time limits, keepalive, pools, and the cause when the first one fails.
+//! Creates connections: time limits, keepalive, pools, and the cause when the first connection fails.
 
 use std::time::Duration;
 
@@ -9,19 +9,20 @@ use tokio_postgres::{Error, types::Type};
 use super::{hosts::Hosts, tls::Tls};
 use crate::database::{OpenError, Settings};
 
-/// After how long without a packet the system asks whether the server's machine is there, how often, and how many times.
+/// The idle time after which the system checks that the server's machine is reachable, the interval of the checks,
+/// and their number.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration::from_secs(5), 3);
 
-/// How long sent bytes may stay without an acknowledgment by the server's machine.
+/// The time for which sent bytes may stay without an acknowledgment from the server's machine.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 
-/// How long a statement waits for a row that another transaction has locked.
+/// The time for which a statement waits for a row that another transaction has locked.
 const LOCK: Duration = Duration::from_secs(1);
 
-/// How often the server checks, while it works on a statement, that the client is still connected.
+/// The interval in which the server checks, while it works on a statement, that the client is still connected.
 pub(super) const CLIENT_CHECK: Duration = Duration::from_millis(500);
 
-/// How long a transaction may do nothing: a client that stands still must not hold up all others.
+/// The time for which a transaction may be idle: a stalled client must not hold up all others.
 const IDLE: Duration = Duration::from_secs(30);
 
 const CLIENT_CHECK_PARAMETER: &str = "client_connection_check_interval";
@@ -42,13 +43,13 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// With this limit for a statement. Behind a pooler connections are shared, so that each transaction has to set the
-    /// limits by a statement.
+    /// Bounds with this limit for a statement. Behind a pooler, connections are shared, so that each transaction
+    /// must set the limits by a statement.
     pub(super) fn new(statement: Duration, pooler: bool, checks_client: bool) -> Self {
         Self { statement, by_statement: pooler, checks_client }
     }
 
-    /// How long the server works on a statement.
+    /// The time for which the server works on a statement.
     pub(super) fn statement(&self) -> Duration {
         self.statement
     }
@@ -80,12 +81,12 @@ impl Bounds {
     }
 }
 
-/// A server as its URL describes it, or several of which one takes writes.
+/// A server as described by its URL, or several servers of which one accepts writes.
 pub(super) struct Server {
     hosts: Hosts,
-    /// The encryption that the URL asks for.
+    /// The encryption that the URL requests.
     pub(super) tls: Tls,
-    /// The options of the URL. They count instead of the platform's.
+    /// The options of the URL. They override the platform's options.
     options: String,
     wait: Duration,
 }
@@ -94,7 +95,7 @@ impl Server {
     pub(super) fn read(url: &str, settings: Settings) -> Result<Self, OpenError> {
         let wait = settings.deadlines.wait;
         let (tls, url) = Tls::of_url(url)?;
-        // The URL has the password: the error describes what is wrong without it.
+        // The URL contains the password: the error describes the problem without the URL.
         let hosts = Hosts::read(&url, wait, &tls).map_err(|error| OpenError::Database(error.into()))?;
         let options = hosts.settings().get_options().unwrap_or_default().to_owned();
         if settings.pooler && !options.is_empty() {
@@ -111,7 +112,7 @@ impl Server {
                 config.keepalives_retries(config.get_keepalives_retries().unwrap_or(retries));
             }
             config.tcp_user_timeout(config.get_tcp_user_timeout().copied().unwrap_or(UNACKNOWLEDGED));
-            // It holds for each address of a server, and for a server whose machine is gone.
+            // The timeout applies to each address of a server, and to a server whose machine is gone.
             config.connect_timeout(config.get_connect_timeout().copied().unwrap_or(share));
         });
         Ok(Self { hosts, tls, options, wait })
@@ -140,8 +141,8 @@ impl Server {
         pool.map_err(|error| OpenError::Database(error.into()))
     }
 
-    /// Connects once, to report why the server cannot be used: a pool would only report that it cannot. Returns whether
-    /// the server can check that a client is still connected.
+    /// Connects once, to report why the server cannot be used: a pool would only report that the connection
+    /// failed. Returns whether the server can check that a client is still connected.
     pub(super) async fn probe(&self, pooler: bool) -> Result<bool, OpenError> {
         let silent = || OpenError::Database(format!("the server is silent for {} s", self.wait.as_secs_f32()).into());
         let probe = async {

@@ -1,7 +1,7 @@
-//! The servers that a URL names: one after the other is asked until one takes the connection.
+//! The servers that a URL names: they are tried one after the other until a server accepts the connection.
 //!
-//! The driver does so as well, but a server that is silent uses up the time that all of them have: a machine that was
-//! paused would keep the platform from its successor.
+//! The driver does the same, but a silent server uses up the time for all of them: a paused machine would keep the
+//! platform from its successor.
 
 use std::{
     pin::Pin,
@@ -23,19 +23,19 @@ use super::tls::Tls;
 /// The servers of a URL, with the same settings for each.
 #[derive(Clone)]
 pub(super) struct Hosts {
-    /// One for each server; none where the driver has to choose.
+    /// One configuration for each server; empty where the driver has to choose.
     each: Vec<Config>,
-    /// All servers, as the URL has them.
+    /// All servers, as in the URL.
     whole: Config,
-    /// The server that took the last connection. It is asked first.
+    /// The index of the server that accepted the last connection. It is tried first.
     latest: Arc<AtomicUsize>,
-    /// How long a server may be silent before the next is asked.
+    /// The time for which a server may be silent before the next one is tried.
     share: Duration,
     connector: MakeRustlsConnect,
 }
 
 impl Hosts {
-    /// Reads a URL. All of its servers together have the time `wait`, and the same encryption.
+    /// Reads a URL. All of its servers share the time `wait` and the encryption.
     pub(super) fn read(url: &str, wait: Duration, tls: &Tls) -> Result<Self, Error> {
         let whole = Config::from_str(url)?;
         let each = alone(url).iter().map(|url| Config::from_str(url)).collect::<Result<Vec<_>, _>>()?;
@@ -51,12 +51,12 @@ impl Hosts {
         }))
     }
 
-    /// The settings that all servers have.
+    /// The settings that all servers share.
     pub(super) fn settings(&self) -> &Config {
         &self.whole
     }
 
-    /// How long one server may take.
+    /// The time that one server may take.
     pub(super) fn share(&self) -> Duration {
         self.share
     }
@@ -67,8 +67,8 @@ impl Hosts {
         self
     }
 
-    /// Connects to the first server that takes the connection. Has no deadline of its own: the last server may be silent
-    /// for as long as the caller waits. The connection is a task.
+    /// Connects to the first server that accepts the connection. The function has no deadline: the last server may
+    /// be silent for as long as the caller waits. The connection runs as a task.
     pub(super) async fn connect(&self) -> Result<(Client, JoinHandle<()>), Error> {
         let count = self.each.len();
         let from_latest = self.each.iter().enumerate().cycle().skip(self.latest.load(Ordering::Relaxed));
@@ -108,7 +108,7 @@ impl Connect for Hosts {
     }
 }
 
-/// The URL once for each server that stands between the credentials and the path.
+/// The URL, once for each server between the credentials and the path.
 fn alone(url: &str) -> Vec<String> {
     let Some((scheme, rest)) = url.split_once("://") else { return Vec::new() };
     let (credentials, rest) = rest.split_once('@').map_or(("", rest), |(user, rest)| (user, rest));

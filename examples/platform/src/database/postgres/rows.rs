@@ -1,4 +1,4 @@
-//! Values and rows as tokio-postgres has them, and its errors as the store's.
+//! Converts values and rows for tokio-postgres, and its errors into the store's errors.
 
 use std::{pin::pin, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
     log::with_causes,
 };
 
-/// When it is worth trying again after the server did not answer.
+/// The time after which a retry is reasonable if the server did not answer.
 pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 /// The values of a statement with their types, so that the server prepares and runs it in one exchange.
@@ -40,12 +40,12 @@ fn value(param: &Param) -> &(dyn ToSql + Sync) {
         Param::Text(text) => text,
         Param::Integer(number) => number,
         Param::Boolean(truth) => truth,
-        // Bound as null it compares with nothing: no row is found that should not be.
+        // NULL compares equal to nothing, so that no wrong row is found.
         _ => &None::<String>,
     }
 }
 
-/// Why rows cannot be read.
+/// The reason why rows cannot be read.
 pub(super) enum Fault {
     Server(Error),
     Store(StoreError),
@@ -63,8 +63,8 @@ impl From<StoreError> for Fault {
     }
 }
 
-/// The rows of a stream, as far as they are kept, and whether that is not all. The connection reads no further ahead than
-/// the rows are taken, and drops the rest of a stream that is dropped.
+/// The rows of a stream that are kept, and whether more rows were found. The connection reads no further ahead
+/// than rows are taken, and discards the rest of a dropped stream.
 pub(super) async fn rows(
     query: &Statement,
     stream: tokio_postgres::RowStream,
@@ -98,7 +98,7 @@ fn row(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
     Ok(Row(row.columns().iter().enumerate().map(cell).collect::<Result<_, _>>()?))
 }
 
-/// The store's error for an error of the server or the connection. Its text is for the log only.
+/// The store's error for an error of the server or the connection. The text of the error is for the log only.
 pub(super) fn failure(error: Error) -> StoreError {
     let Some(state) = error.code() else {
         let cause = std::error::Error::source(&error);
@@ -109,8 +109,8 @@ pub(super) fn failure(error: Error) -> StoreError {
         return StoreError::backend(error);
     };
     let busy = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
-    // A server that only reads has become a replica. The others: connection exceptions, no resources, an operator's hand,
-    // a failure of the server's system.
+    // A read-only server has become a replica. The other classes: connection exceptions, insufficient resources,
+    // operator intervention, system errors of the server.
     let only_reads = *state == SqlState::READ_ONLY_SQL_TRANSACTION;
     let away = ["08", "53", "57", "58"];
     if busy.contains(state) {

@@ -1,5 +1,5 @@
-//! TLS to PostgreSQL, as the parameters `sslmode` and `sslrootcert` of the URL ask for it: with the meaning that they have
-//! in libpq, except that without `sslmode` there is no TLS.
+//! TLS to PostgreSQL, as requested by the parameters `sslmode` and `sslrootcert` of the URL. They have the same
+//! meaning as in libpq, except that without `sslmode` there is no TLS.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -17,7 +17,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database::OpenError;
 
-/// How connections are encrypted.
+/// The encryption of connections.
 #[derive(Clone)]
 pub(super) struct Tls {
     pub(super) mode: SslMode,
@@ -30,18 +30,18 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// What is verified of the server's certificate.
+/// The verification of the server's certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Check {
     Nothing,
-    /// That a known authority issued it.
+    /// A known authority issued the certificate.
     Authority,
-    /// The same, and that it is for the host of the URL.
+    /// A known authority issued the certificate for the host of the URL.
     Full,
 }
 
 impl Tls {
-    /// Takes the parameters out of a URL, and returns the rest of it.
+    /// Takes the parameters out of a URL. Returns the settings, and the URL without these parameters.
     pub(super) fn of_url(url: &str) -> Result<(Self, String), OpenError> {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut mode, mut roots, mut rest) = (None, None, Vec::new());
@@ -70,7 +70,7 @@ impl Tls {
     }
 }
 
-/// The text of a value in a URL, in which `+` stands for itself.
+/// The decoded text of a value in a URL, where `+` is a literal plus sign.
 fn decoded(value: &str) -> String {
     let form = value.replace('+', "%2B");
     let first = form_urlencoded::parse(form.as_bytes()).next();
@@ -126,7 +126,7 @@ fn fault(error: impl std::error::Error + Send + Sync + 'static) -> OpenError {
     OpenError::Database(Box::new(error))
 }
 
-/// Accepts a certificate for any name, of a known authority or of anybody. Signatures are verified all the same.
+/// Accepts a certificate for any name, from a known authority or from any issuer. Signatures are still verified.
 #[derive(Debug)]
 struct AnyName {
     provider: Arc<CryptoProvider>,
@@ -143,7 +143,7 @@ impl ServerCertVerifier for AnyName {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let Some(authority) = &self.authority else { return Ok(ServerCertVerified::assertion()) };
-        // The name is compared last: with this error everything else is right.
+        // The name is compared last: if this is the error, all other checks have succeeded.
         match authority.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },

@@ -1,4 +1,4 @@
-//! The database file: whether the path still names the one that was opened.
+//! The database file: checks whether the path still names the file that was opened.
 
 use std::{
     fs, io,
@@ -13,8 +13,9 @@ use scim_core::store::StoreError;
 
 /// The database file and its write-ahead log.
 ///
-/// A process may delete or replace a file that this one has open. SQLite then continues to write to the old one, which
-/// is gone when the process ends. So the writer compares the files before it begins and before it acknowledges.
+/// A process may delete or replace a file that this process has open. SQLite then continues to write to the old
+/// file, which is gone when the process ends. So the writer compares the files before it begins and before it
+/// acknowledges.
 #[derive(Debug)]
 pub(super) struct Files {
     database: PathBuf,
@@ -22,11 +23,11 @@ pub(super) struct Files {
     log: PathBuf,
     /// The log exists from the first write until the last connection ends.
     log_identity: OnceLock<Identity>,
-    /// Whether the loss is in the program's log: one line is enough.
+    /// Whether the loss has already been logged: one line is enough.
     is_reported: AtomicBool,
 }
 
-/// A file by what a path may stop to name.
+/// The identity of a file, independent of its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
     #[cfg(unix)]
@@ -52,8 +53,8 @@ impl Identity {
 }
 
 impl Files {
-    /// Makes the file if it does not exist, readable by its owner only: it has personal data. Existing files of SQLite
-    /// keep their permissions.
+    /// Creates the file if it does not exist, readable by its owner only, since it has personal data. Existing
+    /// SQLite files keep their permissions.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut options = fs::OpenOptions::new();
         options.append(true).create(true);
@@ -75,14 +76,14 @@ impl Files {
         &self.database
     }
 
-    /// Remembers the log, once the writer has opened it.
+    /// Remembers the identity of the log after the writer has opened it.
     pub(super) fn log_is_open(&self) {
         if let Ok(identity) = Identity::of(&self.log) {
             self.log_identity.get_or_init(|| identity);
         }
     }
 
-    /// Checks that both paths name the files that are open. Costs two calls of the system.
+    /// Checks that both paths name the open files. Costs two system calls.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let is_there = |path: &Path, expected: Identity| Identity::of(path).is_ok_and(|found| found == expected);
         let log = self.log_identity.get();

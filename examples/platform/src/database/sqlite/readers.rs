@@ -1,4 +1,4 @@
-//! Connections that read: some for look-ups, some for searches, opened when they are needed.
+//! Connections that read: some for look-ups, some for searches, opened on demand.
 
 use std::{
     sync::{
@@ -14,10 +14,11 @@ use scim_core::store::StoreError;
 use super::{Files, connect, failure, rows};
 use crate::database::{Deadlines, Found, Reading, Reads, lane::Lane};
 
-/// How many instructions of SQLite's machine run between two looks at the clock: some microseconds of work.
+/// The number of instructions of SQLite's virtual machine between two checks of the clock: some microseconds of
+/// work.
 const INSTRUCTIONS: i32 = 4_000;
 
-/// How many searches run at the same time, and how many of one organization. A search that scans occupies a core.
+/// The number of concurrent searches, and the number for one organization. A search that scans occupies a core.
 const SEARCHES: (usize, usize) = (4, 2);
 
 /// The readers of a database.
@@ -33,7 +34,7 @@ pub(super) struct Readers {
 struct Connections {
     lane: Lane,
     idle: Mutex<Vec<Connection>>,
-    /// How long a query may take.
+    /// The time that a query may take.
     deadline: Duration,
 }
 
@@ -69,7 +70,7 @@ impl Readers {
         let _abandon = Abandon(Arc::clone(&abandoned));
         let readers = Arc::clone(&self);
         let read = tokio::task::spawn_blocking(move || {
-            // The turn ends with the queries and not with the future: until then they occupy a core.
+            // The turn ends with the queries and not with the future: until then the queries occupy a core.
             let _turn = turn;
             readers.read_now(&reading, &abandoned)
         });
@@ -90,11 +91,11 @@ impl Readers {
         let mut connection = if let Some(connection) = reused {
             connection
         } else {
-            // A new connection must not open another file than the old ones.
+            // A new connection must not open another file than the existing connections.
             self.files.check()?;
             connect(self.files.path(), false).map_err(failure)?
         };
-        // Each query has its time; which of them needed more than that makes no difference.
+        // The times of all queries are added up; it does not matter which query needs more than its part.
         let queries = u32::try_from(reading.queries.len() + usize::from(reading.last.is_some())).unwrap_or(u32::MAX);
         let deadline = Instant::now() + connections.deadline.saturating_mul(queries);
         let abandoned = Arc::clone(abandoned);
@@ -104,7 +105,7 @@ impl Readers {
             Some(ErrorCode::OperationInterrupted) => too_long(reading.lane, deadline),
             _ => failure(error),
         });
-        // A connection that failed is not used again: it may be the cause.
+        // A failed connection is not reused: it may be the cause.
         if found.is_ok() {
             connection.progress_handler(0, None::<fn() -> bool>).map_err(failure)?;
             idle().push(connection);
@@ -113,7 +114,7 @@ impl Readers {
     }
 }
 
-/// Runs the queries, several of them in a transaction, so that they see one state.
+/// Runs the queries; several queries run in a transaction, so that they see one state of the database.
 fn run(connection: &mut Connection, reading: &Reading) -> rusqlite::Result<Found> {
     let mut found = Found::default();
     let keep = |found: &mut Found, connection: &Connection, query| -> rusqlite::Result<bool> {
@@ -142,10 +143,10 @@ fn run(connection: &mut Connection, reading: &Reading) -> rusqlite::Result<Found
     Ok(found)
 }
 
-/// The error of a query that was interrupted.
+/// The error for an interrupted query.
 fn too_long(lane: Reads, deadline: Instant) -> StoreError {
     match lane {
-        // The same search would take as long again.
+        // A retry of the search would take as long.
         Reads::Searches if Instant::now() >= deadline => StoreError::TooMany,
         _ => StoreError::Unavailable { retry_after: Some(super::PATIENCE) },
     }

@@ -1,4 +1,4 @@
-//! The one thread that writes: all work that waits when it is free goes into one commit.
+//! The single thread that writes: it puts all waiting work into one commit.
 
 use std::{
     pin::pin,
@@ -20,13 +20,13 @@ use crate::{
     log::with_causes,
 };
 
-/// How many writes may wait in all, and how many of one organization.
+/// The number of writes that may wait in all, and the number for one organization.
 const WAITING: (usize, usize) = (1_024, 64);
 
-/// The most that goes into one commit.
+/// The maximum number of units of work in one commit.
 const TOGETHER: usize = 128;
 
-/// The queue of the thread that writes.
+/// The queue of the writing thread.
 #[derive(Debug)]
 pub(super) struct Writer {
     jobs: mpsc::Sender<Box<dyn Job>>,
@@ -67,15 +67,15 @@ impl Writer {
     }
 }
 
-/// Work that waits to be written.
+/// A unit of work that waits to be written.
 pub(super) trait Job: Send {
-    /// Does it. An error takes it back.
+    /// Runs the work. After an error the caller rolls it back.
     fn run(&mut self, connection: &mut Connection) -> Result<(), ()>;
 
-    /// Keeps an error instead of what came of it.
+    /// Replaces the result by an error.
     fn fail(&mut self, error: StoreError);
 
-    /// Tells who waits.
+    /// Sends the result to the waiting caller.
     fn answer(self: Box<Self>);
 }
 
@@ -88,11 +88,11 @@ struct Order<W: Work> {
 impl<W: Work> Job for Order<W> {
     fn run(&mut self, connection: &mut Connection) -> Result<(), ()> {
         if self.reply.is_closed() {
-            // The client has gone before its turn: nothing is written for it.
+            // The caller has gone before its turn: nothing is written for it.
             return Err(());
         }
         let mut session = SqliteSession(connection);
-        // Nothing is waited for here: each statement is done when its future is first asked.
+        // The work waits for nothing here: the future of each statement is ready at its first poll.
         let output = match pin!(self.work.run(&mut session)).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(output) => output,
             Poll::Pending => Err(StoreError::backend("expected work that waits for nothing but statements").into()),
@@ -103,7 +103,7 @@ impl<W: Work> Job for Order<W> {
     }
 
     fn fail(&mut self, error: StoreError) {
-        // What has failed on its own has its own reason.
+        // Work that failed by itself keeps its own error.
         if !matches!(self.output, Some(Err(_))) {
             self.output = Some(Err(error.into()));
         }
@@ -111,16 +111,16 @@ impl<W: Work> Job for Order<W> {
 
     fn answer(self: Box<Self>) {
         if let Some(output) = self.output {
-            // Who is not there any more has dropped the future: what was done is done.
+            // If the caller has dropped the future, its result is discarded: the work stays done.
             let _ = self.reply.send(output);
         }
     }
 }
 
-/// Does all the work in one commit, and answers those who wait for it.
+/// Runs all the work in one commit, and answers the waiting callers.
 fn commit(connection: &mut Connection, files: &Files, mut jobs: Vec<Box<dyn Job>>) {
-    // Before, so that nothing is written in vain; afterwards, so that nothing is acknowledged that went to a file
-    // without a name.
+    // The first check avoids useless writes; the second check prevents the acknowledgment of writes that went to a
+    // file without a name.
     let written = files.check().and_then(|()| {
         write(connection, &mut jobs).map_err(failure)?;
         files.log_is_open();
@@ -131,7 +131,7 @@ fn commit(connection: &mut Connection, files: &Files, mut jobs: Vec<Box<dyn Job>
         for job in &mut jobs {
             job.fail(match &error {
                 StoreError::Unavailable { retry_after } => StoreError::Unavailable { retry_after: *retry_after },
-                // An error has one owner; its text has many.
+                // An error cannot be cloned for all jobs; its text can.
                 _ => StoreError::backend(text.clone()),
             });
         }
@@ -155,7 +155,7 @@ fn write_each(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlit
     for job in jobs {
         run(connection, "SAVEPOINT job")?;
         if job.run(connection).is_err() {
-            // A full disk makes SQLite take back everything by itself.
+            // On a full disk, SQLite rolls back the complete transaction by itself.
             if connection.is_autocommit() {
                 return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), None));
             }

@@ -1,4 +1,5 @@
-//! Two processes on one database, behind a proxy that gives each connection to the process that did not have the last one.
+//! Two processes on one database, behind a proxy that gives each connection to the process that did not have the last
+//! one.
 
 use std::{
     io,
@@ -16,21 +17,21 @@ use crate::process::{Place, Server};
 pub(crate) struct Balancer {
     /// The URL of the proxy, without a slash at its end.
     pub(crate) root: String,
-    /// The processes. Their SCIM URL is that of the proxy.
+    /// The processes. Their SCIM URL has the address of the proxy.
     pub(crate) servers: [Server; 2],
     /// The addresses of the processes.
     pub(crate) addresses: [String; 2],
-    /// The connections that each process has got.
+    /// The numbers of connections that each process has received.
     pub(crate) connections: Arc<[AtomicUsize; 2]>,
 }
 
 impl Balancer {
-    /// Starts the processes with the same arguments and the URL of the proxy as their public URL. The first process prints
-    /// the administrator's link.
+    /// Starts the processes with the same arguments and the URL of the proxy as their public URL. The first process
+    /// prints the administrator's link.
     pub(crate) fn start(place: &Place) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let root = format!("http://{}", listener.local_addr().unwrap());
-        // Free at this moment, and hardly taken by others before the process starts.
+        // Free at this moment, and another program hardly takes it before the process starts.
         let addresses = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string());
         let key = "0123456789abcdef".repeat(4);
         let servers = addresses.each_ref().map(|address| {

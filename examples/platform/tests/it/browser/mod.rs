@@ -18,7 +18,7 @@ pub(crate) const PASSWORD: &str = "a long enough password";
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A cookie as a site has set it.
+/// A cookie that a site has set.
 #[derive(Clone, Debug)]
 pub(crate) struct Cookie {
     host: String,
@@ -31,15 +31,15 @@ pub(crate) struct Cookie {
 
 /// A browser.
 pub(crate) struct Browser {
-    /// The address that comes before a path which has none.
+    /// The prefix of addresses that are only a path.
     root: String,
     agent: Agent,
     cookies: Mutex<Vec<Cookie>>,
-    /// Whether it goes on to where an answer redirects.
+    /// Whether the browser follows redirects.
     follows: bool,
-    /// The account whose session it was given.
+    /// The account of the session.
     pub(crate) account: String,
-    /// The token that forms of this session carry.
+    /// The token in forms of this session.
     pub(crate) token: String,
 }
 
@@ -57,12 +57,12 @@ impl Clone for Browser {
 }
 
 impl Browser {
-    /// A browser that has no cookie, and goes on to where an answer redirects.
+    /// A browser without cookies, which follows redirects.
     pub(crate) fn visitor() -> Self {
         Self { follows: true, ..Self::at("") }
     }
 
-    /// A browser that has no cookie, and shows a redirection as it is.
+    /// A browser without cookies, which shows a redirect without following it.
     pub(crate) fn new(server: &Server) -> Self {
         Self::at(&server.root())
     }
@@ -71,7 +71,7 @@ impl Browser {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            // A connection for each request: behind a proxy, requests then go to all processes in turn.
+            // A new connection for each request: behind a proxy, requests then go to all processes in turn.
             .max_idle_connections(0)
             .max_idle_connections_per_host(0)
             .proxy(None)
@@ -127,7 +127,7 @@ impl Browser {
         Self { cookies: Mutex::default(), ..self }
     }
 
-    /// The browser of an attacker, who sends the cookies of one organization to the others too.
+    /// The browser of an attacker, which sends the cookies of one organization to the others too.
     pub(crate) fn everywhere(self) -> Self {
         for cookie in &mut *self.cookies.lock().unwrap() {
             "/".clone_into(&mut cookie.path);
@@ -150,7 +150,7 @@ impl Browser {
         self.cookies.lock().unwrap().clear();
     }
 
-    /// Sends fields, with the token if the browser was given one.
+    /// Sends fields, with the token if the browser has one.
     pub(crate) fn post(&self, url: &str, fields: &[(&str, &str)]) -> Page {
         self.post_with(url, &[], fields)
     }
@@ -161,13 +161,13 @@ impl Browser {
         self.go("POST", url, headers, Some(encoded(token.iter().chain(fields))), None)
     }
 
-    /// Sends these bytes of a form, with these headers, and nothing of the browser's own but its cookies.
+    /// Sends these bytes of a form with these headers. Of the browser's own state it sends only the cookies.
     pub(crate) fn post_text(&self, url: &str, headers: &[(&str, &str)], form: String) -> Page {
         self.go("POST", url, headers, Some(form), None)
     }
 
-    /// Sends fields from the page at `from`, with the token that this page has, and with those of its hidden fields that
-    /// `fields` names with an empty value.
+    /// Sends fields from the page at `from`, with the token of this page, and with the values of its hidden fields
+    /// that `fields` names with an empty value.
     pub(crate) fn fill(&self, from: &str, url: &str, fields: &[(&str, &str)]) -> Page {
         let page = self.get(from);
         assert_eq!(page.status, 200, "{from}: {page:?}");
@@ -246,14 +246,14 @@ impl Browser {
         Page { url: url.to_owned(), status: answer.status().as_u16(), headers, text }
     }
 
-    /// The header of the cookies that go with a request.
+    /// The `Cookie` header of a request.
     fn line(&self, method: &str, url: &str, from: Option<&str>) -> String {
         let (host, path) = (host_of(url), split(url).1);
         let is_same_site = from.is_none_or(|from| host_of(from) == host);
         let cookies = self.cookies.lock().unwrap();
         let sent = cookies.iter().filter(|cookie| {
             let fits = cookie.host == host && path.starts_with(&cookie.path);
-            // A form of another site brings only the cookies that say so, and those must be secure.
+            // A form of another site sends only cookies with `SameSite=None`, and those must be secure.
             let none = cookie.attributes.contains("SameSite=None") && cookie.attributes.contains("Secure");
             fits && (is_same_site || method == "GET" || none)
         });
@@ -288,7 +288,7 @@ impl Browser {
     }
 }
 
-/// Fields as a form sends them.
+/// Fields in the encoding of a form.
 pub(crate) fn encoded<'a, K: AsRef<str> + 'a, V: AsRef<str> + 'a>(
     fields: impl IntoIterator<Item = &'a (K, V)>,
 ) -> String {
@@ -303,7 +303,7 @@ fn absolute(target: &str, base: &str) -> String {
     if target.contains("://") { target.to_owned() } else { format!("{}{target}", split(base).0) }
 }
 
-/// The origin, and the path.
+/// The origin and the path of a URL.
 fn split(url: &str) -> (String, String) {
     let start = url.find("://").unwrap() + 3;
     let end = url[start..].find('/').map_or(url.len(), |at| at + start);

@@ -4,7 +4,7 @@ use ureq::http;
 
 use super::absolute;
 
-/// A page that was shown.
+/// A page as the browser shows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
     pub(crate) url: String,
@@ -61,7 +61,7 @@ impl Page {
         }
     }
 
-    /// The form whose action ends so.
+    /// The form whose action ends with `action`.
     pub(crate) fn form(&self, action: &str) -> Form {
         let found = self.forms().into_iter().find(|form| form.action.ends_with(action));
         found.unwrap_or_else(|| panic!("no form for {action}: {} {}\n{}", self.status, self.url, self.text))
@@ -95,7 +95,7 @@ impl Page {
         unescaped(found.unwrap_or_else(|| panic!("no way on: {} {}\n{}", self.status, self.url, self.text)))
     }
 
-    /// The text without its tags, each run of spaces as one.
+    /// The text without its tags, with each run of spaces as one space.
     pub(crate) fn words(&self) -> String {
         let text = self.text.replace("<wbr>", "");
         let parts = text.split('<').map(|part| part.split_once('>').map_or(part, |(_, rest)| rest));

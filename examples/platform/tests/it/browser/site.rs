@@ -28,12 +28,12 @@ impl Site {
         Self { server, database, accounts, user_groups }
     }
 
-    /// Makes a user by SCIM, and gives the id.
+    /// Creates a user by SCIM, and returns the id.
     pub(crate) fn user(&self, user_name: &str, name: &str) -> String {
         self.create("/Users", &json!({"schemas": [USER], "userName": user_name, "displayName": name}))
     }
 
-    /// Makes a group by SCIM, and gives the id.
+    /// Creates a group by SCIM, and returns the id.
     pub(crate) fn group(&self, name: &str, members: &[&str]) -> String {
         let members: Vec<_> = members.iter().map(|id| json!({"value": id})).collect();
         let schema = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -46,7 +46,7 @@ impl Site {
         made.json["id"].as_str().unwrap().to_owned()
     }
 
-    /// Makes an account by hand, and gives the id.
+    /// Creates an account by hand, and returns the id.
     pub(crate) async fn person(&self, name: &str, administrator: bool) -> String {
         let account = NewAccount {
             tenant: "acme".to_owned(),
@@ -70,7 +70,7 @@ impl Site {
         self.user_groups.assign("acme", assignment).await.unwrap();
     }
 
-    /// A new administrator who is signed in.
+    /// The browser of a new administrator with a session.
     pub(crate) async fn administrator(&self) -> Browser {
         let name = format!("Admin {}", uuid::Uuid::new_v4().simple());
         let id = self.person(&name, true).await;
@@ -86,7 +86,7 @@ impl Site {
     }
 }
 
-/// The first column of all rows that a query finds.
+/// The first column of all rows of a query.
 pub(crate) async fn rows(database: &Database, sql: &str) -> Vec<String> {
     let mut query = Statement::new(database.dialect());
     query.push(sql);

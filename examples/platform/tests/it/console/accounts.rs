@@ -1,5 +1,5 @@
-//! Accounts made by hand in the hands of administrators: changes, deactivation, one-time links, and the people whom the
-//! removal of a connection has released.
+//! Accounts made by hand, under administrators: changes, deactivation, one-time links, and the people whom the removal
+//! of a connection has released.
 
 use chrono::TimeDelta;
 use platform::{
@@ -31,7 +31,7 @@ async fn an_account_made_by_hand_is_changed_and_switched() {
         assert_eq!(row(&site, &harper).await, ["Harper Quinn|harper quinn|hq@example.com|1|-"]);
         let page = admin.get(saved.location());
         page.shows(&["The name and the e-mail are saved.", "value=\"Harper Quinn\"", "harper@example.com"]);
-        // What was typed stays beside the sentence.
+        // The typed value stays next to the message.
         let refused = admin.submit(&page, "/details", &[("name", "Harper"), ("email", "no address")]);
         assert_eq!(refused.status, 422);
         refused.shows(&["Enter one address, or none.", "value=\"no address\"", "aria-invalid"]);
@@ -56,7 +56,7 @@ async fn an_account_made_by_hand_is_changed_and_switched() {
         assert_eq!(row(&site, &harper).await, ["Harper Quinn|harper quinn|-|1|-"]);
         assert_eq!(site.sign_in(&harper).await.get("me").status, 200);
         assert_eq!(rows(&site.database, "SELECT account FROM user_group_member").await, [&*harper]);
-        // A page from SCIM has no such form.
+        // The page of a person from SCIM has no such form.
         let lena = site.user("lena", "Lena");
         let page = admin.get(&format!("users/{lena}"));
         page.hides(&["/details\"", "/active\"", "Deactivate the account"]);
@@ -70,7 +70,7 @@ async fn an_organization_keeps_an_active_administrator() {
         let (ann, ben) = (site.person("Ann", true).await, site.person("Ben", true).await);
         let off = async |id: &str, by: &str| site.accounts.set_active("acme", id, false, by).await.unwrap();
         assert_eq!(off(&ann, &ann).await, Changed::Own);
-        // Both turn each other off: one of them stays.
+        // Two administrators deactivate each other: one of them stays.
         let outcomes = [off(&ben, &ann), off(&ann, &ben)];
         let [one, other] = outcomes;
         let (one, other) = tokio::join!(one, other);
@@ -170,7 +170,7 @@ async fn released_people_wait_until_they_are_assigned() {
         }
         let done = admin.post("users/assign", &[("person", &*ann), ("person", &*ben), ("group", &*editors)]);
         admin.get(done.location()).shows(&["2 people joined Editors.", "Nobody waits."]);
-        // The account is one made by hand, and can be changed.
+        // The account is now an account made by hand, and can be changed.
         let page = admin.get(&format!("users/{ann}"));
         admin.submit(&page, "/details", &[("name", "Ann Ash")]);
         assert_eq!(row(&site, &ann).await, ["Ann Ash|ann ash|-|1|-"]);

@@ -1,11 +1,12 @@
-//! What an administrator does while the server runs: keys and organizations, and when it takes effect.
+//! The work of an administrator while the server runs: keys and organizations, and the time until a change takes
+//! effect.
 
 use std::time::{Duration, Instant};
 
 use crate::process::{Finished, Server, TOKEN, USER, databases, eventually, run};
 use serde_json::{Value as Json, json};
 
-/// As long a key may be trusted without being looked up, and what a busy machine adds to it.
+/// The time for which a key may be trusted without a look-up, and an allowance for a busy machine.
 const TRUSTED: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_secs(4);
 
@@ -20,7 +21,7 @@ fn done(arguments: &[&str]) -> String {
     stdout
 }
 
-/// Runs a command that fails, and says why.
+/// Runs a command that fails with a message.
 fn failed(arguments: &[&str]) -> String {
     let Finished { status, stdout, stderr } = run(arguments);
     assert_eq!((status, &*stdout), (Some(1), ""), "{arguments:?}: {stderr}");
@@ -46,7 +47,8 @@ fn status(server: &Server, key: &str) -> u16 {
     server.request_with_key(Some(key), "GET", "/Users?count=0", None).status
 }
 
-/// A second key, the identity provider takes it, the first one goes: nobody is shut out in between.
+/// A second key is added, the identity provider switches to it, the first key is revoked: the provider has access all
+/// the time.
 #[test]
 fn keys_are_rotated_while_the_server_runs() {
     for place in databases() {
@@ -76,7 +78,7 @@ fn keys_are_rotated_while_the_server_runs() {
         assert_eq!(list()[0][2], "revoked");
         assert_eq!(list()[0][5], keys[0][5], "who is refused does not use a key");
 
-        // What was revoked does not come back by being given again.
+        // Passing a revoked token again does not make it valid again.
         drop(server);
         let finished = Server::try_start(&acme(store)).err().unwrap();
         assert_eq!((finished.status, &*finished.stdout), (Some(1), ""), "{finished:?}");
@@ -90,7 +92,7 @@ fn keys_are_rotated_while_the_server_runs() {
     }
 }
 
-/// When the last one is gone, the next start makes another.
+/// If the last key is revoked, the next start makes another key.
 #[test]
 fn an_organization_without_a_valid_key() {
     for place in databases() {
@@ -117,7 +119,7 @@ fn scim_is_switched_off_and_on() {
         assert_eq!(rows(&done(&["organization", "list", "--store", store]))[0][..2], ["acme", "off"]);
         assert_eq!(server.terminate().code(), Some(0));
 
-        // What an administrator has switched off, a start does not switch on.
+        // A start does not turn on an organization that an administrator has turned off.
         let server = Server::start(&acme(store));
         assert!(server.log().contains("SCIM is off"), "{}", server.log());
         assert_eq!(status(&server, TOKEN), 401);
@@ -127,7 +129,7 @@ fn scim_is_switched_off_and_on() {
     }
 }
 
-/// Several organizations, each with what is its own.
+/// Several organizations, each with its own resources and keys.
 #[test]
 fn organizations_are_apart() {
     for place in databases() {
@@ -147,7 +149,7 @@ fn organizations_are_apart() {
         let listed = rows(&done(&["key", "list", "--organization", "globex", "--store", store]));
         assert_eq!((listed.len(), &*listed[0][1], &*listed[0][6]), (1, "globex", "key"));
 
-        // A token opens one organization.
+        // A token belongs to one organization.
         let taken = Server::try_start(&["--store", store, "--organization", "globex", "--token", TOKEN]).err().unwrap();
         assert!(
             taken.status == Some(1) && taken.stderr.contains("expected a token of no other organization"),
@@ -179,7 +181,7 @@ fn what_is_not_there_is_said() {
     }
 }
 
-/// What has changed, as lines of JSON, from any position on.
+/// The changes, as lines of JSON, from any position on.
 #[test]
 fn events_are_shown() {
     for place in databases() {

@@ -1,4 +1,4 @@
-//! SCIM requests that ask for the user name of an account made by hand: the provisioning log names the account.
+//! SCIM requests for the user name of an account made by hand: the provisioning log names the account.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn reasons(site: &Site, count: usize) -> Vec<String> {
     panic!("the log has no {count} requests");
 }
 
-/// An index does not take a very long user name, and PostgreSQL no NUL.
+/// An index cannot hold a very long user name, and PostgreSQL cannot store NUL.
 #[tokio::test(flavor = "multi_thread")]
 async fn user_names_are_found_that_no_index_takes() {
     for place in databases() {
@@ -130,7 +130,7 @@ async fn the_log_names_the_account_whatever_the_request_is() {
             ));
             assert_eq!(reasons(&site, expected.len()).await, expected);
         }
-        // A conflict with another user from SCIM names nobody.
+        // A conflict with another user from SCIM names no account.
         let answer = site.server.request("POST", "/Users", Some(&user("ADA")));
         assert_eq!(answer.status, 409, "{}", answer.text);
         let all = reasons(&site, expected.len() + 1).await;

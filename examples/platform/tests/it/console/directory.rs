@@ -1,4 +1,4 @@
-//! Organizations and keys without a server: what ends when, and what is written down.
+//! Organizations and keys without a server: the end of keys, and the stored values.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn a_key_ends_when_its_time_is_over() {
         let caller = directory.authenticate("acme", &format!("Bearer {TOKEN}"), None).await.unwrap().unwrap();
         assert_eq!((caller.tenant.as_str(), &*caller.name), ("acme", "short"));
         let ends = key.expires.unwrap();
-        // It is trusted for longer than it lives.
+        // The cached trust would last longer than the key.
         while Utc::now() < ends {
             sleep(Duration::from_millis(20)).await;
         }
@@ -98,7 +98,7 @@ async fn a_key_opens_one_organization() {
     }
 }
 
-/// Once a minute and no more, whichever instance it was used with.
+/// The last use is written at most once a minute, whichever instance used the key.
 #[tokio::test]
 async fn the_last_use_of_a_key() {
     for place in stores() {
@@ -128,7 +128,7 @@ async fn the_last_use_of_a_key() {
     }
 }
 
-/// A digest is all that is kept.
+/// Only a digest of the token is stored.
 #[tokio::test]
 async fn no_token_is_kept() {
     for place in stores() {

@@ -1,4 +1,4 @@
-//! The exports of the provisioning log: complete, whatever the length of the log is.
+//! The exports of the provisioning log: complete, whatever the length of the log.
 
 use axum::response::IntoResponse as _;
 use platform::console::Failure;
@@ -10,7 +10,7 @@ use crate::{
     process::databases,
 };
 
-/// More than a query reads.
+/// More requests than a query reads.
 const REQUESTS: usize = 12_000;
 
 /// Events of one request, also more than a query reads.
@@ -100,7 +100,7 @@ async fn an_export_has_everything_that_the_filter_selects() {
     }
 }
 
-/// A page that examines thousands of requests in vain says so, and leads on to the older ones.
+/// A page that examines thousands of requests without a match says so, and links to the older requests.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_the_log_names_its_bounds() {
     for place in databases() {

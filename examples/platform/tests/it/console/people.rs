@@ -28,8 +28,8 @@ fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// Checks that every account has the right number of assignments, that no row is left of something that is gone, and
-/// that the members of mapped groups are assigned and nobody else is.
+/// Checks that every account has the right number of assignments, that no row belongs to a removed object, and that
+/// exactly the members of mapped groups are assigned.
 async fn check(site: &Site) {
     for (what, sql) in [
         (
@@ -125,7 +125,7 @@ async fn accounts_follow_scim() {
                 assert_eq!(found, [expected], "{what}");
             }
         }
-        // A user name that no index takes keeps its own key.
+        // A user name that is too long for an index keeps its own key.
         for end in ["a", "b"] {
             let name = format!("{}{end}", "n".repeat(4_000));
             let user = json!({"schemas": [USER], "userName": name});
@@ -156,8 +156,8 @@ async fn accounts_follow_scim() {
     }
 }
 
-/// A database that an earlier program has filled: the accounts are there after the next start, and names made by hand
-/// stay taken.
+/// A database that an earlier program has filled: the accounts exist after the next start, and names made by hand stay
+/// taken.
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_are_derived_for_resources_that_exist() {
     for place in databases() {
@@ -240,7 +240,7 @@ async fn scim_neither_sees_nor_changes_accounts_made_by_hand() {
         let line = log.lines().find(|line| line.contains("an account made by hand has the user name"));
         assert!(line.is_some_and(|line| line.contains(&hand) && !line.contains("arper")), "{log}");
 
-        // Removed by the administrator, the name is free for SCIM.
+        // After the administrator has removed the account, SCIM can use the name.
         let admin = site.administrator().await;
         assert_eq!(admin.post(&format!("users/{hand}/remove"), &[]).status, 303);
         assert_eq!(site.server.request("POST", "/Users", Some(&taken)).status, 201);
@@ -279,7 +279,7 @@ async fn members_of_mapped_groups_are_assigned() {
         map(&us, &[&editors], &[]).await;
         edit(&us, "add", &[&ann]);
         expect(&["ann Editors EU", "ann Editors US", "ann Viewers EU", "bob Editors EU", "bob Viewers EU"]).await;
-        // By hand as well: the person stays when the group goes.
+        // The person is also assigned by hand, so the assignment stays when the group is removed.
         site.assign(&[&bob, &cid], &[&editors]).await;
         edit(&eu, "remove", &[&bob]);
         expect(&["ann Editors EU", "ann Editors US", "ann Viewers EU", "bob Editors hand", "cid Editors hand"]).await;
@@ -309,7 +309,7 @@ async fn members_of_mapped_groups_are_assigned() {
         send("DELETE", format!("/Groups/{eu}"), None);
         expect(&["bob Editors hand", "cid Editors US", "cid Editors hand"]).await;
         assert_eq!(rows(&site.database, "SELECT user_group FROM user_group_mapping").await, [&*editors]);
-        // A group within the group is no person.
+        // A group within the group is not a person.
         let inner = site.group("Inner", &[&bob]);
         edit(&us, "add", &[&inner]);
         expect(&["bob Editors hand", "cid Editors US", "cid Editors hand"]).await;
@@ -325,7 +325,7 @@ async fn members_of_mapped_groups_are_assigned() {
 }
 
 /// SCIM changes members, administrators change mappings and assignments, people and user groups come and go: whatever
-/// the order, everybody is assigned as the members and mappings at the end say.
+/// the order, the assignments at the end follow from the members and mappings at the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn members_and_mappings_change_at_the_same_time() {
     for place in databases() {
@@ -433,7 +433,7 @@ async fn the_commit_that_deactivates_or_deletes_a_person_ends_the_sessions() {
     }
 }
 
-/// A group that is read, deleted and mapped by two administrators: each gets what she asked for.
+/// Two administrators read, delete and map a group: each gets the result of her request.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_administrators_at_once() {
     for place in databases() {
@@ -454,7 +454,7 @@ async fn two_administrators_at_once() {
             assert_eq!(sent.status, 303);
         }
         assert_eq!(assignments(&site).await.len(), 4);
-        // One removes the user group that the other has on her screen.
+        // One administrator removes the user group that the other has on her screen.
         assert_eq!(one.post(&format!("user-groups/{viewers}/remove"), &[]).status, 303);
         let sent = two.post("users/assign", &[("person", &ann), ("group", &editors), ("group", &viewers)]);
         assert_eq!(sent.location(), "/o/acme/users?tab=unassigned&done=gone");
@@ -463,7 +463,7 @@ async fn two_administrators_at_once() {
         assert_eq!(assignments(&site).await, ["ann Editors Legal", "ann Editors hand"]);
         check(&site).await;
 
-        // The same name at the same time: one of the two gets it.
+        // The same name at the same time: one of the two requests gets it.
         let made = thread::scope(|scope| {
             let make = |browser: &Browser| browser.post("user-groups/new", &[("name", "Managers")]).status;
             let threads = [&one, &two].map(|browser| scope.spawn(move || make(browser)));
@@ -471,7 +471,7 @@ async fn two_administrators_at_once() {
         });
         assert!(made == [303, 409] || made == [409, 303], "{made:?}");
 
-        // Each removes the other: one of the two is left.
+        // Two administrators remove each other: one of the two is left.
         for _ in 0..5 {
             let ids = [site.person("Xena", true).await, site.person("Yara", true).await];
             let remove = |id: usize| site.accounts.remove("acme", &ids[id], &ids[1 - id]);

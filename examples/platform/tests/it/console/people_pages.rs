@@ -1,5 +1,5 @@
-//! The pages of people and user groups over HTTP: lists, forms, every refusal by a forged request, and values of
-//! strangers that must stay text.
+//! The pages of people and user groups over HTTP: lists, forms, the refusal of every forged request, and values from
+//! outside that must stay text.
 
 use crate::browser::{Browser, Page, Site, encoded, rows};
 use crate::process::{USER, databases};
@@ -7,7 +7,7 @@ use serde_json::json;
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// Everything that the forms of these pages can change.
+/// All rows that the forms of these pages can change.
 async fn snapshot(site: &Site) -> Vec<String> {
     let mut all = Vec::new();
     for sql in [
@@ -23,7 +23,7 @@ async fn snapshot(site: &Site) -> Vec<String> {
     all
 }
 
-/// The text between two others.
+/// The texts between `before` and `after`.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
     text.split(before).skip(1).filter_map(|rest| rest.split(after).next()).collect()
 }
@@ -283,7 +283,7 @@ async fn people_are_added_assigned_and_removed() {
         let url = between(&link.text, "aria-labelledby=\"label\">", "</output>")[0].to_owned();
         let path = url.split("/o/acme/").nth(1).unwrap();
         assert!(admin.get(path).text.contains("Welcome, Harper"));
-        // An old sign-in is asked for the password first.
+        // After an old sign-in the page asks for the password first.
         place.run("UPDATE session SET confirmed = 0");
         let again = admin.post(&format!("users/{harper}/invitation"), &[("form", &form)]);
         assert_eq!((again.status, again.location().starts_with("/o/acme/confirm?target=")), (303, true));
@@ -367,7 +367,7 @@ async fn lists_have_pages_and_searches() {
     }
 }
 
-/// Values of strangers in every attribute that a page shows.
+/// Values from outside in every attribute that a page shows.
 #[tokio::test(flavor = "multi_thread")]
 async fn values_of_strangers_stay_text() {
     for place in databases() {
@@ -396,7 +396,7 @@ async fn values_of_strangers_stay_text() {
             if n == 0 {
                 user[ENTERPRISE].as_object_mut().unwrap().remove("manager");
             }
-            // The core refuses a text that is no URI; a text that is one may still be hostile.
+            // The core refuses a text that is not a URI; a URI may still be hostile.
             let is_uri = profile.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>".contains(&byte));
             let made = site.server.request("POST", "/Users", Some(&user));
             assert_eq!(made.status, if is_uri { 201 } else { 400 }, "{profile}: {}", made.text);
@@ -464,7 +464,7 @@ async fn values_of_strangers_stay_text() {
             assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
         }
         assert!(shown > 50, "{shown}: the attack is shown as text");
-        // The one that is an address is a link, and only that.
+        // A value that is an address is a link, and only that.
         let good = site.create(
             "/Users",
             &json!({"schemas": [USER], "userName": "good", "profileUrl": "HTTPS://people.example.com/a?b=1&c=2"}),

@@ -14,7 +14,7 @@ use platform::{
 use scim_core::bearer::TokenDigest;
 use serde_json::{Value as Json, json};
 
-/// Everything in the tables that a removal changes, as text.
+/// All rows that a removal changes, as text.
 pub(super) async fn everything(site: &Site) -> Vec<String> {
     let mut all = Vec::new();
     for sql in [
@@ -42,7 +42,7 @@ pub(super) async fn user_groups_of(site: &Site) -> Vec<String> {
     rows(&site.database, sql).await
 }
 
-/// Nothing is left half done: numbers, claims and rows agree.
+/// Checks that no change is incomplete: numbers, claims and rows agree.
 pub(super) async fn check(site: &Site) {
     for sql in [
         "SELECT a.id FROM account AS a WHERE a.assigned <> (SELECT count(*) FROM user_group_member AS u \
@@ -64,8 +64,8 @@ pub(super) async fn check(site: &Site) {
     }
 }
 
-/// An organization with four people of SCIM, two groups, one of them mapped, an OAuth client with a token, and a person
-/// made by hand. Another organization has the same key of its own, and one person.
+/// An organization with four people from SCIM, two groups, one of them mapped, an OAuth client with a token, and a
+/// person made by hand. Another organization has the same key, and one person.
 pub(super) struct People {
     ann: String,
     cem: String,
@@ -165,7 +165,8 @@ async fn forged_requests_change_nothing() {
             let body = format!("name=acme&seen=&token={}", maya.token);
             assert_eq!(maya.post_text(path, &headers, body).status, 403, "{path}");
         }
-        // A person who is no administrator, an administrator of another organization, and nobody.
+        // A person who is not an administrator, an administrator of another organization, and a browser without a
+        // session.
         for path in ["scim/remove", "scim"] {
             assert_eq!(nina.get(path).status, 403, "{path}");
         }
@@ -186,7 +187,7 @@ async fn forged_requests_change_nothing() {
         assert_eq!(maya.post("scim/remove", &[("name", "acme"), ("seen", "x")]).status, 403);
         let outdated = maya.post("scim/remove", &[("name", "acme"), ("seen", "1")]);
         assert_eq!(outdated.location(), "/o/acme/scim?done=outdated");
-        // Nothing to continue.
+        // No removal to continue.
         assert_eq!(maya.post("scim/remove/continue", &[]).location(), "/o/acme/scim");
         // A sign-in that is too old.
         place.run("UPDATE session SET confirmed = 0");
@@ -224,7 +225,7 @@ async fn a_connection_is_removed_and_another_one_begins_anew() {
         let sent = maya.post("scim/remove", &[("name", "acme"), ("seen", "")]);
         assert_eq!((sent.status, sent.location()), (303, "/o/acme/scim?done=removed"), "{place:?} {}", sent.text);
 
-        // The provider is refused, and no other organization.
+        // The provider is refused, but no other organization.
         assert_eq!((status(&site, TOKEN), status(&site, &made.token)), (401, 401), "{place:?}");
         let url = format!("{}/scim/acme/oauth/token", site.server.root());
         let body = format!("grant_type=client_credentials&client_id={}&client_secret=x", made.client);
@@ -255,7 +256,7 @@ async fn a_connection_is_removed_and_another_one_begins_anew() {
         let deactivated = maya.get("users?tab=deactivated");
         assert!(deactivated.text.contains("Dan"), "{}", deactivated.text);
 
-        // They are changed and removed by hand.
+        // The accounts can be changed and removed by hand.
         let sent = maya.post(&format!("users/{}/groups", made.cem), &[("group", &made.editors)]);
         assert_eq!(sent.status, 303);
         let sent = maya.post(&format!("users/{}/groups", made.ann), &[("seen", &made.editors)]);
@@ -300,7 +301,7 @@ async fn a_connection_is_removed_and_another_one_begins_anew() {
         assert_eq!(events[1]["accounts"].as_array().unwrap().len(), 4);
         assert_eq!((&events[3]["accounts"], &events[3]["resources"]), (&json!(4), &json!(2)));
 
-        // Another connection: the accounts do not exist for it, and it cannot make them again.
+        // Another connection: the accounts do not exist for it, and it cannot create them again.
         assert_eq!(maya.post("scim/on", &[]).location(), "/o/acme/scim?done=on");
         let form = "f".repeat(64);
         let shown = maya.post("scim/keys", &[("form", &form), ("days", "90"), ("name", "New"), ("provider", "okta")]);
@@ -309,7 +310,7 @@ async fn a_connection_is_removed_and_another_one_begins_anew() {
             site.server.request_with_key(Some(&key), method, path, body)
         };
         assert_eq!(status(&site, TOKEN), 401, "the former key stays revoked");
-        // The page tells that the provider still has it.
+        // The page reports that the provider still uses the former key.
         eventually("the page tells the remedy", || maya.get("scim").text.contains("Paste a valid key into Okta."));
         for path in [
             "/Users",
@@ -334,11 +335,11 @@ async fn a_connection_is_removed_and_another_one_begins_anew() {
         eventually("the log names the account", || {
             maya.get("log").text.contains("The user name belongs to Ann, an account made by hand.")
         });
-        // The provider may give the same externalId under another name: that account is the one that signs in then.
+        // The provider may give the same externalId under another name: that account then signs in.
         let again = ask("POST", "/Users", Some(&json!({"schemas": [USER], "userName": "ann2", "externalId": "00u1"})));
         let found = site.accounts.find_at_sign_on("acme", SignOnBy::ExternalId, "00u1").await.unwrap();
         assert_eq!(found.iter().map(|account| json!(account.id)).collect::<Vec<_>>(), [again.json["id"].clone()]);
-        // The name of an account that was removed is free.
+        // The name of a removed account is free.
         let cem = json!({"schemas": [USER], "userName": "cem"});
         assert_eq!(ask("POST", "/Users", Some(&cem)).status, 201);
         check(&site).await;

@@ -11,10 +11,10 @@ use platform::{
     disconnection::{Begun, By, Disconnection, Pace, Step},
 };
 
-/// One account at a time, and no waiting.
+/// One account at a time, without a wait.
 const ONE: Pace = Pace { batch: 1, settle: TimeDelta::zero(), time: Duration::ZERO };
 
-/// The steps of a removal that do something, until its end.
+/// The number of steps of a removal until its end.
 async fn finish(site: &Site, pace: Pace) -> usize {
     let removals = Disconnection::new(site.database.clone());
     let mut steps = 0;
@@ -42,7 +42,7 @@ async fn an_interrupted_removal_continues() {
         assert_eq!((first.unwrap(), second.unwrap()), (Step::More, Step::More));
         check(&site).await;
 
-        // The process is killed here. The page of each instance knows the rest.
+        // The process is killed here. The page of each instance shows the remaining accounts.
         let released = "SELECT id FROM account WHERE released IS NOT NULL AND origin = 'hand'";
         assert_eq!(rows(&site.database, released).await.len(), 2);
         let page = noor.get("scim");
@@ -53,7 +53,7 @@ async fn an_interrupted_removal_continues() {
         let log = noor.get("log").text;
         assert!(log.contains("Began to remove the connection") && log.contains("revoked"), "{log}");
 
-        // SCIM cannot be turned on, by nobody, and nobody makes a key in the browser.
+        // SCIM cannot be turned on in any way, and no key can be made in the browser.
         let before = everything(&site).await;
         let refused = noor.post("scim/on", &[]);
         assert!(refused.status == 403 && refused.text.contains("The connection is being removed."), "{}", refused.text);
@@ -67,11 +67,11 @@ async fn an_interrupted_removal_continues() {
         assert_eq!(noor.post("scim/remove", &[("name", "acme"), ("seen", "")]).location(), "/o/acme/scim");
         assert_eq!(everything(&site).await, before, "{place:?}");
 
-        // A mapping that is saved meanwhile assigns nobody twice, and loses nobody.
+        // A mapping that is saved meanwhile assigns no person twice, and loses no person.
         let group = rows(&site.database, "SELECT id FROM scim_group WHERE name = 'All'").await.remove(0);
         let auditors = site.user_group("Auditors").await;
         site.user_groups.map("acme", &group, vec![auditors.clone()], Vec::new()).await.unwrap();
-        // The mapping was saved in the moment in which a member was released.
+        // The mapping was saved at the moment when a member was released.
         let gone = rows(&site.database, released).await.remove(0);
         place.run(&format!(
             "INSERT INTO user_group_member (tenant, account, user_group, source, added) VALUES \
@@ -93,7 +93,7 @@ async fn an_interrupted_removal_continues() {
         check(&site).await;
         let page = maya.get("scim");
         assert!(page.text.contains("No account is left"), "{}", page.text);
-        // A request that was on its way has made one more user.
+        // A request in progress has made one more user.
         place.run(
             "INSERT INTO resource (tenant, id, kind, version, places, document, comparable, bytes) VALUES \
              ('acme', 'late', 'User', 'v', 0, '{\"id\":\"late\",\"userName\":\"late\"}', '{}', 2); \
@@ -117,7 +117,7 @@ async fn an_interrupted_removal_continues() {
         assert_eq!(rows(&site.database, &kept).await, [gone], "{place:?}");
         assert_eq!(finish(&site, ONE).await, 0, "nothing runs anymore");
 
-        // A form from before the removal must not remove the connection that followed it.
+        // A form from before the removal must not remove the connection that followed.
         assert_eq!(maya.post("scim/on", &[]).location(), "/o/acme/scim?done=on");
         let sent =
             maya.post("scim/keys", &[("form", &*"g".repeat(64)), ("name", "x"), ("days", "90"), ("provider", "okta")]);

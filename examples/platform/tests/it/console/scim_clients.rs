@@ -1,4 +1,4 @@
-//! OAuth clients on the page *SCIM*: from their making to their end, and every form that must be refused.
+//! OAuth clients on the page *SCIM*: from their creation to their end, and every form that must be refused.
 
 use crate::browser::{Browser, Page};
 use crate::process;
@@ -17,7 +17,7 @@ fn start(place: &Place) -> (Server, Browser) {
     (server, browser)
 }
 
-/// Makes a client by the form for the first one.
+/// Creates a client with the form for the first client.
 fn first(browser: &Browser, provider: &str, name: &str) -> (String, String) {
     let fields = [("form", ""), ("days", "90"), ("name", name), ("provider", provider), ("method", "oauth")];
     credentials(&browser.fill(SCIM, KEYS, &fields))
@@ -50,7 +50,7 @@ fn listed(place: &Place) -> Vec<String> {
     listed.stdout.lines().skip(1).map(str::to_owned).collect()
 }
 
-/// The paths of the links whose path ends so.
+/// The paths of the links whose path ends with `end`.
 fn links(page: &Page, end: &str) -> Vec<String> {
     let paths = page.text.split("href=\"").skip(1).map(|part| part.split('"').next().unwrap());
     paths.filter(|path| path.contains("/clients/") && path.ends_with(end)).map(str::to_owned).collect()
@@ -95,7 +95,7 @@ fn a_client_is_shown_once_and_its_secret_is_rotated_without_a_gap() {
         });
         browser.get(SCIM).shows(&["Connected", "Today, ", "New secret", "New client"]);
 
-        // A second secret, the first one goes: nobody is shut out in between.
+        // A second secret is added, then the first is deleted: the client has access all the time.
         let more = links(&browser.get(SCIM), "/secrets/new").remove(0);
         let post = more.trim_end_matches("/new").to_owned();
         browser.get(&more).shows(&["New secret for “Entra &#60;b&#62;gallery”", "Delete the old one"]);
@@ -266,7 +266,7 @@ fn everything_is_revoked_at_once() {
     }
 }
 
-/// Every form, without a recent sign-in and from everybody who may not send it. Nothing changes.
+/// Every form, without a recent sign-in and from every browser that may not send it. Nothing changes.
 #[test]
 fn forged_requests_are_refused() {
     for place in databases() {
@@ -311,7 +311,7 @@ fn forged_requests_are_refused() {
             );
             assert_eq!(send(&Browser::new(&server), path, &[], &with(&own)), sign_in(""), "{path}: no session");
             if path != KEYS {
-                // The client of another organization does not exist in one's own.
+                // The client of another organization does not exist in the caller's own.
                 let elsewhere = path.replace("/o/demo/", "/o/other/");
                 let (status, _) = send(&stranger, &elsewhere, &[], &with(&strange));
                 assert!(matches!(status, 403 | 404), "{elsewhere}: {status}");
@@ -335,7 +335,7 @@ fn forged_requests_are_refused() {
         assert!(list.len() == 1 && list[0].contains("valid") && list[0].contains("Entra"), "{list:?}");
         assert_eq!(ask(&server, &client).status, 200);
 
-        // While SCIM is off, nobody makes a client or a secret.
+        // While SCIM is off, no client and no secret can be created.
         browser.fill("/o/demo/scim/off", "/o/demo/scim/off", &[]);
         let token = browser.get(SCIM).field("token").to_owned();
         for (path, fields) in &forms[..2] {

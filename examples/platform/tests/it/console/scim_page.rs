@@ -1,4 +1,4 @@
-//! The page *SCIM*: each state, keys from their making to their end, and the tolerance that follows from the provider.
+//! The page *SCIM*: each state, keys from their creation to their end, and the quirks that follow from the provider.
 
 use crate::browser::{Browser, PASSWORD, Page};
 use crate::process;
@@ -27,7 +27,7 @@ fn activate(browser: &Browser) {
     assert_eq!((answer.status, answer.location()), (303, "/o/demo/scim?done=on"));
 }
 
-/// Makes a key by the form on the page of this path.
+/// Creates a key with the form on the page of this path.
 fn make(browser: &Browser, from: &str, fields: &[(&str, &str)]) -> Page {
     browser.fill(from, "/o/demo/scim/keys", &[&[("form", ""), ("days", "365")], fields].concat())
 }
@@ -123,7 +123,7 @@ fn a_key_is_shown_once_and_is_rotated_without_a_gap() {
         assert_eq!(status(&server, &key), 200);
         eventually("the page has the last use", || browser.get(SCIM).text.contains("from 127.0.0.1"));
 
-        // A second key, the first one goes: nobody is shut out in between.
+        // A second key is added, then the first is revoked: the provider has access all the time.
         let shown = make(&browser, "/o/demo/scim/keys/new", &[("name", "Second")]);
         let second = shown.element("api-key").to_owned();
         assert_eq!((status(&server, &key), status(&server, &second)), (200, 200));
@@ -184,7 +184,7 @@ fn a_new_key_asks_for_the_password_again() {
         let question = answer.location().to_owned();
         let wrong = browser.fill(&question, "/o/demo/confirm", &[("target", ""), ("password", "wrong password")]);
         wrong.shows(&["The password is wrong."]);
-        // The form is filled in as before.
+        // The form still has its values.
         let page = browser.get(&question);
         let target = page.field("target").replace("&#38;", "&").replace("&amp;", "&");
         let answer = browser.fill(&question, "/o/demo/confirm", &[("target", &target), ("password", PASSWORD)]);
@@ -197,7 +197,7 @@ fn a_new_key_asks_for_the_password_again() {
         let list = keys(&place);
         assert!(list.len() == 1 && list[0].ends_with("A & B // C"), "{list:?}");
 
-        // Revocation asks too.
+        // Revocation asks for a recent sign-in, too.
         place.run("UPDATE session SET confirmed = 0");
         for path in ["/o/demo/scim/keys/new", "/o/demo/scim/keys/revoke-all"] {
             assert!(browser.get(path).location().starts_with("/o/demo/confirm?"), "{path}");
@@ -233,7 +233,7 @@ fn a_form_with_a_mistake_says_so_and_makes_nothing() {
 #[test]
 #[allow(clippy::too_many_lines, reason = "a state after the other")]
 fn each_state_has_its_word_and_its_sentence() {
-    // As the provisioning log notes a failed request.
+    // In the form in which the provisioning log notes a failed request.
     let fault = |status: u16, kind: Json, name: &str| {
         let scim_type = if status == 409 { json!("uniqueness") } else { Json::Null };
         let time = Utc::now().timestamp_millis();
@@ -248,9 +248,9 @@ fn each_state_has_its_word_and_its_sentence() {
         activate(&browser);
         let key = first_key(&browser, "entra");
         assert_eq!(status(&server, &key), 200);
-        // The log writes the request after the answer. Rows of this test must follow.
+        // The log writes the request after the answer. The rows of this test must come later.
         eventually("the log has the request", || browser.get(SCIM).text.contains("<strong>Connected</strong>"));
-        // They tell of the time before the key was made.
+        // The rows have times before the key was made.
         place.run("UPDATE organization SET provider_since = NULL");
         let now = Utc::now().timestamp_millis();
         let (minute, hour) = (60_000, 3_600_000);
@@ -290,7 +290,7 @@ fn each_state_has_its_word_and_its_sentence() {
         page.hides(&["A cycle", "Next cycle", "40 minutes"]);
         place.run("UPDATE organization SET identity_provider = 'entra'");
 
-        // One refused request is a matter for the log.
+        // A single refused request is only in the log.
         connection(&since, &fault(404, json!("User"), ""));
         cycle(29, 1);
         browser.get(SCIM).shows(&["Connected", "One request of this cycle was refused.", "See why", "3.4%"]);
@@ -346,7 +346,7 @@ fn each_state_has_its_word_and_its_sentence() {
         connection(&(now - 29 * 24 * hour).to_string(), &fault(401, Json::Null, ""));
         browser.get(SCIM).shows(&["Entra has turned provisioning off"]);
 
-        // Turning off asks again.
+        // Turning off asks for confirmation.
         let page = browser.get("/o/demo/scim/off");
         page.shows(&["Turn off SCIM?", "Entra is refused from now on.", "quarantine"]);
         assert_eq!(status(&server, &key), 200);
@@ -365,7 +365,7 @@ fn cycle_over(place: &Place) {
     place.run("DELETE FROM request_cycle; DELETE FROM request_hour");
 }
 
-/// Every form, from everybody who may not send it. Nothing changes.
+/// Every form, from every browser that may not send it. Nothing changes.
 #[test]
 fn forged_requests_are_refused() {
     for place in databases() {
@@ -422,7 +422,7 @@ fn forged_requests_are_refused() {
         }
         assert_eq!(member.0.get(SCIM).status, 403);
         assert_eq!(stranger.get(SCIM).destination(), "/o/demo/sign-in");
-        // The key of another organization is not found in one's own.
+        // The key of another organization is not found in the caller's own.
         assert_eq!(stranger.get(&format!("/o/other/scim/keys/{digest}/revoke")).status, 404);
         let answer = stranger.post(&format!("/o/other/scim/keys/{digest}/revoke"), &[("token", &strange)]);
         assert_eq!(answer.status, 404);
@@ -434,7 +434,7 @@ fn forged_requests_are_refused() {
     }
 }
 
-/// The browser of a signed-in person who is no administrator, and the token of the session.
+/// The browser of a signed-in person who is not an administrator, and the token of the session.
 fn member(server: &Server, place: &Place) -> (Browser, String) {
     let url = place.url.clone();
     let work = async move {
@@ -457,7 +457,7 @@ fn member(server: &Server, place: &Place) -> (Browser, String) {
     (Browser::of_session(server, &cookie), token)
 }
 
-/// A habit that contradicts the RFC is Entra's alone, and follows the choice on the page.
+/// A quirk that contradicts the RFC is tolerated for Entra only, and follows the choice on the page.
 #[test]
 fn tolerance_follows_the_identity_provider() {
     let user = |name: &str| json!({"schemas": [process::USER], "userName": name});
@@ -530,7 +530,7 @@ fn groups_have_names_of_their_own_unless_the_organization_decides_otherwise() {
         refused("PATCH", &format!("/Groups/{sales}"), &rename("legaL"));
         assert_eq!(count(), 2);
         assert_eq!(server.request("GET", &format!("/Groups/{sales}"), None).json["displayName"], "Sales");
-        // A group keeps its own name in another spelling, and frees the one that it had.
+        // A group keeps its own name in another spelling, and a rename frees the old name.
         let renamed = server.request("PATCH", &format!("/Groups/{legal}"), Some(&rename("LEGAL")));
         assert!(renamed.status < 300, "{renamed:?}");
         assert!(server.request("PATCH", &format!("/Groups/{legal}"), Some(&rename("Law"))).status < 300);
@@ -542,7 +542,7 @@ fn groups_have_names_of_their_own_unless_the_organization_decides_otherwise() {
         let second = made(&server, "/Groups", &group("legal"));
         rule("unique");
         refused("POST", "/Groups", &group("Legal"));
-        // The second one stays, and can be changed under its name.
+        // The second group stays, and can be changed under its name.
         assert_eq!(server.request("PUT", &format!("/Groups/{second}"), Some(&group("legal"))).status, 200);
         assert_eq!(count(), 4);
         // Users are not groups: many may share a display name.

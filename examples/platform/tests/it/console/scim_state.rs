@@ -1,5 +1,5 @@
-//! The state of the connection on the page *SCIM*, from requests: causes that persist, the extent of a failure, and keys
-//! that have ended.
+//! The state of the connection on the page *SCIM*, derived from requests: causes that persist, the extent of a
+//! failure, and keys that have ended.
 
 use crate::browser::{Page, Site, rows};
 use crate::process::{USER, databases, eventually};
@@ -26,7 +26,7 @@ fn status(site: &Site, method: &str, path: &str, body: Option<&Json>) -> u16 {
     site.server.request(method, path, body).status
 }
 
-/// Waits until the log has this many requests, those without a key included.
+/// Waits until the log has this many requests, including requests without a key.
 async fn logged(site: &Site, count: usize) {
     for _ in 0..300 {
         if rows(&site.database, "SELECT id FROM request").await.len() >= count {
@@ -91,7 +91,7 @@ async fn a_conflict_stays_until_its_person_is_resolved() {
         ]);
         page.hides(&["from=hand"]);
 
-        // The account is gone, so the next attempt works; then SCIM has the person.
+        // The account is removed, so the next attempt works; then SCIM has the person.
         let removed = site.accounts.remove("acme", &sam, &admin.account).await.unwrap();
         assert_eq!(removed, platform::account::Changed::Done);
         admin.get("scim").hides(&[blocked, "What to do"]);
@@ -110,7 +110,7 @@ async fn a_conflict_stays_until_its_person_is_resolved() {
         logged(&site, 8).await;
         admin.get("scim").hides(&["What to do"]);
 
-        // Some weeks later nobody is blocked any more.
+        // Some weeks later no person is blocked.
         assert_eq!(status(&site, "POST", "/Users", Some(&user("kim@example.com"))), 409);
         assert_eq!(status(&site, "GET", "/Users?count=0", None), 200);
         logged(&site, 10).await;
@@ -180,7 +180,7 @@ async fn several_causes_are_named_the_most_frequent_first() {
     }
 }
 
-/// The failures of a former connection, or of another provider, are not this one's.
+/// The failures of a former connection, or of another provider, do not belong to this connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_end_with_their_connection() {
     for place in databases() {
@@ -194,7 +194,7 @@ async fn failures_end_with_their_connection() {
         logged(&site, 1).await;
         admin.get("scim").shows(&["sam@example.com already has an account"]);
         admin.get("users?tab=unassigned").shows(&["New people from Okta appear here."]);
-        // The same provider once more changes nothing.
+        // Setting the same provider again changes nothing.
         directory.set_identity_provider(&name, IdentityProvider::Okta).await.unwrap();
         admin.get("scim").shows(&["sam@example.com already has an account"]);
 
@@ -233,7 +233,7 @@ async fn failures_end_with_their_connection() {
     }
 }
 
-/// The series of refused credentials begins with the first of them.
+/// The series of refused credentials begins with its first refusal.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_conflict_is_no_beginning_of_a_refusal() {
     for place in databases() {
@@ -317,7 +317,7 @@ async fn a_key_that_has_ended_is_named_on_the_page_and_in_the_log() {
     }
 }
 
-/// While SCIM is off, a key that is valid otherwise is no failure, and the log says why.
+/// While SCIM is off, an otherwise valid key is not a failure, and the log states the cause.
 #[tokio::test(flavor = "multi_thread")]
 async fn scim_that_is_off_is_named_as_the_cause() {
     for place in databases() {

@@ -1,5 +1,5 @@
-//! The ways into the pages and out of dead ends: the root of the server, a session that has ended, and a form that another
-//! tab has sent before.
+//! The ways into the pages and out of dead ends: the root of the server, an ended session, and a form that another tab
+//! has already sent.
 
 use crate::browser::{Browser, PASSWORD, Site, rows};
 use crate::process::{Server, databases, run};
@@ -25,7 +25,7 @@ async fn a_session_that_has_ended_leads_back() {
         wrong.shows(&["The sign-in failed.", "value=\"/o/demo/users/new\""]);
         let right = [("user_name", "administrator"), ("password", PASSWORD)];
         assert_eq!(browser.submit(&wrong, "/sign-in", &right).location(), "/o/demo/users/new");
-        // Only the organization's own pages.
+        // A target must be a page of the organization.
         let page = stranger.get("/o/demo/sign-in?target=https%3A%2F%2Fevil.example%2F");
         page.hides(&["evil"]);
         for target in

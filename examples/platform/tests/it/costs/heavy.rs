@@ -1,10 +1,10 @@
-//! Bodies that are expensive to read, whatever they ask.
+//! Bodies that are expensive to read, whatever their content.
 
 use serde_json::json;
 
 use super::{Expensive, Family, USER};
 
-/// Bodies of nearly as many bytes as are accepted.
+/// The size of a body, nearly the accepted maximum.
 const BYTES: usize = (4 << 20) - (16 << 10);
 
 fn user_with(more: &str) -> Vec<u8> {

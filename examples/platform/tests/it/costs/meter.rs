@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub(crate) struct Cost {
     pub(crate) name: String,
     pub(crate) status: u16,
-    /// The `detail` of an error, and otherwise nothing.
+    /// The `detail` of an error; empty otherwise.
     pub(crate) detail: String,
     pub(crate) answer_bytes: usize,
     /// Processor time of the server, user and system.
@@ -33,7 +33,7 @@ pub(crate) struct Cost {
     pub(crate) elapsed: Duration,
     /// The largest growth of the server's resident memory, in MB.
     pub(crate) memory: u64,
-    /// The largest growth of the memory of PostgreSQL's processes that they do not share, in MB.
+    /// The largest growth of the private memory of PostgreSQL's processes, in MB.
     pub(crate) database_memory: u64,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Meter<'a> {
 }
 
 impl<'a> Meter<'a> {
-    /// PostgreSQL must run on this machine, and serve nobody else.
+    /// PostgreSQL must run on this machine, and serve no other program.
     pub(crate) fn new(server: &'a Server, place: &Place) -> Self {
         let postmaster = place.url.starts_with("postgres").then(|| {
             let backend = numbers(&place.url, "SELECT pg_backend_pid()")[0];
@@ -67,7 +67,7 @@ impl<'a> Meter<'a> {
     }
 
     pub(crate) fn measure(&self, request: &Expensive) -> Cost {
-        // Freed memory is given back meanwhile, and the system adds the times of processes that have ended.
+        // Meanwhile freed memory is returned, and the system adds the times of processes that have ended.
         thread::sleep(Duration::from_millis(100));
         let server = self.server.id();
         let (cpu, database_cpu) = (self.server_ticks(), self.database_ticks());
@@ -90,7 +90,7 @@ impl<'a> Meter<'a> {
             (answer, sampler.join().unwrap())
         });
         let elapsed = start.elapsed();
-        // A statement that was interrupted ends a little later.
+        // An interrupted statement ends a little later.
         thread::sleep(Duration::from_millis(50));
         let (status, text) = answer;
         let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
@@ -107,17 +107,17 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// The processor time of the server since it was started.
+    /// The processor time of the server since its start.
     pub(crate) fn server_ticks(&self) -> u64 {
         times(self.server.id()).unwrap().own
     }
 
-    /// The time of so many ticks.
+    /// The duration of so many ticks.
     pub(crate) fn time(ticks: u64) -> Duration {
         Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)
     }
 
-    /// That of PostgreSQL: its processes, and those that have ended.
+    /// The processor time of PostgreSQL: of its processes, and of processes that have ended.
     pub(crate) fn database_ticks(&self) -> u64 {
         let Some(postmaster) = self.postmaster else { return 0 };
         let main = times(postmaster).unwrap();
@@ -137,7 +137,7 @@ struct Times {
 
 fn times(process: u32) -> Option<Times> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name of the program may contain anything, a parenthesis too.
+    // The name of the program may contain any character, even a parenthesis.
     let fields: Vec<u64> =
         stat.rsplit_once(')')?.1.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
     let parent = u32::try_from(fields[1]).unwrap();
@@ -155,7 +155,7 @@ fn kilobytes(process: u32, name: &str) -> u64 {
     line.map_or(0, |line| line.split_whitespace().next().unwrap().parse().unwrap())
 }
 
-/// Sends a request as it is, on a connection of its own, and gives the status and the body of the answer.
+/// Sends a request unchanged on a separate connection, and returns the status and the body of the answer.
 pub(crate) fn ask(server: &Server, request: &Expensive) -> (u16, String) {
     let rest = server.url.split_once("://").unwrap().1;
     let (authority, path) = rest.split_once('/').unwrap();
@@ -170,7 +170,7 @@ pub(crate) fn ask(server: &Server, request: &Expensive) -> (u16, String) {
     let mut stream = TcpStream::connect(authority).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut answer = Vec::new();
-    // A server that refuses the body closes the connection, perhaps before it has read all of it.
+    // A server that refuses the body closes the connection, perhaps before it has read the whole body.
     let sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
     let read = stream.read_to_end(&mut answer);
     let answer = String::from_utf8_lossy(&answer);

@@ -46,15 +46,15 @@ impl Expensive {
     }
 }
 
-/// A family of requests of falling size. A server refuses the largest ones at little cost, so the most expensive request
-/// is the largest one that it accepts.
+/// A family of requests of falling size. A server refuses the largest requests at little cost, so the most expensive
+/// request is the largest accepted request.
 pub(crate) struct Family {
     pub(crate) sizes: Vec<usize>,
     pub(crate) of: Box<dyn Fn(usize) -> Expensive>,
 }
 
 impl Family {
-    /// Sizes from `most` down to 1, each half of the one before.
+    /// Sizes from `most` down to 1, each half of the size before.
     pub(crate) fn halving(most: usize, of: impl Fn(usize) -> Expensive + 'static) -> Self {
         let sizes = std::iter::successors(Some(most), |size| (*size > 1).then_some(size / 2)).collect();
         Self { sizes, of: Box::new(of) }

@@ -5,27 +5,27 @@ use serde_json::{Value as Json, json};
 use super::{BULK, ENTERPRISE, GROUP, USER, bulk};
 use crate::process::Server;
 
-/// How large an organization is.
+/// The size of an organization.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {
     pub(crate) users: usize,
-    /// The members of each large group, no more than there are users.
+    /// The members of each large group, at most the number of users.
     pub(crate) members: usize,
     pub(crate) groups: usize,
 }
 
-/// What requests name.
+/// The resources that requests name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Organization {
     pub(crate) users: Vec<String>,
     pub(crate) groups: Vec<String>,
-    /// A user with as many e-mail addresses as fit.
+    /// A user with the maximal number of e-mail addresses.
     pub(crate) wide: String,
     /// A user with 60 e-mail addresses of 60 kB.
     pub(crate) long: String,
 }
 
-/// A user as a large directory sends one.
+/// A user of a large directory.
 pub(crate) fn user(n: usize) -> Json {
     let (given, family) = (format!("Given{}", n % 97), format!("Family{}", n % 1_009));
     json!({
@@ -57,7 +57,7 @@ pub(crate) fn user(n: usize) -> Json {
     })
 }
 
-/// Members of a group: those users from `first` on, around to the first again.
+/// Members of a group: the users from `first` on, in a cycle.
 pub(crate) fn members(users: &[String], first: usize, count: usize) -> Vec<Json> {
     users.iter().cycle().skip(first).take(count).map(|id| json!({"value": id})).collect()
 }

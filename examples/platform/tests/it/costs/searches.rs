@@ -1,4 +1,4 @@
-//! Searches: filters of as many terms as are accepted, odd orders, deep pages, and large answers.
+//! Searches: filters of the maximal number of terms, odd orders, deep pages, and large answers.
 
 use serde_json::{Value as Json, json};
 
@@ -134,7 +134,7 @@ pub(crate) fn searches() -> Vec<Family> {
             }));
         }
     }
-    // Sorted by what no index has; and read to the end of the list.
+    // Sorted by an attribute without an index, and read to the end of the list.
     for term in ["emails.value co \"#zz\"", "groups.display co \"#zz\"", "title co \"#zz\""] {
         families.push(Family::halving(1_024, move |terms| {
             let filter = format!("userName pr or {}", filter_of(term, terms - 1).trim_end_matches(" or "));
@@ -147,7 +147,7 @@ pub(crate) fn searches() -> Vec<Family> {
             search(format!("/Users/.search cursor, {terms} × {term}"), "/Users", more)
         }));
     }
-    // An index finds every resource, and the other terms are evaluated for each.
+    // The index finds every resource, and the other terms are evaluated for each.
     for found in [
         "userName sw \"user\"",
         "userName gt \"\"",
@@ -166,7 +166,7 @@ pub(crate) fn searches() -> Vec<Family> {
             }));
         }
     }
-    // Look-ups and ranges of an index, as many as a filter may have.
+    // The maximal number of look-ups and of ranges of an index.
     for term in [
         "id eq \"#\"",
         "userName eq \"user#@example.com\"",

@@ -1,4 +1,4 @@
-//! Writes: patches, replacements and bulk requests. Each names resources of the organization and leaves them there.
+//! Writes: patches, replacements and bulk requests. Each names resources of the organization and keeps them.
 
 use serde_json::{Value as Json, json};
 
@@ -15,12 +15,12 @@ fn bulk_of(name: String, operations: &[Json]) -> Expensive {
     Expensive::send(name, "POST", "/Bulk", bulk(operations).to_string())
 }
 
-/// The same operation with the numbers up to `count`.
+/// The operations with the numbers up to `count`.
 fn numbered(count: usize, operation: impl Fn(usize) -> Json) -> Vec<Json> {
     (0..count).map(operation).collect()
 }
 
-/// Families of patches of 1,000 operations at most, and of replacements.
+/// Families of patches of at most 1,000 operations, and of replacements.
 #[expect(clippy::too_many_lines, reason = "a list of shapes")]
 pub(crate) fn single_writes(organization: &Organization, size: usize) -> Vec<Family> {
     let Organization { users, groups, wide, long } = organization.clone();
@@ -134,7 +134,7 @@ pub(crate) fn single_writes(organization: &Organization, size: usize) -> Vec<Fam
         |n| json!({"op": "replace", "value": {"displayName": format!("Group {n}"), "externalId": format!("{n}")}}),
     );
     drop(a);
-    // Lists whose elements share their parts: every element has to be told from those that are similar.
+    // Lists whose elements share their parts: every element must be distinguished from similar elements.
     for parts in ["shared", "distinct"] {
         let path = plain.clone();
         families.push(Family::halving(10_000, move |count| {
@@ -195,7 +195,7 @@ pub(crate) fn single_writes(organization: &Organization, size: usize) -> Vec<Fam
     families
 }
 
-/// Families of bulk requests of 1,000 operations at most.
+/// Families of bulk requests of at most 1,000 operations.
 #[expect(clippy::too_many_lines, reason = "a list of shapes")]
 pub(crate) fn bulk_writes(organization: &Organization) -> Vec<Family> {
     let Organization { users, groups, wide, long } = organization.clone();
@@ -304,7 +304,7 @@ pub(crate) fn bulk_writes(organization: &Organization) -> Vec<Family> {
             bulk_of(format!("bulk {count} × create, {shape}"), &numbered(count, one))
         }));
     }
-    // Deletions come last: what they delete is gone.
+    // Deletions come last, because their resources no longer exist afterwards.
     let gone: Vec<String> = users.iter().rev().take(1_000).cloned().collect();
     families.push(Family::one(move || {
         let one = |id: &String| json!({"method": "DELETE", "path": format!("/Users/{id}")});

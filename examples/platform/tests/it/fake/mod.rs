@@ -1,4 +1,4 @@
-//! An OpenID provider of a few lines that does as a test says: it can lie in each value.
+//! A small OpenID provider under the control of a test: the test can falsify each value.
 
 use std::{
     io::{Read as _, Write as _},
@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 const KEY: &str = "OWN";
 const OTHER: &str = "OTHER";
 
-/// The provider, and the things that a test may change.
+/// The provider, and the state that a test may change.
 #[derive(Clone)]
 pub(crate) struct Fake {
     pub(crate) issuer: String,
@@ -26,17 +26,17 @@ pub(crate) struct Fake {
 }
 
 pub(crate) struct State {
-    /// The claims of the next ID token, over those that are right.
+    /// The claims of the next ID token, which replace the right claims.
     pub(crate) claims: Json,
     /// The claims at the userinfo endpoint.
     pub(crate) more: Json,
-    /// Whether the next ID token is signed with a key that the provider does not name.
+    /// Whether the next ID token is signed with a key that the provider does not publish.
     pub(crate) other_key: bool,
-    /// The algorithm that the header of the token names, over the right one.
+    /// The algorithm in the header of the token, instead of the right algorithm.
     pub(crate) algorithm: Option<&'static str>,
-    /// The issuer that the description names.
+    /// The issuer in the provider's metadata.
     pub(crate) named: Option<String>,
-    /// The code that works next, with the nonce and the challenge of its request.
+    /// The next valid code, with the nonce and the challenge of its request.
     code: Option<(String, String, String)>,
     /// The requests at the token endpoint.
     pub(crate) redeemed: usize,

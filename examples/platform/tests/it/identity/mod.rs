@@ -21,7 +21,7 @@ pub(crate) const SUBJECT: &str = "d2f8ee76-c549-45b8-a143-f5b640669704";
 /// A key of the library's tests.
 const P256: &[u8] = include_bytes!("../../../../../tests/oauth/p256.pem");
 
-/// The set of keys that it serves at first.
+/// The set of keys that the identity provider serves at first.
 pub(crate) fn keys(id: &str) -> String {
     json!({"keys": [{
         "kty": "EC", "crv": "P-256", "use": "sig", "kid": id,
@@ -32,7 +32,7 @@ pub(crate) fn keys(id: &str) -> String {
 }
 
 pub(crate) struct IdentityProvider {
-    /// The URL of its keys.
+    /// The URL of the keys.
     pub(crate) url: String,
     /// The answer to the next requests, from the status on: `200 OK\r\n…\r\n\r\n{…}`.
     answer: Arc<Mutex<String>>,
@@ -54,7 +54,7 @@ impl IdentityProvider {
                 thread::spawn(move || {
                     let mut request = [0; 4096];
                     let _ = stream.read(&mut request);
-                    // Silent until the client goes.
+                    // Silent until the client disconnects.
                     if answer.is_empty() {
                         let _ = stream.read(&mut request);
                     }
@@ -70,7 +70,7 @@ impl IdentityProvider {
         self.answer(&format!("200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{document}", document.len()));
     }
 
-    /// Gives this answer from now on; none if it is empty.
+    /// Gives this answer from now on; an empty text means no answer.
     pub(crate) fn answer(&self, answer: &str) {
         answer.clone_into(&mut self.answer.lock().unwrap());
     }
@@ -80,7 +80,7 @@ impl IdentityProvider {
     }
 }
 
-/// Claims as Entra ID makes them, valid for 65 minutes.
+/// Claims like those of Entra ID, valid for 65 minutes.
 pub(crate) fn claims() -> Json {
     let now = Utc::now().timestamp();
     json!({"iss": ISSUER, "aud": AUDIENCE, "sub": SUBJECT, "iat": now - 5, "nbf": now - 5, "exp": now + 3_895, "ver": "2.0"})

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own, which may be killed, frozen and put on a disk that is too small, and such a disk.
+//! A PostgreSQL server for one test, which may be killed, frozen and put on a disk that is too small, and such a disk.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use tokio_postgres::NoTls;
 
 use super::{eventually, signal};
 
-/// A server whose files only this test has. It is killed when this is dropped.
+/// A server whose files only this test uses. It is killed when this value is dropped.
 pub(crate) struct Engine {
     programs: PathBuf,
     data: PathBuf,
@@ -65,7 +65,7 @@ impl Engine {
         Some(engine)
     }
 
-    /// One of its programs, as a user who may run it.
+    /// A command for one of the server's programs, as a user who may run it.
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut words = self.enter.clone();
         if is_root() {
@@ -78,12 +78,12 @@ impl Engine {
         command
     }
 
-    /// What `--store` calls it.
+    /// The value of `--store`.
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Starts it again, once it has ended. Waits until it takes connections.
+    /// Starts the server again after it has ended. Waits until it accepts connections.
     pub(crate) fn restart(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.wait().unwrap();
@@ -102,7 +102,7 @@ impl Engine {
         });
     }
 
-    /// Not on the small disk, which is to be full.
+    /// The log is not on the small disk, which shall be full.
     fn log(&self) -> PathBuf {
         std::env::temp_dir().join(format!("platform-test-postgres-{}.log", self.port))
     }
@@ -112,12 +112,13 @@ impl Engine {
         runtime.block_on(tokio_postgres::connect(&self.url(), NoTls)).is_ok()
     }
 
-    /// Whether its first process runs. After a fault that it cannot survive it ends.
+    /// Whether the server's first process runs. After a fault that it cannot survive it ends.
     pub(crate) fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_none())
     }
 
-    /// Sends a signal to all of its processes, the first one first: it cannot start others then.
+    /// Sends a signal to all processes of the server. The first process gets the signal first: it cannot start others
+    /// then.
     pub(crate) fn signal_all(&self, name: &str) {
         let Some(first) = self.process.as_ref().map(Child::id) else { return };
         signal(first, name);
@@ -126,7 +127,7 @@ impl Engine {
         }
     }
 
-    /// Ends it in order, with the connections that it has.
+    /// Ends the server in order, with its connections.
     pub(crate) fn end(&self) {
         signal(self.process.as_ref().unwrap().id(), "INT");
     }
@@ -142,11 +143,11 @@ impl Drop for Engine {
     }
 }
 
-/// The processes that another has started.
+/// The child processes of a process.
 pub(crate) fn children(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let is_child = |process: &u32| {
-        // Behind the name, which is in parentheses: the state, then the parent.
+        // After the name, which is in parentheses: the state, then the parent.
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
         stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok()) == Some(parent)
     };
@@ -158,8 +159,8 @@ pub(crate) fn is_root() -> bool {
     id.stdout.starts_with(b"0\n")
 }
 
-/// A file system in memory that only processes see which were started on it. It is gone with this, and with the test
-/// however that ends.
+/// A file system in memory, visible only to processes that were started on it. It is deleted when this value is
+/// dropped, and when the test ends in any way.
 pub(crate) struct Disk {
     /// Holds the file system until its input ends.
     holder: Child,
@@ -170,7 +171,7 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// A disk of so many MiB. None where none can be had.
+    /// A disk of so many MiB. `None` if the machine cannot provide such a disk.
     pub(crate) fn new(mebibytes: usize) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let inside = directory.path().to_owned();
@@ -194,7 +195,7 @@ impl Disk {
         Some(Self { holder, _input: input, inside, _directory: directory })
     }
 
-    /// The words before a command that is to run on it.
+    /// The words before a command that shall run on the disk.
     pub(crate) fn enter(&self) -> Vec<String> {
         let target = self.holder.id().to_string();
         let mut words = vec!["nsenter".to_owned(), "--target".to_owned(), target, "--mount".to_owned()];
@@ -209,13 +210,13 @@ impl Disk {
         Path::new("/proc").join(self.holder.id().to_string()).join("root").join(inside).join("filler")
     }
 
-    /// Fills it to the last byte, and keeps it so.
+    /// Fills the disk to the last byte, and keeps it full.
     pub(crate) fn fill(&self) {
         let mut filler = fs::OpenOptions::new().create(true).append(true).open(self.filler()).unwrap();
         while filler.write_all(&[b'x'; 4096]).is_ok() {}
     }
 
-    /// Frees what filled it.
+    /// Frees the space that `fill` has taken.
     pub(crate) fn clear(&self) {
         fs::remove_file(self.filler()).unwrap();
     }

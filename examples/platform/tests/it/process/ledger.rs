@@ -1,5 +1,5 @@
-//! What clients were answered, and whether the database has it: no acknowledged write is missing, nothing is there that
-//! nobody has asked for, and the outbox, applied in its order, gives what is stored.
+//! Compares the answers to clients with the database: no acknowledged write is missing, the database has no write that
+//! no client has requested, and the outbox, applied in order, gives the stored resources.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,19 +16,19 @@ use super::{Answer, Server, USER, eventually, run_within};
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// How long a client waits before it sends the same again. Less than it is told to, so that a test does not last.
+/// The pause before a client repeats a request. It is shorter than `Retry-After`, so that a test is fast.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What clients have been answered by one service, which has nothing but what they sent.
+/// The answers of a service that has only the resources of these clients.
 pub(crate) struct Ledger {
-    /// The group that all users are added to.
+    /// The group of all users.
     pub(crate) group: String,
     all: Vec<Known>,
     enter: Vec<String>,
 }
 
-/// A user whose creation was acknowledged, and what it may look like: after a change that was acknowledged one way, and
-/// after one that was not, either.
+/// A user whose creation was acknowledged, with its possible states: one after an acknowledged change, two after a
+/// change without an answer.
 #[derive(Debug)]
 struct Known {
     id: String,
@@ -37,7 +37,7 @@ struct Known {
     membership: Vec<bool>,
 }
 
-/// What one client knows in the end.
+/// The records of one client at its end.
 #[derive(Default)]
 struct Notes {
     users: Vec<Known>,
@@ -45,7 +45,7 @@ struct Notes {
     open: Vec<String>,
 }
 
-/// What all clients have been answered so far.
+/// The numbers of answers to all clients so far.
 #[derive(Default)]
 pub(crate) struct Progress {
     acknowledged: AtomicUsize,
@@ -54,39 +54,39 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// How many writes were acknowledged.
+    /// The number of acknowledged writes.
     pub(crate) fn acknowledged(&self) -> usize {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// How many requests were answered 503.
+    /// The number of requests that were answered with 503.
     pub(crate) fn unavailable(&self) -> usize {
         self.unavailable.load(Ordering::Relaxed)
     }
 
-    /// Waits until so many more writes were acknowledged.
+    /// Waits until `more` further writes were acknowledged.
     pub(crate) fn await_acknowledged(&self, more: usize) {
         let before = self.acknowledged();
         eventually("writes are acknowledged", || self.acknowledged() >= before + more);
     }
 
-    /// Waits until so many more requests were answered 503.
+    /// Waits until `more` further requests were answered with 503.
     pub(crate) fn await_unavailable(&self, more: usize) {
         let before = self.unavailable();
         eventually("requests are refused", || self.unavailable() >= before + more);
     }
 }
 
-/// How a request ended.
+/// The outcome of a request.
 enum Reply {
     Answer(Answer),
-    /// With 503: it is worth another try.
+    /// 503: the client may retry.
     Unavailable,
     /// There was no answer, or the load is over.
     Over,
 }
 
-/// A client, which has a connection to the service.
+/// A client with a connection to the service.
 struct Client<'a> {
     server: &'a Server,
     progress: &'a Progress,
@@ -96,16 +96,16 @@ struct Client<'a> {
 }
 
 impl Ledger {
-    /// Makes the group. `enter` are the words before a command that is to see the database.
+    /// Makes the group. `enter` has the words before a command that needs access to the database.
     pub(crate) fn new(server: &Server, enter: &[String]) -> Self {
         let made = server.request("POST", "/Groups", Some(&json!({"schemas": [GROUP], "displayName": "everyone"})));
         assert_eq!(made.status, 201, "{}", made.text);
         Self { group: made.json["id"].as_str().unwrap().to_owned(), all: Vec::new(), enter: enter.to_vec() }
     }
 
-    /// Sends from so many clients at the same time until `fault` has ended, or the process has: creations, additions to
-    /// the group and removals, changes. Who is answered 503 sends the same again, as identity providers do; any other
-    /// refusal fails the test. An answer may be missing only if the process is to end.
+    /// Sends from so many clients at the same time until `fault` or the process has ended: creations, additions to the
+    /// group and removals, changes. After a 503 a client sends the same request again, as identity providers do; any
+    /// other refusal fails the test. An answer may be missing only if the process is expected to end.
     pub(crate) fn under_load(
         &mut self,
         server: &Server,
@@ -113,7 +113,7 @@ impl Ledger {
         must_answer: bool,
         fault: impl FnOnce(&Progress),
     ) -> Progress {
-        /// Ends the load also when the fault fails the test.
+        /// Ends the load even if the fault fails the test.
         struct End<'a>(&'a AtomicBool);
         impl Drop for End<'_> {
             fn drop(&mut self) {
@@ -138,7 +138,7 @@ impl Ledger {
         let known = self.all.len();
         self.all.extend(notes.into_iter().flat_map(|notes| {
             let open = notes.open.into_iter();
-            // Without an id: whether it is there is seen at the next check.
+            // Without an id: the next check finds out whether the user exists.
             let open =
                 open.map(|name| Known { id: String::new(), name, titles: vec![json!("new")], membership: vec![false] });
             notes.users.into_iter().chain(open)
@@ -151,8 +151,8 @@ impl Ledger {
         progress
     }
 
-    /// Checks that everything is as it was acknowledged, and looks closer at each user whose number `every` divides.
-    /// What could be either way is known from then on.
+    /// Checks that the resources are as acknowledged, and checks each user whose number `every` divides more closely.
+    /// After the check an uncertain state is known.
     pub(crate) fn check(&mut self, server: &Server, store: &str, every: usize) {
         for known in &mut self.all {
             if known.id.is_empty() {
@@ -187,7 +187,8 @@ impl Ledger {
 }
 
 impl Known {
-    /// A creation that was not acknowledged is there as a whole, or not at all; then it is made.
+    /// A creation without an answer has created the whole user, or nothing; in the second case the user is created
+    /// now.
     fn settle(&mut self, server: &Server) {
         let found = search(server, &self.name);
         let id = match found.as_slice() {
@@ -202,7 +203,7 @@ impl Known {
         id.as_str().unwrap().clone_into(&mut self.id);
     }
 
-    /// All ways to the user lead to the same, and its name is taken.
+    /// All ways to read the user give the same result, and its name is taken.
     fn look_closer(&self, server: &Server) {
         let read = server.request("GET", &format!("/Users/{}", self.id), None);
         assert_eq!((read.status, &read.json["userName"]), (200, &json!(self.name)), "{}", read.text);
@@ -224,7 +225,7 @@ impl Client<'_> {
         }
     }
 
-    /// Creates a user, makes it a member, and changes one that is there. `None` once the load is over.
+    /// Creates a user, makes it a member, and changes an existing user. `None` once the load is over.
     fn step(&mut self, name: &str, index: usize) -> Option<()> {
         let Some(id) = self.create(name) else {
             self.notes.open.push(name.to_owned());
@@ -244,7 +245,7 @@ impl Client<'_> {
         self.is_on()
     }
 
-    /// Creates a user. After a 503 it looks whether the user is there, as identity providers do.
+    /// Creates a user. After a 503 it searches for the user first, as identity providers do.
     fn create(&mut self, name: &str) -> Option<String> {
         let path = format!("/Users?filter=userName%20eq%20%22{name}%22");
         loop {
@@ -282,7 +283,7 @@ impl Client<'_> {
         Some(())
     }
 
-    /// Sends until there is an answer other than 503. `None` once the load is over.
+    /// Sends until the answer is other than 503. `None` once the load is over.
     fn insist(&self, method: &str, path: &str, body: Option<&Json>) -> Option<Answer> {
         loop {
             match self.ask(method, path, body) {
@@ -316,7 +317,7 @@ impl Client<'_> {
 
 /// All users and groups.
 struct State {
-    /// By id, without what is not the resource's own: its URL, the groups of a user. Members are beside it.
+    /// The resources by id, without derived attributes: the URL, and the groups of a user. Members are separate.
     resources: BTreeMap<String, Json>,
     members: BTreeMap<String, BTreeSet<String>>,
 }
@@ -326,7 +327,7 @@ impl State {
         self.resources.values().filter(|resource| resource.get("userName").is_some())
     }
 
-    /// What the service answers.
+    /// The state by the answers of the service.
     fn stored(server: &Server) -> Self {
         let mut state = Self { resources: BTreeMap::new(), members: BTreeMap::new() };
         for path in ["/Users?", "/Groups?"] {
@@ -344,7 +345,7 @@ impl State {
         state
     }
 
-    /// What the outbox gives.
+    /// The state by the events of the outbox.
     fn told(store: &str, enter: &[String]) -> Self {
         let finished = run_within(enter, &["events", "--organization", "acme", "--limit", "100000", "--store", store]);
         assert_eq!(finished.status, Some(0), "{finished:?}");
@@ -398,7 +399,7 @@ impl State {
     }
 }
 
-/// A time as a number: its text may have zeros that another text has not.
+/// A time as a number: its text may have zeros that an equal time lacks.
 fn instant(time: &Json) -> i64 {
     DateTime::parse_from_rfc3339(time.as_str().unwrap()).unwrap().timestamp_millis()
 }

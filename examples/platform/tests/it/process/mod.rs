@@ -1,4 +1,4 @@
-//! The program as a process: started, asked over HTTP, and ended, gently or not.
+//! The program as a process: started, queried over HTTP, and ended, gently or not.
 
 #[cfg(target_os = "linux")]
 mod engine;
@@ -23,33 +23,33 @@ pub(crate) use self::engine::{Disk, Engine, children};
 pub(crate) use self::ledger::{Ledger, Progress};
 pub(crate) use self::places::{Place, databases, memory, numbers, pgbouncer, postgres, sqlite, stores, try_numbers};
 
-/// A token that is long enough not to be warned of.
+/// A token that is long enough to cause no warning.
 pub(crate) const TOKEN: &str = "a-token-for-tests-0123456789abcdef";
 pub(crate) const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 pub(crate) const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// After this time a test fails, and does not hang.
+/// After this time a test fails, so that it does not hang.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A process that serves. It is killed when this is dropped.
+/// A process that serves. It is killed when this value is dropped.
 pub(crate) struct Server {
-    /// The SCIM URL that it has printed.
+    /// The SCIM URL that the process has printed.
     pub(crate) url: String,
-    /// The key that requests have: the one that was given with `--token`, or was printed.
+    /// The key of requests: the value of `--token`, or the printed key.
     pub(crate) key: Option<String>,
-    /// The lines that it printed, up to the one with the URL.
+    /// The printed lines, up to the line with the URL.
     pub(crate) printed: Vec<String>,
     child: Child,
     agent: Agent,
     log: NamedTempFile,
 }
 
-/// What was answered.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: http::HeaderMap,
-    /// The body; null when it is none or no JSON.
+    /// The body; null if the body is empty or not JSON.
     pub(crate) json: Json,
     pub(crate) text: String,
 }
@@ -62,7 +62,7 @@ pub(crate) struct Finished {
     pub(crate) stderr: String,
 }
 
-/// The program behind the words that start it elsewhere.
+/// The program, started by the words in `enter`.
 fn command_within(enter: &[String], arguments: &[&str]) -> Command {
     let program = env!("CARGO_BIN_EXE_platform");
     let mut command = Command::new(enter.first().map_or(program, String::as_str));
@@ -85,12 +85,12 @@ pub(crate) fn run(arguments: &[&str]) -> Finished {
     finish(command(arguments))
 }
 
-/// The same, behind the words that start it elsewhere.
+/// The same, started by the words in `enter`.
 pub(crate) fn run_within(enter: &[String], arguments: &[&str]) -> Finished {
     finish(command_within(enter, arguments))
 }
 
-/// The same, with something in the environment.
+/// The same, with an environment variable.
 pub(crate) fn run_with(variable: (&str, &str), arguments: &[&str]) -> Finished {
     let mut command = command(arguments);
     command.env(variable.0, variable.1);
@@ -134,25 +134,25 @@ pub(crate) fn signal(process: u32, name: &str) {
 }
 
 impl Server {
-    /// Starts the program, at a free port unless `arguments` say otherwise, and waits until it has printed its URL.
+    /// Starts the program, at a free port unless `arguments` name a port, and waits until it has printed its URL.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::start_within(&[], arguments)
     }
 
-    /// The same, behind the words that start it elsewhere.
+    /// The same, started by the words in `enter`.
     pub(crate) fn start_within(enter: &[String], arguments: &[&str]) -> Self {
         let started = Self::spawn(command_within(enter, arguments), arguments);
         started.unwrap_or_else(|finished| panic!("{arguments:?}: {finished:?}"))
     }
 
-    /// The same, with something in the environment.
+    /// The same, with an environment variable.
     pub(crate) fn start_with(variable: (&str, &str), arguments: &[&str]) -> Self {
         let mut command = command(arguments);
         command.env(variable.0, variable.1);
         Self::spawn(command, arguments).unwrap_or_else(|finished| panic!("{arguments:?}: {finished:?}"))
     }
 
-    /// The same, or how it ended without having printed a URL.
+    /// The same. The error is the finished process, if it ended without printing a URL.
     pub(crate) fn try_start(arguments: &[&str]) -> Result<Self, Finished> {
         Self::spawn(command(arguments), arguments)
     }
@@ -162,13 +162,13 @@ impl Server {
         if given("--listen").is_none() {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        // In a file: a pipe that nobody reads is full at some time, and the process then stands still.
+        // In a file: a pipe without a reader would become full, and the process would then block.
         let log = NamedTempFile::new().unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let watchdog = Watchdog::over(&child);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (mut printed, mut url) = (Vec::new(), None);
-        // Not one line more: the next one may never come.
+        // Reads no line after the URL: the next line may never come.
         while url.is_none() {
             let Some(line) = lines.next() else { break };
             let line = line.unwrap();
@@ -198,14 +198,14 @@ impl Server {
         self.try_request(method, path, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    /// The same, for a server that may be gone before it answers.
+    /// The same, for a server that may end before it answers.
     pub(crate) fn try_request(&self, method: &str, path: &str, body: Option<&Json>) -> Result<Answer, ureq::Error> {
         let key = self.key.as_ref().map(|key| format!("Bearer {key}"));
         let headers: Vec<(&str, &str)> = key.iter().map(|key| ("Authorization", key.as_str())).collect();
         self.send(method, &format!("{}{path}", self.url), &headers, body)
     }
 
-    /// A request with another key, or none.
+    /// A request with another key, or without a key.
     pub(crate) fn request_with_key(&self, key: Option<&str>, method: &str, path: &str, body: Option<&Json>) -> Answer {
         let key = key.map(|key| format!("Bearer {key}"));
         let headers: Vec<(&str, &str)> = key.iter().map(|key| ("Authorization", key.as_str())).collect();
@@ -236,7 +236,7 @@ impl Server {
         Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), json, text })
     }
 
-    /// Posts a form to any URL, with these headers beside its type.
+    /// Posts a form to any URL, with these headers in addition to `Content-Type`.
     pub(crate) fn form(&self, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = http::Request::post(url).header("Content-Type", "application/x-www-form-urlencoded");
         for (name, value) in headers {
@@ -257,7 +257,7 @@ impl Server {
         self.url.split('/').nth(2).unwrap()
     }
 
-    /// A connection, for what no proper client sends.
+    /// A connection for bytes that no proper client sends.
     pub(crate) fn connect(&self) -> Connection {
         let stream = TcpStream::connect(self.authority()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -270,18 +270,18 @@ impl Server {
         self.child.id()
     }
 
-    /// Everything that it has logged so far.
+    /// The whole log so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log.path()).unwrap()
     }
 
-    /// The lines that it has logged for requests.
+    /// The log lines of requests.
     pub(crate) fn log_of_requests(&self) -> Vec<Json> {
         let lines = self.log().lines().map(|line| serde_json::from_str::<Json>(line).unwrap()).collect::<Vec<_>>();
         lines.into_iter().filter(|line| line["message"] == "request").collect()
     }
 
-    /// The memory that the process has of the machine.
+    /// The resident memory of the process.
     #[cfg(target_os = "linux")]
     pub(crate) fn resident_mebibytes(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -289,13 +289,13 @@ impl Server {
         line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() >> 10
     }
 
-    /// Ends the process as a power cut would.
+    /// Ends the process like a power cut.
     pub(crate) fn kill_hard(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Sends SIGTERM, or another signal, and waits for nothing.
+    /// Sends SIGTERM or another signal, and does not wait.
     pub(crate) fn signal(&self, name: &str) {
         signal(self.child.id(), name);
     }
@@ -320,16 +320,16 @@ impl Drop for Server {
     }
 }
 
-/// A connection on which bytes are written as they are.
+/// A connection on which bytes are written unchanged.
 pub(crate) struct Connection(TcpStream);
 
 impl Connection {
-    /// Writes; whether the other side still takes it.
+    /// Writes the bytes. Returns whether the other side still accepts them.
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.0.write_all(bytes.as_ref()).is_ok()
     }
 
-    /// Reads the head of an answer, and what has come with it.
+    /// Reads the head of an answer, and the bytes that have come with it.
     pub(crate) fn read_head(&mut self) -> String {
         let (mut all, mut some) = (Vec::new(), [0; 4096]);
         while !all.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
@@ -339,7 +339,7 @@ impl Connection {
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// Reads so many bytes, or until the other side ends the connection; how many there were.
+    /// Reads so many bytes, or until the other side ends the connection. Returns the number of bytes.
     pub(crate) fn read_some(&mut self, most: usize) -> usize {
         let (mut length, mut some) = (0, vec![0; 1 << 16]);
         while length < most
@@ -360,7 +360,7 @@ impl Connection {
     }
 }
 
-/// Waits until something is so.
+/// Waits until the condition holds, and panics with `what` after `PATIENCE`.
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {

@@ -1,4 +1,4 @@
-//! Where the program keeps its data in a test: each place is a new one, and is gone with the test.
+//! The places of the program's data in tests: each place is new, and is deleted with the test.
 
 use std::{fmt, path::Path};
 
@@ -6,9 +6,9 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
 
-/// Something that `--store` can name.
+/// A store that `--store` can name.
 pub(crate) struct Place {
-    /// What `--store` calls it.
+    /// The value of `--store`.
     pub(crate) url: String,
     kept: Kept,
 }
@@ -29,12 +29,12 @@ impl fmt::Debug for Place {
     }
 }
 
-/// Every store that can be had here.
+/// Every store that is available here.
 pub(crate) fn stores() -> Vec<Place> {
     std::iter::once(memory()).chain(databases()).collect()
 }
 
-/// Those that outlive a process.
+/// The stores that outlive a process.
 pub(crate) fn databases() -> Vec<Place> {
     std::iter::once(sqlite()).chain(postgres()).collect()
 }
@@ -49,8 +49,8 @@ pub(crate) fn sqlite() -> Place {
     Place { url, kept: Kept::File(directory) }
 }
 
-/// A new database on the PostgreSQL server that `SCIM_TEST_POSTGRES` names, `postgres://USER@HOST:PORT/DATABASE`. None
-/// where it names none.
+/// A new database on the PostgreSQL server that `SCIM_TEST_POSTGRES` names, `postgres://USER@HOST:PORT/DATABASE`.
+/// `None` without that variable.
 pub(crate) fn postgres() -> Option<Place> {
     let Ok(server) = std::env::var("SCIM_TEST_POSTGRES") else {
         eprintln!("skipped: SCIM_TEST_POSTGRES is not set");
@@ -66,8 +66,8 @@ pub(crate) fn postgres() -> Option<Place> {
 }
 
 /// A new database of the server that `SCIM_TEST_POSTGRES` names, behind the pooler that `SCIM_TEST_PGBOUNCER` names,
-/// `postgres://USER@HOST:PORT`: a PgBouncer in transaction mode that forwards every database. None where either is
-/// missing.
+/// `postgres://USER@HOST:PORT`: a PgBouncer in transaction mode that forwards every database. `None` if either
+/// variable is missing.
 pub(crate) fn pgbouncer() -> Option<Place> {
     let Ok(pooler) = std::env::var("SCIM_TEST_PGBOUNCER") else {
         eprintln!("skipped: SCIM_TEST_PGBOUNCER is not set");
@@ -94,7 +94,7 @@ impl Place {
         Path::new(self.url.strip_prefix("sqlite:").unwrap())
     }
 
-    /// Runs SQL in the database, past the program. Not in memory.
+    /// Runs SQL directly in the database. Panics in memory.
     pub(crate) fn run(&self, sql: &str) {
         match &self.kept {
             Kept::Nothing => panic!("in memory there is no SQL"),
@@ -106,7 +106,7 @@ impl Place {
         }
     }
 
-    /// Holds the lock of writers of a SQLite database until it is dropped.
+    /// Holds the writers' lock of an SQLite database until the connection is dropped.
     pub(crate) fn lock(&self) -> rusqlite::Connection {
         let Kept::File(directory) = &self.kept else { panic!("only SQLite has such a lock") };
         let connection = rusqlite::Connection::open(directory.path().join("platform.db")).unwrap();
@@ -114,7 +114,7 @@ impl Place {
         connection
     }
 
-    /// What the files of the database have in them, where it has files here.
+    /// The bytes of the files of an SQLite database; empty for other stores.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let Kept::File(directory) = &self.kept else { return Vec::new() };
         let files = std::fs::read_dir(directory.path()).unwrap();
@@ -130,7 +130,7 @@ impl Drop for Place {
     }
 }
 
-/// In a thread of its own: the test may be run by a runtime, which must not wait for another.
+/// In a separate thread: a runtime may run the test, and must not wait for another.
 fn run(url: &str, sql: &str) {
     let work = async {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
@@ -140,12 +140,12 @@ fn run(url: &str, sql: &str) {
     std::thread::scope(|scope| scope.spawn(|| Runtime::new().unwrap().block_on(work)).join().unwrap());
 }
 
-/// The numbers in the first column of what a query finds in PostgreSQL.
+/// The numbers in the first column of a query in PostgreSQL.
 pub(crate) fn numbers(url: &str, sql: &str) -> Vec<i32> {
     try_numbers(url, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
-/// The same, of a server that may be away.
+/// The same, for a server that may be unavailable.
 pub(crate) fn try_numbers(url: &str, sql: &str) -> Result<Vec<i32>, tokio_postgres::Error> {
     let work = async {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await?;

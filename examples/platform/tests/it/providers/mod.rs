@@ -1,7 +1,7 @@
 //! Identity providers in Node, and the organization that signs in with them.
 //!
-//! `SCIM_TEST_PROVIDERS` is a directory with the program `node`, and with a copy of `examples/platform/browser` in which
-//! `npm ci` ran. `.ci/run` makes one.
+//! `SCIM_TEST_PROVIDERS` is a directory with the program `node`, and with a copy of `examples/platform/browser` in
+//! which `npm ci` ran. `.ci/run` makes such a directory.
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Write as _},
@@ -23,7 +23,7 @@ use crate::{
 
 pub(crate) const PASSWORD: &str = "a-password-for-tests";
 
-/// A program in Node. It ends with this.
+/// A program in Node. It ends when this value is dropped.
 pub(crate) struct Node {
     child: Child,
     stdin: ChildStdin,
@@ -33,7 +33,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts a script of `browser/providers`; nothing where Node is not there.
+    /// Starts a script of `browser/providers`; `None` without Node.
     pub(crate) fn start(script: &str, settings: &Json) -> Option<Self> {
         let Some(directory) = std::env::var_os("SCIM_TEST_PROVIDERS").map(PathBuf::from) else {
             eprintln!("skipped: SCIM_TEST_PROVIDERS names no directory with node and node_modules");
@@ -54,7 +54,7 @@ impl Node {
         self.first.split_once(' ').unwrap().1.to_owned()
     }
 
-    /// Sends a line, and reads one.
+    /// Sends a line, and reads a line.
     pub(crate) fn ask(&mut self, question: &Json) -> Json {
         writeln!(self.stdin, "{question}").unwrap();
         serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap()
@@ -91,7 +91,7 @@ impl Organization {
         let page = administrator.get(&link);
         let passwords = [("password", PASSWORD), ("again", PASSWORD)];
         let form = page.form(link.rsplit('/').next().unwrap());
-        // The organization's front door leads on to a page.
+        // The organization's front page leads to another page.
         let page = administrator.submit(&page, &form.action, &passwords);
         assert_eq!((page.status, page.url.ends_with("/o/demo/scim")), (200, true), "{}", page.url);
         assert!(administrator.cookie("platform_session").is_some());
@@ -134,7 +134,7 @@ impl Organization {
         self.administrator.submit(&page, "/sign-on/on", &[])
     }
 
-    /// A new browser leaves the sign-in page, and the page by which it leaves.
+    /// A new browser that leaves the sign-in page, and the page by which it leaves.
     pub(crate) fn leave(&self) -> (Browser, Page) {
         let visitor = Browser::visitor();
         let page = visitor.get(&self.url("sign-in"));
@@ -142,7 +142,7 @@ impl Organization {
         (visitor, page)
     }
 
-    /// Runs something on the tables of the server.
+    /// Runs `work` on the tables of the server.
     pub(crate) fn on_tables<T, F: Future<Output = T>>(&self, work: impl FnOnce(Database) -> F) -> T {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async { work(Database::open(&self.store).await.unwrap()).await })
@@ -157,7 +157,7 @@ impl Organization {
         });
     }
 
-    /// The number that a query finds.
+    /// The number that a query returns.
     pub(crate) fn count(&self, sql: &str) -> i64 {
         self.on_tables(|database| async move {
             let mut query = Statement::new(database.dialect());
@@ -173,7 +173,7 @@ impl Organization {
         self.on_tables(|database| async move { Accounts::new(database).add(account).await.unwrap() })
     }
 
-    /// A row as the commit of a SCIM request makes it.
+    /// A row like that of a SCIM request's commit.
     pub(crate) fn add_by_scim(&self, user_name: &str, external_id: &str, active: bool) {
         let key = fold(user_name).into_owned();
         self.execute(&format!(
@@ -185,7 +185,7 @@ impl Organization {
     }
 }
 
-/// Signs in with the form of a provider in Node, and comes back. `None` presses *Cancel*.
+/// Signs in with the form of a provider in Node, and returns. `None` presses *Cancel*.
 pub(crate) fn at_provider(visitor: &Browser, address: &str, login: Option<&str>) -> Page {
     let page = visitor.get(address);
     let mut form = page.forms().remove(0);
@@ -202,7 +202,7 @@ pub(crate) fn at_provider(visitor: &Browser, address: &str, login: Option<&str>)
         None => set("cancel", "1"),
     }
     let page = visitor.send(&form, &page.url);
-    // A provider of SAML posts the browser back.
+    // A SAML provider posts the browser back.
     match page.forms().into_iter().find(|form| form.fields.iter().any(|(name, _)| name == "SAMLResponse")) {
         Some(form) => visitor.send(&form, &page.url),
         None => page,

@@ -1,4 +1,5 @@
-//! A bulk request ends when its operations have cost the database more than a request may; one operation is always done.
+//! A bulk request ends when its operations have cost the database more than a request may cost; at least one operation
+//! is done.
 
 use crate::process::{Server, TOKEN, USER, databases};
 use serde_json::{Value as Json, json};
@@ -7,7 +8,7 @@ const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// Rows of members, each of which costs 200 units: more than 10,000,000 units in all.
+/// Rows of members, each of which costs 200 units: more than 10,000,000 units in total.
 const GROUPS: usize = 60;
 const MEMBERS: usize = 1_000;
 
@@ -55,12 +56,12 @@ fn a_bulk_request_ends_when_its_operations_have_cost_enough() {
         }
         assert_eq!(count(&server, "/Groups"), u64::try_from(GROUPS - done).unwrap(), "{place:?}");
 
-        // The next request does the rest: nothing is refused for good.
+        // The next request does the rest: no operation is refused forever.
         let rest = bulk(&server, &deletions[done..]);
         assert!(rest.iter().all(|result| result["status"] == "204"), "{place:?}");
         assert_eq!(count(&server, "/Groups"), 0);
 
-        // A large user is written a few times in one request, and always in a request of its own.
+        // A large user is written a few times in one request, and always in a separate request.
         let emails: Vec<Json> = (0..9_000).map(|index| json!({"value": format!("a{index}@example.com")})).collect();
         let large =
             server.request("POST", "/Users", Some(&json!({"schemas": [USER], "userName": "large", "emails": emails})));

@@ -1,4 +1,4 @@
-//! The stores keep what the trait promises: the kit of scim-core, run on each place where resources can be.
+//! The stores keep the promises of the trait: the kit of scim-core runs on every store.
 
 use crate::process::{Place, stores};
 use platform::{

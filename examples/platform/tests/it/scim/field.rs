@@ -1,6 +1,6 @@
 //! The field cases over HTTP, on each store: requests of real clients, and the answers that they need.
 //!
-//! The cases are the library's, in `tests/field`, and so is the engine that replays them.
+//! The library has the cases, in `tests/field`, and the engine that replays them.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -59,7 +59,7 @@ fn parse(text: &str, method: &str) -> Result<Answer, String> {
 }
 
 fn every_case_passes(place: &Place) {
-    // The cases come faster than the rate limits of a host allow.
+    // The cases come faster than a host's rate limits allow.
     let rates = ["--key-rate", "0", "--organization-rate", "0"];
     let arguments = ["--store", &place.url, "--organization", "acme", "--token", TOKEN, "--identity-provider", "entra"];
     let server = Server::start(&[&arguments[..], &rates[..]].concat());

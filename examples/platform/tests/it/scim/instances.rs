@@ -1,4 +1,4 @@
-//! Several processes on one database, as behind a load balancer: what clients send to any of them is one directory's.
+//! Several processes on one database, as behind a load balancer: together they serve clients as one directory.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// Two processes. Each request goes to the one that did not have the last.
+/// Two processes. Each request goes to the process that did not have the last request.
 struct Pair {
     servers: [Server; 2],
     turn: AtomicUsize,
@@ -27,7 +27,7 @@ impl Pair {
         let key = "0123456789abcdef".repeat(4);
         let arguments =
             ["--store", &place.url, "--organization", "acme", "--token", TOKEN, "--cursor-key", &key, "--log", "warn"];
-        // Together, on tables that are not there yet.
+        // Both start at the same time, on tables that do not exist yet.
         let servers = thread::scope(|scope| {
             let started = [0, 1].map(|_| scope.spawn(|| Server::start(&arguments)));
             started.map(|server| server.join().unwrap())
@@ -39,7 +39,7 @@ impl Pair {
         self.ask_one(self.turn.fetch_add(1, Ordering::Relaxed), method, path, body)
     }
 
-    /// Nobody is ever told that the server has failed.
+    /// Sends a request to one process. No answer may be a server error.
     fn ask_one(&self, server: usize, method: &str, path: &str, body: Option<&Json>) -> Answer {
         let server = &self.servers[server % 2];
         let answer = server.request(method, path, body);
@@ -61,14 +61,14 @@ impl Pair {
         self.create("/Groups", &json!({"schemas": [GROUP], "displayName": name}))
     }
 
-    /// Adds or removes a member as Entra ID does.
+    /// Adds or removes a member like Entra ID.
     fn edit(&self, op: &str, group: &str, member: &str) -> Answer {
         let operation = json!({"op": op, "path": "members", "value": [{"$ref": null, "value": member}]});
         let body = json!({"schemas": [PATCH], "Operations": [operation]});
         self.ask("PATCH", &format!("/Groups/{group}"), Some(&body))
     }
 
-    /// The members of a group, which both processes know the same.
+    /// The members of a group, on which both processes agree.
     fn members(&self, group: &str) -> BTreeSet<String> {
         let seen = [0, 1].map(|server| {
             let read = self.ask_one(server, "GET", &format!("/Groups/{group}"), None);
@@ -115,7 +115,7 @@ fn two_processes_are_one_directory() {
     }
 }
 
-/// Members come and go in one group from many threads, and none is lost.
+/// Many threads add and remove members of one group, and no change is lost.
 fn memberships(pair: &Pair) {
     const THREADS: usize = 8;
     let group = pair.group("everyone");
@@ -133,10 +133,10 @@ fn memberships(pair: &Pair) {
                     assert!(is_done(&removed), "{}", removed.text);
                 }
             }
-            // All add the same one: it is there once.
+            // All threads add the same member: the group has it once.
             assert!(is_done(&pair.edit("Add", &group, &shared)));
         }
-        // What the last round left there.
+        // The members that the last round left.
         own.into_iter().enumerate().filter(|(index, _)| (2 + index) % 2 == 0).map(|(_, id)| id).collect::<Vec<_>>()
     };
     let expected: BTreeSet<String> = thread::scope(|scope| {
@@ -147,7 +147,7 @@ fn memberships(pair: &Pair) {
     assert_eq!(pair.members(&group), expected);
 }
 
-/// One of those who want a name gets it, however it is written.
+/// If several clients want a name, in any case, only one client gets the name.
 fn names(pair: &Pair) {
     const THREADS: usize = 12;
     let start = Barrier::new(THREADS);
@@ -180,7 +180,7 @@ fn names(pair: &Pair) {
     }
 }
 
-/// Who changes one attribute does not undo another's change of another.
+/// A change of one attribute does not undo another client's change of another attribute.
 fn attributes(pair: &Pair) {
     let change = |server: usize, id: &str, attribute: &str, value: &str| {
         let operation = json!({"op": "Replace", "path": attribute, "value": value});
@@ -233,7 +233,7 @@ fn deletions(pair: &Pair) {
     }
 }
 
-/// A walk that one process began, the other goes on with.
+/// A process can continue a walk that the other process began.
 fn cursors(pair: &Pair) {
     let mut all = BTreeSet::new();
     let (mut cursor, mut pages) = (String::new(), 0);
@@ -254,7 +254,7 @@ fn cursors(pair: &Pair) {
     assert!(pages > 3, "{pages}");
 }
 
-/// A key that an administrator ends opens neither of them for long.
+/// Neither process accepts a revoked key for long.
 fn revocation(place: &Place, pair: &Pair) {
     let administer = |arguments: &[&str]| {
         let finished = run(&[arguments, &["--store", &place.url]].concat());
@@ -270,6 +270,6 @@ fn revocation(place: &Place, pair: &Pair) {
     administer(&["key", "revoke", "--digest", digest]);
     let revoked = Instant::now();
     eventually("both refuse it", || pair.servers.each_ref().map(status) == [401, 401]);
-    // It is trusted for 2 s without being looked up; the rest is for a busy machine.
+    // The key is trusted for 2 s without a look-up; the rest is for a busy machine.
     assert!(revoked.elapsed() < Duration::from_secs(6), "{:?}", revoked.elapsed());
 }

@@ -17,7 +17,7 @@ fn acme(place: &Place, more: &[&str]) -> Server {
     Server::start(&[&["--store", &*place.url, "--organization", "acme", "--token", TOKEN], more].concat())
 }
 
-/// A server that its clients see at another URL, and the one that it has on this machine.
+/// The local URL of a server that clients see at another URL, and the server.
 fn behind_a_proxy(place: &Place) -> (String, Server) {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let server = acme(place, &["--listen", &address, "--public-url", "https://scim.example/"]);
@@ -132,7 +132,7 @@ fn a_client_gets_tokens_and_works_with_them() {
         }
         let list = done(&place, &["list", "--organization", "acme"]);
         assert!(list.contains(&id) && list.contains("Entra production") && !list.contains("never"), "{list}");
-        // The token is for SCIM and nothing else.
+        // The token gives access to SCIM only.
         let page = server.send(
             "GET",
             &format!("{}/o/acme/", server.root()),
@@ -146,7 +146,7 @@ fn a_client_gets_tokens_and_works_with_them() {
 /// A name, a URL, headers, a body, and the status and the error of the answer.
 type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], String, (u16, &'a str));
 
-/// Each refusal makes no token.
+/// A refusal creates no token.
 #[test]
 fn strangers_get_no_token() {
     for place in databases() {
@@ -217,7 +217,7 @@ fn secrets_rotate_without_downtime() {
         let new = value(&printed, "Client secret").to_owned();
         let by_old = token(&ask_with_secret(&server, &id, &old));
         let by_new = token(&ask_with_secret(&server, &id, &new));
-        // The secret that was made first is the one in the first row.
+        // The first row has the secret that was created first.
         let list = done(&place, &["list"]);
         let digest = list.lines().nth(1).unwrap().split("  ").filter(|cell| !cell.is_empty()).nth(3).unwrap().trim();
         let said = done(&place, &["secret", "--client", &id, "--delete", digest]);
@@ -225,7 +225,7 @@ fn secrets_rotate_without_downtime() {
         assert_eq!(error(&ask_with_secret(&server, &id, &old)), (401, "invalid_client"));
         eventually("the deleted secret's token ends", || scim(&server, &by_old) == 401);
         assert_eq!(scim(&server, &by_new), 200);
-        // An expired secret gets no token; the tokens that it has got stay until their own end.
+        // An expired secret gets no token; its tokens stay valid until their own expiry.
         place.run("UPDATE oauth_secret SET expires = 1");
         assert_eq!(error(&ask_with_secret(&server, &id, &new)), (401, "invalid_client"));
         assert_eq!(scim(&server, &by_new), 200);
@@ -266,14 +266,14 @@ fn a_revoked_client_and_an_organization_without_scim_end() {
     }
 }
 
-/// RFC 7523: an assertion of the identity provider, and nothing else, proves that the caller is the client.
+/// RFC 7523: only an assertion of the identity provider proves that the caller is the client.
 #[test]
 fn a_federated_client_gets_tokens_by_assertions() {
     for place in databases() {
         let (server, provider) = (acme(&place, &[]), IdentityProvider::start());
         let id = federated(&place, &provider);
         let assertion = sign("k1", &claims());
-        // Entra's assertions have no `jti` and may come again.
+        // Entra's assertions have no `jti` and may be repeated.
         for _ in 0..3 {
             let answer = ask_with_assertion(&server, &id, &assertion);
             assert_eq!(answer.status, 200, "{} {}", answer.text, server.log());
@@ -285,7 +285,7 @@ fn a_federated_client_gets_tokens_by_assertions() {
             claims[name] = value;
             sign("k1", &claims)
         };
-        // With `jti` it works once, on all instances together.
+        // With `jti` an assertion works once, on all instances together.
         let once = with("jti", json!("unique"));
         let other = acme(&place, &[]);
         let answers = [&server, &other].map(|server| ask_with_assertion(server, &id, &once));
@@ -310,7 +310,7 @@ fn a_federated_client_gets_tokens_by_assertions() {
     }
 }
 
-/// Keys come in bounded time and size, from the URL itself and not more often than once a minute.
+/// Keys are fetched within bounds of time and size, from the URL itself and at most once a minute.
 #[test]
 fn keys_are_fetched_within_bounds() {
     let place = sqlite();
@@ -335,7 +335,7 @@ fn keys_are_fetched_within_bounds() {
         assert_eq!(provider.fetches(), 1, "{answer:.20}");
     }
     assert_eq!(redirect.fetches(), 0, "no redirect is followed");
-    // Unknown keys do not cause a fetch each.
+    // Unknown keys do not each cause a fetch.
     let provider = IdentityProvider::start();
     let id = federated(&place, &provider);
     for key in ["k1", "k2", "k3", "k4"] {
@@ -348,7 +348,7 @@ fn keys_are_fetched_within_bounds() {
             ["new", "--organization", "acme", "--issuer", ISSUER, "--audience", "a", "--subject", "s", "--keys", url];
         assert!(failed(&place, &arguments).contains("expected an https URL"), "{url}");
     }
-    // A server that the world sees does not call its own machine.
+    // A server with a public URL does not call its own machine.
     let (address, _public) = behind_a_proxy(&place);
     let before = provider.fetches();
     let assertion = format!("client_assertion_type={JWT_BEARER}&client_assertion={}", sign("k1", &claims()));
@@ -367,7 +367,7 @@ fn failed_attempts_are_limited() {
         (0..20).map(|n| ask_with_secret(&server, &id, &format!("wrong{n}"))).find(|answer| answer.status == 429);
     let refused = refused.expect("attempts are limited");
     assert!(refused.headers.contains_key("retry-after"), "{}", refused.text);
-    // Whose secret was valid the last time is not locked out.
+    // A client whose last secret was valid is not locked out.
     assert_eq!(ask_with_secret(&server, &id, &secret).status, 200);
 }
 

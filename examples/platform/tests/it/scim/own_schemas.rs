@@ -58,7 +58,7 @@ fn arguments<'a>(store: &'a str, files: &'a Files) -> [&'a str; 10] {
 
 #[test]
 fn an_extension_and_a_resource_type_are_served() {
-    // A list, or a ListResponse as the endpoints give it.
+    // A list, or a ListResponse like that of the endpoints.
     let message =
         |list: &Json| json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "Resources": list});
     let forms = [
@@ -110,7 +110,7 @@ fn an_extension_and_a_resource_type_are_served() {
     }
 }
 
-/// The documents that a server shows are documents that it reads.
+/// A server can read the documents that it shows.
 #[test]
 fn the_own_documents_are_read_again() {
     let place = sqlite();

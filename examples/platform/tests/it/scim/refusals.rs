@@ -1,4 +1,4 @@
-//! What is refused, how, and that it changes nothing.
+//! Refused requests: the form of the refusal, and that the request changes nothing.
 
 use std::{
     thread,
@@ -18,7 +18,7 @@ fn user(name: &str) -> Json {
     json!({"schemas": [USER], "userName": name})
 }
 
-/// Everybody who is not to be let in gets one and the same answer.
+/// Every caller without access gets the same answer.
 #[test]
 fn strangers_learn_nothing() {
     for place in stores() {
@@ -63,7 +63,7 @@ fn strangers_learn_nothing() {
                 answers.push((method, server.send(method, &url, headers, body.as_ref()).unwrap()));
             }
         }
-        // With a key that is right, but elsewhere.
+        // With a key that is valid for another organization.
         for organization in ["other", "nobody", "ACME", "acme%20", "%ff", "a%00", "..", &"x".repeat(300)] {
             let url = format!("{}/scim/{organization}/v2/Users", server.root());
             answers.push(("GET", server.send("GET", &url, &[("Authorization", &right)], None).unwrap()));
@@ -112,7 +112,7 @@ fn begin(server: &Server, length: &str) -> Connection {
     connection
 }
 
-/// Repeated header lines and a content coding reach the core: what it refuses changes nothing.
+/// Repeated header lines and a content coding reach the core: a request that it refuses changes nothing.
 #[test]
 fn preconditions_in_several_lines_and_encoded_bodies() {
     for place in stores() {
@@ -147,7 +147,8 @@ fn preconditions_in_several_lines_and_encoded_bodies() {
 
 const LIMIT: usize = 4 << 20;
 
-/// Refused before it is sent, where the client says how much it is; otherwise as soon as it is too much.
+/// A body that is too long is refused before it is sent if the client declares its length; otherwise when it exceeds
+/// the limit.
 #[test]
 fn bodies_that_are_too_long() {
     let server = acme("memory", &[]);
@@ -160,7 +161,7 @@ fn bodies_that_are_too_long() {
     let answer = chunked.read_head();
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 
-    // A client that sends everything before it reads gets the answer too.
+    // A client that sends everything before it reads also gets the answer.
     let mut long = user("ann");
     long["title"] = json!("x".repeat(LIMIT));
     for key in [Some(TOKEN), None] {
@@ -171,7 +172,7 @@ fn bodies_that_are_too_long() {
     assert_eq!(server.request("GET", "/Users", None).json["totalResults"], 0);
 }
 
-/// Neither a head nor a body that never ends holds its place for long, and nobody else waits for them.
+/// A head or a body that never ends loses its connection after the timeout, and no other client waits for it.
 #[test]
 fn clients_that_take_too_long() {
     let server = acme("memory", &["--request-timeout", "1"]);
@@ -204,7 +205,7 @@ fn clients_that_take_too_long() {
     eventually("lines", || server.log_of_requests().iter().filter(|line| line["status"] == 408).count() == 2);
 }
 
-/// Heads have bounds: what is beyond them is not held.
+/// Heads have bounds: a head beyond them is not kept in memory.
 #[test]
 fn heads_that_are_too_long() {
     let server = acme("memory", &[]);
@@ -221,12 +222,12 @@ fn heads_that_are_too_long() {
         let answer = connection.read();
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
-    // What a long filter needs there is room for.
+    // A long filter fits.
     let path = format!("/Users?filter={}", "userName%20eq%20%22x%22%20or%20".repeat(1_000) + "userName%20pr");
     assert_eq!(server.request("GET", &path, None).status, 200);
 }
 
-/// Of many who want one name, one gets it; everybody else gets their own.
+/// If many clients want one name, one gets it; all clients get their own names.
 #[test]
 fn many_at_once() {
     for place in stores() {

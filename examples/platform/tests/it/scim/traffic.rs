@@ -6,7 +6,7 @@ use crate::process::{Server, TOKEN, stores};
 use scim_core::testkit::{SchemaSource, Traffic, TrafficRequest, TrafficResponse};
 use ureq::{Agent, http};
 
-/// Sends a request as it is, and reads the answer as it is.
+/// Sends a request unchanged, and reads the answer unchanged.
 fn send(agent: &Agent, url: &str, asked: &TrafficRequest) -> Result<TrafficResponse, ureq::Error> {
     let mut request = http::Request::builder().method(asked.method.as_str()).uri(format!("{url}{}", asked.target));
     for (name, value) in &asked.headers {
@@ -29,7 +29,7 @@ fn send(agent: &Agent, url: &str, asked: &TrafficRequest) -> Result<TrafficRespo
 async fn every_identity_provider_is_served() {
     for place in stores() {
         for traffic in Traffic::all() {
-            // The server tolerates the habits of the organization's provider alone.
+            // The server tolerates only the quirks of the organization's provider.
             let provider = match traffic.name() {
                 "Okta" => "okta",
                 "Microsoft Entra ID" => "entra",
@@ -39,7 +39,7 @@ async fn every_identity_provider_is_served() {
             let server = Server::start(&[&["--store", &place.url, "--token", TOKEN][..], &organization].concat());
             let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
             let connection = Arc::new((agent, server.url.clone()));
-            // Twice, since a provider comes again.
+            // Twice, since a provider repeats its cycle.
             for run in 1..=2 {
                 let replay = traffic.replay_with(run, async |request: TrafficRequest| {
                     let connection = Arc::clone(&connection);
@@ -48,7 +48,7 @@ async fn every_identity_provider_is_served() {
                 });
                 let replay = replay.await;
                 assert!(replay.is_passed(), "{place:?}\n{replay}");
-                // The platform has every attribute of the RFCs but `password`, and says so.
+                // The platform has every attribute of the RFCs except `password`, and discovery says so.
                 assert_eq!(replay.schema_source(), &SchemaSource::Discovery);
                 let left: Vec<&str> = replay.not_applicable().map(|step| step.step().id()).collect();
                 assert_eq!(left, if traffic.name() == "Okta" { &["password"][..] } else { &[] }, "{replay}");

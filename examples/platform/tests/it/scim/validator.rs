@@ -1,6 +1,6 @@
-//! The eleven direct tests of Microsoft's validator for the Entra App Gallery, restated: those that call the SCIM endpoint
-//! and the token endpoint themselves (`SCIM-Validation-Test-Overview.md`, tests 15 to 25). The other fourteen go through
-//! Entra's own engine, whose requests `Traffic` imitates.
+//! The eleven direct tests of Microsoft's validator for the Entra App Gallery, restated: the tests that call the SCIM
+//! endpoint and the token endpoint themselves (`SCIM-Validation-Test-Overview.md`, tests 15 to 25). The other fourteen
+//! tests use Entra's own engine, whose requests `Traffic` imitates.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ const MAPPED: [&str; 30] = [
     "nickName",
 ];
 
-/// A server of an organization, with the access token of an OAuth client of it.
+/// A server of an organization, with the access token of one of its OAuth clients.
 struct Validated {
     server: Server,
     token: String,
@@ -146,7 +146,7 @@ fn schema_discoverability() {
     }
 }
 
-/// 16: empty texts and nulls end values.
+/// 16: empty texts and nulls remove values.
 #[test]
 fn null_update() {
     for place in databases() {
@@ -214,7 +214,7 @@ fn create_and_update() {
     }
 }
 
-/// 21: a token of 60 to 360 minutes, by the header as the validator's default sends it, opens SCIM.
+/// 21: a token of 60 to 360 minutes, requested by the header that is the validator's default, gives access to SCIM.
 #[test]
 fn validate_credentials() {
     for place in databases() {
@@ -234,7 +234,7 @@ fn validate_credentials() {
     }
 }
 
-/// 22: an assertion of Entra ID gets a token. Its request names the client and a scope.
+/// 22: an assertion of Entra ID gets a token. The request names the client and a scope.
 #[test]
 fn federated_identity() {
     for place in databases() {
@@ -254,7 +254,7 @@ fn federated_identity() {
     }
 }
 
-/// 23 and 24: pages of five, each with its own `startIndex`, and nobody twice.
+/// 23 and 24: pages of five, each with its own `startIndex`, and no resource twice.
 #[test]
 fn pagination() {
     for place in databases() {

@@ -1,4 +1,5 @@
-//! Requests of an intruder: texts that a database refuses, guessed passwords, stolen sessions, and an unattended browser.
+//! Requests of an intruder: texts that a database refuses, guessed passwords, stolen sessions, and an unattended
+//! browser.
 
 use crate::browser::{Browser, PASSWORD};
 use crate::process::{Place, Server, TOKEN, USER, databases, eventually, run, sqlite};
@@ -6,7 +7,7 @@ use platform::database::Database;
 use scim_core::sql::Statement;
 use serde_json::json;
 
-/// The number that a query finds.
+/// The number that a query returns.
 fn count(place: &Place, sql: &str) -> i64 {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -23,7 +24,7 @@ fn start(place: &Place, more: &[&str]) -> (Server, Browser) {
     (server, browser)
 }
 
-/// An entry that a database refuses takes no other entry of its batch with it.
+/// An entry that a database refuses does not remove other entries of its batch.
 #[test]
 fn no_request_removes_another_one_from_the_log() {
     for place in databases() {
@@ -45,7 +46,7 @@ fn no_request_removes_another_one_from_the_log() {
     }
 }
 
-/// A stranger's request counts neither as a request nor as a failure of the provider.
+/// A request with an unknown key counts neither as a request nor as a failure of the provider.
 #[test]
 fn strangers_are_not_the_provider() {
     for place in databases() {
@@ -81,7 +82,7 @@ fn guesses_of_a_password_are_limited_by_address() {
         refused.shows(&["Too many attempts"]);
         let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
         assert!((1..=60).contains(&wait), "{wait}");
-        // Who is signed in goes on.
+        // A signed-in administrator can continue.
         assert_eq!(administrator.get("/o/demo/scim").status, 200);
     }
 }
@@ -110,7 +111,7 @@ fn a_new_password_ends_sessions_and_links() {
     }
 }
 
-/// An unattended browser makes and removes no administrator, and turns nothing off.
+/// In an unattended browser no administrator can be made or removed, and nothing can be turned off.
 #[test]
 fn risky_forms_ask_for_the_password_again() {
     for place in databases() {
@@ -136,7 +137,7 @@ fn risky_forms_ask_for_the_password_again() {
         assert_eq!(count(&place, "SELECT count(*) FROM account"), before);
         assert_eq!(count(&place, "SELECT count(*) FROM recording"), 0);
         assert_eq!(count(&place, "SELECT count(*) FROM organization WHERE scim = 1"), 1);
-        // A person who is no administrator needs no password.
+        // A person who is not an administrator needs no password.
         let member = [("token", &*token), ("name", "Mem"), ("user_name", "mem"), ("email", ""), ("role", "member")];
         assert!(browser.post("/o/demo/users/new", &member).location().ends_with("done=added"));
     }
@@ -155,7 +156,7 @@ fn administrators_are_invited_to_organizations_that_exist() {
     }
 }
 
-/// A form whose bytes do not come, or do not end, holds neither a connection nor memory.
+/// A form whose bytes do not come, or do not end, keeps neither a connection nor memory.
 #[test]
 fn a_form_has_a_time_and_a_length() {
     let place = sqlite();
@@ -185,7 +186,7 @@ fn a_form_has_a_time_and_a_length() {
     }
 }
 
-/// The button *Back* of the next person at the machine shows no page of the one who signed out.
+/// For the next person at the machine the button *Back* shows no page of the person who signed out.
 #[test]
 fn a_browser_forgets_the_pages_at_the_sign_out() {
     let place = sqlite();

@@ -1,5 +1,5 @@
-//! PostgreSQL behind PgBouncer in transaction mode: with `--pooler` everything works, without it the platform reports
-//! what is wrong. Skipped unless `SCIM_TEST_POSTGRES` and `SCIM_TEST_PGBOUNCER` name both servers.
+//! PostgreSQL behind PgBouncer in transaction mode: with `--pooler` everything works, without the option the platform
+//! reports the cause. Skipped unless `SCIM_TEST_POSTGRES` and `SCIM_TEST_PGBOUNCER` name both servers.
 
 use std::{
     thread,
@@ -42,9 +42,9 @@ async fn time_limits_hold_behind_a_pooler() {
     let start = Instant::now();
     let refused = database.read(vec![sleep]).await;
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
-    // The server ended it, before the client stopped waiting.
+    // The server ended the statement, before the client stopped waiting.
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-    // The limit ended with its transaction: the next has its own.
+    // The limit ended with its transaction: the next transaction has its own.
     let mut limit = Statement::new(Dialect::Postgres);
     limit.push("SELECT current_setting('statement_timeout')");
     let mut found = database.read(vec![limit]).await.unwrap().remove(0);

@@ -1,4 +1,4 @@
-//! What scripts rely on: the URL that is printed, keys, a clean end, health, the log.
+//! The interface for scripts: the printed URL, keys, a clean end, health, the log.
 
 use std::{
     thread,
@@ -12,7 +12,7 @@ fn acme<'a>(store: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["--store", store, "--organization", "acme", "--token", TOKEN], more].concat()
 }
 
-/// The port is the one that was really bound, and what is made there says so.
+/// The printed port is the bound port, and the locations of new resources have it.
 #[test]
 fn a_url_is_printed_and_serves() {
     for place in stores() {
@@ -35,7 +35,7 @@ fn a_url_is_printed_and_serves() {
     }
 }
 
-/// Every store reads the names that references show: as they are now, also of several types, and of one id in many places.
+/// Every store reads the names that references show: current names, of several types, and of one id in many places.
 #[test]
 fn references_show_names() {
     const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -101,7 +101,7 @@ fn a_key_that_was_not_given_is_made_and_shown_once() {
     }
 }
 
-/// The same command again is no error, and what was there is there.
+/// The same command again is not an error, and the stored resources remain.
 #[test]
 fn it_goes_on_where_it_ended() {
     for place in databases() {
@@ -161,7 +161,7 @@ fn wrong_arguments_are_told_and_secrets_are_not() {
     }
 }
 
-/// A port that is taken is said before anything is made.
+/// A port in use is reported before anything is created.
 #[test]
 fn a_port_that_is_taken() {
     for place in databases() {
@@ -171,7 +171,7 @@ fn a_port_that_is_taken() {
         let finished = Server::try_start(&["--store", store, "--listen", &address]).err().unwrap();
         assert_eq!(finished.status, Some(1), "{finished:?}");
         assert!(finished.stdout.is_empty() && finished.stderr.contains("expected to listen at"), "{finished:?}");
-        // Had a key been made, nobody would have seen it.
+        // A key that had been created before would never have been shown.
         assert!(Server::start(&["--store", store, "--organization", "demo"]).key.is_some());
     }
 }
@@ -193,7 +193,8 @@ fn clients_are_told_the_public_url() {
     assert!(finished.stderr.contains("expected an http or https URL"), "{finished:?}");
 }
 
-/// People sign on elsewhere: no password is kept, none can be changed, and one that is sent does no harm.
+/// People sign on elsewhere: no password is stored, no password can be changed, and a password in a request has no
+/// effect.
 #[test]
 fn no_password_is_kept() {
     for place in stores() {
@@ -215,7 +216,7 @@ fn no_password_is_kept() {
     }
 }
 
-/// Cursors are sealed: with the same key another process reads them, with its own it does not.
+/// Cursors are sealed: another process reads them with the same key, but not with its own key.
 #[test]
 fn cursors_of_another_process() {
     for place in databases() {
@@ -249,7 +250,7 @@ fn health_needs_no_key() {
     }
 }
 
-/// What the database says is for the log: clients and load balancers learn that it does not work.
+/// The message of the database goes to the log only: clients and load balancers learn that the database does not work.
 #[test]
 fn a_database_that_does_not_work() {
     for place in databases() {
@@ -280,7 +281,8 @@ fn a_database_that_does_not_work() {
     }
 }
 
-/// An outage is one line for each organization when it begins and one when it has ended, however many requests it fails.
+/// An outage has one log line for each organization when it begins and one when it has ended, however many requests
+/// fail.
 #[test]
 fn an_outage_is_logged_once() {
     for place in databases() {
@@ -319,7 +321,7 @@ fn an_outage_is_logged_once() {
     }
 }
 
-/// What was begun is answered, what is idle is ended, and nothing new is taken.
+/// Requests in progress are answered, idle connections are closed, and new connections are refused.
 #[test]
 fn requests_in_flight_are_completed() {
     for (place, signal) in stores().iter().zip(["TERM", "INT", "TERM"]) {
@@ -348,7 +350,7 @@ fn requests_in_flight_are_completed() {
     }
 }
 
-/// Who does not want to wait says it twice.
+/// A second signal ends the process without waiting.
 #[test]
 fn told_twice_it_ends_at_once() {
     let server = Server::start(&acme("memory", &[]));
@@ -362,7 +364,7 @@ fn told_twice_it_ends_at_once() {
     assert!(told.elapsed() < Duration::from_secs(5));
 }
 
-/// One line a request, refused ones too, each of them JSON and none with a secret.
+/// Each request has one log line, refused requests too. Each line is JSON and has no secret.
 #[test]
 fn a_line_for_each_request() {
     for place in stores() {

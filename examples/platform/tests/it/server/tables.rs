@@ -1,5 +1,5 @@
-//! What the tables do beside what the trait promises: versions, derived columns, long values, the outbox, and many writes
-//! in one commit.
+//! Behavior of the tables beyond the promises of the trait: versions, derived columns, long values, the outbox, and
+//! many writes in one commit.
 
 use crate::process;
 use std::{fmt::Write as _, sync::Arc};
@@ -40,7 +40,7 @@ fn user(id: &str, name: &str) -> Change {
     Change::Create { entry: Entry::new(Resource::from_json(&kind("User"), json.as_bytes()).unwrap()) }
 }
 
-/// The ids of the users for which a filter holds, which the database has to evaluate.
+/// The ids of the users that satisfy a filter, which the database must evaluate.
 async fn found(store: &TableStore, filter: &str) -> Vec<String> {
     let kind = kind("User");
     let filter: Filter = filter.parse().unwrap();
@@ -67,7 +67,7 @@ async fn tables_of_a_later_program_are_left_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_start_together_make_the_tables_once() {
-    // Often, since it takes luck for one to come in the way of another.
+    // Repeated, since a collision needs luck.
     for place in (0..10).flat_map(|_| databases()) {
         let open = |url: String| {
             tokio::spawn(async move { TableStore::open(Database::open(&url).await?, &registry()).await.map(drop) })
@@ -114,7 +114,7 @@ async fn texts_of_an_older_fold_are_derived_again() {
         let names = [("1", "γιωργος"), ("2", "temporary"), ("3", "jose\u{301}"), ("4", "ann")];
         store.commit(&acme(), &names.map(|(id, name)| user(id, name))).await.unwrap();
         drop(store);
-        // Lower-casing left the final sigma and the combining accent. Thus there could be a second user.
+        // Lower-casing kept the final sigma and the combining accent, so a second user could exist.
         let as_text =
             if place.url.starts_with("sqlite") { ["json(comparable)", ""] } else { ["comparable::text", "::jsonb"] };
         for (id, old, new) in
@@ -143,7 +143,7 @@ async fn texts_of_an_older_fold_are_derived_again() {
                 "{place:?} {name}: {refused:?}"
             );
         }
-        // Both users can be changed and deactivated, and keep their names until one of them takes another.
+        // Both users can be changed and deactivated, and keep their names until one of them takes another name.
         let replace = |id: &str, name: &str, active: bool| {
             let json = serde_json::json!({"id": id, "userName": name, "active": active}).to_string();
             let resource = Arc::new(Resource::from_json(&kind("User"), json.as_bytes()).unwrap());
@@ -163,7 +163,7 @@ async fn texts_of_an_older_fold_are_derived_again() {
     }
 }
 
-/// How many users a list without a filter says that there are.
+/// The total of users in a list without a filter.
 async fn total(store: &TableStore) -> Option<u64> {
     let (kind, wanted) = (kind("User"), Wanted::everything());
     let window = Window::Offset { skip: 0, take: 0 };
@@ -175,7 +175,7 @@ fn deletion(id: &str) -> Change {
     Change::Delete { kind: kind("User"), id: id.into(), expect: Expect::Exists, at: Utc::now(), before: None }
 }
 
-/// The numbers that are kept are those of the rows, whoever writes at the same time, and nothing that failed counts.
+/// The stored totals are the numbers of rows, despite concurrent writers, and failed writes do not count.
 #[tokio::test(flavor = "multi_thread")]
 async fn totals_are_those_of_the_rows() {
     for place in databases() {
@@ -188,7 +188,7 @@ async fn totals_are_those_of_the_rows() {
                     let id = |part: &str| format!("{n}{part}");
                     let batch = [user(&id("a"), &id("a")), user(&id("b"), &id("b")), deletion(&id("a"))];
                     store.commit(&acme(), &batch).await.unwrap();
-                    // Nothing of a batch that fails is there.
+                    // A failed batch leaves nothing.
                     let batch = [user(&id("c"), &id("c")), user(&id("d"), &id("b"))];
                     store.commit(&acme(), &batch).await.unwrap_err();
                     if n % 2 == 0 {
@@ -208,7 +208,7 @@ async fn totals_are_those_of_the_rows() {
     }
 }
 
-/// What SQLite keeps beside the documents follows them; PostgreSQL's index does by itself.
+/// SQLite's additional rows follow the documents; PostgreSQL updates its index by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_are_looked_up_as_they_are() {
     let user = |addresses: &[(&str, &str)]| {
@@ -278,7 +278,7 @@ async fn tables_of_every_earlier_version_are_upgraded() {
             assert_eq!(total(&store).await, Some(2), "{at}");
             assert_eq!(found(&store, "userName eq \"BOB\"").await, ["7"], "{at}");
             assert_eq!(found(&store, "emails.value eq \"BOB@x.example\"").await, ["7"], "{at}");
-            // The pages know the people, and the organization's scripts go on as before.
+            // The pages know the people, and the organization's scripts work as before.
             let database = Database::open(&place.url).await.unwrap();
             let account = Accounts::new(database.clone()).find("acme", "7").await.unwrap().unwrap();
             assert_eq!((&*account.name, account.is_from_scim()), ("Bob B.", true), "{at}");
@@ -299,7 +299,7 @@ async fn tables_of_every_earlier_version_are_upgraded() {
 async fn long_values_are_unique_too() {
     for place in databases() {
         let store = open(&place).await;
-        // What compresses does not count; this does not.
+        // Compressible text would fit the index; this text does not compress.
         let mut text = String::new();
         let mut state = 1_u64;
         while text.len() < 40_000 {
@@ -317,7 +317,7 @@ async fn long_values_are_unique_too() {
     }
 }
 
-/// What was committed has its events, in their order; what was not has none.
+/// Each committed change has its events, in order; a change that was not committed has no event.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_outbox_has_what_happened() {
     for place in databases() {
@@ -352,7 +352,7 @@ async fn the_outbox_has_what_happened() {
     }
 }
 
-/// A row that somebody else has locked holds up who wants it, for a while, and nobody else.
+/// A locked row delays only the writes to it, and only for a bounded time.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_row_is_not_waited_for_without_end() {
     let Some(place) = process::postgres() else { return };
@@ -363,7 +363,7 @@ async fn a_locked_row_is_not_waited_for_without_end() {
     client.batch_execute("BEGIN; SELECT id FROM resource WHERE id = '1' FOR UPDATE").await.unwrap();
     let delete =
         || Change::Delete { kind: kind("User"), id: "1".into(), expect: Expect::Exists, at: Utc::now(), before: None };
-    // More than there are connections, half of them given up at once.
+    // More writers than connections, half of them canceled at once.
     let waiting: Vec<_> = (0..40)
         .map(|n| {
             let (store, change) = (Arc::clone(&store), delete());
@@ -384,7 +384,7 @@ async fn a_locked_row_is_not_waited_for_without_end() {
     store.commit(&acme(), &[delete()]).await.unwrap();
 }
 
-/// Personal data is in it.
+/// The file has personal data.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_else_reads_the_file() {
@@ -399,14 +399,14 @@ async fn nobody_else_reads_the_file() {
     }
 }
 
-/// Many that write at the same time may share a commit; each has its own outcome.
+/// Many concurrent writers may share a commit; each has its own outcome.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_takes_back_only_itself() {
     for place in databases() {
         let store = Arc::new(open(&place).await);
         let write = |n: usize| {
             let store = Arc::clone(&store);
-            // Every name comes twice, and each second change of a pair is in a batch that must then be gone as a whole.
+            // Every name comes twice, and each second change of a pair is in a batch that must then fail as a whole.
             let batch =
                 [user(&format!("{n}a"), &format!("alone{n}")), user(&format!("{n}b"), &format!("pair{}", n / 2))];
             tokio::spawn(async move { store.commit(&acme(), &batch).await })

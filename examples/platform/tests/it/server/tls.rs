@@ -1,4 +1,4 @@
-//! TLS: of the listener, and to PostgreSQL. The certificates are made in the test.
+//! TLS: of the listener, and to PostgreSQL. The test creates the certificates.
 
 use crate::process;
 use std::{
@@ -70,7 +70,7 @@ fn the_listener_speaks_tls_and_nothing_else() {
         let client = client(Some(&files.authority));
         assert_eq!(client.get(format!("{root}/health")).send().await.unwrap().status(), 200);
         assert_eq!(client.get(&server.url).send().await.unwrap().status(), 401);
-        // Somebody who does not know the authority is not connected.
+        // A client that does not know the authority is not connected.
         assert!(self::client(None).get(format!("{root}/health")).send().await.is_err());
         // The administrator's link signs in: the cookie of the session is for TLS only.
         let link = server.printed.iter().find_map(|line| line.strip_prefix("Administrator's link ")).unwrap();
@@ -86,14 +86,15 @@ fn the_listener_speaks_tls_and_nothing_else() {
         let cookie = answer.headers().get("set-cookie").unwrap_or_else(|| panic!("{answer:?}")).to_str().unwrap();
         assert!(cookie.contains("; Secure") && cookie.contains("; HttpOnly"), "{cookie}");
     });
-    // A client that speaks plain HTTP gets an answer that it understands.
+    // A client that sends plain HTTP gets an answer that it understands.
     let mut plain = server.connect();
     plain.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let answer = plain.read();
     assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n") && answer.contains("expected TLS"), "{answer}");
     let body: Json = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!(body["status"], "400");
-    // A large request in plain HTTP as well, and bytes that are neither. Nobody keeps a connection without a handshake.
+    // The same for a large request in plain HTTP, and for bytes that are neither. Without a handshake no client keeps
+    // a connection.
     let mut plain = server.connect();
     plain.write(format!("POST /scim HTTP/1.1\r\nHost: localhost\r\n\r\n{}", "x".repeat(100_000)));
     assert!(plain.read().starts_with("HTTP/1.1 400"));
@@ -136,14 +137,14 @@ fn wrong_certificates_end_the_start() {
     assert!(run(&plain).stderr.contains("expected an https URL"));
 }
 
-/// A PostgreSQL that speaks TLS, started by the test.
+/// A PostgreSQL server with TLS, started by the test.
 struct Postgres {
     directory: TempDir,
     port: u16,
 }
 
 impl Postgres {
-    /// A server with this certificate. None where there is no `initdb`.
+    /// A server with this certificate. `None` without `initdb`.
     fn start(files: &Certificates) -> Option<Self> {
         let found = [
             "/usr/lib/postgresql/17/bin",
@@ -225,7 +226,7 @@ fn postgres_is_reached_by_tls() {
         ("127.0.0.1", format!("sslmode=require&{other}"), Some("certificate")),
         ("127.0.0.1", "sslmode=require".to_owned(), None),
         ("127.0.0.1", "sslmode=prefer".to_owned(), None),
-        // This server takes no connection without TLS.
+        // This server accepts no connection without TLS.
         ("127.0.0.1", "sslmode=disable".to_owned(), Some("no encryption")),
         ("127.0.0.1", String::new(), Some("no encryption")),
         ("127.0.0.1", own.clone(), Some("sslmode=verify-full")),
@@ -240,7 +241,7 @@ fn postgres_is_reached_by_tls() {
             }
         }
     }
-    // The program works over it, also when it cancels a statement.
+    // The program works over TLS, also when it cancels a statement.
     let store = postgres.url("localhost", &format!("sslmode=verify-full&{own}"));
     let server = Server::start(&["--store", &store, "--organization", "acme", "--token", TOKEN]);
     let user = serde_json::json!({"schemas": [process::USER], "userName": "ann"});

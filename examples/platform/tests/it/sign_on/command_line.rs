@@ -34,7 +34,7 @@ fn a_provider_of_the_command_line_waits_for_a_test() {
         let page = browser.get("/o/demo/sign-on?kind=openid");
         page.shows(&[&provider.issuer, "value=\"platform\"", "sign-on/test"]);
         page.hides(&[SECRET]);
-        // Nobody has tested it, so neither single sign-on nor SCIM turns on.
+        // The settings are not tested, so neither single sign-on nor SCIM turns on.
         let token = page.field("token").to_owned();
         for path in ["/o/demo/sign-on/on", "/o/demo/scim/on"] {
             let fields = [("token", &*token), ("kind", "openid"), ("version", "1")];

@@ -9,14 +9,14 @@ use crate::providers;
 use crate::providers::{Node, Organization, at_provider};
 use serde_json::{Value as Json, json};
 
-/// Comes back from the fake provider with a code and these further parameters.
+/// Returns from the fake provider with a code and these further parameters.
 fn come_back(organization: &Organization, visitor: &Browser, fake: &Fake, leaving: &Page, more: &str) -> Page {
     let address = leaving.onward();
     let (code, state) = (fake.code(&address), parameter(&address, "state").unwrap());
     visitor.get(&organization.url(&format!("sign-on/return?code={code}&state={state}{more}")))
 }
 
-/// The administrator tests the settings, and comes back.
+/// The administrator tests the settings, and returns.
 fn test(organization: &mut Organization, fake: &Fake) -> Page {
     let leaving = organization.test("openid");
     return_to_test(organization, fake, &leaving)
@@ -49,7 +49,7 @@ fn refused(visitor: &Browser, page: &Page, sentence: &str) {
     assert!(!signed_in(visitor), "{sentence}");
 }
 
-/// Errors are beside their fields, and nothing is stored.
+/// Errors are shown next to their fields, and nothing is stored.
 #[test]
 fn settings_that_cannot_work_are_refused() {
     for place in databases() {
@@ -78,7 +78,7 @@ fn settings_that_cannot_work_are_refused() {
         organization.save_openid(&fake.issuer, "another").assert_has("Choose a value");
         assert_eq!(organization.count("SELECT count(*) FROM sign_on"), 0);
 
-        // The secret is never shown, stays when the field is empty, and does not go to another provider.
+        // The secret is never shown. It stays when the field is empty, and is not sent to another provider.
         fake.state.lock().unwrap().named = None;
         let page = organization.save_openid(&fake.issuer, "sub");
         page.assert_has("Not tested yet");
@@ -96,7 +96,7 @@ fn settings_that_cannot_work_are_refused() {
     }
 }
 
-/// Nothing that was not tested is ever used, and a change asks for another test.
+/// Settings without a successful test are never used, and a change requires another test.
 #[test]
 fn single_sign_on_turns_on_after_a_test() {
     for place in databases() {
@@ -118,7 +118,7 @@ fn single_sign_on_turns_on_after_a_test() {
         answer.assert_has("turns on after a test");
         assert_eq!(organization.count("SELECT count(*) FROM organization WHERE sign_on = 'none'"), 1);
 
-        // A test that fails says so, and one that succeeds names the person.
+        // A failed test is reported, and a successful test names the person.
         fake.state.lock().unwrap().claims = json!({"aud": "another"});
         let page = test(&mut organization, &fake);
         page.assert_has("Test sign-in failed");
@@ -130,17 +130,17 @@ fn single_sign_on_turns_on_after_a_test() {
         page.assert_has("preferred_username = Administrator");
         page.assert_has("Administrator, by user name");
 
-        // Another browser's session sees no test sign-in of this one.
+        // A session in another browser does not see this test sign-in.
         let leaving = organization.test("openid");
         let stranger = Browser::visitor();
         refused(&stranger.clone(), &come_back(&organization, &stranger, &fake, &leaving, ""), "took too long");
 
-        // New settings ask for another test.
+        // New settings require another test.
         organization.save_openid(&fake.issuer, "sub").assert_has("Not tested yet");
         let page = organization.page("sign-on");
         assert!(page.forms().iter().all(|form| !form.action.ends_with("/sign-on/on")));
 
-        // A test that began before does not count for them.
+        // A test that began before the change does not count for them.
         organization.save_openid(&fake.issuer, "preferred_username");
         let leaving = organization.test("openid");
         organization.save_openid(&fake.issuer, "sub");
@@ -160,7 +160,7 @@ fn settings_in_use_change_only_when_they_are_turned_on() {
         come_back(&organization, &visitor, &fake, &leaving, "");
         assert!(signed_in(&visitor));
 
-        // Who left before the change cannot come back after it.
+        // A sign-in that began before the change cannot be completed after it.
         let (late, late_leaving) = organization.leave();
         test(&mut organization, &fake).assert_has("Test sign-in passed");
         organization.turn_on("openid").assert_has("Single sign-on is on");
@@ -175,7 +175,7 @@ fn settings_in_use_change_only_when_they_are_turned_on() {
     }
 }
 
-/// Each person who may not come in reads why, and whom to ask.
+/// A person who may not sign in reads the reason, and whom to ask.
 #[test]
 fn people_sign_in_or_read_why_not() {
     for place in databases() {
@@ -191,7 +191,7 @@ fn people_sign_in_or_read_why_not() {
         page.assert_has("You tried as ada@example.com");
         page.assert_has("Ask Administrator");
 
-        // The row has a digest in place of the end of such a name.
+        // The row of such a name has a digest in place of the end.
         let long = format!("{}@example.com", "ä".repeat(600));
         organization.add_by_hand(&long, false);
         let (visitor, page) = attempt(json!({"preferred_username": long.to_uppercase()}), "");
@@ -221,7 +221,7 @@ fn people_sign_in_or_read_why_not() {
         let page = Browser::visitor().get(&organization.url("sign-on/return"));
         refused(&Browser::visitor(), &page, "The sign-in took too long");
 
-        // Off means off: with a form, and for who left before.
+        // Off means off: for a new form, and for a sign-in that began before.
         let (visitor, leaving) = organization.leave();
         let page = Browser::visitor().get(&organization.url("sign-in"));
         organization.execute("UPDATE organization SET sign_on = 'none'");
@@ -231,7 +231,7 @@ fn people_sign_in_or_read_why_not() {
     }
 }
 
-/// The session of a sign-in is a new one: nobody who knew the cookie from before shares it.
+/// A sign-in begins a new session, so a party that knew the old cookie does not share it.
 #[test]
 fn a_sign_in_rotates_the_session() {
     for place in databases() {
@@ -251,7 +251,7 @@ fn a_sign_in_rotates_the_session() {
     }
 }
 
-/// A provider may let people choose the name that it reports. Nobody becomes the administrator by that choice.
+/// A provider may let people choose the name that it reports. No person becomes the administrator by that choice.
 #[test]
 fn single_sign_on_never_signs_an_administrator_with_a_password_in() {
     for place in databases() {
@@ -262,7 +262,7 @@ fn single_sign_on_never_signs_an_administrator_with_a_password_in() {
         refused(&visitor.clone(), &come_back(&organization, &visitor, &fake, &leaving, ""), "needs its password");
         assert_eq!(organization.count("SELECT count(*) FROM session"), sessions);
 
-        // Nor does a sign-in at the provider replace the password where the page asks for it once more.
+        // A sign-in at the provider does not replace the password where the page asks for it again.
         organization.execute("UPDATE session SET confirmed = 0");
         let asked = organization.page("sign-on/off");
         let asked = organization.administrator.submit(&asked, "/sign-on/off", &[]);
@@ -310,7 +310,7 @@ fn people_are_found_by_the_rule() {
             Some("refused the directory’s answer"),
         ),
         (json!({"email": "ada@example.com"}), json!({"sub": "ada"}), Some("refused the directory’s answer")),
-        // The userinfo endpoint speaks of another person.
+        // The userinfo endpoint returns another person.
         (
             json!({}),
             json!({"sub": "eve", "email": "ada@example.com", "email_verified": true}),
@@ -330,7 +330,7 @@ fn people_are_found_by_the_rule() {
 /// A change of the next answer of the provider.
 type Change = fn(&mut fake::State);
 
-/// Answers that the provider, or somebody in between, may make up. Each is refused, and nobody is signed in.
+/// Forged answers of the provider, or of a party in between. Each is refused, and no session begins.
 #[test]
 fn hostile_answers_are_refused() {
     for place in databases() {
@@ -365,7 +365,7 @@ fn hostile_answers_are_refused() {
         let page = come_back(&organization, &visitor, &fake, &leaving, &mixed);
         refused(&visitor, &page, invalid);
 
-        // A state that is not there, one of another browser, and one that is there twice.
+        // A missing state, a state of another browser, and a repeated state.
         let (visitor, leaving) = organization.leave();
         let (code, state) = (fake.code(&leaving.onward()), parameter(&leaving.onward(), "state").unwrap());
         let redeemed = fake.state.lock().unwrap().redeemed;
@@ -382,7 +382,7 @@ fn hostile_answers_are_refused() {
         refused(&other.clone(), &other.get(&answer), "The sign-in took too long");
         assert_eq!(fake.state.lock().unwrap().redeemed, redeemed, "the code was not even asked for");
 
-        // The right browser gets in all the same, once: neither the state nor the code works again.
+        // The right browser can still sign in, once: neither the state nor the code works again.
         visitor.get(&answer);
         assert!(signed_in(&visitor));
         let (again, leaving) = organization.leave();
@@ -402,7 +402,7 @@ fn hostile_answers_are_refused() {
     }
 }
 
-/// Forms without the token, of another site, of people who are no administrators, and of nobody.
+/// Forms without the token, of another site, of people who are not administrators, and without a session.
 #[test]
 fn forged_requests_change_nothing() {
     for place in databases() {
@@ -451,7 +451,7 @@ fn single_sign_on_turns_off_with_a_warning() {
         let page = organization.page("sign-on/off");
         page.assert_has("Administrators sign in with their password");
 
-        // It asks for the password again if the sign-in is some time ago.
+        // The page asks for the password again if the sign-in is some time ago.
         organization.execute("UPDATE session SET confirmed = 0");
         let asked = organization.administrator.submit(&page, "/sign-on/off", &[]);
         asked.assert_has("Sign in once more");
@@ -465,7 +465,7 @@ fn single_sign_on_turns_off_with_a_warning() {
     }
 }
 
-/// An administrator without a password confirms by another sign-in, which must be new and the same person's.
+/// An administrator without a password confirms by another sign-in, which must be new and of the same person.
 #[test]
 fn an_administrator_without_a_password_confirms_by_single_sign_on() {
     for place in databases() {

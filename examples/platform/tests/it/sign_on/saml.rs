@@ -1,4 +1,4 @@
-//! Single sign-on by SAML: with a real identity provider, and with responses that an attacker makes.
+//! Single sign-on by SAML: with a real identity provider, and with responses of an attacker.
 
 #![cfg(feature = "saml")]
 
@@ -7,7 +7,7 @@ use crate::process::databases;
 use crate::providers::{Node, Organization, at_provider};
 use serde_json::{Value as Json, json};
 
-/// Where the forms of the identity provider come from: another site than the application's.
+/// The origin of the identity provider's forms: another site than the application's.
 const ELSEWHERE: &str = "http://localhost/";
 
 fn signed_in(visitor: &Browser) -> bool {
@@ -70,7 +70,7 @@ fn people_sign_in_at_samlp() {
             let settings = json!({"services": services, "people": people, "sign": signed, "binding": binding});
             let Some(node) = Node::start("saml.cjs", &settings) else { return };
 
-            // The other part is not signed, so the test says so.
+            // The other part is not signed, and the test sign-in reports this.
             let other = if signed == "assertion" { "response" } else { "assertion" };
             organization.save_saml(&node.address(), other).assert_has("Read, with a signing certificate");
             let leave = |organization: &mut Organization| {
@@ -132,7 +132,7 @@ fn go_on(visitor: &Browser, leaving: &Page, login: Option<&str>) -> Page {
     at_provider(visitor, &leaving.onward(), login)
 }
 
-/// The attacker at work.
+/// The attacker.
 struct Attack {
     node: Node,
     signs: &'static str,
@@ -160,7 +160,7 @@ impl Attack {
 
 const INVALID: &str = "We refused the directory’s answer";
 
-/// Each response is refused, for the reason that it was made for, and nobody is signed in.
+/// Each response is refused for the intended reason, and no session begins.
 #[test]
 fn hostile_responses_are_refused() {
     for place in databases() {
@@ -201,7 +201,7 @@ fn hostile_responses_are_refused() {
         for (name, reason) in reasons {
             let (visitor, page) = attack.post(&organization, name);
             refused(&visitor, &page, INVALID);
-            // The page for the person does not tell the reason; the log of the server does.
+            // The page for the person does not state the reason; the log of the server does.
             let log = organization.server.log();
             let line = log.lines().rfind(|line| line.contains("a sign-in is refused")).unwrap().to_owned();
             seen.push(format!("{name}: {line}"));
@@ -209,7 +209,7 @@ fn hostile_responses_are_refused() {
         }
         assert_eq!(count(&organization, "session"), before.0, "{seen:#?}");
 
-        // A genuine one gets in, by the same browser from which it left, and once.
+        // A genuine response signs in once, in the browser from which it left.
         let (visitor, leaving) = organization.leave();
         let form = attack.form(&organization, "genuine", &leaving);
         let stranger = Browser::visitor();
@@ -220,14 +220,14 @@ fn hostile_responses_are_refused() {
         let again = Browser::visitor();
         refused(&again.clone(), &again.send(&form, ELSEWHERE), "This sign-in was used already");
 
-        // The same assertion for another sign-in, as it was and in another response.
+        // The same assertion for another sign-in, unchanged and in another response.
         for name in ["replayed", "replayed with another ID"] {
             let (visitor, page) = attack.post(&organization, name);
             refused(&visitor, &page, INVALID);
         }
         assert_eq!(count(&organization, "session"), before.0 + 1);
 
-        // The same assertion for the same sign-in: only the table `replay` can tell.
+        // The same assertion for the same sign-in: only the table `replay` detects it.
         let (visitor, leaving) = organization.leave();
         let first = visitor.clone();
         let form = attack.form(&organization, "genuine", &leaving);
@@ -239,7 +239,7 @@ fn hostile_responses_are_refused() {
         refused(&second.clone(), &second.send(&form, ELSEWHERE), "This sign-in was used already");
         assert_eq!(count(&organization, "session"), before.0 + 2);
 
-        // An answer that is too large, and none at all.
+        // An answer that is too large, and a missing answer.
         let (visitor, leaving) = organization.leave();
         let mut form = attack.form(&organization, "genuine", &leaving);
         form.fields[0].1 = "A".repeat(300 << 10);
@@ -268,7 +268,7 @@ fn count(organization: &Organization, from: &str) -> i64 {
     organization.count(&format!("SELECT count(*) FROM {from}"))
 }
 
-/// As if a test sign-in had succeeded: the identity provider of these tests has no sign-in page.
+/// Sets the state after a successful test sign-in: the identity provider of these tests has no sign-in page.
 fn turn_on(organization: &Organization) {
     organization.execute("UPDATE sign_on SET tested = 1, used = settings, used_version = version");
     organization.execute("UPDATE organization SET sign_on = 'saml'");
@@ -279,7 +279,7 @@ fn keep_pending(organization: &Organization) -> i64 {
     count(organization, "kept")
 }
 
-/// Puts the sign-in back, as if two instances had taken it at the same time.
+/// Restores the pending sign-in, as if two instances had taken it at the same time.
 fn restore_pending(organization: &Organization, rows: i64) {
     assert!(rows > 0);
     organization.execute("INSERT INTO sign_in SELECT * FROM kept WHERE digest NOT IN (SELECT digest FROM sign_in)");

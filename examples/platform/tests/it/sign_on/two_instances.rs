@@ -1,4 +1,5 @@
-//! The administrator's side on two processes behind a round-robin proxy: no process keeps a state that the other one lacks.
+//! The administrator's side on two processes behind a round-robin proxy: no process keeps a state that the other
+//! process lacks.
 
 use std::sync::atomic::Ordering;
 
@@ -29,7 +30,7 @@ fn pages_sessions_and_sign_ins_work_on_any_process() {
     for place in databases() {
         let Balancer { root, servers: [first, _second], addresses, connections } = Balancer::start(&place);
         let fake = Fake::start();
-        // Each request of a browser goes to the process that did not have the last one.
+        // Each request of a browser goes to the process that did not have the last request.
         let mut organization = Organization::of(first, root.clone(), &place.url);
         organization.save_openid(&fake.issuer, "preferred_username").assert_has("Found, with sign-in address");
         let leaving = organization.test("openid");
@@ -98,7 +99,7 @@ fn pages_sessions_and_sign_ins_work_on_any_process() {
             visitor = again;
         }
 
-        // A sign-out at one process is one at the other.
+        // A sign-out at one process also signs out at the other.
         let page = visitor.get(&organization.url("me"));
         let stolen = visitor.clone();
         visitor.submit(&page, "/sign-out", &[]);
@@ -106,7 +107,7 @@ fn pages_sessions_and_sign_ins_work_on_any_process() {
             assert!(!stolen.clone().get(&organization.url("me")).has("Lena Fischer"));
         }
 
-        // The log has the requests of both, and a key that ends opens neither.
+        // The log has the requests of both processes, and neither accepts a revoked key.
         eventually("the log has all requests", || {
             organization.count("SELECT count(*) FROM request WHERE operation LIKE 'PATCH%'") == 4
         });

@@ -28,7 +28,7 @@ impl Model {
             if !unique.is_empty() {
                 self.put(list, unique);
             } else if given.iter().any(is_unknown) {
-                // The schema knows nothing of the values: the operation is one on an unknown attribute.
+                // The schema does not know the members: the operation is an operation on an unknown attribute.
             } else if given.iter().any(|element| is_object_with(element, 0)) {
                 return Err(Refusal::InvalidValue);
             } else {
@@ -54,8 +54,8 @@ impl Model {
         Ok(())
     }
 
-    /// The element that a client sends in a list, without what says nothing; `None` if nothing but labels is left and the
-    /// client says that there is no value.
+    /// The element of a list in a request, without its empty members; `None` if only labels remain and the client
+    /// states that there is no value.
     fn read(&self, list: &List, given: &Json) -> std::result::Result<Option<Json>, Refusal> {
         let given = given.as_object().expect("an object");
         if given.contains_key("unknown") && self.preset == Preset::Strict {
@@ -153,7 +153,8 @@ impl Model {
         Ok(())
     }
 
-    /// The elements that no operation changed, and of the others each that is not one with any of these or with one before.
+    /// The elements that no operation changed, and each other element that is equal neither to them nor to an earlier
+    /// element.
     fn without_doubles(&self, list: &List, there: Vec<Json>) -> Vec<Json> {
         let mut stored = self.before[list.name].as_array().cloned().unwrap_or_default();
         let mut is_stored = |element: &Json| {
@@ -172,9 +173,9 @@ impl Model {
         kept
     }
 
-    /// An operation that selects nothing: where that is tolerated, the element comes into being that the condition
-    /// describes, if with the value it still is what the condition describes. Labels alone make no element where the client
-    /// gives no value, or says that there is none.
+    /// An operation that selects nothing: if that is tolerated, it creates the element that the condition describes,
+    /// provided that the element with the value still satisfies the condition. Labels alone create no element if the
+    /// client gives no value, or states that there is no value.
     fn create(
         &mut self,
         op: Op,
@@ -189,7 +190,7 @@ impl Model {
             _ => self.preset == Preset::Entra,
         };
         if has_value && value.is_none() {
-            // No value, and there is none.
+            // The client clears a value that does not exist.
             return if op == Op::Add || tolerated { Ok(()) } else { Err(Refusal::NoTarget) };
         }
         let Some(condition) = condition.filter(|_| tolerated) else { return Err(Refusal::NoTarget) };
@@ -228,8 +229,8 @@ impl Model {
         Ok(())
     }
 
-    /// The rules of the result: what is required has text, values that became the same are one, at most one value is
-    /// primary, and a reference has an id.
+    /// The rules of the result: a required attribute has text, values that became equal are one value, at most one
+    /// value is primary, and a reference has an id.
     pub(super) fn finish(&mut self) -> Result {
         if self.after[self.kind.required()] == "" {
             return Err(Refusal::Mutability);
@@ -265,7 +266,7 @@ fn set(list: &List, element: &mut Map<String, Json>, sub: &str, value: Option<&J
     Ok(())
 }
 
-/// Whether a value has no content, which makes no element.
+/// Whether a value has no content, so that it creates no element.
 fn is_nothing(value: &Json) -> bool {
     match value {
         Json::Object(members) => members.iter().all(|(sub, value)| sub == "unknown" || is_nothing(value)),
@@ -273,7 +274,7 @@ fn is_nothing(value: &Json) -> bool {
     }
 }
 
-/// Whether an element has nothing but what labels a value.
+/// Whether an element has only labels.
 fn only_labels(element: &Map<String, Json>) -> bool {
     element.keys().all(|sub| ["type", "primary"].contains(&sub.as_str()))
 }
