@@ -1,6 +1,12 @@
 //! The task that writes entries: in batches, one transaction for each, in parallel with the requests.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{TimeDelta, Utc};
 use scim_core::{
@@ -46,14 +52,23 @@ const ATTEMPTS: usize = 3;
 
 /// The sender of entries to the log. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Writer(Sender<Entry>);
+pub struct Writer {
+    entries: Sender<Entry>,
+    /// The number of lost entries.
+    lost: Arc<AtomicU64>,
+}
 
 impl Writer {
     /// Passes on an entry without waiting. If too many entries wait, this entry is lost.
     pub fn add(&self, entry: Entry) {
-        match self.0.try_send(entry) {
+        match self.entries.try_send(entry) {
             Err(TrySendError::Full(entry)) => {
-                tracing::warn!(tenant = entry.tenant, "the provisioning log loses a request: too many wait");
+                let lost = self.lost.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+                // A flood of requests must not become a flood of lines.
+                if lost.is_power_of_two() {
+                    let tenant = entry.tenant;
+                    tracing::warn!(tenant, lost, "the provisioning log loses requests: too many wait");
+                }
             }
             Ok(()) | Err(TrySendError::Closed(_)) => {}
         }
@@ -64,7 +79,7 @@ impl Writer {
 /// handle waits for that end.
 pub fn start(database: Database) -> (Writer, tokio::task::JoinHandle<()>) {
     let (sender, receiver) = channel(WAITING);
-    (Writer(sender), tokio::spawn(run(database, receiver)))
+    (Writer { entries: sender, lost: Arc::default() }, tokio::spawn(run(database, receiver)))
 }
 
 async fn run(database: Database, mut receiver: Receiver<Entry>) {
