@@ -61,6 +61,7 @@ mod patch {
     mod remove_model;
     mod table;
 }
+mod prose;
 mod protocol {
     mod http;
     #[cfg(feature = "tower")]
