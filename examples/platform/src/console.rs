@@ -30,8 +30,14 @@ use axum::{Router, middleware, routing::get};
 pub use self::failure::Failure;
 use self::{frame::Frame, session::Signed};
 use crate::{
-    account::Accounts, database::Database, directory::Directory, provisioning::Writer, session::Sessions,
-    sign_on::SignOn, user_group::UserGroups,
+    account::Accounts,
+    database::Database,
+    directory::{Directory, Organization},
+    log::with_causes,
+    provisioning::Writer,
+    session::Sessions,
+    sign_on::SignOn,
+    user_group::UserGroups,
 };
 
 /// The parts of the program that the pages use.
@@ -73,6 +79,12 @@ impl Console {
             store: store.into(),
             url: url.into(),
         }
+    }
+
+    /// Finds the organization with this name.
+    async fn organization(&self, name: &str) -> Result<Organization, Failure> {
+        let found = self.directory.organization(name).await;
+        found.map_err(|error| Failure::Internal(with_causes(&error)))?.ok_or(Failure::NotFound)
     }
 
     /// Whether browsers reach the server by TLS, so that cookies may be `Secure`.

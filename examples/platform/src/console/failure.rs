@@ -14,11 +14,10 @@ use crate::{directory::DirectoryError, log::with_causes, oauth::ClientError};
 /// The reason why a browser does not get the page that it asked for.
 #[derive(Debug)]
 pub enum Failure {
-    /// The browser has no session and is redirected to this sign-in page.
-    SignIn(String),
     /// A page that explains the reason.
     Shown(Box<Response>),
-    /// The browser is redirected to another page, such as the page that asks for the password again.
+    /// The browser is redirected to another page, such as the sign-in page or the page that asks for the password
+    /// again.
     Elsewhere(String),
     /// The page does not exist, or this person may not see it.
     NotFound,
@@ -77,7 +76,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title, sentence) = match self {
             Self::Shown(response) => return *response,
-            Self::SignIn(path) | Self::Elsewhere(path) => return Redirect::to(&path).into_response(),
+            Self::Elsewhere(path) => return Redirect::to(&path).into_response(),
             Self::NotFound => (StatusCode::NOT_FOUND, "There is no such page", "Check the address, or go back."),
             Self::Refused(sentence) => (StatusCode::FORBIDDEN, "The server refused this", sentence),
             Self::Forged => (

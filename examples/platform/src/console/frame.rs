@@ -26,9 +26,7 @@ pub(super) struct Frame {
 impl Frame {
     /// Reads the frame for this person.
     pub(super) async fn of(console: &Console, signed: &Signed, current: &'static str) -> Result<Self, Failure> {
-        let found = console.directory.organization(&signed.organization).await;
-        let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?;
-        let title = found.ok_or(Failure::NotFound)?.title().to_owned();
+        let title = console.organization(&signed.organization).await?.title().to_owned();
         let administrator = signed.account.is_administrator();
         let unassigned = if administrator { console.accounts.unassigned(&signed.organization).await? } else { 0 };
         Ok(Self {

@@ -135,9 +135,7 @@ async fn show(
     let log = Log::new(console.database.clone());
     let listed = log.list(&signed.organization, &asked.filter(), PAGE).await?;
     let span = log.span(&signed.organization, Utc::now(), 48).await?;
-    let found = console.directory.organization(&signed.organization).await;
-    let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?;
-    let provider = found.ok_or(Failure::NotFound)?.identity_provider;
+    let provider = console.organization(&signed.organization).await?.identity_provider;
     let mut shown: Vec<Shown> = listed.lines.into_iter().map(Shown::of).collect();
     let mut day = String::new();
     for line in &mut shown {

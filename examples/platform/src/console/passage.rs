@@ -57,8 +57,7 @@ struct Leave<'a> {
 
 /// The protocol with which people of the organization sign in, its settings, and their version.
 pub(super) async fn in_use(console: &Console, organization: &str) -> Result<Option<(Kind, Settings, String)>, Failure> {
-    let found = console.directory.organization(organization).await;
-    let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?.ok_or(Failure::NotFound)?;
+    let found = console.organization(organization).await?;
     let Some(kind) = Kind::named(&found.sign_on) else { return Ok(None) };
     let configuration = console.sign_on.configuration(organization, kind).await?;
     Ok(configuration.and_then(|found| found.used).map(|(settings, version)| (kind, settings, version)))
@@ -230,7 +229,7 @@ async fn finish(
         },
         Purpose::Test => {
             let Some(administrator) = administrator(console, tenant, before).await? else {
-                return Err(Failure::SignIn(sign_in_path(tenant)));
+                return Err(Failure::Elsewhere(sign_in_path(tenant)));
             };
             if let Some(settings) = &settings {
                 super::sign_on::tested(console, &administrator, settings, &begun.version, arrived).await?;
@@ -285,7 +284,7 @@ async fn confirmed(
     before: Option<&Session>,
     begun: &Begun,
 ) -> Result<Response, Failure> {
-    let Some(before) = before else { return Err(Failure::SignIn(sign_in_path(tenant))) };
+    let Some(before) = before else { return Err(Failure::Elsewhere(sign_in_path(tenant))) };
     let found = console.accounts.find_at_sign_on(tenant, identity.by, &identity.value).await?;
     match found.as_slice() {
         [account] if account.active && account.id == before.account => {

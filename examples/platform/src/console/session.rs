@@ -41,11 +41,11 @@ impl FromRequestParts<Console> for Signed {
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Failure> {
         let organization = organization(parts, console).await?;
         let Some(session) = present(&parts.headers, console, &organization).await? else {
-            return Err(Failure::SignIn(way_in(parts, &organization)));
+            return Err(Failure::Elsewhere(way_in(parts, &organization)));
         };
         match console.accounts.find(&organization, &session.account).await? {
             Some(account) if account.active => Ok(Self { organization, account, session }),
-            _ => Err(Failure::SignIn(way_in(parts, &organization))),
+            _ => Err(Failure::Elsewhere(way_in(parts, &organization))),
         }
     }
 }
@@ -100,11 +100,7 @@ pub(super) async fn organization(parts: &mut Parts, console: &Console) -> Result
     let Path(parameters) = path.map_err(|_| Failure::NotFound)?;
     let named = parameters.into_iter().find(|(name, _)| name == "organization").map(|(_, value)| value);
     let name = named.filter(|name| name.parse::<OrganizationName>().is_ok()).ok_or(Failure::NotFound)?;
-    match console.directory.organization(&name).await {
-        Ok(Some(_)) => Ok(name),
-        Ok(None) => Err(Failure::NotFound),
-        Err(error) => Err(Failure::Internal(crate::log::with_causes(&error))),
-    }
+    console.organization(&name).await.map(|_| name)
 }
 
 /// Finds the session of the browser in the organization.
@@ -197,8 +193,7 @@ async fn show_sign_in(
     asked: &Asked,
     failed: Option<&str>,
 ) -> Result<Response, Failure> {
-    let found = console.directory.organization(organization).await;
-    let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?.ok_or(Failure::NotFound)?;
+    let found = console.organization(organization).await?;
     let single_sign_on = matches!(&*found.sign_on, "openid" | "saml");
     let token = before.map_or("", |session| &session.token);
     let (again, ended) = (!asked.again.is_empty(), !asked.ended.is_empty() && before.is_none());

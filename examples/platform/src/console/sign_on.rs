@@ -183,8 +183,7 @@ const NO_PASSWORD: &str = "No administrator has a password, so nobody could sign
 
 /// The reason why single sign-on cannot be turned off now.
 async fn reason_to_keep(console: &Console, signed: &Signed) -> Result<Option<&'static str>, Failure> {
-    let found = console.directory.organization(&signed.organization).await;
-    let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?.ok_or(Failure::NotFound)?;
+    let found = console.organization(&signed.organization).await?;
     if found.scim {
         return Ok(Some(SCIM_IS_ON));
     }

@@ -7,8 +7,7 @@ use crate::{disconnection::Disconnection, identity_provider::IdentityProvider};
 
 /// The name of the identity provider in a sentence. Without a connection, the provider has no name.
 pub(super) async fn provider(console: &Console, organization: &str) -> Result<&'static str, Failure> {
-    let found = console.directory.organization(organization).await;
-    let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?.ok_or(Failure::NotFound)?;
+    let found = console.organization(organization).await?;
     if Disconnection::new(console.database.clone()).is_over(organization).await? {
         return Ok("your identity provider");
     }

@@ -220,9 +220,7 @@ impl Refusal<'_> {
 }
 
 async fn title(console: &Console, organization: &str) -> Result<String, Failure> {
-    let found = console.directory.organization(organization).await;
-    let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?;
-    Ok(found.ok_or(Failure::NotFound)?.title().to_owned())
+    Ok(console.organization(organization).await?.title().to_owned())
 }
 
 /// A short text that the person can read out, and that the log contains.

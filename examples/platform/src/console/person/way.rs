@@ -55,7 +55,6 @@ pub(super) async fn of_members(console: &Console, organization: &str) -> Result<
 }
 
 async fn is_external(console: &Console, organization: &str) -> Result<bool, Failure> {
-    let found = console.directory.organization(organization).await;
-    let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?.ok_or(Failure::NotFound)?;
+    let found = console.organization(organization).await?;
     Ok(&*found.sign_on == "external")
 }

@@ -101,8 +101,7 @@ pub(super) async fn show(
     done: &str,
 ) -> Result<Response, Failure> {
     let organization = &*signed.organization;
-    let found = console.directory.organization(organization).await;
-    let found = found.map_err(|error| Failure::Internal(crate::log::with_causes(&error)))?.ok_or(Failure::NotFound)?;
+    let found = console.organization(organization).await?;
     let active = Kind::named(&found.sign_on);
     let kind = kind.or(active.filter(|kind| kind.is_supported())).unwrap_or(Kind::OpenId);
     let configuration = console.sign_on.configuration(organization, kind).await?;
