@@ -62,15 +62,10 @@ pub(crate) async fn users<S: Session>(
     most: u32,
     by: &str,
 ) -> Result<Part, StoreError> {
-    let gone = lock(session, tenant, most, " AND kind = 'User'").await?;
-    if gone.is_empty() {
-        return Ok(Part::Nothing);
-    }
-    lock_user_groups(session, tenant).await?;
-    let mut balance = Balance::default();
-    if !delete_references(session, tenant, &gone, &mut balance).await? {
-        return Ok(Part::References);
-    }
+    let (gone, balance) = match detach(session, tenant, most, " AND kind = 'User'").await? {
+        Ok(detached) => detached,
+        Err(part) => return Ok(part),
+    };
     let ids: Vec<String> = gone.iter().map(|gone| gone.id.clone()).collect();
     lock_accounts(session, tenant.as_str(), &ids).await?;
     keep_assignments(session, tenant, by, &ids).await?;
@@ -93,15 +88,10 @@ pub(crate) async fn others<S: Session>(
     most: u32,
     by: &str,
 ) -> Result<Part, StoreError> {
-    let gone = lock(session, tenant, most, " AND kind <> 'User'").await?;
-    if gone.is_empty() {
-        return Ok(Part::Nothing);
-    }
-    lock_user_groups(session, tenant).await?;
-    let mut balance = Balance::default();
-    if !delete_references(session, tenant, &gone, &mut balance).await? {
-        return Ok(Part::References);
-    }
+    let (gone, balance) = match detach(session, tenant, most, " AND kind <> 'User'").await? {
+        Ok(detached) => detached,
+        Err(part) => return Ok(part),
+    };
     // An administrator who saved a mapping while its members were being released has assigned them again.
     let late = assigned_by(session, tenant, &gone).await?;
     if !late.is_empty() {
@@ -115,6 +105,24 @@ pub(crate) async fn others<S: Session>(
     }
     finish(session, tenant, &gone, balance).await?;
     Ok(Part::Gone(gone))
+}
+
+/// Takes the first resources of the organization that satisfy a condition, and deletes the references from and to the
+/// resources. Returns the resources and the change of the tally; the result of the step if the step ends here.
+async fn detach<S: Session>(
+    session: &mut S,
+    tenant: &TenantId,
+    most: u32,
+    condition: &str,
+) -> Result<Result<(Vec<Gone>, Balance), Part>, StoreError> {
+    let gone = lock(session, tenant, most, condition).await?;
+    if gone.is_empty() {
+        return Ok(Err(Part::Nothing));
+    }
+    lock_user_groups(session, tenant).await?;
+    let mut balance = Balance::default();
+    let is_whole = delete_references(session, tenant, &gone, &mut balance).await?;
+    Ok(if is_whole { Ok((gone, balance)) } else { Err(Part::References) })
 }
 
 /// Returns the first resources of the organization that satisfy a condition, and locks them until the commit.
