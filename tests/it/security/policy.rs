@@ -1,9 +1,8 @@
 //! The decisions of the host's policies hold for every way of reading and writing.
 
-use crate::fixture::host;
 use std::sync::{Arc, Mutex};
 
-use crate::fixture::host::{BASE, Counting, ENTERPRISE, Host, Ticking, USER, now};
+use crate::fixture::host::{self, BASE, ENTERPRISE, Host, USER, host_under, now};
 use scim_core::{
     Filter, Limits, Quirks, Registry, Resource, ServiceProvider, Store,
     error::Error,
@@ -14,18 +13,6 @@ use scim_core::{
     store::{Change, Context, Entry, MemoryStore, TenantId},
 };
 use serde_json::{Value as Json, json};
-
-fn host_under(registry: Registry, quirks: Quirks, policy: impl Policy) -> Host<MemoryStore> {
-    let provider = ServiceProvider::builder(registry, MemoryStore::new())
-        .base_url(BASE)
-        .quirks(quirks)
-        .clock(Ticking::default())
-        .ids(Counting::default())
-        .policy(policy)
-        .build()
-        .unwrap();
-    Host { provider, context: Context::new(TenantId::single()) }
-}
 
 fn matcher(kind: &Arc<ResourceType>, filter: &str) -> Arc<Matcher> {
     let mut tolerance = Tolerance::new(Quirks::default());

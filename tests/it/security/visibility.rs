@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::fixture::host::{BASE, Counting, Host, Ticking, encoded};
+use crate::fixture::host::{Host, encoded, host_under};
 use scim_core::{
-    Filter, Limits, Quirks, Registry, ServiceProvider,
+    Filter, Limits, Quirks, Registry,
     error::Error,
     filter::Matcher,
     provider::{Access, Action, Policy},
@@ -13,17 +13,6 @@ use scim_core::{
     store::{Context, MemoryStore, TenantId},
 };
 use serde_json::{Value as Json, json};
-
-fn host_under(policy: impl Policy) -> Host<MemoryStore> {
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url(BASE)
-        .clock(Ticking::default())
-        .ids(Counting::default())
-        .policy(policy)
-        .build()
-        .unwrap();
-    Host { provider, context: Context::new(TenantId::single()) }
-}
 
 fn administrator() -> Context {
     Context::new(TenantId::single()).with_actor("administrator")
@@ -52,7 +41,7 @@ impl Policy for NoExternalIds {
 /// Types that hide the same attributes keep their own attributes apart, in any order of requests.
 #[test]
 fn types_that_hide_the_same_attributes_are_not_mistaken_for_each_other() {
-    let host = host_under(NoExternalIds);
+    let host = host_under(Registry::standard(), Quirks::default(), NoExternalIds);
     let user = json!({"userName": "ann", "externalId": "e1", "title": "Guide"});
     let user = as_administrator(&host, "POST", "/Users", &user)["id"].as_str().unwrap().to_owned();
     let group = json!({"displayName": "Guides", "externalId": "e2", "members": [{"value": user}]});
@@ -90,7 +79,7 @@ impl Policy for ByCaller {
 /// Callers with different hidden attributes each get their own view.
 #[test]
 fn callers_with_different_hidden_attributes_are_not_mistaken_for_each_other() {
-    let host = host_under(ByCaller);
+    let host = host_under(Registry::standard(), Quirks::default(), ByCaller);
     let user = json!({"userName": "ann", "title": "T", "nickName": "N"});
     let id = as_administrator(&host, "POST", "/Users", &user)["id"].as_str().unwrap().to_owned();
     for _ in 0..2 {
@@ -131,7 +120,7 @@ impl Policy for Failing {
 #[test]
 fn a_policy_that_fails_hides_nothing() {
     for (status, expected) in [(403, 200), (404, 200), (499, 200), (500, 500), (503, 503)] {
-        let host = host_under(Failing(status));
+        let host = host_under(Registry::standard(), Quirks::default(), Failing(status));
         let user = as_administrator(&host, "POST", "/Users", &json!({"userName": "ann"}));
         let id = user["id"].as_str().unwrap();
         as_administrator(&host, "POST", "/Groups", &json!({"displayName": "g", "members": [{"value": id}]}));
@@ -145,7 +134,7 @@ fn a_policy_that_fails_hides_nothing() {
 #[test]
 fn a_scope_on_derived_names_is_refused() {
     for scope in ["members.display eq \"ann\"", "members[display sw \"a\"]"] {
-        let host = host_under(Within(scope));
+        let host = host_under(Registry::standard(), Quirks::default(), Within(scope));
         assert_eq!(host.get("/Groups").error().0, 500, "{scope}");
         let reply = host.post("/Groups", &json!({"displayName": "g"}));
         assert_eq!(reply.error().0, 500, "{scope}");
@@ -178,7 +167,7 @@ fn a_scope_on_members_holds_for_changes_of_members() {
         "members[value eq \"id-001\"]",
         "not (members.value ne \"id-001\") or members.value eq \"id-001\"",
     ] {
-        let host = host_under(Within(scope));
+        let host = host_under(Registry::standard(), Quirks::default(), Within(scope));
         for name in ["ann", "bob"] {
             as_administrator(&host, "POST", "/Users", &json!({"userName": name}));
         }
@@ -220,7 +209,7 @@ fn a_scope_on_members_holds_for_changes_of_members() {
 /// The scope `members pr` checks the list itself.
 #[test]
 fn a_scope_on_the_presence_of_members_holds_for_the_last_member() {
-    let host = host_under(Within("members pr"));
+    let host = host_under(Registry::standard(), Quirks::default(), Within("members pr"));
     for name in ["ann", "bob"] {
         as_administrator(&host, "POST", "/Users", &json!({"userName": name}));
     }
