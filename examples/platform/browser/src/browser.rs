@@ -37,6 +37,26 @@ for (const way of ways) for (const [element, text] of candidates) if (way(text))
 return null;
 "#;
 
+/// Makes the page note whether the next press leaves it. The listeners run last, so that they know whether a script
+/// of the page handled the press itself.
+const WATCH: &str = r#"
+if (window.pressed) { window.pressed.leaves = false; return; }
+window.pressed = { leaves: false };
+window.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  const leaves = link && !link.getAttribute("href").startsWith('#') && !link.target && !event.defaultPrevented;
+  if (leaves) window.pressed.leaves = true;
+});
+window.addEventListener("submit", (event) => {
+  const method = (event.submitter && event.submitter.getAttribute("formmethod")) || event.target.method;
+  if (method !== "dialog" && !event.defaultPrevented) window.pressed.leaves = true;
+});
+"#;
+
+/// Whether the browser shows the page that the last press leads to.
+const ARRIVED: &str =
+    "return window.pressed ? !window.pressed.leaves : document.readyState !== 'loading' && !!document.body";
+
 /// A browser with one window.
 pub struct Browser {
     /// The session of WebDriver.
@@ -188,14 +208,18 @@ impl Browser {
         self.find("press", name).is_some()
     }
 
-    /// Presses the button or follows the link with these words.
+    /// Presses the button or follows the link with these words. If the press leads to another page, waits until the
+    /// browser shows that page: otherwise the next step would act on the old one.
     #[track_caller]
     pub fn press(&self, name: &str) {
         let pressed = until(PATIENCE, || {
             let element = self.find("press", name)?;
+            self.try_run(WATCH, &[]).ok()?;
             self.wait(element.click()).ok()
         });
         assert!(pressed.is_some(), "expected to press “{name}”: {}\n{}", self.url(), self.text());
+        let arrived = until(PATIENCE, || self.try_run(ARRIVED, &[]).ok().filter(|arrived| arrived == true));
+        assert!(arrived.is_some(), "“{name}” leads to no page: {}\n{}", self.url(), self.text());
     }
 
     /// Selects the checkbox or the radio button with this label.
