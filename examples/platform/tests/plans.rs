@@ -176,17 +176,22 @@ async fn fill(store: &TableStore, users: usize) {
     }
 }
 
-/// Whether a query lists a page of the whole type in the order of an index: the database then reads the index from the
-/// start of the page, with no condition but the type.
+/// The part of a type that a query reads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Shape {
+    /// A few resources, which an index finds.
     Selects,
+    /// A page of a large part of the type: the database may read the type in the order of the list until the page is
+    /// complete.
+    Spans,
+    /// A page of the whole type in the order of an index: the database reads the index from the start of the page, with
+    /// no condition but the type.
     Lists,
 }
 
 /// The reads of a kind of client.
 fn requests(users: usize) -> Vec<(&'static str, Shape, String)> {
-    use Shape::{Lists, Selects};
+    use Shape::{Lists, Selects, Spans};
     let (id, recent) = (user(77)["id"].as_str().unwrap().to_owned(), stamp(users - 20));
     let filter = |kind: &str, filter: &str| {
         let mut target = format!("/{kind}?filter=");
@@ -265,6 +270,12 @@ fn requests(users: usize) -> Vec<(&'static str, Shape, String)> {
         ),
         ("admin: groups", Selects, filter("Groups", "displayName sw \"Group 77\"") + members),
         ("admin: users by cursor", Lists, "/Users?cursor=&count=100".to_owned()),
+        (
+            "admin: changed users by cursor",
+            Spans,
+            filter("Users", &format!("meta.lastModified gt \"{}\"", stamp(users / 2))) + "&cursor=&count=100",
+        ),
+        ("admin: users after a name by cursor", Spans, filter("Users", "userName gt \"user2\"") + "&cursor=&count=100"),
         ("admin: latest users", Lists, "/Users?sortBy=meta.lastModified&sortOrder=descending&count=50".to_owned()),
     ]
 }
@@ -293,8 +304,9 @@ fn walks(planned: &Planned, shape: Shape) -> Vec<String> {
             let terms = condition.unwrap_or_default().matches(" AND ").count() + usize::from(condition.is_some());
             // The tenant and the type are two terms.
             let of_type = terms <= 2 && !line.contains("resource_contains");
-            let filtered = lines.iter().any(|line| line.starts_with("Filter:"));
-            of_type && (shape == Shape::Selects || filtered || !planned.plan.contains("Limit"))
+            let by_id = condition.is_some_and(|condition| condition.contains("(id = "));
+            let filtered = shape != Shape::Spans && lines.iter().any(|line| line.starts_with("Filter:"));
+            of_type && !by_id && (shape == Shape::Selects || filtered || !planned.plan.contains("Limit"))
         } else {
             false
         };

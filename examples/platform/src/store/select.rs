@@ -42,7 +42,8 @@ pub(super) enum PageQuery {
 enum Access {
     /// The database chooses.
     Any,
-    /// By an index of the filter's values; the resources are sorted afterwards.
+    /// The ids of the page first: an index of the filter's values finds resources, or all of them are sorted, and
+    /// only the resources of the page are read.
     Found,
     /// In the order of the list, where an index has that order.
     InOrder,
@@ -138,10 +139,12 @@ impl Select<'_> {
     pub(super) fn page(&self, cx: &Context, scan: &Scan<'_>) -> Result<Queries, StoreError> {
         if scan.filter.is_empty() {
             let count = scan.count.then(|| tally::total(self.dialect, cx.tenant(), self.kind.name()));
-            return Ok(Queries { count, page: PageQuery::One(self.page_as(cx, scan, Access::Any)?) });
+            let access = if self.is_in_order(scan) { Access::Any } else { Access::Found };
+            return Ok(Queries { count, page: PageQuery::One(self.page_as(cx, scan, access)?) });
         }
         let count = scan.count.then(|| self.count(cx, scan)).transpose()?;
-        let find = if self.is_found(scan) && self.may_be_misled(scan) { Access::Found } else { Access::Any };
+        let is_found = self.is_found(scan) && self.may_be_misled(scan);
+        let find = if is_found || !self.is_in_order(scan) { Access::Found } else { Access::Any };
         let find = self.page_as(cx, scan, find)?;
         let (true, true, Window::Offset { skip, take }) = (scan.count, self.is_in_order(scan), scan.window) else {
             return Ok(Queries { count, page: PageQuery::One(find) });
@@ -174,12 +177,20 @@ impl Select<'_> {
                 }
             }
             Access::Found => {
-                // The limit separates the order from the filter.
-                page.push(" FROM (SELECT r.*");
+                // A sort of the resources themselves would carry their documents.
                 self.from(&mut page, cx);
-                page.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
+                page.push(" AND r.id IN (SELECT r.id FROM (SELECT r.*");
+                self.from(&mut page, cx);
+                if !scan.filter.is_empty() {
+                    page.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
+                }
+                // The limit separates the order from the filter.
                 page.push(if self.dialect == Dialect::Sqlite { " LIMIT -1" } else { "" })
                     .push(" OFFSET 0) AS r WHERE TRUE");
+                page.window(mapping, scan.sort, scan.window).map_err(StoreError::backend)?;
+                page.push(")");
+                page.window(mapping, scan.sort, whole(scan.window)).map_err(StoreError::backend)?;
+                return Ok(page);
             }
             Access::InOrder => {
                 // No index serves a condition inside CASE, and PostgreSQL estimates that the condition holds for
@@ -276,6 +287,15 @@ fn set_modified(resource: &mut Resource, modified: DateTime<Utc>) {
     }
     if let Some(Value::Complex(meta)) = root.get_mut(AttributeId::META) {
         meta.insert(AttributeId::META_LAST_MODIFIED, Value::DateTime(modified));
+    }
+}
+
+/// The window of all resources of a page, in the order of the page.
+fn whole(window: Window<'_>) -> Window<'_> {
+    match window {
+        Window::Offset { take, .. } => Window::Offset { skip: 0, take },
+        Window::After { take, .. } => Window::After { last: None, take },
+        Window::Before { take, .. } => Window::Before { first: None, take },
     }
 }
 
