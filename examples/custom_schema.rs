@@ -20,7 +20,7 @@ fn badge() -> Schema {
         .description("The badge that opens the doors")
         .attribute(Attribute::new("number", AttributeType::Integer).required().description("Printed on the badge"))
         .attribute(
-            Attribute::new("colour", AttributeType::String)
+            Attribute::new("color", AttributeType::String)
                 .description("Which doors it opens")
                 .canonical_values(["red", "blue"])
                 .restrict(),
@@ -85,21 +85,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let host = Host { provider, context: Context::new(TenantId::single()) };
 
     host.ask("GET", "/ResourceTypes/Device", "", 200, r#""endpoint":"/Devices""#)?;
-    host.ask("GET", "/Schemas/urn:example:scim:schemas:badge:1.0:User", "", 200, r#""name":"colour""#)?;
+    host.ask("GET", "/Schemas/urn:example:scim:schemas:badge:1.0:User", "", 200, r#""name":"color""#)?;
 
     let user = host.ask(
         "POST",
         "/Users",
-        r#"{"userName": "bjensen", "displayName": "Babs", "deskNumber": "B3", "urn:example:scim:schemas:badge:1.0:User": {"number": 7, "colour": "red"}}"#,
+        r#"{"userName": "bjensen", "displayName": "Babs", "deskNumber": "B3", "urn:example:scim:schemas:badge:1.0:User": {"number": 7, "color": "red"}}"#,
         201,
         r#""deskNumber":"B3""#,
     )?;
     host.ask("POST", "/Users", r#"{"userName": "nameless"}"#, 400, "displayName")?;
     let target = format!("/Users/{user}");
-    let green = r#"{"Operations": [{"op": "replace", "path": "urn:example:scim:schemas:badge:1.0:User:colour", "value": "green"}]}"#;
-    host.ask("PATCH", &target, green, 400, "urn:example:scim:schemas:badge:1.0:User:colour")?;
+    let green = r#"{"Operations": [{"op": "replace", "path": "urn:example:scim:schemas:badge:1.0:User:color", "value": "green"}]}"#;
+    host.ask("PATCH", &target, green, 400, "urn:example:scim:schemas:badge:1.0:User:color")?;
     let blue = green.replace("green", "blue");
-    host.ask("PATCH", &target, &blue, 200, r#""colour":"blue""#)?;
+    host.ask("PATCH", &target, &blue, 200, r#""color":"blue""#)?;
     let found = "/Users?filter=urn:example:scim:schemas:badge:1.0:User:number%20gt%206&attributes=deskNumber";
     host.ask("GET", found, "", 200, r#""totalResults":1"#)?;
 

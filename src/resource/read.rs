@@ -185,6 +185,8 @@ struct Reader<'a> {
     depth: usize,
     /// The index of the current value of a multi-valued attribute.
     index: Option<usize>,
+    /// The attribute of the object that was read before, and the number of its members.
+    previous: Option<(AttributeId, usize)>,
     /// The kind of elements that were ignored.
     loss: Loss,
     /// The `value` of each element that the client packed into text.
@@ -205,6 +207,7 @@ impl<'a> Reader<'a> {
             in_core_object: false,
             depth: 0,
             index: None,
+            previous: None,
             loss: Loss::None,
             unpacked: Vec::new(),
             fault: None,

@@ -74,7 +74,7 @@ mod resource {
     mod defaults;
     mod display;
     mod etags;
-    mod judgement;
+    mod judgment;
     mod projection;
     mod reading;
     mod same_twice;

@@ -125,9 +125,15 @@ impl Reader<'_> {
         map: M,
     ) -> Result<(Object, Tally), M::Error> {
         self.open(parent)?;
-        // Room for the members of a typical request: to grow later would move all of them.
-        let mut object = Object::with_capacity(self.kind.children(parent).len().min(24));
+        // Room for the members of a typical request: to grow later would move all of them. The elements of a list
+        // mostly have the same members, and a list may have many elements.
+        let room = match self.previous {
+            Some((attribute, members)) if attribute == parent => members,
+            _ => self.kind.children(parent).len().min(24),
+        };
+        let mut object = Object::with_capacity(room);
         let tally = self.members_into(parent, map, &mut object, &mut Seen::default())?;
+        self.previous = Some((parent, object.len()));
         self.depth -= 1;
         Ok((object, tally))
     }

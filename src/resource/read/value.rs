@@ -15,6 +15,9 @@ use crate::{
     value::{Decimal, Object, Value, read_date_time},
 };
 
+/// The number of elements from which a list gives back the room that it does not use.
+const MANY: usize = 64;
+
 /// The shape of JSON that is expected at a position.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -312,6 +315,10 @@ impl Reader<'_> {
         self.depth -= 1;
         if !self.is_stored() && values.len() > 1 {
             drop_doubles(self.kind, attribute, &mut values);
+        }
+        // A list that grew by doubling may have room for twice its elements.
+        if values.len() > MANY {
+            values.shrink_to_fit();
         }
         Ok(values)
     }

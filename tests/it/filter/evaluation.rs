@@ -461,7 +461,7 @@ fn what_is_refused() {
         ("7644-3.4.2.2-24", r#"userName[value eq "x"]"#, Kind::NoElements),
         ("A005", r#"usrName eq "x""#, Kind::UnknownAttribute),
         ("A005", "name.nickName pr", Kind::UnknownAttribute),
-        ("A005", r#"emails[colour eq "red"]"#, Kind::UnknownAttribute),
+        ("A005", r#"emails[color eq "red"]"#, Kind::UnknownAttribute),
         ("A005", r#"{B}zones[type eq "red"]"#, Kind::UnknownAttribute),
         ("A005", r#"urn:example:other:1.0:User:x eq "red""#, Kind::UnknownAttribute),
         ("A005", r#"emails[urn:ietf:params:scim:schemas:core:2.0:User:userName eq "x"]"#, Kind::UnknownAttribute),
@@ -534,7 +534,7 @@ fn several_resource_types() {
             all.filter(|(index, (_, it))| matchers[*index].matches(it.root())).map(|(_, (name, _))| *name).collect();
         assert_eq!(found, expected, "{id}: {filter}");
     }
-    for filter in ["usrName pr", "members.colour pr", "emails[members pr]"] {
+    for filter in ["usrName pr", "members.color pr", "emails[members pr]"] {
         let error = parse(filter).compile_each(kinds, &mut Tolerance::new(Quirks::default())).unwrap_err();
         assert_eq!(error.kind(), CompileErrorKind::UnknownAttribute, "{filter}");
     }

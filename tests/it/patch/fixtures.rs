@@ -56,7 +56,7 @@ static BADGE: LazyLock<Arc<ResourceType>> = LazyLock::new(|| {
             .multi_valued(),
         );
     let paint = Schema::new("urn:example:Paint", "Paint")
-        .attribute(text("colour"))
+        .attribute(text("color"))
         .attribute(text("maker").mutability(Mutability::Immutable))
         .attribute(text("stamp").mutability(Mutability::ReadOnly));
     let must = Schema::new("urn:example:must:1.0", "Must").attribute(Attribute::new("level", Integer));
@@ -87,7 +87,7 @@ const BADGE_JSON: &str = r#"{
     "box": {"width": 1, "height": 2, "label": "L", "weight": "w"},
     "seats": [{"name": "s1", "row": 1, "mark": "m1"}, {"name": "s2", "row": 2}],
     "staff": [{"value": "u1", "role": "boss", "primary": true}, {"value": "u2"}],
-    "urn:example:Paint": {"colour": "green", "stamp": "ok"}, "urn:example:must:1.0": {"level": 1}
+    "urn:example:Paint": {"color": "green", "stamp": "ok"}, "urn:example:must:1.0": {"level": 1}
 }"#;
 
 /// The resource at the start of a case.

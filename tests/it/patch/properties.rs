@@ -138,7 +138,7 @@ fn key() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => select(PATHS).prop_map(str::to_owned),
         5 => select(vec!["value", "type", "primary", "display", "$ref", "givenName", "familyName", "name", "row", "mark",
-            "width", "label", "weight", "role", "department", "manager", "emails", "members", "id", "ID", "meta", "colour",
+            "width", "label", "weight", "role", "department", "manager", "emails", "members", "id", "ID", "meta", "color",
             "stamp", "maker", "level", "unknown"]).prop_map(str::to_owned),
     ]
 }

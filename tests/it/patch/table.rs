@@ -488,7 +488,7 @@ fn packed_elements_in_every_notation() {
 /// 7643-7: removing an extension keeps its immutable attributes, as a PUT without the extension does.
 #[test]
 fn a_removed_extension_keeps_immutable_attributes() {
-    let before = Before::Badge.with(r#"{"urn:example:Paint":{"colour":"green","stamp":"ok","maker":"M"}}"#);
+    let before = Before::Badge.with(r#"{"urn:example:Paint":{"color":"green","stamp":"ok","maker":"M"}}"#);
     let kept = Before::Badge.with(r#"{"urn:example:Paint":{"stamp":"ok","maker":"M"}}"#);
     for operation in [
         r#"{"op":"remove","path":"urn:example:Paint"}"#,

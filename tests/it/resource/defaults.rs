@@ -33,7 +33,7 @@ fn registry() -> Registry {
         .attribute(string("name").required())
         .attribute(boolean("locked").default_value(true))
         .attribute(Attribute::new("floor", AttributeType::Integer).default_value(0))
-        .attribute(string("colour").default_value("grey"))
+        .attribute(string("color").default_value("grey"))
         .attribute(string("maker").mutability(Mutability::Immutable).default_value("ACME"));
     let alarm = Schema::new(ALARM, "Alarm").attribute(boolean("armed").default_value(true)).attribute(string("code"));
     let door = ResourceType::builder("Door", "Doors", door).extension(alarm, false).build().unwrap();
@@ -47,9 +47,9 @@ fn door(members: &Json) -> Json {
     body
 }
 
-/// The values of a door in addition to its name: `locked floor colour maker armed code`.
+/// The values of a door in addition to its name: `locked floor color maker armed code`.
 fn values(door: &Json) -> String {
-    let parts = [&door["locked"], &door["floor"], &door["colour"], &door["maker"], &door[ALARM]["armed"]];
+    let parts = [&door["locked"], &door["floor"], &door["color"], &door["maker"], &door[ALARM]["armed"]];
     let parts: Vec<String> = parts.iter().chain([&&door[ALARM]["code"]]).map(ToString::to_string).collect();
     parts.join(" ").replace('"', "")
 }
@@ -58,7 +58,7 @@ const DEFAULTS: &str = "true 0 grey ACME true null";
 
 /// The four ways to give no value: left out, `null`, an empty list, and the empty string that some clients send.
 fn nothing() -> Vec<Json> {
-    let all = |nothing: Json| json!({"locked": nothing, "floor": nothing, "colour": nothing, "maker": nothing, ALARM: {"armed": nothing}});
+    let all = |nothing: Json| json!({"locked": nothing, "floor": nothing, "color": nothing, "maker": nothing, ALARM: {"armed": nothing}});
     vec![
         json!({}),
         all(Json::Null),
@@ -130,7 +130,7 @@ fn the_builder_refuses_a_default_that_cannot_be() {
 /// 7644-3.3-03, 7644-3.4.2.2-40: a new resource has its defaults, and they are compared like given values.
 #[test]
 fn create_assigns_what_the_client_leaves_out() {
-    let given = json!({"locked": false, "floor": 3, "colour": "red", "maker": "Lock-Co", ALARM: {"armed": false}});
+    let given = json!({"locked": false, "floor": 3, "color": "red", "maker": "Lock-Co", ALARM: {"armed": false}});
     let mut cases: Vec<(Json, &str)> = nothing().into_iter().map(|body| (body, DEFAULTS)).collect();
     cases.push((given, "false 3 red Lock-Co false null"));
     cases.push((json!({"floor": 3, ALARM: {"code": "7"}}), "true 3 grey ACME true 7"));
@@ -141,7 +141,7 @@ fn create_assigns_what_the_client_leaves_out() {
         assert_eq!(created.json()["schemas"], json!([DOOR, ALARM]), "a default is a value of the extension");
         let shown = host.get(&format!("/Doors/{}", created.id())).json();
         assert_eq!(shown, created.json());
-        for path in ["locked", "floor", "colour", "maker", &format!("{ALARM}:armed")] {
+        for path in ["locked", "floor", "color", "maker", &format!("{ALARM}:armed")] {
             let value = path.strip_prefix(ALARM).map_or(&shown[path], |_| &shown[ALARM]["armed"]);
             let found = host.get(&format!("/Doors?filter={path} eq {value}")).json();
             assert_eq!(found["totalResults"], 1, "{path} eq {value} after {body}");
@@ -160,7 +160,7 @@ const SET: &str = "false 3 red B false 7";
 
 fn host_with_door() -> (Host<MemoryStore>, String) {
     let host = host_of(registry());
-    let set = json!({"locked": false, "floor": 3, "colour": "red", "maker": "B", ALARM: {"armed": false, "code": "7"}});
+    let set = json!({"locked": false, "floor": 3, "color": "red", "maker": "B", ALARM: {"armed": false, "code": "7"}});
     let created = host.post("/Doors", &door(&set));
     assert_eq!(values(&created.json()), SET);
     (host, format!("/Doors/{}", created.id()))
@@ -172,7 +172,7 @@ fn put_keeps_what_the_client_leaves_out() {
     let kept = "false 3 red B false null";
     let mut cases: Vec<(Json, &str)> = nothing().into_iter().map(|body| (body, kept)).collect();
     cases.push((json!({"locked": true}), "true 3 red B false null"));
-    cases.push((json!({"floor": 0, "colour": "grey"}), "false 0 grey B false null"));
+    cases.push((json!({"floor": 0, "color": "grey"}), "false 0 grey B false null"));
     cases.push((json!({ALARM: {"code": "8"}}), "false 3 red B false 8"));
     cases.push((json!({ALARM: {"armed": true}}), "false 3 red B true null"));
     for (body, expected) in cases {
@@ -201,15 +201,15 @@ fn patches() -> Vec<(Json, Option<&'static str>)> {
         (json!({"op": "replace", "path": "schemas", "value": [DOOR]}), without_code),
         (json!({"op": "remove", "path": format!("schemas[value eq \"{ALARM}\"]")}), without_code),
         (json!({"op": "replace", "value": "{\"locked\":null,\"floor\":4}"}), Some("false 4 red B false 7")),
-        (json!({"op": "add", "value": {"locked": "", "colour": "blue"}}), Some("false 3 blue B false 7")),
-        (json!({"op": "replace", "path": "colour", "value": [""]}), Some(SET)),
+        (json!({"op": "add", "value": {"locked": "", "color": "blue"}}), Some("false 3 blue B false 7")),
+        (json!({"op": "replace", "path": "color", "value": [""]}), Some(SET)),
         (json!({"op": "replace", "path": "locked", "value": true}), Some("true 3 red B false 7")),
         (json!({"op": "remove", "path": "locked", "value": false}), None),
         (json!([{"op": "add", "path": "floor", "value": 9}, {"op": "remove", "path": "locked"}]), None),
         (json!([{"op": "remove", "path": "locked"}, {"op": "add", "path": "locked", "value": true}]), None),
         (json!([{"op": "remove", "path": ALARM}, {"op": "remove", "path": armed}]), None),
     ];
-    for path in ["locked", "floor", "colour", "maker", &armed] {
+    for path in ["locked", "floor", "color", "maker", &armed] {
         cases.push((json!({"op": "remove", "path": path}), None));
         for nothing in [Json::Null, json!([]), json!("")] {
             for op in ["add", "replace"] {
@@ -265,12 +265,12 @@ fn diff_leaves_out_what_put_keeps() {
     let kind = registry.resource_type("Door").unwrap();
     let read = |json: Json| Resource::from_json(kind, json.to_string().as_bytes()).unwrap();
     let before = read(
-        json!({"id": "1", "name": "a", "locked": false, "colour": "red", "maker": "B", ALARM: {"armed": false, "code": "7"}}),
+        json!({"id": "1", "name": "a", "locked": false, "color": "red", "maker": "B", ALARM: {"armed": false, "code": "7"}}),
     );
     for (after, expected) in [
         (json!({"name": "a"}), json!([{"op": "remove", "path": format!("{ALARM}:code")}])),
         (
-            json!({"name": "b", "colour": "", ALARM: {"code": "7"}}),
+            json!({"name": "b", "color": "", ALARM: {"code": "7"}}),
             json!([{"op": "replace", "path": "name", "value": "b"}]),
         ),
         (
@@ -291,13 +291,13 @@ fn the_rules_refuse_a_lost_default() {
     let registry = registry();
     let kind = registry.resource_type("Door").unwrap();
     let read = |json: Json| Resource::from_json(kind, json.to_string().as_bytes()).unwrap();
-    let before = read(json!({"name": "a", "colour": "red", ALARM: {"armed": false}}));
+    let before = read(json!({"name": "a", "color": "red", ALARM: {"armed": false}}));
     for (after, lost) in [
-        (json!({"name": "a", ALARM: {"armed": true}}), Some("colour".to_owned())),
-        (json!({"name": "a", "colour": "", ALARM: {"armed": true}}), Some("colour".to_owned())),
-        (json!({"name": "a", "colour": "blue", ALARM: {"code": "7"}}), Some(format!("{ALARM}:armed"))),
-        (json!({"name": "a", "colour": "blue"}), Some(format!("{ALARM}:armed"))),
-        (json!({"name": "a", "colour": "blue", ALARM: {"armed": true}}), None),
+        (json!({"name": "a", ALARM: {"armed": true}}), Some("color".to_owned())),
+        (json!({"name": "a", "color": "", ALARM: {"armed": true}}), Some("color".to_owned())),
+        (json!({"name": "a", "color": "blue", ALARM: {"code": "7"}}), Some(format!("{ALARM}:armed"))),
+        (json!({"name": "a", "color": "blue"}), Some(format!("{ALARM}:armed"))),
+        (json!({"name": "a", "color": "blue", ALARM: {"armed": true}}), None),
     ] {
         let found = judge(Some(&before), &read(after.clone())).err();
         assert_eq!(found.as_ref().map(|error| error.path().to_owned()), lost, "{after}");

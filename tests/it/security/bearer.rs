@@ -14,7 +14,7 @@ fn header(token: &Token) -> String {
 }
 
 #[test]
-fn tokens_are_random_and_recognisable() {
+fn tokens_are_random_and_recognizable() {
     let tokens: HashSet<String> = (0..100).map(|_| Token::generate().unwrap().reveal().to_owned()).collect();
     assert_eq!(tokens.len(), 100);
     for token in tokens {

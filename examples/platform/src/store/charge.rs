@@ -117,10 +117,19 @@ impl<'a> Price<'a> {
 
     /// The units of the scan if it reads this number of resources.
     fn of(&self, resources: u64) -> u64 {
-        let terms = self.evaluated.iter().flat_map(|condition| condition.attributes());
-        let each = terms.map(|attribute| self.of_term(attribute, resources)).fold(0, u64::saturating_add);
+        let each = self.evaluated.iter().map(|condition| self.of_condition(condition, resources));
+        let each = each.fold(0, u64::saturating_add);
         let sorting = if self.is_sorted { self.passed(resources, SORTED) + resources * TERM } else { 0 };
         each.saturating_mul(self.queries).saturating_add(sorting).saturating_add(self.look_ups)
+    }
+
+    /// The units to evaluate a condition for this number of resources. SQLite reads each resource that an index
+    /// finds, once for each alternative that finds it.
+    fn of_condition(&self, condition: &Condition, resources: u64) -> u64 {
+        let is_found = self.select.dialect == Dialect::Sqlite && self.select.finds(condition);
+        let least = if is_found { resources.saturating_mul(LOOK_UP) } else { 0 };
+        let terms = condition.attributes().into_iter();
+        terms.map(|attribute| self.of_term(attribute, resources).max(least)).fold(0, u64::saturating_add)
     }
 
     fn of_term(&self, attribute: AttributeId, resources: u64) -> u64 {

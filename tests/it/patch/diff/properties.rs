@@ -244,12 +244,8 @@ fn badge() -> impl Strategy<Value = Json> {
         ),
         (
             "urn:example:Paint",
-            object(vec![
-                ("colour", some_text().boxed()),
-                ("maker", always("M".into())),
-                ("stamp", some_text().boxed()),
-            ])
-            .boxed(),
+            object(vec![("color", some_text().boxed()), ("maker", always("M".into())), ("stamp", some_text().boxed())])
+                .boxed(),
         ),
     ]);
     (attributes, number(), vec(some_text(), 1..4), number()).prop_map(|(mut badge, number, keys, level)| {

@@ -321,14 +321,11 @@ fn attributes_of_a_type_of_ones_own() {
             {"op": "replace", "path": r#"staff[value eq "u2"].primary"#, "value": true}])
     );
     assert_eq!(
-        changes(r#"{"urn:example:Paint": {"stamp": "other", "colour": "red", "maker": "M"}}"#),
-        json!([{"op": "replace", "path": "urn:example:Paint:colour", "value": "red"},
+        changes(r#"{"urn:example:Paint": {"stamp": "other", "color": "red", "maker": "M"}}"#),
+        json!([{"op": "replace", "path": "urn:example:Paint:color", "value": "red"},
             {"op": "add", "path": "urn:example:Paint:maker", "value": "M"}])
     );
-    assert_eq!(
-        changes(r#"{"urn:example:Paint": null}"#),
-        json!([{"op": "remove", "path": "urn:example:Paint:colour"}])
-    );
+    assert_eq!(changes(r#"{"urn:example:Paint": null}"#), json!([{"op": "remove", "path": "urn:example:Paint:color"}]));
     // An immutable value keeps its stored spelling.
     let spelt = Before::Badge.with(r#"{"serial": "s1", "box": {"width": 1, "height": 2, "label": "l"}}"#);
     assert!(diff(&before, &spelt, &Limits::default()).unwrap().is_empty());

@@ -489,8 +489,8 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "O-19: a registered extension",
         Badge,
-        r#"{"op":"replace","value":{"urn:example:Paint":{"colour":"blue"}}}"#,
-        To(r#"{"urn:example:Paint":{"colour":"blue","stamp":"ok"}}"#),
+        r#"{"op":"replace","value":{"urn:example:Paint":{"color":"blue"}}}"#,
+        To(r#"{"urn:example:Paint":{"color":"blue","stamp":"ok"}}"#),
     ),
     case(
         "JumpCloud: remove with a list",

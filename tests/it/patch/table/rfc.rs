@@ -1009,7 +1009,7 @@ pub(crate) const RULES: &[Case] = &[
         "7644-3.5.2-12: an immutable attribute without value",
         Badge,
         r#"{"op":"add","path":"urn:example:Paint:maker","value":"M"}"#,
-        To(r#"{"urn:example:Paint":{"colour":"green","stamp":"ok","maker":"M"}}"#),
+        To(r#"{"urn:example:Paint":{"color":"green","stamp":"ok","maker":"M"}}"#),
     ),
     case(
         "7644-3.5.2-12: an immutable sub-attribute without value",

@@ -22,7 +22,7 @@ fn leaf() -> impl Strategy<Value = Json> {
 
 fn name() -> impl Strategy<Value = String> {
     let armed = format!("{ALARM}:armed");
-    let names = ["locked", "LOCKED", "floor", "colour", "maker", "name", ALARM, "schemas", &armed];
+    let names = ["locked", "LOCKED", "floor", "color", "maker", "name", ALARM, "schemas", &armed];
     select(names.map(str::to_owned).to_vec())
 }
 

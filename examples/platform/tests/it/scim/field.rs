@@ -1,6 +1,6 @@
 //! The field cases over HTTP, on each store: requests of real clients, and the answers that they need.
 //!
-//! The library has the cases, in `tests/field`, and the engine that replays them.
+//! The library has the cases, in `tests/it/field`, and the engine that replays them.
 
 use std::{fmt::Write as _, path::Path};
 

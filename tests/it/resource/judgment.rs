@@ -26,7 +26,7 @@ fn thing(must: bool) -> Arc<ResourceType> {
         .attribute(text("grade").case_exact().canonical_values(["A"]).restrict())
         .attribute(text("sizes").multi_valued().canonical_values(["Small", "Large"]).restrict())
         .attribute(Attribute::complex("owner", [text("value"), fixed(text("since"))]))
-        .attribute(Attribute::complex("frame", [text("colour"), fixed(text("maker"))]))
+        .attribute(Attribute::complex("frame", [text("color"), fixed(text("maker"))]))
         .attribute(Attribute::complex("parts", [text("value"), fixed(text("mark"))]).multi_valued());
     let option = Schema::new(OPTION, "Option").attribute(text("note")).attribute(fixed(text("origin")));
     let required = Schema::new(MUST, "Must").attribute(text("level"));
@@ -131,7 +131,7 @@ fn put_keeps_immutable_parts_only_where_the_value_stays() {
             json!({"owner": {"value": "2"}}),
             json!({"owner": {"value": "2"}}),
         ),
-        (json!({"frame": {"colour": "red", "maker": "m"}}), json!({}), json!({})),
+        (json!({"frame": {"color": "red", "maker": "m"}}), json!({}), json!({})),
         (json!({OPTION: {"note": "n"}}), json!({}), json!({})),
         (json!({OPTION: {"note": "n", "origin": "o"}}), json!({}), json!({OPTION: {"origin": "o"}})),
         (json!({"serial": "S1"}), json!({"serial": "s1"}), json!({"serial": "S1"})),
