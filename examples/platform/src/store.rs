@@ -157,10 +157,15 @@ impl Store for TableStore {
         let select = self.select(key.kind)?;
         let mut query = select.resources(cx, wanted);
         query.push(" AND r.id = ").bind(key.id);
+        let spent = cx.host::<RequestNotes>().map(|notes| &notes.spent);
+        if spent.is_some_and(|spent| !spent.may_read()) {
+            return Err(StoreError::TooMany);
+        }
         let found = self.look_up(cx, query, keep(wanted)).await?;
         let Some(row) = found.into_iter().next() else { return Ok(None) };
-        if let Some(notes) = cx.host::<RequestNotes>() {
-            notes.spent.read(row.text_from(select::DOCUMENT + 1));
+        if let Some(spent) = spent {
+            let lists = row.text_from(select::DOCUMENT + 1);
+            spent.read(row.text_from(select::DOCUMENT).saturating_sub(lists), lists);
         }
         select.stored(row, wanted).map(Some)
     }

@@ -47,8 +47,10 @@ impl Work for Commit {
             if index > 0 && session.units > self.room {
                 return Err(failed(StoreError::TooMany));
             }
-            if let Change::Create { entry } | Change::Replace { entry, .. } = change {
-                session.count(&entry.resource);
+            match change {
+                Change::Create { entry } => session.count(&entry.resource, None),
+                Change::Replace { entry, before, .. } => session.count(&entry.resource, Some(&**before)),
+                _ => {}
             }
             let done = self.apply(session, change, &mut balance).await.map_err(failed)?;
             if let Some(event) = Event::of(&self.cx, change, &done) {

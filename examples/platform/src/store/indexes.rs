@@ -96,14 +96,18 @@ fn triggers(kind: &ResourceType, (list, value): (AttributeId, AttributeId)) -> V
     let delete = format!(
         "DELETE FROM element WHERE tenant = old.tenant AND id = old.id AND kind = {kind_name} AND attribute = {attribute}"
     );
+    // Most changes of a resource leave the array as it is.
+    let is_changed =
+        format!("jsonb_extract(old.comparable, {array}) IS NOT jsonb_extract(new.comparable, {array})");
     vec![
+        format!("DROP TRIGGER IF EXISTS {name}_update"),
         format!(
             "CREATE TRIGGER IF NOT EXISTS {name}_insert AFTER INSERT ON resource WHEN new.kind = {kind_name} \
              BEGIN {insert}; END"
         ),
         format!(
-            "CREATE TRIGGER IF NOT EXISTS {name}_update AFTER UPDATE OF comparable ON resource \
-             WHEN new.kind = {kind_name} BEGIN {delete}; {insert}; END"
+            "CREATE TRIGGER IF NOT EXISTS {name}_change AFTER UPDATE OF comparable ON resource \
+             WHEN new.kind = {kind_name} AND {is_changed} BEGIN {delete}; {insert}; END"
         ),
         format!(
             "CREATE TRIGGER IF NOT EXISTS {name}_delete AFTER DELETE ON resource WHEN old.kind = {kind_name} \

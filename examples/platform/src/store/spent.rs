@@ -20,13 +20,16 @@ use crate::database::{Row, Session};
 const MOST: u64 = 10_000_000;
 
 /// Units of a row that a statement writes or deletes.
-const ROW: u64 = 200;
+const ROW: u64 = 300;
 
 /// Units of a value of a list, which has its own rows and index entries in SQLite.
 const VALUE: u64 = 150;
 
-/// Bytes of a resource whose writing costs three units.
+/// Bytes of a resource whose writing costs a unit.
 const BYTES: u64 = 8;
+
+/// Bytes of a document whose reading costs a unit.
+const READ: usize = 10;
 
 /// The cost of one request so far. The context of the request holds it in
 /// [`RequestNotes`](crate::provisioning::RequestNotes).
@@ -37,9 +40,15 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Adds the cost of a list that was read, by the bytes of its text.
-    pub(super) fn read(&self, bytes: usize) {
-        self.units.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// Adds the cost of a resource that was read, by the bytes of its document and of its lists.
+    pub(super) fn read(&self, document: usize, lists: usize) {
+        let units = (document / READ).saturating_add(lists);
+        self.units.fetch_add(u64::try_from(units).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether the request may read one more resource.
+    pub(super) fn may_read(&self) -> bool {
+        self.units.load(Ordering::Relaxed) < MOST
     }
 
     /// Adds the cost of a commit.
@@ -67,12 +76,15 @@ impl<'a, S: Session> Counted<'a, S> {
         Self { session, units: 0 }
     }
 
-    /// Counts a resource that is written completely.
-    pub(super) fn count(&mut self, resource: &Resource) {
+    /// Counts a resource that is written completely. `before` is its earlier state.
+    pub(super) fn count(&mut self, resource: &Resource, before: Option<&Resource>) {
         let size = u64::try_from(resource.size()).unwrap_or(u64::MAX);
-        self.units = self.units.saturating_add(size / BYTES * 3);
+        self.units = self.units.saturating_add(size / BYTES);
         if self.session.dialect() == Dialect::Sqlite {
-            let lists = resource.root().iter().filter(|(attribute, _)| !resource.kind().is_reference_list(*attribute));
+            let lists = resource.root().iter().filter(|(attribute, value)| {
+                let is_kept = || before.is_some_and(|before| before.root().get(*attribute) == Some(*value));
+                !resource.kind().is_reference_list(*attribute) && !is_kept()
+            });
             let values = lists.map(|(_, value)| if let Value::List(values) = value { values.len() } else { 0 });
             let values = u64::try_from(values.sum::<usize>()).unwrap_or(u64::MAX);
             self.units = self.units.saturating_add(values.saturating_mul(VALUE));

@@ -17,7 +17,7 @@ use crate::database::{self, Database, OpenError, Session, Work};
 /// The format of derived data in the tables: a comparable document is JSONB in SQLite and uncompressed in
 /// PostgreSQL, next to its length; a user is a row of `account`; unique values are claimed, and the names of
 /// groups.
-const FORM: &str = "5";
+const FORM: &str = "6";
 
 /// The resource types as represented in the tables.
 #[derive(Debug)]
@@ -195,6 +195,11 @@ impl Prepare {
         }
         let mut free = Statement::new(session.dialect());
         session.execute(free.push("DELETE FROM unique_key")).await?;
+        if session.dialect() == Dialect::Sqlite {
+            // The triggers then find each array changed, and write its rows.
+            let mut clear = Statement::new(session.dialect());
+            session.execute(clear.push("UPDATE resource SET comparable = jsonb('{}')")).await?;
+        }
         for table in &self.0.kinds {
             let kind = table.mapping.kind();
             let mut last = (String::new(), String::new());
