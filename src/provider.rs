@@ -4,42 +4,34 @@
 //! attributes an answer shows, how a query is divided between the store and the core, and how concurrent writes are
 //! resolved. HTTP belongs to [`protocol`](crate::protocol).
 
+mod access;
 mod answer;
 mod base;
 mod builder;
 mod bulk;
-mod calls;
-mod cursor;
+mod call;
 mod discovery;
-mod display;
 mod failure;
-mod hydrate;
-mod kept;
-mod membership;
+mod list;
 mod options;
-mod ownership;
-mod paging;
-mod part;
-mod permit;
-mod plan;
-mod policy;
-mod query;
-mod references;
+mod read;
+mod reference;
 mod rest;
-mod subject;
+mod seal;
+mod service_provider;
+mod storage;
 mod system;
 mod write;
 
 #[cfg(feature = "signed-cursors")]
-pub use self::cursor::{CursorKey, InvalidCursorKey};
+pub use self::seal::{CursorKey, InvalidCursorKey};
 #[cfg(feature = "system")]
 pub use self::system::{RandomIds, SystemClock};
 pub use self::{
+    access::{Access, Action, Others, Ownership, OwnershipError, Policy, Proposal, Subject},
     answer::{Answer, Listing},
-    builder::{ConfigurationError, ServiceProvider, ServiceProviderBuilder},
+    builder::{ConfigurationError, ServiceProviderBuilder},
     options::{Options, Precondition},
-    ownership::{Others, Ownership, OwnershipError},
-    policy::{Access, Action, Policy, Proposal},
-    subject::Subject,
+    service_provider::ServiceProvider,
     system::{Clock, IdSource},
 };

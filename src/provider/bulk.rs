@@ -19,9 +19,10 @@ use self::{
     step::{Step, Work},
 };
 use super::{
-    Options, Precondition, ServiceProvider,
     failure::{broken_store, contention, refused, too_much_bulk},
-    write::Created,
+    options::{Options, Precondition},
+    reference::Created,
+    service_provider::ServiceProvider,
 };
 use crate::{
     error::{Error, ScimType},

@@ -92,6 +92,14 @@ impl Registry {
         self.position(kind).and_then(|index| self.inner.relations.get(index)).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether an attribute is derived and not stored: `meta.location`, `meta.version`, and a derived list with its
+    /// sub-attributes.
+    pub(crate) fn is_derived(&self, kind: &ResourceType, attribute: AttributeId) -> bool {
+        let is_list = |relation: &Relation| [attribute, kind.parent(attribute)].contains(&relation.attribute());
+        matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
+            || self.relations(kind).iter().any(is_list)
+    }
+
     /// The sub-attributes of a resource type that show the names of other resources.
     pub(crate) fn displays(&self, kind: &ResourceType) -> &[Display] {
         self.position(kind).and_then(|index| self.inner.displays.get(index)).map_or(&[], Vec::as_slice)

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ScimType},
     message::{BulkOperation, BulkRequest},
     patch::Patch,
-    provider::ServiceProvider,
+    provider::service_provider::ServiceProvider,
     quirks::Tolerance,
     schema::{Registry, ResourceType},
     store::Store,

@@ -3,17 +3,18 @@
 
 use std::sync::Arc;
 
-use super::{
-    Answer, Options, ServiceProvider,
-    answer::View,
-    failure::{contention, refused},
-    permit::Permit,
-    rest::rest_after,
-    write::Created,
-};
 use crate::{
     error::Error,
     patch::Membership,
+    provider::{
+        access::Permit,
+        answer::{Answer, View},
+        failure::{contention, refused},
+        options::Options,
+        reference::Created,
+        rest::rest_after,
+        service_provider::ServiceProvider,
+    },
     quirks::Tolerance,
     store::{Change, Context, Store, StoreError, Wanted, referred},
 };

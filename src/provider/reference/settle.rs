@@ -8,15 +8,19 @@ use std::{
     sync::Arc,
 };
 
-use super::{ServiceProvider, failure::no_such_reference, permit::Permit, write::Created};
 use crate::{
     error::Error,
+    provider::{access::Permit, failure::no_such_reference, service_provider::ServiceProvider},
     quirks::{Quirk, Tolerance},
     resource::Resource,
     schema::{AttributeId, ResourceType},
     store::{Context, Key, Store, Wanted, referred},
-    value::{Object, Value},
+    value::{Object, Text, Value},
 };
+
+/// The resources that one request creates: their ids and types. References may point to them before they are
+/// committed.
+pub(in crate::provider) type Created = HashMap<Text, Arc<ResourceType>>;
 
 impl<S: Store> ServiceProvider<S> {
     /// Gives every reference in the lists of `resource` the type of the resource to which it refers, whatever the
@@ -27,7 +31,7 @@ impl<S: Store> ServiceProvider<S> {
     /// # Errors
     ///
     /// 400 for a refused reference, unless [`Quirk::MissingReference`] drops it.
-    pub(super) async fn settle_references(
+    pub(in crate::provider) async fn settle_references(
         &self,
         cx: &Context,
         before: Option<&Resource>,
@@ -72,7 +76,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// As [`Self::settle_references`], for new elements of one list. Returns the ids of the references to drop.
-    pub(super) async fn settle_elements(
+    pub(in crate::provider) async fn settle_elements(
         &self,
         cx: &Context,
         kind: &ResourceType,
@@ -201,7 +205,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns whether the resource exists for the caller.
-    pub(super) async fn exists(&self, cx: &Context, permit: &Permit, id: &str) -> Result<bool, Error> {
+    pub(in crate::provider) async fn exists(&self, cx: &Context, permit: &Permit, id: &str) -> Result<bool, Error> {
         let lists = permit.unused(permit.kind.reference_lists());
         let found = self.read(cx, Key { kind: &permit.kind, id }, &Wanted::without(&lists)).await?;
         Ok(found.is_some_and(|found| permit.includes(&found.resource)))
@@ -209,7 +213,7 @@ impl<S: Store> ServiceProvider<S> {
 }
 
 /// The ids of references to missing resources. These references are dropped.
-pub(super) type Missing = HashSet<Box<str>>;
+pub(in crate::provider) type Missing = HashSet<Box<str>>;
 
 /// Records a reference to a missing resource if [`Quirk::MissingReference`] is tolerated; otherwise refuses the
 /// reference.
@@ -240,6 +244,6 @@ fn drop_missing(kind: &ResourceType, list: AttributeId, resource: &mut Resource,
 }
 
 /// Returns the elements of a list of references.
-pub(super) fn elements_of(resource: &Resource, list: AttributeId) -> impl Iterator<Item = &Object> {
+pub(in crate::provider) fn elements_of(resource: &Resource, list: AttributeId) -> impl Iterator<Item = &Object> {
     resource.root().get(list).map(Value::elements).unwrap_or_default().iter().filter_map(Value::as_object)
 }

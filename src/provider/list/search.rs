@@ -1,19 +1,12 @@
-//! Reading one resource and querying many resources (RFC 7644 §3.4): the interpretation of a request for each
-//! resource type.
+//! Queries of many resources (RFC 7644 §3.4.2, §3.4.3): the interpretation of a request for each resource type.
 
 use std::sync::Arc;
 
 use super::{
-    Answer, Listing, Options, ServiceProvider,
-    answer::{Row, View},
-    cursor::{Cursors, canonical},
-    failure::too_large,
+    cursor::Cursors,
     paging::Paged,
-    part::{Order, Query},
-    permit::Permit,
     plan::Plan,
-    policy::Action,
-    rest::rest,
+    query::{Order, Query},
 };
 use crate::{
     error::{Error, ScimType},
@@ -21,6 +14,15 @@ use crate::{
     fold::fold,
     message::{SearchRequest, SortOrder},
     path::PathRef,
+    provider::{
+        access::{Action, Permit},
+        answer::{Listing, Row, View},
+        failure::too_large,
+        options::Options,
+        rest::rest,
+        seal::canonical,
+        service_provider::ServiceProvider,
+    },
     quirks::{Quirk, Tolerance},
     resource::{Resource, Sort, SortErrorKind, SortKey},
     schema::{AttributeId, ResourceType},
@@ -39,31 +41,6 @@ struct Asked {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Reads a resource (RFC 7644 §3.4.1).
-    ///
-    /// # Errors
-    ///
-    /// 404 if the resource does not exist; 412 if the `If-Match` of the precondition does not hold; 400 `tooMany` if
-    /// a requested list of references makes the resource larger than [`Limits::answer`](crate::Limits::answer).
-    pub async fn get(
-        &self,
-        cx: &Context,
-        kind: &Arc<ResourceType>,
-        id: &str,
-        options: &Options,
-    ) -> Result<Answer, Error> {
-        let permit = self.permit(cx, Action::Read, kind)?;
-        let mut tolerance = Tolerance::new(self.quirks());
-        let view = self.view(cx, &permit, options, &mut tolerance)?;
-        let hidden = permit.unused(&view.hidden_lists(&permit.kind));
-        let anything = super::Precondition::default();
-        let stored = self.existing(cx, &permit, id, &anything, &Wanted::without(&hidden)).await?;
-        if !options.precondition.required_holds(&stored.version) {
-            return Err(Error::precondition());
-        }
-        self.answer(cx, stored, view, &tolerance, false).await
-    }
-
     /// Queries the resources of one type (RFC 7644 §3.4.2).
     ///
     /// The core evaluates the conditions that the store cannot evaluate, on at most

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    ServiceProvider,
     failure::{broken_store, refused, too_long, too_much_work},
+    service_provider::ServiceProvider,
 };
 use crate::{
     error::Error,
