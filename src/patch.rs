@@ -3,14 +3,20 @@
 //! Applying a [`Patch`] is a pure function of a resource. A patch that only adds or removes values of one list of
 //! references is also a [`Membership`], which needs no resource at all. This module does not know HTTP or storage.
 
+mod application;
 mod apply;
 mod diff;
+mod doubles;
+mod element;
 mod elements;
 mod error;
 mod given;
+mod list;
+mod members;
 mod membership;
 mod path;
 mod schemas;
+mod singular;
 mod value;
 mod wire;
 
@@ -19,7 +25,7 @@ use std::{fmt, sync::Arc};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-pub(crate) use self::apply::Application;
+pub(crate) use self::application::Application;
 pub use self::{
     diff::{DiffError, DiffErrorKind, diff},
     error::{PatchError, PatchErrorKind},

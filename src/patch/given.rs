@@ -1,7 +1,7 @@
 //! The `value` of a `remove`: the elements that it names, and the values that it must not name (RFC 7644 §3.5.2.2
 //! has no such value).
 
-use super::{PatchError, apply::Application};
+use super::{PatchError, application::Application};
 use crate::{
     quirks::Quirk,
     resource::Named,

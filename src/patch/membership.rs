@@ -12,8 +12,9 @@ use serde_json::value::RawValue;
 
 use super::{
     Op, Patch, PatchError, PatchErrorKind,
+    members::members,
     path::{Elements, Target},
-    value::{is_nothing, members, unpacked},
+    value::{is_nothing, unpacked},
 };
 use crate::{
     filter::{Expression, Literal, Operator},

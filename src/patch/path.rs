@@ -12,7 +12,7 @@ use crate::{
     schema::{AttributeId, Mutability, ResourceType},
 };
 
-use super::{Operation, PatchError, PatchErrorKind, value::members};
+use super::{Operation, PatchError, PatchErrorKind, members::members};
 
 /// The target of an operation.
 #[derive(Debug)]

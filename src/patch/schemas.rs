@@ -1,9 +1,16 @@
 //! Operations on `schemas`, which is not stored: it is derived from the extensions that have data (RFC 7644 §3.5.2).
+//! An operation that removes a schema removes the object of its extension.
+
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::{Op, PatchError, apply::Application, path::Elements};
-use crate::{quirks::Quirk, schema::Extension, value::Value};
+use super::{Op, PatchError, application::Application, path::Elements};
+use crate::{
+    quirks::Quirk,
+    schema::{AttributeId, Extension, Mutability},
+    value::Value,
+};
 
 impl Application<'_> {
     /// Applies an operation to `schemas` as a whole: `remove` drops the given extensions, `replace` drops all
@@ -61,6 +68,32 @@ impl Application<'_> {
             if condition.as_ref().is_none_or(|condition| condition.matches_element(&uri_value)) {
                 self.drop_schema(uri)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Removes an extension. No operation may remove the resource's own attributes as a whole.
+    pub(super) fn remove_object(&mut self, object: AttributeId) -> Result<(), PatchError> {
+        if object == AttributeId::ROOT {
+            return Err(PatchError::no_target());
+        }
+        if self.is_required_extension(object) {
+            return Err(PatchError::mutability("expected a required extension to stay"));
+        }
+        // As in PUT, read-only attributes, immutable attributes with an old value, and attributes with a default stay,
+        // and with them the extension.
+        let (kind, before) = (Arc::clone(self.kind), self.before);
+        let Some(Value::Complex(members)) = self.after.root_mut().get_mut(object) else { return Ok(()) };
+        members.retain(|id, _| {
+            let definition = kind.attribute(id);
+            match definition.mutable() {
+                Mutability::ReadOnly => true,
+                Mutability::Immutable if before.value(id).is_some() => true,
+                _ => definition.default().is_some(),
+            }
+        });
+        if members.is_empty() {
+            self.after.root_mut().remove(object);
         }
         Ok(())
     }
