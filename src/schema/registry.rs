@@ -63,15 +63,6 @@ impl Registry {
         RegistryBuilder { types: Vec::new() }
     }
 
-    /// Returns a registry with User, including the Enterprise User extension, and Group (RFC 7643 §4).
-    #[expect(clippy::missing_panics_doc, reason = "it depends on no input, and a test builds it")]
-    pub fn standard() -> Self {
-        let build =
-            || Self::builder().resource_type(ResourceType::user()?).resource_type(ResourceType::group()?).build();
-        #[expect(clippy::expect_used, reason = "it depends on no input, and a test builds it")]
-        build().expect("the standard resource types are consistent")
-    }
-
     /// The resource types, in the order in which they were added.
     pub fn resource_types(&self) -> &[Arc<ResourceType>] {
         &self.inner.types
@@ -230,29 +221,4 @@ fn resolve(
         usable.then(|| Relation { attribute, holder: Arc::clone(holder), list, display })
     };
     find().ok_or_else(|| SchemaError::new(SchemaErrorKind::Relation, format!("{}.{attribute}", kind.name())))
-}
-
-impl ResourceType {
-    /// Returns the User type with the Enterprise User extension (RFC 7643 §4.1, §4.3). Its `groups` are derived from
-    /// the groups that have the user as a member.
-    ///
-    /// # Errors
-    ///
-    /// Never with the schemas of this crate.
-    pub fn user() -> Result<Self, SchemaError> {
-        Self::builder("User", "Users", Schema::user())
-            .description("People who use the service")
-            .extension(Schema::enterprise_user(), false)
-            .relation("groups", "Group", "members", "displayName")
-            .build()
-    }
-
-    /// Returns the Group type (RFC 7643 §4.2).
-    ///
-    /// # Errors
-    ///
-    /// Never with the schemas of this crate.
-    pub fn group() -> Result<Self, SchemaError> {
-        Self::builder("Group", "Groups", Schema::group()).description("Groups of users").build()
-    }
 }
