@@ -1,4 +1,5 @@
-//! The standard schemas and resource types of RFC 7643 as data, with the errata and the corrections that interoperability requires.
+//! The standard schemas and resource types of RFC 7643 as data, with the errata and the corrections that
+//! interoperability requires.
 //!
 //! The JSON files in `standard/` hold the facts; this file only reads them. Their descriptions are our own words.
 

@@ -7,57 +7,68 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Serialize, Serializer,
-    de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor},
     ser::SerializeStruct,
 };
 use serde_json::{error::Category, value::RawValue};
 
-use super::{Op, Operation, Patch, PatchError, PatchErrorKind};
+use super::members::Members;
 use crate::{
     limits::Limits,
+    patch::{Op, Operation, PATCH_OP, Patch, PatchError, PatchErrorKind},
     quirks::{Quirk, Tolerance},
     resource::{body_text, is_deeper},
 };
 
-/// The URI of the PatchOp message (RFC 7644 §3.5.2).
-pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
-
-pub(super) fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Patch, PatchError> {
-    if body.len() > limits.body {
-        let message = format!("expected a body of at most {} bytes", limits.body);
-        return Err(PatchError::new(PatchErrorKind::BodyTooLong, message));
-    }
-    // Values are kept as text, which the parser skips without counting depth.
-    if is_deeper(body, limits.json_depth) {
-        return Err(PatchError::syntax(format!("expected at most {} nested objects and arrays", limits.json_depth)));
-    }
-    let text = body_text(body, tolerance).map_err(PatchError::syntax)?;
-    let mut reading = Reading { limits, tolerance, expected: MESSAGE, operation: None, fault: None };
-    let mut json = serde_json::Deserializer::from_str(text);
-    let message = MessageSeed(&mut reading).deserialize(&mut json).and_then(|message| {
-        json.end()?;
-        Ok(message)
-    });
-    let Reading { expected, operation, fault, .. } = reading;
-    let message = message.map_err(|error| {
-        let fault = fault.unwrap_or_else(|| match error.classify() {
-            Category::Data => PatchError::syntax(format!("expected {expected}")),
-            _ => PatchError::json(&error, expected),
-        });
-        match operation {
-            Some(index) => fault.in_operation(index),
-            None => fault,
+impl Patch {
+    /// Reads the body of a PATCH request.
+    ///
+    /// # Errors
+    ///
+    /// When the body is not a PatchOp message, holds no operation or more than `limits.patch_operations`, a
+    /// `remove` has no path, or an `add` or `replace` has no value.
+    pub fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, PatchError> {
+        if body.len() > limits.body {
+            let message = format!("expected a body of at most {} bytes", limits.body);
+            return Err(PatchError::new(PatchErrorKind::BodyTooLong, message));
         }
-    })?;
-    match message.schema {
-        Some(Spelling::Exact) => {}
-        Some(Spelling::Other) if tolerance.allows(Quirk::MessageSchemaSpelling) => {}
-        None if tolerance.allows(Quirk::MissingMessageSchema) => {}
-        _ => return Err(PatchError::syntax(format!("expected `schemas` with `{PATCH_OP}`"))),
-    }
-    match message.operations {
-        Some(operations) if !operations.is_empty() || tolerance.allows(Quirk::NoOperations) => Ok(Patch { operations }),
-        _ => Err(PatchError::syntax(format!("expected {OPERATIONS}"))),
+        // Values are kept as text, which the parser skips without counting depth.
+        if is_deeper(body, limits.json_depth) {
+            return Err(PatchError::syntax(format!(
+                "expected at most {} nested objects and arrays",
+                limits.json_depth
+            )));
+        }
+        let text = body_text(body, tolerance).map_err(PatchError::syntax)?;
+        let mut reading = Reading { limits, tolerance, expected: MESSAGE, operation: None, fault: None };
+        let mut json = serde_json::Deserializer::from_str(text);
+        let message = MessageSeed(&mut reading).deserialize(&mut json).and_then(|message| {
+            json.end()?;
+            Ok(message)
+        });
+        let Reading { expected, operation, fault, .. } = reading;
+        let message = message.map_err(|error| {
+            let fault = fault.unwrap_or_else(|| match error.classify() {
+                Category::Data => PatchError::syntax(format!("expected {expected}")),
+                _ => PatchError::json(&error, expected),
+            });
+            match operation {
+                Some(index) => fault.in_operation(index),
+                None => fault,
+            }
+        })?;
+        match message.schema {
+            Some(Spelling::Exact) => {}
+            Some(Spelling::Other) if tolerance.allows(Quirk::MessageSchemaSpelling) => {}
+            None if tolerance.allows(Quirk::MissingMessageSchema) => {}
+            _ => return Err(PatchError::syntax(format!("expected `schemas` with `{PATCH_OP}`"))),
+        }
+        match message.operations {
+            Some(operations) if !operations.is_empty() || tolerance.allows(Quirk::NoOperations) => {
+                Ok(Self::new(operations))
+            }
+            _ => Err(PatchError::syntax(format!("expected {OPERATIONS}"))),
+        }
     }
 }
 
@@ -86,13 +97,8 @@ impl Reading<'_> {
         E::custom("")
     }
 
-    fn once<E: serde::de::Error>(&mut self, seen: &mut [bool], member: usize, names: &[&str]) -> Result<(), E> {
-        if let Some(seen @ false) = seen.get_mut(member) {
-            *seen = true;
-            return Ok(());
-        }
-        let name = names.get(member).unwrap_or(&"");
-        Err(self.fail(PatchError::syntax(format!("expected the member `{name}` once"))))
+    fn twice<E: serde::de::Error>(&mut self, name: &str) -> E {
+        self.fail(PatchError::syntax(format!("expected the member `{name}` once")))
     }
 }
 
@@ -102,27 +108,6 @@ macro_rules! expecting {
             f.write_str($what)
         }
     };
-}
-
-/// Reads a member's name: its index among the known names, compared without case.
-struct Name(&'static [&'static str]);
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
-        deserializer.deserialize_identifier(self)
-    }
-}
-
-impl Visitor<'_> for Name {
-    type Value = Option<usize>;
-
-    expecting!("the name of a member");
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Option<usize>, E> {
-        Ok(self.0.iter().position(|known| known.eq_ignore_ascii_case(name)))
-    }
 }
 
 #[derive(Default)]
@@ -169,18 +154,13 @@ impl<'de> Visitor<'de> for MessageSeed<'_, '_> {
 
     expecting!(MESSAGE);
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message, A::Error> {
-        const NAMES: &[&str] = &["schemas", "Operations"];
-        let (mut message, mut seen) = (Message::default(), [false; NAMES.len()]);
-        while let Some(member) = map.next_key_seed(Name(NAMES))? {
-            let Some(member) = member else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            self.0.once(&mut seen, member, NAMES)?;
-            if member == 0 {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Message, A::Error> {
+        let mut message = Message::default();
+        let mut members = Members::new(map, &["schemas", "Operations"]);
+        while let Some(name) = members.next(|name| self.0.twice(name))? {
+            if name == "schemas" {
                 self.0.expected = SCHEMAS;
-                let schemas = match map.next_value::<Option<Uris<'_>>>()? {
+                let schemas = match members.value::<Option<Uris<'_>>>()? {
                     None => Vec::new(),
                     Some(Uris::List(uris)) => uris,
                     Some(Uris::One(uri)) if self.0.tolerance.allows(Quirk::OneForList) => vec![uri],
@@ -191,7 +171,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_, '_> {
                 message.schema = Spelling::of(&schemas);
             } else {
                 self.0.expected = OPERATIONS;
-                message.operations = Some(map.next_value_seed(OperationsSeed(self.0))?);
+                message.operations = Some(members.value_by(OperationsSeed(self.0))?);
                 self.0.operation = None;
             }
             self.0.expected = MESSAGE;
@@ -257,25 +237,20 @@ impl<'de> Visitor<'de> for OperationSeed<'_, '_> {
 
     expecting!(OPERATION);
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Operation, A::Error> {
-        const NAMES: &[&str] = &["op", "path", "value"];
-        let (mut op, mut path, mut value, mut seen) = (None, None, None, [false; NAMES.len()]);
-        while let Some(member) = map.next_key_seed(Name(NAMES))? {
-            let Some(member) = member else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            self.0.once(&mut seen, member, NAMES)?;
-            match member {
-                0 => {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Operation, A::Error> {
+        let (mut op, mut path, mut value) = (None, None, None);
+        let mut members = Members::new(map, &["op", "path", "value"]);
+        while let Some(name) = members.next(|name| self.0.twice(name))? {
+            match name {
+                "op" => {
                     self.0.expected = OP;
-                    op = Some(map.next_value_seed(OpSeed(self.0))?);
+                    op = Some(members.value_by(OpSeed(self.0))?);
                 }
-                1 => {
+                "path" => {
                     self.0.expected = PATH;
-                    path = map.next_value::<Option<Box<str>>>()?;
+                    path = members.value::<Option<Box<str>>>()?;
                 }
-                _ => value = Some(map.next_value::<Box<RawValue>>()?),
+                _ => value = Some(members.value::<Box<RawValue>>()?),
             }
             self.0.expected = OPERATION;
         }
@@ -283,7 +258,7 @@ impl<'de> Visitor<'de> for OperationSeed<'_, '_> {
             return Err(self.0.fail(PatchError::syntax(format!("expected {OP}"))));
         };
         // An empty path means the resource itself, as a missing path does.
-        let operation = Operation { op, path: path.filter(|path| !path.trim_ascii().is_empty()), value };
+        let operation = Operation::new(op, path.filter(|path| !path.trim_ascii().is_empty()), value);
         if !operation.adds_described_element() || !self.0.tolerance.allows(Quirk::AddWithoutValue) {
             operation.check(self.0.limits).map_err(|fault| self.0.fail(fault))?;
         }
@@ -314,36 +289,12 @@ impl Visitor<'_> for OpSeed<'_, '_> {
     }
 }
 
-impl Operation {
-    /// Whether the operation is an `add` without a `value` whose path ends in a condition, which describes the element.
-    pub(super) fn adds_described_element(&self) -> bool {
-        let ends_in_condition = self.path().is_some_and(|path| path.trim_ascii_end().ends_with(']'));
-        self.op == Op::Add && self.value.is_none() && ends_in_condition
-    }
-
-    /// Checks the operation as far as possible without the resource type (RFC 7644 §3.5.2.1, §3.5.2.2).
-    pub(super) fn check(&self, limits: &Limits) -> Result<(), PatchError> {
-        let fault = match (self.op, &self.path, &self.value) {
-            (_, Some(path), _) if path.len() > limits.path_bytes => {
-                let message = format!("expected a path of at most {} bytes", limits.path_bytes);
-                PatchError::new(PatchErrorKind::InvalidPath, message)
-            }
-            (Op::Remove, None, _) => PatchError::new(PatchErrorKind::NoTarget, "expected a `path` for `remove`"),
-            (Op::Add | Op::Replace, _, None) => {
-                PatchError::value(format!("expected a `value` for `{}`", self.op.name()))
-            }
-            _ => return Ok(()),
-        };
-        Err(fault.at(self.path().unwrap_or_default()))
-    }
-}
-
 impl Serialize for Patch {
     /// Writes the patch as a PatchOp message (RFC 7644 §3.5.2).
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut message = serializer.serialize_struct("PatchOp", 2)?;
         message.serialize_field("schemas", &[PATCH_OP])?;
-        message.serialize_field("Operations", &self.operations)?;
+        message.serialize_field("Operations", self.operations())?;
         message.end()
     }
 }
@@ -351,11 +302,11 @@ impl Serialize for Patch {
 impl Serialize for Operation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut operation = serializer.serialize_struct("Operation", 3)?;
-        operation.serialize_field("op", self.op.name())?;
-        if let Some(path) = &self.path {
+        operation.serialize_field("op", self.op().name())?;
+        if let Some(path) = self.path() {
             operation.serialize_field("path", path)?;
         }
-        if let Some(value) = &self.value {
+        if let Some(value) = self.raw() {
             operation.serialize_field("value", value)?;
         }
         operation.end()
