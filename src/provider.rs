@@ -21,12 +21,14 @@ mod seal;
 mod service_provider;
 mod storage;
 mod system;
+mod target;
 mod write;
 
 #[cfg(feature = "signed-cursors")]
 pub use self::seal::{CursorKey, InvalidCursorKey};
 #[cfg(feature = "system")]
 pub use self::system::{RandomIds, SystemClock};
+pub(crate) use self::target::{Target, check_id, segments};
 pub use self::{
     access::{Access, Action, Others, Ownership, OwnershipError, Policy, Proposal, Subject},
     answer::{Answer, Listing},
