@@ -17,6 +17,7 @@ mod options;
 mod read;
 mod reference;
 mod rest;
+mod retry;
 mod seal;
 mod service_provider;
 mod storage;

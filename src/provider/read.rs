@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use super::{
-    access::{Action, Permit},
+    access::Action,
     answer::{Answer, Row, View},
+    call::Call,
     options::{Options, Precondition},
     rest::rest,
     service_provider::ServiceProvider,
 };
 use crate::{
     error::{Error, ScimType},
-    quirks::Tolerance,
     resource::Projection,
     schema::ResourceType,
     store::{Context, Key, Store, Stored, Wanted},
@@ -34,49 +34,46 @@ impl<S: Store> ServiceProvider<S> {
         id: &str,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let permit = self.permit(cx, Action::Read, kind)?;
-        let mut tolerance = Tolerance::new(self.quirks());
-        let view = self.view(cx, &permit, options, &mut tolerance)?;
-        let hidden = permit.unused(&view.hidden_lists(&permit.kind));
+        let mut call = self.call(cx, Action::Read, kind)?;
+        let view = self.view(&mut call, options)?;
+        let hidden = call.permit.unused(&view.hidden_lists(&call.permit.kind));
         let anything = Precondition::default();
-        let stored = self.existing(cx, &permit, id, &anything, &Wanted::without(&hidden)).await?;
+        let stored = self.existing(&call, id, &anything, &Wanted::without(&hidden)).await?;
         if !options.precondition.required_holds(&stored.version) {
             return Err(Error::precondition());
         }
-        self.answer(cx, stored, view, &tolerance, false).await
+        self.answer(&call, stored, view, false).await
     }
 
     /// Returns the resource, if it exists for the caller (otherwise 404) and the precondition holds for its version
     /// (otherwise 412).
     pub(super) async fn existing(
         &self,
-        cx: &Context,
-        permit: &Permit,
+        call: &Call<'_>,
         id: &str,
         precondition: &Precondition,
         wanted: &Wanted<'_>,
     ) -> Result<Stored, Error> {
-        let kind = &permit.kind;
-        let found = self.read(cx, Key { kind, id }, wanted).await?;
+        let kind = &call.permit.kind;
+        let found = self.read(call.cx, Key { kind, id }, wanted).await?;
         let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
-        permit.check_found(&found.resource)?;
+        call.permit.check_found(&found.resource)?;
         if precondition.holds(&found.version) { Ok(found) } else { Err(Error::precondition()) }
     }
 
     /// Returns the answer, with the derived attributes of the resource and the names in its references.
     pub(super) async fn answer(
         &self,
-        cx: &Context,
+        call: &Call<'_>,
         stored: Stored,
         view: View,
-        tolerance: &Tolerance,
         changed: bool,
     ) -> Result<Answer, Error> {
         rest(&stored.resource).await;
         let kind = Arc::clone(stored.resource.kind());
         let shows = |attribute| view.shows(attribute);
         let mut stored = stored;
-        let derived = match self.derive(cx, &kind, &[stored.resource.id()], shows).await {
+        let derived = match self.derive(call.cx, &kind, &[stored.resource.id()], shows).await {
             Ok(mut derived) => derived.pop().unwrap_or_default(),
             // The write has happened. Without its derived lists the resource would seem to have none, so show no
             // resource.
@@ -86,7 +83,7 @@ impl<S: Store> ServiceProvider<S> {
             }
             Err(error) => return Err(error),
         };
-        let displays = match self.names(cx, &kind, &[&*stored.resource], shows).await {
+        let displays = match self.names(call.cx, &kind, &[&*stored.resource], shows).await {
             Ok(mut displays) => displays.pop().unwrap_or_default(),
             // The write has happened. If the client got an error, it would repeat the request and create, for
             // example, a second group. An answer without names is better.
@@ -94,17 +91,12 @@ impl<S: Store> ServiceProvider<S> {
             Err(error) => return Err(error),
         };
         rest(&stored.resource).await;
-        Ok(Answer { row: Row { stored, derived, displays }, view, quirks: tolerance.applied(), changed })
+        Ok(Answer { row: Row { stored, derived, displays }, view, quirks: call.tolerance.applied(), changed })
     }
 
     /// Returns the view of the client on resources of this type: its projection and the base URL.
-    pub(super) fn view(
-        &self,
-        cx: &Context,
-        permit: &Permit,
-        options: &Options,
-        tolerance: &mut Tolerance,
-    ) -> Result<View, Error> {
+    pub(super) fn view(&self, call: &mut Call<'_>, options: &Options) -> Result<View, Error> {
+        let Call { cx, permit, tolerance } = call;
         let projection = Projection::new(&permit.view, &options.attributes, &options.excluded_attributes, tolerance)?;
         let base = self.inner.base.of(cx.tenant());
         Ok(View { registry: self.registry().clone(), base: base.into(), projection, written: !options.in_bulk })

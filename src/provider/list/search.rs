@@ -15,8 +15,9 @@ use crate::{
     message::{SearchRequest, SortOrder},
     path::PathRef,
     provider::{
-        access::{Action, Permit},
+        access::Action,
         answer::{Listing, Row, View},
+        call::Call,
         failure::too_large,
         options::Options,
         rest::rest,
@@ -31,8 +32,8 @@ use crate::{
 };
 
 /// A request for the resources of one type.
-struct Asked {
-    permit: Permit,
+struct Asked<'c> {
+    call: Call<'c>,
     /// The index of the type among the registered types; 0 in a query of one type.
     number: u16,
     matcher: Option<Matcher>,
@@ -61,18 +62,18 @@ impl<S: Store> ServiceProvider<S> {
         kind: &Arc<ResourceType>,
         request: &SearchRequest,
     ) -> Result<Listing, Error> {
-        let permit = self.permit(cx, Action::Search, kind)?;
-        let mut tolerance = Tolerance::new(self.quirks());
-        let filter = self.filter(request, &mut tolerance)?;
-        let matcher = filter.map(|filter| filter.compile(&permit.view, &mut tolerance)).transpose()?;
+        let mut call = self.call(cx, Action::Search, kind)?;
+        let filter = self.filter(request, &mut call.tolerance)?;
+        let matcher = filter.map(|filter| filter.compile(&call.permit.view, &mut call.tolerance)).transpose()?;
         self.check_filter(kind, compared(matcher.as_ref()))?;
         let order = match sort_path(request)? {
-            Some(path) => Order::By(Sort::new(&permit.view, path, is_descending(request), &mut tolerance)?),
+            Some(path) => Order::By(Sort::new(&call.permit.view, path, is_descending(request), &mut call.tolerance)?),
             None => Order::Same(None),
         };
         self.check_order(kind, order.attribute())?;
-        let view = self.view(cx, &permit, &Options::from(request.clone()), &mut tolerance)?;
-        let asked = vec![Asked { permit, number: 0, matcher, order, view }];
+        let view = self.view(&mut call, &Options::from(request.clone()))?;
+        let tolerance = call.tolerance;
+        let asked = vec![Asked { call, number: 0, matcher, order, view }];
         self.list(cx, kind.name(), asked, request, &tolerance).await
     }
 
@@ -136,8 +137,10 @@ impl<S: Store> ServiceProvider<S> {
             let order = order.unwrap_or_else(|| Order::Same(Some(SortKey::Integer(i64::from(number)))));
             self.check_filter(&permit.kind, compared(matcher.as_ref()))?;
             self.check_order(&permit.kind, order.attribute())?;
-            let view = self.view(cx, &permit, &options, &mut tolerance)?;
-            asked.push(Asked { permit, number, matcher, order, view });
+            let mut call = Call { cx, permit, tolerance };
+            let view = self.view(&mut call, &options)?;
+            tolerance = call.tolerance;
+            asked.push(Asked { call, number, matcher, order, view });
         }
         self.list(cx, "", asked, request, &tolerance).await
     }
@@ -156,7 +159,7 @@ impl<S: Store> ServiceProvider<S> {
         &self,
         cx: &Context,
         endpoint: &str,
-        asked: Vec<Asked>,
+        asked: Vec<Asked<'_>>,
         request: &SearchRequest,
         tolerance: &Tolerance,
     ) -> Result<Listing, Error> {
@@ -198,8 +201,8 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns the query of the resources of one type, divided between the store and the core.
-    fn query<'a>(&'a self, asked: &'a Asked, descending: bool) -> Query<'a> {
-        let Asked { permit, number, matcher, order, view } = asked;
+    fn query<'a>(&'a self, asked: &'a Asked<'_>, descending: bool) -> Query<'a> {
+        let Asked { call: Call { permit, .. }, number, matcher, order, view } = asked;
         let kind = &permit.kind;
         let conditions = matcher.iter().flat_map(Matcher::conditions).chain(permit.scope());
         let plan = Plan::new(&self.inner.store, kind, conditions);

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     error::Error,
-    provider::{access::Permit, failure::no_such_reference, service_provider::ServiceProvider},
+    provider::{access::Permit, call::Call, failure::no_such_reference, service_provider::ServiceProvider},
     quirks::{Quirk, Tolerance},
     resource::Resource,
     schema::{AttributeId, ResourceType},
@@ -33,11 +33,10 @@ impl<S: Store> ServiceProvider<S> {
     /// 400 for a refused reference, unless [`Quirk::MissingReference`] drops it.
     pub(in crate::provider) async fn settle_references(
         &self,
-        cx: &Context,
+        call: &mut Call<'_>,
         before: Option<&Resource>,
         resource: &mut Resource,
         own: &Created,
-        tolerance: &mut Tolerance,
     ) -> Result<(), Error> {
         let kind = Arc::clone(resource.kind());
         for &list in kind.reference_lists() {
@@ -69,7 +68,7 @@ impl<S: Store> ServiceProvider<S> {
                     }
                 }
             }
-            let missing = self.settle_elements(cx, &kind, list, new, own, tolerance).await?;
+            let missing = self.settle_elements(call, list, new, own).await?;
             drop_missing(&kind, list, resource, &missing);
         }
         Ok(())
@@ -78,32 +77,30 @@ impl<S: Store> ServiceProvider<S> {
     /// As [`Self::settle_references`], for new elements of one list. Returns the ids of the references to drop.
     pub(in crate::provider) async fn settle_elements(
         &self,
-        cx: &Context,
-        kind: &ResourceType,
+        call: &mut Call<'_>,
         list: AttributeId,
         mut elements: Vec<&mut Object>,
         own: &Created,
-        tolerance: &mut Tolerance,
     ) -> Result<Missing, Error> {
         let mut missing = Missing::new();
         let unsettled = elements.iter_mut().map(|element| &mut **element).collect();
-        self.type_elements(cx, kind, list, unsettled, own, tolerance, &mut missing).await?;
+        self.type_elements(call, list, unsettled, own, &mut missing).await?;
+        let kind = &call.permit.kind;
         elements.retain(|element| referred(kind, list, element).is_some_and(|id| !own.contains_key(id)));
-        self.check_elements(cx, kind, list, &elements, tolerance, &mut missing).await?;
+        self.check_elements(call, list, &elements, &mut missing).await?;
         Ok(missing)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "it is a part of `settle_elements`")]
     async fn type_elements(
         &self,
-        cx: &Context,
-        kind: &ResourceType,
+        call: &mut Call<'_>,
         list: AttributeId,
         mut elements: Vec<&mut Object>,
         own: &Created,
-        tolerance: &mut Tolerance,
         missing: &mut Missing,
     ) -> Result<(), Error> {
+        let Call { cx, permit, tolerance } = call;
+        let kind = &permit.kind;
         let conventional = kind.conventional(list);
         let (Some(reference), Some(type_of)) = (conventional.reference, conventional.kind) else { return Ok(()) };
         let names = kind.attribute(reference).references();
@@ -164,16 +161,16 @@ impl<S: Store> ServiceProvider<S> {
 impl<S: Store> ServiceProvider<S> {
     async fn check_elements(
         &self,
-        cx: &Context,
-        kind: &ResourceType,
+        call: &mut Call<'_>,
         list: AttributeId,
         elements: &[&mut Object],
-        tolerance: &mut Tolerance,
         missing: &mut Missing,
     ) -> Result<(), Error> {
         if self.inner.policies.is_empty() || elements.is_empty() {
             return Ok(());
         }
+        let Call { cx, permit, tolerance } = call;
+        let kind = &permit.kind;
         let conventional = kind.conventional(list);
         let names = conventional.reference.map(|reference| kind.attribute(reference).references());
         let kinds: Vec<&Arc<ResourceType>> =

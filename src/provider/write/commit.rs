@@ -8,16 +8,18 @@ use crate::{
     limits::Limits,
     patch::ValueEdit,
     provider::{
-        access::{Permit, Proposal},
+        access::Proposal,
         answer::View,
+        call::Call,
         failure::{broken_store, refused},
         options::{Options, Precondition},
         rest::rest,
+        retry::Failed,
         service_provider::ServiceProvider,
         storage::charge_bytes,
     },
     resource::Resource,
-    schema::{AttributeId, ResourceType},
+    schema::AttributeId,
     store::{Change, Context, Done, Entry, Expect, Key, Store, StoreError, Stored, Version, Wanted},
 };
 
@@ -40,20 +42,19 @@ impl<S: Store> ServiceProvider<S> {
     /// state; returns `None` without reading if there are no policies.
     pub(super) async fn review_as_is(
         &self,
-        cx: &Context,
-        permit: &Permit,
+        call: &Call<'_>,
         id: &str,
         edit: Option<(AttributeId, &ValueEdit)>,
     ) -> Result<Option<Stored>, Error> {
         if self.inner.policies.is_empty() {
             return Ok(None);
         }
-        let lists = permit.unused(permit.kind.reference_lists());
+        let lists = call.permit.unused(call.permit.kind.reference_lists());
         let wanted = Wanted::without(&lists);
-        let stored = self.existing(cx, permit, id, &Precondition::default(), &wanted).await?;
+        let stored = self.existing(call, id, &Precondition::default(), &wanted).await?;
         let before = Some(&*stored.resource);
-        let proposal = Proposal { action: permit.action, kind: &permit.kind, before, after: None, edit };
-        self.inner.policies.review(cx, &proposal)?;
+        let proposal = Proposal { action: call.permit.action, kind: &call.permit.kind, before, after: None, edit };
+        self.inner.policies.review(call.cx, &proposal)?;
         Ok(Some(stored))
     }
 
@@ -61,8 +62,7 @@ impl<S: Store> ServiceProvider<S> {
     /// cannot check the precondition itself.
     pub(super) async fn expectation(
         &self,
-        cx: &Context,
-        permit: &Permit,
+        call: &Call<'_>,
         id: &str,
         precondition: &Precondition,
     ) -> Result<Expect, Error> {
@@ -72,22 +72,20 @@ impl<S: Store> ServiceProvider<S> {
         if let Some(version) = precondition.only() {
             return Ok(Expect::Version(version));
         }
-        let lists = permit.unused(permit.kind.reference_lists());
+        let lists = call.permit.unused(call.permit.kind.reference_lists());
         let wanted = Wanted::without(&lists);
-        Ok(Expect::Version(self.existing(cx, permit, id, precondition, &wanted).await?.version))
+        Ok(Expect::Version(self.existing(call, id, precondition, &wanted).await?.version))
     }
 
-    /// Commits the change from `before` to `after`; `after` is `None` if nothing changes. Returns `None` if another
-    /// writer was faster or the store was busy.
+    /// Commits the change from `before` to `after`; `after` is `None` if nothing changes.
     pub(super) async fn write(
         &self,
-        cx: &Context,
-        kind: &Arc<ResourceType>,
+        call: &Call<'_>,
         before: &Stored,
         after: Option<Resource>,
         kept: &[AttributeId],
-    ) -> Result<Option<Stored>, Error> {
-        let Some(mut after) = after else { return Ok(Some(before.clone())) };
+    ) -> Result<Stored, Failed> {
+        let Some(mut after) = after else { return Ok(before.clone()) };
         rest(&after).await;
         // The clocks of several machines differ. `meta.lastModified` must not go backward.
         let now = self.inner.clock.now();
@@ -99,19 +97,16 @@ impl<S: Store> ServiceProvider<S> {
             expect: Expect::Version(before.version.clone()),
             before: Arc::clone(&before.resource),
         };
-        match self.commit_one(cx, change).await {
+        match self.commit_one(call.cx, change).await {
             // The store kept its value, for example a list that differs only in its order. The answer shows the
             // stored value.
-            Ok(Done { changed: false, .. }) => Ok(Some(before.clone())),
+            Ok(Done { changed: false, .. }) => Ok(before.clone()),
             Ok(Done { version, .. }) => {
                 let version: Version = version.ok_or_else(|| broken_store("a replace gives a version"))?;
-                Ok(Some(Stored::new(resource, version)))
+                Ok(Stored::new(resource, version))
             }
-            Err(StoreError::VersionMismatch { .. } | StoreError::Busy) => {
-                cx.count_retry();
-                Ok(None)
-            }
-            Err(error) => Err(refused(kind, error)),
+            Err(StoreError::VersionMismatch { .. } | StoreError::Busy) => Err(Failed::LostRace),
+            Err(error) => Err(refused(&call.permit.kind, error).into()),
         }
     }
 
@@ -120,22 +115,21 @@ impl<S: Store> ServiceProvider<S> {
     /// client names attributes (RFC 7644 §3.5.2), or if the request has no work left for the read.
     pub(super) async fn shown(
         &self,
-        cx: &Context,
-        permit: &Permit,
+        call: &Call<'_>,
         id: &str,
         options: &Options,
         view: &View,
     ) -> Result<Stored, Error> {
-        let hidden = permit.unused(&view.hidden_lists(&permit.kind));
+        let hidden = call.permit.unused(&view.hidden_lists(&call.permit.kind));
         let limit = if options.attributes.is_empty() { self.limits().members_in_answer } else { usize::MAX };
         let wanted = Wanted::without(&hidden).limit(limit);
-        match self.existing(cx, permit, id, &Precondition::default(), &wanted).await {
+        match self.existing(call, id, &Precondition::default(), &wanted).await {
             Err(error) if error.scim_type() == Some(ScimType::TooMany) => {
-                let kind = &permit.kind;
-                let lists = permit.unused(kind.reference_lists());
-                let found = self.read_written(cx, Key { kind, id }, &Wanted::without(&lists)).await?;
+                let kind = &call.permit.kind;
+                let lists = call.permit.unused(kind.reference_lists());
+                let found = self.read_written(call.cx, Key { kind, id }, &Wanted::without(&lists)).await?;
                 let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
-                permit.check_found(&found.resource)?;
+                call.permit.check_found(&found.resource)?;
                 Ok(Stored { complete: false, ..found })
             }
             shown => shown,

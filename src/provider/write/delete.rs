@@ -5,9 +5,7 @@ use std::sync::Arc;
 use crate::{
     error::Error,
     provider::{
-        access::Action,
-        failure::{contention, refused},
-        options::Precondition,
+        access::Action, call::Call, failure::refused, options::Precondition, retry::Failed,
         service_provider::ServiceProvider,
     },
     resource::Resource,
@@ -29,26 +27,33 @@ impl<S: Store> ServiceProvider<S> {
         id: &str,
         precondition: &Precondition,
     ) -> Result<(), Error> {
-        let permit = self.permit(cx, Action::Delete, kind)?;
-        for _ in 0..=self.limits().write_retries {
-            let reviewed = self.review_as_is(cx, &permit, id, None).await?;
-            let expect = match &reviewed {
-                // Deletes the reviewed version only.
-                Some(seen) if precondition.holds(&seen.version) => Expect::Version(seen.version.clone()),
-                Some(_) => return Err(Error::precondition()),
-                None => self.expectation(cx, &permit, id, precondition).await?,
-            };
-            let again = matches!(expect, Expect::Version(_)) && precondition.is_indifferent();
-            let before = reviewed.map(|seen| seen.resource);
-            let change = self.delete_change(&permit.kind, id.into(), expect, before);
-            match self.commit_one(cx, change).await {
-                Ok(_) => return Ok(()),
-                Err(StoreError::Busy) => cx.count_retry(),
-                Err(StoreError::VersionMismatch { .. }) if again => cx.count_retry(),
-                Err(error) => return Err(refused(&permit.kind, error)),
+        let call = self.call(cx, Action::Delete, kind)?;
+        let mut attempts = self.attempts();
+        loop {
+            match self.try_delete(&call, id, precondition).await {
+                Ok(()) => return Ok(()),
+                Err(failed) => attempts.again(cx, failed)?,
             }
         }
-        Err(contention())
+    }
+
+    async fn try_delete(&self, call: &Call<'_>, id: &str, precondition: &Precondition) -> Result<(), Failed> {
+        let kind = &call.permit.kind;
+        let reviewed = self.review_as_is(call, id, None).await?;
+        let expect = match &reviewed {
+            // Deletes the reviewed version only.
+            Some(seen) if precondition.holds(&seen.version) => Expect::Version(seen.version.clone()),
+            Some(_) => return Err(Error::precondition().into()),
+            None => self.expectation(call, id, precondition).await?,
+        };
+        let again = matches!(expect, Expect::Version(_)) && precondition.is_indifferent();
+        let before = reviewed.map(|seen| seen.resource);
+        match self.commit_one(call.cx, self.delete_change(kind, id.into(), expect, before)).await {
+            Ok(_) => Ok(()),
+            Err(StoreError::Busy) => Err(Failed::LostRace),
+            Err(StoreError::VersionMismatch { .. }) if again => Err(Failed::LostRace),
+            Err(error) => Err(refused(kind, error).into()),
+        }
     }
 
     /// Returns the change that deletes a resource. `before` is the stored resource, if it has been read.

@@ -4,12 +4,18 @@ use super::requested::present_on_request;
 use crate::{
     error::Error,
     provider::{
-        access::Action, answer::Answer, failure::contention, options::Options, reference::Created, rest::rest,
-        service_provider::ServiceProvider, storage::charge_bytes,
+        access::Action,
+        answer::Answer,
+        call::Call,
+        options::{Options, Precondition},
+        reference::Created,
+        rest::rest,
+        retry::Failed,
+        service_provider::ServiceProvider,
+        storage::charge_bytes,
     },
-    quirks::Tolerance,
     resource::{Resource, judge},
-    store::{Context, Store, Wanted},
+    store::{Context, Store, Stored, Wanted},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -27,30 +33,42 @@ impl<S: Store> ServiceProvider<S> {
         resource: Resource,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let permit = self.permit(cx, Action::Replace, resource.kind())?;
-        let mut tolerance = Tolerance::new(self.quirks());
+        let mut call = self.call(cx, Action::Replace, resource.kind())?;
         let mut resource = resource;
         rest(&resource).await;
-        permit.read(&mut resource, &mut tolerance)?;
-        let view = self.view(cx, &permit, options, &mut tolerance)?.showing(&present_on_request(&resource));
-        for _ in 0..=self.limits().write_retries {
-            let before = self.existing(cx, &permit, id, &options.precondition, &Wanted::everything()).await?;
-            charge_bytes(cx, &before.resource)?;
-            // Clones `resource`, since another attempt may need it.
-            let after = before.resource.replaced_by(resource.clone());
-            let mut after = permit.kept(&before.resource, after);
-            self.settle_references(cx, Some(&before.resource), &mut after, &Created::new(), &mut tolerance).await?;
-            rest(&after).await;
-            judge(Some(&before.resource), &after)?;
-            self.check_size(cx, Some(&before.resource), &after)?;
-            self.review(cx, &permit, Some(&before.resource), Some(&after))?;
-            let after = if after == *before.resource { None } else { Some(after) };
-            rest(&before.resource).await;
-            if let Some(written) = self.write(cx, &permit.kind, &before, after, &[]).await? {
-                let changed = written.version != before.version;
-                return self.answer(cx, written, view, &tolerance, changed).await;
+        call.permit.read(&mut resource, &mut call.tolerance)?;
+        let view = self.view(&mut call, options)?.showing(&present_on_request(&resource));
+        let mut attempts = self.attempts();
+        loop {
+            match self.try_replace(&mut call, id, &resource, &options.precondition).await {
+                Ok((written, changed)) => return self.answer(&call, written, view, changed).await,
+                Err(failed) => attempts.again(cx, failed)?,
             }
         }
-        Err(contention())
+    }
+
+    /// Returns the resource after the replacement, and whether the replacement changed it.
+    async fn try_replace(
+        &self,
+        call: &mut Call<'_>,
+        id: &str,
+        resource: &Resource,
+        precondition: &Precondition,
+    ) -> Result<(Stored, bool), Failed> {
+        let before = self.existing(call, id, precondition, &Wanted::everything()).await?;
+        charge_bytes(call.cx, &before.resource)?;
+        // Clones `resource`, since another attempt may need it.
+        let after = before.resource.replaced_by(resource.clone());
+        let mut after = call.permit.kept(&before.resource, after);
+        self.settle_references(call, Some(&before.resource), &mut after, &Created::new()).await?;
+        rest(&after).await;
+        judge(Some(&before.resource), &after).map_err(Error::from)?;
+        self.check_size(call.cx, Some(&before.resource), &after)?;
+        self.review(call, Some(&before.resource), Some(&after))?;
+        let after = if after == *before.resource { None } else { Some(after) };
+        rest(&before.resource).await;
+        let written = self.write(call, &before, after, &[]).await?;
+        let changed = written.version != before.version;
+        Ok((written, changed))
     }
 }
