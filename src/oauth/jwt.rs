@@ -1,8 +1,7 @@
 //! The parts of a JWT in compact form (RFC 7515 §7.1), before any of them is verified.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::Deserialize;
-use serde_json::Value as Json;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::ASSERTION_BYTES;
 
@@ -11,7 +10,7 @@ use super::ASSERTION_BYTES;
 pub(super) struct Header {
     pub(super) alg: String,
     pub(super) kid: Option<String>,
-    crit: Option<Json>,
+    crit: Option<IgnoredAny>,
 }
 
 /// The parts of a JWT.
