@@ -6,6 +6,8 @@ mod bulk;
 mod config;
 mod definition;
 mod list;
+mod members;
+mod patch_op;
 mod search;
 
 pub use self::{

@@ -3,35 +3,43 @@
 //! Applying a [`Patch`] is a pure function of a resource. A patch that only adds or removes values of one list of
 //! references is also a [`Membership`], which needs no resource at all. This module does not know HTTP or storage.
 
+mod application;
 mod apply;
+mod builder;
 mod diff;
+mod doubles;
+mod element;
 mod elements;
 mod error;
 mod given;
+mod list;
+mod members;
 mod membership;
 mod path;
 mod schemas;
+mod singular;
 mod value;
-mod wire;
 
 use std::{fmt, sync::Arc};
 
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
-pub(crate) use self::apply::Application;
+pub(crate) use self::application::Application;
 pub use self::{
+    builder::PatchBuilder,
     diff::{DiffError, DiffErrorKind, diff},
     error::{PatchError, PatchErrorKind},
     membership::{Membership, ValueEdit},
-    wire::PATCH_OP,
 };
 use crate::{
     limits::{Limits, Work},
-    quirks::Tolerance,
+    quirks::{Reading, Tolerance},
     resource::Resource,
     schema::{AttributeId, ResourceType},
 };
+
+/// The URI of the PatchOp message (RFC 7644 §3.5.2).
+pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// A PATCH request: operations that are all applied, in their order, or not at all (RFC 7644 §3.5.2).
 ///
@@ -82,7 +90,7 @@ pub enum Op {
 }
 
 impl Op {
-    const ALL: [Self; 3] = [Self::Add, Self::Remove, Self::Replace];
+    pub(crate) const ALL: [Self; 3] = [Self::Add, Self::Remove, Self::Replace];
 
     /// The operation's name in JSON.
     pub const fn name(self) -> &'static str {
@@ -95,32 +103,9 @@ impl Op {
 }
 
 impl Patch {
-    /// Reads the body of a PATCH request.
-    ///
-    /// # Errors
-    ///
-    /// When the body is not a PatchOp message, holds no operation or more than `limits.patch_operations`, a
-    /// `remove` has no path, or an `add` or `replace` has no value.
-    pub fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, PatchError> {
-        wire::parse(body, limits, tolerance)
-    }
-
-    /// Starts a patch that the host itself builds.
-    ///
-    /// ```
-    /// use scim_core::patch::Patch;
-    ///
-    /// let patch = Patch::builder()
-    ///     .replace("active", false)
-    ///     .add("emails", [("value", "bjensen@example.com")].into_iter().collect::<std::collections::BTreeMap<_, _>>())
-    ///     .remove(r#"phoneNumbers[type eq "fax"]"#)
-    ///     .build()?;
-    /// assert_eq!(patch.operations().len(), 3);
-    /// assert_eq!(patch.operations()[0].value(), Some("false"));
-    /// # Ok::<(), scim_core::patch::PatchError>(())
-    /// ```
-    pub fn builder() -> PatchBuilder {
-        PatchBuilder { operations: Vec::new(), fault: None }
+    /// A patch of operations that have been checked.
+    pub(crate) fn new(operations: Vec<Operation>) -> Self {
+        Self { operations }
     }
 
     /// The operations, in their order.
@@ -147,7 +132,7 @@ impl Patch {
         limits: &Limits,
         tolerance: &mut Tolerance,
     ) -> Result<Option<Resource>, PatchError> {
-        apply::apply(self, resource, limits, tolerance, &Work::new(limits.work))
+        apply::apply(self, resource, Reading::new(limits, tolerance), &Work::new(limits.work))
     }
 
     /// The lists of references that no operation touches and that are not required: the patch can be applied
@@ -159,9 +144,10 @@ impl Patch {
         tolerance: &Tolerance,
     ) -> Vec<AttributeId> {
         let mut met = *tolerance;
+        let mut reading = Reading::new(limits, &mut met);
         let mut touched = Vec::new();
         for operation in &self.operations {
-            match path::touched(kind, operation, limits, &mut met) {
+            match path::touched(kind, operation, &mut reading) {
                 Some(attributes) => touched.extend(attributes),
                 None => return Vec::new(),
             }
@@ -198,7 +184,7 @@ impl Patch {
         limits: &Limits,
         tolerance: &mut Tolerance,
     ) -> Result<Option<Membership>, PatchError> {
-        membership::membership(self, kind, limits, tolerance)
+        membership::membership(self, kind, &mut Reading::new(limits, tolerance))
     }
 }
 
@@ -228,6 +214,10 @@ impl Patch {
 pub(crate) type Resolved = (Option<Box<str>>, Option<String>);
 
 impl Operation {
+    pub(crate) fn new(op: Op, path: Option<Box<str>>, value: Option<Box<RawValue>>) -> Self {
+        Self { op, path, value }
+    }
+
     /// The kind of change.
     pub fn op(&self) -> Op {
         self.op
@@ -240,7 +230,34 @@ impl Operation {
 
     /// The value, as JSON text; `None` if the operation has no value.
     pub fn value(&self) -> Option<&str> {
-        self.value.as_deref().map(RawValue::get)
+        self.raw().map(RawValue::get)
+    }
+
+    /// The value as unparsed JSON.
+    pub(crate) fn raw(&self) -> Option<&RawValue> {
+        self.value.as_deref()
+    }
+
+    /// Whether the operation is an `add` without a `value` whose path ends in a condition, which describes the element.
+    pub(crate) fn adds_described_element(&self) -> bool {
+        let ends_in_condition = self.path().is_some_and(|path| path.trim_ascii_end().ends_with(']'));
+        self.op == Op::Add && self.value.is_none() && ends_in_condition
+    }
+
+    /// Checks the operation as far as possible without the resource type (RFC 7644 §3.5.2.1, §3.5.2.2).
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), PatchError> {
+        let fault = match (self.op, &self.path, &self.value) {
+            (_, Some(path), _) if path.len() > limits.path_bytes => {
+                let message = format!("expected a path of at most {} bytes", limits.path_bytes);
+                PatchError::new(PatchErrorKind::InvalidPath, message)
+            }
+            (Op::Remove, None, _) => PatchError::new(PatchErrorKind::NoTarget, "expected a `path` for `remove`"),
+            (Op::Add | Op::Replace, _, None) => {
+                PatchError::value(format!("expected a `value` for `{}`", self.op.name()))
+            }
+            _ => return Ok(()),
+        };
+        Err(fault.at(self.path().unwrap_or_default()))
     }
 }
 
@@ -253,63 +270,5 @@ impl fmt::Debug for Operation {
             shown.field("value", &format_args!("({} bytes)", value.len()));
         }
         shown.finish()
-    }
-}
-
-/// Builds a [`Patch`]. Returned by [`Patch::builder`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct PatchBuilder {
-    operations: Vec<Operation>,
-    fault: Option<PatchError>,
-}
-
-impl PatchBuilder {
-    /// Adds `value` at `path`; with an empty path, adds its members to the resource.
-    pub fn add(self, path: &str, value: impl Serialize) -> Self {
-        self.operation(Op::Add, path, Some(value))
-    }
-
-    /// Replaces the value at `path` by `value`; with an empty path, each member of `value` replaces its attribute.
-    pub fn replace(self, path: &str, value: impl Serialize) -> Self {
-        self.operation(Op::Replace, path, Some(value))
-    }
-
-    /// Removes the value at `path`.
-    pub fn remove(self, path: &str) -> Self {
-        self.operation(Op::Remove, path, None::<()>)
-    }
-
-    fn operation(mut self, op: Op, path: &str, value: Option<impl Serialize>) -> Self {
-        let value = match value.map(|value| to_raw_value(&value)).transpose() {
-            Ok(value) => value,
-            Err(error) => {
-                let fault = PatchError::value(error.to_string()).at(path).in_operation(self.operations.len());
-                self.fault.get_or_insert(fault);
-                None
-            }
-        };
-        self.operations.push(Operation { op, path: (!path.is_empty()).then(|| path.into()), value });
-        self
-    }
-
-    /// Builds the patch.
-    ///
-    /// # Errors
-    ///
-    /// When a value cannot be written as JSON, a `remove` has no path, or the patch has no operation. Paths are
-    /// read when the patch is applied.
-    pub fn build(self) -> Result<Patch, PatchError> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
-        let limits = Limits { path_bytes: usize::MAX, ..Limits::default() };
-        for (index, operation) in self.operations.iter().enumerate() {
-            operation.check(&limits).map_err(|fault| fault.in_operation(index))?;
-        }
-        if self.operations.is_empty() {
-            return Err(PatchError::syntax("expected at least one operation"));
-        }
-        Ok(Patch { operations: self.operations })
     }
 }

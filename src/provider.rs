@@ -4,42 +4,40 @@
 //! attributes an answer shows, how a query is divided between the store and the core, and how concurrent writes are
 //! resolved. HTTP belongs to [`protocol`](crate::protocol).
 
+// The parts of the service provider stand at the bottom, and the operations above them in wings: `access` decides
+// about callers, `reference` about references, `read` reads one resource, `list` answers queries, `write` changes one
+// resource, and `bulk` executes many operations. A wing uses only the wings before it; a test states the order.
+mod access;
 mod answer;
 mod base;
 mod builder;
 mod bulk;
-mod calls;
-mod cursor;
+mod call;
 mod discovery;
-mod display;
 mod failure;
-mod hydrate;
-mod kept;
-mod membership;
+mod list;
 mod options;
-mod ownership;
-mod paging;
-mod part;
-mod permit;
-mod plan;
-mod policy;
-mod query;
-mod references;
+mod read;
+mod reference;
 mod rest;
-mod subject;
+mod retry;
+mod seal;
+mod service_provider;
+mod storage;
 mod system;
+mod target;
 mod write;
 
 #[cfg(feature = "signed-cursors")]
-pub use self::cursor::{CursorKey, InvalidCursorKey};
+pub use self::seal::{CursorKey, InvalidCursorKey};
 #[cfg(feature = "system")]
 pub use self::system::{RandomIds, SystemClock};
+pub(crate) use self::target::{Target, check_id, segments};
 pub use self::{
+    access::{Access, Action, Others, Ownership, OwnershipError, Policy, Proposal, Subject},
     answer::{Answer, Listing},
-    builder::{ConfigurationError, ServiceProvider, ServiceProviderBuilder},
+    builder::{ConfigurationError, ServiceProviderBuilder},
     options::{Options, Precondition},
-    ownership::{Others, Ownership, OwnershipError},
-    policy::{Access, Action, Policy, Proposal},
-    subject::Subject,
+    service_provider::ServiceProvider,
     system::{Clock, IdSource},
 };

@@ -4,22 +4,30 @@
 //! module knows nothing of values, requests or storage.
 
 mod attribute;
+mod attribute_id;
+mod build;
+mod common;
 mod default;
+mod default_rules;
 mod display;
 mod documents;
 mod error;
 mod registry;
 mod resource_type;
+mod rules;
 mod standard;
+mod table;
 
 pub(crate) use self::display::Display;
 pub use self::{
     attribute::{Attribute, AttributeType, Mutability, Returned, Uniqueness},
+    attribute_id::AttributeId,
+    build::ResourceTypeBuilder,
     default::DefaultValue,
     documents::{DocumentError, read_resource_types, read_schemas},
     error::{SchemaError, SchemaErrorKind},
     registry::{Registry, RegistryBuilder, Relation},
-    resource_type::{AttributeId, Extension, ResourceType, ResourceTypeBuilder},
+    resource_type::{Extension, ResourceType},
     standard::{ENTERPRISE_USER, GROUP, RESOURCE_TYPE, SCHEMA, SERVICE_PROVIDER_CONFIG, USER},
 };
 

@@ -6,11 +6,12 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Serialize, Serializer,
-    de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor},
     ser::SerializeStruct,
 };
 use serde_json::value::RawValue;
 
+use super::members::Members;
 use crate::{
     error::{Error, ScimType},
     limits::Limits,
@@ -94,18 +95,18 @@ impl<'a> BulkRequest<'a> {
             return Err(Error::bad(ScimType::InvalidSyntax, detail));
         }
         let text = body_text(body, tolerance).map_err(|fault| Error::bad(ScimType::InvalidSyntax, fault))?;
-        let mut reading = Reading { most: limits.bulk_operations, too_many: false, expected: "a BulkRequest" };
+        let mut progress = Progress { most: limits.bulk_operations, too_many: false, expected: "a BulkRequest" };
         let mut json = serde_json::Deserializer::from_str(text);
-        let message = MessageSeed(&mut reading).deserialize(&mut json).and_then(|message| {
+        let message = MessageSeed(&mut progress).deserialize(&mut json).and_then(|message| {
             json.end()?;
             Ok(message)
         });
-        if reading.too_many {
+        if progress.too_many {
             let detail = format!("expected at most {} operations (maxOperations)", limits.bulk_operations);
             return Err(Error::new(413, detail));
         }
         let message =
-            message.map_err(|error| Error::bad(ScimType::InvalidSyntax, json_fault_at(&error, reading.expected)))?;
+            message.map_err(|error| Error::bad(ScimType::InvalidSyntax, json_fault_at(&error, progress.expected)))?;
         let named = message.schemas.as_deref().unwrap_or_default();
         let right = named.iter().any(|uri| uri.eq_ignore_ascii_case(REQUEST));
         if !right && (!named.is_empty() || !tolerance.allows(Quirk::MissingMessageSchema)) {
@@ -125,7 +126,7 @@ impl<'a> BulkRequest<'a> {
     }
 }
 
-struct Reading {
+struct Progress {
     most: usize,
     too_many: bool,
     /// The expectation for the JSON that is currently read, for error messages.
@@ -139,16 +140,7 @@ struct Message<'a> {
     operations: Option<Vec<BulkOperation<'a>>>,
 }
 
-/// Records a member; an error if the member occurs a second time.
-fn once<E: de::Error>(seen: &mut Vec<&'static str>, name: &'static str) -> Result<(), E> {
-    if seen.contains(&name) {
-        return Err(E::duplicate_field(name));
-    }
-    seen.push(name);
-    Ok(())
-}
-
-struct MessageSeed<'r>(&'r mut Reading);
+struct MessageSeed<'r>(&'r mut Progress);
 
 impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
     type Value = Message<'de>;
@@ -165,23 +157,23 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
         f.write_str("a BulkRequest")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message<'de>, A::Error> {
-        let (mut message, mut seen) = (Message::default(), Vec::new());
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            if name.eq_ignore_ascii_case("schemas") {
-                once(&mut seen, "schemas")?;
-                self.0.expected = "`schemas` to be a list of URIs";
-                message.schemas = map.next_value()?;
-            } else if name.eq_ignore_ascii_case("failOnErrors") {
-                once(&mut seen, "failOnErrors")?;
-                self.0.expected = "`failOnErrors` to be a whole number";
-                message.fail_on_errors = map.next_value()?;
-            } else if name.eq_ignore_ascii_case("Operations") {
-                once(&mut seen, "Operations")?;
-                self.0.expected = "`Operations` to be a list of operations";
-                message.operations = Some(map.next_value_seed(OperationsSeed(self.0))?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Message<'de>, A::Error> {
+        let mut message = Message::default();
+        let mut members = Members::new(map, &["schemas", "failOnErrors", "Operations"]);
+        while let Some(name) = members.next(de::Error::duplicate_field)? {
+            match name {
+                "schemas" => {
+                    self.0.expected = "`schemas` to be a list of URIs";
+                    message.schemas = members.value()?;
+                }
+                "failOnErrors" => {
+                    self.0.expected = "`failOnErrors` to be a whole number";
+                    message.fail_on_errors = members.value()?;
+                }
+                _ => {
+                    self.0.expected = "`Operations` to be a list of operations";
+                    message.operations = Some(members.value_by(OperationsSeed(self.0))?);
+                }
             }
             self.0.expected = "a BulkRequest";
         }
@@ -189,7 +181,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
     }
 }
 
-struct OperationsSeed<'r>(&'r mut Reading);
+struct OperationsSeed<'r>(&'r mut Progress);
 
 impl<'de> DeserializeSeed<'de> for OperationsSeed<'_> {
     type Value = Vec<BulkOperation<'de>>;
@@ -236,24 +228,21 @@ impl<'de> Visitor<'de> for OperationSeed {
         f.write_str("an operation")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut operation, mut seen) = (BulkOperation::default(), Vec::new());
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            let texts: [(&'static str, &mut Option<Cow<'de, str>>); 4] = [
-                ("method", &mut operation.method),
-                ("bulkId", &mut operation.bulk_id),
-                ("version", &mut operation.version),
-                ("path", &mut operation.path),
-            ];
-            if let Some((known, field)) = texts.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)) {
-                once(&mut seen, known)?;
-                *field = map.next_value::<Option<Text<'de>>>()?.map(|text| text.0);
-            } else if name.eq_ignore_ascii_case("data") {
-                once(&mut seen, "data")?;
-                operation.data = Some(map.next_value::<&'de RawValue>()?).filter(|data| data.get() != "null");
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let mut operation = BulkOperation::default();
+        let mut members = Members::new(map, &["method", "bulkId", "version", "path", "data"]);
+        while let Some(name) = members.next(de::Error::duplicate_field)? {
+            let text = match name {
+                "method" => &mut operation.method,
+                "bulkId" => &mut operation.bulk_id,
+                "version" => &mut operation.version,
+                "path" => &mut operation.path,
+                _ => {
+                    operation.data = Some(members.value::<&'de RawValue>()?).filter(|data| data.get() != "null");
+                    continue;
+                }
+            };
+            *text = members.value::<Option<Text<'de>>>()?.map(|text| text.0);
         }
         Ok(operation)
     }

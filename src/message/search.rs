@@ -1,12 +1,13 @@
 //! SearchRequest: a query in the body of a POST, or as the parameters of a GET (RFC 7644 §3.4.2, §3.4.3).
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, Visitor},
 };
 
+use super::members::Members;
 use crate::{
     error::{Error, ScimType},
     limits::Limits,
@@ -99,18 +100,14 @@ macro_rules! body {
                 f.write_str("a SearchRequest")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Body, A::Error> {
-                let (mut body, mut seen) = (Body::default(), Vec::new());
-                while let Some(name) = members.next_key::<Cow<'de, str>>()? {
-                    $(if name.eq_ignore_ascii_case($name) {
-                        if seen.contains(&$name) {
-                            return Err(de::Error::duplicate_field($name));
-                        }
-                        seen.push($name);
-                        body.$field = members.next_value()?;
-                        continue;
-                    })*
-                    members.next_value::<de::IgnoredAny>()?;
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Body, A::Error> {
+                let mut body = Body::default();
+                let mut members = Members::new(map, &[$($name),*]);
+                while let Some(name) = members.next(de::Error::duplicate_field)? {
+                    match name {
+                        $($name => body.$field = members.value()?,)*
+                        _ => {}
+                    }
                 }
                 Ok(body)
             }

@@ -58,18 +58,18 @@ pub enum PatchErrorKind {
 }
 
 impl PatchError {
-    pub(super) fn new(kind: PatchErrorKind, message: impl Into<Box<str>>) -> Self {
+    pub(crate) fn new(kind: PatchErrorKind, message: impl Into<Box<str>>) -> Self {
         Self { inner: Box::new(Inner { kind, message: message.into(), operation: None, path: None }) }
     }
 
     /// The same error, in the operation with this index. The first call decides, since it was nearest to the fault.
-    pub(super) fn in_operation(mut self, index: usize) -> Self {
+    pub(crate) fn in_operation(mut self, index: usize) -> Self {
         self.inner.operation.get_or_insert(index);
         self
     }
 
     /// The same error, at this path. The first call decides, since it was nearest to the fault.
-    pub(super) fn at(mut self, path: &str) -> Self {
+    pub(crate) fn at(mut self, path: &str) -> Self {
         if self.inner.path.is_none() && !path.is_empty() {
             self.inner.path = Some(path.into());
         }
@@ -97,11 +97,11 @@ impl PatchError {
         &self.inner.message
     }
 
-    pub(super) fn syntax(message: impl Into<Box<str>>) -> Self {
+    pub(crate) fn syntax(message: impl Into<Box<str>>) -> Self {
         Self::new(PatchErrorKind::InvalidSyntax, message)
     }
 
-    pub(super) fn value(message: impl Into<Box<str>>) -> Self {
+    pub(crate) fn value(message: impl Into<Box<str>>) -> Self {
         Self::new(PatchErrorKind::InvalidValue, message)
     }
 
@@ -114,7 +114,7 @@ impl PatchError {
     }
 
     /// An error for JSON that cannot be read. `expected` names the JSON that belongs there.
-    pub(super) fn json(error: &serde_json::Error, expected: &str) -> Self {
+    pub(crate) fn json(error: &serde_json::Error, expected: &str) -> Self {
         Self::syntax(json_fault_at(error, expected))
     }
 

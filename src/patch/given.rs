@@ -1,7 +1,7 @@
 //! The `value` of a `remove`: the elements that it names, and the values that it must not name (RFC 7644 §3.5.2.2
 //! has no such value).
 
-use super::{PatchError, apply::Application};
+use super::{PatchError, application::Application};
 use crate::{
     quirks::Quirk,
     resource::Named,
@@ -11,7 +11,7 @@ use crate::{
 
 impl Application<'_> {
     pub(super) fn expect_no_value(&mut self) -> Result<(), PatchError> {
-        if self.tolerance.allows(Quirk::RemoveWithValue) {
+        if self.reading.allows(Quirk::RemoveWithValue) {
             return Ok(());
         }
         Err(PatchError::value("expected no `value` for `remove`"))

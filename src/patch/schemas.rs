@@ -1,9 +1,16 @@
 //! Operations on `schemas`, which is not stored: it is derived from the extensions that have data (RFC 7644 §3.5.2).
+//! An operation that removes a schema removes the object of its extension.
+
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::{Op, PatchError, apply::Application, path::Elements};
-use crate::{quirks::Quirk, schema::Extension, value::Value};
+use super::{Op, PatchError, application::Application, path::Elements};
+use crate::{
+    quirks::Quirk,
+    schema::{AttributeId, Extension, Mutability},
+    value::Value,
+};
 
 impl Application<'_> {
     /// Applies an operation to `schemas` as a whole: `remove` drops the given extensions, `replace` drops all
@@ -16,7 +23,7 @@ impl Application<'_> {
         let uris = match serde_json::from_str::<Vec<String>>(raw.get()) {
             Ok(uris) => uris,
             Err(_) => match serde_json::from_str(raw.get()) {
-                Ok(uri) if self.tolerance.allows(Quirk::OneForList) => vec![uri],
+                Ok(uri) if self.reading.allows(Quirk::OneForList) => vec![uri],
                 _ => return Err(PatchError::value("expected a list of schema URIs")),
             },
         };
@@ -29,7 +36,7 @@ impl Application<'_> {
         let is_base = |uri: &String| uri.eq_ignore_ascii_case(self.kind.schema().id());
         let is_unknown = |uri: &&String| !is_base(uri) && self.kind.extension(uri).is_none();
         if let Some(unknown) = uris.iter().find(is_unknown)
-            && !self.tolerance.allows(Quirk::UnknownSchema)
+            && !self.reading.allows(Quirk::UnknownSchema)
         {
             let message = format!("expected a schema of the resource type, found `{unknown:.60}`");
             return Err(PatchError::value(message));
@@ -50,7 +57,7 @@ impl Application<'_> {
 
     /// Applies an operation to `schemas[value eq "urn:…"]`, also written as `schemas eq "urn:…"`.
     pub(super) fn schema_elements(&mut self, op: Op, elements: &Elements) -> Result<(), PatchError> {
-        let condition = elements.condition(self.kind, self.tolerance)?;
+        let condition = elements.condition(self.kind, self.reading.tolerance)?;
         if op != Op::Remove {
             return Err(PatchError::mutability("expected `schemas` to follow from the attributes"));
         }
@@ -61,6 +68,32 @@ impl Application<'_> {
             if condition.as_ref().is_none_or(|condition| condition.matches_element(&uri_value)) {
                 self.drop_schema(uri)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Removes an extension. No operation may remove the resource's own attributes as a whole.
+    pub(super) fn remove_object(&mut self, object: AttributeId) -> Result<(), PatchError> {
+        if object == AttributeId::ROOT {
+            return Err(PatchError::no_target());
+        }
+        if self.is_required_extension(object) {
+            return Err(PatchError::mutability("expected a required extension to stay"));
+        }
+        // As in PUT, read-only attributes, immutable attributes with an old value, and attributes with a default stay,
+        // and with them the extension.
+        let (kind, before) = (Arc::clone(self.kind), self.before);
+        let Some(Value::Complex(members)) = self.after.root_mut().get_mut(object) else { return Ok(()) };
+        members.retain(|id, _| {
+            let definition = kind.attribute(id);
+            match definition.mutable() {
+                Mutability::ReadOnly => true,
+                Mutability::Immutable if before.value(id).is_some() => true,
+                _ => definition.default().is_some(),
+            }
+        });
+        if members.is_empty() {
+            self.after.root_mut().remove(object);
         }
         Ok(())
     }

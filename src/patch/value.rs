@@ -1,78 +1,22 @@
-//! Values in operations as the client wrote them: the members of an object, and the JSON that means no value.
+//! Values in operations as the client wrote them: JSON packed in a string, and the JSON that means no value.
 
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::borrow::Cow;
 
-use serde::{
-    Deserialize,
-    de::{Deserializer, MapAccess, Visitor},
-};
 use serde_json::value::RawValue;
 
-use super::{PatchError, path::Target};
+use super::{PatchError, members::members, path::Target};
 use crate::{
-    limits::Limits,
-    quirks::{Quirk, Tolerance},
+    quirks::{Quirk, Reading, Tolerance},
     resource::is_deeper,
     schema::{AttributeId, AttributeType, ResourceType},
 };
-
-/// The members of a JSON object, in order, with unparsed values. Names that differ at most by case are refused.
-pub(super) fn members(raw: &RawValue) -> Result<Vec<(Cow<'_, str>, &RawValue)>, PatchError> {
-    let Ok(Members(members)) = serde_json::from_str::<Members<'_>>(raw.get()) else {
-        return Err(PatchError::value("expected an object of attributes"));
-    };
-    let mut seen = HashSet::new();
-    let twice = if members.len() <= 16 {
-        let earlier = |index: usize| members.iter().take(index);
-        members.iter().enumerate().find(|(index, (name, _))| earlier(*index).any(|(other, _)| same_name(name, other)))
-    } else {
-        members.iter().enumerate().find(|(_, (name, _))| !seen.insert(name.to_ascii_lowercase()))
-    };
-    match twice {
-        Some((_, (name, _))) => Err(PatchError::syntax("expected the member once").at(name)),
-        None => Ok(members),
-    }
-}
-
-fn same_name(left: &str, right: &str) -> bool {
-    left.eq_ignore_ascii_case(right)
-}
-
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-                    members.push((name, value));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
-}
 
 /// The value of an operation, unpacked if it is JSON text in a string and the target holds objects or arrays.
 pub(super) fn unpacked<'r>(
     kind: &ResourceType,
     target: &Target,
     raw: &'r RawValue,
-    limits: &Limits,
-    tolerance: &mut Tolerance,
+    reading: &mut Reading<'_>,
 ) -> Cow<'r, RawValue> {
     // Most values are plain, and a look at their first character costs less than a second reading.
     let opening = raw.get().strip_prefix('"').map(str::trim_ascii_start);
@@ -92,14 +36,11 @@ pub(super) fn unpacked<'r>(
         Some(b'[') => matches!(target, Target::Attribute(list) if kind.attribute(*list).is_multi_valued()),
         _ => false,
     };
-    if !is_packed
-        || is_deeper(text.as_bytes(), limits.json_depth)
-        || !tolerance.tolerated().contains(Quirk::PackedValue)
-    {
+    if !is_packed || is_deeper(text.as_bytes(), reading.limits.json_depth) || !reading.tolerates(Quirk::PackedValue) {
         return Cow::Borrowed(raw);
     }
     match RawValue::from_string(text.trim_ascii().to_owned()) {
-        Ok(unpacked) if tolerance.allows(Quirk::PackedValue) => Cow::Owned(unpacked),
+        Ok(unpacked) if reading.allows(Quirk::PackedValue) => Cow::Owned(unpacked),
         _ => Cow::Borrowed(raw),
     }
 }
@@ -140,4 +81,15 @@ pub(super) fn cleared(
 pub(super) fn is_nothing(raw: &RawValue) -> bool {
     let mut text = raw.get().bytes().filter(|byte| !byte.is_ascii_whitespace());
     matches!(raw.get(), "null" | "\"\"") || text.next() == Some(b'[') && text.next() == Some(b']')
+}
+
+/// The JSON object that has the sub-attribute `attribute` with the value `raw` and no other member.
+pub(super) fn object_of(
+    kind: &ResourceType,
+    attribute: AttributeId,
+    raw: &RawValue,
+    expected: &str,
+) -> Result<Box<RawValue>, PatchError> {
+    let object = RawValue::from_string(format!("{{\"{}\":{}}}", kind.attribute(attribute).name(), raw.get()));
+    object.map_err(|error| PatchError::json(&error, expected))
 }

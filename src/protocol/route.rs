@@ -2,11 +2,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use percent_encoding::percent_decode_str;
-
 use crate::{
     error::{Error, ScimType},
     limits::Limits,
+    provider::{Target, check_id, segments},
     schema::{Registry, ResourceType},
 };
 
@@ -42,22 +41,15 @@ pub(super) enum Definition {
 /// Returns the endpoint at `path`, which is still percent-encoded. Names of endpoints are compared without case, ids
 /// exactly.
 pub(super) fn route<'a>(path: &'a str, registry: &Registry, limits: &Limits) -> Result<Route<'a>, Error> {
-    let path = path.trim_matches('/');
-    let mut segments = path.split('/').filter(|segment| !segment.is_empty()).peekable();
     // RFC 7644 §3.13: the version directly precedes the endpoint, unless the host removed it with the base URL.
-    if let Some(version) = segments.peek().and_then(|segment| version(segment)) {
-        if version != "2" {
-            return Err(Error::bad(ScimType::InvalidVers, "expected version v2 of the protocol"));
-        }
-        segments.next();
-    }
-    let Some(first) = segments.next() else { return Ok(Route::Root) };
-    let first = decode(first)?;
-    let second = segments.next().map(decode).transpose()?;
-    let (second, third) = (second, segments.next());
-    if third.is_some() {
-        return Err(Error::no_endpoint());
-    }
+    let path = path.trim_start_matches('/');
+    let (start, rest) = path.split_once('/').unwrap_or((path, ""));
+    let path = match version(start) {
+        None => path,
+        Some("2") => rest,
+        Some(_) => return Err(Error::bad(ScimType::InvalidVers, "expected version v2 of the protocol")),
+    };
+    let [Some(first), second] = segments(path)? else { return Ok(Route::Root) };
     let is = |name: &str| first.eq_ignore_ascii_case(name);
     let definition = [("ResourceTypes", Definition::ResourceType), ("Schemas", Definition::Schema)];
     let definition = definition.into_iter().find(|(name, _)| is(name)).map(|(_, definition)| definition);
@@ -69,25 +61,18 @@ pub(super) fn route<'a>(path: &'a str, registry: &Registry, limits: &Limits) -> 
         (None, None) if is("ServiceProviderConfig") => Ok(Route::ServiceProviderConfig),
         (None, None) if is("Bulk") => Ok(Route::Bulk),
         (None, None) if is("Me") => Ok(Route::Me),
-        (None, second) => {
-            let kind = registry.endpoint(&first).ok_or_else(Error::no_endpoint)?;
-            Ok(match second {
-                None => Route::Collection(Arc::clone(kind)),
-                Some(id) if id == ".search" => Route::Search(Some(Arc::clone(kind))),
-                Some(id) if id.len() > limits.id_bytes || id.contains('\0') => {
-                    return Err(Error::no_resource(kind.name()));
-                }
-                Some(id) => Route::Resource(Arc::clone(kind), id),
-            })
-        }
+        (None, second) => Ok(match Target::find(registry, &first, second)? {
+            Target::Collection(kind) => Route::Collection(kind),
+            Target::Search(kind) => Route::Search(Some(kind)),
+            Target::Resource(kind, id) => {
+                check_id(&kind, &id, limits)?;
+                Route::Resource(kind, id)
+            }
+        }),
     }
 }
 
 fn version(segment: &str) -> Option<&str> {
     let digits = segment.strip_prefix(['v', 'V'])?;
     (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
-}
-
-fn decode(segment: &str) -> Result<Cow<'_, str>, Error> {
-    percent_decode_str(segment).decode_utf8().map_err(|_| Error::no_endpoint())
 }

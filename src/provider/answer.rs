@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::hydrate::Derived;
 use crate::{
     limits::yield_now,
     message::{ListWriter, PageInfo},
     quirks::Quirks,
-    resource::{Displays, Projection, Rendering, Resource, url},
+    resource::{Displays, Projection, Reference, Rendering, Resource, url},
     schema::{AttributeId, Registry, ResourceType},
     store::{Stored, Version},
 };
@@ -20,6 +19,9 @@ pub struct Answer {
     pub(super) quirks: Quirks,
     pub(super) changed: bool,
 }
+
+/// The derived lists of one resource.
+pub(super) type Derived = Vec<(AttributeId, Vec<Reference>)>;
 
 /// A resource with its derived attributes and the names in its references.
 #[derive(Debug)]

@@ -3,11 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use super::{
+    access::{Policies, Policy, Subject, Subjects},
     base::BaseUrl,
-    cursor::Seals,
-    permit::Policies,
-    policy::Policy,
-    subject::{Subject, Subjects},
+    seal::Seals,
+    service_provider::{Inner, Observers, ServiceProvider},
     system::{Clock, IdSource},
 };
 use crate::{
@@ -15,66 +14,9 @@ use crate::{
     limits::Limits,
     message::AuthenticationScheme,
     quirks::Quirks,
-    schema::{AttributeId, Mutability, Registry},
+    schema::Registry,
     store::{Context, Store},
 };
-
-/// A SCIM service provider over a host's store. Its methods are the operations of the protocol. It is cheap to clone,
-/// and one instance serves all requests and tenants.
-///
-/// ```
-/// # #[cfg(feature = "system")] {
-/// use scim_core::{Registry, ServiceProvider, store::MemoryStore};
-///
-/// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-///     .base_url("https://example.com/scim/{tenant}/v2")
-///     .build()?;
-/// # }
-/// # Ok::<(), scim_core::provider::ConfigurationError>(())
-/// ```
-pub struct ServiceProvider<S> {
-    pub(super) inner: Arc<Inner<S>>,
-}
-
-#[derive(Debug)]
-pub(super) struct Inner<S> {
-    pub(super) registry: Registry,
-    pub(super) store: S,
-    pub(super) base: BaseUrl,
-    pub(super) limits: Limits,
-    pub(super) quirks: Quirks,
-    pub(super) clock: Box<dyn Clock>,
-    pub(super) ids: Box<dyn IdSource>,
-    pub(super) schemes: Vec<AuthenticationScheme>,
-    pub(super) documentation: Option<Box<str>>,
-    pub(super) policies: Policies,
-    pub(super) subjects: Subjects,
-    pub(super) seals: Seals,
-    pub(super) observers: Observers,
-    /// The URIs of the security events that the host delivers; `None` if it delivers no events.
-    pub(super) security_events: Option<Vec<Box<str>>>,
-}
-
-/// The observers, which the core notifies of every commit.
-pub(super) struct Observers(pub(super) Vec<Box<dyn Observer>>);
-
-impl fmt::Debug for Observers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Observers").field(&self.0.len()).finish()
-    }
-}
-
-impl<S> Clone for ServiceProvider<S> {
-    fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
-    }
-}
-
-impl<S> fmt::Debug for ServiceProvider<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServiceProvider").field("limits", &self.inner.limits).finish_non_exhaustive()
-    }
-}
 
 impl<S: Store> ServiceProvider<S> {
     /// Returns a builder for a service provider with the resource types of `registry`, whose resources are in
@@ -98,34 +40,6 @@ impl<S: Store> ServiceProvider<S> {
             security_events: None,
         }
     }
-
-    /// Returns the registry of the resource types.
-    pub fn registry(&self) -> &Registry {
-        &self.inner.registry
-    }
-
-    /// Returns the store.
-    pub fn store(&self) -> &S {
-        &self.inner.store
-    }
-
-    /// Returns the limits that the service provider enforces.
-    pub fn limits(&self) -> &Limits {
-        &self.inner.limits
-    }
-
-    /// Returns the quirks that the service provider tolerates.
-    pub fn quirks(&self) -> Quirks {
-        self.inner.quirks
-    }
-
-    /// Returns whether a client can set a password: whether any resource type has a writable attribute `password`.
-    pub(super) fn sets_passwords(&self) -> bool {
-        self.inner.registry.resource_types().iter().any(|kind| {
-            let password = kind.child(AttributeId::ROOT, "password");
-            password.is_some_and(|password| kind.attribute(password).mutable() != Mutability::ReadOnly)
-        })
-    }
 }
 
 /// The default clock and the default source of ids; `None` without the feature `system`.
@@ -133,7 +47,7 @@ type Defaults = (Option<Box<dyn Clock>>, Option<Box<dyn IdSource>>);
 
 #[cfg(feature = "system")]
 fn defaults() -> Defaults {
-    (Some(Box::new(super::SystemClock)), Some(Box::new(super::RandomIds)))
+    (Some(Box::new(super::system::SystemClock)), Some(Box::new(super::system::RandomIds)))
 }
 
 #[cfg(not(feature = "system"))]
@@ -222,7 +136,7 @@ impl<S: Store> ServiceProviderBuilder<S> {
     /// sort key of a resource to every reader of the URL.
     #[cfg(feature = "signed-cursors")]
     #[cfg_attr(docsrs, doc(cfg(feature = "signed-cursors")))]
-    pub fn cursor_key(mut self, key: super::CursorKey) -> Self {
+    pub fn cursor_key(mut self, key: super::seal::CursorKey) -> Self {
         self.seals.keys.push(key);
         self
     }

@@ -19,9 +19,11 @@ use self::{
     step::{Step, Work},
 };
 use super::{
-    Options, Precondition, ServiceProvider,
+    access::Action,
     failure::{broken_store, contention, refused, too_much_bulk},
-    write::Created,
+    options::{Options, Precondition},
+    reference::Created,
+    service_provider::ServiceProvider,
 };
 use crate::{
     error::{Error, ScimType},
@@ -216,8 +218,11 @@ impl<S: Store> Run<'_, S> {
         let limits = self.provider.limits();
         let resource = Resource::read(kind, data.as_bytes(), limits, &mut self.tolerance)?;
         let id = self.steps.get(index).and_then(|step| step.id.clone()).unwrap_or_default();
-        let prepared = self.provider.prepare_create(self.cx, resource, &self.created, &mut self.tolerance).await?;
-        self.provider.create_change(self.cx, prepared, id)
+        let mut call = self.provider.call(self.cx, Action::Create, resource.kind())?;
+        call.tolerance = self.tolerance;
+        let prepared = self.provider.prepare_create(&mut call, resource, &self.created).await;
+        self.tolerance = call.tolerance;
+        self.provider.create_change(&call, prepared?, id)
     }
 
     /// Replaces, patches or deletes a resource. Returns the status and the version of the resource.
@@ -250,7 +255,7 @@ impl<S: Store> Run<'_, S> {
     async fn flush(&mut self) {
         let mut waiting: VecDeque<(usize, Change)> = std::mem::take(&mut self.waiting).into();
         let mut size = waiting.len();
-        let mut retries = self.provider.limits().write_retries;
+        let mut attempts = self.provider.attempts();
         while !self.is_over() {
             let mut front = Vec::new();
             while front.len() < size
@@ -271,16 +276,16 @@ impl<S: Store> Run<'_, S> {
                 return;
             }
             let batch: Vec<Change> = front.iter().map(|(_, change)| change.clone()).collect();
-            match self.provider.commit(self.cx, &batch).await {
+            let error = match self.provider.commit(self.cx, &batch).await {
                 Ok(done) => {
                     self.created(front, done);
                     size = size.saturating_mul(2);
+                    continue;
                 }
-                Err(error) if matches!(error.error, StoreError::Busy) && retries > 0 => {
-                    retries -= 1;
-                    self.cx.count_retry();
-                    put_back(&mut waiting, front);
-                }
+                Err(error) => error,
+            };
+            match attempts.again(self.cx, error) {
+                Ok(()) => put_back(&mut waiting, front),
                 Err(error) => {
                     size = (front.len() / 2).max(1);
                     let mut rest = front.split_off(error.index.min(front.len().saturating_sub(1))).into_iter();
@@ -342,16 +347,7 @@ impl<S: Store> Run<'_, S> {
     /// Commits all changes or none of them. Tries again while the store is busy, at most `Limits::write_retries`
     /// times.
     async fn commit_again(&self, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
-        let mut retries = self.provider.limits().write_retries;
-        loop {
-            match self.provider.commit(self.cx, batch).await {
-                Err(error) if matches!(error.error, StoreError::Busy) && retries > 0 => {
-                    retries -= 1;
-                    self.cx.count_retry();
-                }
-                outcome => return outcome,
-            }
-        }
+        self.provider.retry(self.cx, || self.provider.commit(self.cx, batch)).await
     }
 
     fn into_response(self, request: &BulkRequest<'_>) -> BulkResponse {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::ServiceProvider;
+use super::service_provider::ServiceProvider;
 use crate::{
     message::{ListWriter, PageInfo, ServiceProviderConfig, resource_type_document, schema_document},
     schema::{ResourceType, Schema},

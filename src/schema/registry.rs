@@ -63,15 +63,6 @@ impl Registry {
         RegistryBuilder { types: Vec::new() }
     }
 
-    /// Returns a registry with User, including the Enterprise User extension, and Group (RFC 7643 §4).
-    #[expect(clippy::missing_panics_doc, reason = "it depends on no input, and a test builds it")]
-    pub fn standard() -> Self {
-        let build =
-            || Self::builder().resource_type(ResourceType::user()?).resource_type(ResourceType::group()?).build();
-        #[expect(clippy::expect_used, reason = "it depends on no input, and a test builds it")]
-        build().expect("the standard resource types are consistent")
-    }
-
     /// The resource types, in the order in which they were added.
     pub fn resource_types(&self) -> &[Arc<ResourceType>] {
         &self.inner.types
@@ -90,6 +81,14 @@ impl Registry {
     /// The derived lists of a resource type.
     pub fn relations(&self, kind: &ResourceType) -> &[Relation] {
         self.position(kind).and_then(|index| self.inner.relations.get(index)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an attribute is derived and not stored: `meta.location`, `meta.version`, and a derived list with its
+    /// sub-attributes.
+    pub(crate) fn is_derived(&self, kind: &ResourceType, attribute: AttributeId) -> bool {
+        let is_list = |relation: &Relation| [attribute, kind.parent(attribute)].contains(&relation.attribute());
+        matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
+            || self.relations(kind).iter().any(is_list)
     }
 
     /// The sub-attributes of a resource type that show the names of other resources.
@@ -222,29 +221,4 @@ fn resolve(
         usable.then(|| Relation { attribute, holder: Arc::clone(holder), list, display })
     };
     find().ok_or_else(|| SchemaError::new(SchemaErrorKind::Relation, format!("{}.{attribute}", kind.name())))
-}
-
-impl ResourceType {
-    /// Returns the User type with the Enterprise User extension (RFC 7643 §4.1, §4.3). Its `groups` are derived from
-    /// the groups that have the user as a member.
-    ///
-    /// # Errors
-    ///
-    /// Never with the schemas of this crate.
-    pub fn user() -> Result<Self, SchemaError> {
-        Self::builder("User", "Users", Schema::user())
-            .description("People who use the service")
-            .extension(Schema::enterprise_user(), false)
-            .relation("groups", "Group", "members", "displayName")
-            .build()
-    }
-
-    /// Returns the Group type (RFC 7643 §4.2).
-    ///
-    /// # Errors
-    ///
-    /// Never with the schemas of this crate.
-    pub fn group() -> Result<Self, SchemaError> {
-        Self::builder("Group", "Groups", Schema::group()).description("Groups of users").build()
-    }
 }

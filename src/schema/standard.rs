@@ -1,8 +1,9 @@
-//! The standard schemas of RFC 7643 as data, with the errata and the corrections that interoperability requires.
+//! The standard schemas and resource types of RFC 7643 as data, with the errata and the corrections that
+//! interoperability requires.
 //!
 //! The JSON files in `standard/` hold the facts; this file only reads them. Their descriptions are our own words.
 
-use super::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
+use super::{Registry, ResourceType, Schema, SchemaError};
 
 /// The URI of the User schema (RFC 7643 §4.1).
 pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -65,69 +66,43 @@ impl Schema {
     }
 }
 
-impl Schema {
-    /// Returns the base schema of a resource type as `/Schemas` shows it: with `externalId`, and with the
-    /// characteristics of RFC 7643 §3.1 for the common attributes that the schema lists. The descriptions in the
-    /// schema are kept.
-    pub(super) fn with_common_attributes(self) -> Self {
-        let common = common_attributes();
-        let listed = common.iter().fold(self, |schema, common| {
-            schema.change(common.name(), |listed| match listed.text() {
-                "" => common.clone(),
-                text => common.clone().description(text),
-            })
-        });
-        match common.into_iter().find(|common| common.name() == "externalId") {
-            Some(external_id) if listed.find(external_id.name()).is_none() => listed.attribute(external_id),
-            _ => listed,
-        }
+impl ResourceType {
+    /// Returns the User type with the Enterprise User extension (RFC 7643 §4.1, §4.3). Its `groups` are derived from
+    /// the groups that have the user as a member.
+    ///
+    /// # Errors
+    ///
+    /// Never with the schemas of this crate.
+    pub fn user() -> Result<Self, SchemaError> {
+        Self::builder("User", "Users", Schema::user())
+            .description("People who use the service")
+            .extension(Schema::enterprise_user(), false)
+            .relation("groups", "Group", "members", "displayName")
+            .build()
+    }
+
+    /// Returns the Group type (RFC 7643 §4.2).
+    ///
+    /// # Errors
+    ///
+    /// Never with the schemas of this crate.
+    pub fn group() -> Result<Self, SchemaError> {
+        Self::builder("Group", "Groups", Schema::group()).description("Groups of users").build()
+    }
+}
+
+impl Registry {
+    /// Returns a registry with User, including the Enterprise User extension, and Group (RFC 7643 §4).
+    #[expect(clippy::missing_panics_doc, reason = "it depends on no input, and a test builds it")]
+    pub fn standard() -> Self {
+        let build =
+            || Self::builder().resource_type(ResourceType::user()?).resource_type(ResourceType::group()?).build();
+        #[expect(clippy::expect_used, reason = "it depends on no input, and a test builds it")]
+        build().expect("the standard resource types are consistent")
     }
 }
 
 fn shipped(json: &str) -> Schema {
     #[expect(clippy::expect_used, reason = "the text is part of the crate, and a test reads each of the six files")]
     serde_json::from_str(json).expect("a schema that the crate ships is JSON of a schema")
-}
-
-/// The attributes of every resource, in the order of the constants of `AttributeId` (RFC 7643 §3.1).
-pub(super) fn common_attributes() -> [Attribute; 4] {
-    let read_only = |name: &str, kind| Attribute::new(name, kind).mutability(Mutability::ReadOnly);
-    [
-        Attribute::new("schemas", AttributeType::Reference)
-            .description("The URIs of the schemas that the resource has attributes of")
-            .multi_valued()
-            .required()
-            .reference_types(["uri"])
-            .returned(Returned::Always),
-        read_only("id", AttributeType::String)
-            .description("The identifier that the service provider gave the resource")
-            .case_exact()
-            .returned(Returned::Always)
-            .uniqueness(Uniqueness::Server),
-        Attribute::new("externalId", AttributeType::String)
-            .description("The identifier that the provisioning client has for the resource")
-            .case_exact(),
-        Attribute::complex(
-            "meta",
-            [
-                read_only("resourceType", AttributeType::String)
-                    .description("The name of the resource's type")
-                    .case_exact(),
-                read_only("created", AttributeType::DateTime).description("When the resource was created"),
-                read_only("lastModified", AttributeType::DateTime).description("When the resource last changed"),
-                read_only("location", AttributeType::Reference)
-                    .description("Where the resource can be read")
-                    .reference_types(["uri"]),
-                read_only("version", AttributeType::String)
-                    .description("The version of the resource, equal to its ETag")
-                    .case_exact(),
-            ],
-        )
-        .description("What the service provider knows about the resource")
-        .mutability(Mutability::ReadOnly),
-    ]
-}
-
-pub(super) fn is_common(name: &str) -> bool {
-    ["schemas", "id", "externalId", "meta"].iter().any(|common| common.eq_ignore_ascii_case(name))
 }

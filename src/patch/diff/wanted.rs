@@ -8,7 +8,7 @@ use super::{
     is_writable,
 };
 use crate::{
-    patch::apply::object_mut,
+    patch::application::object_mut,
     resource::{Known, Resource, ResourceErrorKind, judge, same},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},

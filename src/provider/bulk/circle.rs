@@ -10,7 +10,7 @@ use super::{Run, step::Work};
 use crate::{
     error::Error,
     patch::ValueEdit,
-    provider::references::elements_of,
+    provider::reference::elements_of,
     resource::{Resource, judge},
     schema::{AttributeId, ResourceType},
     store::{Change, Entry, Expect, Store, Version, referred},

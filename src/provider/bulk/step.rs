@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use percent_encoding::percent_decode_str;
-
 use super::{
     BulkIds, malformed,
     refer::{PREFIX, Unknown, resolve, resolve_path},
@@ -12,7 +10,10 @@ use crate::{
     error::{Error, ScimType},
     message::{BulkOperation, BulkRequest},
     patch::Patch,
-    provider::ServiceProvider,
+    provider::{
+        service_provider::ServiceProvider,
+        target::{Target, check_id, segments},
+    },
     quirks::Tolerance,
     schema::{Registry, ResourceType},
     store::Store,
@@ -63,12 +64,6 @@ impl Step<'_> {
             _ => None,
         }
     }
-}
-
-/// The target that a path names.
-struct Target<'a> {
-    kind: Arc<ResourceType>,
-    id: Option<Cow<'a, str>>,
 }
 
 /// Interprets the operations of a request, as far as possible without the store.
@@ -154,25 +149,22 @@ fn understand<'a, S: Store>(
     let known = ["POST", "PUT", "PATCH", "DELETE"].into_iter().find(|known| known.eq_ignore_ascii_case(method));
     let method = known.ok_or_else(|| malformed("method: expected POST, PUT, PATCH or DELETE"))?;
     let path = operation.path.as_deref().ok_or_else(|| malformed("path: expected one, which is required"))?;
-    let target = target(path, provider.registry())?;
-    step.kind = Some(Arc::clone(&target.kind));
-    let kind = target.kind;
+    let (kind, id) = target(path, provider.registry())?;
+    step.kind = Some(Arc::clone(&kind));
     if method == "POST" {
-        if target.id.is_some() {
+        if id.is_some() {
             return Err(Error::new(405, "path: expected the endpoint of a resource type for POST"));
         }
         if operation.bulk_id.as_deref().is_none_or(str::is_empty) {
             return Err(malformed("bulkId: expected one, which a POST requires"));
         }
     } else {
-        let id = target.id.ok_or_else(|| Error::new(405, format!("path: expected a resource for {method}")))?;
+        let id = id.ok_or_else(|| Error::new(405, format!("path: expected a resource for {method}")))?;
         let id = match id.strip_prefix(PREFIX) {
             Some(bulk_id) => references.resolve(bulk_id).ok_or_else(|| unknown(Unknown(bulk_id.into())))?,
             None => id.into(),
         };
-        if id.len() > provider.limits().id_bytes || id.contains('\0') {
-            return Err(Error::no_resource(kind.name()));
-        }
+        check_id(&kind, &id, provider.limits())?;
         step.id = Some(Text::from(&*id));
     }
     if method == "DELETE" {
@@ -199,18 +191,15 @@ fn understand<'a, S: Store>(
 }
 
 /// Returns the resource type that a path relative to the base URL names, and the id if the path has one.
-fn target<'a>(path: &'a str, registry: &Registry) -> Result<Target<'a>, Error> {
+fn target<'a>(path: &'a str, registry: &Registry) -> Result<(Arc<ResourceType>, Option<Cow<'a, str>>), Error> {
     if path.contains("://") || path.contains(['?', '#']) {
         return Err(malformed("path: expected one that is relative to the base URL, such as /Users"));
     }
-    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    let decode = |segment: &'a str| percent_decode_str(segment).decode_utf8().map_err(|_| Error::no_endpoint());
-    let first = decode(segments.next().unwrap_or_default())?;
-    let id = segments.next().map(decode).transpose()?;
-    if segments.next().is_some() || id.as_deref() == Some(".search") {
-        return Err(Error::no_endpoint());
-    }
+    let [first, id] = segments(path)?;
     // Bulk and /Me are not endpoints of resource types: bulk requests cannot be nested, and /Me is no alias here.
-    let kind = registry.endpoint(&first).ok_or_else(Error::no_endpoint)?;
-    Ok(Target { kind: Arc::clone(kind), id })
+    match Target::find(registry, &first.unwrap_or_default(), id)? {
+        Target::Collection(kind) => Ok((kind, None)),
+        Target::Resource(kind, id) => Ok((kind, Some(id))),
+        Target::Search(_) => Err(Error::no_endpoint()),
+    }
 }

@@ -1,10 +1,13 @@
 //! All calls to the store, so that counting, charging and retrying have one place.
+//!
+//! A read is repeated while the store is busy. A commit is not repeated here, because its change must be computed
+//! again first.
 
 use std::sync::Arc;
 
 use super::{
-    ServiceProvider,
     failure::{broken_store, refused, too_long, too_much_work},
+    service_provider::ServiceProvider,
 };
 use crate::{
     error::Error,
@@ -18,25 +21,6 @@ use crate::{
 /// Units of work for a referrer: the core reads it and makes it a value of the resource to which it refers.
 const HOLDER: u64 = 64;
 
-/// Reads, and reads again while the store is busy, at most `Limits::write_retries` times. A commit is not repeated in
-/// this way, because its change must be computed again first.
-macro_rules! again {
-    ($provider:expr, $cx:expr, $call:expr) => {{
-        let mut left = $provider.limits().write_retries;
-        loop {
-            let outcome = $call.await;
-            $cx.count_call();
-            match outcome {
-                Err(StoreError::Busy) if left > 0 => {
-                    left -= 1;
-                    $cx.count_retry();
-                }
-                outcome => break outcome,
-            }
-        }
-    }};
-}
-
 impl<S: Store> ServiceProvider<S> {
     /// Reads one resource, within [`Limits::answer`](crate::Limits::answer). If a list of references does not fit,
     /// the resource is incomplete where `wanted` limits the lists. Otherwise the read fails with 400 `tooMany`, since
@@ -44,7 +28,7 @@ impl<S: Store> ServiceProvider<S> {
     pub(super) async fn read(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, Error> {
         let limit = self.limits().answer;
         let within = wanted.within(limit);
-        let found = again!(self, cx, self.inner.store.get(cx, key, &within));
+        let found = self.retry(cx, || counted(cx, self.inner.store.get(cx, key, &within))).await;
         cx.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         charge(cx, found.as_ref().ok().and_then(Option::as_ref))?;
         let Some(mut stored) = found.map_err(|error| refused(key.kind, error))? else { return Ok(None) };
@@ -66,7 +50,7 @@ impl<S: Store> ServiceProvider<S> {
         wanted: &Wanted<'_>,
     ) -> Result<Option<Stored>, Error> {
         let within = wanted.within(self.limits().answer);
-        let found = again!(self, cx, self.inner.store.get(cx, key, &within));
+        let found = self.retry(cx, || counted(cx, self.inner.store.get(cx, key, &within))).await;
         cx.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         let found = found.map_err(|error| refused(key.kind, error))?;
         Ok(found.map(|stored| Stored { complete: is_whole(&stored, &within), ..stored }))
@@ -74,7 +58,7 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Reads a page of resources of one type. Fails with 400 `tooMany` if a list of references does not fit.
     pub(super) async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, Error> {
-        let page = again!(self, cx, self.inner.store.scan(cx, scan));
+        let page = self.retry(cx, || counted(cx, self.inner.store.scan(cx, scan))).await;
         cx.count_rows(page.as_ref().map_or(0, |page| page.items.len()));
         charge(cx, page.iter().flat_map(|page| &page.items))?;
         let page = page.map_err(|error| refused(scan.kind, error))?;
@@ -93,7 +77,7 @@ impl<S: Store> ServiceProvider<S> {
         ids: &[&str],
     ) -> Result<Vec<Holder>, Error> {
         let limit = self.limits().answer;
-        let holders = again!(self, cx, self.inner.store.holders(cx, relation, ids, limit));
+        let holders = self.retry(cx, || counted(cx, self.inner.store.holders(cx, relation, ids, limit))).await;
         cx.count_rows(holders.as_ref().map_or(0, Vec::len));
         let holders = holders.map_err(|error| match error {
             StoreError::TooMany => too_long(kind, relation.attribute(), limit),
@@ -116,7 +100,7 @@ impl<S: Store> ServiceProvider<S> {
         if let Some(work) = cx.work() {
             work.charge(u64::try_from(ids.len()).unwrap_or(u64::MAX)).map_err(too_much_work)?;
         }
-        let found = again!(self, cx, self.inner.store.get_many(cx, kind, ids, wanted));
+        let found = self.retry(cx, || counted(cx, self.inner.store.get_many(cx, kind, ids, wanted))).await;
         cx.count_rows(found.as_ref().map_or(0, |found| found.iter().flatten().count()));
         let found = found.map_err(|error| refused(kind, error))?;
         if found.len() == ids.len() { Ok(found) } else { Err(broken_store("`get_many` answers for each id")) }
@@ -130,7 +114,7 @@ impl<S: Store> ServiceProvider<S> {
         kinds: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, Error> {
-        let located = again!(self, cx, self.inner.store.locate(cx, kinds, ids));
+        let located = self.retry(cx, || counted(cx, self.inner.store.locate(cx, kinds, ids))).await;
         cx.count_rows(located.as_ref().map_or(0, |located| located.iter().flatten().count()));
         let located = located.map_err(|error| refused(kind, error))?;
         if located.len() == ids.len() { Ok(located) } else { Err(broken_store("`locate` answers for each id")) }
@@ -138,9 +122,7 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Commits all changes or none of them, and notifies the observers.
     pub(super) async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
-        let done = self.inner.store.commit(cx, batch).await;
-        cx.count_call();
-        let done = done?;
+        let done = counted(cx, self.inner.store.commit(cx, batch)).await?;
         if done.len() != batch.len() {
             return Err(wrong_count().into());
         }
@@ -156,6 +138,13 @@ impl<S: Store> ServiceProvider<S> {
         let done = self.commit(cx, &[change]).await.map_err(|error| error.error)?;
         done.into_iter().next().ok_or_else(wrong_count)
     }
+}
+
+/// Makes one call to the store and counts it.
+async fn counted<T>(cx: &Context, call: impl Future<Output = T>) -> T {
+    let outcome = call.await;
+    cx.count_call();
+    outcome
 }
 
 /// Returns whether the resource has the wanted lists of references and fits into the byte limit with them.

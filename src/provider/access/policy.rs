@@ -64,7 +64,7 @@ pub enum Action {
 /// }
 /// ```
 ///
-/// [`ServiceProviderBuilder::policy`]: super::ServiceProviderBuilder::policy
+/// [`ServiceProviderBuilder::policy`]: crate::provider::ServiceProviderBuilder::policy
 pub trait Policy: fmt::Debug + Send + Sync + 'static {
     /// Decides whether the caller may perform `action` on resources of the type, and which part of them the caller
     /// sees. The core calls this method first, before it reads anything. `kind` is the resource type as registered.
@@ -161,7 +161,7 @@ impl Access {
         self
     }
 
-    pub(super) fn into_parts(mut self) -> (Vec<AttributeId>, Vec<Arc<Matcher>>) {
+    pub(in crate::provider) fn into_parts(mut self) -> (Vec<AttributeId>, Vec<Arc<Matcher>>) {
         self.hidden.sort_unstable();
         self.hidden.dedup();
         (self.hidden, self.scope)

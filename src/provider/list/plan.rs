@@ -1,9 +1,8 @@
 //! The division of a query between the store and the core.
 
-use super::hydrate::is_derived;
 use crate::{
     filter::Condition,
-    schema::{AttributeId, Relation, ResourceType},
+    schema::{AttributeId, Registry, ResourceType},
     store::{Pushdown, Store},
 };
 
@@ -60,7 +59,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns whether the residual conditions use derived attributes.
-    pub(super) fn needs_derived(&self, kind: &ResourceType, relations: &[Relation]) -> bool {
-        self.attributes().into_iter().any(|attribute| is_derived(relations, kind, attribute))
+    pub(super) fn needs_derived(&self, kind: &ResourceType, registry: &Registry) -> bool {
+        self.attributes().into_iter().any(|attribute| registry.is_derived(kind, attribute))
     }
 }

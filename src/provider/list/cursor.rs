@@ -2,21 +2,17 @@
 //!
 //! A cursor contains a sort position in a list, so the service provider has no state to keep. A cursor grants no
 //! rights: a request with a cursor is permitted, filtered and answered like any other request, from that sort
-//! position on. [`seal`] protects cursors against alteration. This module does not interpret sort positions.
-
-mod seal;
-
-#[cfg(feature = "signed-cursors")]
-pub use self::seal::{CursorKey, InvalidCursorKey};
-pub(super) use self::seal::{Seals, canonical, fnv1a};
+//! position on. The seals of the service provider protect cursors against alteration. This module does not interpret
+//! sort positions.
 
 use std::time::Duration;
 
 use chrono::DateTime;
 
-use super::part::Place;
+use super::query::Place;
 use crate::{
     error::{Error, ScimType},
+    provider::seal::{Seals, fnv1a},
     resource::SortKey,
     value::{Decimal, Text},
 };

@@ -6,10 +6,10 @@
 
 use std::{collections::HashMap, slice, sync::Arc};
 
-use super::ServiceProvider;
 use crate::{
     error::{Error, ScimType},
     filter::Condition,
+    provider::service_provider::ServiceProvider,
     resource::{Displays, Resource},
     schema::{AttributeId, Display, ResourceType},
     store::{Context, Store, Wanted},
@@ -35,18 +35,12 @@ struct Named {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Returns the sub-attributes of a resource type that show the names of other resources. Empty if the store does
-    /// not read many resources at once: these sub-attributes then show their stored values.
-    pub(super) fn displays(&self, kind: &ResourceType) -> &[Display] {
-        if self.inner.store.capabilities().get_many { self.registry().displays(kind) } else { &[] }
-    }
-
     /// Returns the names that resources of one type show in the sub-attributes for which `wanted` holds, in the order
     /// of `resources`. The store is called once for each type of resource to which they refer.
     ///
     /// A resource that does not exist for the caller has no name, and an attribute that is hidden from the caller
     /// gives no name.
-    pub(super) async fn names(
+    pub(in crate::provider) async fn names(
         &self,
         cx: &Context,
         kind: &ResourceType,
@@ -118,7 +112,7 @@ impl<S: Store> ServiceProvider<S> {
     /// # Errors
     ///
     /// 400 `invalidFilter`: the combination of attribute and comparison is not supported (RFC 7644 §3.12).
-    pub(super) fn check_filter(
+    pub(in crate::provider) fn check_filter(
         &self,
         kind: &ResourceType,
         attributes: impl IntoIterator<Item = AttributeId>,
@@ -140,7 +134,11 @@ impl<S: Store> ServiceProvider<S> {
     /// # Errors
     ///
     /// 400 `invalidValue`.
-    pub(super) fn check_order(&self, kind: &ResourceType, attribute: Option<AttributeId>) -> Result<(), Error> {
+    pub(in crate::provider) fn check_order(
+        &self,
+        kind: &ResourceType,
+        attribute: Option<AttributeId>,
+    ) -> Result<(), Error> {
         match self.name_among(kind, attribute) {
             Some(path) => Err(Error::bad(
                 ScimType::InvalidValue,

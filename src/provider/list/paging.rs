@@ -7,13 +7,14 @@
 use std::cmp::Ordering;
 
 use super::{
-    ServiceProvider,
-    cursor::{Cursors, Mark, expired, fnv1a, invalid},
-    failure::too_large,
-    part::{Found, Indexed, Order, Part, Place, Query, too_many},
+    cursor::{Cursors, Mark, expired, invalid},
+    part::Part,
+    query::{Found, Indexed, Order, Place, Query},
+    walk::too_many,
 };
 use crate::{
     error::Error,
+    provider::{failure::too_large, seal::fnv1a, service_provider::ServiceProvider},
     resource::{SortKey, compare_keys},
     store::{Context, Key, Store, Stored, Wanted},
 };

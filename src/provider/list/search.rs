@@ -1,19 +1,12 @@
-//! Reading one resource and querying many resources (RFC 7644 §3.4): the interpretation of a request for each
-//! resource type.
+//! Queries of many resources (RFC 7644 §3.4.2, §3.4.3): the interpretation of a request for each resource type.
 
 use std::sync::Arc;
 
 use super::{
-    Answer, Listing, Options, ServiceProvider,
-    answer::{Row, View},
-    cursor::{Cursors, canonical},
-    failure::too_large,
+    cursor::Cursors,
     paging::Paged,
-    part::{Order, Query},
-    permit::Permit,
     plan::Plan,
-    policy::Action,
-    rest::rest,
+    query::{Order, Query},
 };
 use crate::{
     error::{Error, ScimType},
@@ -21,6 +14,16 @@ use crate::{
     fold::fold,
     message::{SearchRequest, SortOrder},
     path::PathRef,
+    provider::{
+        access::Action,
+        answer::{Listing, Row, View},
+        call::Call,
+        failure::too_large,
+        options::Options,
+        rest::rest,
+        seal::canonical,
+        service_provider::ServiceProvider,
+    },
     quirks::{Quirk, Tolerance},
     resource::{Resource, Sort, SortErrorKind, SortKey},
     schema::{AttributeId, ResourceType},
@@ -29,8 +32,8 @@ use crate::{
 };
 
 /// A request for the resources of one type.
-struct Asked {
-    permit: Permit,
+struct Asked<'c> {
+    call: Call<'c>,
     /// The index of the type among the registered types; 0 in a query of one type.
     number: u16,
     matcher: Option<Matcher>,
@@ -39,31 +42,6 @@ struct Asked {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Reads a resource (RFC 7644 §3.4.1).
-    ///
-    /// # Errors
-    ///
-    /// 404 if the resource does not exist; 412 if the `If-Match` of the precondition does not hold; 400 `tooMany` if
-    /// a requested list of references makes the resource larger than [`Limits::answer`](crate::Limits::answer).
-    pub async fn get(
-        &self,
-        cx: &Context,
-        kind: &Arc<ResourceType>,
-        id: &str,
-        options: &Options,
-    ) -> Result<Answer, Error> {
-        let permit = self.permit(cx, Action::Read, kind)?;
-        let mut tolerance = Tolerance::new(self.quirks());
-        let view = self.view(cx, &permit, options, &mut tolerance)?;
-        let hidden = permit.unused(&view.hidden_lists(&permit.kind));
-        let anything = super::Precondition::default();
-        let stored = self.existing(cx, &permit, id, &anything, &Wanted::without(&hidden)).await?;
-        if !options.precondition.required_holds(&stored.version) {
-            return Err(Error::precondition());
-        }
-        self.answer(cx, stored, view, &tolerance, false).await
-    }
-
     /// Queries the resources of one type (RFC 7644 §3.4.2).
     ///
     /// The core evaluates the conditions that the store cannot evaluate, on at most
@@ -84,18 +62,18 @@ impl<S: Store> ServiceProvider<S> {
         kind: &Arc<ResourceType>,
         request: &SearchRequest,
     ) -> Result<Listing, Error> {
-        let permit = self.permit(cx, Action::Search, kind)?;
-        let mut tolerance = Tolerance::new(self.quirks());
-        let filter = self.filter(request, &mut tolerance)?;
-        let matcher = filter.map(|filter| filter.compile(&permit.view, &mut tolerance)).transpose()?;
+        let mut call = self.call(cx, Action::Search, kind)?;
+        let filter = self.filter(request, &mut call.tolerance)?;
+        let matcher = filter.map(|filter| filter.compile(&call.permit.view, &mut call.tolerance)).transpose()?;
         self.check_filter(kind, compared(matcher.as_ref()))?;
         let order = match sort_path(request)? {
-            Some(path) => Order::By(Sort::new(&permit.view, path, is_descending(request), &mut tolerance)?),
+            Some(path) => Order::By(Sort::new(&call.permit.view, path, is_descending(request), &mut call.tolerance)?),
             None => Order::Same(None),
         };
         self.check_order(kind, order.attribute())?;
-        let view = self.view(cx, &permit, &Options::from(request.clone()), &mut tolerance)?;
-        let asked = vec![Asked { permit, number: 0, matcher, order, view }];
+        let view = self.view(&mut call, &Options::from(request.clone()))?;
+        let tolerance = call.tolerance;
+        let asked = vec![Asked { call, number: 0, matcher, order, view }];
         self.list(cx, kind.name(), asked, request, &tolerance).await
     }
 
@@ -159,8 +137,10 @@ impl<S: Store> ServiceProvider<S> {
             let order = order.unwrap_or_else(|| Order::Same(Some(SortKey::Integer(i64::from(number)))));
             self.check_filter(&permit.kind, compared(matcher.as_ref()))?;
             self.check_order(&permit.kind, order.attribute())?;
-            let view = self.view(cx, &permit, &options, &mut tolerance)?;
-            asked.push(Asked { permit, number, matcher, order, view });
+            let mut call = Call { cx, permit, tolerance };
+            let view = self.view(&mut call, &options)?;
+            tolerance = call.tolerance;
+            asked.push(Asked { call, number, matcher, order, view });
         }
         self.list(cx, "", asked, request, &tolerance).await
     }
@@ -179,7 +159,7 @@ impl<S: Store> ServiceProvider<S> {
         &self,
         cx: &Context,
         endpoint: &str,
-        asked: Vec<Asked>,
+        asked: Vec<Asked<'_>>,
         request: &SearchRequest,
         tolerance: &Tolerance,
     ) -> Result<Listing, Error> {
@@ -221,8 +201,8 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns the query of the resources of one type, divided between the store and the core.
-    fn query<'a>(&'a self, asked: &'a Asked, descending: bool) -> Query<'a> {
-        let Asked { permit, number, matcher, order, view } = asked;
+    fn query<'a>(&'a self, asked: &'a Asked<'_>, descending: bool) -> Query<'a> {
+        let Asked { call: Call { permit, .. }, number, matcher, order, view } = asked;
         let kind = &permit.kind;
         let conditions = matcher.iter().flat_map(Matcher::conditions).chain(permit.scope());
         let plan = Plan::new(&self.inner.store, kind, conditions);

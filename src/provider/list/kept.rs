@@ -5,7 +5,7 @@
 
 use std::{cmp::Ordering, ops::Range};
 
-use super::part::{Found, Place, Query};
+use super::query::{Found, Place, Query};
 
 /// The resources that a walk keeps.
 pub(super) enum Choice<'a> {

@@ -3,22 +3,19 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::ServiceProvider;
 use crate::{
     error::Error,
+    provider::{answer::Derived, service_provider::ServiceProvider},
     resource::{Reference, Resource, url},
     schema::{AttributeId, Relation, ResourceType},
     store::{Context, Holder, Store, Stored},
     value::{Object, Text, Value},
 };
 
-/// The derived lists of one resource.
-pub(super) type Derived = Vec<(AttributeId, Vec<Reference>)>;
-
 impl<S: Store> ServiceProvider<S> {
     /// Returns the derived lists of resources of one type, in the order of `ids`, limited to the lists for which
     /// `wanted` holds. The store is called once for each list, whatever the number of resources.
-    pub(super) async fn derive(
+    pub(in crate::provider) async fn derive(
         &self,
         cx: &Context,
         kind: &ResourceType,
@@ -85,7 +82,7 @@ impl<S: Store> ServiceProvider<S> {
 
 /// Returns the attributes of a stored resource that conditions and an order use, including derived attributes. Other
 /// attributes are left out: a copy of each large resource of a page would double the memory of a query.
-pub(super) fn hydrated(stored: &Stored, derived: &Derived, base: &str, used: &[AttributeId]) -> Resource {
+pub(in crate::provider) fn hydrated(stored: &Stored, derived: &Derived, base: &str, used: &[AttributeId]) -> Resource {
     let resource = &stored.resource;
     let kind = resource.kind();
     let kept = [AttributeId::ID, AttributeId::META].into_iter().chain(used.iter().map(|used| kind.top_level(*used)));
@@ -116,20 +113,4 @@ pub(super) fn hydrated(stored: &Stored, derived: &Derived, base: &str, used: &[A
         root.insert(*attribute, Value::List(elements.collect()));
     }
     Resource::from_object(Arc::clone(kind), root)
-}
-
-/// Returns whether a condition on this attribute, or an order by it, needs [`hydrated`].
-pub(super) fn is_derived(relations: &[Relation], kind: &ResourceType, attribute: AttributeId) -> bool {
-    matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
-        || relation_of(relations, kind, attribute).is_some()
-}
-
-/// Returns the relation behind the derived list that `attribute` is, or is a part of.
-pub(super) fn relation_of<'a>(
-    relations: &'a [Relation],
-    kind: &ResourceType,
-    attribute: AttributeId,
-) -> Option<&'a Relation> {
-    let list = |relation: &&Relation| [attribute, kind.parent(attribute)].contains(&relation.attribute());
-    relations.iter().find(list)
 }

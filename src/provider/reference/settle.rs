@@ -8,15 +8,19 @@ use std::{
     sync::Arc,
 };
 
-use super::{ServiceProvider, failure::no_such_reference, permit::Permit, write::Created};
 use crate::{
     error::Error,
+    provider::{access::Permit, call::Call, failure::no_such_reference, service_provider::ServiceProvider},
     quirks::{Quirk, Tolerance},
     resource::Resource,
     schema::{AttributeId, ResourceType},
     store::{Context, Key, Store, Wanted, referred},
-    value::{Object, Value},
+    value::{Object, Text, Value},
 };
+
+/// The resources that one request creates: their ids and types. References may point to them before they are
+/// committed.
+pub(in crate::provider) type Created = HashMap<Text, Arc<ResourceType>>;
 
 impl<S: Store> ServiceProvider<S> {
     /// Gives every reference in the lists of `resource` the type of the resource to which it refers, whatever the
@@ -27,13 +31,12 @@ impl<S: Store> ServiceProvider<S> {
     /// # Errors
     ///
     /// 400 for a refused reference, unless [`Quirk::MissingReference`] drops it.
-    pub(super) async fn settle_references(
+    pub(in crate::provider) async fn settle_references(
         &self,
-        cx: &Context,
+        call: &mut Call<'_>,
         before: Option<&Resource>,
         resource: &mut Resource,
         own: &Created,
-        tolerance: &mut Tolerance,
     ) -> Result<(), Error> {
         let kind = Arc::clone(resource.kind());
         for &list in kind.reference_lists() {
@@ -65,41 +68,39 @@ impl<S: Store> ServiceProvider<S> {
                     }
                 }
             }
-            let missing = self.settle_elements(cx, &kind, list, new, own, tolerance).await?;
+            let missing = self.settle_elements(call, list, new, own).await?;
             drop_missing(&kind, list, resource, &missing);
         }
         Ok(())
     }
 
     /// As [`Self::settle_references`], for new elements of one list. Returns the ids of the references to drop.
-    pub(super) async fn settle_elements(
+    pub(in crate::provider) async fn settle_elements(
         &self,
-        cx: &Context,
-        kind: &ResourceType,
+        call: &mut Call<'_>,
         list: AttributeId,
         mut elements: Vec<&mut Object>,
         own: &Created,
-        tolerance: &mut Tolerance,
     ) -> Result<Missing, Error> {
         let mut missing = Missing::new();
         let unsettled = elements.iter_mut().map(|element| &mut **element).collect();
-        self.type_elements(cx, kind, list, unsettled, own, tolerance, &mut missing).await?;
+        self.type_elements(call, list, unsettled, own, &mut missing).await?;
+        let kind = &call.permit.kind;
         elements.retain(|element| referred(kind, list, element).is_some_and(|id| !own.contains_key(id)));
-        self.check_elements(cx, kind, list, &elements, tolerance, &mut missing).await?;
+        self.check_elements(call, list, &elements, &mut missing).await?;
         Ok(missing)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "it is a part of `settle_elements`")]
     async fn type_elements(
         &self,
-        cx: &Context,
-        kind: &ResourceType,
+        call: &mut Call<'_>,
         list: AttributeId,
         mut elements: Vec<&mut Object>,
         own: &Created,
-        tolerance: &mut Tolerance,
         missing: &mut Missing,
     ) -> Result<(), Error> {
+        let Call { cx, permit, tolerance } = call;
+        let kind = &permit.kind;
         let conventional = kind.conventional(list);
         let (Some(reference), Some(type_of)) = (conventional.reference, conventional.kind) else { return Ok(()) };
         let names = kind.attribute(reference).references();
@@ -160,16 +161,16 @@ impl<S: Store> ServiceProvider<S> {
 impl<S: Store> ServiceProvider<S> {
     async fn check_elements(
         &self,
-        cx: &Context,
-        kind: &ResourceType,
+        call: &mut Call<'_>,
         list: AttributeId,
         elements: &[&mut Object],
-        tolerance: &mut Tolerance,
         missing: &mut Missing,
     ) -> Result<(), Error> {
         if self.inner.policies.is_empty() || elements.is_empty() {
             return Ok(());
         }
+        let Call { cx, permit, tolerance } = call;
+        let kind = &permit.kind;
         let conventional = kind.conventional(list);
         let names = conventional.reference.map(|reference| kind.attribute(reference).references());
         let kinds: Vec<&Arc<ResourceType>> =
@@ -201,7 +202,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns whether the resource exists for the caller.
-    pub(super) async fn exists(&self, cx: &Context, permit: &Permit, id: &str) -> Result<bool, Error> {
+    pub(in crate::provider) async fn exists(&self, cx: &Context, permit: &Permit, id: &str) -> Result<bool, Error> {
         let lists = permit.unused(permit.kind.reference_lists());
         let found = self.read(cx, Key { kind: &permit.kind, id }, &Wanted::without(&lists)).await?;
         Ok(found.is_some_and(|found| permit.includes(&found.resource)))
@@ -209,7 +210,7 @@ impl<S: Store> ServiceProvider<S> {
 }
 
 /// The ids of references to missing resources. These references are dropped.
-pub(super) type Missing = HashSet<Box<str>>;
+pub(in crate::provider) type Missing = HashSet<Box<str>>;
 
 /// Records a reference to a missing resource if [`Quirk::MissingReference`] is tolerated; otherwise refuses the
 /// reference.
@@ -240,6 +241,6 @@ fn drop_missing(kind: &ResourceType, list: AttributeId, resource: &mut Resource,
 }
 
 /// Returns the elements of a list of references.
-pub(super) fn elements_of(resource: &Resource, list: AttributeId) -> impl Iterator<Item = &Object> {
+pub(in crate::provider) fn elements_of(resource: &Resource, list: AttributeId) -> impl Iterator<Item = &Object> {
     resource.root().get(list).map(Value::elements).unwrap_or_default().iter().filter_map(Value::as_object)
 }

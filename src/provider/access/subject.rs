@@ -2,11 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use super::ServiceProvider;
 use crate::{
     error::Error,
-    schema::ResourceType,
-    store::{Context, Store},
+    schema::{Registry, ResourceType},
+    store::Context,
     value::Text,
 };
 
@@ -28,7 +27,7 @@ impl Subject {
 type SubjectOf = dyn Fn(&Context) -> Option<Subject> + Send + Sync;
 
 /// The host's function that finds the caller's own resource; `None` if the host has not set a function.
-pub(super) struct Subjects(pub(super) Option<Box<SubjectOf>>);
+pub(in crate::provider) struct Subjects(pub(in crate::provider) Option<Box<SubjectOf>>);
 
 impl fmt::Debug for Subjects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,17 +35,16 @@ impl fmt::Debug for Subjects {
     }
 }
 
-impl<S: Store> ServiceProvider<S> {
-    /// Returns the resource type and the id of the caller's own resource, which the function that was set with
-    /// [`me`](super::ServiceProviderBuilder::me) finds.
-    ///
-    /// # Errors
-    ///
-    /// 501 if the host has not set a function; 404 if the caller has no resource, or a resource of an unknown type.
-    pub fn subject(&self, cx: &Context) -> Result<(Arc<ResourceType>, Text), Error> {
-        let Some(subject_of) = &self.inner.subjects.0 else { return Err(Error::not_implemented("/Me")) };
+impl Subjects {
+    /// Returns the resource type and the id of the caller's own resource.
+    pub(in crate::provider) fn find(
+        &self,
+        cx: &Context,
+        registry: &Registry,
+    ) -> Result<(Arc<ResourceType>, Text), Error> {
+        let Some(subject_of) = &self.0 else { return Err(Error::not_implemented("/Me")) };
         let found = subject_of(cx).and_then(|subject| {
-            let kind = self.registry().resource_type(&subject.kind)?;
+            let kind = registry.resource_type(&subject.kind)?;
             Some((Arc::clone(kind), subject.id))
         });
         found.ok_or_else(|| Error::new(404, "expected a caller that is a resource of this service provider"))

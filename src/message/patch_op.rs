@@ -1,0 +1,314 @@
+//! The PatchOp message, read and written (RFC 7644 §3.5.2).
+//!
+//! This file knows the form of the message and no schema: paths stay text and values stay JSON until the resource
+//! type is known.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Serialize, Serializer,
+    de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor},
+    ser::SerializeStruct,
+};
+use serde_json::{error::Category, value::RawValue};
+
+use super::members::Members;
+use crate::{
+    limits::Limits,
+    patch::{Op, Operation, PATCH_OP, Patch, PatchError, PatchErrorKind},
+    quirks::{Quirk, Reading, Tolerance},
+    resource::{body_text, is_deeper},
+};
+
+impl Patch {
+    /// Reads the body of a PATCH request.
+    ///
+    /// # Errors
+    ///
+    /// When the body is not a PatchOp message, holds no operation or more than `limits.patch_operations`, a
+    /// `remove` has no path, or an `add` or `replace` has no value.
+    pub fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, PatchError> {
+        if body.len() > limits.body {
+            let message = format!("expected a body of at most {} bytes", limits.body);
+            return Err(PatchError::new(PatchErrorKind::BodyTooLong, message));
+        }
+        // Values are kept as text, which the parser skips without counting depth.
+        if is_deeper(body, limits.json_depth) {
+            return Err(PatchError::syntax(format!(
+                "expected at most {} nested objects and arrays",
+                limits.json_depth
+            )));
+        }
+        let text = body_text(body, tolerance).map_err(PatchError::syntax)?;
+        let reading = Reading::new(limits, tolerance);
+        let mut reader = Reader { reading, expected: MESSAGE, operation: None, fault: None };
+        let mut json = serde_json::Deserializer::from_str(text);
+        let message = MessageSeed(&mut reader).deserialize(&mut json).and_then(|message| {
+            json.end()?;
+            Ok(message)
+        });
+        let Reader { expected, operation, fault, .. } = reader;
+        let message = message.map_err(|error| {
+            let fault = fault.unwrap_or_else(|| match error.classify() {
+                Category::Data => PatchError::syntax(format!("expected {expected}")),
+                _ => PatchError::json(&error, expected),
+            });
+            match operation {
+                Some(index) => fault.in_operation(index),
+                None => fault,
+            }
+        })?;
+        match message.schema {
+            Some(Spelling::Exact) => {}
+            Some(Spelling::Other) if tolerance.allows(Quirk::MessageSchemaSpelling) => {}
+            None if tolerance.allows(Quirk::MissingMessageSchema) => {}
+            _ => return Err(PatchError::syntax(format!("expected `schemas` with `{PATCH_OP}`"))),
+        }
+        match message.operations {
+            Some(operations) if !operations.is_empty() || tolerance.allows(Quirk::NoOperations) => {
+                Ok(Self::new(operations))
+            }
+            _ => Err(PatchError::syntax(format!("expected {OPERATIONS}"))),
+        }
+    }
+}
+
+const MESSAGE: &str = "a PatchOp message, an object with `schemas` and `Operations`";
+const SCHEMAS: &str = "`schemas` to be a list of URIs";
+const OPERATIONS: &str = "`Operations` to be a list of at least one operation";
+const OPERATION: &str = "an operation to be an object with `op`, `path` and `value`";
+const OP: &str = "`op` to be `add`, `remove` or `replace`";
+const PATH: &str = "`path` to be a string";
+
+/// The state that the visitors of a message share.
+struct Reader<'a> {
+    reading: Reading<'a>,
+    /// The JSON that is expected at the current position.
+    expected: &'static str,
+    /// The index of the current operation.
+    operation: Option<usize>,
+    /// serde's errors are text, so the fault itself is kept here.
+    fault: Option<PatchError>,
+}
+
+impl Reader<'_> {
+    fn fail<E: serde::de::Error>(&mut self, fault: PatchError) -> E {
+        self.fault.get_or_insert(fault);
+        E::custom("")
+    }
+
+    fn twice<E: serde::de::Error>(&mut self, name: &str) -> E {
+        self.fail(PatchError::syntax(format!("expected the member `{name}` once")))
+    }
+}
+
+macro_rules! expecting {
+    ($what:expr) => {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str($what)
+        }
+    };
+}
+
+#[derive(Default)]
+struct Message {
+    /// How `schemas` names the message; `None` if it is empty or missing.
+    schema: Option<Spelling>,
+    operations: Option<Vec<Operation>>,
+}
+
+/// How closely the URIs in `schemas` match the URN of the message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    Exact,
+    /// A URI names a patch, but not with this URN.
+    Other,
+    /// No URI names a patch.
+    Foreign,
+}
+
+impl Spelling {
+    fn of(uris: &[Uri<'_>]) -> Option<Self> {
+        let names_patch = |uri: &Uri<'_>| uri.0.to_ascii_lowercase().contains("patch");
+        Some(match uris {
+            [] => return None,
+            _ if uris.iter().any(|uri| uri.0.eq_ignore_ascii_case(PATCH_OP)) => Self::Exact,
+            _ if uris.iter().any(names_patch) => Self::Other,
+            _ => Self::Foreign,
+        })
+    }
+}
+
+struct MessageSeed<'a, 'b>(&'a mut Reader<'b>);
+
+impl<'de> DeserializeSeed<'de> for MessageSeed<'_, '_> {
+    type Value = Message;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Message, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MessageSeed<'_, '_> {
+    type Value = Message;
+
+    expecting!(MESSAGE);
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Message, A::Error> {
+        let mut message = Message::default();
+        let mut members = Members::new(map, &["schemas", "Operations"]);
+        while let Some(name) = members.next(|name| self.0.twice(name))? {
+            if name == "schemas" {
+                self.0.expected = SCHEMAS;
+                let schemas = match members.value::<Option<Uris<'_>>>()? {
+                    None => Vec::new(),
+                    Some(Uris::List(uris)) => uris,
+                    Some(Uris::One(uri)) if self.0.reading.allows(Quirk::OneForList) => vec![uri],
+                    Some(Uris::One(_)) => {
+                        return Err(self.0.fail(PatchError::syntax(format!("expected {SCHEMAS}"))));
+                    }
+                };
+                message.schema = Spelling::of(&schemas);
+            } else {
+                self.0.expected = OPERATIONS;
+                message.operations = Some(members.value_by(OperationsSeed(self.0))?);
+                self.0.operation = None;
+            }
+            self.0.expected = MESSAGE;
+        }
+        Ok(message)
+    }
+}
+
+#[derive(Deserialize)]
+struct Uri<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// `schemas` of the message: a list, or one URI.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Uris<'a> {
+    List(#[serde(borrow)] Vec<Uri<'a>>),
+    One(#[serde(borrow)] Uri<'a>),
+}
+
+struct OperationsSeed<'a, 'b>(&'a mut Reader<'b>);
+
+impl<'de> DeserializeSeed<'de> for OperationsSeed<'_, '_> {
+    type Value = Vec<Operation>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Operation>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OperationsSeed<'_, '_> {
+    type Value = Vec<Operation>;
+
+    expecting!(OPERATIONS);
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Operation>, A::Error> {
+        let mut operations = Vec::new();
+        loop {
+            self.0.expected = OPERATION;
+            self.0.operation = Some(operations.len());
+            let Some(operation) = seq.next_element_seed(OperationSeed(self.0))? else { return Ok(operations) };
+            if operations.len() >= self.0.reading.limits.patch_operations {
+                self.0.operation = None;
+                let message = format!("expected at most {} operations", self.0.reading.limits.patch_operations);
+                return Err(self.0.fail(PatchError::new(PatchErrorKind::TooMany, message)));
+            }
+            operations.push(operation);
+        }
+    }
+}
+
+struct OperationSeed<'a, 'b>(&'a mut Reader<'b>);
+
+impl<'de> DeserializeSeed<'de> for OperationSeed<'_, '_> {
+    type Value = Operation;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Operation, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OperationSeed<'_, '_> {
+    type Value = Operation;
+
+    expecting!(OPERATION);
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Operation, A::Error> {
+        let (mut op, mut path, mut value) = (None, None, None);
+        let mut members = Members::new(map, &["op", "path", "value"]);
+        while let Some(name) = members.next(|name| self.0.twice(name))? {
+            match name {
+                "op" => {
+                    self.0.expected = OP;
+                    op = Some(members.value_by(OpSeed(self.0))?);
+                }
+                "path" => {
+                    self.0.expected = PATH;
+                    path = members.value::<Option<Box<str>>>()?;
+                }
+                _ => value = Some(members.value::<Box<RawValue>>()?),
+            }
+            self.0.expected = OPERATION;
+        }
+        let Some(op) = op else {
+            return Err(self.0.fail(PatchError::syntax(format!("expected {OP}"))));
+        };
+        // An empty path means the resource itself, as a missing path does.
+        let operation = Operation::new(op, path.filter(|path| !path.trim_ascii().is_empty()), value);
+        if !operation.adds_described_element() || !self.0.reading.allows(Quirk::AddWithoutValue) {
+            operation.check(self.0.reading.limits).map_err(|fault| self.0.fail(fault))?;
+        }
+        Ok(operation)
+    }
+}
+
+struct OpSeed<'a, 'b>(&'a mut Reader<'b>);
+
+impl<'de> DeserializeSeed<'de> for OpSeed<'_, '_> {
+    type Value = Op;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Op, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for OpSeed<'_, '_> {
+    type Value = Op;
+
+    expecting!(OP);
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Op, E> {
+        match Op::ALL.into_iter().find(|op| op.name().eq_ignore_ascii_case(name)) {
+            Some(op) if op.name() == name || self.0.reading.allows(Quirk::OperationCase) => Ok(op),
+            _ => Err(self.0.fail(PatchError::syntax(format!("expected {OP}, found `{name:.60}`")))),
+        }
+    }
+}
+
+impl Serialize for Patch {
+    /// Writes the patch as a PatchOp message (RFC 7644 §3.5.2).
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut message = serializer.serialize_struct("PatchOp", 2)?;
+        message.serialize_field("schemas", &[PATCH_OP])?;
+        message.serialize_field("Operations", self.operations())?;
+        message.end()
+    }
+}
+
+impl Serialize for Operation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut operation = serializer.serialize_struct("Operation", 3)?;
+        operation.serialize_field("op", self.op().name())?;
+        if let Some(path) = self.path() {
+            operation.serialize_field("path", path)?;
+        }
+        if let Some(value) = self.raw() {
+            operation.serialize_field("value", value)?;
+        }
+        operation.end()
+    }
+}

@@ -1,0 +1,158 @@
+//! Walks over all resources of one type, for a filter or an order that the store cannot evaluate.
+//!
+//! A walk examines at most [`Limits::scan`](crate::Limits::scan) resources and keeps those that [`kept`](super::kept)
+//! chooses.
+
+use std::sync::Arc;
+
+use super::{
+    kept::{Choice, Chosen, Kept, Nearest},
+    query::{Found, Indexed, Order, Query, as_stored},
+};
+use crate::{
+    error::{Error, ScimType},
+    provider::{
+        failure::{broken_store, too_large},
+        reference::hydrated,
+        service_provider::ServiceProvider,
+    },
+    resource::Sort,
+    schema::ResourceType,
+    store::{Context, Store, Stored, Wanted, Window},
+    value::Text,
+};
+
+/// The number of resources per read when the core walks many resources.
+pub(super) const STRIDE: usize = 500;
+
+impl<S: Store> ServiceProvider<S> {
+    /// Returns whether the list can be read backward.
+    pub(super) fn leads_backward(&self, query: &Query<'_>) -> bool {
+        self.inner.store.capabilities().backward || self.sorts_here(query)
+    }
+
+    pub(super) fn sorts_here(&self, query: &Query<'_>) -> bool {
+        query.sort().is_some() && (query.sorts_derived || !self.inner.store.capabilities().sort)
+    }
+
+    /// Returns the number of resources of the type in the list; `None` if the store cannot count them.
+    pub(super) async fn count(&self, cx: &Context, query: &Query<'_>) -> Result<Option<u64>, Error> {
+        if query.plan.empty {
+            return Ok(Some(0));
+        }
+        if !query.plan.residual.is_empty() || !self.inner.store.capabilities().total {
+            return Ok(None);
+        }
+        let wanted = Wanted::without(&query.hidden);
+        let scan = query.scan(Window::Offset { skip: 0, take: 0 }, &wanted, None, true);
+        Ok(self.scan(cx, &scan).await?.total)
+    }
+
+    pub(super) async fn walk_to(
+        &self,
+        cx: &Context,
+        query: &Query<'_>,
+        skip: u64,
+        take: usize,
+        bytes: usize,
+    ) -> Result<Indexed, Error> {
+        let end = skip.saturating_add(u64::try_from(take).unwrap_or(u64::MAX));
+        let choice = if query.sort().is_none() {
+            Choice::Numbers(skip..end)
+        } else {
+            let most = usize::try_from(end).unwrap_or(usize::MAX);
+            Choice::Nearest(Nearest { from: None, backward: false, most, may_end_early: false })
+        };
+        let is_sorted = query.sort().is_some();
+        let (kept, total) = self.walk(cx, query, Kept::new(query, choice, bytes)).await?;
+        let mut found = kept.all;
+        if is_sorted {
+            let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(found.len());
+            found.drain(..skip);
+        }
+        Ok(Indexed { found, total, is_cut: false })
+    }
+
+    /// Examines every resource that the store finds, within `Limits::scan`. Returns the resources that `kept` chooses
+    /// among those that satisfy the query, and the number of resources that satisfy the query.
+    pub(super) async fn walk(
+        &self,
+        cx: &Context,
+        query: &Query<'_>,
+        mut kept: Kept<'_>,
+    ) -> Result<(Chosen, u64), Error> {
+        let bytes = self.limits().answer;
+        let wanted = Wanted::without(&query.hidden).within(bytes);
+        let limit = self.limits().scan;
+        // Without a filter the store may know the number of resources, so that a list over the limit is refused
+        // without a read.
+        if query.plan.selects_all()
+            && self
+                .count(cx, query)
+                .await?
+                .is_some_and(|total| usize::try_from(total).map_or(true, |total| total > limit))
+        {
+            return Err(too_many(limit));
+        }
+        let (mut total, mut read) = (0_u64, 0_usize);
+        let mut last: Option<Text> = None;
+        loop {
+            // One resource more than allowed shows that there are too many.
+            let take = STRIDE.min(limit.saturating_sub(read) + 1);
+            let scan = query.scan(Window::behind(last.as_deref(), take), &wanted, None, false);
+            let page = self.scan(cx, &scan).await?;
+            read += page.items.len();
+            if read > limit {
+                return Err(too_many(limit));
+            }
+            let behind = page.items.last().map(|stored| Text::from(stored.resource.id()));
+            if behind.is_some() && behind <= last {
+                return Err(broken_store("a walk goes up by id"));
+            }
+            for resource in self.see(cx, query, page.items).await? {
+                if !query.is_satisfied(cx, &resource).await? {
+                    continue;
+                }
+                kept.offer(total, resource).map_err(|fitting| too_large(bytes, fitting))?;
+                total += 1;
+            }
+            if !page.more {
+                return Ok((kept.chosen(), total));
+            }
+            if behind.is_none() {
+                return Err(broken_store("an empty page is the last"));
+            }
+            last = behind;
+            cx.pause().await;
+        }
+    }
+
+    /// Returns the resources as conditions and orders see them, with the derived attributes that the query uses.
+    pub(super) async fn see(&self, cx: &Context, query: &Query<'_>, items: Vec<Stored>) -> Result<Vec<Found>, Error> {
+        if !query.sorts_derived && !query.plan.needs_derived(query.kind, self.registry()) {
+            return Ok(items.into_iter().map(as_stored).collect());
+        }
+        let mut used = query.plan.attributes();
+        used.extend(query.sort().map(Sort::attribute));
+        let ids: Vec<&str> = items.iter().map(|stored| stored.resource.id()).collect();
+        let wanted = |list| used.iter().any(|used| *used == list || query.kind.parent(*used) == list);
+        let derived = self.derive(cx, query.kind, &ids, wanted).await?;
+        let seen = items
+            .into_iter()
+            .zip(derived)
+            .map(|(stored, derived)| (hydrated(&stored, &derived, &query.view.base, &used), stored))
+            .map(|(seen, stored)| Found { seen: Arc::new(seen), stored });
+        Ok(seen.collect())
+    }
+
+    /// Returns whether the order is by a derived attribute, which no store can sort by.
+    pub(super) fn sorts_derived(&self, kind: &ResourceType, order: &Order) -> bool {
+        order.attribute().is_some_and(|attribute| self.registry().is_derived(kind, attribute))
+    }
+}
+
+/// 400 `tooMany`: the query would have to examine more than `limit` resources.
+pub(super) fn too_many(limit: usize) -> Error {
+    let detail = format!("the query needs more than {limit} resources to be looked at; narrow the filter");
+    Error::bad(ScimType::TooMany, detail)
+}

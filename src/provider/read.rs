@@ -1,0 +1,104 @@
+//! Reading one resource (RFC 7644 §3.4.1), and the steps of reading that writes and lists share: the stored resource
+//! as it exists for the caller, the client's view, and the answer.
+//!
+//! This file changes nothing in the store.
+
+use std::sync::Arc;
+
+use super::{
+    access::Action,
+    answer::{Answer, Row, View},
+    call::Call,
+    options::{Options, Precondition},
+    rest::rest,
+    service_provider::ServiceProvider,
+};
+use crate::{
+    error::{Error, ScimType},
+    resource::Projection,
+    schema::ResourceType,
+    store::{Context, Key, Store, Stored, Wanted},
+};
+
+impl<S: Store> ServiceProvider<S> {
+    /// Reads a resource (RFC 7644 §3.4.1).
+    ///
+    /// # Errors
+    ///
+    /// 404 if the resource does not exist; 412 if the `If-Match` of the precondition does not hold; 400 `tooMany` if
+    /// a requested list of references makes the resource larger than [`Limits::answer`](crate::Limits::answer).
+    pub async fn get(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        id: &str,
+        options: &Options,
+    ) -> Result<Answer, Error> {
+        let mut call = self.call(cx, Action::Read, kind)?;
+        let view = self.view(&mut call, options)?;
+        let hidden = call.permit.unused(&view.hidden_lists(&call.permit.kind));
+        let anything = Precondition::default();
+        let stored = self.existing(&call, id, &anything, &Wanted::without(&hidden)).await?;
+        if !options.precondition.required_holds(&stored.version) {
+            return Err(Error::precondition());
+        }
+        self.answer(&call, stored, view, false).await
+    }
+
+    /// Returns the resource, if it exists for the caller (otherwise 404) and the precondition holds for its version
+    /// (otherwise 412).
+    pub(super) async fn existing(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        precondition: &Precondition,
+        wanted: &Wanted<'_>,
+    ) -> Result<Stored, Error> {
+        let kind = &call.permit.kind;
+        let found = self.read(call.cx, Key { kind, id }, wanted).await?;
+        let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
+        call.permit.check_found(&found.resource)?;
+        if precondition.holds(&found.version) { Ok(found) } else { Err(Error::precondition()) }
+    }
+
+    /// Returns the answer, with the derived attributes of the resource and the names in its references.
+    pub(super) async fn answer(
+        &self,
+        call: &Call<'_>,
+        stored: Stored,
+        view: View,
+        changed: bool,
+    ) -> Result<Answer, Error> {
+        rest(&stored.resource).await;
+        let kind = Arc::clone(stored.resource.kind());
+        let shows = |attribute| view.shows(attribute);
+        let mut stored = stored;
+        let derived = match self.derive(call.cx, &kind, &[stored.resource.id()], shows).await {
+            Ok(mut derived) => derived.pop().unwrap_or_default(),
+            // The write has happened. Without its derived lists the resource would seem to have none, so show no
+            // resource.
+            Err(error) if changed && error.scim_type() == Some(ScimType::TooMany) => {
+                stored.complete = false;
+                Vec::new()
+            }
+            Err(error) => return Err(error),
+        };
+        let displays = match self.names(call.cx, &kind, &[&*stored.resource], shows).await {
+            Ok(mut displays) => displays.pop().unwrap_or_default(),
+            // The write has happened. If the client got an error, it would repeat the request and create, for
+            // example, a second group. An answer without names is better.
+            Err(_) if changed => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        rest(&stored.resource).await;
+        Ok(Answer { row: Row { stored, derived, displays }, view, quirks: call.tolerance.applied(), changed })
+    }
+
+    /// Returns the view of the client on resources of this type: its projection and the base URL.
+    pub(super) fn view(&self, call: &mut Call<'_>, options: &Options) -> Result<View, Error> {
+        let Call { cx, permit, tolerance } = call;
+        let projection = Projection::new(&permit.view, &options.attributes, &options.excluded_attributes, tolerance)?;
+        let base = self.inner.base.of(cx.tenant());
+        Ok(View { registry: self.registry().clone(), base: base.into(), projection, written: !options.in_bulk })
+    }
+}

@@ -1,0 +1,139 @@
+//! The steps that the ways of writing share: the size check, the review of a change that is committed without reading
+//! the resource, the commit of a new state, and the read of the written resource for the answer.
+
+use std::sync::Arc;
+
+use crate::{
+    error::{Error, ScimType},
+    limits::Limits,
+    patch::ValueEdit,
+    provider::{
+        access::Proposal,
+        answer::View,
+        call::Call,
+        failure::{broken_store, refused},
+        options::{Options, Precondition},
+        rest::rest,
+        retry::Failed,
+        service_provider::ServiceProvider,
+        storage::charge_bytes,
+    },
+    resource::Resource,
+    schema::AttributeId,
+    store::{Change, Context, Done, Entry, Expect, Key, Store, StoreError, Stored, Version, Wanted},
+};
+
+impl<S: Store> ServiceProvider<S> {
+    /// Refuses a resource that is too large to be read together with others. Its lists of references do not count,
+    /// since an answer can leave them out. A resource that already exceeds the limit may change if it does not grow.
+    pub(super) fn check_size(&self, cx: &Context, before: Option<&Resource>, after: &Resource) -> Result<(), Error> {
+        let limit = self.limits().answer / Limits::RESOURCES;
+        let size_after = charge_bytes(cx, after)?.saturating_sub(after.size_of_lists());
+        let size = |resource: &Resource| resource.size().saturating_sub(resource.size_of_lists());
+        if size_after <= limit || before.is_some_and(|before| size(before) >= size_after) {
+            return Ok(());
+        }
+        let detail = format!("expected a resource of at most {limit} bytes without its lists of references");
+        Err(Error::bad(ScimType::TooMany, detail))
+    }
+
+    /// Asks the policies about a change that is committed without reading the resource: an edit of one list of
+    /// references, or a deletion if `edit` is `None`. Reads the resource for the policies and returns the reviewed
+    /// state; returns `None` without reading if there are no policies.
+    pub(super) async fn review_as_is(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        edit: Option<(AttributeId, &ValueEdit)>,
+    ) -> Result<Option<Stored>, Error> {
+        if self.inner.policies.is_empty() {
+            return Ok(None);
+        }
+        let lists = call.permit.unused(call.permit.kind.reference_lists());
+        let wanted = Wanted::without(&lists);
+        let stored = self.existing(call, id, &Precondition::default(), &wanted).await?;
+        let before = Some(&*stored.resource);
+        let proposal = Proposal { action: call.permit.action, kind: &call.permit.kind, before, after: None, edit };
+        self.inner.policies.review(call.cx, &proposal)?;
+        Ok(Some(stored))
+    }
+
+    /// Returns the state that the commit must find for the precondition to hold. Reads the resource only if the store
+    /// cannot check the precondition itself.
+    pub(super) async fn expectation(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        precondition: &Precondition,
+    ) -> Result<Expect, Error> {
+        if precondition.is_indifferent() {
+            return Ok(Expect::Exists);
+        }
+        if let Some(version) = precondition.only() {
+            return Ok(Expect::Version(version));
+        }
+        let lists = call.permit.unused(call.permit.kind.reference_lists());
+        let wanted = Wanted::without(&lists);
+        Ok(Expect::Version(self.existing(call, id, precondition, &wanted).await?.version))
+    }
+
+    /// Commits the change from `before` to `after`; `after` is `None` if nothing changes. After
+    /// [`Failed::LostRace`] the change must be computed again from the new state.
+    pub(super) async fn write(
+        &self,
+        call: &Call<'_>,
+        before: &Stored,
+        after: Option<Resource>,
+        kept: &[AttributeId],
+    ) -> Result<Stored, Failed> {
+        let Some(mut after) = after else { return Ok(before.clone()) };
+        rest(&after).await;
+        // The clocks of several machines differ. `meta.lastModified` must not go backward.
+        let now = self.inner.clock.now();
+        after.set_times(None, before.resource.last_modified().map_or(now, |before| before.max(now)));
+        let entry = Entry::new(after).keeping(kept.to_vec());
+        let resource = Arc::clone(&entry.resource);
+        let change = Change::Replace {
+            entry,
+            expect: Expect::Version(before.version.clone()),
+            before: Arc::clone(&before.resource),
+        };
+        match self.commit_one(call.cx, change).await {
+            // The store kept its value, for example a list that differs only in its order. The answer shows the
+            // stored value.
+            Ok(Done { changed: false, .. }) => Ok(before.clone()),
+            Ok(Done { version, .. }) => {
+                let version: Version = version.ok_or_else(|| broken_store("a replace gives a version"))?;
+                Ok(Stored::new(resource, version))
+            }
+            Err(StoreError::VersionMismatch { .. } | StoreError::Busy) => Err(Failed::LostRace),
+            Err(error) => Err(refused(&call.permit.kind, error).into()),
+        }
+    }
+
+    /// Reads the resource for the answer to a write that did not read all of its lists. The answer shows no resource
+    /// if a list has more than [`Limits::members_in_answer`](crate::Limits::members_in_answer) values, unless the
+    /// client names attributes (RFC 7644 §3.5.2), or if the request has no work left for the read.
+    pub(super) async fn shown(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        options: &Options,
+        view: &View,
+    ) -> Result<Stored, Error> {
+        let hidden = call.permit.unused(&view.hidden_lists(&call.permit.kind));
+        let limit = if options.attributes.is_empty() { self.limits().members_in_answer } else { usize::MAX };
+        let wanted = Wanted::without(&hidden).limit(limit);
+        match self.existing(call, id, &Precondition::default(), &wanted).await {
+            Err(error) if error.scim_type() == Some(ScimType::TooMany) => {
+                let kind = &call.permit.kind;
+                let lists = call.permit.unused(kind.reference_lists());
+                let found = self.read_written(call.cx, Key { kind, id }, &Wanted::without(&lists)).await?;
+                let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
+                call.permit.check_found(&found.resource)?;
+                Ok(Stored { complete: false, ..found })
+            }
+            shown => shown,
+        }
+    }
+}

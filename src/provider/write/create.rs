@@ -1,0 +1,104 @@
+//! Creating a resource (RFC 7644 §3.3).
+
+use std::sync::Arc;
+
+use super::requested::present_on_request;
+use crate::{
+    error::Error,
+    provider::{
+        access::Action,
+        answer::Answer,
+        call::Call,
+        failure::{broken_store, contention, refused},
+        options::Options,
+        reference::Created,
+        rest::rest,
+        retry::Failed,
+        service_provider::ServiceProvider,
+    },
+    resource::{Resource, judge},
+    schema::AttributeId,
+    store::{Change, Context, Entry, Store, StoreError, Stored},
+    value::{Text, Value},
+};
+
+/// A resource that is about to be created and has no id yet.
+pub(in crate::provider) struct Prepared {
+    resource: Resource,
+    /// The attributes with `returned: request` for which the client sent a value.
+    given: Vec<AttributeId>,
+}
+
+impl<S: Store> ServiceProvider<S> {
+    /// Creates a resource (RFC 7644 §3.3). The core assigns the id, `meta.created` and `meta.lastModified`, whatever
+    /// values `resource` has. An attribute without a value gets its
+    /// [default](crate::schema::Attribute::default_value).
+    ///
+    /// # Errors
+    ///
+    /// 400 if a required value is missing, a rule of the schema is broken, or a list refers to a resource that does
+    /// not exist; 400 `tooMany` if the resource is larger than [`Limits::answer`](crate::Limits::answer) allows; 409
+    /// `uniqueness` if another resource has the same value of a unique attribute; errors that the store reports.
+    pub async fn create(&self, cx: &Context, resource: Resource, options: &Options) -> Result<Answer, Error> {
+        let mut call = self.call(cx, Action::Create, resource.kind())?;
+        rest(&resource).await;
+        let mut prepared = self.prepare_create(&mut call, resource, &Created::new()).await?;
+        rest(&prepared.resource).await;
+        let view = self.view(&mut call, options)?.showing(&prepared.given);
+        let mut attempts = self.attempts();
+        loop {
+            let change = self.create_change(&call, prepared, self.inner.ids.next())?;
+            let Change::Create { entry } = &change else { return Err(contention()) };
+            let created = Arc::clone(&entry.resource);
+            rest(&created).await;
+            match self.commit_one(cx, change).await {
+                Ok(done) => {
+                    let version = done.version.ok_or_else(|| broken_store("a create gives a version"))?;
+                    return self.answer(&call, Stored::new(created, version), view, true).await;
+                }
+                // The client did not cause the failure. With random ids a collision is so unlikely that the copy does
+                // not matter.
+                Err(StoreError::Busy | StoreError::NotUnique { attribute: AttributeId::ID }) => {
+                    attempts.again(cx, Failed::LostRace)?;
+                    prepared = Prepared { resource: (*created).clone(), given: Vec::new() };
+                }
+                Err(error) => return Err(refused(&call.permit.kind, error)),
+            }
+        }
+    }
+
+    /// Does the part of a creation that needs no id: lets the policies set values, assigns the defaults and the times,
+    /// and checks the references. `own` contains the resources that the same request creates; references may point
+    /// to them.
+    pub(in crate::provider) async fn prepare_create(
+        &self,
+        call: &mut Call<'_>,
+        mut resource: Resource,
+        own: &Created,
+    ) -> Result<Prepared, Error> {
+        call.permit.read(&mut resource, &mut call.tolerance)?;
+        let given = present_on_request(&resource);
+        self.inner.policies.prepare(call.cx, &mut resource);
+        // Policies run before the defaults are assigned, so that a policy sees which attributes the client left out.
+        resource.assign_defaults();
+        self.settle_references(call, None, &mut resource, own).await?;
+        let now = self.inner.clock.now();
+        resource.set_times(Some(now), now);
+        Ok(Prepared { resource, given })
+    }
+
+    /// Returns the change that creates the resource with this id, if the rules and the policies allow it.
+    pub(in crate::provider) fn create_change(
+        &self,
+        call: &Call<'_>,
+        prepared: Prepared,
+        id: Text,
+    ) -> Result<Change, Error> {
+        let mut resource = prepared.resource;
+        resource.root_mut().insert(AttributeId::ID, Value::String(id));
+        judge(None, &resource)?;
+        self.check_size(call.cx, None, &resource)?;
+        self.review(call, None, Some(&resource))?;
+        Ok(Change::Create { entry: Entry::new(resource) })
+    }
+}

@@ -1,0 +1,90 @@
+//! A patch that changes only a list of references. It is committed as a delta and answered without reading a long
+//! list.
+
+use std::sync::Arc;
+
+use crate::{
+    error::Error,
+    patch::{Membership, ValueEdit},
+    provider::{
+        answer::{Answer, View},
+        call::Call,
+        failure::refused,
+        options::{Options, Precondition},
+        reference::Created,
+        rest::rest_after,
+        retry::Failed,
+        service_provider::ServiceProvider,
+    },
+    schema::AttributeId,
+    store::{Change, Store, StoreError, Wanted, referred},
+};
+
+impl<S: Store> ServiceProvider<S> {
+    /// Commits the delta. If the delta changes nothing, the version of the resource does not change.
+    pub(super) async fn edit_values(
+        &self,
+        mut call: Call<'_>,
+        id: &str,
+        Membership { attribute, mut edit }: Membership,
+        options: &Options,
+        view: View,
+    ) -> Result<Answer, Error> {
+        let cx = call.cx;
+        let values = edit.add.len();
+        rest_after(values).await;
+        let new = edit.add.iter_mut().collect();
+        match self.settle_elements(&mut call, attribute, new, &Created::new()).await {
+            Ok(missing) if missing.is_empty() => {}
+            Ok(missing) => {
+                let kind = &call.permit.kind;
+                edit.add.retain(|element| referred(kind, attribute, element).is_none_or(|id| !missing.contains(id)));
+            }
+            Err(error) => {
+                // The first fault to report is a group that does not exist, or that does not have the version that
+                // the client names.
+                let wanted = Wanted::without(call.permit.kind.reference_lists());
+                self.existing(&call, id, &options.precondition, &wanted).await?;
+                return Err(error);
+            }
+        }
+        self.review_as_is(&call, id, Some((attribute, &edit))).await?;
+        rest_after(values).await;
+        let mut attempts = self.attempts();
+        let changed = loop {
+            match self.try_edit(&call, id, attribute, &edit, &options.precondition).await {
+                Ok(changed) => break changed,
+                Err(failed) => attempts.again(cx, failed)?,
+            }
+        };
+        rest_after(values).await;
+        let stored = self.shown(&call, id, options, &view).await?;
+        self.answer(&call, stored, view, changed).await
+    }
+
+    /// Returns whether the edit changed the resource.
+    async fn try_edit(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        attribute: AttributeId,
+        edit: &ValueEdit,
+        precondition: &Precondition,
+    ) -> Result<bool, Failed> {
+        let kind = &call.permit.kind;
+        let expect = self.expectation(call, id, precondition).await?;
+        let change = Change::EditValues {
+            kind: Arc::clone(kind),
+            id: id.into(),
+            attribute,
+            expect,
+            edit: edit.clone(),
+            modified: self.inner.clock.now(),
+        };
+        match self.commit_one(call.cx, change).await {
+            Ok(done) => Ok(done.changed),
+            Err(StoreError::Busy) => Err(Failed::LostRace),
+            Err(error) => Err(refused(kind, error).into()),
+        }
+    }
+}

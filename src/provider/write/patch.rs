@@ -1,0 +1,131 @@
+//! Patching a resource (RFC 7644 §3.5.2).
+
+use std::sync::Arc;
+
+use super::requested::changed_on_request;
+use crate::{
+    error::Error,
+    limits::Work,
+    patch::{Application, Patch},
+    provider::{
+        access::Action,
+        answer::Answer,
+        call::Call,
+        options::{Options, Precondition},
+        reference::Created,
+        rest::rest,
+        retry::Failed,
+        service_provider::ServiceProvider,
+        storage::charge_bytes,
+    },
+    quirks::Reading,
+    resource::{Resource, judge},
+    schema::{AttributeId, ResourceType},
+    store::{Context, Store, Stored, Wanted},
+};
+
+/// The outcome of an attempt to patch a resource.
+struct Patched {
+    written: Stored,
+    /// Whether the patch changed the resource.
+    changed: bool,
+    /// The attributes with `returned: request` that the patch changed.
+    requested: Vec<AttributeId>,
+}
+
+impl<S: Store> ServiceProvider<S> {
+    /// Changes a part of a resource (RFC 7644 §3.5.2). Either all operations of the patch take effect or none of them
+    /// does.
+    ///
+    /// A patch that only adds or removes values of a list of references, such as the members of a group, is committed
+    /// as an edit of those values, without reading the list.
+    ///
+    /// # Errors
+    ///
+    /// 404 if the resource does not exist; 412 if the precondition does not hold; 400 with the `scimType` of
+    /// [`PatchError`](crate::patch::PatchError); otherwise as [`ServiceProvider::create`].
+    pub async fn patch(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        id: &str,
+        patch: &Patch,
+        options: &Options,
+    ) -> Result<Answer, Error> {
+        let mut call = self.call(cx, Action::Patch, kind)?;
+        let view = self.view(&mut call, options)?;
+        if let Some(membership) = patch.membership(&call.permit.view, self.limits(), &mut call.tolerance)?
+            && !call.permit.looks_at(membership.attribute)
+        {
+            return self.edit_values(call, id, membership, options, view).await;
+        }
+        let cx = &*self.metered(cx);
+        let mut call = call.with_context(cx);
+        let untouched = self.untouched_lists(&call, patch);
+        let mut attempts = self.attempts();
+        loop {
+            match self.try_patch(&mut call, id, patch, &options.precondition, &untouched).await {
+                Ok(Patched { mut written, changed, requested }) => {
+                    let view = view.showing(&requested);
+                    if untouched.iter().any(|list| view.projection.includes(*list)) {
+                        written = self.shown(&call, id, options, &view).await?;
+                    }
+                    return self.answer(&call, written, view, changed).await;
+                }
+                Err(failed) => attempts.again(cx, failed)?,
+            }
+        }
+    }
+
+    async fn try_patch(
+        &self,
+        call: &mut Call<'_>,
+        id: &str,
+        patch: &Patch,
+        precondition: &Precondition,
+        untouched: &[AttributeId],
+    ) -> Result<Patched, Failed> {
+        let before = self.existing(call, id, precondition, &Wanted::without(untouched)).await?;
+        charge_bytes(call.cx, &before.resource)?;
+        let seen = call.permit.seen(&before.resource);
+        let after = self.apply(call, patch, &seen).await?;
+        let mut after = after.map(|after| call.permit.kept(&before.resource, after));
+        let mut requested = Vec::new();
+        if let Some(after) = &mut after {
+            rest(after).await;
+            self.settle_references(call, Some(&before.resource), after, &Created::new()).await?;
+            rest(after).await;
+            judge(Some(&before.resource), after).map_err(Error::from)?;
+            self.check_size(call.cx, Some(&before.resource), after)?;
+            requested = changed_on_request(&before.resource, after);
+        }
+        self.review(call, Some(&before.resource), Some(after.as_ref().unwrap_or(&before.resource)))?;
+        let written = self.write(call, &before, after, untouched).await?;
+        let changed = written.version != before.version;
+        Ok(Patched { written, changed, requested })
+    }
+
+    /// Applies a patch and charges its work to the request. Other tasks may run between two operations.
+    async fn apply(&self, call: &mut Call<'_>, patch: &Patch, before: &Resource) -> Result<Option<Resource>, Error> {
+        let Call { cx, tolerance, .. } = call;
+        let alone = Work::new(self.limits().work);
+        let mut application =
+            Application::new(before, Reading::new(self.limits(), tolerance), cx.work().unwrap_or(&alone));
+        for (index, operation) in patch.operations().iter().enumerate() {
+            application.step(index, operation)?;
+            cx.pause().await;
+        }
+        rest(before).await;
+        Ok(application.finish()?)
+    }
+
+    /// Returns the lists of references that neither the patch nor the caller's scope uses, if the store can leave
+    /// them unchanged.
+    fn untouched_lists(&self, call: &Call<'_>, patch: &Patch) -> Vec<AttributeId> {
+        // A policy reviews the resource with all its lists.
+        if !self.inner.store.capabilities().partial || !self.inner.policies.is_empty() {
+            return Vec::new();
+        }
+        call.permit.unused(&patch.untouched_lists(&call.permit.view, self.limits(), &call.tolerance))
+    }
+}

@@ -1,0 +1,74 @@
+//! Replacing a resource (RFC 7644 §3.5.1).
+
+use super::requested::present_on_request;
+use crate::{
+    error::Error,
+    provider::{
+        access::Action,
+        answer::Answer,
+        call::Call,
+        options::{Options, Precondition},
+        reference::Created,
+        rest::rest,
+        retry::Failed,
+        service_provider::ServiceProvider,
+        storage::charge_bytes,
+    },
+    resource::{Resource, judge},
+    store::{Context, Store, Stored, Wanted},
+};
+
+impl<S: Store> ServiceProvider<S> {
+    /// Replaces a resource (RFC 7644 §3.5.1). An attribute without a value in `resource` is unassigned, unless it is
+    /// read-only, immutable or write-only or has a [default](crate::schema::Attribute::default_value).
+    ///
+    /// # Errors
+    ///
+    /// 404 if the resource does not exist (a replacement does not create it); 412 if the precondition does not hold;
+    /// 400 `mutability` if an immutable value would change; otherwise as [`ServiceProvider::create`].
+    pub async fn replace(
+        &self,
+        cx: &Context,
+        id: &str,
+        resource: Resource,
+        options: &Options,
+    ) -> Result<Answer, Error> {
+        let mut call = self.call(cx, Action::Replace, resource.kind())?;
+        let mut resource = resource;
+        rest(&resource).await;
+        call.permit.read(&mut resource, &mut call.tolerance)?;
+        let view = self.view(&mut call, options)?.showing(&present_on_request(&resource));
+        let mut attempts = self.attempts();
+        loop {
+            match self.try_replace(&mut call, id, &resource, &options.precondition).await {
+                Ok((written, changed)) => return self.answer(&call, written, view, changed).await,
+                Err(failed) => attempts.again(cx, failed)?,
+            }
+        }
+    }
+
+    /// Returns the resource after the replacement, and whether the replacement changed it.
+    async fn try_replace(
+        &self,
+        call: &mut Call<'_>,
+        id: &str,
+        resource: &Resource,
+        precondition: &Precondition,
+    ) -> Result<(Stored, bool), Failed> {
+        let before = self.existing(call, id, precondition, &Wanted::everything()).await?;
+        charge_bytes(call.cx, &before.resource)?;
+        // Clones `resource`, since another attempt may need it.
+        let after = before.resource.replaced_by(resource.clone());
+        let mut after = call.permit.kept(&before.resource, after);
+        self.settle_references(call, Some(&before.resource), &mut after, &Created::new()).await?;
+        rest(&after).await;
+        judge(Some(&before.resource), &after).map_err(Error::from)?;
+        self.check_size(call.cx, Some(&before.resource), &after)?;
+        self.review(call, Some(&before.resource), Some(&after))?;
+        let after = if after == *before.resource { None } else { Some(after) };
+        rest(&before.resource).await;
+        let written = self.write(call, &before, after, &[]).await?;
+        let changed = written.version != before.version;
+        Ok((written, changed))
+    }
+}
