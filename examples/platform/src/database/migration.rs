@@ -207,6 +207,11 @@ const STEPS: &[&[&str]] = &[
         "ALTER TABLE invitation ADD COLUMN form {text}",
         "CREATE UNIQUE INDEX invitation_form ON invitation (form)",
     ],
+    &[
+        // A document in the TOAST table is fetched again for each comparison. Rows of up to a page stay complete; the
+        // program writes the documents again after this step.
+        "{postgres}ALTER TABLE resource SET (toast_tuple_target = 8160)",
+    ],
 ];
 
 /// Keeps other processes from creating tables or indexes until the commit. SQLite does so by itself; PostgreSQL
