@@ -82,7 +82,13 @@ impl Select<'_> {
             // The values in their order, an empty text for an empty list, and NULL for a list that is not
             // requested.
             let from = format!("FROM member AS m WHERE {}", list.of_resource);
-            let values = format!("COALESCE((SELECT string_agg(m.element, ',' ORDER BY m.place) {from}), '')");
+            let values = match self.dialect {
+                Dialect::Sqlite => {
+                    format!("COALESCE((SELECT string_agg(m.element, ',' ORDER BY m.place) {from}), '')")
+                }
+                // An index has the rows in this order, but PostgreSQL sorts them again for an aggregate.
+                _ => format!("array_to_string(ARRAY(SELECT m.element {from} ORDER BY m.place), ',')"),
+            };
             let mut unwanted = Vec::new();
             if let Some(limit) = wanted.list_limit().and_then(|limit| i64::try_from(limit).ok()) {
                 // No more rows are read than necessary to learn whether the list is longer.

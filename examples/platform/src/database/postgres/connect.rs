@@ -33,6 +33,10 @@ const LIMITS_ARE_IGNORED: &str = "the server ignores the startup parameter `opti
                                   limits. A pooler in front of PostgreSQL does so: start the platform with `--pooler`";
 const NO_OPTIONS: &str = "expected a URL without `options`: a pooler refuses them";
 
+/// The settings of every connection. A query must not take several processors at once. The compilation of a filter's
+/// terms takes longer than the query, and hundreds of megabytes.
+const PLANNER: [(&str, u128); 2] = [("max_parallel_workers_per_gather", 0), ("jit", 0)];
+
 /// The time limits of the connections of one lane.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
@@ -60,24 +64,24 @@ impl Bounds {
 
     /// The statements that set the limits for the rest of a transaction.
     pub(super) fn statements(&self) -> String {
-        let set = self.parameters().map(|(name, time)| format!("SET LOCAL {name} = {}", time.as_millis()));
+        let set = self.parameters().map(|(name, value)| format!("SET LOCAL {name} = {value}"));
         set.collect::<Vec<_>>().join("; ")
     }
 
     /// The startup parameter that sets the limits for a connection.
     fn options(&self) -> String {
-        let set = self.parameters().map(|(name, time)| format!("-c {name}={}", time.as_millis()));
+        let set = self.parameters().map(|(name, value)| format!("-c {name}={value}"));
         set.collect::<Vec<_>>().join(" ")
     }
 
-    fn parameters(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+    fn parameters(&self) -> impl Iterator<Item = (&'static str, u128)> {
         let check = self.checks_client.then_some((CLIENT_CHECK_PARAMETER, CLIENT_CHECK));
         let limits = [
             ("lock_timeout", LOCK),
             ("statement_timeout", self.statement),
             ("idle_in_transaction_session_timeout", IDLE),
         ];
-        limits.into_iter().chain(check)
+        limits.into_iter().chain(check).map(|(name, time)| (name, time.as_millis())).chain(PLANNER)
     }
 }
 
