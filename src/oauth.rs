@@ -51,17 +51,20 @@ mod assertion;
 mod endpoint;
 mod error;
 mod form;
+mod jwt;
 mod keys;
 mod metadata;
 mod request;
+mod response;
 
 pub use self::{
     assertion::{AssertionError, Federation, Verified},
-    endpoint::{InvalidLifetime, IssueError, Issued, TokenEndpoint, TokenResponse},
+    endpoint::{InvalidLifetime, IssueError, Issued, TokenEndpoint},
     error::{TokenError, TokenErrorKind},
     keys::{KeyCache, KeySet, KeySetError},
     metadata::{Metadata, metadata_path},
     request::{ClientSecret, Credential, JWT_BEARER, TokenRequest},
+    response::TokenResponse,
 };
 
 /// The maximum size of the body of a token request, in bytes. Assertions of identity providers have 1 to 4 KiB.

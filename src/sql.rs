@@ -76,6 +76,7 @@ mod narrow;
 mod order;
 mod scalar;
 mod statement;
+mod translator;
 
 pub use self::{
     comparable::{comparable, representation},

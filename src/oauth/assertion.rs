@@ -4,11 +4,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, crypto::rust_crypto::DEFAULT_PROVIDER};
 use serde::Deserialize;
-use serde_json::{Number, Value as Json};
+use serde_json::Number;
 
 use super::{
-    ASSERTION_BYTES,
     error::TokenError,
+    jwt::Parts,
     keys::{KeyCache, Kind},
 };
 use crate::bearer::TokenDigest;
@@ -122,13 +122,6 @@ impl AssertionError {
 }
 
 #[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    crit: Option<Json>,
-}
-
-#[derive(Deserialize)]
 struct Claims {
     iss: String,
     sub: String,
@@ -144,33 +137,6 @@ struct Claims {
 enum Audience {
     One(String),
     Several(Vec<String>),
-}
-
-/// The parts of a JWT.
-struct Parts<'a> {
-    header: Header,
-    signed: &'a str,
-    claims: &'a str,
-    signature: Vec<u8>,
-}
-
-impl<'a> Parts<'a> {
-    fn read(assertion: &'a str) -> Option<Self> {
-        if assertion.len() > ASSERTION_BYTES {
-            return None;
-        }
-        let (signed, signature) = assertion.rsplit_once('.')?;
-        let (header, claims) = signed.split_once('.')?;
-        let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        // An unknown extension must be refused, and this code knows no extension (RFC 7515 §4.1.11).
-        header.crit.is_none().then_some(Self { header, signed, claims, signature })
-    }
-}
-
-/// The id of the key that an assertion names.
-pub(super) fn key_id(assertion: &str) -> Option<String> {
-    Parts::read(assertion)?.header.kid
 }
 
 impl Federation {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::Serialize;
 
-use super::endpoint::TokenResponse;
+use super::response::TokenResponse;
 
 /// The reason why a client gets no token, as sent to the client. The error reveals nothing about existing clients.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

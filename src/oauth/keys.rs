@@ -189,7 +189,7 @@ impl KeyCache {
     /// key that the assertion names is missing. Returns `true` at most once a minute, and never for text that is no
     /// assertion.
     pub fn claim_fetch(&mut self, assertion: &str, now: DateTime<Utc>) -> bool {
-        let Some(id) = super::assertion::key_id(assertion) else { return false };
+        let Some(id) = super::jwt::key_id(assertion) else { return false };
         let is_known = self.usable(now).is_some_and(|keys| keys.has(&id));
         let is_fresh = self.keys.as_ref().is_some_and(|(_, fetched)| age(*fetched, now) < FRESH);
         let is_allowed = self.attempted.is_none_or(|last| age(last, now) >= BETWEEN_FETCHES);

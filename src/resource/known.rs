@@ -5,7 +5,7 @@
 //! values that share a sub-attribute. Short searches compare value by value. The work is counted for the caller to
 //! charge.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::same::{includes, part_hash, same};
 use crate::{
@@ -195,5 +195,33 @@ fn units(value: &Value, of_text: &impl Fn(usize) -> u64) -> u64 {
         Value::Complex(object) => 1 + object.iter().map(|(_, value)| units(value, of_text)).sum::<u64>(),
         Value::List(values) => 1 + values.iter().map(|value| units(value, of_text)).sum::<u64>(),
         _ => 1,
+    }
+}
+
+/// Keeps the first of equal values (RFC 7643 §2.4), and in a list of references the first reference to each resource.
+pub(crate) fn drop_doubles(kind: &ResourceType, attribute: AttributeId, values: &mut Vec<Value>) {
+    const FEW: usize = 16;
+    let id = kind.value_of(attribute).filter(|_| kind.is_reference_list(attribute));
+    if let Some(id) = id {
+        let mut seen = HashSet::with_capacity(values.len());
+        let reference = |value: &Value| value.as_object().and_then(|object| object.get(id)?.as_str().map(Box::from));
+        values.retain(|value| reference(value).is_none_or(|id: Box<str>| seen.insert(id)));
+    } else if values.len() <= FEW {
+        for last in (1..values.len()).rev() {
+            let (earlier, rest) = values.split_at(last);
+            let is_double = rest.first().is_some_and(|it| earlier.iter().any(|other| same(kind, attribute, it, other)));
+            if is_double {
+                values.remove(last);
+            }
+        }
+    } else {
+        let mut known = Known::new(kind, attribute, &[], values.len()).exact();
+        let mut kept = Vec::with_capacity(values.len());
+        for value in values.drain(..) {
+            if known.position(&kept, &value).is_none() {
+                kept.push(value);
+            }
+        }
+        *values = kept;
     }
 }

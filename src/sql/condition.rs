@@ -11,6 +11,7 @@ use super::{
     narrow::names_a_value,
     scalar::{Scalar, tight},
     statement::{Dialect, Statement},
+    translator::Translator,
 };
 use crate::{
     filter::{Comparison, Condition, Operator},
@@ -65,18 +66,7 @@ enum Base<'a> {
     Row(&'a Table),
 }
 
-pub(super) struct Translator<'a> {
-    pub(super) mapping: &'a Mapping,
-    pub(super) statement: &'a mut Statement,
-    /// The number of subqueries that have an alias.
-    pub(super) aliases: usize,
-}
-
 impl<'a> Translator<'a> {
-    pub(super) fn new(mapping: &'a Mapping, statement: &'a mut Statement) -> Self {
-        Self { mapping, statement, aliases: 0 }
-    }
-
     /// Writes the conjunction of the conditions; `false` when the database cannot evaluate one of them.
     pub(super) fn conjunction(&mut self, conditions: &[&Condition]) -> bool {
         match conditions {

@@ -5,10 +5,10 @@
 use serde_json::{Map, Value as Pattern};
 
 use super::{
-    condition::Translator,
     mapping::{Index, Mapping, Table},
     scalar::{Scalar, comparable_text},
     statement::{Dialect, Param},
+    translator::Translator,
 };
 use crate::{
     filter::{Comparand, Comparison, Condition, Operator},

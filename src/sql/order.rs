@@ -3,11 +3,11 @@
 //! Every order ends with the id, so that the order is total. A sort position is compared, never looked up.
 
 use super::{
-    condition::Translator,
     json::Json,
     mapping::{Column, Form, Mapping, Table},
     scalar::Scalar,
     statement::{Dialect, Param, Statement},
+    translator::Translator,
 };
 use crate::{
     filter::{Comparand, Condition, Operator},

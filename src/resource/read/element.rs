@@ -1,11 +1,8 @@
-//! The elements of multi-valued attributes: which JSON counts as an element, and which elements are the same
-//! (RFC 7643 §2.4).
+//! The elements of multi-valued attributes: which JSON counts as an element (RFC 7643 §2.4).
 //!
 //! An element that lost its content while it was read must neither be stored nor select a stored element, or a
 //! request would affect more than the client named. Every verb reads its lists here, so every verb gives the same
 //! answer.
-
-use std::collections::HashSet;
 
 use serde::{
     Deserialize,
@@ -13,7 +10,7 @@ use serde::{
 };
 
 use super::{
-    super::{ResourceErrorKind, known::Known, same::same},
+    super::ResourceErrorKind,
     Reader,
     value::{Mode, OfAttribute},
 };
@@ -188,32 +185,4 @@ struct PackedElement {
 pub(crate) fn only_labels(kind: &ResourceType, list: AttributeId, object: &Object) -> bool {
     let conventional = kind.conventional(list);
     object.iter().all(|(id, _)| Some(id) == conventional.kind || Some(id) == conventional.primary)
-}
-
-/// Keeps the first of equal values (RFC 7643 §2.4), and in a list of references the first reference to each resource.
-pub(super) fn drop_doubles(kind: &ResourceType, attribute: AttributeId, values: &mut Vec<Value>) {
-    const FEW: usize = 16;
-    let id = kind.value_of(attribute).filter(|_| kind.is_reference_list(attribute));
-    if let Some(id) = id {
-        let mut seen = HashSet::with_capacity(values.len());
-        let reference = |value: &Value| value.as_object().and_then(|object| object.get(id)?.as_str().map(Box::from));
-        values.retain(|value| reference(value).is_none_or(|id: Box<str>| seen.insert(id)));
-    } else if values.len() <= FEW {
-        for last in (1..values.len()).rev() {
-            let (earlier, rest) = values.split_at(last);
-            let is_double = rest.first().is_some_and(|it| earlier.iter().any(|other| same(kind, attribute, it, other)));
-            if is_double {
-                values.remove(last);
-            }
-        }
-    } else {
-        let mut known = Known::new(kind, attribute, &[], values.len()).exact();
-        let mut kept = Vec::with_capacity(values.len());
-        for value in values.drain(..) {
-            if known.position(&kept, &value).is_none() {
-                kept.push(value);
-            }
-        }
-        *values = kept;
-    }
 }

@@ -8,7 +8,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{super::ResourceErrorKind, Reader, element::drop_doubles};
+use super::{
+    super::{ResourceErrorKind, known::drop_doubles},
+    Reader,
+};
 use crate::{
     quirks::Quirk,
     schema::{AttributeId, AttributeType, ResourceType},
