@@ -8,6 +8,7 @@ mod attribute_id;
 mod build;
 mod common;
 mod default;
+mod default_rules;
 mod display;
 mod documents;
 mod error;

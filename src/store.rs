@@ -10,17 +10,19 @@ mod dynamic;
 mod error;
 mod memory;
 mod scan;
+mod version;
 
 use std::{collections::HashSet, sync::Arc};
 
 pub(crate) use self::context::Meter;
 pub use self::{
-    change::{Change, Done, Entry, Expect, InvalidVersion, Version},
+    change::{Change, Done, Entry, Expect},
     context::{Context, InvalidTenantId, TenantId},
     dynamic::DynStore,
     error::{CommitError, StoreError},
     memory::MemoryStore,
     scan::{Capabilities, Holder, Key, Page, Pushdown, Scan, Stored, Wanted, Window},
+    version::{InvalidVersion, Version},
 };
 
 use crate::{

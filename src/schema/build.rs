@@ -3,7 +3,7 @@
 use super::{
     Attribute, AttributeId, AttributeType, Extension, ResourceType, Schema, SchemaError, SchemaErrorKind, Uniqueness,
     common::{common_attributes, is_common},
-    default, display,
+    default_rules, display,
     table::Table,
 };
 
@@ -42,7 +42,7 @@ impl ResourceType {
         } else if attribute.kind() != AttributeType::Reference && !attribute.references().is_empty() {
             Some(SchemaErrorKind::ReferenceTypes)
         } else {
-            default::fault(&attribute)
+            default_rules::fault(&attribute)
         };
         if let Some(kind) = fault {
             return Err(SchemaError::new(kind, place()));
@@ -171,7 +171,7 @@ impl ResourceTypeBuilder {
             if known {
                 return Err(SchemaError::new(SchemaErrorKind::Duplicate, schema.id()));
             }
-            if let Some(attribute) = default::forces_extension(&schema).filter(|_| !required) {
+            if let Some(attribute) = default_rules::forces_extension(&schema).filter(|_| !required) {
                 let place = format!("{}:{}", schema.id(), attribute.name());
                 return Err(SchemaError::new(SchemaErrorKind::DefaultExtension, place));
             }

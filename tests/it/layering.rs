@@ -1,16 +1,47 @@
-//! The modules use each other in one direction only, and no module of the library reaches outside.
+//! The modules and the files use each other in one direction only, and no module of the library reaches outside.
+
+mod arrows;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
+
+use self::arrows::{Arrows, Library};
 
 /// From the bottom to the top: a module uses itself and the modules before it.
 const LAYERS: &[&str] = &[
     "limits", "quirks", "fold", "schema", "value", "path", "filter", "resource", "patch", "error", "message", "store",
     "sql", "event", "provider", "protocol", "http", "bearer", "oauth", "testkit", "manual",
 ];
+
+/// The files and folders of `provider/`, from the bottom to the top: each uses itself and those before it.
+const WINGS: &[&str] = &[
+    "failure",
+    "rest",
+    "base",
+    "system",
+    "options",
+    "seal",
+    "target",
+    "access",
+    "service_provider",
+    "builder",
+    "discovery",
+    "retry",
+    "storage",
+    "call",
+    "answer",
+    "reference",
+    "read",
+    "list",
+    "write",
+    "bulk",
+];
+
+/// Files that still import each other in a circle.
+const IN_CIRCLES: &[&str] = &["filter/build.rs", "filter/tree.rs", "filter/word.rs"];
 
 fn sources() -> Vec<(PathBuf, String)> {
     fn collect(directory: &Path, found: &mut Vec<(PathBuf, String)>) {
@@ -100,6 +131,88 @@ fn modules_use_only_what_is_below_them() {
     // which is text.
     let idle: Vec<&&str> = LAYERS.iter().filter(|layer| !uses.contains_key(**layer)).collect();
     assert_eq!(idle, [&"limits", &"quirks", &"fold", &"schema", &"bearer", &"manual"]);
+}
+
+fn library() -> Library {
+    let sources: Vec<_> = sources().into_iter().map(|(path, text)| (path, code(&text))).collect();
+    Library::new(&sources)
+}
+
+/// The arrows of imports and of method calls.
+fn all_arrows(library: &Library) -> Arrows {
+    let mut arrows = library.imports();
+    for (file, called) in library.calls() {
+        arrows.entry(file).or_default().extend(called);
+    }
+    arrows
+}
+
+/// The files that can be reached from a file, with that file.
+fn reached<'a>(arrows: &'a Arrows, from: &'a str) -> BTreeSet<&'a str> {
+    let mut reached = BTreeSet::from([from]);
+    let mut open = vec![from];
+    while let Some(file) = open.pop() {
+        let used = arrows.get(file).into_iter().flatten().map(String::as_str);
+        open.extend(used.filter(|used| reached.insert(used)));
+    }
+    reached
+}
+
+/// Proves that the search finds arrows: through a re-export, by a path in the code, and by a method.
+#[test]
+fn arrows_are_found() {
+    let library = library();
+    let (imports, calls) = (library.imports(), library.calls());
+    for (arrows, from, to) in [
+        (&imports, "provider/write/patch.rs", "patch/application.rs"),
+        (&imports, "filter/compile.rs", "schema/resource_type.rs"),
+        (&imports, "sql/narrow.rs", "sql/scalar.rs"),
+        (&imports, "oauth/keys.rs", "oauth/jwt.rs"),
+        (&calls, "provider/write/patch.rs", "provider/read.rs"),
+        (&calls, "provider/read.rs", "provider/storage.rs"),
+        (&calls, "provider/list/walk.rs", "provider/storage.rs"),
+        (&calls, "provider/bulk.rs", "provider/write/replace.rs"),
+    ] {
+        assert!(arrows.get(from).is_some_and(|used| used.contains(to)), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let imports = library().imports();
+    let mut circles: Vec<String> = Vec::new();
+    for (file, used) in imports.iter().filter(|(file, _)| !IN_CIRCLES.contains(&file.as_str())) {
+        let back = used.iter().filter(|used| reached(&imports, used).contains(file.as_str()));
+        circles.extend(back.map(|used| format!("{file} uses {used}, which leads back")));
+    }
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn the_wings_of_the_provider_use_only_what_is_below_them() {
+    let height = |file: &str| {
+        let inside = file.strip_prefix("provider/")?;
+        let wing = inside.split('/').next()?.trim_end_matches(".rs");
+        Some(WINGS.iter().position(|known| *known == wing).unwrap_or_else(|| panic!("{file} belongs to no wing")))
+    };
+    let arrows = all_arrows(&library());
+    let mut wrong = Vec::new();
+    for (file, used) in &arrows {
+        let Some(own) = height(file) else { continue };
+        let above = used.iter().filter(|used| height(used).is_some_and(|height| height > own));
+        wrong.extend(above.map(|used| format!("{file} uses {used}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A GET needs none of the code that changes resources.
+#[test]
+fn reading_reaches_no_file_of_writing() {
+    let arrows = all_arrows(&library());
+    let reached = reached(&arrows, "provider/read.rs");
+    assert!(reached.contains("provider/storage.rs"));
+    let writing: Vec<_> = reached.iter().filter(|file| file.starts_with("provider/write")).collect();
+    assert!(writing.is_empty(), "{writing:?}");
 }
 
 /// Names that a library without I/O does not need; each with the files that may still use it.
