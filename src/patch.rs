@@ -33,7 +33,7 @@ pub use self::{
 };
 use crate::{
     limits::{Limits, Work},
-    quirks::Tolerance,
+    quirks::{Reading, Tolerance},
     resource::Resource,
     schema::{AttributeId, ResourceType},
 };
@@ -132,7 +132,7 @@ impl Patch {
         limits: &Limits,
         tolerance: &mut Tolerance,
     ) -> Result<Option<Resource>, PatchError> {
-        apply::apply(self, resource, limits, tolerance, &Work::new(limits.work))
+        apply::apply(self, resource, Reading::new(limits, tolerance), &Work::new(limits.work))
     }
 
     /// The lists of references that no operation touches and that are not required: the patch can be applied
@@ -144,9 +144,10 @@ impl Patch {
         tolerance: &Tolerance,
     ) -> Vec<AttributeId> {
         let mut met = *tolerance;
+        let mut reading = Reading::new(limits, &mut met);
         let mut touched = Vec::new();
         for operation in &self.operations {
-            match path::touched(kind, operation, limits, &mut met) {
+            match path::touched(kind, operation, &mut reading) {
                 Some(attributes) => touched.extend(attributes),
                 None => return Vec::new(),
             }
@@ -183,7 +184,7 @@ impl Patch {
         limits: &Limits,
         tolerance: &mut Tolerance,
     ) -> Result<Option<Membership>, PatchError> {
-        membership::membership(self, kind, limits, tolerance)
+        membership::membership(self, kind, &mut Reading::new(limits, tolerance))
     }
 }
 

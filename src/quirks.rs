@@ -3,7 +3,11 @@
 //! A quirk changes how a request is *read*; this module does not know how. The code that meets a habit asks
 //! [`Tolerance::allows`], which also records the habit as applied, so that a host can log or count it.
 
+mod reading;
+
 use std::fmt;
+
+pub(crate) use self::reading::Reading;
 
 /// The sets that this module names. The declaration of a quirk lists the sets that contain the quirk.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -95,18 +95,18 @@ impl<'a> BulkRequest<'a> {
             return Err(Error::bad(ScimType::InvalidSyntax, detail));
         }
         let text = body_text(body, tolerance).map_err(|fault| Error::bad(ScimType::InvalidSyntax, fault))?;
-        let mut reading = Reading { most: limits.bulk_operations, too_many: false, expected: "a BulkRequest" };
+        let mut progress = Progress { most: limits.bulk_operations, too_many: false, expected: "a BulkRequest" };
         let mut json = serde_json::Deserializer::from_str(text);
-        let message = MessageSeed(&mut reading).deserialize(&mut json).and_then(|message| {
+        let message = MessageSeed(&mut progress).deserialize(&mut json).and_then(|message| {
             json.end()?;
             Ok(message)
         });
-        if reading.too_many {
+        if progress.too_many {
             let detail = format!("expected at most {} operations (maxOperations)", limits.bulk_operations);
             return Err(Error::new(413, detail));
         }
         let message =
-            message.map_err(|error| Error::bad(ScimType::InvalidSyntax, json_fault_at(&error, reading.expected)))?;
+            message.map_err(|error| Error::bad(ScimType::InvalidSyntax, json_fault_at(&error, progress.expected)))?;
         let named = message.schemas.as_deref().unwrap_or_default();
         let right = named.iter().any(|uri| uri.eq_ignore_ascii_case(REQUEST));
         if !right && (!named.is_empty() || !tolerance.allows(Quirk::MissingMessageSchema)) {
@@ -126,7 +126,7 @@ impl<'a> BulkRequest<'a> {
     }
 }
 
-struct Reading {
+struct Progress {
     most: usize,
     too_many: bool,
     /// The expectation for the JSON that is currently read, for error messages.
@@ -140,7 +140,7 @@ struct Message<'a> {
     operations: Option<Vec<BulkOperation<'a>>>,
 }
 
-struct MessageSeed<'r>(&'r mut Reading);
+struct MessageSeed<'r>(&'r mut Progress);
 
 impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
     type Value = Message<'de>;
@@ -181,7 +181,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
     }
 }
 
-struct OperationsSeed<'r>(&'r mut Reading);
+struct OperationsSeed<'r>(&'r mut Progress);
 
 impl<'de> DeserializeSeed<'de> for OperationsSeed<'_> {
     type Value = Vec<BulkOperation<'de>>;

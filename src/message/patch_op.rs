@@ -16,7 +16,7 @@ use super::members::Members;
 use crate::{
     limits::Limits,
     patch::{Op, Operation, PATCH_OP, Patch, PatchError, PatchErrorKind},
-    quirks::{Quirk, Tolerance},
+    quirks::{Quirk, Reading, Tolerance},
     resource::{body_text, is_deeper},
 };
 
@@ -40,13 +40,14 @@ impl Patch {
             )));
         }
         let text = body_text(body, tolerance).map_err(PatchError::syntax)?;
-        let mut reading = Reading { limits, tolerance, expected: MESSAGE, operation: None, fault: None };
+        let reading = Reading::new(limits, tolerance);
+        let mut reader = Reader { reading, expected: MESSAGE, operation: None, fault: None };
         let mut json = serde_json::Deserializer::from_str(text);
-        let message = MessageSeed(&mut reading).deserialize(&mut json).and_then(|message| {
+        let message = MessageSeed(&mut reader).deserialize(&mut json).and_then(|message| {
             json.end()?;
             Ok(message)
         });
-        let Reading { expected, operation, fault, .. } = reading;
+        let Reader { expected, operation, fault, .. } = reader;
         let message = message.map_err(|error| {
             let fault = fault.unwrap_or_else(|| match error.classify() {
                 Category::Data => PatchError::syntax(format!("expected {expected}")),
@@ -80,9 +81,8 @@ const OP: &str = "`op` to be `add`, `remove` or `replace`";
 const PATH: &str = "`path` to be a string";
 
 /// The state that the visitors of a message share.
-struct Reading<'a> {
-    limits: &'a Limits,
-    tolerance: &'a mut Tolerance,
+struct Reader<'a> {
+    reading: Reading<'a>,
     /// The JSON that is expected at the current position.
     expected: &'static str,
     /// The index of the current operation.
@@ -91,7 +91,7 @@ struct Reading<'a> {
     fault: Option<PatchError>,
 }
 
-impl Reading<'_> {
+impl Reader<'_> {
     fn fail<E: serde::de::Error>(&mut self, fault: PatchError) -> E {
         self.fault.get_or_insert(fault);
         E::custom("")
@@ -139,7 +139,7 @@ impl Spelling {
     }
 }
 
-struct MessageSeed<'a, 'b>(&'a mut Reading<'b>);
+struct MessageSeed<'a, 'b>(&'a mut Reader<'b>);
 
 impl<'de> DeserializeSeed<'de> for MessageSeed<'_, '_> {
     type Value = Message;
@@ -163,7 +163,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_, '_> {
                 let schemas = match members.value::<Option<Uris<'_>>>()? {
                     None => Vec::new(),
                     Some(Uris::List(uris)) => uris,
-                    Some(Uris::One(uri)) if self.0.tolerance.allows(Quirk::OneForList) => vec![uri],
+                    Some(Uris::One(uri)) if self.0.reading.allows(Quirk::OneForList) => vec![uri],
                     Some(Uris::One(_)) => {
                         return Err(self.0.fail(PatchError::syntax(format!("expected {SCHEMAS}"))));
                     }
@@ -191,7 +191,7 @@ enum Uris<'a> {
     One(#[serde(borrow)] Uri<'a>),
 }
 
-struct OperationsSeed<'a, 'b>(&'a mut Reading<'b>);
+struct OperationsSeed<'a, 'b>(&'a mut Reader<'b>);
 
 impl<'de> DeserializeSeed<'de> for OperationsSeed<'_, '_> {
     type Value = Vec<Operation>;
@@ -212,9 +212,9 @@ impl<'de> Visitor<'de> for OperationsSeed<'_, '_> {
             self.0.expected = OPERATION;
             self.0.operation = Some(operations.len());
             let Some(operation) = seq.next_element_seed(OperationSeed(self.0))? else { return Ok(operations) };
-            if operations.len() >= self.0.limits.patch_operations {
+            if operations.len() >= self.0.reading.limits.patch_operations {
                 self.0.operation = None;
-                let message = format!("expected at most {} operations", self.0.limits.patch_operations);
+                let message = format!("expected at most {} operations", self.0.reading.limits.patch_operations);
                 return Err(self.0.fail(PatchError::new(PatchErrorKind::TooMany, message)));
             }
             operations.push(operation);
@@ -222,7 +222,7 @@ impl<'de> Visitor<'de> for OperationsSeed<'_, '_> {
     }
 }
 
-struct OperationSeed<'a, 'b>(&'a mut Reading<'b>);
+struct OperationSeed<'a, 'b>(&'a mut Reader<'b>);
 
 impl<'de> DeserializeSeed<'de> for OperationSeed<'_, '_> {
     type Value = Operation;
@@ -259,14 +259,14 @@ impl<'de> Visitor<'de> for OperationSeed<'_, '_> {
         };
         // An empty path means the resource itself, as a missing path does.
         let operation = Operation::new(op, path.filter(|path| !path.trim_ascii().is_empty()), value);
-        if !operation.adds_described_element() || !self.0.tolerance.allows(Quirk::AddWithoutValue) {
-            operation.check(self.0.limits).map_err(|fault| self.0.fail(fault))?;
+        if !operation.adds_described_element() || !self.0.reading.allows(Quirk::AddWithoutValue) {
+            operation.check(self.0.reading.limits).map_err(|fault| self.0.fail(fault))?;
         }
         Ok(operation)
     }
 }
 
-struct OpSeed<'a, 'b>(&'a mut Reading<'b>);
+struct OpSeed<'a, 'b>(&'a mut Reader<'b>);
 
 impl<'de> DeserializeSeed<'de> for OpSeed<'_, '_> {
     type Value = Op;
@@ -283,7 +283,7 @@ impl Visitor<'_> for OpSeed<'_, '_> {
 
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Op, E> {
         match Op::ALL.into_iter().find(|op| op.name().eq_ignore_ascii_case(name)) {
-            Some(op) if op.name() == name || self.0.tolerance.allows(Quirk::OperationCase) => Ok(op),
+            Some(op) if op.name() == name || self.0.reading.allows(Quirk::OperationCase) => Ok(op),
             _ => Err(self.0.fail(PatchError::syntax(format!("expected {OP}, found `{name:.60}`")))),
         }
     }

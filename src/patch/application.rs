@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use super::{PatchError, PatchErrorKind, membership::Fold};
 use crate::{
-    limits::{Limits, Work},
-    quirks::Tolerance,
+    limits::Work,
+    quirks::Reading,
     resource::{Resource, is_assigned, read_value, same, search_units, text_units},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},
@@ -33,8 +33,7 @@ pub(crate) struct Application<'a> {
     left: Cell<u64>,
     /// Whether the current members are in the object under the URN of the core schema.
     pub(super) in_core_object: bool,
-    pub(super) limits: &'a Limits,
-    pub(super) tolerance: &'a mut Tolerance,
+    pub(super) reading: Reading<'a>,
 }
 
 impl<'a> Application<'a> {
@@ -42,7 +41,7 @@ impl<'a> Application<'a> {
     const OPERATION: u64 = 1_000_000;
 
     /// An application to `before`, with no operation applied yet.
-    pub(crate) fn new(before: &'a Resource, limits: &'a Limits, tolerance: &'a mut Tolerance, work: &'a Work) -> Self {
+    pub(crate) fn new(before: &'a Resource, reading: Reading<'a>, work: &'a Work) -> Self {
         Self {
             kind: before.kind(),
             before,
@@ -53,8 +52,7 @@ impl<'a> Application<'a> {
             work,
             left: Cell::new(0),
             in_core_object: false,
-            limits,
-            tolerance,
+            reading,
         }
     }
 }
@@ -112,7 +110,7 @@ impl Application<'_> {
 
     /// Reads the JSON of one attribute's value.
     pub(super) fn read(&mut self, attribute: AttributeId, raw: &RawValue) -> Result<Option<Value>, PatchError> {
-        Ok(read_value(self.kind, attribute, raw, self.limits, self.tolerance)?)
+        Ok(read_value(self.kind, attribute, raw, &mut self.reading)?)
     }
 
     /// Sets a singular attribute.
@@ -191,7 +189,7 @@ impl Application<'_> {
             return self.unassign(list);
         }
         // All operations together may add as many values as one request may have. `Fold` counts references.
-        let most = self.limits.values;
+        let most = self.reading.limits.values;
         let before = self.before.value(list).map_or(0, |before| before.elements().len());
         if values.len() > before.saturating_add(most) && !self.kind.is_reference_list(list) {
             return Err(PatchError::new(PatchErrorKind::TooMany, format!("expected at most {most} values")));

@@ -14,8 +14,8 @@ use super::{
     value::{is_nothing, unpacked},
 };
 use crate::{
-    limits::{Limits, Work},
-    quirks::{Quirk, Tolerance},
+    limits::Work,
+    quirks::{Quirk, Reading},
     resource::{Resource, ResourceError, ResourceErrorKind, judge, read_value, same},
     schema::AttributeId,
 };
@@ -23,11 +23,10 @@ use crate::{
 pub(super) fn apply(
     patch: &Patch,
     before: &Resource,
-    limits: &Limits,
-    tolerance: &mut Tolerance,
+    reading: Reading<'_>,
     work: &Work,
 ) -> Result<Option<Resource>, PatchError> {
-    let mut application = Application::new(before, limits, tolerance, work);
+    let mut application = Application::new(before, reading, work);
     for (index, operation) in patch.operations.iter().enumerate() {
         application.step(index, operation)?;
     }
@@ -59,7 +58,7 @@ impl Application<'_> {
     }
 
     fn at_path(&mut self, index: usize, op: Op, path: &str, raw: Option<&RawValue>) -> Result<(), PatchError> {
-        let target = Target::parse(self.kind, path, self.limits, self.tolerance)?;
+        let target = Target::parse(self.kind, path, &mut self.reading)?;
         if target.is_read_only(self.kind) {
             return Err(PatchError::mutability("expected an attribute that clients may change"));
         }
@@ -69,7 +68,7 @@ impl Application<'_> {
     /// Whether the operation is ignored because its path names an attribute that the schema does not have. Such a
     /// path fails before the operation changes anything.
     fn passes_over(&mut self, path: &str) -> bool {
-        Target::is_unknown(self.kind, path, self.limits, self.tolerance) && self.tolerance.allows(Quirk::UnknownPath)
+        Target::is_unknown(self.kind, path, &self.reading) && self.reading.allows(Quirk::UnknownPath)
     }
 
     /// Applies one operation to one target. `among` means that the target is a member of an object of attributes.
@@ -82,7 +81,7 @@ impl Application<'_> {
         among: bool,
     ) -> Result<(), PatchError> {
         self.written.push((index, target.attribute()));
-        let raw = raw.map(|raw| unpacked(self.kind, target, raw, self.limits, self.tolerance));
+        let raw = raw.map(|raw| unpacked(self.kind, target, raw, &mut self.reading));
         let raw = self.value_for(op, target, raw.as_deref())?;
         if let Some(list) = target.list()
             && let Some(value) = foldable(self.kind, list)
@@ -92,7 +91,7 @@ impl Application<'_> {
                 self.folds.len() - 1
             });
             if let Some((_, fold)) = self.folds.get_mut(position)
-                && fold.operation(self.kind, op, target, raw, self.limits, self.tolerance)?
+                && fold.operation(self.kind, op, target, raw, &mut self.reading)?
             {
                 return Ok(());
             }
@@ -147,7 +146,7 @@ impl Application<'_> {
         }
         if std::mem::replace(&mut self.in_core_object, true) {
             // The object of the core schema has no member of this name.
-            let ignored = self.tolerance.allows(Quirk::UnknownAttribute);
+            let ignored = self.reading.allows(Quirk::UnknownAttribute);
             return if ignored { Ok(()) } else { Err(PatchError::syntax("expected the core schema once")) };
         }
         let done = self.object(index, op, parent, raw);
@@ -157,9 +156,9 @@ impl Application<'_> {
 
     /// Applies each member of a value as an operation of its own (RFC 7644 §3.5.2.1, §3.5.2.3).
     fn object(&mut self, index: usize, op: Op, parent: AttributeId, raw: &RawValue) -> Result<(), PatchError> {
-        let raw = unpacked(self.kind, &Target::Attribute(parent), raw, self.limits, self.tolerance);
+        let raw = unpacked(self.kind, &Target::Attribute(parent), raw, &mut self.reading);
         for (key, raw) in members(&raw)? {
-            let target = Target::parse_key(self.kind, parent, &key, self.limits, self.tolerance)?;
+            let target = Target::parse_key(self.kind, parent, &key, &mut self.reading)?;
             let Some(target) = target else { continue };
             let written = if target.is_read_only(self.kind) {
                 self.echo(&target, raw)
@@ -173,10 +172,9 @@ impl Application<'_> {
                         && Target::is_unknown(
                             self.kind,
                             &Target::path_of_key(self.kind, parent, &key),
-                            self.limits,
-                            self.tolerance,
+                            &self.reading,
                         )
-                        && self.tolerance.allows(Quirk::UnknownAttribute) => {}
+                        && self.reading.allows(Quirk::UnknownAttribute) => {}
                 written => written.map_err(|error| error.at(&key))?,
             }
         }
@@ -194,8 +192,11 @@ impl Application<'_> {
             || self.kind.is_reference_name(attribute)
             || self.kind.declared_relations().iter().any(is_top);
         let equal = derived || {
-            let mut met = *self.tolerance;
-            match (read_value(self.kind, attribute, raw, self.limits, &mut met), self.before.value(attribute)) {
+            let mut met = *self.reading.tolerance;
+            match (
+                read_value(self.kind, attribute, raw, &mut self.reading.on_trial(&mut met)),
+                self.before.value(attribute),
+            ) {
                 // No client has read an attribute that is never returned, so its value is no echo. An acceptance
                 // would confirm a guess.
                 _ if self.kind.is_sensitive(attribute) => false,
@@ -205,7 +206,7 @@ impl Application<'_> {
                 _ => false,
             }
         };
-        if equal && self.tolerance.allows(Quirk::ReadOnlyEcho) {
+        if equal && self.reading.allows(Quirk::ReadOnlyEcho) {
             return Ok(());
         }
         Err(PatchError::mutability("expected an attribute that clients may change"))

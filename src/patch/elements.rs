@@ -22,7 +22,7 @@ use crate::{
 impl Application<'_> {
     /// Applies an operation to the values of a list that a condition selects, or to a sub-attribute of these values.
     pub(super) fn elements(&mut self, op: Op, elements: &Elements, raw: Option<&RawValue>) -> Result<(), PatchError> {
-        let condition = elements.condition(self.kind, self.tolerance)?;
+        let condition = elements.condition(self.kind, self.reading.tolerance)?;
         let list = elements.list;
         let mut there = self.take(list);
         let (terms, searches) = condition.as_ref().map_or((1, 0), Condition::comparisons);
@@ -95,8 +95,8 @@ impl Application<'_> {
     /// The effect of an `add` or `replace` on a whole element: a complex value merges into it, as into any complex
     /// attribute.
     fn whole_element(&mut self, op: Op, list: AttributeId, raw: &RawValue) -> Result<Change, PatchError> {
-        let cleared = cleared(self.kind, list, raw, self.tolerance);
-        Ok(match read_element(self.kind, list, raw, self.limits, self.tolerance)? {
+        let cleared = cleared(self.kind, list, raw, self.reading.tolerance);
+        Ok(match read_element(self.kind, list, raw, &mut self.reading)? {
             Some(Value::Complex(object)) => Change::Merge { object, cleared, whole: true },
             Some(value) => Change::Put(value),
             None if op == Op::Replace && is_nothing(raw) => Change::Remove,
@@ -148,7 +148,7 @@ impl Application<'_> {
             }
             (Change::Nothing | Change::Unset { .. }, ..) if op == Op::Add => return self.put(list, there),
             // The operation assigns no value, and no value is selected: nothing has to change.
-            (Change::Nothing | Change::Unset { .. } | Change::Remove, ..) if self.tolerance.allows(quirk) => {
+            (Change::Nothing | Change::Unset { .. } | Change::Remove, ..) if self.reading.allows(quirk) => {
                 return self.put(list, there);
             }
             _ => return Err(PatchError::no_target()),
@@ -156,7 +156,7 @@ impl Application<'_> {
         // A value without content creates no element. Only an operation without a `value` creates the described
         // element.
         let is_empty = object.iter().all(|(_, value)| value.as_str() == Some(""));
-        if is_empty && has_value && self.tolerance.allows(quirk) {
+        if is_empty && has_value && self.reading.allows(quirk) {
             return self.put(list, there);
         }
         let mut element = self.described(list, filter).ok_or_else(PatchError::no_target)?;
@@ -169,7 +169,7 @@ impl Application<'_> {
         // The new element must satisfy the condition; otherwise each repetition of the operation would create
         // another element.
         let element = Value::Complex(element);
-        if !condition.matches_element(&element) || !self.tolerance.allows(quirk) {
+        if !condition.matches_element(&element) || !self.reading.allows(quirk) {
             return Err(PatchError::no_target());
         }
         if is_nothing {

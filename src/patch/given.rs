@@ -11,7 +11,7 @@ use crate::{
 
 impl Application<'_> {
     pub(super) fn expect_no_value(&mut self) -> Result<(), PatchError> {
-        if self.tolerance.allows(Quirk::RemoveWithValue) {
+        if self.reading.allows(Quirk::RemoveWithValue) {
             return Ok(());
         }
         Err(PatchError::value("expected no `value` for `remove`"))

@@ -19,7 +19,7 @@ impl Application<'_> {
             return if op == Op::Add { Ok(()) } else { self.unassign(list) };
         };
         if op == Op::Remove {
-            let given = read_selection(self.kind, list, raw, self.limits, self.tolerance)?;
+            let given = read_selection(self.kind, list, raw, &mut self.reading)?;
             self.expect_nothing_secret(&given)?;
             let mut there = self.take(list);
             let given = named(self.kind, list, given);
@@ -27,7 +27,7 @@ impl Application<'_> {
             there.retain(|element| !given.names(element));
             return self.put(list, there);
         }
-        let List { values: given, loss, unpacked } = read_list(self.kind, list, raw, self.limits, self.tolerance)?;
+        let List { values: given, loss, unpacked } = read_list(self.kind, list, raw, &mut self.reading)?;
         match op {
             Op::Add => {
                 let there = self.take(list);

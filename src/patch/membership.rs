@@ -18,8 +18,7 @@ use super::{
 };
 use crate::{
     filter::{Expression, Literal, Operator},
-    limits::Limits,
-    quirks::{Quirk, Tolerance},
+    quirks::{Quirk, Reading},
     resource::{Resource, judge_element, read_selection, read_value},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Text, Value},
@@ -130,11 +129,11 @@ impl ValueEdit {
 pub(super) fn membership(
     patch: &Patch,
     kind: &Arc<ResourceType>,
-    limits: &Limits,
-    tolerance: &mut Tolerance,
+    reading: &mut Reading<'_>,
 ) -> Result<Option<Membership>, PatchError> {
     // Quirks are recorded only if the patch is a membership change.
-    let mut met = *tolerance;
+    let mut met = *reading.tolerance;
+    let mut trial = reading.on_trial(&mut met);
     let mut found: Option<(AttributeId, Fold)> = None;
     for (index, operation) in patch.operations.iter().enumerate() {
         let key;
@@ -149,19 +148,19 @@ pub(super) fn membership(
             },
             (None, None) => return Ok(None),
         };
-        let Ok(target) = Target::parse(kind, name, limits, &mut met) else { return Ok(None) };
+        let Ok(target) = Target::parse(kind, name, &mut trial) else { return Ok(None) };
         let Some(value) = target.list().and_then(|list| foldable(kind, list)) else { return Ok(None) };
         let (attribute, fold) = found.get_or_insert_with(|| (target.attribute(), Fold::new(value)));
         if *attribute != target.attribute() {
             return Ok(None);
         }
-        let raw = raw.map(|raw| unpacked(kind, &target, raw, limits, &mut met));
-        let folded = fold.operation(kind, operation.op, &target, raw.as_deref(), limits, &mut met);
+        let raw = raw.map(|raw| unpacked(kind, &target, raw, &mut trial));
+        let folded = fold.operation(kind, operation.op, &target, raw.as_deref(), &mut trial);
         if !folded.map_err(|error| error.in_operation(index).at(name))? {
             return Ok(None);
         }
     }
-    *tolerance = met;
+    *reading.tolerance = met;
     Ok(found.map(|(attribute, fold)| Membership { attribute, edit: fold.into_edit() }))
 }
 
@@ -200,11 +199,10 @@ impl Fold {
         op: Op,
         target: &Target,
         raw: Option<&RawValue>,
-        limits: &Limits,
-        tolerance: &mut Tolerance,
+        reading: &mut Reading<'_>,
     ) -> Result<bool, PatchError> {
         let raw = raw.filter(|raw| op != Op::Remove || raw.get() != "null");
-        if op == Op::Remove && raw.is_some() && !tolerance.tolerated().contains(Quirk::RemoveWithValue) {
+        if op == Op::Remove && raw.is_some() && !reading.tolerates(Quirk::RemoveWithValue) {
             return Ok(false);
         }
         match (target, op, raw) {
@@ -214,31 +212,32 @@ impl Fold {
                     self.remove(id);
                 }
                 if raw.is_some() {
-                    tolerance.allows(Quirk::RemoveWithValue);
+                    reading.allows(Quirk::RemoveWithValue);
                 }
             }
             (Target::Elements(elements), Op::Add, None) => {
                 let ids = named(elements).unwrap_or_default();
                 let [id] = *ids else { return Ok(false) };
                 let element = Object::from_iter([(self.value, Value::String(id.into()))]);
-                if judge_element(kind, elements.list, &element).is_err() || !tolerance.allows(Quirk::AddCreatesElement)
-                {
+                if judge_element(kind, elements.list, &element).is_err() || !reading.allows(Quirk::AddCreatesElement) {
                     return Ok(false);
                 }
                 self.add(element);
             }
             (Target::Attribute(_), Op::Remove, None) => self.clear(),
             (Target::Attribute(list), Op::Remove, Some(raw)) => {
-                tolerance.allows(Quirk::RemoveWithValue);
-                for element in read_selection(kind, *list, raw, limits, tolerance)? {
+                reading.allows(Quirk::RemoveWithValue);
+                for element in read_selection(kind, *list, raw, reading)? {
                     if let Some(id) = element.as_object().and_then(|object| key(object, self.value)) {
                         self.remove(id);
                     }
                 }
             }
             (Target::Attribute(list), _, Some(raw)) => {
-                let mut met = *tolerance;
-                let Some(elements) = self.elements(kind, *list, raw, limits, &mut met)? else { return Ok(false) };
+                let mut met = *reading.tolerance;
+                let Some(elements) = self.elements(kind, *list, raw, &mut reading.on_trial(&mut met))? else {
+                    return Ok(false);
+                };
                 // A delta is committed without reading the resource, so no element may break a rule.
                 if !elements.iter().all(|element| judge_element(kind, *list, element).is_ok()) {
                     return Ok(false);
@@ -249,15 +248,15 @@ impl Fold {
                     }
                     self.clear();
                 }
-                *tolerance = met;
+                *reading.tolerance = met;
                 for element in elements {
                     self.add(element);
                 }
             }
             _ => return Ok(false),
         }
-        if self.slots.len() > limits.values {
-            let message = format!("expected at most {} values", limits.values);
+        if self.slots.len() > reading.limits.values {
+            let message = format!("expected at most {} values", reading.limits.values);
             return Err(PatchError::new(PatchErrorKind::TooMany, message));
         }
         Ok(true)
@@ -269,11 +268,10 @@ impl Fold {
         kind: &Arc<ResourceType>,
         list: AttributeId,
         raw: &RawValue,
-        limits: &Limits,
-        tolerance: &mut Tolerance,
+        reading: &mut Reading<'_>,
     ) -> Result<Option<Vec<Object>>, PatchError> {
         let primary = kind.conventional(list).primary;
-        let elements = match read_value(kind, list, raw, limits, tolerance)? {
+        let elements = match read_value(kind, list, raw, reading)? {
             Some(Value::List(elements)) => elements,
             Some(_) => return Ok(None),
             None => return Ok(Some(Vec::new())),

@@ -6,9 +6,8 @@ use std::borrow::Cow;
 
 use crate::{
     filter::{CompileError, CompileErrorKind, Condition, Filter, parse_patch_path},
-    limits::Limits,
     path::{PathErrorKind, PathRef},
-    quirks::{Quirk, Tolerance},
+    quirks::{Quirk, Reading, Tolerance},
     schema::{AttributeId, Mutability, ResourceType},
 };
 
@@ -35,12 +34,7 @@ pub(super) struct Elements {
 
 impl Target {
     /// Reads a path.
-    pub(super) fn parse(
-        kind: &ResourceType,
-        text: &str,
-        limits: &Limits,
-        tolerance: &mut Tolerance,
-    ) -> Result<Self, PatchError> {
+    pub(super) fn parse(kind: &ResourceType, text: &str, reading: &mut Reading<'_>) -> Result<Self, PatchError> {
         // Most paths are a name. The URI of an extension need not have the form of a path.
         if let Some(attribute) = kind.child(AttributeId::ROOT, text) {
             return Ok(Self::Attribute(attribute));
@@ -58,10 +52,11 @@ impl Target {
                 };
                 PatchError::new(PatchErrorKind::InvalidPath, kind).at(text)
             })?;
-            return Ok(Self::whole(kind, resolve(path, tolerance)?));
+            return Ok(Self::whole(kind, resolve(path, reading.tolerance)?));
         }
-        let parts = parse_patch_path(text, limits, tolerance).map_err(|error| PatchError::in_path(&error, text))?;
-        let attribute = resolve(parts.path.as_ref(), tolerance)?;
+        let parts = parse_patch_path(text, reading.limits, reading.tolerance)
+            .map_err(|error| PatchError::in_path(&error, text))?;
+        let attribute = resolve(parts.path.as_ref(), reading.tolerance)?;
         let Some(filter) = parts.condition else { return Ok(Self::whole(kind, attribute)) };
         if !kind.attribute(attribute).is_multi_valued() {
             let message = "expected an attribute with many values before the brackets";
@@ -75,12 +70,12 @@ impl Target {
     }
 
     /// Whether the path is well-formed and names, possibly in its brackets, an attribute that the schema does not have.
-    pub(super) fn is_unknown(kind: &ResourceType, text: &str, limits: &Limits, tolerance: &Tolerance) -> bool {
-        let mut met = *tolerance;
+    pub(super) fn is_unknown(kind: &ResourceType, text: &str, reading: &Reading<'_>) -> bool {
+        let mut met = *reading.tolerance;
         if !text.contains(['[', ' ']) {
             return PathRef::parse(text).is_ok_and(|path| kind.resolve(path, &mut met).is_err());
         }
-        let Ok(parts) = parse_patch_path(text, limits, &mut met) else { return false };
+        let Ok(parts) = parse_patch_path(text, reading.limits, &mut met) else { return false };
         let Ok(attribute) = kind.resolve(parts.path.as_ref(), &mut met) else { return true };
         let is_unknown = |error: CompileError| error.kind() == CompileErrorKind::UnknownAttribute;
         let condition = parts.condition.map(|condition| condition.compile_element(kind, attribute, &mut met));
@@ -94,41 +89,40 @@ impl Target {
         kind: &ResourceType,
         parent: AttributeId,
         key: &str,
-        limits: &Limits,
-        tolerance: &mut Tolerance,
+        reading: &mut Reading<'_>,
     ) -> Result<Option<Self>, PatchError> {
         if let Some(attribute) = kind.child(parent, key) {
             return Ok(Some(Self::Attribute(attribute)));
         }
         if parent == AttributeId::ROOT
             && kind.schema().id().eq_ignore_ascii_case(key)
-            && tolerance.allows(Quirk::CoreSchemaObject)
+            && reading.allows(Quirk::CoreSchemaObject)
         {
             return Ok(Some(Self::Attribute(AttributeId::ROOT)));
         }
         let is_path = key.contains(['.', ':', '[', ' ']);
-        if !is_path || tolerance.tolerated().contains(Quirk::PathKeys) {
-            let mut met = *tolerance;
+        if !is_path || reading.tolerates(Quirk::PathKeys) {
+            let mut met = *reading.tolerance;
             let path = Self::path_of_key(kind, parent, key);
-            match Self::parse(kind, &path, limits, &mut met) {
+            match Self::parse(kind, &path, &mut reading.on_trial(&mut met)) {
                 // The resource is not one of its own attributes, and an extension is not inside another extension.
                 Ok(target) if target.attribute() == AttributeId::ROOT => {}
                 Ok(target) if parent != AttributeId::ROOT && !target.is_below(kind, parent) => {}
                 Ok(target) => {
-                    *tolerance = met;
+                    *reading.tolerance = met;
                     if is_path {
-                        tolerance.allows(Quirk::PathKeys);
+                        reading.allows(Quirk::PathKeys);
                     }
                     return Ok(Some(target));
                 }
                 // A malformed path, unlike an unknown name, is not ignored.
-                Err(error) if key.contains('[') && !Self::is_unknown(kind, &path, limits, tolerance) => {
+                Err(error) if key.contains('[') && !Self::is_unknown(kind, &path, reading) => {
                     return Err(error);
                 }
                 Err(_) => {}
             }
         }
-        if tolerance.allows(Quirk::UnknownAttribute) {
+        if reading.allows(Quirk::UnknownAttribute) {
             return Ok(None);
         }
         Err(PatchError::syntax("expected an attribute of the schema").at(key))
@@ -215,19 +209,18 @@ impl Elements {
 pub(super) fn touched(
     kind: &ResourceType,
     operation: &Operation,
-    limits: &Limits,
-    tolerance: &mut Tolerance,
+    reading: &mut Reading<'_>,
 ) -> Option<Vec<AttributeId>> {
     let top = |target: &Target| kind.top_level(target.attribute());
     let is_one = |attribute: &AttributeId| *attribute != AttributeId::ROOT;
     if let Some(path) = operation.path() {
-        let attribute = Target::parse(kind, path, limits, tolerance).ok().map(|target| top(&target))?;
+        let attribute = Target::parse(kind, path, reading).ok().map(|target| top(&target))?;
         return is_one(&attribute).then(|| vec![attribute]);
     }
     let members = members(operation.value.as_deref()?).ok()?;
     let named = members.iter().map(|(key, _)| {
         // An unknown key is ignored, or refused before the patch writes anything.
-        match Target::parse_key(kind, AttributeId::ROOT, key, limits, tolerance) {
+        match Target::parse_key(kind, AttributeId::ROOT, key, reading) {
             Ok(Some(target)) => Some(top(&target)).filter(is_one),
             Ok(None) => Some(AttributeId::SCHEMAS),
             Err(_) => None,

@@ -23,7 +23,7 @@ impl Application<'_> {
         let uris = match serde_json::from_str::<Vec<String>>(raw.get()) {
             Ok(uris) => uris,
             Err(_) => match serde_json::from_str(raw.get()) {
-                Ok(uri) if self.tolerance.allows(Quirk::OneForList) => vec![uri],
+                Ok(uri) if self.reading.allows(Quirk::OneForList) => vec![uri],
                 _ => return Err(PatchError::value("expected a list of schema URIs")),
             },
         };
@@ -36,7 +36,7 @@ impl Application<'_> {
         let is_base = |uri: &String| uri.eq_ignore_ascii_case(self.kind.schema().id());
         let is_unknown = |uri: &&String| !is_base(uri) && self.kind.extension(uri).is_none();
         if let Some(unknown) = uris.iter().find(is_unknown)
-            && !self.tolerance.allows(Quirk::UnknownSchema)
+            && !self.reading.allows(Quirk::UnknownSchema)
         {
             let message = format!("expected a schema of the resource type, found `{unknown:.60}`");
             return Err(PatchError::value(message));
@@ -57,7 +57,7 @@ impl Application<'_> {
 
     /// Applies an operation to `schemas[value eq "urn:…"]`, also written as `schemas eq "urn:…"`.
     pub(super) fn schema_elements(&mut self, op: Op, elements: &Elements) -> Result<(), PatchError> {
-        let condition = elements.condition(self.kind, self.tolerance)?;
+        let condition = elements.condition(self.kind, self.reading.tolerance)?;
         if op != Op::Remove {
             return Err(PatchError::mutability("expected `schemas` to follow from the attributes"));
         }

@@ -49,7 +49,7 @@ impl Application<'_> {
         for (sub, value) in object {
             self.assign(sub, value)?;
         }
-        for sub in raw.map(|raw| cleared(self.kind, attribute, raw, self.tolerance)).unwrap_or_default() {
+        for sub in raw.map(|raw| cleared(self.kind, attribute, raw, self.reading.tolerance)).unwrap_or_default() {
             if !Target::Attribute(sub).is_read_only(self.kind) && self.reference_owner(sub).is_none() {
                 self.unassign(sub)?;
             }

@@ -6,8 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{PatchError, members::members, path::Target};
 use crate::{
-    limits::Limits,
-    quirks::{Quirk, Tolerance},
+    quirks::{Quirk, Reading, Tolerance},
     resource::is_deeper,
     schema::{AttributeId, AttributeType, ResourceType},
 };
@@ -17,8 +16,7 @@ pub(super) fn unpacked<'r>(
     kind: &ResourceType,
     target: &Target,
     raw: &'r RawValue,
-    limits: &Limits,
-    tolerance: &mut Tolerance,
+    reading: &mut Reading<'_>,
 ) -> Cow<'r, RawValue> {
     // Most values are plain, and a look at their first character costs less than a second reading.
     let opening = raw.get().strip_prefix('"').map(str::trim_ascii_start);
@@ -38,14 +36,11 @@ pub(super) fn unpacked<'r>(
         Some(b'[') => matches!(target, Target::Attribute(list) if kind.attribute(*list).is_multi_valued()),
         _ => false,
     };
-    if !is_packed
-        || is_deeper(text.as_bytes(), limits.json_depth)
-        || !tolerance.tolerated().contains(Quirk::PackedValue)
-    {
+    if !is_packed || is_deeper(text.as_bytes(), reading.limits.json_depth) || !reading.tolerates(Quirk::PackedValue) {
         return Cow::Borrowed(raw);
     }
     match RawValue::from_string(text.trim_ascii().to_owned()) {
-        Ok(unpacked) if tolerance.allows(Quirk::PackedValue) => Cow::Owned(unpacked),
+        Ok(unpacked) if reading.allows(Quirk::PackedValue) => Cow::Owned(unpacked),
         _ => Cow::Borrowed(raw),
     }
 }

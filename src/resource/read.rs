@@ -24,7 +24,7 @@ use self::{
 use super::{Resource, ResourceError, ResourceErrorKind};
 use crate::{
     limits::Limits,
-    quirks::{Quirk, Quirks, Tolerance},
+    quirks::{Quirk, Quirks, Reading, Tolerance},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Text, Value},
 };
@@ -64,7 +64,8 @@ impl Resource {
         if body.len() > limits.body {
             return Err(ResourceError::new(ResourceErrorKind::BodyTooLong(limits.body), ""));
         }
-        let mut reader = Reader::new(kind, limits, tolerance);
+        let mut reading = Reading::new(limits, tolerance);
+        let mut reader = Reader::new(kind, &mut reading);
         let root = reader.body(body)?;
         reader.check_schemas()?;
         Ok(Self { kind: Arc::clone(kind), root })
@@ -92,7 +93,8 @@ impl Resource {
         let limits = Limits { string: usize::MAX, values: usize::MAX, json_depth: usize::MAX, ..Limits::default() };
         // A stored URI may contain a blank if a client was once allowed to send one.
         let mut tolerance = Tolerance::new(Quirks::default().with(Quirk::UriWithBlank).without(Quirk::NumberForString));
-        let mut reader = Reader::new(kind, &limits, &mut tolerance);
+        let mut reading = Reading::new(&limits, &mut tolerance);
+        let mut reader = Reader::new(kind, &mut reading);
         (reader.purpose, reader.keeps_read_only) = (Purpose::Stored, true);
         Ok(Self { kind: Arc::clone(kind), root: reader.body(json)? })
     }
@@ -104,10 +106,9 @@ pub(crate) fn read_value(
     kind: &Arc<ResourceType>,
     attribute: AttributeId,
     raw: &RawValue,
-    limits: &Limits,
-    tolerance: &mut Tolerance,
+    reading: &mut Reading<'_>,
 ) -> Result<Option<Value>, ResourceError> {
-    Reader::new(kind, limits, tolerance).part(attribute, Mode::of(kind, attribute), raw)
+    Reader::new(kind, reading).part(attribute, Mode::of(kind, attribute), raw)
 }
 
 /// Reads one value of the multi-valued `attribute`, as [`read_value`] does.
@@ -115,10 +116,9 @@ pub(crate) fn read_element(
     kind: &Arc<ResourceType>,
     attribute: AttributeId,
     raw: &RawValue,
-    limits: &Limits,
-    tolerance: &mut Tolerance,
+    reading: &mut Reading<'_>,
 ) -> Result<Option<Value>, ResourceError> {
-    Reader::new(kind, limits, tolerance).part(attribute, Mode::One, raw)
+    Reader::new(kind, reading).part(attribute, Mode::One, raw)
 }
 
 /// The values of a multi-valued attribute in a part of a request body.
@@ -135,10 +135,9 @@ pub(crate) fn read_list(
     kind: &Arc<ResourceType>,
     attribute: AttributeId,
     raw: &RawValue,
-    limits: &Limits,
-    tolerance: &mut Tolerance,
+    reading: &mut Reading<'_>,
 ) -> Result<List, ResourceError> {
-    let mut reader = Reader::new(kind, limits, tolerance);
+    let mut reader = Reader::new(kind, reading);
     let values = reader.elements(attribute, raw)?;
     Ok(List { values, loss: reader.loss, unpacked: reader.unpacked })
 }
@@ -152,10 +151,9 @@ pub(crate) fn read_selection(
     kind: &Arc<ResourceType>,
     attribute: AttributeId,
     raw: &RawValue,
-    limits: &Limits,
-    tolerance: &mut Tolerance,
+    reading: &mut Reading<'_>,
 ) -> Result<Vec<Value>, ResourceError> {
-    let mut reader = Reader::new(kind, limits, tolerance);
+    let mut reader = Reader::new(kind, reading);
     reader.purpose = Purpose::Selection;
     reader.elements(attribute, raw)
 }
@@ -194,11 +192,11 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(kind: &'a ResourceType, limits: &'a Limits, tolerance: &'a mut Tolerance) -> Self {
+    fn new(kind: &'a ResourceType, reading: &'a mut Reading<'_>) -> Self {
         Self {
             kind,
-            limits,
-            tolerance,
+            limits: reading.limits,
+            tolerance: &mut *reading.tolerance,
             purpose: Purpose::Request,
             keeps_read_only: false,
             base_schema_named: false,

@@ -18,6 +18,7 @@ use crate::{
         service_provider::ServiceProvider,
         storage::charge_bytes,
     },
+    quirks::Reading,
     resource::{Resource, judge},
     schema::{AttributeId, ResourceType},
     store::{Context, Store, Stored, Wanted},
@@ -108,7 +109,8 @@ impl<S: Store> ServiceProvider<S> {
     async fn apply(&self, call: &mut Call<'_>, patch: &Patch, before: &Resource) -> Result<Option<Resource>, Error> {
         let Call { cx, tolerance, .. } = call;
         let alone = Work::new(self.limits().work);
-        let mut application = Application::new(before, self.limits(), tolerance, cx.work().unwrap_or(&alone));
+        let mut application =
+            Application::new(before, Reading::new(self.limits(), tolerance), cx.work().unwrap_or(&alone));
         for (index, operation) in patch.operations().iter().enumerate() {
             application.step(index, operation)?;
             cx.pause().await;

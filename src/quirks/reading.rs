@@ -1,0 +1,35 @@
+//! The terms under which the input of a client is read.
+
+use super::{Quirk, Tolerance};
+use crate::limits::Limits;
+
+/// The terms under which the input of a client is read: the limits, and the quirks that are tolerated and recorded.
+#[derive(Debug)]
+pub(crate) struct Reading<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) tolerance: &'a mut Tolerance,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(limits: &'a Limits, tolerance: &'a mut Tolerance) -> Self {
+        Self { limits, tolerance }
+    }
+
+    /// Returns the same terms for an attempt that records its quirks in `met` only.
+    pub(crate) fn on_trial<'t>(&self, met: &'t mut Tolerance) -> Reading<'t>
+    where
+        'a: 't,
+    {
+        Reading { limits: self.limits, tolerance: met }
+    }
+
+    /// Whether `quirk` is tolerated. If so, the quirk is recorded as met.
+    pub(crate) fn allows(&mut self, quirk: Quirk) -> bool {
+        self.tolerance.allows(quirk)
+    }
+
+    /// Whether `quirk` is tolerated; records nothing.
+    pub(crate) fn tolerates(&self, quirk: Quirk) -> bool {
+        self.tolerance.tolerated().contains(quirk)
+    }
+}
