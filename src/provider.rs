@@ -4,6 +4,9 @@
 //! attributes an answer shows, how a query is divided between the store and the core, and how concurrent writes are
 //! resolved. HTTP belongs to [`protocol`](crate::protocol).
 
+// The parts of the service provider stand at the bottom, and the operations above them in wings: `access` decides
+// about callers, `reference` about references, `read` reads one resource, `list` answers queries, `write` changes one
+// resource, and `bulk` executes many operations. A wing uses only the wings before it; a test states the order.
 mod access;
 mod answer;
 mod base;

@@ -2,7 +2,8 @@
 //!
 //! A cursor contains a sort position in a list, so the service provider has no state to keep. A cursor grants no
 //! rights: a request with a cursor is permitted, filtered and answered like any other request, from that sort
-//! position on. The seals of the service provider protect cursors against alteration. This module does not interpret sort positions.
+//! position on. The seals of the service provider protect cursors against alteration. This module does not interpret
+//! sort positions.
 
 use std::time::Duration;
 

@@ -77,7 +77,8 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Expect::Version(self.existing(call, id, precondition, &wanted).await?.version))
     }
 
-    /// Commits the change from `before` to `after`; `after` is `None` if nothing changes.
+    /// Commits the change from `before` to `after`; `after` is `None` if nothing changes. After
+    /// [`Failed::LostRace`] the change must be computed again from the new state.
     pub(super) async fn write(
         &self,
         call: &Call<'_>,
