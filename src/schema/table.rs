@@ -58,6 +58,8 @@ impl Table {
         &self.node(id).attribute
     }
 
+    // The look-ups are called for each name of a request from other modules.
+    #[inline]
     pub(super) fn node(&self, id: AttributeId) -> &Node {
         id.index().checked_sub(1).and_then(|index| self.nodes.get(index)).unwrap_or(&self.root)
     }
@@ -70,6 +72,7 @@ impl Table {
     }
 
     /// Returns the attribute `name` directly below `parent`.
+    #[inline]
     pub(super) fn child(&self, parent: AttributeId, name: &str) -> Option<AttributeId> {
         let node = self.node(parent);
         let mask = node.table.len().checked_sub(1)?;

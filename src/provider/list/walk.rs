@@ -31,6 +31,7 @@ impl<S: Store> ServiceProvider<S> {
         self.inner.store.capabilities().backward || self.sorts_here(query)
     }
 
+    /// Returns whether the core sorts, because the store cannot sort at all or by this attribute.
     pub(super) fn sorts_here(&self, query: &Query<'_>) -> bool {
         query.sort().is_some() && (query.sorts_derived || !self.inner.store.capabilities().sort)
     }
@@ -48,6 +49,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(self.scan(cx, &scan).await?.total)
     }
 
+    /// Returns the resources at the index `skip` of the list, within `bytes`, and the number of all.
     pub(super) async fn walk_to(
         &self,
         cx: &Context,

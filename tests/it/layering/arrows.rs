@@ -1,8 +1,8 @@
 //! Reads from the source text which file of the library uses which other file.
 //!
 //! An arrow leads from a file to the file that defines a name, through every re-export on the way. A parent file uses
-//! its own children by definition, since it is their face: such arrows are left out. Calls of methods of the service
-//! provider are arrows too, because each wing adds methods to that one type.
+//! its own children by definition, since it is their face: such arrows are left out. Calls of methods are arrows too
+//! where several files add methods to one type.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,6 +14,12 @@ type Module = Vec<String>;
 
 /// The arrows from each file, by path below `src`, such as `provider/list/part.rs`.
 pub(super) type Arrows = BTreeMap<String, BTreeSet<String>>;
+
+/// The types to which several files add methods: the head of their blocks, their folder, and the name of their values.
+const SHARED: [(&str, &str, &str); 2] = [
+    ("impl<S: Store> ServiceProvider<S> {", "provider", "provider."),
+    ("impl Application<'_> {", "patch", "application."),
+];
 
 struct File {
     name: String,
@@ -73,28 +79,27 @@ impl Library {
         arrows
     }
 
-    /// The arrows of method calls on the service provider.
+    /// The arrows of method calls on the types whose methods stand in several files.
     pub(super) fn calls(&self) -> Arrows {
-        let mut homes: BTreeMap<&str, &str> = BTreeMap::new();
-        for file in &self.files {
-            for block in methods(&file.code) {
-                for (at, _) in block.match_indices("fn ") {
-                    homes.insert(word(&block[at + 3..]), &file.name);
+        let mut arrows = Arrows::new();
+        for (head, folder, names) in SHARED {
+            let mut homes: BTreeMap<&str, &str> = BTreeMap::new();
+            for file in &self.files {
+                for block in blocks(&file.code, head) {
+                    homes.extend(block.match_indices("fn ").map(|(at, _)| (word(&block[at + 3..]), &*file.name)));
                 }
             }
-        }
-        let mut arrows = Arrows::new();
-        for file in self.files.iter().filter(|file| file.name.starts_with("provider")) {
-            let flat = file.code.lines().map(str::trim).collect::<String>();
-            let own: String = methods(&file.code).flat_map(str::lines).map(str::trim).collect();
-            let called = [(&own, "self."), (&flat, "provider.")];
-            let called =
-                called.iter().flat_map(|(code, on)| code.match_indices(*on).map(|(at, on)| &code[at + on.len()..]));
-            let targets = called
-                .filter(|rest| rest[word(rest).len()..].starts_with('('))
-                .filter_map(|rest| homes.get(word(rest)));
-            let used = arrows.entry(file.name.clone()).or_default();
-            used.extend(targets.filter(|home| **home != file.name).map(|home| (*home).to_owned()));
+            for file in self.files.iter().filter(|file| file.name.starts_with(folder)) {
+                let flat: String = file.code.lines().map(str::trim).collect();
+                let own: String = blocks(&file.code, head).flat_map(str::lines).map(str::trim).collect();
+                let used = arrows.entry(file.name.clone()).or_default();
+                for (code, receiver) in [(&own, "self."), (&flat, names)] {
+                    let called = code.match_indices(receiver).map(|(at, on)| &code[at + on.len()..]);
+                    let called = called.filter(|rest| rest[word(rest).len()..].starts_with('('));
+                    let homes = called.filter_map(|rest| homes.get(word(rest))).filter(|home| **home != file.name);
+                    used.extend(homes.map(|home| (*home).to_owned()));
+                }
+            }
         }
         arrows
     }
@@ -116,10 +121,9 @@ impl Library {
     }
 }
 
-/// The blocks of methods of the service provider.
-fn methods(code: &str) -> impl Iterator<Item = &str> {
-    const HEAD: &str = "impl<S: Store> ServiceProvider<S> {";
-    code.split(HEAD).skip(1).map(|rest| rest.split("\n}").next().unwrap_or_default())
+/// The blocks of methods that begin with `head`.
+fn blocks<'a>(code: &'a str, head: &'a str) -> impl Iterator<Item = &'a str> {
+    code.split(head).skip(1).map(|rest| rest.split("\n}").next().unwrap_or_default())
 }
 
 fn without_visibilities(code: &str) -> String {
