@@ -199,14 +199,14 @@ impl<'a, 't> Parser<'a, 't> {
 
     fn path(&mut self, expected: FilterErrorKind) -> Result<PathSpan, FilterError> {
         let start = self.offset();
-        let token = self.take(word::word, expected)?;
-        let shape = Shape::of(token).map_err(|error| {
+        let shape = Shape::scan(self.rest).map_err(|error| {
             if *error.kind() == PathErrorKind::Name && error.offset() == 0 {
                 FilterError::new(expected, start)
             } else {
                 FilterError::in_path(error, start)
             }
         })?;
+        self.skip(shape.len.into());
         match self.rest.first() {
             Some(byte) if !word::is_blank(*byte) && !matches!(byte, b'(' | b')' | b'[' | b']') => {
                 Err(self.error(FilterErrorKind::Path(PathErrorKind::Character)))
@@ -282,8 +282,8 @@ impl<'a, 't> Parser<'a, 't> {
     fn sub_attribute(&mut self) -> Result<PathSpan, FilterError> {
         self.skip(1);
         let start = self.offset();
-        let token = self.take(word::word, FilterErrorKind::Path(PathErrorKind::Name))?;
-        let shape = Shape::of(token).map_err(|error| FilterError::in_path(error, start))?;
+        let shape = Shape::scan(self.rest).map_err(|error| FilterError::in_path(error, start))?;
+        self.skip(shape.len.into());
         if !shape.is_name() {
             return Err(FilterError::new(FilterErrorKind::Path(PathErrorKind::SubAttributes), start));
         }
