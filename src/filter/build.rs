@@ -2,8 +2,8 @@
 
 use super::{
     BuildError, BuildErrorKind, Filter, Operator,
+    grammar::is_number,
     tree::{Chain, Join, Node, Operand, Part, PathSpan, Slot, Span, Value, push, text},
-    word,
 };
 use crate::path::{AttributePath, PathRef};
 
@@ -39,11 +39,7 @@ impl LiteralBuf {
     ///
     /// [`BuildErrorKind::Number`] if `text` is not a JSON number (RFC 8259 §6).
     pub fn number(text: &str) -> Result<Self, BuildError> {
-        if word::is_number(text) {
-            Ok(Self(Repr::Number(text.into())))
-        } else {
-            Err(BuildError::new(BuildErrorKind::Number))
-        }
+        if is_number(text) { Ok(Self(Repr::Number(text.into()))) } else { Err(BuildError::new(BuildErrorKind::Number)) }
     }
 }
 
