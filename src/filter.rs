@@ -9,13 +9,12 @@ mod compile_error;
 mod condition;
 mod display;
 mod error;
+mod grammar;
 mod literal;
 mod matcher;
-mod parse;
 mod spending;
 mod stretches;
 mod tree;
-mod word;
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -38,7 +37,7 @@ use crate::{
 };
 
 #[expect(unused_imports, reason = "PATCH, their user, is built on top of this")]
-pub(crate) use self::parse::{PatchPathParts, parse_patch_path};
+pub(crate) use self::grammar::{PatchPathParts, parse_patch_path};
 
 /// A filter, as in `?filter=userName eq "bjensen"` (RFC 7644 §3.4.2.2).
 ///
@@ -94,7 +93,7 @@ impl Filter {
     /// # Ok::<(), scim_core::filter::FilterError>(())
     /// ```
     pub fn parse(text: &str, limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, FilterError> {
-        parse::parse_filter(text, limits, tolerance)
+        grammar::parse_filter(text, limits, tolerance)
     }
 
     /// Returns the outermost expression, from which the whole filter can be walked.

@@ -2,8 +2,8 @@
 
 use super::{
     BuildError, BuildErrorKind, Filter, Operator,
-    tree::{Chain, Join, Node, Part, PathSpan, Slot, Span, Value, push, text},
-    word,
+    grammar::is_number,
+    tree::{Chain, Join, Node, Operand, Part, PathSpan, Slot, Span, Value, push, text},
 };
 use crate::path::{AttributePath, PathRef};
 
@@ -39,11 +39,7 @@ impl LiteralBuf {
     ///
     /// [`BuildErrorKind::Number`] if `text` is not a JSON number (RFC 8259 §6).
     pub fn number(text: &str) -> Result<Self, BuildError> {
-        if word::is_number(text) {
-            Ok(Self(Repr::Number(text.into())))
-        } else {
-            Err(BuildError::new(BuildErrorKind::Number))
-        }
+        if is_number(text) { Ok(Self(Repr::Number(text.into()))) } else { Err(BuildError::new(BuildErrorKind::Number)) }
     }
 }
 
@@ -200,14 +196,16 @@ fn join(join: Join, filters: impl IntoIterator<Item = Filter>) -> Result<Filter,
     builder.finish(root)
 }
 
-/// Copies the subtree from the node `first` to the node `last` to a separate filter.
-pub(super) fn extract(filter: &Filter, first: u32, last: u32) -> Filter {
-    let mut builder = Builder::default();
-    let slots = filter.nodes.get(first as usize..=last as usize).unwrap_or_default();
-    builder.copy(filter, slots, first);
-    let brackets = slots.iter().any(|slot| matches!(slot.node, Node::ValuePath { .. }));
-    // The height of the whole filter is an upper bound for the height of its part.
-    Filter { text: builder.text.into(), nodes: builder.nodes, height: filter.height, brackets }
+impl Operand<'_> {
+    /// Copies the part to a separate filter.
+    pub fn to_filter(self) -> Filter {
+        let (filter, first, slots) = self.nodes();
+        let mut builder = Builder::default();
+        builder.copy(filter, slots, first);
+        let brackets = slots.iter().any(|slot| matches!(slot.node, Node::ValuePath { .. }));
+        // The height of the whole filter is an upper bound for the height of its part.
+        Filter { text: builder.text.into(), nodes: builder.nodes, height: filter.height, brackets }
+    }
 }
 
 #[derive(Default)]

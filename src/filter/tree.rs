@@ -234,9 +234,10 @@ impl<'a> Operand<'a> {
         }
     }
 
-    /// Copies the part to a separate filter.
-    pub fn to_filter(self) -> Filter {
-        super::build::extract(self.filter, first_of(self.filter, self.index), self.index)
+    /// Returns the nodes of the part, with the filter to which they belong and the index of the first of them.
+    pub(super) fn nodes(self) -> (&'a Filter, u32, &'a [Slot]) {
+        let first = first_of(self.filter, self.index);
+        (self.filter, first, self.filter.nodes.get(first as usize..=self.index as usize).unwrap_or_default())
     }
 }
 
@@ -251,11 +252,6 @@ fn first_of(filter: &Filter, index: u32) -> u32 {
         first = *child;
     }
     first
-}
-
-fn slots(part: Operand<'_>) -> &[Slot] {
-    let first = first_of(part.filter, part.index);
-    part.filter.nodes.get(first as usize..=part.index as usize).unwrap_or_default()
 }
 
 /// Whether two subtrees are equal. Children precede their parents, in order and without gaps, so equal nodes with
@@ -273,7 +269,7 @@ fn same(left: Operand<'_>, right: Operand<'_>) -> bool {
         ) => a_operator == b_operator && paths(a, b) && literal(left.filter, a_value) == literal(right.filter, b_value),
         _ => false,
     };
-    let (a, b) = (slots(left), slots(right));
+    let ((_, _, a), (_, _, b)) = (left.nodes(), right.nodes());
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| nodes(a, b))
 }
 

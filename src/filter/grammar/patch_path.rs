@@ -1,10 +1,23 @@
-//! The grammar of PATCH paths (RFC 7644 §3.5.2): the grammar of filters with another start and end.
+//! The grammar of PATCH paths (RFC 7644 §3.5.2): the expressions of filters with another start and end.
 
-use super::{Parser, narrow};
+use nom::{
+    Parser,
+    combinator::{eof, opt},
+};
+
+use super::{
+    expression::{attr_exp, brackets},
+    input::{Input, Parsed, expect, parse},
+    state::State,
+    word::{attr_path, blanks, sub_attr},
+};
 use crate::{
-    filter::{Filter, FilterError, FilterErrorKind, tree::PathSpan},
+    filter::{
+        Filter, FilterError, FilterErrorKind,
+        tree::{Part, PathSpan},
+    },
     limits::Limits,
-    path::{AttributePath, PathErrorKind, PathRef, Shape},
+    path::{AttributePath, PathErrorKind, PathRef},
     quirks::Tolerance,
 };
 
@@ -19,8 +32,6 @@ pub(crate) struct PatchPathParts {
     pub(crate) sub_attribute: Option<Box<str>>,
 }
 
-/// `PATH = attrPath / valuePath [subAttr] / attrExp` (RFC 7644 §3.5.2 and erratum 7122).
-///
 /// A bare comparison selects the values for which it holds: `schemas eq "urn:x"` is `schemas[value eq "urn:x"]`,
 /// `emails.type eq "work"` is `emails[type eq "work"]`.
 pub(crate) fn parse_patch_path(
@@ -28,43 +39,51 @@ pub(crate) fn parse_patch_path(
     limits: &Limits,
     tolerance: &mut Tolerance,
 ) -> Result<PatchPathParts, FilterError> {
-    let mut parser = Parser::new(text, limits.path_bytes, limits, tolerance)?;
-    let span = parser.path(FilterErrorKind::Path(PathErrorKind::Name))?;
-    let whole = PathRef::new(parser.text(span), span.shape);
-    parser.blanks();
-    if parser.rest.is_empty() {
-        return Ok(PatchPathParts { path: whole.to_path(), condition: None, sub_attribute: None });
-    }
-    let (path, condition, sub_attribute) = if parser.rest.first() == Some(&b'[') {
-        let condition = parser.brackets()?;
-        let sub_attribute = if parser.rest.first() == Some(&b'.') {
-            let sub = parser.sub_attribute()?;
-            Some(parser.text(sub).into())
-        } else {
-            None
-        };
-        (whole, condition, sub_attribute)
-    } else {
-        let name = match span.shape.sub_attribute() {
-            Some((start, shape)) => PathSpan { start: span.start + u32::from(start), shape },
-            None => parser.value_name(),
-        };
-        (whole.parent(), parser.comparison(name)?, None)
-    };
-    parser.blanks();
-    if !parser.rest.is_empty() {
-        return Err(parser.error(FilterErrorKind::PathEnd));
-    }
-    Ok(PatchPathParts { path: path.to_path(), condition: Some(parser.finish(condition)), sub_attribute })
+    let state = State::new(text, limits.path_bytes, limits, tolerance)?;
+    let (path, selection) = parse(&state, path)?;
+    let whole = PathRef::new(state.text(path), path.shape);
+    Ok(match selection {
+        Selection::All => PatchPathParts { path: whole.to_path(), condition: None, sub_attribute: None },
+        Selection::Brackets { condition, sub_attribute } => PatchPathParts {
+            path: whole.to_path(),
+            sub_attribute: sub_attribute.map(|sub| state.text(sub).into()),
+            condition: Some(state.into_filter(condition)),
+        },
+        Selection::Comparison(condition) => PatchPathParts {
+            path: whole.parent().to_path(),
+            condition: Some(state.into_filter(condition)),
+            sub_attribute: None,
+        },
+    })
 }
 
-impl Parser<'_, '_> {
-    /// Adds the name `value`, which the source does not contain.
-    fn value_name(&mut self) -> PathSpan {
-        let start = narrow(self.source.len() + self.decoded.len());
-        self.decoded.push_str("value");
-        PathSpan { start, shape: Shape::name(5) }
-    }
+/// The values that a PATCH path selects among the values of its attribute.
+enum Selection {
+    All,
+    Brackets { condition: Part, sub_attribute: Option<PathSpan> },
+    Comparison(Part),
+}
+
+/// `PATH = attrPath / valuePath [subAttr]`, or `attrExp` (erratum 7122), with the end of the text after it.
+fn path(input: Input<'_>) -> Parsed<'_, (PathSpan, Selection)> {
+    let (input, path) = attr_path(FilterErrorKind::Path(PathErrorKind::Name))(input)?;
+    let (input, _) = blanks(input)?;
+    let (input, selection) = match input.first() {
+        None => (input, Selection::All),
+        Some(b'[') => (brackets, opt(sub_attr))
+            .map(|(condition, sub_attribute)| Selection::Brackets { condition, sub_attribute })
+            .parse_complete(input)?,
+        Some(_) => {
+            let name = match path.shape.sub_attribute() {
+                Some((start, shape)) => PathSpan { start: path.start + u32::from(start), shape },
+                None => input.state.add_name("value"),
+            };
+            let (input, condition) = attr_exp(input, name)?;
+            (input, Selection::Comparison(condition))
+        }
+    };
+    let (input, _) = (blanks, expect(FilterErrorKind::PathEnd, eof)).parse_complete(input)?;
+    Ok((input, (path, selection)))
 }
 
 #[cfg(test)]

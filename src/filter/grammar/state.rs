@@ -1,0 +1,174 @@
+//! The state of a parse: the nodes so far, the decoded strings, the budgets and the error.
+//!
+//! Alternatives of the grammar share the state, and a failed alternative does not undo its changes. A parser therefore
+//! changes the state only after the text has decided the alternative.
+
+use std::cell::{Cell, RefCell};
+
+use crate::{
+    filter::{
+        Filter, FilterError, FilterErrorKind,
+        tree::{Chain, Node, Part, PathSpan, Slot, push},
+    },
+    limits::Limits,
+    path::Shape,
+    quirks::{Quirk, Tolerance},
+};
+
+/// The maximum length of a filter in bytes, independent of `Limits`: a quarter of the range of `u32` offsets, because
+/// decoded strings follow the source.
+const MAX_BYTES: usize = 1 << 30;
+
+/// Converts an offset. Texts are at most [`MAX_BYTES`] long, so their offsets fit.
+pub(super) fn narrow(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+pub(super) struct State<'a> {
+    source: &'a str,
+    /// Each method borrows the nodes for one call into `tree`, which knows no state: no two borrows overlap.
+    nodes: RefCell<Vec<Slot>>,
+    /// Strings without their escapes, which follow the source in the filter's text.
+    decoded: Cell<String>,
+    in_brackets: Cell<bool>,
+    /// Whether the filter has brackets.
+    brackets: Cell<bool>,
+    depth: Cell<usize>,
+    max_depth: usize,
+    terms: Cell<usize>,
+    max_terms: usize,
+    tolerance: &'a Cell<Tolerance>,
+    error: Cell<FilterError>,
+}
+
+impl<'a> State<'a> {
+    pub(super) fn new(
+        source: &'a str,
+        max_bytes: usize,
+        limits: &Limits,
+        tolerance: &'a mut Tolerance,
+    ) -> Result<Self, FilterError> {
+        let max_bytes = max_bytes.min(MAX_BYTES);
+        if source.len() > max_bytes {
+            return Err(FilterError::new(FilterErrorKind::TooLong(max_bytes), max_bytes));
+        }
+        Ok(Self {
+            source,
+            // A node takes at least about four bytes of text and usually twenty, so the vector grows at most once.
+            nodes: RefCell::new(Vec::with_capacity(source.len() / 8 + 2)),
+            decoded: Cell::default(),
+            in_brackets: Cell::new(false),
+            brackets: Cell::new(false),
+            depth: Cell::new(0),
+            max_depth: limits.filter_depth.min(Filter::MAX_DEPTH),
+            terms: Cell::new(0),
+            max_terms: limits.filter_terms,
+            tolerance: Cell::from_mut(tolerance),
+            error: Cell::new(FilterError::new(FilterErrorKind::Expression, 0)),
+        })
+    }
+
+    pub(super) fn into_filter(self, root: Part) -> Filter {
+        let decoded = self.decoded.into_inner();
+        let text = if decoded.is_empty() { self.source.into() } else { [self.source, &*decoded].concat().into() };
+        Filter { text, nodes: self.nodes.into_inner(), height: root.height, brackets: self.brackets.get() }
+    }
+
+    pub(super) fn source(&self) -> &'a str {
+        self.source
+    }
+
+    pub(super) fn text(&self, path: PathSpan) -> &'a str {
+        let start = path.start as usize;
+        self.source.get(start..start + usize::from(path.shape.len)).unwrap_or_default()
+    }
+
+    pub(super) fn push(&self, node: Node, height: u16) -> Part {
+        push(&mut self.nodes.borrow_mut(), node, height)
+    }
+
+    /// Adds the newest subtree to the operands of `chain`.
+    pub(super) fn add(&self, chain: &mut Chain, part: Part) {
+        chain.add(&mut self.nodes.borrow_mut(), part);
+    }
+
+    pub(super) fn finish(&self, chain: Chain) -> Part {
+        chain.finish(&mut self.nodes.borrow_mut())
+    }
+
+    /// Moves the decoded strings out of the state; [`State::set_decoded`] moves them back.
+    pub(super) fn take_decoded(&self) -> String {
+        self.decoded.take()
+    }
+
+    pub(super) fn set_decoded(&self, decoded: String) {
+        self.decoded.set(decoded);
+    }
+
+    /// Adds a name that the source does not contain.
+    pub(super) fn add_name(&self, name: &'static str) -> PathSpan {
+        let mut decoded = self.take_decoded();
+        let start = narrow(self.source.len() + decoded.len());
+        decoded.push_str(name);
+        self.set_decoded(decoded);
+        PathSpan { start, shape: Shape::name(u16::try_from(name.len()).unwrap_or(u16::MAX)) }
+    }
+
+    /// Counts a comparison.
+    pub(super) fn count_term(&self) -> Result<(), FilterErrorKind> {
+        let terms = self.terms.get();
+        if terms == self.max_terms {
+            return Err(FilterErrorKind::TooManyTerms(terms));
+        }
+        self.terms.set(terms + 1);
+        Ok(())
+    }
+
+    /// Enters one more level of parentheses, `not` or brackets.
+    pub(super) fn enter(&self) -> Result<(), FilterErrorKind> {
+        let depth = self.depth.get();
+        self.check_height(0)?;
+        self.depth.set(depth + 1);
+        Ok(())
+    }
+
+    pub(super) fn leave(&self) {
+        self.depth.set(self.depth.get().saturating_sub(1));
+    }
+
+    /// Enters brackets, apart from their [level](State::enter).
+    pub(super) fn enter_brackets(&self) -> Result<(), FilterErrorKind> {
+        if self.in_brackets.replace(true) { Err(FilterErrorKind::NestedBrackets) } else { Ok(()) }
+    }
+
+    pub(super) fn leave_brackets(&self) {
+        self.in_brackets.set(false);
+        self.brackets.set(true);
+    }
+
+    /// Checks that one more level, with `height` levels inside, is not too deep.
+    pub(super) fn check_height(&self, height: u16) -> Result<(), FilterErrorKind> {
+        if self.depth.get() + usize::from(height) < self.max_depth {
+            Ok(())
+        } else {
+            Err(FilterErrorKind::TooDeep(self.max_depth))
+        }
+    }
+
+    /// Whether `quirk` is tolerated; records that the text shows it.
+    pub(super) fn allows(&self, quirk: Quirk) -> bool {
+        let mut tolerance = self.tolerance.get();
+        let allowed = tolerance.allows(quirk);
+        self.tolerance.set(tolerance);
+        allowed
+    }
+
+    pub(super) fn refuse(&self, error: FilterError) {
+        self.error.set(error);
+    }
+
+    /// The error of a refused text.
+    pub(super) fn error(&self) -> FilterError {
+        self.error.get()
+    }
+}

@@ -1,0 +1,60 @@
+//! The value of a comparison: a JSON literal (RFC 8259).
+
+use nom::{
+    Parser,
+    branch::alt,
+    combinator::{map_opt, peek},
+    sequence::{preceded, terminated},
+};
+
+use super::{
+    input::{Input, Parsed, expect},
+    number,
+    state::narrow,
+    string::string,
+    word::{byte, word, word_end},
+};
+use crate::filter::{
+    FilterErrorKind,
+    tree::{Span, Value},
+};
+
+/// `compValue = false / null / true / number / string`.
+#[inline]
+pub(super) fn comp_value(input: Input<'_>) -> Parsed<'_, Value> {
+    alt((string.map(Value::String), number.map(Value::Number), name, no_value)).parse_complete(input)
+}
+
+/// `false / null / true`, in lower case only.
+#[inline]
+fn name(input: Input<'_>) -> Parsed<'_, Value> {
+    map_opt(word, |word| match word.rest {
+        b"true" => Some(Value::Boolean(true)),
+        b"false" => Some(Value::Boolean(false)),
+        b"null" => Some(Value::Null),
+        _ => None,
+    })
+    .parse_complete(input)
+}
+
+/// `number`. A minus or a digit decides that the value is a number.
+#[inline]
+fn number(input: Input<'_>) -> Parsed<'_, Span> {
+    let kind = FilterErrorKind::Number;
+    let number = terminated(expect(kind, number::number), word_end(kind));
+    let (rest, number) = preceded(peek(byte(b"-0123456789")), number).parse_complete(input)?;
+    Ok((rest, Span { start: narrow(input.offset()), len: narrow(number.rest.len()) }))
+}
+
+/// Refuses a text that is not a value. The error says how the client can correct the text.
+#[cold]
+fn no_value(input: Input<'_>) -> Parsed<'_, Value> {
+    let (_, word) = word(input)?;
+    let is_name = |name: &str| word.rest.eq_ignore_ascii_case(name.as_bytes());
+    input.fail(match input.first() {
+        Some(b'\'' | 0x80..) => FilterErrorKind::Quotes,
+        _ if word.rest.is_empty() => FilterErrorKind::Value,
+        _ if ["true", "false", "null"].into_iter().any(is_name) => FilterErrorKind::LowerCase,
+        _ => FilterErrorKind::Quotes,
+    })
+}

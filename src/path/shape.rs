@@ -1,0 +1,154 @@
+//! The parts of a path as positions in its text (`attrPath` of RFC 7644 §3.4.2.2).
+//!
+//! One pass over the bytes finds the end of a path and its parts. This file knows neither filters nor schemas.
+
+use super::{PathError, PathErrorKind};
+
+/// The positions of the parts of a path in its text, in 16 bits each, because a filter holds a shape for each term.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) len: u16,
+    pub(super) attribute: u16,
+    pub(super) attribute_end: u16,
+}
+
+impl Shape {
+    /// Finds the path at the start of `text`. The path ends before the first byte that cannot be
+    /// [part of a path](is_path_byte), or with `text`.
+    ///
+    /// The text is read in segments that end with a colon. URNs contain dots and digits, so only the *last* segment
+    /// has to consist of names.
+    #[inline]
+    pub(crate) fn scan(text: &[u8]) -> Result<Self, PathError> {
+        let mut attribute = 0;
+        loop {
+            let names = names(text, attribute);
+            let end = segment_end(text, names.map_or_else(|error| error.offset(), |(_, end)| end));
+            if text.get(end) == Some(&b':') {
+                attribute = end + 1;
+                continue;
+            }
+            let Ok(len) = u16::try_from(end) else {
+                return Err(PathError::new(PathErrorKind::TooLong, usize::from(u16::MAX)));
+            };
+            if attribute > 0 && !is_uri(text.get(..attribute - 1).unwrap_or_default()) {
+                return Err(PathError::new(PathErrorKind::Uri, 0));
+            }
+            let (attribute_end, _) = names?;
+            // Both positions are at most `len`, which fits in 16 bits.
+            let narrow = |position: usize| u16::try_from(position).unwrap_or(len);
+            return Ok(Self { len, attribute: narrow(attribute), attribute_end: narrow(attribute_end) });
+        }
+    }
+
+    pub(super) fn attribute_end(self) -> usize {
+        self.attribute_end.into()
+    }
+
+    /// The shape of a name of `len` bytes.
+    pub(crate) const fn name(len: u16) -> Self {
+        Self { len, attribute: 0, attribute_end: len }
+    }
+
+    /// Whether the path has neither a URI nor a sub-attribute.
+    pub(crate) fn is_name(self) -> bool {
+        self.attribute == 0 && self.attribute_end == self.len
+    }
+
+    /// Returns the start of the sub-attribute and its own shape; `None` if the path has no sub-attribute.
+    pub(crate) fn sub_attribute(self) -> Option<(u16, Self)> {
+        let start = self.attribute_end + u16::from(self.attribute_end < self.len);
+        (start < self.len).then(|| (start, Self::name(self.len - start)))
+    }
+}
+
+/// The role of a byte in a path.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// Any byte of a name can be this byte.
+    First,
+    /// Any byte of a name except the first can be this byte.
+    Inner,
+    Dot,
+    /// Only a URI can contain the byte.
+    Uri,
+    Colon,
+    /// No path contains the byte.
+    Outside,
+}
+
+/// The class of each byte. One load replaces several comparisons.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
+static CLASSES: [Class; 256] = {
+    let mut classes = [Class::Outside; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'$' => Class::First,
+            b'0'..=b'9' | b'-' | b'_' => Class::Inner,
+            b'.' => Class::Dot,
+            b':' => Class::Colon,
+            b'"' | b'\'' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' => Class::Outside,
+            _ => Class::Uri,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+#[inline]
+fn class(byte: u8) -> Class {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Outside)
+}
+
+/// Whether `byte` can be part of a path, including its URI: printable ASCII except the bytes that end a word in a
+/// filter.
+#[inline]
+pub(crate) fn is_path_byte(byte: u8) -> bool {
+    class(byte) != Class::Outside
+}
+
+/// Returns the ends of both names in the segment that starts at `start`: `ATTRNAME *1subAttr`. Without a sub-attribute,
+/// both ends are equal.
+#[inline]
+fn names(text: &[u8], start: usize) -> Result<(usize, usize), PathError> {
+    let (attribute_end, mut class) = name(text, start)?;
+    let mut end = attribute_end;
+    if class == Class::Dot {
+        (end, class) = name(text, attribute_end + 1)?;
+    }
+    match class {
+        Class::Colon | Class::Outside => Ok((attribute_end, end)),
+        Class::Dot => Err(PathError::new(PathErrorKind::SubAttributes, end)),
+        Class::First | Class::Inner | Class::Uri => Err(PathError::new(PathErrorKind::Character, end)),
+    }
+}
+
+/// `ATTRNAME = ALPHA *(nameChar)`: returns the end of the name that starts at `start`, and the class of the byte there.
+#[inline]
+fn name(text: &[u8], start: usize) -> Result<(usize, Class), PathError> {
+    let name = text.get(start..).unwrap_or_default();
+    if name.first().is_none_or(|first| class(*first) != Class::First) {
+        return Err(PathError::new(PathErrorKind::Name, start));
+    }
+    let end = name.iter().map(|byte| class(*byte)).enumerate().find(|(_, class)| *class > Class::Inner);
+    let (len, class) = end.unwrap_or((name.len(), Class::Outside));
+    Ok((start + len, class))
+}
+
+/// Returns the position of the first colon at or after `from`, or the end of the path.
+#[inline]
+fn segment_end(text: &[u8], from: usize) -> usize {
+    let rest = text.get(from..).unwrap_or_default();
+    from + rest.iter().position(|byte| class(*byte) >= Class::Colon).unwrap_or(rest.len())
+}
+
+/// Whether `prefix` has a scheme, a colon and at least one more byte (RFC 3986 §3). The bytes after the scheme are not
+/// checked.
+fn is_uri(prefix: &[u8]) -> bool {
+    let scheme = prefix.iter().position(|byte| *byte == b':').and_then(|colon| prefix.split_at_checked(colon));
+    let in_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    scheme.is_some_and(|(scheme, rest)| {
+        scheme.first().is_some_and(u8::is_ascii_alphabetic) && scheme.iter().all(in_scheme) && rest.len() > 1
+    })
+}
