@@ -97,8 +97,7 @@ fn triggers(kind: &ResourceType, (list, value): (AttributeId, AttributeId)) -> V
         "DELETE FROM element WHERE tenant = old.tenant AND id = old.id AND kind = {kind_name} AND attribute = {attribute}"
     );
     // Most changes of a resource leave the array as it is.
-    let is_changed =
-        format!("jsonb_extract(old.comparable, {array}) IS NOT jsonb_extract(new.comparable, {array})");
+    let is_changed = format!("jsonb_extract(old.comparable, {array}) IS NOT jsonb_extract(new.comparable, {array})");
     vec![
         format!("DROP TRIGGER IF EXISTS {name}_update"),
         format!(

@@ -39,7 +39,17 @@ mod tests {
     fn instr_returns_the_results_of_sqlite() {
         let (plain, replaced) = (Connection::open_in_memory().unwrap(), Connection::open_in_memory().unwrap());
         super::register(&replaced).unwrap();
-        let texts = [None, Some(""), Some("a"), Some("ab"), Some("xab"), Some("äöü"), Some("ü"), Some("ö\u{1F600}ab"), Some("b")];
+        let texts = [
+            None,
+            Some(""),
+            Some("a"),
+            Some("ab"),
+            Some("xab"),
+            Some("äöü"),
+            Some("ü"),
+            Some("ö\u{1F600}ab"),
+            Some("b"),
+        ];
         for text in texts {
             for part in texts {
                 let ask = |connection: &Connection| {
