@@ -239,6 +239,29 @@ fn pushdown_says_how_exact() {
     }
 }
 
+/// A database compares the text of a `co` at each position of a value. It searches for 64 bytes at most, and the core
+/// tests the rest.
+#[test]
+fn a_database_searches_for_a_bounded_text() {
+    let registry = registry();
+    let mapping = documents(&registry);
+    let whole = "\u{e9}".repeat(32);
+    for (text, expected, negated) in [
+        (whole.clone(), Pushdown::Exact, Pushdown::Exact),
+        (format!("{whole}x"), Pushdown::Superset, Pushdown::No),
+        (format!("{}x\u{e9}{}", "\u{e9}".repeat(31), "a".repeat(60_000)), Pushdown::Superset, Pushdown::No),
+    ] {
+        let filter = format!("title co \"{text}\"");
+        for dialect in DIALECTS {
+            assert_eq!(pushdowns(&mapping, dialect, &filter), [expected], "{filter:.99}");
+            assert_eq!(pushdowns(&mapping, dialect, &format!("not ({filter})")), [negated], "{filter:.99}");
+            let (_, parameters) = written(&mapping, dialect, &filter);
+            let [Param::Text(searched)] = &parameters[..] else { panic!("{parameters:?}") };
+            assert!(text.starts_with(searched.as_str()) && (63..=64).contains(&searched.len()), "{searched}");
+        }
+    }
+}
+
 /// Which conditions and orders a declared index serves, in SQLite and in PostgreSQL.
 #[test]
 fn indexes_find() {

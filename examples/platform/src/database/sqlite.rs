@@ -6,7 +6,6 @@
 
 mod file;
 mod readers;
-mod search;
 mod writer;
 
 use std::{
@@ -82,7 +81,6 @@ fn connect(path: &Path, writes: bool) -> rusqlite::Result<Connection> {
     // A plan does not depend on the values: otherwise each statement would be planned again whenever a value is
     // bound.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    search::register(&connection)?;
     let (writer_cache, reader_cache) = CACHE;
     connection.pragma_update(None, "cache_size", if writes { -writer_cache } else { -reader_cache })?;
     if writes {

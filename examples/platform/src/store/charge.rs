@@ -28,6 +28,12 @@ const BYTES: (u64, u64) = (256, 64);
 /// Bytes of documents that sorting processes per unit: each value is read out of its document, and kept.
 const SORTED: u64 = 12;
 
+/// Bytes of a document without long values.
+const PLAIN: u64 = 1_000;
+
+/// Bytes of long values times bytes of a `co`, per unit. PostgreSQL may compare the text at each position of a value.
+const SEARCHED: u64 = 100;
+
 /// Units of a term on a reference list, for each reference.
 const REFERENCE: u64 = 4;
 
@@ -129,7 +135,12 @@ impl<'a> Price<'a> {
         let is_found = self.select.dialect == Dialect::Sqlite && self.select.finds(condition);
         let least = if is_found { resources.saturating_mul(LOOK_UP) } else { 0 };
         let terms = condition.attributes().into_iter();
-        terms.map(|attribute| self.of_term(attribute, resources).max(least)).fold(0, u64::saturating_add)
+        let terms = terms.map(|attribute| self.of_term(attribute, resources).max(least)).fold(0, u64::saturating_add);
+        let long = match self.select.dialect {
+            Dialect::Postgres => self.passed(resources, 1).saturating_sub(resources.saturating_mul(PLAIN)),
+            _ => 0,
+        };
+        terms.saturating_add(long.saturating_mul(searched(condition)) / SEARCHED)
     }
 
     fn of_term(&self, attribute: AttributeId, resources: u64) -> u64 {
@@ -152,6 +163,19 @@ impl<'a> Price<'a> {
     fn share(&self, of: u64, resources: u64) -> u64 {
         let all = u128::from(self.extent.resources.max(1));
         u64::try_from(u128::from(of) * u128::from(resources).min(all) / all).unwrap_or(u64::MAX)
+    }
+}
+
+/// The bytes of all texts that a condition searches by `co`.
+fn searched(condition: &Condition) -> u64 {
+    match condition {
+        Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().map(searched).sum(),
+        Condition::Not(condition) | Condition::Element { condition, .. } => searched(condition),
+        Condition::Compare(comparison) if comparison.operator() == Operator::Co => match comparison.operand() {
+            Comparand::Exact(text) | Comparand::Folded(text) => u64::try_from(text.len()).unwrap_or(u64::MAX).min(64),
+            _ => 0,
+        },
+        _ => 0,
     }
 }
 
