@@ -12,7 +12,7 @@ use scim_core::{
     store::{Context, Scan, StoreError},
 };
 
-use super::{TableStore, select::Select, tally::Extent};
+use super::{TableStore, indexes, select::Select, tally::Extent};
 use crate::database::{Keep, Reading, Reads, Shape};
 
 /// Units of a look-up by an index.
@@ -179,12 +179,18 @@ fn searched(condition: &Condition) -> u64 {
     }
 }
 
-/// Whether the database looks the values up. SQLite estimates many look-ups to cost more than a walk of the type,
-/// and then compares every resource with each value; ids are an exception: SQLite compares a resource with all of
-/// them at once.
+/// Whether the database looks the values up. Each database estimates many look-ups to cost more than a walk of the
+/// type, and then compares every resource with each value. PostgreSQL assumes that the index of all values finds one
+/// document in a hundred. Ids are an exception: SQLite compares a resource with all of them at once.
 fn is_looked_up(select: &Select<'_>, attribute: AttributeId, number: u64) -> bool {
     const MOST: u64 = 512;
-    select.dialect == Dialect::Postgres || attribute == AttributeId::ID || number <= MOST
+    const CONTAINED: u64 = 8;
+    let is_key = || indexes::keys(select.kind, select.dialect).contains(&attribute);
+    attribute == AttributeId::ID
+        || match select.dialect {
+            Dialect::Sqlite => number <= MOST,
+            _ => number <= CONTAINED || is_key(),
+        }
 }
 
 /// Where an attribute is: outside lists, in a list of values, or in a reference list.
