@@ -57,13 +57,16 @@ impl<'a> Application<'a> {
     }
 }
 
+// `#[inline]` lets the files of operations have these short steps as their own, as if all were one file.
 impl Application<'_> {
     /// Gives the next operation its units of work.
+    #[inline]
     pub(super) fn begin_operation(&self) {
         self.left.set(Self::OPERATION);
     }
 
     /// Charges work that is about to be done.
+    #[inline]
     pub(super) fn charge(&self, units: u64) -> Result<(), PatchError> {
         let Some(left) = self.left.get().checked_sub(units) else {
             let detail = format!("the operation needs more work than {} units", Self::OPERATION);
@@ -89,6 +92,7 @@ impl Application<'_> {
     }
 
     /// Whether `attribute` is the resource or an extension's object, whose members are attributes.
+    #[inline]
     pub(super) fn is_object(&self, attribute: AttributeId) -> bool {
         attribute == AttributeId::ROOT
             || self.kind.extensions().iter().any(|extension| extension.attribute() == attribute)
@@ -104,11 +108,13 @@ impl Application<'_> {
     }
 
     /// The complex attribute whose `$ref` is `attribute`; `None` unless `$ref` is derived from the id next to it.
+    #[inline]
     pub(super) fn reference_owner(&self, attribute: AttributeId) -> Option<AttributeId> {
         self.kind.referred_id(attribute).map(|_| self.kind.parent(attribute))
     }
 
     /// Reads the JSON of one attribute's value.
+    #[inline]
     pub(super) fn read(&mut self, attribute: AttributeId, raw: &RawValue) -> Result<Option<Value>, PatchError> {
         Ok(read_value(self.kind, attribute, raw, &mut self.reading)?)
     }
@@ -149,10 +155,12 @@ impl Application<'_> {
     }
 
     /// Whether the attribute has a value that must stay, since the attribute has a default.
+    #[inline]
     pub(super) fn keeps_value(&self, attribute: AttributeId) -> bool {
         self.kind.attribute(attribute).default().is_some() && is_assigned(self.after.value(attribute))
     }
 
+    #[inline]
     pub(super) fn is_required_extension(&self, attribute: AttributeId) -> bool {
         let mut required = self.kind.extensions().iter().filter(|extension| extension.is_required());
         required.any(|extension| extension.attribute() == attribute)

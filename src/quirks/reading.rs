@@ -11,11 +11,13 @@ pub(crate) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
+    #[inline]
     pub(crate) fn new(limits: &'a Limits, tolerance: &'a mut Tolerance) -> Self {
         Self { limits, tolerance }
     }
 
     /// Returns the same terms for an attempt that records its quirks in `met` only.
+    #[inline]
     pub(crate) fn on_trial<'t>(&self, met: &'t mut Tolerance) -> Reading<'t>
     where
         'a: 't,
@@ -24,11 +26,13 @@ impl<'a> Reading<'a> {
     }
 
     /// Whether `quirk` is tolerated. If so, the quirk is recorded as met.
+    #[inline]
     pub(crate) fn allows(&mut self, quirk: Quirk) -> bool {
         self.tolerance.allows(quirk)
     }
 
     /// Whether `quirk` is tolerated; records nothing.
+    #[inline]
     pub(crate) fn tolerates(&self, quirk: Quirk) -> bool {
         self.tolerance.tolerated().contains(quirk)
     }
