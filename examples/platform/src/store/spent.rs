@@ -22,8 +22,9 @@ const MOST: u64 = 10_000_000;
 /// Units of a row that a statement writes or deletes.
 const ROW: u64 = 300;
 
-/// Units of a value of a list, which has its own rows and index entries in SQLite.
-const VALUE: u64 = 150;
+/// Units of a value of a list: of a changed list in SQLite, where the value has rows of its own, and of every list in
+/// PostgreSQL, where a new version of a row has new index entries for all values.
+const VALUE: (u64, u64) = (150, 40);
 
 /// Bytes of a resource whose writing costs a unit.
 const BYTES: u64 = 8;
@@ -80,15 +81,15 @@ impl<'a, S: Session> Counted<'a, S> {
     pub(super) fn count(&mut self, resource: &Resource, before: Option<&Resource>) {
         let size = u64::try_from(resource.size()).unwrap_or(u64::MAX);
         self.units = self.units.saturating_add(size / BYTES);
-        if self.session.dialect() == Dialect::Sqlite {
-            let lists = resource.root().iter().filter(|(attribute, value)| {
-                let is_kept = || before.is_some_and(|before| before.root().get(*attribute) == Some(*value));
-                !resource.kind().is_reference_list(*attribute) && !is_kept()
-            });
-            let values = lists.map(|(_, value)| if let Value::List(values) = value { values.len() } else { 0 });
-            let values = u64::try_from(values.sum::<usize>()).unwrap_or(u64::MAX);
-            self.units = self.units.saturating_add(values.saturating_mul(VALUE));
-        }
+        let is_sqlite = self.session.dialect() == Dialect::Sqlite;
+        let lists = resource.root().iter().filter(|(attribute, value)| {
+            let is_kept = || before.is_some_and(|before| before.root().get(*attribute) == Some(*value));
+            !resource.kind().is_reference_list(*attribute) && !(is_sqlite && is_kept())
+        });
+        let values = lists.map(|(_, value)| if let Value::List(values) = value { values.len() } else { 0 });
+        let values = u64::try_from(values.sum::<usize>()).unwrap_or(u64::MAX);
+        let each = if is_sqlite { VALUE.0 } else { VALUE.1 };
+        self.units = self.units.saturating_add(values.saturating_mul(each));
     }
 }
 
