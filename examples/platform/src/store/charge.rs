@@ -33,7 +33,10 @@ const BYTES: (u64, u64) = (256, 64);
 const SORTED: u64 = 12;
 
 /// Bytes of a document without long values.
-const PLAIN: u64 = 1_000;
+const PLAIN: u64 = 1_500;
+
+/// Bytes of long values that PostgreSQL fetches per unit, for a term on a singular attribute and on a list.
+const FETCHED: (u64, u64) = (48, 16);
 
 /// Bytes of long values times bytes of a `co`, per unit. PostgreSQL may compare the text at each position of a value.
 const SEARCHED: u64 = 100;
@@ -140,11 +143,15 @@ impl<'a> Price<'a> {
         let least = if is_found { resources.saturating_mul(LOOK_UP) } else { 0 };
         let terms = condition.attributes().into_iter();
         let terms = terms.map(|attribute| self.of_term(attribute, resources).max(least)).fold(0, u64::saturating_add);
-        let long = match self.select.dialect {
+        terms.saturating_add(self.long(resources).saturating_mul(searched(condition)) / SEARCHED)
+    }
+
+    /// The bytes of the resources' long values, which cost more in PostgreSQL.
+    fn long(&self, resources: u64) -> u64 {
+        match self.select.dialect {
             Dialect::Postgres => self.passed(resources, 1).saturating_sub(resources.saturating_mul(PLAIN)),
             _ => 0,
-        };
-        terms.saturating_add(long.saturating_mul(searched(condition)) / SEARCHED)
+        }
     }
 
     fn of_term(&self, attribute: AttributeId, resources: u64) -> u64 {
@@ -154,9 +161,10 @@ impl<'a> Price<'a> {
             List::References => self.share(self.extent.references, resources).saturating_mul(REFERENCE),
             List::Values => {
                 let unnested = if self.select.dialect == Dialect::Postgres { UNNESTED } else { 0 };
-                self.passed(resources, BYTES.1).saturating_add(resources.saturating_mul(unnested))
+                let long = self.long(resources) / FETCHED.1;
+                self.passed(resources, BYTES.1).saturating_add(resources.saturating_mul(unnested)).saturating_add(long)
             }
-            List::None => self.passed(resources, BYTES.0),
+            List::None => self.passed(resources, BYTES.0).saturating_add(self.long(resources) / FETCHED.0),
         };
         units.saturating_add(resources.saturating_mul(TERM))
     }
@@ -193,11 +201,8 @@ fn is_looked_up(select: &Select<'_>, attribute: AttributeId, number: u64) -> boo
     const MOST: u64 = 512;
     const CONTAINED: u64 = 8;
     let is_key = || indexes::keys(select.kind, select.dialect).contains(&attribute);
-    attribute == AttributeId::ID
-        || match select.dialect {
-            Dialect::Sqlite => number <= MOST,
-            _ => number <= CONTAINED || is_key(),
-        }
+    let most = if select.dialect == Dialect::Sqlite || is_key() { MOST } else { CONTAINED };
+    attribute == AttributeId::ID || number <= most
 }
 
 /// Where an attribute is: outside lists, in a list of values, or in a reference list.
