@@ -30,6 +30,8 @@ mod filter {
     mod folding;
     mod grammar;
     mod limits;
+    mod parsing;
+    mod reference;
 }
 /// The helpers that several modules share: hosts, stores and documents.
 mod fixture {
