@@ -1,6 +1,5 @@
 //! The library's parser and the naive parser of [`reference`](super::reference) agree on random texts: which texts are
-//! filters, the canonical text, the error with its offset, and the quirks that were met (7644-3.4.2.2-25,
-//! 7644-3.4.2.2-32).
+//! filters, the canonical text, the error with its offset, and the quirks that were met.
 
 use scim_core::{
     Filter, Limits, Quirk, Quirks,
