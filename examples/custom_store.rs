@@ -166,11 +166,11 @@ impl Store for Platform {
         Capabilities::new().with_sort(true).with_total(true)
     }
 
-    async fn get<'a>(&'a self, cx: &'a Context, key: Key<'a>, _: &'a Wanted<'a>) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self, cx: &Context, key: Key<'_>, _: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
         self.find(&*self.tables(cx)?, key.kind.name(), key.id)
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         let tables = self.tables(cx)?;
         let accounts = tables.accounts.iter().filter(|row| row.made_by_scim);
         let all: Result<Vec<Stored>, StoreError> = if scan.kind.name() == "User" {
@@ -181,7 +181,7 @@ impl Store for Platform {
         Ok(scan.select(all?))
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         // The store accepts one change, as `capabilities` says.
         let [change] = batch else { return Err(StoreError::TooMany.into()) };
         let tables = &mut *self.tables(cx)?;

@@ -68,20 +68,19 @@ use crate::{
 ///         Capabilities::new()
 ///     }
 ///
-///     async fn get<'a>(&'a self, cx: &'a Context, key: Key<'a>, _: &'a Wanted<'a>)
-///         -> Result<Option<Stored>, StoreError> {
+///     async fn get(&self, cx: &Context, key: Key<'_>, _: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
 ///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
 ///         let found = tenants.get(cx.tenant()).and_then(|rows| rows.get(key.id));
 ///         Ok(found.filter(|stored| stored.resource.kind().name() == key.kind.name()).cloned())
 ///     }
 ///
-///     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+///     async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
 ///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
 ///         let all = tenants.get(cx.tenant()).into_iter().flat_map(BTreeMap::values);
 ///         Ok(scan.select(all.filter(|stored| stored.resource.kind().name() == scan.kind.name()).cloned()))
 ///     }
 ///
-///     async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+///     async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
 ///         let [change] = batch else { return Err(StoreError::TooMany.into()) };
 ///         let (tenants, writes) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
 ///         let rows = tenants.entry(cx.tenant().clone()).or_default();
@@ -188,23 +187,19 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// When the store cannot answer: [`Busy`](StoreError::Busy), [`Unavailable`](StoreError::Unavailable),
     /// [`Denied`](StoreError::Denied), [`Backend`](StoreError::Backend).
-    fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send + 'a;
+    fn get(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        wanted: &Wanted<'_>,
+    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
 
     /// Reads a page of the resources of one type. [`Scan`] documents the parts of the query.
     ///
     /// # Errors
     ///
     /// As [`Store::get`], and [`TooMany`](StoreError::TooMany) when the query costs more than the store allows.
-    fn scan<'a>(
-        &'a self,
-        cx: &'a Context,
-        scan: &'a Scan<'a>,
-    ) -> impl Future<Output = Result<Page, StoreError>> + Send + 'a;
+    fn scan(&self, cx: &Context, scan: &Scan<'_>) -> impl Future<Output = Result<Page, StoreError>> + Send;
 
     /// Writes a batch of changes in order, all or nothing. Each change sees the effect of the earlier changes.
     ///
@@ -237,11 +232,7 @@ pub trait Store: Send + Sync + 'static {
     /// [`VersionMismatch`](StoreError::VersionMismatch), [`NotUnique`](StoreError::NotUnique),
     /// [`BadReference`](StoreError::BadReference); [`TooMany`](StoreError::TooMany) when there are more changes than
     /// [`Capabilities::max_batch`]; and the errors of [`Store::get`].
-    fn commit<'a>(
-        &'a self,
-        cx: &'a Context,
-        batch: &'a [Change],
-    ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a;
+    fn commit(&self, cx: &Context, batch: &[Change]) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send;
 
     /// Returns the referrers of each of `ids` through the list of the relation: for example the groups of some users
     /// (RFC 7643 §4.1.2). The core calls this once for a page of resources; the result may be in any order. All
@@ -254,13 +245,13 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`Store::scan`], and [`TooMany`](StoreError::TooMany) when the referrers do not fit into `bytes`.
-    fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        relation: &'a Relation,
-        ids: &'a [&'a str],
+    fn holders(
+        &self,
+        cx: &Context,
+        relation: &Relation,
+        ids: &[&str],
         bytes: usize,
-    ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
+    ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send {
         async move {
             let used = [relation.list(), relation.display()];
             let wanted = Wanted::only(&used).within(bytes);
@@ -308,13 +299,13 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// As [`Store::get`], and [`TooMany`](StoreError::TooMany) when the resources do not fit into
     /// [`Wanted::byte_limit`]. A store that shares its resources with its callers does not have to count.
-    fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
-    ) -> impl Future<Output = Result<Vec<Option<Arc<Resource>>>, StoreError>> + Send + 'a {
+    fn get_many(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        wanted: &Wanted<'_>,
+    ) -> impl Future<Output = Result<Vec<Option<Arc<Resource>>>, StoreError>> + Send {
         async move {
             let mut found = Vec::with_capacity(ids.len());
             let mut room = wanted.byte_limit().unwrap_or(usize::MAX);
@@ -336,12 +327,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`Store::get`].
-    fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
-    ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send + 'a {
+    fn locate(
+        &self,
+        cx: &Context,
+        kinds: &[Arc<ResourceType>],
+        ids: &[&str],
+    ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send {
         async move {
             let mut located = Vec::with_capacity(ids.len());
             for &id in ids {

@@ -77,17 +77,12 @@ impl Copying {
 impl Store for Copying {
     forward! { inner: capabilities, pushdown, commit, locate, holders, get_many }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
         self.look(cx);
         Ok(self.inner.get(cx, key, wanted).await?.map(Self::copy))
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         self.look(cx);
         let page = self.inner.scan(cx, scan).await?;
         Ok(Page { items: page.items.into_iter().map(Self::copy).collect(), ..page })

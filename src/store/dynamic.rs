@@ -151,64 +151,51 @@ macro_rules! forward {
             $inner.pushdown(kind, conjunct)
         }
 
-        fn get<'a>(
-            &'a self,
-            cx: &'a Context,
-            key: Key<'a>,
-            wanted: &'a Wanted<'a>,
-        ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send + 'a {
+        async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
             let $outer = self;
-            $inner.get(cx, key, wanted)
+            $inner.get(cx, key, wanted).await
         }
 
-        fn scan<'a>(
-            &'a self,
-            cx: &'a Context,
-            scan: &'a Scan<'a>,
-        ) -> impl Future<Output = Result<Page, StoreError>> + Send + 'a {
+        async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
             let $outer = self;
-            $inner.scan(cx, scan)
+            $inner.scan(cx, scan).await
         }
 
-        fn commit<'a>(
-            &'a self,
-            cx: &'a Context,
-            batch: &'a [Change],
-        ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a {
+        async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
             let $outer = self;
-            $inner.commit(cx, batch)
+            $inner.commit(cx, batch).await
         }
 
-        fn holders<'a>(
-            &'a self,
-            cx: &'a Context,
-            relation: &'a Relation,
-            ids: &'a [&'a str],
+        async fn holders(
+            &self,
+            cx: &Context,
+            relation: &Relation,
+            ids: &[&str],
             bytes: usize,
-        ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
+        ) -> Result<Vec<Holder>, StoreError> {
             let $outer = self;
-            $inner.holders(cx, relation, ids, bytes)
+            $inner.holders(cx, relation, ids, bytes).await
         }
 
-        fn get_many<'a>(
-            &'a self,
-            cx: &'a Context,
-            kind: &'a Arc<ResourceType>,
-            ids: &'a [&'a str],
-            wanted: &'a Wanted<'a>,
-        ) -> impl Future<Output = Result<Vec<Option<Arc<Resource>>>, StoreError>> + Send + 'a {
+        async fn get_many(
+            &self,
+            cx: &Context,
+            kind: &Arc<ResourceType>,
+            ids: &[&str],
+            wanted: &Wanted<'_>,
+        ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
             let $outer = self;
-            $inner.get_many(cx, kind, ids, wanted)
+            $inner.get_many(cx, kind, ids, wanted).await
         }
 
-        fn locate<'a>(
-            &'a self,
-            cx: &'a Context,
-            kinds: &'a [Arc<ResourceType>],
-            ids: &'a [&'a str],
-        ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send + 'a {
+        async fn locate(
+            &self,
+            cx: &Context,
+            kinds: &[Arc<ResourceType>],
+            ids: &[&str],
+        ) -> Result<Vec<Option<usize>>, StoreError> {
             let $outer = self;
-            $inner.locate(cx, kinds, ids)
+            $inner.locate(cx, kinds, ids).await
         }
     };
 }

@@ -141,24 +141,19 @@ impl Store for MemoryStore {
         if query::is_stored(kind, conjunct) { Pushdown::Exact } else { Pushdown::No }
     }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
         let row = self.read(cx, |tenant| tenant.row(tenant.find_table(key.kind)?, key.id).cloned());
         Ok(row.flatten().map(|row| row.stored(wanted)))
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         match self.find(cx) {
             Some(tenant) => Query::new(&tenant, cx, scan).page().await,
             None => Ok(Page { items: Vec::new(), total: scan.count.then_some(0), more: false }),
         }
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         if batch.len() > Self::MAX_BATCH {
             return Err(CommitError::new(Self::MAX_BATCH, StoreError::TooMany));
         }
@@ -171,11 +166,11 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        relation: &'a Relation,
-        ids: &'a [&'a str],
+    async fn holders(
+        &self,
+        cx: &Context,
+        relation: &Relation,
+        ids: &[&str],
         bytes: usize,
     ) -> Result<Vec<Holder>, StoreError> {
         let mut ids: Vec<&str> = ids.to_vec();
@@ -199,22 +194,22 @@ impl Store for MemoryStore {
         found.unwrap_or_else(|| Ok(Vec::new()))
     }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        wanted: &Wanted<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let found = self.read(cx, |tenant| Some(tenant.many(tenant.find_table(kind)?, ids, wanted)));
         Ok(found.flatten().unwrap_or_else(|| vec![None; ids.len()]))
     }
 
-    async fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
+    async fn locate(
+        &self,
+        cx: &Context,
+        kinds: &[Arc<ResourceType>],
+        ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
         let located = self.read(cx, |tenant| {
             let position = |id: &&str| {

@@ -19,33 +19,23 @@ impl Directory {
 
 impl Store for Directory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new()
-            .with_max_batch(500)
-            .with_sort(true)
-            .with_total(true)
-            .with_backward(true)
-            .with_get_many(true)
+        Capabilities::new().with_max_batch(500).with_sort(true).with_total(true).with_backward(true).with_get_many(true)
     }
 
     fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
         pushdown(kind, conjunct)
     }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
         let row = (cx.tenant().clone(), Text::from(key.id));
         self.begin().read(key.kind, &row, wanted).map_err(StoreError::backend)
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         self.begin().scan(cx.tenant(), scan).map_err(StoreError::backend)
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         if batch.len() > self.capabilities().max_batch {
             return Err(StoreError::TooMany.into());
         }
@@ -63,13 +53,7 @@ impl Store for Directory {
         Ok(outcomes)
     }
 
-    async fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        _: &'a Relation,
-        ids: &'a [&'a str],
-        bytes: usize,
-    ) -> Result<Vec<Holder>, StoreError> {
+    async fn holders(&self, cx: &Context, _: &Relation, ids: &[&str], bytes: usize) -> Result<Vec<Holder>, StoreError> {
         let (tables, mut found, mut room) = (self.begin(), Vec::new(), bytes);
         // SELECT … FROM team_member JOIN team … WHERE account = ANY($2): once for a whole page of users.
         for id in ids.iter().copied().map(Text::from) {
@@ -84,12 +68,12 @@ impl Store for Directory {
         Ok(found)
     }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        wanted: &Wanted<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let tables = self.begin();
         // SELECT … WHERE id = ANY($2): the rows come in any order, and each goes to the place of its id.
@@ -98,11 +82,11 @@ impl Store for Directory {
         found.collect::<Result<_, ResourceError>>().map_err(StoreError::backend)
     }
 
-    async fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
+    async fn locate(
+        &self,
+        cx: &Context,
+        kinds: &[Arc<ResourceType>],
+        ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
         let tables = self.begin();
         let key = |id: &str| (cx.tenant().clone(), Text::from(id));

@@ -144,12 +144,7 @@ impl Store for TableStore {
         table.map_or(Pushdown::No, |table| table.mapping.pushdown(self.database.dialect(), conjunct))
     }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
         // PostgreSQL has no text with a NUL character, so no resource has that id.
         if key.id.contains('\0') {
             return Ok(None);
@@ -170,7 +165,7 @@ impl Store for TableStore {
         select.stored(row, wanted).map(Some)
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         let select = self.select(scan.kind)?;
         self.charge_scan(cx, scan, &select).await?;
         let (lane, shape) = class(scan);
@@ -220,7 +215,7 @@ impl Store for TableStore {
         Ok(Page { items, total, more })
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         if batch.len() > Self::MAX_BATCH {
             return Err(CommitError::new(Self::MAX_BATCH, StoreError::TooMany));
         }
@@ -238,11 +233,11 @@ impl Store for TableStore {
         Ok(done)
     }
 
-    async fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        relation: &'a Relation,
-        ids: &'a [&'a str],
+    async fn holders(
+        &self,
+        cx: &Context,
+        relation: &Relation,
+        ids: &[&str],
         bytes: usize,
     ) -> Result<Vec<Holder>, StoreError> {
         let select = self.select(relation.holder())?;
@@ -272,12 +267,12 @@ impl Store for TableStore {
         found.into_iter().map(holder).collect()
     }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        wanted: &Wanted<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let select = self.select(kind)?;
         let mut keep = keep(wanted);
@@ -297,11 +292,11 @@ impl Store for TableStore {
         Ok(ids.iter().map(|id| found.get(*id).cloned()).collect())
     }
 
-    async fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
+    async fn locate(
+        &self,
+        cx: &Context,
+        kinds: &[Arc<ResourceType>],
+        ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
         let query = references::kinds(self.database.dialect(), cx.tenant(), ids.iter().copied());
         let found = references::by_id(self.look_up(cx, query, Keep::default()).await?)?;

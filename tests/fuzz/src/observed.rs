@@ -45,18 +45,18 @@ impl Observed {
 impl Store for Observed {
     forward! { inner: capabilities, pushdown, commit, holders, get_many, locate }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+    async fn get(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        wanted: &Wanted<'_>,
     ) -> Result<Option<Stored>, StoreError> {
         let found = self.inner.get(cx, key, wanted).await;
         self.note(cx, found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         found
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         let page = self.inner.scan(cx, scan).await;
         self.note(cx, page.as_ref().map_or(0, |page| page.items.len()));
         page

@@ -39,7 +39,7 @@ impl Store for Small {
         self.inner.capabilities().with_max_batch(self.most)
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         assert!(batch.len() <= self.most, "the core asks for no more than the store can");
         self.commits.lock().unwrap().push(batch.len());
         if matches!(batch, [Change::Delete { .. }]) {

@@ -36,7 +36,7 @@ struct Outbox {
 impl Store for Outbox {
     forward! { tables: capabilities, get, scan }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         if self.fails {
             return Err(StoreError::Busy.into());
         }

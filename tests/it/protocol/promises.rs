@@ -46,22 +46,17 @@ impl Busy {
 impl Store for Busy {
     forward! { inner: capabilities, pushdown }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
         self.read()?;
         self.inner.get(cx, key, wanted).await
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         self.read()?;
         self.inner.scan(cx, scan).await
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         let busy = |left: usize| left.checked_sub(1);
         if self.commits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, busy).is_ok() {
             return Err(StoreError::Busy.into());
@@ -304,7 +299,7 @@ struct Meddling {
 impl Store for Meddling {
     forward! { inner: capabilities, get, scan }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         if let [Change::Delete { kind, id, .. }] = batch
             && self.meddle.swap(false, Ordering::Relaxed)
         {

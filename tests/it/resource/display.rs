@@ -34,12 +34,12 @@ impl Store for Recording {
         self.inner.capabilities().with_get_many(!self.incapable)
     }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        wanted: &Wanted<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let mut names: Vec<String> =
             wanted.attributes().expect("named").iter().map(|attribute| kind.path(*attribute)).collect();
@@ -607,12 +607,12 @@ struct Failing {
 impl Store for Failing {
     forward! { inner: capabilities, pushdown, get, scan, commit, holders, locate }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        wanted: &Wanted<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         if !self.answers {
             return Err(StoreError::Unavailable { retry_after: None });

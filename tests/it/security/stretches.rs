@@ -52,17 +52,12 @@ impl Store for Watched {
         if self.filters { self.inner.pushdown(kind, conjunct) } else { Pushdown::No }
     }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
         self.see(cx);
         self.inner.get(cx, key, wanted).await
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         self.see(cx);
         self.inner.scan(cx, scan).await
     }

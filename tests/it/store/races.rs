@@ -30,12 +30,7 @@ struct Slow {
 impl Store for Slow {
     forward! { inner: capabilities, pushdown, scan }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
         let found = self.inner.get(cx, key, wanted).await;
         if self.pauses {
             thread::sleep(Duration::from_millis(2));
@@ -43,7 +38,7 @@ impl Store for Slow {
         found
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         self.commits.fetch_add(1, Ordering::Relaxed);
         if self.refuses.load(Ordering::Relaxed) {
             return Err(StoreError::Busy.into());

@@ -256,12 +256,7 @@ fn replaced(resource: Arc<Resource>) -> Change {
 impl Store for Broken {
     forward! { inner: capabilities, pushdown, locate }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
         let mut found = self.inner.get(cx, key, wanted).await?;
         if self.is(Check::Tenants) && found.is_none() {
             // The tenant is not in the key.
@@ -299,7 +294,7 @@ impl Store for Broken {
         Ok(found)
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         if self.is(Check::Pushdown) {
             // Ignores negated conditions.
             let kept: Vec<&Condition> =
@@ -336,7 +331,7 @@ impl Store for Broken {
         Ok(page)
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         if self.is(Check::Tenants) {
             self.tenants.lock().unwrap().push(cx.clone());
         }
@@ -346,12 +341,12 @@ impl Store for Broken {
         }
     }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        cx: &Context,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        wanted: &Wanted<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let mut found = self.inner.get_many(cx, kind, ids, wanted).await?;
         if self.is(Check::GetMany) {
@@ -361,11 +356,11 @@ impl Store for Broken {
         Ok(found)
     }
 
-    async fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        relation: &'a Relation,
-        ids: &'a [&'a str],
+    async fn holders(
+        &self,
+        cx: &Context,
+        relation: &Relation,
+        ids: &[&str],
         bytes: usize,
     ) -> Result<Vec<Holder>, StoreError> {
         let mut found = self.inner.holders(cx, relation, ids, bytes).await?;
@@ -398,7 +393,7 @@ type Fold = fn(&str) -> String;
 impl Store for OwnFold {
     forward! { inner: capabilities, pushdown, get, scan, locate, holders }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         let mut batch = batch.to_vec();
         for change in &mut batch {
             if let Change::Create { entry } | Change::Replace { entry, .. } = change {

@@ -28,18 +28,13 @@ fn what_the_store_says_of_failures_reaches_through_an_erased_type() {
         fn capabilities(&self) -> Capabilities {
             Capabilities::new()
         }
-        async fn get<'a>(
-            &'a self,
-            _: &'a Context,
-            key: Key<'a>,
-            _: &'a Wanted<'a>,
-        ) -> Result<Option<Stored>, StoreError> {
+        async fn get(&self, _: &Context, key: Key<'_>, _: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
             Err(error(key.id))
         }
-        async fn scan<'a>(&'a self, cx: &'a Context, _: &'a Scan<'a>) -> Result<Page, StoreError> {
+        async fn scan(&self, cx: &Context, _: &Scan<'_>) -> Result<Page, StoreError> {
             Err(error(cx.tenant().as_str()))
         }
-        async fn commit<'a>(&'a self, _: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        async fn commit(&self, _: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
             Err(error(batch[0].id()).into())
         }
     }
