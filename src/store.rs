@@ -21,7 +21,7 @@ pub use self::{
     dynamic::DynStore,
     error::{CommitError, StoreError},
     memory::MemoryStore,
-    scan::{Capabilities, Holder, Key, Page, Pushdown, Scan, Stored, Wanted, Window},
+    scan::{Capabilities, Key, Page, Pushdown, Referrer, Scan, Stored, Wanted, Window},
     version::{InvalidVersion, Version},
 };
 
@@ -109,9 +109,9 @@ use crate::{
 ///         let version = Version::from(*writes);
 ///         let Some((after, effect)) = after else {
 ///             rows.remove(change.id());
-///             for holder in rows.values_mut() {
-///                 if let Some(without) = change.dropped_from(&holder.resource) {
-///                     *holder = Stored::new(without, version.clone());
+///             for referrer in rows.values_mut() {
+///                 if let Some(without) = change.dropped_from(&referrer.resource) {
+///                     *referrer = Stored::new(without, version.clone());
 ///                 }
 ///             }
 ///             return Ok(vec![Done::deleted()]);
@@ -149,8 +149,8 @@ use crate::{
 /// # assert!(matches!(commit(create(&namesake)), Err(CommitError { error: StoreError::NotUnique { .. }, .. })));
 /// # let get = || now(store.get(&cx, Key { kind: group, id: "g" }, &Wanted::everything())).ok().flatten().expect("there");
 /// # let relation = &registry.relations(user)[0];
-/// # assert_eq!(now(store.holders(&cx, relation, &["u"], 1_000))?.len(), 1);
-/// # assert!(now(store.holders(&cx, relation, &["u"], 10)).is_err());
+/// # assert_eq!(now(store.referrers(&cx, relation, &["u"], 1_000))?.len(), 1);
+/// # assert!(now(store.referrers(&cx, relation, &["u"], 10)).is_err());
 /// # let many = now(store.get_many(&cx, user, &["x", "u"], &Wanted::only(&[])))?;
 /// # assert!(many[0].is_none() && many[1].as_ref().is_some_and(|ann| ann.id() == "u"));
 /// # assert_eq!(now(store.locate(&cx, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
@@ -236,7 +236,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Returns the referrers of each of `ids` through the list of the relation: for example the groups of some users
     /// (RFC 7643 §4.1.2). The core calls this once for a page of resources; the result may be in any order. All
-    /// referrers together may take at most about `bytes`, as [`Holder::size`] counts them. A store that finds more
+    /// referrers together may take at most about `bytes`, as [`Referrer::size`] counts them. A store that finds more
     /// stops reading.
     ///
     /// By default the function reads every resource of the referring type. A store that keeps references as rows
@@ -245,13 +245,13 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`Store::scan`], and [`TooMany`](StoreError::TooMany) when the referrers do not fit into `bytes`.
-    fn holders(
+    fn referrers(
         &self,
         cx: &Context,
         relation: &Relation,
         ids: &[&str],
         bytes: usize,
-    ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send {
+    ) -> impl Future<Output = Result<Vec<Referrer>, StoreError>> + Send {
         async move {
             let used = [relation.list(), relation.display()];
             let wanted = Wanted::only(&used).within(bytes);
@@ -260,7 +260,7 @@ pub trait Store: Send + Sync + 'static {
             let (mut found, mut room) = (Vec::new(), bytes);
             while !ids.is_empty() {
                 let scan = Scan {
-                    kind: relation.holder(),
+                    kind: relation.referrer(),
                     filter: &[],
                     sort: None,
                     window: Window::behind(last.as_deref(), 100),
@@ -274,7 +274,7 @@ pub trait Store: Send + Sync + 'static {
                     }
                     let known = found.len();
                     find_references(relation, &ids, stored, &mut found);
-                    let size = found.iter().skip(known).map(Holder::size).sum();
+                    let size = found.iter().skip(known).map(Referrer::size).sum();
                     room = room.checked_sub(size).ok_or(StoreError::TooMany)?;
                 }
                 match page.items.last() {
@@ -352,14 +352,14 @@ pub trait Store: Send + Sync + 'static {
 }
 
 /// Adds to `found` the references of `stored`, through the list of the relation, to resources in `ids`.
-fn find_references(relation: &Relation, ids: &HashSet<&str>, stored: &Stored, found: &mut Vec<Holder>) {
+fn find_references(relation: &Relation, ids: &HashSet<&str>, stored: &Stored, found: &mut Vec<Referrer>) {
     let root = stored.resource.root();
     let elements = root.get(relation.list()).map(Value::elements).unwrap_or_default();
     for element in elements {
-        let value = element.as_object().and_then(|element| referred(relation.holder(), relation.list(), element));
+        let value = element.as_object().and_then(|element| referred(relation.referrer(), relation.list(), element));
         if let Some(value) = value.filter(|value| ids.contains(value)) {
             let display = root.get(relation.display()).and_then(Value::as_str).map(Text::from);
-            found.push(Holder { value: value.into(), id: stored.resource.id().into(), display });
+            found.push(Referrer::new(value, stored.resource.id(), display));
         }
     }
 }

@@ -75,7 +75,7 @@ impl Copying {
 }
 
 impl Store for Copying {
-    forward! { inner: capabilities, pushdown, commit, locate, holders, get_many }
+    forward! { inner: capabilities, pushdown, commit, locate, referrers, get_many }
 
     async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
         self.look(cx);
@@ -85,7 +85,7 @@ impl Store for Copying {
     async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         self.look(cx);
         let page = self.inner.scan(cx, scan).await?;
-        Ok(Page { items: page.items.into_iter().map(Self::copy).collect(), ..page })
+        Ok(Page::new(page.items.into_iter().map(Self::copy).collect(), page.total, page.more))
     }
 }
 

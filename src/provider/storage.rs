@@ -15,11 +15,11 @@ use crate::{
     limits::Work,
     resource::Resource,
     schema::{AttributeId, Relation, ResourceType},
-    store::{Change, CommitError, Context, Done, Holder, Key, Page, Scan, Store, StoreError, Stored, Wanted},
+    store::{Change, CommitError, Context, Done, Key, Page, Referrer, Scan, Store, StoreError, Stored, Wanted},
 };
 
 /// Units of work for a referrer: the core reads it and makes it a value of the resource to which it refers.
-const HOLDER: u64 = 64;
+const REFERRER: u64 = 64;
 
 impl<S: Store> ServiceProvider<S> {
     /// Reads one resource, within [`Limits::answer`](crate::Limits::answer). If a list of references does not fit,
@@ -69,24 +69,24 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns the referrers of the resources with these `ids`, which are of the type `kind`.
-    pub(super) async fn holders(
+    pub(super) async fn referrers(
         &self,
         cx: &Context,
         kind: &ResourceType,
         relation: &Relation,
         ids: &[&str],
-    ) -> Result<Vec<Holder>, Error> {
+    ) -> Result<Vec<Referrer>, Error> {
         let limit = self.limits().answer;
-        let holders = self.retry(cx, || counted(cx, self.inner.store.holders(cx, relation, ids, limit))).await;
-        cx.count_rows(holders.as_ref().map_or(0, Vec::len));
-        let holders = holders.map_err(|error| match error {
+        let referrers = self.retry(cx, || counted(cx, self.inner.store.referrers(cx, relation, ids, limit))).await;
+        cx.count_rows(referrers.as_ref().map_or(0, Vec::len));
+        let referrers = referrers.map_err(|error| match error {
             StoreError::TooMany => too_long(kind, relation.attribute(), limit),
             error => refused(kind, error),
         })?;
-        let units = u64::try_from(holders.len()).unwrap_or(u64::MAX).saturating_mul(HOLDER);
+        let units = u64::try_from(referrers.len()).unwrap_or(u64::MAX).saturating_mul(REFERRER);
         cx.charge(units).map_err(|error| refused(kind, error))?;
-        let size = holders.iter().map(Holder::size).fold(0, usize::saturating_add);
-        if size > limit { Err(too_long(kind, relation.attribute(), limit)) } else { Ok(holders) }
+        let size = referrers.iter().map(Referrer::size).fold(0, usize::saturating_add);
+        if size > limit { Err(too_long(kind, relation.attribute(), limit)) } else { Ok(referrers) }
     }
 
     /// Reads many resources of one type by their ids, which are all different.

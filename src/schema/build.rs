@@ -93,11 +93,11 @@ impl ResourceTypeBuilder {
     }
 
     /// Derives a read-only list from the referrers of a resource. `attribute` of this type lists the resources of type
-    /// `holder` that have this resource's id in their list `list`. Each element shows the referrer's attribute
+    /// `referrer` that have this resource's id in their list `list`. Each element shows the referrer's attribute
     /// `display` as its `display`. For example, a user's `groups` are
     /// `relation("groups", "Group", "members", "displayName")`.
-    pub fn relation(mut self, attribute: &str, holder: &str, list: &str, display: &str) -> Self {
-        self.relations.push([attribute, holder, list, display].map(Into::into));
+    pub fn relation(mut self, attribute: &str, referrer: &str, list: &str, display: &str) -> Self {
+        self.relations.push([attribute, referrer, list, display].map(Into::into));
         self
     }
 

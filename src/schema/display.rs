@@ -51,7 +51,7 @@ impl Display {
             let kinds: Vec<_> = kinds.collect();
             (is_derived && !kinds.is_empty()).then_some(Self { attribute: name, reference, kinds })
         };
-        // The store's `holders` supplies the names in a list that is derived as a whole.
+        // The store's `referrers` supplies the names in a list that is derived as a whole.
         let is_relation = |attribute: AttributeId| {
             let name = kind.attribute(attribute).name();
             kind.declared_relations().iter().any(|[derived, ..]| derived.eq_ignore_ascii_case(name))

@@ -190,13 +190,13 @@ impl Change {
         Some((after, effect))
     }
 
-    /// Applies [`Change::Delete`] to another resource of the tenant. Returns `holder` without its references to the
+    /// Applies [`Change::Delete`] to another resource of the tenant. Returns `referrer` without its references to the
     /// deleted resource; `None` when it has no such reference, and for every other change.
-    pub fn dropped_from(&self, holder: &Resource) -> Option<Resource> {
+    pub fn dropped_from(&self, referrer: &Resource) -> Option<Resource> {
         let Self::Delete { id, .. } = self else { return None };
-        let kind = holder.kind();
+        let kind = referrer.kind();
         let holds = |list: &AttributeId| {
-            let elements = holder.root().get(*list).map(Value::elements).unwrap_or_default();
+            let elements = referrer.root().get(*list).map(Value::elements).unwrap_or_default();
             let refers = |element: &Value| referred(kind, *list, element.as_object()?).map(|value| value == &**id);
             elements.iter().any(|element| refers(element) == Some(true))
         };
@@ -204,7 +204,7 @@ impl Change {
             return None;
         }
         let edit = ValueEdit { remove: vec![id.clone()], ..ValueEdit::default() };
-        let mut without = holder.clone();
+        let mut without = referrer.clone();
         for list in kind.reference_lists() {
             edit.apply(*list, &mut without);
         }

@@ -6,7 +6,7 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use super::{
-    Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
+    Capabilities, Change, CommitError, Context, Done, Key, Page, Pushdown, Referrer, Scan, Store, StoreError, Stored,
     Wanted,
 };
 use crate::{
@@ -60,13 +60,13 @@ trait Erased: Send + Sync {
     ) -> Boxed<'a, Result<Option<Stored>, StoreError>>;
     fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>>;
     fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Boxed<'a, Result<Vec<Done>, CommitError>>;
-    fn holders<'a>(
+    fn referrers<'a>(
         &'a self,
         cx: &'a Context,
         relation: &'a Relation,
         ids: &'a [&'a str],
         bytes: usize,
-    ) -> Boxed<'a, Result<Vec<Holder>, StoreError>>;
+    ) -> Boxed<'a, Result<Vec<Referrer>, StoreError>>;
     fn get_many<'a>(
         &'a self,
         cx: &'a Context,
@@ -108,14 +108,14 @@ impl<S: Store> Erased for S {
         Box::pin(Store::commit(self, cx, batch))
     }
 
-    fn holders<'a>(
+    fn referrers<'a>(
         &'a self,
         cx: &'a Context,
         relation: &'a Relation,
         ids: &'a [&'a str],
         bytes: usize,
-    ) -> Boxed<'a, Result<Vec<Holder>, StoreError>> {
-        Box::pin(Store::holders(self, cx, relation, ids, bytes))
+    ) -> Boxed<'a, Result<Vec<Referrer>, StoreError>> {
+        Box::pin(Store::referrers(self, cx, relation, ids, bytes))
     }
 
     fn get_many<'a>(
@@ -166,15 +166,15 @@ macro_rules! forward {
             $inner.commit(cx, batch).await
         }
 
-        async fn holders(
+        async fn referrers(
             &self,
             cx: &Context,
             relation: &Relation,
             ids: &[&str],
             bytes: usize,
-        ) -> Result<Vec<Holder>, StoreError> {
+        ) -> Result<Vec<Referrer>, StoreError> {
             let $outer = self;
-            $inner.holders(cx, relation, ids, bytes).await
+            $inner.referrers(cx, relation, ids, bytes).await
         }
 
         async fn get_many(

@@ -16,7 +16,7 @@ use std::{
 
 use self::{query::Query, tenant::Tenant, transaction::Transaction};
 use super::{
-    Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
+    Capabilities, Change, CommitError, Context, Done, Key, Page, Pushdown, Referrer, Scan, Store, StoreError, Stored,
     TenantId, Wanted,
 };
 use crate::{
@@ -149,7 +149,7 @@ impl Store for MemoryStore {
     async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         match self.find(cx) {
             Some(tenant) => Query::new(&tenant, cx, scan).page().await,
-            None => Ok(Page { items: Vec::new(), total: scan.count.then_some(0), more: false }),
+            None => Ok(Page::new(Vec::new(), scan.count.then_some(0), false)),
         }
     }
 
@@ -166,27 +166,27 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn holders(
+    async fn referrers(
         &self,
         cx: &Context,
         relation: &Relation,
         ids: &[&str],
         bytes: usize,
-    ) -> Result<Vec<Holder>, StoreError> {
+    ) -> Result<Vec<Referrer>, StoreError> {
         let mut ids: Vec<&str> = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
         let found = self.read(cx, |tenant| {
             let (mut found, mut room) = (Vec::new(), bytes);
-            let Some(table) = tenant.find_table(relation.holder()) else { return Ok(found) };
+            let Some(table) = tenant.find_table(relation.referrer()) else { return Ok(found) };
             for value in ids {
                 for holding in tenant.holdings(value).filter(|it| it.table == table && it.list == relation.list()) {
-                    let Some(row) = tenant.row(table, &holding.holder) else { continue };
+                    let Some(row) = tenant.row(table, &holding.referrer) else { continue };
                     let display = row.head.resource.root().get(relation.display());
                     let display = display.and_then(Value::as_str).map(Text::from);
-                    let holder = Holder { value: value.into(), id: (&*holding.holder).into(), display };
-                    room = room.checked_sub(holder.size()).ok_or(StoreError::TooMany)?;
-                    found.push(holder);
+                    let referrer = Referrer::new(value, &*holding.referrer, display);
+                    room = room.checked_sub(referrer.size()).ok_or(StoreError::TooMany)?;
+                    found.push(referrer);
                 }
             }
             Ok(found)

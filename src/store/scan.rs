@@ -336,7 +336,7 @@ impl Scan<'_> {
                 (end.saturating_sub(take), take.min(end), end > take)
             }
         };
-        let page = Page { items: found.into_iter().skip(skip).take(take).collect(), total, more };
+        let page = Page::new(found.into_iter().skip(skip).take(take).collect(), total, more);
         self.bounded(page)
     }
 
@@ -386,7 +386,7 @@ impl fmt::Debug for Scan<'_> {
 
 /// The answer to a [`Scan`].
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+#[non_exhaustive]
 pub struct Page {
     /// The resources in the window.
     pub items: Vec<Stored>,
@@ -397,10 +397,18 @@ pub struct Page {
     pub more: bool,
 }
 
+impl Page {
+    /// Returns a page of these resources. `total` is the number of all resources that satisfy the filter, and `more`
+    /// states whether more resources follow.
+    pub fn new(items: Vec<Stored>, total: Option<u64>, more: bool) -> Self {
+        Self { items, total, more }
+    }
+}
+
 /// A referrer: a resource that refers to another one, such as a group that has a user as its member.
 #[derive(Clone, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "stores make it")]
-pub struct Holder {
+#[non_exhaustive]
+pub struct Referrer {
     /// The id of the resource that is referred to.
     pub value: Text,
     /// The id of the referrer.
@@ -409,7 +417,12 @@ pub struct Holder {
     pub display: Option<Text>,
 }
 
-impl Holder {
+impl Referrer {
+    /// Returns a reference from the resource `id`, which has this display name, to the resource `value`.
+    pub fn new(value: impl Into<Text>, id: impl Into<Text>, display: Option<Text>) -> Self {
+        Self { value: value.into(), id: id.into(), display }
+    }
+
     /// The approximate size in memory, in bytes.
     pub fn size(&self) -> usize {
         let texts = [Some(&self.value), Some(&self.id), self.display.as_ref()];
@@ -417,9 +430,9 @@ impl Holder {
     }
 }
 
-impl fmt::Debug for Holder {
+impl fmt::Debug for Referrer {
     /// Omits the display name, which is a value of a resource.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Holder").field("value", &self.value).field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Referrer").field("value", &self.value).field("id", &self.id).finish_non_exhaustive()
     }
 }

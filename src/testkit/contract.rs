@@ -97,7 +97,7 @@ checks! {
     /// An edit of a list of references has exactly the requested effect and reports that effect.
     Edits = "edits" with references::edits,
     /// The referrers of some ids, and the resource type of each id.
-    Holders = "holders" with references::holders,
+    Referrers = "referrers" with references::referrers,
     /// A list of 10,000 references: one reference is added and one is removed.
     ManyMembers = "many-members" with references::many,
 }
@@ -226,9 +226,9 @@ impl<S: Store> Kit<'_, S> {
     }
 
     /// Returns the type with a list of references, and the list.
-    fn holder(&self) -> Result<(Arc<ResourceType>, crate::schema::AttributeId), Stop> {
+    fn referrer(&self) -> Result<(Arc<ResourceType>, crate::schema::AttributeId), Stop> {
         let none = Stop::Skipped("no resource type has a list that may refer to what has a unique attribute");
-        self.samples.holder.clone().ok_or(none)
+        self.samples.referrer.clone().ok_or(none)
     }
 
     /// Skips the check if the store cannot write `changes` changes in one batch.

@@ -48,7 +48,7 @@ pub(super) struct Samples {
     /// The unique attribute.
     pub(super) unique: AttributeId,
     /// A type with a list that may refer to subjects, and the list.
-    pub(super) holder: Option<(Arc<ResourceType>, AttributeId)>,
+    pub(super) referrer: Option<(Arc<ResourceType>, AttributeId)>,
 }
 
 impl Samples {
@@ -67,11 +67,11 @@ impl Samples {
             names.iter().any(|name| **name == *subject.name())
                 && kind.attribute(list).mutable() == Mutability::ReadWrite
         };
-        let holder = registry.resource_types().iter().find_map(|kind| {
+        let referrer = registry.resource_types().iter().find_map(|kind| {
             let list = kind.reference_lists().iter().find(|list| refers(kind, **list))?;
             Some((Arc::clone(kind), *list))
         });
-        Some(Self { subject: Arc::clone(subject), unique: unique_of(subject)?, holder })
+        Some(Self { subject: Arc::clone(subject), unique: unique_of(subject)?, referrer })
     }
 
     /// A subject with the attributes that its schema requires. `name` is its unique value.

@@ -3,7 +3,7 @@ include!("writes.rs");
 use scim_core::{
     event::Event,
     schema::Relation,
-    store::{Capabilities, CommitError, Holder, Key, Store},
+    store::{Capabilities, CommitError, Key, Referrer, Store},
 };
 
 /// The store. Where the lock is, a host has a pool of connections.
@@ -53,16 +53,22 @@ impl Store for Directory {
         Ok(outcomes)
     }
 
-    async fn holders(&self, cx: &Context, _: &Relation, ids: &[&str], bytes: usize) -> Result<Vec<Holder>, StoreError> {
+    async fn referrers(
+        &self,
+        cx: &Context,
+        _: &Relation,
+        ids: &[&str],
+        bytes: usize,
+    ) -> Result<Vec<Referrer>, StoreError> {
         let (tables, mut found, mut room) = (self.begin(), Vec::new(), bytes);
         // SELECT … FROM team_member JOIN team … WHERE account = ANY($2): once for a whole page of users.
         for id in ids.iter().copied().map(Text::from) {
             for team in tables.teams_of(&(cx.tenant().clone(), id.clone())) {
                 let row = tables.team.get(&(cx.tenant().clone(), team.clone()));
                 let display = row.map(|row| row.name.as_str().into());
-                let holder = Holder { value: id.clone(), id: team, display };
-                room = room.checked_sub(holder.size()).ok_or(StoreError::TooMany)?;
-                found.push(holder);
+                let referrer = Referrer::new(id.clone(), team, display);
+                room = room.checked_sub(referrer.size()).ok_or(StoreError::TooMany)?;
+                found.push(referrer);
             }
         }
         Ok(found)

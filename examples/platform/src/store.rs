@@ -30,8 +30,8 @@ use scim_core::{
     schema::{AttributeId, Relation, ResourceType},
     sql::Statement,
     store::{
-        Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
-        Wanted, Window,
+        Capabilities, Change, CommitError, Context, Done, Key, Page, Pushdown, Referrer, Scan, Store, StoreError,
+        Stored, Wanted, Window,
     },
     value::Value,
 };
@@ -212,7 +212,7 @@ impl Store for TableStore {
             items.reverse();
         }
         let total = total.map(|row| row.integer(0)).transpose()?.and_then(|total| u64::try_from(total).ok());
-        Ok(Page { items, total, more })
+        Ok(Page::new(items, total, more))
     }
 
     async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
@@ -233,14 +233,14 @@ impl Store for TableStore {
         Ok(done)
     }
 
-    async fn holders(
+    async fn referrers(
         &self,
         cx: &Context,
         relation: &Relation,
         ids: &[&str],
         bytes: usize,
-    ) -> Result<Vec<Holder>, StoreError> {
-        let select = self.select(relation.holder())?;
+    ) -> Result<Vec<Referrer>, StoreError> {
+        let select = self.select(relation.referrer())?;
         let (kind, display) = (Arc::clone(select.kind), relation.display());
         // Only the name of a document is kept. The document of a referrer that occurs several times is parsed
         // once.
@@ -259,12 +259,12 @@ impl Store for TableStore {
             row.set(1, Some(id))?;
             row.set(2, name)
         });
-        let found = self.look_up(cx, select.holders(cx, relation, ids)?, keep).await?;
-        let holder = |mut row: Row| {
+        let found = self.look_up(cx, select.referrers(cx, relation, ids)?, keep).await?;
+        let referrer = |mut row: Row| {
             let (value, id, display) = (row.text(0)?, row.text(1)?, row.optional_text(2)?);
-            Ok(Holder { value: value.into(), id: id.into(), display: display.map(Into::into) })
+            Ok(Referrer::new(value, id, display.map(Into::into)))
         };
-        found.into_iter().map(holder).collect()
+        found.into_iter().map(referrer).collect()
     }
 
     async fn get_many(

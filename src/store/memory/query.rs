@@ -144,7 +144,7 @@ impl<'a> Query<'a> {
             items.push(row.stored(wanted));
             self.cx.pause().await;
         }
-        Ok(Page { items, total: self.scan.count.then(|| units(total)), more })
+        Ok(Page::new(items, self.scan.count.then(|| units(total)), more))
     }
 
     /// Charges the values of a row's requested lists of references.
@@ -361,7 +361,7 @@ impl<'a> Index<'a> {
         let list = reference_list(kind, key.attribute)?;
         (kind.value_of(list) == Some(key.attribute)).then(|| {
             let holdings = tenant.holdings(&key.folded).filter(|it| it.table == number && it.list == list);
-            holdings.map(|holding| &holding.holder).collect()
+            holdings.map(|holding| &holding.referrer).collect()
         })
     }
 }

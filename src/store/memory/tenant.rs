@@ -78,7 +78,7 @@ pub(super) struct Holding {
     pub(super) table: usize,
     pub(super) list: AttributeId,
     /// The id of the referrer.
-    pub(super) holder: Id,
+    pub(super) referrer: Id,
 }
 
 impl Tenant {
@@ -127,7 +127,7 @@ impl Tenant {
             target: Arc::clone(target),
             table: 0,
             list: AttributeId::ROOT,
-            holder: Id::from(""),
+            referrer: Id::from(""),
         };
         let target = self.locate(id);
         let behind = target.into_iter().flat_map(move |target| self.holdings.range(first(target)..));
@@ -197,7 +197,7 @@ impl Tenant {
             Some((shared, _)) => Arc::clone(shared),
             None => Arc::from(key),
         });
-        let holding = |target| Holding { target, table, list, holder: Arc::clone(id) };
+        let holding = |target| Holding { target, table, list, referrer: Arc::clone(id) };
         let old = values.swap(place, key.clone(), value);
         if let Some(old) = old.as_ref().and_then(|old| values.key(old)) {
             holdings.remove(&holding(Id::from(old)));

@@ -115,11 +115,11 @@ impl<'a> Transaction<'a> {
     fn delete(&mut self, table: usize, id: &str) -> Result<Done, StoreError> {
         let id = self.shared(id);
         let holdings: Vec<Holding> = self.tenant.holdings(&id).cloned().collect();
-        for Holding { table, list, holder, .. } in holdings {
-            let row = self.tenant.row(table, &holder);
+        for Holding { table, list, referrer, .. } in holdings {
+            let row = self.tenant.row(table, &referrer);
             if let Some(place) = row.and_then(|row| row.list(list)?.place(&id)) {
-                self.set_value(table, &holder, list, place, None);
-                self.touch(table, &holder, None);
+                self.set_value(table, &referrer, list, place, None);
+                self.touch(table, &referrer, None);
             }
         }
         let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;

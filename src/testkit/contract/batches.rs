@@ -38,14 +38,18 @@ pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         let same_name = kit.samples.subject(&mine, &format!("name of {id}"));
         kit.write_one(cx, "another tenant uses the same name", create(same_name)).await?;
     }
-    if let Some((holder, list)) = &kit.samples.holder {
+    if let Some((referrer, list)) = &kit.samples.referrer {
         let group = random.id();
-        kit.write_one(&other, "another tenant has a list", create(named(holder, &group, "list"))).await?;
-        let element = super::super::samples::reference(holder, *list, &id, kind);
+        kit.write_one(&other, "another tenant has a list", create(named(referrer, &group, "list"))).await?;
+        let element = super::super::samples::reference(referrer, *list, &id, kind);
         let add = ValueEdit { add: vec![element], ..ValueEdit::default() };
-        kit.refuse(&other, "another tenant does not refer to it", &[edit(holder, *list, &group, add, 1)], 0, |error| {
-            matches!(error, StoreError::BadReference { .. })
-        })
+        kit.refuse(
+            &other,
+            "another tenant does not refer to it",
+            &[edit(referrer, *list, &group, add, 1)],
+            0,
+            |error| matches!(error, StoreError::BadReference { .. }),
+        )
         .await?;
         let located = kit.store().locate(&other, std::slice::from_ref(kind), &[&id]).await;
         let located = located.map_err(|error| failed("ids are located", &error))?;

@@ -65,28 +65,28 @@ async fn pages<S: Store>(kit: &Kit<'_, S>, cx: &Context, ids: &[String], size: u
 
 /// A list of references that does not fit, and its referrers.
 async fn lists<S: Store>(kit: &Kit<'_, S>, cx: &Context, ids: &[String]) -> Result<(), Stop> {
-    let Ok((holder, list)) = kit.holder() else { return Ok(()) };
+    let Ok((referrer, list)) = kit.referrer() else { return Ok(()) };
     let group = kit.random().id().chars().rev().collect::<String>();
-    let mut resource = named(&holder, &group, "list");
-    let element = |id: &String| Value::Complex(reference(&holder, list, id, &kit.samples.subject));
+    let mut resource = named(&referrer, &group, "list");
+    let element = |id: &String| Value::Complex(reference(&referrer, list, id, &kit.samples.subject));
     resource.root_mut().insert(list, Value::List(ids.iter().map(element).collect()));
     let size = resource.size();
     kit.write_one(cx, "a list is created", create(resource)).await?;
     for (bytes, whole) in [(size / 10, false), (10 * size, true)] {
         let wanted = Wanted::everything().within(bytes);
-        let stored = kit.store().get(cx, Key { kind: &holder, id: &group }, &wanted).await;
+        let stored = kit.store().get(cx, Key { kind: &referrer, id: &group }, &wanted).await;
         let stored = stored.map_err(|error| failed("a resource with a long list is read", &error))?;
         let found = stored.map(|stored| (stored.complete, held(&stored.resource, list).len()));
         let right = if whole { found == Some((true, ids.len())) } else { found.is_some_and(|(complete, _)| !complete) };
         check(right, "a list that does not fit is left out, and that is said", || format!("{found:?}"))?;
     }
     let relations = kit.whole.registry.relations(&kit.samples.subject);
-    let Some(relation) = relations.iter().find(|relation| relation.holder().name() == holder.name()) else {
+    let Some(relation) = relations.iter().find(|relation| relation.referrer().name() == referrer.name()) else {
         return Ok(());
     };
     let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let refused = matches!(kit.store().holders(cx, relation, &asked, 1).await, Err(StoreError::TooMany));
-    check(refused, "more holders than fit are too many", || "they are given".to_owned())
+    let refused = matches!(kit.store().referrers(cx, relation, &asked, 1).await, Err(StoreError::TooMany));
+    check(refused, "more referrers than fit are too many", || "they are given".to_owned())
 }
 
 async fn page<S: Store>(kit: &Kit<'_, S>, cx: &Context, window: Window<'_>, wanted: &Wanted<'_>) -> Result<Page, Stop> {

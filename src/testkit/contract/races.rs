@@ -72,17 +72,17 @@ pub(super) async fn writers<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 
 pub(super) async fn members<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let cx = kit.tenant("a")?;
-    let (holder, list) = kit.holder()?;
+    let (referrer, list) = kit.referrer()?;
     let mut random = kit.random();
     let group = random.id();
     let ids: Vec<String> = (0..50).map(|_| random.id()).collect();
     for id in &ids {
         kit.write_one(&cx, "a member is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
     }
-    kit.write_one(&cx, "a list is created", create(named(&holder, &group, "list"))).await?;
+    kit.write_one(&cx, "a list is created", create(named(&referrer, &group, "list"))).await?;
     let add = |id: &String| {
-        let element = super::super::samples::reference(&holder, list, id, &kit.samples.subject);
-        [edit(&holder, list, &group, ValueEdit { add: vec![element], ..ValueEdit::default() }, 1)]
+        let element = super::super::samples::reference(&referrer, list, id, &kit.samples.subject);
+        [edit(&referrer, list, &group, ValueEdit { add: vec![element], ..ValueEdit::default() }, 1)]
     };
     let mut batches: Vec<[Change; 1]> = ids.iter().map(add).collect();
     // A store may return `Busy`; the check then repeats the commit, as the core does.
@@ -104,7 +104,7 @@ pub(super) async fn members<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     check(batches.is_empty(), "50 members are added at the same time", || {
         format!("{} could not be added in 50 attempts", batches.len())
     })?;
-    let stored = kit.existing(&cx, &holder, &group, "the list").await?;
+    let stored = kit.existing(&cx, &referrer, &group, "the list").await?;
     let found = sorted(held(&stored.resource, list));
     check(found == sorted(ids), "of 50 members that are added at the same time none is lost", || {
         format!("{} are there", found.len())

@@ -60,20 +60,20 @@ fn differs(written: &Resource, read: &Resource) -> Result<(), Stop> {
 
 pub(super) async fn wanted<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let cx = kit.tenant("a")?;
-    let (holder, list) = kit.holder()?;
+    let (referrer, list) = kit.referrer()?;
     let mut numbers = kit.random();
     let group = numbers.id();
     let members: Vec<String> = (0..5).map(|_| numbers.id()).collect();
     for id in &members {
         kit.write_one(&cx, "a member is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
     }
-    let mut resource = named(&holder, &group, "list");
-    let elements = members.iter().map(|id| Value::Complex(reference(&holder, list, id, &kit.samples.subject)));
+    let mut resource = named(&referrer, &group, "list");
+    let elements = members.iter().map(|id| Value::Complex(reference(&referrer, list, id, &kit.samples.subject)));
     resource.root_mut().insert(list, Value::List(elements.collect()));
     let version = kit.write_one(&cx, "a list is created", create(resource)).await?.version;
 
     let get = async |wanted: Wanted<'_>| {
-        let found = kit.store().get(&cx, Key { kind: &holder, id: &group }, &wanted).await;
+        let found = kit.store().get(&cx, Key { kind: &referrer, id: &group }, &wanted).await;
         let found = found.map_err(|error| failed("a part of a resource is read", &error))?;
         found.ok_or_else(|| Stop::from(Failure::new("a part of a resource is read", "it is not there")))
     };
@@ -145,14 +145,14 @@ pub(super) async fn get_many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let found = found.map_err(|error| failed("no resources are read", &error))?;
     check(found.is_empty(), "no ids, no resources", || format!("{} resources", found.len()))?;
 
-    let Some((holder, list)) = &kit.samples.holder else { return Ok(()) };
+    let Some((referrer, list)) = &kit.samples.referrer else { return Ok(()) };
     let group = numbers.id();
-    let mut resource = named(holder, &group, "list");
-    let elements = [first, second].map(|id| Value::Complex(reference(holder, *list, id, subject)));
+    let mut resource = named(referrer, &group, "list");
+    let elements = [first, second].map(|id| Value::Complex(reference(referrer, *list, id, subject)));
     resource.root_mut().insert(*list, Value::List(elements.into()));
     kit.write_one(&cx, "a list is created", create(resource)).await?;
     let what = "many resources are read with their lists";
-    let found = kit.store().get_many(&cx, holder, &[&group], &everything).await;
+    let found = kit.store().get_many(&cx, referrer, &[&group], &everything).await;
     let found = found.map_err(|error| failed(what, &error))?;
     let values: Vec<String> = found.iter().flatten().flat_map(|found| held(found, *list)).collect();
     check(sorted(values.clone()) == sorted(vec![first.clone(), second.clone()]), what, || {

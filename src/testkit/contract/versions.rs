@@ -54,16 +54,16 @@ pub(super) async fn versions<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 
 pub(super) async fn no_change<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let cx = kit.tenant("a")?;
-    let (holder, list) = kit.holder()?;
+    let (referrer, list) = kit.referrer()?;
     let mut random = kit.random();
     let [member, group] = [random.id(), random.id()];
     kit.write_one(&cx, "a member is created", create(kit.samples.subject(&member, "member"))).await?;
-    kit.write_one(&cx, "a list is created", create(named(&holder, &group, "list"))).await?;
-    let element = || super::super::samples::reference(&holder, list, &member, &kit.samples.subject);
+    kit.write_one(&cx, "a list is created", create(named(&referrer, &group, "list"))).await?;
+    let element = || super::super::samples::reference(&referrer, list, &member, &kit.samples.subject);
     let add = || ValueEdit { add: vec![element()], ..ValueEdit::default() };
-    let done = kit.write_one(&cx, "a member is added", edit(&holder, list, &group, add(), 1)).await?;
+    let done = kit.write_one(&cx, "a member is added", edit(&referrer, list, &group, add(), 1)).await?;
     check(done.changed, "a member that is added is a change", || format!("{done:?}"))?;
-    let before = kit.existing(&cx, &holder, &group, "the list").await?;
+    let before = kit.existing(&cx, &referrer, &group, "the list").await?;
     let nothing = [
         ("adding a member that is there", add()),
         ("removing one that is not", ValueEdit { remove: vec!["nobody".into()], ..ValueEdit::default() }),
@@ -71,8 +71,8 @@ pub(super) async fn no_change<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         ("removing and adding it", ValueEdit { remove: vec![member.as_str().into()], ..add() }),
     ];
     for (step, (what, values)) in (2..).zip(nothing) {
-        let done = kit.write_one(&cx, what, edit(&holder, list, &group, values, step)).await?;
-        let after = kit.existing(&cx, &holder, &group, "the list").await?;
+        let done = kit.write_one(&cx, what, edit(&referrer, list, &group, values, step)).await?;
+        let after = kit.existing(&cx, &referrer, &group, "the list").await?;
         let same = !done.changed
             && done.version.as_ref() == Some(&before.version)
             && after.version == before.version
@@ -96,8 +96,8 @@ pub(super) async fn existence<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         kit.refuse(&cx, "what does not exist is not replaced", &[change], 0, not_found).await?;
         kit.refuse(&cx, "what does not exist is not deleted", &[delete(kind, &missing, expect)], 0, not_found).await?;
     }
-    if let Some((holder, list)) = &kit.samples.holder {
-        let change = edit(holder, *list, &missing, ValueEdit { clear: true, ..ValueEdit::default() }, 1);
+    if let Some((referrer, list)) = &kit.samples.referrer {
+        let change = edit(referrer, *list, &missing, ValueEdit { clear: true, ..ValueEdit::default() }, 1);
         kit.refuse(&cx, "the list of what does not exist is not edited", &[change], 0, not_found).await?;
     }
     check(kit.get(&cx, kind, &missing).await?.is_none(), "what does not exist is not found", || "it is".to_owned())?;

@@ -43,7 +43,7 @@ impl Observed {
 }
 
 impl Store for Observed {
-    forward! { inner: capabilities, pushdown, commit, holders, get_many, locate }
+    forward! { inner: capabilities, pushdown, commit, referrers, get_many, locate }
 
     async fn get(
         &self,

@@ -33,7 +33,7 @@ impl Small {
 }
 
 impl Store for Small {
-    forward! { inner: pushdown, get, scan, holders, locate }
+    forward! { inner: pushdown, get, scan, referrers, locate }
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities().with_max_batch(self.most)

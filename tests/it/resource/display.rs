@@ -28,7 +28,7 @@ struct Recording {
 }
 
 impl Store for Recording {
-    forward! { inner: pushdown, get, scan, commit, holders, locate }
+    forward! { inner: pushdown, get, scan, commit, referrers, locate }
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities().with_get_many(!self.incapable)
@@ -605,7 +605,7 @@ struct Failing {
 }
 
 impl Store for Failing {
-    forward! { inner: capabilities, pushdown, get, scan, commit, holders, locate }
+    forward! { inner: capabilities, pushdown, get, scan, commit, referrers, locate }
 
     async fn get_many(
         &self,

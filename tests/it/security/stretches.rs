@@ -42,7 +42,7 @@ impl Watched {
 }
 
 impl Store for Watched {
-    forward! { inner: commit, holders, get_many, locate }
+    forward! { inner: commit, referrers, get_many, locate }
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities().with_sort(self.filters)

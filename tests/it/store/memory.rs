@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, thread};
 
-use crate::fixture::stores::{Least, World, create, delete, edit, filled, holders, now, replace, sample, time};
+use crate::fixture::stores::{Least, World, create, delete, edit, filled, now, referrers, replace, sample, time};
 use scim_core::{
     Store,
     schema::AttributeId,
@@ -102,7 +102,7 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
             let kinds = world.kinds();
             let located = now(store.locate(&world.cx, &kinds, &ids)).unwrap();
             assert_eq!(located, [Some(0), Some(0), None, None, None, Some(1), Some(2)], "{case}");
-            let groups = holders(world, &store, &["u1", "u2", "u8"]);
+            let groups = referrers(world, &store, &["u1", "u2", "u8"]);
             assert_eq!(groups, ["u1<g1 Guides", "u1<g2 All", "u2<g1 Guides"], "{case}");
         }
         // No undone change still claims a name, is found or refers to a resource.
@@ -293,14 +293,14 @@ fn whoever_is_deleted_is_in_no_list() {
     assert_eq!(world.held(&store, &world.group, "g2", world.members), ["g1"]);
     // 7644-3.6-02 7644-3.6-03
     assert!(world.get(&store, &world.user, "u1").is_none());
-    assert_eq!(holders(&world, &store, &["u1", "g1"]), ["g1<g1 Guides", "g1<g2 All"]);
+    assert_eq!(referrers(&world, &store, &["u1", "g1"]), ["g1<g1 Guides", "g1<g2 All"]);
 
     // Created again, the resource is in no list either.
     world.commit(&store, &[create(world.user("u1", "Ann"))]).unwrap();
-    assert_eq!(holders(&world, &store, &["u1"]), [""; 0]);
+    assert_eq!(referrers(&world, &store, &["u1"]), [""; 0]);
     // A resource that refers to itself and has referrers is deleted with its references.
     world.commit(&store, &[delete(&world.group, "g1"), delete(&world.group, "g3")]).unwrap();
-    assert_eq!(holders(&world, &store, &["u1", "u2", "g1", "g3"]), [""; 0]);
+    assert_eq!(referrers(&world, &store, &["u1", "u2", "g1", "g3"]), [""; 0]);
     assert!(world.held(&store, &world.group, "g2", world.members).is_empty());
     let g2 = world.get(&store, &world.group, "g2").unwrap().resource;
     assert!(!g2.root().contains(world.members), "an empty list is unassigned");
@@ -320,7 +320,7 @@ fn a_batch_sees_itself() {
     ];
     let done = world.commit(&store, &batch).unwrap();
     assert_eq!(done.len(), batch.len());
-    assert_eq!(holders(&world, &store, &["a", "b"]), ["b<g First"]);
+    assert_eq!(referrers(&world, &store, &["a", "b"]), ["b<g First"]);
     // Two groups that refer to each other: each must exist before the other refers to it.
     let circle = [
         create(world.group("x", "X", &[])),
@@ -328,7 +328,7 @@ fn a_batch_sees_itself() {
         world.edit_members("x", &[], &["y"]),
     ];
     assert!(world.commit(&store, &circle).is_ok(), "7644-3.7.1-01");
-    assert_eq!(holders(&world, &store, &["x", "y"]), ["x<y Y", "y<x X"]);
+    assert_eq!(referrers(&world, &store, &["x", "y"]), ["x<y Y", "y<x X"]);
 }
 
 #[test]
@@ -344,11 +344,11 @@ fn tenants_have_nothing_in_common() {
     assert!(other.commit(&store, &[other.edit_members("g1", &[], &["u1"])]).is_err());
     assert!(other.commit(&store, &[create(other.group("g7", "x", &["u1"]))]).is_err());
     assert_eq!(now(store.locate(&other.cx, &kinds, &["u1", "g1"])).unwrap(), [None, None]);
-    assert_eq!(holders(&other, &store, &["u1"]), [""; 0]);
+    assert_eq!(referrers(&other, &store, &["u1"]), [""; 0]);
     // 7644-6.2-01 7643-3.1-10: the same ids and names are created again, and then deleted again.
     let _ = filled(&other, Arc::new(MemoryStore::new()));
     other.commit(&store, &[create(other.user("u1", "Ann")), create(other.group("g1", "x", &["u1"]))]).unwrap();
-    assert_eq!(holders(&other, &store, &["u1"]), ["u1<g1 x"]);
+    assert_eq!(referrers(&other, &store, &["u1"]), ["u1<g1 x"]);
     other.commit(&store, &[delete(&other.user, "u1"), delete(&other.group, "g1")]).unwrap();
     assert_eq!(world.snapshot(&store, &world.cx), before);
 }

@@ -15,7 +15,7 @@ use scim_core::{
     resource::{Position, Sort, SortKey},
     schema::{AttributeId, ResourceType},
     store::{
-        Change, Context, Done, DynStore, Entry, Expect, Holder, MemoryStore, Scan, StoreError, Stored, TenantId,
+        Change, Context, Done, DynStore, Entry, Expect, MemoryStore, Referrer, Scan, StoreError, Stored, TenantId,
         Version, Wanted, Window,
     },
     value::{Object, Text, Value},
@@ -437,15 +437,15 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
         }
     }
     let relation = groups_of(world);
-    let mut found = now(store.holders(&world.cx, &relation, &IDS, usize::MAX)).unwrap();
+    let mut found = now(store.referrers(&world.cx, &relation, &IDS, usize::MAX)).unwrap();
     let display =
         |group: &Resource| group.root().get(relation.display()).and_then(|name| name.as_str().map(Into::into));
     let mut expected = Vec::new();
     for Kept { resource: group, .. } in model.of(&world.group) {
-        let holder = |value: String| Holder { value: value.into(), id: group.id().into(), display: display(group) };
-        expected.extend(ids(group, world.members).into_iter().map(holder));
+        let referrer = |value: String| Referrer::new(value, group.id(), display(group));
+        expected.extend(ids(group, world.members).into_iter().map(referrer));
     }
-    let order = |left: &Holder, right: &Holder| (&left.value, &left.id).cmp(&(&right.value, &right.id));
+    let order = |left: &Referrer, right: &Referrer| (&left.value, &left.id).cmp(&(&right.value, &right.id));
     found.sort_by(order);
     expected.sort_by(order);
     assert_eq!(found, expected);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::fixture::stores::{Least, World, compile, create, delete, filled, holders, now, sample};
+use crate::fixture::stores::{Least, World, compile, create, delete, filled, now, referrers, sample};
 use scim_core::{
     AttributePath, Quirks, Store,
     filter::{Condition, Matcher},
@@ -101,12 +101,12 @@ fn who_refers_and_what_an_id_is_of() {
             .map(|n| create(sample(&world.group, json!({"id": format!("h{n:03}"), "members": [{"value": "u2"}]}))))
             .collect();
         world.commit(&store, &batch).unwrap();
-        assert_eq!(holders(&world, &store, &["u1", "u9", "u1"]), ["u1<g1 Guides", "u1<g2 All"]);
-        let of_u2 = holders(&world, &store, &["u2"]);
+        assert_eq!(referrers(&world, &store, &["u1", "u9", "u1"]), ["u1<g1 Guides", "u1<g2 All"]);
+        let of_u2 = referrers(&world, &store, &["u2"]);
         assert_eq!((of_u2.len(), &*of_u2[250]), (251, "u2<h249 -"));
-        assert_eq!(holders(&world, &store, &[]), [""; 0]);
+        assert_eq!(referrers(&world, &store, &[]), [""; 0]);
         let watching = &world.registry.relations(&world.device)[0];
-        let watched = now(store.holders(&world.cx, watching, &["d1", "g1", "u1"], usize::MAX)).unwrap();
+        let watched = now(store.referrers(&world.cx, watching, &["d1", "g1", "u1"], usize::MAX)).unwrap();
         let watchers: BTreeSet<&str> = watched.iter().map(|it| &*it.value).collect();
         assert_eq!((watched.len(), watchers), (2, ["g1", "u1"].into()), "one list, not the others");
         let located = |kinds: &[Arc<ResourceType>], ids: &[&str]| now(store.locate(&world.cx, kinds, ids)).unwrap();
@@ -135,7 +135,7 @@ fn one_value_of_a_hundred_thousand() {
 
     assert!(world.commit(&store, &[world.edit_members("g", &[], &["m000000"])]).unwrap()[0].changed);
     assert!(world.commit(&store, &[world.edit_members("g", &["m050000"], &[])]).unwrap()[0].changed);
-    assert_eq!(holders(&world, &store, &["m000000", "m050000", "m099999"]), ["m000000<g All", "m099999<g All"]);
+    assert_eq!(referrers(&world, &store, &["m000000", "m050000", "m099999"]), ["m000000<g All", "m099999<g All"]);
     assert_eq!(world.held(&store, &world.group, "g", world.members).len(), 99_999);
     // Membership is looked up; the list is not walked for it.
     for (filter, found) in [

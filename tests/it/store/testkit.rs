@@ -16,8 +16,8 @@ use scim_core::{
     resource::UniqueKey,
     schema::{AttributeId, Relation, ResourceType},
     store::{
-        Change, CommitError, Context, Done, DynStore, Entry, Expect, Holder, Key, MemoryStore, Page, Scan, StoreError,
-        Stored, TenantId, Version, Wanted, Window,
+        Change, CommitError, Context, Done, DynStore, Entry, Expect, Key, MemoryStore, Page, Referrer, Scan,
+        StoreError, Stored, TenantId, Version, Wanted, Window,
     },
     testkit::{Check, Outcome, StoreKit},
     value::Value,
@@ -214,10 +214,10 @@ impl Broken {
                 let refers = |element: &&Value| {
                     element.as_object().and_then(|element| element.get(value)?.as_str()) == Some(&**id)
                 };
-                for holder in self.all(cx, &group).await {
-                    let elements = holder.resource.root().get(list).map(Value::elements).unwrap_or_default();
+                for referrer in self.all(cx, &group).await {
+                    let elements = referrer.resource.root().get(list).map(Value::elements).unwrap_or_default();
                     if let Some(element) = elements.iter().find(refers) {
-                        let kept = (holder.resource.id().to_owned(), list, element.clone());
+                        let kept = (referrer.resource.id().to_owned(), list, element.clone());
                         self.dangling.lock().unwrap().push(kept);
                     }
                 }
@@ -309,11 +309,8 @@ impl Store for Broken {
             let whole = Window::Offset { skip: 0, take: usize::MAX };
             let mut page = Scan { window: whole, ..*scan }.select(all);
             page.items.reverse();
-            return Ok(Page {
-                total: u64::try_from(page.items.len()).ok().filter(|_| scan.count),
-                more: false,
-                ..page
-            });
+            let total = u64::try_from(page.items.len()).ok().filter(|_| scan.count);
+            return Ok(Page::new(page.items, total, false));
         }
         if let (Check::Walks, Window::After { last: Some(last), take }) = (self.fault, scan.window) {
             // The start of a page is computed from the number of resources before it.
@@ -356,15 +353,15 @@ impl Store for Broken {
         Ok(found)
     }
 
-    async fn holders(
+    async fn referrers(
         &self,
         cx: &Context,
         relation: &Relation,
         ids: &[&str],
         bytes: usize,
-    ) -> Result<Vec<Holder>, StoreError> {
-        let mut found = self.inner.holders(cx, relation, ids, bytes).await?;
-        if self.is(Check::Holders) {
+    ) -> Result<Vec<Referrer>, StoreError> {
+        let mut found = self.inner.referrers(cx, relation, ids, bytes).await?;
+        if self.is(Check::Referrers) {
             // A join that returns each row twice.
             found.extend(found.clone());
         }
@@ -391,7 +388,7 @@ struct OwnFold {
 type Fold = fn(&str) -> String;
 
 impl Store for OwnFold {
-    forward! { inner: capabilities, pushdown, get, scan, locate, holders }
+    forward! { inner: capabilities, pushdown, get, scan, locate, referrers }
 
     async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
         let mut batch = batch.to_vec();

@@ -8,7 +8,7 @@ use scim_core::{
     Store,
     filter::Condition,
     store::{
-        Capabilities, Change, CommitError, Context, Done, DynStore, Expect, Holder, Key, MemoryStore, Page, Scan,
+        Capabilities, Change, CommitError, Context, Done, DynStore, Expect, Key, MemoryStore, Page, Referrer, Scan,
         StoreError, Stored, TenantId, Version, Wanted, Window,
     },
 };
@@ -53,7 +53,7 @@ fn what_the_store_says_of_failures_reaches_through_an_erased_type() {
         let errors = [
             now(store.get(&cx, key, &Wanted::everything())).unwrap_err(),
             now(store.locate(&cx, &kinds, &[id])).unwrap_err(),
-            now(store.holders(&cx, &groups_of(&world), &[id], usize::MAX)).unwrap_err(),
+            now(store.referrers(&cx, &groups_of(&world), &[id], usize::MAX)).unwrap_err(),
             world.commit(&store, &[delete(&world.user, id)]).unwrap_err().error,
         ];
         for error in errors {
@@ -111,7 +111,7 @@ fn nothing_shows_a_value_when_it_is_debugged() {
     let window = Window::behind(None, 1);
     let scan =
         Scan { kind: &world.user, filter: &filter, sort: None, window, wanted: &Wanted::everything(), count: true };
-    let holder = Holder { value: "u1".into(), id: "g1".into(), display: Some(SECRET.into()) };
+    let referrer = Referrer::new("u1", "g1", Some(SECRET.into()));
     let cx = Context::new(TenantId::single()).with_host(Arc::new(SECRET));
     let store = MemoryStore::new();
     world.commit(&store, &[create(world.user("u1", SECRET))]).unwrap();
@@ -119,7 +119,7 @@ fn nothing_shows_a_value_when_it_is_debugged() {
         format!("{change:?}"),
         format!("{:?}", create(world.user("u1", SECRET))),
         format!("{scan:?}"),
-        format!("{holder:?}"),
+        format!("{referrer:?}"),
         format!("{cx:?}"),
         format!("{store:?}"),
         format!("{:?}", DynStore::new(store)),

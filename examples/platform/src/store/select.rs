@@ -275,7 +275,7 @@ impl Select<'_> {
 
     /// The query for the referrers of `ids` by the list of the relation, where this is the referrers' type: each
     /// row has the id that the referrer refers to, and the referrer's id and document.
-    pub(super) fn holders(&self, cx: &Context, relation: &Relation, ids: &[&str]) -> Result<Statement, StoreError> {
+    pub(super) fn referrers(&self, cx: &Context, relation: &Relation, ids: &[&str]) -> Result<Statement, StoreError> {
         let list = self.table.list(relation.list())?;
         let mut query = Statement::new(self.dialect);
         query.push("SELECT m.value, r.id, r.document FROM member AS m JOIN resource AS r ON ").push(&list.of_resource);
