@@ -17,13 +17,15 @@ use scim_core::{
 /// An extension in code: the badge of an employee.
 fn badge() -> Schema {
     Schema::new("urn:example:scim:schemas:badge:1.0:User", "Badge")
-        .description("The badge that opens the doors")
-        .attribute(Attribute::new("number", AttributeType::Integer).required().description("Printed on the badge"))
-        .attribute(
+        .with_description("The badge that opens the doors")
+        .with_attribute(
+            Attribute::new("number", AttributeType::Integer).required().with_description("Printed on the badge"),
+        )
+        .with_attribute(
             Attribute::new("color", AttributeType::String)
-                .description("Which doors it opens")
-                .canonical_values(["red", "blue"])
-                .restrict(),
+                .with_description("Which doors it opens")
+                .with_canonical_values(["red", "blue"])
+                .restricted(),
         )
 }
 
@@ -43,7 +45,7 @@ const DEVICE: &str = r#"{
 fn registry() -> Result<Registry, Box<dyn Error>> {
     // The standard schema with an additional attribute and an additional required attribute.
     let user = Schema::user()
-        .attribute(Attribute::new("deskNumber", AttributeType::String).description("Where to find the user"))
+        .with_attribute(Attribute::new("deskNumber", AttributeType::String).with_description("Where to find the user"))
         .change("displayName", Attribute::required);
     let user = ResourceType::builder("User", "Users", user)
         .description("People who use the service")
@@ -114,7 +116,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "Thing",
         "Things",
         Schema::new("urn:x:y", "Thing")
-            .attribute(Attribute::new("flag", AttributeType::Boolean).uniqueness(Uniqueness::Server)),
+            .with_attribute(Attribute::new("flag", AttributeType::Boolean).with_uniqueness(Uniqueness::Server)),
     );
     println!("A boolean that is unique: {}", twice.build().err().ok_or("it cannot be")?);
     Ok(())

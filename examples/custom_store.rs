@@ -91,13 +91,15 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
     let keep = ["userName", "displayName", "active"];
     let standard = Schema::user();
     let user = standard.attributes().iter().filter(|attribute| keep.contains(&attribute.name()));
-    let user = user.cloned().fold(Schema::new(USER, "User").description("People"), Schema::attribute);
-    let value = Attribute::new("value", AttributeType::String).case_exact().mutability(Mutability::Immutable);
-    let reference = Attribute::new("$ref", AttributeType::Reference).reference_types(["User"]);
+    let user = user.cloned().fold(Schema::new(USER, "User").with_description("People"), Schema::with_attribute);
+    let value = Attribute::new("value", AttributeType::String).case_exact().with_mutability(Mutability::Immutable);
+    let reference = Attribute::new("$ref", AttributeType::Reference).with_reference_types(["User"]);
     let group = Schema::new(GROUP, "Group")
-        .description("Teams")
-        .attribute(Attribute::new("displayName", AttributeType::String).required().description("Its name"))
-        .attribute(Attribute::complex("members", [value, reference]).multi_valued().description("Who is in it"));
+        .with_description("Teams")
+        .with_attribute(Attribute::new("displayName", AttributeType::String).required().with_description("Its name"))
+        .with_attribute(
+            Attribute::complex("members", [value, reference]).multi_valued().with_description("Who is in it"),
+        );
     let user = ResourceType::builder("User", "Users", user).build()?;
     Ok(Registry::builder()
         .resource_type(user)

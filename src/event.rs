@@ -277,7 +277,7 @@ impl Event {
 
     /// Whether an update made `active` true, after it was false or had no value (RFC 7643 §4.1.1).
     ///
-    /// A missing value counts as the [default](crate::schema::Attribute::default_value), here and in
+    /// A missing value counts as the [default](crate::schema::Attribute::with_default_value), here and in
     /// [`Event::is_deactivated`]. By the default of the standard user, a user who was stored without `active` is
     /// already active, and setting `active` to true then is not an activation.
     pub fn is_activated(&self) -> bool {
@@ -296,9 +296,9 @@ impl Event {
     /// A resource of any type can be deleted, including groups: [`Event::kind`] is the type. The creation of an
     /// inactive user ends no access, since the user had no access before.
     ///
-    /// No request can remove the value of an `active` that has a [default](crate::schema::Attribute::default_value).
-    /// If the host has removed the default, a request can. No value then states that the user may sign in, so this
-    /// counts as an end of access, too.
+    /// No request can remove the value of an `active` that has a
+    /// [default](crate::schema::Attribute::with_default_value). If the host has removed the default, a request can. No
+    /// value then states that the user may sign in, so this counts as an end of access, too.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -336,7 +336,7 @@ impl Event {
         let is_unsaid = |active| {
             let definition = self.kind.attribute(active);
             let has_value = self.resource.as_ref().is_none_or(|resource| resource.value(active).is_some());
-            definition.kind() == AttributeType::Boolean && definition.default().is_none() && !has_value
+            definition.kind() == AttributeType::Boolean && definition.default_value().is_none() && !has_value
         };
         // The resource of the event omits sensitive values, including a sensitive `active` that became true.
         self.state_change == StateChange::Updated

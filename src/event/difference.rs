@@ -61,7 +61,7 @@ fn compare(kind: &ResourceType, before: &Object, after: &Object, found: &mut Dif
 /// The new value of `active`, if it changed. A missing value counts as the default.
 pub(super) fn active(kind: &ResourceType, before: &Object, after: &Object) -> Option<bool> {
     let active = kind.child(AttributeId::ROOT, "active")?;
-    let default = match kind.attribute(active).default() {
+    let default = match kind.attribute(active).default_value() {
         Some(DefaultValue::Boolean(default)) => Some(*default),
         _ => None,
     };

@@ -323,7 +323,7 @@ impl<'a> Compiler<'a> {
             |place| Condition::Compare(Comparison::new(place, Operator::Eq, Comparand::Exact((*target).into())));
 
         let owner = self.kind.parent(id);
-        let types = self.kind.attribute(reference).references();
+        let types = self.kind.attribute(reference).reference_types();
         let named = types.iter().find(|name| types.len() > 1 && self.is_endpoint_of(endpoint, name));
         let Some((name, kind)) = named.zip(self.kind.conventional(owner).kind) else {
             return has_id(self.place(id));

@@ -103,7 +103,7 @@ impl<S: Store> ServiceProvider<S> {
     pub(super) fn sets_passwords(&self) -> bool {
         self.inner.registry.resource_types().iter().any(|kind| {
             let password = kind.child(AttributeId::ROOT, "password");
-            password.is_some_and(|password| kind.attribute(password).mutable() != Mutability::ReadOnly)
+            password.is_some_and(|password| kind.attribute(password).mutability() != Mutability::ReadOnly)
         })
     }
 

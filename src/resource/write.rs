@@ -291,7 +291,7 @@ impl<'a> Writer<'a> {
         if !shown.projection.includes(reference) || self.kind.referred_id(reference).is_none() {
             return Target::None;
         }
-        let names = self.kind.attribute(reference).references();
+        let names = self.kind.attribute(reference).reference_types();
         let mut known = names.iter().filter_map(|name| shown.registry.resource_type(name));
         match (known.next(), known.next()) {
             (Some(only), None) => Target::Always(only),

@@ -32,14 +32,14 @@ impl ResourceType {
             Some(SchemaErrorKind::Duplicate)
         } else if (attribute.kind() == AttributeType::Complex) == sub_attributes.is_empty() {
             Some(SchemaErrorKind::SubAttributes)
-        } else if attribute.unique() != Uniqueness::None
+        } else if attribute.uniqueness() != Uniqueness::None
             && !matches!(
                 attribute.kind(),
                 AttributeType::String | AttributeType::Reference | AttributeType::Integer | AttributeType::Decimal
             )
         {
             Some(SchemaErrorKind::Uniqueness)
-        } else if attribute.kind() != AttributeType::Reference && !attribute.references().is_empty() {
+        } else if attribute.kind() != AttributeType::Reference && !attribute.reference_types().is_empty() {
             Some(SchemaErrorKind::ReferenceTypes)
         } else {
             default_rules::fault(&attribute)
@@ -56,7 +56,7 @@ impl ResourceType {
                 let place = format!("{}.{}", self.path(id), sub.name());
                 return Err(SchemaError::new(SchemaErrorKind::NestedComplex, place));
             }
-            if sub.default().is_some() {
+            if sub.default_value().is_some() {
                 let place = format!("{}.{}", self.path(id), sub.name());
                 return Err(SchemaError::new(SchemaErrorKind::DefaultPlace, place));
             }
@@ -114,7 +114,7 @@ impl ResourceTypeBuilder {
     /// use scim_core::schema::{Attribute, AttributeId, AttributeType, ResourceType, Schema};
     ///
     /// let robot = Schema::new("urn:example:scim:schemas:robot:1.0:Robot", "Robot")
-    ///     .attribute(Attribute::new("model", AttributeType::String));
+    ///     .with_attribute(Attribute::new("model", AttributeType::String));
     /// let robot = ResourceType::builder("Robot", "Robots", robot).named_by(["model"]).build()?;
     /// assert_eq!(robot.names(), [robot.child(AttributeId::ROOT, "model").expect("defined")]);
     /// # Ok::<(), scim_core::schema::SchemaError>(())
@@ -130,7 +130,7 @@ impl ResourceTypeBuilder {
     ///
     /// When a name is invalid (RFC 7643 §2.1), an attribute occurs twice, complex attributes are nested (§2.3.8),
     /// uniqueness or reference types are set on a type that cannot have them (§2.3, §7), an attribute has an invalid
-    /// [default](Attribute::default_value), or an attribute in [`named_by`](Self::named_by) is not a singular,
+    /// [default](Attribute::with_default_value), or an attribute in [`named_by`](Self::named_by) is not a singular,
     /// readable string of the resource itself.
     pub fn build(self) -> Result<ResourceType, SchemaError> {
         for name in [&self.name, &self.endpoint] {
@@ -161,7 +161,7 @@ impl ResourceTypeBuilder {
             // If an older schema lists common attributes, the characteristics of RFC 7643 §3.1 apply instead.
             if !is_common(attribute.name()) {
                 kind.add(AttributeId::ROOT, attribute.clone())?;
-            } else if attribute.default().is_some() {
+            } else if attribute.default_value().is_some() {
                 return Err(SchemaError::new(SchemaErrorKind::DefaultPlace, attribute.name()));
             }
         }
@@ -175,7 +175,7 @@ impl ResourceTypeBuilder {
                 let place = format!("{}:{}", schema.id(), attribute.name());
                 return Err(SchemaError::new(SchemaErrorKind::DefaultExtension, place));
             }
-            let container = Attribute::new(schema.id(), AttributeType::Complex).description(schema.text());
+            let container = Attribute::new(schema.id(), AttributeType::Complex).with_description(schema.description());
             let attribute = kind.table.push(AttributeId::ROOT, container)?;
             for member in schema.attributes() {
                 kind.add(attribute, member.clone())?;

@@ -212,7 +212,7 @@ fn resolve(
         let attribute = kind.child(AttributeId::ROOT, attribute)?;
         let definition = kind.attribute(attribute);
         let derived = definition.is_multi_valued()
-            && definition.mutable() == Mutability::ReadOnly
+            && definition.mutability() == Mutability::ReadOnly
             && kind.value_of(attribute).is_some();
         let referrer = types.iter().find(|kind| kind.name() == &**referrer)?;
         let list = referrer.child(AttributeId::ROOT, list)?;

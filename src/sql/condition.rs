@@ -51,7 +51,7 @@ impl Mapping {
     /// Whether the documents contain the values of the attribute: documents omit derived attributes.
     pub(super) fn has_in_document(&self, attribute: AttributeId) -> bool {
         let top = self.kind.attribute(self.kind.top_level(attribute));
-        let derived = top.is_multi_valued() && top.mutable() == Mutability::ReadOnly;
+        let derived = top.is_multi_valued() && top.mutability() == Mutability::ReadOnly;
         !derived && is_kept(&self.kind, attribute)
     }
 }

@@ -63,9 +63,9 @@ impl Samples {
         let subject = registry.resource_types().iter().find(|kind| unique_of(kind).is_some())?;
         let refers = |kind: &Arc<ResourceType>, list: AttributeId| {
             let reference = kind.conventional(list).reference;
-            let names = reference.map(|reference| kind.attribute(reference).references()).unwrap_or_default();
+            let names = reference.map(|reference| kind.attribute(reference).reference_types()).unwrap_or_default();
             names.iter().any(|name| **name == *subject.name())
-                && kind.attribute(list).mutable() == Mutability::ReadWrite
+                && kind.attribute(list).mutability() == Mutability::ReadWrite
         };
         let referrer = registry.resource_types().iter().find_map(|kind| {
             let list = kind.reference_lists().iter().find(|list| refers(kind, **list))?;
@@ -155,7 +155,7 @@ fn value_of(kind: &ResourceType, attribute: AttributeId, name: &str) -> Value {
             }
             Value::Complex(object)
         }
-        AttributeType::String => match definition.canonical() {
+        AttributeType::String => match definition.canonical_values() {
             [first, ..] if definition.is_restricted() => text(first),
             _ => text(name),
         },
@@ -190,7 +190,7 @@ fn object_in(object: &mut Object, attribute: AttributeId) -> Option<&mut Object>
 fn is_settable(kind: &ResourceType, attribute: AttributeId) -> bool {
     let mut at = attribute;
     while at != AttributeId::ROOT {
-        if kind.attribute(at).mutable() == Mutability::ReadOnly {
+        if kind.attribute(at).mutability() == Mutability::ReadOnly {
             return false;
         }
         at = kind.parent(at);
@@ -285,7 +285,7 @@ fn random_element(kind: &ResourceType, attribute: AttributeId, random: &mut Rand
             }
             Value::Complex(object)
         }
-        AttributeType::String => match definition.canonical() {
+        AttributeType::String => match definition.canonical_values() {
             canonical @ [_, ..] if definition.is_restricted() => text(random.choose(canonical)?),
             _ => text(random.choose(TEXTS)?),
         },

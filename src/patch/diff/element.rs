@@ -94,7 +94,7 @@ impl Comparison<'_> {
     pub(super) fn parts<'v>(&self, list: AttributeId, was: &Object, now: &'v Object) -> Option<Vec<Part<'v>>> {
         let primary = self.kind.conventional(list).primary;
         let counts = |id: AttributeId| Some(id) != primary && is_writable(self.kind, id);
-        let is_fixed = |id: AttributeId| self.kind.attribute(id).mutable() == Mutability::Immutable;
+        let is_fixed = |id: AttributeId| self.kind.attribute(id).mutability() == Mutability::Immutable;
         let mut parts = Vec::new();
         for (id, value) in now.iter().filter(|(id, _)| counts(*id)) {
             match was.get(id) {
@@ -188,7 +188,7 @@ impl Comparison<'_> {
         if gains.is_none() && losers.clone().next().is_none() {
             return Some(Vec::new());
         }
-        if definition.mutable() == Mutability::Immutable {
+        if definition.mutability() == Mutability::Immutable {
             return None;
         }
         let at = |element: Element<'_>| {

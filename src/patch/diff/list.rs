@@ -59,7 +59,7 @@ impl Comparison<'_> {
     fn whole(&self, list: AttributeId, path: String, op: Op, wanted: &[Element<'_>]) -> Result<Step, DiffError> {
         let values: Result<Vec<String>, _> = wanted.iter().map(|element| self.element_json(list, *element)).collect();
         let values = values?;
-        if self.kind.attribute(list).mutable() != Mutability::Immutable {
+        if self.kind.attribute(list).mutability() != Mutability::Immutable {
             return Ok(Step::Values { list, op, path, values });
         }
         // Nothing can be added to an immutable list later.

@@ -104,7 +104,7 @@ fn settled(kind: &ResourceType, list: AttributeId, was: &Value, now: &Value) -> 
         return was.clone();
     }
     let stays =
-        |part: AttributeId| matches!(kind.attribute(part).mutable(), Mutability::Immutable | Mutability::WriteOnly);
+        |part: AttributeId| matches!(kind.attribute(part).mutability(), Mutability::Immutable | Mutability::WriteOnly);
     let id = kind.value_of(list).filter(|_| kind.children(list).iter().any(|part| stays(*part)));
     let Some(id) = id else { return now.clone() };
     let now: Vec<Value> =
@@ -137,7 +137,7 @@ fn by_id(id: AttributeId, list: &[Value]) -> HashMap<&str, Option<&Object>> {
 
 /// The values of a list as a set, each with whether the value is primary.
 fn set(kind: &ResourceType, list: AttributeId, values: &Value) -> BTreeSet<(String, bool)> {
-    let form = Form { kind, exact: kind.attribute(list).mutable() != Mutability::Immutable };
+    let form = Form { kind, exact: kind.attribute(list).mutability() != Mutability::Immutable };
     let primary = |value: &Value| value.as_object().is_some_and(|object| is_primary(kind, list, object));
     values.elements().iter().map(|value| (form.of(list, value), primary(value))).collect()
 }

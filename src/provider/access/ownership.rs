@@ -44,7 +44,7 @@ pub enum Others {
 ///     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
 /// };
 ///
-/// let marker = Attribute::new("madeByScim", AttributeType::Boolean).mutability(Mutability::ReadOnly);
+/// let marker = Attribute::new("madeByScim", AttributeType::Boolean).with_mutability(Mutability::ReadOnly);
 /// let origin = Schema::new("urn:example:scim:schemas:origin:1.0:User", "Origin").attribute(marker);
 /// let user = ResourceType::builder("User", "Users", Schema::user()).extension(origin, false).build()?;
 /// let registry = Registry::builder().resource_type(user).build()?;
@@ -85,7 +85,7 @@ impl Ownership {
             let parent = kind.parent(attribute);
             let fits = definition.kind() == AttributeType::Boolean
                 && !definition.is_multi_valued()
-                && definition.mutable() == Mutability::ReadOnly
+                && definition.mutability() == Mutability::ReadOnly
                 && !kind.is_sensitive(attribute)
                 && (parent == AttributeId::ROOT || kind.parent(parent) == AttributeId::ROOT)
                 && !kind.attribute(parent).is_multi_valued();

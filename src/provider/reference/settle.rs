@@ -103,7 +103,7 @@ impl<S: Store> ServiceProvider<S> {
         let kind = &permit.kind;
         let conventional = kind.conventional(list);
         let (Some(reference), Some(type_of)) = (conventional.reference, conventional.kind) else { return Ok(()) };
-        let names = kind.attribute(reference).references();
+        let names = kind.attribute(reference).reference_types();
         let kinds: Vec<Arc<ResourceType>> =
             names.iter().filter_map(|name| self.registry().resource_type(name)).cloned().collect();
         // With one possible type, the client's statement about the type does not matter.
@@ -172,7 +172,7 @@ impl<S: Store> ServiceProvider<S> {
         let Call { cx, permit, tolerance } = call;
         let kind = &permit.kind;
         let conventional = kind.conventional(list);
-        let names = conventional.reference.map(|reference| kind.attribute(reference).references());
+        let names = conventional.reference.map(|reference| kind.attribute(reference).reference_types());
         let kinds: Vec<&Arc<ResourceType>> =
             names.unwrap_or_default().iter().filter_map(|name| self.registry().resource_type(name)).collect();
         let mut permits = Vec::with_capacity(kinds.len());

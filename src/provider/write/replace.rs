@@ -20,7 +20,7 @@ use crate::{
 
 impl<S: Store> ServiceProvider<S> {
     /// Replaces a resource (RFC 7644 §3.5.1). An attribute without a value in `resource` is unassigned, unless it is
-    /// read-only, immutable or write-only or has a [default](crate::schema::Attribute::default_value).
+    /// read-only, immutable or write-only or has a [default](crate::schema::Attribute::with_default_value).
     ///
     /// # Errors
     ///

@@ -17,5 +17,5 @@ pub(super) fn changed_on_request(before: &Resource, after: &Resource) -> Vec<Att
 }
 
 fn on_request(kind: &ResourceType) -> impl Iterator<Item = AttributeId> {
-    kind.attributes().filter(|attribute| kind.attribute(*attribute).return_rule() == Returned::Request)
+    kind.attributes().filter(|attribute| kind.attribute(*attribute).returned() == Returned::Request)
 }

@@ -163,7 +163,7 @@ impl Reader<'_> {
         object.insert(value, self.text(value, &name)?);
         let display = self.kind.child(attribute, "display");
         let is_free = |display: &AttributeId| {
-            self.kind.attribute(*display).mutable() != Mutability::ReadOnly && !object.contains(*display)
+            self.kind.attribute(*display).mutability() != Mutability::ReadOnly && !object.contains(*display)
         };
         if let (Some(display), Some(shown)) = (display.filter(is_free), shown) {
             object.push(display, self.text(display, &shown)?);

@@ -75,7 +75,7 @@ impl User {
 
     /// `active`: whether the user may sign in; `None` without a value.
     ///
-    /// Every user that the core creates has a value, by the [default](crate::schema::Attribute::default_value) of
+    /// Every user that the core creates has a value, by the [default](crate::schema::Attribute::with_default_value) of
     /// the standard schema. `None` is possible for a user who is not created yet or was stored before the default
     /// existed, and for a schema whose default is switched off.
     pub fn is_active(&self) -> Option<bool> {

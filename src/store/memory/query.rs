@@ -29,7 +29,7 @@ const CHUNK: usize = 1_000;
 pub(super) fn is_stored(kind: &ResourceType, condition: &Condition) -> bool {
     condition.attributes().into_iter().all(|attribute| {
         let definition = kind.attribute(kind.top_level(attribute));
-        let derived = definition.is_multi_valued() && definition.mutable() == Mutability::ReadOnly;
+        let derived = definition.is_multi_valued() && definition.mutability() == Mutability::ReadOnly;
         !derived && !matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
     })
 }

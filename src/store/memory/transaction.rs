@@ -299,7 +299,7 @@ fn elements(resource: &Resource, list: AttributeId) -> &[Value] {
 
 /// Whether the list may refer to resources of type `target`.
 fn may_refer(kind: &ResourceType, list: AttributeId, target: &ResourceType) -> bool {
-    let types = kind.conventional(list).reference.map(|reference| kind.attribute(reference).references());
+    let types = kind.conventional(list).reference.map(|reference| kind.attribute(reference).reference_types());
     types.unwrap_or_default().iter().any(|name| **name == *target.name())
 }
 

@@ -110,7 +110,7 @@ pub(super) async fn bad_references<S: Store>(kit: &Kit<'_, S>) -> Result<(), Sto
     let what = "a list that is replaced does not refer to what is not there";
     kit.refuse(&scene.cx, what, &[replace(resource, Expect::Exists)], 0, bad).await?;
     // A target whose type the list may not refer to.
-    let names = scene.referrer.conventional(list).reference.map(|it| scene.referrer.attribute(it).references());
+    let names = scene.referrer.conventional(list).reference.map(|it| scene.referrer.attribute(it).reference_types());
     let allowed = |kind: &ResourceType| names.unwrap_or_default().iter().any(|name| **name == *kind.name());
     let mut kinds = kit.whole.registry.resource_types().iter();
     if let Some(foreign) = kinds.find(|kind| !allowed(kind) && kind.name() != scene.referrer.name()) {

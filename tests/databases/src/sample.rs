@@ -73,26 +73,26 @@ pub fn user() -> Arc<ResourceType> {
             Attribute::new("weight", AttributeType::Decimal),
             Attribute::new("time", AttributeType::DateTime),
             Attribute::new("bytes", AttributeType::Binary),
-            Attribute::new("link", AttributeType::Reference).reference_types(["external"]),
+            Attribute::new("link", AttributeType::Reference).with_reference_types(["external"]),
         ]
     };
     let mut schema = Schema::new(EXTENSION, "Everything");
     for attribute in simple() {
         let plural = format!("{}s", attribute.name());
-        schema = schema.attribute(attribute.clone());
+        schema = schema.with_attribute(attribute.clone());
         let mut several = Attribute::new(plural, attribute.kind()).multi_valued();
         if attribute.is_case_exact() {
             several = several.case_exact();
         }
-        schema = schema.attribute(several);
+        schema = schema.with_attribute(several);
     }
     let primary = || Attribute::new("primary", AttributeType::Boolean);
     let tags = || Attribute::new("tags", AttributeType::String).multi_valued();
-    let secret = || Attribute::new("secret", AttributeType::String).returned(Returned::Never);
+    let secret = || Attribute::new("secret", AttributeType::String).with_returned(Returned::Never);
     schema = schema
-        .attribute(Attribute::complex("one", simple().into_iter().chain([tags()])))
-        .attribute(Attribute::complex("many", simple().into_iter().chain([tags(), primary()])).multi_valued())
-        .attribute(Attribute::complex("hidden", simple().into_iter().chain([secret()])).multi_valued());
+        .with_attribute(Attribute::complex("one", simple().into_iter().chain([tags()])))
+        .with_attribute(Attribute::complex("many", simple().into_iter().chain([tags(), primary()])).multi_valued())
+        .with_attribute(Attribute::complex("hidden", simple().into_iter().chain([secret()])).multi_valued());
     let kind = ResourceType::builder("User", "Users", Schema::user())
         .extension(Schema::enterprise_user(), false)
         .extension(schema, false)

@@ -203,8 +203,8 @@ fn long_texts_are_compared_whole() {
 fn names_are_quoted() {
     let uri = "urn:example:it's;--'{?1}$1%:2.0:User";
     let schema = Schema::new(uri, "Odd")
-        .attribute(Attribute::new("size", AttributeType::Integer))
-        .attribute(Attribute::new("sizes", AttributeType::Integer).multi_valued());
+        .with_attribute(Attribute::new("size", AttributeType::Integer))
+        .with_attribute(Attribute::new("sizes", AttributeType::Integer).multi_valued());
     let kind = ResourceType::builder("User", "Users", Schema::user()).extension(schema, false).build().expect("a type");
     let registry = Registry::builder().resource_type(kind).build().expect("a registry");
     let kind = registry.resource_type("User").expect("registered");

@@ -85,7 +85,7 @@ fn shown_object(attributes: &[Attribute], value: &Json) {
 /// A value in an answer has the type of its attribute (RFC 7643 §2.3).
 fn shown_value(attribute: &Attribute, value: &Json, is_element: bool) {
     let name = attribute.name();
-    assert_ne!(attribute.return_rule(), Returned::Never, "`{name}` is never returned");
+    assert_ne!(attribute.returned(), Returned::Never, "`{name}` is never returned");
     if attribute.is_multi_valued() && !is_element {
         let values = value.as_array().unwrap_or_else(|| panic!("`{name}` is no list: {value}"));
         assert!(!values.is_empty(), "an empty list is unassigned");

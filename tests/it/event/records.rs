@@ -349,14 +349,14 @@ fn policies_hide_nothing_from_the_host() {
 fn secrets_are_told_nowhere() {
     let list = |name: &str, code: Attribute| {
         let value = Attribute::new("value", AttributeType::String).case_exact();
-        let reference = Attribute::new("$ref", AttributeType::Reference).reference_types(["User"]);
+        let reference = Attribute::new("$ref", AttributeType::Reference).with_reference_types(["User"]);
         Attribute::complex(name, [value, reference, code]).multi_valued()
     };
     let code = || Attribute::new("code", AttributeType::String);
     let safe = Schema::new("urn:example:scim:schemas:safe:1.0:Safe", "Safe")
-        .attribute(list("keepers", code().returned(Returned::Never)))
-        .attribute(list("informers", code()).returned(Returned::Never))
-        .attribute(Attribute::complex("lock", [code().returned(Returned::Never)]));
+        .with_attribute(list("keepers", code().with_returned(Returned::Never)))
+        .with_attribute(list("informers", code()).with_returned(Returned::Never))
+        .with_attribute(Attribute::complex("lock", [code().with_returned(Returned::Never)]));
     let safe = ResourceType::builder("Safe", "Safes", safe).build().unwrap();
     let registry =
         Registry::builder().resource_type(ResourceType::user().unwrap()).resource_type(safe).build().unwrap();

@@ -151,8 +151,8 @@ fn refusals() {
 #[test]
 fn keys_of_one_order_have_one_type() {
     let schema = Schema::new(ROBOT, "Robot")
-        .attribute(Attribute::new("displayName", AttributeType::String).case_exact())
-        .attribute(Attribute::new("userName", AttributeType::Integer));
+        .with_attribute(Attribute::new("displayName", AttributeType::String).case_exact())
+        .with_attribute(Attribute::new("userName", AttributeType::Integer));
     let registry = Registry::builder()
         .resource_type(ResourceType::builder("Robot", "Robots", schema).build().unwrap())
         .resource_type(ResourceType::user().unwrap())

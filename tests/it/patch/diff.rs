@@ -70,7 +70,7 @@ fn normal(kind: &ResourceType, parent: AttributeId, json: Json) -> Json {
             for (name, value) in members {
                 let id = kind.child(parent, &name).unwrap();
                 let is_idle = in_list && name == "primary" && value == false;
-                if kind.attribute(id).mutable() == Mutability::ReadOnly || id == AttributeId::SCHEMAS || is_idle {
+                if kind.attribute(id).mutability() == Mutability::ReadOnly || id == AttributeId::SCHEMAS || is_idle {
                     continue;
                 }
                 let value = normal(kind, id, value);

@@ -518,28 +518,29 @@ fn names_are_not_compared() {
 #[test]
 fn references_of_a_hosts_own() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
-    let read_only = |name: &str| text(name).mutability(Mutability::ReadOnly);
-    let link = |types: &[&str]| Attribute::new("$ref", AttributeType::Reference).reference_types(types.iter().copied());
+    let read_only = |name: &str| text(name).with_mutability(Mutability::ReadOnly);
+    let link =
+        |types: &[&str]| Attribute::new("$ref", AttributeType::Reference).with_reference_types(types.iter().copied());
     let robot = Schema::new("urn:example:scim:schemas:robot:1.0:Robot", "Robot")
-        .attribute(text("serial"))
-        .attribute(text("nickname"))
-        .attribute(text("displayName"));
+        .with_attribute(text("serial"))
+        .with_attribute(text("nickname"))
+        .with_attribute(text("displayName"));
     let plan = Schema::new("urn:example:scim:schemas:plan:1.0:Plan", "Plan")
-        .attribute(
+        .with_attribute(
             Attribute::complex("crew", [text("value"), link(&["Robot", "Plan"]), read_only("display")]).multi_valued(),
         )
-        .attribute(Attribute::complex(
+        .with_attribute(Attribute::complex(
             "lead",
             [text("value"), link(&["Robot"]), read_only("displayName"), text("note")],
         ))
         // The client sets these names itself.
-        .attribute(Attribute::complex("guests", [text("value"), link(&["Robot"]), text("display")]).multi_valued())
+        .with_attribute(Attribute::complex("guests", [text("value"), link(&["Robot"]), text("display")]).multi_valued())
         // These refer to no registered type.
-        .attribute(
+        .with_attribute(
             Attribute::complex("sites", [text("value"), link(&["external"]), read_only("display")]).multi_valued(),
         )
-        .attribute(Attribute::complex("tools", [text("value"), read_only("display")]).multi_valued());
-    let extra = Schema::new("urn:example:scim:schemas:extra:1.0:Plan", "Extra").attribute(
+        .with_attribute(Attribute::complex("tools", [text("value"), read_only("display")]).multi_valued());
+    let extra = Schema::new("urn:example:scim:schemas:extra:1.0:Plan", "Extra").with_attribute(
         Attribute::complex("spares", [text("value"), link(&["Robot"]), read_only("display")]).multi_valued(),
     );
     let registry = Registry::builder()
@@ -581,7 +582,7 @@ fn references_of_a_hosts_own() {
 
     // Names that cannot be shown are refused when the type is defined.
     let kind = |attribute: Attribute, name: &str| {
-        let schema = Schema::new("urn:example:scim:schemas:thing:1.0:Thing", "Thing").attribute(attribute);
+        let schema = Schema::new("urn:example:scim:schemas:thing:1.0:Thing", "Thing").with_attribute(attribute);
         ResourceType::builder("Thing", "Things", schema).named_by([name]).build().map(drop)
     };
     for (attribute, name) in [
@@ -589,8 +590,8 @@ fn references_of_a_hosts_own() {
         (text("names").multi_valued(), "names"),
         (Attribute::new("number", AttributeType::Integer), "number"),
         (Attribute::complex("name", [text("formatted")]), "name.formatted"),
-        (text("secret").mutability(Mutability::WriteOnly), "secret"),
-        (text("secret").returned(scim_core::schema::Returned::Never), "secret"),
+        (text("secret").with_mutability(Mutability::WriteOnly), "secret"),
+        (text("secret").with_returned(scim_core::schema::Returned::Never), "secret"),
     ] {
         let error = kind(attribute, name).unwrap_err();
         assert_eq!((error.kind(), error.place()), (&SchemaErrorKind::Display, format!("Thing.{name}").as_str()));

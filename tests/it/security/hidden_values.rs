@@ -281,7 +281,7 @@ fn members_of_a_wrong_type() {
     let device = ResourceType::builder(
         "Robot",
         "Robots",
-        Schema::new("urn:x:Robot", "Robot").attribute(Attribute::new("name", AttributeType::String)),
+        Schema::new("urn:x:Robot", "Robot").with_attribute(Attribute::new("name", AttributeType::String)),
     )
     .build()
     .unwrap();

@@ -485,13 +485,13 @@ fn a_scope_that_cannot_be_judged_is_refused() {
 const ORIGIN: &str = "urn:example:scim:schemas:origin:1.0:User";
 
 fn with_origin(marker: Attribute) -> Registry {
-    let origin = Schema::new(ORIGIN, "Origin").attribute(marker);
+    let origin = Schema::new(ORIGIN, "Origin").with_attribute(marker);
     let user = ResourceType::builder("User", "Users", Schema::user()).extension(origin, false).build().unwrap();
     Registry::builder().resource_type(user).resource_type(ResourceType::group().unwrap()).build().unwrap()
 }
 
 fn marker() -> Attribute {
-    Attribute::new("madeByScim", AttributeType::Boolean).mutability(Mutability::ReadOnly)
+    Attribute::new("madeByScim", AttributeType::Boolean).with_mutability(Mutability::ReadOnly)
 }
 
 /// A host with one user that was created by hand: the store has the user, but SCIM did not create it.
@@ -574,9 +574,9 @@ fn what_was_made_by_hand_is_protected() {
 fn a_marker_that_clients_could_set_is_none() {
     let path = format!("{ORIGIN}:madeByScim");
     let cases = [
-        (marker().mutability(Mutability::ReadWrite), false),
-        (Attribute::new("madeByScim", AttributeType::String).mutability(Mutability::ReadOnly), false),
-        (marker().returned(scim_core::schema::Returned::Never), false),
+        (marker().with_mutability(Mutability::ReadWrite), false),
+        (Attribute::new("madeByScim", AttributeType::String).with_mutability(Mutability::ReadOnly), false),
+        (marker().with_returned(scim_core::schema::Returned::Never), false),
         (marker().multi_valued(), false),
         (marker(), true),
     ];

@@ -104,7 +104,7 @@ impl Model {
         for list in kind.reference_lists() {
             let known = before.map(|before| ids(before, *list)).unwrap_or_default();
             let reference = kind.child(*list, "$ref").unwrap();
-            let allowed = kind.attribute(reference).references();
+            let allowed = kind.attribute(reference).reference_types();
             for id in ids(after, *list) {
                 let is_itself = after.id() == id && allowed.iter().any(|name| **name == *kind.name());
                 let exists = |kept: &Kept| {

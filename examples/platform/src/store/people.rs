@@ -167,7 +167,7 @@ fn email_of(resource: &Resource) -> Option<String> {
 fn is_active(resource: &Resource) -> bool {
     let kind = resource.kind();
     let Some(active) = kind.child(AttributeId::ROOT, "active") else { return true };
-    let default = matches!(kind.attribute(active).default(), Some(DefaultValue::Boolean(true)));
+    let default = matches!(kind.attribute(active).default_value(), Some(DefaultValue::Boolean(true)));
     resource.root().get(active).and_then(Value::as_bool).unwrap_or(default)
 }
 

@@ -116,7 +116,8 @@ impl List {
     fn new(kind: &Arc<ResourceType>, attribute: AttributeId) -> Self {
         let name = kind.path(attribute);
         let reference = kind.child(attribute, "$ref");
-        let refers_to = reference.map(|reference| kind.attribute(reference).references().to_vec()).unwrap_or_default();
+        let refers_to =
+            reference.map(|reference| kind.attribute(reference).reference_types().to_vec()).unwrap_or_default();
         let of_resource = format!("m.tenant = r.tenant AND m.holder = r.id AND m.list = {}", literal(&name));
         Self { attribute, name, refers_to, of_resource }
     }
