@@ -134,7 +134,7 @@ impl Platform {
 
     /// Writes a whole resource as a row. All checks come before the first write.
     fn put(tables: &mut Tables, resource: &Resource) -> Result<u64, StoreError> {
-        let (kind, json) = (resource.kind(), resource.to_json());
+        let (kind, json) = (resource.resource_type(), resource.to_json());
         let version = tables.writes + 1;
         if kind.name() == "User" {
             let row: Account = serde_json::from_slice(&json).map_err(StoreError::backend)?;
@@ -187,7 +187,7 @@ impl Store for Platform {
         // The store accepts one change, as `capabilities` says.
         let [change] = batch else { return Err(StoreError::TooMany.into()) };
         let tables = &mut *self.tables(cx)?;
-        let before = self.find(tables, change.kind().name(), change.id())?;
+        let before = self.find(tables, change.resource_type().name(), change.id())?;
         // Checks that the resource exists, or still has the version that the change is based on, in the same step as
         // the write.
         change.check(before.as_ref().map(|before| &before.version))?;

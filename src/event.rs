@@ -127,7 +127,7 @@ impl Event {
         if !done.changed {
             return None;
         }
-        let kind = change.kind();
+        let kind = change.resource_type();
         let mut event = Self {
             tenant: cx.tenant().clone(),
             actor: cx.actor().map(Box::from),
@@ -227,7 +227,7 @@ impl Event {
     }
 
     /// The type of the resource.
-    pub fn kind(&self) -> &Arc<ResourceType> {
+    pub fn resource_type(&self) -> &Arc<ResourceType> {
         &self.kind
     }
 
@@ -293,8 +293,8 @@ impl Event {
     /// Whether the resource has lost its access: an update [deactivated](Event::is_deactivated) it, whatever the
     /// request, or it was deleted. The host should then end its sessions and revoke its tokens.
     ///
-    /// A resource of any type can be deleted, including groups: [`Event::kind`] is the type. The creation of an
-    /// inactive user ends no access, since the user had no access before.
+    /// A resource of any type can be deleted, including groups: [`Event::resource_type`] is the type. The creation of
+    /// an inactive user ends no access, since the user had no access before.
     ///
     /// No request can remove the value of an `active` that has a
     /// [default](crate::schema::Attribute::with_default_value). If the host has removed the default, a request can. No
@@ -336,7 +336,7 @@ impl Event {
         let is_unsaid = |active| {
             let definition = self.kind.attribute(active);
             let has_value = self.resource.as_ref().is_none_or(|resource| resource.value(active).is_some());
-            definition.kind() == AttributeType::Boolean && definition.default_value().is_none() && !has_value
+            definition.data_type() == AttributeType::Boolean && definition.default_value().is_none() && !has_value
         };
         // The resource of the event omits sensitive values, including a sensitive `active` that became true.
         self.state_change == StateChange::Updated

@@ -76,7 +76,7 @@ impl Resource {
     }
 
     /// The resource's type.
-    pub fn kind(&self) -> &Arc<ResourceType> {
+    pub fn resource_type(&self) -> &Arc<ResourceType> {
         &self.kind
     }
 

@@ -71,13 +71,13 @@ use crate::{
 ///     async fn get(&self, cx: &Context, key: Key<'_>, _: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
 ///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
 ///         let found = tenants.get(cx.tenant()).and_then(|rows| rows.get(key.id));
-///         Ok(found.filter(|stored| stored.resource.kind().name() == key.kind.name()).cloned())
+///         Ok(found.filter(|stored| stored.resource.resource_type().name() == key.kind.name()).cloned())
 ///     }
 ///
 ///     async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
 ///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
 ///         let all = tenants.get(cx.tenant()).into_iter().flat_map(BTreeMap::values);
-///         Ok(scan.select(all.filter(|stored| stored.resource.kind().name() == scan.kind.name()).cloned()))
+///         Ok(scan.select(all.filter(|stored| stored.resource.resource_type().name() == scan.kind.name()).cloned()))
 ///     }
 ///
 ///     async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
@@ -89,7 +89,8 @@ use crate::{
 ///         let after = match (change, &before) {
 ///             (Change::Create { entry } | Change::Replace { entry, .. }, _) => {
 ///                 let others = rows.values().filter(|other| {
-///                     other.resource.id() != change.id() && other.resource.kind().name() == change.kind().name()
+///                     other.resource.id() != change.id()
+///                         && other.resource.resource_type().name() == change.resource_type().name()
 ///                 });
 ///                 let mut taken = others.flat_map(|other| other.resource.unique_keys());
 ///                 if let Some(taken) = taken.find(|key| entry.unique.contains(key)) {

@@ -106,7 +106,7 @@ fn key(value: AttributeId, element: &Value) -> Option<&str> {
 
 /// The resource without its sensitive values. Most resources have no sensitive values, and are shared unchanged.
 pub(super) fn without_secrets(resource: &Arc<Resource>) -> Arc<Resource> {
-    let secrets = secrets(resource.kind());
+    let secrets = secrets(resource.resource_type());
     if secrets.iter().all(|secret| resource.values_of(*secret).is_empty()) {
         return Arc::clone(resource);
     }

@@ -315,7 +315,7 @@ impl Payload<'_> {
 /// The `data` of a `full` event; `None` if the event has no complete data, and then only the names of attributes are
 /// reported.
 fn data(event: &Event, registry: &Registry, version: Option<&str>) -> Option<Box<RawValue>> {
-    let projection = Projection::default_of(event.kind());
+    let projection = Projection::default_of(event.resource_type());
     let rendering = Rendering { registry, base: "", projection: &projection, version, derived: &[], displays: &[] };
     if !event.kept().is_empty() {
         // A receiver would take a resource without its lists for the whole resource.
@@ -326,7 +326,7 @@ fn data(event: &Event, registry: &Registry, version: Option<&str>) -> Option<Box
         resource.write(&mut out, &rendering);
         return raw(out);
     }
-    let operations = |patch, membership| operations(patch, event.kind(), membership, &rendering);
+    let operations = |patch, membership| operations(patch, event.resource_type(), membership, &rendering);
     let patch = event.memberships().iter().fold(Patch::builder(), operations);
     to_raw_value(&patch.build().ok()?).ok()
 }

@@ -43,7 +43,7 @@ impl<'a> Application<'a> {
     /// An application to `before`, with no operation applied yet.
     pub(crate) fn new(before: &'a Resource, reading: Reading<'a>, work: &'a Work) -> Self {
         Self {
-            kind: before.kind(),
+            kind: before.resource_type(),
             before,
             after: before.clone(),
             folds: Vec::new(),

@@ -89,8 +89,8 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn diff(before: &Resource, after: &Resource, limits: &Limits) -> Result<Vec<Patch>, DiffError> {
-    let kind = before.kind();
-    if !is_one_type(kind, after.kind()) {
+    let kind = before.resource_type();
+    if !is_one_type(kind, after.resource_type()) {
         return Err(DiffError::new(DiffErrorKind::ResourceType, ""));
     }
     if before == after {

@@ -78,7 +78,7 @@ impl ValueEdit {
     ///
     /// Takes time in proportion to the list and the edit together. For stores that keep a resource as one piece.
     pub fn apply(&self, attribute: AttributeId, resource: &mut Resource) -> Option<Self> {
-        let value = resource.kind().value_of(attribute)?;
+        let value = resource.resource_type().value_of(attribute)?;
         let root = resource.root_mut();
         let mut list = match root.get_mut(attribute) {
             Some(Value::List(list)) => std::mem::take(list),

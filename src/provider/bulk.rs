@@ -218,7 +218,7 @@ impl<S: Store> Run<'_, S> {
         let limits = self.provider.limits();
         let resource = Resource::read(kind, data.as_bytes(), limits, &mut self.tolerance)?;
         let id = self.steps.get(index).and_then(|step| step.id.clone()).unwrap_or_default();
-        let mut call = self.provider.call(self.cx, Action::Create, resource.kind())?;
+        let mut call = self.provider.call(self.cx, Action::Create, resource.resource_type())?;
         call.tolerance = self.tolerance;
         let prepared = self.provider.prepare_create(&mut call, resource, &self.created).await;
         self.tolerance = call.tolerance;
@@ -291,7 +291,7 @@ impl<S: Store> Run<'_, S> {
                     let mut rest = front.split_off(error.index.min(front.len().saturating_sub(1))).into_iter();
                     self.commit_before(front).await;
                     if let Some((index, change)) = rest.next().filter(|_| !self.is_over()) {
-                        self.fail(index, refusal(change.kind(), error.error));
+                        self.fail(index, refusal(change.resource_type(), error.error));
                     }
                     put_back(&mut waiting, rest.collect());
                 }
@@ -339,7 +339,7 @@ impl<S: Store> Run<'_, S> {
     async fn commit_alone(&self, change: Change) -> Result<Version, Error> {
         let batch = [change];
         let [change] = &batch;
-        let done = self.commit_again(&batch).await.map_err(|error| refusal(change.kind(), error.error))?;
+        let done = self.commit_again(&batch).await.map_err(|error| refusal(change.resource_type(), error.error))?;
         let version = done.into_iter().next().and_then(|done| done.version);
         version.ok_or_else(|| broken_store("a write gives a version"))
     }

@@ -70,7 +70,7 @@ impl<S: Store> ServiceProvider<S> {
         changed: bool,
     ) -> Result<Answer, Error> {
         rest(&stored.resource).await;
-        let kind = Arc::clone(stored.resource.kind());
+        let kind = Arc::clone(stored.resource.resource_type());
         let shows = |attribute| view.shows(attribute);
         let mut stored = stored;
         let derived = match self.derive(call.cx, &kind, &[stored.resource.id()], shows).await {

@@ -156,7 +156,7 @@ fn is_whole(stored: &Stored, wanted: &Wanted<'_>) -> bool {
     let Some(limit) = wanted.byte_limit() else { return true };
     let is_wanted = |list: &AttributeId| wanted.includes(*list) && resource.root().contains(*list);
     // A resource that is too large without these lists cannot be read in any other way.
-    !resource.kind().reference_lists().iter().any(is_wanted) || resource.size() <= limit
+    !resource.resource_type().reference_lists().iter().any(is_wanted) || resource.size() <= limit
 }
 
 /// 400 `tooMany`: the wanted lists of references of a resource do not fit into memory.
@@ -169,7 +169,7 @@ fn long_lists(kind: &ResourceType, wanted: &Wanted<'_>, limit: usize) -> Error {
 fn charge<'s>(cx: &Context, read: impl IntoIterator<Item = &'s Stored>) -> Result<(), Error> {
     let Some(work) = cx.work() else { return Ok(()) };
     let references = |resource: &Resource| {
-        let lists = resource.kind().reference_lists().iter();
+        let lists = resource.resource_type().reference_lists().iter();
         lists.map(|list| resource.root().get(*list).map_or(0, |list| list.elements().len())).sum::<usize>()
     };
     let rows = read.into_iter().map(|stored| 1 + references(&stored.resource)).sum::<usize>();

@@ -95,7 +95,7 @@ impl Projection {
     }
 
     /// The resource type as the client sees it.
-    pub(crate) fn kind(&self) -> &ResourceType {
+    pub(crate) fn resource_type(&self) -> &ResourceType {
         &self.kind
     }
 

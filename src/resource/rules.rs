@@ -41,7 +41,7 @@ use crate::{
 /// # Ok::<(), scim_core::resource::ResourceError>(())
 /// ```
 pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), ResourceError> {
-    let kind = after.kind();
+    let kind = after.resource_type();
     for extension in kind.extensions() {
         if extension.is_required() && !after.root().contains(extension.attribute()) {
             return Err(ResourceError::of(ResourceErrorKind::Required, kind, extension.attribute()));

@@ -295,7 +295,7 @@ impl Attribute {
     }
 
     /// The data type.
-    pub fn kind(&self) -> AttributeType {
+    pub fn data_type(&self) -> AttributeType {
         self.kind
     }
 

@@ -30,16 +30,16 @@ impl ResourceType {
         let sub_attributes = attribute.sub_attributes().to_vec();
         let fault = if self.table.child_by_scan(parent, attribute.name()) {
             Some(SchemaErrorKind::Duplicate)
-        } else if (attribute.kind() == AttributeType::Complex) == sub_attributes.is_empty() {
+        } else if (attribute.data_type() == AttributeType::Complex) == sub_attributes.is_empty() {
             Some(SchemaErrorKind::SubAttributes)
         } else if attribute.uniqueness() != Uniqueness::None
             && !matches!(
-                attribute.kind(),
+                attribute.data_type(),
                 AttributeType::String | AttributeType::Reference | AttributeType::Integer | AttributeType::Decimal
             )
         {
             Some(SchemaErrorKind::Uniqueness)
-        } else if attribute.kind() != AttributeType::Reference && !attribute.reference_types().is_empty() {
+        } else if attribute.data_type() != AttributeType::Reference && !attribute.reference_types().is_empty() {
             Some(SchemaErrorKind::ReferenceTypes)
         } else {
             default_rules::fault(&attribute)
@@ -52,7 +52,7 @@ impl ResourceType {
         }
         let id = self.table.push(parent, attribute)?;
         for sub in sub_attributes {
-            if sub.kind() == AttributeType::Complex {
+            if sub.data_type() == AttributeType::Complex {
                 let place = format!("{}.{}", self.path(id), sub.name());
                 return Err(SchemaError::new(SchemaErrorKind::NestedComplex, place));
             }

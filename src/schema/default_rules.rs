@@ -6,7 +6,7 @@ use super::{Attribute, AttributeType, DefaultValue, Mutability, Returned, Schema
 /// attribute has no default.
 pub(super) fn fault(attribute: &Attribute) -> Option<SchemaErrorKind> {
     let default = attribute.default_value()?;
-    if attribute.is_multi_valued() || attribute.kind() == AttributeType::Complex {
+    if attribute.is_multi_valued() || attribute.data_type() == AttributeType::Complex {
         return Some(SchemaErrorKind::DefaultPlace);
     }
     let is_canonical = |text: &str| {
@@ -14,7 +14,7 @@ pub(super) fn fault(attribute: &Attribute) -> Option<SchemaErrorKind> {
         let mut canonical = attribute.canonical_values().iter();
         canonical.any(|value| **value == *text || !exact && value.eq_ignore_ascii_case(text))
     };
-    let fits = match (attribute.kind(), default) {
+    let fits = match (attribute.data_type(), default) {
         (AttributeType::Boolean, DefaultValue::Boolean(_)) | (AttributeType::Integer, DefaultValue::Integer(_)) => true,
         (AttributeType::String, DefaultValue::String(text)) => {
             !text.is_empty() && !text.contains('\0') && (!attribute.is_restricted() || is_canonical(text))

@@ -81,7 +81,7 @@ pub(super) fn names_of(kind: &ResourceType, chosen: Option<&[Box<str>]>) -> Resu
 
 /// Whether the attribute can name a resource: a singular, readable string.
 fn is_name(attribute: &Attribute) -> bool {
-    attribute.kind() == AttributeType::String && !attribute.is_multi_valued() && is_readable(attribute)
+    attribute.data_type() == AttributeType::String && !attribute.is_multi_valued() && is_readable(attribute)
 }
 
 fn is_readable(attribute: &Attribute) -> bool {

@@ -10,7 +10,7 @@ impl ResourceType {
     /// and for the id in a singular reference to a resource, because no resource has an empty id.
     pub(crate) fn has_no_empty_text(&self, id: AttributeId) -> bool {
         let parent = self.parent(id);
-        self.attribute(id).kind() != AttributeType::String
+        self.attribute(id).data_type() != AttributeType::String
             || self.is_id(id) && !self.attribute(parent).is_multi_valued()
     }
 

@@ -138,7 +138,7 @@ impl Table {
                 children.iter().any(|child| self.attribute(*child).mutability() == Mutability::Immutable);
             self.node_mut(id).required = required;
             self.node_mut(id).has_immutable = has_immutable;
-            self.node_mut(id).conventional = if self.attribute(id).kind() == AttributeType::Complex {
+            self.node_mut(id).conventional = if self.attribute(id).data_type() == AttributeType::Complex {
                 Conventional {
                     value: self.child(id, "value"),
                     reference: self.child(id, "$ref"),

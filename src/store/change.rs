@@ -122,9 +122,9 @@ pub enum Change {
 
 impl Change {
     /// The type of the resource that the change writes.
-    pub fn kind(&self) -> &Arc<ResourceType> {
+    pub fn resource_type(&self) -> &Arc<ResourceType> {
         match self {
-            Self::Create { entry } | Self::Replace { entry, .. } => entry.resource.kind(),
+            Self::Create { entry } | Self::Replace { entry, .. } => entry.resource.resource_type(),
             Self::Delete { kind, .. } | Self::EditValues { kind, .. } => kind,
         }
     }
@@ -194,7 +194,7 @@ impl Change {
     /// deleted resource; `None` when it has no such reference, and for every other change.
     pub fn dropped_from(&self, referrer: &Resource) -> Option<Resource> {
         let Self::Delete { id, .. } = self else { return None };
-        let kind = referrer.kind();
+        let kind = referrer.resource_type();
         let holds = |list: &AttributeId| {
             let elements = referrer.root().get(*list).map(Value::elements).unwrap_or_default();
             let refers = |element: &Value| referred(kind, *list, element.as_object()?).map(|value| value == &**id);
@@ -222,7 +222,7 @@ impl fmt::Debug for Change {
             Self::EditValues { .. } => "EditValues",
         };
         let mut out = f.debug_struct(name);
-        out.field("kind", &self.kind().name()).field("id", &self.id());
+        out.field("kind", &self.resource_type().name()).field("id", &self.id());
         if let Some(expect) = self.expect() {
             out.field("expect", expect);
         }

@@ -372,7 +372,7 @@ fn edit(kind: &Arc<ResourceType>, list: crate::schema::AttributeId, id: &str, ed
 
 /// The ids in a list of references, in the store's order.
 fn held(resource: &Resource, list: crate::schema::AttributeId) -> Vec<String> {
-    let kind = resource.kind();
+    let kind = resource.resource_type();
     let elements = resource.root().get(list).map(crate::value::Value::elements).unwrap_or_default();
     let id = |element: &crate::value::Value| Some(element.as_object()?.get(kind.value_of(list)?)?.as_str()?.to_owned());
     elements.iter().filter_map(id).collect()

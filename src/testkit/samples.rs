@@ -56,7 +56,7 @@ impl Samples {
         let unique_of = |kind: &Arc<ResourceType>| {
             let text = |id: &&AttributeId| {
                 let definition = kind.attribute(**id);
-                definition.kind() == AttributeType::String && is_settable(kind, **id) && is_singular(kind, **id)
+                definition.data_type() == AttributeType::String && is_settable(kind, **id) && is_singular(kind, **id)
             };
             kind.unique_attributes().iter().find(text).copied()
         };
@@ -98,7 +98,7 @@ fn required(kind: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
         root.insert(extension.attribute(), Value::Complex(data));
     }
     for &attribute in kind.unique_attributes() {
-        if kind.attribute(attribute).kind() == AttributeType::String {
+        if kind.attribute(attribute).data_type() == AttributeType::String {
             set(kind, &mut root, attribute, text(name));
         }
     }
@@ -138,7 +138,7 @@ fn fill(kind: &ResourceType, parent: AttributeId, name: &str, object: &mut Objec
 /// A value that fits the attribute.
 fn value_of(kind: &ResourceType, attribute: AttributeId, name: &str) -> Value {
     let definition = kind.attribute(attribute);
-    match definition.kind() {
+    match definition.data_type() {
         AttributeType::Boolean => Value::Boolean(true),
         AttributeType::Integer => Value::Integer(7),
         AttributeType::Decimal => Decimal::parse("7.25").map_or_else(|| text(name), Value::Decimal),
@@ -260,7 +260,7 @@ fn random_value(kind: &ResourceType, attribute: AttributeId, random: &mut Random
 
 fn random_element(kind: &ResourceType, attribute: AttributeId, random: &mut Random) -> Option<Value> {
     let definition = kind.attribute(attribute);
-    Some(match definition.kind() {
+    Some(match definition.data_type() {
         AttributeType::Boolean => Value::Boolean(random.once_in(2)),
         AttributeType::Integer => Value::Integer(i64::try_from(random.below(5)).unwrap_or_default() - 2),
         AttributeType::Decimal => Value::Decimal(Decimal::parse(DECIMALS.get(random.below(DECIMALS.len()))?)?),

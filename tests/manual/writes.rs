@@ -10,7 +10,7 @@ impl Tables {
     fn apply(&mut self, cx: &Context, change: &Change) -> Result<Done, StoreError> {
         let key = (cx.tenant().clone(), Text::from(change.id()));
         // SELECT version … FOR UPDATE: nobody else changes the row until this transaction ends.
-        let current = self.version(change.kind(), &key).map(Version::from);
+        let current = self.version(change.resource_type(), &key).map(Version::from);
         change.check(current.as_ref())?;
         match (change, current) {
             (Change::Create { entry } | Change::Replace { entry, .. }, _) => self.put(&key, entry),
@@ -33,7 +33,7 @@ impl Tables {
     }
 
     fn put(&mut self, key: &RowKey, Entry { resource, unique, .. }: &Entry) -> Result<Done, StoreError> {
-        let (kind, version) = (resource.kind(), self.next_version());
+        let (kind, version) = (resource.resource_type(), self.next_version());
         if kind.name() == "User" {
             self.free_login(key);
             // The unique index decides: 23505, or no row from INSERT … ON CONFLICT DO NOTHING.

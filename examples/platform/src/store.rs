@@ -119,7 +119,7 @@ fn rows_of(batch: &[Change]) -> u64 {
     let rows = batch.iter().map(|change| match change {
         Change::Create { entry } | Change::Replace { entry, .. } => {
             let resource = &*entry.resource;
-            let lists = resource.kind().reference_lists().iter();
+            let lists = resource.resource_type().reference_lists().iter();
             1 + lists.map(|list| resource.root().get(*list).map_or(0, |list| list.elements().len())).sum::<usize>()
         }
         Change::EditValues { edit, .. } => edit.add.len(),

@@ -39,7 +39,7 @@ impl Comparison<'_> {
         if let Some(value) = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list)) {
             return self.references(list, value, &path, &before, &wanted);
         }
-        if self.kind.attribute(list).kind() != AttributeType::Complex {
+        if self.kind.attribute(list).data_type() != AttributeType::Complex {
             return self.simple(list, path, &before, &wanted);
         }
         let one_by_one = self.one_by_one(list, &path, there, &before, &wanted)?;

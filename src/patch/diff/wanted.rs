@@ -16,7 +16,7 @@ use crate::{
 
 /// The resource that `before` becomes when `after` replaces it (RFC 7644 §3.5.1), if the rules of the schemas allow it.
 pub(super) fn wanted(before: &Resource, after: &Resource) -> Result<Resource, DiffError> {
-    let kind = before.kind();
+    let kind = before.resource_type();
     let mut given = after.clone();
     strip(kind, AttributeId::ROOT, given.root_mut());
     let mut lists = Vec::new();
@@ -50,7 +50,7 @@ pub(super) fn wanted(before: &Resource, after: &Resource) -> Result<Resource, Di
 /// Refuses another type for a reference that stays: the service provider knows the type of each resource, so no
 /// patch changes the type.
 fn check_reference_types(before: &Resource, given: &Resource) -> Result<(), DiffError> {
-    let kind = before.kind();
+    let kind = before.resource_type();
     for &list in kind.reference_lists() {
         let type_of = kind.conventional(list).kind.filter(|type_of| kind.is_reference_type(*type_of));
         let (Some(id), Some(type_of)) = (kind.value_of(list), type_of) else { continue };

@@ -83,7 +83,7 @@ impl Ownership {
             let Ok(attribute) = kind.resolve(path.as_ref(), &mut tolerance) else { continue };
             let definition = kind.attribute(attribute);
             let parent = kind.parent(attribute);
-            let fits = definition.kind() == AttributeType::Boolean
+            let fits = definition.data_type() == AttributeType::Boolean
                 && !definition.is_multi_valued()
                 && definition.mutability() == Mutability::ReadOnly
                 && !kind.is_sensitive(attribute)
@@ -107,7 +107,7 @@ impl Ownership {
     /// Returns whether the resource was created through SCIM. Every resource of a type without the marker counts as
     /// such.
     pub fn is_made_by_scim(&self, resource: &Resource) -> bool {
-        self.of(resource.kind()).is_none_or(|marked| marked.made_by_scim.matches(resource.root()))
+        self.of(resource.resource_type()).is_none_or(|marked| marked.made_by_scim.matches(resource.root()))
     }
 
     fn of(&self, kind: &ResourceType) -> Option<&Marked> {
@@ -126,7 +126,7 @@ impl Policy for Ownership {
     }
 
     fn prepare(&self, _: &Context, resource: &mut Resource) {
-        let kind = Arc::clone(resource.kind());
+        let kind = Arc::clone(resource.resource_type());
         let Some(marked) = self.of(&kind) else { return };
         let parent = kind.parent(marked.marker);
         let root = resource.root_mut();

@@ -61,7 +61,7 @@ impl Policies {
         }
         let (hidden, scope) = access.into_parts();
         for matcher in &scope {
-            if matcher.kind().name() != kind.name() {
+            if matcher.resource_type().name() != kind.name() {
                 return Err(broken_policy("a scope is compiled for the resource type that was asked for"));
             }
             if matcher.conditions().iter().flat_map(Condition::attributes).any(&is_derived) {

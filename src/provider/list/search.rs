@@ -295,8 +295,12 @@ fn fitting(items: &[(usize, Stored)], queries: &[Query<'_>], limit: usize) -> us
     let sizes = items.iter().map(|(query, stored)| {
         let base = queries.get(*query).map_or(0, |query| query.view.base.len());
         // The answer shows each reference with its URL.
-        let lists =
-            stored.resource.kind().reference_lists().iter().filter_map(|list| stored.resource.root().get(*list));
+        let lists = stored
+            .resource
+            .resource_type()
+            .reference_lists()
+            .iter()
+            .filter_map(|list| stored.resource.root().get(*list));
         let references = lists.map(|list| list.elements().len()).sum::<usize>();
         stored.resource.size().saturating_add(references.saturating_mul(base))
     });

@@ -84,7 +84,7 @@ impl<S: Store> ServiceProvider<S> {
 /// attributes are left out: a copy of each large resource of a page would double the memory of a query.
 pub(in crate::provider) fn hydrated(stored: &Stored, derived: &Derived, base: &str, used: &[AttributeId]) -> Resource {
     let resource = &stored.resource;
-    let kind = resource.kind();
+    let kind = resource.resource_type();
     let kept = [AttributeId::ID, AttributeId::META].into_iter().chain(used.iter().map(|used| kind.top_level(*used)));
     let mut root = Object::default();
     for attribute in kept {

@@ -38,7 +38,7 @@ impl<S: Store> ServiceProvider<S> {
         resource: &mut Resource,
         own: &Created,
     ) -> Result<(), Error> {
-        let kind = Arc::clone(resource.kind());
+        let kind = Arc::clone(resource.resource_type());
         for &list in kind.reference_lists() {
             let type_of = kind.conventional(list).kind;
             let known = before.into_iter().flat_map(|before| elements_of(before, list)).enumerate();

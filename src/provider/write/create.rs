@@ -40,7 +40,7 @@ impl<S: Store> ServiceProvider<S> {
     /// not exist; 400 `tooMany` if the resource is larger than [`Limits::answer`](crate::Limits::answer) allows; 409
     /// `uniqueness` if another resource has the same value of a unique attribute; errors that the store reports.
     pub async fn create(&self, cx: &Context, resource: Resource, options: &Options) -> Result<Answer, Error> {
-        let mut call = self.call(cx, Action::Create, resource.kind())?;
+        let mut call = self.call(cx, Action::Create, resource.resource_type())?;
         rest(&resource).await;
         let mut prepared = self.prepare_create(&mut call, resource, &Created::new()).await?;
         rest(&prepared.resource).await;

@@ -33,7 +33,7 @@ impl<S: Store> ServiceProvider<S> {
         resource: Resource,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let mut call = self.call(cx, Action::Replace, resource.kind())?;
+        let mut call = self.call(cx, Action::Replace, resource.resource_type())?;
         let mut resource = resource;
         rest(&resource).await;
         call.permit.read(&mut resource, &mut call.tolerance)?;

@@ -224,7 +224,8 @@ impl Table {
         }
         indexed.retain(|attribute| {
             let without_key = [AttributeType::Boolean, AttributeType::Binary, AttributeType::Complex];
-            !without_key.contains(&kind.attribute(*attribute).kind()) && reference_list(&kind, *attribute).is_none()
+            !without_key.contains(&kind.attribute(*attribute).data_type())
+                && reference_list(&kind, *attribute).is_none()
         });
         indexed.sort_unstable();
         indexed.dedup();
@@ -260,7 +261,7 @@ impl Row {
     }
 
     fn list_mut(&mut self, attribute: AttributeId) -> Option<&mut List> {
-        let value = self.head.resource.kind().value_of(attribute)?;
+        let value = self.head.resource.resource_type().value_of(attribute)?;
         let position = self.lists.iter().position(|(list, _)| *list == attribute).unwrap_or_else(|| {
             self.lists.push((attribute, Arc::new(List::new(value))));
             self.lists.len() - 1

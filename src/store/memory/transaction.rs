@@ -56,7 +56,7 @@ impl<'a> Transaction<'a> {
     }
 
     pub(super) fn apply(&mut self, change: &Change) -> Result<Done, StoreError> {
-        let table = self.tenant.need_table(change.kind(), self.indexed);
+        let table = self.tenant.need_table(change.resource_type(), self.indexed);
         let row = self.tenant.row(table, change.id());
         let current = row.map(|row| &row.head.version);
         if current.is_none() && change.expect().is_none() && self.tenant.locate(change.id()).is_some() {
@@ -89,7 +89,7 @@ impl<'a> Transaction<'a> {
         self.claim(table, &id, entry)?;
         // The head comes first, since a resource may refer to itself.
         let version = self.set_head(table, &id, without_lists(&entry.resource), entry.unique.clone());
-        for list in entry.resource.kind().reference_lists() {
+        for list in entry.resource.resource_type().reference_lists() {
             self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
         }
         Ok(Done::written(version))
@@ -99,7 +99,7 @@ impl<'a> Transaction<'a> {
         let id = self.shared(entry.resource.id());
         self.claim(table, &id, entry)?;
         let steps = self.undo.len();
-        for list in entry.resource.kind().reference_lists().iter().filter(|list| !entry.kept.contains(list)) {
+        for list in entry.resource.resource_type().reference_lists().iter().filter(|list| !entry.kept.contains(list)) {
             self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
         }
         let after = without_lists(&entry.resource);
@@ -146,7 +146,7 @@ impl<'a> Transaction<'a> {
         let id = self.shared(id);
         let steps = self.undo.len();
         let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
-        let kind = Arc::clone(row.head.resource.kind());
+        let kind = Arc::clone(row.head.resource.resource_type());
         let coming: HashSet<&str> = edit.add.iter().filter_map(|element| referred(&kind, list, element)).collect();
         let mut effect = ValueEdit::default();
         let mut going = Vec::new();
@@ -192,7 +192,7 @@ impl<'a> Transaction<'a> {
     /// Replaces the values of a list by `elements`. A value that is in the list already keeps its place.
     fn set_list(&mut self, table: usize, id: &Id, list: AttributeId, elements: &[Value]) -> Result<(), StoreError> {
         let Some(row) = self.tenant.row(table, id) else { return Ok(()) };
-        let Some(value) = row.head.resource.kind().value_of(list) else { return Ok(()) };
+        let Some(value) = row.head.resource.resource_type().value_of(list) else { return Ok(()) };
         let mut coming: HashMap<&str, &Value> = HashMap::with_capacity(elements.len());
         let mut nameless = Vec::new();
         for element in elements {
@@ -228,7 +228,7 @@ impl<'a> Transaction<'a> {
     /// Adds a value to a list, unless the list has a value with the same target. Returns whether it was added.
     fn add(&mut self, table: usize, id: &Id, list: AttributeId, element: Value) -> Result<bool, StoreError> {
         let Some(row) = self.tenant.row(table, id) else { return Ok(false) };
-        let kind = row.head.resource.kind();
+        let kind = row.head.resource.resource_type();
         let values = row.list(list);
         if let Some(key) = element.as_object().and_then(|element| referred(kind, list, element)) {
             if values.is_some_and(|values| values.place(key).is_some()) {
@@ -282,7 +282,7 @@ impl<'a> Transaction<'a> {
 
 /// The resource without its lists of references. Most resources have no such list and are shared unchanged.
 fn without_lists(resource: &Arc<Resource>) -> Arc<Resource> {
-    let (kind, root) = (resource.kind(), resource.root());
+    let (kind, root) = (resource.resource_type(), resource.root());
     if !kind.reference_lists().iter().any(|list| root.contains(*list)) {
         return Arc::clone(resource);
     }

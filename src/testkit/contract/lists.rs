@@ -289,7 +289,7 @@ fn random_filter(kind: &Arc<ResourceType>, depth: usize, random: &mut Random) ->
     let &attribute = random.choose(&attributes)?;
     let definition = kind.attribute(attribute);
     let path = kind.path(attribute);
-    if definition.kind() == AttributeType::Complex && definition.is_multi_valued() && random.once_in(2) {
+    if definition.data_type() == AttributeType::Complex && definition.is_multi_valued() && random.once_in(2) {
         let parts = kind.children(attribute);
         let leaf = |random: &mut Random| {
             let &part = random.choose(parts)?;
@@ -313,7 +313,7 @@ fn comparison(kind: &ResourceType, attribute: AttributeId, path: &str, random: &
     let definition = kind.attribute(attribute);
     let text: &[&str] = &["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"];
     let ordered: &[&str] = &["eq", "ne", "gt", "ge", "lt", "le"];
-    let (operators, literal) = match definition.kind() {
+    let (operators, literal) = match definition.data_type() {
         AttributeType::Boolean => {
             (&["eq", "ne"][..], ["true", "false"].get(random.below(2)).map(|it| (*it).to_owned())?)
         }

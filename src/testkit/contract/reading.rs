@@ -50,7 +50,7 @@ fn differs(written: &Resource, read: &Resource) -> Result<(), Stop> {
     if written == read {
         return Ok(());
     }
-    let kind = written.kind();
+    let kind = written.resource_type();
     let differing = kind.attributes().filter(|attribute| written.value(*attribute) != read.value(*attribute));
     let mut paths: Vec<String> = differing.map(|attribute| kind.path(attribute)).collect();
     paths.truncate(5);

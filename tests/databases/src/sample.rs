@@ -80,7 +80,7 @@ pub fn user() -> Arc<ResourceType> {
     for attribute in simple() {
         let plural = format!("{}s", attribute.name());
         schema = schema.with_attribute(attribute.clone());
-        let mut several = Attribute::new(plural, attribute.kind()).multi_valued();
+        let mut several = Attribute::new(plural, attribute.data_type()).multi_valued();
         if attribute.is_case_exact() {
             several = several.case_exact();
         }
@@ -111,7 +111,7 @@ fn is_used(kind: &ResourceType, attribute: AttributeId) -> bool {
 }
 
 pub fn value(random: &mut Random, kind: &ResourceType, attribute: AttributeId) -> Value {
-    match kind.attribute(attribute).kind() {
+    match kind.attribute(attribute).data_type() {
         AttributeType::Boolean => Value::Boolean(random.once_in(2)),
         AttributeType::Integer => Value::Integer(*random.of(INTEGERS)),
         AttributeType::Decimal => Value::Decimal(Decimal::parse(random.of::<&str>(DECIMALS)).expect("a number")),
@@ -138,7 +138,7 @@ fn object(
             let several =
                 (0..=random.below(3)).map(|_| value(random, kind, attribute)).map(|value| fit(attribute, value));
             Value::List(several.collect())
-        } else if kind.attribute(attribute).kind() == AttributeType::Complex {
+        } else if kind.attribute(attribute).data_type() == AttributeType::Complex {
             Value::Complex(self::object(random, kind, attribute, fit))
         } else {
             fit(attribute, value(random, kind, attribute))
@@ -191,7 +191,7 @@ impl Filters {
                 continue;
             }
             self.visit(attribute, includes);
-            let is_complex = self.kind.attribute(attribute).kind() == AttributeType::Complex;
+            let is_complex = self.kind.attribute(attribute).data_type() == AttributeType::Complex;
             if includes(attribute) {
                 if is_complex { &mut self.complex } else { &mut self.simple }.push(attribute);
             }
@@ -265,7 +265,7 @@ impl Filters {
                 let attribute = *random.of(&self.simple);
                 (attribute, kind.path(attribute))
             }
-            Some(outer) if kind.attribute(outer).kind() != AttributeType::Complex => (outer, "value".to_owned()),
+            Some(outer) if kind.attribute(outer).data_type() != AttributeType::Complex => (outer, "value".to_owned()),
             Some(outer) => {
                 let below = known(&self.simple, outer);
                 if below.is_empty() || random.once_in(6) {
@@ -292,7 +292,7 @@ impl Filters {
     }
 
     fn comparison(&self, random: &mut Random, attribute: AttributeId, path: &str) -> String {
-        let operators: &[&str] = match self.kind.attribute(attribute).kind() {
+        let operators: &[&str] = match self.kind.attribute(attribute).data_type() {
             AttributeType::String | AttributeType::Reference => {
                 &["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "eq", "co", "sw", "ew"]
             }

@@ -28,7 +28,7 @@ fn pages() {
     let attributes = Filters::new(&kind, resources, |_| true);
     let mut orders = vec![None];
     for attribute in attributes.simple() {
-        if kind.attribute(*attribute).kind() == AttributeType::Binary {
+        if kind.attribute(*attribute).data_type() == AttributeType::Binary {
             continue;
         }
         let path: AttributePath = kind.path(*attribute).parse().expect("a path");

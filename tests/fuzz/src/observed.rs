@@ -45,12 +45,7 @@ impl Observed {
 impl Store for Observed {
     forward! { inner: capabilities, pushdown, commit, referrers, get_many, locate }
 
-    async fn get(
-        &self,
-        cx: &Context,
-        key: Key<'_>,
-        wanted: &Wanted<'_>,
-    ) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
         let found = self.inner.get(cx, key, wanted).await;
         self.note(cx, found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         found

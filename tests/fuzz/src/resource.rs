@@ -92,7 +92,7 @@ fn shown_value(attribute: &Attribute, value: &Json, is_element: bool) {
         values.iter().for_each(|value| shown_value(attribute, value, true));
         return;
     }
-    match attribute.kind() {
+    match attribute.data_type() {
         AttributeType::Complex => shown_object(attribute.sub_attributes(), value),
         AttributeType::Boolean => assert!(value.is_boolean(), "`{name}`: {value}"),
         AttributeType::Integer => assert!(value.is_i64(), "`{name}`: {value}"),

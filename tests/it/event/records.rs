@@ -83,10 +83,10 @@ fn only(log: &Log) -> Event {
 
 fn who_went_and_came(event: &Event) -> Vec<(String, Vec<String>, Vec<String>)> {
     let text = |Membership { attribute, edit, .. }: &Membership| {
-        let value = event.kind().value_of(*attribute).unwrap();
+        let value = event.resource_type().value_of(*attribute).unwrap();
         let came = edit.add.iter().map(|it| it.get(value).unwrap().as_str().unwrap().to_owned());
         let went = edit.remove.iter().map(|id| id.as_str().to_owned());
-        (event.kind().path(*attribute), went.collect(), came.collect())
+        (event.resource_type().path(*attribute), went.collect(), came.collect())
     };
     event.memberships().iter().map(text).collect()
 }
@@ -101,7 +101,10 @@ fn what_happened_is_told_with_who_and_when() {
     let created = only(&log);
     assert_eq!(created.state_change(), StateChange::Created);
     assert_eq!((created.tenant().as_str(), created.actor(), created.request_id()), ("acme", Some("okta"), Some("r1")));
-    assert_eq!((created.kind().name(), created.resource_id(), created.external_id()), ("User", "id-001", Some("e1")));
+    assert_eq!(
+        (created.resource_type().name(), created.resource_id(), created.external_id()),
+        ("User", "id-001", Some("e1"))
+    );
     assert_eq!(format!("W/\"{}\"", created.version().unwrap()), reply.etag());
     assert_eq!(created.time().to_rfc3339(), "2023-11-14T22:13:21+00:00", "as `meta.created` says");
     let mut attributes = created.attributes().to_vec();
@@ -320,7 +323,7 @@ fn policies_hide_nothing_from_the_host() {
             Ok(Access::full().hiding(kind, &["title"]))
         }
         fn prepare(&self, _: &Context, resource: &mut Resource) {
-            let title = resource.kind().child(AttributeId::ROOT, "title").unwrap();
+            let title = resource.resource_type().child(AttributeId::ROOT, "title").unwrap();
             resource.root_mut().insert(title, Value::String("Guide".into()));
         }
     }
@@ -430,13 +433,13 @@ type State = BTreeMap<(String, String), (Resource, Option<Version>)>;
 fn replay(events: &[Event]) -> State {
     let mut state = State::new();
     for event in events {
-        let key = (event.kind().name().to_owned(), event.resource_id().to_owned());
+        let key = (event.resource_type().name().to_owned(), event.resource_id().to_owned());
         match (event.state_change(), event.resource()) {
             (StateChange::Deleted, _) => {
                 assert!(state.remove(&key).is_some(), "{event:?}");
                 let gone = ValueEdit { remove: vec![event.resource_id().into()], ..ValueEdit::default() };
                 for (resource, version) in state.values_mut() {
-                    let kind = Arc::clone(resource.kind());
+                    let kind = Arc::clone(resource.resource_type());
                     for list in kind.reference_lists() {
                         if gone.apply(*list, resource).is_some() {
                             *version = None;
@@ -474,7 +477,7 @@ fn rebuilt(state: &State, context: &Context) -> Host<MemoryStore> {
     let store = host.provider.store();
     // References may form cycles, so they are added when all resources exist.
     let without_lists = |resource: &Resource| {
-        let kind = Arc::clone(resource.kind());
+        let kind = Arc::clone(resource.resource_type());
         let root = resource.root().iter().filter(|(attribute, _)| !kind.is_reference_list(*attribute));
         let root: Object = root.map(|(attribute, value)| (attribute, value.clone())).collect();
         Resource::from_object(kind, root)
@@ -594,7 +597,7 @@ proptest! {
         prop_assert_eq!(seen(&rebuilt(&state, &host.context)), seen(&host));
         for ((_, id), (resource, version)) in &state {
             if let Some(version) = version {
-                let etag = host.get(&format!("/{}/{id}", resource.kind().endpoint())).etag();
+                let etag = host.get(&format!("/{}/{id}", resource.resource_type().endpoint())).etag();
                 prop_assert_eq!(etag, format!("W/\"{version}\""));
             }
         }

@@ -308,7 +308,7 @@ fn a_host_may_call_it() {
     let mut request = SearchRequest::default();
     (request.count, request.cursor) = (Some(4), Some("".into()));
     let page = now(host.provider.search_all(&host.context, &request)).unwrap();
-    let kinds: Vec<&str> = page.resources().map(|(resource, _)| resource.kind().name()).collect();
+    let kinds: Vec<&str> = page.resources().map(|(resource, _)| resource.resource_type().name()).collect();
     assert_eq!(kinds, ["User", "User", "User", "Group"]);
     assert_eq!((page.total(), page.start_index(), page.previous_cursor()), (None, None, None));
     request.cursor = page.next_cursor().map(Into::into);

@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 
 fn members(resource: Option<&Resource>) -> Option<usize> {
     let resource = resource?;
-    let list = resource.kind().child(AttributeId::ROOT, "members")?;
+    let list = resource.resource_type().child(AttributeId::ROOT, "members")?;
     Some(resource.value(list).map_or(0, |list| list.elements().len()))
 }
 

@@ -49,8 +49,8 @@ const FACTS: &[(&str, &str, &str)] = &[
 fn facts(attribute: &Attribute) -> String {
     let mut facts: Vec<String> = Vec::new();
     let name = |value: &dyn erased::Named| value.name();
-    if attribute.kind() != AttributeType::String {
-        facts.push(format!("type={}", name(&attribute.kind())));
+    if attribute.data_type() != AttributeType::String {
+        facts.push(format!("type={}", name(&attribute.data_type())));
     }
     for (holds, fact) in [
         (attribute.is_multi_valued(), "multiValued"),

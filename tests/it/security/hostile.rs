@@ -60,7 +60,7 @@ fn wrong_types() {
             {
                 continue;
             }
-            for value in wrong_values(definition.kind()) {
+            for value in wrong_values(definition.data_type()) {
                 let body = nested(kind, attribute, &value);
                 let target = format!("/{}", kind.endpoint());
                 let text = body.to_string();

@@ -177,7 +177,7 @@ fn no_change_is_no_change() {
     ];
     for (case, change) in cases {
         let before = world.snapshot(&store, &world.cx);
-        let version = world.version(&store, change.kind(), change.id());
+        let version = world.version(&store, change.resource_type(), change.id());
         let done = world.commit(&store, &[change]).unwrap();
         assert_eq!(done, [Done::kept(version)], "{case}");
         assert_eq!(world.snapshot(&store, &world.cx), before, "{case}");

@@ -73,13 +73,13 @@ fn values(resource: &Resource, list: AttributeId) -> Vec<Object> {
 }
 
 fn ids(resource: &Resource, list: AttributeId) -> Vec<String> {
-    let value = resource.kind().value_of(list).unwrap();
+    let value = resource.resource_type().value_of(list).unwrap();
     values(resource, list).iter().map(|it| it.get(value).unwrap().as_str().unwrap().to_owned()).collect()
 }
 
 /// The same resource with sorted lists and each value once.
 fn normal(mut resource: Resource) -> Resource {
-    let kind = Arc::clone(resource.kind());
+    let kind = Arc::clone(resource.resource_type());
     for list in kind.reference_lists() {
         let mut sorted = BTreeMap::new();
         for (id, element) in ids(&resource, *list).into_iter().zip(values(&resource, *list)) {
@@ -95,12 +95,14 @@ fn normal(mut resource: Resource) -> Resource {
 
 impl Model {
     fn find(&self, kind: &ResourceType, id: &str) -> Option<usize> {
-        self.kept.iter().position(|kept| kept.resource.kind().name() == kind.name() && kept.resource.id() == id)
+        self.kept
+            .iter()
+            .position(|kept| kept.resource.resource_type().name() == kind.name() && kept.resource.id() == id)
     }
 
     /// Refuses the first value of a list that refers to a missing resource, unless the value was in the list before.
     fn references(&self, before: Option<&Resource>, after: &Resource) -> Result<(), String> {
-        let kind = after.kind();
+        let kind = after.resource_type();
         for list in kind.reference_lists() {
             let known = before.map(|before| ids(before, *list)).unwrap_or_default();
             let reference = kind.child(*list, "$ref").unwrap();
@@ -108,7 +110,8 @@ impl Model {
             for id in ids(after, *list) {
                 let is_itself = after.id() == id && allowed.iter().any(|name| **name == *kind.name());
                 let exists = |kept: &Kept| {
-                    kept.resource.id() == id && allowed.iter().any(|name| **name == *kept.resource.kind().name())
+                    kept.resource.id() == id
+                        && allowed.iter().any(|name| **name == *kept.resource.resource_type().name())
                 };
                 if !known.contains(&id) && !is_itself && !self.kept.iter().any(exists) {
                     return Err(format!("{} refers to {id}", kind.path(*list)));
@@ -119,11 +122,10 @@ impl Model {
     }
 
     fn unique(&self, entry: &Entry) -> Result<(), String> {
-        let kind = entry.resource.kind();
-        let others = self
-            .kept
-            .iter()
-            .filter(|kept| kept.resource.kind().name() == kind.name() && kept.resource.id() != entry.resource.id());
+        let kind = entry.resource.resource_type();
+        let others = self.kept.iter().filter(|kept| {
+            kept.resource.resource_type().name() == kind.name() && kept.resource.id() != entry.resource.id()
+        });
         let taken: HashSet<_> = others.flat_map(|kept| kept.resource.unique_keys()).collect();
         match entry.unique.iter().find(|key| taken.contains(key)) {
             Some(key) => Err(format!("{} is taken", kind.path(key.attribute))),
@@ -133,7 +135,7 @@ impl Model {
 
     /// Whether the change changed anything. An error states why the change is refused.
     fn apply(&mut self, change: &Change) -> Result<bool, String> {
-        let found = self.find(change.kind(), change.id());
+        let found = self.find(change.resource_type(), change.id());
         if change.expect().is_none() && self.kept.iter().any(|kept| kept.resource.id() == change.id()) {
             return Err("id is taken".into());
         }
@@ -169,7 +171,7 @@ impl Model {
             (Change::Delete { id, .. }, Some(found)) => {
                 self.kept.remove(found);
                 for kept in &mut self.kept {
-                    let kind = Arc::clone(kept.resource.kind());
+                    let kind = Arc::clone(kept.resource.resource_type());
                     for list in kind.reference_lists() {
                         if edit(&kind, *list, false, &[id], &[]).apply(*list, &mut kept.resource).is_some() {
                             kept.version = None;
@@ -183,7 +185,7 @@ impl Model {
                 let changed = edit.apply(*attribute, &mut after).is_some();
                 // Only this list gets new values.
                 let mut known = after.clone();
-                known.root_mut().retain(|list, _| list == *attribute || !after.kind().is_reference_list(list));
+                known.root_mut().retain(|list, _| list == *attribute || !after.resource_type().is_reference_list(list));
                 self.references(Some(&before), &known)?;
                 if !changed {
                     return Ok(false);
@@ -200,12 +202,12 @@ impl Model {
 
     /// The values of the list that the change edits.
     fn edited_list(&self, change: &Change) -> BTreeSet<String> {
-        let found = self.find(change.kind(), change.id()).zip(edited_values(change));
+        let found = self.find(change.resource_type(), change.id()).zip(edited_values(change));
         found.map(|(found, list)| ids(&self.kept[found].resource, list).into_iter().collect()).unwrap_or_default()
     }
 
     fn of<'a>(&'a self, kind: &'a ResourceType) -> impl Iterator<Item = &'a Kept> {
-        self.kept.iter().filter(|kept| kept.resource.kind().name() == kind.name())
+        self.kept.iter().filter(|kept| kept.resource.resource_type().name() == kind.name())
     }
 }
 
@@ -261,9 +263,9 @@ fn failure(change: &Change, error: &StoreError) -> String {
     match error {
         StoreError::NotFound => "not found".into(),
         StoreError::VersionMismatch { current: Some(_) } => "version".into(),
-        StoreError::NotUnique { attribute } => format!("{} is taken", change.kind().path(*attribute)),
+        StoreError::NotUnique { attribute } => format!("{} is taken", change.resource_type().path(*attribute)),
         StoreError::BadReference { attribute, value } => {
-            format!("{} refers to {value}", change.kind().path(*attribute))
+            format!("{} refers to {value}", change.resource_type().path(*attribute))
         }
         other => panic!("{other:?}"),
     }
@@ -277,7 +279,7 @@ fn edited_values(change: &Change) -> Option<AttributeId> {
 /// The values that the store reports as removed and as added, each once.
 fn told(change: &Change, done: &Done) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
     let edit = done.edit.as_ref()?;
-    let value = change.kind().value_of(edited_values(change)?)?;
+    let value = change.resource_type().value_of(edited_values(change)?)?;
     let went: BTreeSet<String> = edit.remove.iter().map(|id| id.as_str().to_owned()).collect();
     let came: BTreeSet<String> =
         edit.add.iter().map(|it| it.get(value).unwrap().as_str().unwrap().to_owned()).collect();
@@ -318,7 +320,7 @@ fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<
     let snapshot = world.snapshot(store, &world.cx);
     assert_eq!(snapshot.len(), model.kept.len());
     for (resource, version) in snapshot {
-        let found = model.find(resource.kind(), resource.id()).expect("the model has it");
+        let found = model.find(resource.resource_type(), resource.id()).expect("the model has it");
         let kept = &mut model.kept[found];
         let differ = |left: &Resource, right: &Resource| format!("{:?}\n{:?}", left.root(), right.root());
         let resource = normal(resource);
@@ -335,7 +337,8 @@ fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<
             let later = &batch[index + 1..];
             let touched = later.iter().any(|later| later.id() == change.id() || matches!(later, Change::Delete { .. }));
             if !touched {
-                let kept = model.find(change.kind(), change.id()).map(|found| model.kept[found].version.clone());
+                let kept =
+                    model.find(change.resource_type(), change.id()).map(|found| model.kept[found].version.clone());
                 assert_eq!(kept.flatten(), *version, "{batch:#?}");
             }
         }

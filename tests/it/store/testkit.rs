@@ -150,8 +150,10 @@ impl Broken {
                 {
                     return Some(Err(StoreError::NotUnique { attribute: key.attribute }.into()));
                 }
-                let before =
-                    self.inner.get(cx, Key { kind: change.kind(), id: change.id() }, &Wanted::everything()).await;
+                let before = self
+                    .inner
+                    .get(cx, Key { kind: change.resource_type(), id: change.id() }, &Wanted::everything())
+                    .await;
                 let done = self.inner.commit(cx, batch).await;
                 if let (Change::Delete { .. }, Ok(_), Ok(Some(before))) = (change, &done, before) {
                     let keys = before.resource.unique_keys().into_iter().map(|key| (cx.tenant().clone(), key));
@@ -161,7 +163,7 @@ impl Broken {
             }
             // Reads first and writes then, without an index.
             (Check::Creators, [Change::Create { entry } | Change::Replace { entry, .. }]) => {
-                for other in self.all(cx, entry.resource.kind()).await {
+                for other in self.all(cx, entry.resource.resource_type()).await {
                     let keys = other.resource.unique_keys();
                     if other.resource.id() != entry.resource.id()
                         && let Some(key) = keys.iter().find(|key| entry.unique.contains(key))
@@ -178,7 +180,7 @@ impl Broken {
             }
             // Compares the version, and writes a little later.
             (Check::Writers, [Change::Replace { entry, expect: Expect::Version(version), .. }]) => {
-                let key = Key { kind: entry.resource.kind(), id: entry.resource.id() };
+                let key = Key { kind: entry.resource.resource_type(), id: entry.resource.id() };
                 let before = self.inner.get(cx, key, &Wanted::everything()).await.unwrap();
                 if let Err(error) = batch[0].check(before.as_ref().map(|before| &before.version)) {
                     return Some(Err(error.into()));

@@ -81,7 +81,7 @@ impl Commit {
         change: &Change,
         balance: &mut Balance,
     ) -> Result<Done, StoreError> {
-        let table = self.tables.find(change.kind())?;
+        let table = self.tables.find(change.resource_type())?;
         let version = new_version()?;
         match change {
             Change::Create { entry } => self.create(session, table, entry, &version, balance).await?,
@@ -91,7 +91,7 @@ impl Commit {
             }
             Change::Delete { .. } => {
                 let locked = self.lock(session, change, "UPDATE").await?;
-                balance.add(change.kind().name(), -1, locked.bytes.saturating_neg());
+                balance.add(change.resource_type().name(), -1, locked.bytes.saturating_neg());
                 self.delete(session, change.id(), &version, balance).await?;
                 return Ok(Done::deleted());
             }
@@ -125,7 +125,7 @@ impl Commit {
     async fn lock<S: Session>(&self, session: &mut S, change: &Change, strength: &str) -> Result<Locked, StoreError> {
         let mut query = Statement::new(session.dialect());
         query.push("SELECT version, modified, places, bytes FROM resource");
-        self.of_resource(&mut query, change.id()).push(" AND kind = ").bind(change.kind().name());
+        self.of_resource(&mut query, change.id()).push(" AND kind = ").bind(change.resource_type().name());
         if session.dialect() == Dialect::Postgres {
             query.push(" FOR ").push(strength);
         }
@@ -154,12 +154,12 @@ impl Commit {
         let resource = &*entry.resource;
         let (document, comparable_document) = table.documents(resource)?;
         let bytes = count(comparable_document.len());
-        balance.add(resource.kind().name(), 1, bytes);
+        balance.add(resource.resource_type().name(), 1, bytes);
         let mut insert = Statement::new(session.dialect());
         insert.push("INSERT INTO resource (tenant, id, kind, version, modified, places, bytes, document, comparable) ");
         insert.push("VALUES (");
         insert.bind(self.cx.tenant().as_str()).push(", ").bind(resource.id()).push(", ");
-        insert.bind(resource.kind().name()).push(", ").bind(version.as_str()).push(", ");
+        insert.bind(resource.resource_type().name()).push(", ").bind(version.as_str()).push(", ");
         optional(&mut insert, modified_of(resource).as_deref());
         insert.push(", ").bind(room(table, resource)).push(", ").bind(bytes).push(", ");
         insert.bind(document).push(", ");
@@ -184,7 +184,7 @@ impl Commit {
         let (resource, places) = (&*entry.resource, locked.places);
         let (document, comparable_document) = table.documents(resource)?;
         let bytes = count(comparable_document.len());
-        balance.add(resource.kind().name(), 0, bytes.saturating_sub(locked.bytes));
+        balance.add(resource.resource_type().name(), 0, bytes.saturating_sub(locked.bytes));
         self.keep_keys(session, resource, &keys(entry)).await?;
         let mut update = Statement::new(session.dialect());
         update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
@@ -248,7 +248,7 @@ impl Commit {
         balance: &mut Balance,
     ) -> Result<(), StoreError> {
         let resource = &*entry.resource;
-        let (tenant, kind, holder) = (self.cx.tenant(), resource.kind(), resource.id());
+        let (tenant, kind, holder) = (self.cx.tenant(), resource.resource_type(), resource.id());
         let mut next = places;
         for list in table.lists.iter().filter(|list| !entry.kept.contains(&list.attribute)) {
             let elements = elements(resource, list.attribute);
@@ -276,7 +276,7 @@ impl Commit {
             if session.execute(&insert).await? > 0 {
                 continue;
             }
-            let is_group_name = group_name::attribute(resource.kind()) == Some(key.attribute);
+            let is_group_name = group_name::attribute(resource.resource_type()) == Some(key.attribute);
             if !is_group_name || group_name::is_unique(session, self.cx.tenant()).await? {
                 people::tell_conflict(session, &self.cx, resource, key).await?;
                 return Err(StoreError::NotUnique { attribute: key.attribute });
@@ -295,7 +295,7 @@ impl Commit {
         resource: &Resource,
         keys: &[UniqueKey],
     ) -> Result<(), StoreError> {
-        let kind = resource.kind();
+        let kind = resource.resource_type();
         let mut query = Statement::new(session.dialect());
         query.push("SELECT attribute, value FROM unique_key WHERE tenant = ").bind(self.cx.tenant().as_str());
         query.push(" AND id = ").bind(resource.id());
@@ -352,7 +352,7 @@ fn count(length: usize) -> i64 {
 /// The text by which a resource's `meta.lastModified` is compared.
 fn modified_of(resource: &Resource) -> Option<String> {
     let meta = resource.root().get(AttributeId::META).and_then(Value::as_object);
-    modified_text(resource.kind(), meta.and_then(|meta: &Object| meta.get(AttributeId::META_LAST_MODIFIED))?)
+    modified_text(resource.resource_type(), meta.and_then(|meta: &Object| meta.get(AttributeId::META_LAST_MODIFIED))?)
 }
 
 fn modified_text(kind: &ResourceType, time: &Value) -> Option<String> {

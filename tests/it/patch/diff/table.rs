@@ -435,7 +435,7 @@ fn what_cannot_become_is_refused() {
     let named = |title: &str| user(&json!({"userName": "b", "title": title}));
     assert_eq!(refused(&named("a"), &named(&"x".repeat(70_000)), &limits), rule(TooLong(65_536), "title"));
     let mut nul = named("a");
-    let title = nul.kind().child(scim_core::schema::AttributeId::ROOT, "title").unwrap();
+    let title = nul.resource_type().child(scim_core::schema::AttributeId::ROOT, "title").unwrap();
     nul.root_mut().insert(title, scim_core::value::Value::String("\0".into()));
     assert_eq!(refused(&named("a"), &nul, &limits), rule(NulCharacter, "title"));
 
