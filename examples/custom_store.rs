@@ -18,8 +18,8 @@ use scim_core::{
     protocol::Request,
     schema::{Attribute, AttributeId, AttributeType, ENTERPRISE_USER, GROUP, Mutability, ResourceType, Schema, USER},
     store::{
-        Capabilities, Change, CommitError, Context, Done, Entry, Key, Page, Scan, StoreError, Stored, TenantId,
-        Version, Wanted,
+        Capabilities, Change, ChangeOutcome, CommitError, Context, Entry, Key, Page, RequestedAttributes, Scan,
+        StoreError, Stored, TenantId, Version,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -168,7 +168,7 @@ impl Store for Platform {
         Capabilities::new().with_sort(true).with_total(true)
     }
 
-    async fn get(&self, cx: &Context, key: Key<'_>, _: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self, cx: &Context, key: Key<'_>, _: &RequestedAttributes<'_>) -> Result<Option<Stored>, StoreError> {
         self.find(&*self.tables(cx)?, key.kind.name(), key.id)
     }
 
@@ -183,7 +183,7 @@ impl Store for Platform {
         Ok(scan.select(all?))
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         // The store accepts one change, as `capabilities` says.
         let [change] = batch else { return Err(StoreError::TooMany.into()) };
         let tables = &mut *self.tables(cx)?;
@@ -204,7 +204,7 @@ impl Store for Platform {
                     effect = Some(really);
                     Self::put(tables, &after)?
                 }
-                None => return Ok(vec![Done::kept(before.version.clone())]),
+                None => return Ok(vec![ChangeOutcome::kept(before.version.clone())]),
             },
             (Change::Delete { .. }, _) => {
                 tables.writes += 1;
@@ -218,12 +218,12 @@ impl Store for Platform {
                         team.version = tables.writes;
                     }
                 }
-                return Ok(vec![Done::deleted()]);
+                return Ok(vec![ChangeOutcome::deleted()]);
             }
             // A later version of the library may send other changes, which this store does not know.
             _ => return Err(StoreError::backend("a change of a kind that is not known").into()),
         };
-        Ok(vec![Done::written(Version::from(version)).with_edit(effect)])
+        Ok(vec![ChangeOutcome::written(Version::from(version)).with_edit(effect)])
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     patch::Membership,
     resource::{Resource, SEGMENT, url},
     schema::{AttributeId, AttributeType, ResourceType},
-    store::{Change, Context, Done, TenantId, Version},
+    store::{Change, ChangeOutcome, Context, TenantId, Version},
     value::{Object, Text},
 };
 
@@ -54,10 +54,10 @@ pub enum StateChange {
 /// [`MemoryStore`](crate::store::MemoryStore); a database would insert a row instead:
 ///
 /// ```
-/// use scim_core::{event::Event, store::{Change, CommitError, Context, Done, MemoryStore, Store}};
+/// use scim_core::{event::Event, store::{Change, CommitError, Context, ChangeOutcome, MemoryStore, Store}};
 ///
 /// async fn commit(tables: &MemoryStore, outbox: &mut Vec<Vec<u8>>, cx: &Context, batch: &[Change])
-///     -> Result<Vec<Done>, CommitError> {
+///     -> Result<Vec<ChangeOutcome>, CommitError> {
 ///     let done = tables.commit(cx, batch).await?;
 ///     let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(cx, change, done));
 ///     outbox.extend(events.map(|event| event.to_json()));
@@ -113,17 +113,17 @@ impl Event {
     ///
     /// let cx = Context::new(TenantId::new("acme")?).with_actor("okta");
     /// let change = Change::Replace { entry, before, expect: Expect::Version(Version::from(6)) };
-    /// let event = Event::of(&cx, &change, &Done::written(Version::from(7))).expect("a change");
+    /// let event = Event::of(&cx, &change, &ChangeOutcome::written(Version::from(7))).expect("a change");
     /// assert_eq!((event.state_change(), event.actor()), (StateChange::Updated, Some("okta")));
     /// assert_eq!(event.attributes(), ["active", "name.givenName", "password"]);
     /// assert_eq!(event.secrets(), ["password"]);
     /// assert!(event.is_deactivated());
     /// assert_eq!(event.id(), "acme/Users/2819/7");
     ///
-    /// assert!(Event::of(&cx, &change, &Done::kept(Version::from(6))).is_none());
+    /// assert!(Event::of(&cx, &change, &ChangeOutcome::kept(Version::from(6))).is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn of(cx: &Context, change: &Change, done: &Done) -> Option<Self> {
+    pub fn of(cx: &Context, change: &Change, done: &ChangeOutcome) -> Option<Self> {
         if !done.changed {
             return None;
         }
@@ -312,7 +312,8 @@ impl Event {
     /// };
     /// let (active, inactive) = (user_with(true)?, user_with(false)?);
     /// let cx = Context::new(TenantId::new("acme")?);
-    /// let event = |change: &Change| Event::of(&cx, change, &Done::written(Version::from(7))).expect("a change");
+    /// let outcome = ChangeOutcome::written(Version::from(7));
+    /// let event = |change: &Change| Event::of(&cx, change, &outcome).expect("a change");
     /// let replace = |before: &Arc<Resource>, after: &Arc<Resource>| {
     ///     let (entry, before) = (Entry::new(Arc::clone(after)), Arc::clone(before));
     ///     event(&Change::Replace { entry, before, expect: Expect::Version(Version::from(6)) })
@@ -349,8 +350,8 @@ impl Event {
     /// added values. A value is not listed if only sub-attributes other than `value` changed.
     ///
     /// `clear` is set only if the store could not report the effective edit of a [`Change::EditValues`]
-    /// ([`Done::edit`]). The edit is then the requested edit. Some of its values may have been in the list, or missing
-    /// from it, before.
+    /// ([`ChangeOutcome::edit`]). The edit is then the requested edit. Some of its values may have been in the list, or
+    /// missing from it, before.
     pub fn memberships(&self) -> &[Membership] {
         &self.memberships
     }

@@ -16,12 +16,12 @@ use std::{collections::HashSet, sync::Arc};
 
 pub(crate) use self::context::Meter;
 pub use self::{
-    change::{Change, Done, Entry, Expect},
+    change::{Change, ChangeOutcome, Entry, Expect},
     context::{Context, InvalidTenantId, TenantId},
     dynamic::DynStore,
     error::{CommitError, StoreError},
     memory::MemoryStore,
-    scan::{Capabilities, Key, Page, Pushdown, Referrer, Scan, Stored, Wanted, Window},
+    scan::{Capabilities, Key, Page, Pushdown, Referrer, RequestedAttributes, Scan, Stored, Window},
     version::{InvalidVersion, Version},
 };
 
@@ -68,7 +68,8 @@ use crate::{
 ///         Capabilities::new()
 ///     }
 ///
-///     async fn get(&self, cx: &Context, key: Key<'_>, _: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
+///     async fn get(&self, cx: &Context, key: Key<'_>, _: &RequestedAttributes<'_>)
+///         -> Result<Option<Stored>, StoreError> {
 ///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
 ///         let found = tenants.get(cx.tenant()).and_then(|rows| rows.get(key.id));
 ///         Ok(found.filter(|stored| stored.resource.resource_type().name() == key.kind.name()).cloned())
@@ -80,7 +81,7 @@ use crate::{
 ///         Ok(scan.select(all.filter(|stored| stored.resource.resource_type().name() == scan.kind.name()).cloned()))
 ///     }
 ///
-///     async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+///     async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
 ///         let [change] = batch else { return Err(StoreError::TooMany.into()) };
 ///         let (tenants, writes) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
 ///         let rows = tenants.entry(cx.tenant().clone()).or_default();
@@ -100,7 +101,7 @@ use crate::{
 ///             }
 ///             (Change::EditValues { .. }, Some(before)) => match change.edited(&before.resource) {
 ///                 Some((after, effect)) => Some((Arc::new(after), Some(effect))),
-///                 None => return Ok(vec![Done::kept(before.version.clone())]),
+///                 None => return Ok(vec![ChangeOutcome::kept(before.version.clone())]),
 ///             },
 ///             (Change::Delete { .. }, _) => None,
 ///             // A change that a later version of the crate adds must not be treated as a deletion.
@@ -115,10 +116,10 @@ use crate::{
 ///                     *referrer = Stored::new(without, version.clone());
 ///                 }
 ///             }
-///             return Ok(vec![Done::deleted()]);
+///             return Ok(vec![ChangeOutcome::deleted()]);
 ///         };
 ///         rows.insert(change.id().to_owned(), Stored::new(after, version.clone()));
-///         Ok(vec![Done::written(version).with_edit(effect)])
+///         Ok(vec![ChangeOutcome::written(version).with_edit(effect)])
 ///     }
 /// }
 /// #
@@ -148,11 +149,11 @@ use crate::{
 /// # let mut namesake = ann.clone();
 /// # namesake.root_mut().insert(AttributeId::ID, text("v"));
 /// # assert!(matches!(commit(create(&namesake)), Err(CommitError { error: StoreError::NotUnique { .. }, .. })));
-/// # let get = || now(store.get(&cx, Key { kind: group, id: "g" }, &Wanted::everything())).ok().flatten().expect("there");
+/// # let get = || now(store.get(&cx, Key { kind: group, id: "g" }, &RequestedAttributes::everything())).ok().flatten().expect("there");
 /// # let relation = &registry.relations(user)[0];
 /// # assert_eq!(now(store.referrers(&cx, relation, &["u"], 1_000))?.len(), 1);
 /// # assert!(now(store.referrers(&cx, relation, &["u"], 10)).is_err());
-/// # let many = now(store.get_many(&cx, user, &["x", "u"], &Wanted::only(&[])))?;
+/// # let many = now(store.get_many(&cx, user, &["x", "u"], &RequestedAttributes::only(&[])))?;
 /// # assert!(many[0].is_none() && many[1].as_ref().is_some_and(|ann| ann.id() == "u"));
 /// # assert_eq!(now(store.locate(&cx, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
 /// # let before = get();
@@ -192,7 +193,7 @@ pub trait Store: Send + Sync + 'static {
         &self,
         cx: &Context,
         key: Key<'_>,
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
 
     /// Reads a page of the resources of one type. [`Scan`] documents the parts of the query.
@@ -215,8 +216,9 @@ pub trait Store: Send + Sync + 'static {
     ///   current state. Their `meta.lastModified` does not change, because no client changed them.
     /// - [`EditValues`](Change::EditValues) changes one list of references by a [`ValueEdit`], in time that depends on
     ///   the edit and not on the list. It sets `meta.lastModified`. An edit that changes nothing keeps the version and
-    ///   `meta.lastModified`, and counts as [no change](Done::changed) (RFC 7644 §3.5.2.1). The store reports the
-    ///   [effective edit](Done::edit) if it can.
+    ///   `meta.lastModified`, and counts as [no change](ChangeOutcome::changed) (RFC 7644 §3.5.2.1). The store reports
+    /// the
+    ///   [effective edit](ChangeOutcome::edit) if it can.
     ///
     /// For one change, the store checks existence before the version, and both before the values.
     ///
@@ -233,7 +235,11 @@ pub trait Store: Send + Sync + 'static {
     /// [`VersionMismatch`](StoreError::VersionMismatch), [`NotUnique`](StoreError::NotUnique),
     /// [`BadReference`](StoreError::BadReference); [`TooMany`](StoreError::TooMany) when there are more changes than
     /// [`Capabilities::max_batch`]; and the errors of [`Store::get`].
-    fn commit(&self, cx: &Context, batch: &[Change]) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send;
+    fn commit(
+        &self,
+        cx: &Context,
+        batch: &[Change],
+    ) -> impl Future<Output = Result<Vec<ChangeOutcome>, CommitError>> + Send;
 
     /// Returns the referrers of each of `ids` through the list of the relation: for example the groups of some users
     /// (RFC 7643 §4.1.2). The core calls this once for a page of resources; the result may be in any order. All
@@ -255,7 +261,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Referrer>, StoreError>> + Send {
         async move {
             let used = [relation.list(), relation.display()];
-            let wanted = Wanted::only(&used).within(bytes);
+            let requested = RequestedAttributes::only(&used).within(bytes);
             let mut last: Option<Text> = None;
             let ids: HashSet<&str> = ids.iter().copied().collect();
             let (mut found, mut room) = (Vec::new(), bytes);
@@ -265,7 +271,7 @@ pub trait Store: Send + Sync + 'static {
                     filter: &[],
                     sort: None,
                     window: Window::behind(last.as_deref(), 100),
-                    wanted: &wanted,
+                    requested: &requested,
                     count: false,
                 };
                 let page = self.scan(cx, &scan).await?;
@@ -299,19 +305,19 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`Store::get`], and [`TooMany`](StoreError::TooMany) when the resources do not fit into
-    /// [`Wanted::byte_limit`]. A store that shares its resources with its callers does not have to count.
+    /// [`RequestedAttributes::byte_limit`]. A store that shares its resources with its callers does not have to count.
     fn get_many(
         &self,
         cx: &Context,
         kind: &Arc<ResourceType>,
         ids: &[&str],
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> impl Future<Output = Result<Vec<Option<Arc<Resource>>>, StoreError>> + Send {
         async move {
             let mut found = Vec::with_capacity(ids.len());
-            let mut room = wanted.byte_limit().unwrap_or(usize::MAX);
+            let mut room = requested.byte_limit().unwrap_or(usize::MAX);
             for &id in ids {
-                let stored = self.get(cx, Key { kind, id }, wanted).await?;
+                let stored = self.get(cx, Key { kind, id }, requested).await?;
                 let size = stored.as_ref().map_or(0, |stored| stored.resource.size());
                 room = room.checked_sub(size).ok_or(StoreError::TooMany)?;
                 found.push(stored.map(|stored| stored.resource));
@@ -339,8 +345,8 @@ pub trait Store: Send + Sync + 'static {
             for &id in ids {
                 let mut found = None;
                 for (position, kind) in kinds.iter().enumerate() {
-                    let wanted = Wanted::without(kind.reference_lists());
-                    if self.get(cx, Key { kind, id }, &wanted).await?.is_some() {
+                    let requested = RequestedAttributes::without(kind.reference_lists());
+                    if self.get(cx, Key { kind, id }, &requested).await?.is_some() {
                         found = Some(position);
                         break;
                     }

@@ -32,7 +32,7 @@ use peak_alloc::PeakAlloc;
 use scim_core::{
     Limits, Registry, Resource, ServiceProvider, Store,
     schema::{AttributeId, ResourceType},
-    store::{Change, Context, Entry, Key, MemoryStore, Page, Scan, StoreError, Stored, TenantId, Wanted},
+    store::{Change, Context, Entry, Key, MemoryStore, Page, RequestedAttributes, Scan, StoreError, Stored, TenantId},
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
@@ -77,9 +77,14 @@ impl Copying {
 impl Store for Copying {
     forward! { inner: capabilities, pushdown, commit, locate, referrers, get_many }
 
-    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
+    async fn get(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
         self.look(cx);
-        Ok(self.inner.get(cx, key, wanted).await?.map(Self::copy))
+        Ok(self.inner.get(cx, key, requested).await?.map(Self::copy))
     }
 
     async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {

@@ -32,12 +32,12 @@ use crate::{
     quirks::Tolerance,
     resource::{Resource, url},
     schema::ResourceType,
-    store::{Change, CommitError, Context, Done, Store, StoreError, Version},
+    store::{Change, ChangeOutcome, CommitError, Context, Store, StoreError, Version},
     value::Text,
 };
 
 /// The result of an operation: the id of its resource, and either the status and the version or the error.
-struct Tried {
+struct OperationResult {
     id: Option<Text>,
     outcome: Result<(u16, Option<Version>), Error>,
 }
@@ -47,7 +47,7 @@ struct Run<'a, S> {
     provider: &'a ServiceProvider<S>,
     cx: &'a Context,
     steps: Vec<Step<'a>>,
-    results: Vec<Option<Tried>>,
+    results: Vec<Option<OperationResult>>,
     /// The resources that the request creates, by id. Other resources may refer to them before they are committed.
     created: Created,
     /// Creations that wait for a common commit.
@@ -128,7 +128,7 @@ impl<S: Store> ServiceProvider<S> {
             }
         }
         run.flush().await;
-        let is_done = |result: &Tried| result.outcome.is_ok();
+        let is_done = |result: &OperationResult| result.outcome.is_ok();
         if cx.work().is_some_and(limits::Work::is_exceeded) && !run.results.iter().flatten().any(is_done) {
             return Err(too_much_bulk(self.limits().work));
         }
@@ -150,7 +150,7 @@ impl<S: Store> Run<'_, S> {
     fn end(&mut self, index: usize, outcome: Result<(u16, Option<Version>), Error>) {
         let id = self.steps.get(index).and_then(|step| step.id.clone());
         if let Some(result) = self.results.get_mut(index) {
-            *result = Some(Tried { id, outcome });
+            *result = Some(OperationResult { id, outcome });
         }
     }
 
@@ -299,7 +299,7 @@ impl<S: Store> Run<'_, S> {
         }
     }
 
-    fn created(&mut self, committed: Vec<(usize, Change)>, done: Vec<Done>) {
+    fn created(&mut self, committed: Vec<(usize, Change)>, done: Vec<ChangeOutcome>) {
         for ((index, _), done) in committed.into_iter().zip(done) {
             match done.version {
                 Some(version) => self.end(index, Ok((201, Some(version)))),
@@ -346,7 +346,7 @@ impl<S: Store> Run<'_, S> {
 
     /// Commits all changes or none of them. Tries again while the store is busy, at most `Limits::write_retries`
     /// times.
-    async fn commit_again(&self, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit_again(&self, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         self.provider.retry(self.cx, || self.provider.commit(self.cx, batch)).await
     }
 
@@ -355,7 +355,7 @@ impl<S: Store> Run<'_, S> {
         let mut response = BulkResponse { outcomes: Vec::new(), quirks: self.tolerance.applied() };
         let operations = request.operations.iter().zip(&self.steps).zip(self.results);
         for (index, ((operation, step), result)) in operations.enumerate() {
-            let Some(Tried { id, outcome }) = result else { continue };
+            let Some(OperationResult { id, outcome }) = result else { continue };
             // A resource that was not created has no location.
             let is_nowhere = step.is_create && outcome.is_err();
             let location = id.zip(step.kind.as_ref()).filter(|_| !is_nowhere).map(|(id, kind)| url(&base, kind, &id));

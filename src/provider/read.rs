@@ -17,7 +17,7 @@ use crate::{
     error::{Error, ScimType},
     resource::Projection,
     schema::ResourceType,
-    store::{Context, Key, Store, Stored, Wanted},
+    store::{Context, Key, RequestedAttributes, Store, Stored},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -38,7 +38,7 @@ impl<S: Store> ServiceProvider<S> {
         let view = self.view(&mut call, options)?;
         let hidden = call.permit.unused(&view.hidden_lists(&call.permit.kind));
         let anything = Precondition::default();
-        let stored = self.existing(&call, id, &anything, &Wanted::without(&hidden)).await?;
+        let stored = self.existing(&call, id, &anything, &RequestedAttributes::without(&hidden)).await?;
         if !options.precondition.required_holds(&stored.version) {
             return Err(Error::precondition());
         }
@@ -52,10 +52,10 @@ impl<S: Store> ServiceProvider<S> {
         call: &Call<'_>,
         id: &str,
         precondition: &Precondition,
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Stored, Error> {
         let kind = &call.permit.kind;
-        let found = self.read(call.cx, Key { kind, id }, wanted).await?;
+        let found = self.read(call.cx, Key { kind, id }, requested).await?;
         let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
         call.permit.check_found(&found.resource)?;
         if precondition.holds(&found.version) { Ok(found) } else { Err(Error::precondition()) }

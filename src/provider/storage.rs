@@ -15,7 +15,10 @@ use crate::{
     limits::Work,
     resource::Resource,
     schema::{AttributeId, Relation, ResourceType},
-    store::{Change, CommitError, Context, Done, Key, Page, Referrer, Scan, Store, StoreError, Stored, Wanted},
+    store::{
+        Change, ChangeOutcome, CommitError, Context, Key, Page, Referrer, RequestedAttributes, Scan, Store, StoreError,
+        Stored,
+    },
 };
 
 /// Units of work for a referrer: the core reads it and makes it a value of the resource to which it refers.
@@ -23,18 +26,23 @@ const REFERRER: u64 = 64;
 
 impl<S: Store> ServiceProvider<S> {
     /// Reads one resource, within [`Limits::answer`](crate::Limits::answer). If a list of references does not fit,
-    /// the resource is incomplete where `wanted` limits the lists. Otherwise the read fails with 400 `tooMany`, since
-    /// the resource must not look as if it had no references.
-    pub(super) async fn read(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, Error> {
+    /// the resource is incomplete where `requested` limits the lists. Otherwise the read fails with 400 `tooMany`,
+    /// since the resource must not look as if it had no references.
+    pub(super) async fn read(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, Error> {
         let limit = self.limits().answer;
-        let within = wanted.within(limit);
+        let within = requested.within(limit);
         let found = self.retry(cx, || counted(cx, self.inner.store.get(cx, key, &within))).await;
         cx.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         charge(cx, found.as_ref().ok().and_then(Option::as_ref))?;
         let Some(mut stored) = found.map_err(|error| refused(key.kind, error))? else { return Ok(None) };
         if !is_whole(&stored, &within) {
-            if wanted.list_limit().is_none() {
-                return Err(long_lists(key.kind, wanted, limit));
+            if requested.list_limit().is_none() {
+                return Err(long_lists(key.kind, requested, limit));
             }
             stored.complete = false;
         }
@@ -47,9 +55,9 @@ impl<S: Store> ServiceProvider<S> {
         &self,
         cx: &Context,
         key: Key<'_>,
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, Error> {
-        let within = wanted.within(self.limits().answer);
+        let within = requested.within(self.limits().answer);
         let found = self.retry(cx, || counted(cx, self.inner.store.get(cx, key, &within))).await;
         cx.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         let found = found.map_err(|error| refused(key.kind, error))?;
@@ -64,8 +72,8 @@ impl<S: Store> ServiceProvider<S> {
         let page = page.map_err(|error| refused(scan.kind, error))?;
         // A page contains its first resource whatever the size of that resource.
         let is_whole = page.items.iter().all(|stored| stored.complete)
-            && page.items.first().is_none_or(|stored| is_whole(stored, scan.wanted));
-        if is_whole { Ok(page) } else { Err(long_lists(scan.kind, scan.wanted, self.limits().answer)) }
+            && page.items.first().is_none_or(|stored| is_whole(stored, scan.requested));
+        if is_whole { Ok(page) } else { Err(long_lists(scan.kind, scan.requested, self.limits().answer)) }
     }
 
     /// Returns the referrers of the resources with these `ids`, which are of the type `kind`.
@@ -95,12 +103,12 @@ impl<S: Store> ServiceProvider<S> {
         cx: &Context,
         kind: &Arc<ResourceType>,
         ids: &[&str],
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, Error> {
         if let Some(work) = cx.work() {
             work.charge(u64::try_from(ids.len()).unwrap_or(u64::MAX)).map_err(too_much_work)?;
         }
-        let found = self.retry(cx, || counted(cx, self.inner.store.get_many(cx, kind, ids, wanted))).await;
+        let found = self.retry(cx, || counted(cx, self.inner.store.get_many(cx, kind, ids, requested))).await;
         cx.count_rows(found.as_ref().map_or(0, |found| found.iter().flatten().count()));
         let found = found.map_err(|error| refused(kind, error))?;
         if found.len() == ids.len() { Ok(found) } else { Err(broken_store("`get_many` answers for each id")) }
@@ -121,7 +129,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Commits all changes or none of them, and notifies the observers.
-    pub(super) async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    pub(super) async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         let done = counted(cx, self.inner.store.commit(cx, batch)).await?;
         if done.len() != batch.len() {
             return Err(wrong_count().into());
@@ -134,7 +142,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Commits one change.
-    pub(super) async fn commit_one(&self, cx: &Context, change: Change) -> Result<Done, StoreError> {
+    pub(super) async fn commit_one(&self, cx: &Context, change: Change) -> Result<ChangeOutcome, StoreError> {
         let done = self.commit(cx, &[change]).await.map_err(|error| error.error)?;
         done.into_iter().next().ok_or_else(wrong_count)
     }
@@ -147,21 +155,21 @@ async fn counted<T>(cx: &Context, call: impl Future<Output = T>) -> T {
     outcome
 }
 
-/// Returns whether the resource has the wanted lists of references and fits into the byte limit with them.
-fn is_whole(stored: &Stored, wanted: &Wanted<'_>) -> bool {
+/// Returns whether the resource has the requested lists of references and fits into the byte limit with them.
+fn is_whole(stored: &Stored, requested: &RequestedAttributes<'_>) -> bool {
     let resource = &stored.resource;
     if !stored.complete {
         return false;
     }
-    let Some(limit) = wanted.byte_limit() else { return true };
-    let is_wanted = |list: &AttributeId| wanted.includes(*list) && resource.root().contains(*list);
+    let Some(limit) = requested.byte_limit() else { return true };
+    let is_wanted = |list: &AttributeId| requested.includes(*list) && resource.root().contains(*list);
     // A resource that is too large without these lists cannot be read in any other way.
     !resource.resource_type().reference_lists().iter().any(is_wanted) || resource.size() <= limit
 }
 
-/// 400 `tooMany`: the wanted lists of references of a resource do not fit into memory.
-fn long_lists(kind: &ResourceType, wanted: &Wanted<'_>, limit: usize) -> Error {
-    let list = kind.reference_lists().iter().find(|list| wanted.includes(**list));
+/// 400 `tooMany`: the requested lists of references of a resource do not fit into memory.
+fn long_lists(kind: &ResourceType, requested: &RequestedAttributes<'_>, limit: usize) -> Error {
+    let list = kind.reference_lists().iter().find(|list| requested.includes(**list));
     too_long(kind, list.copied().unwrap_or(AttributeId::ROOT), limit)
 }
 

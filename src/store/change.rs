@@ -180,7 +180,7 @@ impl Change {
     }
 
     /// Applies [`Change::EditValues`]. Returns the resource with its new `meta.lastModified`, and the effective edit
-    /// for [`Done::with_edit`]; `None` when the edit changes nothing, and for every other change.
+    /// for [`ChangeOutcome::with_edit`]; `None` when the edit changes nothing, and for every other change.
     pub fn edited(&self, before: &Resource) -> Option<(Resource, ValueEdit)> {
         let Self::EditValues { attribute, edit, modified, .. } = self else { return None };
         let mut after = before.clone();
@@ -240,16 +240,16 @@ impl fmt::Debug for Change {
 /// The result of one [`Change`] of a committed batch.
 ///
 /// ```
-/// use scim_core::store::{Done, Version};
+/// use scim_core::store::{ChangeOutcome, Version};
 ///
-/// let done = Done::written(Version::from(7));
+/// let done = ChangeOutcome::written(Version::from(7));
 /// assert!(done.changed && done.version == Some(Version::from(7)));
-/// assert!(!Done::kept(Version::from(7)).changed);
-/// assert_eq!(Done::deleted().version, None);
+/// assert!(!ChangeOutcome::kept(Version::from(7)).changed);
+/// assert_eq!(ChangeOutcome::deleted().version, None);
 /// ```
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Done {
+pub struct ChangeOutcome {
     /// The version of the resource after the change; `None` after it was deleted.
     pub version: Option<Version>,
     /// Whether anything changed. If not, the version and `meta.lastModified` are the old values.
@@ -260,7 +260,7 @@ pub struct Done {
     pub edit: Option<ValueEdit>,
 }
 
-impl Done {
+impl ChangeOutcome {
     /// The resource was created, replaced or edited, and now has this version.
     pub fn written(version: Version) -> Self {
         Self { version: Some(version), changed: true, edit: None }
@@ -284,11 +284,11 @@ impl Done {
     }
 }
 
-impl fmt::Debug for Done {
+impl fmt::Debug for ChangeOutcome {
     /// Omits the added values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let edit = self.edit.as_ref().map(|edit| (edit.remove.len(), edit.add.len()));
-        f.debug_struct("Done")
+        f.debug_struct("ChangeOutcome")
             .field("version", &self.version)
             .field("changed", &self.changed)
             .field("edit", &edit)

@@ -6,8 +6,8 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use super::{
-    Capabilities, Change, CommitError, Context, Done, Key, Page, Pushdown, Referrer, Scan, Store, StoreError, Stored,
-    Wanted,
+    Capabilities, Change, ChangeOutcome, CommitError, Context, Key, Page, Pushdown, Referrer, RequestedAttributes,
+    Scan, Store, StoreError, Stored,
 };
 use crate::{
     filter::Condition,
@@ -56,10 +56,11 @@ trait Erased: Send + Sync {
         &'a self,
         cx: &'a Context,
         key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+        requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Option<Stored>, StoreError>>;
     fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>>;
-    fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Boxed<'a, Result<Vec<Done>, CommitError>>;
+    fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change])
+    -> Boxed<'a, Result<Vec<ChangeOutcome>, CommitError>>;
     fn referrers<'a>(
         &'a self,
         cx: &'a Context,
@@ -72,7 +73,7 @@ trait Erased: Send + Sync {
         cx: &'a Context,
         kind: &'a Arc<ResourceType>,
         ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+        requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>>;
     fn locate<'a>(
         &'a self,
@@ -95,16 +96,20 @@ impl<S: Store> Erased for S {
         &'a self,
         cx: &'a Context,
         key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+        requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Option<Stored>, StoreError>> {
-        Box::pin(Store::get(self, cx, key, wanted))
+        Box::pin(Store::get(self, cx, key, requested))
     }
 
     fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>> {
         Box::pin(Store::scan(self, cx, scan))
     }
 
-    fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Boxed<'a, Result<Vec<Done>, CommitError>> {
+    fn commit<'a>(
+        &'a self,
+        cx: &'a Context,
+        batch: &'a [Change],
+    ) -> Boxed<'a, Result<Vec<ChangeOutcome>, CommitError>> {
         Box::pin(Store::commit(self, cx, batch))
     }
 
@@ -123,9 +128,9 @@ impl<S: Store> Erased for S {
         cx: &'a Context,
         kind: &'a Arc<ResourceType>,
         ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+        requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>> {
-        Box::pin(Store::get_many(self, cx, kind, ids, wanted))
+        Box::pin(Store::get_many(self, cx, kind, ids, requested))
     }
 
     fn locate<'a>(
@@ -151,9 +156,14 @@ macro_rules! forward {
             $inner.pushdown(kind, conjunct)
         }
 
-        async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
+        async fn get(
+            &self,
+            cx: &Context,
+            key: Key<'_>,
+            requested: &RequestedAttributes<'_>,
+        ) -> Result<Option<Stored>, StoreError> {
             let $outer = self;
-            $inner.get(cx, key, wanted).await
+            $inner.get(cx, key, requested).await
         }
 
         async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
@@ -161,7 +171,7 @@ macro_rules! forward {
             $inner.scan(cx, scan).await
         }
 
-        async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+        async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
             let $outer = self;
             $inner.commit(cx, batch).await
         }
@@ -182,10 +192,10 @@ macro_rules! forward {
             cx: &Context,
             kind: &Arc<ResourceType>,
             ids: &[&str],
-            wanted: &Wanted<'_>,
+            requested: &RequestedAttributes<'_>,
         ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
             let $outer = self;
-            $inner.get_many(cx, kind, ids, wanted).await
+            $inner.get_many(cx, kind, ids, requested).await
         }
 
         async fn locate(

@@ -16,8 +16,8 @@ use std::{
 
 use self::{query::Query, tenant::Tenant, transaction::Transaction};
 use super::{
-    Capabilities, Change, CommitError, Context, Done, Key, Page, Pushdown, Referrer, Scan, Store, StoreError, Stored,
-    TenantId, Wanted,
+    Capabilities, Change, ChangeOutcome, CommitError, Context, Key, Page, Pushdown, Referrer, RequestedAttributes,
+    Scan, Store, StoreError, Stored, TenantId,
 };
 use crate::{
     filter::Condition,
@@ -35,7 +35,7 @@ use crate::{
 /// Queries by `eq` on `id`, `externalId`, `displayName`, unique attributes and the ids in lists of references use an
 /// index, also inside `and`, `or` and brackets; [`with_index`](Self::with_index) adds other attributes. Every other
 /// query examines each resource of the type. A change of a list of references takes time in proportion to the change.
-/// A resource whose lists are not [requested](Wanted) is read without a copy.
+/// A resource whose lists are not [requested](RequestedAttributes) is read without a copy.
 ///
 /// One store belongs to one [`Registry`](crate::Registry): attribute ids have no meaning under another registry.
 ///
@@ -63,7 +63,7 @@ use crate::{
 /// let done = now(store.commit(&cx, &[Change::Create { entry: Entry::new(user) }]))?;
 ///
 /// let key = Key { kind, id: "2819c223" };
-/// let stored = now(store.get(&cx, key, &Wanted::everything()))?.expect("created");
+/// let stored = now(store.get(&cx, key, &RequestedAttributes::everything()))?.expect("created");
 /// assert_eq!(Some(stored.version), done[0].version);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -141,9 +141,14 @@ impl Store for MemoryStore {
         if query::is_stored(kind, conjunct) { Pushdown::Exact } else { Pushdown::No }
     }
 
-    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
+    async fn get(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
         let row = self.read(cx, |tenant| tenant.row(tenant.find_table(key.kind)?, key.id).cloned());
-        Ok(row.flatten().map(|row| row.stored(wanted)))
+        Ok(row.flatten().map(|row| row.stored(requested)))
     }
 
     async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
@@ -153,14 +158,14 @@ impl Store for MemoryStore {
         }
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if batch.len() > Self::MAX_BATCH {
             return Err(CommitError::new(Self::MAX_BATCH, StoreError::TooMany));
         }
         self.write(cx, |tenant| {
             let mut transaction = Transaction::new(tenant, &self.indexed);
             let apply = |(index, change)| transaction.apply(change).map_err(|error| CommitError::new(index, error));
-            let done: Vec<Done> = batch.iter().enumerate().map(apply).collect::<Result<_, _>>()?;
+            let done: Vec<ChangeOutcome> = batch.iter().enumerate().map(apply).collect::<Result<_, _>>()?;
             transaction.keep();
             Ok(done)
         })
@@ -199,9 +204,9 @@ impl Store for MemoryStore {
         cx: &Context,
         kind: &Arc<ResourceType>,
         ids: &[&str],
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
-        let found = self.read(cx, |tenant| Some(tenant.many(tenant.find_table(kind)?, ids, wanted)));
+        let found = self.read(cx, |tenant| Some(tenant.many(tenant.find_table(kind)?, ids, requested)));
         Ok(found.flatten().unwrap_or_else(|| vec![None; ids.len()]))
     }
 

@@ -20,8 +20,8 @@ use crate::{
     resource::Resource,
     schema::{Registry, ResourceType},
     store::{
-        Capabilities, Change, CommitError, Context, Done, Entry, Expect, Key, Scan, Store, StoreError, Stored,
-        TenantId, Version, Wanted, Window,
+        Capabilities, Change, ChangeOutcome, CommitError, Context, Entry, Expect, Key, RequestedAttributes, Scan,
+        Store, StoreError, Stored, TenantId, Version, Window,
     },
     value::Object,
 };
@@ -78,7 +78,7 @@ checks! {
     RoundTrip = "round-trip" with reading::round_trip,
     /// Requested attributes are present; others may be missing. A list over the limit is left out, and the store
     /// reports it.
-    Wanted = "wanted" with reading::wanted,
+    RequestedAttributes = "requested" with reading::requested,
     /// A read stays within its bound of bytes: pages end early, and lists that do not fit are left out.
     Bytes = "bytes" with bytes::bytes,
     /// Many resources are read by their ids. Each resource stands at the position of its id, in its present state. The
@@ -240,12 +240,12 @@ impl<S: Store> Kit<'_, S> {
         }
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         self.whole.store.commit(cx, batch).await
     }
 
     /// Commits a batch that must succeed.
-    async fn write(&self, cx: &Context, what: &str, batch: &[Change]) -> Result<Vec<Done>, Stop> {
+    async fn write(&self, cx: &Context, what: &str, batch: &[Change]) -> Result<Vec<ChangeOutcome>, Stop> {
         let done = self.commit(cx, batch).await.map_err(|error| failed(what, &error))?;
         if done.len() != batch.len() {
             let found = format!("{} outcomes of {} changes", done.len(), batch.len());
@@ -255,14 +255,14 @@ impl<S: Store> Kit<'_, S> {
     }
 
     /// Commits one change that must succeed.
-    async fn write_one(&self, cx: &Context, what: &str, change: Change) -> Result<Done, Stop> {
+    async fn write_one(&self, cx: &Context, what: &str, change: Change) -> Result<ChangeOutcome, Stop> {
         let done = self.write(cx, what, &[change]).await?;
         done.into_iter().next().ok_or_else(|| Failure::new(what, "no outcome").into())
     }
 
     async fn get(&self, cx: &Context, kind: &Arc<ResourceType>, id: &str) -> Result<Option<Stored>, Stop> {
-        let wanted = Wanted::everything();
-        let found = self.whole.store.get(cx, Key { kind, id }, &wanted).await;
+        let requested = RequestedAttributes::everything();
+        let found = self.whole.store.get(cx, Key { kind, id }, &requested).await;
         found.map_err(|error| failed("a resource is read", &error))
     }
 
@@ -273,12 +273,12 @@ impl<S: Store> Kit<'_, S> {
 
     /// All resources of a type, ascending by id, read page by page.
     async fn all(&self, cx: &Context, kind: &Arc<ResourceType>) -> Result<Vec<Stored>, Stop> {
-        let wanted = Wanted::everything();
+        let requested = RequestedAttributes::everything();
         let mut found: Vec<Stored> = Vec::new();
         loop {
             let last = found.last().map(|stored| stored.resource.id().to_owned());
             let window = Window::behind(last.as_deref(), 500);
-            let scan = Scan { kind, filter: &[], sort: None, window, wanted: &wanted, count: false };
+            let scan = Scan { kind, filter: &[], sort: None, window, requested: &requested, count: false };
             let page = self.whole.store.scan(cx, &scan).await.map_err(|error| failed("a list is read", &error))?;
             let more = page.more && !page.items.is_empty();
             found.extend(page.items);

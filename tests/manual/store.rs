@@ -26,16 +26,21 @@ impl Store for Directory {
         pushdown(kind, conjunct)
     }
 
-    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
+    async fn get(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
         let row = (cx.tenant().clone(), Text::from(key.id));
-        self.begin().read(key.kind, &row, wanted).map_err(StoreError::backend)
+        self.begin().read(key.kind, &row, requested).map_err(StoreError::backend)
     }
 
     async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
         self.begin().scan(cx.tenant(), scan).map_err(StoreError::backend)
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if batch.len() > self.capabilities().max_batch {
             return Err(StoreError::TooMany.into());
         }
@@ -79,11 +84,11 @@ impl Store for Directory {
         cx: &Context,
         kind: &Arc<ResourceType>,
         ids: &[&str],
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let tables = self.begin();
         // SELECT … WHERE id = ANY($2): the rows come in any order, and each goes to the place of its id.
-        let row = |id: &str| tables.read(kind, &(cx.tenant().clone(), Text::from(id)), wanted);
+        let row = |id: &str| tables.read(kind, &(cx.tenant().clone(), Text::from(id)), requested);
         let found = ids.iter().map(|id| Ok(row(id)?.map(|stored| stored.resource)));
         found.collect::<Result<_, ResourceError>>().map_err(StoreError::backend)
     }

@@ -30,8 +30,8 @@ use scim_core::{
     schema::{AttributeId, Relation, ResourceType},
     sql::Statement,
     store::{
-        Capabilities, Change, CommitError, Context, Done, Key, Page, Pushdown, Referrer, Scan, Store, StoreError,
-        Stored, Wanted, Window,
+        Capabilities, Change, ChangeOutcome, CommitError, Context, Key, Page, Pushdown, Referrer, RequestedAttributes,
+        Scan, Store, StoreError, Stored, Window,
     },
     value::Value,
 };
@@ -96,8 +96,8 @@ impl TableStore {
 }
 
 /// How many of the rows of resources are kept.
-fn keep(wanted: &Wanted<'_>) -> Keep {
-    wanted.byte_limit().map_or_else(Keep::default, Keep::within)
+fn keep(requested: &RequestedAttributes<'_>) -> Keep {
+    requested.byte_limit().map_or_else(Keep::default, Keep::within)
 }
 
 /// The lane of a scan, and whether its statements stay prepared: a scan for a unique value is a look-up, any other
@@ -144,25 +144,30 @@ impl Store for TableStore {
         table.map_or(Pushdown::No, |table| table.mapping.pushdown(self.database.dialect(), conjunct))
     }
 
-    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
+    async fn get(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
         // PostgreSQL has no text with a NUL character, so no resource has that id.
         if key.id.contains('\0') {
             return Ok(None);
         }
         let select = self.select(key.kind)?;
-        let mut query = select.resources(cx, wanted);
+        let mut query = select.resources(cx, requested);
         query.push(" AND r.id = ").bind(key.id);
         let spent = cx.host::<RequestNotes>().map(|notes| &notes.spent);
         if spent.is_some_and(|spent| !spent.may_read()) {
             return Err(StoreError::TooMany);
         }
-        let found = self.look_up(cx, query, keep(wanted)).await?;
+        let found = self.look_up(cx, query, keep(requested)).await?;
         let Some(row) = found.into_iter().next() else { return Ok(None) };
         if let Some(spent) = spent {
             let lists = row.text_from(select::DOCUMENT + 1);
             spent.read(row.text_from(select::DOCUMENT).saturating_sub(lists), lists);
         }
-        select.stored(row, wanted).map(Some)
+        select.stored(row, requested).map(Some)
     }
 
     async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
@@ -177,7 +182,7 @@ impl Store for TableStore {
         };
         let owner = Some(cx.tenant().clone());
         // A list of short values takes about twice the bytes of its row once it is part of a resource.
-        let keep = keep(scan.wanted).doubled_from(select::DOCUMENT + 1);
+        let keep = keep(scan.requested).doubled_from(select::DOCUMENT + 1);
         let reading = Reading { queries, last, lane, owner, shape, keep };
         let Found { rows, is_cut } = self.database.run(reading).await?;
         let mut found = rows.into_iter();
@@ -191,7 +196,7 @@ impl Store for TableStore {
         }
         let mut items = Vec::with_capacity(rows.len());
         let mut read = 0;
-        let mut room = scan.wanted.byte_limit().unwrap_or(usize::MAX);
+        let mut room = scan.requested.byte_limit().unwrap_or(usize::MAX);
         for row in rows {
             read += row.size();
             if read > STRETCH {
@@ -199,7 +204,7 @@ impl Store for TableStore {
                 tokio::task::yield_now().await;
                 read = 0;
             }
-            let stored = select.stored(row, scan.wanted)?;
+            let stored = select.stored(row, scan.requested)?;
             let left = room.checked_sub(stored.resource.size());
             if left.is_none() && !items.is_empty() {
                 more = true;
@@ -215,7 +220,7 @@ impl Store for TableStore {
         Ok(Page::new(items, total, more))
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if batch.len() > Self::MAX_BATCH {
             return Err(CommitError::new(Self::MAX_BATCH, StoreError::TooMany));
         }
@@ -272,21 +277,21 @@ impl Store for TableStore {
         cx: &Context,
         kind: &Arc<ResourceType>,
         ids: &[&str],
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let select = self.select(kind)?;
-        let mut keep = keep(wanted);
-        if let Some(attributes) = wanted.attributes() {
+        let mut keep = keep(requested);
+        if let Some(attributes) = requested.attributes() {
             let (kind, attributes) = (Arc::clone(kind), attributes.to_vec());
             keep = keep.shortened(move |row| {
                 let part = select::part(&kind, &row.text(select::DOCUMENT)?, &attributes)?;
                 row.set(select::DOCUMENT, Some(part))
             });
         }
-        let rows = self.look_up(cx, select.many(cx, ids, wanted), keep).await?;
+        let rows = self.look_up(cx, select.many(cx, ids, requested), keep).await?;
         let mut found = HashMap::with_capacity(ids.len());
         for row in rows {
-            let resource = select.stored(row, wanted)?.resource;
+            let resource = select.stored(row, requested)?.resource;
             found.insert(resource.id().to_owned(), resource);
         }
         Ok(ids.iter().map(|id| found.get(*id).cloned()).collect())

@@ -35,7 +35,7 @@ use scim_core::{
     Filter, Quirks, Resource,
     quirks::Tolerance,
     schema::ResourceType,
-    store::{Change, Context, Entry, Key, Page, Scan, Store, StoreError, TenantId, Wanted, Window},
+    store::{Change, Context, Entry, Key, Page, RequestedAttributes, Scan, Store, StoreError, TenantId, Window},
 };
 use serde_json::{Value as Json, json};
 use tokio::{sync::Mutex, time::timeout};
@@ -90,8 +90,14 @@ async fn search(store: &TableStore, filter: &str) -> Result<Page, StoreError> {
     let matcher = filter.parse::<Filter>().unwrap().compile(&kind, &mut Tolerance::new(Quirks::default())).unwrap();
     let conditions: Vec<_> = matcher.conditions().iter().collect();
     let window = Window::behind(None, 100);
-    let scan =
-        Scan { kind: &kind, filter: &conditions, sort: None, window, wanted: &Wanted::everything(), count: true };
+    let scan = Scan {
+        kind: &kind,
+        filter: &conditions,
+        sort: None,
+        window,
+        requested: &RequestedAttributes::everything(),
+        count: true,
+    };
     store.scan(&tenant("acme"), &scan).await
 }
 
@@ -108,7 +114,7 @@ fn are_in_time(what: &str, mut times: Vec<Duration>) -> bool {
 /// The time of a look-up of the other organization.
 async fn look_up(store: &TableStore) -> Duration {
     let (cx, kind, start) = (tenant("other"), user_type(), Instant::now());
-    let found = store.get(&cx, Key { kind: &kind, id: "bystander" }, &Wanted::everything()).await.unwrap();
+    let found = store.get(&cx, Key { kind: &kind, id: "bystander" }, &RequestedAttributes::everything()).await.unwrap();
     assert!(found.is_some());
     start.elapsed()
 }

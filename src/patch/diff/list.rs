@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Comparison, DiffError, DiffErrorKind, Form, Requests, Step,
-    element::{Element, Part, distinct},
+    element::{Element, SubAttributeChange, distinct},
     size,
     state::{State, identifying},
     step::{escaped, operation_size},
@@ -229,7 +229,7 @@ impl Comparison<'_> {
         state: &State<'_>,
         was: Element<'_>,
         now: Element<'v>,
-    ) -> Result<Option<Vec<Part<'v>>>, DiffError> {
+    ) -> Result<Option<Vec<SubAttributeChange<'v>>>, DiffError> {
         let (Some(object), Some(to)) = (was.object(), now.object()) else { return Ok(None) };
         let Some(parts) = self.parts(list, object, to) else { return Ok(None) };
         if parts.is_empty() {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     patch::application::object_mut,
-    resource::{Known, Resource, ResourceErrorKind, judge, same},
+    resource::{Resource, ResourceErrorKind, ValueSearch, judge, same},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},
 };
@@ -88,7 +88,7 @@ pub(super) fn can_be_added<'v>(
     added: impl IntoIterator<Item = &'v Value, IntoIter: ExactSizeIterator>,
 ) -> bool {
     let mut added = added.into_iter();
-    let mut known = Known::new(kind, list, &there, added.len());
+    let mut known = ValueSearch::new(kind, list, &there, added.len());
     added.all(|value| {
         let is_new = known.position(&there, value).is_none();
         there.push(value.clone());

@@ -18,7 +18,7 @@ use crate::{
 /// The access of clients to resources that were not created through SCIM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a client sees them or does not")]
-pub enum Others {
+pub enum UnownedResources {
     /// Clients do not see the resources: they are in no list and no total, a request for them gets 404, and clients
     /// cannot make them members of a group. If an administrator has put such a resource into a group, its id does
     /// show among the members.
@@ -34,28 +34,28 @@ pub enum Others {
 /// clients. The host's own code creates resources without the marker, and hands a resource over to SCIM by setting
 /// the marker. The rule applies to every resource type that has the marker.
 ///
-/// With either variant of [`Others`], the name of a resource that was made by hand is taken: a client that creates
-/// another resource with the same name gets 409 `uniqueness` and no access to the existing resource.
+/// With either variant of [`UnownedResources`], the name of a resource that was made by hand is taken: a client that
+/// creates another resource with the same name gets 409 `uniqueness` and no access to the existing resource.
 ///
 /// ```
 /// use scim_core::{
 ///     Registry,
-///     provider::{Others, Ownership},
+///     provider::{UnownedResources, Ownership},
 ///     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
 /// };
 ///
 /// let marker = Attribute::new("madeByScim", AttributeType::Boolean).with_mutability(Mutability::ReadOnly);
-/// let origin = Schema::new("urn:example:scim:schemas:origin:1.0:User", "Origin").attribute(marker);
+/// let origin = Schema::new("urn:example:scim:schemas:origin:1.0:User", "Origin").with_attribute(marker);
 /// let user = ResourceType::builder("User", "Users", Schema::user()).extension(origin, false).build()?;
 /// let registry = Registry::builder().resource_type(user).build()?;
 /// let ownership =
-///     Ownership::new(&registry, "urn:example:scim:schemas:origin:1.0:User:madeByScim", Others::Invisible)?;
+///     Ownership::new(&registry, "urn:example:scim:schemas:origin:1.0:User:madeByScim", UnownedResources::Invisible)?;
 /// // ServiceProvider::builder(registry, store).policy(ownership)
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Ownership {
-    others: Others,
+    others: UnownedResources,
     marked: Vec<Marked>,
 }
 
@@ -75,7 +75,7 @@ impl Ownership {
     ///
     /// If no resource type has the attribute, or if a resource type has it as anything but a singular boolean that is
     /// `readOnly` and returned.
-    pub fn new(registry: &Registry, marker: &str, others: Others) -> Result<Self, OwnershipError> {
+    pub fn new(registry: &Registry, marker: &str, others: UnownedResources) -> Result<Self, OwnershipError> {
         let path: AttributePath = marker.parse().map_err(|_| OwnershipError::Unknown(marker.into()))?;
         let mut marked = Vec::new();
         for kind in registry.resource_types() {
@@ -120,8 +120,8 @@ impl Policy for Ownership {
         let Some(marked) = self.of(kind) else { return Ok(Access::full()) };
         let access = Access::full().hiding(kind, &[&marked.path]);
         Ok(match self.others {
-            Others::Invisible => access.within(Arc::clone(&marked.made_by_scim)),
-            Others::Protected => access,
+            UnownedResources::Invisible => access.within(Arc::clone(&marked.made_by_scim)),
+            UnownedResources::Protected => access,
         })
     }
 

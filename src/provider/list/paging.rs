@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 use super::{
     cursor::{Cursors, Mark, expired, invalid},
-    part::Part,
+    part::Segment,
     query::{Found, Indexed, Order, Place, Query},
     walk::too_many,
 };
@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     provider::{failure::too_large, seal::fnv1a, service_provider::ServiceProvider},
     resource::{SortKey, compare_keys},
-    store::{Context, Key, Store, Stored, Wanted},
+    store::{Context, Key, RequestedAttributes, Store, Stored},
 };
 
 /// A page of a list.
@@ -198,7 +198,7 @@ impl<S: Store> ServiceProvider<S> {
                 let counts = take == 0 || query.plan.selects_all();
                 let total = if counts { self.count(cx, query).await? } else { None };
                 unread |= total != Some(0);
-                Part { total, ..Part::default() }
+                Segment { total, ..Segment::default() }
             } else {
                 let (left, bytes) = if in_turn { (take - placed.len(), room) } else { (take, share) };
                 self.part_beyond(cx, query, from, backward, left, bytes).await?
@@ -246,8 +246,8 @@ impl<S: Store> ServiceProvider<S> {
         };
         let query = queries.iter().find(|query| u64::from(query.number) == number).ok_or_else(invalid)?;
         let hidden = query.permit.unused(&query.hidden);
-        let wanted = Wanted::without(&hidden);
-        let stored = self.read(cx, Key { kind: query.kind, id: &id }, &wanted).await?;
+        let requested = RequestedAttributes::without(&hidden);
+        let stored = self.read(cx, Key { kind: query.kind, id: &id }, &requested).await?;
         // A resource that does not exist for the caller must look like a missing resource.
         let stored = stored.filter(|stored| query.permit.includes(&stored.resource)).ok_or_else(expired)?;
         let found = self.see(cx, query, vec![stored]).await?.pop().ok_or_else(expired)?;

@@ -13,12 +13,12 @@ use super::{
 use crate::{
     error::Error,
     provider::{failure::broken_store, service_provider::ServiceProvider},
-    store::{Context, Store, Stored, Wanted, Window},
+    store::{Context, RequestedAttributes, Store, Stored, Window},
 };
 
 /// The resources of one type that come next in a list.
 #[derive(Default)]
-pub(super) struct Part {
+pub(super) struct Segment {
     /// The nearest resource comes first, in either direction.
     pub(super) found: Vec<Found>,
     /// The number of resources of the type in the whole list, if it is known.
@@ -46,8 +46,8 @@ impl<S: Store> ServiceProvider<S> {
         if !query.plan.residual.is_empty() || self.sorts_here(query) {
             return self.walk_to(cx, query, skip, take, bytes).await;
         }
-        let wanted = Wanted::without(&query.hidden).within(bytes);
-        let scan = query.scan(Window::Offset { skip, take }, &wanted, query.sort(), true);
+        let requested = RequestedAttributes::without(&query.hidden).within(bytes);
+        let scan = query.scan(Window::Offset { skip, take }, &requested, query.sort(), true);
         let page = self.scan(cx, &scan).await?;
         if page.items.len() > take {
             return Err(broken_store("a page has at most as many resources as were asked for"));
@@ -78,15 +78,15 @@ impl<S: Store> ServiceProvider<S> {
         backward: bool,
         take: usize,
         bytes: usize,
-    ) -> Result<Part, Error> {
+    ) -> Result<Segment, Error> {
         let from = match query.beyond(from, backward) {
             Beyond::All => None,
             Beyond::From(place) => Some(place),
             // All resources of this type were on earlier pages, and this page does not count them.
-            Beyond::None => return Ok(Part::default()),
+            Beyond::None => return Ok(Segment::default()),
         };
         if query.plan.empty {
-            return Ok(Part { total: Some(0), ..Part::default() });
+            return Ok(Segment { total: Some(0), ..Segment::default() });
         }
         let capabilities = self.inner.store.capabilities();
         let filters = !query.plan.residual.is_empty();
@@ -95,9 +95,9 @@ impl<S: Store> ServiceProvider<S> {
         if self.sorts_here(query) || shows_key || backward && !capabilities.backward {
             return self.part_of_all(cx, query, from, backward, take, bytes).await;
         }
-        let wanted = Wanted::without(&query.hidden).within(bytes);
+        let requested = RequestedAttributes::without(&query.hidden).within(bytes);
         let limit = self.limits().scan;
-        let mut part = Part::default();
+        let mut part = Segment::default();
         let mut room = bytes;
         let (mut read, mut last) = (0, from.cloned());
         // If the core filters, one more resource shows whether others follow: the store cannot know.
@@ -110,7 +110,7 @@ impl<S: Store> ServiceProvider<S> {
             } else {
                 Window::After { last: position, take: asked }
             };
-            let mut page = self.scan(cx, &query.scan(window, &wanted, query.sort(), false)).await?;
+            let mut page = self.scan(cx, &query.scan(window, &requested, query.sort(), false)).await?;
             let side = if backward { Ordering::Less } else { Ordering::Greater };
             let is_beyond =
                 |stored: &Stored| last.as_ref().is_none_or(|last| query.compare_to(&stored.resource, last) == side);
@@ -161,9 +161,9 @@ impl<S: Store> ServiceProvider<S> {
         backward: bool,
         take: usize,
         bytes: usize,
-    ) -> Result<Part, Error> {
+    ) -> Result<Segment, Error> {
         let nearest = Nearest { from, backward, most: take, may_end_early: true };
         let (found, total) = self.walk(cx, query, Kept::new(query, Choice::Nearest(nearest), bytes)).await?;
-        Ok(Part { more: found.is_cut, found: found.all, total: Some(total), reached: None })
+        Ok(Segment { more: found.is_cut, found: found.all, total: Some(total), reached: None })
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     provider::{access::Permit, answer::View, failure::too_much_work},
     resource::{Position, Resource, Sort, SortKey, compare_keys},
     schema::{AttributeId, ResourceType},
-    store::{Context, Scan, Stored, Wanted, Window},
+    store::{Context, RequestedAttributes, Scan, Stored, Window},
     value::Text,
 };
 
@@ -167,11 +167,11 @@ impl Query<'_> {
     pub(super) fn scan<'a>(
         &'a self,
         window: Window<'a>,
-        wanted: &'a Wanted<'a>,
+        requested: &'a RequestedAttributes<'a>,
         sort: Option<&'a Sort>,
         count: bool,
     ) -> Scan<'a> {
-        Scan { kind: self.kind, filter: &self.plan.pushed, sort, window, wanted, count }
+        Scan { kind: self.kind, filter: &self.plan.pushed, sort, window, requested, count }
     }
 }
 

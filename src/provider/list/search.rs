@@ -27,12 +27,12 @@ use crate::{
     quirks::{Quirk, Tolerance},
     resource::{Resource, Sort, SortErrorKind, SortKey},
     schema::{AttributeId, ResourceType},
-    store::{Context, Store, Stored, Wanted},
+    store::{Context, RequestedAttributes, Store, Stored},
     value::Text,
 };
 
 /// A request for the resources of one type.
-struct Asked<'c> {
+struct TypeQuery<'c> {
     call: Call<'c>,
     /// The index of the type among the registered types; 0 in a query of one type.
     number: u16,
@@ -73,7 +73,7 @@ impl<S: Store> ServiceProvider<S> {
         self.check_order(kind, order.attribute())?;
         let view = self.view(&mut call, &Options::from(request.clone()))?;
         let tolerance = call.tolerance;
-        let asked = vec![Asked { call, number: 0, matcher, order, view }];
+        let asked = vec![TypeQuery { call, number: 0, matcher, order, view }];
         self.list(cx, kind.name(), asked, request, &tolerance).await
     }
 
@@ -140,7 +140,7 @@ impl<S: Store> ServiceProvider<S> {
             let mut call = Call { cx, permit, tolerance };
             let view = self.view(&mut call, &options)?;
             tolerance = call.tolerance;
-            asked.push(Asked { call, number, matcher, order, view });
+            asked.push(TypeQuery { call, number, matcher, order, view });
         }
         self.list(cx, "", asked, request, &tolerance).await
     }
@@ -159,7 +159,7 @@ impl<S: Store> ServiceProvider<S> {
         &self,
         cx: &Context,
         endpoint: &str,
-        asked: Vec<Asked<'_>>,
+        asked: Vec<TypeQuery<'_>>,
         request: &SearchRequest,
         tolerance: &Tolerance,
     ) -> Result<Listing, Error> {
@@ -201,8 +201,8 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns the query of the resources of one type, divided between the store and the core.
-    fn query<'a>(&'a self, asked: &'a Asked<'_>, descending: bool) -> Query<'a> {
-        let Asked { call: Call { permit, .. }, number, matcher, order, view } = asked;
+    fn query<'a>(&'a self, asked: &'a TypeQuery<'_>, descending: bool) -> Query<'a> {
+        let TypeQuery { call: Call { permit, .. }, number, matcher, order, view } = asked;
         let kind = &permit.kind;
         let conditions = matcher.iter().flat_map(Matcher::conditions).chain(permit.scope());
         let plan = Plan::new(&self.inner.store, kind, conditions);
@@ -304,5 +304,5 @@ fn fitting(items: &[(usize, Stored)], queries: &[Query<'_>], limit: usize) -> us
         let references = lists.map(|list| list.elements().len()).sum::<usize>();
         stored.resource.size().saturating_add(references.saturating_mul(base))
     });
-    Wanted::everything().within(limit).fitting(sizes)
+    RequestedAttributes::everything().within(limit).fitting(sizes)
 }

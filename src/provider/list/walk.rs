@@ -18,7 +18,7 @@ use crate::{
     },
     resource::Sort,
     schema::ResourceType,
-    store::{Context, Store, Stored, Wanted, Window},
+    store::{Context, RequestedAttributes, Store, Stored, Window},
     value::Text,
 };
 
@@ -44,8 +44,8 @@ impl<S: Store> ServiceProvider<S> {
         if !query.plan.residual.is_empty() || !self.inner.store.capabilities().total {
             return Ok(None);
         }
-        let wanted = Wanted::without(&query.hidden);
-        let scan = query.scan(Window::Offset { skip: 0, take: 0 }, &wanted, None, true);
+        let requested = RequestedAttributes::without(&query.hidden);
+        let scan = query.scan(Window::Offset { skip: 0, take: 0 }, &requested, None, true);
         Ok(self.scan(cx, &scan).await?.total)
     }
 
@@ -84,7 +84,7 @@ impl<S: Store> ServiceProvider<S> {
         mut kept: Kept<'_>,
     ) -> Result<(Chosen, u64), Error> {
         let bytes = self.limits().answer;
-        let wanted = Wanted::without(&query.hidden).within(bytes);
+        let requested = RequestedAttributes::without(&query.hidden).within(bytes);
         let limit = self.limits().scan;
         // Without a filter the store may know the number of resources, so that a list over the limit is refused
         // without a read.
@@ -101,7 +101,7 @@ impl<S: Store> ServiceProvider<S> {
         loop {
             // One resource more than allowed shows that there are too many.
             let take = STRIDE.min(limit.saturating_sub(read) + 1);
-            let scan = query.scan(Window::behind(last.as_deref(), take), &wanted, None, false);
+            let scan = query.scan(Window::behind(last.as_deref(), take), &requested, None, false);
             let page = self.scan(cx, &scan).await?;
             read += page.items.len();
             if read > limit {
@@ -137,8 +137,8 @@ impl<S: Store> ServiceProvider<S> {
         let mut used = query.plan.attributes();
         used.extend(query.sort().map(Sort::attribute));
         let ids: Vec<&str> = items.iter().map(|stored| stored.resource.id()).collect();
-        let wanted = |list| used.iter().any(|used| *used == list || query.kind.parent(*used) == list);
-        let derived = self.derive(cx, query.kind, &ids, wanted).await?;
+        let requested = |list| used.iter().any(|used| *used == list || query.kind.parent(*used) == list);
+        let derived = self.derive(cx, query.kind, &ids, requested).await?;
         let seen = items
             .into_iter()
             .zip(derived)

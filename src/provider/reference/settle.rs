@@ -14,7 +14,7 @@ use crate::{
     quirks::{Quirk, Tolerance},
     resource::Resource,
     schema::{AttributeId, ResourceType},
-    store::{Context, Key, Store, Wanted, referred},
+    store::{Context, Key, RequestedAttributes, Store, referred},
     value::{Object, Text, Value},
 };
 
@@ -204,7 +204,7 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns whether the resource exists for the caller.
     pub(in crate::provider) async fn exists(&self, cx: &Context, permit: &Permit, id: &str) -> Result<bool, Error> {
         let lists = permit.unused(permit.kind.reference_lists());
-        let found = self.read(cx, Key { kind: &permit.kind, id }, &Wanted::without(&lists)).await?;
+        let found = self.read(cx, Key { kind: &permit.kind, id }, &RequestedAttributes::without(&lists)).await?;
         Ok(found.is_some_and(|found| permit.includes(&found.resource)))
     }
 }

@@ -20,7 +20,9 @@ use crate::{
     },
     resource::Resource,
     schema::AttributeId,
-    store::{Change, Context, Done, Entry, Expect, Key, Store, StoreError, Stored, Version, Wanted},
+    store::{
+        Change, ChangeOutcome, Context, Entry, Expect, Key, RequestedAttributes, Store, StoreError, Stored, Version,
+    },
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -50,8 +52,8 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(None);
         }
         let lists = call.permit.unused(call.permit.kind.reference_lists());
-        let wanted = Wanted::without(&lists);
-        let stored = self.existing(call, id, &Precondition::default(), &wanted).await?;
+        let requested = RequestedAttributes::without(&lists);
+        let stored = self.existing(call, id, &Precondition::default(), &requested).await?;
         let before = Some(&*stored.resource);
         let proposal = Proposal { action: call.permit.action, kind: &call.permit.kind, before, after: None, edit };
         self.inner.policies.review(call.cx, &proposal)?;
@@ -73,8 +75,8 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(Expect::Version(version));
         }
         let lists = call.permit.unused(call.permit.kind.reference_lists());
-        let wanted = Wanted::without(&lists);
-        Ok(Expect::Version(self.existing(call, id, precondition, &wanted).await?.version))
+        let requested = RequestedAttributes::without(&lists);
+        Ok(Expect::Version(self.existing(call, id, precondition, &requested).await?.version))
     }
 
     /// Commits the change from `before` to `after`; `after` is `None` if nothing changes. After
@@ -101,8 +103,8 @@ impl<S: Store> ServiceProvider<S> {
         match self.commit_one(call.cx, change).await {
             // The store kept its value, for example a list that differs only in its order. The answer shows the
             // stored value.
-            Ok(Done { changed: false, .. }) => Ok(before.clone()),
-            Ok(Done { version, .. }) => {
+            Ok(ChangeOutcome { changed: false, .. }) => Ok(before.clone()),
+            Ok(ChangeOutcome { version, .. }) => {
                 let version: Version = version.ok_or_else(|| broken_store("a replace gives a version"))?;
                 Ok(Stored::new(resource, version))
             }
@@ -123,12 +125,12 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Stored, Error> {
         let hidden = call.permit.unused(&view.hidden_lists(&call.permit.kind));
         let limit = if options.attributes.is_empty() { self.limits().members_in_answer } else { usize::MAX };
-        let wanted = Wanted::without(&hidden).limit(limit);
-        match self.existing(call, id, &Precondition::default(), &wanted).await {
+        let requested = RequestedAttributes::without(&hidden).limit(limit);
+        match self.existing(call, id, &Precondition::default(), &requested).await {
             Err(error) if error.scim_type() == Some(ScimType::TooMany) => {
                 let kind = &call.permit.kind;
                 let lists = call.permit.unused(kind.reference_lists());
-                let found = self.read_written(call.cx, Key { kind, id }, &Wanted::without(&lists)).await?;
+                let found = self.read_written(call.cx, Key { kind, id }, &RequestedAttributes::without(&lists)).await?;
                 let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
                 call.permit.check_found(&found.resource)?;
                 Ok(Stored { complete: false, ..found })

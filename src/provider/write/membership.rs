@@ -17,7 +17,7 @@ use crate::{
         service_provider::ServiceProvider,
     },
     schema::AttributeId,
-    store::{Change, Store, StoreError, Wanted, referred},
+    store::{Change, RequestedAttributes, Store, StoreError, referred},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -43,8 +43,8 @@ impl<S: Store> ServiceProvider<S> {
             Err(error) => {
                 // The first fault to report is a group that does not exist, or that does not have the version that
                 // the client names.
-                let wanted = Wanted::without(call.permit.kind.reference_lists());
-                self.existing(&call, id, &options.precondition, &wanted).await?;
+                let requested = RequestedAttributes::without(call.permit.kind.reference_lists());
+                self.existing(&call, id, &options.precondition, &requested).await?;
                 return Err(error);
             }
         }

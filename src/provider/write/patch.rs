@@ -21,7 +21,7 @@ use crate::{
     quirks::Reading,
     resource::{Resource, judge},
     schema::{AttributeId, ResourceType},
-    store::{Context, Store, Stored, Wanted},
+    store::{Context, RequestedAttributes, Store, Stored},
 };
 
 /// The outcome of an attempt to patch a resource.
@@ -85,7 +85,7 @@ impl<S: Store> ServiceProvider<S> {
         precondition: &Precondition,
         untouched: &[AttributeId],
     ) -> Result<Patched, Failed> {
-        let before = self.existing(call, id, precondition, &Wanted::without(untouched)).await?;
+        let before = self.existing(call, id, precondition, &RequestedAttributes::without(untouched)).await?;
         charge_bytes(call.cx, &before.resource)?;
         let seen = call.permit.seen(&before.resource);
         let after = self.apply(call, patch, &seen).await?;

@@ -15,7 +15,7 @@ use crate::{
         storage::charge_bytes,
     },
     resource::{Resource, judge},
-    store::{Context, Store, Stored, Wanted},
+    store::{Context, RequestedAttributes, Store, Stored},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -55,7 +55,7 @@ impl<S: Store> ServiceProvider<S> {
         resource: &Resource,
         precondition: &Precondition,
     ) -> Result<(Stored, bool), Failed> {
-        let before = self.existing(call, id, precondition, &Wanted::everything()).await?;
+        let before = self.existing(call, id, precondition, &RequestedAttributes::everything()).await?;
         charge_bytes(call.cx, &before.resource)?;
         // Clones `resource`, since another attempt may need it.
         let after = before.resource.replaced_by(resource.clone());

@@ -9,7 +9,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{
-    super::{ResourceErrorKind, known::drop_doubles},
+    super::{ResourceErrorKind, value_search::drop_doubles},
     Reader,
 };
 use crate::{

@@ -18,7 +18,7 @@ use crate::{
     limits::WorkExceeded,
     resource::{Position, Sort, UniqueKey},
     schema::{AttributeId, Mutability, ResourceType},
-    store::{Context, Page, Scan, StoreError, Wanted, Window},
+    store::{Context, Page, RequestedAttributes, Scan, StoreError, Window},
 };
 
 /// The number of rows that are taken at a time where the page may be complete before the end of the table.
@@ -131,8 +131,8 @@ impl<'a> Query<'a> {
     /// end are dropped.
     async fn page_of(&self, mut rows: Vec<Arc<Row>>, total: usize) -> Result<Page, StoreError> {
         let (.., take) = window(self.scan);
-        let wanted = self.scan.wanted;
-        let fitting = wanted.fitting(rows.iter().take(take).map(|row| row.size(wanted)));
+        let requested = self.scan.requested;
+        let fitting = requested.fitting(rows.iter().take(take).map(|row| row.size(requested)));
         let more = rows.len() > fitting;
         rows.truncate(fitting);
         if is_backward(self.scan) {
@@ -141,7 +141,7 @@ impl<'a> Query<'a> {
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             self.charge_lists(&row)?;
-            items.push(row.stored(wanted));
+            items.push(row.stored(requested));
             self.cx.pause().await;
         }
         Ok(Page::new(items, self.scan.count.then(|| units(total)), more))
@@ -149,8 +149,8 @@ impl<'a> Query<'a> {
 
     /// Charges the values of a row's requested lists of references.
     fn charge_lists(&self, row: &Row) -> Result<(), StoreError> {
-        let wanted = row.lists().filter(|(list, _)| self.scan.wanted.includes(*list));
-        self.cx.charge(units(wanted.map(|(_, values)| values.len()).sum()))
+        let requested = row.lists().filter(|(list, _)| self.scan.requested.includes(*list));
+        self.cx.charge(units(requested.map(|(_, values)| values.len()).sum()))
     }
 
     async fn sorted(&self, sort: &Sort) -> Result<Page, StoreError> {
@@ -158,10 +158,10 @@ impl<'a> Query<'a> {
         let total = found.len();
         let whole = reference_list(self.scan.kind, sort.attribute()).is_some();
         if whole {
-            let mut room = self.scan.wanted.byte_limit().unwrap_or(usize::MAX);
+            let mut room = self.scan.requested.byte_limit().unwrap_or(usize::MAX);
             for row in &found {
                 self.charge_lists(row)?;
-                room = room.checked_sub(row.size(&Wanted::everything())).ok_or(StoreError::TooMany)?;
+                room = room.checked_sub(row.size(&RequestedAttributes::everything())).ok_or(StoreError::TooMany)?;
                 row.whole();
                 self.cx.pause().await;
             }
@@ -271,7 +271,7 @@ impl<'a> Query<'a> {
     /// Whether a row satisfies the filter, for a row whose evaluation needs more than one stretch.
     async fn matches_alone(&self, row: &Row) -> Result<bool, StoreError> {
         let conditions: Vec<&Condition> = self.filter.iter().map(|(condition, _)| *condition).collect();
-        if self.scan.wanted.byte_limit().is_some_and(|limit| row.size(&Wanted::everything()) > limit) {
+        if self.scan.requested.byte_limit().is_some_and(|limit| row.size(&RequestedAttributes::everything()) > limit) {
             return Err(StoreError::TooMany);
         }
         let truth = Condition::all_match(&conditions, row.whole().root(), self.cx.work()).await;

@@ -16,7 +16,7 @@ use crate::{
     path::AttributePath,
     resource::{Resource, UniqueKey},
     schema::{AttributeId, ResourceType},
-    store::{Change, Done, Entry, StoreError, Version, referred},
+    store::{Change, ChangeOutcome, Entry, StoreError, Version, referred},
     value::{Object, Text, Value},
 };
 
@@ -55,7 +55,7 @@ impl<'a> Transaction<'a> {
         self.undo.clear();
     }
 
-    pub(super) fn apply(&mut self, change: &Change) -> Result<Done, StoreError> {
+    pub(super) fn apply(&mut self, change: &Change) -> Result<ChangeOutcome, StoreError> {
         let table = self.tenant.need_table(change.resource_type(), self.indexed);
         let row = self.tenant.row(table, change.id());
         let current = row.map(|row| &row.head.version);
@@ -75,13 +75,13 @@ impl<'a> Transaction<'a> {
             // The attribute is not a list that is stored separately, so the whole resource is replaced.
             (Change::EditValues { .. }, Some(row)) => match change.edited(row.whole()) {
                 Some((edited, effect)) => Ok(self.replace(table, &Entry::new(edited))?.with_edit(effect)),
-                None => Ok(Done::kept(row.head.version.clone())),
+                None => Ok(ChangeOutcome::kept(row.head.version.clone())),
             },
             (Change::EditValues { .. }, None) => Err(StoreError::NotFound),
         }
     }
 
-    fn create(&mut self, table: usize, entry: &Entry) -> Result<Done, StoreError> {
+    fn create(&mut self, table: usize, entry: &Entry) -> Result<ChangeOutcome, StoreError> {
         let id = Id::from(entry.resource.id());
         if id.is_empty() {
             return Err(StoreError::backend("expected a resource with an id"));
@@ -92,10 +92,10 @@ impl<'a> Transaction<'a> {
         for list in entry.resource.resource_type().reference_lists() {
             self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
         }
-        Ok(Done::written(version))
+        Ok(ChangeOutcome::written(version))
     }
 
-    fn replace(&mut self, table: usize, entry: &Entry) -> Result<Done, StoreError> {
+    fn replace(&mut self, table: usize, entry: &Entry) -> Result<ChangeOutcome, StoreError> {
         let id = self.shared(entry.resource.id());
         self.claim(table, &id, entry)?;
         let steps = self.undo.len();
@@ -106,13 +106,13 @@ impl<'a> Transaction<'a> {
         let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
         let is_same = is_same_but_for_the_time(row.head.resource.root(), after.root());
         if is_same && self.undo.len() == steps {
-            return Ok(Done::kept(row.head.version.clone()));
+            return Ok(ChangeOutcome::kept(row.head.version.clone()));
         }
         let version = self.set_head(table, &id, after, entry.unique.clone());
-        Ok(Done::written(version))
+        Ok(ChangeOutcome::written(version))
     }
 
-    fn delete(&mut self, table: usize, id: &str) -> Result<Done, StoreError> {
+    fn delete(&mut self, table: usize, id: &str) -> Result<ChangeOutcome, StoreError> {
         let id = self.shared(id);
         let holdings: Vec<Holding> = self.tenant.holdings(&id).cloned().collect();
         for Holding { table, list, referrer, .. } in holdings {
@@ -132,7 +132,7 @@ impl<'a> Transaction<'a> {
         }
         let head = self.tenant.swap_head(table, &id, None);
         self.undo.push(Undo::Head { table, id, head });
-        Ok(Done::deleted())
+        Ok(ChangeOutcome::deleted())
     }
 
     fn edit(
@@ -142,7 +142,7 @@ impl<'a> Transaction<'a> {
         list: AttributeId,
         edit: &ValueEdit,
         modified: DateTime<Utc>,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<ChangeOutcome, StoreError> {
         let id = self.shared(id);
         let steps = self.undo.len();
         let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
@@ -177,7 +177,7 @@ impl<'a> Transaction<'a> {
             None => self.tenant.row(table, &id).map(|row| row.head.version.clone()),
         };
         let changed = modified.is_some();
-        Ok(Done { version, changed, edit: changed.then_some(effect) })
+        Ok(ChangeOutcome { version, changed, edit: changed.then_some(effect) })
     }
 
     /// Refuses unique keys that another resource has.

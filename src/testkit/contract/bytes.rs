@@ -2,7 +2,7 @@
 
 use super::{
     super::samples::{reference, text},
-    Context, Key, Kit, Scan, Stop, Store, StoreError, Wanted, Window, check, create, failed, held, named,
+    Context, Key, Kit, RequestedAttributes, Scan, Stop, Store, StoreError, Window, check, create, failed, held, named,
 };
 use crate::{schema::AttributeId, store::Page, value::Value};
 
@@ -33,15 +33,15 @@ pub(super) async fn bytes<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 async fn pages<S: Store>(kit: &Kit<'_, S>, cx: &Context, ids: &[String], size: usize) -> Result<(), Stop> {
     let forward = |skip| Window::Offset { skip, take: ALL };
     for (bytes, most) in [(1, 1), (SOME * size, ids.len() / 2)] {
-        let wanted = Wanted::everything().within(bytes);
-        let cut = page(kit, cx, forward(3), &wanted).await?;
+        let requested = RequestedAttributes::everything().within(bytes);
+        let cut = page(kit, cx, forward(3), &requested).await?;
         let found = ids_of(&cut);
         let right = cut.more && (1..=most).contains(&found.len()) && ids.iter().skip(3).zip(&found).all(is_same);
         check(right, "a page by index ends at the bound of its bytes", || seen(&cut))?;
         let mut walked: Vec<String> = Vec::new();
         loop {
             let last = walked.last().cloned();
-            let part = page(kit, cx, Window::behind(last.as_deref(), ALL), &wanted).await?;
+            let part = page(kit, cx, Window::behind(last.as_deref(), ALL), &requested).await?;
             check(part.items.len() <= most, "a page behind a place ends at the bound of its bytes", || seen(&part))?;
             walked.extend(ids_of(&part));
             if !part.more || part.items.is_empty() {
@@ -50,15 +50,15 @@ async fn pages<S: Store>(kit: &Kit<'_, S>, cx: &Context, ids: &[String], size: u
         }
         check(walked == ids, "a walk over pages that end early meets all", || format!("{} were met", walked.len()))?;
         if kit.capabilities().backward {
-            let part = page(kit, cx, Window::Before { first: None, take: ALL }, &wanted).await?;
+            let part = page(kit, cx, Window::Before { first: None, take: ALL }, &requested).await?;
             let found = ids_of(&part);
             let last = ids.iter().skip(ids.len().saturating_sub(found.len()));
             let right = part.more && (1..=most).contains(&found.len()) && last.zip(&found).all(is_same);
             check(right, "a page before a place begins at the bound of its bytes", || seen(&part))?;
         }
     }
-    let wanted = Wanted::everything().within(4 * ALL * size);
-    let whole = page(kit, cx, forward(0), &wanted).await?;
+    let requested = RequestedAttributes::everything().within(4 * ALL * size);
+    let whole = page(kit, cx, forward(0), &requested).await?;
     let right = whole.items.len() == ids.len() && !whole.more;
     check(right, "a page whose bytes are within the bound is whole", || seen(&whole))
 }
@@ -73,8 +73,8 @@ async fn lists<S: Store>(kit: &Kit<'_, S>, cx: &Context, ids: &[String]) -> Resu
     let size = resource.size();
     kit.write_one(cx, "a list is created", create(resource)).await?;
     for (bytes, whole) in [(size / 10, false), (10 * size, true)] {
-        let wanted = Wanted::everything().within(bytes);
-        let stored = kit.store().get(cx, Key { kind: &referrer, id: &group }, &wanted).await;
+        let requested = RequestedAttributes::everything().within(bytes);
+        let stored = kit.store().get(cx, Key { kind: &referrer, id: &group }, &requested).await;
         let stored = stored.map_err(|error| failed("a resource with a long list is read", &error))?;
         let found = stored.map(|stored| (stored.complete, held(&stored.resource, list).len()));
         let right = if whole { found == Some((true, ids.len())) } else { found.is_some_and(|(complete, _)| !complete) };
@@ -89,8 +89,13 @@ async fn lists<S: Store>(kit: &Kit<'_, S>, cx: &Context, ids: &[String]) -> Resu
     check(refused, "more referrers than fit are too many", || "they are given".to_owned())
 }
 
-async fn page<S: Store>(kit: &Kit<'_, S>, cx: &Context, window: Window<'_>, wanted: &Wanted<'_>) -> Result<Page, Stop> {
-    let scan = Scan { kind: &kit.samples.subject, filter: &[], sort: None, window, wanted, count: false };
+async fn page<S: Store>(
+    kit: &Kit<'_, S>,
+    cx: &Context,
+    window: Window<'_>,
+    requested: &RequestedAttributes<'_>,
+) -> Result<Page, Stop> {
+    let scan = Scan { kind: &kit.samples.subject, filter: &[], sort: None, window, requested, count: false };
     kit.store().scan(cx, &scan).await.map_err(|error| failed("a page is read", &error))
 }
 

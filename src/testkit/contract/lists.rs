@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::samples::{DECIMALS, TEXTS, moment, random},
-    Arc, Context, Expect, Kit, Random, ResourceType, Scan, Stop, Store, Stored, Wanted, Window, check, create, delete,
-    failed, replace,
+    Arc, Context, Expect, Kit, Random, RequestedAttributes, ResourceType, Scan, Stop, Store, Stored, Window, check,
+    create, delete, failed, replace,
 };
 use crate::{
     filter::{Condition, Filter},
@@ -34,13 +34,14 @@ pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     for id in steady.iter().chain(&others) {
         kit.write_one(&cx, "a resource is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
     }
-    let wanted = Wanted::everything();
+    let requested = RequestedAttributes::everything();
     let mut seen: Vec<String> = Vec::new();
     loop {
         let last = seen.last().cloned();
         let window = Window::behind(last.as_deref(), 7);
         let found =
-            page(kit, &cx, &Scan { kind, filter: &[], sort: None, window, wanted: &wanted, count: false }).await?;
+            page(kit, &cx, &Scan { kind, filter: &[], sort: None, window, requested: &requested, count: false })
+                .await?;
         let more = found.more;
         let found = ids(&found);
         let up = found.iter().chain([]).zip(found.iter().skip(1)).all(|(one, next)| one < next)
@@ -101,7 +102,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         kit.write_one(&cx, "a resource is created", create(resource)).await?;
     }
     let all = kit.all(&cx, kind).await?;
-    let wanted = Wanted::everything();
+    let requested = RequestedAttributes::everything();
     let mut tolerance = Tolerance::new(Quirks::strict());
     let mut sorts: Vec<(String, Option<Sort>)> = vec![("no order".to_owned(), None)];
     if capabilities.sort {
@@ -129,7 +130,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             filter: &[],
             sort,
             window: Window::Offset { skip: 0, take: usize::MAX },
-            wanted: &wanted,
+            requested: &requested,
             count: false,
         }
         .select(all.iter().cloned());
@@ -144,7 +145,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
                     filter: &[],
                     sort,
                     window: Window::Offset { skip, take: 13 },
-                    wanted: &wanted,
+                    requested: &requested,
                     count: true,
                 },
             )
@@ -178,7 +179,7 @@ async fn walk<S: Store>(
     most: usize,
 ) -> Result<Vec<String>, Stop> {
     const TAKE: usize = 9;
-    let wanted = Wanted::everything();
+    let requested = RequestedAttributes::everything();
     let (mut walked, mut place): (Vec<String>, Option<Place>) = (Vec::new(), None);
     loop {
         let position = place.as_ref().map(Place::position);
@@ -187,7 +188,7 @@ async fn walk<S: Store>(
         } else {
             Window::After { last: position, take: TAKE }
         };
-        let scan = Scan { kind: &kit.samples.subject, filter: &[], sort, window, wanted: &wanted, count: false };
+        let scan = Scan { kind: &kit.samples.subject, filter: &[], sort, window, requested: &requested, count: false };
         let found = page(kit, cx, &scan).await?;
         let end = if backward { found.items.first() } else { found.items.last() };
         place = end.map(|stored| Place::of(sort, stored));
@@ -255,10 +256,10 @@ async fn agree<S: Store>(
     if promised == Pushdown::No {
         return Ok(false);
     }
-    let wanted = Wanted::everything();
+    let requested = RequestedAttributes::everything();
     let conditions = [condition];
     let window = Window::behind(None, usize::MAX >> 1);
-    let scan = Scan { kind, filter: &conditions, sort: None, window, wanted: &wanted, count: true };
+    let scan = Scan { kind, filter: &conditions, sort: None, window, requested: &requested, count: true };
     let found = page(kit, cx, &scan).await?;
     let matching = all.iter().filter(|stored| condition.matches(stored.resource.root()));
     let expected: BTreeSet<String> = matching.map(|stored| stored.resource.id().to_owned()).collect();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     super::samples::{HOSTILE, moment, random, reference, set, text},
-    Context, Expect, Failure, Key, Kit, Resource, Stop, Store, Wanted, check, create, delete, failed, held, named,
-    replace, sorted,
+    Context, Expect, Failure, Key, Kit, RequestedAttributes, Resource, Stop, Store, check, create, delete, failed,
+    held, named, replace, sorted,
 };
 use crate::{schema::AttributeId, value::Value};
 
@@ -58,7 +58,7 @@ fn differs(written: &Resource, read: &Resource) -> Result<(), Stop> {
     Err(Failure::new(what, format!("these differ: {}", paths.join(", "))).into())
 }
 
-pub(super) async fn wanted<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+pub(super) async fn requested<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let cx = kit.tenant("a")?;
     let (referrer, list) = kit.referrer()?;
     let mut numbers = kit.random();
@@ -72,23 +72,23 @@ pub(super) async fn wanted<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     resource.root_mut().insert(list, Value::List(elements.collect()));
     let version = kit.write_one(&cx, "a list is created", create(resource)).await?.version;
 
-    let get = async |wanted: Wanted<'_>| {
-        let found = kit.store().get(&cx, Key { kind: &referrer, id: &group }, &wanted).await;
+    let get = async |requested: RequestedAttributes<'_>| {
+        let found = kit.store().get(&cx, Key { kind: &referrer, id: &group }, &requested).await;
         let found = found.map_err(|error| failed("a part of a resource is read", &error))?;
         found.ok_or_else(|| Stop::from(Failure::new("a part of a resource is read", "it is not there")))
     };
     let lists = [list];
     for (limit, whole) in [(4, false), (5, true), (6, true)] {
-        let stored = get(Wanted::everything().limit(limit)).await?;
+        let stored = get(RequestedAttributes::everything().limit(limit)).await?;
         let found = held(&stored.resource, list);
         let right =
             if whole { stored.complete && sorted(found.clone()) == sorted(members.clone()) } else { !stored.complete };
-        check(right, &format!("a list of 5 that is wanted up to {limit}"), || {
+        check(right, &format!("a list of 5 that is requested up to {limit}"), || {
             format!("{} values, complete: {}", found.len(), stored.complete)
         })?;
     }
-    let stored = get(Wanted::without(&lists)).await?;
-    check(stored.complete, "a list that is not wanted is not missing", || "the resource is incomplete".to_owned())?;
+    let stored = get(RequestedAttributes::without(&lists)).await?;
+    check(stored.complete, "a list that is not requested is not missing", || "the resource is incomplete".to_owned())?;
     check(Some(&stored.version) == version.as_ref(), "a part of a resource has the version of the whole", || {
         format!("{}, not {version:?}", stored.version)
     })?;
@@ -117,15 +117,15 @@ pub(super) async fn get_many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 
     let asked: Vec<&str> = [second, missing, first, gone, second, foreign, first].map(String::as_str).into();
     let top = subject.top_level(kit.samples.unique);
-    let everything = Wanted::everything();
+    let everything = RequestedAttributes::everything();
     let parts = [top];
-    for (wanted, what) in [
+    for (requested, what) in [
         (&everything, "many resources are read"),
-        (&Wanted::without(subject.reference_lists()), "many resources are read without their lists"),
-        (&Wanted::only(&parts), "one attribute of many resources is read"),
-        (&Wanted::only(&[]), "the ids of many resources are read"),
+        (&RequestedAttributes::without(subject.reference_lists()), "many resources are read without their lists"),
+        (&RequestedAttributes::only(&parts), "one attribute of many resources is read"),
+        (&RequestedAttributes::only(&[]), "the ids of many resources are read"),
     ] {
-        let found = kit.store().get_many(&cx, subject, &asked, wanted).await;
+        let found = kit.store().get_many(&cx, subject, &asked, requested).await;
         let found = found.map_err(|error| failed(what, &error))?;
         let id = |found: &Option<Arc<Resource>>| found.as_ref().map(|found| found.id().to_owned());
         let places: Vec<Option<String>> = found.iter().map(id).collect();
@@ -137,8 +137,8 @@ pub(super) async fn get_many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             let Some(found) = found else { continue };
             let stored = kit.existing(&cx, subject, id, what).await?;
             let is_same = |attribute| found.root().get(attribute) == stored.resource.root().get(attribute);
-            let same = subject.children(AttributeId::ROOT).iter().all(|it| !wanted.includes(*it) || is_same(*it));
-            check(same, &format!("{what}: as they are now"), || "a wanted attribute has another value".to_owned())?;
+            let same = subject.children(AttributeId::ROOT).iter().all(|it| !requested.includes(*it) || is_same(*it));
+            check(same, &format!("{what}: as they are now"), || "a requested attribute has another value".to_owned())?;
         }
     }
     let found = kit.store().get_many(&cx, subject, &[], &everything).await;

@@ -1,8 +1,9 @@
 //! Lists of references: their targets, their referrers, and the effect of deleting a target.
 
 use super::{
-    super::samples::reference, Arc, Change, Context, Expect, Key, Kit, Object, Random, ResourceType, Stop, Store,
-    StoreError, Stored, ValueEdit, Wanted, check, create, delete, edit, failed, held, moment, named, replace, sorted,
+    super::samples::reference, Arc, Change, Context, Expect, Key, Kit, Object, Random, RequestedAttributes,
+    ResourceType, Stop, Store, StoreError, Stored, ValueEdit, check, create, delete, edit, failed, held, moment, named,
+    replace, sorted,
 };
 use crate::{schema::AttributeId, value::Value};
 
@@ -228,9 +229,9 @@ pub(super) async fn many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let found = scene.held(kit).await?;
     let expected = sorted(scene.ids.iter().skip(1).cloned().collect());
     check(found == expected, "all members but that one are there", || format!("{} are", found.len()))?;
-    let wanted = Wanted::everything().limit(size / 2);
-    let stored = kit.store().get(&scene.cx, Key { kind: &scene.referrer, id: &scene.group }, &wanted);
-    let stored = stored.await.map_err(|error| failed("a long list that is not wanted", &error))?;
+    let requested = RequestedAttributes::everything().limit(size / 2);
+    let stored = kit.store().get(&scene.cx, Key { kind: &scene.referrer, id: &scene.group }, &requested);
+    let stored = stored.await.map_err(|error| failed("a long list that is not requested", &error))?;
     let right = stored.is_some_and(|stored| !stored.complete);
-    check(right, "a list that is longer than wanted is left out", || "it is not".to_owned())
+    check(right, "a list that is longer than requested is left out", || "it is not".to_owned())
 }

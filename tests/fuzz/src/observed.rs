@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use scim_core::store::{Context, Key, MemoryStore, Page, Scan, Store, StoreError, Stored, Wanted};
+use scim_core::store::{Context, Key, MemoryStore, Page, RequestedAttributes, Scan, Store, StoreError, Stored};
 
 use crate::forward::forward;
 
@@ -45,8 +45,13 @@ impl Observed {
 impl Store for Observed {
     forward! { inner: capabilities, pushdown, commit, referrers, get_many, locate }
 
-    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
-        let found = self.inner.get(cx, key, wanted).await;
+    async fn get(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
+        let found = self.inner.get(cx, key, requested).await;
         self.note(cx, found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         found
     }

@@ -8,7 +8,7 @@ use scim_core::{
     Registry, Resource, ServiceProvider, Store,
     event::{Event, EventUri, SecurityEvent},
     schema::{Attribute, AttributeType, ResourceType, Returned, Schema},
-    store::{Change, Context, Done, Entry, Expect, MemoryStore, TenantId, Version},
+    store::{Change, ChangeOutcome, Context, Entry, Expect, MemoryStore, TenantId, Version},
 };
 use serde_json::{Value as Json, json};
 
@@ -170,7 +170,8 @@ fn no_value_counts_as_the_default() {
                 expect: Expect::Exists,
             };
             let event =
-                Event::of(&Context::new(TenantId::single()), &change, &Done::written(Version::from(2))).unwrap();
+                Event::of(&Context::new(TenantId::single()), &change, &ChangeOutcome::written(Version::from(2)))
+                    .unwrap();
             assert_eq!(told(&registry, &event), expected, "default {default}: `{before}` to `{after}`");
         }
     }

@@ -17,7 +17,7 @@ use scim_core::{
     patch::{Membership, ValueEdit},
     provider::{Access, Action, Policy},
     schema::{Attribute, AttributeId, AttributeType, ResourceType, Returned, Schema},
-    store::{Change, CommitError, Context, Done, Entry, Expect, MemoryStore, StoreError, TenantId, Version},
+    store::{Change, ChangeOutcome, CommitError, Context, Entry, Expect, MemoryStore, StoreError, TenantId, Version},
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
@@ -36,13 +36,13 @@ struct Outbox {
 impl Store for Outbox {
     forward! { tables: capabilities, get, scan }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if self.fails {
             return Err(StoreError::Busy.into());
         }
         let done = self.tables.commit(cx, batch).await?;
-        let forget = |done: Done| if self.forgets { done.with_edit(None) } else { done };
-        let done: Vec<Done> = done.into_iter().map(forget).collect();
+        let forget = |done: ChangeOutcome| if self.forgets { done.with_edit(None) } else { done };
+        let done: Vec<ChangeOutcome> = done.into_iter().map(forget).collect();
         let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(cx, change, done));
         self.rows.lock().unwrap().extend(events.map(|event| event.to_json()));
         Ok(done)

@@ -10,7 +10,7 @@ use scim_core::{
     patch::{Patch, ValueEdit},
     quirks::Tolerance,
     schema::{AttributeId, SERVICE_PROVIDER_CONFIG},
-    store::{Change, Context, Done, Expect, MemoryStore, TenantId, Version},
+    store::{Change, ChangeOutcome, Context, Expect, MemoryStore, TenantId, Version},
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
@@ -261,7 +261,7 @@ fn a_change_of_members_is_told_as_a_patch() {
                 edit: edit.clone(),
                 modified: chrono::DateTime::UNIX_EPOCH,
             };
-            let done = Done::written(Version::from(2)).with_edit(tells.then_some(effect));
+            let done = ChangeOutcome::written(Version::from(2)).with_edit(tells.then_some(effect));
             let event = Event::of(&Context::new(TenantId::single()), &change, &done).unwrap();
             let data =
                 claims(&SecurityEvent::full(&event, &registry))["events"][uri("prov:patch:full")]["data"].clone();

@@ -18,8 +18,8 @@ use scim_core::{
     quirks::Tolerance,
     schema::{AttributeId, ResourceType},
     store::{
-        Change, CommitError, Context, Done, Entry, Expect, Key, MemoryStore, Page, Scan, StoreError, Stored, TenantId,
-        Wanted,
+        Change, ChangeOutcome, CommitError, Context, Entry, Expect, Key, MemoryStore, Page, RequestedAttributes, Scan,
+        StoreError, Stored, TenantId,
     },
     value::Value,
 };
@@ -46,9 +46,14 @@ impl Busy {
 impl Store for Busy {
     forward! { inner: capabilities, pushdown }
 
-    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
+    async fn get(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
         self.read()?;
-        self.inner.get(cx, key, wanted).await
+        self.inner.get(cx, key, requested).await
     }
 
     async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
@@ -56,7 +61,7 @@ impl Store for Busy {
         self.inner.scan(cx, scan).await
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         let busy = |left: usize| left.checked_sub(1);
         if self.commits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, busy).is_ok() {
             return Err(StoreError::Busy.into());
@@ -299,12 +304,12 @@ struct Meddling {
 impl Store for Meddling {
     forward! { inner: capabilities, get, scan }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if let [Change::Delete { kind, id, .. }] = batch
             && self.meddle.swap(false, Ordering::Relaxed)
         {
             let key = Key { kind, id };
-            let found = self.inner.get(cx, key, &Wanted::everything()).await?.unwrap();
+            let found = self.inner.get(cx, key, &RequestedAttributes::everything()).await?.unwrap();
             let mut resource = Resource::clone(&found.resource);
             let title = kind.child(AttributeId::ROOT, "title").unwrap();
             resource.root_mut().insert(title, Value::String("protected".into()));

@@ -13,7 +13,7 @@ use scim_core::{
     quirks::Tolerance,
     resource::{Displays, Projection, Rendering},
     schema::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Schema, SchemaErrorKind},
-    store::{Capabilities, Change, Context, DynStore, Entry, MemoryStore, StoreError, TenantId, Wanted},
+    store::{Capabilities, Change, Context, DynStore, Entry, MemoryStore, RequestedAttributes, StoreError, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -39,17 +39,17 @@ impl Store for Recording {
         cx: &Context,
         kind: &Arc<ResourceType>,
         ids: &[&str],
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let mut names: Vec<String> =
-            wanted.attributes().expect("named").iter().map(|attribute| kind.path(*attribute)).collect();
+            requested.attributes().expect("named").iter().map(|attribute| kind.path(*attribute)).collect();
         names.sort();
         names.dedup();
         self.asked.lock().unwrap().push(format!("{} {} {}", ids.len(), kind.name(), names.join(",")));
-        let found = self.inner.get_many(cx, kind, ids, wanted).await?;
+        let found = self.inner.get_many(cx, kind, ids, requested).await?;
         let part = |resource: Arc<Resource>| {
             let mut resource = Resource::clone(&resource);
-            resource.root_mut().retain(|attribute, _| attribute == AttributeId::ID || wanted.includes(attribute));
+            resource.root_mut().retain(|attribute, _| attribute == AttributeId::ID || requested.includes(attribute));
             Arc::new(resource)
         };
         Ok(found.into_iter().map(|resource| resource.map(part)).collect())
@@ -155,7 +155,7 @@ fn a_display_from_the_client_is_ignored() {
     let kind = host.provider.registry().resource_type("Group").unwrap();
     let id = target.trim_start_matches("/Groups/");
     let key = scim_core::store::Key { kind, id };
-    let stored = host::now(store.get(&host.context, key, &Wanted::everything())).unwrap().unwrap();
+    let stored = host::now(store.get(&host.context, key, &RequestedAttributes::everything())).unwrap().unwrap();
     let stored = String::from_utf8(stored.resource.to_json()).unwrap();
     assert!(!stored.contains("FAKE") && !stored.contains("display\""), "{stored}");
     // The client cannot change the name.
@@ -613,12 +613,12 @@ impl Store for Failing {
         cx: &Context,
         kind: &Arc<ResourceType>,
         ids: &[&str],
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         if !self.answers {
             return Err(StoreError::Unavailable { retry_after: None });
         }
-        let mut found = self.inner.get_many(cx, kind, ids, wanted).await?;
+        let mut found = self.inner.get_many(cx, kind, ids, requested).await?;
         found.pop();
         Ok(found)
     }

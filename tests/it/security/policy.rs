@@ -7,7 +7,7 @@ use scim_core::{
     Filter, Limits, Quirks, Registry, Resource, ServiceProvider, Store,
     error::Error,
     filter::Matcher,
-    provider::{Access, Action, Others, Ownership, OwnershipError, Policy, Proposal},
+    provider::{Access, Action, Ownership, OwnershipError, Policy, Proposal, UnownedResources},
     quirks::Tolerance,
     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
     store::{Change, Context, Entry, MemoryStore, TenantId},
@@ -495,7 +495,7 @@ fn marker() -> Attribute {
 }
 
 /// A host with one user that was created by hand: the store has the user, but SCIM did not create it.
-fn owned(others: Others) -> Host<MemoryStore> {
+fn owned(others: UnownedResources) -> Host<MemoryStore> {
     let registry = with_origin(marker());
     let ownership = Ownership::new(&registry, &format!("{ORIGIN}:madeByScim"), others).unwrap();
     let host = host_under(registry, Quirks::default(), ownership);
@@ -508,13 +508,15 @@ fn owned(others: Others) -> Host<MemoryStore> {
 fn stored(host: &Host<MemoryStore>, id: &str) -> Option<Json> {
     let kind = host.provider.registry().resource_type("User").unwrap();
     let key = scim_core::store::Key { kind, id };
-    let found = now(host.provider.store().get(&host.context, key, &scim_core::store::Wanted::everything())).unwrap();
+    let found =
+        now(host.provider.store().get(&host.context, key, &scim_core::store::RequestedAttributes::everything()))
+            .unwrap();
     found.map(|stored| serde_json::from_slice(&stored.resource.to_json()).unwrap())
 }
 
 #[test]
 fn what_was_made_by_hand_is_invisible() {
-    let host = owned(Others::Invisible);
+    let host = owned(UnownedResources::Invisible);
     let by_hand = stored(&host, "by-hand");
     let unharmed = |method: &str, target: &str, body: &Json, status: u16| {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
@@ -550,7 +552,7 @@ fn what_was_made_by_hand_is_invisible() {
 
 #[test]
 fn what_was_made_by_hand_is_protected() {
-    let host = owned(Others::Protected);
+    let host = owned(UnownedResources::Protected);
     let by_hand = stored(&host, "by-hand");
     let unharmed = |method: &str, target: &str, body: &Json, status: u16| {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
@@ -581,14 +583,14 @@ fn a_marker_that_clients_could_set_is_none() {
         (marker(), true),
     ];
     for (attribute, fits) in cases {
-        let found = Ownership::new(&with_origin(attribute), &path, Others::Invisible);
+        let found = Ownership::new(&with_origin(attribute), &path, UnownedResources::Invisible);
         match found {
             Ok(_) => assert!(fits),
             Err(error) => assert!(!fits && matches!(error, OwnershipError::Unfit { .. }), "{error}"),
         }
     }
     for unknown in ["nothing", "", "a b"] {
-        let found = Ownership::new(&Registry::standard(), unknown, Others::Protected);
+        let found = Ownership::new(&Registry::standard(), unknown, UnownedResources::Protected);
         assert!(matches!(found, Err(OwnershipError::Unknown(_))), "{unknown}");
     }
 }
@@ -597,7 +599,7 @@ fn a_marker_that_clients_could_set_is_none() {
 #[test]
 fn policies_add_up() {
     let registry = with_origin(marker());
-    let ownership = Ownership::new(&registry, &format!("{ORIGIN}:madeByScim"), Others::Invisible).unwrap();
+    let ownership = Ownership::new(&registry, &format!("{ORIGIN}:madeByScim"), UnownedResources::Invisible).unwrap();
     let provider = ServiceProvider::builder(registry, MemoryStore::new())
         .base_url(BASE)
         .policy(ownership)

@@ -15,7 +15,9 @@ use scim_core::{
     limits::Work,
     protocol::Request,
     schema::ResourceType,
-    store::{Capabilities, Context, Key, MemoryStore, Page, Pushdown, Scan, Store, StoreError, Stored, Wanted},
+    store::{
+        Capabilities, Context, Key, MemoryStore, Page, Pushdown, RequestedAttributes, Scan, Store, StoreError, Stored,
+    },
 };
 use serde_json::{Value as Json, json};
 
@@ -52,9 +54,14 @@ impl Store for Watched {
         if self.filters { self.inner.pushdown(kind, conjunct) } else { Pushdown::No }
     }
 
-    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
+    async fn get(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
         self.see(cx);
-        self.inner.get(cx, key, wanted).await
+        self.inner.get(cx, key, requested).await
     }
 
     async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {

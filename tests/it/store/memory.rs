@@ -6,7 +6,10 @@ use crate::fixture::stores::{Least, World, create, delete, edit, filled, now, re
 use scim_core::{
     Store,
     schema::AttributeId,
-    store::{Change, CommitError, Context, Done, DynStore, Entry, Expect, MemoryStore, StoreError, TenantId, Version},
+    store::{
+        Change, ChangeOutcome, CommitError, Context, DynStore, Entry, Expect, MemoryStore, StoreError, TenantId,
+        Version,
+    },
 };
 use serde_json::json;
 
@@ -133,7 +136,7 @@ fn versions_change_with_the_resource_and_never_come_again() {
     // 7643-3.1-18: the version in the commit's answer is the version that a read finds.
     let done = world.commit(&store, &[replace(world.user("u1", "Anna"))]).unwrap();
     let second = world.version(&store, &world.user, "u1");
-    assert_eq!(done, [Done::written(second.clone())]);
+    assert_eq!(done, [ChangeOutcome::written(second.clone())]);
     assert!(is_new(&second));
     let back = Entry::new(world.user("u1", "Ann"));
     let back = Change::Replace { before: Arc::clone(&back.resource), entry: back, expect: Expect::Version(second) };
@@ -179,7 +182,7 @@ fn no_change_is_no_change() {
         let before = world.snapshot(&store, &world.cx);
         let version = world.version(&store, change.resource_type(), change.id());
         let done = world.commit(&store, &[change]).unwrap();
-        assert_eq!(done, [Done::kept(version)], "{case}");
+        assert_eq!(done, [ChangeOutcome::kept(version)], "{case}");
         assert_eq!(world.snapshot(&store, &world.cx), before, "{case}");
     }
     let done = world.commit(&store, &[clear(&["u2"])]).unwrap();

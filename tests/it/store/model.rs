@@ -15,8 +15,8 @@ use scim_core::{
     resource::{Position, Sort, SortKey},
     schema::{AttributeId, ResourceType},
     store::{
-        Change, Context, Done, DynStore, Entry, Expect, MemoryStore, Referrer, Scan, StoreError, Stored, TenantId,
-        Version, Wanted, Window,
+        Change, ChangeOutcome, Context, DynStore, Entry, Expect, MemoryStore, Referrer, RequestedAttributes, Scan,
+        StoreError, Stored, TenantId, Version, Window,
     },
     value::{Object, Text, Value},
 };
@@ -277,7 +277,7 @@ fn edited_values(change: &Change) -> Option<AttributeId> {
 }
 
 /// The values that the store reports as removed and as added, each once.
-fn told(change: &Change, done: &Done) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
+fn told(change: &Change, done: &ChangeOutcome) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
     let edit = done.edit.as_ref()?;
     let value = change.resource_type().value_of(edited_values(change)?)?;
     let went: BTreeSet<String> = edit.remove.iter().map(|id| id.as_str().to_owned()).collect();
@@ -333,7 +333,7 @@ fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<
     }
     // The version in the commit's answer is the stored version, for the last change of each resource.
     if let Ok(done) = result {
-        for (index, (change, Done { version, .. })) in batch.iter().zip(&done).enumerate() {
+        for (index, (change, ChangeOutcome { version, .. })) in batch.iter().zip(&done).enumerate() {
             let later = &batch[index + 1..];
             let touched = later.iter().any(|later| later.id() == change.id() || matches!(later, Change::Delete { .. }));
             if !touched {
@@ -427,8 +427,8 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
                 }
             }
             for (sort, window) in questions {
-                let wanted = Wanted::without(kind.reference_lists());
-                let scan = Scan { kind, filter: &conditions, sort, window, wanted: &wanted, count: skip != 1 };
+                let requested = RequestedAttributes::without(kind.reference_lists());
+                let scan = Scan { kind, filter: &conditions, sort, window, requested: &requested, count: skip != 1 };
                 let found = now(store.scan(&world.cx, &scan)).unwrap();
                 let expected = scan.select(model.of(kind).map(stored));
                 let ids = |items: &[Stored]| -> Vec<String> {

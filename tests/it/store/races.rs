@@ -13,7 +13,7 @@ use crate::fixture::forward::forward;
 use crate::fixture::host::{Host, PATCH, Reply, USER, host, host_with};
 use scim_core::{
     Limits, Quirks, Registry, Store,
-    store::{Change, CommitError, Context, Done, Key, MemoryStore, StoreError, Stored, Wanted},
+    store::{Change, ChangeOutcome, CommitError, Context, Key, MemoryStore, RequestedAttributes, StoreError, Stored},
 };
 use serde_json::{Value as Json, json};
 
@@ -30,15 +30,20 @@ struct Slow {
 impl Store for Slow {
     forward! { inner: capabilities, pushdown, scan }
 
-    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
-        let found = self.inner.get(cx, key, wanted).await;
+    async fn get(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
+        let found = self.inner.get(cx, key, requested).await;
         if self.pauses {
             thread::sleep(Duration::from_millis(2));
         }
         found
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         self.commits.fetch_add(1, Ordering::Relaxed);
         if self.refuses.load(Ordering::Relaxed) {
             return Err(StoreError::Busy.into());

@@ -9,7 +9,7 @@ use scim_core::{
     quirks::Tolerance,
     resource::{Position, Sort, SortKey},
     schema::ResourceType,
-    store::{Change, Context, DynStore, Key, MemoryStore, Pushdown, Scan, TenantId, Wanted, Window},
+    store::{Change, Context, DynStore, Key, MemoryStore, Pushdown, RequestedAttributes, Scan, TenantId, Window},
 };
 use serde_json::json;
 
@@ -37,7 +37,7 @@ fn a_walk_meets_once_what_stays() {
                 filter: &[],
                 sort: None,
                 window: Window::behind(last.as_deref(), take),
-                wanted: &Wanted::everything(),
+                requested: &RequestedAttributes::everything(),
                 count: false,
             };
             let page = now(store.scan(&world.cx, &scan)).unwrap();
@@ -59,36 +59,38 @@ fn a_list_is_read_only_if_it_is_wanted() {
     let world = World::new();
     let store = filled(&world, MemoryStore::new());
     let (owners, watchers) = (world.list("owners"), world.list("watchers"));
-    let read = |wanted: &Wanted<'_>| {
-        now(store.get(&world.cx, Key { kind: &world.device, id: "d1" }, wanted)).unwrap().unwrap()
+    let read = |requested: &RequestedAttributes<'_>| {
+        now(store.get(&world.cx, Key { kind: &world.device, id: "d1" }, requested)).unwrap().unwrap()
     };
     // For `owners` (1 value) and `watchers` (2 values): whether each list is read, and whether the read is complete.
     let (both, no_owners, no_watchers) = ([owners, watchers], [owners], [watchers]);
     let cases = [
-        (Wanted::everything(), [true, true], true),
-        (Wanted::without(&both), [false, false], true),
-        (Wanted::without(&no_owners), [false, true], true),
-        (Wanted::everything().limit(2), [true, true], true),
-        (Wanted::everything().limit(1), [true, false], false),
-        (Wanted::everything().limit(0), [false, false], false),
-        (Wanted::without(&no_watchers).limit(1), [true, false], true),
-        (Wanted::without(&no_owners).limit(1), [false, false], false),
+        (RequestedAttributes::everything(), [true, true], true),
+        (RequestedAttributes::without(&both), [false, false], true),
+        (RequestedAttributes::without(&no_owners), [false, true], true),
+        (RequestedAttributes::everything().limit(2), [true, true], true),
+        (RequestedAttributes::everything().limit(1), [true, false], false),
+        (RequestedAttributes::everything().limit(0), [false, false], false),
+        (RequestedAttributes::without(&no_watchers).limit(1), [true, false], true),
+        (RequestedAttributes::without(&no_owners).limit(1), [false, false], false),
     ];
     let version = world.version(&store, &world.device, "d1");
-    for (wanted, lists, complete) in cases {
-        let stored = read(&wanted);
+    for (requested, lists, complete) in cases {
+        let stored = read(&requested);
         let found = [owners, watchers].map(|list| stored.resource.root().contains(list));
-        assert_eq!((found, stored.complete), (lists, complete), "{wanted:?}");
+        assert_eq!((found, stored.complete), (lists, complete), "{requested:?}");
         assert_eq!(stored.version, version, "the state is that of the whole resource");
         assert_eq!(stored.resource.id(), "d1");
     }
     // A list that was not requested is not built, and a requested list is built once.
-    for wanted in [Wanted::everything(), Wanted::without(&both)] {
-        assert!(Arc::ptr_eq(&read(&wanted).resource, &read(&wanted).resource), "{wanted:?}");
+    for requested in [RequestedAttributes::everything(), RequestedAttributes::without(&both)] {
+        assert!(Arc::ptr_eq(&read(&requested).resource, &read(&requested).resource), "{requested:?}");
     }
-    let before = read(&Wanted::everything()).resource;
+    let before = read(&RequestedAttributes::everything()).resource;
     world.commit(&store, &[delete(&world.user, "u1")]).unwrap();
-    assert!(before.root().contains(owners) && !read(&Wanted::everything()).resource.root().contains(owners));
+    assert!(
+        before.root().contains(owners) && !read(&RequestedAttributes::everything()).resource.root().contains(owners)
+    );
 }
 
 #[test]
@@ -128,9 +130,10 @@ fn one_value_of_a_hundred_thousand() {
     }
     let members: Vec<&str> = ids[1..].iter().map(String::as_str).collect();
     world.commit(&store, &[create(world.group("g", "All", &members))]).unwrap();
-    let bare =
-        |wanted: &Wanted<'_>| now(store.get(&world.cx, Key { kind: &world.group, id: "g" }, wanted)).unwrap().unwrap();
-    let limited = bare(&Wanted::everything().limit(1_000));
+    let bare = |requested: &RequestedAttributes<'_>| {
+        now(store.get(&world.cx, Key { kind: &world.group, id: "g" }, requested)).unwrap().unwrap()
+    };
+    let limited = bare(&RequestedAttributes::everything().limit(1_000));
     assert!(!limited.complete && !limited.resource.root().contains(world.members));
 
     assert!(world.commit(&store, &[world.edit_members("g", &[], &["m000000"])]).unwrap()[0].changed);
@@ -155,9 +158,9 @@ fn select(world: &World, store: &impl Store, kind: &Arc<ResourceType>, filter: &
     let matcher = compile(kind, filter);
     let filter: Vec<&Condition> = matcher.conditions().iter().collect();
     assert!(filter.iter().all(|condition| store.pushdown(kind, condition) == Pushdown::Exact));
-    let wanted = Wanted::without(kind.reference_lists());
+    let requested = RequestedAttributes::without(kind.reference_lists());
     let window = Window::Offset { skip: 0, take: 1_000 };
-    let scan = Scan { kind, filter: &filter, sort: None, window, wanted: &wanted, count: true };
+    let scan = Scan { kind, filter: &filter, sort: None, window, requested: &requested, count: true };
     let page = now(store.scan(&world.cx, &scan)).unwrap();
     assert_eq!(page.total, Some(page.items.len() as u64));
     page.items.iter().map(|stored| stored.resource.id().to_owned()).collect()
@@ -230,8 +233,8 @@ fn pages_are_cut_after_filter_and_sort() {
         let matcher = (!filter.is_empty() && !filter.starts_with("7644")).then(|| compile(&world.user, filter));
         let filter: Vec<&Condition> = matcher.iter().flat_map(Matcher::conditions).collect();
         for count in [true, false] {
-            let wanted = Wanted::everything();
-            let scan = Scan { kind: &world.user, filter: &filter, sort, window, wanted: &wanted, count };
+            let requested = RequestedAttributes::everything();
+            let scan = Scan { kind: &world.user, filter: &filter, sort, window, requested: &requested, count };
             let page = now(store.scan(&world.cx, &scan)).unwrap();
             let found: String = page.items.iter().map(|stored| &stored.resource.id()[1..]).collect();
             let expected = (ids, count.then_some(total), more);
@@ -293,10 +296,11 @@ fn a_long_list_is_sorted_as_a_short_one() {
     let expected: Vec<String> = expected.into_iter().map(id).collect();
     let path: AttributePath = "userName".parse().unwrap();
     let sort = Sort::new(&world.user, path.as_ref(), false, &mut Tolerance::new(Quirks::strict())).unwrap();
-    let wanted = Wanted::everything();
+    let requested = RequestedAttributes::everything();
     for (skip, take) in [(0, 10), (0, USERS), (8_190, 5), (16_380, 10), (USERS - 3, 10), (USERS, 10), (5_000, 9_000)] {
         let window = Window::Offset { skip: skip as u64, take };
-        let scan = Scan { kind: &world.user, filter: &[], sort: Some(&sort), window, wanted: &wanted, count: true };
+        let scan =
+            Scan { kind: &world.user, filter: &[], sort: Some(&sort), window, requested: &requested, count: true };
         let page = now(store.scan(&world.cx, &scan)).unwrap();
         let found: Vec<&str> = page.items.iter().map(|stored| stored.resource.id()).collect();
         let shown: Vec<&str> = expected.iter().skip(skip).take(take).map(String::as_str).collect();

@@ -16,8 +16,8 @@ use scim_core::{
     resource::UniqueKey,
     schema::{AttributeId, Relation, ResourceType},
     store::{
-        Change, CommitError, Context, Done, DynStore, Entry, Expect, Key, MemoryStore, Page, Referrer, Scan,
-        StoreError, Stored, TenantId, Version, Wanted, Window,
+        Change, ChangeOutcome, CommitError, Context, DynStore, Entry, Expect, Key, MemoryStore, Page, Referrer,
+        RequestedAttributes, Scan, StoreError, Stored, TenantId, Version, Window,
     },
     testkit::{Check, Outcome, StoreKit},
     value::Value,
@@ -75,13 +75,13 @@ impl Broken {
     }
 
     async fn all(&self, cx: &Context, kind: &Arc<ResourceType>) -> Vec<Stored> {
-        let (wanted, window) = (Wanted::everything(), Window::behind(None, usize::MAX >> 1));
-        let scan = Scan { kind, filter: &[], sort: None, window, wanted: &wanted, count: false };
+        let (requested, window) = (RequestedAttributes::everything(), Window::behind(None, usize::MAX >> 1));
+        let scan = Scan { kind, filter: &[], sort: None, window, requested: &requested, count: false };
         self.inner.scan(cx, &scan).await.unwrap().items
     }
 
     /// Changes the batch before it is written. `None` if the batch is to be written unchanged.
-    async fn commit_wrongly(&self, cx: &Context, batch: &[Change]) -> Option<Result<Vec<Done>, CommitError>> {
+    async fn commit_wrongly(&self, cx: &Context, batch: &[Change]) -> Option<Result<Vec<ChangeOutcome>, CommitError>> {
         match (self.fault, batch) {
             // Commits each change on its own, and keeps the changes before a failure.
             (Check::AtomicBatches, batch) if batch.len() > 3 => {
@@ -134,7 +134,7 @@ impl Broken {
                 };
                 drop(done);
                 let key = Key { kind, id };
-                let stored = self.inner.get(cx, key, &Wanted::everything()).await.unwrap().unwrap();
+                let stored = self.inner.get(cx, key, &RequestedAttributes::everything()).await.unwrap().unwrap();
                 let mut touched = Resource::clone(&stored.resource);
                 let name = kind.child(AttributeId::ROOT, "displayName").unwrap();
                 let was = touched.root_mut().insert(name, Value::String("touched".into()));
@@ -152,7 +152,7 @@ impl Broken {
                 }
                 let before = self
                     .inner
-                    .get(cx, Key { kind: change.resource_type(), id: change.id() }, &Wanted::everything())
+                    .get(cx, Key { kind: change.resource_type(), id: change.id() }, &RequestedAttributes::everything())
                     .await;
                 let done = self.inner.commit(cx, batch).await;
                 if let (Change::Delete { .. }, Ok(_), Ok(Some(before))) = (change, &done, before) {
@@ -181,7 +181,7 @@ impl Broken {
             // Compares the version, and writes a little later.
             (Check::Writers, [Change::Replace { entry, expect: Expect::Version(version), .. }]) => {
                 let key = Key { kind: entry.resource.resource_type(), id: entry.resource.id() };
-                let before = self.inner.get(cx, key, &Wanted::everything()).await.unwrap();
+                let before = self.inner.get(cx, key, &RequestedAttributes::everything()).await.unwrap();
                 if let Err(error) = batch[0].check(before.as_ref().map(|before| &before.version)) {
                     return Some(Err(error.into()));
                 }
@@ -192,7 +192,7 @@ impl Broken {
             }
             // Reads the list, and writes the whole list back.
             (Check::Members, [change @ Change::EditValues { kind, id, .. }]) => {
-                let before = self.inner.get(cx, Key { kind, id }, &Wanted::everything()).await.unwrap()?;
+                let before = self.inner.get(cx, Key { kind, id }, &RequestedAttributes::everything()).await.unwrap()?;
                 yielded().await;
                 let Some((after, _)) = change.edited(&before.resource) else {
                     return Some(self.inner.commit(cx, batch).await);
@@ -228,7 +228,7 @@ impl Broken {
             // Does not check the references of a list that is replaced.
             (Check::BadReferences, [Change::Replace { .. }]) => match self.inner.commit(cx, batch).await {
                 Err(CommitError { error: StoreError::BadReference { .. }, .. }) => {
-                    Some(Ok(vec![Done::written(Version::from(7_u64))]))
+                    Some(Ok(vec![ChangeOutcome::written(Version::from(7_u64))]))
                 }
                 other => Some(other),
             },
@@ -258,26 +258,31 @@ fn replaced(resource: Arc<Resource>) -> Change {
 impl Store for Broken {
     forward! { inner: capabilities, pushdown, locate }
 
-    async fn get(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
-        let mut found = self.inner.get(cx, key, wanted).await?;
+    async fn get(
+        &self,
+        cx: &Context,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
+        let mut found = self.inner.get(cx, key, requested).await?;
         if self.is(Check::Tenants) && found.is_none() {
             // The tenant is not in the key.
             let tenants = self.tenants.lock().unwrap().clone();
             for other in &tenants {
-                found = found.or(self.inner.get(other, key, wanted).await?);
+                found = found.or(self.inner.get(other, key, requested).await?);
             }
         }
         if self.is(Check::Existence) && found.is_none() {
             // The type is not in the key.
             for kind in self.registry.resource_types() {
-                found = found.or(self.inner.get(cx, Key { kind, id: key.id }, wanted).await?);
+                found = found.or(self.inner.get(cx, Key { kind, id: key.id }, requested).await?);
             }
         }
         let (group, list) = self.group();
         if let Some(stored) = &mut found
             && key.kind.name() == group.name()
         {
-            if self.is(Check::Wanted) && !wanted.includes(list) {
+            if self.is(Check::RequestedAttributes) && !requested.includes(list) {
                 stored.version = Version::from(0_u64);
             }
             let mut resource = Resource::clone(&stored.resource);
@@ -323,14 +328,14 @@ impl Store for Broken {
         }
         if self.is(Check::Bytes) {
             // A page has the requested length, whatever its size in bytes.
-            return self.inner.scan(cx, &Scan { wanted: &Wanted::everything(), ..*scan }).await;
+            return self.inner.scan(cx, &Scan { requested: &RequestedAttributes::everything(), ..*scan }).await;
         }
         let page = self.inner.scan(cx, scan).await?;
         self.remember(&page, 0);
         Ok(page)
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if self.is(Check::Tenants) {
             self.tenants.lock().unwrap().push(cx.clone());
         }
@@ -345,9 +350,9 @@ impl Store for Broken {
         cx: &Context,
         kind: &Arc<ResourceType>,
         ids: &[&str],
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
-        let mut found = self.inner.get_many(cx, kind, ids, wanted).await?;
+        let mut found = self.inner.get_many(cx, kind, ids, requested).await?;
         if self.is(Check::GetMany) {
             // Returns the rows in the order of the database, not of the request.
             found.sort_by_key(|found| found.as_ref().map(|found| found.id().to_owned()));
@@ -392,7 +397,7 @@ type Fold = fn(&str) -> String;
 impl Store for OwnFold {
     forward! { inner: capabilities, pushdown, get, scan, locate, referrers }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         let mut batch = batch.to_vec();
         for change in &mut batch {
             if let Change::Create { entry } | Change::Replace { entry, .. } = change {

@@ -8,8 +8,8 @@ use scim_core::{
     Store,
     filter::Condition,
     store::{
-        Capabilities, Change, CommitError, Context, Done, DynStore, Expect, Key, MemoryStore, Page, Referrer, Scan,
-        StoreError, Stored, TenantId, Version, Wanted, Window,
+        Capabilities, Change, ChangeOutcome, CommitError, Context, DynStore, Expect, Key, MemoryStore, Page, Referrer,
+        RequestedAttributes, Scan, StoreError, Stored, TenantId, Version, Window,
     },
 };
 
@@ -28,13 +28,18 @@ fn what_the_store_says_of_failures_reaches_through_an_erased_type() {
         fn capabilities(&self) -> Capabilities {
             Capabilities::new()
         }
-        async fn get(&self, _: &Context, key: Key<'_>, _: &Wanted<'_>) -> Result<Option<Stored>, StoreError> {
+        async fn get(
+            &self,
+            _: &Context,
+            key: Key<'_>,
+            _: &RequestedAttributes<'_>,
+        ) -> Result<Option<Stored>, StoreError> {
             Err(error(key.id))
         }
         async fn scan(&self, cx: &Context, _: &Scan<'_>) -> Result<Page, StoreError> {
             Err(error(cx.tenant().as_str()))
         }
-        async fn commit(&self, _: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
+        async fn commit(&self, _: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
             Err(error(batch[0].id()).into())
         }
     }
@@ -51,7 +56,7 @@ fn what_the_store_says_of_failures_reaches_through_an_erased_type() {
         let kinds = world.kinds();
         let key = Key { kind: &world.user, id };
         let errors = [
-            now(store.get(&cx, key, &Wanted::everything())).unwrap_err(),
+            now(store.get(&cx, key, &RequestedAttributes::everything())).unwrap_err(),
             now(store.locate(&cx, &kinds, &[id])).unwrap_err(),
             now(store.referrers(&cx, &groups_of(&world), &[id], usize::MAX)).unwrap_err(),
             world.commit(&store, &[delete(&world.user, id)]).unwrap_err().error,
@@ -109,8 +114,14 @@ fn nothing_shows_a_value_when_it_is_debugged() {
     let matcher = compile(&world.user, r#"userName eq "hush""#);
     let filter: Vec<&Condition> = matcher.conditions().iter().collect();
     let window = Window::behind(None, 1);
-    let scan =
-        Scan { kind: &world.user, filter: &filter, sort: None, window, wanted: &Wanted::everything(), count: true };
+    let scan = Scan {
+        kind: &world.user,
+        filter: &filter,
+        sort: None,
+        window,
+        requested: &RequestedAttributes::everything(),
+        count: true,
+    };
     let referrer = Referrer::new("u1", "g1", Some(SECRET.into()));
     let cx = Context::new(TenantId::single()).with_host(Arc::new(SECRET));
     let store = MemoryStore::new();

@@ -7,7 +7,7 @@ use scim_core::{
     resource::{Resource, UniqueKey},
     schema::{AttributeId, ResourceType},
     sql::{Dialect, Statement, comparable as comparable_text},
-    store::{Change, CommitError, Context, Done, Entry, StoreError, TenantId, Version},
+    store::{Change, ChangeOutcome, CommitError, Context, Entry, StoreError, TenantId, Version},
     value::{Object, Value},
 };
 use uuid::Uuid;
@@ -32,13 +32,13 @@ pub(super) struct Commit {
 
 impl Work for Commit {
     /// The results of the changes, and the units that the batch has cost.
-    type Output = (Vec<Done>, u64);
+    type Output = (Vec<ChangeOutcome>, u64);
 
     fn owner(&self) -> Option<&TenantId> {
         Some(self.cx.tenant())
     }
 
-    async fn run<S: Session>(&self, session: &mut S) -> Result<(Vec<Done>, u64), CommitError> {
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(Vec<ChangeOutcome>, u64), CommitError> {
         let session = &mut Counted::new(session);
         let mut all = Vec::with_capacity(self.batch.len());
         let mut balance = Balance::default();
@@ -80,7 +80,7 @@ impl Commit {
         session: &mut S,
         change: &Change,
         balance: &mut Balance,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<ChangeOutcome, StoreError> {
         let table = self.tables.find(change.resource_type())?;
         let version = new_version()?;
         match change {
@@ -93,7 +93,7 @@ impl Commit {
                 let locked = self.lock(session, change, "UPDATE").await?;
                 balance.add(change.resource_type().name(), -1, locked.bytes.saturating_neg());
                 self.delete(session, change.id(), &version, balance).await?;
-                return Ok(Done::deleted());
+                return Ok(ChangeOutcome::deleted());
             }
             Change::EditValues { kind, id, attribute, edit, modified, .. } => {
                 let locked = self.lock(session, change, "NO KEY UPDATE").await?;
@@ -101,7 +101,7 @@ impl Commit {
                 let mut held = Held { tenant: self.cx.tenant(), kind, holder: id, list, next: locked.places };
                 let effect = held.edit(session, edit).await?;
                 if effect.is_empty() {
-                    return Ok(Done::kept(locked.version));
+                    return Ok(ChangeOutcome::kept(locked.version));
                 }
                 balance.add_references(count(effect.add.len()).saturating_sub(count(effect.remove.len())));
                 // The clocks of several machines differ; the modification time of a resource must not go backward.
@@ -112,12 +112,12 @@ impl Commit {
                 update.push(", places = ").bind(held.next);
                 self.of_resource(&mut update, id);
                 session.execute(&update).await?;
-                return Ok(Done::written(version).with_edit(effect));
+                return Ok(ChangeOutcome::written(version).with_edit(effect));
             }
             // A kind of change from a later version of the library must not be mistaken for another kind.
             _ => return Err(StoreError::backend("a change of a kind that is not known")),
         }
-        Ok(Done::written(version))
+        Ok(ChangeOutcome::written(version))
     }
 
     /// Finds the row of the resource, checks the precondition of the change, and locks the row until the commit.

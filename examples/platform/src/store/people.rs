@@ -13,7 +13,7 @@ use scim_core::{
     resource::UniqueKey,
     schema::{AttributeId, DefaultValue},
     sql::Statement,
-    store::{Change, Context, Done, StoreError},
+    store::{Change, ChangeOutcome, Context, StoreError},
     value::Value,
 };
 
@@ -50,7 +50,7 @@ const LONGEST_ID: usize = 1_000;
 pub(super) async fn follow<S: Session>(
     session: &mut S,
     change: &Change,
-    done: &Done,
+    done: &ChangeOutcome,
     event: &Event,
 ) -> Result<(), StoreError> {
     let (tenant, kind) = (event.tenant().as_str(), change.resource_type().name());

@@ -11,7 +11,7 @@ use scim_core::{
     filter::Condition,
     schema::{AttributeId, Relation, ResourceType},
     sql::{Dialect, Statement},
-    store::{Context, Scan, StoreError, Stored, Version, Wanted, Window},
+    store::{Context, RequestedAttributes, Scan, StoreError, Stored, Version, Window},
     value::{Object, Value},
 };
 
@@ -65,20 +65,20 @@ pub(super) struct Select<'a> {
 
 impl Select<'_> {
     /// Begins the query for the resources of a tenant; the caller appends further conditions.
-    pub(super) fn resources(&self, cx: &Context, wanted: &Wanted<'_>) -> Statement {
+    pub(super) fn resources(&self, cx: &Context, requested: &RequestedAttributes<'_>) -> Statement {
         let mut query = Statement::new(self.dialect);
-        self.write_resources(&mut query, cx, wanted);
+        self.write_resources(&mut query, cx, requested);
         query
     }
 
-    fn write_resources(&self, query: &mut Statement, cx: &Context, wanted: &Wanted<'_>) {
-        self.write_columns(query, wanted);
+    fn write_resources(&self, query: &mut Statement, cx: &Context, requested: &RequestedAttributes<'_>) {
+        self.write_columns(query, requested);
         self.from(query, cx);
     }
 
-    fn write_columns(&self, query: &mut Statement, wanted: &Wanted<'_>) {
+    fn write_columns(&self, query: &mut Statement, requested: &RequestedAttributes<'_>) {
         query.push("SELECT r.version, r.modified, r.document");
-        for list in self.lists(wanted) {
+        for list in self.lists(requested) {
             // The values in their order, an empty text for an empty list, and NULL for a list that is not
             // requested.
             let from = format!("FROM member AS m WHERE {}", list.of_resource);
@@ -90,13 +90,13 @@ impl Select<'_> {
                 _ => format!("array_to_string(ARRAY(SELECT m.element {from} ORDER BY m.place), ',')"),
             };
             let mut unwanted = Vec::new();
-            if let Some(limit) = wanted.list_limit().and_then(|limit| i64::try_from(limit).ok()) {
+            if let Some(limit) = requested.list_limit().and_then(|limit| i64::try_from(limit).ok()) {
                 // No more rows are read than necessary to learn whether the list is longer.
                 unwanted
                     .push(format!("WHEN EXISTS (SELECT 1 {from} ORDER BY m.place LIMIT 1 OFFSET {limit}) THEN NULL"));
             }
             if let Some(limit) =
-                wanted.byte_limit().and_then(|limit| i64::try_from(limit.clamp(1, 1 << 40).next_power_of_two()).ok())
+                requested.byte_limit().and_then(|limit| i64::try_from(limit.clamp(1, 1 << 40).next_power_of_two()).ok())
             {
                 // A power of two limits the number of statement texts to keep prepared. Short lists are not
                 // measured: each value takes a position, and an ordinary value has less than `LONG` bytes. As no
@@ -116,17 +116,17 @@ impl Select<'_> {
     }
 
     /// The resources with these ids: a look-up for each id.
-    pub(super) fn many(&self, cx: &Context, ids: &[&str], wanted: &Wanted<'_>) -> Statement {
+    pub(super) fn many(&self, cx: &Context, ids: &[&str], requested: &RequestedAttributes<'_>) -> Statement {
         let mut query = Statement::new(self.dialect);
         if self.dialect == Dialect::Sqlite {
-            self.write_resources(&mut query, cx, wanted);
+            self.write_resources(&mut query, cx, requested);
             query.push(" AND ");
             is_one_of(&mut query, "r.id", ids.iter().copied());
             return query;
         }
         query.push("SELECT r.*");
         look_up_each(&mut query, ids.iter().copied(), |query| {
-            self.write_resources(query, cx, wanted);
+            self.write_resources(query, cx, requested);
             query.push(" AND r.id = e.id COLLATE \"C\" LIMIT 1");
         });
         query
@@ -137,8 +137,8 @@ impl Select<'_> {
         query.push(" AND r.kind = ").bind(self.kind.name());
     }
 
-    fn lists<'a>(&'a self, wanted: &'a Wanted<'_>) -> impl Iterator<Item = &'a List> {
-        self.table.lists.iter().filter(|list| wanted.includes(list.attribute))
+    fn lists<'a>(&'a self, requested: &'a RequestedAttributes<'_>) -> impl Iterator<Item = &'a List> {
+        self.table.lists.iter().filter(|list| requested.includes(list.attribute))
     }
 
     /// The queries of a page: the query for its resources and, if requested, the query for their number.
@@ -174,7 +174,7 @@ impl Select<'_> {
     fn page_as(&self, cx: &Context, scan: &Scan<'_>, access: Access) -> Result<Statement, StoreError> {
         let mapping = &self.table.mapping;
         let mut page = Statement::new(self.dialect);
-        self.write_columns(&mut page, scan.wanted);
+        self.write_columns(&mut page, scan.requested);
         match access {
             Access::Any => {
                 self.from(&mut page, cx);
@@ -251,15 +251,15 @@ impl Select<'_> {
     }
 
     /// The resource in a row of [`Select::resources`].
-    pub(super) fn stored(&self, mut row: Row, wanted: &Wanted<'_>) -> Result<Stored, StoreError> {
+    pub(super) fn stored(&self, mut row: Row, requested: &RequestedAttributes<'_>) -> Result<Stored, StoreError> {
         let version = Version::new(row.text(0)?).map_err(StoreError::backend)?;
         let modified = row.optional_text(1)?;
         let mut json = row.text(DOCUMENT)?;
-        if let Some(attributes) = wanted.attributes() {
+        if let Some(attributes) = requested.attributes() {
             json = part(self.kind, &json, attributes)?;
         }
         let mut complete = true;
-        for (index, list) in self.lists(wanted).enumerate() {
+        for (index, list) in self.lists(requested).enumerate() {
             match row.optional_text(DOCUMENT + 1 + index)? {
                 Some(values) if values.is_empty() => {}
                 Some(values) => insert(&mut json, &list.name, &values)?,

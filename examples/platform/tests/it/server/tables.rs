@@ -20,7 +20,9 @@ use scim_core::{
     quirks::Tolerance,
     schema::ResourceType,
     sql::{Dialect, representation},
-    store::{Change, CommitError, Context, Entry, Expect, Scan, Store, StoreError, TenantId, Wanted, Window},
+    store::{
+        Change, CommitError, Context, Entry, Expect, RequestedAttributes, Scan, Store, StoreError, TenantId, Window,
+    },
 };
 
 async fn open(place: &Place) -> TableStore {
@@ -47,8 +49,14 @@ async fn found(store: &TableStore, filter: &str) -> Vec<String> {
     let matcher = filter.compile(&kind, &mut Tolerance::new(Quirks::default())).unwrap();
     let conditions: Vec<_> = matcher.conditions().iter().collect();
     let window = Window::behind(None, 100);
-    let scan =
-        Scan { kind: &kind, filter: &conditions, sort: None, window, wanted: &Wanted::everything(), count: false };
+    let scan = Scan {
+        kind: &kind,
+        filter: &conditions,
+        sort: None,
+        window,
+        requested: &RequestedAttributes::everything(),
+        count: false,
+    };
     let page = store.scan(&acme(), &scan).await.unwrap();
     page.items.iter().map(|stored| stored.resource.id().to_owned()).collect()
 }
@@ -165,9 +173,9 @@ async fn texts_of_an_older_fold_are_derived_again() {
 
 /// The total of users in a list without a filter.
 async fn total(store: &TableStore) -> Option<u64> {
-    let (kind, wanted) = (kind("User"), Wanted::everything());
+    let (kind, requested) = (kind("User"), RequestedAttributes::everything());
     let window = Window::Offset { skip: 0, take: 0 };
-    let scan = Scan { kind: &kind, filter: &[], sort: None, window, wanted: &wanted, count: true };
+    let scan = Scan { kind: &kind, filter: &[], sort: None, window, requested: &requested, count: true };
     store.scan(&acme(), &scan).await.unwrap().total
 }
 
