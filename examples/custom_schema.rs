@@ -11,7 +11,7 @@ use scim_core::{
     Registry, ServiceProvider,
     protocol::Request,
     schema::{Attribute, AttributeType, ResourceType, Schema, Uniqueness},
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 
 /// An extension in code: the badge of an employee.
@@ -59,7 +59,7 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
 
 struct Host {
     provider: ServiceProvider<MemoryStore>,
-    context: Context,
+    context: RequestContext,
 }
 
 impl Host {
@@ -84,7 +84,7 @@ impl Host {
 fn main() -> Result<(), Box<dyn Error>> {
     let provider =
         ServiceProvider::builder(registry()?, MemoryStore::new()).base_url("https://platform.example/scim").build()?;
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
 
     host.ask("GET", "/ResourceTypes/Device", "", 200, r#""endpoint":"/Devices""#)?;
     host.ask("GET", "/Schemas/urn:example:scim:schemas:badge:1.0:User", "", 200, r#""name":"color""#)?;

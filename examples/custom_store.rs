@@ -18,7 +18,7 @@ use scim_core::{
     protocol::Request,
     schema::{Attribute, AttributeId, AttributeType, ENTERPRISE_USER, GROUP, Mutability, ResourceType, Schema, USER},
     store::{
-        Capabilities, Change, ChangeOutcome, CommitError, Context, Entry, Key, Page, RequestedAttributes, Scan,
+        Capabilities, Change, ChangeOutcome, CommitError, Entry, Key, Page, RequestContext, RequestedAttributes, Scan,
         StoreError, Stored, TenantId, Version,
     },
 };
@@ -109,8 +109,8 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
 
 impl Platform {
     /// The tables of the caller's organization. This example has one organization; all others are refused.
-    fn tables(&self, cx: &Context) -> Result<MutexGuard<'_, Tables>, StoreError> {
-        if *cx.tenant() != self.organization {
+    fn tables(&self, context: &RequestContext) -> Result<MutexGuard<'_, Tables>, StoreError> {
+        if *context.tenant() != self.organization {
             return Err(StoreError::Denied);
         }
         Ok(self.tables.lock().unwrap_or_else(PoisonError::into_inner))
@@ -168,12 +168,17 @@ impl Store for Platform {
         Capabilities::new().with_sort(true).with_total(true)
     }
 
-    async fn get(&self, cx: &Context, key: Key<'_>, _: &RequestedAttributes<'_>) -> Result<Option<Stored>, StoreError> {
-        self.find(&*self.tables(cx)?, key.kind.name(), key.id)
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        _: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
+        self.find(&*self.tables(context)?, key.kind.name(), key.id)
     }
 
-    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
-        let tables = self.tables(cx)?;
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        let tables = self.tables(context)?;
         let accounts = tables.accounts.iter().filter(|row| row.made_by_scim);
         let all: Result<Vec<Stored>, StoreError> = if scan.kind.name() == "User" {
             accounts.map(|row| self.stored("User", row, row.version)).collect()
@@ -183,10 +188,10 @@ impl Store for Platform {
         Ok(scan.select(all?))
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         // The store accepts one change, as `capabilities` says.
         let [change] = batch else { return Err(StoreError::TooMany.into()) };
-        let tables = &mut *self.tables(cx)?;
+        let tables = &mut *self.tables(context)?;
         let before = self.find(tables, change.resource_type().name(), change.id())?;
         // Checks that the resource exists, or still has the version that the change is based on, in the same step as
         // the write.
@@ -243,7 +248,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let platform = Arc::new(Platform { organization: organization.clone(), registry: registry.clone(), tables });
     let provider =
         ServiceProvider::builder(registry, Arc::clone(&platform)).base_url("https://platform.example/scim").build()?;
-    let context = Context::new(organization);
+    let context = RequestContext::new(organization);
     let ask = |method: &str, target: &str, body: &str, status: u16, part: &str| -> Result<String, Box<dyn Error>> {
         let response = now(provider.handle(&context, &Request::new(method, target).body(body.as_bytes())));
         let response = response.ok_or("it waits for nothing")?;

@@ -25,7 +25,7 @@ use crate::{
     patch::Membership,
     resource::{Resource, SEGMENT, url},
     schema::{AttributeId, AttributeType, ResourceType},
-    store::{Change, ChangeOutcome, Context, TenantId, Version},
+    store::{Change, ChangeOutcome, RequestContext, TenantId, Version},
     value::{Object, Text},
 };
 
@@ -54,12 +54,12 @@ pub enum StateChange {
 /// [`MemoryStore`](crate::store::MemoryStore); a database would insert a row instead:
 ///
 /// ```
-/// use scim_core::{event::Event, store::{Change, CommitError, Context, ChangeOutcome, MemoryStore, Store}};
+/// use scim_core::{event::Event, store::{Change, ChangeOutcome, CommitError, MemoryStore, RequestContext, Store}};
 ///
-/// async fn commit(tables: &MemoryStore, outbox: &mut Vec<Vec<u8>>, cx: &Context, batch: &[Change])
+/// async fn commit(tables: &MemoryStore, outbox: &mut Vec<Vec<u8>>, context: &RequestContext, batch: &[Change])
 ///     -> Result<Vec<ChangeOutcome>, CommitError> {
-///     let done = tables.commit(cx, batch).await?;
-///     let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(cx, change, done));
+///     let done = tables.commit(context, batch).await?;
+///     let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(context, change, done));
 ///     outbox.extend(events.map(|event| event.to_json()));
 ///     Ok(done)
 /// }
@@ -111,27 +111,27 @@ impl Event {
     /// ].map(|json| Resource::from_json(user, json));
     /// let (before, entry) = (Arc::new(before?), Entry::new(after?));
     ///
-    /// let cx = Context::new(TenantId::new("acme")?).with_actor("okta");
+    /// let context = RequestContext::new(TenantId::new("acme")?).with_actor("okta");
     /// let change = Change::Replace { entry, before, expect: Expect::Version(Version::from(6)) };
-    /// let event = Event::of(&cx, &change, &ChangeOutcome::written(Version::from(7))).expect("a change");
+    /// let event = Event::of(&context, &change, &ChangeOutcome::written(Version::from(7))).expect("a change");
     /// assert_eq!((event.state_change(), event.actor()), (StateChange::Updated, Some("okta")));
     /// assert_eq!(event.attributes(), ["active", "name.givenName", "password"]);
     /// assert_eq!(event.secrets(), ["password"]);
     /// assert!(event.is_deactivated());
     /// assert_eq!(event.id(), "acme/Users/2819/7");
     ///
-    /// assert!(Event::of(&cx, &change, &ChangeOutcome::kept(Version::from(6))).is_none());
+    /// assert!(Event::of(&context, &change, &ChangeOutcome::kept(Version::from(6))).is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn of(cx: &Context, change: &Change, done: &ChangeOutcome) -> Option<Self> {
+    pub fn of(context: &RequestContext, change: &Change, done: &ChangeOutcome) -> Option<Self> {
         if !done.changed {
             return None;
         }
         let kind = change.resource_type();
         let mut event = Self {
-            tenant: cx.tenant().clone(),
-            actor: cx.actor().map(Box::from),
-            request_id: cx.request_id().map(Box::from),
+            tenant: context.tenant().clone(),
+            actor: context.actor().map(Box::from),
+            request_id: context.request_id().map(Box::from),
             kind: Arc::clone(kind),
             resource_id: change.id().into(),
             external_id: None,
@@ -216,12 +216,12 @@ impl Event {
         &self.tenant
     }
 
-    /// The name of the caller, if the [`Context`] has it.
+    /// The name of the caller, if the [`RequestContext`] has it.
     pub fn actor(&self) -> Option<&str> {
         self.actor.as_deref()
     }
 
-    /// The id of the request, if the [`Context`] has it.
+    /// The id of the request, if the [`RequestContext`] has it.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
@@ -311,9 +311,9 @@ impl Event {
     ///     Resource::from_json(user, json.as_bytes()).map(Arc::new)
     /// };
     /// let (active, inactive) = (user_with(true)?, user_with(false)?);
-    /// let cx = Context::new(TenantId::new("acme")?);
+    /// let context = RequestContext::new(TenantId::new("acme")?);
     /// let outcome = ChangeOutcome::written(Version::from(7));
-    /// let event = |change: &Change| Event::of(&cx, change, &outcome).expect("a change");
+    /// let event = |change: &Change| Event::of(&context, change, &outcome).expect("a change");
     /// let replace = |before: &Arc<Resource>, after: &Arc<Resource>| {
     ///     let (entry, before) = (Entry::new(Arc::clone(after)), Arc::clone(before));
     ///     event(&Change::Replace { entry, before, expect: Expect::Version(Version::from(6)) })

@@ -17,7 +17,7 @@ use std::{collections::HashSet, sync::Arc};
 pub(crate) use self::context::Meter;
 pub use self::{
     change::{Change, ChangeOutcome, Entry, Expect},
-    context::{Context, InvalidTenantId, TenantId},
+    context::{InvalidTenantId, RequestContext, TenantId},
     dynamic::DynStore,
     error::{CommitError, StoreError},
     memory::MemoryStore,
@@ -38,8 +38,8 @@ use crate::{
 ///
 /// # Guarantees of a store
 ///
-/// - **Tenants are separate.** Every call names its tenant in the [`Context`], and reads and writes no data of another
-///   tenant.
+/// - **Tenants are separate.** Every call names its tenant in the [`RequestContext`], and reads and writes no data of
+///   another tenant.
 /// - **Commits are all or nothing**, even when the future is dropped halfway: after an error, nothing has changed.
 /// - **No write is lost.** If two commits expect the same version, one of them fails. A commit claims its unique keys
 ///   itself; a lookup before the commit is not enough.
@@ -68,23 +68,23 @@ use crate::{
 ///         Capabilities::new()
 ///     }
 ///
-///     async fn get(&self, cx: &Context, key: Key<'_>, _: &RequestedAttributes<'_>)
+///     async fn get(&self, context: &RequestContext, key: Key<'_>, _: &RequestedAttributes<'_>)
 ///         -> Result<Option<Stored>, StoreError> {
 ///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
-///         let found = tenants.get(cx.tenant()).and_then(|rows| rows.get(key.id));
+///         let found = tenants.get(context.tenant()).and_then(|rows| rows.get(key.id));
 ///         Ok(found.filter(|stored| stored.resource.resource_type().name() == key.kind.name()).cloned())
 ///     }
 ///
-///     async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
+///     async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
 ///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
-///         let all = tenants.get(cx.tenant()).into_iter().flat_map(BTreeMap::values);
+///         let all = tenants.get(context.tenant()).into_iter().flat_map(BTreeMap::values);
 ///         Ok(scan.select(all.filter(|stored| stored.resource.resource_type().name() == scan.kind.name()).cloned()))
 ///     }
 ///
-///     async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+///     async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
 ///         let [change] = batch else { return Err(StoreError::TooMany.into()) };
 ///         let (tenants, writes) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-///         let rows = tenants.entry(cx.tenant().clone()).or_default();
+///         let rows = tenants.entry(context.tenant().clone()).or_default();
 ///         let before = rows.get(change.id()).cloned();
 ///         change.check(before.as_ref().map(|before| &before.version))?;
 ///         let after = match (change, &before) {
@@ -139,8 +139,8 @@ use crate::{
 /// #     (AttributeId::ID, text("u")), (user.unique_attributes()[0], text("Ann"))]));
 /// # let all = Resource::from_object(group.clone(), Object::from_iter([(AttributeId::ID, text("g"))]));
 /// # let member = Object::from_iter([(group.value_of(members).expect("defined"), text("u"))]);
-/// # let (store, cx) = (Listing::default(), Context::new(TenantId::single()));
-/// # let commit = |change: Change| now(store.commit(&cx, &[change])).map(|done| done[0].changed);
+/// # let (store, context) = (Listing::default(), RequestContext::new(TenantId::single()));
+/// # let commit = |change: Change| now(store.commit(&context, &[change])).map(|done| done[0].changed);
 /// # let create = |resource: &Resource| Change::Create { entry: Entry::new(resource.clone()) };
 /// # let add = || Change::EditValues { kind: group.clone(), id: "g".into(), attribute: members, expect: Expect::Exists,
 /// #     edit: ValueEdit { add: vec![member.clone()], ..ValueEdit::default() }, modified: Default::default() };
@@ -149,13 +149,13 @@ use crate::{
 /// # let mut namesake = ann.clone();
 /// # namesake.root_mut().insert(AttributeId::ID, text("v"));
 /// # assert!(matches!(commit(create(&namesake)), Err(CommitError { error: StoreError::NotUnique { .. }, .. })));
-/// # let get = || now(store.get(&cx, Key { kind: group, id: "g" }, &RequestedAttributes::everything())).ok().flatten().expect("there");
+/// # let get = || now(store.get(&context, Key { kind: group, id: "g" }, &RequestedAttributes::everything())).ok().flatten().expect("there");
 /// # let relation = &registry.relations(user)[0];
-/// # assert_eq!(now(store.referrers(&cx, relation, &["u"], 1_000))?.len(), 1);
-/// # assert!(now(store.referrers(&cx, relation, &["u"], 10)).is_err());
-/// # let many = now(store.get_many(&cx, user, &["x", "u"], &RequestedAttributes::only(&[])))?;
+/// # assert_eq!(now(store.referrers(&context, relation, &["u"], 1_000))?.len(), 1);
+/// # assert!(now(store.referrers(&context, relation, &["u"], 10)).is_err());
+/// # let many = now(store.get_many(&context, user, &["x", "u"], &RequestedAttributes::only(&[])))?;
 /// # assert!(many[0].is_none() && many[1].as_ref().is_some_and(|ann| ann.id() == "u"));
-/// # assert_eq!(now(store.locate(&cx, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
+/// # assert_eq!(now(store.locate(&context, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
 /// # let before = get();
 /// # assert!(before.resource.root().contains(members));
 /// # commit(Change::Delete { kind: user.clone(), id: "u".into(), expect: Expect::Exists, at: Default::default(), before: None })?;
@@ -191,7 +191,7 @@ pub trait Store: Send + Sync + 'static {
     /// [`Denied`](StoreError::Denied), [`Backend`](StoreError::Backend).
     fn get(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         key: Key<'_>,
         requested: &RequestedAttributes<'_>,
     ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
@@ -201,7 +201,7 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`Store::get`], and [`TooMany`](StoreError::TooMany) when the query costs more than the store allows.
-    fn scan(&self, cx: &Context, scan: &Scan<'_>) -> impl Future<Output = Result<Page, StoreError>> + Send;
+    fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> impl Future<Output = Result<Page, StoreError>> + Send;
 
     /// Writes a batch of changes in order, all or nothing. Each change sees the effect of the earlier changes.
     ///
@@ -237,7 +237,7 @@ pub trait Store: Send + Sync + 'static {
     /// [`Capabilities::max_batch`]; and the errors of [`Store::get`].
     fn commit(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         batch: &[Change],
     ) -> impl Future<Output = Result<Vec<ChangeOutcome>, CommitError>> + Send;
 
@@ -254,7 +254,7 @@ pub trait Store: Send + Sync + 'static {
     /// As [`Store::scan`], and [`TooMany`](StoreError::TooMany) when the referrers do not fit into `bytes`.
     fn referrers(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         relation: &Relation,
         ids: &[&str],
         bytes: usize,
@@ -274,7 +274,7 @@ pub trait Store: Send + Sync + 'static {
                     requested: &requested,
                     count: false,
                 };
-                let page = self.scan(cx, &scan).await?;
+                let page = self.scan(context, &scan).await?;
                 for stored in &page.items {
                     if !stored.complete {
                         return Err(StoreError::TooMany);
@@ -308,7 +308,7 @@ pub trait Store: Send + Sync + 'static {
     /// [`RequestedAttributes::byte_limit`]. A store that shares its resources with its callers does not have to count.
     fn get_many(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
@@ -317,7 +317,7 @@ pub trait Store: Send + Sync + 'static {
             let mut found = Vec::with_capacity(ids.len());
             let mut room = requested.byte_limit().unwrap_or(usize::MAX);
             for &id in ids {
-                let stored = self.get(cx, Key { kind, id }, requested).await?;
+                let stored = self.get(context, Key { kind, id }, requested).await?;
                 let size = stored.as_ref().map_or(0, |stored| stored.resource.size());
                 room = room.checked_sub(size).ok_or(StoreError::TooMany)?;
                 found.push(stored.map(|stored| stored.resource));
@@ -336,7 +336,7 @@ pub trait Store: Send + Sync + 'static {
     /// As [`Store::get`].
     fn locate(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kinds: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send {
@@ -346,7 +346,7 @@ pub trait Store: Send + Sync + 'static {
                 let mut found = None;
                 for (position, kind) in kinds.iter().enumerate() {
                     let requested = RequestedAttributes::without(kind.reference_lists());
-                    if self.get(cx, Key { kind, id }, &requested).await?.is_some() {
+                    if self.get(context, Key { kind, id }, &requested).await?.is_some() {
                         found = Some(position);
                         break;
                     }

@@ -98,7 +98,7 @@ impl From<EventUri> for Box<str> {
 /// let resource = Resource::from_json(user, br#"{"id": "44f6142d", "externalId": "jdoe", "userName": "jdoe"}"#)?;
 /// let change = Change::Create { entry: Entry::new(resource) };
 /// let outcome = ChangeOutcome::written(Version::from(1));
-/// let event = Event::of(&Context::new(TenantId::single()), &change, &outcome).expect("a change");
+/// let event = Event::of(&RequestContext::new(TenantId::single()), &change, &outcome).expect("a change");
 ///
 /// let claims = SecurityEvent::notice(&event).claims(&Issuance {
 ///     issuer: "https://scim.example.com",

@@ -32,7 +32,7 @@ use crate::{
     quirks::Tolerance,
     resource::{Resource, url},
     schema::ResourceType,
-    store::{Change, ChangeOutcome, CommitError, Context, Store, StoreError, Version},
+    store::{Change, ChangeOutcome, CommitError, RequestContext, Store, StoreError, Version},
     value::Text,
 };
 
@@ -45,7 +45,7 @@ struct OperationResult {
 /// A bulk request that is being executed.
 struct Run<'a, S> {
     provider: &'a ServiceProvider<S>,
-    cx: &'a Context,
+    context: &'a RequestContext,
     steps: Vec<Step<'a>>,
     results: Vec<Option<OperationResult>>,
     /// The resources that the request creates, by id. Other resources may refer to them before they are committed.
@@ -81,7 +81,7 @@ impl<S: Store> ServiceProvider<S> {
     /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
     /// # }
     /// use scim_core::{Limits, Quirks, Registry, ServiceProvider, message::BulkRequest, quirks::Tolerance};
-    /// use scim_core::store::{Context, MemoryStore, TenantId};
+    /// use scim_core::store::{MemoryStore, RequestContext, TenantId};
     ///
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
     ///     .base_url("https://example.com/scim/v2")
@@ -90,16 +90,16 @@ impl<S: Store> ServiceProvider<S> {
     ///     {"method": "POST", "path": "/Groups", "bulkId": "all", "data": {"displayName": "All", "members": [{"value": "bulkId:ann"}]}},
     ///     {"method": "POST", "path": "/Users", "bulkId": "ann", "data": {"userName": "ann"}}]}"#;
     /// let request = BulkRequest::parse(body, &Limits::default(), &mut Tolerance::new(Quirks::default()))?;
-    /// let response = block_on(provider.bulk(&Context::new(TenantId::single()), &request))?;
+    /// let response = block_on(provider.bulk(&RequestContext::new(TenantId::single()), &request))?;
     /// assert!(response.outcomes.iter().all(|outcome| outcome.status == 201));
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn bulk(&self, cx: &Context, request: &BulkRequest<'_>) -> Result<BulkResponse, Error> {
+    pub async fn bulk(&self, context: &RequestContext, request: &BulkRequest<'_>) -> Result<BulkResponse, Error> {
         if self.limits().bulk_operations == 0 {
             return Err(Error::not_implemented("bulk"));
         }
-        let cx = &*self.metered(cx);
+        let context = &*self.metered(context);
         let mut tolerance = Tolerance::new(self.quirks());
         let steps = step::steps(self, request, &mut tolerance);
         let refers: Vec<Vec<usize>> = steps.iter().map(|step| step.refers.clone()).collect();
@@ -108,7 +108,7 @@ impl<S: Store> ServiceProvider<S> {
         results.resize_with(steps.len(), || None);
         let mut run = Run {
             provider: self,
-            cx,
+            context,
             steps,
             results,
             created,
@@ -121,7 +121,7 @@ impl<S: Store> ServiceProvider<S> {
             if run.is_over() {
                 break;
             }
-            cx.pause().await;
+            context.pause().await;
             match *group {
                 [only] if refers.get(only).is_none_or(|targets| !targets.contains(&only)) => run.one(only).await,
                 _ => run.circle(&group).await,
@@ -129,7 +129,7 @@ impl<S: Store> ServiceProvider<S> {
         }
         run.flush().await;
         let is_done = |result: &OperationResult| result.outcome.is_ok();
-        if cx.work().is_some_and(limits::Work::is_exceeded) && !run.results.iter().flatten().any(is_done) {
+        if context.work().is_some_and(limits::Work::is_exceeded) && !run.results.iter().flatten().any(is_done) {
             return Err(too_much_bulk(self.limits().work));
         }
         Ok(run.into_response(request))
@@ -218,7 +218,7 @@ impl<S: Store> Run<'_, S> {
         let limits = self.provider.limits();
         let resource = Resource::read(kind, data.as_bytes(), limits, &mut self.tolerance)?;
         let id = self.steps.get(index).and_then(|step| step.id.clone()).unwrap_or_default();
-        let mut call = self.provider.call(self.cx, Action::Create, resource.resource_type())?;
+        let mut call = self.provider.call(self.context, Action::Create, resource.resource_type())?;
         call.tolerance = self.tolerance;
         let prepared = self.provider.prepare_create(&mut call, resource, &self.created).await;
         self.tolerance = call.tolerance;
@@ -227,7 +227,7 @@ impl<S: Store> Run<'_, S> {
 
     /// Replaces, patches or deletes a resource. Returns the status and the version of the resource.
     async fn change(&mut self, index: usize, work: Work<'_>) -> Result<(u16, Option<Version>), Error> {
-        let (provider, cx) = (self.provider, self.cx);
+        let (provider, context) = (self.provider, self.context);
         let Some(step) = self.steps.get(index) else { return Err(broken_store("an operation of the request")) };
         let id = step.id.clone().unwrap_or_default();
         let precondition = step.version.as_deref().map(Precondition::if_match).unwrap_or_default();
@@ -236,11 +236,11 @@ impl<S: Store> Run<'_, S> {
             Work::Fault(error) => return Err(error),
             Work::Replace { kind, data } => {
                 let resource = Resource::read(&kind, data.as_bytes(), provider.limits(), &mut self.tolerance)?;
-                provider.replace(cx, &id, resource, &options).await?
+                provider.replace(context, &id, resource, &options).await?
             }
-            Work::Patch { kind, patch } => provider.patch(cx, &kind, &id, &patch, &options).await?,
+            Work::Patch { kind, patch } => provider.patch(context, &kind, &id, &patch, &options).await?,
             Work::Delete { kind } => {
-                provider.delete(cx, &kind, &id, &options.precondition).await?;
+                provider.delete(context, &kind, &id, &options.precondition).await?;
                 return Ok((204, None));
             }
             Work::Create { .. } | Work::Done => return Err(broken_store("an operation that changes a resource")),
@@ -276,7 +276,7 @@ impl<S: Store> Run<'_, S> {
                 return;
             }
             let batch: Vec<Change> = front.iter().map(|(_, change)| change.clone()).collect();
-            let error = match self.provider.commit(self.cx, &batch).await {
+            let error = match self.provider.commit(self.context, &batch).await {
                 Ok(done) => {
                     self.created(front, done);
                     size = size.saturating_mul(2);
@@ -284,7 +284,7 @@ impl<S: Store> Run<'_, S> {
                 }
                 Err(error) => error,
             };
-            match attempts.again(self.cx, error) {
+            match attempts.again(self.context, error) {
                 Ok(()) => put_back(&mut waiting, front),
                 Err(error) => {
                     size = (front.len() / 2).max(1);
@@ -314,7 +314,7 @@ impl<S: Store> Run<'_, S> {
             return;
         }
         let batch: Vec<Change> = waiting.iter().map(|(_, change)| change.clone()).collect();
-        match self.provider.commit(self.cx, &batch).await {
+        match self.provider.commit(self.context, &batch).await {
             Ok(done) => self.created(waiting, done),
             // Another writer came in between: commit each creation alone.
             Err(_) => {
@@ -347,11 +347,11 @@ impl<S: Store> Run<'_, S> {
     /// Commits all changes or none of them. Tries again while the store is busy, at most `Limits::write_retries`
     /// times.
     async fn commit_again(&self, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
-        self.provider.retry(self.cx, || self.provider.commit(self.cx, batch)).await
+        self.provider.retry(self.context, || self.provider.commit(self.context, batch)).await
     }
 
     fn into_response(self, request: &BulkRequest<'_>) -> BulkResponse {
-        let base = self.provider.inner.base.of(self.cx.tenant());
+        let base = self.provider.inner.base.of(self.context.tenant());
         let mut response = BulkResponse { outcomes: Vec::new(), quirks: self.tolerance.applied() };
         let operations = request.operations.iter().zip(&self.steps).zip(self.results);
         for (index, ((operation, step), result)) in operations.enumerate() {

@@ -6,8 +6,8 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use super::{
-    Capabilities, Change, ChangeOutcome, CommitError, Context, Key, Page, Pushdown, Referrer, RequestedAttributes,
-    Scan, Store, StoreError, Stored,
+    Capabilities, Change, ChangeOutcome, CommitError, Key, Page, Pushdown, Referrer, RequestContext,
+    RequestedAttributes, Scan, Store, StoreError, Stored,
 };
 use crate::{
     filter::Condition,
@@ -54,30 +54,33 @@ trait Erased: Send + Sync {
     fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown;
     fn get<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         key: Key<'a>,
         requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Option<Stored>, StoreError>>;
-    fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>>;
-    fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change])
-    -> Boxed<'a, Result<Vec<ChangeOutcome>, CommitError>>;
+    fn scan<'a>(&'a self, context: &'a RequestContext, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>>;
+    fn commit<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        batch: &'a [Change],
+    ) -> Boxed<'a, Result<Vec<ChangeOutcome>, CommitError>>;
     fn referrers<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         relation: &'a Relation,
         ids: &'a [&'a str],
         bytes: usize,
     ) -> Boxed<'a, Result<Vec<Referrer>, StoreError>>;
     fn get_many<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         kind: &'a Arc<ResourceType>,
         ids: &'a [&'a str],
         requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>>;
     fn locate<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         kinds: &'a [Arc<ResourceType>],
         ids: &'a [&'a str],
     ) -> Boxed<'a, Result<Vec<Option<usize>>, StoreError>>;
@@ -94,52 +97,52 @@ impl<S: Store> Erased for S {
 
     fn get<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         key: Key<'a>,
         requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Option<Stored>, StoreError>> {
-        Box::pin(Store::get(self, cx, key, requested))
+        Box::pin(Store::get(self, context, key, requested))
     }
 
-    fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>> {
-        Box::pin(Store::scan(self, cx, scan))
+    fn scan<'a>(&'a self, context: &'a RequestContext, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>> {
+        Box::pin(Store::scan(self, context, scan))
     }
 
     fn commit<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         batch: &'a [Change],
     ) -> Boxed<'a, Result<Vec<ChangeOutcome>, CommitError>> {
-        Box::pin(Store::commit(self, cx, batch))
+        Box::pin(Store::commit(self, context, batch))
     }
 
     fn referrers<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         relation: &'a Relation,
         ids: &'a [&'a str],
         bytes: usize,
     ) -> Boxed<'a, Result<Vec<Referrer>, StoreError>> {
-        Box::pin(Store::referrers(self, cx, relation, ids, bytes))
+        Box::pin(Store::referrers(self, context, relation, ids, bytes))
     }
 
     fn get_many<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         kind: &'a Arc<ResourceType>,
         ids: &'a [&'a str],
         requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>> {
-        Box::pin(Store::get_many(self, cx, kind, ids, requested))
+        Box::pin(Store::get_many(self, context, kind, ids, requested))
     }
 
     fn locate<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         kinds: &'a [Arc<ResourceType>],
         ids: &'a [&'a str],
     ) -> Boxed<'a, Result<Vec<Option<usize>>, StoreError>> {
-        Box::pin(Store::locate(self, cx, kinds, ids))
+        Box::pin(Store::locate(self, context, kinds, ids))
     }
 }
 
@@ -158,54 +161,54 @@ macro_rules! forward {
 
         async fn get(
             &self,
-            cx: &Context,
+            context: &RequestContext,
             key: Key<'_>,
             requested: &RequestedAttributes<'_>,
         ) -> Result<Option<Stored>, StoreError> {
             let $outer = self;
-            $inner.get(cx, key, requested).await
+            $inner.get(context, key, requested).await
         }
 
-        async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
             let $outer = self;
-            $inner.scan(cx, scan).await
+            $inner.scan(context, scan).await
         }
 
-        async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+        async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
             let $outer = self;
-            $inner.commit(cx, batch).await
+            $inner.commit(context, batch).await
         }
 
         async fn referrers(
             &self,
-            cx: &Context,
+            context: &RequestContext,
             relation: &Relation,
             ids: &[&str],
             bytes: usize,
         ) -> Result<Vec<Referrer>, StoreError> {
             let $outer = self;
-            $inner.referrers(cx, relation, ids, bytes).await
+            $inner.referrers(context, relation, ids, bytes).await
         }
 
         async fn get_many(
             &self,
-            cx: &Context,
+            context: &RequestContext,
             kind: &Arc<ResourceType>,
             ids: &[&str],
             requested: &RequestedAttributes<'_>,
         ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
             let $outer = self;
-            $inner.get_many(cx, kind, ids, requested).await
+            $inner.get_many(context, kind, ids, requested).await
         }
 
         async fn locate(
             &self,
-            cx: &Context,
+            context: &RequestContext,
             kinds: &[Arc<ResourceType>],
             ids: &[&str],
         ) -> Result<Vec<Option<usize>>, StoreError> {
             let $outer = self;
-            $inner.locate(cx, kinds, ids).await
+            $inner.locate(context, kinds, ids).await
         }
     };
 }

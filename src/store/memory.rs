@@ -16,8 +16,8 @@ use std::{
 
 use self::{query::Query, tenant::Tenant, transaction::Transaction};
 use super::{
-    Capabilities, Change, ChangeOutcome, CommitError, Context, Key, Page, Pushdown, Referrer, RequestedAttributes,
-    Scan, Store, StoreError, Stored, TenantId,
+    Capabilities, Change, ChangeOutcome, CommitError, Key, Page, Pushdown, Referrer, RequestContext,
+    RequestedAttributes, Scan, Store, StoreError, Stored, TenantId,
 };
 use crate::{
     filter::Condition,
@@ -59,11 +59,11 @@ use crate::{
 /// user.root_mut().insert(user_name, Value::String("bjensen".into()));
 ///
 /// let store = MemoryStore::new();
-/// let cx = Context::new(TenantId::single());
-/// let done = now(store.commit(&cx, &[Change::Create { entry: Entry::new(user) }]))?;
+/// let context = RequestContext::new(TenantId::single());
+/// let done = now(store.commit(&context, &[Change::Create { entry: Entry::new(user) }]))?;
 ///
 /// let key = Key { kind, id: "2819c223" };
-/// let stored = now(store.get(&cx, key, &RequestedAttributes::everything()))?.expect("created");
+/// let stored = now(store.get(&context, key, &RequestedAttributes::everything()))?.expect("created");
 /// assert_eq!(Some(stored.version), done[0].version);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -99,21 +99,21 @@ impl MemoryStore {
 
     // A poisoned lock never hides an incomplete change: a commit that does not finish is undone, even when it panics.
 
-    fn find(&self, cx: &Context) -> Option<Arc<RwLock<Tenant>>> {
-        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(cx.tenant()).cloned()
+    fn find(&self, context: &RequestContext) -> Option<Arc<RwLock<Tenant>>> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(context.tenant()).cloned()
     }
 
     /// The result of `read` on the caller's tenant; `None` before the first commit there.
-    fn read<T>(&self, cx: &Context, read: impl FnOnce(&Tenant) -> T) -> Option<T> {
-        let tenant = self.find(cx)?;
+    fn read<T>(&self, context: &RequestContext, read: impl FnOnce(&Tenant) -> T) -> Option<T> {
+        let tenant = self.find(context)?;
         let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
         Some(read(&tenant))
     }
 
-    fn write<T>(&self, cx: &Context, write: impl FnOnce(&mut Tenant) -> T) -> T {
-        let tenant = self.find(cx).unwrap_or_else(|| {
+    fn write<T>(&self, context: &RequestContext, write: impl FnOnce(&mut Tenant) -> T) -> T {
+        let tenant = self.find(context).unwrap_or_else(|| {
             let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(tenants.entry(cx.tenant().clone()).or_default())
+            Arc::clone(tenants.entry(context.tenant().clone()).or_default())
         });
         let mut tenant = tenant.write().unwrap_or_else(PoisonError::into_inner);
         write(&mut tenant)
@@ -143,26 +143,26 @@ impl Store for MemoryStore {
 
     async fn get(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         key: Key<'_>,
         requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        let row = self.read(cx, |tenant| tenant.row(tenant.find_table(key.kind)?, key.id).cloned());
+        let row = self.read(context, |tenant| tenant.row(tenant.find_table(key.kind)?, key.id).cloned());
         Ok(row.flatten().map(|row| row.stored(requested)))
     }
 
-    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
-        match self.find(cx) {
-            Some(tenant) => Query::new(&tenant, cx, scan).page().await,
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        match self.find(context) {
+            Some(tenant) => Query::new(&tenant, context, scan).page().await,
             None => Ok(Page::new(Vec::new(), scan.count.then_some(0), false)),
         }
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if batch.len() > Self::MAX_BATCH {
             return Err(CommitError::new(Self::MAX_BATCH, StoreError::TooMany));
         }
-        self.write(cx, |tenant| {
+        self.write(context, |tenant| {
             let mut transaction = Transaction::new(tenant, &self.indexed);
             let apply = |(index, change)| transaction.apply(change).map_err(|error| CommitError::new(index, error));
             let done: Vec<ChangeOutcome> = batch.iter().enumerate().map(apply).collect::<Result<_, _>>()?;
@@ -173,7 +173,7 @@ impl Store for MemoryStore {
 
     async fn referrers(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         relation: &Relation,
         ids: &[&str],
         bytes: usize,
@@ -181,7 +181,7 @@ impl Store for MemoryStore {
         let mut ids: Vec<&str> = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
-        let found = self.read(cx, |tenant| {
+        let found = self.read(context, |tenant| {
             let (mut found, mut room) = (Vec::new(), bytes);
             let Some(table) = tenant.find_table(relation.referrer()) else { return Ok(found) };
             for value in ids {
@@ -201,22 +201,22 @@ impl Store for MemoryStore {
 
     async fn get_many(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
-        let found = self.read(cx, |tenant| Some(tenant.many(tenant.find_table(kind)?, ids, requested)));
+        let found = self.read(context, |tenant| Some(tenant.many(tenant.find_table(kind)?, ids, requested)));
         Ok(found.flatten().unwrap_or_else(|| vec![None; ids.len()]))
     }
 
     async fn locate(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kinds: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
-        let located = self.read(cx, |tenant| {
+        let located = self.read(context, |tenant| {
             let position = |id: &&str| {
                 let (_, table) = tenant.locate(id)?;
                 let name = tenant.table(table)?.kind.name();

@@ -28,19 +28,19 @@ impl Store for Directory {
 
     async fn get(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         key: Key<'_>,
         requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        let row = (cx.tenant().clone(), Text::from(key.id));
+        let row = (context.tenant().clone(), Text::from(key.id));
         self.begin().read(key.kind, &row, requested).map_err(StoreError::backend)
     }
 
-    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
-        self.begin().scan(cx.tenant(), scan).map_err(StoreError::backend)
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        self.begin().scan(context.tenant(), scan).map_err(StoreError::backend)
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if batch.len() > self.capabilities().max_batch {
             return Err(StoreError::TooMany.into());
         }
@@ -50,8 +50,8 @@ impl Store for Directory {
         let mut outcomes = Vec::with_capacity(batch.len());
         for (index, change) in batch.iter().enumerate() {
             // Whatever fails leaves the function, and with it goes the transaction.
-            let done = transaction.apply(cx, change).map_err(|error| CommitError::new(index, error))?;
-            transaction.outbox.extend(Event::of(cx, change, &done).map(|event| event.to_json()));
+            let done = transaction.apply(context, change).map_err(|error| CommitError::new(index, error))?;
+            transaction.outbox.extend(Event::of(context, change, &done).map(|event| event.to_json()));
             outcomes.push(done);
         }
         *tables = transaction;
@@ -60,7 +60,7 @@ impl Store for Directory {
 
     async fn referrers(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         _: &Relation,
         ids: &[&str],
         bytes: usize,
@@ -68,8 +68,8 @@ impl Store for Directory {
         let (tables, mut found, mut room) = (self.begin(), Vec::new(), bytes);
         // SELECT … FROM team_member JOIN team … WHERE account = ANY($2): once for a whole page of users.
         for id in ids.iter().copied().map(Text::from) {
-            for team in tables.teams_of(&(cx.tenant().clone(), id.clone())) {
-                let row = tables.team.get(&(cx.tenant().clone(), team.clone()));
+            for team in tables.teams_of(&(context.tenant().clone(), id.clone())) {
+                let row = tables.team.get(&(context.tenant().clone(), team.clone()));
                 let display = row.map(|row| row.name.as_str().into());
                 let referrer = Referrer::new(id.clone(), team, display);
                 room = room.checked_sub(referrer.size()).ok_or(StoreError::TooMany)?;
@@ -81,26 +81,26 @@ impl Store for Directory {
 
     async fn get_many(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let tables = self.begin();
         // SELECT … WHERE id = ANY($2): the rows come in any order, and each goes to the place of its id.
-        let row = |id: &str| tables.read(kind, &(cx.tenant().clone(), Text::from(id)), requested);
+        let row = |id: &str| tables.read(kind, &(context.tenant().clone(), Text::from(id)), requested);
         let found = ids.iter().map(|id| Ok(row(id)?.map(|stored| stored.resource)));
         found.collect::<Result<_, ResourceError>>().map_err(StoreError::backend)
     }
 
     async fn locate(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kinds: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
         let tables = self.begin();
-        let key = |id: &str| (cx.tenant().clone(), Text::from(id));
+        let key = |id: &str| (context.tenant().clone(), Text::from(id));
         let position = |id: &&str| kinds.iter().position(|kind| tables.version(kind, &key(id)).is_some());
         Ok(ids.iter().map(position).collect())
     }

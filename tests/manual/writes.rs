@@ -3,12 +3,12 @@ include!("pushdown.rs");
 use scim_core::{
     patch::ValueEdit,
     schema::AttributeId,
-    store::{Change, ChangeOutcome, Context, Entry, StoreError},
+    store::{Change, ChangeOutcome, Entry, RequestContext, StoreError},
 };
 
 impl Tables {
-    fn apply(&mut self, cx: &Context, change: &Change) -> Result<ChangeOutcome, StoreError> {
-        let key = (cx.tenant().clone(), Text::from(change.id()));
+    fn apply(&mut self, context: &RequestContext, change: &Change) -> Result<ChangeOutcome, StoreError> {
+        let key = (context.tenant().clone(), Text::from(change.id()));
         // SELECT version … FOR UPDATE: nobody else changes the row until this transaction ends.
         let current = self.version(change.resource_type(), &key).map(Version::from);
         change.check(current.as_ref())?;

@@ -30,8 +30,8 @@ use scim_core::{
     schema::{AttributeId, Relation, ResourceType},
     sql::Statement,
     store::{
-        Capabilities, Change, ChangeOutcome, CommitError, Context, Key, Page, Pushdown, Referrer, RequestedAttributes,
-        Scan, Store, StoreError, Stored, Window,
+        Capabilities, Change, ChangeOutcome, CommitError, Key, Page, Pushdown, Referrer, RequestContext,
+        RequestedAttributes, Scan, Store, StoreError, Stored, Window,
     },
     value::Value,
 };
@@ -86,8 +86,8 @@ impl TableStore {
 
     /// Runs a query of the program itself, whose cost depends on the rows that it names. Returns all its rows, or
     /// the error [`StoreError::TooMany`].
-    async fn look_up(&self, cx: &Context, query: Statement, keep: Keep) -> Result<Vec<Row>, StoreError> {
-        let owner = Some(cx.tenant().clone());
+    async fn look_up(&self, context: &RequestContext, query: Statement, keep: Keep) -> Result<Vec<Row>, StoreError> {
+        let owner = Some(context.tenant().clone());
         let (queries, last) = (vec![query], None);
         let reading = Reading { queries, last, lane: Reads::LookUps, owner, shape: Shape::Own, keep };
         let found = self.database.run(reading).await?;
@@ -146,7 +146,7 @@ impl Store for TableStore {
 
     async fn get(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         key: Key<'_>,
         requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
@@ -155,13 +155,13 @@ impl Store for TableStore {
             return Ok(None);
         }
         let select = self.select(key.kind)?;
-        let mut query = select.resources(cx, requested);
+        let mut query = select.resources(context, requested);
         query.push(" AND r.id = ").bind(key.id);
-        let spent = cx.host::<RequestNotes>().map(|notes| &notes.spent);
+        let spent = context.host::<RequestNotes>().map(|notes| &notes.spent);
         if spent.is_some_and(|spent| !spent.may_read()) {
             return Err(StoreError::TooMany);
         }
-        let found = self.look_up(cx, query, keep(requested)).await?;
+        let found = self.look_up(context, query, keep(requested)).await?;
         let Some(row) = found.into_iter().next() else { return Ok(None) };
         if let Some(spent) = spent {
             let lists = row.text_from(select::DOCUMENT + 1);
@@ -170,17 +170,17 @@ impl Store for TableStore {
         select.stored(row, requested).map(Some)
     }
 
-    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
         let select = self.select(scan.kind)?;
-        self.charge_scan(cx, scan, &select).await?;
+        self.charge_scan(context, scan, &select).await?;
         let (lane, shape) = class(scan);
-        let Queries { count, page } = select.page(cx, scan)?;
+        let Queries { count, page } = select.page(context, scan)?;
         let counts = count.is_some();
         let (queries, last) = match page {
             PageQuery::One(page) => (count.into_iter().chain([page]).collect(), None),
             PageQuery::Either(choice) => (count.into_iter().collect(), Some(choice)),
         };
-        let owner = Some(cx.tenant().clone());
+        let owner = Some(context.tenant().clone());
         // A list of short values takes about twice the bytes of its row once it is part of a resource.
         let keep = keep(scan.requested).doubled_from(select::DOCUMENT + 1);
         let reading = Reading { queries, last, lane, owner, shape, keep };
@@ -220,16 +220,16 @@ impl Store for TableStore {
         Ok(Page::new(items, total, more))
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if batch.len() > Self::MAX_BATCH {
             return Err(CommitError::new(Self::MAX_BATCH, StoreError::TooMany));
         }
-        let spent = cx.host::<RequestNotes>().map(|notes| &notes.spent);
+        let spent = context.host::<RequestNotes>().map(|notes| &notes.spent);
         let Some(room) = spent.map_or(Some(u64::MAX), Spent::left) else {
             return Err(CommitError::new(0, StoreError::TooMany));
         };
         // Resources are shared, so the copy is cheap.
-        let commit = Commit { tables: Arc::clone(&self.tables), cx: cx.clone(), batch: batch.to_vec(), room };
+        let commit = Commit { tables: Arc::clone(&self.tables), context: context.clone(), batch: batch.to_vec(), room };
         let (done, units) = self.database.write(commit).await?;
         if let Some(spent) = spent {
             spent.write(units);
@@ -240,7 +240,7 @@ impl Store for TableStore {
 
     async fn referrers(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         relation: &Relation,
         ids: &[&str],
         bytes: usize,
@@ -264,7 +264,7 @@ impl Store for TableStore {
             row.set(1, Some(id))?;
             row.set(2, name)
         });
-        let found = self.look_up(cx, select.referrers(cx, relation, ids)?, keep).await?;
+        let found = self.look_up(context, select.referrers(context, relation, ids)?, keep).await?;
         let referrer = |mut row: Row| {
             let (value, id, display) = (row.text(0)?, row.text(1)?, row.optional_text(2)?);
             Ok(Referrer::new(value, id, display.map(Into::into)))
@@ -274,7 +274,7 @@ impl Store for TableStore {
 
     async fn get_many(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
@@ -288,7 +288,7 @@ impl Store for TableStore {
                 row.set(select::DOCUMENT, Some(part))
             });
         }
-        let rows = self.look_up(cx, select.many(cx, ids, requested), keep).await?;
+        let rows = self.look_up(context, select.many(context, ids, requested), keep).await?;
         let mut found = HashMap::with_capacity(ids.len());
         for row in rows {
             let resource = select.stored(row, requested)?.resource;
@@ -299,12 +299,12 @@ impl Store for TableStore {
 
     async fn locate(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kinds: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
-        let query = references::kinds(self.database.dialect(), cx.tenant(), ids.iter().copied());
-        let found = references::by_id(self.look_up(cx, query, Keep::default()).await?)?;
+        let query = references::kinds(self.database.dialect(), context.tenant(), ids.iter().copied());
+        let found = references::by_id(self.look_up(context, query, Keep::default()).await?)?;
         let position =
             |id: &&str| kinds.iter().position(|kind| Some(kind.name()) == found.get(*id).map(String::as_str));
         Ok(ids.iter().map(position).collect())

@@ -11,7 +11,7 @@ use crate::{
     quirks::{Quirks, Tolerance},
     resource::Resource,
     schema::{AttributeId, AttributeType, Mutability, Registry, ResourceType},
-    store::Context,
+    store::RequestContext,
     value::{Object, Value},
 };
 
@@ -116,7 +116,7 @@ impl Ownership {
 }
 
 impl Policy for Ownership {
-    fn access(&self, _: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(&self, _: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
         let Some(marked) = self.of(kind) else { return Ok(Access::full()) };
         let access = Access::full().hiding(kind, &[&marked.path]);
         Ok(match self.others {
@@ -125,7 +125,7 @@ impl Policy for Ownership {
         })
     }
 
-    fn prepare(&self, _: &Context, resource: &mut Resource) {
+    fn prepare(&self, _: &RequestContext, resource: &mut Resource) {
         let kind = Arc::clone(resource.resource_type());
         let Some(marked) = self.of(&kind) else { return };
         let parent = kind.parent(marked.marker);
@@ -142,7 +142,7 @@ impl Policy for Ownership {
         }
     }
 
-    fn review(&self, _: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
+    fn review(&self, _: &RequestContext, proposal: &Proposal<'_>) -> Result<(), Error> {
         match proposal.before {
             Some(before) if !self.is_made_by_scim(before) => {
                 let kind = proposal.kind.name();

@@ -8,7 +8,7 @@ use crate::{
     provider::{answer::Derived, service_provider::ServiceProvider},
     resource::{Reference, Resource, url},
     schema::{AttributeId, Relation, ResourceType},
-    store::{Context, Referrer, Store, Stored},
+    store::{Referrer, RequestContext, Store, Stored},
     value::{Object, Text, Value},
 };
 
@@ -17,7 +17,7 @@ impl<S: Store> ServiceProvider<S> {
     /// `wanted` holds. The store is called once for each list, whatever the number of resources.
     pub(in crate::provider) async fn derive(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &ResourceType,
         ids: &[&str],
         wanted: impl Fn(AttributeId) -> bool,
@@ -31,8 +31,8 @@ impl<S: Store> ServiceProvider<S> {
         }
         let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
         for relation in relations {
-            let mut found = self.referrers(cx, kind, relation, ids).await?;
-            self.show_referrers(cx, relation, &mut found).await?;
+            let mut found = self.referrers(context, kind, relation, ids).await?;
+            self.show_referrers(context, relation, &mut found).await?;
             for Referrer { value, id, display, .. } in found {
                 let Some(lists) = places.get(value.as_str()).and_then(|index| derived.get_mut(*index)) else {
                     continue;
@@ -50,11 +50,16 @@ impl<S: Store> ServiceProvider<S> {
 
 impl<S: Store> ServiceProvider<S> {
     /// Keeps only the referrers that exist for the caller, and removes hidden names.
-    async fn show_referrers(&self, cx: &Context, relation: &Relation, found: &mut Vec<Referrer>) -> Result<(), Error> {
+    async fn show_referrers(
+        &self,
+        context: &RequestContext,
+        relation: &Relation,
+        found: &mut Vec<Referrer>,
+    ) -> Result<(), Error> {
         if self.inner.policies.is_empty() || found.is_empty() {
             return Ok(());
         }
-        let Some(permit) = self.met(cx, relation.referrer())? else {
+        let Some(permit) = self.met(context, relation.referrer())? else {
             found.clear();
             return Ok(());
         };
@@ -70,7 +75,7 @@ impl<S: Store> ServiceProvider<S> {
             let mut known: HashMap<Text, bool> = HashMap::new();
             for referrer in found.iter() {
                 if !known.contains_key(&referrer.id) {
-                    let exists = self.exists(cx, &permit, &referrer.id).await?;
+                    let exists = self.exists(context, &permit, &referrer.id).await?;
                     known.insert(referrer.id.clone(), exists);
                 }
             }

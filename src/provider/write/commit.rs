@@ -21,16 +21,22 @@ use crate::{
     resource::Resource,
     schema::AttributeId,
     store::{
-        Change, ChangeOutcome, Context, Entry, Expect, Key, RequestedAttributes, Store, StoreError, Stored, Version,
+        Change, ChangeOutcome, Entry, Expect, Key, RequestContext, RequestedAttributes, Store, StoreError, Stored,
+        Version,
     },
 };
 
 impl<S: Store> ServiceProvider<S> {
     /// Refuses a resource that is too large to be read together with others. Its lists of references do not count,
     /// since an answer can leave them out. A resource that already exceeds the limit may change if it does not grow.
-    pub(super) fn check_size(&self, cx: &Context, before: Option<&Resource>, after: &Resource) -> Result<(), Error> {
+    pub(super) fn check_size(
+        &self,
+        context: &RequestContext,
+        before: Option<&Resource>,
+        after: &Resource,
+    ) -> Result<(), Error> {
         let limit = self.limits().answer / Limits::RESOURCES;
-        let size_after = charge_bytes(cx, after)?.saturating_sub(after.size_of_lists());
+        let size_after = charge_bytes(context, after)?.saturating_sub(after.size_of_lists());
         let size = |resource: &Resource| resource.size().saturating_sub(resource.size_of_lists());
         if size_after <= limit || before.is_some_and(|before| size(before) >= size_after) {
             return Ok(());
@@ -56,7 +62,7 @@ impl<S: Store> ServiceProvider<S> {
         let stored = self.existing(call, id, &Precondition::default(), &requested).await?;
         let before = Some(&*stored.resource);
         let proposal = Proposal { action: call.permit.action, kind: &call.permit.kind, before, after: None, edit };
-        self.inner.policies.review(call.cx, &proposal)?;
+        self.inner.policies.review(call.context, &proposal)?;
         Ok(Some(stored))
     }
 
@@ -100,7 +106,7 @@ impl<S: Store> ServiceProvider<S> {
             expect: Expect::Version(before.version.clone()),
             before: Arc::clone(&before.resource),
         };
-        match self.commit_one(call.cx, change).await {
+        match self.commit_one(call.context, change).await {
             // The store kept its value, for example a list that differs only in its order. The answer shows the
             // stored value.
             Ok(ChangeOutcome { changed: false, .. }) => Ok(before.clone()),
@@ -130,7 +136,8 @@ impl<S: Store> ServiceProvider<S> {
             Err(error) if error.scim_type() == Some(ScimType::TooMany) => {
                 let kind = &call.permit.kind;
                 let lists = call.permit.unused(kind.reference_lists());
-                let found = self.read_written(call.cx, Key { kind, id }, &RequestedAttributes::without(&lists)).await?;
+                let found =
+                    self.read_written(call.context, Key { kind, id }, &RequestedAttributes::without(&lists)).await?;
                 let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
                 call.permit.check_found(&found.resource)?;
                 Ok(Stored { complete: false, ..found })

@@ -18,7 +18,7 @@ use crate::{
     limits::WorkExceeded,
     resource::{Position, Sort, UniqueKey},
     schema::{AttributeId, Mutability, ResourceType},
-    store::{Context, Page, RequestedAttributes, Scan, StoreError, Window},
+    store::{Page, RequestContext, RequestedAttributes, Scan, StoreError, Window},
 };
 
 /// The number of rows that are taken at a time where the page may be complete before the end of the table.
@@ -37,7 +37,7 @@ pub(super) fn is_stored(kind: &ResourceType, condition: &Condition) -> bool {
 /// A scan of one tenant.
 pub(super) struct Query<'a> {
     tenant: &'a RwLock<Tenant>,
-    cx: &'a Context,
+    context: &'a RequestContext,
     scan: &'a Scan<'a>,
     /// The conditions. The flag is `true` if a condition uses a list that is stored separately.
     filter: Vec<(&'a Condition, bool)>,
@@ -48,12 +48,12 @@ type Bounds<'a> = (Bound<&'a str>, Bound<&'a str>);
 const EVERYTHING: Bounds<'static> = (Bound::Unbounded, Bound::Unbounded);
 
 impl<'a> Query<'a> {
-    pub(super) fn new(tenant: &'a RwLock<Tenant>, cx: &'a Context, scan: &'a Scan<'a>) -> Self {
+    pub(super) fn new(tenant: &'a RwLock<Tenant>, context: &'a RequestContext, scan: &'a Scan<'a>) -> Self {
         let uses_list = |condition: &Condition| {
             condition.attributes().into_iter().any(|attribute| reference_list(scan.kind, attribute).is_some())
         };
         let filter = scan.filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
-        Self { tenant, cx, scan, filter }
+        Self { tenant, context, scan, filter }
     }
 
     /// The page that the scan requests.
@@ -86,7 +86,7 @@ impl<'a> Query<'a> {
             };
             (rows, total)
         });
-        self.cx.charge(units(skip.min(total).saturating_add(rows.len())))?;
+        self.context.charge(units(skip.min(total).saturating_add(rows.len())))?;
         self.page_of(rows, total).await
     }
 
@@ -142,7 +142,7 @@ impl<'a> Query<'a> {
         for row in rows {
             self.charge_lists(&row)?;
             items.push(row.stored(requested));
-            self.cx.pause().await;
+            self.context.pause().await;
         }
         Ok(Page::new(items, self.scan.count.then(|| units(total)), more))
     }
@@ -150,7 +150,7 @@ impl<'a> Query<'a> {
     /// Charges the values of a row's requested lists of references.
     fn charge_lists(&self, row: &Row) -> Result<(), StoreError> {
         let requested = row.lists().filter(|(list, _)| self.scan.requested.includes(*list));
-        self.cx.charge(units(requested.map(|(_, values)| values.len()).sum()))
+        self.context.charge(units(requested.map(|(_, values)| values.len()).sum()))
     }
 
     async fn sorted(&self, sort: &Sort) -> Result<Page, StoreError> {
@@ -163,7 +163,7 @@ impl<'a> Query<'a> {
                 self.charge_lists(row)?;
                 room = room.checked_sub(row.size(&RequestedAttributes::everything())).ok_or(StoreError::TooMany)?;
                 row.whole();
-                self.cx.pause().await;
+                self.context.pause().await;
             }
         }
         match self.scan.window {
@@ -183,7 +183,7 @@ impl<'a> Query<'a> {
         let (_, skip, take) = window(self.scan);
         // One additional row shows whether more rows follow.
         let end = skip.saturating_add(take).saturating_add(1);
-        let rows = sorted_window(self.cx, found, skip..end, order).await?;
+        let rows = sorted_window(self.context, found, skip..end, order).await?;
         self.page_of(rows, total).await
     }
 
@@ -191,7 +191,7 @@ impl<'a> Query<'a> {
     async fn all_matching(&self) -> Result<Vec<Arc<Row>>, StoreError> {
         let rows = self.take_rows(EVERYTHING, usize::MAX);
         if self.filter.is_empty() {
-            self.cx.charge(units(rows.len()))?;
+            self.context.charge(units(rows.len()))?;
             return Ok(rows);
         }
         let mut found = Vec::new();
@@ -242,7 +242,7 @@ impl<'a> Query<'a> {
             {
                 found.push(row);
             }
-            self.cx.pause().await;
+            self.context.pause().await;
         }
         Ok(())
     }
@@ -254,7 +254,7 @@ impl<'a> Query<'a> {
         most: usize,
         found: &mut Vec<Arc<Row>>,
     ) -> Result<(), WorkExceeded> {
-        let spending = Spending::stretch(self.cx.work());
+        let spending = Spending::stretch(self.context.work());
         while found.len() < most
             && let Some(row) = rest.peek()
         {
@@ -265,7 +265,7 @@ impl<'a> Query<'a> {
             let row = rest.next();
             found.extend(row.filter(|_| matches));
         }
-        spending.charge(self.cx.work())
+        spending.charge(self.context.work())
     }
 
     /// Whether a row satisfies the filter, for a row whose evaluation needs more than one stretch.
@@ -274,7 +274,7 @@ impl<'a> Query<'a> {
         if self.scan.requested.byte_limit().is_some_and(|limit| row.size(&RequestedAttributes::everything()) > limit) {
             return Err(StoreError::TooMany);
         }
-        let truth = Condition::all_match(&conditions, row.whole().root(), self.cx.work()).await;
+        let truth = Condition::all_match(&conditions, row.whole().root(), self.context.work()).await;
         truth.map_err(|_| StoreError::TooMany)
     }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::samples::{DECIMALS, TEXTS, moment, random},
-    Arc, Context, Expect, Kit, Random, RequestedAttributes, ResourceType, Scan, Stop, Store, Stored, Window, check,
-    create, delete, failed, replace,
+    Arc, Expect, Kit, Random, RequestContext, RequestedAttributes, ResourceType, Scan, Stop, Store, Stored, Window,
+    check, create, delete, failed, replace,
 };
 use crate::{
     filter::{Condition, Filter},
@@ -17,8 +17,8 @@ use crate::{
     store::{Page, Pushdown},
 };
 
-async fn page<S: Store>(kit: &Kit<'_, S>, cx: &Context, scan: &Scan<'_>) -> Result<Page, Stop> {
-    kit.store().scan(cx, scan).await.map_err(|error| failed("a page is read", &error))
+async fn page<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, Stop> {
+    kit.store().scan(context, scan).await.map_err(|error| failed("a page is read", &error))
 }
 
 fn ids(page: &Page) -> Vec<String> {
@@ -26,13 +26,14 @@ fn ids(page: &Page) -> Vec<String> {
 }
 
 pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let kind = &kit.samples.subject;
     let mut random = kit.random();
     let steady: Vec<String> = (0..60).map(|_| random.id()).collect();
     let mut others: Vec<String> = (0..40).map(|_| random.id()).collect();
     for id in steady.iter().chain(&others) {
-        kit.write_one(&cx, "a resource is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
+        kit.write_one(&context, "a resource is created", create(kit.samples.subject(id, &format!("name of {id}"))))
+            .await?;
     }
     let requested = RequestedAttributes::everything();
     let mut seen: Vec<String> = Vec::new();
@@ -40,7 +41,7 @@ pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         let last = seen.last().cloned();
         let window = Window::behind(last.as_deref(), 7);
         let found =
-            page(kit, &cx, &Scan { kind, filter: &[], sort: None, window, requested: &requested, count: false })
+            page(kit, &context, &Scan { kind, filter: &[], sort: None, window, requested: &requested, count: false })
                 .await?;
         let more = found.more;
         let found = ids(&found);
@@ -54,14 +55,14 @@ pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         check(!found.is_empty(), "a page with more behind it is not empty", || "it is".to_owned())?;
         // Concurrent clients delete one resource, create one and change one.
         if let Some(gone) = others.pop() {
-            kit.write_one(&cx, "another resource is deleted", delete(kind, &gone, Expect::Exists)).await?;
+            kit.write_one(&context, "another resource is deleted", delete(kind, &gone, Expect::Exists)).await?;
         }
         let id = random.id();
-        kit.write_one(&cx, "another resource is created", create(kit.samples.subject(&id, &format!("new {id}"))))
+        kit.write_one(&context, "another resource is created", create(kit.samples.subject(&id, &format!("new {id}"))))
             .await?;
         if let Some(other) = others.first() {
             let change = replace(kit.samples.subject(other, &format!("other {}", seen.len())), Expect::Exists);
-            kit.write_one(&cx, "another resource is changed", change).await?;
+            kit.write_one(&context, "another resource is changed", change).await?;
         }
     }
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
@@ -89,7 +90,7 @@ fn sortable(kind: &Arc<ResourceType>) -> Vec<(String, AttributePath)> {
 }
 
 pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let kind = &kit.samples.subject;
     let capabilities = kit.capabilities();
     if !capabilities.sort && !capabilities.total {
@@ -99,9 +100,9 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     for index in 0..40 {
         let id = numbers.id();
         let resource = random(kind, &id, &format!("name {index}"), &mut numbers);
-        kit.write_one(&cx, "a resource is created", create(resource)).await?;
+        kit.write_one(&context, "a resource is created", create(resource)).await?;
     }
-    let all = kit.all(&cx, kind).await?;
+    let all = kit.all(&context, kind).await?;
     let requested = RequestedAttributes::everything();
     let mut tolerance = Tolerance::new(Quirks::strict());
     let mut sorts: Vec<(String, Option<Sort>)> = vec![("no order".to_owned(), None)];
@@ -139,7 +140,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         for skip in [0, 13, 26, 39, 52] {
             let found = page(
                 kit,
-                &cx,
+                &context,
                 &Scan {
                     kind,
                     filter: &[],
@@ -162,7 +163,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         let mut directions = vec![("forward", false)];
         directions.extend(capabilities.backward.then_some(("backward", true)));
         for (direction, backward) in directions {
-            let walked = walk(kit, &cx, sort, backward, expected.len()).await?;
+            let walked = walk(kit, &context, sort, backward, expected.len()).await?;
             check(walked == expected, &format!("{name}: a walk {direction}"), || "it is in another order".to_owned())?;
         }
     }
@@ -173,7 +174,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 /// ends one page beyond `most`.
 async fn walk<S: Store>(
     kit: &Kit<'_, S>,
-    cx: &Context,
+    context: &RequestContext,
     sort: Option<&Sort>,
     backward: bool,
     most: usize,
@@ -189,7 +190,7 @@ async fn walk<S: Store>(
             Window::After { last: position, take: TAKE }
         };
         let scan = Scan { kind: &kit.samples.subject, filter: &[], sort, window, requested: &requested, count: false };
-        let found = page(kit, cx, &scan).await?;
+        let found = page(kit, context, &scan).await?;
         let end = if backward { found.items.first() } else { found.items.last() };
         place = end.map(|stored| Place::of(sort, stored));
         let at = if backward { 0 } else { walked.len() };
@@ -217,23 +218,23 @@ impl Place {
 }
 
 pub(super) async fn pushdown<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let mut numbers = kit.random();
     let mut evaluated = 0_usize;
     for kind in kit.whole.registry.resource_types() {
         for index in 0..40 {
             let id = numbers.id();
             let resource = random(kind, &id, &format!("{} {index}", kind.name()), &mut numbers);
-            kit.write_one(&cx, "a resource is created", create(resource)).await?;
+            kit.write_one(&context, "a resource is created", create(resource)).await?;
         }
-        let all = kit.all(&cx, kind).await?;
+        let all = kit.all(&context, kind).await?;
         for _ in 0..300 {
             let Some(filter) = random_filter(kind, 2, &mut numbers) else { continue };
             let mut tolerance = Tolerance::new(Quirks::default());
             let Ok(parsed) = Filter::parse(&filter, &Limits::default(), &mut tolerance) else { continue };
             let Ok(matcher) = parsed.compile(kind, &mut tolerance) else { continue };
             for condition in matcher.conditions() {
-                evaluated += usize::from(agree(kit, &cx, kind, &all, condition, &filter).await?);
+                evaluated += usize::from(agree(kit, &context, kind, &all, condition, &filter).await?);
             }
         }
     }
@@ -246,7 +247,7 @@ pub(super) async fn pushdown<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 /// Returns whether the store evaluates the condition; ends the check if the result breaks the promise of the store.
 async fn agree<S: Store>(
     kit: &Kit<'_, S>,
-    cx: &Context,
+    context: &RequestContext,
     kind: &Arc<ResourceType>,
     all: &[Stored],
     condition: &Condition,
@@ -260,7 +261,7 @@ async fn agree<S: Store>(
     let conditions = [condition];
     let window = Window::behind(None, usize::MAX >> 1);
     let scan = Scan { kind, filter: &conditions, sort: None, window, requested: &requested, count: true };
-    let found = page(kit, cx, &scan).await?;
+    let found = page(kit, context, &scan).await?;
     let matching = all.iter().filter(|stored| condition.matches(stored.resource.root()));
     let expected: BTreeSet<String> = matching.map(|stored| stored.resource.id().to_owned()).collect();
     let found: BTreeSet<String> = ids(&found).into_iter().collect();

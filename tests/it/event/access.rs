@@ -8,7 +8,7 @@ use scim_core::{
     Registry, Resource, ServiceProvider, Store,
     event::{Event, EventUri, SecurityEvent},
     schema::{Attribute, AttributeType, ResourceType, Returned, Schema},
-    store::{Change, ChangeOutcome, Context, Entry, Expect, MemoryStore, TenantId, Version},
+    store::{Change, ChangeOutcome, Entry, Expect, MemoryStore, RequestContext, TenantId, Version},
 };
 use serde_json::{Value as Json, json};
 
@@ -21,10 +21,10 @@ fn observed(registry: Registry) -> (Host<MemoryStore>, Log) {
         .base_url(BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
-        .observer(move |_: &Context, event: &Event| seen.lock().unwrap().push(event.clone()))
+        .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
         .build()
         .unwrap();
-    (Host { provider, context: Context::new(TenantId::single()) }, log)
+    (Host { provider, context: RequestContext::new(TenantId::single()) }, log)
 }
 
 /// Users whose `active` is changed by `change`, and groups.
@@ -170,7 +170,7 @@ fn no_value_counts_as_the_default() {
                 expect: Expect::Exists,
             };
             let event =
-                Event::of(&Context::new(TenantId::single()), &change, &ChangeOutcome::written(Version::from(2)))
+                Event::of(&RequestContext::new(TenantId::single()), &change, &ChangeOutcome::written(Version::from(2)))
                     .unwrap();
             assert_eq!(told(&registry, &event), expected, "default {default}: `{before}` to `{after}`");
         }

@@ -17,7 +17,9 @@ use scim_core::{
     patch::{Membership, ValueEdit},
     provider::{Access, Action, Policy},
     schema::{Attribute, AttributeId, AttributeType, ResourceType, Returned, Schema},
-    store::{Change, ChangeOutcome, CommitError, Context, Entry, Expect, MemoryStore, StoreError, TenantId, Version},
+    store::{
+        Change, ChangeOutcome, CommitError, Entry, Expect, MemoryStore, RequestContext, StoreError, TenantId, Version,
+    },
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
@@ -36,14 +38,14 @@ struct Outbox {
 impl Store for Outbox {
     forward! { tables: capabilities, get, scan }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if self.fails {
             return Err(StoreError::Busy.into());
         }
-        let done = self.tables.commit(cx, batch).await?;
+        let done = self.tables.commit(context, batch).await?;
         let forget = |done: ChangeOutcome| if self.forgets { done.with_edit(None) } else { done };
         let done: Vec<ChangeOutcome> = done.into_iter().map(forget).collect();
-        let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(cx, change, done));
+        let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(context, change, done));
         self.rows.lock().unwrap().extend(events.map(|event| event.to_json()));
         Ok(done)
     }
@@ -59,10 +61,10 @@ fn observed_by<S: Store>(registry: Registry, store: S) -> (Host<S>, Log) {
         .base_url(BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
-        .observer(move |_: &Context, event: &Event| seen.lock().unwrap().push(event.clone()))
+        .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
         .build()
         .unwrap();
-    let context = Context::new(TenantId::new("acme").unwrap()).with_actor("okta").with_request_id("r1");
+    let context = RequestContext::new(TenantId::new("acme").unwrap()).with_actor("okta").with_request_id("r1");
     (Host { provider, context }, log)
 }
 
@@ -300,10 +302,12 @@ fn an_observer_that_panics_takes_nothing_back() {
         .base_url(BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
-        .observer(|_: &Context, event: &Event| assert_ne!(event.state_change(), StateChange::Updated, "no updates"))
+        .observer(|_: &RequestContext, event: &Event| {
+            assert_ne!(event.state_change(), StateChange::Updated, "no updates")
+        })
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let id = host.user("ann");
     let target = format!("/Users/{id}");
     let rename = || host.put(&target, &json!({"schemas": [USER], "userName": "eve"}));
@@ -319,10 +323,10 @@ fn policies_hide_nothing_from_the_host() {
     #[derive(Debug)]
     struct House;
     impl Policy for House {
-        fn access(&self, _: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        fn access(&self, _: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
             Ok(Access::full().hiding(kind, &["title"]))
         }
-        fn prepare(&self, _: &Context, resource: &mut Resource) {
+        fn prepare(&self, _: &RequestContext, resource: &mut Resource) {
             let title = resource.resource_type().child(AttributeId::ROOT, "title").unwrap();
             resource.root_mut().insert(title, Value::String("Guide".into()));
         }
@@ -332,10 +336,10 @@ fn policies_hide_nothing_from_the_host() {
     let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
         .base_url(BASE)
         .policy(House)
-        .observer(move |_: &Context, event: &Event| seen.lock().unwrap().push(event.clone()))
+        .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let body = json!({"schemas": [USER], "userName": "ann", "externalId": "e1"});
     let id = host.post("/Users", &body).id();
     assert!(only(&log).attributes().contains(&"title".to_owned()));
@@ -472,7 +476,7 @@ fn replay(events: &[Event]) -> State {
 }
 
 /// A host that has the resources of `state`.
-fn rebuilt(state: &State, context: &Context) -> Host<MemoryStore> {
+fn rebuilt(state: &State, context: &RequestContext) -> Host<MemoryStore> {
     let (host, _) = observed();
     let store = host.provider.store();
     // References may form cycles, so they are added when all resources exist.

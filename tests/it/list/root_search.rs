@@ -11,7 +11,7 @@ use scim_core::{
     message::SearchRequest,
     provider::{Access, Action, Policy},
     schema::{Attribute, AttributeType, ResourceType, Schema},
-    store::{Capabilities, Context, MemoryStore, Pushdown, TenantId},
+    store::{Capabilities, MemoryStore, Pushdown, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -258,9 +258,9 @@ fn a_query_looks_at_so_many_resources() {
 struct ByActor;
 
 impl Policy for ByActor {
-    fn access(&self, cx: &Context, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        assert!(action != Action::Search || cx.actor() != Some("nobody") || kind.name() != "Robot");
-        match (cx.actor(), kind.name()) {
+    fn access(&self, context: &RequestContext, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        assert!(action != Action::Search || context.actor() != Some("nobody") || kind.name() != "Robot");
+        match (context.actor(), kind.name()) {
             (Some("nobody"), _) => Err(Error::new(403, "nothing is permitted")),
             (Some("users"), "Group") => Err(Error::new(403, "no groups are permitted")),
             (Some("blind"), "User") => Ok(Access::full().hiding(kind, &["userName", "displayName"])),
@@ -276,7 +276,7 @@ fn policies_decide_for_each_type() {
     let host = modest_under(None, Limits::default(), ByActor);
     fill(&host);
     let get = |actor: &'static str, target: &str| {
-        let context = Context::new(TenantId::single()).with_actor(actor);
+        let context = RequestContext::new(TenantId::single()).with_actor(actor);
         host.send_as(&context, "GET", &encoded(target), &[], b"")
     };
     for query in ["/", "/?sortBy=displayName", "/?sortBy=displayName&cursor="] {

@@ -12,7 +12,7 @@ use scim_core::{
     provider::{Access, Action, Policy},
     resource::{ResourceErrorKind, judge},
     schema::{Attribute, AttributeType, Mutability, ResourceType, Returned, Schema, SchemaErrorKind, Uniqueness},
-    store::{Change, Context, Entry, MemoryStore, TenantId},
+    store::{Change, Entry, MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -319,10 +319,10 @@ fn policies_and_defaults() {
     #[derive(Debug)]
     struct House;
     impl Policy for House {
-        fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-            Ok(if cx.actor() == Some("guest") { Access::full().hiding(kind, &["active"]) } else { Access::full() })
+        fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+            Ok(if context.actor() == Some("guest") { Access::full().hiding(kind, &["active"]) } else { Access::full() })
         }
-        fn prepare(&self, _: &Context, resource: &mut Resource) {
+        fn prepare(&self, _: &RequestContext, resource: &mut Resource) {
             if resource.get("title").is_some() && resource.get("active").is_none() {
                 resource.set("active", false).unwrap();
             }
@@ -335,9 +335,9 @@ fn policies_and_defaults() {
         .policy(House)
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let guest = host.context.clone().with_actor("guest");
-    let send = |context: &Context, method: &str, target: &str, body: Json| {
+    let send = |context: &RequestContext, method: &str, target: &str, body: Json| {
         host.send_as(context, method, target, &[], body.to_string().as_bytes())
     };
     let active = |id: &str| host.get(&format!("/Users/{id}")).json()["active"].clone();

@@ -13,7 +13,9 @@ use scim_core::{
     quirks::Tolerance,
     resource::{Displays, Projection, Rendering},
     schema::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Schema, SchemaErrorKind},
-    store::{Capabilities, Change, Context, DynStore, Entry, MemoryStore, RequestedAttributes, StoreError, TenantId},
+    store::{
+        Capabilities, Change, DynStore, Entry, MemoryStore, RequestContext, RequestedAttributes, StoreError, TenantId,
+    },
 };
 use serde_json::{Value as Json, json};
 
@@ -36,7 +38,7 @@ impl Store for Recording {
 
     async fn get_many(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
@@ -46,7 +48,7 @@ impl Store for Recording {
         names.sort();
         names.dedup();
         self.asked.lock().unwrap().push(format!("{} {} {}", ids.len(), kind.name(), names.join(",")));
-        let found = self.inner.get_many(cx, kind, ids, requested).await?;
+        let found = self.inner.get_many(context, kind, ids, requested).await?;
         let part = |resource: Arc<Resource>| {
             let mut resource = Resource::clone(&resource);
             resource.root_mut().retain(|attribute, _| attribute == AttributeId::ID || requested.includes(attribute));
@@ -280,7 +282,7 @@ fn a_store_that_cannot_shows_no_names() {
 fn stored_names_do_not_show_beside_derived_ones() {
     let registry = Registry::standard();
     let [user, group] = ["User", "Group"].map(|name| registry.resource_type(name).unwrap());
-    let (store, cx) = (MemoryStore::new(), Context::new(TenantId::single()));
+    let (store, context) = (MemoryStore::new(), RequestContext::new(TenantId::single()));
     let resources = [
         (user, json!({"id": "1", "userName": "ann", "displayName": "Ann"})),
         (user, json!({"id": "2", "userName": "bob"})),
@@ -295,7 +297,7 @@ fn stored_names_do_not_show_beside_derived_ones() {
     let create = |(kind, json): (&Arc<ResourceType>, Json)| Change::Create {
         entry: Entry::new(Resource::from_json(kind, json.to_string().as_bytes()).unwrap()),
     };
-    host::now(store.commit(&cx, &resources.map(create))).unwrap();
+    host::now(store.commit(&context, &resources.map(create))).unwrap();
     let host = host_with(registry, store, Limits::default(), Quirks::default());
     let shown = host.get("/Groups/g");
     assert_eq!(displays(&shown.json()), [Some("Ann".to_owned()), None, Some("Inner".to_owned())]);
@@ -387,8 +389,8 @@ enum Rule {
 }
 
 impl Policy for Rule {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        if cx.actor() == Some("administrator") {
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        if context.actor() == Some("administrator") {
             return Ok(Access::full());
         }
         match *self {
@@ -441,7 +443,7 @@ fn policies_hide_names() {
             .policy(rule)
             .build()
             .unwrap();
-        let administrator = Context::new(TenantId::single()).with_actor("administrator");
+        let administrator = RequestContext::new(TenantId::single()).with_actor("administrator");
         let host = Host { provider: provider.clone(), context: administrator };
         let ann = host.post("/Users", &json!({"userName": "ann", "displayName": "Ann", "title": "seen"})).id();
         let bob = json!({"userName": "bob", ENTERPRISE: {"department": "seen", "manager": {"value": ann}}});
@@ -450,7 +452,7 @@ fn policies_hide_names() {
         let all = group(&host, "All", &[&ann, &bob, &inner]);
         assert_eq!(displays(&host.get(&format!("/Groups/{all}")).json()), some(&["Ann", "bob", "Inner"]));
 
-        let host = Host { provider, context: Context::new(TenantId::single()) };
+        let host = Host { provider, context: RequestContext::new(TenantId::single()) };
         let expected: Vec<Option<String>> = expected.iter().map(|name| name.map(str::to_owned)).collect();
         let list = host.get("/Groups?filter=externalId eq \"x\" or members pr").json();
         for shown in [host.get(&format!("/Groups/{all}")).json(), list["Resources"][0].clone()] {
@@ -509,7 +511,7 @@ fn names_are_not_compared() {
         .policy(Rule::Within("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.displayName pr"))
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     assert_eq!(host.get("/Users").error().0, 500);
 }
 
@@ -610,7 +612,7 @@ impl Store for Failing {
 
     async fn get_many(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
@@ -618,7 +620,7 @@ impl Store for Failing {
         if !self.answers {
             return Err(StoreError::Unavailable { retry_after: None });
         }
-        let mut found = self.inner.get_many(cx, kind, ids, requested).await?;
+        let mut found = self.inner.get_many(context, kind, ids, requested).await?;
         found.pop();
         Ok(found)
     }

@@ -9,7 +9,7 @@ use scim_core::{
     message::AuthenticationScheme,
     protocol::Request,
     schema::{Attribute, AttributeType, ResourceType, Schema},
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -72,7 +72,7 @@ fn a_host_says_how_clients_authenticate() {
         .documentation("https://example.com/help")
         .build()
         .unwrap();
-    let context = Context::new(TenantId::single());
+    let context = RequestContext::new(TenantId::single());
     let response = host::now(provider.handle(&context, &Request::new("GET", "/ServiceProviderConfig")));
     let config: Json = serde_json::from_slice(&response.body).unwrap();
     assert_eq!(config["documentationUri"], "https://example.com/help");

@@ -10,7 +10,7 @@ use scim_core::{
     provider::{Access, Action, Ownership, OwnershipError, Policy, Proposal, UnownedResources},
     quirks::Tolerance,
     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
-    store::{Change, Context, Entry, MemoryStore, TenantId},
+    store::{Change, Entry, MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -21,12 +21,12 @@ fn matcher(kind: &Arc<ResourceType>, filter: &str) -> Arc<Matcher> {
 }
 
 /// The host's administrator, who sees everything; all other callers are subject to the policy.
-fn administrator() -> Context {
-    Context::new(TenantId::single()).with_actor("administrator")
+fn administrator() -> RequestContext {
+    RequestContext::new(TenantId::single()).with_actor("administrator")
 }
 
-fn is_administrator(cx: &Context) -> bool {
-    cx.actor() == Some("administrator")
+fn is_administrator(context: &RequestContext) -> bool {
+    context.actor() == Some("administrator")
 }
 
 /// A policy that records its calls and refuses some of them.
@@ -37,8 +37,8 @@ struct Recording {
 }
 
 impl Policy for Recording {
-    fn access(&self, cx: &Context, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        if is_administrator(cx) {
+    fn access(&self, context: &RequestContext, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        if is_administrator(context) {
             return Ok(Access::full());
         }
         self.asked.lock().unwrap().push(format!("{action:?} {}", kind.name()));
@@ -48,8 +48,8 @@ impl Policy for Recording {
         Ok(Access::full())
     }
 
-    fn review(&self, cx: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
-        if is_administrator(cx) {
+    fn review(&self, context: &RequestContext, proposal: &Proposal<'_>) -> Result<(), Error> {
+        if is_administrator(context) {
             return Ok(());
         }
         let id = |resource: Option<&Resource>| resource.map_or("-".to_owned(), |resource| resource.id().to_owned());
@@ -159,8 +159,8 @@ fn what_may_not_be_read_is_not_met_elsewhere() {
 struct HidingOf(&'static str, &'static [&'static str]);
 
 impl Policy for HidingOf {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        let hidden: &[&str] = if kind.name() == self.0 && !is_administrator(cx) { self.1 } else { &[] };
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        let hidden: &[&str] = if kind.name() == self.0 && !is_administrator(context) { self.1 } else { &[] };
         Ok(Access::full().hiding(kind, hidden))
     }
 }
@@ -217,8 +217,8 @@ fn hidden_attributes_of_groups_do_not_show_in_users() {
 struct Hiding(&'static [&'static str]);
 
 impl Policy for Hiding {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        let hidden: &[&str] = if is_administrator(cx) { &[] } else { self.0 };
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        let hidden: &[&str] = if is_administrator(context) { &[] } else { self.0 };
         Ok(Access::full().hiding(kind, hidden))
     }
 }
@@ -387,9 +387,9 @@ fn a_hidden_extension_is_none_of_the_resource() {
 struct Department;
 
 impl Policy for Department {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
         let scope = match kind.name() {
-            _ if is_administrator(cx) => return Ok(Access::full()),
+            _ if is_administrator(context) => return Ok(Access::full()),
             "User" => "department eq \"Tours\"",
             _ => "displayName sw \"Tours\"",
         };
@@ -467,7 +467,7 @@ fn a_scope_that_cannot_be_judged_is_refused() {
     struct Wrong(&'static str, Arc<ResourceType>);
 
     impl Policy for Wrong {
-        fn access(&self, _: &Context, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
+        fn access(&self, _: &RequestContext, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
             Ok(Access::full().within(matcher(&self.1, self.0)))
         }
     }
@@ -607,7 +607,7 @@ fn policies_add_up() {
         .policy(Recording::default())
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let id = host.post("/Users", &json!({"schemas": [USER], "userName": "ann", "title": "x"})).id();
     let user = stored(&host, &id).unwrap();
     assert_eq!((&user[ORIGIN]["madeByScim"], user.get("title")), (&json!(true), None));

@@ -16,7 +16,8 @@ use scim_core::{
     protocol::Request,
     schema::ResourceType,
     store::{
-        Capabilities, Context, Key, MemoryStore, Page, Pushdown, RequestedAttributes, Scan, Store, StoreError, Stored,
+        Capabilities, Key, MemoryStore, Page, Pushdown, RequestContext, RequestedAttributes, Scan, Store, StoreError,
+        Stored,
     },
 };
 use serde_json::{Value as Json, json};
@@ -28,18 +29,18 @@ const MOST: u64 = 25_000;
 struct Watched {
     inner: MemoryStore,
     filters: bool,
-    caller: Mutex<Option<Context>>,
+    caller: Mutex<Option<RequestContext>>,
 }
 
 impl Watched {
-    fn see(&self, cx: &Context) {
-        *self.caller.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.clone());
+    fn see(&self, context: &RequestContext) {
+        *self.caller.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.clone());
     }
 
     /// The units that the present request has spent.
     fn spent(&self) -> u64 {
         let caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner);
-        caller.as_ref().and_then(Context::work).map_or(0, Work::spent)
+        caller.as_ref().and_then(RequestContext::work).map_or(0, Work::spent)
     }
 }
 
@@ -56,17 +57,17 @@ impl Store for Watched {
 
     async fn get(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         key: Key<'_>,
         requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        self.see(cx);
-        self.inner.get(cx, key, requested).await
+        self.see(context);
+        self.inner.get(context, key, requested).await
     }
 
-    async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, StoreError> {
-        self.see(cx);
-        self.inner.scan(cx, scan).await
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        self.see(context);
+        self.inner.scan(context, scan).await
     }
 }
 

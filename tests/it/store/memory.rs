@@ -7,7 +7,7 @@ use scim_core::{
     Store,
     schema::AttributeId,
     store::{
-        Change, ChangeOutcome, CommitError, Context, DynStore, Entry, Expect, MemoryStore, StoreError, TenantId,
+        Change, ChangeOutcome, CommitError, DynStore, Entry, Expect, MemoryStore, RequestContext, StoreError, TenantId,
         Version,
     },
 };
@@ -81,7 +81,7 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
     ];
     for (requirement, change, expected) in cases {
         let store = filled(world, empty());
-        let before = world.snapshot(&store, &world.cx);
+        let before = world.snapshot(&store, &world.context);
         // The changes before the failure have touched every index by then.
         let batch = [
             create(world.user("u8", "early")),
@@ -100,10 +100,10 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
             let case = format!("{requirement} {expected} in {}", batch.len());
             let CommitError { index, error } = world.commit(&store, batch).expect_err(&case);
             assert_eq!((index, name(&error)), (batch.len() - 2, expected.to_owned()), "{case}");
-            assert_eq!(world.snapshot(&store, &world.cx), before, "{case}: 7644-3.5.2-18");
+            assert_eq!(world.snapshot(&store, &world.context), before, "{case}: 7644-3.5.2-18");
             let ids = ["u1", "u2", "u6", "u7", "u8", "g1", "d1"];
             let kinds = world.kinds();
-            let located = now(store.locate(&world.cx, &kinds, &ids)).unwrap();
+            let located = now(store.locate(&world.context, &kinds, &ids)).unwrap();
             assert_eq!(located, [Some(0), Some(0), None, None, None, Some(1), Some(2)], "{case}");
             let groups = referrers(world, &store, &["u1", "u2", "u8"]);
             assert_eq!(groups, ["u1<g1 Guides", "u1<g2 All", "u2<g1 Guides"], "{case}");
@@ -113,11 +113,11 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
         assert!(world.commit(&store, &again).is_ok(), "{requirement} {expected}");
     }
     let store = filled(world, empty());
-    let before = world.snapshot(&store, &world.cx);
+    let before = world.snapshot(&store, &world.context);
     let many: Vec<Change> = (0..=MemoryStore::MAX_BATCH).map(|n| user(&format!("n{n}"), &format!("n{n}"))).collect();
     let CommitError { index, error } = world.commit(&store, &many).expect_err("too many");
     assert_eq!((index, name(&error)), (MemoryStore::MAX_BATCH, "too many".to_owned()));
-    assert_eq!(world.snapshot(&store, &world.cx), before);
+    assert_eq!(world.snapshot(&store, &world.context), before);
     assert_eq!(world.commit(&store, &many[1..]).unwrap().len(), MemoryStore::MAX_BATCH);
     assert_eq!(world.commit(&store, &[]).unwrap(), []);
 }
@@ -126,7 +126,8 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
 fn versions_change_with_the_resource_and_never_come_again() {
     let world = World::new();
     let store = filled(&world, MemoryStore::new());
-    let mut seen: Vec<Version> = world.snapshot(&store, &world.cx).into_iter().map(|(_, version)| version).collect();
+    let mut seen: Vec<Version> =
+        world.snapshot(&store, &world.context).into_iter().map(|(_, version)| version).collect();
     let mut is_new = |version: &Version| {
         let new = !seen.contains(version);
         seen.push(version.clone());
@@ -179,11 +180,11 @@ fn no_change_is_no_change() {
         ("another time alone", replace(touched)),
     ];
     for (case, change) in cases {
-        let before = world.snapshot(&store, &world.cx);
+        let before = world.snapshot(&store, &world.context);
         let version = world.version(&store, change.resource_type(), change.id());
         let done = world.commit(&store, &[change]).unwrap();
         assert_eq!(done, [ChangeOutcome::kept(version)], "{case}");
-        assert_eq!(world.snapshot(&store, &world.cx), before, "{case}");
+        assert_eq!(world.snapshot(&store, &world.context), before, "{case}");
     }
     let done = world.commit(&store, &[clear(&["u2"])]).unwrap();
     assert!(done[0].changed);
@@ -338,22 +339,22 @@ fn a_batch_sees_itself() {
 fn tenants_have_nothing_in_common() {
     let world = World::new();
     let store = filled(&world, MemoryStore::new());
-    let other = World { cx: Context::new(TenantId::new("other").unwrap()), ..World::new() };
-    assert!(other.snapshot(&store, &other.cx).is_empty());
-    let before = world.snapshot(&store, &world.cx);
+    let other = World { context: RequestContext::new(TenantId::new("other").unwrap()), ..World::new() };
+    assert!(other.snapshot(&store, &other.context).is_empty());
+    let before = world.snapshot(&store, &world.context);
     let kinds = world.kinds();
     // 7644-6.1-01: a resource of the other tenant cannot be read, written or referred to.
     assert!(other.commit(&store, &[delete(&other.user, "u1")]).is_err());
     assert!(other.commit(&store, &[other.edit_members("g1", &[], &["u1"])]).is_err());
     assert!(other.commit(&store, &[create(other.group("g7", "x", &["u1"]))]).is_err());
-    assert_eq!(now(store.locate(&other.cx, &kinds, &["u1", "g1"])).unwrap(), [None, None]);
+    assert_eq!(now(store.locate(&other.context, &kinds, &["u1", "g1"])).unwrap(), [None, None]);
     assert_eq!(referrers(&other, &store, &["u1"]), [""; 0]);
     // 7644-6.2-01 7643-3.1-10: the same ids and names are created again, and then deleted again.
     let _ = filled(&other, Arc::new(MemoryStore::new()));
     other.commit(&store, &[create(other.user("u1", "Ann")), create(other.group("g1", "x", &["u1"]))]).unwrap();
     assert_eq!(referrers(&other, &store, &["u1"]), ["u1<g1 x"]);
     other.commit(&store, &[delete(&other.user, "u1"), delete(&other.group, "g1")]).unwrap();
-    assert_eq!(world.snapshot(&store, &world.cx), before);
+    assert_eq!(world.snapshot(&store, &world.context), before);
 }
 
 #[test]

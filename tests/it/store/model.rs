@@ -15,8 +15,8 @@ use scim_core::{
     resource::{Position, Sort, SortKey},
     schema::{AttributeId, ResourceType},
     store::{
-        Change, ChangeOutcome, Context, DynStore, Entry, Expect, MemoryStore, Referrer, RequestedAttributes, Scan,
-        StoreError, Stored, TenantId, Version, Window,
+        Change, ChangeOutcome, DynStore, Entry, Expect, MemoryStore, Referrer, RequestContext, RequestedAttributes,
+        Scan, StoreError, Stored, TenantId, Version, Window,
     },
     value::{Object, Text, Value},
 };
@@ -317,7 +317,7 @@ fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<
     if expected.is_ok() {
         *model = after;
     }
-    let snapshot = world.snapshot(store, &world.cx);
+    let snapshot = world.snapshot(store, &world.context);
     assert_eq!(snapshot.len(), model.kept.len());
     for (resource, version) in snapshot {
         let found = model.find(resource.resource_type(), resource.id()).expect("the model has it");
@@ -429,7 +429,7 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
             for (sort, window) in questions {
                 let requested = RequestedAttributes::without(kind.reference_lists());
                 let scan = Scan { kind, filter: &conditions, sort, window, requested: &requested, count: skip != 1 };
-                let found = now(store.scan(&world.cx, &scan)).unwrap();
+                let found = now(store.scan(&world.context, &scan)).unwrap();
                 let expected = scan.select(model.of(kind).map(stored));
                 let ids = |items: &[Stored]| -> Vec<String> {
                     items.iter().map(|stored| stored.resource.id().to_owned()).collect()
@@ -440,7 +440,7 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
         }
     }
     let relation = groups_of(world);
-    let mut found = now(store.referrers(&world.cx, &relation, &IDS, usize::MAX)).unwrap();
+    let mut found = now(store.referrers(&world.context, &relation, &IDS, usize::MAX)).unwrap();
     let display =
         |group: &Resource| group.root().get(relation.display()).and_then(|name| name.as_str().map(Into::into));
     let mut expected = Vec::new();
@@ -454,7 +454,7 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
     assert_eq!(found, expected);
     let kinds = world.kinds();
     let expected = IDS.map(|id| kinds.iter().position(|kind| model.find(kind, id).is_some()));
-    assert_eq!(now(store.locate(&world.cx, &kinds, &IDS)).unwrap(), expected);
+    assert_eq!(now(store.locate(&world.context, &kinds, &IDS)).unwrap(), expected);
 }
 
 proptest! {
@@ -468,7 +468,7 @@ proptest! {
         skip in 0..3_u64,
         take in 0..4_usize,
     ) {
-        let tenant = |name| World { cx: Context::new(TenantId::new(name).unwrap()), ..World::new() };
+        let tenant = |name| World { context: RequestContext::new(TenantId::new(name).unwrap()), ..World::new() };
         let worlds = [tenant("one"), tenant("two")];
         let store = MemoryStore::new().with_index("watchers.note".parse().unwrap()).with_index("id".parse().unwrap());
         let mut models = [Model::default(), Model::default()];

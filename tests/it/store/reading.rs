@@ -9,7 +9,9 @@ use scim_core::{
     quirks::Tolerance,
     resource::{Position, Sort, SortKey},
     schema::ResourceType,
-    store::{Change, Context, DynStore, Key, MemoryStore, Pushdown, RequestedAttributes, Scan, TenantId, Window},
+    store::{
+        Change, DynStore, Key, MemoryStore, Pushdown, RequestContext, RequestedAttributes, Scan, TenantId, Window,
+    },
 };
 use serde_json::json;
 
@@ -40,7 +42,7 @@ fn a_walk_meets_once_what_stays() {
                 requested: &RequestedAttributes::everything(),
                 count: false,
             };
-            let page = now(store.scan(&world.cx, &scan)).unwrap();
+            let page = now(store.scan(&world.context, &scan)).unwrap();
             assert!(page.items.len() <= take && page.total.is_none());
             met.extend(page.items.iter().map(|stored| stored.resource.id().to_owned()));
             if !page.more {
@@ -60,7 +62,7 @@ fn a_list_is_read_only_if_it_is_wanted() {
     let store = filled(&world, MemoryStore::new());
     let (owners, watchers) = (world.list("owners"), world.list("watchers"));
     let read = |requested: &RequestedAttributes<'_>| {
-        now(store.get(&world.cx, Key { kind: &world.device, id: "d1" }, requested)).unwrap().unwrap()
+        now(store.get(&world.context, Key { kind: &world.device, id: "d1" }, requested)).unwrap().unwrap()
     };
     // For `owners` (1 value) and `watchers` (2 values): whether each list is read, and whether the read is complete.
     let (both, no_owners, no_watchers) = ([owners, watchers], [owners], [watchers]);
@@ -108,10 +110,11 @@ fn who_refers_and_what_an_id_is_of() {
         assert_eq!((of_u2.len(), &*of_u2[250]), (251, "u2<h249 -"));
         assert_eq!(referrers(&world, &store, &[]), [""; 0]);
         let watching = &world.registry.relations(&world.device)[0];
-        let watched = now(store.referrers(&world.cx, watching, &["d1", "g1", "u1"], usize::MAX)).unwrap();
+        let watched = now(store.referrers(&world.context, watching, &["d1", "g1", "u1"], usize::MAX)).unwrap();
         let watchers: BTreeSet<&str> = watched.iter().map(|it| &*it.value).collect();
         assert_eq!((watched.len(), watchers), (2, ["g1", "u1"].into()), "one list, not the others");
-        let located = |kinds: &[Arc<ResourceType>], ids: &[&str]| now(store.locate(&world.cx, kinds, ids)).unwrap();
+        let located =
+            |kinds: &[Arc<ResourceType>], ids: &[&str]| now(store.locate(&world.context, kinds, ids)).unwrap();
         let [user, group, device] = world.kinds();
         assert_eq!(located(&world.kinds(), &["d1", "u1", "x", "g1", "u1"]), [Some(2), Some(0), None, Some(1), Some(0)]);
         assert_eq!(located(&[group, user], &["u1", "g1", "d1"]), [Some(1), Some(0), None]);
@@ -131,7 +134,7 @@ fn one_value_of_a_hundred_thousand() {
     let members: Vec<&str> = ids[1..].iter().map(String::as_str).collect();
     world.commit(&store, &[create(world.group("g", "All", &members))]).unwrap();
     let bare = |requested: &RequestedAttributes<'_>| {
-        now(store.get(&world.cx, Key { kind: &world.group, id: "g" }, requested)).unwrap().unwrap()
+        now(store.get(&world.context, Key { kind: &world.group, id: "g" }, requested)).unwrap().unwrap()
     };
     let limited = bare(&RequestedAttributes::everything().limit(1_000));
     assert!(!limited.complete && !limited.resource.root().contains(world.members));
@@ -161,7 +164,7 @@ fn select(world: &World, store: &impl Store, kind: &Arc<ResourceType>, filter: &
     let requested = RequestedAttributes::without(kind.reference_lists());
     let window = Window::Offset { skip: 0, take: 1_000 };
     let scan = Scan { kind, filter: &filter, sort: None, window, requested: &requested, count: true };
-    let page = now(store.scan(&world.cx, &scan)).unwrap();
+    let page = now(store.scan(&world.context, &scan)).unwrap();
     assert_eq!(page.total, Some(page.items.len() as u64));
     page.items.iter().map(|stored| stored.resource.id().to_owned()).collect()
 }
@@ -235,20 +238,20 @@ fn pages_are_cut_after_filter_and_sort() {
         for count in [true, false] {
             let requested = RequestedAttributes::everything();
             let scan = Scan { kind: &world.user, filter: &filter, sort, window, requested: &requested, count };
-            let page = now(store.scan(&world.cx, &scan)).unwrap();
+            let page = now(store.scan(&world.context, &scan)).unwrap();
             let found: String = page.items.iter().map(|stored| &stored.resource.id()[1..]).collect();
             let expected = (ids, count.then_some(total), more);
             assert_eq!((&*found, page.total, page.more), expected, "{scan:?}");
             // The same selection from all resources.
             let all = Scan { filter: &[], sort: None, window: after(None, usize::MAX), ..scan };
-            let all = now(store.scan(&world.cx, &all)).unwrap().items;
+            let all = now(store.scan(&world.context, &all)).unwrap().items;
             let page = scan.select(all.into_iter().rev());
             let found: String = page.items.iter().map(|stored| &stored.resource.id()[1..]).collect();
             assert_eq!((&*found, page.total, page.more), expected, "select of {scan:?}");
         }
     }
     // 7644-3.4.2-09: neither an unknown tenant nor a type without resources is an error.
-    let other = World { cx: Context::new(TenantId::new("other").unwrap()), ..World::new() };
+    let other = World { context: RequestContext::new(TenantId::new("other").unwrap()), ..World::new() };
     assert_eq!(select(&other, &store, &world.user, "id pr"), [""; 0]);
     assert_eq!(select(&world, &store, &world.group, "id pr"), [""; 0]);
 }
@@ -289,7 +292,7 @@ fn a_long_list_is_sorted_as_a_short_one() {
     let name = |index: usize| format!("n{:05}", index * 7_919 % USERS);
     let users: Vec<Change> = (0..USERS).map(|index| create(world.user(&id(index), &name(index)))).collect();
     for batch in users.chunks(MemoryStore::MAX_BATCH) {
-        now(store.commit(&world.cx, batch)).unwrap();
+        now(store.commit(&world.context, batch)).unwrap();
     }
     let mut expected: Vec<usize> = (0..USERS).collect();
     expected.sort_by_key(|index| name(*index));
@@ -301,7 +304,7 @@ fn a_long_list_is_sorted_as_a_short_one() {
         let window = Window::Offset { skip: skip as u64, take };
         let scan =
             Scan { kind: &world.user, filter: &[], sort: Some(&sort), window, requested: &requested, count: true };
-        let page = now(store.scan(&world.cx, &scan)).unwrap();
+        let page = now(store.scan(&world.context, &scan)).unwrap();
         let found: Vec<&str> = page.items.iter().map(|stored| stored.resource.id()).collect();
         let shown: Vec<&str> = expected.iter().skip(skip).take(take).map(String::as_str).collect();
         assert_eq!(found, shown, "{skip}, {take}");

@@ -8,8 +8,8 @@ use scim_core::{
     Store,
     filter::Condition,
     store::{
-        Capabilities, Change, ChangeOutcome, CommitError, Context, DynStore, Expect, Key, MemoryStore, Page, Referrer,
-        RequestedAttributes, Scan, StoreError, Stored, TenantId, Version, Window,
+        Capabilities, Change, ChangeOutcome, CommitError, DynStore, Expect, Key, MemoryStore, Page, Referrer,
+        RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId, Version, Window,
     },
 };
 
@@ -30,16 +30,16 @@ fn what_the_store_says_of_failures_reaches_through_an_erased_type() {
         }
         async fn get(
             &self,
-            _: &Context,
+            _: &RequestContext,
             key: Key<'_>,
             _: &RequestedAttributes<'_>,
         ) -> Result<Option<Stored>, StoreError> {
             Err(error(key.id))
         }
-        async fn scan(&self, cx: &Context, _: &Scan<'_>) -> Result<Page, StoreError> {
-            Err(error(cx.tenant().as_str()))
+        async fn scan(&self, context: &RequestContext, _: &Scan<'_>) -> Result<Page, StoreError> {
+            Err(error(context.tenant().as_str()))
         }
-        async fn commit(&self, _: &Context, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+        async fn commit(&self, _: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
             Err(error(batch[0].id()).into())
         }
     }
@@ -52,13 +52,13 @@ fn what_the_store_says_of_failures_reaches_through_an_erased_type() {
         ("other", r#"Backend("password authentication failed")"#, "the store failed"),
     ];
     for (id, expected, message) in cases {
-        let cx = Context::new(TenantId::new(id).unwrap());
+        let context = RequestContext::new(TenantId::new(id).unwrap());
         let kinds = world.kinds();
         let key = Key { kind: &world.user, id };
         let errors = [
-            now(store.get(&cx, key, &RequestedAttributes::everything())).unwrap_err(),
-            now(store.locate(&cx, &kinds, &[id])).unwrap_err(),
-            now(store.referrers(&cx, &groups_of(&world), &[id], usize::MAX)).unwrap_err(),
+            now(store.get(&context, key, &RequestedAttributes::everything())).unwrap_err(),
+            now(store.locate(&context, &kinds, &[id])).unwrap_err(),
+            now(store.referrers(&context, &groups_of(&world), &[id], usize::MAX)).unwrap_err(),
             world.commit(&store, &[delete(&world.user, id)]).unwrap_err().error,
         ];
         for error in errors {
@@ -123,7 +123,7 @@ fn nothing_shows_a_value_when_it_is_debugged() {
         count: true,
     };
     let referrer = Referrer::new("u1", "g1", Some(SECRET.into()));
-    let cx = Context::new(TenantId::single()).with_host(Arc::new(SECRET));
+    let context = RequestContext::new(TenantId::single()).with_host(Arc::new(SECRET));
     let store = MemoryStore::new();
     world.commit(&store, &[create(world.user("u1", SECRET))]).unwrap();
     let debugged = [
@@ -131,7 +131,7 @@ fn nothing_shows_a_value_when_it_is_debugged() {
         format!("{:?}", create(world.user("u1", SECRET))),
         format!("{scan:?}"),
         format!("{referrer:?}"),
-        format!("{cx:?}"),
+        format!("{context:?}"),
         format!("{store:?}"),
         format!("{:?}", DynStore::new(store)),
     ];

@@ -13,7 +13,7 @@ use scim_core::{
     resource::UniqueKey,
     schema::{AttributeId, DefaultValue},
     sql::Statement,
-    store::{Change, ChangeOutcome, Context, StoreError},
+    store::{Change, ChangeOutcome, RequestContext, StoreError},
     value::Value,
 };
 
@@ -226,7 +226,7 @@ fn claim<S: Session>(session: &S, tenant: &str, value: String, id: &str) -> Stat
 /// its name in the provisioning log.
 pub(super) async fn tell_conflict<S: Session>(
     session: &mut S,
-    cx: &Context,
+    context: &RequestContext,
     resource: &Resource,
     key: &UniqueKey,
 ) -> Result<(), StoreError> {
@@ -234,7 +234,7 @@ pub(super) async fn tell_conflict<S: Session>(
     if kind.name() != USER || kind.path(key.attribute) != "userName" {
         return Ok(());
     }
-    let tenant = cx.tenant().as_str();
+    let tenant = context.tenant().as_str();
     let mut query = Statement::new(session.dialect());
     query.push("SELECT a.id, a.user_name, a.name FROM unique_key AS k, account AS a WHERE k.kind = 'User' AND k.attribute = 'userName' ");
     query.push("AND k.tenant = ").bind(tenant).push(" AND k.value = ").bind(unique_value(&key.folded));
@@ -242,7 +242,7 @@ pub(super) async fn tell_conflict<S: Session>(
     if let Some(mut row) = session.query(&query).await?.into_iter().next() {
         let conflict = Conflict { account: row.text(0)?, user_name: row.text(1)?, name: row.text(2)? };
         tracing::info!(tenant, account = conflict.account, "an account made by hand has the user name");
-        if let Some(notes) = cx.host::<RequestNotes>() {
+        if let Some(notes) = context.host::<RequestNotes>() {
             notes.conflicts.add(conflict);
         }
     }

@@ -11,7 +11,7 @@ use scim_core::{
     filter::Condition,
     schema::{AttributeId, Relation, ResourceType},
     sql::{Dialect, Statement},
-    store::{Context, RequestedAttributes, Scan, StoreError, Stored, Version, Window},
+    store::{RequestContext, RequestedAttributes, Scan, StoreError, Stored, Version, Window},
     value::{Object, Value},
 };
 
@@ -65,15 +65,15 @@ pub(super) struct Select<'a> {
 
 impl Select<'_> {
     /// Begins the query for the resources of a tenant; the caller appends further conditions.
-    pub(super) fn resources(&self, cx: &Context, requested: &RequestedAttributes<'_>) -> Statement {
+    pub(super) fn resources(&self, context: &RequestContext, requested: &RequestedAttributes<'_>) -> Statement {
         let mut query = Statement::new(self.dialect);
-        self.write_resources(&mut query, cx, requested);
+        self.write_resources(&mut query, context, requested);
         query
     }
 
-    fn write_resources(&self, query: &mut Statement, cx: &Context, requested: &RequestedAttributes<'_>) {
+    fn write_resources(&self, query: &mut Statement, context: &RequestContext, requested: &RequestedAttributes<'_>) {
         self.write_columns(query, requested);
-        self.from(query, cx);
+        self.from(query, context);
     }
 
     fn write_columns(&self, query: &mut Statement, requested: &RequestedAttributes<'_>) {
@@ -116,24 +116,29 @@ impl Select<'_> {
     }
 
     /// The resources with these ids: a look-up for each id.
-    pub(super) fn many(&self, cx: &Context, ids: &[&str], requested: &RequestedAttributes<'_>) -> Statement {
+    pub(super) fn many(
+        &self,
+        context: &RequestContext,
+        ids: &[&str],
+        requested: &RequestedAttributes<'_>,
+    ) -> Statement {
         let mut query = Statement::new(self.dialect);
         if self.dialect == Dialect::Sqlite {
-            self.write_resources(&mut query, cx, requested);
+            self.write_resources(&mut query, context, requested);
             query.push(" AND ");
             is_one_of(&mut query, "r.id", ids.iter().copied());
             return query;
         }
         query.push("SELECT r.*");
         look_up_each(&mut query, ids.iter().copied(), |query| {
-            self.write_resources(query, cx, requested);
+            self.write_resources(query, context, requested);
             query.push(" AND r.id = e.id COLLATE \"C\" LIMIT 1");
         });
         query
     }
 
-    fn from(&self, query: &mut Statement, cx: &Context) {
-        query.push(" FROM resource AS r WHERE r.tenant = ").bind(cx.tenant().as_str());
+    fn from(&self, query: &mut Statement, context: &RequestContext) {
+        query.push(" FROM resource AS r WHERE r.tenant = ").bind(context.tenant().as_str());
         query.push(" AND r.kind = ").bind(self.kind.name());
     }
 
@@ -142,51 +147,51 @@ impl Select<'_> {
     }
 
     /// The queries of a page: the query for its resources and, if requested, the query for their number.
-    pub(super) fn page(&self, cx: &Context, scan: &Scan<'_>) -> Result<Queries, StoreError> {
+    pub(super) fn page(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Queries, StoreError> {
         if scan.filter.is_empty() {
-            let count = scan.count.then(|| tally::total(self.dialect, cx.tenant(), self.kind.name()));
+            let count = scan.count.then(|| tally::total(self.dialect, context.tenant(), self.kind.name()));
             let access = if self.is_in_order(scan) { Access::Any } else { Access::Found };
-            return Ok(Queries { count, page: PageQuery::One(self.page_as(cx, scan, access)?) });
+            return Ok(Queries { count, page: PageQuery::One(self.page_as(context, scan, access)?) });
         }
-        let count = scan.count.then(|| self.count(cx, scan)).transpose()?;
+        let count = scan.count.then(|| self.count(context, scan)).transpose()?;
         let is_found = self.is_found(scan) && self.may_be_misled(scan);
         let find = if is_found || !self.is_in_order(scan) { Access::Found } else { Access::Any };
-        let find = self.page_as(cx, scan, find)?;
+        let find = self.page_as(context, scan, find)?;
         let (true, true, Window::Offset { skip, take }) = (scan.count, self.is_in_order(scan), scan.window) else {
             return Ok(Queries { count, page: PageQuery::One(find) });
         };
-        let walk = self.page_as(cx, scan, Access::InOrder)?;
+        let walk = self.page_as(context, scan, Access::InOrder)?;
         let take = skip.saturating_add(u64::try_from(take).unwrap_or(u64::MAX));
         Ok(Queries { count, page: PageQuery::Either(Choice { find, walk, take }) })
     }
 
     /// The number of the selected resources, and the number of all resources of the type.
-    fn count(&self, cx: &Context, scan: &Scan<'_>) -> Result<Statement, StoreError> {
+    fn count(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Statement, StoreError> {
         let mut count = Statement::new(self.dialect);
         count.push("SELECT count(*), (");
-        tally::write_total(&mut count, cx.tenant(), self.kind.name());
+        tally::write_total(&mut count, context.tenant(), self.kind.name());
         count.push(")");
-        self.from(&mut count, cx);
+        self.from(&mut count, context);
         count.push(" AND ").filter(&self.table.mapping, scan.filter).map_err(StoreError::backend)?;
         Ok(count)
     }
 
-    fn page_as(&self, cx: &Context, scan: &Scan<'_>, access: Access) -> Result<Statement, StoreError> {
+    fn page_as(&self, context: &RequestContext, scan: &Scan<'_>, access: Access) -> Result<Statement, StoreError> {
         let mapping = &self.table.mapping;
         let mut page = Statement::new(self.dialect);
         self.write_columns(&mut page, scan.requested);
         match access {
             Access::Any => {
-                self.from(&mut page, cx);
+                self.from(&mut page, context);
                 if !scan.filter.is_empty() {
                     page.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
                 }
             }
             Access::Found => {
                 // A sort of the resources themselves would carry their documents.
-                self.from(&mut page, cx);
+                self.from(&mut page, context);
                 page.push(" AND r.id IN (SELECT r.id FROM (SELECT r.*");
-                self.from(&mut page, cx);
+                self.from(&mut page, context);
                 if !scan.filter.is_empty() {
                     page.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
                 }
@@ -201,7 +206,7 @@ impl Select<'_> {
             Access::InOrder => {
                 // No index serves a condition inside CASE, and PostgreSQL estimates that the condition holds for
                 // every other resource.
-                self.from(&mut page, cx);
+                self.from(&mut page, context);
                 page.push(" AND CASE WHEN ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
                 page.push(" THEN TRUE ELSE FALSE END");
             }
@@ -239,12 +244,12 @@ impl Select<'_> {
     pub(super) fn count_up_to(
         &self,
         count: &mut Statement,
-        cx: &Context,
+        context: &RequestContext,
         condition: &Condition,
         most: u64,
     ) -> Result<(), StoreError> {
         count.push("SELECT count(*) FROM (SELECT 1 AS one");
-        self.from(count, cx);
+        self.from(count, context);
         count.push(" AND ").filter(&self.table.mapping, &[condition]).map_err(StoreError::backend)?;
         count.push(&format!(" LIMIT {}) AS counted", i64::try_from(most).unwrap_or(i64::MAX)));
         Ok(())
@@ -275,11 +280,16 @@ impl Select<'_> {
 
     /// The query for the referrers of `ids` by the list of the relation, where this is the referrers' type: each
     /// row has the id that the referrer refers to, and the referrer's id and document.
-    pub(super) fn referrers(&self, cx: &Context, relation: &Relation, ids: &[&str]) -> Result<Statement, StoreError> {
+    pub(super) fn referrers(
+        &self,
+        context: &RequestContext,
+        relation: &Relation,
+        ids: &[&str],
+    ) -> Result<Statement, StoreError> {
         let list = self.table.list(relation.list())?;
         let mut query = Statement::new(self.dialect);
         query.push("SELECT m.value, r.id, r.document FROM member AS m JOIN resource AS r ON ").push(&list.of_resource);
-        query.push(" WHERE m.tenant = ").bind(cx.tenant().as_str());
+        query.push(" WHERE m.tenant = ").bind(context.tenant().as_str());
         query.push(" AND r.kind = ").bind(self.kind.name()).push(" AND ");
         is_one_of(&mut query, "m.value", ids.iter().copied());
         Ok(query)
