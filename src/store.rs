@@ -217,8 +217,7 @@ pub trait Store: Send + Sync + 'static {
     /// - [`EditValues`](Change::EditValues) changes one list of references by a [`ValueEdit`], in time that depends on
     ///   the edit and not on the list. It sets `meta.lastModified`. An edit that changes nothing keeps the version and
     ///   `meta.lastModified`, and counts as [no change](ChangeOutcome::changed) (RFC 7644 §3.5.2.1). The store reports
-    /// the
-    ///   [effective edit](ChangeOutcome::edit) if it can.
+    ///   the [effective edit](ChangeOutcome::edit) if it can.
     ///
     /// For one change, the store checks existence before the version, and both before the values.
     ///

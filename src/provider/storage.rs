@@ -143,7 +143,7 @@ impl<S: Store> ServiceProvider<S> {
         if !self.inner.observers.0.is_empty() {
             let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(context, change, done));
             events.for_each(|event| {
-                self.inner.observers.0.iter().for_each(|observer| observer.committed(context, &event))
+                self.inner.observers.0.iter().for_each(|observer| observer.committed(context, &event));
             });
         }
         Ok(done)

@@ -303,7 +303,7 @@ fn an_observer_that_panics_takes_nothing_back() {
         .clock(Ticking::default())
         .ids(Counting::default())
         .observer(|_: &RequestContext, event: &Event| {
-            assert_ne!(event.state_change(), StateChange::Updated, "no updates")
+            assert_ne!(event.state_change(), StateChange::Updated, "no updates");
         })
         .build()
         .unwrap();
