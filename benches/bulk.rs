@@ -24,7 +24,7 @@ use measure::{compare, report};
 use scim_core::{
     Limits, Registry, ServiceProvider,
     protocol::{Request, Response},
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 
 const REFERENCES: usize = 9;
@@ -68,7 +68,7 @@ fn user(n: usize) -> String {
 }
 
 fn send(provider: &ServiceProvider<MemoryStore>, target: &str, body: &str) -> Response {
-    let context = Context::new(TenantId::single());
+    let context = RequestContext::new(TenantId::single());
     now(provider.handle(&context, &Request::new("POST", target).body(body.as_bytes())))
 }
 
@@ -81,7 +81,7 @@ fn check(response: &Response, count: usize) {
 }
 
 fn check_members(provider: &ServiceProvider<MemoryStore>, count: usize) {
-    let context = Context::new(TenantId::single());
+    let context = RequestContext::new(TenantId::single());
     let expected = count * REFERENCES - (1..=REFERENCES).sum::<usize>();
     let (mut found, mut start) = (0, 1);
     while start <= count {

@@ -27,7 +27,7 @@ use scim_core::{
     protocol::Request,
     quirks::Tolerance,
     schema::{AttributeId, ResourceType},
-    store::{Change, Context, Entry, MemoryStore, TenantId},
+    store::{Change, Entry, MemoryStore, RequestContext, TenantId},
     value::{Object, Value},
 };
 
@@ -40,7 +40,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 struct Host {
     provider: ServiceProvider<MemoryStore>,
-    context: Context,
+    context: RequestContext,
     members: usize,
     add: String,
     remove: String,
@@ -51,7 +51,7 @@ impl Host {
     fn new(members: usize) -> Self {
         let registry = Registry::standard();
         let [user, group] = ["User", "Group"].map(|name| registry.resource_type(name).expect("registered").clone());
-        let context = Context::new(TenantId::single());
+        let context = RequestContext::new(TenantId::single());
         let store = MemoryStore::new();
         let create = |resource: Resource| {
             now(store.commit(&context, &[Change::Create { entry: Entry::new(resource) }])).expect("created");

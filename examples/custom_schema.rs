@@ -11,19 +11,21 @@ use scim_core::{
     Registry, ServiceProvider,
     protocol::Request,
     schema::{Attribute, AttributeType, ResourceType, Schema, Uniqueness},
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 
 /// An extension in code: the badge of an employee.
 fn badge() -> Schema {
     Schema::new("urn:example:scim:schemas:badge:1.0:User", "Badge")
-        .description("The badge that opens the doors")
-        .attribute(Attribute::new("number", AttributeType::Integer).required().description("Printed on the badge"))
-        .attribute(
+        .with_description("The badge that opens the doors")
+        .with_attribute(
+            Attribute::new("number", AttributeType::Integer).required().with_description("Printed on the badge"),
+        )
+        .with_attribute(
             Attribute::new("color", AttributeType::String)
-                .description("Which doors it opens")
-                .canonical_values(["red", "blue"])
-                .restrict(),
+                .with_description("Which doors it opens")
+                .with_canonical_values(["red", "blue"])
+                .restricted(),
         )
 }
 
@@ -43,7 +45,7 @@ const DEVICE: &str = r#"{
 fn registry() -> Result<Registry, Box<dyn Error>> {
     // The standard schema with an additional attribute and an additional required attribute.
     let user = Schema::user()
-        .attribute(Attribute::new("deskNumber", AttributeType::String).description("Where to find the user"))
+        .with_attribute(Attribute::new("deskNumber", AttributeType::String).with_description("Where to find the user"))
         .change("displayName", Attribute::required);
     let user = ResourceType::builder("User", "Users", user)
         .description("People who use the service")
@@ -57,7 +59,7 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
 
 struct Host {
     provider: ServiceProvider<MemoryStore>,
-    context: Context,
+    context: RequestContext,
 }
 
 impl Host {
@@ -82,7 +84,7 @@ impl Host {
 fn main() -> Result<(), Box<dyn Error>> {
     let provider =
         ServiceProvider::builder(registry()?, MemoryStore::new()).base_url("https://platform.example/scim").build()?;
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
 
     host.ask("GET", "/ResourceTypes/Device", "", 200, r#""endpoint":"/Devices""#)?;
     host.ask("GET", "/Schemas/urn:example:scim:schemas:badge:1.0:User", "", 200, r#""name":"color""#)?;
@@ -114,7 +116,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "Thing",
         "Things",
         Schema::new("urn:x:y", "Thing")
-            .attribute(Attribute::new("flag", AttributeType::Boolean).uniqueness(Uniqueness::Server)),
+            .with_attribute(Attribute::new("flag", AttributeType::Boolean).with_uniqueness(Uniqueness::Server)),
     );
     println!("A boolean that is unique: {}", twice.build().err().ok_or("it cannot be")?);
     Ok(())

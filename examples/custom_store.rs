@@ -18,8 +18,8 @@ use scim_core::{
     protocol::Request,
     schema::{Attribute, AttributeId, AttributeType, ENTERPRISE_USER, GROUP, Mutability, ResourceType, Schema, USER},
     store::{
-        Capabilities, Change, CommitError, Context, Done, Entry, Key, Page, Scan, StoreError, Stored, TenantId,
-        Version, Wanted,
+        Capabilities, Change, ChangeOutcome, CommitError, Entry, Key, Page, RequestContext, RequestedAttributes, Scan,
+        StoreError, Stored, TenantId, Version,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -91,13 +91,15 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
     let keep = ["userName", "displayName", "active"];
     let standard = Schema::user();
     let user = standard.attributes().iter().filter(|attribute| keep.contains(&attribute.name()));
-    let user = user.cloned().fold(Schema::new(USER, "User").description("People"), Schema::attribute);
-    let value = Attribute::new("value", AttributeType::String).case_exact().mutability(Mutability::Immutable);
-    let reference = Attribute::new("$ref", AttributeType::Reference).reference_types(["User"]);
+    let user = user.cloned().fold(Schema::new(USER, "User").with_description("People"), Schema::with_attribute);
+    let value = Attribute::new("value", AttributeType::String).case_exact().with_mutability(Mutability::Immutable);
+    let reference = Attribute::new("$ref", AttributeType::Reference).with_reference_types(["User"]);
     let group = Schema::new(GROUP, "Group")
-        .description("Teams")
-        .attribute(Attribute::new("displayName", AttributeType::String).required().description("Its name"))
-        .attribute(Attribute::complex("members", [value, reference]).multi_valued().description("Who is in it"));
+        .with_description("Teams")
+        .with_attribute(Attribute::new("displayName", AttributeType::String).required().with_description("Its name"))
+        .with_attribute(
+            Attribute::complex("members", [value, reference]).multi_valued().with_description("Who is in it"),
+        );
     let user = ResourceType::builder("User", "Users", user).build()?;
     Ok(Registry::builder()
         .resource_type(user)
@@ -107,8 +109,8 @@ fn registry() -> Result<Registry, Box<dyn Error>> {
 
 impl Platform {
     /// The tables of the caller's organization. This example has one organization; all others are refused.
-    fn tables(&self, cx: &Context) -> Result<MutexGuard<'_, Tables>, StoreError> {
-        if *cx.tenant() != self.organization {
+    fn tables(&self, context: &RequestContext) -> Result<MutexGuard<'_, Tables>, StoreError> {
+        if *context.tenant() != self.organization {
             return Err(StoreError::Denied);
         }
         Ok(self.tables.lock().unwrap_or_else(PoisonError::into_inner))
@@ -132,7 +134,7 @@ impl Platform {
 
     /// Writes a whole resource as a row. All checks come before the first write.
     fn put(tables: &mut Tables, resource: &Resource) -> Result<u64, StoreError> {
-        let (kind, json) = (resource.kind(), resource.to_json());
+        let (kind, json) = (resource.resource_type(), resource.to_json());
         let version = tables.writes + 1;
         if kind.name() == "User" {
             let row: Account = serde_json::from_slice(&json).map_err(StoreError::backend)?;
@@ -166,12 +168,17 @@ impl Store for Platform {
         Capabilities::new().with_sort(true).with_total(true)
     }
 
-    async fn get<'a>(&'a self, cx: &'a Context, key: Key<'a>, _: &'a Wanted<'a>) -> Result<Option<Stored>, StoreError> {
-        self.find(&*self.tables(cx)?, key.kind.name(), key.id)
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        _: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
+        self.find(&*self.tables(context)?, key.kind.name(), key.id)
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        let tables = self.tables(cx)?;
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        let tables = self.tables(context)?;
         let accounts = tables.accounts.iter().filter(|row| row.made_by_scim);
         let all: Result<Vec<Stored>, StoreError> = if scan.kind.name() == "User" {
             accounts.map(|row| self.stored("User", row, row.version)).collect()
@@ -181,11 +188,11 @@ impl Store for Platform {
         Ok(scan.select(all?))
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         // The store accepts one change, as `capabilities` says.
         let [change] = batch else { return Err(StoreError::TooMany.into()) };
-        let tables = &mut *self.tables(cx)?;
-        let before = self.find(tables, change.kind().name(), change.id())?;
+        let tables = &mut *self.tables(context)?;
+        let before = self.find(tables, change.resource_type().name(), change.id())?;
         // Checks that the resource exists, or still has the version that the change is based on, in the same step as
         // the write.
         change.check(before.as_ref().map(|before| &before.version))?;
@@ -202,7 +209,7 @@ impl Store for Platform {
                     effect = Some(really);
                     Self::put(tables, &after)?
                 }
-                None => return Ok(vec![Done::kept(before.version.clone())]),
+                None => return Ok(vec![ChangeOutcome::kept(before.version.clone())]),
             },
             (Change::Delete { .. }, _) => {
                 tables.writes += 1;
@@ -216,12 +223,12 @@ impl Store for Platform {
                         team.version = tables.writes;
                     }
                 }
-                return Ok(vec![Done::deleted()]);
+                return Ok(vec![ChangeOutcome::deleted()]);
             }
             // A later version of the library may send other changes, which this store does not know.
             _ => return Err(StoreError::backend("a change of a kind that is not known").into()),
         };
-        Ok(vec![Done::written(Version::from(version)).with_edit(effect)])
+        Ok(vec![ChangeOutcome::written(Version::from(version)).with_edit(effect)])
     }
 }
 
@@ -241,7 +248,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let platform = Arc::new(Platform { organization: organization.clone(), registry: registry.clone(), tables });
     let provider =
         ServiceProvider::builder(registry, Arc::clone(&platform)).base_url("https://platform.example/scim").build()?;
-    let context = Context::new(organization);
+    let context = RequestContext::new(organization);
     let ask = |method: &str, target: &str, body: &str, status: u16, part: &str| -> Result<String, Box<dyn Error>> {
         let response = now(provider.handle(&context, &Request::new(method, target).body(body.as_bytes())));
         let response = response.ok_or("it waits for nothing")?;

@@ -12,7 +12,7 @@ use std::{
 use scim_core::{
     Registry, ServiceProvider,
     protocol::{Request, Response},
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 
 /// The owner of the API key. A real host looks up the digest of the key and compares in constant time.
@@ -22,7 +22,7 @@ fn tenant_of(authorization: &str) -> Option<TenantId> {
 
 /// `None` stands for 401 with `WWW-Authenticate: Bearer`: a request without a valid key does not reach SCIM.
 async fn serve(provider: &ServiceProvider<MemoryStore>, key: &str, request: &Request<'_>) -> Option<Response> {
-    let context = Context::new(tenant_of(key)?);
+    let context = RequestContext::new(tenant_of(key)?);
     Some(provider.handle(&context, request).await)
 }
 

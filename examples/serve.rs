@@ -27,7 +27,7 @@ use hyper::{
 };
 use scim_core::{
     Registry, ServiceProvider, protocol,
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 use smol::{Async, Executor, Timer, future};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
@@ -81,7 +81,7 @@ impl Host {
         // Every header line, in order. A value that is not text becomes `?`: a dropped precondition would be ignored.
         let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or("?")));
         let request = protocol::Request::new(head.method.as_str(), target).headers(headers).body(&body);
-        let answer = self.provider.handle(&Context::new(tenant), &request).await;
+        let answer = self.provider.handle(&RequestContext::new(tenant), &request).await;
         println!("{} {target}: {}", head.method, answer.status);
         // The cause goes to the log only, and not to the client.
         if let Some(cause) = answer.error.as_ref().and_then(Error::source) {

@@ -25,7 +25,7 @@ use crate::{
     patch::Membership,
     resource::{Resource, SEGMENT, url},
     schema::{AttributeId, AttributeType, ResourceType},
-    store::{Change, Context, Done, TenantId, Version},
+    store::{Change, ChangeOutcome, RequestContext, TenantId, Version},
     value::{Object, Text},
 };
 
@@ -54,12 +54,12 @@ pub enum StateChange {
 /// [`MemoryStore`](crate::store::MemoryStore); a database would insert a row instead:
 ///
 /// ```
-/// use scim_core::{event::Event, store::{Change, CommitError, Context, Done, MemoryStore, Store}};
+/// use scim_core::{event::Event, store::{Change, ChangeOutcome, CommitError, MemoryStore, RequestContext, Store}};
 ///
-/// async fn commit(tables: &MemoryStore, outbox: &mut Vec<Vec<u8>>, cx: &Context, batch: &[Change])
-///     -> Result<Vec<Done>, CommitError> {
-///     let done = tables.commit(cx, batch).await?;
-///     let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(cx, change, done));
+/// async fn commit(tables: &MemoryStore, outbox: &mut Vec<Vec<u8>>, context: &RequestContext, batch: &[Change])
+///     -> Result<Vec<ChangeOutcome>, CommitError> {
+///     let done = tables.commit(context, batch).await?;
+///     let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(context, change, done));
 ///     outbox.extend(events.map(|event| event.to_json()));
 ///     Ok(done)
 /// }
@@ -111,27 +111,27 @@ impl Event {
     /// ].map(|json| Resource::from_json(user, json));
     /// let (before, entry) = (Arc::new(before?), Entry::new(after?));
     ///
-    /// let cx = Context::new(TenantId::new("acme")?).with_actor("okta");
+    /// let context = RequestContext::new(TenantId::new("acme")?).with_actor("okta");
     /// let change = Change::Replace { entry, before, expect: Expect::Version(Version::from(6)) };
-    /// let event = Event::of(&cx, &change, &Done::written(Version::from(7))).expect("a change");
+    /// let event = Event::of(&context, &change, &ChangeOutcome::written(Version::from(7))).expect("a change");
     /// assert_eq!((event.state_change(), event.actor()), (StateChange::Updated, Some("okta")));
     /// assert_eq!(event.attributes(), ["active", "name.givenName", "password"]);
     /// assert_eq!(event.secrets(), ["password"]);
     /// assert!(event.is_deactivated());
     /// assert_eq!(event.id(), "acme/Users/2819/7");
     ///
-    /// assert!(Event::of(&cx, &change, &Done::kept(Version::from(6))).is_none());
+    /// assert!(Event::of(&context, &change, &ChangeOutcome::kept(Version::from(6))).is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn of(cx: &Context, change: &Change, done: &Done) -> Option<Self> {
+    pub fn of(context: &RequestContext, change: &Change, done: &ChangeOutcome) -> Option<Self> {
         if !done.changed {
             return None;
         }
-        let kind = change.kind();
+        let kind = change.resource_type();
         let mut event = Self {
-            tenant: cx.tenant().clone(),
-            actor: cx.actor().map(Box::from),
-            request_id: cx.request_id().map(Box::from),
+            tenant: context.tenant().clone(),
+            actor: context.actor().map(Box::from),
+            request_id: context.request_id().map(Box::from),
             kind: Arc::clone(kind),
             resource_id: change.id().into(),
             external_id: None,
@@ -216,18 +216,18 @@ impl Event {
         &self.tenant
     }
 
-    /// The name of the caller, if the [`Context`] has it.
+    /// The name of the caller, if the [`RequestContext`] has it.
     pub fn actor(&self) -> Option<&str> {
         self.actor.as_deref()
     }
 
-    /// The id of the request, if the [`Context`] has it.
+    /// The id of the request, if the [`RequestContext`] has it.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
 
     /// The type of the resource.
-    pub fn kind(&self) -> &Arc<ResourceType> {
+    pub fn resource_type(&self) -> &Arc<ResourceType> {
         &self.kind
     }
 
@@ -277,7 +277,7 @@ impl Event {
 
     /// Whether an update made `active` true, after it was false or had no value (RFC 7643 §4.1.1).
     ///
-    /// A missing value counts as the [default](crate::schema::Attribute::default_value), here and in
+    /// A missing value counts as the [default](crate::schema::Attribute::with_default_value), here and in
     /// [`Event::is_deactivated`]. By the default of the standard user, a user who was stored without `active` is
     /// already active, and setting `active` to true then is not an activation.
     pub fn is_activated(&self) -> bool {
@@ -293,12 +293,12 @@ impl Event {
     /// Whether the resource has lost its access: an update [deactivated](Event::is_deactivated) it, whatever the
     /// request, or it was deleted. The host should then end its sessions and revoke its tokens.
     ///
-    /// A resource of any type can be deleted, including groups: [`Event::kind`] is the type. The creation of an
-    /// inactive user ends no access, since the user had no access before.
+    /// A resource of any type can be deleted, including groups: [`Event::resource_type`] is the type. The creation of
+    /// an inactive user ends no access, since the user had no access before.
     ///
-    /// No request can remove the value of an `active` that has a [default](crate::schema::Attribute::default_value).
-    /// If the host has removed the default, a request can. No value then states that the user may sign in, so this
-    /// counts as an end of access, too.
+    /// No request can remove the value of an `active` that has a
+    /// [default](crate::schema::Attribute::with_default_value). If the host has removed the default, a request can. No
+    /// value then states that the user may sign in, so this counts as an end of access, too.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -311,8 +311,9 @@ impl Event {
     ///     Resource::from_json(user, json.as_bytes()).map(Arc::new)
     /// };
     /// let (active, inactive) = (user_with(true)?, user_with(false)?);
-    /// let cx = Context::new(TenantId::new("acme")?);
-    /// let event = |change: &Change| Event::of(&cx, change, &Done::written(Version::from(7))).expect("a change");
+    /// let context = RequestContext::new(TenantId::new("acme")?);
+    /// let outcome = ChangeOutcome::written(Version::from(7));
+    /// let event = |change: &Change| Event::of(&context, change, &outcome).expect("a change");
     /// let replace = |before: &Arc<Resource>, after: &Arc<Resource>| {
     ///     let (entry, before) = (Entry::new(Arc::clone(after)), Arc::clone(before));
     ///     event(&Change::Replace { entry, before, expect: Expect::Version(Version::from(6)) })
@@ -336,7 +337,7 @@ impl Event {
         let is_unsaid = |active| {
             let definition = self.kind.attribute(active);
             let has_value = self.resource.as_ref().is_none_or(|resource| resource.value(active).is_some());
-            definition.kind() == AttributeType::Boolean && definition.default().is_none() && !has_value
+            definition.data_type() == AttributeType::Boolean && definition.default_value().is_none() && !has_value
         };
         // The resource of the event omits sensitive values, including a sensitive `active` that became true.
         self.state_change == StateChange::Updated
@@ -349,8 +350,8 @@ impl Event {
     /// added values. A value is not listed if only sub-attributes other than `value` changed.
     ///
     /// `clear` is set only if the store could not report the effective edit of a [`Change::EditValues`]
-    /// ([`Done::edit`]). The edit is then the requested edit. Some of its values may have been in the list, or missing
-    /// from it, before.
+    /// ([`ChangeOutcome::edit`]). The edit is then the requested edit. Some of its values may have been in the list, or
+    /// missing from it, before.
     pub fn memberships(&self) -> &[Membership] {
         &self.memberships
     }

@@ -13,7 +13,7 @@ pub use self::tower::ScimService;
 use crate::{
     protocol::{Request, Response},
     provider::ServiceProvider,
-    store::{Context, Store},
+    store::{RequestContext, Store},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -30,13 +30,13 @@ impl<S: Store> ServiceProvider<S> {
     /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
     /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
     /// # }
-    /// use scim_core::{Registry, ServiceProvider, store::{Context, MemoryStore, TenantId}};
+    /// use scim_core::{Registry, ServiceProvider, store::{MemoryStore, RequestContext, TenantId}};
     ///
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
     ///     .base_url("https://example.com/scim/v2")
     ///     .build()?;
     /// let request = http::Request::get("/Users?count=0").body(Vec::new())?;
-    /// let response = block_on(provider.handle_http(&Context::new(TenantId::single()), &request));
+    /// let response = block_on(provider.handle_http(&RequestContext::new(TenantId::single()), &request));
     /// assert_eq!(response.status(), 200);
     /// assert_eq!(response.headers()["content-type"], "application/scim+json");
     /// # }
@@ -44,14 +44,14 @@ impl<S: Store> ServiceProvider<S> {
     /// ```
     pub async fn handle_http<B: AsRef<[u8]> + Sync>(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         request: &::http::Request<B>,
     ) -> ::http::Response<Vec<u8>> {
         let target = request.uri().path_and_query().map_or("/", ::http::uri::PathAndQuery::as_str);
         let request = Request::new(request.method().as_str(), target)
             .headers(texts(request.headers()))
             .body(request.body().as_ref());
-        convert(self.handle(cx, &request).await)
+        convert(self.handle(context, &request).await)
     }
 }
 

@@ -9,12 +9,12 @@
 //! #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
 //! #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
 //! # }
-//! use scim_core::{Registry, ServiceProvider, protocol::Request, store::{Context, MemoryStore, TenantId}};
+//! use scim_core::{Registry, ServiceProvider, protocol::Request, store::{MemoryStore, RequestContext, TenantId}};
 //!
 //! let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
 //!     .base_url("https://platform.example/scim/v2")
 //!     .build()?;
-//! let context = Context::new(TenantId::single());
+//! let context = RequestContext::new(TenantId::single());
 //!
 //! // An identity provider tests the connection: it looks up a user that does not exist.
 //! let lookup = Request::new("GET", "/Users?filter=userName%20eq%20%22nobody%22");

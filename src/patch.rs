@@ -121,7 +121,7 @@ impl Patch {
     /// extension that loses its last attribute is removed. List values that the operations made the same become
     /// one value. Where the RFC leaves the effect open, a value path selects the values to merge into, a whole
     /// list is replaced, and `null` and `[]` unassign an attribute unless it has a
-    /// [default](crate::schema::Attribute::default_value).
+    /// [default](crate::schema::Attribute::with_default_value).
     ///
     /// # Errors
     ///

@@ -3,8 +3,8 @@
 //!
 //! A host makes a [`Request`] from its HTTP server's request, with the path below the base URL, calls
 //! [`ServiceProvider::handle`] and sends the [`Response`]. [`provider`](crate::provider) implements the operations.
-//! This module never answers 401: each call needs a [`Context`](crate::store::Context), which a host makes only for a
-//! caller that it has authenticated.
+//! This module never answers 401: each call needs a [`RequestContext`](crate::store::RequestContext), which a host
+//! makes only for a caller that it has authenticated.
 //!
 //! [`ServiceProvider::handle`]: crate::ServiceProvider::handle
 

@@ -34,7 +34,7 @@ pub use self::seal::{CursorKey, InvalidCursorKey};
 pub use self::system::{RandomIds, SystemClock};
 pub(crate) use self::target::{Target, check_id, segments};
 pub use self::{
-    access::{Access, Action, Others, Ownership, OwnershipError, Policy, Proposal, Subject},
+    access::{Access, Action, Ownership, OwnershipError, Policy, Proposal, Subject, UnownedResources},
     answer::{Answer, Listing},
     builder::{ConfigurationError, ServiceProviderBuilder},
     options::{Options, Precondition},

@@ -7,7 +7,6 @@ mod access;
 mod defaults;
 mod error;
 mod hidden;
-mod known;
 mod order;
 mod projection;
 mod read;
@@ -17,6 +16,7 @@ mod same;
 mod size;
 mod typed;
 mod unique;
+mod value_search;
 mod write;
 
 use std::{fmt, sync::Arc};
@@ -26,7 +26,6 @@ use chrono::{DateTime, Utc};
 pub(crate) use self::{
     defaults::is_assigned,
     hidden::strip,
-    known::{Known, Named, search_units, text_units},
     order::compare_keys,
     read::{
         List, Loss, body_text, is_deeper, json_fault_at, only_labels, read_element, read_list, read_selection,
@@ -34,6 +33,7 @@ pub(crate) use self::{
     },
     rules::judge_element,
     same::{keeps_stored, same},
+    value_search::{Named, ValueSearch, search_units, text_units},
     write::{SEGMENT, url},
 };
 pub use self::{
@@ -76,7 +76,7 @@ impl Resource {
     }
 
     /// The resource's type.
-    pub fn kind(&self) -> &Arc<ResourceType> {
+    pub fn resource_type(&self) -> &Arc<ResourceType> {
         &self.kind
     }
 

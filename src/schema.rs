@@ -41,8 +41,10 @@ use serde::{Deserialize, Serialize};
 /// use scim_core::schema::{Attribute, AttributeType, Schema};
 ///
 /// let built = Schema::new("urn:example:scim:schemas:badge:1.0:User", "Badge")
-///     .description("The badge that opens the doors")
-///     .attribute(Attribute::new("number", AttributeType::Integer).description("Printed on the badge").required());
+///     .with_description("The badge that opens the doors")
+///     .with_attribute(
+///         Attribute::new("number", AttributeType::Integer).with_description("Printed on the badge").required(),
+///     );
 ///
 /// let read: Schema = serde_json::from_str(
 ///     r#"{"id": "urn:example:scim:schemas:badge:1.0:User", "name": "Badge",
@@ -74,14 +76,14 @@ impl Schema {
 
     /// Sets the description: the purpose of the schema, in a sentence for administrators.
     #[must_use]
-    pub fn description(mut self, text: impl Into<Box<str>>) -> Self {
+    pub fn with_description(mut self, text: impl Into<Box<str>>) -> Self {
         self.description = text.into();
         self
     }
 
     /// Adds an attribute.
     #[must_use]
-    pub fn attribute(mut self, attribute: Attribute) -> Self {
+    pub fn with_attribute(mut self, attribute: Attribute) -> Self {
         self.attributes.push(attribute);
         self
     }
@@ -122,7 +124,7 @@ impl Schema {
     }
 
     /// The description of the schema; may be empty.
-    pub fn text(&self) -> &str {
+    pub fn description(&self) -> &str {
         &self.description
     }
 

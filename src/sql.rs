@@ -42,7 +42,7 @@
 //!     statement.filter(users, scan.filter)?.window(users, scan.sort, scan.window)?;
 //!     Ok(statement)
 //! }
-//! # use scim_core::{AttributePath, Filter, Quirks, quirks::Tolerance, resource::{Sort, SortKey, Position}, schema::Registry, store::{Wanted, Window}};
+//! # use scim_core::{AttributePath, Filter, Quirks, quirks::Tolerance, resource::{Sort, SortKey, Position}, schema::Registry, store::{RequestedAttributes, Window}};
 //! # let registry = Registry::standard();
 //! # let user = registry.resource_type("User").expect("registered");
 //! # let mut tolerance = Tolerance::new(Quirks::default());
@@ -50,7 +50,7 @@
 //! # let path: AttributePath = "userName".parse()?;
 //! # let sort = Sort::new(user, path.as_ref(), false, &mut tolerance)?;
 //! # let key = SortKey::Text("b".into());
-//! # let scan = Scan { kind: user, filter: &[&matcher.conditions()[0]], sort: Some(&sort), wanted: &Wanted::everything(), count: false,
+//! # let scan = Scan { kind: user, filter: &[&matcher.conditions()[0]], sort: Some(&sort), requested: &RequestedAttributes::everything(), count: false,
 //! #     window: Window::After { last: Some(Position { key: Some(&key), id: "7" }), take: 10 } };
 //! # let statement = select(&users(user), "acme", &scan)?;
 //! # assert_eq!(statement.text(), concat!(

@@ -16,12 +16,12 @@ use std::{collections::HashSet, sync::Arc};
 
 pub(crate) use self::context::Meter;
 pub use self::{
-    change::{Change, Done, Entry, Expect},
-    context::{Context, InvalidTenantId, TenantId},
+    change::{Change, ChangeOutcome, Entry, Expect},
+    context::{InvalidTenantId, RequestContext, TenantId},
     dynamic::DynStore,
     error::{CommitError, StoreError},
     memory::MemoryStore,
-    scan::{Capabilities, Holder, Key, Page, Pushdown, Scan, Stored, Wanted, Window},
+    scan::{Capabilities, Key, Page, Pushdown, Referrer, RequestedAttributes, Scan, Stored, Window},
     version::{InvalidVersion, Version},
 };
 
@@ -38,8 +38,8 @@ use crate::{
 ///
 /// # Guarantees of a store
 ///
-/// - **Tenants are separate.** Every call names its tenant in the [`Context`], and reads and writes no data of another
-///   tenant.
+/// - **Tenants are separate.** Every call names its tenant in the [`RequestContext`], and reads and writes no data of
+///   another tenant.
 /// - **Commits are all or nothing**, even when the future is dropped halfway: after an error, nothing has changed.
 /// - **No write is lost.** If two commits expect the same version, one of them fails. A commit claims its unique keys
 ///   itself; a lookup before the commit is not enough.
@@ -68,29 +68,30 @@ use crate::{
 ///         Capabilities::new()
 ///     }
 ///
-///     async fn get<'a>(&'a self, cx: &'a Context, key: Key<'a>, _: &'a Wanted<'a>)
+///     async fn get(&self, context: &RequestContext, key: Key<'_>, _: &RequestedAttributes<'_>)
 ///         -> Result<Option<Stored>, StoreError> {
 ///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
-///         let found = tenants.get(cx.tenant()).and_then(|rows| rows.get(key.id));
-///         Ok(found.filter(|stored| stored.resource.kind().name() == key.kind.name()).cloned())
+///         let found = tenants.get(context.tenant()).and_then(|rows| rows.get(key.id));
+///         Ok(found.filter(|stored| stored.resource.resource_type().name() == key.kind.name()).cloned())
 ///     }
 ///
-///     async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+///     async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
 ///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
-///         let all = tenants.get(cx.tenant()).into_iter().flat_map(BTreeMap::values);
-///         Ok(scan.select(all.filter(|stored| stored.resource.kind().name() == scan.kind.name()).cloned()))
+///         let all = tenants.get(context.tenant()).into_iter().flat_map(BTreeMap::values);
+///         Ok(scan.select(all.filter(|stored| stored.resource.resource_type().name() == scan.kind.name()).cloned()))
 ///     }
 ///
-///     async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+///     async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
 ///         let [change] = batch else { return Err(StoreError::TooMany.into()) };
 ///         let (tenants, writes) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-///         let rows = tenants.entry(cx.tenant().clone()).or_default();
+///         let rows = tenants.entry(context.tenant().clone()).or_default();
 ///         let before = rows.get(change.id()).cloned();
 ///         change.check(before.as_ref().map(|before| &before.version))?;
 ///         let after = match (change, &before) {
 ///             (Change::Create { entry } | Change::Replace { entry, .. }, _) => {
 ///                 let others = rows.values().filter(|other| {
-///                     other.resource.id() != change.id() && other.resource.kind().name() == change.kind().name()
+///                     other.resource.id() != change.id()
+///                         && other.resource.resource_type().name() == change.resource_type().name()
 ///                 });
 ///                 let mut taken = others.flat_map(|other| other.resource.unique_keys());
 ///                 if let Some(taken) = taken.find(|key| entry.unique.contains(key)) {
@@ -100,7 +101,7 @@ use crate::{
 ///             }
 ///             (Change::EditValues { .. }, Some(before)) => match change.edited(&before.resource) {
 ///                 Some((after, effect)) => Some((Arc::new(after), Some(effect))),
-///                 None => return Ok(vec![Done::kept(before.version.clone())]),
+///                 None => return Ok(vec![ChangeOutcome::kept(before.version.clone())]),
 ///             },
 ///             (Change::Delete { .. }, _) => None,
 ///             // A change that a later version of the crate adds must not be treated as a deletion.
@@ -110,15 +111,15 @@ use crate::{
 ///         let version = Version::from(*writes);
 ///         let Some((after, effect)) = after else {
 ///             rows.remove(change.id());
-///             for holder in rows.values_mut() {
-///                 if let Some(without) = change.dropped_from(&holder.resource) {
-///                     *holder = Stored::new(without, version.clone());
+///             for referrer in rows.values_mut() {
+///                 if let Some(without) = change.dropped_from(&referrer.resource) {
+///                     *referrer = Stored::new(without, version.clone());
 ///                 }
 ///             }
-///             return Ok(vec![Done::deleted()]);
+///             return Ok(vec![ChangeOutcome::deleted()]);
 ///         };
 ///         rows.insert(change.id().to_owned(), Stored::new(after, version.clone()));
-///         Ok(vec![Done::written(version).with_edit(effect)])
+///         Ok(vec![ChangeOutcome::written(version).with_edit(effect)])
 ///     }
 /// }
 /// #
@@ -138,8 +139,8 @@ use crate::{
 /// #     (AttributeId::ID, text("u")), (user.unique_attributes()[0], text("Ann"))]));
 /// # let all = Resource::from_object(group.clone(), Object::from_iter([(AttributeId::ID, text("g"))]));
 /// # let member = Object::from_iter([(group.value_of(members).expect("defined"), text("u"))]);
-/// # let (store, cx) = (Listing::default(), Context::new(TenantId::single()));
-/// # let commit = |change: Change| now(store.commit(&cx, &[change])).map(|done| done[0].changed);
+/// # let (store, context) = (Listing::default(), RequestContext::new(TenantId::single()));
+/// # let commit = |change: Change| now(store.commit(&context, &[change])).map(|done| done[0].changed);
 /// # let create = |resource: &Resource| Change::Create { entry: Entry::new(resource.clone()) };
 /// # let add = || Change::EditValues { kind: group.clone(), id: "g".into(), attribute: members, expect: Expect::Exists,
 /// #     edit: ValueEdit { add: vec![member.clone()], ..ValueEdit::default() }, modified: Default::default() };
@@ -148,13 +149,13 @@ use crate::{
 /// # let mut namesake = ann.clone();
 /// # namesake.root_mut().insert(AttributeId::ID, text("v"));
 /// # assert!(matches!(commit(create(&namesake)), Err(CommitError { error: StoreError::NotUnique { .. }, .. })));
-/// # let get = || now(store.get(&cx, Key { kind: group, id: "g" }, &Wanted::everything())).ok().flatten().expect("there");
+/// # let get = || now(store.get(&context, Key { kind: group, id: "g" }, &RequestedAttributes::everything())).ok().flatten().expect("there");
 /// # let relation = &registry.relations(user)[0];
-/// # assert_eq!(now(store.holders(&cx, relation, &["u"], 1_000))?.len(), 1);
-/// # assert!(now(store.holders(&cx, relation, &["u"], 10)).is_err());
-/// # let many = now(store.get_many(&cx, user, &["x", "u"], &Wanted::only(&[])))?;
+/// # assert_eq!(now(store.referrers(&context, relation, &["u"], 1_000))?.len(), 1);
+/// # assert!(now(store.referrers(&context, relation, &["u"], 10)).is_err());
+/// # let many = now(store.get_many(&context, user, &["x", "u"], &RequestedAttributes::only(&[])))?;
 /// # assert!(many[0].is_none() && many[1].as_ref().is_some_and(|ann| ann.id() == "u"));
-/// # assert_eq!(now(store.locate(&cx, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
+/// # assert_eq!(now(store.locate(&context, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
 /// # let before = get();
 /// # assert!(before.resource.root().contains(members));
 /// # commit(Change::Delete { kind: user.clone(), id: "u".into(), expect: Expect::Exists, at: Default::default(), before: None })?;
@@ -188,23 +189,19 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// When the store cannot answer: [`Busy`](StoreError::Busy), [`Unavailable`](StoreError::Unavailable),
     /// [`Denied`](StoreError::Denied), [`Backend`](StoreError::Backend).
-    fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
-    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send + 'a;
+    fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
 
     /// Reads a page of the resources of one type. [`Scan`] documents the parts of the query.
     ///
     /// # Errors
     ///
     /// As [`Store::get`], and [`TooMany`](StoreError::TooMany) when the query costs more than the store allows.
-    fn scan<'a>(
-        &'a self,
-        cx: &'a Context,
-        scan: &'a Scan<'a>,
-    ) -> impl Future<Output = Result<Page, StoreError>> + Send + 'a;
+    fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> impl Future<Output = Result<Page, StoreError>> + Send;
 
     /// Writes a batch of changes in order, all or nothing. Each change sees the effect of the earlier changes.
     ///
@@ -219,8 +216,8 @@ pub trait Store: Send + Sync + 'static {
     ///   current state. Their `meta.lastModified` does not change, because no client changed them.
     /// - [`EditValues`](Change::EditValues) changes one list of references by a [`ValueEdit`], in time that depends on
     ///   the edit and not on the list. It sets `meta.lastModified`. An edit that changes nothing keeps the version and
-    ///   `meta.lastModified`, and counts as [no change](Done::changed) (RFC 7644 §3.5.2.1). The store reports the
-    ///   [effective edit](Done::edit) if it can.
+    ///   `meta.lastModified`, and counts as [no change](ChangeOutcome::changed) (RFC 7644 §3.5.2.1). The store reports
+    ///   the [effective edit](ChangeOutcome::edit) if it can.
     ///
     /// For one change, the store checks existence before the version, and both before the values.
     ///
@@ -237,15 +234,15 @@ pub trait Store: Send + Sync + 'static {
     /// [`VersionMismatch`](StoreError::VersionMismatch), [`NotUnique`](StoreError::NotUnique),
     /// [`BadReference`](StoreError::BadReference); [`TooMany`](StoreError::TooMany) when there are more changes than
     /// [`Capabilities::max_batch`]; and the errors of [`Store::get`].
-    fn commit<'a>(
-        &'a self,
-        cx: &'a Context,
-        batch: &'a [Change],
-    ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a;
+    fn commit(
+        &self,
+        context: &RequestContext,
+        batch: &[Change],
+    ) -> impl Future<Output = Result<Vec<ChangeOutcome>, CommitError>> + Send;
 
     /// Returns the referrers of each of `ids` through the list of the relation: for example the groups of some users
     /// (RFC 7643 §4.1.2). The core calls this once for a page of resources; the result may be in any order. All
-    /// referrers together may take at most about `bytes`, as [`Holder::size`] counts them. A store that finds more
+    /// referrers together may take at most about `bytes`, as [`Referrer::size`] counts them. A store that finds more
     /// stops reading.
     ///
     /// By default the function reads every resource of the referring type. A store that keeps references as rows
@@ -254,36 +251,36 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`Store::scan`], and [`TooMany`](StoreError::TooMany) when the referrers do not fit into `bytes`.
-    fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        relation: &'a Relation,
-        ids: &'a [&'a str],
+    fn referrers(
+        &self,
+        context: &RequestContext,
+        relation: &Relation,
+        ids: &[&str],
         bytes: usize,
-    ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
+    ) -> impl Future<Output = Result<Vec<Referrer>, StoreError>> + Send {
         async move {
             let used = [relation.list(), relation.display()];
-            let wanted = Wanted::only(&used).within(bytes);
+            let requested = RequestedAttributes::only(&used).within(bytes);
             let mut last: Option<Text> = None;
             let ids: HashSet<&str> = ids.iter().copied().collect();
             let (mut found, mut room) = (Vec::new(), bytes);
             while !ids.is_empty() {
                 let scan = Scan {
-                    kind: relation.holder(),
+                    kind: relation.referrer(),
                     filter: &[],
                     sort: None,
                     window: Window::behind(last.as_deref(), 100),
-                    wanted: &wanted,
+                    requested: &requested,
                     count: false,
                 };
-                let page = self.scan(cx, &scan).await?;
+                let page = self.scan(context, &scan).await?;
                 for stored in &page.items {
                     if !stored.complete {
                         return Err(StoreError::TooMany);
                     }
                     let known = found.len();
                     find_references(relation, &ids, stored, &mut found);
-                    let size = found.iter().skip(known).map(Holder::size).sum();
+                    let size = found.iter().skip(known).map(Referrer::size).sum();
                     room = room.checked_sub(size).ok_or(StoreError::TooMany)?;
                 }
                 match page.items.last() {
@@ -307,19 +304,19 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`Store::get`], and [`TooMany`](StoreError::TooMany) when the resources do not fit into
-    /// [`Wanted::byte_limit`]. A store that shares its resources with its callers does not have to count.
-    fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
-    ) -> impl Future<Output = Result<Vec<Option<Arc<Resource>>>, StoreError>> + Send + 'a {
+    /// [`RequestedAttributes::byte_limit`]. A store that shares its resources with its callers does not have to count.
+    fn get_many(
+        &self,
+        context: &RequestContext,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        requested: &RequestedAttributes<'_>,
+    ) -> impl Future<Output = Result<Vec<Option<Arc<Resource>>>, StoreError>> + Send {
         async move {
             let mut found = Vec::with_capacity(ids.len());
-            let mut room = wanted.byte_limit().unwrap_or(usize::MAX);
+            let mut room = requested.byte_limit().unwrap_or(usize::MAX);
             for &id in ids {
-                let stored = self.get(cx, Key { kind, id }, wanted).await?;
+                let stored = self.get(context, Key { kind, id }, requested).await?;
                 let size = stored.as_ref().map_or(0, |stored| stored.resource.size());
                 room = room.checked_sub(size).ok_or(StoreError::TooMany)?;
                 found.push(stored.map(|stored| stored.resource));
@@ -336,19 +333,19 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`Store::get`].
-    fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
-    ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send + 'a {
+    fn locate(
+        &self,
+        context: &RequestContext,
+        kinds: &[Arc<ResourceType>],
+        ids: &[&str],
+    ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send {
         async move {
             let mut located = Vec::with_capacity(ids.len());
             for &id in ids {
                 let mut found = None;
                 for (position, kind) in kinds.iter().enumerate() {
-                    let wanted = Wanted::without(kind.reference_lists());
-                    if self.get(cx, Key { kind, id }, &wanted).await?.is_some() {
+                    let requested = RequestedAttributes::without(kind.reference_lists());
+                    if self.get(context, Key { kind, id }, &requested).await?.is_some() {
                         found = Some(position);
                         break;
                     }
@@ -361,14 +358,14 @@ pub trait Store: Send + Sync + 'static {
 }
 
 /// Adds to `found` the references of `stored`, through the list of the relation, to resources in `ids`.
-fn find_references(relation: &Relation, ids: &HashSet<&str>, stored: &Stored, found: &mut Vec<Holder>) {
+fn find_references(relation: &Relation, ids: &HashSet<&str>, stored: &Stored, found: &mut Vec<Referrer>) {
     let root = stored.resource.root();
     let elements = root.get(relation.list()).map(Value::elements).unwrap_or_default();
     for element in elements {
-        let value = element.as_object().and_then(|element| referred(relation.holder(), relation.list(), element));
+        let value = element.as_object().and_then(|element| referred(relation.referrer(), relation.list(), element));
         if let Some(value) = value.filter(|value| ids.contains(value)) {
             let display = root.get(relation.display()).and_then(Value::as_str).map(Text::from);
-            found.push(Holder { value: value.into(), id: stored.resource.id().into(), display });
+            found.push(Referrer::new(value, stored.resource.id(), display));
         }
     }
 }

@@ -32,7 +32,9 @@ use peak_alloc::PeakAlloc;
 use scim_core::{
     Limits, Registry, Resource, ServiceProvider, Store,
     schema::{AttributeId, ResourceType},
-    store::{Change, Context, Entry, Key, MemoryStore, Page, Scan, StoreError, Stored, TenantId, Wanted},
+    store::{
+        Change, Entry, Key, MemoryStore, Page, RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId,
+    },
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
@@ -68,29 +70,29 @@ impl Copying {
         Stored { resource: Arc::new(Resource::clone(&stored.resource)), ..stored }
     }
 
-    fn look(&self, cx: &Context) {
-        let spent = cx.work().map_or(0, scim_core::limits::Work::spent);
+    fn look(&self, context: &RequestContext) {
+        let spent = context.work().map_or(0, scim_core::limits::Work::spent);
         self.spent.fetch_max(spent, Ordering::Relaxed);
     }
 }
 
 impl Store for Copying {
-    forward! { inner: capabilities, pushdown, commit, locate, holders, get_many }
+    forward! { inner: capabilities, pushdown, commit, locate, referrers, get_many }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        self.look(cx);
-        Ok(self.inner.get(cx, key, wanted).await?.map(Self::copy))
+        self.look(context);
+        Ok(self.inner.get(context, key, requested).await?.map(Self::copy))
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        self.look(cx);
-        let page = self.inner.scan(cx, scan).await?;
-        Ok(Page { items: page.items.into_iter().map(Self::copy).collect(), ..page })
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        self.look(context);
+        let page = self.inner.scan(context, scan).await?;
+        Ok(Page::new(page.items.into_iter().map(Self::copy).collect(), page.total, page.more))
     }
 }
 
@@ -153,7 +155,7 @@ impl World {
             group(kind, &format!("zz-{index:02}"), &name, std::iter::once("long-00".to_owned()))
         }));
         let inner = Arc::new(MemoryStore::new());
-        let context = Context::new(TenantId::single());
+        let context = RequestContext::new(TenantId::single());
         let changes: Vec<Change> =
             all.into_iter().map(|resource| Change::Create { entry: Entry::new(resource) }).collect();
         for batch in changes.chunks(MemoryStore::MAX_BATCH) {

@@ -31,7 +31,7 @@ use std::{
 use it::fixture::host::{self, Host, USER, host};
 use scim_core::{
     Store,
-    store::{Context, TenantId},
+    store::{RequestContext, TenantId},
 };
 use serde_json::json;
 use tracing::{
@@ -117,7 +117,7 @@ fn one<S: Store>(host: &Host<S>, method: &str, target: &str, body: &str, expecte
 
 fn acme() -> Host<scim_core::store::MemoryStore> {
     let mut host = host();
-    host.context = Context::new(TenantId::new("acme").unwrap()).with_actor("okta").with_request_id("r-1");
+    host.context = RequestContext::new(TenantId::new("acme").unwrap()).with_actor("okta").with_request_id("r-1");
     host
 }
 

@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use scim_core::{
     Quirks, Registry, ServiceProvider,
     protocol::Request,
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
 /// A service provider, and the organization whose identity provider is connected.
 pub(crate) struct Trace {
     provider: ServiceProvider<MemoryStore>,
-    context: Context,
+    context: RequestContext,
     requests: usize,
 }
 
@@ -34,7 +34,7 @@ impl Trace {
             .quirks(quirks)
             .build()?;
         // A host makes the context of each request, after it has checked the API key and found the owner.
-        let context = Context::new(TenantId::new(organization)?).with_actor("API key 1");
+        let context = RequestContext::new(TenantId::new(organization)?).with_actor("API key 1");
         Ok(Self { provider, context, requests: 0 })
     }
 

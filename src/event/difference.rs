@@ -61,7 +61,7 @@ fn compare(kind: &ResourceType, before: &Object, after: &Object, found: &mut Dif
 /// The new value of `active`, if it changed. A missing value counts as the default.
 pub(super) fn active(kind: &ResourceType, before: &Object, after: &Object) -> Option<bool> {
     let active = kind.child(AttributeId::ROOT, "active")?;
-    let default = match kind.attribute(active).default() {
+    let default = match kind.attribute(active).default_value() {
         Some(DefaultValue::Boolean(default)) => Some(*default),
         _ => None,
     };
@@ -106,7 +106,7 @@ fn key(value: AttributeId, element: &Value) -> Option<&str> {
 
 /// The resource without its sensitive values. Most resources have no sensitive values, and are shared unchanged.
 pub(super) fn without_secrets(resource: &Arc<Resource>) -> Arc<Resource> {
-    let secrets = secrets(resource.kind());
+    let secrets = secrets(resource.resource_type());
     if secrets.iter().all(|secret| resource.values_of(*secret).is_empty()) {
         return Arc::clone(resource);
     }

@@ -118,7 +118,7 @@ impl Event {
     /// let delete = Change::Delete {
     ///     kind: user, id: "2819".into(), expect: Expect::Exists, at: Default::default(), before: None,
     /// };
-    /// let event = Event::of(&Context::new(TenantId::single()), &delete, &Done::deleted()).expect("a change");
+    /// let event = Event::of(&RequestContext::new(TenantId::single()), &delete, &ChangeOutcome::deleted()).expect("a change");
     /// let row = event.to_json();
     /// assert_eq!(Event::from_json(&registry, &row)?.id(), event.id());
     /// # Ok::<(), scim_core::event::EventError>(())

@@ -1,7 +1,7 @@
 //! Observers: receivers of events in the process that commits the changes.
 
 use super::Event;
-use crate::store::Context;
+use crate::store::RequestContext;
 
 /// Receives every committed change, after the commit and before the response. Registered with
 /// [`ServiceProviderBuilder::observer`](crate::provider::ServiceProviderBuilder::observer).
@@ -19,12 +19,12 @@ use crate::store::Context;
 /// ```
 /// # #[cfg(feature = "system")] {
 /// use std::sync::mpsc;
-/// use scim_core::{Registry, ServiceProvider, event::Event, store::{Context, MemoryStore}};
+/// use scim_core::{Registry, ServiceProvider, event::Event, store::{MemoryStore, RequestContext}};
 ///
 /// let (sender, receiver) = mpsc::channel();
 /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
 ///     .base_url("https://example.com/scim/v2")
-///     .observer(move |_: &Context, event: &Event| {
+///     .observer(move |_: &RequestContext, event: &Event| {
 ///         if event.ends_access() {
 ///             let _ = sender.send(event.resource_id().to_owned());
 ///         }
@@ -36,11 +36,11 @@ use crate::store::Context;
 /// ```
 pub trait Observer: Send + Sync + 'static {
     /// Receives one event.
-    fn committed(&self, cx: &Context, event: &Event);
+    fn committed(&self, context: &RequestContext, event: &Event);
 }
 
-impl<F: Fn(&Context, &Event) + Send + Sync + 'static> Observer for F {
-    fn committed(&self, cx: &Context, event: &Event) {
-        self(cx, event);
+impl<F: Fn(&RequestContext, &Event) + Send + Sync + 'static> Observer for F {
+    fn committed(&self, context: &RequestContext, event: &Event) {
+        self(context, event);
     }
 }

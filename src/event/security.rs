@@ -97,7 +97,8 @@ impl From<EventUri> for Box<str> {
 /// let user = registry.resource_type("User").expect("registered");
 /// let resource = Resource::from_json(user, br#"{"id": "44f6142d", "externalId": "jdoe", "userName": "jdoe"}"#)?;
 /// let change = Change::Create { entry: Entry::new(resource) };
-/// let event = Event::of(&Context::new(TenantId::single()), &change, &Done::written(Version::from(1))).expect("a change");
+/// let outcome = ChangeOutcome::written(Version::from(1));
+/// let event = Event::of(&RequestContext::new(TenantId::single()), &change, &outcome).expect("a change");
 ///
 /// let claims = SecurityEvent::notice(&event).claims(&Issuance {
 ///     issuer: "https://scim.example.com",
@@ -315,7 +316,7 @@ impl Payload<'_> {
 /// The `data` of a `full` event; `None` if the event has no complete data, and then only the names of attributes are
 /// reported.
 fn data(event: &Event, registry: &Registry, version: Option<&str>) -> Option<Box<RawValue>> {
-    let projection = Projection::default_of(event.kind());
+    let projection = Projection::default_of(event.resource_type());
     let rendering = Rendering { registry, base: "", projection: &projection, version, derived: &[], displays: &[] };
     if !event.kept().is_empty() {
         // A receiver would take a resource without its lists for the whole resource.
@@ -326,7 +327,7 @@ fn data(event: &Event, registry: &Registry, version: Option<&str>) -> Option<Box
         resource.write(&mut out, &rendering);
         return raw(out);
     }
-    let operations = |patch, membership| operations(patch, event.kind(), membership, &rendering);
+    let operations = |patch, membership| operations(patch, event.resource_type(), membership, &rendering);
     let patch = event.memberships().iter().fold(Patch::builder(), operations);
     to_raw_value(&patch.build().ok()?).ok()
 }

@@ -3,7 +3,7 @@
 use super::{
     BuildError, BuildErrorKind, Filter, Operator,
     grammar::is_number,
-    tree::{Chain, Join, Node, Operand, Part, PathSpan, Slot, Span, Value, push, text},
+    tree::{Chain, Join, Node, Operand, PathSpan, Slot, Span, Subtree, Value, push, text},
 };
 use crate::path::{AttributePath, PathRef};
 
@@ -229,10 +229,10 @@ impl Builder {
     }
 
     /// Appends all nodes of `filter`.
-    fn absorb(&mut self, filter: &Filter) -> Part {
+    fn absorb(&mut self, filter: &Filter) -> Subtree {
         self.copy(filter, &filter.nodes, 0);
         self.brackets |= filter.brackets;
-        Part { index: u32::try_from(self.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1), height: filter.height }
+        Subtree { index: u32::try_from(self.nodes.len()).unwrap_or(u32::MAX).wrapping_sub(1), height: filter.height }
     }
 
     /// Appends `slots` of `filter` with their texts. `first` is the index of the first of them in `filter`.
@@ -275,7 +275,7 @@ impl Builder {
         }
     }
 
-    fn finish(self, root: Part) -> Result<Filter, BuildError> {
+    fn finish(self, root: Subtree) -> Result<Filter, BuildError> {
         self.check_length()?;
         if usize::from(root.height) > Filter::MAX_DEPTH {
             return Err(BuildError::new(BuildErrorKind::TooDeep));

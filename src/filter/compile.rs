@@ -191,7 +191,7 @@ impl<'a> Compiler<'a> {
         path: PathRef<'_>,
     ) -> Result<Condition, CompileError> {
         let definition = self.kind.attribute(attribute);
-        let has_parts = definition.kind() == AttributeType::Complex || definition.is_multi_valued();
+        let has_parts = definition.data_type() == AttributeType::Complex || definition.is_multi_valued();
         if self.base != AttributeId::ROOT || !has_parts {
             return Err(CompileError::new(CompileErrorKind::NoElements, path.text()));
         }
@@ -222,7 +222,7 @@ impl<'a> Compiler<'a> {
                 _ => refuse(CompileErrorKind::Null),
             };
         }
-        let attribute = match (self.kind.attribute(named).kind(), self.kind.value_of(named)) {
+        let attribute = match (self.kind.attribute(named).data_type(), self.kind.value_of(named)) {
             (AttributeType::Complex, None) => return refuse(CompileErrorKind::Complex),
             (AttributeType::Complex, Some(value)) => value,
             _ => named,
@@ -250,7 +250,7 @@ impl<'a> Compiler<'a> {
                 _ => Err(CompileErrorKind::Derived),
             };
         }
-        let kind = self.kind.attribute(attribute).kind();
+        let kind = self.kind.attribute(attribute).data_type();
         let fits = match kind {
             AttributeType::String | AttributeType::Reference => true,
             AttributeType::Boolean | AttributeType::Binary | AttributeType::Complex => operator == Operator::Eq,
@@ -323,7 +323,7 @@ impl<'a> Compiler<'a> {
             |place| Condition::Compare(Comparison::new(place, Operator::Eq, Comparand::Exact((*target).into())));
 
         let owner = self.kind.parent(id);
-        let types = self.kind.attribute(reference).references();
+        let types = self.kind.attribute(reference).reference_types();
         let named = types.iter().find(|name| types.len() > 1 && self.is_endpoint_of(endpoint, name));
         let Some((name, kind)) = named.zip(self.kind.conventional(owner).kind) else {
             return has_id(self.place(id));

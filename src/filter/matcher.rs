@@ -50,7 +50,7 @@ impl Matcher {
     }
 
     /// The resource type for which the filter was compiled.
-    pub fn kind(&self) -> &Arc<ResourceType> {
+    pub fn resource_type(&self) -> &Arc<ResourceType> {
         &self.kind
     }
 
@@ -61,7 +61,7 @@ impl Matcher {
     }
 
     /// Whether a resource with these top-level attributes satisfies the filter. The resource must be of the type
-    /// [`Matcher::kind`]; for another type the result has no meaning.
+    /// [`Matcher::resource_type`]; for another type the result has no meaning.
     pub fn matches(&self, root: &Object) -> bool {
         self.conditions.iter().all(|condition| condition.matches(root))
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use super::{Expression, Filter, Literal, Operator};
 use crate::path::{PathRef, Shape};
 
-/// Part of a filter's text.
+/// Subtree of a filter's text.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     pub(super) start: u32,
@@ -53,16 +53,16 @@ pub(super) struct Slot {
 
 /// A finished subtree, with the levels of parentheses, `not` and brackets in its printed form.
 #[derive(Clone, Copy)]
-pub(super) struct Part {
+pub(super) struct Subtree {
     pub(super) index: u32,
     pub(super) height: u16,
 }
 
 /// Adds a node. A text is far shorter than 4 GiB and a node takes about four of its bytes, so the index fits.
-pub(super) fn push(nodes: &mut Vec<Slot>, node: Node, height: u16) -> Part {
+pub(super) fn push(nodes: &mut Vec<Slot>, node: Node, height: u16) -> Subtree {
     let index = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
     nodes.push(Slot { node, next: 0 });
-    Part { index, height }
+    Subtree { index, height }
 }
 
 /// The operands of an `and` or `or` under construction.
@@ -83,7 +83,7 @@ impl Chain {
 
     /// Adds an operand, which must be the newest subtree. An operand with the same join is replaced by its own
     /// operands: `a and (b and c)` prints as `a and b and c`, and parsing that text gives an equal filter.
-    pub(super) fn add(&mut self, nodes: &mut Vec<Slot>, part: Part) {
+    pub(super) fn add(&mut self, nodes: &mut Vec<Slot>, part: Subtree) {
         let (mut first, mut last, mut len, mut height) = (part.index, part.index, 1, part.height);
         if let Some(Node::Join { join, first: inner_first, last: inner_last, len: inner_len }) =
             nodes.last().map(|slot| slot.node)
@@ -106,10 +106,10 @@ impl Chain {
     }
 
     /// Returns the chain as one subtree, or its only operand.
-    pub(super) fn finish(self, nodes: &mut Vec<Slot>) -> Part {
+    pub(super) fn finish(self, nodes: &mut Vec<Slot>) -> Subtree {
         let Self { join, first, last, len, height, first_height } = self;
         if len == 1 {
-            return Part { index: first, height: first_height };
+            return Subtree { index: first, height: first_height };
         }
         push(nodes, Node::Join { join, first, last, len }, height)
     }

@@ -11,12 +11,12 @@ use crate::{
     error::Error,
     protocol::Response,
     provider::ServiceProvider,
-    store::{Context, Store},
+    store::{RequestContext, Store},
 };
 
 /// A [`ServiceProvider`] as a service for axum, hyper and other users of [`tower_service::Service`].
 ///
-/// The host's authentication runs first and puts a [`Context`] into the request's extensions. The response to a
+/// The host's authentication runs first and puts a [`RequestContext`] into the request's extensions. The response to a
 /// request without a context is 401 with `WWW-Authenticate: Bearer`, and the body is not read: if a host forgets to
 /// authenticate, every request is refused. The path of the request is relative to the base URL, as axum's
 /// `Router::nest_service` makes it. A body beyond [`ServiceProvider::body_limit`] is refused with 413 and not
@@ -89,7 +89,7 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let (parts, body) = request.into_parts();
-    let Some(cx) = parts.extensions.get::<Context>().cloned() else {
+    let Some(context) = parts.extensions.get::<RequestContext>().cloned() else {
         let mut response = refuse(Error::new(401, "expected a caller that is known"));
         let challenge = ::http::HeaderValue::from_static("Bearer");
         response.headers_mut().insert(::http::header::WWW_AUTHENTICATE, challenge);
@@ -104,7 +104,7 @@ where
     match Limited::new(body, limit).collect().await {
         Ok(body) => {
             let request = ::http::Request::from_parts(parts, body.to_bytes());
-            provider.handle_http(&cx, &request).await
+            provider.handle_http(&context, &request).await
         }
         Err(error) if error.is::<LengthLimitError>() => refuse(too_long(limit)),
         Err(error) => refuse(Error::new(400, "expected a body that can be read to its end").with_source(error)),

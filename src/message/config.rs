@@ -12,7 +12,7 @@ use crate::{limits::Limits, schema::SERVICE_PROVIDER_CONFIG};
 ///
 /// let scheme = AuthenticationScheme::new(AuthenticationType::OauthBearerToken, "API key", "A key from the admin page")
 ///     .documentation("https://example.com/docs/scim");
-/// assert_eq!(scheme.kind(), AuthenticationType::OauthBearerToken);
+/// assert_eq!(scheme.authentication_type(), AuthenticationType::OauthBearerToken);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthenticationScheme {
@@ -89,7 +89,7 @@ impl AuthenticationScheme {
     }
 
     /// The authentication type.
-    pub fn kind(&self) -> AuthenticationType {
+    pub fn authentication_type(&self) -> AuthenticationType {
         self.kind
     }
 }

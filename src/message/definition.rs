@@ -41,7 +41,7 @@ pub(crate) fn resource_type_document<'a>(kind: &'a ResourceType, base: &str) -> 
         schemas: [RESOURCE_TYPE],
         id: kind.name(),
         name: kind.name(),
-        description: kind.text(),
+        description: kind.description(),
         endpoint: format!("/{}", kind.endpoint()),
         schema: kind.schema().id(),
         schema_extensions: kind.extensions().iter().map(extension).collect(),
@@ -66,7 +66,7 @@ pub(crate) fn schema_document<'a>(schema: &'a Schema, base: &str) -> impl Serial
         schemas: [SCHEMA],
         id: schema.id(),
         name: schema.name(),
-        description: schema.text(),
+        description: schema.description(),
         attributes: schema.attributes(),
         meta: Meta { resource_type: "Schema", location: format!("{base}/Schemas/{}", schema.id()) },
     }

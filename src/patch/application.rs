@@ -43,7 +43,7 @@ impl<'a> Application<'a> {
     /// An application to `before`, with no operation applied yet.
     pub(crate) fn new(before: &'a Resource, reading: Reading<'a>, work: &'a Work) -> Self {
         Self {
-            kind: before.kind(),
+            kind: before.resource_type(),
             before,
             after: before.clone(),
             folds: Vec::new(),
@@ -122,7 +122,8 @@ impl Application<'_> {
     /// Sets a singular attribute.
     pub(super) fn assign(&mut self, attribute: AttributeId, value: Value) -> Result<(), PatchError> {
         self.check_immutable(attribute, Some(&value))?;
-        if self.kind.attribute(attribute).mutable() == Mutability::Immutable && self.after.value(attribute).is_some() {
+        if self.kind.attribute(attribute).mutability() == Mutability::Immutable && self.after.value(attribute).is_some()
+        {
             // The values are the same, perhaps in another spelling: an immutable value keeps its spelling.
             return Ok(());
         }
@@ -157,7 +158,7 @@ impl Application<'_> {
     /// Whether the attribute has a value that must stay, since the attribute has a default.
     #[inline]
     pub(super) fn keeps_value(&self, attribute: AttributeId) -> bool {
-        self.kind.attribute(attribute).default().is_some() && is_assigned(self.after.value(attribute))
+        self.kind.attribute(attribute).default_value().is_some() && is_assigned(self.after.value(attribute))
     }
 
     #[inline]
@@ -169,7 +170,7 @@ impl Application<'_> {
     /// Checks that an immutable attribute keeps the value that it has before the patch: removing the value first
     /// does not help.
     fn check_immutable(&self, attribute: AttributeId, value: Option<&Value>) -> Result<(), PatchError> {
-        if self.kind.attribute(attribute).mutable() != Mutability::Immutable {
+        if self.kind.attribute(attribute).mutability() != Mutability::Immutable {
             return Ok(());
         }
         match (self.before.value(attribute), value) {

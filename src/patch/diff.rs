@@ -44,7 +44,7 @@ use crate::{
 ///
 /// Only attributes that a client may change and can know are compared. Read-only attributes are ignored, and so is
 /// each `$ref` that is derived from the `value` next to it. If `after` has no value for an attribute that is
-/// write-only (a password), is immutable or has a [default](crate::schema::Attribute::default_value), the value in
+/// write-only (a password), is immutable or has a [default](crate::schema::Attribute::with_default_value), the value in
 /// `before` stays, as in [`Resource::replaced_by`]: a missing value asserts nothing. Texts that differ in case only
 /// count as different, unless the attribute is immutable. Lists are sets (RFC 7643 §2.4): neither order nor
 /// duplicates count. Values that the schema compares as the same, or that differ in `primary` only, count as one
@@ -89,8 +89,8 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn diff(before: &Resource, after: &Resource, limits: &Limits) -> Result<Vec<Patch>, DiffError> {
-    let kind = before.kind();
-    if !is_one_type(kind, after.kind()) {
+    let kind = before.resource_type();
+    if !is_one_type(kind, after.resource_type()) {
         return Err(DiffError::new(DiffErrorKind::ResourceType, ""));
     }
     if before == after {
@@ -118,7 +118,7 @@ fn is_one_type(left: &Arc<ResourceType>, right: &Arc<ResourceType>) -> bool {
 /// Whether a client sets the attribute: it is not read-only, not `schemas`, and not a `$ref` that is derived from
 /// an id.
 fn is_writable(kind: &ResourceType, attribute: AttributeId) -> bool {
-    kind.attribute(attribute).mutable() != Mutability::ReadOnly
+    kind.attribute(attribute).mutability() != Mutability::ReadOnly
         && kind.referred_id(attribute).is_none()
         && attribute != AttributeId::SCHEMAS
 }
@@ -190,7 +190,7 @@ impl Comparison<'_> {
     ) -> Result<Vec<Step>, DiffError> {
         let definition = self.kind.attribute(attribute);
         // `wanted` has been judged: an immutable attribute with a value keeps it.
-        if definition.mutable() == Mutability::Immutable && before.is_some() {
+        if definition.mutability() == Mutability::Immutable && before.is_some() {
             return Ok(Vec::new());
         }
         if definition.is_multi_valued() {
@@ -222,7 +222,7 @@ impl Comparison<'_> {
             (Some(_), None) => return Ok(vec![self.unset(attribute)?]),
             (was, Some(now)) => (was, now),
         };
-        if was.is_none() && self.kind.attribute(attribute).mutable() == Mutability::Immutable {
+        if was.is_none() && self.kind.attribute(attribute).mutability() == Mutability::Immutable {
             // An immutable attribute accepts no sub-attribute later.
             let value = Some(self.whole_json(attribute, &wanted_value(now))?);
             return Ok(vec![Step::One { at: attribute, op: Op::Add, path: self.path(attribute)?, value }]);
@@ -232,12 +232,12 @@ impl Comparison<'_> {
         for sub in self.kind.children(attribute).iter().copied() {
             let (there, value) = (was.and_then(|was| was.get(sub)), now.get(sub));
             // Removing the whole value would also remove sub-attributes that only the service provider sets or knows.
-            fixed |= there.is_some() && self.kind.attribute(sub).mutable() == Mutability::ReadOnly;
+            fixed |= there.is_some() && self.kind.attribute(sub).mutability() == Mutability::ReadOnly;
             fixed |= self.kind.is_sensitive(sub);
             if !is_writable(self.kind, sub) {
                 continue;
             }
-            if self.kind.attribute(sub).mutable() == Mutability::Immutable && there.is_some() {
+            if self.kind.attribute(sub).mutability() == Mutability::Immutable && there.is_some() {
                 let keeps = there.zip(value).is_some_and(|(there, value)| same(self.kind, sub, there, value));
                 if !keeps {
                     return Err(DiffError::rule(ResourceErrorKind::Immutable, self.kind, sub));

@@ -7,7 +7,7 @@ use super::{
     application::{Application, object_mut},
 };
 use crate::{
-    resource::{Known, value_json},
+    resource::{ValueSearch, value_json},
     schema::{AttributeId, ResourceType},
     value::Value,
 };
@@ -19,7 +19,7 @@ impl Application<'_> {
     /// their order, which has no meaning to a client.
     pub(super) fn drop_doubles(&mut self, list: AttributeId) -> Result<(), PatchError> {
         let there = self.take(list);
-        let mut known = Known::new(self.kind, list, &there, there.len()).exact();
+        let mut known = ValueSearch::new(self.kind, list, &there, there.len()).exact();
         let mut seen = 0;
         let has_doubles = there.iter().any(|value| {
             seen += 1;
@@ -51,7 +51,7 @@ impl Application<'_> {
         let values: Vec<(bool, Value)> = values.into_iter().map(|value| (is_unchanged(&value), value)).collect();
         let unchanged = values.iter().filter(|(is_unchanged, _)| *is_unchanged);
         let mut pool: Vec<Value> = unchanged.map(|(_, value)| value.clone()).collect();
-        let mut known = Known::new(self.kind, list, &pool, values.len()).exact();
+        let mut known = ValueSearch::new(self.kind, list, &pool, values.len()).exact();
         let mut kept = Vec::with_capacity(values.len());
         for (is_unchanged, value) in values {
             if is_unchanged {

@@ -27,7 +27,7 @@ impl Application<'_> {
             }
             element.insert(sub, value.clone());
         }
-        for sub in cleared.iter().filter(|sub| self.kind.attribute(**sub).mutable() != Mutability::ReadOnly) {
+        for sub in cleared.iter().filter(|sub| self.kind.attribute(**sub).mutability() != Mutability::ReadOnly) {
             if element.contains(*sub) {
                 self.check_part(*sub, element, None)?;
                 element.remove(*sub);
@@ -47,7 +47,7 @@ impl Application<'_> {
         if value.is_none() && definition.is_required() {
             return Err(PatchError::mutability("expected a required sub-attribute to keep a value"));
         }
-        let fixed = definition.mutable() == Mutability::Immutable;
+        let fixed = definition.mutability() == Mutability::Immutable;
         let keeps = |there: &Value| value.is_some_and(|value| same(self.kind, sub, there, value));
         if fixed && element.get(sub).is_some_and(|there| !keeps(there)) {
             return Err(PatchError::mutability("expected an immutable sub-attribute to keep its value"));

@@ -219,7 +219,7 @@ impl Application<'_> {
     fn part_named(&self, list: AttributeId, path: PathRef<'_>) -> Option<AttributeId> {
         let sub = self.kind.resolve_below(list, path).filter(|sub| *sub != list)?;
         let settable =
-            self.kind.attribute(sub).mutable() != Mutability::ReadOnly && self.reference_owner(sub).is_none();
+            self.kind.attribute(sub).mutability() != Mutability::ReadOnly && self.reference_owner(sub).is_none();
         settable.then_some(sub)
     }
 }

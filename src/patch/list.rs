@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Op, PatchError, application::Application, given::named};
 use crate::{
-    resource::{Known, List, Loss, keeps_stored, read_list, read_selection},
+    resource::{List, Loss, ValueSearch, keeps_stored, read_list, read_selection},
     schema::AttributeId,
     value::{Object, Text, Value},
 };
@@ -61,8 +61,8 @@ impl Application<'_> {
         let is_reference = self.kind.is_reference_list(list);
         let (value_of, display) = (self.kind.value_of(list), self.kind.child(list, "display"));
         let before = there.len();
-        let mut known = Known::new(self.kind, list, &there, given.len());
-        let mut named = Known::new(self.kind, list, &there, unpacked.len());
+        let mut known = ValueSearch::new(self.kind, list, &there, given.len());
+        let mut named = ValueSearch::new(self.kind, list, &there, unpacked.len());
         let mut primaries = Vec::new();
         for value in given {
             let is_primary = value.as_object().is_some_and(|object| self.is_primary(list, object));
@@ -114,7 +114,7 @@ impl Application<'_> {
         let identity = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list));
         let (Some(identity), Some(before)) = (identity, self.after.value(list)) else { return Ok(given) };
         let before = before.elements();
-        let mut known = Known::new(self.kind, list, before, given.len());
+        let mut known = ValueSearch::new(self.kind, list, before, given.len());
         for value in &mut given {
             let Value::Complex(object) = value else { continue };
             let Some(id) = object.get(identity).cloned() else { continue };

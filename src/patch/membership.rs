@@ -78,7 +78,7 @@ impl ValueEdit {
     ///
     /// Takes time in proportion to the list and the edit together. For stores that keep a resource as one piece.
     pub fn apply(&self, attribute: AttributeId, resource: &mut Resource) -> Option<Self> {
-        let value = resource.kind().value_of(attribute)?;
+        let value = resource.resource_type().value_of(attribute)?;
         let root = resource.root_mut();
         let mut list = match root.get_mut(attribute) {
             Some(Value::List(list)) => std::mem::take(list),
@@ -171,8 +171,8 @@ pub(super) fn foldable(kind: &ResourceType, list: AttributeId) -> Option<Attribu
     let definition = kind.attribute(list);
     let usable = kind.is_reference_list(list)
         && !definition.is_required()
-        && definition.mutable() == Mutability::ReadWrite
-        && kind.attribute(value).mutable() != Mutability::ReadOnly
+        && definition.mutability() == Mutability::ReadWrite
+        && kind.attribute(value).mutability() != Mutability::ReadOnly
         && kind.compares_exactly(value);
     usable.then_some(value)
 }
@@ -289,7 +289,7 @@ impl Fold {
     /// Whether a value of the list can only be added and removed, so that replacing a value by itself changes nothing.
     fn is_settled(&self, kind: &ResourceType, list: AttributeId) -> bool {
         let fixed = |id: &AttributeId| {
-            matches!(kind.attribute(*id).mutable(), Mutability::Immutable | Mutability::ReadOnly)
+            matches!(kind.attribute(*id).mutability(), Mutability::Immutable | Mutability::ReadOnly)
                 || kind.referred_id(*id).is_some()
         };
         kind.children(list).iter().all(|id| *id == self.value || fixed(id))

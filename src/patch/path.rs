@@ -173,7 +173,7 @@ impl Target {
     pub(super) fn is_read_only(&self, kind: &ResourceType) -> bool {
         let mut attribute = self.attribute();
         while attribute != AttributeId::ROOT {
-            if kind.attribute(attribute).mutable() == Mutability::ReadOnly {
+            if kind.attribute(attribute).mutability() == Mutability::ReadOnly {
                 return true;
             }
             attribute = kind.parent(attribute);

@@ -86,10 +86,10 @@ impl Application<'_> {
         let Some(Value::Complex(members)) = self.after.root_mut().get_mut(object) else { return Ok(()) };
         members.retain(|id, _| {
             let definition = kind.attribute(id);
-            match definition.mutable() {
+            match definition.mutability() {
                 Mutability::ReadOnly => true,
                 Mutability::Immutable if before.value(id).is_some() => true,
-                _ => definition.default().is_some(),
+                _ => definition.default_value().is_some(),
             }
         });
         if members.is_empty() {

@@ -30,7 +30,7 @@ impl Application<'_> {
             None => None,
         };
         // A simple value that reads as `None` means that there is no value: `null`, `""`, or a URI of blanks.
-        let is_simple = self.kind.attribute(attribute).kind() != AttributeType::Complex;
+        let is_simple = self.kind.attribute(attribute).data_type() != AttributeType::Complex;
         let says_nothing = is_simple || raw.is_none_or(is_nothing);
         match value {
             // As in PUT, a missing value asserts nothing about an attribute that has a default (RFC 7644 §3.5.1).

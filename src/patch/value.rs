@@ -31,7 +31,7 @@ pub(super) fn unpacked<'r>(
     }
     let attribute = target.attribute();
     let is_packed = match text.trim_ascii_start().as_bytes().first() {
-        Some(b'{') => attribute == AttributeId::ROOT || kind.attribute(attribute).kind() == AttributeType::Complex,
+        Some(b'{') => attribute == AttributeId::ROOT || kind.attribute(attribute).data_type() == AttributeType::Complex,
         // An extension, the resource and one element of a list are not arrays.
         Some(b'[') => matches!(target, Target::Attribute(list) if kind.attribute(*list).is_multi_valued()),
         _ => false,
@@ -68,7 +68,7 @@ pub(super) fn cleared(
     let is_blank_uri = |sub, value: &RawValue| {
         let text = value.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         blank_uris
-            && kind.attribute(sub).kind() == AttributeType::Reference
+            && kind.attribute(sub).data_type() == AttributeType::Reference
             && text.is_some_and(|text| text.trim_ascii().is_empty())
     };
     let cleared = named.filter(|(sub, value)| {

@@ -108,7 +108,7 @@ impl ResourceType {
     /// value itself.
     pub(crate) fn resolve_below(&self, base: AttributeId, path: PathRef<'_>) -> Option<AttributeId> {
         let (None, name) = (path.schema(), path.attribute()) else { return None };
-        if self.attribute(base).kind() != AttributeType::Complex {
+        if self.attribute(base).data_type() != AttributeType::Complex {
             return (name.eq_ignore_ascii_case("value") && path.sub_attribute().is_none()).then_some(base);
         }
         let attribute = self.child(base, name)?;

@@ -13,7 +13,7 @@ use crate::{
     provider::{Answer, Listing, Options, Precondition, ServiceProvider},
     quirks::Tolerance,
     resource::Resource,
-    store::{Context, Store},
+    store::{RequestContext, Store},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -36,13 +36,13 @@ impl<S: Store> ServiceProvider<S> {
     /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
     /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
     /// # }
-    /// use scim_core::{Registry, ServiceProvider, protocol::Request, store::{Context, MemoryStore, TenantId}};
+    /// use scim_core::{Registry, ServiceProvider, protocol::Request, store::{MemoryStore, RequestContext, TenantId}};
     ///
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
     ///     .base_url("https://example.com/scim/v2")
     ///     .build()?;
     /// // Only the host knows the caller.
-    /// let context = Context::new(TenantId::single());
+    /// let context = RequestContext::new(TenantId::single());
     /// let request = Request::new("POST", "/Users").body(br#"{"userName": "bjensen"}"#);
     /// let response = block_on(provider.handle(&context, &request));
     /// assert_eq!(response.status, 201);
@@ -50,12 +50,12 @@ impl<S: Store> ServiceProvider<S> {
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn handle(&self, cx: &Context, request: &Request<'_>) -> Response {
-        let trace = Trace::start(cx, self.limits());
-        let cx = trace.context(cx);
+    pub async fn handle(&self, context: &RequestContext, request: &Request<'_>) -> Response {
+        let trace = Trace::start(context, self.limits());
+        let context = trace.context(context);
         // Every request has a bound on its work, with or without a trace.
-        let cx = self.metered(&cx);
-        let response = trace.around(self.respond(&cx, request, &trace)).await;
+        let context = self.metered(&context);
+        let response = trace.around(self.respond(&context, request, &trace)).await;
         trace.end(&response);
         response
     }
@@ -70,12 +70,12 @@ impl<S: Store> ServiceProvider<S> {
         }
     }
 
-    async fn respond(&self, cx: &Context, request: &Request<'_>, trace: &Trace) -> Response {
+    async fn respond(&self, context: &RequestContext, request: &Request<'_>, trace: &Trace) -> Response {
         let content_type = answer_type(&request.accept);
         let head = request.method == "HEAD";
         let mut tolerance = Tolerance::new(self.quirks());
         let method = if head { "GET" } else { request.method };
-        let outcome = self.dispatch(cx, request, method, trace, &mut tolerance).await;
+        let outcome = self.dispatch(context, request, method, trace, &mut tolerance).await;
         let mut response = outcome.unwrap_or_else(|error| Response::from_error(error, content_type));
         response.quirks = response.quirks.union(tolerance.applied());
         if head {
@@ -86,7 +86,7 @@ impl<S: Store> ServiceProvider<S> {
 
     async fn dispatch(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         request: &Request<'_>,
         method: &str,
         trace: &Trace,
@@ -94,16 +94,16 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Response, Error> {
         let mut route = route(request.path(), self.registry(), self.limits())?;
         if matches!(route, Route::Me) {
-            let (kind, id) = self.subject(cx)?;
+            let (kind, id) = self.subject(context)?;
             route = Route::Resource(kind, id.to_string().into());
         }
         trace.route(&route, method);
-        self.operate(cx, request, route, method, tolerance).await
+        self.operate(context, request, route, method, tolerance).await
     }
 
     async fn operate(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         request: &Request<'_>,
         route: Route<'_>,
         method: &str,
@@ -120,28 +120,28 @@ impl<S: Store> ServiceProvider<S> {
         match (route, method) {
             (Route::Collection(kind), "GET") => {
                 let search = SearchRequest::from_query(request.query, self.limits())?;
-                Ok(listed(self.search(cx, &kind, &search).await?, content_type).await)
+                Ok(listed(self.search(context, &kind, &search).await?, content_type).await)
             }
             (Route::Root, "GET") => {
                 let search = SearchRequest::from_query(request.query, self.limits())?;
-                Ok(listed(self.search_all(cx, &search).await?, content_type).await)
+                Ok(listed(self.search_all(context, &search).await?, content_type).await)
             }
             (Route::Collection(kind), "POST") => {
                 let options = self.options(request)?;
                 let resource = Resource::read(&kind, request.body, self.limits(), tolerance)?;
-                Ok(answered(201, &self.create(cx, resource, &options).await?, content_type))
+                Ok(answered(201, &self.create(context, resource, &options).await?, content_type))
             }
             (Route::Search(kind), "POST") => {
                 let search = SearchRequest::from_json(request.body, self.limits(), tolerance)?;
                 let listing = match kind {
-                    Some(kind) => self.search(cx, &kind, &search).await,
-                    None => self.search_all(cx, &search).await,
+                    Some(kind) => self.search(context, &kind, &search).await,
+                    None => self.search_all(context, &search).await,
                 };
                 Ok(listed(listing.map_err(Error::in_body)?, content_type).await)
             }
             (Route::Resource(kind, id), "GET") => {
                 let options = self.options(request)?;
-                let answer = self.get(cx, &kind, &id, &options).await?;
+                let answer = self.get(context, &kind, &id, &options).await?;
                 // `get` has already checked `If-Match`, so only `If-None-Match` can fail here.
                 if !options.precondition.holds(answer.version()) {
                     let quirks = answer.quirks();
@@ -152,42 +152,42 @@ impl<S: Store> ServiceProvider<S> {
             (Route::Resource(kind, id), "PUT") => {
                 let options = self.options(request)?;
                 let resource = Resource::read(&kind, request.body, self.limits(), tolerance)?;
-                Ok(answered(200, &self.replace(cx, &id, resource, &options).await?, content_type))
+                Ok(answered(200, &self.replace(context, &id, resource, &options).await?, content_type))
             }
             (Route::Resource(kind, id), "PATCH") => {
                 let options = self.options(request)?;
                 let patch = Patch::parse(request.body, self.limits(), tolerance)?;
-                Ok(answered(200, &self.patch(cx, &kind, &id, &patch, &options).await?, content_type))
+                Ok(answered(200, &self.patch(context, &kind, &id, &patch, &options).await?, content_type))
             }
             (Route::Resource(kind, id), "DELETE") => {
-                self.delete(cx, &kind, &id, &precondition(request)).await?;
+                self.delete(context, &kind, &id, &precondition(request)).await?;
                 Ok(Response::new(204))
             }
             (Route::Definitions(definition), "GET") => {
                 refuse_filter(SearchRequest::filters(request.query, tolerance))?;
-                Ok(document(self.definitions(cx, definition)))
+                Ok(document(self.definitions(context, definition)))
             }
             (Route::SearchDefinitions(definition), "POST") => {
                 refuse_filter(SearchRequest::from_json(request.body, self.limits(), tolerance)?.filter.is_some())?;
-                Ok(document(self.definitions(cx, definition)))
+                Ok(document(self.definitions(context, definition)))
             }
             (Route::Definition(definition, id), "GET") => {
                 let found = match definition {
-                    Definition::Schema => self.schema_json(cx, &id),
-                    Definition::ResourceType => self.resource_type_json(cx, &id),
+                    Definition::Schema => self.schema_json(context, &id),
+                    Definition::ResourceType => self.resource_type_json(context, &id),
                 };
                 found.map(document).ok_or_else(Error::no_endpoint)
             }
             (Route::ServiceProviderConfig, "GET") => {
                 refuse_filter(SearchRequest::filters(request.query, tolerance))?;
-                Ok(document(self.configuration_json(cx)))
+                Ok(document(self.configuration_json(context)))
             }
             (Route::Bulk, "POST") => {
                 if self.limits().bulk_operations == 0 {
                     return Err(Error::not_implemented("bulk"));
                 }
                 let bulk = BulkRequest::parse(request.body, self.limits(), tolerance)?;
-                let response = self.bulk(cx, &bulk).await?;
+                let response = self.bulk(context, &bulk).await?;
                 Ok(document(response.to_json()).with_quirks(response.quirks))
             }
             (route, _) => Ok(Response::method_not_allowed(methods(&route), content_type)),
@@ -200,10 +200,10 @@ impl<S: Store> ServiceProvider<S> {
         Ok(options)
     }
 
-    fn definitions(&self, cx: &Context, definition: Definition) -> Vec<u8> {
+    fn definitions(&self, context: &RequestContext, definition: Definition) -> Vec<u8> {
         match definition {
-            Definition::Schema => self.schemas_json(cx),
-            Definition::ResourceType => self.resource_types_json(cx),
+            Definition::Schema => self.schemas_json(context),
+            Definition::ResourceType => self.resource_types_json(context),
         }
     }
 }

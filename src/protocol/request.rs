@@ -5,7 +5,7 @@ use std::fmt;
 /// An HTTP request, borrowed from the HTTP library of the host.
 ///
 /// The path is relative to the base URL: a host that serves `https://example.com/scim/v2` removes `/scim/v2`. The host
-/// also identifies the tenant and authenticates the caller: see [`Context`](crate::store::Context).
+/// also identifies the tenant and authenticates the caller: see [`RequestContext`](crate::store::RequestContext).
 ///
 /// ```
 /// use scim_core::protocol::Request;

@@ -13,7 +13,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 use super::{Response, route::Route};
 #[cfg(feature = "tracing")]
 use crate::store::Meter;
-use crate::{limits::Limits, store::Context};
+use crate::{limits::Limits, store::RequestContext};
 
 /// The span of a request.
 pub(super) struct Trace {
@@ -26,12 +26,12 @@ pub(super) struct Trace {
 #[cfg(not(feature = "tracing"))]
 #[expect(clippy::unused_self, reason = "there is something to do with the feature only")]
 impl Trace {
-    pub(super) fn start(_: &Context, _: &Limits) -> Self {
+    pub(super) fn start(_: &RequestContext, _: &Limits) -> Self {
         Self {}
     }
 
-    pub(super) fn context<'a>(&self, cx: &'a Context) -> Cow<'a, Context> {
-        Cow::Borrowed(cx)
+    pub(super) fn context<'a>(&self, context: &'a RequestContext) -> Cow<'a, RequestContext> {
+        Cow::Borrowed(context)
     }
 
     pub(super) fn route(&self, _: &Route<'_>, _: &str) {}
@@ -45,12 +45,12 @@ impl Trace {
 
 #[cfg(feature = "tracing")]
 impl Trace {
-    pub(super) fn start(cx: &Context, limits: &Limits) -> Self {
+    pub(super) fn start(context: &RequestContext, limits: &Limits) -> Self {
         let span = tracing::info_span!(
             "scim.request",
-            tenant = cx.tenant().as_str(),
-            actor = cx.actor(),
-            request_id = cx.request_id(),
+            tenant = context.tenant().as_str(),
+            actor = context.actor(),
+            request_id = context.request_id(),
             operation = Empty,
             resource_type = Empty,
             status = Empty,
@@ -64,11 +64,11 @@ impl Trace {
     }
 
     /// Returns the context that counts the work.
-    pub(super) fn context<'a>(&self, cx: &'a Context) -> Cow<'a, Context> {
+    pub(super) fn context<'a>(&self, context: &'a RequestContext) -> Cow<'a, RequestContext> {
         if self.span.is_disabled() {
-            return Cow::Borrowed(cx);
+            return Cow::Borrowed(context);
         }
-        Cow::Owned(cx.metered(Arc::clone(&self.meter)))
+        Cow::Owned(context.metered(Arc::clone(&self.meter)))
     }
 
     /// Records the operation and the resource type.

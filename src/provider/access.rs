@@ -9,7 +9,7 @@ mod policy;
 mod subject;
 
 pub use self::{
-    ownership::{Others, Ownership, OwnershipError},
+    ownership::{Ownership, OwnershipError, UnownedResources},
     policy::{Access, Action, Policy, Proposal},
     subject::Subject,
 };

@@ -94,7 +94,7 @@ impl Answer {
 
     /// Returns the absolute URL of the resource: `meta.location`.
     pub fn location(&self) -> String {
-        url(&self.view.base, self.resource().kind(), self.resource().id())
+        url(&self.view.base, self.resource().resource_type(), self.resource().id())
     }
 
     /// Returns whether the operation changed the resource. A write of the stored values changes neither the version

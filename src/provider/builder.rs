@@ -15,7 +15,7 @@ use crate::{
     message::AuthenticationScheme,
     quirks::Quirks,
     schema::Registry,
-    store::{Context, Store},
+    store::{RequestContext, Store},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -143,7 +143,7 @@ impl<S: Store> ServiceProviderBuilder<S> {
 
     /// Adds a policy, which decides which actions callers may perform and which data they see. With several policies
     /// an action needs the permission of all of them, and the attributes that any of them hides are hidden. Without a
-    /// policy, every caller with a [`Context`] may do everything in its tenant.
+    /// policy, every caller with a [`RequestContext`] may do everything in its tenant.
     pub fn policy(mut self, policy: impl Policy) -> Self {
         self.policies.push(Box::new(policy));
         self
@@ -153,7 +153,8 @@ impl<S: Store> ServiceProviderBuilder<S> {
     /// resource, under the same rules as the URL of the resource. If the function returns `None`, the caller has no
     /// resource and `/Me` gets 404. Without this function `/Me` gets 501.
     ///
-    /// The function must not block. The host puts the data that it needs into the [`Context`] during authentication.
+    /// The function must not block. The host puts the data that it needs into the [`RequestContext`] during
+    /// authentication.
     ///
     /// ```
     /// # #[cfg(feature = "system")] {
@@ -164,12 +165,12 @@ impl<S: Store> ServiceProviderBuilder<S> {
     ///
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
     ///     .base_url("https://example.com/scim/v2")
-    ///     .me(|cx| cx.host::<Session>().map(|session| Subject::new("User", session.user.as_str())))
+    ///     .me(|context| context.host::<Session>().map(|session| Subject::new("User", session.user.as_str())))
     ///     .build()?;
     /// # }
     /// # Ok::<(), scim_core::provider::ConfigurationError>(())
     /// ```
-    pub fn me(mut self, subject_of: impl Fn(&Context) -> Option<Subject> + Send + Sync + 'static) -> Self {
+    pub fn me(mut self, subject_of: impl Fn(&RequestContext) -> Option<Subject> + Send + Sync + 'static) -> Self {
         self.subjects = Subjects(Some(Box::new(subject_of)));
         self
     }

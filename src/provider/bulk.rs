@@ -32,12 +32,12 @@ use crate::{
     quirks::Tolerance,
     resource::{Resource, url},
     schema::ResourceType,
-    store::{Change, CommitError, Context, Done, Store, StoreError, Version},
+    store::{Change, ChangeOutcome, CommitError, RequestContext, Store, StoreError, Version},
     value::Text,
 };
 
 /// The result of an operation: the id of its resource, and either the status and the version or the error.
-struct Tried {
+struct OperationResult {
     id: Option<Text>,
     outcome: Result<(u16, Option<Version>), Error>,
 }
@@ -45,9 +45,9 @@ struct Tried {
 /// A bulk request that is being executed.
 struct Run<'a, S> {
     provider: &'a ServiceProvider<S>,
-    cx: &'a Context,
+    context: &'a RequestContext,
     steps: Vec<Step<'a>>,
-    results: Vec<Option<Tried>>,
+    results: Vec<Option<OperationResult>>,
     /// The resources that the request creates, by id. Other resources may refer to them before they are committed.
     created: Created,
     /// Creations that wait for a common commit.
@@ -81,7 +81,7 @@ impl<S: Store> ServiceProvider<S> {
     /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
     /// # }
     /// use scim_core::{Limits, Quirks, Registry, ServiceProvider, message::BulkRequest, quirks::Tolerance};
-    /// use scim_core::store::{Context, MemoryStore, TenantId};
+    /// use scim_core::store::{MemoryStore, RequestContext, TenantId};
     ///
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
     ///     .base_url("https://example.com/scim/v2")
@@ -90,16 +90,16 @@ impl<S: Store> ServiceProvider<S> {
     ///     {"method": "POST", "path": "/Groups", "bulkId": "all", "data": {"displayName": "All", "members": [{"value": "bulkId:ann"}]}},
     ///     {"method": "POST", "path": "/Users", "bulkId": "ann", "data": {"userName": "ann"}}]}"#;
     /// let request = BulkRequest::parse(body, &Limits::default(), &mut Tolerance::new(Quirks::default()))?;
-    /// let response = block_on(provider.bulk(&Context::new(TenantId::single()), &request))?;
+    /// let response = block_on(provider.bulk(&RequestContext::new(TenantId::single()), &request))?;
     /// assert!(response.outcomes.iter().all(|outcome| outcome.status == 201));
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn bulk(&self, cx: &Context, request: &BulkRequest<'_>) -> Result<BulkResponse, Error> {
+    pub async fn bulk(&self, context: &RequestContext, request: &BulkRequest<'_>) -> Result<BulkResponse, Error> {
         if self.limits().bulk_operations == 0 {
             return Err(Error::not_implemented("bulk"));
         }
-        let cx = &*self.metered(cx);
+        let context = &*self.metered(context);
         let mut tolerance = Tolerance::new(self.quirks());
         let steps = step::steps(self, request, &mut tolerance);
         let refers: Vec<Vec<usize>> = steps.iter().map(|step| step.refers.clone()).collect();
@@ -108,7 +108,7 @@ impl<S: Store> ServiceProvider<S> {
         results.resize_with(steps.len(), || None);
         let mut run = Run {
             provider: self,
-            cx,
+            context,
             steps,
             results,
             created,
@@ -121,15 +121,15 @@ impl<S: Store> ServiceProvider<S> {
             if run.is_over() {
                 break;
             }
-            cx.pause().await;
+            context.pause().await;
             match *group {
                 [only] if refers.get(only).is_none_or(|targets| !targets.contains(&only)) => run.one(only).await,
                 _ => run.circle(&group).await,
             }
         }
         run.flush().await;
-        let is_done = |result: &Tried| result.outcome.is_ok();
-        if cx.work().is_some_and(limits::Work::is_exceeded) && !run.results.iter().flatten().any(is_done) {
+        let is_done = |result: &OperationResult| result.outcome.is_ok();
+        if context.work().is_some_and(limits::Work::is_exceeded) && !run.results.iter().flatten().any(is_done) {
             return Err(too_much_bulk(self.limits().work));
         }
         Ok(run.into_response(request))
@@ -150,7 +150,7 @@ impl<S: Store> Run<'_, S> {
     fn end(&mut self, index: usize, outcome: Result<(u16, Option<Version>), Error>) {
         let id = self.steps.get(index).and_then(|step| step.id.clone());
         if let Some(result) = self.results.get_mut(index) {
-            *result = Some(Tried { id, outcome });
+            *result = Some(OperationResult { id, outcome });
         }
     }
 
@@ -218,7 +218,7 @@ impl<S: Store> Run<'_, S> {
         let limits = self.provider.limits();
         let resource = Resource::read(kind, data.as_bytes(), limits, &mut self.tolerance)?;
         let id = self.steps.get(index).and_then(|step| step.id.clone()).unwrap_or_default();
-        let mut call = self.provider.call(self.cx, Action::Create, resource.kind())?;
+        let mut call = self.provider.call(self.context, Action::Create, resource.resource_type())?;
         call.tolerance = self.tolerance;
         let prepared = self.provider.prepare_create(&mut call, resource, &self.created).await;
         self.tolerance = call.tolerance;
@@ -227,7 +227,7 @@ impl<S: Store> Run<'_, S> {
 
     /// Replaces, patches or deletes a resource. Returns the status and the version of the resource.
     async fn change(&mut self, index: usize, work: Work<'_>) -> Result<(u16, Option<Version>), Error> {
-        let (provider, cx) = (self.provider, self.cx);
+        let (provider, context) = (self.provider, self.context);
         let Some(step) = self.steps.get(index) else { return Err(broken_store("an operation of the request")) };
         let id = step.id.clone().unwrap_or_default();
         let precondition = step.version.as_deref().map(Precondition::if_match).unwrap_or_default();
@@ -236,11 +236,11 @@ impl<S: Store> Run<'_, S> {
             Work::Fault(error) => return Err(error),
             Work::Replace { kind, data } => {
                 let resource = Resource::read(&kind, data.as_bytes(), provider.limits(), &mut self.tolerance)?;
-                provider.replace(cx, &id, resource, &options).await?
+                provider.replace(context, &id, resource, &options).await?
             }
-            Work::Patch { kind, patch } => provider.patch(cx, &kind, &id, &patch, &options).await?,
+            Work::Patch { kind, patch } => provider.patch(context, &kind, &id, &patch, &options).await?,
             Work::Delete { kind } => {
-                provider.delete(cx, &kind, &id, &options.precondition).await?;
+                provider.delete(context, &kind, &id, &options.precondition).await?;
                 return Ok((204, None));
             }
             Work::Create { .. } | Work::Done => return Err(broken_store("an operation that changes a resource")),
@@ -276,7 +276,7 @@ impl<S: Store> Run<'_, S> {
                 return;
             }
             let batch: Vec<Change> = front.iter().map(|(_, change)| change.clone()).collect();
-            let error = match self.provider.commit(self.cx, &batch).await {
+            let error = match self.provider.commit(self.context, &batch).await {
                 Ok(done) => {
                     self.created(front, done);
                     size = size.saturating_mul(2);
@@ -284,14 +284,14 @@ impl<S: Store> Run<'_, S> {
                 }
                 Err(error) => error,
             };
-            match attempts.again(self.cx, error) {
+            match attempts.again(self.context, error) {
                 Ok(()) => put_back(&mut waiting, front),
                 Err(error) => {
                     size = (front.len() / 2).max(1);
                     let mut rest = front.split_off(error.index.min(front.len().saturating_sub(1))).into_iter();
                     self.commit_before(front).await;
                     if let Some((index, change)) = rest.next().filter(|_| !self.is_over()) {
-                        self.fail(index, refusal(change.kind(), error.error));
+                        self.fail(index, refusal(change.resource_type(), error.error));
                     }
                     put_back(&mut waiting, rest.collect());
                 }
@@ -299,7 +299,7 @@ impl<S: Store> Run<'_, S> {
         }
     }
 
-    fn created(&mut self, committed: Vec<(usize, Change)>, done: Vec<Done>) {
+    fn created(&mut self, committed: Vec<(usize, Change)>, done: Vec<ChangeOutcome>) {
         for ((index, _), done) in committed.into_iter().zip(done) {
             match done.version {
                 Some(version) => self.end(index, Ok((201, Some(version)))),
@@ -314,7 +314,7 @@ impl<S: Store> Run<'_, S> {
             return;
         }
         let batch: Vec<Change> = waiting.iter().map(|(_, change)| change.clone()).collect();
-        match self.provider.commit(self.cx, &batch).await {
+        match self.provider.commit(self.context, &batch).await {
             Ok(done) => self.created(waiting, done),
             // Another writer came in between: commit each creation alone.
             Err(_) => {
@@ -339,23 +339,23 @@ impl<S: Store> Run<'_, S> {
     async fn commit_alone(&self, change: Change) -> Result<Version, Error> {
         let batch = [change];
         let [change] = &batch;
-        let done = self.commit_again(&batch).await.map_err(|error| refusal(change.kind(), error.error))?;
+        let done = self.commit_again(&batch).await.map_err(|error| refusal(change.resource_type(), error.error))?;
         let version = done.into_iter().next().and_then(|done| done.version);
         version.ok_or_else(|| broken_store("a write gives a version"))
     }
 
     /// Commits all changes or none of them. Tries again while the store is busy, at most `Limits::write_retries`
     /// times.
-    async fn commit_again(&self, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
-        self.provider.retry(self.cx, || self.provider.commit(self.cx, batch)).await
+    async fn commit_again(&self, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+        self.provider.retry(self.context, || self.provider.commit(self.context, batch)).await
     }
 
     fn into_response(self, request: &BulkRequest<'_>) -> BulkResponse {
-        let base = self.provider.inner.base.of(self.cx.tenant());
+        let base = self.provider.inner.base.of(self.context.tenant());
         let mut response = BulkResponse { outcomes: Vec::new(), quirks: self.tolerance.applied() };
         let operations = request.operations.iter().zip(&self.steps).zip(self.results);
         for (index, ((operation, step), result)) in operations.enumerate() {
-            let Some(Tried { id, outcome }) = result else { continue };
+            let Some(OperationResult { id, outcome }) = result else { continue };
             // A resource that was not created has no location.
             let is_nowhere = step.is_create && outcome.is_err();
             let location = id.zip(step.kind.as_ref()).filter(|_| !is_nowhere).map(|(id, kind)| url(&base, kind, &id));

@@ -11,12 +11,12 @@ use crate::{
     quirks::Tolerance,
     resource::Resource,
     schema::ResourceType,
-    store::{Context, Store},
+    store::{RequestContext, Store},
 };
 
 /// One operation of a caller on resources of one type: the parameters that every step of the operation shares.
 pub(super) struct Call<'c> {
-    pub(super) cx: &'c Context,
+    pub(super) context: &'c RequestContext,
     pub(super) permit: Permit,
     /// The quirks that are tolerated, and those that the operation has met.
     pub(super) tolerance: Tolerance,
@@ -24,11 +24,11 @@ pub(super) struct Call<'c> {
 
 impl<'c> Call<'c> {
     /// Returns the same operation under another context.
-    pub(super) fn with_context<'d>(self, cx: &'d Context) -> Call<'d>
+    pub(super) fn with_context<'d>(self, context: &'d RequestContext) -> Call<'d>
     where
         'c: 'd,
     {
-        Call { cx, ..self }
+        Call { context, ..self }
     }
 }
 
@@ -36,24 +36,29 @@ impl<S: Store> ServiceProvider<S> {
     /// Begins an operation, if the policies permit it.
     pub(super) fn call<'c>(
         &self,
-        cx: &'c Context,
+        context: &'c RequestContext,
         action: Action,
         kind: &Arc<ResourceType>,
     ) -> Result<Call<'c>, Error> {
-        let permit = self.permit(cx, action, kind)?;
-        Ok(Call { cx, permit, tolerance: Tolerance::new(self.quirks()) })
+        let permit = self.permit(context, action, kind)?;
+        Ok(Call { context, permit, tolerance: Tolerance::new(self.quirks()) })
     }
 
     /// Asks the policies whether the caller may perform the action on resources of the type. `kind` must be
     /// registered with this service provider, since the ids of attributes have another meaning in another registry.
-    pub(super) fn permit(&self, cx: &Context, action: Action, kind: &Arc<ResourceType>) -> Result<Permit, Error> {
+    pub(super) fn permit(
+        &self,
+        context: &RequestContext,
+        action: Action,
+        kind: &Arc<ResourceType>,
+    ) -> Result<Permit, Error> {
         let known = self.registry().resource_types().iter().find(|known| Arc::ptr_eq(known, kind));
         let unknown =
             || Error::new(500, "the service provider failed").with_source("a resource type of another registry");
         let kind = known.cloned().ok_or_else(unknown)?;
         let is_name = |attribute| self.displays(&kind).iter().any(|display| display.attribute() == attribute);
         let is_derived = |attribute| self.registry().is_derived(&kind, attribute) || is_name(attribute);
-        self.inner.policies.permit(cx, action, Arc::clone(&kind), is_derived)
+        self.inner.policies.permit(context, action, Arc::clone(&kind), is_derived)
     }
 
     /// Checks whether the change may be committed: the new resource must be within the caller's scope, and the
@@ -71,13 +76,13 @@ impl<S: Store> ServiceProvider<S> {
             return Err(Error::new(403, "the resource would be outside of what the client may manage"));
         }
         let proposal = Proposal { action: call.permit.action, kind: &call.permit.kind, before, after, edit: None };
-        self.inner.policies.review(call.cx, &proposal)
+        self.inner.policies.review(call.context, &proposal)
     }
 
     /// Returns the caller's permission to read resources of `kind` that appear inside another resource; `None` if
     /// reading is refused.
-    pub(super) fn met(&self, cx: &Context, kind: &Arc<ResourceType>) -> Result<Option<Permit>, Error> {
-        match self.permit(cx, Action::Read, kind) {
+    pub(super) fn met(&self, context: &RequestContext, kind: &Arc<ResourceType>) -> Result<Option<Permit>, Error> {
+        match self.permit(context, Action::Read, kind) {
             Ok(permit) => Ok(Some(permit)),
             Err(error) if error.status() >= 500 => Err(error),
             Err(_) => Ok(None),

@@ -6,13 +6,13 @@ use super::service_provider::ServiceProvider;
 use crate::{
     message::{ListWriter, PageInfo, ServiceProviderConfig, resource_type_document, schema_document},
     schema::{ResourceType, Schema},
-    store::{Context, Store},
+    store::{RequestContext, Store},
 };
 
 impl<S: Store> ServiceProvider<S> {
     /// Returns ServiceProviderConfig as JSON (RFC 7643 §5): the supported features, with the enforced limits.
-    pub fn configuration_json(&self, cx: &Context) -> Vec<u8> {
-        let base = self.inner.base.of(cx.tenant());
+    pub fn configuration_json(&self, context: &RequestContext) -> Vec<u8> {
+        let base = self.inner.base.of(context.tenant());
         json(&ServiceProviderConfig {
             limits: &self.inner.limits,
             schemes: &self.inner.schemes,
@@ -24,28 +24,28 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns all resource types as a ListResponse (RFC 7643 §6).
-    pub fn resource_types_json(&self, cx: &Context) -> Vec<u8> {
-        let base = self.inner.base.of(cx.tenant());
+    pub fn resource_types_json(&self, context: &RequestContext) -> Vec<u8> {
+        let base = self.inner.base.of(context.tenant());
         list(self.registry().resource_types(), |kind| json(&resource_type_document(kind, &base)))
     }
 
     /// Returns the resource type with this name as JSON; `None` if no resource type has the name.
-    pub fn resource_type_json(&self, cx: &Context, name: &str) -> Option<Vec<u8>> {
-        let base = self.inner.base.of(cx.tenant());
+    pub fn resource_type_json(&self, context: &RequestContext, name: &str) -> Option<Vec<u8>> {
+        let base = self.inner.base.of(context.tenant());
         let kind: &ResourceType = self.registry().resource_type(name)?;
         Some(json(&resource_type_document(kind, &base)))
     }
 
     /// Returns all schemas as a ListResponse (RFC 7643 §7): the same schemas by which requests are read.
-    pub fn schemas_json(&self, cx: &Context) -> Vec<u8> {
-        let base = self.inner.base.of(cx.tenant());
+    pub fn schemas_json(&self, context: &RequestContext) -> Vec<u8> {
+        let base = self.inner.base.of(context.tenant());
         let schemas: Vec<&Schema> = self.registry().schemas().collect();
         list(&schemas, |schema| json(&schema_document(schema, &base)))
     }
 
     /// Returns the schema with this URI as JSON; `None` if no schema has the URI.
-    pub fn schema_json(&self, cx: &Context, uri: &str) -> Option<Vec<u8>> {
-        let base = self.inner.base.of(cx.tenant());
+    pub fn schema_json(&self, context: &RequestContext, uri: &str) -> Option<Vec<u8>> {
+        let base = self.inner.base.of(context.tenant());
         Some(json(&schema_document(self.registry().schema(uri)?, &base)))
     }
 }

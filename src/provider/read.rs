@@ -17,7 +17,7 @@ use crate::{
     error::{Error, ScimType},
     resource::Projection,
     schema::ResourceType,
-    store::{Context, Key, Store, Stored, Wanted},
+    store::{Key, RequestContext, RequestedAttributes, Store, Stored},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -29,16 +29,16 @@ impl<S: Store> ServiceProvider<S> {
     /// a requested list of references makes the resource larger than [`Limits::answer`](crate::Limits::answer).
     pub async fn get(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &Arc<ResourceType>,
         id: &str,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let mut call = self.call(cx, Action::Read, kind)?;
+        let mut call = self.call(context, Action::Read, kind)?;
         let view = self.view(&mut call, options)?;
         let hidden = call.permit.unused(&view.hidden_lists(&call.permit.kind));
         let anything = Precondition::default();
-        let stored = self.existing(&call, id, &anything, &Wanted::without(&hidden)).await?;
+        let stored = self.existing(&call, id, &anything, &RequestedAttributes::without(&hidden)).await?;
         if !options.precondition.required_holds(&stored.version) {
             return Err(Error::precondition());
         }
@@ -52,10 +52,10 @@ impl<S: Store> ServiceProvider<S> {
         call: &Call<'_>,
         id: &str,
         precondition: &Precondition,
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Stored, Error> {
         let kind = &call.permit.kind;
-        let found = self.read(call.cx, Key { kind, id }, wanted).await?;
+        let found = self.read(call.context, Key { kind, id }, requested).await?;
         let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
         call.permit.check_found(&found.resource)?;
         if precondition.holds(&found.version) { Ok(found) } else { Err(Error::precondition()) }
@@ -70,10 +70,10 @@ impl<S: Store> ServiceProvider<S> {
         changed: bool,
     ) -> Result<Answer, Error> {
         rest(&stored.resource).await;
-        let kind = Arc::clone(stored.resource.kind());
+        let kind = Arc::clone(stored.resource.resource_type());
         let shows = |attribute| view.shows(attribute);
         let mut stored = stored;
-        let derived = match self.derive(call.cx, &kind, &[stored.resource.id()], shows).await {
+        let derived = match self.derive(call.context, &kind, &[stored.resource.id()], shows).await {
             Ok(mut derived) => derived.pop().unwrap_or_default(),
             // The write has happened. Without its derived lists the resource would seem to have none, so show no
             // resource.
@@ -83,7 +83,7 @@ impl<S: Store> ServiceProvider<S> {
             }
             Err(error) => return Err(error),
         };
-        let displays = match self.names(call.cx, &kind, &[&*stored.resource], shows).await {
+        let displays = match self.names(call.context, &kind, &[&*stored.resource], shows).await {
             Ok(mut displays) => displays.pop().unwrap_or_default(),
             // The write has happened. If the client got an error, it would repeat the request and create, for
             // example, a second group. An answer without names is better.
@@ -96,9 +96,9 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Returns the view of the client on resources of this type: its projection and the base URL.
     pub(super) fn view(&self, call: &mut Call<'_>, options: &Options) -> Result<View, Error> {
-        let Call { cx, permit, tolerance } = call;
+        let Call { context, permit, tolerance } = call;
         let projection = Projection::new(&permit.view, &options.attributes, &options.excluded_attributes, tolerance)?;
-        let base = self.inner.base.of(cx.tenant());
+        let base = self.inner.base.of(context.tenant());
         Ok(View { registry: self.registry().clone(), base: base.into(), projection, written: !options.in_bulk })
     }
 }

@@ -3,7 +3,7 @@
 use super::{failure::contention, service_provider::ServiceProvider};
 use crate::{
     error::Error,
-    store::{CommitError, Context, Store, StoreError},
+    store::{CommitError, RequestContext, Store, StoreError},
 };
 
 /// An error after which the same attempt may succeed.
@@ -62,12 +62,12 @@ impl Attempts {
     /// # Errors
     ///
     /// The error itself, if it is not transient or no attempt is left.
-    pub(super) fn again<E: Transient>(&mut self, cx: &Context, error: E) -> Result<(), E> {
+    pub(super) fn again<E: Transient>(&mut self, context: &RequestContext, error: E) -> Result<(), E> {
         if self.left == 0 || !error.is_transient() {
             return Err(error);
         }
         self.left -= 1;
-        cx.count_retry();
+        context.count_retry();
         Ok(())
     }
 }
@@ -81,13 +81,13 @@ impl<S: Store> ServiceProvider<S> {
     /// Makes a call to the store again while its error is transient.
     pub(super) async fn retry<T, E: Transient, F: Future<Output = Result<T, E>>>(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         mut call: impl FnMut() -> F,
     ) -> Result<T, E> {
         let mut attempts = self.attempts();
         loop {
             match call().await {
-                Err(error) => attempts.again(cx, error)?,
+                Err(error) => attempts.again(context, error)?,
                 done => return done,
             }
         }

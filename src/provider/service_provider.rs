@@ -17,7 +17,7 @@ use crate::{
     message::AuthenticationScheme,
     quirks::Quirks,
     schema::{AttributeId, Display, Mutability, Registry, ResourceType},
-    store::{Context, Meter, Store},
+    store::{Meter, RequestContext, Store},
     value::Text,
 };
 
@@ -103,7 +103,7 @@ impl<S: Store> ServiceProvider<S> {
     pub(super) fn sets_passwords(&self) -> bool {
         self.inner.registry.resource_types().iter().any(|kind| {
             let password = kind.child(AttributeId::ROOT, "password");
-            password.is_some_and(|password| kind.attribute(password).mutable() != Mutability::ReadOnly)
+            password.is_some_and(|password| kind.attribute(password).mutability() != Mutability::ReadOnly)
         })
     }
 
@@ -113,8 +113,8 @@ impl<S: Store> ServiceProvider<S> {
     /// # Errors
     ///
     /// 501 if the host has not set a function; 404 if the caller has no resource, or a resource of an unknown type.
-    pub fn subject(&self, cx: &Context) -> Result<(Arc<ResourceType>, Text), Error> {
-        self.inner.subjects.find(cx, self.registry())
+    pub fn subject(&self, context: &RequestContext) -> Result<(Arc<ResourceType>, Text), Error> {
+        self.inner.subjects.find(context, self.registry())
     }
 
     /// Returns the sub-attributes of a resource type that show the names of other resources. Empty if the store does
@@ -124,10 +124,10 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns the context with a meter for the work of the request. Operations that share a request share the meter.
-    pub(crate) fn metered<'c>(&self, cx: &'c Context) -> Cow<'c, Context> {
-        match cx.work() {
-            Some(_) => Cow::Borrowed(cx),
-            None => Cow::Owned(cx.metered(Arc::new(Meter::new(self.limits())))),
+    pub(crate) fn metered<'c>(&self, context: &'c RequestContext) -> Cow<'c, RequestContext> {
+        match context.work() {
+            Some(_) => Cow::Borrowed(context),
+            None => Cow::Owned(context.metered(Arc::new(Meter::new(self.limits())))),
         }
     }
 }

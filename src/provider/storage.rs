@@ -15,26 +15,34 @@ use crate::{
     limits::Work,
     resource::Resource,
     schema::{AttributeId, Relation, ResourceType},
-    store::{Change, CommitError, Context, Done, Holder, Key, Page, Scan, Store, StoreError, Stored, Wanted},
+    store::{
+        Change, ChangeOutcome, CommitError, Key, Page, Referrer, RequestContext, RequestedAttributes, Scan, Store,
+        StoreError, Stored,
+    },
 };
 
 /// Units of work for a referrer: the core reads it and makes it a value of the resource to which it refers.
-const HOLDER: u64 = 64;
+const REFERRER: u64 = 64;
 
 impl<S: Store> ServiceProvider<S> {
     /// Reads one resource, within [`Limits::answer`](crate::Limits::answer). If a list of references does not fit,
-    /// the resource is incomplete where `wanted` limits the lists. Otherwise the read fails with 400 `tooMany`, since
-    /// the resource must not look as if it had no references.
-    pub(super) async fn read(&self, cx: &Context, key: Key<'_>, wanted: &Wanted<'_>) -> Result<Option<Stored>, Error> {
+    /// the resource is incomplete where `requested` limits the lists. Otherwise the read fails with 400 `tooMany`,
+    /// since the resource must not look as if it had no references.
+    pub(super) async fn read(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, Error> {
         let limit = self.limits().answer;
-        let within = wanted.within(limit);
-        let found = self.retry(cx, || counted(cx, self.inner.store.get(cx, key, &within))).await;
-        cx.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
-        charge(cx, found.as_ref().ok().and_then(Option::as_ref))?;
+        let within = requested.within(limit);
+        let found = self.retry(context, || counted(context, self.inner.store.get(context, key, &within))).await;
+        context.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
+        charge(context, found.as_ref().ok().and_then(Option::as_ref))?;
         let Some(mut stored) = found.map_err(|error| refused(key.kind, error))? else { return Ok(None) };
         if !is_whole(&stored, &within) {
-            if wanted.list_limit().is_none() {
-                return Err(long_lists(key.kind, wanted, limit));
+            if requested.list_limit().is_none() {
+                return Err(long_lists(key.kind, requested, limit));
             }
             stored.complete = false;
         }
@@ -45,63 +53,65 @@ impl<S: Store> ServiceProvider<S> {
     /// that nothing was changed. If a list of references does not fit into an answer, the resource is incomplete.
     pub(super) async fn read_written(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         key: Key<'_>,
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, Error> {
-        let within = wanted.within(self.limits().answer);
-        let found = self.retry(cx, || counted(cx, self.inner.store.get(cx, key, &within))).await;
-        cx.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
+        let within = requested.within(self.limits().answer);
+        let found = self.retry(context, || counted(context, self.inner.store.get(context, key, &within))).await;
+        context.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         let found = found.map_err(|error| refused(key.kind, error))?;
         Ok(found.map(|stored| Stored { complete: is_whole(&stored, &within), ..stored }))
     }
 
     /// Reads a page of resources of one type. Fails with 400 `tooMany` if a list of references does not fit.
-    pub(super) async fn scan(&self, cx: &Context, scan: &Scan<'_>) -> Result<Page, Error> {
-        let page = self.retry(cx, || counted(cx, self.inner.store.scan(cx, scan))).await;
-        cx.count_rows(page.as_ref().map_or(0, |page| page.items.len()));
-        charge(cx, page.iter().flat_map(|page| &page.items))?;
+    pub(super) async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, Error> {
+        let page = self.retry(context, || counted(context, self.inner.store.scan(context, scan))).await;
+        context.count_rows(page.as_ref().map_or(0, |page| page.items.len()));
+        charge(context, page.iter().flat_map(|page| &page.items))?;
         let page = page.map_err(|error| refused(scan.kind, error))?;
         // A page contains its first resource whatever the size of that resource.
         let is_whole = page.items.iter().all(|stored| stored.complete)
-            && page.items.first().is_none_or(|stored| is_whole(stored, scan.wanted));
-        if is_whole { Ok(page) } else { Err(long_lists(scan.kind, scan.wanted, self.limits().answer)) }
+            && page.items.first().is_none_or(|stored| is_whole(stored, scan.requested));
+        if is_whole { Ok(page) } else { Err(long_lists(scan.kind, scan.requested, self.limits().answer)) }
     }
 
     /// Returns the referrers of the resources with these `ids`, which are of the type `kind`.
-    pub(super) async fn holders(
+    pub(super) async fn referrers(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &ResourceType,
         relation: &Relation,
         ids: &[&str],
-    ) -> Result<Vec<Holder>, Error> {
+    ) -> Result<Vec<Referrer>, Error> {
         let limit = self.limits().answer;
-        let holders = self.retry(cx, || counted(cx, self.inner.store.holders(cx, relation, ids, limit))).await;
-        cx.count_rows(holders.as_ref().map_or(0, Vec::len));
-        let holders = holders.map_err(|error| match error {
+        let referrers =
+            self.retry(context, || counted(context, self.inner.store.referrers(context, relation, ids, limit))).await;
+        context.count_rows(referrers.as_ref().map_or(0, Vec::len));
+        let referrers = referrers.map_err(|error| match error {
             StoreError::TooMany => too_long(kind, relation.attribute(), limit),
             error => refused(kind, error),
         })?;
-        let units = u64::try_from(holders.len()).unwrap_or(u64::MAX).saturating_mul(HOLDER);
-        cx.charge(units).map_err(|error| refused(kind, error))?;
-        let size = holders.iter().map(Holder::size).fold(0, usize::saturating_add);
-        if size > limit { Err(too_long(kind, relation.attribute(), limit)) } else { Ok(holders) }
+        let units = u64::try_from(referrers.len()).unwrap_or(u64::MAX).saturating_mul(REFERRER);
+        context.charge(units).map_err(|error| refused(kind, error))?;
+        let size = referrers.iter().map(Referrer::size).fold(0, usize::saturating_add);
+        if size > limit { Err(too_long(kind, relation.attribute(), limit)) } else { Ok(referrers) }
     }
 
     /// Reads many resources of one type by their ids, which are all different.
     pub(super) async fn get_many(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &Arc<ResourceType>,
         ids: &[&str],
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, Error> {
-        if let Some(work) = cx.work() {
+        if let Some(work) = context.work() {
             work.charge(u64::try_from(ids.len()).unwrap_or(u64::MAX)).map_err(too_much_work)?;
         }
-        let found = self.retry(cx, || counted(cx, self.inner.store.get_many(cx, kind, ids, wanted))).await;
-        cx.count_rows(found.as_ref().map_or(0, |found| found.iter().flatten().count()));
+        let found =
+            self.retry(context, || counted(context, self.inner.store.get_many(context, kind, ids, requested))).await;
+        context.count_rows(found.as_ref().map_or(0, |found| found.iter().flatten().count()));
         let found = found.map_err(|error| refused(kind, error))?;
         if found.len() == ids.len() { Ok(found) } else { Err(broken_store("`get_many` answers for each id")) }
     }
@@ -109,67 +119,77 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns for each of `ids` the index in `kinds` of its resource's type. `kind` is the type of the referrer.
     pub(super) async fn locate(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &ResourceType,
         kinds: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, Error> {
-        let located = self.retry(cx, || counted(cx, self.inner.store.locate(cx, kinds, ids))).await;
-        cx.count_rows(located.as_ref().map_or(0, |located| located.iter().flatten().count()));
+        let located = self.retry(context, || counted(context, self.inner.store.locate(context, kinds, ids))).await;
+        context.count_rows(located.as_ref().map_or(0, |located| located.iter().flatten().count()));
         let located = located.map_err(|error| refused(kind, error))?;
         if located.len() == ids.len() { Ok(located) } else { Err(broken_store("`locate` answers for each id")) }
     }
 
     /// Commits all changes or none of them, and notifies the observers.
-    pub(super) async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
-        let done = counted(cx, self.inner.store.commit(cx, batch)).await?;
+    pub(super) async fn commit(
+        &self,
+        context: &RequestContext,
+        batch: &[Change],
+    ) -> Result<Vec<ChangeOutcome>, CommitError> {
+        let done = counted(context, self.inner.store.commit(context, batch)).await?;
         if done.len() != batch.len() {
             return Err(wrong_count().into());
         }
         if !self.inner.observers.0.is_empty() {
-            let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(cx, change, done));
-            events.for_each(|event| self.inner.observers.0.iter().for_each(|observer| observer.committed(cx, &event)));
+            let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(context, change, done));
+            events.for_each(|event| {
+                self.inner.observers.0.iter().for_each(|observer| observer.committed(context, &event));
+            });
         }
         Ok(done)
     }
 
     /// Commits one change.
-    pub(super) async fn commit_one(&self, cx: &Context, change: Change) -> Result<Done, StoreError> {
-        let done = self.commit(cx, &[change]).await.map_err(|error| error.error)?;
+    pub(super) async fn commit_one(
+        &self,
+        context: &RequestContext,
+        change: Change,
+    ) -> Result<ChangeOutcome, StoreError> {
+        let done = self.commit(context, &[change]).await.map_err(|error| error.error)?;
         done.into_iter().next().ok_or_else(wrong_count)
     }
 }
 
 /// Makes one call to the store and counts it.
-async fn counted<T>(cx: &Context, call: impl Future<Output = T>) -> T {
+async fn counted<T>(context: &RequestContext, call: impl Future<Output = T>) -> T {
     let outcome = call.await;
-    cx.count_call();
+    context.count_call();
     outcome
 }
 
-/// Returns whether the resource has the wanted lists of references and fits into the byte limit with them.
-fn is_whole(stored: &Stored, wanted: &Wanted<'_>) -> bool {
+/// Returns whether the resource has the requested lists of references and fits into the byte limit with them.
+fn is_whole(stored: &Stored, requested: &RequestedAttributes<'_>) -> bool {
     let resource = &stored.resource;
     if !stored.complete {
         return false;
     }
-    let Some(limit) = wanted.byte_limit() else { return true };
-    let is_wanted = |list: &AttributeId| wanted.includes(*list) && resource.root().contains(*list);
+    let Some(limit) = requested.byte_limit() else { return true };
+    let is_wanted = |list: &AttributeId| requested.includes(*list) && resource.root().contains(*list);
     // A resource that is too large without these lists cannot be read in any other way.
-    !resource.kind().reference_lists().iter().any(is_wanted) || resource.size() <= limit
+    !resource.resource_type().reference_lists().iter().any(is_wanted) || resource.size() <= limit
 }
 
-/// 400 `tooMany`: the wanted lists of references of a resource do not fit into memory.
-fn long_lists(kind: &ResourceType, wanted: &Wanted<'_>, limit: usize) -> Error {
-    let list = kind.reference_lists().iter().find(|list| wanted.includes(**list));
+/// 400 `tooMany`: the requested lists of references of a resource do not fit into memory.
+fn long_lists(kind: &ResourceType, requested: &RequestedAttributes<'_>, limit: usize) -> Error {
+    let list = kind.reference_lists().iter().find(|list| requested.includes(**list));
     too_long(kind, list.copied().unwrap_or(AttributeId::ROOT), limit)
 }
 
 /// Charges a unit of work for each resource that a store returned, and for each of its references.
-fn charge<'s>(cx: &Context, read: impl IntoIterator<Item = &'s Stored>) -> Result<(), Error> {
-    let Some(work) = cx.work() else { return Ok(()) };
+fn charge<'s>(context: &RequestContext, read: impl IntoIterator<Item = &'s Stored>) -> Result<(), Error> {
+    let Some(work) = context.work() else { return Ok(()) };
     let references = |resource: &Resource| {
-        let lists = resource.kind().reference_lists().iter();
+        let lists = resource.resource_type().reference_lists().iter();
         lists.map(|list| resource.root().get(*list).map_or(0, |list| list.elements().len())).sum::<usize>()
     };
     let rows = read.into_iter().map(|stored| 1 + references(&stored.resource)).sum::<usize>();
@@ -178,9 +198,9 @@ fn charge<'s>(cx: &Context, read: impl IntoIterator<Item = &'s Stored>) -> Resul
 
 /// Charges a write for the size of the resource before or after the write: the write visits every value, to copy,
 /// judge, commit and show the resource. Returns the size in bytes.
-pub(super) fn charge_bytes(cx: &Context, resource: &Resource) -> Result<usize, Error> {
+pub(super) fn charge_bytes(context: &RequestContext, resource: &Resource) -> Result<usize, Error> {
     let size = resource.size();
-    cx.work().map_or(Ok(()), |work| work.charge(Work::of_text(size))).map_err(too_much_work)?;
+    context.work().map_or(Ok(()), |work| work.charge(Work::of_text(size))).map_err(too_much_work)?;
     Ok(size)
 }
 

@@ -154,7 +154,7 @@ fn fits(kind: &ResourceType, attribute: AttributeId, value: &Value) -> bool {
 
 fn is_of_type(kind: &ResourceType, attribute: AttributeId, value: &Value) -> bool {
     use AttributeType::{Binary, Boolean, Complex, DateTime, Decimal, Integer, Reference, String};
-    match (kind.attribute(attribute).kind(), value) {
+    match (kind.attribute(attribute).data_type(), value) {
         (Boolean, Value::Boolean(_))
         | (Integer, Value::Integer(_))
         | (Decimal, Value::Decimal(_))
@@ -170,7 +170,7 @@ fn is_of_type(kind: &ResourceType, attribute: AttributeId, value: &Value) -> boo
 
 fn type_name(kind: &ResourceType, attribute: AttributeId) -> &'static str {
     let definition = kind.attribute(attribute);
-    match definition.kind() {
+    match definition.data_type() {
         _ if definition.is_multi_valued() => "a list of the attribute's values",
         AttributeType::Boolean => "a boolean",
         AttributeType::Integer => "an integer",

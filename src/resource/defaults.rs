@@ -8,7 +8,7 @@ use super::{Resource, access::assign};
 use crate::{schema::DefaultValue, value::Value};
 
 impl Resource {
-    /// Gives each attribute that has a [default](crate::schema::Attribute::default_value) and no value its
+    /// Gives each attribute that has a [default](crate::schema::Attribute::with_default_value) and no value its
     /// default. Returns whether there was such an attribute.
     ///
     /// [`ServiceProvider::create`](crate::ServiceProvider::create) does this for every new resource. A host calls
@@ -30,7 +30,7 @@ impl Resource {
         let kind = Arc::clone(&self.kind);
         let mut missed = false;
         for &attribute in kind.defaults() {
-            let Some(default) = kind.attribute(attribute).default() else { continue };
+            let Some(default) = kind.attribute(attribute).default_value() else { continue };
             if !is_assigned(self.value(attribute)) {
                 missed = true;
                 assign(&kind, &mut self.root, attribute, Some(value(default)));

@@ -63,7 +63,7 @@ pub enum ResourceErrorKind {
     /// `schemas` has a URI that the resource type does not know; the URI, cut to 60 characters.
     #[error("expected a schema of the resource type, found `{0}`")]
     UnknownSchema(Box<str>),
-    /// A value that is not canonical, although the attribute is [restricted](crate::schema::Attribute::restrict)
+    /// A value that is not canonical, although the attribute is [restricted](crate::schema::Attribute::restricted)
     /// to canonical values.
     #[error("expected one of the canonical values")]
     Canonical,
@@ -88,7 +88,7 @@ pub enum ResourceErrorKind {
     /// An immutable attribute that changed (RFC 7643 §7).
     #[error("expected no change, since it is immutable")]
     Immutable,
-    /// An attribute that lost its value, although it has a [default](crate::schema::Attribute::default_value).
+    /// An attribute that lost its value, although it has a [default](crate::schema::Attribute::with_default_value).
     #[error("expected the value to stay, since the attribute has a default")]
     Default,
     /// More than one primary value (RFC 7643 §2.4).

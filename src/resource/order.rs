@@ -58,7 +58,7 @@ impl Sort {
         if kind.is_sensitive(attribute) {
             return Err(refuse(SortErrorKind::Sensitive));
         }
-        let values = kind.attribute(attribute).kind();
+        let values = kind.attribute(attribute).data_type();
         match values {
             AttributeType::Complex => return Err(refuse(SortErrorKind::Complex)),
             AttributeType::Binary => return Err(refuse(SortErrorKind::Binary)),

@@ -95,7 +95,7 @@ impl Projection {
     }
 
     /// The resource type as the client sees it.
-    pub(crate) fn kind(&self) -> &ResourceType {
+    pub(crate) fn resource_type(&self) -> &ResourceType {
         &self.kind
     }
 
@@ -115,9 +115,9 @@ impl Projection {
     fn add_all(&mut self, parent: AttributeId) {
         let kind = Arc::clone(&self.kind);
         for &attribute in kind.children(parent) {
-            if matches!(kind.attribute(attribute).return_rule(), Returned::Always | Returned::Default) {
+            if matches!(kind.attribute(attribute).returned(), Returned::Always | Returned::Default) {
                 self.add_below(attribute);
-            } else if kind.attribute(attribute).return_rule() == Returned::Request {
+            } else if kind.attribute(attribute).returned() == Returned::Request {
                 // Sub-attributes that are always returned are shown, even if the attribute itself is not.
                 self.add_always_of(attribute);
             }
@@ -149,7 +149,7 @@ impl Projection {
         let below = self.add_always(attribute);
         // An attribute without sub-attributes is itself the value; a complex attribute is shown through its
         // sub-attributes.
-        let always = self.kind.attribute(attribute).return_rule() == Returned::Always;
+        let always = self.kind.attribute(attribute).returned() == Returned::Always;
         if always && !self.kind.children(attribute).is_empty() {
             self.add_below(attribute);
         } else if always || below {
@@ -182,7 +182,7 @@ impl Projection {
         let kind = Arc::clone(&self.kind);
         let mut outer = kind.parent(attribute);
         while outer != AttributeId::ROOT {
-            if kind.attribute(outer).return_rule() == Returned::Always
+            if kind.attribute(outer).returned() == Returned::Always
                 || kind.children(outer).iter().any(|part| self.includes(*part))
             {
                 break;
@@ -194,7 +194,7 @@ impl Projection {
 
     fn hide(&mut self, attribute: AttributeId) {
         let kind = Arc::clone(&self.kind);
-        if attribute != AttributeId::ROOT && kind.attribute(attribute).return_rule() == Returned::Always {
+        if attribute != AttributeId::ROOT && kind.attribute(attribute).returned() == Returned::Always {
             return;
         }
         let parts = kind.children(attribute);

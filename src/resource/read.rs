@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
     }
 
     fn part(&mut self, attribute: AttributeId, mode: Mode, raw: &RawValue) -> Result<Option<Value>, ResourceError> {
-        self.keeps_read_only = self.selects() || self.kind.attribute(attribute).mutable() == Mutability::ReadOnly;
+        self.keeps_read_only = self.selects() || self.kind.attribute(attribute).mutability() == Mutability::ReadOnly;
         let mut deserializer = Deserializer::from_str(raw.get());
         let mut value = None;
         let place = Place::Alone(&mut value);

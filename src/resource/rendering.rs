@@ -52,7 +52,7 @@ impl Reference {
     }
 
     /// The type of the resource.
-    pub fn kind(&self) -> &Arc<ResourceType> {
+    pub fn resource_type(&self) -> &Arc<ResourceType> {
         &self.kind
     }
 

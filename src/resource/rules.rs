@@ -26,7 +26,7 @@ use crate::{
 ///
 /// When a required attribute, or a required sub-attribute of a present value, has no value or is the empty string;
 /// when a reference in a list has no `value`; when a read-only or immutable attribute differs from `before`; when
-/// an attribute with a [default](crate::schema::Attribute::default_value) has lost its value; when a list has two
+/// an attribute with a [default](crate::schema::Attribute::with_default_value) has lost its value; when a list has two
 /// primary values; when a value is not canonical although its attribute is restricted to canonical values. The
 /// first of these faults is reported.
 ///
@@ -41,7 +41,7 @@ use crate::{
 /// # Ok::<(), scim_core::resource::ResourceError>(())
 /// ```
 pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), ResourceError> {
-    let kind = after.kind();
+    let kind = after.resource_type();
     for extension in kind.extensions() {
         if extension.is_required() && !after.root().contains(extension.attribute()) {
             return Err(ResourceError::of(ResourceErrorKind::Required, kind, extension.attribute()));
@@ -102,7 +102,7 @@ impl Judge<'_> {
         before: Option<&Value>,
         after: Option<&Value>,
     ) -> Result<(), ResourceError> {
-        let refused = match self.kind.attribute(attribute).mutable() {
+        let refused = match self.kind.attribute(attribute).mutability() {
             Mutability::ReadWrite | Mutability::WriteOnly => return Ok(()),
             Mutability::ReadOnly => ResourceErrorKind::ReadOnly,
             Mutability::Immutable if before.is_none() => return Ok(()),
@@ -132,7 +132,7 @@ impl Judge<'_> {
                 let is_it = |canonical: &str| {
                     canonical == &**text || !exact && eq_ignoring_case(canonical.as_bytes(), text.as_bytes())
                 };
-                if definition.canonical().iter().any(|canonical| is_it(canonical)) {
+                if definition.canonical_values().iter().any(|canonical| is_it(canonical)) {
                     return Ok(());
                 }
                 Err(self.refuse(attribute, ResourceErrorKind::Canonical))
@@ -185,7 +185,7 @@ impl Judge<'_> {
         let Some(before) = before else { return Ok(()) };
         for (part, value) in after.iter() {
             // A missing sub-attribute is not compared: the value may have been removed and added again.
-            if self.kind.attribute(part).mutable() == Mutability::Immutable {
+            if self.kind.attribute(part).mutability() == Mutability::Immutable {
                 self.changed(part, before.get(part), Some(value))?;
             }
         }
@@ -239,7 +239,7 @@ impl Resource {
     /// The resource that replaces this resource when a client sends `incoming` (RFC 7644 §3.5.1). An attribute
     /// that the client does not send is unassigned, unless the client cannot know or change it. Read-only
     /// attributes keep their values. Attributes that are write-only or immutable, or have a
-    /// [default](crate::schema::Attribute::default_value), keep their values where `incoming` has no value.
+    /// [default](crate::schema::Attribute::with_default_value), keep their values where `incoming` has no value.
     ///
     /// An immutable value keeps its stored spelling if `incoming` repeats it in another spelling. A reference
     /// keeps its stored type: the service provider knows the type of each resource. [`judge`] decides whether the
@@ -268,12 +268,12 @@ impl Resource {
 fn keep(kind: &ResourceType, parent: AttributeId, before: &Object, after: &mut Object) {
     for (attribute, was) in before.iter() {
         let definition = kind.attribute(attribute);
-        let stays = match definition.mutable() {
+        let stays = match definition.mutability() {
             Mutability::ReadOnly => true,
             Mutability::WriteOnly => !after.contains(attribute),
             Mutability::Immutable | Mutability::ReadWrite => {
                 let given = after.get(attribute);
-                definition.default().is_some() && !is_assigned(given) || keeps_stored(kind, attribute, was, given)
+                definition.default_value().is_some() && !is_assigned(given) || keeps_stored(kind, attribute, was, given)
             }
         };
         if stays {

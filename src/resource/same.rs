@@ -33,7 +33,7 @@ pub(crate) fn includes(kind: &ResourceType, object: &Object, given: &Object, ign
 /// omits or repeats in any spelling.
 pub(crate) fn keeps_stored(kind: &ResourceType, attribute: AttributeId, stored: &Value, given: Option<&Value>) -> bool {
     kind.is_reference_type(attribute)
-        || kind.attribute(attribute).mutable() == Mutability::Immutable
+        || kind.attribute(attribute).mutability() == Mutability::Immutable
             && given.is_none_or(|given| same(kind, attribute, stored, given))
 }
 

@@ -62,10 +62,10 @@ macro_rules! typed {
             type Error = WrongSchema;
 
             fn try_from(resource: Resource) -> Result<Self, WrongSchema> {
-                if resource.kind().schema().id().eq_ignore_ascii_case($schema) {
+                if resource.resource_type().schema().id().eq_ignore_ascii_case($schema) {
                     Ok(Self { resource })
                 } else {
-                    Err(WrongSchema::new($schema, resource.kind().name()))
+                    Err(WrongSchema::new($schema, resource.resource_type().name()))
                 }
             }
         }

@@ -123,7 +123,7 @@ impl<'a> Writer<'a> {
     fn resource(&mut self, root: &Object) {
         self.out.extend_from_slice(b"{\"schemas\":[");
         text(self.out, self.kind.schema().id());
-        let view = self.shown.map_or(self.kind, |shown| shown.projection.kind());
+        let view = self.shown.map_or(self.kind, |shown| shown.projection.resource_type());
         let is_whole = std::ptr::eq(view, self.kind);
         for extension in view.extensions() {
             // An extension whose visible attributes are empty is not listed in `schemas`.
@@ -291,7 +291,7 @@ impl<'a> Writer<'a> {
         if !shown.projection.includes(reference) || self.kind.referred_id(reference).is_none() {
             return Target::None;
         }
-        let names = self.kind.attribute(reference).references();
+        let names = self.kind.attribute(reference).reference_types();
         let mut known = names.iter().filter_map(|name| shown.registry.resource_type(name));
         match (known.next(), known.next()) {
             (Some(only), None) => Target::Always(only),
@@ -341,7 +341,7 @@ impl<'a> Writer<'a> {
             }
             if let Some(reference) = reference {
                 self.out.extend_from_slice(self.kind.json_key(reference).as_bytes());
-                location(self.out, base, it.kind(), it.id());
+                location(self.out, base, it.resource_type(), it.id());
                 self.out.push(b',');
             }
             if self.close(start, b'}') {

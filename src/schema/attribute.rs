@@ -82,8 +82,8 @@ pub enum Uniqueness {
 /// use scim_core::schema::{Attribute, AttributeType, Mutability, Returned};
 ///
 /// let pin = Attribute::new("pin", AttributeType::String)
-///     .mutability(Mutability::WriteOnly)
-///     .returned(Returned::Never);
+///     .with_mutability(Mutability::WriteOnly)
+///     .with_returned(Returned::Never);
 /// assert!(!pin.is_case_exact());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -150,7 +150,7 @@ impl Attribute {
 
     /// Sets the description: the purpose of the attribute, in a sentence for administrators.
     #[must_use]
-    pub fn description(mut self, text: impl Into<Box<str>>) -> Self {
+    pub fn with_description(mut self, text: impl Into<Box<str>>) -> Self {
         self.description = text.into();
         self
     }
@@ -176,16 +176,16 @@ impl Attribute {
         self
     }
 
-    /// Suggests values. Other values are still accepted, unless [`Attribute::restrict`] is called.
+    /// Suggests values. Other values are still accepted, unless [`Attribute::restricted`] is called.
     #[must_use]
-    pub fn canonical_values<T: Into<Box<str>>>(mut self, values: impl IntoIterator<Item = T>) -> Self {
+    pub fn with_canonical_values<T: Into<Box<str>>>(mut self, values: impl IntoIterator<Item = T>) -> Self {
         self.canonical_values = values.into_iter().map(Into::into).collect();
         self
     }
 
     /// Refuses values that are not canonical, as RFC 7643 §2.3.1 allows a service provider to do.
     #[must_use]
-    pub fn restrict(mut self) -> Self {
+    pub fn restricted(mut self) -> Self {
         self.restricted = true;
         self
     }
@@ -213,7 +213,7 @@ impl Attribute {
     ///
     /// - on a sub-attribute, a multi-valued attribute, a complex attribute or a common attribute such as `externalId`;
     /// - of another type than the attribute, or outside the values to which the attribute is
-    ///   [restricted](Attribute::restrict); a date, decimal, binary or reference attribute cannot have a default;
+    ///   [restricted](Attribute::restricted); a date, decimal, binary or reference attribute cannot have a default;
     /// - on an attribute that is required, unique, read-only, write-only or never returned;
     /// - in an optional extension with a required attribute: the default would add the extension to every resource.
     ///
@@ -224,8 +224,8 @@ impl Attribute {
     ///     r#"{"id": "urn:example:scim:schemas:door:1.0:Door", "name": "Door",
     ///         "attributes": [{"name": "locked", "type": "boolean"}, {"name": "label", "type": "string"}]}"#,
     /// )?;
-    /// let schema = schema.change("locked", |locked| locked.default_value(true));
-    /// assert_eq!(schema.find("locked").and_then(Attribute::default), Some(&DefaultValue::Boolean(true)));
+    /// let schema = schema.change("locked", |locked| locked.with_default_value(true));
+    /// assert_eq!(schema.find("locked").and_then(Attribute::default_value), Some(&DefaultValue::Boolean(true)));
     ///
     /// let door = std::sync::Arc::new(ResourceType::builder("Door", "Doors", schema).build()?);
     /// let stored = Resource::from_json(&door, br#"{"id": "1", "locked": false, "label": "front"}"#)?;
@@ -233,12 +233,12 @@ impl Attribute {
     /// assert_eq!(replaced.get("locked").and_then(|locked| locked.as_bool()), Some(false), "kept, not the default");
     ///
     /// let schema = Schema::new("urn:example:scim:schemas:lock:1.0:Lock", "Lock")
-    ///     .attribute(Attribute::new("pins", AttributeType::Integer).default_value("five"));
+    ///     .with_attribute(Attribute::new("pins", AttributeType::Integer).with_default_value("five"));
     /// assert!(ResourceType::builder("Lock", "Locks", schema).build().is_err(), "a text is no integer");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn default_value(mut self, value: impl Into<DefaultValue>) -> Self {
+    pub fn with_default_value(mut self, value: impl Into<DefaultValue>) -> Self {
         self.default = Some(value.into());
         self
     }
@@ -246,35 +246,35 @@ impl Attribute {
     /// Removes the default: a resource that is created without a value then has no value. Use this method to switch
     /// off the default of the standard user's `active` ([`Schema::user`](super::Schema::user)).
     #[must_use]
-    pub fn without_default(mut self) -> Self {
+    pub fn without_default_value(mut self) -> Self {
         self.default = None;
         self
     }
 
     /// Sets the party that may change a value, and when.
     #[must_use]
-    pub fn mutability(mut self, mutability: Mutability) -> Self {
+    pub fn with_mutability(mut self, mutability: Mutability) -> Self {
         self.mutability = mutability;
         self
     }
 
     /// Sets when a response contains a value.
     #[must_use]
-    pub fn returned(mut self, returned: Returned) -> Self {
+    pub fn with_returned(mut self, returned: Returned) -> Self {
         self.returned = returned;
         self
     }
 
     /// Sets the scope in which a value must be unique.
     #[must_use]
-    pub fn uniqueness(mut self, uniqueness: Uniqueness) -> Self {
+    pub fn with_uniqueness(mut self, uniqueness: Uniqueness) -> Self {
         self.uniqueness = uniqueness;
         self
     }
 
     /// Sets the possible targets of a reference: names of resource types, `external` or `uri`.
     #[must_use]
-    pub fn reference_types<T: Into<Box<str>>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
+    pub fn with_reference_types<T: Into<Box<str>>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
         self.reference_types = types.into_iter().map(Into::into).collect();
         self
     }
@@ -295,12 +295,12 @@ impl Attribute {
     }
 
     /// The data type.
-    pub fn kind(&self) -> AttributeType {
+    pub fn data_type(&self) -> AttributeType {
         self.kind
     }
 
     /// The description of the attribute; may be empty.
-    pub fn text(&self) -> &str {
+    pub fn description(&self) -> &str {
         &self.description
     }
 
@@ -321,7 +321,7 @@ impl Attribute {
     }
 
     /// The canonical values; other values are accepted unless the attribute [is restricted](Attribute::is_restricted).
-    pub fn canonical(&self) -> &[Box<str>] {
+    pub fn canonical_values(&self) -> &[Box<str>] {
         &self.canonical_values
     }
 
@@ -330,28 +330,28 @@ impl Attribute {
         self.restricted
     }
 
-    /// The value that a new resource gets if the client sets no value; see [`Attribute::default_value`].
-    pub fn default(&self) -> Option<&DefaultValue> {
+    /// The value that a new resource gets if the client sets no value; see [`Attribute::with_default_value`].
+    pub fn default_value(&self) -> Option<&DefaultValue> {
         self.default.as_ref()
     }
 
     /// The party that may change a value, and when.
-    pub fn mutable(&self) -> Mutability {
+    pub fn mutability(&self) -> Mutability {
         self.mutability
     }
 
     /// When a response contains a value.
-    pub fn return_rule(&self) -> Returned {
+    pub fn returned(&self) -> Returned {
         self.returned
     }
 
     /// The scope in which a value must be unique.
-    pub fn unique(&self) -> Uniqueness {
+    pub fn uniqueness(&self) -> Uniqueness {
         self.uniqueness
     }
 
     /// The possible targets of a reference: names of resource types, `external` or `uri`.
-    pub fn references(&self) -> &[Box<str>] {
+    pub fn reference_types(&self) -> &[Box<str>] {
         &self.reference_types
     }
 

@@ -30,16 +30,16 @@ impl ResourceType {
         let sub_attributes = attribute.sub_attributes().to_vec();
         let fault = if self.table.child_by_scan(parent, attribute.name()) {
             Some(SchemaErrorKind::Duplicate)
-        } else if (attribute.kind() == AttributeType::Complex) == sub_attributes.is_empty() {
+        } else if (attribute.data_type() == AttributeType::Complex) == sub_attributes.is_empty() {
             Some(SchemaErrorKind::SubAttributes)
-        } else if attribute.unique() != Uniqueness::None
+        } else if attribute.uniqueness() != Uniqueness::None
             && !matches!(
-                attribute.kind(),
+                attribute.data_type(),
                 AttributeType::String | AttributeType::Reference | AttributeType::Integer | AttributeType::Decimal
             )
         {
             Some(SchemaErrorKind::Uniqueness)
-        } else if attribute.kind() != AttributeType::Reference && !attribute.references().is_empty() {
+        } else if attribute.data_type() != AttributeType::Reference && !attribute.reference_types().is_empty() {
             Some(SchemaErrorKind::ReferenceTypes)
         } else {
             default_rules::fault(&attribute)
@@ -52,11 +52,11 @@ impl ResourceType {
         }
         let id = self.table.push(parent, attribute)?;
         for sub in sub_attributes {
-            if sub.kind() == AttributeType::Complex {
+            if sub.data_type() == AttributeType::Complex {
                 let place = format!("{}.{}", self.path(id), sub.name());
                 return Err(SchemaError::new(SchemaErrorKind::NestedComplex, place));
             }
-            if sub.default().is_some() {
+            if sub.default_value().is_some() {
                 let place = format!("{}.{}", self.path(id), sub.name());
                 return Err(SchemaError::new(SchemaErrorKind::DefaultPlace, place));
             }
@@ -93,11 +93,11 @@ impl ResourceTypeBuilder {
     }
 
     /// Derives a read-only list from the referrers of a resource. `attribute` of this type lists the resources of type
-    /// `holder` that have this resource's id in their list `list`. Each element shows the referrer's attribute
+    /// `referrer` that have this resource's id in their list `list`. Each element shows the referrer's attribute
     /// `display` as its `display`. For example, a user's `groups` are
     /// `relation("groups", "Group", "members", "displayName")`.
-    pub fn relation(mut self, attribute: &str, holder: &str, list: &str, display: &str) -> Self {
-        self.relations.push([attribute, holder, list, display].map(Into::into));
+    pub fn relation(mut self, attribute: &str, referrer: &str, list: &str, display: &str) -> Self {
+        self.relations.push([attribute, referrer, list, display].map(Into::into));
         self
     }
 
@@ -114,7 +114,7 @@ impl ResourceTypeBuilder {
     /// use scim_core::schema::{Attribute, AttributeId, AttributeType, ResourceType, Schema};
     ///
     /// let robot = Schema::new("urn:example:scim:schemas:robot:1.0:Robot", "Robot")
-    ///     .attribute(Attribute::new("model", AttributeType::String));
+    ///     .with_attribute(Attribute::new("model", AttributeType::String));
     /// let robot = ResourceType::builder("Robot", "Robots", robot).named_by(["model"]).build()?;
     /// assert_eq!(robot.names(), [robot.child(AttributeId::ROOT, "model").expect("defined")]);
     /// # Ok::<(), scim_core::schema::SchemaError>(())
@@ -130,7 +130,7 @@ impl ResourceTypeBuilder {
     ///
     /// When a name is invalid (RFC 7643 §2.1), an attribute occurs twice, complex attributes are nested (§2.3.8),
     /// uniqueness or reference types are set on a type that cannot have them (§2.3, §7), an attribute has an invalid
-    /// [default](Attribute::default_value), or an attribute in [`named_by`](Self::named_by) is not a singular,
+    /// [default](Attribute::with_default_value), or an attribute in [`named_by`](Self::named_by) is not a singular,
     /// readable string of the resource itself.
     pub fn build(self) -> Result<ResourceType, SchemaError> {
         for name in [&self.name, &self.endpoint] {
@@ -161,7 +161,7 @@ impl ResourceTypeBuilder {
             // If an older schema lists common attributes, the characteristics of RFC 7643 §3.1 apply instead.
             if !is_common(attribute.name()) {
                 kind.add(AttributeId::ROOT, attribute.clone())?;
-            } else if attribute.default().is_some() {
+            } else if attribute.default_value().is_some() {
                 return Err(SchemaError::new(SchemaErrorKind::DefaultPlace, attribute.name()));
             }
         }
@@ -175,7 +175,7 @@ impl ResourceTypeBuilder {
                 let place = format!("{}:{}", schema.id(), attribute.name());
                 return Err(SchemaError::new(SchemaErrorKind::DefaultExtension, place));
             }
-            let container = Attribute::new(schema.id(), AttributeType::Complex).description(schema.text());
+            let container = Attribute::new(schema.id(), AttributeType::Complex).with_description(schema.description());
             let attribute = kind.table.push(AttributeId::ROOT, container)?;
             for member in schema.attributes() {
                 kind.add(attribute, member.clone())?;

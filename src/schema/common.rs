@@ -9,13 +9,13 @@ impl Schema {
     pub(super) fn with_common_attributes(self) -> Self {
         let common = common_attributes();
         let listed = common.iter().fold(self, |schema, common| {
-            schema.change(common.name(), |listed| match listed.text() {
+            schema.change(common.name(), |listed| match listed.description() {
                 "" => common.clone(),
-                text => common.clone().description(text),
+                text => common.clone().with_description(text),
             })
         });
         match common.into_iter().find(|common| common.name() == "externalId") {
-            Some(external_id) if listed.find(external_id.name()).is_none() => listed.attribute(external_id),
+            Some(external_id) if listed.find(external_id.name()).is_none() => listed.with_attribute(external_id),
             _ => listed,
         }
     }
@@ -23,40 +23,40 @@ impl Schema {
 
 /// The attributes of every resource, in the order of the constants of `AttributeId` (RFC 7643 §3.1).
 pub(super) fn common_attributes() -> [Attribute; 4] {
-    let read_only = |name: &str, kind| Attribute::new(name, kind).mutability(Mutability::ReadOnly);
+    let read_only = |name: &str, kind| Attribute::new(name, kind).with_mutability(Mutability::ReadOnly);
     [
         Attribute::new("schemas", AttributeType::Reference)
-            .description("The URIs of the schemas that the resource has attributes of")
+            .with_description("The URIs of the schemas that the resource has attributes of")
             .multi_valued()
             .required()
-            .reference_types(["uri"])
-            .returned(Returned::Always),
+            .with_reference_types(["uri"])
+            .with_returned(Returned::Always),
         read_only("id", AttributeType::String)
-            .description("The identifier that the service provider gave the resource")
+            .with_description("The identifier that the service provider gave the resource")
             .case_exact()
-            .returned(Returned::Always)
-            .uniqueness(Uniqueness::Server),
+            .with_returned(Returned::Always)
+            .with_uniqueness(Uniqueness::Server),
         Attribute::new("externalId", AttributeType::String)
-            .description("The identifier that the provisioning client has for the resource")
+            .with_description("The identifier that the provisioning client has for the resource")
             .case_exact(),
         Attribute::complex(
             "meta",
             [
                 read_only("resourceType", AttributeType::String)
-                    .description("The name of the resource's type")
+                    .with_description("The name of the resource's type")
                     .case_exact(),
-                read_only("created", AttributeType::DateTime).description("When the resource was created"),
-                read_only("lastModified", AttributeType::DateTime).description("When the resource last changed"),
+                read_only("created", AttributeType::DateTime).with_description("When the resource was created"),
+                read_only("lastModified", AttributeType::DateTime).with_description("When the resource last changed"),
                 read_only("location", AttributeType::Reference)
-                    .description("Where the resource can be read")
-                    .reference_types(["uri"]),
+                    .with_description("Where the resource can be read")
+                    .with_reference_types(["uri"]),
                 read_only("version", AttributeType::String)
-                    .description("The version of the resource, equal to its ETag")
+                    .with_description("The version of the resource, equal to its ETag")
                     .case_exact(),
             ],
         )
-        .description("What the service provider knows about the resource")
-        .mutability(Mutability::ReadOnly),
+        .with_description("What the service provider knows about the resource")
+        .with_mutability(Mutability::ReadOnly),
     ]
 }
 

@@ -45,13 +45,13 @@ impl Display {
             let (_, target) = conventional.value.zip(conventional.reference)?;
             let name = ["display", "displayName"].into_iter().find_map(|name| kind.child(reference, name))?;
             let definition = kind.attribute(name);
-            let is_derived = is_name(definition) && definition.mutable() == Mutability::ReadOnly;
-            let names = kind.attribute(target).references();
+            let is_derived = is_name(definition) && definition.mutability() == Mutability::ReadOnly;
+            let names = kind.attribute(target).reference_types();
             let kinds = names.iter().filter_map(|name| types.iter().find(|known| *known.name() == **name).cloned());
             let kinds: Vec<_> = kinds.collect();
             (is_derived && !kinds.is_empty()).then_some(Self { attribute: name, reference, kinds })
         };
-        // The store's `holders` supplies the names in a list that is derived as a whole.
+        // The store's `referrers` supplies the names in a list that is derived as a whole.
         let is_relation = |attribute: AttributeId| {
             let name = kind.attribute(attribute).name();
             kind.declared_relations().iter().any(|[derived, ..]| derived.eq_ignore_ascii_case(name))
@@ -72,7 +72,7 @@ pub(super) fn names_of(kind: &ResourceType, chosen: Option<&[Box<str>]>) -> Resu
         // An attribute that is returned on request only would appear in every reference, so it needs the host's
         // choice.
         let is_shown =
-            |name: &AttributeId| matches!(kind.attribute(*name).return_rule(), Returned::Always | Returned::Default);
+            |name: &AttributeId| matches!(kind.attribute(*name).returned(), Returned::Always | Returned::Default);
         return Ok(find(NAME).into_iter().filter(is_shown).collect());
     };
     let refused = |name: &str| SchemaError::new(SchemaErrorKind::Display, format!("{}.{name}", kind.name()));
@@ -81,9 +81,9 @@ pub(super) fn names_of(kind: &ResourceType, chosen: Option<&[Box<str>]>) -> Resu
 
 /// Whether the attribute can name a resource: a singular, readable string.
 fn is_name(attribute: &Attribute) -> bool {
-    attribute.kind() == AttributeType::String && !attribute.is_multi_valued() && is_readable(attribute)
+    attribute.data_type() == AttributeType::String && !attribute.is_multi_valued() && is_readable(attribute)
 }
 
 fn is_readable(attribute: &Attribute) -> bool {
-    attribute.return_rule() != Returned::Never && attribute.mutable() != Mutability::WriteOnly
+    attribute.returned() != Returned::Never && attribute.mutability() != Mutability::WriteOnly
 }

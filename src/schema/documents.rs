@@ -38,7 +38,7 @@ impl DocumentError {
 /// use scim_core::schema::{AttributeType, read_schemas};
 ///
 /// let schemas = read_schemas(r#"[{"id": "urn:example:Badge", "attributes": [{"name": "number", "type": "integer"}]}]"#)?;
-/// assert!(schemas[0].find("number").is_some_and(|attribute| attribute.kind() == AttributeType::Integer));
+/// assert!(schemas[0].find("number").is_some_and(|attribute| attribute.data_type() == AttributeType::Integer));
 ///
 /// let error = read_schemas(r#"[{"id": "urn:example:Badge", "attributes": [{"name": "number", "type": "int"}]}]"#);
 /// assert_eq!(error.unwrap_err().place(), "[0].attributes[0].type");

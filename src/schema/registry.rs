@@ -8,7 +8,7 @@ use super::{AttributeId, Display, Mutability, ResourceType, Schema, SchemaError,
 #[derive(Clone, Debug)]
 pub struct Relation {
     attribute: AttributeId,
-    holder: Arc<ResourceType>,
+    referrer: Arc<ResourceType>,
     list: AttributeId,
     display: AttributeId,
 }
@@ -20,8 +20,8 @@ impl Relation {
     }
 
     /// The resource type of the referrer, such as Group.
-    pub fn holder(&self) -> &Arc<ResourceType> {
-        &self.holder
+    pub fn referrer(&self) -> &Arc<ResourceType> {
+        &self.referrer
     }
 
     /// The list of references, such as `members`. The id belongs to the resource type of the referrer.
@@ -177,7 +177,7 @@ impl RegistryBuilder {
         let mut relations = Vec::new();
         for kind in &types {
             let known = |name: &str| types.iter().any(|kind| kind.name() == name);
-            let declared = kind.declared_relations().iter().filter(|[_, holder, ..]| known(holder));
+            let declared = kind.declared_relations().iter().filter(|[_, referrer, ..]| known(referrer));
             let resolved: Result<Vec<_>, _> = declared.map(|declared| resolve(&types, kind, declared)).collect();
             relations.push(resolved?);
         }
@@ -206,19 +206,19 @@ fn published(types: &[Arc<ResourceType>]) -> Vec<Schema> {
 fn resolve(
     types: &[Arc<ResourceType>],
     kind: &ResourceType,
-    [attribute, holder, list, display]: &[Box<str>; 4],
+    [attribute, referrer, list, display]: &[Box<str>; 4],
 ) -> Result<Relation, SchemaError> {
     let find = || {
         let attribute = kind.child(AttributeId::ROOT, attribute)?;
         let definition = kind.attribute(attribute);
         let derived = definition.is_multi_valued()
-            && definition.mutable() == Mutability::ReadOnly
+            && definition.mutability() == Mutability::ReadOnly
             && kind.value_of(attribute).is_some();
-        let holder = types.iter().find(|kind| kind.name() == &**holder)?;
-        let list = holder.child(AttributeId::ROOT, list)?;
-        let display = holder.child(AttributeId::ROOT, display)?;
-        let usable = derived && holder.is_reference_list(list);
-        usable.then(|| Relation { attribute, holder: Arc::clone(holder), list, display })
+        let referrer = types.iter().find(|kind| kind.name() == &**referrer)?;
+        let list = referrer.child(AttributeId::ROOT, list)?;
+        let display = referrer.child(AttributeId::ROOT, display)?;
+        let usable = derived && referrer.is_reference_list(list);
+        usable.then(|| Relation { attribute, referrer: Arc::clone(referrer), list, display })
     };
     find().ok_or_else(|| SchemaError::new(SchemaErrorKind::Relation, format!("{}.{attribute}", kind.name())))
 }

@@ -71,7 +71,7 @@ impl ResourceType {
     }
 
     /// The description of the resource type; may be empty.
-    pub fn text(&self) -> &str {
+    pub fn description(&self) -> &str {
         &self.description
     }
 
@@ -236,18 +236,18 @@ impl ResourceType {
         let (mut unique, mut lists, mut defaults) = (Vec::new(), Vec::new(), Vec::new());
         for id in self.attributes() {
             let attribute = self.attribute(id);
-            if attribute.default().is_some() {
+            if attribute.default_value().is_some() {
                 defaults.push(id);
             }
-            if attribute.unique() != Uniqueness::None && id != AttributeId::ID {
+            if attribute.uniqueness() != Uniqueness::None && id != AttributeId::ID {
                 unique.push(id);
             }
             let points_to_resources = self.conventional(id).reference.is_some_and(|reference| {
-                let types = self.attribute(reference).references();
+                let types = self.attribute(reference).reference_types();
                 types.iter().any(|name| !matches!(&**name, "external" | "uri"))
             });
             if attribute.is_multi_valued()
-                && attribute.mutable() != Mutability::ReadOnly
+                && attribute.mutability() != Mutability::ReadOnly
                 && self.parent(id) == AttributeId::ROOT
                 && self.conventional(id).value.is_some()
                 && points_to_resources

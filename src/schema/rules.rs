@@ -10,7 +10,7 @@ impl ResourceType {
     /// and for the id in a singular reference to a resource, because no resource has an empty id.
     pub(crate) fn has_no_empty_text(&self, id: AttributeId) -> bool {
         let parent = self.parent(id);
-        self.attribute(id).kind() != AttributeType::String
+        self.attribute(id).data_type() != AttributeType::String
             || self.is_id(id) && !self.attribute(parent).is_multi_valued()
     }
 
@@ -34,7 +34,7 @@ impl ResourceType {
     pub(crate) fn is_reference_name(&self, id: AttributeId) -> bool {
         let definition = self.attribute(id);
         let reference = self.conventional(self.parent(id)).reference;
-        definition.mutable() == Mutability::ReadOnly
+        definition.mutability() == Mutability::ReadOnly
             && ["display", "displayName"].iter().any(|name| definition.name().eq_ignore_ascii_case(name))
             && reference.is_some_and(|reference| self.referred_id(reference).is_some())
     }
@@ -62,7 +62,7 @@ impl ResourceType {
         let parent = self.parent(reference);
         let conventional = self.conventional(parent);
         let to_resources =
-            || self.attribute(reference).references().iter().any(|name| !matches!(&**name, "external" | "uri"));
+            || self.attribute(reference).reference_types().iter().any(|name| !matches!(&**name, "external" | "uri"));
         if parent != AttributeId::ROOT && conventional.reference == Some(reference) && to_resources() {
             return conventional.value;
         }
@@ -72,8 +72,8 @@ impl ResourceType {
     /// Whether no client may learn the attribute's value, not even through the result of a query.
     pub(crate) fn is_sensitive(&self, id: AttributeId) -> bool {
         let attribute = self.attribute(id);
-        attribute.return_rule() == Returned::Never
-            || attribute.mutable() == Mutability::WriteOnly
+        attribute.returned() == Returned::Never
+            || attribute.mutability() == Mutability::WriteOnly
             || id != AttributeId::ROOT && self.is_sensitive(self.parent(id))
     }
 }

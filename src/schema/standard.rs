@@ -21,14 +21,14 @@ pub const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 impl Schema {
     /// The User schema (RFC 7643 §4.1, §8.7.1).
     ///
-    /// `active` has the [default](super::Attribute::default_value) `true`: a user who is created without `active` is
-    /// active, and a request without `active` leaves it unchanged. A host switches the default off if the absence of
+    /// `active` has the [default](super::Attribute::with_default_value) `true`: a user who is created without `active`
+    /// is active, and a request without `active` leaves it unchanged. A host switches the default off if the absence of
     /// `active` has its own meaning in the store:
     ///
     /// ```
     /// use scim_core::schema::{Attribute, Registry, ResourceType, Schema};
     ///
-    /// let schema = Schema::user().change("active", Attribute::without_default);
+    /// let schema = Schema::user().change("active", Attribute::without_default_value);
     /// let user = ResourceType::builder("User", "Users", schema)
     ///     .extension(Schema::enterprise_user(), false)
     ///     .relation("groups", "Group", "members", "displayName")
@@ -37,7 +37,7 @@ impl Schema {
     /// # Ok::<(), scim_core::schema::SchemaError>(())
     /// ```
     pub fn user() -> Self {
-        shipped(include_str!("standard/User.json")).change("active", |active| active.default_value(true))
+        shipped(include_str!("standard/User.json")).change("active", |active| active.with_default_value(true))
     }
 
     /// The Group schema (RFC 7643 §4.2, §8.7.1).

@@ -40,7 +40,7 @@ pub(super) struct Table {
 impl Table {
     /// Returns a table that has only the resource itself.
     pub(super) fn new() -> Self {
-        let root = Attribute::new("", AttributeType::Complex).returned(Returned::Always);
+        let root = Attribute::new("", AttributeType::Complex).with_returned(Returned::Always);
         Self { root: Node::new(root), nodes: Vec::new() }
     }
 
@@ -130,14 +130,15 @@ impl Table {
             let is_due = |child: &AttributeId| {
                 let definition = self.attribute(*child);
                 definition.is_required()
-                    && definition.mutable() != Mutability::ReadOnly
+                    && definition.mutability() != Mutability::ReadOnly
                     && *child != AttributeId::SCHEMAS
             };
             let required = children.iter().copied().filter(is_due).collect();
-            let has_immutable = children.iter().any(|child| self.attribute(*child).mutable() == Mutability::Immutable);
+            let has_immutable =
+                children.iter().any(|child| self.attribute(*child).mutability() == Mutability::Immutable);
             self.node_mut(id).required = required;
             self.node_mut(id).has_immutable = has_immutable;
-            self.node_mut(id).conventional = if self.attribute(id).kind() == AttributeType::Complex {
+            self.node_mut(id).conventional = if self.attribute(id).data_type() == AttributeType::Complex {
                 Conventional {
                     value: self.child(id, "value"),
                     reference: self.child(id, "$ref"),

@@ -90,7 +90,7 @@ pub(super) fn is_kept(kind: &ResourceType, attribute: AttributeId) -> bool {
 
 /// The comparable document of a resource, without the attributes in `apart`, which are stored elsewhere.
 pub(super) fn document(resource: &Resource, apart: &[AttributeId]) -> String {
-    let object = Members { kind: resource.kind(), object: resource.root(), apart };
+    let object = Members { kind: resource.resource_type(), object: resource.root(), apart };
     // Cannot fail: the document has only strings, arrays, and objects with strings for keys.
     let written = serde_json::to_string(&object);
     debug_assert!(written.is_ok(), "text is written to memory");
@@ -145,7 +145,7 @@ struct Element<'a> {
 
 impl Serialize for Element<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let is_complex = self.kind.attribute(self.attribute).kind() == AttributeType::Complex;
+        let is_complex = self.kind.attribute(self.attribute).data_type() == AttributeType::Complex;
         match (is_complex, self.value) {
             (true, Value::Complex(object)) => {
                 Members { kind: self.kind, object, apart: self.apart }.serialize(serializer)

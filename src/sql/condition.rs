@@ -52,7 +52,7 @@ impl Mapping {
     /// Whether the documents contain the values of the attribute: documents omit derived attributes.
     pub(super) fn has_in_document(&self, attribute: AttributeId) -> bool {
         let top = self.kind.attribute(self.kind.top_level(attribute));
-        let derived = top.is_multi_valued() && top.mutable() == Mutability::ReadOnly;
+        let derived = top.is_multi_valued() && top.mutability() == Mutability::ReadOnly;
         !derived && is_kept(&self.kind, attribute)
     }
 }
@@ -321,7 +321,7 @@ impl<'a> Translator<'a> {
             scalar.is_present(it.statement);
             Pushdown::Exact
         };
-        if self.mapping.kind.attribute(attribute).kind() != AttributeType::Complex {
+        if self.mapping.kind.attribute(attribute).data_type() != AttributeType::Complex {
             return self.whole(|it| it.at(place, base, test));
         }
         match (base, self.mapping.table_on(place.route()), self.document(attribute)) {
@@ -359,7 +359,7 @@ impl<'a> Translator<'a> {
     /// Writes that a value in a document is not empty, or has a sub-attribute that is not empty.
     fn present_below(&mut self, json: &Json, attribute: AttributeId) -> Pushdown {
         let kind = &self.mapping.kind;
-        if kind.attribute(attribute).kind() != AttributeType::Complex {
+        if kind.attribute(attribute).data_type() != AttributeType::Complex {
             let text = json.text(self.statement.dialect, kind);
             Scalar::computed(text, Index::Unknown).is_present(self.statement);
             return Pushdown::Exact;

@@ -123,7 +123,7 @@ impl Mapping {
     }
 
     /// The resource type.
-    pub fn kind(&self) -> &Arc<ResourceType> {
+    pub fn resource_type(&self) -> &Arc<ResourceType> {
         &self.kind
     }
 

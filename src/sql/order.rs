@@ -80,7 +80,7 @@ impl Mapping {
         let kind = &self.kind;
         let route = Place::new(kind, AttributeId::ROOT, attribute);
         let is_single = |id: &AttributeId| !kind.attribute(*id).is_multi_valued();
-        if kind.attribute(attribute).kind() == AttributeType::Complex || !route.route().iter().all(is_single) {
+        if kind.attribute(attribute).data_type() == AttributeType::Complex || !route.route().iter().all(is_single) {
             return None;
         }
         let mut scratch = Statement::new(dialect);
@@ -297,7 +297,7 @@ impl Translator<'_> {
 
     /// Whether the order of the expression in the database is the core's order of the attribute.
     fn fits(&self, sort: &Sort, scalar: &Scalar) -> bool {
-        let kind = self.mapping.kind.attribute(sort.attribute()).kind();
+        let kind = self.mapping.kind.attribute(sort.attribute()).data_type();
         let is_text = matches!(kind, AttributeType::String | AttributeType::Reference);
         match scalar.form() {
             Form::Comparable => true,

@@ -122,9 +122,9 @@ pub enum Change {
 
 impl Change {
     /// The type of the resource that the change writes.
-    pub fn kind(&self) -> &Arc<ResourceType> {
+    pub fn resource_type(&self) -> &Arc<ResourceType> {
         match self {
-            Self::Create { entry } | Self::Replace { entry, .. } => entry.resource.kind(),
+            Self::Create { entry } | Self::Replace { entry, .. } => entry.resource.resource_type(),
             Self::Delete { kind, .. } | Self::EditValues { kind, .. } => kind,
         }
     }
@@ -180,7 +180,7 @@ impl Change {
     }
 
     /// Applies [`Change::EditValues`]. Returns the resource with its new `meta.lastModified`, and the effective edit
-    /// for [`Done::with_edit`]; `None` when the edit changes nothing, and for every other change.
+    /// for [`ChangeOutcome::with_edit`]; `None` when the edit changes nothing, and for every other change.
     pub fn edited(&self, before: &Resource) -> Option<(Resource, ValueEdit)> {
         let Self::EditValues { attribute, edit, modified, .. } = self else { return None };
         let mut after = before.clone();
@@ -190,13 +190,13 @@ impl Change {
         Some((after, effect))
     }
 
-    /// Applies [`Change::Delete`] to another resource of the tenant. Returns `holder` without its references to the
+    /// Applies [`Change::Delete`] to another resource of the tenant. Returns `referrer` without its references to the
     /// deleted resource; `None` when it has no such reference, and for every other change.
-    pub fn dropped_from(&self, holder: &Resource) -> Option<Resource> {
+    pub fn dropped_from(&self, referrer: &Resource) -> Option<Resource> {
         let Self::Delete { id, .. } = self else { return None };
-        let kind = holder.kind();
+        let kind = referrer.resource_type();
         let holds = |list: &AttributeId| {
-            let elements = holder.root().get(*list).map(Value::elements).unwrap_or_default();
+            let elements = referrer.root().get(*list).map(Value::elements).unwrap_or_default();
             let refers = |element: &Value| referred(kind, *list, element.as_object()?).map(|value| value == &**id);
             elements.iter().any(|element| refers(element) == Some(true))
         };
@@ -204,7 +204,7 @@ impl Change {
             return None;
         }
         let edit = ValueEdit { remove: vec![id.clone()], ..ValueEdit::default() };
-        let mut without = holder.clone();
+        let mut without = referrer.clone();
         for list in kind.reference_lists() {
             edit.apply(*list, &mut without);
         }
@@ -222,7 +222,7 @@ impl fmt::Debug for Change {
             Self::EditValues { .. } => "EditValues",
         };
         let mut out = f.debug_struct(name);
-        out.field("kind", &self.kind().name()).field("id", &self.id());
+        out.field("kind", &self.resource_type().name()).field("id", &self.id());
         if let Some(expect) = self.expect() {
             out.field("expect", expect);
         }
@@ -240,16 +240,16 @@ impl fmt::Debug for Change {
 /// The result of one [`Change`] of a committed batch.
 ///
 /// ```
-/// use scim_core::store::{Done, Version};
+/// use scim_core::store::{ChangeOutcome, Version};
 ///
-/// let done = Done::written(Version::from(7));
+/// let done = ChangeOutcome::written(Version::from(7));
 /// assert!(done.changed && done.version == Some(Version::from(7)));
-/// assert!(!Done::kept(Version::from(7)).changed);
-/// assert_eq!(Done::deleted().version, None);
+/// assert!(!ChangeOutcome::kept(Version::from(7)).changed);
+/// assert_eq!(ChangeOutcome::deleted().version, None);
 /// ```
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Done {
+pub struct ChangeOutcome {
     /// The version of the resource after the change; `None` after it was deleted.
     pub version: Option<Version>,
     /// Whether anything changed. If not, the version and `meta.lastModified` are the old values.
@@ -260,7 +260,7 @@ pub struct Done {
     pub edit: Option<ValueEdit>,
 }
 
-impl Done {
+impl ChangeOutcome {
     /// The resource was created, replaced or edited, and now has this version.
     pub fn written(version: Version) -> Self {
         Self { version: Some(version), changed: true, edit: None }
@@ -284,11 +284,11 @@ impl Done {
     }
 }
 
-impl fmt::Debug for Done {
+impl fmt::Debug for ChangeOutcome {
     /// Omits the added values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let edit = self.edit.as_ref().map(|edit| (edit.remove.len(), edit.add.len()));
-        f.debug_struct("Done")
+        f.debug_struct("ChangeOutcome")
             .field("version", &self.version)
             .field("changed", &self.changed)
             .field("edit", &edit)

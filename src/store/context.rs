@@ -86,20 +86,20 @@ pub struct InvalidTenantId {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use scim_core::store::{Context, TenantId};
+/// use scim_core::store::{RequestContext, TenantId};
 ///
 /// struct Session { admin: bool }
 ///
-/// let cx = Context::new(TenantId::new("acme")?)
+/// let context = RequestContext::new(TenantId::new("acme")?)
 ///     .with_actor("okta")
 ///     .with_request_id("4f1c")
 ///     .with_host(Arc::new(Session { admin: true }));
-/// assert_eq!(cx.actor(), Some("okta"));
-/// assert!(cx.host::<Session>().is_some_and(|session| session.admin));
+/// assert_eq!(context.actor(), Some("okta"));
+/// assert!(context.host::<Session>().is_some_and(|session| session.admin));
 /// # Ok::<(), scim_core::store::InvalidTenantId>(())
 /// ```
 #[derive(Clone)]
-pub struct Context {
+pub struct RequestContext {
     tenant: TenantId,
     actor: Option<Arc<str>>,
     request_id: Option<Arc<str>>,
@@ -146,7 +146,7 @@ impl Meter {
     }
 }
 
-impl Context {
+impl RequestContext {
     /// The context of a request for the data of `tenant`.
     pub fn new(tenant: TenantId) -> Self {
         Self { tenant, actor: None, request_id: None, host: None, meter: None }
@@ -248,10 +248,10 @@ impl Context {
     }
 }
 
-impl fmt::Debug for Context {
+impl fmt::Debug for RequestContext {
     /// Omits the value that the host passed: it may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context")
+        f.debug_struct("RequestContext")
             .field("tenant", &self.tenant)
             .field("actor", &self.actor)
             .field("request_id", &self.request_id)

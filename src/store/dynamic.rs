@@ -6,8 +6,8 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use super::{
-    Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
-    Wanted,
+    Capabilities, Change, ChangeOutcome, CommitError, Key, Page, Pushdown, Referrer, RequestContext,
+    RequestedAttributes, Scan, Store, StoreError, Stored,
 };
 use crate::{
     filter::Condition,
@@ -54,29 +54,33 @@ trait Erased: Send + Sync {
     fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown;
     fn get<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+        requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Option<Stored>, StoreError>>;
-    fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>>;
-    fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Boxed<'a, Result<Vec<Done>, CommitError>>;
-    fn holders<'a>(
+    fn scan<'a>(&'a self, context: &'a RequestContext, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>>;
+    fn commit<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
+        batch: &'a [Change],
+    ) -> Boxed<'a, Result<Vec<ChangeOutcome>, CommitError>>;
+    fn referrers<'a>(
+        &'a self,
+        context: &'a RequestContext,
         relation: &'a Relation,
         ids: &'a [&'a str],
         bytes: usize,
-    ) -> Boxed<'a, Result<Vec<Holder>, StoreError>>;
+    ) -> Boxed<'a, Result<Vec<Referrer>, StoreError>>;
     fn get_many<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         kind: &'a Arc<ResourceType>,
         ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+        requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>>;
     fn locate<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         kinds: &'a [Arc<ResourceType>],
         ids: &'a [&'a str],
     ) -> Boxed<'a, Result<Vec<Option<usize>>, StoreError>>;
@@ -93,48 +97,52 @@ impl<S: Store> Erased for S {
 
     fn get<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+        requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Option<Stored>, StoreError>> {
-        Box::pin(Store::get(self, cx, key, wanted))
+        Box::pin(Store::get(self, context, key, requested))
     }
 
-    fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>> {
-        Box::pin(Store::scan(self, cx, scan))
+    fn scan<'a>(&'a self, context: &'a RequestContext, scan: &'a Scan<'a>) -> Boxed<'a, Result<Page, StoreError>> {
+        Box::pin(Store::scan(self, context, scan))
     }
 
-    fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Boxed<'a, Result<Vec<Done>, CommitError>> {
-        Box::pin(Store::commit(self, cx, batch))
-    }
-
-    fn holders<'a>(
+    fn commit<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
+        batch: &'a [Change],
+    ) -> Boxed<'a, Result<Vec<ChangeOutcome>, CommitError>> {
+        Box::pin(Store::commit(self, context, batch))
+    }
+
+    fn referrers<'a>(
+        &'a self,
+        context: &'a RequestContext,
         relation: &'a Relation,
         ids: &'a [&'a str],
         bytes: usize,
-    ) -> Boxed<'a, Result<Vec<Holder>, StoreError>> {
-        Box::pin(Store::holders(self, cx, relation, ids, bytes))
+    ) -> Boxed<'a, Result<Vec<Referrer>, StoreError>> {
+        Box::pin(Store::referrers(self, context, relation, ids, bytes))
     }
 
     fn get_many<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         kind: &'a Arc<ResourceType>,
         ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+        requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>> {
-        Box::pin(Store::get_many(self, cx, kind, ids, wanted))
+        Box::pin(Store::get_many(self, context, kind, ids, requested))
     }
 
     fn locate<'a>(
         &'a self,
-        cx: &'a Context,
+        context: &'a RequestContext,
         kinds: &'a [Arc<ResourceType>],
         ids: &'a [&'a str],
     ) -> Boxed<'a, Result<Vec<Option<usize>>, StoreError>> {
-        Box::pin(Store::locate(self, cx, kinds, ids))
+        Box::pin(Store::locate(self, context, kinds, ids))
     }
 }
 
@@ -151,64 +159,56 @@ macro_rules! forward {
             $inner.pushdown(kind, conjunct)
         }
 
-        fn get<'a>(
-            &'a self,
-            cx: &'a Context,
-            key: Key<'a>,
-            wanted: &'a Wanted<'a>,
-        ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send + 'a {
+        async fn get(
+            &self,
+            context: &RequestContext,
+            key: Key<'_>,
+            requested: &RequestedAttributes<'_>,
+        ) -> Result<Option<Stored>, StoreError> {
             let $outer = self;
-            $inner.get(cx, key, wanted)
+            $inner.get(context, key, requested).await
         }
 
-        fn scan<'a>(
-            &'a self,
-            cx: &'a Context,
-            scan: &'a Scan<'a>,
-        ) -> impl Future<Output = Result<Page, StoreError>> + Send + 'a {
+        async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
             let $outer = self;
-            $inner.scan(cx, scan)
+            $inner.scan(context, scan).await
         }
 
-        fn commit<'a>(
-            &'a self,
-            cx: &'a Context,
-            batch: &'a [Change],
-        ) -> impl Future<Output = Result<Vec<Done>, CommitError>> + Send + 'a {
+        async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
             let $outer = self;
-            $inner.commit(cx, batch)
+            $inner.commit(context, batch).await
         }
 
-        fn holders<'a>(
-            &'a self,
-            cx: &'a Context,
-            relation: &'a Relation,
-            ids: &'a [&'a str],
+        async fn referrers(
+            &self,
+            context: &RequestContext,
+            relation: &Relation,
+            ids: &[&str],
             bytes: usize,
-        ) -> impl Future<Output = Result<Vec<Holder>, StoreError>> + Send + 'a {
+        ) -> Result<Vec<Referrer>, StoreError> {
             let $outer = self;
-            $inner.holders(cx, relation, ids, bytes)
+            $inner.referrers(context, relation, ids, bytes).await
         }
 
-        fn get_many<'a>(
-            &'a self,
-            cx: &'a Context,
-            kind: &'a Arc<ResourceType>,
-            ids: &'a [&'a str],
-            wanted: &'a Wanted<'a>,
-        ) -> impl Future<Output = Result<Vec<Option<Arc<Resource>>>, StoreError>> + Send + 'a {
+        async fn get_many(
+            &self,
+            context: &RequestContext,
+            kind: &Arc<ResourceType>,
+            ids: &[&str],
+            requested: &RequestedAttributes<'_>,
+        ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
             let $outer = self;
-            $inner.get_many(cx, kind, ids, wanted)
+            $inner.get_many(context, kind, ids, requested).await
         }
 
-        fn locate<'a>(
-            &'a self,
-            cx: &'a Context,
-            kinds: &'a [Arc<ResourceType>],
-            ids: &'a [&'a str],
-        ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send + 'a {
+        async fn locate(
+            &self,
+            context: &RequestContext,
+            kinds: &[Arc<ResourceType>],
+            ids: &[&str],
+        ) -> Result<Vec<Option<usize>>, StoreError> {
             let $outer = self;
-            $inner.locate(cx, kinds, ids)
+            $inner.locate(context, kinds, ids).await
         }
     };
 }

@@ -16,8 +16,8 @@ use std::{
 
 use self::{query::Query, tenant::Tenant, transaction::Transaction};
 use super::{
-    Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
-    TenantId, Wanted,
+    Capabilities, Change, ChangeOutcome, CommitError, Key, Page, Pushdown, Referrer, RequestContext,
+    RequestedAttributes, Scan, Store, StoreError, Stored, TenantId,
 };
 use crate::{
     filter::Condition,
@@ -35,7 +35,7 @@ use crate::{
 /// Queries by `eq` on `id`, `externalId`, `displayName`, unique attributes and the ids in lists of references use an
 /// index, also inside `and`, `or` and brackets; [`with_index`](Self::with_index) adds other attributes. Every other
 /// query examines each resource of the type. A change of a list of references takes time in proportion to the change.
-/// A resource whose lists are not [requested](Wanted) is read without a copy.
+/// A resource whose lists are not [requested](RequestedAttributes) is read without a copy.
 ///
 /// One store belongs to one [`Registry`](crate::Registry): attribute ids have no meaning under another registry.
 ///
@@ -59,11 +59,11 @@ use crate::{
 /// user.root_mut().insert(user_name, Value::String("bjensen".into()));
 ///
 /// let store = MemoryStore::new();
-/// let cx = Context::new(TenantId::single());
-/// let done = now(store.commit(&cx, &[Change::Create { entry: Entry::new(user) }]))?;
+/// let context = RequestContext::new(TenantId::single());
+/// let done = now(store.commit(&context, &[Change::Create { entry: Entry::new(user) }]))?;
 ///
 /// let key = Key { kind, id: "2819c223" };
-/// let stored = now(store.get(&cx, key, &Wanted::everything()))?.expect("created");
+/// let stored = now(store.get(&context, key, &RequestedAttributes::everything()))?.expect("created");
 /// assert_eq!(Some(stored.version), done[0].version);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -99,21 +99,21 @@ impl MemoryStore {
 
     // A poisoned lock never hides an incomplete change: a commit that does not finish is undone, even when it panics.
 
-    fn find(&self, cx: &Context) -> Option<Arc<RwLock<Tenant>>> {
-        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(cx.tenant()).cloned()
+    fn find(&self, context: &RequestContext) -> Option<Arc<RwLock<Tenant>>> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(context.tenant()).cloned()
     }
 
     /// The result of `read` on the caller's tenant; `None` before the first commit there.
-    fn read<T>(&self, cx: &Context, read: impl FnOnce(&Tenant) -> T) -> Option<T> {
-        let tenant = self.find(cx)?;
+    fn read<T>(&self, context: &RequestContext, read: impl FnOnce(&Tenant) -> T) -> Option<T> {
+        let tenant = self.find(context)?;
         let tenant = tenant.read().unwrap_or_else(PoisonError::into_inner);
         Some(read(&tenant))
     }
 
-    fn write<T>(&self, cx: &Context, write: impl FnOnce(&mut Tenant) -> T) -> T {
-        let tenant = self.find(cx).unwrap_or_else(|| {
+    fn write<T>(&self, context: &RequestContext, write: impl FnOnce(&mut Tenant) -> T) -> T {
+        let tenant = self.find(context).unwrap_or_else(|| {
             let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(tenants.entry(cx.tenant().clone()).or_default())
+            Arc::clone(tenants.entry(context.tenant().clone()).or_default())
         });
         let mut tenant = tenant.write().unwrap_or_else(PoisonError::into_inner);
         write(&mut tenant)
@@ -141,57 +141,57 @@ impl Store for MemoryStore {
         if query::is_stored(kind, conjunct) { Pushdown::Exact } else { Pushdown::No }
     }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        let row = self.read(cx, |tenant| tenant.row(tenant.find_table(key.kind)?, key.id).cloned());
-        Ok(row.flatten().map(|row| row.stored(wanted)))
+        let row = self.read(context, |tenant| tenant.row(tenant.find_table(key.kind)?, key.id).cloned());
+        Ok(row.flatten().map(|row| row.stored(requested)))
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        match self.find(cx) {
-            Some(tenant) => Query::new(&tenant, cx, scan).page().await,
-            None => Ok(Page { items: Vec::new(), total: scan.count.then_some(0), more: false }),
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        match self.find(context) {
+            Some(tenant) => Query::new(&tenant, context, scan).page().await,
+            None => Ok(Page::new(Vec::new(), scan.count.then_some(0), false)),
         }
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if batch.len() > Self::MAX_BATCH {
             return Err(CommitError::new(Self::MAX_BATCH, StoreError::TooMany));
         }
-        self.write(cx, |tenant| {
+        self.write(context, |tenant| {
             let mut transaction = Transaction::new(tenant, &self.indexed);
             let apply = |(index, change)| transaction.apply(change).map_err(|error| CommitError::new(index, error));
-            let done: Vec<Done> = batch.iter().enumerate().map(apply).collect::<Result<_, _>>()?;
+            let done: Vec<ChangeOutcome> = batch.iter().enumerate().map(apply).collect::<Result<_, _>>()?;
             transaction.keep();
             Ok(done)
         })
     }
 
-    async fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        relation: &'a Relation,
-        ids: &'a [&'a str],
+    async fn referrers(
+        &self,
+        context: &RequestContext,
+        relation: &Relation,
+        ids: &[&str],
         bytes: usize,
-    ) -> Result<Vec<Holder>, StoreError> {
+    ) -> Result<Vec<Referrer>, StoreError> {
         let mut ids: Vec<&str> = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
-        let found = self.read(cx, |tenant| {
+        let found = self.read(context, |tenant| {
             let (mut found, mut room) = (Vec::new(), bytes);
-            let Some(table) = tenant.find_table(relation.holder()) else { return Ok(found) };
+            let Some(table) = tenant.find_table(relation.referrer()) else { return Ok(found) };
             for value in ids {
                 for holding in tenant.holdings(value).filter(|it| it.table == table && it.list == relation.list()) {
-                    let Some(row) = tenant.row(table, &holding.holder) else { continue };
+                    let Some(row) = tenant.row(table, &holding.referrer) else { continue };
                     let display = row.head.resource.root().get(relation.display());
                     let display = display.and_then(Value::as_str).map(Text::from);
-                    let holder = Holder { value: value.into(), id: (&*holding.holder).into(), display };
-                    room = room.checked_sub(holder.size()).ok_or(StoreError::TooMany)?;
-                    found.push(holder);
+                    let referrer = Referrer::new(value, &*holding.referrer, display);
+                    room = room.checked_sub(referrer.size()).ok_or(StoreError::TooMany)?;
+                    found.push(referrer);
                 }
             }
             Ok(found)
@@ -199,24 +199,24 @@ impl Store for MemoryStore {
         found.unwrap_or_else(|| Ok(Vec::new()))
     }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        context: &RequestContext,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
-        let found = self.read(cx, |tenant| Some(tenant.many(tenant.find_table(kind)?, ids, wanted)));
+        let found = self.read(context, |tenant| Some(tenant.many(tenant.find_table(kind)?, ids, requested)));
         Ok(found.flatten().unwrap_or_else(|| vec![None; ids.len()]))
     }
 
-    async fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
+    async fn locate(
+        &self,
+        context: &RequestContext,
+        kinds: &[Arc<ResourceType>],
+        ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
-        let located = self.read(cx, |tenant| {
+        let located = self.read(context, |tenant| {
             let position = |id: &&str| {
                 let (_, table) = tenant.locate(id)?;
                 let name = tenant.table(table)?.kind.name();

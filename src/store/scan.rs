@@ -25,13 +25,14 @@ pub struct Key<'a> {
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "stores make it")]
 pub struct Stored {
-    /// The resource. It may hold more than the [requested attributes](Wanted), and attributes that were not requested
-    /// may be missing.
+    /// The resource. It may hold more than the [requested attributes](RequestedAttributes), and attributes that were
+    /// not requested may be missing.
     pub resource: Arc<Resource>,
     /// The version of the whole resource, even when only a part of the resource was read.
     pub version: Version,
     /// `false` when a requested list of references was left out, because it has more values than
-    /// [`Wanted::list_limit`] or because the resource with this list does not fit into [`Wanted::byte_limit`].
+    /// [`RequestedAttributes::list_limit`] or because the resource with this list does not fit into
+    /// [`RequestedAttributes::byte_limit`].
     pub complete: bool,
 }
 
@@ -48,26 +49,27 @@ impl Stored {
 /// example, is read without their members.
 ///
 /// ```
-/// use scim_core::{schema::Registry, store::Wanted};
+/// use scim_core::{schema::Registry, store::RequestedAttributes};
 ///
 /// let registry = Registry::standard();
 /// let group = registry.resource_type("Group").expect("registered");
 /// let members = group.reference_lists()[0];
-/// assert!(Wanted::everything().includes(members));
-/// assert!(!Wanted::without(group.reference_lists()).includes(members));
-/// assert!(Wanted::only(&[members]).includes(members) && !Wanted::only(&[]).includes(members));
-/// assert_eq!(Wanted::everything().limit(1_000).list_limit(), Some(1_000));
-/// assert_eq!(Wanted::everything().within(1 << 20).byte_limit(), Some(1 << 20));
+/// assert!(RequestedAttributes::everything().includes(members));
+/// assert!(!RequestedAttributes::without(group.reference_lists()).includes(members));
+/// assert!(RequestedAttributes::only(&[members]).includes(members));
+/// assert!(!RequestedAttributes::only(&[]).includes(members));
+/// assert_eq!(RequestedAttributes::everything().limit(1_000).list_limit(), Some(1_000));
+/// assert_eq!(RequestedAttributes::everything().within(1 << 20).byte_limit(), Some(1 << 20));
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted<'a> {
+pub struct RequestedAttributes<'a> {
     only: Option<&'a [AttributeId]>,
     without: &'a [AttributeId],
     list_limit: Option<usize>,
     byte_limit: Option<usize>,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> RequestedAttributes<'a> {
     /// All attributes.
     pub const fn everything() -> Self {
         Self { only: None, without: &[], list_limit: None, byte_limit: None }
@@ -112,15 +114,15 @@ impl<'a> Wanted<'a> {
         self.byte_limit
     }
 
-    /// How many resources of these sizes, in the order of the page, fit into [`Wanted::byte_limit`]: at least one, if
-    /// there are any.
+    /// How many resources of these sizes, in the order of the page, fit into [`RequestedAttributes::byte_limit`]: at
+    /// least one, if there are any.
     ///
     /// ```
-    /// use scim_core::store::Wanted;
+    /// use scim_core::store::RequestedAttributes;
     ///
-    /// let wanted = Wanted::everything().within(1_000);
-    /// assert_eq!(wanted.fitting([400, 600, 1]), 2);
-    /// assert_eq!((wanted.fitting([4_000, 1]), wanted.fitting([])), (1, 0));
+    /// let requested = RequestedAttributes::everything().within(1_000);
+    /// assert_eq!(requested.fitting([400, 600, 1]), 2);
+    /// assert_eq!((requested.fitting([4_000, 1]), requested.fitting([])), (1, 0));
     /// ```
     pub fn fitting(&self, sizes: impl IntoIterator<Item = usize>) -> usize {
         let mut room = self.byte_limit.unwrap_or(usize::MAX);
@@ -137,8 +139,8 @@ impl<'a> Wanted<'a> {
         self.only.is_none_or(|only| only.contains(&attribute)) && !self.without.contains(&attribute)
     }
 
-    /// The requested attributes besides the id, if they were [named](Wanted::only): a store may then read less of a
-    /// resource. `None` otherwise.
+    /// The requested attributes besides the id, if they were [named](RequestedAttributes::only): a store may then read
+    /// less of a resource. `None` otherwise.
     pub const fn attributes(&self) -> Option<&'a [AttributeId]> {
         self.only
     }
@@ -243,7 +245,7 @@ impl Default for Capabilities {
 /// A query for resources of one type (RFC 7644 §3.4.2).
 ///
 /// A store evaluates the query in this order: filter, sort, count, window. The page ends early where it reaches its
-/// [bound of bytes](Wanted::within).
+/// [bound of bytes](RequestedAttributes::within).
 #[derive(Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "a store that overlooked a part would answer another question")]
 pub struct Scan<'a> {
@@ -258,7 +260,7 @@ pub struct Scan<'a> {
     /// The part of the matching resources to return.
     pub window: Window<'a>,
     /// The requested attributes. Filter and sort may use other attributes.
-    pub wanted: &'a Wanted<'a>,
+    pub requested: &'a RequestedAttributes<'a>,
     /// Whether to fill [`Page::total`]. A store that [cannot count](Capabilities::total) ignores this field.
     pub count: bool,
 }
@@ -336,20 +338,20 @@ impl Scan<'_> {
                 (end.saturating_sub(take), take.min(end), end > take)
             }
         };
-        let page = Page { items: found.into_iter().skip(skip).take(take).collect(), total, more };
+        let page = Page::new(found.into_iter().skip(skip).take(take).collect(), total, more);
         self.bounded(page)
     }
 
-    /// The page, cut to its [bound of bytes](Wanted::within). The last resources of the page are dropped; for
-    /// [`Window::Before`], the first. For stores whose resources are in memory anyway.
+    /// The page, cut to its [bound of bytes](RequestedAttributes::within). The last resources of the page are dropped;
+    /// for [`Window::Before`], the first. For stores whose resources are in memory anyway.
     pub fn bounded(&self, mut page: Page) -> Page {
         let all = page.items.len();
         let size = |stored: &Stored| stored.resource.size();
         if matches!(self.window, Window::Before { .. }) {
-            let fitting = self.wanted.fitting(page.items.iter().rev().map(size));
+            let fitting = self.requested.fitting(page.items.iter().rev().map(size));
             page.items.drain(..all.saturating_sub(fitting));
         } else {
-            page.items.truncate(self.wanted.fitting(page.items.iter().map(size)));
+            page.items.truncate(self.requested.fitting(page.items.iter().map(size)));
         }
         page.more |= page.items.len() < all;
         page
@@ -378,7 +380,7 @@ impl fmt::Debug for Scan<'_> {
             .field("filter", &attributes)
             .field("sort", &self.sort.map(|sort| self.kind.path(sort.attribute())))
             .field("window", &self.window)
-            .field("wanted", &self.wanted)
+            .field("requested", &self.requested)
             .field("count", &self.count)
             .finish()
     }
@@ -386,7 +388,7 @@ impl fmt::Debug for Scan<'_> {
 
 /// The answer to a [`Scan`].
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+#[non_exhaustive]
 pub struct Page {
     /// The resources in the window.
     pub items: Vec<Stored>,
@@ -397,10 +399,18 @@ pub struct Page {
     pub more: bool,
 }
 
+impl Page {
+    /// Returns a page of these resources. `total` is the number of all resources that satisfy the filter, and `more`
+    /// states whether more resources follow.
+    pub fn new(items: Vec<Stored>, total: Option<u64>, more: bool) -> Self {
+        Self { items, total, more }
+    }
+}
+
 /// A referrer: a resource that refers to another one, such as a group that has a user as its member.
 #[derive(Clone, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "stores make it")]
-pub struct Holder {
+#[non_exhaustive]
+pub struct Referrer {
     /// The id of the resource that is referred to.
     pub value: Text,
     /// The id of the referrer.
@@ -409,7 +419,12 @@ pub struct Holder {
     pub display: Option<Text>,
 }
 
-impl Holder {
+impl Referrer {
+    /// Returns a reference from the resource `id`, which has this display name, to the resource `value`.
+    pub fn new(value: impl Into<Text>, id: impl Into<Text>, display: Option<Text>) -> Self {
+        Self { value: value.into(), id: id.into(), display }
+    }
+
     /// The approximate size in memory, in bytes.
     pub fn size(&self) -> usize {
         let texts = [Some(&self.value), Some(&self.id), self.display.as_ref()];
@@ -417,9 +432,9 @@ impl Holder {
     }
 }
 
-impl fmt::Debug for Holder {
+impl fmt::Debug for Referrer {
     /// Omits the display name, which is a value of a resource.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Holder").field("value", &self.value).field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Referrer").field("value", &self.value).field("id", &self.id).finish_non_exhaustive()
     }
 }

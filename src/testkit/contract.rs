@@ -20,8 +20,8 @@ use crate::{
     resource::Resource,
     schema::{Registry, ResourceType},
     store::{
-        Capabilities, Change, CommitError, Context, Done, Entry, Expect, Key, Scan, Store, StoreError, Stored,
-        TenantId, Version, Wanted, Window,
+        Capabilities, Change, ChangeOutcome, CommitError, Entry, Expect, Key, RequestContext, RequestedAttributes,
+        Scan, Store, StoreError, Stored, TenantId, Version, Window,
     },
     value::Object,
 };
@@ -78,7 +78,7 @@ checks! {
     RoundTrip = "round-trip" with reading::round_trip,
     /// Requested attributes are present; others may be missing. A list over the limit is left out, and the store
     /// reports it.
-    Wanted = "wanted" with reading::wanted,
+    RequestedAttributes = "requested" with reading::requested,
     /// A read stays within its bound of bytes: pages end early, and lists that do not fit are left out.
     Bytes = "bytes" with bytes::bytes,
     /// Many resources are read by their ids. Each resource stands at the position of its id, in its present state. The
@@ -97,7 +97,7 @@ checks! {
     /// An edit of a list of references has exactly the requested effect and reports that effect.
     Edits = "edits" with references::edits,
     /// The referrers of some ids, and the resource type of each id.
-    Holders = "holders" with references::holders,
+    Referrers = "referrers" with references::referrers,
     /// A list of 10,000 references: one reference is added and one is removed.
     ManyMembers = "many-members" with references::many,
 }
@@ -115,7 +115,7 @@ impl From<Failure> for Stop {
 }
 
 /// Makes the context of a tenant.
-type ContextOf = dyn Fn(TenantId) -> Context + Send + Sync;
+type ContextOf = dyn Fn(TenantId) -> RequestContext + Send + Sync;
 
 /// Runs the [`Check`]s against a store.
 ///
@@ -152,13 +152,13 @@ impl<S: Store> StoreKit<S> {
     /// `run` must not have been used with the same database before: the names of tenants and the ids are made from it,
     /// and nothing is cleaned up. The same number makes the same test data.
     pub fn new(store: S, registry: Registry, run: u64) -> Self {
-        Self { store, registry, run, context: Box::new(Context::new), many: 10_000 }
+        Self { store, registry, run, context: Box::new(RequestContext::new), many: 10_000 }
     }
 
-    /// Replaces [`Context::new`] as the source of contexts: for a store that needs more than the tenant, or must
+    /// Replaces [`RequestContext::new`] as the source of contexts: for a store that needs more than the tenant, or must
     /// register a tenant before its use. `context` must return a context of another, empty tenant for each name.
     #[must_use]
-    pub fn context(mut self, context: impl Fn(TenantId) -> Context + Send + Sync + 'static) -> Self {
+    pub fn context(mut self, context: impl Fn(TenantId) -> RequestContext + Send + Sync + 'static) -> Self {
         self.context = Box::new(context);
         self
     }
@@ -217,7 +217,7 @@ impl<S: Store> Kit<'_, S> {
     }
 
     /// Returns the context of a tenant that belongs to this check only.
-    fn tenant(&self, name: &str) -> Result<Context, Stop> {
+    fn tenant(&self, name: &str) -> Result<RequestContext, Stop> {
         let name = format!("kit-{}-{}-{name}", self.whole.run, self.check.name());
         match TenantId::new(name) {
             Ok(tenant) => Ok((self.whole.context)(tenant)),
@@ -226,9 +226,9 @@ impl<S: Store> Kit<'_, S> {
     }
 
     /// Returns the type with a list of references, and the list.
-    fn holder(&self) -> Result<(Arc<ResourceType>, crate::schema::AttributeId), Stop> {
+    fn referrer(&self) -> Result<(Arc<ResourceType>, crate::schema::AttributeId), Stop> {
         let none = Stop::Skipped("no resource type has a list that may refer to what has a unique attribute");
-        self.samples.holder.clone().ok_or(none)
+        self.samples.referrer.clone().ok_or(none)
     }
 
     /// Skips the check if the store cannot write `changes` changes in one batch.
@@ -240,13 +240,13 @@ impl<S: Store> Kit<'_, S> {
         }
     }
 
-    async fn commit(&self, cx: &Context, batch: &[Change]) -> Result<Vec<Done>, CommitError> {
-        self.whole.store.commit(cx, batch).await
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+        self.whole.store.commit(context, batch).await
     }
 
     /// Commits a batch that must succeed.
-    async fn write(&self, cx: &Context, what: &str, batch: &[Change]) -> Result<Vec<Done>, Stop> {
-        let done = self.commit(cx, batch).await.map_err(|error| failed(what, &error))?;
+    async fn write(&self, context: &RequestContext, what: &str, batch: &[Change]) -> Result<Vec<ChangeOutcome>, Stop> {
+        let done = self.commit(context, batch).await.map_err(|error| failed(what, &error))?;
         if done.len() != batch.len() {
             let found = format!("{} outcomes of {} changes", done.len(), batch.len());
             return Err(Failure::new(what, found).into());
@@ -255,31 +255,37 @@ impl<S: Store> Kit<'_, S> {
     }
 
     /// Commits one change that must succeed.
-    async fn write_one(&self, cx: &Context, what: &str, change: Change) -> Result<Done, Stop> {
-        let done = self.write(cx, what, &[change]).await?;
+    async fn write_one(&self, context: &RequestContext, what: &str, change: Change) -> Result<ChangeOutcome, Stop> {
+        let done = self.write(context, what, &[change]).await?;
         done.into_iter().next().ok_or_else(|| Failure::new(what, "no outcome").into())
     }
 
-    async fn get(&self, cx: &Context, kind: &Arc<ResourceType>, id: &str) -> Result<Option<Stored>, Stop> {
-        let wanted = Wanted::everything();
-        let found = self.whole.store.get(cx, Key { kind, id }, &wanted).await;
+    async fn get(&self, context: &RequestContext, kind: &Arc<ResourceType>, id: &str) -> Result<Option<Stored>, Stop> {
+        let requested = RequestedAttributes::everything();
+        let found = self.whole.store.get(context, Key { kind, id }, &requested).await;
         found.map_err(|error| failed("a resource is read", &error))
     }
 
     /// Reads a resource that must exist.
-    async fn existing(&self, cx: &Context, kind: &Arc<ResourceType>, id: &str, what: &str) -> Result<Stored, Stop> {
-        self.get(cx, kind, id).await?.ok_or_else(|| Failure::new(what, "it is not there").into())
+    async fn existing(
+        &self,
+        context: &RequestContext,
+        kind: &Arc<ResourceType>,
+        id: &str,
+        what: &str,
+    ) -> Result<Stored, Stop> {
+        self.get(context, kind, id).await?.ok_or_else(|| Failure::new(what, "it is not there").into())
     }
 
     /// All resources of a type, ascending by id, read page by page.
-    async fn all(&self, cx: &Context, kind: &Arc<ResourceType>) -> Result<Vec<Stored>, Stop> {
-        let wanted = Wanted::everything();
+    async fn all(&self, context: &RequestContext, kind: &Arc<ResourceType>) -> Result<Vec<Stored>, Stop> {
+        let requested = RequestedAttributes::everything();
         let mut found: Vec<Stored> = Vec::new();
         loop {
             let last = found.last().map(|stored| stored.resource.id().to_owned());
             let window = Window::behind(last.as_deref(), 500);
-            let scan = Scan { kind, filter: &[], sort: None, window, wanted: &wanted, count: false };
-            let page = self.whole.store.scan(cx, &scan).await.map_err(|error| failed("a list is read", &error))?;
+            let scan = Scan { kind, filter: &[], sort: None, window, requested: &requested, count: false };
+            let page = self.whole.store.scan(context, &scan).await.map_err(|error| failed("a list is read", &error))?;
             let more = page.more && !page.items.is_empty();
             found.extend(page.items);
             if !more {
@@ -289,10 +295,10 @@ impl<S: Store> Kit<'_, S> {
     }
 
     /// All resources of a tenant with their versions, for comparison.
-    async fn snapshot(&self, cx: &Context) -> Result<Vec<(Resource, Version)>, Stop> {
+    async fn snapshot(&self, context: &RequestContext) -> Result<Vec<(Resource, Version)>, Stop> {
         let mut found = Vec::new();
         for kind in self.whole.registry.resource_types() {
-            let all = self.all(cx, kind).await?;
+            let all = self.all(context, kind).await?;
             found.extend(all.into_iter().map(|stored| (Resource::clone(&stored.resource), stored.version)));
         }
         Ok(found)
@@ -302,14 +308,14 @@ impl<S: Store> Kit<'_, S> {
     /// that nothing has changed.
     async fn refuse(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         what: &str,
         batch: &[Change],
         index: usize,
         expected: impl Fn(&StoreError) -> bool,
     ) -> Result<(), Stop> {
-        let before = self.snapshot(cx).await?;
-        match self.commit(cx, batch).await {
+        let before = self.snapshot(context).await?;
+        match self.commit(context, batch).await {
             Ok(_) => return Err(Failure::new(what, "it was committed").into()),
             Err(error) if !expected(&error.error) => {
                 return Err(Failure::new(what, format!("another error: {error} ({:?})", error.error)).into());
@@ -320,7 +326,7 @@ impl<S: Store> Kit<'_, S> {
             }
             Err(_) => {}
         }
-        check(self.snapshot(cx).await? == before, &format!("{what}, and nothing has changed"), || {
+        check(self.snapshot(context).await? == before, &format!("{what}, and nothing has changed"), || {
             "something has changed".to_owned()
         })
     }
@@ -372,7 +378,7 @@ fn edit(kind: &Arc<ResourceType>, list: crate::schema::AttributeId, id: &str, ed
 
 /// The ids in a list of references, in the store's order.
 fn held(resource: &Resource, list: crate::schema::AttributeId) -> Vec<String> {
-    let kind = resource.kind();
+    let kind = resource.resource_type();
     let elements = resource.root().get(list).map(crate::value::Value::elements).unwrap_or_default();
     let id = |element: &crate::value::Value| Some(element.as_object()?.get(kind.value_of(list)?)?.as_str()?.to_owned());
     elements.iter().filter_map(id).collect()

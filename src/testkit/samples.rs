@@ -48,7 +48,7 @@ pub(super) struct Samples {
     /// The unique attribute.
     pub(super) unique: AttributeId,
     /// A type with a list that may refer to subjects, and the list.
-    pub(super) holder: Option<(Arc<ResourceType>, AttributeId)>,
+    pub(super) referrer: Option<(Arc<ResourceType>, AttributeId)>,
 }
 
 impl Samples {
@@ -56,22 +56,22 @@ impl Samples {
         let unique_of = |kind: &Arc<ResourceType>| {
             let text = |id: &&AttributeId| {
                 let definition = kind.attribute(**id);
-                definition.kind() == AttributeType::String && is_settable(kind, **id) && is_singular(kind, **id)
+                definition.data_type() == AttributeType::String && is_settable(kind, **id) && is_singular(kind, **id)
             };
             kind.unique_attributes().iter().find(text).copied()
         };
         let subject = registry.resource_types().iter().find(|kind| unique_of(kind).is_some())?;
         let refers = |kind: &Arc<ResourceType>, list: AttributeId| {
             let reference = kind.conventional(list).reference;
-            let names = reference.map(|reference| kind.attribute(reference).references()).unwrap_or_default();
+            let names = reference.map(|reference| kind.attribute(reference).reference_types()).unwrap_or_default();
             names.iter().any(|name| **name == *subject.name())
-                && kind.attribute(list).mutable() == Mutability::ReadWrite
+                && kind.attribute(list).mutability() == Mutability::ReadWrite
         };
-        let holder = registry.resource_types().iter().find_map(|kind| {
+        let referrer = registry.resource_types().iter().find_map(|kind| {
             let list = kind.reference_lists().iter().find(|list| refers(kind, **list))?;
             Some((Arc::clone(kind), *list))
         });
-        Some(Self { subject: Arc::clone(subject), unique: unique_of(subject)?, holder })
+        Some(Self { subject: Arc::clone(subject), unique: unique_of(subject)?, referrer })
     }
 
     /// A subject with the attributes that its schema requires. `name` is its unique value.
@@ -98,7 +98,7 @@ fn required(kind: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
         root.insert(extension.attribute(), Value::Complex(data));
     }
     for &attribute in kind.unique_attributes() {
-        if kind.attribute(attribute).kind() == AttributeType::String {
+        if kind.attribute(attribute).data_type() == AttributeType::String {
             set(kind, &mut root, attribute, text(name));
         }
     }
@@ -138,7 +138,7 @@ fn fill(kind: &ResourceType, parent: AttributeId, name: &str, object: &mut Objec
 /// A value that fits the attribute.
 fn value_of(kind: &ResourceType, attribute: AttributeId, name: &str) -> Value {
     let definition = kind.attribute(attribute);
-    match definition.kind() {
+    match definition.data_type() {
         AttributeType::Boolean => Value::Boolean(true),
         AttributeType::Integer => Value::Integer(7),
         AttributeType::Decimal => Decimal::parse("7.25").map_or_else(|| text(name), Value::Decimal),
@@ -155,7 +155,7 @@ fn value_of(kind: &ResourceType, attribute: AttributeId, name: &str) -> Value {
             }
             Value::Complex(object)
         }
-        AttributeType::String => match definition.canonical() {
+        AttributeType::String => match definition.canonical_values() {
             [first, ..] if definition.is_restricted() => text(first),
             _ => text(name),
         },
@@ -190,7 +190,7 @@ fn object_in(object: &mut Object, attribute: AttributeId) -> Option<&mut Object>
 fn is_settable(kind: &ResourceType, attribute: AttributeId) -> bool {
     let mut at = attribute;
     while at != AttributeId::ROOT {
-        if kind.attribute(at).mutable() == Mutability::ReadOnly {
+        if kind.attribute(at).mutability() == Mutability::ReadOnly {
             return false;
         }
         at = kind.parent(at);
@@ -260,7 +260,7 @@ fn random_value(kind: &ResourceType, attribute: AttributeId, random: &mut Random
 
 fn random_element(kind: &ResourceType, attribute: AttributeId, random: &mut Random) -> Option<Value> {
     let definition = kind.attribute(attribute);
-    Some(match definition.kind() {
+    Some(match definition.data_type() {
         AttributeType::Boolean => Value::Boolean(random.once_in(2)),
         AttributeType::Integer => Value::Integer(i64::try_from(random.below(5)).unwrap_or_default() - 2),
         AttributeType::Decimal => Value::Decimal(Decimal::parse(DECIMALS.get(random.below(DECIMALS.len()))?)?),
@@ -285,7 +285,7 @@ fn random_element(kind: &ResourceType, attribute: AttributeId, random: &mut Rand
             }
             Value::Complex(object)
         }
-        AttributeType::String => match definition.canonical() {
+        AttributeType::String => match definition.canonical_values() {
             canonical @ [_, ..] if definition.is_restricted() => text(random.choose(canonical)?),
             _ => text(random.choose(TEXTS)?),
         },

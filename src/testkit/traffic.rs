@@ -30,7 +30,7 @@ use crate::{
     protocol::Request,
     provider::ServiceProvider,
     quirks::Quirks,
-    store::{Context, Store},
+    store::{RequestContext, Store},
 };
 
 macro_rules! sequences {
@@ -108,14 +108,15 @@ sequences! {
 /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
 /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
 /// # }
-/// use scim_core::{Quirks, Registry, ServiceProvider, store::{Context, MemoryStore, TenantId}, testkit::Traffic};
+/// use scim_core::{Quirks, Registry, ServiceProvider, testkit::Traffic};
+/// use scim_core::store::{MemoryStore, RequestContext, TenantId};
 ///
 /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
 ///     .base_url("https://platform.example/scim/v2")
 ///     .quirks(Quirks::entra())
 ///     .build()?;
-/// let cx = Context::new(TenantId::single());
-/// let replay = block_on(Traffic::entra().replay(&provider, &cx, 1));
+/// let context = RequestContext::new(TenantId::single());
+/// let replay = block_on(Traffic::entra().replay(&provider, &context, 1));
 /// assert!(replay.is_passed(), "{replay}");
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -236,9 +237,9 @@ impl Traffic {
     ///
     /// `run` makes the names that the sequence uses. A number that was used before in the same tenant finds the
     /// resources of the earlier run.
-    pub async fn replay<S: Store>(&self, provider: &ServiceProvider<S>, cx: &Context, run: u64) -> Replay {
+    pub async fn replay<S: Store>(&self, provider: &ServiceProvider<S>, context: &RequestContext, run: u64) -> Replay {
         let known = replay::Provider { registry: provider.registry(), quirks: provider.quirks() };
-        replay::replay(self, run, Some(known), |request| answer(provider, cx, request)).await
+        replay::replay(self, run, Some(known), |request| answer(provider, context, request)).await
     }
 
     /// Replays the sequence through any transport, such as an HTTP client. `send` gets each request and returns the
@@ -277,12 +278,12 @@ impl Traffic {
 
 async fn answer<S: Store>(
     provider: &ServiceProvider<S>,
-    cx: &Context,
+    context: &RequestContext,
     request: TrafficRequest,
 ) -> Result<TrafficResponse, Infallible> {
     let headers = request.headers.iter().map(|(name, value)| (name, value.as_str()));
     let asked = Request::new(&request.method, &request.target).headers(headers).body(&request.body);
-    let response = provider.handle(cx, &asked).await;
+    let response = provider.handle(context, &asked).await;
     let answer = response
         .headers()
         .fold(TrafficResponse::new(response.status), |answer, (name, value)| answer.header(name, value));

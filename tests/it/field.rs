@@ -37,7 +37,7 @@ const WORKPLACE: &str = r#"{"id": "urn:example:scim:schemas:workplace:1.0:User",
 
 /// Users with a list of references and two extensions, and groups.
 fn registry() -> Registry {
-    let schema = Schema::user().attribute(serde_json::from_str(MENTORS).unwrap());
+    let schema = Schema::user().with_attribute(serde_json::from_str(MENTORS).unwrap());
     let user = ResourceType::builder("User", "Users", schema)
         .extension(Schema::enterprise_user(), false)
         .extension(serde_json::from_str(WORKPLACE).unwrap(), false)

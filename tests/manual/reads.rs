@@ -1,17 +1,17 @@
 include!("tables.rs");
 
 use scim_core::{
-    store::{Page, Scan, Stored, Version, Wanted},
+    store::{Page, RequestedAttributes, Scan, Stored, Version},
     value::Object,
 };
 
 impl Tables {
-    /// A row of `account`; or one of `team` and, where they are wanted, its rows of `team_member`.
+    /// A row of `account`; or one of `team` and, where they are requested, its rows of `team_member`.
     fn read(
         &self,
         kind: &Arc<ResourceType>,
         key: &RowKey,
-        wanted: &Wanted<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, ResourceError> {
         if kind.name() == "User" {
             let Some(row) = self.account.get(key) else { return Ok(None) };
@@ -20,12 +20,12 @@ impl Tables {
         let Some(row) = self.team.get(key) else { return Ok(None) };
         let mut group = row.to_resource(kind, &key.1)?;
         let mut complete = true;
-        for list in kind.reference_lists().iter().filter(|list| wanted.includes(**list)) {
+        for list in kind.reference_lists().iter().filter(|list| requested.includes(**list)) {
             let (members, Some(value)) = (self.members(key), kind.value_of(*list)) else { continue };
             // A database counts before it reads: SELECT count(*), sum(octet_length(account)) …
             let bytes: usize = members.iter().map(|id| 64 + id.len()).sum();
-            complete = wanted.list_limit().is_none_or(|limit| members.len() <= limit)
-                && wanted.byte_limit().is_none_or(|limit| bytes <= limit);
+            complete = requested.list_limit().is_none_or(|limit| members.len() <= limit)
+                && requested.byte_limit().is_none_or(|limit| bytes <= limit);
             if complete && !members.is_empty() {
                 let member = |id: Text| Value::Complex(Object::from_iter([(value, Value::String(id))]));
                 group.root_mut().insert(*list, Value::List(members.into_iter().map(member).collect()));
@@ -37,12 +37,12 @@ impl Tables {
     fn scan(&self, tenant: &TenantId, scan: &Scan<'_>) -> Result<Page, ResourceError> {
         let of_type: Vec<&RowKey> =
             if scan.kind.name() == "User" { self.account.keys().collect() } else { self.team.keys().collect() };
-        // What a list is sorted by has to be at hand, wanted or not.
-        let everything = Wanted::everything();
-        let wanted = if scan.sort.is_some() { &everything } else { scan.wanted };
+        // What a list is sorted by has to be at hand, requested or not.
+        let everything = RequestedAttributes::everything();
+        let requested = if scan.sort.is_some() { &everything } else { scan.requested };
         let mut all = Vec::new();
         for key in of_type.into_iter().filter(|(owner, _)| owner == tenant) {
-            all.extend(self.read(scan.kind, key, wanted)?);
+            all.extend(self.read(scan.kind, key, requested)?);
         }
         // Here a database does WHERE, ORDER BY and LIMIT, and the loop over its rows ends at `byte_limit`.
         Ok(scan.select(all))

@@ -3,7 +3,7 @@ include!("writes.rs");
 use scim_core::{
     event::Event,
     schema::Relation,
-    store::{Capabilities, CommitError, Holder, Key, Store},
+    store::{Capabilities, CommitError, Key, Referrer, Store},
 };
 
 /// The store. Where the lock is, a host has a pool of connections.
@@ -19,33 +19,28 @@ impl Directory {
 
 impl Store for Directory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new()
-            .with_max_batch(500)
-            .with_sort(true)
-            .with_total(true)
-            .with_backward(true)
-            .with_get_many(true)
+        Capabilities::new().with_max_batch(500).with_sort(true).with_total(true).with_backward(true).with_get_many(true)
     }
 
     fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
         pushdown(kind, conjunct)
     }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        let row = (cx.tenant().clone(), Text::from(key.id));
-        self.begin().read(key.kind, &row, wanted).map_err(StoreError::backend)
+        let row = (context.tenant().clone(), Text::from(key.id));
+        self.begin().read(key.kind, &row, requested).map_err(StoreError::backend)
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        self.begin().scan(cx.tenant(), scan).map_err(StoreError::backend)
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        self.begin().scan(context.tenant(), scan).map_err(StoreError::backend)
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if batch.len() > self.capabilities().max_batch {
             return Err(StoreError::TooMany.into());
         }
@@ -55,57 +50,57 @@ impl Store for Directory {
         let mut outcomes = Vec::with_capacity(batch.len());
         for (index, change) in batch.iter().enumerate() {
             // Whatever fails leaves the function, and with it goes the transaction.
-            let done = transaction.apply(cx, change).map_err(|error| CommitError::new(index, error))?;
-            transaction.outbox.extend(Event::of(cx, change, &done).map(|event| event.to_json()));
+            let done = transaction.apply(context, change).map_err(|error| CommitError::new(index, error))?;
+            transaction.outbox.extend(Event::of(context, change, &done).map(|event| event.to_json()));
             outcomes.push(done);
         }
         *tables = transaction;
         Ok(outcomes)
     }
 
-    async fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        _: &'a Relation,
-        ids: &'a [&'a str],
+    async fn referrers(
+        &self,
+        context: &RequestContext,
+        _: &Relation,
+        ids: &[&str],
         bytes: usize,
-    ) -> Result<Vec<Holder>, StoreError> {
+    ) -> Result<Vec<Referrer>, StoreError> {
         let (tables, mut found, mut room) = (self.begin(), Vec::new(), bytes);
         // SELECT … FROM team_member JOIN team … WHERE account = ANY($2): once for a whole page of users.
         for id in ids.iter().copied().map(Text::from) {
-            for team in tables.teams_of(&(cx.tenant().clone(), id.clone())) {
-                let row = tables.team.get(&(cx.tenant().clone(), team.clone()));
+            for team in tables.teams_of(&(context.tenant().clone(), id.clone())) {
+                let row = tables.team.get(&(context.tenant().clone(), team.clone()));
                 let display = row.map(|row| row.name.as_str().into());
-                let holder = Holder { value: id.clone(), id: team, display };
-                room = room.checked_sub(holder.size()).ok_or(StoreError::TooMany)?;
-                found.push(holder);
+                let referrer = Referrer::new(id.clone(), team, display);
+                room = room.checked_sub(referrer.size()).ok_or(StoreError::TooMany)?;
+                found.push(referrer);
             }
         }
         Ok(found)
     }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        context: &RequestContext,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let tables = self.begin();
         // SELECT … WHERE id = ANY($2): the rows come in any order, and each goes to the place of its id.
-        let row = |id: &str| tables.read(kind, &(cx.tenant().clone(), Text::from(id)), wanted);
+        let row = |id: &str| tables.read(kind, &(context.tenant().clone(), Text::from(id)), requested);
         let found = ids.iter().map(|id| Ok(row(id)?.map(|stored| stored.resource)));
         found.collect::<Result<_, ResourceError>>().map_err(StoreError::backend)
     }
 
-    async fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
+    async fn locate(
+        &self,
+        context: &RequestContext,
+        kinds: &[Arc<ResourceType>],
+        ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
         let tables = self.begin();
-        let key = |id: &str| (cx.tenant().clone(), Text::from(id));
+        let key = |id: &str| (context.tenant().clone(), Text::from(id));
         let position = |id: &&str| kinds.iter().position(|kind| tables.version(kind, &key(id)).is_some());
         Ok(ids.iter().map(position).collect())
     }

@@ -3,14 +3,14 @@ include!("pushdown.rs");
 use scim_core::{
     patch::ValueEdit,
     schema::AttributeId,
-    store::{Change, Context, Done, Entry, StoreError},
+    store::{Change, ChangeOutcome, Entry, RequestContext, StoreError},
 };
 
 impl Tables {
-    fn apply(&mut self, cx: &Context, change: &Change) -> Result<Done, StoreError> {
-        let key = (cx.tenant().clone(), Text::from(change.id()));
+    fn apply(&mut self, context: &RequestContext, change: &Change) -> Result<ChangeOutcome, StoreError> {
+        let key = (context.tenant().clone(), Text::from(change.id()));
         // SELECT version … FOR UPDATE: nobody else changes the row until this transaction ends.
-        let current = self.version(change.kind(), &key).map(Version::from);
+        let current = self.version(change.resource_type(), &key).map(Version::from);
         change.check(current.as_ref())?;
         match (change, current) {
             (Change::Create { entry } | Change::Replace { entry, .. }, _) => self.put(&key, entry),
@@ -18,22 +18,22 @@ impl Tables {
             (Change::EditValues { kind, attribute, edit, modified, .. }, Some(current)) => {
                 let effect = self.edit_members(kind, *attribute, &key, edit)?;
                 if effect.is_empty() {
-                    return Ok(Done::kept(current));
+                    return Ok(ChangeOutcome::kept(current));
                 }
                 let version = self.next_version();
                 self.team.entry(key).and_modify(|row| {
                     row.version = version;
                     row.changed = row.changed.max(*modified);
                 });
-                Ok(Done::written(Version::from(version)).with_edit(effect))
+                Ok(ChangeOutcome::written(Version::from(version)).with_edit(effect))
             }
             // What a later version of the library may ask must not be taken for something else.
             _ => Err(StoreError::backend("a change of a kind that is not known")),
         }
     }
 
-    fn put(&mut self, key: &RowKey, Entry { resource, unique, .. }: &Entry) -> Result<Done, StoreError> {
-        let (kind, version) = (resource.kind(), self.next_version());
+    fn put(&mut self, key: &RowKey, Entry { resource, unique, .. }: &Entry) -> Result<ChangeOutcome, StoreError> {
+        let (kind, version) = (resource.resource_type(), self.next_version());
         if kind.name() == "User" {
             self.free_login(key);
             // The unique index decides: 23505, or no row from INSERT … ON CONFLICT DO NOTHING.
@@ -53,7 +53,7 @@ impl Tables {
                 self.edit_members(kind, *list, key, &ValueEdit { clear: true, remove: Vec::new(), add })?;
             }
         }
-        Ok(Done::written(Version::from(version)))
+        Ok(ChangeOutcome::written(Version::from(version)))
     }
 
     /// Changes rows of `team_member` and no others. Gives what really went and came.
@@ -88,7 +88,7 @@ impl Tables {
         Ok(effect)
     }
 
-    fn delete(&mut self, kind: &ResourceType, key: &RowKey) -> Done {
+    fn delete(&mut self, kind: &ResourceType, key: &RowKey) -> ChangeOutcome {
         let (tenant, id) = key;
         if kind.name() == "User" {
             for team in self.teams_of(key) {
@@ -105,6 +105,6 @@ impl Tables {
             }
             self.team.remove(key);
         }
-        Done::deleted()
+        ChangeOutcome::deleted()
     }
 }

@@ -30,8 +30,8 @@ use scim_core::{
     schema::{AttributeId, Relation, ResourceType},
     sql::Statement,
     store::{
-        Capabilities, Change, CommitError, Context, Done, Holder, Key, Page, Pushdown, Scan, Store, StoreError, Stored,
-        Wanted, Window,
+        Capabilities, Change, ChangeOutcome, CommitError, Key, Page, Pushdown, Referrer, RequestContext,
+        RequestedAttributes, Scan, Store, StoreError, Stored, Window,
     },
     value::Value,
 };
@@ -86,8 +86,8 @@ impl TableStore {
 
     /// Runs a query of the program itself, whose cost depends on the rows that it names. Returns all its rows, or
     /// the error [`StoreError::TooMany`].
-    async fn look_up(&self, cx: &Context, query: Statement, keep: Keep) -> Result<Vec<Row>, StoreError> {
-        let owner = Some(cx.tenant().clone());
+    async fn look_up(&self, context: &RequestContext, query: Statement, keep: Keep) -> Result<Vec<Row>, StoreError> {
+        let owner = Some(context.tenant().clone());
         let (queries, last) = (vec![query], None);
         let reading = Reading { queries, last, lane: Reads::LookUps, owner, shape: Shape::Own, keep };
         let found = self.database.run(reading).await?;
@@ -96,8 +96,8 @@ impl TableStore {
 }
 
 /// How many of the rows of resources are kept.
-fn keep(wanted: &Wanted<'_>) -> Keep {
-    wanted.byte_limit().map_or_else(Keep::default, Keep::within)
+fn keep(requested: &RequestedAttributes<'_>) -> Keep {
+    requested.byte_limit().map_or_else(Keep::default, Keep::within)
 }
 
 /// The lane of a scan, and whether its statements stay prepared: a scan for a unique value is a look-up, any other
@@ -119,7 +119,7 @@ fn rows_of(batch: &[Change]) -> u64 {
     let rows = batch.iter().map(|change| match change {
         Change::Create { entry } | Change::Replace { entry, .. } => {
             let resource = &*entry.resource;
-            let lists = resource.kind().reference_lists().iter();
+            let lists = resource.resource_type().reference_lists().iter();
             1 + lists.map(|list| resource.root().get(*list).map_or(0, |list| list.elements().len())).sum::<usize>()
         }
         Change::EditValues { edit, .. } => edit.add.len(),
@@ -144,45 +144,45 @@ impl Store for TableStore {
         table.map_or(Pushdown::No, |table| table.mapping.pushdown(self.database.dialect(), conjunct))
     }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
         // PostgreSQL has no text with a NUL character, so no resource has that id.
         if key.id.contains('\0') {
             return Ok(None);
         }
         let select = self.select(key.kind)?;
-        let mut query = select.resources(cx, wanted);
+        let mut query = select.resources(context, requested);
         query.push(" AND r.id = ").bind(key.id);
-        let spent = cx.host::<RequestNotes>().map(|notes| &notes.spent);
+        let spent = context.host::<RequestNotes>().map(|notes| &notes.spent);
         if spent.is_some_and(|spent| !spent.may_read()) {
             return Err(StoreError::TooMany);
         }
-        let found = self.look_up(cx, query, keep(wanted)).await?;
+        let found = self.look_up(context, query, keep(requested)).await?;
         let Some(row) = found.into_iter().next() else { return Ok(None) };
         if let Some(spent) = spent {
             let lists = row.text_from(select::DOCUMENT + 1);
             spent.read(row.text_from(select::DOCUMENT).saturating_sub(lists), lists);
         }
-        select.stored(row, wanted).map(Some)
+        select.stored(row, requested).map(Some)
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
         let select = self.select(scan.kind)?;
-        self.charge_scan(cx, scan, &select).await?;
+        self.charge_scan(context, scan, &select).await?;
         let (lane, shape) = class(scan);
-        let Queries { count, page } = select.page(cx, scan)?;
+        let Queries { count, page } = select.page(context, scan)?;
         let counts = count.is_some();
         let (queries, last) = match page {
             PageQuery::One(page) => (count.into_iter().chain([page]).collect(), None),
             PageQuery::Either(choice) => (count.into_iter().collect(), Some(choice)),
         };
-        let owner = Some(cx.tenant().clone());
+        let owner = Some(context.tenant().clone());
         // A list of short values takes about twice the bytes of its row once it is part of a resource.
-        let keep = keep(scan.wanted).doubled_from(select::DOCUMENT + 1);
+        let keep = keep(scan.requested).doubled_from(select::DOCUMENT + 1);
         let reading = Reading { queries, last, lane, owner, shape, keep };
         let Found { rows, is_cut } = self.database.run(reading).await?;
         let mut found = rows.into_iter();
@@ -196,7 +196,7 @@ impl Store for TableStore {
         }
         let mut items = Vec::with_capacity(rows.len());
         let mut read = 0;
-        let mut room = scan.wanted.byte_limit().unwrap_or(usize::MAX);
+        let mut room = scan.requested.byte_limit().unwrap_or(usize::MAX);
         for row in rows {
             read += row.size();
             if read > STRETCH {
@@ -204,7 +204,7 @@ impl Store for TableStore {
                 tokio::task::yield_now().await;
                 read = 0;
             }
-            let stored = select.stored(row, scan.wanted)?;
+            let stored = select.stored(row, scan.requested)?;
             let left = room.checked_sub(stored.resource.size());
             if left.is_none() && !items.is_empty() {
                 more = true;
@@ -217,19 +217,19 @@ impl Store for TableStore {
             items.reverse();
         }
         let total = total.map(|row| row.integer(0)).transpose()?.and_then(|total| u64::try_from(total).ok());
-        Ok(Page { items, total, more })
+        Ok(Page::new(items, total, more))
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if batch.len() > Self::MAX_BATCH {
             return Err(CommitError::new(Self::MAX_BATCH, StoreError::TooMany));
         }
-        let spent = cx.host::<RequestNotes>().map(|notes| &notes.spent);
+        let spent = context.host::<RequestNotes>().map(|notes| &notes.spent);
         let Some(room) = spent.map_or(Some(u64::MAX), Spent::left) else {
             return Err(CommitError::new(0, StoreError::TooMany));
         };
         // Resources are shared, so the copy is cheap.
-        let commit = Commit { tables: Arc::clone(&self.tables), cx: cx.clone(), batch: batch.to_vec(), room };
+        let commit = Commit { tables: Arc::clone(&self.tables), context: context.clone(), batch: batch.to_vec(), room };
         let (done, units) = self.database.write(commit).await?;
         if let Some(spent) = spent {
             spent.write(units);
@@ -238,14 +238,14 @@ impl Store for TableStore {
         Ok(done)
     }
 
-    async fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        relation: &'a Relation,
-        ids: &'a [&'a str],
+    async fn referrers(
+        &self,
+        context: &RequestContext,
+        relation: &Relation,
+        ids: &[&str],
         bytes: usize,
-    ) -> Result<Vec<Holder>, StoreError> {
-        let select = self.select(relation.holder())?;
+    ) -> Result<Vec<Referrer>, StoreError> {
+        let select = self.select(relation.referrer())?;
         let (kind, display) = (Arc::clone(select.kind), relation.display());
         // Only the name of a document is kept. The document of a referrer that occurs several times is parsed
         // once.
@@ -264,47 +264,47 @@ impl Store for TableStore {
             row.set(1, Some(id))?;
             row.set(2, name)
         });
-        let found = self.look_up(cx, select.holders(cx, relation, ids)?, keep).await?;
-        let holder = |mut row: Row| {
+        let found = self.look_up(context, select.referrers(context, relation, ids)?, keep).await?;
+        let referrer = |mut row: Row| {
             let (value, id, display) = (row.text(0)?, row.text(1)?, row.optional_text(2)?);
-            Ok(Holder { value: value.into(), id: id.into(), display: display.map(Into::into) })
+            Ok(Referrer::new(value, id, display.map(Into::into)))
         };
-        found.into_iter().map(holder).collect()
+        found.into_iter().map(referrer).collect()
     }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        context: &RequestContext,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let select = self.select(kind)?;
-        let mut keep = keep(wanted);
-        if let Some(attributes) = wanted.attributes() {
+        let mut keep = keep(requested);
+        if let Some(attributes) = requested.attributes() {
             let (kind, attributes) = (Arc::clone(kind), attributes.to_vec());
             keep = keep.shortened(move |row| {
                 let part = select::part(&kind, &row.text(select::DOCUMENT)?, &attributes)?;
                 row.set(select::DOCUMENT, Some(part))
             });
         }
-        let rows = self.look_up(cx, select.many(cx, ids, wanted), keep).await?;
+        let rows = self.look_up(context, select.many(context, ids, requested), keep).await?;
         let mut found = HashMap::with_capacity(ids.len());
         for row in rows {
-            let resource = select.stored(row, wanted)?.resource;
+            let resource = select.stored(row, requested)?.resource;
             found.insert(resource.id().to_owned(), resource);
         }
         Ok(ids.iter().map(|id| found.get(*id).cloned()).collect())
     }
 
-    async fn locate<'a>(
-        &'a self,
-        cx: &'a Context,
-        kinds: &'a [Arc<ResourceType>],
-        ids: &'a [&'a str],
+    async fn locate(
+        &self,
+        context: &RequestContext,
+        kinds: &[Arc<ResourceType>],
+        ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
-        let query = references::kinds(self.database.dialect(), cx.tenant(), ids.iter().copied());
-        let found = references::by_id(self.look_up(cx, query, Keep::default()).await?)?;
+        let query = references::kinds(self.database.dialect(), context.tenant(), ids.iter().copied());
+        let found = references::by_id(self.look_up(context, query, Keep::default()).await?)?;
         let position =
             |id: &&str| kinds.iter().position(|kind| Some(kind.name()) == found.get(*id).map(String::as_str));
         Ok(ids.iter().map(position).collect())

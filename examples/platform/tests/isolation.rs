@@ -35,7 +35,7 @@ use scim_core::{
     Filter, Quirks, Resource,
     quirks::Tolerance,
     schema::ResourceType,
-    store::{Change, Context, Entry, Key, Page, Scan, Store, StoreError, TenantId, Wanted, Window},
+    store::{Change, Entry, Key, Page, RequestContext, RequestedAttributes, Scan, Store, StoreError, TenantId, Window},
 };
 use serde_json::{Value as Json, json};
 use tokio::{sync::Mutex, time::timeout};
@@ -49,8 +49,8 @@ fn user_type() -> Arc<ResourceType> {
     Arc::clone(registry().resource_type("User").unwrap())
 }
 
-fn tenant(name: &str) -> Context {
-    Context::new(TenantId::new(name).unwrap())
+fn tenant(name: &str) -> RequestContext {
+    RequestContext::new(TenantId::new(name).unwrap())
 }
 
 fn user(id: &str) -> Change {
@@ -90,8 +90,14 @@ async fn search(store: &TableStore, filter: &str) -> Result<Page, StoreError> {
     let matcher = filter.parse::<Filter>().unwrap().compile(&kind, &mut Tolerance::new(Quirks::default())).unwrap();
     let conditions: Vec<_> = matcher.conditions().iter().collect();
     let window = Window::behind(None, 100);
-    let scan =
-        Scan { kind: &kind, filter: &conditions, sort: None, window, wanted: &Wanted::everything(), count: true };
+    let scan = Scan {
+        kind: &kind,
+        filter: &conditions,
+        sort: None,
+        window,
+        requested: &RequestedAttributes::everything(),
+        count: true,
+    };
     store.scan(&tenant("acme"), &scan).await
 }
 
@@ -107,8 +113,9 @@ fn are_in_time(what: &str, mut times: Vec<Duration>) -> bool {
 
 /// The time of a look-up of the other organization.
 async fn look_up(store: &TableStore) -> Duration {
-    let (cx, kind, start) = (tenant("other"), user_type(), Instant::now());
-    let found = store.get(&cx, Key { kind: &kind, id: "bystander" }, &Wanted::everything()).await.unwrap();
+    let (context, kind, start) = (tenant("other"), user_type(), Instant::now());
+    let found =
+        store.get(&context, Key { kind: &kind, id: "bystander" }, &RequestedAttributes::everything()).await.unwrap();
     assert!(found.is_some());
     start.elapsed()
 }

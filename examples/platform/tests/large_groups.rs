@@ -31,7 +31,7 @@ use scim_core::{
     Quirks, Registry, Resource, ServiceProvider,
     patch::ValueEdit,
     protocol::Request,
-    store::{Change, Context, DynStore, Entry, Expect, Store as _, TenantId},
+    store::{Change, DynStore, Entry, Expect, RequestContext, Store as _, TenantId},
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
@@ -108,8 +108,8 @@ async fn open(place: &Place) -> DynStore {
     storage.resources(&registry()).await.unwrap()
 }
 
-fn context() -> Context {
-    Context::new(TenantId::new("acme").unwrap())
+fn context() -> RequestContext {
+    RequestContext::new(TenantId::new("acme").unwrap())
 }
 
 fn create(registry: &Registry, kind: &str, json: &Json) -> Change {
@@ -124,19 +124,19 @@ fn user(registry: &Registry, id: &str) -> Change {
 /// The users, the group with all of them except `model`, and nothing else.
 async fn fill(place: &Place, store: &DynStore) {
     let start = Instant::now();
-    let (registry, cx) = (registry(), context());
+    let (registry, context) = (registry(), context());
     let managed = json!({"id": "managed", "userName": "managed", ENTERPRISE: {"manager": {"value": "model"}}});
     let first = [
         user(&registry, "model"),
         create(&registry, "User", &managed),
         create(&registry, "Group", &json!({"id": "all", "displayName": "Everyone"})),
     ];
-    store.commit(&cx, &first).await.unwrap();
+    store.commit(&context, &first).await.unwrap();
     let ids: Vec<String> = (0..MEMBERS).map(|index| format!("user-{index}")).collect();
     if place.url == "memory" {
         for some in ids.chunks(1_000) {
             let batch: Vec<Change> = some.iter().map(|id| user(&registry, id)).collect();
-            store.commit(&cx, &batch).await.unwrap();
+            store.commit(&context, &batch).await.unwrap();
         }
     } else {
         copy_model(place);
@@ -150,7 +150,7 @@ async fn fill(place: &Place, store: &DynStore) {
         let id = "all".into();
         let kind = Arc::clone(kind);
         let change = Change::EditValues { kind, id, attribute, expect: Expect::Exists, edit, modified: Utc::now() };
-        store.commit(&cx, &[change]).await.unwrap();
+        store.commit(&context, &[change]).await.unwrap();
         // A running database would do so by itself within a minute. Without statistics it does not know the list.
         if place.url.starts_with("postgres:") {
             place.run("ANALYZE");
@@ -199,7 +199,7 @@ async fn requests(store: DynStore, statements: &Statements, group: &str) -> Vec<
         .quirks(Quirks::entra())
         .build()
         .unwrap();
-    let cx = context();
+    let context = context();
     let patch = |operation: Json| {
         json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]}).to_string()
     };
@@ -233,7 +233,7 @@ async fn requests(store: DynStore, statements: &Statements, group: &str) -> Vec<
     for (what, method, target, body, status, is_right) in asked {
         let start = Instant::now();
         let request = Request::new(method, target).body(body.as_bytes());
-        let response = provider.handle(&cx, &request).await;
+        let response = provider.handle(&context, &request).await;
         let text = String::from_utf8_lossy(&response.body);
         let shown: String = text.chars().take(300).collect();
         assert_eq!(response.status, status, "{what}: {shown}");

@@ -34,7 +34,7 @@ use scim_core::{
     Resource,
     patch::ValueEdit,
     sql::Dialect,
-    store::{Change, Context, Entry, Expect, Store as _, TenantId},
+    store::{Change, Entry, Expect, RequestContext, Store as _, TenantId},
     value::{Object, Value},
 };
 use serde_json::json;
@@ -125,7 +125,7 @@ async fn one_member_more_costs_a_handful_of_rows() {
     for place in databases() {
         let database = Database::open(&place.url).await.unwrap();
         let store = TableStore::open(database.clone(), &registry()).await.unwrap();
-        let cx = Context::new(TenantId::new("acme").unwrap());
+        let context = RequestContext::new(TenantId::new("acme").unwrap());
         place.run("INSERT INTO organization (name, created, scim) VALUES ('acme', 0, 1)");
         let ids: Vec<String> = (0..MEMBERS).map(|n| format!("user-{n:05}")).collect();
         for some in ids.chunks(1_000) {
@@ -133,11 +133,11 @@ async fn one_member_more_costs_a_handful_of_rows() {
                 .iter()
                 .map(|id| create("User", &json!({"id": id, "userName": id, "displayName": format!("Person {id}")})))
                 .collect();
-            store.commit(&cx, &batch).await.unwrap();
+            store.commit(&context, &batch).await.unwrap();
         }
         let group = |id: &str| create("Group", &json!({"id": id, "displayName": id}));
-        store.commit(&cx, &[group("all"), group("other")]).await.unwrap();
-        store.commit(&cx, &[edit("all", &ids[1..], &[])]).await.unwrap();
+        store.commit(&context, &[group("all"), group("other")]).await.unwrap();
+        store.commit(&context, &[edit("all", &ids[1..], &[])]).await.unwrap();
         let groups = UserGroups::new(database.clone());
         let editors = groups.add("acme", "Editors", None, "admin").await.unwrap();
         groups.map("acme", "all", vec![editors.clone()], vec![]).await.unwrap();
@@ -155,7 +155,7 @@ async fn one_member_more_costs_a_handful_of_rows() {
             ("remove from another group", edit("other", &[], &first())),
         ] {
             watch.take();
-            store.commit(&cx, &[change]).await.unwrap();
+            store.commit(&context, &[change]).await.unwrap();
             let seen = watch.take();
             println!("{place:?}: {what}: {} statements", seen.len());
             for Seen { sql, rows, .. } in &seen {

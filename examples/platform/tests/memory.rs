@@ -25,7 +25,7 @@ use platform::{database::Database, registry, store::TableStore};
 use scim_core::{
     Limits, Resource, ServiceProvider,
     protocol::Request,
-    store::{Change, Context, Entry, Store, TenantId},
+    store::{Change, Entry, RequestContext, Store, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -45,7 +45,7 @@ const HUGE: usize = 40_000;
 
 struct Host {
     provider: ServiceProvider<TableStore>,
-    context: Context,
+    context: RequestContext,
 }
 
 fn create(kind: &str, json: &Json) -> Change {
@@ -87,7 +87,7 @@ impl Host {
     async fn new(place: &Place) -> Self {
         let registry = registry();
         let store = TableStore::open(Database::open(&place.url).await.unwrap(), &registry).await.unwrap();
-        let context = Context::new(TenantId::new("acme").unwrap());
+        let context = RequestContext::new(TenantId::new("acme").unwrap());
         let long = "x".repeat(50_000);
         let user = json!({"id": "u1000", "userName": "u1000", "title": long, "nickName": long});
         store.commit(&context, &[create("User", &user)]).await.unwrap();

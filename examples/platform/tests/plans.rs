@@ -29,7 +29,7 @@ use platform::{database::Database, registry, store::TableStore};
 use scim_core::{
     Limits, Resource, ServiceProvider,
     protocol::Request,
-    store::{Change, Context, Entry, Store as _, TenantId},
+    store::{Change, Entry, RequestContext, Store as _, TenantId},
 };
 use serde_json::{Value as Json, json};
 use tracing::{
@@ -160,7 +160,7 @@ fn group(n: usize, users: usize) -> Json {
 }
 
 async fn fill(store: &TableStore, users: usize) {
-    let (registry, cx) = (registry(), Context::new(TenantId::new("acme").unwrap()));
+    let (registry, context) = (registry(), RequestContext::new(TenantId::new("acme").unwrap()));
     let create = |kind: &str, json: &Json| {
         let kind = registry.resource_type(kind).unwrap();
         Change::Create { entry: Entry::new(Resource::from_json(kind, json.to_string().as_bytes()).unwrap()) }
@@ -168,11 +168,11 @@ async fn fill(store: &TableStore, users: usize) {
     let users_of: Vec<usize> = (0..users).collect();
     for numbers in users_of.chunks(TableStore::MAX_BATCH) {
         let batch: Vec<Change> = numbers.iter().map(|n| create("User", &user(*n))).collect();
-        store.commit(&cx, &batch).await.unwrap();
+        store.commit(&context, &batch).await.unwrap();
     }
     let groups: Vec<Change> = (0..users / 10).map(|n| create("Group", &group(n, users))).collect();
     for batch in groups.chunks(TableStore::MAX_BATCH) {
-        store.commit(&cx, batch).await.unwrap();
+        store.commit(&context, batch).await.unwrap();
     }
 }
 
@@ -327,11 +327,11 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
     }
     let base = "https://example.com/scim";
     let provider = ServiceProvider::builder(registry(), store.clone()).base_url(base).build().unwrap();
-    let cx = Context::new(TenantId::new("acme").unwrap());
+    let context = RequestContext::new(TenantId::new("acme").unwrap());
     let mut wrong = String::new();
     for (name, shape, target) in requests(users) {
         let ask = async || {
-            let response = provider.handle(&cx, &Request::new("GET", &target)).await;
+            let response = provider.handle(&context, &Request::new("GET", &target)).await;
             (response.status, response.body)
         };
         let ((status, body), planned) = plans.of(ask).await;
@@ -365,7 +365,7 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
         ("no index", Shape::Selects, "/Users?filter=title%20co%20%22grade%207%22"),
         ("no order", Shape::Lists, "/Users?sortBy=title"),
     ] {
-        let planned = plans.of(async || provider.handle(&cx, &Request::new("GET", target)).await.status).await;
+        let planned = plans.of(async || provider.handle(&context, &Request::new("GET", target)).await.status).await;
         assert!(planned.1.iter().any(|one| !walks(one, shape).is_empty()), "{place:?}: {name}: {planned:?}");
     }
     // A search costs the number of resources that it reads times the terms, and is refused before it reads any
@@ -394,7 +394,7 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
         let request = Request::new("POST", "/Users/.search")
             .header("Content-Type", "application/scim+json")
             .body(search.as_bytes());
-        let response = bounded.handle(&cx, &request).await;
+        let response = bounded.handle(&context, &request).await;
         let body = String::from_utf8(response.body).unwrap();
         assert_eq!(response.status, status, "{place:?}: {filter:.200}: {body:.500}");
         assert_eq!(body.contains("tooMany"), status == 400, "{place:?}: {body:.500}");

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     filter::{
         Filter, FilterError, FilterErrorKind,
-        tree::{Chain, Join, Node, Part, PathSpan},
+        tree::{Chain, Join, Node, PathSpan, Subtree},
     },
     limits::Limits,
     quirks::{Quirk, Tolerance},
@@ -62,7 +62,7 @@ impl End {
 ///
 /// `valFilter = attrExp / logExp / *1"not" "(" valFilter ")"` is the same without `valuePath`, which [`brackets`]
 /// refuses inside brackets.
-fn filter(input: Input<'_>, end: End) -> Parsed<'_, Part> {
+fn filter(input: Input<'_>, end: End) -> Parsed<'_, Subtree> {
     let (input, first) = operand(input)?;
     match join_or_end(input, end)? {
         (input, None) => Ok((input, first)),
@@ -73,7 +73,7 @@ fn filter(input: Input<'_>, end: End) -> Parsed<'_, Part> {
 /// `logExp = FILTER SP ("and" / "or") SP FILTER`, after its first `FILTER` and its first join.
 ///
 /// `and` binds tighter than `or`. A loop reads the operands, so a long chain is not deep.
-fn log_exp(mut input: Input<'_>, first: Part, mut join: Join, end: End) -> Parsed<'_, Part> {
+fn log_exp(mut input: Input<'_>, first: Subtree, mut join: Join, end: End) -> Parsed<'_, Subtree> {
     let state = input.state;
     let (mut any, mut all) = (Chain::new(Join::Or), Chain::new(Join::And));
     state.add(&mut all, first);
@@ -107,7 +107,7 @@ fn join_or_end(input: Input<'_>, end: End) -> Parsed<'_, Option<Join>> {
 /// An alternative of `FILTER` except `logExp`. The byte after the path decides the alternative.
 ///
 /// No keyword is reserved: in `NOT pr` the name `not` is an attribute, because an operator follows.
-fn operand(input: Input<'_>) -> Parsed<'_, Part> {
+fn operand(input: Input<'_>) -> Parsed<'_, Subtree> {
     let (input, _) = blanks(input)?;
     if input.first() == Some(b'(') {
         return parentheses(input);
@@ -125,7 +125,7 @@ fn operand(input: Input<'_>) -> Parsed<'_, Part> {
 }
 
 /// `"(" FILTER ")"`.
-fn parentheses(input: Input<'_>) -> Parsed<'_, Part> {
+fn parentheses(input: Input<'_>) -> Parsed<'_, Subtree> {
     if let Err(kind) = input.state.enter() {
         return input.fail(kind);
     }
@@ -136,7 +136,7 @@ fn parentheses(input: Input<'_>) -> Parsed<'_, Part> {
 
 /// `valuePath = attrPath "[" valFilter "]"`, after its path, with a sub-attribute and a comparison as Entra appends
 /// them: `emails[type eq "work"].value eq "x"` is `emails[type eq "work" and value eq "x"]`.
-fn value_path(input: Input<'_>, path: PathSpan) -> Parsed<'_, Part> {
+fn value_path(input: Input<'_>, path: PathSpan) -> Parsed<'_, Subtree> {
     let state = input.state;
     let (mut input, mut condition) = brackets(input)?;
     if input.first() == Some(b'.') {
@@ -159,7 +159,7 @@ fn value_path(input: Input<'_>, path: PathSpan) -> Parsed<'_, Part> {
 }
 
 /// `"[" valFilter "]"`.
-pub(super) fn brackets(input: Input<'_>) -> Parsed<'_, Part> {
+pub(super) fn brackets(input: Input<'_>) -> Parsed<'_, Subtree> {
     let state = input.state;
     if let Err(kind) = state.enter_brackets().and_then(|()| state.enter()) {
         return input.fail(kind);
@@ -171,7 +171,7 @@ pub(super) fn brackets(input: Input<'_>) -> Parsed<'_, Part> {
 }
 
 /// `attrExp = (attrPath SP "pr") / (attrPath SP compareOp SP compValue)`, after its path.
-pub(super) fn attr_exp(input: Input<'_>, path: PathSpan) -> Parsed<'_, Part> {
+pub(super) fn attr_exp(input: Input<'_>, path: PathSpan) -> Parsed<'_, Subtree> {
     if let Err(kind) = input.state.count_term() {
         return input.refuse(FilterError::new(kind, path.start as usize));
     }
@@ -187,7 +187,7 @@ pub(super) fn attr_exp(input: Input<'_>, path: PathSpan) -> Parsed<'_, Part> {
 
 /// Refuses a path without an operator. The error says whether a keyword was read as a path.
 #[cold]
-fn no_operator(input: Input<'_>, path: PathSpan) -> Parsed<'_, Part> {
+fn no_operator(input: Input<'_>, path: PathSpan) -> Parsed<'_, Subtree> {
     if is_word(input, path, "not") {
         input.fail(FilterErrorKind::Not)
     } else if is_word(input, path, "and") || is_word(input, path, "or") {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     filter::{
         Filter, FilterError, FilterErrorKind,
-        tree::{Part, PathSpan},
+        tree::{PathSpan, Subtree},
     },
     limits::Limits,
     path::{AttributePath, PathErrorKind, PathRef},
@@ -60,8 +60,8 @@ pub(crate) fn parse_patch_path(
 /// The values that a PATCH path selects among the values of its attribute.
 enum Selection {
     All,
-    Brackets { condition: Part, sub_attribute: Option<PathSpan> },
-    Comparison(Part),
+    Brackets { condition: Subtree, sub_attribute: Option<PathSpan> },
+    Comparison(Subtree),
 }
 
 /// `PATH = attrPath / valuePath [subAttr]`, or `attrExp` (erratum 7122), with the end of the text after it.

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use crate::{
     filter::{
         Filter, FilterError, FilterErrorKind,
-        tree::{Chain, Node, Part, PathSpan, Slot, push},
+        tree::{Chain, Node, PathSpan, Slot, Subtree, push},
     },
     limits::Limits,
     path::Shape,
@@ -68,7 +68,7 @@ impl<'a> State<'a> {
         })
     }
 
-    pub(super) fn into_filter(self, root: Part) -> Filter {
+    pub(super) fn into_filter(self, root: Subtree) -> Filter {
         let decoded = self.decoded.into_inner();
         let text = if decoded.is_empty() { self.source.into() } else { [self.source, &*decoded].concat().into() };
         Filter { text, nodes: self.nodes.into_inner(), height: root.height, brackets: self.brackets.get() }
@@ -83,16 +83,16 @@ impl<'a> State<'a> {
         self.source.get(start..start + usize::from(path.shape.len)).unwrap_or_default()
     }
 
-    pub(super) fn push(&self, node: Node, height: u16) -> Part {
+    pub(super) fn push(&self, node: Node, height: u16) -> Subtree {
         push(&mut self.nodes.borrow_mut(), node, height)
     }
 
     /// Adds the newest subtree to the operands of `chain`.
-    pub(super) fn add(&self, chain: &mut Chain, part: Part) {
+    pub(super) fn add(&self, chain: &mut Chain, part: Subtree) {
         chain.add(&mut self.nodes.borrow_mut(), part);
     }
 
-    pub(super) fn finish(&self, chain: Chain) -> Part {
+    pub(super) fn finish(&self, chain: Chain) -> Subtree {
         chain.finish(&mut self.nodes.borrow_mut())
     }
 

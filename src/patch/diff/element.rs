@@ -40,7 +40,7 @@ impl<'v> Element<'v> {
 }
 
 /// A sub-attribute and its new value; `None` removes the sub-attribute.
-pub(super) type Part<'v> = (AttributeId, Option<&'v Value>);
+pub(super) type SubAttributeChange<'v> = (AttributeId, Option<&'v Value>);
 
 /// The values of a list without duplicates; in a list of references, one value for each resource.
 pub(super) fn distinct<'v>(kind: &ResourceType, list: AttributeId, values: &'v [Value]) -> Vec<Element<'v>> {
@@ -91,10 +91,15 @@ impl Comparison<'_> {
 
     /// The sub-attributes in which `now` differs from `was`, except `primary`; removals come last. `None` if a
     /// sub-attribute differs that cannot change.
-    pub(super) fn parts<'v>(&self, list: AttributeId, was: &Object, now: &'v Object) -> Option<Vec<Part<'v>>> {
+    pub(super) fn parts<'v>(
+        &self,
+        list: AttributeId,
+        was: &Object,
+        now: &'v Object,
+    ) -> Option<Vec<SubAttributeChange<'v>>> {
         let primary = self.kind.conventional(list).primary;
         let counts = |id: AttributeId| Some(id) != primary && is_writable(self.kind, id);
-        let is_fixed = |id: AttributeId| self.kind.attribute(id).mutable() == Mutability::Immutable;
+        let is_fixed = |id: AttributeId| self.kind.attribute(id).mutability() == Mutability::Immutable;
         let mut parts = Vec::new();
         for (id, value) in now.iter().filter(|(id, _)| counts(*id)) {
             match was.get(id) {
@@ -134,7 +139,7 @@ impl Comparison<'_> {
         path: &str,
         state: &mut State<'_>,
         (was, now): (&Object, Element<'_>),
-        parts: &[Part<'_>],
+        parts: &[SubAttributeChange<'_>],
     ) -> Result<Option<(Vec<Step>, bool)>, DiffError> {
         let Some(condition) = state.condition(was) else { return Ok(None) };
         // An operation may replace a value or merge into it: the RFC allows both readings, and without removals
@@ -188,7 +193,7 @@ impl Comparison<'_> {
         if gains.is_none() && losers.clone().next().is_none() {
             return Some(Vec::new());
         }
-        if definition.mutable() == Mutability::Immutable {
+        if definition.mutability() == Mutability::Immutable {
             return None;
         }
         let at = |element: Element<'_>| {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Comparison, DiffError, DiffErrorKind, Form, Requests, Step,
-    element::{Element, Part, distinct},
+    element::{Element, SubAttributeChange, distinct},
     size,
     state::{State, identifying},
     step::{escaped, operation_size},
@@ -39,7 +39,7 @@ impl Comparison<'_> {
         if let Some(value) = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list)) {
             return self.references(list, value, &path, &before, &wanted);
         }
-        if self.kind.attribute(list).kind() != AttributeType::Complex {
+        if self.kind.attribute(list).data_type() != AttributeType::Complex {
             return self.simple(list, path, &before, &wanted);
         }
         let one_by_one = self.one_by_one(list, &path, there, &before, &wanted)?;
@@ -59,7 +59,7 @@ impl Comparison<'_> {
     fn whole(&self, list: AttributeId, path: String, op: Op, wanted: &[Element<'_>]) -> Result<Step, DiffError> {
         let values: Result<Vec<String>, _> = wanted.iter().map(|element| self.element_json(list, *element)).collect();
         let values = values?;
-        if self.kind.attribute(list).mutable() != Mutability::Immutable {
+        if self.kind.attribute(list).mutability() != Mutability::Immutable {
             return Ok(Step::Values { list, op, path, values });
         }
         // Nothing can be added to an immutable list later.
@@ -229,7 +229,7 @@ impl Comparison<'_> {
         state: &State<'_>,
         was: Element<'_>,
         now: Element<'v>,
-    ) -> Result<Option<Vec<Part<'v>>>, DiffError> {
+    ) -> Result<Option<Vec<SubAttributeChange<'v>>>, DiffError> {
         let (Some(object), Some(to)) = (was.object(), now.object()) else { return Ok(None) };
         let Some(parts) = self.parts(list, object, to) else { return Ok(None) };
         if parts.is_empty() {

@@ -121,7 +121,7 @@ pub(super) fn identifying(kind: &ResourceType, list: AttributeId) -> Vec<Attribu
         super::is_writable(kind, id)
             && !kind.is_sensitive(id)
             && !definition.is_multi_valued()
-            && definition.kind() != AttributeType::Complex
+            && definition.data_type() != AttributeType::Complex
             && Some(id) != conventional.primary
     };
     let rest = kind.children(list).iter().copied().filter(|id| !first.contains(&Some(*id)));

@@ -9,14 +9,14 @@ use super::{
 };
 use crate::{
     patch::application::object_mut,
-    resource::{Known, Resource, ResourceErrorKind, judge, same},
+    resource::{Resource, ResourceErrorKind, ValueSearch, judge, same},
     schema::{AttributeId, Mutability, ResourceType},
     value::{Object, Value},
 };
 
 /// The resource that `before` becomes when `after` replaces it (RFC 7644 §3.5.1), if the rules of the schemas allow it.
 pub(super) fn wanted(before: &Resource, after: &Resource) -> Result<Resource, DiffError> {
-    let kind = before.kind();
+    let kind = before.resource_type();
     let mut given = after.clone();
     strip(kind, AttributeId::ROOT, given.root_mut());
     let mut lists = Vec::new();
@@ -50,7 +50,7 @@ pub(super) fn wanted(before: &Resource, after: &Resource) -> Result<Resource, Di
 /// Refuses another type for a reference that stays: the service provider knows the type of each resource, so no
 /// patch changes the type.
 fn check_reference_types(before: &Resource, given: &Resource) -> Result<(), DiffError> {
-    let kind = before.kind();
+    let kind = before.resource_type();
     for &list in kind.reference_lists() {
         let type_of = kind.conventional(list).kind.filter(|type_of| kind.is_reference_type(*type_of));
         let (Some(id), Some(type_of)) = (kind.value_of(list), type_of) else { continue };
@@ -88,7 +88,7 @@ pub(super) fn can_be_added<'v>(
     added: impl IntoIterator<Item = &'v Value, IntoIter: ExactSizeIterator>,
 ) -> bool {
     let mut added = added.into_iter();
-    let mut known = Known::new(kind, list, &there, added.len());
+    let mut known = ValueSearch::new(kind, list, &there, added.len());
     added.all(|value| {
         let is_new = known.position(&there, value).is_none();
         there.push(value.clone());
@@ -104,7 +104,7 @@ fn settled(kind: &ResourceType, list: AttributeId, was: &Value, now: &Value) -> 
         return was.clone();
     }
     let stays =
-        |part: AttributeId| matches!(kind.attribute(part).mutable(), Mutability::Immutable | Mutability::WriteOnly);
+        |part: AttributeId| matches!(kind.attribute(part).mutability(), Mutability::Immutable | Mutability::WriteOnly);
     let id = kind.value_of(list).filter(|_| kind.children(list).iter().any(|part| stays(*part)));
     let Some(id) = id else { return now.clone() };
     let now: Vec<Value> =
@@ -137,7 +137,7 @@ fn by_id(id: AttributeId, list: &[Value]) -> HashMap<&str, Option<&Object>> {
 
 /// The values of a list as a set, each with whether the value is primary.
 fn set(kind: &ResourceType, list: AttributeId, values: &Value) -> BTreeSet<(String, bool)> {
-    let form = Form { kind, exact: kind.attribute(list).mutable() != Mutability::Immutable };
+    let form = Form { kind, exact: kind.attribute(list).mutability() != Mutability::Immutable };
     let primary = |value: &Value| value.as_object().is_some_and(|object| is_primary(kind, list, object));
     values.elements().iter().map(|value| (form.of(list, value), primary(value))).collect()
 }

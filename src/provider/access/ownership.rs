@@ -11,14 +11,14 @@ use crate::{
     quirks::{Quirks, Tolerance},
     resource::Resource,
     schema::{AttributeId, AttributeType, Mutability, Registry, ResourceType},
-    store::Context,
+    store::RequestContext,
     value::{Object, Value},
 };
 
 /// The access of clients to resources that were not created through SCIM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a client sees them or does not")]
-pub enum Others {
+pub enum UnownedResources {
     /// Clients do not see the resources: they are in no list and no total, a request for them gets 404, and clients
     /// cannot make them members of a group. If an administrator has put such a resource into a group, its id does
     /// show among the members.
@@ -34,28 +34,28 @@ pub enum Others {
 /// clients. The host's own code creates resources without the marker, and hands a resource over to SCIM by setting
 /// the marker. The rule applies to every resource type that has the marker.
 ///
-/// With either variant of [`Others`], the name of a resource that was made by hand is taken: a client that creates
-/// another resource with the same name gets 409 `uniqueness` and no access to the existing resource.
+/// With either variant of [`UnownedResources`], the name of a resource that was made by hand is taken: a client that
+/// creates another resource with the same name gets 409 `uniqueness` and no access to the existing resource.
 ///
 /// ```
 /// use scim_core::{
 ///     Registry,
-///     provider::{Others, Ownership},
+///     provider::{UnownedResources, Ownership},
 ///     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
 /// };
 ///
-/// let marker = Attribute::new("madeByScim", AttributeType::Boolean).mutability(Mutability::ReadOnly);
-/// let origin = Schema::new("urn:example:scim:schemas:origin:1.0:User", "Origin").attribute(marker);
+/// let marker = Attribute::new("madeByScim", AttributeType::Boolean).with_mutability(Mutability::ReadOnly);
+/// let origin = Schema::new("urn:example:scim:schemas:origin:1.0:User", "Origin").with_attribute(marker);
 /// let user = ResourceType::builder("User", "Users", Schema::user()).extension(origin, false).build()?;
 /// let registry = Registry::builder().resource_type(user).build()?;
 /// let ownership =
-///     Ownership::new(&registry, "urn:example:scim:schemas:origin:1.0:User:madeByScim", Others::Invisible)?;
+///     Ownership::new(&registry, "urn:example:scim:schemas:origin:1.0:User:madeByScim", UnownedResources::Invisible)?;
 /// // ServiceProvider::builder(registry, store).policy(ownership)
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Ownership {
-    others: Others,
+    others: UnownedResources,
     marked: Vec<Marked>,
 }
 
@@ -75,7 +75,7 @@ impl Ownership {
     ///
     /// If no resource type has the attribute, or if a resource type has it as anything but a singular boolean that is
     /// `readOnly` and returned.
-    pub fn new(registry: &Registry, marker: &str, others: Others) -> Result<Self, OwnershipError> {
+    pub fn new(registry: &Registry, marker: &str, others: UnownedResources) -> Result<Self, OwnershipError> {
         let path: AttributePath = marker.parse().map_err(|_| OwnershipError::Unknown(marker.into()))?;
         let mut marked = Vec::new();
         for kind in registry.resource_types() {
@@ -83,9 +83,9 @@ impl Ownership {
             let Ok(attribute) = kind.resolve(path.as_ref(), &mut tolerance) else { continue };
             let definition = kind.attribute(attribute);
             let parent = kind.parent(attribute);
-            let fits = definition.kind() == AttributeType::Boolean
+            let fits = definition.data_type() == AttributeType::Boolean
                 && !definition.is_multi_valued()
-                && definition.mutable() == Mutability::ReadOnly
+                && definition.mutability() == Mutability::ReadOnly
                 && !kind.is_sensitive(attribute)
                 && (parent == AttributeId::ROOT || kind.parent(parent) == AttributeId::ROOT)
                 && !kind.attribute(parent).is_multi_valued();
@@ -107,7 +107,7 @@ impl Ownership {
     /// Returns whether the resource was created through SCIM. Every resource of a type without the marker counts as
     /// such.
     pub fn is_made_by_scim(&self, resource: &Resource) -> bool {
-        self.of(resource.kind()).is_none_or(|marked| marked.made_by_scim.matches(resource.root()))
+        self.of(resource.resource_type()).is_none_or(|marked| marked.made_by_scim.matches(resource.root()))
     }
 
     fn of(&self, kind: &ResourceType) -> Option<&Marked> {
@@ -116,17 +116,17 @@ impl Ownership {
 }
 
 impl Policy for Ownership {
-    fn access(&self, _: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(&self, _: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
         let Some(marked) = self.of(kind) else { return Ok(Access::full()) };
         let access = Access::full().hiding(kind, &[&marked.path]);
         Ok(match self.others {
-            Others::Invisible => access.within(Arc::clone(&marked.made_by_scim)),
-            Others::Protected => access,
+            UnownedResources::Invisible => access.within(Arc::clone(&marked.made_by_scim)),
+            UnownedResources::Protected => access,
         })
     }
 
-    fn prepare(&self, _: &Context, resource: &mut Resource) {
-        let kind = Arc::clone(resource.kind());
+    fn prepare(&self, _: &RequestContext, resource: &mut Resource) {
+        let kind = Arc::clone(resource.resource_type());
         let Some(marked) = self.of(&kind) else { return };
         let parent = kind.parent(marked.marker);
         let root = resource.root_mut();
@@ -142,7 +142,7 @@ impl Policy for Ownership {
         }
     }
 
-    fn review(&self, _: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
+    fn review(&self, _: &RequestContext, proposal: &Proposal<'_>) -> Result<(), Error> {
         match proposal.before {
             Some(before) if !self.is_made_by_scim(before) => {
                 let kind = proposal.kind.name();

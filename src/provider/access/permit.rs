@@ -14,7 +14,7 @@ use crate::{
     quirks::{Quirk, Tolerance},
     resource::{Resource, ResourceError},
     schema::{AttributeId, ResourceType},
-    store::Context,
+    store::RequestContext,
 };
 
 /// The maximum number of cached views of resource types. A cached view makes hiding cost a look-up instead of a copy.
@@ -50,18 +50,18 @@ impl Policies {
     /// derived attributes.
     pub(in crate::provider) fn permit(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         action: Action,
         kind: Arc<ResourceType>,
         is_derived: impl Fn(AttributeId) -> bool,
     ) -> Result<Permit, Error> {
         let mut access = Access::full();
         for policy in &self.all {
-            access = access.and(policy.access(cx, action, &kind)?);
+            access = access.and(policy.access(context, action, &kind)?);
         }
         let (hidden, scope) = access.into_parts();
         for matcher in &scope {
-            if matcher.kind().name() != kind.name() {
+            if matcher.resource_type().name() != kind.name() {
                 return Err(broken_policy("a scope is compiled for the resource type that was asked for"));
             }
             if matcher.conditions().iter().flat_map(Condition::attributes).any(&is_derived) {
@@ -73,13 +73,13 @@ impl Policies {
     }
 
     /// Lets every policy review the change. The first refusal decides.
-    pub(in crate::provider) fn review(&self, cx: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
-        self.all.iter().try_for_each(|policy| policy.review(cx, proposal))
+    pub(in crate::provider) fn review(&self, context: &RequestContext, proposal: &Proposal<'_>) -> Result<(), Error> {
+        self.all.iter().try_for_each(|policy| policy.review(context, proposal))
     }
 
-    pub(in crate::provider) fn prepare(&self, cx: &Context, resource: &mut Resource) {
+    pub(in crate::provider) fn prepare(&self, context: &RequestContext, resource: &mut Resource) {
         for policy in &self.all {
-            policy.prepare(cx, resource);
+            policy.prepare(context, resource);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Access policies: the host decides in one place, for every operation, which actions a caller may perform and which
 //! data it sees (RFC 7644 §2, §7.2).
 //!
-//! The host authenticates the caller before it creates a [`Context`]. A policy applies to single requests, to each
-//! operation of a bulk request and to each resource type of a query over all types.
+//! The host authenticates the caller before it creates a [`RequestContext`]. A policy applies to single requests, to
+//! each operation of a bulk request and to each resource type of a query over all types.
 
 use std::{fmt, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
     quirks::{Quirks, Tolerance},
     resource::Resource,
     schema::{AttributeId, ResourceType},
-    store::Context,
+    store::RequestContext,
 };
 
 /// An action of a caller on resources of one type.
@@ -39,7 +39,7 @@ pub enum Action {
 /// [`ServiceProviderBuilder::policy`].
 ///
 /// A policy decides synchronously from its arguments. If the decision needs other data, such as the caller's roles,
-/// the host puts the data into the [`Context`] during authentication ([`Context::with_host`]).
+/// the host puts the data into the [`RequestContext`] during authentication ([`RequestContext::with_host`]).
 ///
 /// A policy refuses an action by returning an [`Error`]. The error reaches the client unchanged, so its detail must
 /// not reveal data that the client may not know. The usual status is 403; use 404 if the client must not know that
@@ -47,17 +47,19 @@ pub enum Action {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use scim_core::{error::Error, provider::{Access, Action, Policy}, schema::ResourceType, store::Context};
+/// use scim_core::{error::Error, provider::{Access, Action, Policy}, schema::ResourceType, store::RequestContext};
 ///
 /// /// Only the payroll system sees and sets employee numbers. No caller deletes groups.
 /// #[derive(Debug)]
 /// struct House;
 ///
 /// impl Policy for House {
-///     fn access(&self, cx: &Context, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+///     fn access(&self, context: &RequestContext, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
 ///         match (kind.name(), action) {
 ///             ("Group", Action::Delete) => Err(Error::new(403, "groups are deleted in the administration only")),
-///             ("User", _) if cx.actor() != Some("payroll") => Ok(Access::full().hiding(kind, &["employeeNumber"])),
+///             ("User", _) if context.actor() != Some("payroll") => {
+///                 Ok(Access::full().hiding(kind, &["employeeNumber"]))
+///             }
 ///             _ => Ok(Access::full()),
 ///         }
 ///     }
@@ -76,12 +78,12 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// If the caller may not perform the action.
-    fn access(&self, cx: &Context, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error>;
+    fn access(&self, context: &RequestContext, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error>;
 
     /// Sets values on a new resource that the host knows and the client cannot set, such as the creator. The core
     /// calls this method before it checks the rules of the schema and before [`Policy::review`].
-    fn prepare(&self, cx: &Context, resource: &mut Resource) {
-        let _ = (cx, resource);
+    fn prepare(&self, context: &RequestContext, resource: &mut Resource) {
+        let _ = (context, resource);
     }
 
     /// Reviews a change before the core commits it. If another writer was faster, the core computes the change again
@@ -92,8 +94,8 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// If the change is not allowed. The resource then stays unchanged.
-    fn review(&self, cx: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
-        let _ = (cx, proposal);
+    fn review(&self, context: &RequestContext, proposal: &Proposal<'_>) -> Result<(), Error> {
+        let _ = (context, proposal);
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     error::Error,
     schema::{Registry, ResourceType},
-    store::Context,
+    store::RequestContext,
     value::Text,
 };
 
@@ -24,7 +24,7 @@ impl Subject {
 }
 
 /// Finds the caller's own resource.
-type SubjectOf = dyn Fn(&Context) -> Option<Subject> + Send + Sync;
+type SubjectOf = dyn Fn(&RequestContext) -> Option<Subject> + Send + Sync;
 
 /// The host's function that finds the caller's own resource; `None` if the host has not set a function.
 pub(in crate::provider) struct Subjects(pub(in crate::provider) Option<Box<SubjectOf>>);
@@ -39,11 +39,11 @@ impl Subjects {
     /// Returns the resource type and the id of the caller's own resource.
     pub(in crate::provider) fn find(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         registry: &Registry,
     ) -> Result<(Arc<ResourceType>, Text), Error> {
         let Some(subject_of) = &self.0 else { return Err(Error::not_implemented("/Me")) };
-        let found = subject_of(cx).and_then(|subject| {
+        let found = subject_of(context).and_then(|subject| {
             let kind = registry.resource_type(&subject.kind)?;
             Some((Arc::clone(kind), subject.id))
         });

@@ -110,7 +110,7 @@ impl<S: Store> Run<'_, S> {
                 last_versions(members, versions.collect())
             }
             Err(error) => Err(match (changes.get(error.index), members.first()) {
-                (Some((index, change)), _) => (*index, super::refusal(change.kind(), error.error)),
+                (Some((index, change)), _) => (*index, super::refusal(change.resource_type(), error.error)),
                 (None, Some(first)) => (first.index, super::refusal(&first.kind, error.error)),
                 (None, None) => (0, super::contention()),
             }),
@@ -174,7 +174,7 @@ fn changes(members: &[Member]) -> Vec<(usize, Change)> {
 /// Returns the changes that complete a partial resource: edits of its lists, or a replacement if other references
 /// were left out too.
 fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
-    let kind = whole.kind();
+    let kind = whole.resource_type();
     let modified = whole.last_modified().unwrap_or_default();
     let mut rest = Resource::clone(whole);
     let mut edits = Vec::new();
@@ -206,7 +206,7 @@ fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
 
 /// Removes the references to any of `ids`. Returns whether there was such a reference.
 fn strip(resource: &mut Resource, ids: &HashSet<Text>) -> bool {
-    let kind = Arc::clone(resource.kind());
+    let kind = Arc::clone(resource.resource_type());
     strip_object(&kind, resource.root_mut(), ids)
 }
 

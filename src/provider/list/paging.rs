@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 use super::{
     cursor::{Cursors, Mark, expired, invalid},
-    part::Part,
+    part::Segment,
     query::{Found, Indexed, Order, Place, Query},
     walk::too_many,
 };
@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     provider::{failure::too_large, seal::fnv1a, service_provider::ServiceProvider},
     resource::{SortKey, compare_keys},
-    store::{Context, Key, Store, Stored, Wanted},
+    store::{Key, RequestContext, RequestedAttributes, Store, Stored},
 };
 
 /// A page of a list.
@@ -37,7 +37,7 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns the page at an index. `start_index` is 1 for the first resource.
     pub(super) async fn page_by_index(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         queries: &[Query<'_>],
         start_index: u64,
         take: usize,
@@ -47,16 +47,16 @@ impl<S: Store> ServiceProvider<S> {
             queries.iter().enumerate().filter(|(_, query)| !query.plan.empty).collect();
         let (items, total) = if let [(position, query)] = candidates[..] {
             let limit = self.limits().answer;
-            let Indexed { found, total, is_cut } = self.part_at(cx, query, skip, take, limit).await?;
+            let Indexed { found, total, is_cut } = self.part_at(context, query, skip, take, limit).await?;
             if is_cut {
                 return Err(too_large(limit, Some(found.len())));
             }
             (found.into_iter().map(|found| (position, found.stored)).collect(), total)
         } else if in_turn(queries) {
             candidates.sort_by(|(_, left), (_, right)| turn(left, right));
-            self.index_in_turn(cx, &candidates, skip, take).await?
+            self.index_in_turn(context, &candidates, skip, take).await?
         } else {
-            self.index_merged(cx, &candidates, skip, take).await?
+            self.index_merged(context, &candidates, skip, take).await?
         };
         Ok(Paged { items, total: Some(total), start_index: Some(start_index), ..Paged::default() })
     }
@@ -64,7 +64,7 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns a page of a list that has one type after another, and the total of all types.
     async fn index_in_turn(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         queries: &[(usize, &Query<'_>)],
         mut skip: u64,
         take: usize,
@@ -72,7 +72,7 @@ impl<S: Store> ServiceProvider<S> {
         let limit = self.limits().answer;
         let (mut items, mut total, mut room) = (Vec::new(), 0_u64, limit);
         for (position, query) in queries {
-            let part = self.part_at(cx, query, skip, take - items.len(), room).await?;
+            let part = self.part_at(context, query, skip, take - items.len(), room).await?;
             room = room.saturating_sub(part.size());
             items.extend(part.found.into_iter().map(|found| (*position, found.stored)));
             if part.is_cut {
@@ -88,7 +88,7 @@ impl<S: Store> ServiceProvider<S> {
     /// be read.
     async fn index_merged(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         queries: &[(usize, &Query<'_>)],
         skip: u64,
         take: usize,
@@ -99,7 +99,7 @@ impl<S: Store> ServiceProvider<S> {
         let end = skip.saturating_add(take);
         let (mut merged, mut total, mut short): (Vec<Placed>, _, _) = (Vec::new(), 0_u64, false);
         for (position, query) in queries {
-            let part = self.part_at(cx, query, 0, if take == 0 { 0 } else { end.min(limit) }, room).await?;
+            let part = self.part_at(context, query, 0, if take == 0 { 0 } else { end.min(limit) }, room).await?;
             if part.is_cut {
                 return Err(too_large(bytes, None));
             }
@@ -125,7 +125,7 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns the page to which a cursor leads; the first page for an empty cursor.
     pub(super) async fn page_by_cursor(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         queries: &[Query<'_>],
         cursors: &Cursors<'_>,
         token: &str,
@@ -135,13 +135,13 @@ impl<S: Store> ServiceProvider<S> {
             (false, None)
         } else {
             let cursor = cursors.open(token, self.limits().cursor_timeout)?;
-            (cursor.backward, self.locate_mark(cx, queries, cursor.mark).await?)
+            (cursor.backward, self.locate_mark(context, queries, cursor.mark).await?)
         };
         if take == 0 {
-            let counted = self.page_by_index(cx, queries, 1, 0).await?;
+            let counted = self.page_by_index(context, queries, 1, 0).await?;
             return Ok(Paged { start_index: None, ..counted });
         }
-        let gathered = self.gather(cx, queries, from.as_ref(), backward, take).await?;
+        let gathered = self.gather(context, queries, from.as_ref(), backward, take).await?;
         let Gathered { placed, total, more, reached } = gathered;
         let nearest = placed.first().map(|(place, ..)| place.clone());
         let next = |place| Some(cursors.issue(false, place));
@@ -168,7 +168,7 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns the next resources of all types together.
     async fn gather(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         queries: &[Query<'_>],
         from: Option<&Place>,
         backward: bool,
@@ -196,12 +196,12 @@ impl<S: Store> ServiceProvider<S> {
                 // No resource of this type is on the page. A count shows whether the type has any, but only in a list
                 // without a filter: with a filter the count could cost more than the page.
                 let counts = take == 0 || query.plan.selects_all();
-                let total = if counts { self.count(cx, query).await? } else { None };
+                let total = if counts { self.count(context, query).await? } else { None };
                 unread |= total != Some(0);
-                Part { total, ..Part::default() }
+                Segment { total, ..Segment::default() }
             } else {
                 let (left, bytes) = if in_turn { (take - placed.len(), room) } else { (take, share) };
-                self.part_beyond(cx, query, from, backward, left, bytes).await?
+                self.part_beyond(context, query, from, backward, left, bytes).await?
             };
             room = room.saturating_sub(part.found.iter().map(Found::size).sum());
             total = total.zip(part.total).map(|(total, part)| total.saturating_add(part));
@@ -231,7 +231,7 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns the sort position of a cursor; `None` for the start of the list, or its end.
     async fn locate_mark(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         queries: &[Query<'_>],
         mark: Option<Mark>,
     ) -> Result<Option<Place>, Error> {
@@ -246,11 +246,11 @@ impl<S: Store> ServiceProvider<S> {
         };
         let query = queries.iter().find(|query| u64::from(query.number) == number).ok_or_else(invalid)?;
         let hidden = query.permit.unused(&query.hidden);
-        let wanted = Wanted::without(&hidden);
-        let stored = self.read(cx, Key { kind: query.kind, id: &id }, &wanted).await?;
+        let requested = RequestedAttributes::without(&hidden);
+        let stored = self.read(context, Key { kind: query.kind, id: &id }, &requested).await?;
         // A resource that does not exist for the caller must look like a missing resource.
         let stored = stored.filter(|stored| query.permit.includes(&stored.resource)).ok_or_else(expired)?;
-        let found = self.see(cx, query, vec![stored]).await?.pop().ok_or_else(expired)?;
+        let found = self.see(context, query, vec![stored]).await?.pop().ok_or_else(expired)?;
         let place = query.place(&found);
         let text = match &place.key {
             Some(SortKey::Text(text)) => text.as_str(),

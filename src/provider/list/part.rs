@@ -13,12 +13,12 @@ use super::{
 use crate::{
     error::Error,
     provider::{failure::broken_store, service_provider::ServiceProvider},
-    store::{Context, Store, Stored, Wanted, Window},
+    store::{RequestContext, RequestedAttributes, Store, Stored, Window},
 };
 
 /// The resources of one type that come next in a list.
 #[derive(Default)]
-pub(super) struct Part {
+pub(super) struct Segment {
     /// The nearest resource comes first, in either direction.
     pub(super) found: Vec<Found>,
     /// The number of resources of the type in the whole list, if it is known.
@@ -34,7 +34,7 @@ impl<S: Store> ServiceProvider<S> {
     /// number.
     pub(super) async fn part_at(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         query: &Query<'_>,
         skip: u64,
         take: usize,
@@ -44,11 +44,11 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(Indexed::default());
         }
         if !query.plan.residual.is_empty() || self.sorts_here(query) {
-            return self.walk_to(cx, query, skip, take, bytes).await;
+            return self.walk_to(context, query, skip, take, bytes).await;
         }
-        let wanted = Wanted::without(&query.hidden).within(bytes);
-        let scan = query.scan(Window::Offset { skip, take }, &wanted, query.sort(), true);
-        let page = self.scan(cx, &scan).await?;
+        let requested = RequestedAttributes::without(&query.hidden).within(bytes);
+        let scan = query.scan(Window::Offset { skip, take }, &requested, query.sort(), true);
+        let page = self.scan(context, &scan).await?;
         if page.items.len() > take {
             return Err(broken_store("a page has at most as many resources as were asked for"));
         }
@@ -59,7 +59,7 @@ impl<S: Store> ServiceProvider<S> {
             None if is_cut => 0,
             // The page reaches the end of the list, so the length of the list is known.
             None if !page.more && (here > 0 || skip == 0) => skip.saturating_add(here),
-            None => return self.walk_to(cx, query, skip, take, bytes).await,
+            None => return self.walk_to(context, query, skip, take, bytes).await,
         };
         Ok(Indexed { found: page.items.into_iter().map(as_stored).collect(), total, is_cut })
     }
@@ -72,32 +72,32 @@ impl<S: Store> ServiceProvider<S> {
     /// that it reads for the page: a list that is read by cursor need not have a total (RFC 9865 §2).
     pub(super) async fn part_beyond(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         query: &Query<'_>,
         from: Option<&Place>,
         backward: bool,
         take: usize,
         bytes: usize,
-    ) -> Result<Part, Error> {
+    ) -> Result<Segment, Error> {
         let from = match query.beyond(from, backward) {
             Beyond::All => None,
             Beyond::From(place) => Some(place),
             // All resources of this type were on earlier pages, and this page does not count them.
-            Beyond::None => return Ok(Part::default()),
+            Beyond::None => return Ok(Segment::default()),
         };
         if query.plan.empty {
-            return Ok(Part { total: Some(0), ..Part::default() });
+            return Ok(Segment { total: Some(0), ..Segment::default() });
         }
         let capabilities = self.inner.store.capabilities();
         let filters = !query.plan.residual.is_empty();
         // The reached sort position must not contain the key of a resource that does not exist for the caller.
         let shows_key = filters && query.sort().is_some() && !query.permit.is_unbounded();
         if self.sorts_here(query) || shows_key || backward && !capabilities.backward {
-            return self.part_of_all(cx, query, from, backward, take, bytes).await;
+            return self.part_of_all(context, query, from, backward, take, bytes).await;
         }
-        let wanted = Wanted::without(&query.hidden).within(bytes);
+        let requested = RequestedAttributes::without(&query.hidden).within(bytes);
         let limit = self.limits().scan;
-        let mut part = Part::default();
+        let mut part = Segment::default();
         let mut room = bytes;
         let (mut read, mut last) = (0, from.cloned());
         // If the core filters, one more resource shows whether others follow: the store cannot know.
@@ -110,7 +110,7 @@ impl<S: Store> ServiceProvider<S> {
             } else {
                 Window::After { last: position, take: asked }
             };
-            let mut page = self.scan(cx, &query.scan(window, &wanted, query.sort(), false)).await?;
+            let mut page = self.scan(context, &query.scan(window, &requested, query.sort(), false)).await?;
             let side = if backward { Ordering::Less } else { Ordering::Greater };
             let is_beyond =
                 |stored: &Stored| last.as_ref().is_none_or(|last| query.compare_to(&stored.resource, last) == side);
@@ -125,9 +125,9 @@ impl<S: Store> ServiceProvider<S> {
             }
             read += page.items.len();
             part.more = page.more;
-            for found in self.see(cx, query, page.items).await? {
+            for found in self.see(context, query, page.items).await? {
                 last = Some(query.place(&found));
-                if !query.is_satisfied(cx, &found).await? {
+                if !query.is_satisfied(context, &found).await? {
                     part.reached.clone_from(&last);
                     continue;
                 }
@@ -144,7 +144,7 @@ impl<S: Store> ServiceProvider<S> {
                 break;
             }
             stride = (stride * 2).min(STRIDE);
-            cx.pause().await;
+            context.pause().await;
         }
         if from.is_none() && !part.more {
             part.total = u64::try_from(part.found.len()).ok();
@@ -155,15 +155,15 @@ impl<S: Store> ServiceProvider<S> {
     /// As [`ServiceProvider::part_beyond`], but examines all resources that satisfy the query.
     async fn part_of_all(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         query: &Query<'_>,
         from: Option<&Place>,
         backward: bool,
         take: usize,
         bytes: usize,
-    ) -> Result<Part, Error> {
+    ) -> Result<Segment, Error> {
         let nearest = Nearest { from, backward, most: take, may_end_early: true };
-        let (found, total) = self.walk(cx, query, Kept::new(query, Choice::Nearest(nearest), bytes)).await?;
-        Ok(Part { more: found.is_cut, found: found.all, total: Some(total), reached: None })
+        let (found, total) = self.walk(context, query, Kept::new(query, Choice::Nearest(nearest), bytes)).await?;
+        Ok(Segment { more: found.is_cut, found: found.all, total: Some(total), reached: None })
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     provider::{access::Permit, answer::View, failure::too_much_work},
     resource::{Position, Resource, Sort, SortKey, compare_keys},
     schema::{AttributeId, ResourceType},
-    store::{Context, Scan, Stored, Wanted, Window},
+    store::{RequestContext, RequestedAttributes, Scan, Stored, Window},
     value::Text,
 };
 
@@ -144,9 +144,9 @@ impl Query<'_> {
     }
 
     /// Returns whether the resource satisfies the residual conditions.
-    pub(super) async fn is_satisfied(&self, cx: &Context, found: &Found) -> Result<bool, Error> {
-        let truth = Condition::all_match(&self.plan.residual, found.seen.root(), cx.work()).await;
-        cx.pause().await;
+    pub(super) async fn is_satisfied(&self, context: &RequestContext, found: &Found) -> Result<bool, Error> {
+        let truth = Condition::all_match(&self.plan.residual, found.seen.root(), context.work()).await;
+        context.pause().await;
         truth.map_err(too_much_work)
     }
 
@@ -167,11 +167,11 @@ impl Query<'_> {
     pub(super) fn scan<'a>(
         &'a self,
         window: Window<'a>,
-        wanted: &'a Wanted<'a>,
+        requested: &'a RequestedAttributes<'a>,
         sort: Option<&'a Sort>,
         count: bool,
     ) -> Scan<'a> {
-        Scan { kind: self.kind, filter: &self.plan.pushed, sort, window, wanted, count }
+        Scan { kind: self.kind, filter: &self.plan.pushed, sort, window, requested, count }
     }
 }
 

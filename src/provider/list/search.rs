@@ -27,12 +27,12 @@ use crate::{
     quirks::{Quirk, Tolerance},
     resource::{Resource, Sort, SortErrorKind, SortKey},
     schema::{AttributeId, ResourceType},
-    store::{Context, Store, Stored, Wanted},
+    store::{RequestContext, RequestedAttributes, Store, Stored},
     value::Text,
 };
 
 /// A request for the resources of one type.
-struct Asked<'c> {
+struct TypeQuery<'c> {
     call: Call<'c>,
     /// The index of the type among the registered types; 0 in a query of one type.
     number: u16,
@@ -58,11 +58,11 @@ impl<S: Store> ServiceProvider<S> {
     /// `invalidCursor`, `expiredCursor` or `invalidCount` (RFC 9865 §2.1).
     pub async fn search(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &Arc<ResourceType>,
         request: &SearchRequest,
     ) -> Result<Listing, Error> {
-        let mut call = self.call(cx, Action::Search, kind)?;
+        let mut call = self.call(context, Action::Search, kind)?;
         let filter = self.filter(request, &mut call.tolerance)?;
         let matcher = filter.map(|filter| filter.compile(&call.permit.view, &mut call.tolerance)).transpose()?;
         self.check_filter(kind, compared(matcher.as_ref()))?;
@@ -73,8 +73,8 @@ impl<S: Store> ServiceProvider<S> {
         self.check_order(kind, order.attribute())?;
         let view = self.view(&mut call, &Options::from(request.clone()))?;
         let tolerance = call.tolerance;
-        let asked = vec![Asked { call, number: 0, matcher, order, view }];
-        self.list(cx, kind.name(), asked, request, &tolerance).await
+        let asked = vec![TypeQuery { call, number: 0, matcher, order, view }];
+        self.list(context, kind.name(), asked, request, &tolerance).await
     }
 
     /// Queries the resources of all types in one list (RFC 7644 §3.4.2.1), as `GET` and `.search` at the base URL do.
@@ -99,7 +99,8 @@ impl<S: Store> ServiceProvider<S> {
     /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
     /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
     /// # }
-    /// use scim_core::{Registry, ServiceProvider, message::SearchRequest, store::{Context, MemoryStore, TenantId}};
+    /// use scim_core::{Registry, ServiceProvider, message::SearchRequest};
+    /// use scim_core::store::{MemoryStore, RequestContext, TenantId};
     ///
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
     ///     .base_url("https://example.com/scim/v2")
@@ -107,15 +108,15 @@ impl<S: Store> ServiceProvider<S> {
     /// let mut request = SearchRequest::default();
     /// request.filter = Some(r#"displayName sw "smith""#.into());
     /// request.cursor = Some("".into());
-    /// let page = block_on(provider.search_all(&Context::new(TenantId::single()), &request))?;
+    /// let page = block_on(provider.search_all(&RequestContext::new(TenantId::single()), &request))?;
     /// assert_eq!((page.total(), page.next_cursor()), (Some(0), None));
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn search_all(&self, cx: &Context, request: &SearchRequest) -> Result<Listing, Error> {
+    pub async fn search_all(&self, context: &RequestContext, request: &SearchRequest) -> Result<Listing, Error> {
         let (mut permits, mut refusal) = (Vec::new(), None);
         for (number, kind) in (0..).zip(self.registry().resource_types()) {
-            match self.permit(cx, Action::Search, kind) {
+            match self.permit(context, Action::Search, kind) {
                 Ok(permit) => permits.push((number, permit)),
                 Err(error) if error.status() >= 500 => return Err(error),
                 Err(error) => refusal = refusal.or(Some(error)),
@@ -137,12 +138,12 @@ impl<S: Store> ServiceProvider<S> {
             let order = order.unwrap_or_else(|| Order::Same(Some(SortKey::Integer(i64::from(number)))));
             self.check_filter(&permit.kind, compared(matcher.as_ref()))?;
             self.check_order(&permit.kind, order.attribute())?;
-            let mut call = Call { cx, permit, tolerance };
+            let mut call = Call { context, permit, tolerance };
             let view = self.view(&mut call, &options)?;
             tolerance = call.tolerance;
-            asked.push(Asked { call, number, matcher, order, view });
+            asked.push(TypeQuery { call, number, matcher, order, view });
         }
-        self.list(cx, "", asked, request, &tolerance).await
+        self.list(context, "", asked, request, &tolerance).await
     }
 
     fn filter(&self, request: &SearchRequest, tolerance: &mut Tolerance) -> Result<Option<Filter>, Error> {
@@ -157,13 +158,13 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns the requested page. `endpoint` is the name of the resource type, or empty for all types.
     async fn list(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         endpoint: &str,
-        asked: Vec<Asked<'_>>,
+        asked: Vec<TypeQuery<'_>>,
         request: &SearchRequest,
         tolerance: &Tolerance,
     ) -> Result<Listing, Error> {
-        let cx = &*self.metered(cx);
+        let context = &*self.metered(context);
         let limits = self.limits();
         let count =
             request.count.map_or(limits.page_default, |count| usize::try_from(count.max(0)).unwrap_or(usize::MAX));
@@ -171,38 +172,39 @@ impl<S: Store> ServiceProvider<S> {
         let queries: Vec<Query<'_>> = asked.iter().map(|asked| self.query(asked, is_descending(request))).collect();
         let cursors = Cursors {
             seals: &self.inner.seals,
-            query: canonical(cx.tenant(), endpoint, request),
+            query: canonical(context.tenant(), endpoint, request),
             count: u64::try_from(take).unwrap_or(u64::MAX),
             now: u64::try_from(self.inner.clock.now().timestamp()).unwrap_or(0),
         };
         let page = match &request.cursor {
             None => {
                 let start_index = request.start_index.unwrap_or(1).max(1).unsigned_abs();
-                self.page_by_index(cx, &queries, start_index, take).await?
+                self.page_by_index(context, &queries, start_index, take).await?
             }
             Some(_) if request.start_index.is_some() => {
                 return Err(Error::bad(ScimType::InvalidValue, "expected either `startIndex` or `cursor`, not both"));
             }
-            Some(token) => self.page_by_cursor(cx, &queries, &cursors, token, take).await?,
+            Some(token) => self.page_by_cursor(context, &queries, &cursors, token, take).await?,
         };
         let Paged { mut items, total, start_index, mut next, mut previous } = page;
         let fitting = fitting(&items, &queries, limits.answer);
         if fitting < items.len() {
             let Some(token) = &request.cursor else { return Err(too_large(limits.answer, Some(fitting))) };
-            Paged { items, next, previous, .. } = self.page_by_cursor(cx, &queries, &cursors, token, fitting).await?;
+            Paged { items, next, previous, .. } =
+                self.page_by_cursor(context, &queries, &cursors, token, fitting).await?;
         }
         for (_, stored) in &items {
             rest(&stored.resource).await;
         }
-        let rows = self.rows(cx, &queries, items).await?;
+        let rows = self.rows(context, &queries, items).await?;
         drop(queries);
         let views = asked.into_iter().map(|asked| asked.view).collect();
         Ok(Listing { rows, views, total, start_index, next, previous, quirks: tolerance.applied() })
     }
 
     /// Returns the query of the resources of one type, divided between the store and the core.
-    fn query<'a>(&'a self, asked: &'a Asked<'_>, descending: bool) -> Query<'a> {
-        let Asked { call: Call { permit, .. }, number, matcher, order, view } = asked;
+    fn query<'a>(&'a self, asked: &'a TypeQuery<'_>, descending: bool) -> Query<'a> {
+        let TypeQuery { call: Call { permit, .. }, number, matcher, order, view } = asked;
         let kind = &permit.kind;
         let conditions = matcher.iter().flat_map(Matcher::conditions).chain(permit.scope());
         let plan = Plan::new(&self.inner.store, kind, conditions);
@@ -217,7 +219,7 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns the resources with their derived attributes and with the names in their references.
     async fn rows(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         queries: &[Query<'_>],
         items: Vec<(usize, Stored)>,
     ) -> Result<Vec<(usize, Row)>, Error> {
@@ -227,8 +229,8 @@ impl<S: Store> ServiceProvider<S> {
             let resources: Vec<&Resource> = of_type.map(|(_, stored)| &*stored.resource).collect();
             let ids: Vec<&str> = resources.iter().map(|resource| resource.id()).collect();
             let shows = |attribute| query.view.shows(attribute);
-            let lists = self.derive(cx, query.kind, &ids, shows).await?;
-            let displays = self.names(cx, query.kind, &resources, shows).await?;
+            let lists = self.derive(context, query.kind, &ids, shows).await?;
+            let displays = self.names(context, query.kind, &resources, shows).await?;
             derived.push(lists.into_iter().zip(displays));
         }
         let rows = items.into_iter().map(|(position, stored)| {
@@ -295,10 +297,14 @@ fn fitting(items: &[(usize, Stored)], queries: &[Query<'_>], limit: usize) -> us
     let sizes = items.iter().map(|(query, stored)| {
         let base = queries.get(*query).map_or(0, |query| query.view.base.len());
         // The answer shows each reference with its URL.
-        let lists =
-            stored.resource.kind().reference_lists().iter().filter_map(|list| stored.resource.root().get(*list));
+        let lists = stored
+            .resource
+            .resource_type()
+            .reference_lists()
+            .iter()
+            .filter_map(|list| stored.resource.root().get(*list));
         let references = lists.map(|list| list.elements().len()).sum::<usize>();
         stored.resource.size().saturating_add(references.saturating_mul(base))
     });
-    Wanted::everything().within(limit).fitting(sizes)
+    RequestedAttributes::everything().within(limit).fitting(sizes)
 }

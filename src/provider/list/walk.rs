@@ -18,7 +18,7 @@ use crate::{
     },
     resource::Sort,
     schema::ResourceType,
-    store::{Context, Store, Stored, Wanted, Window},
+    store::{RequestContext, RequestedAttributes, Store, Stored, Window},
     value::Text,
 };
 
@@ -37,22 +37,22 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns the number of resources of the type in the list; `None` if the store cannot count them.
-    pub(super) async fn count(&self, cx: &Context, query: &Query<'_>) -> Result<Option<u64>, Error> {
+    pub(super) async fn count(&self, context: &RequestContext, query: &Query<'_>) -> Result<Option<u64>, Error> {
         if query.plan.empty {
             return Ok(Some(0));
         }
         if !query.plan.residual.is_empty() || !self.inner.store.capabilities().total {
             return Ok(None);
         }
-        let wanted = Wanted::without(&query.hidden);
-        let scan = query.scan(Window::Offset { skip: 0, take: 0 }, &wanted, None, true);
-        Ok(self.scan(cx, &scan).await?.total)
+        let requested = RequestedAttributes::without(&query.hidden);
+        let scan = query.scan(Window::Offset { skip: 0, take: 0 }, &requested, None, true);
+        Ok(self.scan(context, &scan).await?.total)
     }
 
     /// Returns the resources at the index `skip` of the list, within `bytes`, and the number of all.
     pub(super) async fn walk_to(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         query: &Query<'_>,
         skip: u64,
         take: usize,
@@ -66,7 +66,7 @@ impl<S: Store> ServiceProvider<S> {
             Choice::Nearest(Nearest { from: None, backward: false, most, may_end_early: false })
         };
         let is_sorted = query.sort().is_some();
-        let (kept, total) = self.walk(cx, query, Kept::new(query, choice, bytes)).await?;
+        let (kept, total) = self.walk(context, query, Kept::new(query, choice, bytes)).await?;
         let mut found = kept.all;
         if is_sorted {
             let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(found.len());
@@ -79,18 +79,18 @@ impl<S: Store> ServiceProvider<S> {
     /// among those that satisfy the query, and the number of resources that satisfy the query.
     pub(super) async fn walk(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         query: &Query<'_>,
         mut kept: Kept<'_>,
     ) -> Result<(Chosen, u64), Error> {
         let bytes = self.limits().answer;
-        let wanted = Wanted::without(&query.hidden).within(bytes);
+        let requested = RequestedAttributes::without(&query.hidden).within(bytes);
         let limit = self.limits().scan;
         // Without a filter the store may know the number of resources, so that a list over the limit is refused
         // without a read.
         if query.plan.selects_all()
             && self
-                .count(cx, query)
+                .count(context, query)
                 .await?
                 .is_some_and(|total| usize::try_from(total).map_or(true, |total| total > limit))
         {
@@ -101,8 +101,8 @@ impl<S: Store> ServiceProvider<S> {
         loop {
             // One resource more than allowed shows that there are too many.
             let take = STRIDE.min(limit.saturating_sub(read) + 1);
-            let scan = query.scan(Window::behind(last.as_deref(), take), &wanted, None, false);
-            let page = self.scan(cx, &scan).await?;
+            let scan = query.scan(Window::behind(last.as_deref(), take), &requested, None, false);
+            let page = self.scan(context, &scan).await?;
             read += page.items.len();
             if read > limit {
                 return Err(too_many(limit));
@@ -111,8 +111,8 @@ impl<S: Store> ServiceProvider<S> {
             if behind.is_some() && behind <= last {
                 return Err(broken_store("a walk goes up by id"));
             }
-            for resource in self.see(cx, query, page.items).await? {
-                if !query.is_satisfied(cx, &resource).await? {
+            for resource in self.see(context, query, page.items).await? {
+                if !query.is_satisfied(context, &resource).await? {
                     continue;
                 }
                 kept.offer(total, resource).map_err(|fitting| too_large(bytes, fitting))?;
@@ -125,20 +125,25 @@ impl<S: Store> ServiceProvider<S> {
                 return Err(broken_store("an empty page is the last"));
             }
             last = behind;
-            cx.pause().await;
+            context.pause().await;
         }
     }
 
     /// Returns the resources as conditions and orders see them, with the derived attributes that the query uses.
-    pub(super) async fn see(&self, cx: &Context, query: &Query<'_>, items: Vec<Stored>) -> Result<Vec<Found>, Error> {
+    pub(super) async fn see(
+        &self,
+        context: &RequestContext,
+        query: &Query<'_>,
+        items: Vec<Stored>,
+    ) -> Result<Vec<Found>, Error> {
         if !query.sorts_derived && !query.plan.needs_derived(query.kind, self.registry()) {
             return Ok(items.into_iter().map(as_stored).collect());
         }
         let mut used = query.plan.attributes();
         used.extend(query.sort().map(Sort::attribute));
         let ids: Vec<&str> = items.iter().map(|stored| stored.resource.id()).collect();
-        let wanted = |list| used.iter().any(|used| *used == list || query.kind.parent(*used) == list);
-        let derived = self.derive(cx, query.kind, &ids, wanted).await?;
+        let requested = |list| used.iter().any(|used| *used == list || query.kind.parent(*used) == list);
+        let derived = self.derive(context, query.kind, &ids, requested).await?;
         let seen = items
             .into_iter()
             .zip(derived)

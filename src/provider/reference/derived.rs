@@ -8,7 +8,7 @@ use crate::{
     provider::{answer::Derived, service_provider::ServiceProvider},
     resource::{Reference, Resource, url},
     schema::{AttributeId, Relation, ResourceType},
-    store::{Context, Holder, Store, Stored},
+    store::{Referrer, RequestContext, Store, Stored},
     value::{Object, Text, Value},
 };
 
@@ -17,7 +17,7 @@ impl<S: Store> ServiceProvider<S> {
     /// `wanted` holds. The store is called once for each list, whatever the number of resources.
     pub(in crate::provider) async fn derive(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &ResourceType,
         ids: &[&str],
         wanted: impl Fn(AttributeId) -> bool,
@@ -31,13 +31,13 @@ impl<S: Store> ServiceProvider<S> {
         }
         let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
         for relation in relations {
-            let mut found = self.holders(cx, kind, relation, ids).await?;
-            self.show_holders(cx, relation, &mut found).await?;
-            for Holder { value, id, display, .. } in found {
+            let mut found = self.referrers(context, kind, relation, ids).await?;
+            self.show_referrers(context, relation, &mut found).await?;
+            for Referrer { value, id, display, .. } in found {
                 let Some(lists) = places.get(value.as_str()).and_then(|index| derived.get_mut(*index)) else {
                     continue;
                 };
-                let reference = Reference::new(id, relation.holder().clone(), display);
+                let reference = Reference::new(id, relation.referrer().clone(), display);
                 match lists.last_mut() {
                     Some((attribute, list)) if *attribute == relation.attribute() => list.push(reference),
                     _ => lists.push((relation.attribute(), vec![reference])),
@@ -50,11 +50,16 @@ impl<S: Store> ServiceProvider<S> {
 
 impl<S: Store> ServiceProvider<S> {
     /// Keeps only the referrers that exist for the caller, and removes hidden names.
-    async fn show_holders(&self, cx: &Context, relation: &Relation, found: &mut Vec<Holder>) -> Result<(), Error> {
+    async fn show_referrers(
+        &self,
+        context: &RequestContext,
+        relation: &Relation,
+        found: &mut Vec<Referrer>,
+    ) -> Result<(), Error> {
         if self.inner.policies.is_empty() || found.is_empty() {
             return Ok(());
         }
-        let Some(permit) = self.met(cx, relation.holder())? else {
+        let Some(permit) = self.met(context, relation.referrer())? else {
             found.clear();
             return Ok(());
         };
@@ -62,19 +67,19 @@ impl<S: Store> ServiceProvider<S> {
             found.clear();
         }
         if permit.hides(relation.display()) {
-            for holder in found.iter_mut() {
-                holder.display = None;
+            for referrer in found.iter_mut() {
+                referrer.display = None;
             }
         }
         if !permit.is_unbounded() {
             let mut known: HashMap<Text, bool> = HashMap::new();
-            for holder in found.iter() {
-                if !known.contains_key(&holder.id) {
-                    let exists = self.exists(cx, &permit, &holder.id).await?;
-                    known.insert(holder.id.clone(), exists);
+            for referrer in found.iter() {
+                if !known.contains_key(&referrer.id) {
+                    let exists = self.exists(context, &permit, &referrer.id).await?;
+                    known.insert(referrer.id.clone(), exists);
                 }
             }
-            found.retain(|holder| known.get(&holder.id) == Some(&true));
+            found.retain(|referrer| known.get(&referrer.id) == Some(&true));
         }
         Ok(())
     }
@@ -84,7 +89,7 @@ impl<S: Store> ServiceProvider<S> {
 /// attributes are left out: a copy of each large resource of a page would double the memory of a query.
 pub(in crate::provider) fn hydrated(stored: &Stored, derived: &Derived, base: &str, used: &[AttributeId]) -> Resource {
     let resource = &stored.resource;
-    let kind = resource.kind();
+    let kind = resource.resource_type();
     let kept = [AttributeId::ID, AttributeId::META].into_iter().chain(used.iter().map(|used| kind.top_level(*used)));
     let mut root = Object::default();
     for attribute in kept {

@@ -12,7 +12,7 @@ use crate::{
     provider::service_provider::ServiceProvider,
     resource::{Displays, Resource},
     schema::{AttributeId, Display, ResourceType},
-    store::{Context, Store, Wanted},
+    store::{RequestContext, RequestedAttributes, Store},
     value::{Text, Value},
 };
 
@@ -42,7 +42,7 @@ impl<S: Store> ServiceProvider<S> {
     /// gives no name.
     pub(in crate::provider) async fn names(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &ResourceType,
         resources: &[&Resource],
         wanted: impl Fn(AttributeId) -> bool,
@@ -76,7 +76,7 @@ impl<S: Store> ServiceProvider<S> {
             if ids.is_empty() {
                 continue;
             }
-            let Some(permit) = self.met(cx, referred)? else { continue };
+            let Some(permit) = self.met(context, referred)? else { continue };
             let names: Vec<AttributeId> =
                 referred.names().iter().copied().filter(|name| !permit.hides(*name)).collect();
             if names.is_empty() {
@@ -84,7 +84,7 @@ impl<S: Store> ServiceProvider<S> {
             }
             let used = permit.scope().flat_map(Condition::attributes);
             let used: Vec<AttributeId> = used.map(|used| referred.top_level(used)).chain(names.clone()).collect();
-            let found = self.get_many(cx, referred, &ids, &Wanted::only(&used).within(limit)).await?;
+            let found = self.get_many(context, referred, &ids, &RequestedAttributes::only(&used).within(limit)).await?;
             let name_of = |resource: &Option<Arc<Resource>>| {
                 let resource = resource.as_ref().filter(|resource| permit.includes(resource))?;
                 names.iter().find_map(|name| match resource.root().get(*name) {

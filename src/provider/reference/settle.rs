@@ -14,7 +14,7 @@ use crate::{
     quirks::{Quirk, Tolerance},
     resource::Resource,
     schema::{AttributeId, ResourceType},
-    store::{Context, Key, Store, Wanted, referred},
+    store::{Key, RequestContext, RequestedAttributes, Store, referred},
     value::{Object, Text, Value},
 };
 
@@ -38,7 +38,7 @@ impl<S: Store> ServiceProvider<S> {
         resource: &mut Resource,
         own: &Created,
     ) -> Result<(), Error> {
-        let kind = Arc::clone(resource.kind());
+        let kind = Arc::clone(resource.resource_type());
         for &list in kind.reference_lists() {
             let type_of = kind.conventional(list).kind;
             let known = before.into_iter().flat_map(|before| elements_of(before, list)).enumerate();
@@ -99,11 +99,11 @@ impl<S: Store> ServiceProvider<S> {
         own: &Created,
         missing: &mut Missing,
     ) -> Result<(), Error> {
-        let Call { cx, permit, tolerance } = call;
+        let Call { context, permit, tolerance } = call;
         let kind = &permit.kind;
         let conventional = kind.conventional(list);
         let (Some(reference), Some(type_of)) = (conventional.reference, conventional.kind) else { return Ok(()) };
-        let names = kind.attribute(reference).references();
+        let names = kind.attribute(reference).reference_types();
         let kinds: Vec<Arc<ResourceType>> =
             names.iter().filter_map(|name| self.registry().resource_type(name)).cloned().collect();
         // With one possible type, the client's statement about the type does not matter.
@@ -136,7 +136,7 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(());
         }
         let asked: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
-        let located = self.locate(cx, kind, &kinds, &asked).await?;
+        let located = self.locate(context, kind, &kinds, &asked).await?;
         for element in elements {
             let id = referred(kind, list, element).unwrap_or_default();
             let found = places.get(id).and_then(|place| *located.get(*place)?).and_then(|index| kinds.get(index));
@@ -169,15 +169,15 @@ impl<S: Store> ServiceProvider<S> {
         if self.inner.policies.is_empty() || elements.is_empty() {
             return Ok(());
         }
-        let Call { cx, permit, tolerance } = call;
+        let Call { context, permit, tolerance } = call;
         let kind = &permit.kind;
         let conventional = kind.conventional(list);
-        let names = conventional.reference.map(|reference| kind.attribute(reference).references());
+        let names = conventional.reference.map(|reference| kind.attribute(reference).reference_types());
         let kinds: Vec<&Arc<ResourceType>> =
             names.unwrap_or_default().iter().filter_map(|name| self.registry().resource_type(name)).collect();
         let mut permits = Vec::with_capacity(kinds.len());
         for kind in &kinds {
-            permits.push(self.met(cx, kind)?);
+            permits.push(self.met(context, kind)?);
         }
         if permits.iter().all(|permit| permit.as_ref().is_some_and(Permit::is_unbounded)) {
             return Ok(());
@@ -191,7 +191,7 @@ impl<S: Store> ServiceProvider<S> {
                     continue;
                 }
                 if let Some(permit) = permit {
-                    exists |= self.exists(cx, permit, id).await?;
+                    exists |= self.exists(context, permit, id).await?;
                 }
             }
             if !exists {
@@ -202,9 +202,14 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns whether the resource exists for the caller.
-    pub(in crate::provider) async fn exists(&self, cx: &Context, permit: &Permit, id: &str) -> Result<bool, Error> {
+    pub(in crate::provider) async fn exists(
+        &self,
+        context: &RequestContext,
+        permit: &Permit,
+        id: &str,
+    ) -> Result<bool, Error> {
         let lists = permit.unused(permit.kind.reference_lists());
-        let found = self.read(cx, Key { kind: &permit.kind, id }, &Wanted::without(&lists)).await?;
+        let found = self.read(context, Key { kind: &permit.kind, id }, &RequestedAttributes::without(&lists)).await?;
         Ok(found.is_some_and(|found| permit.includes(&found.resource)))
     }
 }

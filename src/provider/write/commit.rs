@@ -20,15 +20,23 @@ use crate::{
     },
     resource::Resource,
     schema::AttributeId,
-    store::{Change, Context, Done, Entry, Expect, Key, Store, StoreError, Stored, Version, Wanted},
+    store::{
+        Change, ChangeOutcome, Entry, Expect, Key, RequestContext, RequestedAttributes, Store, StoreError, Stored,
+        Version,
+    },
 };
 
 impl<S: Store> ServiceProvider<S> {
     /// Refuses a resource that is too large to be read together with others. Its lists of references do not count,
     /// since an answer can leave them out. A resource that already exceeds the limit may change if it does not grow.
-    pub(super) fn check_size(&self, cx: &Context, before: Option<&Resource>, after: &Resource) -> Result<(), Error> {
+    pub(super) fn check_size(
+        &self,
+        context: &RequestContext,
+        before: Option<&Resource>,
+        after: &Resource,
+    ) -> Result<(), Error> {
         let limit = self.limits().answer / Limits::RESOURCES;
-        let size_after = charge_bytes(cx, after)?.saturating_sub(after.size_of_lists());
+        let size_after = charge_bytes(context, after)?.saturating_sub(after.size_of_lists());
         let size = |resource: &Resource| resource.size().saturating_sub(resource.size_of_lists());
         if size_after <= limit || before.is_some_and(|before| size(before) >= size_after) {
             return Ok(());
@@ -50,11 +58,11 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(None);
         }
         let lists = call.permit.unused(call.permit.kind.reference_lists());
-        let wanted = Wanted::without(&lists);
-        let stored = self.existing(call, id, &Precondition::default(), &wanted).await?;
+        let requested = RequestedAttributes::without(&lists);
+        let stored = self.existing(call, id, &Precondition::default(), &requested).await?;
         let before = Some(&*stored.resource);
         let proposal = Proposal { action: call.permit.action, kind: &call.permit.kind, before, after: None, edit };
-        self.inner.policies.review(call.cx, &proposal)?;
+        self.inner.policies.review(call.context, &proposal)?;
         Ok(Some(stored))
     }
 
@@ -73,8 +81,8 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(Expect::Version(version));
         }
         let lists = call.permit.unused(call.permit.kind.reference_lists());
-        let wanted = Wanted::without(&lists);
-        Ok(Expect::Version(self.existing(call, id, precondition, &wanted).await?.version))
+        let requested = RequestedAttributes::without(&lists);
+        Ok(Expect::Version(self.existing(call, id, precondition, &requested).await?.version))
     }
 
     /// Commits the change from `before` to `after`; `after` is `None` if nothing changes. After
@@ -98,11 +106,11 @@ impl<S: Store> ServiceProvider<S> {
             expect: Expect::Version(before.version.clone()),
             before: Arc::clone(&before.resource),
         };
-        match self.commit_one(call.cx, change).await {
+        match self.commit_one(call.context, change).await {
             // The store kept its value, for example a list that differs only in its order. The answer shows the
             // stored value.
-            Ok(Done { changed: false, .. }) => Ok(before.clone()),
-            Ok(Done { version, .. }) => {
+            Ok(ChangeOutcome { changed: false, .. }) => Ok(before.clone()),
+            Ok(ChangeOutcome { version, .. }) => {
                 let version: Version = version.ok_or_else(|| broken_store("a replace gives a version"))?;
                 Ok(Stored::new(resource, version))
             }
@@ -123,12 +131,13 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Stored, Error> {
         let hidden = call.permit.unused(&view.hidden_lists(&call.permit.kind));
         let limit = if options.attributes.is_empty() { self.limits().members_in_answer } else { usize::MAX };
-        let wanted = Wanted::without(&hidden).limit(limit);
-        match self.existing(call, id, &Precondition::default(), &wanted).await {
+        let requested = RequestedAttributes::without(&hidden).limit(limit);
+        match self.existing(call, id, &Precondition::default(), &requested).await {
             Err(error) if error.scim_type() == Some(ScimType::TooMany) => {
                 let kind = &call.permit.kind;
                 let lists = call.permit.unused(kind.reference_lists());
-                let found = self.read_written(call.cx, Key { kind, id }, &Wanted::without(&lists)).await?;
+                let found =
+                    self.read_written(call.context, Key { kind, id }, &RequestedAttributes::without(&lists)).await?;
                 let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
                 call.permit.check_found(&found.resource)?;
                 Ok(Stored { complete: false, ..found })

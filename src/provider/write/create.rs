@@ -18,7 +18,7 @@ use crate::{
     },
     resource::{Resource, judge},
     schema::AttributeId,
-    store::{Change, Context, Entry, Store, StoreError, Stored},
+    store::{Change, Entry, RequestContext, Store, StoreError, Stored},
     value::{Text, Value},
 };
 
@@ -32,15 +32,20 @@ pub(in crate::provider) struct Prepared {
 impl<S: Store> ServiceProvider<S> {
     /// Creates a resource (RFC 7644 §3.3). The core assigns the id, `meta.created` and `meta.lastModified`, whatever
     /// values `resource` has. An attribute without a value gets its
-    /// [default](crate::schema::Attribute::default_value).
+    /// [default](crate::schema::Attribute::with_default_value).
     ///
     /// # Errors
     ///
     /// 400 if a required value is missing, a rule of the schema is broken, or a list refers to a resource that does
     /// not exist; 400 `tooMany` if the resource is larger than [`Limits::answer`](crate::Limits::answer) allows; 409
     /// `uniqueness` if another resource has the same value of a unique attribute; errors that the store reports.
-    pub async fn create(&self, cx: &Context, resource: Resource, options: &Options) -> Result<Answer, Error> {
-        let mut call = self.call(cx, Action::Create, resource.kind())?;
+    pub async fn create(
+        &self,
+        context: &RequestContext,
+        resource: Resource,
+        options: &Options,
+    ) -> Result<Answer, Error> {
+        let mut call = self.call(context, Action::Create, resource.resource_type())?;
         rest(&resource).await;
         let mut prepared = self.prepare_create(&mut call, resource, &Created::new()).await?;
         rest(&prepared.resource).await;
@@ -51,7 +56,7 @@ impl<S: Store> ServiceProvider<S> {
             let Change::Create { entry } = &change else { return Err(contention()) };
             let created = Arc::clone(&entry.resource);
             rest(&created).await;
-            match self.commit_one(cx, change).await {
+            match self.commit_one(context, change).await {
                 Ok(done) => {
                     let version = done.version.ok_or_else(|| broken_store("a create gives a version"))?;
                     return self.answer(&call, Stored::new(created, version), view, true).await;
@@ -59,7 +64,7 @@ impl<S: Store> ServiceProvider<S> {
                 // The client did not cause the failure. With random ids a collision is so unlikely that the copy does
                 // not matter.
                 Err(StoreError::Busy | StoreError::NotUnique { attribute: AttributeId::ID }) => {
-                    attempts.again(cx, Failed::LostRace)?;
+                    attempts.again(context, Failed::LostRace)?;
                     prepared = Prepared { resource: (*created).clone(), given: Vec::new() };
                 }
                 Err(error) => return Err(refused(&call.permit.kind, error)),
@@ -78,7 +83,7 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Prepared, Error> {
         call.permit.read(&mut resource, &mut call.tolerance)?;
         let given = present_on_request(&resource);
-        self.inner.policies.prepare(call.cx, &mut resource);
+        self.inner.policies.prepare(call.context, &mut resource);
         // Policies run before the defaults are assigned, so that a policy sees which attributes the client left out.
         resource.assign_defaults();
         self.settle_references(call, None, &mut resource, own).await?;
@@ -97,7 +102,7 @@ impl<S: Store> ServiceProvider<S> {
         let mut resource = prepared.resource;
         resource.root_mut().insert(AttributeId::ID, Value::String(id));
         judge(None, &resource)?;
-        self.check_size(call.cx, None, &resource)?;
+        self.check_size(call.context, None, &resource)?;
         self.review(call, None, Some(&resource))?;
         Ok(Change::Create { entry: Entry::new(resource) })
     }

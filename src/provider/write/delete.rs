@@ -10,7 +10,7 @@ use crate::{
     },
     resource::Resource,
     schema::ResourceType,
-    store::{Change, Context, Expect, Store, StoreError},
+    store::{Change, Expect, RequestContext, Store, StoreError},
     value::Text,
 };
 
@@ -22,17 +22,17 @@ impl<S: Store> ServiceProvider<S> {
     /// 404 if the resource does not exist, or no longer exists; 412 if the precondition does not hold.
     pub async fn delete(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &Arc<ResourceType>,
         id: &str,
         precondition: &Precondition,
     ) -> Result<(), Error> {
-        let call = self.call(cx, Action::Delete, kind)?;
+        let call = self.call(context, Action::Delete, kind)?;
         let mut attempts = self.attempts();
         loop {
             match self.try_delete(&call, id, precondition).await {
                 Ok(()) => return Ok(()),
-                Err(failed) => attempts.again(cx, failed)?,
+                Err(failed) => attempts.again(context, failed)?,
             }
         }
     }
@@ -48,7 +48,7 @@ impl<S: Store> ServiceProvider<S> {
         };
         let again = matches!(expect, Expect::Version(_)) && precondition.is_indifferent();
         let before = reviewed.map(|seen| seen.resource);
-        match self.commit_one(call.cx, self.delete_change(kind, id.into(), expect, before)).await {
+        match self.commit_one(call.context, self.delete_change(kind, id.into(), expect, before)).await {
             Ok(_) => Ok(()),
             Err(StoreError::Busy) => Err(Failed::LostRace),
             Err(StoreError::VersionMismatch { .. }) if again => Err(Failed::LostRace),

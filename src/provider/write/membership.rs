@@ -17,7 +17,7 @@ use crate::{
         service_provider::ServiceProvider,
     },
     schema::AttributeId,
-    store::{Change, Store, StoreError, Wanted, referred},
+    store::{Change, RequestedAttributes, Store, StoreError, referred},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -30,7 +30,7 @@ impl<S: Store> ServiceProvider<S> {
         options: &Options,
         view: View,
     ) -> Result<Answer, Error> {
-        let cx = call.cx;
+        let context = call.context;
         let values = edit.add.len();
         rest_after(values).await;
         let new = edit.add.iter_mut().collect();
@@ -43,8 +43,8 @@ impl<S: Store> ServiceProvider<S> {
             Err(error) => {
                 // The first fault to report is a group that does not exist, or that does not have the version that
                 // the client names.
-                let wanted = Wanted::without(call.permit.kind.reference_lists());
-                self.existing(&call, id, &options.precondition, &wanted).await?;
+                let requested = RequestedAttributes::without(call.permit.kind.reference_lists());
+                self.existing(&call, id, &options.precondition, &requested).await?;
                 return Err(error);
             }
         }
@@ -54,7 +54,7 @@ impl<S: Store> ServiceProvider<S> {
         let changed = loop {
             match self.try_edit(&call, id, attribute, &edit, &options.precondition).await {
                 Ok(changed) => break changed,
-                Err(failed) => attempts.again(cx, failed)?,
+                Err(failed) => attempts.again(context, failed)?,
             }
         };
         rest_after(values).await;
@@ -81,7 +81,7 @@ impl<S: Store> ServiceProvider<S> {
             edit: edit.clone(),
             modified: self.inner.clock.now(),
         };
-        match self.commit_one(call.cx, change).await {
+        match self.commit_one(call.context, change).await {
             Ok(done) => Ok(done.changed),
             Err(StoreError::Busy) => Err(Failed::LostRace),
             Err(error) => Err(refused(kind, error).into()),

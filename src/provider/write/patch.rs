@@ -21,7 +21,7 @@ use crate::{
     quirks::Reading,
     resource::{Resource, judge},
     schema::{AttributeId, ResourceType},
-    store::{Context, Store, Stored, Wanted},
+    store::{RequestContext, RequestedAttributes, Store, Stored},
 };
 
 /// The outcome of an attempt to patch a resource.
@@ -46,21 +46,21 @@ impl<S: Store> ServiceProvider<S> {
     /// [`PatchError`](crate::patch::PatchError); otherwise as [`ServiceProvider::create`].
     pub async fn patch(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         kind: &Arc<ResourceType>,
         id: &str,
         patch: &Patch,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let mut call = self.call(cx, Action::Patch, kind)?;
+        let mut call = self.call(context, Action::Patch, kind)?;
         let view = self.view(&mut call, options)?;
         if let Some(membership) = patch.membership(&call.permit.view, self.limits(), &mut call.tolerance)?
             && !call.permit.looks_at(membership.attribute)
         {
             return self.edit_values(call, id, membership, options, view).await;
         }
-        let cx = &*self.metered(cx);
-        let mut call = call.with_context(cx);
+        let context = &*self.metered(context);
+        let mut call = call.with_context(context);
         let untouched = self.untouched_lists(&call, patch);
         let mut attempts = self.attempts();
         loop {
@@ -72,7 +72,7 @@ impl<S: Store> ServiceProvider<S> {
                     }
                     return self.answer(&call, written, view, changed).await;
                 }
-                Err(failed) => attempts.again(cx, failed)?,
+                Err(failed) => attempts.again(context, failed)?,
             }
         }
     }
@@ -85,8 +85,8 @@ impl<S: Store> ServiceProvider<S> {
         precondition: &Precondition,
         untouched: &[AttributeId],
     ) -> Result<Patched, Failed> {
-        let before = self.existing(call, id, precondition, &Wanted::without(untouched)).await?;
-        charge_bytes(call.cx, &before.resource)?;
+        let before = self.existing(call, id, precondition, &RequestedAttributes::without(untouched)).await?;
+        charge_bytes(call.context, &before.resource)?;
         let seen = call.permit.seen(&before.resource);
         let after = self.apply(call, patch, &seen).await?;
         let mut after = after.map(|after| call.permit.kept(&before.resource, after));
@@ -96,7 +96,7 @@ impl<S: Store> ServiceProvider<S> {
             self.settle_references(call, Some(&before.resource), after, &Created::new()).await?;
             rest(after).await;
             judge(Some(&before.resource), after).map_err(Error::from)?;
-            self.check_size(call.cx, Some(&before.resource), after)?;
+            self.check_size(call.context, Some(&before.resource), after)?;
             requested = changed_on_request(&before.resource, after);
         }
         self.review(call, Some(&before.resource), Some(after.as_ref().unwrap_or(&before.resource)))?;
@@ -107,13 +107,13 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Applies a patch and charges its work to the request. Other tasks may run between two operations.
     async fn apply(&self, call: &mut Call<'_>, patch: &Patch, before: &Resource) -> Result<Option<Resource>, Error> {
-        let Call { cx, tolerance, .. } = call;
+        let Call { context, tolerance, .. } = call;
         let alone = Work::new(self.limits().work);
         let mut application =
-            Application::new(before, Reading::new(self.limits(), tolerance), cx.work().unwrap_or(&alone));
+            Application::new(before, Reading::new(self.limits(), tolerance), context.work().unwrap_or(&alone));
         for (index, operation) in patch.operations().iter().enumerate() {
             application.step(index, operation)?;
-            cx.pause().await;
+            context.pause().await;
         }
         rest(before).await;
         Ok(application.finish()?)

@@ -15,12 +15,12 @@ use crate::{
         storage::charge_bytes,
     },
     resource::{Resource, judge},
-    store::{Context, Store, Stored, Wanted},
+    store::{RequestContext, RequestedAttributes, Store, Stored},
 };
 
 impl<S: Store> ServiceProvider<S> {
     /// Replaces a resource (RFC 7644 §3.5.1). An attribute without a value in `resource` is unassigned, unless it is
-    /// read-only, immutable or write-only or has a [default](crate::schema::Attribute::default_value).
+    /// read-only, immutable or write-only or has a [default](crate::schema::Attribute::with_default_value).
     ///
     /// # Errors
     ///
@@ -28,12 +28,12 @@ impl<S: Store> ServiceProvider<S> {
     /// 400 `mutability` if an immutable value would change; otherwise as [`ServiceProvider::create`].
     pub async fn replace(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         id: &str,
         resource: Resource,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let mut call = self.call(cx, Action::Replace, resource.kind())?;
+        let mut call = self.call(context, Action::Replace, resource.resource_type())?;
         let mut resource = resource;
         rest(&resource).await;
         call.permit.read(&mut resource, &mut call.tolerance)?;
@@ -42,7 +42,7 @@ impl<S: Store> ServiceProvider<S> {
         loop {
             match self.try_replace(&mut call, id, &resource, &options.precondition).await {
                 Ok((written, changed)) => return self.answer(&call, written, view, changed).await,
-                Err(failed) => attempts.again(cx, failed)?,
+                Err(failed) => attempts.again(context, failed)?,
             }
         }
     }
@@ -55,15 +55,15 @@ impl<S: Store> ServiceProvider<S> {
         resource: &Resource,
         precondition: &Precondition,
     ) -> Result<(Stored, bool), Failed> {
-        let before = self.existing(call, id, precondition, &Wanted::everything()).await?;
-        charge_bytes(call.cx, &before.resource)?;
+        let before = self.existing(call, id, precondition, &RequestedAttributes::everything()).await?;
+        charge_bytes(call.context, &before.resource)?;
         // Clones `resource`, since another attempt may need it.
         let after = before.resource.replaced_by(resource.clone());
         let mut after = call.permit.kept(&before.resource, after);
         self.settle_references(call, Some(&before.resource), &mut after, &Created::new()).await?;
         rest(&after).await;
         judge(Some(&before.resource), &after).map_err(Error::from)?;
-        self.check_size(call.cx, Some(&before.resource), &after)?;
+        self.check_size(call.context, Some(&before.resource), &after)?;
         self.review(call, Some(&before.resource), Some(&after))?;
         let after = if after == *before.resource { None } else { Some(after) };
         rest(&before.resource).await;

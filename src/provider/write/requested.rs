@@ -8,14 +8,16 @@ use crate::{
 /// Returns the attributes with `returned: request` for which the client sent a value. Such a value counts as a
 /// request for the attribute (RFC 7643 §7).
 pub(super) fn present_on_request(resource: &Resource) -> Vec<AttributeId> {
-    on_request(resource.kind()).filter(|attribute| !resource.values_of(*attribute).is_empty()).collect()
+    on_request(resource.resource_type()).filter(|attribute| !resource.values_of(*attribute).is_empty()).collect()
 }
 
 /// Returns the attributes with `returned: request` that a patch changed.
 pub(super) fn changed_on_request(before: &Resource, after: &Resource) -> Vec<AttributeId> {
-    on_request(after.kind()).filter(|attribute| before.values_of(*attribute) != after.values_of(*attribute)).collect()
+    on_request(after.resource_type())
+        .filter(|attribute| before.values_of(*attribute) != after.values_of(*attribute))
+        .collect()
 }
 
 fn on_request(kind: &ResourceType) -> impl Iterator<Item = AttributeId> {
-    kind.attributes().filter(|attribute| kind.attribute(*attribute).return_rule() == Returned::Request)
+    kind.attributes().filter(|attribute| kind.attribute(*attribute).returned() == Returned::Request)
 }

@@ -107,7 +107,7 @@ impl OfAttribute<'_, '_> {
             return None;
         }
         let is_packed = match text.trim_ascii_start().as_bytes().first() {
-            Some(b'{') => self.kind() == AttributeType::Complex,
+            Some(b'{') => self.data_type() == AttributeType::Complex,
             Some(b'[') => self.mode == Mode::List,
             _ => false,
         };
@@ -141,7 +141,7 @@ impl Reader<'_> {
     /// The app role in a text that may be the `value` of an element.
     fn packed(&self, attribute: AttributeId, text: &str) -> Option<PackedElement> {
         let value = self.kind.value_of(attribute)?;
-        let is_text = self.kind.attribute(value).kind() == AttributeType::String;
+        let is_text = self.kind.attribute(value).data_type() == AttributeType::String;
         is_text.then(|| serde_json::from_str(text).ok()).flatten()
     }
 
@@ -163,7 +163,7 @@ impl Reader<'_> {
         object.insert(value, self.text(value, &name)?);
         let display = self.kind.child(attribute, "display");
         let is_free = |display: &AttributeId| {
-            self.kind.attribute(*display).mutable() != Mutability::ReadOnly && !object.contains(*display)
+            self.kind.attribute(*display).mutability() != Mutability::ReadOnly && !object.contains(*display)
         };
         if let (Some(display), Some(shown)) = (display.filter(is_free), shown) {
             object.push(display, self.text(display, &shown)?);

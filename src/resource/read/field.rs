@@ -186,7 +186,7 @@ impl Reader<'_> {
                 continue;
             }
             let definition = self.kind.attribute(attribute);
-            if !self.keeps_read_only && definition.mutable() == Mutability::ReadOnly {
+            if !self.keeps_read_only && definition.mutability() == Mutability::ReadOnly {
                 tally.lost = true;
                 self.skip(attribute, &mut map)?;
                 continue;

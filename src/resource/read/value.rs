@@ -9,7 +9,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{
-    super::{ResourceErrorKind, known::drop_doubles},
+    super::{ResourceErrorKind, value_search::drop_doubles},
     Reader,
 };
 use crate::{
@@ -68,7 +68,7 @@ impl<'de> DeserializeSeed<'de> for OfAttribute<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        match self.kind() {
+        match self.data_type() {
             // serde has no number type that keeps all digits, but the text keeps them.
             AttributeType::Integer | AttributeType::Decimal => {
                 let raw = <&RawValue>::deserialize(deserializer)?;
@@ -80,13 +80,13 @@ impl<'de> DeserializeSeed<'de> for OfAttribute<'_, '_> {
 }
 
 impl OfAttribute<'_, '_> {
-    pub(super) fn kind(&self) -> AttributeType {
-        self.reader.kind.attribute(self.attribute).kind()
+    pub(super) fn data_type(&self) -> AttributeType {
+        self.reader.kind.attribute(self.attribute).data_type()
     }
 
     /// Refuses JSON of the type `found`, where another type is expected.
     pub(super) fn refuse<E: Error>(self, found: &'static str) -> E {
-        let expected = if self.mode == Mode::List { "an array" } else { article(self.kind()) };
+        let expected = if self.mode == Mode::List { "an array" } else { article(self.data_type()) };
         self.reader.fail(self.attribute, ResourceErrorKind::Type { expected, found })
     }
 
@@ -139,7 +139,7 @@ impl OfAttribute<'_, '_> {
             return read;
         }
         self.may_be_one("a string")?;
-        let kind = self.kind();
+        let kind = self.data_type();
         if kind == AttributeType::Reference
             && text.bytes().all(|byte| byte.is_ascii_whitespace())
             && self.reader.tolerance.allows(Quirk::BlankUri)
@@ -177,7 +177,7 @@ impl OfAttribute<'_, '_> {
 
     /// Reads a whole number where the schema has text.
     fn number_as_text<E: Error>(self, number: impl fmt::Display) -> Result<(), E> {
-        if self.kind() == AttributeType::String && self.reader.tolerance.allows(Quirk::NumberForString) {
+        if self.data_type() == AttributeType::String && self.reader.tolerance.allows(Quirk::NumberForString) {
             return self.string(&number.to_string());
         }
         Err(self.refuse("a number"))
@@ -196,7 +196,7 @@ impl OfAttribute<'_, '_> {
         if text.len() > this.reader.limits.string {
             return Err(this.reader.fail(this.attribute, ResourceErrorKind::TooLong(this.reader.limits.string)));
         }
-        let number = if this.kind() == AttributeType::Integer {
+        let number = if this.data_type() == AttributeType::Integer {
             text.parse().ok().map(Value::Integer)
         } else {
             Decimal::parse(text).map(Value::Decimal)
@@ -214,7 +214,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(article(self.kind()))
+        f.write_str(article(self.data_type()))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
@@ -223,7 +223,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
     }
 
     fn visit_bool<E: Error>(mut self, truth: bool) -> Result<Self::Value, E> {
-        if self.kind() != AttributeType::Boolean {
+        if self.data_type() != AttributeType::Boolean {
             return Err(self.refuse("a boolean"));
         }
         self.may_be_one("a boolean")?;
@@ -256,7 +256,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(mut self, map: M) -> Result<Self::Value, M::Error> {
-        if self.kind() != AttributeType::Complex {
+        if self.data_type() != AttributeType::Complex {
             return Err(self.refuse("an object"));
         }
         self.may_be_one("an object")?;
@@ -331,7 +331,7 @@ impl Reader<'_> {
         if text.len() > self.limits.string {
             return Err(self.fail(attribute, ResourceErrorKind::TooLong(self.limits.string)));
         }
-        let kind = self.kind.attribute(attribute).kind();
+        let kind = self.kind.attribute(attribute).data_type();
         let form = match kind {
             AttributeType::String => return Ok(Value::String(text.into())),
             AttributeType::Reference if is_reference(text) => return Ok(Value::String(text.into())),

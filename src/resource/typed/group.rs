@@ -71,7 +71,7 @@ impl Group {
     /// The members in `members`; a resource that was read without this list, because the list is large, yields no
     /// members.
     pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
-        let kind = self.resource.kind();
+        let kind = self.resource.resource_type();
         let list = kind.child(AttributeId::ROOT, "members");
         let values = list.and_then(|list| self.resource.root().get(list)).map(Value::elements).unwrap_or_default();
         let parts = list.map(|list| kind.conventional(list)).unwrap_or_default();
@@ -83,6 +83,6 @@ impl Group {
     }
 
     fn text(&self, name: &str) -> Option<&str> {
-        self.resource.root().get(self.resource.kind().child(AttributeId::ROOT, name)?)?.as_str()
+        self.resource.root().get(self.resource.resource_type().child(AttributeId::ROOT, name)?)?.as_str()
     }
 }

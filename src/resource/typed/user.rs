@@ -75,7 +75,7 @@ impl User {
 
     /// `active`: whether the user may sign in; `None` without a value.
     ///
-    /// Every user that the core creates has a value, by the [default](crate::schema::Attribute::default_value) of
+    /// Every user that the core creates has a value, by the [default](crate::schema::Attribute::with_default_value) of
     /// the standard schema. `None` is possible for a user who is not created yet or was stored before the default
     /// existed, and for a schema whose default is switched off.
     pub fn is_active(&self) -> Option<bool> {
@@ -94,7 +94,7 @@ impl User {
     /// `name`: the parts of the user's name.
     pub fn name(&self) -> Option<Name<'_>> {
         Some(Name {
-            kind: self.resource.kind(),
+            kind: self.resource.resource_type(),
             own: self.own("name")?,
             object: self.resource.get("name")?.as_object()?,
         })
@@ -148,7 +148,7 @@ impl User {
 
     /// The enterprise data of the user (RFC 7643 §4.3); `None` if the user has no data of that extension.
     pub fn enterprise(&self) -> Option<EnterpriseUser<'_>> {
-        let kind = self.resource.kind();
+        let kind = self.resource.resource_type();
         let own = kind.extension(ENTERPRISE_USER)?.attribute();
         Some(EnterpriseUser { kind, own, object: self.resource.root().get(own)?.as_object()? })
     }
@@ -158,14 +158,14 @@ impl User {
     }
 
     fn own(&self, name: &str) -> Option<AttributeId> {
-        self.resource.kind().child(AttributeId::ROOT, name)
+        self.resource.resource_type().child(AttributeId::ROOT, name)
     }
 
     fn list(&self, name: &str) -> impl Iterator<Item = Element<'_>> {
         let own = self.own(name);
         let value = own.and_then(|own| self.resource.root().get(own));
         let elements = value.map(Value::elements).unwrap_or_default().iter().filter_map(Value::as_object);
-        let kind = self.resource.kind();
+        let kind = self.resource.resource_type();
         elements.filter_map(move |object| Some(Element { kind, own: own?, object }))
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     limits::WorkExceeded,
     resource::{Position, Sort, UniqueKey},
     schema::{AttributeId, Mutability, ResourceType},
-    store::{Context, Page, Scan, StoreError, Wanted, Window},
+    store::{Page, RequestContext, RequestedAttributes, Scan, StoreError, Window},
 };
 
 /// The number of rows that are taken at a time where the page may be complete before the end of the table.
@@ -29,7 +29,7 @@ const CHUNK: usize = 1_000;
 pub(super) fn is_stored(kind: &ResourceType, condition: &Condition) -> bool {
     condition.attributes().into_iter().all(|attribute| {
         let definition = kind.attribute(kind.top_level(attribute));
-        let derived = definition.is_multi_valued() && definition.mutable() == Mutability::ReadOnly;
+        let derived = definition.is_multi_valued() && definition.mutability() == Mutability::ReadOnly;
         !derived && !matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
     })
 }
@@ -37,7 +37,7 @@ pub(super) fn is_stored(kind: &ResourceType, condition: &Condition) -> bool {
 /// A scan of one tenant.
 pub(super) struct Query<'a> {
     tenant: &'a RwLock<Tenant>,
-    cx: &'a Context,
+    context: &'a RequestContext,
     scan: &'a Scan<'a>,
     /// The conditions. The flag is `true` if a condition uses a list that is stored separately.
     filter: Vec<(&'a Condition, bool)>,
@@ -48,12 +48,12 @@ type Bounds<'a> = (Bound<&'a str>, Bound<&'a str>);
 const EVERYTHING: Bounds<'static> = (Bound::Unbounded, Bound::Unbounded);
 
 impl<'a> Query<'a> {
-    pub(super) fn new(tenant: &'a RwLock<Tenant>, cx: &'a Context, scan: &'a Scan<'a>) -> Self {
+    pub(super) fn new(tenant: &'a RwLock<Tenant>, context: &'a RequestContext, scan: &'a Scan<'a>) -> Self {
         let uses_list = |condition: &Condition| {
             condition.attributes().into_iter().any(|attribute| reference_list(scan.kind, attribute).is_some())
         };
         let filter = scan.filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
-        Self { tenant, cx, scan, filter }
+        Self { tenant, context, scan, filter }
     }
 
     /// The page that the scan requests.
@@ -86,7 +86,7 @@ impl<'a> Query<'a> {
             };
             (rows, total)
         });
-        self.cx.charge(units(skip.min(total).saturating_add(rows.len())))?;
+        self.context.charge(units(skip.min(total).saturating_add(rows.len())))?;
         self.page_of(rows, total).await
     }
 
@@ -131,8 +131,8 @@ impl<'a> Query<'a> {
     /// end are dropped.
     async fn page_of(&self, mut rows: Vec<Arc<Row>>, total: usize) -> Result<Page, StoreError> {
         let (.., take) = window(self.scan);
-        let wanted = self.scan.wanted;
-        let fitting = wanted.fitting(rows.iter().take(take).map(|row| row.size(wanted)));
+        let requested = self.scan.requested;
+        let fitting = requested.fitting(rows.iter().take(take).map(|row| row.size(requested)));
         let more = rows.len() > fitting;
         rows.truncate(fitting);
         if is_backward(self.scan) {
@@ -141,16 +141,16 @@ impl<'a> Query<'a> {
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             self.charge_lists(&row)?;
-            items.push(row.stored(wanted));
-            self.cx.pause().await;
+            items.push(row.stored(requested));
+            self.context.pause().await;
         }
-        Ok(Page { items, total: self.scan.count.then(|| units(total)), more })
+        Ok(Page::new(items, self.scan.count.then(|| units(total)), more))
     }
 
     /// Charges the values of a row's requested lists of references.
     fn charge_lists(&self, row: &Row) -> Result<(), StoreError> {
-        let wanted = row.lists().filter(|(list, _)| self.scan.wanted.includes(*list));
-        self.cx.charge(units(wanted.map(|(_, values)| values.len()).sum()))
+        let requested = row.lists().filter(|(list, _)| self.scan.requested.includes(*list));
+        self.context.charge(units(requested.map(|(_, values)| values.len()).sum()))
     }
 
     async fn sorted(&self, sort: &Sort) -> Result<Page, StoreError> {
@@ -158,12 +158,12 @@ impl<'a> Query<'a> {
         let total = found.len();
         let whole = reference_list(self.scan.kind, sort.attribute()).is_some();
         if whole {
-            let mut room = self.scan.wanted.byte_limit().unwrap_or(usize::MAX);
+            let mut room = self.scan.requested.byte_limit().unwrap_or(usize::MAX);
             for row in &found {
                 self.charge_lists(row)?;
-                room = room.checked_sub(row.size(&Wanted::everything())).ok_or(StoreError::TooMany)?;
+                room = room.checked_sub(row.size(&RequestedAttributes::everything())).ok_or(StoreError::TooMany)?;
                 row.whole();
-                self.cx.pause().await;
+                self.context.pause().await;
             }
         }
         match self.scan.window {
@@ -183,7 +183,7 @@ impl<'a> Query<'a> {
         let (_, skip, take) = window(self.scan);
         // One additional row shows whether more rows follow.
         let end = skip.saturating_add(take).saturating_add(1);
-        let rows = sorted_window(self.cx, found, skip..end, order).await?;
+        let rows = sorted_window(self.context, found, skip..end, order).await?;
         self.page_of(rows, total).await
     }
 
@@ -191,7 +191,7 @@ impl<'a> Query<'a> {
     async fn all_matching(&self) -> Result<Vec<Arc<Row>>, StoreError> {
         let rows = self.take_rows(EVERYTHING, usize::MAX);
         if self.filter.is_empty() {
-            self.cx.charge(units(rows.len()))?;
+            self.context.charge(units(rows.len()))?;
             return Ok(rows);
         }
         let mut found = Vec::new();
@@ -242,7 +242,7 @@ impl<'a> Query<'a> {
             {
                 found.push(row);
             }
-            self.cx.pause().await;
+            self.context.pause().await;
         }
         Ok(())
     }
@@ -254,7 +254,7 @@ impl<'a> Query<'a> {
         most: usize,
         found: &mut Vec<Arc<Row>>,
     ) -> Result<(), WorkExceeded> {
-        let spending = Spending::stretch(self.cx.work());
+        let spending = Spending::stretch(self.context.work());
         while found.len() < most
             && let Some(row) = rest.peek()
         {
@@ -265,16 +265,16 @@ impl<'a> Query<'a> {
             let row = rest.next();
             found.extend(row.filter(|_| matches));
         }
-        spending.charge(self.cx.work())
+        spending.charge(self.context.work())
     }
 
     /// Whether a row satisfies the filter, for a row whose evaluation needs more than one stretch.
     async fn matches_alone(&self, row: &Row) -> Result<bool, StoreError> {
         let conditions: Vec<&Condition> = self.filter.iter().map(|(condition, _)| *condition).collect();
-        if self.scan.wanted.byte_limit().is_some_and(|limit| row.size(&Wanted::everything()) > limit) {
+        if self.scan.requested.byte_limit().is_some_and(|limit| row.size(&RequestedAttributes::everything()) > limit) {
             return Err(StoreError::TooMany);
         }
-        let truth = Condition::all_match(&conditions, row.whole().root(), self.cx.work()).await;
+        let truth = Condition::all_match(&conditions, row.whole().root(), self.context.work()).await;
         truth.map_err(|_| StoreError::TooMany)
     }
 
@@ -361,7 +361,7 @@ impl<'a> Index<'a> {
         let list = reference_list(kind, key.attribute)?;
         (kind.value_of(list) == Some(key.attribute)).then(|| {
             let holdings = tenant.holdings(&key.folded).filter(|it| it.table == number && it.list == list);
-            holdings.map(|holding| &holding.holder).collect()
+            holdings.map(|holding| &holding.referrer).collect()
         })
     }
 }

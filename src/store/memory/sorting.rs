@@ -5,7 +5,7 @@
 
 use std::{cmp::Ordering, collections::VecDeque, ops::Range};
 
-use crate::store::{Context, StoreError};
+use crate::store::{RequestContext, StoreError};
 
 /// The number of items that are selected or merged between two pauses: a few milliseconds of work.
 const STRETCH: usize = 8_192;
@@ -17,7 +17,7 @@ const STRETCH: usize = 8_192;
 /// [`StoreError::TooMany`] when the request exceeds its bound of work: each item costs one unit, and one unit more
 /// each time that it is merged.
 pub(super) async fn sorted_window<T: Send + Sync>(
-    cx: &Context,
+    context: &RequestContext,
     mut items: Vec<T>,
     window: Range<usize>,
     order: impl Fn(&T, &T) -> Ordering + Send + Sync,
@@ -25,7 +25,7 @@ pub(super) async fn sorted_window<T: Send + Sync>(
     let end = window.end.min(items.len());
     let start = window.start.min(end);
     if items.len() <= STRETCH {
-        charge(cx, items.len())?;
+        charge(context, items.len())?;
         select(&mut items, end, &order);
         if 0 < start && start < items.len() {
             items.select_nth_unstable_by(start, &order);
@@ -38,15 +38,15 @@ pub(super) async fn sorted_window<T: Send + Sync>(
     let mut runs = VecDeque::new();
     while !items.is_empty() {
         let mut run = items.split_off(items.len().saturating_sub(STRETCH));
-        charge(cx, run.len())?;
+        charge(context, run.len())?;
         select(&mut run, end, &order);
         run.sort_unstable_by(&order);
         runs.push_back(run);
-        cx.pause().await;
+        context.pause().await;
     }
     let mut all = runs.pop_front().unwrap_or_default();
     while let Some(next) = runs.pop_front() {
-        runs.push_back(merged(cx, all, next, end, &order).await?);
+        runs.push_back(merged(context, all, next, end, &order).await?);
         all = runs.pop_front().unwrap_or_default();
     }
     all.truncate(end);
@@ -64,7 +64,7 @@ fn select<T>(items: &mut Vec<T>, end: usize, order: impl Fn(&T, &T) -> Ordering)
 
 /// The first `end` items of two sorted runs, in order.
 async fn merged<T: Send + Sync>(
-    cx: &Context,
+    context: &RequestContext,
     left: Vec<T>,
     right: Vec<T>,
     end: usize,
@@ -75,7 +75,7 @@ async fn merged<T: Send + Sync>(
     let mut all = Vec::with_capacity(length);
     while all.len() < length {
         let stretch = STRETCH.min(length - all.len());
-        charge(cx, stretch)?;
+        charge(context, stretch)?;
         for _ in 0..stretch {
             let from_left = match (left.peek(), right.peek()) {
                 (Some(left), Some(right)) => order(left, right).is_le(),
@@ -83,11 +83,11 @@ async fn merged<T: Send + Sync>(
             };
             all.extend(if from_left { left.next() } else { right.next() });
         }
-        cx.pause().await;
+        context.pause().await;
     }
     Ok(all)
 }
 
-fn charge(cx: &Context, items: usize) -> Result<(), StoreError> {
-    cx.charge(u64::try_from(items).unwrap_or(u64::MAX))
+fn charge(context: &RequestContext, items: usize) -> Result<(), StoreError> {
+    context.charge(u64::try_from(items).unwrap_or(u64::MAX))
 }

@@ -15,7 +15,7 @@ use crate::{
     quirks::{Quirks, Tolerance},
     resource::{Resource, UniqueKey},
     schema::{AttributeId, AttributeType, ResourceType},
-    store::{Stored, Version, Wanted},
+    store::{RequestedAttributes, Stored, Version},
     value::Value,
 };
 
@@ -26,7 +26,7 @@ pub(super) type Id = Arc<str>;
 pub(super) struct Tenant {
     tables: Vec<Table>,
     /// Each resource by its id. An id is unique across all resource types (RFC 7643 §3.1).
-    ids: HashMap<Id, Known>,
+    ids: HashMap<Id, IndexedResource>,
     /// The references, ordered by their target.
     holdings: BTreeSet<Holding>,
     /// The number of versions that were issued. It never decreases, so that no version is reused.
@@ -35,7 +35,7 @@ pub(super) struct Tenant {
 
 /// A resource that is found by its id alone.
 #[derive(Debug)]
-struct Known {
+struct IndexedResource {
     table: usize,
     /// Without its lists of references, as in the [`Head`].
     resource: Arc<Resource>,
@@ -78,7 +78,7 @@ pub(super) struct Holding {
     pub(super) table: usize,
     pub(super) list: AttributeId,
     /// The id of the referrer.
-    pub(super) holder: Id,
+    pub(super) referrer: Id,
 }
 
 impl Tenant {
@@ -109,10 +109,15 @@ impl Tenant {
     }
 
     /// The resources of a table with these ids, with their requested attributes.
-    pub(super) fn many(&self, table: usize, ids: &[&str], wanted: &Wanted<'_>) -> Vec<Option<Arc<Resource>>> {
+    pub(super) fn many(
+        &self,
+        table: usize,
+        ids: &[&str],
+        requested: &RequestedAttributes<'_>,
+    ) -> Vec<Option<Arc<Resource>>> {
         let lists = self.table(table).map_or(&[][..], |table| table.kind.reference_lists());
-        if lists.iter().any(|list| wanted.includes(*list)) {
-            let row = |id: &&str| self.row(table, id).map(|row| row.stored(wanted).resource);
+        if lists.iter().any(|list| requested.includes(*list)) {
+            let row = |id: &&str| self.row(table, id).map(|row| row.stored(requested).resource);
             return ids.iter().map(row).collect();
         }
         // A resource without its lists is found by a hash lookup alone, in a third of the time.
@@ -127,7 +132,7 @@ impl Tenant {
             target: Arc::clone(target),
             table: 0,
             list: AttributeId::ROOT,
-            holder: Id::from(""),
+            referrer: Id::from(""),
         };
         let target = self.locate(id);
         let behind = target.into_iter().flat_map(move |target| self.holdings.range(first(target)..));
@@ -170,7 +175,7 @@ impl Tenant {
         for key in &head.unique {
             rows.unique.insert(key.clone(), Arc::clone(id));
         }
-        ids.insert(Arc::clone(id), Known { table, resource: Arc::clone(&head.resource) });
+        ids.insert(Arc::clone(id), IndexedResource { table, resource: Arc::clone(&head.resource) });
         if let Some(row) = rows.rows.get_mut(id).map(Arc::make_mut) {
             row.whole = OnceLock::new();
             return Some(std::mem::replace(&mut row.head, head));
@@ -197,7 +202,7 @@ impl Tenant {
             Some((shared, _)) => Arc::clone(shared),
             None => Arc::from(key),
         });
-        let holding = |target| Holding { target, table, list, holder: Arc::clone(id) };
+        let holding = |target| Holding { target, table, list, referrer: Arc::clone(id) };
         let old = values.swap(place, key.clone(), value);
         if let Some(old) = old.as_ref().and_then(|old| values.key(old)) {
             holdings.remove(&holding(Id::from(old)));
@@ -224,7 +229,8 @@ impl Table {
         }
         indexed.retain(|attribute| {
             let without_key = [AttributeType::Boolean, AttributeType::Binary, AttributeType::Complex];
-            !without_key.contains(&kind.attribute(*attribute).kind()) && reference_list(&kind, *attribute).is_none()
+            !without_key.contains(&kind.attribute(*attribute).data_type())
+                && reference_list(&kind, *attribute).is_none()
         });
         indexed.sort_unstable();
         indexed.dedup();
@@ -260,7 +266,7 @@ impl Row {
     }
 
     fn list_mut(&mut self, attribute: AttributeId) -> Option<&mut List> {
-        let value = self.head.resource.kind().value_of(attribute)?;
+        let value = self.head.resource.resource_type().value_of(attribute)?;
         let position = self.lists.iter().position(|(list, _)| *list == attribute).unwrap_or_else(|| {
             self.lists.push((attribute, Arc::new(List::new(value))));
             self.lists.len() - 1
@@ -273,20 +279,20 @@ impl Row {
     }
 
     /// The approximate size in bytes of the resource with its requested lists. Computed without copying a list.
-    pub(super) fn size(&self, wanted: &Wanted<'_>) -> usize {
+    pub(super) fn size(&self, requested: &RequestedAttributes<'_>) -> usize {
         let lists = self.lists().filter(|(attribute, values)| {
-            wanted.includes(*attribute) && wanted.list_limit().is_none_or(|limit| values.len() <= limit)
+            requested.includes(*attribute) && requested.list_limit().is_none_or(|limit| values.len() <= limit)
         });
         lists.fold(self.head.resource.size(), |size, (_, values)| size.saturating_add(values.size()))
     }
 
     /// The resource with its requested attributes. A list that is not requested is not copied.
-    pub(super) fn stored(&self, wanted: &Wanted<'_>) -> Stored {
-        let mut room = wanted.byte_limit().map(|limit| limit.saturating_sub(self.head.resource.size()));
+    pub(super) fn stored(&self, requested: &RequestedAttributes<'_>) -> Stored {
+        let mut room = requested.byte_limit().map(|limit| limit.saturating_sub(self.head.resource.size()));
         let mut complete = true;
         let mut read = Vec::new();
-        for (attribute, values) in self.lists().filter(|(attribute, _)| wanted.includes(*attribute)) {
-            let is_short = wanted.list_limit().is_none_or(|limit| values.len() <= limit);
+        for (attribute, values) in self.lists().filter(|(attribute, _)| requested.includes(*attribute)) {
+            let is_short = requested.list_limit().is_none_or(|limit| values.len() <= limit);
             let left = room.map(|room| room.checked_sub(values.size()));
             if is_short && left != Some(None) {
                 read.push((attribute, values));

@@ -16,7 +16,7 @@ use crate::{
     path::AttributePath,
     resource::{Resource, UniqueKey},
     schema::{AttributeId, ResourceType},
-    store::{Change, Done, Entry, StoreError, Version, referred},
+    store::{Change, ChangeOutcome, Entry, StoreError, Version, referred},
     value::{Object, Text, Value},
 };
 
@@ -55,8 +55,8 @@ impl<'a> Transaction<'a> {
         self.undo.clear();
     }
 
-    pub(super) fn apply(&mut self, change: &Change) -> Result<Done, StoreError> {
-        let table = self.tenant.need_table(change.kind(), self.indexed);
+    pub(super) fn apply(&mut self, change: &Change) -> Result<ChangeOutcome, StoreError> {
+        let table = self.tenant.need_table(change.resource_type(), self.indexed);
         let row = self.tenant.row(table, change.id());
         let current = row.map(|row| &row.head.version);
         if current.is_none() && change.expect().is_none() && self.tenant.locate(change.id()).is_some() {
@@ -75,13 +75,13 @@ impl<'a> Transaction<'a> {
             // The attribute is not a list that is stored separately, so the whole resource is replaced.
             (Change::EditValues { .. }, Some(row)) => match change.edited(row.whole()) {
                 Some((edited, effect)) => Ok(self.replace(table, &Entry::new(edited))?.with_edit(effect)),
-                None => Ok(Done::kept(row.head.version.clone())),
+                None => Ok(ChangeOutcome::kept(row.head.version.clone())),
             },
             (Change::EditValues { .. }, None) => Err(StoreError::NotFound),
         }
     }
 
-    fn create(&mut self, table: usize, entry: &Entry) -> Result<Done, StoreError> {
+    fn create(&mut self, table: usize, entry: &Entry) -> Result<ChangeOutcome, StoreError> {
         let id = Id::from(entry.resource.id());
         if id.is_empty() {
             return Err(StoreError::backend("expected a resource with an id"));
@@ -89,37 +89,37 @@ impl<'a> Transaction<'a> {
         self.claim(table, &id, entry)?;
         // The head comes first, since a resource may refer to itself.
         let version = self.set_head(table, &id, without_lists(&entry.resource), entry.unique.clone());
-        for list in entry.resource.kind().reference_lists() {
+        for list in entry.resource.resource_type().reference_lists() {
             self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
         }
-        Ok(Done::written(version))
+        Ok(ChangeOutcome::written(version))
     }
 
-    fn replace(&mut self, table: usize, entry: &Entry) -> Result<Done, StoreError> {
+    fn replace(&mut self, table: usize, entry: &Entry) -> Result<ChangeOutcome, StoreError> {
         let id = self.shared(entry.resource.id());
         self.claim(table, &id, entry)?;
         let steps = self.undo.len();
-        for list in entry.resource.kind().reference_lists().iter().filter(|list| !entry.kept.contains(list)) {
+        for list in entry.resource.resource_type().reference_lists().iter().filter(|list| !entry.kept.contains(list)) {
             self.set_list(table, &id, *list, elements(&entry.resource, *list))?;
         }
         let after = without_lists(&entry.resource);
         let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
         let is_same = is_same_but_for_the_time(row.head.resource.root(), after.root());
         if is_same && self.undo.len() == steps {
-            return Ok(Done::kept(row.head.version.clone()));
+            return Ok(ChangeOutcome::kept(row.head.version.clone()));
         }
         let version = self.set_head(table, &id, after, entry.unique.clone());
-        Ok(Done::written(version))
+        Ok(ChangeOutcome::written(version))
     }
 
-    fn delete(&mut self, table: usize, id: &str) -> Result<Done, StoreError> {
+    fn delete(&mut self, table: usize, id: &str) -> Result<ChangeOutcome, StoreError> {
         let id = self.shared(id);
         let holdings: Vec<Holding> = self.tenant.holdings(&id).cloned().collect();
-        for Holding { table, list, holder, .. } in holdings {
-            let row = self.tenant.row(table, &holder);
+        for Holding { table, list, referrer, .. } in holdings {
+            let row = self.tenant.row(table, &referrer);
             if let Some(place) = row.and_then(|row| row.list(list)?.place(&id)) {
-                self.set_value(table, &holder, list, place, None);
-                self.touch(table, &holder, None);
+                self.set_value(table, &referrer, list, place, None);
+                self.touch(table, &referrer, None);
             }
         }
         let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
@@ -132,7 +132,7 @@ impl<'a> Transaction<'a> {
         }
         let head = self.tenant.swap_head(table, &id, None);
         self.undo.push(Undo::Head { table, id, head });
-        Ok(Done::deleted())
+        Ok(ChangeOutcome::deleted())
     }
 
     fn edit(
@@ -142,11 +142,11 @@ impl<'a> Transaction<'a> {
         list: AttributeId,
         edit: &ValueEdit,
         modified: DateTime<Utc>,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<ChangeOutcome, StoreError> {
         let id = self.shared(id);
         let steps = self.undo.len();
         let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
-        let kind = Arc::clone(row.head.resource.kind());
+        let kind = Arc::clone(row.head.resource.resource_type());
         let coming: HashSet<&str> = edit.add.iter().filter_map(|element| referred(&kind, list, element)).collect();
         let mut effect = ValueEdit::default();
         let mut going = Vec::new();
@@ -177,7 +177,7 @@ impl<'a> Transaction<'a> {
             None => self.tenant.row(table, &id).map(|row| row.head.version.clone()),
         };
         let changed = modified.is_some();
-        Ok(Done { version, changed, edit: changed.then_some(effect) })
+        Ok(ChangeOutcome { version, changed, edit: changed.then_some(effect) })
     }
 
     /// Refuses unique keys that another resource has.
@@ -192,7 +192,7 @@ impl<'a> Transaction<'a> {
     /// Replaces the values of a list by `elements`. A value that is in the list already keeps its place.
     fn set_list(&mut self, table: usize, id: &Id, list: AttributeId, elements: &[Value]) -> Result<(), StoreError> {
         let Some(row) = self.tenant.row(table, id) else { return Ok(()) };
-        let Some(value) = row.head.resource.kind().value_of(list) else { return Ok(()) };
+        let Some(value) = row.head.resource.resource_type().value_of(list) else { return Ok(()) };
         let mut coming: HashMap<&str, &Value> = HashMap::with_capacity(elements.len());
         let mut nameless = Vec::new();
         for element in elements {
@@ -228,7 +228,7 @@ impl<'a> Transaction<'a> {
     /// Adds a value to a list, unless the list has a value with the same target. Returns whether it was added.
     fn add(&mut self, table: usize, id: &Id, list: AttributeId, element: Value) -> Result<bool, StoreError> {
         let Some(row) = self.tenant.row(table, id) else { return Ok(false) };
-        let kind = row.head.resource.kind();
+        let kind = row.head.resource.resource_type();
         let values = row.list(list);
         if let Some(key) = element.as_object().and_then(|element| referred(kind, list, element)) {
             if values.is_some_and(|values| values.place(key).is_some()) {
@@ -282,7 +282,7 @@ impl<'a> Transaction<'a> {
 
 /// The resource without its lists of references. Most resources have no such list and are shared unchanged.
 fn without_lists(resource: &Arc<Resource>) -> Arc<Resource> {
-    let (kind, root) = (resource.kind(), resource.root());
+    let (kind, root) = (resource.resource_type(), resource.root());
     if !kind.reference_lists().iter().any(|list| root.contains(*list)) {
         return Arc::clone(resource);
     }
@@ -299,7 +299,7 @@ fn elements(resource: &Resource, list: AttributeId) -> &[Value] {
 
 /// Whether the list may refer to resources of type `target`.
 fn may_refer(kind: &ResourceType, list: AttributeId, target: &ResourceType) -> bool {
-    let types = kind.conventional(list).reference.map(|reference| kind.attribute(reference).references());
+    let types = kind.conventional(list).reference.map(|reference| kind.attribute(reference).reference_types());
     types.unwrap_or_default().iter().any(|name| **name == *target.name())
 }
 

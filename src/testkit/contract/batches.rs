@@ -19,33 +19,39 @@ pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let mut random = kit.random();
     let (id, mine) = (random.id(), random.id());
     kit.write_one(&one, "a tenant creates", create(subject(kit, &id))).await?;
-    for cx in [&other, &third] {
-        check(kit.get(cx, kind, &id).await?.is_none(), "another tenant does not read it", || "it does".to_owned())?;
-        check(kit.all(cx, kind).await?.is_empty(), "another tenant does not list it", || "it does".to_owned())?;
+    for context in [&other, &third] {
+        check(kit.get(context, kind, &id).await?.is_none(), "another tenant does not read it", || {
+            "it does".to_owned()
+        })?;
+        check(kit.all(context, kind).await?.is_empty(), "another tenant does not list it", || "it does".to_owned())?;
         kit.refuse(
-            cx,
+            context,
             "another tenant does not replace it",
             &[replace(subject(kit, &id), Expect::Exists)],
             0,
             |error| matches!(error, StoreError::NotFound),
         )
         .await?;
-        kit.refuse(cx, "another tenant does not delete it", &[delete(kind, &id, Expect::Exists)], 0, |error| {
+        kit.refuse(context, "another tenant does not delete it", &[delete(kind, &id, Expect::Exists)], 0, |error| {
             matches!(error, StoreError::NotFound)
         })
         .await?;
         // Each tenant has its own names and ids.
         let same_name = kit.samples.subject(&mine, &format!("name of {id}"));
-        kit.write_one(cx, "another tenant uses the same name", create(same_name)).await?;
+        kit.write_one(context, "another tenant uses the same name", create(same_name)).await?;
     }
-    if let Some((holder, list)) = &kit.samples.holder {
+    if let Some((referrer, list)) = &kit.samples.referrer {
         let group = random.id();
-        kit.write_one(&other, "another tenant has a list", create(named(holder, &group, "list"))).await?;
-        let element = super::super::samples::reference(holder, *list, &id, kind);
+        kit.write_one(&other, "another tenant has a list", create(named(referrer, &group, "list"))).await?;
+        let element = super::super::samples::reference(referrer, *list, &id, kind);
         let add = ValueEdit { add: vec![element], ..ValueEdit::default() };
-        kit.refuse(&other, "another tenant does not refer to it", &[edit(holder, *list, &group, add, 1)], 0, |error| {
-            matches!(error, StoreError::BadReference { .. })
-        })
+        kit.refuse(
+            &other,
+            "another tenant does not refer to it",
+            &[edit(referrer, *list, &group, add, 1)],
+            0,
+            |error| matches!(error, StoreError::BadReference { .. }),
+        )
         .await?;
         let located = kit.store().locate(&other, std::slice::from_ref(kind), &[&id]).await;
         let located = located.map_err(|error| failed("ids are located", &error))?;
@@ -57,12 +63,12 @@ pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 
 pub(super) async fn atomic<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     kit.need_batch(4)?;
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let kind = &kit.samples.subject;
     let mut random = kit.random();
     let [kept, gone, missing] = [random.id(), random.id(), random.id()];
     for id in [&kept, &gone] {
-        kit.write_one(&cx, "a resource is created", create(subject(kit, id))).await?;
+        kit.write_one(&context, "a resource is created", create(subject(kit, id))).await?;
     }
     let [a, b] = [random.id(), random.id()];
     let changed = kit.samples.subject(&kept, "another name");
@@ -86,34 +92,34 @@ pub(super) async fn atomic<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             }
             let mut batch = good.to_vec();
             batch.insert(index, bad.clone());
-            kit.refuse(&cx, &format!("a batch with {what} at {index} fails"), &batch, index, accepts).await?;
+            kit.refuse(&context, &format!("a batch with {what} at {index} fails"), &batch, index, accepts).await?;
         }
     }
-    let done = kit.write(&cx, "the batch without it is committed", &good).await?;
+    let done = kit.write(&context, "the batch without it is committed", &good).await?;
     check(done.iter().all(|done| done.changed), "each change of it changed something", || format!("{done:?}"))
 }
 
 pub(super) async fn order<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     kit.need_batch(4)?;
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let kind = &kit.samples.subject;
     let mut random = kit.random();
     let [a, b] = [random.id(), random.id()];
     // A later change may reuse the name of a resource deleted before it, and may change a resource created before it.
     let first = kit.samples.subject(&a, "first");
-    kit.write_one(&cx, "a resource is created", create(first)).await?;
+    kit.write_one(&context, "a resource is created", create(first)).await?;
     let batch = [
         delete(kind, &a, Expect::Exists),
         create(kit.samples.subject(&b, "first")),
         replace(kit.samples.subject(&b, "second"), Expect::Exists),
         create(kit.samples.subject(&random.id(), "first")),
     ];
-    let done = kit.write(&cx, "each change of a batch sees those before it", &batch).await?;
+    let done = kit.write(&context, "each change of a batch sees those before it", &batch).await?;
     let twice = [1, 2].map(|index| done.get(index).and_then(|done| done.version.clone()));
     check(twice.first() != twice.last(), "a resource that a batch changes twice has two versions", || {
         format!("{twice:?}")
     })?;
-    let stored = kit.existing(&cx, kind, &b, "what a batch creates and then replaces").await?;
+    let stored = kit.existing(&context, kind, &b, "what a batch creates and then replaces").await?;
     let last = done.get(2).and_then(|done| done.version.clone());
     check(last.as_ref() == Some(&stored.version), "the version of the last change is the resource's", || {
         format!("{last:?}, {:?}", stored.version)
@@ -128,7 +134,7 @@ pub(super) async fn order<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 const POLLS: usize = 200;
 
 pub(super) async fn cancelled<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let kind = &kit.samples.subject;
     let mut random = kit.random();
     let several = kit.capabilities().max_batch >= 2;
@@ -138,12 +144,12 @@ pub(super) async fn cancelled<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         if !several {
             batch.truncate(1);
         }
-        let outcome = Cut::new(kit.store().commit(&cx, &batch), polls).await;
+        let outcome = Cut::new(kit.store().commit(&context, &batch), polls).await;
         // This commit waits for any work that the store still does for the dropped commit.
-        kit.write_one(&cx, "a commit follows one that was dropped", create(subject(kit, &random.id()))).await?;
+        kit.write_one(&context, "a commit follows one that was dropped", create(subject(kit, &random.id()))).await?;
         let mut there = Vec::new();
         for id in ids.iter().take(batch.len()) {
-            there.push(kit.get(&cx, kind, id).await?.is_some());
+            there.push(kit.get(&context, kind, id).await?.is_some());
         }
         let whole = there.iter().all(|there| *there) || !there.iter().any(|there| *there);
         let what = format!("a commit that is dropped after {polls} polls has happened as a whole or not at all");

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::samples::{DECIMALS, TEXTS, moment, random},
-    Arc, Context, Expect, Kit, Random, ResourceType, Scan, Stop, Store, Stored, Wanted, Window, check, create, delete,
-    failed, replace,
+    Arc, Expect, Kit, Random, RequestContext, RequestedAttributes, ResourceType, Scan, Stop, Store, Stored, Window,
+    check, create, delete, failed, replace,
 };
 use crate::{
     filter::{Condition, Filter},
@@ -17,8 +17,8 @@ use crate::{
     store::{Page, Pushdown},
 };
 
-async fn page<S: Store>(kit: &Kit<'_, S>, cx: &Context, scan: &Scan<'_>) -> Result<Page, Stop> {
-    kit.store().scan(cx, scan).await.map_err(|error| failed("a page is read", &error))
+async fn page<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, Stop> {
+    kit.store().scan(context, scan).await.map_err(|error| failed("a page is read", &error))
 }
 
 fn ids(page: &Page) -> Vec<String> {
@@ -26,21 +26,23 @@ fn ids(page: &Page) -> Vec<String> {
 }
 
 pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let kind = &kit.samples.subject;
     let mut random = kit.random();
     let steady: Vec<String> = (0..60).map(|_| random.id()).collect();
     let mut others: Vec<String> = (0..40).map(|_| random.id()).collect();
     for id in steady.iter().chain(&others) {
-        kit.write_one(&cx, "a resource is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
+        kit.write_one(&context, "a resource is created", create(kit.samples.subject(id, &format!("name of {id}"))))
+            .await?;
     }
-    let wanted = Wanted::everything();
+    let requested = RequestedAttributes::everything();
     let mut seen: Vec<String> = Vec::new();
     loop {
         let last = seen.last().cloned();
         let window = Window::behind(last.as_deref(), 7);
         let found =
-            page(kit, &cx, &Scan { kind, filter: &[], sort: None, window, wanted: &wanted, count: false }).await?;
+            page(kit, &context, &Scan { kind, filter: &[], sort: None, window, requested: &requested, count: false })
+                .await?;
         let more = found.more;
         let found = ids(&found);
         let up = found.iter().chain([]).zip(found.iter().skip(1)).all(|(one, next)| one < next)
@@ -53,14 +55,14 @@ pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         check(!found.is_empty(), "a page with more behind it is not empty", || "it is".to_owned())?;
         // Concurrent clients delete one resource, create one and change one.
         if let Some(gone) = others.pop() {
-            kit.write_one(&cx, "another resource is deleted", delete(kind, &gone, Expect::Exists)).await?;
+            kit.write_one(&context, "another resource is deleted", delete(kind, &gone, Expect::Exists)).await?;
         }
         let id = random.id();
-        kit.write_one(&cx, "another resource is created", create(kit.samples.subject(&id, &format!("new {id}"))))
+        kit.write_one(&context, "another resource is created", create(kit.samples.subject(&id, &format!("new {id}"))))
             .await?;
         if let Some(other) = others.first() {
             let change = replace(kit.samples.subject(other, &format!("other {}", seen.len())), Expect::Exists);
-            kit.write_one(&cx, "another resource is changed", change).await?;
+            kit.write_one(&context, "another resource is changed", change).await?;
         }
     }
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
@@ -88,7 +90,7 @@ fn sortable(kind: &Arc<ResourceType>) -> Vec<(String, AttributePath)> {
 }
 
 pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let kind = &kit.samples.subject;
     let capabilities = kit.capabilities();
     if !capabilities.sort && !capabilities.total {
@@ -98,10 +100,10 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     for index in 0..40 {
         let id = numbers.id();
         let resource = random(kind, &id, &format!("name {index}"), &mut numbers);
-        kit.write_one(&cx, "a resource is created", create(resource)).await?;
+        kit.write_one(&context, "a resource is created", create(resource)).await?;
     }
-    let all = kit.all(&cx, kind).await?;
-    let wanted = Wanted::everything();
+    let all = kit.all(&context, kind).await?;
+    let requested = RequestedAttributes::everything();
     let mut tolerance = Tolerance::new(Quirks::strict());
     let mut sorts: Vec<(String, Option<Sort>)> = vec![("no order".to_owned(), None)];
     if capabilities.sort {
@@ -129,7 +131,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             filter: &[],
             sort,
             window: Window::Offset { skip: 0, take: usize::MAX },
-            wanted: &wanted,
+            requested: &requested,
             count: false,
         }
         .select(all.iter().cloned());
@@ -138,13 +140,13 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         for skip in [0, 13, 26, 39, 52] {
             let found = page(
                 kit,
-                &cx,
+                &context,
                 &Scan {
                     kind,
                     filter: &[],
                     sort,
                     window: Window::Offset { skip, take: 13 },
-                    wanted: &wanted,
+                    requested: &requested,
                     count: true,
                 },
             )
@@ -161,7 +163,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         let mut directions = vec![("forward", false)];
         directions.extend(capabilities.backward.then_some(("backward", true)));
         for (direction, backward) in directions {
-            let walked = walk(kit, &cx, sort, backward, expected.len()).await?;
+            let walked = walk(kit, &context, sort, backward, expected.len()).await?;
             check(walked == expected, &format!("{name}: a walk {direction}"), || "it is in another order".to_owned())?;
         }
     }
@@ -172,13 +174,13 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 /// ends one page beyond `most`.
 async fn walk<S: Store>(
     kit: &Kit<'_, S>,
-    cx: &Context,
+    context: &RequestContext,
     sort: Option<&Sort>,
     backward: bool,
     most: usize,
 ) -> Result<Vec<String>, Stop> {
     const TAKE: usize = 9;
-    let wanted = Wanted::everything();
+    let requested = RequestedAttributes::everything();
     let (mut walked, mut place): (Vec<String>, Option<Place>) = (Vec::new(), None);
     loop {
         let position = place.as_ref().map(Place::position);
@@ -187,8 +189,8 @@ async fn walk<S: Store>(
         } else {
             Window::After { last: position, take: TAKE }
         };
-        let scan = Scan { kind: &kit.samples.subject, filter: &[], sort, window, wanted: &wanted, count: false };
-        let found = page(kit, cx, &scan).await?;
+        let scan = Scan { kind: &kit.samples.subject, filter: &[], sort, window, requested: &requested, count: false };
+        let found = page(kit, context, &scan).await?;
         let end = if backward { found.items.first() } else { found.items.last() };
         place = end.map(|stored| Place::of(sort, stored));
         let at = if backward { 0 } else { walked.len() };
@@ -216,23 +218,23 @@ impl Place {
 }
 
 pub(super) async fn pushdown<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let mut numbers = kit.random();
     let mut evaluated = 0_usize;
     for kind in kit.whole.registry.resource_types() {
         for index in 0..40 {
             let id = numbers.id();
             let resource = random(kind, &id, &format!("{} {index}", kind.name()), &mut numbers);
-            kit.write_one(&cx, "a resource is created", create(resource)).await?;
+            kit.write_one(&context, "a resource is created", create(resource)).await?;
         }
-        let all = kit.all(&cx, kind).await?;
+        let all = kit.all(&context, kind).await?;
         for _ in 0..300 {
             let Some(filter) = random_filter(kind, 2, &mut numbers) else { continue };
             let mut tolerance = Tolerance::new(Quirks::default());
             let Ok(parsed) = Filter::parse(&filter, &Limits::default(), &mut tolerance) else { continue };
             let Ok(matcher) = parsed.compile(kind, &mut tolerance) else { continue };
             for condition in matcher.conditions() {
-                evaluated += usize::from(agree(kit, &cx, kind, &all, condition, &filter).await?);
+                evaluated += usize::from(agree(kit, &context, kind, &all, condition, &filter).await?);
             }
         }
     }
@@ -245,7 +247,7 @@ pub(super) async fn pushdown<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 /// Returns whether the store evaluates the condition; ends the check if the result breaks the promise of the store.
 async fn agree<S: Store>(
     kit: &Kit<'_, S>,
-    cx: &Context,
+    context: &RequestContext,
     kind: &Arc<ResourceType>,
     all: &[Stored],
     condition: &Condition,
@@ -255,11 +257,11 @@ async fn agree<S: Store>(
     if promised == Pushdown::No {
         return Ok(false);
     }
-    let wanted = Wanted::everything();
+    let requested = RequestedAttributes::everything();
     let conditions = [condition];
     let window = Window::behind(None, usize::MAX >> 1);
-    let scan = Scan { kind, filter: &conditions, sort: None, window, wanted: &wanted, count: true };
-    let found = page(kit, cx, &scan).await?;
+    let scan = Scan { kind, filter: &conditions, sort: None, window, requested: &requested, count: true };
+    let found = page(kit, context, &scan).await?;
     let matching = all.iter().filter(|stored| condition.matches(stored.resource.root()));
     let expected: BTreeSet<String> = matching.map(|stored| stored.resource.id().to_owned()).collect();
     let found: BTreeSet<String> = ids(&found).into_iter().collect();
@@ -289,7 +291,7 @@ fn random_filter(kind: &Arc<ResourceType>, depth: usize, random: &mut Random) ->
     let &attribute = random.choose(&attributes)?;
     let definition = kind.attribute(attribute);
     let path = kind.path(attribute);
-    if definition.kind() == AttributeType::Complex && definition.is_multi_valued() && random.once_in(2) {
+    if definition.data_type() == AttributeType::Complex && definition.is_multi_valued() && random.once_in(2) {
         let parts = kind.children(attribute);
         let leaf = |random: &mut Random| {
             let &part = random.choose(parts)?;
@@ -313,7 +315,7 @@ fn comparison(kind: &ResourceType, attribute: AttributeId, path: &str, random: &
     let definition = kind.attribute(attribute);
     let text: &[&str] = &["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"];
     let ordered: &[&str] = &["eq", "ne", "gt", "ge", "lt", "le"];
-    let (operators, literal) = match definition.kind() {
+    let (operators, literal) = match definition.data_type() {
         AttributeType::Boolean => {
             (&["eq", "ne"][..], ["true", "false"].get(random.below(2)).map(|it| (*it).to_owned())?)
         }

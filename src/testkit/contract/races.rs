@@ -6,7 +6,7 @@ use super::{
 };
 
 pub(super) async fn creators<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let kind = &kit.samples.subject;
     let mut random = kit.random();
     for round in 0..5 {
@@ -18,7 +18,7 @@ pub(super) async fn creators<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         };
         let batches: Vec<[Change; 1]> =
             (0..20).map(|index| [create(kit.samples.subject(&random.id(), &spelling(index)))]).collect();
-        let outcomes = together(batches.iter().map(|batch| kit.commit(&cx, batch)).collect()).await;
+        let outcomes = together(batches.iter().map(|batch| kit.commit(&context, batch)).collect()).await;
         let mut winners = 0;
         for outcome in outcomes {
             match outcome.map_err(|error| error.error) {
@@ -27,7 +27,7 @@ pub(super) async fn creators<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
                 Err(error) => return Err(failed("20 create one name at the same time", &error)),
             }
         }
-        let there = kit.all(&cx, kind).await?.len();
+        let there = kit.all(&context, kind).await?.len();
         let expected = round + 1;
         check(winners == 1 && there == expected, "of 20 that create one name at the same time, one does", || {
             format!("{winners} were committed, and {there} are there instead of {expected}")
@@ -37,17 +37,17 @@ pub(super) async fn creators<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 }
 
 pub(super) async fn writers<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let kind = &kit.samples.subject;
     let id = kit.random().id();
-    kit.write_one(&cx, "a resource is created", create(kit.samples.subject(&id, "start"))).await?;
+    kit.write_one(&context, "a resource is created", create(kit.samples.subject(&id, "start"))).await?;
     for round in 0..5 {
-        let before = kit.existing(&cx, kind, &id, "the resource").await?.version;
+        let before = kit.existing(&context, kind, &id, "the resource").await?.version;
         let name = |index: usize| format!("writer {round} {index}");
         let batches: Vec<[Change; 1]> = (0..20)
             .map(|index| [replace(kit.samples.subject(&id, &name(index)), Expect::Version(before.clone()))])
             .collect();
-        let outcomes = together(batches.iter().map(|batch| kit.commit(&cx, batch)).collect()).await;
+        let outcomes = together(batches.iter().map(|batch| kit.commit(&context, batch)).collect()).await;
         let mut winner = None;
         for (index, outcome) in outcomes.into_iter().enumerate() {
             match outcome.map_err(|error| error.error) {
@@ -59,7 +59,7 @@ pub(super) async fn writers<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
                 Err(error) => return Err(failed("20 write one version at the same time", &error)),
             }
         }
-        let stored = kit.existing(&cx, kind, &id, "the resource").await?;
+        let stored = kit.existing(&context, kind, &id, "the resource").await?;
         let Some(winner) = winner else {
             return Err(Failure::new("of 20 that write one version, one does", "none did").into());
         };
@@ -71,23 +71,24 @@ pub(super) async fn writers<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 }
 
 pub(super) async fn members<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
-    let (holder, list) = kit.holder()?;
+    let context = kit.tenant("a")?;
+    let (referrer, list) = kit.referrer()?;
     let mut random = kit.random();
     let group = random.id();
     let ids: Vec<String> = (0..50).map(|_| random.id()).collect();
     for id in &ids {
-        kit.write_one(&cx, "a member is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
+        kit.write_one(&context, "a member is created", create(kit.samples.subject(id, &format!("name of {id}"))))
+            .await?;
     }
-    kit.write_one(&cx, "a list is created", create(named(&holder, &group, "list"))).await?;
+    kit.write_one(&context, "a list is created", create(named(&referrer, &group, "list"))).await?;
     let add = |id: &String| {
-        let element = super::super::samples::reference(&holder, list, id, &kit.samples.subject);
-        [edit(&holder, list, &group, ValueEdit { add: vec![element], ..ValueEdit::default() }, 1)]
+        let element = super::super::samples::reference(&referrer, list, id, &kit.samples.subject);
+        [edit(&referrer, list, &group, ValueEdit { add: vec![element], ..ValueEdit::default() }, 1)]
     };
     let mut batches: Vec<[Change; 1]> = ids.iter().map(add).collect();
     // A store may return `Busy`; the check then repeats the commit, as the core does.
     for _ in 0..50 {
-        let outcomes = together(batches.iter().map(|batch| kit.commit(&cx, batch)).collect()).await;
+        let outcomes = together(batches.iter().map(|batch| kit.commit(&context, batch)).collect()).await;
         let mut again = Vec::new();
         for (outcome, batch) in outcomes.into_iter().zip(batches) {
             match outcome.map_err(|error| error.error) {
@@ -104,7 +105,7 @@ pub(super) async fn members<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     check(batches.is_empty(), "50 members are added at the same time", || {
         format!("{} could not be added in 50 attempts", batches.len())
     })?;
-    let stored = kit.existing(&cx, &holder, &group, "the list").await?;
+    let stored = kit.existing(&context, &referrer, &group, "the list").await?;
     let found = sorted(held(&stored.resource, list));
     check(found == sorted(ids), "of 50 members that are added at the same time none is lost", || {
         format!("{} are there", found.len())

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::{
     super::samples::{HOSTILE, moment, random, reference, set, text},
-    Context, Expect, Failure, Key, Kit, Resource, Stop, Store, Wanted, check, create, delete, failed, held, named,
-    replace, sorted,
+    Expect, Failure, Key, Kit, RequestContext, RequestedAttributes, Resource, Stop, Store, check, create, delete,
+    failed, held, named, replace, sorted,
 };
 use crate::{schema::AttributeId, value::Value};
 
 pub(super) async fn round_trip<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
+    let context = kit.tenant("a")?;
     let mut numbers = kit.random();
     for kind in kit.whole.registry.resource_types() {
         for round in 0..40_usize {
@@ -22,27 +22,27 @@ pub(super) async fn round_trip<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             let created = moment(i64::try_from(round).unwrap_or_default());
             resource.set_times(Some(created), created + chrono::TimeDelta::milliseconds(1));
             let what = format!("a {} is created", kind.name());
-            kit.write_one(&cx, &what, create(resource.clone())).await?;
-            let stored = kit.existing(&cx, kind, &id, &what).await?;
+            kit.write_one(&context, &what, create(resource.clone())).await?;
+            let stored = kit.existing(&context, kind, &id, &what).await?;
             differs(&resource, &stored.resource)?;
             // Replace twice: with other values, then with almost none.
             for resource in [random(kind, &id, &name, &mut numbers), named(kind, &id, &name)] {
                 let what = format!("a {} is replaced", kind.name());
-                kit.write_one(&cx, &what, replace(resource.clone(), Expect::Exists)).await?;
-                differs(&resource, &kit.existing(&cx, kind, &id, &what).await?.resource)?;
+                kit.write_one(&context, &what, replace(resource.clone(), Expect::Exists)).await?;
+                differs(&resource, &kit.existing(&context, kind, &id, &what).await?.resource)?;
             }
         }
     }
-    long_text(kit, &cx, &numbers.id()).await
+    long_text(kit, &context, &numbers.id()).await
 }
 
-async fn long_text<S: Store>(kit: &Kit<'_, S>, cx: &Context, id: &str) -> Result<(), Stop> {
+async fn long_text<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, id: &str) -> Result<(), Stop> {
     let kind = &kit.samples.subject;
     let mut resource = kit.samples.subject(id, "long");
     let long = "0123456789abcdef".repeat(4_096);
     set(kind, resource.root_mut(), AttributeId::EXTERNAL_ID, text(&long));
-    kit.write_one(cx, "text of 64 KiB is kept", create(resource.clone())).await?;
-    differs(&resource, &kit.existing(cx, kind, id, "text of 64 KiB").await?.resource)
+    kit.write_one(context, "text of 64 KiB is kept", create(resource.clone())).await?;
+    differs(&resource, &kit.existing(context, kind, id, "text of 64 KiB").await?.resource)
 }
 
 /// Ends the check if the two resources differ. The message names paths only, since the values may be a host's.
@@ -50,7 +50,7 @@ fn differs(written: &Resource, read: &Resource) -> Result<(), Stop> {
     if written == read {
         return Ok(());
     }
-    let kind = written.kind();
+    let kind = written.resource_type();
     let differing = kind.attributes().filter(|attribute| written.value(*attribute) != read.value(*attribute));
     let mut paths: Vec<String> = differing.map(|attribute| kind.path(attribute)).collect();
     paths.truncate(5);
@@ -58,37 +58,38 @@ fn differs(written: &Resource, read: &Resource) -> Result<(), Stop> {
     Err(Failure::new(what, format!("these differ: {}", paths.join(", "))).into())
 }
 
-pub(super) async fn wanted<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let cx = kit.tenant("a")?;
-    let (holder, list) = kit.holder()?;
+pub(super) async fn requested<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let context = kit.tenant("a")?;
+    let (referrer, list) = kit.referrer()?;
     let mut numbers = kit.random();
     let group = numbers.id();
     let members: Vec<String> = (0..5).map(|_| numbers.id()).collect();
     for id in &members {
-        kit.write_one(&cx, "a member is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
+        kit.write_one(&context, "a member is created", create(kit.samples.subject(id, &format!("name of {id}"))))
+            .await?;
     }
-    let mut resource = named(&holder, &group, "list");
-    let elements = members.iter().map(|id| Value::Complex(reference(&holder, list, id, &kit.samples.subject)));
+    let mut resource = named(&referrer, &group, "list");
+    let elements = members.iter().map(|id| Value::Complex(reference(&referrer, list, id, &kit.samples.subject)));
     resource.root_mut().insert(list, Value::List(elements.collect()));
-    let version = kit.write_one(&cx, "a list is created", create(resource)).await?.version;
+    let version = kit.write_one(&context, "a list is created", create(resource)).await?.version;
 
-    let get = async |wanted: Wanted<'_>| {
-        let found = kit.store().get(&cx, Key { kind: &holder, id: &group }, &wanted).await;
+    let get = async |requested: RequestedAttributes<'_>| {
+        let found = kit.store().get(&context, Key { kind: &referrer, id: &group }, &requested).await;
         let found = found.map_err(|error| failed("a part of a resource is read", &error))?;
         found.ok_or_else(|| Stop::from(Failure::new("a part of a resource is read", "it is not there")))
     };
     let lists = [list];
     for (limit, whole) in [(4, false), (5, true), (6, true)] {
-        let stored = get(Wanted::everything().limit(limit)).await?;
+        let stored = get(RequestedAttributes::everything().limit(limit)).await?;
         let found = held(&stored.resource, list);
         let right =
             if whole { stored.complete && sorted(found.clone()) == sorted(members.clone()) } else { !stored.complete };
-        check(right, &format!("a list of 5 that is wanted up to {limit}"), || {
+        check(right, &format!("a list of 5 that is requested up to {limit}"), || {
             format!("{} values, complete: {}", found.len(), stored.complete)
         })?;
     }
-    let stored = get(Wanted::without(&lists)).await?;
-    check(stored.complete, "a list that is not wanted is not missing", || "the resource is incomplete".to_owned())?;
+    let stored = get(RequestedAttributes::without(&lists)).await?;
+    check(stored.complete, "a list that is not requested is not missing", || "the resource is incomplete".to_owned())?;
     check(Some(&stored.version) == version.as_ref(), "a part of a resource has the version of the whole", || {
         format!("{}, not {version:?}", stored.version)
     })?;
@@ -97,35 +98,36 @@ pub(super) async fn wanted<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 }
 
 pub(super) async fn get_many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
-    let (cx, other) = (kit.tenant("a")?, kit.tenant("b")?);
+    let (context, other) = (kit.tenant("a")?, kit.tenant("b")?);
     let subject = &kit.samples.subject;
     let mut numbers = kit.random();
     let ids: [String; 5] = std::array::from_fn(|_| numbers.id());
     let [first, second, gone, foreign, missing] = &ids;
     for id in [first, second, gone] {
-        kit.write_one(&cx, "a resource is created", create(kit.samples.subject(id, &format!("name of {id}")))).await?;
+        kit.write_one(&context, "a resource is created", create(kit.samples.subject(id, &format!("name of {id}"))))
+            .await?;
     }
     let renamed = kit.samples.subject(second, "another name");
-    kit.write_one(&cx, "a resource gets another name", replace(renamed, Expect::Exists)).await?;
-    kit.write_one(&cx, "a resource is deleted", delete(subject, gone, Expect::Exists)).await?;
+    kit.write_one(&context, "a resource gets another name", replace(renamed, Expect::Exists)).await?;
+    kit.write_one(&context, "a resource is deleted", delete(subject, gone, Expect::Exists)).await?;
     // A resource of another type and a resource of another tenant: the store must find neither of them under its id.
     let mut types = kit.whole.registry.resource_types().iter();
     if let Some(another) = types.find(|kind| kind.name() != subject.name()) {
-        kit.write_one(&cx, "a resource of another type", create(named(another, foreign, "other"))).await?;
+        kit.write_one(&context, "a resource of another type", create(named(another, foreign, "other"))).await?;
     }
     kit.write_one(&other, "a resource of another tenant", create(kit.samples.subject(missing, "elsewhere"))).await?;
 
     let asked: Vec<&str> = [second, missing, first, gone, second, foreign, first].map(String::as_str).into();
     let top = subject.top_level(kit.samples.unique);
-    let everything = Wanted::everything();
+    let everything = RequestedAttributes::everything();
     let parts = [top];
-    for (wanted, what) in [
+    for (requested, what) in [
         (&everything, "many resources are read"),
-        (&Wanted::without(subject.reference_lists()), "many resources are read without their lists"),
-        (&Wanted::only(&parts), "one attribute of many resources is read"),
-        (&Wanted::only(&[]), "the ids of many resources are read"),
+        (&RequestedAttributes::without(subject.reference_lists()), "many resources are read without their lists"),
+        (&RequestedAttributes::only(&parts), "one attribute of many resources is read"),
+        (&RequestedAttributes::only(&[]), "the ids of many resources are read"),
     ] {
-        let found = kit.store().get_many(&cx, subject, &asked, wanted).await;
+        let found = kit.store().get_many(&context, subject, &asked, requested).await;
         let found = found.map_err(|error| failed(what, &error))?;
         let id = |found: &Option<Arc<Resource>>| found.as_ref().map(|found| found.id().to_owned());
         let places: Vec<Option<String>> = found.iter().map(id).collect();
@@ -135,24 +137,24 @@ pub(super) async fn get_many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         })?;
         for (found, id) in found.iter().zip(&asked) {
             let Some(found) = found else { continue };
-            let stored = kit.existing(&cx, subject, id, what).await?;
+            let stored = kit.existing(&context, subject, id, what).await?;
             let is_same = |attribute| found.root().get(attribute) == stored.resource.root().get(attribute);
-            let same = subject.children(AttributeId::ROOT).iter().all(|it| !wanted.includes(*it) || is_same(*it));
-            check(same, &format!("{what}: as they are now"), || "a wanted attribute has another value".to_owned())?;
+            let same = subject.children(AttributeId::ROOT).iter().all(|it| !requested.includes(*it) || is_same(*it));
+            check(same, &format!("{what}: as they are now"), || "a requested attribute has another value".to_owned())?;
         }
     }
-    let found = kit.store().get_many(&cx, subject, &[], &everything).await;
+    let found = kit.store().get_many(&context, subject, &[], &everything).await;
     let found = found.map_err(|error| failed("no resources are read", &error))?;
     check(found.is_empty(), "no ids, no resources", || format!("{} resources", found.len()))?;
 
-    let Some((holder, list)) = &kit.samples.holder else { return Ok(()) };
+    let Some((referrer, list)) = &kit.samples.referrer else { return Ok(()) };
     let group = numbers.id();
-    let mut resource = named(holder, &group, "list");
-    let elements = [first, second].map(|id| Value::Complex(reference(holder, *list, id, subject)));
+    let mut resource = named(referrer, &group, "list");
+    let elements = [first, second].map(|id| Value::Complex(reference(referrer, *list, id, subject)));
     resource.root_mut().insert(*list, Value::List(elements.into()));
-    kit.write_one(&cx, "a list is created", create(resource)).await?;
+    kit.write_one(&context, "a list is created", create(resource)).await?;
     let what = "many resources are read with their lists";
-    let found = kit.store().get_many(&cx, holder, &[&group], &everything).await;
+    let found = kit.store().get_many(&context, referrer, &[&group], &everything).await;
     let found = found.map_err(|error| failed(what, &error))?;
     let values: Vec<String> = found.iter().flatten().flat_map(|found| held(found, *list)).collect();
     check(sorted(values.clone()) == sorted(vec![first.clone(), second.clone()]), what, || {

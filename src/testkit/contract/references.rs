@@ -1,15 +1,16 @@
 //! Lists of references: their targets, their referrers, and the effect of deleting a target.
 
 use super::{
-    super::samples::reference, Arc, Change, Context, Expect, Key, Kit, Object, Random, ResourceType, Stop, Store,
-    StoreError, Stored, ValueEdit, Wanted, check, create, delete, edit, failed, held, moment, named, replace, sorted,
+    super::samples::reference, Arc, Change, Expect, Key, Kit, Object, Random, RequestContext, RequestedAttributes,
+    ResourceType, Stop, Store, StoreError, Stored, ValueEdit, check, create, delete, edit, failed, held, moment, named,
+    replace, sorted,
 };
 use crate::{schema::AttributeId, value::Value};
 
 /// A tenant with subjects, and with a list that refers to the first ones.
 struct Scene {
-    cx: Context,
-    holder: Arc<ResourceType>,
+    context: RequestContext,
+    referrer: Arc<ResourceType>,
     list: AttributeId,
     ids: Vec<String>,
     group: String,
@@ -17,27 +18,27 @@ struct Scene {
 
 impl Scene {
     async fn new<S: Store>(kit: &Kit<'_, S>, subjects: usize, members: usize) -> Result<Self, Stop> {
-        let cx = kit.tenant("a")?;
-        let (holder, list) = kit.holder()?;
+        let context = kit.tenant("a")?;
+        let (referrer, list) = kit.referrer()?;
         let mut random = kit.random();
         let ids: Vec<String> = (0..subjects).map(|_| random.id()).collect();
         let group = random.id();
         let batch: Vec<Change> =
             ids.iter().map(|id| create(kit.samples.subject(id, &format!("name of {id}")))).collect();
         for some in batch.chunks(kit.capabilities().max_batch.clamp(1, 500)) {
-            kit.write(&cx, "members are created", some).await?;
+            kit.write(&context, "members are created", some).await?;
         }
-        let mut resource = named(&holder, &group, "list");
+        let mut resource = named(&referrer, &group, "list");
         let elements: Vec<Value> = ids
             .iter()
             .take(members)
-            .map(|id| Value::Complex(reference(&holder, list, id, &kit.samples.subject)))
+            .map(|id| Value::Complex(reference(&referrer, list, id, &kit.samples.subject)))
             .collect();
         if !elements.is_empty() {
             resource.root_mut().insert(list, Value::List(elements));
         }
-        kit.write_one(&cx, "a list of references is created", create(resource)).await?;
-        Ok(Self { cx, holder, list, ids, group })
+        kit.write_one(&context, "a list of references is created", create(resource)).await?;
+        Ok(Self { context, referrer, list, ids, group })
     }
 
     fn id(&self, index: usize) -> &str {
@@ -45,15 +46,15 @@ impl Scene {
     }
 
     fn element<S: Store>(&self, kit: &Kit<'_, S>, id: &str) -> Object {
-        reference(&self.holder, self.list, id, &kit.samples.subject)
+        reference(&self.referrer, self.list, id, &kit.samples.subject)
     }
 
     fn edit(&self, values: ValueEdit, step: i64) -> Change {
-        edit(&self.holder, self.list, &self.group, values, step)
+        edit(&self.referrer, self.list, &self.group, values, step)
     }
 
     async fn stored<S: Store>(&self, kit: &Kit<'_, S>) -> Result<Stored, Stop> {
-        kit.existing(&self.cx, &self.holder, &self.group, "the list").await
+        kit.existing(&self.context, &self.referrer, &self.group, "the list").await
     }
 
     async fn held<S: Store>(&self, kit: &Kit<'_, S>) -> Result<Vec<String>, Stop> {
@@ -69,7 +70,7 @@ pub(super) async fn clean_up<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let scene = Scene::new(kit, 3, 3).await?;
     let before = scene.stored(kit).await?;
     let gone = delete(&kit.samples.subject, scene.id(1), Expect::Exists);
-    kit.write_one(&scene.cx, "a member is deleted", gone).await?;
+    kit.write_one(&scene.context, "a member is deleted", gone).await?;
     let after = scene.stored(kit).await?;
     let found = sorted(held(&after.resource, scene.list));
     check(found == scene.some(&[0, 2]), "what is deleted is in no list any more", || format!("{} are", found.len()))?;
@@ -78,13 +79,13 @@ pub(super) async fn clean_up<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     })?;
     let times = (before.resource.last_modified(), after.resource.last_modified());
     check(times.0 == times.1, "no client changed it, so its time stays", || format!("{times:?}"))?;
-    let gone = delete(&scene.holder, &scene.group, Expect::Exists);
-    kit.write_one(&scene.cx, "the list's resource is deleted", gone).await?;
+    let gone = delete(&scene.referrer, &scene.group, Expect::Exists);
+    kit.write_one(&scene.context, "the list's resource is deleted", gone).await?;
     // The old references do not come back with the id, and the former members can be deleted.
-    kit.write_one(&scene.cx, "it is created anew", create(named(&scene.holder, &scene.group, "list"))).await?;
+    kit.write_one(&scene.context, "it is created anew", create(named(&scene.referrer, &scene.group, "list"))).await?;
     let found = scene.held(kit).await?;
     check(found.is_empty(), "a list goes with its resource", || format!("{} values came back", found.len()))?;
-    kit.write_one(&scene.cx, "who was in it is deleted", delete(&kit.samples.subject, scene.id(0), Expect::Exists))
+    kit.write_one(&scene.context, "who was in it is deleted", delete(&kit.samples.subject, scene.id(0), Expect::Exists))
         .await
         .map(drop)
 }
@@ -97,33 +98,33 @@ pub(super) async fn bad_references<S: Store>(kit: &Kit<'_, S>) -> Result<(), Sto
     let bad = |error: &StoreError| matches!(error, StoreError::BadReference { attribute, .. } if *attribute == list);
     let add = |id: &str| ValueEdit { add: vec![scene.element(kit, id)], ..ValueEdit::default() };
     let change = scene.edit(add(&missing), 1);
-    if kit.commit(&scene.cx, std::slice::from_ref(&change)).await.is_ok() {
+    if kit.commit(&scene.context, std::slice::from_ref(&change)).await.is_ok() {
         return Err(Stop::Skipped("the store lets lists refer to what is not there yet"));
     }
-    kit.refuse(&scene.cx, "a list does not refer to what is not there", &[change], 0, bad).await?;
-    let mut resource = named(&scene.holder, &other, "other");
+    kit.refuse(&scene.context, "a list does not refer to what is not there", &[change], 0, bad).await?;
+    let mut resource = named(&scene.referrer, &other, "other");
     resource.root_mut().insert(list, Value::List(vec![Value::Complex(scene.element(kit, &missing))]));
     let what = "a new list does not refer to what is not there";
-    kit.refuse(&scene.cx, what, &[create(resource.clone())], 0, bad).await?;
-    let mut resource = named(&scene.holder, &scene.group, "list");
+    kit.refuse(&scene.context, what, &[create(resource.clone())], 0, bad).await?;
+    let mut resource = named(&scene.referrer, &scene.group, "list");
     resource.root_mut().insert(list, Value::List(vec![Value::Complex(scene.element(kit, &missing))]));
     let what = "a list that is replaced does not refer to what is not there";
-    kit.refuse(&scene.cx, what, &[replace(resource, Expect::Exists)], 0, bad).await?;
+    kit.refuse(&scene.context, what, &[replace(resource, Expect::Exists)], 0, bad).await?;
     // A target whose type the list may not refer to.
-    let names = scene.holder.conventional(list).reference.map(|it| scene.holder.attribute(it).references());
+    let names = scene.referrer.conventional(list).reference.map(|it| scene.referrer.attribute(it).reference_types());
     let allowed = |kind: &ResourceType| names.unwrap_or_default().iter().any(|name| **name == *kind.name());
     let mut kinds = kit.whole.registry.resource_types().iter();
-    if let Some(foreign) = kinds.find(|kind| !allowed(kind) && kind.name() != scene.holder.name()) {
-        kit.write_one(&scene.cx, "a resource of another type", create(named(foreign, &other, "other"))).await?;
+    if let Some(foreign) = kinds.find(|kind| !allowed(kind) && kind.name() != scene.referrer.name()) {
+        kit.write_one(&scene.context, "a resource of another type", create(named(foreign, &other, "other"))).await?;
         let what = "a list does not refer to a type that it may not refer to";
-        kit.refuse(&scene.cx, what, &[scene.edit(add(&other), 1)], 0, bad).await?;
+        kit.refuse(&scene.context, what, &[scene.edit(add(&other), 1)], 0, bad).await?;
     }
     if kit.capabilities().max_batch >= 2 {
         let new = random.id();
         let batch = [create(kit.samples.subject(&new, "new")), scene.edit(add(&new), 1)];
-        kit.write(&scene.cx, "a list refers to what an earlier change of the batch creates", &batch).await?;
+        kit.write(&scene.context, "a list refers to what an earlier change of the batch creates", &batch).await?;
         let batch = [delete(&kit.samples.subject, scene.id(1), Expect::Exists), scene.edit(add(scene.id(1)), 1)];
-        kit.refuse(&scene.cx, "a list does not refer to what an earlier change deletes", &batch, 1, bad).await?;
+        kit.refuse(&scene.context, "a list does not refer to what an earlier change deletes", &batch, 1, bad).await?;
     }
     Ok(())
 }
@@ -151,7 +152,7 @@ pub(super) async fn edits<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             remove: remove.iter().map(|index| scene.id(*index).into()).collect(),
             add: add.iter().map(|index| scene.element(kit, scene.id(*index))).collect(),
         };
-        let done = kit.write_one(&scene.cx, &what, scene.edit(values, step)).await?;
+        let done = kit.write_one(&scene.context, &what, scene.edit(values, step)).await?;
         let stored = scene.stored(kit).await?;
         let found = sorted(held(&stored.resource, scene.list));
         check(found == scene.some(expected), &what, || {
@@ -183,32 +184,32 @@ pub(super) async fn edits<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 
 /// The ids that elements of the list refer to.
 fn ids_of(scene: &Scene, elements: &[Object]) -> Vec<String> {
-    let value = scene.holder.value_of(scene.list);
+    let value = scene.referrer.value_of(scene.list);
     let id = |element: &Object| element.get(value?)?.as_str().map(str::to_owned);
     elements.iter().filter_map(id).collect()
 }
 
-pub(super) async fn holders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+pub(super) async fn referrers<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let scene = Scene::new(kit, 4, 2).await?;
     let subject = &kit.samples.subject;
     let relations = kit.whole.registry.relations(subject);
-    let relation = relations.iter().find(|it| it.holder().name() == scene.holder.name() && it.list() == scene.list);
+    let relation = relations.iter().find(|it| it.referrer().name() == scene.referrer.name() && it.list() == scene.list);
     if let Some(relation) = relation {
         let ids: Vec<&str> = scene.ids.iter().map(String::as_str).chain(["nobody"]).collect();
-        let found = kit.store().holders(&scene.cx, relation, &ids, 1 << 20).await;
+        let found = kit.store().referrers(&scene.context, relation, &ids, 1 << 20).await;
         let found = found.map_err(|error| failed("who refers is asked", &error))?;
         let pairs: Vec<String> = sorted(found.iter().map(|it| format!("{} {}", it.value, it.id)).collect());
         let expected = sorted((0..2).map(|index| format!("{} {}", scene.id(index), scene.group)).collect());
         check(pairs == expected, "who refers to some ids", || {
             format!("{} found, {} expected", pairs.len(), expected.len())
         })?;
-        let none = kit.store().holders(&scene.cx, relation, &[], 1 << 20).await;
+        let none = kit.store().referrers(&scene.context, relation, &[], 1 << 20).await;
         let none = none.map_err(|error| failed("who refers to nothing is asked", &error))?;
         check(none.is_empty(), "nobody refers to no ids", || format!("{} do", none.len()))?;
     }
-    let kinds = [Arc::clone(&scene.holder), Arc::clone(subject)];
+    let kinds = [Arc::clone(&scene.referrer), Arc::clone(subject)];
     let asked = [scene.id(3), "nobody", &scene.group, scene.id(0), scene.id(3)];
-    let located = kit.store().locate(&scene.cx, &kinds, &asked).await;
+    let located = kit.store().locate(&scene.context, &kinds, &asked).await;
     let located = located.map_err(|error| failed("ids are located", &error))?;
     let expected = [Some(1), None, Some(0), Some(1), Some(1)];
     check(located == expected, "of which type each id is", || format!("{located:?} instead of {expected:?}"))
@@ -219,18 +220,18 @@ pub(super) async fn many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let scene = Scene::new(kit, size, size - 1).await?;
     let last = size - 1;
     let add = ValueEdit { add: vec![scene.element(kit, scene.id(last))], ..ValueEdit::default() };
-    let done = kit.write_one(&scene.cx, "one more member is added", scene.edit(add, 1)).await?;
+    let done = kit.write_one(&scene.context, "one more member is added", scene.edit(add, 1)).await?;
     check(done.changed, "one more member is added", || format!("{done:?}"))?;
     let found = scene.held(kit).await?;
     check(found == sorted(scene.ids.clone()), "all members are there", || format!("{} are", found.len()))?;
     let remove = ValueEdit { remove: vec![scene.id(0).into()], ..ValueEdit::default() };
-    kit.write_one(&scene.cx, "one member is removed", scene.edit(remove, 2)).await?;
+    kit.write_one(&scene.context, "one member is removed", scene.edit(remove, 2)).await?;
     let found = scene.held(kit).await?;
     let expected = sorted(scene.ids.iter().skip(1).cloned().collect());
     check(found == expected, "all members but that one are there", || format!("{} are", found.len()))?;
-    let wanted = Wanted::everything().limit(size / 2);
-    let stored = kit.store().get(&scene.cx, Key { kind: &scene.holder, id: &scene.group }, &wanted);
-    let stored = stored.await.map_err(|error| failed("a long list that is not wanted", &error))?;
+    let requested = RequestedAttributes::everything().limit(size / 2);
+    let stored = kit.store().get(&scene.context, Key { kind: &scene.referrer, id: &scene.group }, &requested);
+    let stored = stored.await.map_err(|error| failed("a long list that is not requested", &error))?;
     let right = stored.is_some_and(|stored| !stored.complete);
-    check(right, "a list that is longer than wanted is left out", || "it is not".to_owned())
+    check(right, "a list that is longer than requested is left out", || "it is not".to_owned())
 }

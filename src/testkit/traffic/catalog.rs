@@ -244,8 +244,8 @@ mod tests {
     #[test]
     fn discovery_documents_give_the_catalog_of_the_registry() {
         let schema = Schema::new("urn:example:User", "User")
-            .attribute(Attribute::new("userName", AttributeType::String))
-            .attribute(Attribute::complex("name", [Attribute::new("givenName", AttributeType::String)]));
+            .with_attribute(Attribute::new("userName", AttributeType::String))
+            .with_attribute(Attribute::complex("name", [Attribute::new("givenName", AttributeType::String)]));
         let ty = ResourceType::builder("User", "Users", schema).build().unwrap();
         let registry = Registry::builder().resource_type(ty).build().unwrap();
         let types = r#"{"Resources": [{"endpoint": "https://example.com/v2/Users/", "schema": "URN:example:User"}]}"#;

@@ -140,13 +140,13 @@ fn statuses(json: &Json) -> Result<Vec<u16>, String> {
 }
 
 /// The names that the steps read so far provide.
-struct Known {
+struct ProvidedNames {
     ids: BTreeSet<String>,
     values: BTreeSet<String>,
     shapes: BTreeMap<String, Vec<Condition>>,
 }
 
-impl Known {
+impl ProvidedNames {
     fn add_value(&mut self, name: &str) -> Result<(), String> {
         if !template::is_name(name) {
             return Err(format!("expected a name that has a letter and then letters, digits and '_', found '{name}'"));
@@ -167,7 +167,7 @@ pub(super) fn read(text: &str) -> Result<Traffic, TrafficError> {
     if form.steps.is_empty() {
         return Err(whole("expected at least one step, found none".to_owned()));
     }
-    let mut known = Known { ids: BTreeSet::new(), values: ["run".to_owned()].into(), shapes: BTreeMap::new() };
+    let mut known = ProvidedNames { ids: BTreeSet::new(), values: ["run".to_owned()].into(), shapes: BTreeMap::new() };
     for (name, value) in &form.values {
         if let Some(other) = template::names(value).find(|name| *name != "run") {
             return Err(whole(format!("the value '{name}': expected no name but {{run}}, found {{{other}}}")));
@@ -187,7 +187,7 @@ pub(super) fn read(text: &str) -> Result<Traffic, TrafficError> {
 }
 
 /// A step, or several steps that are sent together. Steps that are sent together do not see each other's values.
-fn act(entry: &RawValue, place: &str, known: &mut Known) -> Result<Vec<Step>, TrafficError> {
+fn act(entry: &RawValue, place: &str, known: &mut ProvidedNames) -> Result<Vec<Step>, TrafficError> {
     let wrong = |what: &dyn fmt::Display| TrafficError::new(place, what);
     let json: Json = serde_json::from_str(entry.get()).map_err(|error| wrong(&error))?;
     let entries = if json.get("together").is_some() {
@@ -216,7 +216,7 @@ fn act(entry: &RawValue, place: &str, known: &mut Known) -> Result<Vec<Step>, Tr
     Ok(steps)
 }
 
-fn step(form: StepForm, known: &Known) -> Result<Step, String> {
+fn step(form: StepForm, known: &ProvidedNames) -> Result<Step, String> {
     let Some((method, target)) = form.send.split_once(' ').filter(|(_, target)| target.starts_with('/')) else {
         return Err(format!("expected a method, a space and a target that begins with '/', found '{}'", form.send));
     };
@@ -287,7 +287,7 @@ fn check_sent(
     target: &str,
     walk: Option<Walk>,
     (echo, body): (Option<&str>, Option<&str>),
-    known: &Known,
+    known: &ProvidedNames,
 ) -> Result<(), String> {
     let page = walk.map(Walk::name);
     let walks = |page: &&str| method == "GET" && body.is_none() && template::names(target).any(|name| name == *page);

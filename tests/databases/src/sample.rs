@@ -73,26 +73,26 @@ pub fn user() -> Arc<ResourceType> {
             Attribute::new("weight", AttributeType::Decimal),
             Attribute::new("time", AttributeType::DateTime),
             Attribute::new("bytes", AttributeType::Binary),
-            Attribute::new("link", AttributeType::Reference).reference_types(["external"]),
+            Attribute::new("link", AttributeType::Reference).with_reference_types(["external"]),
         ]
     };
     let mut schema = Schema::new(EXTENSION, "Everything");
     for attribute in simple() {
         let plural = format!("{}s", attribute.name());
-        schema = schema.attribute(attribute.clone());
-        let mut several = Attribute::new(plural, attribute.kind()).multi_valued();
+        schema = schema.with_attribute(attribute.clone());
+        let mut several = Attribute::new(plural, attribute.data_type()).multi_valued();
         if attribute.is_case_exact() {
             several = several.case_exact();
         }
-        schema = schema.attribute(several);
+        schema = schema.with_attribute(several);
     }
     let primary = || Attribute::new("primary", AttributeType::Boolean);
     let tags = || Attribute::new("tags", AttributeType::String).multi_valued();
-    let secret = || Attribute::new("secret", AttributeType::String).returned(Returned::Never);
+    let secret = || Attribute::new("secret", AttributeType::String).with_returned(Returned::Never);
     schema = schema
-        .attribute(Attribute::complex("one", simple().into_iter().chain([tags()])))
-        .attribute(Attribute::complex("many", simple().into_iter().chain([tags(), primary()])).multi_valued())
-        .attribute(Attribute::complex("hidden", simple().into_iter().chain([secret()])).multi_valued());
+        .with_attribute(Attribute::complex("one", simple().into_iter().chain([tags()])))
+        .with_attribute(Attribute::complex("many", simple().into_iter().chain([tags(), primary()])).multi_valued())
+        .with_attribute(Attribute::complex("hidden", simple().into_iter().chain([secret()])).multi_valued());
     let kind = ResourceType::builder("User", "Users", Schema::user())
         .extension(Schema::enterprise_user(), false)
         .extension(schema, false)
@@ -111,7 +111,7 @@ fn is_used(kind: &ResourceType, attribute: AttributeId) -> bool {
 }
 
 pub fn value(random: &mut Random, kind: &ResourceType, attribute: AttributeId) -> Value {
-    match kind.attribute(attribute).kind() {
+    match kind.attribute(attribute).data_type() {
         AttributeType::Boolean => Value::Boolean(random.once_in(2)),
         AttributeType::Integer => Value::Integer(*random.of(INTEGERS)),
         AttributeType::Decimal => Value::Decimal(Decimal::parse(random.of::<&str>(DECIMALS)).expect("a number")),
@@ -138,7 +138,7 @@ fn object(
             let several =
                 (0..=random.below(3)).map(|_| value(random, kind, attribute)).map(|value| fit(attribute, value));
             Value::List(several.collect())
-        } else if kind.attribute(attribute).kind() == AttributeType::Complex {
+        } else if kind.attribute(attribute).data_type() == AttributeType::Complex {
             Value::Complex(self::object(random, kind, attribute, fit))
         } else {
             fit(attribute, value(random, kind, attribute))
@@ -191,7 +191,7 @@ impl Filters {
                 continue;
             }
             self.visit(attribute, includes);
-            let is_complex = self.kind.attribute(attribute).kind() == AttributeType::Complex;
+            let is_complex = self.kind.attribute(attribute).data_type() == AttributeType::Complex;
             if includes(attribute) {
                 if is_complex { &mut self.complex } else { &mut self.simple }.push(attribute);
             }
@@ -265,7 +265,7 @@ impl Filters {
                 let attribute = *random.of(&self.simple);
                 (attribute, kind.path(attribute))
             }
-            Some(outer) if kind.attribute(outer).kind() != AttributeType::Complex => (outer, "value".to_owned()),
+            Some(outer) if kind.attribute(outer).data_type() != AttributeType::Complex => (outer, "value".to_owned()),
             Some(outer) => {
                 let below = known(&self.simple, outer);
                 if below.is_empty() || random.once_in(6) {
@@ -292,7 +292,7 @@ impl Filters {
     }
 
     fn comparison(&self, random: &mut Random, attribute: AttributeId, path: &str) -> String {
-        let operators: &[&str] = match self.kind.attribute(attribute).kind() {
+        let operators: &[&str] = match self.kind.attribute(attribute).data_type() {
             AttributeType::String | AttributeType::Reference => {
                 &["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "eq", "co", "sw", "ew"]
             }

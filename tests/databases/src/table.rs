@@ -101,7 +101,7 @@ pub fn map_declared(mapping: Mapping, dialect: Dialect) -> Mapping {
 }
 
 fn map_with(mut mapping: Mapping, dialect: Dialect, declared: bool) -> Mapping {
-    let kind = Arc::clone(mapping.kind());
+    let kind = Arc::clone(mapping.resource_type());
     if declared {
         let keys = ["displayName", "title", "nickName", "name.middleName"];
         mapping = mapping.contained().indexed(keys.map(|path| attribute(&kind, path)));
@@ -188,7 +188,7 @@ fn cells<'a>(
 
 /// The resource as a document that was not written again when a column changed.
 fn stale(resource: &Resource) -> Resource {
-    let kind = resource.kind();
+    let kind = resource.resource_type();
     let mut stale = resource.clone();
     for (name, path, _) in known() {
         let id = attribute(kind, &path);

@@ -37,7 +37,7 @@ fn create(database: &mut Database, mapping: &Mapping, resources: &[Resource]) {
 
 /// The mapping with indexes declared: keys, containment, and rows to look up the values of a list.
 fn declared(mapping: &Mapping) -> Mapping {
-    let kind = mapping.kind();
+    let kind = mapping.resource_type();
     let exact = format!("{EXTENSION}:exact");
     let keys = ["userName", "externalId", "title", "name.familyName", "meta.created", &exact];
     let value = attribute(kind, "emails.value");
@@ -51,7 +51,7 @@ fn declared(mapping: &Mapping) -> Mapping {
 
 /// The rows in which the mapping looks up values.
 fn create_lookup(database: &mut Database, mapping: &Mapping, resources: &[Resource]) {
-    let kind = mapping.kind();
+    let kind = mapping.resource_type();
     let (emails, value) = (attribute(kind, "emails"), attribute(kind, "emails.value"));
     database.run("CREATE TEMP TABLE element (tenant TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL)");
     for resource in resources {

@@ -34,7 +34,7 @@ fn create(database: &mut Database, mapping: &Mapping, users: usize) {
     for number in 0..users {
         let json =
             format!(r#"{{"id": "{number:05}", "userName": "User{number}", "emails": [{{"value": "U{number}@X"}}]}}"#);
-        let user = Resource::from_json(mapping.kind(), json.as_bytes()).expect("a user");
+        let user = Resource::from_json(mapping.resource_type(), json.as_bytes()).expect("a user");
         let mut insert = Statement::new(database.dialect());
         insert.push("INSERT INTO resource VALUES (").bind(user.id()).push(", ").bind(mapping.document(&user));
         database.execute(insert.push(cast).push(")"));
@@ -80,7 +80,7 @@ fn the_longest_and_the_deepest() {
                 let json = format!(
                     r#"{{"id": "{number:05}", "userName": "User{number}", "emails": [{{"value": "U{number}@X"}}]}}"#
                 );
-                matcher.matches(Resource::from_json(mapping.kind(), json.as_bytes()).expect("a user").root())
+                matcher.matches(Resource::from_json(mapping.resource_type(), json.as_bytes()).expect("a user").root())
             });
             assert_eq!(found, expected.count(), "{filter:.80}");
         }
@@ -91,8 +91,8 @@ fn the_longest_and_the_deepest() {
 fn an_index_is_used() {
     let registry = Registry::standard();
     let mapping = mapping(&registry);
-    let name = mapping.kind().child(AttributeId::ROOT, "userName").expect("defined");
-    let inside = Mapping::documents(mapping.kind(), "id", "comparable");
+    let name = mapping.resource_type().child(AttributeId::ROOT, "userName").expect("defined");
+    let inside = Mapping::documents(mapping.resource_type(), "id", "comparable");
     for mut database in Database::all() {
         let dialect = database.dialect();
         create(&mut database, &mapping, 2_000);
@@ -121,7 +121,8 @@ fn an_index_is_used() {
             (&mapping, Window::Before { first: position, take: 3 }, false),
             (&mapping, Window::After { last: position, take: 3 }, true),
         ] {
-            let sort = Sort::new(mapping.kind(), path.as_ref(), descending, &mut Tolerance::new(Quirks::default()));
+            let sort =
+                Sort::new(mapping.resource_type(), path.as_ref(), descending, &mut Tolerance::new(Quirks::default()));
             let sort = sort.expect("an order");
             let [walk, same] = [mapping, &self::mapping(&registry)].map(|mapping| {
                 let mut walk = Statement::new(dialect);
@@ -147,7 +148,7 @@ fn an_index_is_used() {
 fn long_texts_are_compared_whole() {
     let registry = Registry::standard();
     let plain = mapping(&registry);
-    let name = plain.kind().child(AttributeId::ROOT, "userName").expect("defined");
+    let name = plain.resource_type().child(AttributeId::ROOT, "userName").expect("defined");
     let declared = plain.clone().indexed([name]);
     let start = "\u{e9}".repeat(198);
     let names: Vec<String> = ["", "b", "bc", "bcd", "bcde", "bce", "bd", "c", "\u{10ffff}", "\u{10ffff}\u{10ffff}x"]
@@ -158,7 +159,7 @@ fn long_texts_are_compared_whole() {
         .enumerate()
         .map(|(number, name)| {
             let json = serde_json::json!({"id": number.to_string(), "userName": name}).to_string();
-            Resource::from_json(plain.kind(), json.as_bytes()).expect("a user")
+            Resource::from_json(plain.resource_type(), json.as_bytes()).expect("a user")
         })
         .collect();
     for mut database in Database::all() {
@@ -181,7 +182,8 @@ fn long_texts_are_compared_whole() {
         }
         let path: AttributePath = "userName".parse().expect("a path");
         for descending in [false, true] {
-            let sort = Sort::new(plain.kind(), path.as_ref(), descending, &mut Tolerance::new(Quirks::default()));
+            let sort =
+                Sort::new(plain.resource_type(), path.as_ref(), descending, &mut Tolerance::new(Quirks::default()));
             let sort = sort.expect("an order");
             let mut sorted: Vec<&Resource> = users.iter().collect();
             sorted.sort_by(|left, right| sort.compare(left, right));
@@ -203,8 +205,8 @@ fn long_texts_are_compared_whole() {
 fn names_are_quoted() {
     let uri = "urn:example:it's;--'{?1}$1%:2.0:User";
     let schema = Schema::new(uri, "Odd")
-        .attribute(Attribute::new("size", AttributeType::Integer))
-        .attribute(Attribute::new("sizes", AttributeType::Integer).multi_valued());
+        .with_attribute(Attribute::new("size", AttributeType::Integer))
+        .with_attribute(Attribute::new("sizes", AttributeType::Integer).multi_valued());
     let kind = ResourceType::builder("User", "Users", Schema::user()).extension(schema, false).build().expect("a type");
     let registry = Registry::builder().resource_type(kind).build().expect("a registry");
     let kind = registry.resource_type("User").expect("registered");

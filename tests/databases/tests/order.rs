@@ -6,7 +6,7 @@ use scim_core::{
     resource::{Position, Sort, SortKey},
     schema::{AttributeId, AttributeType},
     sql::{Mapping, Statement, page},
-    store::{Scan, Stored, Version, Wanted, Window},
+    store::{RequestedAttributes, Scan, Stored, Version, Window},
 };
 use scim_core_databases::{
     Database,
@@ -28,7 +28,7 @@ fn pages() {
     let attributes = Filters::new(&kind, resources, |_| true);
     let mut orders = vec![None];
     for attribute in attributes.simple() {
-        if kind.attribute(*attribute).kind() == AttributeType::Binary {
+        if kind.attribute(*attribute).data_type() == AttributeType::Binary {
             continue;
         }
         let path: AttributePath = kind.path(*attribute).parse().expect("a path");
@@ -73,8 +73,8 @@ fn pages() {
                 windows.push(Window::Before { first: position, take: 200 });
             }
             for window in windows {
-                let wanted = Wanted::everything();
-                let scan = Scan { kind: &kind, filter: &[], sort, window, wanted: &wanted, count: false };
+                let requested = RequestedAttributes::everything();
+                let scan = Scan { kind: &kind, filter: &[], sort, window, requested: &requested, count: false };
                 let expected = scan.select(stored.iter().cloned());
                 let expected_ids: Vec<&str> = expected.items.iter().map(|item| item.resource.id()).collect();
                 let mut select = Statement::new(dialect);

@@ -3,7 +3,7 @@
 use scim_core::{
     ServiceProvider,
     provider::CursorKey,
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -63,7 +63,7 @@ fn filled(choices: &mut Choices<'_>) -> Host<MemoryStore> {
         builder = builder.cursor_key(CursorKey::new(&[7; 32]).expect("long enough"));
     }
     let provider = builder.build().expect("a service provider");
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     for at in 0..choices.below(17) {
         create(&host, at, choices);
     }
@@ -177,7 +177,7 @@ fn altered(host: &Host<MemoryStore>, query: &Query, choices: &mut Choices<'_>) {
 
 fn elsewhere(host: &Host<MemoryStore>, query: &Query, choices: &mut Choices<'_>) {
     let Some(cursor) = next(host, query) else { return };
-    let stranger = Context::new(TenantId::new("stranger").expect("a name"));
+    let stranger = RequestContext::new(TenantId::new("stranger").expect("a name"));
     let reply = host.send_as(&stranger, "GET", &encoded(&format!("{}&cursor={cursor}", query.target)), &[], b"");
     refused(&reply, "the cursor of another tenant");
     let other = self::query(choices);

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use scim_core::store::{Context, Key, MemoryStore, Page, Scan, Store, StoreError, Stored, Wanted};
+use scim_core::store::{Key, MemoryStore, Page, RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored};
 
 use crate::forward::forward;
 
@@ -10,7 +10,7 @@ use crate::forward::forward;
 #[derive(Default)]
 pub(crate) struct Cost {
     /// The context of each call that read or wrote.
-    pub(crate) contexts: Vec<Context>,
+    pub(crate) contexts: Vec<RequestContext>,
     /// The number of resources that the calls returned.
     pub(crate) rows: u64,
     /// The number of resources that the last call returned: a call is paid for when its rows are known.
@@ -34,31 +34,31 @@ impl Observed {
         self.cost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, cx: &Context, rows: usize) {
+    fn note(&self, context: &RequestContext, rows: usize) {
         let mut cost = self.cost();
-        cost.contexts.push(cx.clone());
+        cost.contexts.push(context.clone());
         cost.last = rows as u64;
         cost.rows += rows as u64;
     }
 }
 
 impl Store for Observed {
-    forward! { inner: capabilities, pushdown, commit, holders, get_many, locate }
+    forward! { inner: capabilities, pushdown, commit, referrers, get_many, locate }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        let found = self.inner.get(cx, key, wanted).await;
-        self.note(cx, found.as_ref().map_or(0, |found| usize::from(found.is_some())));
+        let found = self.inner.get(context, key, requested).await;
+        self.note(context, found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         found
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        let page = self.inner.scan(cx, scan).await;
-        self.note(cx, page.as_ref().map_or(0, |page| page.items.len()));
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        let page = self.inner.scan(context, scan).await;
+        self.note(context, page.as_ref().map_or(0, |page| page.items.len()));
         page
     }
 }

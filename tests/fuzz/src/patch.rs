@@ -107,7 +107,7 @@ fn apply(before: &Resource, body: &Json, preset: Preset) -> Result<Option<Resour
     let mut tolerance = Tolerance::new(quirks(preset));
     let patch = Patch::parse(body.to_string().as_bytes(), &LIMITS, &mut tolerance)?;
     let result = patch.apply(before, &LIMITS, &mut tolerance);
-    match patch.membership(before.kind(), &LIMITS, &mut Tolerance::new(quirks(preset))) {
+    match patch.membership(before.resource_type(), &LIMITS, &mut Tolerance::new(quirks(preset))) {
         Ok(None) => {}
         Ok(Some(membership)) => {
             let mut edited = before.clone();

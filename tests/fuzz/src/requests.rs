@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use scim_core::{
     Limits,
-    store::{Context, TenantId},
+    store::{RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -64,7 +64,7 @@ pub fn requests(data: &[u8]) {
     let store = Arc::new(Observed::default());
     let host = host_with(REGISTRY.clone(), Arc::clone(&store), limits, quirks);
     let reader = host_with(REGISTRY.clone(), Arc::clone(&store), Limits::default(), quirks);
-    let tenants = ["one", "two"].map(|name| Context::new(TenantId::new(name).expect("a name")));
+    let tenants = ["one", "two"].map(|name| RequestContext::new(TenantId::new(name).expect("a name")));
     let states = tenants.each_ref().map(|tenant| State::read(&reader, tenant));
     let mut world = World { states, store, host, reader, tenants };
     for _ in 0..MOST {
@@ -80,7 +80,7 @@ struct World {
     host: Host<Arc<Observed>>,
     /// The same service provider without the narrow limits, to read everything.
     reader: Host<Arc<Observed>>,
-    tenants: [Context; 2],
+    tenants: [RequestContext; 2],
     states: [State; 2],
 }
 
@@ -122,7 +122,7 @@ impl World {
         let spent = first.work().expect("a request is metered").spent();
         let shown = || format!("{} {}: {}", sent.method, sent.target, String::from_utf8_lossy(&sent.body));
         assert!(spent <= self.host.provider.limits().work, "{spent} units: {}", shown());
-        let is_shared = |cx: &Context| cx.work().is_some_and(|work| work.spent() == spent);
+        let is_shared = |context: &RequestContext| context.work().is_some_and(|work| work.spent() == spent);
         assert!(cost.contexts.iter().all(is_shared), "several counts: {}", shown());
         // The operations of a bulk request are refused one by one, each after a read of its resource. A completed
         // write is answered with 204 if no work is left to read the written resource.
@@ -345,7 +345,7 @@ struct State {
 }
 
 impl State {
-    fn read(host: &Host<Arc<Observed>>, tenant: &Context) -> Self {
+    fn read(host: &Host<Arc<Observed>>, tenant: &RequestContext) -> Self {
         let mut resources = Vec::new();
         for endpoint in ["/Users?count=1000", "/Groups?count=1000"] {
             let reply = host.send_as(tenant, "GET", endpoint, &[], b"");

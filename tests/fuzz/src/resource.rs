@@ -85,14 +85,14 @@ fn shown_object(attributes: &[Attribute], value: &Json) {
 /// A value in an answer has the type of its attribute (RFC 7643 §2.3).
 fn shown_value(attribute: &Attribute, value: &Json, is_element: bool) {
     let name = attribute.name();
-    assert_ne!(attribute.return_rule(), Returned::Never, "`{name}` is never returned");
+    assert_ne!(attribute.returned(), Returned::Never, "`{name}` is never returned");
     if attribute.is_multi_valued() && !is_element {
         let values = value.as_array().unwrap_or_else(|| panic!("`{name}` is no list: {value}"));
         assert!(!values.is_empty(), "an empty list is unassigned");
         values.iter().for_each(|value| shown_value(attribute, value, true));
         return;
     }
-    match attribute.kind() {
+    match attribute.data_type() {
         AttributeType::Complex => shown_object(attribute.sub_attributes(), value),
         AttributeType::Boolean => assert!(value.is_boolean(), "`{name}`: {value}"),
         AttributeType::Integer => assert!(value.is_i64(), "`{name}`: {value}"),

@@ -10,7 +10,7 @@ use crate::fixture::host::{BASE, ENTERPRISE, ERROR, GROUP, Host, PATCH, Reply, U
 use proptest::{collection::vec, prelude::*};
 use scim_core::{
     Limits, Quirks, Registry, Store,
-    store::{Capabilities, Change, CommitError, Context, Done, MemoryStore, StoreError},
+    store::{Capabilities, Change, ChangeOutcome, CommitError, MemoryStore, RequestContext, StoreError},
 };
 use serde_json::{Value as Json, json};
 
@@ -33,13 +33,13 @@ impl Small {
 }
 
 impl Store for Small {
-    forward! { inner: pushdown, get, scan, holders, locate }
+    forward! { inner: pushdown, get, scan, referrers, locate }
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities().with_max_batch(self.most)
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         assert!(batch.len() <= self.most, "the core asks for no more than the store can");
         self.commits.lock().unwrap().push(batch.len());
         if matches!(batch, [Change::Delete { .. }]) {
@@ -49,7 +49,7 @@ impl Store for Small {
                 return Err(StoreError::Busy.into());
             }
         }
-        self.inner.commit(cx, batch).await
+        self.inner.commit(context, batch).await
     }
 }
 

@@ -8,7 +8,7 @@ use scim_core::{
     Registry, Resource, ServiceProvider, Store,
     event::{Event, EventUri, SecurityEvent},
     schema::{Attribute, AttributeType, ResourceType, Returned, Schema},
-    store::{Change, Context, Done, Entry, Expect, MemoryStore, TenantId, Version},
+    store::{Change, ChangeOutcome, Entry, Expect, MemoryStore, RequestContext, TenantId, Version},
 };
 use serde_json::{Value as Json, json};
 
@@ -21,10 +21,10 @@ fn observed(registry: Registry) -> (Host<MemoryStore>, Log) {
         .base_url(BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
-        .observer(move |_: &Context, event: &Event| seen.lock().unwrap().push(event.clone()))
+        .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
         .build()
         .unwrap();
-    (Host { provider, context: Context::new(TenantId::single()) }, log)
+    (Host { provider, context: RequestContext::new(TenantId::single()) }, log)
 }
 
 /// Users whose `active` is changed by `change`, and groups.
@@ -101,7 +101,7 @@ fn each_request_tells_what_it_did_to_access() {
     ];
     check(&Registry::standard(), with_default);
 
-    let without_default: [Case; 8] = [
+    let without_default_value: [Case; 8] = [
         (yes.clone(), "PATCH", patch(false), Some(DEACTIVATED)),
         (unsaid.clone(), "PUT", json!({"active": false}), Some(DEACTIVATED)),
         (unsaid.clone(), "PATCH", patch(true), Some(ACTIVATED)),
@@ -111,10 +111,10 @@ fn each_request_tells_what_it_did_to_access() {
         (no.clone(), "PATCH", patch(Json::Null), Some(ENDED)),
         (no, "PATCH", patch(true), Some(ACTIVATED)),
     ];
-    check(&registry(Attribute::without_default), without_default);
+    check(&registry(Attribute::without_default_value), without_default_value);
 
     // Events never have secrets. Their absence from an event says nothing about access.
-    let secret = |active: Attribute| active.without_default().returned(Returned::Never);
+    let secret = |active: Attribute| active.without_default_value().with_returned(Returned::Never);
     check(
         &registry(secret),
         [
@@ -157,7 +157,7 @@ fn no_value_counts_as_the_default() {
         ]
     };
     for default in [true, false] {
-        let registry = registry(|active| active.default_value(default));
+        let registry = registry(|active| active.with_default_value(default));
         let user = registry.resource_type("User").unwrap();
         for (before, after, expected) in cases(default) {
             let read = |members: &str| {
@@ -170,7 +170,8 @@ fn no_value_counts_as_the_default() {
                 expect: Expect::Exists,
             };
             let event =
-                Event::of(&Context::new(TenantId::single()), &change, &Done::written(Version::from(2))).unwrap();
+                Event::of(&RequestContext::new(TenantId::single()), &change, &ChangeOutcome::written(Version::from(2)))
+                    .unwrap();
             assert_eq!(told(&registry, &event), expected, "default {default}: `{before}` to `{after}`");
         }
     }

@@ -17,7 +17,9 @@ use scim_core::{
     patch::{Membership, ValueEdit},
     provider::{Access, Action, Policy},
     schema::{Attribute, AttributeId, AttributeType, ResourceType, Returned, Schema},
-    store::{Change, CommitError, Context, Done, Entry, Expect, MemoryStore, StoreError, TenantId, Version},
+    store::{
+        Change, ChangeOutcome, CommitError, Entry, Expect, MemoryStore, RequestContext, StoreError, TenantId, Version,
+    },
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
@@ -36,14 +38,14 @@ struct Outbox {
 impl Store for Outbox {
     forward! { tables: capabilities, get, scan }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if self.fails {
             return Err(StoreError::Busy.into());
         }
-        let done = self.tables.commit(cx, batch).await?;
-        let forget = |done: Done| if self.forgets { done.with_edit(None) } else { done };
-        let done: Vec<Done> = done.into_iter().map(forget).collect();
-        let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(cx, change, done));
+        let done = self.tables.commit(context, batch).await?;
+        let forget = |done: ChangeOutcome| if self.forgets { done.with_edit(None) } else { done };
+        let done: Vec<ChangeOutcome> = done.into_iter().map(forget).collect();
+        let events = batch.iter().zip(&done).filter_map(|(change, done)| Event::of(context, change, done));
         self.rows.lock().unwrap().extend(events.map(|event| event.to_json()));
         Ok(done)
     }
@@ -59,10 +61,10 @@ fn observed_by<S: Store>(registry: Registry, store: S) -> (Host<S>, Log) {
         .base_url(BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
-        .observer(move |_: &Context, event: &Event| seen.lock().unwrap().push(event.clone()))
+        .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
         .build()
         .unwrap();
-    let context = Context::new(TenantId::new("acme").unwrap()).with_actor("okta").with_request_id("r1");
+    let context = RequestContext::new(TenantId::new("acme").unwrap()).with_actor("okta").with_request_id("r1");
     (Host { provider, context }, log)
 }
 
@@ -83,10 +85,10 @@ fn only(log: &Log) -> Event {
 
 fn who_went_and_came(event: &Event) -> Vec<(String, Vec<String>, Vec<String>)> {
     let text = |Membership { attribute, edit, .. }: &Membership| {
-        let value = event.kind().value_of(*attribute).unwrap();
+        let value = event.resource_type().value_of(*attribute).unwrap();
         let came = edit.add.iter().map(|it| it.get(value).unwrap().as_str().unwrap().to_owned());
         let went = edit.remove.iter().map(|id| id.as_str().to_owned());
-        (event.kind().path(*attribute), went.collect(), came.collect())
+        (event.resource_type().path(*attribute), went.collect(), came.collect())
     };
     event.memberships().iter().map(text).collect()
 }
@@ -101,7 +103,10 @@ fn what_happened_is_told_with_who_and_when() {
     let created = only(&log);
     assert_eq!(created.state_change(), StateChange::Created);
     assert_eq!((created.tenant().as_str(), created.actor(), created.request_id()), ("acme", Some("okta"), Some("r1")));
-    assert_eq!((created.kind().name(), created.resource_id(), created.external_id()), ("User", "id-001", Some("e1")));
+    assert_eq!(
+        (created.resource_type().name(), created.resource_id(), created.external_id()),
+        ("User", "id-001", Some("e1"))
+    );
     assert_eq!(format!("W/\"{}\"", created.version().unwrap()), reply.etag());
     assert_eq!(created.time().to_rfc3339(), "2023-11-14T22:13:21+00:00", "as `meta.created` says");
     let mut attributes = created.attributes().to_vec();
@@ -297,10 +302,12 @@ fn an_observer_that_panics_takes_nothing_back() {
         .base_url(BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
-        .observer(|_: &Context, event: &Event| assert_ne!(event.state_change(), StateChange::Updated, "no updates"))
+        .observer(|_: &RequestContext, event: &Event| {
+            assert_ne!(event.state_change(), StateChange::Updated, "no updates");
+        })
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let id = host.user("ann");
     let target = format!("/Users/{id}");
     let rename = || host.put(&target, &json!({"schemas": [USER], "userName": "eve"}));
@@ -316,11 +323,11 @@ fn policies_hide_nothing_from_the_host() {
     #[derive(Debug)]
     struct House;
     impl Policy for House {
-        fn access(&self, _: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        fn access(&self, _: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
             Ok(Access::full().hiding(kind, &["title"]))
         }
-        fn prepare(&self, _: &Context, resource: &mut Resource) {
-            let title = resource.kind().child(AttributeId::ROOT, "title").unwrap();
+        fn prepare(&self, _: &RequestContext, resource: &mut Resource) {
+            let title = resource.resource_type().child(AttributeId::ROOT, "title").unwrap();
             resource.root_mut().insert(title, Value::String("Guide".into()));
         }
     }
@@ -329,10 +336,10 @@ fn policies_hide_nothing_from_the_host() {
     let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
         .base_url(BASE)
         .policy(House)
-        .observer(move |_: &Context, event: &Event| seen.lock().unwrap().push(event.clone()))
+        .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let body = json!({"schemas": [USER], "userName": "ann", "externalId": "e1"});
     let id = host.post("/Users", &body).id();
     assert!(only(&log).attributes().contains(&"title".to_owned()));
@@ -349,14 +356,14 @@ fn policies_hide_nothing_from_the_host() {
 fn secrets_are_told_nowhere() {
     let list = |name: &str, code: Attribute| {
         let value = Attribute::new("value", AttributeType::String).case_exact();
-        let reference = Attribute::new("$ref", AttributeType::Reference).reference_types(["User"]);
+        let reference = Attribute::new("$ref", AttributeType::Reference).with_reference_types(["User"]);
         Attribute::complex(name, [value, reference, code]).multi_valued()
     };
     let code = || Attribute::new("code", AttributeType::String);
     let safe = Schema::new("urn:example:scim:schemas:safe:1.0:Safe", "Safe")
-        .attribute(list("keepers", code().returned(Returned::Never)))
-        .attribute(list("informers", code()).returned(Returned::Never))
-        .attribute(Attribute::complex("lock", [code().returned(Returned::Never)]));
+        .with_attribute(list("keepers", code().with_returned(Returned::Never)))
+        .with_attribute(list("informers", code()).with_returned(Returned::Never))
+        .with_attribute(Attribute::complex("lock", [code().with_returned(Returned::Never)]));
     let safe = ResourceType::builder("Safe", "Safes", safe).build().unwrap();
     let registry =
         Registry::builder().resource_type(ResourceType::user().unwrap()).resource_type(safe).build().unwrap();
@@ -430,13 +437,13 @@ type State = BTreeMap<(String, String), (Resource, Option<Version>)>;
 fn replay(events: &[Event]) -> State {
     let mut state = State::new();
     for event in events {
-        let key = (event.kind().name().to_owned(), event.resource_id().to_owned());
+        let key = (event.resource_type().name().to_owned(), event.resource_id().to_owned());
         match (event.state_change(), event.resource()) {
             (StateChange::Deleted, _) => {
                 assert!(state.remove(&key).is_some(), "{event:?}");
                 let gone = ValueEdit { remove: vec![event.resource_id().into()], ..ValueEdit::default() };
                 for (resource, version) in state.values_mut() {
-                    let kind = Arc::clone(resource.kind());
+                    let kind = Arc::clone(resource.resource_type());
                     for list in kind.reference_lists() {
                         if gone.apply(*list, resource).is_some() {
                             *version = None;
@@ -469,12 +476,12 @@ fn replay(events: &[Event]) -> State {
 }
 
 /// A host that has the resources of `state`.
-fn rebuilt(state: &State, context: &Context) -> Host<MemoryStore> {
+fn rebuilt(state: &State, context: &RequestContext) -> Host<MemoryStore> {
     let (host, _) = observed();
     let store = host.provider.store();
     // References may form cycles, so they are added when all resources exist.
     let without_lists = |resource: &Resource| {
-        let kind = Arc::clone(resource.kind());
+        let kind = Arc::clone(resource.resource_type());
         let root = resource.root().iter().filter(|(attribute, _)| !kind.is_reference_list(*attribute));
         let root: Object = root.map(|(attribute, value)| (attribute, value.clone())).collect();
         Resource::from_object(kind, root)
@@ -594,7 +601,7 @@ proptest! {
         prop_assert_eq!(seen(&rebuilt(&state, &host.context)), seen(&host));
         for ((_, id), (resource, version)) in &state {
             if let Some(version) = version {
-                let etag = host.get(&format!("/{}/{id}", resource.kind().endpoint())).etag();
+                let etag = host.get(&format!("/{}/{id}", resource.resource_type().endpoint())).etag();
                 prop_assert_eq!(etag, format!("W/\"{version}\""));
             }
         }

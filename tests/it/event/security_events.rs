@@ -10,7 +10,7 @@ use scim_core::{
     patch::{Patch, ValueEdit},
     quirks::Tolerance,
     schema::{AttributeId, SERVICE_PROVIDER_CONFIG},
-    store::{Change, Context, Done, Expect, MemoryStore, TenantId, Version},
+    store::{Change, ChangeOutcome, Expect, MemoryStore, RequestContext, TenantId, Version},
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
@@ -26,10 +26,10 @@ fn observed() -> (Host<MemoryStore>, Log) {
         .base_url(BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
-        .observer(move |_: &Context, event: &Event| seen.lock().unwrap().push(event.clone()))
+        .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
         .build()
         .unwrap();
-    (Host { provider, context: Context::new(TenantId::single()) }, log)
+    (Host { provider, context: RequestContext::new(TenantId::single()) }, log)
 }
 
 fn last(log: &Log) -> Event {
@@ -261,8 +261,8 @@ fn a_change_of_members_is_told_as_a_patch() {
                 edit: edit.clone(),
                 modified: chrono::DateTime::UNIX_EPOCH,
             };
-            let done = Done::written(Version::from(2)).with_edit(tells.then_some(effect));
-            let event = Event::of(&Context::new(TenantId::single()), &change, &done).unwrap();
+            let done = ChangeOutcome::written(Version::from(2)).with_edit(tells.then_some(effect));
+            let event = Event::of(&RequestContext::new(TenantId::single()), &change, &done).unwrap();
             let data =
                 claims(&SecurityEvent::full(&event, &registry))["events"][uri("prov:patch:full")]["data"].clone();
             let limits = Limits::default();
@@ -295,7 +295,7 @@ fn the_configuration_tells_which_events_there_are() {
         .security_events([EventUri::CreateFull, EventUri::Delete])
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let told = host.get("/ServiceProviderConfig").json()["securityEvents"].clone();
     let uris = [uri("prov:create:full"), uri("prov:delete")];
     assert_eq!(told, json!({"asyncRequest": "none", "eventUris": uris}));

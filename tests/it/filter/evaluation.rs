@@ -501,7 +501,7 @@ fn habits_can_be_switched_off() {
     // An attribute that two extensions have is not resolved without the URN.
     let twice = |uri: &str| {
         let flag = scim_core::schema::Attribute::new("flag", AttributeType::Boolean);
-        scim_core::schema::Schema::new(uri, uri).attribute(flag)
+        scim_core::schema::Schema::new(uri, uri).with_attribute(flag)
     };
     let kind = ResourceType::builder("User", "Users", scim_core::schema::Schema::user())
         .extension(twice("urn:a:User"), false)

@@ -108,9 +108,10 @@ fn another_spelling_of_a_taken_name_is_refused() {
 #[test]
 fn lists_and_canonical_values_compare_by_the_fold() {
     const BRANCH: &str = "urn:example:scim:schemas:branch:1.0:User";
-    let branch = Attribute::new("branch", AttributeType::String).canonical_values(["ΑΘΉΝΑ", "M\u{fc}nchen"]).restrict();
+    let branch =
+        Attribute::new("branch", AttributeType::String).with_canonical_values(["ΑΘΉΝΑ", "M\u{fc}nchen"]).restricted();
     let user = ResourceType::builder("User", "Users", Schema::user());
-    let user = user.extension(Schema::new(BRANCH, "Branch").attribute(branch), false).build().unwrap();
+    let user = user.extension(Schema::new(BRANCH, "Branch").with_attribute(branch), false).build().unwrap();
     let host = host_of(Registry::builder().resource_type(user).build().unwrap());
     let emails = json!([{"value": "ΓΙΏΡΓΟΣ@example.com", "type": "b\u{fc}ro"}]);
     let created = host.post("/Users", &json!({"schemas": [USER], "userName": "george", "emails": emails}));

@@ -15,7 +15,7 @@ use scim_core::{
     provider::{Access, Action, Policy},
     quirks::Tolerance,
     schema::ResourceType,
-    store::{Capabilities, Context, MemoryStore, Pushdown, TenantId},
+    store::{Capabilities, MemoryStore, Pushdown, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -363,7 +363,7 @@ fn a_cursor_belongs_to_its_query() {
         details.push(reply.json()["detail"].clone());
     }
     // The cursor of another tenant.
-    let stranger = Context::new(TenantId::new("stranger").unwrap());
+    let stranger = RequestContext::new(TenantId::new("stranger").unwrap());
     let reply = host.send_as(&stranger, "GET", &encoded(&format!("/Users?count=2&cursor={own}")), &[], b"");
     assert_eq!(reply.error(), (400, "invalidCursor".to_owned()));
     details.push(reply.json()["detail"].clone());
@@ -427,8 +427,8 @@ fn long_keys_are_not_in_the_cursor() {
 struct ByTitle;
 
 impl Policy for ByTitle {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        let Some(title) = cx.actor().filter(|_| kind.name() == "User") else { return Ok(Access::full()) };
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        let Some(title) = context.actor().filter(|_| kind.name() == "User") else { return Ok(Access::full()) };
         let filter: Filter = format!("title eq \"{title}\"").parse().unwrap();
         let scope: Matcher = filter.compile(kind, &mut Tolerance::new(Quirks::default()))?;
         Ok(Access::full().within(scope))
@@ -441,7 +441,7 @@ fn a_cursor_grants_nothing() {
     for pushdown in [None, Some(Pushdown::No)] {
         let host = modest_under(pushdown, Limits::default(), ByTitle);
         fill(&host, 24);
-        let clerk = Context::new(TenantId::single()).with_actor("clerk");
+        let clerk = RequestContext::new(TenantId::single()).with_actor("clerk");
         let own = |cursor: &str| {
             let reply = host.send_as(&clerk, "GET", &encoded(&format!("/Users?count=2&cursor={cursor}")), &[], b"");
             assert_eq!(reply.status, 200, "{}", reply.json());
@@ -465,7 +465,7 @@ fn a_cursor_grants_nothing() {
         for id in ["a", "id-000", "id-007", "id-999", "zzz"] {
             let cursor = forged("single", "User", 2, id);
             assert!(own(&cursor)["Resources"].as_array().unwrap().iter().all(|user| user["title"] != "Boss"));
-            let stranger = Context::new(TenantId::new("stranger").unwrap());
+            let stranger = RequestContext::new(TenantId::new("stranger").unwrap());
             let cursor = forged("stranger", "User", 2, id);
             let reply = host.send_as(&stranger, "GET", &format!("/Users?count=2&cursor={cursor}"), &[], b"");
             assert_eq!((reply.status, ids(&reply.json()).len()), (200, 0), "there is nothing of that tenant's");
@@ -483,14 +483,14 @@ fn a_cursor_tells_nothing_of_what_is_hidden() {
         .policy(ByTitle)
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     for (n, title) in ["Boss", "clerk", "Boss", "clerk"].into_iter().enumerate() {
         let name = format!("{}{n}", "x".repeat(2_000));
         assert_eq!(host.post("/Users", &json!({"schemas": [USER], "userName": name, "title": title})).status, 201);
     }
     let query = "/Users?sortBy=userName&count=1";
     let walk = pages(&host, query);
-    let clerk = Context::new(TenantId::single()).with_actor("clerk");
+    let clerk = RequestContext::new(TenantId::single()).with_actor("clerk");
     let own = |page: &Json| {
         host.send_as(&clerk, "GET", &encoded(&format!("{query}&cursor={}", next(page).unwrap())), &[], b"")
     };
@@ -509,7 +509,7 @@ fn a_cursor_shows_nothing_of_what_is_hidden() {
     limits.scan = 30;
     let host = modest_under(Some(Pushdown::No), limits, ByTitle);
     fill(&host, 30);
-    let boss = Context::new(TenantId::single()).with_actor("Boss");
+    let boss = RequestContext::new(TenantId::single()).with_actor("Boss");
     for query in ["/Users?sortBy=userName&count=2", "/Users?sortBy=userName&filter=active eq true&count=1"] {
         let (mut cursor, mut own, mut shown) = (String::new(), Vec::new(), String::new());
         loop {
@@ -572,7 +572,7 @@ fn keys() {
             .clock(Ticking::default())
             .ids(host::Counting::default());
         let builder = keys.iter().fold(builder, |it, key| it.cursor_key(CursorKey::new(&[*key; 32]).unwrap()));
-        let host = Host { provider: builder.build().unwrap(), context: Context::new(TenantId::single()) };
+        let host = Host { provider: builder.build().unwrap(), context: RequestContext::new(TenantId::single()) };
         fill(&host, 12);
         host
     };

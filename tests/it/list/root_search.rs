@@ -11,7 +11,7 @@ use scim_core::{
     message::SearchRequest,
     provider::{Access, Action, Policy},
     schema::{Attribute, AttributeType, ResourceType, Schema},
-    store::{Capabilities, Context, MemoryStore, Pushdown, TenantId},
+    store::{Capabilities, MemoryStore, Pushdown, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -151,8 +151,8 @@ fn refusals() {
 #[test]
 fn keys_of_one_order_have_one_type() {
     let schema = Schema::new(ROBOT, "Robot")
-        .attribute(Attribute::new("displayName", AttributeType::String).case_exact())
-        .attribute(Attribute::new("userName", AttributeType::Integer));
+        .with_attribute(Attribute::new("displayName", AttributeType::String).case_exact())
+        .with_attribute(Attribute::new("userName", AttributeType::Integer));
     let registry = Registry::builder()
         .resource_type(ResourceType::builder("Robot", "Robots", schema).build().unwrap())
         .resource_type(ResourceType::user().unwrap())
@@ -258,9 +258,9 @@ fn a_query_looks_at_so_many_resources() {
 struct ByActor;
 
 impl Policy for ByActor {
-    fn access(&self, cx: &Context, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        assert!(action != Action::Search || cx.actor() != Some("nobody") || kind.name() != "Robot");
-        match (cx.actor(), kind.name()) {
+    fn access(&self, context: &RequestContext, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        assert!(action != Action::Search || context.actor() != Some("nobody") || kind.name() != "Robot");
+        match (context.actor(), kind.name()) {
             (Some("nobody"), _) => Err(Error::new(403, "nothing is permitted")),
             (Some("users"), "Group") => Err(Error::new(403, "no groups are permitted")),
             (Some("blind"), "User") => Ok(Access::full().hiding(kind, &["userName", "displayName"])),
@@ -276,7 +276,7 @@ fn policies_decide_for_each_type() {
     let host = modest_under(None, Limits::default(), ByActor);
     fill(&host);
     let get = |actor: &'static str, target: &str| {
-        let context = Context::new(TenantId::single()).with_actor(actor);
+        let context = RequestContext::new(TenantId::single()).with_actor(actor);
         host.send_as(&context, "GET", &encoded(target), &[], b"")
     };
     for query in ["/", "/?sortBy=displayName", "/?sortBy=displayName&cursor="] {
@@ -308,7 +308,7 @@ fn a_host_may_call_it() {
     let mut request = SearchRequest::default();
     (request.count, request.cursor) = (Some(4), Some("".into()));
     let page = now(host.provider.search_all(&host.context, &request)).unwrap();
-    let kinds: Vec<&str> = page.resources().map(|(resource, _)| resource.kind().name()).collect();
+    let kinds: Vec<&str> = page.resources().map(|(resource, _)| resource.resource_type().name()).collect();
     assert_eq!(kinds, ["User", "User", "User", "Group"]);
     assert_eq!((page.total(), page.start_index(), page.previous_cursor()), (None, None, None));
     request.cursor = page.next_cursor().map(Into::into);

@@ -14,20 +14,22 @@ use serde_json::{Value as Json, json};
 /// A resource type with secrets in all places, and a list of references whose elements have rules.
 static SAFE: LazyLock<Arc<ResourceType>> = LazyLock::new(|| {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
-    let secret = |name: &str| text(name).returned(Returned::Never);
+    let secret = |name: &str| text(name).with_returned(Returned::Never);
     let schema = Schema::new("urn:example:Safe", "Safe")
-        .attribute(text("name").required())
-        .attribute(secret("master").mutability(Mutability::ReadOnly))
-        .attribute(Attribute::complex("lock", [text("maker"), secret("code")]))
-        .attribute(Attribute::complex("seal", [text("maker"), secret("code")]).mutability(Mutability::ReadOnly))
-        .attribute(Attribute::complex("keys", [text("name"), secret("code")]).multi_valued())
-        .attribute(
+        .with_attribute(text("name").required())
+        .with_attribute(secret("master").with_mutability(Mutability::ReadOnly))
+        .with_attribute(Attribute::complex("lock", [text("maker"), secret("code")]))
+        .with_attribute(
+            Attribute::complex("seal", [text("maker"), secret("code")]).with_mutability(Mutability::ReadOnly),
+        )
+        .with_attribute(Attribute::complex("keys", [text("name"), secret("code")]).multi_valued())
+        .with_attribute(
             Attribute::complex(
                 "owners",
                 [
                     text("value").case_exact(),
-                    Attribute::new("$ref", AttributeType::Reference).reference_types(["User"]),
-                    text("role").canonical_values(["first", "other"]).restrict(),
+                    Attribute::new("$ref", AttributeType::Reference).with_reference_types(["User"]),
+                    text("role").with_canonical_values(["first", "other"]).restricted(),
                     text("share").required(),
                 ],
             )
@@ -160,7 +162,7 @@ fn large_requests_on_long_lists() {
     assert!(apply(&user, &patch(&json!(operations))).unwrap().is_some());
 
     let prices = Schema::new("urn:example:Shop", "Shop")
-        .attribute(Attribute::new("prices", AttributeType::Decimal).multi_valued());
+        .with_attribute(Attribute::new("prices", AttributeType::Decimal).multi_valued());
     let kind = Arc::new(ResourceType::builder("Shop", "Shops", prices).build().unwrap());
     let mut prices: Vec<String> = (0..9_000).map(|index| format!("{index}.5")).collect();
     prices.extend((0..900).map(|index| format!("{}e-1", index * 10 + 5)));

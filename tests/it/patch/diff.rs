@@ -51,7 +51,7 @@ pub(crate) fn send(before: &Resource, patches: &[Patch], limits: &Limits) -> Res
 
 /// The result of replacing `before` by `after`, as far as a client can see and change it.
 pub(crate) fn wanted(before: &Resource, after: &Resource) -> Json {
-    let kind = before.kind();
+    let kind = before.resource_type();
     let given = normal(kind, AttributeId::ROOT, serde_json::from_slice(&after.to_json()).unwrap());
     let given = Resource::from_json(kind, given.to_string().as_bytes()).unwrap();
     seen(&before.replaced_by(given))
@@ -59,7 +59,7 @@ pub(crate) fn wanted(before: &Resource, after: &Resource) -> Json {
 
 /// A resource as a client sees it, in a normal form: resources that are equal to a client have the same form.
 pub(crate) fn seen(resource: &Resource) -> Json {
-    normal(resource.kind(), AttributeId::ROOT, serde_json::from_slice(&resource.to_json()).unwrap())
+    normal(resource.resource_type(), AttributeId::ROOT, serde_json::from_slice(&resource.to_json()).unwrap())
 }
 
 fn normal(kind: &ResourceType, parent: AttributeId, json: Json) -> Json {
@@ -70,7 +70,7 @@ fn normal(kind: &ResourceType, parent: AttributeId, json: Json) -> Json {
             for (name, value) in members {
                 let id = kind.child(parent, &name).unwrap();
                 let is_idle = in_list && name == "primary" && value == false;
-                if kind.attribute(id).mutable() == Mutability::ReadOnly || id == AttributeId::SCHEMAS || is_idle {
+                if kind.attribute(id).mutability() == Mutability::ReadOnly || id == AttributeId::SCHEMAS || is_idle {
                     continue;
                 }
                 let value = normal(kind, id, value);
@@ -95,7 +95,7 @@ fn normal(kind: &ResourceType, parent: AttributeId, json: Json) -> Json {
             kept.sort_by(|(left, _), (right, _)| left.cmp(right));
             Json::Array(kept.into_iter().map(|(_, value)| value).collect())
         }
-        Json::Number(number) if kind.attribute(parent).kind() == AttributeType::Decimal => number.as_f64().into(),
+        Json::Number(number) if kind.attribute(parent).data_type() == AttributeType::Decimal => number.as_f64().into(),
         value => value,
     }
 }

@@ -13,42 +13,44 @@ static BADGE: LazyLock<Arc<ResourceType>> = LazyLock::new(|| {
     use AttributeType::{Boolean, DateTime, Decimal, Integer, Reference, String};
     let text = |name: &str| Attribute::new(name, String);
     let schema = Schema::new("urn:example:Badge", "Badge")
-        .attribute(Attribute::new("number", Integer).required())
-        .attribute(text("serial").mutability(Mutability::Immutable))
-        .attribute(text("state").mutability(Mutability::ReadOnly))
-        .attribute(text("pin").mutability(Mutability::WriteOnly).returned(Returned::Never))
-        .attribute(text("tags").multi_valued())
-        .attribute(text("codes").multi_valued().case_exact())
-        .attribute(text("keys").multi_valued().required())
-        .attribute(Attribute::new("opened", DateTime))
-        .attribute(Attribute::new("price", Decimal))
-        .attribute(Attribute::new("lost", Boolean))
-        .attribute(Attribute::complex(
+        .with_attribute(Attribute::new("number", Integer).required())
+        .with_attribute(text("serial").with_mutability(Mutability::Immutable))
+        .with_attribute(text("state").with_mutability(Mutability::ReadOnly))
+        .with_attribute(text("pin").with_mutability(Mutability::WriteOnly).with_returned(Returned::Never))
+        .with_attribute(text("tags").multi_valued())
+        .with_attribute(text("codes").multi_valued().case_exact())
+        .with_attribute(text("keys").multi_valued().required())
+        .with_attribute(Attribute::new("opened", DateTime))
+        .with_attribute(Attribute::new("price", Decimal))
+        .with_attribute(Attribute::new("lost", Boolean))
+        .with_attribute(Attribute::complex(
             "box",
             [
                 Attribute::new("width", Integer).required(),
                 Attribute::new("height", Integer),
-                text("label").mutability(Mutability::Immutable),
-                text("weight").mutability(Mutability::ReadOnly),
+                text("label").with_mutability(Mutability::Immutable),
+                text("weight").with_mutability(Mutability::ReadOnly),
             ],
         ))
-        .attribute(
+        .with_attribute(
             Attribute::complex(
                 "seats",
                 [
                     text("name").required(),
                     Attribute::new("row", Integer),
-                    text("mark").mutability(Mutability::Immutable),
+                    text("mark").with_mutability(Mutability::Immutable),
                 ],
             )
             .multi_valued(),
         )
-        .attribute(
+        .with_attribute(
             Attribute::complex(
                 "staff",
                 [
-                    text("value").case_exact().mutability(Mutability::Immutable),
-                    Attribute::new("$ref", Reference).reference_types(["User"]).mutability(Mutability::Immutable),
+                    text("value").case_exact().with_mutability(Mutability::Immutable),
+                    Attribute::new("$ref", Reference)
+                        .with_reference_types(["User"])
+                        .with_mutability(Mutability::Immutable),
                     text("role"),
                     Attribute::new("primary", Boolean),
                 ],
@@ -56,10 +58,10 @@ static BADGE: LazyLock<Arc<ResourceType>> = LazyLock::new(|| {
             .multi_valued(),
         );
     let paint = Schema::new("urn:example:Paint", "Paint")
-        .attribute(text("color"))
-        .attribute(text("maker").mutability(Mutability::Immutable))
-        .attribute(text("stamp").mutability(Mutability::ReadOnly));
-    let must = Schema::new("urn:example:must:1.0", "Must").attribute(Attribute::new("level", Integer));
+        .with_attribute(text("color"))
+        .with_attribute(text("maker").with_mutability(Mutability::Immutable))
+        .with_attribute(text("stamp").with_mutability(Mutability::ReadOnly));
+    let must = Schema::new("urn:example:must:1.0", "Must").with_attribute(Attribute::new("level", Integer));
     let kind = ResourceType::builder("Badge", "Badges", schema).extension(paint, false).extension(must, true);
     Arc::new(kind.build().unwrap())
 });

@@ -10,13 +10,13 @@ use scim_core::{
     event::{Event, SecurityEvent},
     provider::{Access, Action, Policy, Proposal},
     schema::{AttributeId, ResourceType},
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
 fn members(resource: Option<&Resource>) -> Option<usize> {
     let resource = resource?;
-    let list = resource.kind().child(AttributeId::ROOT, "members")?;
+    let list = resource.resource_type().child(AttributeId::ROOT, "members")?;
     Some(resource.value(list).map_or(0, |list| list.elements().len()))
 }
 
@@ -27,10 +27,10 @@ fn an_event_names_the_lists_that_the_write_left_alone() {
     let registry = Registry::standard();
     let provider = ServiceProvider::builder(registry.clone(), MemoryStore::new())
         .base_url(BASE)
-        .observer(move |_: &Context, event: &Event| seen.lock().unwrap().push(event.clone()))
+        .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let ann = host.user("ann");
     let target =
         format!("/Groups/{}", host.post("/Groups", &json!({"displayName": "g", "members": [{"value": ann}]})).id());
@@ -56,11 +56,11 @@ type Counts = (Option<usize>, Option<usize>);
 struct Counting(Arc<Mutex<Vec<Counts>>>);
 
 impl Policy for Counting {
-    fn access(&self, _: &Context, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(&self, _: &RequestContext, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
         Ok(Access::full())
     }
 
-    fn review(&self, _: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
+    fn review(&self, _: &RequestContext, proposal: &Proposal<'_>) -> Result<(), Error> {
         self.0.lock().unwrap().push((members(proposal.before), members(proposal.after)));
         Ok(())
     }
@@ -75,7 +75,7 @@ fn a_policy_reviews_the_lists_that_a_patch_does_not_touch() {
         .policy(policy)
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let ann = host.user("ann");
     let target =
         format!("/Groups/{}", host.post("/Groups", &json!({"displayName": "g", "members": [{"value": ann}]})).id());

@@ -184,14 +184,14 @@ fn parse(operations: &[Json], tolerance: &mut Tolerance) -> Option<Patch> {
 }
 
 fn at(resource: &Resource, path: &[&str]) -> Option<Value> {
-    let kind = resource.kind();
+    let kind = resource.resource_type();
     let found = path.iter().try_fold(AttributeId::ROOT, |parent, name| kind.child(parent, name))?;
     resource.value(found).cloned()
 }
 
 /// For every list with a sub-attribute `primary`, the number of its primary values.
 fn primaries(resource: &Resource) -> Vec<usize> {
-    let kind = resource.kind();
+    let kind = resource.resource_type();
     let lists = resource.root().iter().filter_map(|(id, value)| Some((kind.child(id, "primary")?, value)));
     lists
         .map(|(primary, value)| {
@@ -306,8 +306,8 @@ fn step() -> impl Strategy<Value = (Json, Step)> {
 }
 
 fn member_ids(group: &Resource) -> Vec<String> {
-    let members = group.kind().child(AttributeId::ROOT, "members").unwrap();
-    let value = group.kind().value_of(members).unwrap();
+    let members = group.resource_type().child(AttributeId::ROOT, "members").unwrap();
+    let value = group.resource_type().value_of(members).unwrap();
     let elements = group.value(members).map(Value::elements).unwrap_or_default();
     elements.iter().map(|member| member.as_object().unwrap().get(value).unwrap().as_str().unwrap().to_owned()).collect()
 }
@@ -347,7 +347,7 @@ proptest! {
         model.sort_unstable();
 
         let patched = patch.apply(&group, &limits, &mut tolerance).unwrap();
-        let membership = patch.membership(group.kind(), &limits, &mut tolerance).unwrap().expect("nothing but members");
+        let membership = patch.membership(group.resource_type(), &limits, &mut tolerance).unwrap().expect("nothing but members");
         let mut edited = group.clone();
         let changed = membership.edit.apply(membership.attribute, &mut edited).is_some();
         prop_assert_eq!(changed, patched.is_some());
@@ -370,7 +370,7 @@ proptest! {
         let Some(patch) = parse(&operations, &mut tolerance) else { return Ok(()) };
         let resource = before.resource();
         let patched = patch.apply(&resource, &limits, &mut tolerance.clone());
-        match patch.membership(resource.kind(), &limits, &mut tolerance) {
+        match patch.membership(resource.resource_type(), &limits, &mut tolerance) {
             Ok(None) => {}
             Ok(Some(membership)) => {
                 let mut edited = resource.clone();

@@ -424,8 +424,8 @@ fn packed_elements_become_elements() {
 /// name begins alike.
 #[test]
 fn an_error_blames_the_operation_by_the_attribute() {
-    let code = |name: &str| Attribute::new(name, AttributeType::String).canonical_values(["a", "b"]).restrict();
-    let schema = Schema::new("urn:example:Lock", "Lock").attribute(code("code")).attribute(code("codeName"));
+    let code = |name: &str| Attribute::new(name, AttributeType::String).with_canonical_values(["a", "b"]).restricted();
+    let schema = Schema::new("urn:example:Lock", "Lock").with_attribute(code("code")).with_attribute(code("codeName"));
     let kind = Arc::new(ResourceType::builder("Lock", "Locks", schema).build().unwrap());
     let before = Resource::from_json(&kind, br#"{"id": "1", "code": "a", "codeName": "a"}"#).unwrap();
     let rows = [

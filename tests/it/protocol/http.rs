@@ -3,7 +3,7 @@
 use crate::fixture::host::{self, BASE, ENTERPRISE, ERROR, GROUP, PATCH, USER, host, host_with};
 use scim_core::{
     Limits, Quirks, Registry, ServiceProvider,
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -422,7 +422,7 @@ fn the_base_url() {
         assert!(provider(wrong).is_err(), "{wrong}");
     }
     let provider = provider("https://example.com/{tenant}/scim/").unwrap();
-    let context = Context::new(TenantId::new("a/b").unwrap());
+    let context = RequestContext::new(TenantId::new("a/b").unwrap());
     let body = user("bjensen").to_string();
     let request = scim_core::protocol::Request::new("POST", "/Users").body(body.as_bytes());
     let response = host::now(provider.handle(&context, &request));

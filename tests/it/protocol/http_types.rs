@@ -20,7 +20,7 @@ use http_body_util::{BodyExt as _, Full};
 use scim_core::{
     Limits, Quirk, Quirks, Registry,
     http::{Outcome, ScimService},
-    store::{Context, DynStore, MemoryStore, TenantId},
+    store::{DynStore, MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 use tower_service::Service as _;
@@ -221,6 +221,6 @@ fn it_fits_into_servers() {
     let erased =
         host::host_with(Registry::standard(), DynStore::new(MemoryStore::new()), Limits::default(), Quirks::default());
     is_service(&ScimService::new(erased.provider));
-    let other = Context::new(TenantId::new("other").unwrap());
+    let other = RequestContext::new(TenantId::new("other").unwrap());
     assert_eq!(other.tenant().as_str(), "other");
 }

@@ -4,11 +4,11 @@ use crate::fixture::host::{self, BASE, Counting, Host, Ticking, USER};
 use scim_core::{
     Registry, ServiceProvider,
     provider::Subject,
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::json;
 
-fn host_of(subject: impl Fn(&Context) -> Option<Subject> + Send + Sync + 'static) -> Host<MemoryStore> {
+fn host_of(subject: impl Fn(&RequestContext) -> Option<Subject> + Send + Sync + 'static) -> Host<MemoryStore> {
     let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
         .base_url(BASE)
         .clock(Ticking::default())
@@ -16,7 +16,7 @@ fn host_of(subject: impl Fn(&Context) -> Option<Subject> + Send + Sync + 'static
         .me(subject)
         .build()
         .unwrap();
-    Host { provider, context: Context::new(TenantId::single()).with_actor("id-001") }
+    Host { provider, context: RequestContext::new(TenantId::single()).with_actor("id-001") }
 }
 
 /// 7644-3.11-01: the host does not say which resource the caller is.
@@ -31,7 +31,7 @@ fn without_a_subject_it_is_not_implemented() {
 /// 7644-3.11-03, 7644-3.11-04: the request is processed at once, and the answer names the resource.
 #[test]
 fn it_stands_for_the_caller_s_resource() {
-    let host = host_of(|cx| cx.actor().map(|id| Subject::new("User", id)));
+    let host = host_of(|context| context.actor().map(|id| Subject::new("User", id)));
     let id = host.user("ann");
     let url = format!("{BASE}/Users/{id}");
     let own = host.get(&format!("/Users/{id}"));
@@ -64,7 +64,7 @@ fn it_stands_for_the_caller_s_resource() {
 
 #[test]
 fn a_caller_that_is_no_resource_gets_404() {
-    let subjects: [fn(&Context) -> Option<Subject>; 3] =
+    let subjects: [fn(&RequestContext) -> Option<Subject>; 3] =
         [|_| None, |_| Some(Subject::new("Robot", "id-001")), |_| Some(Subject::new("User", "nobody"))];
     for subject in subjects {
         let host = host_of(subject);

@@ -18,8 +18,8 @@ use scim_core::{
     quirks::Tolerance,
     schema::{AttributeId, ResourceType},
     store::{
-        Change, CommitError, Context, Done, Entry, Expect, Key, MemoryStore, Page, Scan, StoreError, Stored, TenantId,
-        Wanted,
+        Change, ChangeOutcome, CommitError, Entry, Expect, Key, MemoryStore, Page, RequestContext, RequestedAttributes,
+        Scan, StoreError, Stored, TenantId,
     },
     value::Value,
 };
@@ -46,27 +46,27 @@ impl Busy {
 impl Store for Busy {
     forward! { inner: capabilities, pushdown }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
         self.read()?;
-        self.inner.get(cx, key, wanted).await
+        self.inner.get(context, key, requested).await
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
         self.read()?;
-        self.inner.scan(cx, scan).await
+        self.inner.scan(context, scan).await
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         let busy = |left: usize| left.checked_sub(1);
         if self.commits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, busy).is_ok() {
             return Err(StoreError::Busy.into());
         }
-        self.inner.commit(cx, batch).await
+        self.inner.commit(context, batch).await
     }
 }
 
@@ -172,7 +172,7 @@ fn clocks_that_differ() {
         .clock(Backwards::default())
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let user = host.user("barbara");
     let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "all"}));
     let created = group.json()["meta"]["created"].clone();
@@ -264,11 +264,11 @@ fn a_read_of_a_busy_store_is_repeated() {
 struct OnlyInactive;
 
 impl Policy for OnlyInactive {
-    fn access(&self, _: &Context, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(&self, _: &RequestContext, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
         Ok(Access::full())
     }
 
-    fn review(&self, _: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
+    fn review(&self, _: &RequestContext, proposal: &Proposal<'_>) -> Result<(), Error> {
         let shown = |resource: &Resource| String::from_utf8_lossy(&resource.to_json()).contains("protected");
         match proposal.before {
             Some(before) if shown(before) => Err(Error::new(403, "it is protected")),
@@ -287,7 +287,7 @@ fn what_was_reviewed_is_what_is_deleted() {
         .policy(OnlyInactive)
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let id = host.user("barbara");
     store.meddle.store(true, Ordering::Relaxed);
     assert_eq!(host.delete(&format!("/Users/{id}")).error().0, 403);
@@ -304,20 +304,20 @@ struct Meddling {
 impl Store for Meddling {
     forward! { inner: capabilities, get, scan }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if let [Change::Delete { kind, id, .. }] = batch
             && self.meddle.swap(false, Ordering::Relaxed)
         {
             let key = Key { kind, id };
-            let found = self.inner.get(cx, key, &Wanted::everything()).await?.unwrap();
+            let found = self.inner.get(context, key, &RequestedAttributes::everything()).await?.unwrap();
             let mut resource = Resource::clone(&found.resource);
             let title = kind.child(AttributeId::ROOT, "title").unwrap();
             resource.root_mut().insert(title, Value::String("protected".into()));
             let before = found.resource;
             let change = Change::Replace { entry: Entry::new(resource), expect: Expect::Exists, before };
-            self.inner.commit(cx, &[change]).await?;
+            self.inner.commit(context, &[change]).await?;
         }
-        self.inner.commit(cx, batch).await
+        self.inner.commit(context, batch).await
     }
 }
 

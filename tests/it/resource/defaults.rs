@@ -12,7 +12,7 @@ use scim_core::{
     provider::{Access, Action, Policy},
     resource::{ResourceErrorKind, judge},
     schema::{Attribute, AttributeType, Mutability, ResourceType, Returned, Schema, SchemaErrorKind, Uniqueness},
-    store::{Change, Context, Entry, MemoryStore, TenantId},
+    store::{Change, Entry, MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -30,12 +30,14 @@ fn boolean(name: &str) -> Attribute {
 /// Users, and doors with a default of each type, one of them immutable and one in an extension.
 fn registry() -> Registry {
     let door = Schema::new(DOOR, "Door")
-        .attribute(string("name").required())
-        .attribute(boolean("locked").default_value(true))
-        .attribute(Attribute::new("floor", AttributeType::Integer).default_value(0))
-        .attribute(string("color").default_value("grey"))
-        .attribute(string("maker").mutability(Mutability::Immutable).default_value("ACME"));
-    let alarm = Schema::new(ALARM, "Alarm").attribute(boolean("armed").default_value(true)).attribute(string("code"));
+        .with_attribute(string("name").required())
+        .with_attribute(boolean("locked").with_default_value(true))
+        .with_attribute(Attribute::new("floor", AttributeType::Integer).with_default_value(0))
+        .with_attribute(string("color").with_default_value("grey"))
+        .with_attribute(string("maker").with_mutability(Mutability::Immutable).with_default_value("ACME"));
+    let alarm = Schema::new(ALARM, "Alarm")
+        .with_attribute(boolean("armed").with_default_value(true))
+        .with_attribute(string("code"));
     let door = ResourceType::builder("Door", "Doors", door).extension(alarm, false).build().unwrap();
     Registry::builder().resource_type(ResourceType::user().unwrap()).resource_type(door).build().unwrap()
 }
@@ -76,40 +78,40 @@ fn nothing() -> Vec<Json> {
 fn the_builder_refuses_a_default_that_cannot_be() {
     use AttributeType::{Binary, DateTime, Decimal, Integer, Reference};
     use SchemaErrorKind::{DefaultExtension, DefaultPlace, DefaultRule, DefaultType};
-    let sub = Attribute::complex("box", [string("label").default_value("a")]);
-    let restricted = || string("size").canonical_values(["S", "M"]).restrict();
+    let sub = Attribute::complex("box", [string("label").with_default_value("a")]);
+    let restricted = || string("size").with_canonical_values(["S", "M"]).restricted();
     let cases = [
         (sub.clone(), Some((DefaultPlace, "box.label"))),
         (sub.multi_valued(), Some((DefaultPlace, "box.label"))),
-        (Attribute::complex("box", [string("label")]).default_value("a"), Some((DefaultPlace, "box"))),
-        (string("tags").multi_valued().default_value("a"), Some((DefaultPlace, "tags"))),
-        (string("externalId").default_value("a"), Some((DefaultPlace, "externalId"))),
-        (string("a").default_value(true), Some((DefaultType, "a"))),
-        (boolean("a").default_value("true"), Some((DefaultType, "a"))),
-        (Attribute::new("a", Integer).default_value(true), Some((DefaultType, "a"))),
-        (Attribute::new("a", Decimal).default_value(1), Some((DefaultType, "a"))),
-        (Attribute::new("a", DateTime).default_value("2020-01-01T00:00:00Z"), Some((DefaultType, "a"))),
-        (Attribute::new("a", Binary).default_value("AAAA"), Some((DefaultType, "a"))),
-        (Attribute::new("a", Reference).default_value("https://example.com"), Some((DefaultType, "a"))),
-        (string("a").default_value(""), Some((DefaultType, "a"))),
-        (string("a").default_value("\0"), Some((DefaultType, "a"))),
-        (restricted().default_value("L"), Some((DefaultType, "size"))),
-        (string("a").default_value("a").required(), Some((DefaultRule, "a"))),
-        (string("a").default_value("a").uniqueness(Uniqueness::Server), Some((DefaultRule, "a"))),
-        (string("a").default_value("a").mutability(Mutability::ReadOnly), Some((DefaultRule, "a"))),
-        (string("a").default_value("a").mutability(Mutability::WriteOnly), Some((DefaultRule, "a"))),
-        (string("a").default_value("a").returned(Returned::Never), Some((DefaultRule, "a"))),
-        (restricted().default_value("m"), None),
-        (string("a").default_value("a").returned(Returned::Request), None),
-        (string("a").default_value("a").required().without_default(), None),
+        (Attribute::complex("box", [string("label")]).with_default_value("a"), Some((DefaultPlace, "box"))),
+        (string("tags").multi_valued().with_default_value("a"), Some((DefaultPlace, "tags"))),
+        (string("externalId").with_default_value("a"), Some((DefaultPlace, "externalId"))),
+        (string("a").with_default_value(true), Some((DefaultType, "a"))),
+        (boolean("a").with_default_value("true"), Some((DefaultType, "a"))),
+        (Attribute::new("a", Integer).with_default_value(true), Some((DefaultType, "a"))),
+        (Attribute::new("a", Decimal).with_default_value(1), Some((DefaultType, "a"))),
+        (Attribute::new("a", DateTime).with_default_value("2020-01-01T00:00:00Z"), Some((DefaultType, "a"))),
+        (Attribute::new("a", Binary).with_default_value("AAAA"), Some((DefaultType, "a"))),
+        (Attribute::new("a", Reference).with_default_value("https://example.com"), Some((DefaultType, "a"))),
+        (string("a").with_default_value(""), Some((DefaultType, "a"))),
+        (string("a").with_default_value("\0"), Some((DefaultType, "a"))),
+        (restricted().with_default_value("L"), Some((DefaultType, "size"))),
+        (string("a").with_default_value("a").required(), Some((DefaultRule, "a"))),
+        (string("a").with_default_value("a").with_uniqueness(Uniqueness::Server), Some((DefaultRule, "a"))),
+        (string("a").with_default_value("a").with_mutability(Mutability::ReadOnly), Some((DefaultRule, "a"))),
+        (string("a").with_default_value("a").with_mutability(Mutability::WriteOnly), Some((DefaultRule, "a"))),
+        (string("a").with_default_value("a").with_returned(Returned::Never), Some((DefaultRule, "a"))),
+        (restricted().with_default_value("m"), None),
+        (string("a").with_default_value("a").with_returned(Returned::Request), None),
+        (string("a").with_default_value("a").required().without_default_value(), None),
     ];
     for (attribute, expected) in cases {
         let context = format!("{attribute:?}");
-        let schema = Schema::new(DOOR, "Door").attribute(attribute.clone());
+        let schema = Schema::new(DOOR, "Door").with_attribute(attribute.clone());
         let built = ResourceType::builder("Door", "Doors", schema).build();
         let found = built.map_err(|error| (*error.kind(), error.place().to_owned())).err();
         assert_eq!(found, expected.map(|(kind, place)| (kind, place.to_owned())), "{context}");
-        let extension = Schema::new(ALARM, "Alarm").attribute(attribute);
+        let extension = Schema::new(ALARM, "Alarm").with_attribute(attribute);
         let built =
             ResourceType::builder("Door", "Doors", Schema::new(DOOR, "Door")).extension(extension, true).build();
         let is_common = expected.is_some_and(|(_, place)| place == "externalId");
@@ -117,7 +119,9 @@ fn the_builder_refuses_a_default_that_cannot_be() {
     }
     // Every resource would have the extension, and only the client knows the extension's required value.
     let extension = || {
-        Schema::new(ALARM, "Alarm").attribute(boolean("armed").default_value(true)).attribute(string("code").required())
+        Schema::new(ALARM, "Alarm")
+            .with_attribute(boolean("armed").with_default_value(true))
+            .with_attribute(string("code").required())
     };
     let build = |required| {
         ResourceType::builder("Door", "Doors", Schema::new(DOOR, "Door")).extension(extension(), required).build()
@@ -315,10 +319,10 @@ fn policies_and_defaults() {
     #[derive(Debug)]
     struct House;
     impl Policy for House {
-        fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-            Ok(if cx.actor() == Some("guest") { Access::full().hiding(kind, &["active"]) } else { Access::full() })
+        fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+            Ok(if context.actor() == Some("guest") { Access::full().hiding(kind, &["active"]) } else { Access::full() })
         }
-        fn prepare(&self, _: &Context, resource: &mut Resource) {
+        fn prepare(&self, _: &RequestContext, resource: &mut Resource) {
             if resource.get("title").is_some() && resource.get("active").is_none() {
                 resource.set("active", false).unwrap();
             }
@@ -331,9 +335,9 @@ fn policies_and_defaults() {
         .policy(House)
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let guest = host.context.clone().with_actor("guest");
-    let send = |context: &Context, method: &str, target: &str, body: Json| {
+    let send = |context: &RequestContext, method: &str, target: &str, body: Json| {
         host.send_as(context, method, target, &[], body.to_string().as_bytes())
     };
     let active = |id: &str| host.get(&format!("/Users/{id}")).json()["active"].clone();
@@ -381,7 +385,7 @@ fn resources_without_the_value_are_found_and_left_alone() {
 /// Without the default, absence is a separate state, which PUT and PATCH can produce.
 #[test]
 fn the_default_of_active_can_be_switched_off() {
-    let user = Schema::user().change("ACTIVE", Attribute::without_default);
+    let user = Schema::user().change("ACTIVE", Attribute::without_default_value);
     let user = ResourceType::builder("User", "Users", user).build().unwrap();
     let host = host_of(Registry::builder().resource_type(user).build().unwrap());
     let created = host.post("/Users", &json!({"schemas": [USER], "userName": "ann"}));

@@ -13,7 +13,9 @@ use scim_core::{
     quirks::Tolerance,
     resource::{Displays, Projection, Rendering},
     schema::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Schema, SchemaErrorKind},
-    store::{Capabilities, Change, Context, DynStore, Entry, MemoryStore, StoreError, TenantId, Wanted},
+    store::{
+        Capabilities, Change, DynStore, Entry, MemoryStore, RequestContext, RequestedAttributes, StoreError, TenantId,
+    },
 };
 use serde_json::{Value as Json, json};
 
@@ -28,28 +30,28 @@ struct Recording {
 }
 
 impl Store for Recording {
-    forward! { inner: pushdown, get, scan, commit, holders, locate }
+    forward! { inner: pushdown, get, scan, commit, referrers, locate }
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities().with_get_many(!self.incapable)
     }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        context: &RequestContext,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let mut names: Vec<String> =
-            wanted.attributes().expect("named").iter().map(|attribute| kind.path(*attribute)).collect();
+            requested.attributes().expect("named").iter().map(|attribute| kind.path(*attribute)).collect();
         names.sort();
         names.dedup();
         self.asked.lock().unwrap().push(format!("{} {} {}", ids.len(), kind.name(), names.join(",")));
-        let found = self.inner.get_many(cx, kind, ids, wanted).await?;
+        let found = self.inner.get_many(context, kind, ids, requested).await?;
         let part = |resource: Arc<Resource>| {
             let mut resource = Resource::clone(&resource);
-            resource.root_mut().retain(|attribute, _| attribute == AttributeId::ID || wanted.includes(attribute));
+            resource.root_mut().retain(|attribute, _| attribute == AttributeId::ID || requested.includes(attribute));
             Arc::new(resource)
         };
         Ok(found.into_iter().map(|resource| resource.map(part)).collect())
@@ -155,7 +157,7 @@ fn a_display_from_the_client_is_ignored() {
     let kind = host.provider.registry().resource_type("Group").unwrap();
     let id = target.trim_start_matches("/Groups/");
     let key = scim_core::store::Key { kind, id };
-    let stored = host::now(store.get(&host.context, key, &Wanted::everything())).unwrap().unwrap();
+    let stored = host::now(store.get(&host.context, key, &RequestedAttributes::everything())).unwrap().unwrap();
     let stored = String::from_utf8(stored.resource.to_json()).unwrap();
     assert!(!stored.contains("FAKE") && !stored.contains("display\""), "{stored}");
     // The client cannot change the name.
@@ -280,7 +282,7 @@ fn a_store_that_cannot_shows_no_names() {
 fn stored_names_do_not_show_beside_derived_ones() {
     let registry = Registry::standard();
     let [user, group] = ["User", "Group"].map(|name| registry.resource_type(name).unwrap());
-    let (store, cx) = (MemoryStore::new(), Context::new(TenantId::single()));
+    let (store, context) = (MemoryStore::new(), RequestContext::new(TenantId::single()));
     let resources = [
         (user, json!({"id": "1", "userName": "ann", "displayName": "Ann"})),
         (user, json!({"id": "2", "userName": "bob"})),
@@ -295,7 +297,7 @@ fn stored_names_do_not_show_beside_derived_ones() {
     let create = |(kind, json): (&Arc<ResourceType>, Json)| Change::Create {
         entry: Entry::new(Resource::from_json(kind, json.to_string().as_bytes()).unwrap()),
     };
-    host::now(store.commit(&cx, &resources.map(create))).unwrap();
+    host::now(store.commit(&context, &resources.map(create))).unwrap();
     let host = host_with(registry, store, Limits::default(), Quirks::default());
     let shown = host.get("/Groups/g");
     assert_eq!(displays(&shown.json()), [Some("Ann".to_owned()), None, Some("Inner".to_owned())]);
@@ -387,8 +389,8 @@ enum Rule {
 }
 
 impl Policy for Rule {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        if cx.actor() == Some("administrator") {
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        if context.actor() == Some("administrator") {
             return Ok(Access::full());
         }
         match *self {
@@ -441,7 +443,7 @@ fn policies_hide_names() {
             .policy(rule)
             .build()
             .unwrap();
-        let administrator = Context::new(TenantId::single()).with_actor("administrator");
+        let administrator = RequestContext::new(TenantId::single()).with_actor("administrator");
         let host = Host { provider: provider.clone(), context: administrator };
         let ann = host.post("/Users", &json!({"userName": "ann", "displayName": "Ann", "title": "seen"})).id();
         let bob = json!({"userName": "bob", ENTERPRISE: {"department": "seen", "manager": {"value": ann}}});
@@ -450,7 +452,7 @@ fn policies_hide_names() {
         let all = group(&host, "All", &[&ann, &bob, &inner]);
         assert_eq!(displays(&host.get(&format!("/Groups/{all}")).json()), some(&["Ann", "bob", "Inner"]));
 
-        let host = Host { provider, context: Context::new(TenantId::single()) };
+        let host = Host { provider, context: RequestContext::new(TenantId::single()) };
         let expected: Vec<Option<String>> = expected.iter().map(|name| name.map(str::to_owned)).collect();
         let list = host.get("/Groups?filter=externalId eq \"x\" or members pr").json();
         for shown in [host.get(&format!("/Groups/{all}")).json(), list["Resources"][0].clone()] {
@@ -509,7 +511,7 @@ fn names_are_not_compared() {
         .policy(Rule::Within("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.displayName pr"))
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     assert_eq!(host.get("/Users").error().0, 500);
 }
 
@@ -518,28 +520,29 @@ fn names_are_not_compared() {
 #[test]
 fn references_of_a_hosts_own() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
-    let read_only = |name: &str| text(name).mutability(Mutability::ReadOnly);
-    let link = |types: &[&str]| Attribute::new("$ref", AttributeType::Reference).reference_types(types.iter().copied());
+    let read_only = |name: &str| text(name).with_mutability(Mutability::ReadOnly);
+    let link =
+        |types: &[&str]| Attribute::new("$ref", AttributeType::Reference).with_reference_types(types.iter().copied());
     let robot = Schema::new("urn:example:scim:schemas:robot:1.0:Robot", "Robot")
-        .attribute(text("serial"))
-        .attribute(text("nickname"))
-        .attribute(text("displayName"));
+        .with_attribute(text("serial"))
+        .with_attribute(text("nickname"))
+        .with_attribute(text("displayName"));
     let plan = Schema::new("urn:example:scim:schemas:plan:1.0:Plan", "Plan")
-        .attribute(
+        .with_attribute(
             Attribute::complex("crew", [text("value"), link(&["Robot", "Plan"]), read_only("display")]).multi_valued(),
         )
-        .attribute(Attribute::complex(
+        .with_attribute(Attribute::complex(
             "lead",
             [text("value"), link(&["Robot"]), read_only("displayName"), text("note")],
         ))
         // The client sets these names itself.
-        .attribute(Attribute::complex("guests", [text("value"), link(&["Robot"]), text("display")]).multi_valued())
+        .with_attribute(Attribute::complex("guests", [text("value"), link(&["Robot"]), text("display")]).multi_valued())
         // These refer to no registered type.
-        .attribute(
+        .with_attribute(
             Attribute::complex("sites", [text("value"), link(&["external"]), read_only("display")]).multi_valued(),
         )
-        .attribute(Attribute::complex("tools", [text("value"), read_only("display")]).multi_valued());
-    let extra = Schema::new("urn:example:scim:schemas:extra:1.0:Plan", "Extra").attribute(
+        .with_attribute(Attribute::complex("tools", [text("value"), read_only("display")]).multi_valued());
+    let extra = Schema::new("urn:example:scim:schemas:extra:1.0:Plan", "Extra").with_attribute(
         Attribute::complex("spares", [text("value"), link(&["Robot"]), read_only("display")]).multi_valued(),
     );
     let registry = Registry::builder()
@@ -581,7 +584,7 @@ fn references_of_a_hosts_own() {
 
     // Names that cannot be shown are refused when the type is defined.
     let kind = |attribute: Attribute, name: &str| {
-        let schema = Schema::new("urn:example:scim:schemas:thing:1.0:Thing", "Thing").attribute(attribute);
+        let schema = Schema::new("urn:example:scim:schemas:thing:1.0:Thing", "Thing").with_attribute(attribute);
         ResourceType::builder("Thing", "Things", schema).named_by([name]).build().map(drop)
     };
     for (attribute, name) in [
@@ -589,8 +592,8 @@ fn references_of_a_hosts_own() {
         (text("names").multi_valued(), "names"),
         (Attribute::new("number", AttributeType::Integer), "number"),
         (Attribute::complex("name", [text("formatted")]), "name.formatted"),
-        (text("secret").mutability(Mutability::WriteOnly), "secret"),
-        (text("secret").returned(scim_core::schema::Returned::Never), "secret"),
+        (text("secret").with_mutability(Mutability::WriteOnly), "secret"),
+        (text("secret").with_returned(scim_core::schema::Returned::Never), "secret"),
     ] {
         let error = kind(attribute, name).unwrap_err();
         assert_eq!((error.kind(), error.place()), (&SchemaErrorKind::Display, format!("Thing.{name}").as_str()));
@@ -605,19 +608,19 @@ struct Failing {
 }
 
 impl Store for Failing {
-    forward! { inner: capabilities, pushdown, get, scan, commit, holders, locate }
+    forward! { inner: capabilities, pushdown, get, scan, commit, referrers, locate }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        context: &RequestContext,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         if !self.answers {
             return Err(StoreError::Unavailable { retry_after: None });
         }
-        let mut found = self.inner.get_many(cx, kind, ids, wanted).await?;
+        let mut found = self.inner.get_many(context, kind, ids, requested).await?;
         found.pop();
         Ok(found)
     }

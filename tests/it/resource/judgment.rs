@@ -17,19 +17,19 @@ const MUST: &str = "urn:example:Must";
 
 fn thing(must: bool) -> Arc<ResourceType> {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
-    let fixed = |attribute: Attribute| attribute.mutability(Mutability::Immutable);
+    let fixed = |attribute: Attribute| attribute.with_mutability(Mutability::Immutable);
     let schema = Schema::new("urn:example:Thing", "Thing")
-        .attribute(fixed(text("serial")))
-        .attribute(fixed(text("code").case_exact()))
-        .attribute(fixed(text("marks").multi_valued()))
-        .attribute(text("size").canonical_values(["Small", "Large"]).restrict())
-        .attribute(text("grade").case_exact().canonical_values(["A"]).restrict())
-        .attribute(text("sizes").multi_valued().canonical_values(["Small", "Large"]).restrict())
-        .attribute(Attribute::complex("owner", [text("value"), fixed(text("since"))]))
-        .attribute(Attribute::complex("frame", [text("color"), fixed(text("maker"))]))
-        .attribute(Attribute::complex("parts", [text("value"), fixed(text("mark"))]).multi_valued());
-    let option = Schema::new(OPTION, "Option").attribute(text("note")).attribute(fixed(text("origin")));
-    let required = Schema::new(MUST, "Must").attribute(text("level"));
+        .with_attribute(fixed(text("serial")))
+        .with_attribute(fixed(text("code").case_exact()))
+        .with_attribute(fixed(text("marks").multi_valued()))
+        .with_attribute(text("size").with_canonical_values(["Small", "Large"]).restricted())
+        .with_attribute(text("grade").case_exact().with_canonical_values(["A"]).restricted())
+        .with_attribute(text("sizes").multi_valued().with_canonical_values(["Small", "Large"]).restricted())
+        .with_attribute(Attribute::complex("owner", [text("value"), fixed(text("since"))]))
+        .with_attribute(Attribute::complex("frame", [text("color"), fixed(text("maker"))]))
+        .with_attribute(Attribute::complex("parts", [text("value"), fixed(text("mark"))]).multi_valued());
+    let option = Schema::new(OPTION, "Option").with_attribute(text("note")).with_attribute(fixed(text("origin")));
+    let required = Schema::new(MUST, "Must").with_attribute(text("level"));
     let builder = ResourceType::builder("Thing", "Things", schema).extension(option, false);
     Arc::new(if must { builder.extension(required, true) } else { builder }.build().unwrap())
 }
@@ -146,9 +146,9 @@ fn put_keeps_immutable_parts_only_where_the_value_stays() {
 /// Things whose staff are references with a required role.
 fn staffed() -> Arc<ResourceType> {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
-    let link = Attribute::new("$ref", AttributeType::Reference).reference_types(["User"]);
+    let link = Attribute::new("$ref", AttributeType::Reference).with_reference_types(["User"]);
     let staff = Attribute::complex("staff", [text("value").case_exact(), link, text("role").required()]);
-    let schema = Schema::new("urn:example:Team", "Team").attribute(staff.multi_valued());
+    let schema = Schema::new("urn:example:Team", "Team").with_attribute(staff.multi_valued());
     Arc::new(ResourceType::builder("Team", "Teams", schema).build().unwrap())
 }
 

@@ -145,15 +145,15 @@ fn things() -> Host<MemoryStore> {
         ("default", Returned::Default),
         ("request", Returned::Request),
     ];
-    let simple = |name: &str, returned| Attribute::new(name, AttributeType::String).returned(returned);
+    let simple = |name: &str, returned| Attribute::new(name, AttributeType::String).with_returned(returned);
     let parts = || kinds.map(|(name, returned)| simple(&format!("{name}Part"), returned));
     let mut schema = Schema::new(THING, "Thing");
     for (name, returned) in kinds {
         schema = schema
-            .attribute(simple(name, returned))
-            .attribute(Attribute::complex(format!("{name}Parts"), parts()).multi_valued().returned(returned));
+            .with_attribute(simple(name, returned))
+            .with_attribute(Attribute::complex(format!("{name}Parts"), parts()).multi_valued().with_returned(returned));
     }
-    schema = schema.attribute(simple("secret", Returned::Default).mutability(Mutability::WriteOnly));
+    schema = schema.with_attribute(simple("secret", Returned::Default).with_mutability(Mutability::WriteOnly));
     let kind = ResourceType::builder("Thing", "Things", schema).build().unwrap();
     host_of(Registry::builder().resource_type(kind).build().unwrap())
 }

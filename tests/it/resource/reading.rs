@@ -31,34 +31,37 @@ fn sample() -> Arc<ResourceType> {
         ("reference", Reference),
     ] {
         schema = schema
-            .attribute(Attribute::new(name, kind))
-            .attribute(Attribute::new(format!("{name}s"), kind).multi_valued());
+            .with_attribute(Attribute::new(name, kind))
+            .with_attribute(Attribute::new(format!("{name}s"), kind).multi_valued());
     }
     schema = schema
-        .attribute(Attribute::complex("complex", [part("one"), part("two").required(), part("many").multi_valued()]))
-        .attribute(Attribute::complex("complexes", elements()).multi_valued())
-        .attribute(part("exact").case_exact())
-        .attribute(part("suggested").canonical_values(["a", "b"]))
-        .attribute(part("restricted").canonical_values(["a", "b"]).restrict())
-        .attribute(part("unique").uniqueness(Uniqueness::Server))
-        .attribute(part("readOnly").mutability(Mutability::ReadOnly))
-        .attribute(part("immutable").mutability(Mutability::Immutable))
-        .attribute(part("writeOnly").mutability(Mutability::WriteOnly))
-        .attribute(
+        .with_attribute(Attribute::complex(
+            "complex",
+            [part("one"), part("two").required(), part("many").multi_valued()],
+        ))
+        .with_attribute(Attribute::complex("complexes", elements()).multi_valued())
+        .with_attribute(part("exact").case_exact())
+        .with_attribute(part("suggested").with_canonical_values(["a", "b"]))
+        .with_attribute(part("restricted").with_canonical_values(["a", "b"]).restricted())
+        .with_attribute(part("unique").with_uniqueness(Uniqueness::Server))
+        .with_attribute(part("readOnly").with_mutability(Mutability::ReadOnly))
+        .with_attribute(part("immutable").with_mutability(Mutability::Immutable))
+        .with_attribute(part("writeOnly").with_mutability(Mutability::WriteOnly))
+        .with_attribute(
             Attribute::complex(
                 "links",
                 [
-                    part("value").case_exact().mutability(Mutability::Immutable),
-                    link("$ref").reference_types(["Sample"]),
-                    part("kind").mutability(Mutability::Immutable),
-                    part("display").mutability(Mutability::ReadOnly),
+                    part("value").case_exact().with_mutability(Mutability::Immutable),
+                    link("$ref").with_reference_types(["Sample"]),
+                    part("kind").with_mutability(Mutability::Immutable),
+                    part("display").with_mutability(Mutability::ReadOnly),
                 ],
             )
             .multi_valued(),
         );
     let more = Schema::new(EXTENSION, "More")
-        .attribute(part("extra"))
-        .attribute(Attribute::new("fixed", Integer).mutability(Mutability::Immutable));
+        .with_attribute(part("extra"))
+        .with_attribute(Attribute::new("fixed", Integer).with_mutability(Mutability::Immutable));
     Arc::new(ResourceType::builder("Sample", "Samples", schema).extension(more, false).build().unwrap())
 }
 

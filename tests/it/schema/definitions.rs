@@ -49,8 +49,8 @@ const FACTS: &[(&str, &str, &str)] = &[
 fn facts(attribute: &Attribute) -> String {
     let mut facts: Vec<String> = Vec::new();
     let name = |value: &dyn erased::Named| value.name();
-    if attribute.kind() != AttributeType::String {
-        facts.push(format!("type={}", name(&attribute.kind())));
+    if attribute.data_type() != AttributeType::String {
+        facts.push(format!("type={}", name(&attribute.data_type())));
     }
     for (holds, fact) in [
         (attribute.is_multi_valued(), "multiValued"),
@@ -59,20 +59,20 @@ fn facts(attribute: &Attribute) -> String {
     ] {
         facts.extend(holds.then(|| fact.to_owned()));
     }
-    if attribute.mutable() != Mutability::ReadWrite {
-        facts.push(format!("mutability={}", name(&attribute.mutable())));
+    if attribute.mutability() != Mutability::ReadWrite {
+        facts.push(format!("mutability={}", name(&attribute.mutability())));
     }
-    if attribute.return_rule() != Returned::Default {
-        facts.push(format!("returned={}", name(&attribute.return_rule())));
+    if attribute.returned() != Returned::Default {
+        facts.push(format!("returned={}", name(&attribute.returned())));
     }
-    if attribute.unique() != Uniqueness::None {
-        facts.push(format!("uniqueness={}", name(&attribute.unique())));
+    if attribute.uniqueness() != Uniqueness::None {
+        facts.push(format!("uniqueness={}", name(&attribute.uniqueness())));
     }
-    if !attribute.canonical().is_empty() {
-        facts.push(format!("canonical={}", attribute.canonical().join(",")));
+    if !attribute.canonical_values().is_empty() {
+        facts.push(format!("canonical={}", attribute.canonical_values().join(",")));
     }
-    if !attribute.references().is_empty() {
-        facts.push(format!("references={}", attribute.references().join(",")));
+    if !attribute.reference_types().is_empty() {
+        facts.push(format!("references={}", attribute.reference_types().join(",")));
     }
     facts.sort();
     facts.join(" ")
@@ -129,29 +129,29 @@ fn what_a_definition_leaves_out() {
 fn definitions_that_cannot_be() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
     let build = |id: &str, attribute: Attribute| {
-        ResourceType::builder("Thing", "Things", Schema::new(id, "Thing").attribute(attribute)).build().map(drop)
+        ResourceType::builder("Thing", "Things", Schema::new(id, "Thing").with_attribute(attribute)).build().map(drop)
     };
     let urn = "urn:example:scim:schemas:thing:1.0:Thing";
     let complex = |name: &str| Attribute::complex(name, [text("part")]);
     for (id, attribute, kind) in [
         (urn, Attribute::complex("outer", [complex("inner")]), SchemaErrorKind::NestedComplex),
-        (urn, complex("name").uniqueness(Uniqueness::Server), SchemaErrorKind::Uniqueness),
+        (urn, complex("name").with_uniqueness(Uniqueness::Server), SchemaErrorKind::Uniqueness),
         (
             urn,
-            Attribute::new("flag", AttributeType::Boolean).uniqueness(Uniqueness::Server),
+            Attribute::new("flag", AttributeType::Boolean).with_uniqueness(Uniqueness::Server),
             SchemaErrorKind::Uniqueness,
         ),
         (
             urn,
-            Attribute::new("since", AttributeType::DateTime).uniqueness(Uniqueness::Server),
+            Attribute::new("since", AttributeType::DateTime).with_uniqueness(Uniqueness::Server),
             SchemaErrorKind::Uniqueness,
         ),
         (
             urn,
-            Attribute::new("print", AttributeType::Binary).uniqueness(Uniqueness::Global),
+            Attribute::new("print", AttributeType::Binary).with_uniqueness(Uniqueness::Global),
             SchemaErrorKind::Uniqueness,
         ),
-        (urn, text("boss").reference_types(["User"]), SchemaErrorKind::ReferenceTypes),
+        (urn, text("boss").with_reference_types(["User"]), SchemaErrorKind::ReferenceTypes),
         (urn, Attribute::complex("empty", []), SchemaErrorKind::SubAttributes),
         (urn, text("1st"), SchemaErrorKind::Name),
         (urn, text("a b"), SchemaErrorKind::Name),
@@ -165,18 +165,20 @@ fn definitions_that_cannot_be() {
         assert!(build(urn, text(name)).is_ok(), "{name}");
     }
     // An older schema that lists `id`: the common attribute wins.
-    let old = Schema::new(urn, "Thing").attribute(text("id").mutability(Mutability::ReadWrite)).attribute(text("a"));
+    let old = Schema::new(urn, "Thing")
+        .with_attribute(text("id").with_mutability(Mutability::ReadWrite))
+        .with_attribute(text("a"));
     let kind = ResourceType::builder("Thing", "Things", old).build().unwrap();
-    assert_eq!(kind.attribute(AttributeId::ID).mutable(), Mutability::ReadOnly);
+    assert_eq!(kind.attribute(AttributeId::ID).mutability(), Mutability::ReadOnly);
 }
 
 /// If the URI of a schema continues the URI of another schema, it has the form of an attribute's path.
 #[test]
 fn a_schema_whose_uri_continues_another_one() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
-    let kind = ResourceType::builder("Thing", "Things", Schema::new("urn:x:thing", "Thing").attribute(text("a")))
-        .extension(Schema::new("urn:x:thing:more", "More").attribute(text("b")), false)
-        .extension(Schema::new("urn:x:thing:more:yet", "Yet").attribute(text("c")), false)
+    let kind = ResourceType::builder("Thing", "Things", Schema::new("urn:x:thing", "Thing").with_attribute(text("a")))
+        .extension(Schema::new("urn:x:thing:more", "More").with_attribute(text("b")), false)
+        .extension(Schema::new("urn:x:thing:more:yet", "Yet").with_attribute(text("c")), false)
         .build()
         .unwrap();
     let resolved = |path: &str| {
@@ -202,9 +204,10 @@ fn a_type_of_the_hosts_own() {
     }))
     .unwrap();
     let (needed, optional) = ("urn:example:scim:schemas:safety:1.0:Robot", "urn:example:scim:schemas:paint:1.0:Robot");
-    let safety = Schema::new(needed, "Safety").attribute(Attribute::new("class", AttributeType::Integer).required());
+    let safety =
+        Schema::new(needed, "Safety").with_attribute(Attribute::new("class", AttributeType::Integer).required());
     // An extension may use an attribute name of the base schema: the two attributes are separate.
-    let paint = Schema::new(optional, "Paint").attribute(Attribute::new("model", AttributeType::String));
+    let paint = Schema::new(optional, "Paint").with_attribute(Attribute::new("model", AttributeType::String));
     let robot = ResourceType::builder("Robot", "Robots", core).extension(safety, true).extension(paint, false);
     let named = |attribute: Attribute| attribute.change("type", Attribute::required);
     let group =
@@ -318,7 +321,7 @@ fn what_a_client_need_not_know() {
 fn endpoints_that_are_taken() {
     let kind = |name: &str, endpoint: &str| {
         let schema = Schema::new(format!("urn:example:scim:schemas:{name}"), name)
-            .attribute(Attribute::new("model", AttributeType::String));
+            .with_attribute(Attribute::new("model", AttributeType::String));
         ResourceType::builder(name, endpoint, schema).build().unwrap()
     };
     for endpoint in ["Schemas", "bulk", "ME", "v2", "V10", "things"] {

@@ -9,7 +9,7 @@ use scim_core::{
     message::AuthenticationScheme,
     protocol::Request,
     schema::{Attribute, AttributeType, ResourceType, Schema},
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -72,7 +72,7 @@ fn a_host_says_how_clients_authenticate() {
         .documentation("https://example.com/help")
         .build()
         .unwrap();
-    let context = Context::new(TenantId::single());
+    let context = RequestContext::new(TenantId::single());
     let response = host::now(provider.handle(&context, &Request::new("GET", "/ServiceProviderConfig")));
     let config: Json = serde_json::from_slice(&response.body).unwrap();
     assert_eq!(config["documentationUri"], "https://example.com/help");
@@ -195,16 +195,16 @@ fn external_id_is_in_the_base_schema_of_each_type() {
 fn common_attributes_in_a_schema_of_the_hosts_own() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
     let robot = Schema::new("urn:example:scim:schemas:robot:1.0:Robot", "Robot")
-        .description("A machine")
-        .attribute(text("ID").description("Serial number"))
-        .attribute(text("EXTERNALID").required().description("What the factory calls it"))
-        .attribute(text("model").description("What it is"));
+        .with_description("A machine")
+        .with_attribute(text("ID").with_description("Serial number"))
+        .with_attribute(text("EXTERNALID").required().with_description("What the factory calls it"))
+        .with_attribute(text("model").with_description("What it is"));
     let kind = |name: &str, schema: &Schema| ResourceType::builder(name, &format!("{name}s"), schema.clone());
-    let crane = Schema::new("urn:example:scim:schemas:crane:1.0:Crane", "Crane").attribute(text("height"));
+    let crane = Schema::new("urn:example:scim:schemas:crane:1.0:Crane", "Crane").with_attribute(text("height"));
     // An extension has its own `externalId`, which is not the common attribute.
     let paint = Schema::new("urn:example:scim:schemas:paint:1.0:Paint", "Paint")
-        .attribute(text("externalId").required())
-        .attribute(text("color"));
+        .with_attribute(text("externalId").required())
+        .with_attribute(text("color"));
     let registry = Registry::builder()
         .resource_type(kind("Robot", &robot).build().unwrap())
         .resource_type(kind("Android", &robot).extension(paint.clone(), false).build().unwrap())
@@ -251,8 +251,8 @@ fn common_attributes_in_a_schema_of_the_hosts_own() {
 #[test]
 fn what_is_shown_is_what_is_enforced() {
     let robots = Schema::new("urn:example:scim:schemas:robot:1.0:Robot", "Robot")
-        .description("A machine that works")
-        .attribute(Attribute::new("serial", AttributeType::Integer).required().description("On its back"));
+        .with_description("A machine that works")
+        .with_attribute(Attribute::new("serial", AttributeType::Integer).required().with_description("On its back"));
     let registry = Registry::builder()
         .resource_type(ResourceType::builder("Robot", "Robots", robots).description("Machines").build().unwrap())
         .build()

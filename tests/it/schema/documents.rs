@@ -26,7 +26,7 @@ fn the_standard_resource_types_are_read() {
     ]});
     let registry = registry(&json!([]), &kinds);
     let user = registry.resource_type("User").unwrap();
-    assert_eq!((user.endpoint(), user.text(), user.schema()), ("Users", "User Account", &Schema::user()));
+    assert_eq!((user.endpoint(), user.description(), user.schema()), ("Users", "User Account", &Schema::user()));
     assert!(user.extension(ENTERPRISE_USER).unwrap().is_required());
     assert_eq!(registry.relations(user).len(), 1, "groups are derived from members");
     assert!(registry.endpoint("Groups").unwrap().extensions().is_empty());

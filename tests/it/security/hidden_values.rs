@@ -9,29 +9,29 @@ use scim_core::{
     provider::{Access, Action, Policy},
     quirks::Tolerance,
     schema::ResourceType,
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 
-fn admin() -> Context {
-    Context::new(TenantId::single()).with_actor("administrator")
+fn admin() -> RequestContext {
+    RequestContext::new(TenantId::single()).with_actor("administrator")
 }
 
 #[derive(Debug)]
 struct Hiding(&'static [&'static str]);
 impl Policy for Hiding {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        Ok(if cx.actor() == Some("administrator") { Access::full() } else { Access::full().hiding(kind, self.0) })
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        Ok(if context.actor() == Some("administrator") { Access::full() } else { Access::full().hiding(kind, self.0) })
     }
 }
 #[derive(Debug)]
 struct Scoped;
 impl Policy for Scoped {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        if cx.actor() == Some("administrator") || kind.name() != "User" {
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        if context.actor() == Some("administrator") || kind.name() != "User" {
             return Ok(Access::full());
         }
         let mut t = Tolerance::new(Quirks::default());
@@ -281,7 +281,7 @@ fn members_of_a_wrong_type() {
     let device = ResourceType::builder(
         "Robot",
         "Robots",
-        Schema::new("urn:x:Robot", "Robot").attribute(Attribute::new("name", AttributeType::String)),
+        Schema::new("urn:x:Robot", "Robot").with_attribute(Attribute::new("name", AttributeType::String)),
     )
     .build()
     .unwrap();

@@ -51,7 +51,7 @@ fn wrong_types() {
         for attribute in ids {
             let definition = kind.attribute(attribute);
             let read_only =
-                |id: AttributeId| id != AttributeId::ROOT && kind.attribute(id).mutable() == Mutability::ReadOnly;
+                |id: AttributeId| id != AttributeId::ROOT && kind.attribute(id).mutability() == Mutability::ReadOnly;
             let is_extension = kind.extensions().iter().any(|extension| extension.attribute() == attribute);
             if read_only(attribute)
                 || read_only(kind.parent(attribute))
@@ -60,7 +60,7 @@ fn wrong_types() {
             {
                 continue;
             }
-            for value in wrong_values(definition.kind()) {
+            for value in wrong_values(definition.data_type()) {
                 let body = nested(kind, attribute, &value);
                 let target = format!("/{}", kind.endpoint());
                 let text = body.to_string();

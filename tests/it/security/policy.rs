@@ -7,10 +7,10 @@ use scim_core::{
     Filter, Limits, Quirks, Registry, Resource, ServiceProvider, Store,
     error::Error,
     filter::Matcher,
-    provider::{Access, Action, Others, Ownership, OwnershipError, Policy, Proposal},
+    provider::{Access, Action, Ownership, OwnershipError, Policy, Proposal, UnownedResources},
     quirks::Tolerance,
     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
-    store::{Change, Context, Entry, MemoryStore, TenantId},
+    store::{Change, Entry, MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -21,12 +21,12 @@ fn matcher(kind: &Arc<ResourceType>, filter: &str) -> Arc<Matcher> {
 }
 
 /// The host's administrator, who sees everything; all other callers are subject to the policy.
-fn administrator() -> Context {
-    Context::new(TenantId::single()).with_actor("administrator")
+fn administrator() -> RequestContext {
+    RequestContext::new(TenantId::single()).with_actor("administrator")
 }
 
-fn is_administrator(cx: &Context) -> bool {
-    cx.actor() == Some("administrator")
+fn is_administrator(context: &RequestContext) -> bool {
+    context.actor() == Some("administrator")
 }
 
 /// A policy that records its calls and refuses some of them.
@@ -37,8 +37,8 @@ struct Recording {
 }
 
 impl Policy for Recording {
-    fn access(&self, cx: &Context, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        if is_administrator(cx) {
+    fn access(&self, context: &RequestContext, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        if is_administrator(context) {
             return Ok(Access::full());
         }
         self.asked.lock().unwrap().push(format!("{action:?} {}", kind.name()));
@@ -48,8 +48,8 @@ impl Policy for Recording {
         Ok(Access::full())
     }
 
-    fn review(&self, cx: &Context, proposal: &Proposal<'_>) -> Result<(), Error> {
-        if is_administrator(cx) {
+    fn review(&self, context: &RequestContext, proposal: &Proposal<'_>) -> Result<(), Error> {
+        if is_administrator(context) {
             return Ok(());
         }
         let id = |resource: Option<&Resource>| resource.map_or("-".to_owned(), |resource| resource.id().to_owned());
@@ -159,8 +159,8 @@ fn what_may_not_be_read_is_not_met_elsewhere() {
 struct HidingOf(&'static str, &'static [&'static str]);
 
 impl Policy for HidingOf {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        let hidden: &[&str] = if kind.name() == self.0 && !is_administrator(cx) { self.1 } else { &[] };
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        let hidden: &[&str] = if kind.name() == self.0 && !is_administrator(context) { self.1 } else { &[] };
         Ok(Access::full().hiding(kind, hidden))
     }
 }
@@ -217,8 +217,8 @@ fn hidden_attributes_of_groups_do_not_show_in_users() {
 struct Hiding(&'static [&'static str]);
 
 impl Policy for Hiding {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        let hidden: &[&str] = if is_administrator(cx) { &[] } else { self.0 };
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        let hidden: &[&str] = if is_administrator(context) { &[] } else { self.0 };
         Ok(Access::full().hiding(kind, hidden))
     }
 }
@@ -387,9 +387,9 @@ fn a_hidden_extension_is_none_of_the_resource() {
 struct Department;
 
 impl Policy for Department {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
         let scope = match kind.name() {
-            _ if is_administrator(cx) => return Ok(Access::full()),
+            _ if is_administrator(context) => return Ok(Access::full()),
             "User" => "department eq \"Tours\"",
             _ => "displayName sw \"Tours\"",
         };
@@ -467,7 +467,7 @@ fn a_scope_that_cannot_be_judged_is_refused() {
     struct Wrong(&'static str, Arc<ResourceType>);
 
     impl Policy for Wrong {
-        fn access(&self, _: &Context, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
+        fn access(&self, _: &RequestContext, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
             Ok(Access::full().within(matcher(&self.1, self.0)))
         }
     }
@@ -485,17 +485,17 @@ fn a_scope_that_cannot_be_judged_is_refused() {
 const ORIGIN: &str = "urn:example:scim:schemas:origin:1.0:User";
 
 fn with_origin(marker: Attribute) -> Registry {
-    let origin = Schema::new(ORIGIN, "Origin").attribute(marker);
+    let origin = Schema::new(ORIGIN, "Origin").with_attribute(marker);
     let user = ResourceType::builder("User", "Users", Schema::user()).extension(origin, false).build().unwrap();
     Registry::builder().resource_type(user).resource_type(ResourceType::group().unwrap()).build().unwrap()
 }
 
 fn marker() -> Attribute {
-    Attribute::new("madeByScim", AttributeType::Boolean).mutability(Mutability::ReadOnly)
+    Attribute::new("madeByScim", AttributeType::Boolean).with_mutability(Mutability::ReadOnly)
 }
 
 /// A host with one user that was created by hand: the store has the user, but SCIM did not create it.
-fn owned(others: Others) -> Host<MemoryStore> {
+fn owned(others: UnownedResources) -> Host<MemoryStore> {
     let registry = with_origin(marker());
     let ownership = Ownership::new(&registry, &format!("{ORIGIN}:madeByScim"), others).unwrap();
     let host = host_under(registry, Quirks::default(), ownership);
@@ -508,13 +508,15 @@ fn owned(others: Others) -> Host<MemoryStore> {
 fn stored(host: &Host<MemoryStore>, id: &str) -> Option<Json> {
     let kind = host.provider.registry().resource_type("User").unwrap();
     let key = scim_core::store::Key { kind, id };
-    let found = now(host.provider.store().get(&host.context, key, &scim_core::store::Wanted::everything())).unwrap();
+    let found =
+        now(host.provider.store().get(&host.context, key, &scim_core::store::RequestedAttributes::everything()))
+            .unwrap();
     found.map(|stored| serde_json::from_slice(&stored.resource.to_json()).unwrap())
 }
 
 #[test]
 fn what_was_made_by_hand_is_invisible() {
-    let host = owned(Others::Invisible);
+    let host = owned(UnownedResources::Invisible);
     let by_hand = stored(&host, "by-hand");
     let unharmed = |method: &str, target: &str, body: &Json, status: u16| {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
@@ -550,7 +552,7 @@ fn what_was_made_by_hand_is_invisible() {
 
 #[test]
 fn what_was_made_by_hand_is_protected() {
-    let host = owned(Others::Protected);
+    let host = owned(UnownedResources::Protected);
     let by_hand = stored(&host, "by-hand");
     let unharmed = |method: &str, target: &str, body: &Json, status: u16| {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
@@ -574,21 +576,21 @@ fn what_was_made_by_hand_is_protected() {
 fn a_marker_that_clients_could_set_is_none() {
     let path = format!("{ORIGIN}:madeByScim");
     let cases = [
-        (marker().mutability(Mutability::ReadWrite), false),
-        (Attribute::new("madeByScim", AttributeType::String).mutability(Mutability::ReadOnly), false),
-        (marker().returned(scim_core::schema::Returned::Never), false),
+        (marker().with_mutability(Mutability::ReadWrite), false),
+        (Attribute::new("madeByScim", AttributeType::String).with_mutability(Mutability::ReadOnly), false),
+        (marker().with_returned(scim_core::schema::Returned::Never), false),
         (marker().multi_valued(), false),
         (marker(), true),
     ];
     for (attribute, fits) in cases {
-        let found = Ownership::new(&with_origin(attribute), &path, Others::Invisible);
+        let found = Ownership::new(&with_origin(attribute), &path, UnownedResources::Invisible);
         match found {
             Ok(_) => assert!(fits),
             Err(error) => assert!(!fits && matches!(error, OwnershipError::Unfit { .. }), "{error}"),
         }
     }
     for unknown in ["nothing", "", "a b"] {
-        let found = Ownership::new(&Registry::standard(), unknown, Others::Protected);
+        let found = Ownership::new(&Registry::standard(), unknown, UnownedResources::Protected);
         assert!(matches!(found, Err(OwnershipError::Unknown(_))), "{unknown}");
     }
 }
@@ -597,7 +599,7 @@ fn a_marker_that_clients_could_set_is_none() {
 #[test]
 fn policies_add_up() {
     let registry = with_origin(marker());
-    let ownership = Ownership::new(&registry, &format!("{ORIGIN}:madeByScim"), Others::Invisible).unwrap();
+    let ownership = Ownership::new(&registry, &format!("{ORIGIN}:madeByScim"), UnownedResources::Invisible).unwrap();
     let provider = ServiceProvider::builder(registry, MemoryStore::new())
         .base_url(BASE)
         .policy(ownership)
@@ -605,7 +607,7 @@ fn policies_add_up() {
         .policy(Recording::default())
         .build()
         .unwrap();
-    let host = Host { provider, context: Context::new(TenantId::single()) };
+    let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let id = host.post("/Users", &json!({"schemas": [USER], "userName": "ann", "title": "x"})).id();
     let user = stored(&host, &id).unwrap();
     assert_eq!((&user[ORIGIN]["madeByScim"], user.get("title")), (&json!(true), None));

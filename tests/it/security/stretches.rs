@@ -15,7 +15,10 @@ use scim_core::{
     limits::Work,
     protocol::Request,
     schema::ResourceType,
-    store::{Capabilities, Context, Key, MemoryStore, Page, Pushdown, Scan, Store, StoreError, Stored, Wanted},
+    store::{
+        Capabilities, Key, MemoryStore, Page, Pushdown, RequestContext, RequestedAttributes, Scan, Store, StoreError,
+        Stored,
+    },
 };
 use serde_json::{Value as Json, json};
 
@@ -26,23 +29,23 @@ const MOST: u64 = 25_000;
 struct Watched {
     inner: MemoryStore,
     filters: bool,
-    caller: Mutex<Option<Context>>,
+    caller: Mutex<Option<RequestContext>>,
 }
 
 impl Watched {
-    fn see(&self, cx: &Context) {
-        *self.caller.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.clone());
+    fn see(&self, context: &RequestContext) {
+        *self.caller.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.clone());
     }
 
     /// The units that the present request has spent.
     fn spent(&self) -> u64 {
         let caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner);
-        caller.as_ref().and_then(Context::work).map_or(0, Work::spent)
+        caller.as_ref().and_then(RequestContext::work).map_or(0, Work::spent)
     }
 }
 
 impl Store for Watched {
-    forward! { inner: commit, holders, get_many, locate }
+    forward! { inner: commit, referrers, get_many, locate }
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities().with_sort(self.filters)
@@ -52,19 +55,19 @@ impl Store for Watched {
         if self.filters { self.inner.pushdown(kind, conjunct) } else { Pushdown::No }
     }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        self.see(cx);
-        self.inner.get(cx, key, wanted).await
+        self.see(context);
+        self.inner.get(context, key, requested).await
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
-        self.see(cx);
-        self.inner.scan(cx, scan).await
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        self.see(context);
+        self.inner.scan(context, scan).await
     }
 }
 

@@ -10,12 +10,12 @@ use scim_core::{
     provider::{Access, Action, Policy},
     quirks::Tolerance,
     schema::ResourceType,
-    store::{Context, MemoryStore, TenantId},
+    store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};
 
-fn administrator() -> Context {
-    Context::new(TenantId::single()).with_actor("administrator")
+fn administrator() -> RequestContext {
+    RequestContext::new(TenantId::single()).with_actor("administrator")
 }
 
 fn as_administrator(host: &Host<MemoryStore>, method: &str, target: &str, body: &Json) -> Json {
@@ -30,8 +30,8 @@ fn as_administrator(host: &Host<MemoryStore>, method: &str, target: &str, body: 
 struct NoExternalIds;
 
 impl Policy for NoExternalIds {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        if cx.actor() == Some("administrator") {
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        if context.actor() == Some("administrator") {
             return Ok(Access::full());
         }
         Ok(Access::full().hiding(kind, &["externalId"]))
@@ -68,8 +68,8 @@ fn types_that_hide_the_same_attributes_are_not_mistaken_for_each_other() {
 struct ByCaller;
 
 impl Policy for ByCaller {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        match cx.actor() {
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        match context.actor() {
             Some("administrator") | None => Ok(Access::full()),
             Some(name) => Ok(Access::full().hiding(kind, &[name])),
         }
@@ -84,7 +84,7 @@ fn callers_with_different_hidden_attributes_are_not_mistaken_for_each_other() {
     let id = as_administrator(&host, "POST", "/Users", &user)["id"].as_str().unwrap().to_owned();
     for _ in 0..2 {
         for (hidden, shown) in [("title", "nickName"), ("nickName", "title")] {
-            let caller = Context::new(TenantId::single()).with_actor(hidden);
+            let caller = RequestContext::new(TenantId::single()).with_actor(hidden);
             let reply = host.send_as(&caller, "GET", &format!("/Users/{id}"), &[], b"").json();
             assert_eq!((reply.get(hidden), &reply[shown]), (None, &user[shown]), "without {hidden}");
             let filter = |name: &str| {
@@ -107,8 +107,8 @@ fn callers_with_different_hidden_attributes_are_not_mistaken_for_each_other() {
 struct Failing(u16);
 
 impl Policy for Failing {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        if cx.actor() == Some("administrator") || kind.name() != "Group" {
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        if context.actor() == Some("administrator") || kind.name() != "Group" {
             return Ok(Access::full());
         }
         Err(Error::new(self.0, "the policy failed"))
@@ -147,8 +147,8 @@ fn a_scope_on_derived_names_is_refused() {
 struct Within(&'static str);
 
 impl Policy for Within {
-    fn access(&self, cx: &Context, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        if cx.actor() == Some("administrator") || kind.name() != "Group" {
+    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+        if context.actor() == Some("administrator") || kind.name() != "Group" {
             return Ok(Access::full());
         }
         let mut tolerance = Tolerance::new(Quirks::default());

@@ -2,11 +2,14 @@
 
 use std::{sync::Arc, thread};
 
-use crate::fixture::stores::{Least, World, create, delete, edit, filled, holders, now, replace, sample, time};
+use crate::fixture::stores::{Least, World, create, delete, edit, filled, now, referrers, replace, sample, time};
 use scim_core::{
     Store,
     schema::AttributeId,
-    store::{Change, CommitError, Context, Done, DynStore, Entry, Expect, MemoryStore, StoreError, TenantId, Version},
+    store::{
+        Change, ChangeOutcome, CommitError, DynStore, Entry, Expect, MemoryStore, RequestContext, StoreError, TenantId,
+        Version,
+    },
 };
 use serde_json::json;
 
@@ -78,7 +81,7 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
     ];
     for (requirement, change, expected) in cases {
         let store = filled(world, empty());
-        let before = world.snapshot(&store, &world.cx);
+        let before = world.snapshot(&store, &world.context);
         // The changes before the failure have touched every index by then.
         let batch = [
             create(world.user("u8", "early")),
@@ -97,12 +100,12 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
             let case = format!("{requirement} {expected} in {}", batch.len());
             let CommitError { index, error } = world.commit(&store, batch).expect_err(&case);
             assert_eq!((index, name(&error)), (batch.len() - 2, expected.to_owned()), "{case}");
-            assert_eq!(world.snapshot(&store, &world.cx), before, "{case}: 7644-3.5.2-18");
+            assert_eq!(world.snapshot(&store, &world.context), before, "{case}: 7644-3.5.2-18");
             let ids = ["u1", "u2", "u6", "u7", "u8", "g1", "d1"];
             let kinds = world.kinds();
-            let located = now(store.locate(&world.cx, &kinds, &ids)).unwrap();
+            let located = now(store.locate(&world.context, &kinds, &ids)).unwrap();
             assert_eq!(located, [Some(0), Some(0), None, None, None, Some(1), Some(2)], "{case}");
-            let groups = holders(world, &store, &["u1", "u2", "u8"]);
+            let groups = referrers(world, &store, &["u1", "u2", "u8"]);
             assert_eq!(groups, ["u1<g1 Guides", "u1<g2 All", "u2<g1 Guides"], "{case}");
         }
         // No undone change still claims a name, is found or refers to a resource.
@@ -110,11 +113,11 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
         assert!(world.commit(&store, &again).is_ok(), "{requirement} {expected}");
     }
     let store = filled(world, empty());
-    let before = world.snapshot(&store, &world.cx);
+    let before = world.snapshot(&store, &world.context);
     let many: Vec<Change> = (0..=MemoryStore::MAX_BATCH).map(|n| user(&format!("n{n}"), &format!("n{n}"))).collect();
     let CommitError { index, error } = world.commit(&store, &many).expect_err("too many");
     assert_eq!((index, name(&error)), (MemoryStore::MAX_BATCH, "too many".to_owned()));
-    assert_eq!(world.snapshot(&store, &world.cx), before);
+    assert_eq!(world.snapshot(&store, &world.context), before);
     assert_eq!(world.commit(&store, &many[1..]).unwrap().len(), MemoryStore::MAX_BATCH);
     assert_eq!(world.commit(&store, &[]).unwrap(), []);
 }
@@ -123,7 +126,8 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
 fn versions_change_with_the_resource_and_never_come_again() {
     let world = World::new();
     let store = filled(&world, MemoryStore::new());
-    let mut seen: Vec<Version> = world.snapshot(&store, &world.cx).into_iter().map(|(_, version)| version).collect();
+    let mut seen: Vec<Version> =
+        world.snapshot(&store, &world.context).into_iter().map(|(_, version)| version).collect();
     let mut is_new = |version: &Version| {
         let new = !seen.contains(version);
         seen.push(version.clone());
@@ -133,7 +137,7 @@ fn versions_change_with_the_resource_and_never_come_again() {
     // 7643-3.1-18: the version in the commit's answer is the version that a read finds.
     let done = world.commit(&store, &[replace(world.user("u1", "Anna"))]).unwrap();
     let second = world.version(&store, &world.user, "u1");
-    assert_eq!(done, [Done::written(second.clone())]);
+    assert_eq!(done, [ChangeOutcome::written(second.clone())]);
     assert!(is_new(&second));
     let back = Entry::new(world.user("u1", "Ann"));
     let back = Change::Replace { before: Arc::clone(&back.resource), entry: back, expect: Expect::Version(second) };
@@ -176,11 +180,11 @@ fn no_change_is_no_change() {
         ("another time alone", replace(touched)),
     ];
     for (case, change) in cases {
-        let before = world.snapshot(&store, &world.cx);
-        let version = world.version(&store, change.kind(), change.id());
+        let before = world.snapshot(&store, &world.context);
+        let version = world.version(&store, change.resource_type(), change.id());
         let done = world.commit(&store, &[change]).unwrap();
-        assert_eq!(done, [Done::kept(version)], "{case}");
-        assert_eq!(world.snapshot(&store, &world.cx), before, "{case}");
+        assert_eq!(done, [ChangeOutcome::kept(version)], "{case}");
+        assert_eq!(world.snapshot(&store, &world.context), before, "{case}");
     }
     let done = world.commit(&store, &[clear(&["u2"])]).unwrap();
     assert!(done[0].changed);
@@ -293,14 +297,14 @@ fn whoever_is_deleted_is_in_no_list() {
     assert_eq!(world.held(&store, &world.group, "g2", world.members), ["g1"]);
     // 7644-3.6-02 7644-3.6-03
     assert!(world.get(&store, &world.user, "u1").is_none());
-    assert_eq!(holders(&world, &store, &["u1", "g1"]), ["g1<g1 Guides", "g1<g2 All"]);
+    assert_eq!(referrers(&world, &store, &["u1", "g1"]), ["g1<g1 Guides", "g1<g2 All"]);
 
     // Created again, the resource is in no list either.
     world.commit(&store, &[create(world.user("u1", "Ann"))]).unwrap();
-    assert_eq!(holders(&world, &store, &["u1"]), [""; 0]);
+    assert_eq!(referrers(&world, &store, &["u1"]), [""; 0]);
     // A resource that refers to itself and has referrers is deleted with its references.
     world.commit(&store, &[delete(&world.group, "g1"), delete(&world.group, "g3")]).unwrap();
-    assert_eq!(holders(&world, &store, &["u1", "u2", "g1", "g3"]), [""; 0]);
+    assert_eq!(referrers(&world, &store, &["u1", "u2", "g1", "g3"]), [""; 0]);
     assert!(world.held(&store, &world.group, "g2", world.members).is_empty());
     let g2 = world.get(&store, &world.group, "g2").unwrap().resource;
     assert!(!g2.root().contains(world.members), "an empty list is unassigned");
@@ -320,7 +324,7 @@ fn a_batch_sees_itself() {
     ];
     let done = world.commit(&store, &batch).unwrap();
     assert_eq!(done.len(), batch.len());
-    assert_eq!(holders(&world, &store, &["a", "b"]), ["b<g First"]);
+    assert_eq!(referrers(&world, &store, &["a", "b"]), ["b<g First"]);
     // Two groups that refer to each other: each must exist before the other refers to it.
     let circle = [
         create(world.group("x", "X", &[])),
@@ -328,29 +332,29 @@ fn a_batch_sees_itself() {
         world.edit_members("x", &[], &["y"]),
     ];
     assert!(world.commit(&store, &circle).is_ok(), "7644-3.7.1-01");
-    assert_eq!(holders(&world, &store, &["x", "y"]), ["x<y Y", "y<x X"]);
+    assert_eq!(referrers(&world, &store, &["x", "y"]), ["x<y Y", "y<x X"]);
 }
 
 #[test]
 fn tenants_have_nothing_in_common() {
     let world = World::new();
     let store = filled(&world, MemoryStore::new());
-    let other = World { cx: Context::new(TenantId::new("other").unwrap()), ..World::new() };
-    assert!(other.snapshot(&store, &other.cx).is_empty());
-    let before = world.snapshot(&store, &world.cx);
+    let other = World { context: RequestContext::new(TenantId::new("other").unwrap()), ..World::new() };
+    assert!(other.snapshot(&store, &other.context).is_empty());
+    let before = world.snapshot(&store, &world.context);
     let kinds = world.kinds();
     // 7644-6.1-01: a resource of the other tenant cannot be read, written or referred to.
     assert!(other.commit(&store, &[delete(&other.user, "u1")]).is_err());
     assert!(other.commit(&store, &[other.edit_members("g1", &[], &["u1"])]).is_err());
     assert!(other.commit(&store, &[create(other.group("g7", "x", &["u1"]))]).is_err());
-    assert_eq!(now(store.locate(&other.cx, &kinds, &["u1", "g1"])).unwrap(), [None, None]);
-    assert_eq!(holders(&other, &store, &["u1"]), [""; 0]);
+    assert_eq!(now(store.locate(&other.context, &kinds, &["u1", "g1"])).unwrap(), [None, None]);
+    assert_eq!(referrers(&other, &store, &["u1"]), [""; 0]);
     // 7644-6.2-01 7643-3.1-10: the same ids and names are created again, and then deleted again.
     let _ = filled(&other, Arc::new(MemoryStore::new()));
     other.commit(&store, &[create(other.user("u1", "Ann")), create(other.group("g1", "x", &["u1"]))]).unwrap();
-    assert_eq!(holders(&other, &store, &["u1"]), ["u1<g1 x"]);
+    assert_eq!(referrers(&other, &store, &["u1"]), ["u1<g1 x"]);
     other.commit(&store, &[delete(&other.user, "u1"), delete(&other.group, "g1")]).unwrap();
-    assert_eq!(world.snapshot(&store, &world.cx), before);
+    assert_eq!(world.snapshot(&store, &world.context), before);
 }
 
 #[test]

@@ -15,8 +15,8 @@ use scim_core::{
     resource::{Position, Sort, SortKey},
     schema::{AttributeId, ResourceType},
     store::{
-        Change, Context, Done, DynStore, Entry, Expect, Holder, MemoryStore, Scan, StoreError, Stored, TenantId,
-        Version, Wanted, Window,
+        Change, ChangeOutcome, DynStore, Entry, Expect, MemoryStore, Referrer, RequestContext, RequestedAttributes,
+        Scan, StoreError, Stored, TenantId, Version, Window,
     },
     value::{Object, Text, Value},
 };
@@ -73,13 +73,13 @@ fn values(resource: &Resource, list: AttributeId) -> Vec<Object> {
 }
 
 fn ids(resource: &Resource, list: AttributeId) -> Vec<String> {
-    let value = resource.kind().value_of(list).unwrap();
+    let value = resource.resource_type().value_of(list).unwrap();
     values(resource, list).iter().map(|it| it.get(value).unwrap().as_str().unwrap().to_owned()).collect()
 }
 
 /// The same resource with sorted lists and each value once.
 fn normal(mut resource: Resource) -> Resource {
-    let kind = Arc::clone(resource.kind());
+    let kind = Arc::clone(resource.resource_type());
     for list in kind.reference_lists() {
         let mut sorted = BTreeMap::new();
         for (id, element) in ids(&resource, *list).into_iter().zip(values(&resource, *list)) {
@@ -95,20 +95,23 @@ fn normal(mut resource: Resource) -> Resource {
 
 impl Model {
     fn find(&self, kind: &ResourceType, id: &str) -> Option<usize> {
-        self.kept.iter().position(|kept| kept.resource.kind().name() == kind.name() && kept.resource.id() == id)
+        self.kept
+            .iter()
+            .position(|kept| kept.resource.resource_type().name() == kind.name() && kept.resource.id() == id)
     }
 
     /// Refuses the first value of a list that refers to a missing resource, unless the value was in the list before.
     fn references(&self, before: Option<&Resource>, after: &Resource) -> Result<(), String> {
-        let kind = after.kind();
+        let kind = after.resource_type();
         for list in kind.reference_lists() {
             let known = before.map(|before| ids(before, *list)).unwrap_or_default();
             let reference = kind.child(*list, "$ref").unwrap();
-            let allowed = kind.attribute(reference).references();
+            let allowed = kind.attribute(reference).reference_types();
             for id in ids(after, *list) {
                 let is_itself = after.id() == id && allowed.iter().any(|name| **name == *kind.name());
                 let exists = |kept: &Kept| {
-                    kept.resource.id() == id && allowed.iter().any(|name| **name == *kept.resource.kind().name())
+                    kept.resource.id() == id
+                        && allowed.iter().any(|name| **name == *kept.resource.resource_type().name())
                 };
                 if !known.contains(&id) && !is_itself && !self.kept.iter().any(exists) {
                     return Err(format!("{} refers to {id}", kind.path(*list)));
@@ -119,11 +122,10 @@ impl Model {
     }
 
     fn unique(&self, entry: &Entry) -> Result<(), String> {
-        let kind = entry.resource.kind();
-        let others = self
-            .kept
-            .iter()
-            .filter(|kept| kept.resource.kind().name() == kind.name() && kept.resource.id() != entry.resource.id());
+        let kind = entry.resource.resource_type();
+        let others = self.kept.iter().filter(|kept| {
+            kept.resource.resource_type().name() == kind.name() && kept.resource.id() != entry.resource.id()
+        });
         let taken: HashSet<_> = others.flat_map(|kept| kept.resource.unique_keys()).collect();
         match entry.unique.iter().find(|key| taken.contains(key)) {
             Some(key) => Err(format!("{} is taken", kind.path(key.attribute))),
@@ -133,7 +135,7 @@ impl Model {
 
     /// Whether the change changed anything. An error states why the change is refused.
     fn apply(&mut self, change: &Change) -> Result<bool, String> {
-        let found = self.find(change.kind(), change.id());
+        let found = self.find(change.resource_type(), change.id());
         if change.expect().is_none() && self.kept.iter().any(|kept| kept.resource.id() == change.id()) {
             return Err("id is taken".into());
         }
@@ -169,7 +171,7 @@ impl Model {
             (Change::Delete { id, .. }, Some(found)) => {
                 self.kept.remove(found);
                 for kept in &mut self.kept {
-                    let kind = Arc::clone(kept.resource.kind());
+                    let kind = Arc::clone(kept.resource.resource_type());
                     for list in kind.reference_lists() {
                         if edit(&kind, *list, false, &[id], &[]).apply(*list, &mut kept.resource).is_some() {
                             kept.version = None;
@@ -183,7 +185,7 @@ impl Model {
                 let changed = edit.apply(*attribute, &mut after).is_some();
                 // Only this list gets new values.
                 let mut known = after.clone();
-                known.root_mut().retain(|list, _| list == *attribute || !after.kind().is_reference_list(list));
+                known.root_mut().retain(|list, _| list == *attribute || !after.resource_type().is_reference_list(list));
                 self.references(Some(&before), &known)?;
                 if !changed {
                     return Ok(false);
@@ -200,12 +202,12 @@ impl Model {
 
     /// The values of the list that the change edits.
     fn edited_list(&self, change: &Change) -> BTreeSet<String> {
-        let found = self.find(change.kind(), change.id()).zip(edited_values(change));
+        let found = self.find(change.resource_type(), change.id()).zip(edited_values(change));
         found.map(|(found, list)| ids(&self.kept[found].resource, list).into_iter().collect()).unwrap_or_default()
     }
 
     fn of<'a>(&'a self, kind: &'a ResourceType) -> impl Iterator<Item = &'a Kept> {
-        self.kept.iter().filter(|kept| kept.resource.kind().name() == kind.name())
+        self.kept.iter().filter(|kept| kept.resource.resource_type().name() == kind.name())
     }
 }
 
@@ -261,9 +263,9 @@ fn failure(change: &Change, error: &StoreError) -> String {
     match error {
         StoreError::NotFound => "not found".into(),
         StoreError::VersionMismatch { current: Some(_) } => "version".into(),
-        StoreError::NotUnique { attribute } => format!("{} is taken", change.kind().path(*attribute)),
+        StoreError::NotUnique { attribute } => format!("{} is taken", change.resource_type().path(*attribute)),
         StoreError::BadReference { attribute, value } => {
-            format!("{} refers to {value}", change.kind().path(*attribute))
+            format!("{} refers to {value}", change.resource_type().path(*attribute))
         }
         other => panic!("{other:?}"),
     }
@@ -275,9 +277,9 @@ fn edited_values(change: &Change) -> Option<AttributeId> {
 }
 
 /// The values that the store reports as removed and as added, each once.
-fn told(change: &Change, done: &Done) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
+fn told(change: &Change, done: &ChangeOutcome) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
     let edit = done.edit.as_ref()?;
-    let value = change.kind().value_of(edited_values(change)?)?;
+    let value = change.resource_type().value_of(edited_values(change)?)?;
     let went: BTreeSet<String> = edit.remove.iter().map(|id| id.as_str().to_owned()).collect();
     let came: BTreeSet<String> =
         edit.add.iter().map(|it| it.get(value).unwrap().as_str().unwrap().to_owned()).collect();
@@ -315,10 +317,10 @@ fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<
     if expected.is_ok() {
         *model = after;
     }
-    let snapshot = world.snapshot(store, &world.cx);
+    let snapshot = world.snapshot(store, &world.context);
     assert_eq!(snapshot.len(), model.kept.len());
     for (resource, version) in snapshot {
-        let found = model.find(resource.kind(), resource.id()).expect("the model has it");
+        let found = model.find(resource.resource_type(), resource.id()).expect("the model has it");
         let kept = &mut model.kept[found];
         let differ = |left: &Resource, right: &Resource| format!("{:?}\n{:?}", left.root(), right.root());
         let resource = normal(resource);
@@ -331,11 +333,12 @@ fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<
     }
     // The version in the commit's answer is the stored version, for the last change of each resource.
     if let Ok(done) = result {
-        for (index, (change, Done { version, .. })) in batch.iter().zip(&done).enumerate() {
+        for (index, (change, ChangeOutcome { version, .. })) in batch.iter().zip(&done).enumerate() {
             let later = &batch[index + 1..];
             let touched = later.iter().any(|later| later.id() == change.id() || matches!(later, Change::Delete { .. }));
             if !touched {
-                let kept = model.find(change.kind(), change.id()).map(|found| model.kept[found].version.clone());
+                let kept =
+                    model.find(change.resource_type(), change.id()).map(|found| model.kept[found].version.clone());
                 assert_eq!(kept.flatten(), *version, "{batch:#?}");
             }
         }
@@ -424,9 +427,9 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
                 }
             }
             for (sort, window) in questions {
-                let wanted = Wanted::without(kind.reference_lists());
-                let scan = Scan { kind, filter: &conditions, sort, window, wanted: &wanted, count: skip != 1 };
-                let found = now(store.scan(&world.cx, &scan)).unwrap();
+                let requested = RequestedAttributes::without(kind.reference_lists());
+                let scan = Scan { kind, filter: &conditions, sort, window, requested: &requested, count: skip != 1 };
+                let found = now(store.scan(&world.context, &scan)).unwrap();
                 let expected = scan.select(model.of(kind).map(stored));
                 let ids = |items: &[Stored]| -> Vec<String> {
                     items.iter().map(|stored| stored.resource.id().to_owned()).collect()
@@ -437,21 +440,21 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
         }
     }
     let relation = groups_of(world);
-    let mut found = now(store.holders(&world.cx, &relation, &IDS, usize::MAX)).unwrap();
+    let mut found = now(store.referrers(&world.context, &relation, &IDS, usize::MAX)).unwrap();
     let display =
         |group: &Resource| group.root().get(relation.display()).and_then(|name| name.as_str().map(Into::into));
     let mut expected = Vec::new();
     for Kept { resource: group, .. } in model.of(&world.group) {
-        let holder = |value: String| Holder { value: value.into(), id: group.id().into(), display: display(group) };
-        expected.extend(ids(group, world.members).into_iter().map(holder));
+        let referrer = |value: String| Referrer::new(value, group.id(), display(group));
+        expected.extend(ids(group, world.members).into_iter().map(referrer));
     }
-    let order = |left: &Holder, right: &Holder| (&left.value, &left.id).cmp(&(&right.value, &right.id));
+    let order = |left: &Referrer, right: &Referrer| (&left.value, &left.id).cmp(&(&right.value, &right.id));
     found.sort_by(order);
     expected.sort_by(order);
     assert_eq!(found, expected);
     let kinds = world.kinds();
     let expected = IDS.map(|id| kinds.iter().position(|kind| model.find(kind, id).is_some()));
-    assert_eq!(now(store.locate(&world.cx, &kinds, &IDS)).unwrap(), expected);
+    assert_eq!(now(store.locate(&world.context, &kinds, &IDS)).unwrap(), expected);
 }
 
 proptest! {
@@ -465,7 +468,7 @@ proptest! {
         skip in 0..3_u64,
         take in 0..4_usize,
     ) {
-        let tenant = |name| World { cx: Context::new(TenantId::new(name).unwrap()), ..World::new() };
+        let tenant = |name| World { context: RequestContext::new(TenantId::new(name).unwrap()), ..World::new() };
         let worlds = [tenant("one"), tenant("two")];
         let store = MemoryStore::new().with_index("watchers.note".parse().unwrap()).with_index("id".parse().unwrap());
         let mut models = [Model::default(), Model::default()];

@@ -13,7 +13,9 @@ use crate::fixture::forward::forward;
 use crate::fixture::host::{Host, PATCH, Reply, USER, host, host_with};
 use scim_core::{
     Limits, Quirks, Registry, Store,
-    store::{Change, CommitError, Context, Done, Key, MemoryStore, StoreError, Stored, Wanted},
+    store::{
+        Change, ChangeOutcome, CommitError, Key, MemoryStore, RequestContext, RequestedAttributes, StoreError, Stored,
+    },
 };
 use serde_json::{Value as Json, json};
 
@@ -30,25 +32,25 @@ struct Slow {
 impl Store for Slow {
     forward! { inner: capabilities, pushdown, scan }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        let found = self.inner.get(cx, key, wanted).await;
+        let found = self.inner.get(context, key, requested).await;
         if self.pauses {
             thread::sleep(Duration::from_millis(2));
         }
         found
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         self.commits.fetch_add(1, Ordering::Relaxed);
         if self.refuses.load(Ordering::Relaxed) {
             return Err(StoreError::Busy.into());
         }
-        self.inner.commit(cx, batch).await
+        self.inner.commit(context, batch).await
     }
 }
 
@@ -214,22 +216,24 @@ fn contention_has_an_end() {
 #[test]
 fn tenants_do_not_meet() {
     let host = host();
-    let tenants: Vec<Context> =
-        ["acme", "globex"].iter().map(|name| Context::new(scim_core::store::TenantId::new(*name).unwrap())).collect();
+    let tenants: Vec<RequestContext> = ["acme", "globex"]
+        .iter()
+        .map(|name| RequestContext::new(scim_core::store::TenantId::new(*name).unwrap()))
+        .collect();
     let body = json!({"schemas": [USER], "userName": "barbara"}).to_string();
     let ids: Vec<String> =
         tenants.iter().map(|tenant| host.send_as(tenant, "POST", "/Users", &[], body.as_bytes()).id()).collect();
     for (tenant, other) in [(0, 1), (1, 0)] {
-        let cx = &tenants[tenant];
-        let own = host.send_as(cx, "GET", &format!("/Users/{}", ids[tenant]), &[], b"");
+        let context = &tenants[tenant];
+        let own = host.send_as(context, "GET", &format!("/Users/{}", ids[tenant]), &[], b"");
         assert_eq!(own.status, 200);
         let target = format!("/Users/{}", ids[other]);
         for method in ["GET", "DELETE", "PUT"] {
-            assert_eq!(host.send_as(cx, method, &target, &[], body.as_bytes()).error().0, 404, "{method}");
+            assert_eq!(host.send_as(context, method, &target, &[], body.as_bytes()).error().0, 404, "{method}");
         }
         let group = json!({"displayName": "g", "members": [{"value": ids[other]}]}).to_string();
-        let reply = host.send_as(cx, "POST", "/Groups", &[], group.as_bytes());
+        let reply = host.send_as(context, "POST", "/Groups", &[], group.as_bytes());
         assert_eq!(reply.error(), (400, "invalidValue".to_owned()));
-        assert_eq!(host.send_as(cx, "GET", "/Users", &[], b"").json()["totalResults"], 1);
+        assert_eq!(host.send_as(context, "GET", "/Users", &[], b"").json()["totalResults"], 1);
     }
 }

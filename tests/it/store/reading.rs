@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::fixture::stores::{Least, World, compile, create, delete, filled, holders, now, sample};
+use crate::fixture::stores::{Least, World, compile, create, delete, filled, now, referrers, sample};
 use scim_core::{
     AttributePath, Quirks, Store,
     filter::{Condition, Matcher},
     quirks::Tolerance,
     resource::{Position, Sort, SortKey},
     schema::ResourceType,
-    store::{Change, Context, DynStore, Key, MemoryStore, Pushdown, Scan, TenantId, Wanted, Window},
+    store::{
+        Change, DynStore, Key, MemoryStore, Pushdown, RequestContext, RequestedAttributes, Scan, TenantId, Window,
+    },
 };
 use serde_json::json;
 
@@ -37,10 +39,10 @@ fn a_walk_meets_once_what_stays() {
                 filter: &[],
                 sort: None,
                 window: Window::behind(last.as_deref(), take),
-                wanted: &Wanted::everything(),
+                requested: &RequestedAttributes::everything(),
                 count: false,
             };
-            let page = now(store.scan(&world.cx, &scan)).unwrap();
+            let page = now(store.scan(&world.context, &scan)).unwrap();
             assert!(page.items.len() <= take && page.total.is_none());
             met.extend(page.items.iter().map(|stored| stored.resource.id().to_owned()));
             if !page.more {
@@ -59,36 +61,38 @@ fn a_list_is_read_only_if_it_is_wanted() {
     let world = World::new();
     let store = filled(&world, MemoryStore::new());
     let (owners, watchers) = (world.list("owners"), world.list("watchers"));
-    let read = |wanted: &Wanted<'_>| {
-        now(store.get(&world.cx, Key { kind: &world.device, id: "d1" }, wanted)).unwrap().unwrap()
+    let read = |requested: &RequestedAttributes<'_>| {
+        now(store.get(&world.context, Key { kind: &world.device, id: "d1" }, requested)).unwrap().unwrap()
     };
     // For `owners` (1 value) and `watchers` (2 values): whether each list is read, and whether the read is complete.
     let (both, no_owners, no_watchers) = ([owners, watchers], [owners], [watchers]);
     let cases = [
-        (Wanted::everything(), [true, true], true),
-        (Wanted::without(&both), [false, false], true),
-        (Wanted::without(&no_owners), [false, true], true),
-        (Wanted::everything().limit(2), [true, true], true),
-        (Wanted::everything().limit(1), [true, false], false),
-        (Wanted::everything().limit(0), [false, false], false),
-        (Wanted::without(&no_watchers).limit(1), [true, false], true),
-        (Wanted::without(&no_owners).limit(1), [false, false], false),
+        (RequestedAttributes::everything(), [true, true], true),
+        (RequestedAttributes::without(&both), [false, false], true),
+        (RequestedAttributes::without(&no_owners), [false, true], true),
+        (RequestedAttributes::everything().limit(2), [true, true], true),
+        (RequestedAttributes::everything().limit(1), [true, false], false),
+        (RequestedAttributes::everything().limit(0), [false, false], false),
+        (RequestedAttributes::without(&no_watchers).limit(1), [true, false], true),
+        (RequestedAttributes::without(&no_owners).limit(1), [false, false], false),
     ];
     let version = world.version(&store, &world.device, "d1");
-    for (wanted, lists, complete) in cases {
-        let stored = read(&wanted);
+    for (requested, lists, complete) in cases {
+        let stored = read(&requested);
         let found = [owners, watchers].map(|list| stored.resource.root().contains(list));
-        assert_eq!((found, stored.complete), (lists, complete), "{wanted:?}");
+        assert_eq!((found, stored.complete), (lists, complete), "{requested:?}");
         assert_eq!(stored.version, version, "the state is that of the whole resource");
         assert_eq!(stored.resource.id(), "d1");
     }
     // A list that was not requested is not built, and a requested list is built once.
-    for wanted in [Wanted::everything(), Wanted::without(&both)] {
-        assert!(Arc::ptr_eq(&read(&wanted).resource, &read(&wanted).resource), "{wanted:?}");
+    for requested in [RequestedAttributes::everything(), RequestedAttributes::without(&both)] {
+        assert!(Arc::ptr_eq(&read(&requested).resource, &read(&requested).resource), "{requested:?}");
     }
-    let before = read(&Wanted::everything()).resource;
+    let before = read(&RequestedAttributes::everything()).resource;
     world.commit(&store, &[delete(&world.user, "u1")]).unwrap();
-    assert!(before.root().contains(owners) && !read(&Wanted::everything()).resource.root().contains(owners));
+    assert!(
+        before.root().contains(owners) && !read(&RequestedAttributes::everything()).resource.root().contains(owners)
+    );
 }
 
 #[test]
@@ -101,15 +105,16 @@ fn who_refers_and_what_an_id_is_of() {
             .map(|n| create(sample(&world.group, json!({"id": format!("h{n:03}"), "members": [{"value": "u2"}]}))))
             .collect();
         world.commit(&store, &batch).unwrap();
-        assert_eq!(holders(&world, &store, &["u1", "u9", "u1"]), ["u1<g1 Guides", "u1<g2 All"]);
-        let of_u2 = holders(&world, &store, &["u2"]);
+        assert_eq!(referrers(&world, &store, &["u1", "u9", "u1"]), ["u1<g1 Guides", "u1<g2 All"]);
+        let of_u2 = referrers(&world, &store, &["u2"]);
         assert_eq!((of_u2.len(), &*of_u2[250]), (251, "u2<h249 -"));
-        assert_eq!(holders(&world, &store, &[]), [""; 0]);
+        assert_eq!(referrers(&world, &store, &[]), [""; 0]);
         let watching = &world.registry.relations(&world.device)[0];
-        let watched = now(store.holders(&world.cx, watching, &["d1", "g1", "u1"], usize::MAX)).unwrap();
+        let watched = now(store.referrers(&world.context, watching, &["d1", "g1", "u1"], usize::MAX)).unwrap();
         let watchers: BTreeSet<&str> = watched.iter().map(|it| &*it.value).collect();
         assert_eq!((watched.len(), watchers), (2, ["g1", "u1"].into()), "one list, not the others");
-        let located = |kinds: &[Arc<ResourceType>], ids: &[&str]| now(store.locate(&world.cx, kinds, ids)).unwrap();
+        let located =
+            |kinds: &[Arc<ResourceType>], ids: &[&str]| now(store.locate(&world.context, kinds, ids)).unwrap();
         let [user, group, device] = world.kinds();
         assert_eq!(located(&world.kinds(), &["d1", "u1", "x", "g1", "u1"]), [Some(2), Some(0), None, Some(1), Some(0)]);
         assert_eq!(located(&[group, user], &["u1", "g1", "d1"]), [Some(1), Some(0), None]);
@@ -128,14 +133,15 @@ fn one_value_of_a_hundred_thousand() {
     }
     let members: Vec<&str> = ids[1..].iter().map(String::as_str).collect();
     world.commit(&store, &[create(world.group("g", "All", &members))]).unwrap();
-    let bare =
-        |wanted: &Wanted<'_>| now(store.get(&world.cx, Key { kind: &world.group, id: "g" }, wanted)).unwrap().unwrap();
-    let limited = bare(&Wanted::everything().limit(1_000));
+    let bare = |requested: &RequestedAttributes<'_>| {
+        now(store.get(&world.context, Key { kind: &world.group, id: "g" }, requested)).unwrap().unwrap()
+    };
+    let limited = bare(&RequestedAttributes::everything().limit(1_000));
     assert!(!limited.complete && !limited.resource.root().contains(world.members));
 
     assert!(world.commit(&store, &[world.edit_members("g", &[], &["m000000"])]).unwrap()[0].changed);
     assert!(world.commit(&store, &[world.edit_members("g", &["m050000"], &[])]).unwrap()[0].changed);
-    assert_eq!(holders(&world, &store, &["m000000", "m050000", "m099999"]), ["m000000<g All", "m099999<g All"]);
+    assert_eq!(referrers(&world, &store, &["m000000", "m050000", "m099999"]), ["m000000<g All", "m099999<g All"]);
     assert_eq!(world.held(&store, &world.group, "g", world.members).len(), 99_999);
     // Membership is looked up; the list is not walked for it.
     for (filter, found) in [
@@ -155,10 +161,10 @@ fn select(world: &World, store: &impl Store, kind: &Arc<ResourceType>, filter: &
     let matcher = compile(kind, filter);
     let filter: Vec<&Condition> = matcher.conditions().iter().collect();
     assert!(filter.iter().all(|condition| store.pushdown(kind, condition) == Pushdown::Exact));
-    let wanted = Wanted::without(kind.reference_lists());
+    let requested = RequestedAttributes::without(kind.reference_lists());
     let window = Window::Offset { skip: 0, take: 1_000 };
-    let scan = Scan { kind, filter: &filter, sort: None, window, wanted: &wanted, count: true };
-    let page = now(store.scan(&world.cx, &scan)).unwrap();
+    let scan = Scan { kind, filter: &filter, sort: None, window, requested: &requested, count: true };
+    let page = now(store.scan(&world.context, &scan)).unwrap();
     assert_eq!(page.total, Some(page.items.len() as u64));
     page.items.iter().map(|stored| stored.resource.id().to_owned()).collect()
 }
@@ -230,22 +236,22 @@ fn pages_are_cut_after_filter_and_sort() {
         let matcher = (!filter.is_empty() && !filter.starts_with("7644")).then(|| compile(&world.user, filter));
         let filter: Vec<&Condition> = matcher.iter().flat_map(Matcher::conditions).collect();
         for count in [true, false] {
-            let wanted = Wanted::everything();
-            let scan = Scan { kind: &world.user, filter: &filter, sort, window, wanted: &wanted, count };
-            let page = now(store.scan(&world.cx, &scan)).unwrap();
+            let requested = RequestedAttributes::everything();
+            let scan = Scan { kind: &world.user, filter: &filter, sort, window, requested: &requested, count };
+            let page = now(store.scan(&world.context, &scan)).unwrap();
             let found: String = page.items.iter().map(|stored| &stored.resource.id()[1..]).collect();
             let expected = (ids, count.then_some(total), more);
             assert_eq!((&*found, page.total, page.more), expected, "{scan:?}");
             // The same selection from all resources.
             let all = Scan { filter: &[], sort: None, window: after(None, usize::MAX), ..scan };
-            let all = now(store.scan(&world.cx, &all)).unwrap().items;
+            let all = now(store.scan(&world.context, &all)).unwrap().items;
             let page = scan.select(all.into_iter().rev());
             let found: String = page.items.iter().map(|stored| &stored.resource.id()[1..]).collect();
             assert_eq!((&*found, page.total, page.more), expected, "select of {scan:?}");
         }
     }
     // 7644-3.4.2-09: neither an unknown tenant nor a type without resources is an error.
-    let other = World { cx: Context::new(TenantId::new("other").unwrap()), ..World::new() };
+    let other = World { context: RequestContext::new(TenantId::new("other").unwrap()), ..World::new() };
     assert_eq!(select(&other, &store, &world.user, "id pr"), [""; 0]);
     assert_eq!(select(&world, &store, &world.group, "id pr"), [""; 0]);
 }
@@ -286,18 +292,19 @@ fn a_long_list_is_sorted_as_a_short_one() {
     let name = |index: usize| format!("n{:05}", index * 7_919 % USERS);
     let users: Vec<Change> = (0..USERS).map(|index| create(world.user(&id(index), &name(index)))).collect();
     for batch in users.chunks(MemoryStore::MAX_BATCH) {
-        now(store.commit(&world.cx, batch)).unwrap();
+        now(store.commit(&world.context, batch)).unwrap();
     }
     let mut expected: Vec<usize> = (0..USERS).collect();
     expected.sort_by_key(|index| name(*index));
     let expected: Vec<String> = expected.into_iter().map(id).collect();
     let path: AttributePath = "userName".parse().unwrap();
     let sort = Sort::new(&world.user, path.as_ref(), false, &mut Tolerance::new(Quirks::strict())).unwrap();
-    let wanted = Wanted::everything();
+    let requested = RequestedAttributes::everything();
     for (skip, take) in [(0, 10), (0, USERS), (8_190, 5), (16_380, 10), (USERS - 3, 10), (USERS, 10), (5_000, 9_000)] {
         let window = Window::Offset { skip: skip as u64, take };
-        let scan = Scan { kind: &world.user, filter: &[], sort: Some(&sort), window, wanted: &wanted, count: true };
-        let page = now(store.scan(&world.cx, &scan)).unwrap();
+        let scan =
+            Scan { kind: &world.user, filter: &[], sort: Some(&sort), window, requested: &requested, count: true };
+        let page = now(store.scan(&world.context, &scan)).unwrap();
         let found: Vec<&str> = page.items.iter().map(|stored| stored.resource.id()).collect();
         let shown: Vec<&str> = expected.iter().skip(skip).take(take).map(String::as_str).collect();
         assert_eq!(found, shown, "{skip}, {take}");

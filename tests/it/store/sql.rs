@@ -27,14 +27,14 @@ fn attribute(kind: &ResourceType, path: &str) -> AttributeId {
 }
 
 fn written(mapping: &Mapping, dialect: Dialect, filter: &str) -> (String, Vec<Param>) {
-    let matcher = compile(mapping.kind(), filter);
+    let matcher = compile(mapping.resource_type(), filter);
     let mut statement = Statement::new(dialect);
     statement.filter(mapping, &matcher.conditions().iter().collect::<Vec<_>>()).unwrap();
     statement.into_parts()
 }
 
 fn pushdowns(mapping: &Mapping, dialect: Dialect, filter: &str) -> Vec<Pushdown> {
-    let matcher = compile(mapping.kind(), filter);
+    let matcher = compile(mapping.resource_type(), filter);
     matcher.conditions().iter().map(|condition| mapping.pushdown(dialect, condition)).collect()
 }
 
@@ -169,7 +169,7 @@ fn statements_are_as_long_as_their_filters() {
                     let mut limits = scim_core::Limits::default();
                     limits.filter_bytes = 1 << 20;
                     let filter = Filter::parse(&filter, &limits, &mut Tolerance::new(Quirks::default())).unwrap();
-                    filter.compile(mapping.kind(), &mut Tolerance::new(Quirks::default())).unwrap()
+                    filter.compile(mapping.resource_type(), &mut Tolerance::new(Quirks::default())).unwrap()
                 };
                 let mut statement = Statement::new(dialect);
                 statement.filter(&mapping, &matcher.conditions().iter().collect::<Vec<_>>()).unwrap();
@@ -298,7 +298,7 @@ fn indexes_find() {
         ("groups.value eq \"x\"", [false, false]),
     ];
     for (filter, expected) in cases {
-        let matcher = compile(mapping.kind(), filter);
+        let matcher = compile(mapping.resource_type(), filter);
         for (dialect, expected) in DIALECTS.into_iter().zip(expected) {
             let found = matcher.conditions().iter().any(|condition| mapping.finds(dialect, condition));
             assert_eq!(found, *expected, "{dialect:?}: {filter}");
@@ -306,7 +306,8 @@ fn indexes_find() {
     }
     for (path, expected) in [("userName", true), ("id", true), ("name.familyName", true), ("title", false)] {
         let path: AttributePath = path.parse().unwrap();
-        let sort = Sort::new(mapping.kind(), path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
+        let sort =
+            Sort::new(mapping.resource_type(), path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
         assert!(DIALECTS.into_iter().all(|dialect| mapping.leads(dialect, &sort) == expected), "{path}");
     }
 }
@@ -316,7 +317,7 @@ fn indexes_find() {
 fn what_is_not_mapped_is_an_error() {
     let registry = registry();
     let mapping = columns(&registry);
-    let kind = mapping.kind();
+    let kind = mapping.resource_type();
     let matcher = compile(kind, "userName eq \"x\" and nickName pr");
     let mut statement = Statement::new(Dialect::Sqlite);
     statement.push("WHERE ");

@@ -16,8 +16,8 @@ use scim_core::{
     resource::UniqueKey,
     schema::{AttributeId, Relation, ResourceType},
     store::{
-        Change, CommitError, Context, Done, DynStore, Entry, Expect, Holder, Key, MemoryStore, Page, Scan, StoreError,
-        Stored, TenantId, Version, Wanted, Window,
+        Change, ChangeOutcome, CommitError, DynStore, Entry, Expect, Key, MemoryStore, Page, Referrer, RequestContext,
+        RequestedAttributes, Scan, StoreError, Stored, TenantId, Version, Window,
     },
     testkit::{Check, Outcome, StoreKit},
     value::Value,
@@ -42,7 +42,7 @@ struct Broken {
     fault: Check,
     inner: MemoryStore,
     registry: Registry,
-    tenants: Mutex<Vec<Context>>,
+    tenants: Mutex<Vec<RequestContext>>,
     taken: Mutex<HashSet<(TenantId, UniqueKey)>>,
     offsets: Mutex<HashMap<String, u64>>,
     dangling: Mutex<Vec<(String, AttributeId, Value)>>,
@@ -65,8 +65,8 @@ impl Broken {
         self.fault == fault
     }
 
-    fn is_taken(&self, cx: &Context, key: &UniqueKey) -> bool {
-        self.taken.lock().unwrap().contains(&(cx.tenant().clone(), key.clone()))
+    fn is_taken(&self, context: &RequestContext, key: &UniqueKey) -> bool {
+        self.taken.lock().unwrap().contains(&(context.tenant().clone(), key.clone()))
     }
 
     fn group(&self) -> (Arc<ResourceType>, AttributeId) {
@@ -74,20 +74,24 @@ impl Broken {
         (Arc::clone(group), group.reference_lists()[0])
     }
 
-    async fn all(&self, cx: &Context, kind: &Arc<ResourceType>) -> Vec<Stored> {
-        let (wanted, window) = (Wanted::everything(), Window::behind(None, usize::MAX >> 1));
-        let scan = Scan { kind, filter: &[], sort: None, window, wanted: &wanted, count: false };
-        self.inner.scan(cx, &scan).await.unwrap().items
+    async fn all(&self, context: &RequestContext, kind: &Arc<ResourceType>) -> Vec<Stored> {
+        let (requested, window) = (RequestedAttributes::everything(), Window::behind(None, usize::MAX >> 1));
+        let scan = Scan { kind, filter: &[], sort: None, window, requested: &requested, count: false };
+        self.inner.scan(context, &scan).await.unwrap().items
     }
 
     /// Changes the batch before it is written. `None` if the batch is to be written unchanged.
-    async fn commit_wrongly(&self, cx: &Context, batch: &[Change]) -> Option<Result<Vec<Done>, CommitError>> {
+    async fn commit_wrongly(
+        &self,
+        context: &RequestContext,
+        batch: &[Change],
+    ) -> Option<Result<Vec<ChangeOutcome>, CommitError>> {
         match (self.fault, batch) {
             // Commits each change on its own, and keeps the changes before a failure.
             (Check::AtomicBatches, batch) if batch.len() > 3 => {
                 let mut done = Vec::new();
                 for (index, change) in batch.iter().enumerate() {
-                    match self.inner.commit(cx, std::slice::from_ref(change)).await {
+                    match self.inner.commit(context, std::slice::from_ref(change)).await {
                         Ok(mut one) => done.append(&mut one),
                         Err(error) => return Some(Err(CommitError::new(index, error.error))),
                     }
@@ -100,16 +104,16 @@ impl Broken {
             {
                 let mut batch = batch.to_vec();
                 batch.rotate_left(1);
-                Some(self.inner.commit(cx, &batch).await)
+                Some(self.inner.commit(context, &batch).await)
             }
             // A transaction that is not atomic: the connection goes back to the pool in the middle.
             (Check::Cancelled, [first @ Change::Create { .. }, second @ Change::Create { .. }]) => {
-                let mut done = match self.inner.commit(cx, std::slice::from_ref(first)).await {
+                let mut done = match self.inner.commit(context, std::slice::from_ref(first)).await {
                     Ok(done) => done,
                     Err(error) => return Some(Err(error)),
                 };
                 yielded().await;
-                let second = self.inner.commit(cx, std::slice::from_ref(second)).await;
+                let second = self.inner.commit(context, std::slice::from_ref(second)).await;
                 Some(second.map(|mut second| {
                     done.append(&mut second);
                     done
@@ -124,44 +128,50 @@ impl Broken {
                     at: *at,
                     before: None,
                 };
-                Some(self.inner.commit(cx, &[change]).await)
+                Some(self.inner.commit(context, &[change]).await)
             }
             // A new version for every edit.
             (Check::NoChange, [Change::EditValues { kind, id, .. }]) => {
-                let done = match self.inner.commit(cx, batch).await {
+                let done = match self.inner.commit(context, batch).await {
                     Ok(done) if !done[0].changed => done,
                     other => return Some(other),
                 };
                 drop(done);
                 let key = Key { kind, id };
-                let stored = self.inner.get(cx, key, &Wanted::everything()).await.unwrap().unwrap();
+                let stored = self.inner.get(context, key, &RequestedAttributes::everything()).await.unwrap().unwrap();
                 let mut touched = Resource::clone(&stored.resource);
                 let name = kind.child(AttributeId::ROOT, "displayName").unwrap();
                 let was = touched.root_mut().insert(name, Value::String("touched".into()));
                 let change = |resource: Resource| replaced(Arc::new(resource));
-                self.inner.commit(cx, &[change(touched.clone())]).await.unwrap();
+                self.inner.commit(context, &[change(touched.clone())]).await.unwrap();
                 touched.root_mut().insert(name, was.unwrap());
-                Some(self.inner.commit(cx, &[change(touched)]).await)
+                Some(self.inner.commit(context, &[change(touched)]).await)
             }
             // The unique keys of a deleted resource stay taken.
             (Check::UniqueKeys, [change]) => {
                 if let Change::Create { entry } = change
-                    && let Some(key) = entry.unique.iter().find(|key| self.is_taken(cx, key))
+                    && let Some(key) = entry.unique.iter().find(|key| self.is_taken(context, key))
                 {
                     return Some(Err(StoreError::NotUnique { attribute: key.attribute }.into()));
                 }
-                let before =
-                    self.inner.get(cx, Key { kind: change.kind(), id: change.id() }, &Wanted::everything()).await;
-                let done = self.inner.commit(cx, batch).await;
+                let before = self
+                    .inner
+                    .get(
+                        context,
+                        Key { kind: change.resource_type(), id: change.id() },
+                        &RequestedAttributes::everything(),
+                    )
+                    .await;
+                let done = self.inner.commit(context, batch).await;
                 if let (Change::Delete { .. }, Ok(_), Ok(Some(before))) = (change, &done, before) {
-                    let keys = before.resource.unique_keys().into_iter().map(|key| (cx.tenant().clone(), key));
+                    let keys = before.resource.unique_keys().into_iter().map(|key| (context.tenant().clone(), key));
                     self.taken.lock().unwrap().extend(keys);
                 }
                 Some(done)
             }
             // Reads first and writes then, without an index.
             (Check::Creators, [Change::Create { entry } | Change::Replace { entry, .. }]) => {
-                for other in self.all(cx, entry.resource.kind()).await {
+                for other in self.all(context, entry.resource.resource_type()).await {
                     let keys = other.resource.unique_keys();
                     if other.resource.id() != entry.resource.id()
                         && let Some(key) = keys.iter().find(|key| entry.unique.contains(key))
@@ -174,29 +184,30 @@ impl Broken {
                 if let Change::Create { entry } | Change::Replace { entry, .. } = &mut change {
                     entry.unique.clear();
                 }
-                Some(self.inner.commit(cx, &[change]).await)
+                Some(self.inner.commit(context, &[change]).await)
             }
             // Compares the version, and writes a little later.
             (Check::Writers, [Change::Replace { entry, expect: Expect::Version(version), .. }]) => {
-                let key = Key { kind: entry.resource.kind(), id: entry.resource.id() };
-                let before = self.inner.get(cx, key, &Wanted::everything()).await.unwrap();
+                let key = Key { kind: entry.resource.resource_type(), id: entry.resource.id() };
+                let before = self.inner.get(context, key, &RequestedAttributes::everything()).await.unwrap();
                 if let Err(error) = batch[0].check(before.as_ref().map(|before| &before.version)) {
                     return Some(Err(error.into()));
                 }
                 assert_eq!(before.map(|before| before.version).as_ref(), Some(version));
                 yielded().await;
                 let change = replaced(Arc::clone(&entry.resource));
-                Some(self.inner.commit(cx, &[change]).await)
+                Some(self.inner.commit(context, &[change]).await)
             }
             // Reads the list, and writes the whole list back.
             (Check::Members, [change @ Change::EditValues { kind, id, .. }]) => {
-                let before = self.inner.get(cx, Key { kind, id }, &Wanted::everything()).await.unwrap()?;
+                let before =
+                    self.inner.get(context, Key { kind, id }, &RequestedAttributes::everything()).await.unwrap()?;
                 yielded().await;
                 let Some((after, _)) = change.edited(&before.resource) else {
-                    return Some(self.inner.commit(cx, batch).await);
+                    return Some(self.inner.commit(context, batch).await);
                 };
                 let change = replaced(Arc::new(after));
-                Some(self.inner.commit(cx, &[change]).await)
+                Some(self.inner.commit(context, &[change]).await)
             }
             // Drops an invisible character.
             (Check::RoundTrip, [Change::Create { entry }]) => {
@@ -205,7 +216,7 @@ impl Broken {
                     *text = text.replace('\u{feff}', "").into();
                 }
                 let entry = Entry { resource: Arc::new(resource), ..entry.clone() };
-                Some(self.inner.commit(cx, &[Change::Create { entry }]).await)
+                Some(self.inner.commit(context, &[Change::Create { entry }]).await)
             }
             // Leaves the references to a deleted resource.
             (Check::References, [Change::Delete { id, .. }]) => {
@@ -214,19 +225,19 @@ impl Broken {
                 let refers = |element: &&Value| {
                     element.as_object().and_then(|element| element.get(value)?.as_str()) == Some(&**id)
                 };
-                for holder in self.all(cx, &group).await {
-                    let elements = holder.resource.root().get(list).map(Value::elements).unwrap_or_default();
+                for referrer in self.all(context, &group).await {
+                    let elements = referrer.resource.root().get(list).map(Value::elements).unwrap_or_default();
                     if let Some(element) = elements.iter().find(refers) {
-                        let kept = (holder.resource.id().to_owned(), list, element.clone());
+                        let kept = (referrer.resource.id().to_owned(), list, element.clone());
                         self.dangling.lock().unwrap().push(kept);
                     }
                 }
-                Some(self.inner.commit(cx, batch).await)
+                Some(self.inner.commit(context, batch).await)
             }
             // Does not check the references of a list that is replaced.
-            (Check::BadReferences, [Change::Replace { .. }]) => match self.inner.commit(cx, batch).await {
+            (Check::BadReferences, [Change::Replace { .. }]) => match self.inner.commit(context, batch).await {
                 Err(CommitError { error: StoreError::BadReference { .. }, .. }) => {
-                    Some(Ok(vec![Done::written(Version::from(7_u64))]))
+                    Some(Ok(vec![ChangeOutcome::written(Version::from(7_u64))]))
                 }
                 other => Some(other),
             },
@@ -242,7 +253,7 @@ impl Broken {
                     edit,
                     modified: *modified,
                 };
-                Some(self.inner.commit(cx, &[change]).await)
+                Some(self.inner.commit(context, &[change]).await)
             }
             _ => None,
         }
@@ -256,31 +267,31 @@ fn replaced(resource: Arc<Resource>) -> Change {
 impl Store for Broken {
     forward! { inner: capabilities, pushdown, locate }
 
-    async fn get<'a>(
-        &'a self,
-        cx: &'a Context,
-        key: Key<'a>,
-        wanted: &'a Wanted<'a>,
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        let mut found = self.inner.get(cx, key, wanted).await?;
+        let mut found = self.inner.get(context, key, requested).await?;
         if self.is(Check::Tenants) && found.is_none() {
             // The tenant is not in the key.
             let tenants = self.tenants.lock().unwrap().clone();
             for other in &tenants {
-                found = found.or(self.inner.get(other, key, wanted).await?);
+                found = found.or(self.inner.get(other, key, requested).await?);
             }
         }
         if self.is(Check::Existence) && found.is_none() {
             // The type is not in the key.
             for kind in self.registry.resource_types() {
-                found = found.or(self.inner.get(cx, Key { kind, id: key.id }, wanted).await?);
+                found = found.or(self.inner.get(context, Key { kind, id: key.id }, requested).await?);
             }
         }
         let (group, list) = self.group();
         if let Some(stored) = &mut found
             && key.kind.name() == group.name()
         {
-            if self.is(Check::Wanted) && !wanted.includes(list) {
+            if self.is(Check::RequestedAttributes) && !requested.includes(list) {
                 stored.version = Version::from(0_u64);
             }
             let mut resource = Resource::clone(&stored.resource);
@@ -299,61 +310,58 @@ impl Store for Broken {
         Ok(found)
     }
 
-    async fn scan<'a>(&'a self, cx: &'a Context, scan: &'a Scan<'a>) -> Result<Page, StoreError> {
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
         if self.is(Check::Pushdown) {
             // Ignores negated conditions.
             let kept: Vec<&Condition> =
                 scan.filter.iter().copied().filter(|condition| !matches!(condition, Condition::Not(_))).collect();
-            return self.inner.scan(cx, &Scan { filter: &kept, ..*scan }).await;
+            return self.inner.scan(context, &Scan { filter: &kept, ..*scan }).await;
         }
         if let (Check::Orders, Some(sort)) = (self.fault, scan.sort)
             && sort.is_descending()
         {
             // Descending order is the reverse of ascending order, with ties and absent values.
-            let all = self.all(cx, scan.kind).await;
+            let all = self.all(context, scan.kind).await;
             let whole = Window::Offset { skip: 0, take: usize::MAX };
             let mut page = Scan { window: whole, ..*scan }.select(all);
             page.items.reverse();
-            return Ok(Page {
-                total: u64::try_from(page.items.len()).ok().filter(|_| scan.count),
-                more: false,
-                ..page
-            });
+            let total = u64::try_from(page.items.len()).ok().filter(|_| scan.count);
+            return Ok(Page::new(page.items, total, false));
         }
         if let (Check::Walks, Window::After { last: Some(last), take }) = (self.fault, scan.window) {
             // The start of a page is computed from the number of resources before it.
             let skip = self.offsets.lock().unwrap().get(last.id).copied().unwrap_or_default();
-            let page = self.inner.scan(cx, &Scan { window: Window::Offset { skip, take }, ..*scan }).await?;
+            let page = self.inner.scan(context, &Scan { window: Window::Offset { skip, take }, ..*scan }).await?;
             self.remember(&page, skip);
             return Ok(page);
         }
         if self.is(Check::Bytes) {
             // A page has the requested length, whatever its size in bytes.
-            return self.inner.scan(cx, &Scan { wanted: &Wanted::everything(), ..*scan }).await;
+            return self.inner.scan(context, &Scan { requested: &RequestedAttributes::everything(), ..*scan }).await;
         }
-        let page = self.inner.scan(cx, scan).await?;
+        let page = self.inner.scan(context, scan).await?;
         self.remember(&page, 0);
         Ok(page)
     }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         if self.is(Check::Tenants) {
-            self.tenants.lock().unwrap().push(cx.clone());
+            self.tenants.lock().unwrap().push(context.clone());
         }
-        match self.commit_wrongly(cx, batch).await {
+        match self.commit_wrongly(context, batch).await {
             Some(outcome) => outcome,
-            None => self.inner.commit(cx, batch).await,
+            None => self.inner.commit(context, batch).await,
         }
     }
 
-    async fn get_many<'a>(
-        &'a self,
-        cx: &'a Context,
-        kind: &'a Arc<ResourceType>,
-        ids: &'a [&'a str],
-        wanted: &'a Wanted<'a>,
+    async fn get_many(
+        &self,
+        context: &RequestContext,
+        kind: &Arc<ResourceType>,
+        ids: &[&str],
+        requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
-        let mut found = self.inner.get_many(cx, kind, ids, wanted).await?;
+        let mut found = self.inner.get_many(context, kind, ids, requested).await?;
         if self.is(Check::GetMany) {
             // Returns the rows in the order of the database, not of the request.
             found.sort_by_key(|found| found.as_ref().map(|found| found.id().to_owned()));
@@ -361,15 +369,15 @@ impl Store for Broken {
         Ok(found)
     }
 
-    async fn holders<'a>(
-        &'a self,
-        cx: &'a Context,
-        relation: &'a Relation,
-        ids: &'a [&'a str],
+    async fn referrers(
+        &self,
+        context: &RequestContext,
+        relation: &Relation,
+        ids: &[&str],
         bytes: usize,
-    ) -> Result<Vec<Holder>, StoreError> {
-        let mut found = self.inner.holders(cx, relation, ids, bytes).await?;
-        if self.is(Check::Holders) {
+    ) -> Result<Vec<Referrer>, StoreError> {
+        let mut found = self.inner.referrers(context, relation, ids, bytes).await?;
+        if self.is(Check::Referrers) {
             // A join that returns each row twice.
             found.extend(found.clone());
         }
@@ -396,9 +404,9 @@ struct OwnFold {
 type Fold = fn(&str) -> String;
 
 impl Store for OwnFold {
-    forward! { inner: capabilities, pushdown, get, scan, locate, holders }
+    forward! { inner: capabilities, pushdown, get, scan, locate, referrers }
 
-    async fn commit<'a>(&'a self, cx: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         let mut batch = batch.to_vec();
         for change in &mut batch {
             if let Change::Create { entry } | Change::Replace { entry, .. } = change {
@@ -408,7 +416,7 @@ impl Store for OwnFold {
                 }
             }
         }
-        self.inner.commit(cx, &batch).await
+        self.inner.commit(context, &batch).await
     }
 }
 

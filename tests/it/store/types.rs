@@ -8,8 +8,8 @@ use scim_core::{
     Store,
     filter::Condition,
     store::{
-        Capabilities, Change, CommitError, Context, Done, DynStore, Expect, Holder, Key, MemoryStore, Page, Scan,
-        StoreError, Stored, TenantId, Version, Wanted, Window,
+        Capabilities, Change, ChangeOutcome, CommitError, DynStore, Expect, Key, MemoryStore, Page, Referrer,
+        RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId, Version, Window,
     },
 };
 
@@ -28,18 +28,18 @@ fn what_the_store_says_of_failures_reaches_through_an_erased_type() {
         fn capabilities(&self) -> Capabilities {
             Capabilities::new()
         }
-        async fn get<'a>(
-            &'a self,
-            _: &'a Context,
-            key: Key<'a>,
-            _: &'a Wanted<'a>,
+        async fn get(
+            &self,
+            _: &RequestContext,
+            key: Key<'_>,
+            _: &RequestedAttributes<'_>,
         ) -> Result<Option<Stored>, StoreError> {
             Err(error(key.id))
         }
-        async fn scan<'a>(&'a self, cx: &'a Context, _: &'a Scan<'a>) -> Result<Page, StoreError> {
-            Err(error(cx.tenant().as_str()))
+        async fn scan(&self, context: &RequestContext, _: &Scan<'_>) -> Result<Page, StoreError> {
+            Err(error(context.tenant().as_str()))
         }
-        async fn commit<'a>(&'a self, _: &'a Context, batch: &'a [Change]) -> Result<Vec<Done>, CommitError> {
+        async fn commit(&self, _: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
             Err(error(batch[0].id()).into())
         }
     }
@@ -52,13 +52,13 @@ fn what_the_store_says_of_failures_reaches_through_an_erased_type() {
         ("other", r#"Backend("password authentication failed")"#, "the store failed"),
     ];
     for (id, expected, message) in cases {
-        let cx = Context::new(TenantId::new(id).unwrap());
+        let context = RequestContext::new(TenantId::new(id).unwrap());
         let kinds = world.kinds();
         let key = Key { kind: &world.user, id };
         let errors = [
-            now(store.get(&cx, key, &Wanted::everything())).unwrap_err(),
-            now(store.locate(&cx, &kinds, &[id])).unwrap_err(),
-            now(store.holders(&cx, &groups_of(&world), &[id], usize::MAX)).unwrap_err(),
+            now(store.get(&context, key, &RequestedAttributes::everything())).unwrap_err(),
+            now(store.locate(&context, &kinds, &[id])).unwrap_err(),
+            now(store.referrers(&context, &groups_of(&world), &[id], usize::MAX)).unwrap_err(),
             world.commit(&store, &[delete(&world.user, id)]).unwrap_err().error,
         ];
         for error in errors {
@@ -114,18 +114,24 @@ fn nothing_shows_a_value_when_it_is_debugged() {
     let matcher = compile(&world.user, r#"userName eq "hush""#);
     let filter: Vec<&Condition> = matcher.conditions().iter().collect();
     let window = Window::behind(None, 1);
-    let scan =
-        Scan { kind: &world.user, filter: &filter, sort: None, window, wanted: &Wanted::everything(), count: true };
-    let holder = Holder { value: "u1".into(), id: "g1".into(), display: Some(SECRET.into()) };
-    let cx = Context::new(TenantId::single()).with_host(Arc::new(SECRET));
+    let scan = Scan {
+        kind: &world.user,
+        filter: &filter,
+        sort: None,
+        window,
+        requested: &RequestedAttributes::everything(),
+        count: true,
+    };
+    let referrer = Referrer::new("u1", "g1", Some(SECRET.into()));
+    let context = RequestContext::new(TenantId::single()).with_host(Arc::new(SECRET));
     let store = MemoryStore::new();
     world.commit(&store, &[create(world.user("u1", SECRET))]).unwrap();
     let debugged = [
         format!("{change:?}"),
         format!("{:?}", create(world.user("u1", SECRET))),
         format!("{scan:?}"),
-        format!("{holder:?}"),
-        format!("{cx:?}"),
+        format!("{referrer:?}"),
+        format!("{context:?}"),
         format!("{store:?}"),
         format!("{:?}", DynStore::new(store)),
     ];

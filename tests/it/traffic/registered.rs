@@ -179,7 +179,7 @@ fn a_report_names_what_it_leaves_out() {
 #[test]
 fn conditions_are_about_registered_members_only() {
     let emails = Attribute::complex("emails", [text("value"), text("display")]).multi_valued();
-    let user = small_user().attribute(emails).attribute(text("title"));
+    let user = small_user().with_attribute(emails).with_attribute(text("title"));
     let host = host_with(registry(user, true), MemoryStore::new(), Limits::default(), Quirks::entra());
     let emails = json!([{"value": "a@x", "type": "work", "primary": true}, {"value": "b@x", "type": "home"}]);
     let body = json!({"schemas": [USER, ENTERPRISE], "userName": "ada-{run}", "title": "Countess", "emails": emails,

@@ -20,7 +20,7 @@ pub struct Conflict {
 }
 
 /// Facts that the store records for one request. The context of the request has them, as
-/// [`Context::host`](scim_core::store::Context::host).
+/// [`RequestContext::host`](scim_core::store::RequestContext::host).
 #[derive(Debug, Default)]
 pub struct RequestNotes {
     /// The accounts made by hand whose user names the request claimed.

@@ -16,7 +16,7 @@ use axum::{
 use scim_core::{
     error::Error,
     http::Outcome,
-    store::{Context, TenantId},
+    store::{RequestContext, TenantId},
 };
 use tokio::time::{Instant, timeout_at};
 use tracing::Span;
@@ -99,7 +99,7 @@ pub(super) async fn admit(
     if let Err(error) = gate.rates.count(&tenant, fingerprint) {
         return refusal(error);
     }
-    let mut context = Context::new(caller.tenant).with_actor(caller.name);
+    let mut context = RequestContext::new(caller.tenant).with_actor(caller.name);
     if let Some(RequestId(id)) = request.extensions().get() {
         context = context.with_request_id(Arc::clone(id));
     }

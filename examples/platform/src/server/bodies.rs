@@ -14,7 +14,7 @@ use axum::{
 use scim_core::{
     ServiceProvider,
     error::Error,
-    store::{Context, DynStore},
+    store::{DynStore, RequestContext},
 };
 use tokio::{sync::Notify, time::timeout};
 
@@ -49,7 +49,8 @@ pub(super) async fn collect(State(reading): State<Reading>, request: Request, ne
     let limit = reading.provider.body_limit(request.uri().path());
     let declared = request.body().size_hint().lower();
     // The service refuses a body that declares too many bytes, without reading it.
-    let owner: Arc<str> = request.extensions().get::<Context>().map_or("", |context| context.tenant().as_str()).into();
+    let owner: Arc<str> =
+        request.extensions().get::<RequestContext>().map_or("", |context| context.tenant().as_str()).into();
     if request.body().is_end_stream() || usize::try_from(declared).map_or(true, |declared| declared > limit) {
         return work(&reading, &owner, request, next).await;
     }
@@ -90,7 +91,7 @@ async fn read(mut body: Body, limit: usize, holding: &Holding) -> Result<Vec<u8>
     let most =
         body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).map_or(limit, |most| most.min(limit));
     let mut bytes = Vec::new();
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame =
             frame.map_err(|error| Error::new(400, "expected a body that can be read to its end").with_source(error))?;
         // Trailers have no meaning here.

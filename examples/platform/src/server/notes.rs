@@ -20,7 +20,7 @@ use axum::{
     response::Response,
 };
 use chrono::Utc;
-use scim_core::{Registry, http::Outcome, store::Context};
+use scim_core::{Registry, http::Outcome, store::RequestContext};
 use serde::Deserialize;
 
 use super::{admission::Address, lines::RequestId};
@@ -245,7 +245,7 @@ fn reason(refused: &Refused) -> String {
 /// The inner layer. The body is already in one buffer, which is shared.
 pub(super) async fn take(request: Request, next: Next) -> Response {
     let Some(taken) = request.extensions().get::<Taken>().cloned() else { return next.run(request).await };
-    let caller = request.extensions().get::<Context>().map(|context| context.actor().unwrap_or_default().into());
+    let caller = request.extensions().get::<RequestContext>().map(|context| context.actor().unwrap_or_default().into());
     let (parts, body) = request.into_parts();
     // The layer before has bounded the body.
     let Ok(bytes) = to_bytes(body, usize::MAX).await else { return super::refusal(unreadable()) };

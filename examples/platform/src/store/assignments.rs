@@ -52,7 +52,7 @@ pub(super) async fn follow_edit<S: Session>(
 
 /// Updates the assignments after the replacement of a SCIM group, unless the replacement kept its members.
 pub(super) async fn follow_group<S: Session>(session: &mut S, tenant: &str, entry: &Entry) -> Result<(), StoreError> {
-    let kind = entry.resource.kind();
+    let kind = entry.resource.resource_type();
     if entry.kept.iter().any(|list| kind.path(*list) == MEMBERS) {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use scim_core::{
     filter::{Comparand, Condition, Operator},
     schema::{AttributeId, ResourceType},
     sql::{Dialect, Statement},
-    store::{Context, Scan, StoreError},
+    store::{RequestContext, Scan, StoreError},
 };
 
 use super::{TableStore, indexes, select::Select, tally::Extent};
@@ -54,32 +54,32 @@ impl TableStore {
     /// Charges a scan.
     pub(super) async fn charge_scan(
         &self,
-        cx: &Context,
+        context: &RequestContext,
         scan: &Scan<'_>,
         select: &Select<'_>,
     ) -> Result<(), StoreError> {
-        let Some(work) = cx.work() else { return Ok(()) };
+        let Some(work) = context.work() else { return Ok(()) };
         if scan.filter.is_empty() && select.is_in_order(scan) {
             return Ok(());
         }
-        let extent = Extent::query(self.database.dialect(), cx.tenant(), scan.kind.name());
+        let extent = Extent::query(self.database.dialect(), context.tenant(), scan.kind.name());
         let extent = Extent::of(self.database.read(vec![extent]).await?.into_iter().flatten().collect())?;
         let price = Price::new(select, scan, extent);
         let units = price.of(price.selected);
         if units <= work.left() / CHEAP {
-            return cx.charge(units);
+            return context.charge(units);
         }
-        let Some(finding) = price.finding() else { return cx.charge(units) };
+        let Some(finding) = price.finding() else { return context.charge(units) };
         // The count stops at the number of resources that the request can pay for.
         let most = work.left() / price.of(1).max(1) + 1;
         let mut count = Statement::new(self.database.dialect());
-        select.count_up_to(&mut count, cx, finding, most)?;
-        let owner = Some(cx.tenant().clone());
+        select.count_up_to(&mut count, context, finding, most)?;
+        let owner = Some(context.tenant().clone());
         let (queries, keep) = (vec![count], Keep::default());
         let counting = Reading { queries, last: None, lane: Reads::Searches, owner, shape: Shape::Client, keep };
         let found = self.database.run(counting).await?.rows.into_iter().flatten().next();
         let found = found.map(|row| row.integer(0)).transpose()?.unwrap_or_default();
-        cx.charge(price.of(u64::try_from(found).unwrap_or_default()))
+        context.charge(price.of(u64::try_from(found).unwrap_or_default()))
     }
 }
 

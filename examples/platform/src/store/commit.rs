@@ -7,7 +7,7 @@ use scim_core::{
     resource::{Resource, UniqueKey},
     schema::{AttributeId, ResourceType},
     sql::{Dialect, Statement, comparable as comparable_text},
-    store::{Change, CommitError, Context, Done, Entry, StoreError, TenantId, Version},
+    store::{Change, ChangeOutcome, CommitError, Entry, RequestContext, StoreError, TenantId, Version},
     value::{Object, Value},
 };
 use uuid::Uuid;
@@ -24,7 +24,7 @@ use crate::database::{Session, Work, optional};
 /// A batch to be written.
 pub(super) struct Commit {
     pub(super) tables: Arc<Tables>,
-    pub(super) cx: Context,
+    pub(super) context: RequestContext,
     pub(super) batch: Vec<Change>,
     /// The units that the batch may cost, not counting its last change.
     pub(super) room: u64,
@@ -32,13 +32,13 @@ pub(super) struct Commit {
 
 impl Work for Commit {
     /// The results of the changes, and the units that the batch has cost.
-    type Output = (Vec<Done>, u64);
+    type Output = (Vec<ChangeOutcome>, u64);
 
     fn owner(&self) -> Option<&TenantId> {
-        Some(self.cx.tenant())
+        Some(self.context.tenant())
     }
 
-    async fn run<S: Session>(&self, session: &mut S) -> Result<(Vec<Done>, u64), CommitError> {
+    async fn run<S: Session>(&self, session: &mut S) -> Result<(Vec<ChangeOutcome>, u64), CommitError> {
         let session = &mut Counted::new(session);
         let mut all = Vec::with_capacity(self.batch.len());
         let mut balance = Balance::default();
@@ -53,14 +53,14 @@ impl Work for Commit {
                 _ => {}
             }
             let done = self.apply(session, change, &mut balance).await.map_err(failed)?;
-            if let Some(event) = Event::of(&self.cx, change, &done) {
+            if let Some(event) = Event::of(&self.context, change, &done) {
                 session.execute(&outbox::insert(session.dialect(), &event)).await.map_err(failed)?;
                 people::follow(session, change, &done, &event).await.map_err(failed)?;
             }
             all.push(done);
         }
         // Last, so that other commits wait for these rows as briefly as possible.
-        balance.write(session, self.cx.tenant(), &new_version()?).await?;
+        balance.write(session, self.context.tenant(), &new_version()?).await?;
         Ok((all, session.units))
     }
 }
@@ -80,8 +80,8 @@ impl Commit {
         session: &mut S,
         change: &Change,
         balance: &mut Balance,
-    ) -> Result<Done, StoreError> {
-        let table = self.tables.find(change.kind())?;
+    ) -> Result<ChangeOutcome, StoreError> {
+        let table = self.tables.find(change.resource_type())?;
         let version = new_version()?;
         match change {
             Change::Create { entry } => self.create(session, table, entry, &version, balance).await?,
@@ -91,17 +91,17 @@ impl Commit {
             }
             Change::Delete { .. } => {
                 let locked = self.lock(session, change, "UPDATE").await?;
-                balance.add(change.kind().name(), -1, locked.bytes.saturating_neg());
+                balance.add(change.resource_type().name(), -1, locked.bytes.saturating_neg());
                 self.delete(session, change.id(), &version, balance).await?;
-                return Ok(Done::deleted());
+                return Ok(ChangeOutcome::deleted());
             }
             Change::EditValues { kind, id, attribute, edit, modified, .. } => {
                 let locked = self.lock(session, change, "NO KEY UPDATE").await?;
                 let list = table.list(*attribute)?;
-                let mut held = Held { tenant: self.cx.tenant(), kind, holder: id, list, next: locked.places };
+                let mut held = Held { tenant: self.context.tenant(), kind, holder: id, list, next: locked.places };
                 let effect = held.edit(session, edit).await?;
                 if effect.is_empty() {
-                    return Ok(Done::kept(locked.version));
+                    return Ok(ChangeOutcome::kept(locked.version));
                 }
                 balance.add_references(count(effect.add.len()).saturating_sub(count(effect.remove.len())));
                 // The clocks of several machines differ; the modification time of a resource must not go backward.
@@ -112,12 +112,12 @@ impl Commit {
                 update.push(", places = ").bind(held.next);
                 self.of_resource(&mut update, id);
                 session.execute(&update).await?;
-                return Ok(Done::written(version).with_edit(effect));
+                return Ok(ChangeOutcome::written(version).with_edit(effect));
             }
             // A kind of change from a later version of the library must not be mistaken for another kind.
             _ => return Err(StoreError::backend("a change of a kind that is not known")),
         }
-        Ok(Done::written(version))
+        Ok(ChangeOutcome::written(version))
     }
 
     /// Finds the row of the resource, checks the precondition of the change, and locks the row until the commit.
@@ -125,7 +125,7 @@ impl Commit {
     async fn lock<S: Session>(&self, session: &mut S, change: &Change, strength: &str) -> Result<Locked, StoreError> {
         let mut query = Statement::new(session.dialect());
         query.push("SELECT version, modified, places, bytes FROM resource");
-        self.of_resource(&mut query, change.id()).push(" AND kind = ").bind(change.kind().name());
+        self.of_resource(&mut query, change.id()).push(" AND kind = ").bind(change.resource_type().name());
         if session.dialect() == Dialect::Postgres {
             query.push(" FOR ").push(strength);
         }
@@ -154,12 +154,12 @@ impl Commit {
         let resource = &*entry.resource;
         let (document, comparable_document) = table.documents(resource)?;
         let bytes = count(comparable_document.len());
-        balance.add(resource.kind().name(), 1, bytes);
+        balance.add(resource.resource_type().name(), 1, bytes);
         let mut insert = Statement::new(session.dialect());
         insert.push("INSERT INTO resource (tenant, id, kind, version, modified, places, bytes, document, comparable) ");
         insert.push("VALUES (");
-        insert.bind(self.cx.tenant().as_str()).push(", ").bind(resource.id()).push(", ");
-        insert.bind(resource.kind().name()).push(", ").bind(version.as_str()).push(", ");
+        insert.bind(self.context.tenant().as_str()).push(", ").bind(resource.id()).push(", ");
+        insert.bind(resource.resource_type().name()).push(", ").bind(version.as_str()).push(", ");
         optional(&mut insert, modified_of(resource).as_deref());
         insert.push(", ").bind(room(table, resource)).push(", ").bind(bytes).push(", ");
         insert.bind(document).push(", ");
@@ -184,7 +184,7 @@ impl Commit {
         let (resource, places) = (&*entry.resource, locked.places);
         let (document, comparable_document) = table.documents(resource)?;
         let bytes = count(comparable_document.len());
-        balance.add(resource.kind().name(), 0, bytes.saturating_sub(locked.bytes));
+        balance.add(resource.resource_type().name(), 0, bytes.saturating_sub(locked.bytes));
         self.keep_keys(session, resource, &keys(entry)).await?;
         let mut update = Statement::new(session.dialect());
         update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
@@ -205,7 +205,7 @@ impl Commit {
         balance: &mut Balance,
     ) -> Result<(), StoreError> {
         let dialect = session.dialect();
-        let tenant = self.cx.tenant().as_str();
+        let tenant = self.context.tenant().as_str();
         if dialect == Dialect::Postgres {
             // A fixed order prevents a deadlock of two deletions.
             let mut lock = Statement::new(dialect);
@@ -248,7 +248,7 @@ impl Commit {
         balance: &mut Balance,
     ) -> Result<(), StoreError> {
         let resource = &*entry.resource;
-        let (tenant, kind, holder) = (self.cx.tenant(), resource.kind(), resource.id());
+        let (tenant, kind, holder) = (self.context.tenant(), resource.resource_type(), resource.id());
         let mut next = places;
         for list in table.lists.iter().filter(|list| !entry.kept.contains(&list.attribute)) {
             let elements = elements(resource, list.attribute);
@@ -272,17 +272,17 @@ impl Commit {
     ) -> Result<(), StoreError> {
         for key in keys {
             let value = unique_value(&key.folded);
-            let insert = claim(session.dialect(), self.cx.tenant().as_str(), resource, key.attribute, value);
+            let insert = claim(session.dialect(), self.context.tenant().as_str(), resource, key.attribute, value);
             if session.execute(&insert).await? > 0 {
                 continue;
             }
-            let is_group_name = group_name::attribute(resource.kind()) == Some(key.attribute);
-            if !is_group_name || group_name::is_unique(session, self.cx.tenant()).await? {
-                people::tell_conflict(session, &self.cx, resource, key).await?;
+            let is_group_name = group_name::attribute(resource.resource_type()) == Some(key.attribute);
+            if !is_group_name || group_name::is_unique(session, self.context.tenant()).await? {
+                people::tell_conflict(session, &self.context, resource, key).await?;
                 return Err(StoreError::NotUnique { attribute: key.attribute });
             }
             let value = shared_value(resource.id(), &key.folded);
-            let insert = claim(session.dialect(), self.cx.tenant().as_str(), resource, key.attribute, value);
+            let insert = claim(session.dialect(), self.context.tenant().as_str(), resource, key.attribute, value);
             session.execute(&insert).await?;
         }
         Ok(())
@@ -295,9 +295,9 @@ impl Commit {
         resource: &Resource,
         keys: &[UniqueKey],
     ) -> Result<(), StoreError> {
-        let kind = resource.kind();
+        let kind = resource.resource_type();
         let mut query = Statement::new(session.dialect());
-        query.push("SELECT attribute, value FROM unique_key WHERE tenant = ").bind(self.cx.tenant().as_str());
+        query.push("SELECT attribute, value FROM unique_key WHERE tenant = ").bind(self.context.tenant().as_str());
         query.push(" AND id = ").bind(resource.id());
         let rows = session.query(&query).await?;
         let had = rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?)));
@@ -309,7 +309,7 @@ impl Commit {
         let has: Vec<(String, String)> = keys.iter().flat_map(names).collect();
         for (attribute, value) in had.iter().filter(|key| !has.contains(key)) {
             let mut delete = Statement::new(session.dialect());
-            delete.push("DELETE FROM unique_key WHERE tenant = ").bind(self.cx.tenant().as_str());
+            delete.push("DELETE FROM unique_key WHERE tenant = ").bind(self.context.tenant().as_str());
             delete.push(" AND kind = ").bind(kind.name()).push(" AND attribute = ").bind(attribute.as_str());
             delete.push(" AND value = ").bind(value.as_str());
             session.execute(&delete).await?;
@@ -321,7 +321,7 @@ impl Commit {
 
     /// Ends a statement with the condition for the row of a resource.
     fn of_resource<'a>(&self, statement: &'a mut Statement, id: &str) -> &'a mut Statement {
-        statement.push(" WHERE tenant = ").bind(self.cx.tenant().as_str()).push(" AND id = ").bind(id)
+        statement.push(" WHERE tenant = ").bind(self.context.tenant().as_str()).push(" AND id = ").bind(id)
     }
 }
 
@@ -352,7 +352,7 @@ fn count(length: usize) -> i64 {
 /// The text by which a resource's `meta.lastModified` is compared.
 fn modified_of(resource: &Resource) -> Option<String> {
     let meta = resource.root().get(AttributeId::META).and_then(Value::as_object);
-    modified_text(resource.kind(), meta.and_then(|meta: &Object| meta.get(AttributeId::META_LAST_MODIFIED))?)
+    modified_text(resource.resource_type(), meta.and_then(|meta: &Object| meta.get(AttributeId::META_LAST_MODIFIED))?)
 }
 
 fn modified_text(kind: &ResourceType, time: &Value) -> Option<String> {

@@ -23,7 +23,7 @@ pub(super) fn attribute(kind: &ResourceType) -> Option<AttributeId> {
 
 /// The unique key of the name; `None` for a resource that is not a group or has no name.
 pub(super) fn key(resource: &Resource) -> Option<UniqueKey> {
-    let attribute = attribute(resource.kind())?;
+    let attribute = attribute(resource.resource_type())?;
     match resource.root().get(attribute)? {
         Value::String(name) if !name.is_empty() => {
             Some(UniqueKey { attribute, folded: fold(name).into_owned().into() })

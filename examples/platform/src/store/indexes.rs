@@ -41,7 +41,7 @@ pub(super) fn keys(kind: &ResourceType, dialect: Dialect) -> Vec<AttributeId> {
 pub(super) fn elements(kind: &ResourceType) -> Vec<(AttributeId, AttributeId)> {
     let lists = LISTS.iter().filter_map(|name| kind.child(AttributeId::ROOT, name));
     let lists = lists.filter(|list| kind.attribute(*list).is_multi_valued());
-    let lists = lists.filter(|list| kind.attribute(*list).kind() == AttributeType::Complex);
+    let lists = lists.filter(|list| kind.attribute(*list).data_type() == AttributeType::Complex);
     lists.filter_map(|list| Some((list, kind.child(list, "value")?))).collect()
 }
 
@@ -49,7 +49,7 @@ pub(super) fn elements(kind: &ResourceType) -> Vec<(AttributeId, AttributeId)> {
 pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for table in &tables.kinds {
-        let kind = table.mapping.kind();
+        let kind = table.mapping.resource_type();
         let bare = Mapping::documents(kind, "id", "comparable").indexed(keys(kind, dialect));
         for attribute in keys(kind, dialect) {
             let Some(key) = bare.key(dialect, attribute) else { continue };
@@ -67,7 +67,7 @@ pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
     match dialect {
         Dialect::Sqlite => {
             for table in &tables.kinds {
-                let kind = table.mapping.kind();
+                let kind = table.mapping.resource_type();
                 found.extend(elements(kind).into_iter().flat_map(|of| triggers(kind, of)));
             }
         }

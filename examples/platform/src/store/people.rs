@@ -13,7 +13,7 @@ use scim_core::{
     resource::UniqueKey,
     schema::{AttributeId, DefaultValue},
     sql::Statement,
-    store::{Change, Context, Done, StoreError},
+    store::{Change, ChangeOutcome, RequestContext, StoreError},
     value::Value,
 };
 
@@ -50,10 +50,10 @@ const LONGEST_ID: usize = 1_000;
 pub(super) async fn follow<S: Session>(
     session: &mut S,
     change: &Change,
-    done: &Done,
+    done: &ChangeOutcome,
     event: &Event,
 ) -> Result<(), StoreError> {
-    let (tenant, kind) = (event.tenant().as_str(), change.kind().name());
+    let (tenant, kind) = (event.tenant().as_str(), change.resource_type().name());
     match change {
         Change::Create { entry } => write(session, tenant, &entry.resource).await?,
         Change::Replace { entry, .. } => {
@@ -64,8 +64,8 @@ pub(super) async fn follow<S: Session>(
         }
         Change::EditValues { id, attribute, edit, .. } if kind == GROUP => {
             let edit = done.edit.as_ref().unwrap_or(edit);
-            if let Some(value) = change.kind().value_of(*attribute)
-                && change.kind().path(*attribute) == MEMBERS
+            if let Some(value) = change.resource_type().value_of(*attribute)
+                && change.resource_type().path(*attribute) == MEMBERS
             {
                 let coming = edit.add.iter().filter_map(|element| element.get(value)?.as_str()).collect();
                 assignments::follow_edit(session, tenant, id, &edit.remove, coming).await?;
@@ -98,7 +98,7 @@ pub(super) async fn follow<S: Session>(
 
 /// Writes the row of a user or a group from the current resource.
 pub(super) async fn write<S: Session>(session: &mut S, tenant: &str, resource: &Resource) -> Result<(), StoreError> {
-    let statement = match resource.kind().name() {
+    let statement = match resource.resource_type().name() {
         USER => account(session, tenant, resource),
         GROUP => group(session, tenant, resource),
         _ => return Ok(()),
@@ -151,7 +151,7 @@ fn name_of(resource: &Resource) -> Option<String> {
 
 /// The primary address, or else the first address.
 fn email_of(resource: &Resource) -> Option<String> {
-    let kind = resource.kind();
+    let kind = resource.resource_type();
     let emails = kind.child(AttributeId::ROOT, "emails")?;
     let value = kind.child(emails, "value")?;
     let elements = resource.root().get(emails)?.elements();
@@ -165,9 +165,9 @@ fn email_of(resource: &Resource) -> Option<String> {
 
 /// Whether the person may sign in. A missing `active` counts as its default.
 fn is_active(resource: &Resource) -> bool {
-    let kind = resource.kind();
+    let kind = resource.resource_type();
     let Some(active) = kind.child(AttributeId::ROOT, "active") else { return true };
-    let default = matches!(kind.attribute(active).default(), Some(DefaultValue::Boolean(true)));
+    let default = matches!(kind.attribute(active).default_value(), Some(DefaultValue::Boolean(true)));
     resource.root().get(active).and_then(Value::as_bool).unwrap_or(default)
 }
 
@@ -226,15 +226,15 @@ fn claim<S: Session>(session: &S, tenant: &str, value: String, id: &str) -> Stat
 /// its name in the provisioning log.
 pub(super) async fn tell_conflict<S: Session>(
     session: &mut S,
-    cx: &Context,
+    context: &RequestContext,
     resource: &Resource,
     key: &UniqueKey,
 ) -> Result<(), StoreError> {
-    let kind = resource.kind();
+    let kind = resource.resource_type();
     if kind.name() != USER || kind.path(key.attribute) != "userName" {
         return Ok(());
     }
-    let tenant = cx.tenant().as_str();
+    let tenant = context.tenant().as_str();
     let mut query = Statement::new(session.dialect());
     query.push("SELECT a.id, a.user_name, a.name FROM unique_key AS k, account AS a WHERE k.kind = 'User' AND k.attribute = 'userName' ");
     query.push("AND k.tenant = ").bind(tenant).push(" AND k.value = ").bind(unique_value(&key.folded));
@@ -242,7 +242,7 @@ pub(super) async fn tell_conflict<S: Session>(
     if let Some(mut row) = session.query(&query).await?.into_iter().next() {
         let conflict = Conflict { account: row.text(0)?, user_name: row.text(1)?, name: row.text(2)? };
         tracing::info!(tenant, account = conflict.account, "an account made by hand has the user name");
-        if let Some(notes) = cx.host::<RequestNotes>() {
+        if let Some(notes) = context.host::<RequestNotes>() {
             notes.conflicts.add(conflict);
         }
     }

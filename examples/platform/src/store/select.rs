@@ -11,7 +11,7 @@ use scim_core::{
     filter::Condition,
     schema::{AttributeId, Relation, ResourceType},
     sql::{Dialect, Statement},
-    store::{Context, Scan, StoreError, Stored, Version, Wanted, Window},
+    store::{RequestContext, RequestedAttributes, Scan, StoreError, Stored, Version, Window},
     value::{Object, Value},
 };
 
@@ -65,20 +65,20 @@ pub(super) struct Select<'a> {
 
 impl Select<'_> {
     /// Begins the query for the resources of a tenant; the caller appends further conditions.
-    pub(super) fn resources(&self, cx: &Context, wanted: &Wanted<'_>) -> Statement {
+    pub(super) fn resources(&self, context: &RequestContext, requested: &RequestedAttributes<'_>) -> Statement {
         let mut query = Statement::new(self.dialect);
-        self.write_resources(&mut query, cx, wanted);
+        self.write_resources(&mut query, context, requested);
         query
     }
 
-    fn write_resources(&self, query: &mut Statement, cx: &Context, wanted: &Wanted<'_>) {
-        self.write_columns(query, wanted);
-        self.from(query, cx);
+    fn write_resources(&self, query: &mut Statement, context: &RequestContext, requested: &RequestedAttributes<'_>) {
+        self.write_columns(query, requested);
+        self.from(query, context);
     }
 
-    fn write_columns(&self, query: &mut Statement, wanted: &Wanted<'_>) {
+    fn write_columns(&self, query: &mut Statement, requested: &RequestedAttributes<'_>) {
         query.push("SELECT r.version, r.modified, r.document");
-        for list in self.lists(wanted) {
+        for list in self.lists(requested) {
             // The values in their order, an empty text for an empty list, and NULL for a list that is not
             // requested.
             let from = format!("FROM member AS m WHERE {}", list.of_resource);
@@ -90,13 +90,13 @@ impl Select<'_> {
                 _ => format!("array_to_string(ARRAY(SELECT m.element {from} ORDER BY m.place), ',')"),
             };
             let mut unwanted = Vec::new();
-            if let Some(limit) = wanted.list_limit().and_then(|limit| i64::try_from(limit).ok()) {
+            if let Some(limit) = requested.list_limit().and_then(|limit| i64::try_from(limit).ok()) {
                 // No more rows are read than necessary to learn whether the list is longer.
                 unwanted
                     .push(format!("WHEN EXISTS (SELECT 1 {from} ORDER BY m.place LIMIT 1 OFFSET {limit}) THEN NULL"));
             }
             if let Some(limit) =
-                wanted.byte_limit().and_then(|limit| i64::try_from(limit.clamp(1, 1 << 40).next_power_of_two()).ok())
+                requested.byte_limit().and_then(|limit| i64::try_from(limit.clamp(1, 1 << 40).next_power_of_two()).ok())
             {
                 // A power of two limits the number of statement texts to keep prepared. Short lists are not
                 // measured: each value takes a position, and an ordinary value has less than `LONG` bytes. As no
@@ -116,77 +116,82 @@ impl Select<'_> {
     }
 
     /// The resources with these ids: a look-up for each id.
-    pub(super) fn many(&self, cx: &Context, ids: &[&str], wanted: &Wanted<'_>) -> Statement {
+    pub(super) fn many(
+        &self,
+        context: &RequestContext,
+        ids: &[&str],
+        requested: &RequestedAttributes<'_>,
+    ) -> Statement {
         let mut query = Statement::new(self.dialect);
         if self.dialect == Dialect::Sqlite {
-            self.write_resources(&mut query, cx, wanted);
+            self.write_resources(&mut query, context, requested);
             query.push(" AND ");
             is_one_of(&mut query, "r.id", ids.iter().copied());
             return query;
         }
         query.push("SELECT r.*");
         look_up_each(&mut query, ids.iter().copied(), |query| {
-            self.write_resources(query, cx, wanted);
+            self.write_resources(query, context, requested);
             query.push(" AND r.id = e.id COLLATE \"C\" LIMIT 1");
         });
         query
     }
 
-    fn from(&self, query: &mut Statement, cx: &Context) {
-        query.push(" FROM resource AS r WHERE r.tenant = ").bind(cx.tenant().as_str());
+    fn from(&self, query: &mut Statement, context: &RequestContext) {
+        query.push(" FROM resource AS r WHERE r.tenant = ").bind(context.tenant().as_str());
         query.push(" AND r.kind = ").bind(self.kind.name());
     }
 
-    fn lists<'a>(&'a self, wanted: &'a Wanted<'_>) -> impl Iterator<Item = &'a List> {
-        self.table.lists.iter().filter(|list| wanted.includes(list.attribute))
+    fn lists<'a>(&'a self, requested: &'a RequestedAttributes<'_>) -> impl Iterator<Item = &'a List> {
+        self.table.lists.iter().filter(|list| requested.includes(list.attribute))
     }
 
     /// The queries of a page: the query for its resources and, if requested, the query for their number.
-    pub(super) fn page(&self, cx: &Context, scan: &Scan<'_>) -> Result<Queries, StoreError> {
+    pub(super) fn page(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Queries, StoreError> {
         if scan.filter.is_empty() {
-            let count = scan.count.then(|| tally::total(self.dialect, cx.tenant(), self.kind.name()));
+            let count = scan.count.then(|| tally::total(self.dialect, context.tenant(), self.kind.name()));
             let access = if self.is_in_order(scan) { Access::Any } else { Access::Found };
-            return Ok(Queries { count, page: PageQuery::One(self.page_as(cx, scan, access)?) });
+            return Ok(Queries { count, page: PageQuery::One(self.page_as(context, scan, access)?) });
         }
-        let count = scan.count.then(|| self.count(cx, scan)).transpose()?;
+        let count = scan.count.then(|| self.count(context, scan)).transpose()?;
         let is_found = self.is_found(scan) && self.may_be_misled(scan);
         let find = if is_found || !self.is_in_order(scan) { Access::Found } else { Access::Any };
-        let find = self.page_as(cx, scan, find)?;
+        let find = self.page_as(context, scan, find)?;
         let (true, true, Window::Offset { skip, take }) = (scan.count, self.is_in_order(scan), scan.window) else {
             return Ok(Queries { count, page: PageQuery::One(find) });
         };
-        let walk = self.page_as(cx, scan, Access::InOrder)?;
+        let walk = self.page_as(context, scan, Access::InOrder)?;
         let take = skip.saturating_add(u64::try_from(take).unwrap_or(u64::MAX));
         Ok(Queries { count, page: PageQuery::Either(Choice { find, walk, take }) })
     }
 
     /// The number of the selected resources, and the number of all resources of the type.
-    fn count(&self, cx: &Context, scan: &Scan<'_>) -> Result<Statement, StoreError> {
+    fn count(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Statement, StoreError> {
         let mut count = Statement::new(self.dialect);
         count.push("SELECT count(*), (");
-        tally::write_total(&mut count, cx.tenant(), self.kind.name());
+        tally::write_total(&mut count, context.tenant(), self.kind.name());
         count.push(")");
-        self.from(&mut count, cx);
+        self.from(&mut count, context);
         count.push(" AND ").filter(&self.table.mapping, scan.filter).map_err(StoreError::backend)?;
         Ok(count)
     }
 
-    fn page_as(&self, cx: &Context, scan: &Scan<'_>, access: Access) -> Result<Statement, StoreError> {
+    fn page_as(&self, context: &RequestContext, scan: &Scan<'_>, access: Access) -> Result<Statement, StoreError> {
         let mapping = &self.table.mapping;
         let mut page = Statement::new(self.dialect);
-        self.write_columns(&mut page, scan.wanted);
+        self.write_columns(&mut page, scan.requested);
         match access {
             Access::Any => {
-                self.from(&mut page, cx);
+                self.from(&mut page, context);
                 if !scan.filter.is_empty() {
                     page.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
                 }
             }
             Access::Found => {
                 // A sort of the resources themselves would carry their documents.
-                self.from(&mut page, cx);
+                self.from(&mut page, context);
                 page.push(" AND r.id IN (SELECT r.id FROM (SELECT r.*");
-                self.from(&mut page, cx);
+                self.from(&mut page, context);
                 if !scan.filter.is_empty() {
                     page.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
                 }
@@ -201,7 +206,7 @@ impl Select<'_> {
             Access::InOrder => {
                 // No index serves a condition inside CASE, and PostgreSQL estimates that the condition holds for
                 // every other resource.
-                self.from(&mut page, cx);
+                self.from(&mut page, context);
                 page.push(" AND CASE WHEN ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
                 page.push(" THEN TRUE ELSE FALSE END");
             }
@@ -239,27 +244,27 @@ impl Select<'_> {
     pub(super) fn count_up_to(
         &self,
         count: &mut Statement,
-        cx: &Context,
+        context: &RequestContext,
         condition: &Condition,
         most: u64,
     ) -> Result<(), StoreError> {
         count.push("SELECT count(*) FROM (SELECT 1 AS one");
-        self.from(count, cx);
+        self.from(count, context);
         count.push(" AND ").filter(&self.table.mapping, &[condition]).map_err(StoreError::backend)?;
         count.push(&format!(" LIMIT {}) AS counted", i64::try_from(most).unwrap_or(i64::MAX)));
         Ok(())
     }
 
     /// The resource in a row of [`Select::resources`].
-    pub(super) fn stored(&self, mut row: Row, wanted: &Wanted<'_>) -> Result<Stored, StoreError> {
+    pub(super) fn stored(&self, mut row: Row, requested: &RequestedAttributes<'_>) -> Result<Stored, StoreError> {
         let version = Version::new(row.text(0)?).map_err(StoreError::backend)?;
         let modified = row.optional_text(1)?;
         let mut json = row.text(DOCUMENT)?;
-        if let Some(attributes) = wanted.attributes() {
+        if let Some(attributes) = requested.attributes() {
             json = part(self.kind, &json, attributes)?;
         }
         let mut complete = true;
-        for (index, list) in self.lists(wanted).enumerate() {
+        for (index, list) in self.lists(requested).enumerate() {
             match row.optional_text(DOCUMENT + 1 + index)? {
                 Some(values) if values.is_empty() => {}
                 Some(values) => insert(&mut json, &list.name, &values)?,
@@ -275,11 +280,16 @@ impl Select<'_> {
 
     /// The query for the referrers of `ids` by the list of the relation, where this is the referrers' type: each
     /// row has the id that the referrer refers to, and the referrer's id and document.
-    pub(super) fn holders(&self, cx: &Context, relation: &Relation, ids: &[&str]) -> Result<Statement, StoreError> {
+    pub(super) fn referrers(
+        &self,
+        context: &RequestContext,
+        relation: &Relation,
+        ids: &[&str],
+    ) -> Result<Statement, StoreError> {
         let list = self.table.list(relation.list())?;
         let mut query = Statement::new(self.dialect);
         query.push("SELECT m.value, r.id, r.document FROM member AS m JOIN resource AS r ON ").push(&list.of_resource);
-        query.push(" WHERE m.tenant = ").bind(cx.tenant().as_str());
+        query.push(" WHERE m.tenant = ").bind(context.tenant().as_str());
         query.push(" AND r.kind = ").bind(self.kind.name()).push(" AND ");
         is_one_of(&mut query, "m.value", ids.iter().copied());
         Ok(query)

@@ -55,7 +55,7 @@ impl Tables {
     }
 
     pub(super) fn find(&self, kind: &ResourceType) -> Result<&KindTable, StoreError> {
-        let known = self.kinds.iter().find(|table| table.mapping.kind().name() == kind.name());
+        let known = self.kinds.iter().find(|table| table.mapping.resource_type().name() == kind.name());
         known.ok_or_else(|| StoreError::backend(format!("no table has resources of type {}", kind.name())))
     }
 }
@@ -100,7 +100,7 @@ impl KindTable {
     /// The document of a resource without its lists, and the document that filters evaluate.
     pub(super) fn documents(&self, resource: &Resource) -> Result<(String, String), StoreError> {
         let comparable = self.mapping.document(resource);
-        let kind = resource.kind();
+        let kind = resource.resource_type();
         let json = if self.lists.iter().any(|list| resource.root().contains(list.attribute)) {
             let values = resource.root().iter().filter(|(attribute, _)| !kind.is_reference_list(*attribute));
             let values = values.map(|(attribute, value)| (attribute, value.clone())).collect();
@@ -116,7 +116,8 @@ impl List {
     fn new(kind: &Arc<ResourceType>, attribute: AttributeId) -> Self {
         let name = kind.path(attribute);
         let reference = kind.child(attribute, "$ref");
-        let refers_to = reference.map(|reference| kind.attribute(reference).references().to_vec()).unwrap_or_default();
+        let refers_to =
+            reference.map(|reference| kind.attribute(reference).reference_types().to_vec()).unwrap_or_default();
         let of_resource = format!("m.tenant = r.tenant AND m.holder = r.id AND m.list = {}", literal(&name));
         Self { attribute, name, refers_to, of_resource }
     }
@@ -201,7 +202,7 @@ impl Prepare {
             session.execute(clear.push("UPDATE resource SET comparable = jsonb('{}')")).await?;
         }
         for table in &self.0.kinds {
-            let kind = table.mapping.kind();
+            let kind = table.mapping.resource_type();
             let mut last = (String::new(), String::new());
             loop {
                 let mut query = Statement::new(session.dialect());
@@ -261,7 +262,7 @@ pub(super) fn claim(
     attribute: AttributeId,
     value: String,
 ) -> Statement {
-    let kind = resource.kind();
+    let kind = resource.resource_type();
     let mut insert = Statement::new(dialect);
     insert.push("INSERT INTO unique_key (tenant, kind, attribute, value, id) VALUES (").bind(tenant);
     insert.push(", ").bind(kind.name()).push(", ").bind(kind.path(attribute)).push(", ");

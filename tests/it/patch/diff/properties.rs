@@ -261,39 +261,44 @@ static THING: LazyLock<Arc<ResourceType>> = LazyLock::new(|| {
     use AttributeType::{Binary, Boolean, DateTime, Decimal, Integer, Reference, String};
     let text = |name: &str| Attribute::new(name, String);
     let schema = Schema::new("urn:example:Thing", "Thing")
-        .attribute(Attribute::new("link", Reference))
-        .attribute(Attribute::new("key", Binary))
-        .attribute(Attribute::new("keys", Binary).multi_valued())
-        .attribute(Attribute::new("flags", Boolean).multi_valued())
-        .attribute(Attribute::new("sizes", Decimal).multi_valued())
-        .attribute(Attribute::new("times", DateTime).multi_valued())
-        .attribute(text("secrets").multi_valued().mutability(Mutability::WriteOnly).returned(Returned::Never))
-        .attribute(text("fixed").multi_valued().mutability(Mutability::Immutable))
-        .attribute(
-            Attribute::complex("origin", [text("place"), Attribute::new("year", Integer)])
-                .mutability(Mutability::Immutable),
+        .with_attribute(Attribute::new("link", Reference))
+        .with_attribute(Attribute::new("key", Binary))
+        .with_attribute(Attribute::new("keys", Binary).multi_valued())
+        .with_attribute(Attribute::new("flags", Boolean).multi_valued())
+        .with_attribute(Attribute::new("sizes", Decimal).multi_valued())
+        .with_attribute(Attribute::new("times", DateTime).multi_valued())
+        .with_attribute(
+            text("secrets").multi_valued().with_mutability(Mutability::WriteOnly).with_returned(Returned::Never),
         )
-        .attribute(Attribute::complex(
+        .with_attribute(text("fixed").multi_valued().with_mutability(Mutability::Immutable))
+        .with_attribute(
+            Attribute::complex("origin", [text("place"), Attribute::new("year", Integer)])
+                .with_mutability(Mutability::Immutable),
+        )
+        .with_attribute(Attribute::complex(
             "parcel",
             [text("labels").multi_valued(), text("note"), Attribute::new("weight", Decimal)],
         ))
-        .attribute(
+        .with_attribute(
             Attribute::complex(
                 "locks",
                 [
                     text("value"),
                     text("name"),
-                    text("code").mutability(Mutability::WriteOnly).returned(Returned::Never),
+                    text("code").with_mutability(Mutability::WriteOnly).with_returned(Returned::Never),
                     text("tags").multi_valued(),
                 ],
             )
             .multi_valued(),
         )
-        .attribute(
-            Attribute::complex("marks", [text("value"), text("name"), text("mark").mutability(Mutability::Immutable)])
-                .multi_valued(),
+        .with_attribute(
+            Attribute::complex(
+                "marks",
+                [text("value"), text("name"), text("mark").with_mutability(Mutability::Immutable)],
+            )
+            .multi_valued(),
         )
-        .attribute(
+        .with_attribute(
             Attribute::complex(
                 "turns",
                 [Attribute::new("spot", Integer), Attribute::new("primary", Boolean).required()],
@@ -302,9 +307,9 @@ static THING: LazyLock<Arc<ResourceType>> = LazyLock::new(|| {
             .required(),
         );
     let option = Schema::new("urn:example:Option:1.0", "Option")
-        .attribute(Attribute::new("level", Integer).required())
-        .attribute(text("codes").multi_valued().case_exact())
-        .attribute(Attribute::complex("parts", [text("value"), text("name")]).multi_valued());
+        .with_attribute(Attribute::new("level", Integer).required())
+        .with_attribute(text("codes").multi_valued().case_exact())
+        .with_attribute(Attribute::complex("parts", [text("value"), text("name")]).multi_valued());
     Arc::new(ResourceType::builder("Thing", "Things", schema).extension(option, false).build().unwrap())
 });
 

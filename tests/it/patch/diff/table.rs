@@ -335,16 +335,25 @@ fn attributes_of_a_type_of_ones_own() {
 fn what_is_fixed_and_what_is_required() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
     let schema = Schema::new("urn:example:Thing", "Thing")
-        .attribute(text("fixed").multi_valued().mutability(Mutability::Immutable))
-        .attribute(Attribute::complex("origin", [text("place"), text("year")]).mutability(Mutability::Immutable))
-        .attribute(Attribute::complex("owner", [text("value"), text("since").mutability(Mutability::Immutable)]))
-        .attribute(
-            Attribute::complex("keys", [text("value"), text("name"), text("secret").mutability(Mutability::WriteOnly)])
-                .multi_valued(),
+        .with_attribute(text("fixed").multi_valued().with_mutability(Mutability::Immutable))
+        .with_attribute(
+            Attribute::complex("origin", [text("place"), text("year")]).with_mutability(Mutability::Immutable),
+        )
+        .with_attribute(Attribute::complex(
+            "owner",
+            [text("value"), text("since").with_mutability(Mutability::Immutable)],
+        ))
+        .with_attribute(
+            Attribute::complex(
+                "keys",
+                [text("value"), text("name"), text("secret").with_mutability(Mutability::WriteOnly)],
+            )
+            .multi_valued(),
         );
-    let option =
-        Schema::new("urn:example:Option:1.0", "Option").attribute(text("level").required()).attribute(text("note"));
-    let odd = Schema::new("urn:example:ö:1.0", "Odd").attribute(text("note"));
+    let option = Schema::new("urn:example:Option:1.0", "Option")
+        .with_attribute(text("level").required())
+        .with_attribute(text("note"));
+    let odd = Schema::new("urn:example:ö:1.0", "Odd").with_attribute(text("note"));
     let builder = ResourceType::builder("Thing", "Things", schema).extension(option, false).extension(odd, false);
     let kind = Arc::new(builder.build().unwrap());
     let thing = |json: Json| Resource::from_json(&kind, json.to_string().as_bytes()).unwrap();
@@ -426,12 +435,12 @@ fn what_cannot_become_is_refused() {
     let named = |title: &str| user(&json!({"userName": "b", "title": title}));
     assert_eq!(refused(&named("a"), &named(&"x".repeat(70_000)), &limits), rule(TooLong(65_536), "title"));
     let mut nul = named("a");
-    let title = nul.kind().child(scim_core::schema::AttributeId::ROOT, "title").unwrap();
+    let title = nul.resource_type().child(scim_core::schema::AttributeId::ROOT, "title").unwrap();
     nul.root_mut().insert(title, scim_core::value::Value::String("\0".into()));
     assert_eq!(refused(&named("a"), &nul, &limits), rule(NulCharacter, "title"));
 
-    let size = Attribute::new("size", AttributeType::String).canonical_values(["S", "M"]).restrict();
-    let schema = Schema::new("urn:example:Shirt", "Shirt").attribute(size);
+    let size = Attribute::new("size", AttributeType::String).with_canonical_values(["S", "M"]).restricted();
+    let schema = Schema::new("urn:example:Shirt", "Shirt").with_attribute(size);
     let size = Arc::new(ResourceType::builder("Shirt", "Shirts", schema).build().unwrap());
     let of_size =
         |size_text: &str| Resource::from_json(&size, json!({"size": size_text}).to_string().as_bytes()).unwrap();

@@ -20,7 +20,10 @@ use scim_core::{
     quirks::Tolerance,
     schema::ResourceType,
     sql::{Dialect, representation},
-    store::{Change, CommitError, Context, Entry, Expect, Scan, Store, StoreError, TenantId, Wanted, Window},
+    store::{
+        Change, CommitError, Entry, Expect, RequestContext, RequestedAttributes, Scan, Store, StoreError, TenantId,
+        Window,
+    },
 };
 
 async fn open(place: &Place) -> TableStore {
@@ -31,8 +34,8 @@ fn kind(name: &str) -> Arc<ResourceType> {
     Arc::clone(registry().resource_type(name).unwrap())
 }
 
-fn acme() -> Context {
-    Context::new(TenantId::new("acme").unwrap())
+fn acme() -> RequestContext {
+    RequestContext::new(TenantId::new("acme").unwrap())
 }
 
 fn user(id: &str, name: &str) -> Change {
@@ -47,8 +50,14 @@ async fn found(store: &TableStore, filter: &str) -> Vec<String> {
     let matcher = filter.compile(&kind, &mut Tolerance::new(Quirks::default())).unwrap();
     let conditions: Vec<_> = matcher.conditions().iter().collect();
     let window = Window::behind(None, 100);
-    let scan =
-        Scan { kind: &kind, filter: &conditions, sort: None, window, wanted: &Wanted::everything(), count: false };
+    let scan = Scan {
+        kind: &kind,
+        filter: &conditions,
+        sort: None,
+        window,
+        requested: &RequestedAttributes::everything(),
+        count: false,
+    };
     let page = store.scan(&acme(), &scan).await.unwrap();
     page.items.iter().map(|stored| stored.resource.id().to_owned()).collect()
 }
@@ -165,9 +174,9 @@ async fn texts_of_an_older_fold_are_derived_again() {
 
 /// The total of users in a list without a filter.
 async fn total(store: &TableStore) -> Option<u64> {
-    let (kind, wanted) = (kind("User"), Wanted::everything());
+    let (kind, requested) = (kind("User"), RequestedAttributes::everything());
     let window = Window::Offset { skip: 0, take: 0 };
-    let scan = Scan { kind: &kind, filter: &[], sort: None, window, wanted: &wanted, count: true };
+    let scan = Scan { kind: &kind, filter: &[], sort: None, window, requested: &requested, count: true };
     store.scan(&acme(), &scan).await.unwrap().total
 }
 
@@ -202,7 +211,7 @@ async fn totals_are_those_of_the_rows() {
         }
         assert_eq!(total(&store).await, Some(20), "{place:?}");
         assert_eq!(found(&store, "userName pr").await.len(), 20, "{place:?}");
-        let other = Context::new(TenantId::new("other").unwrap());
+        let other = RequestContext::new(TenantId::new("other").unwrap());
         store.commit(&other, &[user("1", "ann")]).await.unwrap();
         assert_eq!(total(&store).await, Some(20), "{place:?}: each organization has its own");
     }
@@ -323,9 +332,9 @@ async fn the_outbox_has_what_happened() {
     for place in databases() {
         let database = Database::open(&place.url).await.unwrap();
         let store = TableStore::open(database.clone(), &registry()).await.unwrap();
-        let cx = acme().with_actor("okta").with_request_id("r1");
-        store.commit(&cx, &[user("1", "ann"), user("2", "bob")]).await.unwrap();
-        store.commit(&cx, &[user("3", "cid"), user("4", "ANN")]).await.unwrap_err();
+        let context = acme().with_actor("okta").with_request_id("r1");
+        store.commit(&context, &[user("1", "ann"), user("2", "bob")]).await.unwrap();
+        store.commit(&context, &[user("3", "cid"), user("4", "ANN")]).await.unwrap_err();
         let delete = |id: &str| Change::Delete {
             kind: kind("User"),
             id: id.into(),
@@ -333,11 +342,11 @@ async fn the_outbox_has_what_happened() {
             at: Utc::now(),
             before: None,
         };
-        store.commit(&cx, &[delete("2")]).await.unwrap();
-        let other = Context::new(TenantId::new("other").unwrap());
+        store.commit(&context, &[delete("2")]).await.unwrap();
+        let other = RequestContext::new(TenantId::new("other").unwrap());
         store.commit(&other, &[user("9", "eve")]).await.unwrap();
 
-        let rows = outbox(&database, cx.tenant(), 0, 100).await.unwrap();
+        let rows = outbox(&database, context.tenant(), 0, 100).await.unwrap();
         let events: Vec<Event> =
             rows.iter().map(|row| Event::from_json(&registry(), row.body.as_bytes()).unwrap()).collect();
         let told: Vec<_> =
@@ -346,9 +355,9 @@ async fn the_outbox_has_what_happened() {
         assert_eq!(told, expected, "{place:?}");
         assert!(events.iter().all(|event| event.actor() == Some("okta") && event.request_id() == Some("r1")));
         assert!(rows.is_sorted_by_key(|row| row.position));
-        let rest = outbox(&database, cx.tenant(), rows[1].position, 100).await.unwrap();
+        let rest = outbox(&database, context.tenant(), rows[1].position, 100).await.unwrap();
         assert_eq!(rest.iter().map(|row| row.position).collect::<Vec<_>>(), [rows[2].position], "{place:?}");
-        assert_eq!(outbox(&database, cx.tenant(), 0, 1).await.unwrap().len(), 1, "{place:?}");
+        assert_eq!(outbox(&database, context.tenant(), 0, 1).await.unwrap().len(), 1, "{place:?}");
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
 type Shape = Vec<AttributeId>;
 
 /// Finds the values of a list that include a given value. Whether a value is primary does not matter.
-pub(crate) struct Known<'a> {
+pub(crate) struct ValueSearch<'a> {
     kind: &'a ResourceType,
     attribute: AttributeId,
     primary: Option<AttributeId>,
@@ -36,7 +36,7 @@ struct Index {
     seen: usize,
 }
 
-impl<'a> Known<'a> {
+impl<'a> ValueSearch<'a> {
     /// A search in `list` for `lookups` values.
     pub(crate) fn new(kind: &'a ResourceType, attribute: AttributeId, list: &[Value], lookups: usize) -> Self {
         // An index costs about as much as a comparison of the list with a few values.
@@ -215,7 +215,7 @@ pub(crate) fn drop_doubles(kind: &ResourceType, attribute: AttributeId, values: 
             }
         }
     } else {
-        let mut known = Known::new(kind, attribute, &[], values.len()).exact();
+        let mut known = ValueSearch::new(kind, attribute, &[], values.len()).exact();
         let mut kept = Vec::with_capacity(values.len());
         for value in values.drain(..) {
             if known.position(&kept, &value).is_none() {
