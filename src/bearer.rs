@@ -1,4 +1,4 @@
-//! API keys for the `Authorization` header (RFC 6750; RFC 7644 §2): made at random, kept as digests, checked in
+//! API keys for the `Authorization` header (RFC 6750; RFC 7644 §2, §7.4): made at random, kept as digests, checked in
 //! constant time.
 //!
 //! This module knows nothing of SCIM. A host with another kind of authentication does not need the module.

@@ -1,4 +1,5 @@
-//! Comparison of text where case does not matter (RFC 7643 §2.2, `caseExact`).
+//! Comparison of text where case does not matter (RFC 7643 §2.2, `caseExact`). The fold replaces the preparation of
+//! RFC 7644 §5 and §7.8.
 //!
 //! One function, [`fold`], serves filters, sort keys, unique keys and indexed text. Two functions would disagree on
 //! some name: free by the unique key, and taken by the filter. This module knows nothing of attributes.

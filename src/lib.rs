@@ -52,6 +52,7 @@
 //!   kit.
 //! - [Scale out](manual::scale_out): several instances on one database, replicas, retries, and advice for CockroachDB
 //!   and YugabyteDB.
+//! - [From a section of an RFC to the code](manual::requirements): the files that implement each section.
 //!
 //! # Features
 //!

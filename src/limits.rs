@@ -13,7 +13,7 @@ pub use self::work::{Work, WorkExceeded};
 /// The bounds that the service provider enforces.
 ///
 /// Each bound has a default that fits the traffic of real identity providers. The advertised bounds appear in
-/// ServiceProviderConfig (RFC 7643 §5) with exactly these values.
+/// ServiceProviderConfig (RFC 7643 §5; RFC 7644 §3.7.4 for bulk requests) with exactly these values.
 ///
 /// ```
 /// use scim_core::Limits;

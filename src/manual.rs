@@ -2,6 +2,7 @@
 //!
 //! - [`write_your_own_store`]: a [`Store`](trait@crate::Store) over the existing tables of a platform, step by step.
 //! - [`scale_out`]: several instances of a service on one database.
+//! - [`requirements`]: the files that implement each section of the RFCs, for readers of this crate's code.
 //!
 //! There is no code in this module. The code in the guides is compiled and run with the tests.
 
@@ -11,4 +12,8 @@ pub mod write_your_own_store {
 
 pub mod scale_out {
     #![doc = include_str!("manual/scale_out.md")]
+}
+
+pub mod requirements {
+    #![doc = include_str!("manual/requirements.md")]
 }

@@ -1,4 +1,4 @@
-//! Converts the errors of the other modules to errors of the protocol.
+//! Converts the errors of the other modules to errors of the protocol (RFC 7644 §3.12).
 
 use super::{Error, ScimType};
 use crate::{
@@ -38,7 +38,7 @@ impl From<SortError> for Error {
 }
 
 impl From<PatchError> for Error {
-    /// 400 with the `scimType` for the kind of the error, or 413.
+    /// 400 with the `scimType` for the kind of the error, or 413 (RFC 7644 §3.5.2, §3.12).
     fn from(error: PatchError) -> Self {
         let detail = error.to_string();
         let answer = match error.kind() {

@@ -296,6 +296,7 @@ struct Subject<'a> {
     external_id: Option<&'a str>,
 }
 
+/// The payload of an event: either `data` or the names of attributes (RFC 9967 §2.2).
 #[derive(Default, Serialize)]
 struct Payload<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -37,7 +37,7 @@ impl Filter {
     /// # Errors
     ///
     /// When an attribute does not exist, an operator or a literal does not fit its type (RFC 7644 §3.4.2.2), or its
-    /// value is never returned: the result of the filter would reveal the value.
+    /// value is never returned (`password`, RFC 7643 §4.1.1): the result of the filter would reveal the value.
     pub fn compile(&self, kind: &Arc<ResourceType>, tolerance: &mut Tolerance) -> Result<Matcher, CompileError> {
         let condition = Compiler::new(kind, tolerance).condition(self.expression())?;
         Ok(Matcher::new(Arc::clone(kind), condition))

@@ -82,7 +82,7 @@ impl<'a> BulkRequest<'a> {
     ///
     /// # Errors
     ///
-    /// 413 if the body is longer than [`Limits::bulk_payload`] or has more operations than
+    /// 413 (RFC 7644 §3.12) if the body is longer than [`Limits::bulk_payload`] or has more operations than
     /// [`Limits::bulk_operations`]; parsing stops at the excess (§3.7.4). 400 `invalidSyntax` if the body is not a
     /// BulkRequest. 400 `invalidValue` if `failOnErrors` is less than 1.
     pub fn parse(body: &'a [u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, Error> {
@@ -302,7 +302,7 @@ pub struct BulkOutcome {
     pub version: Option<Box<str>>,
     /// The status that the operation would have as a separate request.
     pub status: u16,
-    /// The error; `None` if the operation succeeded.
+    /// The error, with the `scimType` of a separate request (RFC 7644 §3.12); `None` if the operation succeeded.
     pub error: Option<Error>,
 }
 

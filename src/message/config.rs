@@ -169,6 +169,8 @@ struct Meta<'a> {
 }
 
 impl Serialize for ServiceProviderConfig<'_> {
+    /// Writes the document. It advertises the optional features of RFC 7644: filters (§3.4.2.2), sorting (§3.4.2.3),
+    /// PATCH (§3.5.2), bulk requests (§3.7) and ETags (§3.14).
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { limits, .. } = self;
         let schemes: Vec<Scheme<'_>> = self

@@ -11,7 +11,8 @@ struct Meta {
     location: String,
 }
 
-/// Returns the document of one resource type. `base` is the base URL without a trailing slash.
+/// Returns the document of one resource type, with the URI of its base schema (RFC 7643 §3.3). `base` is the base URL
+/// without a trailing slash.
 pub(crate) fn resource_type_document<'a>(kind: &'a ResourceType, base: &str) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -49,7 +50,8 @@ pub(crate) fn resource_type_document<'a>(kind: &'a ResourceType, base: &str) -> 
     }
 }
 
-/// Returns the document of one schema. `base` is the base URL without a trailing slash.
+/// Returns the document of one schema, with `schemas` and `meta` (RFC 7643 §8.7.2). `base` is the base URL without a
+/// trailing slash.
 pub(crate) fn schema_document<'a>(schema: &'a Schema, base: &str) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]

@@ -10,7 +10,7 @@ pub(crate) const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:Li
 pub(crate) struct PageInfo<'a> {
     /// `totalResults`; `None` if the total is unknown (RFC 9865 §2).
     pub(crate) total: Option<u64>,
-    /// `startIndex`; `None` for a page that was requested with a cursor.
+    /// `startIndex` (RFC 7644 §3.4.2.4); `None` for a page that was requested with a cursor.
     pub(crate) start_index: Option<u64>,
     pub(crate) next_cursor: Option<&'a str>,
     pub(crate) previous_cursor: Option<&'a str>,

@@ -136,7 +136,7 @@ impl<'de> Deserialize<'de> for Body {
 }
 
 impl SearchRequest {
-    /// Parses the body of a POST to `.search`.
+    /// Parses the body of a POST to `.search` (RFC 7644 §3.1, §3.4.3; RFC 9865 §3 for the cursor).
     ///
     /// # Errors
     ///
@@ -205,7 +205,8 @@ impl SearchRequest {
         Self::parse_query(query, &KNOWN, limits)
     }
 
-    /// Parses the requested attributes only; an operation on one resource ignores the other parameters.
+    /// Parses the requested attributes only; an operation on one resource ignores the other parameters, also a filter
+    /// (RFC 7644 §3.4.2.1).
     pub(crate) fn projection_from_query(query: &str, limits: &Limits) -> Result<Self, Error> {
         Self::parse_query(query, &["attributes", "excludedAttributes"], limits)
     }

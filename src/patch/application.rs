@@ -119,7 +119,7 @@ impl Application<'_> {
         Ok(read_value(self.kind, attribute, raw, &mut self.reading)?)
     }
 
-    /// Sets a singular attribute.
+    /// Sets a singular attribute (RFC 7644 §3.5.2.1).
     pub(super) fn assign(&mut self, attribute: AttributeId, value: Value) -> Result<(), PatchError> {
         self.check_immutable(attribute, Some(&value))?;
         if self.kind.attribute(attribute).mutability() == Mutability::Immutable && self.after.value(attribute).is_some()
@@ -134,7 +134,7 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Removes the value of an attribute, and every object around it that becomes empty.
+    /// Removes the value of an attribute, and every object around it that becomes empty (RFC 7644 §3.5.2.2).
     pub(super) fn unassign(&mut self, attribute: AttributeId) -> Result<(), PatchError> {
         if self.after.value(attribute).is_none() {
             return Ok(());
@@ -167,8 +167,8 @@ impl Application<'_> {
         required.any(|extension| extension.attribute() == attribute)
     }
 
-    /// Checks that an immutable attribute keeps the value that it has before the patch: removing the value first
-    /// does not help.
+    /// Checks that an immutable attribute keeps the value that it has before the patch (RFC 7644 §3.5.2): removing the
+    /// value first does not help.
     fn check_immutable(&self, attribute: AttributeId, value: Option<&Value>) -> Result<(), PatchError> {
         if self.kind.attribute(attribute).mutability() != Mutability::Immutable {
             return Ok(());

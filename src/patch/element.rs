@@ -55,7 +55,7 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Makes the value at the single position in `positions` the primary value (RFC 7644 §3.5.2).
+    /// Makes the value at the single position in `positions` the primary value (RFC 7644 §3.5.2, §3.5.2.3).
     pub(super) fn only_primary(
         &self,
         list: AttributeId,

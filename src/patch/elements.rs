@@ -20,7 +20,8 @@ use crate::{
 };
 
 impl Application<'_> {
-    /// Applies an operation to the values of a list that a condition selects, or to a sub-attribute of these values.
+    /// Applies an operation to the values of a list that a condition selects, or to a sub-attribute of these values
+    /// (RFC 7644 §3.5.2.2, §3.5.2.3).
     pub(super) fn elements(&mut self, op: Op, elements: &Elements, raw: Option<&RawValue>) -> Result<(), PatchError> {
         let condition = elements.condition(self.kind, self.reading.tolerance)?;
         let list = elements.list;
@@ -125,8 +126,8 @@ impl Application<'_> {
         })
     }
 
-    /// Handles a condition that no value satisfies (RFC 7644 §3.5.2.2, §3.5.2.3): an `add` or `replace` may create
-    /// an element that satisfies the condition.
+    /// Handles a condition that no value satisfies (RFC 7644 §3.5.2.1, §3.5.2.2, §3.5.2.3): an `add` or `replace` may
+    /// create an element that satisfies the condition.
     fn without_match(
         &mut self,
         op: Op,

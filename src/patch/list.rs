@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Application<'_> {
-    /// Applies an operation to a list as a whole.
+    /// Applies an operation to a list as a whole (RFC 7644 §3.5.2.1, §3.5.2.2, §3.5.2.3).
     pub(super) fn list(&mut self, op: Op, list: AttributeId, raw: Option<&RawValue>) -> Result<(), PatchError> {
         let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
             return if op == Op::Add { Ok(()) } else { self.unassign(list) };

@@ -93,7 +93,9 @@ impl ValueEdit {
         effect
     }
 
-    /// As [`ValueEdit::apply`], on the list itself. `value` is the sub-attribute that identifies the elements.
+    /// As [`ValueEdit::apply`], on the list itself. `value` is the sub-attribute that identifies the elements. An
+    /// element that is already there is not added again (RFC 7644 §3.5.2.1), and a missing element is not removed
+    /// (§3.5.2.2).
     fn apply_to(&self, value: AttributeId, list: &mut Vec<Value>) -> Option<Self> {
         let mut effect = Self::default();
         let coming = Positions::new(self.add.iter().filter_map(|element| key(element, value)));

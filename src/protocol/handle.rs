@@ -84,6 +84,7 @@ impl<S: Store> ServiceProvider<S> {
         response
     }
 
+    /// Finds the endpoint. `/Me` becomes the caller's own resource (RFC 7644 §3.11).
     async fn dispatch(
         &self,
         context: &RequestContext,
@@ -101,6 +102,9 @@ impl<S: Store> ServiceProvider<S> {
         self.operate(context, request, route, method, tolerance).await
     }
 
+    /// Executes the method on the endpoint, and sets the status: POST (RFC 7644 §3.3), GET (§3.4.1, §3.4.2), `.search`
+    /// (§3.4.3), PUT (§3.5, §3.5.1), PATCH (§3.5.2), DELETE (§3.6) and bulk (§3.7). A GET whose `If-None-Match` names
+    /// the version of the resource gets 304 (§3.14).
     async fn operate(
         &self,
         context: &RequestContext,
@@ -226,6 +230,7 @@ fn answered(status: u16, answer: &Answer, content_type: &'static str) -> Respons
     response.with_etag(&answer.etag()).with_quirks(answer.quirks())
 }
 
+/// Shows a list, also an empty list, with the status 200 (RFC 7644 §3.4.2).
 async fn listed(listing: Listing, content_type: &'static str) -> Response {
     let quirks = listing.quirks();
     Response::new(200).with_body(listing.into_json().await, content_type).with_quirks(quirks)
@@ -237,6 +242,8 @@ fn refuse_filter(filtered: bool) -> Result<(), Error> {
     if filtered { Err(Error::new(403, "filters are not supported on this endpoint")) } else { Ok(()) }
 }
 
+/// The methods of the endpoint. The documents that describe the service provider can only be read (RFC 7643 §7,
+/// RFC 7644 §4).
 fn methods(route: &Route<'_>) -> &'static str {
     match route {
         Route::Collection(_) => "GET, HEAD, POST",

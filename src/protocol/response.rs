@@ -48,13 +48,14 @@ impl Response {
 
     /// Sets the URL of the resource in the body.
     ///
-    /// RFC 7643 §3.1 requires the header `Content-Location` to equal `meta.location`. The examples of
-    /// RFC 7644 §3.4.1, §3.5.1 and §3.5.2 have `Location`, which clients read.
+    /// RFC 7643 §3.1 requires the header `Content-Location` to equal `meta.location`. The examples of RFC 7644 §3.3,
+    /// §3.4.1, §3.5.1 and §3.5.2 have `Location`, which clients read.
     pub(super) fn with_location(mut self, url: String) -> Self {
         self.headers.location = Some(url.into());
         self
     }
 
+    /// Sets the version of the resource (RFC 7644 §3.14).
     pub(super) fn with_etag(mut self, etag: &str) -> Self {
         self.headers.etag = Some(etag.into());
         self
@@ -95,7 +96,7 @@ impl Response {
         Self::from_error(error, CONTENT_TYPE)
     }
 
-    /// Returns the response of RFC 7644 §3.12 for the error.
+    /// Returns the response of RFC 7644 §3.12 for the error. The status is also in the body (§3.2).
     pub(super) fn from_error(error: Error, content_type: &'static str) -> Self {
         // The error has strings and numbers only, so writing it cannot fail.
         let body = serde_json::to_vec(&error).unwrap_or_default();

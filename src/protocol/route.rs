@@ -1,4 +1,4 @@
-//! Resolves a path to its endpoint (RFC 7644 §3.2).
+//! Resolves a path to its endpoint (RFC 7644 §3.2), also the endpoints of queries (§3.4.2, §3.4.3).
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -41,7 +41,8 @@ pub(super) enum Definition {
 /// Returns the endpoint at `path`, which is still percent-encoded. Names of endpoints are compared without case, ids
 /// exactly.
 pub(super) fn route<'a>(path: &'a str, registry: &Registry, limits: &Limits) -> Result<Route<'a>, Error> {
-    // RFC 7644 §3.13: the version directly precedes the endpoint, unless the host removed it with the base URL.
+    // RFC 7644 §3.13: the version directly precedes the endpoint, unless the host removed it with the base URL. Another
+    // version is `invalidVers` (§3.12).
     let path = path.trim_start_matches('/');
     let (start, rest) = path.split_once('/').unwrap_or((path, ""));
     let path = match version(start) {

@@ -21,7 +21,7 @@ impl BaseUrl {
         (!host.is_empty() && rest.bytes().all(allowed)).then(|| Self(url.into()))
     }
 
-    /// Returns the base URL of a tenant.
+    /// Returns the base URL of a tenant (RFC 7644 §6).
     pub(super) fn of(&self, tenant: &TenantId) -> Cow<'_, str> {
         if self.0.contains(PLACEHOLDER) {
             let tenant = utf8_percent_encode(tenant.as_str(), SEGMENT).to_string();

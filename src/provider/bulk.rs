@@ -137,7 +137,7 @@ impl<S: Store> ServiceProvider<S> {
 }
 
 impl<S: Store> Run<'_, S> {
-    /// Returns whether the number of errors has reached the client's `failOnErrors`.
+    /// Returns whether the number of errors has reached the client's `failOnErrors` (RFC 7644 §3.7.3).
     fn is_over(&self) -> bool {
         self.errors >= self.most_errors
     }
@@ -350,6 +350,7 @@ impl<S: Store> Run<'_, S> {
         self.provider.retry(self.context, || self.provider.commit(self.context, batch)).await
     }
 
+    /// Returns the result of each operation that was tried (RFC 7644 §3.7.3).
     fn into_response(self, request: &BulkRequest<'_>) -> BulkResponse {
         let base = self.provider.inner.base.of(self.context.tenant());
         let mut response = BulkResponse { outcomes: Vec::new(), quirks: self.tolerance.applied() };

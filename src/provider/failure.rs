@@ -1,4 +1,4 @@
-//! The errors that a client gets for the errors of a store.
+//! The errors that a client gets for the errors of a store (RFC 7644 §3.12).
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::{
 const CONTENTION: Duration = Duration::from_secs(1);
 
 /// Returns the error for a store's `error` in an operation on a resource of this type. The error of a backend becomes
-/// the source, which the client does not see.
+/// the source, which the client does not see. A value that is in use gives 409 with the keyword `uniqueness`, after a
+/// POST (RFC 7644 §3.3) and after a PUT or a PATCH (§3.5.1; RFC 7643 §7).
 pub(super) fn refused(kind: &ResourceType, error: StoreError) -> Error {
     match error {
         StoreError::NotFound => Error::no_resource(kind.name()),

@@ -46,7 +46,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns the resource, if it exists for the caller (otherwise 404) and the precondition holds for its version
-    /// (otherwise 412).
+    /// (otherwise 412; RFC 7644 §3.12, §3.14).
     pub(super) async fn existing(
         &self,
         call: &Call<'_>,
@@ -61,7 +61,8 @@ impl<S: Store> ServiceProvider<S> {
         if precondition.holds(&found.version) { Ok(found) } else { Err(Error::precondition()) }
     }
 
-    /// Returns the answer, with the derived attributes of the resource and the names in its references.
+    /// Returns the answer, with the derived attributes of the resource and the names in its references. The answer
+    /// shows the stored resource, not the request body (RFC 7644 §3.1).
     pub(super) async fn answer(
         &self,
         call: &Call<'_>,

@@ -1,4 +1,4 @@
-//! Protects cursors against alteration and against use for another query.
+//! Protects cursors against alteration and against use for another query (RFC 9865 §2, §5.2).
 //!
 //! With a [`CursorKey`] a cursor is sealed together with its query: a client without the key cannot make, alter or
 //! read a cursor. Without a key the cursor has only a checksum, which detects accidents but no forgery.

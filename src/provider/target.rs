@@ -41,7 +41,7 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     ///
-    /// 404 if no resource type has the endpoint.
+    /// 404 if no resource type has the endpoint (RFC 7644 §3.4.1).
     pub(crate) fn find(registry: &Registry, endpoint: &str, id: Option<Cow<'a, str>>) -> Result<Self, Error> {
         let kind = Arc::clone(registry.endpoint(endpoint).ok_or_else(Error::no_endpoint)?);
         Ok(match id {

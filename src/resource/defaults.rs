@@ -1,4 +1,5 @@
-//! Defaults: values that a resource has although no client sent them (RFC 7644 §3.3, §3.5.1).
+//! Defaults: values that a resource has although no client sent them (RFC 7644 §3.3, §3.5.1). They are stored, so that
+//! filters compare the value that clients see (§3.4.2.2).
 //!
 //! `rules` keeps the values that are assigned here.
 

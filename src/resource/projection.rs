@@ -11,8 +11,8 @@ use crate::{
 
 /// The attributes of one resource type that an answer shows.
 ///
-/// Built once per request, as a set in which each attribute is looked up. An attribute that is never returned is
-/// in no projection.
+/// Built once per request, as a set in which each attribute is looked up. An attribute that is never returned, such as
+/// `password` (RFC 7643 §4.1.1), is in no projection.
 ///
 /// ```
 /// use scim_core::{Quirks, quirks::Tolerance, resource::Projection, schema::{AttributeId, Registry}};
@@ -35,7 +35,7 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// The projection for a client that asks for no particular attributes.
+    /// The projection for a client that asks for no particular attributes (RFC 7644 §3.4).
     pub fn default_of(kind: &Arc<ResourceType>) -> Self {
         let mut projection = Self::empty(kind);
         projection.add_all(AttributeId::ROOT);

@@ -1,4 +1,5 @@
-//! Reading JSON as a resource, in one pass that the schema drives (RFC 7643 §2, §3).
+//! Reading JSON as a resource, in one pass that the schema of the service provider drives (RFC 7643 §2, §3;
+//! RFC 7644 §3.1).
 //!
 //! Names become ids and values get their attribute's type while the text is read; no other tree is made in between.
 //! An unassigned attribute (`null`, `[]`, an object without members) leaves no trace (§2.5). Rules that need more
@@ -262,6 +263,7 @@ impl<'a> Reader<'a> {
         E::custom("")
     }
 
+    /// Refuses a body whose `schemas` lacks the base schema (RFC 7643 §2.1, §3), unless that is tolerated.
     fn check_schemas(&mut self) -> Result<(), ResourceError> {
         if self.base_schema_named || self.tolerance.allows(Quirk::MissingSchema) {
             return Ok(());

@@ -73,7 +73,8 @@ impl Judge<'_> {
         ResourceError::of(kind, self.kind, attribute)
     }
 
-    /// Checks the object of `parent`. `before` is its old state.
+    /// Checks the object of `parent`: its required attributes (RFC 7644 §3.3; RFC 7643 §6 for extensions) and its
+    /// values. `before` is its old state.
     fn object(&self, parent: AttributeId, before: Option<&Object>, after: &Object) -> Result<(), ResourceError> {
         for &attribute in self.kind.required_children(parent) {
             if after.get(attribute).is_none_or(is_empty) {
@@ -115,7 +116,7 @@ impl Judge<'_> {
         if is_same { Ok(()) } else { Err(self.refuse(attribute, refused)) }
     }
 
-    /// Checks a present value and its parts.
+    /// Checks a present value and its parts. A restricted attribute has a canonical value (RFC 7643 §2.3.1).
     fn value(&self, attribute: AttributeId, before: Option<&Value>, after: &Value) -> Result<(), ResourceError> {
         match after {
             Value::Complex(after) => {
@@ -179,7 +180,8 @@ impl Judge<'_> {
         }
     }
 
-    /// Checks one value of a list. Read-only sub-attributes are not compared: the service provider rewrites them.
+    /// Checks one value of a list, such as a member of a group (RFC 7643 §4.2). Read-only sub-attributes are not
+    /// compared: the service provider rewrites them.
     fn element(&self, list: AttributeId, before: Option<&Object>, after: &Object) -> Result<(), ResourceError> {
         self.object(list, None, after)?;
         let Some(before) = before else { return Ok(()) };
@@ -264,7 +266,8 @@ impl Resource {
     }
 }
 
-/// Copies to `after` the values of `before` that stay; both are objects of `parent`.
+/// Copies to `after` the values of `before` that stay; both are objects of `parent`. `externalId` is the client's alone
+/// (RFC 7643 §3.1): it does not stay.
 fn keep(kind: &ResourceType, parent: AttributeId, before: &Object, after: &mut Object) {
     for (attribute, was) in before.iter() {
         let definition = kind.attribute(attribute);

@@ -120,6 +120,8 @@ impl<'a> Writer<'a> {
         false
     }
 
+    /// Writes the resource. `schemas` has the base schema, and each extension of which the resource has data
+    /// (RFC 7643 §3, §3.3; RFC 7644 §3.5.2).
     fn resource(&mut self, root: &Object) {
         self.out.extend_from_slice(b"{\"schemas\":[");
         text(self.out, self.kind.schema().id());
@@ -160,6 +162,7 @@ impl<'a> Writer<'a> {
         self.close(0, b'}');
     }
 
+    /// Writes `meta`. `meta.resourceType` is the name of the resource's type (RFC 7644 §3.3.1).
     fn meta(&mut self, root: &Object) {
         if !self.includes(AttributeId::META) {
             return;
@@ -203,7 +206,8 @@ impl<'a> Writer<'a> {
         start
     }
 
-    /// Writes `"name":value,` if any part of the value is shown.
+    /// Writes `"name":value,` if any part of the value is shown. An attribute without a value is left out
+    /// (RFC 7643 §2.5).
     fn member(&mut self, attribute: AttributeId, value: &Value) {
         if !self.includes(attribute) {
             return;
@@ -300,6 +304,7 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Writes the absolute URL of a referenced resource as `$ref` (RFC 7643 §2.3.7).
     fn reference(&mut self, attribute: AttributeId, object: &Object, target: Target<'a>) {
         let conventional = self.kind.conventional(attribute);
         let (Some(shown), Some(reference)) = (self.shown, conventional.reference) else { return };
@@ -320,6 +325,7 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Writes a derived list, such as `groups`: the ids of the referrers and their URLs (RFC 7643 §4.1.2).
     fn derived(&mut self, attribute: AttributeId, references: &[Reference]) {
         let conventional = self.kind.conventional(attribute);
         let display = self.kind.child(attribute, "display");

@@ -176,7 +176,7 @@ impl Attribute {
         self
     }
 
-    /// Suggests values. Other values are still accepted, unless [`Attribute::restricted`] is called.
+    /// Suggests values (RFC 7643 §2.4, §7). Other values are still accepted, unless [`Attribute::restricted`] is called.
     #[must_use]
     pub fn with_canonical_values<T: Into<Box<str>>>(mut self, values: impl IntoIterator<Item = T>) -> Self {
         self.canonical_values = values.into_iter().map(Into::into).collect();

@@ -8,8 +8,8 @@ use super::{
 };
 
 impl ResourceType {
-    /// Starts a resource type. `name` is the value of `meta.resourceType`, `endpoint` the path segment under the base
-    /// URL (`Users` or `/Users`), `schema` the base schema.
+    /// Starts a resource type (RFC 7643 §3.2). `name` is the value of `meta.resourceType`, `endpoint` the path segment
+    /// under the base URL (`Users` or `/Users`), `schema` the base schema.
     pub fn builder(name: &str, endpoint: &str, schema: Schema) -> ResourceTypeBuilder {
         ResourceTypeBuilder {
             name: name.into(),
@@ -22,6 +22,7 @@ impl ResourceType {
         }
     }
 
+    /// Adds an attribute with its sub-attributes, which are simple (RFC 7643 §1.2).
     fn add(&mut self, parent: AttributeId, attribute: Attribute) -> Result<AttributeId, SchemaError> {
         let place = || match self.path(parent) {
             path if path.is_empty() => attribute.name().to_owned(),
@@ -189,6 +190,7 @@ impl ResourceTypeBuilder {
     }
 }
 
+/// Refuses an id that is not a URI, such as `urn:ietf:params:scim:schemas:core:2.0:User` (RFC 7643 §10.2.1).
 fn check_schema_id(id: &str) -> Result<(), SchemaError> {
     let forbidden =
         |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\\' | '[' | ']' | '(' | ')' | ',');

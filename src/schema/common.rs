@@ -1,4 +1,4 @@
-//! The common attributes, which every resource has whatever its schemas list (RFC 7643 §3.1).
+//! The common attributes, which every resource has whatever its schemas list (RFC 7643 §3, §3.1).
 
 use super::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
 

@@ -187,7 +187,8 @@ impl RegistryBuilder {
     }
 }
 
-/// Returns the schemas of these resource types and of the service provider, as `/Schemas` shows them.
+/// Returns the schemas of these resource types and of the service provider, as `/Schemas` shows them, each once
+/// (RFC 7643 §7). The schemas of messages are not among them (RFC 7644 §3.1).
 fn published(types: &[Arc<ResourceType>]) -> Vec<Schema> {
     let is_base = |schema: &Schema| types.iter().any(|kind| kind.schema().id().eq_ignore_ascii_case(schema.id()));
     let used = types.iter().flat_map(|kind| {

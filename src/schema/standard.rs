@@ -1,11 +1,12 @@
 //! The standard schemas and resource types of RFC 7643 as data, with the errata and the corrections that
 //! interoperability requires.
 //!
-//! The JSON files in `standard/` hold the facts; this file only reads them. Their descriptions are our own words.
+//! The JSON files in `standard/` hold the facts (RFC 7643 §8.7; §2.4 for the sub-attributes of lists; RFC 7644 §3.2 for
+//! the names of endpoints); this file only reads them. Their descriptions are our own words.
 
 use super::{Registry, ResourceType, Schema, SchemaError};
 
-/// The URI of the User schema (RFC 7643 §4.1).
+/// The URI of the User schema (RFC 7643 §4.1, §4.1.1, §4.1.2).
 pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 /// The URI of the Group schema (RFC 7643 §4.2).
 pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";

@@ -167,7 +167,8 @@ impl Node {
     }
 }
 
-/// Requests mostly use the spelling of the schema, so the exact comparison comes first.
+/// Whether a name is that of the attribute, compared without case (RFC 7643 §2.1). Requests mostly use the spelling of
+/// the schema, so the exact comparison comes first.
 #[inline]
 fn is_name(own: &str, name: &str) -> bool {
     own.len() == name.len() && (own == name || own.eq_ignore_ascii_case(name))

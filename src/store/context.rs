@@ -15,9 +15,10 @@ use std::{
 use super::StoreError;
 use crate::limits::{Limits, Work};
 
-/// A customer whose data a store keeps separate (RFC 7644 §6).
+/// A customer whose data a store keeps separate (RFC 7644 §6, §6.1).
 ///
-/// Ids, unique values and references are looked up within a tenant only. Cheap to clone.
+/// Ids, unique values and references are looked up within a tenant only (RFC 7644 §6.2; RFC 7643 §3.1, §9.3). Cheap to
+/// clone.
 ///
 /// ```
 /// use scim_core::store::TenantId;
@@ -82,7 +83,7 @@ pub struct InvalidTenantId {
 /// The caller and the tenant of a request: an argument of every call of a [`Store`](super::Store).
 ///
 /// The host makes a context after it has authenticated the caller. A context has no default value: without
-/// authentication no context exists, and no operation can be called. Cheap to clone.
+/// authentication no context exists, and no operation can be called (RFC 9865 §5.3). Cheap to clone.
 ///
 /// ```
 /// use std::sync::Arc;

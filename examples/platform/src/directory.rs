@@ -1,7 +1,7 @@
 //! Organizations and their API keys: the platform's own data next to the SCIM resources.
 //!
-//! Only digests of keys are stored. A key opens SCIM for one organization and nothing else. This module knows
-//! neither how a key reaches the platform nor which requests follow.
+//! Only digests of keys are stored (RFC 7644 §7.7). A key opens SCIM for one organization and nothing else. This module
+//! knows neither how a key reaches the platform nor which requests follow.
 
 mod memory;
 mod tables;

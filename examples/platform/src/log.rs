@@ -2,7 +2,8 @@
 //!
 //! The line of a request has the facts that the server knows (method, path without query, status, duration) and the
 //! fields of the core's span `scim.request` (tenant, operation, `scimType`, cost for the store). Neither contains a
-//! token, a query or a body. A failure of the database is written once, not for each request that it affects.
+//! token, a query or a body (RFC 7643 §9.3). A failure of the database is written once, not for each request that it
+//! affects.
 
 use std::{
     collections::HashMap,

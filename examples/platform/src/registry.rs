@@ -36,7 +36,7 @@ pub enum RegistryError {
     },
 }
 
-/// Users with the Enterprise User extension, and groups, as RFC 7643 §4 defines them, but without `password`:
+/// Users with the Enterprise User extension, and groups, as RFC 7643 §4 defines them, but without `password` (§4.1.1):
 /// people sign on at their identity provider, so the platform stores no password. A password in a request body is
 /// dropped, like every unknown attribute, and ServiceProviderConfig states that passwords cannot be changed.
 ///

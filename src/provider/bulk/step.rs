@@ -1,4 +1,5 @@
-//! The interpretation of an operation: its resource type, its id, and its data with every `bulkId:` resolved.
+//! The interpretation of an operation (RFC 7644 §3.7): its resource type, its id, and its data with every `bulkId:`
+//! resolved.
 
 use std::{borrow::Cow, sync::Arc};
 

@@ -1,9 +1,9 @@
-//! Cursors: a page contains a cursor so that the next request can continue where the page ended (RFC 9865 §2).
+//! Cursors: a page contains a cursor so that the next request can continue where the page ended (RFC 9865 §2, §2.1).
 //!
-//! A cursor contains a sort position in a list, so the service provider has no state to keep. A cursor grants no
-//! rights: a request with a cursor is permitted, filtered and answered like any other request, from that sort
-//! position on. The seals of the service provider protect cursors against alteration. This module does not interpret
-//! sort positions.
+//! A cursor contains a sort position in a list, so the service provider has no state to keep. A cursor grants no rights
+//! (§5.2): a request with a cursor is permitted, filtered and answered like any other request, from that sort position
+//! on. The seals of the service provider protect cursors against alteration. This module does not interpret sort
+//! positions.
 
 use std::time::Duration;
 

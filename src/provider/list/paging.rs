@@ -122,7 +122,8 @@ impl<S: Store> ServiceProvider<S> {
         Ok((page.map(|(_, position, found)| (position, found.stored)).collect(), total))
     }
 
-    /// Returns the page to which a cursor leads; the first page for an empty cursor.
+    /// Returns the page to which a cursor leads; the first page for an empty cursor (RFC 9865 §2). The pages have the
+    /// order of the request (§2.2).
     pub(super) async fn page_by_cursor(
         &self,
         context: &RequestContext,

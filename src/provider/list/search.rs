@@ -155,7 +155,8 @@ impl<S: Store> ServiceProvider<S> {
         Ok(Some(filter))
     }
 
-    /// Returns the requested page. `endpoint` is the name of the resource type, or empty for all types.
+    /// Returns the requested page: by index (RFC 7644 §3.4.2.4), unless the request has a cursor (RFC 9865 §2, §2.3,
+    /// §2.4). `endpoint` is the name of the resource type, or empty for all types.
     async fn list(
         &self,
         context: &RequestContext,

@@ -158,7 +158,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 }
 
-/// 400 `tooMany`: the query would have to examine more than `limit` resources.
+/// 400 `tooMany`: the query would have to examine more than `limit` resources (RFC 7644 §3.4.2.1).
 pub(super) fn too_many(limit: usize) -> Error {
     let detail = format!("the query needs more than {limit} resources to be looked at; narrow the filter");
     Error::bad(ScimType::TooMany, detail)

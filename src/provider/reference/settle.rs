@@ -24,9 +24,9 @@ pub(in crate::provider) type Created = HashMap<Text, Arc<ResourceType>>;
 
 impl<S: Store> ServiceProvider<S> {
     /// Gives every reference in the lists of `resource` the type of the resource to which it refers, whatever the
-    /// client says. Refuses a new reference to a missing resource, or to a resource that the caller may not read. The
-    /// types of the references in `before` are known; the store is asked about the others. `own` contains the
-    /// resources that the same request creates.
+    /// client says (RFC 7643 §2.4). Refuses a new reference to a missing resource (§2.3.7), or to a resource that the
+    /// caller may not read. The types of the references in `before` are known; the store is asked about the others.
+    /// `own` contains the resources that the same request creates.
     ///
     /// # Errors
     ///

@@ -30,8 +30,8 @@ pub(in crate::provider) struct Prepared {
 }
 
 impl<S: Store> ServiceProvider<S> {
-    /// Creates a resource (RFC 7644 §3.3). The core assigns the id, `meta.created` and `meta.lastModified`, whatever
-    /// values `resource` has. An attribute without a value gets its
+    /// Creates a resource (RFC 7644 §3.3). The core assigns the id, `meta.created` and `meta.lastModified`
+    /// (RFC 7643 §3.1), whatever values `resource` has. An attribute without a value gets its
     /// [default](crate::schema::Attribute::with_default_value).
     ///
     /// # Errors

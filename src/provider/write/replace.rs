@@ -24,8 +24,8 @@ impl<S: Store> ServiceProvider<S> {
     ///
     /// # Errors
     ///
-    /// 404 if the resource does not exist (a replacement does not create it); 412 if the precondition does not hold;
-    /// 400 `mutability` if an immutable value would change; otherwise as [`ServiceProvider::create`].
+    /// 404 if the resource does not exist (a replacement does not create it, RFC 7644 §3.2); 412 if the precondition
+    /// does not hold; 400 `mutability` if an immutable value would change; otherwise as [`ServiceProvider::create`].
     pub async fn replace(
         &self,
         context: &RequestContext,

@@ -138,6 +138,8 @@ impl Reader<'_> {
         Ok((object, tally))
     }
 
+    /// Reads the members of the object of `parent` into `object`. A member that occurs twice is refused
+    /// (RFC 7643 §2.1). The value of a read-only attribute, such as `id` or `meta` (§3.1), is dropped (RFC 7644 §3.3).
     fn members_into<'de, M: MapAccess<'de>>(
         &mut self,
         parent: AttributeId,
@@ -312,7 +314,8 @@ fn path_of_unknown(kind: &ResourceType, parent: AttributeId, name: &str) -> Stri
     }
 }
 
-/// Reads `schemas`, which must fit the resource type. It is not stored, since it is derived from the resource's data.
+/// Reads `schemas`, which must fit the resource type (RFC 7643 §3). It is not stored, since it is derived from the
+/// resource's data.
 struct Schemas<'r, 'a>(&'r mut Reader<'a>);
 
 impl Schemas<'_, '_> {

@@ -4,7 +4,7 @@ use serde_json::error::Category;
 
 use crate::quirks::{Quirk, Tolerance};
 
-/// The body as text, without a byte order mark.
+/// The body as text in UTF-8 (RFC 7644 §3.8), without a byte order mark.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The values of attributes, each read as its attribute's type (RFC 7643 §2.3).
+//! The values of attributes, each read as its attribute's type (RFC 7643 §1.2, §2.3).
 
 use std::fmt;
 
@@ -115,6 +115,7 @@ impl OfAttribute<'_, '_> {
         }
     }
 
+    /// Reads a string (RFC 7643 §2.3.1), or text that stands for a value of another type.
     fn string<E: Error>(mut self, text: &str) -> Result<(), E> {
         if text.is_empty() && self.is_unassigned_by_empty_text() {
             // A list of references, or a selection, has no element for an empty string.
@@ -183,6 +184,7 @@ impl OfAttribute<'_, '_> {
         Err(self.refuse("a number"))
     }
 
+    /// Reads a number: a decimal, or an integer without fraction and exponent (RFC 7643 §2.3.3, §2.3.4).
     fn number<E: Error>(self, raw: &RawValue) -> Result<(), E> {
         let text = raw.get();
         // JSON of another type is handled alike for all types; errors were found when the text was first skipped.
@@ -222,6 +224,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
         if self.mode == Mode::Element { Err(self.refuse("null")) } else { Ok(()) }
     }
 
+    /// Reads `true` or `false` (RFC 7643 §2.3.2).
     fn visit_bool<E: Error>(mut self, truth: bool) -> Result<Self::Value, E> {
         if self.data_type() != AttributeType::Boolean {
             return Err(self.refuse("a boolean"));
@@ -297,7 +300,7 @@ impl<'de> Visitor<'de> for OfAttribute<'_, '_> {
 }
 
 impl Reader<'_> {
-    /// Reads the values of an array.
+    /// Reads the values of an array (RFC 7643 §2.4).
     fn list<'de, S: SeqAccess<'de>>(&mut self, attribute: AttributeId, mut array: S) -> Result<Vec<Value>, S::Error> {
         self.open(attribute)?;
         let outer = self.index;
@@ -326,7 +329,8 @@ impl Reader<'_> {
         Ok(values)
     }
 
-    /// Reads text as a value of the type of `attribute`, which is not complex.
+    /// Reads text as a value of the type of `attribute`, which is not complex. The case of the text stays
+    /// (RFC 7643 §7).
     pub(super) fn text<E: Error>(&mut self, attribute: AttributeId, text: &str) -> Result<Value, E> {
         if text.len() > self.limits.string {
             return Err(self.fail(attribute, ResourceErrorKind::TooLong(self.limits.string)));
@@ -398,7 +402,7 @@ pub(super) fn found_at(raw: &RawValue) -> &'static str {
     }
 }
 
-/// Whether the characters are those of a URI or IRI reference (RFC 3986 §2, RFC 3987 §2.2).
+/// Whether the characters are those of a URI or IRI reference (RFC 7643 §2.3.7; RFC 3986 §2, RFC 3987 §2.2).
 fn is_reference(text: &str) -> bool {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

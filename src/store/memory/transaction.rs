@@ -112,6 +112,7 @@ impl<'a> Transaction<'a> {
         Ok(ChangeOutcome::written(version))
     }
 
+    /// Removes a resource, its unique keys and every reference to it (RFC 7644 §3.6).
     fn delete(&mut self, table: usize, id: &str) -> Result<ChangeOutcome, StoreError> {
         let id = self.shared(id);
         let holdings: Vec<Holding> = self.tenant.holdings(&id).cloned().collect();

@@ -1,5 +1,5 @@
-//! Passwords of administrators, as Argon2id digests. A digest takes tens of milliseconds and 19 MiB, so it is
-//! computed on a thread for blocking work, a few at a time.
+//! Passwords of administrators, as Argon2id digests. A digest takes tens of milliseconds and 19 MiB, so it is computed
+//! on a thread for blocking work, a few at a time. No password is stored in clear text (RFC 7643 §9.2).
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use crate::{
     log::with_causes,
 };
 
-/// The scopes of access tokens. Each scope means all of SCIM; Entra ID sends one of the two.
+/// The scopes of access tokens (RFC 7644 §2.1). Each scope means all of SCIM; Entra ID sends one of the two.
 pub const SCOPES: [&str; 2] = ["scim", "scim.readwrite"];
 
 /// The maximum number of valid tokens of a client. When the client asks for more, the oldest tokens end.

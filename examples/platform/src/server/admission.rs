@@ -1,4 +1,4 @@
-//! Admission of requests, decided before the server looks at any part of SCIM.
+//! Admission of requests, decided before the server looks at any part of SCIM (RFC 7644 §2).
 
 use std::{
     error::Error as StdError,
@@ -159,7 +159,7 @@ fn authorization(headers: &HeaderMap) -> Option<&str> {
     if headers.next().is_some() { None } else { header.to_str().ok() }
 }
 
-/// The response for every reason of refusal. The reason itself is only for the log.
+/// The response for every reason of refusal: 401 (RFC 7644 §3.12). The reason itself is only for the log.
 fn unknown(refused: Refused) -> Response {
     let mut response =
         refusal(Error::new(401, "expected an API key that is valid for an organization whose SCIM is on"));

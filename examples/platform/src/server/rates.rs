@@ -1,5 +1,5 @@
-//! Limits on the number of requests of an organization, of a key and of clients without a valid key, and the time
-//! that a client must wait beyond a limit.
+//! Limits on the number of requests of an organization, of a key and of clients without a valid key, and the time that
+//! a client must wait beyond a limit (RFC 9865 §5.3 for requests with a cursor).
 //!
 //! Each process counts separately. A quota refills steadily; a client that was silent may send a burst.
 

@@ -1,4 +1,5 @@
-//! TLS of the listener: the certificate, the handshake, and the response to a client that speaks plain HTTP.
+//! TLS of the listener (RFC 7644 §7.2): the certificate, the handshake, and the response to a client that speaks plain
+//! HTTP.
 
 use std::{
     error::Error,
