@@ -1,4 +1,4 @@
-//! The expressions of a filter.
+//! The expressions of a filter (RFC 7644 §3.4.2.2).
 //!
 //! The recursive productions call each other as plain functions: each combinator between them would add a frame to the
 //! stack for each level of the filter.

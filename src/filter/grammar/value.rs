@@ -1,4 +1,4 @@
-//! The value of a comparison: a JSON literal (RFC 8259).
+//! The value of a comparison: a JSON literal (RFC 7644 §3.4.2.2, RFC 8259).
 
 use nom::{
     Parser,

@@ -1,4 +1,4 @@
-//! The words of a filter: attribute paths, operators, `and`, `or`, and the blanks between words.
+//! The words of a filter (RFC 7644 §3.4.2.2): attribute paths, operators, `and`, `or`, and the blanks between words.
 //!
 //! The parsers of expressions decide the order of the words.
 
