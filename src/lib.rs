@@ -112,6 +112,9 @@ pub mod store;
 pub mod testkit;
 pub mod value;
 
+/// The crate of the dates and durations in this crate's types.
+pub use chrono;
+
 pub use crate::{
     error::Error,
     filter::Filter,

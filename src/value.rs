@@ -47,6 +47,37 @@ impl Value {
         if let Self::Boolean(truth) = self { Some(*truth) } else { None }
     }
 
+    /// The whole number of an integer; `None` for a value of another type.
+    pub fn as_i64(&self) -> Option<i64> {
+        if let Self::Integer(number) = self { Some(*number) } else { None }
+    }
+
+    /// The number of a decimal value; `None` for a value of another type.
+    pub fn as_decimal(&self) -> Option<&Decimal> {
+        if let Self::Decimal(number) = self { Some(number) } else { None }
+    }
+
+    /// The point in time of a date; `None` for a value of another type.
+    pub fn as_date_time(&self) -> Option<DateTime<Utc>> {
+        if let Self::DateTime(time) = self { Some(*time) } else { None }
+    }
+
+    /// The values of a list; `None` for a value of another type.
+    ///
+    /// ```
+    /// use scim_core::{chrono::DateTime, value::{Decimal, Value}};
+    ///
+    /// let list = Value::List(vec![Value::Integer(7)]);
+    /// assert_eq!(list.as_list().and_then(|values| values[0].as_i64()), Some(7));
+    /// assert_eq!((list.as_i64(), Value::Integer(7).as_list().is_none()), (None, true));
+    /// let half = Value::Decimal(Decimal::parse("0.5").expect("a number"));
+    /// assert!(half.as_decimal().is_some() && half.as_date_time().is_none());
+    /// assert_eq!(Value::DateTime(DateTime::UNIX_EPOCH).as_date_time(), Some(DateTime::UNIX_EPOCH));
+    /// ```
+    pub fn as_list(&self) -> Option<&[Self]> {
+        if let Self::List(values) = self { Some(values) } else { None }
+    }
+
     /// The sub-attributes of a complex value; `None` for a value of another type.
     pub fn as_object(&self) -> Option<&Object> {
         if let Self::Complex(object) = self { Some(object) } else { None }
