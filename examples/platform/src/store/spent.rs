@@ -84,7 +84,7 @@ impl<'a, S: Session> Counted<'a, S> {
         let is_sqlite = self.session.dialect() == Dialect::Sqlite;
         let lists = resource.root().iter().filter(|(attribute, value)| {
             let is_kept = || before.is_some_and(|before| before.root().get(*attribute) == Some(*value));
-            !resource.resource_type().is_reference_list(*attribute) && !(is_sqlite && is_kept())
+            !(resource.resource_type().is_reference_list(*attribute) || (is_sqlite && is_kept()))
         });
         let values = lists.map(|(_, value)| if let Value::List(values) = value { values.len() } else { 0 });
         let values = u64::try_from(values.sum::<usize>()).unwrap_or(u64::MAX);
