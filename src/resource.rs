@@ -178,11 +178,12 @@ impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         for (attribute, value) in self.object.iter() {
-            let name = format_args!("{}", self.kind.attribute(attribute).name());
+            // `format_args!` leaves out the quotation marks of a text.
+            map.key(&format_args!("{}", self.kind.attribute(attribute).name()));
             if self.kind.is_sensitive(attribute) {
-                map.entry(&name, &format_args!("(not shown)"));
+                map.value(&format_args!("(not shown)"));
             } else {
-                map.entry(&name, &ShownValue { kind: self.kind, value });
+                map.value(&ShownValue { kind: self.kind, value });
             }
         }
         map.finish()
