@@ -91,8 +91,17 @@ fn documents() {
             let dialect = database.dialect();
             let inexact = conditions.iter().find(|it| mapping.pushdown(dialect, it) != Pushdown::Exact);
             if inexact.is_some() {
-                // A value with a part that is never returned is not compared as a whole.
-                assert!(text.contains("hidden"), "{text}");
+                // A value with a part that is never returned is not compared as a whole. A database has 64 bytes of
+                // the text of a `co`.
+                let is_long = text.len() > 64 && text.contains(" co ");
+                assert!(text.contains("hidden") || is_long, "{text}");
+                let written = conditions.iter().filter(|it| mapping.pushdown(dialect, it) != Pushdown::No);
+                let mut select = Statement::new(dialect);
+                select.push("SELECT r.id FROM resource AS r WHERE r.tenant = ").bind("acme").push(" AND ");
+                select.filter(mapping, &written.copied().collect::<Vec<_>>()).expect("not without an expression");
+                let ids = database.texts(&select);
+                let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+                assert!(ids.is_superset(&found), "{text}\n{}", select.text());
                 left += 1;
                 continue;
             }
