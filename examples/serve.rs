@@ -58,17 +58,19 @@ impl Host {
         let (head, body) = request.into_parts();
         // Authenticate before all other work.
         let Some(tenant) = self.tenant(&head.headers) else {
-            let mut response = refusal(401, "expected a bearer token that is valid here")?;
+            let mut response = refusal(401, "invalid or missing token")?;
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             return Ok(response);
         };
         let target = head.uri.path_and_query().map_or("", |target| target.as_str());
         let below = target.strip_prefix(BASE_PATH).filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-        let Some(target) = below else { return refusal(404, format!("expected a path below {BASE_PATH}")) };
+        let Some(target) = below else {
+            return refusal(404, format!("nothing is at this URL; SCIM is below {BASE_PATH}"));
+        };
 
         // A declared length is enough to refuse; otherwise the bytes are counted. At most `limit` bytes are held.
         let limit = self.provider.limits().body;
-        let too_large = || refusal(413, format!("expected a body of {limit} bytes at most"));
+        let too_large = || refusal(413, format!("the body has more than {limit} bytes"));
         if body.size_hint().lower() > u64::try_from(limit)? {
             return too_large();
         }

@@ -82,17 +82,22 @@ impl Error {
 
     /// 404: the service provider does not have the endpoint.
     pub(crate) fn no_endpoint() -> Self {
-        Self::new(404, "expected an endpoint of this service provider")
+        Self::new(404, "this service provider has no such endpoint")
     }
 
     /// 404: the resource does not exist, or no longer exists.
     pub(crate) fn no_resource(kind: &str) -> Self {
-        Self::new(404, format!("expected the id of a {kind} that exists"))
+        Self::new(404, format!("no {kind} has this id"))
     }
 
-    /// 412: the state of the resource does not satisfy the precondition.
-    pub(crate) fn precondition() -> Self {
-        Self::new(412, "expected a version of the resource for which the precondition of the request holds")
+    /// 412: the resource does not have a version of `If-Match`.
+    pub(crate) fn not_matched() -> Self {
+        Self::new(412, "the resource has changed: its version is not the one in If-Match")
+    }
+
+    /// 412: the resource has a version of `If-None-Match`.
+    pub(crate) fn matched() -> Self {
+        Self::new(412, "the resource exists, and its version is one that If-None-Match excludes")
     }
 
     /// 501: the service provider does not support the operation.

@@ -39,7 +39,7 @@
 //! [`protocol`] finds the endpoint and reads the request body, under the [`schema`], into a [`Resource`] or a
 //! [`patch`]. [`provider`] reads resources from the [`store`], computes with [`filter`], [`patch`] and [`resource`],
 //! and commits on the condition that no concurrent request was faster. The response shows the attributes that the
-//! client asked for. An [`Error`] of any part says which input was expected and where.
+//! client asked for. An [`Error`] of any part states the fault and its place.
 //!
 //! Each change that a commit made is an [`event`], for the host's observers and for its store.
 //!

@@ -64,7 +64,7 @@ impl Filter {
             matchers.push(Matcher::new(Arc::clone(kind), condition));
         }
         match unknown.into_iter().find(|name| !known.contains(name)) {
-            Some(name) => Err(CompileError::new(CompileErrorKind::UnknownAttribute, name)),
+            Some(name) => Err(CompileError::unknown(name, "any resource type")),
             None => Ok(matchers),
         }
     }
@@ -144,7 +144,7 @@ impl<'a> Compiler<'a> {
         }
         let Some(names) = &mut self.names else {
             return match found {
-                None => Err(CompileError::new(CompileErrorKind::UnknownAttribute, path.text())),
+                None => Err(CompileError::unknown(path.text(), self.owner())),
                 found => Ok(found),
             };
         };
@@ -158,6 +158,15 @@ impl<'a> Compiler<'a> {
             None => names.unknown.push(name),
         }
         Ok(found)
+    }
+
+    /// The name of the resource type or of the attribute in which names are looked up.
+    fn owner(&self) -> String {
+        if self.base == AttributeId::ROOT {
+            self.kind.name().to_owned()
+        } else {
+            format!("`{}`", self.kind.path(self.base))
+        }
     }
 
     fn place(&self, attribute: AttributeId) -> Place {

@@ -1,5 +1,7 @@
 //! Errors of compiling a filter for a resource type.
 
+use std::fmt;
+
 use crate::schema::AttributeType;
 
 /// The error for a filter that does not fit a resource type, with the attribute at fault (RFC 7644 §3.12
@@ -13,19 +15,25 @@ use crate::schema::AttributeType;
 /// let filter: Filter = "shoeSize gt 40".parse()?;
 /// let error = filter.compile(user, &mut Tolerance::new(Quirks::default())).unwrap_err();
 /// assert_eq!(error.kind(), CompileErrorKind::UnknownAttribute);
-/// assert_eq!(error.to_string(), "expected an attribute of the schema: `shoeSize`");
+/// assert_eq!(error.to_string(), "`shoeSize` is not an attribute of User");
 /// # Ok::<(), scim_core::filter::FilterError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind}: `{attribute:.60}`")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompileError {
     kind: CompileErrorKind,
     attribute: Box<str>,
+    /// The resource type or the attribute that does not have the attribute.
+    missing_in: Option<Box<str>>,
 }
 
 impl CompileError {
     pub(super) fn new(kind: CompileErrorKind, attribute: impl Into<Box<str>>) -> Self {
-        Self { kind, attribute: attribute.into() }
+        Self { kind, attribute: attribute.into(), missing_in: None }
+    }
+
+    /// An error for an attribute that `owner` does not have.
+    pub(super) fn unknown(attribute: impl Into<Box<str>>, owner: impl Into<Box<str>>) -> Self {
+        Self { missing_in: Some(owner.into()), ..Self::new(CompileErrorKind::UnknownAttribute, attribute) }
     }
 
     /// The fault.
@@ -39,15 +47,28 @@ impl CompileError {
     }
 }
 
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, attribute, missing_in } = self;
+        match (kind, missing_in) {
+            (_, Some(owner)) => write!(f, "`{attribute:.60}` is not an attribute of {owner}"),
+            (CompileErrorKind::Sensitive, _) => write!(f, "`{attribute:.60}` may not be read"),
+            _ => write!(f, "{kind}: `{attribute:.60}`"),
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}
+
 /// The faults of a filter under a resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileErrorKind {
     /// The resource type does not have the attribute.
-    #[error("expected an attribute of the schema")]
+    #[error("the attribute is not in the schema")]
     UnknownAttribute,
     /// The value is never returned (`password`), and the result would reveal the value.
-    #[error("expected an attribute that may be read")]
+    #[error("the attribute may not be read")]
     Sensitive,
     /// An operator that does not apply to the attribute's type (RFC 7644 §3.4.2.2).
     #[error("expected {}", operators(*.0))]

@@ -90,7 +90,7 @@ where
 {
     let (parts, body) = request.into_parts();
     let Some(context) = parts.extensions.get::<RequestContext>().cloned() else {
-        let mut response = refuse(Error::new(401, "expected a caller that is known"));
+        let mut response = refuse(Error::new(401, "the caller is not authenticated"));
         let challenge = ::http::HeaderValue::from_static("Bearer");
         response.headers_mut().insert(::http::header::WWW_AUTHENTICATE, challenge);
         return response;
@@ -112,7 +112,7 @@ where
 }
 
 fn too_long(limit: usize) -> Error {
-    Error::new(413, format!("expected a body of at most {limit} bytes"))
+    Error::new(413, format!("the body has more than {limit} bytes"))
 }
 
 fn refuse(error: Error) -> ::http::Response<Vec<u8>> {

@@ -87,7 +87,7 @@ impl<'a> BulkRequest<'a> {
     /// BulkRequest. 400 `invalidValue` if `failOnErrors` is less than 1.
     pub fn parse(body: &'a [u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, Error> {
         if body.len() > limits.bulk_payload {
-            let detail = format!("expected a body of at most {} bytes (maxPayloadSize)", limits.bulk_payload);
+            let detail = format!("the body has more than {} bytes (maxPayloadSize)", limits.bulk_payload);
             return Err(Error::new(413, detail));
         }
         if is_deeper(body, limits.json_depth.saturating_add(ENVELOPE)) {
@@ -102,7 +102,7 @@ impl<'a> BulkRequest<'a> {
             Ok(message)
         });
         if progress.too_many {
-            let detail = format!("expected at most {} operations (maxOperations)", limits.bulk_operations);
+            let detail = format!("the request has more than {} operations (maxOperations)", limits.bulk_operations);
             return Err(Error::new(413, detail));
         }
         let message =

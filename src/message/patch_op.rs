@@ -29,7 +29,7 @@ impl Patch {
     /// `remove` has no path, or an `add` or `replace` has no value.
     pub fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, PatchError> {
         if body.len() > limits.body {
-            let message = format!("expected a body of at most {} bytes", limits.body);
+            let message = format!("the body has more than {} bytes", limits.body);
             return Err(PatchError::new(PatchErrorKind::BodyTooLong, message));
         }
         // Values are kept as text, which the parser skips without counting depth.

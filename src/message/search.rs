@@ -145,7 +145,7 @@ impl SearchRequest {
     /// and the names.
     pub fn from_json(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, Error> {
         if body.len() > limits.body {
-            return Err(Error::new(413, format!("expected a body of at most {} bytes", limits.body)));
+            return Err(Error::new(413, format!("the body has more than {} bytes", limits.body)));
         }
         if is_deeper(body, limits.json_depth) {
             let detail = format!("expected at most {} nested objects and arrays", limits.json_depth);

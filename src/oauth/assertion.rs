@@ -77,34 +77,34 @@ pub enum AssertionError {
     #[error("expected the algorithm RS256, PS256 or ES256")]
     Algorithm,
     /// The key set has no key with this `kid` for the algorithm.
-    #[error("expected a kid of the issuer's keys")]
+    #[error("the issuer has no key with this kid")]
     UnknownKey,
     /// No key with this `kid` has made the signature.
-    #[error("expected a signature of the issuer's key")]
+    #[error("the signature is not of a key of the issuer")]
     Signature,
     /// The claims are no JSON object, or a claim is missing or has another type.
     #[error("expected the claims iss, sub, aud and exp of a JWT")]
     Claims,
     /// `iss` is not the issuer of the client.
-    #[error("expected the issuer of the client in iss")]
+    #[error("iss is not the issuer of the client")]
     Issuer,
     /// `aud` does not contain the audience of the client.
-    #[error("expected the audience of the client in aud")]
+    #[error("aud is not the audience of the client")]
     Audience,
     /// `sub` is not the subject of the client.
-    #[error("expected the subject of the client in sub")]
+    #[error("sub is not the subject of the client")]
     Subject,
     /// The time of `exp` has passed.
-    #[error("expected an assertion that has not expired")]
+    #[error("the assertion has expired")]
     Expired,
     /// `nbf` or `iat` is in the future.
-    #[error("expected an assertion that is valid already")]
+    #[error("the assertion is not valid yet")]
     NotYetValid,
     /// The assertion is valid for longer than [`Federation::longest`] allows.
-    #[error("expected an assertion with a shorter lifetime")]
+    #[error("the lifetime of the assertion is too long")]
     TooLongLived,
     /// The assertion has no `jti`, and [`Federation::requiring_id`] was called.
-    #[error("expected the claim jti")]
+    #[error("the claim jti is missing")]
     NoId,
 }
 
@@ -114,7 +114,7 @@ impl AssertionError {
     pub fn token_error(self) -> TokenError {
         match self {
             Self::Malformed | Self::Algorithm | Self::UnknownKey | Self::Signature => {
-                TokenError::client("expected a client id and a client assertion that are valid")
+                TokenError::client("invalid client id or client assertion")
             }
             signed => TokenError::new(super::TokenErrorKind::InvalidClient, signed.to_string()),
         }

@@ -21,7 +21,7 @@ const SECRET_BYTES: usize = 1_024;
 /// The maximum size of a scope, in bytes.
 const SCOPE_BYTES: usize = 1_024;
 
-const UNKNOWN: &str = "expected a client id and a secret that are valid";
+const UNKNOWN: &str = "invalid client id or secret";
 
 /// A request for an access token with the client credentials grant. The client is not authenticated yet.
 pub struct TokenRequest {
@@ -101,7 +101,7 @@ impl TokenRequest {
                     return Err(TokenError::client("expected the client_assertion_type of a JWT"));
                 }
                 (None, Some(_), Some(assertion)) => (id, Credential::Assertion(assertion)),
-                (None, None, None) => return Err(TokenError::client("expected client authentication")),
+                (None, None, None) => return Err(TokenError::client("the client authentication is missing")),
                 _ => return Err(TokenError::request("expected client_assertion_type and client_assertion")),
             }
         };

@@ -140,10 +140,10 @@ impl Application<'_> {
             return Ok(());
         }
         if self.kind.attribute(attribute).is_required() || self.is_required_extension(attribute) {
-            return Err(PatchError::mutability("expected a required attribute to keep a value"));
+            return Err(self.refused(attribute, "is required and keeps a value"));
         }
         if self.keeps_value(attribute) {
-            return Err(PatchError::mutability("expected an attribute with a default to keep a value"));
+            return Err(self.refused(attribute, "has a default and keeps a value"));
         }
         self.check_immutable(attribute, None)?;
         let parent = self.kind.parent(attribute);
@@ -176,8 +176,13 @@ impl Application<'_> {
         match (self.before.value(attribute), value) {
             (None, _) => Ok(()),
             (Some(before), Some(value)) if same(self.kind, attribute, before, value) => Ok(()),
-            _ => Err(PatchError::mutability("expected an immutable attribute to keep its value")),
+            _ => Err(self.refused(attribute, "is immutable and keeps its value")),
         }
+    }
+
+    /// The error for a change that the attribute does not allow.
+    pub(super) fn refused(&self, attribute: AttributeId, fact: &str) -> PatchError {
+        PatchError::mutability(format!("`{:.200}` {fact}", self.kind.path(attribute)))
     }
 
     /// Takes the values of a list out of the resource; an empty list keeps their position.

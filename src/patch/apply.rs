@@ -17,7 +17,7 @@ use crate::{
     limits::Work,
     quirks::{Quirk, Reading},
     resource::{Resource, ResourceError, ResourceErrorKind, judge, read_value, same},
-    schema::AttributeId,
+    schema::{AttributeId, ResourceType},
 };
 
 pub(super) fn apply(
@@ -60,7 +60,7 @@ impl Application<'_> {
     fn at_path(&mut self, index: usize, op: Op, path: &str, raw: Option<&RawValue>) -> Result<(), PatchError> {
         let target = Target::parse(self.kind, path, &mut self.reading)?;
         if target.is_read_only(self.kind) {
-            return Err(PatchError::mutability("expected an attribute that clients may change"));
+            return Err(read_only(self.kind, &target));
         }
         self.write(index, op, &target, raw, false)
     }
@@ -209,7 +209,7 @@ impl Application<'_> {
         if equal && self.reading.allows(Quirk::ReadOnlyEcho) {
             return Ok(());
         }
-        Err(PatchError::mutability("expected an attribute that clients may change"))
+        Err(read_only(self.kind, target))
     }
 
     /// Makes the postponed changes of one list.
@@ -259,4 +259,9 @@ impl Application<'_> {
             None => blamed,
         }
     }
+}
+
+/// The error for an operation on a target that only the service provider changes.
+fn read_only(kind: &ResourceType, target: &Target) -> PatchError {
+    PatchError::mutability(format!("`{:.200}` is read-only", kind.path(target.attribute())))
 }

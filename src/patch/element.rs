@@ -45,12 +45,12 @@ impl Application<'_> {
     ) -> Result<(), PatchError> {
         let definition = self.kind.attribute(sub);
         if value.is_none() && definition.is_required() {
-            return Err(PatchError::mutability("expected a required sub-attribute to keep a value"));
+            return Err(self.refused(sub, "is required and keeps a value"));
         }
         let fixed = definition.mutability() == Mutability::Immutable;
         let keeps = |there: &Value| value.is_some_and(|value| same(self.kind, sub, there, value));
         if fixed && element.get(sub).is_some_and(|there| !keeps(there)) {
-            return Err(PatchError::mutability("expected an immutable sub-attribute to keep its value"));
+            return Err(self.refused(sub, "is immutable and keeps its value"));
         }
         Ok(())
     }

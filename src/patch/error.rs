@@ -110,7 +110,7 @@ impl PatchError {
     }
 
     pub(super) fn no_target() -> Self {
-        Self::new(PatchErrorKind::NoTarget, "expected a path that matches a value")
+        Self::new(PatchErrorKind::NoTarget, "no value matches the path")
     }
 
     /// An error for JSON that cannot be read. `expected` names the JSON that belongs there.

@@ -20,7 +20,7 @@ impl Application<'_> {
     /// Refuses a value that no client may read: the removal would confirm a guess.
     pub(super) fn expect_nothing_secret(&self, given: &[Value]) -> Result<(), PatchError> {
         if given.iter().any(|value| self.holds_secret(value)) {
-            return Err(PatchError::value("expected no `value` that may not be read"));
+            return Err(PatchError::value("the `value` has an attribute that may not be read"));
         }
         Ok(())
     }

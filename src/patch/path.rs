@@ -39,8 +39,10 @@ impl Target {
         if let Some(attribute) = kind.child(AttributeId::ROOT, text) {
             return Ok(Self::Attribute(attribute));
         }
-        let unknown =
-            |text: &str| PatchError::new(PatchErrorKind::InvalidPath, "expected an attribute of the schema").at(text);
+        let unknown = |text: &str| {
+            let message = format!("`{text:.60}` is not an attribute of {}", kind.name());
+            PatchError::new(PatchErrorKind::InvalidPath, message).at(text)
+        };
         let resolve = |path: PathRef<'_>, tolerance: &mut Tolerance| {
             kind.resolve(path, tolerance).map_err(|unresolved| unknown(unresolved.path()))
         };
@@ -125,7 +127,7 @@ impl Target {
         if reading.allows(Quirk::UnknownAttribute) {
             return Ok(None);
         }
-        Err(PatchError::syntax("expected an attribute of the schema").at(key))
+        Err(PatchError::syntax(format!("`{key:.60}` is not an attribute of {}", kind.name())).at(key))
     }
 
     /// The path of the member `key` of the object of `parent`.

@@ -59,7 +59,7 @@ impl Application<'_> {
     pub(super) fn schema_elements(&mut self, op: Op, elements: &Elements) -> Result<(), PatchError> {
         let condition = elements.condition(self.kind, self.reading.tolerance)?;
         if op != Op::Remove {
-            return Err(PatchError::mutability("expected `schemas` to follow from the attributes"));
+            return Err(PatchError::mutability("`schemas` follows from the attributes and cannot be changed"));
         }
         let kind = self.kind;
         let extensions = kind.extensions().iter().map(|extension| extension.schema().id());
@@ -78,7 +78,7 @@ impl Application<'_> {
             return Err(PatchError::no_target());
         }
         if self.is_required_extension(object) {
-            return Err(PatchError::mutability("expected a required extension to stay"));
+            return Err(PatchError::mutability("the extension is required and cannot be removed"));
         }
         // As in PUT, read-only attributes, immutable attributes with an old value, and attributes with a default stay,
         // and with them the extension.
@@ -108,5 +108,5 @@ impl Application<'_> {
 }
 
 fn base_schema_stays() -> PatchError {
-    PatchError::mutability("expected the base schema to stay in `schemas`")
+    PatchError::mutability("the base schema cannot be removed from `schemas`")
 }

@@ -67,7 +67,7 @@ impl Application<'_> {
         raw: Option<&RawValue>,
     ) -> Result<(), PatchError> {
         let (Some(raw), Op::Add | Op::Replace) = (raw.filter(|raw| raw.get() != "null"), op) else {
-            return Err(PatchError::mutability("expected `value` to be changed, from which `$ref` follows"));
+            return Err(self.refused(attribute, "follows from `value`, which can be changed"));
         };
         let object = object_of(self.kind, attribute, raw, "a reference")?;
         self.singular(op, owner, Some(&object))

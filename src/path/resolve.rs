@@ -72,7 +72,8 @@ impl ResourceType {
     ///
     /// When the resource type does not have the attribute.
     pub fn resolve(&self, path: PathRef<'_>, tolerance: &mut Tolerance) -> Result<AttributeId, UnknownAttribute> {
-        self.named(path, tolerance).ok_or_else(|| UnknownAttribute { path: path.text().into() })
+        let unknown = || UnknownAttribute { path: path.text().into(), kind: self.name().into() };
+        self.named(path, tolerance).ok_or_else(unknown)
     }
 
     fn named(&self, path: PathRef<'_>, tolerance: &mut Tolerance) -> Option<AttributeId> {
@@ -118,9 +119,11 @@ impl ResourceType {
 
 /// The error for a path that does not name an attribute of the resource type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected an attribute of the schema: `{path:.60}`")]
+#[error("`{path:.60}` is not an attribute of {kind}")]
 pub struct UnknownAttribute {
     path: Box<str>,
+    /// The name of the resource type.
+    kind: Box<str>,
 }
 
 impl UnknownAttribute {

@@ -69,7 +69,7 @@ impl Response {
     /// 405 with the methods that the endpoint supports (RFC 9110 §15.5.6).
     pub(super) fn method_not_allowed(allow: &'static str, content_type: &'static str) -> Self {
         let mut response =
-            Self::from_error(Error::new(405, format!("expected one of the methods {allow}")), content_type);
+            Self::from_error(Error::new(405, format!("the endpoint supports only {allow}")), content_type);
         response.headers.allow = Some(allow);
         response
     }
@@ -88,7 +88,7 @@ impl Response {
     /// ```
     /// use scim_core::{error::Error, protocol::Response};
     ///
-    /// let response = Response::refusal(Error::new(401, "expected a token that is valid"));
+    /// let response = Response::refusal(Error::new(401, "invalid or missing token"));
     /// assert_eq!(response.status, 401);
     /// assert_eq!(response.header("Content-Type"), Some("application/scim+json"));
     /// ```

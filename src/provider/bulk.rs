@@ -163,7 +163,7 @@ impl<S: Store> Run<'_, S> {
         };
         let target = step.refers.iter().find(failed)?;
         let name = self.steps.get(*target).and_then(|target| target.bulk_id.as_deref()).unwrap_or_default();
-        Some(Error::new(409, format!("expected a resource that was created: `bulkId:{name:.60}`")))
+        Some(Error::new(409, format!("the operation with the bulkId `{name:.60}` has failed")))
     }
 
     /// Executes an operation that is not part of a cycle.

@@ -18,10 +18,10 @@ const CONTENTION: Duration = Duration::from_secs(1);
 pub(super) fn refused(kind: &ResourceType, error: StoreError) -> Error {
     match error {
         StoreError::NotFound => Error::no_resource(kind.name()),
-        StoreError::VersionMismatch { .. } => Error::precondition(),
+        StoreError::VersionMismatch { .. } => Error::not_matched(),
         StoreError::NotUnique { attribute } => {
             let path = kind.path(attribute);
-            let detail = format!("{path}: expected a value that no other {} has", kind.name());
+            let detail = format!("another {} already has this `{path}`", kind.name());
             Error::new(409, detail).with_scim_type(ScimType::Uniqueness).with_attribute(path)
         }
         StoreError::BadReference { attribute, value } => no_such_reference(kind, attribute, &value),
@@ -68,7 +68,7 @@ pub(super) fn too_much_bulk(limit: u64) -> Error {
 /// 400 `invalidValue`: a list refers to a resource that does not exist.
 pub(super) fn no_such_reference(kind: &ResourceType, attribute: AttributeId, value: &str) -> Error {
     let path = kind.path(attribute);
-    let detail = format!("{path}: expected the id of a resource that exists: `{value:.60}`");
+    let detail = format!("{path}: no resource has the id `{value:.60}`");
     Error::bad(ScimType::InvalidValue, detail).with_attribute(path)
 }
 

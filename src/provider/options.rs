@@ -1,6 +1,6 @@
 //! The options of one operation besides its body: the attributes to return, and the precondition of a write.
 
-use crate::{message::SearchRequest, store::Version};
+use crate::{error::Error, message::SearchRequest, store::Version};
 
 /// The options of one operation besides its body. By default the client gets the default attributes and sets no
 /// precondition.
@@ -97,9 +97,16 @@ impl Precondition {
             && self.refused.as_ref().is_none_or(|tags| !tags.contain(version))
     }
 
-    /// Returns whether `If-Match` holds for a resource with this version; `true` without `If-Match`.
-    pub(crate) fn required_holds(&self, version: &Version) -> bool {
-        self.required.as_ref().is_none_or(|tags| tags.contain(version))
+    /// Refuses a resource with this version, with 412, unless the precondition holds.
+    pub(crate) fn check(&self, version: &Version) -> Result<(), Error> {
+        self.check_required(version)?;
+        if self.holds(version) { Ok(()) } else { Err(Error::matched()) }
+    }
+
+    /// Refuses a resource with this version, with 412, unless `If-Match` holds.
+    pub(crate) fn check_required(&self, version: &Version) -> Result<(), Error> {
+        let holds = self.required.as_ref().is_none_or(|tags| tags.contain(version));
+        if holds { Ok(()) } else { Err(Error::not_matched()) }
     }
 
     /// Returns whether the resource may have any version, so that the check needs no read.

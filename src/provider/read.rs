@@ -39,9 +39,7 @@ impl<S: Store> ServiceProvider<S> {
         let hidden = call.permit.unused(&view.hidden_lists(&call.permit.kind));
         let anything = Precondition::default();
         let stored = self.existing(&call, id, &anything, &RequestedAttributes::without(&hidden)).await?;
-        if !options.precondition.required_holds(&stored.version) {
-            return Err(Error::precondition());
-        }
+        options.precondition.check_required(&stored.version)?;
         self.answer(&call, stored, view, false).await
     }
 
@@ -58,7 +56,8 @@ impl<S: Store> ServiceProvider<S> {
         let found = self.read(call.context, Key { kind, id }, requested).await?;
         let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
         call.permit.check_found(&found.resource)?;
-        if precondition.holds(&found.version) { Ok(found) } else { Err(Error::precondition()) }
+        precondition.check(&found.version)?;
+        Ok(found)
     }
 
     /// Returns the answer, with the derived attributes of the resource and the names in its references. The answer

@@ -92,7 +92,7 @@ impl Resource {
         let attribute = resolve(&self.kind, path).filter(|attribute| *attribute != AttributeId::ROOT);
         attribute
             .filter(|attribute| !self.kind.attribute(self.kind.parent(*attribute)).is_multi_valued())
-            .ok_or_else(|| ResourceError::new(ResourceErrorKind::Unknown, path))
+            .ok_or_else(|| ResourceError::unknown_at(self.resource_type(), path))
     }
 }
 

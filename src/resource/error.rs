@@ -23,6 +23,8 @@ pub struct ResourceError {
     path: Box<str>,
     /// The attribute of the path, if the schema has it.
     attribute: Option<AttributeId>,
+    /// The name of the resource type, if it does not have the attribute.
+    missing_in: Option<Box<str>>,
     index: Option<usize>,
     position: Option<(usize, usize)>,
 }
@@ -35,7 +37,7 @@ pub enum ResourceErrorKind {
     #[error("{0}")]
     Syntax(Box<str>),
     /// The body has more bytes than [`Limits::body`](crate::Limits::body), the number in this variant.
-    #[error("expected a body of at most {0} bytes")]
+    #[error("the body has more than {0} bytes")]
     BodyTooLong(usize),
     /// JSON is nested deeper than [`Limits::json_depth`](crate::Limits::json_depth), the number in this variant.
     #[error("expected at most {0} nested objects and arrays")]
@@ -44,7 +46,7 @@ pub enum ResourceErrorKind {
     #[error("expected the attribute once")]
     Duplicate,
     /// The schema has no such attribute.
-    #[error("expected an attribute of the schema")]
+    #[error("the attribute is not in the schema")]
     Unknown,
     /// The value has another type than its attribute (RFC 7643 §2.3).
     #[error("expected {expected}, found {found}")]
@@ -80,16 +82,16 @@ pub enum ResourceErrorKind {
     #[error("expected a sub-attribute of the schema that clients may set")]
     NoContent,
     /// A required attribute without a value (RFC 7643 §7).
-    #[error("expected a value, since it is required")]
+    #[error("the attribute is required and has no value")]
     Required,
     /// A read-only attribute that changed (RFC 7643 §7).
-    #[error("expected no change, since it is read-only")]
+    #[error("the attribute is read-only")]
     ReadOnly,
     /// An immutable attribute that changed (RFC 7643 §7).
-    #[error("expected no change, since it is immutable")]
+    #[error("the attribute is immutable and keeps its value")]
     Immutable,
     /// An attribute that lost its value, although it has a [default](crate::schema::Attribute::with_default_value).
-    #[error("expected the value to stay, since the attribute has a default")]
+    #[error("the attribute has a default and keeps a value")]
     Default,
     /// More than one primary value (RFC 7643 §2.4).
     #[error("expected at most one primary value")]
@@ -98,7 +100,7 @@ pub enum ResourceErrorKind {
 
 impl ResourceError {
     pub(super) fn new(kind: ResourceErrorKind, path: impl Into<Box<str>>) -> Self {
-        Self { kind, path: path.into(), attribute: None, index: None, position: None }
+        Self { kind, path: path.into(), attribute: None, missing_in: None, index: None, position: None }
     }
 
     pub(super) fn of(kind: ResourceErrorKind, of: &ResourceType, attribute: AttributeId) -> Self {
@@ -107,7 +109,12 @@ impl ResourceError {
 
     /// An error for an attribute that the schema does not have, as far as the client knows.
     pub(crate) fn unknown(kind: &ResourceType, attribute: AttributeId) -> Self {
-        Self::of(ResourceErrorKind::Unknown, kind, attribute)
+        Self { attribute: Some(attribute), ..Self::unknown_at(kind, kind.path(attribute)) }
+    }
+
+    /// An error for a path that names no attribute of the schema.
+    pub(super) fn unknown_at(kind: &ResourceType, path: impl Into<Box<str>>) -> Self {
+        Self { missing_in: Some(kind.name().into()), ..Self::new(ResourceErrorKind::Unknown, path) }
     }
 
     pub(super) fn in_value(mut self, index: Option<usize>) -> Self {
@@ -148,12 +155,16 @@ impl ResourceError {
 
 impl fmt::Display for ResourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)?;
-        if !self.path.is_empty() {
-            write!(f, ": `{:.200}`", self.path)?;
-        }
-        if let Some(index) = self.index {
-            write!(f, " of value {}", index + 1)?;
+        let message = match &self.missing_in {
+            Some(kind) => format!("the attribute is not an attribute of {kind}"),
+            None => self.kind.to_string(),
+        };
+        let index = self.index.map_or_else(String::new, |index| format!(" of value {}", index + 1));
+        // The path is the subject of a fact about the attribute, and follows any other message.
+        match message.strip_prefix("the attribute ") {
+            _ if self.path.is_empty() => write!(f, "{message}{index}")?,
+            Some(fact) => write!(f, "`{:.200}`{index} {fact}", self.path)?,
+            None => write!(f, "{message}: `{:.200}`{index}", self.path)?,
         }
         if let Some((line, column)) = self.position {
             write!(f, ", line {line} column {column}")?;

@@ -52,8 +52,11 @@ impl Sort {
         descending: bool,
         tolerance: &mut Tolerance,
     ) -> Result<Self, SortError> {
-        let refuse = |kind| SortError { kind, attribute: path.text().into() };
-        let named = kind.resolve(path, tolerance).map_err(|UnknownAttribute { .. }| refuse(SortErrorKind::Unknown))?;
+        let refuse = |kind| SortError { kind, attribute: path.text().into(), missing_in: None };
+        let named = kind.resolve(path, tolerance).map_err(|UnknownAttribute { .. }| SortError {
+            missing_in: Some(kind.name().into()),
+            ..refuse(SortErrorKind::Unknown)
+        })?;
         let attribute = kind.value_of(named).or_else(|| kind.referred_id(named)).unwrap_or(named);
         if kind.is_sensitive(attribute) {
             return Err(refuse(SortErrorKind::Sensitive));
@@ -276,11 +279,12 @@ impl<'a> Position<'a> {
 }
 
 /// The reason why a `sortBy` is refused, and the attribute that it names.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind}: `{attribute:.60}`")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortError {
     kind: SortErrorKind,
     attribute: Box<str>,
+    /// The resource type that does not have the attribute.
+    missing_in: Option<Box<str>>,
 }
 
 impl SortError {
@@ -293,14 +297,32 @@ impl SortError {
     pub fn attribute(&self) -> &str {
         &self.attribute
     }
+
+    /// The same error, in a list of several resource types of which none has the attribute.
+    pub(crate) fn in_any_type(self) -> Self {
+        Self { missing_in: Some("any resource type".into()), ..self }
+    }
 }
+
+impl fmt::Display for SortError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, attribute, missing_in } = self;
+        match (kind, missing_in) {
+            (_, Some(owner)) => write!(f, "`{attribute:.60}` is not an attribute of {owner}"),
+            (SortErrorKind::Sensitive, _) => write!(f, "`{attribute:.60}` may not be read"),
+            _ => write!(f, "{kind}: `{attribute:.60}`"),
+        }
+    }
+}
+
+impl std::error::Error for SortError {}
 
 /// The reason why a `sortBy` is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SortErrorKind {
     /// The resource type has no such attribute.
-    #[error("expected an attribute of the schema")]
+    #[error("the attribute is not in the schema")]
     Unknown,
     /// A complex attribute without `value`: the client has to name a sub-attribute (RFC 7644 §3.4.2.3).
     #[error("expected a sub-attribute to sort by")]
@@ -309,6 +331,6 @@ pub enum SortErrorKind {
     #[error("expected an attribute whose values have an order")]
     Binary,
     /// The value is never returned, and the order would reveal it.
-    #[error("expected an attribute that may be read")]
+    #[error("the attribute may not be read")]
     Sensitive,
 }

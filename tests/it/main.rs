@@ -69,6 +69,7 @@ mod protocol {
     #[cfg(feature = "tower")]
     mod http_types;
     mod me;
+    mod messages;
     mod promises;
 }
 mod requirements;

@@ -33,11 +33,9 @@ pub async fn run(command: Command, directory: &Directory, database: &Database, o
             if directory.organization(organization.as_str()).await?.is_none() {
                 let known = directory.organizations().await?;
                 let names: Vec<&str> = known.iter().take(20).map(|organization| &*organization.name).collect();
-                return Err(format!(
-                    "expected an organization that exists, found `{organization}`; there are: {}",
-                    names.join(", ")
-                )
-                .into());
+                return Err(
+                    format!("no organization has the name `{organization}`; there are: {}", names.join(", ")).into()
+                );
             }
             let link = invite(database, &organization, &user_name, &name, &public_url, Earlier::End).await?;
             writeln!(out, "{link} (works once, within 24 hours)")?;
@@ -71,10 +69,10 @@ pub async fn invite(
     let (accounts, tenant) = (Accounts::new(database.clone()), organization.as_str());
     let account = match accounts.find_made_by_hand(tenant, user_name).await? {
         Some(account) if account.is_administrator() && !account.active => {
-            return Err(format!("expected an active administrator, found `{user_name}`, who is deactivated").into());
+            return Err(format!("the administrator `{user_name}` is deactivated").into());
         }
         Some(account) if account.is_administrator() => account.id,
-        Some(_) => return Err(format!("expected an administrator, found `{user_name}`, who is not one").into()),
+        Some(_) => return Err(format!("`{user_name}` is not an administrator").into()),
         None => {
             let new = NewAccount {
                 tenant: tenant.to_owned(),
@@ -88,7 +86,7 @@ pub async fn invite(
         }
     };
     let secret = invitation::invite(database, tenant, &account, None, earlier).await?;
-    let secret = secret.ok_or("expected an active administrator, found one who was deactivated or removed just now")?;
+    let secret = secret.ok_or("the administrator was deactivated or removed just now")?;
     let path = Console::path(tenant, &format!("invitation/{secret}"));
     Ok(format!("{}{path}", url.trim_end_matches('/')))
 }

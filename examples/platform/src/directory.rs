@@ -33,28 +33,28 @@ pub const SHOWN_DIGITS: usize = 12;
 #[non_exhaustive]
 pub enum DirectoryError {
     /// The organization does not exist.
-    #[error("expected an organization that exists, found `{0}`")]
+    #[error("no organization has the name `{0}`")]
     NoOrganization(Box<str>),
     /// The token was revoked, which is final.
-    #[error("expected a token that was not revoked: its key {0} was")]
+    #[error("the token was revoked with its key {0}")]
     Revoked(Box<str>),
     /// The token has expired.
-    #[error("expected a token that has not expired: its key {0} has")]
+    #[error("the token has expired with its key {0}")]
     Expired(Box<str>),
     /// The token already opens another organization.
-    #[error("expected a token of no other organization")]
+    #[error("the token belongs to another organization")]
     Taken,
     /// The form for the new key has already made a key.
-    #[error("expected a form that has made no key yet")]
+    #[error("the form has already made a key")]
     Repeated,
     /// The connection of the organization is being removed, so SCIM stays off until the removal has ended.
-    #[error("expected an organization whose connection is not being removed: continue the removal on the page SCIM")]
+    #[error("the connection of the organization is being removed: continue the removal on the page SCIM")]
     Removing,
     /// No key has a digest with this beginning.
-    #[error("expected the start of a key's digest, found `{0}`, with which none starts")]
+    #[error("no key has a digest that starts with `{0}`")]
     NoKey(Box<str>),
     /// Several keys have digests with this beginning.
-    #[error("expected more of a key's digest, found `{0}`, with which {1} of them start")]
+    #[error("{1} keys have a digest that starts with `{0}`")]
     Ambiguous(Box<str>, usize),
     /// The tables cannot be read or written.
     #[error(transparent)]

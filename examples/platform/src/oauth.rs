@@ -56,25 +56,25 @@ pub fn issuer(url: &str, organization: &str) -> String {
 #[non_exhaustive]
 pub enum ClientError {
     /// There is no organization of this name.
-    #[error("expected an organization that exists, found `{0}`")]
+    #[error("no organization has the name `{0}`")]
     NoOrganization(Box<str>),
     /// The organization has no client with this id.
-    #[error("expected the id of a client, found `{0}`")]
+    #[error("no client has the id `{0}`")]
     NoClient(Box<str>),
     /// The client was revoked.
-    #[error("expected a client that was not revoked: {0} was")]
+    #[error("the client {0} was revoked")]
     Revoked(Box<str>),
     /// No secret of the client has a digest with this prefix, or several have.
-    #[error("expected the start of one secret's digest, found `{0}`")]
+    #[error("no secret, or more than one, has a digest that starts with `{0}`")]
     NoSecret(Box<str>),
     /// The organization has the maximum number of clients, or the client has the maximum number of secrets.
-    #[error("expected fewer than {0} of them: revoke or delete one that is not used")]
+    #[error("there are {0} of them already: revoke or delete one that is not used")]
     TooMany(usize),
     /// The lifetime of a secret is shorter than one day or longer than [`MOST_SECRET_DAYS`].
     #[error("expected a lifetime of 1 to {MOST_SECRET_DAYS} days")]
     Lifetime,
     /// The form has already created a client or a secret.
-    #[error("expected a form that has made nothing yet")]
+    #[error("the form was already used")]
     Repeated,
     /// The system has no random bytes.
     #[error(transparent)]

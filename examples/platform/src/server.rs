@@ -159,7 +159,7 @@ async fn health(State((directory, outages)): State<(Arc<Directory>, Arc<Outages>
 
 /// The response to a request for an unknown URL.
 pub(crate) fn not_found() -> Response {
-    refusal(ScimError::new(404, "expected a URL below /scim/{organization}/v2"))
+    refusal(ScimError::new(404, "nothing is at this URL; SCIM is below /scim/{organization}/v2"))
 }
 
 /// A response of the server itself, as a SCIM error (RFC 7644 §3.12).

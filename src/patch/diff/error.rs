@@ -18,7 +18,7 @@ use crate::{
 /// let after = Resource::from_json(user, br#"{"displayName": "Babs"}"#)?;
 /// let error = diff(&before, &after, &Limits::default()).expect_err("a user keeps a name");
 /// assert_eq!(error.kind(), &DiffErrorKind::Rule(ResourceErrorKind::Required));
-/// assert_eq!(error.to_string(), "expected a value, since it is required: `userName`");
+/// assert_eq!(error.to_string(), "`userName` is required and has no value");
 /// # Ok::<(), scim_core::resource::ResourceError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,8 +75,12 @@ impl From<ResourceError> for DiffError {
 
 impl fmt::Display for DiffError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind().fmt(f)?;
-        if self.path().is_empty() { Ok(()) } else { write!(f, ": `{:.200}`", self.path()) }
+        let (message, path) = (self.kind().to_string(), self.path());
+        match message.strip_prefix("the attribute ") {
+            _ if path.is_empty() => f.write_str(&message),
+            Some(fact) => write!(f, "`{path:.200}` {fact}"),
+            None => write!(f, "{message}: `{path:.200}`"),
+        }
     }
 }
 

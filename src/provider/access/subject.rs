@@ -47,6 +47,6 @@ impl Subjects {
             let kind = registry.resource_type(&subject.kind)?;
             Some((Arc::clone(kind), subject.id))
         });
-        found.ok_or_else(|| Error::new(404, "expected a caller that is a resource of this service provider"))
+        found.ok_or_else(|| Error::new(404, "the caller is not a resource of this service provider"))
     }
 }

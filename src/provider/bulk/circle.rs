@@ -64,7 +64,8 @@ impl<S: Store> Run<'_, S> {
             if self.is_over() {
                 return;
             }
-            let detail = "expected that the resources that refer to each other in a circle can all be created";
+            let detail =
+                "the resource is part of a circle of references, and another resource of the circle cannot be created";
             self.fail(other, Error::new(409, detail));
         }
     }
@@ -90,7 +91,7 @@ impl<S: Store> Run<'_, S> {
             if strip(&mut part, &later) {
                 // A resource that is invalid without the reference cannot be in a cycle.
                 judge(None, &part).map_err(|error| {
-                    let detail = format!("expected a circle that can be closed afterwards: {error}");
+                    let detail = format!("the circle of references cannot be closed afterward: {error}");
                     (member.index, Error::new(409, detail))
                 })?;
                 member.part = Some(Arc::new(part));

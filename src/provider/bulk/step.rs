@@ -90,7 +90,7 @@ pub(super) fn steps<'a, S: Store>(
             step.id = Some(provider.inner.ids.next());
             if let Some(bulk_id) = operation.bulk_id.as_deref().filter(|bulk_id| !bulk_id.is_empty()) {
                 if bulk_ids.contains_key(bulk_id) {
-                    let detail = format!("bulkId: expected one that no other operation has: `{bulk_id:.60}`");
+                    let detail = format!("bulkId: another operation of the request has it, too: `{bulk_id:.60}`");
                     step.work = Work::Fault(Error::bad(ScimType::InvalidValue, detail));
                 } else {
                     bulk_ids.insert(bulk_id, index);
@@ -136,7 +136,7 @@ impl References<'_> {
 
 /// 409: a reference to a resource that the request does not create (RFC 7644 §3.7.1).
 fn unknown(Unknown(bulk_id): Unknown) -> Error {
-    Error::new(409, format!("expected a bulkId that an operation of the request has: `{bulk_id:.60}`"))
+    Error::new(409, format!("no operation of the request has the bulkId `{bulk_id:.60}`"))
 }
 
 fn understand<'a, S: Store>(

@@ -107,7 +107,7 @@ pub(super) fn invalid() -> Error {
 
 /// 400 `expiredCursor`: the cursor belongs to this query, but can no longer be used.
 pub(super) fn expired() -> Error {
-    Error::bad(ScimType::ExpiredCursor, "cursor: expected one that is not too old; begin again with an empty one")
+    Error::bad(ScimType::ExpiredCursor, "the cursor has expired; begin again with an empty cursor")
 }
 
 /// The tags that mark the type of a sort position in an encoded cursor.

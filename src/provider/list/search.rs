@@ -288,6 +288,7 @@ fn orders_of(
         }));
     }
     match (first, unknown) {
+        (None, Some(unknown)) if kinds.len() > 1 => Err(unknown.in_any_type().into()),
         (None, Some(unknown)) => Err(unknown.into()),
         _ => Ok(orders),
     }

@@ -41,7 +41,7 @@ impl<S: Store> ServiceProvider<S> {
         if size_after <= limit || before.is_some_and(|before| size(before) >= size_after) {
             return Ok(());
         }
-        let detail = format!("expected a resource of at most {limit} bytes without its lists of references");
+        let detail = format!("the resource has more than {limit} bytes without its lists of references");
         Err(Error::bad(ScimType::TooMany, detail))
     }
 

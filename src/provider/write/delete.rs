@@ -42,8 +42,10 @@ impl<S: Store> ServiceProvider<S> {
         let reviewed = self.review_as_is(call, id, None).await?;
         let expect = match &reviewed {
             // Deletes the reviewed version only.
-            Some(seen) if precondition.holds(&seen.version) => Expect::Version(seen.version.clone()),
-            Some(_) => return Err(Error::precondition().into()),
+            Some(seen) => {
+                precondition.check(&seen.version)?;
+                Expect::Version(seen.version.clone())
+            }
             None => self.expectation(call, id, precondition).await?,
         };
         let again = matches!(expect, Expect::Version(_)) && precondition.is_indifferent();

@@ -302,7 +302,7 @@ impl Visitor<'_> for Name<'_, '_> {
             return Ok(Named::Unknown);
         }
         let path = path_of_unknown(reader.kind, parent, name);
-        reader.fault = Some(super::ResourceError::new(ResourceErrorKind::Unknown, path).in_value(reader.index));
+        reader.fault = Some(super::ResourceError::unknown_at(reader.kind, path).in_value(reader.index));
         Err(E::custom(""))
     }
 }

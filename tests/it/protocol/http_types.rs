@@ -118,7 +118,8 @@ fn without_a_context_nobody_is_let_in() {
             let response = now(ScimService::new(host.provider.clone()).call(request)).unwrap();
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{method} {target}");
             assert_eq!(response.headers()["www-authenticate"], "Bearer");
-            assert_eq!(json_of(response)["status"], "401");
+            let json = json_of(response);
+            assert_eq!((&json["status"], &json["detail"]), (&json!("401"), &json!("the caller is not authenticated")));
         }
     }
     assert_eq!(taken.load(Ordering::Relaxed), 0);
@@ -145,17 +146,20 @@ fn bodies_are_bounded() {
         if status != 201 {
             assert_eq!(json["status"], status.to_string(), "{json}");
         }
-        (status, taken.load(Ordering::Relaxed))
+        let detail = json["detail"].as_str().unwrap_or_default().to_owned();
+        (status, taken.load(Ordering::Relaxed), detail)
     };
+    let too_long = || "the body has more than 100 bytes".to_owned();
     let pieces = |text: &str, size: usize| -> Vec<Result<Bytes, &'static str>> {
         text.as_bytes().chunks(size).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect()
     };
-    assert_eq!(send(pieces(&user(101), 10), None), (413, 11), "the eleventh piece is one too many");
-    assert_eq!(send(pieces(&user(10_000), 10), None), (413, 11));
-    assert_eq!(send(pieces(&user(10_000), 10), Some(10_000)), (413, 0), "it said so itself");
-    assert_eq!(send(vec![Ok(Bytes::from_static(b"{\"userName\"")), Err("connection reset")], None).0, 400);
+    assert_eq!(send(pieces(&user(101), 10), None), (413, 11, too_long()), "the eleventh piece is one too many");
+    assert_eq!(send(pieces(&user(10_000), 10), None), (413, 11, too_long()));
+    assert_eq!(send(pieces(&user(10_000), 10), Some(10_000)), (413, 0, too_long()), "it said so itself");
+    let (status, _, detail) = send(vec![Ok(Bytes::from_static(b"{\"userName\"")), Err("connection reset")], None);
+    assert_eq!((status, &*detail), (400, "expected a body that can be read to its end"));
     assert_eq!(host.get("/Users").json()["totalResults"], 0);
-    assert_eq!(send(pieces(&user(100), 10), None), (201, 10));
+    assert_eq!(send(pieces(&user(100), 10), None), (201, 10, String::new()));
 }
 
 /// A header that is not text is not treated as absent: the precondition fails.

@@ -90,9 +90,8 @@ struct Noted {
     key: Option<String>,
 }
 
-/// The beginning of scim-core's error detail for a required attribute without a value. The name of the attribute
-/// follows.
-const REQUIRED: &str = "expected a value, since it is required: `";
+/// The end of scim-core's error detail for a required attribute without a value. The name of the attribute precedes it.
+const REQUIRED: &str = "` is required and has no value";
 
 impl Cause {
     /// The cause for a key that has ended.
@@ -127,7 +126,7 @@ impl Cause {
                     Cause::TakenByScim { user_name: name }
                 }
             }
-            _ => match detail.strip_prefix(REQUIRED).and_then(|rest| rest.strip_suffix('`')) {
+            _ => match detail.strip_suffix(REQUIRED).and_then(|rest| rest.strip_prefix('`')) {
                 Some(attribute) => Cause::ValueMissing { attribute: attribute.to_owned() },
                 None => Cause::Refused { detail },
             },

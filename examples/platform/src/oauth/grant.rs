@@ -113,7 +113,7 @@ impl Grants {
             Kept::Stored => Ok(issued),
             Kept::Gone => Err(request.unknown().into()),
             Kept::Replayed => {
-                let detail = "expected a client assertion that was not used before";
+                let detail = "the client assertion was used before";
                 Err(TokenError::new(TokenErrorKind::InvalidClient, detail).into())
             }
         }

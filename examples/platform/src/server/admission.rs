@@ -161,8 +161,7 @@ fn authorization(headers: &HeaderMap) -> Option<&str> {
 
 /// The response for every reason of refusal: 401 (RFC 7644 §3.12). The reason itself is only for the log.
 fn unknown(refused: Refused) -> Response {
-    let mut response =
-        refusal(Error::new(401, "expected an API key that is valid for an organization whose SCIM is on"));
+    let mut response = refusal(Error::new(401, "invalid or missing token"));
     response.extensions_mut().insert(refused);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"SCIM\""));
     response

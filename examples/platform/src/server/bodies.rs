@@ -65,7 +65,10 @@ pub(super) async fn collect(State(reading): State<Reading>, request: Request, ne
         Ok(Ok(bytes)) => bytes,
         Ok(Err(error)) => return refusal(error),
         Err(_) => {
-            return refusal(Error::new(408, format!("expected the body within {} s", reading.patience.as_secs())));
+            return refusal(Error::new(
+                408,
+                format!("the body did not arrive within {} s", reading.patience.as_secs()),
+            ));
         }
     };
     // The ledger counts the bytes until the response exists, but the request can no longer be cut off.
@@ -98,7 +101,7 @@ async fn read(mut body: Body, limit: usize, holding: &Holding) -> Result<Vec<u8>
         let Ok(data) = frame.into_data() else { continue };
         let length = bytes.len() + data.len();
         if length > limit {
-            return Err(Error::new(413, format!("expected a body of at most {limit} bytes")));
+            return Err(Error::new(413, format!("the body has more than {limit} bytes")));
         }
         if length > bytes.capacity() {
             // Reserve by the received bytes, not by the declared length: a declaration costs a client nothing.

@@ -51,7 +51,7 @@ pub(super) fn routes(tokens: Tokens) -> Router {
 /// The metadata is the same for organizations that do not exist, so it does not reveal which organizations exist.
 async fn metadata(State(tokens): State<Arc<Tokens>>, Path(organization): Path<String>) -> Response {
     let Ok(organization) = organization.parse::<OrganizationName>() else {
-        return refusal(Error::new(404, "expected the name of an organization"));
+        return refusal(Error::new(404, "no organization has this name"));
     };
     let (url, organization) = (&*tokens.url, organization.as_str());
     let document = Metadata::new(oauth::issuer(url, organization), oauth::token_url(url, organization)).scopes(SCOPES);
@@ -66,7 +66,7 @@ async fn token(State(tokens): State<Arc<Tokens>>, Path(organization): Path<Strin
     let body = match timeout(tokens.patience, to_bytes(body, REQUEST_BYTES)).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => return invalid("expected a shorter request"),
-        Err(_) => return refusal(Error::new(408, "expected the body in less time")),
+        Err(_) => return refusal(Error::new(408, "the body did not arrive in time")),
     };
     let _busy = peer.as_ref().map(Peer::busy);
     if has_query {

@@ -142,7 +142,7 @@ fn noted(status: u16, [scim_type, kind, name]: &[Json; 3], detail: &str) -> Caus
 #[test]
 fn the_note_of_a_request_tells_its_cause() {
     let (user, group, none) = (|| json!("User"), || json!("Group"), || Json::Null);
-    let required = "expected a value, since it is required: `userName`";
+    let required = "`userName` is required and has no value";
     for (status, words, detail, expected) in [
         (401, [none(), none(), none()], "no key", Cause::KeyUnknown),
         (404, [none(), none(), none()], "no such path", Cause::WrongAddress),

