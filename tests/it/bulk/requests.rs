@@ -263,7 +263,8 @@ fn references_to_nothing() {
     assert_eq!(statuses(&outcomes), ["409", "409", "409", "409", "409", "409", "409"]);
     let detail = |index: usize| outcomes[index]["response"]["detail"].as_str().unwrap().to_owned();
     assert!(detail(0).contains("bulkId") && detail(0).contains("nobody"), "{}", detail(0));
-    assert!(detail(3).contains("bulkId:t") && detail(4).contains("bulkId:b"), "{} {}", detail(3), detail(4));
+    assert_eq!(detail(3), "the operation with the bulkId `t` has failed");
+    assert_eq!(detail(4), "the operation with the bulkId `b` has failed");
     assert_eq!(outcomes[5]["response"]["scimType"], "uniqueness");
     assert_eq!(host.everything(), before);
 
