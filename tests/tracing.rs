@@ -123,7 +123,7 @@ fn acme() -> Host<scim_core::store::MemoryStore> {
 
 /// Each request has one span with its operation, its outcome and its cost.
 #[test]
-fn a_span_for_each_request() {
+fn each_request_has_one_span() {
     let _alone = alone();
     let host = acme();
     let id = host.user("ann");
@@ -162,7 +162,7 @@ fn a_span_for_each_request() {
 
 /// A span has no value of a resource, a filter or a header, and no id of a resource.
 #[test]
-fn no_span_tells_a_value() {
+fn no_span_has_a_value() {
     let _alone = alone();
     let host = acme();
     let body = json!({

@@ -114,7 +114,7 @@ fn strangers_have_a_small_quota() {
 
 /// Behind a proxy, unknown clients are distinguished by the address that the proxy adds, which a client cannot choose.
 #[test]
-fn a_proxy_tells_the_address() {
+fn the_proxy_names_the_address_of_the_client() {
     let server = acme("memory", &["--failure-rate", "2", "--address-header", "X-Forwarded-For"]);
     let url = format!("{}/Users", server.url);
     let ask = |address: &str| server.send("GET", &url, &[("X-Forwarded-For", address)], None).unwrap().status;

@@ -49,11 +49,11 @@ fn what_was_acknowledged_outlives(signal: &str, status: Option<i32>) {
 }
 
 #[test]
-fn what_was_acknowledged_outlives_a_killed_process() {
+fn acknowledged_writes_outlive_a_killed_process() {
     what_was_acknowledged_outlives("KILL", None);
 }
 
 #[test]
-fn what_was_acknowledged_outlives_a_process_that_ends() {
+fn acknowledged_writes_outlive_a_process_that_ends() {
     what_was_acknowledged_outlives("TERM", Some(0));
 }

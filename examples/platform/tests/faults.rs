@@ -51,7 +51,7 @@ fn survives(name: &str, server: Server, store: &str, enter: &[String], fault: im
 }
 
 #[test]
-fn a_killed_postgresql() {
+fn no_acknowledged_write_is_lost_when_postgresql_is_killed() {
     let Some(mut engine) = Engine::start() else { return };
     let url = engine.url();
     survives("killed", Server::start(&arguments(&url)), &url, &[], |progress| {
@@ -62,7 +62,7 @@ fn a_killed_postgresql() {
 }
 
 #[test]
-fn a_postgresql_that_is_restarted() {
+fn no_acknowledged_write_is_lost_when_postgresql_restarts() {
     let Some(mut engine) = Engine::start() else { return };
     let url = engine.url();
     survives("restarted", Server::start(&arguments(&url)), &url, &[], |progress| {
@@ -73,7 +73,7 @@ fn a_postgresql_that_is_restarted() {
 }
 
 #[test]
-fn a_frozen_postgresql() {
+fn no_acknowledged_write_is_lost_when_postgresql_freezes() {
     let Some(engine) = Engine::start() else { return };
     let url = engine.url();
     survives("frozen", Server::start(&arguments(&url)), &url, &[], |progress| {
@@ -84,7 +84,7 @@ fn a_frozen_postgresql() {
 }
 
 #[test]
-fn a_locked_sqlite_file() {
+fn no_acknowledged_write_is_lost_when_the_sqlite_file_is_locked() {
     let place = sqlite();
     survives("locked", Server::start(&arguments(&place.url)), &place.url, &[], |progress| {
         // As if a frozen process held the lock.
@@ -95,7 +95,7 @@ fn a_locked_sqlite_file() {
 }
 
 #[test]
-fn a_deleted_sqlite_file() {
+fn no_acknowledged_write_is_lost_when_the_sqlite_file_is_deleted() {
     let place = sqlite();
     survives("deleted", Server::start(&arguments(&place.url)), &place.url, &[], |progress| {
         let aside = place.file().with_extension("aside");
@@ -106,7 +106,7 @@ fn a_deleted_sqlite_file() {
 }
 
 #[test]
-fn a_full_disk_under_sqlite() {
+fn no_acknowledged_write_is_lost_when_the_disk_of_sqlite_is_full() {
     let Some(disk) = Disk::new(32) else { return };
     let enter = disk.enter();
     let store = format!("sqlite:{}", disk.inside.join("platform.db").display());
@@ -123,7 +123,7 @@ fn a_full_disk_under_sqlite() {
 }
 
 #[test]
-fn a_full_disk_under_postgresql() {
+fn no_acknowledged_write_is_lost_when_the_disk_of_postgresql_is_full() {
     let Some(disk) = Disk::new(128) else { return };
     let Some(mut engine) = Engine::start_on(&disk) else { return };
     let url = engine.url();

@@ -23,7 +23,7 @@ fn rounds() -> usize {
 }
 
 #[test]
-fn columns_and_tables() {
+fn columns_and_tables_agree_with_the_matcher() {
     let kind = user();
     let mut random = Random::new(0x1234_5678_9abc_def1);
     let fitted = |id: AttributeId, value| fit(&kind, id, value);
@@ -105,7 +105,7 @@ const COMBINING: &[&str] = &[
 /// A folded column of an attribute whose case counts leaves out no row. A folded column of an attribute whose case
 /// does not count finds the same rows as the matcher, for every part of every text.
 #[test]
-fn parts_of_combining_text() {
+fn folded_columns_leave_out_no_part_of_combining_text() {
     let kind = user();
     let extension = kind.extension(EXTENSION).expect("registered").attribute();
     let exact = kind.child(extension, "exact").expect("defined");

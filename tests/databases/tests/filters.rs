@@ -66,7 +66,7 @@ fn create_lookup(database: &mut Database, mapping: &Mapping, resources: &[Resour
 }
 
 #[test]
-fn documents() {
+fn documents_agree_with_the_matcher() {
     let kind = user();
     let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
     let resources: Vec<Resource> =

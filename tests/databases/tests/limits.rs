@@ -50,7 +50,7 @@ fn select(mapping: &Mapping, dialect: Dialect, matcher: &Matcher) -> Statement {
 }
 
 #[test]
-fn the_longest_and_the_deepest() {
+fn databases_accept_the_longest_and_the_deepest_filter() {
     let registry = Registry::standard();
     let mapping = mapping(&registry);
     let nested = |open: &str, close: &str, depth: usize| {

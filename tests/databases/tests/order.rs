@@ -16,7 +16,7 @@ use scim_core_databases::{
 };
 
 #[test]
-fn pages() {
+fn pages_agree_with_the_sorted_list() {
     let kind = user();
     let mut random = Random::new(0xfeed_beef_1234_5677);
     let fitted = |id: AttributeId, value| fit(&kind, id, value);

@@ -77,7 +77,7 @@ fn patch(value: impl Into<Json>) -> Json {
 }
 
 #[test]
-fn each_request_tells_what_it_did_to_access() {
+fn each_event_states_its_effect_on_access() {
     let [yes, no, unsaid] = [json!(true), json!(false), Json::Null];
     let remove = json!({"op": "remove", "path": "active"});
     let with_default: [Case; 16] = [

@@ -94,7 +94,7 @@ fn who_went_and_came(event: &Event) -> Vec<(String, Vec<String>, Vec<String>)> {
 }
 
 #[test]
-fn what_happened_is_told_with_who_and_when() {
+fn an_event_names_the_change_the_caller_and_the_time() {
     let (host, log) = observed();
     let body = json!({"schemas": [USER, ENTERPRISE], "userName": "ann", "externalId": "e1", "active": true,
         "password": "t1meMa$heen", "name": {"givenName": "Ann"}, "emails": [{"value": "ann@example.com"}],
@@ -150,7 +150,7 @@ fn what_happened_is_told_with_who_and_when() {
 
 /// Every kind of request that deactivates a user has exactly one deactivation event.
 #[test]
-fn deactivation_is_told_once_by_whatever_request() {
+fn each_request_reports_a_deactivation_once() {
     type Way = (&'static str, fn(&Host<MemoryStore>, &str, bool) -> Reply);
     let ways: [Way; 6] = [
         ("PUT", |host, id, active| {
@@ -201,7 +201,7 @@ fn deactivation_is_told_once_by_whatever_request() {
 }
 
 #[test]
-fn members_are_told_by_id() {
+fn events_name_members_by_id() {
     let (host, log) = observed();
     let ids: Vec<String> = ["ann", "bob", "cid"].iter().map(|name| host.user(name)).collect();
     let members = |ids: &[&String]| ids.iter().map(|id| json!({"value": id})).collect::<Json>();
@@ -269,7 +269,7 @@ fn respond_async_is_answered_normally() {
 }
 
 #[test]
-fn what_changed_nothing_is_not_told() {
+fn a_request_without_a_change_makes_no_event() {
     let (host, log) = observed();
     let id = host.user("ann");
     host.user("bob");
@@ -353,7 +353,7 @@ fn policies_hide_nothing_from_the_host() {
 
 /// For a list of references with a secret sub-attribute, and for a secret list, events have at most the names.
 #[test]
-fn secrets_are_told_nowhere() {
+fn events_contain_no_secret() {
     let list = |name: &str, code: Attribute| {
         let value = Attribute::new("value", AttributeType::String).case_exact();
         let reference = Attribute::new("$ref", AttributeType::Reference).with_reference_types(["User"]);
@@ -403,7 +403,7 @@ fn secrets_are_told_nowhere() {
 }
 
 #[test]
-fn what_is_no_event_is_refused() {
+fn json_that_is_no_event_is_refused() {
     let registry = Registry::standard();
     let (host, log) = observed();
     host.post("/Users", &json!({"schemas": [USER], "userName": "ann"}));
@@ -578,7 +578,7 @@ proptest! {
     /// stored resources. The observer gets the same events. Each write that changed something has one event, and no
     /// other request has an event.
     #[test]
-    fn replaying_the_events_gives_what_there_is(steps in vec(step(), 1..40), forgets in any::<bool>()) {
+    fn a_replay_of_the_events_gives_the_current_state(steps in vec(step(), 1..40), forgets in any::<bool>()) {
         let registry = Registry::standard();
         let (host, log) = observed_by(registry.clone(), Outbox { forgets, ..Outbox::default() });
         for step in &steps {

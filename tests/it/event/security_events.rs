@@ -74,7 +74,7 @@ fn is_like(figure: u8, mut found: Json, expected: &Json, allowed: &[(&str, Json)
 
 /// 9967-2.1-01, 9967-2.2-01: each of the figures 1 to 11.
 #[test]
-fn every_example_of_the_rfc() {
+fn every_example_of_the_rfc_is_made() {
     let (host, log) = observed();
     let registry = host.provider.registry();
     let user = registry.resource_type("User").unwrap();
@@ -223,7 +223,7 @@ fn every_example_of_the_rfc() {
 /// A change of members is published as a PatchOp. Applied to the old state, it gives the new state, whatever the ids
 /// contain, and also if the store could not report its edits.
 #[test]
-fn a_change_of_members_is_told_as_a_patch() {
+fn a_change_of_members_is_reported_as_a_patch() {
     let registry = Registry::standard();
     let group = registry.resource_type("Group").unwrap();
     let members = group.reference_lists()[0];
@@ -285,7 +285,7 @@ fn a_change_of_members_is_told_as_a_patch() {
 
 /// 9967-4-01: the configuration lists the events if the host declares them, and only then.
 #[test]
-fn the_configuration_tells_which_events_there_are() {
+fn the_configuration_names_the_events() {
     let (host, _) = observed();
     assert!(host.get("/ServiceProviderConfig").json().get("securityEvents").is_none());
     let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())

@@ -409,7 +409,7 @@ fn random_filters_agree_with_a_naive_evaluation() {
 
 /// `eq` and uniqueness agree: two values have the same unique key exactly when a filter calls them equal.
 #[test]
-fn equal_to_a_filter_is_equal_to_uniqueness() {
+fn values_equal_for_a_filter_have_one_unique_key() {
     let registry = registry();
     let kind = registry.resource_type("User").unwrap();
     let badge = kind.extension(BADGE).unwrap().attribute();
@@ -443,7 +443,7 @@ fn equal_to_a_filter_is_equal_to_uniqueness() {
 }
 
 #[test]
-fn unique_keys_of_several_values() {
+fn each_value_of_a_list_has_a_unique_key() {
     let registry = registry();
     let kind = registry.resource_type("User").unwrap();
     let document = json!({"id": "1", "userName": "Ann", BADGE: {"zones": ["b", "A", "a", ""], "serial": "S"}});

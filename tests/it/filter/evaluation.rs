@@ -92,7 +92,7 @@ fn user() -> Arc<ResourceType> {
 }
 
 #[test]
-fn operators_on_text() {
+fn operators_compare_text() {
     let kind = user();
     check(
         &kind,
@@ -136,7 +136,7 @@ fn operators_on_text() {
 }
 
 #[test]
-fn hostile_text() {
+fn operators_compare_hostile_text() {
     let kind = user();
     check(
         &kind,
@@ -172,7 +172,7 @@ fn hostile_text() {
 }
 
 #[test]
-fn presence_absence_and_null() {
+fn null_means_absence() {
     let kind = user();
     check(
         &kind,
@@ -208,7 +208,7 @@ fn presence_absence_and_null() {
 }
 
 #[test]
-fn numbers_instants_booleans_and_bytes() {
+fn operators_compare_by_the_type_of_the_attribute() {
     let kind = user();
     let cases = [
         ("7644-3.4.2.2-15", "{B}number eq 5", "b"),
@@ -260,7 +260,7 @@ fn numbers_instants_booleans_and_bytes() {
 }
 
 #[test]
-fn multi_valued_attributes_and_value_paths() {
+fn a_condition_holds_if_one_value_satisfies_it() {
     let kind = user();
     check(
         &kind,
@@ -318,7 +318,7 @@ fn multi_valued_attributes_and_value_paths() {
 }
 
 #[test]
-fn extensions_and_common_attributes() {
+fn filters_reach_extensions_and_common_attributes() {
     let kind = user();
     check(
         &kind,
@@ -376,7 +376,7 @@ fn extensions_and_common_attributes() {
 }
 
 #[test]
-fn connectives() {
+fn connectives_are_two_valued() {
     let kind = user();
     check(
         &kind,
@@ -401,7 +401,7 @@ fn connectives() {
 }
 
 #[test]
-fn members_and_references() {
+fn members_are_compared_by_id_or_reference() {
     let kind = registry().resource_type("Group").unwrap().clone();
     check(
         &kind,
@@ -431,7 +431,7 @@ fn members_and_references() {
 }
 
 #[test]
-fn what_is_refused() {
+fn comparisons_that_do_not_fit_the_type_are_refused() {
     use AttributeType::{Binary, Boolean, DateTime, Integer, Reference, String};
     use CompileErrorKind as Kind;
     let kind = user();
@@ -513,7 +513,7 @@ fn habits_can_be_switched_off() {
 
 /// 7644-3.4.2.1-05: at the root of the service, an attribute that a type does not have has no value.
 #[test]
-fn several_resource_types() {
+fn an_attribute_that_a_type_lacks_has_no_value() {
     let registry: Registry = registry();
     let kinds = registry.resource_types();
     let (users, groups) = (users(&kinds[0]), groups(&kinds[1]));
@@ -541,7 +541,7 @@ fn several_resource_types() {
 }
 
 #[test]
-fn a_matcher_tells_what_it_uses() {
+fn a_matcher_names_the_attributes_that_it_uses() {
     let kind = user();
     let groups = kind.child(scim_core::schema::AttributeId::ROOT, "groups").unwrap();
     let uses =

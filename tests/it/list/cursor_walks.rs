@@ -185,7 +185,7 @@ proptest! {
     /// 9865-2-07, 9865-2-08, 9865-2-09: with a store of all capabilities, with a store that filters nothing and is
     /// read up to the scan limit, and with a store that can only list.
     #[test]
-    fn what_nobody_touches_is_met_once(
+    fn a_walk_meets_each_unchanged_resource_once(
         query in 0..QUERIES.len(),
         count in 1..7_usize,
         titles in vec(any::<u8>(), 1..30),

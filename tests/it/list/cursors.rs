@@ -234,7 +234,7 @@ fn a_walk_begins_with_an_empty_cursor() {
 
 /// 9865-3-01: a cursor in the body works like a cursor in the URL, and each form accepts a cursor of the other.
 #[test]
-fn a_walk_by_post() {
+fn a_cursor_in_the_body_works_like_one_in_the_url() {
     let host = host();
     fill(&host, 9);
     for target in ["/Users/.search", "/.search"] {
@@ -475,7 +475,7 @@ fn a_cursor_grants_nothing() {
 
 /// 9865-5.2-05: no caller learns whether the resource that a cursor names exists.
 #[test]
-fn a_cursor_tells_nothing_of_what_is_hidden() {
+fn a_cursor_reveals_no_hidden_resource() {
     let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
         .base_url(BASE)
         .clock(Ticking::default())
@@ -504,7 +504,7 @@ fn a_cursor_tells_nothing_of_what_is_hidden() {
 /// 9865-5.2-01: no cursor has a value of a resource that the caller may not see, even if the core has read the
 /// resource.
 #[test]
-fn a_cursor_shows_nothing_of_what_is_hidden() {
+fn a_cursor_contains_no_hidden_value() {
     let mut limits = Limits::default();
     limits.scan = 30;
     let host = modest_under(Some(Pushdown::No), limits, ByTitle);
@@ -563,7 +563,7 @@ proptest! {
 /// 9865-5.2-04: with a key no other party can make a cursor; keys can be changed during walks.
 #[cfg(feature = "signed-cursors")]
 #[test]
-fn keys() {
+fn a_key_seals_cursors_and_can_be_changed() {
     use scim_core::provider::CursorKey;
 
     let host = |keys: &[u8]| {

@@ -113,7 +113,7 @@ fn a_store_may_leave_the_work_to_the_core() {
 
 /// 7644-3.4.2-04, 7644-3.4.2-07, 7644-3.4.2-08, 7644-3.4.2.4-05, 7644-3.4.2.4-06.
 #[test]
-fn the_form_of_a_list() {
+fn a_list_states_its_page() {
     let mut limits = Limits::default();
     (limits.page_default, limits.page_max) = (4, 6);
     let host = host_with(Registry::standard(), MemoryStore::new(), limits, Quirks::default());
@@ -178,7 +178,7 @@ fn a_search_by_post_is_the_same_query() {
 
 /// 7644-3.4.2-02, 7644-3.4.2.2-42, 7643-2.1-01.
 #[test]
-fn parameters() {
+fn parameters_are_read_in_any_case_or_ignored() {
     let host = host();
     fill(&host);
     let all = host.get("/Users").json();
@@ -213,7 +213,7 @@ fn parameters() {
 /// 7644-3.4.2.1-04, 7644-3.12-14: the core reads a bounded number of resources of a store that cannot evaluate a
 /// filter.
 #[test]
-fn a_query_looks_at_so_many_resources() {
+fn the_scan_limit_bounds_a_query() {
     let mut limits = Limits::default();
     limits.scan = 10;
     let host = modest(Some(Pushdown::No), true, true, limits);
@@ -228,7 +228,7 @@ fn a_query_looks_at_so_many_resources() {
 
 /// 7644-3.6-03 and the derived list: a deleted user is in no list.
 #[test]
-fn members_that_are_gone() {
+fn a_deleted_user_is_in_no_list() {
     let host = host();
     fill(&host);
     assert_eq!(host.delete("/Users/id-004").status, 204);

@@ -120,7 +120,7 @@ fn all_types_are_one_list() {
 /// 7644-3.4.2.1-05, A-33: an attribute that no type has is unknown; an attribute that one type keeps secret is
 /// refused.
 #[test]
-fn refusals() {
+fn attributes_that_no_type_has_or_one_type_hides_are_refused() {
     let host = host();
     fill(&host);
     for (query, status, keyword) in [
@@ -235,7 +235,7 @@ fn a_type_that_cannot_match_is_not_read() {
 
 /// The scan limit also holds for several types together.
 #[test]
-fn a_query_looks_at_so_many_resources() {
+fn the_scan_limit_bounds_all_types_together() {
     let mut limits = Limits::default();
     limits.scan = 3;
     let host = modest_with(None, MemoryStore::new().capabilities(), limits.clone());
@@ -302,7 +302,7 @@ fn policies_decide_for_each_type() {
 
 /// The same query as a function of the provider.
 #[test]
-fn a_host_may_call_it() {
+fn a_host_can_search_all_types() {
     let host = host();
     fill(&host);
     let mut request = SearchRequest::default();

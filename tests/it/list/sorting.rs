@@ -36,7 +36,7 @@ fn sort(by: &str, descending: bool) -> Result<Sort, SortError> {
 }
 
 #[test]
-fn orders() {
+fn resources_are_sorted_by_the_type_of_the_attribute() {
     let cases = [
         ("7644-3.4.2.3-02", "userName", "bDac", "cDab"),
         ("7644-3.4.2.3-08", "USERNAME", "bDac", "cDab"),
@@ -70,7 +70,7 @@ fn orders() {
 }
 
 #[test]
-fn refusals() {
+fn attributes_without_an_order_are_refused() {
     for (id, by, kind) in [
         ("A024", "shoeSize", SortErrorKind::Unknown),
         ("A024", "name.shoeSize", SortErrorKind::Unknown),

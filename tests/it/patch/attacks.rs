@@ -139,7 +139,7 @@ fn a_delta_brings_nothing_that_may_not_be_stored() {
 /// Requests of the maximal size on lists of the maximal length. If the work were the product of both, each test would
 /// take minutes.
 #[test]
-fn large_requests_on_long_lists() {
+fn large_requests_on_long_lists_take_linear_time() {
     let emails = |name: &str| -> Vec<Json> {
         (0..9_000).map(|index| json!({"value": format!("{name}{index}"), "type": "work"})).collect()
     };

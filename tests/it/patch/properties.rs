@@ -206,7 +206,7 @@ proptest! {
 
     /// 7644-3.5.2-10, 7644-3.5.2-11, 7644-3.5.2-17, 7644-3.5.2-18, 7644-3.5.2.2-07.
     #[test]
-    fn what_must_not_change_does_not(before in before(), operations in vec(operation(), 1..6), quirks in quirks()) {
+    fn protected_values_never_change(before in before(), operations in vec(operation(), 1..6), quirks in quirks()) {
         let mut tolerance = Tolerance::new(quirks);
         let Some(patch) = parse(&operations, &mut tolerance) else { return Ok(()) };
         let resource = before.resource();
@@ -363,7 +363,7 @@ proptest! {
 
     /// For arbitrary operations: if there is a delta, it has the result of the patch.
     #[test]
-    fn a_delta_never_says_something_else(
+    fn a_delta_never_differs_from_its_patch(
         before in before(), operations in vec(prop_oneof![operation(), step().prop_map(|(operation, _)| operation)], 1..4), quirks in quirks()
     ) {
         let (limits, mut tolerance) = (Limits::default(), Tolerance::new(quirks));
@@ -387,7 +387,7 @@ proptest! {
 /// 7644-3.5.2-16: the time of a request with a thousand operations on a large group is proportional to the sum of
 /// both, not to their product: the product would take minutes.
 #[test]
-fn many_operations_on_a_large_group() {
+fn many_operations_on_a_large_group_take_linear_time() {
     let members = Before::Group.kind().child(AttributeId::ROOT, "members").unwrap();
     let value = Before::Group.kind().value_of(members).unwrap();
     let mut group = Before::Group.resource();
@@ -410,7 +410,7 @@ fn many_operations_on_a_large_group() {
 
 /// Lists of other values are searched by an index, too, when there are many.
 #[test]
-fn many_values_in_a_list() {
+fn many_values_in_a_list_take_linear_time() {
     let emails = |from: usize| -> Vec<Json> {
         (from..from + 8_000).map(|index| json!({"value": format!("{index}@x"), "type": "work"})).collect()
     };

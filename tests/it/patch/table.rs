@@ -113,7 +113,7 @@ const ENTRA: (&str, Quirks) = ("entra", Quirks::entra().without(Quirk::UnknownPa
 const OKTA: (&str, Quirks) = ("okta", Quirks::okta());
 
 #[test]
-fn the_rfc() {
+fn operations_have_the_effects_of_the_rfc() {
     let default = ("default", Quirks::default());
     check_all(
         rfc::ADD.iter().chain(rfc::REMOVE).chain(rfc::REPLACE).chain(rfc::RULES),
@@ -123,7 +123,7 @@ fn the_rfc() {
 
 /// 7644-3.5.2.3-08 and A035 literally, where the presets differ.
 #[test]
-fn a_value_path_that_matches_nothing() {
+fn a_value_path_without_match_follows_the_preset() {
     let add = r#"{"op":"add","path":"emails[type eq \"other\"].value","value":"n@x"}"#;
     let replace = r#"{"op":"replace","path":"emails[type eq \"other\"].value","value":"n@x"}"#;
     let no_target = Outcome::Error(PatchErrorKind::NoTarget, 0);
@@ -135,7 +135,7 @@ fn a_value_path_that_matches_nothing() {
 }
 
 #[test]
-fn identity_providers() {
+fn operations_of_identity_providers_have_their_effects() {
     check_all(providers::CASES, &[("default", Quirks::default()), OKTA]);
     // The presets differ only in E-09.
     check_all(providers::CASES.iter().filter(|case| !case.name.starts_with("E-09")), &[ENTRA]);
@@ -143,7 +143,7 @@ fn identity_providers() {
 }
 
 #[test]
-fn each_quirk_on_and_off() {
+fn each_quirk_alone_tolerates_its_habit() {
     for habit in quirks::HABITS {
         let what = format!("{:?} {}", habit.quirk, habit.operations);
         let (before, body) = (habit.before.resource(), message(habit.operations));
@@ -162,7 +162,7 @@ fn each_quirk_on_and_off() {
 }
 
 #[test]
-fn what_the_rfc_has_is_no_quirk() {
+fn requests_of_the_rfc_show_no_quirk() {
     for case in rfc::ADD.iter().chain(rfc::REMOVE).chain(rfc::REPLACE).chain(rfc::RULES) {
         let mut tolerance = Tolerance::new(Quirks::default());
         drop(run(&case.before.resource(), &message(case.operations), &mut tolerance));
@@ -172,7 +172,7 @@ fn what_the_rfc_has_is_no_quirk() {
 
 /// 7644-3.5.2-03, 7644-3.5.2-04, 7644-3.5.2-05, 7644-3.5.2-06, 7644-3.5.2.1-01, 7644-3.5.2.2-01 and A061, A062.
 #[test]
-fn messages() {
+fn messages_that_are_no_patch_are_refused() {
     use PatchErrorKind::{BodyTooLong, InvalidPath, InvalidSyntax, InvalidValue, NoTarget, TooMany};
     const S: &str = r#""schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]"#;
     const OP: &str = r#"{"op":"replace","path":"active","value":true}"#;
@@ -299,7 +299,7 @@ fn messages() {
 
 /// 7644-3.5.2-03, A062: a message without `schemas` is a quirk.
 #[test]
-fn missing_schemas() {
+fn a_message_without_schemas_is_a_quirk() {
     for body in [
         r#"{"Operations":[{"op":"remove","path":"title"}]}"#,
         r#"{"schemas":[],"Operations":[{"op":"remove","path":"title"}]}"#,
@@ -316,7 +316,7 @@ fn missing_schemas() {
 /// Spellings of the message itself, each accepted and reported under its quirk, and refused by the strict rules of the
 /// RFC.
 #[test]
-fn message_spellings() {
+fn other_spellings_of_the_message_are_quirks() {
     const OP: &str = r#"{"op":"remove","path":"title"}"#;
     const URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
     let rows = [
@@ -450,7 +450,7 @@ fn stored_json_has_no_limit_of_depth() {
 
 /// JSON text describes the element in every notation, and the same request again changes nothing.
 #[test]
-fn packed_elements_in_every_notation() {
+fn packed_elements_are_read_in_every_notation() {
     const PACKED: &str = r#"{\"id\":\"1\",\"value\":\"reviewer\",\"displayName\":\"Reviewer\"}"#;
     let user = Before::Bare.with(r#"{"roles":[{"value":"old","primary":true}]}"#);
     let named = Before::Bare.with(r#"{"roles":[{"value":"reviewer","primary":true,"display":"Reviewer"}]}"#);
@@ -524,7 +524,7 @@ fn a_patch_is_written_as_it_was_read() {
 
 /// 7644-3.5.2-19: an error names the expectation, the operation and the path.
 #[test]
-fn error_messages() {
+fn an_error_names_the_operation_and_the_path() {
     let rows = [
         (r#"{"op":"replace","path":"shoeSize","value":1}"#, "operation 1: `shoeSize` is not an attribute of User"),
         (r#"{"op":"replace","path":"id","value":1}"#, "operation 1: `id` is read-only"),

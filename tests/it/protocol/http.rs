@@ -122,7 +122,7 @@ fn head_is_get_without_the_body() {
 
 /// 7644-3.1-01, 7644-3.8-01, 7644-3.8-02, 7644-3.8-03, 7644-3.8-04, 7644-8.1-01.
 #[test]
-fn media_types() {
+fn media_types_are_negotiated() {
     let host = host();
     let scim = "application/scim+json";
     for (accept, expected) in [
@@ -162,7 +162,7 @@ fn media_types() {
 /// 7644-3.8-02, 7644-3.8-03: the lines of `Accept` form one list (RFC 9110 §5.3). If there are several `Content-Type`
 /// lines, each must be accepted.
 #[test]
-fn repeated_lines_of_media_types() {
+fn repeated_lines_of_media_types_form_one_list() {
     let host = host();
     let (scim, json) = ("application/scim+json", "application/json");
     for (accept, expected) in [
@@ -287,7 +287,7 @@ fn every_answer_with_a_resource_has_its_location() {
 
 /// 7644-3.13-01, 7644-3.13-02, 7644-3.13-03, 7644-3.13-04, 7644-3.12-21.
 #[test]
-fn the_version_of_the_protocol() {
+fn the_path_may_name_version_2_of_the_protocol() {
     let host = host();
     let id = host.user("bjensen");
     for base in ["", "/v2", "/V2", "//v2/"] {
@@ -307,7 +307,7 @@ type Refusal<'a> = (&'a str, &'a str, String, (u16, &'a str), &'a str);
 /// 7644-3.12-17, 7644-3.12-18, 7644-3.12-19, 7644-3.12-20, 7644-3.12-13, 7644-3.3-09, 7644-3.3-10, 7644-3.5.1-12,
 /// 7644-3.5.2-19, 7644-3.5.1-10, 7643-7-19, 7644-3.12-07, 7644-3.12-22, 7644-7.5.2-01.
 #[test]
-fn what_is_wrong_is_said() {
+fn each_error_names_its_place() {
     let host = host_with(Registry::standard(), MemoryStore::new(), Limits::default(), Quirks::strict());
     let (first, _) = (host.user("bjensen"), host.user("taken"));
     let target = format!("/Users/{first}");
@@ -413,7 +413,7 @@ fn references_lead_somewhere() {
 
 /// 7644-6-01, 7644-1.3-01: the host sets the base URL, not the request.
 #[test]
-fn the_base_url() {
+fn the_host_sets_the_base_url() {
     let provider =
         |base: &str| ServiceProvider::builder(Registry::standard(), MemoryStore::new()).base_url(base).build();
     for wrong in

@@ -107,7 +107,7 @@ fn the_host_learns_what_the_client_does_not() {
 
 /// If the host forgets to authenticate, every request is refused, and its body is not read.
 #[test]
-fn without_a_context_nobody_is_let_in() {
+fn requests_without_a_context_are_refused() {
     let host = host();
     let taken = Arc::new(AtomicUsize::new(0));
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] {
@@ -213,7 +213,7 @@ fn every_header_line_reaches_the_core() {
 
 /// The future can be sent between threads, with any store, and the service can be cloned for each connection.
 #[test]
-fn it_fits_into_servers() {
+fn the_service_fits_into_servers() {
     fn is_service<T>(service: &T)
     where
         T: tower_service::Service<Request<Full<Bytes>>, Error = Infallible> + Clone + Send + Sync + 'static,

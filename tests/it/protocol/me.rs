@@ -21,7 +21,7 @@ fn host_of(subject: impl Fn(&RequestContext) -> Option<Subject> + Send + Sync + 
 
 /// 7644-3.11-01: the host does not say which resource the caller is.
 #[test]
-fn without_a_subject_it_is_not_implemented() {
+fn me_is_not_implemented_without_a_subject() {
     let host = host::host();
     for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "POST"] {
         assert_eq!(host.send(method, "/Me", &[], b"{}").status, 501, "{method}");
@@ -30,7 +30,7 @@ fn without_a_subject_it_is_not_implemented() {
 
 /// 7644-3.11-03, 7644-3.11-04: the request is processed at once, and the answer names the resource.
 #[test]
-fn it_stands_for_the_caller_s_resource() {
+fn me_stands_for_the_callers_resource() {
     let host = host_of(|context| context.actor().map(|id| Subject::new("User", id)));
     let id = host.user("ann");
     let url = format!("{BASE}/Users/{id}");

@@ -115,7 +115,7 @@ fn a_body_that_is_no_object_is_not_echoed() {
 
 /// A `{:?}` in a log shows no password.
 #[test]
-fn what_is_printed_for_debugging_shows_no_value() {
+fn debug_output_shows_no_value() {
     let body = json!({"schemas": [PATCH], "Operations": [{"op": "replace", "path": "password", "value": "hunter2"}]});
     let body = body.to_string().into_bytes();
     let patch = Patch::parse(&body, &Limits::default(), &mut Tolerance::new(Quirks::default())).unwrap();
@@ -129,7 +129,7 @@ fn what_is_printed_for_debugging_shows_no_value() {
 
 /// 7644-3.5.1: the answer to a PUT shows the stored values.
 #[test]
-fn members_in_another_order() {
+fn an_answer_to_put_shows_the_stored_values() {
     let host = host();
     let ids = [host.user("a"), host.user("b")];
     let group = host.post(
@@ -146,7 +146,7 @@ fn members_in_another_order() {
 
 /// A missing resource gives 404, whatever else is wrong with the request.
 #[test]
-fn a_group_that_is_gone() {
+fn a_missing_group_gets_404_before_any_other_error() {
     let host = host();
     let add = json!([{"op": "add", "path": "members", "value": [{"value": "nobody"}]}]);
     assert_eq!(host.patch("/Groups/gone", &add).error().0, 404);
@@ -166,7 +166,7 @@ impl Clock for Backwards {
 
 /// `meta.lastModified` does not go back, neither when a resource is written as a whole nor when a member is added.
 #[test]
-fn clocks_that_differ() {
+fn last_modified_never_goes_back() {
     let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
         .base_url(BASE)
         .clock(Backwards::default())
@@ -189,7 +189,7 @@ fn clocks_that_differ() {
 /// Several conditions on the members of a group have the same meaning as each condition alone: a store that keeps
 /// members separately agrees with the matcher.
 #[test]
-fn conditions_on_members() {
+fn conditions_on_members_mean_the_same_together_and_alone() {
     let host = host();
     let ids = [host.user("a"), host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "inner"})).id()];
     for (name, members) in [("none", &ids[..0]), ("user", &ids[..1]), ("both", &ids[..])] {
@@ -220,7 +220,7 @@ fn conditions_on_members() {
 
 /// The client's `type` of a member is checked like its id; otherwise `$ref` would lead nowhere. (RFC 7643 §4.2)
 #[test]
-fn the_type_of_a_member_is_what_it_is() {
+fn the_core_decides_the_type_of_a_member() {
     let host = host();
     let user = host.user("barbara");
     let members = |kind: &str| json!([{"value": user, "type": kind}]);
@@ -280,7 +280,7 @@ impl Policy for OnlyInactive {
 /// The commit deletes only the state that a policy has judged: a user that becomes protected in between is not
 /// deleted.
 #[test]
-fn what_was_reviewed_is_what_is_deleted() {
+fn delete_deletes_the_reviewed_version() {
     let store = Arc::new(Meddling::default());
     let provider = ServiceProvider::builder(Registry::standard(), Arc::clone(&store))
         .base_url(BASE)
@@ -323,7 +323,7 @@ impl Store for Meddling {
 
 /// A member without an id is refused, because no request could remove it again.
 #[test]
-fn a_member_is_somebody() {
+fn a_member_without_an_id_is_refused() {
     let host = host();
     let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "all"})).id();
     for member in [json!({"type": "User"}), json!({"value": ""}), json!({"value": null, "type": "User"})] {
@@ -367,7 +367,7 @@ fn a_patch_is_bounded_as_a_whole() {
 /// In an Entra cycle, a path to an attribute that the schema does not have is reported and blocks no other change. By
 /// default such a path is refused. A malformed path is always refused.
 #[test]
-fn unknown_paths() {
+fn an_unknown_path_blocks_no_other_change_if_tolerated() {
     let paths = ["attributeGroups", "attributeGroups[value eq \"1\"].display", "name.nothing", "urn:x:y:User:level"];
     let operations = |path: &str| json!([{"op": "Add", "path": path, "value": "x"}, {"op": "replace", "path": "title", "value": path}]);
     let entra = host_with(Registry::standard(), MemoryStore::new(), Limits::default(), Quirks::entra());

@@ -315,7 +315,7 @@ fn the_rules_refuse_a_lost_default() {
 
 /// A client that does not see an attribute neither sets nor clears it, and the host can tell that it was left out.
 #[test]
-fn policies_and_defaults() {
+fn a_client_neither_sets_nor_clears_a_hidden_default() {
     #[derive(Debug)]
     struct House;
     impl Policy for House {

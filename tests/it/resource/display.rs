@@ -251,7 +251,7 @@ fn an_erased_store_reads_many_in_one_call() {
 /// If the store lacks the ability, the core does not call it, and the answer has no names. `/Schemas` may still list
 /// the attribute.
 #[test]
-fn a_store_that_cannot_shows_no_names() {
+fn a_store_without_get_many_shows_no_names() {
     let store = Arc::new(Recording { incapable: true, ..Recording::default() });
     let host = host_with(Registry::standard(), Arc::clone(&store), Limits::default(), Quirks::default());
     let ann = user(&host, "ann", Some("Ann"));
@@ -307,7 +307,7 @@ fn stored_names_do_not_show_beside_derived_ones() {
 
 /// A host that renders a resource itself gives the names. Hidden values stay hidden, whatever names the host gives.
 #[test]
-fn names_in_a_rendering_of_the_hosts_own() {
+fn a_host_gives_the_names_in_its_own_rendering() {
     let registry = Registry::standard();
     let group = registry.resource_type("Group").unwrap();
     let json = br#"{"id": "g", "members": [{"value": "1"}, {"value": "2", "display": "OLD"}, {"value": "3"}]}"#;
@@ -518,7 +518,7 @@ fn names_are_not_compared() {
 /// A host's own resource types: the definition of a type says which attribute names its resources. The schema says
 /// which references show the name.
 #[test]
-fn references_of_a_hosts_own() {
+fn the_schema_decides_which_references_show_names() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
     let read_only = |name: &str| text(name).with_mutability(Mutability::ReadOnly);
     let link =
@@ -630,7 +630,7 @@ impl Store for Failing {
 /// would create the group again. A read fails: names must not be missing without a reason, nor belong to other
 /// resources.
 #[test]
-fn names_that_cannot_be_read() {
+fn a_write_is_answered_without_names_that_cannot_be_read() {
     for (answers, status) in [(false, 503), (true, 500)] {
         let store = Failing { inner: MemoryStore::new(), answers };
         let host = host_with(Registry::standard(), store, Limits::default(), Quirks::default());

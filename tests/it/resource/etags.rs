@@ -29,7 +29,7 @@ fn every_answer_with_a_resource_names_its_version() {
 
 /// 7644-3.14-04: an unchanged resource is not sent again.
 #[test]
-fn if_none_match_on_a_read() {
+fn if_none_match_omits_an_unchanged_resource() {
     let host = host();
     let target = format!("/Users/{}", host.user("bjensen"));
     let etag = host.get(&target).etag();
@@ -51,7 +51,7 @@ fn if_none_match_on_a_read() {
 
 /// 7644-3.14-05, 7644-3.14-06, 7644-3.14-07, 7644-3.12-10: a write succeeds only in the state that the client knows.
 #[test]
-fn if_match_on_a_write() {
+fn if_match_refuses_a_write_to_another_version() {
     let host = host();
     let target = format!("/Users/{}", host.user("bjensen"));
     let group = host.post("/Groups", &json!({"displayName": "g"})).id();
@@ -91,7 +91,7 @@ fn if_match_on_a_write() {
 
 /// 7644-3.5.2.1-08, 7644-3.5.2.1-09: a request that changes nothing makes no new version, whatever the method.
 #[test]
-fn a_write_of_what_is_there() {
+fn a_write_without_a_change_keeps_the_version() {
     let host = host();
     let body =
         json!({"schemas": [USER], "userName": "bjensen", "emails": [{"value": "b@example.com", "type": "work"}]});

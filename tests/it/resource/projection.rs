@@ -85,7 +85,7 @@ fn table() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn every_answer_shows_what_was_asked_for() {
+fn every_answer_shows_the_requested_attributes() {
     for (parameters, expected) in table() {
         let host = host();
         let body = full_user().to_string();
@@ -120,7 +120,7 @@ fn every_answer_shows_what_was_asked_for() {
 
 /// 7644-3.9-03: `attributes` and `excludedAttributes` exclude each other.
 #[test]
-fn both_parameters() {
+fn attributes_and_excluded_attributes_exclude_each_other() {
     let lenient = host_with(
         Registry::standard(),
         MemoryStore::new(),
@@ -160,7 +160,7 @@ fn things() -> Host<MemoryStore> {
 
 /// 7643-7-18 and the other kinds of `returned`, on sub-attributes, too.
 #[test]
-fn returned() {
+fn returned_decides_which_attributes_an_answer_shows() {
     let host = things();
     let mut body = json!({"schemas": [THING], "secret": "s"});
     for kind in ["always", "never", "default", "request"] {

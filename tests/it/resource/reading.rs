@@ -129,7 +129,7 @@ const ACCEPTED: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn values_of_each_type() {
+fn values_of_each_type_are_read() {
     for (name, value, expected) in ACCEPTED {
         let resource = if *name == "binary" && value.len() == 2 {
             // Only tolerated, and read as no value.
@@ -197,7 +197,7 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_is_refused() {
+fn values_that_do_not_fit_are_refused() {
     for (members, path) in REFUSED {
         let error = strict(members).expect_err(members);
         assert_eq!(error.path(), *path, "{members}: {error}");
@@ -210,7 +210,7 @@ fn what_is_refused() {
 
 /// A number may have at most as many digits as a string may have bytes.
 #[test]
-fn long_numbers() {
+fn numbers_have_a_bound_on_their_digits() {
     let mut limits = Limits::default();
     limits.string = 20;
     let read = |decimal: &str| {
@@ -224,7 +224,7 @@ fn long_numbers() {
 
 /// A resource that a rule of the schema refuses, the kind of the error, and its path.
 #[test]
-fn rules() {
+fn rules_of_the_schema_refuse_a_resource() {
     let cases = [
         (r#""complex":{"one":"1"}"#, ResourceErrorKind::Required, "complex.two"),
         (r#""complex":{"two":"","one":"1"}"#, ResourceErrorKind::Required, "complex.two"),
@@ -247,7 +247,7 @@ fn rules() {
 
 /// 7643-2.5-01, 7643-2.5-02, 7643-2.5-03, 7644-3.3-05, 7643-2.1-01, 7643-2.4-08.
 #[test]
-fn what_counts_as_nothing() {
+fn null_and_empty_lists_mean_no_value() {
     for members in [
         "",
         r#""string":null"#,
@@ -279,7 +279,7 @@ fn what_counts_as_nothing() {
 
 /// The id of a reference that has a `value`, a URL, or both. 7643-2.4-06, 7643-2.3.7-05, 7643-4.2-03.
 #[test]
-fn references_to_resources() {
+fn references_are_read_by_value_or_url() {
     for (element, id) in [
         (r#"{"value":"7"}"#, "7"),
         (r#"{"value":"7","$ref":"https://example.com/v2/Samples/8"}"#, "7"),
@@ -298,7 +298,7 @@ fn references_to_resources() {
 
 /// 7643-3-01, 7643-3-02, 7643-3-03, 7643-3-04, 7643-3.3-01, 7643-3.3-02, 7643-3.3-04, 7643-2.1-03, 7643-3-06.
 #[test]
-fn schemas() {
+fn schemas_must_fit_the_resource_type() {
     let body = |schemas: Json| json!({"schemas": schemas, "string": "x", EXTENSION: {"extra": "e"}}).to_string();
     for schemas in
         [json!([URN]), json!([URN, EXTENSION]), json!([EXTENSION, URN]), json!([URN, URN]), json!([URN.to_uppercase()])]
@@ -331,7 +331,7 @@ fn schemas() {
 
 /// Each quirk of reading: its form is refused without the quirk, and read and reported with the quirk.
 #[test]
-fn quirks() {
+fn each_quirk_of_reading_is_tolerated_and_reported() {
     for (quirk, members, expected) in [
         (Quirk::BooleanStrings, r#""boolean":"True""#, json!({"boolean": true})),
         (Quirk::BooleanStrings, r#""booleans":["false"]"#, json!({"booleans": [false]})),
@@ -370,7 +370,7 @@ fn quirks() {
 /// 7644-3.5.1-03, 7644-3.5.1-05, 7644-3.5.1-06, 7644-3.5.1-07, 7644-3.5.1-08, 7644-3.5.1-09, 7643-7-11, 7643-7-12,
 /// 7643-7-13, 7643-4.2-02, 7643-3.1-09.
 #[test]
-fn replacing() {
+fn a_replacement_respects_mutability() {
     let cases = [
         (json!({"string": "a", "integer": 1}), json!({"integer": 2}), Ok(json!({"integer": 2}))),
         (
@@ -519,7 +519,7 @@ proptest! {
 
     /// Writing and reading a resource gives the same resource.
     #[test]
-    fn nothing_is_lost(json in members()) {
+    fn writing_and_reading_gives_the_same_resource(json in members()) {
         let kind = sample();
         let resource = Resource::from_json(&kind, json.to_string().as_bytes()).unwrap();
         let again = Resource::from_json(&kind, &resource.to_json()).unwrap();

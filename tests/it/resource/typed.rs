@@ -26,7 +26,7 @@ fn shown(resource: &Resource) -> Json {
 }
 
 #[test]
-fn values_by_path() {
+fn values_are_read_and_set_by_path() {
     let kind = kind("User");
     let manager = format!("{ENTERPRISE_USER}:manager");
     let mut user = read(&kind, &json!({"userName": "ann", "name": {"givenName": "Ann"}, "emails": [{"value": "a@x"}]}));
@@ -55,7 +55,7 @@ fn values_by_path() {
 
 /// A refused value changes nothing.
 #[test]
-fn values_that_do_not_fit() {
+fn values_that_do_not_fit_change_nothing() {
     let kind = kind("User");
     let mut user = read(&kind, &json!({"userName": "ann", "emails": [{"value": "a@x"}]}));
     let before = user.clone();
@@ -90,7 +90,7 @@ fn values_that_do_not_fit() {
 
 /// A user keeps the attributes for which the type has no methods.
 #[test]
-fn a_user_keeps_what_it_does_not_know() {
+fn a_user_keeps_unknown_attributes() {
     let registry = registry();
     let kind = registry.resource_type("User").unwrap();
     let document = json!({
@@ -129,7 +129,7 @@ fn a_user_keeps_what_it_does_not_know() {
 }
 
 #[test]
-fn other_resources_are_neither() {
+fn other_resources_are_neither_users_nor_groups() {
     let (user, group) = (kind("User"), kind("Group"));
     assert!(User::try_from(Resource::new(group.clone())).is_err());
     let error = Group::try_from(Resource::new(user.clone())).unwrap_err();

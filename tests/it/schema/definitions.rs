@@ -92,7 +92,7 @@ mod erased {
 }
 
 #[test]
-fn the_standard_schemas() {
+fn the_standard_schemas_state_the_facts_of_the_rfc() {
     let registry = Registry::standard();
     let mut wrong = Vec::new();
     for (kind, path, expected) in FACTS {
@@ -111,7 +111,7 @@ fn the_standard_schemas() {
 
 /// 7643-2.2-01.
 #[test]
-fn what_a_definition_leaves_out() {
+fn an_omitted_characteristic_has_its_default() {
     let attribute: Attribute = serde_json::from_value(json!({"name": "plain"})).unwrap();
     assert_eq!(facts(&attribute), "");
     assert_eq!(attribute, Attribute::new("plain", AttributeType::String));
@@ -126,7 +126,7 @@ fn what_a_definition_leaves_out() {
 
 /// 7643-2.3.5-01, 7643-2.3.8-02, 7643-2.3.8-03, 7643-2.1-02, 7643-10.2.1-01, 7643-3.1-03.
 #[test]
-fn definitions_that_cannot_be() {
+fn contradictory_definitions_are_refused() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
     let build = |id: &str, attribute: Attribute| {
         ResourceType::builder("Thing", "Things", Schema::new(id, "Thing").with_attribute(attribute)).build().map(drop)
@@ -174,7 +174,7 @@ fn definitions_that_cannot_be() {
 
 /// If the URI of a schema continues the URI of another schema, it has the form of an attribute's path.
 #[test]
-fn a_schema_whose_uri_continues_another_one() {
+fn a_schema_uri_may_continue_another_one() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
     let kind = ResourceType::builder("Thing", "Things", Schema::new("urn:x:thing", "Thing").with_attribute(text("a")))
         .extension(Schema::new("urn:x:thing:more", "More").with_attribute(text("b")), false)
@@ -197,7 +197,7 @@ fn a_schema_whose_uri_continues_another_one() {
 /// A type with two extensions, of which one is required. 7643-6-06, 7643-6-07, 7643-3-05, 7643-3.1-01, 7643-3.3-03,
 /// 7644-3.1-06, 7643-4.2-04, 7644-3.2-01.
 #[test]
-fn a_type_of_the_hosts_own() {
+fn a_hosts_own_type_is_served() {
     let core: Schema = serde_json::from_value(json!({
         "id": "urn:example:scim:schemas:robot:1.0:Robot", "name": "Robot", "description": "A machine that works",
         "attributes": [{"name": "model", "type": "string", "description": "What it is", "required": true}],
@@ -277,7 +277,7 @@ fn groups_of_a_user_follow_from_groups() {
 
 /// 7644-3.5.2-20, 7644-3.5.2-21: if the client names attributes, the answer shows them, however many members.
 #[test]
-fn the_answer_to_a_patch() {
+fn an_answer_to_a_patch_shows_the_named_attributes() {
     let mut limits = Limits::default();
     limits.members_in_answer = 1;
     let host = host_with(Registry::standard(), MemoryStore::new(), limits, Quirks::default());
@@ -295,7 +295,7 @@ fn the_answer_to_a_patch() {
 /// 7643-2.3.8-01, 7643-2-01, 7644-3.1-04, 7644-3.3-03: the order of members has no meaning, and a client may send
 /// attributes that it cannot set.
 #[test]
-fn what_a_client_need_not_know() {
+fn clients_need_not_know_order_and_mutability() {
     let host = host();
     let orders = [
         format!(
@@ -318,7 +318,7 @@ fn what_a_client_need_not_know() {
 /// The registry refuses an endpoint that would be unreachable or would hide an endpoint of the protocol. The error
 /// names it.
 #[test]
-fn endpoints_that_are_taken() {
+fn endpoints_that_are_taken_are_refused() {
     let kind = |name: &str, endpoint: &str| {
         let schema = Schema::new(format!("urn:example:scim:schemas:{name}"), name)
             .with_attribute(Attribute::new("model", AttributeType::String));

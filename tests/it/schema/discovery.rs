@@ -50,7 +50,7 @@ fn the_configuration_is_what_is_enforced() {
 
 /// 9865-4-01, 9865-4-02, 9865-4-03, 9865-4-04, 9865-4-05.
 #[test]
-fn both_ways_of_paging_are_told_of() {
+fn both_ways_of_paging_are_advertised() {
     let mut limits = Limits::default();
     (limits.page_default, limits.page_max) = (9, 7);
     let host = host_with(Registry::standard(), MemoryStore::new(), limits, Quirks::default());
@@ -81,7 +81,7 @@ fn a_host_says_how_clients_authenticate() {
 
 /// 7643-6-01, 7643-6-02, 7643-6-03, 7643-6-04, 7643-6-05, 7643-6-08, 7644-4-04, 7644-4-05, 7643-3.2-01, 7643-3.3-05.
 #[test]
-fn resource_types() {
+fn resource_types_are_published() {
     let host = host();
     let list = host.get("/ResourceTypes").json();
     assert_eq!((&list["schemas"], &list["totalResults"]), (&json!([LIST]), &json!(2)));
@@ -123,7 +123,7 @@ fn check(attribute: &Json, types: &[&str]) -> usize {
 
 /// 7643-7-01, 7643-7-02, 7643-7-03, 7643-7-05, 7643-7-06, 7643-8.7.2-01, 7644-4-02, 7644-4-03, 7644-3.1-03.
 #[test]
-fn schemas() {
+fn schemas_are_published() {
     let host = host();
     let list = host.get("/Schemas").json();
     let schemas = list["Resources"].as_array().unwrap();
@@ -192,7 +192,7 @@ fn external_id_is_in_the_base_schema_of_each_type() {
 /// 7643-3.1-11: a host's schema that lists common attributes is published with the characteristics that are enforced
 /// and with the host's description, also where two types share it or another type has it as an extension.
 #[test]
-fn common_attributes_in_a_schema_of_the_hosts_own() {
+fn common_attributes_keep_their_characteristics_in_a_hosts_schema() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
     let robot = Schema::new("urn:example:scim:schemas:robot:1.0:Robot", "Robot")
         .with_description("A machine")
@@ -249,7 +249,7 @@ fn common_attributes_in_a_schema_of_the_hosts_own() {
 
 /// A host's own attributes are shown and enforced: one object feeds both.
 #[test]
-fn what_is_shown_is_what_is_enforced() {
+fn the_shown_schema_is_the_enforced_schema() {
     let robots = Schema::new("urn:example:scim:schemas:robot:1.0:Robot", "Robot")
         .with_description("A machine that works")
         .with_attribute(Attribute::new("serial", AttributeType::Integer).required().with_description("On its back"));
@@ -269,7 +269,7 @@ fn what_is_shown_is_what_is_enforced() {
 
 /// 7644-4-06, 7644-4-07.
 #[test]
-fn parameters_of_discovery() {
+fn discovery_ignores_parameters_but_refuses_filters() {
     let host = host();
     for target in ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig"] {
         let whole = host.get(target).json();

@@ -37,7 +37,7 @@ fn a_digest_is_kept_as_text() {
 }
 
 #[test]
-fn only_a_bearer_token_is_one() {
+fn only_bearer_credentials_are_read() {
     for (header, expected) in [
         ("Bearer abc", Some("abc")),
         ("bearer abc", Some("abc")),

@@ -118,7 +118,7 @@ fn adding_what_is_seen_already_is_no_second() {
     assert_eq!(as_admin(&host, "GET", &path, &Json::Null)["emails"], made["emails"]);
 }
 #[test]
-fn hidden_extension_in_schemas() {
+fn schemas_do_not_name_a_hidden_extension() {
     let host = host_under(
         Registry::standard(),
         Quirks::default(),
@@ -138,7 +138,7 @@ fn hidden_extension_in_schemas() {
 
 /// failOnErrors: the operations before the last error are done.
 #[test]
-fn what_comes_before_the_last_error_is_done() {
+fn operations_before_the_last_error_are_done() {
     let host = host::host();
     host.user("taken");
     let mut ops = vec![
@@ -185,7 +185,7 @@ fn a_path_that_is_no_reference_is_left_alone() {
 }
 /// A cursor that is not signed reveals no id outside the caller's scope.
 #[test]
-fn an_unsigned_cursor_tells_no_id_of_what_is_not_there() {
+fn an_unsigned_cursor_reveals_no_id_of_a_hidden_resource() {
     let host = host_under(Registry::standard(), Quirks::default(), Scoped);
     for n in 0..3 {
         host.user(&format!("u{n}"));
@@ -244,7 +244,7 @@ fn a_hidden_value_is_not_what_its_list_stands_for() {
 }
 /// An extension that is hidden as a whole cannot be seen or changed.
 #[test]
-fn an_extension_hidden_as_a_whole() {
+fn an_extension_hidden_as_a_whole_stays_unseen_and_unchanged() {
     let host = host_under(
         Registry::standard(),
         Quirks::default(),
@@ -276,7 +276,7 @@ fn an_extension_hidden_as_a_whole() {
 }
 /// bulkId of a resource of a type that the list does not refer to.
 #[test]
-fn members_of_a_wrong_type() {
+fn members_of_a_wrong_type_are_refused() {
     use scim_core::schema::{Attribute, AttributeType, Schema};
     let device = ResourceType::builder(
         "Robot",

@@ -35,7 +35,7 @@ fn wrong_values(kind: AttributeType) -> Vec<Json> {
 
 /// Every attribute of every resource type, with every wrong type, by POST, PUT and PATCH.
 #[test]
-fn wrong_types() {
+fn values_of_wrong_types_are_refused() {
     let host = host();
     let user = host.user("bjensen");
     let group = host.post("/Groups", &json!({"displayName": "g"})).id();
@@ -87,7 +87,7 @@ fn nested(kind: &ResourceType, attribute: AttributeId, value: &Json) -> Json {
 
 /// Each bound of `Limits` that a request can reach, just met and just exceeded.
 #[test]
-fn limits() {
+fn each_limit_is_enforced() {
     let mut limits = Limits::default();
     (limits.body, limits.json_depth, limits.string, limits.values) = (4_000, 8, 50, 5);
     (limits.filter_bytes, limits.filter_depth, limits.filter_terms) = (300, 4, 6);
@@ -163,7 +163,7 @@ fn limits() {
 
 /// Junk in bodies and paths.
 #[test]
-fn junk() {
+fn junk_is_refused() {
     let host = host();
     let target = format!("/Users/{}", host.user("bjensen"));
     let nul = r#"{"userName":"a\u0000b"}"#;
@@ -307,7 +307,7 @@ proptest! {
 
     /// Every request gets an answer of the protocol, and a failed request leaves no trace.
     #[test]
-    fn whatever_comes_is_answered(
+    fn every_request_is_answered(
         method in prop::sample::select(vec!["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "X"]),
         target in prop_oneof![
             prop::sample::select(vec![

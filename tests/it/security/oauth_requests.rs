@@ -128,7 +128,7 @@ fn wrong_requests_have_the_errors_of_the_rfc() {
 }
 
 #[test]
-fn the_body_is_a_form() {
+fn the_body_must_be_a_form() {
     let body = b"grant_type=client_credentials&client_id=c&client_secret=s";
     for (content_type, is_form) in [
         (Some("application/x-www-form-urlencoded"), true),

@@ -141,7 +141,7 @@ fn every_operation_is_asked_for() {
 
 /// Groups that the caller may not read do not show up in users, and users that it may not read cannot be made members.
 #[test]
-fn what_may_not_be_read_is_not_met_elsewhere() {
+fn resources_that_may_not_be_read_show_nowhere() {
     let policy = Recording::default();
     let refusals = Arc::clone(&policy.refused);
     let host = host_under(Registry::standard(), Quirks::default(), policy);
@@ -398,7 +398,7 @@ impl Policy for Department {
 }
 
 #[test]
-fn what_is_out_of_scope_does_not_exist() {
+fn a_resource_out_of_scope_does_not_exist() {
     let host = host_under(Registry::standard(), Quirks::default(), Department);
     let create = |target: &str, body: Json| {
         let reply = host.send_as(&administrator(), "POST", target, &[], body.to_string().as_bytes());
@@ -515,7 +515,7 @@ fn stored(host: &Host<MemoryStore>, id: &str) -> Option<Json> {
 }
 
 #[test]
-fn what_was_made_by_hand_is_invisible() {
+fn resources_made_by_hand_are_invisible() {
     let host = owned(UnownedResources::Invisible);
     let by_hand = stored(&host, "by-hand");
     let unharmed = |method: &str, target: &str, body: &Json, status: u16| {
@@ -551,7 +551,7 @@ fn what_was_made_by_hand_is_invisible() {
 }
 
 #[test]
-fn what_was_made_by_hand_is_protected() {
+fn resources_made_by_hand_are_protected() {
     let host = owned(UnownedResources::Protected);
     let by_hand = stored(&host, "by-hand");
     let unharmed = |method: &str, target: &str, body: &Json, status: u16| {
@@ -573,7 +573,7 @@ fn what_was_made_by_hand_is_protected() {
 }
 
 #[test]
-fn a_marker_that_clients_could_set_is_none() {
+fn a_marker_that_clients_could_set_is_refused() {
     let path = format!("{ORIGIN}:madeByScim");
     let cases = [
         (marker().with_mutability(Mutability::ReadWrite), false),

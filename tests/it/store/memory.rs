@@ -152,7 +152,7 @@ fn versions_change_with_the_resource_and_never_come_again() {
 }
 
 #[test]
-fn no_change_is_no_change() {
+fn an_edit_without_effect_keeps_the_version() {
     let world = World::new();
     let store = filled(&world, MemoryStore::new());
     let mut reordered = world.group("g1", "Guides", &["u2", "u1"]);
@@ -238,7 +238,7 @@ fn a_list_is_changed_in_place() {
 }
 
 #[test]
-fn unique_values_are_free_again_when_nobody_has_them() {
+fn unique_values_are_free_again_after_their_last_use() {
     let world = World::new();
     let store = filled(&world, MemoryStore::new());
     let device = |id: &str, serial: &str| create(sample(&world.device, json!({"id": id, "serial": serial})));
@@ -270,7 +270,7 @@ fn unique_values_are_free_again_when_nobody_has_them() {
 }
 
 #[test]
-fn whoever_is_deleted_is_in_no_list() {
+fn a_deleted_resource_is_in_no_list() {
     let world = World::new();
     let store = filled(&world, MemoryStore::new());
     // A group can be a member of itself, in one step and by creation.

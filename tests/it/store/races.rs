@@ -100,7 +100,7 @@ fn members_added_at_once_are_all_there() {
 
 /// The same for changes that are computed from the whole group, because they change the name in addition to a member.
 #[test]
-fn changes_of_a_whole_resource_are_computed_anew() {
+fn changes_of_a_whole_resource_are_computed_again() {
     let mut limits = Limits::default();
     limits.write_retries = 1_000;
     let host = slow(limits);

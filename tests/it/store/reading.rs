@@ -16,7 +16,7 @@ use scim_core::{
 use serde_json::json;
 
 #[test]
-fn a_walk_meets_once_what_stays() {
+fn a_walk_meets_each_remaining_resource_once() {
     let world = World::new();
     let store = MemoryStore::new();
     let user = |n: u32| world.user(&format!("{n:04}"), &format!("user {n}"));
@@ -96,7 +96,7 @@ fn a_list_is_read_only_if_it_is_wanted() {
 }
 
 #[test]
-fn who_refers_and_what_an_id_is_of() {
+fn a_store_finds_referrers_and_types_of_ids() {
     let world = World::new();
     for store in [DynStore::new(MemoryStore::new()), DynStore::new(Least(MemoryStore::new()))] {
         let store = filled(&world, store);
@@ -123,7 +123,7 @@ fn who_refers_and_what_an_id_is_of() {
 }
 
 #[test]
-fn one_value_of_a_hundred_thousand() {
+fn one_value_of_a_hundred_thousand_is_changed_alone() {
     let world = World::new();
     let store = MemoryStore::new();
     let ids: Vec<String> = (0..100_000).map(|n| format!("m{n:06}")).collect();
@@ -257,7 +257,7 @@ fn pages_are_cut_after_filter_and_sort() {
 }
 
 #[test]
-fn what_is_derived_is_left_to_the_core() {
+fn derived_conditions_are_left_to_the_core() {
     let world = World::new();
     let store = MemoryStore::new();
     let cases = [

@@ -75,7 +75,7 @@ fn declared(registry: &Registry) -> Mapping {
 }
 
 #[test]
-fn every_row_of_the_table() {
+fn every_row_of_the_table_gives_its_text() {
     let registry = registry();
     let mappings =
         [("documents", documents(&registry)), ("columns", columns(&registry)), ("declared", declared(&registry))];
@@ -264,7 +264,7 @@ fn a_database_searches_for_a_bounded_text() {
 
 /// Which conditions and orders a declared index serves, in SQLite and in PostgreSQL.
 #[test]
-fn indexes_find() {
+fn indexes_serve_conditions_and_orders() {
     let registry = registry();
     let mapping = declared(&registry);
     let badge = |rest: &str| format!("{BADGE}:{rest}");
@@ -314,7 +314,7 @@ fn indexes_find() {
 
 /// A condition that was not accepted is refused, and leaves the statement unchanged.
 #[test]
-fn what_is_not_mapped_is_an_error() {
+fn an_unmapped_attribute_is_an_error() {
     let registry = registry();
     let mapping = columns(&registry);
     let kind = mapping.resource_type();
@@ -337,7 +337,7 @@ fn what_is_not_mapped_is_an_error() {
 
 /// The comparable document has neither attributes that no client may query nor attributes that have their own table.
 #[test]
-fn comparable_documents() {
+fn comparable_documents_leave_out_secrets_and_own_tables() {
     let registry = registry();
     let kind = registry.resource_type("User").unwrap();
     let user = resource(

@@ -14,7 +14,7 @@ use scim_core::{
 };
 
 #[test]
-fn what_the_store_says_of_failures_reaches_through_an_erased_type() {
+fn errors_of_a_store_pass_through_an_erased_type() {
     struct Failing;
     fn error(id: &str) -> StoreError {
         match id {
@@ -68,7 +68,7 @@ fn what_the_store_says_of_failures_reaches_through_an_erased_type() {
 }
 
 #[test]
-fn names_and_versions_that_fit_everywhere() {
+fn names_and_versions_fit_everywhere() {
     let long = "x".repeat(256);
     for (name, valid) in
         [("a", true), (&long[1..], true), ("", false), (&long, false), ("a\0b", false), ("a\nb", false)]

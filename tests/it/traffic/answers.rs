@@ -195,7 +195,7 @@ impl Tampering<'_> {
 }
 
 #[test]
-fn whatever_is_checked_can_fail() {
+fn each_check_can_fail() {
     let (mut tried, mut wrong) = (0, Vec::new());
     for (text, traffic) in FILES.iter().zip(Traffic::all()) {
         let file: Json = serde_json::from_str(text).unwrap();

@@ -337,7 +337,7 @@ fn replay(traffic: &Traffic, fault: &Fault) -> Replay {
 }
 
 #[test]
-fn each_is_found_where_it_hurts() {
+fn each_fault_is_found_at_its_step() {
     let cases: Vec<Case> = [misreadings(), lookups(), answers()].into_iter().flatten().collect();
     assert_eq!(cases.len(), 37);
     let mut wrong = Vec::new();

@@ -19,7 +19,7 @@ fn step(id: &str, change: impl FnOnce(&mut Json)) -> Json {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place() {
+fn an_error_names_its_place() {
     let with = |name: &'static str, value: Json| sequence(json!([step("a", |step| step[name] = value)]));
     let expect = |expect: Json| with("expect", expect);
     let second = |change: &dyn Fn(&mut Json)| {
@@ -94,7 +94,7 @@ fn what_is_wrong_is_said_with_its_place() {
 }
 
 #[test]
-fn a_step_says_what_it_is() {
+fn a_step_names_itself() {
     let json = sequence(json!([step("a", |step| {
         step["from"] = json!(["T-1"]);
         step["send"] = json!("POST /Users");
@@ -113,7 +113,7 @@ fn a_step_says_what_it_is() {
 
 /// A kept document can be sent back with changes; `null` removes a member.
 #[test]
-fn what_was_kept_can_be_sent_back() {
+fn kept_values_can_be_sent() {
     let json = sequence(json!([
         step("create", |step| {
             step["send"] = json!("POST /Users");

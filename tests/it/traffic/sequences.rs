@@ -183,7 +183,7 @@ fn a_strict_provider_fails_the_steps_that_name_a_quirk() {
 
 /// The quirks that a request shows are among the quirks that its step names.
 #[test]
-fn what_was_tolerated_was_named() {
+fn tolerated_quirks_are_named() {
     for traffic in Traffic::all() {
         let host = tolerant(MemoryStore::new(), traffic.quirks());
         let named: BTreeMap<&str, Quirks> = traffic.steps().map(|step| (step.id(), step.quirks())).collect();
@@ -203,7 +203,7 @@ fn what_was_tolerated_was_named() {
 
 /// Requests of a parallel step are sent at the same time; all others are sent alone.
 #[test]
-fn together_means_together() {
+fn steps_together_are_sent_at_once() {
     let host = tolerant(MemoryStore::new(), Quirks::entra());
     let (going, most) = (Cell::new(0), Cell::new(BTreeMap::new()));
     let send = async |request: TrafficRequest| {

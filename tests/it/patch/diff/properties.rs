@@ -454,7 +454,7 @@ proptest! {
     }
 
     #[test]
-    fn in_as_many_requests_as_it_takes((before, after) in pair(), limits in limits()) {
+    fn divided_patches_lead_to_the_same_resource((before, after) in pair(), limits in limits()) {
         match diff(&before, &after, &limits) {
             Ok(patches) => prop_assert_eq!(seen(&send(&before, &patches, &limits)), wanted(&before, &after)),
             Err(error) => prop_assert_eq!(error.kind(), &DiffErrorKind::TooLarge, "{}", error),
@@ -463,7 +463,7 @@ proptest! {
 
     /// If every attribute may be sent, sending each changed attribute as a whole is no shorter.
     #[test]
-    fn nothing_plain_is_shorter((before, after) in two(Before::User.kind(), user)) {
+    fn a_diff_is_no_longer_than_whole_attributes((before, after) in two(Before::User.kind(), user)) {
         let patches = between(&before, &after, &Limits::default())?;
         let size: usize = patches.iter().flat_map(Patch::operations).map(|it| serde_json::to_string(it).unwrap().len() + 1).sum();
         let (before, after) = (seen(&before), wanted(&before, &after));

@@ -39,7 +39,7 @@ fn row(before: &str, after: &str, operations: &str) {
 }
 
 #[test]
-fn singular_attributes() {
+fn diff_names_singular_attributes_by_path() {
     row("{}", "{}", "[]");
     row("{}", r#"{"title": "Guide"}"#, r#"[{"op": "add", "path": "title", "value": "Guide"}]"#);
     row(r#"{"title": "a"}"#, r#"{"title": "A"}"#, r#"[{"op": "replace", "path": "title", "value": "A"}]"#);
@@ -54,7 +54,7 @@ fn singular_attributes() {
 
 /// Read-only attributes belong to the service provider, so the patch ignores them.
 #[test]
-fn what_is_read_only_is_left_aside() {
+fn diff_ignores_read_only_attributes() {
     row(
         r#"{"id": "1", "meta": {"created": "2011-05-13T04:42:34Z"}, "groups": [{"value": "g"}]}"#,
         r#"{"id": "2", "meta": {"created": "2012-05-13T04:42:34Z"}, "groups": [{"value": "h"}]}"#,
@@ -76,7 +76,7 @@ fn a_password_is_sent_and_its_absence_says_nothing() {
 }
 
 #[test]
-fn complex_attributes() {
+fn diff_sends_the_changed_sub_attributes() {
     row("{}", r#"{"name": {"givenName": "B"}}"#, r#"[{"op": "add", "path": "name.givenName", "value": "B"}]"#);
     row(
         "{}",
@@ -107,7 +107,7 @@ fn complex_attributes() {
 }
 
 #[test]
-fn extensions() {
+fn diff_sends_the_changed_attributes_of_an_extension() {
     row("{}", r#"{"ENT": {"department": "Tours"}}"#, r#"[{"op": "add", "path": "ENT:department", "value": "Tours"}]"#);
     row(
         "{}",
@@ -129,7 +129,7 @@ fn extensions() {
 
 /// A change in a value of a list goes through a value path.
 #[test]
-fn values_of_complex_lists() {
+fn diff_changes_list_values_through_value_paths() {
     const TWO: &str = r#"{"emails": [{"value": "b@work.com", "type": "work", "primary": true},
         {"value": "b@home.com", "type": "home"}]}"#;
     row("{}", r#"{"emails": [{"value": "x"}]}"#, r#"[{"op": "add", "path": "emails", "value": [{"value": "x"}]}]"#);
@@ -194,7 +194,7 @@ fn values_of_complex_lists() {
 
 /// A text in quotes is escaped for the path, and the path for JSON.
 #[test]
-fn hostile_text_in_a_path() {
+fn diff_escapes_text_in_paths() {
     let other = "x".repeat(80);
     let before = user(&json!({"userName": "b", "emails": [{"value": "a\"] \\ü"}, {"value": "b", "display": other}]}));
     let after = user(&json!({"userName": "b", "emails": [{"value": "b", "display": other}]}));
@@ -204,7 +204,7 @@ fn hostile_text_in_a_path() {
 
 /// RFC 7644 §3.5.2: making one value primary makes the others not primary.
 #[test]
-fn the_primary_value() {
+fn diff_moves_primary_by_one_operation() {
     let emails = |first: Json, second: Json, more: &[Json]| {
         let (mut one, mut two) = (json!({"value": "b@work.com", "type": "work"}), json!({"value": "b@home.com"}));
         one["primary"] = first;
@@ -232,7 +232,7 @@ fn the_primary_value() {
 
 /// A value that no condition selects alone is sent with the list.
 #[test]
-fn values_that_cannot_be_told_apart() {
+fn diff_sends_the_list_if_no_condition_selects_a_value() {
     row(
         r#"{"emails": [{"value": "a", "type": "x", "display": "1"}, {"value": "a", "type": "x", "display": ""}]}"#,
         r#"{"emails": [{"value": "a", "type": "x", "display": "1"}]}"#,
@@ -254,7 +254,7 @@ fn values_that_cannot_be_told_apart() {
 }
 
 #[test]
-fn members_one_by_one() {
+fn diff_adds_and_removes_members_one_by_one() {
     let members = |ids: &[&str]| {
         let members: Vec<_> = ids.iter().map(|id| json!({"value": id, "type": "User"})).collect();
         group(&json!({"displayName": "g", "members": members}))
@@ -293,7 +293,7 @@ fn members_one_by_one() {
 }
 
 #[test]
-fn attributes_of_a_type_of_ones_own() {
+fn diff_handles_the_attributes_of_a_hosts_own_schema() {
     let before = Before::Badge.resource();
     let changes = |changes: &str| between(&before, &Before::Badge.with(changes));
     assert_eq!(changes(r#"{"tags": ["blue", "red"]}"#), json!([]));
@@ -332,7 +332,7 @@ fn attributes_of_a_type_of_ones_own() {
 }
 
 #[test]
-fn what_is_fixed_and_what_is_required() {
+fn diff_respects_immutable_and_required_attributes() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
     let schema = Schema::new("urn:example:Thing", "Thing")
         .with_attribute(text("fixed").multi_valued().with_mutability(Mutability::Immutable))
@@ -406,7 +406,7 @@ fn refused(before: &Resource, after: &Resource, limits: &Limits) -> (DiffErrorKi
 }
 
 #[test]
-fn what_cannot_become_is_refused() {
+fn diff_refuses_unreachable_targets() {
     use ResourceErrorKind::{Canonical, Immutable, NulCharacter, Primary, Required, TooLong};
     let limits = Limits::default();
     let badge = |changes: &str| refused(&Before::Badge.resource(), &Before::Badge.with(changes), &limits);
@@ -448,7 +448,7 @@ fn what_cannot_become_is_refused() {
 }
 
 #[test]
-fn two_types_are_refused() {
+fn diff_refuses_two_types() {
     let limits = Limits::default();
     let other_type = (DiffErrorKind::ResourceType, String::new());
     assert_eq!(refused(&Before::User.resource(), &Before::Group.resource(), &limits), other_type);
@@ -462,7 +462,7 @@ fn two_types_are_refused() {
 }
 
 #[test]
-fn a_value_that_fits_no_request_is_refused() {
+fn diff_refuses_a_value_that_fits_no_request() {
     let too_large = |path: &str| (DiffErrorKind::TooLarge, path.to_owned());
     let named = |title: &str| user(&json!({"userName": "b", "title": title}));
     let limits = |change: fn(&mut Limits)| {
@@ -577,7 +577,7 @@ fn a_list_that_is_replaced_is_divided() {
 
 /// The patch between a resource and itself is empty, whatever the resource has.
 #[test]
-fn nothing_is_between_a_resource_and_itself() {
+fn diff_of_a_resource_with_itself_is_empty() {
     for before in [Before::User, Before::Group, Before::Bare, Before::Badge] {
         assert_eq!(between(&before.resource(), &before.resource()), json!([]), "{before:?}");
     }

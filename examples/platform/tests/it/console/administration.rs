@@ -94,7 +94,7 @@ fn keys_are_rotated_while_the_server_runs() {
 
 /// If the last key is revoked, the next start makes another key.
 #[test]
-fn an_organization_without_a_valid_key() {
+fn a_start_makes_a_key_for_an_organization_without_one() {
     for place in databases() {
         let store = &place.url;
         assert_eq!(Server::start(&acme(store)).terminate().code(), Some(0));
@@ -159,7 +159,7 @@ fn organizations_are_apart() {
 }
 
 #[test]
-fn what_is_not_there_is_said() {
+fn commands_name_what_does_not_exist() {
     for place in databases() {
         let store = &place.url;
         done(&["organization", "new", "somebody", "--store", store]);

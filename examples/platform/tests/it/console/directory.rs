@@ -52,7 +52,7 @@ async fn a_key_ends_when_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn what_is_revoked_here_is_known_here_at_once() {
+async fn a_revocation_holds_at_once_in_its_own_process() {
     for place in stores() {
         let storage = open(&place).await;
         let directory = acme(&storage).await;
@@ -100,7 +100,7 @@ async fn a_key_opens_one_organization() {
 
 /// The last use is written at most once a minute, whichever instance used the key.
 #[tokio::test]
-async fn the_last_use_of_a_key() {
+async fn the_last_use_of_a_key_is_written_once_a_minute() {
     for place in stores() {
         let storage = open(&place).await;
         let directory = acme(&storage).await;

@@ -435,7 +435,7 @@ async fn the_commit_that_deactivates_or_deletes_a_person_ends_the_sessions() {
 
 /// Two administrators read, delete and map a group: each gets the result of her request.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_administrators_at_once() {
+async fn two_administrators_at_once_get_their_own_results() {
     for place in databases() {
         let site = Site::start(&place).await;
         let (one, two) = (site.administrator().await, site.administrator().await);

@@ -114,7 +114,7 @@ fn begin(server: &Server, length: &str) -> Connection {
 
 /// Repeated header lines and a content coding reach the core: a request that it refuses changes nothing.
 #[test]
-fn preconditions_in_several_lines_and_encoded_bodies() {
+fn repeated_preconditions_and_content_codings_reach_the_core() {
     for place in stores() {
         let server = acme(&place.url, &[]);
         let made = server.request("POST", "/Users", Some(&user("ann")));
@@ -150,7 +150,7 @@ const LIMIT: usize = 4 << 20;
 /// A body that is too long is refused before it is sent if the client declares its length; otherwise when it exceeds
 /// the limit.
 #[test]
-fn bodies_that_are_too_long() {
+fn bodies_that_are_too_long_are_refused() {
     let server = acme("memory", &[]);
     let mut declared = begin(&server, "Content-Length: 100000000");
     let answer = declared.read_head();
@@ -174,7 +174,7 @@ fn bodies_that_are_too_long() {
 
 /// A head or a body that never ends loses its connection after the timeout, and no other client waits for it.
 #[test]
-fn clients_that_take_too_long() {
+fn clients_that_take_too_long_lose_their_connection() {
     let server = acme("memory", &["--request-timeout", "1"]);
     let start = Instant::now();
     let mut silent = server.connect();
@@ -207,7 +207,7 @@ fn clients_that_take_too_long() {
 
 /// Heads have bounds: a head beyond them is not kept in memory.
 #[test]
-fn heads_that_are_too_long() {
+fn heads_that_are_too_long_are_not_kept() {
     let server = acme("memory", &[]);
     let long = "x".repeat(200 << 10);
     let many = "X-Many: x\r\n".repeat(200);
@@ -229,7 +229,7 @@ fn heads_that_are_too_long() {
 
 /// If many clients want one name, one gets it; all clients get their own names.
 #[test]
-fn many_at_once() {
+fn one_of_many_clients_gets_a_name() {
     for place in stores() {
         let store = &place.url;
         let server = acme(store, &[]);

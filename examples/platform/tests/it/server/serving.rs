@@ -103,7 +103,7 @@ fn a_key_that_was_not_given_is_made_and_shown_once() {
 
 /// The same command again is not an error, and the stored resources remain.
 #[test]
-fn it_goes_on_where_it_ended() {
+fn a_restart_continues_with_the_stored_state() {
     for place in databases() {
         let store = &place.url;
         let first = Server::start(&acme(store, &[]));
@@ -163,7 +163,7 @@ fn wrong_arguments_are_told_and_secrets_are_not() {
 
 /// A port in use is reported before anything is created.
 #[test]
-fn a_port_that_is_taken() {
+fn a_port_in_use_is_reported_first() {
     for place in databases() {
         let store = &place.url;
         let server = Server::start(&acme("memory", &[]));
@@ -218,7 +218,7 @@ fn no_password_is_kept() {
 
 /// Cursors are sealed: another process reads them with the same key, but not with its own key.
 #[test]
-fn cursors_of_another_process() {
+fn cursors_need_the_key_of_their_process() {
     for place in databases() {
         let store = &place.url;
         let key = "0123456789abcdef".repeat(4);
@@ -252,7 +252,7 @@ fn health_needs_no_key() {
 
 /// The message of the database goes to the log only: clients and load balancers learn that the database does not work.
 #[test]
-fn a_database_that_does_not_work() {
+fn failures_of_the_database_reach_only_the_log() {
     for place in databases() {
         let server = Server::start(&acme(&place.url, &[]));
         assert_eq!(server.request("GET", "/Users", None).status, 200);
@@ -366,7 +366,7 @@ fn told_twice_it_ends_at_once() {
 
 /// Each request has one log line, refused requests too. Each line is JSON and has no secret.
 #[test]
-fn a_line_for_each_request() {
+fn each_request_has_one_line_in_the_log() {
     for place in stores() {
         let store = &place.url;
         let server = Server::start(&acme(store, &[]));
@@ -405,7 +405,7 @@ fn a_line_for_each_request() {
 }
 
 #[test]
-fn what_is_logged_can_be_chosen() {
+fn the_filter_chooses_the_lines_of_the_log() {
     let quiet = Server::start(&acme("memory", &["--log", "warn"]));
     assert_eq!(quiet.request("GET", "/Users", None).status, 200);
     assert_eq!(quiet.log(), "");

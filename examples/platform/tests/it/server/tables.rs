@@ -89,7 +89,7 @@ async fn processes_that_start_together_make_the_tables_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_derived_is_made_anew_when_the_rules_change() {
+async fn derived_columns_are_made_again_when_their_rules_change() {
     for place in databases() {
         let store = open(&place).await;
         let all: Vec<Change> = (0..1_000).map(|n| user(&format!("id{n}"), &format!("Name{n}"))).collect();
@@ -328,7 +328,7 @@ async fn long_values_are_unique_too() {
 
 /// Each committed change has its events, in order; a change that was not committed has no event.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_outbox_has_what_happened() {
+async fn the_outbox_has_each_change() {
     for place in databases() {
         let database = Database::open(&place.url).await.unwrap();
         let store = TableStore::open(database.clone(), &registry()).await.unwrap();
@@ -396,7 +396,7 @@ async fn a_locked_row_is_not_waited_for_without_end() {
 /// The file has personal data.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_reads_the_file() {
+async fn only_the_owner_reads_the_file() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let place = process::sqlite();
@@ -410,7 +410,7 @@ async fn nobody_else_reads_the_file() {
 
 /// Many concurrent writers may share a commit; each has its own outcome.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fails_takes_back_only_itself() {
+async fn a_failed_commit_takes_back_only_itself() {
     for place in databases() {
         let store = Arc::new(open(&place).await);
         let write = |n: usize| {
