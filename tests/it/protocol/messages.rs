@@ -509,7 +509,9 @@ fn rust_files(path: &Path, found: &mut Vec<PathBuf>) {
     if path.is_dir() {
         let mut entries: Vec<PathBuf> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
         entries.sort();
-        entries.iter().for_each(|entry| rust_files(entry, found));
+        for entry in &entries {
+            rust_files(entry, found);
+        }
     } else if path.extension().is_some_and(|extension| extension == "rs") {
         found.push(path.to_owned());
     }
@@ -522,7 +524,9 @@ fn the_table_shows_each_message_of_the_sources() {
     let table_text = fs::read_to_string(path()).unwrap();
     let answers: Vec<&str> = table(&table_text).into_iter().map(|[.., answer]| answer).collect();
     let mut files = Vec::new();
-    SOURCES.iter().for_each(|name| rust_files(&source.join(name), &mut files));
+    for name in SOURCES {
+        rust_files(&source.join(name), &mut files);
+    }
     files.retain(|file| !FOR_HOSTS.iter().any(|name| file.starts_with(source.join(name))));
     let (mut missing, mut count) = (Vec::new(), 0);
     for file in &files {
