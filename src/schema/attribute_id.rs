@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An attribute of one [`ResourceType`], as a number that is cheap to compare and to copy.
+/// An attribute of one [`ResourceType`](super::ResourceType), as a number that is cheap to compare and to copy.
 ///
 /// An id is valid only for its resource type and must not be persisted: ids change when the schema changes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! The values that attributes have by default (RFC 7644 §3.3).
 
 /// The value that a new resource gets if the client sets no value (RFC 7644 §3.3). Set by
-/// [`Attribute::with_default_value`].
+/// [`Attribute::with_default_value`](super::Attribute::with_default_value).
 ///
 /// ```
 /// use scim_core::schema::DefaultValue;

@@ -167,7 +167,7 @@ impl ResourceType {
 
     /// The attributes that name a resource of the type to people, the preferred attribute first. A reference to the
     /// resource shows the first of these attributes with a value as its `display`. See
-    /// [`ResourceTypeBuilder::named_by`].
+    /// [`ResourceTypeBuilder::named_by`](super::ResourceTypeBuilder::named_by).
     pub fn names(&self) -> &[AttributeId] {
         &self.names
     }
