@@ -70,7 +70,8 @@ impl Verified {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AssertionError {
-    /// The assertion is no signed JWT of at most [`ASSERTION_BYTES`](super::ASSERTION_BYTES) bytes with a `kid`, or its header has `crit`.
+    /// The assertion is no signed JWT of at most [`ASSERTION_BYTES`](super::ASSERTION_BYTES) bytes with a `kid`, or its
+    /// header has `crit`.
     #[error("expected a signed JWT with a kid")]
     Malformed,
     /// The algorithm is not RS256, PS256 or ES256.
