@@ -82,5 +82,6 @@ pub use self::{
     comparable::{comparable, representation},
     mapping::{Column, Mapping, Table},
     order::{Unmapped, page},
+    scalar::SEARCHED_BYTES,
     statement::{Dialect, Param, Statement},
 };

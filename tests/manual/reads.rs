@@ -37,7 +37,7 @@ impl Tables {
     fn scan(&self, tenant: &TenantId, scan: &Scan<'_>) -> Result<Page, ResourceError> {
         let of_type: Vec<&RowKey> =
             if scan.kind.name() == "User" { self.account.keys().collect() } else { self.team.keys().collect() };
-        // What a list is sorted by has to be at hand, requested or not.
+        // The order of a list may need an attribute that is not requested.
         let everything = RequestedAttributes::everything();
         let requested = if scan.sort.is_some() { &everything } else { scan.requested };
         let mut all = Vec::new();

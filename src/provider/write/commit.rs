@@ -1,5 +1,5 @@
-//! The steps that the ways of writing share: the size check, the review of a change that is committed without reading
-//! the resource, the commit of a new state, and the read of the written resource for the answer.
+//! The steps that the ways of writing share: the check of a new state, the review of a change that is committed without
+//! reading the resource, the commit of a new state, and the read of the written resource for the answer.
 
 use std::sync::Arc;
 
@@ -13,12 +13,13 @@ use crate::{
         call::Call,
         failure::{broken_store, refused},
         options::{Options, Precondition},
+        reference::Created,
         rest::rest,
         retry::Failed,
         service_provider::ServiceProvider,
         storage::charge_bytes,
     },
-    resource::Resource,
+    resource::{Resource, judge},
     schema::AttributeId,
     store::{
         Change, ChangeOutcome, Entry, Expect, Key, RequestContext, RequestedAttributes, Store, StoreError, Stored,
@@ -27,14 +28,33 @@ use crate::{
 };
 
 impl<S: Store> ServiceProvider<S> {
-    /// Refuses a resource that is too large to be read together with others. Its lists of references do not count,
-    /// since an answer can leave them out. A resource that already exceeds the limit may change if it does not grow.
-    pub(super) fn check_size(
+    /// Settles the references of a resource that replaces `before`, and refuses the resource if it breaks a rule of its
+    /// schema or is too large.
+    pub(super) async fn settle(
+        &self,
+        call: &mut Call<'_>,
+        before: &Resource,
+        after: &mut Resource,
+    ) -> Result<(), Error> {
+        self.settle_references(call, Some(before), after, &Created::new()).await?;
+        rest(after).await;
+        self.accept(call.context, Some(before), after)
+    }
+
+    /// Refuses a resource that breaks a rule of its schema or is too large.
+    pub(super) fn accept(
         &self,
         context: &RequestContext,
         before: Option<&Resource>,
         after: &Resource,
     ) -> Result<(), Error> {
+        judge(before, after)?;
+        self.check_size(context, before, after)
+    }
+
+    /// Refuses a resource that is too large to be read together with others. Its lists of references do not count,
+    /// since an answer can leave them out. A resource that already exceeds the limit may change if it does not grow.
+    fn check_size(&self, context: &RequestContext, before: Option<&Resource>, after: &Resource) -> Result<(), Error> {
         let limit = self.limits().answer / Limits::RESOURCES;
         let size_after = charge_bytes(context, after)?.saturating_sub(after.size_of_lists());
         let size = |resource: &Resource| resource.size().saturating_sub(resource.size_of_lists());

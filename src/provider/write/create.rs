@@ -16,7 +16,7 @@ use crate::{
         retry::Failed,
         service_provider::ServiceProvider,
     },
-    resource::{Resource, judge},
+    resource::Resource,
     schema::AttributeId,
     store::{Change, Entry, RequestContext, Store, StoreError, Stored},
     value::{Text, Value},
@@ -101,8 +101,7 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Change, Error> {
         let mut resource = prepared.resource;
         resource.root_mut().insert(AttributeId::ID, Value::String(id));
-        judge(None, &resource)?;
-        self.check_size(call.context, None, &resource)?;
+        self.accept(call.context, None, &resource)?;
         self.review(call, None, Some(&resource))?;
         Ok(Change::Create { entry: Entry::new(resource) })
     }

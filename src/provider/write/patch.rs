@@ -12,14 +12,13 @@ use crate::{
         answer::Answer,
         call::Call,
         options::{Options, Precondition},
-        reference::Created,
         rest::rest,
         retry::Failed,
         service_provider::ServiceProvider,
         storage::charge_bytes,
     },
     quirks::Reading,
-    resource::{Resource, judge},
+    resource::Resource,
     schema::{AttributeId, ResourceType},
     store::{RequestContext, RequestedAttributes, Store, Stored},
 };
@@ -93,10 +92,7 @@ impl<S: Store> ServiceProvider<S> {
         let mut requested = Vec::new();
         if let Some(after) = &mut after {
             rest(after).await;
-            self.settle_references(call, Some(&before.resource), after, &Created::new()).await?;
-            rest(after).await;
-            judge(Some(&before.resource), after).map_err(Error::from)?;
-            self.check_size(call.context, Some(&before.resource), after)?;
+            self.settle(call, &before.resource, after).await?;
             requested = changed_on_request(&before.resource, after);
         }
         self.review(call, Some(&before.resource), Some(after.as_ref().unwrap_or(&before.resource)))?;

@@ -8,13 +8,12 @@ use crate::{
         answer::Answer,
         call::Call,
         options::{Options, Precondition},
-        reference::Created,
         rest::rest,
         retry::Failed,
         service_provider::ServiceProvider,
         storage::charge_bytes,
     },
-    resource::{Resource, judge},
+    resource::Resource,
     store::{RequestContext, RequestedAttributes, Store, Stored},
 };
 
@@ -60,10 +59,7 @@ impl<S: Store> ServiceProvider<S> {
         // Clones `resource`, since another attempt may need it.
         let after = before.resource.replaced_by(resource.clone());
         let mut after = call.permit.kept(&before.resource, after);
-        self.settle_references(call, Some(&before.resource), &mut after, &Created::new()).await?;
-        rest(&after).await;
-        judge(Some(&before.resource), &after).map_err(Error::from)?;
-        self.check_size(call.context, Some(&before.resource), &after)?;
+        self.settle(call, &before.resource, &mut after).await?;
         self.review(call, Some(&before.resource), Some(&after))?;
         let after = if after == *before.resource { None } else { Some(after) };
         rest(&before.resource).await;

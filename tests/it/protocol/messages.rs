@@ -455,7 +455,7 @@ const EXCEPT: &[&str] = &[
 ];
 
 /// The texts in a source that may be a part of a detail: string literals with two words, outside of comments, tests and
-/// reasons for lints. Texts that begin with an article name what a message expects, and stand for no message.
+/// reasons for lints. A text that begins with an article is the noun of a message, and no message itself.
 fn texts(source: &str) -> Vec<String> {
     let code = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let lines = code.lines().map(str::trim_start);

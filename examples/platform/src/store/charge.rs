@@ -8,7 +8,7 @@
 use scim_core::{
     filter::{Comparand, Condition, Operator},
     schema::{AttributeId, ResourceType},
-    sql::{Dialect, Statement},
+    sql::{Dialect, SEARCHED_BYTES, Statement},
     store::{RequestContext, Scan, StoreError},
 };
 
@@ -181,13 +181,15 @@ impl<'a> Price<'a> {
     }
 }
 
-/// The bytes of all texts that a condition searches by `co`.
+/// The bytes of all texts that the database searches by `co`.
 fn searched(condition: &Condition) -> u64 {
     match condition {
         Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().map(searched).sum(),
         Condition::Not(condition) | Condition::Element { condition, .. } => searched(condition),
         Condition::Compare(comparison) if comparison.operator() == Operator::Co => match comparison.operand() {
-            Comparand::Exact(text) | Comparand::Folded(text) => u64::try_from(text.len()).unwrap_or(u64::MAX).min(64),
+            Comparand::Exact(text) | Comparand::Folded(text) => {
+                u64::try_from(text.len().min(SEARCHED_BYTES)).unwrap_or(u64::MAX)
+            }
             _ => 0,
         },
         _ => 0,
@@ -200,9 +202,9 @@ fn searched(condition: &Condition) -> u64 {
 fn is_looked_up(select: &Select<'_>, attribute: AttributeId, number: u64) -> bool {
     const MOST: u64 = 512;
     const CONTAINED: u64 = 8;
-    let is_key = || indexes::keys(select.kind, select.dialect).contains(&attribute);
-    let most = if select.dialect == Dialect::Sqlite || is_key() { MOST } else { CONTAINED };
-    attribute == AttributeId::ID || number <= most
+    let has_key =
+        || select.dialect == Dialect::Sqlite || indexes::keys(select.kind, select.dialect).contains(&attribute);
+    attribute == AttributeId::ID || number <= CONTAINED || (number <= MOST && has_key())
 }
 
 /// Where an attribute is: outside lists, in a list of values, or in a reference list.

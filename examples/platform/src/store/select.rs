@@ -142,6 +142,20 @@ impl Select<'_> {
         query.push(" AND r.kind = ").bind(self.kind.name());
     }
 
+    /// Continues a query with the resources that satisfy the conditions.
+    fn selected(
+        &self,
+        query: &mut Statement,
+        context: &RequestContext,
+        conditions: &[&Condition],
+    ) -> Result<(), StoreError> {
+        self.from(query, context);
+        if !conditions.is_empty() {
+            query.push(" AND ").filter(&self.table.mapping, conditions).map_err(StoreError::backend)?;
+        }
+        Ok(())
+    }
+
     fn lists<'a>(&'a self, requested: &'a RequestedAttributes<'_>) -> impl Iterator<Item = &'a List> {
         self.table.lists.iter().filter(|list| requested.includes(list.attribute))
     }
@@ -171,8 +185,7 @@ impl Select<'_> {
         count.push("SELECT count(*), (");
         tally::write_total(&mut count, context.tenant(), self.kind.name());
         count.push(")");
-        self.from(&mut count, context);
-        count.push(" AND ").filter(&self.table.mapping, scan.filter).map_err(StoreError::backend)?;
+        self.selected(&mut count, context, scan.filter)?;
         Ok(count)
     }
 
@@ -181,20 +194,12 @@ impl Select<'_> {
         let mut page = Statement::new(self.dialect);
         self.write_columns(&mut page, scan.requested);
         match access {
-            Access::Any => {
-                self.from(&mut page, context);
-                if !scan.filter.is_empty() {
-                    page.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
-                }
-            }
+            Access::Any => self.selected(&mut page, context, scan.filter)?,
             Access::Found => {
                 // A sort of the resources themselves would carry their documents.
                 self.from(&mut page, context);
                 page.push(" AND r.id IN (SELECT r.id FROM (SELECT r.*");
-                self.from(&mut page, context);
-                if !scan.filter.is_empty() {
-                    page.push(" AND ").filter(mapping, scan.filter).map_err(StoreError::backend)?;
-                }
+                self.selected(&mut page, context, scan.filter)?;
                 // The limit separates the order from the filter.
                 page.push(if self.dialect == Dialect::Sqlite { " LIMIT -1" } else { "" })
                     .push(" OFFSET 0) AS r WHERE TRUE");
@@ -222,8 +227,8 @@ impl Select<'_> {
 
     /// Whether the database may expect to find enough resources soon in the order of the list, and therefore read
     /// the type in that order although an index finds the few matches. SQLite has no statistics of values.
-    /// PostgreSQL has them, but assumes that one long document in a hundred contains a given value, which misleads
-    /// it about short pages.
+    /// PostgreSQL has none of documents, and assumes that one in a hundred contains a given value, which misleads it
+    /// about short pages.
     fn may_be_misled(&self, scan: &Scan<'_>) -> bool {
         const SHORT: usize = 100;
         let (Window::Offset { take, .. } | Window::After { take, .. } | Window::Before { take, .. }) = scan.window;
@@ -249,8 +254,7 @@ impl Select<'_> {
         most: u64,
     ) -> Result<(), StoreError> {
         count.push("SELECT count(*) FROM (SELECT 1 AS one");
-        self.from(count, context);
-        count.push(" AND ").filter(&self.table.mapping, &[condition]).map_err(StoreError::backend)?;
+        self.selected(count, context, &[condition])?;
         count.push(&format!(" LIMIT {}) AS counted", i64::try_from(most).unwrap_or(i64::MAX)));
         Ok(())
     }

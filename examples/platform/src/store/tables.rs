@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 use super::{group_name, indexes, people, statistics, tally};
 use crate::database::{self, Database, OpenError, Session, Work};
 
-/// The format of derived data in the tables: a comparable document is JSONB in SQLite and uncompressed in
-/// PostgreSQL, next to its length; a user is a row of `account`; unique values are claimed, and the names of
-/// groups.
+/// The format of derived data in the tables: a comparable document is JSONB in SQLite, where triggers write rows after a
+/// change of an array, and uncompressed in the row in PostgreSQL, next to its length; a user is a row of `account`;
+/// unique values are claimed, and the names of groups.
 const FORM: &str = "6";
 
 /// The resource types as represented in the tables.
