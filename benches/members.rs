@@ -61,9 +61,10 @@ impl Host {
         }
         let list = group.reference_lists()[0];
         let id = group.value_of(list).expect("defined");
-        let kind = group.child(list, "type").expect("defined");
+        let resource_type = group.child(list, "type").expect("defined");
         let text = |text: &str| Value::String(text.into());
-        let element = |n| Value::Complex(Object::from_iter([(id, text(&format!("u{n}"))), (kind, text("User"))]));
+        let element =
+            |n| Value::Complex(Object::from_iter([(id, text(&format!("u{n}"))), (resource_type, text("User"))]));
         create(resource(&group, "g", Some((list, Value::List((0..members).map(element).collect())))));
         let provider =
             ServiceProvider::builder(registry, store).base_url("https://example.com").build().expect("complete");
@@ -104,10 +105,11 @@ impl Host {
 }
 
 /// A resource whose id is also its name; groups have no `userName`, so reading drops it.
-fn resource(kind: &Arc<ResourceType>, id: &str, more: Option<(AttributeId, Value)>) -> Resource {
+fn resource(resource_type: &Arc<ResourceType>, id: &str, more: Option<(AttributeId, Value)>) -> Resource {
     let json = format!(r#"{{"userName":"{id}","displayName":"{id}"}}"#);
     let mut tolerance = Tolerance::new(Quirks::default());
-    let mut resource = Resource::read(kind, json.as_bytes(), &Limits::default(), &mut tolerance).expect("a resource");
+    let mut resource =
+        Resource::read(resource_type, json.as_bytes(), &Limits::default(), &mut tolerance).expect("a resource");
     resource.root_mut().insert(AttributeId::ID, Value::String(id.into()));
     if let Some((attribute, value)) = more {
         resource.root_mut().insert(attribute, value);

@@ -116,15 +116,15 @@ impl Platform {
         Ok(self.tables.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn stored(&self, kind: &str, row: &impl Serialize, version: u64) -> Result<Stored, StoreError> {
-        let kind = self.registry.resource_type(kind).ok_or(StoreError::NotFound)?;
+    fn stored(&self, resource_type: &str, row: &impl Serialize, version: u64) -> Result<Stored, StoreError> {
+        let resource_type = self.registry.resource_type(resource_type).ok_or(StoreError::NotFound)?;
         let json = serde_json::to_vec(row).map_err(StoreError::backend)?;
-        Ok(Stored::new(Resource::from_json(kind, &json).map_err(StoreError::backend)?, Version::from(version)))
+        Ok(Stored::new(Resource::from_json(resource_type, &json).map_err(StoreError::backend)?, Version::from(version)))
     }
 
-    fn find(&self, tables: &Tables, kind: &str, id: &str) -> Result<Option<Stored>, StoreError> {
-        let account = tables.accounts.iter().find(|row| kind == "User" && row.made_by_scim && row.id == id);
-        let team = tables.teams.iter().find(|row| kind == "Group" && row.id == id);
+    fn find(&self, tables: &Tables, resource_type: &str, id: &str) -> Result<Option<Stored>, StoreError> {
+        let account = tables.accounts.iter().find(|row| resource_type == "User" && row.made_by_scim && row.id == id);
+        let team = tables.teams.iter().find(|row| resource_type == "Group" && row.id == id);
         match (account, team) {
             (Some(row), _) => self.stored("User", row, row.version).map(Some),
             (_, Some(row)) => self.stored("Group", row, row.version).map(Some),
@@ -134,14 +134,14 @@ impl Platform {
 
     /// Writes a whole resource as a row. All checks come before the first write.
     fn put(tables: &mut Tables, resource: &Resource) -> Result<u64, StoreError> {
-        let (kind, json) = (resource.resource_type(), resource.to_json());
+        let (resource_type, json) = (resource.resource_type(), resource.to_json());
         let version = tables.writes + 1;
-        if kind.name() == "User" {
+        if resource_type.name() == "User" {
             let row: Account = serde_json::from_slice(&json).map_err(StoreError::backend)?;
             // Compare with the accounts made by hand, too, which SCIM neither takes over nor shows.
             let taken = |other: &Account| other.id != row.id && fold(&other.login) == fold(&row.login);
             if tables.accounts.iter().any(taken) {
-                let attribute = kind.child(AttributeId::ROOT, "userName").unwrap_or(AttributeId::ID);
+                let attribute = resource_type.child(AttributeId::ROOT, "userName").unwrap_or(AttributeId::ID);
                 return Err(StoreError::NotUnique { attribute });
             }
             tables.accounts.retain(|other| other.id != row.id);
@@ -150,7 +150,7 @@ impl Platform {
             let row: Team = serde_json::from_slice(&json).map_err(StoreError::backend)?;
             let exists = |id: &str| tables.accounts.iter().any(|account| account.made_by_scim && account.id == id);
             if let Some(stranger) = row.members.iter().find(|member| !exists(&member.value)) {
-                let attribute = kind.child(AttributeId::ROOT, "members").unwrap_or(AttributeId::ID);
+                let attribute = resource_type.child(AttributeId::ROOT, "members").unwrap_or(AttributeId::ID);
                 return Err(StoreError::BadReference { attribute, value: stranger.value.as_str().into() });
             }
             tables.teams.retain(|other| other.id != row.id);
@@ -174,13 +174,13 @@ impl Store for Platform {
         key: Key<'_>,
         _: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        self.find(&*self.tables(context)?, key.kind.name(), key.id)
+        self.find(&*self.tables(context)?, key.resource_type.name(), key.id)
     }
 
     async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
         let tables = self.tables(context)?;
         let accounts = tables.accounts.iter().filter(|row| row.made_by_scim);
-        let all: Result<Vec<Stored>, StoreError> = if scan.kind.name() == "User" {
+        let all: Result<Vec<Stored>, StoreError> = if scan.resource_type.name() == "User" {
             accounts.map(|row| self.stored("User", row, row.version)).collect()
         } else {
             tables.teams.iter().map(|row| self.stored("Group", row, row.version)).collect()

@@ -86,8 +86,8 @@ impl Error {
     }
 
     /// 404: the resource does not exist, or no longer exists.
-    pub(crate) fn no_resource(kind: &str) -> Self {
-        Self::new(404, format!("no {kind} has this id"))
+    pub(crate) fn no_resource(resource_type: &str) -> Self {
+        Self::new(404, format!("no {resource_type} has this id"))
     }
 
     /// 412: the resource does not have a version of `If-Match`.

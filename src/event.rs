@@ -79,7 +79,7 @@ pub struct Event {
     tenant: TenantId,
     actor: Option<Box<str>>,
     request_id: Option<Box<str>>,
-    kind: Arc<ResourceType>,
+    resource_type: Arc<ResourceType>,
     resource_id: Text,
     external_id: Option<Text>,
     version: Option<Version>,
@@ -127,12 +127,12 @@ impl Event {
         if !done.changed {
             return None;
         }
-        let kind = change.resource_type();
+        let resource_type = change.resource_type();
         let mut event = Self {
             tenant: context.tenant().clone(),
             actor: context.actor().map(Box::from),
             request_id: context.request_id().map(Box::from),
-            kind: Arc::clone(kind),
+            resource_type: Arc::clone(resource_type),
             resource_id: change.id().into(),
             external_id: None,
             version: None,
@@ -156,7 +156,7 @@ impl Event {
             }
             Change::EditValues { attribute, edit, modified, .. } => {
                 event.time = *modified;
-                event.attributes.push(kind.path(*attribute));
+                event.attributes.push(resource_type.path(*attribute));
                 let edit = done.edit.as_ref().unwrap_or(edit).clone();
                 event.add_membership(Membership { attribute: *attribute, edit });
             }
@@ -174,13 +174,13 @@ impl Event {
     /// Records the differences between the resource before and after a create or a replacement.
     fn compare(&mut self, before: Option<&Resource>, after: &Arc<Resource>) {
         let nothing = Object::new();
-        let (kind, was) = (Arc::clone(&self.kind), before.map_or(&nothing, Resource::root));
-        let changed = Difference::between(&kind, was, after.root());
-        self.attributes = changed.attributes.iter().map(|attribute| kind.path(*attribute)).collect();
+        let (resource_type, was) = (Arc::clone(&self.resource_type), before.map_or(&nothing, Resource::root));
+        let changed = Difference::between(&resource_type, was, after.root());
+        self.attributes = changed.attributes.iter().map(|attribute| resource_type.path(*attribute)).collect();
         if before.is_some() {
-            let secret = changed.attributes.iter().filter(|attribute| kind.is_sensitive(**attribute));
-            self.secrets = secret.map(|attribute| kind.path(*attribute)).collect();
-            self.active = difference::active(&kind, was, after.root());
+            let secret = changed.attributes.iter().filter(|attribute| resource_type.is_sensitive(**attribute));
+            self.secrets = secret.map(|attribute| resource_type.path(*attribute)).collect();
+            self.active = difference::active(&resource_type, was, after.root());
         }
         changed.lists.into_iter().for_each(|list| self.add_membership(list));
         let external_id = after.external_id().or_else(|| before.and_then(Resource::external_id));
@@ -190,8 +190,8 @@ impl Event {
     }
 
     fn add_membership(&mut self, mut membership: Membership) {
-        if !membership.edit.is_empty() && !self.kind.is_sensitive(membership.attribute) {
-            difference::strip(&self.kind, membership.attribute, &mut membership.edit.add);
+        if !membership.edit.is_empty() && !self.resource_type.is_sensitive(membership.attribute) {
+            difference::strip(&self.resource_type, membership.attribute, &mut membership.edit.add);
             self.memberships.push(membership);
         }
     }
@@ -206,8 +206,8 @@ impl Event {
         let part = |text| utf8_percent_encode(text, SEGMENT);
         let (tenant, id) = (part(self.tenant.as_str()), part(&self.resource_id));
         match &self.version {
-            Some(version) => format!("{tenant}/{}/{id}/{}", self.kind.endpoint(), part(version.as_str())),
-            None => format!("{tenant}/{}/{id}!deleted", self.kind.endpoint()),
+            Some(version) => format!("{tenant}/{}/{id}/{}", self.resource_type.endpoint(), part(version.as_str())),
+            None => format!("{tenant}/{}/{id}!deleted", self.resource_type.endpoint()),
         }
     }
 
@@ -228,7 +228,7 @@ impl Event {
 
     /// The type of the resource.
     pub fn resource_type(&self) -> &Arc<ResourceType> {
-        &self.kind
+        &self.resource_type
     }
 
     /// The id of the resource (RFC 7643 §3.1).
@@ -244,7 +244,7 @@ impl Event {
 
     /// The path of the resource under the service provider's base URL: `/Users/2819`.
     pub fn uri(&self) -> String {
-        url("", &self.kind, &self.resource_id)
+        url("", &self.resource_type, &self.resource_id)
     }
 
     /// The version that the resource has now; `None` after it was deleted.
@@ -322,8 +322,8 @@ impl Event {
     /// assert!(!replace(&inactive, &active).ends_access());
     /// assert!(!event(&Change::Create { entry: Entry::new(inactive) }).ends_access());
     ///
-    /// let (kind, id) = (Arc::clone(user), "2819".into());
-    /// let delete = Change::Delete { kind, id, expect: Expect::Exists, at: Default::default(), before: None };
+    /// let (resource_type, id) = (Arc::clone(user), "2819".into());
+    /// let delete = Change::Delete { resource_type, id, expect: Expect::Exists, at: Default::default(), before: None };
     /// assert!(event(&delete).ends_access());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -333,9 +333,9 @@ impl Event {
 
     /// Whether an update removed the value of `active`, which has no default.
     fn has_lost_active(&self) -> bool {
-        let active = self.kind.child(AttributeId::ROOT, "active");
+        let active = self.resource_type.child(AttributeId::ROOT, "active");
         let is_unsaid = |active| {
-            let definition = self.kind.attribute(active);
+            let definition = self.resource_type.attribute(active);
             let has_value = self.resource.as_ref().is_none_or(|resource| resource.value(active).is_some());
             definition.data_type() == AttributeType::Boolean && definition.default_value().is_none() && !has_value
         };
@@ -372,7 +372,7 @@ impl fmt::Debug for Event {
     /// Names the caller, the resource and the changed attributes, without any value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |Membership { attribute, edit }: &Membership| {
-            (self.kind.path(*attribute), edit.remove.len(), edit.add.len())
+            (self.resource_type.path(*attribute), edit.remove.len(), edit.add.len())
         };
         f.debug_struct("Event")
             .field("id", &self.id())

@@ -139,7 +139,7 @@ impl Patch {
     /// without them.
     pub(crate) fn untouched_lists(
         &self,
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         limits: &Limits,
         tolerance: &Tolerance,
     ) -> Vec<AttributeId> {
@@ -147,13 +147,13 @@ impl Patch {
         let mut reading = Reading::new(limits, &mut met);
         let mut touched = Vec::new();
         for operation in &self.operations {
-            match path::touched(kind, operation, &mut reading) {
+            match path::touched(resource_type, operation, &mut reading) {
                 Some(attributes) => touched.extend(attributes),
                 None => return Vec::new(),
             }
         }
-        let lists = kind.reference_lists().iter().copied();
-        lists.filter(|list| !touched.contains(list) && !kind.attribute(*list).is_required()).collect()
+        let lists = resource_type.reference_lists().iter().copied();
+        lists.filter(|list| !touched.contains(list) && !resource_type.attribute(*list).is_required()).collect()
     }
 
     /// The patch as a change of one list of references; `None` when the patch makes any other change. Each
@@ -180,11 +180,11 @@ impl Patch {
     /// ```
     pub fn membership(
         &self,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         limits: &Limits,
         tolerance: &mut Tolerance,
     ) -> Result<Option<Membership>, PatchError> {
-        membership::membership(self, kind, &mut Reading::new(limits, tolerance))
+        membership::membership(self, resource_type, &mut Reading::new(limits, tolerance))
     }
 }
 

@@ -60,24 +60,24 @@ use crate::{
 /// `groups`.
 #[derive(Clone)]
 pub struct Resource {
-    kind: Arc<ResourceType>,
+    resource_type: Arc<ResourceType>,
     root: Object,
 }
 
 impl Resource {
     /// A resource without any value.
-    pub fn new(kind: Arc<ResourceType>) -> Self {
-        Self { kind, root: Object::new() }
+    pub fn new(resource_type: Arc<ResourceType>) -> Self {
+        Self { resource_type, root: Object::new() }
     }
 
     /// A resource with these top-level attributes. The values must have the types that the schema gives them.
-    pub fn from_object(kind: Arc<ResourceType>, root: Object) -> Self {
-        Self { kind, root }
+    pub fn from_object(resource_type: Arc<ResourceType>, root: Object) -> Self {
+        Self { resource_type, root }
     }
 
     /// The resource's type.
     pub fn resource_type(&self) -> &Arc<ResourceType> {
-        &self.kind
+        &self.resource_type
     }
 
     /// The top-level attributes. Those of an extension are in the object under [`Extension::attribute`].
@@ -136,26 +136,26 @@ impl Resource {
     /// The value of a singular attribute, or the list of a multi-valued attribute. `None` for a sub-attribute of a
     /// list's elements, which has no single value.
     pub fn value(&self, attribute: AttributeId) -> Option<&Value> {
-        self.object(self.kind.parent(attribute))?.get(attribute)
+        self.object(self.resource_type.parent(attribute))?.get(attribute)
     }
 
     fn object(&self, attribute: AttributeId) -> Option<&Object> {
         if attribute == AttributeId::ROOT {
             return Some(&self.root);
         }
-        self.object(self.kind.parent(attribute))?.get(attribute)?.as_object()
+        self.object(self.resource_type.parent(attribute))?.get(attribute)?.as_object()
     }
 
     /// Whether the resource has data of the extension with this URI.
     pub fn has_extension(&self, uri: &str) -> bool {
-        self.kind.extension(uri).is_some_and(|extension| self.root.contains(extension.attribute()))
+        self.resource_type.extension(uri).is_some_and(|extension| self.root.contains(extension.attribute()))
     }
 }
 
 impl PartialEq for Resource {
     /// Same type, same values; the order of attributes does not matter (RFC 7643 §2.3.8).
     fn eq(&self, other: &Self) -> bool {
-        self.kind.name() == other.kind.name() && self.root == other.root
+        self.resource_type.name() == other.resource_type.name() && self.root == other.root
     }
 }
 
@@ -163,14 +163,14 @@ impl fmt::Debug for Resource {
     /// Shows the names of the schema, and masks passwords and other values that are not returned: many people can
     /// read logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.name())?;
+        f.write_str(self.resource_type.name())?;
         f.write_str(" ")?;
-        Shown { kind: &self.kind, object: &self.root }.fmt(f)
+        Shown { resource_type: &self.resource_type, object: &self.root }.fmt(f)
     }
 }
 
 struct Shown<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     object: &'a Object,
 }
 
@@ -179,11 +179,11 @@ impl fmt::Debug for Shown<'_> {
         let mut map = f.debug_map();
         for (attribute, value) in self.object.iter() {
             // `format_args!` leaves out the quotation marks of a text.
-            map.key(&format_args!("{}", self.kind.attribute(attribute).name()));
-            if self.kind.is_sensitive(attribute) {
+            map.key(&format_args!("{}", self.resource_type.attribute(attribute).name()));
+            if self.resource_type.is_sensitive(attribute) {
                 map.value(&format_args!("(not shown)"));
             } else {
-                map.value(&ShownValue { kind: self.kind, value });
+                map.value(&ShownValue { resource_type: self.resource_type, value });
             }
         }
         map.finish()
@@ -191,17 +191,18 @@ impl fmt::Debug for Shown<'_> {
 }
 
 struct ShownValue<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     value: &'a Value,
 }
 
 impl fmt::Debug for ShownValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.value {
-            Value::Complex(object) => Shown { kind: self.kind, object }.fmt(f),
-            Value::List(values) => {
-                f.debug_list().entries(values.iter().map(|value| Self { kind: self.kind, value })).finish()
-            }
+            Value::Complex(object) => Shown { resource_type: self.resource_type, object }.fmt(f),
+            Value::List(values) => f
+                .debug_list()
+                .entries(values.iter().map(|value| Self { resource_type: self.resource_type, value }))
+                .finish(),
             Value::String(text) => text.fmt(f),
             Value::Boolean(truth) => truth.fmt(f),
             Value::Integer(number) => number.fmt(f),

@@ -32,8 +32,8 @@
 //! use std::sync::Arc;
 //! use scim_core::{schema::ResourceType, sql::{Dialect, Mapping, Statement, Unmapped}, store::Scan};
 //!
-//! fn users(kind: &Arc<ResourceType>) -> Mapping {
-//!     Mapping::documents(kind, "r.id", "r.comparable")
+//! fn users(resource_type: &Arc<ResourceType>) -> Mapping {
+//!     Mapping::documents(resource_type, "r.id", "r.comparable")
 //! }
 //!
 //! fn select(users: &Mapping, tenant: &str, scan: &Scan<'_>) -> Result<Statement, Unmapped> {
@@ -50,7 +50,8 @@
 //! # let path: AttributePath = "userName".parse()?;
 //! # let sort = Sort::new(user, path.as_ref(), false, &mut tolerance)?;
 //! # let key = SortKey::Text("b".into());
-//! # let scan = Scan { kind: user, filter: &[&matcher.conditions()[0]], sort: Some(&sort), requested: &RequestedAttributes::everything(), count: false,
+//! # let (filter, requested) = ([&matcher.conditions()[0]], RequestedAttributes::everything());
+//! # let scan = Scan { resource_type: user, filter: &filter, sort: Some(&sort), requested: &requested, count: false,
 //! #     window: Window::After { last: Some(Position { key: Some(&key), id: "7" }), take: 10 } };
 //! # let statement = select(&users(user), "acme", &scan)?;
 //! # assert_eq!(statement.text(), concat!(

@@ -72,13 +72,14 @@ use crate::{
 ///         -> Result<Option<Stored>, StoreError> {
 ///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
 ///         let found = tenants.get(context.tenant()).and_then(|rows| rows.get(key.id));
-///         Ok(found.filter(|stored| stored.resource.resource_type().name() == key.kind.name()).cloned())
+///         Ok(found.filter(|stored| stored.resource.resource_type().name() == key.resource_type.name()).cloned())
 ///     }
 ///
 ///     async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
 ///         let (tenants, _) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
 ///         let all = tenants.get(context.tenant()).into_iter().flat_map(BTreeMap::values);
-///         Ok(scan.select(all.filter(|stored| stored.resource.resource_type().name() == scan.kind.name()).cloned()))
+///         let of_type = |stored: &&Stored| stored.resource.resource_type().name() == scan.resource_type.name();
+///         Ok(scan.select(all.filter(of_type).cloned()))
 ///     }
 ///
 ///     async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
@@ -142,14 +143,14 @@ use crate::{
 /// # let (store, context) = (Listing::default(), RequestContext::new(TenantId::single()));
 /// # let commit = |change: Change| now(store.commit(&context, &[change])).map(|done| done[0].changed);
 /// # let create = |resource: &Resource| Change::Create { entry: Entry::new(resource.clone()) };
-/// # let add = || Change::EditValues { kind: group.clone(), id: "g".into(), attribute: members, expect: Expect::Exists,
+/// # let add = || Change::EditValues { resource_type: group.clone(), id: "g".into(), attribute: members, expect: Expect::Exists,
 /// #     edit: ValueEdit { add: vec![member.clone()], ..ValueEdit::default() }, modified: Default::default() };
 /// # assert!(commit(create(&ann))? && commit(create(&all))? && commit(add())? && !commit(add())?);
 /// # assert!(matches!(commit(create(&ann)), Err(CommitError { error: StoreError::NotUnique { .. }, .. })));
 /// # let mut namesake = ann.clone();
 /// # namesake.root_mut().insert(AttributeId::ID, text("v"));
 /// # assert!(matches!(commit(create(&namesake)), Err(CommitError { error: StoreError::NotUnique { .. }, .. })));
-/// # let get = || now(store.get(&context, Key { kind: group, id: "g" }, &RequestedAttributes::everything())).ok().flatten().expect("there");
+/// # let get = || now(store.get(&context, Key { resource_type: group, id: "g" }, &RequestedAttributes::everything())).ok().flatten().expect("there");
 /// # let relation = &registry.relations(user)[0];
 /// # assert_eq!(now(store.referrers(&context, relation, &["u"], 1_000))?.len(), 1);
 /// # assert!(now(store.referrers(&context, relation, &["u"], 10)).is_err());
@@ -158,7 +159,7 @@ use crate::{
 /// # assert_eq!(now(store.locate(&context, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
 /// # let before = get();
 /// # assert!(before.resource.root().contains(members));
-/// # commit(Change::Delete { kind: user.clone(), id: "u".into(), expect: Expect::Exists, at: Default::default(), before: None })?;
+/// # commit(Change::Delete { resource_type: user.clone(), id: "u".into(), expect: Expect::Exists, at: Default::default(), before: None })?;
 /// # assert!(get().version != before.version && !get().resource.root().contains(members));
 /// # assert_eq!(get().resource.last_modified(), before.resource.last_modified());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -178,8 +179,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// By default the store evaluates nothing, and the core reads all resources of the type within
     /// [`Limits::scan`](crate::Limits::scan).
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        let _ = (kind, conjunct);
+    fn pushdown(&self, resource_type: &ResourceType, conjunct: &Condition) -> Pushdown {
+        let _ = (resource_type, conjunct);
         Pushdown::No
     }
 
@@ -266,7 +267,7 @@ pub trait Store: Send + Sync + 'static {
             let (mut found, mut room) = (Vec::new(), bytes);
             while !ids.is_empty() {
                 let scan = Scan {
-                    kind: relation.referrer(),
+                    resource_type: relation.referrer(),
                     filter: &[],
                     sort: None,
                     window: Window::behind(last.as_deref(), 100),
@@ -308,7 +309,7 @@ pub trait Store: Send + Sync + 'static {
     fn get_many(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
     ) -> impl Future<Output = Result<Vec<Option<Arc<Resource>>>, StoreError>> + Send {
@@ -316,7 +317,7 @@ pub trait Store: Send + Sync + 'static {
             let mut found = Vec::with_capacity(ids.len());
             let mut room = requested.byte_limit().unwrap_or(usize::MAX);
             for &id in ids {
-                let stored = self.get(context, Key { kind, id }, requested).await?;
+                let stored = self.get(context, Key { resource_type, id }, requested).await?;
                 let size = stored.as_ref().map_or(0, |stored| stored.resource.size());
                 room = room.checked_sub(size).ok_or(StoreError::TooMany)?;
                 found.push(stored.map(|stored| stored.resource));
@@ -325,8 +326,8 @@ pub trait Store: Send + Sync + 'static {
         }
     }
 
-    /// For each of `ids`, at its position, the index in `kinds` of the type of the resource with that id; `None` if no
-    /// resource of these types has the id.
+    /// For each of `ids`, at its position, the index in `resource_types` of the type of the resource with that id;
+    /// `None` if no resource of these types has the id.
     ///
     /// By default the function reads the resources one by one.
     ///
@@ -336,16 +337,16 @@ pub trait Store: Send + Sync + 'static {
     fn locate(
         &self,
         context: &RequestContext,
-        kinds: &[Arc<ResourceType>],
+        resource_types: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> impl Future<Output = Result<Vec<Option<usize>>, StoreError>> + Send {
         async move {
             let mut located = Vec::with_capacity(ids.len());
             for &id in ids {
                 let mut found = None;
-                for (position, kind) in kinds.iter().enumerate() {
-                    let requested = RequestedAttributes::without(kind.reference_lists());
-                    if self.get(context, Key { kind, id }, &requested).await?.is_some() {
+                for (position, resource_type) in resource_types.iter().enumerate() {
+                    let requested = RequestedAttributes::without(resource_type.reference_lists());
+                    if self.get(context, Key { resource_type, id }, &requested).await?.is_some() {
                         found = Some(position);
                         break;
                     }
@@ -371,6 +372,6 @@ fn find_references(relation: &Relation, ids: &HashSet<&str>, stored: &Stored, fo
 }
 
 /// The id that an element of a list of references refers to.
-pub(crate) fn referred<'a>(kind: &ResourceType, list: AttributeId, element: &'a Object) -> Option<&'a str> {
-    element.get(kind.value_of(list)?)?.as_str()
+pub(crate) fn referred<'a>(resource_type: &ResourceType, list: AttributeId, element: &'a Object) -> Option<&'a str> {
+    element.get(resource_type.value_of(list)?)?.as_str()
 }

@@ -105,20 +105,20 @@ fn text(text: &str) -> Value {
     Value::String(text.into())
 }
 
-fn named(kind: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
+fn named(resource_type: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
     let mut root = Object::from_iter([(AttributeId::ID, text(id))]);
-    let attribute = if kind.name() == "User" { "userName" } else { "displayName" };
-    root.insert(kind.child(AttributeId::ROOT, attribute).unwrap(), text(name));
+    let attribute = if resource_type.name() == "User" { "userName" } else { "displayName" };
+    root.insert(resource_type.child(AttributeId::ROOT, attribute).unwrap(), text(name));
     let created = Value::DateTime(chrono::DateTime::UNIX_EPOCH);
     root.insert(AttributeId::META, Value::Complex(Object::from_iter([(AttributeId::META_CREATED, created)])));
-    Resource::from_object(Arc::clone(kind), root)
+    Resource::from_object(Arc::clone(resource_type), root)
 }
 
-fn group(kind: &Arc<ResourceType>, id: &str, name: &str, members: impl Iterator<Item = String>) -> Resource {
-    let list = kind.reference_lists()[0];
-    let (value, type_of) = (kind.value_of(list).unwrap(), kind.child(list, "type").unwrap());
+fn group(resource_type: &Arc<ResourceType>, id: &str, name: &str, members: impl Iterator<Item = String>) -> Resource {
+    let list = resource_type.reference_lists()[0];
+    let (value, type_of) = (resource_type.value_of(list).unwrap(), resource_type.child(list, "type").unwrap());
     let element = |id: String| Value::Complex(Object::from_iter([(value, text(&id)), (type_of, text("User"))]));
-    let mut group = named(kind, id, name);
+    let mut group = named(resource_type, id, name);
     group.root_mut().insert(list, Value::List(members.map(element).collect()));
     group
 }
@@ -128,7 +128,7 @@ impl World {
     /// names of 60 kB that belong to each other.
     fn new() -> Self {
         let registry = Registry::standard();
-        let [user, kind] = ["User", "Group"].map(|name| registry.resource_type(name).unwrap());
+        let [user, resource_type] = ["User", "Group"].map(|name| registry.resource_type(name).unwrap());
         let mut all = Vec::new();
         for index in 0..LARGE {
             let mut large = named(user, &format!("large-{index:02}"), &format!("large {index}"));
@@ -144,15 +144,15 @@ impl World {
             long.root_mut().insert(user.child(AttributeId::ROOT, "displayName").unwrap(), text(&"n".repeat(60_000)));
             all.push(long);
         }
-        all.push(group(kind, "huge", "huge", (0..HUGE).map(id)));
-        all.extend(
-            (0..20).map(|index| group(kind, &format!("many-{index:02}"), &format!("many {index}"), (0..MANY).map(id))),
-        );
+        all.push(group(resource_type, "huge", "huge", (0..HUGE).map(id)));
+        all.extend((0..20).map(|index| {
+            group(resource_type, &format!("many-{index:02}"), &format!("many {index}"), (0..MANY).map(id))
+        }));
         let long = || (0..30).map(|index| format!("long-{index:02}"));
-        all.push(group(kind, "names", "names", long()));
+        all.push(group(resource_type, "names", "names", long()));
         all.extend((0..30).map(|index| {
             let name = format!("{index} {}", "g".repeat(60_000));
-            group(kind, &format!("zz-{index:02}"), &name, std::iter::once("long-00".to_owned()))
+            group(resource_type, &format!("zz-{index:02}"), &name, std::iter::once("long-00".to_owned()))
         }));
         let inner = Arc::new(MemoryStore::new());
         let context = RequestContext::new(TenantId::single());

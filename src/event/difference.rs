@@ -23,14 +23,14 @@ pub(super) struct Difference {
 }
 
 impl Difference {
-    pub(super) fn between(kind: &ResourceType, before: &Object, after: &Object) -> Self {
+    pub(super) fn between(resource_type: &ResourceType, before: &Object, after: &Object) -> Self {
         let mut found = Self::default();
-        compare(kind, before, after, &mut found);
+        compare(resource_type, before, after, &mut found);
         found
     }
 }
 
-fn compare(kind: &ResourceType, before: &Object, after: &Object, found: &mut Difference) {
+fn compare(resource_type: &ResourceType, before: &Object, after: &Object, found: &mut Difference) {
     let now = after.iter().map(|(attribute, now)| (attribute, before.get(attribute), Some(now)));
     let gone = before.iter().filter(|(attribute, _)| !after.contains(*attribute));
     let gone = gone.map(|(attribute, was)| (attribute, Some(was), None));
@@ -40,16 +40,16 @@ fn compare(kind: &ResourceType, before: &Object, after: &Object, found: &mut Dif
             continue;
         }
         match (was, now) {
-            (Some(Value::Complex(was)), Some(Value::Complex(now))) => compare(kind, was, now, found),
-            (Some(Value::Complex(was)), None) => compare(kind, was, &nothing, found),
-            (None, Some(Value::Complex(now))) => compare(kind, &nothing, now, found),
-            _ if kind.is_reference_list(attribute) => {
+            (Some(Value::Complex(was)), Some(Value::Complex(now))) => compare(resource_type, was, now, found),
+            (Some(Value::Complex(was)), None) => compare(resource_type, was, &nothing, found),
+            (None, Some(Value::Complex(now))) => compare(resource_type, &nothing, now, found),
+            _ if resource_type.is_reference_list(attribute) => {
                 let [was, now] = [was, now].map(|list| list.map(Value::elements).unwrap_or_default());
-                let edit = references(kind, attribute, was, now);
+                let edit = references(resource_type, attribute, was, now);
                 if !edit.is_empty() {
                     found.attributes.push(attribute);
                     found.lists.push(Membership { attribute, edit });
-                } else if !is_reordered(kind, attribute, was, now) {
+                } else if !is_reordered(resource_type, attribute, was, now) {
                     found.attributes.push(attribute);
                 }
             }
@@ -59,9 +59,9 @@ fn compare(kind: &ResourceType, before: &Object, after: &Object, found: &mut Dif
 }
 
 /// The new value of `active`, if it changed. A missing value counts as the default.
-pub(super) fn active(kind: &ResourceType, before: &Object, after: &Object) -> Option<bool> {
-    let active = kind.child(AttributeId::ROOT, "active")?;
-    let default = match kind.attribute(active).default_value() {
+pub(super) fn active(resource_type: &ResourceType, before: &Object, after: &Object) -> Option<bool> {
+    let active = resource_type.child(AttributeId::ROOT, "active")?;
+    let default = match resource_type.attribute(active).default_value() {
         Some(DefaultValue::Boolean(default)) => Some(*default),
         _ => None,
     };
@@ -70,8 +70,8 @@ pub(super) fn active(kind: &ResourceType, before: &Object, after: &Object) -> Op
 }
 
 /// Whether a list of references has the same values in another order, which has no meaning (RFC 7643 §2.4).
-fn is_reordered(kind: &ResourceType, list: AttributeId, before: &[Value], after: &[Value]) -> bool {
-    let Some(value) = kind.value_of(list) else { return false };
+fn is_reordered(resource_type: &ResourceType, list: AttributeId, before: &[Value], after: &[Value]) -> bool {
+    let Some(value) = resource_type.value_of(list) else { return false };
     let known: HashMap<Option<&str>, &Value> = before.iter().map(|element| (key(value, element), element)).collect();
     let is_known = |element: &Value| {
         let key = key(value, element);
@@ -81,9 +81,9 @@ fn is_reordered(kind: &ResourceType, list: AttributeId, before: &[Value], after:
 }
 
 /// The removed and the added values of a list of references.
-fn references(kind: &ResourceType, list: AttributeId, before: &[Value], after: &[Value]) -> ValueEdit {
+fn references(resource_type: &ResourceType, list: AttributeId, before: &[Value], after: &[Value]) -> ValueEdit {
     let mut edit = ValueEdit::default();
-    let Some(value) = kind.value_of(list) else { return edit };
+    let Some(value) = resource_type.value_of(list) else { return edit };
     let mut had: HashSet<&str> = before.iter().filter_map(|element| key(value, element)).collect();
     let mut has = HashSet::with_capacity(after.len());
     for element in after {
@@ -116,15 +116,15 @@ pub(super) fn without_secrets(resource: &Arc<Resource>) -> Arc<Resource> {
 }
 
 /// Removes the sensitive values from elements of a list.
-pub(super) fn strip(kind: &ResourceType, list: AttributeId, elements: &mut [Object]) {
-    if kind.children(list).iter().any(|part| kind.is_sensitive(*part)) {
-        let secrets = secrets(kind);
+pub(super) fn strip(resource_type: &ResourceType, list: AttributeId, elements: &mut [Object]) {
+    if resource_type.children(list).iter().any(|part| resource_type.is_sensitive(*part)) {
+        let secrets = secrets(resource_type);
         for element in elements {
             strip_object(element, &secrets);
         }
     }
 }
 
-fn secrets(kind: &ResourceType) -> Vec<AttributeId> {
-    kind.attributes().filter(|attribute| kind.is_sensitive(*attribute)).collect()
+fn secrets(resource_type: &ResourceType) -> Vec<AttributeId> {
+    resource_type.attributes().filter(|attribute| resource_type.is_sensitive(*attribute)).collect()
 }

@@ -81,7 +81,7 @@ impl Event {
             tenant: self.tenant.as_str().to_owned(),
             actor: self.actor.clone(),
             request_id: self.request_id.clone(),
-            resource_type: self.kind.name().to_owned(),
+            resource_type: self.resource_type.name().to_owned(),
             resource_id: self.resource_id.as_str().to_owned(),
             external_id: self.external_id.as_ref().map(|id| id.as_str().to_owned()),
             version: self.version.as_ref().map(|version| version.as_str().to_owned()),
@@ -97,7 +97,7 @@ impl Event {
             memberships: self.memberships.iter().map(|membership| self.edit(membership)).collect(),
             added: added.as_deref().and_then(raw),
             resource: resource.as_deref().and_then(raw),
-            kept: self.kept.iter().map(|list| self.kind.path(*list)).collect(),
+            kept: self.kept.iter().map(|list| self.resource_type.path(*list)).collect(),
         };
         // Cannot fail: the row has only strings and JSON that was just written.
         serde_json::to_vec(&row).unwrap_or_default()
@@ -116,7 +116,7 @@ impl Event {
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered").clone();
     /// let delete = Change::Delete {
-    ///     kind: user, id: "2819".into(), expect: Expect::Exists, at: Default::default(), before: None,
+    ///     resource_type: user, id: "2819".into(), expect: Expect::Exists, at: Default::default(), before: None,
     /// };
     /// let event = Event::of(&RequestContext::new(TenantId::single()), &delete, &ChangeOutcome::deleted()).expect("a change");
     /// let row = event.to_json();
@@ -126,18 +126,20 @@ impl Event {
     pub fn from_json(registry: &Registry, json: &[u8]) -> Result<Self, EventError> {
         let row: Row<'_> = serde_json::from_slice(json).map_err(|error| EventError::new("an event", error))?;
         let missing = |what: &str| EventError::new(what, "there is none");
-        let kind = registry.resource_type(&row.resource_type).ok_or_else(|| missing("a registered resource type"))?;
+        let resource_type =
+            registry.resource_type(&row.resource_type).ok_or_else(|| missing("a registered resource type"))?;
         let resource = |json: &RawValue| {
-            Resource::from_json(kind, json.get().as_bytes()).map_err(|error| EventError::new("a resource", error))
+            Resource::from_json(resource_type, json.get().as_bytes())
+                .map_err(|error| EventError::new("a resource", error))
         };
         let mut added = row.added.map(resource).transpose()?;
-        let read = |edit: Edit| membership(kind, edit, added.as_mut());
+        let read = |edit: Edit| membership(resource_type, edit, added.as_mut());
         Ok(Self {
             memberships: row.memberships.into_iter().map(read).collect::<Result<_, _>>()?,
             tenant: TenantId::new(row.tenant).map_err(|error| EventError::new("a tenant", error))?,
             actor: row.actor,
             request_id: row.request_id,
-            kind: Arc::clone(kind),
+            resource_type: Arc::clone(resource_type),
             resource_id: row.resource_id.into(),
             external_id: row.external_id.map(Text::from),
             version: row.version.map(Version::new).transpose().map_err(|error| EventError::new("a version", error))?,
@@ -151,7 +153,7 @@ impl Event {
             secrets: row.secrets,
             active: row.active,
             resource: row.resource.map(resource).transpose()?.map(Arc::new),
-            kept: row.kept.into_iter().map(|list| list_of(kind, list)).collect::<Result<_, _>>()?,
+            kept: row.kept.into_iter().map(|list| list_of(resource_type, list)).collect::<Result<_, _>>()?,
         })
     }
 
@@ -162,20 +164,24 @@ impl Event {
                 (*attribute, Value::List(edit.add.iter().cloned().map(Value::Complex).collect()))
             })
             .collect();
-        (!root.is_empty()).then(|| Resource::from_object(Arc::clone(&self.kind), root))
+        (!root.is_empty()).then(|| Resource::from_object(Arc::clone(&self.resource_type), root))
     }
 
     fn edit(&self, Membership { attribute, edit }: &Membership) -> Edit {
         Edit {
-            attribute: self.kind.path(*attribute),
+            attribute: self.resource_type.path(*attribute),
             clear: edit.clear,
             removed: edit.remove.iter().map(|id| id.as_str().to_owned()).collect(),
         }
     }
 }
 
-fn membership(kind: &ResourceType, edit: Edit, added: Option<&mut Resource>) -> Result<Membership, EventError> {
-    let attribute = list_of(kind, edit.attribute)?;
+fn membership(
+    resource_type: &ResourceType,
+    edit: Edit,
+    added: Option<&mut Resource>,
+) -> Result<Membership, EventError> {
+    let attribute = list_of(resource_type, edit.attribute)?;
     let add = match added.and_then(|added| added.root_mut().remove(attribute)) {
         Some(Value::List(elements)) => elements,
         _ => Vec::new(),
@@ -188,8 +194,8 @@ fn membership(kind: &ResourceType, edit: Edit, added: Option<&mut Resource>) -> 
     Ok(Membership { attribute, edit: ValueEdit { clear: edit.clear, remove, add: objects.collect() } })
 }
 
-fn list_of(kind: &ResourceType, name: String) -> Result<AttributeId, EventError> {
-    kind.child(AttributeId::ROOT, &name).ok_or_else(|| EventError::new("a list of the resource type", name))
+fn list_of(resource_type: &ResourceType, name: String) -> Result<AttributeId, EventError> {
+    resource_type.child(AttributeId::ROOT, &name).ok_or_else(|| EventError::new("a list of the resource type", name))
 }
 
 /// JSON that was just written, for use inside other JSON.

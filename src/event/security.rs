@@ -163,19 +163,19 @@ impl SecurityEvent {
     /// let added = SecurityEvent::feed_add(user, "2b2f880a").with_external_id("jdoe").with_transaction("b7b953f1");
     /// assert!(added.uris().eq([EventUri::FeedAdd]));
     /// ```
-    pub fn feed_add(kind: &ResourceType, id: &str) -> Self {
-        Self::feed(kind, id, EventUri::FeedAdd)
+    pub fn feed_add(resource_type: &ResourceType, id: &str) -> Self {
+        Self::feed(resource_type, id, EventUri::FeedAdd)
     }
 
     /// Reports that the resource is no longer part of the event feed (RFC 9967 §2.3.2). Not needed after a deletion,
     /// which implies this (§2.4.4).
-    pub fn feed_remove(kind: &ResourceType, id: &str) -> Self {
-        Self::feed(kind, id, EventUri::FeedRemove)
+    pub fn feed_remove(resource_type: &ResourceType, id: &str) -> Self {
+        Self::feed(resource_type, id, EventUri::FeedRemove)
     }
 
-    fn feed(kind: &ResourceType, id: &str, uri: EventUri) -> Self {
+    fn feed(resource_type: &ResourceType, id: &str, uri: EventUri) -> Self {
         let events = BTreeMap::from([(uri, Payload::default().json())]);
-        Self { uri: url("", kind, id).into(), external_id: None, transaction: None, events }
+        Self { uri: url("", resource_type, id).into(), external_id: None, transaction: None, events }
     }
 
     /// Sets the receiver's id of the resource, which may be known to the host alone.
@@ -336,20 +336,20 @@ fn data(event: &Event, registry: &Registry, version: Option<&str>) -> Option<Box
 /// Adds the operations by which a client would request this change of a list of references (RFC 7644 §3.5.2).
 fn operations(
     mut patch: PatchBuilder,
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     Membership { attribute, edit }: &Membership,
     rendering: &Rendering<'_>,
 ) -> PatchBuilder {
-    let path = kind.path(*attribute);
-    if let Some(value) = kind.value_of(*attribute) {
+    let path = resource_type.path(*attribute);
+    if let Some(value) = resource_type.value_of(*attribute) {
         for id in &edit.remove {
             let id = serde_json::to_string(id.as_str()).unwrap_or_default();
-            patch = patch.remove(&format!("{path}[{} eq {id}]", kind.attribute(value).name()));
+            patch = patch.remove(&format!("{path}[{} eq {id}]", resource_type.attribute(value).name()));
         }
     }
     let added = Value::List(edit.add.iter().cloned().map(Value::Complex).collect());
     let mut out = Vec::new();
-    rendering.value(&mut out, kind, *attribute, &added);
+    rendering.value(&mut out, resource_type, *attribute, &added);
     match (raw(out), edit.clear) {
         (Some(added), true) => patch.replace(&path, added),
         (Some(added), false) => patch.add(&path, added),

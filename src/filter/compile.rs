@@ -38,9 +38,13 @@ impl Filter {
     ///
     /// When an attribute does not exist, an operator or a literal does not fit its type (RFC 7644 §3.4.2.2), or its
     /// value is never returned (`password`, RFC 7643 §4.1.1): the result of the filter would reveal the value.
-    pub fn compile(&self, kind: &Arc<ResourceType>, tolerance: &mut Tolerance) -> Result<Matcher, CompileError> {
-        let condition = Compiler::new(kind, tolerance).condition(self.expression())?;
-        Ok(Matcher::new(Arc::clone(kind), condition))
+    pub fn compile(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        tolerance: &mut Tolerance,
+    ) -> Result<Matcher, CompileError> {
+        let condition = Compiler::new(resource_type, tolerance).condition(self.expression())?;
+        Ok(Matcher::new(Arc::clone(resource_type), condition))
     }
 
     /// Compiles the filter for resources of several types, for a query at the root of the service. An attribute that a
@@ -51,17 +55,17 @@ impl Filter {
     /// The same as for [`Filter::compile`]; an attribute does not exist if no type has it.
     pub fn compile_each(
         &self,
-        kinds: &[Arc<ResourceType>],
+        resource_types: &[Arc<ResourceType>],
         tolerance: &mut Tolerance,
     ) -> Result<Vec<Matcher>, CompileError> {
         let mut known = BTreeSet::new();
         let mut unknown = Vec::new();
-        let mut matchers = Vec::with_capacity(kinds.len());
-        for kind in kinds {
-            let mut compiler = Compiler::new(kind, tolerance);
+        let mut matchers = Vec::with_capacity(resource_types.len());
+        for resource_type in resource_types {
+            let mut compiler = Compiler::new(resource_type, tolerance);
             compiler.names = Some(Names { known: &mut known, unknown: &mut unknown });
             let condition = compiler.condition(self.expression())?;
-            matchers.push(Matcher::new(Arc::clone(kind), condition));
+            matchers.push(Matcher::new(Arc::clone(resource_type), condition));
         }
         match unknown.into_iter().find(|name| !known.contains(name)) {
             Some(name) => Err(CompileError::unknown(name, "any resource type")),
@@ -73,18 +77,18 @@ impl Filter {
     /// is not complex, `value` names the value itself.
     pub(crate) fn compile_element(
         &self,
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         attribute: AttributeId,
         tolerance: &mut Tolerance,
     ) -> Result<Condition, CompileError> {
-        let mut compiler = Compiler::new(kind, tolerance);
+        let mut compiler = Compiler::new(resource_type, tolerance);
         compiler.base = attribute;
         compiler.condition(self.expression())
     }
 }
 
 struct Compiler<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     tolerance: &'a mut Tolerance,
     /// The attribute in which names are looked up and from which places are counted.
     base: AttributeId,
@@ -98,8 +102,8 @@ struct Names<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(kind: &'a ResourceType, tolerance: &'a mut Tolerance) -> Self {
-        Self { kind, tolerance, base: AttributeId::ROOT, names: None }
+    fn new(resource_type: &'a ResourceType, tolerance: &'a mut Tolerance) -> Self {
+        Self { resource_type, tolerance, base: AttributeId::ROOT, names: None }
     }
 
     fn condition(&mut self, expression: Expression<'_>) -> Result<Condition, CompileError> {
@@ -133,12 +137,12 @@ impl<'a> Compiler<'a> {
     /// Resolves a name; `None` if the unknown attribute counts as an attribute without a value.
     fn resolve(&mut self, path: PathRef<'_>) -> Result<Option<AttributeId>, CompileError> {
         let found = if self.base == AttributeId::ROOT {
-            self.kind.resolve(path, self.tolerance).ok().filter(|found| *found != AttributeId::ROOT)
+            self.resource_type.resolve(path, self.tolerance).ok().filter(|found| *found != AttributeId::ROOT)
         } else {
-            self.kind.resolve_below(self.base, path)
+            self.resource_type.resolve_below(self.base, path)
         };
         if let Some(found) = found
-            && self.kind.is_sensitive(found)
+            && self.resource_type.is_sensitive(found)
         {
             return Err(CompileError::new(CompileErrorKind::Sensitive, path.text()));
         }
@@ -148,7 +152,7 @@ impl<'a> Compiler<'a> {
                 found => Ok(found),
             };
         };
-        let mut name = self.kind.path(self.base);
+        let mut name = self.resource_type.path(self.base);
         if !name.is_empty() {
             name.push('.');
         }
@@ -163,34 +167,34 @@ impl<'a> Compiler<'a> {
     /// The name of the resource type or of the attribute in which names are looked up.
     fn owner(&self) -> String {
         if self.base == AttributeId::ROOT {
-            self.kind.name().to_owned()
+            self.resource_type.name().to_owned()
         } else {
-            format!("`{}`", self.kind.path(self.base))
+            format!("`{}`", self.resource_type.path(self.base))
         }
     }
 
     fn place(&self, attribute: AttributeId) -> Place {
-        Place::new(self.kind, self.base, attribute)
+        Place::new(self.resource_type, self.base, attribute)
     }
 
     fn present(&self, attribute: AttributeId, path: PathRef<'_>) -> Result<Condition, CompileError> {
-        if self.kind.is_sensitive(attribute) {
+        if self.resource_type.is_sensitive(attribute) {
             return Err(CompileError::new(CompileErrorKind::Sensitive, path.text()));
         }
         // Every resource has these attributes, even though they are not stored.
         if matches!(attribute, AttributeId::SCHEMAS | AttributeId::META | AttributeId::META_RESOURCE_TYPE) {
             return Ok(Condition::Constant(true));
         }
-        if self.kind.extensions().iter().any(|extension| extension.attribute() == attribute) {
+        if self.resource_type.extensions().iter().any(|extension| extension.attribute() == attribute) {
             return Ok(Condition::Extension(attribute));
         }
-        let sub_attributes = self.kind.children(attribute);
-        if sub_attributes.iter().any(|sub| self.kind.is_sensitive(*sub)) {
+        let sub_attributes = self.resource_type.children(attribute);
+        if sub_attributes.iter().any(|sub| self.resource_type.is_sensitive(*sub)) {
             // An attribute that may not be read is skipped, so that the result does not reveal whether it has a value.
-            let readable = sub_attributes.iter().filter(|sub| !self.kind.is_sensitive(**sub));
+            let readable = sub_attributes.iter().filter(|sub| !self.resource_type.is_sensitive(**sub));
             return Ok(any(readable.map(|sub| Condition::Present(self.place(*sub))).collect()));
         }
-        Ok(Condition::Present(self.place(self.kind.referred_id(attribute).unwrap_or(attribute))))
+        Ok(Condition::Present(self.place(self.resource_type.referred_id(attribute).unwrap_or(attribute))))
     }
 
     fn element(
@@ -199,7 +203,7 @@ impl<'a> Compiler<'a> {
         condition: Expression<'_>,
         path: PathRef<'_>,
     ) -> Result<Condition, CompileError> {
-        let definition = self.kind.attribute(attribute);
+        let definition = self.resource_type.attribute(attribute);
         let has_parts = definition.data_type() == AttributeType::Complex || definition.is_multi_valued();
         if self.base != AttributeId::ROOT || !has_parts {
             return Err(CompileError::new(CompileErrorKind::NoElements, path.text()));
@@ -222,7 +226,7 @@ impl<'a> Compiler<'a> {
         literal: Literal<'_>,
         path: PathRef<'_>,
     ) -> Result<Condition, CompileError> {
-        let refuse = |kind| Err(CompileError::new(kind, path.text()));
+        let refuse = |fault| Err(CompileError::new(fault, path.text()));
         if literal == Literal::Null {
             let present = self.present(named, path)?;
             return match operator {
@@ -231,12 +235,12 @@ impl<'a> Compiler<'a> {
                 _ => refuse(CompileErrorKind::Null),
             };
         }
-        let attribute = match (self.kind.attribute(named).data_type(), self.kind.value_of(named)) {
+        let attribute = match (self.resource_type.attribute(named).data_type(), self.resource_type.value_of(named)) {
             (AttributeType::Complex, None) => return refuse(CompileErrorKind::Complex),
             (AttributeType::Complex, Some(value)) => value,
             _ => named,
         };
-        if self.kind.is_sensitive(attribute) {
+        if self.resource_type.is_sensitive(attribute) {
             return refuse(CompileErrorKind::Sensitive);
         }
         if operator == Operator::Ne {
@@ -252,15 +256,15 @@ impl<'a> Compiler<'a> {
         operator: Operator,
         literal: Literal<'_>,
     ) -> Result<Condition, CompileErrorKind> {
-        if let Some(id) = self.kind.referred_id(attribute) {
+        if let Some(id) = self.resource_type.referred_id(attribute) {
             return match (operator, literal) {
                 (Operator::Eq, Literal::String(uri)) => Ok(self.refers_to(attribute, id, uri)),
                 (Operator::Eq, _) => Err(CompileErrorKind::Value(AttributeType::Reference)),
                 _ => Err(CompileErrorKind::Derived),
             };
         }
-        let kind = self.kind.attribute(attribute).data_type();
-        let fits = match kind {
+        let data_type = self.resource_type.attribute(attribute).data_type();
+        let fits = match data_type {
             AttributeType::String | AttributeType::Reference => true,
             AttributeType::Boolean | AttributeType::Binary | AttributeType::Complex => operator == Operator::Eq,
             AttributeType::Integer | AttributeType::Decimal | AttributeType::DateTime => {
@@ -268,13 +272,13 @@ impl<'a> Compiler<'a> {
             }
         };
         if !fits {
-            return Err(CompileErrorKind::Operator(kind));
+            return Err(CompileErrorKind::Operator(data_type));
         }
-        let operand = match (kind, literal) {
+        let operand = match (data_type, literal) {
             (AttributeType::Boolean, Literal::Boolean(truth)) => Some(Comparand::Boolean(truth)),
             (AttributeType::Boolean, Literal::String(text)) => self.boolean(text).map(Comparand::Boolean),
             (AttributeType::Integer, Literal::Number(text)) => {
-                let number = Decimal::parse(text).ok_or(CompileErrorKind::Value(kind))?;
+                let number = Decimal::parse(text).ok_or(CompileErrorKind::Value(data_type))?;
                 return Ok(compare_integer(self.place(attribute), operator, &number));
             }
             (AttributeType::Decimal, Literal::Number(text)) => Decimal::parse(text).map(Comparand::Decimal),
@@ -286,14 +290,14 @@ impl<'a> Compiler<'a> {
             }
             _ => None,
         };
-        let operand = operand.ok_or(CompileErrorKind::Value(kind))?;
+        let operand = operand.ok_or(CompileErrorKind::Value(data_type))?;
         if self.base == AttributeId::ROOT && attribute == AttributeId::SCHEMAS {
-            let on_one = Comparison::new(Place::new(self.kind, attribute, attribute), operator, operand);
+            let on_one = Comparison::new(Place::new(self.resource_type, attribute, attribute), operator, operand);
             return Ok(self.on_schemas(&Condition::Compare(on_one)));
         }
         if attribute == AttributeId::META_RESOURCE_TYPE {
-            let on_name = Comparison::new(Place::new(self.kind, attribute, attribute), operator, operand);
-            let name = Value::String(self.kind.name().into());
+            let on_name = Comparison::new(Place::new(self.resource_type, attribute, attribute), operator, operand);
+            let name = Value::String(self.resource_type.name().into());
             return Ok(Condition::Constant(Condition::Compare(on_name).matches_element(&name)));
         }
         Ok(Condition::Compare(Comparison::new(self.place(attribute), operator, operand)))
@@ -305,7 +309,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn text(&self, attribute: AttributeId, text: &str) -> Comparand {
-        if self.kind.compares_exactly(attribute) {
+        if self.resource_type.compares_exactly(attribute) {
             Comparand::Exact(text.into())
         } else {
             Comparand::Folded(fold(text).into_owned().into())
@@ -315,8 +319,8 @@ impl<'a> Compiler<'a> {
     /// Turns a condition on one schema URI into a condition on the resource: `schemas` follows from its extensions.
     fn on_schemas(&self, condition: &Condition) -> Condition {
         let holds = |uri: &str| condition.matches_element(&Value::String(uri.into()));
-        let base = Condition::Constant(holds(self.kind.schema().id()));
-        let extensions = self.kind.extensions().iter().filter(|extension| holds(extension.schema().id()));
+        let base = Condition::Constant(holds(self.resource_type.schema().id()));
+        let extensions = self.resource_type.extensions().iter().filter(|extension| holds(extension.schema().id()));
         let extensions = extensions.map(|extension| Condition::Extension(extension.attribute()));
         any(std::iter::once(base).chain(extensions).collect())
     }
@@ -331,15 +335,15 @@ impl<'a> Compiler<'a> {
         let has_id =
             |place| Condition::Compare(Comparison::new(place, Operator::Eq, Comparand::Exact((*target).into())));
 
-        let owner = self.kind.parent(id);
-        let types = self.kind.attribute(reference).reference_types();
+        let owner = self.resource_type.parent(id);
+        let types = self.resource_type.attribute(reference).reference_types();
         let named = types.iter().find(|name| types.len() > 1 && self.is_endpoint_of(endpoint, name));
-        let Some((name, kind)) = named.zip(self.kind.conventional(owner).kind) else {
+        let Some((name, type_of)) = named.zip(self.resource_type.conventional(owner).type_of) else {
             return has_id(self.place(id));
         };
-        let place = |attribute| Place::new(self.kind, owner, attribute);
-        let has_type = Condition::Compare(Comparison::new(place(kind), Operator::Eq, self.text(kind, name)));
-        let has_no_type = Condition::Present(place(kind)).negated();
+        let place = |attribute| Place::new(self.resource_type, owner, attribute);
+        let has_type = Condition::Compare(Comparison::new(place(type_of), Operator::Eq, self.text(type_of, name)));
+        let has_no_type = Condition::Present(place(type_of)).negated();
         let element = all(vec![has_id(place(id)), any(vec![has_no_type, has_type])]);
         if self.base == owner {
             return element;
@@ -350,8 +354,8 @@ impl<'a> Compiler<'a> {
     /// Whether `endpoint` is the endpoint of the type `name`. A resource type knows other types by name only; their
     /// endpoint is by convention the name or its plural.
     fn is_endpoint_of(&self, endpoint: &str, name: &str) -> bool {
-        if name == self.kind.name() {
-            return endpoint.eq_ignore_ascii_case(self.kind.endpoint());
+        if name == self.resource_type.name() {
+            return endpoint.eq_ignore_ascii_case(self.resource_type.endpoint());
         }
         let plural = endpoint.strip_suffix('s').unwrap_or(endpoint);
         plural.eq_ignore_ascii_case(name) || endpoint.eq_ignore_ascii_case(name)

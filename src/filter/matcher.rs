@@ -36,22 +36,22 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Matcher {
-    kind: Arc<ResourceType>,
+    resource_type: Arc<ResourceType>,
     conditions: Vec<Condition>,
 }
 
 impl Matcher {
-    pub(super) fn new(kind: Arc<ResourceType>, condition: Condition) -> Self {
+    pub(super) fn new(resource_type: Arc<ResourceType>, condition: Condition) -> Self {
         let conditions = match condition {
             Condition::All(conditions) => conditions,
             condition => vec![condition],
         };
-        Self { kind, conditions }
+        Self { resource_type, conditions }
     }
 
     /// The resource type for which the filter was compiled.
     pub fn resource_type(&self) -> &Arc<ResourceType> {
-        &self.kind
+        &self.resource_type
     }
 
     /// The conditions that must all hold. A store evaluates the pushed conditions, and the core evaluates the residual
@@ -86,7 +86,7 @@ impl Matcher {
     pub fn uses(&self, attribute: AttributeId) -> bool {
         let below = |mut id: AttributeId, ancestor: AttributeId| {
             while id != ancestor && id != AttributeId::ROOT {
-                id = self.kind.parent(id);
+                id = self.resource_type.parent(id);
             }
             id == ancestor
         };

@@ -13,7 +13,7 @@ struct Meta {
 
 /// Returns the document of one resource type, with the URI of its base schema (RFC 7643 §3.3). `base` is the base URL
 /// without a trailing slash.
-pub(crate) fn resource_type_document<'a>(kind: &'a ResourceType, base: &str) -> impl Serialize + use<'a> {
+pub(crate) fn resource_type_document<'a>(resource_type: &'a ResourceType, base: &str) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Extension<'a> {
@@ -40,13 +40,16 @@ pub(crate) fn resource_type_document<'a>(kind: &'a ResourceType, base: &str) -> 
     };
     Document {
         schemas: [RESOURCE_TYPE],
-        id: kind.name(),
-        name: kind.name(),
-        description: kind.description(),
-        endpoint: format!("/{}", kind.endpoint()),
-        schema: kind.schema().id(),
-        schema_extensions: kind.extensions().iter().map(extension).collect(),
-        meta: Meta { resource_type: "ResourceType", location: format!("{base}/ResourceTypes/{}", kind.name()) },
+        id: resource_type.name(),
+        name: resource_type.name(),
+        description: resource_type.description(),
+        endpoint: format!("/{}", resource_type.endpoint()),
+        schema: resource_type.schema().id(),
+        schema_extensions: resource_type.extensions().iter().map(extension).collect(),
+        meta: Meta {
+            resource_type: "ResourceType",
+            location: format!("{base}/ResourceTypes/{}", resource_type.name()),
+        },
     }
 }
 

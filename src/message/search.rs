@@ -89,9 +89,9 @@ enum Count {
 
 /// Declares the members of the body, whose names are compared without case (RFC 7643 §2.1).
 macro_rules! body {
-    ($($name:literal => $field:ident: $kind:ty,)*) => {
+    ($($name:literal => $field:ident: $resource_type:ty,)*) => {
         #[derive(Default)]
-        struct Body { $($field: Option<$kind>,)* }
+        struct Body { $($field: Option<$resource_type>,)* }
 
         impl<'de> Visitor<'de> for BodyVisitor {
             type Value = Body;

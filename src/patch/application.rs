@@ -18,7 +18,7 @@ use crate::{
 
 /// A patch that is being applied.
 pub(crate) struct Application<'a> {
-    pub(super) kind: &'a Arc<ResourceType>,
+    pub(super) resource_type: &'a Arc<ResourceType>,
     pub(super) before: &'a Resource,
     pub(super) after: Resource,
     /// Changes of lists of references that are not made yet.
@@ -43,7 +43,7 @@ impl<'a> Application<'a> {
     /// An application to `before`, with no operation applied yet.
     pub(crate) fn new(before: &'a Resource, reading: Reading<'a>, work: &'a Work) -> Self {
         Self {
-            kind: before.resource_type(),
+            resource_type: before.resource_type(),
             before,
             after: before.clone(),
             folds: Vec::new(),
@@ -95,14 +95,14 @@ impl Application<'_> {
     #[inline]
     pub(super) fn is_object(&self, attribute: AttributeId) -> bool {
         attribute == AttributeId::ROOT
-            || self.kind.extensions().iter().any(|extension| extension.attribute() == attribute)
+            || self.resource_type.extensions().iter().any(|extension| extension.attribute() == attribute)
     }
 
     /// The attribute of the resource or extension that contains the sub-attribute `attribute`; `attribute` if it
     /// is at the top.
     pub(super) fn top(&self, mut attribute: AttributeId) -> AttributeId {
-        while !self.is_object(attribute) && !self.is_object(self.kind.parent(attribute)) {
-            attribute = self.kind.parent(attribute);
+        while !self.is_object(attribute) && !self.is_object(self.resource_type.parent(attribute)) {
+            attribute = self.resource_type.parent(attribute);
         }
         attribute
     }
@@ -110,25 +110,26 @@ impl Application<'_> {
     /// The complex attribute whose `$ref` is `attribute`; `None` unless `$ref` is derived from the id next to it.
     #[inline]
     pub(super) fn reference_owner(&self, attribute: AttributeId) -> Option<AttributeId> {
-        self.kind.referred_id(attribute).map(|_| self.kind.parent(attribute))
+        self.resource_type.referred_id(attribute).map(|_| self.resource_type.parent(attribute))
     }
 
     /// Reads the JSON of one attribute's value.
     #[inline]
     pub(super) fn read(&mut self, attribute: AttributeId, raw: &RawValue) -> Result<Option<Value>, PatchError> {
-        Ok(read_value(self.kind, attribute, raw, &mut self.reading)?)
+        Ok(read_value(self.resource_type, attribute, raw, &mut self.reading)?)
     }
 
     /// Sets a singular attribute (RFC 7644 §3.5.2.1).
     pub(super) fn assign(&mut self, attribute: AttributeId, value: Value) -> Result<(), PatchError> {
         self.check_immutable(attribute, Some(&value))?;
-        if self.kind.attribute(attribute).mutability() == Mutability::Immutable && self.after.value(attribute).is_some()
+        if self.resource_type.attribute(attribute).mutability() == Mutability::Immutable
+            && self.after.value(attribute).is_some()
         {
             // The values are the same, perhaps in another spelling: an immutable value keeps its spelling.
             return Ok(());
         }
-        let parent = self.kind.parent(attribute);
-        if let Some(object) = object_mut(self.kind, self.after.root_mut(), parent) {
+        let parent = self.resource_type.parent(attribute);
+        if let Some(object) = object_mut(self.resource_type, self.after.root_mut(), parent) {
             object.insert(attribute, value);
         }
         Ok(())
@@ -139,15 +140,15 @@ impl Application<'_> {
         if self.after.value(attribute).is_none() {
             return Ok(());
         }
-        if self.kind.attribute(attribute).is_required() || self.is_required_extension(attribute) {
+        if self.resource_type.attribute(attribute).is_required() || self.is_required_extension(attribute) {
             return Err(self.refused(attribute, "is required and keeps a value"));
         }
         if self.keeps_value(attribute) {
             return Err(self.refused(attribute, "has a default and keeps a value"));
         }
         self.check_immutable(attribute, None)?;
-        let parent = self.kind.parent(attribute);
-        let Some(object) = object_mut(self.kind, self.after.root_mut(), parent) else { return Ok(()) };
+        let parent = self.resource_type.parent(attribute);
+        let Some(object) = object_mut(self.resource_type, self.after.root_mut(), parent) else { return Ok(()) };
         object.remove(attribute);
         if object.is_empty() && parent != AttributeId::ROOT {
             return self.unassign(parent);
@@ -158,31 +159,31 @@ impl Application<'_> {
     /// Whether the attribute has a value that must stay, since the attribute has a default.
     #[inline]
     pub(super) fn keeps_value(&self, attribute: AttributeId) -> bool {
-        self.kind.attribute(attribute).default_value().is_some() && is_assigned(self.after.value(attribute))
+        self.resource_type.attribute(attribute).default_value().is_some() && is_assigned(self.after.value(attribute))
     }
 
     #[inline]
     pub(super) fn is_required_extension(&self, attribute: AttributeId) -> bool {
-        let mut required = self.kind.extensions().iter().filter(|extension| extension.is_required());
+        let mut required = self.resource_type.extensions().iter().filter(|extension| extension.is_required());
         required.any(|extension| extension.attribute() == attribute)
     }
 
     /// Checks that an immutable attribute keeps the value that it has before the patch (RFC 7644 §3.5.2): removing the
     /// value first does not help.
     fn check_immutable(&self, attribute: AttributeId, value: Option<&Value>) -> Result<(), PatchError> {
-        if self.kind.attribute(attribute).mutability() != Mutability::Immutable {
+        if self.resource_type.attribute(attribute).mutability() != Mutability::Immutable {
             return Ok(());
         }
         match (self.before.value(attribute), value) {
             (None, _) => Ok(()),
-            (Some(before), Some(value)) if same(self.kind, attribute, before, value) => Ok(()),
+            (Some(before), Some(value)) if same(self.resource_type, attribute, before, value) => Ok(()),
             _ => Err(self.refused(attribute, "is immutable and keeps its value")),
         }
     }
 
     /// The error for a change that the attribute does not allow.
     pub(super) fn refused(&self, attribute: AttributeId, fact: &str) -> PatchError {
-        PatchError::mutability(format!("`{:.200}` {fact}", self.kind.path(attribute)))
+        PatchError::mutability(format!("`{:.200}` {fact}", self.resource_type.path(attribute)))
     }
 
     /// Takes the values of a list out of the resource; an empty list keeps their position.
@@ -190,7 +191,7 @@ impl Application<'_> {
         if self.after.value(list).is_none() {
             return Vec::new();
         }
-        let object = object_mut(self.kind, self.after.root_mut(), self.kind.parent(list));
+        let object = object_mut(self.resource_type, self.after.root_mut(), self.resource_type.parent(list));
         match object.and_then(|object| object.get_mut(list)) {
             Some(Value::List(values)) => std::mem::take(values),
             _ => Vec::new(),
@@ -205,10 +206,10 @@ impl Application<'_> {
         // All operations together may add as many values as one request may have. `Fold` counts references.
         let most = self.reading.limits.values;
         let before = self.before.value(list).map_or(0, |before| before.elements().len());
-        if values.len() > before.saturating_add(most) && !self.kind.is_reference_list(list) {
+        if values.len() > before.saturating_add(most) && !self.resource_type.is_reference_list(list) {
             return Err(PatchError::new(PatchErrorKind::TooMany, format!("expected at most {most} values")));
         }
-        if let Some(object) = object_mut(self.kind, self.after.root_mut(), self.kind.parent(list)) {
+        if let Some(object) = object_mut(self.resource_type, self.after.root_mut(), self.resource_type.parent(list)) {
             object.insert(list, Value::List(values));
         }
         Ok(())
@@ -225,14 +226,14 @@ impl Application<'_> {
 
 /// The object of `attribute`, created if it is missing.
 pub(super) fn object_mut<'o>(
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     root: &'o mut Object,
     attribute: AttributeId,
 ) -> Option<&'o mut Object> {
     if attribute == AttributeId::ROOT {
         return Some(root);
     }
-    let outer = object_mut(kind, root, kind.parent(attribute))?;
+    let outer = object_mut(resource_type, root, resource_type.parent(attribute))?;
     if !outer.contains(attribute) {
         outer.insert(attribute, Value::Complex(Object::new()));
     }

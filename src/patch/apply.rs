@@ -58,9 +58,9 @@ impl Application<'_> {
     }
 
     fn at_path(&mut self, index: usize, op: Op, path: &str, raw: Option<&RawValue>) -> Result<(), PatchError> {
-        let target = Target::parse(self.kind, path, &mut self.reading)?;
-        if target.is_read_only(self.kind) {
-            return Err(read_only(self.kind, &target));
+        let target = Target::parse(self.resource_type, path, &mut self.reading)?;
+        if target.is_read_only(self.resource_type) {
+            return Err(read_only(self.resource_type, &target));
         }
         self.write(index, op, &target, raw, false)
     }
@@ -68,7 +68,7 @@ impl Application<'_> {
     /// Whether the operation is ignored because its path names an attribute that the schema does not have. Such a
     /// path fails before the operation changes anything.
     fn passes_over(&mut self, path: &str) -> bool {
-        Target::is_unknown(self.kind, path, &self.reading) && self.reading.allows(Quirk::UnknownPath)
+        Target::is_unknown(self.resource_type, path, &self.reading) && self.reading.allows(Quirk::UnknownPath)
     }
 
     /// Applies one operation to one target. `among` means that the target is a member of an object of attributes.
@@ -81,17 +81,17 @@ impl Application<'_> {
         among: bool,
     ) -> Result<(), PatchError> {
         self.written.push((index, target.attribute()));
-        let raw = raw.map(|raw| unpacked(self.kind, target, raw, &mut self.reading));
+        let raw = raw.map(|raw| unpacked(self.resource_type, target, raw, &mut self.reading));
         let raw = self.value_for(op, target, raw.as_deref())?;
         if let Some(list) = target.list()
-            && let Some(value) = foldable(self.kind, list)
+            && let Some(value) = foldable(self.resource_type, list)
         {
             let position = self.folds.iter().position(|(folded, _)| *folded == list).unwrap_or_else(|| {
                 self.folds.push((list, Fold::new(value)));
                 self.folds.len() - 1
             });
             if let Some((_, fold)) = self.folds.get_mut(position)
-                && fold.operation(self.kind, op, target, raw, &mut self.reading)?
+                && fold.operation(self.resource_type, op, target, raw, &mut self.reading)?
             {
                 return Ok(());
             }
@@ -107,7 +107,7 @@ impl Application<'_> {
                 Some(_) if op == Op::Add => Ok(()),
                 _ => self.remove_object(*attribute),
             },
-            Target::Attribute(attribute) if self.kind.attribute(*attribute).is_multi_valued() => {
+            Target::Attribute(attribute) if self.resource_type.attribute(*attribute).is_multi_valued() => {
                 self.unfold(*attribute)?;
                 self.list(op, *attribute, raw)
             }
@@ -136,7 +136,7 @@ impl Application<'_> {
         let Target::Attribute(attribute) = target else { return Ok(None) };
         // The members of an extension are attributes, and a `value` names some of them.
         let names_members = self.is_object(*attribute) && raw.is_some_and(|raw| raw.get().starts_with('{'));
-        Ok(raw.filter(|_| names_members || self.kind.attribute(*attribute).is_multi_valued()))
+        Ok(raw.filter(|_| names_members || self.resource_type.attribute(*attribute).is_multi_valued()))
     }
 
     /// Applies an operation to the members of an extension, or of the resource under the URN of its core schema.
@@ -156,11 +156,11 @@ impl Application<'_> {
 
     /// Applies each member of a value as an operation of its own (RFC 7644 §3.5.2.1, §3.5.2.3).
     fn object(&mut self, index: usize, op: Op, parent: AttributeId, raw: &RawValue) -> Result<(), PatchError> {
-        let raw = unpacked(self.kind, &Target::Attribute(parent), raw, &mut self.reading);
+        let raw = unpacked(self.resource_type, &Target::Attribute(parent), raw, &mut self.reading);
         for (key, raw) in members(&raw)? {
-            let target = Target::parse_key(self.kind, parent, &key, &mut self.reading)?;
+            let target = Target::parse_key(self.resource_type, parent, &key, &mut self.reading)?;
             let Some(target) = target else { continue };
-            let written = if target.is_read_only(self.kind) {
+            let written = if target.is_read_only(self.resource_type) {
                 self.echo(&target, raw)
             } else {
                 self.write(index, op, &target, Some(raw), true)
@@ -170,8 +170,8 @@ impl Application<'_> {
                 Err(error)
                     if error.kind() == PatchErrorKind::InvalidPath
                         && Target::is_unknown(
-                            self.kind,
-                            &Target::path_of_key(self.kind, parent, &key),
+                            self.resource_type,
+                            &Target::path_of_key(self.resource_type, parent, &key),
                             &self.reading,
                         )
                         && self.reading.allows(Quirk::UnknownAttribute) => {}
@@ -187,21 +187,21 @@ impl Application<'_> {
         let attribute = target.attribute();
         let top = self.top(attribute);
         // The service provider derives such an attribute for each answer, so there is no stored value to compare with.
-        let is_top = |[name, ..]: &[Box<str>; 4]| self.kind.child(AttributeId::ROOT, name) == Some(top);
+        let is_top = |[name, ..]: &[Box<str>; 4]| self.resource_type.child(AttributeId::ROOT, name) == Some(top);
         let derived = top == AttributeId::META
-            || self.kind.is_reference_name(attribute)
-            || self.kind.declared_relations().iter().any(is_top);
+            || self.resource_type.is_reference_name(attribute)
+            || self.resource_type.declared_relations().iter().any(is_top);
         let equal = derived || {
             let mut met = *self.reading.tolerance;
             match (
-                read_value(self.kind, attribute, raw, &mut self.reading.on_trial(&mut met)),
+                read_value(self.resource_type, attribute, raw, &mut self.reading.on_trial(&mut met)),
                 self.before.value(attribute),
             ) {
                 // No client has read an attribute that is never returned, so its value is no echo. An acceptance
                 // would confirm a guess.
-                _ if self.kind.is_sensitive(attribute) => false,
+                _ if self.resource_type.is_sensitive(attribute) => false,
                 (Ok(Some(value)), _) if self.holds_secret(&value) => false,
-                (Ok(Some(value)), Some(stored)) => same(self.kind, attribute, &value, stored),
+                (Ok(Some(value)), Some(stored)) => same(self.resource_type, attribute, &value, stored),
                 (Ok(None), None) => true,
                 _ => false,
             }
@@ -209,7 +209,7 @@ impl Application<'_> {
         if equal && self.reading.allows(Quirk::ReadOnlyEcho) {
             return Ok(());
         }
-        Err(read_only(self.kind, target))
+        Err(read_only(self.resource_type, target))
     }
 
     /// Makes the postponed changes of one list.
@@ -262,6 +262,6 @@ impl Application<'_> {
 }
 
 /// The error for an operation on a target that only the service provider changes.
-fn read_only(kind: &ResourceType, target: &Target) -> PatchError {
-    PatchError::mutability(format!("`{:.200}` is read-only", kind.path(target.attribute())))
+fn read_only(resource_type: &ResourceType, target: &Target) -> PatchError {
+    PatchError::mutability(format!("`{:.200}` is read-only", resource_type.path(target.attribute())))
 }

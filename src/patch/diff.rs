@@ -89,8 +89,8 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn diff(before: &Resource, after: &Resource, limits: &Limits) -> Result<Vec<Patch>, DiffError> {
-    let kind = before.resource_type();
-    if !is_one_type(kind, after.resource_type()) {
+    let resource_type = before.resource_type();
+    if !is_one_type(resource_type, after.resource_type()) {
         return Err(DiffError::new(DiffErrorKind::ResourceType, ""));
     }
     if before == after {
@@ -98,8 +98,8 @@ pub fn diff(before: &Resource, after: &Resource, limits: &Limits) -> Result<Vec<
         return Ok(Vec::new());
     }
     let wanted = wanted(before, after)?;
-    let comparison = Comparison { kind, limits };
-    let mut requests = Requests::new(kind, limits);
+    let comparison = Comparison { resource_type, limits };
+    let mut requests = Requests::new(resource_type, limits);
     for step in comparison.object(AttributeId::ROOT, Some(before.root()), wanted.root())? {
         requests.step(step)?;
     }
@@ -108,25 +108,25 @@ pub fn diff(before: &Resource, after: &Resource, limits: &Limits) -> Result<Vec<
 
 /// Ids of attributes mean the same in both types only if the schemas are the same.
 fn is_one_type(left: &Arc<ResourceType>, right: &Arc<ResourceType>) -> bool {
-    let schemas = |kind: &Arc<ResourceType>| -> Vec<_> {
-        let extensions = kind.extensions().iter().map(|it| (it.schema().clone(), it.is_required()));
-        std::iter::once((kind.schema().clone(), true)).chain(extensions).collect()
+    let schemas = |resource_type: &Arc<ResourceType>| -> Vec<_> {
+        let extensions = resource_type.extensions().iter().map(|it| (it.schema().clone(), it.is_required()));
+        std::iter::once((resource_type.schema().clone(), true)).chain(extensions).collect()
     };
     Arc::ptr_eq(left, right) || left.name() == right.name() && schemas(left) == schemas(right)
 }
 
 /// Whether a client sets the attribute: it is not read-only, not `schemas`, and not a `$ref` that is derived from
 /// an id.
-fn is_writable(kind: &ResourceType, attribute: AttributeId) -> bool {
-    kind.attribute(attribute).mutability() != Mutability::ReadOnly
-        && kind.referred_id(attribute).is_none()
+fn is_writable(resource_type: &ResourceType, attribute: AttributeId) -> bool {
+    resource_type.attribute(attribute).mutability() != Mutability::ReadOnly
+        && resource_type.referred_id(attribute).is_none()
         && attribute != AttributeId::SCHEMAS
 }
 
 /// A comparison of two resources of one type, attribute by attribute. The target resource (`wanted`) has been
 /// judged and stripped.
 struct Comparison<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     limits: &'a Limits,
 }
 
@@ -134,9 +134,11 @@ impl Comparison<'_> {
     /// The steps for the attributes of the resource, or of an extension.
     fn object(&self, parent: AttributeId, before: Option<&Object>, wanted: &Object) -> Result<Vec<Step>, DiffError> {
         let mut steps = Vec::new();
-        for attribute in self.kind.children(parent).iter().copied().filter(|it| is_writable(self.kind, *it)) {
+        for attribute in
+            self.resource_type.children(parent).iter().copied().filter(|it| is_writable(self.resource_type, *it))
+        {
             let (was, now) = (before.and_then(|before| before.get(attribute)), wanted.get(attribute));
-            let extension = self.kind.extensions().iter().find(|extension| extension.attribute() == attribute);
+            let extension = self.resource_type.extensions().iter().find(|extension| extension.attribute() == attribute);
             let changes = match extension {
                 Some(extension) => self.extension(extension, was, now)?,
                 None => self.attribute(attribute, was, now)?,
@@ -161,7 +163,8 @@ impl Comparison<'_> {
             (Some(was), None) => {
                 // The RFC has paths for attributes only, but a required attribute can be removed only together
                 // with its extension.
-                let is_required = |id| self.kind.attribute(id).is_required() && is_writable(self.kind, id);
+                let is_required =
+                    |id| self.resource_type.attribute(id).is_required() && is_writable(self.resource_type, id);
                 if was.iter().any(|(id, _)| is_required(id)) {
                     let uri = extension.schema().id().to_owned();
                     return Ok(vec![Step::One { at: attribute, op: Op::Remove, path: uri, value: None }]);
@@ -173,8 +176,11 @@ impl Comparison<'_> {
                 if single.len() < 2 {
                     return Ok(single);
                 }
-                let value =
-                    format!("{{{}{}}}", self.kind.json_key(attribute), self.json(attribute, &wanted_value(now))?);
+                let value = format!(
+                    "{{{}{}}}",
+                    self.resource_type.json_key(attribute),
+                    self.json(attribute, &wanted_value(now))?
+                );
                 let whole = vec![Step::One { at: attribute, op: Op::Add, path: String::new(), value: Some(value) }];
                 Ok(self.shortest([single, whole], now))
             }
@@ -188,7 +194,7 @@ impl Comparison<'_> {
         before: Option<&Value>,
         wanted: Option<&Value>,
     ) -> Result<Vec<Step>, DiffError> {
-        let definition = self.kind.attribute(attribute);
+        let definition = self.resource_type.attribute(attribute);
         // `wanted` has been judged: an immutable attribute with a value keeps it.
         if definition.mutability() == Mutability::Immutable && before.is_some() {
             return Ok(Vec::new());
@@ -222,25 +228,25 @@ impl Comparison<'_> {
             (Some(_), None) => return Ok(vec![self.unset(attribute)?]),
             (was, Some(now)) => (was, now),
         };
-        if was.is_none() && self.kind.attribute(attribute).mutability() == Mutability::Immutable {
+        if was.is_none() && self.resource_type.attribute(attribute).mutability() == Mutability::Immutable {
             // An immutable attribute accepts no sub-attribute later.
             let value = Some(self.whole_json(attribute, &wanted_value(now))?);
             return Ok(vec![Step::One { at: attribute, op: Op::Add, path: self.path(attribute)?, value }]);
         }
         let (mut set, mut gone, mut fixed) = (Object::new(), Vec::new(), false);
         let (mut single, mut removed) = (Vec::new(), Vec::new());
-        for sub in self.kind.children(attribute).iter().copied() {
+        for sub in self.resource_type.children(attribute).iter().copied() {
             let (there, value) = (was.and_then(|was| was.get(sub)), now.get(sub));
             // Removing the whole value would also remove sub-attributes that only the service provider sets or knows.
-            fixed |= there.is_some() && self.kind.attribute(sub).mutability() == Mutability::ReadOnly;
-            fixed |= self.kind.is_sensitive(sub);
-            if !is_writable(self.kind, sub) {
+            fixed |= there.is_some() && self.resource_type.attribute(sub).mutability() == Mutability::ReadOnly;
+            fixed |= self.resource_type.is_sensitive(sub);
+            if !is_writable(self.resource_type, sub) {
                 continue;
             }
-            if self.kind.attribute(sub).mutability() == Mutability::Immutable && there.is_some() {
-                let keeps = there.zip(value).is_some_and(|(there, value)| same(self.kind, sub, there, value));
+            if self.resource_type.attribute(sub).mutability() == Mutability::Immutable && there.is_some() {
+                let keeps = there.zip(value).is_some_and(|(there, value)| same(self.resource_type, sub, there, value));
                 if !keeps {
-                    return Err(DiffError::rule(ResourceErrorKind::Immutable, self.kind, sub));
+                    return Err(DiffError::rule(ResourceErrorKind::Immutable, self.resource_type, sub));
                 }
                 fixed = true;
                 continue;
@@ -267,7 +273,7 @@ impl Comparison<'_> {
             single.extend(removed);
             single = self.shortest([single, merged], &set);
         }
-        if gone.is_empty() || fixed || self.kind.attribute(attribute).is_required() {
+        if gone.is_empty() || fixed || self.resource_type.attribute(attribute).is_required() {
             return Ok(single);
         }
         let anew = vec![self.unset(attribute)?, self.set(attribute, Op::Add, &wanted_value(now))?];
@@ -292,7 +298,7 @@ impl Comparison<'_> {
     /// Whether the object contains a value that a client sets.
     fn has_values(&self, object: &Object) -> bool {
         object.iter().any(|(id, value)| {
-            is_writable(self.kind, id)
+            is_writable(self.resource_type, id)
                 && match value {
                     Value::Complex(object) => self.has_values(object),
                     Value::List(values) => !values.is_empty(),
@@ -311,9 +317,9 @@ impl Comparison<'_> {
 
     /// The attribute's path. The URI of an extension need not have the form that a path requires.
     fn path(&self, attribute: AttributeId) -> Result<String, DiffError> {
-        let path = self.kind.path(attribute);
+        let path = self.resource_type.path(attribute);
         let mut strict = Tolerance::new(Quirks::strict());
-        let resolved = PathRef::parse(&path).ok().and_then(|path| self.kind.resolve(path, &mut strict).ok());
+        let resolved = PathRef::parse(&path).ok().and_then(|path| self.resource_type.resolve(path, &mut strict).ok());
         if resolved == Some(attribute) {
             return Ok(path);
         }
@@ -323,7 +329,7 @@ impl Comparison<'_> {
     /// A value as JSON, if its texts may be sent.
     fn json(&self, attribute: AttributeId, value: &Value) -> Result<String, DiffError> {
         self.check_texts(attribute, value)?;
-        Ok(value_json(self.kind, attribute, value))
+        Ok(value_json(self.resource_type, attribute, value))
     }
 
     /// As [`Comparison::json`], for a value whose lists cannot be divided among requests.
@@ -331,16 +337,16 @@ impl Comparison<'_> {
         if self.lists_fit(value) {
             return self.json(attribute, value);
         }
-        Err(DiffError::new(DiffErrorKind::TooLarge, self.kind.path(attribute)))
+        Err(DiffError::new(DiffErrorKind::TooLarge, self.resource_type.path(attribute)))
     }
 
     fn check_texts(&self, attribute: AttributeId, value: &Value) -> Result<(), DiffError> {
         match value {
             Value::String(text) if text.len() > self.limits.string => {
-                Err(DiffError::rule(ResourceErrorKind::TooLong(self.limits.string), self.kind, attribute))
+                Err(DiffError::rule(ResourceErrorKind::TooLong(self.limits.string), self.resource_type, attribute))
             }
             Value::String(text) if text.as_bytes().contains(&0) => {
-                Err(DiffError::rule(ResourceErrorKind::NulCharacter, self.kind, attribute))
+                Err(DiffError::rule(ResourceErrorKind::NulCharacter, self.resource_type, attribute))
             }
             Value::Complex(object) => object.iter().try_for_each(|(id, value)| self.check_texts(id, value)),
             Value::List(values) => values.iter().try_for_each(|value| self.check_texts(attribute, value)),

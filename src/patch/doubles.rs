@@ -19,7 +19,7 @@ impl Application<'_> {
     /// their order, which has no meaning to a client.
     pub(super) fn drop_doubles(&mut self, list: AttributeId) -> Result<(), PatchError> {
         let there = self.take(list);
-        let mut known = ValueSearch::new(self.kind, list, &there, there.len()).exact();
+        let mut known = ValueSearch::new(self.resource_type, list, &there, there.len()).exact();
         let mut seen = 0;
         let has_doubles = there.iter().any(|value| {
             seen += 1;
@@ -27,7 +27,7 @@ impl Application<'_> {
         });
         self.charge(known.take_units())?;
         let kept = if has_doubles { self.distinct(list, there)? } else { there };
-        let object = object_mut(self.kind, self.after.root_mut(), self.kind.parent(list));
+        let object = object_mut(self.resource_type, self.after.root_mut(), self.resource_type.parent(list));
         if let Some(place) = object.filter(|_| !kept.is_empty()).and_then(|object| object.get_mut(list)) {
             *place = Value::List(kept);
         }
@@ -38,10 +38,10 @@ impl Application<'_> {
         let before = self.before.value(list).map(Value::elements).unwrap_or_default();
         let mut stored: HashMap<Spelling, usize> = HashMap::new();
         for value in before {
-            *stored.entry(spelling(self.kind, list, value)).or_default() += 1;
+            *stored.entry(spelling(self.resource_type, list, value)).or_default() += 1;
         }
         // Each stored value accounts for one value: a second value in the same spelling counts as changed.
-        let mut is_unchanged = |value: &Value| match stored.get_mut(&spelling(self.kind, list, value)) {
+        let mut is_unchanged = |value: &Value| match stored.get_mut(&spelling(self.resource_type, list, value)) {
             Some(left @ 1..) => {
                 *left -= 1;
                 true
@@ -51,7 +51,7 @@ impl Application<'_> {
         let values: Vec<(bool, Value)> = values.into_iter().map(|value| (is_unchanged(&value), value)).collect();
         let unchanged = values.iter().filter(|(is_unchanged, _)| *is_unchanged);
         let mut pool: Vec<Value> = unchanged.map(|(_, value)| value.clone()).collect();
-        let mut known = ValueSearch::new(self.kind, list, &pool, values.len()).exact();
+        let mut known = ValueSearch::new(self.resource_type, list, &pool, values.len()).exact();
         let mut kept = Vec::with_capacity(values.len());
         for (is_unchanged, value) in values {
             if is_unchanged {
@@ -73,9 +73,9 @@ impl Application<'_> {
 type Spelling = Vec<(AttributeId, String)>;
 
 /// The spelling of a list's value. The order of its sub-attributes has no meaning (RFC 7643 §2.4).
-fn spelling(kind: &ResourceType, list: AttributeId, value: &Value) -> Spelling {
-    let Value::Complex(object) = value else { return vec![(list, value_json(kind, list, value))] };
-    let mut spelling: Spelling = object.iter().map(|(id, value)| (id, value_json(kind, id, value))).collect();
+fn spelling(resource_type: &ResourceType, list: AttributeId, value: &Value) -> Spelling {
+    let Value::Complex(object) = value else { return vec![(list, value_json(resource_type, list, value))] };
+    let mut spelling: Spelling = object.iter().map(|(id, value)| (id, value_json(resource_type, id, value))).collect();
     spelling.sort_unstable_by_key(|(id, _)| *id);
     spelling
 }

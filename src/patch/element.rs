@@ -18,16 +18,17 @@ impl Application<'_> {
         whole: bool,
     ) -> Result<(), PatchError> {
         for (sub, value) in object.iter() {
-            if whole && self.kind.is_reference_type(sub) && element.contains(sub) {
+            if whole && self.resource_type.is_reference_type(sub) && element.contains(sub) {
                 continue;
             }
             self.check_part(sub, element, Some(value))?;
-            if element.get(sub).is_some_and(|stored| keeps_stored(self.kind, sub, stored, Some(value))) {
+            if element.get(sub).is_some_and(|stored| keeps_stored(self.resource_type, sub, stored, Some(value))) {
                 continue;
             }
             element.insert(sub, value.clone());
         }
-        for sub in cleared.iter().filter(|sub| self.kind.attribute(**sub).mutability() != Mutability::ReadOnly) {
+        for sub in cleared.iter().filter(|sub| self.resource_type.attribute(**sub).mutability() != Mutability::ReadOnly)
+        {
             if element.contains(*sub) {
                 self.check_part(*sub, element, None)?;
                 element.remove(*sub);
@@ -43,12 +44,12 @@ impl Application<'_> {
         element: &Object,
         value: Option<&Value>,
     ) -> Result<(), PatchError> {
-        let definition = self.kind.attribute(sub);
+        let definition = self.resource_type.attribute(sub);
         if value.is_none() && definition.is_required() {
             return Err(self.refused(sub, "is required and keeps a value"));
         }
         let fixed = definition.mutability() == Mutability::Immutable;
-        let keeps = |there: &Value| value.is_some_and(|value| same(self.kind, sub, there, value));
+        let keeps = |there: &Value| value.is_some_and(|value| same(self.resource_type, sub, there, value));
         if fixed && element.get(sub).is_some_and(|there| !keeps(there)) {
             return Err(self.refused(sub, "is immutable and keeps its value"));
         }
@@ -63,7 +64,7 @@ impl Application<'_> {
         positions: &[usize],
     ) -> Result<(), PatchError> {
         let [position] = positions else { return Err(PatchError::value("expected at most one primary value")) };
-        let Some(primary) = self.kind.conventional(list).primary else { return Ok(()) };
+        let Some(primary) = self.resource_type.conventional(list).primary else { return Ok(()) };
         for (at, value) in there.iter_mut().enumerate() {
             let Value::Complex(object) = value else { continue };
             if at == *position {
@@ -76,7 +77,7 @@ impl Application<'_> {
     }
 
     pub(super) fn is_primary(&self, list: AttributeId, object: &Object) -> bool {
-        let primary = self.kind.conventional(list).primary.and_then(|primary| object.get(primary));
+        let primary = self.resource_type.conventional(list).primary.and_then(|primary| object.get(primary));
         primary.and_then(Value::as_bool) == Some(true)
     }
 }

@@ -23,7 +23,7 @@ impl Application<'_> {
     /// Applies an operation to the values of a list that a condition selects, or to a sub-attribute of these values
     /// (RFC 7644 §3.5.2.2, §3.5.2.3).
     pub(super) fn elements(&mut self, op: Op, elements: &Elements, raw: Option<&RawValue>) -> Result<(), PatchError> {
-        let condition = elements.condition(self.kind, self.reading.tolerance)?;
+        let condition = elements.condition(self.resource_type, self.reading.tolerance)?;
         let list = elements.list;
         let mut there = self.take(list);
         let (terms, searches) = condition.as_ref().map_or((1, 0), Condition::comparisons);
@@ -96,8 +96,8 @@ impl Application<'_> {
     /// The effect of an `add` or `replace` on a whole element: a complex value merges into it, as into any complex
     /// attribute.
     fn whole_element(&mut self, op: Op, list: AttributeId, raw: &RawValue) -> Result<Change, PatchError> {
-        let cleared = cleared(self.kind, list, raw, self.reading.tolerance);
-        Ok(match read_element(self.kind, list, raw, &mut self.reading)? {
+        let cleared = cleared(self.resource_type, list, raw, self.reading.tolerance);
+        Ok(match read_element(self.resource_type, list, raw, &mut self.reading)? {
             Some(Value::Complex(object)) => Change::Merge { object, cleared, whole: true },
             Some(value) => Change::Put(value),
             None if op == Op::Replace && is_nothing(raw) => Change::Remove,
@@ -109,13 +109,13 @@ impl Application<'_> {
     /// The effect of an `add` or `replace` on one sub-attribute of an element.
     fn part_of_element(&mut self, sub: AttributeId, raw: &RawValue) -> Result<Change, PatchError> {
         if let Some(list) = self.reference_owner(sub) {
-            let object = object_of(self.kind, sub, raw, "a reference")?;
+            let object = object_of(self.resource_type, sub, raw, "a reference")?;
             return self.whole_element(Op::Add, list, &object);
         }
         // A `value` that holds JSON text may describe the whole element.
-        if self.kind.is_element_value(sub) && raw.get().starts_with("\"{") {
-            let list = self.kind.parent(sub);
-            let object = object_of(self.kind, sub, raw, "a value")?;
+        if self.resource_type.is_element_value(sub) && raw.get().starts_with("\"{") {
+            let list = self.resource_type.parent(sub);
+            let object = object_of(self.resource_type, sub, raw, "a value")?;
             return self.whole_element(Op::Add, list, &object);
         }
         Ok(match self.read(sub, raw)? {
@@ -162,11 +162,12 @@ impl Application<'_> {
         }
         let mut element = self.described(list, filter).ok_or_else(PatchError::no_target)?;
         // Without a value the element must have more than labels, as an element of a list in a request body must.
-        let has_no_value = object.is_empty() || self.kind.value_of(list).is_some_and(|value| cleared.contains(&value));
+        let has_no_value =
+            object.is_empty() || self.resource_type.value_of(list).is_some_and(|value| cleared.contains(&value));
         for (sub, value) in object {
             element.insert(sub, value);
         }
-        let is_nothing = has_no_value && only_labels(self.kind, list, &element);
+        let is_nothing = has_no_value && only_labels(self.resource_type, list, &element);
         // The new element must satisfy the condition; otherwise each repetition of the operation would create
         // another element.
         let element = Value::Complex(element);
@@ -211,16 +212,16 @@ impl Application<'_> {
         };
         let value = self.read(sub, &RawValue::from_string(json).ok()?).ok()??;
         match element.insert(sub, value.clone()) {
-            Some(other) if !same(self.kind, sub, &other, &value) => None,
+            Some(other) if !same(self.resource_type, sub, &other, &value) => None,
             _ => Some(()),
         }
     }
 
     /// The sub-attribute at `path`, if a client may set it.
     fn part_named(&self, list: AttributeId, path: PathRef<'_>) -> Option<AttributeId> {
-        let sub = self.kind.resolve_below(list, path).filter(|sub| *sub != list)?;
-        let settable =
-            self.kind.attribute(sub).mutability() != Mutability::ReadOnly && self.reference_owner(sub).is_none();
+        let sub = self.resource_type.resolve_below(list, path).filter(|sub| *sub != list)?;
+        let settable = self.resource_type.attribute(sub).mutability() != Mutability::ReadOnly
+            && self.reference_owner(sub).is_none();
         settable.then_some(sub)
     }
 }

@@ -28,20 +28,20 @@ impl Application<'_> {
     /// Whether a sub-attribute of a complex value is never returned.
     pub(super) fn holds_secret(&self, value: &Value) -> bool {
         let mut parts = value.as_object().into_iter().flat_map(Object::iter);
-        parts.any(|(id, _)| self.kind.is_sensitive(id))
+        parts.any(|(id, _)| self.resource_type.is_sensitive(id))
             || matches!(value, Value::List(values) if values.iter().any(|value| self.holds_secret(value)))
     }
 }
 
 /// The elements that the values of a `remove` name. A value that has `value` names an element by it, and by `type`
 /// if the value has a `type` and is no reference. A value without `value` names an element by all its sub-attributes.
-pub(super) fn named(kind: &ResourceType, list: AttributeId, values: Vec<Value>) -> Named<'_> {
-    let conventional = kind.conventional(list);
-    let is_reference = kind.is_reference_list(list);
-    Named::new(kind, list, values, |given| match conventional.value.filter(|id| given.contains(*id)) {
+pub(super) fn named(resource_type: &ResourceType, list: AttributeId, values: Vec<Value>) -> Named<'_> {
+    let conventional = resource_type.conventional(list);
+    let is_reference = resource_type.is_reference_list(list);
+    Named::new(resource_type, list, values, |given| match conventional.value.filter(|id| given.contains(*id)) {
         Some(id) => {
-            let kind = conventional.kind.filter(|kind| !is_reference && given.contains(*kind));
-            std::iter::once(id).chain(kind).collect()
+            let type_of = conventional.type_of.filter(|type_of| !is_reference && given.contains(*type_of));
+            std::iter::once(id).chain(type_of).collect()
         }
         None => given.iter().map(|(id, _)| id).collect(),
     })

@@ -19,15 +19,15 @@ impl Application<'_> {
             return if op == Op::Add { Ok(()) } else { self.unassign(list) };
         };
         if op == Op::Remove {
-            let given = read_selection(self.kind, list, raw, &mut self.reading)?;
+            let given = read_selection(self.resource_type, list, raw, &mut self.reading)?;
             self.expect_nothing_secret(&given)?;
             let mut there = self.take(list);
-            let given = named(self.kind, list, given);
+            let given = named(self.resource_type, list, given);
             self.look_at(&there, given.lookups())?;
             there.retain(|element| !given.names(element));
             return self.put(list, there);
         }
-        let List { values: given, loss, unpacked } = read_list(self.kind, list, raw, &mut self.reading)?;
+        let List { values: given, loss, unpacked } = read_list(self.resource_type, list, raw, &mut self.reading)?;
         match op {
             Op::Add => {
                 let there = self.take(list);
@@ -58,11 +58,11 @@ impl Application<'_> {
         given: Vec<Value>,
         unpacked: &[Text],
     ) -> Result<(), PatchError> {
-        let is_reference = self.kind.is_reference_list(list);
-        let (value_of, display) = (self.kind.value_of(list), self.kind.child(list, "display"));
+        let is_reference = self.resource_type.is_reference_list(list);
+        let (value_of, display) = (self.resource_type.value_of(list), self.resource_type.child(list, "display"));
         let before = there.len();
-        let mut known = ValueSearch::new(self.kind, list, &there, given.len());
-        let mut named = ValueSearch::new(self.kind, list, &there, unpacked.len());
+        let mut known = ValueSearch::new(self.resource_type, list, &there, given.len());
+        let mut named = ValueSearch::new(self.resource_type, list, &there, unpacked.len());
         let mut primaries = Vec::new();
         for value in given {
             let is_primary = value.as_object().is_some_and(|object| self.is_primary(list, object));
@@ -111,10 +111,10 @@ impl Application<'_> {
     /// Copies immutable sub-attributes and the resource's type to references that stay in a list, whether or not
     /// the client repeats them.
     fn with_fixed_parts(&self, list: AttributeId, mut given: Vec<Value>) -> Result<Vec<Value>, PatchError> {
-        let identity = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list));
+        let identity = self.resource_type.value_of(list).filter(|_| self.resource_type.is_reference_list(list));
         let (Some(identity), Some(before)) = (identity, self.after.value(list)) else { return Ok(given) };
         let before = before.elements();
-        let mut known = ValueSearch::new(self.kind, list, before, given.len());
+        let mut known = ValueSearch::new(self.resource_type, list, before, given.len());
         for value in &mut given {
             let Value::Complex(object) = value else { continue };
             let Some(id) = object.get(identity).cloned() else { continue };
@@ -122,7 +122,7 @@ impl Application<'_> {
             self.charge(known.take_units())?;
             let Some(stored) = found.and_then(|position| before.get(position)?.as_object()) else { continue };
             for (sub, part) in stored.iter() {
-                if keeps_stored(self.kind, sub, part, object.get(sub)) {
+                if keeps_stored(self.resource_type, sub, part, object.get(sub)) {
                     object.insert(sub, part.clone());
                 }
             }

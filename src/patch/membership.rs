@@ -45,12 +45,12 @@ pub struct Membership {
 /// use std::sync::Arc;
 /// use scim_core::{Resource, patch::ValueEdit, schema::{AttributeId, ResourceType}, value::{Object, Value}};
 ///
-/// let kind = Arc::new(ResourceType::group()?);
-/// let members = kind.child(AttributeId::ROOT, "members").expect("a group has members");
-/// let value = kind.value_of(members).expect("a member has a value");
+/// let resource_type = Arc::new(ResourceType::group()?);
+/// let members = resource_type.child(AttributeId::ROOT, "members").expect("a group has members");
+/// let value = resource_type.value_of(members).expect("a member has a value");
 /// let member = |id: &str| Object::from_iter([(value, Value::String(id.into()))]);
 ///
-/// let mut group = Resource::new(kind);
+/// let mut group = Resource::new(resource_type);
 /// let edit = ValueEdit { add: vec![member("a"), member("b")], ..ValueEdit::default() };
 /// assert_eq!(edit.apply(members, &mut group), Some(edit.clone()));
 /// assert_eq!(edit.apply(members, &mut group), None, "both are members already");
@@ -130,7 +130,7 @@ impl ValueEdit {
 /// See [`Patch::membership`].
 pub(super) fn membership(
     patch: &Patch,
-    kind: &Arc<ResourceType>,
+    resource_type: &Arc<ResourceType>,
     reading: &mut Reading<'_>,
 ) -> Result<Option<Membership>, PatchError> {
     // Quirks are recorded only if the patch is a membership change.
@@ -142,7 +142,7 @@ pub(super) fn membership(
         let (name, raw) = match (&operation.path, &operation.value) {
             (Some(path), raw) => (&**path, raw.as_deref()),
             (None, Some(raw)) => match members(raw).as_deref() {
-                Ok([(name, raw)]) if kind.child(AttributeId::ROOT, name).is_some() => {
+                Ok([(name, raw)]) if resource_type.child(AttributeId::ROOT, name).is_some() => {
                     key = name.clone();
                     (&*key, Some(*raw))
                 }
@@ -150,14 +150,14 @@ pub(super) fn membership(
             },
             (None, None) => return Ok(None),
         };
-        let Ok(target) = Target::parse(kind, name, &mut trial) else { return Ok(None) };
-        let Some(value) = target.list().and_then(|list| foldable(kind, list)) else { return Ok(None) };
+        let Ok(target) = Target::parse(resource_type, name, &mut trial) else { return Ok(None) };
+        let Some(value) = target.list().and_then(|list| foldable(resource_type, list)) else { return Ok(None) };
         let (attribute, fold) = found.get_or_insert_with(|| (target.attribute(), Fold::new(value)));
         if *attribute != target.attribute() {
             return Ok(None);
         }
-        let raw = raw.map(|raw| unpacked(kind, &target, raw, &mut trial));
-        let folded = fold.operation(kind, operation.op, &target, raw.as_deref(), &mut trial);
+        let raw = raw.map(|raw| unpacked(resource_type, &target, raw, &mut trial));
+        let folded = fold.operation(resource_type, operation.op, &target, raw.as_deref(), &mut trial);
         if !folded.map_err(|error| error.in_operation(index).at(name))? {
             return Ok(None);
         }
@@ -168,14 +168,14 @@ pub(super) fn membership(
 
 /// The sub-attribute `value` of a list of references that a delta can change; `None` unless clients may write the
 /// list, the list may be empty, and its ids compare exactly.
-pub(super) fn foldable(kind: &ResourceType, list: AttributeId) -> Option<AttributeId> {
-    let value = kind.value_of(list)?;
-    let definition = kind.attribute(list);
-    let usable = kind.is_reference_list(list)
+pub(super) fn foldable(resource_type: &ResourceType, list: AttributeId) -> Option<AttributeId> {
+    let value = resource_type.value_of(list)?;
+    let definition = resource_type.attribute(list);
+    let usable = resource_type.is_reference_list(list)
         && !definition.is_required()
         && definition.mutability() == Mutability::ReadWrite
-        && kind.attribute(value).mutability() != Mutability::ReadOnly
-        && kind.compares_exactly(value);
+        && resource_type.attribute(value).mutability() != Mutability::ReadOnly
+        && resource_type.compares_exactly(value);
     usable.then_some(value)
 }
 
@@ -197,7 +197,7 @@ impl Fold {
     /// Folds the operation; `false` if its effect depends on the stored list.
     pub(super) fn operation(
         &mut self,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         op: Op,
         target: &Target,
         raw: Option<&RawValue>,
@@ -221,7 +221,9 @@ impl Fold {
                 let ids = named(elements).unwrap_or_default();
                 let [id] = *ids else { return Ok(false) };
                 let element = Object::from_iter([(self.value, Value::String(id.into()))]);
-                if judge_element(kind, elements.list, &element).is_err() || !reading.allows(Quirk::AddCreatesElement) {
+                if judge_element(resource_type, elements.list, &element).is_err()
+                    || !reading.allows(Quirk::AddCreatesElement)
+                {
                     return Ok(false);
                 }
                 self.add(element);
@@ -229,7 +231,7 @@ impl Fold {
             (Target::Attribute(_), Op::Remove, None) => self.clear(),
             (Target::Attribute(list), Op::Remove, Some(raw)) => {
                 reading.allows(Quirk::RemoveWithValue);
-                for element in read_selection(kind, *list, raw, reading)? {
+                for element in read_selection(resource_type, *list, raw, reading)? {
                     if let Some(id) = element.as_object().and_then(|object| key(object, self.value)) {
                         self.remove(id);
                     }
@@ -237,15 +239,15 @@ impl Fold {
             }
             (Target::Attribute(list), _, Some(raw)) => {
                 let mut met = *reading.tolerance;
-                let Some(elements) = self.elements(kind, *list, raw, &mut reading.on_trial(&mut met))? else {
+                let Some(elements) = self.elements(resource_type, *list, raw, &mut reading.on_trial(&mut met))? else {
                     return Ok(false);
                 };
                 // A delta is committed without reading the resource, so no element may break a rule.
-                if !elements.iter().all(|element| judge_element(kind, *list, element).is_ok()) {
+                if !elements.iter().all(|element| judge_element(resource_type, *list, element).is_ok()) {
                     return Ok(false);
                 }
                 if op == Op::Replace {
-                    if !self.is_settled(kind, *list) || elements.is_empty() && !is_nothing(raw) {
+                    if !self.is_settled(resource_type, *list) || elements.is_empty() && !is_nothing(raw) {
                         return Ok(false);
                     }
                     self.clear();
@@ -267,13 +269,13 @@ impl Fold {
     /// The elements in JSON; `None` if an element has no `value` or has a `primary`, which may affect other values.
     fn elements(
         &self,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         list: AttributeId,
         raw: &RawValue,
         reading: &mut Reading<'_>,
     ) -> Result<Option<Vec<Object>>, PatchError> {
-        let primary = kind.conventional(list).primary;
-        let elements = match read_value(kind, list, raw, reading)? {
+        let primary = resource_type.conventional(list).primary;
+        let elements = match read_value(resource_type, list, raw, reading)? {
             Some(Value::List(elements)) => elements,
             Some(_) => return Ok(None),
             None => return Ok(Some(Vec::new())),
@@ -289,12 +291,12 @@ impl Fold {
     }
 
     /// Whether a value of the list can only be added and removed, so that replacing a value by itself changes nothing.
-    fn is_settled(&self, kind: &ResourceType, list: AttributeId) -> bool {
+    fn is_settled(&self, resource_type: &ResourceType, list: AttributeId) -> bool {
         let fixed = |id: &AttributeId| {
-            matches!(kind.attribute(*id).mutability(), Mutability::Immutable | Mutability::ReadOnly)
-                || kind.referred_id(*id).is_some()
+            matches!(resource_type.attribute(*id).mutability(), Mutability::Immutable | Mutability::ReadOnly)
+                || resource_type.referred_id(*id).is_some()
         };
-        kind.children(list).iter().all(|id| *id == self.value || fixed(id))
+        resource_type.children(list).iter().all(|id| *id == self.value || fixed(id))
     }
 
     fn clear(&mut self) {

@@ -34,70 +34,74 @@ pub(super) struct Elements {
 
 impl Target {
     /// Reads a path.
-    pub(super) fn parse(kind: &ResourceType, text: &str, reading: &mut Reading<'_>) -> Result<Self, PatchError> {
+    pub(super) fn parse(
+        resource_type: &ResourceType,
+        text: &str,
+        reading: &mut Reading<'_>,
+    ) -> Result<Self, PatchError> {
         // Most paths are a name. The URI of an extension need not have the form of a path.
-        if let Some(attribute) = kind.child(AttributeId::ROOT, text) {
+        if let Some(attribute) = resource_type.child(AttributeId::ROOT, text) {
             return Ok(Self::Attribute(attribute));
         }
         let unknown = |text: &str| {
-            let message = format!("`{text:.60}` is not an attribute of {}", kind.name());
+            let message = format!("`{text:.60}` is not an attribute of {}", resource_type.name());
             PatchError::new(PatchErrorKind::InvalidPath, message).at(text)
         };
         let resolve = |path: PathRef<'_>, tolerance: &mut Tolerance| {
-            kind.resolve(path, tolerance).map_err(|unresolved| unknown(unresolved.path()))
+            resource_type.resolve(path, tolerance).map_err(|unresolved| unknown(unresolved.path()))
         };
         if !text.contains(['[', ' ']) {
             let path = PathRef::parse(text).map_err(|error| {
-                let kind = match error.kind() {
+                let message = match error.kind() {
                     PathErrorKind::TooLong => format!("expected a path of at most {} bytes", u16::MAX),
                     kind => format!("{kind} at byte {}", error.offset()),
                 };
-                PatchError::new(PatchErrorKind::InvalidPath, kind).at(text)
+                PatchError::new(PatchErrorKind::InvalidPath, message).at(text)
             })?;
-            return Ok(Self::whole(kind, resolve(path, reading.tolerance)?));
+            return Ok(Self::whole(resource_type, resolve(path, reading.tolerance)?));
         }
         let parts = parse_patch_path(text, reading.limits, reading.tolerance)
             .map_err(|error| PatchError::in_path(&error, text))?;
         let attribute = resolve(parts.path.as_ref(), reading.tolerance)?;
-        let Some(filter) = parts.condition else { return Ok(Self::whole(kind, attribute)) };
-        if !kind.attribute(attribute).is_multi_valued() {
+        let Some(filter) = parts.condition else { return Ok(Self::whole(resource_type, attribute)) };
+        if !resource_type.attribute(attribute).is_multi_valued() {
             let message = "expected an attribute with many values before the brackets";
             return Err(PatchError::new(PatchErrorKind::InvalidPath, message).at(text));
         }
         let sub = match parts.sub_attribute {
-            Some(name) => Some(kind.child(attribute, &name).ok_or_else(|| unknown(text))?),
+            Some(name) => Some(resource_type.child(attribute, &name).ok_or_else(|| unknown(text))?),
             None => None,
         };
         Ok(Self::Elements(Elements { list: attribute, filter: Some(filter), sub }))
     }
 
     /// Whether the path is well-formed and names, possibly in its brackets, an attribute that the schema does not have.
-    pub(super) fn is_unknown(kind: &ResourceType, text: &str, reading: &Reading<'_>) -> bool {
+    pub(super) fn is_unknown(resource_type: &ResourceType, text: &str, reading: &Reading<'_>) -> bool {
         let mut met = *reading.tolerance;
         if !text.contains(['[', ' ']) {
-            return PathRef::parse(text).is_ok_and(|path| kind.resolve(path, &mut met).is_err());
+            return PathRef::parse(text).is_ok_and(|path| resource_type.resolve(path, &mut met).is_err());
         }
         let Ok(parts) = parse_patch_path(text, reading.limits, &mut met) else { return false };
-        let Ok(attribute) = kind.resolve(parts.path.as_ref(), &mut met) else { return true };
+        let Ok(attribute) = resource_type.resolve(parts.path.as_ref(), &mut met) else { return true };
         let is_unknown = |error: CompileError| error.kind() == CompileErrorKind::UnknownAttribute;
-        let condition = parts.condition.map(|condition| condition.compile_element(kind, attribute, &mut met));
+        let condition = parts.condition.map(|condition| condition.compile_element(resource_type, attribute, &mut met));
         condition.and_then(Result::err).is_some_and(is_unknown)
-            || parts.sub_attribute.is_some_and(|sub| kind.child(attribute, &sub).is_none())
+            || parts.sub_attribute.is_some_and(|sub| resource_type.child(attribute, &sub).is_none())
     }
 
     /// Reads a member's name in a value without path, or in an extension's object; `None` if the schema has no
     /// such attribute and unknown attributes are tolerated.
     pub(super) fn parse_key(
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         parent: AttributeId,
         key: &str,
         reading: &mut Reading<'_>,
     ) -> Result<Option<Self>, PatchError> {
-        if let Some(attribute) = kind.child(parent, key) {
+        if let Some(attribute) = resource_type.child(parent, key) {
             return Ok(Some(Self::Attribute(attribute)));
         }
         if parent == AttributeId::ROOT
-            && kind.schema().id().eq_ignore_ascii_case(key)
+            && resource_type.schema().id().eq_ignore_ascii_case(key)
             && reading.allows(Quirk::CoreSchemaObject)
         {
             return Ok(Some(Self::Attribute(AttributeId::ROOT)));
@@ -105,11 +109,11 @@ impl Target {
         let is_path = key.contains(['.', ':', '[', ' ']);
         if !is_path || reading.tolerates(Quirk::PathKeys) {
             let mut met = *reading.tolerance;
-            let path = Self::path_of_key(kind, parent, key);
-            match Self::parse(kind, &path, &mut reading.on_trial(&mut met)) {
+            let path = Self::path_of_key(resource_type, parent, key);
+            match Self::parse(resource_type, &path, &mut reading.on_trial(&mut met)) {
                 // The resource is not one of its own attributes, and an extension is not inside another extension.
                 Ok(target) if target.attribute() == AttributeId::ROOT => {}
-                Ok(target) if parent != AttributeId::ROOT && !target.is_below(kind, parent) => {}
+                Ok(target) if parent != AttributeId::ROOT && !target.is_below(resource_type, parent) => {}
                 Ok(target) => {
                     *reading.tolerance = met;
                     if is_path {
@@ -118,7 +122,7 @@ impl Target {
                     return Ok(Some(target));
                 }
                 // A malformed path, unlike an unknown name, is not ignored.
-                Err(error) if key.contains('[') && !Self::is_unknown(kind, &path, reading) => {
+                Err(error) if key.contains('[') && !Self::is_unknown(resource_type, &path, reading) => {
                     return Err(error);
                 }
                 Err(_) => {}
@@ -127,21 +131,21 @@ impl Target {
         if reading.allows(Quirk::UnknownAttribute) {
             return Ok(None);
         }
-        Err(PatchError::syntax(format!("`{key:.60}` is not an attribute of {}", kind.name())).at(key))
+        Err(PatchError::syntax(format!("`{key:.60}` is not an attribute of {}", resource_type.name())).at(key))
     }
 
     /// The path of the member `key` of the object of `parent`.
-    pub(super) fn path_of_key<'k>(kind: &ResourceType, parent: AttributeId, key: &'k str) -> Cow<'k, str> {
-        match kind.extension_of(parent) {
+    pub(super) fn path_of_key<'k>(resource_type: &ResourceType, parent: AttributeId, key: &'k str) -> Cow<'k, str> {
+        match resource_type.extension_of(parent) {
             Some(extension) => Cow::Owned(format!("{}:{key}", extension.schema().id())),
             None => Cow::Borrowed(key),
         }
     }
 
     /// The target of a path without brackets. A sub-attribute of a list addresses that sub-attribute of all values.
-    fn whole(kind: &ResourceType, attribute: AttributeId) -> Self {
-        let parent = kind.parent(attribute);
-        if kind.attribute(parent).is_multi_valued() {
+    fn whole(resource_type: &ResourceType, attribute: AttributeId) -> Self {
+        let parent = resource_type.parent(attribute);
+        if resource_type.attribute(parent).is_multi_valued() {
             return Self::Elements(Elements { list: parent, filter: None, sub: Some(attribute) });
         }
         Self::Attribute(attribute)
@@ -155,10 +159,10 @@ impl Target {
         }
     }
 
-    fn is_below(&self, kind: &ResourceType, object: AttributeId) -> bool {
-        let mut attribute = kind.parent(self.attribute());
+    fn is_below(&self, resource_type: &ResourceType, object: AttributeId) -> bool {
+        let mut attribute = resource_type.parent(self.attribute());
         while attribute != AttributeId::ROOT && attribute != object {
-            attribute = kind.parent(attribute);
+            attribute = resource_type.parent(attribute);
         }
         attribute == object
     }
@@ -172,13 +176,13 @@ impl Target {
     }
 
     /// Whether only the service provider may change the target.
-    pub(super) fn is_read_only(&self, kind: &ResourceType) -> bool {
+    pub(super) fn is_read_only(&self, resource_type: &ResourceType) -> bool {
         let mut attribute = self.attribute();
         while attribute != AttributeId::ROOT {
-            if kind.attribute(attribute).mutability() == Mutability::ReadOnly {
+            if resource_type.attribute(attribute).mutability() == Mutability::ReadOnly {
                 return true;
             }
-            attribute = kind.parent(attribute);
+            attribute = resource_type.parent(attribute);
         }
         false
     }
@@ -188,19 +192,19 @@ impl Elements {
     /// The condition that the addressed values must satisfy; `None` if the path has no condition.
     pub(super) fn condition(
         &self,
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         tolerance: &mut Tolerance,
     ) -> Result<Option<Condition>, PatchError> {
-        let compile = |filter: &Filter| filter.compile_element(kind, self.list, tolerance);
+        let compile = |filter: &Filter| filter.compile_element(resource_type, self.list, tolerance);
         let condition =
             self.filter.as_ref().map(compile).transpose().map_err(|error| PatchError::in_condition(&error))?;
-        let is_name = |attribute: &AttributeId| kind.is_reference_name(*attribute);
+        let is_name = |attribute: &AttributeId| resource_type.is_reference_name(*attribute);
         let name = condition.as_ref().and_then(|condition| condition.attributes().into_iter().find(is_name));
         match name {
             // A condition on a value that is not stored would match nothing, without notice to the client.
             Some(name) => Err(PatchError::new(
                 PatchErrorKind::InvalidFilter,
-                format!("expected a condition on a stored attribute, found `{}`", kind.path(name)),
+                format!("expected a condition on a stored attribute, found `{}`", resource_type.path(name)),
             )),
             None => Ok(condition),
         }
@@ -209,20 +213,20 @@ impl Elements {
 
 /// The top-level attributes that an operation touches; `None` if it may touch any attribute.
 pub(super) fn touched(
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     operation: &Operation,
     reading: &mut Reading<'_>,
 ) -> Option<Vec<AttributeId>> {
-    let top = |target: &Target| kind.top_level(target.attribute());
+    let top = |target: &Target| resource_type.top_level(target.attribute());
     let is_one = |attribute: &AttributeId| *attribute != AttributeId::ROOT;
     if let Some(path) = operation.path() {
-        let attribute = Target::parse(kind, path, reading).ok().map(|target| top(&target))?;
+        let attribute = Target::parse(resource_type, path, reading).ok().map(|target| top(&target))?;
         return is_one(&attribute).then(|| vec![attribute]);
     }
     let members = members(operation.value.as_deref()?).ok()?;
     let named = members.iter().map(|(key, _)| {
         // An unknown key is ignored, or refused before the patch writes anything.
-        match Target::parse_key(kind, AttributeId::ROOT, key, reading) {
+        match Target::parse_key(resource_type, AttributeId::ROOT, key, reading) {
             Ok(Some(target)) => Some(top(&target)).filter(is_one),
             Ok(None) => Some(AttributeId::SCHEMAS),
             Err(_) => None,

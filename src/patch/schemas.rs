@@ -33,8 +33,8 @@ impl Application<'_> {
             }
             return uris.iter().try_for_each(|uri| self.drop_schema(uri));
         }
-        let is_base = |uri: &String| uri.eq_ignore_ascii_case(self.kind.schema().id());
-        let is_unknown = |uri: &&String| !is_base(uri) && self.kind.extension(uri).is_none();
+        let is_base = |uri: &String| uri.eq_ignore_ascii_case(self.resource_type.schema().id());
+        let is_unknown = |uri: &&String| !is_base(uri) && self.resource_type.extension(uri).is_none();
         if let Some(unknown) = uris.iter().find(is_unknown)
             && !self.reading.allows(Quirk::UnknownSchema)
         {
@@ -47,7 +47,7 @@ impl Application<'_> {
         if !uris.iter().any(is_base) {
             return Err(base_schema_stays());
         }
-        for extension in self.kind.extensions() {
+        for extension in self.resource_type.extensions() {
             if !uris.iter().any(|uri| uri.eq_ignore_ascii_case(extension.schema().id())) {
                 self.drop_schema(extension.schema().id())?;
             }
@@ -57,13 +57,13 @@ impl Application<'_> {
 
     /// Applies an operation to `schemas[value eq "urn:…"]`, also written as `schemas eq "urn:…"`.
     pub(super) fn schema_elements(&mut self, op: Op, elements: &Elements) -> Result<(), PatchError> {
-        let condition = elements.condition(self.kind, self.reading.tolerance)?;
+        let condition = elements.condition(self.resource_type, self.reading.tolerance)?;
         if op != Op::Remove {
             return Err(PatchError::mutability("`schemas` follows from the attributes and cannot be changed"));
         }
-        let kind = self.kind;
-        let extensions = kind.extensions().iter().map(|extension| extension.schema().id());
-        for uri in std::iter::once(kind.schema().id()).chain(extensions) {
+        let resource_type = self.resource_type;
+        let extensions = resource_type.extensions().iter().map(|extension| extension.schema().id());
+        for uri in std::iter::once(resource_type.schema().id()).chain(extensions) {
             let uri_value = Value::String(uri.into());
             if condition.as_ref().is_none_or(|condition| condition.matches_element(&uri_value)) {
                 self.drop_schema(uri)?;
@@ -82,10 +82,10 @@ impl Application<'_> {
         }
         // As in PUT, read-only attributes, immutable attributes with an old value, and attributes with a default stay,
         // and with them the extension.
-        let (kind, before) = (Arc::clone(self.kind), self.before);
+        let (resource_type, before) = (Arc::clone(self.resource_type), self.before);
         let Some(Value::Complex(members)) = self.after.root_mut().get_mut(object) else { return Ok(()) };
         members.retain(|id, _| {
-            let definition = kind.attribute(id);
+            let definition = resource_type.attribute(id);
             match definition.mutability() {
                 Mutability::ReadOnly => true,
                 Mutability::Immutable if before.value(id).is_some() => true,
@@ -99,9 +99,9 @@ impl Application<'_> {
     }
 
     fn drop_schema(&mut self, uri: &str) -> Result<(), PatchError> {
-        match self.kind.extension(uri).map(Extension::attribute) {
+        match self.resource_type.extension(uri).map(Extension::attribute) {
             Some(extension) if self.after.root().contains(extension) => self.remove_object(extension),
-            None if uri.eq_ignore_ascii_case(self.kind.schema().id()) => Err(base_schema_stays()),
+            None if uri.eq_ignore_ascii_case(self.resource_type.schema().id()) => Err(base_schema_stays()),
             _ => Ok(()),
         }
     }

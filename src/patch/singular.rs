@@ -30,7 +30,7 @@ impl Application<'_> {
             None => None,
         };
         // A simple value that reads as `None` means that there is no value: `null`, `""`, or a URI of blanks.
-        let is_simple = self.kind.attribute(attribute).data_type() != AttributeType::Complex;
+        let is_simple = self.resource_type.attribute(attribute).data_type() != AttributeType::Complex;
         let says_nothing = is_simple || raw.is_none_or(is_nothing);
         match value {
             // As in PUT, a missing value asserts nothing about an attribute that has a default (RFC 7644 §3.5.1).
@@ -49,8 +49,10 @@ impl Application<'_> {
         for (sub, value) in object {
             self.assign(sub, value)?;
         }
-        for sub in raw.map(|raw| cleared(self.kind, attribute, raw, self.reading.tolerance)).unwrap_or_default() {
-            if !Target::Attribute(sub).is_read_only(self.kind) && self.reference_owner(sub).is_none() {
+        for sub in
+            raw.map(|raw| cleared(self.resource_type, attribute, raw, self.reading.tolerance)).unwrap_or_default()
+        {
+            if !Target::Attribute(sub).is_read_only(self.resource_type) && self.reference_owner(sub).is_none() {
                 self.unassign(sub)?;
             }
         }
@@ -69,7 +71,7 @@ impl Application<'_> {
         let (Some(raw), Op::Add | Op::Replace) = (raw.filter(|raw| raw.get() != "null"), op) else {
             return Err(self.refused(attribute, "follows from `value`, which can be changed"));
         };
-        let object = object_of(self.kind, attribute, raw, "a reference")?;
+        let object = object_of(self.resource_type, attribute, raw, "a reference")?;
         self.singular(op, owner, Some(&object))
     }
 }

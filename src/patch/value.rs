@@ -13,7 +13,7 @@ use crate::{
 
 /// The value of an operation, unpacked if it is JSON text in a string and the target holds objects or arrays.
 pub(super) fn unpacked<'r>(
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     target: &Target,
     raw: &'r RawValue,
     reading: &mut Reading<'_>,
@@ -31,9 +31,11 @@ pub(super) fn unpacked<'r>(
     }
     let attribute = target.attribute();
     let is_packed = match text.trim_ascii_start().as_bytes().first() {
-        Some(b'{') => attribute == AttributeId::ROOT || kind.attribute(attribute).data_type() == AttributeType::Complex,
+        Some(b'{') => {
+            attribute == AttributeId::ROOT || resource_type.attribute(attribute).data_type() == AttributeType::Complex
+        }
         // An extension, the resource and one element of a list are not arrays.
-        Some(b'[') => matches!(target, Target::Attribute(list) if kind.attribute(*list).is_multi_valued()),
+        Some(b'[') => matches!(target, Target::Attribute(list) if resource_type.attribute(*list).is_multi_valued()),
         _ => false,
     };
     if !is_packed || is_deeper(text.as_bytes(), reading.limits.json_depth) || !reading.tolerates(Quirk::PackedValue) {
@@ -48,7 +50,7 @@ pub(super) fn unpacked<'r>(
 /// The sub-attributes of `attribute` that the JSON object unassigns: by `null` or `[]` (RFC 7643 §2.5), or by `""`
 /// where an empty text is no value.
 pub(super) fn cleared(
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     attribute: AttributeId,
     raw: &RawValue,
     tolerance: &Tolerance,
@@ -58,17 +60,17 @@ pub(super) fn cleared(
         return Vec::new();
     }
     let Ok(members) = members(raw) else { return Vec::new() };
-    let named = members.into_iter().filter_map(|(name, value)| Some((kind.child(attribute, &name)?, value)));
+    let named = members.into_iter().filter_map(|(name, value)| Some((resource_type.child(attribute, &name)?, value)));
     let empties = tolerance.tolerated().contains(Quirk::EmptyString);
     let is_text = |sub| {
-        let is_emptied = kind.has_no_empty_text(sub) || empties && kind.is_element_value(sub);
-        !kind.attribute(sub).is_multi_valued() && !is_emptied
+        let is_emptied = resource_type.has_no_empty_text(sub) || empties && resource_type.is_element_value(sub);
+        !resource_type.attribute(sub).is_multi_valued() && !is_emptied
     };
     let blank_uris = tolerance.tolerated().contains(Quirk::BlankUri);
     let is_blank_uri = |sub, value: &RawValue| {
         let text = value.get().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         blank_uris
-            && kind.attribute(sub).data_type() == AttributeType::Reference
+            && resource_type.attribute(sub).data_type() == AttributeType::Reference
             && text.is_some_and(|text| text.trim_ascii().is_empty())
     };
     let cleared = named.filter(|(sub, value)| {
@@ -85,11 +87,11 @@ pub(super) fn is_nothing(raw: &RawValue) -> bool {
 
 /// The JSON object that has the sub-attribute `attribute` with the value `raw` and no other member.
 pub(super) fn object_of(
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     attribute: AttributeId,
     raw: &RawValue,
     expected: &str,
 ) -> Result<Box<RawValue>, PatchError> {
-    let object = RawValue::from_string(format!("{{\"{}\":{}}}", kind.attribute(attribute).name(), raw.get()));
+    let object = RawValue::from_string(format!("{{\"{}\":{}}}", resource_type.attribute(attribute).name(), raw.get()));
     object.map_err(|error| PatchError::json(&error, expected))
 }

@@ -20,7 +20,7 @@ pub struct Place {
 
 impl Place {
     /// Returns the route from `base` down to `attribute`. `attribute` is below `base` or is `base` itself.
-    pub(crate) fn new(kind: &ResourceType, base: AttributeId, attribute: AttributeId) -> Self {
+    pub(crate) fn new(resource_type: &ResourceType, base: AttributeId, attribute: AttributeId) -> Self {
         let mut place = Self { attribute, route: [AttributeId::ROOT; 3], length: 0 };
         let mut at = attribute;
         // An extension's object, a complex attribute and a sub-attribute: no attribute is deeper (RFC 7643 §2.3.8).
@@ -30,7 +30,7 @@ impl Place {
             }
             *slot = at;
             place.length += 1;
-            at = kind.parent(at);
+            at = resource_type.parent(at);
         }
         place
     }
@@ -72,7 +72,7 @@ impl ResourceType {
     ///
     /// When the resource type does not have the attribute.
     pub fn resolve(&self, path: PathRef<'_>, tolerance: &mut Tolerance) -> Result<AttributeId, UnknownAttribute> {
-        let unknown = || UnknownAttribute { path: path.text().into(), kind: self.name().into() };
+        let unknown = || UnknownAttribute { path: path.text().into(), resource_type: self.name().into() };
         self.named(path, tolerance).ok_or_else(unknown)
     }
 
@@ -119,11 +119,11 @@ impl ResourceType {
 
 /// The error for a path that does not name an attribute of the resource type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{path:.60}` is not an attribute of {kind}")]
+#[error("`{path:.60}` is not an attribute of {resource_type}")]
 pub struct UnknownAttribute {
     path: Box<str>,
     /// The name of the resource type.
-    kind: Box<str>,
+    resource_type: Box<str>,
 }
 
 impl UnknownAttribute {

@@ -95,8 +95,8 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Response, Error> {
         let mut route = route(request.path(), self.registry(), self.limits())?;
         if matches!(route, Route::Me) {
-            let (kind, id) = self.subject(context)?;
-            route = Route::Resource(kind, id.to_string().into());
+            let (resource_type, id) = self.subject(context)?;
+            route = Route::Resource(resource_type, id.to_string().into());
         }
         trace.route(&route, method);
         self.operate(context, request, route, method, tolerance).await
@@ -122,30 +122,30 @@ impl<S: Store> ServiceProvider<S> {
             check_content_type(&request.content_type)?;
         }
         match (route, method) {
-            (Route::Collection(kind), "GET") => {
+            (Route::Collection(resource_type), "GET") => {
                 let search = SearchRequest::from_query(request.query, self.limits())?;
-                Ok(listed(self.search(context, &kind, &search).await?, content_type).await)
+                Ok(listed(self.search(context, &resource_type, &search).await?, content_type).await)
             }
             (Route::Root, "GET") => {
                 let search = SearchRequest::from_query(request.query, self.limits())?;
                 Ok(listed(self.search_all(context, &search).await?, content_type).await)
             }
-            (Route::Collection(kind), "POST") => {
+            (Route::Collection(resource_type), "POST") => {
                 let options = self.options(request)?;
-                let resource = Resource::read(&kind, request.body, self.limits(), tolerance)?;
+                let resource = Resource::read(&resource_type, request.body, self.limits(), tolerance)?;
                 Ok(answered(201, &self.create(context, resource, &options).await?, content_type))
             }
-            (Route::Search(kind), "POST") => {
+            (Route::Search(resource_type), "POST") => {
                 let search = SearchRequest::from_json(request.body, self.limits(), tolerance)?;
-                let listing = match kind {
-                    Some(kind) => self.search(context, &kind, &search).await,
+                let listing = match resource_type {
+                    Some(resource_type) => self.search(context, &resource_type, &search).await,
                     None => self.search_all(context, &search).await,
                 };
                 Ok(listed(listing.map_err(Error::in_body)?, content_type).await)
             }
-            (Route::Resource(kind, id), "GET") => {
+            (Route::Resource(resource_type, id), "GET") => {
                 let options = self.options(request)?;
-                let answer = self.get(context, &kind, &id, &options).await?;
+                let answer = self.get(context, &resource_type, &id, &options).await?;
                 // `get` has already checked `If-Match`, so only `If-None-Match` can fail here.
                 if !options.precondition.holds(answer.version()) {
                     let quirks = answer.quirks();
@@ -153,18 +153,18 @@ impl<S: Store> ServiceProvider<S> {
                 }
                 Ok(answered(200, &answer, content_type))
             }
-            (Route::Resource(kind, id), "PUT") => {
+            (Route::Resource(resource_type, id), "PUT") => {
                 let options = self.options(request)?;
-                let resource = Resource::read(&kind, request.body, self.limits(), tolerance)?;
+                let resource = Resource::read(&resource_type, request.body, self.limits(), tolerance)?;
                 Ok(answered(200, &self.replace(context, &id, resource, &options).await?, content_type))
             }
-            (Route::Resource(kind, id), "PATCH") => {
+            (Route::Resource(resource_type, id), "PATCH") => {
                 let options = self.options(request)?;
                 let patch = Patch::parse(request.body, self.limits(), tolerance)?;
-                Ok(answered(200, &self.patch(context, &kind, &id, &patch, &options).await?, content_type))
+                Ok(answered(200, &self.patch(context, &resource_type, &id, &patch, &options).await?, content_type))
             }
-            (Route::Resource(kind, id), "DELETE") => {
-                self.delete(context, &kind, &id, &precondition(request)).await?;
+            (Route::Resource(resource_type, id), "DELETE") => {
+                self.delete(context, &resource_type, &id, &precondition(request)).await?;
                 Ok(Response::new(204))
             }
             (Route::Definitions(definition), "GET") => {

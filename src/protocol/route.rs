@@ -63,11 +63,11 @@ pub(super) fn route<'a>(path: &'a str, registry: &Registry, limits: &Limits) -> 
         (None, None) if is("Bulk") => Ok(Route::Bulk),
         (None, None) if is("Me") => Ok(Route::Me),
         (None, second) => Ok(match Target::find(registry, &first, second)? {
-            Target::Collection(kind) => Route::Collection(kind),
-            Target::Search(kind) => Route::Search(Some(kind)),
-            Target::Resource(kind, id) => {
-                check_id(&kind, &id, limits)?;
-                Route::Resource(kind, id)
+            Target::Collection(resource_type) => Route::Collection(resource_type),
+            Target::Search(resource_type) => Route::Search(Some(resource_type)),
+            Target::Resource(resource_type, id) => {
+                check_id(&resource_type, &id, limits)?;
+                Route::Resource(resource_type, id)
             }
         }),
     }

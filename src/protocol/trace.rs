@@ -76,13 +76,15 @@ impl Trace {
         if self.span.is_disabled() {
             return;
         }
-        let (operation, kind) = match (route, method) {
-            (Route::Collection(kind), "GET") | (Route::Search(Some(kind)), "POST") => ("search", Some(kind)),
-            (Route::Collection(kind), "POST") => ("create", Some(kind)),
-            (Route::Resource(kind, _), "GET") => ("read", Some(kind)),
-            (Route::Resource(kind, _), "PUT") => ("replace", Some(kind)),
-            (Route::Resource(kind, _), "PATCH") => ("patch", Some(kind)),
-            (Route::Resource(kind, _), "DELETE") => ("delete", Some(kind)),
+        let (operation, resource_type) = match (route, method) {
+            (Route::Collection(resource_type), "GET") | (Route::Search(Some(resource_type)), "POST") => {
+                ("search", Some(resource_type))
+            }
+            (Route::Collection(resource_type), "POST") => ("create", Some(resource_type)),
+            (Route::Resource(resource_type, _), "GET") => ("read", Some(resource_type)),
+            (Route::Resource(resource_type, _), "PUT") => ("replace", Some(resource_type)),
+            (Route::Resource(resource_type, _), "PATCH") => ("patch", Some(resource_type)),
+            (Route::Resource(resource_type, _), "DELETE") => ("delete", Some(resource_type)),
             (Route::Root, "GET") | (Route::Search(None), "POST") => ("search", None),
             (Route::Bulk, "POST") => ("bulk", None),
             (
@@ -95,8 +97,8 @@ impl Trace {
             _ => ("none", None),
         };
         self.span.record("operation", operation);
-        if let Some(kind) = kind {
-            self.span.record("resource_type", kind.name());
+        if let Some(resource_type) = resource_type {
+            self.span.record("resource_type", resource_type.name());
         }
     }
 

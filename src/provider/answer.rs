@@ -51,8 +51,8 @@ impl View {
     }
 
     /// Returns the lists of references that are not shown, so that a store need not read them.
-    pub(super) fn hidden_lists(&self, kind: &ResourceType) -> Vec<AttributeId> {
-        kind.reference_lists().iter().copied().filter(|list| !self.projection.includes(*list)).collect()
+    pub(super) fn hidden_lists(&self, resource_type: &ResourceType) -> Vec<AttributeId> {
+        resource_type.reference_lists().iter().copied().filter(|list| !self.projection.includes(*list)).collect()
     }
 
     /// Returns whether the attribute or a part of it is shown.

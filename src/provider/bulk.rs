@@ -171,12 +171,12 @@ impl<S: Store> Run<'_, S> {
         let Some(step) = self.steps.get_mut(index) else { return };
         let work = std::mem::replace(&mut step.work, Work::Done);
         match work {
-            Work::Create { kind, data } => {
+            Work::Create { resource_type, data } => {
                 // A creation to which this creation refers may be waiting. It is then committed first, in the same
                 // batch.
                 let prepared = match self.failed_reference(index) {
                     Some(error) => Err(error),
-                    None => self.prepare(index, &kind, &data).await,
+                    None => self.prepare(index, &resource_type, &data).await,
                 };
                 match prepared {
                     Ok(change) => {
@@ -214,9 +214,9 @@ impl<S: Store> Run<'_, S> {
     }
 
     /// Returns the change that creates the resource, without committing it.
-    async fn prepare(&mut self, index: usize, kind: &Arc<ResourceType>, data: &str) -> Result<Change, Error> {
+    async fn prepare(&mut self, index: usize, resource_type: &Arc<ResourceType>, data: &str) -> Result<Change, Error> {
         let limits = self.provider.limits();
-        let resource = Resource::read(kind, data.as_bytes(), limits, &mut self.tolerance)?;
+        let resource = Resource::read(resource_type, data.as_bytes(), limits, &mut self.tolerance)?;
         let id = self.steps.get(index).and_then(|step| step.id.clone()).unwrap_or_default();
         let mut call = self.provider.call(self.context, Action::Create, resource.resource_type())?;
         call.tolerance = self.tolerance;
@@ -234,13 +234,15 @@ impl<S: Store> Run<'_, S> {
         let options = Options { precondition, in_bulk: true, ..Options::default() };
         let answer = match work {
             Work::Fault(error) => return Err(error),
-            Work::Replace { kind, data } => {
-                let resource = Resource::read(&kind, data.as_bytes(), provider.limits(), &mut self.tolerance)?;
+            Work::Replace { resource_type, data } => {
+                let resource = Resource::read(&resource_type, data.as_bytes(), provider.limits(), &mut self.tolerance)?;
                 provider.replace(context, &id, resource, &options).await?
             }
-            Work::Patch { kind, patch } => provider.patch(context, &kind, &id, &patch, &options).await?,
-            Work::Delete { kind } => {
-                provider.delete(context, &kind, &id, &options.precondition).await?;
+            Work::Patch { resource_type, patch } => {
+                provider.patch(context, &resource_type, &id, &patch, &options).await?
+            }
+            Work::Delete { resource_type } => {
+                provider.delete(context, &resource_type, &id, &options.precondition).await?;
                 return Ok((204, None));
             }
             Work::Create { .. } | Work::Done => return Err(broken_store("an operation that changes a resource")),
@@ -359,7 +361,10 @@ impl<S: Store> Run<'_, S> {
             let Some(OperationResult { id, outcome }) = result else { continue };
             // A resource that was not created has no location.
             let is_nowhere = step.is_create && outcome.is_err();
-            let location = id.zip(step.kind.as_ref()).filter(|_| !is_nowhere).map(|(id, kind)| url(&base, kind, &id));
+            let location = id
+                .zip(step.resource_type.as_ref())
+                .filter(|_| !is_nowhere)
+                .map(|(id, resource_type)| url(&base, resource_type, &id));
             let (status, version, error) = match outcome {
                 Ok((status, version)) => (status, version, None),
                 Err(error) => (error.status(), None, Some(error)),
@@ -386,10 +391,10 @@ fn put_back(waiting: &mut VecDeque<(usize, Change)>, front: Vec<(usize, Change)>
 
 /// Returns the error for a change that the store refused. The core chose the id of a new resource, so an id that is
 /// in use is not the client's fault.
-fn refusal(kind: &ResourceType, error: StoreError) -> Error {
+fn refusal(resource_type: &ResourceType, error: StoreError) -> Error {
     match error {
         StoreError::NotUnique { attribute: crate::schema::AttributeId::ID } => contention(),
-        error => refused(kind, error),
+        error => refused(resource_type, error),
     }
 }
 

@@ -38,27 +38,27 @@ impl<S: Store> ServiceProvider<S> {
         &self,
         context: &'c RequestContext,
         action: Action,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
     ) -> Result<Call<'c>, Error> {
-        let permit = self.permit(context, action, kind)?;
+        let permit = self.permit(context, action, resource_type)?;
         Ok(Call { context, permit, tolerance: Tolerance::new(self.quirks()) })
     }
 
-    /// Asks the policies whether the caller may perform the action on resources of the type. `kind` must be
+    /// Asks the policies whether the caller may perform the action on resources of the type. `resource_type` must be
     /// registered with this service provider, since the ids of attributes have another meaning in another registry.
     pub(super) fn permit(
         &self,
         context: &RequestContext,
         action: Action,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
     ) -> Result<Permit, Error> {
-        let known = self.registry().resource_types().iter().find(|known| Arc::ptr_eq(known, kind));
+        let known = self.registry().resource_types().iter().find(|known| Arc::ptr_eq(known, resource_type));
         let unknown =
             || Error::new(500, "the service provider failed").with_source("a resource type of another registry");
-        let kind = known.cloned().ok_or_else(unknown)?;
-        let is_name = |attribute| self.displays(&kind).iter().any(|display| display.attribute() == attribute);
-        let is_derived = |attribute| self.registry().is_derived(&kind, attribute) || is_name(attribute);
-        self.inner.policies.permit(context, action, Arc::clone(&kind), is_derived)
+        let resource_type = known.cloned().ok_or_else(unknown)?;
+        let is_name = |attribute| self.displays(&resource_type).iter().any(|display| display.attribute() == attribute);
+        let is_derived = |attribute| self.registry().is_derived(&resource_type, attribute) || is_name(attribute);
+        self.inner.policies.permit(context, action, Arc::clone(&resource_type), is_derived)
     }
 
     /// Checks whether the change may be committed: the new resource must be within the caller's scope, and the
@@ -75,14 +75,24 @@ impl<S: Store> ServiceProvider<S> {
         if after.is_some_and(|after| !call.permit.includes(after)) {
             return Err(Error::new(403, "the resource would be outside of what the client may manage"));
         }
-        let proposal = Proposal { action: call.permit.action, kind: &call.permit.kind, before, after, edit: None };
+        let proposal = Proposal {
+            action: call.permit.action,
+            resource_type: &call.permit.resource_type,
+            before,
+            after,
+            edit: None,
+        };
         self.inner.policies.review(call.context, &proposal)
     }
 
-    /// Returns the caller's permission to read resources of `kind` that appear inside another resource; `None` if
-    /// reading is refused.
-    pub(super) fn met(&self, context: &RequestContext, kind: &Arc<ResourceType>) -> Result<Option<Permit>, Error> {
-        match self.permit(context, Action::Read, kind) {
+    /// Returns the caller's permission to read resources of `resource_type` that appear inside another resource; `None`
+    /// if reading is refused.
+    pub(super) fn met(
+        &self,
+        context: &RequestContext,
+        resource_type: &Arc<ResourceType>,
+    ) -> Result<Option<Permit>, Error> {
+        match self.permit(context, Action::Read, resource_type) {
             Ok(permit) => Ok(Some(permit)),
             Err(error) if error.status() >= 500 => Err(error),
             Err(_) => Ok(None),

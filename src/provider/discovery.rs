@@ -26,14 +26,14 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns all resource types as a ListResponse (RFC 7643 §6).
     pub fn resource_types_json(&self, context: &RequestContext) -> Vec<u8> {
         let base = self.inner.base.of(context.tenant());
-        list(self.registry().resource_types(), |kind| json(&resource_type_document(kind, &base)))
+        list(self.registry().resource_types(), |resource_type| json(&resource_type_document(resource_type, &base)))
     }
 
     /// Returns the resource type with this name as JSON; `None` if no resource type has the name.
     pub fn resource_type_json(&self, context: &RequestContext, name: &str) -> Option<Vec<u8>> {
         let base = self.inner.base.of(context.tenant());
-        let kind: &ResourceType = self.registry().resource_type(name)?;
-        Some(json(&resource_type_document(kind, &base)))
+        let resource_type: &ResourceType = self.registry().resource_type(name)?;
+        Some(json(&resource_type_document(resource_type, &base)))
     }
 
     /// Returns all schemas as a ListResponse (RFC 7643 §7): the same schemas by which requests are read.

@@ -15,16 +15,16 @@ const CONTENTION: Duration = Duration::from_secs(1);
 /// Returns the error for a store's `error` in an operation on a resource of this type. The error of a backend becomes
 /// the source, which the client does not see. A value that is in use gives 409 with the keyword `uniqueness`, after a
 /// POST (RFC 7644 §3.3) and after a PUT or a PATCH (§3.5.1; RFC 7643 §7).
-pub(super) fn refused(kind: &ResourceType, error: StoreError) -> Error {
+pub(super) fn refused(resource_type: &ResourceType, error: StoreError) -> Error {
     match error {
-        StoreError::NotFound => Error::no_resource(kind.name()),
+        StoreError::NotFound => Error::no_resource(resource_type.name()),
         StoreError::VersionMismatch { .. } => Error::not_matched(),
         StoreError::NotUnique { attribute } => {
-            let path = kind.path(attribute);
-            let detail = format!("another {} already has this `{path}`", kind.name());
+            let path = resource_type.path(attribute);
+            let detail = format!("another {} already has this `{path}`", resource_type.name());
             Error::new(409, detail).with_scim_type(ScimType::Uniqueness).with_attribute(path)
         }
-        StoreError::BadReference { attribute, value } => no_such_reference(kind, attribute, &value),
+        StoreError::BadReference { attribute, value } => no_such_reference(resource_type, attribute, &value),
         StoreError::Busy => contention(),
         StoreError::Unavailable { retry_after } => {
             let error = Error::new(503, "the service provider cannot reach its data at the moment");
@@ -52,8 +52,8 @@ pub(super) fn too_large(limit: usize, fitting: Option<usize>) -> Error {
 }
 
 /// 400 `tooMany`: the values of a list do not fit into `limit` bytes.
-pub(super) fn too_long(kind: &ResourceType, list: AttributeId, limit: usize) -> Error {
-    let path = kind.path(list);
+pub(super) fn too_long(resource_type: &ResourceType, list: AttributeId, limit: usize) -> Error {
+    let path = resource_type.path(list);
     let detail = format!(
         "{path}: the values have more than {limit} bytes; exclude the attribute, and change single values of it by PATCH"
     );
@@ -66,8 +66,8 @@ pub(super) fn too_much_bulk(limit: u64) -> Error {
 }
 
 /// 400 `invalidValue`: a list refers to a resource that does not exist.
-pub(super) fn no_such_reference(kind: &ResourceType, attribute: AttributeId, value: &str) -> Error {
-    let path = kind.path(attribute);
+pub(super) fn no_such_reference(resource_type: &ResourceType, attribute: AttributeId, value: &str) -> Error {
+    let path = resource_type.path(attribute);
     let detail = format!("{path}: no resource has the id `{value:.60}`");
     Error::bad(ScimType::InvalidValue, detail).with_attribute(path)
 }

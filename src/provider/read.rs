@@ -30,13 +30,13 @@ impl<S: Store> ServiceProvider<S> {
     pub async fn get(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         id: &str,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let mut call = self.call(context, Action::Read, kind)?;
+        let mut call = self.call(context, Action::Read, resource_type)?;
         let view = self.view(&mut call, options)?;
-        let hidden = call.permit.unused(&view.hidden_lists(&call.permit.kind));
+        let hidden = call.permit.unused(&view.hidden_lists(&call.permit.resource_type));
         let anything = Precondition::default();
         let stored = self.existing(&call, id, &anything, &RequestedAttributes::without(&hidden)).await?;
         options.precondition.check_required(&stored.version)?;
@@ -52,9 +52,9 @@ impl<S: Store> ServiceProvider<S> {
         precondition: &Precondition,
         requested: &RequestedAttributes<'_>,
     ) -> Result<Stored, Error> {
-        let kind = &call.permit.kind;
-        let found = self.read(call.context, Key { kind, id }, requested).await?;
-        let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
+        let resource_type = &call.permit.resource_type;
+        let found = self.read(call.context, Key { resource_type, id }, requested).await?;
+        let found = found.ok_or_else(|| Error::no_resource(resource_type.name()))?;
         call.permit.check_found(&found.resource)?;
         precondition.check(&found.version)?;
         Ok(found)
@@ -70,10 +70,10 @@ impl<S: Store> ServiceProvider<S> {
         changed: bool,
     ) -> Result<Answer, Error> {
         rest(&stored.resource).await;
-        let kind = Arc::clone(stored.resource.resource_type());
+        let resource_type = Arc::clone(stored.resource.resource_type());
         let shows = |attribute| view.shows(attribute);
         let mut stored = stored;
-        let derived = match self.derive(call.context, &kind, &[stored.resource.id()], shows).await {
+        let derived = match self.derive(call.context, &resource_type, &[stored.resource.id()], shows).await {
             Ok(mut derived) => derived.pop().unwrap_or_default(),
             // The write has happened. Without its derived lists the resource would seem to have none, so show no
             // resource.
@@ -83,7 +83,7 @@ impl<S: Store> ServiceProvider<S> {
             }
             Err(error) => return Err(error),
         };
-        let displays = match self.names(call.context, &kind, &[&*stored.resource], shows).await {
+        let displays = match self.names(call.context, &resource_type, &[&*stored.resource], shows).await {
             Ok(mut displays) => displays.pop().unwrap_or_default(),
             // The write has happened. If the client got an error, it would repeat the request and create, for
             // example, a second group. An answer without names is better.

@@ -101,9 +101,9 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Returns whether a client can set a password: whether any resource type has a writable attribute `password`.
     pub(super) fn sets_passwords(&self) -> bool {
-        self.inner.registry.resource_types().iter().any(|kind| {
-            let password = kind.child(AttributeId::ROOT, "password");
-            password.is_some_and(|password| kind.attribute(password).mutability() != Mutability::ReadOnly)
+        self.inner.registry.resource_types().iter().any(|resource_type| {
+            let password = resource_type.child(AttributeId::ROOT, "password");
+            password.is_some_and(|password| resource_type.attribute(password).mutability() != Mutability::ReadOnly)
         })
     }
 
@@ -119,8 +119,8 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Returns the sub-attributes of a resource type that show the names of other resources. Empty if the store does
     /// not read many resources at once: these sub-attributes then show their stored values.
-    pub(super) fn displays(&self, kind: &ResourceType) -> &[Display] {
-        if self.inner.store.capabilities().get_many { self.registry().displays(kind) } else { &[] }
+    pub(super) fn displays(&self, resource_type: &ResourceType) -> &[Display] {
+        if self.inner.store.capabilities().get_many { self.registry().displays(resource_type) } else { &[] }
     }
 
     /// Returns the context with a meter for the work of the request. Operations that share a request share the meter.

@@ -39,10 +39,10 @@ impl<S: Store> ServiceProvider<S> {
         let found = self.retry(context, || counted(context, self.inner.store.get(context, key, &within))).await;
         context.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         charge(context, found.as_ref().ok().and_then(Option::as_ref))?;
-        let Some(mut stored) = found.map_err(|error| refused(key.kind, error))? else { return Ok(None) };
+        let Some(mut stored) = found.map_err(|error| refused(key.resource_type, error))? else { return Ok(None) };
         if !is_whole(&stored, &within) {
             if requested.list_limit().is_none() {
-                return Err(long_lists(key.kind, requested, limit));
+                return Err(long_lists(key.resource_type, requested, limit));
             }
             stored.complete = false;
         }
@@ -60,7 +60,7 @@ impl<S: Store> ServiceProvider<S> {
         let within = requested.within(self.limits().answer);
         let found = self.retry(context, || counted(context, self.inner.store.get(context, key, &within))).await;
         context.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
-        let found = found.map_err(|error| refused(key.kind, error))?;
+        let found = found.map_err(|error| refused(key.resource_type, error))?;
         Ok(found.map(|stored| Stored { complete: is_whole(&stored, &within), ..stored }))
     }
 
@@ -69,18 +69,18 @@ impl<S: Store> ServiceProvider<S> {
         let page = self.retry(context, || counted(context, self.inner.store.scan(context, scan))).await;
         context.count_rows(page.as_ref().map_or(0, |page| page.items.len()));
         charge(context, page.iter().flat_map(|page| &page.items))?;
-        let page = page.map_err(|error| refused(scan.kind, error))?;
+        let page = page.map_err(|error| refused(scan.resource_type, error))?;
         // A page contains its first resource whatever the size of that resource.
         let is_whole = page.items.iter().all(|stored| stored.complete)
             && page.items.first().is_none_or(|stored| is_whole(stored, scan.requested));
-        if is_whole { Ok(page) } else { Err(long_lists(scan.kind, scan.requested, self.limits().answer)) }
+        if is_whole { Ok(page) } else { Err(long_lists(scan.resource_type, scan.requested, self.limits().answer)) }
     }
 
-    /// Returns the referrers of the resources with these `ids`, which are of the type `kind`.
+    /// Returns the referrers of the resources with these `ids`, which are of the type `resource_type`.
     pub(super) async fn referrers(
         &self,
         context: &RequestContext,
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         relation: &Relation,
         ids: &[&str],
     ) -> Result<Vec<Referrer>, Error> {
@@ -89,44 +89,47 @@ impl<S: Store> ServiceProvider<S> {
             self.retry(context, || counted(context, self.inner.store.referrers(context, relation, ids, limit))).await;
         context.count_rows(referrers.as_ref().map_or(0, Vec::len));
         let referrers = referrers.map_err(|error| match error {
-            StoreError::TooMany => too_long(kind, relation.attribute(), limit),
-            error => refused(kind, error),
+            StoreError::TooMany => too_long(resource_type, relation.attribute(), limit),
+            error => refused(resource_type, error),
         })?;
         let units = u64::try_from(referrers.len()).unwrap_or(u64::MAX).saturating_mul(REFERRER);
-        context.charge(units).map_err(|error| refused(kind, error))?;
+        context.charge(units).map_err(|error| refused(resource_type, error))?;
         let size = referrers.iter().map(Referrer::size).fold(0, usize::saturating_add);
-        if size > limit { Err(too_long(kind, relation.attribute(), limit)) } else { Ok(referrers) }
+        if size > limit { Err(too_long(resource_type, relation.attribute(), limit)) } else { Ok(referrers) }
     }
 
     /// Reads many resources of one type by their ids, which are all different.
     pub(super) async fn get_many(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, Error> {
         if let Some(work) = context.work() {
             work.charge(u64::try_from(ids.len()).unwrap_or(u64::MAX)).map_err(too_much_work)?;
         }
-        let found =
-            self.retry(context, || counted(context, self.inner.store.get_many(context, kind, ids, requested))).await;
+        let found = self
+            .retry(context, || counted(context, self.inner.store.get_many(context, resource_type, ids, requested)))
+            .await;
         context.count_rows(found.as_ref().map_or(0, |found| found.iter().flatten().count()));
-        let found = found.map_err(|error| refused(kind, error))?;
+        let found = found.map_err(|error| refused(resource_type, error))?;
         if found.len() == ids.len() { Ok(found) } else { Err(broken_store("`get_many` answers for each id")) }
     }
 
-    /// Returns for each of `ids` the index in `kinds` of its resource's type. `kind` is the type of the referrer.
+    /// Returns for each of `ids` the index in `resource_types` of its resource's type. `resource_type` is the type of
+    /// the referrer.
     pub(super) async fn locate(
         &self,
         context: &RequestContext,
-        kind: &ResourceType,
-        kinds: &[Arc<ResourceType>],
+        resource_type: &ResourceType,
+        resource_types: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, Error> {
-        let located = self.retry(context, || counted(context, self.inner.store.locate(context, kinds, ids))).await;
+        let located =
+            self.retry(context, || counted(context, self.inner.store.locate(context, resource_types, ids))).await;
         context.count_rows(located.as_ref().map_or(0, |located| located.iter().flatten().count()));
-        let located = located.map_err(|error| refused(kind, error))?;
+        let located = located.map_err(|error| refused(resource_type, error))?;
         if located.len() == ids.len() { Ok(located) } else { Err(broken_store("`locate` answers for each id")) }
     }
 
@@ -180,9 +183,9 @@ fn is_whole(stored: &Stored, requested: &RequestedAttributes<'_>) -> bool {
 }
 
 /// 400 `tooMany`: the requested lists of references of a resource do not fit into memory.
-fn long_lists(kind: &ResourceType, requested: &RequestedAttributes<'_>, limit: usize) -> Error {
-    let list = kind.reference_lists().iter().find(|list| requested.includes(**list));
-    too_long(kind, list.copied().unwrap_or(AttributeId::ROOT), limit)
+fn long_lists(resource_type: &ResourceType, requested: &RequestedAttributes<'_>, limit: usize) -> Error {
+    let list = resource_type.reference_lists().iter().find(|list| requested.includes(**list));
+    too_long(resource_type, list.copied().unwrap_or(AttributeId::ROOT), limit)
 }
 
 /// Charges a unit of work for each resource that a store returned, and for each of its references.

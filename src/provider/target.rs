@@ -43,11 +43,11 @@ impl<'a> Target<'a> {
     ///
     /// 404 if no resource type has the endpoint (RFC 7644 §3.4.1).
     pub(crate) fn find(registry: &Registry, endpoint: &str, id: Option<Cow<'a, str>>) -> Result<Self, Error> {
-        let kind = Arc::clone(registry.endpoint(endpoint).ok_or_else(Error::no_endpoint)?);
+        let resource_type = Arc::clone(registry.endpoint(endpoint).ok_or_else(Error::no_endpoint)?);
         Ok(match id {
-            None => Self::Collection(kind),
-            Some(id) if id == ".search" => Self::Search(kind),
-            Some(id) => Self::Resource(kind, id),
+            None => Self::Collection(resource_type),
+            Some(id) if id == ".search" => Self::Search(resource_type),
+            Some(id) => Self::Resource(resource_type, id),
         })
     }
 }
@@ -57,6 +57,6 @@ impl<'a> Target<'a> {
 /// # Errors
 ///
 /// 404.
-pub(crate) fn check_id(kind: &ResourceType, id: &str, limits: &Limits) -> Result<(), Error> {
-    if id.len() > limits.id_bytes || id.contains('\0') { Err(Error::no_resource(kind.name())) } else { Ok(()) }
+pub(crate) fn check_id(resource_type: &ResourceType, id: &str, limits: &Limits) -> Result<(), Error> {
+    if id.len() > limits.id_bytes || id.contains('\0') { Err(Error::no_resource(resource_type.name())) } else { Ok(()) }
 }

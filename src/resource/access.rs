@@ -57,7 +57,7 @@ impl Resource {
     /// # Ok::<(), scim_core::resource::ResourceError>(())
     /// ```
     pub fn get(&self, path: &str) -> Option<&Value> {
-        self.value(resolve(&self.kind, path)?)
+        self.value(resolve(&self.resource_type, path)?)
     }
 
     /// Sets the attribute at a path to this value; returns the old value. The host may also set attributes that
@@ -69,11 +69,11 @@ impl Resource {
     /// has another type than the attribute. The resource is then unchanged.
     pub fn set(&mut self, path: &str, value: impl Into<Value>) -> Result<Option<Value>, ResourceError> {
         let (attribute, value) = (self.single(path)?, value.into());
-        if !fits(&self.kind, attribute, &value) {
-            let (expected, found) = (type_name(&self.kind, attribute), value_name(&value));
+        if !fits(&self.resource_type, attribute, &value) {
+            let (expected, found) = (type_name(&self.resource_type, attribute), value_name(&value));
             return Err(ResourceError::new(ResourceErrorKind::Type { expected, found }, path));
         }
-        Ok(assign(&self.kind, &mut self.root, attribute, Some(value)))
+        Ok(assign(&self.resource_type, &mut self.root, attribute, Some(value)))
     }
 
     /// Removes the value of the attribute at a path, and returns the value. A complex attribute that loses its
@@ -84,33 +84,33 @@ impl Resource {
     /// When the schema has no such attribute, or the attribute is a sub-attribute of a list's elements.
     pub fn unset(&mut self, path: &str) -> Result<Option<Value>, ResourceError> {
         let attribute = self.single(path)?;
-        Ok(assign(&self.kind, &mut self.root, attribute, None))
+        Ok(assign(&self.resource_type, &mut self.root, attribute, None))
     }
 
     /// The attribute at a path, if it has a single value or a list.
     fn single(&self, path: &str) -> Result<AttributeId, ResourceError> {
-        let attribute = resolve(&self.kind, path).filter(|attribute| *attribute != AttributeId::ROOT);
+        let attribute = resolve(&self.resource_type, path).filter(|attribute| *attribute != AttributeId::ROOT);
         attribute
-            .filter(|attribute| !self.kind.attribute(self.kind.parent(*attribute)).is_multi_valued())
+            .filter(|attribute| !self.resource_type.attribute(self.resource_type.parent(*attribute)).is_multi_valued())
             .ok_or_else(|| ResourceError::unknown_at(self.resource_type(), path))
     }
 }
 
-fn resolve(kind: &ResourceType, path: &str) -> Option<AttributeId> {
-    if let Some(attribute) = kind.child(AttributeId::ROOT, path) {
+fn resolve(resource_type: &ResourceType, path: &str) -> Option<AttributeId> {
+    if let Some(attribute) = resource_type.child(AttributeId::ROOT, path) {
         return Some(attribute);
     }
-    kind.resolve(PathRef::parse(path).ok()?, &mut Tolerance::new(Quirks::default())).ok()
+    resource_type.resolve(PathRef::parse(path).ok()?, &mut Tolerance::new(Quirks::default())).ok()
 }
 
 /// Sets or removes the value of an attribute, and removes complex attributes that become empty.
 pub(super) fn assign(
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     root: &mut Object,
     attribute: AttributeId,
     value: Option<Value>,
 ) -> Option<Value> {
-    let place = Place::new(kind, AttributeId::ROOT, kind.parent(attribute));
+    let place = Place::new(resource_type, AttributeId::ROOT, resource_type.parent(attribute));
     assign_below(root, place.route(), attribute, value)
 }
 
@@ -141,35 +141,37 @@ fn place(object: &mut Object, attribute: AttributeId, value: Option<Value>) -> O
 }
 
 /// Whether the value and all its parts have the attribute's type.
-fn fits(kind: &ResourceType, attribute: AttributeId, value: &Value) -> bool {
-    let definition = kind.attribute(attribute);
+fn fits(resource_type: &ResourceType, attribute: AttributeId, value: &Value) -> bool {
+    let definition = resource_type.attribute(attribute);
     match value {
         Value::List(values) => {
-            let is_element = |value: &Value| !matches!(value, Value::List(_)) && is_of_type(kind, attribute, value);
+            let is_element =
+                |value: &Value| !matches!(value, Value::List(_)) && is_of_type(resource_type, attribute, value);
             definition.is_multi_valued() && !values.is_empty() && values.iter().all(is_element)
         }
-        value => !definition.is_multi_valued() && is_of_type(kind, attribute, value),
+        value => !definition.is_multi_valued() && is_of_type(resource_type, attribute, value),
     }
 }
 
-fn is_of_type(kind: &ResourceType, attribute: AttributeId, value: &Value) -> bool {
+fn is_of_type(resource_type: &ResourceType, attribute: AttributeId, value: &Value) -> bool {
     use AttributeType::{Binary, Boolean, Complex, DateTime, Decimal, Integer, Reference, String};
-    match (kind.attribute(attribute).data_type(), value) {
+    match (resource_type.attribute(attribute).data_type(), value) {
         (Boolean, Value::Boolean(_))
         | (Integer, Value::Integer(_))
         | (Decimal, Value::Decimal(_))
         | (DateTime, Value::DateTime(_))
         | (String | Reference | Binary, Value::String(_)) => true,
         (Complex, Value::Complex(object)) => {
-            let below = kind.children(attribute);
-            !object.is_empty() && object.iter().all(|(part, value)| below.contains(&part) && fits(kind, part, value))
+            let below = resource_type.children(attribute);
+            !object.is_empty()
+                && object.iter().all(|(part, value)| below.contains(&part) && fits(resource_type, part, value))
         }
         _ => false,
     }
 }
 
-fn type_name(kind: &ResourceType, attribute: AttributeId) -> &'static str {
-    let definition = kind.attribute(attribute);
+fn type_name(resource_type: &ResourceType, attribute: AttributeId) -> &'static str {
+    let definition = resource_type.attribute(attribute);
     match definition.data_type() {
         _ if definition.is_multi_valued() => "a list of the attribute's values",
         AttributeType::Boolean => "a boolean",

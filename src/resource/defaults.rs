@@ -28,13 +28,13 @@ impl Resource {
     /// # Ok::<(), scim_core::resource::ResourceError>(())
     /// ```
     pub fn assign_defaults(&mut self) -> bool {
-        let kind = Arc::clone(&self.kind);
+        let resource_type = Arc::clone(&self.resource_type);
         let mut missed = false;
-        for &attribute in kind.defaults() {
-            let Some(default) = kind.attribute(attribute).default_value() else { continue };
+        for &attribute in resource_type.defaults() {
+            let Some(default) = resource_type.attribute(attribute).default_value() else { continue };
             if !is_assigned(self.value(attribute)) {
                 missed = true;
-                assign(&kind, &mut self.root, attribute, Some(value(default)));
+                assign(&resource_type, &mut self.root, attribute, Some(value(default)));
             }
         }
         missed

@@ -12,8 +12,8 @@ use crate::{
 
 impl Resource {
     /// The same values under another view of the resource type, in which every attribute has the same id.
-    pub(crate) fn seen_as(self, kind: &Arc<ResourceType>) -> Self {
-        Self { kind: Arc::clone(kind), root: self.root }
+    pub(crate) fn seen_as(self, resource_type: &Arc<ResourceType>) -> Self {
+        Self { resource_type: Arc::clone(resource_type), root: self.root }
     }
 
     /// Removes all values of the `hidden` attributes; returns the first attribute that had a value.
@@ -24,8 +24,8 @@ impl Resource {
     /// Gives the `hidden` attributes the values that they have in `before`, in every list value that still exists.
     pub(crate) fn restore(&mut self, before: &Self, hidden: &[AttributeId]) {
         // Only old hidden values are left here: they were stripped from the request body, and a patch cannot name them.
-        let kind = Arc::clone(&self.kind);
-        restore(&kind, hidden, &before.root, &mut self.root);
+        let resource_type = Arc::clone(&self.resource_type);
+        restore(&resource_type, hidden, &before.root, &mut self.root);
     }
 }
 
@@ -60,24 +60,24 @@ pub(crate) fn strip(object: &mut Object, hidden: &[AttributeId]) -> Option<Attri
     first
 }
 
-fn restore(kind: &ResourceType, hidden: &[AttributeId], before: &Object, after: &mut Object) {
+fn restore(resource_type: &ResourceType, hidden: &[AttributeId], before: &Object, after: &mut Object) {
     for (attribute, was) in before.iter() {
         if hidden.contains(&attribute) {
             after.insert(attribute, was.clone());
             continue;
         }
         match (was, after.get_mut(attribute)) {
-            (Value::Complex(was), Some(Value::Complex(now))) => restore(kind, hidden, was, now),
+            (Value::Complex(was), Some(Value::Complex(now))) => restore(resource_type, hidden, was, now),
             // The client removed the part of the object that it saw, but not the rest.
             (Value::Complex(was), None) => {
                 let mut rest = Object::new();
-                restore(kind, hidden, was, &mut rest);
+                restore(resource_type, hidden, was, &mut rest);
                 if !rest.is_empty() {
                     after.insert(attribute, Value::Complex(rest));
                 }
             }
             (Value::List(was), Some(Value::List(now))) => {
-                if !kind.children(attribute).iter().any(|child| hidden.contains(child)) {
+                if !resource_type.children(attribute).iter().any(|child| hidden.contains(child)) {
                     continue;
                 }
                 let has_hidden = |object: &Object| hidden.iter().any(|hidden| object.contains(*hidden));
@@ -85,7 +85,7 @@ fn restore(kind: &ResourceType, hidden: &[AttributeId], before: &Object, after: 
                     let parts = object.iter().filter(|(part, _)| !hidden.contains(part));
                     parts.map(|(part, value)| (part, value.clone())).collect()
                 };
-                let id = kind.value_of(attribute).filter(|id| !hidden.contains(id));
+                let id = resource_type.value_of(attribute).filter(|id| !hidden.contains(id));
                 let mut pairs = id.map(|id| Pairs::new(id, was));
                 for (index, value) in now.iter_mut().enumerate() {
                     // A value that the patch did not change still has its own hidden sub-attributes.
@@ -95,7 +95,7 @@ fn restore(kind: &ResourceType, hidden: &[AttributeId], before: &Object, after: 
                     }
                     let beside = was.get(index).and_then(Value::as_object).filter(|was| seen(was) == *now);
                     if let Some(was) = beside.or_else(|| pairs.as_mut()?.find(index, now)) {
-                        restore(kind, hidden, was, now);
+                        restore(resource_type, hidden, was, now);
                     }
                 }
             }

@@ -47,30 +47,30 @@ impl Sort {
     /// When the resource type has no such attribute, the attribute is complex or binary, or its value is never
     /// returned: the order would reveal the value.
     pub fn new(
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         path: PathRef<'_>,
         descending: bool,
         tolerance: &mut Tolerance,
     ) -> Result<Self, SortError> {
         let refuse = |kind| SortError { kind, attribute: path.text().into(), missing_in: None };
-        let named = kind.resolve(path, tolerance).map_err(|UnknownAttribute { .. }| SortError {
-            missing_in: Some(kind.name().into()),
+        let named = resource_type.resolve(path, tolerance).map_err(|UnknownAttribute { .. }| SortError {
+            missing_in: Some(resource_type.name().into()),
             ..refuse(SortErrorKind::Unknown)
         })?;
-        let attribute = kind.value_of(named).or_else(|| kind.referred_id(named)).unwrap_or(named);
-        if kind.is_sensitive(attribute) {
+        let attribute = resource_type.value_of(named).or_else(|| resource_type.referred_id(named)).unwrap_or(named);
+        if resource_type.is_sensitive(attribute) {
             return Err(refuse(SortErrorKind::Sensitive));
         }
-        let values = kind.attribute(attribute).data_type();
+        let values = resource_type.attribute(attribute).data_type();
         match values {
             AttributeType::Complex => return Err(refuse(SortErrorKind::Complex)),
             AttributeType::Binary => return Err(refuse(SortErrorKind::Binary)),
             _ => {}
         }
-        let place = Place::new(kind, AttributeId::ROOT, attribute);
-        let list = place.route().iter().find(|id| kind.attribute(**id).is_multi_valued());
-        let primary = list.and_then(|list| kind.conventional(*list).primary);
-        Ok(Self { place, descending, exact: kind.compares_exactly(attribute), values, primary })
+        let place = Place::new(resource_type, AttributeId::ROOT, attribute);
+        let list = place.route().iter().find(|id| resource_type.attribute(**id).is_multi_valued());
+        let primary = list.and_then(|list| resource_type.conventional(*list).primary);
+        Ok(Self { place, descending, exact: resource_type.compares_exactly(attribute), values, primary })
     }
 
     /// The attribute whose values decide the order.

@@ -29,15 +29,15 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Projection {
-    kind: Arc<ResourceType>,
+    resource_type: Arc<ResourceType>,
     /// A bit for each attribute. The bit of a complex attribute is set if any part of it is shown.
     shown: Box<[u64]>,
 }
 
 impl Projection {
     /// The projection for a client that asks for no particular attributes (RFC 7644 §3.4).
-    pub fn default_of(kind: &Arc<ResourceType>) -> Self {
-        let mut projection = Self::empty(kind);
+    pub fn default_of(resource_type: &Arc<ResourceType>) -> Self {
+        let mut projection = Self::empty(resource_type);
         projection.add_all(AttributeId::ROOT);
         projection
     }
@@ -53,7 +53,7 @@ impl Projection {
     ///
     /// When both lists have names and [`Quirk::BothProjections`] is not tolerated.
     pub fn new(
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         attributes: &[Box<str>],
         excluded: &[Box<str>],
         tolerance: &mut Tolerance,
@@ -63,15 +63,15 @@ impl Projection {
             if named(excluded) && !tolerance.allows(Quirk::BothProjections) {
                 return Err(ProjectionError {});
             }
-            let mut projection = Self::empty(kind);
+            let mut projection = Self::empty(resource_type);
             projection.add_always(AttributeId::ROOT);
-            for attribute in resolved(kind, attributes, tolerance) {
+            for attribute in resolved(resource_type, attributes, tolerance) {
                 projection.add(attribute);
             }
             return Ok(projection);
         }
-        let mut projection = Self::default_of(kind);
-        for attribute in resolved(kind, excluded, tolerance) {
+        let mut projection = Self::default_of(resource_type);
+        for attribute in resolved(resource_type, excluded, tolerance) {
             projection.remove(attribute);
         }
         Ok(projection)
@@ -96,11 +96,14 @@ impl Projection {
 
     /// The resource type as the client sees it.
     pub(crate) fn resource_type(&self) -> &ResourceType {
-        &self.kind
+        &self.resource_type
     }
 
-    fn empty(kind: &Arc<ResourceType>) -> Self {
-        Self { kind: Arc::clone(kind), shown: vec![0; kind.len().div_ceil(64)].into_boxed_slice() }
+    fn empty(resource_type: &Arc<ResourceType>) -> Self {
+        Self {
+            resource_type: Arc::clone(resource_type),
+            shown: vec![0; resource_type.len().div_ceil(64)].into_boxed_slice(),
+        }
     }
 
     fn set(&mut self, attribute: AttributeId, shown: bool) {
@@ -113,11 +116,11 @@ impl Projection {
 
     /// Shows the default attributes below `parent`, which is shown itself.
     fn add_all(&mut self, parent: AttributeId) {
-        let kind = Arc::clone(&self.kind);
-        for &attribute in kind.children(parent) {
-            if matches!(kind.attribute(attribute).returned(), Returned::Always | Returned::Default) {
+        let resource_type = Arc::clone(&self.resource_type);
+        for &attribute in resource_type.children(parent) {
+            if matches!(resource_type.attribute(attribute).returned(), Returned::Always | Returned::Default) {
                 self.add_below(attribute);
-            } else if kind.attribute(attribute).returned() == Returned::Request {
+            } else if resource_type.attribute(attribute).returned() == Returned::Request {
                 // Sub-attributes that are always returned are shown, even if the attribute itself is not.
                 self.add_always_of(attribute);
             }
@@ -125,7 +128,7 @@ impl Projection {
     }
 
     fn add_below(&mut self, attribute: AttributeId) {
-        if self.kind.is_sensitive(attribute) {
+        if self.resource_type.is_sensitive(attribute) {
             return;
         }
         self.set(attribute, true);
@@ -134,23 +137,23 @@ impl Projection {
 
     /// Shows the attributes below `parent` that every answer has; returns whether there are any.
     fn add_always(&mut self, parent: AttributeId) -> bool {
-        let kind = Arc::clone(&self.kind);
+        let resource_type = Arc::clone(&self.resource_type);
         let mut any = false;
-        for &attribute in kind.children(parent) {
+        for &attribute in resource_type.children(parent) {
             any |= self.add_always_of(attribute);
         }
         any
     }
 
     fn add_always_of(&mut self, attribute: AttributeId) -> bool {
-        if self.kind.is_sensitive(attribute) {
+        if self.resource_type.is_sensitive(attribute) {
             return false;
         }
         let below = self.add_always(attribute);
         // An attribute without sub-attributes is itself the value; a complex attribute is shown through its
         // sub-attributes.
-        let always = self.kind.attribute(attribute).returned() == Returned::Always;
-        if always && !self.kind.children(attribute).is_empty() {
+        let always = self.resource_type.attribute(attribute).returned() == Returned::Always;
+        if always && !self.resource_type.children(attribute).is_empty() {
             self.add_below(attribute);
         } else if always || below {
             self.set(attribute, true);
@@ -160,7 +163,7 @@ impl Projection {
 
     /// Shows a requested attribute.
     fn add(&mut self, attribute: AttributeId) {
-        if self.kind.is_sensitive(attribute) {
+        if self.resource_type.is_sensitive(attribute) {
             return;
         }
         if attribute == AttributeId::ROOT {
@@ -168,10 +171,10 @@ impl Projection {
             return;
         }
         self.add_below(attribute);
-        let mut outer = self.kind.parent(attribute);
+        let mut outer = self.resource_type.parent(attribute);
         while outer != AttributeId::ROOT {
             self.set(outer, true);
-            outer = self.kind.parent(outer);
+            outer = self.resource_type.parent(outer);
         }
     }
 
@@ -179,25 +182,25 @@ impl Projection {
     fn remove(&mut self, attribute: AttributeId) {
         self.hide(attribute);
         // An outer attribute that lost its last shown part is hidden as well.
-        let kind = Arc::clone(&self.kind);
-        let mut outer = kind.parent(attribute);
+        let resource_type = Arc::clone(&self.resource_type);
+        let mut outer = resource_type.parent(attribute);
         while outer != AttributeId::ROOT {
-            if kind.attribute(outer).returned() == Returned::Always
-                || kind.children(outer).iter().any(|part| self.includes(*part))
+            if resource_type.attribute(outer).returned() == Returned::Always
+                || resource_type.children(outer).iter().any(|part| self.includes(*part))
             {
                 break;
             }
             self.set(outer, false);
-            outer = kind.parent(outer);
+            outer = resource_type.parent(outer);
         }
     }
 
     fn hide(&mut self, attribute: AttributeId) {
-        let kind = Arc::clone(&self.kind);
-        if attribute != AttributeId::ROOT && kind.attribute(attribute).returned() == Returned::Always {
+        let resource_type = Arc::clone(&self.resource_type);
+        if attribute != AttributeId::ROOT && resource_type.attribute(attribute).returned() == Returned::Always {
             return;
         }
-        let parts = kind.children(attribute);
+        let parts = resource_type.children(attribute);
         for part in parts {
             self.hide(*part);
         }
@@ -207,10 +210,10 @@ impl Projection {
     }
 }
 
-fn resolved(kind: &ResourceType, names: &[Box<str>], tolerance: &mut Tolerance) -> Vec<AttributeId> {
+fn resolved(resource_type: &ResourceType, names: &[Box<str>], tolerance: &mut Tolerance) -> Vec<AttributeId> {
     let mut attribute = |name: &str| {
         let path: AttributePath = name.trim().parse().ok()?;
-        kind.resolve(path.as_ref(), tolerance).ok()
+        resource_type.resolve(path.as_ref(), tolerance).ok()
     };
     names.iter().filter_map(|name| attribute(name)).collect()
 }

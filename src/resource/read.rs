@@ -57,7 +57,7 @@ impl Resource {
     /// # Ok::<(), scim_core::resource::ResourceError>(())
     /// ```
     pub fn read(
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         body: &[u8],
         limits: &Limits,
         tolerance: &mut Tolerance,
@@ -66,10 +66,10 @@ impl Resource {
             return Err(ResourceError::new(ResourceErrorKind::BodyTooLong(limits.body), ""));
         }
         let mut reading = Reading::new(limits, tolerance);
-        let mut reader = Reader::new(kind, &mut reading);
+        let mut reader = Reader::new(resource_type, &mut reading);
         let root = reader.body(body)?;
         reader.check_schemas()?;
-        Ok(Self { kind: Arc::clone(kind), root })
+        Ok(Self { resource_type: Arc::clone(resource_type), root })
     }
 
     /// Reads the output of [`Resource::to_json`]: all data that a store keeps, read-only attributes included.
@@ -90,36 +90,36 @@ impl Resource {
     /// assert_eq!(Resource::from_json(user, &stored.to_json())?, stored);
     /// # Ok::<(), scim_core::resource::ResourceError>(())
     /// ```
-    pub fn from_json(kind: &Arc<ResourceType>, json: &[u8]) -> Result<Self, ResourceError> {
+    pub fn from_json(resource_type: &Arc<ResourceType>, json: &[u8]) -> Result<Self, ResourceError> {
         let limits = Limits { string: usize::MAX, values: usize::MAX, json_depth: usize::MAX, ..Limits::default() };
         // A stored URI may contain a blank if a client was once allowed to send one.
         let mut tolerance = Tolerance::new(Quirks::default().with(Quirk::UriWithBlank).without(Quirk::NumberForString));
         let mut reading = Reading::new(&limits, &mut tolerance);
-        let mut reader = Reader::new(kind, &mut reading);
+        let mut reader = Reader::new(resource_type, &mut reading);
         (reader.purpose, reader.keeps_read_only) = (Purpose::Stored, true);
-        Ok(Self { kind: Arc::clone(kind), root: reader.body(json)? })
+        Ok(Self { resource_type: Arc::clone(resource_type), root: reader.body(json)? })
     }
 }
 
 /// Reads the value of `attribute` from a part of a request body: a list for a multi-valued attribute. `None` when
 /// the JSON means no value, or when a client may set no part of it.
 pub(crate) fn read_value(
-    kind: &Arc<ResourceType>,
+    resource_type: &Arc<ResourceType>,
     attribute: AttributeId,
     raw: &RawValue,
     reading: &mut Reading<'_>,
 ) -> Result<Option<Value>, ResourceError> {
-    Reader::new(kind, reading).part(attribute, Mode::of(kind, attribute), raw)
+    Reader::new(resource_type, reading).part(attribute, Mode::of(resource_type, attribute), raw)
 }
 
 /// Reads one value of the multi-valued `attribute`, as [`read_value`] does.
 pub(crate) fn read_element(
-    kind: &Arc<ResourceType>,
+    resource_type: &Arc<ResourceType>,
     attribute: AttributeId,
     raw: &RawValue,
     reading: &mut Reading<'_>,
 ) -> Result<Option<Value>, ResourceError> {
-    Reader::new(kind, reading).part(attribute, Mode::One, raw)
+    Reader::new(resource_type, reading).part(attribute, Mode::One, raw)
 }
 
 /// The values of a multi-valued attribute in a part of a request body.
@@ -133,12 +133,12 @@ pub(crate) struct List {
 
 /// Reads the values of the multi-valued `attribute`, as [`read_value`] does.
 pub(crate) fn read_list(
-    kind: &Arc<ResourceType>,
+    resource_type: &Arc<ResourceType>,
     attribute: AttributeId,
     raw: &RawValue,
     reading: &mut Reading<'_>,
 ) -> Result<List, ResourceError> {
-    let mut reader = Reader::new(kind, reading);
+    let mut reader = Reader::new(resource_type, reading);
     let values = reader.elements(attribute, raw)?;
     Ok(List { values, loss: reader.loss, unpacked: reader.unpacked })
 }
@@ -149,12 +149,12 @@ pub(crate) fn read_list(
 /// references an element without a usable `value` is an error. In another list an element with a sub-attribute
 /// that is null or unknown selects nothing and is dropped.
 pub(crate) fn read_selection(
-    kind: &Arc<ResourceType>,
+    resource_type: &Arc<ResourceType>,
     attribute: AttributeId,
     raw: &RawValue,
     reading: &mut Reading<'_>,
 ) -> Result<Vec<Value>, ResourceError> {
-    let mut reader = Reader::new(kind, reading);
+    let mut reader = Reader::new(resource_type, reading);
     reader.purpose = Purpose::Selection;
     reader.elements(attribute, raw)
 }
@@ -172,7 +172,7 @@ enum Purpose {
 
 /// The state of a reader: its rules, its position in the JSON, and its fault.
 struct Reader<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     limits: &'a Limits,
     tolerance: &'a mut Tolerance,
     purpose: Purpose,
@@ -195,9 +195,9 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(kind: &'a ResourceType, reading: &'a mut Reading<'_>) -> Self {
+    fn new(resource_type: &'a ResourceType, reading: &'a mut Reading<'_>) -> Self {
         Self {
-            kind,
+            resource_type,
             limits: reading.limits,
             tolerance: &mut *reading.tolerance,
             purpose: Purpose::Request,
@@ -235,7 +235,8 @@ impl<'a> Reader<'a> {
     }
 
     fn part(&mut self, attribute: AttributeId, mode: Mode, raw: &RawValue) -> Result<Option<Value>, ResourceError> {
-        self.keeps_read_only = self.selects() || self.kind.attribute(attribute).mutability() == Mutability::ReadOnly;
+        self.keeps_read_only =
+            self.selects() || self.resource_type.attribute(attribute).mutability() == Mutability::ReadOnly;
         let mut deserializer = Deserializer::from_str(raw.get());
         let mut value = None;
         let place = Place::Alone(&mut value);
@@ -259,7 +260,7 @@ impl<'a> Reader<'a> {
 
     /// Keeps the fault and returns the error that stops serde.
     fn fail<E: serde::de::Error>(&mut self, attribute: AttributeId, kind: ResourceErrorKind) -> E {
-        self.fault = Some(ResourceError::of(kind, self.kind, attribute).in_value(self.index));
+        self.fault = Some(ResourceError::of(kind, self.resource_type, attribute).in_value(self.index));
         E::custom("")
     }
 
@@ -268,7 +269,7 @@ impl<'a> Reader<'a> {
         if self.base_schema_named || self.tolerance.allows(Quirk::MissingSchema) {
             return Ok(());
         }
-        let kind = ResourceErrorKind::MissingSchema(self.kind.schema().id().into());
-        Err(ResourceError::of(kind, self.kind, AttributeId::SCHEMAS))
+        let kind = ResourceErrorKind::MissingSchema(self.resource_type.schema().id().into());
+        Err(ResourceError::of(kind, self.resource_type, AttributeId::SCHEMAS))
     }
 }

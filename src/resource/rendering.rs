@@ -33,7 +33,7 @@ pub struct Rendering<'a> {
 #[derive(Clone, Debug)]
 pub struct Reference {
     id: Text,
-    kind: Arc<ResourceType>,
+    resource_type: Arc<ResourceType>,
     display: Option<Text>,
 }
 
@@ -41,9 +41,9 @@ impl Reference {
     /// The `type` of a reference that is not inherited through another group (RFC 7643 §4.1.2).
     pub const DIRECT: &'static str = "direct";
 
-    /// The resource of type `kind` with this id and the display name `display`.
-    pub fn new(id: Text, kind: Arc<ResourceType>, display: Option<Text>) -> Self {
-        Self { id, kind, display }
+    /// The resource of type `resource_type` with this id and the display name `display`.
+    pub fn new(id: Text, resource_type: Arc<ResourceType>, display: Option<Text>) -> Self {
+        Self { id, resource_type, display }
     }
 
     /// The id of the resource.
@@ -53,7 +53,7 @@ impl Reference {
 
     /// The type of the resource.
     pub fn resource_type(&self) -> &Arc<ResourceType> {
-        &self.kind
+        &self.resource_type
     }
 
     /// The display name of the resource.

@@ -41,42 +41,46 @@ use crate::{
 /// # Ok::<(), scim_core::resource::ResourceError>(())
 /// ```
 pub fn judge(before: Option<&Resource>, after: &Resource) -> Result<(), ResourceError> {
-    let kind = after.resource_type();
-    for extension in kind.extensions() {
+    let resource_type = after.resource_type();
+    for extension in resource_type.extensions() {
         if extension.is_required() && !after.root().contains(extension.attribute()) {
-            return Err(ResourceError::of(ResourceErrorKind::Required, kind, extension.attribute()));
+            return Err(ResourceError::of(ResourceErrorKind::Required, resource_type, extension.attribute()));
         }
     }
     if let Some(before) = before {
         let is_lost = |id: &&AttributeId| is_assigned(before.value(**id)) && !is_assigned(after.value(**id));
-        if let Some(lost) = kind.defaults().iter().find(is_lost) {
-            return Err(ResourceError::of(ResourceErrorKind::Default, kind, *lost));
+        if let Some(lost) = resource_type.defaults().iter().find(is_lost) {
+            return Err(ResourceError::of(ResourceErrorKind::Default, resource_type, *lost));
         }
     }
-    let judge = Judge { kind };
+    let judge = Judge { resource_type };
     judge.object(AttributeId::ROOT, before.map(Resource::root), after.root())
 }
 
 /// Checks whether a new value of the multi-valued `list` may be stored, by the rules of [`judge`].
-pub(crate) fn judge_element(kind: &ResourceType, list: AttributeId, element: &Object) -> Result<(), ResourceError> {
-    let judge = Judge { kind };
+pub(crate) fn judge_element(
+    resource_type: &ResourceType,
+    list: AttributeId,
+    element: &Object,
+) -> Result<(), ResourceError> {
+    let judge = Judge { resource_type };
     judge.refers(list, element)?;
     judge.element(list, None, element)
 }
 
 struct Judge<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
 }
 
 impl Judge<'_> {
     fn refuse(&self, attribute: AttributeId, kind: ResourceErrorKind) -> ResourceError {
-        ResourceError::of(kind, self.kind, attribute)
+        ResourceError::of(kind, self.resource_type, attribute)
     }
 
     /// Checks the object of `parent`: its required attributes (RFC 7644 §3.3; RFC 7643 §6 for extensions) and its
     /// values. `before` is its old state.
     fn object(&self, parent: AttributeId, before: Option<&Object>, after: &Object) -> Result<(), ResourceError> {
-        for &attribute in self.kind.required_children(parent) {
+        for &attribute in self.resource_type.required_children(parent) {
             if after.get(attribute).is_none_or(is_empty) {
                 return Err(self.refuse(attribute, ResourceErrorKind::Required));
             }
@@ -103,14 +107,14 @@ impl Judge<'_> {
         before: Option<&Value>,
         after: Option<&Value>,
     ) -> Result<(), ResourceError> {
-        let refused = match self.kind.attribute(attribute).mutability() {
+        let refused = match self.resource_type.attribute(attribute).mutability() {
             Mutability::ReadWrite | Mutability::WriteOnly => return Ok(()),
             Mutability::ReadOnly => ResourceErrorKind::ReadOnly,
             Mutability::Immutable if before.is_none() => return Ok(()),
             Mutability::Immutable => ResourceErrorKind::Immutable,
         };
         let is_same = match (before, after) {
-            (Some(before), Some(after)) => same(self.kind, attribute, before, after),
+            (Some(before), Some(after)) => same(self.resource_type, attribute, before, after),
             (before, after) => before.is_none() && after.is_none(),
         };
         if is_same { Ok(()) } else { Err(self.refuse(attribute, refused)) }
@@ -125,7 +129,7 @@ impl Judge<'_> {
             }
             Value::List(values) => self.list(attribute, before.map_or(&[], Value::elements), values),
             Value::String(text) => {
-                let definition = self.kind.attribute(attribute);
+                let definition = self.resource_type.attribute(attribute);
                 if !definition.is_restricted() {
                     return Ok(());
                 }
@@ -144,13 +148,15 @@ impl Judge<'_> {
 
     /// Whether two complex values are the same entity: they have the same `value`, if the attribute has a `value`.
     fn is_one(&self, attribute: AttributeId, before: &Object, after: &Object) -> bool {
-        self.kind.value_of(attribute).is_none_or(|value| before.get(value) == after.get(value))
+        self.resource_type.value_of(attribute).is_none_or(|value| before.get(value) == after.get(value))
     }
 
     fn list(&self, attribute: AttributeId, before: &[Value], after: &[Value]) -> Result<(), ResourceError> {
-        let primary = self.kind.conventional(attribute).primary;
-        let id =
-            self.kind.value_of(attribute).filter(|_| !before.is_empty() && self.kind.has_immutable_child(attribute));
+        let primary = self.resource_type.conventional(attribute).primary;
+        let id = self
+            .resource_type
+            .value_of(attribute)
+            .filter(|_| !before.is_empty() && self.resource_type.has_immutable_child(attribute));
         let mut pairs = id.map(|id| Pairs::new(id, before));
         let mut primaries = 0;
         for (index, value) in after.iter().enumerate() {
@@ -174,7 +180,7 @@ impl Judge<'_> {
 
     /// Refuses a reference without a `value`: no client could address it again.
     fn refers(&self, list: AttributeId, element: &Object) -> Result<(), ResourceError> {
-        match self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list)) {
+        match self.resource_type.value_of(list).filter(|_| self.resource_type.is_reference_list(list)) {
             Some(id) if element.get(id).is_none_or(is_empty) => Err(self.refuse(id, ResourceErrorKind::Required)),
             _ => Ok(()),
         }
@@ -187,7 +193,7 @@ impl Judge<'_> {
         let Some(before) = before else { return Ok(()) };
         for (part, value) in after.iter() {
             // A missing sub-attribute is not compared: the value may have been removed and added again.
-            if self.kind.attribute(part).mutability() == Mutability::Immutable {
+            if self.resource_type.attribute(part).mutability() == Mutability::Immutable {
                 self.changed(part, before.get(part), Some(value))?;
             }
         }
@@ -261,22 +267,23 @@ impl Resource {
     #[must_use]
     pub fn replaced_by(&self, incoming: Self) -> Self {
         let mut after = incoming;
-        keep(&self.kind, AttributeId::ROOT, &self.root, &mut after.root);
+        keep(&self.resource_type, AttributeId::ROOT, &self.root, &mut after.root);
         after
     }
 }
 
 /// Copies to `after` the values of `before` that stay; both are objects of `parent`. `externalId` is the client's alone
 /// (RFC 7643 §3.1): it does not stay.
-fn keep(kind: &ResourceType, parent: AttributeId, before: &Object, after: &mut Object) {
+fn keep(resource_type: &ResourceType, parent: AttributeId, before: &Object, after: &mut Object) {
     for (attribute, was) in before.iter() {
-        let definition = kind.attribute(attribute);
+        let definition = resource_type.attribute(attribute);
         let stays = match definition.mutability() {
             Mutability::ReadOnly => true,
             Mutability::WriteOnly => !after.contains(attribute),
             Mutability::Immutable | Mutability::ReadWrite => {
                 let given = after.get(attribute);
-                definition.default_value().is_some() && !is_assigned(given) || keeps_stored(kind, attribute, was, given)
+                definition.default_value().is_some() && !is_assigned(given)
+                    || keeps_stored(resource_type, attribute, was, given)
             }
         };
         if stays {
@@ -285,25 +292,25 @@ fn keep(kind: &ResourceType, parent: AttributeId, before: &Object, after: &mut O
         }
         match (was, after.get_mut(attribute)) {
             (Value::Complex(was), Some(Value::Complex(now)))
-                if kind.value_of(attribute).is_none_or(|value| was.get(value) == now.get(value)) =>
+                if resource_type.value_of(attribute).is_none_or(|value| was.get(value) == now.get(value)) =>
             {
-                keep(kind, attribute, was, now);
+                keep(resource_type, attribute, was, now);
             }
-            (Value::Complex(was), None) if is_extension(kind, parent, attribute) => {
+            (Value::Complex(was), None) if is_extension(resource_type, parent, attribute) => {
                 let mut rest = Object::new();
-                keep(kind, attribute, was, &mut rest);
+                keep(resource_type, attribute, was, &mut rest);
                 if !rest.is_empty() {
                     after.insert(attribute, Value::Complex(rest));
                 }
             }
             (Value::List(was), Some(Value::List(now))) => {
-                let Some(id) = kind.value_of(attribute) else { continue };
+                let Some(id) = resource_type.value_of(attribute) else { continue };
                 let mut pairs = Pairs::new(id, was);
                 for (index, value) in now.iter_mut().enumerate() {
                     if let Value::Complex(now) = value
                         && let Some(was) = pairs.find(index, now)
                     {
-                        keep(kind, attribute, was, now);
+                        keep(resource_type, attribute, was, now);
                     }
                 }
             }
@@ -313,6 +320,6 @@ fn keep(kind: &ResourceType, parent: AttributeId, before: &Object, after: &mut O
 }
 
 /// An extension is not an attribute: if its object is missing, each of its attributes is missing.
-fn is_extension(kind: &ResourceType, parent: AttributeId, attribute: AttributeId) -> bool {
-    parent == AttributeId::ROOT && kind.extensions().iter().any(|extension| extension.attribute() == attribute)
+fn is_extension(resource_type: &ResourceType, parent: AttributeId, attribute: AttributeId) -> bool {
+    parent == AttributeId::ROOT && resource_type.extensions().iter().any(|extension| extension.attribute() == attribute)
 }

@@ -29,7 +29,7 @@ impl Resource {
 
     /// The same size, for the lists of references alone.
     pub(crate) fn size_of_lists(&self) -> usize {
-        let lists = self.kind.reference_lists().iter();
+        let lists = self.resource_type.reference_lists().iter();
         lists.filter_map(|list| self.root.get(*list)).map(|list| MEMBER.saturating_add(list.size())).sum()
     }
 }

@@ -43,13 +43,13 @@ impl Resource {
     /// assert_eq!(&*resource.unique_keys()[0].folded, "bjensen");
     /// ```
     pub fn unique_keys(&self) -> Vec<UniqueKey> {
-        self.kind.unique_attributes().iter().flat_map(|attribute| self.keys_of(*attribute)).collect()
+        self.resource_type.unique_attributes().iter().flat_map(|attribute| self.keys_of(*attribute)).collect()
     }
 
     /// All values of `attribute`, in every element of the lists on the route to it.
     pub(crate) fn values_of(&self, attribute: AttributeId) -> Vec<&Value> {
         let mut values = Vec::new();
-        let place = Place::new(&self.kind, AttributeId::ROOT, attribute);
+        let place = Place::new(&self.resource_type, AttributeId::ROOT, attribute);
         each_value(&self.root, place.route(), &mut |value| values.push(value));
         values
     }
@@ -57,8 +57,8 @@ impl Resource {
     /// The keys of all values of `attribute`, unique or not; each key once, ordered by text.
     pub(crate) fn keys_of(&self, attribute: AttributeId) -> BTreeSet<UniqueKey> {
         let mut keys = BTreeSet::new();
-        let place = Place::new(&self.kind, AttributeId::ROOT, attribute);
-        let exact = self.kind.compares_exactly(attribute);
+        let place = Place::new(&self.resource_type, AttributeId::ROOT, attribute);
+        let exact = self.resource_type.compares_exactly(attribute);
         each_value(&self.root, place.route(), &mut |value| {
             if let Some(folded) = key(value, exact) {
                 keys.insert(UniqueKey { attribute, folded });

@@ -19,7 +19,7 @@ type Shape = Vec<AttributeId>;
 
 /// Finds the values of a list that include a given value. Whether a value is primary does not matter.
 pub(crate) struct ValueSearch<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     attribute: AttributeId,
     primary: Option<AttributeId>,
     exact: bool,
@@ -38,13 +38,20 @@ struct Index {
 
 impl<'a> ValueSearch<'a> {
     /// A search in `list` for `lookups` values.
-    pub(crate) fn new(kind: &'a ResourceType, attribute: AttributeId, list: &[Value], lookups: usize) -> Self {
+    pub(crate) fn new(resource_type: &'a ResourceType, attribute: AttributeId, list: &[Value], lookups: usize) -> Self {
         // An index costs about as much as a comparison of the list with a few values.
         const LOOKUPS: usize = 16;
         const FEW: usize = 2_048;
         let comparisons = list.len().saturating_add(lookups).saturating_mul(lookups);
         let indexes = (lookups > LOOKUPS && comparisons > FEW).then(Vec::new);
-        Self { kind, attribute, primary: kind.conventional(attribute).primary, exact: false, indexes, units: 0 }
+        Self {
+            resource_type,
+            attribute,
+            primary: resource_type.conventional(attribute).primary,
+            exact: false,
+            indexes,
+            units: 0,
+        }
     }
 
     /// The same search, for values that are equal instead of values that include the given value.
@@ -56,12 +63,14 @@ impl<'a> ValueSearch<'a> {
     pub(crate) fn position(&mut self, list: &[Value], given: &Value) -> Option<usize> {
         let shape = shape(given, self.primary);
         let is_bare = shape.is_empty() && given.as_object().is_some();
-        let (kind, attribute, primary, exact) = (self.kind, self.attribute, self.primary, self.exact);
+        let (resource_type, attribute, primary, exact) = (self.resource_type, self.attribute, self.primary, self.exact);
         let is_known = |value: &Value| match (value, given) {
             // A value without sub-attributes but `primary` matches only other such values.
             (Value::Complex(_), Value::Complex(_)) if is_bare => self::shape(value, primary).is_empty(),
-            (Value::Complex(object), Value::Complex(given)) if !exact => includes(kind, object, given, primary),
-            (value, given) => same(kind, attribute, value, given),
+            (Value::Complex(object), Value::Complex(given)) if !exact => {
+                includes(resource_type, object, given, primary)
+            }
+            (value, given) => same(resource_type, attribute, value, given),
         };
         let Some(indexes) = &mut self.indexes else {
             self.units += list.iter().map(text_units).sum::<u64>();
@@ -76,13 +85,13 @@ impl<'a> ValueSearch<'a> {
         let whole = exact || is_bare;
         for (position, value) in list.iter().enumerate().skip(index.seen) {
             self.units += text_units(value);
-            if let Some(hash) = projection(kind, attribute, value, shape, primary, whole) {
+            if let Some(hash) = projection(resource_type, attribute, value, shape, primary, whole) {
                 index.positions.entry(hash).or_default().push(position);
             }
         }
         index.seen = list.len();
         self.units += text_units(given);
-        let hash = projection(kind, attribute, given, shape, primary, true)?;
+        let hash = projection(resource_type, attribute, given, shape, primary, true)?;
         let candidates = index.positions.get(&hash)?;
         candidates.iter().copied().find(|position| list.get(*position).is_some_and(is_known))
     }
@@ -95,7 +104,7 @@ impl<'a> ValueSearch<'a> {
 
 /// The values that a client lists to select elements.
 pub(crate) struct Named<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     list: AttributeId,
     values: Vec<Value>,
     /// The values by the hash of their decisive sub-attributes.
@@ -105,7 +114,7 @@ pub(crate) struct Named<'a> {
 impl<'a> Named<'a> {
     /// `decisive` returns the sub-attributes of a value that an element must share to be named.
     pub(crate) fn new(
-        kind: &'a ResourceType,
+        resource_type: &'a ResourceType,
         list: AttributeId,
         values: Vec<Value>,
         decisive: impl Fn(&Object) -> Vec<AttributeId>,
@@ -118,19 +127,19 @@ impl<'a> Named<'a> {
                 // A value without content names nothing.
                 continue;
             }
-            let Some(hash) = projection(kind, list, value, &shape, None, false) else { continue };
+            let Some(hash) = projection(resource_type, list, value, &shape, None, false) else { continue };
             match indexes.iter_mut().find(|(known, _)| *known == shape) {
                 Some((_, index)) => index.entry(hash).or_default().push(position),
                 None => indexes.push((shape, HashMap::from([(hash, vec![position])]))),
             }
         }
-        Self { kind, list, values, indexes }
+        Self { resource_type, list, values, indexes }
     }
 
     /// Whether the values name this element.
     pub(crate) fn names(&self, element: &Value) -> bool {
         self.indexes.iter().any(|(shape, index)| {
-            let hash = projection(self.kind, self.list, element, shape, None, false);
+            let hash = projection(self.resource_type, self.list, element, shape, None, false);
             let candidates = hash.and_then(|hash| index.get(&hash));
             candidates
                 .into_iter()
@@ -147,9 +156,12 @@ impl<'a> Named<'a> {
     fn agrees(&self, shape: &[AttributeId], element: &Value, given: &Value) -> bool {
         match (element, given) {
             (Value::Complex(element), Value::Complex(given)) => shape.iter().all(|id| {
-                element.get(*id).zip(given.get(*id)).is_some_and(|(own, given)| same(self.kind, *id, own, given))
+                element
+                    .get(*id)
+                    .zip(given.get(*id))
+                    .is_some_and(|(own, given)| same(self.resource_type, *id, own, given))
             }),
-            (element, given) => same(self.kind, self.list, element, given),
+            (element, given) => same(self.resource_type, self.list, element, given),
         }
     }
 }
@@ -164,19 +176,19 @@ fn shape(value: &Value, primary: Option<AttributeId>) -> Shape {
 /// A hash of the sub-attributes of `shape`, or of a simple value; `None` if the value lacks a sub-attribute of
 /// `shape`. With `whole`, also `None` if the value has other sub-attributes than those and `primary`.
 fn projection(
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     attribute: AttributeId,
     value: &Value,
     shape: &[AttributeId],
     primary: Option<AttributeId>,
     whole: bool,
 ) -> Option<u64> {
-    let Value::Complex(object) = value else { return Some(part_hash(kind, attribute, value)) };
+    let Value::Complex(object) = value else { return Some(part_hash(resource_type, attribute, value)) };
     if whole && object.iter().filter(|(id, _)| Some(*id) != primary).count() != shape.len() {
         return None;
     }
     // A sum does not depend on the order of the sub-attributes.
-    shape.iter().try_fold(0_u64, |sum, id| Some(sum.wrapping_add(part_hash(kind, *id, object.get(*id)?))))
+    shape.iter().try_fold(0_u64, |sum, id| Some(sum.wrapping_add(part_hash(resource_type, *id, object.get(*id)?))))
 }
 
 /// The units of work for a comparison with a value.
@@ -199,9 +211,9 @@ fn units(value: &Value, of_text: &impl Fn(usize) -> u64) -> u64 {
 }
 
 /// Keeps the first of equal values (RFC 7643 §2.4), and in a list of references the first reference to each resource.
-pub(crate) fn drop_doubles(kind: &ResourceType, attribute: AttributeId, values: &mut Vec<Value>) {
+pub(crate) fn drop_doubles(resource_type: &ResourceType, attribute: AttributeId, values: &mut Vec<Value>) {
     const FEW: usize = 16;
-    let id = kind.value_of(attribute).filter(|_| kind.is_reference_list(attribute));
+    let id = resource_type.value_of(attribute).filter(|_| resource_type.is_reference_list(attribute));
     if let Some(id) = id {
         let mut seen = HashSet::with_capacity(values.len());
         let reference = |value: &Value| value.as_object().and_then(|object| object.get(id)?.as_str().map(Box::from));
@@ -209,13 +221,14 @@ pub(crate) fn drop_doubles(kind: &ResourceType, attribute: AttributeId, values: 
     } else if values.len() <= FEW {
         for last in (1..values.len()).rev() {
             let (earlier, rest) = values.split_at(last);
-            let is_double = rest.first().is_some_and(|it| earlier.iter().any(|other| same(kind, attribute, it, other)));
+            let is_double =
+                rest.first().is_some_and(|it| earlier.iter().any(|other| same(resource_type, attribute, it, other)));
             if is_double {
                 values.remove(last);
             }
         }
     } else {
-        let mut known = ValueSearch::new(kind, attribute, &[], values.len()).exact();
+        let mut known = ValueSearch::new(resource_type, attribute, &[], values.len()).exact();
         let mut kept = Vec::with_capacity(values.len());
         for value in values.drain(..) {
             if known.position(&kept, &value).is_none() {

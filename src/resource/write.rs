@@ -41,14 +41,14 @@ impl Resource {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write(&self, out: &mut Vec<u8>, rendering: &Rendering<'_>) {
-        Writer { out, kind: &self.kind, shown: Some(rendering) }.resource(&self.root);
+        Writer { out, resource_type: &self.resource_type, shown: Some(rendering) }.resource(&self.root);
     }
 
     /// The resource as a store keeps it: all data that [`Resource::from_json`] reads, passwords included, and no
     /// derived attributes. Not for clients.
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
-        Writer { out: &mut out, kind: &self.kind, shown: None }.resource(&self.root);
+        Writer { out: &mut out, resource_type: &self.resource_type, shown: None }.resource(&self.root);
         out
     }
 }
@@ -73,23 +73,23 @@ impl Resource {
 /// assert_eq!(Resource::from_json(group, json.as_bytes())?, resource);
 /// # Ok::<(), scim_core::resource::ResourceError>(())
 /// ```
-pub fn value_json(kind: &ResourceType, attribute: AttributeId, value: &Value) -> String {
+pub fn value_json(resource_type: &ResourceType, attribute: AttributeId, value: &Value) -> String {
     let mut out = Vec::new();
-    Writer { out: &mut out, kind, shown: None }.value(attribute, value);
+    Writer { out: &mut out, resource_type, shown: None }.value(attribute, value);
     // The output consists of text only.
     String::from_utf8(out).unwrap_or_default()
 }
 
 impl Rendering<'_> {
     /// Writes a value of `attribute` as [`Resource::write`] does; writes nothing if no part of the value is shown.
-    pub(crate) fn value(&self, out: &mut Vec<u8>, kind: &ResourceType, attribute: AttributeId, value: &Value) {
-        Writer { out, kind, shown: Some(self) }.value(attribute, value);
+    pub(crate) fn value(&self, out: &mut Vec<u8>, resource_type: &ResourceType, attribute: AttributeId, value: &Value) {
+        Writer { out, resource_type, shown: Some(self) }.value(attribute, value);
     }
 }
 
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     /// The rendering for a client; `None` writes the stored values and no others.
     shown: Option<&'a Rendering<'a>>,
 }
@@ -124,9 +124,9 @@ impl<'a> Writer<'a> {
     /// (RFC 7643 §3, §3.3; RFC 7644 §3.5.2).
     fn resource(&mut self, root: &Object) {
         self.out.extend_from_slice(b"{\"schemas\":[");
-        text(self.out, self.kind.schema().id());
-        let view = self.shown.map_or(self.kind, |shown| shown.projection.resource_type());
-        let is_whole = std::ptr::eq(view, self.kind);
+        text(self.out, self.resource_type.schema().id());
+        let view = self.shown.map_or(self.resource_type, |shown| shown.projection.resource_type());
+        let is_whole = std::ptr::eq(view, self.resource_type);
         for extension in view.extensions() {
             // An extension whose visible attributes are empty is not listed in `schemas`.
             let seen = |data: &Value| {
@@ -169,8 +169,8 @@ impl<'a> Writer<'a> {
         }
         let start = self.open(AttributeId::META, b'{');
         if self.shown.is_some() && self.includes(AttributeId::META_RESOURCE_TYPE) {
-            self.out.extend_from_slice(self.kind.json_key(AttributeId::META_RESOURCE_TYPE).as_bytes());
-            text(self.out, self.kind.name());
+            self.out.extend_from_slice(self.resource_type.json_key(AttributeId::META_RESOURCE_TYPE).as_bytes());
+            text(self.out, self.resource_type.name());
             self.out.push(b',');
         }
         let meta = root.get(AttributeId::META).and_then(Value::as_object);
@@ -181,14 +181,14 @@ impl<'a> Writer<'a> {
             if let Some(id) = root.get(AttributeId::ID).and_then(Value::as_str)
                 && self.includes(AttributeId::META_LOCATION)
             {
-                self.out.extend_from_slice(self.kind.json_key(AttributeId::META_LOCATION).as_bytes());
-                location(self.out, shown.base, self.kind, id);
+                self.out.extend_from_slice(self.resource_type.json_key(AttributeId::META_LOCATION).as_bytes());
+                location(self.out, shown.base, self.resource_type, id);
                 self.out.push(b',');
             }
             if let Some(version) = shown.version
                 && self.includes(AttributeId::META_VERSION)
             {
-                self.out.extend_from_slice(self.kind.json_key(AttributeId::META_VERSION).as_bytes());
+                self.out.extend_from_slice(self.resource_type.json_key(AttributeId::META_VERSION).as_bytes());
                 text(self.out, version);
                 self.out.push(b',');
             }
@@ -201,7 +201,7 @@ impl<'a> Writer<'a> {
     /// Writes `"name":{`; returns the start of the name in `out`.
     fn open(&mut self, attribute: AttributeId, bracket: u8) -> usize {
         let start = self.out.len();
-        self.out.extend_from_slice(self.kind.json_key(attribute).as_bytes());
+        self.out.extend_from_slice(self.resource_type.json_key(attribute).as_bytes());
         self.out.push(bracket);
         start
     }
@@ -213,7 +213,7 @@ impl<'a> Writer<'a> {
             return;
         }
         let start = self.out.len();
-        self.out.extend_from_slice(self.kind.json_key(attribute).as_bytes());
+        self.out.extend_from_slice(self.resource_type.json_key(attribute).as_bytes());
         if self.value(attribute, value) {
             self.out.push(b',');
         } else {
@@ -275,7 +275,7 @@ impl<'a> Writer<'a> {
         if let Some((display, Some(name))) = name
             && self.includes(display)
         {
-            self.out.extend_from_slice(self.kind.json_key(display).as_bytes());
+            self.out.extend_from_slice(self.resource_type.json_key(display).as_bytes());
             text(self.out, name);
             self.out.push(b',');
         }
@@ -285,17 +285,17 @@ impl<'a> Writer<'a> {
     /// The names of the resources to which the values of an attribute refer, if the names are not stored in the values.
     fn displays(&self, attribute: AttributeId) -> Option<&'a Displays> {
         let displays = self.shown.map_or(&[][..], |shown| shown.displays);
-        displays.iter().find(|displays| self.kind.parent(displays.attribute()) == attribute)
+        displays.iter().find(|displays| self.resource_type.parent(displays.attribute()) == attribute)
     }
 
     /// The target of the `$ref` of an attribute's values, if `$ref` is derived.
     fn target(&self, attribute: AttributeId) -> Target<'a> {
         let Some(shown) = self.shown else { return Target::None };
-        let Some(reference) = self.kind.conventional(attribute).reference else { return Target::None };
-        if !shown.projection.includes(reference) || self.kind.referred_id(reference).is_none() {
+        let Some(reference) = self.resource_type.conventional(attribute).reference else { return Target::None };
+        if !shown.projection.includes(reference) || self.resource_type.referred_id(reference).is_none() {
             return Target::None;
         }
-        let names = self.kind.attribute(reference).reference_types();
+        let names = self.resource_type.attribute(reference).reference_types();
         let mut known = names.iter().filter_map(|name| shown.registry.resource_type(name));
         match (known.next(), known.next()) {
             (Some(only), None) => Target::Always(only),
@@ -306,32 +306,32 @@ impl<'a> Writer<'a> {
 
     /// Writes the absolute URL of a referenced resource as `$ref` (RFC 7643 §2.3.7).
     fn reference(&mut self, attribute: AttributeId, object: &Object, target: Target<'a>) {
-        let conventional = self.kind.conventional(attribute);
+        let conventional = self.resource_type.conventional(attribute);
         let (Some(shown), Some(reference)) = (self.shown, conventional.reference) else { return };
         let id = conventional.value.and_then(|value| object.get(value)).and_then(Value::as_str);
         let id = id.filter(|id| !id.is_empty());
-        let kind = match target {
+        let resource_type = match target {
             Target::None => None,
-            Target::Always(kind) => Some(kind),
+            Target::Always(resource_type) => Some(resource_type),
             Target::ByType => {
-                let name = conventional.kind.and_then(|kind| object.get(kind)).and_then(Value::as_str);
+                let name = conventional.type_of.and_then(|type_of| object.get(type_of)).and_then(Value::as_str);
                 name.and_then(|name| shown.registry.resource_type(name)).map(Arc::as_ref)
             }
         };
-        if let (Some(id), Some(kind)) = (id, kind) {
-            self.out.extend_from_slice(self.kind.json_key(reference).as_bytes());
-            location(self.out, shown.base, kind, id);
+        if let (Some(id), Some(resource_type)) = (id, resource_type) {
+            self.out.extend_from_slice(self.resource_type.json_key(reference).as_bytes());
+            location(self.out, shown.base, resource_type, id);
             self.out.push(b',');
         }
     }
 
     /// Writes a derived list, such as `groups`: the ids of the referrers and their URLs (RFC 7643 §4.1.2).
     fn derived(&mut self, attribute: AttributeId, references: &[Reference]) {
-        let conventional = self.kind.conventional(attribute);
-        let display = self.kind.child(attribute, "display");
+        let conventional = self.resource_type.conventional(attribute);
+        let display = self.resource_type.child(attribute, "display");
         let shown = |part: Option<AttributeId>| part.filter(|part| self.includes(*part));
         let [value, reference, display, type_of] =
-            [conventional.value, conventional.reference, display, conventional.kind].map(shown);
+            [conventional.value, conventional.reference, display, conventional.type_of].map(shown);
         let base = self.shown.map_or("", |shown| shown.base);
         let start = self.open(attribute, b'[');
         for it in references {
@@ -340,13 +340,13 @@ impl<'a> Writer<'a> {
             let texts = [(value, Some(it.id())), (display, it.display()), (type_of, Some(Reference::DIRECT))];
             for (part, content) in texts {
                 if let (Some(part), Some(content)) = (part, content) {
-                    self.out.extend_from_slice(self.kind.json_key(part).as_bytes());
+                    self.out.extend_from_slice(self.resource_type.json_key(part).as_bytes());
                     text(self.out, content);
                     self.out.push(b',');
                 }
             }
             if let Some(reference) = reference {
-                self.out.extend_from_slice(self.kind.json_key(reference).as_bytes());
+                self.out.extend_from_slice(self.resource_type.json_key(reference).as_bytes());
                 location(self.out, base, it.resource_type(), it.id());
                 self.out.push(b',');
             }
@@ -404,12 +404,12 @@ fn date_time(out: &mut Vec<u8>, time: DateTime<Utc>) {
 }
 
 /// Writes the URL of a resource as a JSON string.
-fn location(out: &mut Vec<u8>, base: &str, kind: &ResourceType, id: &str) {
+fn location(out: &mut Vec<u8>, base: &str, resource_type: &ResourceType, id: &str) {
     if !is_plain(base.as_bytes()) {
-        return text(out, &url(base, kind, id));
+        return text(out, &url(base, resource_type, id));
     }
     out.push(b'"');
-    for part in [base, "/", kind.endpoint(), "/"] {
+    for part in [base, "/", resource_type.endpoint(), "/"] {
         out.extend_from_slice(part.as_bytes());
     }
     for part in utf8_percent_encode(id, SEGMENT) {
@@ -419,6 +419,6 @@ fn location(out: &mut Vec<u8>, base: &str, kind: &ResourceType, id: &str) {
 }
 
 /// The URL of a resource (RFC 7643 §3.1 `meta.location`).
-pub(crate) fn url(base: &str, kind: &ResourceType, id: &str) -> String {
-    format!("{base}/{}/{}", kind.endpoint(), utf8_percent_encode(id, SEGMENT))
+pub(crate) fn url(base: &str, resource_type: &ResourceType, id: &str) -> String {
+    format!("{base}/{}/{}", resource_type.endpoint(), utf8_percent_encode(id, SEGMENT))
 }

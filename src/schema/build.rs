@@ -45,8 +45,8 @@ impl ResourceType {
         } else {
             default_rules::fault(&attribute)
         };
-        if let Some(kind) = fault {
-            return Err(SchemaError::new(kind, place()));
+        if let Some(resource_type) = fault {
+            return Err(SchemaError::new(resource_type, place()));
         }
         if !is_attribute_name(attribute.name()) {
             return Err(SchemaError::new(SchemaErrorKind::Name, place()));
@@ -140,7 +140,7 @@ impl ResourceTypeBuilder {
                 return Err(SchemaError::new(SchemaErrorKind::ResourceType, name.clone()));
             }
         }
-        let mut kind = ResourceType {
+        let mut resource_type = ResourceType {
             name: self.name,
             endpoint: self.endpoint,
             description: self.description,
@@ -155,20 +155,21 @@ impl ResourceTypeBuilder {
         };
         // First, so that the constants of `AttributeId` hold.
         for attribute in common_attributes() {
-            kind.add(AttributeId::ROOT, attribute)?;
+            resource_type.add(AttributeId::ROOT, attribute)?;
         }
         check_schema_id(self.schema.id())?;
         for attribute in self.schema.attributes() {
             // If an older schema lists common attributes, the characteristics of RFC 7643 §3.1 apply instead.
             if !is_common(attribute.name()) {
-                kind.add(AttributeId::ROOT, attribute.clone())?;
+                resource_type.add(AttributeId::ROOT, attribute.clone())?;
             } else if attribute.default_value().is_some() {
                 return Err(SchemaError::new(SchemaErrorKind::DefaultPlace, attribute.name()));
             }
         }
         for (schema, required) in self.extensions {
             check_schema_id(schema.id())?;
-            let known = kind.schema.id().eq_ignore_ascii_case(schema.id()) || kind.extension(schema.id()).is_some();
+            let known = resource_type.schema.id().eq_ignore_ascii_case(schema.id())
+                || resource_type.extension(schema.id()).is_some();
             if known {
                 return Err(SchemaError::new(SchemaErrorKind::Duplicate, schema.id()));
             }
@@ -177,16 +178,16 @@ impl ResourceTypeBuilder {
                 return Err(SchemaError::new(SchemaErrorKind::DefaultExtension, place));
             }
             let container = Attribute::new(schema.id(), AttributeType::Complex).with_description(schema.description());
-            let attribute = kind.table.push(AttributeId::ROOT, container)?;
+            let attribute = resource_type.table.push(AttributeId::ROOT, container)?;
             for member in schema.attributes() {
-                kind.add(attribute, member.clone())?;
+                resource_type.add(attribute, member.clone())?;
             }
-            kind.extensions.push(Extension { schema, required, attribute });
+            resource_type.extensions.push(Extension { schema, required, attribute });
         }
-        kind.table.index();
-        kind.classify();
-        kind.names = display::names_of(&kind, self.names.as_deref())?;
-        Ok(kind)
+        resource_type.table.index();
+        resource_type.classify();
+        resource_type.names = display::names_of(&resource_type, self.names.as_deref())?;
+        Ok(resource_type)
     }
 }
 

@@ -23,7 +23,8 @@ impl Schema {
 
 /// The attributes of every resource, in the order of the constants of `AttributeId` (RFC 7643 §3.1).
 pub(super) fn common_attributes() -> [Attribute; 4] {
-    let read_only = |name: &str, kind| Attribute::new(name, kind).with_mutability(Mutability::ReadOnly);
+    let read_only =
+        |name: &str, resource_type| Attribute::new(name, resource_type).with_mutability(Mutability::ReadOnly);
     [
         Attribute::new("schemas", AttributeType::Reference)
             .with_description("The URIs of the schemas that the resource has attributes of")

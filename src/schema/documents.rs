@@ -76,7 +76,8 @@ pub fn read_schemas(json: &str) -> Result<Vec<Schema>, DocumentError> {
 ///     r#"{"Resources": [{"name": "Device", "endpoint": "/Devices", "schema": "urn:example:Device"}]}"#,
 ///     &schemas,
 /// )?;
-/// let registry = types.into_iter().fold(Registry::builder(), |builder, kind| builder.resource_type(kind)).build()?;
+/// let builder = types.into_iter().fold(Registry::builder(), |builder, of_type| builder.resource_type(of_type));
+/// let registry = builder.build()?;
 /// assert!(registry.endpoint("Devices").is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -92,14 +93,14 @@ pub fn read_resource_types(json: &str, schemas: &[Schema]) -> Result<Vec<Resourc
         let found = known.find(|schema| schema.id().eq_ignore_ascii_case(uri)).cloned();
         found.ok_or_else(|| DocumentError::new(place, format!("expected the URI of a schema, found `{uri}`")))
     };
-    let mut kinds = Vec::new();
+    let mut resource_types = Vec::new();
     for (place, element) in elements(json)? {
         let (name, endpoint) = (text(&element, &place, "name")?, text(&element, &place, "endpoint")?);
         let base = schema(&format!("{place}.schema"), text(&element, &place, "schema")?)?;
         let derives_groups = base.id().eq_ignore_ascii_case(USER) && base.find("groups").is_some();
-        let mut kind = ResourceType::builder(name, endpoint, base);
+        let mut resource_type = ResourceType::builder(name, endpoint, base);
         if element.get("description").is_some_and(|value| !value.is_null()) {
-            kind = kind.description(text(&element, &place, "description")?);
+            resource_type = resource_type.description(text(&element, &place, "description")?);
         }
         let none = Vec::new();
         let extensions = match element.get("schemaExtensions") {
@@ -115,15 +116,16 @@ pub fn read_resource_types(json: &str, schemas: &[Schema]) -> Result<Vec<Resourc
                 Some(Json::Bool(required)) => *required,
                 Some(_) => return Err(DocumentError::new(format!("{place}.required"), "expected true or false")),
             };
-            kind = kind.extension(schema(&format!("{place}.schema"), text(extension, &place, "schema")?)?, required);
+            resource_type = resource_type
+                .extension(schema(&format!("{place}.schema"), text(extension, &place, "schema")?)?, required);
         }
         if derives_groups {
-            kind = kind.relation("groups", "Group", "members", "displayName");
+            resource_type = resource_type.relation("groups", "Group", "members", "displayName");
         }
         let fault = |error: SchemaError| DocumentError::new(format!("{place} ({name})"), error.to_string());
-        kinds.push(kind.build().map_err(fault)?);
+        resource_types.push(resource_type.build().map_err(fault)?);
     }
-    Ok(kinds)
+    Ok(resource_types)
 }
 
 /// An element of a list, with its place.

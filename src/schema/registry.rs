@@ -41,7 +41,7 @@ impl Relation {
 /// use scim_core::schema::Registry;
 ///
 /// let registry = Registry::standard();
-/// assert_eq!(registry.endpoint("users").map(|kind| kind.name()), Some("User"));
+/// assert_eq!(registry.endpoint("users").map(|resource_type| resource_type.name()), Some("User"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Registry {
@@ -70,34 +70,35 @@ impl Registry {
 
     /// Returns the resource type with this name, compared exactly (RFC 7643 §6, erratum 8475).
     pub fn resource_type(&self, name: &str) -> Option<&Arc<ResourceType>> {
-        self.inner.types.iter().find(|kind| kind.name() == name)
+        self.inner.types.iter().find(|resource_type| resource_type.name() == name)
     }
 
     /// Returns the resource type at this endpoint (`Users`, without slashes), compared without case.
     pub fn endpoint(&self, segment: &str) -> Option<&Arc<ResourceType>> {
-        self.inner.types.iter().find(|kind| kind.endpoint().eq_ignore_ascii_case(segment))
+        self.inner.types.iter().find(|resource_type| resource_type.endpoint().eq_ignore_ascii_case(segment))
     }
 
     /// The derived lists of a resource type.
-    pub fn relations(&self, kind: &ResourceType) -> &[Relation] {
-        self.position(kind).and_then(|index| self.inner.relations.get(index)).map_or(&[], Vec::as_slice)
+    pub fn relations(&self, resource_type: &ResourceType) -> &[Relation] {
+        self.position(resource_type).and_then(|index| self.inner.relations.get(index)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether an attribute is derived and not stored: `meta.location`, `meta.version`, and a derived list with its
     /// sub-attributes.
-    pub(crate) fn is_derived(&self, kind: &ResourceType, attribute: AttributeId) -> bool {
-        let is_list = |relation: &Relation| [attribute, kind.parent(attribute)].contains(&relation.attribute());
+    pub(crate) fn is_derived(&self, resource_type: &ResourceType, attribute: AttributeId) -> bool {
+        let is_list =
+            |relation: &Relation| [attribute, resource_type.parent(attribute)].contains(&relation.attribute());
         matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
-            || self.relations(kind).iter().any(is_list)
+            || self.relations(resource_type).iter().any(is_list)
     }
 
     /// The sub-attributes of a resource type that show the names of other resources.
-    pub(crate) fn displays(&self, kind: &ResourceType) -> &[Display] {
-        self.position(kind).and_then(|index| self.inner.displays.get(index)).map_or(&[], Vec::as_slice)
+    pub(crate) fn displays(&self, resource_type: &ResourceType) -> &[Display] {
+        self.position(resource_type).and_then(|index| self.inner.displays.get(index)).map_or(&[], Vec::as_slice)
     }
 
-    fn position(&self, kind: &ResourceType) -> Option<usize> {
-        self.inner.types.iter().position(|known| known.name() == kind.name())
+    fn position(&self, resource_type: &ResourceType) -> Option<usize> {
+        self.inner.types.iter().position(|known| known.name() == resource_type.name())
     }
 
     /// The schemas as `/Schemas` shows them, each once: the schemas of the resource types, then the three schemas that
@@ -134,8 +135,8 @@ pub struct RegistryBuilder {
 
 impl RegistryBuilder {
     /// Adds a resource type.
-    pub fn resource_type(mut self, kind: ResourceType) -> Self {
-        self.types.push(kind);
+    pub fn resource_type(mut self, resource_type: ResourceType) -> Self {
+        self.types.push(resource_type);
         self
     }
 
@@ -149,25 +150,25 @@ impl RegistryBuilder {
     pub fn build(self) -> Result<Registry, SchemaError> {
         const TAKEN: [&str; 5] = ["ServiceProviderConfig", "ResourceTypes", "Schemas", "Bulk", "Me"];
         let types: Vec<Arc<ResourceType>> = self.types.into_iter().map(Arc::new).collect();
-        for (index, kind) in types.iter().enumerate() {
+        for (index, resource_type) in types.iter().enumerate() {
             let earlier = types.iter().take(index);
-            let taken = TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(kind.endpoint()));
+            let taken = TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(resource_type.endpoint()));
             // RFC 7644 §3.13: this path segment is the version of the protocol.
-            let version = kind.endpoint().strip_prefix(['v', 'V']);
+            let version = resource_type.endpoint().strip_prefix(['v', 'V']);
             let is_version =
                 version.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
-            let used = earlier.clone().any(|other| other.endpoint().eq_ignore_ascii_case(kind.endpoint()));
+            let used = earlier.clone().any(|other| other.endpoint().eq_ignore_ascii_case(resource_type.endpoint()));
             if taken || is_version || used {
-                return Err(SchemaError::new(SchemaErrorKind::Endpoint, kind.endpoint()));
+                return Err(SchemaError::new(SchemaErrorKind::Endpoint, resource_type.endpoint()));
             }
-            if earlier.clone().any(|other| other.name() == kind.name()) {
-                return Err(SchemaError::new(SchemaErrorKind::ResourceType, kind.name()));
+            if earlier.clone().any(|other| other.name() == resource_type.name()) {
+                return Err(SchemaError::new(SchemaErrorKind::ResourceType, resource_type.name()));
             }
-            let schemas = |kind: &Arc<ResourceType>| -> Vec<Schema> {
-                let extensions = kind.extensions().iter().map(|extension| extension.schema().clone());
-                std::iter::once(kind.schema().clone()).chain(extensions).collect()
+            let schemas = |resource_type: &Arc<ResourceType>| -> Vec<Schema> {
+                let extensions = resource_type.extensions().iter().map(|extension| extension.schema().clone());
+                std::iter::once(resource_type.schema().clone()).chain(extensions).collect()
             };
-            for schema in schemas(kind) {
+            for schema in schemas(resource_type) {
                 let differs = |other: &Schema| other.id().eq_ignore_ascii_case(schema.id()) && *other != schema;
                 if earlier.clone().flat_map(schemas).any(|other| differs(&other)) {
                     return Err(SchemaError::new(SchemaErrorKind::Duplicate, schema.id()));
@@ -175,13 +176,14 @@ impl RegistryBuilder {
             }
         }
         let mut relations = Vec::new();
-        for kind in &types {
-            let known = |name: &str| types.iter().any(|kind| kind.name() == name);
-            let declared = kind.declared_relations().iter().filter(|[_, referrer, ..]| known(referrer));
-            let resolved: Result<Vec<_>, _> = declared.map(|declared| resolve(&types, kind, declared)).collect();
+        for resource_type in &types {
+            let known = |name: &str| types.iter().any(|resource_type| resource_type.name() == name);
+            let declared = resource_type.declared_relations().iter().filter(|[_, referrer, ..]| known(referrer));
+            let resolved: Result<Vec<_>, _> =
+                declared.map(|declared| resolve(&types, resource_type, declared)).collect();
             relations.push(resolved?);
         }
-        let displays = types.iter().map(|kind| Display::all_of(kind, &types)).collect();
+        let displays = types.iter().map(|resource_type| Display::all_of(resource_type, &types)).collect();
         let schemas = published(&types);
         Ok(Registry { inner: Arc::new(Inner { types, relations, displays, schemas }) })
     }
@@ -190,9 +192,13 @@ impl RegistryBuilder {
 /// Returns the schemas of these resource types and of the service provider, as `/Schemas` shows them, each once
 /// (RFC 7643 §7). The schemas of messages are not among them (RFC 7644 §3.1).
 fn published(types: &[Arc<ResourceType>]) -> Vec<Schema> {
-    let is_base = |schema: &Schema| types.iter().any(|kind| kind.schema().id().eq_ignore_ascii_case(schema.id()));
-    let used = types.iter().flat_map(|kind| {
-        std::iter::once(kind.schema()).chain(kind.extensions().iter().map(super::Extension::schema)).cloned()
+    let is_base = |schema: &Schema| {
+        types.iter().any(|resource_type| resource_type.schema().id().eq_ignore_ascii_case(schema.id()))
+    };
+    let used = types.iter().flat_map(|resource_type| {
+        std::iter::once(resource_type.schema())
+            .chain(resource_type.extensions().iter().map(super::Extension::schema))
+            .cloned()
     });
     let own = [Schema::service_provider_config(), Schema::resource_type(), Schema::of_schemas()];
     let mut schemas: Vec<Schema> = Vec::new();
@@ -206,20 +212,20 @@ fn published(types: &[Arc<ResourceType>]) -> Vec<Schema> {
 
 fn resolve(
     types: &[Arc<ResourceType>],
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     [attribute, referrer, list, display]: &[Box<str>; 4],
 ) -> Result<Relation, SchemaError> {
     let find = || {
-        let attribute = kind.child(AttributeId::ROOT, attribute)?;
-        let definition = kind.attribute(attribute);
+        let attribute = resource_type.child(AttributeId::ROOT, attribute)?;
+        let definition = resource_type.attribute(attribute);
         let derived = definition.is_multi_valued()
             && definition.mutability() == Mutability::ReadOnly
-            && kind.value_of(attribute).is_some();
-        let referrer = types.iter().find(|kind| kind.name() == &**referrer)?;
+            && resource_type.value_of(attribute).is_some();
+        let referrer = types.iter().find(|resource_type| resource_type.name() == &**referrer)?;
         let list = referrer.child(AttributeId::ROOT, list)?;
         let display = referrer.child(AttributeId::ROOT, display)?;
         let usable = derived && referrer.is_reference_list(list);
         usable.then(|| Relation { attribute, referrer: Arc::clone(referrer), list, display })
     };
-    find().ok_or_else(|| SchemaError::new(SchemaErrorKind::Relation, format!("{}.{attribute}", kind.name())))
+    find().ok_or_else(|| SchemaError::new(SchemaErrorKind::Relation, format!("{}.{attribute}", resource_type.name())))
 }

@@ -201,7 +201,7 @@ impl ResourceType {
     /// id, so that values that were read under one type are valid under the other.
     #[must_use]
     pub(crate) fn without(&self, hidden: &[AttributeId]) -> Self {
-        let mut kind = self.clone();
+        let mut resource_type = self.clone();
         // An extension disappears with its last attribute.
         let emptied = |id: &AttributeId| {
             let children = self.children(*id);
@@ -209,11 +209,11 @@ impl ResourceType {
                 && children.iter().all(|child| hidden.contains(child))
         };
         let is_hidden = |id: &AttributeId| hidden.contains(id) || emptied(id);
-        kind.table.retain(|child| !is_hidden(child));
-        kind.extensions.retain(|extension| !is_hidden(&extension.attribute));
-        kind.table.index();
-        kind.classify();
-        kind
+        resource_type.table.retain(|child| !is_hidden(child));
+        resource_type.extensions.retain(|extension| !is_hidden(&extension.attribute));
+        resource_type.table.index();
+        resource_type.classify();
+        resource_type
     }
 
     pub(crate) fn declared_relations(&self) -> &[[Box<str>; 4]] {

@@ -25,7 +25,7 @@ impl ResourceType {
     /// resource and ignores the client's value.
     pub(crate) fn is_reference_type(&self, id: AttributeId) -> bool {
         let conventional = self.conventional(self.parent(id));
-        conventional.kind == Some(id)
+        conventional.type_of == Some(id)
             && conventional.reference.is_some_and(|reference| self.referred_id(reference).is_some())
     }
 

@@ -10,7 +10,7 @@ pub(crate) struct Conventional {
     pub(crate) value: Option<AttributeId>,
     pub(crate) reference: Option<AttributeId>,
     pub(crate) primary: Option<AttributeId>,
-    pub(crate) kind: Option<AttributeId>,
+    pub(crate) type_of: Option<AttributeId>,
 }
 
 /// An attribute in the table, with the facts about its sub-attributes that requests need often.
@@ -143,7 +143,7 @@ impl Table {
                     value: self.child(id, "value"),
                     reference: self.child(id, "$ref"),
                     primary: self.child(id, "primary"),
-                    kind: self.child(id, "type"),
+                    type_of: self.child(id, "type"),
                 }
             } else {
                 Conventional::default()

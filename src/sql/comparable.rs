@@ -49,9 +49,9 @@ pub fn representation() -> String {
 /// assert_eq!(text("externalId", Value::String("BJensen".into())).as_deref(), Some("BJensen"));
 /// assert_eq!(text("active", Value::Boolean(true)).as_deref(), Some("true"));
 /// ```
-pub fn comparable(kind: &ResourceType, attribute: AttributeId, value: &Value) -> Option<String> {
+pub fn comparable(resource_type: &ResourceType, attribute: AttributeId, value: &Value) -> Option<String> {
     Some(match value {
-        Value::String(text) if kind.compares_exactly(attribute) => text.as_str().to_owned(),
+        Value::String(text) if resource_type.compares_exactly(attribute) => text.as_str().to_owned(),
         Value::String(text) => fold(text).into_owned(),
         Value::Boolean(truth) => truth.to_string(),
         Value::Integer(number) => integer(*number),
@@ -83,14 +83,14 @@ pub(super) fn instant(time: DateTime<Utc>) -> String {
 
 /// Whether documents contain the values of an attribute. They omit derived values, and sensitive values, by which no
 /// client may filter.
-pub(super) fn is_kept(kind: &ResourceType, attribute: AttributeId) -> bool {
+pub(super) fn is_kept(resource_type: &ResourceType, attribute: AttributeId) -> bool {
     let derived = matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION);
-    !derived && !kind.is_sensitive(attribute)
+    !derived && !resource_type.is_sensitive(attribute)
 }
 
 /// The comparable document of a resource, without the attributes in `apart`, which are stored elsewhere.
 pub(super) fn document(resource: &Resource, apart: &[AttributeId]) -> String {
-    let object = Members { kind: resource.resource_type(), object: resource.root(), apart };
+    let object = Members { resource_type: resource.resource_type(), object: resource.root(), apart };
     // Cannot fail: the document has only strings, arrays, and objects with strings for keys.
     let written = serde_json::to_string(&object);
     debug_assert!(written.is_ok(), "text is written to memory");
@@ -98,7 +98,7 @@ pub(super) fn document(resource: &Resource, apart: &[AttributeId]) -> String {
 }
 
 struct Members<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     object: &'a Object,
     apart: &'a [AttributeId],
 }
@@ -107,11 +107,11 @@ impl Serialize for Members<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for (attribute, value) in self.object.iter() {
-            if !is_kept(self.kind, attribute) || self.apart.contains(&attribute) {
+            if !is_kept(self.resource_type, attribute) || self.apart.contains(&attribute) {
                 continue;
             }
-            let definition = self.kind.attribute(attribute);
-            let element = |value| Element { kind: self.kind, attribute, value, apart: self.apart };
+            let definition = self.resource_type.attribute(attribute);
+            let element = |value| Element { resource_type: self.resource_type, attribute, value, apart: self.apart };
             // An object stays even when it is empty, since its presence is compared, too.
             if definition.is_multi_valued() {
                 let elements = value.elements();
@@ -137,7 +137,7 @@ impl Serialize for Elements<'_> {
 }
 
 struct Element<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     attribute: AttributeId,
     value: &'a Value,
     apart: &'a [AttributeId],
@@ -145,15 +145,15 @@ struct Element<'a> {
 
 impl Serialize for Element<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let is_complex = self.kind.attribute(self.attribute).data_type() == AttributeType::Complex;
+        let is_complex = self.resource_type.attribute(self.attribute).data_type() == AttributeType::Complex;
         match (is_complex, self.value) {
             (true, Value::Complex(object)) => {
-                Members { kind: self.kind, object, apart: self.apart }.serialize(serializer)
+                Members { resource_type: self.resource_type, object, apart: self.apart }.serialize(serializer)
             }
             // A value of the wrong type matches no comparison.
             (true, _) => serializer.serialize_map(Some(0))?.end(),
             (false, value) => {
-                let text = comparable(self.kind, self.attribute, value).map_or(Cow::Borrowed(""), Cow::Owned);
+                let text = comparable(self.resource_type, self.attribute, value).map_or(Cow::Borrowed(""), Cow::Owned);
                 serializer.serialize_str(&text)
             }
         }

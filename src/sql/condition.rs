@@ -51,9 +51,9 @@ impl Mapping {
 impl Mapping {
     /// Whether the documents contain the values of the attribute: documents omit derived attributes.
     pub(super) fn has_in_document(&self, attribute: AttributeId) -> bool {
-        let top = self.kind.attribute(self.kind.top_level(attribute));
+        let top = self.resource_type.attribute(self.resource_type.top_level(attribute));
         let derived = top.is_multi_valued() && top.mutability() == Mutability::ReadOnly;
-        !derived && is_kept(&self.kind, attribute)
+        !derived && is_kept(&self.resource_type, attribute)
     }
 }
 
@@ -210,7 +210,7 @@ impl<'a> Translator<'a> {
             _ => Index::Unknown,
         };
         self.each(from, place.route(), &mut |it, json| {
-            let text = json.text(it.statement.dialect, &it.mapping.kind);
+            let text = json.text(it.statement.dialect, &it.mapping.resource_type);
             test(it, &Scalar::computed(text, index))
         })
     }
@@ -234,11 +234,11 @@ impl<'a> Translator<'a> {
     ) -> Pushdown {
         let Some((first, rest)) = route.split_first() else { return test(self, &from) };
         let json = from.enter(*first);
-        if !self.mapping.kind.attribute(*first).is_multi_valued() {
+        if !self.mapping.resource_type.attribute(*first).is_multi_valued() {
             return self.each(json, rest, test);
         }
         self.aliases += 1;
-        let (rows, element, _) = json.elements(self.statement.dialect, &self.mapping.kind, self.aliases);
+        let (rows, element, _) = json.elements(self.statement.dialect, &self.mapping.resource_type, self.aliases);
         self.whole(|it| {
             it.statement.push("EXISTS (SELECT 1 FROM ").push(&rows).push(" WHERE ");
             let pushdown = it.each(element, rest, test);
@@ -307,7 +307,7 @@ impl<'a> Translator<'a> {
             if json.is_root() {
                 return it.condition(condition, &Base::Json(json.clone()));
             }
-            let exists = json.exists(it.statement.dialect, &it.mapping.kind);
+            let exists = json.exists(it.statement.dialect, &it.mapping.resource_type);
             it.statement.push("(").push(&exists).push(" AND ");
             let pushdown = it.condition(condition, &Base::Json(json.clone()));
             it.statement.push(")");
@@ -321,7 +321,7 @@ impl<'a> Translator<'a> {
             scalar.is_present(it.statement);
             Pushdown::Exact
         };
-        if self.mapping.kind.attribute(attribute).data_type() != AttributeType::Complex {
+        if self.mapping.resource_type.attribute(attribute).data_type() != AttributeType::Complex {
             return self.whole(|it| it.at(place, base, test));
         }
         match (base, self.mapping.table_on(place.route()), self.document(attribute)) {
@@ -358,9 +358,9 @@ impl<'a> Translator<'a> {
 
     /// Writes that a value in a document is not empty, or has a sub-attribute that is not empty.
     fn present_below(&mut self, json: &Json, attribute: AttributeId) -> Pushdown {
-        let kind = &self.mapping.kind;
-        if kind.attribute(attribute).data_type() != AttributeType::Complex {
-            let text = json.text(self.statement.dialect, kind);
+        let resource_type = &self.mapping.resource_type;
+        if resource_type.attribute(attribute).data_type() != AttributeType::Complex {
+            let text = json.text(self.statement.dialect, resource_type);
             Scalar::computed(text, Index::Unknown).is_present(self.statement);
             return Pushdown::Exact;
         }
@@ -379,17 +379,18 @@ impl<'a> Translator<'a> {
 
     /// The stored sub-attributes of a complex value; `None` if a filter must not use one of them.
     fn parts(&self, attribute: AttributeId) -> Option<Vec<AttributeId>> {
-        let kind = &self.mapping.kind;
-        let parts = kind.children(attribute).iter().copied().filter(|part| kind.referred_id(*part).is_none());
+        let resource_type = &self.mapping.resource_type;
+        let parts =
+            resource_type.children(attribute).iter().copied().filter(|part| resource_type.referred_id(*part).is_none());
         let parts: Vec<AttributeId> = parts.collect();
-        parts.iter().all(|part| is_kept(kind, *part)).then_some(parts)
+        parts.iter().all(|part| is_kept(resource_type, *part)).then_some(parts)
     }
 
     fn extension(&mut self, attribute: AttributeId, base: &Base<'a>) -> Pushdown {
         match (base, self.mapping.find(attribute), self.document(attribute)) {
             (Base::Resource, Some(column), _) => Scalar::column(column).is_true(self.statement),
             (Base::Resource, None, Some(document)) => {
-                let exists = document.enter(attribute).exists(self.statement.dialect, &self.mapping.kind);
+                let exists = document.enter(attribute).exists(self.statement.dialect, &self.mapping.resource_type);
                 self.statement.push(&exists);
                 Pushdown::Exact
             }

@@ -29,37 +29,42 @@ impl Json {
     }
 
     /// The value as text; null if the value does not exist.
-    pub(super) fn text(&self, dialect: Dialect, kind: &ResourceType) -> String {
+    pub(super) fn text(&self, dialect: Dialect, resource_type: &ResourceType) -> String {
         match (dialect, self.names.split_last()) {
             (Dialect::Sqlite, None) => self.root.clone(),
-            (Dialect::Sqlite, _) => format!("json_extract({}, {})", self.root, self.path(kind)),
+            (Dialect::Sqlite, _) => format!("json_extract({}, {})", self.root, self.path(resource_type)),
             (Dialect::Postgres, None) => format!("({} #>> '{{}}')", self.root),
             (Dialect::Postgres, Some((last, names))) => {
-                let object = Self { root: self.root.clone(), names: names.to_vec() }.value(kind);
-                format!("({object} ->> {})", name(kind, *last))
+                let object = Self { root: self.root.clone(), names: names.to_vec() }.value(resource_type);
+                format!("({object} ->> {})", name(resource_type, *last))
             }
         }
     }
 
     /// A condition that the value exists, whatever its type.
-    pub(super) fn exists(&self, dialect: Dialect, kind: &ResourceType) -> String {
+    pub(super) fn exists(&self, dialect: Dialect, resource_type: &ResourceType) -> String {
         match dialect {
-            Dialect::Sqlite => format!("json_type({}, {}) IS NOT NULL", self.root, self.path(kind)),
-            Dialect::Postgres => format!("({}) IS NOT NULL", self.value(kind)),
+            Dialect::Sqlite => format!("json_type({}, {}) IS NOT NULL", self.root, self.path(resource_type)),
+            Dialect::Postgres => format!("({}) IS NOT NULL", self.value(resource_type)),
         }
     }
 
     /// The elements of an array as rows with an alias (no rows if the value is not an array), one element, and the
     /// expression of its position in the array.
-    pub(super) fn elements(&self, dialect: Dialect, kind: &ResourceType, number: usize) -> (String, Self, String) {
+    pub(super) fn elements(
+        &self,
+        dialect: Dialect,
+        resource_type: &ResourceType,
+        number: usize,
+    ) -> (String, Self, String) {
         let alias = format!("scim{number}");
         match dialect {
             Dialect::Sqlite => {
-                let rows = format!("json_each({}, {}) AS {alias}", self.root, self.path(kind));
+                let rows = format!("json_each({}, {}) AS {alias}", self.root, self.path(resource_type));
                 (rows, Self::new(format!("{alias}.value")), format!("{alias}.key"))
             }
             Dialect::Postgres => {
-                let value = self.value(kind);
+                let value = self.value(resource_type);
                 // A value that is not an array must not raise an error, which would fail the whole statement.
                 let array = format!("CASE WHEN jsonb_typeof({value}) = 'array' THEN {value} ELSE '[]'::jsonb END");
                 let rows = format!("jsonb_array_elements({array}) WITH ORDINALITY AS {alias}(value, key)");
@@ -69,25 +74,27 @@ impl Json {
     }
 
     /// The value as `jsonb`.
-    fn value(&self, kind: &ResourceType) -> String {
-        self.names.iter().fold(self.root.clone(), |value, attribute| format!("{value} -> {}", name(kind, *attribute)))
+    fn value(&self, resource_type: &ResourceType) -> String {
+        self.names
+            .iter()
+            .fold(self.root.clone(), |value, attribute| format!("{value} -> {}", name(resource_type, *attribute)))
     }
 
     /// The route in the syntax of SQLite: `'$."name"."familyName"'`.
-    fn path(&self, kind: &ResourceType) -> String {
+    fn path(&self, resource_type: &ResourceType) -> String {
         let mut path = String::from("$");
         for attribute in &self.names {
             // Names in a schema contain no quotation marks.
             path.push_str(".\"");
-            path.push_str(kind.attribute(*attribute).name());
+            path.push_str(resource_type.attribute(*attribute).name());
             path.push('"');
         }
         quoted(&path)
     }
 }
 
-fn name(kind: &ResourceType, attribute: AttributeId) -> String {
-    quoted(kind.attribute(attribute).name())
+fn name(resource_type: &ResourceType, attribute: AttributeId) -> String {
+    quoted(resource_type.attribute(attribute).name())
 }
 
 fn quoted(text: &str) -> String {

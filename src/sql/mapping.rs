@@ -33,7 +33,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Mapping {
-    pub(super) kind: Arc<ResourceType>,
+    pub(super) resource_type: Arc<ResourceType>,
     pub(super) id: Column,
     pub(super) document: Option<Box<str>>,
     pub(super) columns: Vec<(AttributeId, Column)>,
@@ -54,16 +54,20 @@ impl Mapping {
     /// changes separately, as `meta.lastModified` does with the members of a group. A statement uses the column if
     /// possible, and otherwise the document. A [table](Mapping::table) that is added holds all values of its
     /// attribute.
-    pub fn documents(kind: &Arc<ResourceType>, id: impl Into<Box<str>>, document: impl Into<Box<str>>) -> Self {
-        Self { document: Some(document.into()), ..Self::columns(kind, id) }
+    pub fn documents(
+        resource_type: &Arc<ResourceType>,
+        id: impl Into<Box<str>>,
+        document: impl Into<Box<str>>,
+    ) -> Self {
+        Self { document: Some(document.into()), ..Self::columns(resource_type, id) }
     }
 
     /// A mapping to only the columns and tables that are added. `id` is a text column with the resource's id.
     /// Conditions on attributes that are not added are left to the core.
-    pub fn columns(kind: &Arc<ResourceType>, id: impl Into<Box<str>>) -> Self {
+    pub fn columns(resource_type: &Arc<ResourceType>, id: impl Into<Box<str>>) -> Self {
         let id = Column::text(id).required();
         Self {
-            kind: Arc::clone(kind),
+            resource_type: Arc::clone(resource_type),
             id,
             document: None,
             columns: Vec::new(),
@@ -124,7 +128,7 @@ impl Mapping {
 
     /// The resource type.
     pub fn resource_type(&self) -> &Arc<ResourceType> {
-        &self.kind
+        &self.resource_type
     }
 
     /// The comparable document of a resource: JSON with the names of the schema, in which every value is the text by
@@ -165,7 +169,7 @@ impl Mapping {
     /// The kind of index that serves the value of a document at the end of a route from its root.
     pub(super) fn index_of(&self, dialect: Dialect, route: &[AttributeId]) -> Index {
         let Some(indexed) = &self.indexed else { return Index::Unknown };
-        let is_single = |id: &AttributeId| !self.kind.attribute(*id).is_multi_valued();
+        let is_single = |id: &AttributeId| !self.resource_type.attribute(*id).is_multi_valued();
         match route.last() {
             Some(last) if indexed.contains(last) && route.iter().all(is_single) => match dialect {
                 Dialect::Sqlite => Index::Whole,

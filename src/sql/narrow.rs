@@ -120,7 +120,7 @@ impl Mapping {
     }
 
     fn has_column_below(&self, attribute: AttributeId) -> bool {
-        self.columns.iter().any(|(mapped, _)| *mapped == attribute || self.kind.parent(*mapped) == attribute)
+        self.columns.iter().any(|(mapped, _)| *mapped == attribute || self.resource_type.parent(*mapped) == attribute)
     }
 
     fn element_pattern(&self, condition: &Condition) -> Option<(Pattern, bool)> {
@@ -152,7 +152,7 @@ impl Mapping {
     /// The value at the end of a route, enclosed in the objects and arrays of the route.
     fn around(&self, route: &[AttributeId], value: Pattern) -> Pattern {
         route.iter().rev().fold(value, |value, id| {
-            let attribute = self.kind.attribute(*id);
+            let attribute = self.resource_type.attribute(*id);
             let value = if attribute.is_multi_valued() { Pattern::Array(vec![value]) } else { value };
             Pattern::Object(Map::from_iter([(attribute.name().to_owned(), value)]))
         })

@@ -77,10 +77,12 @@ impl Mapping {
 
     /// The value of an attribute that is neither complex nor multi-valued, nor a part of a multi-valued attribute.
     fn single(&self, dialect: Dialect, attribute: AttributeId) -> Option<Scalar> {
-        let kind = &self.kind;
-        let route = Place::new(kind, AttributeId::ROOT, attribute);
-        let is_single = |id: &AttributeId| !kind.attribute(*id).is_multi_valued();
-        if kind.attribute(attribute).data_type() == AttributeType::Complex || !route.route().iter().all(is_single) {
+        let resource_type = &self.resource_type;
+        let route = Place::new(resource_type, AttributeId::ROOT, attribute);
+        let is_single = |id: &AttributeId| !resource_type.attribute(*id).is_multi_valued();
+        if resource_type.attribute(attribute).data_type() == AttributeType::Complex
+            || !route.route().iter().all(is_single)
+        {
             return None;
         }
         let mut scratch = Statement::new(dialect);
@@ -89,7 +91,7 @@ impl Mapping {
         let from = || translator.document(attribute);
         column.or_else(|| {
             let json = route.route().iter().fold(from()?, |json, id| json.enter(*id));
-            Some(Scalar::computed(json.text(dialect, kind), self.index_of(dialect, route.route())))
+            Some(Scalar::computed(json.text(dialect, resource_type), self.index_of(dialect, route.route())))
         })
     }
 }
@@ -297,44 +299,47 @@ impl Translator<'_> {
 
     /// Whether the order of the expression in the database is the core's order of the attribute.
     fn fits(&self, sort: &Sort, scalar: &Scalar) -> bool {
-        let kind = self.mapping.kind.attribute(sort.attribute()).data_type();
-        let is_text = matches!(kind, AttributeType::String | AttributeType::Reference);
+        let data_type = self.mapping.resource_type.attribute(sort.attribute()).data_type();
+        let is_text = matches!(data_type, AttributeType::String | AttributeType::Reference);
         match scalar.form() {
             Form::Comparable => true,
             Form::Text => is_text && sort.is_case_exact(),
             Form::Folded => is_text && !sort.is_case_exact(),
-            Form::Boolean => kind == AttributeType::Boolean,
-            Form::Integer => kind == AttributeType::Integer,
-            Form::Instant(_) => kind == AttributeType::DateTime,
-            Form::Timestamp => kind == AttributeType::DateTime && self.statement.dialect == Dialect::Postgres,
+            Form::Boolean => data_type == AttributeType::Boolean,
+            Form::Integer => data_type == AttributeType::Integer,
+            Form::Instant(_) => data_type == AttributeType::DateTime,
+            Form::Timestamp => data_type == AttributeType::DateTime && self.statement.dialect == Dialect::Postgres,
         }
     }
 
     /// The value at the end of a route that decides the order: in a list, the value of the primary element, or else of
     /// the first element.
     fn first(&mut self, from: Json, route: &[AttributeId]) -> String {
-        let (dialect, kind) = (self.statement.dialect, &self.mapping.kind);
+        let (dialect, resource_type) = (self.statement.dialect, &self.mapping.resource_type);
         let mut json = from;
         for (index, id) in route.iter().enumerate() {
             json = json.enter(*id);
-            if !kind.attribute(*id).is_multi_valued() {
+            if !resource_type.attribute(*id).is_multi_valued() {
                 continue;
             }
             self.aliases += 1;
-            let (rows, element, place) = json.elements(dialect, kind, self.aliases);
-            let primary = kind.conventional(*id).primary.map_or_else(String::new, |primary| {
-                format!("COALESCE({} = 'true', FALSE) DESC, ", element.clone().enter(primary).text(dialect, kind))
+            let (rows, element, place) = json.elements(dialect, resource_type, self.aliases);
+            let primary = resource_type.conventional(*id).primary.map_or_else(String::new, |primary| {
+                format!(
+                    "COALESCE({} = 'true', FALSE) DESC, ",
+                    element.clone().enter(primary).text(dialect, resource_type)
+                )
             });
             let rest = route.get(index + 1..).unwrap_or_default();
             let value = self.first(element, rest);
             return format!("(SELECT {value} FROM {rows} ORDER BY {primary}{place} ASC LIMIT 1)");
         }
-        json.text(dialect, kind)
+        json.text(dialect, resource_type)
     }
 
     fn first_row(&self, list: AttributeId, table: &Table, column: &Column) -> Option<Scalar> {
         let order = table.order.as_deref()?;
-        let primary = match self.mapping.kind.conventional(list).primary {
+        let primary = match self.mapping.resource_type.conventional(list).primary {
             Some(primary) => {
                 let mut written = Statement::new(self.statement.dialect);
                 let primary = Scalar::column(table.find(primary)?);

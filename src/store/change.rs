@@ -92,7 +92,7 @@ pub enum Change {
     /// Removes a resource, and every reference to the resource from lists of references.
     Delete {
         /// The resource's type.
-        kind: Arc<ResourceType>,
+        resource_type: Arc<ResourceType>,
         /// The resource's id.
         id: Text,
         /// The precondition on the removed resource.
@@ -106,7 +106,7 @@ pub enum Change {
     /// Removes and adds values of one list of references, without reading the other values.
     EditValues {
         /// The resource's type.
-        kind: Arc<ResourceType>,
+        resource_type: Arc<ResourceType>,
         /// The resource's id.
         id: Text,
         /// One of the type's [reference lists](ResourceType::reference_lists).
@@ -125,7 +125,7 @@ impl Change {
     pub fn resource_type(&self) -> &Arc<ResourceType> {
         match self {
             Self::Create { entry } | Self::Replace { entry, .. } => entry.resource.resource_type(),
-            Self::Delete { kind, .. } | Self::EditValues { kind, .. } => kind,
+            Self::Delete { resource_type, .. } | Self::EditValues { resource_type, .. } => resource_type,
         }
     }
 
@@ -161,9 +161,9 @@ impl Change {
     /// ```
     /// use scim_core::{schema::Registry, store::{Change, Expect, StoreError, Version}};
     ///
-    /// let kind = Registry::standard().resource_type("User").expect("registered").clone();
+    /// let resource_type = Registry::standard().resource_type("User").expect("registered").clone();
     /// let expect = Expect::Version(Version::from(1));
-    /// let delete = Change::Delete { kind, id: "2819".into(), expect, at: Default::default(), before: None };
+    /// let delete = Change::Delete { resource_type, id: "2819".into(), expect, at: Default::default(), before: None };
     /// assert!(delete.check(Some(&Version::from(1))).is_ok());
     /// assert!(matches!(delete.check(Some(&Version::from(2))), Err(StoreError::VersionMismatch { .. })));
     /// assert!(matches!(delete.check(None), Err(StoreError::NotFound)));
@@ -194,18 +194,19 @@ impl Change {
     /// deleted resource; `None` when it has no such reference, and for every other change.
     pub fn dropped_from(&self, referrer: &Resource) -> Option<Resource> {
         let Self::Delete { id, .. } = self else { return None };
-        let kind = referrer.resource_type();
+        let resource_type = referrer.resource_type();
         let holds = |list: &AttributeId| {
             let elements = referrer.root().get(*list).map(Value::elements).unwrap_or_default();
-            let refers = |element: &Value| referred(kind, *list, element.as_object()?).map(|value| value == &**id);
+            let refers =
+                |element: &Value| referred(resource_type, *list, element.as_object()?).map(|value| value == &**id);
             elements.iter().any(|element| refers(element) == Some(true))
         };
-        if !kind.reference_lists().iter().any(holds) {
+        if !resource_type.reference_lists().iter().any(holds) {
             return None;
         }
         let edit = ValueEdit { remove: vec![id.clone()], ..ValueEdit::default() };
         let mut without = referrer.clone();
-        for list in kind.reference_lists() {
+        for list in resource_type.reference_lists() {
             edit.apply(*list, &mut without);
         }
         Some(without)
@@ -222,12 +223,12 @@ impl fmt::Debug for Change {
             Self::EditValues { .. } => "EditValues",
         };
         let mut out = f.debug_struct(name);
-        out.field("kind", &self.resource_type().name()).field("id", &self.id());
+        out.field("resource_type", &self.resource_type().name()).field("id", &self.id());
         if let Some(expect) = self.expect() {
             out.field("expect", expect);
         }
-        if let Self::EditValues { kind, attribute, edit, modified, .. } = self {
-            out.field("attribute", &kind.path(*attribute))
+        if let Self::EditValues { resource_type, attribute, edit, modified, .. } = self {
+            out.field("attribute", &resource_type.path(*attribute))
                 .field("clear", &edit.clear)
                 .field("remove", &edit.remove.len())
                 .field("add", &edit.add.len())

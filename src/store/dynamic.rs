@@ -51,7 +51,7 @@ impl fmt::Debug for DynStore {
 
 trait Erased: Send + Sync {
     fn capabilities(&self) -> Capabilities;
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown;
+    fn pushdown(&self, resource_type: &ResourceType, conjunct: &Condition) -> Pushdown;
     fn get<'a>(
         &'a self,
         context: &'a RequestContext,
@@ -74,14 +74,14 @@ trait Erased: Send + Sync {
     fn get_many<'a>(
         &'a self,
         context: &'a RequestContext,
-        kind: &'a Arc<ResourceType>,
+        resource_type: &'a Arc<ResourceType>,
         ids: &'a [&'a str],
         requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>>;
     fn locate<'a>(
         &'a self,
         context: &'a RequestContext,
-        kinds: &'a [Arc<ResourceType>],
+        resource_types: &'a [Arc<ResourceType>],
         ids: &'a [&'a str],
     ) -> Boxed<'a, Result<Vec<Option<usize>>, StoreError>>;
 }
@@ -91,8 +91,8 @@ impl<S: Store> Erased for S {
         Store::capabilities(self)
     }
 
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        Store::pushdown(self, kind, conjunct)
+    fn pushdown(&self, resource_type: &ResourceType, conjunct: &Condition) -> Pushdown {
+        Store::pushdown(self, resource_type, conjunct)
     }
 
     fn get<'a>(
@@ -129,20 +129,20 @@ impl<S: Store> Erased for S {
     fn get_many<'a>(
         &'a self,
         context: &'a RequestContext,
-        kind: &'a Arc<ResourceType>,
+        resource_type: &'a Arc<ResourceType>,
         ids: &'a [&'a str],
         requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>> {
-        Box::pin(Store::get_many(self, context, kind, ids, requested))
+        Box::pin(Store::get_many(self, context, resource_type, ids, requested))
     }
 
     fn locate<'a>(
         &'a self,
         context: &'a RequestContext,
-        kinds: &'a [Arc<ResourceType>],
+        resource_types: &'a [Arc<ResourceType>],
         ids: &'a [&'a str],
     ) -> Boxed<'a, Result<Vec<Option<usize>>, StoreError>> {
-        Box::pin(Store::locate(self, context, kinds, ids))
+        Box::pin(Store::locate(self, context, resource_types, ids))
     }
 }
 
@@ -154,9 +154,9 @@ macro_rules! forward {
             $inner.capabilities()
         }
 
-        fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
+        fn pushdown(&self, resource_type: &ResourceType, conjunct: &Condition) -> Pushdown {
             let $outer = self;
-            $inner.pushdown(kind, conjunct)
+            $inner.pushdown(resource_type, conjunct)
         }
 
         async fn get(
@@ -193,22 +193,22 @@ macro_rules! forward {
         async fn get_many(
             &self,
             context: &RequestContext,
-            kind: &Arc<ResourceType>,
+            resource_type: &Arc<ResourceType>,
             ids: &[&str],
             requested: &RequestedAttributes<'_>,
         ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
             let $outer = self;
-            $inner.get_many(context, kind, ids, requested).await
+            $inner.get_many(context, resource_type, ids, requested).await
         }
 
         async fn locate(
             &self,
             context: &RequestContext,
-            kinds: &[Arc<ResourceType>],
+            resource_types: &[Arc<ResourceType>],
             ids: &[&str],
         ) -> Result<Vec<Option<usize>>, StoreError> {
             let $outer = self;
-            $inner.locate(context, kinds, ids).await
+            $inner.locate(context, resource_types, ids).await
         }
     };
 }

@@ -52,9 +52,9 @@ use crate::{
 /// }
 ///
 /// let registry = Registry::standard();
-/// let kind = registry.resource_type("User").expect("registered");
-/// let user_name = kind.child(AttributeId::ROOT, "userName").expect("defined");
-/// let mut user = Resource::new(kind.clone());
+/// let resource_type = registry.resource_type("User").expect("registered");
+/// let user_name = resource_type.child(AttributeId::ROOT, "userName").expect("defined");
+/// let mut user = Resource::new(resource_type.clone());
 /// user.root_mut().insert(AttributeId::ID, Value::String("2819c223".into()));
 /// user.root_mut().insert(user_name, Value::String("bjensen".into()));
 ///
@@ -62,7 +62,7 @@ use crate::{
 /// let context = RequestContext::new(TenantId::single());
 /// let done = now(store.commit(&context, &[Change::Create { entry: Entry::new(user) }]))?;
 ///
-/// let key = Key { kind, id: "2819c223" };
+/// let key = Key { resource_type, id: "2819c223" };
 /// let stored = now(store.get(&context, key, &RequestedAttributes::everything()))?.expect("created");
 /// assert_eq!(Some(stored.version), done[0].version);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -137,8 +137,8 @@ impl Store for MemoryStore {
             .with_partial(true)
     }
 
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        if query::is_stored(kind, conjunct) { Pushdown::Exact } else { Pushdown::No }
+    fn pushdown(&self, resource_type: &ResourceType, conjunct: &Condition) -> Pushdown {
+        if query::is_stored(resource_type, conjunct) { Pushdown::Exact } else { Pushdown::No }
     }
 
     async fn get(
@@ -147,7 +147,7 @@ impl Store for MemoryStore {
         key: Key<'_>,
         requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
-        let row = self.read(context, |tenant| tenant.row(tenant.find_table(key.kind)?, key.id).cloned());
+        let row = self.read(context, |tenant| tenant.row(tenant.find_table(key.resource_type)?, key.id).cloned());
         Ok(row.flatten().map(|row| row.stored(requested)))
     }
 
@@ -202,25 +202,25 @@ impl Store for MemoryStore {
     async fn get_many(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
-        let found = self.read(context, |tenant| Some(tenant.many(tenant.find_table(kind)?, ids, requested)));
+        let found = self.read(context, |tenant| Some(tenant.many(tenant.find_table(resource_type)?, ids, requested)));
         Ok(found.flatten().unwrap_or_else(|| vec![None; ids.len()]))
     }
 
     async fn locate(
         &self,
         context: &RequestContext,
-        kinds: &[Arc<ResourceType>],
+        resource_types: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
         let located = self.read(context, |tenant| {
             let position = |id: &&str| {
                 let (_, table) = tenant.locate(id)?;
-                let name = tenant.table(table)?.kind.name();
-                kinds.iter().position(|kind| kind.name() == name)
+                let name = tenant.table(table)?.resource_type.name();
+                resource_types.iter().position(|resource_type| resource_type.name() == name)
             };
             ids.iter().map(position).collect()
         });

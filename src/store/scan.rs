@@ -16,7 +16,7 @@ use crate::{
 #[expect(clippy::exhaustive_structs, reason = "a tenant's resources have a type and an id, and nothing else")]
 pub struct Key<'a> {
     /// The resource's type.
-    pub kind: &'a Arc<ResourceType>,
+    pub resource_type: &'a Arc<ResourceType>,
     /// The resource's id, compared exactly (RFC 7643 §3.1).
     pub id: &'a str,
 }
@@ -250,7 +250,7 @@ impl Default for Capabilities {
 #[expect(clippy::exhaustive_structs, reason = "a store that overlooked a part would answer another question")]
 pub struct Scan<'a> {
     /// The type of the resources.
-    pub kind: &'a Arc<ResourceType>,
+    pub resource_type: &'a Arc<ResourceType>,
     /// Conditions that must all hold. They are only conditions that the store's [`pushdown`](super::Store::pushdown)
     /// accepts.
     pub filter: &'a [&'a Condition],
@@ -373,12 +373,12 @@ impl fmt::Debug for Scan<'_> {
             .filter
             .iter()
             .flat_map(|condition| condition.attributes())
-            .map(|attribute| self.kind.path(attribute))
+            .map(|attribute| self.resource_type.path(attribute))
             .collect();
         f.debug_struct("Scan")
-            .field("kind", &self.kind.name())
+            .field("resource_type", &self.resource_type.name())
             .field("filter", &attributes)
-            .field("sort", &self.sort.map(|sort| self.kind.path(sort.attribute())))
+            .field("sort", &self.sort.map(|sort| self.resource_type.path(sort.attribute())))
             .field("window", &self.window)
             .field("requested", &self.requested)
             .field("count", &self.count)

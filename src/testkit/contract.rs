@@ -260,9 +260,14 @@ impl<S: Store> Kit<'_, S> {
         done.into_iter().next().ok_or_else(|| Failure::new(what, "no outcome").into())
     }
 
-    async fn get(&self, context: &RequestContext, kind: &Arc<ResourceType>, id: &str) -> Result<Option<Stored>, Stop> {
+    async fn get(
+        &self,
+        context: &RequestContext,
+        resource_type: &Arc<ResourceType>,
+        id: &str,
+    ) -> Result<Option<Stored>, Stop> {
         let requested = RequestedAttributes::everything();
-        let found = self.whole.store.get(context, Key { kind, id }, &requested).await;
+        let found = self.whole.store.get(context, Key { resource_type, id }, &requested).await;
         found.map_err(|error| failed("a resource is read", &error))
     }
 
@@ -270,21 +275,21 @@ impl<S: Store> Kit<'_, S> {
     async fn existing(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         id: &str,
         what: &str,
     ) -> Result<Stored, Stop> {
-        self.get(context, kind, id).await?.ok_or_else(|| Failure::new(what, "it is not there").into())
+        self.get(context, resource_type, id).await?.ok_or_else(|| Failure::new(what, "it is not there").into())
     }
 
     /// All resources of a type, ascending by id, read page by page.
-    async fn all(&self, context: &RequestContext, kind: &Arc<ResourceType>) -> Result<Vec<Stored>, Stop> {
+    async fn all(&self, context: &RequestContext, resource_type: &Arc<ResourceType>) -> Result<Vec<Stored>, Stop> {
         let requested = RequestedAttributes::everything();
         let mut found: Vec<Stored> = Vec::new();
         loop {
             let last = found.last().map(|stored| stored.resource.id().to_owned());
             let window = Window::behind(last.as_deref(), 500);
-            let scan = Scan { kind, filter: &[], sort: None, window, requested: &requested, count: false };
+            let scan = Scan { resource_type, filter: &[], sort: None, window, requested: &requested, count: false };
             let page = self.whole.store.scan(context, &scan).await.map_err(|error| failed("a list is read", &error))?;
             let more = page.more && !page.items.is_empty();
             found.extend(page.items);
@@ -297,8 +302,8 @@ impl<S: Store> Kit<'_, S> {
     /// All resources of a tenant with their versions, for comparison.
     async fn snapshot(&self, context: &RequestContext) -> Result<Vec<(Resource, Version)>, Stop> {
         let mut found = Vec::new();
-        for kind in self.whole.registry.resource_types() {
-            let all = self.all(context, kind).await?;
+        for resource_type in self.whole.registry.resource_types() {
+            let all = self.all(context, resource_type).await?;
             found.extend(all.into_iter().map(|stored| (Resource::clone(&stored.resource), stored.version)));
         }
         Ok(found)
@@ -360,14 +365,20 @@ fn replace(resource: Resource, expect: Expect) -> Change {
     Change::Replace { entry, expect, before }
 }
 
-fn delete(kind: &Arc<ResourceType>, id: &str, expect: Expect) -> Change {
-    Change::Delete { kind: Arc::clone(kind), id: id.into(), expect, at: moment(0), before: None }
+fn delete(resource_type: &Arc<ResourceType>, id: &str, expect: Expect) -> Change {
+    Change::Delete { resource_type: Arc::clone(resource_type), id: id.into(), expect, at: moment(0), before: None }
 }
 
 /// An edit of a list of references, at a fixed time that depends on `step`.
-fn edit(kind: &Arc<ResourceType>, list: crate::schema::AttributeId, id: &str, edit: ValueEdit, step: i64) -> Change {
+fn edit(
+    resource_type: &Arc<ResourceType>,
+    list: crate::schema::AttributeId,
+    id: &str,
+    edit: ValueEdit,
+    step: i64,
+) -> Change {
     Change::EditValues {
-        kind: Arc::clone(kind),
+        resource_type: Arc::clone(resource_type),
         id: id.into(),
         attribute: list,
         expect: Expect::Exists,
@@ -378,9 +389,11 @@ fn edit(kind: &Arc<ResourceType>, list: crate::schema::AttributeId, id: &str, ed
 
 /// The ids in a list of references, in the store's order.
 fn held(resource: &Resource, list: crate::schema::AttributeId) -> Vec<String> {
-    let kind = resource.resource_type();
+    let resource_type = resource.resource_type();
     let elements = resource.root().get(list).map(crate::value::Value::elements).unwrap_or_default();
-    let id = |element: &crate::value::Value| Some(element.as_object()?.get(kind.value_of(list)?)?.as_str()?.to_owned());
+    let id = |element: &crate::value::Value| {
+        Some(element.as_object()?.get(resource_type.value_of(list)?)?.as_str()?.to_owned())
+    };
     elements.iter().filter_map(id).collect()
 }
 

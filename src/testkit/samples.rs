@@ -53,23 +53,26 @@ pub(super) struct Samples {
 
 impl Samples {
     pub(super) fn new(registry: &Registry) -> Option<Self> {
-        let unique_of = |kind: &Arc<ResourceType>| {
+        let unique_of = |resource_type: &Arc<ResourceType>| {
             let text = |id: &&AttributeId| {
-                let definition = kind.attribute(**id);
-                definition.data_type() == AttributeType::String && is_settable(kind, **id) && is_singular(kind, **id)
+                let definition = resource_type.attribute(**id);
+                definition.data_type() == AttributeType::String
+                    && is_settable(resource_type, **id)
+                    && is_singular(resource_type, **id)
             };
-            kind.unique_attributes().iter().find(text).copied()
+            resource_type.unique_attributes().iter().find(text).copied()
         };
-        let subject = registry.resource_types().iter().find(|kind| unique_of(kind).is_some())?;
-        let refers = |kind: &Arc<ResourceType>, list: AttributeId| {
-            let reference = kind.conventional(list).reference;
-            let names = reference.map(|reference| kind.attribute(reference).reference_types()).unwrap_or_default();
+        let subject = registry.resource_types().iter().find(|resource_type| unique_of(resource_type).is_some())?;
+        let refers = |resource_type: &Arc<ResourceType>, list: AttributeId| {
+            let reference = resource_type.conventional(list).reference;
+            let names =
+                reference.map(|reference| resource_type.attribute(reference).reference_types()).unwrap_or_default();
             names.iter().any(|name| **name == *subject.name())
-                && kind.attribute(list).mutability() == Mutability::ReadWrite
+                && resource_type.attribute(list).mutability() == Mutability::ReadWrite
         };
-        let referrer = registry.resource_types().iter().find_map(|kind| {
-            let list = kind.reference_lists().iter().find(|list| refers(kind, **list))?;
-            Some((Arc::clone(kind), *list))
+        let referrer = registry.resource_types().iter().find_map(|resource_type| {
+            let list = resource_type.reference_lists().iter().find(|list| refers(resource_type, **list))?;
+            Some((Arc::clone(resource_type), *list))
         });
         Some(Self { subject: Arc::clone(subject), unique: unique_of(subject)?, referrer })
     }
@@ -81,28 +84,28 @@ impl Samples {
 }
 
 /// A new resource with the attributes that its schema requires; `name` is the value of every unique or required text.
-pub(super) fn named(kind: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
-    let mut resource = required(kind, id, name);
+pub(super) fn named(resource_type: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
+    let mut resource = required(resource_type, id, name);
     resource.assign_defaults();
     resource
 }
 
 /// Like [`named`], but without the defaults, which every new resource has.
-fn required(kind: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
+fn required(resource_type: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
     let mut root = Object::new();
     root.insert(AttributeId::ID, text(id));
-    fill(kind, AttributeId::ROOT, name, &mut root);
-    for extension in kind.extensions().iter().filter(|extension| extension.is_required()) {
+    fill(resource_type, AttributeId::ROOT, name, &mut root);
+    for extension in resource_type.extensions().iter().filter(|extension| extension.is_required()) {
         let mut data = Object::new();
-        fill(kind, extension.attribute(), name, &mut data);
+        fill(resource_type, extension.attribute(), name, &mut data);
         root.insert(extension.attribute(), Value::Complex(data));
     }
-    for &attribute in kind.unique_attributes() {
-        if kind.attribute(attribute).data_type() == AttributeType::String {
-            set(kind, &mut root, attribute, text(name));
+    for &attribute in resource_type.unique_attributes() {
+        if resource_type.attribute(attribute).data_type() == AttributeType::String {
+            set(resource_type, &mut root, attribute, text(name));
         }
     }
-    let mut resource = Resource::from_object(Arc::clone(kind), root);
+    let mut resource = Resource::from_object(Arc::clone(resource_type), root);
     resource.set_times(Some(moment(0)), moment(0));
     resource
 }
@@ -112,32 +115,32 @@ pub(super) fn text(text: &str) -> Value {
 }
 
 /// An element of a list of references.
-pub(super) fn reference(kind: &ResourceType, list: AttributeId, id: &str, target: &ResourceType) -> Object {
-    let conventional = kind.conventional(list);
+pub(super) fn reference(resource_type: &ResourceType, list: AttributeId, id: &str, target: &ResourceType) -> Object {
+    let conventional = resource_type.conventional(list);
     let mut element = Object::new();
     if let Some(value) = conventional.value {
         element.insert(value, text(id));
     }
-    if let Some(type_of) = conventional.kind {
+    if let Some(type_of) = conventional.type_of {
         element.insert(type_of, text(target.name()));
     }
     element
 }
 
-fn fill(kind: &ResourceType, parent: AttributeId, name: &str, object: &mut Object) {
-    for &attribute in kind.required_children(parent) {
-        if kind.is_reference_list(attribute) || object.contains(attribute) {
+fn fill(resource_type: &ResourceType, parent: AttributeId, name: &str, object: &mut Object) {
+    for &attribute in resource_type.required_children(parent) {
+        if resource_type.is_reference_list(attribute) || object.contains(attribute) {
             continue;
         }
-        let value = value_of(kind, attribute, name);
-        let value = if kind.attribute(attribute).is_multi_valued() { Value::List(vec![value]) } else { value };
+        let value = value_of(resource_type, attribute, name);
+        let value = if resource_type.attribute(attribute).is_multi_valued() { Value::List(vec![value]) } else { value };
         object.insert(attribute, value);
     }
 }
 
 /// A value that fits the attribute.
-fn value_of(kind: &ResourceType, attribute: AttributeId, name: &str) -> Value {
-    let definition = kind.attribute(attribute);
+fn value_of(resource_type: &ResourceType, attribute: AttributeId, name: &str) -> Value {
+    let definition = resource_type.attribute(attribute);
     match definition.data_type() {
         AttributeType::Boolean => Value::Boolean(true),
         AttributeType::Integer => Value::Integer(7),
@@ -147,11 +150,12 @@ fn value_of(kind: &ResourceType, attribute: AttributeId, name: &str) -> Value {
         AttributeType::Reference => text("https://example.com/7"),
         AttributeType::Complex => {
             let mut object = Object::new();
-            fill(kind, attribute, name, &mut object);
+            fill(resource_type, attribute, name, &mut object);
             if object.is_empty()
-                && let Some(part) = kind.children(attribute).iter().find(|part| is_settable(kind, **part))
+                && let Some(part) =
+                    resource_type.children(attribute).iter().find(|part| is_settable(resource_type, **part))
             {
-                object.insert(*part, value_of(kind, *part, name));
+                object.insert(*part, value_of(resource_type, *part, name));
             }
             Value::Complex(object)
         }
@@ -163,13 +167,13 @@ fn value_of(kind: &ResourceType, attribute: AttributeId, name: &str) -> Value {
 }
 
 /// Puts a value into the attribute and creates the complex values above it.
-pub(super) fn set(kind: &ResourceType, root: &mut Object, attribute: AttributeId, value: Value) {
-    let parent = kind.parent(attribute);
+pub(super) fn set(resource_type: &ResourceType, root: &mut Object, attribute: AttributeId, value: Value) {
+    let parent = resource_type.parent(attribute);
     if parent == AttributeId::ROOT {
         root.insert(attribute, value);
         return;
     }
-    let top = kind.parent(parent);
+    let top = resource_type.parent(parent);
     let outer = if top == AttributeId::ROOT { Some(&mut *root) } else { object_in(root, top) };
     if let Some(object) = outer.and_then(|outer| object_in(outer, parent)) {
         object.insert(attribute, value);
@@ -187,45 +191,45 @@ fn object_in(object: &mut Object, attribute: AttributeId) -> Option<&mut Object>
 }
 
 /// Whether a client can set the attribute and its parents.
-fn is_settable(kind: &ResourceType, attribute: AttributeId) -> bool {
+fn is_settable(resource_type: &ResourceType, attribute: AttributeId) -> bool {
     let mut at = attribute;
     while at != AttributeId::ROOT {
-        if kind.attribute(at).mutability() == Mutability::ReadOnly {
+        if resource_type.attribute(at).mutability() == Mutability::ReadOnly {
             return false;
         }
-        at = kind.parent(at);
+        at = resource_type.parent(at);
     }
     true
 }
 
-fn is_singular(kind: &ResourceType, attribute: AttributeId) -> bool {
+fn is_singular(resource_type: &ResourceType, attribute: AttributeId) -> bool {
     let mut at = attribute;
     while at != AttributeId::ROOT {
-        if kind.attribute(at).is_multi_valued() {
+        if resource_type.attribute(at).is_multi_valued() {
             return false;
         }
-        at = kind.parent(at);
+        at = resource_type.parent(at);
     }
     true
 }
 
 /// A resource with values in about half of the settable attributes. The values come from a small set, so that they
 /// repeat.
-pub(super) fn random(kind: &Arc<ResourceType>, id: &str, name: &str, random: &mut Random) -> Resource {
-    let mut resource = required(kind, id, name);
-    let containers = kind.extensions().iter().map(crate::schema::Extension::attribute);
+pub(super) fn random(resource_type: &Arc<ResourceType>, id: &str, name: &str, random: &mut Random) -> Resource {
+    let mut resource = required(resource_type, id, name);
+    let containers = resource_type.extensions().iter().map(crate::schema::Extension::attribute);
     for parent in std::iter::once(AttributeId::ROOT).chain(containers) {
         let mut values = Object::new();
-        for &attribute in kind.children(parent) {
+        for &attribute in resource_type.children(parent) {
             let skipped = [AttributeId::ID, AttributeId::SCHEMAS, AttributeId::META].contains(&attribute)
-                || kind.is_reference_list(attribute)
-                || kind.unique_attributes().contains(&attribute)
-                || kind.extensions().iter().any(|extension| extension.attribute() == attribute)
-                || !is_settable(kind, attribute);
+                || resource_type.is_reference_list(attribute)
+                || resource_type.unique_attributes().contains(&attribute)
+                || resource_type.extensions().iter().any(|extension| extension.attribute() == attribute)
+                || !is_settable(resource_type, attribute);
             if skipped || random.once_in(2) {
                 continue;
             }
-            if let Some(value) = random_value(kind, attribute, random) {
+            if let Some(value) = random_value(resource_type, attribute, random) {
                 values.insert(attribute, value);
             }
         }
@@ -243,13 +247,13 @@ pub(super) fn random(kind: &Arc<ResourceType>, id: &str, name: &str, random: &mu
     resource
 }
 
-fn random_value(kind: &ResourceType, attribute: AttributeId, random: &mut Random) -> Option<Value> {
-    if !kind.attribute(attribute).is_multi_valued() {
-        return random_element(kind, attribute, random);
+fn random_value(resource_type: &ResourceType, attribute: AttributeId, random: &mut Random) -> Option<Value> {
+    if !resource_type.attribute(attribute).is_multi_valued() {
+        return random_element(resource_type, attribute, random);
     }
     let mut elements = Vec::new();
     for _ in 0..=random.below(3) {
-        if let Some(element) = random_element(kind, attribute, random)
+        if let Some(element) = random_element(resource_type, attribute, random)
             && !elements.contains(&element)
         {
             elements.push(element);
@@ -258,8 +262,8 @@ fn random_value(kind: &ResourceType, attribute: AttributeId, random: &mut Random
     (!elements.is_empty()).then_some(Value::List(elements))
 }
 
-fn random_element(kind: &ResourceType, attribute: AttributeId, random: &mut Random) -> Option<Value> {
-    let definition = kind.attribute(attribute);
+fn random_element(resource_type: &ResourceType, attribute: AttributeId, random: &mut Random) -> Option<Value> {
+    let definition = resource_type.attribute(attribute);
     Some(match definition.data_type() {
         AttributeType::Boolean => Value::Boolean(random.once_in(2)),
         AttributeType::Integer => Value::Integer(i64::try_from(random.below(5)).unwrap_or_default() - 2),
@@ -270,13 +274,14 @@ fn random_element(kind: &ResourceType, attribute: AttributeId, random: &mut Rand
         AttributeType::Reference => text(random.choose(URIS)?),
         AttributeType::Complex => {
             let mut object = Object::new();
-            for &part in kind.children(attribute) {
+            for &part in resource_type.children(attribute) {
                 // A reference is made for each response, and one primary value is enough.
-                let made = kind.referred_id(part).is_some() || kind.conventional(attribute).primary == Some(part);
-                if made || !is_settable(kind, part) || random.once_in(3) {
+                let made = resource_type.referred_id(part).is_some()
+                    || resource_type.conventional(attribute).primary == Some(part);
+                if made || !is_settable(resource_type, part) || random.once_in(3) {
                     continue;
                 }
-                if let Some(value) = random_value(kind, part, random) {
+                if let Some(value) = random_value(resource_type, part, random) {
                     object.insert(part, value);
                 }
             }

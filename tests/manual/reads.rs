@@ -9,19 +9,19 @@ impl Tables {
     /// A row of `account`; or one of `team` and, where they are requested, its rows of `team_member`.
     fn read(
         &self,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         key: &RowKey,
         requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, ResourceError> {
-        if kind.name() == "User" {
+        if resource_type.name() == "User" {
             let Some(row) = self.account.get(key) else { return Ok(None) };
-            return Ok(Some(Stored::new(row.to_resource(kind, &key.1)?, Version::from(row.version))));
+            return Ok(Some(Stored::new(row.to_resource(resource_type, &key.1)?, Version::from(row.version))));
         }
         let Some(row) = self.team.get(key) else { return Ok(None) };
-        let mut group = row.to_resource(kind, &key.1)?;
+        let mut group = row.to_resource(resource_type, &key.1)?;
         let mut complete = true;
-        for list in kind.reference_lists().iter().filter(|list| requested.includes(**list)) {
-            let (members, Some(value)) = (self.members(key), kind.value_of(*list)) else { continue };
+        for list in resource_type.reference_lists().iter().filter(|list| requested.includes(**list)) {
+            let (members, Some(value)) = (self.members(key), resource_type.value_of(*list)) else { continue };
             // A database counts before it reads: SELECT count(*), sum(octet_length(account)) …
             let bytes: usize = members.iter().map(|id| 64 + id.len()).sum();
             complete = requested.list_limit().is_none_or(|limit| members.len() <= limit)
@@ -36,13 +36,13 @@ impl Tables {
 
     fn scan(&self, tenant: &TenantId, scan: &Scan<'_>) -> Result<Page, ResourceError> {
         let of_type: Vec<&RowKey> =
-            if scan.kind.name() == "User" { self.account.keys().collect() } else { self.team.keys().collect() };
+            if scan.resource_type.name() == "User" { self.account.keys().collect() } else { self.team.keys().collect() };
         // The order of a list may need an attribute that is not requested.
         let everything = RequestedAttributes::everything();
         let requested = if scan.sort.is_some() { &everything } else { scan.requested };
         let mut all = Vec::new();
         for key in of_type.into_iter().filter(|(owner, _)| owner == tenant) {
-            all.extend(self.read(scan.kind, key, requested)?);
+            all.extend(self.read(scan.resource_type, key, requested)?);
         }
         // Here a database does WHERE, ORDER BY and LIMIT, and the loop over its rows ends at `byte_limit`.
         Ok(scan.select(all))

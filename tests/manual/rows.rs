@@ -21,8 +21,8 @@ struct Account {
 }
 
 impl Account {
-    fn to_resource(&self, kind: &Arc<ResourceType>, id: &str) -> Result<Resource, ResourceError> {
-        let mut user = Resource::new(Arc::clone(kind));
+    fn to_resource(&self, resource_type: &Arc<ResourceType>, id: &str) -> Result<Resource, ResourceError> {
+        let mut user = Resource::new(Arc::clone(resource_type));
         user.set("id", id)?;
         user.set("userName", self.login.as_str())?;
         set_some(&mut user, "displayName", self.full_name.as_deref())?;

@@ -22,8 +22,8 @@ impl Store for Directory {
         Capabilities::new().with_max_batch(500).with_sort(true).with_total(true).with_backward(true).with_get_many(true)
     }
 
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        pushdown(kind, conjunct)
+    fn pushdown(&self, resource_type: &ResourceType, conjunct: &Condition) -> Pushdown {
+        pushdown(resource_type, conjunct)
     }
 
     async fn get(
@@ -33,7 +33,7 @@ impl Store for Directory {
         requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, StoreError> {
         let row = (context.tenant().clone(), Text::from(key.id));
-        self.begin().read(key.kind, &row, requested).map_err(StoreError::backend)
+        self.begin().read(key.resource_type, &row, requested).map_err(StoreError::backend)
     }
 
     async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
@@ -82,13 +82,13 @@ impl Store for Directory {
     async fn get_many(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let tables = self.begin();
         // SELECT … WHERE id = ANY($2): the rows come in any order, and each goes to the place of its id.
-        let row = |id: &str| tables.read(kind, &(context.tenant().clone(), Text::from(id)), requested);
+        let row = |id: &str| tables.read(resource_type, &(context.tenant().clone(), Text::from(id)), requested);
         let found = ids.iter().map(|id| Ok(row(id)?.map(|stored| stored.resource)));
         found.collect::<Result<_, ResourceError>>().map_err(StoreError::backend)
     }
@@ -96,12 +96,12 @@ impl Store for Directory {
     async fn locate(
         &self,
         context: &RequestContext,
-        kinds: &[Arc<ResourceType>],
+        resource_types: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
         let tables = self.begin();
         let key = |id: &str| (context.tenant().clone(), Text::from(id));
-        let position = |id: &&str| kinds.iter().position(|kind| tables.version(kind, &key(id)).is_some());
+        let position = |id: &&str| resource_types.iter().position(|resource_type| tables.version(resource_type, &key(id)).is_some());
         Ok(ids.iter().map(position).collect())
     }
 }

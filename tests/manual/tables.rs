@@ -21,8 +21,8 @@ struct Team {
 }
 
 impl Team {
-    fn to_resource(&self, kind: &Arc<ResourceType>, id: &str) -> Result<Resource, ResourceError> {
-        let mut group = Resource::new(Arc::clone(kind));
+    fn to_resource(&self, resource_type: &Arc<ResourceType>, id: &str) -> Result<Resource, ResourceError> {
+        let mut group = Resource::new(Arc::clone(resource_type));
         group.set("id", id)?;
         group.set("displayName", self.name.as_str())?;
         set_some(&mut group, "externalId", self.external_id.as_deref())?;
@@ -59,8 +59,8 @@ impl Tables {
         self.scim_version
     }
 
-    fn version(&self, kind: &ResourceType, key: &RowKey) -> Option<u64> {
-        match kind.name() {
+    fn version(&self, resource_type: &ResourceType, key: &RowKey) -> Option<u64> {
+        match resource_type.name() {
             "User" => self.account.get(key).map(|row| row.version),
             _ => self.team.get(key).map(|row| row.version),
         }

@@ -14,9 +14,9 @@ impl Tables {
         change.check(current.as_ref())?;
         match (change, current) {
             (Change::Create { entry } | Change::Replace { entry, .. }, _) => self.put(&key, entry),
-            (Change::Delete { kind, .. }, _) => Ok(self.delete(kind, &key)),
-            (Change::EditValues { kind, attribute, edit, modified, .. }, Some(current)) => {
-                let effect = self.edit_members(kind, *attribute, &key, edit)?;
+            (Change::Delete { resource_type, .. }, _) => Ok(self.delete(resource_type, &key)),
+            (Change::EditValues { resource_type, attribute, edit, modified, .. }, Some(current)) => {
+                let effect = self.edit_members(resource_type, *attribute, &key, edit)?;
                 if effect.is_empty() {
                     return Ok(ChangeOutcome::kept(current));
                 }
@@ -33,8 +33,8 @@ impl Tables {
     }
 
     fn put(&mut self, key: &RowKey, Entry { resource, unique, .. }: &Entry) -> Result<ChangeOutcome, StoreError> {
-        let (kind, version) = (resource.resource_type(), self.next_version());
-        if kind.name() == "User" {
+        let (resource_type, version) = (resource.resource_type(), self.next_version());
+        if resource_type.name() == "User" {
             self.free_login(key);
             // The unique index decides: 23505, or no row from INSERT … ON CONFLICT DO NOTHING.
             if let Some(taken) = unique.iter().find(|name| !self.claim_login(key, &name.folded)) {
@@ -47,10 +47,10 @@ impl Tables {
             let row = self.team.entry(key.clone()).or_default();
             row.update(resource);
             row.version = version;
-            for list in kind.reference_lists() {
+            for list in resource_type.reference_lists() {
                 let listed = resource.root().get(*list).map(Value::elements).unwrap_or_default();
                 let add = listed.iter().filter_map(Value::as_object).cloned().collect();
-                self.edit_members(kind, *list, key, &ValueEdit { clear: true, remove: Vec::new(), add })?;
+                self.edit_members(resource_type, *list, key, &ValueEdit { clear: true, remove: Vec::new(), add })?;
             }
         }
         Ok(ChangeOutcome::written(Version::from(version)))
@@ -59,12 +59,12 @@ impl Tables {
     /// Changes rows of `team_member` and no others. Gives what really went and came.
     fn edit_members(
         &mut self,
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         list: AttributeId,
         (tenant, team): &RowKey,
         edit: &ValueEdit,
     ) -> Result<ValueEdit, StoreError> {
-        let id_of = |member: &Object| member.get(kind.value_of(list)?)?.as_str().map(Text::from);
+        let id_of = |member: &Object| member.get(resource_type.value_of(list)?)?.as_str().map(Text::from);
         let coming: BTreeSet<Text> = edit.add.iter().filter_map(id_of).collect();
         // SELECT id FROM account WHERE … id = ANY($2) FOR KEY SHARE: nobody deletes them before this commits.
         let is_missing = |id: &&Text| !self.account.contains_key(&(tenant.clone(), (*id).clone()));
@@ -88,9 +88,9 @@ impl Tables {
         Ok(effect)
     }
 
-    fn delete(&mut self, kind: &ResourceType, key: &RowKey) -> ChangeOutcome {
+    fn delete(&mut self, resource_type: &ResourceType, key: &RowKey) -> ChangeOutcome {
         let (tenant, id) = key;
-        if kind.name() == "User" {
+        if resource_type.name() == "User" {
             for team in self.teams_of(key) {
                 self.delete_member(tenant, &team, id);
                 // Who read the team with the member must not write over it without.

@@ -73,27 +73,27 @@ pub fn read_registry(schemas: Option<&Path>, resource_types: Option<&Path>) -> R
     if !known.iter().any(|schema| schema.id().eq_ignore_ascii_case(USER)) {
         known.push(Schema::user().without("password"));
     }
-    let mut kinds = standard()?;
+    let mut types = standard()?;
     if let Some(path) = resource_types {
         let found = read_resource_types(&read(path)?, &known);
-        for kind in found.map_err(|error| RegistryError::Document(path.to_owned(), error))? {
-            match kinds.iter_mut().find(|known| known.name() == kind.name()) {
-                Some(standard) => *standard = kind,
-                None => kinds.push(kind),
+        for resource_type in found.map_err(|error| RegistryError::Document(path.to_owned(), error))? {
+            match types.iter_mut().find(|known| known.name() == resource_type.name()) {
+                Some(standard) => *standard = resource_type,
+                None => types.push(resource_type),
             }
         }
     }
     let uses = |schema: &&Schema| {
-        let all = kinds
-            .iter()
-            .flat_map(|kind| std::iter::once(kind.schema()).chain(kind.extensions().iter().map(Extension::schema)));
+        let all = types.iter().flat_map(|resource_type| {
+            std::iter::once(resource_type.schema()).chain(resource_type.extensions().iter().map(Extension::schema))
+        });
         let mut all = all.map(Schema::id).chain(PROTOCOL);
         all.any(|id| id.eq_ignore_ascii_case(schema.id()))
     };
     if let (Some(path), Some(unused)) = (schemas, own.iter().find(|schema| !uses(schema))) {
         return Err(RegistryError::Unused { path: path.to_owned(), schema: unused.id().into() });
     }
-    Ok(build(kinds)?)
+    Ok(build(types)?)
 }
 
 fn standard() -> Result<Vec<ResourceType>, SchemaError> {
@@ -105,6 +105,6 @@ fn standard() -> Result<Vec<ResourceType>, SchemaError> {
     Ok(vec![user, ResourceType::group()?])
 }
 
-fn build(kinds: Vec<ResourceType>) -> Result<Registry, SchemaError> {
-    kinds.into_iter().fold(Registry::builder(), RegistryBuilder::resource_type).build()
+fn build(resource_types: Vec<ResourceType>) -> Result<Registry, SchemaError> {
+    resource_types.into_iter().fold(Registry::builder(), RegistryBuilder::resource_type).build()
 }

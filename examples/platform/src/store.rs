@@ -80,8 +80,8 @@ impl TableStore {
     }
 
     /// The beginning of every query for resources of a type.
-    fn select<'a>(&'a self, kind: &'a Arc<ResourceType>) -> Result<Select<'a>, StoreError> {
-        Ok(Select { table: self.tables.find(kind)?, kind, dialect: self.database.dialect() })
+    fn select<'a>(&'a self, resource_type: &'a Arc<ResourceType>) -> Result<Select<'a>, StoreError> {
+        Ok(Select { table: self.tables.find(resource_type)?, resource_type, dialect: self.database.dialect() })
     }
 
     /// Runs a query of the program itself, whose cost depends on the rows that it names. Returns all its rows, or
@@ -108,7 +108,8 @@ fn class(scan: &Scan<'_>) -> (Reads, Shape) {
         [Condition::Compare(comparison)] if comparison.operator() == Operator::Eq => Some(comparison.attribute()),
         _ => None,
     };
-    let is_unique = |attribute| attribute == AttributeId::ID || scan.kind.unique_attributes().contains(&attribute);
+    let is_unique =
+        |attribute| attribute == AttributeId::ID || scan.resource_type.unique_attributes().contains(&attribute);
     let lane = if equality.is_some_and(is_unique) { Reads::LookUps } else { Reads::Searches };
     let is_own = scan.sort.is_none() && (scan.filter.is_empty() || equality.is_some());
     (lane, if is_own { Shape::Own } else { Shape::Client })
@@ -139,8 +140,8 @@ impl Store for TableStore {
             .with_partial(true)
     }
 
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        let table = self.tables.find(kind);
+    fn pushdown(&self, resource_type: &ResourceType, conjunct: &Condition) -> Pushdown {
+        let table = self.tables.find(resource_type);
         table.map_or(Pushdown::No, |table| table.mapping.pushdown(self.database.dialect(), conjunct))
     }
 
@@ -154,7 +155,7 @@ impl Store for TableStore {
         if key.id.contains('\0') {
             return Ok(None);
         }
-        let select = self.select(key.kind)?;
+        let select = self.select(key.resource_type)?;
         let mut query = select.resources(context, requested);
         query.push(" AND r.id = ").bind(key.id);
         let spent = context.host::<RequestNotes>().map(|notes| &notes.spent);
@@ -171,7 +172,7 @@ impl Store for TableStore {
     }
 
     async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
-        let select = self.select(scan.kind)?;
+        let select = self.select(scan.resource_type)?;
         self.charge_scan(context, scan, &select).await?;
         let (lane, shape) = class(scan);
         let Queries { count, page } = select.page(context, scan)?;
@@ -246,7 +247,7 @@ impl Store for TableStore {
         bytes: usize,
     ) -> Result<Vec<Referrer>, StoreError> {
         let select = self.select(relation.referrer())?;
-        let (kind, display) = (Arc::clone(select.kind), relation.display());
+        let (resource_type, display) = (Arc::clone(select.resource_type), relation.display());
         // Only the name of a document is kept. The document of a referrer that occurs several times is parsed
         // once.
         let names = Mutex::<HashMap<String, Option<String>>>::default();
@@ -256,7 +257,8 @@ impl Store for TableStore {
             let name = if let Some(name) = names.get(&id) {
                 name.clone()
             } else {
-                let resource = Resource::from_json(&kind, row.text(2)?.as_bytes()).map_err(StoreError::backend)?;
+                let resource =
+                    Resource::from_json(&resource_type, row.text(2)?.as_bytes()).map_err(StoreError::backend)?;
                 let name = resource.value(display).and_then(Value::as_str).map(str::to_owned);
                 names.insert(id.clone(), name.clone());
                 name
@@ -275,16 +277,16 @@ impl Store for TableStore {
     async fn get_many(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
-        let select = self.select(kind)?;
+        let select = self.select(resource_type)?;
         let mut keep = keep(requested);
         if let Some(attributes) = requested.attributes() {
-            let (kind, attributes) = (Arc::clone(kind), attributes.to_vec());
+            let (resource_type, attributes) = (Arc::clone(resource_type), attributes.to_vec());
             keep = keep.shortened(move |row| {
-                let part = select::part(&kind, &row.text(select::DOCUMENT)?, &attributes)?;
+                let part = select::part(&resource_type, &row.text(select::DOCUMENT)?, &attributes)?;
                 row.set(select::DOCUMENT, Some(part))
             });
         }
@@ -300,13 +302,16 @@ impl Store for TableStore {
     async fn locate(
         &self,
         context: &RequestContext,
-        kinds: &[Arc<ResourceType>],
+        resource_types: &[Arc<ResourceType>],
         ids: &[&str],
     ) -> Result<Vec<Option<usize>>, StoreError> {
-        let query = references::kinds(self.database.dialect(), context.tenant(), ids.iter().copied());
+        let query = references::resource_types(self.database.dialect(), context.tenant(), ids.iter().copied());
         let found = references::by_id(self.look_up(context, query, Keep::default()).await?)?;
-        let position =
-            |id: &&str| kinds.iter().position(|kind| Some(kind.name()) == found.get(*id).map(String::as_str));
+        let position = |id: &&str| {
+            resource_types
+                .iter()
+                .position(|resource_type| Some(resource_type.name()) == found.get(*id).map(String::as_str))
+        };
         Ok(ids.iter().map(position).collect())
     }
 }

@@ -86,12 +86,13 @@ fn nobody(terms: usize) -> String {
 }
 
 async fn search(store: &TableStore, filter: &str) -> Result<Page, StoreError> {
-    let kind = user_type();
-    let matcher = filter.parse::<Filter>().unwrap().compile(&kind, &mut Tolerance::new(Quirks::default())).unwrap();
+    let resource_type = user_type();
+    let matcher =
+        filter.parse::<Filter>().unwrap().compile(&resource_type, &mut Tolerance::new(Quirks::default())).unwrap();
     let conditions: Vec<_> = matcher.conditions().iter().collect();
     let window = Window::behind(None, 100);
     let scan = Scan {
-        kind: &kind,
+        resource_type: &resource_type,
         filter: &conditions,
         sort: None,
         window,
@@ -113,9 +114,11 @@ fn are_in_time(what: &str, mut times: Vec<Duration>) -> bool {
 
 /// The time of a look-up of the other organization.
 async fn look_up(store: &TableStore) -> Duration {
-    let (context, kind, start) = (tenant("other"), user_type(), Instant::now());
-    let found =
-        store.get(&context, Key { kind: &kind, id: "bystander" }, &RequestedAttributes::everything()).await.unwrap();
+    let (context, resource_type, start) = (tenant("other"), user_type(), Instant::now());
+    let found = store
+        .get(&context, Key { resource_type: &resource_type, id: "bystander" }, &RequestedAttributes::everything())
+        .await
+        .unwrap();
     assert!(found.is_some());
     start.elapsed()
 }

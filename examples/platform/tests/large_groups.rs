@@ -112,9 +112,9 @@ fn context() -> RequestContext {
     RequestContext::new(TenantId::new("acme").unwrap())
 }
 
-fn create(registry: &Registry, kind: &str, json: &Json) -> Change {
-    let kind = registry.resource_type(kind).unwrap();
-    Change::Create { entry: Entry::new(Resource::from_json(kind, json.to_string().as_bytes()).unwrap()) }
+fn create(registry: &Registry, resource_type: &str, json: &Json) -> Change {
+    let resource_type = registry.resource_type(resource_type).unwrap();
+    Change::Create { entry: Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()) }
 }
 
 fn user(registry: &Registry, id: &str) -> Change {
@@ -141,15 +141,16 @@ async fn fill(place: &Place, store: &DynStore) {
     } else {
         copy_model(place);
     }
-    let kind = registry.resource_type("Group").unwrap();
-    let attribute = kind.reference_lists()[0];
-    let value = kind.value_of(attribute).unwrap();
+    let resource_type = registry.resource_type("Group").unwrap();
+    let attribute = resource_type.reference_lists()[0];
+    let value = resource_type.value_of(attribute).unwrap();
     for some in ids.chunks(10_000) {
         let add = some.iter().map(|id| Object::from_iter([(value, Value::String(id.as_str().into()))])).collect();
         let edit = ValueEdit { add, ..ValueEdit::default() };
         let id = "all".into();
-        let kind = Arc::clone(kind);
-        let change = Change::EditValues { kind, id, attribute, expect: Expect::Exists, edit, modified: Utc::now() };
+        let resource_type = Arc::clone(resource_type);
+        let change =
+            Change::EditValues { resource_type, id, attribute, expect: Expect::Exists, edit, modified: Utc::now() };
         store.commit(&context, &[change]).await.unwrap();
         // A running database would do so by itself within a minute. Without statistics it does not know the list.
         if place.url.starts_with("postgres:") {

@@ -100,22 +100,29 @@ impl<S: Subscriber> Layer<S> for Watch {
     }
 }
 
-fn create(kind: &str, json: &serde_json::Value) -> Change {
+fn create(resource_type: &str, json: &serde_json::Value) -> Change {
     let registry = registry();
-    let kind = registry.resource_type(kind).unwrap();
-    Change::Create { entry: Entry::new(Resource::from_json(kind, json.to_string().as_bytes()).unwrap()) }
+    let resource_type = registry.resource_type(resource_type).unwrap();
+    Change::Create { entry: Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()) }
 }
 
 /// Adds members to a group, or removes them.
 fn edit(group: &str, add: &[String], remove: &[String]) -> Change {
     let registry = registry();
-    let kind = Arc::clone(registry.resource_type("Group").unwrap());
-    let attribute = kind.reference_lists()[0];
-    let value = kind.value_of(attribute).unwrap();
+    let resource_type = Arc::clone(registry.resource_type("Group").unwrap());
+    let attribute = resource_type.reference_lists()[0];
+    let value = resource_type.value_of(attribute).unwrap();
     let add = add.iter().map(|id| Object::from_iter([(value, Value::String(id.as_str().into()))])).collect();
     let remove = remove.iter().map(|id| id.as_str().into()).collect();
     let edit = ValueEdit { add, remove, ..ValueEdit::default() };
-    Change::EditValues { kind, id: group.into(), attribute, expect: Expect::Exists, edit, modified: Utc::now() }
+    Change::EditValues {
+        resource_type,
+        id: group.into(),
+        attribute,
+        expect: Expect::Exists,
+        edit,
+        modified: Utc::now(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

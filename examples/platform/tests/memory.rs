@@ -48,10 +48,10 @@ struct Host {
     context: RequestContext,
 }
 
-fn create(kind: &str, json: &Json) -> Change {
+fn create(resource_type: &str, json: &Json) -> Change {
     let registry = registry();
-    let kind = registry.resource_type(kind).unwrap();
-    Change::Create { entry: Entry::new(Resource::from_json(kind, json.to_string().as_bytes()).unwrap()) }
+    let resource_type = registry.resource_type(resource_type).unwrap();
+    Change::Create { entry: Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()) }
 }
 
 /// A query of the numbers from 1 to `last`.

@@ -161,9 +161,9 @@ fn group(n: usize, users: usize) -> Json {
 
 async fn fill(store: &TableStore, users: usize) {
     let (registry, context) = (registry(), RequestContext::new(TenantId::new("acme").unwrap()));
-    let create = |kind: &str, json: &Json| {
-        let kind = registry.resource_type(kind).unwrap();
-        Change::Create { entry: Entry::new(Resource::from_json(kind, json.to_string().as_bytes()).unwrap()) }
+    let create = |resource_type: &str, json: &Json| {
+        let resource_type = registry.resource_type(resource_type).unwrap();
+        Change::Create { entry: Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()) }
     };
     let users_of: Vec<usize> = (0..users).collect();
     for numbers in users_of.chunks(TableStore::MAX_BATCH) {
@@ -193,8 +193,8 @@ enum Shape {
 fn requests(users: usize) -> Vec<(&'static str, Shape, String)> {
     use Shape::{Lists, Selects, Spans};
     let (id, recent) = (user(77)["id"].as_str().unwrap().to_owned(), stamp(users - 20));
-    let filter = |kind: &str, filter: &str| {
-        let mut target = format!("/{kind}?filter=");
+    let filter = |resource_type: &str, filter: &str| {
+        let mut target = format!("/{resource_type}?filter=");
         for byte in filter.bytes() {
             if byte.is_ascii_alphanumeric() {
                 target.push(char::from(byte));

@@ -27,9 +27,9 @@ impl<'v> Element<'v> {
     }
 
     /// The value, with `primary` set from `is_primary`.
-    pub(super) fn to_value(self, kind: &ResourceType, list: AttributeId) -> Cow<'v, Value> {
-        match (self.object(), kind.conventional(list).primary) {
-            (Some(object), Some(primary)) if self.is_primary != is_primary(kind, list, object) => {
+    pub(super) fn to_value(self, resource_type: &ResourceType, list: AttributeId) -> Cow<'v, Value> {
+        match (self.object(), resource_type.conventional(list).primary) {
+            (Some(object), Some(primary)) if self.is_primary != is_primary(resource_type, list, object) => {
                 let mut object = object.clone();
                 object.insert(primary, Value::Boolean(self.is_primary));
                 Cow::Owned(Value::Complex(object))
@@ -43,21 +43,22 @@ impl<'v> Element<'v> {
 pub(super) type SubAttributeChange<'v> = (AttributeId, Option<&'v Value>);
 
 /// The values of a list without duplicates; in a list of references, one value for each resource.
-pub(super) fn distinct<'v>(kind: &ResourceType, list: AttributeId, values: &'v [Value]) -> Vec<Element<'v>> {
-    let id = kind.value_of(list).filter(|_| kind.is_reference_list(list));
-    let form = Form { kind, exact: false };
+pub(super) fn distinct<'v>(resource_type: &ResourceType, list: AttributeId, values: &'v [Value]) -> Vec<Element<'v>> {
+    let id = resource_type.value_of(list).filter(|_| resource_type.is_reference_list(list));
+    let form = Form { resource_type, exact: false };
     let mut known: HashMap<(bool, Cow<'v, str>), usize> = HashMap::with_capacity(values.len());
     let mut elements: Vec<Element<'v>> = Vec::with_capacity(values.len());
-    let idle = kind.conventional(list).primary.filter(|primary| !kind.attribute(*primary).is_required());
+    let idle =
+        resource_type.conventional(list).primary.filter(|primary| !resource_type.attribute(*primary).is_required());
     for value in values {
         let says_nothing = |object: &Object| {
-            let mut parts = object.iter().filter(|(id, _)| is_writable(kind, *id));
+            let mut parts = object.iter().filter(|(id, _)| is_writable(resource_type, *id));
             parts.all(|(id, value)| Some(id) == idle && *value == Value::Boolean(false))
         };
         if value.as_object().is_some_and(says_nothing) {
             continue;
         }
-        let is_primary = value.as_object().is_some_and(|object| is_primary(kind, list, object));
+        let is_primary = value.as_object().is_some_and(|object| is_primary(resource_type, list, object));
         let reference = id.and_then(|id| value.as_object()?.get(id)?.as_str());
         let key = match reference {
             Some(reference) => (true, Cow::Borrowed(reference)),
@@ -78,15 +79,15 @@ pub(super) fn distinct<'v>(kind: &ResourceType, list: AttributeId, values: &'v [
     elements
 }
 
-pub(super) fn is_primary(kind: &ResourceType, list: AttributeId, object: &Object) -> bool {
-    let primary = kind.conventional(list).primary.filter(|primary| is_writable(kind, *primary));
+pub(super) fn is_primary(resource_type: &ResourceType, list: AttributeId, object: &Object) -> bool {
+    let primary = resource_type.conventional(list).primary.filter(|primary| is_writable(resource_type, *primary));
     primary.and_then(|primary| object.get(primary)?.as_bool()) == Some(true)
 }
 
 impl Comparison<'_> {
     /// A value of a list as JSON.
     pub(super) fn element_json(&self, list: AttributeId, element: Element<'_>) -> Result<String, DiffError> {
-        self.whole_json(list, &element.to_value(self.kind, list))
+        self.whole_json(list, &element.to_value(self.resource_type, list))
     }
 
     /// The sub-attributes in which `now` differs from `was`, except `primary`; removals come last. `None` if a
@@ -97,25 +98,25 @@ impl Comparison<'_> {
         was: &Object,
         now: &'v Object,
     ) -> Option<Vec<SubAttributeChange<'v>>> {
-        let primary = self.kind.conventional(list).primary;
-        let counts = |id: AttributeId| Some(id) != primary && is_writable(self.kind, id);
-        let is_fixed = |id: AttributeId| self.kind.attribute(id).mutability() == Mutability::Immutable;
+        let primary = self.resource_type.conventional(list).primary;
+        let counts = |id: AttributeId| Some(id) != primary && is_writable(self.resource_type, id);
+        let is_fixed = |id: AttributeId| self.resource_type.attribute(id).mutability() == Mutability::Immutable;
         let mut parts = Vec::new();
         for (id, value) in now.iter().filter(|(id, _)| counts(*id)) {
             match was.get(id) {
-                Some(there) if is_fixed(id) && !same(self.kind, id, there, value) => return None,
+                Some(there) if is_fixed(id) && !same(self.resource_type, id, there, value) => return None,
                 Some(_) if is_fixed(id) => {}
                 Some(there) if self.is_equal(id, there, value) => {}
                 _ => parts.push((id, Some(value))),
             }
         }
-        let stays = self.kind.is_reference_list(list);
+        let stays = self.resource_type.is_reference_list(list);
         for (id, _) in was.iter().filter(|(id, _)| counts(*id) && !now.contains(*id)) {
             if is_fixed(id) && stays {
                 // The reference keeps an immutable sub-attribute that the client does not repeat.
                 continue;
             }
-            if is_fixed(id) || self.kind.attribute(id).is_required() {
+            if is_fixed(id) || self.resource_type.attribute(id).is_required() {
                 return None;
             }
             parts.push((id, None));
@@ -124,7 +125,7 @@ impl Comparison<'_> {
     }
 
     fn is_equal(&self, attribute: AttributeId, left: &Value, right: &Value) -> bool {
-        let form = Form { kind: self.kind, exact: true };
+        let form = Form { resource_type: self.resource_type, exact: true };
         match (left, right) {
             (Value::List(_), Value::List(_)) => form.of(attribute, left) == form.of(attribute, right),
             _ => left == right,
@@ -155,7 +156,7 @@ impl Comparison<'_> {
         let mut current = was.clone();
         for (id, value) in parts {
             let Some((condition, _)) = state.condition(&current) else { return Ok(None) };
-            let path = format!("{path}[{condition}].{}", self.kind.attribute(*id).name());
+            let path = format!("{path}[{condition}].{}", self.resource_type.attribute(*id).name());
             state.remove(&current);
             steps.push(if let Some(value) = value {
                 current.insert(*id, (*value).clone());
@@ -186,8 +187,8 @@ impl Comparison<'_> {
         staying: &[(bool, Element<'_>)],
         said: bool,
     ) -> Option<Vec<Step>> {
-        let Some(primary) = self.kind.conventional(list).primary else { return Some(Vec::new()) };
-        let definition = self.kind.attribute(primary);
+        let Some(primary) = self.resource_type.conventional(list).primary else { return Some(Vec::new()) };
+        let definition = self.resource_type.attribute(primary);
         let gains = staying.iter().find(|(was, now)| !was && now.is_primary);
         let losers = staying.iter().filter(|(was, now)| *was && !now.is_primary);
         if gains.is_none() && losers.clone().next().is_none() {

@@ -14,7 +14,7 @@ use crate::{
 /// are sorted.
 #[derive(Clone, Copy)]
 pub(super) struct Form<'a> {
-    pub(super) kind: &'a ResourceType,
+    pub(super) resource_type: &'a ResourceType,
     /// Whether case counts even where the schema ignores it.
     pub(super) exact: bool,
 }
@@ -29,7 +29,7 @@ impl Form<'_> {
     fn write(self, attribute: AttributeId, value: &Value, out: &mut String) {
         // Each part has a length prefix or an end mark, so that adjacent parts cannot be read as other parts.
         let _infallible = match value {
-            Value::String(text) if self.exact || self.kind.compares_exactly(attribute) => {
+            Value::String(text) if self.exact || self.resource_type.compares_exactly(attribute) => {
                 write!(out, "{}:{}", text.len(), text.as_str())
             }
             Value::String(text) => {
@@ -41,9 +41,9 @@ impl Form<'_> {
             Value::Decimal(number) => write!(out, "{};", number.canonical()),
             Value::DateTime(time) => write!(out, "{}.{};", time.timestamp(), time.timestamp_subsec_nanos()),
             Value::Complex(object) => {
-                let is_element = self.kind.attribute(attribute).is_multi_valued();
-                let primary = self.kind.conventional(attribute).primary.filter(|_| is_element);
-                let counts = |id: AttributeId| Some(id) != primary && is_writable(self.kind, id);
+                let is_element = self.resource_type.attribute(attribute).is_multi_valued();
+                let primary = self.resource_type.conventional(attribute).primary.filter(|_| is_element);
+                let counts = |id: AttributeId| Some(id) != primary && is_writable(self.resource_type, id);
                 let mut members: Vec<_> = object.iter().filter(|(id, _)| counts(*id)).collect();
                 members.sort_unstable_by_key(|(id, _)| *id);
                 out.push('{');

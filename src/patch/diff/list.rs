@@ -27,8 +27,8 @@ impl Comparison<'_> {
         wanted: Option<&Value>,
     ) -> Result<Vec<Step>, DiffError> {
         let there = before.map_or(&[][..], Value::elements);
-        let before = distinct(self.kind, list, there);
-        let wanted = distinct(self.kind, list, wanted.map_or(&[][..], Value::elements));
+        let before = distinct(self.resource_type, list, there);
+        let wanted = distinct(self.resource_type, list, wanted.map_or(&[][..], Value::elements));
         if wanted.is_empty() {
             return if before.is_empty() { Ok(Vec::new()) } else { Ok(vec![self.unset(list)?]) };
         }
@@ -36,10 +36,10 @@ impl Comparison<'_> {
         if before.is_empty() {
             return Ok(vec![self.whole(list, path, Op::Add, &wanted)?]);
         }
-        if let Some(value) = self.kind.value_of(list).filter(|_| self.kind.is_reference_list(list)) {
+        if let Some(value) = self.resource_type.value_of(list).filter(|_| self.resource_type.is_reference_list(list)) {
             return self.references(list, value, &path, &before, &wanted);
         }
-        if self.kind.attribute(list).data_type() != AttributeType::Complex {
+        if self.resource_type.attribute(list).data_type() != AttributeType::Complex {
             return self.simple(list, path, &before, &wanted);
         }
         let one_by_one = self.one_by_one(list, &path, there, &before, &wanted)?;
@@ -51,7 +51,7 @@ impl Comparison<'_> {
         let whole = vec![self.whole(list, path, Op::Replace, &wanted)?];
         // A sub-attribute that is never returned may have a value that the client does not know. Replacing the list
         // would remove that value.
-        let hides = self.kind.children(list).iter().any(|sub| self.kind.is_sensitive(*sub));
+        let hides = self.resource_type.children(list).iter().any(|sub| self.resource_type.is_sensitive(*sub));
         Ok(one_by_one.filter(|steps| hides || size(steps) <= size(&whole)).unwrap_or(whole))
     }
 
@@ -59,7 +59,7 @@ impl Comparison<'_> {
     fn whole(&self, list: AttributeId, path: String, op: Op, wanted: &[Element<'_>]) -> Result<Step, DiffError> {
         let values: Result<Vec<String>, _> = wanted.iter().map(|element| self.element_json(list, *element)).collect();
         let values = values?;
-        if self.kind.attribute(list).mutability() != Mutability::Immutable {
+        if self.resource_type.attribute(list).mutability() != Mutability::Immutable {
             return Ok(Step::Values { list, op, path, values });
         }
         // Nothing can be added to an immutable list later.
@@ -78,7 +78,7 @@ impl Comparison<'_> {
         before: &[Element<'_>],
         wanted: &[Element<'_>],
     ) -> Result<Vec<Step>, DiffError> {
-        let form = Form { kind: self.kind, exact: true };
+        let form = Form { resource_type: self.resource_type, exact: true };
         let forms = |elements: &[Element<'_>]| -> HashSet<String> {
             elements.iter().map(|element| form.of(list, element.value)).collect()
         };
@@ -94,11 +94,12 @@ impl Comparison<'_> {
             let is_sayable =
                 |it: &&Element<'_>| it.value.as_str().is_none_or(|it| !it.is_empty() && !it.contains('\0'));
             let can_be_named =
-                !self.kind.is_sensitive(list) && gone.len() < before.len() && gone.iter().all(is_sayable);
+                !self.resource_type.is_sensitive(list) && gone.len() < before.len() && gone.iter().all(is_sayable);
             if Requests::fits_alone(&whole, self.limits) || !can_be_named {
                 return Ok(vec![whole]);
             }
-            let conditions = gone.iter().map(|it| (format!("value eq {}", value_json(self.kind, list, it.value)), 1));
+            let conditions =
+                gone.iter().map(|it| (format!("value eq {}", value_json(self.resource_type, list, it.value)), 1));
             steps.push(Step::Gone { list, path: path.clone(), conditions: conditions.collect() });
         }
         if !new.is_empty() {
@@ -117,7 +118,7 @@ impl Comparison<'_> {
         before: &[Element<'_>],
         wanted: &[Element<'_>],
     ) -> Result<Option<Vec<Step>>, DiffError> {
-        let mut state = State::new(self.kind, self.limits, list);
+        let mut state = State::new(self.resource_type, self.limits, list);
         there.iter().filter_map(Value::as_object).for_each(|object| state.add(object));
         let pairs = self.pairs(list, before, wanted);
         let mut stays = vec![false; before.len()];
@@ -169,7 +170,7 @@ impl Comparison<'_> {
         steps.extend(primary);
         if !coming.is_empty() {
             let kept = staying.iter().map(|(_, now, _)| now.value.clone()).collect();
-            if !can_be_added(self.kind, list, kept, coming.iter().map(|element| element.value)) {
+            if !can_be_added(self.resource_type, list, kept, coming.iter().map(|element| element.value)) {
                 return Ok(None);
             }
             let values: Result<Vec<String>, _> = coming.iter().map(|it| self.element_json(list, *it)).collect();
@@ -181,7 +182,7 @@ impl Comparison<'_> {
     /// The index in `before` of each value of `wanted`: of the same value, or else of the only value with the same
     /// `value`, `type` or other sub-attribute.
     fn pairs(&self, list: AttributeId, before: &[Element<'_>], wanted: &[Element<'_>]) -> Vec<Option<usize>> {
-        let exact = Form { kind: self.kind, exact: true };
+        let exact = Form { resource_type: self.resource_type, exact: true };
         let mut same: HashMap<String, usize> =
             (0..).zip(before).map(|(index, element)| (exact.of(list, element.value), index)).collect();
         let mut pairs: Vec<Option<usize>> =
@@ -194,8 +195,8 @@ impl Comparison<'_> {
         };
         pairs.iter().flatten().for_each(|index| take(&mut free, *index));
 
-        let form = Form { kind: self.kind, exact: false };
-        for part in identifying(self.kind, list) {
+        let form = Form { resource_type: self.resource_type, exact: false };
+        for part in identifying(self.resource_type, list) {
             let key = |element: &Element<'_>| Some(form.of(part, element.object()?.get(part)?));
             // A key that occurs twice identifies nothing.
             let only = |keys: &mut dyn Iterator<Item = (usize, String)>| {
@@ -239,7 +240,7 @@ impl Comparison<'_> {
         let brackets = escaped(path) + escaped(&condition) + "[]".len();
         let (mut one_by_one, mut at_once) = (0, Some(0));
         for (id, value) in &parts {
-            let name = brackets + 1 + self.kind.attribute(*id).name().len();
+            let name = brackets + 1 + self.resource_type.attribute(*id).name().len();
             one_by_one += 1 + match value {
                 Some(value) => operation_size(Op::Replace, name, Some(self.json(*id, value)?.len())),
                 None => operation_size(Op::Remove, name, None),

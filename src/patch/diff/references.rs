@@ -17,14 +17,14 @@ impl Comparison<'_> {
         before: &[Element<'a>],
         wanted: &[Element<'a>],
     ) -> Result<Vec<Step>, DiffError> {
-        let inexpressible = || DiffError::new(DiffErrorKind::Inexpressible, self.kind.path(value));
-        let too_large = || DiffError::new(DiffErrorKind::TooLarge, self.kind.path(value));
+        let inexpressible = || DiffError::new(DiffErrorKind::Inexpressible, self.resource_type.path(value));
+        let too_large = || DiffError::new(DiffErrorKind::TooLarge, self.resource_type.path(value));
         let id_of = |element: &Element<'a>| element.object()?.get(value)?.as_str();
         let there: HashMap<&str, Element<'_>> = before.iter().filter_map(|it| Some((id_of(it)?, *it))).collect();
         if self.nameless(list, before, &id_of) != self.nameless(list, wanted, &id_of) {
             return Err(inexpressible());
         }
-        let mut state = State::of_references(self.kind, self.limits, list, value);
+        let mut state = State::of_references(self.resource_type, self.limits, list, value);
         // A path can name every id, unless the path is too long.
         let unnamed = |id: &str| match id {
             id if id.is_empty() || id.contains('\0') => inexpressible(),
@@ -41,7 +41,7 @@ impl Comparison<'_> {
             };
             kept.insert(id);
             let parts = self.parts(list, was, object);
-            let parts = parts.ok_or_else(|| DiffError::rule(ResourceErrorKind::Immutable, self.kind, list))?;
+            let parts = parts.ok_or_else(|| DiffError::rule(ResourceErrorKind::Immutable, self.resource_type, list))?;
             if !parts.is_empty() {
                 let change = self.change(list, path, &mut state, (was, *element), &parts)?;
                 let (steps, says) = change.ok_or_else(|| unnamed(id))?;
@@ -78,7 +78,7 @@ impl Comparison<'_> {
         elements: &[Element<'a>],
         id_of: &impl Fn(&Element<'a>) -> Option<&'a str>,
     ) -> BTreeSet<String> {
-        let form = Form { kind: self.kind, exact: true };
+        let form = Form { resource_type: self.resource_type, exact: true };
         let nameless = elements.iter().filter(|element| id_of(element).is_none());
         nameless.map(|element| form.of(list, element.value)).collect()
     }

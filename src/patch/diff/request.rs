@@ -19,7 +19,7 @@ use crate::{
 const ENVELOPE: usize = r#"{"schemas":[""],"Operations":[]}"#.len() + PATCH_OP.len();
 
 pub(super) struct Requests<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     limits: &'a Limits,
     full: Vec<Patch>,
     /// The operations of the request that is being filled.
@@ -30,8 +30,8 @@ pub(super) struct Requests<'a> {
 }
 
 impl<'a> Requests<'a> {
-    pub(super) fn new(kind: &'a ResourceType, limits: &'a Limits) -> Self {
-        Self { kind, limits, full: Vec::new(), operations: Vec::new(), bytes: ENVELOPE, values: Vec::new() }
+    pub(super) fn new(resource_type: &'a ResourceType, limits: &'a Limits) -> Self {
+        Self { resource_type, limits, full: Vec::new(), operations: Vec::new(), bytes: ENVELOPE, values: Vec::new() }
     }
 
     /// Whether the step fits into a request of its own.
@@ -148,7 +148,7 @@ impl<'a> Requests<'a> {
         self.bytes += size + usize::from(!self.operations.is_empty());
         // The value was written as JSON, so parsing does not fail; if it did, nothing wrong would be sent.
         let value = value.map(RawValue::from_string).transpose();
-        let value = value.map_err(|_| DiffError::new(DiffErrorKind::Inexpressible, self.kind.path(at)))?;
+        let value = value.map_err(|_| DiffError::new(DiffErrorKind::Inexpressible, self.resource_type.path(at)))?;
         self.operations.push(Operation { op, path: (!path.is_empty()).then(|| path.into()), value });
         Ok(())
     }
@@ -165,6 +165,6 @@ impl<'a> Requests<'a> {
     }
 
     fn too_large(&self, at: AttributeId) -> DiffError {
-        DiffError::new(DiffErrorKind::TooLarge, self.kind.path(at))
+        DiffError::new(DiffErrorKind::TooLarge, self.resource_type.path(at))
     }
 }

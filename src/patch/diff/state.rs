@@ -12,7 +12,7 @@ use crate::{
 
 /// The values of a list, counted by the sub-attributes that conditions compare.
 pub(super) struct State<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     limits: &'a Limits,
     list: AttributeId,
     /// The maximum number of bytes of a path outside its condition.
@@ -30,25 +30,26 @@ pub(super) type Condition = (String, usize);
 impl<'a> State<'a> {
     /// The state of a list of references.
     pub(super) fn of_references(
-        kind: &'a ResourceType,
+        resource_type: &'a ResourceType,
         limits: &'a Limits,
         list: AttributeId,
         value: AttributeId,
     ) -> Self {
-        Self { choices: vec![vec![value]], references: true, ..Self::new(kind, limits, list) }
+        Self { choices: vec![vec![value]], references: true, ..Self::new(resource_type, limits, list) }
     }
 
-    pub(super) fn new(kind: &'a ResourceType, limits: &'a Limits, list: AttributeId) -> Self {
-        let conventional = kind.conventional(list);
-        let mut choices: Vec<Vec<AttributeId>> = identifying(kind, list).into_iter().map(|id| vec![id]).collect();
-        if let (Some(value), Some(type_of)) = (conventional.value, conventional.kind)
+    pub(super) fn new(resource_type: &'a ResourceType, limits: &'a Limits, list: AttributeId) -> Self {
+        let conventional = resource_type.conventional(list);
+        let mut choices: Vec<Vec<AttributeId>> =
+            identifying(resource_type, list).into_iter().map(|id| vec![id]).collect();
+        if let (Some(value), Some(type_of)) = (conventional.value, conventional.type_of)
             && [value, type_of].iter().all(|id| choices.contains(&vec![*id]))
         {
             choices.push(vec![value, type_of]);
         }
-        let names = kind.children(list).iter().map(|id| kind.attribute(*id).name().len());
-        let around = kind.path(list).len() + "[].".len() + names.max().unwrap_or(0);
-        Self { kind, limits, list, around, choices, counts: HashMap::new(), references: false }
+        let names = resource_type.children(list).iter().map(|id| resource_type.attribute(*id).name().len());
+        let around = resource_type.path(list).len() + "[].".len() + names.max().unwrap_or(0);
+        Self { resource_type, limits, list, around, choices, counts: HashMap::new(), references: false }
     }
 
     pub(super) fn add(&mut self, object: &Object) {
@@ -87,8 +88,8 @@ impl<'a> State<'a> {
     fn term(&self, id: AttributeId, value: &Value) -> Option<String> {
         // No filter can express U+0000, and a service provider may take an empty text for no value.
         let can_be_said = value.as_str().is_none_or(|text| !text.is_empty() && !text.contains('\0'));
-        let name = self.kind.attribute(id).name();
-        can_be_said.then(|| format!("{name} eq {}", value_json(self.kind, id, value)))
+        let name = self.resource_type.attribute(id).name();
+        can_be_said.then(|| format!("{name} eq {}", value_json(self.resource_type, id, value)))
     }
 
     fn keys(&self, object: &Object) -> Vec<(usize, String)> {
@@ -101,29 +102,29 @@ impl<'a> State<'a> {
     }
 
     fn key(&self, choice: &[AttributeId], object: &Object) -> Option<String> {
-        let form = Form { kind: self.kind, exact: false };
+        let form = Form { resource_type: self.resource_type, exact: false };
         choice.iter().map(|id| Some(form.of(*id, object.get(*id)?))).collect()
     }
 
     fn whole(&self, object: &Object) -> (usize, String) {
-        let form = Form { kind: self.kind, exact: false };
+        let form = Form { resource_type: self.resource_type, exact: false };
         (usize::MAX, form.of(self.list, &Value::Complex(object.clone())))
     }
 }
 
 /// The sub-attributes that may identify the values of a list, in order of preference: those that a filter may name
 /// and that have one value.
-pub(super) fn identifying(kind: &ResourceType, list: AttributeId) -> Vec<AttributeId> {
-    let conventional = kind.conventional(list);
-    let first = [conventional.value, conventional.kind];
+pub(super) fn identifying(resource_type: &ResourceType, list: AttributeId) -> Vec<AttributeId> {
+    let conventional = resource_type.conventional(list);
+    let first = [conventional.value, conventional.type_of];
     let is_usable = |id: AttributeId| {
-        let definition = kind.attribute(id);
-        super::is_writable(kind, id)
-            && !kind.is_sensitive(id)
+        let definition = resource_type.attribute(id);
+        super::is_writable(resource_type, id)
+            && !resource_type.is_sensitive(id)
             && !definition.is_multi_valued()
             && definition.data_type() != AttributeType::Complex
             && Some(id) != conventional.primary
     };
-    let rest = kind.children(list).iter().copied().filter(|id| !first.contains(&Some(*id)));
+    let rest = resource_type.children(list).iter().copied().filter(|id| !first.contains(&Some(*id)));
     first.into_iter().flatten().chain(rest).filter(|id| is_usable(*id)).collect()
 }

@@ -62,7 +62,7 @@ pub struct Ownership {
 /// A resource type with the marker.
 #[derive(Clone, Debug)]
 struct Marked {
-    kind: Arc<ResourceType>,
+    resource_type: Arc<ResourceType>,
     marker: AttributeId,
     path: Box<str>,
     made_by_scim: Arc<Matcher>,
@@ -78,26 +78,29 @@ impl Ownership {
     pub fn new(registry: &Registry, marker: &str, others: UnownedResources) -> Result<Self, OwnershipError> {
         let path: AttributePath = marker.parse().map_err(|_| OwnershipError::Unknown(marker.into()))?;
         let mut marked = Vec::new();
-        for kind in registry.resource_types() {
+        for resource_type in registry.resource_types() {
             let mut tolerance = Tolerance::new(Quirks::strict());
-            let Ok(attribute) = kind.resolve(path.as_ref(), &mut tolerance) else { continue };
-            let definition = kind.attribute(attribute);
-            let parent = kind.parent(attribute);
+            let Ok(attribute) = resource_type.resolve(path.as_ref(), &mut tolerance) else { continue };
+            let definition = resource_type.attribute(attribute);
+            let parent = resource_type.parent(attribute);
             let fits = definition.data_type() == AttributeType::Boolean
                 && !definition.is_multi_valued()
                 && definition.mutability() == Mutability::ReadOnly
-                && !kind.is_sensitive(attribute)
-                && (parent == AttributeId::ROOT || kind.parent(parent) == AttributeId::ROOT)
-                && !kind.attribute(parent).is_multi_valued();
+                && !resource_type.is_sensitive(attribute)
+                && (parent == AttributeId::ROOT || resource_type.parent(parent) == AttributeId::ROOT)
+                && !resource_type.attribute(parent).is_multi_valued();
             let filter = Filter::parse(&format!("{marker} eq true"), &Limits::default(), &mut tolerance).ok();
-            let matcher = filter.and_then(|filter| filter.compile(kind, &mut tolerance).ok());
+            let matcher = filter.and_then(|filter| filter.compile(resource_type, &mut tolerance).ok());
             let Some(made_by_scim) = matcher.filter(|_| fits) else {
-                return Err(OwnershipError::Unfit { marker: marker.into(), kind: kind.name().into() });
+                return Err(OwnershipError::Unfit {
+                    marker: marker.into(),
+                    resource_type: resource_type.name().into(),
+                });
             };
             marked.push(Marked {
-                kind: Arc::clone(kind),
+                resource_type: Arc::clone(resource_type),
                 marker: attribute,
-                path: kind.path(attribute).into(),
+                path: resource_type.path(attribute).into(),
                 made_by_scim: Arc::new(made_by_scim),
             });
         }
@@ -110,15 +113,15 @@ impl Ownership {
         self.of(resource.resource_type()).is_none_or(|marked| marked.made_by_scim.matches(resource.root()))
     }
 
-    fn of(&self, kind: &ResourceType) -> Option<&Marked> {
-        self.marked.iter().find(|marked| marked.kind.name() == kind.name())
+    fn of(&self, resource_type: &ResourceType) -> Option<&Marked> {
+        self.marked.iter().find(|marked| marked.resource_type.name() == resource_type.name())
     }
 }
 
 impl Policy for Ownership {
-    fn access(&self, _: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        let Some(marked) = self.of(kind) else { return Ok(Access::full()) };
-        let access = Access::full().hiding(kind, &[&marked.path]);
+    fn access(&self, _: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
+        let Some(marked) = self.of(resource_type) else { return Ok(Access::full()) };
+        let access = Access::full().hiding(resource_type, &[&marked.path]);
         Ok(match self.others {
             UnownedResources::Invisible => access.within(Arc::clone(&marked.made_by_scim)),
             UnownedResources::Protected => access,
@@ -126,9 +129,9 @@ impl Policy for Ownership {
     }
 
     fn prepare(&self, _: &RequestContext, resource: &mut Resource) {
-        let kind = Arc::clone(resource.resource_type());
-        let Some(marked) = self.of(&kind) else { return };
-        let parent = kind.parent(marked.marker);
+        let resource_type = Arc::clone(resource.resource_type());
+        let Some(marked) = self.of(&resource_type) else { return };
+        let parent = resource_type.parent(marked.marker);
         let root = resource.root_mut();
         if parent == AttributeId::ROOT {
             root.insert(marked.marker, Value::Boolean(true));
@@ -145,8 +148,11 @@ impl Policy for Ownership {
     fn review(&self, _: &RequestContext, proposal: &Proposal<'_>) -> Result<(), Error> {
         match proposal.before {
             Some(before) if !self.is_made_by_scim(before) => {
-                let kind = proposal.kind.name();
-                Err(Error::new(403, format!("the {kind} was not made by SCIM and cannot be changed through it")))
+                let resource_type = proposal.resource_type.name();
+                Err(Error::new(
+                    403,
+                    format!("the {resource_type} was not made by SCIM and cannot be changed through it"),
+                ))
             }
             _ => Ok(()),
         }
@@ -161,11 +167,11 @@ pub enum OwnershipError {
     #[error("expected the path of an attribute that some resource type has: `{0:.80}`")]
     Unknown(Box<str>),
     /// The attribute is unsuitable: a client could set it, or no filter could use it.
-    #[error("{kind}: expected a singular boolean attribute that is readOnly and returned: `{marker:.80}`")]
+    #[error("{resource_type}: expected a singular boolean attribute that is readOnly and returned: `{marker:.80}`")]
     Unfit {
         /// The path of the marker.
         marker: Box<str>,
         /// The name of the resource type.
-        kind: Box<str>,
+        resource_type: Box<str>,
     },
 }

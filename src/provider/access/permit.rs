@@ -52,24 +52,24 @@ impl Policies {
         &self,
         context: &RequestContext,
         action: Action,
-        kind: Arc<ResourceType>,
+        resource_type: Arc<ResourceType>,
         is_derived: impl Fn(AttributeId) -> bool,
     ) -> Result<Permit, Error> {
         let mut access = Access::full();
         for policy in &self.all {
-            access = access.and(policy.access(context, action, &kind)?);
+            access = access.and(policy.access(context, action, &resource_type)?);
         }
         let (hidden, scope) = access.into_parts();
         for matcher in &scope {
-            if matcher.resource_type().name() != kind.name() {
+            if matcher.resource_type().name() != resource_type.name() {
                 return Err(broken_policy("a scope is compiled for the resource type that was asked for"));
             }
             if matcher.conditions().iter().flat_map(Condition::attributes).any(&is_derived) {
                 return Err(broken_policy("a scope looks at stored attributes only"));
             }
         }
-        let view = self.view(&kind, &hidden);
-        Ok(Permit { action, kind, view, hidden, scope })
+        let view = self.view(&resource_type, &hidden);
+        Ok(Permit { action, resource_type, view, hidden, scope })
     }
 
     /// Lets every policy review the change. The first refusal decides.
@@ -83,16 +83,16 @@ impl Policies {
         }
     }
 
-    fn view(&self, kind: &Arc<ResourceType>, hidden: &[AttributeId]) -> Arc<ResourceType> {
+    fn view(&self, resource_type: &Arc<ResourceType>, hidden: &[AttributeId]) -> Arc<ResourceType> {
         if hidden.is_empty() {
-            return Arc::clone(kind);
+            return Arc::clone(resource_type);
         }
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (Box::from(kind.name()), hidden.to_vec());
+        let key = (Box::from(resource_type.name()), hidden.to_vec());
         if let Some(view) = views.get(&key) {
             return Arc::clone(view);
         }
-        let view = Arc::new(kind.without(hidden));
+        let view = Arc::new(resource_type.without(hidden));
         if views.len() < VIEWS {
             views.insert(key, Arc::clone(&view));
         }
@@ -105,7 +105,7 @@ impl Policies {
 pub(in crate::provider) struct Permit {
     pub(in crate::provider) action: Action,
     /// The resource type as it is registered and stored.
-    pub(in crate::provider) kind: Arc<ResourceType>,
+    pub(in crate::provider) resource_type: Arc<ResourceType>,
     /// The resource type as the caller sees it. An attribute has the same id in both types.
     pub(in crate::provider) view: Arc<ResourceType>,
     hidden: Vec<AttributeId>,
@@ -130,7 +130,7 @@ impl Permit {
             if self.hidden.contains(&at) {
                 return true;
             }
-            at = self.kind.parent(at);
+            at = self.resource_type.parent(at);
         }
         false
     }
@@ -148,13 +148,14 @@ impl Permit {
     /// Returns the lists of references in `lists` that the scope does not use.
     pub(in crate::provider) fn unused<'a>(&self, lists: impl IntoIterator<Item = &'a AttributeId>) -> Vec<AttributeId> {
         let used: Vec<AttributeId> = self.scope().flat_map(Condition::attributes).collect();
-        let is_used = |list: &AttributeId| used.iter().any(|used| used == list || self.kind.parent(*used) == *list);
+        let is_used =
+            |list: &AttributeId| used.iter().any(|used| used == list || self.resource_type.parent(*used) == *list);
         lists.into_iter().copied().filter(|list| !is_used(list)).collect()
     }
 
     /// Refuses a resource that does not exist for the caller, with 404.
     pub(in crate::provider) fn check_found(&self, resource: &Resource) -> Result<(), Error> {
-        if self.includes(resource) { Ok(()) } else { Err(Error::no_resource(self.kind.name())) }
+        if self.includes(resource) { Ok(()) } else { Err(Error::no_resource(self.resource_type.name())) }
     }
 
     /// Removes the hidden attributes from the resource of a request body. For the client the schema does not have
@@ -165,7 +166,7 @@ impl Permit {
         }
         match resource.strip(&self.hidden) {
             Some(attribute) if !tolerance.allows(Quirk::UnknownAttribute) => {
-                Err(ResourceError::unknown(&self.kind, attribute).into())
+                Err(ResourceError::unknown(&self.resource_type, attribute).into())
             }
             _ => Ok(()),
         }
@@ -184,7 +185,7 @@ impl Permit {
         if self.hidden.is_empty() {
             return after;
         }
-        let mut after = after.seen_as(&self.kind);
+        let mut after = after.seen_as(&self.resource_type);
         after.restore(before, &self.hidden);
         after
     }

@@ -54,11 +54,12 @@ pub enum Action {
 /// struct House;
 ///
 /// impl Policy for House {
-///     fn access(&self, context: &RequestContext, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-///         match (kind.name(), action) {
+///     fn access(&self, context: &RequestContext, action: Action, resource_type: &Arc<ResourceType>)
+///         -> Result<Access, Error> {
+///         match (resource_type.name(), action) {
 ///             ("Group", Action::Delete) => Err(Error::new(403, "groups are deleted in the administration only")),
 ///             ("User", _) if context.actor() != Some("payroll") => {
-///                 Ok(Access::full().hiding(kind, &["employeeNumber"]))
+///                 Ok(Access::full().hiding(resource_type, &["employeeNumber"]))
 ///             }
 ///             _ => Ok(Access::full()),
 ///         }
@@ -69,7 +70,8 @@ pub enum Action {
 /// [`ServiceProviderBuilder::policy`]: crate::provider::ServiceProviderBuilder::policy
 pub trait Policy: fmt::Debug + Send + Sync + 'static {
     /// Decides whether the caller may perform `action` on resources of the type, and which part of them the caller
-    /// sees. The core calls this method first, before it reads anything. `kind` is the resource type as registered.
+    /// sees. The core calls this method first, before it reads anything. `resource_type` is the resource type as
+    /// registered.
     ///
     /// The core also calls it with [`Action::Read`] when resources of the type appear in other resources: as the
     /// groups of a user, as members that a client adds, or by the names of members. Resources that the caller may not
@@ -78,7 +80,12 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// If the caller may not perform the action.
-    fn access(&self, context: &RequestContext, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error>;
+    fn access(
+        &self,
+        context: &RequestContext,
+        action: Action,
+        resource_type: &Arc<ResourceType>,
+    ) -> Result<Access, Error>;
 
     /// Sets values on a new resource that the host knows and the client cannot set, such as the creator. The core
     /// calls this method before it checks the rules of the schema and before [`Policy::review`].
@@ -113,25 +120,26 @@ impl Access {
         Self { hidden: Vec::new(), scope: Vec::new() }
     }
 
-    /// Hides attributes of `kind`, given by their paths, with all their sub-attributes. For the caller, the schema
-    /// does not have these attributes: in answers, filters, sorting, projections, bodies and PATCH paths alike. The
-    /// stored values of hidden attributes stay unchanged, whatever the caller writes; hidden sub-attributes of a
+    /// Hides attributes of `resource_type`, given by their paths, with all their sub-attributes. For the caller, the
+    /// schema does not have these attributes: in answers, filters, sorting, projections, bodies and PATCH paths alike.
+    /// The stored values of hidden attributes stay unchanged, whatever the caller writes; hidden sub-attributes of a
     /// value in a list are removed together with the value.
     ///
     /// Unknown paths are ignored. `id`, `schemas` and `meta` cannot be hidden, nor can the `value` sub-attribute of a
     /// list of references: the protocol needs them. `/Schemas` shows the attributes of the service provider,
     /// including those that are hidden from the caller.
     #[must_use]
-    pub fn hiding<P: AsRef<str>>(mut self, kind: &ResourceType, paths: &[P]) -> Self {
+    pub fn hiding<P: AsRef<str>>(mut self, resource_type: &ResourceType, paths: &[P]) -> Self {
         let mut tolerance = Tolerance::new(Quirks::default());
         let resolved = paths.iter().filter_map(|path| {
             let path: AttributePath = path.as_ref().parse().ok()?;
-            kind.resolve(path.as_ref(), &mut tolerance).ok()
+            resource_type.resolve(path.as_ref(), &mut tolerance).ok()
         });
         let vital = |id: &AttributeId| {
             [AttributeId::ROOT, AttributeId::ID, AttributeId::SCHEMAS].contains(id)
-                || [*id, kind.parent(*id)].contains(&AttributeId::META)
-                || kind.is_reference_list(kind.parent(*id)) && kind.value_of(kind.parent(*id)) == Some(*id)
+                || [*id, resource_type.parent(*id)].contains(&AttributeId::META)
+                || resource_type.is_reference_list(resource_type.parent(*id))
+                    && resource_type.value_of(resource_type.parent(*id)) == Some(*id)
         };
         self.hidden.extend(resolved.filter(|id| !vital(id)));
         self
@@ -177,7 +185,7 @@ pub struct Proposal<'a> {
     /// The action of the caller.
     pub action: Action,
     /// The resource type.
-    pub kind: &'a Arc<ResourceType>,
+    pub resource_type: &'a Arc<ResourceType>,
     /// The stored resource; `None` for a creation. For an edit of one list of references and for a deletion, the
     /// lists of references may be missing.
     pub before: Option<&'a Resource>,

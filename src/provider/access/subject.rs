@@ -12,14 +12,14 @@ use crate::{
 /// The caller's own resource, for which `/Me` stands (RFC 7644 §3.11).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    kind: Box<str>,
+    resource_type: Box<str>,
     id: Text,
 }
 
 impl Subject {
     /// Returns the resource with this id, of the resource type with this name, such as `User`.
-    pub fn new(kind: impl Into<Box<str>>, id: impl Into<Text>) -> Self {
-        Self { kind: kind.into(), id: id.into() }
+    pub fn new(resource_type: impl Into<Box<str>>, id: impl Into<Text>) -> Self {
+        Self { resource_type: resource_type.into(), id: id.into() }
     }
 }
 
@@ -44,8 +44,8 @@ impl Subjects {
     ) -> Result<(Arc<ResourceType>, Text), Error> {
         let Some(subject_of) = &self.0 else { return Err(Error::not_implemented("/Me")) };
         let found = subject_of(context).and_then(|subject| {
-            let kind = registry.resource_type(&subject.kind)?;
-            Some((Arc::clone(kind), subject.id))
+            let resource_type = registry.resource_type(&subject.resource_type)?;
+            Some((Arc::clone(resource_type), subject.id))
         });
         found.ok_or_else(|| Error::new(404, "the caller is not a resource of this service provider"))
     }

@@ -20,7 +20,7 @@ use crate::{
 /// One resource of a cycle.
 struct Member {
     index: usize,
-    kind: Arc<ResourceType>,
+    resource_type: Arc<ResourceType>,
     id: Text,
     /// The complete resource.
     whole: Arc<Resource>,
@@ -78,12 +78,13 @@ impl<S: Store> Run<'_, S> {
                 return Err((index, error));
             }
             let Some(step) = self.steps.get_mut(index) else { continue };
-            let Work::Create { kind, data } = std::mem::replace(&mut step.work, Work::Done) else { continue };
+            let Work::Create { resource_type, data } = std::mem::replace(&mut step.work, Work::Done) else { continue };
             let id = step.id.clone().unwrap_or_default();
-            let Change::Create { entry } = self.prepare(index, &kind, &data).await.map_err(in_operation)? else {
+            let Change::Create { entry } = self.prepare(index, &resource_type, &data).await.map_err(in_operation)?
+            else {
                 continue;
             };
-            members.push(Member { index, kind, id, whole: entry.resource, part: None });
+            members.push(Member { index, resource_type, id, whole: entry.resource, part: None });
         }
         let mut later: HashSet<Text> = members.iter().map(|member| member.id.clone()).collect();
         for member in &mut members {
@@ -112,7 +113,7 @@ impl<S: Store> Run<'_, S> {
             }
             Err(error) => Err(match (changes.get(error.index), members.first()) {
                 (Some((index, change)), _) => (*index, super::refusal(change.resource_type(), error.error)),
-                (None, Some(first)) => (first.index, super::refusal(&first.kind, error.error)),
+                (None, Some(first)) => (first.index, super::refusal(&first.resource_type, error.error)),
                 (None, None) => (0, super::contention()),
             }),
         }
@@ -139,7 +140,7 @@ impl<S: Store> Run<'_, S> {
 
     /// Removes a created resource of a cycle that cannot be closed. Tries again while the store is busy.
     async fn remove(&self, member: &Member) {
-        let change = self.provider.delete_change(&member.kind, member.id.clone(), Expect::Exists, None);
+        let change = self.provider.delete_change(&member.resource_type, member.id.clone(), Expect::Exists, None);
         // The result does not matter: the resource is removed, or another writer has removed it, or the store is
         // unavailable. In each case the client gets the error of the operation.
         drop(self.commit_again(&[change]).await);
@@ -175,12 +176,12 @@ fn changes(members: &[Member]) -> Vec<(usize, Change)> {
 /// Returns the changes that complete a partial resource: edits of its lists, or a replacement if other references
 /// were left out too.
 fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
-    let kind = whole.resource_type();
+    let resource_type = whole.resource_type();
     let modified = whole.last_modified().unwrap_or_default();
     let mut rest = Resource::clone(whole);
     let mut edits = Vec::new();
-    for &list in kind.reference_lists() {
-        let id = |element| referred(kind, list, element);
+    for &list in resource_type.reference_lists() {
+        let id = |element| referred(resource_type, list, element);
         let kept: HashSet<Option<&str>> = elements_of(part, list).map(id).collect();
         let add: Vec<Object> =
             elements_of(whole, list).filter(|element| !kept.contains(&id(element))).cloned().collect();
@@ -190,7 +191,7 @@ fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
         }
         if !add.is_empty() {
             edits.push(Change::EditValues {
-                kind: Arc::clone(kind),
+                resource_type: Arc::clone(resource_type),
                 id: whole.id().into(),
                 attribute: list,
                 expect: Expect::Exists,
@@ -207,14 +208,14 @@ fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
 
 /// Removes the references to any of `ids`. Returns whether there was such a reference.
 fn strip(resource: &mut Resource, ids: &HashSet<Text>) -> bool {
-    let kind = Arc::clone(resource.resource_type());
-    strip_object(&kind, resource.root_mut(), ids)
+    let resource_type = Arc::clone(resource.resource_type());
+    strip_object(&resource_type, resource.root_mut(), ids)
 }
 
-fn strip_object(kind: &ResourceType, object: &mut Object, ids: &HashSet<Text>) -> bool {
+fn strip_object(resource_type: &ResourceType, object: &mut Object, ids: &HashSet<Text>) -> bool {
     let mut stripped = false;
     object.retain(|attribute, value| {
-        let refers = |value: &Value| refers_to(kind, attribute, value, ids);
+        let refers = |value: &Value| refers_to(resource_type, attribute, value, ids);
         match value {
             Value::List(values) => {
                 let before = values.len();
@@ -226,8 +227,8 @@ fn strip_object(kind: &ResourceType, object: &mut Object, ids: &HashSet<Text>) -
                 stripped = true;
                 false
             }
-            Value::Complex(below) if is_container(kind, attribute) => {
-                stripped |= strip_object(kind, below, ids);
+            Value::Complex(below) if is_container(resource_type, attribute) => {
+                stripped |= strip_object(resource_type, below, ids);
                 !below.is_empty()
             }
             _ => true,
@@ -236,14 +237,14 @@ fn strip_object(kind: &ResourceType, object: &mut Object, ids: &HashSet<Text>) -
     stripped
 }
 
-fn is_container(kind: &ResourceType, attribute: AttributeId) -> bool {
-    kind.extensions().iter().any(|extension| extension.attribute() == attribute)
+fn is_container(resource_type: &ResourceType, attribute: AttributeId) -> bool {
+    resource_type.extensions().iter().any(|extension| extension.attribute() == attribute)
 }
 
 /// Returns whether a value of the attribute refers to one of the resources.
-fn refers_to(kind: &ResourceType, attribute: AttributeId, value: &Value, ids: &HashSet<Text>) -> bool {
-    let conventional = kind.conventional(attribute);
-    let points = conventional.reference.is_some_and(|reference| kind.referred_id(reference).is_some());
+fn refers_to(resource_type: &ResourceType, attribute: AttributeId, value: &Value, ids: &HashSet<Text>) -> bool {
+    let conventional = resource_type.conventional(attribute);
+    let points = conventional.reference.is_some_and(|reference| resource_type.referred_id(reference).is_some());
     let id = value.as_object().zip(conventional.value).and_then(|(object, value)| object.get(value)?.as_str());
     points && id.is_some_and(|id| ids.contains(id))
 }

@@ -23,7 +23,7 @@ pub(super) struct Unknown(pub(super) Box<str>);
 /// `json` should be JSON. For other text the scan also ends, and the replacements in it are unspecified.
 pub(super) fn resolve<'a>(
     json: &'a str,
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     within: Option<&str>,
     mut resolve: impl FnMut(&str) -> Option<Box<str>>,
 ) -> Result<Cow<'a, str>, Unknown> {
@@ -36,7 +36,7 @@ pub(super) fn resolve<'a>(
     while let Some((start, end)) = scanner.next_value() {
         let Some(text) = unquoted(json.get(start..end).unwrap_or_default()) else { continue };
         let Some(id) = text.strip_prefix(PREFIX) else { continue };
-        if !scanner.is_reference(kind, within) {
+        if !scanner.is_reference(resource_type, within) {
             continue;
         }
         let Some(replacement) = resolve(id) else { return Err(Unknown(id.into())) };
@@ -55,12 +55,12 @@ pub(super) fn resolve<'a>(
 /// refers to resources.
 pub(super) fn resolve_path<'a>(
     path: &'a str,
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     mut resolve: impl FnMut(&str) -> Option<Box<str>>,
 ) -> Result<Cow<'a, str>, Unknown> {
     const QUOTED: &str = "\"bulkId:";
     let attribute = path.split('[').next().unwrap_or_default().rsplit(':').next().unwrap_or_default();
-    if !path.contains(QUOTED) || !refers(kind, attribute) {
+    if !path.contains(QUOTED) || !refers(resource_type, attribute) {
         return Ok(Cow::Borrowed(path));
     }
     let mut out = String::new();
@@ -151,28 +151,29 @@ impl Scanner<'_> {
         self.frames.iter().rev().filter(|frame| frame.is_object).filter_map(|frame| frame.name.as_deref())
     }
 
-    fn is_reference(&self, kind: &ResourceType, within: Option<&str>) -> bool {
+    fn is_reference(&self, resource_type: &ResourceType, within: Option<&str>) -> bool {
         // If a path names a member, the name of the attribute is at the end of the path.
         let mut parts = self.names().chain(within).flat_map(|name| {
             let attribute = name.rsplit(':').next().unwrap_or_default();
             attribute.rsplit('.').map(|part| part.split('[').next().unwrap_or_default())
         });
         let Some(own) = parts.next() else { return false };
-        if refers(kind, own) {
+        if refers(resource_type, own) {
             return true;
         }
         let is_id = own.eq_ignore_ascii_case("value") || own.eq_ignore_ascii_case("$ref");
-        is_id && parts.next().is_some_and(|outer| refers(kind, outer))
+        is_id && parts.next().is_some_and(|outer| refers(resource_type, outer))
     }
 }
 
 /// Returns whether an attribute with this name refers to resources.
-fn refers(kind: &ResourceType, name: &str) -> bool {
-    let containers = kind.extensions().iter().map(crate::schema::Extension::attribute);
+fn refers(resource_type: &ResourceType, name: &str) -> bool {
+    let containers = resource_type.extensions().iter().map(crate::schema::Extension::attribute);
     let mut attributes = std::iter::once(AttributeId::ROOT).chain(containers);
     attributes.any(|parent| {
-        let reference = kind.child(parent, name).and_then(|attribute| kind.conventional(attribute).reference);
-        reference.is_some_and(|reference| kind.referred_id(reference).is_some())
+        let reference =
+            resource_type.child(parent, name).and_then(|attribute| resource_type.conventional(attribute).reference);
+        reference.is_some_and(|reference| resource_type.referred_id(reference).is_some())
     })
 }
 
@@ -195,12 +196,12 @@ mod tests {
 
     fn resolved(json: &str, within: Option<&str>) -> Result<String, Unknown> {
         let (user, group) = (ResourceType::user().unwrap(), ResourceType::group().unwrap());
-        let kind = if json.contains("members") || within.is_some_and(|within| within.starts_with("members")) {
+        let resource_type = if json.contains("members") || within.is_some_and(|within| within.starts_with("members")) {
             group
         } else {
             user
         };
-        resolve(json, &kind, within, |id| (id != "no").then(|| format!("<{id}>").into())).map(Cow::into_owned)
+        resolve(json, &resource_type, within, |id| (id != "no").then(|| format!("<{id}>").into())).map(Cow::into_owned)
     }
 
     #[test]
@@ -240,11 +241,12 @@ mod tests {
         ] {
             assert_eq!(resolved(json, Some(within)).as_deref(), Ok(expected), "{within}");
         }
-        let kind = ResourceType::group().unwrap();
-        let path =
-            resolve_path(r#"members[value eq "bulkId:a" or value eq "b"]"#, &kind, |id| Some(id.to_uppercase().into()));
+        let resource_type = ResourceType::group().unwrap();
+        let path = resolve_path(r#"members[value eq "bulkId:a" or value eq "b"]"#, &resource_type, |id| {
+            Some(id.to_uppercase().into())
+        });
         assert_eq!(path.as_deref(), Ok(r#"members[value eq "A" or value eq "b"]"#));
-        assert_eq!(resolve_path(r#"members[value eq "bulkId:a"]"#, &kind, |_| None), Err(Unknown("a".into())));
+        assert_eq!(resolve_path(r#"members[value eq "bulkId:a"]"#, &resource_type, |_| None), Err(Unknown("a".into())));
     }
 
     /// The scan of truncated JSON, or of any other text, ends.

@@ -24,19 +24,19 @@ use crate::{
 /// The work of an operation.
 pub(super) enum Work<'a> {
     Create {
-        kind: Arc<ResourceType>,
+        resource_type: Arc<ResourceType>,
         data: Cow<'a, str>,
     },
     Replace {
-        kind: Arc<ResourceType>,
+        resource_type: Arc<ResourceType>,
         data: Cow<'a, str>,
     },
     Patch {
-        kind: Arc<ResourceType>,
+        resource_type: Arc<ResourceType>,
         patch: Patch,
     },
     Delete {
-        kind: Arc<ResourceType>,
+        resource_type: Arc<ResourceType>,
     },
     /// The operation is invalid. Its outcome is this error.
     Fault(Error),
@@ -48,7 +48,7 @@ pub(super) enum Work<'a> {
 pub(super) struct Step<'a> {
     pub(super) work: Work<'a>,
     pub(super) is_create: bool,
-    pub(super) kind: Option<Arc<ResourceType>>,
+    pub(super) resource_type: Option<Arc<ResourceType>>,
     /// The id of the resource. A resource that is to be created gets its id here.
     pub(super) id: Option<Text>,
     pub(super) version: Option<Box<str>>,
@@ -61,7 +61,7 @@ impl Step<'_> {
     /// Returns the id and the type of the resource that the operation creates; `None` for other operations.
     pub(super) fn creates(&self) -> Option<(Text, Arc<ResourceType>)> {
         match &self.work {
-            Work::Create { kind, .. } => Some((self.id.clone()?, Arc::clone(kind))),
+            Work::Create { resource_type, .. } => Some((self.id.clone()?, Arc::clone(resource_type))),
             _ => None,
         }
     }
@@ -80,7 +80,7 @@ pub(super) fn steps<'a, S: Store>(
         let mut step = Step {
             work: Work::Done,
             is_create: is_post(operation),
-            kind: None,
+            resource_type: None,
             id: None,
             version: operation.version.as_deref().map(Into::into),
             bulk_id: operation.bulk_id.as_deref().map(Into::into),
@@ -150,8 +150,8 @@ fn understand<'a, S: Store>(
     let known = ["POST", "PUT", "PATCH", "DELETE"].into_iter().find(|known| known.eq_ignore_ascii_case(method));
     let method = known.ok_or_else(|| malformed("method: expected POST, PUT, PATCH or DELETE"))?;
     let path = operation.path.as_deref().ok_or_else(|| malformed("path: expected one, which is required"))?;
-    let (kind, id) = target(path, provider.registry())?;
-    step.kind = Some(Arc::clone(&kind));
+    let (resource_type, id) = target(path, provider.registry())?;
+    step.resource_type = Some(Arc::clone(&resource_type));
     if method == "POST" {
         if id.is_some() {
             return Err(Error::new(405, "path: expected the endpoint of a resource type for POST"));
@@ -165,30 +165,31 @@ fn understand<'a, S: Store>(
             Some(bulk_id) => references.resolve(bulk_id).ok_or_else(|| unknown(Unknown(bulk_id.into())))?,
             None => id.into(),
         };
-        check_id(&kind, &id, provider.limits())?;
+        check_id(&resource_type, &id, provider.limits())?;
         step.id = Some(Text::from(&*id));
     }
     if method == "DELETE" {
-        return Ok(Work::Delete { kind });
+        return Ok(Work::Delete { resource_type });
     }
     let data = operation.data.ok_or_else(|| malformed(format!("data: expected some, which {method} requires")))?;
     if method == "PATCH" {
         let mut patch = Patch::parse(data.get().as_bytes(), provider.limits(), tolerance)?;
         patch.resolve_references(|operation| {
             let within = operation.path();
-            let value = operation.value().map(|value| resolve(value, &kind, within, |id| references.resolve(id)));
+            let value =
+                operation.value().map(|value| resolve(value, &resource_type, within, |id| references.resolve(id)));
             let value = value.transpose().map_err(unknown)?;
-            let path = operation.path().map(|path| resolve_path(path, &kind, |id| references.resolve(id)));
+            let path = operation.path().map(|path| resolve_path(path, &resource_type, |id| references.resolve(id)));
             let path = path.transpose().map_err(unknown)?;
             // Text without references stays unchanged.
             let path = path.and_then(|path| if let Cow::Owned(path) = path { Some(path.into()) } else { None });
             let value = value.and_then(|value| if let Cow::Owned(value) = value { Some(value) } else { None });
             Ok::<_, Error>((path, value))
         })?;
-        return Ok(Work::Patch { kind, patch });
+        return Ok(Work::Patch { resource_type, patch });
     }
-    let data = resolve(data.get(), &kind, None, |id| references.resolve(id)).map_err(unknown)?;
-    Ok(if method == "POST" { Work::Create { kind, data } } else { Work::Replace { kind, data } })
+    let data = resolve(data.get(), &resource_type, None, |id| references.resolve(id)).map_err(unknown)?;
+    Ok(if method == "POST" { Work::Create { resource_type, data } } else { Work::Replace { resource_type, data } })
 }
 
 /// Returns the resource type that a path relative to the base URL names, and the id if the path has one.
@@ -199,8 +200,8 @@ fn target<'a>(path: &'a str, registry: &Registry) -> Result<(Arc<ResourceType>, 
     let [first, id] = segments(path)?;
     // Bulk and /Me are not endpoints of resource types: bulk requests cannot be nested, and /Me is no alias here.
     match Target::find(registry, &first.unwrap_or_default(), id)? {
-        Target::Collection(kind) => Ok((kind, None)),
-        Target::Resource(kind, id) => Ok((kind, Some(id))),
+        Target::Collection(resource_type) => Ok((resource_type, None)),
+        Target::Resource(resource_type, id) => Ok((resource_type, Some(id))),
         Target::Search(_) => Err(Error::no_endpoint()),
     }
 }

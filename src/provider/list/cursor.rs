@@ -163,8 +163,8 @@ impl Cursor {
                 let (number, digest) = (reader.number()?, u64::from_be_bytes(reader.array()?));
                 Some(Mark::Long { number, id: reader.rest()?, digest })
             }
-            kind => {
-                let key = if kind == tag::NO_VALUE { None } else { Some(reader.key(kind)?) };
+            tag => {
+                let key = if tag == tag::NO_VALUE { None } else { Some(reader.key(tag)?) };
                 let number = u16::try_from(reader.number()?).ok()?;
                 Some(Mark::Place(Place { key, id: reader.rest()?, number }))
             }
@@ -192,8 +192,8 @@ fn write_key(out: &mut Vec<u8>, key: Option<&SortKey>) {
     }
 }
 
-fn write_text(out: &mut Vec<u8>, kind: u8, text: &str) {
-    out.push(kind);
+fn write_text(out: &mut Vec<u8>, tag: u8, text: &str) {
+    out.push(tag);
     write_number(out, u64::try_from(text.len()).unwrap_or(u64::MAX));
     out.extend_from_slice(text.as_bytes());
 }
@@ -256,8 +256,8 @@ impl<'a> Reader<'a> {
         (!id.is_empty() && !id.contains('\0')).then(|| Text::from(id))
     }
 
-    fn key(&mut self, kind: u8) -> Option<SortKey> {
-        Some(match kind {
+    fn key(&mut self, tag: u8) -> Option<SortKey> {
+        Some(match tag {
             tag::FALSE => SortKey::Boolean(false),
             tag::TRUE => SortKey::Boolean(true),
             tag::INTEGER => SortKey::Integer(i64::from_be_bytes(self.array()?)),

@@ -248,7 +248,7 @@ impl<S: Store> ServiceProvider<S> {
         let query = queries.iter().find(|query| u64::from(query.number) == number).ok_or_else(invalid)?;
         let hidden = query.permit.unused(&query.hidden);
         let requested = RequestedAttributes::without(&hidden);
-        let stored = self.read(context, Key { kind: query.kind, id: &id }, &requested).await?;
+        let stored = self.read(context, Key { resource_type: query.resource_type, id: &id }, &requested).await?;
         // A resource that does not exist for the caller must look like a missing resource.
         let stored = stored.filter(|stored| query.permit.includes(&stored.resource)).ok_or_else(expired)?;
         let found = self.see(context, query, vec![stored]).await?.pop().ok_or_else(expired)?;

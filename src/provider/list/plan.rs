@@ -20,7 +20,7 @@ pub(super) struct Plan<'a> {
 impl<'a> Plan<'a> {
     pub(super) fn new<S: Store>(
         store: &S,
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         conditions: impl Iterator<Item = &'a Condition>,
     ) -> Self {
         let mut plan = Self { pushed: Vec::new(), residual: Vec::new(), empty: false };
@@ -35,7 +35,7 @@ impl<'a> Plan<'a> {
             let pushdown = if condition.attributes().iter().any(made_here) {
                 Pushdown::No
             } else {
-                store.pushdown(kind, condition)
+                store.pushdown(resource_type, condition)
             };
             if matches!(pushdown, Pushdown::Exact | Pushdown::Superset) {
                 plan.pushed.push(condition);
@@ -59,7 +59,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns whether the residual conditions use derived attributes.
-    pub(super) fn needs_derived(&self, kind: &ResourceType, registry: &Registry) -> bool {
-        self.attributes().into_iter().any(|attribute| registry.is_derived(kind, attribute))
+    pub(super) fn needs_derived(&self, resource_type: &ResourceType, registry: &Registry) -> bool {
+        self.attributes().into_iter().any(|attribute| registry.is_derived(resource_type, attribute))
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 /// A query of the resources of one type, after interpretation of the request.
 pub(super) struct Query<'a> {
     pub(super) permit: &'a Permit,
-    pub(super) kind: &'a Arc<ResourceType>,
+    pub(super) resource_type: &'a Arc<ResourceType>,
     /// The index of the type among the registered types; 0 in a query of one type.
     pub(super) number: u16,
     pub(super) plan: Plan<'a>,
@@ -171,7 +171,7 @@ impl Query<'_> {
         sort: Option<&'a Sort>,
         count: bool,
     ) -> Scan<'a> {
-        Scan { kind: self.kind, filter: &self.plan.pushed, sort, window, requested, count }
+        Scan { resource_type: self.resource_type, filter: &self.plan.pushed, sort, window, requested, count }
     }
 }
 

@@ -59,22 +59,22 @@ impl<S: Store> ServiceProvider<S> {
     pub async fn search(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         request: &SearchRequest,
     ) -> Result<Listing, Error> {
-        let mut call = self.call(context, Action::Search, kind)?;
+        let mut call = self.call(context, Action::Search, resource_type)?;
         let filter = self.filter(request, &mut call.tolerance)?;
         let matcher = filter.map(|filter| filter.compile(&call.permit.view, &mut call.tolerance)).transpose()?;
-        self.check_filter(kind, compared(matcher.as_ref()))?;
+        self.check_filter(resource_type, compared(matcher.as_ref()))?;
         let order = match sort_path(request)? {
             Some(path) => Order::By(Sort::new(&call.permit.view, path, is_descending(request), &mut call.tolerance)?),
             None => Order::Same(None),
         };
-        self.check_order(kind, order.attribute())?;
+        self.check_order(resource_type, order.attribute())?;
         let view = self.view(&mut call, &Options::from(request.clone()))?;
         let tolerance = call.tolerance;
         let asked = vec![TypeQuery { call, number: 0, matcher, order, view }];
-        self.list(context, kind.name(), asked, request, &tolerance).await
+        self.list(context, resource_type.name(), asked, request, &tolerance).await
     }
 
     /// Queries the resources of all types in one list (RFC 7644 §3.4.2.1), as `GET` and `.search` at the base URL do.
@@ -115,8 +115,8 @@ impl<S: Store> ServiceProvider<S> {
     /// ```
     pub async fn search_all(&self, context: &RequestContext, request: &SearchRequest) -> Result<Listing, Error> {
         let (mut permits, mut refusal) = (Vec::new(), None);
-        for (number, kind) in (0..).zip(self.registry().resource_types()) {
-            match self.permit(context, Action::Search, kind) {
+        for (number, resource_type) in (0..).zip(self.registry().resource_types()) {
+            match self.permit(context, Action::Search, resource_type) {
                 Ok(permit) => permits.push((number, permit)),
                 Err(error) if error.status() >= 500 => return Err(error),
                 Err(error) => refusal = refusal.or(Some(error)),
@@ -126,18 +126,19 @@ impl<S: Store> ServiceProvider<S> {
             return Err(refusal);
         }
         let mut tolerance = Tolerance::new(self.quirks());
-        let kinds: Vec<Arc<ResourceType>> = permits.iter().map(|(_, permit)| Arc::clone(&permit.view)).collect();
+        let resource_types: Vec<Arc<ResourceType>> =
+            permits.iter().map(|(_, permit)| Arc::clone(&permit.view)).collect();
         let matchers = match self.filter(request, &mut tolerance)? {
-            Some(filter) => filter.compile_each(&kinds, &mut tolerance)?.into_iter().map(Some).collect(),
-            None => vec![None; kinds.len()],
+            Some(filter) => filter.compile_each(&resource_types, &mut tolerance)?.into_iter().map(Some).collect(),
+            None => vec![None; resource_types.len()],
         };
-        let orders = orders_of(&kinds, request, &mut tolerance)?;
+        let orders = orders_of(&resource_types, request, &mut tolerance)?;
         let options = Options::from(request.clone());
         let mut asked = Vec::with_capacity(permits.len());
         for (((number, permit), matcher), order) in permits.into_iter().zip(matchers).zip(orders) {
             let order = order.unwrap_or_else(|| Order::Same(Some(SortKey::Integer(i64::from(number)))));
-            self.check_filter(&permit.kind, compared(matcher.as_ref()))?;
-            self.check_order(&permit.kind, order.attribute())?;
+            self.check_filter(&permit.resource_type, compared(matcher.as_ref()))?;
+            self.check_order(&permit.resource_type, order.attribute())?;
             let mut call = Call { context, permit, tolerance };
             let view = self.view(&mut call, &options)?;
             tolerance = call.tolerance;
@@ -206,15 +207,15 @@ impl<S: Store> ServiceProvider<S> {
     /// Returns the query of the resources of one type, divided between the store and the core.
     fn query<'a>(&'a self, asked: &'a TypeQuery<'_>, descending: bool) -> Query<'a> {
         let TypeQuery { call: Call { permit, .. }, number, matcher, order, view } = asked;
-        let kind = &permit.kind;
+        let resource_type = &permit.resource_type;
         let conditions = matcher.iter().flat_map(Matcher::conditions).chain(permit.scope());
-        let plan = Plan::new(&self.inner.store, kind, conditions);
+        let plan = Plan::new(&self.inner.store, resource_type, conditions);
         let mut used = plan.attributes();
         used.extend(order.attribute());
-        let is_used = |list: &AttributeId| used.iter().any(|used| used == list || kind.parent(*used) == *list);
-        let hidden = view.hidden_lists(kind).into_iter().filter(|list| !is_used(list)).collect();
-        let sorts_derived = self.sorts_derived(kind, order);
-        Query { permit, kind, number: *number, plan, order, descending, hidden, sorts_derived, view }
+        let is_used = |list: &AttributeId| used.iter().any(|used| used == list || resource_type.parent(*used) == *list);
+        let hidden = view.hidden_lists(resource_type).into_iter().filter(|list| !is_used(list)).collect();
+        let sorts_derived = self.sorts_derived(resource_type, order);
+        Query { permit, resource_type, number: *number, plan, order, descending, hidden, sorts_derived, view }
     }
 
     /// Returns the resources with their derived attributes and with the names in their references.
@@ -230,8 +231,8 @@ impl<S: Store> ServiceProvider<S> {
             let resources: Vec<&Resource> = of_type.map(|(_, stored)| &*stored.resource).collect();
             let ids: Vec<&str> = resources.iter().map(|resource| resource.id()).collect();
             let shows = |attribute| query.view.shows(attribute);
-            let lists = self.derive(context, query.kind, &ids, shows).await?;
-            let displays = self.names(context, query.kind, &resources, shows).await?;
+            let lists = self.derive(context, query.resource_type, &ids, shows).await?;
+            let displays = self.names(context, query.resource_type, &resources, shows).await?;
             derived.push(lists.into_iter().zip(displays));
         }
         let rows = items.into_iter().map(|(position, stored)| {
@@ -259,14 +260,14 @@ fn sort_path(request: &SearchRequest) -> Result<Option<PathRef<'_>>, Error> {
 
 /// Returns the order of each type's resources in one list; `None` for every type if the request has no `sortBy`.
 fn orders_of(
-    kinds: &[Arc<ResourceType>],
+    resource_types: &[Arc<ResourceType>],
     request: &SearchRequest,
     tolerance: &mut Tolerance,
 ) -> Result<Vec<Option<Order>>, Error> {
-    let Some(path) = sort_path(request)? else { return Ok(kinds.iter().map(|_| None).collect()) };
-    let (mut orders, mut first, mut unknown) = (Vec::with_capacity(kinds.len()), None::<Sort>, None);
-    for kind in kinds {
-        let sort = match Sort::new(kind, path, is_descending(request), tolerance) {
+    let Some(path) = sort_path(request)? else { return Ok(resource_types.iter().map(|_| None).collect()) };
+    let (mut orders, mut first, mut unknown) = (Vec::with_capacity(resource_types.len()), None::<Sort>, None);
+    for resource_type in resource_types {
+        let sort = match Sort::new(resource_type, path, is_descending(request), tolerance) {
             Ok(sort) => sort,
             Err(error) if error.kind() == SortErrorKind::Unknown => {
                 unknown = Some(error);
@@ -281,14 +282,18 @@ fn orders_of(
         }
         orders.push(Some(if sort.attribute() == AttributeId::META_RESOURCE_TYPE {
             // `meta.resourceType` is not stored. All resources of a type have the same value.
-            let name = if sort.is_case_exact() { kind.name().into() } else { Text::from(&*fold(kind.name())) };
+            let name = if sort.is_case_exact() {
+                resource_type.name().into()
+            } else {
+                Text::from(&*fold(resource_type.name()))
+            };
             Order::Same(Some(SortKey::Text(name)))
         } else {
             Order::By(sort)
         }));
     }
     match (first, unknown) {
-        (None, Some(unknown)) if kinds.len() > 1 => Err(unknown.in_any_type().into()),
+        (None, Some(unknown)) if resource_types.len() > 1 => Err(unknown.in_any_type().into()),
         (None, Some(unknown)) => Err(unknown.into()),
         _ => Ok(orders),
     }

@@ -136,14 +136,14 @@ impl<S: Store> ServiceProvider<S> {
         query: &Query<'_>,
         items: Vec<Stored>,
     ) -> Result<Vec<Found>, Error> {
-        if !query.sorts_derived && !query.plan.needs_derived(query.kind, self.registry()) {
+        if !query.sorts_derived && !query.plan.needs_derived(query.resource_type, self.registry()) {
             return Ok(items.into_iter().map(as_stored).collect());
         }
         let mut used = query.plan.attributes();
         used.extend(query.sort().map(Sort::attribute));
         let ids: Vec<&str> = items.iter().map(|stored| stored.resource.id()).collect();
-        let requested = |list| used.iter().any(|used| *used == list || query.kind.parent(*used) == list);
-        let derived = self.derive(context, query.kind, &ids, requested).await?;
+        let requested = |list| used.iter().any(|used| *used == list || query.resource_type.parent(*used) == list);
+        let derived = self.derive(context, query.resource_type, &ids, requested).await?;
         let seen = items
             .into_iter()
             .zip(derived)
@@ -153,8 +153,8 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Returns whether the order is by a derived attribute, which no store can sort by.
-    pub(super) fn sorts_derived(&self, kind: &ResourceType, order: &Order) -> bool {
-        order.attribute().is_some_and(|attribute| self.registry().is_derived(kind, attribute))
+    pub(super) fn sorts_derived(&self, resource_type: &ResourceType, order: &Order) -> bool {
+        order.attribute().is_some_and(|attribute| self.registry().is_derived(resource_type, attribute))
     }
 }
 

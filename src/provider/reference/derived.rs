@@ -18,20 +18,20 @@ impl<S: Store> ServiceProvider<S> {
     pub(in crate::provider) async fn derive(
         &self,
         context: &RequestContext,
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         ids: &[&str],
         wanted: impl Fn(AttributeId) -> bool,
     ) -> Result<Vec<Derived>, Error> {
         let mut derived: Vec<Derived> = Vec::new();
         derived.resize_with(ids.len(), Vec::new);
-        let relations = self.registry().relations(kind).iter();
+        let relations = self.registry().relations(resource_type).iter();
         let relations: Vec<&Relation> = relations.filter(|relation| wanted(relation.attribute())).collect();
         if relations.is_empty() || ids.is_empty() {
             return Ok(derived);
         }
         let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
         for relation in relations {
-            let mut found = self.referrers(context, kind, relation, ids).await?;
+            let mut found = self.referrers(context, resource_type, relation, ids).await?;
             self.show_referrers(context, relation, &mut found).await?;
             for Referrer { value, id, display, .. } in found {
                 let Some(lists) = places.get(value.as_str()).and_then(|index| derived.get_mut(*index)) else {
@@ -89,8 +89,9 @@ impl<S: Store> ServiceProvider<S> {
 /// attributes are left out: a copy of each large resource of a page would double the memory of a query.
 pub(in crate::provider) fn hydrated(stored: &Stored, derived: &Derived, base: &str, used: &[AttributeId]) -> Resource {
     let resource = &stored.resource;
-    let kind = resource.resource_type();
-    let kept = [AttributeId::ID, AttributeId::META].into_iter().chain(used.iter().map(|used| kind.top_level(*used)));
+    let resource_type = resource.resource_type();
+    let kept =
+        [AttributeId::ID, AttributeId::META].into_iter().chain(used.iter().map(|used| resource_type.top_level(*used)));
     let mut root = Object::default();
     for attribute in kept {
         if root.get(attribute).is_none()
@@ -100,22 +101,22 @@ pub(in crate::provider) fn hydrated(stored: &Stored, derived: &Derived, base: &s
         }
     }
     if let Some(Value::Complex(meta)) = root.get_mut(AttributeId::META) {
-        let location = url(base, kind, resource.id());
+        let location = url(base, resource_type, resource.id());
         meta.insert(AttributeId::META_LOCATION, Value::String(location.into()));
         meta.insert(AttributeId::META_VERSION, Value::String(stored.version.etag().into()));
     }
     for (attribute, references) in derived {
-        let [value, display] = ["value", "display"].map(|name| kind.child(*attribute, name));
+        let [value, display] = ["value", "display"].map(|name| resource_type.child(*attribute, name));
         let elements = references.iter().map(|reference| {
             let text = |attribute, text: Option<&str>| Some((attribute?, Value::String(text?.into())));
             let members = [
                 text(value, Some(reference.id())),
                 text(display, reference.display()),
-                text(kind.conventional(*attribute).kind, Some(Reference::DIRECT)),
+                text(resource_type.conventional(*attribute).type_of, Some(Reference::DIRECT)),
             ];
             Value::Complex(members.into_iter().flatten().collect())
         });
         root.insert(*attribute, Value::List(elements.collect()));
     }
-    Resource::from_object(Arc::clone(kind), root)
+    Resource::from_object(Arc::clone(resource_type), root)
 }

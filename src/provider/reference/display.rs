@@ -18,7 +18,7 @@ use crate::{
 
 /// The references in an answer to resources of one type.
 struct References<'a> {
-    kind: &'a Arc<ResourceType>,
+    resource_type: &'a Arc<ResourceType>,
     /// Each id once, whatever the number of references with the id.
     ids: Vec<&'a str>,
     known: HashMap<&'a str, usize>,
@@ -43,36 +43,36 @@ impl<S: Store> ServiceProvider<S> {
     pub(in crate::provider) async fn names(
         &self,
         context: &RequestContext,
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         resources: &[&Resource],
         wanted: impl Fn(AttributeId) -> bool,
     ) -> Result<Vec<Vec<Displays>>, Error> {
         let mut named: Vec<Vec<Displays>> = Vec::new();
         named.resize_with(resources.len(), Vec::new);
         let displays: Vec<&Display> =
-            self.displays(kind).iter().filter(|display| wanted(display.attribute())).collect();
+            self.displays(resource_type).iter().filter(|display| wanted(display.attribute())).collect();
         if displays.is_empty() {
             return Ok(named);
         }
         let mut references: Vec<References<'_>> = Vec::new();
-        for kind in displays.iter().flat_map(|display| display.kinds()) {
-            if !references.iter().any(|known| known.kind.name() == kind.name()) {
+        for resource_type in displays.iter().flat_map(|display| display.targets()) {
+            if !references.iter().any(|known| known.resource_type.name() == resource_type.name()) {
                 let known = HashMap::new();
-                references.push(References { kind, ids: Vec::new(), known, places: Vec::new() });
+                references.push(References { resource_type, ids: Vec::new(), known, places: Vec::new() });
             }
         }
         for (row, (resource, named)) in resources.iter().zip(&mut named).enumerate() {
             for display in &displays {
                 let values = values_of(resource, display.reference());
                 if !values.is_empty() {
-                    collect(kind, display, values, (row, named.len()), &mut references);
+                    collect(resource_type, display, values, (row, named.len()), &mut references);
                     named.push(Displays::new(display.attribute(), vec![None; values.len()]));
                 }
             }
         }
         let limit = self.limits().answer;
         let mut room = limit;
-        for References { kind: referred, ids, places, .. } in references {
+        for References { resource_type: referred, ids, places, .. } in references {
             if ids.is_empty() {
                 continue;
             }
@@ -96,7 +96,7 @@ impl<S: Store> ServiceProvider<S> {
             for place in places {
                 let Some(name) = found.get(place.id).and_then(Option::as_ref) else { continue };
                 // A long name in many references makes a long answer.
-                room = room.checked_sub(name.len()).ok_or_else(|| too_many_names(kind, &displays, limit))?;
+                room = room.checked_sub(name.len()).ok_or_else(|| too_many_names(resource_type, &displays, limit))?;
                 let shown = named.get_mut(place.row).and_then(|displays| displays.get_mut(place.display));
                 if let Some(displays) = shown {
                     displays.set(place.value, name.clone());
@@ -114,10 +114,10 @@ impl<S: Store> ServiceProvider<S> {
     /// 400 `invalidFilter`: the combination of attribute and comparison is not supported (RFC 7644 §3.12).
     pub(in crate::provider) fn check_filter(
         &self,
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         attributes: impl IntoIterator<Item = AttributeId>,
     ) -> Result<(), Error> {
-        match self.name_among(kind, attributes) {
+        match self.name_among(resource_type, attributes) {
             Some(path) => Err(Error::bad(
                 ScimType::InvalidFilter,
                 format!(
@@ -136,10 +136,10 @@ impl<S: Store> ServiceProvider<S> {
     /// 400 `invalidValue`.
     pub(in crate::provider) fn check_order(
         &self,
-        kind: &ResourceType,
+        resource_type: &ResourceType,
         attribute: Option<AttributeId>,
     ) -> Result<(), Error> {
-        match self.name_among(kind, attribute) {
+        match self.name_among(resource_type, attribute) {
             Some(path) => Err(Error::bad(
                 ScimType::InvalidValue,
                 format!("sortBy: `{path}` has the name of another resource and gives no order"),
@@ -149,33 +149,40 @@ impl<S: Store> ServiceProvider<S> {
         }
     }
 
-    fn name_among(&self, kind: &ResourceType, attributes: impl IntoIterator<Item = AttributeId>) -> Option<String> {
-        let displays = self.displays(kind);
+    fn name_among(
+        &self,
+        resource_type: &ResourceType,
+        attributes: impl IntoIterator<Item = AttributeId>,
+    ) -> Option<String> {
+        let displays = self.displays(resource_type);
         let is_name = |attribute: &AttributeId| displays.iter().any(|display| display.attribute() == *attribute);
-        attributes.into_iter().find(is_name).map(|attribute| kind.path(attribute))
+        attributes.into_iter().find(is_name).map(|attribute| resource_type.path(attribute))
     }
 }
 
 /// Adds the resources to which `values` refer, each to the references of its type. `row` and `named` are the indexes
 /// of the names in the answer.
 fn collect<'a>(
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     display: &Display,
     values: &'a [Value],
     (row, named): (usize, usize),
     references: &mut [References<'a>],
 ) {
-    let conventional = kind.conventional(display.reference());
+    let conventional = resource_type.conventional(display.reference());
     let text = |value: &'a Value, part: Option<AttributeId>| value.as_object()?.get(part?)?.as_str();
     for (index, value) in values.iter().enumerate() {
         let Some(id) = text(value, conventional.value).filter(|id| !id.is_empty()) else { continue };
-        let name = text(value, conventional.kind);
+        let name = text(value, conventional.type_of);
         // Without a known type, the id is looked up in each possible type, since only one resource has the id.
-        let known = name.is_some_and(|name| display.kinds().iter().any(|kind| kind.name() == name));
+        let known = name.is_some_and(|name| display.targets().iter().any(|resource_type| resource_type.name() == name));
         for references in &mut *references {
-            let referred = references.kind.name();
-            let fits =
-                if known { name == Some(referred) } else { display.kinds().iter().any(|kind| kind.name() == referred) };
+            let referred = references.resource_type.name();
+            let fits = if known {
+                name == Some(referred)
+            } else {
+                display.targets().iter().any(|resource_type| resource_type.name() == referred)
+            };
             if fits {
                 let ids = &mut references.ids;
                 let place = *references.known.entry(id).or_insert_with(|| {
@@ -189,8 +196,8 @@ fn collect<'a>(
 }
 
 /// 400 `tooMany`: the names do not fit into an answer.
-fn too_many_names(kind: &ResourceType, displays: &[&Display], limit: usize) -> Error {
-    let path = displays.first().map(|display| kind.path(display.attribute())).unwrap_or_default();
+fn too_many_names(resource_type: &ResourceType, displays: &[&Display], limit: usize) -> Error {
+    let path = displays.first().map(|display| resource_type.path(display.attribute())).unwrap_or_default();
     let detail = format!("{path}: the names have more than {limit} bytes; exclude it, or ask for fewer resources");
     Error::bad(ScimType::TooMany, detail).with_attribute(path)
 }

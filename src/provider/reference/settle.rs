@@ -38,15 +38,15 @@ impl<S: Store> ServiceProvider<S> {
         resource: &mut Resource,
         own: &Created,
     ) -> Result<(), Error> {
-        let kind = Arc::clone(resource.resource_type());
-        for &list in kind.reference_lists() {
-            let type_of = kind.conventional(list).kind;
+        let resource_type = Arc::clone(resource.resource_type());
+        for &list in resource_type.reference_lists() {
+            let type_of = resource_type.conventional(list).type_of;
             let known = before.into_iter().flat_map(|before| elements_of(before, list)).enumerate();
             let known: HashMap<&str, (usize, &Object)> =
-                known.filter_map(|(at, known)| Some((referred(&kind, list, known)?, (at, known)))).collect();
+                known.filter_map(|(at, known)| Some((referred(&resource_type, list, known)?, (at, known)))).collect();
             let Some(Value::List(elements)) = resource.root_mut().get_mut(list) else { continue };
             let place = |element: &Value| {
-                let id = element.as_object().and_then(|element| referred(&kind, list, element));
+                let id = element.as_object().and_then(|element| referred(&resource_type, list, element));
                 id.and_then(|id| known.get(id)).map_or(usize::MAX, |(at, _)| *at)
             };
             // A list of references has no order of its own: stored references keep their places, and new ones follow.
@@ -56,10 +56,10 @@ impl<S: Store> ServiceProvider<S> {
             let mut new = Vec::new();
             for element in elements {
                 let Value::Complex(element) = element else { continue };
-                match referred(&kind, list, element).and_then(|id| known.get(id)) {
+                match referred(&resource_type, list, element).and_then(|id| known.get(id)) {
                     None => new.push(element),
                     Some((_, stored)) => {
-                        if let Some(type_of) = type_of.filter(|type_of| kind.is_reference_type(*type_of))
+                        if let Some(type_of) = type_of.filter(|type_of| resource_type.is_reference_type(*type_of))
                             && let Some(stored) = stored.get(type_of)
                             && element.get(type_of) != Some(stored)
                         {
@@ -69,7 +69,7 @@ impl<S: Store> ServiceProvider<S> {
                 }
             }
             let missing = self.settle_elements(call, list, new, own).await?;
-            drop_missing(&kind, list, resource, &missing);
+            drop_missing(&resource_type, list, resource, &missing);
         }
         Ok(())
     }
@@ -85,8 +85,8 @@ impl<S: Store> ServiceProvider<S> {
         let mut missing = Missing::new();
         let unsettled = elements.iter_mut().map(|element| &mut **element).collect();
         self.type_elements(call, list, unsettled, own, &mut missing).await?;
-        let kind = &call.permit.kind;
-        elements.retain(|element| referred(kind, list, element).is_some_and(|id| !own.contains_key(id)));
+        let resource_type = &call.permit.resource_type;
+        elements.retain(|element| referred(resource_type, list, element).is_some_and(|id| !own.contains_key(id)));
         self.check_elements(call, list, &elements, &mut missing).await?;
         Ok(missing)
     }
@@ -100,23 +100,23 @@ impl<S: Store> ServiceProvider<S> {
         missing: &mut Missing,
     ) -> Result<(), Error> {
         let Call { context, permit, tolerance } = call;
-        let kind = &permit.kind;
-        let conventional = kind.conventional(list);
-        let (Some(reference), Some(type_of)) = (conventional.reference, conventional.kind) else { return Ok(()) };
-        let names = kind.attribute(reference).reference_types();
-        let kinds: Vec<Arc<ResourceType>> =
+        let resource_type = &permit.resource_type;
+        let conventional = resource_type.conventional(list);
+        let (Some(reference), Some(type_of)) = (conventional.reference, conventional.type_of) else { return Ok(()) };
+        let names = resource_type.attribute(reference).reference_types();
+        let resource_types: Vec<Arc<ResourceType>> =
             names.iter().filter_map(|name| self.registry().resource_type(name)).cloned().collect();
         // With one possible type, the client's statement about the type does not matter.
-        if let [only] = &*kinds {
+        if let [only] = &*resource_types {
             for element in elements.iter_mut().filter(|element| element.contains(type_of)) {
                 element.insert(type_of, Value::String(only.name().into()));
             }
         }
         // The store refuses a missing reference at the commit, so a search is worth a call only if it finds out more.
-        if kinds.len() < 2 && !tolerance.tolerated().contains(Quirk::MissingReference) {
+        if resource_types.len() < 2 && !tolerance.tolerated().contains(Quirk::MissingReference) {
             return Ok(());
         }
-        elements.retain_mut(|element| match referred(kind, list, element).map(|id| own.get(id)) {
+        elements.retain_mut(|element| match referred(resource_type, list, element).map(|id| own.get(id)) {
             Some(Some(created)) => {
                 element.insert(type_of, Value::String(created.name().into()));
                 false
@@ -126,7 +126,7 @@ impl<S: Store> ServiceProvider<S> {
         let mut ids: Vec<Box<str>> = Vec::with_capacity(elements.len());
         let mut places: HashMap<Box<str>, usize> = HashMap::with_capacity(elements.len());
         for element in &elements {
-            let id = referred(kind, list, element).unwrap_or_default();
+            let id = referred(resource_type, list, element).unwrap_or_default();
             if !places.contains_key(id) {
                 places.insert(id.into(), ids.len());
                 ids.push(id.into());
@@ -136,21 +136,24 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(());
         }
         let asked: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
-        let located = self.locate(context, kind, &kinds, &asked).await?;
+        let located = self.locate(context, resource_type, &resource_types, &asked).await?;
         for element in elements {
-            let id = referred(kind, list, element).unwrap_or_default();
-            let found = places.get(id).and_then(|place| *located.get(*place)?).and_then(|index| kinds.get(index));
+            let id = referred(resource_type, list, element).unwrap_or_default();
+            let found =
+                places.get(id).and_then(|place| *located.get(*place)?).and_then(|index| resource_types.get(index));
             let said = element.get(type_of).and_then(Value::as_str);
             // A resource that is missing now may exist at the time of the commit. The store then checks the
             // reference.
-            let expected = kinds.iter().find(|kind| said.is_some_and(|said| said.eq_ignore_ascii_case(kind.name())));
+            let expected = resource_types
+                .iter()
+                .find(|resource_type| said.is_some_and(|said| said.eq_ignore_ascii_case(resource_type.name())));
             let tolerated = tolerance.tolerated().contains(Quirk::MissingReference);
             match found.or(expected.filter(|_| !tolerated)) {
-                Some(found) if kinds.len() > 1 || element.contains(type_of) => {
+                Some(found) if resource_types.len() > 1 || element.contains(type_of) => {
                     element.insert(type_of, Value::String(found.name().into()));
                 }
                 Some(_) => {}
-                None => miss(kind, list, id, tolerance, missing)?,
+                None => miss(resource_type, list, id, tolerance, missing)?,
             }
         }
         Ok(())
@@ -170,24 +173,24 @@ impl<S: Store> ServiceProvider<S> {
             return Ok(());
         }
         let Call { context, permit, tolerance } = call;
-        let kind = &permit.kind;
-        let conventional = kind.conventional(list);
-        let names = conventional.reference.map(|reference| kind.attribute(reference).reference_types());
-        let kinds: Vec<&Arc<ResourceType>> =
+        let resource_type = &permit.resource_type;
+        let conventional = resource_type.conventional(list);
+        let names = conventional.reference.map(|reference| resource_type.attribute(reference).reference_types());
+        let resource_types: Vec<&Arc<ResourceType>> =
             names.unwrap_or_default().iter().filter_map(|name| self.registry().resource_type(name)).collect();
-        let mut permits = Vec::with_capacity(kinds.len());
-        for kind in &kinds {
-            permits.push(self.met(context, kind)?);
+        let mut permits = Vec::with_capacity(resource_types.len());
+        for resource_type in &resource_types {
+            permits.push(self.met(context, resource_type)?);
         }
         if permits.iter().all(|permit| permit.as_ref().is_some_and(Permit::is_unbounded)) {
             return Ok(());
         }
         for element in elements {
-            let Some(id) = referred(kind, list, element).filter(|id| !missing.contains(*id)) else { continue };
-            let name = conventional.kind.and_then(|kind| element.get(kind)).and_then(Value::as_str);
+            let Some(id) = referred(resource_type, list, element).filter(|id| !missing.contains(*id)) else { continue };
+            let name = conventional.type_of.and_then(|type_of| element.get(type_of)).and_then(Value::as_str);
             let mut exists = false;
-            for (kind, permit) in kinds.iter().zip(&permits) {
-                if name.is_some_and(|name| name != kind.name()) {
+            for (resource_type, permit) in resource_types.iter().zip(&permits) {
+                if name.is_some_and(|name| name != resource_type.name()) {
                     continue;
                 }
                 if let Some(permit) = permit {
@@ -195,7 +198,7 @@ impl<S: Store> ServiceProvider<S> {
                 }
             }
             if !exists {
-                miss(kind, list, id, tolerance, missing)?;
+                miss(resource_type, list, id, tolerance, missing)?;
             }
         }
         Ok(())
@@ -208,8 +211,10 @@ impl<S: Store> ServiceProvider<S> {
         permit: &Permit,
         id: &str,
     ) -> Result<bool, Error> {
-        let lists = permit.unused(permit.kind.reference_lists());
-        let found = self.read(context, Key { kind: &permit.kind, id }, &RequestedAttributes::without(&lists)).await?;
+        let lists = permit.unused(permit.resource_type.reference_lists());
+        let found = self
+            .read(context, Key { resource_type: &permit.resource_type, id }, &RequestedAttributes::without(&lists))
+            .await?;
         Ok(found.is_some_and(|found| permit.includes(&found.resource)))
     }
 }
@@ -220,25 +225,25 @@ pub(in crate::provider) type Missing = HashSet<Box<str>>;
 /// Records a reference to a missing resource if [`Quirk::MissingReference`] is tolerated; otherwise refuses the
 /// reference.
 fn miss(
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     list: AttributeId,
     id: &str,
     tolerance: &mut Tolerance,
     missing: &mut Missing,
 ) -> Result<(), Error> {
     if !tolerance.allows(Quirk::MissingReference) {
-        return Err(no_such_reference(kind, list, id));
+        return Err(no_such_reference(resource_type, list, id));
     }
     missing.insert(id.into());
     Ok(())
 }
 
-fn drop_missing(kind: &ResourceType, list: AttributeId, resource: &mut Resource, missing: &Missing) {
+fn drop_missing(resource_type: &ResourceType, list: AttributeId, resource: &mut Resource, missing: &Missing) {
     if missing.is_empty() {
         return;
     }
     let Some(Value::List(elements)) = resource.root_mut().get_mut(list) else { return };
-    let is_missing = |element: &Object| referred(kind, list, element).is_some_and(|id| missing.contains(id));
+    let is_missing = |element: &Object| referred(resource_type, list, element).is_some_and(|id| missing.contains(id));
     elements.retain(|element| !element.as_object().is_some_and(is_missing));
     if elements.is_empty() {
         resource.root_mut().remove(list);

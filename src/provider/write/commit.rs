@@ -77,11 +77,17 @@ impl<S: Store> ServiceProvider<S> {
         if self.inner.policies.is_empty() {
             return Ok(None);
         }
-        let lists = call.permit.unused(call.permit.kind.reference_lists());
+        let lists = call.permit.unused(call.permit.resource_type.reference_lists());
         let requested = RequestedAttributes::without(&lists);
         let stored = self.existing(call, id, &Precondition::default(), &requested).await?;
         let before = Some(&*stored.resource);
-        let proposal = Proposal { action: call.permit.action, kind: &call.permit.kind, before, after: None, edit };
+        let proposal = Proposal {
+            action: call.permit.action,
+            resource_type: &call.permit.resource_type,
+            before,
+            after: None,
+            edit,
+        };
         self.inner.policies.review(call.context, &proposal)?;
         Ok(Some(stored))
     }
@@ -100,7 +106,7 @@ impl<S: Store> ServiceProvider<S> {
         if let Some(version) = precondition.only() {
             return Ok(Expect::Version(version));
         }
-        let lists = call.permit.unused(call.permit.kind.reference_lists());
+        let lists = call.permit.unused(call.permit.resource_type.reference_lists());
         let requested = RequestedAttributes::without(&lists);
         Ok(Expect::Version(self.existing(call, id, precondition, &requested).await?.version))
     }
@@ -135,7 +141,7 @@ impl<S: Store> ServiceProvider<S> {
                 Ok(Stored::new(resource, version))
             }
             Err(StoreError::VersionMismatch { .. } | StoreError::Busy) => Err(Failed::LostRace),
-            Err(error) => Err(refused(&call.permit.kind, error).into()),
+            Err(error) => Err(refused(&call.permit.resource_type, error).into()),
         }
     }
 
@@ -149,16 +155,17 @@ impl<S: Store> ServiceProvider<S> {
         options: &Options,
         view: &View,
     ) -> Result<Stored, Error> {
-        let hidden = call.permit.unused(&view.hidden_lists(&call.permit.kind));
+        let hidden = call.permit.unused(&view.hidden_lists(&call.permit.resource_type));
         let limit = if options.attributes.is_empty() { self.limits().members_in_answer } else { usize::MAX };
         let requested = RequestedAttributes::without(&hidden).limit(limit);
         match self.existing(call, id, &Precondition::default(), &requested).await {
             Err(error) if error.scim_type() == Some(ScimType::TooMany) => {
-                let kind = &call.permit.kind;
-                let lists = call.permit.unused(kind.reference_lists());
-                let found =
-                    self.read_written(call.context, Key { kind, id }, &RequestedAttributes::without(&lists)).await?;
-                let found = found.ok_or_else(|| Error::no_resource(kind.name()))?;
+                let resource_type = &call.permit.resource_type;
+                let lists = call.permit.unused(resource_type.reference_lists());
+                let found = self
+                    .read_written(call.context, Key { resource_type, id }, &RequestedAttributes::without(&lists))
+                    .await?;
+                let found = found.ok_or_else(|| Error::no_resource(resource_type.name()))?;
                 call.permit.check_found(&found.resource)?;
                 Ok(Stored { complete: false, ..found })
             }

@@ -67,7 +67,7 @@ impl<S: Store> ServiceProvider<S> {
                     attempts.again(context, Failed::LostRace)?;
                     prepared = Prepared { resource: (*created).clone(), given: Vec::new() };
                 }
-                Err(error) => return Err(refused(&call.permit.kind, error)),
+                Err(error) => return Err(refused(&call.permit.resource_type, error)),
             }
         }
     }

@@ -23,11 +23,11 @@ impl<S: Store> ServiceProvider<S> {
     pub async fn delete(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         id: &str,
         precondition: &Precondition,
     ) -> Result<(), Error> {
-        let call = self.call(context, Action::Delete, kind)?;
+        let call = self.call(context, Action::Delete, resource_type)?;
         let mut attempts = self.attempts();
         loop {
             match self.try_delete(&call, id, precondition).await {
@@ -38,7 +38,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     async fn try_delete(&self, call: &Call<'_>, id: &str, precondition: &Precondition) -> Result<(), Failed> {
-        let kind = &call.permit.kind;
+        let resource_type = &call.permit.resource_type;
         let reviewed = self.review_as_is(call, id, None).await?;
         let expect = match &reviewed {
             // Deletes the reviewed version only.
@@ -50,22 +50,22 @@ impl<S: Store> ServiceProvider<S> {
         };
         let again = matches!(expect, Expect::Version(_)) && precondition.is_indifferent();
         let before = reviewed.map(|seen| seen.resource);
-        match self.commit_one(call.context, self.delete_change(kind, id.into(), expect, before)).await {
+        match self.commit_one(call.context, self.delete_change(resource_type, id.into(), expect, before)).await {
             Ok(_) => Ok(()),
             Err(StoreError::Busy) => Err(Failed::LostRace),
             Err(StoreError::VersionMismatch { .. }) if again => Err(Failed::LostRace),
-            Err(error) => Err(refused(kind, error).into()),
+            Err(error) => Err(refused(resource_type, error).into()),
         }
     }
 
     /// Returns the change that deletes a resource. `before` is the stored resource, if it has been read.
     pub(in crate::provider) fn delete_change(
         &self,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         id: Text,
         expect: Expect,
         before: Option<Arc<Resource>>,
     ) -> Change {
-        Change::Delete { kind: Arc::clone(kind), id, expect, at: self.inner.clock.now(), before }
+        Change::Delete { resource_type: Arc::clone(resource_type), id, expect, at: self.inner.clock.now(), before }
     }
 }

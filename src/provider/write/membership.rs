@@ -37,13 +37,15 @@ impl<S: Store> ServiceProvider<S> {
         match self.settle_elements(&mut call, attribute, new, &Created::new()).await {
             Ok(missing) if missing.is_empty() => {}
             Ok(missing) => {
-                let kind = &call.permit.kind;
-                edit.add.retain(|element| referred(kind, attribute, element).is_none_or(|id| !missing.contains(id)));
+                let resource_type = &call.permit.resource_type;
+                edit.add.retain(|element| {
+                    referred(resource_type, attribute, element).is_none_or(|id| !missing.contains(id))
+                });
             }
             Err(error) => {
                 // The first fault to report is a group that does not exist, or that does not have the version that
                 // the client names.
-                let requested = RequestedAttributes::without(call.permit.kind.reference_lists());
+                let requested = RequestedAttributes::without(call.permit.resource_type.reference_lists());
                 self.existing(&call, id, &options.precondition, &requested).await?;
                 return Err(error);
             }
@@ -71,10 +73,10 @@ impl<S: Store> ServiceProvider<S> {
         edit: &ValueEdit,
         precondition: &Precondition,
     ) -> Result<bool, Failed> {
-        let kind = &call.permit.kind;
+        let resource_type = &call.permit.resource_type;
         let expect = self.expectation(call, id, precondition).await?;
         let change = Change::EditValues {
-            kind: Arc::clone(kind),
+            resource_type: Arc::clone(resource_type),
             id: id.into(),
             attribute,
             expect,
@@ -84,7 +86,7 @@ impl<S: Store> ServiceProvider<S> {
         match self.commit_one(call.context, change).await {
             Ok(done) => Ok(done.changed),
             Err(StoreError::Busy) => Err(Failed::LostRace),
-            Err(error) => Err(refused(kind, error).into()),
+            Err(error) => Err(refused(resource_type, error).into()),
         }
     }
 }

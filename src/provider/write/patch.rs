@@ -46,12 +46,12 @@ impl<S: Store> ServiceProvider<S> {
     pub async fn patch(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         id: &str,
         patch: &Patch,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let mut call = self.call(context, Action::Patch, kind)?;
+        let mut call = self.call(context, Action::Patch, resource_type)?;
         let view = self.view(&mut call, options)?;
         if let Some(membership) = patch.membership(&call.permit.view, self.limits(), &mut call.tolerance)?
             && !call.permit.looks_at(membership.attribute)

@@ -18,6 +18,6 @@ pub(super) fn changed_on_request(before: &Resource, after: &Resource) -> Vec<Att
         .collect()
 }
 
-fn on_request(kind: &ResourceType) -> impl Iterator<Item = AttributeId> {
-    kind.attributes().filter(|attribute| kind.attribute(*attribute).returned() == Returned::Request)
+fn on_request(resource_type: &ResourceType) -> impl Iterator<Item = AttributeId> {
+    resource_type.attributes().filter(|attribute| resource_type.attribute(*attribute).returned() == Returned::Request)
 }

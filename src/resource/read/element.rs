@@ -45,8 +45,8 @@ pub(super) struct Tally {
 impl OfAttribute<'_, '_> {
     /// Puts an object into its place, unless it has no content.
     pub(super) fn complex<E: Error>(self, mut object: Object, tally: Tally) -> Result<(), E> {
-        let kind = self.reader.kind;
-        let is_multi_valued = kind.attribute(self.attribute).is_multi_valued();
+        let resource_type = self.reader.resource_type;
+        let is_multi_valued = resource_type.attribute(self.attribute).is_multi_valued();
         if is_multi_valued
             && !self.reader.is_stored()
             && let Some(packed) = self.reader.packed_in(self.attribute, &object)
@@ -59,7 +59,9 @@ impl OfAttribute<'_, '_> {
             }
             return Ok(());
         }
-        if let Some(id) = kind.value_of(self.attribute).filter(|_| kind.is_reference_list(self.attribute)) {
+        if let Some(id) =
+            resource_type.value_of(self.attribute).filter(|_| resource_type.is_reference_list(self.attribute))
+        {
             if object.get(id).and_then(Value::as_str).is_none_or(str::is_empty) {
                 return Err(self.reader.fail(id, ResourceErrorKind::Required));
             }
@@ -76,7 +78,7 @@ impl OfAttribute<'_, '_> {
         let says_nothing = if self.reader.selects() {
             tally.lost || tally.unassigned
         } else {
-            object.is_empty() || tally.no_value && only_labels(kind, self.attribute, &object)
+            object.is_empty() || tally.no_value && only_labels(resource_type, self.attribute, &object)
         };
         if !says_nothing {
             self.put(Value::Complex(object));
@@ -86,8 +88,9 @@ impl OfAttribute<'_, '_> {
 
     /// Reads an app role that Entra packed into the text of a whole element.
     pub(super) fn packed_element<E: Error>(&mut self, text: &str) -> Result<Option<Object>, E> {
-        let kind = self.reader.kind;
-        let is_list = kind.attribute(self.attribute).is_multi_valued() && !kind.is_reference_list(self.attribute);
+        let resource_type = self.reader.resource_type;
+        let is_list = resource_type.attribute(self.attribute).is_multi_valued()
+            && !resource_type.is_reference_list(self.attribute);
         if !is_list || !text.starts_with('{') {
             return Ok(None);
         }
@@ -134,14 +137,14 @@ impl OfAttribute<'_, '_> {
 impl Reader<'_> {
     /// The app role in the `value` of an element.
     fn packed_in(&self, attribute: AttributeId, object: &Object) -> Option<PackedElement> {
-        let text = object.get(self.kind.value_of(attribute)?)?.as_str()?;
+        let text = object.get(self.resource_type.value_of(attribute)?)?.as_str()?;
         if text.trim_ascii_start().starts_with('{') { self.packed(attribute, text) } else { None }
     }
 
     /// The app role in a text that may be the `value` of an element.
     fn packed(&self, attribute: AttributeId, text: &str) -> Option<PackedElement> {
-        let value = self.kind.value_of(attribute)?;
-        let is_text = self.kind.attribute(value).data_type() == AttributeType::String;
+        let value = self.resource_type.value_of(attribute)?;
+        let is_text = self.resource_type.attribute(value).data_type() == AttributeType::String;
         is_text.then(|| serde_json::from_str(text).ok()).flatten()
     }
 
@@ -153,7 +156,7 @@ impl Reader<'_> {
         packed: PackedElement,
     ) -> Result<bool, E> {
         let PackedElement { value: name, display_name: shown } = packed;
-        let Some(value) = self.kind.value_of(attribute).filter(|_| !name.is_empty()) else { return Ok(false) };
+        let Some(value) = self.resource_type.value_of(attribute).filter(|_| !name.is_empty()) else { return Ok(false) };
         if !self.tolerance.allows(Quirk::PackedElement) {
             return Ok(false);
         }
@@ -161,9 +164,9 @@ impl Reader<'_> {
             return Err(self.fail(attribute, ResourceErrorKind::NulCharacter));
         }
         object.insert(value, self.text(value, &name)?);
-        let display = self.kind.child(attribute, "display");
+        let display = self.resource_type.child(attribute, "display");
         let is_free = |display: &AttributeId| {
-            self.kind.attribute(*display).mutability() != Mutability::ReadOnly && !object.contains(*display)
+            self.resource_type.attribute(*display).mutability() != Mutability::ReadOnly && !object.contains(*display)
         };
         if let (Some(display), Some(shown)) = (display.filter(is_free), shown) {
             object.push(display, self.text(display, &shown)?);
@@ -182,7 +185,7 @@ struct PackedElement {
 }
 
 /// Whether the sub-attributes only label a value: `type` and `primary`.
-pub(crate) fn only_labels(kind: &ResourceType, list: AttributeId, object: &Object) -> bool {
-    let conventional = kind.conventional(list);
-    object.iter().all(|(id, _)| Some(id) == conventional.kind || Some(id) == conventional.primary)
+pub(crate) fn only_labels(resource_type: &ResourceType, list: AttributeId, object: &Object) -> bool {
+    let conventional = resource_type.conventional(list);
+    object.iter().all(|(id, _)| Some(id) == conventional.type_of || Some(id) == conventional.primary)
 }

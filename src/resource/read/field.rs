@@ -129,7 +129,7 @@ impl Reader<'_> {
         // mostly have the same members, and a list may have many elements.
         let room = match self.previous {
             Some((attribute, members)) if attribute == parent => members,
-            _ => self.kind.children(parent).len().min(24),
+            _ => self.resource_type.children(parent).len().min(24),
         };
         let mut object = Object::with_capacity(room);
         let tally = self.members_into(parent, map, &mut object, &mut Seen::default())?;
@@ -150,9 +150,9 @@ impl Reader<'_> {
         let at_root = parent == AttributeId::ROOT;
         let mut tally = Tally::default();
         // Each answer derives `$ref` to a resource; the core keeps only the id in it.
-        let conventional = self.kind.conventional(parent);
+        let conventional = self.resource_type.conventional(parent);
         let derived = conventional.reference.filter(|_| !at_root);
-        let derived = derived.and_then(|reference| Some((reference, self.kind.referred_id(reference)?)));
+        let derived = derived.and_then(|reference| Some((reference, self.resource_type.referred_id(reference)?)));
         let mut referred: Option<Text> = None;
         while let Some(name) = map.next_key_seed(Name { reader: self, parent })? {
             let attribute = match name {
@@ -187,13 +187,13 @@ impl Reader<'_> {
                 referred = text.as_ref().and_then(Value::as_str).and_then(last_segment);
                 continue;
             }
-            let definition = self.kind.attribute(attribute);
+            let definition = self.resource_type.attribute(attribute);
             if !self.keeps_read_only && definition.mutability() == Mutability::ReadOnly {
                 tally.lost = true;
                 self.skip(attribute, &mut map)?;
                 continue;
             }
-            let mode = Mode::of(self.kind, attribute);
+            let mode = Mode::of(self.resource_type, attribute);
             let before = object.len();
             let place = Place::Member(&mut *object);
             map.next_value_seed(OfAttribute { reader: self, attribute, mode, place })?;
@@ -288,12 +288,12 @@ impl Visitor<'_> for Name<'_, '_> {
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
         let Self { reader, parent } = self;
-        if let Some(attribute) = reader.kind.child(parent, name) {
+        if let Some(attribute) = reader.resource_type.child(parent, name) {
             return Ok(Named::Attribute(attribute));
         }
         let is_core = parent == AttributeId::ROOT && !reader.in_core_object && !reader.is_stored();
         if is_core
-            && reader.kind.schema().id().eq_ignore_ascii_case(name)
+            && reader.resource_type.schema().id().eq_ignore_ascii_case(name)
             && reader.tolerance.allows(Quirk::CoreSchemaObject)
         {
             return Ok(Named::CoreSchema);
@@ -301,14 +301,14 @@ impl Visitor<'_> for Name<'_, '_> {
         if reader.is_stored() || reader.tolerance.allows(Quirk::UnknownAttribute) {
             return Ok(Named::Unknown);
         }
-        let path = path_of_unknown(reader.kind, parent, name);
-        reader.fault = Some(super::ResourceError::unknown_at(reader.kind, path).in_value(reader.index));
+        let path = path_of_unknown(reader.resource_type, parent, name);
+        reader.fault = Some(super::ResourceError::unknown_at(reader.resource_type, path).in_value(reader.index));
         Err(E::custom(""))
     }
 }
 
-fn path_of_unknown(kind: &ResourceType, parent: AttributeId, name: &str) -> String {
-    match kind.path(parent) {
+fn path_of_unknown(resource_type: &ResourceType, parent: AttributeId, name: &str) -> String {
+    match resource_type.path(parent) {
         path if path.is_empty() => format!("{name:.60}"),
         path => format!("{path}.{name:.60}"),
     }
@@ -321,9 +321,9 @@ struct Schemas<'r, 'a>(&'r mut Reader<'a>);
 impl Schemas<'_, '_> {
     fn one<E: Error>(&mut self, uri: &str) -> Result<(), E> {
         let reader = &mut *self.0;
-        if reader.kind.schema().id().eq_ignore_ascii_case(uri) {
+        if reader.resource_type.schema().id().eq_ignore_ascii_case(uri) {
             reader.base_schema_named = true;
-        } else if reader.kind.extension(uri).is_none() && !reader.tolerance.allows(Quirk::UnknownSchema) {
+        } else if reader.resource_type.extension(uri).is_none() && !reader.tolerance.allows(Quirk::UnknownSchema) {
             let kind = ResourceErrorKind::UnknownSchema(format!("{uri:.60}").into());
             return Err(reader.fail(AttributeId::SCHEMAS, kind));
         }

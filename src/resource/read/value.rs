@@ -33,8 +33,8 @@ pub(super) enum Mode {
 }
 
 impl Mode {
-    pub(super) fn of(kind: &ResourceType, attribute: AttributeId) -> Self {
-        if kind.attribute(attribute).is_multi_valued() { Self::List } else { Self::One }
+    pub(super) fn of(resource_type: &ResourceType, attribute: AttributeId) -> Self {
+        if resource_type.attribute(attribute).is_multi_valued() { Self::List } else { Self::One }
     }
 }
 
@@ -81,7 +81,7 @@ impl<'de> DeserializeSeed<'de> for OfAttribute<'_, '_> {
 
 impl OfAttribute<'_, '_> {
     pub(super) fn data_type(&self) -> AttributeType {
-        self.reader.kind.attribute(self.attribute).data_type()
+        self.reader.resource_type.attribute(self.attribute).data_type()
     }
 
     /// Refuses JSON of the type `found`, where another type is expected.
@@ -120,7 +120,7 @@ impl OfAttribute<'_, '_> {
         if text.is_empty() && self.is_unassigned_by_empty_text() {
             // A list of references, or a selection, has no element for an empty string.
             let is_list = self.mode == Mode::Element || self.mode == Mode::List;
-            if is_list && (self.reader.selects() || self.reader.kind.is_reference_list(self.attribute)) {
+            if is_list && (self.reader.selects() || self.reader.resource_type.is_reference_list(self.attribute)) {
                 return Err(self.refuse("an empty string"));
             }
             if self.reader.tolerance.allows(Quirk::EmptyString) {
@@ -140,19 +140,21 @@ impl OfAttribute<'_, '_> {
             return read;
         }
         self.may_be_one("a string")?;
-        let kind = self.data_type();
-        if kind == AttributeType::Reference
+        let data_type = self.data_type();
+        if data_type == AttributeType::Reference
             && text.bytes().all(|byte| byte.is_ascii_whitespace())
             && self.reader.tolerance.allows(Quirk::BlankUri)
         {
             return Ok(());
         }
-        if kind != AttributeType::Complex {
+        if data_type != AttributeType::Complex {
             let value = self.reader.text(self.attribute, text)?;
             self.put(value);
             return Ok(());
         }
-        let Some(part) = self.reader.kind.value_of(self.attribute) else { return Err(self.refuse("a string")) };
+        let Some(part) = self.reader.resource_type.value_of(self.attribute) else {
+            return Err(self.refuse("a string"));
+        };
         if !self.reader.tolerance.allows(Quirk::BareValue) {
             return Err(self.refuse("a string"));
         }
@@ -167,10 +169,10 @@ impl OfAttribute<'_, '_> {
         match self.mode {
             Mode::List => true,
             Mode::Element if reader.selects() => true,
-            _ if reader.kind.has_no_empty_text(self.attribute) => true,
+            _ if reader.resource_type.has_no_empty_text(self.attribute) => true,
             _ => {
                 !reader.is_stored()
-                    && reader.kind.is_element_value(self.attribute)
+                    && reader.resource_type.is_element_value(self.attribute)
                     && reader.tolerance.tolerated().contains(Quirk::EmptyString)
             }
         }
@@ -320,7 +322,7 @@ impl Reader<'_> {
         self.index = outer;
         self.depth -= 1;
         if !self.is_stored() && values.len() > 1 {
-            drop_doubles(self.kind, attribute, &mut values);
+            drop_doubles(self.resource_type, attribute, &mut values);
         }
         // A list that grew by doubling may have room for twice its elements.
         if values.len() > MANY {
@@ -335,8 +337,8 @@ impl Reader<'_> {
         if text.len() > self.limits.string {
             return Err(self.fail(attribute, ResourceErrorKind::TooLong(self.limits.string)));
         }
-        let kind = self.kind.attribute(attribute).data_type();
-        let form = match kind {
+        let data_type = self.resource_type.attribute(attribute).data_type();
+        let form = match data_type {
             AttributeType::String => return Ok(Value::String(text.into())),
             AttributeType::Reference if is_reference(text) => return Ok(Value::String(text.into())),
             AttributeType::Reference
@@ -362,23 +364,23 @@ impl Reader<'_> {
                         return Ok(Value::Boolean(truth));
                     }
                 }
-                return Err(self.wrong_type(attribute, kind));
+                return Err(self.wrong_type(attribute, data_type));
             }
             AttributeType::Integer | AttributeType::Decimal | AttributeType::Complex => {
-                return Err(self.wrong_type(attribute, kind));
+                return Err(self.wrong_type(attribute, data_type));
             }
         };
         Err(self.fail(attribute, ResourceErrorKind::Form(form)))
     }
 
-    fn wrong_type<E: Error>(&mut self, attribute: AttributeId, kind: AttributeType) -> E {
-        self.fail(attribute, ResourceErrorKind::Type { expected: article(kind), found: "a string" })
+    fn wrong_type<E: Error>(&mut self, attribute: AttributeId, data_type: AttributeType) -> E {
+        self.fail(attribute, ResourceErrorKind::Type { expected: article(data_type), found: "a string" })
     }
 }
 
 /// The name of the attribute type in a message.
-fn article(kind: AttributeType) -> &'static str {
-    match kind {
+fn article(data_type: AttributeType) -> &'static str {
+    match data_type {
         AttributeType::String => "a string",
         AttributeType::Boolean => "a boolean",
         AttributeType::Decimal => "a number",

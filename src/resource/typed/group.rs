@@ -15,11 +15,11 @@ use crate::{
 /// use scim_core::{Resource, resource::Group, schema::Registry};
 ///
 /// let registry = Registry::standard();
-/// let kind = registry.resource_type("Group").expect("registered");
+/// let resource_type = registry.resource_type("Group").expect("registered");
 /// let json = br#"{"displayName": "Guides", "members": [{"value": "2819", "type": "User"}]}"#;
-/// let group = Group::try_from(Resource::from_json(kind, json)?)?;
+/// let group = Group::try_from(Resource::from_json(resource_type, json)?)?;
 /// assert_eq!(group.display_name(), Some("Guides"));
-/// let members: Vec<_> = group.members().map(|member| (member.id, member.kind)).collect();
+/// let members: Vec<_> = group.members().map(|member| (member.id, member.resource_type)).collect();
 /// assert_eq!(members, [("2819", Some("User"))]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -37,20 +37,20 @@ pub struct Member<'a> {
     /// The id of the resource: `value`.
     pub id: &'a str,
     /// The name of the resource's type: `type`.
-    pub kind: Option<&'a str>,
+    pub resource_type: Option<&'a str>,
 }
 
 impl Group {
-    /// A group with this name and without members. `kind` is a resource type with the Group schema.
+    /// A group with this name and without members. `resource_type` is a resource type with the Group schema.
     ///
     /// # Errors
     ///
-    /// When `kind` has another schema, or its schema has no `displayName`.
-    pub fn new(kind: &Arc<ResourceType>, display_name: &str) -> Result<Self, WrongSchema> {
-        let mut group = Self::try_from(Resource::new(Arc::clone(kind)))?;
+    /// When `resource_type` has another schema, or its schema has no `displayName`.
+    pub fn new(resource_type: &Arc<ResourceType>, display_name: &str) -> Result<Self, WrongSchema> {
+        let mut group = Self::try_from(Resource::new(Arc::clone(resource_type)))?;
         group
             .set_display_name(display_name)
-            .map_err(|_| WrongSchema::new(GROUP, format_args!("{} without displayName", kind.name())))?;
+            .map_err(|_| WrongSchema::new(GROUP, format_args!("{} without displayName", resource_type.name())))?;
         Ok(group)
     }
 
@@ -71,14 +71,14 @@ impl Group {
     /// The members in `members`; a resource that was read without this list, because the list is large, yields no
     /// members.
     pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
-        let kind = self.resource.resource_type();
-        let list = kind.child(AttributeId::ROOT, "members");
+        let resource_type = self.resource.resource_type();
+        let list = resource_type.child(AttributeId::ROOT, "members");
         let values = list.and_then(|list| self.resource.root().get(list)).map(Value::elements).unwrap_or_default();
-        let parts = list.map(|list| kind.conventional(list)).unwrap_or_default();
+        let parts = list.map(|list| resource_type.conventional(list)).unwrap_or_default();
         values.iter().filter_map(move |value| {
             let object = value.as_object()?;
             let text = |part: Option<AttributeId>| object.get(part?)?.as_str();
-            Some(Member { id: text(parts.value)?, kind: text(parts.kind) })
+            Some(Member { id: text(parts.value)?, resource_type: text(parts.type_of) })
         })
     }
 

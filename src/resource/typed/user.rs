@@ -15,11 +15,11 @@ use crate::{
 /// use scim_core::{Resource, resource::User, schema::Registry};
 ///
 /// let registry = Registry::standard();
-/// let kind = registry.resource_type("User").expect("registered");
+/// let resource_type = registry.resource_type("User").expect("registered");
 /// let json = br#"{"userName": "bjensen", "active": true, "name": {"givenName": "Barbara"},
 ///     "emails": [{"value": "babs@home.example", "type": "home"}, {"value": "b@work.example", "primary": true}],
 ///     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Tours"}}"#;
-/// let mut user = User::try_from(Resource::from_json(kind, json)?)?;
+/// let mut user = User::try_from(Resource::from_json(resource_type, json)?)?;
 /// assert_eq!((user.user_name(), user.is_active()), (Some("bjensen"), Some(true)));
 /// assert_eq!(user.name().and_then(|name| name.given_name()), Some("Barbara"));
 /// assert_eq!(user.primary_email(), Some("b@work.example"));
@@ -37,16 +37,16 @@ pub struct User {
 typed!(User, USER);
 
 impl User {
-    /// A user with this name and no other attributes. `kind` is a resource type with the User schema.
+    /// A user with this name and no other attributes. `resource_type` is a resource type with the User schema.
     ///
     /// # Errors
     ///
-    /// When `kind` has another schema, or its schema has no `userName`.
-    pub fn new(kind: &Arc<ResourceType>, user_name: &str) -> Result<Self, WrongSchema> {
-        let mut user = Self::try_from(Resource::new(Arc::clone(kind)))?;
+    /// When `resource_type` has another schema, or its schema has no `userName`.
+    pub fn new(resource_type: &Arc<ResourceType>, user_name: &str) -> Result<Self, WrongSchema> {
+        let mut user = Self::try_from(Resource::new(Arc::clone(resource_type)))?;
         user.resource
             .set("userName", user_name)
-            .map_err(|_| WrongSchema::new(USER, format_args!("{} without userName", kind.name())))?;
+            .map_err(|_| WrongSchema::new(USER, format_args!("{} without userName", resource_type.name())))?;
         Ok(user)
     }
 
@@ -94,7 +94,7 @@ impl User {
     /// `name`: the parts of the user's name.
     pub fn name(&self) -> Option<Name<'_>> {
         Some(Name {
-            kind: self.resource.resource_type(),
+            resource_type: self.resource.resource_type(),
             own: self.own("name")?,
             object: self.resource.get("name")?.as_object()?,
         })
@@ -148,9 +148,9 @@ impl User {
 
     /// The enterprise data of the user (RFC 7643 §4.3); `None` if the user has no data of that extension.
     pub fn enterprise(&self) -> Option<EnterpriseUser<'_>> {
-        let kind = self.resource.resource_type();
-        let own = kind.extension(ENTERPRISE_USER)?.attribute();
-        Some(EnterpriseUser { kind, own, object: self.resource.root().get(own)?.as_object()? })
+        let resource_type = self.resource.resource_type();
+        let own = resource_type.extension(ENTERPRISE_USER)?.attribute();
+        Some(EnterpriseUser { resource_type, own, object: self.resource.root().get(own)?.as_object()? })
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -165,8 +165,8 @@ impl User {
         let own = self.own(name);
         let value = own.and_then(|own| self.resource.root().get(own));
         let elements = value.map(Value::elements).unwrap_or_default().iter().filter_map(Value::as_object);
-        let kind = self.resource.resource_type();
-        elements.filter_map(move |object| Some(Element { kind, own: own?, object }))
+        let resource_type = self.resource.resource_type();
+        elements.filter_map(move |object| Some(Element { resource_type, own: own?, object }))
     }
 }
 
@@ -176,7 +176,7 @@ macro_rules! parts {
         impl<'a> $name<'a> {
             /// The value of the sub-attribute with this name, in any case.
             pub fn get(&self, name: &str) -> Option<&'a Value> {
-                self.object.get(self.kind.child(self.own, name)?)
+                self.object.get(self.resource_type.child(self.own, name)?)
             }
 
             fn text(&self, name: &str) -> Option<&'a str> {
@@ -189,7 +189,7 @@ macro_rules! parts {
 /// The parts of a user's name (RFC 7643 §4.1.1).
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     own: AttributeId,
     object: &'a Object,
 }
@@ -199,7 +199,7 @@ parts!(Name);
 /// A value of a list such as `emails` (RFC 7643 §2.4).
 #[derive(Clone, Copy, Debug)]
 pub struct Element<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     own: AttributeId,
     object: &'a Object,
 }
@@ -209,7 +209,7 @@ parts!(Element);
 /// The enterprise data of a user (RFC 7643 §4.3).
 #[derive(Clone, Copy, Debug)]
 pub struct EnterpriseUser<'a> {
-    kind: &'a ResourceType,
+    resource_type: &'a ResourceType,
     own: AttributeId,
     object: &'a Object,
 }
@@ -249,7 +249,7 @@ impl<'a> Element<'a> {
         /// `display`: the value in a form for people.
         display = "display",
         /// `type`: the function of the value, such as "work".
-        kind = "type",
+        label = "type",
     }
 
     /// `primary`: whether this value is the preferred value of the list.
@@ -274,7 +274,7 @@ impl<'a> EnterpriseUser<'a> {
 
     /// `manager.value`: the id of the user's manager.
     pub fn manager(&self) -> Option<&'a str> {
-        let manager = self.kind.child(self.own, "manager")?;
-        self.object.get(manager)?.as_object()?.get(self.kind.value_of(manager)?)?.as_str()
+        let manager = self.resource_type.child(self.own, "manager")?;
+        self.object.get(manager)?.as_object()?.get(self.resource_type.value_of(manager)?)?.as_str()
     }
 }

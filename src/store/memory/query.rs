@@ -26,9 +26,9 @@ const CHUNK: usize = 1_000;
 
 /// Whether the stored resources contain all attributes of the condition. They contain neither derived lists nor the
 /// values that the protocol core computes for a response (`meta.location`, `meta.version`).
-pub(super) fn is_stored(kind: &ResourceType, condition: &Condition) -> bool {
+pub(super) fn is_stored(resource_type: &ResourceType, condition: &Condition) -> bool {
     condition.attributes().into_iter().all(|attribute| {
-        let definition = kind.attribute(kind.top_level(attribute));
+        let definition = resource_type.attribute(resource_type.top_level(attribute));
         let derived = definition.is_multi_valued() && definition.mutability() == Mutability::ReadOnly;
         !derived && !matches!(attribute, AttributeId::META_LOCATION | AttributeId::META_VERSION)
     })
@@ -50,7 +50,7 @@ const EVERYTHING: Bounds<'static> = (Bound::Unbounded, Bound::Unbounded);
 impl<'a> Query<'a> {
     pub(super) fn new(tenant: &'a RwLock<Tenant>, context: &'a RequestContext, scan: &'a Scan<'a>) -> Self {
         let uses_list = |condition: &Condition| {
-            condition.attributes().into_iter().any(|attribute| reference_list(scan.kind, attribute).is_some())
+            condition.attributes().into_iter().any(|attribute| reference_list(scan.resource_type, attribute).is_some())
         };
         let filter = scan.filter.iter().map(|condition| (*condition, uses_list(condition))).collect();
         Self { tenant, context, scan, filter }
@@ -68,7 +68,7 @@ impl<'a> Query<'a> {
     /// The result of `take` on the table, computed under the lock; the default value if the table does not exist.
     fn with_table<T: Default>(&self, take: impl FnOnce(&Tenant, usize, &Table) -> T) -> T {
         let tenant = self.tenant.read().unwrap_or_else(PoisonError::into_inner);
-        let found = tenant.find_table(self.scan.kind).and_then(|number| Some((number, tenant.table(number)?)));
+        let found = tenant.find_table(self.scan.resource_type).and_then(|number| Some((number, tenant.table(number)?)));
         found.map(|(number, table)| take(&tenant, number, table)).unwrap_or_default()
     }
 
@@ -156,7 +156,7 @@ impl<'a> Query<'a> {
     async fn sorted(&self, sort: &Sort) -> Result<Page, StoreError> {
         let mut found = self.all_matching().await?;
         let total = found.len();
-        let whole = reference_list(self.scan.kind, sort.attribute()).is_some();
+        let whole = reference_list(self.scan.resource_type, sort.attribute()).is_some();
         if whole {
             let mut room = self.scan.requested.byte_limit().unwrap_or(usize::MAX);
             for row in &found {
@@ -299,11 +299,11 @@ impl<'a> Query<'a> {
             Condition::Compare(comparison) => comparison.attribute(),
             Condition::Extension(_) | Condition::Constant(_) => AttributeId::ROOT,
         };
-        let Some(list) = reference_list(self.scan.kind, attribute) else {
+        let Some(list) = reference_list(self.scan.resource_type, attribute) else {
             return condition.matches_spending(row.head.resource.root(), spending);
         };
         let Some(values) = row.list(list) else { return false };
-        let value = self.scan.kind.value_of(list);
+        let value = self.scan.resource_type.value_of(list);
         match condition {
             Condition::Element { condition, .. } if attribute == list => match required(condition, value) {
                 Some(key) => values.get(key).is_some_and(|element| condition.element_spending(element, spending)),
@@ -351,15 +351,15 @@ impl<'a> Index<'a> {
     fn having(&self, comparison: &Comparison) -> Option<Vec<&'a Id>> {
         let key = UniqueKey::compared(comparison)?;
         let Self { tenant, table, number } = *self;
-        let kind = &table.kind;
+        let resource_type = &table.resource_type;
         if key.attribute == AttributeId::ID {
             return Some(table.rows.get_key_value(&*key.folded).map(|(id, _)| id).into_iter().collect());
         }
         if table.is_indexed(key.attribute) {
             return Some(table.having(key).collect());
         }
-        let list = reference_list(kind, key.attribute)?;
-        (kind.value_of(list) == Some(key.attribute)).then(|| {
+        let list = reference_list(resource_type, key.attribute)?;
+        (resource_type.value_of(list) == Some(key.attribute)).then(|| {
             let holdings = tenant.holdings(&key.folded).filter(|it| it.table == number && it.list == list);
             holdings.map(|holding| &holding.referrer).collect()
         })

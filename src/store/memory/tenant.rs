@@ -44,7 +44,7 @@ struct IndexedResource {
 /// The resources of one type.
 #[derive(Debug)]
 pub(super) struct Table {
-    pub(super) kind: Arc<ResourceType>,
+    pub(super) resource_type: Arc<ResourceType>,
     /// Shared with the running scans: a change copies a row, or a list, that a scan still reads.
     pub(super) rows: BTreeMap<Id, Arc<Row>>,
     unique: HashMap<UniqueKey, Id>,
@@ -83,14 +83,14 @@ pub(super) struct Holding {
 
 impl Tenant {
     /// The position of the table of a type's resources; `None` if the table does not exist.
-    pub(super) fn find_table(&self, kind: &ResourceType) -> Option<usize> {
-        self.tables.iter().position(|table| table.kind.name() == kind.name())
+    pub(super) fn find_table(&self, resource_type: &ResourceType) -> Option<usize> {
+        self.tables.iter().position(|table| table.resource_type.name() == resource_type.name())
     }
 
     /// Returns the position as [`Tenant::find_table`], and makes the table if it does not exist.
-    pub(super) fn need_table(&mut self, kind: &Arc<ResourceType>, indexed: &[AttributePath]) -> usize {
-        self.find_table(kind).unwrap_or_else(|| {
-            self.tables.push(Table::new(Arc::clone(kind), indexed));
+    pub(super) fn need_table(&mut self, resource_type: &Arc<ResourceType>, indexed: &[AttributePath]) -> usize {
+        self.find_table(resource_type).unwrap_or_else(|| {
+            self.tables.push(Table::new(Arc::clone(resource_type), indexed));
             self.tables.len() - 1
         })
     }
@@ -115,7 +115,7 @@ impl Tenant {
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
     ) -> Vec<Option<Arc<Resource>>> {
-        let lists = self.table(table).map_or(&[][..], |table| table.kind.reference_lists());
+        let lists = self.table(table).map_or(&[][..], |table| table.resource_type.reference_lists());
         if lists.iter().any(|list| requested.includes(*list)) {
             let row = |id: &&str| self.row(table, id).map(|row| row.stored(requested).resource);
             return ids.iter().map(row).collect();
@@ -218,23 +218,23 @@ impl Tenant {
 }
 
 impl Table {
-    fn new(kind: Arc<ResourceType>, chosen: &[AttributePath]) -> Self {
+    fn new(resource_type: Arc<ResourceType>, chosen: &[AttributePath]) -> Self {
         let mut indexed = vec![AttributeId::EXTERNAL_ID];
-        indexed.extend(kind.unique_attributes());
+        indexed.extend(resource_type.unique_attributes());
         let mut tolerance = Tolerance::new(Quirks::strict());
-        let chosen = chosen.iter().filter_map(|path| kind.resolve(path.as_ref(), &mut tolerance).ok());
-        indexed.extend(kind.child(AttributeId::ROOT, "displayName").into_iter().chain(chosen));
+        let chosen = chosen.iter().filter_map(|path| resource_type.resolve(path.as_ref(), &mut tolerance).ok());
+        indexed.extend(resource_type.child(AttributeId::ROOT, "displayName").into_iter().chain(chosen));
         for attribute in &mut indexed {
-            *attribute = kind.value_of(*attribute).unwrap_or(*attribute);
+            *attribute = resource_type.value_of(*attribute).unwrap_or(*attribute);
         }
         indexed.retain(|attribute| {
             let without_key = [AttributeType::Boolean, AttributeType::Binary, AttributeType::Complex];
-            !without_key.contains(&kind.attribute(*attribute).data_type())
-                && reference_list(&kind, *attribute).is_none()
+            !without_key.contains(&resource_type.attribute(*attribute).data_type())
+                && reference_list(&resource_type, *attribute).is_none()
         });
         indexed.sort_unstable();
         indexed.dedup();
-        Self { kind, rows: BTreeMap::new(), unique: HashMap::new(), index: BTreeSet::new(), indexed }
+        Self { resource_type, rows: BTreeMap::new(), unique: HashMap::new(), index: BTreeSet::new(), indexed }
     }
 
     /// The resource that has a unique key.
@@ -335,7 +335,7 @@ impl Row {
 }
 
 /// The list of references that `attribute` is or belongs to.
-pub(super) fn reference_list(kind: &ResourceType, attribute: AttributeId) -> Option<AttributeId> {
-    let top = kind.top_level(attribute);
-    kind.is_reference_list(top).then_some(top)
+pub(super) fn reference_list(resource_type: &ResourceType, attribute: AttributeId) -> Option<AttributeId> {
+    let top = resource_type.top_level(attribute);
+    resource_type.is_reference_list(top).then_some(top)
 }

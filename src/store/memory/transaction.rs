@@ -67,8 +67,8 @@ impl<'a> Transaction<'a> {
             (Change::Create { entry }, _) => self.create(table, entry),
             (Change::Replace { entry, .. }, _) => self.replace(table, entry),
             (Change::Delete { id, .. }, _) => self.delete(table, id),
-            (Change::EditValues { kind, id, attribute, edit, modified, .. }, _)
-                if kind.is_reference_list(*attribute) =>
+            (Change::EditValues { resource_type, id, attribute, edit, modified, .. }, _)
+                if resource_type.is_reference_list(*attribute) =>
             {
                 self.edit(table, id, *attribute, edit, *modified)
             }
@@ -147,8 +147,9 @@ impl<'a> Transaction<'a> {
         let id = self.shared(id);
         let steps = self.undo.len();
         let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
-        let kind = Arc::clone(row.head.resource.resource_type());
-        let coming: HashSet<&str> = edit.add.iter().filter_map(|element| referred(&kind, list, element)).collect();
+        let resource_type = Arc::clone(row.head.resource.resource_type());
+        let coming: HashSet<&str> =
+            edit.add.iter().filter_map(|element| referred(&resource_type, list, element)).collect();
         let mut effect = ValueEdit::default();
         let mut going = Vec::new();
         if let Some(values) = row.list(list) {
@@ -167,7 +168,7 @@ impl<'a> Transaction<'a> {
                 effect.remove.extend(key);
             }
         }
-        for element in edit.add.iter().filter(|element| referred(&kind, list, element).is_some()) {
+        for element in edit.add.iter().filter(|element| referred(&resource_type, list, element).is_some()) {
             if self.add(table, &id, list, Value::Complex(element.clone()))? {
                 effect.add.push(element.clone());
             }
@@ -229,14 +230,14 @@ impl<'a> Transaction<'a> {
     /// Adds a value to a list, unless the list has a value with the same target. Returns whether it was added.
     fn add(&mut self, table: usize, id: &Id, list: AttributeId, element: Value) -> Result<bool, StoreError> {
         let Some(row) = self.tenant.row(table, id) else { return Ok(false) };
-        let kind = row.head.resource.resource_type();
+        let resource_type = row.head.resource.resource_type();
         let values = row.list(list);
-        if let Some(key) = element.as_object().and_then(|element| referred(kind, list, element)) {
+        if let Some(key) = element.as_object().and_then(|element| referred(resource_type, list, element)) {
             if values.is_some_and(|values| values.place(key).is_some()) {
                 return Ok(false);
             }
             let target = self.tenant.locate(key).and_then(|(_, table)| self.tenant.table(table));
-            if !target.is_some_and(|target| may_refer(kind, list, &target.kind)) {
+            if !target.is_some_and(|target| may_refer(resource_type, list, &target.resource_type)) {
                 return Err(StoreError::BadReference { attribute: list, value: key.into() });
             }
         }
@@ -283,15 +284,15 @@ impl<'a> Transaction<'a> {
 
 /// The resource without its lists of references. Most resources have no such list and are shared unchanged.
 fn without_lists(resource: &Arc<Resource>) -> Arc<Resource> {
-    let (kind, root) = (resource.resource_type(), resource.root());
-    if !kind.reference_lists().iter().any(|list| root.contains(*list)) {
+    let (resource_type, root) = (resource.resource_type(), resource.root());
+    if !resource_type.reference_lists().iter().any(|list| root.contains(*list)) {
         return Arc::clone(resource);
     }
     let mut kept = Object::with_capacity(root.len());
-    for (attribute, value) in root.iter().filter(|(attribute, _)| !kind.is_reference_list(*attribute)) {
+    for (attribute, value) in root.iter().filter(|(attribute, _)| !resource_type.is_reference_list(*attribute)) {
         kept.push(attribute, value.clone());
     }
-    Arc::new(Resource::from_object(Arc::clone(kind), kept))
+    Arc::new(Resource::from_object(Arc::clone(resource_type), kept))
 }
 
 fn elements(resource: &Resource, list: AttributeId) -> &[Value] {
@@ -299,8 +300,11 @@ fn elements(resource: &Resource, list: AttributeId) -> &[Value] {
 }
 
 /// Whether the list may refer to resources of type `target`.
-fn may_refer(kind: &ResourceType, list: AttributeId, target: &ResourceType) -> bool {
-    let types = kind.conventional(list).reference.map(|reference| kind.attribute(reference).reference_types());
+fn may_refer(resource_type: &ResourceType, list: AttributeId, target: &ResourceType) -> bool {
+    let types = resource_type
+        .conventional(list)
+        .reference
+        .map(|reference| resource_type.attribute(reference).reference_types());
     types.unwrap_or_default().iter().any(|name| **name == *target.name())
 }
 
@@ -324,8 +328,8 @@ mod tests {
     use super::*;
     use crate::store::Expect;
 
-    fn with_id(kind: &Arc<ResourceType>, id: &str) -> Resource {
-        let mut resource = Resource::new(Arc::clone(kind));
+    fn with_id(resource_type: &Arc<ResourceType>, id: &str) -> Resource {
+        let mut resource = Resource::new(Arc::clone(resource_type));
         resource.root_mut().insert(AttributeId::ID, Value::String(id.into()));
         resource.root_mut().insert(AttributeId::EXTERNAL_ID, Value::String(id.into()));
         resource
@@ -356,7 +360,7 @@ mod tests {
         let value = group.value_of(members).expect("defined");
         let member = |id: &str| Object::from_iter([(value, Value::String(id.into()))]);
         let edit = |clear, remove: &[&str], add: &[&str]| Change::EditValues {
-            kind: Arc::clone(&group),
+            resource_type: Arc::clone(&group),
             id: "g".into(),
             attribute: members,
             expect: Expect::Exists,
@@ -367,8 +371,8 @@ mod tests {
             },
             modified: DateTime::default(),
         };
-        let delete = |kind, id: &str| Change::Delete {
-            kind: Arc::clone(kind),
+        let delete = |resource_type, id: &str| Change::Delete {
+            resource_type: Arc::clone(resource_type),
             id: id.into(),
             expect: Expect::Exists,
             at: DateTime::default(),

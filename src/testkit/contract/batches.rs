@@ -15,15 +15,17 @@ type Accepts = fn(&StoreError) -> bool;
 
 pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let (one, other, third) = (kit.tenant("one")?, kit.tenant("other")?, kit.tenant("one-2")?);
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let mut random = kit.random();
     let (id, mine) = (random.id(), random.id());
     kit.write_one(&one, "a tenant creates", create(subject(kit, &id))).await?;
     for context in [&other, &third] {
-        check(kit.get(context, kind, &id).await?.is_none(), "another tenant does not read it", || {
+        check(kit.get(context, resource_type, &id).await?.is_none(), "another tenant does not read it", || {
             "it does".to_owned()
         })?;
-        check(kit.all(context, kind).await?.is_empty(), "another tenant does not list it", || "it does".to_owned())?;
+        check(kit.all(context, resource_type).await?.is_empty(), "another tenant does not list it", || {
+            "it does".to_owned()
+        })?;
         kit.refuse(
             context,
             "another tenant does not replace it",
@@ -32,9 +34,13 @@ pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             |error| matches!(error, StoreError::NotFound),
         )
         .await?;
-        kit.refuse(context, "another tenant does not delete it", &[delete(kind, &id, Expect::Exists)], 0, |error| {
-            matches!(error, StoreError::NotFound)
-        })
+        kit.refuse(
+            context,
+            "another tenant does not delete it",
+            &[delete(resource_type, &id, Expect::Exists)],
+            0,
+            |error| matches!(error, StoreError::NotFound),
+        )
         .await?;
         // Each tenant has its own names and ids.
         let same_name = kit.samples.subject(&mine, &format!("name of {id}"));
@@ -43,7 +49,7 @@ pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     if let Some((referrer, list)) = &kit.samples.referrer {
         let group = random.id();
         kit.write_one(&other, "another tenant has a list", create(named(referrer, &group, "list"))).await?;
-        let element = super::super::samples::reference(referrer, *list, &id, kind);
+        let element = super::super::samples::reference(referrer, *list, &id, resource_type);
         let add = ValueEdit { add: vec![element], ..ValueEdit::default() };
         kit.refuse(
             &other,
@@ -53,18 +59,18 @@ pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             |error| matches!(error, StoreError::BadReference { .. }),
         )
         .await?;
-        let located = kit.store().locate(&other, std::slice::from_ref(kind), &[&id]).await;
+        let located = kit.store().locate(&other, std::slice::from_ref(resource_type), &[&id]).await;
         let located = located.map_err(|error| failed("ids are located", &error))?;
         check(located == [None], "another tenant does not locate it", || format!("{located:?}"))?;
     }
-    kit.write_one(&other, "another tenant deletes its own", delete(kind, &mine, Expect::Exists)).await?;
-    kit.existing(&one, kind, &id, "what one tenant has stays when another deletes").await.map(drop)
+    kit.write_one(&other, "another tenant deletes its own", delete(resource_type, &mine, Expect::Exists)).await?;
+    kit.existing(&one, resource_type, &id, "what one tenant has stays when another deletes").await.map(drop)
 }
 
 pub(super) async fn atomic<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     kit.need_batch(4)?;
     let context = kit.tenant("a")?;
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let mut random = kit.random();
     let [kept, gone, missing] = [random.id(), random.id(), random.id()];
     for id in [&kept, &gone] {
@@ -72,10 +78,13 @@ pub(super) async fn atomic<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     }
     let [a, b] = [random.id(), random.id()];
     let changed = kit.samples.subject(&kept, "another name");
-    let good = [create(subject(kit, &a)), replace(changed, Expect::Exists), delete(kind, &gone, Expect::Exists)];
+    let good =
+        [create(subject(kit, &a)), replace(changed, Expect::Exists), delete(resource_type, &gone, Expect::Exists)];
     let taken = kit.samples.subject(&b, &format!("name of {a}"));
     let bad: [(&str, Change, Accepts); 4] = [
-        ("a deletion of nothing", delete(kind, &missing, Expect::Exists), |e| matches!(e, StoreError::NotFound)),
+        ("a deletion of nothing", delete(resource_type, &missing, Expect::Exists), |e| {
+            matches!(e, StoreError::NotFound)
+        }),
         ("an old version", replace(kit.samples.subject(&kept, "x"), Expect::Version(Version::from(u64::MAX))), |e| {
             matches!(e, StoreError::VersionMismatch { .. })
         }),
@@ -102,14 +111,14 @@ pub(super) async fn atomic<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 pub(super) async fn order<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     kit.need_batch(4)?;
     let context = kit.tenant("a")?;
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let mut random = kit.random();
     let [a, b] = [random.id(), random.id()];
     // A later change may reuse the name of a resource deleted before it, and may change a resource created before it.
     let first = kit.samples.subject(&a, "first");
     kit.write_one(&context, "a resource is created", create(first)).await?;
     let batch = [
-        delete(kind, &a, Expect::Exists),
+        delete(resource_type, &a, Expect::Exists),
         create(kit.samples.subject(&b, "first")),
         replace(kit.samples.subject(&b, "second"), Expect::Exists),
         create(kit.samples.subject(&random.id(), "first")),
@@ -119,7 +128,7 @@ pub(super) async fn order<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     check(twice.first() != twice.last(), "a resource that a batch changes twice has two versions", || {
         format!("{twice:?}")
     })?;
-    let stored = kit.existing(&context, kind, &b, "what a batch creates and then replaces").await?;
+    let stored = kit.existing(&context, resource_type, &b, "what a batch creates and then replaces").await?;
     let last = done.get(2).and_then(|done| done.version.clone());
     check(last.as_ref() == Some(&stored.version), "the version of the last change is the resource's", || {
         format!("{last:?}, {:?}", stored.version)
@@ -135,7 +144,7 @@ const POLLS: usize = 200;
 
 pub(super) async fn cancelled<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let mut random = kit.random();
     let several = kit.capabilities().max_batch >= 2;
     for polls in 0..POLLS {
@@ -149,7 +158,7 @@ pub(super) async fn cancelled<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         kit.write_one(&context, "a commit follows one that was dropped", create(subject(kit, &random.id()))).await?;
         let mut there = Vec::new();
         for id in ids.iter().take(batch.len()) {
-            there.push(kit.get(&context, kind, id).await?.is_some());
+            there.push(kit.get(&context, resource_type, id).await?.is_some());
         }
         let whole = there.iter().all(|there| *there) || !there.iter().any(|there| *there);
         let what = format!("a commit that is dropped after {polls} polls has happened as a whole or not at all");

@@ -15,7 +15,7 @@ const SOME: usize = 5;
 
 pub(super) async fn bytes<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let mut numbers = kit.random();
     let mut ids: Vec<String> = (0..ALL).map(|_| numbers.id()).collect();
     for (index, id) in ids.iter().enumerate() {
@@ -25,7 +25,7 @@ pub(super) async fn bytes<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     }
     ids.sort();
     let first = ids.first().map(String::as_str).unwrap_or_default();
-    let size = kit.existing(&context, kind, first, "a resource is created").await?.resource.size();
+    let size = kit.existing(&context, resource_type, first, "a resource is created").await?.resource.size();
     pages(kit, &context, &ids, size).await?;
     lists(kit, &context, &ids).await
 }
@@ -75,7 +75,7 @@ async fn lists<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, ids: &[Stri
     kit.write_one(context, "a list is created", create(resource)).await?;
     for (bytes, whole) in [(size / 10, false), (10 * size, true)] {
         let requested = RequestedAttributes::everything().within(bytes);
-        let stored = kit.store().get(context, Key { kind: &referrer, id: &group }, &requested).await;
+        let stored = kit.store().get(context, Key { resource_type: &referrer, id: &group }, &requested).await;
         let stored = stored.map_err(|error| failed("a resource with a long list is read", &error))?;
         let found = stored.map(|stored| (stored.complete, held(&stored.resource, list).len()));
         let right = if whole { found == Some((true, ids.len())) } else { found.is_some_and(|(complete, _)| !complete) };
@@ -96,7 +96,7 @@ async fn page<S: Store>(
     window: Window<'_>,
     requested: &RequestedAttributes<'_>,
 ) -> Result<Page, Stop> {
-    let scan = Scan { kind: &kit.samples.subject, filter: &[], sort: None, window, requested, count: false };
+    let scan = Scan { resource_type: &kit.samples.subject, filter: &[], sort: None, window, requested, count: false };
     kit.store().scan(context, &scan).await.map_err(|error| failed("a page is read", &error))
 }
 

@@ -27,7 +27,7 @@ fn ids(page: &Page) -> Vec<String> {
 
 pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let mut random = kit.random();
     let steady: Vec<String> = (0..60).map(|_| random.id()).collect();
     let mut others: Vec<String> = (0..40).map(|_| random.id()).collect();
@@ -40,9 +40,12 @@ pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     loop {
         let last = seen.last().cloned();
         let window = Window::behind(last.as_deref(), 7);
-        let found =
-            page(kit, &context, &Scan { kind, filter: &[], sort: None, window, requested: &requested, count: false })
-                .await?;
+        let found = page(
+            kit,
+            &context,
+            &Scan { resource_type, filter: &[], sort: None, window, requested: &requested, count: false },
+        )
+        .await?;
         let more = found.more;
         let found = ids(&found);
         let up = found.iter().chain([]).zip(found.iter().skip(1)).all(|(one, next)| one < next)
@@ -55,7 +58,8 @@ pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         check(!found.is_empty(), "a page with more behind it is not empty", || "it is".to_owned())?;
         // Concurrent clients delete one resource, create one and change one.
         if let Some(gone) = others.pop() {
-            kit.write_one(&context, "another resource is deleted", delete(kind, &gone, Expect::Exists)).await?;
+            kit.write_one(&context, "another resource is deleted", delete(resource_type, &gone, Expect::Exists))
+                .await?;
         }
         let id = random.id();
         kit.write_one(&context, "another resource is created", create(kit.samples.subject(&id, &format!("new {id}"))))
@@ -79,19 +83,19 @@ pub(super) async fn walks<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 }
 
 /// The paths that a list can be sorted by.
-fn sortable(kind: &Arc<ResourceType>) -> Vec<(String, AttributePath)> {
+fn sortable(resource_type: &Arc<ResourceType>) -> Vec<(String, AttributePath)> {
     let mut tolerance = Tolerance::new(Quirks::strict());
-    let paths = kind.attributes().filter_map(|attribute| {
-        let path = kind.path(attribute);
+    let paths = resource_type.attributes().filter_map(|attribute| {
+        let path = resource_type.path(attribute);
         let parsed: AttributePath = path.parse().ok()?;
-        Sort::new(kind, parsed.as_ref(), false, &mut tolerance).ok().map(|_| (path, parsed))
+        Sort::new(resource_type, parsed.as_ref(), false, &mut tolerance).ok().map(|_| (path, parsed))
     });
     paths.collect()
 }
 
 pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let capabilities = kit.capabilities();
     if !capabilities.sort && !capabilities.total {
         return Err(Stop::Skipped("the store neither sorts nor counts"));
@@ -99,27 +103,27 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let mut numbers = kit.random();
     for index in 0..40 {
         let id = numbers.id();
-        let resource = random(kind, &id, &format!("name {index}"), &mut numbers);
+        let resource = random(resource_type, &id, &format!("name {index}"), &mut numbers);
         kit.write_one(&context, "a resource is created", create(resource)).await?;
     }
-    let all = kit.all(&context, kind).await?;
+    let all = kit.all(&context, resource_type).await?;
     let requested = RequestedAttributes::everything();
     let mut tolerance = Tolerance::new(Quirks::strict());
     let mut sorts: Vec<(String, Option<Sort>)> = vec![("no order".to_owned(), None)];
     if capabilities.sort {
-        for (path, parsed) in sortable(kind) {
+        for (path, parsed) in sortable(resource_type) {
             // A derived attribute is made for each response, so no store sorts by it.
             let derived = kit
                 .whole
                 .registry
-                .relations(kind)
+                .relations(resource_type)
                 .iter()
-                .any(|it| path.starts_with(kind.attribute(it.attribute()).name()));
+                .any(|it| path.starts_with(resource_type.attribute(it.attribute()).name()));
             if derived || ["meta.location", "meta.version"].contains(&path.as_str()) {
                 continue;
             }
             for descending in [false, true] {
-                let sort = Sort::new(kind, parsed.as_ref(), descending, &mut tolerance).ok();
+                let sort = Sort::new(resource_type, parsed.as_ref(), descending, &mut tolerance).ok();
                 sorts.push((format!("{path}{}", if descending { " descending" } else { "" }), sort));
             }
         }
@@ -127,7 +131,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     for (name, sort) in &sorts {
         let sort = sort.as_ref();
         let whole = Scan {
-            kind,
+            resource_type,
             filter: &[],
             sort,
             window: Window::Offset { skip: 0, take: usize::MAX },
@@ -142,7 +146,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
                 kit,
                 &context,
                 &Scan {
-                    kind,
+                    resource_type,
                     filter: &[],
                     sort,
                     window: Window::Offset { skip, take: 13 },
@@ -189,7 +193,14 @@ async fn walk<S: Store>(
         } else {
             Window::After { last: position, take: TAKE }
         };
-        let scan = Scan { kind: &kit.samples.subject, filter: &[], sort, window, requested: &requested, count: false };
+        let scan = Scan {
+            resource_type: &kit.samples.subject,
+            filter: &[],
+            sort,
+            window,
+            requested: &requested,
+            count: false,
+        };
         let found = page(kit, context, &scan).await?;
         let end = if backward { found.items.first() } else { found.items.last() };
         place = end.map(|stored| Place::of(sort, stored));
@@ -221,20 +232,20 @@ pub(super) async fn pushdown<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
     let mut numbers = kit.random();
     let mut evaluated = 0_usize;
-    for kind in kit.whole.registry.resource_types() {
+    for resource_type in kit.whole.registry.resource_types() {
         for index in 0..40 {
             let id = numbers.id();
-            let resource = random(kind, &id, &format!("{} {index}", kind.name()), &mut numbers);
+            let resource = random(resource_type, &id, &format!("{} {index}", resource_type.name()), &mut numbers);
             kit.write_one(&context, "a resource is created", create(resource)).await?;
         }
-        let all = kit.all(&context, kind).await?;
+        let all = kit.all(&context, resource_type).await?;
         for _ in 0..300 {
-            let Some(filter) = random_filter(kind, 2, &mut numbers) else { continue };
+            let Some(filter) = random_filter(resource_type, 2, &mut numbers) else { continue };
             let mut tolerance = Tolerance::new(Quirks::default());
             let Ok(parsed) = Filter::parse(&filter, &Limits::default(), &mut tolerance) else { continue };
-            let Ok(matcher) = parsed.compile(kind, &mut tolerance) else { continue };
+            let Ok(matcher) = parsed.compile(resource_type, &mut tolerance) else { continue };
             for condition in matcher.conditions() {
-                evaluated += usize::from(agree(kit, &context, kind, &all, condition, &filter).await?);
+                evaluated += usize::from(agree(kit, &context, resource_type, &all, condition, &filter).await?);
             }
         }
     }
@@ -248,19 +259,19 @@ pub(super) async fn pushdown<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 async fn agree<S: Store>(
     kit: &Kit<'_, S>,
     context: &RequestContext,
-    kind: &Arc<ResourceType>,
+    resource_type: &Arc<ResourceType>,
     all: &[Stored],
     condition: &Condition,
     filter: &str,
 ) -> Result<bool, Stop> {
-    let promised = kit.store().pushdown(kind, condition);
+    let promised = kit.store().pushdown(resource_type, condition);
     if promised == Pushdown::No {
         return Ok(false);
     }
     let requested = RequestedAttributes::everything();
     let conditions = [condition];
     let window = Window::behind(None, usize::MAX >> 1);
-    let scan = Scan { kind, filter: &conditions, sort: None, window, requested: &requested, count: true };
+    let scan = Scan { resource_type, filter: &conditions, sort: None, window, requested: &requested, count: true };
     let found = page(kit, context, &scan).await?;
     let matching = all.iter().filter(|stored| condition.matches(stored.resource.root()));
     let expected: BTreeSet<String> = matching.map(|stored| stored.resource.id().to_owned()).collect();
@@ -269,7 +280,7 @@ async fn agree<S: Store>(
         Pushdown::Exact => found == expected,
         _ => found.is_superset(&expected),
     };
-    check(right, &format!("{}: `{filter}`, which the store calls {promised:?}", kind.name()), || {
+    check(right, &format!("{}: `{filter}`, which the store calls {promised:?}", resource_type.name()), || {
         let missing = expected.difference(&found).count();
         let surplus = found.difference(&expected).count();
         format!("{missing} are missing and {surplus} too many, of {}", expected.len())
@@ -278,24 +289,24 @@ async fn agree<S: Store>(
 }
 
 /// A random filter over the attributes of the type, with at most `depth` levels.
-fn random_filter(kind: &Arc<ResourceType>, depth: usize, random: &mut Random) -> Option<String> {
+fn random_filter(resource_type: &Arc<ResourceType>, depth: usize, random: &mut Random) -> Option<String> {
     if depth > 0 && random.once_in(3) {
-        let left = random_filter(kind, depth - 1, random)?;
+        let left = random_filter(resource_type, depth - 1, random)?;
         return Some(match random.below(3) {
             0 => format!("not ({left})"),
-            1 => format!("({left} or {})", random_filter(kind, depth - 1, random)?),
-            _ => format!("({left}) and ({})", random_filter(kind, depth - 1, random)?),
+            1 => format!("({left} or {})", random_filter(resource_type, depth - 1, random)?),
+            _ => format!("({left}) and ({})", random_filter(resource_type, depth - 1, random)?),
         });
     }
-    let attributes: Vec<AttributeId> = kind.attributes().collect();
+    let attributes: Vec<AttributeId> = resource_type.attributes().collect();
     let &attribute = random.choose(&attributes)?;
-    let definition = kind.attribute(attribute);
-    let path = kind.path(attribute);
+    let definition = resource_type.attribute(attribute);
+    let path = resource_type.path(attribute);
     if definition.data_type() == AttributeType::Complex && definition.is_multi_valued() && random.once_in(2) {
-        let parts = kind.children(attribute);
+        let parts = resource_type.children(attribute);
         let leaf = |random: &mut Random| {
             let &part = random.choose(parts)?;
-            comparison(kind, part, kind.attribute(part).name(), random)
+            comparison(resource_type, part, resource_type.attribute(part).name(), random)
         };
         let first = leaf(random)?;
         return Some(match random.below(3) {
@@ -304,15 +315,15 @@ fn random_filter(kind: &Arc<ResourceType>, depth: usize, random: &mut Random) ->
             _ => format!("{path}[not ({first}) or {}]", leaf(random)?),
         });
     }
-    comparison(kind, attribute, &path, random)
+    comparison(resource_type, attribute, &path, random)
 }
 
-fn comparison(kind: &ResourceType, attribute: AttributeId, path: &str, random: &mut Random) -> Option<String> {
+fn comparison(resource_type: &ResourceType, attribute: AttributeId, path: &str, random: &mut Random) -> Option<String> {
     if random.once_in(6) {
         return Some(format!("{path} pr"));
     }
     let quoted = |text: &str| serde_json::to_string(text).ok();
-    let definition = kind.attribute(attribute);
+    let definition = resource_type.attribute(attribute);
     let text: &[&str] = &["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"];
     let ordered: &[&str] = &["eq", "ne", "gt", "ge", "lt", "le"];
     let (operators, literal) = match definition.data_type() {

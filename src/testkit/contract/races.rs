@@ -7,10 +7,10 @@ use super::{
 
 pub(super) async fn creators<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let mut random = kit.random();
     for round in 0..5 {
-        let exact = kind.compares_exactly(kit.samples.unique);
+        let exact = resource_type.compares_exactly(kit.samples.unique);
         let spelling = |index: usize| match index % 2 {
             0 => format!("Racing Name {round}"),
             _ if exact => format!("Racing Name {round}"),
@@ -27,7 +27,7 @@ pub(super) async fn creators<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
                 Err(error) => return Err(failed("20 create one name at the same time", &error)),
             }
         }
-        let there = kit.all(&context, kind).await?.len();
+        let there = kit.all(&context, resource_type).await?.len();
         let expected = round + 1;
         check(winners == 1 && there == expected, "of 20 that create one name at the same time, one does", || {
             format!("{winners} were committed, and {there} are there instead of {expected}")
@@ -38,11 +38,11 @@ pub(super) async fn creators<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 
 pub(super) async fn writers<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let id = kit.random().id();
     kit.write_one(&context, "a resource is created", create(kit.samples.subject(&id, "start"))).await?;
     for round in 0..5 {
-        let before = kit.existing(&context, kind, &id, "the resource").await?.version;
+        let before = kit.existing(&context, resource_type, &id, "the resource").await?.version;
         let name = |index: usize| format!("writer {round} {index}");
         let batches: Vec<[Change; 1]> = (0..20)
             .map(|index| [replace(kit.samples.subject(&id, &name(index)), Expect::Version(before.clone()))])
@@ -59,7 +59,7 @@ pub(super) async fn writers<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
                 Err(error) => return Err(failed("20 write one version at the same time", &error)),
             }
         }
-        let stored = kit.existing(&context, kind, &id, "the resource").await?;
+        let stored = kit.existing(&context, resource_type, &id, "the resource").await?;
         let Some(winner) = winner else {
             return Err(Failure::new("of 20 that write one version, one does", "none did").into());
         };

@@ -12,24 +12,25 @@ use crate::{schema::AttributeId, value::Value};
 pub(super) async fn round_trip<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
     let mut numbers = kit.random();
-    for kind in kit.whole.registry.resource_types() {
+    for resource_type in kit.whole.registry.resource_types() {
         for round in 0..40_usize {
             let id = numbers.id();
-            let name =
-                HOSTILE.get(round).map_or_else(|| format!("{} {round}", kind.name()), |hostile| (*hostile).to_owned());
-            let mut resource = random(kind, &id, &name, &mut numbers);
+            let name = HOSTILE
+                .get(round)
+                .map_or_else(|| format!("{} {round}", resource_type.name()), |hostile| (*hostile).to_owned());
+            let mut resource = random(resource_type, &id, &name, &mut numbers);
             resource.root_mut().insert(AttributeId::EXTERNAL_ID, text(&name));
             let created = moment(i64::try_from(round).unwrap_or_default());
             resource.set_times(Some(created), created + chrono::TimeDelta::milliseconds(1));
-            let what = format!("a {} is created", kind.name());
+            let what = format!("a {} is created", resource_type.name());
             kit.write_one(&context, &what, create(resource.clone())).await?;
-            let stored = kit.existing(&context, kind, &id, &what).await?;
+            let stored = kit.existing(&context, resource_type, &id, &what).await?;
             differs(&resource, &stored.resource)?;
             // Replace twice: with other values, then with almost none.
-            for resource in [random(kind, &id, &name, &mut numbers), named(kind, &id, &name)] {
-                let what = format!("a {} is replaced", kind.name());
+            for resource in [random(resource_type, &id, &name, &mut numbers), named(resource_type, &id, &name)] {
+                let what = format!("a {} is replaced", resource_type.name());
                 kit.write_one(&context, &what, replace(resource.clone(), Expect::Exists)).await?;
-                differs(&resource, &kit.existing(&context, kind, &id, &what).await?.resource)?;
+                differs(&resource, &kit.existing(&context, resource_type, &id, &what).await?.resource)?;
             }
         }
     }
@@ -37,12 +38,12 @@ pub(super) async fn round_trip<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 }
 
 async fn long_text<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, id: &str) -> Result<(), Stop> {
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let mut resource = kit.samples.subject(id, "long");
     let long = "0123456789abcdef".repeat(4_096);
-    set(kind, resource.root_mut(), AttributeId::EXTERNAL_ID, text(&long));
+    set(resource_type, resource.root_mut(), AttributeId::EXTERNAL_ID, text(&long));
     kit.write_one(context, "text of 64 KiB is kept", create(resource.clone())).await?;
-    differs(&resource, &kit.existing(context, kind, id, "text of 64 KiB").await?.resource)
+    differs(&resource, &kit.existing(context, resource_type, id, "text of 64 KiB").await?.resource)
 }
 
 /// Ends the check if the two resources differ. The message names paths only, since the values may be a host's.
@@ -50,11 +51,11 @@ fn differs(written: &Resource, read: &Resource) -> Result<(), Stop> {
     if written == read {
         return Ok(());
     }
-    let kind = written.resource_type();
-    let differing = kind.attributes().filter(|attribute| written.value(*attribute) != read.value(*attribute));
-    let mut paths: Vec<String> = differing.map(|attribute| kind.path(attribute)).collect();
+    let resource_type = written.resource_type();
+    let differing = resource_type.attributes().filter(|attribute| written.value(*attribute) != read.value(*attribute));
+    let mut paths: Vec<String> = differing.map(|attribute| resource_type.path(attribute)).collect();
     paths.truncate(5);
-    let what = format!("a {} comes back as it was written", kind.name());
+    let what = format!("a {} comes back as it was written", resource_type.name());
     Err(Failure::new(what, format!("these differ: {}", paths.join(", "))).into())
 }
 
@@ -74,7 +75,7 @@ pub(super) async fn requested<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let version = kit.write_one(&context, "a list is created", create(resource)).await?.version;
 
     let get = async |requested: RequestedAttributes<'_>| {
-        let found = kit.store().get(&context, Key { kind: &referrer, id: &group }, &requested).await;
+        let found = kit.store().get(&context, Key { resource_type: &referrer, id: &group }, &requested).await;
         let found = found.map_err(|error| failed("a part of a resource is read", &error))?;
         found.ok_or_else(|| Stop::from(Failure::new("a part of a resource is read", "it is not there")))
     };
@@ -112,7 +113,7 @@ pub(super) async fn get_many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     kit.write_one(&context, "a resource is deleted", delete(subject, gone, Expect::Exists)).await?;
     // A resource of another type and a resource of another tenant: the store must find neither of them under its id.
     let mut types = kit.whole.registry.resource_types().iter();
-    if let Some(another) = types.find(|kind| kind.name() != subject.name()) {
+    if let Some(another) = types.find(|resource_type| resource_type.name() != subject.name()) {
         kit.write_one(&context, "a resource of another type", create(named(another, foreign, "other"))).await?;
     }
     kit.write_one(&other, "a resource of another tenant", create(kit.samples.subject(missing, "elsewhere"))).await?;

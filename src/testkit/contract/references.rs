@@ -112,9 +112,12 @@ pub(super) async fn bad_references<S: Store>(kit: &Kit<'_, S>) -> Result<(), Sto
     kit.refuse(&scene.context, what, &[replace(resource, Expect::Exists)], 0, bad).await?;
     // A target whose type the list may not refer to.
     let names = scene.referrer.conventional(list).reference.map(|it| scene.referrer.attribute(it).reference_types());
-    let allowed = |kind: &ResourceType| names.unwrap_or_default().iter().any(|name| **name == *kind.name());
-    let mut kinds = kit.whole.registry.resource_types().iter();
-    if let Some(foreign) = kinds.find(|kind| !allowed(kind) && kind.name() != scene.referrer.name()) {
+    let allowed =
+        |resource_type: &ResourceType| names.unwrap_or_default().iter().any(|name| **name == *resource_type.name());
+    let mut resource_types = kit.whole.registry.resource_types().iter();
+    if let Some(foreign) =
+        resource_types.find(|resource_type| !allowed(resource_type) && resource_type.name() != scene.referrer.name())
+    {
         kit.write_one(&scene.context, "a resource of another type", create(named(foreign, &other, "other"))).await?;
         let what = "a list does not refer to a type that it may not refer to";
         kit.refuse(&scene.context, what, &[scene.edit(add(&other), 1)], 0, bad).await?;
@@ -207,9 +210,9 @@ pub(super) async fn referrers<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         let none = none.map_err(|error| failed("who refers to nothing is asked", &error))?;
         check(none.is_empty(), "nobody refers to no ids", || format!("{} do", none.len()))?;
     }
-    let kinds = [Arc::clone(&scene.referrer), Arc::clone(subject)];
+    let resource_types = [Arc::clone(&scene.referrer), Arc::clone(subject)];
     let asked = [scene.id(3), "nobody", &scene.group, scene.id(0), scene.id(3)];
-    let located = kit.store().locate(&scene.context, &kinds, &asked).await;
+    let located = kit.store().locate(&scene.context, &resource_types, &asked).await;
     let located = located.map_err(|error| failed("ids are located", &error))?;
     let expected = [Some(1), None, Some(0), Some(1), Some(1)];
     check(located == expected, "of which type each id is", || format!("{located:?} instead of {expected:?}"))
@@ -230,7 +233,7 @@ pub(super) async fn many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let expected = sorted(scene.ids.iter().skip(1).cloned().collect());
     check(found == expected, "all members but that one are there", || format!("{} are", found.len()))?;
     let requested = RequestedAttributes::everything().limit(size / 2);
-    let stored = kit.store().get(&scene.context, Key { kind: &scene.referrer, id: &scene.group }, &requested);
+    let stored = kit.store().get(&scene.context, Key { resource_type: &scene.referrer, id: &scene.group }, &requested);
     let stored = stored.await.map_err(|error| failed("a long list that is not requested", &error))?;
     let right = stored.is_some_and(|stored| !stored.complete);
     check(right, "a list that is longer than requested is left out", || "it is not".to_owned())

@@ -8,7 +8,7 @@ use super::{
 
 pub(super) async fn versions<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let mut random = kit.random();
     let (id, other) = (random.id(), random.id());
     let mut seen: HashSet<String> = HashSet::new();
@@ -21,7 +21,7 @@ pub(super) async fn versions<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     };
     let done = kit.write_one(&context, "a resource is created", create(kit.samples.subject(&id, "n0"))).await?;
     let first = fresh("a creation", done.version)?;
-    let read = kit.existing(&context, kind, &id, "what was created").await?.version;
+    let read = kit.existing(&context, resource_type, &id, "what was created").await?.version;
     check(read == first, "what is read has the version that the commit gave", || format!("{read}, not {first}"))?;
 
     let change = replace(kit.samples.subject(&id, "n1"), Expect::Version(first.clone()));
@@ -29,20 +29,21 @@ pub(super) async fn versions<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let mismatch = |error: &StoreError| matches!(error, StoreError::VersionMismatch { .. });
     let stale = replace(kit.samples.subject(&id, "n2"), Expect::Version(first.clone()));
     kit.refuse(&context, "a replacement that expects an old version fails", &[stale], 0, mismatch).await?;
-    let stale = delete(kind, &id, Expect::Version(first.clone()));
+    let stale = delete(resource_type, &id, Expect::Version(first.clone()));
     kit.refuse(&context, "a deletion that expects an old version fails", &[stale], 0, mismatch).await?;
     let stale = replace(kit.samples.subject(&id, "n2"), Expect::Version(Version::from(u64::MAX)));
     kit.refuse(&context, "a replacement that expects a version that never was fails", &[stale], 0, mismatch).await?;
 
     let change = replace(kit.samples.subject(&id, "n3"), Expect::Exists);
     fresh("a replacement of whatever is there", kit.write_one(&context, "any version will do", change).await?.version)?;
-    let stale = delete(kind, &id, Expect::Version(second));
+    let stale = delete(resource_type, &id, Expect::Version(second));
     kit.refuse(&context, "a version does not come again", &[stale], 0, mismatch).await?;
 
     // A return to an earlier state is a change, too.
     let change = replace(kit.samples.subject(&id, "n1"), Expect::Exists);
     let back = fresh("going back", kit.write_one(&context, "a resource becomes what it was", change).await?.version)?;
-    let done = kit.write_one(&context, "the version is expected", delete(kind, &id, Expect::Version(back))).await?;
+    let done =
+        kit.write_one(&context, "the version is expected", delete(resource_type, &id, Expect::Version(back))).await?;
     check(done.version.is_none() && done.changed, "a deletion leaves no version", || format!("{done:?}"))?;
     // A reused id gets a new version, too. The core never reuses an id.
     for id in [&id, &other] {
@@ -88,21 +89,27 @@ pub(super) async fn no_change<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 
 pub(super) async fn existence<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let mut random = kit.random();
     let [id, missing] = [random.id(), random.id()];
     let not_found = |error: &StoreError| matches!(error, StoreError::NotFound);
     for expect in [Expect::Exists, Expect::Version(Version::from(1))] {
         let change = replace(kit.samples.subject(&missing, "n"), expect.clone());
         kit.refuse(&context, "what does not exist is not replaced", &[change], 0, not_found).await?;
-        kit.refuse(&context, "what does not exist is not deleted", &[delete(kind, &missing, expect)], 0, not_found)
-            .await?;
+        kit.refuse(
+            &context,
+            "what does not exist is not deleted",
+            &[delete(resource_type, &missing, expect)],
+            0,
+            not_found,
+        )
+        .await?;
     }
     if let Some((referrer, list)) = &kit.samples.referrer {
         let change = edit(referrer, *list, &missing, ValueEdit { clear: true, ..ValueEdit::default() }, 1);
         kit.refuse(&context, "the list of what does not exist is not edited", &[change], 0, not_found).await?;
     }
-    check(kit.get(&context, kind, &missing).await?.is_none(), "what does not exist is not found", || {
+    check(kit.get(&context, resource_type, &missing).await?.is_none(), "what does not exist is not found", || {
         "it is".to_owned()
     })?;
     kit.write_one(&context, "a resource is created", create(kit.samples.subject(&id, "n1"))).await?;
@@ -111,19 +118,22 @@ pub(super) async fn existence<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     })
     .await?;
     // Resources of another type do not share the id.
-    for other in kit.whole.registry.resource_types().iter().filter(|other| other.name() != kind.name()) {
+    for other in kit.whole.registry.resource_types().iter().filter(|other| other.name() != resource_type.name()) {
         let what = "an id does not name a resource of another type";
         check(kit.get(&context, other, &id).await?.is_none(), what, || format!("it names a {}", other.name()))?;
         kit.refuse(&context, what, &[delete(other, &id, Expect::Exists)], 0, not_found).await?;
     }
-    kit.write_one(&context, "a resource is deleted", delete(kind, &id, Expect::Exists)).await?;
-    check(kit.get(&context, kind, &id).await?.is_none(), "what was deleted is not found", || "it is".to_owned())?;
-    kit.refuse(&context, "what was deleted is not deleted", &[delete(kind, &id, Expect::Exists)], 0, not_found).await
+    kit.write_one(&context, "a resource is deleted", delete(resource_type, &id, Expect::Exists)).await?;
+    check(kit.get(&context, resource_type, &id).await?.is_none(), "what was deleted is not found", || {
+        "it is".to_owned()
+    })?;
+    kit.refuse(&context, "what was deleted is not deleted", &[delete(resource_type, &id, Expect::Exists)], 0, not_found)
+        .await
 }
 
 pub(super) async fn unique_keys<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
-    let kind = &kit.samples.subject;
+    let resource_type = &kit.samples.subject;
     let unique = kit.samples.unique;
     let mut random = kit.random();
     let [a, b, c] = [random.id(), random.id(), random.id()];
@@ -131,7 +141,7 @@ pub(super) async fn unique_keys<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> 
     kit.write_one(&context, "a resource is created", create(kit.samples.subject(&a, "straße"))).await?;
     let again = [create(kit.samples.subject(&b, "straße"))];
     kit.refuse(&context, "a name that is taken is not created again", &again, 0, taken).await?;
-    if !kind.compares_exactly(unique) {
+    if !resource_type.compares_exactly(unique) {
         let again = [create(kit.samples.subject(&b, "STRAßE"))];
         kit.refuse(&context, "upper and lower case are one name", &again, 0, taken).await?;
         // Neither the case functions of databases nor their collations give the same answers as the fold.
@@ -156,7 +166,7 @@ pub(super) async fn unique_keys<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> 
     kit.write_one(&context, "a resource is renamed", rename).await?;
     let take = replace(kit.samples.subject(&b, "straße"), Expect::Exists);
     kit.write_one(&context, "the name that it had is free", take).await?;
-    kit.write_one(&context, "a resource is deleted", delete(kind, &b, Expect::Exists)).await?;
+    kit.write_one(&context, "a resource is deleted", delete(resource_type, &b, Expect::Exists)).await?;
     let again = create(kit.samples.subject(&c, "straße"));
     kit.write_one(&context, "the name of what was deleted is free", again).await?;
     for name in super::super::samples::HOSTILE {

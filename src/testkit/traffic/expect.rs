@@ -77,7 +77,7 @@ impl Condition {
         match &self.test {
             Test::Equals(wanted) => found == Some(wanted),
             Test::Absent => found.is_none(),
-            Test::Is(kind) => found.is_some_and(|found| kind.is(found)),
+            Test::Is(data_type) => found.is_some_and(|found| data_type.is(found)),
             Test::Count(wanted) => elements.len() == *wanted && found.is_none_or(Json::is_array),
             Test::Contains(wanted) => elements.iter().any(|found| json::fits(found, wanted)),
             Test::Without(wanted) => !elements.iter().any(|found| json::fits(found, wanted)),
@@ -104,8 +104,8 @@ impl fmt::Display for Condition {
         match &self.test {
             Test::Equals(value) => write!(f, "expected {} to be {value}", self.at),
             Test::Absent => write!(f, "expected no {}", self.at),
-            Test::Is(kind) => {
-                write!(f, "expected {} to be of the type {}", self.at, format!("{kind:?}").to_lowercase())
+            Test::Is(data_type) => {
+                write!(f, "expected {} to be of the type {}", self.at, format!("{data_type:?}").to_lowercase())
             }
             Test::Count(count) => write!(f, "expected {} to have {count} values", self.at),
             Test::Contains(value) => write!(f, "expected {} to contain {value}", self.at),

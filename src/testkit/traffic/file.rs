@@ -108,7 +108,7 @@ impl Conditions {
         let mut tests: Vec<(String, Test)> = Vec::new();
         tests.extend(self.has.into_iter().map(|(at, value)| (at, Test::Equals(value))));
         tests.extend(self.lacks.into_iter().map(|at| (at, Test::Absent)));
-        tests.extend(self.is.into_iter().map(|(at, kind)| (at, Test::Is(kind))));
+        tests.extend(self.is.into_iter().map(|(at, resource_type)| (at, Test::Is(resource_type))));
         tests.extend(self.count.into_iter().map(|(at, count)| (at, Test::Count(count))));
         tests.extend(self.exactly.into_iter().map(|(at, all)| (at, Test::Exactly(all))));
         for (at, values) in self.contains {

@@ -93,55 +93,58 @@ pub fn user() -> Arc<ResourceType> {
         .with_attribute(Attribute::complex("one", simple().into_iter().chain([tags()])))
         .with_attribute(Attribute::complex("many", simple().into_iter().chain([tags(), primary()])).multi_valued())
         .with_attribute(Attribute::complex("hidden", simple().into_iter().chain([secret()])).multi_valued());
-    let kind = ResourceType::builder("User", "Users", Schema::user())
+    let resource_type = ResourceType::builder("User", "Users", Schema::user())
         .extension(Schema::enterprise_user(), false)
         .extension(schema, false)
         .relation("groups", "Group", "members", "displayName")
         .build();
-    Arc::new(kind.expect("a resource type"))
+    Arc::new(resource_type.expect("a resource type"))
 }
 
 /// Whether resources have values of the attribute, and filters may use the attribute.
-fn is_used(kind: &ResourceType, attribute: AttributeId) -> bool {
-    let definition = kind.attribute(attribute);
+fn is_used(resource_type: &ResourceType, attribute: AttributeId) -> bool {
+    let definition = resource_type.attribute(attribute);
     let made = [AttributeId::SCHEMAS, AttributeId::ID, AttributeId::META_RESOURCE_TYPE, AttributeId::META_LOCATION];
     !made.contains(&attribute)
         && attribute != AttributeId::META_VERSION
         && !matches!(definition.name(), "groups" | "password" | "$ref")
 }
 
-pub fn value(random: &mut Random, kind: &ResourceType, attribute: AttributeId) -> Value {
-    match kind.attribute(attribute).data_type() {
+pub fn value(random: &mut Random, resource_type: &ResourceType, attribute: AttributeId) -> Value {
+    match resource_type.attribute(attribute).data_type() {
         AttributeType::Boolean => Value::Boolean(random.once_in(2)),
         AttributeType::Integer => Value::Integer(*random.of(INTEGERS)),
         AttributeType::Decimal => Value::Decimal(Decimal::parse(random.of::<&str>(DECIMALS)).expect("a number")),
         AttributeType::DateTime => Value::DateTime(random.of::<&str>(INSTANTS).parse().expect("an instant")),
-        AttributeType::Complex => Value::Complex(object(random, kind, attribute, &|_, value| value)),
+        AttributeType::Complex => Value::Complex(object(random, resource_type, attribute, &|_, value| value)),
         AttributeType::String | AttributeType::Binary | AttributeType::Reference => Value::String(random.text().into()),
     }
 }
 
 fn object(
     random: &mut Random,
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     parent: AttributeId,
     fit: &dyn Fn(AttributeId, Value) -> Value,
 ) -> Object {
     let mut object = Object::new();
     // Some resources have no values, or few.
     let rarity = 1 + random.below(4);
-    for attribute in kind.children(parent).iter().copied().filter(|attribute| is_used(kind, *attribute)) {
+    for attribute in
+        resource_type.children(parent).iter().copied().filter(|attribute| is_used(resource_type, *attribute))
+    {
         if random.below(rarity + 2) < rarity {
             continue;
         }
-        let value = if kind.attribute(attribute).is_multi_valued() {
-            let several =
-                (0..=random.below(3)).map(|_| value(random, kind, attribute)).map(|value| fit(attribute, value));
+        let value = if resource_type.attribute(attribute).is_multi_valued() {
+            let several = (0..=random.below(3))
+                .map(|_| value(random, resource_type, attribute))
+                .map(|value| fit(attribute, value));
             Value::List(several.collect())
-        } else if kind.attribute(attribute).data_type() == AttributeType::Complex {
-            Value::Complex(self::object(random, kind, attribute, fit))
+        } else if resource_type.attribute(attribute).data_type() == AttributeType::Complex {
+            Value::Complex(self::object(random, resource_type, attribute, fit))
         } else {
-            fit(attribute, value(random, kind, attribute))
+            fit(attribute, value(random, resource_type, attribute))
         };
         object.insert(attribute, value);
     }
@@ -151,19 +154,19 @@ fn object(
 /// A resource with its own id and with random values, each changed by `fit`.
 pub fn resource(
     random: &mut Random,
-    kind: &Arc<ResourceType>,
+    resource_type: &Arc<ResourceType>,
     number: usize,
     fit: &dyn Fn(AttributeId, Value) -> Value,
 ) -> Resource {
-    let mut root = object(random, kind, AttributeId::ROOT, fit);
+    let mut root = object(random, resource_type, AttributeId::ROOT, fit);
     let id = format!("{}{number}", random.of(&["", "A", "a", "é", "😀", "Z-"]));
     root.insert(AttributeId::ID, Value::String(id.into()));
-    Resource::from_object(Arc::clone(kind), root)
+    Resource::from_object(Arc::clone(resource_type), root)
 }
 
 /// The material of random filters: attributes, and their values in the resources.
 pub struct Filters {
-    kind: Arc<ResourceType>,
+    resource_type: Arc<ResourceType>,
     simple: Vec<AttributeId>,
     complex: Vec<AttributeId>,
     values: BTreeMap<AttributeId, Vec<Value>>,
@@ -171,9 +174,13 @@ pub struct Filters {
 
 impl Filters {
     /// Filters on all attributes for which `includes` returns `true`.
-    pub fn new(kind: &Arc<ResourceType>, resources: &[Resource], includes: impl Fn(AttributeId) -> bool) -> Self {
+    pub fn new(
+        resource_type: &Arc<ResourceType>,
+        resources: &[Resource],
+        includes: impl Fn(AttributeId) -> bool,
+    ) -> Self {
         let mut filters = Self {
-            kind: Arc::clone(kind),
+            resource_type: Arc::clone(resource_type),
             simple: vec![AttributeId::ID],
             complex: Vec::new(),
             values: BTreeMap::new(),
@@ -186,12 +193,12 @@ impl Filters {
     }
 
     fn visit(&mut self, parent: AttributeId, includes: &impl Fn(AttributeId) -> bool) {
-        for attribute in self.kind.clone().children(parent).iter().copied() {
-            if !is_used(&self.kind, attribute) || self.kind.attribute(attribute).name() == "secret" {
+        for attribute in self.resource_type.clone().children(parent).iter().copied() {
+            if !is_used(&self.resource_type, attribute) || self.resource_type.attribute(attribute).name() == "secret" {
                 continue;
             }
             self.visit(attribute, includes);
-            let is_complex = self.kind.attribute(attribute).data_type() == AttributeType::Complex;
+            let is_complex = self.resource_type.attribute(attribute).data_type() == AttributeType::Complex;
             if includes(attribute) {
                 if is_complex { &mut self.complex } else { &mut self.simple }.push(attribute);
             }
@@ -235,11 +242,11 @@ impl Filters {
                     .simple
                     .iter()
                     .copied()
-                    .filter(|it| self.kind.attribute(*it).is_multi_valued() && self.is_top(*it))
+                    .filter(|it| self.resource_type.attribute(*it).is_multi_valued() && self.is_top(*it))
                     .collect();
                 let among = if random.once_in(4) && !lists.is_empty() { &lists } else { &self.complex };
                 let outer = *random.of(among);
-                format!("{}[{}]", self.kind.path(outer), self.tree(random, depth - 1, Some(outer)))
+                format!("{}[{}]", self.resource_type.path(outer), self.tree(random, depth - 1, Some(outer)))
             }
             _ => self.term(random, within),
         }
@@ -247,25 +254,28 @@ impl Filters {
 
     /// Whether the attribute belongs to the resource itself or to an extension, not to a complex attribute.
     fn is_top(&self, attribute: AttributeId) -> bool {
-        let parent = self.kind.parent(attribute);
-        parent == AttributeId::ROOT || self.kind.extensions().iter().any(|extension| extension.attribute() == parent)
+        let parent = self.resource_type.parent(attribute);
+        parent == AttributeId::ROOT
+            || self.resource_type.extensions().iter().any(|extension| extension.attribute() == parent)
     }
 
     fn term(&self, random: &mut Random, within: Option<AttributeId>) -> String {
-        let kind = &self.kind;
+        let resource_type = &self.resource_type;
         let known = |attributes: &[AttributeId], parent: AttributeId| -> Vec<AttributeId> {
-            attributes.iter().copied().filter(|it| kind.parent(*it) == parent).collect()
+            attributes.iter().copied().filter(|it| resource_type.parent(*it) == parent).collect()
         };
         let (attribute, path) = match within {
             None => {
                 if random.once_in(8) && !self.complex.is_empty() {
                     let complex = *random.of(&self.complex);
-                    return format!("{} pr", kind.path(complex));
+                    return format!("{} pr", resource_type.path(complex));
                 }
                 let attribute = *random.of(&self.simple);
-                (attribute, kind.path(attribute))
+                (attribute, resource_type.path(attribute))
             }
-            Some(outer) if kind.attribute(outer).data_type() != AttributeType::Complex => (outer, "value".to_owned()),
+            Some(outer) if resource_type.attribute(outer).data_type() != AttributeType::Complex => {
+                (outer, "value".to_owned())
+            }
             Some(outer) => {
                 let below = known(&self.simple, outer);
                 if below.is_empty() || random.once_in(6) {
@@ -275,16 +285,16 @@ impl Filters {
                         complex.iter().map(|it| (*it, known(&self.simple, *it))).find(|(_, below)| !below.is_empty());
                     if let Some((complex, below)) = complex {
                         let attribute = *random.of(&below);
-                        let name = |id| kind.attribute(id).name();
+                        let name = |id| resource_type.attribute(id).name();
                         (attribute, format!("{}.{}", name(complex), name(attribute)))
                     } else if below.is_empty() {
-                        return format!("{} pr", kind.attribute(kind.children(outer)[0]).name());
+                        return format!("{} pr", resource_type.attribute(resource_type.children(outer)[0]).name());
                     } else {
-                        (below[0], kind.attribute(below[0]).name().to_owned())
+                        (below[0], resource_type.attribute(below[0]).name().to_owned())
                     }
                 } else {
                     let attribute = *random.of(&below);
-                    (attribute, kind.attribute(attribute).name().to_owned())
+                    (attribute, resource_type.attribute(attribute).name().to_owned())
                 }
             }
         };
@@ -292,7 +302,7 @@ impl Filters {
     }
 
     fn comparison(&self, random: &mut Random, attribute: AttributeId, path: &str) -> String {
-        let operators: &[&str] = match self.kind.attribute(attribute).data_type() {
+        let operators: &[&str] = match self.resource_type.attribute(attribute).data_type() {
             AttributeType::String | AttributeType::Reference => {
                 &["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "eq", "co", "sw", "ew"]
             }
@@ -308,7 +318,7 @@ impl Filters {
         }
         let seen = self.values.get(&attribute).map(Vec::as_slice).unwrap_or_default();
         let value = if seen.is_empty() || random.once_in(4) {
-            value(random, &self.kind, attribute)
+            value(random, &self.resource_type, attribute)
         } else {
             random.of(seen).clone()
         };
@@ -329,12 +339,12 @@ impl Filters {
 }
 
 /// The compiled filter; `None` if the text is longer than filters may be.
-pub fn compile(kind: &Arc<ResourceType>, text: &str) -> Option<Matcher> {
+pub fn compile(resource_type: &Arc<ResourceType>, text: &str) -> Option<Matcher> {
     let filter: Filter = match text.parse() {
         Ok(filter) => filter,
         Err(_) if text.len() > 8_000 => return None,
         Err(error) => panic!("{text}: {error}"),
     };
-    let matcher = filter.compile(kind, &mut Tolerance::new(Quirks::default()));
+    let matcher = filter.compile(resource_type, &mut Tolerance::new(Quirks::default()));
     Some(matcher.unwrap_or_else(|error| panic!("{text}: {error}")))
 }

@@ -61,18 +61,18 @@ const EMAIL: &[(&str, &str, Form)] = &[
     ("is_primary", "emails.primary", Form::Boolean),
 ];
 
-pub fn attribute(kind: &ResourceType, path: &str) -> AttributeId {
+pub fn attribute(resource_type: &ResourceType, path: &str) -> AttributeId {
     let path: scim_core::AttributePath = path.parse().expect("a path");
-    kind.resolve(path.as_ref(), &mut Tolerance::new(Quirks::default())).expect("an attribute")
+    resource_type.resolve(path.as_ref(), &mut Tolerance::new(Quirks::default())).expect("an attribute")
 }
 
 /// The attributes that have a column or a table, and the attributes that contain them.
-pub fn attributes(kind: &ResourceType) -> Vec<AttributeId> {
+pub fn attributes(resource_type: &ResourceType) -> Vec<AttributeId> {
     let columns = known().into_iter().map(|(_, path, _)| path);
     let emails = EMAIL.iter().map(|(_, path, _)| (*path).to_owned());
     let others = ["emails", "name", "meta"].map(str::to_owned);
     let lists = [format!("{EXTENSION}:exacts"), EXTENSION.to_owned()];
-    columns.chain(emails).chain(others).chain(lists).map(|path| attribute(kind, &path)).collect()
+    columns.chain(emails).chain(others).chain(lists).map(|path| attribute(resource_type, &path)).collect()
 }
 
 fn column(dialect: Dialect, alias: &str, name: &str, form: Form) -> Column {
@@ -101,36 +101,36 @@ pub fn map_declared(mapping: Mapping, dialect: Dialect) -> Mapping {
 }
 
 fn map_with(mut mapping: Mapping, dialect: Dialect, declared: bool) -> Mapping {
-    let kind = Arc::clone(mapping.resource_type());
+    let resource_type = Arc::clone(mapping.resource_type());
     if declared {
         let keys = ["displayName", "title", "nickName", "name.middleName"];
-        mapping = mapping.contained().indexed(keys.map(|path| attribute(&kind, path)));
+        mapping = mapping.contained().indexed(keys.map(|path| attribute(&resource_type, path)));
     }
     for (name, path, form) in known() {
         let column = column(dialect, "a", name, form);
-        mapping = mapping.column(attribute(&kind, &path), if declared { column.indexed() } else { column });
+        mapping = mapping.column(attribute(&resource_type, &path), if declared { column.indexed() } else { column });
     }
-    let extension = kind.extension(EXTENSION).expect("registered").attribute();
+    let extension = resource_type.extension(EXTENSION).expect("registered").attribute();
     mapping = mapping.column(extension, Column::boolean("a.extended").required());
     let mut emails = Table::new("email AS e", "e.tenant = a.tenant AND e.account = a.id").order("e.place");
     for (name, path, form) in EMAIL {
-        emails = emails.column(attribute(&kind, path), column(dialect, "e", name, *form));
+        emails = emails.column(attribute(&resource_type, path), column(dialect, "e", name, *form));
     }
-    let exacts = attribute(&kind, &format!("{EXTENSION}:exacts"));
+    let exacts = attribute(&resource_type, &format!("{EXTENSION}:exacts"));
     let mut rows = Table::new("exact AS x", "x.account = a.id").column(exacts, Column::text("x.value").required());
     if declared {
         emails = emails.owner("e.account", "e.tenant = 'acme'");
         rows = rows.owner("x.account", "TRUE");
     }
-    mapping.table(attribute(&kind, "emails"), emails).table(exacts, rows.order("x.place"))
+    mapping.table(attribute(&resource_type, "emails"), emails).table(exacts, rows.order("x.place"))
 }
 
 /// The value rounded to the precision of the columns: instants in whole units, and no empty text in a required
 /// attribute.
-pub fn fit(kind: &ResourceType, id: AttributeId, value: Value) -> Value {
+pub fn fit(resource_type: &ResourceType, id: AttributeId, value: Value) -> Value {
     match value {
         Value::DateTime(time) => {
-            let nanoseconds = match kind.attribute(id).name() {
+            let nanoseconds = match resource_type.attribute(id).name() {
                 "created" => 1_000_000,
                 "lastModified" => 1_000_000_000,
                 _ => 1_000,
@@ -138,19 +138,27 @@ pub fn fit(kind: &ResourceType, id: AttributeId, value: Value) -> Value {
             let rest = time.timestamp_subsec_nanos().min(999_999_999) / nanoseconds * nanoseconds;
             Value::DateTime(DateTime::from_timestamp(time.timestamp(), rest).expect("an instant"))
         }
-        Value::String(text) if text.is_empty() && kind.attribute(id).name() == "exacts" => Value::String("x".into()),
+        Value::String(text) if text.is_empty() && resource_type.attribute(id).name() == "exacts" => {
+            Value::String("x".into())
+        }
         value => value,
     }
 }
 
 /// The parameter for a column, and its cast in SQL.
-fn cell(kind: &ResourceType, id: AttributeId, form: Form, dialect: Dialect, value: &Value) -> (Param, &'static str) {
+fn cell(
+    resource_type: &ResourceType,
+    id: AttributeId,
+    form: Form,
+    dialect: Dialect,
+    value: &Value,
+) -> (Param, &'static str) {
     let time = || match value {
         Value::DateTime(time) => *time,
         other => panic!("{other:?} is no instant"),
     };
     match (form, value) {
-        (Form::Comparable, value) => (comparable(kind, id, value).expect("simple").into(), ""),
+        (Form::Comparable, value) => (comparable(resource_type, id, value).expect("simple").into(), ""),
         (Form::Text, Value::String(text)) => (text.as_str().into(), ""),
         (Form::Folded, Value::String(text)) => (fold(text).into_owned().into(), ""),
         (Form::Boolean, Value::Boolean(truth)) => ((*truth).into(), ""),
@@ -171,14 +179,14 @@ fn timestamp(time: DateTime<Utc>) -> String {
 /// Adds the columns to the statement that inserts a row.
 fn cells<'a>(
     insert: &mut Statement,
-    kind: &ResourceType,
+    resource_type: &ResourceType,
     columns: impl Iterator<Item = (AttributeId, Form, Option<&'a Value>)>,
 ) {
     for (id, form, value) in columns {
         insert.push(", ");
         match value {
             Some(value) => {
-                let (param, cast) = cell(kind, id, form, insert.dialect(), value);
+                let (param, cast) = cell(resource_type, id, form, insert.dialect(), value);
                 insert.bind(param).push(cast);
             }
             None => drop(insert.push("NULL")),
@@ -188,13 +196,13 @@ fn cells<'a>(
 
 /// The resource as a document that was not written again when a column changed.
 fn stale(resource: &Resource) -> Resource {
-    let kind = resource.resource_type();
+    let resource_type = resource.resource_type();
     let mut stale = resource.clone();
     for (name, path, _) in known() {
-        let id = attribute(kind, &path);
+        let id = attribute(resource_type, &path);
         let mut route = vec![id];
-        while kind.parent(route[0]) != AttributeId::ROOT {
-            route.insert(0, kind.parent(route[0]));
+        while resource_type.parent(route[0]) != AttributeId::ROOT {
+            route.insert(0, resource_type.parent(route[0]));
         }
         // The document is still queried for an attribute whose column does not have the comparable form.
         let mut found = (!matches!(name, "title" | "exact")).then(|| stale.root_mut());
@@ -216,7 +224,7 @@ fn stale(resource: &Resource) -> Resource {
 }
 
 /// Creates the tables and inserts the resources.
-pub fn create(database: &mut Database, kind: &Arc<ResourceType>, resources: &[Resource]) {
+pub fn create(database: &mut Database, resource_type: &Arc<ResourceType>, resources: &[Resource]) {
     let dialect = database.dialect();
     // The columns have collations like those of hosts, whose order and equality follow other rules.
     let text = match dialect {
@@ -238,20 +246,20 @@ pub fn create(database: &mut Database, kind: &Arc<ResourceType>, resources: &[Re
     let json = if dialect == Dialect::Postgres { "JSONB" } else { "TEXT" };
     database.run(&format!(
         "CREATE TEMP TABLE account (tenant TEXT, id {text}, comparable {json}, extended BOOLEAN, {columns});
-         CREATE TEMP TABLE email (tenant TEXT, account TEXT, place BIGINT, value {text}, kind {text}, display {text}, is_primary BOOLEAN);
+         CREATE TEMP TABLE email (tenant TEXT, account TEXT, place BIGINT, value {text}, resource_type {text}, display {text}, is_primary BOOLEAN);
          CREATE TEMP TABLE exact (account TEXT, place BIGINT, value {text} NOT NULL)"
     ));
-    let mapping = map(Mapping::documents(kind, "a.id", "a.comparable"), dialect);
-    let extension = kind.extension(EXTENSION).expect("registered").attribute();
-    let emails = attribute(kind, "emails");
-    let exacts = attribute(kind, &format!("{EXTENSION}:exacts"));
+    let mapping = map(Mapping::documents(resource_type, "a.id", "a.comparable"), dialect);
+    let extension = resource_type.extension(EXTENSION).expect("registered").attribute();
+    let emails = attribute(resource_type, "emails");
+    let exacts = attribute(resource_type, &format!("{EXTENSION}:exacts"));
     for resource in resources {
         let mut insert = Statement::new(dialect);
         insert.push("INSERT INTO account VALUES (").bind("acme").push(", ").bind(resource.id()).push(", ");
         insert.bind(mapping.document(&stale(resource))).push(if json == "JSONB" { "::text::jsonb" } else { "" });
         insert.push(", ").bind(resource.root().contains(extension));
-        let ids = known().into_iter().map(|(_, path, form)| (attribute(kind, &path), form));
-        cells(&mut insert, kind, ids.map(|(id, form)| (id, form, resource.value(id))));
+        let ids = known().into_iter().map(|(_, path, form)| (attribute(resource_type, &path), form));
+        cells(&mut insert, resource_type, ids.map(|(id, form)| (id, form, resource.value(id))));
         database.execute(insert.push(")"));
         for (place, email) in (0_i64..).zip(resource.value(emails).map(Value::elements).unwrap_or_default()) {
             let object = email.as_object().expect("complex");
@@ -263,8 +271,8 @@ pub fn create(database: &mut Database, kind: &Arc<ResourceType>, resources: &[Re
                 .bind(resource.id())
                 .push(", ")
                 .bind(place);
-            let ids = EMAIL.iter().map(|(_, path, form)| (attribute(kind, path), *form));
-            cells(&mut insert, kind, ids.map(|(id, form)| (id, form, object.get(id))));
+            let ids = EMAIL.iter().map(|(_, path, form)| (attribute(resource_type, path), *form));
+            cells(&mut insert, resource_type, ids.map(|(id, form)| (id, form, object.get(id))));
             database.execute(insert.push(")"));
         }
         for (place, value) in (0_i64..).zip(resource.value(exacts).map(Value::elements).unwrap_or_default()) {

@@ -24,22 +24,24 @@ fn rounds() -> usize {
 
 #[test]
 fn columns_and_tables_agree_with_the_matcher() {
-    let kind = user();
+    let resource_type = user();
     let mut random = Random::new(0x1234_5678_9abc_def1);
-    let fitted = |id: AttributeId, value| fit(&kind, id, value);
-    let resources: Vec<Resource> = (0..100).map(|number| resource(&mut random, &kind, number, &fitted)).collect();
-    let mapped = attributes(&kind);
-    let unmapped = |id: AttributeId| matches!(kind.attribute(id).name(), "nickName" | "middleName" | "ims" | "one");
-    let filters = Filters::new(&kind, &resources, |id| mapped.contains(&id) || unmapped(id));
+    let fitted = |id: AttributeId, value| fit(&resource_type, id, value);
+    let resources: Vec<Resource> =
+        (0..100).map(|number| resource(&mut random, &resource_type, number, &fitted)).collect();
+    let mapped = attributes(&resource_type);
+    let unmapped =
+        |id: AttributeId| matches!(resource_type.attribute(id).name(), "nickName" | "middleName" | "ims" | "one");
+    let filters = Filters::new(&resource_type, &resources, |id| mapped.contains(&id) || unmapped(id));
     let mut databases = Database::all();
     for database in &mut databases {
-        create(database, &kind, &resources);
+        create(database, &resource_type, &resources);
     }
     let mut counts: BTreeMap<(bool, &str), usize> = BTreeMap::new();
     let (mut tried, mut some) = (0, 0);
     while tried < rounds() {
         let text = filters.text(&mut random);
-        let Some(matcher) = compile(&kind, &text) else { continue };
+        let Some(matcher) = compile(&resource_type, &text) else { continue };
         tried += 1;
         for condition in matcher.conditions() {
             let found: BTreeSet<&str> =
@@ -47,11 +49,13 @@ fn columns_and_tables_agree_with_the_matcher() {
             some += usize::from((1..resources.len()).contains(&found.len()));
             for database in &mut databases {
                 let dialect = database.dialect();
-                let alone = map(Mapping::columns(&kind, "a.id"), dialect);
-                let beside = map(Mapping::documents(&kind, "a.id", "a.comparable"), dialect);
-                let [declared, both] =
-                    [Mapping::columns(&kind, "a.id"), Mapping::documents(&kind, "a.id", "a.comparable")]
-                        .map(|mapping| map_declared(mapping, dialect));
+                let alone = map(Mapping::columns(&resource_type, "a.id"), dialect);
+                let beside = map(Mapping::documents(&resource_type, "a.id", "a.comparable"), dialect);
+                let [declared, both] = [
+                    Mapping::columns(&resource_type, "a.id"),
+                    Mapping::documents(&resource_type, "a.id", "a.comparable"),
+                ]
+                .map(|mapping| map_declared(mapping, dialect));
                 for (one, other) in [(&alone, &declared), (&beside, &both)] {
                     assert_eq!(one.pushdown(dialect, condition), other.pushdown(dialect, condition), "{text}");
                 }
@@ -106,23 +110,23 @@ const COMBINING: &[&str] = &[
 /// does not count finds the same rows as the matcher, for every part of every text.
 #[test]
 fn folded_columns_leave_out_no_part_of_combining_text() {
-    let kind = user();
-    let extension = kind.extension(EXTENSION).expect("registered").attribute();
-    let exact = kind.child(extension, "exact").expect("defined");
-    let user_name = kind.child(AttributeId::ROOT, "userName").expect("defined");
+    let resource_type = user();
+    let extension = resource_type.extension(EXTENSION).expect("registered").attribute();
+    let exact = resource_type.child(extension, "exact").expect("defined");
+    let user_name = resource_type.child(AttributeId::ROOT, "userName").expect("defined");
     let resources = COMBINING.iter().enumerate().map(|(number, text)| {
         let (mut root, mut object) = (Object::new(), Object::new());
         object.insert(exact, Value::String((*text).into()));
         root.insert(AttributeId::ID, Value::String(number.to_string().into()));
         root.insert(user_name, Value::String((*text).into()));
         root.insert(extension, Value::Complex(object));
-        Resource::from_object(kind.clone(), root)
+        Resource::from_object(resource_type.clone(), root)
     });
     let resources: Vec<Resource> = resources.collect();
     let (mut searches, mut narrowed) = (0, 0);
     for mut database in Database::all() {
-        create(&mut database, &kind, &resources);
-        let mapping = map(Mapping::columns(&kind, "a.id"), database.dialect());
+        create(&mut database, &resource_type, &resources);
+        let mapping = map(Mapping::columns(&resource_type, "a.id"), database.dialect());
         for text in COMBINING {
             let borders: Vec<usize> = text.char_indices().map(|(index, _)| index).chain([text.len()]).collect();
             let spans = borders.iter().flat_map(|start| borders.iter().map(move |end| (*start, *end)));
@@ -133,7 +137,7 @@ fn folded_columns_leave_out_no_part_of_combining_text() {
                     {
                         let literal = serde_json::to_string(part).expect("text");
                         let filter = format!("{path} {operator} {literal}");
-                        let matcher = compile(&kind, &filter).expect("a filter");
+                        let matcher = compile(&resource_type, &filter).expect("a filter");
                         let condition = &matcher.conditions()[0];
                         let found: BTreeSet<&str> =
                             resources.iter().filter(|it| condition.matches(it.root())).map(Resource::id).collect();

@@ -37,29 +37,29 @@ fn create(database: &mut Database, mapping: &Mapping, resources: &[Resource]) {
 
 /// The mapping with indexes declared: keys, containment, and rows to look up the values of a list.
 fn declared(mapping: &Mapping) -> Mapping {
-    let kind = mapping.resource_type();
+    let resource_type = mapping.resource_type();
     let exact = format!("{EXTENSION}:exact");
     let keys = ["userName", "externalId", "title", "name.familyName", "meta.created", &exact];
-    let value = attribute(kind, "emails.value");
+    let value = attribute(resource_type, "emails.value");
     let rows = Table::new("element AS x", "x.id = r.id").owner("x.id", "x.tenant = 'acme'");
     mapping
         .clone()
-        .indexed(keys.map(|path| attribute(kind, path)))
+        .indexed(keys.map(|path| attribute(resource_type, path)))
         .contained()
-        .lookup(attribute(kind, "emails"), rows.column(value, Column::comparable("x.value").required()))
+        .lookup(attribute(resource_type, "emails"), rows.column(value, Column::comparable("x.value").required()))
 }
 
 /// The rows in which the mapping looks up values.
 fn create_lookup(database: &mut Database, mapping: &Mapping, resources: &[Resource]) {
-    let kind = mapping.resource_type();
-    let (emails, value) = (attribute(kind, "emails"), attribute(kind, "emails.value"));
+    let resource_type = mapping.resource_type();
+    let (emails, value) = (attribute(resource_type, "emails"), attribute(resource_type, "emails.value"));
     database.run("CREATE TEMP TABLE element (tenant TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL)");
     for resource in resources {
         for email in resource.value(emails).map(scim_core::value::Value::elements).unwrap_or_default() {
             let Some(text) = email.as_object().and_then(|email| email.get(value)) else { continue };
             let mut insert = Statement::new(database.dialect());
             insert.push("INSERT INTO element VALUES (").bind("acme").push(", ").bind(resource.id());
-            insert.push(", ").bind(comparable(kind, value, text).expect("text")).push(")");
+            insert.push(", ").bind(comparable(resource_type, value, text).expect("text")).push(")");
             database.execute(&insert);
         }
     }
@@ -67,12 +67,12 @@ fn create_lookup(database: &mut Database, mapping: &Mapping, resources: &[Resour
 
 #[test]
 fn documents_agree_with_the_matcher() {
-    let kind = user();
+    let resource_type = user();
     let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
     let resources: Vec<Resource> =
-        (0..100).map(|number| resource(&mut random, &kind, number, &|_, value| value)).collect();
-    let filters = Filters::new(&kind, &resources, |_| true);
-    let mapping = Mapping::documents(&kind, "r.id", "r.comparable");
+        (0..100).map(|number| resource(&mut random, &resource_type, number, &|_, value| value)).collect();
+    let filters = Filters::new(&resource_type, &resources, |_| true);
+    let mapping = Mapping::documents(&resource_type, "r.id", "r.comparable");
     let mut databases = Database::all();
     for database in &mut databases {
         create(database, &mapping, &resources);
@@ -82,7 +82,7 @@ fn documents_agree_with_the_matcher() {
     let (mut tried, mut some, mut left) = (0, 0, 0);
     while tried < rounds() {
         let text = filters.text(&mut random);
-        let Some(matcher) = compile(&kind, &text) else { continue };
+        let Some(matcher) = compile(&resource_type, &text) else { continue };
         let found: BTreeSet<&str> =
             resources.iter().filter(|it| matcher.matches(it.root())).map(Resource::id).collect();
         let conditions: Vec<_> = matcher.conditions().iter().collect();

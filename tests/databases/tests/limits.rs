@@ -211,14 +211,15 @@ fn names_are_quoted() {
     let schema = Schema::new(uri, "Odd")
         .with_attribute(Attribute::new("size", AttributeType::Integer))
         .with_attribute(Attribute::new("sizes", AttributeType::Integer).multi_valued());
-    let kind = ResourceType::builder("User", "Users", Schema::user()).extension(schema, false).build().expect("a type");
-    let registry = Registry::builder().resource_type(kind).build().expect("a registry");
-    let kind = registry.resource_type("User").expect("registered");
+    let resource_type =
+        ResourceType::builder("User", "Users", Schema::user()).extension(schema, false).build().expect("a type");
+    let registry = Registry::builder().resource_type(resource_type).build().expect("a registry");
+    let resource_type = registry.resource_type("User").expect("registered");
     let mapping = mapping(&registry);
     for mut database in Database::all() {
         create(&mut database, &mapping, 3);
         let json = format!(r#"{{"id": "odd", "userName": "odd", "{uri}": {{"size": 5, "sizes": [6, 7]}}}}"#);
-        let odd = Resource::from_json(kind, json.as_bytes()).expect("a user");
+        let odd = Resource::from_json(resource_type, json.as_bytes()).expect("a user");
         let mut insert = Statement::new(database.dialect());
         insert.push("INSERT INTO resource VALUES (").bind("odd").push(", ").bind(mapping.document(&odd));
         let cast = if database.dialect() == Dialect::Postgres { "::text::jsonb)" } else { ")" };
@@ -234,13 +235,13 @@ fn names_are_quoted() {
 #[test]
 fn sessions_have_settings() {
     let registry = Registry::standard();
-    let kind = registry.resource_type("User").expect("registered");
+    let resource_type = registry.resource_type("User").expect("registered");
     let created = {
         let path: AttributePath = "meta.created".parse().expect("a path");
-        let sort = Sort::new(kind, path.as_ref(), false, &mut Tolerance::new(Quirks::default()));
+        let sort = Sort::new(resource_type, path.as_ref(), false, &mut Tolerance::new(Quirks::default()));
         sort.expect("an order").attribute()
     };
-    let mapping = Mapping::columns(kind, "r.id").column(created, Column::timestamp("r.created"));
+    let mapping = Mapping::columns(resource_type, "r.id").column(created, Column::timestamp("r.created"));
     let Some(mut database) = Database::postgres() else { return };
     database.run("CREATE TEMP TABLE resource (id TEXT, created TIMESTAMPTZ)");
     database

@@ -17,34 +17,34 @@ use scim_core_databases::{
 
 #[test]
 fn pages_agree_with_the_sorted_list() {
-    let kind = user();
+    let resource_type = user();
     let mut random = Random::new(0xfeed_beef_1234_5677);
-    let fitted = |id: AttributeId, value| fit(&kind, id, value);
-    let all: Vec<Resource> = (0..130).map(|number| resource(&mut random, &kind, number, &fitted)).collect();
+    let fitted = |id: AttributeId, value| fit(&resource_type, id, value);
+    let all: Vec<Resource> = (0..130).map(|number| resource(&mut random, &resource_type, number, &fitted)).collect();
     // The last resources are not stored: a sort position may belong to a deleted resource.
     let (resources, gone) = all.split_at(100);
     let stored: Vec<Stored> =
         resources.iter().map(|resource| Stored::new(resource.clone(), Version::from(1))).collect();
-    let attributes = Filters::new(&kind, resources, |_| true);
+    let attributes = Filters::new(&resource_type, resources, |_| true);
     let mut orders = vec![None];
     for attribute in attributes.simple() {
-        if kind.attribute(*attribute).data_type() == AttributeType::Binary {
+        if resource_type.attribute(*attribute).data_type() == AttributeType::Binary {
             continue;
         }
-        let path: AttributePath = kind.path(*attribute).parse().expect("a path");
+        let path: AttributePath = resource_type.path(*attribute).parse().expect("a path");
         for descending in [false, true] {
-            let sort = Sort::new(&kind, path.as_ref(), descending, &mut Tolerance::new(Quirks::default()));
+            let sort = Sort::new(&resource_type, path.as_ref(), descending, &mut Tolerance::new(Quirks::default()));
             orders.push(Some(sort.unwrap_or_else(|error| panic!("{path}: {error}"))));
         }
     }
     let (mut pages, mut sorted_by_columns) = (0, 0);
     for mut database in Database::all() {
-        create(&mut database, &kind, resources);
+        create(&mut database, &resource_type, resources);
         let dialect = database.dialect();
         let mappings = [
-            map(Mapping::documents(&kind, "a.id", "a.comparable"), dialect),
-            map(Mapping::columns(&kind, "a.id"), dialect),
-            map_declared(Mapping::documents(&kind, "a.id", "a.comparable"), dialect),
+            map(Mapping::documents(&resource_type, "a.id", "a.comparable"), dialect),
+            map(Mapping::columns(&resource_type, "a.id"), dialect),
+            map_declared(Mapping::documents(&resource_type, "a.id", "a.comparable"), dialect),
         ];
         for (mapping, sort) in
             mappings.iter().flat_map(|mapping| orders.iter().map(move |sort| (mapping, sort.as_ref())))
@@ -74,14 +74,21 @@ fn pages_agree_with_the_sorted_list() {
             }
             for window in windows {
                 let requested = RequestedAttributes::everything();
-                let scan = Scan { kind: &kind, filter: &[], sort, window, requested: &requested, count: false };
+                let scan = Scan {
+                    resource_type: &resource_type,
+                    filter: &[],
+                    sort,
+                    window,
+                    requested: &requested,
+                    count: false,
+                };
                 let expected = scan.select(stored.iter().cloned());
                 let expected_ids: Vec<&str> = expected.items.iter().map(|item| item.resource.id()).collect();
                 let mut select = Statement::new(dialect);
                 select.push("SELECT a.id FROM account AS a WHERE a.tenant = ").bind("acme");
                 select.window(mapping, sort, window).expect("mapped");
                 let (ids, more) = page(database.texts(&select), window);
-                let by = sort.map(|sort| kind.path(sort.attribute()));
+                let by = sort.map(|sort| resource_type.path(sort.attribute()));
                 assert_eq!(ids, expected_ids, "{by:?} {window:?}\n{}", select.text());
                 assert_eq!(more, expected.more, "{by:?} {window:?}");
                 pages += 1;

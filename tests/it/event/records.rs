@@ -323,8 +323,8 @@ fn policies_hide_nothing_from_the_host() {
     #[derive(Debug)]
     struct House;
     impl Policy for House {
-        fn access(&self, _: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-            Ok(Access::full().hiding(kind, &["title"]))
+        fn access(&self, _: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
+            Ok(Access::full().hiding(resource_type, &["title"]))
         }
         fn prepare(&self, _: &RequestContext, resource: &mut Resource) {
             let title = resource.resource_type().child(AttributeId::ROOT, "title").unwrap();
@@ -443,8 +443,8 @@ fn replay(events: &[Event]) -> State {
                 assert!(state.remove(&key).is_some(), "{event:?}");
                 let gone = ValueEdit { remove: vec![event.resource_id().into()], ..ValueEdit::default() };
                 for (resource, version) in state.values_mut() {
-                    let kind = Arc::clone(resource.resource_type());
-                    for list in kind.reference_lists() {
+                    let resource_type = Arc::clone(resource.resource_type());
+                    for list in resource_type.reference_lists() {
                         if gone.apply(*list, resource).is_some() {
                             *version = None;
                         }
@@ -481,10 +481,10 @@ fn rebuilt(state: &State, context: &RequestContext) -> Host<MemoryStore> {
     let store = host.provider.store();
     // References may form cycles, so they are added when all resources exist.
     let without_lists = |resource: &Resource| {
-        let kind = Arc::clone(resource.resource_type());
-        let root = resource.root().iter().filter(|(attribute, _)| !kind.is_reference_list(*attribute));
+        let resource_type = Arc::clone(resource.resource_type());
+        let root = resource.root().iter().filter(|(attribute, _)| !resource_type.is_reference_list(*attribute));
         let root: Object = root.map(|(attribute, value)| (attribute, value.clone())).collect();
-        Resource::from_object(kind, root)
+        Resource::from_object(resource_type, root)
     };
     let creates = state.values().map(|(it, _)| Change::Create { entry: Entry::new(without_lists(it)) });
     let replaces = state.values().map(|(it, _)| Change::Replace {
@@ -532,7 +532,7 @@ fn take(host: &Host<impl Store>, Step { operation, id, name, flag, others }: &St
     let (id, label) = (id_of(*id), ["ann", "Bob", "cid", "dan", "eve", "Ömer"][*name]);
     // Mostly existing ids.
     let exists = |id: &String| {
-        let found = |kind: &str| host.get(&format!("/{kind}/{id}")).status == 200;
+        let found = |resource_type: &str| host.get(&format!("/{resource_type}/{id}")).status == 200;
         *name == 5 || found("Users") || found("Groups")
     };
     let members: Json = others.iter().map(|n| id_of(*n)).filter(exists).map(|id| json!({"value": id})).collect();

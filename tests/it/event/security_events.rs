@@ -228,9 +228,10 @@ fn a_change_of_members_is_reported_as_a_patch() {
     let group = registry.resource_type("Group").unwrap();
     let members = group.reference_lists()[0];
     let value = group.value_of(members).unwrap();
-    let kind = group.child(members, "type").unwrap();
-    let member =
-        |id: &str| Object::from_iter([(value, Value::String(id.into())), (kind, Value::String("User".into()))]);
+    let resource_type = group.child(members, "type").unwrap();
+    let member = |id: &str| {
+        Object::from_iter([(value, Value::String(id.into())), (resource_type, Value::String("User".into()))])
+    };
     let odd = r#"a"b\c]é"#;
     let edit = |clear, remove: &[&str], add: &[&str]| ValueEdit {
         clear,
@@ -254,7 +255,7 @@ fn a_change_of_members_is_reported_as_a_patch() {
             let mut after = before.clone();
             let effect = edit.apply(members, &mut after).unwrap();
             let change = Change::EditValues {
-                kind: Arc::clone(group),
+                resource_type: Arc::clone(group),
                 id: "g1".into(),
                 attribute: members,
                 expect: Expect::Exists,
@@ -315,6 +316,6 @@ fn names_and_paths_are_whole() {
     let notice = claims(&SecurityEvent::notice(&last(&log)));
     let names = notice["events"][uri("prov:create:notice")]["attributes"].to_string();
     assert!(names.contains(&format!("{ENTERPRISE}:department")), "{names}");
-    let kind = host.provider.registry().resource_type("User").unwrap();
-    assert_eq!(claims(&SecurityEvent::feed_add(kind, "a/b é"))["sub_id"]["uri"], "/Users/a%2Fb%20%C3%A9");
+    let resource_type = host.provider.registry().resource_type("User").unwrap();
+    assert_eq!(claims(&SecurityEvent::feed_add(resource_type, "a/b é"))["sub_id"]["uri"], "/Users/a%2Fb%20%C3%A9");
 }

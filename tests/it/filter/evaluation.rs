@@ -15,7 +15,7 @@ use serde_json::json;
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 /// `b`arbara has all attributes, `m`andy few, `u`nicode has hostile text, `z`ero has values that look absent.
-fn users(kind: &Arc<ResourceType>) -> Vec<(char, Resource)> {
+fn users(resource_type: &Arc<ResourceType>) -> Vec<(char, Resource)> {
     let barbara = json!({
         "id": "2819c223", "externalId": "AbC", "userName": "BJensen@Example.com",
         "name": {"familyName": "Jensen", "givenName": "Barbara"},
@@ -52,16 +52,16 @@ fn users(kind: &Arc<ResourceType>) -> Vec<(char, Resource)> {
                 "locks": {"code": "c"}},
     });
     let named = [('b', barbara), ('m', mandy), ('u', unicode), ('z', zero)];
-    named.into_iter().map(|(name, document)| (name, resource(kind, &document))).collect()
+    named.into_iter().map(|(name, document)| (name, resource(resource_type, &document))).collect()
 }
 
-fn groups(kind: &Arc<ResourceType>) -> Vec<(char, Resource)> {
+fn groups(resource_type: &Arc<ResourceType>) -> Vec<(char, Resource)> {
     let guides = json!({"id": "g", "displayName": "Tour Guides", "members": [
         {"value": "2819c223", "type": "User", "display": "Babs"}, {"value": "6c5bb468", "type": "Group"}]});
     let untyped = json!({"id": "n", "displayName": "Nobody", "members": [{"value": "2819c223"}]});
     let empty = json!({"id": "e", "displayName": "Empty"});
     let named = [('g', guides), ('n', untyped), ('e', empty)];
-    named.into_iter().map(|(name, document)| (name, resource(kind, &document))).collect()
+    named.into_iter().map(|(name, document)| (name, resource(resource_type, &document))).collect()
 }
 
 fn parse(filter: &str) -> Filter {
@@ -69,18 +69,18 @@ fn parse(filter: &str) -> Filter {
     Filter::parse(filter, &limits, &mut Tolerance::new(Quirks::default())).unwrap_or_else(|e| panic!("{filter}: {e}"))
 }
 
-fn satisfying(kind: &Arc<ResourceType>, resources: &[(char, Resource)], filter: &str) -> String {
-    let compiled = parse(filter).compile(kind, &mut Tolerance::new(Quirks::default()));
+fn satisfying(resource_type: &Arc<ResourceType>, resources: &[(char, Resource)], filter: &str) -> String {
+    let compiled = parse(filter).compile(resource_type, &mut Tolerance::new(Quirks::default()));
     let matcher = compiled.unwrap_or_else(|error| panic!("{filter}: {error}"));
     let satisfying = resources.iter().filter(|(_, resource)| matcher.matches(resource.root()));
     satisfying.map(|(name, _)| *name).collect()
 }
 
-fn check(kind: &Arc<ResourceType>, resources: &[(char, Resource)], cases: &[(&str, &str, &str)]) {
+fn check(resource_type: &Arc<ResourceType>, resources: &[(char, Resource)], cases: &[(&str, &str, &str)]) {
     let wrong: Vec<String> = cases
         .iter()
         .filter_map(|(id, filter, expected)| {
-            let found = satisfying(kind, resources, filter);
+            let found = satisfying(resource_type, resources, filter);
             (found != *expected).then(|| format!("{id}: `{filter}`: expected {expected:?}, found {found:?}"))
         })
         .collect();
@@ -93,10 +93,10 @@ fn user() -> Arc<ResourceType> {
 
 #[test]
 fn operators_compare_text() {
-    let kind = user();
+    let resource_type = user();
     check(
-        &kind,
-        &users(&kind),
+        &resource_type,
+        &users(&resource_type),
         &[
             ("7644-3.4.2.2-02", r#"userName eq "mandy""#, "m"),
             ("7644-3.4.2.2-02", r#"userName eq "nobody""#, ""),
@@ -137,10 +137,10 @@ fn operators_compare_text() {
 
 #[test]
 fn operators_compare_hostile_text() {
-    let kind = user();
+    let resource_type = user();
     check(
-        &kind,
-        &users(&kind),
+        &resource_type,
+        &users(&resource_type),
         &[
             ("7644-3.4.2.2-30", r#"displayName eq "babs \"b\" jensen\\""#, "b"),
             ("7644-3.4.2.2-30", r#"displayName eq "\u0062abs \u0022B\u0022 Jensen\u005c""#, "b"),
@@ -173,10 +173,10 @@ fn operators_compare_hostile_text() {
 
 #[test]
 fn null_means_absence() {
-    let kind = user();
+    let resource_type = user();
     check(
-        &kind,
-        &users(&kind),
+        &resource_type,
+        &users(&resource_type),
         &[
             ("7644-3.4.2.2-11", "title pr", "bu"),
             ("7644-3.4.2.2-12 A004", "not (title pr)", "mz"),
@@ -209,7 +209,7 @@ fn null_means_absence() {
 
 #[test]
 fn operators_compare_by_the_type_of_the_attribute() {
-    let kind = user();
+    let resource_type = user();
     let cases = [
         ("7644-3.4.2.2-15", "{B}number eq 5", "b"),
         ("7644-3.4.2.2-15 A017", "{B}number eq 5.0", "b"),
@@ -256,15 +256,15 @@ fn operators_compare_by_the_type_of_the_attribute() {
         cases.iter().map(|(_, filter, _)| filter.replace("{B}", &format!("{BADGE}:"))).collect();
     let cases: Vec<_> =
         cases.iter().zip(&prefixed).map(|((id, _, expected), filter)| (*id, &**filter, *expected)).collect();
-    check(&kind, &users(&kind), &cases);
+    check(&resource_type, &users(&resource_type), &cases);
 }
 
 #[test]
 fn a_condition_holds_if_one_value_satisfies_it() {
-    let kind = user();
+    let resource_type = user();
     check(
-        &kind,
-        &users(&kind),
+        &resource_type,
+        &users(&resource_type),
         &[
             ("7644-3.4.2.2-37", r#"emails.type eq "home""#, "bm"),
             ("7644-3.4.2.2-37", r#"emails.value ew "jensen.org""#, "bz"),
@@ -319,10 +319,10 @@ fn a_condition_holds_if_one_value_satisfies_it() {
 
 #[test]
 fn filters_reach_extensions_and_common_attributes() {
-    let kind = user();
+    let resource_type = user();
     check(
-        &kind,
-        &users(&kind),
+        &resource_type,
+        &users(&resource_type),
         &[
             ("7644-3.4.2.2-45", r#"urn:ietf:params:scim:schemas:core:2.0:User:userName sw "B""#, "b"),
             ("7644-3.4.2.2-45", r#"URN:IETF:params:scim:schemas:CORE:2.0:user:name.FamilyName sw "J""#, "b"),
@@ -377,10 +377,10 @@ fn filters_reach_extensions_and_common_attributes() {
 
 #[test]
 fn connectives_are_two_valued() {
-    let kind = user();
+    let resource_type = user();
     check(
-        &kind,
-        &users(&kind),
+        &resource_type,
+        &users(&resource_type),
         &[
             ("7644-3.4.2.2-18", "title pr and active eq true", "b"),
             ("7644-3.4.2.2-19", "title pr or active eq false", "bmu"),
@@ -402,10 +402,10 @@ fn connectives_are_two_valued() {
 
 #[test]
 fn members_are_compared_by_id_or_reference() {
-    let kind = registry().resource_type("Group").unwrap().clone();
+    let resource_type = registry().resource_type("Group").unwrap().clone();
     check(
-        &kind,
-        &groups(&kind),
+        &resource_type,
+        &groups(&resource_type),
         &[
             ("7644-3.4.2.2-39", r#"members eq "2819c223""#, "gn"),
             ("7643-7-08 A020", r#"members eq "2819C223""#, ""),
@@ -434,7 +434,7 @@ fn members_are_compared_by_id_or_reference() {
 fn comparisons_that_do_not_fit_the_type_are_refused() {
     use AttributeType::{Binary, Boolean, DateTime, Integer, Reference, String};
     use CompileErrorKind as Kind;
-    let kind = user();
+    let resource_type = user();
     let cases = [
         ("7644-3.4.2.2-16", "active gt true", Kind::Operator(Boolean)),
         ("7644-3.4.2.2-16", "active le false", Kind::Operator(Boolean)),
@@ -478,14 +478,15 @@ fn comparisons_that_do_not_fit_the_type_are_refused() {
     ];
     for (id, filter, expected) in cases {
         let filter = filter.replace("{B}", &format!("{BADGE}:"));
-        let error = parse(&filter).compile(&kind, &mut Tolerance::new(Quirks::default())).map(|_| filter.clone());
+        let error =
+            parse(&filter).compile(&resource_type, &mut Tolerance::new(Quirks::default())).map(|_| filter.clone());
         assert_eq!(error.map_err(|error| error.kind()), Err(expected), "{id}: {filter}");
     }
 }
 
 #[test]
 fn habits_can_be_switched_off() {
-    let kind = user();
+    let resource_type = user();
     for (id, filter, quirk) in [
         ("A017", r#"active eq "True""#, Quirk::BooleanStrings),
         ("A017 E-08", r#"roles[primary eq "FALSE" and value eq "reader"]"#, Quirk::BooleanStrings),
@@ -493,21 +494,24 @@ fn habits_can_be_switched_off() {
         ("E-20", r#"employeeNumber eq "701984""#, Quirk::BareExtensionAttribute),
     ] {
         let mut tolerance = Tolerance::new(Quirks::default());
-        let matcher = parse(filter).compile(&kind, &mut tolerance).unwrap();
-        assert!(matcher.matches(users(&kind)[0].1.root()), "{id}: {filter}");
+        let matcher = parse(filter).compile(&resource_type, &mut tolerance).unwrap();
+        assert!(matcher.matches(users(&resource_type)[0].1.root()), "{id}: {filter}");
         assert!(tolerance.applied().contains(quirk), "{id}: {filter}");
-        assert!(parse(filter).compile(&kind, &mut Tolerance::new(Quirks::strict())).is_err(), "{id}: {filter}");
+        assert!(
+            parse(filter).compile(&resource_type, &mut Tolerance::new(Quirks::strict())).is_err(),
+            "{id}: {filter}"
+        );
     }
     // An attribute that two extensions have is not resolved without the URN.
     let twice = |uri: &str| {
         let flag = scim_core::schema::Attribute::new("flag", AttributeType::Boolean);
         scim_core::schema::Schema::new(uri, uri).with_attribute(flag)
     };
-    let kind = ResourceType::builder("User", "Users", scim_core::schema::Schema::user())
+    let resource_type = ResourceType::builder("User", "Users", scim_core::schema::Schema::user())
         .extension(twice("urn:a:User"), false)
         .extension(twice("urn:b:User"), false);
-    let kind = Arc::new(kind.build().unwrap());
-    let error = parse("flag pr").compile(&kind, &mut Tolerance::new(Quirks::default())).unwrap_err();
+    let resource_type = Arc::new(resource_type.build().unwrap());
+    let error = parse("flag pr").compile(&resource_type, &mut Tolerance::new(Quirks::default())).unwrap_err();
     assert_eq!(error.kind(), CompileErrorKind::UnknownAttribute);
 }
 
@@ -515,8 +519,8 @@ fn habits_can_be_switched_off() {
 #[test]
 fn an_attribute_that_a_type_lacks_has_no_value() {
     let registry: Registry = registry();
-    let kinds = registry.resource_types();
-    let (users, groups) = (users(&kinds[0]), groups(&kinds[1]));
+    let resource_types = registry.resource_types();
+    let (users, groups) = (users(&resource_types[0]), groups(&resource_types[1]));
     for (id, filter, expected) in [
         ("7644-3.4.2.1-05", r#"userName eq "mandy" or displayName eq "empty""#, "me"),
         ("7644-3.4.2.1-05", "members pr", "gn"),
@@ -528,42 +532,43 @@ fn an_attribute_that_a_type_lacks_has_no_value() {
         ("7644-3.4.2.1-05", r#"meta.resourceType eq "Group""#, "gne"),
         ("7644-3.4.2.1-05", r#"schemas eq "urn:ietf:params:scim:schemas:core:2.0:Group""#, "gne"),
     ] {
-        let matchers = parse(filter).compile_each(kinds, &mut Tolerance::new(Quirks::default())).unwrap();
+        let matchers = parse(filter).compile_each(resource_types, &mut Tolerance::new(Quirks::default())).unwrap();
         let all = users.iter().map(|user| (0, user)).chain(groups.iter().map(|group| (1, group)));
         let found: String =
             all.filter(|(index, (_, it))| matchers[*index].matches(it.root())).map(|(_, (name, _))| *name).collect();
         assert_eq!(found, expected, "{id}: {filter}");
     }
     for filter in ["usrName pr", "members.color pr", "emails[members pr]"] {
-        let error = parse(filter).compile_each(kinds, &mut Tolerance::new(Quirks::default())).unwrap_err();
+        let error = parse(filter).compile_each(resource_types, &mut Tolerance::new(Quirks::default())).unwrap_err();
         assert_eq!(error.kind(), CompileErrorKind::UnknownAttribute, "{filter}");
     }
 }
 
 #[test]
 fn a_matcher_names_the_attributes_that_it_uses() {
-    let kind = user();
-    let groups = kind.child(scim_core::schema::AttributeId::ROOT, "groups").unwrap();
-    let uses =
-        |filter: &str| parse(filter).compile(&kind, &mut Tolerance::new(Quirks::default())).unwrap().uses(groups);
+    let resource_type = user();
+    let groups = resource_type.child(scim_core::schema::AttributeId::ROOT, "groups").unwrap();
+    let uses = |filter: &str| {
+        parse(filter).compile(&resource_type, &mut Tolerance::new(Quirks::default())).unwrap().uses(groups)
+    };
     assert!(uses(r#"groups eq "1""#) && uses("groups pr") && uses(r#"title pr or not (groups[display sw "x"])"#));
     assert!(!uses(r#"title pr and emails eq "groups""#));
 
     let matcher = parse("title pr and (active eq true and schemas pr)");
-    let matcher = matcher.compile(&kind, &mut Tolerance::new(Quirks::default())).unwrap();
+    let matcher = matcher.compile(&resource_type, &mut Tolerance::new(Quirks::default())).unwrap();
     assert!(matches!(matcher.conditions(), [Condition::Present(_), Condition::Compare(_)]));
 }
 
 /// The time is linear in the text, whatever the operand: a naive search needs 2³⁰ steps for each resource here.
 #[test]
 fn substring_search_is_linear() {
-    let kind = user();
+    let resource_type = user();
     let haystack = json!({"id": "1", "displayName": "a".repeat(64 << 10), "externalId": "a".repeat(64 << 10)});
-    let haystack = resource(&kind, &haystack);
+    let haystack = resource(&resource_type, &haystack);
     let needle = format!("{}b{}", "a".repeat(16 << 10), "a".repeat(15 << 10));
     for attribute in ["displayName", "externalId"] {
         let filter = parse(&format!(r#"{attribute} co "{needle}""#));
-        let matcher = filter.compile(&kind, &mut Tolerance::new(Quirks::default())).unwrap();
+        let matcher = filter.compile(&resource_type, &mut Tolerance::new(Quirks::default())).unwrap();
         let started = std::time::Instant::now();
         for _ in 0..20 {
             assert!(!matcher.matches(haystack.root()));

@@ -61,12 +61,12 @@ fn user(name: &str) -> Resource {
 #[test]
 fn spellings_of_one_name_are_equal_everywhere() {
     let registry = registry();
-    let kind = registry.resource_type("User").unwrap();
+    let resource_type = registry.resource_type("User").unwrap();
     let path: AttributePath = "userName".parse().unwrap();
-    let sort = Sort::new(kind, path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
+    let sort = Sort::new(resource_type, path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
     for (left, text) in spellings() {
         let filter: Filter = format!("userName eq {}", json!(text)).parse().unwrap();
-        let matcher = filter.compile(kind, &mut Tolerance::new(Quirks::default())).unwrap();
+        let matcher = filter.compile(resource_type, &mut Tolerance::new(Quirks::default())).unwrap();
         let one = user(text);
         for (right, other) in spellings() {
             let (is_same, context) = (left == right, format!("{text:?} {other:?}"));
@@ -138,7 +138,7 @@ fn lists_and_canonical_values_compare_by_the_fold() {
 #[test]
 fn searches_compare_whole_normalized_characters() {
     let registry = registry();
-    let kind = registry.resource_type("User").unwrap();
+    let resource_type = registry.resource_type("User").unwrap();
     let cases = [
         ("jose\u{301} garcia", "sw", "JOS\u{C9}", true),
         ("jos\u{E9} garcia", "sw", "JOSE\u{301}", true),
@@ -161,7 +161,7 @@ fn searches_compare_whole_normalized_characters() {
     ];
     for (name, operator, operand, expected) in cases {
         let filter: Filter = format!("userName {operator} {}", json!(operand)).parse().unwrap();
-        let matcher = filter.compile(kind, &mut Tolerance::new(Quirks::default())).unwrap();
+        let matcher = filter.compile(resource_type, &mut Tolerance::new(Quirks::default())).unwrap();
         assert_eq!(matcher.matches(user(name).root()), expected, "{name:?} {operator} {operand:?}");
     }
 }

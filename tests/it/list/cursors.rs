@@ -427,10 +427,10 @@ fn long_keys_are_not_in_the_cursor() {
 struct ByTitle;
 
 impl Policy for ByTitle {
-    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        let Some(title) = context.actor().filter(|_| kind.name() == "User") else { return Ok(Access::full()) };
+    fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
+        let Some(title) = context.actor().filter(|_| resource_type.name() == "User") else { return Ok(Access::full()) };
         let filter: Filter = format!("title eq \"{title}\"").parse().unwrap();
-        let scope: Matcher = filter.compile(kind, &mut Tolerance::new(Quirks::default()))?;
+        let scope: Matcher = filter.compile(resource_type, &mut Tolerance::new(Quirks::default()))?;
         Ok(Access::full().within(scope))
     }
 }
@@ -534,11 +534,11 @@ proptest! {
 
     /// Any text sent as a cursor, also with a correct checksum, gives a page or a refusal.
     #[test]
-    fn no_cursor_does_harm(text in "[A-Za-z0-9_-]{0,60}|\\PC{0,20}", kind in 0..10_u8, place in any::<Vec<u8>>()) {
+    fn no_cursor_does_harm(text in "[A-Za-z0-9_-]{0,60}|\\PC{0,20}", resource_type in 0..10_u8, place in any::<Vec<u8>>()) {
         let host = host();
         fill(&host, 5);
         let mut place = place;
-        place.insert(0, kind);
+        place.insert(0, resource_type);
         let by = |sort: &'static str| ["single", "User", "0", "", "1", sort, "ascending", "0", "0"];
         let tokens = [
             ("/Users?count=2", text),

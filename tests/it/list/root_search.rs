@@ -218,9 +218,10 @@ fn a_type_that_cannot_match_is_not_read() {
         // Without `attributes=id` the core would also read the groups of each user.
         let query = format!("{query}&attributes=id");
         assert_eq!(host.get(&query).status, 200, "{query}");
-        let mut kinds: Vec<String> = scans.lock().unwrap().iter().map(|(kind, _)| kind.clone()).collect();
-        kinds.dedup();
-        kinds.join(" ")
+        let mut resource_types: Vec<String> =
+            scans.lock().unwrap().iter().map(|(resource_type, _)| resource_type.clone()).collect();
+        resource_types.dedup();
+        resource_types.join(" ")
     };
     for more in ["", "&cursor=", "&sortBy=displayName", "&sortBy=displayName&cursor=", "&cursor&count=0"] {
         assert_eq!(read(&format!("/?filter=meta.resourceType eq \"User\"{more}")), "User", "{more}");
@@ -230,7 +231,15 @@ fn a_type_that_cannot_match_is_not_read() {
     }
     // A page that the first type fills has read only the number of resources of the other types.
     assert_eq!(read("/?cursor=&count=2"), "User Group");
-    assert!(host.provider.store().scans.lock().unwrap().iter().all(|(kind, read)| kind == "User" || *read == 0));
+    assert!(
+        host.provider
+            .store()
+            .scans
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|(resource_type, read)| resource_type == "User" || *read == 0)
+    );
 }
 
 /// The scan limit also holds for several types together.
@@ -258,12 +267,17 @@ fn the_scan_limit_bounds_all_types_together() {
 struct ByActor;
 
 impl Policy for ByActor {
-    fn access(&self, context: &RequestContext, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        assert!(action != Action::Search || context.actor() != Some("nobody") || kind.name() != "Robot");
-        match (context.actor(), kind.name()) {
+    fn access(
+        &self,
+        context: &RequestContext,
+        action: Action,
+        resource_type: &Arc<ResourceType>,
+    ) -> Result<Access, Error> {
+        assert!(action != Action::Search || context.actor() != Some("nobody") || resource_type.name() != "Robot");
+        match (context.actor(), resource_type.name()) {
             (Some("nobody"), _) => Err(Error::new(403, "nothing is permitted")),
             (Some("users"), "Group") => Err(Error::new(403, "no groups are permitted")),
-            (Some("blind"), "User") => Ok(Access::full().hiding(kind, &["userName", "displayName"])),
+            (Some("blind"), "User") => Ok(Access::full().hiding(resource_type, &["userName", "displayName"])),
             (Some("broken"), "Group") => Err(Error::new(503, "not now")),
             _ => Ok(Access::full()),
         }
@@ -308,8 +322,8 @@ fn a_host_can_search_all_types() {
     let mut request = SearchRequest::default();
     (request.count, request.cursor) = (Some(4), Some("".into()));
     let page = now(host.provider.search_all(&host.context, &request)).unwrap();
-    let kinds: Vec<&str> = page.resources().map(|(resource, _)| resource.resource_type().name()).collect();
-    assert_eq!(kinds, ["User", "User", "User", "Group"]);
+    let resource_types: Vec<&str> = page.resources().map(|(resource, _)| resource.resource_type().name()).collect();
+    assert_eq!(resource_types, ["User", "User", "User", "Group"]);
     assert_eq!((page.total(), page.start_index(), page.previous_cursor()), (None, None, None));
     request.cursor = page.next_cursor().map(Into::into);
     let page = now(host.provider.search_all(&host.context, &request)).unwrap();

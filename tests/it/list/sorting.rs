@@ -24,15 +24,15 @@ fn resources() -> Vec<Resource> {
             "meta": {"created": "2019-12-31T23:59:59Z"}, BADGE: {"number": -1, "weight": -1}}),
     ];
     let registry = registry();
-    let kind = registry.resource_type("User").unwrap();
-    documents.iter().map(|document| resource(kind, document)).collect()
+    let resource_type = registry.resource_type("User").unwrap();
+    documents.iter().map(|document| resource(resource_type, document)).collect()
 }
 
 fn sort(by: &str, descending: bool) -> Result<Sort, SortError> {
     let path: AttributePath = by.parse().unwrap();
     let registry = registry();
-    let kind = registry.resource_type("User").unwrap();
-    Sort::new(kind, path.as_ref(), descending, &mut Tolerance::new(Quirks::default()))
+    let resource_type = registry.resource_type("User").unwrap();
+    Sort::new(resource_type, path.as_ref(), descending, &mut Tolerance::new(Quirks::default()))
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn resources_are_sorted_by_the_type_of_the_attribute() {
 
 #[test]
 fn attributes_without_an_order_are_refused() {
-    for (id, by, kind) in [
+    for (id, by, resource_type) in [
         ("A024", "shoeSize", SortErrorKind::Unknown),
         ("A024", "name.shoeSize", SortErrorKind::Unknown),
         ("7644-3.4.2.3-05", "name", SortErrorKind::Complex),
@@ -80,7 +80,7 @@ fn attributes_without_an_order_are_refused() {
         ("A021", "password", SortErrorKind::Sensitive),
         ("A021", "urn:example:scim:schemas:badge-7:2.10:User:locks", SortErrorKind::Sensitive),
     ] {
-        assert_eq!(sort(by, false).map_err(|error| error.kind()).err(), Some(kind), "{id}: {by}");
+        assert_eq!(sort(by, false).map_err(|error| error.kind()).err(), Some(resource_type), "{id}: {by}");
     }
     let message = sort("name", false).unwrap_err().to_string();
     assert_eq!(message, "expected a sub-attribute to sort by: `name`");

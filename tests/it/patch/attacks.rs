@@ -144,9 +144,9 @@ fn large_requests_on_long_lists_take_linear_time() {
         (0..9_000).map(|index| json!({"value": format!("{name}{index}"), "type": "work"})).collect()
     };
     let registry = scim_core::Registry::standard();
-    let kind = registry.resource_type("User").unwrap();
+    let resource_type = registry.resource_type("User").unwrap();
     let json = json!({"id": "1", "userName": "x", "emails": emails("a")}).to_string();
-    let user = Resource::from_json(kind, json.as_bytes()).unwrap();
+    let user = Resource::from_json(resource_type, json.as_bytes()).unwrap();
 
     let others = json!({"op": "remove", "path": "emails", "value": emails("b")});
     assert_eq!(apply(&user, &patch(&json!(vec![others; 12]))), Ok(None));
@@ -163,12 +163,13 @@ fn large_requests_on_long_lists_take_linear_time() {
 
     let prices = Schema::new("urn:example:Shop", "Shop")
         .with_attribute(Attribute::new("prices", AttributeType::Decimal).multi_valued());
-    let kind = Arc::new(ResourceType::builder("Shop", "Shops", prices).build().unwrap());
+    let resource_type = Arc::new(ResourceType::builder("Shop", "Shops", prices).build().unwrap());
     let mut prices: Vec<String> = (0..9_000).map(|index| format!("{index}.5")).collect();
     prices.extend((0..900).map(|index| format!("{}e-1", index * 10 + 5)));
     let json = format!(r#"{{"prices": [{}]}}"#, prices.join(","));
     let shop =
-        Resource::read(&kind, json.as_bytes(), &Limits::default(), &mut Tolerance::new(Quirks::default())).unwrap();
+        Resource::read(&resource_type, json.as_bytes(), &Limits::default(), &mut Tolerance::new(Quirks::default()))
+            .unwrap();
     let (_, prices) = shop.root().iter().next().unwrap();
     assert_eq!(prices.elements().len(), 9_000, "`0.5` and `5e-1` are one price");
 }
@@ -179,8 +180,8 @@ fn many_named_values_are_named_as_few_are() {
     let user = {
         let emails: Vec<Json> = (0..60)
             .map(|index| {
-                let kind = ["work", "home", "other"][index % 3];
-                json!({"value": format!("{index}@x"), "type": kind, "display": format!("d{}", index % 7)})
+                let resource_type = ["work", "home", "other"][index % 3];
+                json!({"value": format!("{index}@x"), "type": resource_type, "display": format!("d{}", index % 7)})
             })
             .chain([json!({"type": "work"}), json!({"value": "untyped@x"}), json!({"display": "D1"})])
             .collect();

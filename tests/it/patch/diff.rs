@@ -16,11 +16,11 @@ use scim_core::{
 use serde_json::{Map, Value as Json};
 
 pub(crate) fn user(json: &Json) -> Resource {
-    Resource::from_json(Before::User.kind(), json.to_string().as_bytes()).unwrap()
+    Resource::from_json(Before::User.resource_type(), json.to_string().as_bytes()).unwrap()
 }
 
 pub(crate) fn group(json: &Json) -> Resource {
-    Resource::from_json(Before::Group.kind(), json.to_string().as_bytes()).unwrap()
+    Resource::from_json(Before::Group.resource_type(), json.to_string().as_bytes()).unwrap()
 }
 
 /// Sends the patches one after the other to a service provider with these limits that tolerates no quirk. Each patch
@@ -51,9 +51,9 @@ pub(crate) fn send(before: &Resource, patches: &[Patch], limits: &Limits) -> Res
 
 /// The result of replacing `before` by `after`, as far as a client can see and change it.
 pub(crate) fn wanted(before: &Resource, after: &Resource) -> Json {
-    let kind = before.resource_type();
-    let given = normal(kind, AttributeId::ROOT, serde_json::from_slice(&after.to_json()).unwrap());
-    let given = Resource::from_json(kind, given.to_string().as_bytes()).unwrap();
+    let resource_type = before.resource_type();
+    let given = normal(resource_type, AttributeId::ROOT, serde_json::from_slice(&after.to_json()).unwrap());
+    let given = Resource::from_json(resource_type, given.to_string().as_bytes()).unwrap();
     seen(&before.replaced_by(given))
 }
 
@@ -62,18 +62,21 @@ pub(crate) fn seen(resource: &Resource) -> Json {
     normal(resource.resource_type(), AttributeId::ROOT, serde_json::from_slice(&resource.to_json()).unwrap())
 }
 
-fn normal(kind: &ResourceType, parent: AttributeId, json: Json) -> Json {
+fn normal(resource_type: &ResourceType, parent: AttributeId, json: Json) -> Json {
     match json {
         Json::Object(members) => {
-            let in_list = kind.attribute(parent).is_multi_valued();
+            let in_list = resource_type.attribute(parent).is_multi_valued();
             let mut out = Map::new();
             for (name, value) in members {
-                let id = kind.child(parent, &name).unwrap();
+                let id = resource_type.child(parent, &name).unwrap();
                 let is_idle = in_list && name == "primary" && value == false;
-                if kind.attribute(id).mutability() == Mutability::ReadOnly || id == AttributeId::SCHEMAS || is_idle {
+                if resource_type.attribute(id).mutability() == Mutability::ReadOnly
+                    || id == AttributeId::SCHEMAS
+                    || is_idle
+                {
                     continue;
                 }
-                let value = normal(kind, id, value);
+                let value = normal(resource_type, id, value);
                 if value != Json::Array(Vec::new()) && value != Json::Object(Map::new()) {
                     out.insert(name, value);
                 }
@@ -83,8 +86,8 @@ fn normal(kind: &ResourceType, parent: AttributeId, json: Json) -> Json {
         Json::Array(values) => {
             let mut kept: Vec<(String, Json)> = Vec::new();
             for value in values {
-                let value = normal(kind, parent, value);
-                let key = folded(kind, parent, &value).to_string();
+                let value = normal(resource_type, parent, value);
+                let key = folded(resource_type, parent, &value).to_string();
                 match kept.iter_mut().find(|(other, _)| *other == key) {
                     Some((_, first)) if value.get("primary").is_some() => first["primary"] = true.into(),
                     Some(_) => {}
@@ -95,43 +98,48 @@ fn normal(kind: &ResourceType, parent: AttributeId, json: Json) -> Json {
             kept.sort_by(|(left, _), (right, _)| left.cmp(right));
             Json::Array(kept.into_iter().map(|(_, value)| value).collect())
         }
-        Json::Number(number) if kind.attribute(parent).data_type() == AttributeType::Decimal => number.as_f64().into(),
+        Json::Number(number) if resource_type.attribute(parent).data_type() == AttributeType::Decimal => {
+            number.as_f64().into()
+        }
         value => value,
     }
 }
 
 /// The value without the differences that do not distinguish values of a list: `primary`, and case if it does not
 /// count.
-fn folded(kind: &ResourceType, attribute: AttributeId, json: &Json) -> Json {
+fn folded(resource_type: &ResourceType, attribute: AttributeId, json: &Json) -> Json {
     match json {
         Json::Object(members) => {
             let members = members.iter().filter(|(name, _)| *name != "primary");
             members
-                .map(|(name, value)| (name.clone(), folded(kind, kind.child(attribute, name).unwrap(), value)))
+                .map(|(name, value)| {
+                    (name.clone(), folded(resource_type, resource_type.child(attribute, name).unwrap(), value))
+                })
                 .collect()
         }
-        Json::String(text) if !kind.attribute(attribute).is_case_exact() => fold(text).into_owned().into(),
+        Json::String(text) if !resource_type.attribute(attribute).is_case_exact() => fold(text).into_owned().into(),
         value => value.clone(),
     }
 }
 
 /// Removes values of lists that differ from another value only in case: either of them may be kept.
-pub(crate) fn without_variants(kind: &ResourceType, parent: AttributeId, json: &mut Json) {
+pub(crate) fn without_variants(resource_type: &ResourceType, parent: AttributeId, json: &mut Json) {
     match json {
         Json::Object(members) => {
             for (name, value) in members {
-                without_variants(kind, kind.child(parent, name).unwrap(), value);
+                without_variants(resource_type, resource_type.child(parent, name).unwrap(), value);
             }
         }
         Json::Array(values) => {
             let mut seen = HashMap::new();
             values.retain_mut(|value| {
-                without_variants(kind, parent, value);
-                let mut exact = normal(kind, parent, value.clone());
+                without_variants(resource_type, parent, value);
+                let mut exact = normal(resource_type, parent, value.clone());
                 if let Json::Object(members) = &mut exact {
                     members.remove("primary");
                 }
-                let first = seen.entry(folded(kind, parent, &exact).to_string()).or_insert_with(|| exact.clone());
+                let first =
+                    seen.entry(folded(resource_type, parent, &exact).to_string()).or_insert_with(|| exact.clone());
                 *first == exact
             });
         }

@@ -62,8 +62,8 @@ static BADGE: LazyLock<Arc<ResourceType>> = LazyLock::new(|| {
         .with_attribute(text("maker").with_mutability(Mutability::Immutable))
         .with_attribute(text("stamp").with_mutability(Mutability::ReadOnly));
     let must = Schema::new("urn:example:must:1.0", "Must").with_attribute(Attribute::new("level", Integer));
-    let kind = ResourceType::builder("Badge", "Badges", schema).extension(paint, false).extension(must, true);
-    Arc::new(kind.build().unwrap())
+    let resource_type = ResourceType::builder("Badge", "Badges", schema).extension(paint, false).extension(must, true);
+    Arc::new(resource_type.build().unwrap())
 });
 
 const USER: &str = r#"{
@@ -109,7 +109,7 @@ pub(crate) fn expand(json: &str) -> String {
 }
 
 impl Before {
-    pub(crate) fn kind(self) -> &'static Arc<ResourceType> {
+    pub(crate) fn resource_type(self) -> &'static Arc<ResourceType> {
         match self {
             Self::User | Self::Bare => REGISTRY.resource_type("User").unwrap(),
             Self::Group => REGISTRY.resource_type("Group").unwrap(),
@@ -128,7 +128,7 @@ impl Before {
     }
 
     pub(crate) fn resource(self) -> Resource {
-        Resource::from_json(self.kind(), self.json().to_string().as_bytes()).unwrap()
+        Resource::from_json(self.resource_type(), self.json().to_string().as_bytes()).unwrap()
     }
 
     /// The resource with some top-level attributes changed; null removes an attribute.
@@ -142,6 +142,6 @@ impl Before {
                 json[&name] = value;
             }
         }
-        Resource::from_json(self.kind(), json.to_string().as_bytes()).unwrap()
+        Resource::from_json(self.resource_type(), json.to_string().as_bytes()).unwrap()
     }
 }

@@ -184,15 +184,15 @@ fn parse(operations: &[Json], tolerance: &mut Tolerance) -> Option<Patch> {
 }
 
 fn at(resource: &Resource, path: &[&str]) -> Option<Value> {
-    let kind = resource.resource_type();
-    let found = path.iter().try_fold(AttributeId::ROOT, |parent, name| kind.child(parent, name))?;
+    let resource_type = resource.resource_type();
+    let found = path.iter().try_fold(AttributeId::ROOT, |parent, name| resource_type.child(parent, name))?;
     resource.value(found).cloned()
 }
 
 /// For every list with a sub-attribute `primary`, the number of its primary values.
 fn primaries(resource: &Resource) -> Vec<usize> {
-    let kind = resource.resource_type();
-    let lists = resource.root().iter().filter_map(|(id, value)| Some((kind.child(id, "primary")?, value)));
+    let resource_type = resource.resource_type();
+    let lists = resource.root().iter().filter_map(|(id, value)| Some((resource_type.child(id, "primary")?, value)));
     lists
         .map(|(primary, value)| {
             let is_primary = |it: &&Value| it.as_object().and_then(|it| it.get(primary)) == Some(&Value::Boolean(true));
@@ -388,8 +388,8 @@ proptest! {
 /// both, not to their product: the product would take minutes.
 #[test]
 fn many_operations_on_a_large_group_take_linear_time() {
-    let members = Before::Group.kind().child(AttributeId::ROOT, "members").unwrap();
-    let value = Before::Group.kind().value_of(members).unwrap();
+    let members = Before::Group.resource_type().child(AttributeId::ROOT, "members").unwrap();
+    let value = Before::Group.resource_type().value_of(members).unwrap();
     let mut group = Before::Group.resource();
     let element =
         |index: usize| Value::Complex([(value, Value::String(format!("member-{index}").into()))].into_iter().collect());

@@ -18,16 +18,16 @@ use serde_json::{Map, Value as Json, json};
 /// The list of the operations, and whether its elements are references.
 #[derive(Clone, Copy, Debug)]
 struct List {
-    kind: &'static str,
+    resource_type: &'static str,
     name: &'static str,
     references: bool,
     members: &'static [&'static str],
 }
 
 const LISTS: [List; 3] = [
-    List { kind: "User", name: "emails", references: false, members: &["value", "type", "display"] },
-    List { kind: "User", name: "addresses", references: false, members: &["type", "locality", "country"] },
-    List { kind: "Group", name: "members", references: true, members: &["value", "type"] },
+    List { resource_type: "User", name: "emails", references: false, members: &["value", "type", "display"] },
+    List { resource_type: "User", name: "addresses", references: false, members: &["type", "locality", "country"] },
+    List { resource_type: "Group", name: "members", references: true, members: &["value", "type"] },
 ];
 
 fn word() -> impl Strategy<Value = String> {
@@ -165,10 +165,10 @@ proptest! {
     #[test]
     fn remove_deletes_exactly_the_elements_that_it_names((list, elements, operations) in case()) {
         let registry = Registry::standard();
-        let kind = registry.resource_type(list.kind).unwrap();
+        let resource_type = registry.resource_type(list.resource_type).unwrap();
         let mut json = json!({"id": "1", "userName": "u", "displayName": "d"});
         json[list.name] = elements.clone().into();
-        let before = Resource::from_json(kind, json.to_string().as_bytes()).unwrap();
+        let before = Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap();
         let body = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
             "Operations": operations.iter().map(|operation| operation.json(list)).collect::<Vec<_>>(),
@@ -196,10 +196,10 @@ proptest! {
 #[test]
 fn values_that_no_operation_changes_stay() {
     let registry = Registry::standard();
-    let kind = registry.resource_type("User").unwrap();
+    let resource_type = registry.resource_type("User").unwrap();
     let emails = json!([{"display": "work"}, {"display": "Work"}, {"value": "a"}]);
     let before = json!({"id": "1", "userName": "u", "emails": emails}).to_string();
-    let before = Resource::from_json(kind, before.as_bytes()).unwrap();
+    let before = Resource::from_json(resource_type, before.as_bytes()).unwrap();
     let rows = [
         (json!({"op": "remove", "path": "emails[value eq \"a\"]"}), json!([emails[0], emails[1]])),
         (
@@ -239,7 +239,7 @@ fn values_that_no_operation_changes_stay() {
 #[test]
 fn the_order_of_sub_attributes_decides_no_double() {
     let registry = Registry::standard();
-    let kind = registry.resource_type("User").unwrap();
+    let resource_type = registry.resource_type("User").unwrap();
     let (limits, expected) = (Limits::default(), json!([{"value": "a", "type": "x"}, {"value": "c"}]));
     let texts = [("value", "a"), ("type", "x")];
     for stored in [r#"{"value": "a", "type": "x"}"#, r#"{"type": "x", "value": "a"}"#] {
@@ -247,7 +247,7 @@ fn the_order_of_sub_attributes_decides_no_double() {
             for order in [[0, 1], [1, 0]] {
                 let before =
                     format!(r#"{{"id": "1", "userName": "u", "emails": [{first}, {{"value": "c"}}, {stored}]}}"#);
-                let before = Resource::from_json(kind, before.as_bytes()).unwrap();
+                let before = Resource::from_json(resource_type, before.as_bytes()).unwrap();
                 let patch = order.map(|at| texts[at]).into_iter().fold(Patch::builder(), |patch, (name, text)| {
                     patch.replace(&format!("emails[display eq \"d\"].{name}"), text)
                 });
@@ -265,10 +265,10 @@ fn the_order_of_sub_attributes_decides_no_double() {
 #[test]
 fn a_value_without_sub_attributes_is_gone_for_the_next_operation() {
     let registry = Registry::standard();
-    let kind = registry.resource_type("User").unwrap();
+    let resource_type = registry.resource_type("User").unwrap();
     let before =
         json!({"id": "1", "userName": "u", "emails": [{"value": "a"}, {"value": "b", "type": "x"}]}).to_string();
-    let before = Resource::from_json(kind, before.as_bytes()).unwrap();
+    let before = Resource::from_json(resource_type, before.as_bytes()).unwrap();
     let limits = Limits::default();
     let one = |at: &Resource, operations: &[&Json], quirks| {
         let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];

@@ -426,8 +426,8 @@ fn packed_elements_become_elements() {
 fn an_error_blames_the_operation_by_the_attribute() {
     let code = |name: &str| Attribute::new(name, AttributeType::String).with_canonical_values(["a", "b"]).restricted();
     let schema = Schema::new("urn:example:Lock", "Lock").with_attribute(code("code")).with_attribute(code("codeName"));
-    let kind = Arc::new(ResourceType::builder("Lock", "Locks", schema).build().unwrap());
-    let before = Resource::from_json(&kind, br#"{"id": "1", "code": "a", "codeName": "a"}"#).unwrap();
+    let resource_type = Arc::new(ResourceType::builder("Lock", "Locks", schema).build().unwrap());
+    let before = Resource::from_json(&resource_type, br#"{"id": "1", "code": "a", "codeName": "a"}"#).unwrap();
     let rows = [
         (r#"{"op":"replace","path":"code","value":"b"},{"op":"replace","path":"codeName","value":"x"}"#, "codeName", 1),
         (r#"{"op":"replace","path":"codeName","value":"x"},{"op":"replace","path":"code","value":"b"}"#, "codeName", 0),
@@ -444,7 +444,7 @@ fn an_error_blames_the_operation_by_the_attribute() {
 fn stored_json_has_no_limit_of_depth() {
     let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
     let json = format!(r#"{{"id": "1", "userName": "u", "gone": {deep}}}"#);
-    let user = Resource::from_json(Before::User.kind(), json.as_bytes()).unwrap();
+    let user = Resource::from_json(Before::User.resource_type(), json.as_bytes()).unwrap();
     assert_eq!(user.id(), "1");
 }
 

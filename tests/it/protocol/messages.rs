@@ -81,10 +81,10 @@ fn own_types() -> Registry {
 struct Titled;
 
 impl Policy for Titled {
-    fn access(&self, _: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(&self, _: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
         let mut tolerance = Tolerance::new(Quirks::strict());
         let filter = "title pr".parse::<scim_core::Filter>().unwrap();
-        Ok(Access::full().within(filter.compile(kind, &mut tolerance).unwrap()))
+        Ok(Access::full().within(filter.compile(resource_type, &mut tolerance).unwrap()))
     }
 
     fn review(&self, _: &RequestContext, proposal: &Proposal<'_>) -> Result<(), Error> {
@@ -139,9 +139,9 @@ fn failing(read: fn() -> Option<StoreError>, commit: fn() -> Option<StoreError>)
 
 /// A user that exists although no client created it.
 fn with_user(host: &Host<MemoryStore>, id: &str) {
-    let kind = host.provider.registry().resource_type("User").unwrap();
+    let resource_type = host.provider.registry().resource_type("User").unwrap();
     let document = json!({"id": id, "userName": "by-hand"}).to_string();
-    let user = scim_core::Resource::from_json(kind, document.as_bytes()).unwrap();
+    let user = scim_core::Resource::from_json(resource_type, document.as_bytes()).unwrap();
     let create = Change::Create { entry: Entry::new(user) };
     crate::fixture::host::now(host.provider.store().commit(&host.context, &[create])).unwrap();
 }
@@ -427,7 +427,7 @@ const EXCEPT: &[&str] = &[
     // The configuration of the host, and filters that the host builds.
     "{marker} eq true",
     "expected the path of an attribute that some resource type has: `{0:.80}`",
-    "{kind}: expected a singular boolean attribute that is readOnly and returned: `{marker:.80}`",
+    "{resource_type}: expected a singular boolean attribute that is readOnly and returned: `{marker:.80}`",
     "expected a lifetime of one to six hours",
     "expected at least one filter",
     "expected at most 64 levels of parentheses, `not` and brackets",
@@ -446,7 +446,7 @@ const EXCEPT: &[&str] = &[
     " at line ",
     // The kinds of errors: the whole error names the attribute and its owner.
     "the attribute is not in the schema",
-    "the attribute is not an attribute of {kind}",
+    "the attribute is not an attribute of {resource_type}",
     // Every operator applies to text, no request removes the value of an attribute with a default, and no text is JSON
     // that only the second reader refuses.
     "another operator",

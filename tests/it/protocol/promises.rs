@@ -223,17 +223,17 @@ fn conditions_on_members_mean_the_same_together_and_alone() {
 fn the_core_decides_the_type_of_a_member() {
     let host = host();
     let user = host.user("barbara");
-    let members = |kind: &str| json!([{"value": user, "type": kind}]);
+    let members = |resource_type: &str| json!([{"value": user, "type": resource_type}]);
     let group = host.post("/Groups", &json!({"schemas": [GROUP], "displayName": "all"})).id();
     let expected = json!([{"value": user, "type": "User", "$ref": format!("{BASE}/Users/{user}")}]);
-    for kind in ["Group", "Robot", "user"] {
-        let body = json!({"schemas": [GROUP], "displayName": kind, "members": members(kind)});
-        let add = json!([{"op": "add", "path": "members", "value": members(kind)}]);
+    for resource_type in ["Group", "Robot", "user"] {
+        let body = json!({"schemas": [GROUP], "displayName": resource_type, "members": members(resource_type)});
+        let add = json!([{"op": "add", "path": "members", "value": members(resource_type)}]);
         for reply in [host.post("/Groups", &body), host.patch(&format!("/Groups/{group}"), &add)] {
             let json = reply.json();
             let shown: Vec<_> =
                 json["members"].as_array().into_iter().flatten().map(|member| &member["$ref"]).collect();
-            assert_eq!(shown, [&expected[0]["$ref"]], "{kind}: {} {json}", reply.status);
+            assert_eq!(shown, [&expected[0]["$ref"]], "{resource_type}: {} {json}", reply.status);
         }
     }
     // A member without a type must exist. A member with a type may come with the commit, and the store reports that it
@@ -305,13 +305,13 @@ impl Store for Meddling {
     forward! { inner: capabilities, get, scan }
 
     async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
-        if let [Change::Delete { kind, id, .. }] = batch
+        if let [Change::Delete { resource_type, id, .. }] = batch
             && self.meddle.swap(false, Ordering::Relaxed)
         {
-            let key = Key { kind, id };
+            let key = Key { resource_type, id };
             let found = self.inner.get(context, key, &RequestedAttributes::everything()).await?.unwrap();
             let mut resource = Resource::clone(&found.resource);
-            let title = kind.child(AttributeId::ROOT, "title").unwrap();
+            let title = resource_type.child(AttributeId::ROOT, "title").unwrap();
             resource.root_mut().insert(title, Value::String("protected".into()));
             let before = found.resource;
             let change = Change::Replace { entry: Entry::new(resource), expect: Expect::Exists, before };

@@ -110,7 +110,7 @@ fn the_builder_refuses_a_default_that_cannot_be() {
         let schema = Schema::new(DOOR, "Door").with_attribute(attribute.clone());
         let built = ResourceType::builder("Door", "Doors", schema).build();
         let found = built.map_err(|error| (*error.kind(), error.place().to_owned())).err();
-        assert_eq!(found, expected.map(|(kind, place)| (kind, place.to_owned())), "{context}");
+        assert_eq!(found, expected.map(|(resource_type, place)| (resource_type, place.to_owned())), "{context}");
         let extension = Schema::new(ALARM, "Alarm").with_attribute(attribute);
         let built =
             ResourceType::builder("Door", "Doors", Schema::new(DOOR, "Door")).extension(extension, true).build();
@@ -266,8 +266,8 @@ fn bulk_obeys_the_same_rules() {
 #[test]
 fn diff_leaves_out_what_put_keeps() {
     let registry = registry();
-    let kind = registry.resource_type("Door").unwrap();
-    let read = |json: Json| Resource::from_json(kind, json.to_string().as_bytes()).unwrap();
+    let resource_type = registry.resource_type("Door").unwrap();
+    let read = |json: Json| Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap();
     let before = read(
         json!({"id": "1", "name": "a", "locked": false, "color": "red", "maker": "B", ALARM: {"armed": false, "code": "7"}}),
     );
@@ -293,8 +293,8 @@ fn diff_leaves_out_what_put_keeps() {
 #[test]
 fn the_rules_refuse_a_lost_default() {
     let registry = registry();
-    let kind = registry.resource_type("Door").unwrap();
-    let read = |json: Json| Resource::from_json(kind, json.to_string().as_bytes()).unwrap();
+    let resource_type = registry.resource_type("Door").unwrap();
+    let read = |json: Json| Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap();
     let before = read(json!({"name": "a", "color": "red", ALARM: {"armed": false}}));
     for (after, lost) in [
         (json!({"name": "a", ALARM: {"armed": true}}), Some("color".to_owned())),
@@ -319,8 +319,17 @@ fn a_client_neither_sets_nor_clears_a_hidden_default() {
     #[derive(Debug)]
     struct House;
     impl Policy for House {
-        fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-            Ok(if context.actor() == Some("guest") { Access::full().hiding(kind, &["active"]) } else { Access::full() })
+        fn access(
+            &self,
+            context: &RequestContext,
+            _: Action,
+            resource_type: &Arc<ResourceType>,
+        ) -> Result<Access, Error> {
+            Ok(if context.actor() == Some("guest") {
+                Access::full().hiding(resource_type, &["active"])
+            } else {
+                Access::full()
+            })
         }
         fn prepare(&self, _: &RequestContext, resource: &mut Resource) {
             if resource.get("title").is_some() && resource.get("active").is_none() {

@@ -39,16 +39,16 @@ impl Store for Recording {
     async fn get_many(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let mut names: Vec<String> =
-            requested.attributes().expect("named").iter().map(|attribute| kind.path(*attribute)).collect();
+            requested.attributes().expect("named").iter().map(|attribute| resource_type.path(*attribute)).collect();
         names.sort();
         names.dedup();
-        self.asked.lock().unwrap().push(format!("{} {} {}", ids.len(), kind.name(), names.join(",")));
-        let found = self.inner.get_many(context, kind, ids, requested).await?;
+        self.asked.lock().unwrap().push(format!("{} {} {}", ids.len(), resource_type.name(), names.join(",")));
+        let found = self.inner.get_many(context, resource_type, ids, requested).await?;
         let part = |resource: Arc<Resource>| {
             let mut resource = Resource::clone(&resource);
             resource.root_mut().retain(|attribute, _| attribute == AttributeId::ID || requested.includes(attribute));
@@ -154,9 +154,9 @@ fn a_display_from_the_client_is_ignored() {
     host.patch(&target, &json!([{"op": "replace", "path": "members", "value": [{"value": ann, "display": "FAKE"}]}]));
     host.patch(&target, &json!([{"op": "add", "path": "members", "value": [{"value": ann, "display": "FAKE"}]}]));
     assert_eq!(displays(&host.get(&target).json()), some(&["Ann"]));
-    let kind = host.provider.registry().resource_type("Group").unwrap();
+    let resource_type = host.provider.registry().resource_type("Group").unwrap();
     let id = target.trim_start_matches("/Groups/");
-    let key = scim_core::store::Key { kind, id };
+    let key = scim_core::store::Key { resource_type, id };
     let stored = host::now(store.get(&host.context, key, &RequestedAttributes::everything())).unwrap().unwrap();
     let stored = String::from_utf8(stored.resource.to_json()).unwrap();
     assert!(!stored.contains("FAKE") && !stored.contains("display\""), "{stored}");
@@ -261,10 +261,10 @@ fn a_store_without_get_many_shows_no_names() {
     // The stored values are then the only names, also for a filter: here no name is stored.
     assert_eq!(host.get("/Groups?filter=members.display pr").json()["totalResults"], 0);
     // Names that the host has stored are in the answer.
-    let kind = host.provider.registry().resource_type("Group").unwrap();
+    let resource_type = host.provider.registry().resource_type("Group").unwrap();
     let stored = br#"{"id": "h", "displayName": "h", "members": [{"value": "1", "display": "Stored"}]}"#;
     let elsewhere = Recording { incapable: true, ..Recording::default() };
-    let resource = Resource::from_json(kind, stored).unwrap();
+    let resource = Resource::from_json(resource_type, stored).unwrap();
     let ann = Resource::from_json(
         host.provider.registry().resource_type("User").unwrap(),
         br#"{"id": "1", "userName": "a"}"#,
@@ -294,8 +294,8 @@ fn stored_names_do_not_show_beside_derived_ones() {
             {"value": "f", "display": "OLD", "type": "Person"}]}),
         ),
     ];
-    let create = |(kind, json): (&Arc<ResourceType>, Json)| Change::Create {
-        entry: Entry::new(Resource::from_json(kind, json.to_string().as_bytes()).unwrap()),
+    let create = |(resource_type, json): (&Arc<ResourceType>, Json)| Change::Create {
+        entry: Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()),
     };
     host::now(store.commit(&context, &resources.map(create))).unwrap();
     let host = host_with(registry, store, Limits::default(), Quirks::default());
@@ -389,18 +389,20 @@ enum Rule {
 }
 
 impl Policy for Rule {
-    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
         if context.actor() == Some("administrator") {
             return Ok(Access::full());
         }
         match *self {
-            Self::Hide(name, hidden) if kind.name() == name => Ok(Access::full().hiding(kind, hidden)),
-            Self::Within(scope) if kind.name() == "User" => {
+            Self::Hide(name, hidden) if resource_type.name() == name => {
+                Ok(Access::full().hiding(resource_type, hidden))
+            }
+            Self::Within(scope) if resource_type.name() == "User" => {
                 let mut tolerance = Tolerance::new(Quirks::default());
                 let filter: Filter = scope.parse().unwrap();
-                Ok(Access::full().within(filter.compile(kind, &mut tolerance).unwrap()))
+                Ok(Access::full().within(filter.compile(resource_type, &mut tolerance).unwrap()))
             }
-            Self::Refuse(name) if kind.name() == name => Err(Error::new(403, "not for you")),
+            Self::Refuse(name) if resource_type.name() == name => Err(Error::new(403, "not for you")),
             _ => Ok(Access::full()),
         }
     }
@@ -583,7 +585,7 @@ fn the_schema_decides_which_references_show_names() {
     assert_eq!(json, plan.json());
 
     // Names that cannot be shown are refused when the type is defined.
-    let kind = |attribute: Attribute, name: &str| {
+    let resource_type = |attribute: Attribute, name: &str| {
         let schema = Schema::new("urn:example:scim:schemas:thing:1.0:Thing", "Thing").with_attribute(attribute);
         ResourceType::builder("Thing", "Things", schema).named_by([name]).build().map(drop)
     };
@@ -595,10 +597,10 @@ fn the_schema_decides_which_references_show_names() {
         (text("secret").with_mutability(Mutability::WriteOnly), "secret"),
         (text("secret").with_returned(scim_core::schema::Returned::Never), "secret"),
     ] {
-        let error = kind(attribute, name).unwrap_err();
+        let error = resource_type(attribute, name).unwrap_err();
         assert_eq!((error.kind(), error.place()), (&SchemaErrorKind::Display, format!("Thing.{name}").as_str()));
     }
-    assert!(kind(text("name"), "NAME").is_ok() && kind(text("name"), "externalId").is_ok());
+    assert!(resource_type(text("name"), "NAME").is_ok() && resource_type(text("name"), "externalId").is_ok());
 }
 
 /// A store that cannot read the names: it returns an error, or answers for fewer ids than requested.
@@ -613,14 +615,14 @@ impl Store for Failing {
     async fn get_many(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         if !self.answers {
             return Err(StoreError::Unavailable { retry_after: None });
         }
-        let mut found = self.inner.get_many(context, kind, ids, requested).await?;
+        let mut found = self.inner.get_many(context, resource_type, ids, requested).await?;
         found.pop();
         Ok(found)
     }

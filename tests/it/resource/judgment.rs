@@ -34,13 +34,15 @@ fn thing(must: bool) -> Arc<ResourceType> {
     Arc::new(if must { builder.extension(required, true) } else { builder }.build().unwrap())
 }
 
-fn resource(kind: &Arc<ResourceType>, document: &Json) -> Resource {
-    Resource::from_json(kind, document.to_string().as_bytes()).unwrap()
+fn resource(resource_type: &Arc<ResourceType>, document: &Json) -> Resource {
+    Resource::from_json(resource_type, document.to_string().as_bytes()).unwrap()
 }
 
 fn judged(before: &Json, after: &Json) -> Option<ResourceErrorKind> {
-    let kind = thing(false);
-    judge(Some(&resource(&kind, before)), &resource(&kind, after)).err().map(|error| error.kind().clone())
+    let resource_type = thing(false);
+    judge(Some(&resource(&resource_type, before)), &resource(&resource_type, after))
+        .err()
+        .map(|error| error.kind().clone())
 }
 
 /// 7643-7: the value of an immutable attribute stays equal, by the comparison rule of the attribute.
@@ -110,10 +112,10 @@ fn canonical_values_compare_by_the_case_rule() {
 /// 7643-6: a resource has its required extensions.
 #[test]
 fn required_extensions_are_required() {
-    let kind = thing(true);
-    let error = judge(None, &resource(&kind, &json!({"serial": "S"}))).unwrap_err();
+    let resource_type = thing(true);
+    let error = judge(None, &resource(&resource_type, &json!({"serial": "S"}))).unwrap_err();
     assert_eq!((error.kind(), error.path()), (&ResourceErrorKind::Required, MUST));
-    assert_eq!(judge(None, &resource(&kind, &json!({MUST: {"level": "1"}}))), Ok(()));
+    assert_eq!(judge(None, &resource(&resource_type, &json!({MUST: {"level": "1"}}))), Ok(()));
 }
 
 /// 7644-3.5.1: PUT unassigns an attribute that it omits. Sub-attributes that a client cannot change are kept only in
@@ -137,9 +139,9 @@ fn put_keeps_immutable_parts_only_where_the_value_stays() {
         (json!({"serial": "S1"}), json!({"serial": "s1"}), json!({"serial": "S1"})),
     ];
     for (before, incoming, expected) in rows {
-        let kind = thing(false);
-        let after = resource(&kind, &before).replaced_by(resource(&kind, &incoming));
-        assert_eq!(after, resource(&kind, &expected), "{before} by {incoming}");
+        let resource_type = thing(false);
+        let after = resource(&resource_type, &before).replaced_by(resource(&resource_type, &incoming));
+        assert_eq!(after, resource(&resource_type, &expected), "{before} by {incoming}");
     }
 }
 
@@ -156,7 +158,7 @@ fn staffed() -> Arc<ResourceType> {
 /// alone.
 #[test]
 fn references_have_an_id_and_what_is_required() {
-    let kind = staffed();
+    let resource_type = staffed();
     let rows = [
         (json!({"value": "1", "role": "boss"}), None),
         (json!({"role": "boss"}), Some("staff.value")),
@@ -165,15 +167,15 @@ fn references_have_an_id_and_what_is_required() {
         (json!({"value": "1", "role": ""}), Some("staff.role")),
     ];
     for (member, refused) in rows {
-        if let Ok(team) = Resource::from_json(&kind, json!({"staff": [member]}).to_string().as_bytes()) {
+        if let Ok(team) = Resource::from_json(&resource_type, json!({"staff": [member]}).to_string().as_bytes()) {
             let result = judge(None, &team).map_err(|error| error.path().to_owned());
             assert_eq!(result.err().as_deref(), refused, "{member}");
         }
         let patch = Patch::builder().add("staff", json!([member])).build().unwrap();
         let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
-        let before = Resource::new(Arc::clone(&kind));
+        let before = Resource::new(Arc::clone(&resource_type));
         let applied = patch.apply(&before, &limits, &mut tolerance);
-        let delta = patch.membership(&kind, &limits, &mut tolerance);
+        let delta = patch.membership(&resource_type, &limits, &mut tolerance);
         let is_delta = matches!(&delta, Ok(Some(_)));
         assert_eq!((applied.is_err(), is_delta), (refused.is_some(), refused.is_none()), "{member}: {delta:?}");
         if let Some(path) = refused {

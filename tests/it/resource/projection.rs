@@ -139,23 +139,23 @@ fn attributes_and_excluded_attributes_exclude_each_other() {
 
 /// An attribute of each kind of `returned`, alone and as a sub-attribute.
 fn things() -> Host<MemoryStore> {
-    let kinds = [
+    let resource_types = [
         ("always", Returned::Always),
         ("never", Returned::Never),
         ("default", Returned::Default),
         ("request", Returned::Request),
     ];
     let simple = |name: &str, returned| Attribute::new(name, AttributeType::String).with_returned(returned);
-    let parts = || kinds.map(|(name, returned)| simple(&format!("{name}Part"), returned));
+    let parts = || resource_types.map(|(name, returned)| simple(&format!("{name}Part"), returned));
     let mut schema = Schema::new(THING, "Thing");
-    for (name, returned) in kinds {
+    for (name, returned) in resource_types {
         schema = schema
             .with_attribute(simple(name, returned))
             .with_attribute(Attribute::complex(format!("{name}Parts"), parts()).multi_valued().with_returned(returned));
     }
     schema = schema.with_attribute(simple("secret", Returned::Default).with_mutability(Mutability::WriteOnly));
-    let kind = ResourceType::builder("Thing", "Things", schema).build().unwrap();
-    host_of(Registry::builder().resource_type(kind).build().unwrap())
+    let resource_type = ResourceType::builder("Thing", "Things", schema).build().unwrap();
+    host_of(Registry::builder().resource_type(resource_type).build().unwrap())
 }
 
 /// 7643-7-18 and the other kinds of `returned`, on sub-attributes, too.
@@ -163,9 +163,9 @@ fn things() -> Host<MemoryStore> {
 fn returned_decides_which_attributes_an_answer_shows() {
     let host = things();
     let mut body = json!({"schemas": [THING], "secret": "s"});
-    for kind in ["always", "never", "default", "request"] {
-        body[kind] = json!("x");
-        body[format!("{kind}Parts")] =
+    for resource_type in ["always", "never", "default", "request"] {
+        body[resource_type] = json!("x");
+        body[format!("{resource_type}Parts")] =
             json!([{"alwaysPart": "a", "neverPart": "n", "defaultPart": "d", "requestPart": "r"}]);
     }
     let created = host.post("/Things", &body);

@@ -21,7 +21,7 @@ fn sample() -> Arc<ResourceType> {
     let elements = || [part("value"), part("type"), part("display"), Attribute::new("primary", Boolean)];
     let link = |name: &str| Attribute::new(name, Reference);
     let mut schema = Schema::new(URN, "Sample");
-    for (name, kind) in [
+    for (name, resource_type) in [
         ("string", String),
         ("boolean", Boolean),
         ("decimal", Decimal),
@@ -31,8 +31,8 @@ fn sample() -> Arc<ResourceType> {
         ("reference", Reference),
     ] {
         schema = schema
-            .with_attribute(Attribute::new(name, kind))
-            .with_attribute(Attribute::new(format!("{name}s"), kind).multi_valued());
+            .with_attribute(Attribute::new(name, resource_type))
+            .with_attribute(Attribute::new(format!("{name}s"), resource_type).multi_valued());
     }
     schema = schema
         .with_attribute(Attribute::complex(
@@ -235,10 +235,10 @@ fn rules_of_the_schema_refuse_a_resource() {
         ),
         (r#""restricted":"c""#, ResourceErrorKind::Canonical, "restricted"),
     ];
-    for (members, kind, path) in cases {
+    for (members, resource_type, path) in cases {
         let resource = strict(members).unwrap();
         let error = judge(None, &resource).expect_err(members);
-        assert_eq!((error.kind(), error.path()), (&kind, path), "{members}");
+        assert_eq!((error.kind(), error.path()), (&resource_type, path), "{members}");
     }
     let one_primary =
         strict(r#""complexes":[{"value":"a","primary":true},{"value":"b","primary":false},{"value":"c"}]"#);
@@ -292,7 +292,9 @@ fn references_are_read_by_value_or_url() {
         let resource = strict(&format!(r#""links":[{element}]"#)).unwrap();
         assert_eq!(kept(&resource), json!({"links": [{"value": id}]}), "{element}");
     }
-    let twice = strict(r#""links":[{"value":"7","kind":"a"},{"value":"7","kind":"b"},{"value":"8"}]"#).unwrap();
+    let twice =
+        strict(r#""links":[{"value":"7","resource_type":"a"},{"value":"7","resource_type":"b"},{"value":"8"}]"#)
+            .unwrap();
     assert_eq!(kept(&twice), json!({"links": [{"value": "7", "kind": "a"}, {"value": "8"}]}));
 }
 
@@ -405,10 +407,10 @@ fn a_replacement_respects_mutability() {
             Err("links.kind"),
         ),
     ];
-    let kind = sample();
+    let resource_type = sample();
     for (before, incoming, expected) in cases {
         let context = format!("{before} by {incoming}");
-        let before = Resource::from_json(&kind, before.to_string().as_bytes()).unwrap();
+        let before = Resource::from_json(&resource_type, before.to_string().as_bytes()).unwrap();
         let incoming = read_with(&incoming.to_string(), Quirks::default()).0.unwrap();
         let after = before.replaced_by(incoming);
         match (judge(Some(&before), &after), expected) {
@@ -422,7 +424,7 @@ fn a_replacement_respects_mutability() {
     // A long list in another order.
     let links = |ids: &mut dyn Iterator<Item = u32>| {
         let elements: Vec<Json> = ids.map(|n| json!({"value": n.to_string(), "kind": format!("k{n}")})).collect();
-        Resource::from_json(&kind, json!({"links": elements}).to_string().as_bytes()).unwrap()
+        Resource::from_json(&resource_type, json!({"links": elements}).to_string().as_bytes()).unwrap()
     };
     let (before, after) = (links(&mut (0..5_000)), links(&mut (100..6_000).rev()));
     assert_eq!(judge(Some(&before), &after), Ok(()));
@@ -433,8 +435,8 @@ fn a_replacement_respects_mutability() {
 /// not rely on its callers, which keep such values. Before, after, and the attribute that may not change.
 #[test]
 fn judge_refuses_the_loss_of_a_fixed_value() {
-    let kind = sample();
-    let stored = |json: &Json| Resource::from_json(&kind, json.to_string().as_bytes()).unwrap();
+    let resource_type = sample();
+    let stored = |json: &Json| Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap();
     let fixed = "urn:example:scim:schemas:more:1.0:Sample:fixed";
     let (read_only, immutable) = (ResourceErrorKind::ReadOnly, ResourceErrorKind::Immutable);
     let refused = [
@@ -446,9 +448,9 @@ fn judge_refuses_the_loss_of_a_fixed_value() {
         (json!({"immutable": "i"}), json!({"readOnly": null}), &immutable, "immutable"),
         (json!({EXTENSION: {"fixed": 1, "extra": "e"}}), json!({EXTENSION: {"extra": "e"}}), &immutable, fixed),
     ];
-    for (before, after, kind, path) in refused {
+    for (before, after, resource_type, path) in refused {
         let error = judge(Some(&stored(&before)), &stored(&after)).expect_err(path);
-        assert_eq!((error.kind(), error.path()), (kind, path), "{before} to {after}");
+        assert_eq!((error.kind(), error.path()), (resource_type, path), "{before} to {after}");
     }
     let allowed = [
         (json!({"string": "s", "writeOnly": "w", "complex": {"two": "x"}}), json!({})),
@@ -495,7 +497,7 @@ fn text() -> impl Strategy<Value = String> {
 fn members() -> impl Strategy<Value = Json> {
     let texts = || prop::collection::vec(text(), 1..4);
     let element = (text(), prop::option::of(text()), prop::option::of(any::<bool>()))
-        .prop_map(|(value, kind, primary)| json!({"value": value, "type": kind, "primary": primary}));
+        .prop_map(|(value, resource_type, primary)| json!({"value": value, "type": resource_type, "primary": primary}));
     (
         prop::option::of(text()),
         prop::option::of(texts()),
@@ -520,9 +522,9 @@ proptest! {
     /// Writing and reading a resource gives the same resource.
     #[test]
     fn writing_and_reading_gives_the_same_resource(json in members()) {
-        let kind = sample();
-        let resource = Resource::from_json(&kind, json.to_string().as_bytes()).unwrap();
-        let again = Resource::from_json(&kind, &resource.to_json()).unwrap();
+        let resource_type = sample();
+        let resource = Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap();
+        let again = Resource::from_json(&resource_type, &resource.to_json()).unwrap();
         prop_assert_eq!(&again, &resource);
         prop_assert_eq!(again.to_json(), resource.to_json());
         prop_assert_eq!(judge(Some(&resource), &again).is_ok(), judge(None, &resource).is_ok());

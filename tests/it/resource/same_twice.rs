@@ -60,8 +60,8 @@ fn text() -> impl Strategy<Value = Json> {
 fn element() -> impl Strategy<Value = Json> {
     let truth = prop_oneof![any::<bool>().prop_map(Json::from), select(vec!["True", "false"]).prop_map(Json::from)];
     (option::of(text()), option::of(text()), option::of(text()), option::weighted(0.2, truth)).prop_map(
-        |(value, kind, display, primary)| {
-            let members = [("value", value), ("type", kind), ("display", display), ("primary", primary)];
+        |(value, resource_type, display, primary)| {
+            let members = [("value", value), ("type", resource_type), ("display", display), ("primary", primary)];
             members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
         },
     )
@@ -143,7 +143,7 @@ proptest! {
         for members in &bodies {
             let members: Vec<Json> = members
                 .iter()
-                .map(|(at, kind, display, by_ref)| {
+                .map(|(at, resource_type, display, by_ref)| {
                     let mut member = json!({});
                     let id = &ids[*at];
                     if *by_ref {
@@ -151,8 +151,8 @@ proptest! {
                     } else {
                         member["value"] = id.as_str().into();
                     }
-                    if let Some(kind) = kind {
-                        member["type"] = kind.clone();
+                    if let Some(resource_type) = resource_type {
+                        member["type"] = resource_type.clone();
                     }
                     if let Some(display) = display {
                         member["display"] = display.clone();

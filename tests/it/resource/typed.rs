@@ -11,12 +11,12 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-fn kind(name: &str) -> Arc<ResourceType> {
+fn resource_type(name: &str) -> Arc<ResourceType> {
     Arc::clone(Registry::standard().resource_type(name).unwrap())
 }
 
-fn read(kind: &Arc<ResourceType>, json: &Json) -> Resource {
-    Resource::from_json(kind, json.to_string().as_bytes()).unwrap()
+fn read(resource_type: &Arc<ResourceType>, json: &Json) -> Resource {
+    Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()
 }
 
 fn shown(resource: &Resource) -> Json {
@@ -27,9 +27,10 @@ fn shown(resource: &Resource) -> Json {
 
 #[test]
 fn values_are_read_and_set_by_path() {
-    let kind = kind("User");
+    let resource_type = resource_type("User");
     let manager = format!("{ENTERPRISE_USER}:manager");
-    let mut user = read(&kind, &json!({"userName": "ann", "name": {"givenName": "Ann"}, "emails": [{"value": "a@x"}]}));
+    let mut user =
+        read(&resource_type, &json!({"userName": "ann", "name": {"givenName": "Ann"}, "emails": [{"value": "a@x"}]}));
     assert_eq!(user.get("emails").unwrap().elements().len(), 1);
     for nothing in ["title", "emails.value", "nothing", "name.nothing", "", "a b", &manager, "urn:x:name"] {
         assert_eq!(user.get(nothing), None, "{nothing}");
@@ -56,11 +57,11 @@ fn values_are_read_and_set_by_path() {
 /// A refused value changes nothing.
 #[test]
 fn values_that_do_not_fit_change_nothing() {
-    let kind = kind("User");
-    let mut user = read(&kind, &json!({"userName": "ann", "emails": [{"value": "a@x"}]}));
+    let resource_type = resource_type("User");
+    let mut user = read(&resource_type, &json!({"userName": "ann", "emails": [{"value": "a@x"}]}));
     let before = user.clone();
     let text = |text: &str| Value::String(text.into());
-    let title = kind.child(scim_core::schema::AttributeId::ROOT, "title").unwrap();
+    let title = resource_type.child(scim_core::schema::AttributeId::ROOT, "title").unwrap();
     let foreign = Object::from_iter([(title, text("x"))]);
     let wrong: [(&str, Value); 10] = [
         ("active", text("true")),
@@ -92,7 +93,7 @@ fn values_that_do_not_fit_change_nothing() {
 #[test]
 fn a_user_keeps_unknown_attributes() {
     let registry = registry();
-    let kind = registry.resource_type("User").unwrap();
+    let resource_type = registry.resource_type("User").unwrap();
     let document = json!({
         "id": "2819", "externalId": "e", "userName": "ann", "displayName": "Ann", "title": "Guide", "password": "s3cret",
         "name": {"formatted": "Ms. Ann A", "familyName": "A", "honorificPrefix": "Ms."},
@@ -100,7 +101,7 @@ fn a_user_keeps_unknown_attributes() {
         "addresses": [{"streetAddress": "1 Way", "type": "work"}],
         ENTERPRISE_USER: {"employeeNumber": "7", "manager": {"value": "26"}},
     });
-    let resource = read(kind, &document);
+    let resource = read(resource_type, &document);
     let mut user = User::try_from(resource.clone()).unwrap();
     assert_eq!((user.id(), user.external_id(), user.user_name()), ("2819", Some("e"), Some("ann")));
     assert_eq!(
@@ -110,7 +111,7 @@ fn a_user_keeps_unknown_attributes() {
     let name = user.name().unwrap();
     assert_eq!((name.formatted(), name.given_name(), name.honorific_prefix()), (Some("Ms. Ann A"), None, Some("Ms.")));
     assert_eq!(user.primary_email(), Some("b@x"));
-    let emails: Vec<_> = user.emails().map(|email| (email.value(), email.kind(), email.is_primary())).collect();
+    let emails: Vec<_> = user.emails().map(|email| (email.value(), email.label(), email.is_primary())).collect();
     assert_eq!(emails, [(Some("a@x"), Some("home"), false), (Some("b@x"), Some("work"), true)]);
     let street = user.addresses().next().and_then(|address| address.get("STREETADDRESS")?.as_str().map(str::to_owned));
     assert_eq!(street.as_deref(), Some("1 Way"));
@@ -130,7 +131,7 @@ fn a_user_keeps_unknown_attributes() {
 
 #[test]
 fn other_resources_are_neither_users_nor_groups() {
-    let (user, group) = (kind("User"), kind("Group"));
+    let (user, group) = (resource_type("User"), resource_type("Group"));
     assert!(User::try_from(Resource::new(group.clone())).is_err());
     let error = Group::try_from(Resource::new(user.clone())).unwrap_err();
     assert_eq!(
@@ -145,11 +146,11 @@ fn other_resources_are_neither_users_nor_groups() {
     assert_eq!(shown(guides.as_resource()), json!({"displayName": "Tour Guides"}));
     let members = json!({"displayName": "G", "members": [{"value": "1", "type": "User"}, {"value": "2"}]});
     let guides = Group::try_from(read(&group, &members)).unwrap();
-    let members: Vec<_> = guides.members().map(|member| (member.id, member.kind)).collect();
+    let members: Vec<_> = guides.members().map(|member| (member.id, member.resource_type)).collect();
     assert_eq!(members, [("1", Some("User")), ("2", None)]);
     // A host's own type with another schema converts neither to a user nor to a group.
     let registry = registry();
-    if let Some(badge) = registry.resource_types().iter().find(|kind| kind.schema().id() == BADGE) {
+    if let Some(badge) = registry.resource_types().iter().find(|resource_type| resource_type.schema().id() == BADGE) {
         assert!(User::try_from(Resource::new(badge.clone())).is_err());
     }
 }

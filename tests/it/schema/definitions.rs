@@ -95,15 +95,20 @@ mod erased {
 fn the_standard_schemas_state_the_facts_of_the_rfc() {
     let registry = Registry::standard();
     let mut wrong = Vec::new();
-    for (kind, path, expected) in FACTS {
-        let kind = registry.resource_type(kind).unwrap();
+    for (resource_type, path, expected) in FACTS {
+        let resource_type = registry.resource_type(resource_type).unwrap();
         let parsed: scim_core::AttributePath = path.parse().unwrap();
         let mut tolerance = scim_core::quirks::Tolerance::new(Quirks::strict());
-        let id = kind.resolve(parsed.as_ref(), &mut tolerance).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let id =
+            resource_type.resolve(parsed.as_ref(), &mut tolerance).unwrap_or_else(|error| panic!("{path}: {error}"));
         let mut expected: Vec<&str> = expected.split_whitespace().collect();
         expected.sort_unstable();
-        if facts(kind.attribute(id)) != expected.join(" ") {
-            wrong.push(format!("{path}: expected {}, found {}", expected.join(" "), facts(kind.attribute(id))));
+        if facts(resource_type.attribute(id)) != expected.join(" ") {
+            wrong.push(format!(
+                "{path}: expected {}, found {}",
+                expected.join(" "),
+                facts(resource_type.attribute(id))
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -133,7 +138,7 @@ fn contradictory_definitions_are_refused() {
     };
     let urn = "urn:example:scim:schemas:thing:1.0:Thing";
     let complex = |name: &str| Attribute::complex(name, [text("part")]);
-    for (id, attribute, kind) in [
+    for (id, attribute, resource_type) in [
         (urn, Attribute::complex("outer", [complex("inner")]), SchemaErrorKind::NestedComplex),
         (urn, complex("name").with_uniqueness(Uniqueness::Server), SchemaErrorKind::Uniqueness),
         (
@@ -159,7 +164,7 @@ fn contradictory_definitions_are_refused() {
         (urn, Attribute::complex("outer", [text("a"), text("A")]), SchemaErrorKind::Duplicate),
         ("no urn", text("a"), SchemaErrorKind::SchemaId),
     ] {
-        assert_eq!(build(id, attribute.clone()).expect_err("cannot be").kind(), &kind, "{attribute:?}");
+        assert_eq!(build(id, attribute.clone()).expect_err("cannot be").kind(), &resource_type, "{attribute:?}");
     }
     for name in ["a", "a-b", "a_b", "a$b1"] {
         assert!(build(urn, text(name)).is_ok(), "{name}");
@@ -168,23 +173,25 @@ fn contradictory_definitions_are_refused() {
     let old = Schema::new(urn, "Thing")
         .with_attribute(text("id").with_mutability(Mutability::ReadWrite))
         .with_attribute(text("a"));
-    let kind = ResourceType::builder("Thing", "Things", old).build().unwrap();
-    assert_eq!(kind.attribute(AttributeId::ID).mutability(), Mutability::ReadOnly);
+    let resource_type = ResourceType::builder("Thing", "Things", old).build().unwrap();
+    assert_eq!(resource_type.attribute(AttributeId::ID).mutability(), Mutability::ReadOnly);
 }
 
 /// If the URI of a schema continues the URI of another schema, it has the form of an attribute's path.
 #[test]
 fn a_schema_uri_may_continue_another_one() {
     let text = |name: &str| Attribute::new(name, AttributeType::String);
-    let kind = ResourceType::builder("Thing", "Things", Schema::new("urn:x:thing", "Thing").with_attribute(text("a")))
-        .extension(Schema::new("urn:x:thing:more", "More").with_attribute(text("b")), false)
-        .extension(Schema::new("urn:x:thing:more:yet", "Yet").with_attribute(text("c")), false)
-        .build()
-        .unwrap();
+    let resource_type =
+        ResourceType::builder("Thing", "Things", Schema::new("urn:x:thing", "Thing").with_attribute(text("a")))
+            .extension(Schema::new("urn:x:thing:more", "More").with_attribute(text("b")), false)
+            .extension(Schema::new("urn:x:thing:more:yet", "Yet").with_attribute(text("c")), false)
+            .build()
+            .unwrap();
     let resolved = |path: &str| {
         let path: scim_core::AttributePath = path.parse().unwrap();
-        kind.resolve(path.as_ref(), &mut scim_core::quirks::Tolerance::new(Quirks::strict()))
-            .map(|id| kind.path(id))
+        resource_type
+            .resolve(path.as_ref(), &mut scim_core::quirks::Tolerance::new(Quirks::strict()))
+            .map(|id| resource_type.path(id))
             .ok()
     };
     for path in ["urn:x:thing:more", "urn:x:thing:more:b", "urn:x:thing:more:yet", "urn:x:thing:more:yet:c"] {
@@ -319,19 +326,20 @@ fn clients_need_not_know_order_and_mutability() {
 /// names it.
 #[test]
 fn endpoints_that_are_taken_are_refused() {
-    let kind = |name: &str, endpoint: &str| {
+    let resource_type = |name: &str, endpoint: &str| {
         let schema = Schema::new(format!("urn:example:scim:schemas:{name}"), name)
             .with_attribute(Attribute::new("model", AttributeType::String));
         ResourceType::builder(name, endpoint, schema).build().unwrap()
     };
     for endpoint in ["Schemas", "bulk", "ME", "v2", "V10", "things"] {
-        let registry =
-            Registry::builder().resource_type(kind("Thing", "Things")).resource_type(kind("Other", endpoint));
+        let registry = Registry::builder()
+            .resource_type(resource_type("Thing", "Things"))
+            .resource_type(resource_type("Other", endpoint));
         let error = registry.build().unwrap_err();
         assert_eq!((error.kind(), error.place()), (&SchemaErrorKind::Endpoint, endpoint));
     }
     for endpoint in ["v", "v2x", "Vans"] {
-        let registry = Registry::builder().resource_type(kind("Other", endpoint)).build().unwrap();
+        let registry = Registry::builder().resource_type(resource_type("Other", endpoint)).build().unwrap();
         assert_eq!(registry.endpoint(endpoint).unwrap().name(), "Other");
     }
 }

@@ -199,16 +199,16 @@ fn common_attributes_keep_their_characteristics_in_a_hosts_schema() {
         .with_attribute(text("ID").with_description("Serial number"))
         .with_attribute(text("EXTERNALID").required().with_description("What the factory calls it"))
         .with_attribute(text("model").with_description("What it is"));
-    let kind = |name: &str, schema: &Schema| ResourceType::builder(name, &format!("{name}s"), schema.clone());
+    let resource_type = |name: &str, schema: &Schema| ResourceType::builder(name, &format!("{name}s"), schema.clone());
     let crane = Schema::new("urn:example:scim:schemas:crane:1.0:Crane", "Crane").with_attribute(text("height"));
     // An extension has its own `externalId`, which is not the common attribute.
     let paint = Schema::new("urn:example:scim:schemas:paint:1.0:Paint", "Paint")
         .with_attribute(text("externalId").required())
         .with_attribute(text("color"));
     let registry = Registry::builder()
-        .resource_type(kind("Robot", &robot).build().unwrap())
-        .resource_type(kind("Android", &robot).extension(paint.clone(), false).build().unwrap())
-        .resource_type(kind("Crane", &crane).extension(robot.clone(), false).build().unwrap())
+        .resource_type(resource_type("Robot", &robot).build().unwrap())
+        .resource_type(resource_type("Android", &robot).extension(paint.clone(), false).build().unwrap())
+        .resource_type(resource_type("Crane", &crane).extension(robot.clone(), false).build().unwrap())
         .build()
         .unwrap();
     let host = host::host_of(registry);
@@ -243,7 +243,7 @@ fn common_attributes_keep_their_characteristics_in_a_hosts_schema() {
     );
     // A client that builds its registry from the published schemas gets the same schemas.
     let read: Schema = serde_json::from_value(host.get(&format!("/Schemas/{}", robot.id())).json()).unwrap();
-    let again = Registry::builder().resource_type(kind("Robot", &read).build().unwrap()).build().unwrap();
+    let again = Registry::builder().resource_type(resource_type("Robot", &read).build().unwrap()).build().unwrap();
     assert_eq!(again.schema(robot.id()), Some(&read));
 }
 

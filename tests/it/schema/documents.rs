@@ -6,17 +6,17 @@ use scim_core::schema::{
 };
 use serde_json::{Value as Json, json};
 
-fn registry(schemas: &Json, kinds: &Json) -> Registry {
+fn registry(schemas: &Json, resource_types: &Json) -> Registry {
     let schemas = read_schemas(&schemas.to_string()).unwrap();
-    let kinds = read_resource_types(&kinds.to_string(), &schemas).unwrap();
-    kinds.into_iter().fold(Registry::builder(), RegistryBuilder::resource_type).build().unwrap()
+    let resource_types = read_resource_types(&resource_types.to_string(), &schemas).unwrap();
+    resource_types.into_iter().fold(Registry::builder(), RegistryBuilder::resource_type).build().unwrap()
 }
 
 /// The standard registry equals the registry that is read from the documents of RFC 7643 §8.6, except for `active`,
 /// whose default has no place in the JSON.
 #[test]
 fn the_standard_resource_types_are_read() {
-    let kinds = json!({"totalResults": 2, "Resources": [
+    let resource_types = json!({"totalResults": 2, "Resources": [
         {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"], "id": "User", "name": "User",
          "endpoint": "/Users", "description": "User Account", "schema": USER,
          "schemaExtensions": [{"schema": ENTERPRISE_USER, "required": true}],
@@ -24,7 +24,7 @@ fn the_standard_resource_types_are_read() {
         {"id": "Group", "name": "Group", "endpoint": "Groups", "schema": "URN:ietf:params:scim:schemas:core:2.0:group",
          "description": null, "schemaExtensions": null},
     ]});
-    let registry = registry(&json!([]), &kinds);
+    let registry = registry(&json!([]), &resource_types);
     let user = registry.resource_type("User").unwrap();
     assert_eq!((user.endpoint(), user.description(), user.schema()), ("Users", "User Account", &Schema::user()));
     assert!(user.extension(ENTERPRISE_USER).unwrap().is_required());
@@ -36,8 +36,8 @@ fn the_standard_resource_types_are_read() {
 #[test]
 fn own_schemas_replace_standard_ones() {
     let schemas = json!([{"id": USER, "name": "User", "attributes": [{"name": "userName", "required": true}]}]);
-    let kinds = json!([{"name": "User", "endpoint": "/Users", "schema": USER}]);
-    let registry = registry(&schemas, &kinds);
+    let resource_types = json!([{"name": "User", "endpoint": "/Users", "schema": USER}]);
+    let registry = registry(&schemas, &resource_types);
     let user = registry.resource_type("User").unwrap();
     assert!(user.child(AttributeId::ROOT, "userName").is_some() && user.child(AttributeId::ROOT, "name").is_none());
     assert!(registry.relations(user).is_empty());

@@ -23,20 +23,24 @@ fn admin() -> RequestContext {
 #[derive(Debug)]
 struct Hiding(&'static [&'static str]);
 impl Policy for Hiding {
-    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        Ok(if context.actor() == Some("administrator") { Access::full() } else { Access::full().hiding(kind, self.0) })
+    fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
+        Ok(if context.actor() == Some("administrator") {
+            Access::full()
+        } else {
+            Access::full().hiding(resource_type, self.0)
+        })
     }
 }
 #[derive(Debug)]
 struct Scoped;
 impl Policy for Scoped {
-    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        if context.actor() == Some("administrator") || kind.name() != "User" {
+    fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
+        if context.actor() == Some("administrator") || resource_type.name() != "User" {
             return Ok(Access::full());
         }
         let mut t = Tolerance::new(Quirks::default());
         let f = Filter::parse("not (userName sw \"hidden\")", &Limits::default(), &mut t).unwrap();
-        Ok(Access::full().within(f.compile(kind, &mut t).unwrap()))
+        Ok(Access::full().within(f.compile(resource_type, &mut t).unwrap()))
     }
 }
 fn as_admin(host: &Host<MemoryStore>, method: &str, target: &str, body: &Json) -> Json {

@@ -14,10 +14,10 @@ use scim_core::{
 };
 use serde_json::{Value as Json, json};
 
-fn matcher(kind: &Arc<ResourceType>, filter: &str) -> Arc<Matcher> {
+fn matcher(resource_type: &Arc<ResourceType>, filter: &str) -> Arc<Matcher> {
     let mut tolerance = Tolerance::new(Quirks::default());
     let filter = Filter::parse(filter, &Limits::default(), &mut tolerance).unwrap();
-    Arc::new(filter.compile(kind, &mut tolerance).unwrap())
+    Arc::new(filter.compile(resource_type, &mut tolerance).unwrap())
 }
 
 /// The host's administrator, who sees everything; all other callers are subject to the policy.
@@ -37,11 +37,16 @@ struct Recording {
 }
 
 impl Policy for Recording {
-    fn access(&self, context: &RequestContext, action: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(
+        &self,
+        context: &RequestContext,
+        action: Action,
+        resource_type: &Arc<ResourceType>,
+    ) -> Result<Access, Error> {
         if is_administrator(context) {
             return Ok(Access::full());
         }
-        self.asked.lock().unwrap().push(format!("{action:?} {}", kind.name()));
+        self.asked.lock().unwrap().push(format!("{action:?} {}", resource_type.name()));
         if self.refused.lock().unwrap().contains(&action) {
             return Err(Error::new(403, "not for you"));
         }
@@ -67,9 +72,9 @@ impl Policy for Recording {
 
 /// All resources in the view of the administrator, to whom no policy applies.
 fn everything<S: Store>(host: &Host<S>) -> Vec<Json> {
-    let kinds = host.provider.registry().resource_types().iter();
+    let resource_types = host.provider.registry().resource_types().iter();
     let list = |target: &str| host.send_as(&administrator(), "GET", target, &[], b"").json();
-    kinds.map(|kind| list(&format!("/{}?count=1000", kind.endpoint()))).collect()
+    resource_types.map(|resource_type| list(&format!("/{}?count=1000", resource_type.endpoint()))).collect()
 }
 
 fn refused<S: Store>(host: &Host<S>, method: &str, target: &str, body: &Json, status: u16, keyword: &str) {
@@ -159,9 +164,9 @@ fn resources_that_may_not_be_read_show_nowhere() {
 struct HidingOf(&'static str, &'static [&'static str]);
 
 impl Policy for HidingOf {
-    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        let hidden: &[&str] = if kind.name() == self.0 && !is_administrator(context) { self.1 } else { &[] };
-        Ok(Access::full().hiding(kind, hidden))
+    fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
+        let hidden: &[&str] = if resource_type.name() == self.0 && !is_administrator(context) { self.1 } else { &[] };
+        Ok(Access::full().hiding(resource_type, hidden))
     }
 }
 
@@ -217,9 +222,9 @@ fn hidden_attributes_of_groups_do_not_show_in_users() {
 struct Hiding(&'static [&'static str]);
 
 impl Policy for Hiding {
-    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
         let hidden: &[&str] = if is_administrator(context) { &[] } else { self.0 };
-        Ok(Access::full().hiding(kind, hidden))
+        Ok(Access::full().hiding(resource_type, hidden))
     }
 }
 
@@ -387,13 +392,13 @@ fn a_hidden_extension_is_none_of_the_resource() {
 struct Department;
 
 impl Policy for Department {
-    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        let scope = match kind.name() {
+    fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
+        let scope = match resource_type.name() {
             _ if is_administrator(context) => return Ok(Access::full()),
             "User" => "department eq \"Tours\"",
             _ => "displayName sw \"Tours\"",
         };
-        Ok(Access::full().within(matcher(kind, scope)))
+        Ok(Access::full().within(matcher(resource_type, scope)))
     }
 }
 
@@ -499,15 +504,15 @@ fn owned(others: UnownedResources) -> Host<MemoryStore> {
     let registry = with_origin(marker());
     let ownership = Ownership::new(&registry, &format!("{ORIGIN}:madeByScim"), others).unwrap();
     let host = host_under(registry, Quirks::default(), ownership);
-    let kind = host.provider.registry().resource_type("User").unwrap();
-    let by_hand = Resource::from_json(kind, br#"{"id": "by-hand", "userName": "Hand"}"#).unwrap();
+    let resource_type = host.provider.registry().resource_type("User").unwrap();
+    let by_hand = Resource::from_json(resource_type, br#"{"id": "by-hand", "userName": "Hand"}"#).unwrap();
     now(host.provider.store().commit(&host.context, &[Change::Create { entry: Entry::new(by_hand) }])).unwrap();
     host
 }
 
 fn stored(host: &Host<MemoryStore>, id: &str) -> Option<Json> {
-    let kind = host.provider.registry().resource_type("User").unwrap();
-    let key = scim_core::store::Key { kind, id };
+    let resource_type = host.provider.registry().resource_type("User").unwrap();
+    let key = scim_core::store::Key { resource_type, id };
     let found =
         now(host.provider.store().get(&host.context, key, &scim_core::store::RequestedAttributes::everything()))
             .unwrap();

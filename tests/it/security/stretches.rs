@@ -51,8 +51,8 @@ impl Store for Watched {
         self.inner.capabilities().with_sort(self.filters)
     }
 
-    fn pushdown(&self, kind: &ResourceType, conjunct: &Condition) -> Pushdown {
-        if self.filters { self.inner.pushdown(kind, conjunct) } else { Pushdown::No }
+    fn pushdown(&self, resource_type: &ResourceType, conjunct: &Condition) -> Pushdown {
+        if self.filters { self.inner.pushdown(resource_type, conjunct) } else { Pushdown::No }
     }
 
     async fn get(

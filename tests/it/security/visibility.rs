@@ -30,11 +30,11 @@ fn as_administrator(host: &Host<MemoryStore>, method: &str, target: &str, body: 
 struct NoExternalIds;
 
 impl Policy for NoExternalIds {
-    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
         if context.actor() == Some("administrator") {
             return Ok(Access::full());
         }
-        Ok(Access::full().hiding(kind, &["externalId"]))
+        Ok(Access::full().hiding(resource_type, &["externalId"]))
     }
 }
 
@@ -68,10 +68,10 @@ fn types_that_hide_the_same_attributes_are_not_mistaken_for_each_other() {
 struct ByCaller;
 
 impl Policy for ByCaller {
-    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
+    fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
         match context.actor() {
             Some("administrator") | None => Ok(Access::full()),
-            Some(name) => Ok(Access::full().hiding(kind, &[name])),
+            Some(name) => Ok(Access::full().hiding(resource_type, &[name])),
         }
     }
 }
@@ -107,8 +107,8 @@ fn callers_with_different_hidden_attributes_are_not_mistaken_for_each_other() {
 struct Failing(u16);
 
 impl Policy for Failing {
-    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        if context.actor() == Some("administrator") || kind.name() != "Group" {
+    fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
+        if context.actor() == Some("administrator") || resource_type.name() != "Group" {
             return Ok(Access::full());
         }
         Err(Error::new(self.0, "the policy failed"))
@@ -147,13 +147,13 @@ fn a_scope_on_derived_names_is_refused() {
 struct Within(&'static str);
 
 impl Policy for Within {
-    fn access(&self, context: &RequestContext, _: Action, kind: &Arc<ResourceType>) -> Result<Access, Error> {
-        if context.actor() == Some("administrator") || kind.name() != "Group" {
+    fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
+        if context.actor() == Some("administrator") || resource_type.name() != "Group" {
             return Ok(Access::full());
         }
         let mut tolerance = Tolerance::new(Quirks::default());
         let filter = Filter::parse(self.0, &Limits::default(), &mut tolerance).unwrap();
-        let matcher: Arc<Matcher> = Arc::new(filter.compile(kind, &mut tolerance).unwrap());
+        let matcher: Arc<Matcher> = Arc::new(filter.compile(resource_type, &mut tolerance).unwrap());
         Ok(Access::full().within(matcher))
     }
 }

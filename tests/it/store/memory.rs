@@ -28,12 +28,17 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
         Change::Replace { entry, before, .. } => {
             Change::Replace { entry, before, expect: Expect::Version(Version::from(999)) }
         }
-        Change::Delete { kind, id, at, before, .. } => {
-            Change::Delete { kind, id, at, before, expect: Expect::Version(Version::from(999)) }
+        Change::Delete { resource_type, id, at, before, .. } => {
+            Change::Delete { resource_type, id, at, before, expect: Expect::Version(Version::from(999)) }
         }
-        Change::EditValues { kind, id, attribute, edit, modified, .. } => {
-            Change::EditValues { kind, id, attribute, edit, modified, expect: Expect::Version(Version::from(999)) }
-        }
+        Change::EditValues { resource_type, id, attribute, edit, modified, .. } => Change::EditValues {
+            resource_type,
+            id,
+            attribute,
+            edit,
+            modified,
+            expect: Expect::Version(Version::from(999)),
+        },
         other => other,
     };
     let device = |id, list: &str, to: &str| {
@@ -102,8 +107,8 @@ fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
             assert_eq!((index, name(&error)), (batch.len() - 2, expected.to_owned()), "{case}");
             assert_eq!(world.snapshot(&store, &world.context), before, "{case}: 7644-3.5.2-18");
             let ids = ["u1", "u2", "u6", "u7", "u8", "g1", "d1"];
-            let kinds = world.kinds();
-            let located = now(store.locate(&world.context, &kinds, &ids)).unwrap();
+            let resource_types = world.resource_types();
+            let located = now(store.locate(&world.context, &resource_types, &ids)).unwrap();
             assert_eq!(located, [Some(0), Some(0), None, None, None, Some(1), Some(2)], "{case}");
             let groups = referrers(world, &store, &["u1", "u2", "u8"]);
             assert_eq!(groups, ["u1<g1 Guides", "u1<g2 All", "u2<g1 Guides"], "{case}");
@@ -157,7 +162,7 @@ fn an_edit_without_effect_keeps_the_version() {
     let store = filled(&world, MemoryStore::new());
     let mut reordered = world.group("g1", "Guides", &["u2", "u1"]);
     let clear = |add: &[&str]| Change::EditValues {
-        kind: Arc::clone(&world.group),
+        resource_type: Arc::clone(&world.group),
         id: "g1".into(),
         attribute: world.members,
         expect: Expect::Exists,
@@ -223,7 +228,7 @@ fn a_list_is_changed_in_place() {
     // A list that does not refer to resources can also be edited.
     let emails = world.list("emails");
     let edit_emails = |remove: &[&str], add: &[&str]| Change::EditValues {
-        kind: Arc::clone(&world.device),
+        resource_type: Arc::clone(&world.device),
         id: "d1".into(),
         attribute: emails,
         expect: Expect::Exists,
@@ -278,8 +283,12 @@ fn a_deleted_resource_is_in_no_list() {
     world.commit(&store, &[create(world.group("g3", "Self", &["g3", "u2"]))]).unwrap();
     let versions = || {
         ["u2", "g1", "g2", "g3", "d1"].map(|id| {
-            let kind = world.kinds().into_iter().find(|kind| world.get(&store, kind, id).is_some()).unwrap();
-            world.version(&store, &kind, id)
+            let resource_type = world
+                .resource_types()
+                .into_iter()
+                .find(|resource_type| world.get(&store, resource_type, id).is_some())
+                .unwrap();
+            world.version(&store, &resource_type, id)
         })
     };
     let before = versions();
@@ -342,12 +351,12 @@ fn tenants_have_nothing_in_common() {
     let other = World { context: RequestContext::new(TenantId::new("other").unwrap()), ..World::new() };
     assert!(other.snapshot(&store, &other.context).is_empty());
     let before = world.snapshot(&store, &world.context);
-    let kinds = world.kinds();
+    let resource_types = world.resource_types();
     // 7644-6.1-01: a resource of the other tenant cannot be read, written or referred to.
     assert!(other.commit(&store, &[delete(&other.user, "u1")]).is_err());
     assert!(other.commit(&store, &[other.edit_members("g1", &[], &["u1"])]).is_err());
     assert!(other.commit(&store, &[create(other.group("g7", "x", &["u1"]))]).is_err());
-    assert_eq!(now(store.locate(&other.context, &kinds, &["u1", "g1"])).unwrap(), [None, None]);
+    assert_eq!(now(store.locate(&other.context, &resource_types, &["u1", "g1"])).unwrap(), [None, None]);
     assert_eq!(referrers(&other, &store, &["u1"]), [""; 0]);
     // 7644-6.2-01 7643-3.1-10: the same ids and names are created again, and then deleted again.
     let _ = filled(&other, Arc::new(MemoryStore::new()));

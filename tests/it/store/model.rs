@@ -30,7 +30,7 @@ const NAMES: [&str; 5] = ["Ann", "ANN", "bob", "", "Σς"];
 #[derive(Clone, Debug)]
 struct Step {
     operation: u8,
-    kind: usize,
+    resource_type: usize,
     id: usize,
     name: usize,
     expect: u8,
@@ -42,9 +42,9 @@ struct Step {
 fn step() -> impl Strategy<Value = Step> {
     let list = || vec(0..IDS.len(), 0..4);
     (0..8_u8, 0..3_usize, 0..IDS.len(), 0..NAMES.len(), 0..6_u8, any::<bool>(), list(), list()).prop_map(
-        |(operation, kind, id, name, expect, clear, first, second)| Step {
+        |(operation, resource_type, id, name, expect, clear, first, second)| Step {
             operation,
-            kind,
+            resource_type,
             id,
             name,
             expect,
@@ -79,8 +79,8 @@ fn ids(resource: &Resource, list: AttributeId) -> Vec<String> {
 
 /// The same resource with sorted lists and each value once.
 fn normal(mut resource: Resource) -> Resource {
-    let kind = Arc::clone(resource.resource_type());
-    for list in kind.reference_lists() {
+    let resource_type = Arc::clone(resource.resource_type());
+    for list in resource_type.reference_lists() {
         let mut sorted = BTreeMap::new();
         for (id, element) in ids(&resource, *list).into_iter().zip(values(&resource, *list)) {
             sorted.entry(id).or_insert(Value::Complex(element));
@@ -94,27 +94,27 @@ fn normal(mut resource: Resource) -> Resource {
 }
 
 impl Model {
-    fn find(&self, kind: &ResourceType, id: &str) -> Option<usize> {
+    fn find(&self, resource_type: &ResourceType, id: &str) -> Option<usize> {
         self.kept
             .iter()
-            .position(|kept| kept.resource.resource_type().name() == kind.name() && kept.resource.id() == id)
+            .position(|kept| kept.resource.resource_type().name() == resource_type.name() && kept.resource.id() == id)
     }
 
     /// Refuses the first value of a list that refers to a missing resource, unless the value was in the list before.
     fn references(&self, before: Option<&Resource>, after: &Resource) -> Result<(), String> {
-        let kind = after.resource_type();
-        for list in kind.reference_lists() {
+        let resource_type = after.resource_type();
+        for list in resource_type.reference_lists() {
             let known = before.map(|before| ids(before, *list)).unwrap_or_default();
-            let reference = kind.child(*list, "$ref").unwrap();
-            let allowed = kind.attribute(reference).reference_types();
+            let reference = resource_type.child(*list, "$ref").unwrap();
+            let allowed = resource_type.attribute(reference).reference_types();
             for id in ids(after, *list) {
-                let is_itself = after.id() == id && allowed.iter().any(|name| **name == *kind.name());
+                let is_itself = after.id() == id && allowed.iter().any(|name| **name == *resource_type.name());
                 let exists = |kept: &Kept| {
                     kept.resource.id() == id
                         && allowed.iter().any(|name| **name == *kept.resource.resource_type().name())
                 };
                 if !known.contains(&id) && !is_itself && !self.kept.iter().any(exists) {
-                    return Err(format!("{} refers to {id}", kind.path(*list)));
+                    return Err(format!("{} refers to {id}", resource_type.path(*list)));
                 }
             }
         }
@@ -122,13 +122,13 @@ impl Model {
     }
 
     fn unique(&self, entry: &Entry) -> Result<(), String> {
-        let kind = entry.resource.resource_type();
+        let resource_type = entry.resource.resource_type();
         let others = self.kept.iter().filter(|kept| {
-            kept.resource.resource_type().name() == kind.name() && kept.resource.id() != entry.resource.id()
+            kept.resource.resource_type().name() == resource_type.name() && kept.resource.id() != entry.resource.id()
         });
         let taken: HashSet<_> = others.flat_map(|kept| kept.resource.unique_keys()).collect();
         match entry.unique.iter().find(|key| taken.contains(key)) {
-            Some(key) => Err(format!("{} is taken", kind.path(key.attribute))),
+            Some(key) => Err(format!("{} is taken", resource_type.path(key.attribute))),
             None => Ok(()),
         }
     }
@@ -171,9 +171,9 @@ impl Model {
             (Change::Delete { id, .. }, Some(found)) => {
                 self.kept.remove(found);
                 for kept in &mut self.kept {
-                    let kind = Arc::clone(kept.resource.resource_type());
-                    for list in kind.reference_lists() {
-                        if edit(&kind, *list, false, &[id], &[]).apply(*list, &mut kept.resource).is_some() {
+                    let resource_type = Arc::clone(kept.resource.resource_type());
+                    for list in resource_type.reference_lists() {
+                        if edit(&resource_type, *list, false, &[id], &[]).apply(*list, &mut kept.resource).is_some() {
                             kept.version = None;
                         }
                     }
@@ -206,13 +206,13 @@ impl Model {
         found.map(|(found, list)| ids(&self.kept[found].resource, list).into_iter().collect()).unwrap_or_default()
     }
 
-    fn of<'a>(&'a self, kind: &'a ResourceType) -> impl Iterator<Item = &'a Kept> {
-        self.kept.iter().filter(|kept| kept.resource.resource_type().name() == kind.name())
+    fn of<'a>(&'a self, resource_type: &'a ResourceType) -> impl Iterator<Item = &'a Kept> {
+        self.kept.iter().filter(|kept| kept.resource.resource_type().name() == resource_type.name())
     }
 }
 
 fn change(world: &World, model: &Model, step: &Step) -> Change {
-    let kind = Arc::clone(&world.kinds()[step.kind]);
+    let resource_type = Arc::clone(&world.resource_types()[step.resource_type]);
     let (id, name) = (IDS[step.id], NAMES[step.name]);
     // Most lists refer to existing resources, so that most batches succeed.
     let lenient = step.expect != 5;
@@ -229,32 +229,32 @@ fn change(world: &World, model: &Model, step: &Step) -> Change {
         ids.iter().map(|id| json!({"value": IDS[*id], "type": if id % 2 == 0 { "User" } else { "Group" }})).collect()
     };
     let entry = || {
-        let mut document = match step.kind {
+        let mut document = match step.resource_type {
             0 => json!({"id": id, "userName": name, "externalId": name, "active": step.clear}),
             1 => json!({"id": id, "displayName": name, "members": members(&first)}),
             _ => json!({"id": id, "serial": name, "owners": list(&first), "watchers": list(&second)}),
         };
         document.as_object_mut().unwrap().retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
-        Entry::new(normal(sample(&kind, document)))
+        Entry::new(normal(sample(&resource_type, document)))
     };
-    let current = model.find(&kind, id).and_then(|found| model.kept[found].version.clone());
+    let current = model.find(&resource_type, id).and_then(|found| model.kept[found].version.clone());
     let expect = match (step.expect, current) {
         (0, _) => Expect::Version(Version::from(1_000_000)),
         (1 | 2, Some(current)) => Expect::Version(current),
         _ => Expect::Exists,
     };
-    match (step.operation, step.kind) {
+    match (step.operation, step.resource_type) {
         (0..3, _) => Change::Create { entry: entry() },
         (3..5, _) | (6.., 0) => {
             let entry = entry();
             Change::Replace { before: Arc::clone(&entry.resource), entry, expect }
         }
-        (5, _) => Change::Delete { kind, id: id.into(), expect, at: time(9), before: None },
+        (5, _) => Change::Delete { resource_type, id: id.into(), expect, at: time(9), before: None },
         _ => {
-            let lists = kind.reference_lists();
+            let lists = resource_type.reference_lists();
             let attribute = lists[step.name % lists.len()];
-            let edit = edit(&kind, attribute, step.clear, &refs(&first), &refs(&second));
-            Change::EditValues { kind, id: id.into(), attribute, expect, edit, modified: time(9) }
+            let edit = edit(&resource_type, attribute, step.clear, &refs(&first), &refs(&second));
+            Change::EditValues { resource_type, id: id.into(), attribute, expect, edit, modified: time(9) }
         }
     }
 }
@@ -387,33 +387,33 @@ const FILTERS: [&[&str]; 3] = [
 /// Compares the resources that both find.
 fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize, can_filter: bool) {
     let stored = |kept: &Kept| Stored::new(kept.resource.clone(), kept.version.clone().unwrap());
-    for (kind, filters) in world.kinds().iter().zip(FILTERS) {
+    for (resource_type, filters) in world.resource_types().iter().zip(FILTERS) {
         for filter in filters {
             if !can_filter {
                 continue;
             }
-            let matcher = compile(kind, filter);
+            let matcher = compile(resource_type, filter);
             let conditions: Vec<&Condition> = matcher.conditions().iter().collect();
             let path = |text: &str| text.parse::<AttributePath>().unwrap();
-            let sorts = match kind.name() {
+            let sorts = match resource_type.name() {
                 "User" => vec![("userName", false), ("externalId", true)],
                 "Group" => vec![("members", true), ("displayName", false)],
                 _ => vec![("watchers.note", false), ("serial", true)],
             };
             let sort = |(by, descending)| {
-                Sort::new(kind, path(by).as_ref(), descending, &mut Tolerance::new(Quirks::strict())).unwrap()
+                Sort::new(resource_type, path(by).as_ref(), descending, &mut Tolerance::new(Quirks::strict())).unwrap()
             };
             let sorts: Vec<Sort> = sorts.into_iter().map(sort).collect();
             let after = |id| (None, Window::behind(id, take));
             let offset = |sort| (sort, Window::Offset { skip, take });
             // A sort by a list uses its first value, which is another value in the model.
-            let by_first = kind.name() != "User";
+            let by_first = resource_type.name() != "User";
             let before = |id: Option<&'static str>| (None, Window::Before { first: id.map(Position::of_id), take });
             let mut questions = vec![offset(None), after(None), after(Some("b")), after(Some("bb"))];
             questions.extend([before(None), before(Some("b")), before(Some("bb"))]);
             // From the sort position of a resource, whose key may be absent.
             let places: Vec<(Option<SortKey>, Text)> = model
-                .of(kind)
+                .of(resource_type)
                 .flat_map(|kept| sorts.iter().map(|sort| (sort.key(&kept.resource), kept.resource.id().into())))
                 .collect();
             for sort in sorts.iter().skip(usize::from(by_first)) {
@@ -427,10 +427,11 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
                 }
             }
             for (sort, window) in questions {
-                let requested = RequestedAttributes::without(kind.reference_lists());
-                let scan = Scan { kind, filter: &conditions, sort, window, requested: &requested, count: skip != 1 };
+                let requested = RequestedAttributes::without(resource_type.reference_lists());
+                let scan =
+                    Scan { resource_type, filter: &conditions, sort, window, requested: &requested, count: skip != 1 };
                 let found = now(store.scan(&world.context, &scan)).unwrap();
-                let expected = scan.select(model.of(kind).map(stored));
+                let expected = scan.select(model.of(resource_type).map(stored));
                 let ids = |items: &[Stored]| -> Vec<String> {
                     items.iter().map(|stored| stored.resource.id().to_owned()).collect()
                 };
@@ -452,9 +453,10 @@ fn look(world: &World, store: &impl Store, model: &Model, skip: u64, take: usize
     found.sort_by(order);
     expected.sort_by(order);
     assert_eq!(found, expected);
-    let kinds = world.kinds();
-    let expected = IDS.map(|id| kinds.iter().position(|kind| model.find(kind, id).is_some()));
-    assert_eq!(now(store.locate(&world.context, &kinds, &IDS)).unwrap(), expected);
+    let resource_types = world.resource_types();
+    let expected =
+        IDS.map(|id| resource_types.iter().position(|resource_type| model.find(resource_type, id).is_some()));
+    assert_eq!(now(store.locate(&world.context, &resource_types, &IDS)).unwrap(), expected);
 }
 
 proptest! {

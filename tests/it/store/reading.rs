@@ -35,7 +35,7 @@ fn a_walk_meets_each_remaining_resource_once() {
         for round in 0.. {
             let last = met.last().cloned();
             let scan = Scan {
-                kind: &world.user,
+                resource_type: &world.user,
                 filter: &[],
                 sort: None,
                 window: Window::behind(last.as_deref(), take),
@@ -62,7 +62,7 @@ fn a_list_is_read_only_if_it_is_wanted() {
     let store = filled(&world, MemoryStore::new());
     let (owners, watchers) = (world.list("owners"), world.list("watchers"));
     let read = |requested: &RequestedAttributes<'_>| {
-        now(store.get(&world.context, Key { kind: &world.device, id: "d1" }, requested)).unwrap().unwrap()
+        now(store.get(&world.context, Key { resource_type: &world.device, id: "d1" }, requested)).unwrap().unwrap()
     };
     // For `owners` (1 value) and `watchers` (2 values): whether each list is read, and whether the read is complete.
     let (both, no_owners, no_watchers) = ([owners, watchers], [owners], [watchers]);
@@ -113,10 +113,14 @@ fn a_store_finds_referrers_and_types_of_ids() {
         let watched = now(store.referrers(&world.context, watching, &["d1", "g1", "u1"], usize::MAX)).unwrap();
         let watchers: BTreeSet<&str> = watched.iter().map(|it| &*it.value).collect();
         assert_eq!((watched.len(), watchers), (2, ["g1", "u1"].into()), "one list, not the others");
-        let located =
-            |kinds: &[Arc<ResourceType>], ids: &[&str]| now(store.locate(&world.context, kinds, ids)).unwrap();
-        let [user, group, device] = world.kinds();
-        assert_eq!(located(&world.kinds(), &["d1", "u1", "x", "g1", "u1"]), [Some(2), Some(0), None, Some(1), Some(0)]);
+        let located = |resource_types: &[Arc<ResourceType>], ids: &[&str]| {
+            now(store.locate(&world.context, resource_types, ids)).unwrap()
+        };
+        let [user, group, device] = world.resource_types();
+        assert_eq!(
+            located(&world.resource_types(), &["d1", "u1", "x", "g1", "u1"]),
+            [Some(2), Some(0), None, Some(1), Some(0)]
+        );
         assert_eq!(located(&[group, user], &["u1", "g1", "d1"]), [Some(1), Some(0), None]);
         assert_eq!(located(&[device], &[]), [None; 0]);
     }
@@ -134,7 +138,7 @@ fn one_value_of_a_hundred_thousand_is_changed_alone() {
     let members: Vec<&str> = ids[1..].iter().map(String::as_str).collect();
     world.commit(&store, &[create(world.group("g", "All", &members))]).unwrap();
     let bare = |requested: &RequestedAttributes<'_>| {
-        now(store.get(&world.context, Key { kind: &world.group, id: "g" }, requested)).unwrap().unwrap()
+        now(store.get(&world.context, Key { resource_type: &world.group, id: "g" }, requested)).unwrap().unwrap()
     };
     let limited = bare(&RequestedAttributes::everything().limit(1_000));
     assert!(!limited.complete && !limited.resource.root().contains(world.members));
@@ -157,13 +161,13 @@ fn one_value_of_a_hundred_thousand_is_changed_alone() {
 }
 
 /// The ids that a filter finds if the store evaluates the whole filter.
-fn select(world: &World, store: &impl Store, kind: &Arc<ResourceType>, filter: &str) -> Vec<String> {
-    let matcher = compile(kind, filter);
+fn select(world: &World, store: &impl Store, resource_type: &Arc<ResourceType>, filter: &str) -> Vec<String> {
+    let matcher = compile(resource_type, filter);
     let filter: Vec<&Condition> = matcher.conditions().iter().collect();
-    assert!(filter.iter().all(|condition| store.pushdown(kind, condition) == Pushdown::Exact));
-    let requested = RequestedAttributes::without(kind.reference_lists());
+    assert!(filter.iter().all(|condition| store.pushdown(resource_type, condition) == Pushdown::Exact));
+    let requested = RequestedAttributes::without(resource_type.reference_lists());
     let window = Window::Offset { skip: 0, take: 1_000 };
-    let scan = Scan { kind, filter: &filter, sort: None, window, requested: &requested, count: true };
+    let scan = Scan { resource_type, filter: &filter, sort: None, window, requested: &requested, count: true };
     let page = now(store.scan(&world.context, &scan)).unwrap();
     assert_eq!(page.total, Some(page.items.len() as u64));
     page.items.iter().map(|stored| stored.resource.id().to_owned()).collect()
@@ -237,7 +241,7 @@ fn pages_are_cut_after_filter_and_sort() {
         let filter: Vec<&Condition> = matcher.iter().flat_map(Matcher::conditions).collect();
         for count in [true, false] {
             let requested = RequestedAttributes::everything();
-            let scan = Scan { kind: &world.user, filter: &filter, sort, window, requested: &requested, count };
+            let scan = Scan { resource_type: &world.user, filter: &filter, sort, window, requested: &requested, count };
             let page = now(store.scan(&world.context, &scan)).unwrap();
             let found: String = page.items.iter().map(|stored| &stored.resource.id()[1..]).collect();
             let expected = (ids, count.then_some(total), more);
@@ -302,8 +306,14 @@ fn a_long_list_is_sorted_as_a_short_one() {
     let requested = RequestedAttributes::everything();
     for (skip, take) in [(0, 10), (0, USERS), (8_190, 5), (16_380, 10), (USERS - 3, 10), (USERS, 10), (5_000, 9_000)] {
         let window = Window::Offset { skip: skip as u64, take };
-        let scan =
-            Scan { kind: &world.user, filter: &[], sort: Some(&sort), window, requested: &requested, count: true };
+        let scan = Scan {
+            resource_type: &world.user,
+            filter: &[],
+            sort: Some(&sort),
+            window,
+            requested: &requested,
+            count: true,
+        };
         let page = now(store.scan(&world.context, &scan)).unwrap();
         let found: Vec<&str> = page.items.iter().map(|stored| stored.resource.id()).collect();
         let shown: Vec<&str> = expected.iter().skip(skip).take(take).map(String::as_str).collect();

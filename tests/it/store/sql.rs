@@ -16,14 +16,16 @@ use serde_json::json;
 
 const DIALECTS: [Dialect; 2] = [Dialect::Sqlite, Dialect::Postgres];
 
-fn compile(kind: &Arc<ResourceType>, text: &str) -> Matcher {
+fn compile(resource_type: &Arc<ResourceType>, text: &str) -> Matcher {
     let filter: Filter = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
-    filter.compile(kind, &mut Tolerance::new(Quirks::default())).unwrap_or_else(|error| panic!("{text}: {error}"))
+    filter
+        .compile(resource_type, &mut Tolerance::new(Quirks::default()))
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-fn attribute(kind: &ResourceType, path: &str) -> AttributeId {
+fn attribute(resource_type: &ResourceType, path: &str) -> AttributeId {
     let path: AttributePath = path.parse().unwrap();
-    kind.resolve(path.as_ref(), &mut Tolerance::new(Quirks::default())).unwrap()
+    resource_type.resolve(path.as_ref(), &mut Tolerance::new(Quirks::default())).unwrap()
 }
 
 fn written(mapping: &Mapping, dialect: Dialect, filter: &str) -> (String, Vec<Param>) {
@@ -44,34 +46,34 @@ fn documents(registry: &Registry) -> Mapping {
 
 /// A table of accounts with a column of each form, and a table of their addresses.
 fn columns(registry: &Registry) -> Mapping {
-    let kind = registry.resource_type("User").unwrap();
-    let badge = |name: &str| attribute(kind, &format!("{BADGE}:{name}"));
+    let resource_type = registry.resource_type("User").unwrap();
+    let badge = |name: &str| attribute(resource_type, &format!("{BADGE}:{name}"));
     let emails = Table::new("email AS e", "e.account = a.id")
-        .column(attribute(kind, "emails.value"), Column::folded("e.address").required())
-        .column(attribute(kind, "emails.type"), Column::comparable("e.kind"));
-    Mapping::columns(kind, "a.id")
-        .column(attribute(kind, "userName"), Column::folded("a.name"))
-        .column(attribute(kind, "title"), Column::text("a.title"))
-        .column(attribute(kind, "externalId"), Column::folded("a.external"))
-        .column(attribute(kind, "active"), Column::boolean("a.state = 'on'"))
-        .column(attribute(kind, "name.familyName"), Column::folded("a.family"))
-        .column(attribute(kind, "meta.created"), Column::milliseconds("a.created"))
-        .column(attribute(kind, "meta.lastModified"), Column::timestamp("a.modified"))
+        .column(attribute(resource_type, "emails.value"), Column::folded("e.address").required())
+        .column(attribute(resource_type, "emails.type"), Column::comparable("e.kind"));
+    Mapping::columns(resource_type, "a.id")
+        .column(attribute(resource_type, "userName"), Column::folded("a.name"))
+        .column(attribute(resource_type, "title"), Column::text("a.title"))
+        .column(attribute(resource_type, "externalId"), Column::folded("a.external"))
+        .column(attribute(resource_type, "active"), Column::boolean("a.state = 'on'"))
+        .column(attribute(resource_type, "name.familyName"), Column::folded("a.family"))
+        .column(attribute(resource_type, "meta.created"), Column::milliseconds("a.created"))
+        .column(attribute(resource_type, "meta.lastModified"), Column::timestamp("a.modified"))
         .column(badge("number"), Column::integer("a.number"))
         .column(badge("weight"), Column::comparable("a.weight"))
-        .table(attribute(kind, "emails"), emails)
+        .table(attribute(resource_type, "emails"), emails)
 }
 
 /// Documents with declared indexes: keys, containment, and rows to look up the addresses.
 fn declared(registry: &Registry) -> Mapping {
-    let kind = registry.resource_type("User").unwrap();
+    let resource_type = registry.resource_type("User").unwrap();
     let emails = Table::new("element AS x", "x.id = r.id")
         .owner("x.id", "x.tenant = 'acme'")
-        .column(attribute(kind, "emails.value"), Column::comparable("x.value").required());
+        .column(attribute(resource_type, "emails.value"), Column::comparable("x.value").required());
     documents(registry)
-        .indexed(["userName", "name.familyName"].map(|path| attribute(kind, path)))
+        .indexed(["userName", "name.familyName"].map(|path| attribute(resource_type, path)))
         .contained()
-        .lookup(attribute(kind, "emails"), emails)
+        .lookup(attribute(resource_type, "emails"), emails)
 }
 
 #[test]
@@ -317,19 +319,19 @@ fn indexes_serve_conditions_and_orders() {
 fn an_unmapped_attribute_is_an_error() {
     let registry = registry();
     let mapping = columns(&registry);
-    let kind = mapping.resource_type();
-    let matcher = compile(kind, "userName eq \"x\" and nickName pr");
+    let resource_type = mapping.resource_type();
+    let matcher = compile(resource_type, "userName eq \"x\" and nickName pr");
     let mut statement = Statement::new(Dialect::Sqlite);
     statement.push("WHERE ");
     let refused = statement.filter(&mapping, &matcher.conditions().iter().collect::<Vec<_>>()).map(drop);
     assert_eq!(refused.unwrap_err().to_string(), "expected conditions and an order that the mapping has columns for");
     let path: AttributePath = "nickName".parse().unwrap();
-    let sort = Sort::new(kind, path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
+    let sort = Sort::new(resource_type, path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
     assert!(!mapping.sorts(Dialect::Sqlite, &sort));
     assert!(statement.window(&mapping, Some(&sort), Window::behind(None, 10)).is_err());
     // The core never makes a key of another type than the attribute's.
     let path: AttributePath = "userName".parse().unwrap();
-    let sort = Sort::new(kind, path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
+    let sort = Sort::new(resource_type, path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
     let last = Some(Position { key: Some(&SortKey::Boolean(true)), id: "1" });
     assert!(statement.window(&mapping, Some(&sort), Window::After { last, take: 10 }).is_err());
     assert_eq!((statement.text(), statement.params().len()), ("WHERE ", 0));
@@ -339,9 +341,9 @@ fn an_unmapped_attribute_is_an_error() {
 #[test]
 fn comparable_documents_leave_out_secrets_and_own_tables() {
     let registry = registry();
-    let kind = registry.resource_type("User").unwrap();
+    let resource_type = registry.resource_type("User").unwrap();
     let user = resource(
-        kind,
+        resource_type,
         &json!({
             "id": "U1", "userName": "BJensen", "password": "Secret", "active": false, "externalId": "Ab",
             "name": {"familyName": "ΟΔΟΣ"}, "meta": {"created": "2010-01-02T03:04:05.6+01:00", "version": "1"},
@@ -359,11 +361,11 @@ fn comparable_documents_leave_out_secrets_and_own_tables() {
     });
     let document = |mapping: &Mapping| serde_json::from_str::<serde_json::Value>(&mapping.document(&user)).unwrap();
     assert_eq!(document(&documents(&registry)), expected);
-    let emails = attribute(kind, "emails");
+    let emails = attribute(resource_type, "emails");
     let mut apart = expected;
     apart.as_object_mut().unwrap().remove("emails");
     assert_eq!(document(&documents(&registry).table(emails, Table::new("e", "TRUE"))), apart);
-    assert_eq!(Mapping::documents(kind, "id", "c").index(Dialect::Sqlite, emails), None);
+    assert_eq!(Mapping::documents(resource_type, "id", "c").index(Dialect::Sqlite, emails), None);
 }
 
 /// Only the id in a `$ref` can have U+0000: it is percent-encoded there. Statements never bind it.

@@ -74,9 +74,9 @@ impl Broken {
         (Arc::clone(group), group.reference_lists()[0])
     }
 
-    async fn all(&self, context: &RequestContext, kind: &Arc<ResourceType>) -> Vec<Stored> {
+    async fn all(&self, context: &RequestContext, resource_type: &Arc<ResourceType>) -> Vec<Stored> {
         let (requested, window) = (RequestedAttributes::everything(), Window::behind(None, usize::MAX >> 1));
-        let scan = Scan { kind, filter: &[], sort: None, window, requested: &requested, count: false };
+        let scan = Scan { resource_type, filter: &[], sort: None, window, requested: &requested, count: false };
         self.inner.scan(context, &scan).await.unwrap().items
     }
 
@@ -120,9 +120,9 @@ impl Broken {
                 }))
             }
             // Deletes the resource whatever its version.
-            (Check::Versions, [Change::Delete { kind, id, at, .. }]) => {
+            (Check::Versions, [Change::Delete { resource_type, id, at, .. }]) => {
                 let change = Change::Delete {
-                    kind: Arc::clone(kind),
+                    resource_type: Arc::clone(resource_type),
                     id: id.clone(),
                     expect: Expect::Exists,
                     at: *at,
@@ -131,16 +131,16 @@ impl Broken {
                 Some(self.inner.commit(context, &[change]).await)
             }
             // A new version for every edit.
-            (Check::NoChange, [Change::EditValues { kind, id, .. }]) => {
+            (Check::NoChange, [Change::EditValues { resource_type, id, .. }]) => {
                 let done = match self.inner.commit(context, batch).await {
                     Ok(done) if !done[0].changed => done,
                     other => return Some(other),
                 };
                 drop(done);
-                let key = Key { kind, id };
+                let key = Key { resource_type, id };
                 let stored = self.inner.get(context, key, &RequestedAttributes::everything()).await.unwrap().unwrap();
                 let mut touched = Resource::clone(&stored.resource);
-                let name = kind.child(AttributeId::ROOT, "displayName").unwrap();
+                let name = resource_type.child(AttributeId::ROOT, "displayName").unwrap();
                 let was = touched.root_mut().insert(name, Value::String("touched".into()));
                 let change = |resource: Resource| replaced(Arc::new(resource));
                 self.inner.commit(context, &[change(touched.clone())]).await.unwrap();
@@ -158,7 +158,7 @@ impl Broken {
                     .inner
                     .get(
                         context,
-                        Key { kind: change.resource_type(), id: change.id() },
+                        Key { resource_type: change.resource_type(), id: change.id() },
                         &RequestedAttributes::everything(),
                     )
                     .await;
@@ -188,7 +188,7 @@ impl Broken {
             }
             // Compares the version, and writes a little later.
             (Check::Writers, [Change::Replace { entry, expect: Expect::Version(version), .. }]) => {
-                let key = Key { kind: entry.resource.resource_type(), id: entry.resource.id() };
+                let key = Key { resource_type: entry.resource.resource_type(), id: entry.resource.id() };
                 let before = self.inner.get(context, key, &RequestedAttributes::everything()).await.unwrap();
                 if let Err(error) = batch[0].check(before.as_ref().map(|before| &before.version)) {
                     return Some(Err(error.into()));
@@ -199,9 +199,12 @@ impl Broken {
                 Some(self.inner.commit(context, &[change]).await)
             }
             // Reads the list, and writes the whole list back.
-            (Check::Members, [change @ Change::EditValues { kind, id, .. }]) => {
-                let before =
-                    self.inner.get(context, Key { kind, id }, &RequestedAttributes::everything()).await.unwrap()?;
+            (Check::Members, [change @ Change::EditValues { resource_type, id, .. }]) => {
+                let before = self
+                    .inner
+                    .get(context, Key { resource_type, id }, &RequestedAttributes::everything())
+                    .await
+                    .unwrap()?;
                 yielded().await;
                 let Some((after, _)) = change.edited(&before.resource) else {
                     return Some(self.inner.commit(context, batch).await);
@@ -242,11 +245,11 @@ impl Broken {
                 other => Some(other),
             },
             // Adds without clearing.
-            (Check::Edits, [Change::EditValues { kind, id, attribute, expect, edit, modified }]) => {
+            (Check::Edits, [Change::EditValues { resource_type, id, attribute, expect, edit, modified }]) => {
                 let mut edit = edit.clone();
                 edit.clear &= edit.add.is_empty();
                 let change = Change::EditValues {
-                    kind: Arc::clone(kind),
+                    resource_type: Arc::clone(resource_type),
                     id: id.clone(),
                     attribute: *attribute,
                     expect: expect.clone(),
@@ -283,13 +286,13 @@ impl Store for Broken {
         }
         if self.is(Check::Existence) && found.is_none() {
             // The type is not in the key.
-            for kind in self.registry.resource_types() {
-                found = found.or(self.inner.get(context, Key { kind, id: key.id }, requested).await?);
+            for resource_type in self.registry.resource_types() {
+                found = found.or(self.inner.get(context, Key { resource_type, id: key.id }, requested).await?);
             }
         }
         let (group, list) = self.group();
         if let Some(stored) = &mut found
-            && key.kind.name() == group.name()
+            && key.resource_type.name() == group.name()
         {
             if self.is(Check::RequestedAttributes) && !requested.includes(list) {
                 stored.version = Version::from(0_u64);
@@ -321,7 +324,7 @@ impl Store for Broken {
             && sort.is_descending()
         {
             // Descending order is the reverse of ascending order, with ties and absent values.
-            let all = self.all(context, scan.kind).await;
+            let all = self.all(context, scan.resource_type).await;
             let whole = Window::Offset { skip: 0, take: usize::MAX };
             let mut page = Scan { window: whole, ..*scan }.select(all);
             page.items.reverse();
@@ -357,11 +360,11 @@ impl Store for Broken {
     async fn get_many(
         &self,
         context: &RequestContext,
-        kind: &Arc<ResourceType>,
+        resource_type: &Arc<ResourceType>,
         ids: &[&str],
         requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
-        let mut found = self.inner.get_many(context, kind, ids, requested).await?;
+        let mut found = self.inner.get_many(context, resource_type, ids, requested).await?;
         if self.is(Check::GetMany) {
             // Returns the rows in the order of the database, not of the request.
             found.sort_by_key(|found| found.as_ref().map(|found| found.id().to_owned()));

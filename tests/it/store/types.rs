@@ -53,11 +53,11 @@ fn errors_of_a_store_pass_through_an_erased_type() {
     ];
     for (id, expected, message) in cases {
         let context = RequestContext::new(TenantId::new(id).unwrap());
-        let kinds = world.kinds();
-        let key = Key { kind: &world.user, id };
+        let resource_types = world.resource_types();
+        let key = Key { resource_type: &world.user, id };
         let errors = [
             now(store.get(&context, key, &RequestedAttributes::everything())).unwrap_err(),
-            now(store.locate(&context, &kinds, &[id])).unwrap_err(),
+            now(store.locate(&context, &resource_types, &[id])).unwrap_err(),
             now(store.referrers(&context, &groups_of(&world), &[id], usize::MAX)).unwrap_err(),
             world.commit(&store, &[delete(&world.user, id)]).unwrap_err().error,
         ];
@@ -104,7 +104,7 @@ fn nothing_shows_a_value_when_it_is_debugged() {
     member.insert(display, scim_core::value::Value::String(SECRET.into()));
     let edit = scim_core::patch::ValueEdit { add: vec![member], ..Default::default() };
     let change = Change::EditValues {
-        kind: Arc::clone(&world.group),
+        resource_type: Arc::clone(&world.group),
         id: "g1".into(),
         attribute: world.members,
         expect: Expect::Exists,
@@ -115,7 +115,7 @@ fn nothing_shows_a_value_when_it_is_debugged() {
     let filter: Vec<&Condition> = matcher.conditions().iter().collect();
     let window = Window::behind(None, 1);
     let scan = Scan {
-        kind: &world.user,
+        resource_type: &world.user,
         filter: &filter,
         sort: None,
         window,

@@ -126,13 +126,13 @@ fn probes(conditions: &Json, values: &BTreeMap<String, Json>) -> Vec<Probe> {
             other => *other = json!([value]),
         })
     };
-    for (kind, all) in conditions.as_object().into_iter().flatten() {
+    for (resource_type, all) in conditions.as_object().into_iter().flatten() {
         let places: Vec<(String, Json)> = match all {
             Json::Array(all) => all.iter().map(|at| (at.as_str().unwrap().to_owned(), Json::Null)).collect(),
             all => all.as_object().unwrap().iter().map(|(at, value)| (at.clone(), value.clone())).collect(),
         };
         for (at, wanted) in &places {
-            match kind.as_str() {
+            match resource_type.as_str() {
                 "has" => add(at, "expected {at} to be ", set(at, json!("altered"))),
                 "lacks" => add(at, "expected no {at}", set(at, json!("intruder"))),
                 "is" => {

@@ -142,8 +142,8 @@ impl Notes {
     fn target<'p>(&self, path: &'p str) -> (Option<String>, Option<&'p str>) {
         let mut segments = path.trim_matches('/').split('/');
         let endpoint = segments.next().unwrap_or_default();
-        let kind = self.registry.resource_types().iter().find(|kind| kind.endpoint() == endpoint);
-        (kind.map(|kind| kind.name().to_owned()), segments.next().filter(|id| *id != ".search"))
+        let found = self.registry.resource_types().iter().find(|found| found.endpoint() == endpoint);
+        (found.map(|found| found.name().to_owned()), segments.next().filter(|id| *id != ".search"))
     }
 }
 
@@ -182,7 +182,7 @@ pub(super) async fn note(
     let status = response.status();
     let outcome = response.extensions().get::<Outcome>();
     let error = outcome.and_then(|outcome| outcome.error.as_deref());
-    let (kind, named) = notes.target(&path);
+    let (resource_type, named) = notes.target(&path);
     let located = response.headers().get(header::LOCATION).and_then(|url| url.to_str().ok());
     let made = located.filter(|_| status == 201).and_then(|url| url.rsplit('/').next());
     let claim = serde_json::from_slice::<Claim>(&bytes).ok().filter(|_| !status.is_success());
@@ -210,7 +210,7 @@ pub(super) async fn note(
         caller: caller.map(|caller| caller.to_string()),
         address: address.lock().unwrap_or_else(PoisonError::into_inner).take(),
         operation: format!("{:.16} {}", method.as_str(), cut(&path)),
-        kind,
+        kind: resource_type,
         resource: made.or(named).map(cut),
         claimed: claim.and_then(|claim| claim.user_name.or(claim.display_name)).map(|name| cut(&name)),
         conflicts: told.conflicts.take(),

@@ -52,8 +52,8 @@ pub(super) async fn follow_edit<S: Session>(
 
 /// Updates the assignments after the replacement of a SCIM group, unless the replacement kept its members.
 pub(super) async fn follow_group<S: Session>(session: &mut S, tenant: &str, entry: &Entry) -> Result<(), StoreError> {
-    let kind = entry.resource.resource_type();
-    if entry.kept.iter().any(|list| kind.path(*list) == MEMBERS) {
+    let resource_type = entry.resource.resource_type();
+    if entry.kept.iter().any(|list| resource_type.path(*list) == MEMBERS) {
         return Ok(());
     }
     let group = entry.resource.id();

@@ -62,7 +62,7 @@ impl TableStore {
         if scan.filter.is_empty() && select.is_in_order(scan) {
             return Ok(());
         }
-        let extent = Extent::query(self.database.dialect(), context.tenant(), scan.kind.name());
+        let extent = Extent::query(self.database.dialect(), context.tenant(), scan.resource_type.name());
         let extent = Extent::of(self.database.read(vec![extent]).await?.into_iter().flatten().collect())?;
         let price = Price::new(select, scan, extent);
         let units = price.of(price.selected);
@@ -108,7 +108,7 @@ impl<'a> Price<'a> {
             match look_ups_of(condition) {
                 Some((attribute, number)) if select.finds(condition) && is_looked_up(select, attribute, number) => {
                     price.look_ups += queries * number * LOOK_UP;
-                    if attribute == AttributeId::ID || scan.kind.unique_attributes().contains(&attribute) {
+                    if attribute == AttributeId::ID || scan.resource_type.unique_attributes().contains(&attribute) {
                         price.selected = price.selected.min(number);
                     } else {
                         // No two look-ups find the same value.
@@ -155,8 +155,8 @@ impl<'a> Price<'a> {
     }
 
     fn of_term(&self, attribute: AttributeId, resources: u64) -> u64 {
-        let kind = self.select.kind;
-        let units = match place_of(kind, attribute) {
+        let resource_type = self.select.resource_type;
+        let units = match place_of(resource_type, attribute) {
             _ if attribute == AttributeId::ID || attribute == AttributeId::META_LAST_MODIFIED => 0,
             List::References => self.share(self.extent.references, resources).saturating_mul(REFERENCE),
             List::Values => {
@@ -202,8 +202,9 @@ fn searched(condition: &Condition) -> u64 {
 fn is_looked_up(select: &Select<'_>, attribute: AttributeId, number: u64) -> bool {
     const MOST: u64 = 512;
     const CONTAINED: u64 = 8;
-    let has_key =
-        || select.dialect == Dialect::Sqlite || indexes::keys(select.kind, select.dialect).contains(&attribute);
+    let has_key = || {
+        select.dialect == Dialect::Sqlite || indexes::keys(select.resource_type, select.dialect).contains(&attribute)
+    };
     attribute == AttributeId::ID || number <= CONTAINED || (number <= MOST && has_key())
 }
 
@@ -215,16 +216,16 @@ enum List {
     References,
 }
 
-fn place_of(kind: &ResourceType, attribute: AttributeId) -> List {
+fn place_of(resource_type: &ResourceType, attribute: AttributeId) -> List {
     let mut part = attribute;
     while part != AttributeId::ROOT {
-        if kind.is_reference_list(part) {
+        if resource_type.is_reference_list(part) {
             return List::References;
         }
-        if kind.attribute(part).is_multi_valued() {
+        if resource_type.attribute(part).is_multi_valued() {
             return List::Values;
         }
-        part = kind.parent(part);
+        part = resource_type.parent(part);
     }
     List::None
 }

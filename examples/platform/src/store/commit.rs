@@ -95,17 +95,18 @@ impl Commit {
                 self.delete(session, change.id(), &version, balance).await?;
                 return Ok(ChangeOutcome::deleted());
             }
-            Change::EditValues { kind, id, attribute, edit, modified, .. } => {
+            Change::EditValues { resource_type, id, attribute, edit, modified, .. } => {
                 let locked = self.lock(session, change, "NO KEY UPDATE").await?;
                 let list = table.list(*attribute)?;
-                let mut held = Held { tenant: self.context.tenant(), kind, holder: id, list, next: locked.places };
+                let mut held =
+                    Held { tenant: self.context.tenant(), resource_type, holder: id, list, next: locked.places };
                 let effect = held.edit(session, edit).await?;
                 if effect.is_empty() {
                     return Ok(ChangeOutcome::kept(locked.version));
                 }
                 balance.add_references(count(effect.add.len()).saturating_sub(count(effect.remove.len())));
                 // The clocks of several machines differ; the modification time of a resource must not go backward.
-                let modified = modified_text(kind, &Value::DateTime(*modified)).max(locked.modified);
+                let modified = modified_text(resource_type, &Value::DateTime(*modified)).max(locked.modified);
                 let mut update = Statement::new(session.dialect());
                 update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
                 optional(&mut update, modified.as_deref());
@@ -248,13 +249,13 @@ impl Commit {
         balance: &mut Balance,
     ) -> Result<(), StoreError> {
         let resource = &*entry.resource;
-        let (tenant, kind, holder) = (self.context.tenant(), resource.resource_type(), resource.id());
+        let (tenant, resource_type, holder) = (self.context.tenant(), resource.resource_type(), resource.id());
         let mut next = places;
         for list in table.lists.iter().filter(|list| !entry.kept.contains(&list.attribute)) {
             let elements = elements(resource, list.attribute);
             // If no value ever had a position, there is nothing to delete.
             if places > 0 || !elements.is_empty() {
-                let mut held = Held { tenant, kind, holder, list, next };
+                let mut held = Held { tenant, resource_type, holder, list, next };
                 balance.add_references(held.set(session, elements).await?);
                 next = held.next;
             }
@@ -295,7 +296,7 @@ impl Commit {
         resource: &Resource,
         keys: &[UniqueKey],
     ) -> Result<(), StoreError> {
-        let kind = resource.resource_type();
+        let resource_type = resource.resource_type();
         let mut query = Statement::new(session.dialect());
         query.push("SELECT attribute, value FROM unique_key WHERE tenant = ").bind(self.context.tenant().as_str());
         query.push(" AND id = ").bind(resource.id());
@@ -304,13 +305,13 @@ impl Commit {
         let had = had.collect::<Result<Vec<_>, StoreError>>()?;
         let names = |key: &UniqueKey| {
             let values = [unique_value(&key.folded), shared_value(resource.id(), &key.folded)];
-            values.map(|value| (kind.path(key.attribute), value))
+            values.map(|value| (resource_type.path(key.attribute), value))
         };
         let has: Vec<(String, String)> = keys.iter().flat_map(names).collect();
         for (attribute, value) in had.iter().filter(|key| !has.contains(key)) {
             let mut delete = Statement::new(session.dialect());
             delete.push("DELETE FROM unique_key WHERE tenant = ").bind(self.context.tenant().as_str());
-            delete.push(" AND kind = ").bind(kind.name()).push(" AND attribute = ").bind(attribute.as_str());
+            delete.push(" AND kind = ").bind(resource_type.name()).push(" AND attribute = ").bind(attribute.as_str());
             delete.push(" AND value = ").bind(value.as_str());
             session.execute(&delete).await?;
         }
@@ -355,6 +356,6 @@ fn modified_of(resource: &Resource) -> Option<String> {
     modified_text(resource.resource_type(), meta.and_then(|meta: &Object| meta.get(AttributeId::META_LAST_MODIFIED))?)
 }
 
-fn modified_text(kind: &ResourceType, time: &Value) -> Option<String> {
-    comparable_text(kind, AttributeId::META_LAST_MODIFIED, time)
+fn modified_text(resource_type: &ResourceType, time: &Value) -> Option<String> {
+    comparable_text(resource_type, AttributeId::META_LAST_MODIFIED, time)
 }

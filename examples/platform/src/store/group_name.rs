@@ -17,8 +17,8 @@ use scim_core::{
 use crate::database::Session;
 
 /// The attribute whose value is the name of a group; `None` for other types.
-pub(super) fn attribute(kind: &ResourceType) -> Option<AttributeId> {
-    (kind.name() == "Group").then(|| kind.child(AttributeId::ROOT, "displayName")).flatten()
+pub(super) fn attribute(resource_type: &ResourceType) -> Option<AttributeId> {
+    (resource_type.name() == "Group").then(|| resource_type.child(AttributeId::ROOT, "displayName")).flatten()
 }
 
 /// The unique key of the name; `None` for a resource that is not a group or has no name.

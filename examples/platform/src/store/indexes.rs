@@ -23,12 +23,12 @@ const LISTS: &[&str] = &["emails"];
 
 /// The attributes of a type with a separate index. `externalId` has an index because clients look up resources by
 /// it before they create them.
-pub(super) fn keys(kind: &ResourceType, dialect: Dialect) -> Vec<AttributeId> {
-    let named = NAMES.iter().filter_map(|name| kind.child(AttributeId::ROOT, name));
-    let extensions = kind.extensions().iter().filter(|_| dialect == Dialect::Sqlite);
-    let extended =
-        extensions.flat_map(|extension| EXTENDED.iter().filter_map(|name| kind.child(extension.attribute(), name)));
-    let mut keys: Vec<AttributeId> = kind.unique_attributes().to_vec();
+pub(super) fn keys(resource_type: &ResourceType, dialect: Dialect) -> Vec<AttributeId> {
+    let named = NAMES.iter().filter_map(|name| resource_type.child(AttributeId::ROOT, name));
+    let extensions = resource_type.extensions().iter().filter(|_| dialect == Dialect::Sqlite);
+    let extended = extensions
+        .flat_map(|extension| EXTENDED.iter().filter_map(|name| resource_type.child(extension.attribute(), name)));
+    let mut keys: Vec<AttributeId> = resource_type.unique_attributes().to_vec();
     for attribute in named.chain([AttributeId::EXTERNAL_ID]).chain(extended) {
         if !keys.contains(&attribute) {
             keys.push(attribute);
@@ -38,22 +38,22 @@ pub(super) fn keys(kind: &ResourceType, dialect: Dialect) -> Vec<AttributeId> {
 }
 
 /// The multi-valued attributes of a type whose values are rows in SQLite, with their sub-attribute `value`.
-pub(super) fn elements(kind: &ResourceType) -> Vec<(AttributeId, AttributeId)> {
-    let lists = LISTS.iter().filter_map(|name| kind.child(AttributeId::ROOT, name));
-    let lists = lists.filter(|list| kind.attribute(*list).is_multi_valued());
-    let lists = lists.filter(|list| kind.attribute(*list).data_type() == AttributeType::Complex);
-    lists.filter_map(|list| Some((list, kind.child(list, "value")?))).collect()
+pub(super) fn elements(resource_type: &ResourceType) -> Vec<(AttributeId, AttributeId)> {
+    let lists = LISTS.iter().filter_map(|name| resource_type.child(AttributeId::ROOT, name));
+    let lists = lists.filter(|list| resource_type.attribute(*list).is_multi_valued());
+    let lists = lists.filter(|list| resource_type.attribute(*list).data_type() == AttributeType::Complex);
+    lists.filter_map(|list| Some((list, resource_type.child(list, "value")?))).collect()
 }
 
 /// The statements that create the missing indexes, and remove the indexes of earlier versions of the program.
 pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for table in &tables.kinds {
-        let kind = table.mapping.resource_type();
-        let bare = Mapping::documents(kind, "id", "comparable").indexed(keys(kind, dialect));
-        for attribute in keys(kind, dialect) {
+    for table in &tables.resource_types {
+        let resource_type = table.mapping.resource_type();
+        let bare = Mapping::documents(resource_type, "id", "comparable").indexed(keys(resource_type, dialect));
+        for attribute in keys(resource_type, dialect) {
             let Some(key) = bare.key(dialect, attribute) else { continue };
-            let name = kind.path(attribute).replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();
+            let name = resource_type.path(attribute).replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();
             for sql in [
                 format!("DROP INDEX IF EXISTS resource_{name}"),
                 format!("CREATE INDEX IF NOT EXISTS resource_by_{name} ON resource (tenant, kind, ({key}), id)"),
@@ -66,9 +66,9 @@ pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
     }
     match dialect {
         Dialect::Sqlite => {
-            for table in &tables.kinds {
-                let kind = table.mapping.resource_type();
-                found.extend(elements(kind).into_iter().flat_map(|of| triggers(kind, of)));
+            for table in &tables.resource_types {
+                let resource_type = table.mapping.resource_type();
+                found.extend(elements(resource_type).into_iter().flat_map(|of| triggers(resource_type, of)));
             }
         }
         // `fastupdate = off`: every search would read the list of pending entries.
@@ -82,12 +82,12 @@ pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
 }
 
 /// The triggers that keep the rows of `element` equal to the documents.
-fn triggers(kind: &ResourceType, (list, value): (AttributeId, AttributeId)) -> Vec<String> {
-    let path = kind.path(value);
-    let name = format!("element_{}_{}", kind.name(), path).replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-    let (kind_name, attribute) = (literal(kind.name()), literal(&path));
-    let array = literal(&format!("$.\"{}\"", kind.attribute(list).name()));
-    let member = literal(&format!("$.\"{}\"", kind.attribute(value).name()));
+fn triggers(resource_type: &ResourceType, (list, value): (AttributeId, AttributeId)) -> Vec<String> {
+    let path = resource_type.path(value);
+    let name = format!("element_{}_{}", resource_type.name(), path).replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let (kind_name, attribute) = (literal(resource_type.name()), literal(&path));
+    let array = literal(&format!("$.\"{}\"", resource_type.attribute(list).name()));
+    let member = literal(&format!("$.\"{}\"", resource_type.attribute(value).name()));
     let insert = format!(
         "INSERT OR IGNORE INTO element (tenant, kind, attribute, value, id) \
          SELECT new.tenant, new.kind, {attribute}, json_extract(e.value, {member}), new.id \
@@ -109,7 +109,7 @@ fn triggers(kind: &ResourceType, (list, value): (AttributeId, AttributeId)) -> V
              WHEN new.kind = {kind_name} AND {is_changed} BEGIN {delete}; {insert}; END"
         ),
         format!(
-            "CREATE TRIGGER IF NOT EXISTS {name}_delete AFTER DELETE ON resource WHEN old.kind = {kind_name} \
+            "CREATE TRIGGER IF NOT EXISTS {name}_delete AFTER DELETE ON resource WHEN old.resource_type = {kind_name} \
              BEGIN {delete}; END"
         ),
     ]

@@ -53,16 +53,16 @@ pub(super) async fn follow<S: Session>(
     done: &ChangeOutcome,
     event: &Event,
 ) -> Result<(), StoreError> {
-    let (tenant, kind) = (event.tenant().as_str(), change.resource_type().name());
+    let (tenant, resource_type) = (event.tenant().as_str(), change.resource_type().name());
     match change {
         Change::Create { entry } => write(session, tenant, &entry.resource).await?,
         Change::Replace { entry, .. } => {
             write(session, tenant, &entry.resource).await?;
-            if kind == GROUP {
+            if resource_type == GROUP {
                 assignments::follow_group(session, tenant, entry).await?;
             }
         }
-        Change::EditValues { id, attribute, edit, .. } if kind == GROUP => {
+        Change::EditValues { id, attribute, edit, .. } if resource_type == GROUP => {
             let edit = done.edit.as_ref().unwrap_or(edit);
             if let Some(value) = change.resource_type().value_of(*attribute)
                 && change.resource_type().path(*attribute) == MEMBERS
@@ -71,7 +71,7 @@ pub(super) async fn follow<S: Session>(
                 assignments::follow_edit(session, tenant, id, &edit.remove, coming).await?;
             }
         }
-        Change::Delete { id, .. } if kind == USER => {
+        Change::Delete { id, .. } if resource_type == USER => {
             // The account first: a concurrent assignment of the person by an administrator has this row locked.
             for sql in [
                 "DELETE FROM account WHERE origin = 'scim' AND id = ",
@@ -82,7 +82,7 @@ pub(super) async fn follow<S: Session>(
                 session.execute(&delete).await?;
             }
         }
-        Change::Delete { id, .. } if kind == GROUP => {
+        Change::Delete { id, .. } if resource_type == GROUP => {
             assignments::forget_group(session, tenant, id).await?;
             let mut delete = Statement::new(session.dialect());
             delete.push("DELETE FROM scim_group WHERE tenant = ").bind(tenant).push(" AND id = ").bind(&**id);
@@ -90,7 +90,7 @@ pub(super) async fn follow<S: Session>(
         }
         _ => {}
     }
-    if kind == USER && event.ends_access() {
+    if resource_type == USER && event.ends_access() {
         session.execute(&end_all(session.dialect(), tenant, change.id())).await?;
     }
     Ok(())
@@ -151,12 +151,12 @@ fn name_of(resource: &Resource) -> Option<String> {
 
 /// The primary address, or else the first address.
 fn email_of(resource: &Resource) -> Option<String> {
-    let kind = resource.resource_type();
-    let emails = kind.child(AttributeId::ROOT, "emails")?;
-    let value = kind.child(emails, "value")?;
+    let resource_type = resource.resource_type();
+    let emails = resource_type.child(AttributeId::ROOT, "emails")?;
+    let value = resource_type.child(emails, "value")?;
     let elements = resource.root().get(emails)?.elements();
     let is_primary = |element: &&Value| {
-        let primary = kind.child(emails, "primary").and_then(|primary| element.as_object()?.get(primary));
+        let primary = resource_type.child(emails, "primary").and_then(|primary| element.as_object()?.get(primary));
         primary.and_then(Value::as_bool) == Some(true)
     };
     let address = |element: &Value| Some(cut(element.as_object()?.get(value)?.as_str()?, ADDRESS));
@@ -165,9 +165,9 @@ fn email_of(resource: &Resource) -> Option<String> {
 
 /// Whether the person may sign in. A missing `active` counts as its default.
 fn is_active(resource: &Resource) -> bool {
-    let kind = resource.resource_type();
-    let Some(active) = kind.child(AttributeId::ROOT, "active") else { return true };
-    let default = matches!(kind.attribute(active).default_value(), Some(DefaultValue::Boolean(true)));
+    let resource_type = resource.resource_type();
+    let Some(active) = resource_type.child(AttributeId::ROOT, "active") else { return true };
+    let default = matches!(resource_type.attribute(active).default_value(), Some(DefaultValue::Boolean(true)));
     resource.root().get(active).and_then(Value::as_bool).unwrap_or(default)
 }
 
@@ -230,8 +230,8 @@ pub(super) async fn tell_conflict<S: Session>(
     resource: &Resource,
     key: &UniqueKey,
 ) -> Result<(), StoreError> {
-    let kind = resource.resource_type();
-    if kind.name() != USER || kind.path(key.attribute) != "userName" {
+    let resource_type = resource.resource_type();
+    if resource_type.name() != USER || resource_type.path(key.attribute) != "userName" {
         return Ok(());
     }
     let tenant = context.tenant().as_str();

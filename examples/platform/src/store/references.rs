@@ -66,12 +66,16 @@ fn array<T: serde::Serialize>(values: &[T]) -> String {
 }
 
 /// The query for the resource types of the resources with these ids.
-pub(super) fn kinds<'a>(dialect: Dialect, tenant: &TenantId, ids: impl IntoIterator<Item = &'a str>) -> Statement {
-    kinds_with(dialect, tenant, ids, "")
+pub(super) fn resource_types<'a>(
+    dialect: Dialect,
+    tenant: &TenantId,
+    ids: impl IntoIterator<Item = &'a str>,
+) -> Statement {
+    look_up_types(dialect, tenant, ids, "")
 }
 
-/// As [`kinds`], with a lock. PostgreSQL locks the rows in the order of the ids.
-fn kinds_with<'a>(
+/// As [`resource_types`], with a lock. PostgreSQL locks the rows in the order of the ids.
+fn look_up_types<'a>(
     dialect: Dialect,
     tenant: &TenantId,
     ids: impl IntoIterator<Item = &'a str>,
@@ -91,7 +95,7 @@ fn kinds_with<'a>(
     query
 }
 
-/// The resource types in the result of [`kinds`], by id.
+/// The resource types in the result of [`resource_types`], by id.
 pub(super) fn by_id(rows: impl IntoIterator<Item = Row>) -> Result<HashMap<String, String>, StoreError> {
     rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect()
 }
@@ -99,7 +103,7 @@ pub(super) fn by_id(rows: impl IntoIterator<Item = Row>) -> Result<HashMap<Strin
 /// A reference list of one resource, in a transaction that has locked the resource's row.
 pub(super) struct Held<'a> {
     pub(super) tenant: &'a TenantId,
-    pub(super) kind: &'a ResourceType,
+    pub(super) resource_type: &'a ResourceType,
     pub(super) holder: &'a str,
     pub(super) list: &'a List,
     /// The position of the next value. Positions only grow, so that stored values keep their order.
@@ -233,11 +237,11 @@ impl Held<'_> {
         let values: Vec<&str> = elements.iter().filter_map(|element| self.value_of(element)).collect();
         // A fixed order prevents a deadlock of two transactions that lock the same resources.
         let ordered: BTreeSet<&str> = values.iter().copied().collect();
-        let query = kinds_with(session.dialect(), self.tenant, ordered, " FOR KEY SHARE");
+        let query = look_up_types(session.dialect(), self.tenant, ordered, " FOR KEY SHARE");
         let found = by_id(session.query(&query).await?)?;
         let fits = |value: &&str| {
-            let kind = found.get(*value);
-            kind.is_some_and(|kind| self.list.refers_to.iter().any(|name| **name == **kind))
+            let resource_type = found.get(*value);
+            resource_type.is_some_and(|resource_type| self.list.refers_to.iter().any(|name| **name == **resource_type))
         };
         match values.iter().find(|value| !fits(value)) {
             Some(value) => Err(StoreError::BadReference { attribute: self.list.attribute, value: (*value).into() }),
@@ -287,11 +291,11 @@ impl Held<'_> {
     }
 
     fn value_of<'a>(&self, element: &'a Object) -> Option<&'a str> {
-        element.get(self.kind.value_of(self.list.attribute)?)?.as_str()
+        element.get(self.resource_type.value_of(self.list.attribute)?)?.as_str()
     }
 
     fn json(&self, element: &Object) -> String {
-        value_json(self.kind, self.list.attribute, &Value::Complex(element.clone()))
+        value_json(self.resource_type, self.list.attribute, &Value::Complex(element.clone()))
     }
 }
 

@@ -59,7 +59,7 @@ const SHORT: i64 = 12;
 /// Queries for the resources of one type.
 pub(super) struct Select<'a> {
     pub(super) table: &'a KindTable,
-    pub(super) kind: &'a Arc<ResourceType>,
+    pub(super) resource_type: &'a Arc<ResourceType>,
     pub(super) dialect: Dialect,
 }
 
@@ -139,7 +139,7 @@ impl Select<'_> {
 
     fn from(&self, query: &mut Statement, context: &RequestContext) {
         query.push(" FROM resource AS r WHERE r.tenant = ").bind(context.tenant().as_str());
-        query.push(" AND r.kind = ").bind(self.kind.name());
+        query.push(" AND r.kind = ").bind(self.resource_type.name());
     }
 
     /// Continues a query with the resources that satisfy the conditions.
@@ -163,7 +163,7 @@ impl Select<'_> {
     /// The queries of a page: the query for its resources and, if requested, the query for their number.
     pub(super) fn page(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Queries, StoreError> {
         if scan.filter.is_empty() {
-            let count = scan.count.then(|| tally::total(self.dialect, context.tenant(), self.kind.name()));
+            let count = scan.count.then(|| tally::total(self.dialect, context.tenant(), self.resource_type.name()));
             let access = if self.is_in_order(scan) { Access::Any } else { Access::Found };
             return Ok(Queries { count, page: PageQuery::One(self.page_as(context, scan, access)?) });
         }
@@ -183,7 +183,7 @@ impl Select<'_> {
     fn count(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Statement, StoreError> {
         let mut count = Statement::new(self.dialect);
         count.push("SELECT count(*), (");
-        tally::write_total(&mut count, context.tenant(), self.kind.name());
+        tally::write_total(&mut count, context.tenant(), self.resource_type.name());
         count.push(")");
         self.selected(&mut count, context, scan.filter)?;
         Ok(count)
@@ -265,7 +265,7 @@ impl Select<'_> {
         let modified = row.optional_text(1)?;
         let mut json = row.text(DOCUMENT)?;
         if let Some(attributes) = requested.attributes() {
-            json = part(self.kind, &json, attributes)?;
+            json = part(self.resource_type, &json, attributes)?;
         }
         let mut complete = true;
         for (index, list) in self.lists(requested).enumerate() {
@@ -275,7 +275,7 @@ impl Select<'_> {
                 None => complete = false,
             }
         }
-        let mut resource = Resource::from_json(self.kind, json.as_bytes()).map_err(StoreError::backend)?;
+        let mut resource = Resource::from_json(self.resource_type, json.as_bytes()).map_err(StoreError::backend)?;
         if let Some(modified) = modified.and_then(|text| text.parse::<DateTime<Utc>>().ok()) {
             set_modified(&mut resource, modified);
         }
@@ -294,7 +294,7 @@ impl Select<'_> {
         let mut query = Statement::new(self.dialect);
         query.push("SELECT m.value, r.id, r.document FROM member AS m JOIN resource AS r ON ").push(&list.of_resource);
         query.push(" WHERE m.tenant = ").bind(context.tenant().as_str());
-        query.push(" AND r.kind = ").bind(self.kind.name()).push(" AND ");
+        query.push(" AND r.kind = ").bind(self.resource_type.name()).push(" AND ");
         is_one_of(&mut query, "m.value", ids.iter().copied());
         Ok(query)
     }
@@ -320,11 +320,11 @@ fn whole(window: Window<'_>) -> Window<'_> {
 }
 
 /// The JSON of some attributes of a resource. Parsing the other attributes would take most of the time.
-pub(super) fn part(kind: &ResourceType, json: &str, attributes: &[AttributeId]) -> Result<String, StoreError> {
+pub(super) fn part(resource_type: &ResourceType, json: &str, attributes: &[AttributeId]) -> Result<String, StoreError> {
     let members: HashMap<&str, &RawValue> = serde_json::from_str(json).map_err(StoreError::backend)?;
     let mut part: BTreeMap<String, &RawValue> = BTreeMap::new();
     for attribute in attributes.iter().chain(&[AttributeId::ID]) {
-        let name = kind.path(*attribute);
+        let name = resource_type.path(*attribute);
         if let Some(value) = members.get(name.as_str()) {
             part.insert(name, value);
         }

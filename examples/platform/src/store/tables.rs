@@ -22,7 +22,7 @@ const FORM: &str = "6";
 /// The resource types as represented in the tables.
 #[derive(Debug)]
 pub(super) struct Tables {
-    pub(super) kinds: Vec<KindTable>,
+    pub(super) resource_types: Vec<KindTable>,
     /// The rules that the comparable documents depend on.
     made_with: String,
 }
@@ -48,30 +48,36 @@ pub(super) struct List {
 
 impl Tables {
     pub(super) fn new(registry: &Registry, dialect: Dialect) -> Self {
-        let kinds = registry.resource_types().iter().map(|kind| KindTable::new(kind, dialect, "r.")).collect();
+        let resource_types = registry
+            .resource_types()
+            .iter()
+            .map(|resource_type| KindTable::new(resource_type, dialect, "r."))
+            .collect();
         let schemas = registry.schemas().map(|schema| format!("{schema:?}")).collect::<Vec<_>>().concat();
         let made_with = format!("{FORM} {} {}", representation(), hex(&Sha256::digest(schemas)));
-        Self { kinds, made_with }
+        Self { resource_types, made_with }
     }
 
-    pub(super) fn find(&self, kind: &ResourceType) -> Result<&KindTable, StoreError> {
-        let known = self.kinds.iter().find(|table| table.mapping.resource_type().name() == kind.name());
-        known.ok_or_else(|| StoreError::backend(format!("no table has resources of type {}", kind.name())))
+    pub(super) fn find(&self, resource_type: &ResourceType) -> Result<&KindTable, StoreError> {
+        let known =
+            self.resource_types.iter().find(|table| table.mapping.resource_type().name() == resource_type.name());
+        known.ok_or_else(|| StoreError::backend(format!("no table has resources of type {}", resource_type.name())))
     }
 }
 
 impl KindTable {
     /// `alias` is the prefix of the columns of `resource`, with a dot. The columns of an index have no prefix.
-    fn new(kind: &Arc<ResourceType>, dialect: Dialect, alias: &str) -> Self {
-        let lists: Vec<List> = kind.reference_lists().iter().map(|list| List::new(kind, *list)).collect();
+    fn new(resource_type: &Arc<ResourceType>, dialect: Dialect, alias: &str) -> Self {
+        let lists: Vec<List> =
+            resource_type.reference_lists().iter().map(|list| List::new(resource_type, *list)).collect();
         let modified = Column::comparable(format!("{alias}modified")).indexed();
-        let mut mapping = Mapping::documents(kind, format!("{alias}id"), format!("{alias}comparable"))
+        let mut mapping = Mapping::documents(resource_type, format!("{alias}id"), format!("{alias}comparable"))
             .column(AttributeId::META_LAST_MODIFIED, modified)
-            .indexed(indexes::keys(kind, dialect));
+            .indexed(indexes::keys(resource_type, dialect));
         // Every statement about resources binds the tenant first.
         let tenant = if dialect == Dialect::Sqlite { "?1" } else { "$1" };
         for list in &lists {
-            if let Some(value) = kind.value_of(list.attribute) {
+            if let Some(value) = resource_type.value_of(list.attribute) {
                 let of_tenant = format!("m.tenant = {tenant} AND m.list = {}", literal(&list.name));
                 let rows = Table::new("member AS m", list.of_resource.as_str()).order("m.place");
                 let rows = rows.owner("m.holder", of_tenant).column(value, Column::text("m.value"));
@@ -81,9 +87,9 @@ impl KindTable {
         if dialect == Dialect::Postgres {
             return Self { mapping: mapping.contained(), lists };
         }
-        for (attribute, value) in indexes::elements(kind) {
-            let name = literal(&kind.path(value));
-            let rows = format!("x.kind = {} AND x.attribute = {name}", literal(kind.name()));
+        for (attribute, value) in indexes::elements(resource_type) {
+            let name = literal(&resource_type.path(value));
+            let rows = format!("x.kind = {} AND x.attribute = {name}", literal(resource_type.name()));
             let table = Table::new("element AS x", format!("x.tenant = {alias}tenant AND x.id = {alias}id AND {rows}"))
                 .owner("x.id", format!("x.tenant = {tenant} AND {rows}"))
                 .column(value, Column::comparable("x.value").required());
@@ -100,11 +106,11 @@ impl KindTable {
     /// The document of a resource without its lists, and the document that filters evaluate.
     pub(super) fn documents(&self, resource: &Resource) -> Result<(String, String), StoreError> {
         let comparable = self.mapping.document(resource);
-        let kind = resource.resource_type();
+        let resource_type = resource.resource_type();
         let json = if self.lists.iter().any(|list| resource.root().contains(list.attribute)) {
-            let values = resource.root().iter().filter(|(attribute, _)| !kind.is_reference_list(*attribute));
+            let values = resource.root().iter().filter(|(attribute, _)| !resource_type.is_reference_list(*attribute));
             let values = values.map(|(attribute, value)| (attribute, value.clone())).collect();
-            Resource::from_object(Arc::clone(kind), values).to_json()
+            Resource::from_object(Arc::clone(resource_type), values).to_json()
         } else {
             resource.to_json()
         };
@@ -113,11 +119,12 @@ impl KindTable {
 }
 
 impl List {
-    fn new(kind: &Arc<ResourceType>, attribute: AttributeId) -> Self {
-        let name = kind.path(attribute);
-        let reference = kind.child(attribute, "$ref");
-        let refers_to =
-            reference.map(|reference| kind.attribute(reference).reference_types().to_vec()).unwrap_or_default();
+    fn new(resource_type: &Arc<ResourceType>, attribute: AttributeId) -> Self {
+        let name = resource_type.path(attribute);
+        let reference = resource_type.child(attribute, "$ref");
+        let refers_to = reference
+            .map(|reference| resource_type.attribute(reference).reference_types().to_vec())
+            .unwrap_or_default();
         let of_resource = format!("m.tenant = r.tenant AND m.holder = r.id AND m.list = {}", literal(&name));
         Self { attribute, name, refers_to, of_resource }
     }
@@ -201,12 +208,12 @@ impl Prepare {
             let mut clear = Statement::new(session.dialect());
             session.execute(clear.push("UPDATE resource SET comparable = jsonb('{}')")).await?;
         }
-        for table in &self.0.kinds {
-            let kind = table.mapping.resource_type();
+        for table in &self.0.resource_types {
+            let resource_type = table.mapping.resource_type();
             let mut last = (String::new(), String::new());
             loop {
                 let mut query = Statement::new(session.dialect());
-                query.push("SELECT tenant, id, document FROM resource WHERE kind = ").bind(kind.name());
+                query.push("SELECT tenant, id, document FROM resource WHERE kind = ").bind(resource_type.name());
                 query.push(" AND (tenant, id) > (").bind(last.0.as_str()).push(", ").bind(last.1.as_str());
                 query.push(") ORDER BY tenant, id LIMIT 500");
                 let rows = session.query(&query).await?;
@@ -215,7 +222,8 @@ impl Prepare {
                 }
                 for mut row in rows {
                     let (tenant, id, document) = (row.text(0)?, row.text(1)?, row.text(2)?);
-                    let resource = Resource::from_json(kind, document.as_bytes()).map_err(StoreError::backend)?;
+                    let resource =
+                        Resource::from_json(resource_type, document.as_bytes()).map_err(StoreError::backend)?;
                     let document = table.mapping.document(&resource);
                     let mut update = Statement::new(session.dialect());
                     update.push("UPDATE resource SET bytes = ");
@@ -231,10 +239,10 @@ impl Prepare {
                             let shared = shared_value(&id, &key.folded);
                             let insert = claim(session.dialect(), &tenant, &resource, key.attribute, shared);
                             session.execute(&insert).await?;
-                            if group_name::attribute(kind) == Some(key.attribute) {
+                            if group_name::attribute(resource_type) == Some(key.attribute) {
                                 continue;
                             }
-                            let attribute = kind.path(key.attribute);
+                            let attribute = resource_type.path(key.attribute);
                             tracing::error!(
                                 tenant,
                                 id,
@@ -262,10 +270,10 @@ pub(super) fn claim(
     attribute: AttributeId,
     value: String,
 ) -> Statement {
-    let kind = resource.resource_type();
+    let resource_type = resource.resource_type();
     let mut insert = Statement::new(dialect);
     insert.push("INSERT INTO unique_key (tenant, kind, attribute, value, id) VALUES (").bind(tenant);
-    insert.push(", ").bind(kind.name()).push(", ").bind(kind.path(attribute)).push(", ");
+    insert.push(", ").bind(resource_type.name()).push(", ").bind(resource_type.path(attribute)).push(", ");
     insert.bind(value).push(", ").bind(resource.id()).push(") ON CONFLICT DO NOTHING");
     insert
 }

@@ -415,9 +415,9 @@ fn two<S: Strategy<Value = Json>>(
 
 fn pair() -> impl Strategy<Value = (Resource, Resource)> {
     prop_oneof![
-        3 => two(Before::User.kind(), user),
-        1 => two(Before::Group.kind(), group),
-        2 => two(Before::Badge.kind(), badge),
+        3 => two(Before::User.resource_type(), user),
+        1 => two(Before::Group.resource_type(), group),
+        2 => two(Before::Badge.resource_type(), badge),
         3 => two(&THING, thing)
     ]
 }
@@ -463,7 +463,7 @@ proptest! {
 
     /// If every attribute may be sent, sending each changed attribute as a whole is no shorter.
     #[test]
-    fn a_diff_is_no_longer_than_whole_attributes((before, after) in two(Before::User.kind(), user)) {
+    fn a_diff_is_no_longer_than_whole_attributes((before, after) in two(Before::User.resource_type(), user)) {
         let patches = between(&before, &after, &Limits::default())?;
         let size: usize = patches.iter().flat_map(Patch::operations).map(|it| serde_json::to_string(it).unwrap().len() + 1).sum();
         let (before, after) = (seen(&before), wanted(&before, &after));

@@ -355,8 +355,8 @@ fn diff_respects_immutable_and_required_attributes() {
         .with_attribute(text("note"));
     let odd = Schema::new("urn:example:ö:1.0", "Odd").with_attribute(text("note"));
     let builder = ResourceType::builder("Thing", "Things", schema).extension(option, false).extension(odd, false);
-    let kind = Arc::new(builder.build().unwrap());
-    let thing = |json: Json| Resource::from_json(&kind, json.to_string().as_bytes()).unwrap();
+    let resource_type = Arc::new(builder.build().unwrap());
+    let thing = |json: Json| Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap();
     let limits = Limits::default();
 
     // An immutable list is sent in one operation, since nothing can be added to it. Its order then has no meaning; any
@@ -455,7 +455,7 @@ fn diff_refuses_two_types() {
     // An equal set of schemas read again is the same type; other schemas under the same name are not.
     let again = Registry::standard();
     let json = Before::User.json().to_string();
-    let user = |kind| Resource::from_json(kind, json.as_bytes()).unwrap();
+    let user = |resource_type| Resource::from_json(resource_type, json.as_bytes()).unwrap();
     assert!(diff(&Before::User.resource(), &user(again.resource_type("User").unwrap()), &limits).unwrap().is_empty());
     let bare = Arc::new(ResourceType::builder("User", "Users", Schema::user()).build().unwrap());
     assert_eq!(refused(&Before::User.resource(), &user(&bare), &limits), other_type);
@@ -491,7 +491,7 @@ fn large(ids: impl IntoIterator<Item = usize>) -> Resource {
         write!(json, r#"{comma}{{"value":"00000000-0000-0000-0000-{id:012}"}}"#).unwrap();
     }
     json.push_str("]}");
-    Resource::from_json(Before::Group.kind(), json.as_bytes()).unwrap()
+    Resource::from_json(Before::Group.resource_type(), json.as_bytes()).unwrap()
 }
 
 /// If each member were searched among all the others, this test would take hours.

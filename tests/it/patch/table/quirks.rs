@@ -252,7 +252,7 @@ pub(crate) const HABITS: &[Habit] = &[
     habit(
         UnknownPath,
         User,
-        r#"{"op":"replace","path":"emails[kind eq \"work\"].value","value":"n@x"},{"op":"replace","path":"title","value":"T"}"#,
+        r#"{"op":"replace","path":"emails[resource_type eq \"work\"].value","value":"n@x"},{"op":"replace","path":"title","value":"T"}"#,
         r#"{"title":"T"}"#,
         InvalidPath,
     ),

@@ -382,13 +382,13 @@ fn clients_find_the_endpoint() {
     assert_eq!(answer.json["token_endpoint"], "https://scim.example/scim/acme/oauth/token");
     let url = format!("{address}/scim/acme/v2/ServiceProviderConfig");
     let config = server.send("GET", &url, &[("Authorization", &format!("Bearer {TOKEN}"))], None).unwrap().json;
-    let kinds: Vec<&str> = config["authenticationSchemes"]
+    let resource_types: Vec<&str> = config["authenticationSchemes"]
         .as_array()
         .unwrap()
         .iter()
         .map(|scheme| scheme["type"].as_str().unwrap())
         .collect();
-    assert_eq!(kinds, ["oauthbearertoken", "oauth2"]);
+    assert_eq!(resource_types, ["oauthbearertoken", "oauth2"]);
     // In memory there are no clients.
     let server = acme(&memory(), &[]);
     assert_eq!(ask(&server, "grant_type=client_credentials").status, 404);

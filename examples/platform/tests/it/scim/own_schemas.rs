@@ -71,7 +71,7 @@ fn an_extension_and_a_resource_type_are_served() {
             .as_array()
             .unwrap()
             .iter()
-            .map(|kind| kind["name"].clone())
+            .map(|resource_type| resource_type["name"].clone())
             .collect();
         assert_eq!(names, ["User", "Group", "Device"]);
         assert_eq!(server.request("GET", &format!("/Schemas/{BADGE}"), None).json["name"], "Badge");
@@ -116,16 +116,16 @@ fn the_own_documents_are_read_again() {
     let place = sqlite();
     let files = files(&schemas().to_string(), &resource_types().to_string());
     let server = Server::start(&arguments(&place.url, &files));
-    let [schemas, kinds] = ["/Schemas", "/ResourceTypes"].map(|path| server.request("GET", path, None));
+    let [schemas, resource_types] = ["/Schemas", "/ResourceTypes"].map(|path| server.request("GET", path, None));
     drop(server);
-    let copies = self::files(&schemas.text, &kinds.text);
+    let copies = self::files(&schemas.text, &resource_types.text);
     let place = sqlite();
     let server = Server::start(&arguments(&place.url, &copies));
     let [same_schemas, same_kinds] = ["/Schemas", "/ResourceTypes"].map(|path| server.request("GET", path, None));
     let ids = |answer: &process::Answer| -> Vec<Json> {
         answer.json["Resources"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect()
     };
-    assert_eq!((ids(&schemas), ids(&kinds)), (ids(&same_schemas), ids(&same_kinds)));
+    assert_eq!((ids(&schemas), ids(&resource_types)), (ids(&same_schemas), ids(&same_kinds)));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn errors_name_the_file_and_the_place() {
         document.to_string()
     };
     let (right_schemas, right_kinds) = (schemas().to_string(), resource_types().to_string());
-    for (schemas, kinds, expected) in [
+    for (schemas, resource_types, expected) in [
         (
             with("/0/attributes/0/type", json!("int"), schemas),
             right_kinds.clone(),
@@ -184,7 +184,7 @@ fn errors_name_the_file_and_the_place() {
             "schemas.json: expected a resource type with the schema urn:example:scim:schemas:device",
         ),
     ] {
-        let files = files(&schemas, &kinds);
+        let files = files(&schemas, &resource_types);
         let refused = Server::try_start(&arguments(&place.url, &files)).err().unwrap_or_else(|| panic!("{expected}"));
         assert!(refused.stderr.contains(expected), "{expected}: {}", refused.stderr);
     }

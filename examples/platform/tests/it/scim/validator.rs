@@ -117,13 +117,18 @@ fn flattened(schema: &Json) -> BTreeSet<String> {
         let name = format!("{prefix}{}", attribute["name"].as_str().unwrap());
         names.insert(name.to_lowercase());
         let subs = attribute["subAttributes"].as_array().cloned().unwrap_or_default();
-        let kinds = subs.iter().find(|sub| sub["name"] == "type").and_then(|sub| sub["canonicalValues"].as_array());
+        let resource_types =
+            subs.iter().find(|sub| sub["name"] == "type").and_then(|sub| sub["canonicalValues"].as_array());
         for sub in &subs {
             let sub = sub["name"].as_str().unwrap();
-            match (attribute["multiValued"] == true, kinds) {
+            match (attribute["multiValued"] == true, resource_types) {
                 (false, _) => drop(names.insert(format!("{name}.{sub}").to_lowercase())),
-                (true, Some(kinds)) => {
-                    names.extend(kinds.iter().map(|kind| format!("{name}[type eq {kind}].{sub}").to_lowercase()));
+                (true, Some(resource_types)) => {
+                    names.extend(
+                        resource_types
+                            .iter()
+                            .map(|resource_type| format!("{name}[type eq {resource_type}].{sub}").to_lowercase()),
+                    );
                 }
                 (true, None) => drop(names.insert(format!("{name}[primary eq \"True\"].{sub}").to_lowercase())),
             }

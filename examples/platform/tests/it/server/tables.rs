@@ -30,7 +30,7 @@ async fn open(place: &Place) -> TableStore {
     TableStore::open(Database::open(&place.url).await.unwrap(), &registry()).await.unwrap()
 }
 
-fn kind(name: &str) -> Arc<ResourceType> {
+fn resource_type(name: &str) -> Arc<ResourceType> {
     Arc::clone(registry().resource_type(name).unwrap())
 }
 
@@ -40,18 +40,18 @@ fn acme() -> RequestContext {
 
 fn user(id: &str, name: &str) -> Change {
     let json = serde_json::json!({"id": id, "userName": name, "meta": {"resourceType": "User"}}).to_string();
-    Change::Create { entry: Entry::new(Resource::from_json(&kind("User"), json.as_bytes()).unwrap()) }
+    Change::Create { entry: Entry::new(Resource::from_json(&resource_type("User"), json.as_bytes()).unwrap()) }
 }
 
 /// The ids of the users that satisfy a filter, which the database must evaluate.
 async fn found(store: &TableStore, filter: &str) -> Vec<String> {
-    let kind = kind("User");
+    let resource_type = resource_type("User");
     let filter: Filter = filter.parse().unwrap();
-    let matcher = filter.compile(&kind, &mut Tolerance::new(Quirks::default())).unwrap();
+    let matcher = filter.compile(&resource_type, &mut Tolerance::new(Quirks::default())).unwrap();
     let conditions: Vec<_> = matcher.conditions().iter().collect();
     let window = Window::behind(None, 100);
     let scan = Scan {
-        kind: &kind,
+        resource_type: &resource_type,
         filter: &conditions,
         sort: None,
         window,
@@ -155,7 +155,7 @@ async fn texts_of_an_older_fold_are_derived_again() {
         // Both users can be changed and deactivated, and keep their names until one of them takes another name.
         let replace = |id: &str, name: &str, active: bool| {
             let json = serde_json::json!({"id": id, "userName": name, "active": active}).to_string();
-            let resource = Arc::new(Resource::from_json(&kind("User"), json.as_bytes()).unwrap());
+            let resource = Arc::new(Resource::from_json(&resource_type("User"), json.as_bytes()).unwrap());
             Change::Replace { entry: Entry::new(Arc::clone(&resource)), expect: Expect::Exists, before: resource }
         };
         for (id, name) in [("1", "γιωργος"), ("2", "ΓΙΩΡΓΟΣ"), ("2", "γιωργος")] {
@@ -174,14 +174,21 @@ async fn texts_of_an_older_fold_are_derived_again() {
 
 /// The total of users in a list without a filter.
 async fn total(store: &TableStore) -> Option<u64> {
-    let (kind, requested) = (kind("User"), RequestedAttributes::everything());
+    let (resource_type, requested) = (resource_type("User"), RequestedAttributes::everything());
     let window = Window::Offset { skip: 0, take: 0 };
-    let scan = Scan { kind: &kind, filter: &[], sort: None, window, requested: &requested, count: true };
+    let scan =
+        Scan { resource_type: &resource_type, filter: &[], sort: None, window, requested: &requested, count: true };
     store.scan(&acme(), &scan).await.unwrap().total
 }
 
 fn deletion(id: &str) -> Change {
-    Change::Delete { kind: kind("User"), id: id.into(), expect: Expect::Exists, at: Utc::now(), before: None }
+    Change::Delete {
+        resource_type: resource_type("User"),
+        id: id.into(),
+        expect: Expect::Exists,
+        at: Utc::now(),
+        before: None,
+    }
 }
 
 /// The stored totals are the numbers of rows, despite concurrent writers, and failed writes do not count.
@@ -221,10 +228,12 @@ async fn totals_are_those_of_the_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_are_looked_up_as_they_are() {
     let user = |addresses: &[(&str, &str)]| {
-        let emails: Vec<_> =
-            addresses.iter().map(|(value, kind)| serde_json::json!({"value": value, "type": kind})).collect();
+        let emails: Vec<_> = addresses
+            .iter()
+            .map(|(value, resource_type)| serde_json::json!({"value": value, "type": resource_type}))
+            .collect();
         let json = serde_json::json!({"id": "1", "userName": "ann", "emails": emails}).to_string();
-        Entry::new(Resource::from_json(&kind("User"), json.as_bytes()).unwrap())
+        Entry::new(Resource::from_json(&resource_type("User"), json.as_bytes()).unwrap())
     };
     for place in databases() {
         let store = open(&place).await;
@@ -336,7 +345,7 @@ async fn the_outbox_has_each_change() {
         store.commit(&context, &[user("1", "ann"), user("2", "bob")]).await.unwrap();
         store.commit(&context, &[user("3", "cid"), user("4", "ANN")]).await.unwrap_err();
         let delete = |id: &str| Change::Delete {
-            kind: kind("User"),
+            resource_type: resource_type("User"),
             id: id.into(),
             expect: Expect::Exists,
             at: Utc::now(),
@@ -370,8 +379,13 @@ async fn a_locked_row_is_not_waited_for_without_end() {
     let (client, connection) = tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     client.batch_execute("BEGIN; SELECT id FROM resource WHERE id = '1' FOR UPDATE").await.unwrap();
-    let delete =
-        || Change::Delete { kind: kind("User"), id: "1".into(), expect: Expect::Exists, at: Utc::now(), before: None };
+    let delete = || Change::Delete {
+        resource_type: resource_type("User"),
+        id: "1".into(),
+        expect: Expect::Exists,
+        at: Utc::now(),
+        before: None,
+    };
     // More writers than connections, half of them canceled at once.
     let waiting: Vec<_> = (0..40)
         .map(|n| {
