@@ -1,6 +1,6 @@
 //! The protocol core of a SCIM 2.0 service provider (RFC 7643, RFC 7644, RFC 9865): schemas, filters, PATCH, and the
-//! checks and responses of every operation. The core opens no socket and no file. The host brings the HTTP server and
-//! the database.
+//! checks and responses of every operation. The core opens no socket and no file. Your program, the host, brings the
+//! HTTP server and the database. `block_on` in the example is the host's executor.
 //!
 //! ```
 //! # #[cfg(feature = "system")] {
@@ -27,29 +27,31 @@
 //!
 //! # Four types to know
 //!
-//! - [`Registry`]: the resource types and their schemas. The standard ones are included; a host adds its own.
+//! - [`Registry`]: the resource types and their schemas. The crate includes the standard types; a host adds its own
+//!   types.
 //! - [`Store`](trait@Store): the one trait that a host implements. [`MemoryStore`](store::MemoryStore) is a ready-made
 //!   store to start with.
-//! - [`ServiceProvider`]: the operations, as functions on [`Resource`]s, for hosts that call them directly.
-//! - [`Request`](protocol::Request) and [`Response`](protocol::Response): the same operations over HTTP, in and out of
-//!   [`ServiceProvider::handle`].
+//! - [`ServiceProvider`]: the SCIM operations, such as create and search, as functions on [`Resource`]s, for hosts that
+//!   call the functions directly.
+//! - [`Request`](protocol::Request) and [`Response`](protocol::Response): the HTTP form of the same operations, as
+//!   argument and result of [`ServiceProvider::handle`].
 //!
 //! # The path of a request
 //!
-//! [`protocol`] finds the endpoint and reads the request body, under the [`schema`], into a [`Resource`] or a
-//! [`patch`]. [`provider`] reads resources from the [`store`], computes with [`filter`], [`patch`] and [`resource`],
-//! and commits on the condition that no concurrent request was faster. The response shows the attributes that the
-//! client asked for. An [`Error`] of any part states the fault and its place.
+//! [`protocol`] finds the endpoint, and reads the request body into a [`Resource`] or a [`patch`] that fits the
+//! [`schema`]. [`provider`] reads resources from the [`store`], and computes the change with [`filter`], [`patch`] and
+//! [`resource`]. The commit succeeds only if no concurrent request was faster. The response shows the attributes that
+//! the client asked for. An [`Error`] states the fault and the place of the fault.
 //!
-//! Each change that a commit made is an [`event`], for the host's observers and for its store.
+//! Each committed change is an [`event`] for the host's observers and the host's store.
 //!
-//! Each deviation of an identity provider from the RFCs is tolerated under a name: see [`quirks`]. Every bound is in
-//! [`limits`].
+//! The core tolerates known deviations of identity providers from the RFCs, each under a name: see [`quirks`]. Every
+//! bound is in [`limits`].
 //!
 //! # Guides
 //!
-//! - [Write your own store](manual::write_your_own_store): SCIM over existing tables, up to a store that passes the
-//!   kit.
+//! - [Write your own store](manual::write_your_own_store): SCIM over existing tables, up to a store that passes
+//!   `StoreKit`.
 //! - [Scale out](manual::scale_out): several instances on one database, replicas, retries, and advice for CockroachDB
 //!   and YugabyteDB.
 //! - [From a section of an RFC to the code](manual::requirements): the files that implement each section.
@@ -60,14 +62,14 @@
 //! [`Clock`](provider::Clock) and [`IdSource`](provider::IdSource).
 //!
 //! `http`: [`ServiceProvider::handle_http`], from and to the types of the crate [http](https://docs.rs/http).
-//! `tower`: [`ScimService`](http::ScimService), a service for [axum](https://docs.rs/axum) and its like.
+//! `tower`: [`ScimService`](http::ScimService), a service for [axum](https://docs.rs/axum) and similar frameworks.
 //!
-//! `bearer`: API keys, made at random, kept as digests and checked in constant time.
+//! `bearer`: random API keys, which a host stores as digests and checks in constant time.
 //!
 //! `oauth`: [OAuth 2.0](oauth) for identity providers: the token endpoint of the client credentials grant, and client
 //! assertions of workload identity federation.
 //!
-//! `signed-cursors`: cursors sealed with a key, see
+//! `signed-cursors`: page cursors that clients can neither read nor alter, see
 //! [`cursor_key`](provider::ServiceProviderBuilder::cursor_key).
 //!
 //! `sql`: filters, sort order and pages as [SQL](sql) text and parameters, for stores on SQLite and PostgreSQL.
@@ -77,7 +79,8 @@
 //!
 //! `tracing`: a span `scim.request` of the crate [tracing](https://docs.rs/tracing) for each request, with `tenant`,
 //! `actor`, `request_id`, `operation`, `resource_type`, `status`, `scim_type`, `store_calls`, `rows` (that the store
-//! returned), `retries` (attempts repeated after a lost race) and `quirks`. The span contains no value of a resource.
+//! returned), `retries` (after concurrent changes or while the store was busy) and `quirks`. The span contains no value
+//! of a resource.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "bearer")]
