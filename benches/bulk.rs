@@ -40,8 +40,8 @@ fn provider() -> ServiceProvider<MemoryStore> {
     let mut limits = Limits::default();
     limits.bulk_operations = 10_000;
     limits.bulk_payload = 64 << 20;
-    let builder = ServiceProvider::builder(Registry::standard(), MemoryStore::new());
-    builder.base_url("https://example.com").limits(limits).build().expect("complete")
+    let builder = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com");
+    builder.limits(limits).build().expect("complete")
 }
 
 /// A request that creates `count` groups. The members of each group are the nine groups after it.

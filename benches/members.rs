@@ -54,7 +54,7 @@ impl Host {
         let context = RequestContext::new(TenantId::single());
         let store = MemoryStore::new();
         let create = |resource: Resource| {
-            now(store.commit(&context, &[Change::Create { entry: Entry::new(resource) }])).expect("created");
+            now(store.commit(&context, &[Change::Create(Entry::new(resource))])).expect("created");
         };
         for n in 0..=members {
             create(resource(&user, &format!("u{n}"), None));
@@ -66,8 +66,7 @@ impl Host {
         let element =
             |n| Value::Complex(Object::from_iter([(id, text(&format!("u{n}"))), (resource_type, text("User"))]));
         create(resource(&group, "g", Some((list, Value::List((0..members).map(element).collect())))));
-        let provider =
-            ServiceProvider::builder(registry, store).base_url("https://example.com").build().expect("complete");
+        let provider = ServiceProvider::builder(registry, store, "https://example.com").build().expect("complete");
         let patch = |operation: String| {
             format!(r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{operation}]}}"#)
         };

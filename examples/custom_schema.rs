@@ -83,7 +83,7 @@ impl Host {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let provider =
-        ServiceProvider::builder(registry()?, MemoryStore::new()).base_url("https://platform.example/scim").build()?;
+        ServiceProvider::builder(registry()?, MemoryStore::new(), "https://platform.example/scim").build()?;
     let host = Host { provider, context: RequestContext::new(TenantId::single()) };
 
     host.ask("GET", "/ResourceTypes/Device", "", 200, r#""endpoint":"/Devices""#)?;

@@ -18,8 +18,8 @@ use scim_core::{
     protocol::Request,
     schema::{Attribute, AttributeId, AttributeType, ENTERPRISE_USER, GROUP, Mutability, ResourceType, Schema, USER},
     store::{
-        Capabilities, Change, ChangeOutcome, CommitError, Entry, Key, Page, RequestContext, RequestedAttributes, Scan,
-        StoreError, Stored, TenantId, Version,
+        Capabilities, Change, ChangeOutcome, CommitError, Entry, Key, Page, Replacement, RequestContext,
+        RequestedAttributes, Scan, StoreError, Stored, TenantId, Version,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -199,11 +199,11 @@ impl Store for Platform {
         let mut effect = None;
         let version = match (change, &before) {
             (
-                Change::Create { entry: Entry { resource, .. } }
-                | Change::Replace { entry: Entry { resource, .. }, .. },
+                Change::Create(Entry { resource, .. })
+                | Change::Replace(Replacement { entry: Entry { resource, .. }, .. }),
                 _,
             ) => Self::put(tables, resource)?,
-            (Change::EditValues { .. }, Some(before)) => match change.edited(&before.resource) {
+            (Change::EditValues(edit), Some(before)) => match edit.apply(&before.resource) {
                 // With SQL: an INSERT or DELETE of one row of members, without reading the team.
                 Some((after, really)) => {
                     effect = Some(really);
@@ -211,7 +211,7 @@ impl Store for Platform {
                 }
                 None => return Ok(vec![ChangeOutcome::kept(before.version.clone())]),
             },
-            (Change::Delete { .. }, _) => {
+            (Change::Delete(_), _) => {
                 tables.writes += 1;
                 tables.accounts.retain(|row| row.id != change.id());
                 tables.teams.retain(|row| row.id != change.id());
@@ -226,7 +226,7 @@ impl Store for Platform {
                 return Ok(vec![ChangeOutcome::deleted()]);
             }
             // A later version of the library may send other changes, which this store does not know.
-            _ => return Err(StoreError::backend("a change of a kind that is not known").into()),
+            _ => return Err(StoreError::backend("a change that this store does not know").into()),
         };
         Ok(vec![ChangeOutcome::written(Version::from(version)).with_edit(effect)])
     }
@@ -247,7 +247,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (organization, registry) = (TenantId::new("acme")?, registry()?);
     let platform = Arc::new(Platform { organization: organization.clone(), registry: registry.clone(), tables });
     let provider =
-        ServiceProvider::builder(registry, Arc::clone(&platform)).base_url("https://platform.example/scim").build()?;
+        ServiceProvider::builder(registry, Arc::clone(&platform), "https://platform.example/scim").build()?;
     let context = RequestContext::new(organization);
     let ask = |method: &str, target: &str, body: &str, status: u16, part: &str| -> Result<String, Box<dyn Error>> {
         let response = now(provider.handle(&context, &Request::new(method, target).body(body.as_bytes())));

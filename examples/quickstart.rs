@@ -27,9 +27,9 @@ async fn serve(provider: &ServiceProvider<MemoryStore>, key: &str, request: &Req
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url("https://platform.example/scim/{tenant}/v2")
-        .build()?;
+    let provider =
+        ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://platform.example/scim/{tenant}/v2")
+            .build()?;
 
     let body = br#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "bjensen"}"#;
     let create = Request::new("POST", "/Users").header("Content-Type", "application/scim+json").body(body);

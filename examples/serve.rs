@@ -130,7 +130,7 @@ fn main() -> Result<(), Fault> {
     let listener = Async::new(TcpListener::bind(listen.as_str())?)?;
     // Port 0 asks for any free port; the URL contains the port that was assigned.
     let url = format!("http://{}{BASE_PATH}", listener.get_ref().local_addr()?);
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new()).base_url(url.as_str()).build()?;
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), url.as_str()).build()?;
     let host = Arc::new(Host { provider, token });
     println!("serving {url}");
     for _ in 0..WORKERS {

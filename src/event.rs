@@ -25,7 +25,7 @@ use crate::{
     patch::Membership,
     resource::{Resource, SEGMENT, url},
     schema::{AttributeId, AttributeType, ResourceType},
-    store::{Change, ChangeOutcome, RequestContext, TenantId, Version},
+    store::{Change, ChangeOutcome, Deletion, ListEdit, Replacement, RequestContext, TenantId, Version},
     value::{Object, Text},
 };
 
@@ -112,7 +112,7 @@ impl Event {
     /// let (before, entry) = (Arc::new(before?), Entry::new(after?));
     ///
     /// let context = RequestContext::new(TenantId::new("acme")?).with_actor("okta");
-    /// let change = Change::Replace { entry, before, expect: Expect::Version(Version::from(6)) };
+    /// let change = Change::Replace(Replacement { entry, before, expect: Expect::Version(Version::from(6)) });
     /// let event = Event::of(&context, &change, &ChangeOutcome::written(Version::from(7))).expect("a change");
     /// assert_eq!((event.state_change(), event.actor()), (StateChange::Updated, Some("okta")));
     /// assert_eq!(event.attributes(), ["active", "name.givenName", "password"]);
@@ -146,21 +146,21 @@ impl Event {
             kept: Vec::new(),
         };
         match change {
-            Change::Create { entry } => {
+            Change::Create(entry) => {
                 event.state_change = StateChange::Created;
                 event.compare(None, &entry.resource);
             }
-            Change::Replace { entry, before, .. } => {
+            Change::Replace(Replacement { entry, before, .. }) => {
                 event.compare(Some(before), &entry.resource);
                 event.kept.clone_from(&entry.kept);
             }
-            Change::EditValues { attribute, edit, modified, .. } => {
+            Change::EditValues(ListEdit { attribute, edit, modified, .. }) => {
                 event.time = *modified;
                 event.attributes.push(resource_type.path(*attribute));
                 let edit = done.edit.as_ref().unwrap_or(edit).clone();
                 event.add_membership(Membership { attribute: *attribute, edit });
             }
-            Change::Delete { at, before, .. } => {
+            Change::Delete(Deletion { at, before, .. }) => {
                 event.state_change = StateChange::Deleted;
                 event.time = *at;
                 event.external_id = before.as_ref().and_then(|before| before.external_id()).map(Text::from);
@@ -316,14 +316,15 @@ impl Event {
     /// let event = |change: &Change| Event::of(&context, change, &outcome).expect("a change");
     /// let replace = |before: &Arc<Resource>, after: &Arc<Resource>| {
     ///     let (entry, before) = (Entry::new(Arc::clone(after)), Arc::clone(before));
-    ///     event(&Change::Replace { entry, before, expect: Expect::Version(Version::from(6)) })
+    ///     event(&Change::Replace(Replacement { entry, before, expect: Expect::Version(Version::from(6)) }))
     /// };
     /// assert!(replace(&active, &inactive).ends_access());
     /// assert!(!replace(&inactive, &active).ends_access());
-    /// assert!(!event(&Change::Create { entry: Entry::new(inactive) }).ends_access());
+    /// assert!(!event(&Change::Create(Entry::new(inactive))).ends_access());
     ///
     /// let (resource_type, id) = (Arc::clone(user), "2819".into());
-    /// let delete = Change::Delete { resource_type, id, expect: Expect::Exists, at: Default::default(), before: None };
+    /// let (expect, at, before) = (Expect::Exists, Default::default(), None);
+    /// let delete = Change::Delete(Deletion { resource_type, id, expect, at, before });
     /// assert!(event(&delete).ends_access());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

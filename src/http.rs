@@ -32,8 +32,7 @@ impl<S: Store> ServiceProvider<S> {
     /// # }
     /// use scim_core::{Registry, ServiceProvider, store::{MemoryStore, RequestContext, TenantId}};
     ///
-    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-    ///     .base_url("https://example.com/scim/v2")
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")
     ///     .build()?;
     /// let request = http::Request::get("/Users?count=0").body(Vec::new())?;
     /// let response = block_on(provider.handle_http(&RequestContext::new(TenantId::single()), &request));

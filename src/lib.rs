@@ -11,8 +11,8 @@
 //! # }
 //! use scim_core::{Registry, ServiceProvider, protocol::Request, store::{MemoryStore, RequestContext, TenantId}};
 //!
-//! let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-//!     .base_url("https://platform.example/scim/v2")
+//! let url = "https://platform.example/scim/v2";
+//! let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), url)
 //!     .build()?;
 //! let context = RequestContext::new(TenantId::single());
 //!

@@ -152,6 +152,8 @@ impl Resource {
     }
 }
 
+impl Eq for Resource {}
+
 impl PartialEq for Resource {
     /// Same type, same values; the order of attributes does not matter (RFC 7643 §2.3.8).
     fn eq(&self, other: &Self) -> bool {

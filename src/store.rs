@@ -9,6 +9,7 @@ mod context;
 mod dynamic;
 mod error;
 mod memory;
+mod outcome;
 mod scan;
 mod version;
 
@@ -16,11 +17,12 @@ use std::{collections::HashSet, sync::Arc};
 
 pub(crate) use self::context::Meter;
 pub use self::{
-    change::{Change, ChangeOutcome, Entry, Expect},
+    change::{Change, Deletion, Entry, Expect, ListEdit, Replacement},
     context::{InvalidTenantId, RequestContext, TenantId},
     dynamic::DynStore,
     error::{CommitError, StoreError},
     memory::MemoryStore,
+    outcome::ChangeOutcome,
     scan::{Capabilities, Key, Page, Pushdown, Referrer, RequestedAttributes, Scan, Stored, Window},
     version::{InvalidVersion, Version},
 };
@@ -88,8 +90,9 @@ use crate::{
 ///         let rows = tenants.entry(context.tenant().clone()).or_default();
 ///         let before = rows.get(change.id()).cloned();
 ///         change.check(before.as_ref().map(|before| &before.version))?;
-///         let after = match (change, &before) {
-///             (Change::Create { entry } | Change::Replace { entry, .. }, _) => {
+///         let version = Version::from(*writes + 1);
+///         let (after, effect) = match (change, &before) {
+///             (Change::Create(entry) | Change::Replace(Replacement { entry, .. }), _) => {
 ///                 let others = rows.values().filter(|other| {
 ///                     other.resource.id() != change.id()
 ///                         && other.resource.resource_type().name() == change.resource_type().name()
@@ -98,27 +101,26 @@ use crate::{
 ///                 if let Some(taken) = taken.find(|key| entry.unique.contains(key)) {
 ///                     return Err(StoreError::NotUnique { attribute: taken.attribute }.into());
 ///                 }
-///                 Some((entry.resource.clone(), None))
+///                 (entry.resource.clone(), None)
 ///             }
-///             (Change::EditValues { .. }, Some(before)) => match change.edited(&before.resource) {
-///                 Some((after, effect)) => Some((Arc::new(after), Some(effect))),
+///             (Change::EditValues(edit), Some(before)) => match edit.apply(&before.resource) {
+///                 Some((after, effect)) => (Arc::new(after), Some(effect)),
 ///                 None => return Ok(vec![ChangeOutcome::kept(before.version.clone())]),
 ///             },
-///             (Change::Delete { .. }, _) => None,
-///             // A change that a later version of the crate adds must not be treated as a deletion.
-///             _ => return Err(StoreError::backend("a change of a kind that is not known").into()),
+///             (Change::Delete(deletion), _) => {
+///                 *writes += 1;
+///                 rows.remove(&*deletion.id);
+///                 for referrer in rows.values_mut() {
+///                     if let Some(without) = deletion.drop_references(&referrer.resource) {
+///                         *referrer = Stored::new(without, version.clone());
+///                     }
+///                 }
+///                 return Ok(vec![ChangeOutcome::deleted()]);
+///             }
+///             // The crate may add changes in a later version.
+///             _ => return Err(StoreError::backend("a change that this store does not know").into()),
 ///         };
 ///         *writes += 1;
-///         let version = Version::from(*writes);
-///         let Some((after, effect)) = after else {
-///             rows.remove(change.id());
-///             for referrer in rows.values_mut() {
-///                 if let Some(without) = change.dropped_from(&referrer.resource) {
-///                     *referrer = Stored::new(without, version.clone());
-///                 }
-///             }
-///             return Ok(vec![ChangeOutcome::deleted()]);
-///         };
 ///         rows.insert(change.id().to_owned(), Stored::new(after, version.clone()));
 ///         Ok(vec![ChangeOutcome::written(version).with_edit(effect)])
 ///     }
@@ -142,9 +144,9 @@ use crate::{
 /// # let member = Object::from_iter([(group.value_of(members).expect("defined"), text("u"))]);
 /// # let (store, context) = (Listing::default(), RequestContext::new(TenantId::single()));
 /// # let commit = |change: Change| now(store.commit(&context, &[change])).map(|done| done[0].changed);
-/// # let create = |resource: &Resource| Change::Create { entry: Entry::new(resource.clone()) };
-/// # let add = || Change::EditValues { resource_type: group.clone(), id: "g".into(), attribute: members, expect: Expect::Exists,
-/// #     edit: ValueEdit { add: vec![member.clone()], ..ValueEdit::default() }, modified: Default::default() };
+/// # let create = |resource: &Resource| Change::Create(Entry::new(resource.clone()));
+/// # let add = || Change::EditValues(ListEdit { resource_type: group.clone(), id: "g".into(), attribute: members, expect: Expect::Exists,
+/// #     edit: ValueEdit { add: vec![member.clone()], ..ValueEdit::default() }, modified: Default::default() });
 /// # assert!(commit(create(&ann))? && commit(create(&all))? && commit(add())? && !commit(add())?);
 /// # assert!(matches!(commit(create(&ann)), Err(CommitError { error: StoreError::NotUnique { .. }, .. })));
 /// # let mut namesake = ann.clone();
@@ -159,7 +161,7 @@ use crate::{
 /// # assert_eq!(now(store.locate(&context, &[group.clone(), user.clone()], &["u", "x"]))?, [Some(1), None]);
 /// # let before = get();
 /// # assert!(before.resource.root().contains(members));
-/// # commit(Change::Delete { resource_type: user.clone(), id: "u".into(), expect: Expect::Exists, at: Default::default(), before: None })?;
+/// # commit(Change::Delete(Deletion { resource_type: user.clone(), id: "u".into(), expect: Expect::Exists, at: Default::default(), before: None }))?;
 /// # assert!(get().version != before.version && !get().resource.root().contains(members));
 /// # assert_eq!(get().resource.last_modified(), before.resource.last_modified());
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -17,7 +17,7 @@ use crate::schema::AttributeId;
 /// The value of an attribute (RFC 7643 §2.3). There is no null: an attribute without a value is absent (§2.5).
 // The tag is as wide as a word, so the payload is moved in words. Reading a resource moves values all the time.
 #[repr(u64)]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 7643 §2.3 closes the set, and a store must handle each")]
 pub enum Value {
     /// A boolean.
@@ -171,6 +171,8 @@ impl Object {
         self.get(attribute).is_some()
     }
 }
+
+impl Eq for Object {}
 
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {

@@ -156,8 +156,7 @@ impl World {
         }));
         let inner = Arc::new(MemoryStore::new());
         let context = RequestContext::new(TenantId::single());
-        let changes: Vec<Change> =
-            all.into_iter().map(|resource| Change::Create { entry: Entry::new(resource) }).collect();
+        let changes: Vec<Change> = all.into_iter().map(|resource| Change::Create(Entry::new(resource))).collect();
         for batch in changes.chunks(MemoryStore::MAX_BATCH) {
             now(inner.commit(&context, batch)).unwrap();
         }
@@ -165,8 +164,7 @@ impl World {
         limits.answer = ANSWER;
         let spent = Arc::<AtomicU64>::default();
         let store = Copying { inner, spent: Arc::clone(&spent) };
-        let provider = ServiceProvider::builder(registry, store)
-            .base_url(BASE)
+        let provider = ServiceProvider::builder(registry, store, BASE)
             .limits(limits)
             .clock(Ticking::default())
             .ids(Counting::default())

@@ -29,10 +29,13 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) fn new(organization: &str, quirks: Quirks) -> Result<Self, Box<dyn Error>> {
-        let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-            .base_url("https://platform.example/scim/{tenant}/v2")
-            .quirks(quirks)
-            .build()?;
+        let provider = ServiceProvider::builder(
+            Registry::standard(),
+            MemoryStore::new(),
+            "https://platform.example/scim/{tenant}/v2",
+        )
+        .quirks(quirks)
+        .build()?;
         // A host makes the context of each request, after it has checked the API key and found the owner.
         let context = RequestContext::new(TenantId::new(organization)?).with_actor("API key 1");
         Ok(Self { provider, context, requests: 0 })

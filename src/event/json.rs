@@ -115,10 +115,11 @@ impl Event {
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered").clone();
-    /// let delete = Change::Delete {
+    /// let delete = Change::Delete(Deletion {
     ///     resource_type: user, id: "2819".into(), expect: Expect::Exists, at: Default::default(), before: None,
-    /// };
-    /// let event = Event::of(&RequestContext::new(TenantId::single()), &delete, &ChangeOutcome::deleted()).expect("a change");
+    /// });
+    /// let context = RequestContext::new(TenantId::single());
+    /// let event = Event::of(&context, &delete, &ChangeOutcome::deleted()).expect("a change");
     /// let row = event.to_json();
     /// assert_eq!(Event::from_json(&registry, &row)?.id(), event.id());
     /// # Ok::<(), scim_core::event::EventError>(())

@@ -22,8 +22,7 @@ use crate::store::RequestContext;
 /// use scim_core::{Registry, ServiceProvider, event::Event, store::{MemoryStore, RequestContext}};
 ///
 /// let (sender, receiver) = mpsc::channel();
-/// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-///     .base_url("https://example.com/scim/v2")
+/// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")
 ///     .observer(move |_: &RequestContext, event: &Event| {
 ///         if event.ends_access() {
 ///             let _ = sender.send(event.resource_id().to_owned());

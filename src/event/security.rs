@@ -96,7 +96,7 @@ impl From<EventUri> for Box<str> {
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");
 /// let resource = Resource::from_json(user, br#"{"id": "44f6142d", "externalId": "jdoe", "userName": "jdoe"}"#)?;
-/// let change = Change::Create { entry: Entry::new(resource) };
+/// let change = Change::Create(Entry::new(resource));
 /// let outcome = ChangeOutcome::written(Version::from(1));
 /// let event = Event::of(&RequestContext::new(TenantId::single()), &change, &outcome).expect("a change");
 ///

@@ -150,7 +150,7 @@ impl Comparison {
 }
 
 /// The operand of a comparison, of the attribute's own type.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Comparand {
     /// A boolean; the operator is `eq`.

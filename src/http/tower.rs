@@ -28,8 +28,7 @@ use crate::{
 /// # #[cfg(feature = "system")] {
 /// use scim_core::{Registry, ServiceProvider, http::ScimService, store::MemoryStore};
 ///
-/// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-///     .base_url("https://example.com/scim/v2")
+/// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")
 ///     .build()?;
 /// let service = ScimService::new(provider);
 /// // axum::Router::new().nest_service("/scim/v2", service).layer(authentication)

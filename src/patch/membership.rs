@@ -26,7 +26,7 @@ use crate::{
 
 /// A change of one list of references by the `value`s in it. Returned by [`Patch::membership`] for a patch that
 /// makes no other change, and reported by an [`Event`](crate::event::Event).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Membership {
     /// The list.
@@ -56,7 +56,7 @@ pub struct Membership {
 /// assert_eq!(edit.apply(members, &mut group), None, "both are members already");
 /// # Ok::<(), scim_core::schema::SchemaError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a store that overlooked a new step would lose members")]
 pub struct ValueEdit {
     /// Whether to remove first every value that is not in `add`.

@@ -38,8 +38,7 @@ impl<S: Store> ServiceProvider<S> {
     /// # }
     /// use scim_core::{Registry, ServiceProvider, protocol::Request, store::{MemoryStore, RequestContext, TenantId}};
     ///
-    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-    ///     .base_url("https://example.com/scim/v2")
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")
     ///     .build()?;
     /// // Only the host knows the caller.
     /// let context = RequestContext::new(TenantId::single());

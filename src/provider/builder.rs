@@ -21,12 +21,28 @@ use crate::{
 impl<S: Store> ServiceProvider<S> {
     /// Returns a builder for a service provider with the resource types of `registry`, whose resources are in
     /// `store`.
-    pub fn builder(registry: Registry, store: S) -> ServiceProviderBuilder<S> {
+    ///
+    /// `base_url` is the URL under which clients reach the service provider, for example
+    /// `https://example.com/scim/v2`. Every `meta.location` and `$ref` starts with it (RFC 7644 §1.3). The core
+    /// replaces `{tenant}` in the URL by the [`TenantId`](crate::store::TenantId) of the request. The host sets the
+    /// URL, because the host name in a request is only a claim of the client.
+    /// [`build`](ServiceProviderBuilder::build) checks the URL.
+    ///
+    /// ```
+    /// # #[cfg(feature = "system")] {
+    /// use scim_core::{Registry, ServiceProvider, store::MemoryStore};
+    ///
+    /// let url = "https://example.com/{tenant}/scim/v2";
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), url).build()?;
+    /// # }
+    /// # Ok::<(), scim_core::provider::ConfigurationError>(())
+    /// ```
+    pub fn builder(registry: Registry, store: S, base_url: impl Into<Box<str>>) -> ServiceProviderBuilder<S> {
         let (clock, ids) = defaults();
         ServiceProviderBuilder {
             registry,
             store,
-            base: None,
+            base: base_url.into(),
             limits: Limits::default(),
             quirks: Quirks::default(),
             clock,
@@ -60,7 +76,7 @@ fn defaults() -> Defaults {
 pub struct ServiceProviderBuilder<S> {
     registry: Registry,
     store: S,
-    base: Option<Box<str>>,
+    base: Box<str>,
     limits: Limits,
     quirks: Quirks,
     clock: Option<Box<dyn Clock>>,
@@ -81,15 +97,6 @@ impl<S> fmt::Debug for ServiceProviderBuilder<S> {
 }
 
 impl<S: Store> ServiceProviderBuilder<S> {
-    /// Sets the URL under which clients reach the service provider, for example `https://example.com/scim/v2`. Every
-    /// `meta.location` and `$ref` starts with it (RFC 7644 §1.3). The core replaces `{tenant}` in the URL by the
-    /// [`TenantId`](crate::store::TenantId) of the request. Required, because the host name in a request is only a
-    /// claim of the client.
-    pub fn base_url(mut self, url: impl Into<Box<str>>) -> Self {
-        self.base = Some(url.into());
-        self
-    }
-
     /// Replaces the default limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -163,8 +170,7 @@ impl<S: Store> ServiceProviderBuilder<S> {
     /// /// The host's data about an authenticated caller.
     /// struct Session { user: String }
     ///
-    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-    ///     .base_url("https://example.com/scim/v2")
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")
     ///     .me(|context| context.host::<Session>().map(|session| Subject::new("User", session.user.as_str())))
     ///     .build()?;
     /// # }
@@ -190,8 +196,7 @@ impl<S: Store> ServiceProviderBuilder<S> {
     /// # #[cfg(feature = "system")] {
     /// use scim_core::{Registry, ServiceProvider, event::EventUri, store::MemoryStore};
     ///
-    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-    ///     .base_url("https://example.com/scim/v2")
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")
     ///     .security_events([EventUri::CreateNotice, EventUri::Deactivate])
     ///     .build()?;
     /// # }
@@ -206,12 +211,11 @@ impl<S: Store> ServiceProviderBuilder<S> {
     ///
     /// # Errors
     ///
-    /// If the base URL is missing or invalid, the clock or the source of ids is missing, or a limit is zero although
+    /// If the base URL is invalid, the clock or the source of ids is missing, or a limit is zero although
     /// no request could then meet it.
     pub fn build(self) -> Result<ServiceProvider<S>, ConfigurationError> {
         use ConfigurationError as Fault;
-        let base = self.base.ok_or(Fault::NoBaseUrl)?;
-        let base = BaseUrl::new(&base).ok_or(Fault::BaseUrl(base))?;
+        let Some(base) = BaseUrl::new(&self.base) else { return Err(Fault::BaseUrl(self.base)) };
         let limits = &self.limits;
         let vital = [
             ("body", limits.body),
@@ -254,9 +258,6 @@ impl<S: Store> ServiceProviderBuilder<S> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigurationError {
-    /// [`ServiceProviderBuilder::base_url`] was not called.
-    #[error("expected a base URL")]
-    NoBaseUrl,
     /// The base URL is not an absolute http or https URL, or it has a query (RFC 7644 §1.3).
     #[error("expected an http or https URL without a query: `{0:.60}`")]
     BaseUrl(Box<str>),

@@ -83,8 +83,7 @@ impl<S: Store> ServiceProvider<S> {
     /// use scim_core::{Limits, Quirks, Registry, ServiceProvider, message::BulkRequest, quirks::Tolerance};
     /// use scim_core::store::{MemoryStore, RequestContext, TenantId};
     ///
-    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-    ///     .base_url("https://example.com/scim/v2")
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")
     ///     .build()?;
     /// let body = br#"{"Operations": [
     ///     {"method": "POST", "path": "/Groups", "bulkId": "all", "data": {"displayName": "All", "members": [{"value": "bulkId:ann"}]}},

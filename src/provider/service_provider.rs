@@ -28,8 +28,7 @@ use crate::{
 /// # #[cfg(feature = "system")] {
 /// use scim_core::{Registry, ServiceProvider, store::MemoryStore};
 ///
-/// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-///     .base_url("https://example.com/scim/{tenant}/v2")
+/// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/{tenant}/v2")
 ///     .build()?;
 /// # }
 /// # Ok::<(), scim_core::provider::ConfigurationError>(())

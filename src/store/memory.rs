@@ -60,7 +60,7 @@ use crate::{
 ///
 /// let store = MemoryStore::new();
 /// let context = RequestContext::new(TenantId::single());
-/// let done = now(store.commit(&context, &[Change::Create { entry: Entry::new(user) }]))?;
+/// let done = now(store.commit(&context, &[Change::Create(Entry::new(user))]))?;
 ///
 /// let key = Key { resource_type, id: "2819c223" };
 /// let stored = now(store.get(&context, key, &RequestedAttributes::everything()))?.expect("created");

@@ -20,8 +20,8 @@ use crate::{
     resource::Resource,
     schema::{Registry, ResourceType},
     store::{
-        Capabilities, Change, ChangeOutcome, CommitError, Entry, Expect, Key, RequestContext, RequestedAttributes,
-        Scan, Store, StoreError, Stored, TenantId, Version, Window,
+        Capabilities, Change, ChangeOutcome, CommitError, Deletion, Entry, Expect, Key, ListEdit, Replacement,
+        RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId, Version, Window,
     },
     value::Object,
 };
@@ -355,18 +355,24 @@ fn failed(what: &str, error: &(dyn std::error::Error + 'static)) -> Stop {
 }
 
 fn create(resource: Resource) -> Change {
-    Change::Create { entry: Entry::new(resource) }
+    Change::Create(Entry::new(resource))
 }
 
 /// A replacement. `before` equals the new state, since a store may use it only for records.
 fn replace(resource: Resource, expect: Expect) -> Change {
     let entry = Entry::new(resource);
     let before = Arc::clone(&entry.resource);
-    Change::Replace { entry, expect, before }
+    Change::Replace(Replacement { entry, expect, before })
 }
 
 fn delete(resource_type: &Arc<ResourceType>, id: &str, expect: Expect) -> Change {
-    Change::Delete { resource_type: Arc::clone(resource_type), id: id.into(), expect, at: moment(0), before: None }
+    Change::Delete(Deletion {
+        resource_type: Arc::clone(resource_type),
+        id: id.into(),
+        expect,
+        at: moment(0),
+        before: None,
+    })
 }
 
 /// An edit of a list of references, at a fixed time that depends on `step`.
@@ -377,14 +383,14 @@ fn edit(
     edit: ValueEdit,
     step: i64,
 ) -> Change {
-    Change::EditValues {
+    Change::EditValues(ListEdit {
         resource_type: Arc::clone(resource_type),
         id: id.into(),
         attribute: list,
         expect: Expect::Exists,
         edit,
         modified: moment(step),
-    }
+    })
 }
 
 /// The ids in a list of references, in the store's order.

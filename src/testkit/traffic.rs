@@ -111,8 +111,7 @@ sequences! {
 /// use scim_core::{Quirks, Registry, ServiceProvider, testkit::Traffic};
 /// use scim_core::store::{MemoryStore, RequestContext, TenantId};
 ///
-/// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-///     .base_url("https://platform.example/scim/v2")
+/// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://platform.example/scim/v2")
 ///     .quirks(Quirks::entra())
 ///     .build()?;
 /// let context = RequestContext::new(TenantId::single());

@@ -3,7 +3,7 @@ include!("pushdown.rs");
 use scim_core::{
     patch::ValueEdit,
     schema::AttributeId,
-    store::{Change, ChangeOutcome, Entry, RequestContext, StoreError},
+    store::{Change, Deletion, ListEdit, Replacement, ChangeOutcome, Entry, RequestContext, StoreError},
 };
 
 impl Tables {
@@ -13,9 +13,9 @@ impl Tables {
         let current = self.version(change.resource_type(), &key).map(Version::from);
         change.check(current.as_ref())?;
         match (change, current) {
-            (Change::Create { entry } | Change::Replace { entry, .. }, _) => self.put(&key, entry),
-            (Change::Delete { resource_type, .. }, _) => Ok(self.delete(resource_type, &key)),
-            (Change::EditValues { resource_type, attribute, edit, modified, .. }, Some(current)) => {
+            (Change::Create(entry) | Change::Replace(Replacement { entry, .. }), _) => self.put(&key, entry),
+            (Change::Delete(Deletion { resource_type, .. }), _) => Ok(self.delete(resource_type, &key)),
+            (Change::EditValues(ListEdit { resource_type, attribute, edit, modified, .. }), Some(current)) => {
                 let effect = self.edit_members(resource_type, *attribute, &key, edit)?;
                 if effect.is_empty() {
                     return Ok(ChangeOutcome::kept(current));
@@ -28,7 +28,7 @@ impl Tables {
                 Ok(ChangeOutcome::written(Version::from(version)).with_edit(effect))
             }
             // What a later version of the library may ask must not be taken for something else.
-            _ => Err(StoreError::backend("a change of a kind that is not known")),
+            _ => Err(StoreError::backend("a change that this store does not know")),
         }
     }
 

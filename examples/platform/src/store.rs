@@ -30,8 +30,8 @@ use scim_core::{
     schema::{AttributeId, Relation, ResourceType},
     sql::Statement,
     store::{
-        Capabilities, Change, ChangeOutcome, CommitError, Key, Page, Pushdown, Referrer, RequestContext,
-        RequestedAttributes, Scan, Store, StoreError, Stored, Window,
+        Capabilities, Change, ChangeOutcome, CommitError, Key, ListEdit, Page, Pushdown, Referrer, Replacement,
+        RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, Window,
     },
     value::Value,
 };
@@ -118,12 +118,12 @@ fn class(scan: &Scan<'_>) -> (Reads, Shape) {
 /// The approximate number of rows that a batch adds.
 fn rows_of(batch: &[Change]) -> u64 {
     let rows = batch.iter().map(|change| match change {
-        Change::Create { entry } | Change::Replace { entry, .. } => {
+        Change::Create(entry) | Change::Replace(Replacement { entry, .. }) => {
             let resource = &*entry.resource;
             let lists = resource.resource_type().reference_lists().iter();
             1 + lists.map(|list| resource.root().get(*list).map_or(0, |list| list.elements().len())).sum::<usize>()
         }
-        Change::EditValues { edit, .. } => edit.add.len(),
+        Change::EditValues(ListEdit { edit, .. }) => edit.add.len(),
         _ => 0,
     });
     u64::try_from(rows.sum::<usize>()).unwrap_or(u64::MAX)

@@ -56,7 +56,7 @@ fn tenant(name: &str) -> RequestContext {
 fn user(id: &str) -> Change {
     let emails: Vec<Json> = (0..5).map(|n| json!({"value": format!("{id}.{n}@example.com")})).collect();
     let json = json!({"id": id, "userName": id, "emails": emails}).to_string();
-    Change::Create { entry: Entry::new(Resource::from_json(&user_type(), json.as_bytes()).unwrap()) }
+    Change::Create(Entry::new(Resource::from_json(&user_type(), json.as_bytes()).unwrap()))
 }
 
 /// A store with the users of `acme`, whose searches shall be slow, and one user of `other`.

@@ -31,7 +31,7 @@ use scim_core::{
     Quirks, Registry, Resource, ServiceProvider,
     patch::ValueEdit,
     protocol::Request,
-    store::{Change, DynStore, Entry, Expect, RequestContext, Store as _, TenantId},
+    store::{Change, DynStore, Entry, Expect, ListEdit, RequestContext, Store as _, TenantId},
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
@@ -114,7 +114,7 @@ fn context() -> RequestContext {
 
 fn create(registry: &Registry, resource_type: &str, json: &Json) -> Change {
     let resource_type = registry.resource_type(resource_type).unwrap();
-    Change::Create { entry: Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()) }
+    Change::Create(Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()))
 }
 
 fn user(registry: &Registry, id: &str) -> Change {
@@ -149,8 +149,14 @@ async fn fill(place: &Place, store: &DynStore) {
         let edit = ValueEdit { add, ..ValueEdit::default() };
         let id = "all".into();
         let resource_type = Arc::clone(resource_type);
-        let change =
-            Change::EditValues { resource_type, id, attribute, expect: Expect::Exists, edit, modified: Utc::now() };
+        let change = Change::EditValues(ListEdit {
+            resource_type,
+            id,
+            attribute,
+            expect: Expect::Exists,
+            edit,
+            modified: Utc::now(),
+        });
         store.commit(&context, &[change]).await.unwrap();
         // A running database would do so by itself within a minute. Without statistics it does not know the list.
         if place.url.starts_with("postgres:") {
@@ -195,8 +201,7 @@ type Check<'a> = &'a dyn Fn(&Json) -> bool;
 /// Sends the requests of identity providers to a large group, and checks the answers. Returns the statements of each.
 /// `group` is the target for changes of members.
 async fn requests(store: DynStore, statements: &Statements, group: &str) -> Vec<(&'static str, Vec<Ran>)> {
-    let provider = ServiceProvider::builder(registry(), store)
-        .base_url("https://example.com/scim/{tenant}/v2")
+    let provider = ServiceProvider::builder(registry(), store, "https://example.com/scim/{tenant}/v2")
         .quirks(Quirks::entra())
         .build()
         .unwrap();

@@ -34,7 +34,7 @@ use scim_core::{
     Resource,
     patch::ValueEdit,
     sql::Dialect,
-    store::{Change, Entry, Expect, RequestContext, Store as _, TenantId},
+    store::{Change, Entry, Expect, ListEdit, RequestContext, Store as _, TenantId},
     value::{Object, Value},
 };
 use serde_json::json;
@@ -103,7 +103,7 @@ impl<S: Subscriber> Layer<S> for Watch {
 fn create(resource_type: &str, json: &serde_json::Value) -> Change {
     let registry = registry();
     let resource_type = registry.resource_type(resource_type).unwrap();
-    Change::Create { entry: Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()) }
+    Change::Create(Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()))
 }
 
 /// Adds members to a group, or removes them.
@@ -115,14 +115,14 @@ fn edit(group: &str, add: &[String], remove: &[String]) -> Change {
     let add = add.iter().map(|id| Object::from_iter([(value, Value::String(id.as_str().into()))])).collect();
     let remove = remove.iter().map(|id| id.as_str().into()).collect();
     let edit = ValueEdit { add, remove, ..ValueEdit::default() };
-    Change::EditValues {
+    Change::EditValues(ListEdit {
         resource_type,
         id: group.into(),
         attribute,
         expect: Expect::Exists,
         edit,
         modified: Utc::now(),
-    }
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

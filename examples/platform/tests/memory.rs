@@ -51,7 +51,7 @@ struct Host {
 fn create(resource_type: &str, json: &Json) -> Change {
     let registry = registry();
     let resource_type = registry.resource_type(resource_type).unwrap();
-    Change::Create { entry: Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()) }
+    Change::Create(Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()))
 }
 
 /// A query of the numbers from 1 to `last`.
@@ -101,11 +101,8 @@ impl Host {
         }
         let mut limits = Limits::default();
         limits.answer = ANSWER;
-        let provider = ServiceProvider::builder(registry, store)
-            .base_url("https://example.com/scim/v2")
-            .limits(limits)
-            .build()
-            .unwrap();
+        let provider =
+            ServiceProvider::builder(registry, store, "https://example.com/scim/v2").limits(limits).build().unwrap();
         Self { provider, context }
     }
 

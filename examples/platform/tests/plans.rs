@@ -163,7 +163,7 @@ async fn fill(store: &TableStore, users: usize) {
     let (registry, context) = (registry(), RequestContext::new(TenantId::new("acme").unwrap()));
     let create = |resource_type: &str, json: &Json| {
         let resource_type = registry.resource_type(resource_type).unwrap();
-        Change::Create { entry: Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()) }
+        Change::Create(Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()))
     };
     let users_of: Vec<usize> = (0..users).collect();
     for numbers in users_of.chunks(TableStore::MAX_BATCH) {
@@ -326,7 +326,7 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
         place.run("VACUUM ANALYZE");
     }
     let base = "https://example.com/scim";
-    let provider = ServiceProvider::builder(registry(), store.clone()).base_url(base).build().unwrap();
+    let provider = ServiceProvider::builder(registry(), store.clone(), base).build().unwrap();
     let context = RequestContext::new(TenantId::new("acme").unwrap());
     let mut wrong = String::new();
     for (name, shape, target) in requests(users) {
@@ -373,7 +373,7 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
     let mut limits = Limits::default();
     limits.work = u64::try_from(users).unwrap() * 40;
     limits.filter_bytes = 1 << 20;
-    let bounded = ServiceProvider::builder(registry(), store).base_url(base).limits(limits).build().unwrap();
+    let bounded = ServiceProvider::builder(registry(), store, base).limits(limits).build().unwrap();
     let (term, numbers) = ("title co \"grade 7\"", 0..500);
     let three = [term; 3].join(" or ");
     let look_ups: Vec<String> = numbers.clone().map(|n| format!("userName eq \"user{n}@example.com\"")).collect();

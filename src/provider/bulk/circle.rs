@@ -13,7 +13,7 @@ use crate::{
     provider::reference::elements_of,
     resource::{Resource, judge},
     schema::{AttributeId, ResourceType},
-    store::{Change, Entry, Expect, Store, Version, referred},
+    store::{Change, Entry, Expect, ListEdit, Replacement, Store, Version, referred},
     value::{Object, Text, Value},
 };
 
@@ -80,8 +80,7 @@ impl<S: Store> Run<'_, S> {
             let Some(step) = self.steps.get_mut(index) else { continue };
             let Work::Create { resource_type, data } = std::mem::replace(&mut step.work, Work::Done) else { continue };
             let id = step.id.clone().unwrap_or_default();
-            let Change::Create { entry } = self.prepare(index, &resource_type, &data).await.map_err(in_operation)?
-            else {
+            let Change::Create(entry) = self.prepare(index, &resource_type, &data).await.map_err(in_operation)? else {
                 continue;
             };
             members.push(Member { index, resource_type, id, whole: entry.resource, part: None });
@@ -161,7 +160,7 @@ fn last_versions(members: &[Member], versions: HashMap<usize, Version>) -> Resul
 fn changes(members: &[Member]) -> Vec<(usize, Change)> {
     let create = |member: &Member| {
         let resource = member.part.as_ref().unwrap_or(&member.whole);
-        (member.index, Change::Create { entry: Entry::new(Arc::clone(resource)) })
+        (member.index, Change::Create(Entry::new(Arc::clone(resource))))
     };
     let mut changes: Vec<(usize, Change)> = members.iter().map(create).collect();
     for member in members {
@@ -190,20 +189,24 @@ fn closing(whole: &Arc<Resource>, part: &Arc<Resource>) -> Vec<Change> {
             None => drop(rest.root_mut().remove(list)),
         }
         if !add.is_empty() {
-            edits.push(Change::EditValues {
+            edits.push(Change::EditValues(ListEdit {
                 resource_type: Arc::clone(resource_type),
                 id: whole.id().into(),
                 attribute: list,
                 expect: Expect::Exists,
                 edit: ValueEdit { add, ..ValueEdit::default() },
                 modified,
-            });
+            }));
         }
     }
     if rest == **part {
         return edits;
     }
-    vec![Change::Replace { entry: Entry::new(Arc::clone(whole)), expect: Expect::Exists, before: Arc::clone(part) }]
+    vec![Change::Replace(Replacement {
+        entry: Entry::new(Arc::clone(whole)),
+        expect: Expect::Exists,
+        before: Arc::clone(part),
+    })]
 }
 
 /// Removes the references to any of `ids`. Returns whether there was such a reference.

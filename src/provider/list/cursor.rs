@@ -24,7 +24,7 @@ const VERSION: u8 = 1;
 const KEY_BYTES: usize = 1_024;
 
 /// The content of a cursor that a client sends or receives.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
     /// Whether the page ends at the sort position instead of beginning there.
     pub(super) backward: bool,
@@ -37,7 +37,7 @@ pub(super) struct Cursor {
 }
 
 /// A sort position as a cursor contains it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     Place(Place),
     /// The sort position of a resource whose key is too long for a URL or has a zero byte. The resource is read

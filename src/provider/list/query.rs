@@ -49,7 +49,7 @@ impl Order {
 }
 
 /// A sort position in a list of one or several types.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) key: Option<SortKey>,
     pub(super) id: Text,

@@ -102,8 +102,7 @@ impl<S: Store> ServiceProvider<S> {
     /// use scim_core::{Registry, ServiceProvider, message::SearchRequest};
     /// use scim_core::store::{MemoryStore, RequestContext, TenantId};
     ///
-    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-    ///     .base_url("https://example.com/scim/v2")
+    /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")
     ///     .build()?;
     /// let mut request = SearchRequest::default();
     /// request.filter = Some(r#"displayName sw "smith""#.into());

@@ -22,8 +22,8 @@ use crate::{
     resource::{Resource, judge},
     schema::AttributeId,
     store::{
-        Change, ChangeOutcome, Entry, Expect, Key, RequestContext, RequestedAttributes, Store, StoreError, Stored,
-        Version,
+        Change, ChangeOutcome, Entry, Expect, Key, Replacement, RequestContext, RequestedAttributes, Store, StoreError,
+        Stored, Version,
     },
 };
 
@@ -127,11 +127,11 @@ impl<S: Store> ServiceProvider<S> {
         after.set_times(None, before.resource.last_modified().map_or(now, |before| before.max(now)));
         let entry = Entry::new(after).keeping(kept.to_vec());
         let resource = Arc::clone(&entry.resource);
-        let change = Change::Replace {
+        let change = Change::Replace(Replacement {
             entry,
             expect: Expect::Version(before.version.clone()),
             before: Arc::clone(&before.resource),
-        };
+        });
         match self.commit_one(call.context, change).await {
             // The store kept its value, for example a list that differs only in its order. The answer shows the
             // stored value.

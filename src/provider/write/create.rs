@@ -53,7 +53,7 @@ impl<S: Store> ServiceProvider<S> {
         let mut attempts = self.attempts();
         loop {
             let change = self.create_change(&call, prepared, self.inner.ids.next())?;
-            let Change::Create { entry } = &change else { return Err(contention()) };
+            let Change::Create(entry) = &change else { return Err(contention()) };
             let created = Arc::clone(&entry.resource);
             rest(&created).await;
             match self.commit_one(context, change).await {
@@ -103,6 +103,6 @@ impl<S: Store> ServiceProvider<S> {
         resource.root_mut().insert(AttributeId::ID, Value::String(id));
         self.accept(call.context, None, &resource)?;
         self.review(call, None, Some(&resource))?;
-        Ok(Change::Create { entry: Entry::new(resource) })
+        Ok(Change::Create(Entry::new(resource)))
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     },
     resource::Resource,
     schema::ResourceType,
-    store::{Change, Expect, RequestContext, Store, StoreError},
+    store::{Change, Deletion, Expect, RequestContext, Store, StoreError},
     value::Text,
 };
 
@@ -66,6 +66,12 @@ impl<S: Store> ServiceProvider<S> {
         expect: Expect,
         before: Option<Arc<Resource>>,
     ) -> Change {
-        Change::Delete { resource_type: Arc::clone(resource_type), id, expect, at: self.inner.clock.now(), before }
+        Change::Delete(Deletion {
+            resource_type: Arc::clone(resource_type),
+            id,
+            expect,
+            at: self.inner.clock.now(),
+            before,
+        })
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         service_provider::ServiceProvider,
     },
     schema::AttributeId,
-    store::{Change, RequestedAttributes, Store, StoreError, referred},
+    store::{Change, ListEdit, RequestedAttributes, Store, StoreError, referred},
 };
 
 impl<S: Store> ServiceProvider<S> {
@@ -75,14 +75,14 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<bool, Failed> {
         let resource_type = &call.permit.resource_type;
         let expect = self.expectation(call, id, precondition).await?;
-        let change = Change::EditValues {
+        let change = Change::EditValues(ListEdit {
             resource_type: Arc::clone(resource_type),
             id: id.into(),
             attribute,
             expect,
             edit: edit.clone(),
             modified: self.inner.clock.now(),
-        };
+        });
         match self.commit_one(call.context, change).await {
             Ok(done) => Ok(done.changed),
             Err(StoreError::Busy) => Err(Failed::LostRace),

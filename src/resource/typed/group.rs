@@ -23,7 +23,7 @@ use crate::{
 /// assert_eq!(members, [("2819", Some("User"))]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     resource: Resource,
 }

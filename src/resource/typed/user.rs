@@ -29,7 +29,7 @@ use crate::{
 /// assert_eq!(user.into_resource().get("active").and_then(|active| active.as_bool()), Some(false));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     resource: Resource,
 }

@@ -16,7 +16,7 @@ use crate::{
     path::AttributePath,
     resource::{Resource, UniqueKey},
     schema::{AttributeId, ResourceType},
-    store::{Change, ChangeOutcome, Entry, StoreError, Version, referred},
+    store::{Change, ChangeOutcome, Deletion, Entry, ListEdit, Replacement, StoreError, Version, referred},
     value::{Object, Text, Value},
 };
 
@@ -64,20 +64,18 @@ impl<'a> Transaction<'a> {
         }
         change.check(current)?;
         match (change, row) {
-            (Change::Create { entry }, _) => self.create(table, entry),
-            (Change::Replace { entry, .. }, _) => self.replace(table, entry),
-            (Change::Delete { id, .. }, _) => self.delete(table, id),
-            (Change::EditValues { resource_type, id, attribute, edit, modified, .. }, _)
-                if resource_type.is_reference_list(*attribute) =>
-            {
-                self.edit(table, id, *attribute, edit, *modified)
+            (Change::Create(entry), _) => self.create(table, entry),
+            (Change::Replace(Replacement { entry, .. }), _) => self.replace(table, entry),
+            (Change::Delete(Deletion { id, .. }), _) => self.delete(table, id),
+            (Change::EditValues(edit), _) if edit.resource_type.is_reference_list(edit.attribute) => {
+                self.edit(table, edit)
             }
             // The attribute is not a list that is stored separately, so the whole resource is replaced.
-            (Change::EditValues { .. }, Some(row)) => match change.edited(row.whole()) {
+            (Change::EditValues(edit), Some(row)) => match edit.apply(row.whole()) {
                 Some((edited, effect)) => Ok(self.replace(table, &Entry::new(edited))?.with_edit(effect)),
                 None => Ok(ChangeOutcome::kept(row.head.version.clone())),
             },
-            (Change::EditValues { .. }, None) => Err(StoreError::NotFound),
+            (Change::EditValues(_), None) => Err(StoreError::NotFound),
         }
     }
 
@@ -136,15 +134,8 @@ impl<'a> Transaction<'a> {
         Ok(ChangeOutcome::deleted())
     }
 
-    fn edit(
-        &mut self,
-        table: usize,
-        id: &str,
-        list: AttributeId,
-        edit: &ValueEdit,
-        modified: DateTime<Utc>,
-    ) -> Result<ChangeOutcome, StoreError> {
-        let id = self.shared(id);
+    fn edit(&mut self, table: usize, change: &ListEdit) -> Result<ChangeOutcome, StoreError> {
+        let (id, list, edit) = (self.shared(&change.id), change.attribute, &change.edit);
         let steps = self.undo.len();
         let row = self.tenant.row(table, &id).ok_or(StoreError::NotFound)?;
         let resource_type = Arc::clone(row.head.resource.resource_type());
@@ -173,7 +164,7 @@ impl<'a> Transaction<'a> {
                 effect.add.push(element.clone());
             }
         }
-        let modified = (self.undo.len() != steps).then_some(modified);
+        let modified = (self.undo.len() != steps).then_some(change.modified);
         let version = match modified {
             Some(_) => self.touch(table, &id, modified),
             None => self.tenant.row(table, &id).map(|row| row.head.version.clone()),
@@ -359,36 +350,40 @@ mod tests {
         let members = group.reference_lists()[0];
         let value = group.value_of(members).expect("defined");
         let member = |id: &str| Object::from_iter([(value, Value::String(id.into()))]);
-        let edit = |clear, remove: &[&str], add: &[&str]| Change::EditValues {
-            resource_type: Arc::clone(&group),
-            id: "g".into(),
-            attribute: members,
-            expect: Expect::Exists,
-            edit: ValueEdit {
-                clear,
-                remove: remove.iter().map(|id| (*id).into()).collect(),
-                add: add.iter().map(|id| member(id)).collect(),
-            },
-            modified: DateTime::default(),
+        let edit = |clear, remove: &[&str], add: &[&str]| {
+            Change::EditValues(ListEdit {
+                resource_type: Arc::clone(&group),
+                id: "g".into(),
+                attribute: members,
+                expect: Expect::Exists,
+                edit: ValueEdit {
+                    clear,
+                    remove: remove.iter().map(|id| (*id).into()).collect(),
+                    add: add.iter().map(|id| member(id)).collect(),
+                },
+                modified: DateTime::default(),
+            })
         };
-        let delete = |resource_type, id: &str| Change::Delete {
-            resource_type: Arc::clone(resource_type),
-            id: id.into(),
-            expect: Expect::Exists,
-            at: DateTime::default(),
-            before: None,
+        let delete = |resource_type, id: &str| {
+            Change::Delete(Deletion {
+                resource_type: Arc::clone(resource_type),
+                id: id.into(),
+                expect: Expect::Exists,
+                at: DateTime::default(),
+                before: None,
+            })
         };
         for size in [3, 30_000] {
             let mut tenant = Tenant::default();
             let ids: Vec<String> = (0..size).map(|n| format!("u{n}")).collect();
             for id in &ids {
-                let create = Change::Create { entry: Entry::new(with_id(&user, id)) };
+                let create = Change::Create(Entry::new(with_id(&user, id)));
                 assert_eq!(commit(&mut tenant, &create), 1);
             }
             let mut all = with_id(&group, "g");
             let values = ids.iter().skip(1).map(|id| Value::Complex(member(id))).collect();
             all.root_mut().insert(members, Value::List(values));
-            commit(&mut tenant, &Change::Create { entry: Entry::new(all) });
+            commit(&mut tenant, &Change::Create(Entry::new(all)));
 
             let before = addresses(&tenant, members);
             assert_eq!(commit(&mut tenant, &edit(false, &[], &["u0"])), 2, "a value and a version");

@@ -96,7 +96,7 @@ pub(super) async fn atomic<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     for (what, bad, accepts) in bad {
         for index in 0..=good.len() {
             // A creation that collides with an earlier one fails only after the change that it collides with.
-            if index == 0 && matches!(bad, Change::Create { .. }) {
+            if index == 0 && matches!(bad, Change::Create(_)) {
                 continue;
             }
             let mut batch = good.to_vec();

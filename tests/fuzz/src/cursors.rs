@@ -55,8 +55,7 @@ pub fn cursors(data: &[u8]) {
 
 /// A host with up to 16 users, some of whom share a title.
 fn filled(choices: &mut Choices<'_>) -> Host<MemoryStore> {
-    let mut builder = ServiceProvider::builder(REGISTRY.clone(), MemoryStore::new())
-        .base_url(BASE)
+    let mut builder = ServiceProvider::builder(REGISTRY.clone(), MemoryStore::new(), BASE)
         .clock(Ticking::default())
         .ids(Counting::default());
     if choices.one_in(2) {

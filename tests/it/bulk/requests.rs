@@ -42,7 +42,7 @@ impl Store for Small {
     async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         assert!(batch.len() <= self.most, "the core asks for no more than the store can");
         self.commits.lock().unwrap().push(batch.len());
-        if matches!(batch, [Change::Delete { .. }]) {
+        if matches!(batch, [Change::Delete(_)]) {
             let mut busy = self.busy.lock().unwrap();
             if *busy > 0 {
                 *busy -= 1;

@@ -8,7 +8,7 @@ use scim_core::{
     Registry, Resource, ServiceProvider, Store,
     event::{Event, EventUri, SecurityEvent},
     schema::{Attribute, AttributeType, ResourceType, Returned, Schema},
-    store::{Change, ChangeOutcome, Entry, Expect, MemoryStore, RequestContext, TenantId, Version},
+    store::{Change, ChangeOutcome, Entry, Expect, MemoryStore, Replacement, RequestContext, TenantId, Version},
 };
 use serde_json::{Value as Json, json};
 
@@ -17,8 +17,7 @@ type Log = Arc<Mutex<Vec<Event>>>;
 fn observed(registry: Registry) -> (Host<MemoryStore>, Log) {
     let log = Log::default();
     let seen = Arc::clone(&log);
-    let provider = ServiceProvider::builder(registry, MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(registry, MemoryStore::new(), BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
         .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
@@ -164,11 +163,11 @@ fn no_value_counts_as_the_default() {
                 let json = format!(r#"{{{members}"id":"1","userName":"ann"}}"#);
                 Resource::from_json(user, json.as_bytes()).unwrap()
             };
-            let change = Change::Replace {
+            let change = Change::Replace(Replacement {
                 entry: Entry::new(read(after)),
                 before: Arc::new(read(before)),
                 expect: Expect::Exists,
-            };
+            });
             let event =
                 Event::of(&RequestContext::new(TenantId::single()), &change, &ChangeOutcome::written(Version::from(2)))
                     .unwrap();
@@ -179,7 +178,7 @@ fn no_value_counts_as_the_default() {
     let (host, log) = observed(Registry::standard());
     let user = host.provider.registry().resource_type("User").unwrap();
     let old = Resource::from_json(user, br#"{"id": "old", "userName": "old"}"#).unwrap();
-    now(host.provider.store().commit(&host.context, &[Change::Create { entry: Entry::new(old) }])).unwrap();
+    now(host.provider.store().commit(&host.context, &[Change::Create(Entry::new(old))])).unwrap();
     host.patch("/Users/old", &json!([patch(true)]));
     let event = log.lock().unwrap().remove(0);
     assert_eq!(

@@ -18,7 +18,8 @@ use scim_core::{
     provider::{Access, Action, Policy},
     schema::{Attribute, AttributeId, AttributeType, ResourceType, Returned, Schema},
     store::{
-        Change, ChangeOutcome, CommitError, Entry, Expect, MemoryStore, RequestContext, StoreError, TenantId, Version,
+        Change, ChangeOutcome, CommitError, Entry, Expect, MemoryStore, Replacement, RequestContext, StoreError,
+        TenantId, Version,
     },
     value::{Object, Value},
 };
@@ -57,8 +58,7 @@ type Log = Arc<Mutex<Vec<Event>>>;
 fn observed_by<S: Store>(registry: Registry, store: S) -> (Host<S>, Log) {
     let log = Log::default();
     let seen = Arc::clone(&log);
-    let provider = ServiceProvider::builder(registry, store)
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(registry, store, BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
         .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
@@ -298,8 +298,7 @@ fn a_request_without_a_change_makes_no_event() {
 
 #[test]
 fn an_observer_that_panics_takes_nothing_back() {
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
         .observer(|_: &RequestContext, event: &Event| {
@@ -333,8 +332,7 @@ fn policies_hide_nothing_from_the_host() {
     }
     let log = Log::default();
     let seen = Arc::clone(&log);
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE)
         .policy(House)
         .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
         .build()
@@ -486,11 +484,13 @@ fn rebuilt(state: &State, context: &RequestContext) -> Host<MemoryStore> {
         let root: Object = root.map(|(attribute, value)| (attribute, value.clone())).collect();
         Resource::from_object(resource_type, root)
     };
-    let creates = state.values().map(|(it, _)| Change::Create { entry: Entry::new(without_lists(it)) });
-    let replaces = state.values().map(|(it, _)| Change::Replace {
-        entry: Entry::new(it.clone()),
-        expect: Expect::Exists,
-        before: Arc::new(it.clone()),
+    let creates = state.values().map(|(it, _)| Change::Create(Entry::new(without_lists(it))));
+    let replaces = state.values().map(|(it, _)| {
+        Change::Replace(Replacement {
+            entry: Entry::new(it.clone()),
+            expect: Expect::Exists,
+            before: Arc::new(it.clone()),
+        })
     });
     for change in creates.chain(replaces) {
         now(store.commit(context, &[change])).unwrap();

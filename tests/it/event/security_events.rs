@@ -10,7 +10,7 @@ use scim_core::{
     patch::{Patch, ValueEdit},
     quirks::Tolerance,
     schema::{AttributeId, SERVICE_PROVIDER_CONFIG},
-    store::{Change, ChangeOutcome, Expect, MemoryStore, RequestContext, TenantId, Version},
+    store::{Change, ChangeOutcome, Expect, ListEdit, MemoryStore, RequestContext, TenantId, Version},
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
@@ -22,8 +22,7 @@ type Log = Arc<Mutex<Vec<Event>>>;
 fn observed() -> (Host<MemoryStore>, Log) {
     let log = Log::default();
     let seen = Arc::clone(&log);
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
         .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
@@ -254,14 +253,14 @@ fn a_change_of_members_is_reported_as_a_patch() {
         for tells in [true, false] {
             let mut after = before.clone();
             let effect = edit.apply(members, &mut after).unwrap();
-            let change = Change::EditValues {
+            let change = Change::EditValues(ListEdit {
                 resource_type: Arc::clone(group),
                 id: "g1".into(),
                 attribute: members,
                 expect: Expect::Exists,
                 edit: edit.clone(),
                 modified: chrono::DateTime::UNIX_EPOCH,
-            };
+            });
             let done = ChangeOutcome::written(Version::from(2)).with_edit(tells.then_some(effect));
             let event = Event::of(&RequestContext::new(TenantId::single()), &change, &done).unwrap();
             let data =
@@ -289,8 +288,7 @@ fn a_change_of_members_is_reported_as_a_patch() {
 fn the_configuration_names_the_events() {
     let (host, _) = observed();
     assert!(host.get("/ServiceProviderConfig").json().get("securityEvents").is_none());
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
         .security_events([EventUri::CreateFull, EventUri::Delete])

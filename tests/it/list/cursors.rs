@@ -396,7 +396,7 @@ fn a_cursor_has_its_time() {
     for timeout in [Duration::ZERO, Duration::from_millis(999)] {
         let mut limits = Limits::default();
         limits.cursor_timeout = timeout;
-        let builder = ServiceProvider::builder(Registry::standard(), MemoryStore::new()).base_url(BASE).limits(limits);
+        let builder = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE).limits(limits);
         let message = builder.build().map(|_| ()).unwrap_err().to_string();
         assert_eq!(message, "limits.cursor_timeout: expected more than zero");
     }
@@ -476,8 +476,7 @@ fn a_cursor_grants_nothing() {
 /// 9865-5.2-05: no caller learns whether the resource that a cursor names exists.
 #[test]
 fn a_cursor_reveals_no_hidden_resource() {
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE)
         .clock(Ticking::default())
         .ids(host::Counting::default())
         .policy(ByTitle)
@@ -567,8 +566,7 @@ fn a_key_seals_cursors_and_can_be_changed() {
     use scim_core::provider::CursorKey;
 
     let host = |keys: &[u8]| {
-        let builder = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-            .base_url(BASE)
+        let builder = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE)
             .clock(Ticking::default())
             .ids(host::Counting::default());
         let builder = keys.iter().fold(builder, |it, key| it.cursor_key(CursorKey::new(&[*key; 32]).unwrap()));

@@ -25,8 +25,7 @@ fn an_event_names_the_lists_that_the_write_left_alone() {
     let log = Arc::new(Mutex::new(Vec::<Event>::new()));
     let seen = Arc::clone(&log);
     let registry = Registry::standard();
-    let provider = ServiceProvider::builder(registry.clone(), MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(registry.clone(), MemoryStore::new(), BASE)
         .observer(move |_: &RequestContext, event: &Event| seen.lock().unwrap().push(event.clone()))
         .build()
         .unwrap();
@@ -70,11 +69,8 @@ impl Policy for Counting {
 fn a_policy_reviews_the_lists_that_a_patch_does_not_touch() {
     let policy = Counting::default();
     let seen = Arc::clone(&policy.0);
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url(BASE)
-        .policy(policy)
-        .build()
-        .unwrap();
+    let provider =
+        ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE).policy(policy).build().unwrap();
     let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let ann = host.user("ann");
     let target =

@@ -414,8 +414,7 @@ fn references_lead_somewhere() {
 /// 7644-6-01, 7644-1.3-01: the host sets the base URL, not the request.
 #[test]
 fn the_host_sets_the_base_url() {
-    let provider =
-        |base: &str| ServiceProvider::builder(Registry::standard(), MemoryStore::new()).base_url(base).build();
+    let provider = |base: &str| ServiceProvider::builder(Registry::standard(), MemoryStore::new(), base).build();
     for wrong in
         ["", "/scim", "ftp://example.com", "https://", "https://example.com/scim?x=1", "https://example.com/#a"]
     {

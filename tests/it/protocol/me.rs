@@ -9,8 +9,7 @@ use scim_core::{
 use serde_json::json;
 
 fn host_of(subject: impl Fn(&RequestContext) -> Option<Subject> + Send + Sync + 'static) -> Host<MemoryStore> {
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
         .me(subject)

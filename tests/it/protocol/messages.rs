@@ -142,7 +142,7 @@ fn with_user(host: &Host<MemoryStore>, id: &str) {
     let resource_type = host.provider.registry().resource_type("User").unwrap();
     let document = json!({"id": id, "userName": "by-hand"}).to_string();
     let user = scim_core::Resource::from_json(resource_type, document.as_bytes()).unwrap();
-    let create = Change::Create { entry: Entry::new(user) };
+    let create = Change::Create(Entry::new(user));
     crate::fixture::host::now(host.provider.store().commit(&host.context, &[create])).unwrap();
 }
 
@@ -158,10 +158,8 @@ fn built(
         scim_core::provider::ServiceProviderBuilder<MemoryStore>,
     ) -> scim_core::provider::ServiceProviderBuilder<MemoryStore>,
 ) -> Host<MemoryStore> {
-    let builder = ServiceProvider::builder(registry, MemoryStore::new())
-        .base_url(BASE)
-        .clock(Ticking::default())
-        .ids(Counting::default());
+    let builder =
+        ServiceProvider::builder(registry, MemoryStore::new(), BASE).clock(Ticking::default()).ids(Counting::default());
     Host { provider: change(builder).build().unwrap(), context: RequestContext::new(TenantId::single()) }
 }
 

@@ -18,8 +18,8 @@ use scim_core::{
     quirks::Tolerance,
     schema::{AttributeId, ResourceType},
     store::{
-        Change, ChangeOutcome, CommitError, Entry, Expect, Key, MemoryStore, Page, RequestContext, RequestedAttributes,
-        Scan, StoreError, Stored, TenantId,
+        Change, ChangeOutcome, CommitError, Deletion, Entry, Expect, Key, MemoryStore, Page, Replacement,
+        RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId,
     },
     value::Value,
 };
@@ -167,8 +167,7 @@ impl Clock for Backwards {
 /// `meta.lastModified` does not go back, neither when a resource is written as a whole nor when a member is added.
 #[test]
 fn last_modified_never_goes_back() {
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE)
         .clock(Backwards::default())
         .build()
         .unwrap();
@@ -282,11 +281,8 @@ impl Policy for OnlyInactive {
 #[test]
 fn delete_deletes_the_reviewed_version() {
     let store = Arc::new(Meddling::default());
-    let provider = ServiceProvider::builder(Registry::standard(), Arc::clone(&store))
-        .base_url(BASE)
-        .policy(OnlyInactive)
-        .build()
-        .unwrap();
+    let provider =
+        ServiceProvider::builder(Registry::standard(), Arc::clone(&store), BASE).policy(OnlyInactive).build().unwrap();
     let host = Host { provider, context: RequestContext::new(TenantId::single()) };
     let id = host.user("barbara");
     store.meddle.store(true, Ordering::Relaxed);
@@ -305,7 +301,7 @@ impl Store for Meddling {
     forward! { inner: capabilities, get, scan }
 
     async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
-        if let [Change::Delete { resource_type, id, .. }] = batch
+        if let [Change::Delete(Deletion { resource_type, id, .. })] = batch
             && self.meddle.swap(false, Ordering::Relaxed)
         {
             let key = Key { resource_type, id };
@@ -314,7 +310,7 @@ impl Store for Meddling {
             let title = resource_type.child(AttributeId::ROOT, "title").unwrap();
             resource.root_mut().insert(title, Value::String("protected".into()));
             let before = found.resource;
-            let change = Change::Replace { entry: Entry::new(resource), expect: Expect::Exists, before };
+            let change = Change::Replace(Replacement { entry: Entry::new(resource), expect: Expect::Exists, before });
             self.inner.commit(context, &[change]).await?;
         }
         self.inner.commit(context, batch).await

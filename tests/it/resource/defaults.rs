@@ -337,8 +337,7 @@ fn a_client_neither_sets_nor_clears_a_hidden_default() {
             }
         }
     }
-    let provider = ServiceProvider::builder(registry(), MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(registry(), MemoryStore::new(), BASE)
         .clock(Ticking::default())
         .ids(Counting::default())
         .policy(House)
@@ -371,7 +370,7 @@ fn resources_without_the_value_are_found_and_left_alone() {
     let host = host_of(registry());
     let user = host.provider.registry().resource_type("User").unwrap().clone();
     let old = Resource::from_json(&user, br#"{"id": "old", "userName": "old"}"#).unwrap();
-    now(host.provider.store().commit(&host.context, &[Change::Create { entry: Entry::new(old.clone()) }])).unwrap();
+    now(host.provider.store().commit(&host.context, &[Change::Create(Entry::new(old.clone()))])).unwrap();
     let found = |filter: &str| host.get(&format!("/Users?filter={filter}")).json()["totalResults"].clone();
     let is_absent = || host.get("/Users/old").json().get("active").is_none();
     for step in ["at first", "PATCH", "PUT", "remove"] {

@@ -269,7 +269,7 @@ fn a_store_without_get_many_shows_no_names() {
         host.provider.registry().resource_type("User").unwrap(),
         br#"{"id": "1", "userName": "a"}"#,
     );
-    let batch = [ann.unwrap(), resource].map(|resource| Change::Create { entry: Entry::new(resource) });
+    let batch = [ann.unwrap(), resource].map(|resource| Change::Create(Entry::new(resource)));
     host::now(elsewhere.commit(&host.context, &batch)).unwrap();
     let host = host_with(host.provider.registry().clone(), elsewhere, Limits::default(), Quirks::default());
     assert_eq!(displays(&host.get("/Groups/h").json()), some(&["Stored"]));
@@ -294,8 +294,8 @@ fn stored_names_do_not_show_beside_derived_ones() {
             {"value": "f", "display": "OLD", "type": "Person"}]}),
         ),
     ];
-    let create = |(resource_type, json): (&Arc<ResourceType>, Json)| Change::Create {
-        entry: Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()),
+    let create = |(resource_type, json): (&Arc<ResourceType>, Json)| {
+        Change::Create(Entry::new(Resource::from_json(resource_type, json.to_string().as_bytes()).unwrap()))
     };
     host::now(store.commit(&context, &resources.map(create))).unwrap();
     let host = host_with(registry, store, Limits::default(), Quirks::default());
@@ -439,8 +439,7 @@ fn policies_hide_names() {
         (Rule::Refuse("User"), [None, None, Some("Inner")]),
     ];
     for (rule, expected) in table {
-        let provider = ServiceProvider::builder(named_by_login(), Recording::default())
-            .base_url(BASE)
+        let provider = ServiceProvider::builder(named_by_login(), Recording::default(), BASE)
             .clock(Ticking::default())
             .policy(rule)
             .build()
@@ -508,8 +507,7 @@ fn names_are_not_compared() {
         assert_eq!(host.get(target).json()["totalResults"], 1, "{target}");
     }
     // A policy scope that compares names is an error of the host.
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE)
         .policy(Rule::Within("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.displayName pr"))
         .build()
         .unwrap();

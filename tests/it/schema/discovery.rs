@@ -66,8 +66,7 @@ fn both_ways_of_paging_are_advertised() {
 
 #[test]
 fn a_host_says_how_clients_authenticate() {
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), BASE)
         .authentication_scheme(AuthenticationScheme::bearer())
         .documentation("https://example.com/help")
         .build()

@@ -506,7 +506,7 @@ fn owned(others: UnownedResources) -> Host<MemoryStore> {
     let host = host_under(registry, Quirks::default(), ownership);
     let resource_type = host.provider.registry().resource_type("User").unwrap();
     let by_hand = Resource::from_json(resource_type, br#"{"id": "by-hand", "userName": "Hand"}"#).unwrap();
-    now(host.provider.store().commit(&host.context, &[Change::Create { entry: Entry::new(by_hand) }])).unwrap();
+    now(host.provider.store().commit(&host.context, &[Change::Create(Entry::new(by_hand))])).unwrap();
     host
 }
 
@@ -605,8 +605,7 @@ fn a_marker_that_clients_could_set_is_refused() {
 fn policies_add_up() {
     let registry = with_origin(marker());
     let ownership = Ownership::new(&registry, &format!("{ORIGIN}:madeByScim"), UnownedResources::Invisible).unwrap();
-    let provider = ServiceProvider::builder(registry, MemoryStore::new())
-        .base_url(BASE)
+    let provider = ServiceProvider::builder(registry, MemoryStore::new(), BASE)
         .policy(ownership)
         .policy(Hiding(&["title"]))
         .policy(Recording::default())

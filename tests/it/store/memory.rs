@@ -7,8 +7,8 @@ use scim_core::{
     Store,
     schema::AttributeId,
     store::{
-        Change, ChangeOutcome, CommitError, DynStore, Entry, Expect, MemoryStore, RequestContext, StoreError, TenantId,
-        Version,
+        Change, ChangeOutcome, CommitError, Deletion, DynStore, Entry, Expect, ListEdit, MemoryStore, Replacement,
+        RequestContext, StoreError, TenantId, Version,
     },
 };
 use serde_json::json;
@@ -25,20 +25,22 @@ fn a_failed_batch_changes_nothing() {
 fn every_failure<S: Store>(world: &World, empty: impl Fn() -> S) {
     let user = |id: &str, name: &str| create(world.user(id, name));
     let stale = |change: Change| match change {
-        Change::Replace { entry, before, .. } => {
-            Change::Replace { entry, before, expect: Expect::Version(Version::from(999)) }
+        Change::Replace(Replacement { entry, before, .. }) => {
+            Change::Replace(Replacement { entry, before, expect: Expect::Version(Version::from(999)) })
         }
-        Change::Delete { resource_type, id, at, before, .. } => {
-            Change::Delete { resource_type, id, at, before, expect: Expect::Version(Version::from(999)) }
+        Change::Delete(Deletion { resource_type, id, at, before, .. }) => {
+            Change::Delete(Deletion { resource_type, id, at, before, expect: Expect::Version(Version::from(999)) })
         }
-        Change::EditValues { resource_type, id, attribute, edit, modified, .. } => Change::EditValues {
-            resource_type,
-            id,
-            attribute,
-            edit,
-            modified,
-            expect: Expect::Version(Version::from(999)),
-        },
+        Change::EditValues(ListEdit { resource_type, id, attribute, edit, modified, .. }) => {
+            Change::EditValues(ListEdit {
+                resource_type,
+                id,
+                attribute,
+                edit,
+                modified,
+                expect: Expect::Version(Version::from(999)),
+            })
+        }
         other => other,
     };
     let device = |id, list: &str, to: &str| {
@@ -145,7 +147,11 @@ fn versions_change_with_the_resource_and_never_come_again() {
     assert_eq!(done, [ChangeOutcome::written(second.clone())]);
     assert!(is_new(&second));
     let back = Entry::new(world.user("u1", "Ann"));
-    let back = Change::Replace { before: Arc::clone(&back.resource), entry: back, expect: Expect::Version(second) };
+    let back = Change::Replace(Replacement {
+        before: Arc::clone(&back.resource),
+        entry: back,
+        expect: Expect::Version(second),
+    });
     let third = world.commit(&store, &[back]).unwrap().remove(0).version.unwrap();
     assert!(is_new(&third) && third != first, "the same content again is another state");
 
@@ -161,13 +167,15 @@ fn an_edit_without_effect_keeps_the_version() {
     let world = World::new();
     let store = filled(&world, MemoryStore::new());
     let mut reordered = world.group("g1", "Guides", &["u2", "u1"]);
-    let clear = |add: &[&str]| Change::EditValues {
-        resource_type: Arc::clone(&world.group),
-        id: "g1".into(),
-        attribute: world.members,
-        expect: Expect::Exists,
-        edit: edit(&world.group, world.members, true, &[], add),
-        modified: time(5),
+    let clear = |add: &[&str]| {
+        Change::EditValues(ListEdit {
+            resource_type: Arc::clone(&world.group),
+            id: "g1".into(),
+            attribute: world.members,
+            expect: Expect::Exists,
+            edit: edit(&world.group, world.members, true, &[], add),
+            modified: time(5),
+        })
     };
     let later = json!({"created": time(0).to_rfc3339(), "lastModified": time(5).to_rfc3339()});
     let touched = sample(&world.user, json!({"id": "u1", "userName": "Ann", "meta": later}));
@@ -227,13 +235,15 @@ fn a_list_is_changed_in_place() {
 
     // A list that does not refer to resources can also be edited.
     let emails = world.list("emails");
-    let edit_emails = |remove: &[&str], add: &[&str]| Change::EditValues {
-        resource_type: Arc::clone(&world.device),
-        id: "d1".into(),
-        attribute: emails,
-        expect: Expect::Exists,
-        edit: edit(&world.device, emails, false, remove, add),
-        modified: time(7),
+    let edit_emails = |remove: &[&str], add: &[&str]| {
+        Change::EditValues(ListEdit {
+            resource_type: Arc::clone(&world.device),
+            id: "d1".into(),
+            attribute: emails,
+            expect: Expect::Exists,
+            edit: edit(&world.device, emails, false, remove, add),
+            modified: time(7),
+        })
     };
     assert!(world.commit(&store, &[edit_emails(&[], &["a@x", "b@x"])]).unwrap()[0].changed);
     assert!(world.commit(&store, &[edit_emails(&["a@x"], &["b@x"])]).unwrap()[0].changed);
@@ -390,7 +400,11 @@ fn of_racing_writers_one_wins_and_none_is_lost() {
     let version = world.version(&store, &world.user, "u1");
     let update = |n: usize| {
         let entry = Entry::new(world.user("u1", &format!("w{n}")));
-        Change::Replace { before: Arc::clone(&entry.resource), entry, expect: Expect::Version(version.clone()) }
+        Change::Replace(Replacement {
+            before: Arc::clone(&entry.resource),
+            entry,
+            expect: Expect::Version(version.clone()),
+        })
     };
     assert_eq!(race(&update), 1);
     assert_eq!(race(&|n| create(world.user(&format!("m{n}"), &format!("m{n}")))), 20);

@@ -15,8 +15,8 @@ use scim_core::{
     resource::{Position, Sort, SortKey},
     schema::{AttributeId, ResourceType},
     store::{
-        Change, ChangeOutcome, DynStore, Entry, Expect, MemoryStore, Referrer, RequestContext, RequestedAttributes,
-        Scan, StoreError, Stored, TenantId, Version, Window,
+        Change, ChangeOutcome, Deletion, DynStore, Entry, Expect, ListEdit, MemoryStore, Referrer, Replacement,
+        RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId, Version, Window,
     },
     value::{Object, Text, Value},
 };
@@ -148,12 +148,12 @@ impl Model {
             return Err("version".into());
         }
         match (change, found) {
-            (Change::Create { entry }, _) => {
+            (Change::Create(entry), _) => {
                 self.unique(entry)?;
                 self.references(None, &entry.resource)?;
                 self.kept.push(Kept { resource: normal(Resource::clone(&entry.resource)), version: None });
             }
-            (Change::Replace { entry, .. }, Some(found)) => {
+            (Change::Replace(Replacement { entry, .. }), Some(found)) => {
                 self.unique(entry)?;
                 let before = &self.kept[found].resource;
                 self.references(Some(before), &entry.resource)?;
@@ -168,7 +168,7 @@ impl Model {
                 }
                 self.kept[found] = Kept { resource: after, version: None };
             }
-            (Change::Delete { id, .. }, Some(found)) => {
+            (Change::Delete(Deletion { id, .. }), Some(found)) => {
                 self.kept.remove(found);
                 for kept in &mut self.kept {
                     let resource_type = Arc::clone(kept.resource.resource_type());
@@ -179,7 +179,7 @@ impl Model {
                     }
                 }
             }
-            (Change::EditValues { attribute, edit, modified, .. }, Some(found)) => {
+            (Change::EditValues(ListEdit { attribute, edit, modified, .. }), Some(found)) => {
                 let mut after = self.kept[found].resource.clone();
                 let before = after.clone();
                 let changed = edit.apply(*attribute, &mut after).is_some();
@@ -244,17 +244,17 @@ fn change(world: &World, model: &Model, step: &Step) -> Change {
         _ => Expect::Exists,
     };
     match (step.operation, step.resource_type) {
-        (0..3, _) => Change::Create { entry: entry() },
+        (0..3, _) => Change::Create(entry()),
         (3..5, _) | (6.., 0) => {
             let entry = entry();
-            Change::Replace { before: Arc::clone(&entry.resource), entry, expect }
+            Change::Replace(Replacement { before: Arc::clone(&entry.resource), entry, expect })
         }
-        (5, _) => Change::Delete { resource_type, id: id.into(), expect, at: time(9), before: None },
+        (5, _) => Change::Delete(Deletion { resource_type, id: id.into(), expect, at: time(9), before: None }),
         _ => {
             let lists = resource_type.reference_lists();
             let attribute = lists[step.name % lists.len()];
             let edit = edit(&resource_type, attribute, step.clear, &refs(&first), &refs(&second));
-            Change::EditValues { resource_type, id: id.into(), attribute, expect, edit, modified: time(9) }
+            Change::EditValues(ListEdit { resource_type, id: id.into(), attribute, expect, edit, modified: time(9) })
         }
     }
 }
@@ -273,7 +273,7 @@ fn failure(change: &Change, error: &StoreError) -> String {
 
 /// The list that the change edits.
 fn edited_values(change: &Change) -> Option<AttributeId> {
-    if let Change::EditValues { attribute, .. } = change { Some(*attribute) } else { None }
+    if let Change::EditValues(ListEdit { attribute, .. }) = change { Some(*attribute) } else { None }
 }
 
 /// The values that the store reports as removed and as added, each once.
@@ -335,7 +335,7 @@ fn run(world: &World, store: &impl Store, model: &mut Model, seen: &mut HashSet<
     if let Ok(done) = result {
         for (index, (change, ChangeOutcome { version, .. })) in batch.iter().zip(&done).enumerate() {
             let later = &batch[index + 1..];
-            let touched = later.iter().any(|later| later.id() == change.id() || matches!(later, Change::Delete { .. }));
+            let touched = later.iter().any(|later| later.id() == change.id() || matches!(later, Change::Delete(_)));
             if !touched {
                 let kept =
                     model.find(change.resource_type(), change.id()).map(|found| model.kept[found].version.clone());

@@ -16,8 +16,9 @@ use scim_core::{
     resource::UniqueKey,
     schema::{AttributeId, Relation, ResourceType},
     store::{
-        Change, ChangeOutcome, CommitError, DynStore, Entry, Expect, Key, MemoryStore, Page, Referrer, RequestContext,
-        RequestedAttributes, Scan, StoreError, Stored, TenantId, Version, Window,
+        Change, ChangeOutcome, CommitError, Deletion, DynStore, Entry, Expect, Key, ListEdit, MemoryStore, Page,
+        Referrer, Replacement, RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId, Version,
+        Window,
     },
     testkit::{Check, Outcome, StoreKit},
     value::Value,
@@ -99,15 +100,15 @@ impl Broken {
                 Some(Ok(done))
             }
             // Creations first: "they are independent".
-            (Check::BatchOrder, [Change::Delete { .. }, rest @ ..])
-                if rest.len() == 3 && !rest.iter().any(|change| matches!(change, Change::Delete { .. })) =>
+            (Check::BatchOrder, [Change::Delete(_), rest @ ..])
+                if rest.len() == 3 && !rest.iter().any(|change| matches!(change, Change::Delete(_))) =>
             {
                 let mut batch = batch.to_vec();
                 batch.rotate_left(1);
                 Some(self.inner.commit(context, &batch).await)
             }
             // A transaction that is not atomic: the connection goes back to the pool in the middle.
-            (Check::Cancelled, [first @ Change::Create { .. }, second @ Change::Create { .. }]) => {
+            (Check::Cancelled, [first @ Change::Create(_), second @ Change::Create(_)]) => {
                 let mut done = match self.inner.commit(context, std::slice::from_ref(first)).await {
                     Ok(done) => done,
                     Err(error) => return Some(Err(error)),
@@ -120,18 +121,18 @@ impl Broken {
                 }))
             }
             // Deletes the resource whatever its version.
-            (Check::Versions, [Change::Delete { resource_type, id, at, .. }]) => {
-                let change = Change::Delete {
+            (Check::Versions, [Change::Delete(Deletion { resource_type, id, at, .. })]) => {
+                let change = Change::Delete(Deletion {
                     resource_type: Arc::clone(resource_type),
                     id: id.clone(),
                     expect: Expect::Exists,
                     at: *at,
                     before: None,
-                };
+                });
                 Some(self.inner.commit(context, &[change]).await)
             }
             // A new version for every edit.
-            (Check::NoChange, [Change::EditValues { resource_type, id, .. }]) => {
+            (Check::NoChange, [Change::EditValues(ListEdit { resource_type, id, .. })]) => {
                 let done = match self.inner.commit(context, batch).await {
                     Ok(done) if !done[0].changed => done,
                     other => return Some(other),
@@ -149,7 +150,7 @@ impl Broken {
             }
             // The unique keys of a deleted resource stay taken.
             (Check::UniqueKeys, [change]) => {
-                if let Change::Create { entry } = change
+                if let Change::Create(entry) = change
                     && let Some(key) = entry.unique.iter().find(|key| self.is_taken(context, key))
                 {
                     return Some(Err(StoreError::NotUnique { attribute: key.attribute }.into()));
@@ -163,14 +164,14 @@ impl Broken {
                     )
                     .await;
                 let done = self.inner.commit(context, batch).await;
-                if let (Change::Delete { .. }, Ok(_), Ok(Some(before))) = (change, &done, before) {
+                if let (Change::Delete(_), Ok(_), Ok(Some(before))) = (change, &done, before) {
                     let keys = before.resource.unique_keys().into_iter().map(|key| (context.tenant().clone(), key));
                     self.taken.lock().unwrap().extend(keys);
                 }
                 Some(done)
             }
             // Reads first and writes then, without an index.
-            (Check::Creators, [Change::Create { entry } | Change::Replace { entry, .. }]) => {
+            (Check::Creators, [Change::Create(entry) | Change::Replace(Replacement { entry, .. })]) => {
                 for other in self.all(context, entry.resource.resource_type()).await {
                     let keys = other.resource.unique_keys();
                     if other.resource.id() != entry.resource.id()
@@ -181,13 +182,13 @@ impl Broken {
                 }
                 yielded().await;
                 let mut change = batch[0].clone();
-                if let Change::Create { entry } | Change::Replace { entry, .. } = &mut change {
+                if let Change::Create(entry) | Change::Replace(Replacement { entry, .. }) = &mut change {
                     entry.unique.clear();
                 }
                 Some(self.inner.commit(context, &[change]).await)
             }
             // Compares the version, and writes a little later.
-            (Check::Writers, [Change::Replace { entry, expect: Expect::Version(version), .. }]) => {
+            (Check::Writers, [Change::Replace(Replacement { entry, expect: Expect::Version(version), .. })]) => {
                 let key = Key { resource_type: entry.resource.resource_type(), id: entry.resource.id() };
                 let before = self.inner.get(context, key, &RequestedAttributes::everything()).await.unwrap();
                 if let Err(error) = batch[0].check(before.as_ref().map(|before| &before.version)) {
@@ -199,30 +200,34 @@ impl Broken {
                 Some(self.inner.commit(context, &[change]).await)
             }
             // Reads the list, and writes the whole list back.
-            (Check::Members, [change @ Change::EditValues { resource_type, id, .. }]) => {
+            (Check::Members, [Change::EditValues(edit)]) => {
                 let before = self
                     .inner
-                    .get(context, Key { resource_type, id }, &RequestedAttributes::everything())
+                    .get(
+                        context,
+                        Key { resource_type: &edit.resource_type, id: &edit.id },
+                        &RequestedAttributes::everything(),
+                    )
                     .await
                     .unwrap()?;
                 yielded().await;
-                let Some((after, _)) = change.edited(&before.resource) else {
+                let Some((after, _)) = edit.apply(&before.resource) else {
                     return Some(self.inner.commit(context, batch).await);
                 };
                 let change = replaced(Arc::new(after));
                 Some(self.inner.commit(context, &[change]).await)
             }
             // Drops an invisible character.
-            (Check::RoundTrip, [Change::Create { entry }]) => {
+            (Check::RoundTrip, [Change::Create(entry)]) => {
                 let mut resource = Resource::clone(&entry.resource);
                 if let Some(Value::String(text)) = resource.root_mut().get_mut(AttributeId::EXTERNAL_ID) {
                     *text = text.replace('\u{feff}', "").into();
                 }
                 let entry = Entry { resource: Arc::new(resource), ..entry.clone() };
-                Some(self.inner.commit(context, &[Change::Create { entry }]).await)
+                Some(self.inner.commit(context, &[Change::Create(entry)]).await)
             }
             // Leaves the references to a deleted resource.
-            (Check::References, [Change::Delete { id, .. }]) => {
+            (Check::References, [Change::Delete(Deletion { id, .. })]) => {
                 let (group, list) = self.group();
                 let value = group.value_of(list).unwrap();
                 let refers = |element: &&Value| {
@@ -238,24 +243,24 @@ impl Broken {
                 Some(self.inner.commit(context, batch).await)
             }
             // Does not check the references of a list that is replaced.
-            (Check::BadReferences, [Change::Replace { .. }]) => match self.inner.commit(context, batch).await {
+            (Check::BadReferences, [Change::Replace(_)]) => match self.inner.commit(context, batch).await {
                 Err(CommitError { error: StoreError::BadReference { .. }, .. }) => {
                     Some(Ok(vec![ChangeOutcome::written(Version::from(7_u64))]))
                 }
                 other => Some(other),
             },
             // Adds without clearing.
-            (Check::Edits, [Change::EditValues { resource_type, id, attribute, expect, edit, modified }]) => {
+            (Check::Edits, [Change::EditValues(ListEdit { resource_type, id, attribute, expect, edit, modified })]) => {
                 let mut edit = edit.clone();
                 edit.clear &= edit.add.is_empty();
-                let change = Change::EditValues {
+                let change = Change::EditValues(ListEdit {
                     resource_type: Arc::clone(resource_type),
                     id: id.clone(),
                     attribute: *attribute,
                     expect: expect.clone(),
                     edit,
                     modified: *modified,
-                };
+                });
                 Some(self.inner.commit(context, &[change]).await)
             }
             _ => None,
@@ -264,7 +269,7 @@ impl Broken {
 }
 
 fn replaced(resource: Arc<Resource>) -> Change {
-    Change::Replace { entry: Entry::new(Arc::clone(&resource)), expect: Expect::Exists, before: resource }
+    Change::Replace(Replacement { entry: Entry::new(Arc::clone(&resource)), expect: Expect::Exists, before: resource })
 }
 
 impl Store for Broken {
@@ -412,7 +417,7 @@ impl Store for OwnFold {
     async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         let mut batch = batch.to_vec();
         for change in &mut batch {
-            if let Change::Create { entry } | Change::Replace { entry, .. } = change {
+            if let Change::Create(entry) | Change::Replace(Replacement { entry, .. }) = change {
                 for key in &mut entry.unique {
                     let name = entry.resource.root().get(key.attribute).and_then(Value::as_str).unwrap();
                     key.folded = (self.fold)(name).into();

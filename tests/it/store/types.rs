@@ -8,7 +8,7 @@ use scim_core::{
     Store,
     filter::Condition,
     store::{
-        Capabilities, Change, ChangeOutcome, CommitError, DynStore, Expect, Key, MemoryStore, Page, Referrer,
+        Capabilities, Change, ChangeOutcome, CommitError, DynStore, Expect, Key, ListEdit, MemoryStore, Page, Referrer,
         RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId, Version, Window,
     },
 };
@@ -103,14 +103,14 @@ fn nothing_shows_a_value_when_it_is_debugged() {
     let display = world.group.child(world.members, "display").unwrap();
     member.insert(display, scim_core::value::Value::String(SECRET.into()));
     let edit = scim_core::patch::ValueEdit { add: vec![member], ..Default::default() };
-    let change = Change::EditValues {
+    let change = Change::EditValues(ListEdit {
         resource_type: Arc::clone(&world.group),
         id: "g1".into(),
         attribute: world.members,
         expect: Expect::Exists,
         edit,
         modified: time(1),
-    };
+    });
     let matcher = compile(&world.user, r#"userName eq "hush""#);
     let filter: Vec<&Condition> = matcher.conditions().iter().collect();
     let window = Window::behind(None, 1);

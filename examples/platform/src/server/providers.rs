@@ -34,10 +34,13 @@ impl Providers {
         with_clients: bool,
     ) -> Result<Self, ConfigurationError> {
         let build = |identity_provider: IdentityProvider| {
-            let mut builder = ServiceProvider::builder(settings.registry.clone(), resources.clone())
-                .base_url(scim_url(&settings.url, "{tenant}"))
-                .quirks(identity_provider.quirks())
-                .authentication_scheme(AuthenticationScheme::bearer());
+            let mut builder = ServiceProvider::builder(
+                settings.registry.clone(),
+                resources.clone(),
+                scim_url(&settings.url, "{tenant}"),
+            )
+            .quirks(identity_provider.quirks())
+            .authentication_scheme(AuthenticationScheme::bearer());
             if with_clients {
                 builder = builder.authentication_scheme(AuthenticationScheme::client_credentials());
             }

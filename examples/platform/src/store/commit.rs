@@ -7,7 +7,9 @@ use scim_core::{
     resource::{Resource, UniqueKey},
     schema::{AttributeId, ResourceType},
     sql::{Dialect, Statement, comparable as comparable_text},
-    store::{Change, ChangeOutcome, CommitError, Entry, RequestContext, StoreError, TenantId, Version},
+    store::{
+        Change, ChangeOutcome, CommitError, Entry, ListEdit, Replacement, RequestContext, StoreError, TenantId, Version,
+    },
     value::{Object, Value},
 };
 use uuid::Uuid;
@@ -48,8 +50,8 @@ impl Work for Commit {
                 return Err(failed(StoreError::TooMany));
             }
             match change {
-                Change::Create { entry } => session.count(&entry.resource, None),
-                Change::Replace { entry, before, .. } => session.count(&entry.resource, Some(&**before)),
+                Change::Create(entry) => session.count(&entry.resource, None),
+                Change::Replace(Replacement { entry, before, .. }) => session.count(&entry.resource, Some(&**before)),
                 _ => {}
             }
             let done = self.apply(session, change, &mut balance).await.map_err(failed)?;
@@ -84,41 +86,50 @@ impl Commit {
         let table = self.tables.find(change.resource_type())?;
         let version = new_version()?;
         match change {
-            Change::Create { entry } => self.create(session, table, entry, &version, balance).await?,
-            Change::Replace { entry, .. } => {
+            Change::Create(entry) => self.create(session, table, entry, &version, balance).await?,
+            Change::Replace(Replacement { entry, .. }) => {
                 let locked = self.lock(session, change, "NO KEY UPDATE").await?;
                 self.replace(session, table, entry, &version, &locked, balance).await?;
             }
-            Change::Delete { .. } => {
+            Change::Delete(_) => {
                 let locked = self.lock(session, change, "UPDATE").await?;
                 balance.add(change.resource_type().name(), -1, locked.bytes.saturating_neg());
                 self.delete(session, change.id(), &version, balance).await?;
                 return Ok(ChangeOutcome::deleted());
             }
-            Change::EditValues { resource_type, id, attribute, edit, modified, .. } => {
-                let locked = self.lock(session, change, "NO KEY UPDATE").await?;
-                let list = table.list(*attribute)?;
-                let mut held =
-                    Held { tenant: self.context.tenant(), resource_type, holder: id, list, next: locked.places };
-                let effect = held.edit(session, edit).await?;
-                if effect.is_empty() {
-                    return Ok(ChangeOutcome::kept(locked.version));
-                }
-                balance.add_references(count(effect.add.len()).saturating_sub(count(effect.remove.len())));
-                // The clocks of several machines differ; the modification time of a resource must not go backward.
-                let modified = modified_text(resource_type, &Value::DateTime(*modified)).max(locked.modified);
-                let mut update = Statement::new(session.dialect());
-                update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
-                optional(&mut update, modified.as_deref());
-                update.push(", places = ").bind(held.next);
-                self.of_resource(&mut update, id);
-                session.execute(&update).await?;
-                return Ok(ChangeOutcome::written(version).with_edit(effect));
-            }
-            // A kind of change from a later version of the library must not be mistaken for another kind.
-            _ => return Err(StoreError::backend("a change of a kind that is not known")),
+            Change::EditValues(edit) => return self.edit(session, change, edit, &version, balance).await,
+            // The library may add changes in a later version.
+            _ => return Err(StoreError::backend("a change that this store does not know")),
         }
         Ok(ChangeOutcome::written(version))
+    }
+
+    /// Edits a list of references. `change` is the change with this edit.
+    async fn edit<S: Session>(
+        &self,
+        session: &mut S,
+        change: &Change,
+        ListEdit { resource_type, id, attribute, edit, modified, .. }: &ListEdit,
+        version: &Version,
+        balance: &mut Balance,
+    ) -> Result<ChangeOutcome, StoreError> {
+        let locked = self.lock(session, change, "NO KEY UPDATE").await?;
+        let list = self.tables.find(resource_type)?.list(*attribute)?;
+        let mut held = Held { tenant: self.context.tenant(), resource_type, holder: id, list, next: locked.places };
+        let effect = held.edit(session, edit).await?;
+        if effect.is_empty() {
+            return Ok(ChangeOutcome::kept(locked.version));
+        }
+        balance.add_references(count(effect.add.len()).saturating_sub(count(effect.remove.len())));
+        // The clocks of several machines differ; the modification time of a resource must not go backward.
+        let modified = modified_text(resource_type, &Value::DateTime(*modified)).max(locked.modified);
+        let mut update = Statement::new(session.dialect());
+        update.push("UPDATE resource SET version = ").bind(version.as_str()).push(", modified = ");
+        optional(&mut update, modified.as_deref());
+        update.push(", places = ").bind(held.next);
+        self.of_resource(&mut update, id);
+        session.execute(&update).await?;
+        Ok(ChangeOutcome::written(version.clone()).with_edit(effect))
     }
 
     /// Finds the row of the resource, checks the precondition of the change, and locks the row until the commit.

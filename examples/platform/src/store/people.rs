@@ -13,7 +13,7 @@ use scim_core::{
     resource::UniqueKey,
     schema::{AttributeId, DefaultValue},
     sql::Statement,
-    store::{Change, ChangeOutcome, RequestContext, StoreError},
+    store::{Change, ChangeOutcome, Deletion, ListEdit, Replacement, RequestContext, StoreError},
     value::Value,
 };
 
@@ -55,14 +55,14 @@ pub(super) async fn follow<S: Session>(
 ) -> Result<(), StoreError> {
     let (tenant, resource_type) = (event.tenant().as_str(), change.resource_type().name());
     match change {
-        Change::Create { entry } => write(session, tenant, &entry.resource).await?,
-        Change::Replace { entry, .. } => {
+        Change::Create(entry) => write(session, tenant, &entry.resource).await?,
+        Change::Replace(Replacement { entry, .. }) => {
             write(session, tenant, &entry.resource).await?;
             if resource_type == GROUP {
                 assignments::follow_group(session, tenant, entry).await?;
             }
         }
-        Change::EditValues { id, attribute, edit, .. } if resource_type == GROUP => {
+        Change::EditValues(ListEdit { id, attribute, edit, .. }) if resource_type == GROUP => {
             let edit = done.edit.as_ref().unwrap_or(edit);
             if let Some(value) = change.resource_type().value_of(*attribute)
                 && change.resource_type().path(*attribute) == MEMBERS
@@ -71,7 +71,7 @@ pub(super) async fn follow<S: Session>(
                 assignments::follow_edit(session, tenant, id, &edit.remove, coming).await?;
             }
         }
-        Change::Delete { id, .. } if resource_type == USER => {
+        Change::Delete(Deletion { id, .. }) if resource_type == USER => {
             // The account first: a concurrent assignment of the person by an administrator has this row locked.
             for sql in [
                 "DELETE FROM account WHERE origin = 'scim' AND id = ",
@@ -82,7 +82,7 @@ pub(super) async fn follow<S: Session>(
                 session.execute(&delete).await?;
             }
         }
-        Change::Delete { id, .. } if resource_type == GROUP => {
+        Change::Delete(Deletion { id, .. }) if resource_type == GROUP => {
             assignments::forget_group(session, tenant, id).await?;
             let mut delete = Statement::new(session.dialect());
             delete.push("DELETE FROM scim_group WHERE tenant = ").bind(tenant).push(" AND id = ").bind(&**id);

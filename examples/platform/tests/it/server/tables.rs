@@ -21,8 +21,8 @@ use scim_core::{
     schema::ResourceType,
     sql::{Dialect, representation},
     store::{
-        Change, CommitError, Entry, Expect, RequestContext, RequestedAttributes, Scan, Store, StoreError, TenantId,
-        Window,
+        Change, CommitError, Deletion, Entry, Expect, Replacement, RequestContext, RequestedAttributes, Scan, Store,
+        StoreError, TenantId, Window,
     },
 };
 
@@ -40,7 +40,7 @@ fn acme() -> RequestContext {
 
 fn user(id: &str, name: &str) -> Change {
     let json = serde_json::json!({"id": id, "userName": name, "meta": {"resourceType": "User"}}).to_string();
-    Change::Create { entry: Entry::new(Resource::from_json(&resource_type("User"), json.as_bytes()).unwrap()) }
+    Change::Create(Entry::new(Resource::from_json(&resource_type("User"), json.as_bytes()).unwrap()))
 }
 
 /// The ids of the users that satisfy a filter, which the database must evaluate.
@@ -156,7 +156,11 @@ async fn texts_of_an_older_fold_are_derived_again() {
         let replace = |id: &str, name: &str, active: bool| {
             let json = serde_json::json!({"id": id, "userName": name, "active": active}).to_string();
             let resource = Arc::new(Resource::from_json(&resource_type("User"), json.as_bytes()).unwrap());
-            Change::Replace { entry: Entry::new(Arc::clone(&resource)), expect: Expect::Exists, before: resource }
+            Change::Replace(Replacement {
+                entry: Entry::new(Arc::clone(&resource)),
+                expect: Expect::Exists,
+                before: resource,
+            })
         };
         for (id, name) in [("1", "γιωργος"), ("2", "ΓΙΩΡΓΟΣ"), ("2", "γιωργος")] {
             store.commit(&acme(), &[replace(id, name, false)]).await.unwrap();
@@ -182,13 +186,13 @@ async fn total(store: &TableStore) -> Option<u64> {
 }
 
 fn deletion(id: &str) -> Change {
-    Change::Delete {
+    Change::Delete(Deletion {
         resource_type: resource_type("User"),
         id: id.into(),
         expect: Expect::Exists,
         at: Utc::now(),
         before: None,
-    }
+    })
 }
 
 /// The stored totals are the numbers of rows, despite concurrent writers, and failed writes do not count.
@@ -238,7 +242,7 @@ async fn addresses_are_looked_up_as_they_are() {
     for place in databases() {
         let store = open(&place).await;
         let entry = user(&[("Ann@Work.example", "work"), ("ann@home.example", "home"), ("ann@work.example", "other")]);
-        store.commit(&acme(), &[Change::Create { entry }]).await.unwrap();
+        store.commit(&acme(), &[Change::Create(entry)]).await.unwrap();
         let both = "emails[type eq \"home\" and value eq \"ann@work.example\"]";
         assert_eq!(found(&store, "emails.value eq \"ANN@work.example\"").await, ["1"], "{place:?}");
         assert_eq!(
@@ -249,7 +253,7 @@ async fn addresses_are_looked_up_as_they_are() {
         assert_eq!(found(&store, both).await, [""; 0], "{place:?}: one element has both");
         let before = user(&[]).resource;
         let entry = user(&[("ann@work.example", "home")]);
-        store.commit(&acme(), &[Change::Replace { entry, expect: Expect::Exists, before }]).await.unwrap();
+        store.commit(&acme(), &[Change::Replace(Replacement { entry, expect: Expect::Exists, before })]).await.unwrap();
         assert_eq!(found(&store, both).await, ["1"], "{place:?}");
         assert_eq!(found(&store, "emails.value eq \"ann@home.example\"").await, [""; 0], "{place:?}");
         store.commit(&acme(), &[deletion("1")]).await.unwrap();
@@ -344,12 +348,14 @@ async fn the_outbox_has_each_change() {
         let context = acme().with_actor("okta").with_request_id("r1");
         store.commit(&context, &[user("1", "ann"), user("2", "bob")]).await.unwrap();
         store.commit(&context, &[user("3", "cid"), user("4", "ANN")]).await.unwrap_err();
-        let delete = |id: &str| Change::Delete {
-            resource_type: resource_type("User"),
-            id: id.into(),
-            expect: Expect::Exists,
-            at: Utc::now(),
-            before: None,
+        let delete = |id: &str| {
+            Change::Delete(Deletion {
+                resource_type: resource_type("User"),
+                id: id.into(),
+                expect: Expect::Exists,
+                at: Utc::now(),
+                before: None,
+            })
         };
         store.commit(&context, &[delete("2")]).await.unwrap();
         let other = RequestContext::new(TenantId::new("other").unwrap());
@@ -379,12 +385,14 @@ async fn a_locked_row_is_not_waited_for_without_end() {
     let (client, connection) = tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     client.batch_execute("BEGIN; SELECT id FROM resource WHERE id = '1' FOR UPDATE").await.unwrap();
-    let delete = || Change::Delete {
-        resource_type: resource_type("User"),
-        id: "1".into(),
-        expect: Expect::Exists,
-        at: Utc::now(),
-        before: None,
+    let delete = || {
+        Change::Delete(Deletion {
+            resource_type: resource_type("User"),
+            id: "1".into(),
+            expect: Expect::Exists,
+            at: Utc::now(),
+            before: None,
+        })
     };
     // More writers than connections, half of them canceled at once.
     let waiting: Vec<_> = (0..40)
