@@ -22,8 +22,10 @@ use std::{
 
 use measure::{compare, report};
 use scim_core::{
-    Limits, Registry, ServiceProvider,
+    limits::Limits,
     protocol::{Request, Response},
+    provider::ServiceProvider,
+    schema::Registry,
     store::{MemoryStore, RequestContext, TenantId},
 };
 

@@ -23,11 +23,13 @@ use std::{
 
 use measure::{compare, report};
 use scim_core::{
-    Limits, Quirks, Registry, Resource, ServiceProvider, Store,
+    limits::Limits,
     protocol::Request,
-    quirks::Tolerance,
-    schema::{AttributeId, ResourceType},
-    store::{Change, Entry, MemoryStore, RequestContext, TenantId},
+    provider::ServiceProvider,
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
+    schema::{AttributeId, Registry, ResourceType},
+    store::{Change, Entry, MemoryStore, RequestContext, Store, TenantId},
     value::{Object, Value},
 };
 

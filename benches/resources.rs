@@ -18,12 +18,12 @@ use std::{hint::black_box, sync::Arc};
 
 use measure::{Comparison, compare, report};
 use scim_core::{
-    Filter, Limits, Quirks, Registry, Resource,
-    filter::Matcher,
+    filter::{Filter, Matcher},
+    limits::Limits,
     patch::Patch,
-    quirks::Tolerance,
-    resource::{Projection, Rendering, judge},
-    schema::ResourceType,
+    quirks::{Quirks, Tolerance},
+    resource::{Projection, Rendering, Resource, judge},
+    schema::{Registry, ResourceType},
 };
 use serde_json::{Value as Json, json};
 

@@ -8,9 +8,9 @@ use std::{
 };
 
 use scim_core::{
-    Registry, ServiceProvider,
     protocol::Request,
-    schema::{Attribute, AttributeType, ResourceType, Schema, Uniqueness},
+    provider::ServiceProvider,
+    schema::{Attribute, AttributeType, Registry, ResourceType, Schema, Uniqueness},
     store::{MemoryStore, RequestContext, TenantId},
 };
 

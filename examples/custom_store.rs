@@ -13,13 +13,16 @@ use std::{
 };
 
 use scim_core::{
-    Registry, Resource, ServiceProvider, Store,
     fold::fold,
     protocol::Request,
-    schema::{Attribute, AttributeId, AttributeType, ENTERPRISE_USER, GROUP, Mutability, ResourceType, Schema, USER},
+    provider::ServiceProvider,
+    resource::Resource,
+    schema::{
+        Attribute, AttributeId, AttributeType, ENTERPRISE_USER, GROUP, Mutability, Registry, ResourceType, Schema, USER,
+    },
     store::{
         Capabilities, Change, ChangeOutcome, CommitError, Entry, Key, Page, Replacement, RequestContext,
-        RequestedAttributes, Scan, StoreError, Stored, TenantId, Version,
+        RequestedAttributes, Scan, Store, StoreError, Stored, TenantId, Version,
     },
 };
 use serde::{Deserialize, Serialize};

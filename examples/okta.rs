@@ -16,7 +16,7 @@ mod trace;
 
 use std::{error::Error, process::ExitCode};
 
-use scim_core::Quirks;
+use scim_core::quirks::Quirks;
 use serde_json::{Value, json};
 use trace::{Answer, Trace, outcome, patch, section};
 

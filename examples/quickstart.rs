@@ -10,8 +10,9 @@ use std::{
 };
 
 use scim_core::{
-    Registry, ServiceProvider,
     protocol::{Request, Response},
+    provider::ServiceProvider,
+    schema::Registry,
     store::{MemoryStore, RequestContext, TenantId},
 };
 

@@ -26,7 +26,9 @@ use hyper::{
     service::service_fn,
 };
 use scim_core::{
-    Registry, ServiceProvider, protocol,
+    protocol,
+    provider::ServiceProvider,
+    schema::Registry,
     store::{MemoryStore, RequestContext, TenantId},
 };
 use smol::{Async, Executor, Timer, future};
@@ -99,7 +101,7 @@ impl Host {
 
 /// An error of the host in the form that SCIM clients read (RFC 7644 §3.12).
 fn refusal(status: u16, detail: impl Into<Box<str>>) -> Result<Response, Fault> {
-    let body = serde_json::to_vec(&scim_core::Error::new(status, detail))?;
+    let body = serde_json::to_vec(&scim_core::error::Error::new(status, detail))?;
     let response = hyper::Response::builder().status(status).header(CONTENT_TYPE, protocol::CONTENT_TYPE);
     Ok(response.body(body.into())?)
 }

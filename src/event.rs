@@ -101,7 +101,7 @@ impl Event {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use scim_core::{Registry, Resource, event::{Event, StateChange}, store::*};
+    /// use scim_core::{event::{Event, StateChange}, resource::Resource, schema::Registry, store::*};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");
@@ -302,7 +302,7 @@ impl Event {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use scim_core::{Registry, Resource, event::Event, store::*};
+    /// use scim_core::{event::Event, resource::Resource, schema::Registry, store::*};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

@@ -47,7 +47,7 @@ pub(crate) use self::grammar::{PatchPathParts, parse_patch_path};
 /// regard to ASCII case.
 ///
 /// ```
-/// use scim_core::Filter;
+/// use scim_core::filter::Filter;
 ///
 /// let filter: Filter = r#"(userName Eq "bjensen") AND (emails[type eq "work"] OR not(active eq true))"#.parse()?;
 /// let canonical = r#"userName eq "bjensen" and (emails[type eq "work"] or not (active eq true))"#;
@@ -80,7 +80,7 @@ impl Filter {
     /// `filter_terms` of `limits`.
     ///
     /// ```
-    /// use scim_core::{Filter, Limits, Quirk, Quirks, quirks::Tolerance};
+    /// use scim_core::{filter::Filter, limits::Limits, quirks::{Quirk, Quirks, Tolerance}};
     ///
     /// let text = r#"emails[type eq "work"].value sw "b""#;
     /// let mut tolerance = Tolerance::new(Quirks::default());
@@ -104,7 +104,7 @@ impl Filter {
     /// Returns the parts that must all hold: the operands of an outermost `and`, otherwise the filter itself.
     ///
     /// ```
-    /// use scim_core::{Filter, filter::Operand};
+    /// use scim_core::filter::{Filter, Operand};
     ///
     /// let filter: Filter = r#"active eq true and (title pr or nickName pr)"#.parse()?;
     /// let parts: Vec<Filter> = filter.conjuncts().map(Operand::to_filter).collect();
@@ -122,7 +122,7 @@ impl Filter {
 /// operand of an `And`, nor an `Or` of an `Or`; both have two or more operands.
 ///
 /// ```
-/// use scim_core::{Filter, filter::{Expression, Literal, Operator}};
+/// use scim_core::filter::{Expression, Filter, Literal, Operator};
 ///
 /// fn terms(expression: Expression<'_>) -> usize {
 ///     match expression {

@@ -30,7 +30,7 @@ impl<S: Store> ServiceProvider<S> {
     /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
     /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
     /// # }
-    /// use scim_core::{Registry, ServiceProvider, store::{MemoryStore, RequestContext, TenantId}};
+    /// use scim_core::{provider::ServiceProvider, schema::Registry, store::{MemoryStore, RequestContext, TenantId}};
     ///
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")
     ///     .build()?;

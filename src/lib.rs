@@ -9,7 +9,9 @@
 //! #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
 //! #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
 //! # }
-//! use scim_core::{Registry, ServiceProvider, protocol::Request, store::{MemoryStore, RequestContext, TenantId}};
+//! use scim_core::{
+//!     protocol::Request, provider::ServiceProvider, schema::Registry, store::{MemoryStore, RequestContext, TenantId},
+//! };
 //!
 //! let url = "https://platform.example/scim/v2";
 //! let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), url)
@@ -117,18 +119,6 @@ pub mod value;
 
 /// The crate of the dates and durations in this crate's types.
 pub use chrono;
-
-pub use crate::{
-    error::Error,
-    filter::Filter,
-    limits::Limits,
-    path::AttributePath,
-    provider::ServiceProvider,
-    quirks::{Quirk, Quirks},
-    resource::Resource,
-    schema::Registry,
-    store::Store,
-};
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

@@ -16,7 +16,7 @@ pub use self::work::{Work, WorkExceeded};
 /// ServiceProviderConfig (RFC 7643 §5; RFC 7644 §3.7.4 for bulk requests) with exactly these values.
 ///
 /// ```
-/// use scim_core::Limits;
+/// use scim_core::limits::Limits;
 ///
 /// let mut limits = Limits::default();
 /// limits.page_max = 200;
@@ -66,7 +66,7 @@ pub struct Limits {
     /// (RFC 7644 §3.4.2.1), or a shorter page if the query is paged by cursor and the store sorts. Default 10,000.
     pub scan: usize,
     /// Approximate bytes of the resources that are in memory for one response: see
-    /// [`Resource::size`](crate::Resource::size). The store reads no more than this. Default 32 MiB.
+    /// [`Resource::size`](crate::resource::Resource::size). The store reads no more than this. Default 32 MiB.
     ///
     /// - A page by index over it is refused with 400 `tooMany` and the `count` that fits, since clients advance by the
     ///   `count` that they requested. A page by cursor ends early (RFC 9865 §2). A page has at least one resource.

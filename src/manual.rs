@@ -1,6 +1,6 @@
 //! Guides for hosts, on topics that span several items.
 //!
-//! - [`write_your_own_store`]: a [`Store`](trait@crate::Store) over the existing tables of a platform, step by step.
+//! - [`write_your_own_store`]: a [`Store`](trait@crate::store::Store) over the existing tables of a platform, step by step.
 //! - [`scale_out`]: several instances of a service on one database.
 //! - [`requirements`]: the files that implement each section of the RFCs, for readers of this crate's code.
 //!

@@ -9,11 +9,13 @@ mod list;
 mod members;
 mod patch_op;
 mod search;
+mod uri;
 
 pub use self::{
     bulk::{BulkOperation, BulkOutcome, BulkRequest, BulkResponse},
     config::{AuthenticationScheme, AuthenticationType},
     search::{SearchRequest, SortOrder},
+    uri::{BULK_REQUEST, BULK_RESPONSE, ERROR, LIST_RESPONSE, PATCH_OP, SEARCH_REQUEST},
 };
 pub(crate) use self::{
     config::ServiceProviderConfig,

@@ -39,14 +39,14 @@ use crate::{
 };
 
 /// The URI of the PatchOp message (RFC 7644 §3.5.2).
-pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+pub(crate) const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// A PATCH request: operations that are all applied, in their order, or not at all (RFC 7644 §3.5.2).
 ///
 /// Paths and values are kept as the client wrote them; their meaning depends on the resource type.
 ///
 /// ```
-/// use scim_core::{Limits, Quirks, Resource, patch::Patch, quirks::Tolerance, schema::Registry};
+/// use scim_core::{limits::Limits, patch::Patch, quirks::{Quirks, Tolerance}, resource::Resource, schema::Registry};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");
@@ -165,7 +165,7 @@ impl Patch {
     /// At the first operation on the list that [`Patch::apply`] would refuse on any resource.
     ///
     /// ```
-    /// use scim_core::{Limits, Quirks, patch::Patch, quirks::Tolerance, schema::Registry};
+    /// use scim_core::{limits::Limits, patch::Patch, quirks::{Quirks, Tolerance}, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let group = registry.resource_type("Group").expect("registered");

@@ -22,7 +22,7 @@ pub use self::{
 /// A path keeps its spelling, and is compared and hashed without regard to ASCII case (RFC 7643 §2.1).
 ///
 /// ```
-/// use scim_core::AttributePath;
+/// use scim_core::path::AttributePath;
 ///
 /// let path: AttributePath = "urn:ietf:params:scim:schemas:core:2.0:User:name.givenName".parse()?;
 /// assert_eq!(path.schema(), Some("urn:ietf:params:scim:schemas:core:2.0:User"));
@@ -71,7 +71,7 @@ impl FromStr for AttributePath {
 /// A borrowed attribute path, from an [`AttributePath`] or from a filter.
 ///
 /// ```
-/// use scim_core::{Filter, filter::Expression};
+/// use scim_core::filter::{Expression, Filter};
 ///
 /// let filter: Filter = "name.familyName pr".parse()?;
 /// if let Expression::Present { path } = filter.expression() {

@@ -6,7 +6,7 @@
 //! This module never answers 401: each call needs a [`RequestContext`](crate::store::RequestContext), which a host
 //! makes only for a caller that it has authenticated.
 //!
-//! [`ServiceProvider::handle`]: crate::ServiceProvider::handle
+//! [`ServiceProvider::handle`]: crate::provider::ServiceProvider::handle
 
 mod handle;
 mod media;

@@ -141,7 +141,7 @@ quirks! {
 /// The default tolerates every habit that no MUST or SHALL of the RFC forbids.
 ///
 /// ```
-/// use scim_core::{Quirk, Quirks};
+/// use scim_core::quirks::{Quirk, Quirks};
 ///
 /// assert!(Quirks::default().contains(Quirk::BooleanStrings));
 /// assert!(!Quirks::default().contains(Quirk::ReplaceCreatesElement));
@@ -239,7 +239,7 @@ impl fmt::Debug for Quirks {
 /// The habits that are tolerated in one request, and the habits that the request has shown so far.
 ///
 /// ```
-/// use scim_core::{Quirk, Quirks, quirks::Tolerance};
+/// use scim_core::quirks::{Quirk, Quirks, Tolerance};
 ///
 /// let mut tolerance = Tolerance::new(Quirks::default());
 /// assert!(tolerance.allows(Quirk::BooleanStrings));

@@ -42,7 +42,10 @@
 //!     statement.filter(users, scan.filter)?.window(users, scan.sort, scan.window)?;
 //!     Ok(statement)
 //! }
-//! # use scim_core::{AttributePath, Filter, Quirks, quirks::Tolerance, resource::{Sort, SortKey, Position}, schema::Registry, store::{RequestedAttributes, Window}};
+//! # use scim_core::{
+//! #     filter::Filter, path::AttributePath, quirks::{Quirks, Tolerance}, resource::{Position, Sort, SortKey},
+//! #     schema::Registry, store::{RequestedAttributes, Window},
+//! # };
 //! # let registry = Registry::standard();
 //! # let user = registry.resource_type("User").expect("registered");
 //! # let mut tolerance = Tolerance::new(Quirks::default());

@@ -127,7 +127,7 @@ use crate::{
 /// }
 /// #
 /// # use std::{pin::pin, task::{Context as Task, Poll, Waker}};
-/// # use scim_core::{Resource, patch::ValueEdit, schema::Registry, value::{Object, Value}};
+/// # use scim_core::{patch::ValueEdit, resource::Resource, schema::Registry, value::{Object, Value}};
 /// # fn now<T>(future: impl Future<Output = T>) -> T {
 /// #     match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
 /// #         Poll::Ready(output) => output,
@@ -180,7 +180,7 @@ pub trait Store: Send + Sync + 'static {
     /// [reads many resources](Capabilities::get_many): the core refuses such a filter.
     ///
     /// By default the store evaluates nothing, and the core reads all resources of the type within
-    /// [`Limits::scan`](crate::Limits::scan).
+    /// [`Limits::scan`](crate::limits::Limits::scan).
     fn pushdown(&self, resource_type: &ResourceType, conjunct: &Condition) -> Pushdown {
         let _ = (resource_type, conjunct);
         Pushdown::No

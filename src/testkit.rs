@@ -1,9 +1,9 @@
-//! Checks that a host runs against its own code: the promises of its [`Store`](trait@crate::Store), one by one, and
+//! Checks that a host runs against its own code: the promises of its [`Store`](trait@crate::store::Store), one by one, and
 //! the requests and expectations of identity providers, step by step.
 //!
 //! The checks are plain futures for any runtime and any test runner. [`StoreKit`] needs only the store: each check
 //! works in its own tenants and leaves its resources behind. [`Traffic`] sends the requests of Okta, Entra ID and
-//! others to a [`ServiceProvider`](crate::ServiceProvider), or to a running server through any transport, and reports
+//! others to a [`ServiceProvider`](crate::provider::ServiceProvider), or to a running server through any transport, and reports
 //! the effect for each of them. This module is not for production.
 
 mod contract;

@@ -13,7 +13,13 @@
 
 use std::alloc::System;
 
-use scim_core::{Filter, Limits, Quirks, Registry, Resource, quirks::Tolerance, resource::judge};
+use scim_core::{
+    filter::Filter,
+    limits::Limits,
+    quirks::{Quirks, Tolerance},
+    resource::{Resource, judge},
+    schema::Registry,
+};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]

@@ -30,10 +30,13 @@ use it::fixture::forward::forward;
 use it::fixture::host::{BASE, Counting, GROUP, Host, PATCH, Reply, Ticking, USER, encoded, now};
 use peak_alloc::PeakAlloc;
 use scim_core::{
-    Limits, Registry, Resource, ServiceProvider, Store,
-    schema::{AttributeId, ResourceType},
+    limits::Limits,
+    provider::ServiceProvider,
+    resource::Resource,
+    schema::{AttributeId, Registry, ResourceType},
     store::{
-        Change, Entry, Key, MemoryStore, Page, RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId,
+        Change, Entry, Key, MemoryStore, Page, RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored,
+        TenantId,
     },
     value::{Object, Value},
 };

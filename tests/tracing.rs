@@ -29,10 +29,7 @@ use std::{
 };
 
 use it::fixture::host::{self, Host, USER, host};
-use scim_core::{
-    Store,
-    store::{RequestContext, TenantId},
-};
+use scim_core::store::{RequestContext, Store, TenantId};
 use serde_json::json;
 use tracing::{
     Event, Metadata, Subscriber,

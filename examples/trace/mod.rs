@@ -11,8 +11,10 @@ use std::{
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use scim_core::{
-    Quirks, Registry, ServiceProvider,
     protocol::Request,
+    provider::ServiceProvider,
+    quirks::Quirks,
+    schema::Registry,
     store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::Value;

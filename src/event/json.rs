@@ -111,7 +111,7 @@ impl Event {
     /// of references.
     ///
     /// ```
-    /// use scim_core::{Registry, event::Event, store::*};
+    /// use scim_core::{event::Event, schema::Registry, store::*};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered").clone();

@@ -13,13 +13,13 @@ use crate::store::RequestContext;
 ///
 /// The response waits for the observer, so an observer must not block: it passes long work to another task. It should
 /// not panic either. A panic propagates, as every panic of the host's code, to the caller of
-/// [`ServiceProvider::handle`](crate::ServiceProvider::handle): the client gets no response, and the change stays
+/// [`ServiceProvider::handle`](crate::provider::ServiceProvider::handle): the client gets no response, and the change stays
 /// committed.
 ///
 /// ```
 /// # #[cfg(feature = "system")] {
 /// use std::sync::mpsc;
-/// use scim_core::{Registry, ServiceProvider, event::Event, store::{MemoryStore, RequestContext}};
+/// use scim_core::{event::Event, provider::ServiceProvider, schema::Registry, store::{MemoryStore, RequestContext}};
 ///
 /// let (sender, receiver) = mpsc::channel();
 /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")

@@ -91,7 +91,7 @@ impl From<EventUri> for Box<str> {
 /// several event URIs). The token contains no sensitive values.
 ///
 /// ```
-/// use scim_core::{Registry, Resource, event::{Event, Issuance, SecurityEvent}, store::*};
+/// use scim_core::{event::{Event, Issuance, SecurityEvent}, resource::Resource, schema::Registry, store::*};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");
@@ -156,7 +156,7 @@ impl SecurityEvent {
     /// Reports that the resource of this type and id is now part of the event feed (RFC 9967 §2.3.1).
     ///
     /// ```
-    /// use scim_core::{Registry, event::{EventUri, SecurityEvent}};
+    /// use scim_core::{event::{EventUri, SecurityEvent}, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");
@@ -195,7 +195,7 @@ impl SecurityEvent {
     /// Removes the events that the receiver has not requested; `None` when no event remains.
     ///
     /// ```
-    /// use scim_core::{Registry, event::{EventUri, SecurityEvent}};
+    /// use scim_core::{event::{EventUri, SecurityEvent}, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

@@ -10,7 +10,7 @@ use crate::path::{AttributePath, PathRef};
 /// The owned value of a comparison: a string, an integer, a boolean, [`LiteralBuf::number`] or [`LiteralBuf::NULL`].
 ///
 /// ```
-/// use scim_core::{Filter, filter::{LiteralBuf, Operator}};
+/// use scim_core::filter::{Filter, LiteralBuf, Operator};
 ///
 /// let filter = Filter::compare("title".parse()?, Operator::Ne, LiteralBuf::NULL)?;
 /// assert_eq!(filter.to_string(), "title ne null");
@@ -82,7 +82,7 @@ impl Filter {
     /// [`BuildErrorKind::TooLong`].
     ///
     /// ```
-    /// use scim_core::{Filter, filter::Operator};
+    /// use scim_core::filter::{Filter, Operator};
     ///
     /// let filter = Filter::compare("userName".parse()?, Operator::Eq, r#"b"jensen"#)?;
     /// assert_eq!(filter.to_string(), r#"userName eq "b\"jensen""#);
@@ -106,7 +106,7 @@ impl Filter {
     /// Builds `path pr`.
     ///
     /// ```
-    /// use scim_core::Filter;
+    /// use scim_core::filter::Filter;
     ///
     /// assert_eq!(Filter::present("title".parse()?).to_string(), "title pr");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -147,7 +147,7 @@ impl Filter {
     /// [`BuildErrorKind::TooLong`].
     ///
     /// ```
-    /// use scim_core::Filter;
+    /// use scim_core::filter::Filter;
     ///
     /// let either = Filter::or(["title pr".parse::<Filter>()?, "nickName pr".parse()?])?;
     /// let filter = Filter::and([either, "active eq true".parse()?])?;

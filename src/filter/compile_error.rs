@@ -8,7 +8,7 @@ use crate::schema::AttributeType;
 /// `invalidFilter`).
 ///
 /// ```
-/// use scim_core::{Filter, Quirks, filter::CompileErrorKind, quirks::Tolerance, schema::Registry};
+/// use scim_core::{filter::{CompileErrorKind, Filter}, quirks::{Quirks, Tolerance}, schema::Registry};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");

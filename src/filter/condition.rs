@@ -51,7 +51,7 @@ impl Condition {
     /// sub-attribute, not its complex attribute.
     ///
     /// ```
-    /// use scim_core::{Filter, Limits, Quirks, schema::{AttributeId, Registry}, quirks::Tolerance};
+    /// use scim_core::{filter::Filter, limits::Limits, quirks::{Quirks, Tolerance}, schema::{AttributeId, Registry}};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

@@ -7,7 +7,7 @@ use crate::path::{PathError, PathErrorKind};
 /// The error for a text that is not a filter, with the place of the fault (RFC 7644 §3.12 `invalidFilter`).
 ///
 /// ```
-/// use scim_core::{Filter, filter::FilterErrorKind};
+/// use scim_core::filter::{Filter, FilterErrorKind};
 ///
 /// let source = r#"userName lke "x""#;
 /// let error = source.parse::<Filter>().unwrap_err();
@@ -137,7 +137,7 @@ pub enum FilterErrorKind {
     /// Brackets within brackets (RFC 7644 errata 4690 and 7322).
     #[error("expected no brackets within brackets")]
     NestedBrackets,
-    /// A comparison after brackets, where [`Quirk::ValuePathComparison`](crate::Quirk) is not tolerated.
+    /// A comparison after brackets, where [`Quirk::ValuePathComparison`](crate::quirks::Quirk) is not tolerated.
     #[error("expected the comparison within the brackets")]
     AfterBrackets,
     /// Text after the end of a PATCH path.

@@ -20,7 +20,10 @@ use crate::{
 /// A filter compiled for one resource type. Made by [`Filter::compile`](super::Filter::compile).
 ///
 /// ```
-/// use scim_core::{Filter, Limits, Quirks, Resource, schema::Registry, quirks::Tolerance, value::Value};
+/// use scim_core::{
+///     filter::Filter, limits::Limits, quirks::{Quirks, Tolerance}, resource::Resource, schema::Registry,
+///     value::Value,
+/// };
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");

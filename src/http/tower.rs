@@ -26,7 +26,7 @@ use crate::{
 ///
 /// ```
 /// # #[cfg(feature = "system")] {
-/// use scim_core::{Registry, ServiceProvider, http::ScimService, store::MemoryStore};
+/// use scim_core::{http::ScimService, provider::ServiceProvider, schema::Registry, store::MemoryStore};
 ///
 /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")
 ///     .build()?;

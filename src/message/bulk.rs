@@ -11,7 +11,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::members::Members;
+use super::{
+    members::Members,
+    uri::{BULK_REQUEST, BULK_RESPONSE},
+};
 use crate::{
     error::{Error, ScimType},
     limits::Limits,
@@ -19,23 +22,20 @@ use crate::{
     resource::{body_text, is_deeper, json_fault_at},
 };
 
-const REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
-const RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
-
 /// The number of objects and arrays around the data of an operation.
 const ENVELOPE: usize = 3;
 
 /// Many operations in one request (RFC 7644 §3.7), as written by the client.
 ///
 /// ```
-/// use scim_core::{Limits, Quirks, message::BulkRequest, quirks::Tolerance};
+/// use scim_core::{limits::Limits, message::BulkRequest, quirks::{Quirks, Tolerance}};
 ///
 /// let body = br#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "failOnErrors": 1,
 ///     "Operations": [{"method": "POST", "path": "/Users", "bulkId": "q", "data": {"userName": "Alice"}}]}"#;
 /// let request = BulkRequest::parse(body, &Limits::default(), &mut Tolerance::new(Quirks::default()))?;
 /// assert_eq!((request.operations.len(), request.fail_on_errors), (1, Some(1)));
 /// assert_eq!(request.operations[0].bulk_id.as_deref(), Some("q"));
-/// # Ok::<(), scim_core::Error>(())
+/// # Ok::<(), scim_core::error::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -108,9 +108,9 @@ impl<'a> BulkRequest<'a> {
         let message =
             message.map_err(|error| Error::bad(ScimType::InvalidSyntax, json_fault_at(&error, progress.expected)))?;
         let named = message.schemas.as_deref().unwrap_or_default();
-        let right = named.iter().any(|uri| uri.eq_ignore_ascii_case(REQUEST));
+        let right = named.iter().any(|uri| uri.eq_ignore_ascii_case(BULK_REQUEST));
         if !right && (!named.is_empty() || !tolerance.allows(Quirk::MissingMessageSchema)) {
-            return Err(Error::bad(ScimType::InvalidSyntax, format!("schemas: expected `{REQUEST}`")));
+            return Err(Error::bad(ScimType::InvalidSyntax, format!("schemas: expected `{BULK_REQUEST}`")));
         }
         let fail_on_errors = match message.fail_on_errors {
             None => None,
@@ -317,7 +317,7 @@ impl BulkResponse {
 impl Serialize for BulkResponse {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut message = serializer.serialize_struct("BulkResponse", 2)?;
-        message.serialize_field("schemas", &[RESPONSE])?;
+        message.serialize_field("schemas", &[BULK_RESPONSE])?;
         message.serialize_field("Operations", &self.outcomes)?;
         message.end()
     }

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// The URI of the ListResponse message.
-pub(crate) const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+use super::uri::LIST_RESPONSE;
 
 /// The data of a ListResponse about its page.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,15 +7,13 @@ use serde::{
     de::{self, MapAccess, Visitor},
 };
 
-use super::members::Members;
+use super::{members::Members, uri::SEARCH_REQUEST};
 use crate::{
     error::{Error, ScimType},
     limits::Limits,
     quirks::{Quirk, Tolerance},
     resource::{body_text, is_deeper, json_fault_at},
 };
-
-const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
 /// The query of a list of resources (RFC 7644 §3.4.3). The service provider chooses a default for every absent member.
 ///
@@ -162,9 +160,9 @@ impl SearchRequest {
                 return Err(Error::bad(ScimType::InvalidSyntax, "schemas: expected a list of URIs"));
             }
         };
-        let right = named.iter().any(|uri| uri.eq_ignore_ascii_case(SCHEMA));
+        let right = named.iter().any(|uri| uri.eq_ignore_ascii_case(SEARCH_REQUEST));
         if !right && (!named.is_empty() || !tolerance.allows(Quirk::MissingMessageSchema)) {
-            return Err(Error::bad(ScimType::InvalidSyntax, format!("schemas: expected `{SCHEMA}`")));
+            return Err(Error::bad(ScimType::InvalidSyntax, format!("schemas: expected `{SEARCH_REQUEST}`")));
         }
         let count = match (body.count, &body.cursor) {
             (None, _) => None,
@@ -194,12 +192,12 @@ impl SearchRequest {
     /// `invalidValue`). With a cursor, a `count` that is not a whole number is 400 `invalidCount` (RFC 9865 §2.1).
     ///
     /// ```
-    /// use scim_core::{Limits, message::SearchRequest};
+    /// use scim_core::{limits::Limits, message::SearchRequest};
     ///
     /// let request = SearchRequest::from_query("filter=userName%20eq%20%22bjensen%22&count=1", &Limits::default())?;
     /// assert_eq!(request.filter.as_deref(), Some(r#"userName eq "bjensen""#));
     /// assert_eq!(request.count, Some(1));
-    /// # Ok::<(), scim_core::Error>(())
+    /// # Ok::<(), scim_core::error::Error>(())
     /// ```
     pub fn from_query(query: &str, limits: &Limits) -> Result<Self, Error> {
         Self::parse_query(query, &KNOWN, limits)

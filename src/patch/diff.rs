@@ -68,7 +68,7 @@ use crate::{
 /// value is over the limits. See [`DiffErrorKind`].
 ///
 /// ```
-/// use scim_core::{Limits, Resource, patch::diff, schema::Registry};
+/// use scim_core::{limits::Limits, patch::diff, resource::Resource, schema::Registry};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");

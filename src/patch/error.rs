@@ -10,7 +10,7 @@ use crate::{
 /// The reason why a PATCH request was refused, and its place (RFC 7644 §3.5.2, §3.12). No operation was applied.
 ///
 /// ```
-/// use scim_core::{Limits, Quirks, patch::{Patch, PatchErrorKind}, quirks::Tolerance};
+/// use scim_core::{limits::Limits, patch::{Patch, PatchErrorKind}, quirks::{Quirks, Tolerance}};
 ///
 /// let body = br#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [
 ///     {"op": "replace", "path": "active", "value": false}, {"op": "add", "path": "title"}]}"#;

@@ -43,7 +43,7 @@ pub struct Membership {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use scim_core::{Resource, patch::ValueEdit, schema::{AttributeId, ResourceType}, value::{Object, Value}};
+/// use scim_core::{patch::ValueEdit, resource::Resource, schema::{AttributeId, ResourceType}, value::{Object, Value}};
 ///
 /// let resource_type = Arc::new(ResourceType::group()?);
 /// let members = resource_type.child(AttributeId::ROOT, "members").expect("a group has members");

@@ -57,7 +57,7 @@ impl ResourceType {
     /// [`AttributeId::ROOT`].
     ///
     /// ```
-    /// use scim_core::{Quirks, path::AttributePath, quirks::Tolerance, schema::Registry};
+    /// use scim_core::{path::AttributePath, quirks::{Quirks, Tolerance}, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

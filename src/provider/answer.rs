@@ -114,7 +114,7 @@ impl Answer {
     }
 
     /// Returns the resource as JSON, as the client sees it (RFC 7644 §3.4, §3.9). `None` after a patch of a list of
-    /// references, if the list has more than [`Limits::members_in_answer`](crate::Limits::members_in_answer) values,
+    /// references, if the list has more than [`Limits::members_in_answer`](crate::limits::Limits::members_in_answer) values,
     /// and after a write if the resource cannot be read for the answer within the limits.
     pub fn to_json(&self) -> Option<Vec<u8>> {
         self.row.stored.complete.then(|| {

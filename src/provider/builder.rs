@@ -30,7 +30,7 @@ impl<S: Store> ServiceProvider<S> {
     ///
     /// ```
     /// # #[cfg(feature = "system")] {
-    /// use scim_core::{Registry, ServiceProvider, store::MemoryStore};
+    /// use scim_core::{provider::ServiceProvider, schema::Registry, store::MemoryStore};
     ///
     /// let url = "https://example.com/{tenant}/scim/v2";
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), url).build()?;
@@ -165,7 +165,7 @@ impl<S: Store> ServiceProviderBuilder<S> {
     ///
     /// ```
     /// # #[cfg(feature = "system")] {
-    /// use scim_core::{Registry, ServiceProvider, provider::Subject, store::MemoryStore};
+    /// use scim_core::{provider::{ServiceProvider, Subject}, schema::Registry, store::MemoryStore};
     ///
     /// /// The host's data about an authenticated caller.
     /// struct Session { user: String }
@@ -194,7 +194,7 @@ impl<S: Store> ServiceProviderBuilder<S> {
     ///
     /// ```
     /// # #[cfg(feature = "system")] {
-    /// use scim_core::{Registry, ServiceProvider, event::EventUri, store::MemoryStore};
+    /// use scim_core::{event::EventUri, provider::ServiceProvider, schema::Registry, store::MemoryStore};
     ///
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")
     ///     .security_events([EventUri::CreateNotice, EventUri::Deactivate])

@@ -68,8 +68,8 @@ impl<S: Store> ServiceProvider<S> {
     ///
     /// # Errors
     ///
-    /// 501 if [`Limits::bulk_operations`](crate::Limits::bulk_operations) is 0. 413 if the operations need more
-    /// [work](crate::Limits::work) than a request may take and no operation has succeeded (RFC 7644 §3.7.4). Every
+    /// 501 if [`Limits::bulk_operations`](crate::limits::Limits::bulk_operations) is 0. 413 if the operations need more
+    /// [work](crate::limits::Limits::work) than a request may take and no operation has succeeded (RFC 7644 §3.7.4). Every
     /// other error is the outcome of its operation. For example, if an operation has succeeded, a later operation
     /// that exceeds the work has the outcome 400 `tooMany`.
     ///
@@ -80,7 +80,10 @@ impl<S: Store> ServiceProvider<S> {
     /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
     /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
     /// # }
-    /// use scim_core::{Limits, Quirks, Registry, ServiceProvider, message::BulkRequest, quirks::Tolerance};
+    /// use scim_core::{
+    ///     limits::Limits, message::BulkRequest, provider::ServiceProvider, quirks::{Quirks, Tolerance},
+    ///     schema::Registry,
+    /// };
     /// use scim_core::store::{MemoryStore, RequestContext, TenantId};
     ///
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")

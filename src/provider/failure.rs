@@ -36,7 +36,7 @@ pub(super) fn refused(resource_type: &ResourceType, error: StoreError) -> Error 
     }
 }
 
-/// 400 `tooMany`: the request exceeds [`Limits::work`](crate::Limits::work).
+/// 400 `tooMany`: the request exceeds [`Limits::work`](crate::limits::Limits::work).
 pub(super) fn too_much_work(exceeded: WorkExceeded) -> Error {
     Error::bad(ScimType::TooMany, format!("{exceeded}; narrow it or divide it"))
 }

@@ -26,7 +26,7 @@ impl<S: Store> ServiceProvider<S> {
     /// # Errors
     ///
     /// 404 if the resource does not exist; 412 if the `If-Match` of the precondition does not hold; 400 `tooMany` if
-    /// a requested list of references makes the resource larger than [`Limits::answer`](crate::Limits::answer).
+    /// a requested list of references makes the resource larger than [`Limits::answer`](crate::limits::Limits::answer).
     pub async fn get(
         &self,
         context: &RequestContext,

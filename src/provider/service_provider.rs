@@ -26,7 +26,7 @@ use crate::{
 ///
 /// ```
 /// # #[cfg(feature = "system")] {
-/// use scim_core::{Registry, ServiceProvider, store::MemoryStore};
+/// use scim_core::{provider::ServiceProvider, schema::Registry, store::MemoryStore};
 ///
 /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/{tenant}/v2")
 ///     .build()?;

@@ -25,7 +25,7 @@ use crate::{
 const REFERRER: u64 = 64;
 
 impl<S: Store> ServiceProvider<S> {
-    /// Reads one resource, within [`Limits::answer`](crate::Limits::answer). If a list of references does not fit,
+    /// Reads one resource, within [`Limits::answer`](crate::limits::Limits::answer). If a list of references does not fit,
     /// the resource is incomplete where `requested` limits the lists. Otherwise the read fails with 400 `tooMany`,
     /// since the resource must not look as if it had no references.
     pub(super) async fn read(

@@ -42,7 +42,7 @@ impl Resource {
     /// once.
     ///
     /// ```
-    /// use scim_core::{Resource, schema::Registry};
+    /// use scim_core::{resource::Resource, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

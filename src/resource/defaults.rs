@@ -12,12 +12,12 @@ impl Resource {
     /// Gives each attribute that has a [default](crate::schema::Attribute::with_default_value) and no value its
     /// default. Returns whether there was such an attribute.
     ///
-    /// [`ServiceProvider::create`](crate::ServiceProvider::create) does this for every new resource. A host calls
+    /// [`ServiceProvider::create`](crate::provider::ServiceProvider::create) does this for every new resource. A host calls
     /// this method for resources that the host stores itself, and for resources that were stored before their type
     /// had the default.
     ///
     /// ```
-    /// use scim_core::{Resource, schema::Registry};
+    /// use scim_core::{resource::Resource, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

@@ -7,7 +7,7 @@ use crate::schema::{AttributeId, ResourceType};
 /// JSON that is not a resource of its type, or a resource that breaks a rule of its schema.
 ///
 /// ```
-/// use scim_core::{Limits, Quirks, Resource, quirks::Tolerance, schema::Registry};
+/// use scim_core::{limits::Limits, quirks::{Quirks, Tolerance}, resource::Resource, schema::Registry};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");
@@ -36,10 +36,10 @@ pub enum ResourceErrorKind {
     /// The text is not JSON, or not JSON of the expected form. The sentence names the expectation.
     #[error("{0}")]
     Syntax(Box<str>),
-    /// The body has more bytes than [`Limits::body`](crate::Limits::body), the number in this variant.
+    /// The body has more bytes than [`Limits::body`](crate::limits::Limits::body), the number in this variant.
     #[error("the body has more than {0} bytes")]
     BodyTooLong(usize),
-    /// JSON is nested deeper than [`Limits::json_depth`](crate::Limits::json_depth), the number in this variant.
+    /// JSON is nested deeper than [`Limits::json_depth`](crate::limits::Limits::json_depth), the number in this variant.
     #[error("expected at most {0} nested objects and arrays")]
     TooDeep(usize),
     /// A name occurs twice in one object, compared without case (RFC 7643 §2.1).
@@ -69,10 +69,10 @@ pub enum ResourceErrorKind {
     /// to canonical values.
     #[error("expected one of the canonical values")]
     Canonical,
-    /// A value has more bytes than [`Limits::string`](crate::Limits::string), the number in this variant.
+    /// A value has more bytes than [`Limits::string`](crate::limits::Limits::string), the number in this variant.
     #[error("expected at most {0} bytes")]
     TooLong(usize),
-    /// A list has more values than [`Limits::values`](crate::Limits::values), the number in this variant.
+    /// A list has more values than [`Limits::values`](crate::limits::Limits::values), the number in this variant.
     #[error("expected at most {0} values")]
     TooMany(usize),
     /// Text contains U+0000, which databases do not store.

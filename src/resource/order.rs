@@ -17,7 +17,7 @@ use crate::{
 /// decide: the order is total, and pages neither overlap nor leave anything out.
 ///
 /// ```
-/// use scim_core::{Quirks, path::AttributePath, quirks::Tolerance, resource::Sort, schema::Registry};
+/// use scim_core::{path::AttributePath, quirks::{Quirks, Tolerance}, resource::Sort, schema::Registry};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");
@@ -217,7 +217,9 @@ pub(crate) fn compare_keys(left: Option<&SortKey>, right: Option<&SortKey>, desc
 /// A store that sorts by an index keeps such keys in the index, or keys with the same order.
 ///
 /// ```
-/// use scim_core::{Resource, AttributePath, quirks::{Quirks, Tolerance}, resource::{Sort, SortKey}, schema::Registry};
+/// use scim_core::{
+///     path::AttributePath, quirks::{Quirks, Tolerance}, resource::{Resource, Sort, SortKey}, schema::Registry,
+/// };
 /// use scim_core::{schema::AttributeId, value::Value};
 ///
 /// let registry = Registry::standard();

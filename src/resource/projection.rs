@@ -15,7 +15,7 @@ use crate::{
 /// `password` (RFC 7643 §4.1.1), is in no projection.
 ///
 /// ```
-/// use scim_core::{Quirks, quirks::Tolerance, resource::Projection, schema::{AttributeId, Registry}};
+/// use scim_core::{quirks::{Quirks, Tolerance}, resource::Projection, schema::{AttributeId, Registry}};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");

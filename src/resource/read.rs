@@ -46,7 +46,7 @@ impl Resource {
     /// over a limit, or `schemas` does not fit and that is not tolerated.
     ///
     /// ```
-    /// use scim_core::{Limits, Quirks, Resource, quirks::Tolerance, schema::Registry};
+    /// use scim_core::{limits::Limits, quirks::{Quirks, Tolerance}, resource::Resource, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");
@@ -82,7 +82,7 @@ impl Resource {
     /// When the text is not a JSON object, a name occurs twice, or a value has another type than its attribute.
     ///
     /// ```
-    /// use scim_core::{Resource, schema::Registry};
+    /// use scim_core::{resource::Resource, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

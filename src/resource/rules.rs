@@ -31,7 +31,7 @@ use crate::{
 /// first of these faults is reported.
 ///
 /// ```
-/// use scim_core::{Limits, Quirks, Resource, quirks::Tolerance, resource::judge, schema::Registry};
+/// use scim_core::{limits::Limits, quirks::{Quirks, Tolerance}, resource::{Resource, judge}, schema::Registry};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");
@@ -254,7 +254,7 @@ impl Resource {
     /// result may be stored.
     ///
     /// ```
-    /// use scim_core::{Resource, schema::Registry};
+    /// use scim_core::{resource::Resource, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

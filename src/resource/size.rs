@@ -14,7 +14,7 @@ impl Resource {
     /// The approximate number of bytes of the resource in an answer, without derived attributes.
     ///
     /// ```
-    /// use scim_core::{Registry, Resource};
+    /// use scim_core::{resource::Resource, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

@@ -33,7 +33,7 @@ impl Resource {
     /// value, and clients that send it for every blank field would collide with each other.
     ///
     /// ```
-    /// use scim_core::{Resource, schema::{AttributeId, Registry}, value::Value};
+    /// use scim_core::{resource::Resource, schema::{AttributeId, Registry}, value::Value};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");
@@ -74,7 +74,10 @@ impl UniqueKey {
     /// values and the empty string.
     ///
     /// ```
-    /// use scim_core::{Filter, Limits, Quirks, filter::Condition, quirks::Tolerance, resource::UniqueKey, schema::Registry};
+    /// use scim_core::{
+    ///     filter::{Condition, Filter}, limits::Limits, quirks::{Quirks, Tolerance}, resource::UniqueKey,
+    ///     schema::Registry,
+    /// };
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

@@ -24,7 +24,7 @@ impl Resource {
     /// `schemas` names every schema of which the resource has data, regardless of the projection.
     ///
     /// ```
-    /// use scim_core::{Resource, resource::{Projection, Rendering}, schema::Registry};
+    /// use scim_core::{resource::{Projection, Rendering, Resource}, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let group = registry.resource_type("Group").expect("registered");
@@ -57,7 +57,7 @@ impl Resource {
 /// array under the attribute's name, the elements are JSON that [`Resource::from_json`] reads.
 ///
 /// ```
-/// use scim_core::{Resource, resource::value_json, schema::{AttributeId, Registry}};
+/// use scim_core::{resource::{Resource, value_json}, schema::{AttributeId, Registry}};
 ///
 /// let registry = Registry::standard();
 /// let group = registry.resource_type("Group").expect("registered");

@@ -204,7 +204,7 @@ impl Attribute {
     ///
     /// The default is stored with the resource, so that filters, sorting and responses agree about the value. A
     /// resource that was stored before its type had the default has no value until a request or
-    /// [`Resource::assign_defaults`](crate::Resource::assign_defaults) sets it.
+    /// [`Resource::assign_defaults`](crate::resource::Resource::assign_defaults) sets it.
     ///
     /// RFC 7643 §7 has no such characteristic: `/Schemas` does not show the default, and a schema that is read from
     /// JSON gets a default through [`Schema::change`](super::Schema::change).
@@ -218,7 +218,7 @@ impl Attribute {
     /// - in an optional extension with a required attribute: the default would add the extension to every resource.
     ///
     /// ```
-    /// use scim_core::{Resource, schema::{Attribute, AttributeType, DefaultValue, ResourceType, Schema}};
+    /// use scim_core::{resource::Resource, schema::{Attribute, AttributeType, DefaultValue, ResourceType, Schema}};
     ///
     /// let schema: Schema = serde_json::from_str(
     ///     r#"{"id": "urn:example:scim:schemas:door:1.0:Door", "name": "Door",

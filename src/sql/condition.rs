@@ -21,13 +21,16 @@ use crate::{
 };
 
 impl Mapping {
-    /// How far the database evaluates a condition: the answer for [`Store::pushdown`](crate::Store::pushdown).
+    /// How far the database evaluates a condition: the answer for [`Store::pushdown`](crate::store::Store::pushdown).
     ///
     /// In a conjunction, conditions that cannot be evaluated are left out, which makes the result a superset. Of a
     /// text that `co` searches, the database receives 64 bytes at most: it compares them at each position of a value.
     ///
     /// ```
-    /// use scim_core::{Filter, Quirks, quirks::Tolerance, schema::{AttributeId, Registry}, sql::{Column, Dialect, Mapping}, store::Pushdown};
+    /// use scim_core::{
+    ///     filter::Filter, quirks::{Quirks, Tolerance}, schema::{AttributeId, Registry},
+    ///     sql::{Column, Dialect, Mapping}, store::Pushdown,
+    /// };
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

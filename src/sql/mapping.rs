@@ -140,7 +140,7 @@ impl Mapping {
     /// [representation](super::representation) changes.
     ///
     /// ```
-    /// use scim_core::{Resource, schema::Registry, sql::Mapping};
+    /// use scim_core::{resource::Resource, schema::Registry, sql::Mapping};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");
@@ -348,7 +348,10 @@ impl Table {
     /// the owner.
     ///
     /// ```
-    /// use scim_core::{Filter, Quirks, quirks::Tolerance, schema::Registry, sql::{Column, Dialect, Mapping, Statement, Table}};
+    /// use scim_core::{
+    ///     filter::Filter, quirks::{Quirks, Tolerance}, schema::Registry,
+    ///     sql::{Column, Dialect, Mapping, Statement, Table},
+    /// };
     ///
     /// let registry = Registry::standard();
     /// let group = registry.resource_type("Group").expect("registered");

@@ -25,7 +25,9 @@ impl Mapping {
     /// term of the filter: a store charges that work before it begins.
     ///
     /// ```
-    /// use scim_core::{Filter, Quirks, quirks::Tolerance, schema::{AttributeId, Registry}, sql::{Dialect, Mapping}};
+    /// use scim_core::{
+    ///     filter::Filter, quirks::{Quirks, Tolerance}, schema::{AttributeId, Registry}, sql::{Dialect, Mapping},
+    /// };
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

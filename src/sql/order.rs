@@ -105,7 +105,9 @@ impl Statement {
     /// [`Unmapped`] when the database cannot evaluate one of the conditions; the statement is then unchanged.
     ///
     /// ```
-    /// use scim_core::{Filter, Quirks, quirks::Tolerance, schema::Registry, sql::{Dialect, Mapping, Param, Statement}};
+    /// use scim_core::{
+    ///     filter::Filter, quirks::{Quirks, Tolerance}, schema::Registry, sql::{Dialect, Mapping, Param, Statement},
+    /// };
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");

@@ -171,7 +171,7 @@ impl Change {
     /// [`VersionMismatch`](StoreError::VersionMismatch).
     ///
     /// ```
-    /// use scim_core::{Registry, store::{Change, Deletion, Expect, StoreError, Version}};
+    /// use scim_core::{schema::Registry, store::{Change, Deletion, Expect, StoreError, Version}};
     ///
     /// let resource_type = Registry::standard().resource_type("User").expect("registered").clone();
     /// let (id, expect) = ("2819".into(), Expect::Version(Version::from(1)));

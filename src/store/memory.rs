@@ -37,11 +37,11 @@ use crate::{
 /// query examines each resource of the type. A change of a list of references takes time in proportion to the change.
 /// A resource whose lists are not [requested](RequestedAttributes) is read without a copy.
 ///
-/// One store belongs to one [`Registry`](crate::Registry): attribute ids have no meaning under another registry.
+/// One store belongs to one [`Registry`](crate::schema::Registry): attribute ids have no meaning under another registry.
 ///
 /// ```
 /// use std::{pin::pin, task::{Context as Task, Poll, Waker}};
-/// use scim_core::{Registry, Resource, schema::AttributeId, store::*, value::Value};
+/// use scim_core::{resource::Resource, schema::{AttributeId, Registry}, store::*, value::Value};
 ///
 /// /// The futures of this store are ready at once.
 /// fn now<T>(future: impl Future<Output = T>) -> T {

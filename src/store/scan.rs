@@ -173,7 +173,7 @@ pub struct Capabilities {
     /// Whether the store can [sort](Scan::sort). Default `false`.
     pub sort: bool,
     /// Whether the store can [count](Scan::count) exactly. Default `false`: the core then reads every list by index
-    /// from the start to count it, and refuses the request beyond [`Limits::scan`](crate::Limits::scan) resources.
+    /// from the start to count it, and refuses the request beyond [`Limits::scan`](crate::limits::Limits::scan) resources.
     pub total: bool,
     /// Whether the store can answer [`Window::Before`]. Default `false`: pages by cursor then lead forward only,
     /// unless the core has the whole list in memory.

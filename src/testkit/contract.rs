@@ -28,7 +28,7 @@ use crate::{
 
 macro_rules! checks {
     ($($(#[$doc:meta])* $name:ident = $text:literal with $run:path,)*) => {
-        /// One promise of a [`Store`](trait@crate::Store).
+        /// One promise of a [`Store`](trait@crate::store::Store).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Check { $($(#[$doc])* $name,)* }
@@ -125,7 +125,7 @@ type ContextOf = dyn Fn(TenantId) -> RequestContext + Send + Sync;
 /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
 /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
 /// # }
-/// use scim_core::{Registry, store::MemoryStore, testkit::StoreKit};
+/// use scim_core::{schema::Registry, store::MemoryStore, testkit::StoreKit};
 ///
 /// // The last number tells runs against one database apart.
 /// let report = block_on(StoreKit::new(MemoryStore::new(), Registry::standard(), 1).run_all());

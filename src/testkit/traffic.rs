@@ -108,7 +108,7 @@ sequences! {
 /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
 /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
 /// # }
-/// use scim_core::{Quirks, Registry, ServiceProvider, testkit::Traffic};
+/// use scim_core::{provider::ServiceProvider, quirks::Quirks, schema::Registry, testkit::Traffic};
 /// use scim_core::store::{MemoryStore, RequestContext, TenantId};
 ///
 /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://platform.example/scim/v2")
@@ -154,7 +154,7 @@ impl Traffic {
     /// | `expect` | see below |
     /// | `otherwise` | the consequence of another answer |
     /// | `keep` | names for values of the answer, each by a JSON pointer (RFC 6901), `""` for all of it |
-    /// | `quirks` | names of the [`Quirk`](crate::Quirk)s that it relies on |
+    /// | `quirks` | names of the [`Quirk`](crate::quirks::Quirk)s that it relies on |
     /// | `walk` | `index` or `cursor`: reads all pages; `{start}` or `{cursor}` is in the target |
     ///
     /// `expect` has `status` (one or an array), `headers` (`*` is any value), `shape`, `same_version` or

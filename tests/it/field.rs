@@ -9,8 +9,9 @@ use std::{collections::BTreeSet, path::Path};
 use crate::fixture::host::{BASE, Host, host_with};
 use engine::{Answer, Area, Case, Evidence, Preset, Report, Transport, Wire, areas, replay};
 use scim_core::{
-    Limits, Quirks, Registry,
-    schema::{ResourceType, Schema},
+    limits::Limits,
+    quirks::Quirks,
+    schema::{Registry, ResourceType, Schema},
     store::MemoryStore,
 };
 

@@ -3,7 +3,7 @@ include!("registry.rs");
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use scim_core::{Resource, resource::ResourceError, value::Value};
+use scim_core::{resource::{Resource, ResourceError}, value::Value};
 
 /// A row of `account`; the tenant and the id are its key.
 #[derive(Clone, Default)]

@@ -10,7 +10,7 @@ mod sign_on;
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
-use scim_core::{Registry, provider::CursorKey};
+use scim_core::{provider::CursorKey, schema::Registry};
 use tracing_subscriber::EnvFilter;
 
 use self::bounds::BoundArguments;

@@ -3,7 +3,7 @@
 //! This module neither assigns a provider to an organization nor handles the quirks: that is [`scim_core::quirks`].
 
 use clap::ValueEnum;
-use scim_core::Quirks;
+use scim_core::quirks::Quirks;
 
 /// The product that creates, updates and deactivates the people of an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
@@ -39,7 +39,7 @@ impl IdentityProvider {
     ///
     /// ```
     /// use platform::identity_provider::IdentityProvider;
-    /// use scim_core::{Quirk, Quirks};
+    /// use scim_core::quirks::{Quirk, Quirks};
     ///
     /// assert!(IdentityProvider::Entra.quirks().contains(Quirk::NoOperations));
     /// assert!(!IdentityProvider::Okta.quirks().contains(Quirk::NoOperations));

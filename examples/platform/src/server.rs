@@ -30,7 +30,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use scim_core::{Registry, error::Error as ScimError, protocol, provider::CursorKey, store::DynStore};
+use scim_core::{error::Error as ScimError, protocol, provider::CursorKey, schema::Registry, store::DynStore};
 
 use self::{
     admission::Gate,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use scim_core::{
-    Registry,
+    schema::Registry,
     store::{DynStore, MemoryStore},
 };
 

@@ -25,9 +25,9 @@ use std::{
 };
 
 use scim_core::{
-    Registry, Resource,
     filter::{Condition, Operator},
-    schema::{AttributeId, Relation, ResourceType},
+    resource::Resource,
+    schema::{AttributeId, Registry, Relation, ResourceType},
     sql::Statement,
     store::{
         Capabilities, Change, ChangeOutcome, CommitError, Key, ListEdit, Page, Pushdown, Referrer, Replacement,

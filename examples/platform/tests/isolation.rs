@@ -32,8 +32,9 @@ use platform::{
     store::TableStore,
 };
 use scim_core::{
-    Filter, Quirks, Resource,
-    quirks::Tolerance,
+    filter::Filter,
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
     schema::ResourceType,
     store::{Change, Entry, Key, Page, RequestContext, RequestedAttributes, Scan, Store, StoreError, TenantId, Window},
 };

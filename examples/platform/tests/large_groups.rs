@@ -28,9 +28,12 @@ use platform::{
     storage::{Location, Storage},
 };
 use scim_core::{
-    Quirks, Registry, Resource, ServiceProvider,
     patch::ValueEdit,
     protocol::Request,
+    provider::ServiceProvider,
+    quirks::Quirks,
+    resource::Resource,
+    schema::Registry,
     store::{Change, DynStore, Entry, Expect, ListEdit, RequestContext, Store as _, TenantId},
     value::{Object, Value},
 };

@@ -31,8 +31,8 @@ use platform::{
     user_group::UserGroups,
 };
 use scim_core::{
-    Resource,
     patch::ValueEdit,
+    resource::Resource,
     sql::Dialect,
     store::{Change, Entry, Expect, ListEdit, RequestContext, Store as _, TenantId},
     value::{Object, Value},

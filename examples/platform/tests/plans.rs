@@ -27,8 +27,10 @@ use std::{
 use it::process::{Place, databases};
 use platform::{database::Database, registry, store::TableStore};
 use scim_core::{
-    Limits, Resource, ServiceProvider,
+    limits::Limits,
     protocol::Request,
+    provider::ServiceProvider,
+    resource::Resource,
     store::{Change, Entry, RequestContext, Store as _, TenantId},
 };
 use serde_json::{Value as Json, json};

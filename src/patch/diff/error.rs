@@ -10,7 +10,9 @@ use crate::{
 /// The reason why no patch leads from one resource to another, and the attribute that is the cause.
 ///
 /// ```
-/// use scim_core::{Limits, Resource, patch::{DiffErrorKind, diff}, resource::ResourceErrorKind, schema::Registry};
+/// use scim_core::{
+///     limits::Limits, patch::{DiffErrorKind, diff}, resource::{Resource, ResourceErrorKind}, schema::Registry,
+/// };
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");

@@ -39,9 +39,8 @@ pub enum UnownedResources {
 ///
 /// ```
 /// use scim_core::{
-///     Registry,
-///     provider::{UnownedResources, Ownership},
-///     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
+///     provider::{Ownership, UnownedResources},
+///     schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Schema},
 /// };
 ///
 /// let marker = Attribute::new("madeByScim", AttributeType::Boolean).with_mutability(Mutability::ReadOnly);

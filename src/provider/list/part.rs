@@ -1,6 +1,6 @@
 //! The resources of one type in a list: reads those at an index or next to a sort position.
 //!
-//! The store does as much as it can; the core does the rest, within [`Limits::scan`](crate::Limits::scan). This
+//! The store does as much as it can; the core does the rest, within [`Limits::scan`](crate::limits::Limits::scan). This
 //! module knows nothing about requests, cursors or other types.
 
 use std::cmp::Ordering;
@@ -66,7 +66,7 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Returns the resources of the type that come next after a sort position, or before it if `backward`.
     ///
-    /// If the core filters, it examines at most [`Limits::scan`](crate::Limits::scan) resources and reports how far
+    /// If the core filters, it examines at most [`Limits::scan`](crate::limits::Limits::scan) resources and reports how far
     /// it came. If the core sorts, or if it filters for a policy while the store sorts, it must examine all
     /// resources. The result takes about `bytes`; a single resource may take more. The core counts only resources
     /// that it reads for the page: a list that is read by cursor need not have a total (RFC 9865 §2).

@@ -45,7 +45,7 @@ impl<S: Store> ServiceProvider<S> {
     /// Queries the resources of one type (RFC 7644 §3.4.2).
     ///
     /// The core evaluates the conditions that the store cannot evaluate, on at most
-    /// [`Limits::scan`](crate::Limits::scan) resources. Without `sort_by` the order is by id. A page by index has an
+    /// [`Limits::scan`](crate::limits::Limits::scan) resources. Without `sort_by` the order is by id. A page by index has an
     /// exact total. A page by cursor has a total only if the page needed all resources. It may have fewer resources
     /// than `count`, even zero: the walk ends with the page that has no [next cursor](Listing::next_cursor).
     ///
@@ -85,7 +85,7 @@ impl<S: Store> ServiceProvider<S> {
     /// equals no value and is not present. Types that the caller may not query are left out.
     ///
     /// For a page by index of a sorted list, the core reads every resource up to the page, within
-    /// [`Limits::scan`](crate::Limits::scan).
+    /// [`Limits::scan`](crate::limits::Limits::scan).
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl<S: Store> ServiceProvider<S> {
     /// #     let (mut future, mut task) = (pin!(future), Task::from_waker(Waker::noop()));
     /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
     /// # }
-    /// use scim_core::{Registry, ServiceProvider, message::SearchRequest};
+    /// use scim_core::{message::SearchRequest, provider::ServiceProvider, schema::Registry};
     /// use scim_core::store::{MemoryStore, RequestContext, TenantId};
     ///
     /// let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), "https://example.com/scim/v2")

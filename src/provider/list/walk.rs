@@ -1,6 +1,6 @@
 //! Walks over all resources of one type, for a filter or an order that the store cannot evaluate.
 //!
-//! A walk examines at most [`Limits::scan`](crate::Limits::scan) resources and keeps those that [`kept`](super::kept)
+//! A walk examines at most [`Limits::scan`](crate::limits::Limits::scan) resources and keeps those that [`kept`](super::kept)
 //! chooses.
 
 use std::sync::Arc;

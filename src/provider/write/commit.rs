@@ -146,7 +146,7 @@ impl<S: Store> ServiceProvider<S> {
     }
 
     /// Reads the resource for the answer to a write that did not read all of its lists. The answer shows no resource
-    /// if a list has more than [`Limits::members_in_answer`](crate::Limits::members_in_answer) values, unless the
+    /// if a list has more than [`Limits::members_in_answer`](crate::limits::Limits::members_in_answer) values, unless the
     /// client names attributes (RFC 7644 §3.5.2), or if the request has no work left for the read.
     pub(super) async fn shown(
         &self,

@@ -37,7 +37,7 @@ impl<S: Store> ServiceProvider<S> {
     /// # Errors
     ///
     /// 400 if a required value is missing, a rule of the schema is broken, or a list refers to a resource that does
-    /// not exist; 400 `tooMany` if the resource is larger than [`Limits::answer`](crate::Limits::answer) allows; 409
+    /// not exist; 400 `tooMany` if the resource is larger than [`Limits::answer`](crate::limits::Limits::answer) allows; 409
     /// `uniqueness` if another resource has the same value of a unique attribute; errors that the store reports.
     pub async fn create(
         &self,

@@ -12,7 +12,7 @@ use crate::{
 /// A group (RFC 7643 §4.2).
 ///
 /// ```
-/// use scim_core::{Resource, resource::Group, schema::Registry};
+/// use scim_core::{resource::{Group, Resource}, schema::Registry};
 ///
 /// let registry = Registry::standard();
 /// let resource_type = registry.resource_type("Group").expect("registered");

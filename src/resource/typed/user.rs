@@ -12,7 +12,7 @@ use crate::{
 /// A user (RFC 7643 §4.1).
 ///
 /// ```
-/// use scim_core::{Resource, resource::User, schema::Registry};
+/// use scim_core::{resource::{Resource, User}, schema::Registry};
 ///
 /// let registry = Registry::standard();
 /// let resource_type = registry.resource_type("User").expect("registered");

@@ -15,7 +15,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SchemaSource {
-    /// The registry of the [`ServiceProvider`](crate::ServiceProvider).
+    /// The registry of the [`ServiceProvider`](crate::provider::ServiceProvider).
     Registry,
     /// The responses of `/ResourceTypes` and `/Schemas`.
     Discovery,

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use scim_core::{
-    Filter, Quirks, Resource,
-    filter::Matcher,
-    quirks::Tolerance,
+    filter::{Filter, Matcher},
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
     schema::{Attribute, AttributeId, AttributeType, ResourceType, Returned, Schema},
     value::{Decimal, Object, Value},
 };

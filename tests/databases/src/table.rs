@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use scim_core::{
-    Quirks, Resource,
     fold::fold,
-    quirks::Tolerance,
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
     schema::{AttributeId, ResourceType},
     sql::{Column, Dialect, Mapping, Param, Statement, Table, comparable},
     value::Value,
@@ -62,7 +62,7 @@ const EMAIL: &[(&str, &str, Form)] = &[
 ];
 
 pub fn attribute(resource_type: &ResourceType, path: &str) -> AttributeId {
-    let path: scim_core::AttributePath = path.parse().expect("a path");
+    let path: scim_core::path::AttributePath = path.parse().expect("a path");
     resource_type.resolve(path.as_ref(), &mut Tolerance::new(Quirks::default())).expect("an attribute")
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scim_core::{
-    Resource,
+    resource::Resource,
     schema::AttributeId,
     sql::{Mapping, Statement},
     store::Pushdown,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use scim_core::{
-    Resource,
+    resource::Resource,
     sql::{Column, Dialect, Mapping, Statement, Table, comparable},
     store::Pushdown,
 };

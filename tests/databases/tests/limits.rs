@@ -1,10 +1,11 @@
 //! The longest and the deepest possible filters, the use of indexes, and databases with their own settings.
 
 use scim_core::{
-    AttributePath, Filter, Limits, Quirks, Resource,
-    filter::Matcher,
-    quirks::Tolerance,
-    resource::{Position, Sort, SortKey},
+    filter::{Filter, Matcher},
+    limits::Limits,
+    path::AttributePath,
+    quirks::{Quirks, Tolerance},
+    resource::{Position, Resource, Sort, SortKey},
     schema::{Attribute, AttributeId, AttributeType, Registry, ResourceType, Schema},
     sql::{Column, Dialect, Mapping, Statement},
     store::Window,

@@ -1,9 +1,9 @@
 //! Sorting and paging: SQLite and PostgreSQL return the order of the core, and the same pages.
 
 use scim_core::{
-    AttributePath, Quirks, Resource,
-    quirks::Tolerance,
-    resource::{Position, Sort, SortKey},
+    path::AttributePath,
+    quirks::{Quirks, Tolerance},
+    resource::{Position, Resource, Sort, SortKey},
     schema::{AttributeId, AttributeType},
     sql::{Mapping, Statement, page},
     store::{RequestedAttributes, Scan, Stored, Version, Window},

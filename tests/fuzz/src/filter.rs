@@ -1,6 +1,6 @@
 //! Filters: reading, printing, compiling and evaluating (RFC 7644 §3.4.2.2).
 
-use scim_core::{Filter, Quirks, quirks::Tolerance};
+use scim_core::{filter::Filter, quirks::{Quirks, Tolerance}};
 
 use crate::samples::{LIMITS, quirks, types};
 

@@ -5,12 +5,7 @@ mod model;
 
 use std::sync::Arc;
 
-use scim_core::{
-    Quirks, Resource,
-    patch::{Patch, PatchError, PatchErrorKind, diff},
-    quirks::Tolerance,
-    schema::ResourceType,
-};
+use scim_core::{patch::{Patch, PatchError, PatchErrorKind, diff}, quirks::{Quirks, Tolerance}, resource::Resource, schema::ResourceType};
 use serde_json::{Value as Json, json};
 
 use self::{

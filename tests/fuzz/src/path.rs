@@ -1,12 +1,6 @@
 //! Attribute paths: on their own, as paths of PATCH operations, as sort keys and in projections (RFC 7644 §3.10).
 
-use scim_core::{
-    AttributePath, Filter,
-    patch::{Patch, PatchErrorKind},
-    path::PathRef,
-    quirks::Tolerance,
-    resource::{Projection, Sort},
-};
+use scim_core::{filter::Filter, patch::{Patch, PatchErrorKind}, path::{AttributePath, PathRef}, quirks::Tolerance, resource::{Projection, Sort}};
 use serde_json::json;
 
 use crate::samples::{LIMITS, quirks, types};
@@ -81,7 +75,7 @@ fn parsed(path: PathRef<'_>, text: &str) {
 }
 
 /// One operation changes nothing more the second time.
-fn check_again(patch: &Patch, after: &scim_core::Resource, mut tolerance: Tolerance) {
+fn check_again(patch: &Patch, after: &scim_core::resource::Resource, mut tolerance: Tolerance) {
     match patch.apply(after, &LIMITS, &mut tolerance) {
         Ok(again) => assert_eq!(again, None, "{patch:?} again"),
         Err(error) => assert_eq!(error.kind(), PatchErrorKind::NoTarget, "{patch:?} again: {error}"),

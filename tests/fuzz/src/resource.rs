@@ -2,13 +2,7 @@
 
 use std::sync::Arc;
 
-use scim_core::{
-    Quirks, Resource,
-    patch::diff,
-    quirks::Tolerance,
-    resource::{Projection, Rendering, judge},
-    schema::{Attribute, AttributeType, ResourceType, Returned},
-};
+use scim_core::{patch::diff, quirks::{Quirks, Tolerance}, resource::{Projection, Rendering, Resource, judge}, schema::{Attribute, AttributeType, ResourceType, Returned}};
 use serde_json::Value as Json;
 
 use crate::samples::{ENTERPRISE, LIMITS, REGISTRY, group, quirks, user};

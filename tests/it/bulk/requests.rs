@@ -9,8 +9,10 @@ use crate::fixture::forward::forward;
 use crate::fixture::host::{BASE, ENTERPRISE, ERROR, GROUP, Host, PATCH, Reply, USER, host, host_with};
 use proptest::{collection::vec, prelude::*};
 use scim_core::{
-    Limits, Quirks, Registry, Store,
-    store::{Capabilities, Change, ChangeOutcome, CommitError, MemoryStore, RequestContext, StoreError},
+    limits::Limits,
+    quirks::Quirks,
+    schema::Registry,
+    store::{Capabilities, Change, ChangeOutcome, CommitError, MemoryStore, RequestContext, Store, StoreError},
 };
 use serde_json::{Value as Json, json};
 

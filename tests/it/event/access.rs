@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use crate::fixture::host::{BASE, Counting, Host, PATCH, Ticking, USER, now};
 use scim_core::{
-    Registry, Resource, ServiceProvider, Store,
     event::{Event, EventUri, SecurityEvent},
-    schema::{Attribute, AttributeType, ResourceType, Returned, Schema},
-    store::{Change, ChangeOutcome, Entry, Expect, MemoryStore, Replacement, RequestContext, TenantId, Version},
+    provider::ServiceProvider,
+    resource::Resource,
+    schema::{Attribute, AttributeType, Registry, ResourceType, Returned, Schema},
+    store::{Change, ChangeOutcome, Entry, Expect, MemoryStore, Replacement, RequestContext, Store, TenantId, Version},
 };
 use serde_json::{Value as Json, json};
 

@@ -12,13 +12,14 @@ use crate::fixture::forward::forward;
 use crate::fixture::host::{BASE, Counting, ENTERPRISE, GROUP, Host, Reply, Ticking, USER, now};
 use proptest::{collection::vec, prelude::*};
 use scim_core::{
-    Error, Registry, Resource, ServiceProvider, Store,
+    error::Error,
     event::{Event, StateChange},
     patch::{Membership, ValueEdit},
-    provider::{Access, Action, Policy},
-    schema::{Attribute, AttributeId, AttributeType, ResourceType, Returned, Schema},
+    provider::{Access, Action, Policy, ServiceProvider},
+    resource::Resource,
+    schema::{Attribute, AttributeId, AttributeType, Registry, ResourceType, Returned, Schema},
     store::{
-        Change, ChangeOutcome, CommitError, Entry, Expect, MemoryStore, Replacement, RequestContext, StoreError,
+        Change, ChangeOutcome, CommitError, Entry, Expect, MemoryStore, Replacement, RequestContext, Store, StoreError,
         TenantId, Version,
     },
     value::{Object, Value},

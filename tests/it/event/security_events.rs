@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use crate::fixture::host::{BASE, Counting, ENTERPRISE, GROUP, Host, PATCH, Ticking, USER};
 use scim_core::{
-    Limits, Quirks, Registry, Resource, ServiceProvider,
     event::{Event, EventUri, Issuance, SecurityEvent},
+    limits::Limits,
     patch::{Patch, ValueEdit},
-    quirks::Tolerance,
-    schema::{AttributeId, SERVICE_PROVIDER_CONFIG},
+    provider::ServiceProvider,
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
+    schema::{AttributeId, Registry, SERVICE_PROVIDER_CONFIG},
     store::{Change, ChangeOutcome, Expect, ListEdit, MemoryStore, RequestContext, TenantId, Version},
     value::{Object, Value},
 };

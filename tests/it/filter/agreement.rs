@@ -3,7 +3,11 @@
 
 use crate::fixture::documents::{BADGE, registry, resource};
 use crate::fixture::unicode::folded;
-use scim_core::{Filter, Quirks, quirks::Tolerance, schema::AttributeId};
+use scim_core::{
+    filter::Filter,
+    quirks::{Quirks, Tolerance},
+    schema::AttributeId,
+};
 use serde_json::{Value, json};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";

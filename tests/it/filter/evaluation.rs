@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::fixture::documents::{BADGE, registry, resource};
 use scim_core::{
-    Filter, Limits, Quirk, Quirks, Resource,
-    filter::{CompileErrorKind, Condition},
-    quirks::Tolerance,
+    filter::{CompileErrorKind, Condition, Filter},
+    limits::Limits,
+    quirks::{Quirk, Quirks, Tolerance},
+    resource::Resource,
     schema::{AttributeType, Registry, ResourceType},
 };
 use serde_json::json;

@@ -8,11 +8,12 @@ use crate::fixture::host::{PATCH, USER, host, host_of};
 use crate::fixture::unicode::folded;
 use proptest::{collection::vec, prelude::*, sample::select};
 use scim_core::{
-    AttributePath, Filter, Quirks, Registry, Resource,
+    filter::Filter,
     fold::{data_version, fold},
-    quirks::Tolerance,
-    resource::Sort,
-    schema::{Attribute, AttributeType, ResourceType, Schema},
+    path::AttributePath,
+    quirks::{Quirks, Tolerance},
+    resource::{Resource, Sort},
+    schema::{Attribute, AttributeType, Registry, ResourceType, Schema},
 };
 use serde_json::json;
 use unicode_normalization::UnicodeNormalization;

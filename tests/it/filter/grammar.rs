@@ -1,10 +1,10 @@
 //! The grammar of filters, case by case (RFC 7644 §3.4.2.2, §3.10; RFC 7643 §2.1).
 
 use scim_core::{
-    Filter, Limits, Quirk, Quirks,
-    filter::{FilterError, FilterErrorKind as Kind},
+    filter::{Filter, FilterError, FilterErrorKind as Kind},
+    limits::Limits,
     path::PathErrorKind,
-    quirks::Tolerance,
+    quirks::{Quirk, Quirks, Tolerance},
 };
 
 fn strict(text: &str) -> Result<Filter, FilterError> {

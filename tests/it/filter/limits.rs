@@ -2,10 +2,12 @@
 
 use proptest::prelude::*;
 use scim_core::{
-    AttributePath, Filter, Limits, Quirks,
-    filter::{BuildError, BuildErrorKind, Expression, FilterErrorKind as Kind, Literal, LiteralBuf, Operand, Operator},
-    path::PathErrorKind,
-    quirks::Tolerance,
+    filter::{
+        BuildError, BuildErrorKind, Expression, Filter, FilterErrorKind as Kind, Literal, LiteralBuf, Operand, Operator,
+    },
+    limits::Limits,
+    path::{AttributePath, PathErrorKind},
+    quirks::{Quirks, Tolerance},
 };
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";

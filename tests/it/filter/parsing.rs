@@ -2,10 +2,10 @@
 //! filters, the canonical text, the error with its offset, and the quirks that were met.
 
 use scim_core::{
-    Filter, Limits, Quirk, Quirks,
-    filter::FilterError,
+    filter::{Filter, FilterError},
+    limits::Limits,
     path::{PathErrorKind, PathRef},
-    quirks::Tolerance,
+    quirks::{Quirk, Quirks, Tolerance},
 };
 
 use super::{

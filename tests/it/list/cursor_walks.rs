@@ -6,8 +6,10 @@ use crate::fixture::host::{GROUP, Host, USER, host, host_with};
 use crate::fixture::modest::{Plain, modest_with};
 use proptest::{collection::vec, prelude::*};
 use scim_core::{
-    Limits, Quirks, Registry, Store,
-    store::{Capabilities, Pushdown},
+    limits::Limits,
+    quirks::Quirks,
+    schema::Registry,
+    store::{Capabilities, Pushdown, Store},
 };
 use serde_json::{Value as Json, json};
 

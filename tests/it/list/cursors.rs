@@ -9,13 +9,13 @@ use crate::fixture::host::{BASE, GROUP, Host, LIST, Reply, Ticking, USER, encode
 use crate::fixture::modest::{modest_under, modest_with};
 use proptest::prelude::*;
 use scim_core::{
-    Filter, Limits, Quirks, Registry, ServiceProvider, Store,
     error::Error,
-    filter::Matcher,
-    provider::{Access, Action, Policy},
-    quirks::Tolerance,
-    schema::ResourceType,
-    store::{Capabilities, MemoryStore, Pushdown, RequestContext, TenantId},
+    filter::{Filter, Matcher},
+    limits::Limits,
+    provider::{Access, Action, Policy, ServiceProvider},
+    quirks::{Quirks, Tolerance},
+    schema::{Registry, ResourceType},
+    store::{Capabilities, MemoryStore, Pushdown, RequestContext, Store, TenantId},
 };
 use serde_json::{Value as Json, json};
 

@@ -3,8 +3,10 @@
 use crate::fixture::host::{ENTERPRISE, Host, LIST, USER, host, host_with};
 use crate::fixture::modest::modest;
 use scim_core::{
-    Limits, Quirks, Registry, Store,
-    store::{MemoryStore, Pushdown},
+    limits::Limits,
+    quirks::Quirks,
+    schema::Registry,
+    store::{MemoryStore, Pushdown, Store},
 };
 use serde_json::{Value as Json, json};
 

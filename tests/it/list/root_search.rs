@@ -6,12 +6,12 @@ use std::sync::Arc;
 use crate::fixture::host::{BASE, ENTERPRISE, GROUP, Host, LIST, USER, encoded, host, host_of, now};
 use crate::fixture::modest::{modest, modest_under, modest_with};
 use scim_core::{
-    Limits, Registry, Store,
     error::Error,
+    limits::Limits,
     message::SearchRequest,
     provider::{Access, Action, Policy},
-    schema::{Attribute, AttributeType, ResourceType, Schema},
-    store::{Capabilities, MemoryStore, Pushdown, RequestContext, TenantId},
+    schema::{Attribute, AttributeType, Registry, ResourceType, Schema},
+    store::{Capabilities, MemoryStore, Pushdown, RequestContext, Store, TenantId},
 };
 use serde_json::{Value as Json, json};
 

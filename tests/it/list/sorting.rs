@@ -2,9 +2,9 @@
 
 use crate::fixture::documents::{BADGE, registry, resource};
 use scim_core::{
-    AttributePath, Quirks, Resource,
-    quirks::Tolerance,
-    resource::{Sort, SortError, SortErrorKind},
+    path::AttributePath,
+    quirks::{Quirks, Tolerance},
+    resource::{Resource, Sort, SortError, SortErrorKind},
 };
 use serde_json::json;
 

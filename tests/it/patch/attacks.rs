@@ -4,9 +4,11 @@
 use std::sync::{Arc, LazyLock};
 
 use scim_core::{
-    Limits, Quirks, Resource,
-    patch::{PATCH_OP, Patch, PatchError, PatchErrorKind},
-    quirks::Tolerance,
+    limits::Limits,
+    message::PATCH_OP,
+    patch::{Patch, PatchError, PatchErrorKind},
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
     schema::{Attribute, AttributeType, Mutability, ResourceType, Returned, Schema},
 };
 use serde_json::{Value as Json, json};
@@ -143,7 +145,7 @@ fn large_requests_on_long_lists_take_linear_time() {
     let emails = |name: &str| -> Vec<Json> {
         (0..9_000).map(|index| json!({"value": format!("{name}{index}"), "type": "work"})).collect()
     };
-    let registry = scim_core::Registry::standard();
+    let registry = scim_core::schema::Registry::standard();
     let resource_type = registry.resource_type("User").unwrap();
     let json = json!({"id": "1", "userName": "x", "emails": emails("a")}).to_string();
     let user = Resource::from_json(resource_type, json.as_bytes()).unwrap();
@@ -185,7 +187,7 @@ fn many_named_values_are_named_as_few_are() {
             })
             .chain([json!({"type": "work"}), json!({"value": "untyped@x"}), json!({"display": "D1"})])
             .collect();
-        let registry = scim_core::Registry::standard();
+        let registry = scim_core::schema::Registry::standard();
         let json = json!({"id": "1", "userName": "x", "emails": emails}).to_string();
         Resource::from_json(registry.resource_type("User").unwrap(), json.as_bytes()).unwrap()
     };

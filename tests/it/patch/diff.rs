@@ -7,10 +7,11 @@ use std::collections::HashMap;
 
 use crate::patch::fixtures::Before;
 use scim_core::{
-    Limits, Quirks, Resource,
     fold::fold,
+    limits::Limits,
     patch::Patch,
-    quirks::Tolerance,
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
     schema::{AttributeId, AttributeType, Mutability, ResourceType},
 };
 use serde_json::{Map, Value as Json};

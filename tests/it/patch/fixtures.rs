@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use scim_core::{
-    Resource,
+    resource::Resource,
     schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Returned, Schema},
 };
 

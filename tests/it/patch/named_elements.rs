@@ -1,7 +1,7 @@
 //! A request affects only the elements that it names: through every verb, in lists of references and in other lists.
 
 use crate::fixture::host::{self, Host, host, host_with};
-use scim_core::{Limits, Quirks, Registry, store::MemoryStore};
+use scim_core::{limits::Limits, quirks::Quirks, schema::Registry, store::MemoryStore};
 use serde_json::{Value as Json, json};
 
 const CORE_USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";

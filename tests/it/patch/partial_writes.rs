@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use crate::fixture::host::{BASE, Host};
 use scim_core::{
-    Registry, Resource, ServiceProvider,
     error::Error,
     event::{Event, SecurityEvent},
-    provider::{Access, Action, Policy, Proposal},
-    schema::{AttributeId, ResourceType},
+    provider::{Access, Action, Policy, Proposal, ServiceProvider},
+    resource::Resource,
+    schema::{AttributeId, Registry, ResourceType},
     store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};

@@ -3,9 +3,10 @@
 use crate::patch::fixtures::{Before, expand};
 use proptest::{collection::vec, prelude::*, sample::select};
 use scim_core::{
-    Limits, Quirks, Resource,
+    limits::Limits,
     patch::{Patch, PatchErrorKind},
-    quirks::Tolerance,
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
     schema::AttributeId,
     value::Value,
 };

@@ -8,9 +8,10 @@ use proptest::{
     sample::select,
 };
 use scim_core::{
-    Limits, Quirks, Resource,
+    limits::Limits,
     patch::{Patch, PatchErrorKind},
-    quirks::Tolerance,
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
     schema::Registry,
 };
 use serde_json::{Map, Value as Json, json};

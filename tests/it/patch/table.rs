@@ -8,9 +8,10 @@ use std::{fmt::Write, sync::Arc};
 
 use crate::patch::fixtures::{Before, expand};
 use scim_core::{
-    Limits, Quirk, Quirks, Resource,
+    limits::Limits,
     patch::{Op, Patch, PatchError, PatchErrorKind},
-    quirks::Tolerance,
+    quirks::{Quirk, Quirks, Tolerance},
+    resource::Resource,
     schema::{Attribute, AttributeType, ResourceType, Schema},
 };
 

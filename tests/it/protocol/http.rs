@@ -2,7 +2,10 @@
 
 use crate::fixture::host::{self, BASE, ENTERPRISE, ERROR, GROUP, PATCH, USER, host, host_with};
 use scim_core::{
-    Limits, Quirks, Registry, ServiceProvider,
+    limits::Limits,
+    provider::ServiceProvider,
+    quirks::Quirks,
+    schema::Registry,
     store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};

@@ -18,8 +18,10 @@ use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 use scim_core::{
-    Limits, Quirk, Quirks, Registry,
     http::{Outcome, ScimService},
+    limits::Limits,
+    quirks::{Quirk, Quirks},
+    schema::Registry,
     store::{DynStore, MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};

@@ -2,8 +2,8 @@
 
 use crate::fixture::host::{self, BASE, Counting, Host, Ticking, USER};
 use scim_core::{
-    Registry, ServiceProvider,
-    provider::Subject,
+    provider::{ServiceProvider, Subject},
+    schema::Registry,
     store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::json;

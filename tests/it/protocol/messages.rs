@@ -23,14 +23,14 @@ use crate::fixture::{
     modest::modest_with,
 };
 use scim_core::{
-    Limits, Quirks, Registry, ServiceProvider, Store,
     error::{Error, ScimType},
-    provider::{Access, Action, Ownership, Policy, Proposal, UnownedResources},
-    quirks::{Quirk, Tolerance},
-    schema::{Attribute, AttributeType, Mutability, ResourceType, Returned, Schema},
+    limits::Limits,
+    provider::{Access, Action, Ownership, Policy, Proposal, ServiceProvider, UnownedResources},
+    quirks::{Quirk, Quirks, Tolerance},
+    schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Returned, Schema},
     store::{
         Capabilities, Change, ChangeOutcome, CommitError, Entry, Key, MemoryStore, Page, Pushdown, RequestContext,
-        RequestedAttributes, Scan, StoreError, Stored, TenantId,
+        RequestedAttributes, Scan, Store, StoreError, Stored, TenantId,
     },
 };
 use serde_json::{Value as Json, json};
@@ -83,7 +83,7 @@ struct Titled;
 impl Policy for Titled {
     fn access(&self, _: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
         let mut tolerance = Tolerance::new(Quirks::strict());
-        let filter = "title pr".parse::<scim_core::Filter>().unwrap();
+        let filter = "title pr".parse::<scim_core::filter::Filter>().unwrap();
         Ok(Access::full().within(filter.compile(resource_type, &mut tolerance).unwrap()))
     }
 
@@ -141,7 +141,7 @@ fn failing(read: fn() -> Option<StoreError>, commit: fn() -> Option<StoreError>)
 fn with_user(host: &Host<MemoryStore>, id: &str) {
     let resource_type = host.provider.registry().resource_type("User").unwrap();
     let document = json!({"id": id, "userName": "by-hand"}).to_string();
-    let user = scim_core::Resource::from_json(resource_type, document.as_bytes()).unwrap();
+    let user = scim_core::resource::Resource::from_json(resource_type, document.as_bytes()).unwrap();
     let create = Change::Create(Entry::new(user));
     crate::fixture::host::now(host.provider.store().commit(&host.context, &[create])).unwrap();
 }

@@ -10,16 +10,17 @@ use crate::fixture::forward::forward;
 use crate::fixture::host::{BASE, GROUP, Host, PATCH, USER, host, host_with};
 use chrono::{DateTime, TimeDelta, Utc};
 use scim_core::{
-    Limits, Quirks, Registry, Resource, ServiceProvider, Store,
     error::Error,
+    limits::Limits,
     patch::Patch,
     protocol::Request,
-    provider::{Access, Action, Clock, Policy, Proposal},
-    quirks::Tolerance,
-    schema::{AttributeId, ResourceType},
+    provider::{Access, Action, Clock, Policy, Proposal, ServiceProvider},
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
+    schema::{AttributeId, Registry, ResourceType},
     store::{
         Change, ChangeOutcome, CommitError, Deletion, Entry, Expect, Key, MemoryStore, Page, Replacement,
-        RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId,
+        RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId,
     },
     value::Value,
 };
@@ -371,7 +372,7 @@ fn an_unknown_path_blocks_no_other_change_if_tolerated() {
     for path in paths {
         let reply = entra.patch(&user, &operations(path));
         assert_eq!((reply.status, &reply.json()["title"]), (200, &json!(path)), "{path}");
-        assert!(reply.quirks.contains(scim_core::Quirk::UnknownPath), "{path}");
+        assert!(reply.quirks.contains(scim_core::quirks::Quirk::UnknownPath), "{path}");
     }
     for malformed in ["title[", "emails[", "title[value eq \"x\"]", "na me", "", "9x"] {
         let body =

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use crate::fixture::host::{BASE, Counting, Host, PATCH, Ticking, USER, host_of, now};
 use scim_core::{
-    Limits, Registry, Resource, ServiceProvider, Store,
     error::{Error, ScimType},
+    limits::Limits,
     patch::diff,
-    provider::{Access, Action, Policy},
-    resource::{ResourceErrorKind, judge},
-    schema::{Attribute, AttributeType, Mutability, ResourceType, Returned, Schema, SchemaErrorKind, Uniqueness},
-    store::{Change, Entry, MemoryStore, RequestContext, TenantId},
+    provider::{Access, Action, Policy, ServiceProvider},
+    resource::{Resource, ResourceErrorKind, judge},
+    schema::{
+        Attribute, AttributeType, Mutability, Registry, ResourceType, Returned, Schema, SchemaErrorKind, Uniqueness,
+    },
+    store::{Change, Entry, MemoryStore, RequestContext, Store, TenantId},
 };
 use serde_json::{Map, Value as Json, json};
 

@@ -7,14 +7,16 @@ use std::sync::{Arc, Mutex};
 use crate::fixture::forward::forward;
 use crate::fixture::host::{BASE, ENTERPRISE, GROUP, Host, PATCH, Ticking, USER, host, host_with};
 use scim_core::{
-    Filter, Limits, Quirks, Registry, Resource, ServiceProvider, Store,
     error::Error,
-    provider::{Access, Action, Policy},
-    quirks::Tolerance,
-    resource::{Displays, Projection, Rendering},
-    schema::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Schema, SchemaErrorKind},
+    filter::Filter,
+    limits::Limits,
+    provider::{Access, Action, Policy, ServiceProvider},
+    quirks::{Quirks, Tolerance},
+    resource::{Displays, Projection, Rendering, Resource},
+    schema::{Attribute, AttributeId, AttributeType, Mutability, Registry, ResourceType, Schema, SchemaErrorKind},
     store::{
-        Capabilities, Change, DynStore, Entry, MemoryStore, RequestContext, RequestedAttributes, StoreError, TenantId,
+        Capabilities, Change, DynStore, Entry, MemoryStore, RequestContext, RequestedAttributes, Store, StoreError,
+        TenantId,
     },
 };
 use serde_json::{Value as Json, json};

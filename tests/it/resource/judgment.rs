@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use scim_core::{
-    Limits, Quirks, Resource,
+    limits::Limits,
     patch::Patch,
-    quirks::Tolerance,
-    resource::{ResourceErrorKind, judge},
+    quirks::{Quirks, Tolerance},
+    resource::{Resource, ResourceErrorKind, judge},
     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
 };
 use serde_json::{Value as Json, json};

@@ -2,8 +2,9 @@
 
 use crate::fixture::host::{self, ENTERPRISE, Host, USER, encoded, host, host_of, host_with};
 use scim_core::{
-    Limits, Quirks, Registry,
-    schema::{Attribute, AttributeType, Mutability, ResourceType, Returned, Schema},
+    limits::Limits,
+    quirks::Quirks,
+    schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Returned, Schema},
     store::MemoryStore,
 };
 use serde_json::{Value as Json, json};
@@ -125,7 +126,7 @@ fn attributes_and_excluded_attributes_exclude_each_other() {
         Registry::standard(),
         MemoryStore::new(),
         Limits::default(),
-        Quirks::default().with(scim_core::Quirk::BothProjections),
+        Quirks::default().with(scim_core::quirks::Quirk::BothProjections),
     );
     let strict = host();
     for host in [&lenient, &strict] {

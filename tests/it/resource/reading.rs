@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use scim_core::{
-    Limits, Quirk, Quirks, Registry, Resource,
-    quirks::Tolerance,
-    resource::{ResourceErrorKind, judge},
-    schema::{Attribute, AttributeType, Mutability, ResourceType, Schema, Uniqueness},
+    limits::Limits,
+    quirks::{Quirk, Quirks, Tolerance},
+    resource::{Resource, ResourceErrorKind, judge},
+    schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Schema, Uniqueness},
 };
 use serde_json::{Value as Json, json};
 

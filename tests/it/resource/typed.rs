@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use crate::fixture::documents::{BADGE, registry};
 use scim_core::{
-    Registry, Resource,
-    resource::{Group, ResourceErrorKind, User},
-    schema::{ENTERPRISE_USER, ResourceType},
+    resource::{Group, Resource, ResourceErrorKind, User},
+    schema::{ENTERPRISE_USER, Registry, ResourceType},
     value::{Object, Value},
 };
 use serde_json::{Value as Json, json};

@@ -2,9 +2,11 @@
 
 use crate::fixture::host::{self, ENTERPRISE, GROUP, USER, host, host_of, host_with};
 use scim_core::{
-    Limits, Quirks, Registry,
+    limits::Limits,
+    quirks::Quirks,
     schema::{
-        Attribute, AttributeId, AttributeType, Mutability, ResourceType, Returned, Schema, SchemaErrorKind, Uniqueness,
+        Attribute, AttributeId, AttributeType, Mutability, Registry, ResourceType, Returned, Schema, SchemaErrorKind,
+        Uniqueness,
     },
     store::MemoryStore,
 };
@@ -97,7 +99,7 @@ fn the_standard_schemas_state_the_facts_of_the_rfc() {
     let mut wrong = Vec::new();
     for (resource_type, path, expected) in FACTS {
         let resource_type = registry.resource_type(resource_type).unwrap();
-        let parsed: scim_core::AttributePath = path.parse().unwrap();
+        let parsed: scim_core::path::AttributePath = path.parse().unwrap();
         let mut tolerance = scim_core::quirks::Tolerance::new(Quirks::strict());
         let id =
             resource_type.resolve(parsed.as_ref(), &mut tolerance).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -188,7 +190,7 @@ fn a_schema_uri_may_continue_another_one() {
             .build()
             .unwrap();
     let resolved = |path: &str| {
-        let path: scim_core::AttributePath = path.parse().unwrap();
+        let path: scim_core::path::AttributePath = path.parse().unwrap();
         resource_type
             .resolve(path.as_ref(), &mut scim_core::quirks::Tolerance::new(Quirks::strict()))
             .map(|id| resource_type.path(id))

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 
 use crate::fixture::host::{BASE, ENTERPRISE, GROUP, LIST, USER, host, host_with};
 use scim_core::{
-    Limits, Quirks, Registry, ServiceProvider,
+    limits::Limits,
     message::AuthenticationScheme,
     protocol::Request,
-    schema::{Attribute, AttributeType, ResourceType, Schema},
+    provider::ServiceProvider,
+    quirks::Quirks,
+    schema::{Attribute, AttributeType, Registry, ResourceType, Schema},
     store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};

@@ -4,11 +4,12 @@
 use crate::fixture::host::{self, ENTERPRISE, GROUP, Host, PATCH, USER, host_under};
 use base64::Engine as _;
 use scim_core::{
-    Filter, Limits, Quirks, Registry,
     error::Error,
+    filter::Filter,
+    limits::Limits,
     provider::{Access, Action, Policy},
-    quirks::Tolerance,
-    schema::ResourceType,
+    quirks::{Quirks, Tolerance},
+    schema::{Registry, ResourceType},
     store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};

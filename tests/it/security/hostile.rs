@@ -6,8 +6,9 @@ use std::thread;
 use crate::fixture::host::{Host, PATCH, USER, host, host_with};
 use proptest::prelude::*;
 use scim_core::{
-    Limits, Quirks, Registry,
-    schema::{AttributeId, AttributeType, Mutability, ResourceType},
+    limits::Limits,
+    quirks::Quirks,
+    schema::{AttributeId, AttributeType, Mutability, Registry, ResourceType},
     store::MemoryStore,
 };
 use serde_json::{Value as Json, json};

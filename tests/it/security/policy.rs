@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use crate::fixture::host::{self, BASE, ENTERPRISE, Host, USER, host_under, now};
 use scim_core::{
-    Filter, Limits, Quirks, Registry, Resource, ServiceProvider, Store,
     error::Error,
-    filter::Matcher,
-    provider::{Access, Action, Ownership, OwnershipError, Policy, Proposal, UnownedResources},
-    quirks::Tolerance,
-    schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
-    store::{Change, Entry, MemoryStore, RequestContext, TenantId},
+    filter::{Filter, Matcher},
+    limits::Limits,
+    provider::{Access, Action, Ownership, OwnershipError, Policy, Proposal, ServiceProvider, UnownedResources},
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
+    schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Schema},
+    store::{Change, Entry, MemoryStore, RequestContext, Store, TenantId},
 };
 use serde_json::{Value as Json, json};
 
@@ -366,7 +367,7 @@ fn hidden_attributes_stay_in_the_schema() {
 /// If unknown attributes are refused, hidden attributes are refused as well.
 #[test]
 fn hidden_attributes_are_refused_where_unknown_ones_are() {
-    let (host, id) = secretive(Quirks::default().without(scim_core::Quirk::UnknownAttribute));
+    let (host, id) = secretive(Quirks::default().without(scim_core::quirks::Quirk::UnknownAttribute));
     for hidden in [json!({"title": "mine"}), json!({"name": {"middleName": "mine"}})] {
         let mut body = json!({"schemas": [USER], "userName": "bob"});
         body.as_object_mut().unwrap().extend(hidden.as_object().unwrap().clone());

@@ -10,11 +10,11 @@ use std::{
 use crate::fixture::forward::forward;
 use crate::fixture::host::{Host, encoded, host_with};
 use scim_core::{
-    Limits, Quirks, Registry,
     filter::Condition,
-    limits::Work,
+    limits::{Limits, Work},
     protocol::Request,
-    schema::ResourceType,
+    quirks::Quirks,
+    schema::{Registry, ResourceType},
     store::{
         Capabilities, Key, MemoryStore, Page, Pushdown, RequestContext, RequestedAttributes, Scan, Store, StoreError,
         Stored,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::fixture::host::{Host, encoded, host_under};
 use scim_core::{
-    Filter, Limits, Quirks, Registry,
     error::Error,
-    filter::Matcher,
+    filter::{Filter, Matcher},
+    limits::Limits,
     provider::{Access, Action, Policy},
-    quirks::Tolerance,
-    schema::ResourceType,
+    quirks::{Quirks, Tolerance},
+    schema::{Registry, ResourceType},
     store::{MemoryStore, RequestContext, TenantId},
 };
 use serde_json::{Value as Json, json};

@@ -9,9 +9,10 @@ use std::{
 use crate::fixture::host::{Host, host_with};
 use crate::fixture::modest::modest;
 use scim_core::{
-    Limits, Quirks, Registry,
-    limits::Work,
+    limits::{Limits, Work},
     protocol::Request,
+    quirks::Quirks,
+    schema::Registry,
     store::{MemoryStore, Pushdown, Store},
 };
 use serde_json::{Value as Json, json};

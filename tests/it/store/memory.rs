@@ -4,11 +4,10 @@ use std::{sync::Arc, thread};
 
 use crate::fixture::stores::{Least, World, create, delete, edit, filled, now, referrers, replace, sample, time};
 use scim_core::{
-    Store,
     schema::AttributeId,
     store::{
         Change, ChangeOutcome, CommitError, Deletion, DynStore, Entry, Expect, ListEdit, MemoryStore, Replacement,
-        RequestContext, StoreError, TenantId, Version,
+        RequestContext, Store, StoreError, TenantId, Version,
     },
 };
 use serde_json::json;

@@ -9,14 +9,14 @@ use std::{
 use crate::fixture::stores::{Least, World, compile, edit, groups_of, now, sample, time};
 use proptest::{collection::vec, prelude::*};
 use scim_core::{
-    AttributePath, Quirks, Resource, Store,
     filter::Condition,
-    quirks::Tolerance,
-    resource::{Position, Sort, SortKey},
+    path::AttributePath,
+    quirks::{Quirks, Tolerance},
+    resource::{Position, Resource, Sort, SortKey},
     schema::{AttributeId, ResourceType},
     store::{
         Change, ChangeOutcome, Deletion, DynStore, Entry, Expect, ListEdit, MemoryStore, Referrer, Replacement,
-        RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId, Version, Window,
+        RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId, Version, Window,
     },
     value::{Object, Text, Value},
 };

@@ -12,9 +12,12 @@ use std::{
 use crate::fixture::forward::forward;
 use crate::fixture::host::{Host, PATCH, Reply, USER, host, host_with};
 use scim_core::{
-    Limits, Quirks, Registry, Store,
+    limits::Limits,
+    quirks::Quirks,
+    schema::Registry,
     store::{
-        Change, ChangeOutcome, CommitError, Key, MemoryStore, RequestContext, RequestedAttributes, StoreError, Stored,
+        Change, ChangeOutcome, CommitError, Key, MemoryStore, RequestContext, RequestedAttributes, Store, StoreError,
+        Stored,
     },
 };
 use serde_json::{Value as Json, json};

@@ -4,13 +4,14 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::fixture::stores::{Least, World, compile, create, delete, filled, now, referrers, sample};
 use scim_core::{
-    AttributePath, Quirks, Store,
     filter::{Condition, Matcher},
-    quirks::Tolerance,
+    path::AttributePath,
+    quirks::{Quirks, Tolerance},
     resource::{Position, Sort, SortKey},
     schema::ResourceType,
     store::{
-        Change, DynStore, Key, MemoryStore, Pushdown, RequestContext, RequestedAttributes, Scan, TenantId, Window,
+        Change, DynStore, Key, MemoryStore, Pushdown, RequestContext, RequestedAttributes, Scan, Store, TenantId,
+        Window,
     },
 };
 use serde_json::json;

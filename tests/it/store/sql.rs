@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::fixture::documents::{BADGE, registry, resource};
 use scim_core::{
-    AttributePath, Filter, Quirks, Registry,
-    filter::Matcher,
-    quirks::Tolerance,
+    filter::{Filter, Matcher},
+    path::AttributePath,
+    quirks::{Quirks, Tolerance},
     resource::{Position, Sort, SortKey},
-    schema::{AttributeId, ResourceType},
+    schema::{AttributeId, Registry, ResourceType},
     sql::{Column, Dialect, Mapping, Param, Statement, Table},
     store::{Pushdown, Window},
 };
@@ -168,7 +168,7 @@ fn statements_are_as_long_as_their_filters() {
             let length = |terms: usize| {
                 let filter = vec!["title eq \"x\""; terms].join(word);
                 let matcher = {
-                    let mut limits = scim_core::Limits::default();
+                    let mut limits = scim_core::limits::Limits::default();
                     limits.filter_bytes = 1 << 20;
                     let filter = Filter::parse(&filter, &limits, &mut Tolerance::new(Quirks::default())).unwrap();
                     filter.compile(mapping.resource_type(), &mut Tolerance::new(Quirks::default())).unwrap()

@@ -10,14 +10,13 @@ use std::{
 use crate::fixture::forward::forward;
 use crate::fixture::host::now;
 use scim_core::{
-    Registry, Resource, Store,
     filter::Condition,
     fold::fold,
-    resource::UniqueKey,
-    schema::{AttributeId, Relation, ResourceType},
+    resource::{Resource, UniqueKey},
+    schema::{AttributeId, Registry, Relation, ResourceType},
     store::{
         Change, ChangeOutcome, CommitError, Deletion, DynStore, Entry, Expect, Key, ListEdit, MemoryStore, Page,
-        Referrer, Replacement, RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId, Version,
+        Referrer, Replacement, RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId, Version,
         Window,
     },
     testkit::{Check, Outcome, StoreKit},

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use crate::fixture::stores::{World, compile, create, delete, element, groups_of, now, time};
 use scim_core::{
-    Store,
     filter::Condition,
     store::{
         Capabilities, Change, ChangeOutcome, CommitError, DynStore, Expect, Key, ListEdit, MemoryStore, Page, Referrer,
-        RequestContext, RequestedAttributes, Scan, StoreError, Stored, TenantId, Version, Window,
+        RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId, Version, Window,
     },
 };
 

@@ -11,7 +11,8 @@ use std::{
 
 use crate::fixture::host::{host_with, now};
 use scim_core::{
-    Limits, Registry,
+    limits::Limits,
+    schema::Registry,
     store::MemoryStore,
     testkit::{Failure, Replay, Replayed, Traffic, TrafficRequest, TrafficResponse},
 };

@@ -3,7 +3,7 @@
 use crate::fixture::host::{ENTERPRISE, USER};
 use crate::fixture::small_host::{Memory, altered, refusal, replay_over, right, small, standard};
 use scim_core::{
-    Quirks,
+    quirks::Quirks,
     testkit::{SchemaSource, Traffic, TrafficRequest, TrafficResponse},
 };
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use crate::fixture::small_host::{Memory, altered, json, refusal, replay_over, right, standard};
 use scim_core::{
-    Quirks,
+    quirks::Quirks,
     testkit::{Traffic, TrafficRequest, TrafficResponse},
 };
 use serde_json::{Value as Json, json};

@@ -5,7 +5,9 @@ use std::{cell::Cell, convert::Infallible, task::Poll};
 
 use crate::fixture::host::{GROUP, Host, encoded, host_with, now};
 use scim_core::{
-    Limits, Quirks, Registry,
+    limits::Limits,
+    quirks::Quirks,
+    schema::Registry,
     store::MemoryStore,
     testkit::{Replay, Traffic, TrafficRequest, TrafficResponse},
 };

@@ -4,7 +4,8 @@
 use crate::fixture::host::{ENTERPRISE, USER, host_with, now};
 use crate::fixture::small_host::{registry, replay, replay_over, right, small, small_user, standard, text};
 use scim_core::{
-    Limits, Quirk, Quirks,
+    limits::Limits,
+    quirks::{Quirk, Quirks},
     schema::Attribute,
     store::MemoryStore,
     testkit::{Replayed, SchemaSource, Traffic, TrafficResponse, Verdict},

@@ -9,8 +9,10 @@ use std::{
 
 use crate::fixture::host::{Host, host_with, now};
 use scim_core::{
-    Limits, Quirk, Quirks, Registry, Store,
-    store::{DynStore, MemoryStore},
+    limits::Limits,
+    quirks::{Quirk, Quirks},
+    schema::Registry,
+    store::{DynStore, MemoryStore, Store},
     testkit::{Replay, Traffic, TrafficRequest, TrafficResponse, Verdict},
 };
 

@@ -2,7 +2,12 @@
 //! refused without it, and a refusal changes nothing.
 
 use crate::fixture::host::{self, Host, host_with};
-use scim_core::{Limits, Quirk, Quirks, Registry, store::MemoryStore};
+use scim_core::{
+    limits::Limits,
+    quirks::{Quirk, Quirks},
+    schema::Registry,
+    store::MemoryStore,
+};
 use serde_json::{Value as Json, json};
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";

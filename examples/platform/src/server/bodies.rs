@@ -12,8 +12,8 @@ use axum::{
     response::Response,
 };
 use scim_core::{
-    ServiceProvider,
     error::Error,
+    provider::ServiceProvider,
     store::{DynStore, RequestContext},
 };
 use tokio::{sync::Notify, time::timeout};

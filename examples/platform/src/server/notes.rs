@@ -20,7 +20,7 @@ use axum::{
     response::Response,
 };
 use chrono::Utc;
-use scim_core::{Registry, http::Outcome, store::RequestContext};
+use scim_core::{http::Outcome, schema::Registry, store::RequestContext};
 use serde::Deserialize;
 
 use super::{admission::Address, lines::RequestId};
@@ -215,7 +215,7 @@ pub(super) async fn note(
         claimed: claim.and_then(|claim| claim.user_name.or(claim.display_name)).map(|name| cut(&name)),
         conflicts: told.conflicts.take(),
         status: status.as_u16(),
-        scim_type: error.and_then(scim_core::Error::scim_type).map(|scim_type| scim_type.to_string()),
+        scim_type: error.and_then(scim_core::error::Error::scim_type).map(|scim_type| scim_type.to_string()),
         detail,
         quirks: (!quirks.is_empty()).then(|| quirks.join(",")),
         duration: i64::try_from(begin.elapsed().as_micros()).unwrap_or(i64::MAX),

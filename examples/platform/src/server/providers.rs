@@ -9,7 +9,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use scim_core::{
-    ServiceProvider, http::ScimService, message::AuthenticationScheme, provider::ConfigurationError, store::DynStore,
+    http::ScimService,
+    message::AuthenticationScheme,
+    provider::{ConfigurationError, ServiceProvider},
+    store::DynStore,
 };
 use tower_service::Service as _;
 

@@ -7,10 +7,9 @@
 
 use chrono::Utc;
 use scim_core::{
-    Resource,
     event::Event,
     fold::fold,
-    resource::UniqueKey,
+    resource::{Resource, UniqueKey},
     schema::{AttributeId, DefaultValue},
     sql::Statement,
     store::{Change, ChangeOutcome, Deletion, ListEdit, Replacement, RequestContext, StoreError},

@@ -7,8 +7,8 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use scim_core::{
-    Resource,
     filter::Condition,
+    resource::Resource,
     schema::{AttributeId, Relation, ResourceType},
     sql::{Dialect, Statement},
     store::{RequestContext, RequestedAttributes, Scan, StoreError, Stored, Version, Window},

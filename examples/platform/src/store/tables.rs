@@ -4,8 +4,8 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use scim_core::{
-    Registry, Resource,
-    schema::{AttributeId, ResourceType},
+    resource::Resource,
+    schema::{AttributeId, Registry, ResourceType},
     sql::{Column, Dialect, Mapping, Statement, Table, representation},
     store::{CommitError, StoreError},
 };

@@ -7,8 +7,9 @@ use std::{
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use scim_core::{
-    Limits, Resource,
+    limits::Limits,
     patch::{DiffErrorKind, Patch, diff},
+    resource::Resource,
     schema::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Returned, Schema},
 };
 use serde_json::{Map, Value as Json, json};

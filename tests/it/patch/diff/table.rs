@@ -3,10 +3,10 @@
 use std::{fmt::Write, sync::Arc};
 
 use scim_core::{
-    Limits, Registry, Resource,
+    limits::Limits,
     patch::{DiffErrorKind, Op, Patch, diff},
-    resource::ResourceErrorKind,
-    schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
+    resource::{Resource, ResourceErrorKind},
+    schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Schema},
 };
 use serde_json::{Value as Json, json};
 

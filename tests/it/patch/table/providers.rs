@@ -574,7 +574,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
 ];
 
-/// The cases that only [`Quirks::entra`](scim_core::Quirks::entra) accepts.
+/// The cases that only [`Quirks::entra`](scim_core::quirks::Quirks::entra) accepts.
 pub(crate) const ENTRA: &[Case] = &[
     case(
         "E-09: replaced where nothing matches (A036)",

@@ -1,8 +1,8 @@
 //! Each quirk of PATCH: accepted and reported if it is tolerated, refused otherwise.
 
 use scim_core::{
-    Quirk::{self, *},
     patch::PatchErrorKind::{self, InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget},
+    quirks::Quirk::{self, *},
 };
 
 use crate::patch::fixtures::Before::{self, Badge, Bare, Group, User};

@@ -15,9 +15,10 @@ use platform::{
     store::{TableStore, outbox},
 };
 use scim_core::{
-    Filter, Quirks, Resource,
     event::Event,
-    quirks::Tolerance,
+    filter::Filter,
+    quirks::{Quirks, Tolerance},
+    resource::Resource,
     schema::ResourceType,
     sql::{Dialect, representation},
     store::{
