@@ -26,7 +26,7 @@ use scim_core::{
     limits::Limits,
     protocol::Request,
     provider::ServiceProvider,
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::Resource,
     schema::{AttributeId, Registry, ResourceType},
     store::{Change, Entry, MemoryStore, RequestContext, Store, TenantId},
@@ -109,8 +109,8 @@ impl Host {
 fn resource(resource_type: &Arc<ResourceType>, id: &str, more: Option<(AttributeId, Value)>) -> Resource {
     let json = format!(r#"{{"userName":"{id}","displayName":"{id}"}}"#);
     let mut tolerance = Tolerance::new(Quirks::default());
-    let mut resource =
-        Resource::read(resource_type, json.as_bytes(), &Limits::default(), &mut tolerance).expect("a resource");
+    let mut resource = Resource::read(resource_type, json.as_bytes(), Reading::new(&Limits::default(), &mut tolerance))
+        .expect("a resource");
     resource.root_mut().insert(AttributeId::ID, Value::String(id.into()));
     if let Some((attribute, value)) = more {
         resource.root_mut().insert(attribute, value);

@@ -21,7 +21,7 @@ use scim_core::{
     filter::{Filter, Matcher},
     limits::Limits,
     patch::Patch,
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::{Projection, Rendering, Resource, judge},
     schema::{Registry, ResourceType},
 };
@@ -73,7 +73,7 @@ impl Bench {
 
     fn read(&self, body: &str) -> Resource {
         let mut tolerance = Tolerance::new(Quirks::default());
-        Resource::read(&self.user, body.as_bytes(), &self.limits, &mut tolerance).expect("a user")
+        Resource::read(&self.user, body.as_bytes(), Reading::new(&self.limits, &mut tolerance)).expect("a user")
     }
 
     fn write(&self, resource: &Resource, out: &mut Vec<u8>) {
@@ -169,7 +169,7 @@ fn filters(bench: &Bench, bodies: &[String]) -> Vec<Comparison> {
     let trees: Vec<Json> = bodies.iter().map(|body| serde_json::from_str(body).expect("JSON")).collect();
     let compile = |text: &str| -> Matcher {
         let mut tolerance = Tolerance::new(Quirks::default());
-        let filter = Filter::parse(text, &bench.limits, &mut tolerance).expect("a filter");
+        let filter = Filter::parse(text, Reading::new(&bench.limits, &mut tolerance)).expect("a filter");
         filter.compile(&bench.user, &mut tolerance).expect("of a user")
     };
     FILTERS
@@ -205,9 +205,10 @@ fn patch(bench: &Bench, bodies: &[String]) -> Comparison {
     let texts: Vec<&str> = stored.iter().map(|json| std::str::from_utf8(json).expect("UTF-8")).collect();
     let apply = |json: &[u8], out: &mut Vec<u8>| {
         let mut tolerance = Tolerance::new(Quirks::default());
-        let patch = Patch::parse(message.as_bytes(), &bench.limits, &mut tolerance).expect("a patch");
+        let patch = Patch::parse(message.as_bytes(), Reading::new(&bench.limits, &mut tolerance)).expect("a patch");
         let before = Resource::from_json(&bench.user, json).expect("a user");
-        let after = patch.apply(&before, &bench.limits, &mut tolerance).expect("it fits").expect("it changes");
+        let after =
+            patch.apply(&before, Reading::new(&bench.limits, &mut tolerance)).expect("it fits").expect("it changes");
         bench.write(&after, out);
     };
     for (json, body) in stored.iter().zip(bodies) {
@@ -246,8 +247,10 @@ fn parse(bench: &Bench) -> Comparison {
     const TIMES: usize = 1_000;
     let text = r#"userName eq "bjensen""#;
     let quoted = serde_json::to_string(text).expect("text");
-    let read =
-        || Filter::parse(black_box(text), &bench.limits, &mut Tolerance::new(Quirks::default())).expect("a filter");
+    let read = || {
+        Filter::parse(black_box(text), Reading::new(&bench.limits, &mut Tolerance::new(Quirks::default())))
+            .expect("a filter")
+    };
     assert_eq!(read().to_string(), text);
     assert_eq!(serde_json::from_str::<String>(&quoted).expect("text"), text);
     compare(

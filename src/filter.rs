@@ -33,7 +33,7 @@ pub use self::{
 use crate::{
     limits::Limits,
     path::PathRef,
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
 };
 
 #[expect(unused_imports, reason = "PATCH, their user, is built on top of this")]
@@ -70,30 +70,30 @@ impl Filter {
     /// that walks a filter may therefore recurse.
     pub const MAX_DEPTH: usize = 64;
 
-    /// Parses a filter within `limits`, in time and memory proportional to its length.
+    /// Parses a filter within the limits of `reading`, in time and memory proportional to its length.
     ///
     /// [`FromStr`] parses with the default limits and quirks.
     ///
     /// # Errors
     ///
     /// A [`FilterError`] if `text` does not follow RFC 7644 §3.4.2.2, or exceeds `filter_bytes`, `filter_depth` or
-    /// `filter_terms` of `limits`.
+    /// `filter_terms` of the limits.
     ///
     /// ```
-    /// use scim_core::{filter::Filter, limits::Limits, quirks::{Quirk, Quirks, Tolerance}};
+    /// use scim_core::{filter::Filter, limits::Limits, quirks::{Quirk, Quirks, Reading, Tolerance}};
     ///
     /// let text = r#"emails[type eq "work"].value sw "b""#;
     /// let mut tolerance = Tolerance::new(Quirks::default());
-    /// let filter = Filter::parse(text, &Limits::default(), &mut tolerance)?;
+    /// let filter = Filter::parse(text, Reading::new(&Limits::default(), &mut tolerance))?;
     /// assert_eq!(filter.to_string(), r#"emails[type eq "work" and value sw "b"]"#);
     /// assert!(tolerance.applied().contains(Quirk::ValuePathComparison));
     ///
     /// let mut strict = Tolerance::new(Quirks::strict());
-    /// assert!(Filter::parse(text, &Limits::default(), &mut strict).is_err());
+    /// assert!(Filter::parse(text, Reading::new(&Limits::default(), &mut strict)).is_err());
     /// # Ok::<(), scim_core::filter::FilterError>(())
     /// ```
-    pub fn parse(text: &str, limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, FilterError> {
-        grammar::parse_filter(text, limits, tolerance)
+    pub fn parse(text: &str, reading: Reading<'_>) -> Result<Self, FilterError> {
+        grammar::parse_filter(text, reading)
     }
 
     /// Returns the outermost expression, from which the whole filter can be walked.
@@ -232,7 +232,7 @@ impl FromStr for Filter {
     type Err = FilterError;
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
-        Self::parse(text, &Limits::default(), &mut Tolerance::new(Quirks::default()))
+        Self::parse(text, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default())))
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp
 /// Paths and values are kept as the client wrote them; their meaning depends on the resource type.
 ///
 /// ```
-/// use scim_core::{limits::Limits, patch::Patch, quirks::{Quirks, Tolerance}, resource::Resource, schema::Registry};
+/// use scim_core::{limits::Limits, patch::Patch, quirks::{Quirks, Reading, Tolerance}, resource::Resource, schema::Registry};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");
@@ -56,12 +56,12 @@ pub(crate) const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp
 /// let body = br#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
 ///     "Operations": [{"op": "Replace", "path": "active", "value": "False"}]}"#;
 /// let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
-/// let patch = Patch::parse(body, &limits, &mut tolerance)?;
-/// let after = patch.apply(&before, &limits, &mut tolerance)?.expect("a change");
+/// let patch = Patch::parse(body, Reading::new(&limits, &mut tolerance))?;
+/// let after = patch.apply(&before, Reading::new(&limits, &mut tolerance))?.expect("a change");
 /// let active = user.child(scim_core::schema::AttributeId::ROOT, "active").expect("defined");
 /// assert_eq!(after.value(active).and_then(|value| value.as_bool()), Some(false));
 /// assert_eq!(tolerance.applied().to_string(), "operation-case, boolean-strings");
-/// assert_eq!(patch.apply(&after, &limits, &mut tolerance)?, None, "nothing more to change");
+/// assert_eq!(patch.apply(&after, Reading::new(&limits, &mut tolerance))?, None, "nothing more to change");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -126,13 +126,9 @@ impl Patch {
     /// # Errors
     ///
     /// At the first operation that fails, or when the result breaks a rule of the schemas: see [`PatchErrorKind`].
-    pub fn apply(
-        &self,
-        resource: &Resource,
-        limits: &Limits,
-        tolerance: &mut Tolerance,
-    ) -> Result<Option<Resource>, PatchError> {
-        apply::apply(self, resource, Reading::new(limits, tolerance), &Work::new(limits.work))
+    pub fn apply(&self, resource: &Resource, reading: Reading<'_>) -> Result<Option<Resource>, PatchError> {
+        let work = Work::new(reading.limits.work);
+        apply::apply(self, resource, reading, &work)
     }
 
     /// The lists of references that no operation touches and that are not required: the patch can be applied
@@ -165,26 +161,25 @@ impl Patch {
     /// At the first operation on the list that [`Patch::apply`] would refuse on any resource.
     ///
     /// ```
-    /// use scim_core::{limits::Limits, patch::Patch, quirks::{Quirks, Tolerance}, schema::Registry};
+    /// use scim_core::{limits::Limits, patch::Patch, quirks::{Quirks, Reading, Tolerance}, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let group = registry.resource_type("Group").expect("registered");
     /// let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
     /// let patch = Patch::builder().remove(r#"members[value eq "2819"]"#).build()?;
-    /// let membership = patch.membership(group, &limits, &mut tolerance)?.expect("nothing but members");
+    /// let membership = patch.membership(group, Reading::new(&limits, &mut tolerance))?.expect("nothing but members");
     /// assert_eq!(membership.edit.remove, ["2819"]);
     ///
     /// let patch = Patch::builder().replace("displayName", "Tour Guides").build()?;
-    /// assert_eq!(patch.membership(group, &limits, &mut tolerance)?, None);
+    /// assert_eq!(patch.membership(group, Reading::new(&limits, &mut tolerance))?, None);
     /// # Ok::<(), scim_core::patch::PatchError>(())
     /// ```
     pub fn membership(
         &self,
         resource_type: &Arc<ResourceType>,
-        limits: &Limits,
-        tolerance: &mut Tolerance,
+        mut reading: Reading<'_>,
     ) -> Result<Option<Membership>, PatchError> {
-        membership::membership(self, resource_type, &mut Reading::new(limits, tolerance))
+        membership::membership(self, resource_type, &mut reading)
     }
 }
 

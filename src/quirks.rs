@@ -7,7 +7,7 @@ mod reading;
 
 use std::fmt;
 
-pub(crate) use self::reading::Reading;
+pub use self::reading::Reading;
 
 /// The sets that this module names. The declaration of a quirk lists the sets that contain the quirk.
 #[derive(Clone, Copy, PartialEq, Eq)]

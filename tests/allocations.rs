@@ -16,7 +16,7 @@ use std::alloc::System;
 use scim_core::{
     filter::Filter,
     limits::Limits,
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::{Resource, judge},
     schema::Registry,
 };
@@ -56,7 +56,7 @@ fn neither_conditions_nor_rules_allocate() {
     let mut tolerance = Tolerance::new(Quirks::default());
     let resource = Resource::from_json(user, USER.as_bytes()).unwrap();
     for (text, expected) in FILTERS {
-        let filter = Filter::parse(text, &Limits::default(), &mut tolerance).unwrap();
+        let filter = Filter::parse(text, Reading::new(&Limits::default(), &mut tolerance)).unwrap();
         let matcher = filter.compile(user, &mut tolerance).unwrap();
         let region = Region::new(ALLOCATOR);
         let found = matcher.matches(resource.root());

@@ -51,12 +51,12 @@ impl Condition {
     /// sub-attribute, not its complex attribute.
     ///
     /// ```
-    /// use scim_core::{filter::Filter, limits::Limits, quirks::{Quirks, Tolerance}, schema::{AttributeId, Registry}};
+    /// use scim_core::{filter::Filter, limits::Limits, quirks::{Quirks, Reading, Tolerance}, schema::{AttributeId, Registry}};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");
     /// let mut tolerance = Tolerance::new(Quirks::default());
-    /// let filter = Filter::parse(r#"externalId eq "a1" or not (id pr)"#, &Limits::default(), &mut tolerance)?;
+    /// let filter = Filter::parse(r#"externalId eq "a1" or not (id pr)"#, Reading::new(&Limits::default(), &mut tolerance))?;
     /// let matcher = filter.compile(user, &mut tolerance)?;
     /// assert_eq!(matcher.conditions()[0].attributes(), [AttributeId::EXTERNAL_ID, AttributeId::ID]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -21,14 +21,14 @@ use crate::{
 ///
 /// ```
 /// use scim_core::{
-///     filter::Filter, limits::Limits, quirks::{Quirks, Tolerance}, resource::Resource, schema::Registry,
+///     filter::Filter, limits::Limits, quirks::{Quirks, Reading, Tolerance}, resource::Resource, schema::Registry,
 ///     value::Value,
 /// };
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");
 /// let mut tolerance = Tolerance::new(Quirks::default());
-/// let filter = Filter::parse(r#"userName sw "B""#, &Limits::default(), &mut tolerance)?;
+/// let filter = Filter::parse(r#"userName sw "B""#, Reading::new(&Limits::default(), &mut tolerance))?;
 /// let matcher = filter.compile(user, &mut tolerance)?;
 ///
 /// let mut resource = Resource::new(user.clone());

@@ -17,8 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, ScimType},
-    limits::Limits,
-    quirks::{Quirk, Tolerance},
+    quirks::{Quirk, Reading},
     resource::{body_text, is_deeper, json_fault_at},
 };
 
@@ -28,11 +27,11 @@ const ENVELOPE: usize = 3;
 /// Many operations in one request (RFC 7644 §3.7), as written by the client.
 ///
 /// ```
-/// use scim_core::{limits::Limits, message::BulkRequest, quirks::{Quirks, Tolerance}};
+/// use scim_core::{limits::Limits, message::BulkRequest, quirks::{Quirks, Reading, Tolerance}};
 ///
 /// let body = br#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "failOnErrors": 1,
 ///     "Operations": [{"method": "POST", "path": "/Users", "bulkId": "q", "data": {"userName": "Alice"}}]}"#;
-/// let request = BulkRequest::parse(body, &Limits::default(), &mut Tolerance::new(Quirks::default()))?;
+/// let request = BulkRequest::parse(body, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default())))?;
 /// assert_eq!((request.operations.len(), request.fail_on_errors), (1, Some(1)));
 /// assert_eq!(request.operations[0].bulk_id.as_deref(), Some("q"));
 /// # Ok::<(), scim_core::error::Error>(())
@@ -85,7 +84,10 @@ impl<'a> BulkRequest<'a> {
     /// 413 (RFC 7644 §3.12) if the body is longer than [`Limits::bulk_payload`] or has more operations than
     /// [`Limits::bulk_operations`]; parsing stops at the excess (§3.7.4). 400 `invalidSyntax` if the body is not a
     /// BulkRequest. 400 `invalidValue` if `failOnErrors` is less than 1.
-    pub fn parse(body: &'a [u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, Error> {
+    ///
+    /// [`Limits::bulk_payload`]: crate::limits::Limits::bulk_payload
+    /// [`Limits::bulk_operations`]: crate::limits::Limits::bulk_operations
+    pub fn parse(body: &'a [u8], Reading { limits, tolerance }: Reading<'_>) -> Result<Self, Error> {
         if body.len() > limits.bulk_payload {
             let detail = format!("the body has more than {} bytes (maxPayloadSize)", limits.bulk_payload);
             return Err(Error::new(413, detail));

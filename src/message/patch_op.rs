@@ -14,9 +14,8 @@ use serde_json::{error::Category, value::RawValue};
 
 use super::members::Members;
 use crate::{
-    limits::Limits,
     patch::{Op, Operation, PATCH_OP, Patch, PatchError, PatchErrorKind},
-    quirks::{Quirk, Reading, Tolerance},
+    quirks::{Quirk, Reading},
     resource::{body_text, is_deeper},
 };
 
@@ -25,9 +24,11 @@ impl Patch {
     ///
     /// # Errors
     ///
-    /// When the body is not a PatchOp message, holds no operation or more than `limits.patch_operations`, a
+    /// When the body is not a PatchOp message, holds no operation or more than [`Limits::patch_operations`], a
     /// `remove` has no path, or an `add` or `replace` has no value.
-    pub fn parse(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, PatchError> {
+    ///
+    /// [`Limits::patch_operations`]: crate::limits::Limits::patch_operations
+    pub fn parse(body: &[u8], Reading { limits, tolerance }: Reading<'_>) -> Result<Self, PatchError> {
         if body.len() > limits.body {
             let message = format!("the body has more than {} bytes", limits.body);
             return Err(PatchError::new(PatchErrorKind::BodyTooLong, message));

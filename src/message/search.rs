@@ -11,7 +11,7 @@ use super::{members::Members, uri::SEARCH_REQUEST};
 use crate::{
     error::{Error, ScimType},
     limits::Limits,
-    quirks::{Quirk, Tolerance},
+    quirks::{Quirk, Reading, Tolerance},
     resource::{body_text, is_deeper, json_fault_at},
 };
 
@@ -138,10 +138,10 @@ impl SearchRequest {
     ///
     /// # Errors
     ///
-    /// When the body is longer than `limits.body` (413), is not JSON or not a SearchRequest (400 `invalidSyntax`), or
-    /// names more attributes than `limits.attribute_names` (400 `invalidValue`). The search itself checks the filter
+    /// When the body is longer than [`Limits::body`] (413), is not JSON or not a SearchRequest (400 `invalidSyntax`), or
+    /// names more attributes than [`Limits::attribute_names`] (400 `invalidValue`). The search itself checks the filter
     /// and the names.
-    pub fn from_json(body: &[u8], limits: &Limits, tolerance: &mut Tolerance) -> Result<Self, Error> {
+    pub fn from_json(body: &[u8], Reading { limits, tolerance }: Reading<'_>) -> Result<Self, Error> {
         if body.len() > limits.body {
             return Err(Error::new(413, format!("the body has more than {} bytes", limits.body)));
         }

@@ -10,12 +10,12 @@ use crate::{
 /// The reason why a PATCH request was refused, and its place (RFC 7644 §3.5.2, §3.12). No operation was applied.
 ///
 /// ```
-/// use scim_core::{limits::Limits, patch::{Patch, PatchErrorKind}, quirks::{Quirks, Tolerance}};
+/// use scim_core::{limits::Limits, patch::{Patch, PatchErrorKind}, quirks::{Quirks, Reading, Tolerance}};
 ///
 /// let body = br#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [
 ///     {"op": "replace", "path": "active", "value": false}, {"op": "add", "path": "title"}]}"#;
 /// let mut tolerance = Tolerance::new(Quirks::default());
-/// let error = Patch::parse(body, &Limits::default(), &mut tolerance).unwrap_err();
+/// let error = Patch::parse(body, Reading::new(&Limits::default(), &mut tolerance)).unwrap_err();
 /// assert_eq!((error.kind(), error.operation()), (PatchErrorKind::InvalidValue, Some(1)));
 /// assert_eq!(error.to_string(), "operation 2: expected a `value` for `add`: `title`");
 /// ```

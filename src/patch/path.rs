@@ -60,7 +60,7 @@ impl Target {
             })?;
             return Ok(Self::whole(resource_type, resolve(path, reading.tolerance)?));
         }
-        let parts = parse_patch_path(text, reading.limits, reading.tolerance)
+        let parts = parse_patch_path(text, Reading::new(reading.limits, reading.tolerance))
             .map_err(|error| PatchError::in_path(&error, text))?;
         let attribute = resolve(parts.path.as_ref(), reading.tolerance)?;
         let Some(filter) = parts.condition else { return Ok(Self::whole(resource_type, attribute)) };
@@ -81,7 +81,7 @@ impl Target {
         if !text.contains(['[', ' ']) {
             return PathRef::parse(text).is_ok_and(|path| resource_type.resolve(path, &mut met).is_err());
         }
-        let Ok(parts) = parse_patch_path(text, reading.limits, &mut met) else { return false };
+        let Ok(parts) = parse_patch_path(text, Reading::new(reading.limits, &mut met)) else { return false };
         let Ok(attribute) = resource_type.resolve(parts.path.as_ref(), &mut met) else { return true };
         let is_unknown = |error: CompileError| error.kind() == CompileErrorKind::UnknownAttribute;
         let condition = parts.condition.map(|condition| condition.compile_element(resource_type, attribute, &mut met));

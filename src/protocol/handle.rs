@@ -11,7 +11,7 @@ use crate::{
     message::{BulkRequest, SearchRequest},
     patch::Patch,
     provider::{Answer, Listing, Options, Precondition, ServiceProvider},
-    quirks::Tolerance,
+    quirks::{Reading, Tolerance},
     resource::Resource,
     store::{RequestContext, Store},
 };
@@ -134,11 +134,11 @@ impl<S: Store> ServiceProvider<S> {
             }
             (Route::Collection(resource_type), "POST") => {
                 let options = self.options(request)?;
-                let resource = Resource::read(&resource_type, request.body, self.limits(), tolerance)?;
+                let resource = Resource::read(&resource_type, request.body, Reading::new(self.limits(), tolerance))?;
                 Ok(answered(201, &self.create(context, resource, &options).await?, content_type))
             }
             (Route::Search(resource_type), "POST") => {
-                let search = SearchRequest::from_json(request.body, self.limits(), tolerance)?;
+                let search = SearchRequest::from_json(request.body, Reading::new(self.limits(), tolerance))?;
                 let listing = match resource_type {
                     Some(resource_type) => self.search(context, &resource_type, &search).await,
                     None => self.search_all(context, &search).await,
@@ -157,12 +157,12 @@ impl<S: Store> ServiceProvider<S> {
             }
             (Route::Resource(resource_type, id), "PUT") => {
                 let options = self.options(request)?;
-                let resource = Resource::read(&resource_type, request.body, self.limits(), tolerance)?;
+                let resource = Resource::read(&resource_type, request.body, Reading::new(self.limits(), tolerance))?;
                 Ok(answered(200, &self.replace(context, &id, resource, &options).await?, content_type))
             }
             (Route::Resource(resource_type, id), "PATCH") => {
                 let options = self.options(request)?;
-                let patch = Patch::parse(request.body, self.limits(), tolerance)?;
+                let patch = Patch::parse(request.body, Reading::new(self.limits(), tolerance))?;
                 Ok(answered(200, &self.patch(context, &resource_type, &id, &patch, &options).await?, content_type))
             }
             (Route::Resource(resource_type, id), "DELETE") => {
@@ -174,7 +174,9 @@ impl<S: Store> ServiceProvider<S> {
                 Ok(document(self.definitions(context, definition)))
             }
             (Route::SearchDefinitions(definition), "POST") => {
-                refuse_filter(SearchRequest::from_json(request.body, self.limits(), tolerance)?.filter.is_some())?;
+                refuse_filter(
+                    SearchRequest::from_json(request.body, Reading::new(self.limits(), tolerance))?.filter.is_some(),
+                )?;
                 Ok(document(self.definitions(context, definition)))
             }
             (Route::Definition(definition, id), "GET") => {
@@ -192,7 +194,7 @@ impl<S: Store> ServiceProvider<S> {
                 if self.limits().bulk_operations == 0 {
                     return Err(Error::not_implemented("bulk"));
                 }
-                let bulk = BulkRequest::parse(request.body, self.limits(), tolerance)?;
+                let bulk = BulkRequest::parse(request.body, Reading::new(self.limits(), tolerance))?;
                 let response = self.bulk(context, &bulk).await?;
                 Ok(document(response.to_json()).with_quirks(response.quirks))
             }

@@ -29,7 +29,7 @@ use crate::{
     error::{Error, ScimType},
     limits,
     message::{BulkOutcome, BulkRequest, BulkResponse},
-    quirks::Tolerance,
+    quirks::{Reading, Tolerance},
     resource::{Resource, url},
     schema::ResourceType,
     store::{Change, ChangeOutcome, CommitError, RequestContext, Store, StoreError, Version},
@@ -81,7 +81,7 @@ impl<S: Store> ServiceProvider<S> {
     /// #     loop { if let Poll::Ready(output) = future.as_mut().poll(&mut task) { return output } }
     /// # }
     /// use scim_core::{
-    ///     limits::Limits, message::BulkRequest, provider::ServiceProvider, quirks::{Quirks, Tolerance},
+    ///     limits::Limits, message::BulkRequest, provider::ServiceProvider, quirks::{Quirks, Reading, Tolerance},
     ///     schema::Registry,
     /// };
     /// use scim_core::store::{MemoryStore, RequestContext, TenantId};
@@ -91,7 +91,7 @@ impl<S: Store> ServiceProvider<S> {
     /// let body = br#"{"Operations": [
     ///     {"method": "POST", "path": "/Groups", "bulkId": "all", "data": {"displayName": "All", "members": [{"value": "bulkId:ann"}]}},
     ///     {"method": "POST", "path": "/Users", "bulkId": "ann", "data": {"userName": "ann"}}]}"#;
-    /// let request = BulkRequest::parse(body, &Limits::default(), &mut Tolerance::new(Quirks::default()))?;
+    /// let request = BulkRequest::parse(body, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default())))?;
     /// let response = block_on(provider.bulk(&RequestContext::new(TenantId::single()), &request))?;
     /// assert!(response.outcomes.iter().all(|outcome| outcome.status == 201));
     /// # }
@@ -218,7 +218,7 @@ impl<S: Store> Run<'_, S> {
     /// Returns the change that creates the resource, without committing it.
     async fn prepare(&mut self, index: usize, resource_type: &Arc<ResourceType>, data: &str) -> Result<Change, Error> {
         let limits = self.provider.limits();
-        let resource = Resource::read(resource_type, data.as_bytes(), limits, &mut self.tolerance)?;
+        let resource = Resource::read(resource_type, data.as_bytes(), Reading::new(limits, &mut self.tolerance))?;
         let id = self.steps.get(index).and_then(|step| step.id.clone()).unwrap_or_default();
         let mut call = self.provider.call(self.context, Action::Create, resource.resource_type())?;
         call.tolerance = self.tolerance;
@@ -237,7 +237,11 @@ impl<S: Store> Run<'_, S> {
         let answer = match work {
             Work::Fault(error) => return Err(error),
             Work::Replace { resource_type, data } => {
-                let resource = Resource::read(&resource_type, data.as_bytes(), provider.limits(), &mut self.tolerance)?;
+                let resource = Resource::read(
+                    &resource_type,
+                    data.as_bytes(),
+                    Reading::new(provider.limits(), &mut self.tolerance),
+                )?;
                 provider.replace(context, &id, resource, &options).await?
             }
             Work::Patch { resource_type, patch } => {

@@ -7,12 +7,12 @@ use crate::schema::{AttributeId, ResourceType};
 /// JSON that is not a resource of its type, or a resource that breaks a rule of its schema.
 ///
 /// ```
-/// use scim_core::{limits::Limits, quirks::{Quirks, Tolerance}, resource::Resource, schema::Registry};
+/// use scim_core::{limits::Limits, quirks::{Quirks, Reading, Tolerance}, resource::Resource, schema::Registry};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");
 /// let body = br#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "emails": [{"value": true}]}"#;
-/// let error = Resource::read(user, body, &Limits::default(), &mut Tolerance::new(Quirks::default()))
+/// let error = Resource::read(user, body, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default())))
 ///     .expect_err("an address is no boolean");
 /// assert_eq!(error.path(), "emails.value");
 /// assert_eq!(error.to_string(), "expected a string, found a boolean: `emails.value` of value 1, line 1 column 85");

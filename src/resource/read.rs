@@ -46,12 +46,12 @@ impl Resource {
     /// over a limit, or `schemas` does not fit and that is not tolerated.
     ///
     /// ```
-    /// use scim_core::{limits::Limits, quirks::{Quirks, Tolerance}, resource::Resource, schema::Registry};
+    /// use scim_core::{limits::Limits, quirks::{Quirks, Reading, Tolerance}, resource::Resource, schema::Registry};
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");
     /// let body = br#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "USERNAME": "bjensen", "id": "mine"}"#;
-    /// let resource = Resource::read(user, body, &Limits::default(), &mut Tolerance::new(Quirks::default()))?;
+    /// let resource = Resource::read(user, body, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default())))?;
     /// assert_eq!(resource.id(), "", "the service provider gives it");
     /// assert_eq!(resource.root().len(), 1);
     /// # Ok::<(), scim_core::resource::ResourceError>(())
@@ -59,13 +59,12 @@ impl Resource {
     pub fn read(
         resource_type: &Arc<ResourceType>,
         body: &[u8],
-        limits: &Limits,
-        tolerance: &mut Tolerance,
+        mut reading: Reading<'_>,
     ) -> Result<Self, ResourceError> {
-        if body.len() > limits.body {
-            return Err(ResourceError::new(ResourceErrorKind::BodyTooLong(limits.body), ""));
+        let longest = reading.limits.body;
+        if body.len() > longest {
+            return Err(ResourceError::new(ResourceErrorKind::BodyTooLong(longest), ""));
         }
-        let mut reading = Reading::new(limits, tolerance);
         let mut reader = Reader::new(resource_type, &mut reading);
         let root = reader.body(body)?;
         reader.check_schemas()?;

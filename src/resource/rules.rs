@@ -31,12 +31,12 @@ use crate::{
 /// first of these faults is reported.
 ///
 /// ```
-/// use scim_core::{limits::Limits, quirks::{Quirks, Tolerance}, resource::{Resource, judge}, schema::Registry};
+/// use scim_core::{limits::Limits, quirks::{Quirks, Reading, Tolerance}, resource::{Resource, judge}, schema::Registry};
 ///
 /// let registry = Registry::standard();
 /// let user = registry.resource_type("User").expect("registered");
 /// let mut tolerance = Tolerance::new(Quirks::default());
-/// let nameless = Resource::read(user, br#"{"displayName": "Babs"}"#, &Limits::default(), &mut tolerance)?;
+/// let nameless = Resource::read(user, br#"{"displayName": "Babs"}"#, Reading::new(&Limits::default(), &mut tolerance))?;
 /// assert_eq!(judge(None, &nameless).map_err(|error| error.path().to_owned()), Err("userName".to_owned()));
 /// # Ok::<(), scim_core::resource::ResourceError>(())
 /// ```

@@ -75,14 +75,14 @@ impl UniqueKey {
     ///
     /// ```
     /// use scim_core::{
-    ///     filter::{Condition, Filter}, limits::Limits, quirks::{Quirks, Tolerance}, resource::UniqueKey,
+    ///     filter::{Condition, Filter}, limits::Limits, quirks::{Quirks, Reading, Tolerance}, resource::UniqueKey,
     ///     schema::Registry,
     /// };
     ///
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");
     /// let mut tolerance = Tolerance::new(Quirks::default());
-    /// let filter = Filter::parse(r#"userName eq "BJensen""#, &Limits::default(), &mut tolerance)?;
+    /// let filter = Filter::parse(r#"userName eq "BJensen""#, Reading::new(&Limits::default(), &mut tolerance))?;
     /// let matcher = filter.compile(user, &mut tolerance)?;
     /// let Condition::Compare(comparison) = &matcher.conditions()[0] else { panic!("it compares") };
     /// let key = UniqueKey::compared(comparison).expect("a name has a key");

@@ -16,14 +16,12 @@ use crate::{
         Filter, FilterError, FilterErrorKind,
         tree::{Chain, Join, Node, PathSpan, Subtree},
     },
-    limits::Limits,
-    quirks::{Quirk, Tolerance},
+    quirks::{Quirk, Reading},
 };
 
 pub(in crate::filter) fn parse_filter(
     text: &str,
-    limits: &Limits,
-    tolerance: &mut Tolerance,
+    Reading { limits, tolerance }: Reading<'_>,
 ) -> Result<Filter, FilterError> {
     let state = State::new(text, limits.filter_bytes, limits, tolerance)?;
     let root = parse(&state, |input| filter(input, End::Text))?;

@@ -16,9 +16,8 @@ use crate::{
         Filter, FilterError, FilterErrorKind,
         tree::{PathSpan, Subtree},
     },
-    limits::Limits,
     path::{AttributePath, PathErrorKind, PathRef},
-    quirks::Tolerance,
+    quirks::Reading,
 };
 
 /// The parts of a PATCH path.
@@ -36,8 +35,7 @@ pub(crate) struct PatchPathParts {
 /// `emails.type eq "work"` is `emails[type eq "work"]`.
 pub(crate) fn parse_patch_path(
     text: &str,
-    limits: &Limits,
-    tolerance: &mut Tolerance,
+    Reading { limits, tolerance }: Reading<'_>,
 ) -> Result<PatchPathParts, FilterError> {
     let state = State::new(text, limits.path_bytes, limits, tolerance)?;
     let (path, selection) = parse(&state, path)?;
@@ -89,12 +87,15 @@ fn path(input: Input<'_>) -> Parsed<'_, (PathSpan, Selection)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quirks::Quirks;
+    use crate::{
+        limits::Limits,
+        quirks::{Quirks, Tolerance},
+    };
 
     const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 
     fn read(text: &str) -> Result<PatchPathParts, FilterError> {
-        parse_patch_path(text, &Limits::default(), &mut Tolerance::new(Quirks::strict()))
+        parse_patch_path(text, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::strict())))
     }
 
     #[test]

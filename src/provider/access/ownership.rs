@@ -8,7 +8,7 @@ use crate::{
     filter::{Filter, Matcher},
     limits::Limits,
     path::AttributePath,
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::Resource,
     schema::{AttributeId, AttributeType, Mutability, Registry, ResourceType},
     store::RequestContext,
@@ -88,7 +88,8 @@ impl Ownership {
                 && !resource_type.is_sensitive(attribute)
                 && (parent == AttributeId::ROOT || resource_type.parent(parent) == AttributeId::ROOT)
                 && !resource_type.attribute(parent).is_multi_valued();
-            let filter = Filter::parse(&format!("{marker} eq true"), &Limits::default(), &mut tolerance).ok();
+            let filter =
+                Filter::parse(&format!("{marker} eq true"), Reading::new(&Limits::default(), &mut tolerance)).ok();
             let matcher = filter.and_then(|filter| filter.compile(resource_type, &mut tolerance).ok());
             let Some(made_by_scim) = matcher.filter(|_| fits) else {
                 return Err(OwnershipError::Unfit {

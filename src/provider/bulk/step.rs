@@ -15,7 +15,7 @@ use crate::{
         service_provider::ServiceProvider,
         target::{Target, check_id, segments},
     },
-    quirks::Tolerance,
+    quirks::{Reading, Tolerance},
     schema::{Registry, ResourceType},
     store::Store,
     value::Text,
@@ -173,7 +173,7 @@ fn understand<'a, S: Store>(
     }
     let data = operation.data.ok_or_else(|| malformed(format!("data: expected some, which {method} requires")))?;
     if method == "PATCH" {
-        let mut patch = Patch::parse(data.get().as_bytes(), provider.limits(), tolerance)?;
+        let mut patch = Patch::parse(data.get().as_bytes(), Reading::new(provider.limits(), tolerance))?;
         patch.resolve_references(|operation| {
             let within = operation.path();
             let value =

@@ -24,7 +24,7 @@ use crate::{
         seal::canonical,
         service_provider::ServiceProvider,
     },
-    quirks::{Quirk, Tolerance},
+    quirks::{Quirk, Reading, Tolerance},
     resource::{Resource, Sort, SortErrorKind, SortKey},
     schema::{AttributeId, ResourceType},
     store::{RequestContext, RequestedAttributes, Store, Stored},
@@ -151,7 +151,8 @@ impl<S: Store> ServiceProvider<S> {
         if text.trim_ascii().is_empty() && tolerance.allows(Quirk::EmptyFilter) {
             return Ok(None);
         }
-        let filter = Filter::parse(text, self.limits(), tolerance).map_err(|error| Error::in_filter(error, text))?;
+        let filter = Filter::parse(text, Reading::new(self.limits(), tolerance))
+            .map_err(|error| Error::in_filter(error, text))?;
         Ok(Some(filter))
     }
 

@@ -53,7 +53,8 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Answer, Error> {
         let mut call = self.call(context, Action::Patch, resource_type)?;
         let view = self.view(&mut call, options)?;
-        if let Some(membership) = patch.membership(&call.permit.view, self.limits(), &mut call.tolerance)?
+        if let Some(membership) =
+            patch.membership(&call.permit.view, Reading::new(self.limits(), &mut call.tolerance))?
             && !call.permit.looks_at(membership.attribute)
         {
             return self.edit_values(call, id, membership, options, view).await;

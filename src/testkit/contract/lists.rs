@@ -11,7 +11,7 @@ use crate::{
     filter::{Condition, Filter},
     limits::Limits,
     path::AttributePath,
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::{Position, Sort, SortKey},
     schema::{AttributeId, AttributeType},
     store::{Page, Pushdown},
@@ -242,7 +242,7 @@ pub(super) async fn pushdown<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         for _ in 0..300 {
             let Some(filter) = random_filter(resource_type, 2, &mut numbers) else { continue };
             let mut tolerance = Tolerance::new(Quirks::default());
-            let Ok(parsed) = Filter::parse(&filter, &Limits::default(), &mut tolerance) else { continue };
+            let Ok(parsed) = Filter::parse(&filter, Reading::new(&Limits::default(), &mut tolerance)) else { continue };
             let Ok(matcher) = parsed.compile(resource_type, &mut tolerance) else { continue };
             for condition in matcher.conditions() {
                 evaluated += usize::from(agree(kit, &context, resource_type, &all, condition, &filter).await?);

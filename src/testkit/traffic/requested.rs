@@ -11,7 +11,7 @@ use crate::{
     filter::{Expression, Filter, Literal, Operator},
     limits::Limits,
     path::PathRef,
-    quirks::{Quirk, Quirks, Tolerance},
+    quirks::{Quirk, Quirks, Reading, Tolerance},
 };
 
 /// The filter of a request.
@@ -56,7 +56,7 @@ fn needs_every_attribute(expression: Expression<'_>) -> bool {
 
 fn parse(filter: &str) -> Option<Filter> {
     let every = Quirk::ALL.iter().copied().fold(Quirks::strict(), Quirks::with);
-    Filter::parse(filter, &Limits::default(), &mut Tolerance::new(every)).ok()
+    Filter::parse(filter, Reading::new(&Limits::default(), &mut Tolerance::new(every))).ok()
 }
 
 /// Adds the attributes of an expression that the resource type lacks. `within` is the attribute before the brackets.

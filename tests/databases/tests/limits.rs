@@ -4,7 +4,7 @@ use scim_core::{
     filter::{Filter, Matcher},
     limits::Limits,
     path::AttributePath,
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::{Position, Resource, Sort, SortKey},
     schema::{Attribute, AttributeId, AttributeType, Registry, ResourceType, Schema},
     sql::{Column, Dialect, Mapping, Statement},
@@ -16,7 +16,8 @@ fn compile(registry: &Registry, text: &str) -> Matcher {
     let mut limits = Limits::default();
     (limits.filter_bytes, limits.filter_depth) = (1 << 20, Filter::MAX_DEPTH);
     let mut tolerance = Tolerance::new(Quirks::default());
-    let filter = Filter::parse(text, &limits, &mut tolerance).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let filter =
+        Filter::parse(text, Reading::new(&limits, &mut tolerance)).unwrap_or_else(|error| panic!("{text}: {error}"));
     filter.compile(registry.resource_type("User").expect("registered"), &mut tolerance).expect("compiled")
 }
 

@@ -1,6 +1,9 @@
 //! Paging by cursor (RFC 9865): walks, altered cursors, and cursors of other queries and tenants.
 
-use scim_core::{provider::{CursorKey, ServiceProvider}, store::{MemoryStore, RequestContext, TenantId}};
+use scim_core::{
+    provider::{CursorKey, ServiceProvider},
+    store::{MemoryStore, RequestContext, TenantId},
+};
 use serde_json::{Value as Json, json};
 
 use crate::{

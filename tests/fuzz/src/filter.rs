@@ -1,6 +1,9 @@
 //! Filters: reading, printing, compiling and evaluating (RFC 7644 §3.4.2.2).
 
-use scim_core::{filter::Filter, quirks::{Quirks, Tolerance}};
+use scim_core::{
+    filter::Filter,
+    quirks::{Quirks, Reading, Tolerance},
+};
 
 use crate::samples::{LIMITS, quirks, types};
 
@@ -16,7 +19,7 @@ pub fn filter(data: &[u8]) {
     let Some((setting, text)) = data.split_first() else { return };
     let Ok(text) = std::str::from_utf8(text) else { return };
     let mut tolerance = Tolerance::new(quirks(*setting));
-    let filter = match Filter::parse(text, &LIMITS, &mut tolerance) {
+    let filter = match Filter::parse(text, Reading::new(&LIMITS, &mut tolerance)) {
         Ok(filter) => filter,
         Err(error) => {
             assert!(text.is_char_boundary(error.offset()), "offset {}: {error}", error.offset());
@@ -25,7 +28,7 @@ pub fn filter(data: &[u8]) {
         }
     };
     let printed = filter.to_string();
-    let strict = Filter::parse(&printed, &LIMITS, &mut Tolerance::new(Quirks::strict()))
+    let strict = Filter::parse(&printed, Reading::new(&LIMITS, &mut Tolerance::new(Quirks::strict())))
         .unwrap_or_else(|error| panic!("printed {printed:?}: {error}"));
     assert_eq!(strict, filter, "printed {printed:?}");
     assert_eq!(strict.to_string(), printed);

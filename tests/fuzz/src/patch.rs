@@ -5,7 +5,12 @@ mod model;
 
 use std::sync::Arc;
 
-use scim_core::{patch::{Patch, PatchError, PatchErrorKind, diff}, quirks::{Quirks, Tolerance}, resource::Resource, schema::ResourceType};
+use scim_core::{
+    patch::{Patch, PatchError, PatchErrorKind, diff},
+    quirks::{Quirks, Reading, Tolerance},
+    resource::Resource,
+    schema::ResourceType,
+};
 use serde_json::{Value as Json, json};
 
 use self::{
@@ -100,9 +105,9 @@ fn shape(document: &Json) -> Json {
 
 fn apply(before: &Resource, body: &Json, preset: Preset) -> Result<Option<Resource>, PatchError> {
     let mut tolerance = Tolerance::new(quirks(preset));
-    let patch = Patch::parse(body.to_string().as_bytes(), &LIMITS, &mut tolerance)?;
-    let result = patch.apply(before, &LIMITS, &mut tolerance);
-    match patch.membership(before.resource_type(), &LIMITS, &mut Tolerance::new(quirks(preset))) {
+    let patch = Patch::parse(body.to_string().as_bytes(), Reading::new(&LIMITS, &mut tolerance))?;
+    let result = patch.apply(before, Reading::new(&LIMITS, &mut tolerance));
+    match patch.membership(before.resource_type(), Reading::new(&LIMITS, &mut Tolerance::new(quirks(preset)))) {
         Ok(None) => {}
         Ok(Some(membership)) => {
             let mut edited = before.clone();
@@ -129,7 +134,7 @@ fn lead_to(before: &Resource, after: &Resource, context: &str) {
     let patches = diff(before, after, &LIMITS).unwrap_or_else(|error| panic!("no way back: {error}\n{context}"));
     let mut at = before.clone();
     for patch in &patches {
-        let next = patch.apply(&at, &LIMITS, &mut Tolerance::new(Quirks::strict()));
+        let next = patch.apply(&at, Reading::new(&LIMITS, &mut Tolerance::new(Quirks::strict())));
         at = next.unwrap_or_else(|error| panic!("{patch:?}: {error}\n{context}")).unwrap_or(at);
     }
     let left = diff(&at, after, &LIMITS);

@@ -1,6 +1,12 @@
 //! Attribute paths: on their own, as paths of PATCH operations, as sort keys and in projections (RFC 7644 §3.10).
 
-use scim_core::{filter::Filter, patch::{Patch, PatchErrorKind}, path::{AttributePath, PathRef}, quirks::Tolerance, resource::{Projection, Sort}};
+use scim_core::{
+    filter::Filter,
+    patch::{Patch, PatchErrorKind},
+    path::{AttributePath, PathRef},
+    quirks::{Reading, Tolerance},
+    resource::{Projection, Sort},
+};
 use serde_json::json;
 
 use crate::samples::{LIMITS, quirks, types};
@@ -48,7 +54,7 @@ pub fn path(data: &[u8]) {
             for patch in operations {
                 let Ok(patch) = patch.build() else { continue };
                 let before = resource.clone();
-                let result = patch.apply(resource, &LIMITS, &mut tolerance);
+                let result = patch.apply(resource, Reading::new(&LIMITS, &mut tolerance));
                 assert_eq!(&before, resource);
                 match result {
                     Ok(Some(after)) => check_again(&patch, &after, Tolerance::new(quirks)),
@@ -76,7 +82,7 @@ fn parsed(path: PathRef<'_>, text: &str) {
 
 /// One operation changes nothing more the second time.
 fn check_again(patch: &Patch, after: &scim_core::resource::Resource, mut tolerance: Tolerance) {
-    match patch.apply(after, &LIMITS, &mut tolerance) {
+    match patch.apply(after, Reading::new(&LIMITS, &mut tolerance)) {
         Ok(again) => assert_eq!(again, None, "{patch:?} again"),
         Err(error) => assert_eq!(error.kind(), PatchErrorKind::NoTarget, "{patch:?} again: {error}"),
     }

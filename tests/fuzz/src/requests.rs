@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use scim_core::{limits::Limits, store::{RequestContext, TenantId}};
+use scim_core::{
+    limits::Limits,
+    store::{RequestContext, TenantId},
+};
 use serde_json::{Value as Json, json};
 
 use crate::{

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use scim_core::{patch::diff, quirks::{Quirks, Tolerance}, resource::{Projection, Rendering, Resource, judge}, schema::{Attribute, AttributeType, ResourceType, Returned}};
+use scim_core::{
+    patch::diff,
+    quirks::{Quirks, Reading, Tolerance},
+    resource::{Projection, Rendering, Resource, judge},
+    schema::{Attribute, AttributeType, ResourceType, Returned},
+};
 use serde_json::Value as Json;
 
 use crate::samples::{ENTERPRISE, LIMITS, REGISTRY, group, quirks, user};
@@ -22,7 +27,7 @@ pub fn resource(data: &[u8]) {
     let kind = if setting & 1 == 0 { user() } else { group() };
     let quirks = quirks(setting >> 1);
     let mut documents = text.splitn(2, |byte| *byte == b'\n');
-    let mut read = || Resource::read(kind, documents.next()?, &LIMITS, &mut Tolerance::new(quirks)).ok();
+    let mut read = || Resource::read(kind, documents.next()?, Reading::new(&LIMITS, &mut Tolerance::new(quirks))).ok();
     let Some(first) = read() else { return };
     written(kind, &first);
     let Some(second) = read() else { return };
@@ -101,7 +106,7 @@ fn changed(before: &Resource, after: &Resource) {
     let mut at = before.clone();
     for patch in &patches {
         // The service provider that gets the patch may tolerate no quirk.
-        let next = patch.apply(&at, &LIMITS, &mut Tolerance::new(Quirks::strict()));
+        let next = patch.apply(&at, Reading::new(&LIMITS, &mut Tolerance::new(Quirks::strict())));
         let next = next.unwrap_or_else(|error| panic!("{patch:?}: {error}"));
         at = next.unwrap_or(at);
     }

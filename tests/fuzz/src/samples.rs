@@ -2,7 +2,12 @@
 
 use std::sync::{Arc, LazyLock};
 
-use scim_core::{limits::Limits, quirks::Quirks, resource::Resource, schema::{Registry, ResourceType}};
+use scim_core::{
+    limits::Limits,
+    quirks::Quirks,
+    resource::Resource,
+    schema::{Registry, ResourceType},
+};
 
 pub(crate) static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::standard);
 pub(crate) static LIMITS: LazyLock<Limits> = LazyLock::new(Limits::default);

@@ -9,7 +9,7 @@ use scim_core::{
     limits::Limits,
     patch::{Patch, ValueEdit},
     provider::ServiceProvider,
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::Resource,
     schema::{AttributeId, Registry, SERVICE_PROVIDER_CONFIG},
     store::{Change, ChangeOutcome, Expect, ListEdit, MemoryStore, RequestContext, TenantId, Version},
@@ -269,8 +269,8 @@ fn a_change_of_members_is_reported_as_a_patch() {
                 claims(&SecurityEvent::full(&event, &registry))["events"][uri("prov:patch:full")]["data"].clone();
             let limits = Limits::default();
             let mut tolerance = Tolerance::new(Quirks::strict());
-            let patch = Patch::parse(data.to_string().as_bytes(), &limits, &mut tolerance).unwrap();
-            let patched = patch.apply(&before, &limits, &mut tolerance).unwrap().expect("a change");
+            let patch = Patch::parse(data.to_string().as_bytes(), Reading::new(&limits, &mut tolerance)).unwrap();
+            let patched = patch.apply(&before, Reading::new(&limits, &mut tolerance)).unwrap().expect("a change");
             let ids = |resource: &Resource| {
                 let elements = resource.root().get(members).map(Value::elements).unwrap_or_default();
                 let id =

@@ -7,7 +7,7 @@ use crate::fixture::documents::{BADGE, registry, resource};
 use scim_core::{
     filter::{CompileErrorKind, Condition, Filter},
     limits::Limits,
-    quirks::{Quirk, Quirks, Tolerance},
+    quirks::{Quirk, Quirks, Reading, Tolerance},
     resource::Resource,
     schema::{AttributeType, Registry, ResourceType},
 };
@@ -67,7 +67,8 @@ fn groups(resource_type: &Arc<ResourceType>) -> Vec<(char, Resource)> {
 
 fn parse(filter: &str) -> Filter {
     let limits = Limits::default();
-    Filter::parse(filter, &limits, &mut Tolerance::new(Quirks::default())).unwrap_or_else(|e| panic!("{filter}: {e}"))
+    Filter::parse(filter, Reading::new(&limits, &mut Tolerance::new(Quirks::default())))
+        .unwrap_or_else(|e| panic!("{filter}: {e}"))
 }
 
 fn satisfying(resource_type: &Arc<ResourceType>, resources: &[(char, Resource)], filter: &str) -> String {

@@ -4,11 +4,11 @@ use scim_core::{
     filter::{Filter, FilterError, FilterErrorKind as Kind},
     limits::Limits,
     path::PathErrorKind,
-    quirks::{Quirk, Quirks, Tolerance},
+    quirks::{Quirk, Quirks, Reading, Tolerance},
 };
 
 fn strict(text: &str) -> Result<Filter, FilterError> {
-    Filter::parse(text, &Limits::default(), &mut Tolerance::new(Quirks::strict()))
+    Filter::parse(text, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::strict())))
 }
 
 /// The requirement, the filter and its canonical text; `=` stands for the filter itself.
@@ -293,13 +293,13 @@ fn a_comparison_after_brackets_moves_into_them() {
     ];
     for (text, canonical) in cases {
         let mut tolerance = Tolerance::new(Quirks::default());
-        let filter = Filter::parse(text, &Limits::default(), &mut tolerance).expect(text);
+        let filter = Filter::parse(text, Reading::new(&Limits::default(), &mut tolerance)).expect(text);
         assert_eq!(filter.to_string(), canonical);
         assert_eq!(filter, strict(canonical).expect(canonical));
         assert!(tolerance.applied().contains(Quirk::ValuePathComparison));
     }
     let mut tolerance = Tolerance::new(Quirks::default());
-    Filter::parse("emails[type pr]", &Limits::default(), &mut tolerance).unwrap();
+    Filter::parse("emails[type pr]", Reading::new(&Limits::default(), &mut tolerance)).unwrap();
     assert!(tolerance.applied().is_empty());
     for (text, kind, offset) in [
         ("emails[type pr].value", Kind::Operator, 21),

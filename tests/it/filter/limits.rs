@@ -7,7 +7,7 @@ use scim_core::{
     },
     limits::Limits,
     path::{AttributePath, PathErrorKind},
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
 };
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -51,7 +51,7 @@ fn expressions_show_what_was_read() {
 #[test]
 fn limits_hold_while_reading() {
     let read = |text: &str, limits: &Limits| {
-        Filter::parse(text, limits, &mut Tolerance::new(Quirks::default()))
+        Filter::parse(text, Reading::new(limits, &mut Tolerance::new(Quirks::default())))
             .map_err(|error| (*error.kind(), error.offset()))
     };
     let mut limits = Limits::default();
@@ -88,11 +88,13 @@ fn deep_input_is_an_error() {
         for open in ["(", "not (", "not(", "[", "a[", "a[b pr].b pr or (", "a pr and (", "a pr or not (b pr and ("] {
             let text = open.repeat(100_000);
             for limits in [Limits::default(), unlimited()] {
-                let error = Filter::parse(&text, &limits, &mut Tolerance::new(Quirks::default())).unwrap_err();
+                let error =
+                    Filter::parse(&text, Reading::new(&limits, &mut Tolerance::new(Quirks::default()))).unwrap_err();
                 assert!(!error.render(&text).to_string().is_empty());
             }
             let text = open.repeat(1_000);
-            let error = Filter::parse(&text, &unlimited(), &mut Tolerance::new(Quirks::default())).unwrap_err();
+            let error =
+                Filter::parse(&text, Reading::new(&unlimited(), &mut Tolerance::new(Quirks::default()))).unwrap_err();
             assert!(error.offset() < Filter::MAX_DEPTH * (open.len() + 1), "{error}");
         }
     });
@@ -101,7 +103,7 @@ fn deep_input_is_an_error() {
 #[test]
 fn the_deepest_filter_is_read_walked_and_dropped() {
     on_a_small_stack(|| {
-        let read = |text: &str| Filter::parse(text, &unlimited(), &mut Tolerance::new(Quirks::strict()));
+        let read = |text: &str| Filter::parse(text, Reading::new(&unlimited(), &mut Tolerance::new(Quirks::strict())));
         for open in ["(a pr or b pr and ", "not (", "(", "not (a pr or b pr and "] {
             let deep = |levels: usize| format!("{}c[d pr]{}", open.repeat(levels - 1), ")".repeat(levels - 1));
             let filter = read(&deep(Filter::MAX_DEPTH)).unwrap();
@@ -267,7 +269,7 @@ fn any_filter() -> impl Strategy<Value = Filter> {
 /// Checks that the text of a filter reads back as the same filter, as a whole and in its parts.
 fn round_trip(filter: &Filter) -> Result<(), TestCaseError> {
     let text = filter.to_string();
-    let again = Filter::parse(&text, &Limits::default(), &mut Tolerance::new(Quirks::strict()));
+    let again = Filter::parse(&text, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::strict())));
     prop_assert_eq!(again.as_ref(), Ok(filter), "{}", &text);
     prop_assert_eq!(again.unwrap().to_string(), &*text);
     let parts: Vec<_> = filter.conjuncts().map(Operand::to_filter).collect();

@@ -5,7 +5,7 @@ use scim_core::{
     filter::{Filter, FilterError},
     limits::Limits,
     path::{PathErrorKind, PathRef},
-    quirks::{Quirk, Quirks, Tolerance},
+    quirks::{Quirk, Quirks, Reading, Tolerance},
 };
 
 use super::{
@@ -139,7 +139,7 @@ fn random_texts_agree_with_a_naive_parser() {
         let quirks = if settings.tolerant { Quirks::default() } else { Quirks::strict() };
         let mut tolerance = Tolerance::new(quirks);
 
-        let found = Filter::parse(&text, &limits, &mut tolerance);
+        let found = Filter::parse(&text, Reading::new(&limits, &mut tolerance));
         let (expected, met) = read(&text, settings);
         let found =
             found.as_ref().map(Filter::to_string).map_err(|error: &FilterError| (*error.kind(), error.offset()));

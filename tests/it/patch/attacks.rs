@@ -7,7 +7,7 @@ use scim_core::{
     limits::Limits,
     message::PATCH_OP,
     patch::{Patch, PatchError, PatchErrorKind},
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::Resource,
     schema::{Attribute, AttributeType, Mutability, ResourceType, Returned, Schema},
 };
@@ -51,11 +51,11 @@ fn safe() -> Resource {
 
 fn patch(operations: &Json) -> Patch {
     let body = json!({"schemas": [PATCH_OP], "Operations": operations}).to_string();
-    Patch::parse(body.as_bytes(), &Limits::default(), &mut Tolerance::new(Quirks::default())).unwrap()
+    Patch::parse(body.as_bytes(), Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default()))).unwrap()
 }
 
 fn apply(resource: &Resource, patch: &Patch) -> Result<Option<Resource>, PatchError> {
-    patch.apply(resource, &Limits::default(), &mut Tolerance::new(Quirks::default()))
+    patch.apply(resource, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default())))
 }
 
 /// A right guess of a secret gets the same answer as a wrong guess, and changes no more.
@@ -115,7 +115,7 @@ fn a_password_is_not_printed() {
 fn a_delta_brings_nothing_that_may_not_be_stored() {
     let delta = |operation: &Json| {
         let patch = patch(&json!([operation]));
-        patch.membership(&SAFE, &Limits::default(), &mut Tolerance::new(Quirks::default())).unwrap()
+        patch.membership(&SAFE, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default()))).unwrap()
     };
     for element in [
         json!({"value": "b"}),
@@ -169,9 +169,12 @@ fn large_requests_on_long_lists_take_linear_time() {
     let mut prices: Vec<String> = (0..9_000).map(|index| format!("{index}.5")).collect();
     prices.extend((0..900).map(|index| format!("{}e-1", index * 10 + 5)));
     let json = format!(r#"{{"prices": [{}]}}"#, prices.join(","));
-    let shop =
-        Resource::read(&resource_type, json.as_bytes(), &Limits::default(), &mut Tolerance::new(Quirks::default()))
-            .unwrap();
+    let shop = Resource::read(
+        &resource_type,
+        json.as_bytes(),
+        Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default())),
+    )
+    .unwrap();
     let (_, prices) = shop.root().iter().next().unwrap();
     assert_eq!(prices.elements().len(), 9_000, "`0.5` and `5e-1` are one price");
 }

@@ -10,7 +10,7 @@ use scim_core::{
     fold::fold,
     limits::Limits,
     patch::Patch,
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::Resource,
     schema::{AttributeId, AttributeType, Mutability, ResourceType},
 };
@@ -36,10 +36,11 @@ pub(crate) fn send(before: &Resource, patches: &[Patch], limits: &Limits) -> Res
             assert!(operation.path().unwrap_or_default().len() <= limits.path_bytes, "{body}");
         }
         let mut strict = Tolerance::new(Quirks::strict());
-        let read = Patch::parse(body.as_bytes(), limits, &mut strict).unwrap_or_else(|error| panic!("{error}: {body}"));
-        let applied = read.apply(&resource, limits, &mut strict);
+        let read = Patch::parse(body.as_bytes(), Reading::new(limits, &mut strict))
+            .unwrap_or_else(|error| panic!("{error}: {body}"));
+        let applied = read.apply(&resource, Reading::new(limits, &mut strict));
         let mut lenient = Tolerance::new(Quirks::default());
-        assert_eq!(patch.apply(&resource, limits, &mut lenient), applied, "{body}");
+        assert_eq!(patch.apply(&resource, Reading::new(limits, &mut lenient)), applied, "{body}");
         assert!(lenient.applied().is_empty(), "{}: {body}", lenient.applied());
         match applied {
             Ok(Some(after)) => resource = after,

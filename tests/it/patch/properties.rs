@@ -5,7 +5,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use scim_core::{
     limits::Limits,
     patch::{Patch, PatchErrorKind},
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::Resource,
     schema::AttributeId,
     value::Value,
@@ -181,7 +181,7 @@ fn body(operations: &[Json]) -> String {
 }
 
 fn parse(operations: &[Json], tolerance: &mut Tolerance) -> Option<Patch> {
-    Patch::parse(body(operations).as_bytes(), &Limits::default(), tolerance).ok()
+    Patch::parse(body(operations).as_bytes(), Reading::new(&Limits::default(), tolerance)).ok()
 }
 
 fn at(resource: &Resource, path: &[&str]) -> Option<Value> {
@@ -211,7 +211,7 @@ proptest! {
         let mut tolerance = Tolerance::new(quirks);
         let Some(patch) = parse(&operations, &mut tolerance) else { return Ok(()) };
         let resource = before.resource();
-        let result = patch.apply(&resource, &Limits::default(), &mut tolerance);
+        let result = patch.apply(&resource, Reading::new(&Limits::default(), &mut tolerance));
         prop_assert_eq!(&resource, &before.resource());
         prop_assert!(tolerance.applied().iter().all(|quirk| quirks.contains(quirk)));
         match result {
@@ -244,8 +244,8 @@ proptest! {
     fn one_operation_is_idempotent(before in before(), operation in operation(), quirks in quirks()) {
         let mut tolerance = Tolerance::new(quirks);
         let Some(patch) = parse(&[operation], &mut tolerance) else { return Ok(()) };
-        let Ok(Some(after)) = patch.apply(&before.resource(), &Limits::default(), &mut tolerance) else { return Ok(()) };
-        match patch.apply(&after, &Limits::default(), &mut tolerance) {
+        let Ok(Some(after)) = patch.apply(&before.resource(), Reading::new(&Limits::default(), &mut tolerance)) else { return Ok(()) };
+        match patch.apply(&after, Reading::new(&Limits::default(), &mut tolerance)) {
             Ok(again) => prop_assert_eq!(again, None),
             Err(error) => prop_assert_eq!(error.kind(), PatchErrorKind::NoTarget),
         }
@@ -253,13 +253,13 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..200)) {
-        drop(Patch::parse(&bytes, &Limits::default(), &mut Tolerance::new(Quirks::default())));
+        drop(Patch::parse(&bytes, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default()))));
     }
 
     #[test]
     fn any_path_is_resolved_or_refused(path in ".{0,40}", before in before()) {
         let patch = Patch::builder().add(&path, json!({"value": "x"})).replace(&path, "x").build().unwrap();
-        drop(patch.apply(&before.resource(), &Limits::default(), &mut Tolerance::new(Quirks::default())));
+        drop(patch.apply(&before.resource(), Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default()))));
     }
 }
 
@@ -347,8 +347,8 @@ proptest! {
         }
         model.sort_unstable();
 
-        let patched = patch.apply(&group, &limits, &mut tolerance).unwrap();
-        let membership = patch.membership(group.resource_type(), &limits, &mut tolerance).unwrap().expect("nothing but members");
+        let patched = patch.apply(&group, Reading::new(&limits, &mut tolerance)).unwrap();
+        let membership = patch.membership(group.resource_type(), Reading::new(&limits, &mut tolerance)).unwrap().expect("nothing but members");
         let mut edited = group.clone();
         let changed = membership.edit.apply(membership.attribute, &mut edited).is_some();
         prop_assert_eq!(changed, patched.is_some());
@@ -370,8 +370,8 @@ proptest! {
         let (limits, mut tolerance) = (Limits::default(), Tolerance::new(quirks));
         let Some(patch) = parse(&operations, &mut tolerance) else { return Ok(()) };
         let resource = before.resource();
-        let patched = patch.apply(&resource, &limits, &mut tolerance.clone());
-        match patch.membership(resource.resource_type(), &limits, &mut tolerance) {
+        let patched = patch.apply(&resource, Reading::new(&limits, &mut tolerance.clone()));
+        match patch.membership(resource.resource_type(), Reading::new(&limits, &mut tolerance)) {
             Ok(None) => {}
             Ok(Some(membership)) => {
                 let mut edited = resource.clone();
@@ -405,7 +405,7 @@ fn many_operations_on_a_large_group_take_linear_time() {
     let patch = builder.add("members", many).build().unwrap();
     let mut limits = Limits::default();
     limits.values = 20_000;
-    let after = patch.apply(&group, &limits, &mut Tolerance::new(Quirks::strict())).unwrap().unwrap();
+    let after = patch.apply(&group, Reading::new(&limits, &mut Tolerance::new(Quirks::strict()))).unwrap().unwrap();
     assert_eq!(member_ids(&after).len(), 100_000 + 500 - 500 + 9_000);
 }
 
@@ -418,7 +418,9 @@ fn many_values_in_a_list_take_linear_time() {
     let patch = Patch::builder().add("emails", emails(0)).add("emails", emails(4_000)).build().unwrap();
     let mut limits = Limits::default();
     limits.values = 12_000;
-    let apply = |limits: &Limits| patch.apply(&Before::Bare.resource(), limits, &mut Tolerance::new(Quirks::strict()));
+    let apply = |limits: &Limits| {
+        patch.apply(&Before::Bare.resource(), Reading::new(limits, &mut Tolerance::new(Quirks::strict())))
+    };
     let after = apply(&limits).unwrap().unwrap();
     assert_eq!(at(&after, &["emails"]).unwrap().elements().len(), 12_000);
     limits.values = 11_999;

@@ -10,7 +10,7 @@ use proptest::{
 use scim_core::{
     limits::Limits,
     patch::{Patch, PatchErrorKind},
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::Resource,
     schema::Registry,
 };
@@ -176,8 +176,8 @@ proptest! {
         });
         for quirks in [Quirks::default(), Quirks::entra(), Quirks::okta()] {
             let (limits, mut tolerance) = (Limits::default(), Tolerance::new(quirks));
-            let patch = Patch::parse(body.to_string().as_bytes(), &limits, &mut tolerance).unwrap();
-            let result = patch.apply(&before, &limits, &mut tolerance);
+            let patch = Patch::parse(body.to_string().as_bytes(), Reading::new(&limits, &mut tolerance)).unwrap();
+            let result = patch.apply(&before, Reading::new(&limits, &mut tolerance));
             if operations.iter().any(|operation| operation.is_refused(list)) {
                 assert!(result.is_err(), "{body}");
                 continue;
@@ -228,8 +228,8 @@ fn values_that_no_operation_changes_stay() {
             "Operations": [operation],
         });
         let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
-        let patch = Patch::parse(body.to_string().as_bytes(), &limits, &mut tolerance).unwrap();
-        let after = patch.apply(&before, &limits, &mut tolerance).unwrap().unwrap();
+        let patch = Patch::parse(body.to_string().as_bytes(), Reading::new(&limits, &mut tolerance)).unwrap();
+        let after = patch.apply(&before, Reading::new(&limits, &mut tolerance)).unwrap().unwrap();
         let stored: Json = serde_json::from_slice(&after.to_json()).unwrap();
         assert_eq!(stored["emails"], expected, "{operation}");
     }
@@ -253,7 +253,10 @@ fn the_order_of_sub_attributes_decides_no_double() {
                     patch.replace(&format!("emails[display eq \"d\"].{name}"), text)
                 });
                 let patch = patch.remove("emails[display eq \"d\"].display").build().unwrap();
-                let after = patch.apply(&before, &limits, &mut Tolerance::new(Quirks::default())).unwrap().unwrap();
+                let after = patch
+                    .apply(&before, Reading::new(&limits, &mut Tolerance::new(Quirks::default())))
+                    .unwrap()
+                    .unwrap();
                 let after: Json = serde_json::from_slice(&after.to_json()).unwrap();
                 assert_eq!(after["emails"], expected, "{stored} {first} {order:?}");
             }
@@ -275,8 +278,8 @@ fn a_value_without_sub_attributes_is_gone_for_the_next_operation() {
         let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
         let body = json!({"schemas": schemas, "Operations": operations}).to_string();
         let mut tolerance = Tolerance::new(quirks);
-        let patch = Patch::parse(body.as_bytes(), &limits, &mut tolerance).unwrap();
-        let after = patch.apply(at, &limits, &mut tolerance).map_err(|error| error.kind())?;
+        let patch = Patch::parse(body.as_bytes(), Reading::new(&limits, &mut tolerance)).unwrap();
+        let after = patch.apply(at, Reading::new(&limits, &mut tolerance)).map_err(|error| error.kind())?;
         Ok::<_, PatchErrorKind>(after.unwrap_or_else(|| at.clone()))
     };
     let clearing = ["add", "replace"].map(|op| {

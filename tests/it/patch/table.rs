@@ -10,7 +10,7 @@ use crate::patch::fixtures::{Before, expand};
 use scim_core::{
     limits::Limits,
     patch::{Op, Patch, PatchError, PatchErrorKind},
-    quirks::{Quirk, Quirks, Tolerance},
+    quirks::{Quirk, Quirks, Reading, Tolerance},
     resource::Resource,
     schema::{Attribute, AttributeType, ResourceType, Schema},
 };
@@ -46,7 +46,7 @@ fn message(operations: &str) -> String {
 
 fn run(before: &Resource, body: &str, tolerance: &mut Tolerance) -> Result<Option<Resource>, PatchError> {
     let limits = Limits::default();
-    Patch::parse(body.as_bytes(), &limits, tolerance)?.apply(before, &limits, tolerance)
+    Patch::parse(body.as_bytes(), Reading::new(&limits, tolerance))?.apply(before, Reading::new(&limits, tolerance))
 }
 
 fn shown(resource: &Resource) -> String {
@@ -280,7 +280,8 @@ fn messages_that_are_no_patch_are_refused() {
     ];
     for (name, body, kind, index) in rows {
         for quirks in [Quirks::strict(), Quirks::default(), Quirks::entra()] {
-            let error = Patch::parse(body.as_bytes(), &Limits::default(), &mut Tolerance::new(quirks)).expect_err(name);
+            let error = Patch::parse(body.as_bytes(), Reading::new(&Limits::default(), &mut Tolerance::new(quirks)))
+                .expect_err(name);
             assert_eq!((error.kind(), error.operation()), (kind, index), "{name}: {error}");
         }
     }
@@ -292,7 +293,9 @@ fn messages_that_are_no_patch_are_refused() {
         format!(r#"{{"Operations":[{{"value":true,"note":null,"path":"active","op":"replace"}}],{S}}}"#),
     ];
     for body in accepted {
-        let patch = Patch::parse(body.as_bytes(), &Limits::default(), &mut Tolerance::new(Quirks::strict())).unwrap();
+        let patch =
+            Patch::parse(body.as_bytes(), Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::strict())))
+                .unwrap();
         let operation = &patch.operations()[0];
         assert_eq!((operation.op(), operation.path(), operation.value()), (Op::Replace, Some("active"), Some("true")));
     }
@@ -306,10 +309,11 @@ fn a_message_without_schemas_is_a_quirk() {
         r#"{"schemas":[],"Operations":[{"op":"remove","path":"title"}]}"#,
     ] {
         let mut tolerance = Tolerance::new(Quirks::default());
-        Patch::parse(body.as_bytes(), &Limits::default(), &mut tolerance).unwrap();
+        Patch::parse(body.as_bytes(), Reading::new(&Limits::default(), &mut tolerance)).unwrap();
         assert_eq!(tolerance.applied(), Quirks::strict().with(Quirk::MissingMessageSchema));
         let error =
-            Patch::parse(body.as_bytes(), &Limits::default(), &mut Tolerance::new(Quirks::strict())).unwrap_err();
+            Patch::parse(body.as_bytes(), Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::strict())))
+                .unwrap_err();
         assert_eq!(error.kind(), PatchErrorKind::InvalidSyntax);
     }
 }
@@ -340,7 +344,7 @@ fn other_spellings_of_the_message_are_quirks() {
     for (quirk, body) in rows {
         let parse = |quirks| {
             let mut tolerance = Tolerance::new(quirks);
-            Patch::parse(body.as_bytes(), &Limits::default(), &mut tolerance).map(|_| tolerance.applied())
+            Patch::parse(body.as_bytes(), Reading::new(&Limits::default(), &mut tolerance)).map(|_| tolerance.applied())
         };
         let alone = Quirks::strict().with(quirk);
         assert_eq!(parse(alone).unwrap_or_else(|error| panic!("{quirk:?}: {error}")), alone, "{body}");
@@ -511,7 +515,8 @@ fn a_patch_is_written_as_it_was_read() {
     let body = message(
         r#"{"op":"add","path":"title","value":"T"},{"op":"remove","path":"emails[type eq \"x\"]"},{"op":"replace","value":{"a":[1,null]}}"#,
     );
-    let patch = Patch::parse(body.as_bytes(), &Limits::default(), &mut Tolerance::new(Quirks::strict())).unwrap();
+    let patch =
+        Patch::parse(body.as_bytes(), Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::strict()))).unwrap();
     assert_eq!(serde_json::to_string(&patch).unwrap(), body);
     let built = Patch::builder()
         .add("title", "T")

@@ -15,7 +15,7 @@ use scim_core::{
     patch::Patch,
     protocol::Request,
     provider::{Access, Action, Clock, Policy, Proposal, ServiceProvider},
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::Resource,
     schema::{AttributeId, Registry, ResourceType},
     store::{
@@ -119,7 +119,7 @@ fn a_body_that_is_no_object_is_not_echoed() {
 fn debug_output_shows_no_value() {
     let body = json!({"schemas": [PATCH], "Operations": [{"op": "replace", "path": "password", "value": "hunter2"}]});
     let body = body.to_string().into_bytes();
-    let patch = Patch::parse(&body, &Limits::default(), &mut Tolerance::new(Quirks::default())).unwrap();
+    let patch = Patch::parse(&body, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default()))).unwrap();
     let shown = format!("{patch:?}");
     assert!(!shown.contains("hunter2") && shown.contains("password"), "{shown}");
     let request = Request::new("PATCH", "/Users/1?filter=userName%20eq%20%22barbara%22").body(&body);

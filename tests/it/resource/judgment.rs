@@ -6,7 +6,7 @@ use std::sync::Arc;
 use scim_core::{
     limits::Limits,
     patch::Patch,
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::{Resource, ResourceErrorKind, judge},
     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
 };
@@ -174,8 +174,8 @@ fn references_have_an_id_and_what_is_required() {
         let patch = Patch::builder().add("staff", json!([member])).build().unwrap();
         let (limits, mut tolerance) = (Limits::default(), Tolerance::new(Quirks::default()));
         let before = Resource::new(Arc::clone(&resource_type));
-        let applied = patch.apply(&before, &limits, &mut tolerance);
-        let delta = patch.membership(&resource_type, &limits, &mut tolerance);
+        let applied = patch.apply(&before, Reading::new(&limits, &mut tolerance));
+        let delta = patch.membership(&resource_type, Reading::new(&limits, &mut tolerance));
         let is_delta = matches!(&delta, Ok(Some(_)));
         assert_eq!((applied.is_err(), is_delta), (refused.is_some(), refused.is_none()), "{member}: {delta:?}");
         if let Some(path) = refused {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use scim_core::{
     limits::Limits,
-    quirks::{Quirk, Quirks, Tolerance},
+    quirks::{Quirk, Quirks, Reading, Tolerance},
     resource::{Resource, ResourceErrorKind, judge},
     schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Schema, Uniqueness},
 };
@@ -67,7 +67,7 @@ fn sample() -> Arc<ResourceType> {
 
 fn read_with(json: &str, quirks: Quirks) -> (Result<Resource, scim_core::resource::ResourceError>, Quirks) {
     let mut tolerance = Tolerance::new(quirks);
-    let read = Resource::read(&sample(), json.as_bytes(), &Limits::default(), &mut tolerance);
+    let read = Resource::read(&sample(), json.as_bytes(), Reading::new(&Limits::default(), &mut tolerance));
     (read, tolerance.applied())
 }
 
@@ -215,7 +215,7 @@ fn numbers_have_a_bound_on_their_digits() {
     limits.string = 20;
     let read = |decimal: &str| {
         let json = format!(r#"{{"schemas":["{URN}"],"decimal":{decimal}}}"#);
-        Resource::read(&sample(), json.as_bytes(), &limits, &mut Tolerance::new(Quirks::strict()))
+        Resource::read(&sample(), json.as_bytes(), Reading::new(&limits, &mut Tolerance::new(Quirks::strict())))
     };
     assert!(read(&"1".repeat(20)).is_ok());
     let error = read(&"1".repeat(21)).unwrap_err();

@@ -8,7 +8,7 @@ use scim_core::{
     filter::Filter,
     limits::Limits,
     provider::{Access, Action, Policy},
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     schema::{Registry, ResourceType},
     store::{MemoryStore, RequestContext, TenantId},
 };
@@ -40,7 +40,7 @@ impl Policy for Scoped {
             return Ok(Access::full());
         }
         let mut t = Tolerance::new(Quirks::default());
-        let f = Filter::parse("not (userName sw \"hidden\")", &Limits::default(), &mut t).unwrap();
+        let f = Filter::parse("not (userName sw \"hidden\")", Reading::new(&Limits::default(), &mut t)).unwrap();
         Ok(Access::full().within(f.compile(resource_type, &mut t).unwrap()))
     }
 }

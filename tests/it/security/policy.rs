@@ -8,7 +8,7 @@ use scim_core::{
     filter::{Filter, Matcher},
     limits::Limits,
     provider::{Access, Action, Ownership, OwnershipError, Policy, Proposal, ServiceProvider, UnownedResources},
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::Resource,
     schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Schema},
     store::{Change, Entry, MemoryStore, RequestContext, Store, TenantId},
@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 
 fn matcher(resource_type: &Arc<ResourceType>, filter: &str) -> Arc<Matcher> {
     let mut tolerance = Tolerance::new(Quirks::default());
-    let filter = Filter::parse(filter, &Limits::default(), &mut tolerance).unwrap();
+    let filter = Filter::parse(filter, Reading::new(&Limits::default(), &mut tolerance)).unwrap();
     Arc::new(filter.compile(resource_type, &mut tolerance).unwrap())
 }
 

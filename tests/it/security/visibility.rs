@@ -8,7 +8,7 @@ use scim_core::{
     filter::{Filter, Matcher},
     limits::Limits,
     provider::{Access, Action, Policy},
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     schema::{Registry, ResourceType},
     store::{MemoryStore, RequestContext, TenantId},
 };
@@ -152,7 +152,7 @@ impl Policy for Within {
             return Ok(Access::full());
         }
         let mut tolerance = Tolerance::new(Quirks::default());
-        let filter = Filter::parse(self.0, &Limits::default(), &mut tolerance).unwrap();
+        let filter = Filter::parse(self.0, Reading::new(&Limits::default(), &mut tolerance)).unwrap();
         let matcher: Arc<Matcher> = Arc::new(filter.compile(resource_type, &mut tolerance).unwrap());
         Ok(Access::full().within(matcher))
     }

@@ -6,7 +6,7 @@ use crate::fixture::documents::{BADGE, registry, resource};
 use scim_core::{
     filter::{Filter, Matcher},
     path::AttributePath,
-    quirks::{Quirks, Tolerance},
+    quirks::{Quirks, Reading, Tolerance},
     resource::{Position, Sort, SortKey},
     schema::{AttributeId, Registry, ResourceType},
     sql::{Column, Dialect, Mapping, Param, Statement, Table},
@@ -170,7 +170,8 @@ fn statements_are_as_long_as_their_filters() {
                 let matcher = {
                     let mut limits = scim_core::limits::Limits::default();
                     limits.filter_bytes = 1 << 20;
-                    let filter = Filter::parse(&filter, &limits, &mut Tolerance::new(Quirks::default())).unwrap();
+                    let filter =
+                        Filter::parse(&filter, Reading::new(&limits, &mut Tolerance::new(Quirks::default()))).unwrap();
                     filter.compile(mapping.resource_type(), &mut Tolerance::new(Quirks::default())).unwrap()
                 };
                 let mut statement = Statement::new(dialect);
