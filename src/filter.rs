@@ -137,6 +137,7 @@ impl Filter {
 /// # Ok::<(), scim_core::filter::FilterError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7644 §3.4.2.2 closes the set, and a walk must handle each")]
 pub enum Expression<'a> {
     /// `a and b and …`: all operands hold.
     And(Operands<'a>),
@@ -171,6 +172,7 @@ pub enum Expression<'a> {
 ///
 /// `pr` has no value to compare; see [`Expression::Present`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7644 §3.4.2.2 closes the set")]
 pub enum Operator {
     /// `eq`: equal.
     Eq,
@@ -217,6 +219,7 @@ impl fmt::Display for Operator {
 
 /// The value of a comparison: a JSON literal (`compValue` of RFC 7644 §3.4.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7644 §3.4.2.2 closes the set")]
 pub enum Literal<'a> {
     /// `null`.
     Null,

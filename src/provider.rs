@@ -26,6 +26,7 @@ mod service_provider;
 mod storage;
 mod system;
 mod target;
+mod type_ref;
 mod write;
 
 #[cfg(feature = "signed-cursors")]
@@ -40,4 +41,5 @@ pub use self::{
     options::{Options, Precondition},
     service_provider::ServiceProvider,
     system::{Clock, IdSource},
+    type_ref::ResourceTypeRef,
 };

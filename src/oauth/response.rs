@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// A response of the token endpoint, for any HTTP library.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TokenResponse {
     /// The HTTP status.
     pub status: u16,

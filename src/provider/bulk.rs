@@ -220,7 +220,7 @@ impl<S: Store> Run<'_, S> {
         let limits = self.provider.limits();
         let resource = Resource::read(resource_type, data.as_bytes(), Reading::new(limits, &mut self.tolerance))?;
         let id = self.steps.get(index).and_then(|step| step.id.clone()).unwrap_or_default();
-        let mut call = self.provider.call(self.context, Action::Create, resource.resource_type())?;
+        let mut call = self.provider.call(self.context, Action::Create, resource.resource_type().into())?;
         call.tolerance = self.tolerance;
         let prepared = self.provider.prepare_create(&mut call, resource, &self.created).await;
         self.tolerance = call.tolerance;

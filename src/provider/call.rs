@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     access::{Action, Permit, Proposal},
     service_provider::ServiceProvider,
+    type_ref::ResourceTypeRef,
 };
 use crate::{
     error::Error,
@@ -38,9 +39,9 @@ impl<S: Store> ServiceProvider<S> {
         &self,
         context: &'c RequestContext,
         action: Action,
-        resource_type: &Arc<ResourceType>,
+        resource_type: ResourceTypeRef<'_>,
     ) -> Result<Call<'c>, Error> {
-        let permit = self.permit(context, action, resource_type)?;
+        let permit = self.permit(context, action, resource_type.find(self.registry())?)?;
         Ok(Call { context, permit, tolerance: Tolerance::new(self.quirks()) })
     }
 
@@ -52,13 +53,9 @@ impl<S: Store> ServiceProvider<S> {
         action: Action,
         resource_type: &Arc<ResourceType>,
     ) -> Result<Permit, Error> {
-        let known = self.registry().resource_types().iter().find(|known| Arc::ptr_eq(known, resource_type));
-        let unknown =
-            || Error::new(500, "the service provider failed").with_source("a resource type of another registry");
-        let resource_type = known.cloned().ok_or_else(unknown)?;
-        let is_name = |attribute| self.displays(&resource_type).iter().any(|display| display.attribute() == attribute);
-        let is_derived = |attribute| self.registry().is_derived(&resource_type, attribute) || is_name(attribute);
-        self.inner.policies.permit(context, action, Arc::clone(&resource_type), is_derived)
+        let is_name = |attribute| self.displays(resource_type).iter().any(|display| display.attribute() == attribute);
+        let is_derived = |attribute| self.registry().is_derived(resource_type, attribute) || is_name(attribute);
+        self.inner.policies.permit(context, action, Arc::clone(resource_type), is_derived)
     }
 
     /// Checks whether the change may be committed: the new resource must be within the caller's scope, and the

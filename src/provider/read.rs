@@ -12,11 +12,11 @@ use super::{
     options::{Options, Precondition},
     rest::rest,
     service_provider::ServiceProvider,
+    type_ref::ResourceTypeRef,
 };
 use crate::{
     error::{Error, ScimType},
     resource::Projection,
-    schema::ResourceType,
     store::{Key, RequestContext, RequestedAttributes, Store, Stored},
 };
 
@@ -30,11 +30,11 @@ impl<S: Store> ServiceProvider<S> {
     pub async fn get(
         &self,
         context: &RequestContext,
-        resource_type: &Arc<ResourceType>,
+        resource_type: impl Into<ResourceTypeRef<'_>>,
         id: &str,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let mut call = self.call(context, Action::Read, resource_type)?;
+        let mut call = self.call(context, Action::Read, resource_type.into())?;
         let view = self.view(&mut call, options)?;
         let hidden = call.permit.unused(&view.hidden_lists(&call.permit.resource_type));
         let anything = Precondition::default();

@@ -25,6 +25,7 @@ pub trait IdSource: fmt::Debug + Send + Sync + 'static {
 #[cfg(feature = "system")]
 #[cfg_attr(docsrs, doc(cfg(feature = "system")))]
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "it has no settings, and its name is its value")]
 pub struct SystemClock;
 
 #[cfg(feature = "system")]
@@ -39,6 +40,7 @@ impl Clock for SystemClock {
 #[cfg(feature = "system")]
 #[cfg_attr(docsrs, doc(cfg(feature = "system")))]
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "it has no settings, and its name is its value")]
 pub struct RandomIds;
 
 #[cfg(feature = "system")]

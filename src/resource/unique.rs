@@ -19,6 +19,7 @@ use crate::{
 ///
 /// A store keeps the keys of each resource in a unique index over (tenant, resource type, attribute, folded text).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_structs, reason = "a store that overlooked a part would find false duplicates")]
 pub struct UniqueKey {
     /// The unique attribute.
     pub attribute: AttributeId,

@@ -25,6 +25,7 @@ const WINGS: &[&str] = &[
     "options",
     "seal",
     "target",
+    "type_ref",
     "access",
     "service_provider",
     "builder",

@@ -71,6 +71,7 @@ mod protocol {
     mod me;
     mod messages;
     mod promises;
+    mod resource_types;
 }
 mod requirements;
 mod resource {

@@ -23,6 +23,7 @@ use crate::{
         rest::rest,
         seal::canonical,
         service_provider::ServiceProvider,
+        type_ref::ResourceTypeRef,
     },
     quirks::{Quirk, Reading, Tolerance},
     resource::{Resource, Sort, SortErrorKind, SortKey},
@@ -59,18 +60,19 @@ impl<S: Store> ServiceProvider<S> {
     pub async fn search(
         &self,
         context: &RequestContext,
-        resource_type: &Arc<ResourceType>,
+        resource_type: impl Into<ResourceTypeRef<'_>>,
         request: &SearchRequest,
     ) -> Result<Listing, Error> {
-        let mut call = self.call(context, Action::Search, resource_type)?;
+        let mut call = self.call(context, Action::Search, resource_type.into())?;
+        let resource_type = Arc::clone(&call.permit.resource_type);
         let filter = self.filter(request, &mut call.tolerance)?;
         let matcher = filter.map(|filter| filter.compile(&call.permit.view, &mut call.tolerance)).transpose()?;
-        self.check_filter(resource_type, compared(matcher.as_ref()))?;
+        self.check_filter(&resource_type, compared(matcher.as_ref()))?;
         let order = match sort_path(request)? {
             Some(path) => Order::By(Sort::new(&call.permit.view, path, is_descending(request), &mut call.tolerance)?),
             None => Order::Same(None),
         };
-        self.check_order(resource_type, order.attribute())?;
+        self.check_order(&resource_type, order.attribute())?;
         let view = self.view(&mut call, &Options::from(request.clone()))?;
         let tolerance = call.tolerance;
         let asked = vec![TypeQuery { call, number: 0, matcher, order, view }];

@@ -45,7 +45,7 @@ impl<S: Store> ServiceProvider<S> {
         resource: Resource,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let mut call = self.call(context, Action::Create, resource.resource_type())?;
+        let mut call = self.call(context, Action::Create, resource.resource_type().into())?;
         rest(&resource).await;
         let mut prepared = self.prepare_create(&mut call, resource, &Created::new()).await?;
         rest(&prepared.resource).await;

@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     provider::{
         access::Action, call::Call, failure::refused, options::Precondition, retry::Failed,
-        service_provider::ServiceProvider,
+        service_provider::ServiceProvider, type_ref::ResourceTypeRef,
     },
     resource::Resource,
     schema::ResourceType,
@@ -23,11 +23,11 @@ impl<S: Store> ServiceProvider<S> {
     pub async fn delete(
         &self,
         context: &RequestContext,
-        resource_type: &Arc<ResourceType>,
+        resource_type: impl Into<ResourceTypeRef<'_>>,
         id: &str,
         precondition: &Precondition,
     ) -> Result<(), Error> {
-        let call = self.call(context, Action::Delete, resource_type)?;
+        let call = self.call(context, Action::Delete, resource_type.into())?;
         let mut attempts = self.attempts();
         loop {
             match self.try_delete(&call, id, precondition).await {

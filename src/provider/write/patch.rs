@@ -1,7 +1,5 @@
 //! Patching a resource (RFC 7644 §3.5.2).
 
-use std::sync::Arc;
-
 use super::requested::changed_on_request;
 use crate::{
     error::Error,
@@ -16,10 +14,11 @@ use crate::{
         retry::Failed,
         service_provider::ServiceProvider,
         storage::charge_bytes,
+        type_ref::ResourceTypeRef,
     },
     quirks::Reading,
     resource::Resource,
-    schema::{AttributeId, ResourceType},
+    schema::AttributeId,
     store::{RequestContext, RequestedAttributes, Store, Stored},
 };
 
@@ -46,12 +45,12 @@ impl<S: Store> ServiceProvider<S> {
     pub async fn patch(
         &self,
         context: &RequestContext,
-        resource_type: &Arc<ResourceType>,
+        resource_type: impl Into<ResourceTypeRef<'_>>,
         id: &str,
         patch: &Patch,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let mut call = self.call(context, Action::Patch, resource_type)?;
+        let mut call = self.call(context, Action::Patch, resource_type.into())?;
         let view = self.view(&mut call, options)?;
         if let Some(membership) =
             patch.membership(&call.permit.view, Reading::new(self.limits(), &mut call.tolerance))?

@@ -32,7 +32,7 @@ impl<S: Store> ServiceProvider<S> {
         resource: Resource,
         options: &Options,
     ) -> Result<Answer, Error> {
-        let mut call = self.call(context, Action::Replace, resource.resource_type())?;
+        let mut call = self.call(context, Action::Replace, resource.resource_type().into())?;
         let mut resource = resource;
         rest(&resource).await;
         call.permit.read(&mut resource, &mut call.tolerance)?;
