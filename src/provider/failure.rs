@@ -82,6 +82,12 @@ pub(super) fn broken_store(what: &'static str) -> Error {
     Error::new(500, "the service provider failed").with_source(format!("the store broke its contract: {what}"))
 }
 
+/// 500: the host's source of ids returned an id that its contract does not allow.
+pub(super) fn broken_ids() -> Error {
+    let cause = "the source of ids broke its contract: 1 to 64 bytes of letters, digits, `-` and `_`, without `bulkId`";
+    Error::new(500, "the service provider failed").with_source(cause)
+}
+
 /// 500: a policy of the host returned a result that its contract does not allow.
 pub(super) fn broken_policy(what: &'static str) -> Error {
     Error::new(500, "the service provider failed").with_source(format!("a policy broke its contract: {what}"))

@@ -4,7 +4,8 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use crate::value::Text;
+use super::failure::broken_ids;
+use crate::{error::Error, value::Text};
 
 /// Gives the current time, for `meta.created` and `meta.lastModified`.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
@@ -17,8 +18,21 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 /// An id must never be used twice, even after its resource was deleted (RFC 7643 §3.1). Random ids and monotonically
 /// increasing ids satisfy this. An id must not reveal anything about the resource.
 pub trait IdSource: fmt::Debug + Send + Sync + 'static {
-    /// Returns a new id: 1 to 64 bytes of letters, digits, `-` and `_`.
+    /// Returns a new id: 1 to 64 bytes of letters, digits, `-` and `_`, without the reserved word `bulkId` (RFC 7643
+    /// §3.1). The core asks for another id if an id breaks this rule, and answers 500 after three such ids.
     fn next(&self) -> Text;
+}
+
+/// Returns a new id that keeps the contract of [`IdSource::next`].
+pub(super) fn new_id(source: &dyn IdSource) -> Result<Text, Error> {
+    /// The number of ids to try. A random text may contain the reserved word by chance.
+    const TRIES: usize = 3;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_id = |id: &Text| {
+        (1..=64).contains(&id.len()) && id.bytes().all(is_plain) && !id.to_ascii_lowercase().contains("bulkid")
+    };
+    let found = std::iter::repeat_with(|| source.next()).take(TRIES).find(is_id);
+    found.ok_or_else(broken_ids)
 }
 
 /// The clock of the machine, truncated to milliseconds, so that answers show the stored time exactly.

@@ -78,6 +78,7 @@ mod resource {
     mod defaults;
     mod display;
     mod etags;
+    mod ids;
     mod judgment;
     mod projection;
     mod reading;

@@ -13,6 +13,7 @@ use crate::{
     patch::Patch,
     provider::{
         service_provider::ServiceProvider,
+        system::new_id,
         target::{Target, check_id, segments},
     },
     quirks::{Reading, Tolerance},
@@ -87,7 +88,10 @@ pub(super) fn steps<'a, S: Store>(
             refers: Vec::new(),
         };
         if step.is_create {
-            step.id = Some(provider.inner.ids.next());
+            match new_id(&*provider.inner.ids) {
+                Ok(id) => step.id = Some(id),
+                Err(error) => step.work = Work::Fault(error),
+            }
             if let Some(bulk_id) = operation.bulk_id.as_deref().filter(|bulk_id| !bulk_id.is_empty()) {
                 if bulk_ids.contains_key(bulk_id) {
                     let detail = format!("bulkId: another operation of the request has it, too: `{bulk_id:.60}`");

@@ -15,6 +15,7 @@ use crate::{
         rest::rest,
         retry::Failed,
         service_provider::ServiceProvider,
+        system::new_id,
     },
     resource::Resource,
     schema::AttributeId,
@@ -52,7 +53,7 @@ impl<S: Store> ServiceProvider<S> {
         let view = self.view(&mut call, options)?.showing(&prepared.given);
         let mut attempts = self.attempts();
         loop {
-            let change = self.create_change(&call, prepared, self.inner.ids.next())?;
+            let change = self.create_change(&call, prepared, new_id(&*self.inner.ids)?)?;
             let Change::Create(entry) = &change else { return Err(contention()) };
             let created = Arc::clone(&entry.resource);
             rest(&created).await;

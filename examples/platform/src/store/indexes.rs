@@ -109,7 +109,7 @@ fn triggers(resource_type: &ResourceType, (list, value): (AttributeId, Attribute
              WHEN new.kind = {kind_name} AND {is_changed} BEGIN {delete}; {insert}; END"
         ),
         format!(
-            "CREATE TRIGGER IF NOT EXISTS {name}_delete AFTER DELETE ON resource WHEN old.resource_type = {kind_name} \
+            "CREATE TRIGGER IF NOT EXISTS {name}_delete AFTER DELETE ON resource WHEN old.kind = {kind_name} \
              BEGIN {delete}; END"
         ),
     ]

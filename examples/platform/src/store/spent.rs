@@ -20,7 +20,7 @@ use crate::database::{Row, Session};
 const MOST: u64 = 10_000_000;
 
 /// Units of a row that a statement writes or deletes.
-const ROW: u64 = 300;
+const ROW: u64 = 450;
 
 /// Units of a value of a list: of a changed list in SQLite, where the value has rows of its own, and of every list in
 /// PostgreSQL, where a new version of a row has new index entries for all values.
