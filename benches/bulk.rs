@@ -71,7 +71,7 @@ fn user(n: usize) -> String {
 
 fn send(provider: &ServiceProvider<MemoryStore>, target: &str, body: &str) -> Response {
     let context = RequestContext::new(TenantId::single());
-    now(provider.handle(&context, &Request::new("POST", target).body(body.as_bytes())))
+    now(provider.handle(&context, &Request::new("POST", target).with_body(body.as_bytes())))
 }
 
 /// Checks that every operation succeeded.

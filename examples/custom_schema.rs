@@ -69,7 +69,7 @@ impl Host {
         if !body.is_empty() {
             println!("> {body}");
         }
-        let request = Request::new(method, target).body(body.as_bytes());
+        let request = Request::new(method, target).with_body(body.as_bytes());
         let response = now(self.provider.handle(&self.context, &request)).ok_or("it waits for nothing")?;
         let text = String::from_utf8(response.body)?;
         println!("< {} {}\n", response.status, text.chars().take(700).collect::<String>());

@@ -253,7 +253,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ServiceProvider::builder(registry, Arc::clone(&platform), "https://platform.example/scim").build()?;
     let context = RequestContext::new(organization);
     let ask = |method: &str, target: &str, body: &str, status: u16, part: &str| -> Result<String, Box<dyn Error>> {
-        let response = now(provider.handle(&context, &Request::new(method, target).body(body.as_bytes())));
+        let response = now(provider.handle(&context, &Request::new(method, target).with_body(body.as_bytes())));
         let response = response.ok_or("it waits for nothing")?;
         let text = String::from_utf8(response.body)?;
         println!("> {method} {target} {body}\n< {} {text}\n", response.status);

@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .build()?;
 
     let body = br#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "bjensen"}"#;
-    let create = Request::new("POST", "/Users").header("Content-Type", "application/scim+json").body(body);
+    let create = Request::new("POST", "/Users").with_header("Content-Type", "application/scim+json").with_body(body);
     let find = Request::new("GET", "/Users?filter=userName%20eq%20%22BJENSEN%22");
     for (key, request, expected) in
         [("Bearer wrong", &create, None), ("Bearer 8a5c6e", &create, Some(201)), ("Bearer 8a5c6e", &find, Some(200))]

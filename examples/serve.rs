@@ -84,7 +84,7 @@ impl Host {
 
         // Every header line, in order. A value that is not text becomes `?`: a dropped precondition would be ignored.
         let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or("?")));
-        let request = protocol::Request::new(head.method.as_str(), target).headers(headers).body(&body);
+        let request = protocol::Request::new(head.method.as_str(), target).with_headers(headers).with_body(&body);
         let answer = self.provider.handle(&RequestContext::new(tenant), &request).await;
         println!("{} {target}: {}", head.method, answer.status);
         // The cause goes to the log only, and not to the client.

@@ -178,7 +178,7 @@ impl<O> ApiKey<O> {
 
     /// Sets the time from which the key is no longer valid.
     #[must_use]
-    pub fn expiring(mut self, at: DateTime<Utc>) -> Self {
+    pub fn with_expiry(mut self, at: DateTime<Utc>) -> Self {
         self.expires = Some(at);
         self
     }

@@ -48,8 +48,8 @@ impl<S: Store> ServiceProvider<S> {
     ) -> ::http::Response<Vec<u8>> {
         let target = request.uri().path_and_query().map_or("/", ::http::uri::PathAndQuery::as_str);
         let request = Request::new(request.method().as_str(), target)
-            .headers(texts(request.headers()))
-            .body(request.body().as_ref());
+            .with_headers(texts(request.headers()))
+            .with_body(request.body().as_ref());
         convert(self.handle(context, &request).await)
     }
 }

@@ -263,7 +263,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Referrer>, StoreError>> + Send {
         async move {
             let used = [relation.list(), relation.display()];
-            let requested = RequestedAttributes::only(&used).within(bytes);
+            let requested = RequestedAttributes::only(&used).with_byte_limit(bytes);
             let mut last: Option<Text> = None;
             let ids: HashSet<&str> = ids.iter().copied().collect();
             let (mut found, mut room) = (Vec::new(), bytes);

@@ -67,9 +67,9 @@ impl Trace {
         }
         let encoded = utf8_percent_encode(target, QUERY).to_string();
         let request = Request::new(method, &encoded)
-            .header("Accept", "application/scim+json")
-            .header("Content-Type", "application/scim+json; charset=utf-8")
-            .body(text.as_bytes());
+            .with_header("Accept", "application/scim+json")
+            .with_header("Content-Type", "application/scim+json; charset=utf-8")
+            .with_body(text.as_bytes());
         let response = block_on(self.provider.handle(&self.context, &request));
 
         let headers: Vec<(String, String)> =

@@ -11,7 +11,7 @@ use crate::{limits::Limits, schema::SERVICE_PROVIDER_CONFIG};
 /// use scim_core::message::{AuthenticationScheme, AuthenticationType};
 ///
 /// let scheme = AuthenticationScheme::new(AuthenticationType::OauthBearerToken, "API key", "A key from the admin page")
-///     .documentation("https://example.com/docs/scim");
+///     .with_documentation("https://example.com/docs/scim");
 /// assert_eq!(scheme.authentication_type(), AuthenticationType::OauthBearerToken);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl AuthenticationScheme {
     pub fn bearer() -> Self {
         let description = "A token that an administrator of the service made, sent as `Authorization: Bearer`";
         Self::new(AuthenticationType::OauthBearerToken, "Bearer token", description)
-            .specification("https://www.rfc-editor.org/rfc/rfc6750")
+            .with_specification("https://www.rfc-editor.org/rfc/rfc6750")
     }
 
     /// Returns the scheme of OAuth 2.0 client credentials: the identity provider gets its tokens itself, with a client
@@ -71,19 +71,19 @@ impl AuthenticationScheme {
     pub fn client_credentials() -> Self {
         let description = "A client id with a secret or a federated identity, exchanged for short-lived access tokens";
         Self::new(AuthenticationType::Oauth2, "OAuth 2.0 client credentials", description)
-            .specification("https://www.rfc-editor.org/rfc/rfc6749")
+            .with_specification("https://www.rfc-editor.org/rfc/rfc6749")
     }
 
     /// Sets the URL of the scheme's specification.
     #[must_use]
-    pub fn specification(mut self, url: impl Into<Box<str>>) -> Self {
+    pub fn with_specification(mut self, url: impl Into<Box<str>>) -> Self {
         self.specification = Some(url.into());
         self
     }
 
     /// Sets the URL of instructions for the scheme's use.
     #[must_use]
-    pub fn documentation(mut self, url: impl Into<Box<str>>) -> Self {
+    pub fn with_documentation(mut self, url: impl Into<Box<str>>) -> Self {
         self.documentation = Some(url.into());
         self
     }

@@ -149,21 +149,21 @@ impl Federation {
 
     /// Sets the maximum lifetime of assertions; two hours by default.
     #[must_use]
-    pub fn longest(mut self, lifetime: TimeDelta) -> Self {
+    pub fn with_longest_lifetime(mut self, lifetime: TimeDelta) -> Self {
         self.longest = lifetime;
         self
     }
 
     /// Sets the maximum difference between the clocks; one minute by default.
     #[must_use]
-    pub fn skew(mut self, skew: TimeDelta) -> Self {
+    pub fn with_skew(mut self, skew: TimeDelta) -> Self {
         self.skew = skew;
         self
     }
 
     /// Refuses assertions without `jti`, which cannot be protected from replay.
     #[must_use]
-    pub fn requiring_id(mut self) -> Self {
+    pub fn with_required_id(mut self) -> Self {
         self.needs_id = true;
         self
     }

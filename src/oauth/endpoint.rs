@@ -22,8 +22,8 @@ const LONGEST: TimeDelta = TimeDelta::hours(6);
 /// use chrono::TimeDelta;
 /// use scim_core::oauth::TokenEndpoint;
 ///
-/// let endpoint = TokenEndpoint::new(["scim"]).lifetime(TimeDelta::hours(2))?;
-/// assert!(TokenEndpoint::new(["scim"]).lifetime(TimeDelta::minutes(59)).is_err());
+/// let endpoint = TokenEndpoint::new(["scim"]).with_lifetime(TimeDelta::hours(2))?;
+/// assert!(TokenEndpoint::new(["scim"]).with_lifetime(TimeDelta::minutes(59)).is_err());
 /// # Ok::<(), scim_core::oauth::InvalidLifetime>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl TokenEndpoint {
     /// # Errors
     ///
     /// When the lifetime is less than one hour or more than six, the range that Microsoft's gallery accepts.
-    pub fn lifetime(mut self, lifetime: TimeDelta) -> Result<Self, InvalidLifetime> {
+    pub fn with_lifetime(mut self, lifetime: TimeDelta) -> Result<Self, InvalidLifetime> {
         if !(SHORTEST..=LONGEST).contains(&lifetime) {
             return Err(InvalidLifetime {});
         }

@@ -36,7 +36,7 @@ impl Metadata {
 
     /// Sets the URL of the documentation for developers (`service_documentation`).
     #[must_use]
-    pub fn documentation(mut self, url: impl Into<Box<str>>) -> Self {
+    pub fn with_documentation(mut self, url: impl Into<Box<str>>) -> Self {
         self.documentation = Some(url.into());
         self
     }

@@ -45,7 +45,7 @@ impl<S: Store> ServiceProvider<S> {
     ///     .build()?;
     /// // Only the host knows the caller.
     /// let context = RequestContext::new(TenantId::single());
-    /// let request = Request::new("POST", "/Users").body(br#"{"userName": "bjensen"}"#);
+    /// let request = Request::new("POST", "/Users").with_body(br#"{"userName": "bjensen"}"#);
     /// let response = block_on(provider.handle(&context, &request));
     /// assert_eq!(response.status, 201);
     /// assert!(response.header("Location").is_some_and(|url| url.starts_with("https://example.com/scim/v2/Users/")));

@@ -11,7 +11,7 @@ use std::fmt;
 /// use scim_core::protocol::Request;
 ///
 /// let headers = [("Content-Type", "application/scim+json"), ("If-Match", r#"W/"3""#), ("X-Other", "ignored")];
-/// let request = Request::new("PUT", "/Users/2819c223").headers(headers).body(br#"{"userName": "bjensen"}"#);
+/// let request = Request::new("PUT", "/Users/2819c223").with_headers(headers).with_body(br#"{"userName": "bjensen"}"#);
 /// assert_eq!(request.path(), "/Users/2819c223");
 /// ```
 #[derive(Clone)]
@@ -81,11 +81,11 @@ impl<'a> Request<'a> {
     /// use scim_core::protocol::Request;
     ///
     /// // The deletion happens in either of these versions.
-    /// let request = Request::new("DELETE", "/Users/2819c223").header("If-Match", r#"W/"3""#).header("If-Match", r#"W/"4""#);
+    /// let request = Request::new("DELETE", "/Users/2819c223").with_header("If-Match", r#"W/"3""#).with_header("If-Match", r#"W/"4""#);
     /// # let _ = request;
     /// ```
     #[must_use]
-    pub fn header(mut self, name: &str, value: &'a str) -> Self {
+    pub fn with_header(mut self, name: &str, value: &'a str) -> Self {
         let fields: [(&str, &mut Lines<'a>); 5] = [
             ("accept", &mut self.accept),
             ("content-type", &mut self.content_type),
@@ -99,15 +99,15 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Returns the request with these headers; see [`Request::header`].
+    /// Returns the request with these headers; see [`Request::with_header`].
     #[must_use]
-    pub fn headers<N: AsRef<str>>(self, headers: impl IntoIterator<Item = (N, &'a str)>) -> Self {
-        headers.into_iter().fold(self, |request, (name, value)| request.header(name.as_ref(), value))
+    pub fn with_headers<N: AsRef<str>>(self, headers: impl IntoIterator<Item = (N, &'a str)>) -> Self {
+        headers.into_iter().fold(self, |request, (name, value)| request.with_header(name.as_ref(), value))
     }
 
     /// Returns the request with this body.
     #[must_use]
-    pub fn body(mut self, body: &'a [u8]) -> Self {
+    pub fn with_body(mut self, body: &'a [u8]) -> Self {
         self.body = body;
         self
     }

@@ -35,7 +35,7 @@ impl<S: Store> ServiceProvider<S> {
         requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, Error> {
         let limit = self.limits().answer;
-        let within = requested.within(limit);
+        let within = requested.with_byte_limit(limit);
         let found = self.retry(context, || counted(context, self.inner.store.get(context, key, &within))).await;
         context.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         charge(context, found.as_ref().ok().and_then(Option::as_ref))?;
@@ -57,7 +57,7 @@ impl<S: Store> ServiceProvider<S> {
         key: Key<'_>,
         requested: &RequestedAttributes<'_>,
     ) -> Result<Option<Stored>, Error> {
-        let within = requested.within(self.limits().answer);
+        let within = requested.with_byte_limit(self.limits().answer);
         let found = self.retry(context, || counted(context, self.inner.store.get(context, key, &within))).await;
         context.count_rows(found.as_ref().map_or(0, |found| usize::from(found.is_some())));
         let found = found.map_err(|error| refused(key.resource_type, error))?;

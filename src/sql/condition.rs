@@ -35,7 +35,7 @@ impl Mapping {
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");
     /// let name = user.child(AttributeId::ROOT, "userName").expect("defined");
-    /// let users = Mapping::columns(user, "u.id").column(name, Column::folded("u.folded_name"));
+    /// let users = Mapping::columns(user, "u.id").with_column(name, Column::folded("u.folded_name"));
     /// let pushdown = |filter: &str| -> Result<Pushdown, Box<dyn std::error::Error>> {
     ///     let matcher = filter.parse::<Filter>()?.compile(user, &mut Tolerance::new(Quirks::default()))?;
     ///     Ok(users.pushdown(Dialect::Postgres, &matcher.conditions()[0]))

@@ -25,9 +25,9 @@ use crate::{
 /// let member = group.value_of(members).expect("members have one");
 ///
 /// // Groups are documents, and their members are rows.
-/// let groups = Mapping::documents(group, "r.id", "r.comparable").table(
+/// let groups = Mapping::documents(group, "r.id", "r.comparable").with_table(
 ///     members,
-///     Table::new("member AS m", "m.tenant = r.tenant AND m.holder = r.id").column(member, Column::text("m.value").required()),
+///     Table::new("member AS m", "m.tenant = r.tenant AND m.holder = r.id").with_column(member, Column::text("m.value").required()),
 /// );
 /// # let _ = groups;
 /// ```
@@ -50,9 +50,9 @@ impl Mapping {
     /// A mapping to one column with the [comparable document](Mapping::document) of each resource: text or JSONB in
     /// SQLite, `jsonb` in PostgreSQL. `id` is a text column with the resource's id.
     ///
-    /// A [column](Mapping::column) that is added holds a value a second time: for an index, or because the value
+    /// A [column](Mapping::with_column) that is added holds a value a second time: for an index, or because the value
     /// changes separately, as `meta.lastModified` does with the members of a group. A statement uses the column if
-    /// possible, and otherwise the document. A [table](Mapping::table) that is added holds all values of its
+    /// possible, and otherwise the document. A [table](Mapping::with_table) that is added holds all values of its
     /// attribute.
     pub fn documents(
         resource_type: &Arc<ResourceType>,
@@ -83,24 +83,24 @@ impl Mapping {
     /// [extension](crate::schema::Extension::attribute) the column is a boolean: whether the resource has data of the
     /// extension.
     #[must_use]
-    pub fn column(mut self, attribute: AttributeId, column: Column) -> Self {
+    pub fn with_column(mut self, attribute: AttributeId, column: Column) -> Self {
         self.columns.push((attribute, column));
         self
     }
 
     /// Maps the values of a multi-valued attribute to rows of this table.
     #[must_use]
-    pub fn table(mut self, attribute: AttributeId, table: Table) -> Self {
+    pub fn with_table(mut self, attribute: AttributeId, table: Table) -> Self {
         self.tables.push((attribute, table));
         self
     }
 
     /// Adds rows with the values of a multi-valued attribute that the document contains as well, for a database
     /// without an index of arrays (SQLite). A comparison by `eq` reads these rows first; the document decides the
-    /// rest. The table needs an [owner](Table::owner). A column of the table for a sub-attribute must contain every
+    /// rest. The table needs an [owner](Table::with_owner). A column of the table for a sub-attribute must contain every
     /// value of the sub-attribute.
     #[must_use]
-    pub fn lookup(mut self, attribute: AttributeId, table: Table) -> Self {
+    pub fn with_lookup(mut self, attribute: AttributeId, table: Table) -> Self {
         self.lookups.push((attribute, table));
         self
     }
@@ -111,7 +111,7 @@ impl Mapping {
     /// attributes are read once per comparison. Without this declaration, a value that is equal or absent is read
     /// twice, so that an undeclared index can serve the comparison.
     #[must_use]
-    pub fn indexed(mut self, attributes: impl IntoIterator<Item = AttributeId>) -> Self {
+    pub fn with_indexed(mut self, attributes: impl IntoIterator<Item = AttributeId>) -> Self {
         self.indexed.get_or_insert_with(Vec::new).extend(attributes);
         self
     }
@@ -132,7 +132,7 @@ impl Mapping {
     }
 
     /// The comparable document of a resource: JSON with the names of the schema, in which every value is the text by
-    /// which it is [compared](comparable()). It omits attributes that have a [table](Mapping::table), and sensitive
+    /// which it is [compared](comparable()). It omits attributes that have a [table](Mapping::with_table), and sensitive
     /// attributes such as passwords, by which no client may filter.
     ///
     /// A store keeps the document together with the [JSON](Resource::to_json) of the resource. The document can be
@@ -326,7 +326,7 @@ impl Table {
     /// Maps a sub-attribute to this column. For a multi-valued attribute that is not complex, maps the attribute
     /// itself.
     #[must_use]
-    pub fn column(mut self, attribute: AttributeId, column: Column) -> Self {
+    pub fn with_column(mut self, attribute: AttributeId, column: Column) -> Self {
         self.columns.push((attribute, column));
         self
     }
@@ -334,7 +334,7 @@ impl Table {
     /// Sets the column that orders the values of one resource. Sorting by a multi-valued attribute requires it,
     /// because the order uses the primary value or else the first value (RFC 7644 §3.4.2.3).
     #[must_use]
-    pub fn order(mut self, sql: impl Into<Box<str>>) -> Self {
+    pub fn with_order(mut self, sql: impl Into<Box<str>>) -> Self {
         self.order = Some(sql.into());
         self
     }
@@ -358,9 +358,9 @@ impl Table {
     /// let members = group.reference_lists()[0];
     /// let member = group.value_of(members).expect("members have one");
     /// let rows = Table::new("member AS m", "m.tenant = r.tenant AND m.holder = r.id")
-    ///     .owner("m.holder", "m.tenant = $1")
-    ///     .column(member, Column::text("m.value").required());
-    /// let groups = Mapping::documents(group, "r.id", "r.comparable").table(members, rows);
+    ///     .with_owner("m.holder", "m.tenant = $1")
+    ///     .with_column(member, Column::text("m.value").required());
+    /// let groups = Mapping::documents(group, "r.id", "r.comparable").with_table(members, rows);
     /// let filter: Filter = r#"members.value eq "2819c223""#.parse()?;
     /// let matcher = filter.compile(group, &mut Tolerance::new(Quirks::default()))?;
     ///
@@ -373,7 +373,7 @@ impl Table {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn owner(mut self, id: impl Into<Box<str>>, on: impl Into<Box<str>>) -> Self {
+    pub fn with_owner(mut self, id: impl Into<Box<str>>, on: impl Into<Box<str>>) -> Self {
         self.owner = Some(Owner { id: id.into(), on: on.into() });
         self
     }

@@ -52,7 +52,7 @@ impl Mapping {
         Some(self.single(dialect, attribute)?.ordered(dialect))
     }
 
-    /// The expression for the index of an attribute that is [declared](Mapping::indexed). In SQLite this is the
+    /// The expression for the index of an attribute that is [declared](Mapping::with_indexed). In SQLite this is the
     /// expression of [`Mapping::index`]. In PostgreSQL it is the beginning of the value, which fits into a B-tree
     /// whatever the length of the value. `None` for an attribute that is multi-valued, complex or not mapped.
     ///

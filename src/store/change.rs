@@ -39,7 +39,7 @@ impl Entry {
 
     /// The same entry, which leaves these lists of references unchanged in the store.
     #[must_use]
-    pub fn keeping(self, lists: Vec<AttributeId>) -> Self {
+    pub fn with_kept(self, lists: Vec<AttributeId>) -> Self {
         Self { kept: lists, ..self }
     }
 }

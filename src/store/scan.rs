@@ -58,8 +58,8 @@ impl Stored {
 /// assert!(!RequestedAttributes::without(group.reference_lists()).includes(members));
 /// assert!(RequestedAttributes::only(&[members]).includes(members));
 /// assert!(!RequestedAttributes::only(&[]).includes(members));
-/// assert_eq!(RequestedAttributes::everything().limit(1_000).list_limit(), Some(1_000));
-/// assert_eq!(RequestedAttributes::everything().within(1 << 20).byte_limit(), Some(1 << 20));
+/// assert_eq!(RequestedAttributes::everything().with_list_limit(1_000).list_limit(), Some(1_000));
+/// assert_eq!(RequestedAttributes::everything().with_byte_limit(1 << 20).byte_limit(), Some(1 << 20));
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestedAttributes<'a> {
@@ -88,7 +88,7 @@ impl<'a> RequestedAttributes<'a> {
     /// Asks the store to leave out every list of references that has more than `values` values, and to report the
     /// omission in [`Stored::complete`].
     #[must_use]
-    pub const fn limit(mut self, values: usize) -> Self {
+    pub const fn with_list_limit(mut self, values: usize) -> Self {
         self.list_limit = Some(values);
         self
     }
@@ -104,7 +104,7 @@ impl<'a> RequestedAttributes<'a> {
     ///
     /// The store must not read everything first and drop the excess: the bound protects the memory of the process.
     #[must_use]
-    pub const fn within(mut self, bytes: usize) -> Self {
+    pub const fn with_byte_limit(mut self, bytes: usize) -> Self {
         self.byte_limit = Some(bytes);
         self
     }
@@ -120,7 +120,7 @@ impl<'a> RequestedAttributes<'a> {
     /// ```
     /// use scim_core::store::RequestedAttributes;
     ///
-    /// let requested = RequestedAttributes::everything().within(1_000);
+    /// let requested = RequestedAttributes::everything().with_byte_limit(1_000);
     /// assert_eq!(requested.fitting([400, 600, 1]), 2);
     /// assert_eq!((requested.fitting([4_000, 1]), requested.fitting([])), (1, 0));
     /// ```
@@ -245,7 +245,7 @@ impl Default for Capabilities {
 /// A query for resources of one type (RFC 7644 §3.4.2).
 ///
 /// A store evaluates the query in this order: filter, sort, count, window. The page ends early where it reaches its
-/// [bound of bytes](RequestedAttributes::within).
+/// [bound of bytes](RequestedAttributes::with_byte_limit).
 #[derive(Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "a store that overlooked a part would answer another question")]
 pub struct Scan<'a> {
@@ -342,7 +342,7 @@ impl Scan<'_> {
         self.bounded(page)
     }
 
-    /// The page, cut to its [bound of bytes](RequestedAttributes::within). The last resources of the page are dropped;
+    /// The page, cut to its [bound of bytes](RequestedAttributes::with_byte_limit). The last resources of the page are dropped;
     /// for [`Window::Before`], the first. For stores whose resources are in memory anyway.
     pub fn bounded(&self, mut page: Page) -> Page {
         let all = page.items.len();

@@ -158,14 +158,14 @@ impl<S: Store> StoreKit<S> {
     /// Replaces [`RequestContext::new`] as the source of contexts: for a store that needs more than the tenant, or must
     /// register a tenant before its use. `context` must return a context of another, empty tenant for each name.
     #[must_use]
-    pub fn context(mut self, context: impl Fn(TenantId) -> RequestContext + Send + Sync + 'static) -> Self {
+    pub fn with_context(mut self, context: impl Fn(TenantId) -> RequestContext + Send + Sync + 'static) -> Self {
         self.context = Box::new(context);
         self
     }
 
     /// Sets the number of members in the large list of [`Check::ManyMembers`]; 10,000 by default.
     #[must_use]
-    pub fn many(mut self, members: usize) -> Self {
+    pub fn with_many(mut self, members: usize) -> Self {
         self.many = members;
         self
     }

@@ -281,10 +281,10 @@ async fn answer<S: Store>(
     request: TrafficRequest,
 ) -> Result<TrafficResponse, Infallible> {
     let headers = request.headers.iter().map(|(name, value)| (name, value.as_str()));
-    let asked = Request::new(&request.method, &request.target).headers(headers).body(&request.body);
+    let asked = Request::new(&request.method, &request.target).with_headers(headers).with_body(&request.body);
     let response = provider.handle(context, &asked).await;
     let answer = response
         .headers()
-        .fold(TrafficResponse::new(response.status), |answer, (name, value)| answer.header(name, value));
-    Ok(answer.body(response.body))
+        .fold(TrafficResponse::new(response.status), |answer, (name, value)| answer.with_header(name, value));
+    Ok(answer.with_body(response.body))
 }

@@ -13,7 +13,7 @@ mod own_store {
         use scim_core::testkit::{Check, Outcome, StoreKit};
 
         let kit = StoreKit::new(Directory::default(), registry().unwrap(), 1);
-        let report = smol::block_on(kit.many(2_000).run_all());
+        let report = smol::block_on(kit.with_many(2_000).run_all());
         let passed = report.iter().filter(|(_, outcome)| **outcome == Outcome::Passed).count();
         assert_eq!(passed, Check::ALL.len(), "{report}");
     }

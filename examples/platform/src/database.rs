@@ -313,6 +313,9 @@ pub trait Session: Send {
 
     /// Executes a statement. Returns the number of rows that it changed.
     fn execute(&mut self, statement: &Statement) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Adds to the cost of the transaction. A session that counts no cost ignores the call.
+    fn spend(&mut self, _units: u64) {}
 }
 
 /// Statements that run one after the other.

@@ -241,7 +241,7 @@ async fn requests(store: DynStore, statements: &Statements, group: &str) -> Vec<
     let mut all = Vec::new();
     for (what, method, target, body, status, is_right) in asked {
         let start = Instant::now();
-        let request = Request::new(method, target).body(body.as_bytes());
+        let request = Request::new(method, target).with_body(body.as_bytes());
         let response = provider.handle(&context, &request).await;
         let text = String::from_utf8_lossy(&response.body);
         let shown: String = text.chars().take(300).collect();

@@ -113,7 +113,8 @@ impl Host {
         let before = resident("VmRSS");
         // Linux resets the highest size.
         fs::write("/proc/self/clear_refs", "5").unwrap();
-        let response = Box::pin(self.provider.handle(&self.context, &Request::new(method, target).body(&body))).await;
+        let response =
+            Box::pin(self.provider.handle(&self.context, &Request::new(method, target).with_body(&body))).await;
         let growth = resident("VmHWM").saturating_sub(before);
         println!("{method} {target}: {} kB", growth / 1_024);
         assert!(growth < GROWTH, "{method} {target}: {growth} bytes");

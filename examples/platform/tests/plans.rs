@@ -394,8 +394,8 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
     ] {
         let search = json!({"filter": filter, "count": 1}).to_string();
         let request = Request::new("POST", "/Users/.search")
-            .header("Content-Type", "application/scim+json")
-            .body(search.as_bytes());
+            .with_header("Content-Type", "application/scim+json")
+            .with_body(search.as_bytes());
         let response = bounded.handle(&context, &request).await;
         let body = String::from_utf8(response.body).unwrap();
         assert_eq!(response.status, status, "{place:?}: {filter:.200}: {body:.500}");

@@ -121,9 +121,9 @@ impl Ownership {
 impl Policy for Ownership {
     fn access(&self, _: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
         let Some(marked) = self.of(resource_type) else { return Ok(Access::full()) };
-        let access = Access::full().hiding(resource_type, &[&marked.path]);
+        let access = Access::full().with_hidden(resource_type, &[&marked.path]);
         Ok(match self.others {
-            UnownedResources::Invisible => access.within(Arc::clone(&marked.made_by_scim)),
+            UnownedResources::Invisible => access.with_scope(Arc::clone(&marked.made_by_scim)),
             UnownedResources::Protected => access,
         })
     }

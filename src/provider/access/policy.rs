@@ -59,7 +59,7 @@ pub enum Action {
 ///         match (resource_type.name(), action) {
 ///             ("Group", Action::Delete) => Err(Error::new(403, "groups are deleted in the administration only")),
 ///             ("User", _) if context.actor() != Some("payroll") => {
-///                 Ok(Access::full().hiding(resource_type, &["employeeNumber"]))
+///                 Ok(Access::full().with_hidden(resource_type, &["employeeNumber"]))
 ///             }
 ///             _ => Ok(Access::full()),
 ///         }
@@ -129,7 +129,7 @@ impl Access {
     /// list of references: the protocol needs them. `/Schemas` shows the attributes of the service provider,
     /// including those that are hidden from the caller.
     #[must_use]
-    pub fn hiding<P: AsRef<str>>(mut self, resource_type: &ResourceType, paths: &[P]) -> Self {
+    pub fn with_hidden<P: AsRef<str>>(mut self, resource_type: &ResourceType, paths: &[P]) -> Self {
         let mut tolerance = Tolerance::new(Quirks::default());
         let resolved = paths.iter().filter_map(|path| {
             let path: AttributePath = path.as_ref().parse().ok()?;
@@ -157,7 +157,7 @@ impl Access {
     /// `scope` may use stored attributes only, not derived attributes such as a user's `groups` or `members.display`;
     /// otherwise operations fail with 500. After several calls, a resource must match all scopes.
     #[must_use]
-    pub fn within(mut self, scope: impl Into<Arc<Matcher>>) -> Self {
+    pub fn with_scope(mut self, scope: impl Into<Arc<Matcher>>) -> Self {
         self.scope.push(scope.into());
         self
     }

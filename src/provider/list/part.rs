@@ -46,7 +46,7 @@ impl<S: Store> ServiceProvider<S> {
         if !query.plan.residual.is_empty() || self.sorts_here(query) {
             return self.walk_to(context, query, skip, take, bytes).await;
         }
-        let requested = RequestedAttributes::without(&query.hidden).within(bytes);
+        let requested = RequestedAttributes::without(&query.hidden).with_byte_limit(bytes);
         let scan = query.scan(Window::Offset { skip, take }, &requested, query.sort(), true);
         let page = self.scan(context, &scan).await?;
         if page.items.len() > take {
@@ -95,7 +95,7 @@ impl<S: Store> ServiceProvider<S> {
         if self.sorts_here(query) || shows_key || backward && !capabilities.backward {
             return self.part_of_all(context, query, from, backward, take, bytes).await;
         }
-        let requested = RequestedAttributes::without(&query.hidden).within(bytes);
+        let requested = RequestedAttributes::without(&query.hidden).with_byte_limit(bytes);
         let limit = self.limits().scan;
         let mut part = Segment::default();
         let mut room = bytes;

@@ -315,5 +315,5 @@ fn fitting(items: &[(usize, Stored)], queries: &[Query<'_>], limit: usize) -> us
         let references = lists.map(|list| list.elements().len()).sum::<usize>();
         stored.resource.size().saturating_add(references.saturating_mul(base))
     });
-    RequestedAttributes::everything().within(limit).fitting(sizes)
+    RequestedAttributes::everything().with_byte_limit(limit).fitting(sizes)
 }

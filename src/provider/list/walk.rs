@@ -84,7 +84,7 @@ impl<S: Store> ServiceProvider<S> {
         mut kept: Kept<'_>,
     ) -> Result<(Chosen, u64), Error> {
         let bytes = self.limits().answer;
-        let requested = RequestedAttributes::without(&query.hidden).within(bytes);
+        let requested = RequestedAttributes::without(&query.hidden).with_byte_limit(bytes);
         let limit = self.limits().scan;
         // Without a filter the store may know the number of resources, so that a list over the limit is refused
         // without a read.

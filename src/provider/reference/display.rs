@@ -84,7 +84,9 @@ impl<S: Store> ServiceProvider<S> {
             }
             let used = permit.scope().flat_map(Condition::attributes);
             let used: Vec<AttributeId> = used.map(|used| referred.top_level(used)).chain(names.clone()).collect();
-            let found = self.get_many(context, referred, &ids, &RequestedAttributes::only(&used).within(limit)).await?;
+            let found = self
+                .get_many(context, referred, &ids, &RequestedAttributes::only(&used).with_byte_limit(limit))
+                .await?;
             let name_of = |resource: &Option<Arc<Resource>>| {
                 let resource = resource.as_ref().filter(|resource| permit.includes(resource))?;
                 names.iter().find_map(|name| match resource.root().get(*name) {

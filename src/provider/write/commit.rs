@@ -125,7 +125,7 @@ impl<S: Store> ServiceProvider<S> {
         // The clocks of several machines differ. `meta.lastModified` must not go backward.
         let now = self.inner.clock.now();
         after.set_times(None, before.resource.last_modified().map_or(now, |before| before.max(now)));
-        let entry = Entry::new(after).keeping(kept.to_vec());
+        let entry = Entry::new(after).with_kept(kept.to_vec());
         let resource = Arc::clone(&entry.resource);
         let change = Change::Replace(Replacement {
             entry,
@@ -157,7 +157,7 @@ impl<S: Store> ServiceProvider<S> {
     ) -> Result<Stored, Error> {
         let hidden = call.permit.unused(&view.hidden_lists(&call.permit.resource_type));
         let limit = if options.attributes.is_empty() { self.limits().members_in_answer } else { usize::MAX };
-        let requested = RequestedAttributes::without(&hidden).limit(limit);
+        let requested = RequestedAttributes::without(&hidden).with_list_limit(limit);
         match self.existing(call, id, &Precondition::default(), &requested).await {
             Err(error) if error.scim_type() == Some(ScimType::TooMany) => {
                 let resource_type = &call.permit.resource_type;

@@ -34,7 +34,7 @@ pub(super) async fn bytes<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 async fn pages<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, ids: &[String], size: usize) -> Result<(), Stop> {
     let forward = |skip| Window::Offset { skip, take: ALL };
     for (bytes, most) in [(1, 1), (SOME * size, ids.len() / 2)] {
-        let requested = RequestedAttributes::everything().within(bytes);
+        let requested = RequestedAttributes::everything().with_byte_limit(bytes);
         let cut = page(kit, context, forward(3), &requested).await?;
         let found = ids_of(&cut);
         let right = cut.more && (1..=most).contains(&found.len()) && ids.iter().skip(3).zip(&found).all(is_same);
@@ -58,7 +58,7 @@ async fn pages<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, ids: &[Stri
             check(right, "a page before a place begins at the bound of its bytes", || seen(&part))?;
         }
     }
-    let requested = RequestedAttributes::everything().within(4 * ALL * size);
+    let requested = RequestedAttributes::everything().with_byte_limit(4 * ALL * size);
     let whole = page(kit, context, forward(0), &requested).await?;
     let right = whole.items.len() == ids.len() && !whole.more;
     check(right, "a page whose bytes are within the bound is whole", || seen(&whole))
@@ -74,7 +74,7 @@ async fn lists<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, ids: &[Stri
     let size = resource.size();
     kit.write_one(context, "a list is created", create(resource)).await?;
     for (bytes, whole) in [(size / 10, false), (10 * size, true)] {
-        let requested = RequestedAttributes::everything().within(bytes);
+        let requested = RequestedAttributes::everything().with_byte_limit(bytes);
         let stored = kit.store().get(context, Key { resource_type: &referrer, id: &group }, &requested).await;
         let stored = stored.map_err(|error| failed("a resource with a long list is read", &error))?;
         let found = stored.map(|stored| (stored.complete, held(&stored.resource, list).len()));

@@ -81,7 +81,7 @@ pub(super) async fn requested<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     };
     let lists = [list];
     for (limit, whole) in [(4, false), (5, true), (6, true)] {
-        let stored = get(RequestedAttributes::everything().limit(limit)).await?;
+        let stored = get(RequestedAttributes::everything().with_list_limit(limit)).await?;
         let found = held(&stored.resource, list);
         let right =
             if whole { stored.complete && sorted(found.clone()) == sorted(members.clone()) } else { !stored.complete };

@@ -232,7 +232,7 @@ pub(super) async fn many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let found = scene.held(kit).await?;
     let expected = sorted(scene.ids.iter().skip(1).cloned().collect());
     check(found == expected, "all members but that one are there", || format!("{} are", found.len()))?;
-    let requested = RequestedAttributes::everything().limit(size / 2);
+    let requested = RequestedAttributes::everything().with_list_limit(size / 2);
     let stored = kit.store().get(&scene.context, Key { resource_type: &scene.referrer, id: &scene.group }, &requested);
     let stored = stored.await.map_err(|error| failed("a long list that is not requested", &error))?;
     let right = stored.is_some_and(|stored| !stored.complete);

@@ -35,7 +35,7 @@ impl TrafficRequest {
 /// ```
 /// use scim_core::testkit::TrafficResponse;
 ///
-/// let response = TrafficResponse::new(200).header("ETag", r#"W/"1""#).body(br#"{"id": "2819c223"}"#);
+/// let response = TrafficResponse::new(200).with_header("ETag", r#"W/"1""#).with_body(br#"{"id": "2819c223"}"#);
 /// assert_eq!(response.status(), 200);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,14 +53,14 @@ impl TrafficResponse {
 
     /// Adds a header.
     #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
     /// Sets the body.
     #[must_use]
-    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }

@@ -104,25 +104,26 @@ fn map_with(mut mapping: Mapping, dialect: Dialect, declared: bool) -> Mapping {
     let resource_type = Arc::clone(mapping.resource_type());
     if declared {
         let keys = ["displayName", "title", "nickName", "name.middleName"];
-        mapping = mapping.contained().indexed(keys.map(|path| attribute(&resource_type, path)));
+        mapping = mapping.contained().with_indexed(keys.map(|path| attribute(&resource_type, path)));
     }
     for (name, path, form) in known() {
         let column = column(dialect, "a", name, form);
-        mapping = mapping.column(attribute(&resource_type, &path), if declared { column.indexed() } else { column });
+        mapping =
+            mapping.with_column(attribute(&resource_type, &path), if declared { column.indexed() } else { column });
     }
     let extension = resource_type.extension(EXTENSION).expect("registered").attribute();
-    mapping = mapping.column(extension, Column::boolean("a.extended").required());
-    let mut emails = Table::new("email AS e", "e.tenant = a.tenant AND e.account = a.id").order("e.place");
+    mapping = mapping.with_column(extension, Column::boolean("a.extended").required());
+    let mut emails = Table::new("email AS e", "e.tenant = a.tenant AND e.account = a.id").with_order("e.place");
     for (name, path, form) in EMAIL {
-        emails = emails.column(attribute(&resource_type, path), column(dialect, "e", name, *form));
+        emails = emails.with_column(attribute(&resource_type, path), column(dialect, "e", name, *form));
     }
     let exacts = attribute(&resource_type, &format!("{EXTENSION}:exacts"));
-    let mut rows = Table::new("exact AS x", "x.account = a.id").column(exacts, Column::text("x.value").required());
+    let mut rows = Table::new("exact AS x", "x.account = a.id").with_column(exacts, Column::text("x.value").required());
     if declared {
-        emails = emails.owner("e.account", "e.tenant = 'acme'");
-        rows = rows.owner("x.account", "TRUE");
+        emails = emails.with_owner("e.account", "e.tenant = 'acme'");
+        rows = rows.with_owner("x.account", "TRUE");
     }
-    mapping.table(attribute(&resource_type, "emails"), emails).table(exacts, rows.order("x.place"))
+    mapping.with_table(attribute(&resource_type, "emails"), emails).with_table(exacts, rows.with_order("x.place"))
 }
 
 /// The value rounded to the precision of the columns: instants in whole units, and no empty text in a required

@@ -41,12 +41,11 @@ fn declared(mapping: &Mapping) -> Mapping {
     let exact = format!("{EXTENSION}:exact");
     let keys = ["userName", "externalId", "title", "name.familyName", "meta.created", &exact];
     let value = attribute(resource_type, "emails.value");
-    let rows = Table::new("element AS x", "x.id = r.id").owner("x.id", "x.tenant = 'acme'");
-    mapping
-        .clone()
-        .indexed(keys.map(|path| attribute(resource_type, path)))
-        .contained()
-        .lookup(attribute(resource_type, "emails"), rows.column(value, Column::comparable("x.value").required()))
+    let rows = Table::new("element AS x", "x.id = r.id").with_owner("x.id", "x.tenant = 'acme'");
+    mapping.clone().with_indexed(keys.map(|path| attribute(resource_type, path))).contained().with_lookup(
+        attribute(resource_type, "emails"),
+        rows.with_column(value, Column::comparable("x.value").required()),
+    )
 }
 
 /// The rows in which the mapping looks up values.

@@ -115,7 +115,7 @@ fn an_index_is_used() {
         let path: AttributePath = "userName".parse().expect("a path");
         let required = mapping
             .clone()
-            .column(name, Column::comparable(mapping.index(dialect, name).expect("singular")).required());
+            .with_column(name, Column::comparable(mapping.index(dialect, name).expect("singular")).required());
         let key = SortKey::Text("user5".into());
         let position = Some(Position { key: Some(&key), id: "" });
         for (mapping, window, descending) in [
@@ -151,7 +151,7 @@ fn long_texts_are_compared_whole() {
     let registry = Registry::standard();
     let plain = mapping(&registry);
     let name = plain.resource_type().child(AttributeId::ROOT, "userName").expect("defined");
-    let declared = plain.clone().indexed([name]);
+    let declared = plain.clone().with_indexed([name]);
     let start = "\u{e9}".repeat(198);
     let names: Vec<String> = ["", "b", "bc", "bcd", "bcde", "bce", "bd", "c", "\u{10ffff}", "\u{10ffff}\u{10ffff}x"]
         .map(|end| format!("{start}{end}"))
@@ -243,7 +243,7 @@ fn sessions_have_settings() {
         let sort = Sort::new(resource_type, path.as_ref(), false, &mut Tolerance::new(Quirks::default()));
         sort.expect("an order").attribute()
     };
-    let mapping = Mapping::columns(resource_type, "r.id").column(created, Column::timestamp("r.created"));
+    let mapping = Mapping::columns(resource_type, "r.id").with_column(created, Column::timestamp("r.created"));
     let Some(mut database) = Database::postgres() else { return };
     database.run("CREATE TEMP TABLE resource (id TEXT, created TIMESTAMPTZ)");
     database

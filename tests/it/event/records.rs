@@ -324,7 +324,7 @@ fn policies_hide_nothing_from_the_host() {
     struct House;
     impl Policy for House {
         fn access(&self, _: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
-            Ok(Access::full().hiding(resource_type, &["title"]))
+            Ok(Access::full().with_hidden(resource_type, &["title"]))
         }
         fn prepare(&self, _: &RequestContext, resource: &mut Resource) {
             let title = resource.resource_type().child(AttributeId::ROOT, "title").unwrap();

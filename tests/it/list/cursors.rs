@@ -431,7 +431,7 @@ impl Policy for ByTitle {
         let Some(title) = context.actor().filter(|_| resource_type.name() == "User") else { return Ok(Access::full()) };
         let filter: Filter = format!("title eq \"{title}\"").parse().unwrap();
         let scope: Matcher = filter.compile(resource_type, &mut Tolerance::new(Quirks::default()))?;
-        Ok(Access::full().within(scope))
+        Ok(Access::full().with_scope(scope))
     }
 }
 

@@ -277,7 +277,7 @@ impl Policy for ByActor {
         match (context.actor(), resource_type.name()) {
             (Some("nobody"), _) => Err(Error::new(403, "nothing is permitted")),
             (Some("users"), "Group") => Err(Error::new(403, "no groups are permitted")),
-            (Some("blind"), "User") => Ok(Access::full().hiding(resource_type, &["userName", "displayName"])),
+            (Some("blind"), "User") => Ok(Access::full().with_hidden(resource_type, &["userName", "displayName"])),
             (Some("broken"), "Group") => Err(Error::new(503, "not now")),
             _ => Ok(Access::full()),
         }

@@ -426,7 +426,7 @@ fn the_host_sets_the_base_url() {
     let provider = provider("https://example.com/{tenant}/scim/").unwrap();
     let context = RequestContext::new(TenantId::new("a/b").unwrap());
     let body = user("bjensen").to_string();
-    let request = scim_core::protocol::Request::new("POST", "/Users").body(body.as_bytes());
+    let request = scim_core::protocol::Request::new("POST", "/Users").with_body(body.as_bytes());
     let response = host::now(provider.handle(&context, &request));
     assert!(response.header("Location").unwrap().starts_with("https://example.com/a%2Fb/scim/Users/"));
 }

@@ -84,7 +84,7 @@ impl Policy for Titled {
     fn access(&self, _: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
         let mut tolerance = Tolerance::new(Quirks::strict());
         let filter = "title pr".parse::<scim_core::filter::Filter>().unwrap();
-        Ok(Access::full().within(filter.compile(resource_type, &mut tolerance).unwrap()))
+        Ok(Access::full().with_scope(filter.compile(resource_type, &mut tolerance).unwrap()))
     }
 
     fn review(&self, _: &RequestContext, proposal: &Proposal<'_>) -> Result<(), Error> {

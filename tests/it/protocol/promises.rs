@@ -122,7 +122,7 @@ fn debug_output_shows_no_value() {
     let patch = Patch::parse(&body, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default()))).unwrap();
     let shown = format!("{patch:?}");
     assert!(!shown.contains("hunter2") && shown.contains("password"), "{shown}");
-    let request = Request::new("PATCH", "/Users/1?filter=userName%20eq%20%22barbara%22").body(&body);
+    let request = Request::new("PATCH", "/Users/1?filter=userName%20eq%20%22barbara%22").with_body(&body);
     let shown = format!("{request:?}");
     assert!(!shown.contains("barbara") && !shown.contains("104, 117, 110"), "{shown}");
     assert!(shown.contains("PATCH") && shown.contains("/Users/1"), "{shown}");

@@ -328,7 +328,7 @@ fn a_client_neither_sets_nor_clears_a_hidden_default() {
             resource_type: &Arc<ResourceType>,
         ) -> Result<Access, Error> {
             Ok(if context.actor() == Some("guest") {
-                Access::full().hiding(resource_type, &["active"])
+                Access::full().with_hidden(resource_type, &["active"])
             } else {
                 Access::full()
             })

@@ -397,12 +397,12 @@ impl Policy for Rule {
         }
         match *self {
             Self::Hide(name, hidden) if resource_type.name() == name => {
-                Ok(Access::full().hiding(resource_type, hidden))
+                Ok(Access::full().with_hidden(resource_type, hidden))
             }
             Self::Within(scope) if resource_type.name() == "User" => {
                 let mut tolerance = Tolerance::new(Quirks::default());
                 let filter: Filter = scope.parse().unwrap();
-                Ok(Access::full().within(filter.compile(resource_type, &mut tolerance).unwrap()))
+                Ok(Access::full().with_scope(filter.compile(resource_type, &mut tolerance).unwrap()))
             }
             Self::Refuse(name) if resource_type.name() == name => Err(Error::new(403, "not for you")),
             _ => Ok(Access::full()),

@@ -64,7 +64,7 @@ fn keys_are_rotated() {
     let mut keys = ApiKeys::new();
     assert!(keys.check(&header(&first), day(1)).is_none());
     keys.add(ApiKey::new(first.digest(), "acme"));
-    keys.add(ApiKey::new(second.digest(), "acme").expiring(day(10)));
+    keys.add(ApiKey::new(second.digest(), "acme").with_expiry(day(10)));
     keys.add(ApiKey::new(other.digest(), "other"));
     let owner =
         |keys: &ApiKeys<&'static str>, token: &Token, now| keys.check(&header(token), now).map(|key| *key.owner());

@@ -28,7 +28,7 @@ impl Policy for Hiding {
         Ok(if context.actor() == Some("administrator") {
             Access::full()
         } else {
-            Access::full().hiding(resource_type, self.0)
+            Access::full().with_hidden(resource_type, self.0)
         })
     }
 }
@@ -41,7 +41,7 @@ impl Policy for Scoped {
         }
         let mut t = Tolerance::new(Quirks::default());
         let f = Filter::parse("not (userName sw \"hidden\")", Reading::new(&Limits::default(), &mut t)).unwrap();
-        Ok(Access::full().within(f.compile(resource_type, &mut t).unwrap()))
+        Ok(Access::full().with_scope(f.compile(resource_type, &mut t).unwrap()))
     }
 }
 fn as_admin(host: &Host<MemoryStore>, method: &str, target: &str, body: &Json) -> Json {

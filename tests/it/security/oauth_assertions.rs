@@ -240,11 +240,11 @@ fn claims_are_those_of_the_client() {
 #[test]
 fn bounds_of_time_are_the_hosts() {
     let token = assertion(&claims());
-    let strict = federation().longest(TimeDelta::minutes(65)).skew(TimeDelta::zero());
+    let strict = federation().with_longest_lifetime(TimeDelta::minutes(65)).with_skew(TimeDelta::zero());
     assert!(strict.verify(&token, &cache(), now()).is_ok());
     let end = DateTime::from_timestamp(1_772_179_816, 0).unwrap();
     assert_eq!(strict.verify(&token, &cache(), end), Err(AssertionError::Expired));
-    let stricter = strict.longest(TimeDelta::minutes(64));
+    let stricter = strict.with_longest_lifetime(TimeDelta::minutes(64));
     assert_eq!(stricter.verify(&token, &cache(), now()), Err(AssertionError::TooLongLived));
 }
 
@@ -261,7 +261,7 @@ fn replays_have_one_key() {
     assert_ne!(one.replay_key(), other.replay_key());
     assert_eq!(one.replay_key().unwrap().len(), 64);
     assert_eq!(one.expires().timestamp(), 1_772_179_816 + 60);
-    let strict = federation().requiring_id();
+    let strict = federation().with_required_id();
     assert_eq!(strict.verify(&assertion(&claims()), &cache(), now()), Err(AssertionError::NoId));
 }
 
@@ -327,7 +327,7 @@ fn fetches_are_bounded() {
     assert_eq!(fetches, 9, "unknown keys, one fetch a minute");
     assert!(cache.claim_fetch(&known, at(3_600)), "an hour later");
     assert!(!cache.claim_fetch(&known, at(3_601)), "the fetch failed");
-    let long = federation().longest(TimeDelta::days(9));
+    let long = federation().with_longest_lifetime(TimeDelta::days(9));
     let mut claims = claims();
     claims["exp"] = json!(now().timestamp() + 100_000);
     let lasting = assertion(&claims);
@@ -336,7 +336,7 @@ fn fetches_are_bounded() {
     assert!(!KeyCache::new().claim_fetch("no assertion", at(0)));
     // A request that is a little older than the keys uses them. A clock that was set back blocks no request.
     let mut cache = self::cache();
-    assert!(federation().skew(TimeDelta::minutes(5)).verify(&known, &cache, at(-60)).is_ok());
+    assert!(federation().with_skew(TimeDelta::minutes(5)).verify(&known, &cache, at(-60)).is_ok());
     assert!(!cache.claim_fetch(&known, at(-60)) && cache.claim_fetch(&known, at(-61)));
 }
 

@@ -195,7 +195,7 @@ fn tokens_are_random_and_valid_for_an_hour() {
 #[test]
 fn lifetimes_are_one_to_six_hours() {
     for (minutes, is_allowed) in [(0, false), (59, false), (60, true), (90, true), (360, true), (361, false)] {
-        let endpoint = TokenEndpoint::new(["scim"]).lifetime(TimeDelta::minutes(minutes));
+        let endpoint = TokenEndpoint::new(["scim"]).with_lifetime(TimeDelta::minutes(minutes));
         assert_eq!(endpoint.is_ok(), is_allowed, "{minutes}");
         let Ok(endpoint) = endpoint else { continue };
         let request = parse(Some(&basic("c:s")), "grant_type=client_credentials").unwrap();
@@ -251,7 +251,7 @@ fn metadata_is_that_of_rfc_8414() {
     assert_eq!(metadata_path("ftp://example.com"), None);
     let document = Metadata::new("https://a.example/x", "https://a.example/x/token")
         .scopes(["scim"])
-        .documentation("https://a.example/docs")
+        .with_documentation("https://a.example/docs")
         .to_json();
     let expected = json!({
         "issuer": "https://a.example/x",

@@ -167,7 +167,7 @@ struct HidingOf(&'static str, &'static [&'static str]);
 impl Policy for HidingOf {
     fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
         let hidden: &[&str] = if resource_type.name() == self.0 && !is_administrator(context) { self.1 } else { &[] };
-        Ok(Access::full().hiding(resource_type, hidden))
+        Ok(Access::full().with_hidden(resource_type, hidden))
     }
 }
 
@@ -225,7 +225,7 @@ struct Hiding(&'static [&'static str]);
 impl Policy for Hiding {
     fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
         let hidden: &[&str] = if is_administrator(context) { &[] } else { self.0 };
-        Ok(Access::full().hiding(resource_type, hidden))
+        Ok(Access::full().with_hidden(resource_type, hidden))
     }
 }
 
@@ -399,7 +399,7 @@ impl Policy for Department {
             "User" => "department eq \"Tours\"",
             _ => "displayName sw \"Tours\"",
         };
-        Ok(Access::full().within(matcher(resource_type, scope)))
+        Ok(Access::full().with_scope(matcher(resource_type, scope)))
     }
 }
 
@@ -474,7 +474,7 @@ fn a_scope_that_cannot_be_judged_is_refused() {
 
     impl Policy for Wrong {
         fn access(&self, _: &RequestContext, _: Action, _: &Arc<ResourceType>) -> Result<Access, Error> {
-            Ok(Access::full().within(matcher(&self.1, self.0)))
+            Ok(Access::full().with_scope(matcher(&self.1, self.0)))
         }
     }
 

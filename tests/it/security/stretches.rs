@@ -87,7 +87,7 @@ struct Course {
 fn course(host: &Host<Watched>, store: &Watched, method: &str, target: &str, body: &Json) -> Course {
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     let target = encoded(target);
-    let request = Request::new(method, &target).body(&body);
+    let request = Request::new(method, &target).with_body(&body);
     *store.caller.lock().unwrap() = None;
     let (mut future, mut task) = (pin!(host.provider.handle(&host.context, &request)), Task::from_waker(Waker::noop()));
     let (mut before, mut longest, mut pauses, mut time) = (0, 0, 0, Duration::ZERO);

@@ -34,7 +34,7 @@ impl Policy for NoExternalIds {
         if context.actor() == Some("administrator") {
             return Ok(Access::full());
         }
-        Ok(Access::full().hiding(resource_type, &["externalId"]))
+        Ok(Access::full().with_hidden(resource_type, &["externalId"]))
     }
 }
 
@@ -71,7 +71,7 @@ impl Policy for ByCaller {
     fn access(&self, context: &RequestContext, _: Action, resource_type: &Arc<ResourceType>) -> Result<Access, Error> {
         match context.actor() {
             Some("administrator") | None => Ok(Access::full()),
-            Some(name) => Ok(Access::full().hiding(resource_type, &[name])),
+            Some(name) => Ok(Access::full().with_hidden(resource_type, &[name])),
         }
     }
 }
@@ -154,7 +154,7 @@ impl Policy for Within {
         let mut tolerance = Tolerance::new(Quirks::default());
         let filter = Filter::parse(self.0, Reading::new(&Limits::default(), &mut tolerance)).unwrap();
         let matcher: Arc<Matcher> = Arc::new(filter.compile(resource_type, &mut tolerance).unwrap());
-        Ok(Access::full().within(matcher))
+        Ok(Access::full().with_scope(matcher))
     }
 }
 

@@ -287,7 +287,7 @@ fn a_long_request_yields() {
         .collect();
     let body = json!({"Operations": operations}).to_string();
     let target = format!("/Users/{id}");
-    let request = Request::new("PATCH", &target).body(body.as_bytes());
+    let request = Request::new("PATCH", &target).with_body(body.as_bytes());
     let (mut future, mut task) = (pin!(host.provider.handle(&host.context, &request)), Task::from_waker(Waker::noop()));
     let mut polls = 0;
     let response = loop {

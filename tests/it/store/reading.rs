@@ -71,11 +71,11 @@ fn a_list_is_read_only_if_it_is_wanted() {
         (RequestedAttributes::everything(), [true, true], true),
         (RequestedAttributes::without(&both), [false, false], true),
         (RequestedAttributes::without(&no_owners), [false, true], true),
-        (RequestedAttributes::everything().limit(2), [true, true], true),
-        (RequestedAttributes::everything().limit(1), [true, false], false),
-        (RequestedAttributes::everything().limit(0), [false, false], false),
-        (RequestedAttributes::without(&no_watchers).limit(1), [true, false], true),
-        (RequestedAttributes::without(&no_owners).limit(1), [false, false], false),
+        (RequestedAttributes::everything().with_list_limit(2), [true, true], true),
+        (RequestedAttributes::everything().with_list_limit(1), [true, false], false),
+        (RequestedAttributes::everything().with_list_limit(0), [false, false], false),
+        (RequestedAttributes::without(&no_watchers).with_list_limit(1), [true, false], true),
+        (RequestedAttributes::without(&no_owners).with_list_limit(1), [false, false], false),
     ];
     let version = world.version(&store, &world.device, "d1");
     for (requested, lists, complete) in cases {
@@ -141,7 +141,7 @@ fn one_value_of_a_hundred_thousand_is_changed_alone() {
     let bare = |requested: &RequestedAttributes<'_>| {
         now(store.get(&world.context, Key { resource_type: &world.group, id: "g" }, requested)).unwrap().unwrap()
     };
-    let limited = bare(&RequestedAttributes::everything().limit(1_000));
+    let limited = bare(&RequestedAttributes::everything().with_list_limit(1_000));
     assert!(!limited.complete && !limited.resource.root().contains(world.members));
 
     assert!(world.commit(&store, &[world.edit_members("g", &[], &["m000000"])]).unwrap()[0].changed);

@@ -49,31 +49,31 @@ fn columns(registry: &Registry) -> Mapping {
     let resource_type = registry.resource_type("User").unwrap();
     let badge = |name: &str| attribute(resource_type, &format!("{BADGE}:{name}"));
     let emails = Table::new("email AS e", "e.account = a.id")
-        .column(attribute(resource_type, "emails.value"), Column::folded("e.address").required())
-        .column(attribute(resource_type, "emails.type"), Column::comparable("e.kind"));
+        .with_column(attribute(resource_type, "emails.value"), Column::folded("e.address").required())
+        .with_column(attribute(resource_type, "emails.type"), Column::comparable("e.kind"));
     Mapping::columns(resource_type, "a.id")
-        .column(attribute(resource_type, "userName"), Column::folded("a.name"))
-        .column(attribute(resource_type, "title"), Column::text("a.title"))
-        .column(attribute(resource_type, "externalId"), Column::folded("a.external"))
-        .column(attribute(resource_type, "active"), Column::boolean("a.state = 'on'"))
-        .column(attribute(resource_type, "name.familyName"), Column::folded("a.family"))
-        .column(attribute(resource_type, "meta.created"), Column::milliseconds("a.created"))
-        .column(attribute(resource_type, "meta.lastModified"), Column::timestamp("a.modified"))
-        .column(badge("number"), Column::integer("a.number"))
-        .column(badge("weight"), Column::comparable("a.weight"))
-        .table(attribute(resource_type, "emails"), emails)
+        .with_column(attribute(resource_type, "userName"), Column::folded("a.name"))
+        .with_column(attribute(resource_type, "title"), Column::text("a.title"))
+        .with_column(attribute(resource_type, "externalId"), Column::folded("a.external"))
+        .with_column(attribute(resource_type, "active"), Column::boolean("a.state = 'on'"))
+        .with_column(attribute(resource_type, "name.familyName"), Column::folded("a.family"))
+        .with_column(attribute(resource_type, "meta.created"), Column::milliseconds("a.created"))
+        .with_column(attribute(resource_type, "meta.lastModified"), Column::timestamp("a.modified"))
+        .with_column(badge("number"), Column::integer("a.number"))
+        .with_column(badge("weight"), Column::comparable("a.weight"))
+        .with_table(attribute(resource_type, "emails"), emails)
 }
 
 /// Documents with declared indexes: keys, containment, and rows to look up the addresses.
 fn declared(registry: &Registry) -> Mapping {
     let resource_type = registry.resource_type("User").unwrap();
     let emails = Table::new("element AS x", "x.id = r.id")
-        .owner("x.id", "x.tenant = 'acme'")
-        .column(attribute(resource_type, "emails.value"), Column::comparable("x.value").required());
+        .with_owner("x.id", "x.tenant = 'acme'")
+        .with_column(attribute(resource_type, "emails.value"), Column::comparable("x.value").required());
     documents(registry)
-        .indexed(["userName", "name.familyName"].map(|path| attribute(resource_type, path)))
+        .with_indexed(["userName", "name.familyName"].map(|path| attribute(resource_type, path)))
         .contained()
-        .lookup(attribute(resource_type, "emails"), emails)
+        .with_lookup(attribute(resource_type, "emails"), emails)
 }
 
 #[test]
@@ -365,7 +365,7 @@ fn comparable_documents_leave_out_secrets_and_own_tables() {
     let emails = attribute(resource_type, "emails");
     let mut apart = expected;
     apart.as_object_mut().unwrap().remove("emails");
-    assert_eq!(document(&documents(&registry).table(emails, Table::new("e", "TRUE"))), apart);
+    assert_eq!(document(&documents(&registry).with_table(emails, Table::new("e", "TRUE"))), apart);
     assert_eq!(Mapping::documents(resource_type, "id", "c").index(Dialect::Sqlite, emails), None);
 }
 

@@ -437,7 +437,7 @@ fn the_store_in_memory_keeps_every_promise() {
     // Two runs on one database, with the type of the store erased.
     let store = DynStore::new(MemoryStore::new());
     for run in [2, 3] {
-        let report = now(StoreKit::new(store.clone(), registry.clone(), run).many(300).run_all());
+        let report = now(StoreKit::new(store.clone(), registry.clone(), run).with_many(300).run_all());
         assert!(report.is_passed(), "{report}");
     }
 }
@@ -449,7 +449,7 @@ fn each_check_catches_what_it_is_for() {
     let mut wrong = Vec::new();
     for &fault in Check::ALL {
         let store = Broken::new(fault);
-        let report = now(StoreKit::new(store, Registry::standard(), 1).many(300).run_all());
+        let report = now(StoreKit::new(store, Registry::standard(), 1).with_many(300).run_all());
         let failed: Vec<&str> =
             report.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_))).map(|(name, _)| name).collect();
         if failed != [fault.name()] {

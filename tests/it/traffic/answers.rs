@@ -68,12 +68,12 @@ fn replay(traffic: &Traffic, answers: &Answers, other: Option<(&str, &[TrafficRe
 }
 
 fn with(answer: &TrafficResponse, body: Option<&[u8]>, header: Option<(&str, &str)>) -> TrafficResponse {
-    let mut changed = TrafficResponse::new(answer.status()).body(body.unwrap_or(answer.bytes()));
+    let mut changed = TrafficResponse::new(answer.status()).with_body(body.unwrap_or(answer.bytes()));
     if let Some((name, value)) = header {
-        changed = changed.header(name, value);
+        changed = changed.with_header(name, value);
     }
     let kept = answer.headers().filter(|(name, _)| header.is_none_or(|(other, _)| !other.eq_ignore_ascii_case(name)));
-    kept.fold(changed, |changed, (name, value)| changed.header(name, value))
+    kept.fold(changed, |changed, (name, value)| changed.with_header(name, value))
 }
 
 /// The value at a pointer, created if it does not exist.
@@ -223,9 +223,10 @@ fn each_check_can_fail() {
             let kept: BTreeSet<&str> =
                 step["keep"].as_object().into_iter().flatten().map(|(_, at)| at.as_str().unwrap()).collect();
 
-            let teapot =
-                first.headers().fold(TrafficResponse::new(418), |answer, (name, value)| answer.header(name, value));
-            tampering.expect(id, &[teapot.body(first.bytes())], "expected the status ", None, kept.is_empty());
+            let teapot = first
+                .headers()
+                .fold(TrafficResponse::new(418), |answer, (name, value)| answer.with_header(name, value));
+            tampering.expect(id, &[teapot.with_body(first.bytes())], "expected the status ", None, kept.is_empty());
             if !first.bytes().is_empty() {
                 let page = with(&first, Some(b"<html>"), None);
                 tampering.expect(id, &[page], "expected a body of JSON", None, kept.is_empty());
@@ -237,8 +238,8 @@ fn each_check_can_fail() {
                 let altered: Vec<TrafficResponse> = if name == "Allow" {
                     vec![
                         TrafficResponse::new(first.status())
-                            .header("Content-Type", "application/scim+json")
-                            .body(first.bytes()),
+                            .with_header("Content-Type", "application/scim+json")
+                            .with_body(first.bytes()),
                     ]
                 } else {
                     vec![with(&first, None, Some((name, if expected.is_empty() { "altered" } else { expected })))]

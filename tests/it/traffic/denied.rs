@@ -104,9 +104,9 @@ fn broken_hosts_are_found_whatever_they_register() {
             if request.step != "manager-list" {
                 return answer;
             }
-            let changed = TrafficResponse::new(answer.status()).header("ETag", "W/\"new\"");
+            let changed = TrafficResponse::new(answer.status()).with_header("ETag", "W/\"new\"");
             let kept = answer.headers().filter(|(name, _)| *name != "ETag");
-            kept.fold(changed, |changed, (name, value)| changed.header(name, value)).body(answer.bytes())
+            kept.fold(changed, |changed, (name, value)| changed.with_header(name, value)).with_body(answer.bytes())
         }),
         ("stores an attribute under the text of its path", small, Traffic::entra(), "path-keys", |host, request| {
             let answer = right(host, request);

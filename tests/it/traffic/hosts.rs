@@ -18,8 +18,8 @@ type Memory = Host<MemoryStore>;
 fn right(host: &Memory, request: &TrafficRequest) -> TrafficResponse {
     let headers: Vec<(&str, &str)> = request.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
     let reply = host.send(&request.method, &request.target, &headers, &request.body);
-    let answer = TrafficResponse::new(reply.status).body(reply.body);
-    reply.headers.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value))
+    let answer = TrafficResponse::new(reply.status).with_body(reply.body);
+    reply.headers.into_iter().fold(answer, |answer, (name, value)| answer.with_header(name, value))
 }
 
 fn json(body: &[u8]) -> Json {
@@ -30,13 +30,13 @@ fn json(body: &[u8]) -> Json {
 fn altered(answer: &TrafficResponse, change: impl FnOnce(&mut Json)) -> TrafficResponse {
     let mut body = json(answer.bytes());
     change(&mut body);
-    let changed = TrafficResponse::new(answer.status()).body(body.to_string());
-    answer.headers().fold(changed, |changed, (name, value)| changed.header(name, value))
+    let changed = TrafficResponse::new(answer.status()).with_body(body.to_string());
+    answer.headers().fold(changed, |changed, (name, value)| changed.with_header(name, value))
 }
 
 fn error(status: u16, detail: &str) -> TrafficResponse {
     let body = json!({"schemas": [host::ERROR], "status": status.to_string(), "detail": detail});
-    TrafficResponse::new(status).header("Content-Type", "application/scim+json").body(body.to_string())
+    TrafficResponse::new(status).with_header("Content-Type", "application/scim+json").with_body(body.to_string())
 }
 
 /// The decoded operand of the request's filter on `attribute`.
@@ -281,9 +281,9 @@ fn answers() -> Vec<Case> {
                 return answer;
             }
             edits.set(edits.get() + 1);
-            let changed = TrafficResponse::new(answer.status()).header("ETag", format!("W/\"e{}\"", edits.get()));
+            let changed = TrafficResponse::new(answer.status()).with_header("ETag", format!("W/\"e{}\"", edits.get()));
             let rest = answer.headers().filter(|(name, _)| *name != "ETag");
-            rest.fold(changed, |changed, (name, value)| changed.header(name, value)).body(answer.bytes())
+            rest.fold(changed, |changed, (name, value)| changed.with_header(name, value)).with_body(answer.bytes())
         }),
         case("another id at each look", Traffic::entra(), "read-adele", move |host, request| {
             let answer = right(host, request);
@@ -317,7 +317,9 @@ fn answers() -> Vec<Case> {
             if answer.status() < 400 {
                 return answer;
             }
-            TrafficResponse::new(answer.status()).header("Content-Type", "text/html").body("<h1>Conflict</h1>")
+            TrafficResponse::new(answer.status())
+                .with_header("Content-Type", "text/html")
+                .with_body("<h1>Conflict</h1>")
         }),
         case("the user's groups are never shown", Traffic::okta(), "groups-of-user", |host, request| {
             let answer = right(host, request);
@@ -374,8 +376,8 @@ async fn loses_members(host: &Memory, request: TrafficRequest) -> Result<Traffic
     group["members"] = json!(members);
     group["schemas"] = json!([GROUP]);
     let put = host.send("PUT", &encoded(&request.target), &[], group.to_string().as_bytes());
-    let answer = TrafficResponse::new(put.status).body(put.body);
-    Ok(put.headers.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value)))
+    let answer = TrafficResponse::new(put.status).with_body(put.body);
+    Ok(put.headers.into_iter().fold(answer, |answer, (name, value)| answer.with_header(name, value)))
 }
 
 /// The fault loses members only if requests are concurrent.

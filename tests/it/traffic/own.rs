@@ -158,7 +158,9 @@ fn a_replay_can_be_read() {
     let traffic = Traffic::from_json(&json.to_string()).unwrap();
     let send = async |request: TrafficRequest| match request.method.as_str() {
         "GET" => Ok::<_, String>(
-            TrafficResponse::new(200).header("Content-Type", "application/json").body(*br#"{"totalResults":0}"#),
+            TrafficResponse::new(200)
+                .with_header("Content-Type", "application/json")
+                .with_body(*br#"{"totalResults":0}"#),
         ),
         _ => Ok(TrafficResponse::new(500)),
     };

@@ -29,8 +29,8 @@ fn replay(traffic: &Traffic, quirks: Quirks) -> Replay {
 fn answer<S: Store>(host: &Host<S>, request: &TrafficRequest) -> TrafficResponse {
     let headers: Vec<(&str, &str)> = request.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
     let reply = host.send(&request.method, &request.target, &headers, &request.body);
-    let answer = TrafficResponse::new(reply.status).body(reply.body);
-    reply.headers.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value))
+    let answer = TrafficResponse::new(reply.status).with_body(reply.body);
+    reply.headers.into_iter().fold(answer, |answer, (name, value)| answer.with_header(name, value))
 }
 
 fn ids(replay: &Replay, is: impl Fn(&Verdict) -> bool) -> BTreeSet<&str> {
@@ -196,8 +196,10 @@ fn tolerated_quirks_are_named() {
             let named = named.get(&*request.step).copied().unwrap_or(Quirks::strict());
             let unnamed: Vec<Quirk> = reply.quirks.iter().filter(|quirk| !named.contains(*quirk)).collect();
             assert_eq!(unnamed, [], "{}: {}", traffic.name(), request.step);
-            let answer = TrafficResponse::new(reply.status).body(reply.body);
-            Ok::<_, Infallible>(reply.headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value)))
+            let answer = TrafficResponse::new(reply.status).with_body(reply.body);
+            Ok::<_, Infallible>(
+                reply.headers.iter().fold(answer, |answer, (name, value)| answer.with_header(name, value)),
+            )
         };
         assert!(now(traffic.replay_with(1, send)).is_passed(), "{}", traffic.name());
     }

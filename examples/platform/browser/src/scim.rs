@@ -62,8 +62,8 @@ impl Scim {
         let status = response.status().as_u16();
         self.sent.lock().unwrap().push((format!("{} {}", asked.method, asked.target), status));
         let headers = response.headers().iter();
-        let answer = TrafficResponse::new(status).body(body);
-        Ok(headers.fold(answer, |answer, (name, value)| answer.header(name.as_str(), value.to_str().unwrap())))
+        let answer = TrafficResponse::new(status).with_body(body);
+        Ok(headers.fold(answer, |answer, (name, value)| answer.with_header(name.as_str(), value.to_str().unwrap())))
     }
 
     /// Sends one request.

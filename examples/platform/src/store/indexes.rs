@@ -50,7 +50,7 @@ pub(super) fn statements(tables: &Tables, dialect: Dialect) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for table in &tables.resource_types {
         let resource_type = table.mapping.resource_type();
-        let bare = Mapping::documents(resource_type, "id", "comparable").indexed(keys(resource_type, dialect));
+        let bare = Mapping::documents(resource_type, "id", "comparable").with_indexed(keys(resource_type, dialect));
         for attribute in keys(resource_type, dialect) {
             let Some(key) = bare.key(dialect, attribute) else { continue };
             let name = resource_type.path(attribute).replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();

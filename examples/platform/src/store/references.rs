@@ -13,7 +13,7 @@ use scim_core::{
     value::{Object, Text, Value},
 };
 
-use super::tables::List;
+use super::{spent::ADDED_REFERENCE, tables::List};
 use crate::database::{Row, Session};
 
 /// The maximum number of values that an edit removes without naming them.
@@ -273,6 +273,7 @@ impl Held<'_> {
                 .push("::text::jsonb) WITH ORDINALITY AS e (value, key)"),
         };
         let inserted = session.execute(&insert).await?;
+        session.spend(inserted.saturating_mul(ADDED_REFERENCE));
         self.next = self.next.saturating_add(i64::try_from(inserted).map_err(StoreError::backend)?);
         Ok(())
     }

@@ -20,7 +20,11 @@ use crate::database::{Row, Session};
 const MOST: u64 = 10_000_000;
 
 /// Units of a row that a statement writes or deletes.
-const ROW: u64 = 450;
+const ROW: u64 = 300;
+
+/// Units of a reference that a statement adds, besides its row: its target is looked up, and the element is written as
+/// JSON and read again.
+pub(super) const ADDED_REFERENCE: u64 = 200;
 
 /// Units of a value of a list: of a changed list in SQLite, where the value has rows of its own, and of every list in
 /// PostgreSQL, where a new version of a row has new index entries for all values.
@@ -100,6 +104,10 @@ impl<S: Session> Session for Counted<'_, S> {
 
     async fn query(&mut self, query: &Statement) -> Result<Vec<Row>, StoreError> {
         self.session.query(query).await
+    }
+
+    fn spend(&mut self, units: u64) {
+        self.units = self.units.saturating_add(units);
     }
 
     async fn execute(&mut self, statement: &Statement) -> Result<u64, StoreError> {

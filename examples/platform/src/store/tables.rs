@@ -72,16 +72,16 @@ impl KindTable {
             resource_type.reference_lists().iter().map(|list| List::new(resource_type, *list)).collect();
         let modified = Column::comparable(format!("{alias}modified")).indexed();
         let mut mapping = Mapping::documents(resource_type, format!("{alias}id"), format!("{alias}comparable"))
-            .column(AttributeId::META_LAST_MODIFIED, modified)
-            .indexed(indexes::keys(resource_type, dialect));
+            .with_column(AttributeId::META_LAST_MODIFIED, modified)
+            .with_indexed(indexes::keys(resource_type, dialect));
         // Every statement about resources binds the tenant first.
         let tenant = if dialect == Dialect::Sqlite { "?1" } else { "$1" };
         for list in &lists {
             if let Some(value) = resource_type.value_of(list.attribute) {
                 let of_tenant = format!("m.tenant = {tenant} AND m.list = {}", literal(&list.name));
-                let rows = Table::new("member AS m", list.of_resource.as_str()).order("m.place");
-                let rows = rows.owner("m.holder", of_tenant).column(value, Column::text("m.value"));
-                mapping = mapping.table(list.attribute, rows);
+                let rows = Table::new("member AS m", list.of_resource.as_str()).with_order("m.place");
+                let rows = rows.with_owner("m.holder", of_tenant).with_column(value, Column::text("m.value"));
+                mapping = mapping.with_table(list.attribute, rows);
             }
         }
         if dialect == Dialect::Postgres {
@@ -91,9 +91,9 @@ impl KindTable {
             let name = literal(&resource_type.path(value));
             let rows = format!("x.kind = {} AND x.attribute = {name}", literal(resource_type.name()));
             let table = Table::new("element AS x", format!("x.tenant = {alias}tenant AND x.id = {alias}id AND {rows}"))
-                .owner("x.id", format!("x.tenant = {tenant} AND {rows}"))
-                .column(value, Column::comparable("x.value").required());
-            mapping = mapping.lookup(attribute, table);
+                .with_owner("x.id", format!("x.tenant = {tenant} AND {rows}"))
+                .with_column(value, Column::comparable("x.value").required());
+            mapping = mapping.with_lookup(attribute, table);
         }
         Self { mapping, lists }
     }

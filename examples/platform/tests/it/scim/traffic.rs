@@ -20,9 +20,9 @@ fn send(agent: &Agent, url: &str, asked: &TrafficRequest) -> Result<TrafficRespo
         body => agent.run(request.body(body).unwrap())?,
     };
     let body = response.body_mut().read_to_vec()?;
-    let answer = TrafficResponse::new(response.status().as_u16()).body(body);
+    let answer = TrafficResponse::new(response.status().as_u16()).with_body(body);
     let headers = response.headers().iter();
-    Ok(headers.fold(answer, |answer, (name, value)| answer.header(name.as_str(), value.to_str().unwrap())))
+    Ok(headers.fold(answer, |answer, (name, value)| answer.with_header(name.as_str(), value.to_str().unwrap())))
 }
 
 #[tokio::test(flavor = "multi_thread")]
