@@ -185,6 +185,7 @@ impl<'a> Writer<'a> {
                 location(self.out, shown.base, self.resource_type, id);
                 self.out.push(b',');
             }
+            // The value of the ETag header (RFC 7644 §3.14).
             if let Some(version) = shown.version
                 && self.includes(AttributeId::META_VERSION)
             {

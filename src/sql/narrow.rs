@@ -32,7 +32,7 @@ impl Mapping {
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");
     /// let name = user.child(AttributeId::ROOT, "userName").expect("defined");
-    /// let users = Mapping::documents(user, "r.id", "r.comparable").indexed([name]);
+    /// let users = Mapping::documents(user, "r.id", "r.comparable").with_indexed([name]);
     /// let finds = |filter: &str| -> Result<bool, Box<dyn std::error::Error>> {
     ///     let matcher = filter.parse::<Filter>()?.compile(user, &mut Tolerance::new(Quirks::default()))?;
     ///     Ok(matcher.conditions().iter().any(|condition| users.finds(Dialect::Sqlite, condition)))

@@ -65,7 +65,7 @@ impl Mapping {
     /// let registry = Registry::standard();
     /// let user = registry.resource_type("User").expect("registered");
     /// let name = user.child(AttributeId::ROOT, "userName").expect("defined");
-    /// let users = Mapping::documents(user, "id", "comparable").indexed([name]);
+    /// let users = Mapping::documents(user, "id", "comparable").with_indexed([name]);
     /// let key = users.key(Dialect::Postgres, name).expect("singular");
     /// assert_eq!(key, r#"left((comparable ->> 'userName'), 200) COLLATE "C""#);
     /// let index = format!("CREATE INDEX user_name ON resource (tenant, kind, ({key}), id)");

@@ -409,6 +409,7 @@ const FOR_HOSTS: &[&str] = &[
     "patch/diff",
     "provider/builder.rs",
     "provider/seal.rs",
+    "provider/type_ref.rs",
 ];
 
 /// Texts that are no part of a detail, or of a detail that no request of a client can cause.
@@ -422,6 +423,7 @@ const EXCEPT: &[&str] = &[
     "the store broke its contract: {what}",
     "`get_many` answers for each id",
     "`locate` answers for each id",
+    "the source of ids broke its contract: 1 to 64 bytes of letters, digits, `-` and `_`, without `bulkId`",
     // The configuration of the host, and filters that the host builds.
     "{marker} eq true",
     "expected the path of an attribute that some resource type has: `{0:.80}`",

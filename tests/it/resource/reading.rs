@@ -292,9 +292,7 @@ fn references_are_read_by_value_or_url() {
         let resource = strict(&format!(r#""links":[{element}]"#)).unwrap();
         assert_eq!(kept(&resource), json!({"links": [{"value": id}]}), "{element}");
     }
-    let twice =
-        strict(r#""links":[{"value":"7","resource_type":"a"},{"value":"7","resource_type":"b"},{"value":"8"}]"#)
-            .unwrap();
+    let twice = strict(r#""links":[{"value":"7","kind":"a"},{"value":"7","kind":"b"},{"value":"8"}]"#).unwrap();
     assert_eq!(kept(&twice), json!({"links": [{"value": "7", "kind": "a"}, {"value": "8"}]}));
 }
 
