@@ -31,7 +31,7 @@
 //!
 //! - [`Registry`]: the resource types and their schemas. The crate includes the standard types; a host adds its own
 //!   types.
-//! - [`Store`](trait@Store): the one trait that a host implements. [`MemoryStore`](store::MemoryStore) is a ready-made
+//! - [`Store`]: the one trait that a host implements. [`MemoryStore`](store::MemoryStore) is a ready-made
 //!   store to start with.
 //! - [`ServiceProvider`]: the SCIM operations, such as create and search, as functions on [`Resource`]s, for hosts that
 //!   call the functions directly.
@@ -83,6 +83,14 @@
 //! `actor`, `request_id`, `operation`, `resource_type`, `status`, `scim_type`, `store_calls`, `rows` (that the store
 //! returned), `retries` (after concurrent changes or while the store was busy) and `quirks`. The span contains no value
 //! of a resource.
+//!
+//! [`Error`]: error::Error
+//! [`Registry`]: schema::Registry
+//! [`Resource`]: resource::Resource
+//! [`ServiceProvider`]: provider::ServiceProvider
+//! [`ServiceProvider::handle`]: provider::ServiceProvider::handle
+//! [`ServiceProvider::handle_http`]: provider::ServiceProvider::handle_http
+//! [`Store`]: store::Store
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "bearer")]

@@ -101,10 +101,10 @@ pub enum AssertionError {
     /// `nbf` or `iat` is in the future.
     #[error("the assertion is not valid yet")]
     NotYetValid,
-    /// The assertion is valid for longer than [`Federation::longest`] allows.
+    /// The assertion is valid for longer than [`Federation::with_longest_lifetime`] allows.
     #[error("the lifetime of the assertion is too long")]
     TooLongLived,
-    /// The assertion has no `jti`, and [`Federation::requiring_id`] was called.
+    /// The assertion has no `jti`, and [`Federation::with_required_id`] was called.
     #[error("the claim jti is missing")]
     NoId,
 }
