@@ -9,19 +9,19 @@ mod error;
 mod form;
 mod list;
 mod references;
+mod replacement;
 mod request;
 mod state;
 mod step;
-mod wanted;
 
 use std::sync::Arc;
 
 pub use self::error::{DiffError, DiffErrorKind};
 use self::{
     form::Form,
+    replacement::wanted,
     request::Requests,
     step::{Step, size},
-    wanted::wanted,
 };
 use super::{Op, Patch};
 use crate::{

@@ -5,7 +5,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{Op, PatchError, application::Application, given::named};
+use super::{Op, PatchError, application::Application, remove_value::named};
 use crate::{
     resource::{List, Loss, ValueSearch, keeps_stored, read_list, read_selection},
     schema::AttributeId,

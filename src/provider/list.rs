@@ -3,11 +3,11 @@
 //! `search` interprets a request, `plan` divides its conditions between the store and the core, `query` is the result
 //! for one resource type, `part` and `walk` read the resources of one type, and `paging` makes one page of them.
 
+mod collector;
 mod cursor;
-mod kept;
 mod paging;
-mod part;
 mod plan;
 mod query;
 mod search;
+mod segment;
 mod walk;

@@ -18,10 +18,10 @@ use crate::{
     store::outbox,
 };
 
-type Done = Result<(), Box<dyn Error>>;
+type CommandResult = Result<(), Box<dyn Error>>;
 
 /// Runs the command, and writes its result to `out`.
-pub async fn run(command: Command, directory: &Directory, database: &Database, out: &mut impl Write) -> Done {
+pub async fn run(command: Command, directory: &Directory, database: &Database, out: &mut impl Write) -> CommandResult {
     match command {
         Command::Key { command } => keys(command, directory, out).await,
         Command::Organization { command } => organizations(command, directory, out).await,
@@ -105,7 +105,7 @@ pub async fn new_key(
     Ok(token)
 }
 
-async fn keys(command: KeyCommand, directory: &Directory, out: &mut impl Write) -> Done {
+async fn keys(command: KeyCommand, directory: &Directory, out: &mut impl Write) -> CommandResult {
     match command {
         KeyCommand::New { organization, name, expires_days, .. } => {
             let lifetime = expires_days.map(TimeDelta::try_days).map(|days| days.ok_or("expected fewer days"));
@@ -141,7 +141,7 @@ async fn keys(command: KeyCommand, directory: &Directory, out: &mut impl Write) 
     Ok(())
 }
 
-async fn organizations(command: OrganizationCommand, directory: &Directory, out: &mut impl Write) -> Done {
+async fn organizations(command: OrganizationCommand, directory: &Directory, out: &mut impl Write) -> CommandResult {
     match command {
         OrganizationCommand::New(one) => {
             directory.ensure_organization(&one.name).await?;

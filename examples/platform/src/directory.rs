@@ -18,7 +18,7 @@ use scim_core::{
 use self::{
     memory::Memory,
     tables::Tables,
-    trust::{Known, Trust},
+    trust::{Trust, TrustedKey},
 };
 use crate::{identity_provider::IdentityProvider, log::with_causes, storage::Storage};
 
@@ -235,12 +235,12 @@ struct Standing {
 /// The organizations and their keys.
 #[derive(Debug)]
 pub struct Directory {
-    kept: Arc<Kept>,
+    kept: Arc<Backend>,
     trust: Trust,
 }
 
 #[derive(Debug)]
-enum Kept {
+enum Backend {
     Memory(Memory),
     Tables(Tables),
 }
@@ -249,8 +249,8 @@ enum Kept {
 macro_rules! kept {
     ($kept:expr, $method:ident($($argument:expr),*)) => {
         match &*$kept {
-            Kept::Memory(memory) => memory.$method($($argument),*),
-            Kept::Tables(tables) => tables.$method($($argument),*).await?,
+            Backend::Memory(memory) => memory.$method($($argument),*),
+            Backend::Tables(tables) => tables.$method($($argument),*).await?,
         }
     };
 }
@@ -259,8 +259,8 @@ impl Directory {
     /// The organizations and keys in the storage.
     pub fn new(storage: &Storage) -> Self {
         let kept = match storage {
-            Storage::Memory => Kept::Memory(Memory::default()),
-            Storage::Database(database) => Kept::Tables(Tables::new(database.clone())),
+            Storage::Memory => Backend::Memory(Memory::default()),
+            Storage::Database(database) => Backend::Tables(Tables::new(database.clone())),
         };
         Self { kept: Arc::new(kept), trust: Trust::default() }
     }
@@ -456,7 +456,7 @@ impl Directory {
         digest: &TokenDigest,
         name: &str,
         now: DateTime<Utc>,
-    ) -> Result<Result<Arc<Known>, Refused>, DirectoryError> {
+    ) -> Result<Result<Arc<TrustedKey>, Refused>, DirectoryError> {
         // The key may have expired since the look-up.
         if let Some(known) = self.trust.get(name).filter(|known| known.key.is_valid(now)) {
             return Ok(Ok(known));
@@ -464,7 +464,7 @@ impl Directory {
         let found = kept!(self.kept, find(digest));
         match found.filter(|(key, _)| key.digest == *digest) {
             Some((key, of)) if of.scim && key.is_valid(now) => {
-                Ok(Ok(self.trust.put(name, Known { key, identity_provider: of.identity_provider })))
+                Ok(Ok(self.trust.put(name, TrustedKey { key, identity_provider: of.identity_provider })))
             }
             found => {
                 self.trust.forget(name);
@@ -483,7 +483,7 @@ impl Directory {
     }
 }
 
-impl Kept {
+impl Backend {
     async fn was_used(
         &self,
         digest: &TokenDigest,

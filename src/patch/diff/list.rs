@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 use super::{
     Comparison, DiffError, DiffErrorKind, Form, Requests, Step,
     element::{Element, SubAttributeChange, distinct},
+    replacement::can_be_added,
     size,
     state::{State, identifying},
     step::{escaped, operation_size},
-    wanted::can_be_added,
 };
 use crate::{
     patch::Op,

@@ -55,12 +55,12 @@ pub enum UnownedResources {
 #[derive(Clone, Debug)]
 pub struct Ownership {
     others: UnownedResources,
-    marked: Vec<Marked>,
+    marked: Vec<MarkedType>,
 }
 
 /// A resource type with the marker.
 #[derive(Clone, Debug)]
-struct Marked {
+struct MarkedType {
     resource_type: Arc<ResourceType>,
     marker: AttributeId,
     path: Box<str>,
@@ -97,7 +97,7 @@ impl Ownership {
                     resource_type: resource_type.name().into(),
                 });
             };
-            marked.push(Marked {
+            marked.push(MarkedType {
                 resource_type: Arc::clone(resource_type),
                 marker: attribute,
                 path: resource_type.path(attribute).into(),
@@ -113,7 +113,7 @@ impl Ownership {
         self.of(resource.resource_type()).is_none_or(|marked| marked.made_by_scim.matches(resource.root()))
     }
 
-    fn of(&self, resource_type: &ResourceType) -> Option<&Marked> {
+    fn of(&self, resource_type: &ResourceType) -> Option<&MarkedType> {
         self.marked.iter().find(|marked| marked.resource_type.name() == resource_type.name())
     }
 }

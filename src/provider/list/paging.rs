@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 
 use super::{
     cursor::{Cursors, Mark, expired, invalid},
-    part::Segment,
-    query::{Found, Indexed, Order, Place, Query},
+    query::{Indexed, Match, Order, Place, Query},
+    segment::Segment,
     walk::too_many,
 };
 use crate::{
@@ -31,7 +31,7 @@ pub(super) struct Paged {
 }
 
 /// A resource with its sort position and the index of its query.
-type Placed = (Place, usize, Found);
+type Placed = (Place, usize, Match);
 
 impl<S: Store> ServiceProvider<S> {
     /// Returns the page at an index. `start_index` is 1 for the first resource.
@@ -47,7 +47,7 @@ impl<S: Store> ServiceProvider<S> {
             queries.iter().enumerate().filter(|(_, query)| !query.plan.empty).collect();
         let (items, total) = if let [(position, query)] = candidates[..] {
             let limit = self.limits().answer;
-            let Indexed { found, total, is_cut } = self.part_at(context, query, skip, take, limit).await?;
+            let Indexed { found, total, is_cut } = self.segment_at(context, query, skip, take, limit).await?;
             if is_cut {
                 return Err(too_large(limit, Some(found.len())));
             }
@@ -72,7 +72,7 @@ impl<S: Store> ServiceProvider<S> {
         let limit = self.limits().answer;
         let (mut items, mut total, mut room) = (Vec::new(), 0_u64, limit);
         for (position, query) in queries {
-            let part = self.part_at(context, query, skip, take - items.len(), room).await?;
+            let part = self.segment_at(context, query, skip, take - items.len(), room).await?;
             room = room.saturating_sub(part.size());
             items.extend(part.found.into_iter().map(|found| (*position, found.stored)));
             if part.is_cut {
@@ -99,7 +99,7 @@ impl<S: Store> ServiceProvider<S> {
         let end = skip.saturating_add(take);
         let (mut merged, mut total, mut short): (Vec<Placed>, _, _) = (Vec::new(), 0_u64, false);
         for (position, query) in queries {
-            let part = self.part_at(context, query, 0, if take == 0 { 0 } else { end.min(limit) }, room).await?;
+            let part = self.segment_at(context, query, 0, if take == 0 { 0 } else { end.min(limit) }, room).await?;
             if part.is_cut {
                 return Err(too_large(bytes, None));
             }
@@ -202,9 +202,9 @@ impl<S: Store> ServiceProvider<S> {
                 Segment { total, ..Segment::default() }
             } else {
                 let (left, bytes) = if in_turn { (take - placed.len(), room) } else { (take, share) };
-                self.part_beyond(context, query, from, backward, left, bytes).await?
+                self.segment_beyond(context, query, from, backward, left, bytes).await?
             };
-            room = room.saturating_sub(part.found.iter().map(Found::size).sum());
+            room = room.saturating_sub(part.found.iter().map(Match::size).sum());
             total = total.zip(part.total).map(|(total, part)| total.saturating_add(part));
             if part.more {
                 let frontier = part.reached.or_else(|| part.found.last().map(|found| query.place(found)));

@@ -70,13 +70,13 @@ impl Place {
 }
 
 /// A resource that satisfies the query.
-pub(super) struct Found {
+pub(super) struct Match {
     /// The resource as conditions and orders see it: with derived attributes, if the query uses any.
     pub(super) seen: Arc<Resource>,
     pub(super) stored: Stored,
 }
 
-impl Found {
+impl Match {
     /// Returns the approximate size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         let seen = if Arc::ptr_eq(&self.seen, &self.stored.resource) { 0 } else { self.seen.size() };
@@ -87,7 +87,7 @@ impl Found {
 /// The resources of one type at an index of their list.
 #[derive(Default)]
 pub(super) struct Indexed {
-    pub(super) found: Vec<Found>,
+    pub(super) found: Vec<Match>,
     /// The number of resources of the type in the whole list.
     pub(super) total: u64,
     /// Whether fewer resources than requested are here because more of them would take too many bytes. `total` has no
@@ -98,7 +98,7 @@ pub(super) struct Indexed {
 impl Indexed {
     /// Returns the approximate size of the resources in memory, in bytes.
     pub(super) fn size(&self) -> usize {
-        self.found.iter().map(Found::size).fold(0, usize::saturating_add)
+        self.found.iter().map(Match::size).fold(0, usize::saturating_add)
     }
 }
 
@@ -110,7 +110,7 @@ pub(super) enum Beyond<'a> {
 }
 
 impl Query<'_> {
-    pub(super) fn place(&self, found: &Found) -> Place {
+    pub(super) fn place(&self, found: &Match) -> Place {
         Place { key: self.key(&found.seen), id: found.stored.resource.id().into(), number: self.number }
     }
 
@@ -144,13 +144,13 @@ impl Query<'_> {
     }
 
     /// Returns whether the resource satisfies the residual conditions.
-    pub(super) async fn is_satisfied(&self, context: &RequestContext, found: &Found) -> Result<bool, Error> {
+    pub(super) async fn is_satisfied(&self, context: &RequestContext, found: &Match) -> Result<bool, Error> {
         let truth = Condition::all_match(&self.plan.residual, found.seen.root(), context.work()).await;
         context.pause().await;
         truth.map_err(too_much_work)
     }
 
-    pub(super) fn compare(&self, left: &Found, right: &Found) -> Ordering {
+    pub(super) fn compare(&self, left: &Match, right: &Match) -> Ordering {
         match self.sort() {
             Some(sort) => sort.compare(&left.seen, &right.seen),
             None => left.seen.id().cmp(right.seen.id()),
@@ -176,6 +176,6 @@ impl Query<'_> {
 }
 
 /// Returns a resource that satisfies a query without derived attributes.
-pub(super) fn as_stored(stored: Stored) -> Found {
-    Found { seen: Arc::clone(&stored.resource), stored }
+pub(super) fn as_stored(stored: Stored) -> Match {
+    Match { seen: Arc::clone(&stored.resource), stored }
 }

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{
-    kept::{Choice, Chosen, Kept, Nearest},
-    query::{Found, Indexed, Order, Query, as_stored},
+    collector::{Choice, Collection, Collector, Nearest},
+    query::{Indexed, Match, Order, Query, as_stored},
 };
 use crate::{
     error::{Error, ScimType},
@@ -66,7 +66,7 @@ impl<S: Store> ServiceProvider<S> {
             Choice::Nearest(Nearest { from: None, backward: false, most, may_end_early: false })
         };
         let is_sorted = query.sort().is_some();
-        let (kept, total) = self.walk(context, query, Kept::new(query, choice, bytes)).await?;
+        let (kept, total) = self.walk(context, query, Collector::new(query, choice, bytes)).await?;
         let mut found = kept.all;
         if is_sorted {
             let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(found.len());
@@ -81,8 +81,8 @@ impl<S: Store> ServiceProvider<S> {
         &self,
         context: &RequestContext,
         query: &Query<'_>,
-        mut kept: Kept<'_>,
-    ) -> Result<(Chosen, u64), Error> {
+        mut kept: Collector<'_>,
+    ) -> Result<(Collection, u64), Error> {
         let bytes = self.limits().answer;
         let requested = RequestedAttributes::without(&query.hidden).with_byte_limit(bytes);
         let limit = self.limits().scan;
@@ -135,7 +135,7 @@ impl<S: Store> ServiceProvider<S> {
         context: &RequestContext,
         query: &Query<'_>,
         items: Vec<Stored>,
-    ) -> Result<Vec<Found>, Error> {
+    ) -> Result<Vec<Match>, Error> {
         if !query.sorts_derived && !query.plan.needs_derived(query.resource_type, self.registry()) {
             return Ok(items.into_iter().map(as_stored).collect());
         }
@@ -148,7 +148,7 @@ impl<S: Store> ServiceProvider<S> {
             .into_iter()
             .zip(derived)
             .map(|(stored, derived)| (hydrated(&stored, &derived, &query.view.base, &used), stored))
-            .map(|(seen, stored)| Found { seen: Arc::new(seen), stored });
+            .map(|(seen, stored)| Match { seen: Arc::new(seen), stored });
         Ok(seen.collect())
     }
 

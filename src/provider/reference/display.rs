@@ -22,11 +22,11 @@ struct References<'a> {
     /// Each id once, whatever the number of references with the id.
     ids: Vec<&'a str>,
     known: HashMap<&'a str, usize>,
-    places: Vec<Named>,
+    places: Vec<NameSlot>,
 }
 
 /// A reference in an answer that shows a name.
-struct Named {
+struct NameSlot {
     row: usize,
     display: usize,
     value: usize,
@@ -191,7 +191,7 @@ fn collect<'a>(
                     ids.push(id);
                     ids.len() - 1
                 });
-                references.places.push(Named { row, display: named, value: index, id: place });
+                references.places.push(NameSlot { row, display: named, value: index, id: place });
             }
         }
     }

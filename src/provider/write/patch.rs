@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The outcome of an attempt to patch a resource.
-struct Patched {
+struct PatchOutcome {
     written: Stored,
     /// Whether the patch changed the resource.
     changed: bool,
@@ -64,7 +64,7 @@ impl<S: Store> ServiceProvider<S> {
         let mut attempts = self.attempts();
         loop {
             match self.try_patch(&mut call, id, patch, &options.precondition, &untouched).await {
-                Ok(Patched { mut written, changed, requested }) => {
+                Ok(PatchOutcome { mut written, changed, requested }) => {
                     let view = view.showing(&requested);
                     if untouched.iter().any(|list| view.projection.includes(*list)) {
                         written = self.shown(&call, id, options, &view).await?;
@@ -83,7 +83,7 @@ impl<S: Store> ServiceProvider<S> {
         patch: &Patch,
         precondition: &Precondition,
         untouched: &[AttributeId],
-    ) -> Result<Patched, Failed> {
+    ) -> Result<PatchOutcome, Failed> {
         let before = self.existing(call, id, precondition, &RequestedAttributes::without(untouched)).await?;
         charge_bytes(call.context, &before.resource)?;
         let seen = call.permit.seen(&before.resource);
@@ -98,7 +98,7 @@ impl<S: Store> ServiceProvider<S> {
         self.review(call, Some(&before.resource), Some(after.as_ref().unwrap_or(&before.resource)))?;
         let written = self.write(call, &before, after, untouched).await?;
         let changed = written.version != before.version;
-        Ok(Patched { written, changed, requested })
+        Ok(PatchOutcome { written, changed, requested })
     }
 
     /// Applies a patch and charges its work to the request. Other tasks may run between two operations.

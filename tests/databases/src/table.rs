@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A column: its name, the path of its attribute, and the form of its values.
-type Known = (&'static str, String, Form);
+type ColumnForm = (&'static str, String, Form);
 
 #[derive(Clone, Copy)]
 enum Form {
@@ -33,7 +33,7 @@ enum Form {
     Timestamp,
 }
 
-fn known() -> Vec<Known> {
+fn known() -> Vec<ColumnForm> {
     let extension = |name: &str| format!("{EXTENSION}:{name}");
     vec![
         ("name", "userName".into(), Form::Folded),

@@ -120,70 +120,86 @@ enum Type {
 }
 
 /// A path in filters, the keys to its values, its type.
-struct Known {
+struct FilterPath {
     path: &'static str,
     keys: &'static [&'static str],
     kind: Type,
 }
 
-const KNOWN: &[Known] = &[
-    Known { path: "userName", keys: &["userName"], kind: Type::Fold },
-    Known { path: "title", keys: &["title"], kind: Type::Fold },
-    Known { path: "externalId", keys: &["externalId"], kind: Type::Exact },
-    Known { path: "profileUrl", keys: &["profileUrl"], kind: Type::Exact },
-    Known { path: "active", keys: &["active"], kind: Type::Boolean },
-    Known { path: "meta.created", keys: &["meta", "created"], kind: Type::Instant },
-    Known { path: "NAME.familyname", keys: &["name", "familyName"], kind: Type::Fold },
-    Known { path: "emails", keys: &["emails", "value"], kind: Type::Fold },
-    Known { path: "emails.value", keys: &["emails", "value"], kind: Type::Fold },
-    Known { path: "emails.type", keys: &["emails", "type"], kind: Type::Fold },
-    Known { path: "emails.primary", keys: &["emails", "primary"], kind: Type::Boolean },
-    Known { path: "x509Certificates", keys: &["x509Certificates", "value"], kind: Type::Binary },
-    Known {
+const KNOWN: &[FilterPath] = &[
+    FilterPath { path: "userName", keys: &["userName"], kind: Type::Fold },
+    FilterPath { path: "title", keys: &["title"], kind: Type::Fold },
+    FilterPath { path: "externalId", keys: &["externalId"], kind: Type::Exact },
+    FilterPath { path: "profileUrl", keys: &["profileUrl"], kind: Type::Exact },
+    FilterPath { path: "active", keys: &["active"], kind: Type::Boolean },
+    FilterPath { path: "meta.created", keys: &["meta", "created"], kind: Type::Instant },
+    FilterPath { path: "NAME.familyname", keys: &["name", "familyName"], kind: Type::Fold },
+    FilterPath { path: "emails", keys: &["emails", "value"], kind: Type::Fold },
+    FilterPath { path: "emails.value", keys: &["emails", "value"], kind: Type::Fold },
+    FilterPath { path: "emails.type", keys: &["emails", "type"], kind: Type::Fold },
+    FilterPath { path: "emails.primary", keys: &["emails", "primary"], kind: Type::Boolean },
+    FilterPath { path: "x509Certificates", keys: &["x509Certificates", "value"], kind: Type::Binary },
+    FilterPath {
         path: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
         keys: &[ENTERPRISE, "department"],
         kind: Type::Fold,
     },
-    Known {
+    FilterPath {
         path: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
         keys: &[ENTERPRISE, "manager", "value"],
         kind: Type::Exact,
     },
-    Known { path: "manager.displayName", keys: &[ENTERPRISE, "manager", "displayName"], kind: Type::Fold },
-    Known { path: "urn:example:scim:schemas:badge-7:2.10:User:number", keys: &[BADGE, "number"], kind: Type::Number },
-    Known { path: "urn:example:scim:schemas:badge-7:2.10:User:weight", keys: &[BADGE, "weight"], kind: Type::Number },
-    Known { path: "urn:example:scim:schemas:badge-7:2.10:User:issued", keys: &[BADGE, "issued"], kind: Type::Instant },
-    Known { path: "urn:example:scim:schemas:badge-7:2.10:User:zones", keys: &[BADGE, "zones"], kind: Type::Fold },
-    Known { path: "urn:example:scim:schemas:badge-7:2.10:User:floors", keys: &[BADGE, "floors"], kind: Type::Number },
+    FilterPath { path: "manager.displayName", keys: &[ENTERPRISE, "manager", "displayName"], kind: Type::Fold },
+    FilterPath {
+        path: "urn:example:scim:schemas:badge-7:2.10:User:number",
+        keys: &[BADGE, "number"],
+        kind: Type::Number,
+    },
+    FilterPath {
+        path: "urn:example:scim:schemas:badge-7:2.10:User:weight",
+        keys: &[BADGE, "weight"],
+        kind: Type::Number,
+    },
+    FilterPath {
+        path: "urn:example:scim:schemas:badge-7:2.10:User:issued",
+        keys: &[BADGE, "issued"],
+        kind: Type::Instant,
+    },
+    FilterPath { path: "urn:example:scim:schemas:badge-7:2.10:User:zones", keys: &[BADGE, "zones"], kind: Type::Fold },
+    FilterPath {
+        path: "urn:example:scim:schemas:badge-7:2.10:User:floors",
+        keys: &[BADGE, "floors"],
+        kind: Type::Number,
+    },
 ];
 /// The attributes that may precede brackets, and the attributes inside.
-const BRACKETS: &[(&str, &[&str], &[Known])] = &[
+const BRACKETS: &[(&str, &[&str], &[FilterPath])] = &[
     (
         "emails",
         &["emails"],
         &[
-            Known { path: "value", keys: &["value"], kind: Type::Fold },
-            Known { path: "type", keys: &["type"], kind: Type::Fold },
-            Known { path: "primary", keys: &["primary"], kind: Type::Boolean },
+            FilterPath { path: "value", keys: &["value"], kind: Type::Fold },
+            FilterPath { path: "type", keys: &["type"], kind: Type::Fold },
+            FilterPath { path: "primary", keys: &["primary"], kind: Type::Boolean },
         ],
     ),
     (
         "name",
         &["name"],
         &[
-            Known { path: "familyName", keys: &["familyName"], kind: Type::Fold },
-            Known { path: "givenName", keys: &["givenName"], kind: Type::Fold },
+            FilterPath { path: "familyName", keys: &["familyName"], kind: Type::Fold },
+            FilterPath { path: "givenName", keys: &["givenName"], kind: Type::Fold },
         ],
     ),
     (
         "urn:example:scim:schemas:badge-7:2.10:User:zones",
         &[BADGE, "zones"],
-        &[Known { path: "value", keys: &[], kind: Type::Fold }],
+        &[FilterPath { path: "value", keys: &[], kind: Type::Fold }],
     ),
     (
         "urn:example:scim:schemas:badge-7:2.10:User:floors",
         &[BADGE, "floors"],
-        &[Known { path: "value", keys: &[], kind: Type::Number }],
+        &[FilterPath { path: "value", keys: &[], kind: Type::Number }],
     ),
 ];
 
@@ -191,8 +207,8 @@ enum Tree {
     And(Vec<Self>),
     Or(Vec<Self>),
     Not(Box<Self>),
-    Present(&'static Known),
-    Compare(&'static Known, &'static str, Value),
+    Present(&'static FilterPath),
+    Compare(&'static FilterPath, &'static str, Value),
     Brackets(&'static str, &'static [&'static str], Box<Self>),
 }
 
@@ -266,7 +282,7 @@ impl Random {
         document
     }
 
-    fn tree(&mut self, depth: usize, among: &'static [Known]) -> Tree {
+    fn tree(&mut self, depth: usize, among: &'static [FilterPath]) -> Tree {
         match self.below(if depth == 0 { 6 } else { 10 }) {
             0 => Tree::Present(self.of(among)),
             6 => Tree::And((0..2 + self.below(2)).map(|_| self.tree(depth - 1, among)).collect()),

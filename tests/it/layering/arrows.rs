@@ -12,7 +12,7 @@ use std::{
 /// The path of a module below the crate, such as `provider`, `list`, `part`.
 type Module = Vec<String>;
 
-/// The arrows from each file, by path below `src`, such as `provider/list/part.rs`.
+/// The arrows from each file, by path below `src`, such as `provider/list/segment.rs`.
 pub(super) type Arrows = BTreeMap<String, BTreeSet<String>>;
 
 /// The types to which several files add methods: the head of their blocks, their folder, and the name of their values.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use chrono::{TimeDelta, Utc};
 
-use super::{Done, shown, table};
+use super::{CommandResult, shown, table};
 use crate::{
     arguments::{ClientCommand, FederationArguments, OauthCommand},
     database::Database,
@@ -12,7 +12,7 @@ use crate::{
     oauth::{Clients, NewClient, token_url},
 };
 
-pub(super) async fn run(command: OauthCommand, database: &Database, out: &mut impl Write) -> Done {
+pub(super) async fn run(command: OauthCommand, database: &Database, out: &mut impl Write) -> CommandResult {
     let OauthCommand::Client { command } = command;
     let clients = Clients::new(database.clone());
     match command {

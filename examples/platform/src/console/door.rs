@@ -34,13 +34,13 @@ async fn show(headers: HeaderMap) -> Result<Response, Failure> {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct Parameters {
     #[serde(default)]
     organization: String,
 }
 
 /// Redirects the browser to the organization in the form, whether the organization exists or not.
-async fn go(Query(asked): Query<Asked>) -> Result<Response, Failure> {
+async fn go(Query(asked): Query<Parameters>) -> Result<Response, Failure> {
     let name = asked.organization.trim().to_lowercase();
     if name.parse::<OrganizationName>().is_ok() {
         return Ok(Redirect::to(&Console::path(&name, "")).into_response());

@@ -37,7 +37,7 @@ pub(super) fn routes() -> Router<Console> {
 /// The filter from the form.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Parameters {
     outcome: String,
     kind: String,
     person: String,
@@ -47,7 +47,7 @@ struct Asked {
     format: String,
 }
 
-impl Asked {
+impl Parameters {
     fn filter(&self) -> Filter {
         // PostgreSQL accepts no NUL.
         let text = |text: &str| {
@@ -91,7 +91,7 @@ impl Asked {
 }
 
 /// A request for the page.
-struct Shown {
+struct RequestView {
     line: Line,
     day: String,
     is_new_day: bool,
@@ -109,8 +109,8 @@ struct Shown {
 #[template(path = "log.html")]
 struct Page {
     frame: Frame,
-    asked: Asked,
-    shown: Vec<Shown>,
+    asked: Parameters,
+    shown: Vec<RequestView>,
     older: Option<String>,
     /// Whether the page ends before its list is full.
     is_exhausted: bool,
@@ -130,13 +130,13 @@ impl Page {
 async fn show(
     State(console): State<Console>,
     Administrator(signed): Administrator,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Failure> {
     let log = Log::new(console.database.clone());
     let listed = log.list(&signed.organization, &asked.filter(), PAGE).await?;
     let span = log.span(&signed.organization, Utc::now(), 48).await?;
     let provider = console.organization(&signed.organization).await?.identity_provider;
-    let mut shown: Vec<Shown> = listed.lines.into_iter().map(Shown::of).collect();
+    let mut shown: Vec<RequestView> = listed.lines.into_iter().map(RequestView::of).collect();
     let mut day = String::new();
     for line in &mut shown {
         line.is_new_day = line.day != day;
@@ -156,7 +156,7 @@ async fn show(
     })
 }
 
-impl Shown {
+impl RequestView {
     fn of(line: Line) -> Self {
         let events: Vec<Value> = line.events.iter().filter_map(|body| serde_json::from_str(body).ok()).collect();
         let name = line.name.clone().or_else(|| line.resource.clone()).unwrap_or_default();
@@ -203,7 +203,7 @@ fn verb(line: &Line, events: &[Value]) -> String {
         "REMOVE" => ("Began to remove".into(), "remove".into()),
         _ if line.resource.is_some() => ("Read".into(), "read".into()),
         _ if line.kind.is_some() => (format!("Listed {noun}s"), format!("list {noun}s")),
-        _ => ("Asked what this server can do".into(), "tell what this server can do".into()),
+        _ => ("Parameters what this server can do".into(), "tell what this server can do".into()),
     };
     if line.outcome == Outcome::Done { done } else { format!("Didn't {not}") }
 }

@@ -109,7 +109,7 @@ fn address(given: &str) -> (Option<String>, Option<&'static str>) {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Parameters {
     done: String,
 }
 
@@ -126,7 +126,7 @@ async fn show(
     State(console): State<Console>,
     Administrator(signed): Administrator,
     Path((_, id)): Path<(String, String)>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Failure> {
     let account = account(&console, &signed, &id).await?;
     let filled = Values { name: account.name.clone(), email: account.email.clone().unwrap_or_default() };

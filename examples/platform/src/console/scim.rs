@@ -177,7 +177,7 @@ struct Page {
 }
 
 #[derive(Deserialize)]
-struct Shown {
+struct Parameters {
     #[serde(default)]
     done: String,
 }
@@ -202,7 +202,7 @@ fn done(name: &str) -> Option<&'static str> {
 async fn show(
     State(console): State<Console>,
     Administrator(signed): Administrator,
-    Query(shown): Query<Shown>,
+    Query(shown): Query<Parameters>,
 ) -> Result<Response, Failure> {
     let view = View::of(&console, &signed).await?;
     let state = StateCard::of(&view);

@@ -170,7 +170,7 @@ struct SignIn<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Parameters {
     again: String,
     target: String,
     ended: String,
@@ -179,7 +179,7 @@ struct Asked {
 async fn sign_in_page(
     State(console): State<Console>,
     Public(organization): Public,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let before = present(&headers, &console, &organization).await?;
@@ -190,7 +190,7 @@ async fn show_sign_in(
     console: &Console,
     organization: &str,
     before: Option<&Session>,
-    asked: &Asked,
+    asked: &Parameters,
     failed: Option<&str>,
 ) -> Result<Response, Failure> {
     let found = console.organization(organization).await?;
@@ -224,7 +224,7 @@ async fn sign_in(
     let found = found.filter(|account| account.is_administrator() && account.active);
     let before = present(&headers, &console, &organization).await?;
     if !console.accounts.has_this_password(found.as_ref(), &given.password).await? {
-        let asked = Asked { target: given.target, ..Asked::default() };
+        let asked = Parameters { target: given.target, ..Parameters::default() };
         return show_sign_in(&console, &organization, before.as_ref(), &asked, Some(&given.user_name)).await;
     }
     let Some(account) = found else { return Err(Failure::NotFound) };

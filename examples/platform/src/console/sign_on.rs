@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use self::{
     forms::{OpenIdForm, SamlForm},
-    view::{Given, Off, show},
+    view::{FormFields, Off, show},
 };
 use super::{
     Console, Failure, Frame,
@@ -63,7 +63,7 @@ async fn overview(
     Query(choice): Query<Choice>,
 ) -> Result<Response, Failure> {
     let kind = Kind::named(&choice.kind).filter(|kind| kind.is_supported());
-    show(&console, &signed, kind, Given::default(), &choice.done).await
+    show(&console, &signed, kind, FormFields::default(), &choice.done).await
 }
 
 async fn save_openid(
@@ -74,7 +74,7 @@ async fn save_openid(
     let before = console.sign_on.configuration(&signed.organization, Kind::OpenId).await?;
     match form.settings(&console.sign_on, before.as_ref()).await {
         Ok(settings) => save(&console, &signed, Settings::OpenId(settings)).await,
-        Err(errors) => show(&console, &signed, Some(Kind::OpenId), Given::openid(form, errors), "").await,
+        Err(errors) => show(&console, &signed, Some(Kind::OpenId), FormFields::openid(form, errors), "").await,
     }
 }
 
@@ -85,7 +85,7 @@ async fn save_saml(
 ) -> Result<Response, Failure> {
     match form.settings(&console.sign_on).await {
         Ok(settings) => save(&console, &signed, Settings::Saml(settings)).await,
-        Err(errors) => show(&console, &signed, Some(Kind::Saml), Given::saml(form, errors), "").await,
+        Err(errors) => show(&console, &signed, Some(Kind::Saml), FormFields::saml(form, errors), "").await,
     }
 }
 

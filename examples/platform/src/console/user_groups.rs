@@ -54,7 +54,7 @@ impl Row {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Parameters {
     q: String,
     after: String,
     /// The group of the identity provider whose mapping is to be changed.
@@ -93,7 +93,7 @@ impl List {
 async fn show(
     State(console): State<Console>,
     Administrator(signed): Administrator,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Failure> {
     let organization = &*signed.organization;
     let mut filled: HashMap<String, Vec<String>> = console.user_groups.filled_by(organization).await?;

@@ -33,7 +33,7 @@ pub(super) fn routes() -> Router<Console> {
 /// The requested part of a list, and the result of the form before.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Parameters {
     tab: String,
     q: String,
     from: String,
@@ -47,7 +47,7 @@ struct Asked {
     keep: String,
 }
 
-impl Asked {
+impl Parameters {
     fn tab(&self) -> Tab {
         match &*self.tab {
             "unassigned" => Tab::Unassigned,
@@ -114,7 +114,7 @@ impl Users {
 async fn show(
     State(console): State<Console>,
     Administrator(signed): Administrator,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Failure> {
     let organization = &*signed.organization;
     let tab = asked.tab();

@@ -21,18 +21,18 @@ pub(super) const USE_RESOLUTION: Duration = Duration::from_secs(60);
 const KEYS: usize = 4_096;
 
 #[derive(Debug, Default)]
-pub(super) struct Trust(Mutex<HashMap<String, Seen>>);
+pub(super) struct Trust(Mutex<HashMap<String, LookUp>>);
 
 /// A valid key, and the organization's data that each request needs.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct TrustedKey {
     pub(super) key: Key,
     pub(super) identity_provider: IdentityProvider,
 }
 
 #[derive(Debug)]
-struct Seen {
-    known: Arc<Known>,
+struct LookUp {
+    known: Arc<TrustedKey>,
     /// The time of the look-up.
     since: Instant,
     /// The time at which a use of the key was last written.
@@ -41,20 +41,20 @@ struct Seen {
 
 impl Trust {
     /// The key with this digest, if it was looked up within [`TRUSTED`].
-    pub(super) fn get(&self, digest: &str) -> Option<Arc<Known>> {
+    pub(super) fn get(&self, digest: &str) -> Option<Arc<TrustedKey>> {
         let keys = self.locked();
         keys.get(digest).filter(|seen| seen.since.elapsed() < TRUSTED).map(|seen| Arc::clone(&seen.known))
     }
 
     /// Stores a valid key.
-    pub(super) fn put(&self, digest: &str, known: Known) -> Arc<Known> {
+    pub(super) fn put(&self, digest: &str, known: TrustedKey) -> Arc<TrustedKey> {
         let mut keys = self.locked();
         if keys.len() >= KEYS {
             keys.retain(|_, seen| seen.since.elapsed() < TRUSTED);
         }
         let used = keys.get(digest).and_then(|seen| seen.used);
         let known = Arc::new(known);
-        keys.insert(digest.to_owned(), Seen { known: Arc::clone(&known), since: Instant::now(), used });
+        keys.insert(digest.to_owned(), LookUp { known: Arc::clone(&known), since: Instant::now(), used });
         known
     }
 
@@ -77,7 +77,7 @@ impl Trust {
         due
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
+    fn locked(&self) -> MutexGuard<'_, HashMap<String, LookUp>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -53,7 +53,7 @@ pub struct Grants {
 }
 
 /// The client of a request and its organization, from the tables.
-struct Found {
+struct ClientRow {
     federation: Option<FederationSettings>,
     scim: bool,
     secrets: Vec<ClientSecret>,
@@ -110,9 +110,9 @@ impl Grants {
             now,
         };
         match self.database.write(keeping).await.map_err(|failed| failed.error)? {
-            Kept::Stored => Ok(issued),
-            Kept::Gone => Err(request.unknown().into()),
-            Kept::Replayed => {
+            IssueOutcome::Stored => Ok(issued),
+            IssueOutcome::Gone => Err(request.unknown().into()),
+            IssueOutcome::Replayed => {
                 let detail = "the client assertion was used before";
                 Err(TokenError::new(TokenErrorKind::InvalidClient, detail).into())
             }
@@ -120,7 +120,7 @@ impl Grants {
     }
 
     /// Finds the client; `None` if it was revoked or belongs to another organization.
-    async fn find(&self, organization: &TenantId, id: &str) -> Result<Option<Found>, StoreError> {
+    async fn find(&self, organization: &TenantId, id: &str) -> Result<Option<ClientRow>, StoreError> {
         let mut select = Statement::new(self.database.dialect());
         select.push("SELECT c.federation, o.scim, s.digest, s.expires FROM oauth_client AS c ");
         select.push("JOIN organization AS o ON o.name = c.tenant LEFT JOIN oauth_secret AS s ON s.client = c.id ");
@@ -130,12 +130,12 @@ impl Grants {
             .push(" AND c.tenant = ")
             .bind(organization.as_str());
         let rows = self.database.read(vec![select]).await?.pop().unwrap_or_default();
-        let mut found: Option<Found> = None;
+        let mut found: Option<ClientRow> = None;
         for mut row in rows {
             let federation = row.optional_text(0)?;
             let federation = federation.as_deref().map(FederationSettings::from_json).transpose()?;
             let scim = row.integer(1)? != 0;
-            let client = found.get_or_insert(Found { federation, scim, secrets: Vec::new() });
+            let client = found.get_or_insert(ClientRow { federation, scim, secrets: Vec::new() });
             if let (Some(digest), Some(expires)) = (row.optional_text(2)?, row.optional_integer(3)?) {
                 let digest = digest.parse().map_err(StoreError::backend)?;
                 client.secrets.push(ClientSecret::new(digest, time(expires)?));
@@ -158,7 +158,7 @@ struct Keeping {
     now: DateTime<Utc>,
 }
 
-enum Kept {
+enum IssueOutcome {
     Stored,
     /// The client was revoked, or its secret was deleted, after the look-up.
     Gone,
@@ -167,13 +167,13 @@ enum Kept {
 }
 
 impl Work for Keeping {
-    type Output = Kept;
+    type Output = IssueOutcome;
 
     fn owner(&self) -> Option<&TenantId> {
         Some(&self.tenant)
     }
 
-    async fn run<S: Session>(&self, session: &mut S) -> Result<Kept, CommitError> {
+    async fn run<S: Session>(&self, session: &mut S) -> Result<IssueOutcome, CommitError> {
         let dialect = session.dialect();
         let statement = |sql: &str| {
             let mut statement = Statement::new(dialect);
@@ -186,14 +186,14 @@ impl Work for Keeping {
             insert.bind(self.tenant.as_str()).push(", ").bind(key.as_str()).push(", ").bind(end.timestamp_millis());
             insert.push(") ON CONFLICT DO NOTHING");
             if session.execute(&insert).await? == 0 {
-                return Ok(Kept::Replayed);
+                return Ok(IssueOutcome::Replayed);
             }
         }
         // The updated rows stay locked until the commit: a revocation waits, and then ends the token too.
         let mut used = statement("UPDATE oauth_client SET used = ");
         used.bind(now).push(" WHERE revoked IS NULL AND id = ").bind(self.client.as_str());
         if session.execute(&used).await? == 0 {
-            return Ok(Kept::Gone);
+            return Ok(IssueOutcome::Gone);
         }
         if let Some(secret) = &self.secret {
             let mut used = statement("UPDATE oauth_secret SET used = ");
@@ -203,7 +203,7 @@ impl Work for Keeping {
                 .push(" AND digest = ")
                 .bind(secret.as_str());
             if session.execute(&used).await? == 0 {
-                return Ok(Kept::Gone);
+                return Ok(IssueOutcome::Gone);
             }
         }
         let mut insert = statement("INSERT INTO oauth_token (digest, client, tenant, expires, secret) VALUES (");
@@ -226,6 +226,6 @@ impl Work for Keeping {
             statement("DELETE FROM replay WHERE (tenant, id) IN (SELECT tenant, id FROM replay WHERE expires <= ");
         expired.bind(now).push(" ORDER BY expires LIMIT ").bind(SWEPT).push(end);
         session.execute(&expired).await?;
-        Ok(Kept::Stored)
+        Ok(IssueOutcome::Stored)
     }
 }

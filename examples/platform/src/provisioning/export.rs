@@ -40,7 +40,7 @@ pub struct Export {
 }
 
 /// An event of a request.
-struct Found {
+struct EventRow {
     position: i64,
     request: String,
     body: String,
@@ -114,7 +114,7 @@ impl Export {
     }
 
     /// The events of the first `count` waiting requests after a position, and whether these are all.
-    async fn events(&self, count: usize, after: i64) -> Result<(Vec<Found>, bool), StoreError> {
+    async fn events(&self, count: usize, after: i64) -> Result<(Vec<EventRow>, bool), StoreError> {
         if count == 0 {
             return Ok((Vec::new(), true));
         }
@@ -130,7 +130,7 @@ impl Export {
             .rows
             .into_iter()
             .flatten()
-            .map(|mut row| Ok(Found { position: row.integer(0)?, request: row.text(1)?, body: row.text(2)? }));
+            .map(|mut row| Ok(EventRow { position: row.integer(0)?, request: row.text(1)?, body: row.text(2)? }));
         let events = events.collect::<Result<Vec<_>, StoreError>>()?;
         let is_whole = !found.is_cut && i64::try_from(events.len()).is_ok_and(|count| count < EVENTS);
         Ok((events, is_whole))

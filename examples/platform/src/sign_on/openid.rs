@@ -231,7 +231,7 @@ pub(super) struct OpenId<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct OpenIdState {
     nonce: String,
     verifier: String,
     proven: bool,
@@ -394,12 +394,12 @@ impl Protocol for OpenId<'_> {
         if let Err(error) = self.providers.fetch.allow(&url) {
             return Err(unavailable(format!("The sign-in address of the provider is of no use: {error}.")));
         }
-        let kept = Kept { nonce, verifier: verifier.into_secret(), proven: start.proven };
+        let kept = OpenIdState { nonce, verifier: verifier.into_secret(), proven: start.proven };
         Ok((Departure::Address(url.into()), written(&kept)?))
     }
 
     async fn finish(&self, kept: &str, _state: &str, answer: &Answer) -> Result<Identity, Fault> {
-        let kept: Kept = read(kept)?;
+        let kept: OpenIdState = read(kept)?;
         let issuer = &*self.settings.issuer;
         if let Some(found) = answer.one("iss").filter(|found| *found != issuer) {
             let remedy = "Test again. If this returns, somebody mixes the answers of two providers.";

@@ -69,7 +69,7 @@ pub enum Taken {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct SignInState {
     purpose: Purpose,
     version: String,
     /// The digest of the cookie of the browser in which the sign-in began.
@@ -118,7 +118,7 @@ impl SignOn {
         let (departure, protocol) =
             self.depart(tenant, settings, Start { state: &state, again: again || proven, proven }).await?;
         let browser = TokenDigest::of(&cookie).to_string();
-        let kept = written(&Kept { purpose, version: version.to_owned(), browser, protocol })?;
+        let kept = written(&SignInState { purpose, version: version.to_owned(), browser, protocol })?;
         let now = Utc::now().timestamp_millis();
         let dialect = self.database.dialect();
         let mut statements = Vec::new();
@@ -199,7 +199,7 @@ impl Work for Taking {
             let used = !session.query(&query).await?.is_empty();
             return Ok(if used { Taken::Replayed } else { Taken::TooOld });
         };
-        let kept: Kept = read(&row.text(0)?)?;
+        let kept: SignInState = read(&row.text(0)?)?;
         // A client that knows only the state must not use up the sign-in of another browser.
         if kept.browser != self.browser {
             return Ok(Taken::TooOld);

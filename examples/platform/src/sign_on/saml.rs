@@ -62,7 +62,7 @@ pub(super) struct SamlProtocol {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct SamlState {
     id: String,
     request_binding: Option<String>,
     proven: bool,
@@ -154,12 +154,12 @@ impl Protocol for SamlProtocol {
             Departure::Form { address: form.action().as_str().to_owned(), fields: fields.collect() }
         };
         let snapshot = started.pending.snapshot();
-        let kept = Kept { id: snapshot.id, request_binding: snapshot.request_binding, proven: start.proven };
+        let kept = SamlState { id: snapshot.id, request_binding: snapshot.request_binding, proven: start.proven };
         Ok((departure, written(&kept)?))
     }
 
     async fn finish(&self, kept: &str, state: &str, answer: &Answer) -> Result<Identity, Fault> {
-        let kept: Kept = read(kept)?;
+        let kept: SamlState = read(kept)?;
         let relay_state = RelayStateParam::try_from_option(Some(state)).map_err(Fault::internal)?;
         let peer = self.provider.entity_id().as_str();
         let mut snapshot =

@@ -14,7 +14,7 @@ use futures_util::{
 use scim_core::store::StoreError;
 use serde_json::{Value, json};
 
-use super::Asked;
+use super::Parameters;
 use crate::{
     console::{Console, Failure, session::Administrator},
     log::with_causes,
@@ -71,7 +71,7 @@ impl Format {
 pub(super) async fn export(
     State(console): State<Console>,
     Administrator(signed): Administrator,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<Parameters>,
 ) -> Result<Response, Failure> {
     let format = if asked.format == "json" { Format::Json } else { Format::Csv };
     let log = Log::new(console.database.clone());

@@ -157,7 +157,7 @@ struct SecretForm<'a> {
 
 /// The fields of the form for an additional secret.
 #[derive(Deserialize)]
-struct Given {
+struct FormFields {
     #[serde(default)]
     days: String,
     #[serde(default)]
@@ -194,7 +194,7 @@ async fn make_secret(
     State(console): State<Console>,
     Administrator(signed): Administrator,
     Path((_, id)): Path<(String, String)>,
-    Form(given): Form<Given>,
+    Form(given): Form<FormFields>,
 ) -> Result<Response, Failure> {
     let (_, found) = organization(&console, &signed).await?;
     may_have_credentials(&found)?;

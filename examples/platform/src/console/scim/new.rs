@@ -53,7 +53,7 @@ pub(super) struct KeyForm {
     pub(super) provider: IdentityProvider,
     /// Whether the form also asks for the identity provider, as it does for the first key.
     pub(super) asks_for_provider: bool,
-    pub(super) given: Given,
+    pub(super) given: FormFields,
     pub(super) errors: Errors,
     pub(super) lifetimes: Vec<Lifetime>,
     /// The name of this form. A form creates only one key or client.
@@ -96,10 +96,10 @@ impl Lifetime {
 impl KeyForm {
     /// The form for the first key of an organization.
     pub(super) fn first(provider: IdentityProvider, now: DateTime<Utc>) -> Result<Self, Failure> {
-        Ok(Self { asks_for_provider: true, ..Self::new(provider, Given::default(), now)? })
+        Ok(Self { asks_for_provider: true, ..Self::new(provider, FormFields::default(), now)? })
     }
 
-    fn new(provider: IdentityProvider, given: Given, now: DateTime<Utc>) -> Result<Self, Failure> {
+    fn new(provider: IdentityProvider, given: FormFields, now: DateTime<Utc>) -> Result<Self, Failure> {
         let (lifetimes, asks_for_provider) = (Lifetime::all(given.days(), now), !given.provider.is_empty());
         Ok(Self { provider, asks_for_provider, given, errors: Errors::default(), lifetimes, form: random()? })
     }
@@ -113,7 +113,7 @@ impl KeyForm {
 /// The fields of the form for a new key or client. The page after the sign-in gets them again as its query.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Given {
+pub(super) struct FormFields {
     pub(super) name: String,
     days: String,
     /// Set only by the form for the first key.
@@ -127,7 +127,7 @@ pub(super) struct Given {
     form: String,
 }
 
-impl Given {
+impl FormFields {
     fn days(&self) -> i64 {
         Lifetime::read(&self.days)
     }
@@ -191,7 +191,7 @@ struct FormPage {
 async fn show_form(
     State(console): State<Console>,
     Administrator(signed): Administrator,
-    Query(given): Query<Given>,
+    Query(given): Query<FormFields>,
 ) -> Result<Response, Failure> {
     signed.must_be_recent(&given.path(&signed.organization))?;
     let view = View::of(&console, &signed).await?;
@@ -242,7 +242,7 @@ enum Outcome {
 async fn make(
     State(console): State<Console>,
     Administrator(signed): Administrator,
-    Form(given): Form<Given>,
+    Form(given): Form<FormFields>,
 ) -> Result<Response, Failure> {
     let (organization, found) = organization(&console, &signed).await?;
     may_have_credentials(&found)?;
@@ -306,7 +306,7 @@ async fn make(
 async fn is_taken(
     console: &Console,
     organization: &OrganizationName,
-    given: &Given,
+    given: &FormFields,
     now: DateTime<Utc>,
 ) -> Result<bool, Failure> {
     let name = fold(given.name.trim());
@@ -327,7 +327,7 @@ async fn make_key(
     console: &Console,
     signed: &Signed,
     organization: &OrganizationName,
-    given: &Given,
+    given: &FormFields,
     now: DateTime<Utc>,
 ) -> Result<Outcome, Failure> {
     let valid = console.directory.keys(Some(organization)).await?.iter().filter(|key| key.is_valid(now)).count();
@@ -352,7 +352,7 @@ async fn make_key(
 async fn make_client(
     console: &Console,
     signed: &Signed,
-    given: &Given,
+    given: &FormFields,
     federation: Option<FederationSettings>,
 ) -> Result<Outcome, Failure> {
     let new = NewClient {

@@ -141,7 +141,7 @@ async fn ask(State(console): State<Console>, Administrator(signed): Administrato
 }
 
 #[derive(Deserialize)]
-struct Given {
+struct FormFields {
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -151,7 +151,7 @@ struct Given {
 async fn remove(
     State(console): State<Console>,
     Administrator(signed): Administrator,
-    Form(given): Form<Given>,
+    Form(given): Form<FormFields>,
 ) -> Result<Response, Failure> {
     signed.must_be_recent(&Console::path(&signed.organization, PATH))?;
     let seen = match &*given.seen {

@@ -12,13 +12,13 @@ use crate::sign_on::{Configuration, Kind, Outcome, Settings};
 
 /// A submitted form with errors.
 #[derive(Default)]
-pub(super) struct Given {
+pub(super) struct FormFields {
     openid: Option<OpenIdForm>,
     saml: Option<SamlForm>,
     errors: Errors,
 }
 
-impl Given {
+impl FormFields {
     pub(super) fn openid(form: OpenIdForm, errors: Errors) -> Self {
         Self { openid: Some(form), saml: None, errors }
     }
@@ -97,7 +97,7 @@ pub(super) async fn show(
     console: &Console,
     signed: &Signed,
     kind: Option<Kind>,
-    given: Given,
+    given: FormFields,
     done: &str,
 ) -> Result<Response, Failure> {
     let organization = &*signed.organization;

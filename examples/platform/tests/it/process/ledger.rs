@@ -23,14 +23,14 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Ledger {
     /// The group of all users.
     pub(crate) group: String,
-    all: Vec<Known>,
+    all: Vec<UserRecord>,
     enter: Vec<String>,
 }
 
 /// A user whose creation was acknowledged, with its possible states: one after an acknowledged change, two after a
 /// change without an answer.
 #[derive(Debug)]
-struct Known {
+struct UserRecord {
     id: String,
     name: String,
     titles: Vec<Json>,
@@ -40,7 +40,7 @@ struct Known {
 /// The records of one client at its end.
 #[derive(Default)]
 struct Notes {
-    users: Vec<Known>,
+    users: Vec<UserRecord>,
     /// Names whose creation was not acknowledged.
     open: Vec<String>,
 }
@@ -139,8 +139,12 @@ impl Ledger {
         self.all.extend(notes.into_iter().flat_map(|notes| {
             let open = notes.open.into_iter();
             // Without an id: the next check finds out whether the user exists.
-            let open =
-                open.map(|name| Known { id: String::new(), name, titles: vec![json!("new")], membership: vec![false] });
+            let open = open.map(|name| UserRecord {
+                id: String::new(),
+                name,
+                titles: vec![json!("new")],
+                membership: vec![false],
+            });
             notes.users.into_iter().chain(open)
         }));
         let (acknowledged, unavailable) = (progress.acknowledged(), progress.unavailable());
@@ -186,7 +190,7 @@ impl Ledger {
     }
 }
 
-impl Known {
+impl UserRecord {
     /// A creation without an answer has created the whole user, or nothing; in the second case the user is created
     /// now.
     fn settle(&mut self, server: &Server) {
@@ -231,7 +235,12 @@ impl Client<'_> {
             self.notes.open.push(name.to_owned());
             return None;
         };
-        self.notes.users.push(Known { id, name: name.to_owned(), titles: vec![json!("new")], membership: vec![false] });
+        self.notes.users.push(UserRecord {
+            id,
+            name: name.to_owned(),
+            titles: vec![json!("new")],
+            membership: vec![false],
+        });
         self.member(self.notes.users.len() - 1, true)?;
         let other = index.wrapping_mul(7) % self.notes.users.len();
         if index.is_multiple_of(3) {

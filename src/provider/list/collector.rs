@@ -5,7 +5,7 @@
 
 use std::{cmp::Ordering, ops::Range};
 
-use super::query::{Found, Place, Query};
+use super::query::{Match, Place, Query};
 
 /// The resources that a walk keeps.
 pub(super) enum Choice<'a> {
@@ -27,28 +27,28 @@ pub(super) struct Nearest<'a> {
 }
 
 /// The resources kept so far, during the walk.
-pub(super) struct Kept<'a> {
+pub(super) struct Collector<'a> {
     query: &'a Query<'a>,
     choice: Choice<'a>,
-    chosen: Chosen,
+    chosen: Collection,
     bytes: usize,
     limit: usize,
 }
 
 /// The resources kept after the walk.
 #[derive(Default)]
-pub(super) struct Chosen {
+pub(super) struct Collection {
     /// The nearest resource first.
-    pub(super) all: Vec<Found>,
+    pub(super) all: Vec<Match>,
     /// Whether the walk dropped resources that lie beyond the sort position, but further away than the kept
     /// resources.
     pub(super) is_cut: bool,
 }
 
-impl<'a> Kept<'a> {
+impl<'a> Collector<'a> {
     /// Returns an empty collection, which will keep at most about `limit` bytes.
     pub(super) fn new(query: &'a Query<'a>, choice: Choice<'a>, limit: usize) -> Self {
-        Self { query, choice, chosen: Chosen::default(), bytes: 0, limit }
+        Self { query, choice, chosen: Collection::default(), bytes: 0, limit }
     }
 
     /// Keeps the resource if it may be one of the chosen resources. `number` is the number of resources that came
@@ -57,7 +57,7 @@ impl<'a> Kept<'a> {
     /// # Errors
     ///
     /// If the chosen resources take more bytes than allowed: the number of resources that fit, if it is known.
-    pub(super) fn offer(&mut self, number: u64, found: Found) -> Result<(), Option<usize>> {
+    pub(super) fn offer(&mut self, number: u64, found: Match) -> Result<(), Option<usize>> {
         let size = found.size();
         match &self.choice {
             Choice::Numbers(numbers) if numbers.contains(&number) => {
@@ -97,7 +97,7 @@ impl<'a> Kept<'a> {
             }
             self.chosen.all.truncate(most);
             self.chosen.is_cut = true;
-            self.bytes = self.chosen.all.iter().map(Found::size).sum();
+            self.bytes = self.chosen.all.iter().map(Match::size).sum();
         }
     }
 
@@ -124,7 +124,7 @@ impl<'a> Kept<'a> {
     }
 
     /// Returns the kept resources, after all resources were offered.
-    pub(super) fn chosen(mut self) -> Chosen {
+    pub(super) fn chosen(mut self) -> Collection {
         if let Choice::Nearest(nearest) = &self.choice {
             let most = nearest.most;
             self.prune(most);
@@ -135,6 +135,6 @@ impl<'a> Kept<'a> {
     }
 }
 
-fn compare(query: &Query<'_>, backward: bool, left: &Found, right: &Found) -> Ordering {
+fn compare(query: &Query<'_>, backward: bool, left: &Match, right: &Match) -> Ordering {
     if backward { query.compare(right, left) } else { query.compare(left, right) }
 }

@@ -6,8 +6,8 @@
 use std::cmp::Ordering;
 
 use super::{
-    kept::{Choice, Kept, Nearest},
-    query::{Beyond, Found, Indexed, Place, Query, as_stored},
+    collector::{Choice, Collector, Nearest},
+    query::{Beyond, Indexed, Match, Place, Query, as_stored},
     walk::STRIDE,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Segment {
     /// The nearest resource comes first, in either direction.
-    pub(super) found: Vec<Found>,
+    pub(super) found: Vec<Match>,
     /// The number of resources of the type in the whole list, if it is known.
     pub(super) total: Option<u64>,
     /// Whether more resources of the type follow, or may follow.
@@ -32,7 +32,7 @@ pub(super) struct Segment {
 impl<S: Store> ServiceProvider<S> {
     /// Returns the resources of the type at the index `skip` of their own list, within `bytes`, and their total
     /// number.
-    pub(super) async fn part_at(
+    pub(super) async fn segment_at(
         &self,
         context: &RequestContext,
         query: &Query<'_>,
@@ -70,7 +70,7 @@ impl<S: Store> ServiceProvider<S> {
     /// it came. If the core sorts, or if it filters for a policy while the store sorts, it must examine all
     /// resources. The result takes about `bytes`; a single resource may take more. The core counts only resources
     /// that it reads for the page: a list that is read by cursor need not have a total (RFC 9865 §2).
-    pub(super) async fn part_beyond(
+    pub(super) async fn segment_beyond(
         &self,
         context: &RequestContext,
         query: &Query<'_>,
@@ -152,7 +152,7 @@ impl<S: Store> ServiceProvider<S> {
         Ok(part)
     }
 
-    /// As [`ServiceProvider::part_beyond`], but examines all resources that satisfy the query.
+    /// As [`ServiceProvider::segment_beyond`], but examines all resources that satisfy the query.
     async fn part_of_all(
         &self,
         context: &RequestContext,
@@ -163,7 +163,7 @@ impl<S: Store> ServiceProvider<S> {
         bytes: usize,
     ) -> Result<Segment, Error> {
         let nearest = Nearest { from, backward, most: take, may_end_early: true };
-        let (found, total) = self.walk(context, query, Kept::new(query, Choice::Nearest(nearest), bytes)).await?;
+        let (found, total) = self.walk(context, query, Collector::new(query, Choice::Nearest(nearest), bytes)).await?;
         Ok(Segment { more: found.is_cut, found: found.all, total: Some(total), reached: None })
     }
 }
