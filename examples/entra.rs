@@ -3,6 +3,12 @@
 //!
 //! Each request has the form in which Entra sends it, and each response is checked for the parts that Entra reads. A
 //! response that would bring the job nearer to quarantine ends the program with an error.
+//!
+//! With a URL and an API key, the program sends Entra's requests to that SCIM server in place of the store in memory:
+//!
+//! ```console
+//! $ cargo run --example entra --features testkit -- --url https://platform.example/scim/v2 --token API_KEY
+//! ```
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::allow_attributes, reason = "a program that prints")]
 
 #[path = "trace/mod.rs"]
@@ -13,7 +19,7 @@ use std::{error::Error, process::ExitCode};
 
 use scim_core::quirks::Quirks;
 use serde_json::{Value, json};
-use trace::{Answer, Trace, outcome, patch, section};
+use trace::{Answer, Trace, patch, section};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -22,7 +28,7 @@ const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const ENTRA_GROUP: &str = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
 
 fn main() -> ExitCode {
-    outcome(play())
+    trace::run("Microsoft Entra ID", play)
 }
 
 fn play() -> Result<String, Box<dyn Error>> {

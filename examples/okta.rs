@@ -3,6 +3,12 @@
 //!
 //! Each request has the form in which Okta sends it, and each response is checked for the parts that Okta reads. A
 //! response that Okta could not use ends the program with an error.
+//!
+//! With a URL and an API key, the program sends Okta's requests to that SCIM server in place of the store in memory:
+//!
+//! ```console
+//! $ cargo run --example okta --features testkit -- --url https://platform.example/scim/v2 --token API_KEY
+//! ```
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -18,14 +24,14 @@ use std::{error::Error, process::ExitCode};
 
 use scim_core::quirks::Quirks;
 use serde_json::{Value, json};
-use trace::{Answer, Trace, outcome, patch, section};
+use trace::{Answer, Trace, patch, section};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
 fn main() -> ExitCode {
-    outcome(play())
+    trace::run("Okta", play)
 }
 
 fn play() -> Result<String, Box<dyn Error>> {

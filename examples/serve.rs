@@ -28,6 +28,7 @@ use hyper::{
 use scim_core::{
     protocol,
     provider::ServiceProvider,
+    quirks::Quirks,
     schema::Registry,
     store::{MemoryStore, RequestContext, TenantId},
 };
@@ -132,7 +133,10 @@ fn main() -> Result<(), Fault> {
     let listener = Async::new(TcpListener::bind(listen.as_str())?)?;
     // Port 0 asks for any free port; the URL contains the port that was assigned.
     let url = format!("http://{}{BASE_PATH}", listener.get_ref().local_addr()?);
-    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), url.as_str()).build()?;
+    // These quirks suit every identity provider; Entra ID needs the most.
+    let provider = ServiceProvider::builder(Registry::standard(), MemoryStore::new(), url.as_str())
+        .quirks(Quirks::entra())
+        .build()?;
     let host = Arc::new(Host { provider, token });
     println!("serving {url}");
     for _ in 0..WORKERS {

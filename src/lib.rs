@@ -27,6 +27,55 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # A server with axum
+//!
+//! With the features `bearer` and `tower`, this is a complete SCIM server. The repository tests it in
+//! `examples/hosts`, beside hosts for actix-web and AWS Lambda.
+//!
+//! ```ignore
+//! use std::{error::Error, sync::Arc};
+//!
+//! use axum::{Router, extract::Request, http::header::AUTHORIZATION, middleware::from_fn};
+//! use scim_core::{
+//!     bearer::{ApiKey, ApiKeys, Token},
+//!     http::{Outcome, ScimService},
+//!     provider::{ConfigurationError, ServiceProvider},
+//!     quirks::Quirks,
+//!     schema::Registry,
+//!     store::{MemoryStore, RequestContext, TenantId},
+//! };
+//!
+//! fn scim(keys: ApiKeys<TenantId>) -> Result<Router, ConfigurationError> {
+//!     let (store, keys) = (MemoryStore::new(), Arc::new(keys)); // your own `Store` goes here
+//!     let provider = ServiceProvider::builder(Registry::standard(), store, "http://127.0.0.1:8080/scim/v2")
+//!         .quirks(Quirks::entra())
+//!         .build()?;
+//!     let authenticate = from_fn(move |mut request: Request, next: axum::middleware::Next| {
+//!         let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+//!         if let Some(key) = keys.check(header, chrono::Utc::now()) {
+//!             let context = RequestContext::new(key.owner().clone()); // without a context, `ScimService` answers 401
+//!             request.extensions_mut().insert(context);
+//!         }
+//!         async move {
+//!             let response = next.run(request).await;
+//!             if let Some(error) = response.extensions().get::<Outcome>().and_then(|outcome| outcome.error.as_ref()) {
+//!                 eprintln!("{error}");
+//!             }
+//!             response
+//!         }
+//!     });
+//!     Ok(Router::new().nest_service("/scim/v2", ScimService::new(provider)).layer(authenticate))
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn Error>> {
+//!     let (token, mut keys) = (Token::generate()?, ApiKeys::new());
+//!     keys.add(ApiKey::new(token.digest(), TenantId::new("acme")?)); // a host stores the digest only
+//!     println!("SCIM URL: http://127.0.0.1:8080/scim/v2, API key: {}", token.reveal());
+//!     Ok(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:8080").await?, scim(keys)?).await?)
+//! }
+//! ```
+//!
 //! # Four types to know
 //!
 //! - [`Registry`]: the resource types and their schemas. The crate includes the standard types; a host adds its own

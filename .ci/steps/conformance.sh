@@ -78,11 +78,26 @@ test_server() {
     fi
 }
 
+# replay_requests NAME TOKEN: sends the requests of Okta and Entra to the server at scim_url, by the examples with these
+# names.
+replay_requests() {
+    local name=$1 token=$2 example
+    for example in okta entra; do
+        if ! NO_PROXY=127.0.0.1 no_proxy=127.0.0.1 timeout 300 "$programs/examples/$example" \
+            --url "$scim_url" --token "$token" >"$work/replay.log" 2>&1; then
+            grep -B 8 -A 4 -E 'FAILED' "$work/replay.log" >&2 || cat "$work/replay.log" >&2
+            fail "the requests of $example, $name: a response is not right"
+        fi
+        say "the requests of $example, $name: $(head -n 1 "$work/replay.log")"
+    done
+}
+
 step_conformance() {
     local token=$RANDOM$RANDOM store name passed failed skipped
     local programs=${CARGO_TARGET_DIR:-target}/debug
     local all_passed=0 all_failed=0 all_skipped=0
     cargo build --quiet -p "$crate" --example serve
+    cargo build --quiet -p "$crate" --features testkit --example okta --example entra
     cargo build --quiet --workspace --all-features --bin platform
     SCIM_TEST_PLATFORM=$(realpath "$programs/platform")
     export SCIM_TEST_PLATFORM
@@ -94,6 +109,7 @@ step_conformance() {
                 start_server "the example serve" serving \
                     "$programs/examples/serve" --listen 127.0.0.1:0 --token "$token"
                 test_server "the example serve" 137 "$token"
+                replay_requests "the example serve" "$token"
                 stop_server
                 ;;
             *)
@@ -106,6 +122,7 @@ step_conformance() {
                     "$SCIM_TEST_PLATFORM" --listen 127.0.0.1:0 --store "$store" --organization tester \
                     --identity-provider entra --token "$token"
                 test_server "$name" 135 "$token"
+                replay_requests "$name" "$token"
                 end_server "platform ($name)"
                 ;;
         esac

@@ -106,6 +106,15 @@ step_examples() {
     say "examples run: $count"
 }
 
+# The hosts for web frameworks: a package of its own.
+step_hosts() {
+    local manifest=examples/hosts/Cargo.toml target=${CARGO_TARGET_DIR:-target}/hosts
+    cargo fmt --manifest-path "$manifest" --check
+    cargo clippy --locked --manifest-path "$manifest" --target-dir "$target" --all-targets -- -D warnings
+    timeout 900 cargo test --locked --manifest-path "$manifest" --target-dir "$target" 2>&1 | tee "$work/hosts.log"
+    say "hosts: $(grep -c '^test .* ok$' "$work/hosts.log") passed"
+}
+
 step_package() {
     local list stray file
     list=$(cargo package --allow-dirty --no-verify -p "$crate" --list)

@@ -1,5 +1,8 @@
-//! The shared parts of the two traces: a host without a network, printed requests and responses, and checks that can
-//! fail.
+//! The shared parts of the two traces: a host without a network, printed requests and responses, checks that can fail,
+//! and the choice of a server.
+
+#[cfg(feature = "testkit")]
+mod remote;
 
 use std::{
     error::Error,
@@ -219,7 +222,62 @@ pub(crate) fn section(title: &str) {
 }
 
 /// Ends the program: a response that the identity provider cannot use is a failure.
-pub(crate) fn outcome(result: Result<String, Box<dyn Error>>) -> ExitCode {
+/// Sends the requests of the identity provider with this name to the server of the command line; without arguments,
+/// calls `play`.
+pub(crate) fn run(name: &str, play: fn() -> Result<String, Box<dyn Error>>) -> ExitCode {
+    match Server::of_arguments() {
+        Ok(Some(server)) => outcome(server.replay(name)),
+        Ok(None) => outcome(play()),
+        Err(usage) => {
+            eprintln!("{usage}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The SCIM server of the command line: its URL and its API key.
+struct Server {
+    url: String,
+    token: String,
+}
+
+impl Server {
+    /// Reads the command line; `None` without arguments.
+    fn of_arguments() -> Result<Option<Self>, String> {
+        let (mut url, mut token) = (None, None);
+        let mut arguments = std::env::args().skip(1);
+        while let Some(name) = arguments.next() {
+            match (name.as_str(), arguments.next()) {
+                ("--url", Some(value)) => url = Some(value),
+                ("--token", Some(value)) => token = Some(value),
+                ("--url" | "--token", None) => return Err(format!("expected a value after {name}")),
+                _ => return Err(format!("unknown argument `{name}`: expected --url URL and --token API_KEY")),
+            }
+        }
+        match (url, token) {
+            (Some(_), Some(_)) if !cfg!(feature = "testkit") => {
+                Err("the requests are in the feature `testkit`: add `--features testkit` before `--`".into())
+            }
+            (Some(url), Some(token)) => Ok(Some(Self { url, token })),
+            (None, None) => Ok(None),
+            _ => Err("expected both --url URL and --token API_KEY".into()),
+        }
+    }
+
+    #[cfg(feature = "testkit")]
+    fn replay(&self, name: &str) -> Result<String, Box<dyn Error>> {
+        let traffic = scim_core::testkit::Traffic::all().into_iter().find(|traffic| traffic.name() == name);
+        remote::replay(&traffic.ok_or("unknown identity provider")?, &self.url, &self.token)
+    }
+
+    /// Without the feature, `of_arguments` returns no server.
+    #[cfg(not(feature = "testkit"))]
+    fn replay(&self, _: &str) -> Result<String, Box<dyn Error>> {
+        Err(format!("no request was sent to {} with a token of {} bytes", self.url, self.token.len()).into())
+    }
+}
+
+fn outcome(result: Result<String, Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(summary) => {
             println!("\n{summary}");

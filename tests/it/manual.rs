@@ -35,3 +35,19 @@ fn the_guide_shows_the_parts_to_the_letter() {
         assert!(GUIDE.contains(&format!("# fn main() {{}}\n{shown}```\n")), "the guide shows another `{name}.rs`");
     }
 }
+
+/// The package of the hosts is not part of the published crate.
+#[test]
+fn the_readme_and_the_front_page_show_the_host_for_axum_to_the_letter() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Ok(host) = std::fs::read_to_string(root.join("examples/hosts/src/bin/axum.rs")) else {
+        println!("skipped: examples/hosts is missing, as in the published package");
+        return;
+    };
+    let shown = host.split("\n#[cfg(test)]").next().unwrap().trim_end();
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.contains(&format!("```rust,ignore\n{shown}\n```\n")), "README.md");
+    let lines: Vec<String> = shown.lines().map(|line| format!("//! {line}").trim_end().to_owned()).collect();
+    let front_page = std::fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    assert!(front_page.contains(&format!("//! ```ignore\n{}\n//! ```\n", lines.join("\n"))), "src/lib.rs");
+}
