@@ -3,12 +3,14 @@
 mod batches;
 mod bytes;
 mod lists;
+mod outbox;
 mod races;
 mod reading;
 mod references;
+mod replacements;
 mod versions;
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use super::{
     random::Random,
@@ -16,6 +18,7 @@ use super::{
     samples::{Samples, moment, named},
 };
 use crate::{
+    event::Event,
     patch::ValueEdit,
     resource::Resource,
     schema::{Registry, ResourceType},
@@ -60,6 +63,14 @@ checks! {
     Cancelled = "cancelled" with batches::cancelled,
     /// Each change gives a new version, an old version is refused, and no version comes again.
     Versions = "versions" with versions::versions,
+    /// The version that a commit reports is the version of the resource, also if the store writes a list and the
+    /// resource by separate statements.
+    ReportedVersions = "reported-versions" with replacements::reported_versions,
+    /// A replacement changes the resource in place: references to the resource stay, and the referrers do not change.
+    Replacements = "replacements" with replacements::replacements,
+    /// Booleans that only the service provider sets, such as the marker of [`Ownership`](crate::provider::Ownership),
+    /// are true where the service provider wrote true, and nowhere else.
+    ReadOnlyValues = "read-only-values" with replacements::read_only_values,
     /// A change without effect keeps the version and `meta.lastModified`.
     NoChange = "no-change" with versions::no_change,
     /// A missing resource is not found, not replaced and not deleted, and no second resource is created under a used
@@ -98,6 +109,11 @@ checks! {
     Edits = "edits" with references::edits,
     /// The referrers of some ids, and the resource type of each id.
     Referrers = "referrers" with references::referrers,
+    /// No tenant sees the references of another tenant, even if both have resources with the same ids.
+    TenantReferences = "tenant-references" with references::of_tenants,
+    /// Each change writes one event into the host's outbox, in the same transaction. Needs
+    /// [`StoreKit::with_outbox`].
+    Outbox = "outbox" with outbox::outbox,
     /// A list of 10,000 references: one reference is added and one is removed.
     ManyMembers = "many-members" with references::many,
 }
@@ -116,6 +132,12 @@ impl From<Failure> for Stop {
 
 /// Makes the context of a tenant.
 type ContextOf = dyn Fn(TenantId) -> RequestContext + Send + Sync;
+
+/// The events in a host's outbox.
+type Events<'a> = Pin<Box<dyn Future<Output = Result<Vec<Event>, StoreError>> + Send + 'a>>;
+
+/// Reads the outbox of a tenant.
+type OutboxOf = dyn for<'a> Fn(&'a RequestContext) -> Events<'a> + Send + Sync;
 
 /// Runs the [`Check`]s against a store.
 ///
@@ -136,6 +158,7 @@ pub struct StoreKit<S> {
     registry: Registry,
     run: u64,
     context: Box<ContextOf>,
+    outbox: Option<Box<OutboxOf>>,
     many: usize,
 }
 
@@ -152,7 +175,7 @@ impl<S: Store> StoreKit<S> {
     /// `run` must not have been used with the same database before: the names of tenants and the ids are made from it,
     /// and nothing is cleaned up. The same number makes the same test data.
     pub fn new(store: S, registry: Registry, run: u64) -> Self {
-        Self { store, registry, run, context: Box::new(RequestContext::new), many: 10_000 }
+        Self { store, registry, run, context: Box::new(RequestContext::new), outbox: None, many: 10_000 }
     }
 
     /// Replaces [`RequestContext::new`] as the source of contexts: for a store that needs more than the tenant, or must
@@ -167,6 +190,38 @@ impl<S: Store> StoreKit<S> {
     #[must_use]
     pub fn with_many(mut self, members: usize) -> Self {
         self.many = members;
+        self
+    }
+
+    /// Sets the function that reads the host's outbox: all events of the context's tenant, in the order of their
+    /// commits, as [`Event::of`] made them. [`Check::Outbox`] needs the function.
+    ///
+    /// ```
+    /// # use scim_core::{event::Event, schema::Registry, store::MemoryStore, testkit::StoreKit};
+    /// # async fn rows(tenant: &str) -> Vec<Vec<u8>> { Vec::new() }
+    /// use scim_core::store::StoreError;
+    ///
+    /// let registry = Registry::standard();
+    /// let kit = StoreKit::new(MemoryStore::new(), registry.clone(), 1).with_outbox(move |context| {
+    ///     let registry = registry.clone();
+    ///     Box::pin(async move {
+    ///         let rows = rows(context.tenant().as_str()).await; // SELECT event FROM outbox WHERE tenant = $1 ORDER BY id
+    ///         rows.iter().map(|row| Event::from_json(&registry, row).map_err(StoreError::backend)).collect()
+    ///     })
+    /// });
+    /// # let _ = kit;
+    /// ```
+    #[must_use]
+    pub fn with_outbox(
+        mut self,
+        outbox: impl for<'a> Fn(
+            &'a RequestContext,
+        ) -> Pin<Box<dyn Future<Output = Result<Vec<Event>, StoreError>> + Send + 'a>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.outbox = Some(Box::new(outbox));
         self
     }
 

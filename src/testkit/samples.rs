@@ -190,6 +190,21 @@ fn object_in(object: &mut Object, attribute: AttributeId) -> Option<&mut Object>
     }
 }
 
+/// The singular booleans of a type that only the service provider sets: at the top, or in an extension.
+pub(super) fn flags(resource_type: &ResourceType) -> Vec<AttributeId> {
+    let is_flag = |attribute: &AttributeId| {
+        let definition = resource_type.attribute(*attribute);
+        let parent = resource_type.parent(*attribute);
+        definition.data_type() == AttributeType::Boolean
+            && definition.mutability() == Mutability::ReadOnly
+            && !resource_type.is_sensitive(*attribute)
+            && is_singular(resource_type, *attribute)
+            && (parent == AttributeId::ROOT
+                || resource_type.extensions().iter().any(|extension| extension.attribute() == parent))
+    };
+    resource_type.attributes().filter(is_flag).collect()
+}
+
 /// Whether a client can set the attribute and its parents.
 fn is_settable(resource_type: &ResourceType, attribute: AttributeId) -> bool {
     let mut at = attribute;

@@ -106,6 +106,8 @@ mod security {
 }
 mod store {
     mod memory;
+    #[cfg(feature = "testkit")]
+    mod mistakes;
     mod model;
     mod races;
     mod reading;

@@ -101,7 +101,8 @@ impl Store for Directory {
     ) -> Result<Vec<Option<usize>>, StoreError> {
         let tables = self.begin();
         let key = |id: &str| (context.tenant().clone(), Text::from(id));
-        let position = |id: &&str| resource_types.iter().position(|resource_type| tables.version(resource_type, &key(id)).is_some());
+        let has = |id: &str, resource_type: &ResourceType| tables.version(resource_type, &key(id)).is_some();
+        let position = |id: &&str| resource_types.iter().position(|resource_type| has(id, resource_type));
         Ok(ids.iter().map(position).collect())
     }
 }

@@ -20,7 +20,8 @@ pub(super) async fn round_trip<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
                 .map_or_else(|| format!("{} {round}", resource_type.name()), |hostile| (*hostile).to_owned());
             let mut resource = random(resource_type, &id, &name, &mut numbers);
             resource.root_mut().insert(AttributeId::EXTERNAL_ID, text(&name));
-            let created = moment(i64::try_from(round).unwrap_or_default());
+            // A service provider writes times with milliseconds, which a column of whole seconds would lose.
+            let created = moment(i64::try_from(round).unwrap_or_default()) + chrono::TimeDelta::milliseconds(7);
             resource.set_times(Some(created), created + chrono::TimeDelta::milliseconds(1));
             let what = format!("a {} is created", resource_type.name());
             kit.write_one(&context, &what, create(resource.clone())).await?;

@@ -218,6 +218,35 @@ pub(super) async fn referrers<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     check(located == expected, "of which type each id is", || format!("{located:?} instead of {expected:?}"))
 }
 
+pub(super) async fn of_tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
+    let (one, other) = (kit.tenant("one")?, kit.tenant("other")?);
+    let (referrer, list) = kit.referrer()?;
+    let subject = &kit.samples.subject;
+    let relations = kit.whole.registry.relations(subject);
+    let relation = relations.iter().find(|it| it.referrer().name() == referrer.name() && it.list() == list);
+    let none = Stop::Skipped("no resource type shows the resources that refer to it");
+    let relation = relation.ok_or(none)?;
+    let mut random = kit.random();
+    let [id, group] = [random.id(), random.id()];
+    kit.write_one(&one, "a tenant has a member", create(kit.samples.subject(&id, "one"))).await?;
+    let mut resource = named(&referrer, &group, "list");
+    let element = Value::Complex(reference(&referrer, list, &id, subject));
+    resource.root_mut().insert(list, Value::List(vec![element]));
+    kit.write_one(&one, "a tenant has a list", create(resource)).await?;
+    // A store whose ids are unique beyond the tenant refuses the second resource with the id.
+    match kit.commit(&other, &[create(kit.samples.subject(&id, "other"))]).await {
+        Ok(_) => {}
+        Err(error) if matches!(error.error, StoreError::NotUnique { attribute: AttributeId::ID }) => {}
+        Err(error) => return Err(failed("another tenant creates a resource with the same id", &error)),
+    }
+    let found = kit.store().referrers(&other, relation, &[&id], 1 << 20).await;
+    let found = found.map_err(|error| failed("the referrers are read", &error))?;
+    check(found.is_empty(), "a tenant sees no referrers of another tenant", || format!("{} of them", found.len()))?;
+    let found = kit.store().referrers(&one, relation, &[&id], 1 << 20).await;
+    let found = found.map_err(|error| failed("the referrers are read", &error))?;
+    check(!found.is_empty(), "a tenant sees its own referrers", || "none of them".to_owned())
+}
+
 pub(super) async fn many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let size = kit.whole.many.max(2);
     let scene = Scene::new(kit, size, size - 1).await?;

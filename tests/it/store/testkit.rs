@@ -37,6 +37,10 @@ async fn yielded() {
     .await;
 }
 
+/// Checks whose stores are in `store::mistakes`.
+const MISTAKES: [Check; 5] =
+    [Check::ReportedVersions, Check::Replacements, Check::ReadOnlyValues, Check::TenantReferences, Check::Outbox];
+
 /// A store with one fault, for which one check looks.
 struct Broken {
     fault: Check,
@@ -432,8 +436,10 @@ fn the_store_in_memory_keeps_every_promise() {
     let registry = Registry::standard();
     let report = now(StoreKit::new(MemoryStore::new(), registry.clone(), 1).run_all());
     assert!(report.is_passed(), "{report}");
-    let passed = report.iter().filter(|(_, outcome)| **outcome == Outcome::Passed).count();
-    assert_eq!(passed, Check::ALL.len(), "nothing was skipped: {report}");
+    let is_skipped = |(_, outcome): &(&'static str, &Outcome)| matches!(outcome, Outcome::Skipped(_));
+    let skipped: Vec<&str> = report.iter().filter(is_skipped).map(|(name, _)| name).collect();
+    // The standard types have no marker, and the store in memory has no outbox.
+    assert_eq!(skipped, [Check::ReadOnlyValues.name(), Check::Outbox.name()], "{report}");
     // Two runs on one database, with the type of the store erased.
     let store = DynStore::new(MemoryStore::new());
     for run in [2, 3] {
@@ -447,7 +453,7 @@ fn the_store_in_memory_keeps_every_promise() {
 #[test]
 fn each_check_catches_what_it_is_for() {
     let mut wrong = Vec::new();
-    for &fault in Check::ALL {
+    for &fault in Check::ALL.iter().filter(|check| !MISTAKES.contains(check)) {
         let store = Broken::new(fault);
         let report = now(StoreKit::new(store, Registry::standard(), 1).with_many(300).run_all());
         let failed: Vec<&str> =
