@@ -15,7 +15,7 @@ use std::{pin::Pin, sync::Arc};
 use super::{
     random::Random,
     report::{Failure, Outcome, Report},
-    samples::{Samples, moment, named},
+    samples::{Samples, moment},
 };
 use crate::{
     event::Event,
@@ -160,6 +160,7 @@ pub struct StoreKit<S> {
     context: Box<ContextOf>,
     outbox: Option<Box<OutboxOf>>,
     many: usize,
+    are_names_global: bool,
 }
 
 impl<S> std::fmt::Debug for StoreKit<S> {
@@ -175,7 +176,15 @@ impl<S: Store> StoreKit<S> {
     /// `run` must not have been used with the same database before: the names of tenants and the ids are made from it,
     /// and nothing is cleaned up. The same number makes the same test data.
     pub fn new(store: S, registry: Registry, run: u64) -> Self {
-        Self { store, registry, run, context: Box::new(RequestContext::new), outbox: None, many: 10_000 }
+        Self {
+            store,
+            registry,
+            run,
+            context: Box::new(RequestContext::new),
+            outbox: None,
+            many: 10_000,
+            are_names_global: false,
+        }
     }
 
     /// Replaces [`RequestContext::new`] as the source of contexts: for a store that needs more than the tenant, or must
@@ -190,6 +199,15 @@ impl<S: Store> StoreKit<S> {
     #[must_use]
     pub fn with_many(mut self, members: usize) -> Self {
         self.many = members;
+        self
+    }
+
+    /// Declares that a unique value, such as `userName`, is unique in the whole database and not only in its tenant. No
+    /// check then uses a name in two tenants. Without this declaration, the check [`Tenants`](Check::Tenants) fails for
+    /// such a store, and names the attribute and the tenant.
+    #[must_use]
+    pub fn with_global_names(mut self) -> Self {
+        self.are_names_global = true;
         self
     }
 
@@ -227,11 +245,14 @@ impl<S: Store> StoreKit<S> {
 
     /// Runs one check.
     pub async fn run(&self, check: Check) -> Outcome {
-        let Some(samples) = Samples::new(&self.registry) else {
+        let Some(mut samples) = Samples::new(&self.registry) else {
             return Outcome::Skipped("no resource type has a unique attribute that is a string");
         };
         let position = Check::ALL.iter().position(|other| *other == check).unwrap_or_default();
         let seed = self.run.wrapping_mul(1_000).wrapping_add(u64::try_from(position).unwrap_or_default());
+        if self.are_names_global {
+            samples.suffix = format!(" {} {}", self.run, check.name());
+        }
         let kit = Kit { whole: self, samples, check, seed };
         match run(&kit, check).await {
             Ok(()) => Outcome::Passed,

@@ -49,6 +49,8 @@ pub(super) struct Samples {
     pub(super) unique: AttributeId,
     /// A type with a list that may refer to subjects, and the list.
     pub(super) referrer: Option<(Arc<ResourceType>, AttributeId)>,
+    /// The end of every name; empty if two tenants may use the same name.
+    pub(super) suffix: String,
 }
 
 impl Samples {
@@ -74,17 +76,34 @@ impl Samples {
             let list = resource_type.reference_lists().iter().find(|list| refers(resource_type, **list))?;
             Some((Arc::clone(resource_type), *list))
         });
-        Some(Self { subject: Arc::clone(subject), unique: unique_of(subject)?, referrer })
+        Some(Self { subject: Arc::clone(subject), unique: unique_of(subject)?, referrer, suffix: String::new() })
     }
 
     /// A subject with the attributes that its schema requires. `name` is its unique value.
     pub(super) fn subject(&self, id: &str, name: &str) -> Resource {
-        named(&self.subject, id, name)
+        self.named(&self.subject, id, name)
+    }
+
+    /// A new resource with the attributes that its schema requires; `name` is the value of every unique or required
+    /// text.
+    pub(super) fn named(&self, resource_type: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
+        named(resource_type, id, &format!("{name}{}", self.suffix))
+    }
+
+    /// A resource with values in about half of the settable attributes.
+    pub(super) fn random(
+        &self,
+        resource_type: &Arc<ResourceType>,
+        id: &str,
+        name: &str,
+        numbers: &mut Random,
+    ) -> Resource {
+        random(resource_type, id, &format!("{name}{}", self.suffix), numbers)
     }
 }
 
 /// A new resource with the attributes that its schema requires; `name` is the value of every unique or required text.
-pub(super) fn named(resource_type: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
+fn named(resource_type: &Arc<ResourceType>, id: &str, name: &str) -> Resource {
     let mut resource = required(resource_type, id, name);
     resource.assign_defaults();
     resource
@@ -230,7 +249,7 @@ fn is_singular(resource_type: &ResourceType, attribute: AttributeId) -> bool {
 
 /// A resource with values in about half of the settable attributes. The values come from a small set, so that they
 /// repeat.
-pub(super) fn random(resource_type: &Arc<ResourceType>, id: &str, name: &str, random: &mut Random) -> Resource {
+fn random(resource_type: &Arc<ResourceType>, id: &str, name: &str, random: &mut Random) -> Resource {
     let mut resource = required(resource_type, id, name);
     let containers = resource_type.extensions().iter().map(crate::schema::Extension::attribute);
     for parent in std::iter::once(AttributeId::ROOT).chain(containers) {

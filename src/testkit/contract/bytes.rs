@@ -3,7 +3,6 @@
 use super::{
     super::samples::{reference, text},
     Key, Kit, RequestContext, RequestedAttributes, Scan, Stop, Store, StoreError, Window, check, create, failed, held,
-    named,
 };
 use crate::{schema::AttributeId, store::Page, value::Value};
 
@@ -68,7 +67,7 @@ async fn pages<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, ids: &[Stri
 async fn lists<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, ids: &[String]) -> Result<(), Stop> {
     let Ok((referrer, list)) = kit.referrer() else { return Ok(()) };
     let group = kit.random().id().chars().rev().collect::<String>();
-    let mut resource = named(&referrer, &group, "list");
+    let mut resource = kit.samples.named(&referrer, &group, "list");
     let element = |id: &String| Value::Complex(reference(&referrer, list, id, &kit.samples.subject));
     resource.root_mut().insert(list, Value::List(ids.iter().map(element).collect()));
     let size = resource.size();

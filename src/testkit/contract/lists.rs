@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::samples::{DECIMALS, TEXTS, moment, random},
+    super::samples::{DECIMALS, TEXTS, moment},
     Arc, Expect, Kit, Random, RequestContext, RequestedAttributes, ResourceType, Scan, Stop, Store, Stored, Window,
     check, create, delete, failed, replace,
 };
@@ -103,7 +103,7 @@ pub(super) async fn orders<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let mut numbers = kit.random();
     for index in 0..40 {
         let id = numbers.id();
-        let resource = random(resource_type, &id, &format!("name {index}"), &mut numbers);
+        let resource = kit.samples.random(resource_type, &id, &format!("name {index}"), &mut numbers);
         kit.write_one(&context, "a resource is created", create(resource)).await?;
     }
     let all = kit.all(&context, resource_type).await?;
@@ -235,7 +235,8 @@ pub(super) async fn pushdown<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     for resource_type in kit.whole.registry.resource_types() {
         for index in 0..40 {
             let id = numbers.id();
-            let resource = random(resource_type, &id, &format!("{} {index}", resource_type.name()), &mut numbers);
+            let resource =
+                kit.samples.random(resource_type, &id, &format!("{} {index}", resource_type.name()), &mut numbers);
             kit.write_one(&context, "a resource is created", create(resource)).await?;
         }
         let all = kit.all(&context, resource_type).await?;

@@ -2,7 +2,7 @@
 
 use super::{
     super::samples::reference, Change, Expect, Failure, Kit, Stop, Store, ValueEdit, check, create, delete, edit,
-    failed, named, replace,
+    failed, replace,
 };
 use crate::event::StateChange;
 
@@ -22,7 +22,7 @@ pub(super) async fn outbox<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     if let Some((referrer, list)) = &kit.samples.referrer {
         let group = random.id();
         let add = ValueEdit { add: vec![reference(referrer, *list, &id, resource_type)], ..ValueEdit::default() };
-        changes.push((create(named(referrer, &group, "list")), group.clone(), StateChange::Created));
+        changes.push((create(kit.samples.named(referrer, &group, "list")), group.clone(), StateChange::Created));
         changes.push((edit(referrer, *list, &group, add, 1), group.clone(), StateChange::Updated));
         changes.push((delete(referrer, &group, Expect::Exists), group, StateChange::Deleted));
     }

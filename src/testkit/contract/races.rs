@@ -2,7 +2,7 @@
 
 use super::{
     super::futures::together, Change, Expect, Failure, Kit, Stop, Store, StoreError, ValueEdit, check, create, edit,
-    failed, held, named, replace, sorted,
+    failed, held, replace, sorted,
 };
 
 pub(super) async fn creators<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
@@ -80,7 +80,7 @@ pub(super) async fn members<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         kit.write_one(&context, "a member is created", create(kit.samples.subject(id, &format!("name of {id}"))))
             .await?;
     }
-    kit.write_one(&context, "a list is created", create(named(&referrer, &group, "list"))).await?;
+    kit.write_one(&context, "a list is created", create(kit.samples.named(&referrer, &group, "list"))).await?;
     let add = |id: &String| {
         let element = super::super::samples::reference(&referrer, list, id, &kit.samples.subject);
         [edit(&referrer, list, &group, ValueEdit { add: vec![element], ..ValueEdit::default() }, 1)]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    super::samples::{HOSTILE, moment, random, reference, set, text},
+    super::samples::{HOSTILE, moment, reference, set, text},
     Expect, Failure, Key, Kit, RequestContext, RequestedAttributes, Resource, Stop, Store, check, create, delete,
-    failed, held, named, replace, sorted,
+    failed, held, replace, sorted,
 };
 use crate::{schema::AttributeId, value::Value};
 
@@ -18,7 +18,7 @@ pub(super) async fn round_trip<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             let name = HOSTILE
                 .get(round)
                 .map_or_else(|| format!("{} {round}", resource_type.name()), |hostile| (*hostile).to_owned());
-            let mut resource = random(resource_type, &id, &name, &mut numbers);
+            let mut resource = kit.samples.random(resource_type, &id, &name, &mut numbers);
             resource.root_mut().insert(AttributeId::EXTERNAL_ID, text(&name));
             // A service provider writes times with milliseconds, which a column of whole seconds would lose.
             let created = moment(i64::try_from(round).unwrap_or_default()) + chrono::TimeDelta::milliseconds(7);
@@ -28,7 +28,10 @@ pub(super) async fn round_trip<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             let stored = kit.existing(&context, resource_type, &id, &what).await?;
             differs(&resource, &stored.resource)?;
             // Replace twice: with other values, then with almost none.
-            for resource in [random(resource_type, &id, &name, &mut numbers), named(resource_type, &id, &name)] {
+            for resource in [
+                kit.samples.random(resource_type, &id, &name, &mut numbers),
+                kit.samples.named(resource_type, &id, &name),
+            ] {
                 let what = format!("a {} is replaced", resource_type.name());
                 kit.write_one(&context, &what, replace(resource.clone(), Expect::Exists)).await?;
                 differs(&resource, &kit.existing(&context, resource_type, &id, &what).await?.resource)?;
@@ -70,7 +73,7 @@ pub(super) async fn requested<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         kit.write_one(&context, "a member is created", create(kit.samples.subject(id, &format!("name of {id}"))))
             .await?;
     }
-    let mut resource = named(&referrer, &group, "list");
+    let mut resource = kit.samples.named(&referrer, &group, "list");
     let elements = members.iter().map(|id| Value::Complex(reference(&referrer, list, id, &kit.samples.subject)));
     resource.root_mut().insert(list, Value::List(elements.collect()));
     let version = kit.write_one(&context, "a list is created", create(resource)).await?.version;
@@ -115,7 +118,8 @@ pub(super) async fn get_many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     // A resource of another type and a resource of another tenant: the store must find neither of them under its id.
     let mut types = kit.whole.registry.resource_types().iter();
     if let Some(another) = types.find(|resource_type| resource_type.name() != subject.name()) {
-        kit.write_one(&context, "a resource of another type", create(named(another, foreign, "other"))).await?;
+        kit.write_one(&context, "a resource of another type", create(kit.samples.named(another, foreign, "other")))
+            .await?;
     }
     kit.write_one(&other, "a resource of another tenant", create(kit.samples.subject(missing, "elsewhere"))).await?;
 
@@ -151,7 +155,7 @@ pub(super) async fn get_many<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 
     let Some((referrer, list)) = &kit.samples.referrer else { return Ok(()) };
     let group = numbers.id();
-    let mut resource = named(referrer, &group, "list");
+    let mut resource = kit.samples.named(referrer, &group, "list");
     let elements = [first, second].map(|id| Value::Complex(reference(referrer, *list, id, subject)));
     resource.root_mut().insert(*list, Value::List(elements.into()));
     kit.write_one(&context, "a list is created", create(resource)).await?;

@@ -2,7 +2,7 @@
 
 use super::{
     super::samples::reference, Arc, Change, Expect, Key, Kit, Object, Random, RequestContext, RequestedAttributes,
-    ResourceType, Stop, Store, StoreError, Stored, ValueEdit, check, create, delete, edit, failed, held, moment, named,
+    ResourceType, Stop, Store, StoreError, Stored, ValueEdit, check, create, delete, edit, failed, held, moment,
     replace, sorted,
 };
 use crate::{schema::AttributeId, value::Value};
@@ -28,7 +28,7 @@ impl Scene {
         for some in batch.chunks(kit.capabilities().max_batch.clamp(1, 500)) {
             kit.write(&context, "members are created", some).await?;
         }
-        let mut resource = named(&referrer, &group, "list");
+        let mut resource = kit.samples.named(&referrer, &group, "list");
         let elements: Vec<Value> = ids
             .iter()
             .take(members)
@@ -82,7 +82,12 @@ pub(super) async fn clean_up<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let gone = delete(&scene.referrer, &scene.group, Expect::Exists);
     kit.write_one(&scene.context, "the list's resource is deleted", gone).await?;
     // The old references do not come back with the id, and the former members can be deleted.
-    kit.write_one(&scene.context, "it is created anew", create(named(&scene.referrer, &scene.group, "list"))).await?;
+    kit.write_one(
+        &scene.context,
+        "it is created anew",
+        create(kit.samples.named(&scene.referrer, &scene.group, "list")),
+    )
+    .await?;
     let found = scene.held(kit).await?;
     check(found.is_empty(), "a list goes with its resource", || format!("{} values came back", found.len()))?;
     kit.write_one(&scene.context, "who was in it is deleted", delete(&kit.samples.subject, scene.id(0), Expect::Exists))
@@ -102,11 +107,11 @@ pub(super) async fn bad_references<S: Store>(kit: &Kit<'_, S>) -> Result<(), Sto
         return Err(Stop::Skipped("the store lets lists refer to what is not there yet"));
     }
     kit.refuse(&scene.context, "a list does not refer to what is not there", &[change], 0, bad).await?;
-    let mut resource = named(&scene.referrer, &other, "other");
+    let mut resource = kit.samples.named(&scene.referrer, &other, "other");
     resource.root_mut().insert(list, Value::List(vec![Value::Complex(scene.element(kit, &missing))]));
     let what = "a new list does not refer to what is not there";
     kit.refuse(&scene.context, what, &[create(resource.clone())], 0, bad).await?;
-    let mut resource = named(&scene.referrer, &scene.group, "list");
+    let mut resource = kit.samples.named(&scene.referrer, &scene.group, "list");
     resource.root_mut().insert(list, Value::List(vec![Value::Complex(scene.element(kit, &missing))]));
     let what = "a list that is replaced does not refer to what is not there";
     kit.refuse(&scene.context, what, &[replace(resource, Expect::Exists)], 0, bad).await?;
@@ -118,7 +123,12 @@ pub(super) async fn bad_references<S: Store>(kit: &Kit<'_, S>) -> Result<(), Sto
     if let Some(foreign) =
         resource_types.find(|resource_type| !allowed(resource_type) && resource_type.name() != scene.referrer.name())
     {
-        kit.write_one(&scene.context, "a resource of another type", create(named(foreign, &other, "other"))).await?;
+        kit.write_one(
+            &scene.context,
+            "a resource of another type",
+            create(kit.samples.named(foreign, &other, "other")),
+        )
+        .await?;
         let what = "a list does not refer to a type that it may not refer to";
         kit.refuse(&scene.context, what, &[scene.edit(add(&other), 1)], 0, bad).await?;
     }
@@ -229,7 +239,7 @@ pub(super) async fn of_tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let mut random = kit.random();
     let [id, group] = [random.id(), random.id()];
     kit.write_one(&one, "a tenant has a member", create(kit.samples.subject(&id, "one"))).await?;
-    let mut resource = named(&referrer, &group, "list");
+    let mut resource = kit.samples.named(&referrer, &group, "list");
     let element = Value::Complex(reference(&referrer, list, &id, subject));
     resource.root_mut().insert(list, Value::List(vec![element]));
     kit.write_one(&one, "a tenant has a list", create(resource)).await?;

@@ -2,8 +2,7 @@
 
 use super::{
     super::samples::{flags, reference, set},
-    ChangeOutcome, Expect, Failure, Kit, RequestContext, Stop, Store, ValueEdit, check, create, edit, held, named,
-    replace,
+    ChangeOutcome, Expect, Failure, Kit, RequestContext, Stop, Store, ValueEdit, check, create, edit, held, replace,
 };
 use crate::{
     resource::Resource,
@@ -39,7 +38,7 @@ pub(super) async fn reported_versions<S: Store>(kit: &Kit<'_, S>) -> Result<(), 
     let group = random.id();
     let element = |id: &str| reference(&referrer, list, id, &kit.samples.subject);
     let with = |name: &str, ids: &[&String]| {
-        let mut resource = named(&referrer, &group, name);
+        let mut resource = kit.samples.named(&referrer, &group, name);
         if !ids.is_empty() {
             let elements = ids.iter().map(|id| Value::Complex(element(id))).collect();
             resource.root_mut().insert(list, Value::List(elements));
@@ -75,7 +74,7 @@ pub(super) async fn replacements<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop>
     let mut random = kit.random();
     let [member, group] = [random.id(), random.id()];
     kit.write_one(&context, "a member is created", create(kit.samples.subject(&member, "before"))).await?;
-    let mut resource = named(&referrer, &group, "list");
+    let mut resource = kit.samples.named(&referrer, &group, "list");
     let element = reference(&referrer, list, &member, resource_type);
     resource.root_mut().insert(list, Value::List(vec![Value::Complex(element)]));
     kit.write_one(&context, "a list is created", create(resource)).await?;
@@ -106,7 +105,7 @@ pub(super) async fn read_only_values<S: Store>(kit: &Kit<'_, S>) -> Result<(), S
             for (from, to) in states.into_iter().flat_map(|from| states.map(|to| (from, to))) {
                 let id = random.id();
                 let with = |state: Option<bool>| {
-                    let mut resource = named(resource_type, &id, &format!("name of {id}"));
+                    let mut resource = kit.samples.named(resource_type, &id, &format!("name of {id}"));
                     let (top, parent) = (resource.root_mut(), resource_type.parent(flag));
                     match state {
                         Some(truth) => set(resource_type, top, flag, Value::Boolean(truth)),

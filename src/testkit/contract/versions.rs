@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{
-    Expect, Failure, Kit, Stop, Store, StoreError, ValueEdit, Version, check, create, delete, edit, named, replace,
-};
+use super::{Expect, Failure, Kit, Stop, Store, StoreError, ValueEdit, Version, check, create, delete, edit, replace};
 
 pub(super) async fn versions<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let context = kit.tenant("a")?;
@@ -60,7 +58,7 @@ pub(super) async fn no_change<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let mut random = kit.random();
     let [member, group] = [random.id(), random.id()];
     kit.write_one(&context, "a member is created", create(kit.samples.subject(&member, "member"))).await?;
-    kit.write_one(&context, "a list is created", create(named(&referrer, &group, "list"))).await?;
+    kit.write_one(&context, "a list is created", create(kit.samples.named(&referrer, &group, "list"))).await?;
     let element = || super::super::samples::reference(&referrer, list, &member, &kit.samples.subject);
     let add = || ValueEdit { add: vec![element()], ..ValueEdit::default() };
     let done = kit.write_one(&context, "a member is added", edit(&referrer, list, &group, add(), 1)).await?;

@@ -1,17 +1,20 @@
 //! Mistakes that hosts made in their stores. For each mistake there is a store that makes only this mistake, and only
 //! the check for it fails.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use crate::fixture::{forward::forward, host::now};
 use scim_core::{
     chrono::{DateTime, SubsecRound as _},
     event::Event,
-    resource::Resource,
+    resource::{Resource, UniqueKey},
     schema::{Attribute, AttributeId, AttributeType, Extension, Mutability, Registry, Relation, ResourceType, Schema},
     store::{
         Change, ChangeOutcome, CommitError, Deletion, Entry, MemoryStore, Referrer, Replacement, RequestContext, Store,
-        StoreError, Version,
+        StoreError, TenantId, Version,
     },
     testkit::{Check, Outcome, StoreKit},
     value::{Object, Value},
@@ -37,6 +40,8 @@ enum Mistake {
     NoEventOfEdits,
     /// An event is written before the change, and stays after a refusal.
     EventOfRefusals,
+    /// The index over names has no column of the tenant.
+    NamesOfAllTenants,
     /// No mistake.
     None,
 }
@@ -48,6 +53,7 @@ struct Mistaken {
     mistake: Mistake,
     inner: MemoryStore,
     contexts: Mutex<Vec<RequestContext>>,
+    names: Mutex<HashMap<UniqueKey, TenantId>>,
     outbox: Rows,
 }
 
@@ -104,6 +110,22 @@ impl Mistaken {
         }
     }
 
+    /// Refuses a name that a resource of another tenant has.
+    fn claim(&self, context: &RequestContext, batch: &[Change]) -> Result<(), CommitError> {
+        let mut names = self.names.lock().unwrap();
+        for (index, change) in batch.iter().enumerate() {
+            if let Change::Create(entry) = change {
+                for key in &entry.unique {
+                    let owner = names.entry(key.clone()).or_insert_with(|| context.tenant().clone());
+                    if owner != context.tenant() {
+                        return Err(CommitError::new(index, StoreError::NotUnique { attribute: key.attribute }));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn record(&self, context: &RequestContext, change: &Change, done: &ChangeOutcome) {
         let is_edit = matches!(change, Change::EditValues(_));
         if !(is_edit && self.is(Mistake::NoEventOfEdits))
@@ -122,6 +144,9 @@ impl Store for Mistaken {
         if let (Mistake::EventOfRefusals, [change @ Change::Delete(_)]) = (self.mistake, batch) {
             self.record(context, change, &ChangeOutcome::deleted());
             return self.inner.commit(context, batch).await;
+        }
+        if self.is(Mistake::NamesOfAllTenants) {
+            self.claim(context, batch)?;
         }
         let (mut changes, mut ends) = (Vec::new(), Vec::new());
         for change in batch {
@@ -184,7 +209,8 @@ fn registry() -> Registry {
 fn kit(mistake: Mistake) -> StoreKit<Mistaken> {
     let (registry, outbox) = (registry(), Rows::default());
     let rows = Arc::clone(&outbox);
-    let store = Mistaken { mistake, inner: MemoryStore::new(), contexts: Mutex::default(), outbox };
+    let store =
+        Mistaken { mistake, inner: MemoryStore::new(), contexts: Mutex::default(), names: Mutex::default(), outbox };
     StoreKit::new(store, registry.clone(), 1).with_many(300).with_outbox(move |context| {
         let of_tenant = |(tenant, _): &&(String, Vec<u8>)| tenant == context.tenant().as_str();
         let rows = rows.lock().unwrap();
@@ -218,4 +244,18 @@ fn each_mistake_of_a_host_is_caught_by_its_check() {
         let skipped = report.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Skipped(_))).count();
         assert_eq!(skipped, 0, "{mistake:?}: {report}");
     }
+}
+
+/// A host whose names are unique beyond the tenant declares it, and the kit then passes. Without the declaration, the
+/// names of one check collide with those of another.
+#[test]
+fn names_that_are_unique_everywhere_are_declared() {
+    let Outcome::Failed(failure) = now(kit(Mistake::NamesOfAllTenants).run(Check::Tenants)) else {
+        panic!("two tenants cannot use one name");
+    };
+    let found = failure.found();
+    assert!(found.contains("`userName`") && found.contains("kit-1-tenants-other"), "{failure}");
+    assert!(found.contains("StoreKit::with_global_names"), "{failure}");
+    let report = now(kit(Mistake::NamesOfAllTenants).with_global_names().run_all());
+    assert!(report.is_passed(), "{report}");
 }
