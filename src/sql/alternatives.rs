@@ -5,7 +5,7 @@
 
 use super::{condition::Base, scalar::Scalar, translator::Translator};
 use crate::{
-    filter::{Comparison, Condition, Operator},
+    filter::{Comparand, Comparison, Condition, Operator},
     path::Place,
     store::Pushdown,
 };
@@ -13,8 +13,49 @@ use crate::{
 /// A part of a disjunction.
 enum Alternative<'c> {
     Condition(&'c Condition),
-    /// Comparisons of the same values. Either all of them are by `eq`, or none.
+    /// Comparisons of the same values, all of one relation.
     Comparisons(Vec<&'c Comparison>),
+}
+
+/// The relations that a group of comparisons has in common.
+#[derive(Clone, Copy, PartialEq)]
+enum Relation {
+    Equal,
+    /// Greater than a text, or equal.
+    Above,
+    /// Less than a text, or equal.
+    Below,
+    Other,
+}
+
+impl Relation {
+    fn of(comparison: &Comparison) -> Self {
+        let is_text = matches!(comparison.operand(), Comparand::Exact(_) | Comparand::Folded(_));
+        match comparison.operator() {
+            Operator::Eq => Self::Equal,
+            Operator::Gt | Operator::Ge if is_text => Self::Above,
+            Operator::Lt | Operator::Le if is_text => Self::Below,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether the first comparison holds for every value for which the second holds.
+    fn is_implied(self, first: &Comparison, second: &Comparison) -> bool {
+        let (left, right) = match (first.operand(), second.operand()) {
+            (Comparand::Exact(left), Comparand::Exact(right)) | (Comparand::Folded(left), Comparand::Folded(right)) => {
+                (left.as_str(), right.as_str())
+            }
+            _ => return false,
+        };
+        // Of equal bounds, the one with equality is wider.
+        let is_wider =
+            || matches!(first.operator(), Operator::Ge | Operator::Le) || first.operator() == second.operator();
+        match self {
+            Self::Above => left < right || (left == right && is_wider()),
+            Self::Below => left > right || (left == right && is_wider()),
+            Self::Equal | Self::Other => false,
+        }
+    }
 }
 
 impl<'a> Translator<'a> {
@@ -31,26 +72,33 @@ impl<'a> Translator<'a> {
     /// alternatives, so that the alternatives on a list need not unpack it separately.
     fn grouped<'c>(&self, conditions: &'c [Condition], base: &Base<'a>) -> Vec<Alternative<'c>> {
         let mut grouped: Vec<Alternative<'c>> = Vec::with_capacity(conditions.len());
-        // The positions of the comparisons of each place, by `eq` and by other operators.
-        let mut groups: Vec<(Place, bool, usize)> = Vec::new();
+        // The positions of the comparisons of each place and relation.
+        let mut groups: Vec<(Place, Relation, usize)> = Vec::new();
         for condition in conditions {
             let Condition::Compare(comparison) = condition else {
                 grouped.push(Alternative::Condition(condition));
                 continue;
             };
-            let (place, is_equality) = (*comparison.place(), comparison.operator() == Operator::Eq);
+            let (place, relation) = (*comparison.place(), Relation::of(comparison));
             let is_list = place.route().iter().any(|id| self.mapping.resource_type.attribute(*id).is_multi_valued());
-            if !(is_equality || is_list) || (is_equality && self.is_contained(comparison, base)) {
+            let relation = if is_list && relation != Relation::Equal { Relation::Other } else { relation };
+            if (relation == Relation::Other && !is_list)
+                || (relation == Relation::Equal && self.is_contained(comparison, base))
+            {
                 grouped.push(Alternative::Condition(condition));
                 continue;
             }
-            let known = groups.iter().find(|(of, equality, _)| (*of, *equality) == (place, is_equality));
+            let known = groups.iter().find(|(of, with, _)| (*of, *with) == (place, relation));
             let known = known.and_then(|(_, _, position)| grouped.get_mut(*position));
             if let Some(Alternative::Comparisons(comparisons)) = known {
-                comparisons.push(comparison);
+                // The widest of several ranges is their union.
+                if !comparisons.iter().any(|known| relation.is_implied(known, comparison)) {
+                    comparisons.retain(|known| !relation.is_implied(comparison, known));
+                    comparisons.push(comparison);
+                }
                 continue;
             }
-            groups.push((place, is_equality, grouped.len()));
+            groups.push((place, relation, grouped.len()));
             grouped.push(Alternative::Comparisons(vec![comparison]));
         }
         grouped

@@ -132,7 +132,7 @@ fn a_document_is_read_a_few_times_whatever_the_number_of_terms() {
         (terms("(title co \"#\" and emails.value co \"#\")", " or ", 256), 1, false),
         (terms("emails[type eq \"#\" and value co \"#\"]", " or ", 256), 1, false),
         (terms("emails.value co \"#\"", " or ", 512), 2, false),
-        (terms("userName gt \"#\"", " or ", 512), 1, false),
+        (terms("userName gt \"#\"", " or ", 512), 2, true),
         (terms("userName gt \"#\"", " and ", 512), 13, true),
         (terms("userName sw \"#\"", " or ", 512), 1, false),
         (terms("userName eq \"#\"", " or ", 512), 2, true),
