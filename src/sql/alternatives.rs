@@ -3,7 +3,10 @@
 //! A database evaluates every alternative by itself: for a value of a document it reads the document, and for a list it
 //! unpacks the list.
 
-use super::{condition::Base, scalar::Scalar, translator::Translator};
+use super::{
+    scalar::Scalar,
+    translator::{Base, Translator},
+};
 use crate::{
     filter::{Comparand, Comparison, Condition, Operator},
     path::Place,

@@ -11,7 +11,7 @@ use super::{
     narrow::names_a_value,
     scalar::Scalar,
     statement::{Dialect, Statement},
-    translator::Translator,
+    translator::{Base, Translator},
 };
 use crate::{
     filter::Condition,
@@ -58,16 +58,6 @@ impl Mapping {
         let derived = top.is_multi_valued() && top.mutability() == Mutability::ReadOnly;
         !derived && is_kept(&self.resource_type, attribute)
     }
-}
-
-/// The value that the places of a condition start from.
-pub(super) enum Base<'a> {
-    Resource,
-    /// A complex value whose sub-attributes are columns.
-    Columns,
-    /// A complex value, or an element of a list, in a document.
-    Json(Json),
-    Row(&'a Table),
 }
 
 impl<'a> Translator<'a> {

@@ -5,11 +5,10 @@
 use serde_json::{Map, Value as Pattern};
 
 use super::{
-    condition::Base,
     mapping::{Index, Mapping, Table},
     scalar::{Scalar, comparable_text},
     statement::{Dialect, Param},
-    translator::Translator,
+    translator::{Base, Translator},
 };
 use crate::{
     filter::{Comparand, Comparison, Condition, Operator},

@@ -6,10 +6,9 @@
 //! does not serve such a condition.
 
 use super::{
-    condition::Base,
     json::Json,
     statement::{Dialect, Statement},
-    translator::Translator,
+    translator::{Base, Translator},
 };
 use crate::filter::Condition;
 

@@ -3,7 +3,22 @@
 //! `condition` writes conditions, `alternatives` those of a disjunction, `narrow` those that an index serves, and
 //! `once` those for which PostgreSQL reads the document once.
 
-use super::{mapping::Mapping, scalar::tight, statement::Statement};
+use super::{
+    json::Json,
+    mapping::{Mapping, Table},
+    scalar::tight,
+    statement::Statement,
+};
+
+/// The value that the places of a condition start from.
+pub(super) enum Base<'a> {
+    Resource,
+    /// A complex value whose sub-attributes are columns.
+    Columns,
+    /// A complex value, or an element of a list, in a document.
+    Json(Json),
+    Row(&'a Table),
+}
 
 /// Writes conditions on the resources of a mapping into a statement.
 pub(super) struct Translator<'a> {
