@@ -72,11 +72,13 @@
 //! [`page`] then makes the page from the rows. Documents that were written with another [`representation`] must be
 //! derived again.
 
+mod alternatives;
 mod comparable;
 mod condition;
 mod json;
 mod mapping;
 mod narrow;
+mod once;
 mod order;
 mod scalar;
 mod statement;

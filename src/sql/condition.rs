@@ -9,12 +9,12 @@ use super::{
     json::Json,
     mapping::{Column, Index, Mapping, Table},
     narrow::names_a_value,
-    scalar::{Scalar, tight},
+    scalar::Scalar,
     statement::{Dialect, Statement},
-    translator::Translator,
+    translator::{Base, Translator},
 };
 use crate::{
-    filter::{Comparison, Condition, Operator},
+    filter::Condition,
     path::Place,
     schema::{AttributeId, AttributeType, Mutability},
     store::Pushdown,
@@ -60,16 +60,6 @@ impl Mapping {
     }
 }
 
-/// The value that the places of a condition start from.
-enum Base<'a> {
-    Resource,
-    /// A complex value whose sub-attributes are columns.
-    Columns,
-    /// A complex value, or an element of a list, in a document.
-    Json(Json),
-    Row(&'a Table),
-}
-
 impl<'a> Translator<'a> {
     /// Writes the conjunction of the conditions; `false` when the database cannot evaluate one of them.
     pub(super) fn conjunction(&mut self, conditions: &[&Condition]) -> bool {
@@ -91,10 +81,10 @@ impl<'a> Translator<'a> {
         }
     }
 
-    fn condition(&mut self, condition: &Condition, base: &Base<'a>) -> Pushdown {
+    pub(super) fn condition(&mut self, condition: &Condition, base: &Base<'a>) -> Pushdown {
         match condition {
-            Condition::All(all) => self.joined(all, base, true),
-            Condition::Any(any) => self.joined(any, base, false),
+            Condition::All(all) => self.halved(all, true, &mut |it, condition| it.condition(condition, base)),
+            Condition::Any(any) => self.alternatives(any, base),
             Condition::Not(condition) => self.whole(|it| {
                 it.statement.push("NOT (");
                 let inner = it.condition(condition, base);
@@ -105,32 +95,12 @@ impl<'a> Translator<'a> {
             Condition::Element { place, condition } => self.element(place, condition, base),
             Condition::Present(place) => self.present(place, base),
             Condition::Extension(attribute) => self.extension(*attribute, base),
-            Condition::Compare(comparison) => self.comparison(comparison, base),
+            Condition::Compare(comparison) => self.comparisons(&[comparison], base),
             Condition::Constant(truth) => {
                 self.statement.push(if *truth { "TRUE" } else { "FALSE" });
                 Pushdown::Exact
             }
         }
-    }
-
-    fn comparison(&mut self, comparison: &Comparison, base: &Base<'a>) -> Pushdown {
-        let place = comparison.place();
-        let test = &mut |it: &mut Self, scalar: &Scalar| {
-            scalar.compare(it.statement, comparison.operator(), comparison.operand())
-        };
-        if !matches!(base, Base::Resource) {
-            return self.at(place, base, test);
-        }
-        if let Some(pushdown) = self.found_value(comparison) {
-            return pushdown;
-        }
-        if let (Operator::Eq, Some((_, table))) = (comparison.operator(), self.mapping.table_on(place.route())) {
-            let column = table.find(place.attribute());
-            if let Some(pushdown) = self.owned(table, |it| it.of(column, test)) {
-                return pushdown;
-            }
-        }
-        self.at(place, base, test)
     }
 
     /// Calls `write`, and removes the written text if `write` returns [`Pushdown::No`].
@@ -145,11 +115,12 @@ impl<'a> Translator<'a> {
 
     /// A conjunction or disjunction, halved recursively: databases bound the depth of an expression, and a chain of a
     /// thousand operators would be a thousand levels deep.
-    fn joined(&mut self, conditions: &[Condition], base: &Base<'a>, and: bool) -> Pushdown {
-        self.halved(conditions, and, &mut |it, condition| it.condition(condition, base))
-    }
-
-    fn halved<T>(&mut self, parts: &[T], and: bool, write: &mut dyn FnMut(&mut Self, &T) -> Pushdown) -> Pushdown {
+    pub(super) fn halved<T>(
+        &mut self,
+        parts: &[T],
+        and: bool,
+        write: &mut dyn FnMut(&mut Self, &T) -> Pushdown,
+    ) -> Pushdown {
         match parts {
             [] => {
                 self.statement.push(if and { "TRUE" } else { "FALSE" });
@@ -182,7 +153,12 @@ impl<'a> Translator<'a> {
     }
 
     /// Writes that `test` holds for one of the values at `place`, which are not complex.
-    fn at(&mut self, place: &Place, base: &Base<'a>, test: &mut dyn FnMut(&mut Self, &Scalar) -> Pushdown) -> Pushdown {
+    pub(super) fn at(
+        &mut self,
+        place: &Place,
+        base: &Base<'a>,
+        test: &mut dyn FnMut(&mut Self, &Scalar) -> Pushdown,
+    ) -> Pushdown {
         let attribute = place.attribute();
         if let Some((_, table)) = self.mapping.table_on(place.route()) {
             // The rows belong to the resource, not to an element of a list.
@@ -207,8 +183,8 @@ impl<'a> Translator<'a> {
         }
         self.statement.back_to(mark);
         let index = match base {
-            Base::Resource => self.mapping.index_of(self.statement.dialect, place.route()),
-            // Only the resource's own values have an index.
+            Base::Resource if self.arrays.is_none() => self.mapping.index_of(self.statement.dialect, place.route()),
+            // Only the resource's own values have an index, outside of a subquery.
             _ if self.mapping.indexed.is_some() => Index::None,
             _ => Index::Unknown,
         };
@@ -218,14 +194,18 @@ impl<'a> Translator<'a> {
         })
     }
 
-    fn of(&mut self, column: Option<&Column>, test: &mut dyn FnMut(&mut Self, &Scalar) -> Pushdown) -> Pushdown {
+    pub(super) fn of(
+        &mut self,
+        column: Option<&Column>,
+        test: &mut dyn FnMut(&mut Self, &Scalar) -> Pushdown,
+    ) -> Pushdown {
         column.map_or(Pushdown::No, |column| test(self, &Scalar::column(column)))
     }
 
     /// The document, if it contains the attribute.
     pub(super) fn document(&self, attribute: AttributeId) -> Option<Json> {
-        let document = self.mapping.document.as_deref()?;
-        self.mapping.has_in_document(attribute).then(|| Json::new(tight(document)))
+        let source = self.source.as_deref()?;
+        self.mapping.has_in_document(attribute).then(|| Json::new(source))
     }
 
     /// Writes that `test` holds for one of the values at the end of the route.
@@ -240,8 +220,7 @@ impl<'a> Translator<'a> {
         if !self.mapping.resource_type.attribute(*first).is_multi_valued() {
             return self.each(json, rest, test);
         }
-        self.aliases += 1;
-        let (rows, element, _) = json.elements(self.statement.dialect, &self.mapping.resource_type, self.aliases);
+        let (rows, element, _) = self.elements(&json);
         self.whole(|it| {
             it.statement.push("EXISTS (SELECT 1 FROM ").push(&rows).push(" WHERE ");
             let pushdown = it.each(element, rest, test);

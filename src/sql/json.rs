@@ -23,6 +23,11 @@ impl Json {
         self.names.is_empty()
     }
 
+    /// The expression that the value starts from.
+    pub(super) fn root(&self) -> &str {
+        &self.root
+    }
+
     pub(super) fn enter(mut self, attribute: AttributeId) -> Self {
         self.names.push(attribute);
         self
@@ -57,20 +62,28 @@ impl Json {
         resource_type: &ResourceType,
         number: usize,
     ) -> (String, Self, String) {
-        let alias = format!("scim{number}");
         match dialect {
             Dialect::Sqlite => {
+                let alias = format!("scim{number}");
                 let rows = format!("json_each({}, {}) AS {alias}", self.root, self.path(resource_type));
                 (rows, Self::new(format!("{alias}.value")), format!("{alias}.key"))
             }
-            Dialect::Postgres => {
-                let value = self.value(resource_type);
-                // A value that is not an array must not raise an error, which would fail the whole statement.
-                let array = format!("CASE WHEN jsonb_typeof({value}) = 'array' THEN {value} ELSE '[]'::jsonb END");
-                let rows = format!("jsonb_array_elements({array}) WITH ORDINALITY AS {alias}(value, key)");
-                (rows, Self::new(format!("{alias}.value")), format!("{alias}.key"))
-            }
+            Dialect::Postgres => Self::unnested(&self.array(resource_type), number),
         }
+    }
+
+    /// The value as an array of `jsonb`, which is empty if the value is not an array: such a value must not raise an
+    /// error, which would fail the whole statement.
+    pub(super) fn array(&self, resource_type: &ResourceType) -> String {
+        let value = self.value(resource_type);
+        format!("CASE WHEN jsonb_typeof({value}) = 'array' THEN {value} ELSE '[]'::jsonb END")
+    }
+
+    /// [`Json::elements`] of an array of `jsonb`.
+    pub(super) fn unnested(array: &str, number: usize) -> (String, Self, String) {
+        let alias = format!("scim{number}");
+        let rows = format!("jsonb_array_elements({array}) WITH ORDINALITY AS {alias}(value, key)");
+        (rows, Self::new(format!("{alias}.value")), format!("{alias}.key"))
     }
 
     /// The value as `jsonb`.

@@ -108,8 +108,9 @@ impl Mapping {
     /// Declares that these attributes of the document, and no others, have an index on their [key](Mapping::key).
     ///
     /// `eq`, `sw` and the order of an indexed attribute are written so that the index serves them. The values of other
-    /// attributes are read once per comparison. Without this declaration, a value that is equal or absent is read
-    /// twice, so that an undeclared index can serve the comparison.
+    /// attributes are read once per comparison, and in PostgreSQL a filter with many such comparisons reads each document
+    /// once. Without this declaration, a value that is equal or absent is read twice, so that an undeclared index can
+    /// serve the comparison.
     #[must_use]
     pub fn with_indexed(mut self, attributes: impl IntoIterator<Item = AttributeId>) -> Self {
         self.indexed.get_or_insert_with(Vec::new).extend(attributes);

@@ -8,7 +8,7 @@ use super::{
     mapping::{Index, Mapping, Table},
     scalar::{Scalar, comparable_text},
     statement::{Dialect, Param},
-    translator::Translator,
+    translator::{Base, Translator},
 };
 use crate::{
     filter::{Comparand, Comparison, Condition, Operator},
@@ -203,17 +203,19 @@ fn equality<'a>(condition: &'a Condition, table: &Table) -> Option<&'a Compariso
 }
 
 impl Translator<'_> {
-    /// Writes a comparison of a resource's value by an index, if an index serves it.
-    pub(super) fn found_value(&mut self, comparison: &Comparison) -> Option<Pushdown> {
-        let mapping = self.mapping;
-        if mapping.contains(self.statement.dialect)
-            && let Some(pattern) = mapping.equality_pattern(comparison)
-        {
-            self.contain(&pattern);
-            return Some(Pushdown::Exact);
-        }
-        let table = mapping.lookup_on(comparison.place().route())?;
-        (comparison.operator() == Operator::Eq).then(|| self.owners(table, comparison))?
+    /// Whether an index of documents serves a comparison of a resource's value by containment.
+    pub(super) fn is_contained(&self, comparison: &Comparison, base: &Base<'_>) -> bool {
+        matches!(base, Base::Resource)
+            && self.arrays.is_none()
+            && self.mapping.contains(self.statement.dialect)
+            && self.mapping.equality_pattern(comparison).is_some()
+    }
+
+    /// Writes a comparison of a resource's value by containment.
+    pub(super) fn contain_value(&mut self, comparison: &Comparison) -> Option<Pushdown> {
+        let pattern = self.mapping.equality_pattern(comparison)?;
+        self.contain(&pattern);
+        Some(Pushdown::Exact)
     }
 
     /// Writes an index condition that the condition in brackets implies. Returns whether the index condition is
@@ -233,8 +235,8 @@ impl Translator<'_> {
 
     fn contain(&mut self, pattern: &Pattern) {
         let pattern = self.statement.placeholder(Param::Text(pattern.to_string()), "text::jsonb");
-        let document = self.mapping.document.as_deref().map(super::scalar::tight).unwrap_or_default();
-        self.statement.push(&format!("{document} @> {pattern}"));
+        let document = self.source.as_deref().unwrap_or_default();
+        self.statement.push(document).push(" @> ").push(&pattern);
     }
 
     /// Writes that the resource owns a row with the compared value.

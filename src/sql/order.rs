@@ -129,7 +129,7 @@ impl Statement {
     /// ```
     pub fn filter(&mut self, mapping: &Mapping, conditions: &[&Condition]) -> Result<&mut Self, Unmapped> {
         let mark = self.mark();
-        if Translator::new(mapping, self).conjunction(conditions) {
+        if Translator::new(mapping, self).filter(conditions) {
             return Ok(self);
         }
         self.back_to(mark);
@@ -324,8 +324,7 @@ impl Translator<'_> {
             if !resource_type.attribute(*id).is_multi_valued() {
                 continue;
             }
-            self.aliases += 1;
-            let (rows, element, place) = json.elements(dialect, resource_type, self.aliases);
+            let (rows, element, place) = self.elements(&json);
             let primary = resource_type.conventional(*id).primary.map_or_else(String::new, |primary| {
                 format!(
                     "COALESCE({} = 'true', FALSE) DESC, ",

@@ -125,23 +125,14 @@ impl Scalar {
         let Some((test, pushdown)) = test(self.form, statement.dialect, operator, operand) else {
             return Pushdown::No;
         };
-        let dialect = statement.dialect;
         let searched = match &test {
             Test::Text(Operator::Sw, text) => text.to_string(),
             _ => String::new(),
         };
-        let (operator, param, cast) = match test {
-            Test::Never => {
-                statement.push("FALSE");
-                return pushdown;
-            }
-            Test::Text(operator, text) => (operator, Param::Text(text.into_owned()), "text"),
-            Test::Integer(operator, number) => (operator, Param::Integer(number), "bigint"),
-            Test::Boolean(operator, truth) => (operator, Param::Boolean(truth), "boolean"),
-            // The parameter has the type text, which every driver supports; the database parses it.
-            Test::Timestamp(operator, text) => (operator, Param::Text(text), "text::timestamptz"),
+        let Some((operator, value)) = bound(statement, test) else {
+            statement.push("FALSE");
+            return pushdown;
         };
-        let value = statement.placeholder(param, cast);
         let symbol = match operator {
             Operator::Gt => ">",
             Operator::Ge => ">=",
@@ -153,23 +144,51 @@ impl Scalar {
             }
             Operator::Eq | Operator::Ne => "=",
         };
+        self.relation(statement, symbol, &[value]);
+        pushdown
+    }
+
+    /// Writes that the value equals one of the operands. Writes nothing and returns [`Pushdown::No`] if the comparison
+    /// with one of them cannot be expressed.
+    pub(super) fn equal(&self, statement: &mut Statement, operands: &[&Comparand]) -> Pushdown {
+        let dialect = statement.dialect;
+        let tests = operands.iter().map(|operand| test(self.form, dialect, Operator::Eq, operand));
+        let Some(tests) = tests.collect::<Option<Vec<_>>>() else { return Pushdown::No };
+        let is_exact = tests.iter().all(|(_, pushdown)| *pushdown == Pushdown::Exact);
+        let values = tests.into_iter().filter_map(|(test, _)| bound(statement, test)).map(|(_, value)| value);
+        let values: Vec<String> = values.collect();
+        if values.is_empty() {
+            statement.push("FALSE");
+        } else {
+            self.relation(statement, "=", &values);
+        }
+        if is_exact { Pushdown::Exact } else { Pushdown::Superset }
+    }
+
+    /// Writes that the value is in this relation to a value, or is equal to one of several values.
+    fn relation(&self, statement: &mut Statement, symbol: &str, values: &[String]) {
+        let dialect = statement.dialect;
         let sql = &self.sql;
         // An index of a column serves `=` with the column's own collation; all deterministic collations agree on
         // equality.
         let plain = symbol == "=" && dialect == Dialect::Postgres && !self.computed;
         let left = if plain { sql.clone() } else { self.ordered(dialect) };
+        let compared = related(&left, symbol, values);
         // `COALESCE` would hide the comparison from an index, which serves only a separate conjunct.
         statement.push(&match self.index {
-            _ if self.required => format!("{left} {symbol} {value}"),
-            Index::None => format!("COALESCE({left} {symbol} {value}, FALSE)"),
-            Index::Unknown | Index::Whole => format!("({left} {symbol} {value} AND {sql} IS NOT NULL)"),
+            _ if self.required => compared,
+            Index::None => format!("COALESCE({compared}, FALSE)"),
+            Index::Unknown | Index::Whole => format!("({compared} AND {sql} IS NOT NULL)"),
             Index::Prefix => {
-                let (key, bound) = (self.prefix(), symbol.trim_end_matches('='));
-                let bound = if bound.is_empty() { symbol.to_owned() } else { format!("{bound}=") };
-                format!("({key} {bound} left({value}, {PREFIX}) AND {left} {symbol} {value} AND {sql} IS NOT NULL)")
+                let bound = match symbol {
+                    ">" => ">=",
+                    "<" => "<=",
+                    symbol => symbol,
+                };
+                let beginnings: Vec<String> = values.iter().map(|value| format!("left({value}, {PREFIX})")).collect();
+                format!("({} AND COALESCE({compared}, FALSE))", related(&self.prefix(), bound, &beginnings))
             }
         });
-        pushdown
     }
 
     /// Writes that `value` is in the text, at its start or at its end. Every text contains the empty text.
@@ -207,6 +226,27 @@ impl Scalar {
         let above = statement.placeholder(Param::Text(above), "text");
         format!("{key} >= {lowest} AND {key} < {above}")
     }
+}
+
+/// A relation to a value, or equality with one of several values.
+fn related(left: &str, symbol: &str, values: &[String]) -> String {
+    match values {
+        [value] => format!("{left} {symbol} {value}"),
+        values => format!("{left} IN ({})", values.join(", ")),
+    }
+}
+
+/// Binds the value of a test. Returns the operator and the placeholder; `None` if the test is never true.
+fn bound(statement: &mut Statement, test: Test<'_>) -> Option<(Operator, String)> {
+    let (operator, param, cast) = match test {
+        Test::Never => return None,
+        Test::Text(operator, text) => (operator, Param::Text(text.into_owned()), "text"),
+        Test::Integer(operator, number) => (operator, Param::Integer(number), "bigint"),
+        Test::Boolean(operator, truth) => (operator, Param::Boolean(truth), "boolean"),
+        // The parameter has the type text, which every driver supports; the database parses it.
+        Test::Timestamp(operator, text) => (operator, Param::Text(text), "text::timestamptz"),
+    };
+    Some((operator, statement.placeholder(param, cast)))
 }
 
 /// The smallest text that is greater than every text with this beginning; `None` if no text is.

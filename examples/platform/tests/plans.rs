@@ -370,6 +370,12 @@ async fn judge(place: &Place, plans: &Plans, users: usize, report: &mut String) 
         let planned = plans.of(async || provider.handle(&context, &Request::new("GET", target)).await.status).await;
         assert!(planned.1.iter().any(|one| !walks(one, shape).is_empty()), "{place:?}: {name}: {planned:?}");
     }
+    // A range of all names is read in the order of the list, until the page is complete.
+    if is_postgres {
+        let target = "/Users?filter=userName%20gt%20%22%22&cursor=&count=10";
+        let planned = plans.of(async || provider.handle(&context, &Request::new("GET", target)).await.status).await;
+        assert!(planned.1.iter().all(|one| !one.plan.contains("Sort")), "{place:?}: {planned:?}");
+    }
     // A search costs the number of resources that it reads times the terms, and is refused before it reads any
     // resource.
     let mut limits = Limits::default();

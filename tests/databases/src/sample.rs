@@ -235,6 +235,7 @@ impl Filters {
                 let parts: Vec<_> = (0..parts).map(|_| format!("({})", self.tree(random, depth - 1, within))).collect();
                 parts.join([" and ", " or "][word])
             }
+            2 if within.is_none() && random.once_in(2) => self.alternatives(random),
             2 => format!("not ({})", self.tree(random, depth - 1, within)),
             3 | 4 if within.is_none() && !self.complex.is_empty() => {
                 // Lists of simple values have brackets, too.
@@ -250,6 +251,16 @@ impl Filters {
             }
             _ => self.term(random, within),
         }
+    }
+
+    /// Alternatives on the same attribute, and one on any attribute.
+    fn alternatives(&self, random: &mut Random) -> String {
+        let attribute = *random.of(&self.simple);
+        let path = self.resource_type.path(attribute);
+        let mut parts: Vec<String> =
+            (0..2 + random.below(4)).map(|_| self.comparison(random, attribute, &path)).collect();
+        parts.insert(random.below(parts.len()), self.term(random, None));
+        format!("({})", parts.join(" or "))
     }
 
     /// Whether the attribute belongs to the resource itself or to an extension, not to a complex attribute.

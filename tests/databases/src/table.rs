@@ -247,7 +247,7 @@ pub fn create(database: &mut Database, resource_type: &Arc<ResourceType>, resour
     let json = if dialect == Dialect::Postgres { "JSONB" } else { "TEXT" };
     database.run(&format!(
         "CREATE TEMP TABLE account (tenant TEXT, id {text}, comparable {json}, extended BOOLEAN, {columns});
-         CREATE TEMP TABLE email (tenant TEXT, account TEXT, place BIGINT, value {text}, resource_type {text}, display {text}, is_primary BOOLEAN);
+         CREATE TEMP TABLE email (tenant TEXT, account TEXT, place BIGINT, value {text}, kind {text}, display {text}, is_primary BOOLEAN);
          CREATE TEMP TABLE exact (account TEXT, place BIGINT, value {text} NOT NULL)"
     ));
     let mapping = map(Mapping::documents(resource_type, "a.id", "a.comparable"), dialect);

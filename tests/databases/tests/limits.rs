@@ -25,6 +25,12 @@ fn mapping(registry: &Registry) -> Mapping {
     Mapping::documents(registry.resource_type("User").expect("registered"), "r.id", "r.comparable")
 }
 
+/// The mapping with indexes declared.
+fn declared(mapping: &Mapping) -> Mapping {
+    let name = mapping.resource_type().child(AttributeId::ROOT, "userName").expect("defined");
+    mapping.clone().with_indexed([name]).contained()
+}
+
 /// Creates a table with some users.
 fn create(database: &mut Database, mapping: &Mapping, users: usize) {
     let (json, cast, collation) = match database.dialect() {
@@ -78,6 +84,8 @@ fn databases_accept_the_longest_and_the_deepest_filter() {
         for filter in &filters {
             let matcher = compile(&registry, filter);
             let found = database.texts(&select(&mapping, database.dialect(), &matcher)).len();
+            let declared = declared(&mapping);
+            assert_eq!(database.texts(&select(&declared, database.dialect(), &matcher)).len(), found, "{filter:.80}");
             let expected = (0..20).filter(|number| {
                 let json = format!(
                     r#"{{"id": "{number:05}", "userName": "User{number}", "emails": [{{"value": "U{number}@X"}}]}}"#
@@ -86,6 +94,56 @@ fn databases_accept_the_longest_and_the_deepest_filter() {
             });
             assert_eq!(found, expected.count(), "{filter:.80}");
         }
+    }
+}
+
+/// PostgreSQL fetches a document of 2 MB a few times whatever the number of terms: the plan counts the pages.
+#[test]
+fn a_long_document_is_read_a_few_times() {
+    let Some(mut database) = Database::postgres() else { return };
+    let registry = Registry::standard();
+    let mapping = declared(&mapping(&registry));
+    create(&mut database, &mapping, 20);
+    let email = |number: usize| format!(r#"{{"value": "{number}{}", "type": "t{number}"}}"#, "a".repeat(20_000));
+    let emails = (0..100).map(email).collect::<Vec<_>>().join(",");
+    let json = format!(r#"{{"id": "long", "userName": "long", "title": "x", "emails": [{emails}]}}"#);
+    let user = Resource::from_json(mapping.resource_type(), json.as_bytes()).expect("a user");
+    database.run("ALTER TABLE resource ALTER COLUMN comparable SET STORAGE EXTERNAL");
+    let mut insert = Statement::new(database.dialect());
+    insert.push("INSERT INTO resource VALUES (").bind(user.id()).push(", ").bind(mapping.document(&user));
+    database.execute(insert.push("::text::jsonb)"));
+    let mut pages = |filter: &str| -> u64 {
+        let matcher = compile(&registry, filter);
+        let mut explained = Statement::new(Dialect::Postgres);
+        explained.push("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) SELECT r.id FROM resource AS r WHERE ");
+        explained.filter(&mapping, &matcher.conditions().iter().collect::<Vec<_>>()).expect("exact");
+        let plan = database.texts(&explained);
+        let buffers = plan.iter().find_map(|line| line.trim().strip_prefix("Buffers:")).expect("buffers");
+        let numbers = buffers.split_whitespace().filter_map(|part| part.split_once('='));
+        numbers
+            .filter(|(name, _)| matches!(*name, "hit" | "read"))
+            .map(|(_, pages)| pages.parse::<u64>().expect("a number"))
+            .sum()
+    };
+    let once = pages("title co \"#\"");
+    assert!(once > 200, "{once} pages");
+    let many = |term: &str, word: &str| {
+        let terms = (0..200).map(|number| term.replace('#', &number.to_string()));
+        terms.collect::<Vec<_>>().join(word)
+    };
+    for filter in [
+        many("title co \"#\"", " or "),
+        many("not (title co \"#\")", " and "),
+        many("title eq \"#\"", " or "),
+        many("emails.value co \"zz#\"", " or "),
+        many("(title eq \"x\" and emails.type co \"#\" and emails.value co \"zz\")", " or "),
+        many("emails[type eq \"t#\" and value co \"zz\"]", " or "),
+        many("userName sw \"#\"", " or "),
+        many("userName gt \"#\"", " and "),
+        many("userName eq \"long#\"", " or "),
+    ] {
+        let pages = pages(&filter);
+        assert!(pages < 14 * once, "{pages} pages, {once} for one term: {filter:.80}");
     }
 }
 

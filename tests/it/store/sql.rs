@@ -112,6 +112,60 @@ fn every_row_of_the_table_gives_its_text() {
     assert!(count > 30);
 }
 
+/// PostgreSQL fetches a long document for each expression that contains it. A statement has few such expressions,
+/// whatever the number of terms, and an index still serves the conditions that find the resources.
+#[test]
+fn a_document_is_read_a_few_times_whatever_the_number_of_terms() {
+    let registry = registry();
+    let mapping = declared(&registry);
+    let terms = |term: &str, word: &str, count: usize| {
+        let terms = (0..count).map(|number| term.replace('#', &number.to_string()));
+        terms.collect::<Vec<_>>().join(word)
+    };
+    let found = "userName eq \"x\" and ";
+    let index = "left((r.c ->> 'userName'), 200)";
+    for (filter, most, is_by_index) in [
+        (terms("title co \"#\"", " or ", 512), 1, false),
+        (terms("title eq \"#\"", " or ", 512), 1, false),
+        (terms("title co \"#\"", " and ", 512), 1, false),
+        (terms("not (title eq \"#\")", " and ", 512), 1, false),
+        (terms("(title co \"#\" and emails.value co \"#\")", " or ", 256), 1, false),
+        (terms("emails[type eq \"#\" and value co \"#\"]", " or ", 256), 1, false),
+        (terms("emails.value co \"#\"", " or ", 512), 2, false),
+        (terms("userName gt \"#\"", " or ", 512), 2, true),
+        (terms("userName gt \"#\"", " and ", 512), 13, true),
+        (terms("userName sw \"#\"", " or ", 512), 1, false),
+        (terms("userName eq \"#\"", " or ", 512), 2, true),
+        (format!("{found}({})", terms("title co \"#\"", " or ", 512)), 3, true),
+        (format!("{found}title co \"a\""), 3, true),
+        (terms("userName eq \"#\" or name.familyName sw \"#\" or emails.value eq \"#\"", " or ", 2), 10, true),
+    ] {
+        let (sql, _) = written(&mapping, Dialect::Postgres, &filter);
+        let outside = sql.matches("r.c ").count();
+        assert!(outside <= most, "{outside} times: {filter:.200}: {sql:.2000}");
+        assert_eq!(sql.contains(index), is_by_index, "{filter:.200}: {sql:.2000}");
+        // Without declared indexes, any comparison may have one.
+        let (sql, _) = written(&documents(&registry), Dialect::Postgres, &filter);
+        assert!(!sql.contains("OFFSET 0"), "{sql:.2000}");
+    }
+    let (sql, params) = written(&mapping, Dialect::Postgres, &terms("title co \"#\"", " or ", 4));
+    let term = |number: usize| {
+        format!("COALESCE(strpos((scim0.document ->> 'title') COLLATE \"C\", ${number}::text) > 0, FALSE)")
+    };
+    let expected = format!(
+        "(SELECT (({} OR {}) OR ({} OR {})) FROM (SELECT r.c || '{{}}'::jsonb AS document OFFSET 0) AS scim0)",
+        term(1),
+        term(2),
+        term(3),
+        term(4),
+    );
+    assert_eq!((sql, params.len()), (expected, 4));
+    // The subquery reads a list out of the document once.
+    let filter = terms("emails[type eq \"#\" and value co \"#\"]", " and ", 9);
+    let (sql, _) = written(&mapping, Dialect::Postgres, &filter);
+    assert_eq!(sql.matches("scim0.document -> 'emails'").count(), 2, "{sql}");
+}
+
 /// Whatever value a filter compares with, the text is the same and has no character of the value.
 #[test]
 fn nothing_of_a_request_is_in_the_text() {

@@ -35,8 +35,14 @@ const SORTED: u64 = 12;
 /// Bytes of a document without long values.
 const PLAIN: u64 = 1_500;
 
-/// Bytes of long values that PostgreSQL fetches per unit, for a term on a singular attribute and on a list.
+/// Bytes of long values that PostgreSQL fetches per unit: for terms on singular attributes, and for a term on a list,
+/// whose values it copies.
 const FETCHED: (u64, u64) = (48, 16);
+
+/// The maximum number of times that PostgreSQL fetches a long document for a condition that an index serves, and for
+/// any other condition. With more terms it fetches the document once.
+const FOUND: u64 = 12;
+const APART: u64 = 3;
 
 /// Bytes of long values times bytes of a `co`, per unit. PostgreSQL may compare the text at each position of a value.
 const SEARCHED: u64 = 100;
@@ -69,7 +75,7 @@ impl TableStore {
         if units <= work.left() / CHEAP {
             return context.charge(units);
         }
-        let Some(finding) = price.finding() else { return context.charge(units) };
+        let Some(finding) = price.finding(work.left() / CHEAP) else { return context.charge(units) };
         // The count stops at the number of resources that the request can pay for.
         let most = work.left() / price.of(1).max(1) + 1;
         let mut count = Statement::new(self.database.dialect());
@@ -112,7 +118,8 @@ impl<'a> Price<'a> {
                         price.selected = price.selected.min(number);
                     } else {
                         // No two look-ups find the same value.
-                        price.look_ups += queries * price.of_term(attribute, price.extent.resources);
+                        let all = price.extent.resources;
+                        price.look_ups += queries * (price.of_term(attribute, all) + price.long(all) / FETCHED.0);
                     }
                 }
                 _ => price.evaluated.push(condition),
@@ -122,10 +129,14 @@ impl<'a> Price<'a> {
     }
 
     /// A condition that an index serves and whose matches are quickly counted; `None` if there is no such
-    /// condition.
-    fn finding(&self) -> Option<&'a Condition> {
-        let is_short = |condition: &Condition| condition.attributes().len() <= COUNTED;
-        self.evaluated.iter().copied().find(|condition| is_short(condition) && self.select.finds(condition))
+    /// condition. The count of a range of texts may read every resource, and must cost no more than `cheap`.
+    fn finding(&self, cheap: u64) -> Option<&'a Condition> {
+        let is_counted = |condition: &Condition| {
+            condition.attributes().len() <= COUNTED
+                && self.select.finds(condition)
+                && (self.select.finds_few(condition) || self.of_condition(condition, self.extent.resources) <= cheap)
+        };
+        self.evaluated.iter().copied().find(|condition| is_counted(condition))
     }
 
     /// The units of the scan if it reads this number of resources.
@@ -143,7 +154,23 @@ impl<'a> Price<'a> {
         let least = if is_found { resources.saturating_mul(LOOK_UP) } else { 0 };
         let terms = condition.attributes().into_iter();
         let terms = terms.map(|attribute| self.of_term(attribute, resources).max(least)).fold(0, u64::saturating_add);
-        terms.saturating_add(self.long(resources).saturating_mul(searched(condition)) / SEARCHED)
+        let long = self.long(resources);
+        let fetched = (long / FETCHED.0).saturating_mul(self.fetches(condition));
+        terms.saturating_add(fetched).saturating_add(long.saturating_mul(searched(condition)) / SEARCHED)
+    }
+
+    /// The number of times that PostgreSQL fetches a long document for the terms on singular attributes: twice for a
+    /// term that an index serves, for the key of the index and for the value.
+    fn fetches(&self, condition: &Condition) -> u64 {
+        let resource_type = self.select.resource_type;
+        let keys = indexes::keys(resource_type, self.select.dialect);
+        let terms = condition.attributes().into_iter().map(|attribute| match place_of(resource_type, attribute) {
+            List::None if !is_in_row(attribute) => 1 + u64::from(keys.contains(&attribute)),
+            _ => 0,
+        });
+        let fetches = terms.sum();
+        let apart = if self.select.finds(condition) { FOUND } else { APART };
+        if fetches > apart { 1 } else { fetches }
     }
 
     /// The bytes of the resources' long values, which cost more in PostgreSQL.
@@ -157,14 +184,14 @@ impl<'a> Price<'a> {
     fn of_term(&self, attribute: AttributeId, resources: u64) -> u64 {
         let resource_type = self.select.resource_type;
         let units = match place_of(resource_type, attribute) {
-            _ if attribute == AttributeId::ID || attribute == AttributeId::META_LAST_MODIFIED => 0,
+            _ if is_in_row(attribute) => 0,
             List::References => self.share(self.extent.references, resources).saturating_mul(REFERENCE),
             List::Values => {
                 let unnested = if self.select.dialect == Dialect::Postgres { UNNESTED } else { 0 };
                 let long = self.long(resources) / FETCHED.1;
                 self.passed(resources, BYTES.1).saturating_add(resources.saturating_mul(unnested)).saturating_add(long)
             }
-            List::None => self.passed(resources, BYTES.0).saturating_add(self.long(resources) / FETCHED.0),
+            List::None => self.passed(resources, BYTES.0),
         };
         units.saturating_add(resources.saturating_mul(TERM))
     }
@@ -179,6 +206,11 @@ impl<'a> Price<'a> {
         let all = u128::from(self.extent.resources.max(1));
         u64::try_from(u128::from(of) * u128::from(resources).min(all) / all).unwrap_or(u64::MAX)
     }
+}
+
+/// Whether the value of an attribute has a column.
+fn is_in_row(attribute: AttributeId) -> bool {
+    attribute == AttributeId::ID || attribute == AttributeId::META_LAST_MODIFIED
 }
 
 /// The bytes of all texts that the database searches by `co`.

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use scim_core::{
-    filter::Condition,
+    filter::{Comparand, Condition, Operator},
     resource::Resource,
     schema::{AttributeId, Relation, ResourceType},
     sql::{Dialect, Statement},
@@ -235,9 +235,26 @@ impl Select<'_> {
         self.dialect == Dialect::Sqlite || take < SHORT
     }
 
-    /// Whether an index finds the resources that the filter selects.
+    /// Whether an index finds the few resources that the filter selects.
     fn is_found(&self, scan: &Scan<'_>) -> bool {
-        scan.filter.iter().any(|condition| self.finds(condition))
+        scan.filter.iter().any(|condition| self.finds_few(condition))
+    }
+
+    /// Whether an index finds the resources that a condition selects, and the database may not know how few they are. A
+    /// range of texts may be most of the type; PostgreSQL has statistics of the texts in an index.
+    pub(super) fn finds_few(&self, condition: &Condition) -> bool {
+        let is_range = |operator| matches!(operator, Operator::Gt | Operator::Ge | Operator::Lt | Operator::Le);
+        match condition {
+            Condition::Any(any) => any.iter().all(|condition| self.finds_few(condition)),
+            Condition::Compare(comparison)
+                if self.dialect == Dialect::Postgres
+                    && is_range(comparison.operator())
+                    && matches!(comparison.operand(), Comparand::Exact(_) | Comparand::Folded(_)) =>
+            {
+                false
+            }
+            condition => self.finds(condition),
+        }
     }
 
     /// Whether an index finds the resources that a condition selects.

@@ -24,14 +24,14 @@ const ROW: u64 = 300;
 
 /// Units of a reference that a statement adds, besides its row: its target is looked up, and the element is written as
 /// JSON and read again.
-pub(super) const ADDED_REFERENCE: u64 = 200;
+pub(super) const ADDED_REFERENCE: u64 = 500;
 
 /// Units of a value of a list: of a changed list in SQLite, where the value has rows of its own, and of every list in
 /// PostgreSQL, where a new version of a row has new index entries for all values.
-const VALUE: (u64, u64) = (150, 40);
+const VALUE: (u64, u64) = (150, 80);
 
 /// Bytes of a resource whose writing costs a unit.
-const BYTES: u64 = 8;
+const BYTES: u64 = 3;
 
 /// Bytes of a document whose reading costs a unit.
 const READ: usize = 10;
