@@ -70,8 +70,8 @@ async fn filled(place: &Place, deadlines: Deadlines) -> TableStore {
     store
 }
 
-/// A filter that must be evaluated for every user, and that no user satisfies. It takes some 10 s. A server refuses it
-/// before it queries the database.
+/// A filter that must be evaluated for every user, and that no user satisfies. It takes SQLite some 10 s, and PostgreSQL
+/// half a second. A server refuses it before it queries the database.
 fn worst() -> String {
     nobody(1_024)
 }
@@ -127,16 +127,22 @@ async fn look_up(store: &TableStore) -> Duration {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_past_its_deadline_is_too_many() {
     let _alone = ALONE.lock().await;
-    let deadlines = Deadlines { search: Duration::from_millis(500), ..Deadlines::default() };
+    // The search takes PostgreSQL a quarter of a second for the page, and as long for the total.
+    let deadlines = Deadlines { search: Duration::from_millis(100), ..Deadlines::default() };
     for place in databases() {
         let store = filled(&place, deadlines).await;
         let start = Instant::now();
         let refused = search(&store, &worst()).await;
         assert!(matches!(refused, Err(StoreError::TooMany)), "{place:?}: {refused:?} after {:?}", start.elapsed());
         assert!(start.elapsed() < Duration::from_secs(5), "{place:?}: {:?}", start.elapsed());
-        // The store still works.
-        let found = search(&store, "emails.value co \"user7.3@\"").await.unwrap();
-        assert_eq!(found.total, Some(1), "{place:?}");
+        // The store still works. Other load of the machine may delay a short search, too.
+        let mut found = Err(StoreError::TooMany);
+        for _ in 0..ROUNDS {
+            if matches!(found, Err(StoreError::TooMany)) {
+                found = search(&store, "emails.value co \"user7.3@\"").await;
+            }
+        }
+        assert_eq!(found.unwrap().total, Some(1), "{place:?}");
     }
 }
 

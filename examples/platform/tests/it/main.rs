@@ -41,7 +41,7 @@ mod process;
 mod providers;
 mod scim {
     mod bulk_costs;
-    mod contract;
+    pub(crate) mod contract;
     mod field;
     mod instances;
     mod oauth;

@@ -6,16 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::process::{Server, TOKEN, USER, eventually, numbers, pgbouncer, run};
+use crate::{
+    process::{Server, TOKEN, USER, eventually, numbers, pgbouncer, run},
+    scim::contract::keeps_every_promise,
+};
 use platform::{
     database::{Database, Deadlines, OpenError, Settings},
-    registry,
     storage::{Location, Storage},
 };
 use scim_core::{
     sql::{Dialect, Statement},
     store::StoreError,
-    testkit::{Outcome, StoreKit},
 };
 use serde_json::json;
 
@@ -26,10 +27,8 @@ fn behind_a_pooler() -> Settings {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_passes_the_kit_behind_a_pooler() {
     let Some(place) = pgbouncer() else { return };
-    let registry = registry();
     let storage = Storage::open_with(&Location::read(&place.url).unwrap(), behind_a_pooler()).await.unwrap();
-    let report = StoreKit::new(storage.resources(&registry).await.unwrap(), registry, 1).run_all().await;
-    assert!(report.iter().all(|(_, outcome)| *outcome == Outcome::Passed), "{report}");
+    keeps_every_promise(&storage, &place).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
