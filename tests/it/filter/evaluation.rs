@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::fixture::documents::{BADGE, registry, resource};
 use scim_core::{
     filter::{CompileErrorKind, Condition, Filter},
-    limits::Limits,
+    limits::{Limits, Work},
     quirks::{Quirk, Quirks, Reading, Tolerance},
     resource::Resource,
-    schema::{AttributeType, Registry, ResourceType},
+    schema::{Attribute, AttributeType, Registry, ResourceType, Schema},
 };
 use serde_json::json;
 
@@ -506,10 +506,10 @@ fn habits_can_be_switched_off() {
     }
     // An attribute that two extensions have is not resolved without the URN.
     let twice = |uri: &str| {
-        let flag = scim_core::schema::Attribute::new("flag", AttributeType::Boolean);
-        scim_core::schema::Schema::new(uri, uri).with_attribute(flag)
+        let flag = Attribute::new("flag", AttributeType::Boolean);
+        Schema::new(uri, uri).with_attribute(flag)
     };
-    let resource_type = ResourceType::builder("User", "Users", scim_core::schema::Schema::user())
+    let resource_type = ResourceType::builder("User", "Users", Schema::user())
         .extension(twice("urn:a:User"), false)
         .extension(twice("urn:b:User"), false);
     let resource_type = Arc::new(resource_type.build().unwrap());
@@ -576,5 +576,49 @@ fn substring_search_is_linear() {
             assert!(!matcher.matches(haystack.root()));
         }
         assert!(started.elapsed() < std::time::Duration::from_secs(5), "{attribute}: {:?}", started.elapsed());
+    }
+}
+
+/// 7644-3.4.2.2-11: a complex value is present if one of its parts is not empty, and a list if one of its values is not
+/// empty.
+#[test]
+fn a_value_with_one_part_that_is_not_empty_is_present() {
+    let text = |name: &str| Attribute::new(name, AttributeType::String);
+    let owner = Attribute::complex("owner", [text("name"), text("tags").multi_valued(), text("note")]);
+    let schema = Schema::new("urn:example:Thing", "Thing").with_attribute(owner);
+    let resource_type = Arc::new(ResourceType::builder("Thing", "Things", schema).build().unwrap());
+    let things = [
+        ('p', json!({"owner": {"name": "", "note": "x"}})),
+        ('q', json!({"owner": {"tags": ["", "x"]}})),
+        ('r', json!({"owner": {"name": "", "tags": [""]}})),
+        ('s', json!({"owner": {"name": "x", "tags": [""]}})),
+    ];
+    let things = things.map(|(name, document)| (name, resource(&resource_type, &document)));
+    check(
+        &resource_type,
+        &things,
+        &[
+            ("7644-3.4.2.2-11", "owner pr", "pqs"),
+            ("7644-3.4.2.2-11", "owner.tags pr", "q"),
+            ("7644-3.4.2.2-11", "not (owner pr)", "r"),
+        ],
+    );
+}
+
+/// The work of a request bounds an evaluation, and an evaluation within the bound has the same result as without a bound.
+#[test]
+fn an_evaluation_stays_within_the_work_of_its_request() {
+    let resource_type = user();
+    let matcher = parse(r#"userName co "jensen" and emails pr"#)
+        .compile(&resource_type, &mut Tolerance::new(Quirks::default()))
+        .unwrap();
+    for (name, resource) in users(&resource_type) {
+        let work = Work::new(1_000);
+        let found = matcher.matches_within(resource.root(), &work);
+        assert_eq!(found, Ok(matcher.matches(resource.root())), "{name}");
+        assert_eq!(found, Ok(name == 'b'), "{name}");
+        assert!(work.spent() > 0, "{name}");
+        let exceeded = matcher.matches_within(resource.root(), &Work::new(0)).unwrap_err();
+        assert_eq!(exceeded.limit(), 0);
     }
 }

@@ -596,3 +596,52 @@ fn a_key_seals_cursors_and_can_be_changed() {
     assert_eq!(open.get(&format!("/Users?count=2&cursor={}", forged("single", "User", 2, "id-003"))).status, 200);
     assert_eq!(pages(&both, query).iter().flat_map(ids).count(), 12);
 }
+
+/// 9865-2.1-03: a walk continues behind the last value of its page, whatever the type of the attribute.
+#[test]
+fn a_walk_continues_behind_a_value_of_any_type() {
+    let host = host::host_of(crate::fixture::documents::registry());
+    let badge = crate::fixture::documents::BADGE;
+    for n in 0..9_i64 {
+        let number = n * 7 % 5;
+        let mut body = json!({"schemas": [USER, badge], "userName": format!("u{n}"), "active": n % 2 == 0, badge: {
+            "number": number * 10 + n, "weight": f64::from(i32::try_from(n * 7 % 9).unwrap()) / 2.0,
+            "issued": format!("2020-01-0{}T00:00:00Z", 1 + number), "lost": n % 3 == 0, "serial": format!("S{number}{n}")}});
+        if n == 4 {
+            body = json!({"schemas": [USER], "userName": "bare"});
+        }
+        let reply = host.post("/Users", &body);
+        assert_eq!(reply.status, 201, "{}", reply.json());
+    }
+    for by in ["number", "weight", "issued", "lost", "serial"] {
+        for order in ["ascending", "descending"] {
+            let query = format!("/Users?sortBy={badge}:{by}&sortOrder={order}");
+            let all = ids(&host.get(&query).json());
+            assert_eq!(all.len(), 9);
+            let walk = pages(&host, &format!("{query}&count=2"));
+            assert_eq!(walk.iter().flat_map(ids).collect::<Vec<_>>(), all, "{query}");
+        }
+    }
+}
+
+/// 9865-2-12: a forged key that is not of the type of the sorted attribute makes the cursor invalid.
+#[test]
+fn a_key_of_another_type_is_no_place_in_an_order() {
+    let host = host();
+    fill(&host, 5);
+    let (no_value, truth, integer) = (vec![1], vec![3], [&[4][..], &7_i64.to_be_bytes()].concat());
+    let text = [&[7, 1][..], b"b"].concat();
+    let time = [&[6][..], &1_i64.to_be_bytes(), &0_u32.to_be_bytes()].concat();
+    for (by, own) in [("title", &text), ("active", &truth), ("meta.created", &time)] {
+        for key in [&no_value, &truth, &integer, &text, &time] {
+            let place = [&key[..], &[0], b"id-003"].concat();
+            let token = forged_with(["single", "User", "0", "", "1", by, "ascending", "0", "0"], 2, &place);
+            let query = format!("/Users?count=2&sortBy={by}&cursor={token}");
+            if key == own || *key == no_value {
+                assert_eq!(host.get(&query).status, 200, "{by}: {key:?}");
+            } else {
+                refused(&host, &query, "invalidCursor");
+            }
+        }
+    }
+}

@@ -330,3 +330,35 @@ fn a_host_can_search_all_types() {
     assert_eq!((page.resources().len(), page.next_cursor()), (2, None));
     assert!(page.previous_cursor().is_some());
 }
+
+/// RFC 7644 §3.4.2.3: resources of several types are sorted by an attribute whose values can be compared: text and URIs
+/// can, text and numbers cannot.
+#[test]
+fn an_attribute_of_comparable_types_sorts_all_types() {
+    let host = |kinds: &[(&str, AttributeType)]| {
+        let builder = kinds.iter().fold(Registry::builder(), |builder, (name, kind)| {
+            let schema =
+                Schema::new(format!("urn:example:{name}"), *name).with_attribute(Attribute::new("label", *kind));
+            builder.resource_type(ResourceType::builder(name, &format!("{name}s"), schema).build().unwrap())
+        });
+        let host = host_of(builder.build().unwrap());
+        for (number, (name, kind)) in kinds.iter().enumerate() {
+            let label = match kind {
+                AttributeType::String | AttributeType::Reference => json!(format!("l{}", 9 - number)),
+                _ => json!(number),
+            };
+            let body = json!({"schemas": [format!("urn:example:{name}")], "label": label});
+            assert_eq!(host.post(&format!("/{name}s"), &body).status, 201);
+        }
+        host
+    };
+    let (text, uri) = (AttributeType::String, AttributeType::Reference);
+    let (whole, decimal) = (AttributeType::Integer, AttributeType::Decimal);
+    let found = host(&[("A", text), ("B", uri), ("C", text)]).get("/?sortBy=label").json();
+    let labels: Vec<&str> =
+        found["Resources"].as_array().unwrap().iter().map(|it| it["label"].as_str().unwrap()).collect();
+    assert_eq!(labels, ["l7", "l8", "l9"]);
+    for kinds in [[("A", text), ("B", whole)], [("A", whole), ("B", decimal)], [("A", whole), ("B", uri)]] {
+        host(&kinds).refused("GET", "/?sortBy=label", b"", 400, "invalidValue");
+    }
+}

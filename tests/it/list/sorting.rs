@@ -4,7 +4,7 @@ use crate::fixture::documents::{BADGE, registry, resource};
 use scim_core::{
     path::AttributePath,
     quirks::{Quirks, Tolerance},
-    resource::{Resource, Sort, SortError, SortErrorKind},
+    resource::{Position, Resource, Sort, SortError, SortErrorKind},
 };
 use serde_json::json;
 
@@ -84,4 +84,47 @@ fn attributes_without_an_order_are_refused() {
     }
     let message = sort("name", false).unwrap_err().to_string();
     assert_eq!(message, "expected a sub-attribute to sort by: `name`");
+}
+
+/// A key has the order of its resource (the promise of `Sort::key`): between two keys, and as a sort position.
+#[test]
+fn keys_and_positions_have_the_order_of_their_resources() {
+    let badge = |name: &str| format!("{BADGE}:{name}");
+    let paths = ["userName", "externalId", "active", "meta.created", "emails", "title"].map(str::to_owned);
+    for by in paths.into_iter().chain(["number", "weight", "zones"].map(badge)) {
+        for descending in [false, true] {
+            let (sort, resources) = (sort(&by, descending).unwrap(), resources());
+            for (left, right) in resources.iter().flat_map(|left| resources.iter().map(move |right| (left, right))) {
+                let (left_key, right_key) = (sort.key(left), sort.key(right));
+                let expected = sort.compare(left, right);
+                let by_key = sort.compare_keys(left_key.as_ref(), right_key.as_ref());
+                let case = format!("{by}, descending: {descending}, {left:?}, {right:?}");
+                assert_eq!(by_key.then_with(|| left.id().cmp(right.id())), expected, "{case}");
+                let position = Position { key: right_key.as_ref(), id: right.id() };
+                assert_eq!(sort.compare_to(left, position), expected, "{case}");
+            }
+        }
+    }
+}
+
+/// 7644-3.4.2.3-09: case counts in an order exactly if it counts in the attribute. A store chooses its collation by that.
+#[test]
+fn case_counts_in_an_order_as_in_its_attribute() {
+    for (by, exact) in [("userName", false), ("emails", false), ("externalId", true), ("id", true)] {
+        assert_eq!(sort(by, false).unwrap().is_case_exact(), exact, "{by}");
+    }
+}
+
+/// The error of a refused `sortBy` has the attribute as the client named it, and its text says why it is refused.
+#[test]
+fn a_refused_order_names_its_attribute() {
+    for (by, message) in [
+        ("SHOESIZE", "`SHOESIZE` is not an attribute of User"),
+        ("Password", "`Password` may not be read"),
+        ("name", "expected a sub-attribute to sort by: `name`"),
+        ("x509Certificates", "expected an attribute whose values have an order: `x509Certificates`"),
+    ] {
+        let error = sort(by, false).unwrap_err();
+        assert_eq!((error.attribute(), error.to_string().as_str()), (by, message));
+    }
 }

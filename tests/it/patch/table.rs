@@ -9,10 +9,11 @@ use std::{fmt::Write, sync::Arc};
 use crate::patch::fixtures::{Before, expand};
 use scim_core::{
     limits::Limits,
-    patch::{Op, Patch, PatchError, PatchErrorKind},
+    patch::{Op, Patch, PatchError, PatchErrorKind, ValueEdit},
     quirks::{Quirk, Quirks, Reading, Tolerance},
     resource::Resource,
-    schema::{Attribute, AttributeType, ResourceType, Schema},
+    schema::{Attribute, AttributeId, AttributeType, Mutability, ResourceType, Schema},
+    value::{Object, Value},
 };
 
 /// One row of a table.
@@ -129,10 +130,13 @@ fn a_value_path_without_match_follows_the_preset() {
     let replace = r#"{"op":"replace","path":"emails[type eq \"other\"].value","value":"n@x"}"#;
     let no_target = Outcome::Error(PatchErrorKind::NoTarget, 0);
     check_all(&[case("7644-3.5.2.1-11, 7644-3.12-19", Before::User, add, no_target)], &[STRICT]);
-    check_all(
-        &[case("7644-3.5.2.3-08, 7644-3.12-19", Before::User, replace, no_target)],
-        &[STRICT, ("default", Quirks::default()), OKTA],
-    );
+    let clear = r#"{"op":"replace","path":"emails[type eq \"other\"].value","value":null}"#;
+    for operations in [replace, clear] {
+        check_all(
+            &[case("7644-3.5.2.3-08, 7644-3.12-19", Before::User, operations, no_target)],
+            &[STRICT, ("default", Quirks::default()), OKTA],
+        );
+    }
 }
 
 #[test]
@@ -255,6 +259,12 @@ fn messages_that_are_no_patch_are_refused() {
         (
             "7644-3.5.2.1-01: add without value, peer 41",
             format!(r#"{{{S},"Operations":[{{"op":"add","path":"title"}}]}}"#),
+            InvalidValue,
+            Some(0),
+        ),
+        (
+            "7644-3.5.2.1-01: add without value and path",
+            format!(r#"{{{S},"Operations":[{{"op":"add"}}]}}"#),
             InvalidValue,
             Some(0),
         ),
@@ -546,4 +556,300 @@ fn an_error_names_the_operation_and_the_path() {
         let result = run(&Before::User.resource(), &message(operations), &mut Tolerance::new(Quirks::default()));
         assert_eq!(result.unwrap_err().to_string(), expected);
     }
+}
+
+/// 7644-3.5.2-04: an object names each attribute once, with few members and with many.
+#[test]
+fn an_object_of_many_attributes_names_each_once() {
+    let texts =
+        ["displayName", "nickName", "title", "userType", "preferredLanguage", "locale", "timezone", "externalId"];
+    let lists = ["emails", "phoneNumbers", "ims", "addresses", "roles", "entitlements", "photos", "x509Certificates"];
+    let members: Vec<String> = texts
+        .iter()
+        .map(|name| format!(r#""{name}":"en""#))
+        .chain(lists.iter().map(|name| format!(r#""{name}":[]"#)))
+        .chain([r#""active":false"#.to_owned(), r#""name":{"givenName":"Eva"}"#.to_owned()])
+        .collect();
+    let before = Before::Bare.resource();
+    let apply = |members: &[String]| {
+        let body = message(&format!(r#"{{"op":"add","value":{{{}}}}}"#, members.join(",")));
+        run(&before, &body, &mut Tolerance::new(Quirks::strict()))
+    };
+    assert_eq!(members.len(), 18);
+    let after = apply(&members).unwrap().expect("it has changed");
+    assert_eq!(after.get("locale").and_then(|text| text.as_str()), Some("en"));
+    for count in [3, 16, 17, 18] {
+        let mut twice = members[members.len() - count..].to_vec();
+        twice.push(r#""ACTIVE":true"#.to_owned());
+        let error = apply(&twice).unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (PatchErrorKind::InvalidSyntax, Some(0)), "{count}: {error}");
+    }
+}
+
+/// 7643-7, A036: among other attributes, a read-only attribute without a value is an echo if the resource has no value.
+#[test]
+fn a_missing_read_only_value_is_the_echo_of_a_missing_value() {
+    let with_state = Before::Badge.resource();
+    let without = Before::Badge.with(r#"{"state":null}"#);
+    let rows = [
+        (&with_state, r#""new""#, true),
+        (&with_state, r#""old""#, false),
+        (&with_state, "null", false),
+        (&without, "null", true),
+        (&without, r#""new""#, false),
+    ];
+    for (before, state, is_echo) in rows {
+        let body = message(&format!(r#"{{"op":"add","value":{{"state":{state}}}}}"#));
+        let result = run(before, &body, &mut Tolerance::new(Quirks::default()));
+        if is_echo {
+            assert_eq!(result, Ok(None), "{state}");
+        } else {
+            assert_eq!(result.unwrap_err().kind(), PatchErrorKind::Mutability, "{state}");
+        }
+    }
+}
+
+/// 7644-3.5.2.3: an element keeps the sub-attributes that the request gives, and loses those that have no value in it: a
+/// URI of blanks has no value, any other URI has one.
+#[test]
+fn a_uri_is_cleared_by_blanks_alone() {
+    let photo = r#"{"photos":[{"value":"https://x/a","type":"photo","display":"d"}]}"#;
+    let before = {
+        let mut json = Before::Bare.json();
+        json["photos"] = serde_json::from_str::<serde_json::Value>(photo).unwrap()["photos"].take();
+        Resource::from_json(Before::Bare.resource_type(), json.to_string().as_bytes()).unwrap()
+    };
+    let rows = [
+        (r#"{"value":"https://x/b","display":null}"#, r#"[{"value":"https://x/b","type":"photo"}]"#),
+        (r#"{"value":" ","display":"e"}"#, r#"[{"type":"photo","display":"e"}]"#),
+    ];
+    for (value, expected) in rows {
+        let body = message(&format!(r#"{{"op":"replace","path":"photos[type eq \"photo\"]","value":{value}}}"#));
+        let after = run(&before, &body, &mut Tolerance::new(Quirks::default().with(Quirk::BlankUri)));
+        let after: serde_json::Value = serde_json::from_slice(&after.unwrap().unwrap().to_json()).unwrap();
+        assert_eq!(after["photos"], serde_json::from_str::<serde_json::Value>(expected).unwrap(), "{value}");
+    }
+}
+
+/// Notations that the RFC leaves open, with the default quirks: an operation without an effect changes nothing, and an
+/// operation without a target is refused.
+#[test]
+fn operations_on_unknown_parts_and_values_change_nothing_else() {
+    use Before::{Group, User};
+    let no_target = Outcome::Error(PatchErrorKind::NoTarget, 0);
+    let emails = r#"{"emails":[{"value":"b@work.com","type":"work","primary":true},{"value":"b@home.com","type":"home"},{"value":"n@x","type":"OTHER"}]}"#;
+    let cases = [
+        case(
+            "a value of unknown sub-attributes",
+            User,
+            r#"{"op":"replace","path":"emails[type eq \"work\"]","value":{"kind":"x"}}"#,
+            Outcome::Same,
+        ),
+        case(
+            "an extension that there is not",
+            User,
+            r#"{"op":"remove","path":"schemas","value":["urn:example:x"]}"#,
+            Outcome::Same,
+        ),
+        case(
+            "an extension without a URI",
+            User,
+            r#"{"op":"remove","path":"schemas","value":["ENT",""]}"#,
+            Outcome::Error(PatchErrorKind::InvalidValue, 0),
+        ),
+        case(
+            "an empty text in a list of texts",
+            Before::Badge,
+            r#"{"op":"remove","path":"tags","value":[""]}"#,
+            Outcome::Error(PatchErrorKind::InvalidValue, 0),
+        ),
+        case(
+            "a text that is there already",
+            Before::Badge,
+            r#"{"op":"add","path":"tags[value eq \"red\"]"}"#,
+            Outcome::Same,
+        ),
+        case(
+            "a key with an unknown sub-attribute in brackets",
+            User,
+            r#"{"op":"add","value":{"emails[shoe eq \"x\"].value":"v","title":"T"}}"#,
+            Outcome::To(r#"{"title":"T"}"#),
+        ),
+        case(
+            "a value of a list without a sub-attribute `value`",
+            User,
+            r#"{"op":"add","path":"addresses[type eq \"other\"]","value":{"primary":true}}"#,
+            Outcome::To(r#"{"addresses":[{"type":"other","primary":true}]}"#),
+        ),
+        case(
+            "a condition that states a sub-attribute in two spellings",
+            User,
+            r#"{"op":"add","path":"emails[type eq \"other\" and type eq \"OTHER\"].value","value":"n@x"}"#,
+            Outcome::To(emails),
+        ),
+        case(
+            "a condition that states a sub-attribute twice",
+            User,
+            r#"{"op":"add","path":"emails[type eq \"other\" and type eq \"more\"].value","value":"n@x"}"#,
+            no_target,
+        ),
+        case(
+            "a member that is one of two",
+            Group,
+            r#"{"op":"add","path":"members[value eq \"x\" or value eq \"y\"]"}"#,
+            no_target,
+        ),
+        case(
+            "a member without an id",
+            Group,
+            r#"{"op":"add","path":"members[value eq \"\"]"}"#,
+            Outcome::Error(PatchErrorKind::InvalidValue, 0),
+        ),
+    ];
+    check_all(&cases, &[("default", Quirks::default())]);
+}
+
+/// RFC 7644 §3.5.2: a name in the object of an extension is a name of that extension, even if it continues the URI to that
+/// of another extension.
+#[test]
+fn a_name_in_an_extension_does_not_reach_another_extension() {
+    let extension = |uri: &str| Schema::new(uri, "More").with_attribute(Attribute::new("note", AttributeType::String));
+    let builder = ResourceType::builder("User", "Users", Schema::user())
+        .extension(extension("urn:example:more"), false)
+        .extension(extension("urn:example:more:User"), false);
+    let resource_type = Arc::new(builder.build().unwrap());
+    let before = Resource::from_json(&resource_type, br#"{"userName":"ann"}"#).unwrap();
+    let apply = |name: &str| {
+        let body = message(&format!(r#"{{"op":"add","value":{{"urn:example:more":{{"{name}":"x"}}}}}}"#));
+        run(&before, &body, &mut Tolerance::new(Quirks::default()))
+    };
+    let after = apply("note").unwrap().expect("it has changed");
+    assert_eq!(after.get("urn:example:more:note").and_then(|note| note.as_str()), Some("x"));
+    for name in ["User:note", "userName", "title"] {
+        assert_eq!(apply(name), Ok(None), "{name}");
+    }
+}
+
+/// 7643-7: read-only parts count where a request only names or repeats them: in the echo of a read-only attribute, and in
+/// the values of a `remove`.
+#[test]
+fn read_only_parts_are_compared_where_they_are_only_named() {
+    let text = |name: &str| Attribute::new(name, AttributeType::String);
+    let fixed = |name: &str| text(name).with_mutability(Mutability::ReadOnly);
+    let schema = Schema::new("urn:example:Exam", "Exam")
+        .with_attribute(Attribute::complex("report", [fixed("score")]).with_mutability(Mutability::ReadOnly))
+        .with_attribute(Attribute::complex("items", [text("value"), fixed("grade")]).multi_valued());
+    let resource_type = Arc::new(ResourceType::builder("Exam", "Exams", schema).build().unwrap());
+    let exam = |json: &str| Resource::from_json(&resource_type, json.as_bytes()).unwrap();
+    let before = exam(r#"{"report":{"score":"1"},"items":[{"value":"a","grade":"x"},{"value":"b","grade":"y"}]}"#);
+    let apply = |operation: &str| run(&before, &message(operation), &mut Tolerance::new(Quirks::default()));
+    assert_eq!(apply(r#"{"op":"add","value":{"report":{"score":"1"}}}"#), Ok(None));
+    let error = apply(r#"{"op":"add","value":{"report":{"score":"2"}}}"#).unwrap_err();
+    assert_eq!(error.kind(), PatchErrorKind::Mutability, "{error}");
+    // A condition on a read-only part describes no new value.
+    let error = apply(r#"{"op":"add","path":"items[grade eq \"z\"].value","value":"c"}"#).unwrap_err();
+    assert_eq!(error.kind(), PatchErrorKind::NoTarget, "{error}");
+    // As for a read-only attribute, values of nothing but read-only parts are ignored.
+    assert_eq!(apply(r#"{"op":"replace","path":"items","value":[{"grade":"z"}]}"#), Ok(None));
+    let after = apply(r#"{"op":"remove","path":"items","value":[{"grade":"x"}]}"#);
+    assert_eq!(after, Ok(Some(exam(r#"{"report":{"score":"1"},"items":[{"value":"b","grade":"y"}]}"#))));
+}
+
+/// The parts of an error and of an edit say what they are (`PatchError::message`, `ValueEdit::is_empty`).
+#[test]
+fn an_error_has_its_message_and_an_edit_knows_whether_it_has_a_step() {
+    let before = Before::User.resource();
+    let error = run(&before, &message(r#"{"op":"remove","path":"shoe"}"#), &mut Tolerance::new(Quirks::strict()));
+    let error = error.unwrap_err();
+    assert_eq!((error.message(), error.path()), ("`shoe` is not an attribute of User", Some("shoe")));
+    assert_eq!(error.to_string(), "operation 1: `shoe` is not an attribute of User");
+    // The path that is nearest to the fault, and the keyword of the fault.
+    for (name, path, kind) in [
+        (r#""givenName":1"#, "name.givenName", PatchErrorKind::InvalidValue),
+        (r#""shoe":1"#, "name.shoe", PatchErrorKind::InvalidSyntax),
+        (r#""givenName":"a","GIVENNAME":"b""#, "name.givenName", PatchErrorKind::InvalidSyntax),
+    ] {
+        let body = message(&format!(r#"{{"op":"add","value":{{"name":{{{name}}}}}}}"#));
+        let error = run(&before, &body, &mut Tolerance::new(Quirks::strict())).unwrap_err();
+        assert_eq!((error.path(), error.kind()), (Some(path), kind), "{error}");
+    }
+    assert!(ValueEdit::default().is_empty());
+    let element = Object::new();
+    for edit in [
+        ValueEdit { clear: true, ..ValueEdit::default() },
+        ValueEdit { remove: vec!["a".into()], ..ValueEdit::default() },
+        ValueEdit { add: vec![element], ..ValueEdit::default() },
+    ] {
+        assert!(!edit.is_empty(), "{edit:?}");
+    }
+    // A value is added once, and a value without an id is not removed by an id.
+    let group = Before::Group.resource_type();
+    let members = group.child(AttributeId::ROOT, "members").unwrap();
+    let [id, kind] = ["value", "type"].map(|name| group.child(members, name).unwrap());
+    let member = |id: AttributeId, text: &str| Object::from_iter([(id, Value::String(text.into()))]);
+    let mut resource = Resource::new(Arc::clone(group));
+    resource.root_mut().insert(members, Value::List(vec![Value::Complex(member(kind, "User"))]));
+    let edit =
+        ValueEdit { remove: vec!["b".into()], add: vec![member(id, "a"), member(id, "a")], ..ValueEdit::default() };
+    let effect = ValueEdit { add: vec![member(id, "a")], ..ValueEdit::default() };
+    assert_eq!(edit.apply(members, &mut resource), Some(effect));
+    assert_eq!(resource.value(members).map(|members| members.elements().len()), Some(2));
+}
+
+/// A patch is a change of members alone only if it is one with the tolerated quirks, and only if no added member breaks a
+/// rule: such a change is made without a look at the group.
+#[test]
+fn a_change_of_members_alone_tolerates_what_the_patch_tolerates() {
+    let group = Before::Group.resource_type();
+    let text = |name: &str| Attribute::new(name, AttributeType::String);
+    let link = Attribute::new("$ref", AttributeType::Reference).with_reference_types(["User"]);
+    let staff = Attribute::complex("members", [text("value").case_exact(), link, text("role").required()]);
+    let schema = Schema::new("urn:example:Team", "Team").with_attribute(staff.multi_valued());
+    let team = Arc::new(ResourceType::builder("Team", "Teams", schema).build().unwrap());
+    let limits = Limits::default();
+    let all = Quirk::ALL.iter().fold(Quirks::strict(), |all, quirk| all.with(*quirk));
+    for (resource_type, operations, quirk, with, without) in [
+        (group, r#"{"op":"remove","path":"members","value":[{"value":"a"}]}"#, Quirk::RemoveWithValue, true, false),
+        (
+            group,
+            r#"{"op":"add","value":{"urn:ietf:params:scim:schemas:core:2.0:Group:members":[{"value":"d"}]}}"#,
+            Quirk::PathKeys,
+            false,
+            false,
+        ),
+        (group, r#"{"op":"add","path":"members[value eq \"d\"]"}"#, Quirk::AddCreatesElement, true, false),
+        (group, r#"{"op":"add","path":"members[value eq \"\"]"}"#, Quirk::AddCreatesElement, false, false),
+        (&team, r#"{"op":"add","path":"members[value eq \"d\"]"}"#, Quirk::AddCreatesElement, false, false),
+    ] {
+        let patch =
+            Patch::parse(message(operations).as_bytes(), Reading::new(&limits, &mut Tolerance::new(all))).unwrap();
+        for (quirks, expected) in [(all, with), (all.without(quirk), without)] {
+            let found = patch.membership(resource_type, Reading::new(&limits, &mut Tolerance::new(quirks)));
+            assert_eq!(matches!(found, Ok(Some(_))), expected, "{operations} with {quirks}: {found:?}");
+        }
+    }
+}
+
+/// An app role that arrives as text names a value by its id alone; a value beside it in the request does not.
+#[test]
+fn a_packed_value_changes_no_value_beside_it() {
+    let mut json = Before::Bare.json();
+    json["roles"] = serde_json::json!([
+        {"value": "plain", "type": "t"}, {"value": "admin", "type": "t"}, {"value": "x", "display": "Shown"}]);
+    let before = Resource::from_json(Before::Bare.resource_type(), json.to_string().as_bytes()).unwrap();
+    let packed = r#"{"id":"1","value":"admin","displayName":"Admin"}"#;
+    let other = r#"{"id":"2","value":"reader","displayName":"Reader"}"#;
+    let add = serde_json::json!([
+        {"value": packed}, {"value": "plain", "display": "d"}, {"value": other}, {"value": "admin", "type": "u"},
+        {"display": "Shown"}]);
+    let body = message(&format!(r#"{{"op":"add","path":"roles","value":{add}}}"#));
+    let after = run(&before, &body, &mut Tolerance::new(Quirks::entra())).unwrap().unwrap();
+    let after: serde_json::Value = serde_json::from_slice(&after.to_json()).unwrap();
+    assert_eq!(
+        after["roles"],
+        serde_json::json!([
+            {"value": "plain", "type": "t"}, {"value": "admin", "type": "t", "display": "Admin"},
+            {"value": "x", "display": "Shown"}, {"value": "plain", "display": "d"},
+            {"value": "reader", "display": "Reader"}, {"value": "admin", "type": "u"}])
+    );
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use scim_core::{
     limits::Limits,
-    patch::Patch,
+    patch::{Patch, PatchErrorKind},
     quirks::{Quirks, Reading, Tolerance},
     resource::{Resource, ResourceErrorKind, judge},
     schema::{Attribute, AttributeType, Mutability, ResourceType, Schema},
@@ -67,6 +67,12 @@ fn immutable_values_stay_as_their_attribute_compares_them() {
         ),
         (json!({"owner": {"value": "1", "since": "x"}}), json!({"owner": {"value": "2", "since": "y"}}), None),
         (json!({"frame": {"maker": "m"}}), json!({"frame": {"maker": "n"}}), refused.clone()),
+        // Two values with one `value` each keep their own.
+        (
+            json!({"parts": [{"value": "p", "mark": "a"}, {"value": "p", "mark": "b"}]}),
+            json!({"parts": [{"value": "p", "mark": "a"}, {"value": "p", "mark": "b"}], "serial": "S1"}),
+            None,
+        ),
     ];
     for (before, after, expected) in rows {
         assert_eq!(judged(&before, &after), expected, "{before} to {after}");
@@ -182,4 +188,42 @@ fn references_have_an_id_and_what_is_required() {
             assert!(applied.unwrap_err().to_string().contains(path), "{member}");
         }
     }
+}
+
+/// 7643-7: a read-only attribute neither gets, changes nor loses a value.
+#[test]
+fn read_only_values_stay() {
+    let text = |name: &str| Attribute::new(name, AttributeType::String);
+    let schema = Schema::new("urn:example:Meter", "Meter")
+        .with_attribute(text("label"))
+        .with_attribute(text("state").with_mutability(Mutability::ReadOnly));
+    let resource_type = Arc::new(ResourceType::builder("Meter", "Meters", schema).build().unwrap());
+    let refused = Some(ResourceErrorKind::ReadOnly);
+    let rows = [
+        (json!({"state": "a"}), json!({"state": "a", "label": "x"}), None),
+        (json!({"state": "a"}), json!({"state": "b"}), refused.clone()),
+        (json!({"state": "a"}), json!({"label": "x"}), refused.clone()),
+        (json!({"label": "x"}), json!({"label": "x", "state": "a"}), refused),
+    ];
+    for (before, after, expected) in rows {
+        let (old, new) = (resource(&resource_type, &before), resource(&resource_type, &after));
+        let found = judge(Some(&old), &new).err().map(|error| error.kind().clone());
+        assert_eq!(found, expected, "{before} to {after}");
+    }
+    // The service provider sets such attributes of a new resource.
+    assert_eq!(judge(None, &resource(&resource_type, &json!({"state": "a"}))), Ok(()));
+}
+
+/// 7644-3.12: a patch whose result changes an immutable sub-attribute of a value that stays is refused as `mutability`.
+#[test]
+fn a_patch_that_changes_an_immutable_part_is_a_matter_of_mutability() {
+    let resource_type = thing(false);
+    let before = resource(&resource_type, &json!({"parts": [{"value": "p", "mark": "m"}]}));
+    let replace = |mark: &str| {
+        let patch = Patch::builder().replace("parts", json!([{"value": "p", "mark": mark}])).build().unwrap();
+        patch.apply(&before, Reading::new(&Limits::default(), &mut Tolerance::new(Quirks::default())))
+    };
+    assert_eq!(replace("m"), Ok(None));
+    let error = replace("other").unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (PatchErrorKind::Mutability, Some(0)), "{error}");
 }

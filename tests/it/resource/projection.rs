@@ -1,10 +1,13 @@
 //! Which attributes an answer shows (RFC 7643 §7 `returned`; RFC 7644 §3.4.2.5, §3.9).
 
+use std::sync::Arc;
+
 use crate::fixture::host::{self, ENTERPRISE, Host, USER, encoded, host, host_of, host_with};
 use scim_core::{
     limits::Limits,
-    quirks::Quirks,
-    schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Returned, Schema},
+    quirks::{Quirks, Tolerance},
+    resource::Projection,
+    schema::{Attribute, AttributeId, AttributeType, Mutability, Registry, ResourceType, Returned, Schema},
     store::MemoryStore,
 };
 use serde_json::{Value as Json, json};
@@ -60,6 +63,8 @@ fn table() -> Vec<(&'static str, String)> {
         ("attributes=shoeSize", "id".to_owned()),
         ("attributes=[],a b,title", "id title".to_owned()),
         ("attributes=meta.location", "id meta.location".to_owned()),
+        ("attributes=meta.version", "id meta.version".to_owned()),
+        ("attributes=meta.resourceType,meta.created", "id meta.created meta.resourceType".to_owned()),
         ("attributes=meta", format!("id {META}")),
         ("attributes=urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", format!("{ent} id")),
         (
@@ -226,4 +231,39 @@ fn members_are_read_where_they_are_shown() {
     assert_eq!(host.get(&group).json()["members"].as_array().unwrap().len(), 4, "reading shows all");
     let without = host.patch(&format!("{group}?excludedAttributes=members"), &add(&ids[0]));
     assert_eq!((without.status, without.json().get("members")), (200, None));
+}
+
+/// 7644-3.4.2.5: an attribute is shown if a part of it is shown. An attribute whose last part is excluded is not shown,
+/// so that a store need not read it.
+#[test]
+fn an_attribute_without_a_shown_part_is_not_shown() {
+    let registry = Registry::standard();
+    let user = registry.resource_type("User").unwrap();
+    let name = user.child(AttributeId::ROOT, "name").unwrap();
+    let parts: Vec<Box<str>> =
+        user.children(name).iter().map(|part| format!("name.{}", user.attribute(*part).name()).into()).collect();
+    let excluding = |parts: &[Box<str>]| {
+        Projection::new(user, &[], parts, &mut Tolerance::new(Quirks::default())).unwrap().includes(name)
+    };
+    assert!(excluding(&parts[1..]) && !excluding(&parts));
+}
+
+/// 7643-7-14: sub-attributes that are always returned are in every answer, one or several; 7643-7: a sub-attribute that is
+/// never returned does not show the attribute around it.
+#[test]
+fn a_part_decides_whether_the_attribute_around_it_is_shown() {
+    let part = |name: &str, returned| Attribute::new(name, AttributeType::String).with_returned(returned);
+    let one = Attribute::complex("one", [part("a", Returned::Always), part("c", Returned::Default)]);
+    let two = Attribute::complex("two", [part("a", Returned::Always), part("b", Returned::Always)]);
+    let three = ["a", "b", "c"].map(|name| part(name, Returned::Always));
+    let none = Attribute::complex("none", [part("a", Returned::Never), part("b", Returned::Default)]);
+    let schema = Schema::new(THING, "Thing").with_attribute(one).with_attribute(two).with_attribute(none);
+    let schema =
+        schema.with_attribute(Attribute::complex("three", three)).with_attribute(part("text", Returned::Default));
+    let thing = Arc::new(ResourceType::builder("Thing", "Things", schema).build().unwrap());
+    let projection = Projection::new(&thing, &["text".into()], &[], &mut Tolerance::new(Quirks::default())).unwrap();
+    let shown: Vec<bool> = ["one", "two", "three", "none", "text"]
+        .map(|name| projection.includes(thing.child(AttributeId::ROOT, name).unwrap()))
+        .into();
+    assert_eq!(shown, [true, true, true, false, true]);
 }

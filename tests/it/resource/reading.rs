@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use scim_core::{
     limits::Limits,
     quirks::{Quirk, Quirks, Reading, Tolerance},
-    resource::{Resource, ResourceErrorKind, judge},
-    schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Schema, Uniqueness},
+    resource::{Projection, Rendering, Resource, ResourceErrorKind, judge},
+    schema::{Attribute, AttributeId, AttributeType, Mutability, Registry, ResourceType, Schema, Uniqueness},
+    value::{Object, Value},
 };
 use serde_json::{Value as Json, json};
 
@@ -102,6 +103,10 @@ const ACCEPTED: &[(&str, &str, &str)] = &[
     ("dateTime", r#""2008-01-23T04:56:22.5+01:00""#, r#""2008-01-23T03:56:22.500Z""#),
     ("dateTime", r#""9999-12-31T23:59:60Z""#, r#""9999-12-31T23:59:60.000Z""#),
     ("dateTime", r#""2008-01-23T04:56:22.123456Z""#, r#""2008-01-23T04:56:22.123456Z""#),
+    // Text that reads as JSON is still text.
+    ("string", r#"" 5""#, r#"" 5""#),
+    ("string", r#""\ttrue""#, r#""\ttrue""#),
+    ("string", r#""{}""#, r#""{}""#),
     ("binary", r#""""#, ""),
     ("binary", r#""aGVsbG8=""#, r#""aGVsbG8=""#),
     ("binary", r#""aGVsbG8""#, r#""aGVsbG8""#),
@@ -288,9 +293,14 @@ fn references_are_read_by_value_or_url() {
         (r#"{"$ref":"Samples/a%20b?x=y"}"#, "a b"),
         (r#"{"$ref":null,"value":"7"}"#, "7"),
         (r#"{"value":"7","display":"seven"}"#, "7"),
+        (r#"{"value":"7","$ref":"https://example.com/v2/Samples/a%00b"}"#, "7"),
     ] {
         let resource = strict(&format!(r#""links":[{element}]"#)).unwrap();
         assert_eq!(kept(&resource), json!({"links": [{"value": id}]}), "{element}");
+    }
+    for url in ["https://example.com/v2/Samples/a%00b", "/", "?x=y"] {
+        let error = strict(&format!(r#""links":[{{"$ref":"{url}"}}]"#)).expect_err(url);
+        assert_eq!((error.kind(), error.path()), (&ResourceErrorKind::Required, "links.value"), "{url} has no id");
     }
     let twice = strict(r#""links":[{"value":"7","kind":"a"},{"value":"7","kind":"b"},{"value":"8"}]"#).unwrap();
     assert_eq!(kept(&twice), json!({"links": [{"value": "7", "kind": "a"}, {"value": "8"}]}));
@@ -323,10 +333,27 @@ fn schemas_must_fit_the_resource_type() {
         let (read, applied) = read_with(&body(schemas.clone()), Quirks::strict().with(quirk));
         assert!(read.is_ok() && applied.contains(quirk), "{schemas}");
     }
-    for schemas in [json!(7), json!({}), json!([7]), json!([[URN]]), json!(true)] {
+    for schemas in [json!(7), json!(-7), json!(1.5), json!({}), json!([7]), json!([[URN]]), json!(true)] {
         let error = read_with(&body(schemas.clone()), Quirks::default()).0.expect_err("no list of URIs");
         assert_eq!(error.path(), "schemas", "{schemas}");
     }
+    for (element, found) in [
+        ("7", "a number"),
+        ("-1.5", "a number"),
+        ("{}", "an object"),
+        ("[]", "an array"),
+        ("true", "a boolean"),
+        ("false", "a boolean"),
+        ("null", "null"),
+    ] {
+        let json = format!(r#"{{"schemas":["{URN}",{element}]}}"#);
+        let error = read_with(&json, Quirks::default()).0.expect_err("no URI");
+        let message = error.to_string();
+        assert!(message.contains(&format!("found {found}")), "{element}: {message}");
+    }
+    // JSON may escape any character of a URI.
+    let escaped = format!(r#"{{"schemas":["{}"],"string":"x"}}"#, URN.replace(':', r"\u003a"));
+    assert!(read_with(&escaped, Quirks::strict()).0.is_ok());
 }
 
 /// Each quirk of reading: its form is refused without the quirk, and read and reported with the quirk.
@@ -526,5 +553,317 @@ proptest! {
         prop_assert_eq!(&again, &resource);
         prop_assert_eq!(again.to_json(), resource.to_json());
         prop_assert_eq!(judge(Some(&resource), &again).is_ok(), judge(None, &resource).is_ok());
+    }
+}
+
+/// 7643-2.1: a name occurs once in an object, however many attributes the schema has.
+#[test]
+fn a_name_occurs_once_in_a_schema_of_any_size() {
+    let names: Vec<String> = (0..300).map(|n| format!("field{n}")).collect();
+    let schema = names.iter().fold(Schema::new("urn:example:Wide", "Wide"), |schema, name| {
+        schema.with_attribute(Attribute::new(name.as_str(), AttributeType::Integer))
+    });
+    let wide = Arc::new(ResourceType::builder("Wide", "Wides", schema).build().unwrap());
+    let read = |members: &[String]| {
+        let body = format!(r#"{{"schemas":["urn:example:Wide"],{}}}"#, members.join(","));
+        let mut tolerance = Tolerance::new(Quirks::default());
+        Resource::read(&wide, body.as_bytes(), Reading::new(&Limits::default(), &mut tolerance))
+            .map_err(|error| error.kind().clone())
+    };
+    let mut members: Vec<String> = names.iter().map(|name| format!(r#""{name}":1"#)).collect();
+    assert_eq!(read(&members).unwrap().root().len(), 300);
+    for again in ["field0", "FIELD0", "field299", "FIELD299"] {
+        members.push(format!(r#""{again}":2"#));
+        assert_eq!(read(&members), Err(ResourceErrorKind::Duplicate), "{again}");
+        members.pop();
+    }
+}
+
+/// A resource has an extension exactly if it has data of the extension (RFC 7643 §3.3).
+#[test]
+fn a_resource_has_the_extensions_of_its_data() {
+    let registry = Registry::standard();
+    let user = registry.resource_type("User").unwrap();
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let read = |document: serde_json::Value| Resource::from_json(user, document.to_string().as_bytes()).unwrap();
+    let employed = read(serde_json::json!({"userName": "ann", enterprise: {"department": "Tours"}}));
+    let bare = read(serde_json::json!({"userName": "bob"}));
+    assert_eq!([&employed, &bare].map(|user| user.has_extension(enterprise)), [true, false]);
+    assert_eq!([&employed, &bare].map(|user| user.has_extension(&enterprise.to_uppercase())), [true, false]);
+    assert!(!employed.has_extension("urn:ietf:params:scim:schemas:core:2.0:User"));
+    assert!(!employed.has_extension("urn:example:Other"));
+}
+
+/// 7643-2.4: only equal values are one value. A value with a part of another value's sub-attributes stays, in lists of
+/// any length.
+#[test]
+fn a_value_within_another_value_is_no_double() {
+    for count in [2, 16, 17, 40, 60] {
+        let more = (2..count).map(|n| format!(r#"{{"value":"v{n}","type":"t{n}"}}"#));
+        let values: Vec<String> =
+            [r#"{"value":"a","type":"x"}"#, r#"{"value":"a"}"#].map(str::to_owned).into_iter().chain(more).collect();
+        let resource = strict(&format!(r#""complexes":[{},{{"VALUE":"A"}}]"#, values.join(","))).unwrap();
+        let expected: Json = serde_json::from_str(&format!("[{}]", values.join(","))).unwrap();
+        assert_eq!(kept(&resource)["complexes"], expected, "{count}");
+    }
+}
+
+/// RFC 8259 §7: every text is written as JSON that reads as the same text, whatever characters it consists of.
+#[test]
+fn each_text_is_written_as_itself() {
+    let resource_type = sample();
+    let mut texts: Vec<String> = (0..=0x7f_u8).map(|byte| char::from(byte).to_string()).collect();
+    texts.extend(["\"\"", "\\\\", "\"\\", "\u{1f}\u{1f}", "a\tb", "a b", "Zoë", "\u{2028}", "😀"].map(str::to_owned));
+    for text in texts {
+        let mut resource = Resource::new(Arc::clone(&resource_type));
+        resource.set("string", text.as_str()).unwrap();
+        let written: Json =
+            serde_json::from_slice(&resource.to_json()).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+        assert_eq!(written["string"], json!(text));
+    }
+}
+
+/// A host sets a value of the attribute's own type, and no other value (the promise of `Resource::set`).
+#[test]
+fn a_host_sets_values_of_the_type_of_the_attribute() {
+    let text = |text: &str| Value::String(text.into());
+    let resource_type = sample();
+    let complexes = resource_type.child(AttributeId::ROOT, "complexes").unwrap();
+    let [value, kind] = ["value", "type"].map(|name| resource_type.child(complexes, name).unwrap());
+    let foreign = resource_type.child(AttributeId::ROOT, "string").unwrap();
+    let element = |parts: &[(AttributeId, Value)]| Value::Complex(parts.iter().cloned().collect::<Object>());
+    let whole = element(&[(value, text("a")), (kind, text("t"))]);
+    let rows: Vec<(&str, Value, Option<&str>)> = vec![
+        ("string", text("a"), None),
+        ("string", Value::Boolean(true), Some("expected a string, found a boolean: `string`")),
+        ("string", Value::List(vec![text("a")]), Some("expected a string, found a list: `string`")),
+        ("boolean", Value::Integer(1), Some("expected a boolean, found an integer: `boolean`")),
+        ("integer", text("1"), Some("expected an integer, found a string: `integer`")),
+        ("decimal", Value::Integer(1), Some("expected a decimal, found an integer: `decimal`")),
+        ("dateTime", text("x"), Some("expected a date and time, found a string: `dateTime`")),
+        ("strings", Value::List(vec![text("a"), text("b")]), None),
+        ("strings", text("a"), Some("expected a list of the attribute's values, found a string: `strings`")),
+        (
+            "strings",
+            Value::List(Vec::new()),
+            Some("expected a list of the attribute's values, found a list: `strings`"),
+        ),
+        (
+            "strings",
+            Value::List(vec![Value::List(vec![text("a")])]),
+            Some("expected a list of the attribute's values, found a list: `strings`"),
+        ),
+        (
+            "strings",
+            Value::List(vec![text("a"), Value::Integer(1)]),
+            Some("expected a list of the attribute's values, found a list: `strings`"),
+        ),
+        ("complexes", Value::List(vec![whole.clone()]), None),
+        ("complexes", whole, Some("expected a list of the attribute's values, found an object: `complexes`")),
+        (
+            "complexes",
+            Value::List(vec![element(&[(foreign, text("a"))])]),
+            Some("expected a list of the attribute's values, found a list: `complexes`"),
+        ),
+        (
+            "complexes",
+            Value::List(vec![element(&[(value, text("a")), (foreign, text("a"))])]),
+            Some("expected a list of the attribute's values, found a list: `complexes`"),
+        ),
+        (
+            "complexes",
+            Value::List(vec![element(&[])]),
+            Some("expected a list of the attribute's values, found a list: `complexes`"),
+        ),
+        ("complex", text("x"), Some("expected an object of the attribute's sub-attributes, found a string: `complex`")),
+    ];
+    for (path, value, refused) in rows {
+        let mut resource = Resource::new(Arc::clone(&resource_type));
+        let result = resource.set(path, value.clone()).map_err(|error| error.to_string());
+        assert_eq!(result.err().as_deref(), refused, "{path}: {value:?}");
+        assert_eq!(resource.get(path), refused.is_none().then_some(&value), "{path}");
+    }
+}
+
+/// An error has the place of its fault: the position in the JSON, and the index of the value in a list.
+#[test]
+fn an_error_has_the_place_of_its_fault() {
+    let start = format!(r#"{{"schemas":["{URN}"],"#).len();
+    for (members, index, column) in [
+        (r#""complexes":[{"value":1}]"#, Some(0), 23),
+        (r#""complexes":[{"value":"a"},{"value":"b"},{"value":1}]"#, Some(2), 51),
+        (r#""string":1"#, None, 10),
+    ] {
+        let error = strict(members).unwrap_err();
+        assert_eq!((error.index(), error.position()), (index, Some((1, start + column))), "{members}: {error}");
+    }
+}
+
+/// The object of the core schema, a tolerated habit, occurs once, holds attributes, and counts as one level.
+#[test]
+fn the_object_of_the_core_schema_holds_attributes_of_the_resource() {
+    let quirks = Quirks::strict().with(Quirk::CoreSchemaObject);
+    let read = |members: &str, depth: usize| {
+        let json = format!(r#"{{"schemas":["{URN}"],{members}}}"#);
+        let mut limits = Limits::default();
+        limits.json_depth = depth;
+        Resource::read(&sample(), json.as_bytes(), Reading::new(&limits, &mut Tolerance::new(quirks)))
+    };
+    let inside = r#"{"string":"x","complex":{"two":"2"}}"#;
+    for (members, depth, expected) in [
+        (format!(r#""{URN}":{inside}"#), 3, true),
+        (format!(r#""{URN}":{inside}"#), 2, false),
+        // The levels of the object end with it.
+        (format!(r#""{URN}":{inside},"complexes":[{{"value":"a"}}]"#), 3, true),
+        (format!(r#""{URN}":{inside},"{URN}":{{"boolean":true}}"#), 3, true),
+        (format!(r#""{URN}":null"#), 3, true),
+        (format!(r#""{URN}":[]"#), 3, true),
+        (format!(r#""{URN}":[{inside}]"#), 9, false),
+        (format!(r#""{URN}":"x""#), 9, false),
+        (format!(r#""{URN}":{{"{URN}":{{"string":"x"}}}}"#), 9, false),
+        (format!(r#""{URN}":{{"string":"x"}},"string":"y""#), 9, false),
+        // JSON in a string is another habit.
+        (format!(r#""{URN}":"{{\"string\":\"x\"}}""#), 9, false),
+    ] {
+        let result = read(&members, depth);
+        assert_eq!(result.is_ok(), expected, "{members} within {depth}: {result:?}");
+    }
+    for (value, found) in [(format!("[{inside}]"), "an array"), (r#""x""#.to_owned(), "a string")] {
+        let error = read(&format!(r#""{URN}":{value}"#), 9).unwrap_err();
+        let expected = "an object of attributes";
+        assert_eq!(error.kind(), &ResourceErrorKind::Type { expected, found }, "{value}");
+    }
+    let both = read(&format!(r#""{URN}":{inside},"{URN}":{{"boolean":true}}"#), 3).unwrap();
+    assert_eq!(kept(&both), json!({"string": "x", "complex": {"two": "2"}, "boolean": true}));
+}
+
+/// The limits hold to the last value and the last level (`Limits::values`, `Limits::json_depth`).
+#[test]
+fn the_limits_of_lists_and_levels_are_exact() {
+    let mut limits = Limits::default();
+    limits.values = 3;
+    limits.json_depth = 3;
+    let read = |members: &str, quirks: Quirks| {
+        let json = format!(r#"{{"schemas":["{URN}"],{members}}}"#);
+        Resource::read(&sample(), json.as_bytes(), Reading::new(&limits, &mut Tolerance::new(quirks)))
+            .map_err(|error| error.kind().clone())
+    };
+    let list = |values: &[&str]| format!(r#""strings":["{}"]"#, values.join(r#"",""#));
+    assert!(read(&list(&["a", "b", "c"]), Quirks::strict()).is_ok());
+    assert_eq!(read(&list(&["a", "b", "c", "d"]), Quirks::strict()), Err(ResourceErrorKind::TooMany(3)));
+    // Lists and objects side by side are no deeper than one of them.
+    let beside = r#""strings":["a"],"integers":[1],"booleans":[true],"complex":{"two":"2"},
+        "complexes":[{"value":"a"},{"value":"b"}],"decimals":[1],"links":[{"value":"7"}]"#;
+    assert!(read(beside, Quirks::strict()).is_ok());
+    let one = read(r#""string":["a"],"complexes":[{"value":"a"}]"#, Quirks::strict().with(Quirk::ListOfOne));
+    assert!(one.is_ok(), "a list of one is left again: {one:?}");
+    // An unknown attribute is skipped, but its levels count. Brackets in its texts do not.
+    let quirks = Quirks::strict().with(Quirk::UnknownAttribute);
+    for (value, fits) in [
+        ("[[1]]", true),
+        ("[[[1]]]", false),
+        (r#"{"a":[1],"b":[1],"c":{"d":1}}"#, true),
+        (r#"{"a":[{"b":1}]}"#, false),
+        (r#"{"a":"[[[[[{{{{"}"#, true),
+        (r#"{"a":"\"[[[[[","b":"x"}"#, true),
+        (r#"{"a":"\"","b":[[1]]}"#, false),
+        (r#"{"a":"\\","b":[[1]]}"#, false),
+        (r#"{"a":"]]]]}}}}","b":[[1]]}"#, false),
+        (r#"{"a":"\\\"[[[[[","b":[1]}"#, true),
+    ] {
+        let result = read(&format!(r#""unknown":{value}"#), quirks);
+        assert_eq!(result.is_ok(), fits, "{value}: {result:?}");
+        if !fits {
+            assert_eq!(result, Err(ResourceErrorKind::TooDeep(3)), "{value}");
+        }
+    }
+}
+
+/// Databases do not store U+0000. A value that arrives as JSON in a string does not bring it, in any of its parts.
+#[test]
+fn a_packed_value_has_no_zero_character() {
+    let registry = Registry::standard();
+    let user = registry.resource_type("User").unwrap();
+    let read = |packed: &str| {
+        let role = serde_json::to_string(packed).unwrap();
+        let urn = "urn:ietf:params:scim:schemas:core:2.0:User";
+        let json = format!(r#"{{"schemas":["{urn}"],"userName":"ann","roles":[{{"value":{role}}}]}}"#);
+        let mut tolerance = Tolerance::new(Quirks::entra());
+        Resource::read(user, json.as_bytes(), Reading::new(&Limits::default(), &mut tolerance))
+    };
+    let packed = read(r#"{"id":"1","value":"admin","displayName":"Admin"}"#).unwrap();
+    let roles: Json = serde_json::from_slice(&packed.to_json()).unwrap();
+    assert_eq!(roles["roles"], json!([{"value": "admin", "display": "Admin"}]));
+    for text in
+        [r#"{"id":"1","value":"a\u0000","displayName":"A"}"#, r#"{"id":"1","value":"a","displayName":"\u0000"}"#]
+    {
+        let error = read(text).unwrap_err();
+        assert_eq!(error.kind(), &ResourceErrorKind::NulCharacter, "{text}");
+    }
+}
+
+/// A value that arrives as JSON in a string fills only sub-attributes that the request leaves free, and only in a list.
+/// Without the quirk it is the text of the value.
+#[test]
+fn a_packed_value_fills_what_is_free() {
+    let registry = Registry::standard();
+    let user = registry.resource_type("User").unwrap();
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let packed = r#"{"id":"1","value":"admin","displayName":"Admin"}"#;
+    let nameless = r#"{"id":"1","value":"","displayName":"Admin"}"#;
+    let read = |members: Json, quirks: Quirks| -> Json {
+        let mut json =
+            json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", enterprise], "userName": "ann"});
+        json.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        let mut tolerance = Tolerance::new(quirks);
+        let read = Resource::read(user, json.to_string().as_bytes(), Reading::new(&Limits::default(), &mut tolerance));
+        let resource = read.unwrap();
+        let written: Json = serde_json::from_slice(&resource.to_json()).unwrap();
+        // No value is without a sub-attribute.
+        let roles = resource.get("roles").map_or(0, |roles| roles.elements().len());
+        assert_eq!(roles, written["roles"].as_array().map_or(0, Vec::len));
+        written
+    };
+    let (entra, without) = (Quirks::entra(), Quirks::entra().without(Quirk::PackedElement));
+    for (roles, quirks, expected) in [
+        (json!([{"value": packed}]), entra, json!([{"value": "admin", "display": "Admin"}])),
+        (json!([{"value": packed, "display": "mine"}]), entra, json!([{"value": "admin", "display": "mine"}])),
+        (json!([packed]), entra, json!([{"value": "admin", "display": "Admin"}])),
+        (json!([{"value": nameless}]), entra, json!([{"value": nameless}])),
+        (json!([{"value": packed}]), without, json!([{"value": packed}])),
+        (json!([packed]), without, json!([{"value": "admin"}])),
+        (json!([nameless]), entra, Json::Null),
+    ] {
+        assert_eq!(read(json!({ "roles": roles }), quirks)["roles"], expected, "{roles}");
+    }
+    let manager = json!({"manager": {"value": packed}});
+    assert_eq!(read(json!({ enterprise: manager }), entra)[enterprise], manager);
+    for (members, expected) in [(r#""strings":"[\"a\"]""#, "an array"), (r#""complex":"{\"two\":\"2\"}""#, "an object")]
+    {
+        let found = "JSON in a string";
+        assert_eq!(strict(members).unwrap_err().kind(), &ResourceErrorKind::Type { expected, found });
+    }
+}
+
+/// RFC 8259 §7: an answer is JSON whatever characters its URLs have.
+#[test]
+fn a_url_is_written_as_json() {
+    let registry = Registry::standard();
+    let user = registry.resource_type("User").unwrap();
+    let resource = Resource::from_json(user, br#"{"id": "a b\"c", "userName": "ann"}"#).unwrap();
+    let projection = Projection::default_of(user);
+    for base in ["https://example.com/scim", "https://example.com/\"scim\""] {
+        let rendering = Rendering {
+            registry: &registry,
+            base,
+            projection: &projection,
+            version: None,
+            derived: &[],
+            displays: &[],
+        };
+        let mut out = Vec::new();
+        resource.write(&mut out, &rendering);
+        let written: Json = serde_json::from_slice(&out).unwrap();
+        assert_eq!(written["meta"]["location"], format!("{base}/Users/a%20b%22c"));
     }
 }

@@ -94,18 +94,20 @@ fn two_with_the_same_value_keep_their_own() {
 /// The same value twice: removing the first must not give its secret to the second.
 #[test]
 fn the_second_of_two_with_one_value_keeps_its_own() {
-    let host = host_under(Registry::standard(), Quirks::default(), Hiding(&["emails.display"]));
-    let made = as_admin(
-        &host,
-        "POST",
-        "/Users",
-        &json!({"schemas": [USER], "userName": "ann", "emails": [
-        {"type": "home", "value": "a@x.org", "display": "1"}, {"type": "work", "value": "a@x.org", "display": "2"}]}),
-    );
-    let path = format!("/Users/{}", made["id"].as_str().unwrap());
-    let reply = host.patch(&path, &json!([{"op": "remove", "path": "emails[type eq \"home\"]"}]));
-    assert_eq!(reply.status, 200);
-    assert_eq!(as_admin(&host, "GET", &path, &Json::Null)["emails"], json!([made["emails"][1]]));
+    for hidden in [&["emails.display"][..], &["emails.display", "title"]] {
+        let host = host_under(Registry::standard(), Quirks::default(), Hiding(hidden));
+        let made = as_admin(
+            &host,
+            "POST",
+            "/Users",
+            &json!({"schemas": [USER], "userName": "ann", "emails": [
+            {"type": "home", "value": "a@x.org", "display": "1"}, {"type": "work", "value": "a@x.org", "display": "2"}]}),
+        );
+        let path = format!("/Users/{}", made["id"].as_str().unwrap());
+        let reply = host.patch(&path, &json!([{"op": "remove", "path": "emails[type eq \"home\"]"}]));
+        assert_eq!(reply.status, 200);
+        assert_eq!(as_admin(&host, "GET", &path, &Json::Null)["emails"], json!([made["emails"][1]]), "{hidden:?}");
+    }
 }
 #[test]
 fn adding_what_is_seen_already_is_no_second() {
@@ -305,5 +307,60 @@ fn members_of_a_wrong_type_are_refused() {
             {"method": "POST", "path": "/Robots", "bulkId": "r", "data": robot},
             {"method": "POST", "path": "/Groups", "bulkId": "g", "data": {"schemas": [GROUP], "displayName": "g", "members": [{"value": "bulkId:r"}]}}]})).json();
         assert_eq!(reply["Operations"][1]["status"], "400", "{reply} {}", host.get("/Groups").json());
+    }
+}
+
+/// A hidden sub-attribute in a request body is ignored; the attribute around it gets all its other values.
+#[test]
+fn the_rest_of_an_object_with_a_hidden_part_is_stored() {
+    let host = host_under(Registry::standard(), Quirks::default(), Hiding(&["name.middleName"]));
+    let rows = [
+        (json!({"givenName": "Ann", "middleName": "mine"}), json!({"givenName": "Ann"})),
+        (json!({"givenName": "Ann"}), json!({"givenName": "Ann"})),
+        (json!({"middleName": "mine"}), Json::Null),
+    ];
+    for (number, (name, stored)) in rows.into_iter().enumerate() {
+        let body = json!({"schemas": [USER], "userName": format!("user{number}"), "name": name});
+        let reply = host.post("/Users", &body);
+        assert_eq!(reply.status, 201, "{}", reply.json());
+        let path = format!("/Users/{}", reply.id());
+        assert_eq!(as_admin(&host, "GET", &path, &Json::Null)["name"], stored, "{name}");
+    }
+}
+
+/// A value without an identity keeps its hidden part in a PUT if the client repeats all that it sees of the value at the
+/// same place. The hidden part of a value that the client changes is gone with the value.
+#[test]
+fn a_value_that_a_put_repeats_keeps_its_hidden_part() {
+    let host = host_under(Registry::standard(), Quirks::default(), Hiding(&["addresses.country"]));
+    let addresses = json!([
+        {"type": "work", "locality": "Berlin", "country": "DE"}, {"type": "home", "locality": "Graz", "country": "AT"}]);
+    let body = json!({"schemas": [USER], "userName": "ann", "addresses": addresses});
+    let made = as_admin(&host, "POST", "/Users", &body);
+    let path = format!("/Users/{}", made["id"].as_str().unwrap());
+    let put = |home: &str| {
+        let seen = json!([{"type": "work", "locality": "Berlin"}, {"type": "home", "locality": home}]);
+        let reply = host.put(&path, &json!({"schemas": [USER], "userName": "ann", "addresses": seen}));
+        assert_eq!(reply.status, 200, "{}", reply.json());
+        as_admin(&host, "GET", &path, &Json::Null)["addresses"].clone()
+    };
+    assert_eq!(put("Graz"), addresses);
+    assert_eq!(put("Wien"), json!([addresses[0], {"type": "home", "locality": "Wien"}]));
+}
+
+/// RFC 7643 §3: `schemas` names the extensions of which the client sees data, whether or not other attributes are hidden.
+#[test]
+fn schemas_name_the_extensions_with_visible_data() {
+    for (hidden, extension, named) in [
+        (&["title"][..], json!({"department": "Tours"}), true),
+        (&["employeeNumber"], json!({"department": "Tours", "employeeNumber": "1"}), true),
+        (&["employeeNumber"], json!({"employeeNumber": "1"}), false),
+    ] {
+        let host = host_under(Registry::standard(), Quirks::default(), Hiding(hidden));
+        let body = json!({"schemas": [USER, ENTERPRISE], "userName": "ann", ENTERPRISE: extension});
+        let made = as_admin(&host, "POST", "/Users", &body);
+        let reply = host.get(&format!("/Users/{}", made["id"].as_str().unwrap())).json();
+        let expected = if named { json!([USER, ENTERPRISE]) } else { json!([USER]) };
+        assert_eq!(reply["schemas"], expected, "{hidden:?} {extension}");
     }
 }

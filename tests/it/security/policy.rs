@@ -697,3 +697,18 @@ fn circles_stay_within_the_scope() {
         assert_eq!(everything(&host) == before, expected[0] != "201");
     }
 }
+
+/// A hidden attribute is removed from a request body, and every other value stays: also a list of simple values.
+#[test]
+fn hiding_one_attribute_keeps_lists_of_simple_values() {
+    let badge = crate::fixture::documents::BADGE;
+    let host = host_under(crate::fixture::documents::registry(), Quirks::default(), Hiding(&["title"]));
+    let body = |title: &str| json!({"schemas": [USER, badge], "userName": "ann", "title": title, badge: {"zones": ["North"], "floors": [1, 7]}});
+    let created = host.post("/Users", &body("mine"));
+    assert_eq!(created.status, 201, "{}", created.json());
+    let replaced = host.put(&format!("/Users/{}", created.id()), &body("other"));
+    for reply in [created, replaced] {
+        assert_eq!(reply.json()[badge], json!({"zones": ["North"], "floors": [1, 7]}), "{}", reply.json());
+        assert_eq!(reply.json().get("title"), None);
+    }
+}

@@ -410,3 +410,29 @@ fn of_racing_writers_one_wins_and_none_is_lost() {
     assert_eq!(race(&|n| world.edit_members("g1", &[], &[&format!("m{n}")])), 20);
     assert_eq!(world.held(&store, &world.group, "g1", world.members).len(), 22);
 }
+
+/// 7644-3.6: a deleted resource is in no list, also of a resource that has only one of its lists; and an edit that clears
+/// a list removes the values without an id as well (the promise of `ValueEdit::clear`).
+#[test]
+fn no_value_of_a_list_is_left_behind() {
+    let world = World::new();
+    let store = filled(&world, MemoryStore::new());
+    let [owners, watchers] = ["owners", "watchers"].map(|name| world.list(name));
+    let device = json!({"id": "d2", "owners": [{"value": "u2"}]});
+    let noted = json!({"id": "d3", "watchers": [{"note": "nobody"}, {"value": "u1"}, {"value": "g1"}]});
+    world.commit(&store, &[create(sample(&world.device, device)), create(sample(&world.device, noted))]).unwrap();
+    world.commit(&store, &[delete(&world.user, "u2")]).unwrap();
+    let read = |id: &str| world.get(&store, &world.device, id).unwrap().resource;
+    assert!(read("d2").root().get(owners).is_none());
+    let clear = Change::EditValues(ListEdit {
+        resource_type: Arc::clone(&world.device),
+        id: "d3".into(),
+        attribute: watchers,
+        expect: Expect::Exists,
+        edit: edit(&world.device, watchers, true, &[], &["u1"]),
+        modified: time(9),
+    });
+    assert!(world.commit(&store, &[clear]).unwrap()[0].changed);
+    assert_eq!(read("d3").root().get(watchers).map(|list| list.elements().len()), Some(1));
+    assert_eq!(world.held(&store, &world.device, "d3", watchers), ["u1"]);
+}

@@ -2,16 +2,17 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use crate::fixture::host::now as now_after_pauses;
 use crate::fixture::stores::{Least, World, compile, create, delete, filled, now, referrers, sample};
 use scim_core::{
     filter::{Condition, Matcher},
     path::AttributePath,
     quirks::{Quirks, Tolerance},
     resource::{Position, Sort, SortKey},
-    schema::ResourceType,
+    schema::{Attribute, AttributeType, ResourceType, Schema},
     store::{
-        Change, DynStore, Key, MemoryStore, Pushdown, RequestContext, RequestedAttributes, Scan, Store, TenantId,
-        Window,
+        Change, DynStore, Key, MemoryStore, Pushdown, RequestContext, RequestedAttributes, Scan, Store, StoreError,
+        TenantId, Window,
     },
 };
 use serde_json::json;
@@ -320,5 +321,238 @@ fn a_long_list_is_sorted_as_a_short_one() {
         let shown: Vec<&str> = expected.iter().skip(skip).take(take).map(String::as_str).collect();
         assert_eq!(found, shown, "{skip}, {take}");
         assert_eq!((page.total, page.more), (Some(USERS as u64), skip + take < USERS), "{skip}, {take}");
+    }
+}
+
+/// A page with a filter is full, however many resources before it do not satisfy the filter, and it says whether more
+/// resources follow (the promise of `Store::scan`).
+#[test]
+fn a_filtered_page_is_full_behind_thousands_of_other_resources() {
+    let world = World::new();
+    let store = MemoryStore::new();
+    let name = |n: usize| if [1_700, 2_400].contains(&n) { format!("match{n}") } else { format!("other{n}") };
+    let users: Vec<Change> = (0..2_500).map(|n| create(world.user(&format!("{n:04}"), &name(n)))).collect();
+    for batch in users.chunks(MemoryStore::MAX_BATCH) {
+        world.commit(&store, batch).unwrap();
+    }
+    let matcher = compile(&world.user, r#"userName sw "match""#);
+    let filter: Vec<&Condition> = matcher.conditions().iter().collect();
+    let before = |first: Option<&'static str>, take| Window::Before { first: first.map(Position::of_id), take };
+    let cases = [
+        (Window::behind(None, 1), &["1700"][..], true),
+        (Window::behind(None, 2), &["1700", "2400"], false),
+        (Window::behind(Some("1700"), 1), &["2400"], false),
+        (Window::Offset { skip: 1, take: 1 }, &["2400"], false),
+        (before(None, 1), &["2400"], true),
+        (before(Some("2400"), 1), &["1700"], false),
+    ];
+    for (window, ids, more) in cases {
+        let requested = RequestedAttributes::everything();
+        let resource_type = &world.user;
+        let scan = Scan { resource_type, filter: &filter, sort: None, window, requested: &requested, count: false };
+        let page = now(store.scan(&world.context, &scan)).unwrap();
+        let found: Vec<&str> = page.items.iter().map(|stored| stored.resource.id()).collect();
+        assert_eq!((&*found, page.more), (ids, more), "{window:?}");
+    }
+}
+
+/// 7644-3.4.2.2: an empty text is not present, in a list that is stored separately, too.
+#[test]
+fn an_empty_part_of_a_reference_is_not_present() {
+    let world = World::new();
+    let store = filled(&world, MemoryStore::new());
+    let device =
+        |id: &str, owner: serde_json::Value| create(sample(&world.device, json!({"id": id, "owners": [owner]})));
+    let batch = [
+        device("d2", json!({"value": "u1", "note": "", "tags": [""]})),
+        device("d3", json!({"value": "u1", "note": "x", "tags": ["", "x"]})),
+    ];
+    world.commit(&store, &batch).unwrap();
+    for (filter, expected) in [
+        ("owners.note pr", &["d3"][..]),
+        ("owners.tags pr", &["d3"]),
+        ("not (owners.note pr)", &["d1", "d2"]),
+        ("owners.value pr", &["d1", "d2", "d3"]),
+    ] {
+        assert_eq!(select(&world, &store, &world.device, filter), expected, "{filter}");
+    }
+}
+
+/// A page with a bound of bytes counts the lists that it has, and no list that exceeds the limit of values (the promise of
+/// `RequestedAttributes::with_byte_limit`).
+#[test]
+fn a_page_counts_the_lists_that_it_has() {
+    const LIMIT: usize = 5;
+    let world = World::new();
+    let store = MemoryStore::new();
+    let ids: Vec<String> = (0..40).map(|n| format!("{n:02}{}", "x".repeat(40))).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut batch: Vec<Change> = ids.iter().map(|id| create(world.user(id, id))).collect();
+    for (id, members) in [("a", 1), ("b", LIMIT), ("c", LIMIT + 1), ("d", 40), ("e", LIMIT)] {
+        batch.push(create(world.group(id, id, &ids[..members])));
+    }
+    world.commit(&store, &batch).unwrap();
+    let read = |bytes: Option<usize>| {
+        let requested = RequestedAttributes::everything().with_list_limit(LIMIT);
+        let requested = bytes.map_or(requested, |bytes| requested.with_byte_limit(bytes));
+        let scan = Scan {
+            resource_type: &world.group,
+            filter: &[],
+            sort: None,
+            window: Window::behind(None, 9),
+            requested: &requested,
+            count: false,
+        };
+        now(store.scan(&world.context, &scan)).unwrap()
+    };
+    let all = read(None).items;
+    let complete: Vec<bool> = all.iter().map(|stored| stored.complete).collect();
+    assert_eq!(complete, [true, true, false, false, true]);
+    let bytes: usize = all.iter().map(|stored| stored.resource.size()).sum();
+    let page = read(Some(bytes));
+    assert_eq!((page.items.len(), page.more), (5, false), "all that is read fits");
+    // The size is approximate, by less than the size of a list.
+    let page = read(Some(bytes - 200));
+    assert_eq!((page.items.len(), page.more), (4, true), "each list counts that is read");
+}
+
+/// A resource whose evaluation takes many stretches of work is read whole only within the bound of bytes (the promise of
+/// `RequestedAttributes::with_byte_limit`).
+#[test]
+fn a_costly_resource_is_evaluated_within_the_bound_of_bytes() {
+    const MEMBERS: usize = 12_000;
+    let world = World::new();
+    let store = MemoryStore::new();
+    let ids: Vec<String> = (0..MEMBERS).map(|n| format!("m{n:05}")).collect();
+    for chunk in ids.chunks(MemoryStore::MAX_BATCH) {
+        let batch: Vec<Change> = chunk.iter().map(|id| create(world.user(id, id))).collect();
+        world.commit(&store, &batch).unwrap();
+    }
+    let members: Vec<&str> = ids.iter().map(String::as_str).collect();
+    world.commit(&store, &[create(world.group("g", "All", &members))]).unwrap();
+    for (filter, found) in [(r#"members.value ew "x""#, 0), (r#"not (members.value ew "x")"#, 1)] {
+        let matcher = compile(&world.group, filter);
+        let filter: Vec<&Condition> = matcher.conditions().iter().collect();
+        let scan = |bytes: Option<usize>| {
+            let lists = [world.members];
+            let requested = RequestedAttributes::without(&lists);
+            let requested = bytes.map_or(requested, |bytes| requested.with_byte_limit(bytes));
+            let window = Window::behind(None, 9);
+            let resource_type = &world.group;
+            let scan = Scan { resource_type, filter: &filter, sort: None, window, requested: &requested, count: false };
+            now_after_pauses(store.scan(&world.context, &scan)).map(|page| page.items.len())
+        };
+        assert_eq!(scan(None).unwrap(), found);
+        assert_eq!(scan(Some(10 << 20)).unwrap(), found);
+        assert!(matches!(scan(Some(1_000)), Err(StoreError::TooMany)));
+    }
+}
+
+/// 7644-3.4.2.3-04: resources are sorted by the values of a list that is stored separately, in whole lists and from a
+/// position on.
+#[test]
+fn a_list_of_references_sorts_its_resources() {
+    let world = World::new();
+    let store = MemoryStore::new();
+    let mut batch: Vec<Change> = ["u1", "u2", "u3"].map(|id| create(world.user(id, id))).into();
+    for (id, members) in [("a", &["u3", "u1"][..]), ("b", &["u1"]), ("c", &[]), ("d", &["u2", "u3"])] {
+        batch.push(create(world.group(id, id, members)));
+    }
+    world.commit(&store, &batch).unwrap();
+    let path: AttributePath = "members.value".parse().unwrap();
+    let sort = Sort::new(&world.group, path.as_ref(), false, &mut Tolerance::new(Quirks::default())).unwrap();
+    let u2 = SortKey::Text("u2".into());
+    let position = Some(Position { key: Some(&u2), id: "d" });
+    for (window, ids) in [
+        (Window::Offset { skip: 0, take: 9 }, "bdac"),
+        (Window::After { last: position, take: 9 }, "ac"),
+        (Window::Before { first: position, take: 9 }, "b"),
+    ] {
+        let lists = [world.members];
+        for requested in [RequestedAttributes::everything(), RequestedAttributes::without(&lists)] {
+            let resource_type = &world.group;
+            let scan =
+                Scan { resource_type, filter: &[], sort: Some(&sort), window, requested: &requested, count: false };
+            let page = now(store.scan(&world.context, &scan)).unwrap();
+            let found: String = page.items.iter().map(|stored| stored.resource.id()).collect();
+            assert_eq!(found, ids, "{window:?}");
+        }
+    }
+}
+
+/// RFC 7644 §3.4.2.2: only the id of a reference is looked up; every other part of it is compared, and a missing
+/// reference satisfies no condition.
+#[test]
+fn parts_of_references_are_compared_and_ids_are_looked_up() {
+    let world = World::new();
+    let exact = |name: &str| Attribute::new(name, AttributeType::String).case_exact();
+    let link = Attribute::new("$ref", AttributeType::Reference).with_reference_types(["User"]);
+    let staff = Attribute::complex("staff", [exact("value"), link, exact("code")]).multi_valued();
+    let schema = Schema::new("urn:example:Team", "Team").with_attribute(staff);
+    let team = Arc::new(ResourceType::builder("Team", "Teams", schema).build().unwrap());
+    let store = MemoryStore::new();
+    let staffed = |id: &str, staff: serde_json::Value| create(sample(&team, json!({"id": id, "staff": staff})));
+    let batch = [
+        create(world.user("u1", "Ann")),
+        create(world.user("u2", "bob")),
+        staffed("t1", json!([{"value": "u1", "code": "u2"}])),
+        staffed("t2", json!([{"value": "u2", "code": "c"}, {"value": "u1"}])),
+        create(sample(&team, json!({"id": "t3"}))),
+    ];
+    world.commit(&store, &batch).unwrap();
+    for (filter, expected) in [
+        (r#"staff.code eq "u2""#, &["t1"][..]),
+        (r#"staff.code eq "u1""#, &[]),
+        (r#"staff[code eq "u2"]"#, &["t1"]),
+        (r#"staff[value eq "u2" and code eq "c"]"#, &["t2"]),
+        (r#"staff[value eq "u2" and code eq "u2"]"#, &[]),
+        (r#"staff.value eq "u2""#, &["t2"]),
+        (r#"not (staff.value eq "u2")"#, &["t1", "t3"]),
+        (r#"not (staff[value eq "u2"])"#, &["t1", "t3"]),
+        (r#"not (staff[value eq "u9"])"#, &["t1", "t2", "t3"]),
+        (r#"not (staff.code eq "c")"#, &["t1", "t3"]),
+    ] {
+        assert_eq!(select(&world, &store, &team, filter), expected, "{filter}");
+    }
+}
+
+/// An index changes no result (`MemoryStore::with_index`): for attributes of any type, in lists of references, too.
+#[test]
+fn an_index_changes_no_result() {
+    let world = World::new();
+    let paths = ["members.value", "members", "active", "emails.value", "x509Certificates.value", "title", "owners"];
+    for path in paths {
+        let store = filled(&world, MemoryStore::new().with_index(path.parse().unwrap()));
+        let user = json!({"id": "u3", "userName": "cid", "active": true, "title": "Boss",
+            "emails": [{"value": "c@x"}], "x509Certificates": [{"value": "TUlJ"}]});
+        world.commit(&store, &[create(sample(&world.user, user))]).unwrap();
+        for (resource_type, filter, expected) in [
+            (&world.group, r#"members.value eq "u2""#, "g1"),
+            (&world.group, r#"members[value eq "g1"]"#, "g2"),
+            (&world.device, r#"owners.value eq "u1""#, "d1"),
+            (&world.user, "active eq true", "u3"),
+            (&world.user, r#"emails.value eq "C@X""#, "u3"),
+            (&world.user, r#"x509Certificates.value eq "TUlJ""#, "u3"),
+            (&world.user, r#"title eq "boss""#, "u3"),
+        ] {
+            assert_eq!(select(&world, &store, resource_type, filter), [expected], "{filter} with {path}");
+        }
+    }
+}
+
+/// Many resources are read with exactly the lists that are requested (the promise of `Store::get_many`).
+#[test]
+fn many_resources_are_read_with_their_requested_lists() {
+    let world = World::new();
+    let store = filled(&world, MemoryStore::new());
+    let lists @ [owners, watchers] = [world.list("owners"), world.list("watchers")];
+    for (without, expected) in
+        [(&[][..], [true, true]), (&[owners], [false, true]), (&[watchers], [true, false]), (&lists, [false, false])]
+    {
+        let requested = RequestedAttributes::without(without);
+        let found = now(store.get_many(&world.context, &world.device, &["d9", "d1"], &requested)).unwrap();
+        let device = found[1].as_ref().unwrap();
+        assert!(found[0].is_none());
+        assert_eq!([owners, watchers].map(|list| device.root().contains(list)), expected);
     }
 }

@@ -6,7 +6,7 @@ use scim_core::{
     limits::Limits,
     patch::{DiffErrorKind, Op, Patch, diff},
     resource::{Resource, ResourceErrorKind},
-    schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Schema},
+    schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Returned, Schema},
 };
 use serde_json::{Value as Json, json};
 
@@ -452,6 +452,8 @@ fn diff_refuses_two_types() {
     let limits = Limits::default();
     let other_type = (DiffErrorKind::ResourceType, String::new());
     assert_eq!(refused(&Before::User.resource(), &Before::Group.resource(), &limits), other_type);
+    let error = diff(&Before::User.resource(), &Before::Group.resource(), &limits).unwrap_err();
+    assert_eq!(error.to_string(), "expected two resources of one type");
     // An equal set of schemas read again is the same type; other schemas under the same name are not.
     let again = Registry::standard();
     let json = Before::User.json().to_string();
@@ -588,4 +590,345 @@ fn diff_of_a_resource_with_itself_is_empty() {
     let members = json!([{"value": "a"}, {"value": "a", "type": "User"}, {"type": "User"}]);
     let doubles = group(&json!({"displayName": "g", "members": members}));
     assert!(diff(&doubles, &doubles, &Limits::default()).unwrap().is_empty());
+}
+
+/// A type whose attributes have parts that a client cannot set, see or change, and lists in values.
+fn guarded() -> Arc<ResourceType> {
+    use Mutability::{Immutable, ReadOnly, WriteOnly};
+    let text = |name: &str| Attribute::new(name, AttributeType::String);
+    let of = |name: &str, mutability| text(name).with_mutability(mutability);
+    let secret = |name: &str| of(name, WriteOnly).with_returned(Returned::Never);
+    let complex = |name: &str, special: &[Attribute]| {
+        let plain = ["first", "second", "third", "fourth", "fifth", "sixth"].map(text);
+        Attribute::complex(name, special.iter().cloned().chain(plain))
+    };
+    let tags = text("tags").multi_valued().case_exact();
+    let schema = Schema::new("urn:example:Guarded", "Guarded")
+        .with_attribute(complex("derived", &[of("x", ReadOnly), of("y", ReadOnly)]))
+        .with_attribute(complex("secret", &[secret("x"), secret("y")]))
+        .with_attribute(complex("fixed", &[of("x", Immutable)]))
+        .with_attribute(complex("needed", &[]).required())
+        .with_attribute(Attribute::complex("plan", [text("name"), tags.clone()]).with_mutability(Immutable))
+        .with_attribute(
+            Attribute::complex(
+                "teams",
+                [text("value"), tags, text("labels").multi_valued(), text("note"), of("mark", Immutable)],
+            )
+            .multi_valued(),
+        )
+        .with_attribute(text("codes").multi_valued())
+        .with_attribute(Attribute::complex("open", [text("name"), text("tags").multi_valued()]))
+        .with_attribute(
+            Attribute::complex("flags", [text("value"), Attribute::new("primary", AttributeType::Boolean).required()])
+                .multi_valued(),
+        )
+        .with_attribute(Attribute::complex("keys", [text("value"), secret("secret")]).multi_valued());
+    Arc::new(ResourceType::builder("Guarded", "Guarded", schema).build().unwrap())
+}
+
+/// RFC 7643 §2.2, §7: a patch does not remove a complex attribute as a whole, although that would be shorter, if the
+/// attribute has parts that the client cannot set, see or change, or if the attribute is required.
+#[test]
+fn diff_keeps_the_parts_that_a_client_cannot_give_back() {
+    let resource_type = guarded();
+    let full = json!({"first": "1", "second": "2", "third": "3", "fourth": "4", "fifth": "5", "sixth": "6"});
+    let rows = [
+        ("derived", json!({"x": "s", "y": "s"})),
+        ("secret", json!({"x": "s", "y": "s"})),
+        ("fixed", json!({"x": "s"})),
+        ("needed", json!({})),
+    ];
+    for (name, special) in rows {
+        let thing = |parts: &Json| {
+            let mut value = special.clone();
+            value.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
+            let mut json = json!({"needed": {"first": "1"}});
+            json[name] = value;
+            Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap()
+        };
+        let operations = between(&thing(&full), &thing(&json!({"first": "other"})));
+        let mut expected = vec![json!({"op": "replace", "path": format!("{name}.first"), "value": "other"})];
+        for part in ["second", "third", "fourth", "fifth", "sixth"] {
+            expected.push(json!({"op": "remove", "path": format!("{name}.{part}")}));
+        }
+        assert_eq!(operations, Json::Array(expected), "{name}");
+    }
+}
+
+/// A list within a value fits into a request exactly up to the limit of the receiver.
+#[test]
+fn diff_counts_the_lists_within_a_value() {
+    let resource_type = guarded();
+    let thing = |tags: &[&str]| {
+        let json = json!({"needed": {"first": "1"}, "plan": {"name": "n", "tags": tags}});
+        Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap()
+    };
+    let none = Resource::from_json(&resource_type, br#"{"needed": {"first": "1"}}"#).unwrap();
+    let mut limits = Limits::default();
+    limits.values = 2;
+    let patches = diff(&none, &thing(&["a", "b"]), &limits).unwrap();
+    assert_eq!(seen(&send(&none, &patches, &limits)), wanted(&none, &thing(&["a", "b"])));
+    assert_eq!(refused(&none, &thing(&["a", "b", "c"]), &limits), (DiffErrorKind::TooLarge, "plan".to_owned()));
+    // A list in an attribute that can change later is divided.
+    let open = |open: Json| {
+        let json = json!({"needed": {"first": "1"}, "open": open});
+        Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap()
+    };
+    for (before, after) in [
+        (none, open(json!({"name": "n", "tags": ["a", "b", "c", "d", "e"]}))),
+        (open(json!({"tags": ["a"]})), open(json!({"tags": ["b"]}))),
+    ] {
+        let patches = diff(&before, &after, &limits).unwrap();
+        assert_eq!(seen(&send(&before, &patches, &limits)), wanted(&before, &after));
+    }
+}
+
+/// A text may have as many bytes as the receiver accepts, wherever the text is.
+#[test]
+fn diff_refuses_texts_that_are_too_long_wherever_they_are() {
+    let resource_type = guarded();
+    let mut limits = Limits::default();
+    limits.string = 10;
+    let (fits, long) = ("x".repeat(10), "x".repeat(11));
+    let thing = |text: &str, at: &str| {
+        let mut json = json!({"needed": {"first": "1"}});
+        match at {
+            "needed.second" => json["needed"]["second"] = json!(text),
+            "teams.note" => json["teams"] = json!([{"value": "1", "note": text}]),
+            "teams.tags" => json["teams"] = json!([{"value": "1", "tags": ["a", text]}]),
+            _ => json["codes"] = json!(["a", text]),
+        }
+        Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap()
+    };
+    let none = Resource::from_json(&resource_type, br#"{"needed": {"first": "1"}}"#).unwrap();
+    for at in ["needed.second", "teams.note", "teams.tags", "codes"] {
+        let patches = diff(&none, &thing(&fits, at), &limits).unwrap();
+        assert_eq!(seen(&send(&none, &patches, &limits)), wanted(&none, &thing(&fits, at)), "{at}");
+        let too_long = (DiffErrorKind::Rule(ResourceErrorKind::TooLong(10)), at.to_owned());
+        assert_eq!(refused(&none, &thing(&long, at), &limits), too_long, "{at}");
+    }
+}
+
+/// RFC 7643 §2.4: a list within a value is compared by its values, not by their order. A value of a list loses a part by
+/// its path, but an immutable or required part only together with the value.
+#[test]
+fn diff_compares_the_parts_of_list_values() {
+    let resource_type = guarded();
+    let thing = |teams: Json| {
+        let json = json!({"needed": {"first": "1"}, "teams": teams});
+        Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap()
+    };
+    let team = |tags: &[&str]| thing(json!([{"value": "1", "tags": tags}, {"value": "2"}]));
+    assert_eq!(between(&team(&["a", "b"]), &team(&["b", "a"])), json!([]));
+    assert_eq!(
+        between(&team(&["a", "b"]), &team(&["a", "B"])),
+        json!([{"op": "replace", "path": r#"teams[value eq "1"].tags"#, "value": ["a", "B"]}])
+    );
+    let labeled = |label: &str| thing(json!([{"value": "1", "labels": [label], "note": "n"}, {"value": "2"}]));
+    assert_eq!(
+        between(&labeled("a"), &labeled("A")),
+        json!([{"op": "replace", "path": r#"teams[value eq "1"].labels"#, "value": ["A"]}])
+    );
+    let noted = thing(json!([{"value": "1", "note": "n", "mark": "m"}, {"value": "2"}]));
+    assert_eq!(
+        between(&noted, &thing(json!([{"value": "1", "mark": "m"}, {"value": "2"}]))),
+        json!([{"op": "remove", "path": r#"teams[value eq "1"].note"#}])
+    );
+    // A value that also loses a part is not merged: the part would stay. The shortest form depends on the lengths.
+    let address = |street: usize, changes: Json| {
+        let mut first = json!({"locality": "L", "streetAddress": "s".repeat(street)});
+        first.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let more = (0..9).map(|n| json!({"locality": format!("another place {n}"), "type": "other"}));
+        user(&json!({"userName": "b", "addresses": std::iter::once(first).chain(more).collect::<Vec<_>>()}))
+    };
+    let by_parts = (1..90).filter(|street| {
+        let before = address(*street, json!({"type": "work", "region": "R"}));
+        let operations = between(&before, &address(*street, json!({"type": "home"})));
+        operations[1]["path"].as_str().is_some_and(|path| path.ends_with(".region"))
+    });
+    assert!(by_parts.count() > 10);
+    for place in 1..60 {
+        let place = "p".repeat(place);
+        let before = address(1, json!({"locality": place, "region": "R", "country": "C"}));
+        between(&before, &address(1, json!({ "locality": place })));
+    }
+    // A value that is nothing but primary is a value.
+    let bare = user(&json!({"userName": "b"}));
+    let primary = user(&json!({"userName": "b", "emails": [{"primary": true}]}));
+    assert_eq!(between(&bare, &primary), json!([{"op": "add", "path": "emails", "value": [{"primary": true}]}]));
+    // A required `primary` becomes false, and any other is removed.
+    let flags = |first: bool| {
+        let json = json!({"needed": {"first": "1"},
+            "flags": [{"value": "a", "primary": first}, {"value": "b", "primary": false}]});
+        Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap()
+    };
+    assert_eq!(
+        between(&flags(true), &flags(false)),
+        json!([{"op": "replace", "path": r#"flags[value eq "a"].primary"#, "value": false}])
+    );
+    // No condition shows a secret, and no condition compares what a client cannot read.
+    let keys = |keys: Json| {
+        let json = json!({"needed": {"first": "1"}, "keys": keys});
+        Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap()
+    };
+    let two = keys(json!([{"value": "1", "secret": "s"}, {"value": "1", "secret": "t"}, {"value": "2"}]));
+    let patches = diff(&two, &keys(json!([{"value": "1", "secret": "t"}, {"value": "2"}])), &Limits::default());
+    let text = serde_json::to_string(&patches.unwrap()).unwrap();
+    assert!(!text.contains("secret eq"), "{text}");
+    let before = Before::Badge.resource();
+    let changes = |changes: &str| between(&before, &Before::Badge.with(changes));
+    assert_eq!(
+        changes(r#"{"tags": ["RED", "blue"]}"#),
+        json!([{"op": "replace", "path": "tags", "value": ["RED", "blue"]}])
+    );
+    let seats = json!([{"name": "s1", "row": 1}, {"name": "s2", "row": 2}]);
+    assert_eq!(
+        changes(&json!({"seats": seats}).to_string()),
+        json!([{"op": "replace", "path": "seats", "value": seats}]),
+        "an immutable part goes with its value"
+    );
+    changes(r#"{"seats": [{"name": "s1", "row": 1, "mark": "other"}, {"name": "s2", "row": 2}]}"#);
+    changes(r#"{"seats": [{"name": "s1", "row": 5, "mark": "m1"}, {"name": "s2", "row": 2}]}"#);
+    changes(r#"{"seats": [{"name": "s1", "row": 5, "mark": "M1"}, {"name": "s2", "row": 2}]}"#);
+    assert_eq!(
+        changes(r#"{"staff": [{"value": "u1", "primary": true}, {"value": "u2"}]}"#),
+        json!([{"op": "remove", "path": r#"staff[value eq "u1"].role"#}]),
+        "a reference loses a part, too"
+    );
+}
+
+/// A request uses the limits of its receiver to the last byte, and not a byte more.
+#[test]
+fn a_request_may_be_as_large_as_the_limits() {
+    let titled = |title: &str, nick: &str| user(&json!({"userName": "b", "title": title, "nickName": nick}));
+    let three = |text: &str| user(&json!({"userName": "b", "title": text, "nickName": text, "locale": text}));
+    let members = |ids: &[&str]| {
+        let members: Vec<_> = ids.iter().map(|id| json!({"value": id})).collect();
+        group(&json!({"displayName": "g", "members": members}))
+    };
+    let tags = |tags: Json| Before::Badge.with(&json!({ "tags": tags }).to_string());
+    // The resources, and whether the longest path is a name.
+    let rows = [
+        (titled("a", "n"), titled("other", "n"), true),
+        (titled("a", "n"), titled("other", "more"), true),
+        (three("a"), three("other"), true),
+        (members(&["a"]), members(&["a", "b", "c", "d"]), true),
+        (members(&["a", "b", "c", "d"]), members(&["a"]), false),
+        (tags(json!(["red", "blue"])), tags(json!(["red", "green", "white"])), true),
+    ];
+    for (before, after, is_name) in rows {
+        let patches = diff(&before, &after, &Limits::default()).unwrap();
+        let [patch] = &patches[..] else { panic!("{patches:?}") };
+        let body = serde_json::to_string(patch).unwrap();
+        let paths = patch.operations().iter().map(|operation| operation.path().unwrap_or_default().len());
+        let path = paths.max().unwrap();
+        let again = |change: &dyn Fn(&mut Limits)| {
+            let mut limits = Limits::default();
+            change(&mut limits);
+            let patches = diff(&before, &after, &limits).ok()?;
+            assert_eq!(seen(&send(&before, &patches, &limits)), wanted(&before, &after), "{body}");
+            Some(serde_json::to_string(&patches).unwrap())
+        };
+        let whole = Some(format!("[{body}]"));
+        assert_eq!(again(&|limits| limits.body = body.len()), whole);
+        assert_ne!(again(&|limits| limits.body = body.len() - 1), whole);
+        assert_eq!(again(&|limits| limits.patch_operations = patch.operations().len()), whole);
+        if is_name {
+            assert_eq!(again(&|limits| limits.path_bytes = path), whole, "{body}");
+            assert_eq!(again(&|limits| limits.path_bytes = path - 1), None, "{body}");
+        }
+    }
+    let mut limits = Limits::default();
+    limits.values = 3;
+    let added = diff(&members(&["a"]), &members(&["a", "b", "c", "d"]), &limits).unwrap();
+    let removed = diff(&members(&["a", "b", "c", "d"]), &members(&["a"]), &limits).unwrap();
+    assert_eq!((added.len(), removed.len()), (1, 1));
+    limits.values = 2;
+    let added = diff(&members(&["a"]), &members(&["a", "b", "c", "d"]), &limits).unwrap();
+    let removed = diff(&members(&["a", "b", "c", "d"]), &members(&["a"]), &limits).unwrap();
+    assert_eq!((added.len(), removed.len()), (2, 2));
+    // All operations on a list together name as many values as the limit allows.
+    limits.values = 4;
+    limits.filter_terms = 1;
+    let (before, after) = (members(&["a", "b", "c", "d"]), members(&["e"]));
+    let patches = diff(&before, &after, &limits).unwrap();
+    assert_eq!(seen(&send(&before, &patches, &limits)), wanted(&before, &after));
+    assert_eq!(patches.iter().map(|patch| patch.operations().len()).collect::<Vec<_>>(), [4, 1]);
+    let fixed = |fixed: Json| {
+        let schema = Schema::new("urn:example:Fixed", "Fixed").with_attribute(
+            Attribute::new("fixed", AttributeType::String).multi_valued().with_mutability(Mutability::Immutable),
+        );
+        let resource_type = Arc::new(ResourceType::builder("Fixed", "Fixed", schema).build().unwrap());
+        Resource::from_json(&resource_type, json!({ "fixed": fixed }).to_string().as_bytes()).unwrap()
+    };
+    limits.values = 2;
+    assert_eq!(diff(&fixed(json!([])), &fixed(json!(["a", "b"])), &limits).unwrap().len(), 1);
+}
+
+/// Every path is within the limit of the receiver, however short it is.
+#[test]
+fn paths_are_within_any_limit() {
+    let emails = |kind: &str| {
+        user(&json!({"userName": "b", "emails": [{"value": "a@example.com", "type": kind, "display": "d"},
+            {"value": "b@example.com", "type": "other"}]}))
+    };
+    let members = |ids: &[&str]| {
+        let members: Vec<_> = ids.iter().map(|id| json!({"value": id})).collect();
+        group(&json!({"displayName": "g", "members": members}))
+    };
+    let rows = [
+        (emails("work"), emails("home")),
+        (members(&["first", "second", "third"]), members(&["first"])),
+        (members(&["first", "second", "third"]), members(&["fourth"])),
+    ];
+    let mut sent = 0;
+    for (before, after) in &rows {
+        for bytes in 4..120 {
+            let mut limits = Limits::default();
+            limits.path_bytes = bytes;
+            // `send` checks the length of each path.
+            if let Ok(patches) = diff(before, after, &limits) {
+                assert_eq!(seen(&send(before, &patches, &limits)), wanted(before, after), "{bytes}");
+                sent += 1;
+            }
+        }
+    }
+    assert!(sent > 200, "{sent}");
+}
+
+/// A value that no condition can state is not removed by a condition: the list is sent again, in parts.
+#[test]
+fn an_empty_text_is_not_named_by_a_condition() {
+    let tags: Vec<String> = (0..60).map(|n| format!("a long tag with the number {n:03}")).collect();
+    let with = |first: &[&str]| {
+        let all: Vec<&str> = first.iter().copied().chain(tags.iter().map(String::as_str)).collect();
+        Before::Badge.with(&json!({ "tags": all }).to_string())
+    };
+    let mut limits = Limits::default();
+    limits.body = 1_000;
+    for (gone, stays) in [(&["", "x"][..], &["x"][..]), (&["", "x"], &[]), (&["x", "y"], &["y"])] {
+        let (before, after) = (with(gone), with(stays));
+        let patches = diff(&before, &after, &limits).unwrap();
+        assert_eq!(seen(&send(&before, &patches, &limits)), wanted(&before, &after), "{gone:?} to {stays:?}");
+        let text = serde_json::to_string(&patches).unwrap();
+        assert_eq!(text.contains("value eq"), !gone.contains(&""), "{gone:?} to {stays:?}: {text}");
+    }
+}
+
+/// A complex attribute is set anew only in a request that the receiver accepts.
+#[test]
+fn a_value_that_fits_no_request_is_sent_in_parts() {
+    let parts = ["formatted", "familyName", "givenName", "middleName", "honorificPrefix", "honorificSuffix"];
+    let named = |parts: &[&str], length: usize| {
+        let name: serde_json::Map<String, Json> =
+            parts.iter().map(|part| ((*part).to_owned(), json!("x".repeat(length)))).collect();
+        user(&json!({"userName": "b", "name": name}))
+    };
+    let (before, after) = (named(&parts, 1), named(&parts[..2], 150));
+    for body in [320, 400, 500, 600, 4_000] {
+        let mut limits = Limits::default();
+        limits.body = body;
+        let patches = diff(&before, &after, &limits).unwrap();
+        assert_eq!(seen(&send(&before, &patches, &limits)), wanted(&before, &after), "{body}");
+    }
 }
