@@ -221,7 +221,6 @@ pub(crate) fn section(title: &str) {
     println!("\n== {title} ==");
 }
 
-/// Ends the program: a response that the identity provider cannot use is a failure.
 /// Sends the requests of the identity provider with this name to the server of the command line; without arguments,
 /// calls `play`.
 pub(crate) fn run(name: &str, play: fn() -> Result<String, Box<dyn Error>>) -> ExitCode {
@@ -277,6 +276,7 @@ impl Server {
     }
 }
 
+/// Ends the program: a response that the identity provider cannot use is a failure.
 fn outcome(result: Result<String, Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(summary) => {

@@ -27,10 +27,10 @@ pub trait IdSource: fmt::Debug + Send + Sync + 'static {
 pub(super) fn new_id(source: &dyn IdSource) -> Result<Text, Error> {
     /// The number of ids to try. A random text may contain the reserved word by chance.
     const TRIES: usize = 3;
+    const RESERVED: &[u8] = b"bulkId";
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let is_id = |id: &Text| {
-        (1..=64).contains(&id.len()) && id.bytes().all(is_plain) && !id.to_ascii_lowercase().contains("bulkid")
-    };
+    let is_reserved = |id: &Text| id.as_bytes().windows(RESERVED.len()).any(|part| part.eq_ignore_ascii_case(RESERVED));
+    let is_id = |id: &Text| (1..=64).contains(&id.len()) && id.bytes().all(is_plain) && !is_reserved(id);
     let found = std::iter::repeat_with(|| source.next()).take(TRIES).find(is_id);
     found.ok_or_else(broken_ids)
 }

@@ -94,9 +94,12 @@ impl<'a> Translator<'a> {
             let known = groups.iter().find(|(of, with, _)| (*of, *with) == (place, relation));
             let known = known.and_then(|(_, _, position)| grouped.get_mut(*position));
             if let Some(Alternative::Comparisons(comparisons)) = known {
-                // The widest of several ranges is their union.
-                if !comparisons.iter().any(|known| relation.is_implied(known, comparison)) {
-                    comparisons.retain(|known| !relation.is_implied(comparison, known));
+                // The widest of several ranges is their union, so such a group keeps few comparisons.
+                let is_range = matches!(relation, Relation::Above | Relation::Below);
+                if !is_range || !comparisons.iter().any(|known| relation.is_implied(known, comparison)) {
+                    if is_range {
+                        comparisons.retain(|known| !relation.is_implied(comparison, known));
+                    }
                     comparisons.push(comparison);
                 }
                 continue;

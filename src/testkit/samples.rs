@@ -199,6 +199,20 @@ pub(super) fn set(resource_type: &ResourceType, root: &mut Object, attribute: At
     }
 }
 
+/// Puts a value into the attribute, or removes the value of the attribute.
+pub(super) fn put(resource_type: &ResourceType, root: &mut Object, attribute: AttributeId, value: Option<Value>) {
+    let parent = resource_type.parent(attribute);
+    match value {
+        Some(value) => set(resource_type, root, attribute, value),
+        None if parent == AttributeId::ROOT => drop(root.remove(attribute)),
+        None => {
+            if let Some(Value::Complex(outer)) = root.get_mut(parent) {
+                outer.remove(attribute);
+            }
+        }
+    }
+}
+
 fn object_in(object: &mut Object, attribute: AttributeId) -> Option<&mut Object> {
     if !matches!(object.get(attribute), Some(Value::Complex(_))) {
         object.insert(attribute, Value::Complex(Object::new()));

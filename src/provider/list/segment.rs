@@ -93,11 +93,11 @@ impl<S: Store> ServiceProvider<S> {
         // The reached sort position must not contain the key of a resource that does not exist for the caller.
         let shows_key = filters && query.sort().is_some() && !query.permit.is_unbounded();
         if self.sorts_here(query) || shows_key || backward && !capabilities.backward {
-            return self.part_of_all(context, query, from, backward, take, bytes).await;
+            return self.segment_of_all(context, query, from, backward, take, bytes).await;
         }
         let requested = RequestedAttributes::without(&query.hidden).with_byte_limit(bytes);
         let limit = self.limits().scan;
-        let mut part = Segment::default();
+        let mut segment = Segment::default();
         let mut room = bytes;
         let (mut read, mut last) = (0, from.cloned());
         // If the core filters, one more resource shows whether others follow: the store cannot know.
@@ -124,36 +124,36 @@ impl<S: Store> ServiceProvider<S> {
                 page.items.reverse();
             }
             read += page.items.len();
-            part.more = page.more;
+            segment.more = page.more;
             for found in self.see(context, query, page.items).await? {
                 last = Some(query.place(&found));
                 if !query.is_satisfied(context, &found).await? {
-                    part.reached.clone_from(&last);
+                    segment.reached.clone_from(&last);
                     continue;
                 }
                 let left = room.checked_sub(found.size());
-                if part.found.len() == take || left.is_none() && !part.found.is_empty() {
-                    part.more = true;
-                    return Ok(part);
+                if segment.found.len() == take || left.is_none() && !segment.found.is_empty() {
+                    segment.more = true;
+                    return Ok(segment);
                 }
                 room = left.unwrap_or_default();
-                part.found.push(found);
-                part.reached = None;
+                segment.found.push(found);
+                segment.reached = None;
             }
-            if !filters || !page.more || part.found.len() == take || read >= limit {
+            if !filters || !page.more || segment.found.len() == take || read >= limit {
                 break;
             }
             stride = (stride * 2).min(STRIDE);
             context.pause().await;
         }
-        if from.is_none() && !part.more {
-            part.total = u64::try_from(part.found.len()).ok();
+        if from.is_none() && !segment.more {
+            segment.total = u64::try_from(segment.found.len()).ok();
         }
-        Ok(part)
+        Ok(segment)
     }
 
     /// As [`ServiceProvider::segment_beyond`], but examines all resources that satisfy the query.
-    async fn part_of_all(
+    async fn segment_of_all(
         &self,
         context: &RequestContext,
         query: &Query<'_>,

@@ -1,13 +1,10 @@
 //! Replacements, reported versions, and values that only the service provider sets.
 
 use super::{
-    super::samples::{flags, reference, set},
-    ChangeOutcome, Expect, Failure, Kit, RequestContext, Stop, Store, ValueEdit, check, create, edit, held, replace,
+    super::samples::{flags, put, reference},
+    ChangeOutcome, Expect, Kit, RequestContext, Stop, Store, ValueEdit, check, create, edit, held, replace,
 };
-use crate::{
-    resource::Resource,
-    value::{Object, Value},
-};
+use crate::{resource::Resource, schema::AttributeId, value::Value};
 
 /// Checks that a read returns the version that the commit reported.
 async fn reported<S: Store>(
@@ -97,45 +94,40 @@ pub(super) async fn read_only_values<S: Store>(kit: &Kit<'_, S>) -> Result<(), S
     let context = kit.tenant("a")?;
     let mut random = kit.random();
     let mut is_skipped = true;
+    let states = [None, Some(true), Some(false)];
     for resource_type in kit.whole.registry.resource_types() {
         for flag in flags(resource_type) {
             is_skipped = false;
-            let path = resource_type.path(flag);
-            let states = [None, Some(true), Some(false)];
             for (from, to) in states.into_iter().flat_map(|from| states.map(|to| (from, to))) {
                 let id = random.id();
                 let with = |state: Option<bool>| {
                     let mut resource = kit.samples.named(resource_type, &id, &format!("name of {id}"));
-                    let (top, parent) = (resource.root_mut(), resource_type.parent(flag));
-                    match state {
-                        Some(truth) => set(resource_type, top, flag, Value::Boolean(truth)),
-                        None if parent == crate::schema::AttributeId::ROOT => drop(top.remove(flag)),
-                        None => {
-                            if let Some(Value::Complex(outer)) = top.get_mut(parent) {
-                                Object::remove(outer, flag);
-                            }
-                        }
-                    }
+                    put(resource_type, resource.root_mut(), flag, state.map(Value::Boolean));
                     resource
                 };
-                let mut state = from;
                 kit.write_one(&context, "a resource is created", create(with(from))).await?;
-                for next in [Some(from), Some(to)].into_iter().flatten() {
-                    if next != state {
-                        let change = replace(with(next), Expect::Exists);
-                        kit.write_one(&context, "a resource is replaced", change).await?;
-                        state = next;
-                    }
-                    let stored = kit.existing(&context, resource_type, &id, "the resource").await?;
-                    let found = stored.resource.value(flag).and_then(Value::as_bool);
-                    // A column that is never null holds false for an absent value.
-                    if (found == Some(true)) != (state == Some(true)) {
-                        let what = format!("`{path}` is read as the service provider wrote it");
-                        return Err(Failure::new(what, format!("{found:?} in place of {state:?}")).into());
-                    }
+                holds(kit, &context, &with(from), flag).await?;
+                if to != from {
+                    kit.write_one(&context, "a resource is replaced", replace(with(to), Expect::Exists)).await?;
+                    holds(kit, &context, &with(to), flag).await?;
                 }
             }
         }
     }
     if is_skipped { Err(Stop::Skipped("no resource type has a singular read-only boolean")) } else { Ok(()) }
+}
+
+/// Checks that a read returns the flag of the written resource. A column that is never null holds false for an absent
+/// value.
+async fn holds<S: Store>(
+    kit: &Kit<'_, S>,
+    context: &RequestContext,
+    written: &Resource,
+    flag: AttributeId,
+) -> Result<(), Stop> {
+    let resource_type = written.resource_type();
+    let stored = kit.existing(context, resource_type, written.id(), "the resource").await?;
+    let [found, expected] = [&*stored.resource, written].map(|it| it.value(flag).and_then(Value::as_bool));
+    let what = format!("`{}` is read as the service provider wrote it", resource_type.path(flag));
+    check((found == Some(true)) == (expected == Some(true)), &what, || format!("{found:?} in place of {expected:?}"))
 }

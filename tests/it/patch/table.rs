@@ -755,7 +755,7 @@ fn read_only_parts_are_compared_where_they_are_only_named() {
     assert_eq!(after, Ok(Some(exam(r#"{"report":{"score":"1"},"items":[{"value":"b","grade":"y"}]}"#))));
 }
 
-/// The parts of an error and of an edit say what they are (`PatchError::message`, `ValueEdit::is_empty`).
+/// An error has its message, and an edit without parts is empty (`PatchError::message`, `ValueEdit::is_empty`).
 #[test]
 fn an_error_has_its_message_and_an_edit_knows_whether_it_has_a_step() {
     let before = Before::User.resource();

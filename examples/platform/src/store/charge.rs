@@ -98,6 +98,8 @@ struct Price<'a> {
     /// The number of evaluations: for the page, and for the total.
     queries: u64,
     is_sorted: bool,
+    /// The attributes with an index on their key.
+    keys: Vec<AttributeId>,
     /// Units of the look-ups.
     look_ups: u64,
     /// The maximum number of resources that are read, if only look-ups narrow them.
@@ -109,7 +111,8 @@ impl<'a> Price<'a> {
         let queries = if scan.count { 2 } else { 1 };
         let is_sorted = !select.is_in_order(scan);
         let (evaluated, look_ups, selected) = (Vec::new(), 0, extent.resources);
-        let mut price = Self { select, extent, evaluated, queries, is_sorted, look_ups, selected };
+        let keys = indexes::keys(select.resource_type, select.dialect);
+        let mut price = Self { select, extent, evaluated, queries, is_sorted, keys, look_ups, selected };
         for condition in scan.filter.iter().copied() {
             match look_ups_of(condition) {
                 Some((attribute, number)) if select.finds(condition) && is_looked_up(select, attribute, number) => {
@@ -163,9 +166,8 @@ impl<'a> Price<'a> {
     /// term that an index serves, for the key of the index and for the value.
     fn fetches(&self, condition: &Condition) -> u64 {
         let resource_type = self.select.resource_type;
-        let keys = indexes::keys(resource_type, self.select.dialect);
         let terms = condition.attributes().into_iter().map(|attribute| match place_of(resource_type, attribute) {
-            List::None if !is_in_row(attribute) => 1 + u64::from(keys.contains(&attribute)),
+            List::None if !is_in_row(attribute) => 1 + u64::from(self.keys.contains(&attribute)),
             _ => 0,
         });
         let fetches = terms.sum();

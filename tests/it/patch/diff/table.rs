@@ -766,7 +766,7 @@ fn diff_compares_the_parts_of_list_values() {
         between(&flags(true), &flags(false)),
         json!([{"op": "replace", "path": r#"flags[value eq "a"].primary"#, "value": false}])
     );
-    // No condition shows a secret, and no condition compares what a client cannot read.
+    // No condition shows a secret, and no condition compares a value that a client cannot read.
     let keys = |keys: Json| {
         let json = json!({"needed": {"first": "1"}, "keys": keys});
         Resource::from_json(&resource_type, json.to_string().as_bytes()).unwrap()
