@@ -621,4 +621,15 @@ fn an_evaluation_stays_within_the_work_of_its_request() {
         let exceeded = matcher.matches_within(resource.root(), &Work::new(0)).unwrap_err();
         assert_eq!(exceeded.limit(), 0);
     }
+    // A search in a text costs more than a comparison with it.
+    let text = "x".repeat(6_400);
+    let long = resource(&resource_type, &json!({"userName": "x", "title": text}));
+    let spent = |filter: &str| {
+        let matcher = parse(filter).compile(&resource_type, &mut Tolerance::new(Quirks::default())).unwrap();
+        let work = Work::new(10_000);
+        assert_eq!(matcher.matches_within(long.root(), &work), Ok(false));
+        work.spent()
+    };
+    assert!(spent(r#"title co "y""#) >= Work::of_search(text.len()));
+    assert!(spent(r#"title eq "y""#) < Work::of_search(text.len()));
 }
