@@ -1,5 +1,5 @@
 //! The protocol core of a SCIM 2.0 service provider (RFC 7643, RFC 7644, RFC 9865): schemas, filters, PATCH, and the
-//! checks and responses of every operation. The core opens no socket and no file. Your program, the host, brings the
+//! checks and responses of every operation. The core opens no socket and no file. Your program, the host, provides the
 //! HTTP server and the database. `block_on` in the example is the host's executor.
 //!
 //! ```
@@ -29,8 +29,8 @@
 //!
 //! # A server with axum
 //!
-//! With the features `bearer` and `tower`, this is a complete SCIM server. The repository tests it in
-//! `examples/hosts`, beside hosts for actix-web and AWS Lambda.
+//! This program is a complete SCIM server. It needs the features `bearer` and `tower`. The tests of `examples/hosts` in
+//! the repository run this host, and hosts for actix-web and AWS Lambda.
 //!
 //! ```ignore
 //! use std::{error::Error, sync::Arc};
@@ -76,14 +76,14 @@
 //! }
 //! ```
 //!
-//! # Four types to know
+//! # The main types
 //!
 //! - [`Registry`]: the resource types and their schemas. The crate includes the standard types; a host adds its own
 //!   types.
-//! - [`Store`]: the one trait that a host implements. [`MemoryStore`](store::MemoryStore) is a ready-made
-//!   store to start with.
-//! - [`ServiceProvider`]: the SCIM operations, such as create and search, as functions on [`Resource`]s, for hosts that
-//!   call the functions directly.
+//! - [`Store`]: the one trait that a host implements. [`MemoryStore`](store::MemoryStore) is a ready-made store in
+//!   memory.
+//! - [`ServiceProvider`]: the SCIM operations, such as create and search, as functions on [`Resource`]s. A host can
+//!   call these functions directly.
 //! - [`Request`](protocol::Request) and [`Response`](protocol::Response): the HTTP form of the same operations, as
 //!   argument and result of [`ServiceProvider::handle`].
 //!
@@ -91,13 +91,13 @@
 //!
 //! [`protocol`] finds the endpoint, and reads the request body into a [`Resource`] or a [`patch`] that fits the
 //! [`schema`]. [`provider`] reads resources from the [`store`], and computes the change with [`filter`], [`patch`] and
-//! [`resource`]. The commit succeeds only if no concurrent request was faster. The response shows the attributes that
-//! the client asked for. An [`Error`] states the fault and the place of the fault.
+//! [`resource`]. The commit succeeds only if no concurrent request has changed the resource. The response shows the
+//! attributes that the client asked for. An [`Error`] names the fault and its place.
 //!
-//! Each committed change is an [`event`] for the host's observers and the host's store.
+//! Each committed change produces an [`event`] for the host's observers and the host's store.
 //!
-//! The core tolerates known deviations of identity providers from the RFCs, each under a name: see [`quirks`]. Every
-//! bound is in [`limits`].
+//! The core tolerates known deviations of identity providers from the RFCs, and each deviation has a name: see
+//! [`quirks`]. [`limits`] has every bound.
 //!
 //! # Guides
 //!
@@ -112,7 +112,7 @@
 //! `system` (default): the machine's clock and random ids. Without this feature the host supplies its own
 //! [`Clock`](provider::Clock) and [`IdSource`](provider::IdSource).
 //!
-//! `http`: [`ServiceProvider::handle_http`], from and to the types of the crate [http](https://docs.rs/http).
+//! `http`: [`ServiceProvider::handle_http`], which takes and returns types of the crate [http](https://docs.rs/http).
 //! `tower`: [`ScimService`](http::ScimService), a service for [axum](https://docs.rs/axum) and similar frameworks.
 //!
 //! `bearer`: random API keys, which a host stores as digests and checks in constant time.
