@@ -6,7 +6,7 @@ use scim_core::{
 };
 
 impl Tables {
-    /// A row of `account`; or one of `team` and, where they are requested, its rows of `team_member`.
+    /// Reads a row of `account`, or a row of `team` with its rows of `team_member` if the members are requested.
     fn read(
         &self,
         resource_type: &Arc<ResourceType>,
@@ -22,7 +22,7 @@ impl Tables {
         let mut complete = true;
         for list in resource_type.reference_lists().iter().filter(|list| requested.includes(**list)) {
             let (members, Some(value)) = (self.members(key), resource_type.value_of(*list)) else { continue };
-            // A database counts before it reads: SELECT count(*), sum(octet_length(account)) …
+            // A database measures the list before it reads the list: SELECT count(*), sum(octet_length(account)) …
             let bytes: usize = members.iter().map(|id| 64 + id.len()).sum();
             complete = requested.list_limit().is_none_or(|limit| members.len() <= limit)
                 && requested.byte_limit().is_none_or(|limit| bytes <= limit);
@@ -37,14 +37,14 @@ impl Tables {
     fn scan(&self, tenant: &TenantId, scan: &Scan<'_>) -> Result<Page, ResourceError> {
         let of_type: Vec<&RowKey> =
             if scan.resource_type.name() == "User" { self.account.keys().collect() } else { self.team.keys().collect() };
-        // The order of a list may need an attribute that is not requested.
+        // The core can sort the list by an attribute that it does not request.
         let everything = RequestedAttributes::everything();
         let requested = if scan.sort.is_some() { &everything } else { scan.requested };
         let mut all = Vec::new();
         for key in of_type.into_iter().filter(|(owner, _)| owner == tenant) {
             all.extend(self.read(scan.resource_type, key, requested)?);
         }
-        // Here a database does WHERE, ORDER BY and LIMIT, and the loop over its rows ends at `byte_limit`.
+        // A database evaluates WHERE, ORDER BY and LIMIT, and the loop over its rows ends at `byte_limit`.
         Ok(scan.select(all))
     }
 }

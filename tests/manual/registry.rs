@@ -2,7 +2,7 @@ use scim_core::schema::{
     Attribute, AttributeType, GROUP, Mutability, Registry, ResourceType, Schema, SchemaError, USER,
 };
 
-/// The schema of what SCIM has to know about an account and nobody may set: whether SCIM made it.
+/// The schema of an attribute that no client can set: whether SCIM created the account.
 const ORIGIN: &str = "urn:example:scim:schemas:origin:1.0:User";
 
 fn registry() -> Result<Registry, SchemaError> {

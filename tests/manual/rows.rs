@@ -16,7 +16,7 @@ struct Account {
     created: DateTime<Utc>,
     changed: DateTime<Utc>,
     version: u64,
-    /// None of SCIM's business.
+    /// A column that SCIM does not know.
     locale: String,
 }
 
@@ -34,7 +34,7 @@ impl Account {
         Ok(user)
     }
 
-    /// `UPDATE account SET …` of the columns that SCIM knows. The others stay.
+    /// `UPDATE account SET …` of the columns that SCIM knows. The other columns stay.
     fn update(&mut self, user: &Resource) {
         self.login = text(user, "userName").unwrap_or_default();
         self.full_name = text(user, "displayName");
@@ -46,7 +46,7 @@ impl Account {
     }
 }
 
-/// NULL is no value, and an attribute without a value is not there.
+/// Sets the attribute unless the column is NULL: an attribute without a value is absent.
 fn set_some(resource: &mut Resource, path: &str, value: Option<impl Into<Value>>) -> Result<(), ResourceError> {
     value.map_or(Ok(()), |value| resource.set(path, value).map(drop))
 }

@@ -6,7 +6,7 @@ use scim_core::{
     store::{Capabilities, CommitError, Key, Referrer, Store},
 };
 
-/// The store. Where the lock is, a host has a pool of connections.
+/// The store. A real host has a pool of connections instead of the lock.
 #[derive(Default)]
 struct Directory(Mutex<Tables>);
 
@@ -44,12 +44,12 @@ impl Store for Directory {
         if batch.len() > self.capabilities().max_batch {
             return Err(StoreError::TooMany.into());
         }
-        // Held to the end, since this stand-in has no locks on rows.
+        // The lock is held until the commit ends, since `Tables` has no row locks.
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut transaction = tables.clone();
         let mut outcomes = Vec::with_capacity(batch.len());
         for (index, change) in batch.iter().enumerate() {
-            // Whatever fails leaves the function, and with it goes the transaction.
+            // An error leaves the function, and drops the transaction.
             let done = transaction.apply(context, change).map_err(|error| CommitError::new(index, error))?;
             transaction.outbox.extend(Event::of(context, change, &done).map(|event| event.to_json()));
             outcomes.push(done);
@@ -87,7 +87,7 @@ impl Store for Directory {
         requested: &RequestedAttributes<'_>,
     ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
         let tables = self.begin();
-        // SELECT … WHERE id = ANY($2): the rows come in any order, and each goes to the place of its id.
+        // SELECT … WHERE id = ANY($2): the rows come in any order; each row goes to the position of its id.
         let row = |id: &str| tables.read(resource_type, &(context.tenant().clone(), Text::from(id)), requested);
         let found = ids.iter().map(|id| Ok(row(id)?.map(|stored| stored.resource)));
         found.collect::<Result<_, ResourceError>>().map_err(StoreError::backend)

@@ -1,4 +1,4 @@
-// What stands in for a database: a map for each table, a method for each statement.
+// A stand-in for a database: a map for each table, a method for each statement.
 include!("rows.rs");
 
 use std::{
@@ -8,7 +8,7 @@ use std::{
 
 use scim_core::{store::TenantId, value::Text};
 
-/// Tenant and id, by which every row is found.
+/// The primary key of a row: tenant and id.
 type RowKey = (TenantId, Text);
 
 #[derive(Clone, Default)]
@@ -39,7 +39,7 @@ impl Team {
     }
 }
 
-/// A copy is a transaction; to put the copy in the place of the tables is to commit.
+/// The tables. A transaction works on a copy, and a commit replaces the tables by the copy.
 #[derive(Clone, Default)]
 struct Tables {
     account: BTreeMap<RowKey, Account>,
@@ -71,7 +71,7 @@ impl Tables {
         self.account_login.retain(|(tenant, _), owner| *tenant != account.0 || *owner != account.1);
     }
 
-    /// Gives the account a login; `false` when another has it.
+    /// Gives the account a login; `false` if another account has the login.
     fn claim_login(&mut self, account: &RowKey, folded: &Text) -> bool {
         let owner = self.account_login.entry((account.0.clone(), folded.clone()));
         owner.or_insert_with(|| account.1.clone()) == &account.1
@@ -85,14 +85,14 @@ impl Tables {
         self.member_of.get(account).into_iter().flatten().cloned().collect()
     }
 
-    /// Whether a row came.
+    /// Inserts a row; `false` if the row exists.
     fn insert_member(&mut self, tenant: &TenantId, team: &Text, account: &Text) -> bool {
         let key = |id: &Text| (tenant.clone(), id.clone());
         self.member_of.entry(key(account)).or_default().insert(team.clone());
         self.team_member.entry(key(team)).or_default().insert(account.clone())
     }
 
-    /// Whether a row went.
+    /// Deletes a row; `false` if the row does not exist.
     fn delete_member(&mut self, tenant: &TenantId, team: &Text, account: &Text) -> bool {
         let key = |id: &Text| (tenant.clone(), id.clone());
         self.member_of.entry(key(account)).or_default().remove(team);

@@ -9,7 +9,7 @@ use scim_core::{
 impl Tables {
     fn apply(&mut self, context: &RequestContext, change: &Change) -> Result<ChangeOutcome, StoreError> {
         let key = (context.tenant().clone(), Text::from(change.id()));
-        // SELECT version … FOR UPDATE: nobody else changes the row until this transaction ends.
+        // SELECT version … FOR UPDATE: no other transaction changes the row until this transaction ends.
         let current = self.version(change.resource_type(), &key).map(Version::from);
         change.check(current.as_ref())?;
         match (change, current) {
@@ -27,7 +27,7 @@ impl Tables {
                 });
                 Ok(ChangeOutcome::written(Version::from(version)).with_edit(effect))
             }
-            // What a later version of the library may ask must not be taken for something else.
+            // A later version of the crate can send another kind of change, which must be an error here.
             _ => Err(StoreError::backend("a change that this store does not know")),
         }
     }
@@ -56,7 +56,7 @@ impl Tables {
         Ok(ChangeOutcome::written(Version::from(version)))
     }
 
-    /// Changes rows of `team_member` and no others. Gives what really went and came.
+    /// Changes rows of `team_member` only. Returns the members that it really removed and added.
     fn edit_members(
         &mut self,
         resource_type: &ResourceType,
@@ -66,13 +66,13 @@ impl Tables {
     ) -> Result<ValueEdit, StoreError> {
         let id_of = |member: &Object| member.get(resource_type.value_of(list)?)?.as_str().map(Text::from);
         let coming: BTreeSet<Text> = edit.add.iter().filter_map(id_of).collect();
-        // SELECT id FROM account WHERE … id = ANY($2) FOR KEY SHARE: nobody deletes them before this commits.
+        // SELECT id FROM account WHERE … id = ANY($2) FOR KEY SHARE: the accounts cannot be deleted before COMMIT.
         let is_missing = |id: &&Text| !self.account.contains_key(&(tenant.clone(), (*id).clone()));
         if let Some(stranger) = coming.iter().find(is_missing) {
             return Err(StoreError::BadReference { attribute: list, value: stranger.clone() });
         }
         let mut effect = ValueEdit::default();
-        // DELETE … RETURNING account. What comes in the same edit stays as it is.
+        // DELETE … RETURNING account. A member that the same edit adds keeps its row.
         let going = if edit.clear { self.members(&(tenant.clone(), team.clone())) } else { edit.remove.clone() };
         for id in going.into_iter().filter(|id| !coming.contains(id)) {
             if self.delete_member(tenant, team, &id) {
@@ -93,7 +93,7 @@ impl Tables {
         if resource_type.name() == "User" {
             for team in self.teams_of(key) {
                 self.delete_member(tenant, &team, id);
-                // Who read the team with the member must not write over it without.
+                // The new version stops a client that read the team with this member from writing the member back.
                 let version = self.next_version();
                 self.team.entry((tenant.clone(), team)).and_modify(|row| row.version = version);
             }
