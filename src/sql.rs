@@ -75,13 +75,16 @@
 mod alternatives;
 mod comparable;
 mod condition;
+pub mod database;
 mod json;
+pub mod layout;
 mod mapping;
 mod narrow;
 mod once;
 mod order;
 mod scalar;
 mod statement;
+mod table_store;
 mod translator;
 
 pub use self::{
@@ -90,4 +93,5 @@ pub use self::{
     order::{Unmapped, page},
     scalar::SEARCHED_BYTES,
     statement::{Dialect, Param, Statement},
+    table_store::{Hooks, StartError, TableStore},
 };

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{comparable, statement::Dialect};
+use super::{comparable, layout::KeyType, statement::Dialect};
 use crate::{
     resource::Resource,
     schema::{AttributeId, ResourceType},
@@ -198,6 +198,12 @@ pub(super) enum Form {
     /// Instants as a count of units since 1970; the unit is this number of nanoseconds.
     Instant(i64),
     Timestamp,
+    /// Text that `lower()` or `NOCASE` compares. `agrees` if this is the core's comparison for every text.
+    Lower {
+        agrees: bool,
+    },
+    /// Text that is made from a key.
+    Key(KeyType),
 }
 
 /// A column of a host's table, or an expression of columns, and the form in which it has the values of an attribute.
@@ -282,6 +288,17 @@ impl Column {
     /// A `timestamptz` of PostgreSQL. SQLite has no such type.
     pub fn timestamp(sql: impl Into<Box<str>>) -> Self {
         Self::new(sql, Form::Timestamp)
+    }
+
+    /// An expression of the host's that compares text by `lower()` or `NOCASE`.
+    pub(super) fn lower(sql: impl Into<Box<str>>, agrees: bool) -> Self {
+        Self::new(sql, Form::Lower { agrees })
+    }
+
+    /// A key, for an attribute whose text is made from the key.
+    pub(super) fn key(sql: impl Into<Box<str>>, key_type: KeyType) -> Self {
+        let form = if key_type == KeyType::Text { Form::Text } else { Form::Key(key_type) };
+        Self::new(sql, form)
     }
 
     /// Declares that the column has a B-tree index, which in PostgreSQL has the collation `"C"`: `sw` is then a range

@@ -308,6 +308,7 @@ impl Translator<'_> {
             Form::Text => is_text && sort.is_case_exact(),
             Form::Folded => is_text && !sort.is_case_exact(),
             Form::Boolean => data_type == AttributeType::Boolean,
+            Form::Lower { .. } | Form::Key(_) => false,
             Form::Integer => data_type == AttributeType::Integer,
             Form::Instant(_) => data_type == AttributeType::DateTime,
             Form::Timestamp => data_type == AttributeType::DateTime && self.statement.dialect == Dialect::Postgres,

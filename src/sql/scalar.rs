@@ -37,6 +37,8 @@ enum Test<'a> {
     Integer(Operator, i64),
     Boolean(Operator, bool),
     Timestamp(Operator, String),
+    /// The comparison of a text in the type of a key.
+    Key(Operator, String, &'static str),
 }
 
 impl Scalar {
@@ -104,8 +106,12 @@ impl Scalar {
             Form::Comparable | Form::Text | Form::Folded if statement.dialect == Dialect::Sqlite => {
                 format!("COALESCE({} <> '', FALSE)", self.ordered(Dialect::Sqlite))
             }
-            Form::Comparable | Form::Text | Form::Folded => format!("COALESCE({sql} <> '', FALSE)"),
-            Form::Boolean | Form::Integer | Form::Instant(_) | Form::Timestamp => format!("{sql} IS NOT NULL"),
+            Form::Comparable | Form::Text | Form::Folded | Form::Lower { .. } => {
+                format!("COALESCE({sql} <> '', FALSE)")
+            }
+            Form::Key(_) | Form::Boolean | Form::Integer | Form::Instant(_) | Form::Timestamp => {
+                format!("{sql} IS NOT NULL")
+            }
         });
     }
 
@@ -245,6 +251,7 @@ fn bound(statement: &mut Statement, test: Test<'_>) -> Option<(Operator, String)
         Test::Boolean(operator, truth) => (operator, Param::Boolean(truth), "boolean"),
         // The parameter has the type text, which every driver supports; the database parses it.
         Test::Timestamp(operator, text) => (operator, Param::Text(text), "text::timestamptz"),
+        Test::Key(operator, text, cast) => (operator, Param::Text(text), cast),
     };
     Some((operator, statement.placeholder(param, cast)))
 }
@@ -302,6 +309,20 @@ fn whole_test(form: Form, dialect: Dialect, operator: Operator, operand: &Compar
                 _ => return None,
             };
             Some((text_test(operator, fold(text)), Pushdown::Superset))
+        }
+        // `lower()` of most databases knows ASCII only. The text of other letters can be equal for the core and different
+        // for the database.
+        (Form::Lower { agrees }, Comparand::Folded(text))
+            if operator == Operator::Eq && (agrees || text.is_ascii()) =>
+        {
+            exact(text_test(operator, Cow::Borrowed(text)))
+        }
+        (Form::Key(key_type), Comparand::Exact(text) | Comparand::Folded(text)) if operator == Operator::Eq => {
+            exact(match key_type.parse(text) {
+                Some(Param::Integer(number)) => Test::Integer(operator, number),
+                Some(_) => Test::Key(operator, text.to_string(), key_type.cast()),
+                None => Test::Never,
+            })
         }
         (Form::Boolean, Comparand::Boolean(truth)) => exact(Test::Boolean(operator, *truth)),
         (Form::Integer, Comparand::Integer(number)) => exact(Test::Integer(operator, *number)),

@@ -1,0 +1,125 @@
+//! The store kit on the tables of the guide, in SQLite and in PostgreSQL.
+
+use std::sync::Arc;
+
+use rusqlite as _;
+use scim_core::{
+    schema::{Attribute, AttributeType, GROUP, Mutability, Registry, ResourceType, Schema, SchemaError},
+    sql::{
+        Dialect, TableStore,
+        layout::{Field, Join, Key, KeyType, Layout},
+    },
+    testkit::StoreKit,
+};
+use scim_core_native::{rusqlite::Sqlite, tokio_postgres::Postgres};
+
+type Anything = Box<dyn std::error::Error>;
+
+/// Groups with users as members.
+fn registry() -> Result<Registry, SchemaError> {
+    let value = Attribute::new("value", AttributeType::String).case_exact().with_mutability(Mutability::Immutable);
+    let reference = Attribute::new("$ref", AttributeType::Reference).with_reference_types(["User"]);
+    let group = Schema::new(GROUP, "Group")
+        .with_attribute(Attribute::new("displayName", AttributeType::String).required())
+        .with_attribute(Attribute::complex("members", [value, reference]).multi_valued());
+    let group = ResourceType::builder("Group", "Groups", group);
+    let user = ResourceType::builder("User", "Users", Schema::user())
+        .extension(Schema::enterprise_user(), false)
+        .relation("groups", "Group", "members", "displayName");
+    Registry::builder().resource_type(user.build()?).resource_type(group.build()?).build()
+}
+
+fn layouts(registry: &Registry, dialect: Dialect) -> Result<[Layout; 2], Anything> {
+    let of = |name: &str| registry.resource_type(name).map(Arc::clone).ok_or("registered");
+    let constraint = if dialect == Dialect::Sqlite { "account.tenant, account.login_folded" } else { "account_login" };
+    let users = Layout::of(&of("User")?, "account", Key::text("id"))
+        .tenant("tenant", KeyType::Text)
+        .field("userName", Field::text("login").folded("login_folded").unique(constraint))
+        .field("displayName", Field::text("full_name").folded("full_name_folded"))
+        .field("active", Field::inverted("disabled"))
+        .side_table("scim_account");
+    let groups = Layout::of(&of("Group")?, "team", Key::text("id"))
+        .tenant("tenant", KeyType::Text)
+        .field("displayName", Field::text("name").folded("name_folded"))
+        .list("members", Join::table("team_member").tenant("tenant").holder("team").value("account", "User"))
+        .side_table("scim_team");
+    Ok([users, groups])
+}
+
+fn tables(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => {
+            r#"
+            CREATE TABLE account (tenant text NOT NULL, id text NOT NULL, login text NOT NULL,
+                login_folded text COLLATE "C" NOT NULL, full_name text, full_name_folded text COLLATE "C",
+                disabled boolean NOT NULL, locale text, PRIMARY KEY (tenant, id),
+                CONSTRAINT account_login UNIQUE (tenant, login_folded));
+            CREATE TABLE team (tenant text NOT NULL, id text NOT NULL, name text NOT NULL,
+                name_folded text COLLATE "C" NOT NULL, PRIMARY KEY (tenant, id));
+            CREATE TABLE team_member (tenant text NOT NULL, team text NOT NULL, account text NOT NULL,
+                role text NOT NULL DEFAULT 'member', PRIMARY KEY (tenant, team, account),
+                FOREIGN KEY (tenant, team) REFERENCES team, FOREIGN KEY (tenant, account) REFERENCES account)
+            "#
+        }
+        _ => {
+            "
+            CREATE TABLE account (tenant TEXT NOT NULL, id TEXT NOT NULL, login TEXT NOT NULL,
+                login_folded TEXT NOT NULL, full_name TEXT, full_name_folded TEXT,
+                disabled INTEGER NOT NULL, locale TEXT, PRIMARY KEY (tenant, id), UNIQUE (tenant, login_folded));
+            CREATE TABLE team (tenant TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL,
+                name_folded TEXT NOT NULL, PRIMARY KEY (tenant, id));
+            CREATE TABLE team_member (tenant TEXT NOT NULL, team TEXT NOT NULL, account TEXT NOT NULL,
+                role TEXT NOT NULL DEFAULT 'member', PRIMARY KEY (tenant, team, account),
+                FOREIGN KEY (tenant, team) REFERENCES team, FOREIGN KEY (tenant, account) REFERENCES account)
+            "
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_kit_passes_on_sqlite() -> Result<(), Anything> {
+    let folder = tempfile::tempdir()?;
+    let database = Sqlite::open(&folder.path().join("guide.db"), 2)?;
+    let registry = registry()?;
+    database.execute_batch(tables(Dialect::Sqlite))?;
+    let migrations = TableStore::<()>::migrations(Dialect::Sqlite, layouts(&registry, Dialect::Sqlite)?)?;
+    for statement in &migrations {
+        database.execute_batch(statement).map_err(|error| format!("{statement}: {error}"))?;
+    }
+    let store = TableStore::open(database, layouts(&registry, Dialect::Sqlite)?).await?;
+    let report = StoreKit::new(store, registry, 1).with_many(2_000).run_all().await;
+    assert!(report.is_passed(), "{report}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_kit_passes_on_postgresql() -> Result<(), Anything> {
+    let Ok(url) = std::env::var("SCIM_TEST_POSTGRES") else {
+        eprintln!("skipped: SCIM_TEST_POSTGRES is not set");
+        return Ok(());
+    };
+    let (pool, schema) = fresh_schema(&url).await?;
+    let client = pool.get().await?;
+    let registry = registry()?;
+    client.batch_execute(tables(Dialect::Postgres)).await?;
+    for statement in TableStore::<()>::migrations(Dialect::Postgres, layouts(&registry, Dialect::Postgres)?)? {
+        client.batch_execute(&statement).await.map_err(|error| format!("{statement}: {error:?}"))?;
+    }
+    let store = TableStore::open(Postgres(pool.clone()), layouts(&registry, Dialect::Postgres)?).await?;
+    let report = StoreKit::new(store, registry, 1).with_many(2_000).run_all().await;
+    client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await?;
+    assert!(report.is_passed(), "{report}");
+    Ok(())
+}
+
+/// A pool whose connections see only a schema of their own.
+async fn fresh_schema(url: &str) -> Result<(deadpool_postgres::Pool, String), Anything> {
+    let schema = format!("layouts_{}", std::process::id());
+    let mut config: tokio_postgres::Config = url.parse()?;
+    config.options(format!("-c search_path={schema} -c statement_timeout=20s"));
+    let manager = deadpool_postgres::Manager::new(config, tokio_postgres::NoTls);
+    let pool = deadpool_postgres::Pool::builder(manager).max_size(8).build()?;
+    let client = pool.get().await?;
+    client.batch_execute(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}")).await?;
+    Ok((pool, schema))
+}

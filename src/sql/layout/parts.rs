@@ -1,0 +1,135 @@
+//! The parts of a declared layout, and the rules that a complete layout keeps.
+
+use super::{
+    field::{Form, Name},
+    initial::Initial,
+    join::Join,
+    key::{Key, KeyType},
+    lens::Lens,
+    shared::Shared,
+};
+use crate::schema::{AttributeId, AttributeType, Mutability, ResourceType};
+
+/// The parts of a [`Layout`](super::Layout).
+#[derive(Clone, Debug)]
+pub(in crate::sql) struct Parts {
+    pub(in crate::sql) table: Box<str>,
+    pub(in crate::sql) key: Key,
+    pub(in crate::sql) tenant: Option<(Box<str>, KeyType)>,
+    pub(in crate::sql) conditions: Vec<Box<str>>,
+    pub(in crate::sql) initial: Vec<(Name, Initial)>,
+    pub(in crate::sql) lenses: Vec<Lens>,
+    pub(in crate::sql) lists: Vec<(AttributeId, Join)>,
+    pub(in crate::sql) soft_delete: Option<Vec<(Box<str>, Box<str>)>>,
+    pub(in crate::sql) version: Version,
+    pub(in crate::sql) side: Option<Box<str>>,
+    pub(in crate::sql) searched: Vec<AttributeId>,
+    pub(in crate::sql) shared: Option<Shared>,
+}
+
+/// The source of versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::sql) enum Version {
+    Side,
+    Column(Box<str>),
+    Xmin,
+}
+
+impl Parts {
+    pub(super) fn new(table: &str, key: Key) -> Self {
+        Self {
+            table: table.into(),
+            key,
+            tenant: None,
+            conditions: Vec::new(),
+            initial: Vec::new(),
+            lenses: Vec::new(),
+            lists: Vec::new(),
+            soft_delete: None,
+            version: Version::Side,
+            side: None,
+            searched: vec![AttributeId::EXTERNAL_ID],
+            shared: None,
+        }
+    }
+
+    /// The first rule that the declaration breaks.
+    pub(super) fn problem(&self, resource_type: &ResourceType) -> Option<String> {
+        let path = |attribute| resource_type.path(attribute);
+        if let Some(list) = resource_type.reference_lists().iter().find(|list| self.joins(**list).next().is_none()) {
+            return Some(format!("`{}` has no table: declare it by `list`", path(*list)));
+        }
+        if let Some((list, _)) = self.lists.iter().find(|(_, join)| {
+            join.holder.is_empty() || join.value.is_empty() || (join.tenant.is_some() && self.tenant.is_none())
+        }) {
+            return Some(format!(
+                "`{}`: the table needs `holder` and `value`, and a tenant only if the layout has one",
+                path(*list)
+            ));
+        }
+        for attribute in resource_type.unique_attributes() {
+            let lens = self.lenses.iter().find(|lens| lens.attribute() == Some(*attribute));
+            if lens.is_none_or(|lens| lens.field.constraint().is_none()) {
+                return Some(format!(
+                    "`{}` is unique in the schema: declare a field and the constraint that keeps it `unique`",
+                    path(*attribute)
+                ));
+            }
+        }
+        for lens in &self.lenses {
+            if lens.field.column.is_shared && self.shared.is_none() {
+                return Some(format!("the column `u.{}` needs a shared table", lens.field.column.column));
+            }
+            if lens.field.column.is_shared && matches!(lens.field.form, Form::State { .. }) {
+                return Some("a state is a column of the layout's own table".into());
+            }
+        }
+        if let Some(shared) = &self.shared
+            && shared.link.is_empty()
+        {
+            return Some("the shared table needs `linked_by`".into());
+        }
+        if self.side.is_some() {
+            return None;
+        }
+        if self.version == Version::Side {
+            return Some("the version has no place: declare a `version` column or a `side_table`".into());
+        }
+        if let Some(lens) = self.lenses.iter().find(|lens| lens.exact().is_none()) {
+            return Some(format!(
+                "the column `{}` cannot hold every value without loss: declare a `side_table`",
+                lens.field.column.column
+            ));
+        }
+        let homeless = self.homeless(resource_type, AttributeId::ROOT)?;
+        Some(format!(
+            "`{}` has no column: declare a `field`, leave the attribute out of the schema, or declare a `side_table`",
+            path(homeless)
+        ))
+    }
+
+    pub(in crate::sql) fn joins(&self, list: AttributeId) -> impl Iterator<Item = &Join> {
+        self.lists.iter().filter(move |(attribute, _)| *attribute == list).map(|(_, join)| join)
+    }
+
+    /// An attribute that clients can set, or that the core stores, and that no column has.
+    fn homeless(&self, resource_type: &ResourceType, parent: AttributeId) -> Option<AttributeId> {
+        resource_type.children(parent).iter().find_map(|attribute| {
+            let definition = resource_type.attribute(*attribute);
+            let derived =
+                matches!(*attribute, AttributeId::ID | AttributeId::META_LOCATION | AttributeId::META_VERSION)
+                    || *attribute == AttributeId::SCHEMAS
+                    || *attribute == AttributeId::META_RESOURCE_TYPE
+                    || (definition.is_multi_valued() && definition.mutability() == Mutability::ReadOnly)
+                    || resource_type.is_reference_list(*attribute);
+            let is_complex = definition.data_type() == AttributeType::Complex && !definition.is_multi_valued();
+            if derived || self.lenses.iter().any(|lens| lens.attribute() == Some(*attribute)) {
+                None
+            } else if is_complex {
+                self.homeless(resource_type, *attribute)
+            } else {
+                Some(*attribute)
+            }
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! Users of all tenants, which each tenant sees through a row of its own.
+
+use super::{field::Name, initial::Initial, key::KeyType};
+
+/// Whether SCIM may change a shared user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is nothing between never, alone and always")]
+pub enum Writes {
+    /// Never: a change is refused with [`StoreError::Denied`](crate::store::StoreError::Denied), 403.
+    Never,
+    /// Only while no other tenant has a link to the user. Otherwise the change is refused.
+    SoleLink,
+    /// Always. The change shows in every tenant: only for hosts that trust each tenant's identity provider with the
+    /// users of all tenants.
+    Always,
+}
+
+/// The table of the shared users. In a [`Layout`](super::Layout) its columns have the prefix `u.`.
+///
+/// A creation looks for the user by one attribute. If the user exists, the creation adds only the link, and never
+/// changes the user; otherwise it creates the user.
+///
+/// ```
+/// use scim_core::sql::layout::{KeyType, Shared, Writes};
+///
+/// let _ = Shared::table("users", "uuid", KeyType::Text).linked_by("user_uuid").found_by("userName").writes(Writes::Never);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Shared {
+    pub(in crate::sql) table: Box<str>,
+    pub(in crate::sql) key: Box<str>,
+    pub(in crate::sql) key_type: KeyType,
+    pub(in crate::sql) link: Box<str>,
+    pub(in crate::sql) found_by: Box<str>,
+    pub(in crate::sql) writes: Writes,
+    pub(in crate::sql) initial: Vec<(Name, Initial)>,
+    pub(in crate::sql) new_key: Option<Initial>,
+}
+
+impl Shared {
+    /// The name of the table, and its key.
+    pub fn table(table: &str, key: &str, key_type: KeyType) -> Self {
+        Self {
+            table: table.into(),
+            key: key.into(),
+            key_type,
+            link: "".into(),
+            found_by: "userName".into(),
+            writes: Writes::Never,
+            initial: Vec::new(),
+            new_key: None,
+        }
+    }
+
+    /// Names the column of the layout's table with the key of the shared user.
+    #[must_use]
+    pub fn linked_by(mut self, column: &str) -> Self {
+        self.link = column.into();
+        self
+    }
+
+    /// Sets the attribute by which a creation finds the user: `userName`, unless set. Its field is a text column with
+    /// the prefix `u.`, which the host's sign-in compares by the same rule.
+    #[must_use]
+    pub fn found_by(mut self, path: &str) -> Self {
+        self.found_by = path.into();
+        self
+    }
+
+    /// Sets whether SCIM may change a user: [never](Writes::Never), unless set.
+    #[must_use]
+    pub fn writes(mut self, writes: Writes) -> Self {
+        self.writes = writes;
+        self
+    }
+
+    /// Sets the key of new users, if the database does not make it by itself.
+    #[must_use]
+    pub fn new_key(mut self, value: impl Into<Initial>) -> Self {
+        self.new_key = Some(value.into());
+        self
+    }
+
+    /// Sets a column of new users.
+    #[must_use]
+    pub fn at_creation(mut self, column: &str, value: impl Into<Initial>) -> Self {
+        self.initial.push((Name::new(column), value.into()));
+        self
+    }
+}

@@ -1,0 +1,252 @@
+//! A [`Store`] on tables that the host has declared by [layouts](super::layout).
+//!
+//! `tables` derives the parts of statements from the layouts, `read` and `write` make statements, `lists` handles
+//! lists of references, and `migration` makes the SQL for the host's migration.
+
+mod change;
+mod hooks;
+mod lists;
+mod migration;
+mod read;
+mod start;
+mod tables;
+mod write;
+
+use std::sync::Arc;
+
+use self::{
+    change::Commit,
+    read::{Fetch, Locate, Referrers},
+    tables::{Tables, TypeTable},
+};
+pub use self::{hooks::Hooks, start::StartError};
+use super::{
+    database::Database,
+    layout::{Layout, LayoutError},
+    statement::Dialect,
+};
+use crate::{
+    filter::Condition,
+    resource::Resource,
+    schema::{Relation, ResourceType},
+    store::{
+        Capabilities, Change, ChangeOutcome, CommitError, Key, Page, Pushdown, Referrer, RequestContext,
+        RequestedAttributes, Scan, Store, StoreError, Stored,
+    },
+};
+
+/// A store on a host's own tables. The host declares one [`Layout`] for each resource type; the store derives all
+/// statements from it.
+///
+/// The host's migration executes [`TableStore::migrations`] once. Then [`TableStore::open`] checks the tables against
+/// the layouts and makes the store.
+///
+/// ```
+/// use scim_core::{
+///     schema::Registry,
+///     sql::{Dialect, TableStore, layout::{Field, Join, Key, KeyType, Layout}},
+/// };
+///
+/// let registry = Registry::standard();
+/// let [user, group] = ["User", "Group"].map(|name| registry.resource_type(name).expect("registered"));
+/// let layouts = || {
+///     let users = Layout::of(user, "account", Key::uuid("id"))
+///         .tenant("organization", KeyType::Integer)
+///         .field("userName", Field::text("login").lower().unique("account_login"))
+///         .field("active", Field::inverted("disabled"))
+///         .side_table("scim_account");
+///     let groups = Layout::of(group, "team", Key::uuid("id"))
+///         .tenant("organization", KeyType::Integer)
+///         .field("displayName", Field::text("name"))
+///         .list("members", Join::table("team_member").holder("team").value("account", "User"))
+///         .side_table("scim_team");
+///     [users, groups]
+/// };
+/// for statement in TableStore::<()>::migrations(Dialect::Postgres, layouts())? {
+///     println!("{statement};");
+/// }
+/// # Ok::<(), scim_core::sql::layout::LayoutError>(())
+/// ```
+#[derive(Debug)]
+pub struct TableStore<D> {
+    database: D,
+    tables: Arc<Tables>,
+    hooks: Arc<dyn Hooks>,
+}
+
+impl<D> TableStore<D> {
+    /// The maximum number of changes in one commit.
+    pub const MAX_BATCH: usize = 1_000;
+
+    /// The statements that the host's migration executes, once: the side tables, the columns of versions, the triggers
+    /// that set versions, and the indexes that ids and searches need. Each can be executed again without harm.
+    ///
+    /// # Errors
+    ///
+    /// When a layout is incomplete.
+    pub fn migrations(dialect: Dialect, layouts: impl IntoIterator<Item = Layout>) -> Result<Vec<String>, LayoutError> {
+        Ok(migration::statements(&Tables::new(dialect, layouts, false)?))
+    }
+}
+
+impl<D: Database> TableStore<D> {
+    /// Makes the store of these layouts. Checks that the tables have the declared columns, and that the
+    /// [migration](Self::migrations) was executed. Finds out whether `lower()` of the database agrees with the core.
+    ///
+    /// # Errors
+    ///
+    /// When a layout is incomplete, the tables do not fit the layouts, or the database does not answer.
+    pub async fn open(database: D, layouts: impl IntoIterator<Item = Layout>) -> Result<Self, StartError> {
+        let dialect = database.dialect();
+        let tables = Tables::new(dialect, layouts, false)?;
+        let agrees = start::check(&database, &tables).await?;
+        let tables = Arc::new(tables.with_lower(agrees));
+        Ok(Self { database, tables, hooks: Arc::new(hooks::NoHooks) })
+    }
+
+    /// Adds the host's [hooks](Hooks), which run in the transaction of each commit.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: impl Hooks) -> Self {
+        self.hooks = Arc::new(hooks);
+        self
+    }
+
+    /// The host's database.
+    pub fn database(&self) -> &D {
+        &self.database
+    }
+
+    fn table(&self, resource_type: &ResourceType) -> Result<(usize, &TypeTable), StoreError> {
+        self.tables.find(resource_type.name())
+    }
+}
+
+impl<D: Database> Store for TableStore<D> {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new()
+            .with_max_batch(Self::MAX_BATCH)
+            .with_sort(self.tables.sorts())
+            .with_total(true)
+            .with_backward(true)
+            .with_get_many(true)
+            .with_partial(true)
+    }
+
+    fn pushdown(&self, resource_type: &ResourceType, conjunct: &Condition) -> Pushdown {
+        self.table(resource_type).map_or(Pushdown::No, |(_, table)| table.pushdown(conjunct))
+    }
+
+    async fn get(
+        &self,
+        context: &RequestContext,
+        key: Key<'_>,
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
+        let (index, table) = self.table(key.resource_type)?;
+        let tenant = table.tenant(context)?;
+        let Some(id) = table.id_type().parse(key.id) else { return Ok(None) };
+        let mut query = table.select(tenant.as_ref());
+        table.push_id(&mut query, &id);
+        let work = Fetch::new(&self.tables, index, tenant, query, requested);
+        Ok(self.read(work).await?.items.pop())
+    }
+
+    async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
+        let (index, table) = self.table(scan.resource_type)?;
+        let tenant = table.tenant(context)?;
+        let mut query = table.select(tenant.as_ref());
+        let unmapped = StoreError::backend;
+        if !scan.filter.is_empty() {
+            query.push(" AND ");
+            query.filter(table.mapping(), scan.filter).map_err(unmapped)?;
+        }
+        query.window(table.mapping(), scan.sort, scan.window).map_err(unmapped)?;
+        let mut work = Fetch::new(&self.tables, index, tenant.clone(), query, scan.requested).within(scan.window);
+        if scan.count {
+            let mut count = table.count(tenant.as_ref());
+            if !scan.filter.is_empty() {
+                count.push(" AND ");
+                count.filter(table.mapping(), scan.filter).map_err(unmapped)?;
+            }
+            work = work.with_count(count);
+        }
+        self.read(work).await
+    }
+
+    async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
+        if batch.len() > Self::MAX_BATCH {
+            return Err(StoreError::TooMany.into());
+        }
+        let work = Commit {
+            tables: Arc::clone(&self.tables),
+            hooks: Arc::clone(&self.hooks),
+            context: context.clone(),
+            batch: batch.to_vec(),
+        };
+        self.database.write(work).await
+    }
+
+    async fn referrers(
+        &self,
+        context: &RequestContext,
+        relation: &Relation,
+        ids: &[&str],
+        bytes: usize,
+    ) -> Result<Vec<Referrer>, StoreError> {
+        let (index, table) = self.table(relation.referrer())?;
+        let tenant = table.tenant(context)?;
+        let work = Referrers {
+            tables: Arc::clone(&self.tables),
+            index,
+            tenant,
+            list: relation.list(),
+            display: relation.display(),
+            ids: ids.iter().map(|id| (*id).into()).collect(),
+            bytes,
+        };
+        self.read(work).await
+    }
+
+    async fn get_many(
+        &self,
+        context: &RequestContext,
+        resource_type: &Arc<ResourceType>,
+        ids: &[&str],
+        requested: &RequestedAttributes<'_>,
+    ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
+        let (index, table) = self.table(resource_type)?;
+        let tenant = table.tenant(context)?;
+        let mut query = table.select(tenant.as_ref());
+        table.push_ids(&mut query, ids.iter().copied());
+        let page = self.read(Fetch::new(&self.tables, index, tenant, query, requested)).await?;
+        if page.more {
+            return Err(StoreError::TooMany);
+        }
+        let by_id: std::collections::HashMap<&str, &Arc<Resource>> =
+            page.items.iter().map(|stored| (stored.resource.id(), &stored.resource)).collect();
+        Ok(ids.iter().map(|id| by_id.get(id).map(|resource| Arc::clone(resource))).collect())
+    }
+
+    async fn locate(
+        &self,
+        context: &RequestContext,
+        resource_types: &[Arc<ResourceType>],
+        ids: &[&str],
+    ) -> Result<Vec<Option<usize>>, StoreError> {
+        let mut queries = Vec::with_capacity(resource_types.len());
+        for resource_type in resource_types {
+            let (_, table) = self.table(resource_type)?;
+            let tenant = table.tenant(context)?;
+            let mut query = table.ids(tenant.as_ref());
+            table.push_ids(&mut query, ids.iter().copied());
+            queries.push(query);
+        }
+        self.read(Locate { queries, ids: ids.iter().map(|id| (*id).into()).collect() }).await
+    }
+}
+
+impl<D: Database> TableStore<D> {
+    async fn read<W: super::database::Work>(&self, work: W) -> Result<W::Output, StoreError> {
+        self.database.read(work).await.map_err(|failed| failed.error)
+    }
+}

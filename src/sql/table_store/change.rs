@@ -1,0 +1,158 @@
+//! A batch of changes as one transaction.
+
+use std::sync::Arc;
+
+use super::{
+    hooks::Hooks,
+    lists::{self, Held},
+    read::BYTES,
+    tables::{Tables, TypeTable},
+    write::{self, Locked},
+};
+use crate::{
+    event::Event,
+    schema::AttributeId,
+    sql::{
+        database::{Session, Work},
+        statement::Param,
+    },
+    store::{Change, ChangeOutcome, CommitError, Entry, ListEdit, Replacement, RequestContext, StoreError},
+    value::Value,
+};
+
+/// A batch to be written.
+pub(super) struct Commit {
+    pub(super) tables: Arc<Tables>,
+    pub(super) hooks: Arc<dyn Hooks>,
+    pub(super) context: RequestContext,
+    pub(super) batch: Vec<Change>,
+}
+
+impl Work for Commit {
+    type Output = Vec<ChangeOutcome>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<ChangeOutcome>, CommitError> {
+        let mut all = Vec::with_capacity(self.batch.len());
+        for (index, change) in self.batch.iter().enumerate() {
+            let failed = |error| CommitError::new(index, error);
+            for query in self.hooks.refusals(&self.context, change, self.tables.dialect) {
+                let rows = session.query(&query, BYTES).await.map_err(|error| failed(error.into()))?;
+                if !rows.into_rows().is_empty() {
+                    return Err(failed(StoreError::Denied));
+                }
+            }
+            let done = self.apply(session, change).await.map_err(failed)?;
+            if let Some(event) = Event::of(&self.context, change, &done) {
+                for statement in self.hooks.writes(&self.context, &event, self.tables.dialect) {
+                    session.execute(&statement).await.map_err(|error| failed(error.into()))?;
+                }
+            }
+            all.push(done);
+        }
+        Ok(all)
+    }
+}
+
+impl Commit {
+    async fn apply<S: Session>(&self, session: &mut S, change: &Change) -> Result<ChangeOutcome, StoreError> {
+        let (_, table) = self.tables.find(change.resource_type().name())?;
+        let tenant = table.tenant(&self.context)?;
+        let tenant = tenant.as_ref();
+        match change {
+            Change::Create(entry) => self.create(session, table, tenant, entry).await,
+            Change::Replace(Replacement { entry, .. }) => {
+                let locked = self.lock(session, table, tenant, change).await?;
+                let written = write::replace(session, table, tenant, &locked, &entry.resource).await;
+                written.map_err(|error| table.explained(error))?;
+                self.set_lists(session, table, tenant, &locked.key, entry).await?;
+                let version = write::version(session, table, tenant, &locked.key).await?;
+                Ok(ChangeOutcome::written(version))
+            }
+            Change::Delete(_) => {
+                let locked = self.lock(session, table, tenant, change).await?;
+                lists::forget(session, &self.tables, table, tenant, &locked.key).await?;
+                lists::clear(session, &self.tables, table, tenant, &locked.key).await?;
+                write::delete(session, table, tenant, &locked.key).await?;
+                Ok(ChangeOutcome::deleted())
+            }
+            Change::EditValues(edit) => self.edit(session, table, tenant, change, edit).await,
+        }
+    }
+
+    async fn lock<S: Session>(
+        &self,
+        session: &mut S,
+        table: &TypeTable,
+        tenant: Option<&Param>,
+        change: &Change,
+    ) -> Result<Locked, StoreError> {
+        let locked = write::lock(session, table, tenant, change.id()).await?.ok_or(StoreError::NotFound)?;
+        change.check(Some(&locked.version))?;
+        Ok(locked)
+    }
+
+    async fn create<S: Session>(
+        &self,
+        session: &mut S,
+        table: &TypeTable,
+        tenant: Option<&Param>,
+        entry: &Entry,
+    ) -> Result<ChangeOutcome, StoreError> {
+        let resource = &*entry.resource;
+        let taken = StoreError::NotUnique { attribute: AttributeId::ID };
+        let Some(id) = table.id_type().parse(resource.id()) else {
+            return Err(StoreError::backend(format!(
+                "the id `{:.64}` does not fit the type of the key: give the service provider another source of ids",
+                resource.id()
+            )));
+        };
+        if write::exists(session, table, tenant, &id).await? {
+            return Err(taken);
+        }
+        let key = write::insert(session, table, tenant, &id, resource).await.map_err(|error| match error {
+            write::Failure::Database(error) => table.explained(error),
+            write::Failure::Store(error) => error,
+        })?;
+        self.set_lists(session, table, tenant, &key, entry).await?;
+        let version = write::version(session, table, tenant, &key).await?;
+        Ok(ChangeOutcome::written(version))
+    }
+
+    async fn set_lists<S: Session>(
+        &self,
+        session: &mut S,
+        table: &TypeTable,
+        tenant: Option<&Param>,
+        key: &Param,
+        entry: &Entry,
+    ) -> Result<(), StoreError> {
+        for list in table.resource_type.reference_lists().iter().filter(|list| !entry.kept.contains(list)) {
+            let elements = entry.resource.root().get(*list).map(Value::elements).unwrap_or_default();
+            Held { tables: &self.tables, table, tenant, list: *list, holder: key }.set(session, elements).await?;
+        }
+        Ok(())
+    }
+
+    /// Edits a list of references. `change` is the change with this edit.
+    async fn edit<S: Session>(
+        &self,
+        session: &mut S,
+        table: &TypeTable,
+        tenant: Option<&Param>,
+        change: &Change,
+        edit: &ListEdit,
+    ) -> Result<ChangeOutcome, StoreError> {
+        let locked = self.lock(session, table, tenant, change).await?;
+        let held = Held { tables: &self.tables, table, tenant, list: edit.attribute, holder: &locked.key };
+        let effect = held.edit(session, &edit.edit).await?;
+        if effect.is_empty() {
+            return Ok(ChangeOutcome::kept(locked.version));
+        }
+        let mut after = locked.resource.clone();
+        // Clocks of several machines differ; `meta.lastModified` must not decrease.
+        after.set_times(None, locked.resource.last_modified().map_or(edit.modified, |old| old.max(edit.modified)));
+        write::replace(session, table, tenant, &locked, &after).await.map_err(|error| table.explained(error))?;
+        let version = write::version(session, table, tenant, &locked.key).await?;
+        Ok(ChangeOutcome::written(version).with_edit(effect))
+    }
+}

@@ -1,0 +1,258 @@
+//! Queries for resources, and resources from rows.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    super::{
+        database::{Cell, Row, Session, Work},
+        layout::Lens,
+        order::page,
+        statement::{Param, Statement},
+    },
+    lists,
+    tables::{Tables, TypeTable},
+};
+use crate::{
+    resource::Resource,
+    schema::AttributeId,
+    store::{CommitError, Page, Referrer, RequestedAttributes, StoreError, Stored, Version, Window},
+    value::{Text, Value},
+};
+
+/// The columns before those of the lenses: version, id, key, document.
+const LENSES: usize = 4;
+
+/// The bytes that a query keeps if the request has no limit.
+pub(super) const BYTES: usize = 64 << 20;
+
+/// A query for resources with their lists.
+pub(super) struct Fetch {
+    tables: Arc<Tables>,
+    index: usize,
+    tenant: Option<Param>,
+    page: Statement,
+    count: Option<Statement>,
+    /// The window: its number of rows, and whether it is read backward.
+    window: Option<(usize, bool)>,
+    lists: Vec<AttributeId>,
+    list_limit: Option<usize>,
+    bytes: usize,
+}
+
+impl Fetch {
+    pub(super) fn new(
+        tables: &Arc<Tables>,
+        index: usize,
+        tenant: Option<Param>,
+        page: Statement,
+        requested: &RequestedAttributes<'_>,
+    ) -> Self {
+        let lists = tables.at(index).map(|table| table.resource_type.reference_lists().to_vec()).unwrap_or_default();
+        Self {
+            tables: Arc::clone(tables),
+            index,
+            tenant,
+            page,
+            count: None,
+            window: None,
+            lists: lists.into_iter().filter(|list| requested.includes(*list)).collect(),
+            list_limit: requested.list_limit(),
+            bytes: requested.byte_limit().unwrap_or(BYTES),
+        }
+    }
+
+    pub(super) fn within(mut self, window: Window<'_>) -> Self {
+        self.window = Some(match window {
+            Window::Offset { take, .. } | Window::After { take, .. } => (take, false),
+            Window::Before { take, .. } => (take, true),
+        });
+        self
+    }
+
+    pub(super) fn with_count(mut self, count: Statement) -> Self {
+        self.count = Some(count);
+        self
+    }
+}
+
+impl Work for Fetch {
+    type Output = Page;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Page, CommitError> {
+        let table = self.tables.at(self.index)?;
+        let mut total = None;
+        if let Some(count) = &self.count {
+            let mut rows = session.query(count, BYTES).await?.into_rows();
+            let number = rows.first_mut().map(|row| row.integer(0)).transpose()?.flatten();
+            total = number.and_then(|number| u64::try_from(number).ok());
+        }
+        let rows = session.query(&self.page, self.bytes).await?;
+        let (is_cut, mut room) = (rows.is_cut(), self.bytes.saturating_sub(rows.size()));
+        let (mut rows, mut more) = match self.window {
+            // The rows are in the order of the query, and the farthest ones are left out.
+            Some((take, _)) => page(rows.into_rows(), Window::Offset { skip: 0, take }),
+            None => (rows.into_rows(), false),
+        };
+        more |= is_cut;
+        let mut found: Vec<Found> = rows.iter_mut().map(|row| found(table, row)).collect::<Result<_, StoreError>>()?;
+        let mut kept = found.len();
+        for list in &self.lists {
+            kept = kept.min(lists::read(session, &self.tables, table, self, *list, &mut found, &mut room).await?);
+        }
+        more |= kept < found.len();
+        found.truncate(kept);
+        let mut items: Vec<Stored> = found.into_iter().map(Found::stored).collect();
+        if self.window.is_some_and(|(_, is_backward)| is_backward) {
+            items.reverse();
+        }
+        Ok(Page { items, more, total })
+    }
+}
+
+impl Fetch {
+    pub(super) fn tenant(&self) -> Option<&Param> {
+        self.tenant.as_ref()
+    }
+
+    pub(super) fn list_limit(&self) -> Option<usize> {
+        self.list_limit
+    }
+}
+
+/// A resource from a row.
+pub(super) struct Found {
+    pub(super) resource: Resource,
+    pub(super) version: Version,
+    pub(super) key: String,
+    pub(super) is_complete: bool,
+}
+
+impl Found {
+    fn stored(self) -> Stored {
+        Stored { complete: self.is_complete, ..Stored::new(self.resource, self.version) }
+    }
+}
+
+/// The resource of a row of [`TypeTable::select`], without its lists.
+pub(super) fn found(table: &TypeTable, row: &mut Row) -> Result<Found, StoreError> {
+    let version = match row.take(0) {
+        Cell::Integer(number) => number.to_string(),
+        Cell::Text(text) => text,
+        Cell::Null | Cell::Boolean(_) => "0".to_owned(),
+    };
+    let text = |cell| match cell {
+        Cell::Text(text) => Ok(text),
+        Cell::Integer(number) => Ok(number.to_string()),
+        Cell::Null | Cell::Boolean(_) => Err(StoreError::backend("a row without a key")),
+    };
+    let (id, key) = (text(row.take(1))?, text(row.take(2))?);
+    let mut resource = match row.text(3)? {
+        Some(document) => {
+            Resource::from_json(&table.resource_type, document.as_bytes()).map_err(StoreError::backend)?
+        }
+        None => Resource::new(Arc::clone(&table.resource_type)),
+    };
+    for (index, lens) in table.parts.lenses.iter().enumerate() {
+        let content = lens.field.read(row, LENSES + index)?;
+        // The document has the value as the client sent it; the column decides whether the value is current.
+        if lens.content(&resource) != content {
+            lens.show(content, &mut resource);
+        }
+    }
+    resource.root_mut().insert(AttributeId::ID, Value::String(id.as_str().into()));
+    let version = Version::new(version).map_err(StoreError::backend)?;
+    Ok(Found { resource, version, key, is_complete: true })
+}
+
+/// The content of the columns of the lenses in a row of [`TypeTable::select`].
+pub(super) fn contents(lenses: &[Lens], row: &Row) -> Result<Vec<Option<super::super::layout::Content>>, StoreError> {
+    let mut row = row.clone();
+    lenses.iter().enumerate().map(|(index, lens)| lens.field.read(&mut row, LENSES + index)).collect()
+}
+
+/// A query for the types of ids.
+pub(super) struct Locate {
+    pub(super) queries: Vec<Statement>,
+    pub(super) ids: Vec<Text>,
+}
+
+impl Work for Locate {
+    type Output = Vec<Option<usize>>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Self::Output, CommitError> {
+        let mut types: HashMap<String, usize> = HashMap::new();
+        for (index, query) in self.queries.iter().enumerate() {
+            for mut row in session.query(query, BYTES).await?.into_rows() {
+                if let Some(id) = id_text(&mut row, 0) {
+                    types.entry(id).or_insert(index);
+                }
+            }
+        }
+        Ok(self.ids.iter().map(|id| types.get(id.as_str()).copied()).collect())
+    }
+}
+
+/// The text of an id or a key, which SQLite may return as a number.
+pub(super) fn id_text(row: &mut Row, column: usize) -> Option<String> {
+    match row.take(column) {
+        Cell::Text(text) => Some(text),
+        Cell::Integer(number) => Some(number.to_string()),
+        Cell::Null | Cell::Boolean(_) => None,
+    }
+}
+
+/// A query for the resources that refer to some ids.
+pub(super) struct Referrers {
+    pub(super) tables: Arc<Tables>,
+    pub(super) index: usize,
+    pub(super) tenant: Option<Param>,
+    pub(super) list: AttributeId,
+    pub(super) display: AttributeId,
+    pub(super) ids: Vec<Text>,
+    pub(super) bytes: usize,
+}
+
+impl Work for Referrers {
+    type Output = Vec<Referrer>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<Referrer>, CommitError> {
+        let table = self.tables.at(self.index)?;
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        let mut room = self.bytes;
+        for join in table.parts.joins(self.list) {
+            let query = lists::referrers(&self.tables, table, join, self.tenant.as_ref(), &self.ids)?;
+            let rows = session.query(&query, room).await?;
+            if rows.is_cut() {
+                return Err(StoreError::TooMany.into());
+            }
+            room = room.saturating_sub(rows.size());
+            for mut row in rows.into_rows() {
+                pairs.extend(id_text(&mut row, 0).zip(id_text(&mut row, 1)));
+            }
+        }
+        let mut query = table.select(self.tenant.as_ref());
+        let mut holders: Vec<&str> = pairs.iter().map(|(_, holder)| holder.as_str()).collect();
+        holders.sort_unstable();
+        holders.dedup();
+        table.push_ids(&mut query, holders);
+        let rows = session.query(&query, BYTES).await?;
+        if rows.is_cut() {
+            return Err(StoreError::TooMany.into());
+        }
+        let mut names: HashMap<String, Option<Text>> = HashMap::new();
+        for mut row in rows.into_rows() {
+            let holder = found(table, &mut row)?.resource;
+            let display = holder.value(self.display).and_then(Value::as_str).map(Text::from);
+            names.insert(holder.id().to_owned(), display);
+        }
+        let mut all = Vec::with_capacity(pairs.len());
+        let mut room = self.bytes;
+        for (value, holder) in &pairs {
+            let Some(display) = names.get(holder) else { continue };
+            let referrer = Referrer::new(value.as_str(), holder.as_str(), display.clone());
+            room = room.checked_sub(referrer.size()).ok_or(StoreError::TooMany)?;
+            all.push(referrer);
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,151 @@
+//! The checks of a store's start: the tables fit the layouts, and the migration was executed.
+
+use super::{
+    super::{
+        database::{Cell, Database, DatabaseError, Session, Work},
+        layout::{Comparison, Form, LayoutError},
+        statement::{Dialect, Param, Statement},
+    },
+    migration,
+    read::BYTES,
+    tables::Tables,
+};
+use crate::{
+    fold::fold,
+    store::{CommitError, StoreError},
+};
+
+/// The reason why a [`TableStore`](super::TableStore) cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A layout is incomplete.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// The tables do not fit the layouts.
+    #[error("the tables do not fit the layouts: {}", .0.join("; "))]
+    Mismatch(Vec<String>),
+    /// The database does not answer.
+    #[error("the database does not answer")]
+    Database(#[source] StoreError),
+}
+
+/// Checks the tables. Returns whether `lower()` agrees with the core for every letter, in the collation of every column
+/// that is compared by it.
+pub(super) async fn check<D: Database>(database: &D, tables: &Tables) -> Result<bool, StartError> {
+    let mut problems = Vec::new();
+    for query in &probes(tables) {
+        // Each in a transaction of its own: in PostgreSQL, a failed statement ends its transaction.
+        match database.read(Probe(query.statement.clone())).await {
+            Ok(_) => {}
+            Err(CommitError { error: StoreError::Backend(source), .. }) => {
+                problems.push(format!("{}: {}", query.subject, text_of(&*source)));
+            }
+            Err(failed) => return Err(StartError::Database(failed.error)),
+        }
+    }
+    let known = |failed: CommitError| StartError::Database(failed.error);
+    let there = database.read(Probe(triggers(tables.dialect))).await.map_err(known)?;
+    let missing = migration::trigger_names(tables).into_iter().filter(|name| !there.contains(name));
+    problems
+        .extend(missing.map(|name| {
+            format!("the trigger `{name}` is missing: execute the statements of `TableStore::migrations`")
+        }));
+    if !problems.is_empty() {
+        return Err(StartError::Mismatch(problems));
+    }
+    let mut agrees = true;
+    for statement in lower_probes(tables) {
+        let answer = database.read(Probe(statement)).await.map_err(known)?;
+        agrees &= answer.first().is_some_and(|answer| *answer == fold(&cased()));
+    }
+    Ok(agrees)
+}
+
+/// The error with its sources: the database's own text names the column that is missing.
+fn text_of(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+struct Query {
+    subject: String,
+    statement: Statement,
+}
+
+/// A query of each table that names all its columns and reads no row.
+fn probes(tables: &Tables) -> Vec<Query> {
+    let mut all = Vec::new();
+    for table in &tables.all {
+        let name = table.resource_type.name();
+        let tenant = table.parts.tenant.as_ref().map(|(_, key_type)| key_type.example());
+        let mut statement = table.select(tenant.as_ref());
+        statement.push(" AND FALSE");
+        all.push(Query { subject: format!("the layout of {name}"), statement });
+        for (_, join) in &table.parts.lists {
+            let mut statement = Statement::new(tables.dialect);
+            let tenant = join.tenant.iter().map(|column| &**column);
+            let initial = join.initial.iter().map(|(name, _)| &*name.column);
+            let columns: Vec<&str> = [&*join.holder, &*join.value].into_iter().chain(tenant).chain(initial).collect();
+            statement.push(&format!("SELECT {} FROM {} WHERE FALSE", columns.join(", "), join.table));
+            all.push(Query { subject: format!("the table `{}` of {name}", join.table), statement });
+        }
+    }
+    all
+}
+
+fn triggers(dialect: Dialect) -> Statement {
+    let mut query = Statement::new(dialect);
+    query.push(match dialect {
+        Dialect::Postgres => "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal AND tgname LIKE 'scim%'",
+        Dialect::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'scim%'",
+    });
+    query
+}
+
+/// Every letter that folding changes.
+fn cased() -> String {
+    ('\u{80}'..='\u{1ffff}').filter(|char| *fold(char.encode_utf8(&mut [0; 4])) != *char.to_string()).collect()
+}
+
+/// The queries that fold all letters by `lower()`, in the collation of a column. SQLite's `lower()` knows ASCII only.
+fn lower_probes(tables: &Tables) -> Vec<Statement> {
+    let mut all = Vec::new();
+    for table in tables.all.iter().filter(|_| tables.dialect == Dialect::Postgres) {
+        for lens in &table.parts.lenses {
+            if lens.field.form != Form::Text(Comparison::Lower) {
+                continue;
+            }
+            let shared = table.parts.shared.as_ref().filter(|_| lens.field.column.is_shared);
+            let owner = shared.map_or(&table.parts.table, |shared| &shared.table);
+            let mut query = Statement::new(tables.dialect);
+            let cased = query.placeholder(Param::from(cased()), "text");
+            // The parameter has no collation of its own, so the collation is that of the column.
+            query.push(&format!("SELECT lower(COALESCE({cased}, t.{})) FROM ", lens.field.column.column));
+            query.push(&format!("(SELECT 1) AS one LEFT JOIN {owner} AS t ON FALSE"));
+            all.push(query);
+        }
+    }
+    all
+}
+
+/// A query whose answer is texts.
+struct Probe(Statement);
+
+impl Work for Probe {
+    type Output = Vec<String>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Vec<String>, CommitError> {
+        let rows = session.query(&self.0, BYTES).await.map_err(DatabaseError::into_commit_error)?;
+        let text = |mut row: super::super::database::Row| match row.take(0) {
+            Cell::Text(text) => Some(text),
+            _ => None,
+        };
+        Ok(rows.into_rows().into_iter().filter_map(text).collect())
+    }
+}

@@ -1,0 +1,403 @@
+//! The parts of statements that follow from the layouts: the tables, the conditions that every statement has, and the
+//! mapping for filters.
+
+use std::sync::Arc;
+
+use super::super::{
+    layout::{Comparison, Form, Join, KeyType, Layout, LayoutError, Lens, Parts, Version},
+    mapping::{Column, Mapping, Table},
+    statement::{Dialect, Param, Statement},
+};
+use crate::{
+    filter::Condition,
+    quirks::{Quirks, Tolerance},
+    resource::Sort,
+    schema::{AttributeId, AttributeType, ResourceType},
+    store::{Pushdown, RequestContext, StoreError, TenantId},
+};
+
+/// The tables of all resource types.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) dialect: Dialect,
+    pub(super) all: Vec<TypeTable>,
+    sorts: bool,
+}
+
+/// The tables of one resource type.
+#[derive(Debug)]
+pub(super) struct TypeTable {
+    pub(super) resource_type: Arc<ResourceType>,
+    pub(super) parts: Parts,
+    pub(super) dialect: Dialect,
+    mapping: Mapping,
+    /// Attributes whose value the database cannot compare, because a column has it in another form.
+    left_to_core: Vec<AttributeId>,
+}
+
+impl Tables {
+    pub(super) fn new(
+        dialect: Dialect,
+        layouts: impl IntoIterator<Item = Layout>,
+        lower_agrees: bool,
+    ) -> Result<Self, LayoutError> {
+        let parts: Vec<_> = layouts.into_iter().map(Layout::into_parts).collect::<Result<_, _>>()?;
+        for (resource_type, own) in &parts {
+            let unknown =
+                own.lists.iter().find(|(_, join)| parts.iter().all(|(it, _)| *it.name() != *join.resource_type));
+            if let Some((_, join)) = unknown {
+                return Err(LayoutError {
+                    resource_type: resource_type.name().into(),
+                    detail: format!(
+                        "the table `{}` refers to `{}`, which has no layout",
+                        join.table, join.resource_type
+                    )
+                    .into(),
+                });
+            }
+        }
+        Ok(Self::of_parts(dialect, parts, lower_agrees))
+    }
+
+    fn of_parts(dialect: Dialect, parts: Vec<(Arc<ResourceType>, Parts)>, lower_agrees: bool) -> Self {
+        let mut all: Vec<TypeTable> = Vec::with_capacity(parts.len());
+        for (resource_type, own) in &parts {
+            let referred = |name: &str| parts.iter().find(|(it, _)| it.name() == name).map(|(_, parts)| parts);
+            let mapping = Builder { dialect, resource_type, parts: own, lower_agrees }.mapping(referred);
+            let touched = own.lenses.iter().filter(|lens| !is_comparable(lens, resource_type));
+            let left_to_core = touched.flat_map(Lens::touched).collect();
+            let (resource_type, parts) = (Arc::clone(resource_type), own.clone());
+            all.push(TypeTable { resource_type, parts, dialect, mapping, left_to_core });
+        }
+        let sorts = all.iter().all(TypeTable::sorts);
+        Self { dialect, all, sorts }
+    }
+
+    /// The same tables, in a database whose `lower()` agrees with the core or does not.
+    pub(super) fn with_lower(self, agrees: bool) -> Self {
+        let dialect = self.dialect;
+        Self::of_parts(dialect, self.all.into_iter().map(|table| (table.resource_type, table.parts)).collect(), agrees)
+    }
+
+    pub(super) fn sorts(&self) -> bool {
+        self.sorts
+    }
+
+    pub(super) fn find(&self, name: &str) -> Result<(usize, &TypeTable), StoreError> {
+        let found = self.all.iter().enumerate().find(|(_, table)| table.resource_type.name() == name);
+        found.ok_or_else(|| StoreError::backend(format!("the resource type `{name}` has no layout")))
+    }
+
+    pub(super) fn at(&self, index: usize) -> Result<&TypeTable, StoreError> {
+        self.all.get(index).ok_or_else(|| StoreError::backend("a resource type without a layout"))
+    }
+}
+
+/// Whether the database compares the value of the column as the core does.
+fn is_comparable(lens: &Lens, resource_type: &ResourceType) -> bool {
+    let Some(attribute) = lens.exact() else { return false };
+    match lens.field.form {
+        Form::Text(Comparison::Exact) => resource_type.compares_exactly(attribute),
+        _ => true,
+    }
+}
+
+/// The text that stands for the tenant in every query of resources: the first parameter.
+fn tenant_placeholder(dialect: Dialect, key_type: KeyType) -> String {
+    match dialect {
+        Dialect::Sqlite => "?1".to_owned(),
+        Dialect::Postgres => format!("$1::{}", key_type.cast()),
+    }
+}
+
+struct Builder<'a> {
+    dialect: Dialect,
+    resource_type: &'a Arc<ResourceType>,
+    parts: &'a Parts,
+    lower_agrees: bool,
+}
+
+impl Builder<'_> {
+    fn mapping<'p>(&self, referred: impl Fn(&str) -> Option<&'p Parts>) -> Mapping {
+        let (resource_type, parts) = (self.resource_type, self.parts);
+        let id = parts.key.id_text("r");
+        let mut mapping = match parts.side {
+            Some(_) => Mapping::documents(resource_type, id, "s.comparable")
+                .with_indexed(parts.searched.iter().copied())
+                .contained(),
+            None => Mapping::columns(resource_type, id),
+        };
+        let (id, key_type) = parts.key.id();
+        mapping = mapping.with_column(AttributeId::ID, Column::key(format!("r.{id}"), key_type).required());
+        for lens in &parts.lenses {
+            let Some(attribute) = lens.exact().filter(|_| is_comparable(lens, resource_type)) else { continue };
+            mapping = mapping.with_column(attribute, self.column(lens, attribute));
+        }
+        for list in resource_type.reference_lists() {
+            let Some(value) = resource_type.value_of(*list) else { continue };
+            let joins: Vec<_> =
+                parts.joins(*list).filter_map(|join| Some((join, referred(&join.resource_type)?))).collect();
+            mapping = mapping.with_table(*list, self.rows(&joins, value));
+        }
+        mapping
+    }
+
+    fn column(&self, lens: &Lens, attribute: AttributeId) -> Column {
+        let name = lens.field.column.qualified();
+        let is_text = |text: String| if self.dialect == Dialect::Postgres { format!("{text}::text") } else { text };
+        match &lens.field.form {
+            Form::Text(Comparison::Copy(copy)) if !self.resource_type.compares_exactly(attribute) => {
+                Column::folded(copy.qualified())
+            }
+            Form::Text(Comparison::Lower) if !self.resource_type.compares_exactly(attribute) => {
+                Column::lower(format!("lower({name})"), self.lower_agrees)
+            }
+            Form::Text(Comparison::NoCase) if !self.resource_type.compares_exactly(attribute) => {
+                Column::lower(format!("{name} COLLATE NOCASE"), false)
+            }
+            Form::Text(_) if lens.field.cast.is_some() => Column::text(is_text(name)),
+            Form::Text(_) => Column::text(name),
+            Form::Flag { inverted: false } => Column::boolean(name),
+            Form::Flag { .. } | Form::State { .. } => Column::boolean(lens.selected(self.dialect)),
+            Form::Integer => Column::integer(name),
+            Form::Instant(1_000) => Column::microseconds(name),
+            Form::Instant(1_000_000) => Column::milliseconds(name),
+            Form::Instant(_) => Column::seconds(name),
+            Form::Timestamp => Column::timestamp(name),
+        }
+    }
+
+    /// The rows of a list for filters. The first parameter of a statement is the tenant.
+    fn rows(&self, joins: &[(&Join, &Parts)], value: AttributeId) -> Table {
+        let tenant = self.parts.tenant.as_ref().map(|(_, key_type)| tenant_placeholder(self.dialect, *key_type));
+        let holder_id = |holder: &str| match &self.parts.key.shown {
+            None if self.parts.key.key_type == KeyType::Text => holder.to_owned(),
+            None => format!("CAST({holder} AS text)"),
+            Some(_) => format!(
+                "(SELECT {} FROM {} AS r WHERE r.{} = {holder})",
+                self.parts.key.id_text("r"),
+                self.parts.table,
+                self.parts.key.column
+            ),
+        };
+        if let [(join, referred)] = joins
+            && referred.key.shown.is_none()
+        {
+            let tenant_of_row = match (&join.tenant, &tenant) {
+                (Some(column), Some(tenant)) => format!(" AND m.{column} = {tenant}"),
+                _ => String::new(),
+            };
+            let visible = format!(
+                "EXISTS (SELECT 1 FROM {} WHERE r.{} = m.{}{})",
+                from_for_conditions(referred),
+                referred.key.column,
+                join.value,
+                conditions(referred, tenant.as_deref(), " AND ")
+            );
+            let on = format!("m.{} = r.{}{tenant_of_row} AND {visible}", join.holder, self.parts.key.column);
+            return Table::new(format!("{} AS m", join.table), on)
+                .with_owner(holder_id(&format!("m.{}", join.holder)), format!("{visible}{tenant_of_row}"))
+                .with_column(value, Column::key(format!("m.{}", join.value), referred.key.key_type).required());
+        }
+        let parts = joins.iter().map(|(join, referred)| {
+            let tenant_of_row = match (&join.tenant, &tenant) {
+                (Some(column), Some(tenant)) => format!(" AND j.{column} = {tenant}"),
+                _ => String::new(),
+            };
+            format!(
+                "SELECT j.{} AS holder, {} AS value FROM {} AS j, {} WHERE r.{} = j.{}{}{tenant_of_row}",
+                join.holder,
+                referred.key.id_text("r"),
+                join.table,
+                from_for_conditions(referred),
+                referred.key.column,
+                join.value,
+                conditions(referred, tenant.as_deref(), " AND ")
+            )
+        });
+        let union = parts.collect::<Vec<_>>().join(" UNION ALL ");
+        Table::new(format!("({union}) AS m"), format!("m.holder = r.{}", self.parts.key.column))
+            .with_owner(holder_id("m.holder"), "TRUE")
+            .with_column(value, Column::text("m.value").required())
+    }
+}
+
+/// The tables of a layout as in a `FROM` clause.
+pub(super) fn from(parts: &Parts) -> String {
+    format!("{} AS r{}", parts.table, joined(parts, true, true))
+}
+
+/// The tables that the conditions of a layout need, as in a `FROM` clause.
+pub(super) fn from_for_conditions(parts: &Parts) -> String {
+    format!("{} AS r{}", parts.table, joined_for_conditions(parts))
+}
+
+/// The tables besides `r` that the conditions of a layout need.
+pub(super) fn joined_for_conditions(parts: &Parts) -> String {
+    let name = |alias: &str| parts.conditions.iter().any(|condition| condition.contains(alias));
+    joined(parts, name("u."), name("s."))
+}
+
+fn joined(parts: &Parts, with_shared: bool, with_side: bool) -> String {
+    let mut joined = String::new();
+    if let Some(shared) = parts.shared.as_ref().filter(|_| with_shared) {
+        joined += &format!(" JOIN {} AS u ON u.{} = r.{}", shared.table, shared.key, shared.link);
+    }
+    if let Some(side) = parts.side.as_ref().filter(|_| with_side) {
+        joined += &format!(" LEFT JOIN {side} AS s ON s.key = r.{}", parts.key.column);
+        if let Some((tenant, _)) = &parts.tenant {
+            joined += &format!(" AND s.tenant = r.{tenant}");
+        }
+    }
+    joined
+}
+
+/// The conditions of every row, each after `separator`. `tenant` is the placeholder of the tenant.
+pub(super) fn conditions(parts: &Parts, tenant: Option<&str>, separator: &str) -> String {
+    let tenant = match (&parts.tenant, tenant) {
+        (Some((column, _)), Some(tenant)) => Some(format!("r.{column} = {tenant}")),
+        _ => None,
+    };
+    let own = parts.conditions.iter().map(|condition| format!("({condition})"));
+    tenant.into_iter().chain(own).map(|condition| format!("{separator}{condition}")).collect()
+}
+
+impl TypeTable {
+    pub(super) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// The type of the id.
+    pub(super) fn id_type(&self) -> KeyType {
+        self.parts.key.id().1
+    }
+
+    /// The value of the tenant's column; `None` without such a column.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Denied`] for a tenant that the tables cannot have.
+    pub(super) fn tenant(&self, context: &RequestContext) -> Result<Option<Param>, StoreError> {
+        match &self.parts.tenant {
+            Some((_, key_type)) => key_type.parse(context.tenant().as_str()).map(Some).ok_or(StoreError::Denied),
+            None if *context.tenant() == TenantId::single() => Ok(None),
+            None => Err(StoreError::Denied),
+        }
+    }
+
+    pub(super) fn pushdown(&self, condition: &Condition) -> Pushdown {
+        if !self.left_to_core.is_empty() {
+            let is_left = |attribute: &AttributeId| {
+                let mut at = *attribute;
+                while at != AttributeId::ROOT {
+                    if self.left_to_core.contains(&at) {
+                        return true;
+                    }
+                    at = self.resource_type.parent(at);
+                }
+                let above = |left: &AttributeId| self.resource_type.parent(*left) == *attribute;
+                self.left_to_core.iter().any(above)
+            };
+            if condition.attributes().iter().any(is_left) {
+                return Pushdown::No;
+            }
+        }
+        self.mapping.pushdown(self.dialect, condition)
+    }
+
+    /// Whether the database can sort by every attribute that a client can name.
+    fn sorts(&self) -> bool {
+        self.leaves(AttributeId::ROOT).into_iter().all(|attribute| {
+            let is_left = self.left_to_core.contains(&attribute);
+            let path = self.resource_type.path(attribute);
+            let Ok(path) = path.parse::<crate::path::AttributePath>() else { return false };
+            let sort = Sort::new(&self.resource_type, path.as_ref(), false, &mut Tolerance::new(Quirks::strict()));
+            sort.is_err() || (!is_left && sort.is_ok_and(|sort| self.mapping.sorts(self.dialect, &sort)))
+        })
+    }
+
+    fn leaves(&self, parent: AttributeId) -> Vec<AttributeId> {
+        let below = |attribute: &AttributeId| {
+            let is_complex = self.resource_type.attribute(*attribute).data_type() == AttributeType::Complex;
+            if is_complex { self.leaves(*attribute) } else { vec![*attribute] }
+        };
+        self.resource_type.children(parent).iter().flat_map(below).collect()
+    }
+
+    /// The beginning of a query of resources: all columns, and the conditions of every row. The columns are the
+    /// version, the id, the key as text, the document, and the column of each lens.
+    pub(super) fn select(&self, tenant: Option<&Param>) -> Statement {
+        let parts = &self.parts;
+        let text = |sql: String| if self.dialect == Dialect::Postgres { format!("{sql}::text") } else { sql };
+        let version = self.version_text();
+        let document = if parts.side.is_some() { "s.document" } else { "NULL" };
+        let document = text(document.to_owned());
+        let key = match parts.key.key_type {
+            KeyType::Text => text(format!("r.{}", parts.key.column)),
+            _ => format!("CAST(r.{} AS text)", parts.key.column),
+        };
+        let mut columns = vec![version, text(parts.key.id_text("r")), key, document];
+        columns.extend(parts.lenses.iter().map(|lens| lens.selected(self.dialect)));
+        self.begin(&columns.join(", "), &from(&self.parts), tenant)
+    }
+
+    /// The expression of the version.
+    pub(super) fn version_text(&self) -> String {
+        let number = match &self.parts.version {
+            Version::Side => "COALESCE(s.version, 0)".to_owned(),
+            Version::Column(column) => format!("r.{column}"),
+            Version::Xmin => return "r.xmin::text || '-' || r.cmin::text".to_owned(),
+        };
+        format!("CAST({number} AS text)")
+    }
+
+    /// The beginning of a query for the number of resources.
+    pub(super) fn count(&self, tenant: Option<&Param>) -> Statement {
+        self.begin("count(*)", &from(&self.parts), tenant)
+    }
+
+    /// The beginning of a query for ids.
+    pub(super) fn ids(&self, tenant: Option<&Param>) -> Statement {
+        let id = self.parts.key.id_text("r");
+        self.begin(&format!("CAST({id} AS text)"), &from_for_conditions(&self.parts), tenant)
+    }
+
+    /// The beginning of a query for ids and keys, both as text.
+    pub(super) fn keys(&self, tenant: Option<&Param>) -> Statement {
+        let (id, key) = (self.parts.key.id_text("r"), &self.parts.key.column);
+        let columns = format!("CAST({id} AS text), CAST(r.{key} AS text)");
+        self.begin(&columns, &from_for_conditions(&self.parts), tenant)
+    }
+
+    fn begin(&self, columns: &str, from: &str, tenant: Option<&Param>) -> Statement {
+        let mut statement = Statement::new(self.dialect);
+        statement.push("SELECT ").push(columns).push(" FROM ").push(from).push(" WHERE ");
+        self.push_rows(&mut statement, tenant);
+        statement
+    }
+
+    /// Adds the conditions of every row.
+    pub(super) fn push_rows(&self, statement: &mut Statement, tenant: Option<&Param>) {
+        let placeholder = match (&self.parts.tenant, tenant) {
+            (Some((_, key_type)), Some(tenant)) => Some(statement.placeholder(tenant.clone(), key_type.cast())),
+            _ => None,
+        };
+        let conditions = conditions(&self.parts, placeholder.as_deref(), " AND ");
+        statement.push(conditions.strip_prefix(" AND ").unwrap_or("TRUE"));
+    }
+
+    /// Adds that the row has this id.
+    pub(super) fn push_id(&self, statement: &mut Statement, id: &Param) {
+        let (column, key_type) = self.parts.key.id();
+        let placeholder = statement.placeholder(id.clone(), key_type.cast());
+        statement.push(&format!(" AND r.{column} = {placeholder}"));
+    }
+
+    /// Adds that the row has one of these ids.
+    pub(super) fn push_ids<'a>(&self, statement: &mut Statement, ids: impl IntoIterator<Item = &'a str>) {
+        let (column, key_type) = self.parts.key.id();
+        let ids: Vec<Param> = ids.into_iter().filter_map(|id| key_type.parse(id)).collect();
+        statement.push(" AND ");
+        key_type.is_one_of(statement, &format!("r.{column}"), &ids);
+    }
+}

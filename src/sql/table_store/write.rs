@@ -1,0 +1,515 @@
+//! Rows of resources: the lock, the insertion, the difference of a replacement, the deletion, and the version after
+//! each of them.
+
+use super::{
+    read::{BYTES, contents, found, id_text},
+    tables::{TypeTable, from},
+};
+use crate::{
+    resource::Resource,
+    schema::AttributeId,
+    sql::{
+        database::{DatabaseError, Session},
+        layout::{Assigned, Content, Join, Lens, Shared, Version, Writes},
+        statement::{Dialect, Param, Statement},
+    },
+    store::{self, StoreError},
+};
+
+/// A row that is locked until the commit.
+pub(super) struct Locked {
+    pub(super) key: Param,
+    pub(super) version: store::Version,
+    /// The resource, without its lists.
+    pub(super) resource: Resource,
+    contents: Vec<Option<Content>>,
+}
+
+/// The reason why a row was not written.
+pub(super) enum Failure {
+    Database(DatabaseError),
+    Store(StoreError),
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl TypeTable {
+    /// The store's error for a failure: a violated constraint names the attribute that the layout declares for it.
+    pub(super) fn explained(&self, failure: impl Into<Failure>) -> StoreError {
+        let error = match failure.into() {
+            Failure::Store(error) => return error,
+            Failure::Database(error) => error,
+        };
+        if let DatabaseError::Unique { constraint, .. } = &error {
+            let names = |lens: &&Lens| lens.field.constraint() == Some(constraint.as_str());
+            if let Some(attribute) = self.parts.lenses.iter().find(names).and_then(Lens::attribute) {
+                return StoreError::NotUnique { attribute };
+            }
+            // A race of two creations with one id.
+            let (id, _) = self.parts.key.id();
+            let is_key = *constraint == format!("{}_pkey", self.parts.table)
+                || constraint.split(", ").any(|column| column == format!("{}.{id}", self.parts.table));
+            if is_key {
+                return StoreError::NotUnique { attribute: AttributeId::ID };
+            }
+        }
+        error.into_store_error()
+    }
+
+    /// Adds that the row has this key, and belongs to the tenant.
+    fn push_key(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
+        let placeholder = statement.placeholder(key.clone(), self.parts.key.key_type.cast());
+        statement.push(&format!("r.{} = {placeholder}", self.parts.key.column));
+        if let (Some((column, key_type)), Some(tenant)) = (&self.parts.tenant, tenant) {
+            let placeholder = statement.placeholder(tenant.clone(), key_type.cast());
+            statement.push(&format!(" AND r.{column} = {placeholder}"));
+        }
+    }
+
+    fn push_side(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
+        let placeholder = statement.placeholder(key.clone(), self.parts.key.key_type.cast());
+        statement.push(&format!("key = {placeholder}"));
+        if let (Some((_, key_type)), Some(tenant)) = (&self.parts.tenant, tenant) {
+            let placeholder = statement.placeholder(tenant.clone(), key_type.cast());
+            statement.push(&format!(" AND tenant = {placeholder}"));
+        }
+    }
+}
+
+/// Finds the row of an id, locks the row until the commit, and reads the row. SQLite has only one writer at a time and
+/// needs no lock.
+pub(super) async fn lock<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    tenant: Option<&Param>,
+    id: &str,
+) -> Result<Option<Locked>, StoreError> {
+    let Some(id) = table.id_type().parse(id) else { return Ok(None) };
+    if table.dialect == Dialect::Postgres {
+        // First the lock alone: a query that waits for a lock reads the other tables in their old state.
+        let mut lock = table.keys(tenant);
+        table.push_id(&mut lock, &id);
+        lock.push(if table.parts.shared.is_some() { " FOR NO KEY UPDATE OF r, u" } else { " FOR NO KEY UPDATE OF r" });
+        if session.query(&lock, BYTES).await?.into_rows().is_empty() {
+            return Ok(None);
+        }
+    }
+    let mut query = table.select(tenant);
+    table.push_id(&mut query, &id);
+    let Some(mut row) = session.query(&query, BYTES).await?.into_rows().pop() else { return Ok(None) };
+    let contents = contents(&table.parts.lenses, &row)?;
+    let found = found(table, &mut row)?;
+    let key = table.parts.key.key_type.parse(&found.key);
+    let key = key.ok_or_else(|| StoreError::backend("a key in a form that its type does not have"))?;
+    Ok(Some(Locked { key, version: found.version, resource: found.resource, contents }))
+}
+
+/// Whether a row has this id, also one that SCIM does not see.
+pub(super) async fn exists<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    tenant: Option<&Param>,
+    id: &Param,
+) -> Result<bool, StoreError> {
+    let (column, key_type) = table.parts.key.id();
+    let mut query = Statement::new(table.dialect);
+    query.push(&format!("SELECT 1 FROM {} AS r WHERE ", table.parts.table));
+    let placeholder = query.placeholder(id.clone(), key_type.cast());
+    query.push(&format!("r.{column} = {placeholder}"));
+    if let (Some((column, key_type)), Some(tenant)) = (&table.parts.tenant, tenant) {
+        let placeholder = query.placeholder(tenant.clone(), key_type.cast());
+        query.push(&format!(" AND r.{column} = {placeholder}"));
+    }
+    Ok(!session.query(&query, BYTES).await?.into_rows().is_empty())
+}
+
+/// Inserts the row of a resource, with its shared user and its row in the side table. Returns the key.
+pub(super) async fn insert<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    tenant: Option<&Param>,
+    id: &Param,
+    resource: &Resource,
+) -> Result<Param, Failure> {
+    let parts = &table.parts;
+    let link = match &parts.shared {
+        Some(shared) => Some(link(session, table, shared, resource).await?),
+        None => None,
+    };
+    let mut columns: Vec<(&str, Written<'_>)> = Vec::new();
+    let (id_column, id_type) = parts.key.id();
+    columns.push((id_column, Written::Key(id.clone(), id_type.cast())));
+    if let (Some((column, key_type)), Some(tenant)) = (&parts.tenant, tenant) {
+        columns.push((column, Written::Key(tenant.clone(), key_type.cast())));
+    }
+    if let (Some(shared), Some(link)) = (&parts.shared, link) {
+        columns.push((&shared.link, Written::Key(link, shared.key_type.cast())));
+    }
+    columns.extend(assigned(&parts.lenses, resource, false));
+    for (name, initial) in &parts.initial {
+        columns.retain(|(column, _)| *column != &*name.column);
+        columns.push((&name.column, Written::Initial(initial)));
+    }
+    let mut insert = insertion(table.dialect, &parts.table, &columns);
+    let key = if parts.key.shown.is_some() {
+        insert.push(&format!(" RETURNING CAST({} AS text)", parts.key.column));
+        let mut row = session.query(&insert, BYTES).await?.into_rows().pop();
+        let key = row.as_mut().and_then(|row| id_text(row, 0)).and_then(|key| parts.key.key_type.parse(&key));
+        key.ok_or_else(|| StoreError::backend("the database made no key"))?
+    } else {
+        session.execute(&insert).await?;
+        id.clone()
+    };
+    write_side(session, table, tenant, &key, resource).await?;
+    // A state is an expression of the present row, which now exists.
+    let mut check = table.select(tenant);
+    check.push(" AND ");
+    table.push_key(&mut check, tenant, &key);
+    let row = session.query(&check, BYTES).await?.into_rows().pop();
+    let row = row.ok_or_else(|| {
+        StoreError::backend("a new row does not satisfy the condition of its layout: set the columns `at_creation`")
+    })?;
+    let contents = contents(&parts.lenses, &row)?;
+    update(session, table, tenant, &key, resource, &contents, true).await?;
+    Ok(key)
+}
+
+/// The shared user of a new resource: the user that exists, or a new one.
+async fn link<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    shared: &Shared,
+    resource: &Resource,
+) -> Result<Param, Failure> {
+    let lenses = &table.parts.lenses;
+    let lens = lenses.iter().find(|lens| {
+        let path = lens.attribute().map(|attribute| table.resource_type.path(attribute));
+        lens.field.column.is_shared && path.as_deref() == Some(&*shared.found_by)
+    });
+    let lens = lens.ok_or_else(|| {
+        StoreError::backend(format!("`{}` has no field with the prefix `u.` to find a shared user by", shared.found_by))
+    })?;
+    let Some(Content::Text(name)) = lens.content(resource) else {
+        return Err(StoreError::backend("a shared user is found by a text").into());
+    };
+    let mut query = Statement::new(table.dialect);
+    query.push(&format!("SELECT CAST(u.{} AS text) FROM {} AS u WHERE ", shared.key, shared.table));
+    lens.field.push_equal(&mut query, &name);
+    if table.dialect == Dialect::Postgres {
+        query.push(" FOR NO KEY UPDATE OF u");
+    }
+    if let Some(mut row) = session.query(&query, BYTES).await?.into_rows().pop() {
+        let key = id_text(&mut row, 0).and_then(|key| shared.key_type.parse(&key));
+        return Ok(key.ok_or_else(|| StoreError::backend("a shared user without a key"))?);
+    }
+    let mut columns = assigned(lenses, resource, true);
+    for (name, initial) in &shared.initial {
+        columns.retain(|(column, _)| *column != &*name.column);
+        columns.push((&name.column, Written::Initial(initial)));
+    }
+    if let Some(key) = &shared.new_key {
+        columns.push((&shared.key, Written::Initial(key)));
+    }
+    let mut insert = insertion(table.dialect, &shared.table, &columns);
+    insert.push(&format!(" RETURNING CAST({} AS text)", shared.key));
+    let mut row = session.query(&insert, BYTES).await?.into_rows().pop();
+    let key = row.as_mut().and_then(|row| id_text(row, 0)).and_then(|key| shared.key_type.parse(&key));
+    Ok(key.ok_or_else(|| StoreError::backend("the database made no key"))?)
+}
+
+/// The value of a column in an insertion.
+enum Written<'a> {
+    Key(Param, &'static str),
+    Assigned(Assigned),
+    Initial(&'a crate::sql::layout::Initial),
+}
+
+/// The columns of the layout's own table or of the shared table, without states and without columns that the store does
+/// not write.
+fn assigned<'a>(lenses: &'a [Lens], resource: &Resource, is_shared: bool) -> Vec<(&'a str, Written<'a>)> {
+    let mut columns: Vec<(&str, Written<'_>)> = Vec::new();
+    for lens in lenses {
+        let field = &lens.field;
+        if field.column.is_shared != is_shared || field.is_read_only || field.is_state() {
+            continue;
+        }
+        for (column, assigned) in field.assignments(lens.content(resource).as_ref()) {
+            // Of two fields with one column, the first decides.
+            if columns.iter().all(|(known, _)| *known != column) {
+                columns.push((column, Written::Assigned(assigned)));
+            }
+        }
+    }
+    columns
+}
+
+fn insertion(dialect: Dialect, table: &str, columns: &[(&str, Written<'_>)]) -> Statement {
+    let names: Vec<&str> = columns.iter().map(|(column, _)| *column).collect();
+    let mut insert = Statement::new(dialect);
+    insert.push(&format!("INSERT INTO {table} ({}) VALUES (", names.join(", ")));
+    for (index, (_, value)) in columns.iter().enumerate() {
+        if index > 0 {
+            insert.push(", ");
+        }
+        match value {
+            Written::Key(key, cast) => {
+                let placeholder = insert.placeholder(key.clone(), cast);
+                insert.push(&placeholder);
+            }
+            Written::Assigned(assigned) => assigned.write(&mut insert),
+            Written::Initial(initial) => initial.write(&mut insert),
+        }
+    }
+    insert.push(")");
+    insert
+}
+
+/// Writes the difference between the row and the resource, and the side table.
+pub(super) async fn replace<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    tenant: Option<&Param>,
+    locked: &Locked,
+    after: &Resource,
+) -> Result<(), Failure> {
+    update(session, table, tenant, &locked.key, after, &locked.contents, false).await?;
+    write_side(session, table, tenant, &locked.key, after).await
+}
+
+/// Assigns the columns whose content differs. `is_new` if the row was just inserted.
+async fn update<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    tenant: Option<&Param>,
+    key: &Param,
+    after: &Resource,
+    contents: &[Option<Content>],
+    is_new: bool,
+) -> Result<(), Failure> {
+    let parts = &table.parts;
+    let mut own: Vec<(&str, Assigned)> = Vec::new();
+    let mut shared: Vec<(&str, Assigned)> = Vec::new();
+    let mut decided: Vec<&str> = Vec::new();
+    for (lens, before) in parts.lenses.iter().zip(contents) {
+        let column = &*lens.field.column.column;
+        // Of two fields with one column, the first decides.
+        if decided.contains(&column) || lens.field.is_read_only {
+            continue;
+        }
+        decided.push(column);
+        let content = lens.content(after);
+        if content == *before {
+            continue;
+        }
+        if lens.field.column.is_shared {
+            // A creation that found the user only links it.
+            if !is_new {
+                shared.extend(lens.field.assignments(content.as_ref()));
+            }
+        } else {
+            own.extend(lens.field.assignments(content.as_ref()));
+        }
+    }
+    if !shared.is_empty() {
+        write_shared(session, table, tenant, key, &shared).await?;
+    }
+    if own.is_empty() && (is_new || parts.version != Version::Xmin) {
+        return Ok(());
+    }
+    if own.is_empty() {
+        // The version of the row has to change.
+        own.push((&parts.key.column, Assigned::Sql(parts.key.column.clone())));
+    }
+    let mut update = Statement::new(table.dialect);
+    update.push(&format!("UPDATE {} AS r SET ", parts.table));
+    push_assignments(&mut update, &own);
+    update.push(" WHERE ");
+    table.push_key(&mut update, tenant, key);
+    session.execute(&update).await?;
+    Ok(())
+}
+
+fn push_assignments(statement: &mut Statement, assignments: &[(&str, Assigned)]) {
+    for (index, (column, assigned)) in assignments.iter().enumerate() {
+        statement.push(if index > 0 { ", " } else { "" }).push(column).push(" = ");
+        assigned.write(statement);
+    }
+}
+
+/// Changes a shared user, if the layout allows it.
+async fn write_shared<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    tenant: Option<&Param>,
+    key: &Param,
+    assignments: &[(&str, Assigned)],
+) -> Result<(), Failure> {
+    let parts = &table.parts;
+    let Some(shared) = &parts.shared else { return Ok(()) };
+    if shared.writes == Writes::Never {
+        return Err(StoreError::Denied.into());
+    }
+    let mut update = Statement::new(table.dialect);
+    update.push(&format!("UPDATE {} AS u SET ", shared.table));
+    push_assignments(&mut update, assignments);
+    update.push(&format!(" WHERE u.{} = (SELECT r.{} FROM {} AS r WHERE ", shared.key, shared.link, parts.table));
+    table.push_key(&mut update, tenant, key);
+    update.push(")");
+    if shared.writes == Writes::SoleLink {
+        update.push(&format!(
+            " AND (SELECT count(*) FROM {} AS other WHERE other.{} = u.{}) = 1",
+            parts.table, shared.link, shared.key
+        ));
+    }
+    if session.execute(&update).await? == 0 {
+        return Err(StoreError::Denied.into());
+    }
+    Ok(())
+}
+
+/// Writes the row in the side table: the resource without its lists, and the text by which it is compared.
+async fn write_side<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    tenant: Option<&Param>,
+    key: &Param,
+    resource: &Resource,
+) -> Result<(), Failure> {
+    let parts = &table.parts;
+    let Some(side) = &parts.side else { return Ok(()) };
+    let lists = table.resource_type.reference_lists();
+    let stored;
+    let resource = if lists.iter().any(|list| resource.root().contains(*list)) {
+        let kept = resource.root().iter().filter(|(attribute, _)| !lists.contains(attribute));
+        let kept = kept.map(|(attribute, value)| (attribute, value.clone())).collect();
+        stored = Resource::from_object(resource.resource_type().clone(), kept);
+        &stored
+    } else {
+        resource
+    };
+    let document = String::from_utf8(resource.to_json()).map_err(StoreError::backend)?;
+    if table.dialect == Dialect::Postgres && document.contains("\\u0000") {
+        return Err(StoreError::backend("PostgreSQL has no text with U+0000").into());
+    }
+    let comparable = table.mapping().document(resource);
+    let mut insert = Statement::new(table.dialect);
+    insert.push(&format!("INSERT INTO {side} (key, "));
+    let tenant = parts.tenant.as_ref().zip(tenant);
+    insert.push(if tenant.is_some() {
+        "tenant, document, comparable) VALUES ("
+    } else {
+        "document, comparable) VALUES ("
+    });
+    let placeholder = insert.placeholder(key.clone(), parts.key.key_type.cast());
+    insert.push(&placeholder).push(", ");
+    if let Some(((_, key_type), tenant)) = tenant {
+        let placeholder = insert.placeholder(tenant.clone(), key_type.cast());
+        insert.push(&placeholder).push(", ");
+    }
+    let placeholder = insert.placeholder(Param::from(document), "text");
+    insert.push(&placeholder).push(", ");
+    let placeholder = insert.placeholder(Param::from(comparable), "text::jsonb");
+    insert.push(&placeholder).push(") ON CONFLICT ").push(if tenant.is_some() { "(tenant, key)" } else { "(key)" });
+    insert.push(" DO UPDATE SET document = excluded.document, comparable = excluded.comparable");
+    session.execute(&insert).await?;
+    Ok(())
+}
+
+/// Removes the row, or marks it; a shared user stays.
+pub(super) async fn delete<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    tenant: Option<&Param>,
+    key: &Param,
+) -> Result<(), StoreError> {
+    let parts = &table.parts;
+    if let Some(side) = &parts.side {
+        let mut delete = Statement::new(table.dialect);
+        delete.push(&format!("DELETE FROM {side} WHERE "));
+        table.push_side(&mut delete, tenant, key);
+        session.execute(&delete).await?;
+    }
+    let mut delete = Statement::new(table.dialect);
+    match &parts.soft_delete {
+        Some(assignments) => {
+            delete.push(&format!("UPDATE {} AS r SET ", parts.table));
+            let assignments = assignments.iter().map(|(column, sql)| format!("{column} = {sql}"));
+            delete.push(&assignments.collect::<Vec<_>>().join(", "));
+        }
+        None => {
+            delete.push(&format!("DELETE FROM {} AS r", parts.table));
+        }
+    }
+    delete.push(" WHERE ");
+    table.push_key(&mut delete, tenant, key);
+    session.execute(&delete).await?;
+    Ok(())
+}
+
+/// The version of a row after a change.
+pub(super) async fn version<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    tenant: Option<&Param>,
+    key: &Param,
+) -> Result<store::Version, StoreError> {
+    let mut query = Statement::new(table.dialect);
+    let version = table.version_text();
+    query.push(&format!("SELECT {version} FROM {} WHERE ", from(&table.parts)));
+    table.push_key(&mut query, tenant, key);
+    let mut row = session.query(&query, BYTES).await?.into_rows().pop();
+    let version = row.as_mut().and_then(|row| id_text(row, 0));
+    let version = version.ok_or_else(|| StoreError::backend("a row without a version"))?;
+    store::Version::new(version).map_err(StoreError::backend)
+}
+
+/// Locks the holders of the lists with this value, and gives them new versions if no trigger does.
+pub(super) async fn touch_holders<S: Session>(
+    session: &mut S,
+    holder: &TypeTable,
+    join: &Join,
+    tenant: Option<&Param>,
+    key: &Param,
+    value: &TypeTable,
+) -> Result<(), StoreError> {
+    if holder.dialect != Dialect::Postgres {
+        return Ok(());
+    }
+    let of_value = |statement: &mut Statement| {
+        let placeholder = statement.placeholder(key.clone(), value.parts.key.key_type.cast());
+        let own = format!("r.{} IN (SELECT m.{} FROM {} AS m WHERE ", holder.parts.key.column, join.holder, join.table);
+        statement.push(&own).push(&format!("m.{} = {placeholder}", join.value));
+        if let (Some(column), Some((_, key_type)), Some(tenant)) = (&join.tenant, &holder.parts.tenant, tenant) {
+            let placeholder = statement.placeholder(tenant.clone(), key_type.cast());
+            statement.push(&format!(" AND m.{column} = {placeholder}"));
+        }
+        statement.push(")");
+    };
+    // A fixed order prevents a deadlock of two deletions.
+    let mut lock = Statement::new(holder.dialect);
+    lock.push(&format!(
+        "SELECT count(*) FROM (SELECT r.{} FROM {} AS r WHERE ",
+        holder.parts.key.column, holder.parts.table
+    ));
+    of_value(&mut lock);
+    lock.push(&format!(" ORDER BY r.{} FOR NO KEY UPDATE) AS locked", holder.parts.key.column));
+    session.query(&lock, BYTES).await?;
+    if holder.parts.version == Version::Xmin {
+        let mut touch = Statement::new(holder.dialect);
+        let column = &holder.parts.key.column;
+        touch.push(&format!("UPDATE {} AS r SET {column} = {column} WHERE ", holder.parts.table));
+        of_value(&mut touch);
+        session.execute(&touch).await?;
+    }
+    Ok(())
+}
