@@ -24,7 +24,7 @@ pub use self::{
 pub(super) use self::{
     field::{Assigned, Comparison, Content, Form, Name},
     lens::Lens,
-    parts::{Parts, Version},
+    parts::{Assignments, Parts, Version},
 };
 use crate::{
     path::AttributePath,
@@ -164,9 +164,24 @@ impl Layout {
     /// ```
     #[must_use]
     pub fn soft_delete<'a>(mut self, live: &str, assignments: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        self.parts.conditions.push(live.into());
         let assignments = assignments.into_iter().map(|(column, sql)| (column.into(), sql.into())).collect();
-        self.parts.soft_delete = Some(assignments);
+        self.parts.soft_delete = Some((live.into(), assignments));
+        self
+    }
+
+    /// Restores a deleted row when a client creates a resource with the same value of an attribute: the resource gets
+    /// the id of the row again, and `assignments` make the row live. Without this declaration a creation makes a new
+    /// row.
+    ///
+    /// Choose an attribute whose value the identity provider never gives to another person, such as `externalId`. Many
+    /// organizations give a `userName` again.
+    #[must_use]
+    pub fn restored_by<'a>(mut self, path: &str, assignments: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let assignments = assignments.into_iter().map(|(column, sql)| (column.into(), sql.into())).collect();
+        match self.resolve(path) {
+            Ok(attribute) => self.parts.restore = Some((attribute, assignments)),
+            Err(detail) => self.refuse(detail),
+        }
         self
     }
 

@@ -7,6 +7,7 @@ mod change;
 mod hooks;
 mod lists;
 mod migration;
+mod new_id;
 mod read;
 mod start;
 mod tables;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use self::{
     change::Commit,
+    new_id::{Ids, NewNumber, Numbers, deleted},
     read::{Fetch, Locate, Referrers},
     tables::{Tables, TypeTable},
 };
@@ -33,6 +35,7 @@ use crate::{
         Capabilities, Change, ChangeOutcome, CommitError, Key, Page, Pushdown, Referrer, RequestContext,
         RequestedAttributes, Scan, Store, StoreError, Stored,
     },
+    value::Text,
 };
 
 /// A store on a host's own tables. The host declares one [`Layout`] for each resource type; the store derives all
@@ -72,6 +75,7 @@ pub struct TableStore<D> {
     database: D,
     tables: Arc<Tables>,
     hooks: Arc<dyn Hooks>,
+    numbers: Arc<Numbers>,
 }
 
 impl<D> TableStore<D> {
@@ -101,7 +105,7 @@ impl<D: Database> TableStore<D> {
         let tables = Tables::new(dialect, layouts, false)?;
         let agrees = start::check(&database, &tables).await?;
         let tables = Arc::new(tables.with_lower(agrees));
-        Ok(Self { database, tables, hooks: Arc::new(hooks::NoHooks) })
+        Ok(Self { database, tables, hooks: Arc::new(hooks::NoHooks), numbers: Arc::default() })
     }
 
     /// Adds the host's [hooks](Hooks), which run in the transaction of each commit.
@@ -246,6 +250,23 @@ impl<D: Database> Store for TableStore<D> {
 }
 
 impl<D: Database> TableStore<D> {
+    /// The id of a new resource: of the deleted row that it restores, or the next number of the database. `None` if the
+    /// core chooses the id.
+    async fn id_of(&self, context: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
+        let (_, table) = self.table(resource.resource_type())?;
+        let tenant = table.tenant(context)?;
+        if let Some(query) = deleted(table, tenant.as_ref(), resource) {
+            let found = self.read(Ids(query)).await?;
+            if let Some(id) = found.into_iter().next() {
+                return Ok(Some(id));
+            }
+        }
+        match NewNumber::of(table, &self.numbers) {
+            Some(work) => Ok(Some(self.database.write(work).await.map_err(|failed| failed.error)?)),
+            None => Ok(None),
+        }
+    }
+
     async fn read<W: super::database::Work>(&self, work: W) -> Result<W::Output, StoreError> {
         self.database.read(work).await.map_err(|failed| failed.error)
     }

@@ -15,7 +15,7 @@ use std::{pin::Pin, sync::Arc};
 
 use self::kit::{Kit, check, create, delete, edit, failed, held, replace, sorted};
 use super::{
-    random::Random,
+    random::{IdOf, Random},
     report::{Failure, Outcome, Report},
     samples::{Samples, moment},
 };
@@ -163,6 +163,7 @@ pub struct StoreKit<S> {
     outbox: Option<Box<OutboxOf>>,
     many: usize,
     are_names_global: bool,
+    ids: Option<Arc<IdOf>>,
 }
 
 impl<S> std::fmt::Debug for StoreKit<S> {
@@ -186,6 +187,7 @@ impl<S: Store> StoreKit<S> {
             outbox: None,
             many: 10_000,
             are_names_global: false,
+            ids: None,
         }
     }
 
@@ -210,6 +212,20 @@ impl<S: Store> StoreKit<S> {
     #[must_use]
     pub fn with_global_names(mut self) -> Self {
         self.are_names_global = true;
+        self
+    }
+
+    /// Sets the form of ids: `ids` makes an id from a random number. Without this declaration the kit uses random UUIDs.
+    ///
+    /// ```
+    /// # use scim_core::{schema::Registry, store::MemoryStore, testkit::StoreKit};
+    /// // Whole numbers that a column of 64 bits has place for.
+    /// let kit = StoreKit::new(MemoryStore::new(), Registry::standard(), 1).with_ids(|number| (number >> 1).to_string());
+    /// # let _ = kit;
+    /// ```
+    #[must_use]
+    pub fn with_ids(mut self, ids: impl Fn(u64) -> String + Send + Sync + 'static) -> Self {
+        self.ids = Some(Arc::new(ids));
         self
     }
 

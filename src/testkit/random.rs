@@ -1,22 +1,35 @@
 //! Pseudo-random numbers. The same seed gives the same numbers, so that a failure can be repeated.
 
+use std::sync::Arc;
+
 /// xorshift64*: small, and good enough to choose test data.
-#[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+#[derive(Clone)]
+pub(super) struct Random {
+    state: u64,
+    ids: Option<Arc<IdOf>>,
+}
+
+/// Makes the id of a resource from a number.
+pub(super) type IdOf = dyn Fn(u64) -> String + Send + Sync;
 
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
         // A state of zero would stay zero, and neighboring seeds must give different numbers.
-        let mut random = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut random = Self { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, ids: None };
         random.next();
         random
     }
 
+    /// The same numbers, with ids of the host's form.
+    pub(super) fn with_ids(self, ids: Option<Arc<IdOf>>) -> Self {
+        Self { ids, ..self }
+    }
+
     pub(super) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+        self.state ^= self.state >> 12;
+        self.state ^= self.state << 25;
+        self.state ^= self.state >> 27;
+        self.state.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
     /// A number below `end`; 0 if `end` is 0.
@@ -34,8 +47,11 @@ impl Random {
         all.get(self.below(all.len()))
     }
 
-    /// An id in the form of a UUID, for stores with a UUID column.
+    /// An id: in the form of a UUID, unless the host's ids have another form.
     pub(super) fn id(&mut self) -> String {
+        if let Some(ids) = self.ids.clone() {
+            return ids(self.next());
+        }
         let (high, low) = (self.next(), self.next());
         format!(
             "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",

@@ -19,7 +19,7 @@ pub enum KeyType {
 /// ```
 /// use scim_core::sql::layout::Key;
 ///
-/// let _ = Key::integer("id");
+/// let _ = Key::integer("id").numbered();
 /// // Clients see another column.
 /// let _ = Key::integer("id").shown_as_uuid("public_id");
 /// ```
@@ -29,22 +29,33 @@ pub struct Key {
     pub(in crate::sql) key_type: KeyType,
     /// The column of the id, if it differs.
     pub(in crate::sql) shown: Option<(Box<str>, KeyType)>,
+    /// Whether the database numbers the rows.
+    pub(in crate::sql) is_numbered: bool,
 }
 
 impl Key {
     /// A column of text, whose value is the id.
     pub fn text(column: &str) -> Self {
-        Self { column: column.into(), key_type: KeyType::Text, shown: None }
+        Self { column: column.into(), key_type: KeyType::Text, shown: None, is_numbered: false }
     }
 
     /// A column of whole numbers: the id is the number in digits.
     pub fn integer(column: &str) -> Self {
-        Self { column: column.into(), key_type: KeyType::Integer, shown: None }
+        Self { column: column.into(), key_type: KeyType::Integer, shown: None, is_numbered: false }
+    }
+
+    /// The database numbers new rows: a `serial` or identity column of PostgreSQL, an `INTEGER PRIMARY KEY` of SQLite.
+    /// The store then [reserves](crate::store::Store::id_of_new) the number of a new resource before its commit.
+    /// Without this declaration the core chooses the id by its [`IdSource`](crate::provider::IdSource).
+    #[must_use]
+    pub fn numbered(mut self) -> Self {
+        self.is_numbered = self.key_type == KeyType::Integer;
+        self
     }
 
     /// A column of UUIDs.
     pub fn uuid(column: &str) -> Self {
-        Self { column: column.into(), key_type: KeyType::Uuid, shown: None }
+        Self { column: column.into(), key_type: KeyType::Uuid, shown: None, is_numbered: false }
     }
 
     /// Shows another column of text, which is unique, as the id (RFC 7643 §3.1). The database makes the key.

@@ -20,12 +20,18 @@ pub(in crate::sql) struct Parts {
     pub(in crate::sql) initial: Vec<(Name, Initial)>,
     pub(in crate::sql) lenses: Vec<Lens>,
     pub(in crate::sql) lists: Vec<(AttributeId, Join)>,
-    pub(in crate::sql) soft_delete: Option<Vec<(Box<str>, Box<str>)>>,
+    /// The condition of rows that are not deleted, and the assignments of a deletion.
+    pub(in crate::sql) soft_delete: Option<(Box<str>, Assignments)>,
+    /// The attribute by which a creation finds a deleted row, and the assignments that restore the row.
+    pub(in crate::sql) restore: Option<(AttributeId, Assignments)>,
     pub(in crate::sql) version: Version,
     pub(in crate::sql) side: Option<Box<str>>,
     pub(in crate::sql) searched: Vec<AttributeId>,
     pub(in crate::sql) shared: Option<Shared>,
 }
+
+/// Columns and expressions.
+pub(in crate::sql) type Assignments = Vec<(Box<str>, Box<str>)>;
 
 /// The source of versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +52,7 @@ impl Parts {
             lenses: Vec::new(),
             lists: Vec::new(),
             soft_delete: None,
+            restore: None,
             version: Version::Side,
             side: None,
             searched: vec![AttributeId::EXTERNAL_ID],
@@ -88,6 +95,9 @@ impl Parts {
             && shared.link.is_empty()
         {
             return Some("the shared table needs `linked_by`".into());
+        }
+        if self.restore.is_some() && self.soft_delete.is_none() {
+            return Some("`restored_by` needs `soft_delete`".into());
         }
         if self.side.is_some() {
             return None;

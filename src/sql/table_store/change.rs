@@ -7,7 +7,7 @@ use super::{
     lists::{self, Held},
     read::BYTES,
     tables::{Tables, TypeTable},
-    write::{self, Locked},
+    write::{self, Failure, Locked},
 };
 use crate::{
     event::Event,
@@ -63,7 +63,7 @@ impl Commit {
             Change::Replace(Replacement { entry, .. }) => {
                 let locked = self.lock(session, table, tenant, change).await?;
                 let written = write::replace(session, table, tenant, &locked, &entry.resource).await;
-                written.map_err(|error| table.explained(error))?;
+                written.map_err(|failure| table.explained(failure))?;
                 self.set_lists(session, table, tenant, &locked.key, entry).await?;
                 let version = write::version(session, table, tenant, &locked.key).await?;
                 Ok(ChangeOutcome::written(version))
@@ -106,13 +106,19 @@ impl Commit {
                 resource.id()
             )));
         };
+        let explained = |failure: Failure| table.explained(failure);
+        if write::restore(session, table, tenant, &id).await.map_err(explained)? {
+            let locked = write::lock(session, table, tenant, resource.id()).await?;
+            let locked =
+                locked.ok_or_else(|| StoreError::backend("the assignments of `restored_by` restore no row"))?;
+            write::replace(session, table, tenant, &locked, resource).await.map_err(explained)?;
+            self.set_lists(session, table, tenant, &locked.key, entry).await?;
+            return Ok(ChangeOutcome::written(write::version(session, table, tenant, &locked.key).await?));
+        }
         if write::exists(session, table, tenant, &id).await? {
             return Err(taken);
         }
-        let key = write::insert(session, table, tenant, &id, resource).await.map_err(|error| match error {
-            write::Failure::Database(error) => table.explained(error),
-            write::Failure::Store(error) => error,
-        })?;
+        let key = write::insert(session, table, tenant, &id, resource).await.map_err(explained)?;
         self.set_lists(session, table, tenant, &key, entry).await?;
         let version = write::version(session, table, tenant, &key).await?;
         Ok(ChangeOutcome::written(version))
@@ -151,7 +157,7 @@ impl Commit {
         let mut after = locked.resource.clone();
         // Clocks of several machines differ; `meta.lastModified` must not decrease.
         after.set_times(None, locked.resource.last_modified().map_or(edit.modified, |old| old.max(edit.modified)));
-        write::replace(session, table, tenant, &locked, &after).await.map_err(|error| table.explained(error))?;
+        write::replace(session, table, tenant, &locked, &after).await.map_err(|failure| table.explained(failure))?;
         let version = write::version(session, table, tenant, &locked.key).await?;
         Ok(ChangeOutcome::written(version).with_edit(effect))
     }

@@ -234,7 +234,9 @@ pub(super) fn from_for_conditions(parts: &Parts) -> String {
 
 /// The tables besides `r` that the conditions of a layout need.
 pub(super) fn joined_for_conditions(parts: &Parts) -> String {
-    let name = |alias: &str| parts.conditions.iter().any(|condition| condition.contains(alias));
+    let live = parts.soft_delete.iter().map(|(live, _)| live);
+    let all: Vec<_> = parts.conditions.iter().chain(live).collect();
+    let name = |alias: &str| all.iter().any(|condition| condition.contains(alias));
     joined(parts, name("u."), name("s."))
 }
 
@@ -258,7 +260,8 @@ pub(super) fn conditions(parts: &Parts, tenant: Option<&str>, separator: &str) -
         (Some((column, _)), Some(tenant)) => Some(format!("r.{column} = {tenant}")),
         _ => None,
     };
-    let own = parts.conditions.iter().map(|condition| format!("({condition})"));
+    let live = parts.soft_delete.iter().map(|(live, _)| live);
+    let own = parts.conditions.iter().chain(live).map(|condition| format!("({condition})"));
     tenant.into_iter().chain(own).map(|condition| format!("{separator}{condition}")).collect()
 }
 

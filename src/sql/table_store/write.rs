@@ -10,7 +10,7 @@ use crate::{
     schema::AttributeId,
     sql::{
         database::{DatabaseError, Session},
-        layout::{Assigned, Content, Join, Lens, Shared, Version, Writes},
+        layout::{Assigned, Assignments, Content, Join, Lens, Shared, Version, Writes},
         statement::{Dialect, Param, Statement},
     },
     store::{self, StoreError},
@@ -160,7 +160,7 @@ pub(super) async fn insert<S: Session>(
         columns.retain(|(column, _)| *column != &*name.column);
         columns.push((&name.column, Written::Initial(initial)));
     }
-    let mut insert = insertion(table.dialect, &parts.table, &columns);
+    let mut insert = insertion(table.dialect, &parts.table, &columns, parts.key.is_numbered);
     let key = if parts.key.shown.is_some() {
         insert.push(&format!(" RETURNING CAST({} AS text)", parts.key.column));
         let mut row = session.query(&insert, BYTES).await?.into_rows().pop();
@@ -220,7 +220,7 @@ async fn link<S: Session>(
     if let Some(key) = &shared.new_key {
         columns.push((&shared.key, Written::Initial(key)));
     }
-    let mut insert = insertion(table.dialect, &shared.table, &columns);
+    let mut insert = insertion(table.dialect, &shared.table, &columns, false);
     insert.push(&format!(" RETURNING CAST({} AS text)", shared.key));
     let mut row = session.query(&insert, BYTES).await?.into_rows().pop();
     let key = row.as_mut().and_then(|row| id_text(row, 0)).and_then(|key| shared.key_type.parse(&key));
@@ -253,10 +253,12 @@ fn assigned<'a>(lenses: &'a [Lens], resource: &Resource, is_shared: bool) -> Vec
     columns
 }
 
-fn insertion(dialect: Dialect, table: &str, columns: &[(&str, Written<'_>)]) -> Statement {
+/// An insertion. `is_numbered` if it writes a column that the database numbers.
+fn insertion(dialect: Dialect, table: &str, columns: &[(&str, Written<'_>)], is_numbered: bool) -> Statement {
     let names: Vec<&str> = columns.iter().map(|(column, _)| *column).collect();
     let mut insert = Statement::new(dialect);
-    insert.push(&format!("INSERT INTO {table} ({}) VALUES (", names.join(", ")));
+    let overriding = if is_numbered && dialect == Dialect::Postgres { " OVERRIDING SYSTEM VALUE" } else { "" };
+    insert.push(&format!("INSERT INTO {table} ({}){overriding} VALUES (", names.join(", ")));
     for (index, (_, value)) in columns.iter().enumerate() {
         if index > 0 {
             insert.push(", ");
@@ -433,7 +435,8 @@ pub(super) async fn delete<S: Session>(
     key: &Param,
 ) -> Result<(), StoreError> {
     let parts = &table.parts;
-    if let Some(side) = &parts.side {
+    // The row of the side table stays with a row that is only marked: both can come back.
+    if let Some(side) = parts.side.as_ref().filter(|_| parts.soft_delete.is_none()) {
         let mut delete = Statement::new(table.dialect);
         delete.push(&format!("DELETE FROM {side} WHERE "));
         table.push_side(&mut delete, tenant, key);
@@ -441,10 +444,8 @@ pub(super) async fn delete<S: Session>(
     }
     let mut delete = Statement::new(table.dialect);
     match &parts.soft_delete {
-        Some(assignments) => {
-            delete.push(&format!("UPDATE {} AS r SET ", parts.table));
-            let assignments = assignments.iter().map(|(column, sql)| format!("{column} = {sql}"));
-            delete.push(&assignments.collect::<Vec<_>>().join(", "));
+        Some((_, assignments)) => {
+            delete.push(&format!("UPDATE {} AS r SET {}", parts.table, assigned_by_host(assignments)));
         }
         None => {
             delete.push(&format!("DELETE FROM {} AS r", parts.table));
@@ -454,6 +455,35 @@ pub(super) async fn delete<S: Session>(
     table.push_key(&mut delete, tenant, key);
     session.execute(&delete).await?;
     Ok(())
+}
+
+fn assigned_by_host(assignments: &Assignments) -> String {
+    let assignments = assignments.iter().map(|(column, sql)| format!("{column} = {sql}"));
+    assignments.collect::<Vec<_>>().join(", ")
+}
+
+/// Makes a deleted row live again. Returns whether there is one with this id.
+pub(super) async fn restore<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    tenant: Option<&Param>,
+    id: &Param,
+) -> Result<bool, Failure> {
+    let parts = &table.parts;
+    let (Some((live, _)), Some((_, assignments))) = (&parts.soft_delete, &parts.restore) else { return Ok(false) };
+    let (column, key_type) = parts.key.id();
+    let mut update = Statement::new(table.dialect);
+    update.push(&format!("UPDATE {} AS r SET {} WHERE ", parts.table, assigned_by_host(assignments)));
+    let placeholder = update.placeholder(id.clone(), key_type.cast());
+    update.push(&format!("r.{column} = {placeholder} AND NOT ({live})"));
+    if let (Some((column, key_type)), Some(tenant)) = (&parts.tenant, tenant) {
+        let placeholder = update.placeholder(tenant.clone(), key_type.cast());
+        update.push(&format!(" AND r.{column} = {placeholder}"));
+    }
+    for condition in &parts.conditions {
+        update.push(&format!(" AND ({condition})"));
+    }
+    Ok(session.execute(&update).await? > 0)
 }
 
 /// The version of a row after a change.

@@ -38,7 +38,7 @@ impl<S: Store> Kit<'_, S> {
     }
 
     pub(super) fn random(&self) -> Random {
-        Random::new(self.seed)
+        Random::new(self.seed).with_ids(self.whole.ids.clone())
     }
 
     /// Returns the context of a tenant that belongs to this check only.

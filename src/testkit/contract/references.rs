@@ -97,7 +97,7 @@ pub(super) async fn clean_up<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
 
 pub(super) async fn bad_references<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let scene = Scene::new(kit, 2, 1).await?;
-    let mut random = Random::new(kit.seed.wrapping_add(1));
+    let mut random = Random::new(kit.seed.wrapping_add(1)).with_ids(kit.whole.ids.clone());
     let [missing, other] = [random.id(), random.id()];
     let list = scene.list;
     let bad = |error: &StoreError| matches!(error, StoreError::BadReference { attribute, .. } if *attribute == list);

@@ -1,0 +1,122 @@
+//! The id of a new resource, if the store chooses it: the next number of the database, or the id of a deleted row that
+//! the resource restores.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{
+    read::{BYTES, id_text},
+    tables::{TypeTable, from},
+};
+use crate::{
+    filter::Filter,
+    limits::Limits,
+    quirks::{Quirks, Reading, Tolerance},
+    resource::Resource,
+    sql::{
+        database::{Session, Work},
+        statement::{Dialect, Param, Statement},
+    },
+    store::{CommitError, StoreError},
+    value::Text,
+};
+
+/// The last number that the store gave for each table of SQLite: the operations of a bulk request get their numbers
+/// before the first row is written.
+#[derive(Debug, Default)]
+pub(super) struct Numbers(Mutex<HashMap<Box<str>, i64>>);
+
+impl Numbers {
+    /// The next number after the largest of the table.
+    fn after(&self, table: &str, largest: i64) -> i64 {
+        let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = numbers.entry(table.into()).or_default();
+        *last = largest.max(*last).saturating_add(1);
+        *last
+    }
+}
+
+/// Reserves the number of a new row.
+pub(super) struct NewNumber {
+    query: Statement,
+    table: Box<str>,
+    numbers: Arc<Numbers>,
+}
+
+impl NewNumber {
+    /// `None` if the core chooses the ids of the type.
+    pub(super) fn of(table: &TypeTable, numbers: &Arc<Numbers>) -> Option<Self> {
+        if !table.parts.key.is_numbered {
+            return None;
+        }
+        let (name, column) = (&table.parts.table, &table.parts.key.column);
+        let mut query = Statement::new(table.dialect);
+        match table.dialect {
+            Dialect::Postgres => {
+                query.push("SELECT nextval(pg_get_serial_sequence(");
+                let name = query.placeholder(Param::from(&**name), "text");
+                let column = query.placeholder(Param::from(&**column), "text");
+                query.push(&format!("{name}, {column}))"));
+            }
+            Dialect::Sqlite => {
+                query.push(&format!("SELECT COALESCE(max({column}), 0) FROM {name}"));
+            }
+        }
+        Some(Self { query, table: name.clone(), numbers: Arc::clone(numbers) })
+    }
+}
+
+impl Work for NewNumber {
+    type Output = Text;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Text, CommitError> {
+        let mut row = session.query(&self.query, BYTES).await?.into_rows().pop();
+        let number = row.as_mut().map(|row| row.integer(0)).transpose()?.flatten();
+        let number = number
+            .ok_or_else(|| StoreError::backend(format!("the database does not number the rows of `{}`", self.table)))?;
+        let number =
+            if self.query.dialect() == Dialect::Sqlite { self.numbers.after(&self.table, number) } else { number };
+        Ok(number.to_string().as_str().into())
+    }
+}
+
+/// The query for the deleted row that a new resource restores.
+pub(super) fn deleted(table: &TypeTable, tenant: Option<&Param>, resource: &Resource) -> Option<Statement> {
+    let parts = &table.parts;
+    let ((live, _), (attribute, _)) = (parts.soft_delete.as_ref()?, parts.restore.as_ref()?);
+    let value = resource.value(*attribute)?;
+    let mut query = Statement::new(table.dialect);
+    query.push(&format!("SELECT CAST({} AS text) FROM {} WHERE NOT ({live})", parts.key.id_text("r"), from(parts)));
+    if let (Some((column, key_type)), Some(tenant)) = (&parts.tenant, tenant) {
+        let placeholder = query.placeholder(tenant.clone(), key_type.cast());
+        query.push(&format!(" AND r.{column} = {placeholder}"));
+    }
+    for condition in &parts.conditions {
+        query.push(&format!(" AND ({condition})"));
+    }
+    let text = serde_json::Value::from(value.as_str()?).to_string();
+    let path = table.resource_type.path(*attribute);
+    let mut tolerance = Tolerance::new(Quirks::strict());
+    let limits = Limits::default();
+    let filter = Filter::parse(&format!("{path} eq {text}"), Reading::new(&limits, &mut tolerance)).ok()?;
+    let matcher = filter.compile(&table.resource_type, &mut tolerance).ok()?;
+    query.push(" AND ");
+    query.filter(table.mapping(), &matcher.conditions().iter().collect::<Vec<_>>()).ok()?;
+    query.push(" LIMIT 2");
+    Some(query)
+}
+
+/// The ids that a query finds, if it finds exactly one: of two deleted rows, none is certainly the right one.
+pub(super) struct Ids(pub(super) Statement);
+
+impl Work for Ids {
+    type Output = Option<Text>;
+
+    async fn run<S: Session>(&self, session: &mut S) -> Result<Option<Text>, CommitError> {
+        let mut rows = session.query(&self.0, BYTES).await?.into_rows();
+        let id = if rows.len() == 1 { rows.pop().and_then(|mut row| id_text(&mut row, 0)) } else { None };
+        Ok(id.map(|id| id.as_str().into()))
+    }
+}
