@@ -120,6 +120,9 @@ impl Field {
     /// Compares by `lower()` of the column, for which the host has an index. The database evaluates `eq` for text in
     /// ASCII. For other text the core filters, unless a [probe](crate::sql::TableStore::open) finds that `lower()`
     /// agrees with the core.
+    ///
+    /// Two letters outside ASCII fold to letters of ASCII: `ſ` to `s`, and the Kelvin sign to `k`. A database whose
+    /// `lower()` keeps these letters finds them by themselves only, as the host does.
     #[must_use]
     pub fn lower(mut self) -> Self {
         self.form = Form::Text(Comparison::Lower);
@@ -127,7 +130,8 @@ impl Field {
     }
 
     /// Compares by the collation `NOCASE` of SQLite, which the host's index has. The database evaluates `eq` for text
-    /// in ASCII; for other text the core filters.
+    /// in ASCII; for other text the core filters. The two letters that [`lower`](Self::lower) names are found by
+    /// themselves only.
     #[must_use]
     pub fn nocase(mut self) -> Self {
         self.form = Form::Text(Comparison::NoCase);

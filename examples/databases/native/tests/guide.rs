@@ -1,8 +1,9 @@
 //! The store kit on the tables of the guide, in SQLite and in PostgreSQL.
 
+mod support;
+
 use std::sync::Arc;
 
-use rusqlite as _;
 use scim_core::{
     schema::{Attribute, AttributeType, GROUP, Mutability, Registry, ResourceType, Schema, SchemaError},
     sql::{
@@ -12,8 +13,7 @@ use scim_core::{
     testkit::StoreKit,
 };
 use scim_core_native::{rusqlite::Sqlite, tokio_postgres::Postgres};
-
-type Anything = Box<dyn std::error::Error>;
+use support::{Anything, fresh_schema};
 
 /// Groups with users as members.
 fn registry() -> Result<Registry, SchemaError> {
@@ -94,11 +94,7 @@ async fn the_store_kit_passes_on_sqlite() -> Result<(), Anything> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_kit_passes_on_postgresql() -> Result<(), Anything> {
-    let Ok(url) = std::env::var("SCIM_TEST_POSTGRES") else {
-        eprintln!("skipped: SCIM_TEST_POSTGRES is not set");
-        return Ok(());
-    };
-    let (pool, schema) = fresh_schema(&url).await?;
+    let Some((pool, schema)) = fresh_schema("guide").await? else { return Ok(()) };
     let client = pool.get().await?;
     let registry = registry()?;
     client.batch_execute(tables(Dialect::Postgres)).await?;
@@ -110,16 +106,4 @@ async fn the_store_kit_passes_on_postgresql() -> Result<(), Anything> {
     client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await?;
     assert!(report.is_passed(), "{report}");
     Ok(())
-}
-
-/// A pool whose connections see only a schema of their own.
-async fn fresh_schema(url: &str) -> Result<(deadpool_postgres::Pool, String), Anything> {
-    let schema = format!("layouts_{}", std::process::id());
-    let mut config: tokio_postgres::Config = url.parse()?;
-    config.options(format!("-c search_path={schema} -c statement_timeout=20s"));
-    let manager = deadpool_postgres::Manager::new(config, tokio_postgres::NoTls);
-    let pool = deadpool_postgres::Pool::builder(manager).max_size(8).build()?;
-    let client = pool.get().await?;
-    client.batch_execute(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}")).await?;
-    Ok((pool, schema))
 }
