@@ -101,8 +101,9 @@
 //!
 //! # Guides
 //!
-//! - [Write your own store](manual::write_your_own_store): SCIM over existing tables, up to a store that passes
-//!   `StoreKit`.
+//! - [Declare your tables](manual::declared_store): SCIM over the tables of a platform in SQLite or PostgreSQL.
+//! - [Write your own store](manual::write_your_own_store): SCIM over accounts in any other place, up to a store that
+//!   passes `StoreKit`.
 //! - [Scale out](manual::scale_out): several instances on one database, replicas, retries, and advice for CockroachDB
 //!   and YugabyteDB.
 //! - [From a section of an RFC to the code](manual::requirements): the files that implement each section.

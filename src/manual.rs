@@ -1,5 +1,6 @@
 //! Guides for hosts, on topics that span several items.
 //!
+//! - [`declared_store`]: a store on the tables of a platform, by a declaration (feature `sql`).
 //! - [`write_your_own_store`]: a [`Store`](trait@crate::store::Store) over the existing tables of a platform, step by step.
 //! - [`providers`]: Okta, Microsoft Entra ID and the other identity providers: their presets and their deviations.
 //! - [`attributes`]: the attributes that a host registers, their characteristics and their defaults.
@@ -13,6 +14,11 @@
 //! - [`requirements`]: the files that implement each section of the RFCs, for readers of this crate's code.
 //!
 //! There is no code in this module. The code in the guides is compiled and run with the tests.
+
+#[cfg(feature = "sql")]
+pub mod declared_store {
+    #![doc = include_str!("manual/declared_store.md")]
+}
 
 pub mod write_your_own_store {
     #![doc = include_str!("manual/write_your_own_store.md")]

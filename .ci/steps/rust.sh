@@ -115,6 +115,18 @@ step_hosts() {
     say "hosts: $(grep -c '^test .* ok$' "$work/hosts.log") passed"
 }
 
+# The adapters for drivers, and the layouts of applications: packages of their own.
+step_databases() {
+    local manifest target=${CARGO_TARGET_DIR:-target}/databases
+    for manifest in examples/databases/Cargo.toml examples/databases/sqlx/Cargo.toml; do
+        cargo fmt --manifest-path "$manifest" --all --check
+        cargo clippy --locked --manifest-path "$manifest" --target-dir "$target" --all-targets -- -D warnings
+        timeout 1500 cargo test --locked --manifest-path "$manifest" --target-dir "$target" 2>&1 | tee -a "$work/databases.log"
+    done
+    cargo run --locked --manifest-path examples/databases/Cargo.toml --target-dir "$target" --example directory
+    say "databases: $(grep -c '^test .* ok$' "$work/databases.log") passed"
+}
+
 step_package() {
     local list stray file
     list=$(cargo package --allow-dirty --no-verify -p "$crate" --list)

@@ -105,6 +105,8 @@ mod security {
     mod work;
 }
 mod store {
+    #[cfg(feature = "sql")]
+    mod layouts;
     mod memory;
     #[cfg(feature = "testkit")]
     mod mistakes;

@@ -131,14 +131,29 @@ impl Held<'_> {
         } else {
             let going: Vec<&str> = edit.remove.iter().map(Text::as_str).filter(|id| !coming.contains(id)).collect();
             if !going.is_empty() {
-                let mut delete = self.rows(session.dialect(), "DELETE FROM member");
-                delete.push(" AND ");
-                is_one_of(&mut delete, "value", going);
-                effect.remove = gone(session, delete).await?;
+                effect.remove = gone(session, self.deletion(session.dialect(), going)).await?;
             }
         }
         effect.add = self.add(session, &edit.add).await?;
         Ok(effect)
+    }
+
+    /// Deletes the rows of these values. PostgreSQL looks up the position of each value first: with the values alone,
+    /// it can read the whole list, as long as it has no recent statistics.
+    fn deletion(&self, dialect: Dialect, values: Vec<&str>) -> Statement {
+        let mut delete = self.rows(dialect, "DELETE FROM member");
+        if dialect == Dialect::Sqlite {
+            delete.push(" AND ");
+            is_one_of(&mut delete, "value", values);
+            return delete;
+        }
+        delete.push(" AND place = ANY (ARRAY (SELECT r.place");
+        look_up_each(&mut delete, values, |query| {
+            self.write_rows(query, "SELECT place FROM member");
+            query.push(" AND value = e.id COLLATE \"C\" LIMIT 1");
+        });
+        delete.push("))");
+        delete
     }
 
     /// Refuses to clear a list with more values than [`MOST_CLEARED`]: the removed values are reported, and kept

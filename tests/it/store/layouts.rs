@@ -1,0 +1,97 @@
+//! The rules that a declared layout keeps, and the statements of its migration.
+
+use std::sync::Arc;
+
+use scim_core::{
+    schema::{Registry, ResourceType},
+    sql::{
+        Dialect, TableStore,
+        layout::{Field, Join, Key, KeyType, Layout, Shared},
+    },
+};
+
+fn types() -> [Arc<ResourceType>; 2] {
+    ["User", "Group"].map(|name| Arc::clone(Registry::standard().resource_type(name).unwrap()))
+}
+
+fn users() -> Layout {
+    let [user, _] = types();
+    Layout::of(&user, "account", Key::integer("id"))
+        .field("userName", Field::text("login").lower().unique("account_login"))
+        .side_table("scim_account")
+}
+
+fn refusal(layouts: impl IntoIterator<Item = Layout>) -> String {
+    TableStore::<()>::migrations(Dialect::Postgres, layouts).unwrap_err().to_string()
+}
+
+#[test]
+fn an_incomplete_layout_is_refused_with_its_fact_and_its_remedy() {
+    let [user, group] = types();
+    let bare = |resource_type: &Arc<ResourceType>| Layout::of(resource_type, "t", Key::text("id"));
+    let named = || bare(&user).field("userName", Field::text("login").unique("login"));
+    let cases: [(Vec<Layout>, &str); 13] = [
+        (vec![bare(&user).side_table("s")], "`userName` is unique in the schema: declare a field and the constraint"),
+        (vec![named()], "the version has no place: declare a `version` column or a `side_table`"),
+        (vec![named().version("v")], "`externalId` has no column: declare a `field`, leave the attribute out"),
+        (
+            vec![named().version("v").field("meta.created", Field::seconds("c"))],
+            "`c` cannot hold every value without loss",
+        ),
+        (vec![named().version("v").joined_name(Field::text("n"))], "`n` cannot hold every value without loss"),
+        (vec![named().side_table("s").field("userNam", Field::text("x"))], "`userNam` is not an attribute"),
+        (
+            vec![named().side_table("s").field("active", Field::text("x"))],
+            "`active`: the form of the column does not fit",
+        ),
+        (
+            vec![named().side_table("s").field("emails", Field::text("x"))],
+            "`emails`: the form of the column does not fit",
+        ),
+        (vec![named().side_table("s").field("title", Field::text("u.t"))], "the column `u.t` needs a shared table"),
+        (
+            vec![named().side_table("s").shared(Shared::table("p", "id", KeyType::Text))],
+            "the shared table needs `linked_by`",
+        ),
+        (vec![bare(&group).side_table("s")], "`members` has no table: declare it by `list`"),
+        (
+            vec![bare(&group).side_table("s").list("members", Join::table("m").value("u", "User"))],
+            "`members`: the table needs `holder` and `value`",
+        ),
+        (
+            vec![bare(&group).side_table("s").list("members", Join::table("m").holder("g").value("u", "User"))],
+            "the table `m` refers to `User`, which has no layout",
+        ),
+    ];
+    for (layouts, expected) in cases {
+        let found = refusal(layouts);
+        assert!(found.contains(expected), "{expected}\n{found}");
+    }
+}
+
+#[test]
+fn a_list_is_declared_by_list_only() {
+    let found = refusal([users().list("emails", Join::table("m").holder("h").value("v", "User"))]);
+    assert!(found.contains("`emails` is not a list of references"), "{found}");
+}
+
+#[test]
+fn restored_rows_need_a_soft_deletion() {
+    let found = refusal([users().restored_by("externalId", [("gone", "0")])]);
+    assert!(found.contains("`restored_by` needs `soft_delete`"), "{found}");
+}
+
+#[test]
+fn the_migration_has_a_side_table_indexes_and_triggers() {
+    for (dialect, table) in [
+        (Dialect::Postgres, "CREATE TABLE IF NOT EXISTS scim_account (key bigint NOT NULL, version bigint NOT NULL"),
+        (Dialect::Sqlite, "CREATE TABLE IF NOT EXISTS scim_account (key INTEGER NOT NULL, version INTEGER NOT NULL"),
+    ] {
+        let all = TableStore::<()>::migrations(dialect, [users()]).unwrap();
+        let starts = |beginning: &str| all.iter().filter(|statement| statement.starts_with(beginning)).count();
+        assert_eq!(starts(table), 1, "{all:#?}");
+        assert!(all.iter().any(|statement| statement.contains("externalid")), "{all:#?}");
+        assert!(starts("CREATE TRIGGER") >= 3, "{all:#?}");
+        assert_eq!(all, TableStore::<()>::migrations(dialect, [users()]).unwrap());
+    }
+}
