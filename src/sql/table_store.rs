@@ -46,11 +46,13 @@ use crate::{
 ///
 /// ```
 /// use scim_core::{
-///     schema::Registry,
+///     schema::{Registry, ResourceType, Schema},
 ///     sql::{Dialect, TableStore, layout::{Field, Join, Key, KeyType, Layout}},
 /// };
 ///
-/// let registry = Registry::standard();
+/// # let user = ResourceType::builder("User", "Users", Schema::user().without(["password"])).build()?;
+/// # let group = ResourceType::builder("Group", "Groups", Schema::group()).build()?;
+/// # let registry = Registry::builder().resource_type(user).resource_type(group).build()?;
 /// let [user, group] = ["User", "Group"].map(|name| registry.resource_type(name).expect("registered"));
 /// let layouts = || {
 ///     let users = Layout::of(user, "account", Key::uuid("id"))
@@ -68,7 +70,7 @@ use crate::{
 /// for statement in TableStore::<()>::migrations(Dialect::Postgres, layouts())? {
 ///     println!("{statement};");
 /// }
-/// # Ok::<(), scim_core::sql::layout::LayoutError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct TableStore<D> {

@@ -1,5 +1,7 @@
 //! One value of a resource in one column: its form, and the rule by which the database compares it.
 
+use std::{fmt, sync::Arc};
+
 use chrono::{DateTime, Utc};
 
 use super::super::{
@@ -23,7 +25,7 @@ use crate::{fold::fold, schema::AttributeType, store::StoreError, value::Value};
 /// // A status code: 128 is subtracted from the code of a revoked membership.
 /// let _ = Field::state("r.status >= 0", "status", "status + 128", "status - 128");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Field {
     pub(in crate::sql) column: Name,
     pub(in crate::sql) form: Form,
@@ -31,6 +33,16 @@ pub struct Field {
     pub(in crate::sql) cast: Option<Box<str>>,
     pub(in crate::sql) is_not_null: bool,
     pub(in crate::sql) is_read_only: bool,
+    hash: Option<Arc<Hash>>,
+}
+
+/// Makes the content of a column from a secret.
+type Hash = dyn Fn(&str) -> String + Send + Sync;
+
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Field").field("column", &self.column).field("form", &self.form).finish_non_exhaustive()
+    }
 }
 
 /// A column and its table.
@@ -98,7 +110,7 @@ pub(in crate::sql) enum Content {
 impl Field {
     fn new(name: &str, form: Form) -> Self {
         let column = Name::new(name);
-        Self { column, form, unique: None, cast: None, is_not_null: false, is_read_only: false }
+        Self { column, form, unique: None, cast: None, is_not_null: false, is_read_only: false, hash: None }
     }
 
     /// The original text. Unless another rule follows, the database compares the text letter by letter. For an
@@ -223,6 +235,28 @@ impl Field {
         self
     }
 
+    /// Stores the hash of a secret, such as a password, and never the secret. `hash` runs in the transaction of the
+    /// commit; a slow hash takes its time there. When a write keeps the password, the stored hash stays.
+    ///
+    /// A secret attribute (`returned: never` or `writeOnly`) is refused without such a field: the side table contains no
+    /// secrets. See the guide [passwords](crate::manual::passwords).
+    ///
+    /// ```
+    /// use scim_core::sql::layout::Field;
+    /// # fn argon2id(password: &str) -> String { password.len().to_string() }
+    ///
+    /// let _ = Field::text("password_hash").hashed(argon2id);
+    /// ```
+    #[must_use]
+    pub fn hashed(mut self, hash: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        self.hash = Some(Arc::new(hash));
+        self
+    }
+
+    pub(in crate::sql) fn is_hashed(&self) -> bool {
+        self.hash.is_some()
+    }
+
     /// The constraint that keeps the values unique.
     pub(in crate::sql) fn constraint(&self) -> Option<&str> {
         self.unique.as_deref()
@@ -329,7 +363,10 @@ impl Field {
             }
             (Form::Timestamp, Some(Content::Integer(number))) => Assigned::Microseconds(*number),
             (_, Some(Content::Integer(number))) => Assigned::Value(Param::Integer(*number), "bigint".into()),
-            (_, Some(Content::Text(text))) => Assigned::Value(Param::Text(text.clone()), self.text_cast()),
+            (_, Some(Content::Text(text))) => {
+                let text = self.hash.as_ref().map_or_else(|| text.clone(), |hash| hash(text));
+                Assigned::Value(Param::Text(text), self.text_cast())
+            }
             (Form::Text(_), None) if self.is_not_null => Assigned::Value(Param::from(""), self.text_cast()),
             _ => Assigned::Null,
         };

@@ -83,6 +83,12 @@ impl Parts {
                 ));
             }
         }
+        if let Some(secret) = self.unhashed(resource_type, AttributeId::ROOT) {
+            return Some(format!(
+                "`{}` is a secret: leave the attribute out of the schema, or declare a `field` that is `hashed`",
+                path(secret)
+            ));
+        }
         for lens in &self.lenses {
             if lens.field.column.is_shared && self.shared.is_none() {
                 return Some(format!("the column `u.{}` needs a shared table", lens.field.column.column));
@@ -120,6 +126,18 @@ impl Parts {
 
     pub(in crate::sql) fn joins(&self, list: AttributeId) -> impl Iterator<Item = &Join> {
         self.lists.iter().filter(move |(attribute, _)| *attribute == list).map(|(_, join)| join)
+    }
+
+    /// A secret attribute without a column for its hash.
+    fn unhashed(&self, resource_type: &ResourceType, parent: AttributeId) -> Option<AttributeId> {
+        resource_type.children(parent).iter().find_map(|attribute| {
+            let hashed = |lens: &Lens| lens.attribute() == Some(*attribute) && lens.field.is_hashed();
+            if resource_type.is_sensitive(*attribute) {
+                (!self.lenses.iter().any(hashed)).then_some(*attribute)
+            } else {
+                self.unhashed(resource_type, *attribute)
+            }
+        })
     }
 
     /// An attribute that clients can set, or that the core stores, and that no column has.

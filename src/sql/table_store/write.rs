@@ -309,6 +309,10 @@ async fn update<S: Session>(
             continue;
         }
         decided.push(column);
+        if is_new && lens.field.is_hashed() {
+            // The insertion has stored the hash.
+            continue;
+        }
         let content = lens.content(after);
         if content == *before {
             continue;
@@ -390,11 +394,13 @@ async fn write_side<S: Session>(
     let parts = &table.parts;
     let Some(side) = &parts.side else { return Ok(()) };
     let lists = table.resource_type.reference_lists();
-    let stored;
-    let resource = if lists.iter().any(|list| resource.root().contains(*list)) {
+    let secrets: Vec<&Lens> = parts.lenses.iter().filter(|lens| lens.field.is_hashed()).collect();
+    let mut stored;
+    let resource = if !secrets.is_empty() || lists.iter().any(|list| resource.root().contains(*list)) {
         let kept = resource.root().iter().filter(|(attribute, _)| !lists.contains(attribute));
         let kept = kept.map(|(attribute, value)| (attribute, value.clone())).collect();
         stored = Resource::from_object(resource.resource_type().clone(), kept);
+        secrets.iter().for_each(|lens| lens.show(None, &mut stored));
         &stored
     } else {
         resource

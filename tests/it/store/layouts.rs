@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scim_core::{
-    schema::{Registry, ResourceType},
+    schema::{Registry, ResourceType, Schema},
     sql::{
         Dialect, TableStore,
         layout::{Field, Join, Key, KeyType, Layout, Shared},
@@ -11,7 +11,10 @@ use scim_core::{
 };
 
 fn types() -> [Arc<ResourceType>; 2] {
-    ["User", "Group"].map(|name| Arc::clone(Registry::standard().resource_type(name).unwrap()))
+    let user = ResourceType::builder("User", "Users", Schema::user().without(["password"])).build().unwrap();
+    let group = ResourceType::builder("Group", "Groups", Schema::group()).build().unwrap();
+    let registry = Registry::builder().resource_type(user).resource_type(group).build().unwrap();
+    ["User", "Group"].map(|name| Arc::clone(registry.resource_type(name).unwrap()))
 }
 
 fn users() -> Layout {
@@ -67,6 +70,23 @@ fn an_incomplete_layout_is_refused_with_its_fact_and_its_remedy() {
         let found = refusal(layouts);
         assert!(found.contains(expected), "{expected}\n{found}");
     }
+}
+
+#[test]
+fn a_secret_needs_a_column_for_its_hash() {
+    let registry = Registry::standard();
+    let secret = |field: Option<Field>| {
+        let users = Layout::of(registry.resource_type("User").unwrap(), "account", Key::integer("id"))
+            .field("userName", Field::text("login").lower().unique("account_login"))
+            .side_table("scim_account");
+        let users = field.map_or(users.clone(), |field| users.field("password", field));
+        TableStore::<()>::migrations(Dialect::Postgres, [users]).map_err(|error| error.to_string())
+    };
+    for field in [None, Some(Field::text("password"))] {
+        let found = secret(field).unwrap_err();
+        assert!(found.contains("`password` is a secret: leave the attribute out of the schema"), "{found}");
+    }
+    assert!(secret(Some(Field::text("password").hashed(|text| format!("{} bytes", text.len())))).is_ok());
 }
 
 #[test]

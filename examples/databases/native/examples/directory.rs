@@ -31,7 +31,7 @@ const ORIGIN: &str = "urn:example:scim:schemas:origin:1.0:User";
 /// The standard users, and groups whose members are users.
 fn registry() -> Result<Registry, SchemaError> {
     let provisioned = Attribute::new("provisioned", AttributeType::Boolean).with_mutability(Mutability::ReadOnly);
-    let user = ResourceType::builder("User", "Users", Schema::user())
+    let user = ResourceType::builder("User", "Users", Schema::user().without(["password"]))
         .extension(Schema::new(ORIGIN, "Origin").with_attribute(provisioned), false)
         .relation("groups", "Group", "members", "displayName");
     let value = Attribute::new("value", AttributeType::String).case_exact().with_mutability(Mutability::Immutable);
