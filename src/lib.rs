@@ -102,7 +102,7 @@
 //! # Guides
 //!
 //! - [Declare your tables](manual::declared_store): SCIM over the tables of a platform in SQLite or PostgreSQL.
-//! - [Write your own store](manual::write_your_own_store): SCIM over accounts in any other place, up to a store that
+//! - [Write your own store](manual::write_your_own_store): SCIM over accounts in any other place. The finished store
 //!   passes `StoreKit`.
 //! - [Scale out](manual::scale_out): several instances on one database, replicas, retries, and advice for CockroachDB
 //!   and YugabyteDB.

@@ -152,7 +152,7 @@ fn the_readme_counts_right() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("a README");
     for (state, words) in [
         ("test", "shown by tests"),
-        ("type", "cannot be otherwise"),
+        ("type", "guaranteed by the Rust types"),
         ("host", "the host's"),
         ("client", "a client's"),
         ("differs", "deliberately different"),
