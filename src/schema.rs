@@ -88,23 +88,6 @@ impl Schema {
         self
     }
 
-    /// The same schema without the attributes of these names, in any case: a host registers only the attributes that it
-    /// stores.
-    ///
-    /// ```
-    /// use scim_core::schema::Schema;
-    ///
-    /// let user = Schema::user().without(["password", "x509Certificates"]);
-    /// assert!(user.attributes().iter().all(|attribute| attribute.name() != "password"));
-    /// ```
-    #[must_use]
-    pub fn without<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        for name in names {
-            self.attributes.retain(|attribute| !attribute.name().eq_ignore_ascii_case(name));
-        }
-        self
-    }
-
     /// Changes the attribute `name` (compared without case), for example to make a standard attribute required. Does
     /// nothing if the schema has no attribute of that name.
     ///

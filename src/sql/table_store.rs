@@ -50,7 +50,7 @@ use crate::{
 ///     sql::{Dialect, TableStore, layout::{Field, Join, Key, KeyType, Layout}},
 /// };
 ///
-/// # let user = ResourceType::builder("User", "Users", Schema::user().without(["password"])).build()?;
+/// # let user = ResourceType::builder("User", "Users", Schema::user().without("password")).build()?;
 /// # let group = ResourceType::builder("Group", "Groups", Schema::group()).build()?;
 /// # let registry = Registry::builder().resource_type(user).resource_type(group).build()?;
 /// let [user, group] = ["User", "Group"].map(|name| registry.resource_type(name).expect("registered"));

@@ -11,7 +11,7 @@ use scim_core::{
 };
 
 fn types() -> [Arc<ResourceType>; 2] {
-    let user = ResourceType::builder("User", "Users", Schema::user().without(["password"])).build().unwrap();
+    let user = ResourceType::builder("User", "Users", Schema::user().without("password")).build().unwrap();
     let group = ResourceType::builder("Group", "Groups", Schema::group()).build().unwrap();
     let registry = Registry::builder().resource_type(user).resource_type(group).build().unwrap();
     ["User", "Group"].map(|name| Arc::clone(registry.resource_type(name).unwrap()))

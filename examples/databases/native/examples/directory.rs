@@ -31,7 +31,7 @@ const ORIGIN: &str = "urn:example:scim:schemas:origin:1.0:User";
 /// The standard users, and groups whose members are users.
 fn registry() -> Result<Registry, SchemaError> {
     let provisioned = Attribute::new("provisioned", AttributeType::Boolean).with_mutability(Mutability::ReadOnly);
-    let user = ResourceType::builder("User", "Users", Schema::user().without(["password"]))
+    let user = ResourceType::builder("User", "Users", Schema::user().without("password"))
         .extension(Schema::new(ORIGIN, "Origin").with_attribute(provisioned), false)
         .relation("groups", "Group", "members", "displayName");
     let value = Attribute::new("value", AttributeType::String).case_exact().with_mutability(Mutability::Immutable);
@@ -88,10 +88,18 @@ async fn run(file: &Path) -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let context = RequestContext::new(TenantId::new("7")?);
     for (method, target, body) in [
-        ("POST", "/Users", r#"{"userName": "ann@example.com", "externalId": "a-1", "name": {"givenName": "Ann", "familyName": "Doe"}}"#),
+        (
+            "POST",
+            "/Users",
+            r#"{"userName": "ann@example.com", "externalId": "a-1", "name": {"givenName": "Ann", "familyName": "Doe"}}"#,
+        ),
         ("GET", "/Users?filter=userName%20eq%20%22ANN@example.com%22", ""),
         ("POST", "/Groups", r#"{"displayName": "Designers", "members": [{"value": "2"}]}"#),
-        ("PATCH", "/Users/2", r#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{"op": "replace", "path": "active", "value": false}]}"#),
+        (
+            "PATCH",
+            "/Users/2",
+            r#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{"op": "replace", "path": "active", "value": false}]}"#,
+        ),
         // An account that an administrator created by hand.
         ("GET", "/Users/1", ""),
         ("POST", "/Users", r#"{"userName": "root@example.com"}"#),

@@ -27,7 +27,7 @@ fn registry() -> Result<Registry, SchemaError> {
         .with_attribute(Attribute::new("displayName", AttributeType::String).required())
         .with_attribute(Attribute::complex("members", [value, reference]).multi_valued());
     let group = ResourceType::builder("Group", "Groups", group);
-    let user = ResourceType::builder("User", "Users", Schema::user().without(["password"]))
+    let user = ResourceType::builder("User", "Users", Schema::user().without("password"))
         .extension(Schema::enterprise_user(), false)
         .relation("groups", "Group", "members", "displayName");
     Registry::builder().resource_type(user.build()?).resource_type(group.build()?).build()
