@@ -200,14 +200,16 @@ impl Event {
     /// recognizes duplicates. It is the `txn` of a [`SecurityEvent`].
     ///
     /// It consists of the tenant, the endpoint, the resource id and the version. A store never reuses a version. For a
-    /// deletion the identifier ends in `!deleted` instead: an id belongs to one resource only, which is deleted once.
-    /// No version ends so, since each part is percent-encoded.
+    /// deletion the identifier ends in `!deleted/` and the time of the deletion in microseconds: a host that
+    /// [restores](crate::store::Store::restored_id) resources under their old ids can delete a resource again. No
+    /// version has `!`, since each part is percent-encoded.
     pub fn id(&self) -> String {
         let part = |text| utf8_percent_encode(text, SEGMENT);
         let (tenant, id) = (part(self.tenant.as_str()), part(&self.resource_id));
+        let resource = format!("{tenant}/{}/{id}", self.resource_type.endpoint());
         match &self.version {
-            Some(version) => format!("{tenant}/{}/{id}/{}", self.resource_type.endpoint(), part(version.as_str())),
-            None => format!("{tenant}/{}/{id}!deleted", self.resource_type.endpoint()),
+            Some(version) => format!("{resource}/{}", part(version.as_str())),
+            None => format!("{resource}!deleted/{}", self.time.timestamp_micros()),
         }
     }
 

@@ -111,6 +111,7 @@ mod store {
     mod model;
     mod races;
     mod reading;
+    mod restoration;
     #[cfg(feature = "sql")]
     mod sql;
     #[cfg(feature = "testkit")]
