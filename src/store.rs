@@ -17,7 +17,7 @@ use std::{collections::HashSet, sync::Arc};
 
 pub(crate) use self::context::Meter;
 pub use self::{
-    change::{Change, Deletion, Entry, Expect, ListEdit, Replacement},
+    change::{Change, Deletion, Entry, Expect, Handover, ListEdit, Replacement},
     context::{InvalidTenantId, RequestContext, TenantId},
     dynamic::DynStore,
     error::{CommitError, StoreError},

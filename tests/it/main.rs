@@ -14,6 +14,11 @@
     reason = "a test that panics has failed"
 )]
 
+mod adoption {
+    mod host_side;
+    mod visibility;
+    mod writes;
+}
 mod bulk {
     mod requests;
 }
@@ -43,6 +48,7 @@ mod fixture {
     pub(crate) mod small_host;
     pub(crate) mod stores;
     pub(crate) mod unicode;
+    pub(crate) mod unowned;
 }
 mod layering;
 mod list {
