@@ -103,6 +103,7 @@
 //!
 //! - [Write your own store](manual::write_your_own_store): SCIM over existing tables, up to a store that passes
 //!   `StoreKit`.
+//! - [Existing users](manual::existing_users): accounts that exist before SCIM, adoption, and soft deletion.
 //! - [Scale out](manual::scale_out): several instances on one database, replicas, retries, and advice for CockroachDB
 //!   and YugabyteDB.
 //! - [From a section of an RFC to the code](manual::requirements): the files that implement each section.

@@ -16,6 +16,7 @@
 
 mod adoption {
     mod host_side;
+    mod table;
     mod visibility;
     mod writes;
 }
