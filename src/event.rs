@@ -25,7 +25,7 @@ use crate::{
     patch::Membership,
     resource::{Resource, SEGMENT, url},
     schema::{AttributeId, AttributeType, ResourceType},
-    store::{Change, ChangeOutcome, Deletion, ListEdit, Replacement, RequestContext, TenantId, Version},
+    store::{Change, ChangeOutcome, Deletion, Handover, ListEdit, Replacement, RequestContext, TenantId, Version},
     value::{Object, Text},
 };
 
@@ -91,6 +91,7 @@ pub struct Event {
     memberships: Vec<Membership>,
     resource: Option<Arc<Resource>>,
     kept: Vec<AttributeId>,
+    handover: Option<Handover>,
 }
 
 impl Event {
@@ -144,6 +145,7 @@ impl Event {
             memberships: Vec::new(),
             resource: None,
             kept: Vec::new(),
+            handover: None,
         };
         match change {
             Change::Create(entry) => {
@@ -153,6 +155,7 @@ impl Event {
             Change::Replace(Replacement { entry, before, .. }) => {
                 event.compare(Some(before), &entry.resource);
                 event.kept.clone_from(&entry.kept);
+                event.handover = entry.handover;
             }
             Change::EditValues(ListEdit { attribute, edit, modified, .. }) => {
                 event.time = *modified;
@@ -200,14 +203,16 @@ impl Event {
     /// recognizes duplicates. It is the `txn` of a [`SecurityEvent`].
     ///
     /// It consists of the tenant, the endpoint, the resource id and the version. A store never reuses a version. For a
-    /// deletion the identifier ends in `!deleted` instead: an id belongs to one resource only, which is deleted once.
-    /// No version ends so, since each part is percent-encoded.
+    /// deletion the identifier ends in `!deleted/` and the time of the deletion in microseconds: a host that
+    /// [restores](crate::store::Store::restored_id) resources under their old ids can delete a resource again. No
+    /// version has `!`, since each part is percent-encoded.
     pub fn id(&self) -> String {
         let part = |text| utf8_percent_encode(text, SEGMENT);
         let (tenant, id) = (part(self.tenant.as_str()), part(&self.resource_id));
+        let resource = format!("{tenant}/{}/{id}", self.resource_type.endpoint());
         match &self.version {
-            Some(version) => format!("{tenant}/{}/{id}/{}", self.resource_type.endpoint(), part(version.as_str())),
-            None => format!("{tenant}/{}/{id}!deleted", self.resource_type.endpoint()),
+            Some(version) => format!("{resource}/{}", part(version.as_str())),
+            None => format!("{resource}!deleted/{}", self.time.timestamp_micros()),
         }
     }
 
@@ -355,6 +360,29 @@ impl Event {
     /// missing from it, before.
     pub fn memberships(&self) -> &[Membership] {
         &self.memberships
+    }
+
+    /// The change of the party that manages the resource, if an update made such a change: a client
+    /// [adopted](crate::provider::AdoptionRule) a resource that was not created through SCIM, or the host
+    /// [took it back](crate::provider::ServiceProvider::release).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use scim_core::{event::Event, resource::Resource, schema::Registry, store::*};
+    ///
+    /// let registry = Registry::standard();
+    /// let user = registry.resource_type("User").expect("registered");
+    /// let before = Arc::new(Resource::from_json(user, br#"{"id": "2819", "userName": "bjensen"}"#)?);
+    /// let entry = Entry::new(Arc::clone(&before)).with_handover(Handover::Adopted);
+    /// let change = Change::Replace(Replacement { entry, before, expect: Expect::Exists });
+    /// let outcome = ChangeOutcome::written(Version::from(7));
+    /// let event = Event::of(&RequestContext::new(TenantId::single()), &change, &outcome).expect("a change");
+    /// assert_eq!(event.handover(), Some(Handover::Adopted));
+    /// assert_eq!(Event::from_json(&registry, &event.to_json())?.handover(), Some(Handover::Adopted));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn handover(&self) -> Option<Handover> {
+        self.handover
     }
 
     /// The lists of references that [`Event::resource`] omits, because the write neither read nor changed them.

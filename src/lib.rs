@@ -104,6 +104,7 @@
 //! - [Declare your tables](manual::declared_store): SCIM over the tables of a platform in SQLite or PostgreSQL.
 //! - [Write your own store](manual::write_your_own_store): SCIM over accounts in any other place. The finished store
 //!   passes `StoreKit`.
+//! - [Existing users](manual::existing_users): accounts that exist before SCIM, adoption, and soft deletion.
 //! - [Scale out](manual::scale_out): several instances on one database, replicas, retries, and advice for CockroachDB
 //!   and YugabyteDB.
 //! - [From a section of an RFC to the code](manual::requirements): the files that implement each section.

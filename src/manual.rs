@@ -3,6 +3,7 @@
 //! - [`declared_store`]: a store on the tables of a platform, by a declaration (feature `sql`).
 //! - [`write_your_own_store`]: a [`Store`](trait@crate::store::Store) over the existing tables of a platform, step by step.
 //! - [`providers`]: Okta, Microsoft Entra ID and the other identity providers: their presets and their deviations.
+//! - [`existing_users`]: accounts that exist before SCIM: migration, adoption, soft deletion and restoration.
 //! - [`attributes`]: the attributes that a host registers, their characteristics and their defaults.
 //! - [`passwords`]: whether to register `password`, and how to store it.
 //! - [`errors`]: each message of the service provider: its cause and its remedy.
@@ -26,6 +27,10 @@ pub mod write_your_own_store {
 
 pub mod providers {
     #![doc = include_str!("manual/providers.md")]
+}
+
+pub mod existing_users {
+    #![doc = include_str!("manual/existing_users.md")]
 }
 
 pub mod attributes {

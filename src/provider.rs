@@ -15,6 +15,7 @@ mod bulk;
 mod call;
 mod discovery;
 mod failure;
+mod handover;
 mod list;
 mod options;
 mod read;
@@ -35,9 +36,10 @@ pub use self::seal::{CursorKey, InvalidCursorKey};
 pub use self::system::{RandomIds, SystemClock};
 pub(crate) use self::target::{Target, check_id, segments};
 pub use self::{
-    access::{Access, Action, Ownership, OwnershipError, Policy, Proposal, Subject, UnownedResources},
+    access::{Access, Action, AdoptionRule, Ownership, OwnershipError, Policy, Proposal, Subject, UnownedResources},
     answer::{Answer, Listing},
     builder::{ConfigurationError, ServiceProviderBuilder},
+    handover::AdoptablePage,
     options::{Options, Precondition},
     service_provider::ServiceProvider,
     system::{Clock, IdSource},

@@ -17,7 +17,7 @@ use std::{collections::HashSet, sync::Arc};
 
 pub(crate) use self::context::Meter;
 pub use self::{
-    change::{Change, Deletion, Entry, Expect, ListEdit, Replacement},
+    change::{Change, Deletion, Entry, Expect, Handover, ListEdit, Replacement},
     context::{InvalidTenantId, RequestContext, TenantId},
     dynamic::DynStore,
     error::{CommitError, StoreError},
@@ -326,6 +326,34 @@ pub trait Store: Send + Sync + 'static {
             }
             Ok(found)
         }
+    }
+
+    /// The id of the deleted resource that `resource` restores; `None` if the new resource gets a new id. For stores that
+    /// keep the rows of deleted resources and whose host wants a person who comes back to have the old id.
+    ///
+    /// The core calls this only if the store has the capability [`restore`](Capabilities::restore), before the commit
+    /// of each creation. `resource` is complete, except for its id and `meta`. The id must be one that a resource of
+    /// this type, deleted in this tenant, had, and that no resource has now. [`Change::Create`] then has this id: the
+    /// store makes the row a resource again, with the values of the change and a new version. If another creation was
+    /// faster, the commit fails with [`NotUnique`](StoreError::NotUnique) of [`AttributeId::ID`], and the core asks
+    /// again. In a bulk request the store gets the same calls, with a provisional id for each `bulkId` reference.
+    ///
+    /// Find the row by a value that the client never gives to another person. Many organizations give a `userName`
+    /// again to another person, who would then get the data of the first one. The guide
+    /// [existing users](crate::manual::existing_users) has an example.
+    ///
+    /// By default the function returns `None`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`].
+    fn restored_id(
+        &self,
+        context: &RequestContext,
+        resource: &Resource,
+    ) -> impl Future<Output = Result<Option<Text>, StoreError>> + Send {
+        let _ = (context, resource);
+        async { Ok(None) }
     }
 
     /// For each of `ids`, at its position, the index in `resource_types` of the type of the resource with that id;

@@ -11,7 +11,7 @@ use crate::{
     patch::{Membership, ValueEdit},
     resource::Resource,
     schema::{AttributeId, Registry, ResourceType},
-    store::{TenantId, Version},
+    store::{Handover, TenantId, Version},
     value::{Object, Text, Value, parse_date_time},
 };
 
@@ -49,6 +49,15 @@ struct Row<'a> {
     /// The lists of references that `resource` leaves out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     kept: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handover: Option<HandoverName>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum HandoverName {
+    Adopted,
+    Released,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -98,6 +107,10 @@ impl Event {
             added: added.as_deref().and_then(raw),
             resource: resource.as_deref().and_then(raw),
             kept: self.kept.iter().map(|list| self.resource_type.path(*list)).collect(),
+            handover: self.handover.map(|handover| match handover {
+                Handover::Adopted => HandoverName::Adopted,
+                Handover::Released => HandoverName::Released,
+            }),
         };
         // Cannot fail: the row has only strings and JSON that was just written.
         serde_json::to_vec(&row).unwrap_or_default()
@@ -155,6 +168,10 @@ impl Event {
             active: row.active,
             resource: row.resource.map(resource).transpose()?.map(Arc::new),
             kept: row.kept.into_iter().map(|list| list_of(resource_type, list)).collect::<Result<_, _>>()?,
+            handover: row.handover.map(|handover| match handover {
+                HandoverName::Adopted => Handover::Adopted,
+                HandoverName::Released => Handover::Released,
+            }),
         })
     }
 

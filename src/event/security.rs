@@ -12,7 +12,7 @@ use crate::{
     patch::{Membership, Patch, PatchBuilder},
     resource::{Projection, Rendering, url},
     schema::{Registry, ResourceType},
-    store::Version,
+    store::{Handover, Version},
     value::Value,
 };
 
@@ -88,7 +88,9 @@ impl From<EventUri> for Box<str> {
 /// operations is stored as one new state. A change of only a list of references, such as the members of a group, is
 /// reported as `patch`, since the resource is not read for it. So is an update that [keeps](Event::kept) lists of
 /// references unread. If `active` changed, the same token also has `activate` or `deactivate` (§2.1: one state change,
-/// several event URIs). The token contains no sensitive values.
+/// several event URIs). If a client [adopted](Event::handover) the resource, the token also has `feed:add`, and after a
+/// release `feed:remove`: the feed reports the resources that SCIM manages (§2.3). The token contains no sensitive
+/// values.
 ///
 /// ```
 /// use scim_core::{event::{Event, Issuance, SecurityEvent}, resource::Resource, schema::Registry, store::*};
@@ -247,6 +249,11 @@ impl SecurityEvent {
                 let uri = if data.is_some() { full } else { notice };
                 events.insert(uri, Payload { version, attributes, data: data.as_deref() }.json());
             }
+        }
+        match event.handover() {
+            Some(Handover::Adopted) => drop(events.insert(EventUri::FeedAdd, Payload::default().json())),
+            Some(Handover::Released) => drop(events.insert(EventUri::FeedRemove, Payload::default().json())),
+            None => {}
         }
         if event.is_activated() {
             events.insert(EventUri::Activate, Payload::default().json());

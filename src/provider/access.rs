@@ -3,12 +3,14 @@
 //!
 //! This wing decides and hides; it reads no resource and knows no store.
 
+mod adoption;
 mod ownership;
 mod permit;
 mod policy;
 mod subject;
 
 pub use self::{
+    adoption::AdoptionRule,
     ownership::{Ownership, OwnershipError, UnownedResources},
     policy::{Access, Action, Policy, Proposal},
     subject::Subject,

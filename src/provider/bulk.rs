@@ -7,6 +7,7 @@
 mod circle;
 mod order;
 mod refer;
+mod restore;
 mod step;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
 
 use self::{
     order::groups,
+    restore::{Restored, restored_ids},
     step::{Step, Work},
 };
 use super::{
@@ -103,7 +105,11 @@ impl<S: Store> ServiceProvider<S> {
         }
         let context = &*self.metered(context);
         let mut tolerance = Tolerance::new(self.quirks());
-        let steps = step::steps(self, request, &mut tolerance);
+        let mut steps = step::steps(self, request, &mut Restored::new(), &mut tolerance);
+        let mut restored = restored_ids(self, context, &steps).await;
+        if !restored.is_empty() {
+            steps = step::steps(self, request, &mut restored, &mut tolerance);
+        }
         let refers: Vec<Vec<usize>> = steps.iter().map(|step| step.refers.clone()).collect();
         let created = steps.iter().filter_map(Step::creates).collect();
         let mut results = Vec::new();

@@ -12,7 +12,7 @@ use crate::{
     quirks::Tolerance,
     resource::Resource,
     schema::ResourceType,
-    store::{RequestContext, Store},
+    store::{Handover, RequestContext, Store},
 };
 
 /// One operation of a caller on resources of one type: the parameters that every step of the operation shares.
@@ -56,6 +56,20 @@ impl<S: Store> ServiceProvider<S> {
         let is_name = |attribute| self.displays(resource_type).iter().any(|display| display.attribute() == attribute);
         let is_derived = |attribute| self.registry().is_derived(resource_type, attribute) || is_name(attribute);
         self.inner.policies.permit(context, action, Arc::clone(resource_type), is_derived)
+    }
+
+    /// Lets the policies adopt the resource, and returns the record of an adoption. An adoption changes the resource even
+    /// if the request does not: `after` is `None` if nothing changes.
+    pub(super) fn adopt(&self, call: &Call<'_>, before: &Resource, after: &mut Option<Resource>) -> Option<Handover> {
+        if !call.permit.adopts {
+            return None;
+        }
+        let mut state = after.clone().unwrap_or_else(|| before.clone());
+        if !self.inner.policies.adopt(call.context, before, &mut state) {
+            return None;
+        }
+        *after = Some(state);
+        Some(Handover::Adopted)
     }
 
     /// Checks whether the change may be committed: the new resource must be within the caller's scope, and the

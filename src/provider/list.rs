@@ -11,3 +11,5 @@ mod query;
 mod search;
 mod segment;
 mod walk;
+
+pub(super) use self::{plan::Plan, walk::STRIDE};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::{
     failure::{broken_store, refused, too_long, too_much_work},
     service_provider::ServiceProvider,
+    system::new_id,
 };
 use crate::{
     error::Error,
@@ -19,6 +20,7 @@ use crate::{
         Change, ChangeOutcome, CommitError, Key, Page, Referrer, RequestContext, RequestedAttributes, Scan, Store,
         StoreError, Stored,
     },
+    value::Text,
 };
 
 /// Units of work for a referrer: the core reads it and makes it a value of the resource to which it refers.
@@ -131,6 +133,32 @@ impl<S: Store> ServiceProvider<S> {
         context.count_rows(located.as_ref().map_or(0, |located| located.iter().flatten().count()));
         let located = located.map_err(|error| refused(resource_type, error))?;
         if located.len() == ids.len() { Ok(located) } else { Err(broken_store("`locate` answers for each id")) }
+    }
+
+    /// Returns the id of a new resource: of the deleted resource that it restores, or a new id.
+    pub(super) async fn id_for(&self, context: &RequestContext, resource: &Resource) -> Result<Text, Error> {
+        match self.restored_id(context, resource).await? {
+            Some(id) => Ok(id),
+            None => new_id(&*self.inner.ids),
+        }
+    }
+
+    /// Returns the id of the deleted resource that a new resource restores.
+    pub(super) async fn restored_id(
+        &self,
+        context: &RequestContext,
+        resource: &Resource,
+    ) -> Result<Option<Text>, Error> {
+        if !self.inner.store.capabilities().restore {
+            return Ok(None);
+        }
+        let restored = self.retry(context, || counted(context, self.inner.store.restored_id(context, resource))).await;
+        match restored.map_err(|error| refused(resource.resource_type(), error))? {
+            Some(id) if id.is_empty() || id.len() > self.limits().id_bytes => {
+                Err(broken_store("`restored_id` gives the id of a resource"))
+            }
+            restored => Ok(restored),
+        }
     }
 
     /// Commits all changes or none of them, and notifies the observers.

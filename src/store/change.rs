@@ -27,6 +27,20 @@ pub struct Entry {
     /// holds: the request does not change them. Empty unless the store has the capability
     /// [`partial`](super::Capabilities::partial).
     pub kept: Vec<AttributeId>,
+    /// The change of the party that manages the resource, if this replacement makes such a change. Only for records:
+    /// the mark itself is an attribute of the resource.
+    pub handover: Option<Handover>,
+}
+
+/// A change of the party that manages a resource: SCIM or the host
+/// ([`Ownership`](crate::provider::Ownership)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Handover {
+    /// A client adopted a resource that was not created through SCIM. From now on SCIM manages it.
+    Adopted,
+    /// The host took the resource back from SCIM.
+    Released,
 }
 
 impl Entry {
@@ -34,13 +48,27 @@ impl Entry {
     pub fn new(resource: impl Into<Arc<Resource>>) -> Self {
         let resource = resource.into();
         let unique = resource.unique_keys();
-        Self { resource, unique, kept: Vec::new() }
+        Self { resource, unique, kept: Vec::new(), handover: None }
     }
 
     /// The same entry, which leaves these lists of references unchanged in the store.
     #[must_use]
     pub fn with_kept(self, lists: Vec<AttributeId>) -> Self {
         Self { kept: lists, ..self }
+    }
+
+    /// The same entry, which records a change of the party that manages the resource.
+    ///
+    /// ```
+    /// use scim_core::{resource::Resource, schema::Registry, store::{Entry, Handover}};
+    ///
+    /// let user = Registry::standard().resource_type("User").expect("registered").clone();
+    /// let entry = Entry::new(Resource::new(user)).with_handover(Handover::Adopted);
+    /// assert_eq!(entry.handover, Some(Handover::Adopted));
+    /// ```
+    #[must_use]
+    pub fn with_handover(self, handover: impl Into<Option<Handover>>) -> Self {
+        Self { handover: handover.into(), ..self }
     }
 }
 
@@ -52,6 +80,7 @@ impl fmt::Debug for Entry {
             .field("resource", &self.resource)
             .field("unique", &unique)
             .field("kept", &self.kept)
+            .field("handover", &self.handover)
             .finish()
     }
 }

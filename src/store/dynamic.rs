@@ -13,6 +13,7 @@ use crate::{
     filter::Condition,
     resource::Resource,
     schema::{Relation, ResourceType},
+    value::Text,
 };
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -78,6 +79,11 @@ trait Erased: Send + Sync {
         ids: &'a [&'a str],
         requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>>;
+    fn restored_id<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        resource: &'a Resource,
+    ) -> Boxed<'a, Result<Option<Text>, StoreError>>;
     fn locate<'a>(
         &'a self,
         context: &'a RequestContext,
@@ -134,6 +140,14 @@ impl<S: Store> Erased for S {
         requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>> {
         Box::pin(Store::get_many(self, context, resource_type, ids, requested))
+    }
+
+    fn restored_id<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        resource: &'a Resource,
+    ) -> Boxed<'a, Result<Option<Text>, StoreError>> {
+        Box::pin(Store::restored_id(self, context, resource))
     }
 
     fn locate<'a>(
@@ -199,6 +213,11 @@ macro_rules! forward {
         ) -> Result<Vec<Option<Arc<Resource>>>, StoreError> {
             let $outer = self;
             $inner.get_many(context, resource_type, ids, requested).await
+        }
+
+        async fn restored_id(&self, context: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
+            let $outer = self;
+            $inner.restored_id(context, resource).await
         }
 
         async fn locate(

@@ -185,12 +185,30 @@ pub struct Capabilities {
     /// Whether a replacement may leave lists of references [unchanged](super::Entry::kept). Default `false`: a PATCH
     /// that changes no list then reads and writes every list of the resource.
     pub partial: bool,
+    /// Whether a new resource can restore a deleted one under its old id: the core then calls
+    /// [`Store::restored_id`](super::Store::restored_id) before each creation. Default `false`.
+    pub restore: bool,
 }
 
 impl Capabilities {
     /// No optional ability, and one change per commit.
     pub const fn new() -> Self {
-        Self { max_batch: 1, sort: false, total: false, backward: false, get_many: false, partial: false }
+        Self {
+            max_batch: 1,
+            sort: false,
+            total: false,
+            backward: false,
+            get_many: false,
+            partial: false,
+            restore: false,
+        }
+    }
+
+    /// Sets whether a new resource can restore a deleted one under its old id.
+    #[must_use]
+    pub const fn with_restore(mut self, restore: bool) -> Self {
+        self.restore = restore;
+        self
     }
 
     /// Sets whether a replacement may leave lists of references unchanged.

@@ -38,6 +38,7 @@ const WINGS: &[&str] = &[
     "read",
     "list",
     "write",
+    "handover",
     "bulk",
 ];
 

@@ -14,6 +14,12 @@
     reason = "a test that panics has failed"
 )]
 
+mod adoption {
+    mod host_side;
+    mod table;
+    mod visibility;
+    mod writes;
+}
 mod bulk {
     mod requests;
 }
@@ -43,6 +49,7 @@ mod fixture {
     pub(crate) mod small_host;
     pub(crate) mod stores;
     pub(crate) mod unicode;
+    pub(crate) mod unowned;
 }
 mod layering;
 mod list {
@@ -113,6 +120,7 @@ mod store {
     mod model;
     mod races;
     mod reading;
+    mod restoration;
     #[cfg(feature = "sql")]
     mod sql;
     #[cfg(feature = "testkit")]

@@ -1,4 +1,5 @@
-//! The guides of the manual: the store that "write your own store" shows in parts passes the kit.
+//! The guides of the manual: the store that "write your own store" shows in parts passes the kit, and the guides show
+//! their files.
 //!
 //! Its parts are files, each of which includes the previous part, so every part can be a doctest that begins with the
 //! previous parts. The guide shows the text of the files verbatim.
@@ -45,6 +46,14 @@ fn the_guide_shows_the_parts_to_the_letter() {
         let shown = part.split_once(".rs\");\n\n").map_or(part, |(_, rest)| rest);
         assert!(GUIDE.contains(&format!("# fn main() {{}}\n{shown}```\n")), "the guide shows another `{name}.rs`");
     }
+}
+
+/// The store that keeps deleted accounts is tested in `store::restoration`.
+#[test]
+fn the_guide_to_existing_users_shows_its_store_to_the_letter() {
+    const GUIDE: &str = include_str!("../../src/manual/existing_users.md");
+    let store = include_str!("../manual/keeping.rs");
+    assert!(GUIDE.contains(&format!("# fn main() {{}}\n{store}```\n")), "the guide shows another `keeping.rs`");
 }
 
 /// The package of the hosts is not part of the published crate.

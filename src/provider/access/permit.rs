@@ -59,7 +59,7 @@ impl Policies {
         for policy in &self.all {
             access = access.and(policy.access(context, action, &resource_type)?);
         }
-        let (hidden, scope) = access.into_parts();
+        let (hidden, scope, adopts) = access.into_parts();
         for matcher in &scope {
             if matcher.resource_type().name() != resource_type.name() {
                 return Err(broken_policy("a scope is compiled for the resource type that was asked for"));
@@ -69,7 +69,7 @@ impl Policies {
             }
         }
         let view = self.view(&resource_type, &hidden);
-        Ok(Permit { action, resource_type, view, hidden, scope })
+        Ok(Permit { action, resource_type, view, hidden, scope, adopts })
     }
 
     /// Lets every policy review the change. The first refusal decides.
@@ -81,6 +81,11 @@ impl Policies {
         for policy in &self.all {
             policy.prepare(context, resource);
         }
+    }
+
+    /// Lets every policy adopt the resource. Returns whether one of them does.
+    pub(in crate::provider) fn adopt(&self, context: &RequestContext, before: &Resource, after: &mut Resource) -> bool {
+        self.all.iter().fold(false, |adopts, policy| policy.adopt(context, before, after) | adopts)
     }
 
     fn view(&self, resource_type: &Arc<ResourceType>, hidden: &[AttributeId]) -> Arc<ResourceType> {
@@ -110,6 +115,8 @@ pub(in crate::provider) struct Permit {
     pub(in crate::provider) view: Arc<ResourceType>,
     hidden: Vec<AttributeId>,
     scope: Vec<Arc<Matcher>>,
+    /// Whether a write may adopt a resource.
+    pub(in crate::provider) adopts: bool,
 }
 
 impl Permit {

@@ -93,6 +93,20 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
         let _ = (context, resource);
     }
 
+    /// Marks the new state of a stored resource, if the change hands the resource over to SCIM, and returns whether it
+    /// does. The core calls this method for each PUT and PATCH if the caller's access has
+    /// [`Access::with_adoption`], after the rules of the schema and before [`Policy::review`]. The marks and the change
+    /// of the client are committed together, and the event has [`Handover::Adopted`]. A change that has no other effect
+    /// is committed, too.
+    ///
+    /// `after` is the whole new state. A method that returns `false` must leave `after` unchanged.
+    ///
+    /// [`Handover::Adopted`]: crate::store::Handover::Adopted
+    fn adopt(&self, context: &RequestContext, before: &Resource, after: &mut Resource) -> bool {
+        let _ = (context, before, after);
+        false
+    }
+
     /// Reviews a change before the core commits it. If another writer was faster, the core computes the change again
     /// and asks for another review, so that the committed change is the reviewed change. The exception is an edit of
     /// one list of references: the rest of the resource may have changed between review and commit, because many
@@ -112,12 +126,13 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
 pub struct Access {
     hidden: Vec<AttributeId>,
     scope: Vec<Arc<Matcher>>,
+    adopts: bool,
 }
 
 impl Access {
     /// Access to all resources of the type, with all their attributes.
     pub const fn full() -> Self {
-        Self { hidden: Vec::new(), scope: Vec::new() }
+        Self { hidden: Vec::new(), scope: Vec::new(), adopts: false }
     }
 
     /// Hides attributes of `resource_type`, given by their paths, with all their sub-attributes. For the caller, the
@@ -162,19 +177,28 @@ impl Access {
         self
     }
 
+    /// Lets writes adopt resources of the type: the core then calls [`Policy::adopt`]. A PATCH that only adds or removes
+    /// values of one list of references costs one more read.
+    #[must_use]
+    pub const fn with_adoption(mut self) -> Self {
+        self.adopts = true;
+        self
+    }
+
     /// Combines two permissions: attributes that either hides are hidden, and a resource must match the scopes of
-    /// both.
+    /// both. Writes adopt resources if either lets them.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.hidden.extend(other.hidden);
         self.scope.extend(other.scope);
+        self.adopts |= other.adopts;
         self
     }
 
-    pub(in crate::provider) fn into_parts(mut self) -> (Vec<AttributeId>, Vec<Arc<Matcher>>) {
+    pub(in crate::provider) fn into_parts(mut self) -> (Vec<AttributeId>, Vec<Arc<Matcher>>, bool) {
         self.hidden.sort_unstable();
         self.hidden.dedup();
-        (self.hidden, self.scope)
+        (self.hidden, self.scope, self.adopts)
     }
 }
 

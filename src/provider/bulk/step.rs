@@ -1,7 +1,7 @@
 //! The interpretation of an operation (RFC 7644 §3.7): its resource type, its id, and its data with every `bulkId:`
 //! resolved.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use super::{
     BulkIds, malformed,
@@ -68,10 +68,12 @@ impl Step<'_> {
     }
 }
 
-/// Interprets the operations of a request, as far as possible without the store.
+/// Interprets the operations of a request, as far as possible without the store. `restored` has the ids of creations that
+/// restore deleted resources; all other creations get new ids.
 pub(super) fn steps<'a, S: Store>(
     provider: &ServiceProvider<S>,
     request: &'a BulkRequest<'_>,
+    restored: &mut HashMap<usize, Result<Text, Error>>,
     tolerance: &mut Tolerance,
 ) -> Vec<Step<'a>> {
     let mut bulk_ids = BulkIds::new();
@@ -88,7 +90,7 @@ pub(super) fn steps<'a, S: Store>(
             refers: Vec::new(),
         };
         if step.is_create {
-            match new_id(&*provider.inner.ids) {
+            match restored.remove(&index).unwrap_or_else(|| new_id(&*provider.inner.ids)) {
                 Ok(id) => step.id = Some(id),
                 Err(error) => step.work = Work::Fault(error),
             }

@@ -8,17 +8,17 @@ use crate::{
 
 /// The conditions of a filter. A matching resource satisfies all of them.
 #[derive(Debug)]
-pub(super) struct Plan<'a> {
+pub(in crate::provider) struct Plan<'a> {
     /// The pushed conditions, with which the store narrows the resources down.
-    pub(super) pushed: Vec<&'a Condition>,
+    pub(in crate::provider) pushed: Vec<&'a Condition>,
     /// The residual conditions, which the core evaluates on every resource that the store returns.
-    pub(super) residual: Vec<&'a Condition>,
+    pub(in crate::provider) residual: Vec<&'a Condition>,
     /// Whether no resource can match.
-    pub(super) empty: bool,
+    pub(in crate::provider) empty: bool,
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new<S: Store>(
+    pub(in crate::provider) fn new<S: Store>(
         store: &S,
         resource_type: &ResourceType,
         conditions: impl Iterator<Item = &'a Condition>,

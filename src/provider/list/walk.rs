@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The number of resources per read when the core walks many resources.
-pub(super) const STRIDE: usize = 500;
+pub(in crate::provider) const STRIDE: usize = 500;
 
 impl<S: Store> ServiceProvider<S> {
     /// Returns whether the list can be read backward.

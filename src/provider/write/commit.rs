@@ -22,8 +22,8 @@ use crate::{
     resource::{Resource, judge},
     schema::AttributeId,
     store::{
-        Change, ChangeOutcome, Entry, Expect, Key, Replacement, RequestContext, RequestedAttributes, Store, StoreError,
-        Stored, Version,
+        Change, ChangeOutcome, Entry, Expect, Handover, Key, Replacement, RequestContext, RequestedAttributes, Store,
+        StoreError, Stored, Version,
     },
 };
 
@@ -113,26 +113,27 @@ impl<S: Store> ServiceProvider<S> {
 
     /// Commits the change from `before` to `after`; `after` is `None` if nothing changes. After
     /// [`Failed::LostRace`] the change must be computed again from the new state.
-    pub(super) async fn write(
+    pub(in crate::provider) async fn write(
         &self,
-        call: &Call<'_>,
+        context: &RequestContext,
         before: &Stored,
         after: Option<Resource>,
         kept: &[AttributeId],
+        handover: Option<Handover>,
     ) -> Result<Stored, Failed> {
         let Some(mut after) = after else { return Ok(before.clone()) };
         rest(&after).await;
         // The clocks of several machines differ. `meta.lastModified` must not go backward.
         let now = self.inner.clock.now();
         after.set_times(None, before.resource.last_modified().map_or(now, |before| before.max(now)));
-        let entry = Entry::new(after).with_kept(kept.to_vec());
+        let entry = Entry::new(after).with_kept(kept.to_vec()).with_handover(handover);
         let resource = Arc::clone(&entry.resource);
         let change = Change::Replace(Replacement {
             entry,
             expect: Expect::Version(before.version.clone()),
             before: Arc::clone(&before.resource),
         });
-        match self.commit_one(call.context, change).await {
+        match self.commit_one(context, change).await {
             // The store kept its value, for example a list that differs only in its order. The answer shows the
             // stored value.
             Ok(ChangeOutcome { changed: false, .. }) => Ok(before.clone()),
@@ -141,7 +142,7 @@ impl<S: Store> ServiceProvider<S> {
                 Ok(Stored::new(resource, version))
             }
             Err(StoreError::VersionMismatch { .. } | StoreError::Busy) => Err(Failed::LostRace),
-            Err(error) => Err(refused(&call.permit.resource_type, error).into()),
+            Err(error) => Err(refused(before.resource.resource_type(), error).into()),
         }
     }
 

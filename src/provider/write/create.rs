@@ -15,7 +15,6 @@ use crate::{
         rest::rest,
         retry::Failed,
         service_provider::ServiceProvider,
-        system::new_id,
     },
     resource::Resource,
     schema::AttributeId,
@@ -32,7 +31,8 @@ pub(in crate::provider) struct Prepared {
 
 impl<S: Store> ServiceProvider<S> {
     /// Creates a resource (RFC 7644 §3.3). The core assigns the id, `meta.created` and `meta.lastModified`
-    /// (RFC 7643 §3.1), whatever values `resource` has. An attribute without a value gets its
+    /// (RFC 7643 §3.1), whatever values `resource` has. The id is new, unless the store
+    /// [restores](crate::store::Store::restored_id) a deleted resource. An attribute without a value gets its
     /// [default](crate::schema::Attribute::with_default_value).
     ///
     /// # Errors
@@ -53,7 +53,8 @@ impl<S: Store> ServiceProvider<S> {
         let view = self.view(&mut call, options)?.showing(&prepared.given);
         let mut attempts = self.attempts();
         loop {
-            let change = self.create_change(&call, prepared, new_id(&*self.inner.ids)?)?;
+            let id = self.id_for(context, &prepared.resource).await?;
+            let change = self.create_change(&call, prepared, id)?;
             let Change::Create(entry) = &change else { return Err(contention()) };
             let created = Arc::clone(&entry.resource);
             rest(&created).await;

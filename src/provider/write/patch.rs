@@ -36,7 +36,8 @@ impl<S: Store> ServiceProvider<S> {
     /// does.
     ///
     /// A patch that only adds or removes values of a list of references, such as the members of a group, is committed
-    /// as an edit of those values, without reading the list.
+    /// as an edit of those values, without reading the list. If the patch [adopts](crate::provider::AdoptionRule) the
+    /// resource, the list is read once and written together with the mark.
     ///
     /// # Errors
     ///
@@ -55,6 +56,7 @@ impl<S: Store> ServiceProvider<S> {
         if let Some(membership) =
             patch.membership(&call.permit.view, Reading::new(self.limits(), &mut call.tolerance))?
             && !call.permit.looks_at(membership.attribute)
+            && !self.is_adoption(&call, id).await?
         {
             return self.edit_values(call, id, membership, options, view).await;
         }
@@ -95,10 +97,22 @@ impl<S: Store> ServiceProvider<S> {
             self.settle(call, &before.resource, after).await?;
             requested = changed_on_request(&before.resource, after);
         }
+        let handover = self.adopt(call, &before.resource, &mut after);
         self.review(call, Some(&before.resource), Some(after.as_ref().unwrap_or(&before.resource)))?;
-        let written = self.write(call, &before, after, untouched).await?;
+        let written = self.write(call.context, &before, after, untouched, handover).await?;
         let changed = written.version != before.version;
         Ok(PatchOutcome { written, changed, requested })
+    }
+
+    /// Returns whether a change of the resource adopts it, so that an edit of one list is not enough.
+    async fn is_adoption(&self, call: &Call<'_>, id: &str) -> Result<bool, Error> {
+        if !call.permit.adopts {
+            return Ok(false);
+        }
+        let lists = call.permit.unused(call.permit.resource_type.reference_lists());
+        let requested = RequestedAttributes::without(&lists);
+        let before = self.existing(call, id, &Precondition::default(), &requested).await?;
+        Ok(self.adopt(call, &before.resource, &mut None).is_some())
     }
 
     /// Applies a patch and charges its work to the request. Other tasks may run between two operations.

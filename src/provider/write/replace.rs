@@ -60,10 +60,11 @@ impl<S: Store> ServiceProvider<S> {
         let after = before.resource.replaced_by(resource.clone());
         let mut after = call.permit.kept(&before.resource, after);
         self.settle(call, &before.resource, &mut after).await?;
-        self.review(call, Some(&before.resource), Some(&after))?;
-        let after = if after == *before.resource { None } else { Some(after) };
+        let mut after = if after == *before.resource { None } else { Some(after) };
+        let handover = self.adopt(call, &before.resource, &mut after);
+        self.review(call, Some(&before.resource), Some(after.as_ref().unwrap_or(&before.resource)))?;
         rest(&before.resource).await;
-        let written = self.write(call, &before, after, &[]).await?;
+        let written = self.write(call.context, &before, after, &[], handover).await?;
         let changed = written.version != before.version;
         Ok((written, changed))
     }

@@ -138,7 +138,8 @@ fn an_event_names_the_change_the_caller_and_the_time() {
     let deleted = only(&log);
     assert_eq!((deleted.state_change(), deleted.version()), (StateChange::Deleted, None));
     assert!(deleted.attributes().is_empty() && deleted.resource().is_none() && deleted.time() > updated.time());
-    assert_eq!(deleted.id(), "acme/Users/id-001!deleted");
+    let time = deleted.time().timestamp_micros();
+    assert_eq!(deleted.id(), format!("acme/Users/id-001!deleted/{time}"));
 
     for event in [created, updated, deleted] {
         let (row, shown) = (String::from_utf8(event.to_json()).unwrap(), format!("{event:?}"));

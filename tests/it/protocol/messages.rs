@@ -25,7 +25,7 @@ use crate::fixture::{
 use scim_core::{
     error::{Error, ScimType},
     limits::Limits,
-    provider::{Access, Action, Ownership, Policy, Proposal, ServiceProvider, UnownedResources},
+    provider::{Access, Action, AdoptionRule, Ownership, Policy, Proposal, ServiceProvider, UnownedResources},
     quirks::{Quirk, Quirks, Tolerance},
     schema::{Attribute, AttributeType, Mutability, Registry, ResourceType, Returned, Schema},
     store::{
@@ -212,15 +212,18 @@ fn host(name: &str) -> Sender {
             let user = Registry::builder().resource_type(ResourceType::user().unwrap()).build().unwrap();
             sender(built(user, |builder| builder.policy(Titled)))
         }
-        "owner" => {
+        "owner" | "adopting" => {
             let marker = Attribute::new("madeByScim", AttributeType::Boolean).with_mutability(Mutability::ReadOnly);
             let user = ResourceType::builder("User", "Users", Schema::user())
                 .extension(Schema::new(ORIGIN, "Origin").with_attribute(marker), false)
                 .build()
                 .unwrap();
             let registry = Registry::builder().resource_type(user).build().unwrap();
-            let policy =
-                Ownership::new(&registry, &format!("{ORIGIN}:madeByScim"), UnownedResources::Protected).unwrap();
+            let others = match name {
+                "owner" => UnownedResources::Protected,
+                _ => UnownedResources::Adoptable(AdoptionRule::new("User", "userName pr".parse().unwrap())),
+            };
+            let policy = Ownership::new(&registry, &format!("{ORIGIN}:madeByScim"), others).unwrap();
             let host = built(registry, |builder| builder.policy(policy));
             with_user(&host, "by-hand");
             sender(host)
@@ -408,6 +411,7 @@ const FOR_HOSTS: &[&str] = &[
     "patch/builder.rs",
     "patch/diff",
     "provider/builder.rs",
+    "provider/handover.rs",
     "provider/seal.rs",
     "provider/type_ref.rs",
 ];
@@ -423,11 +427,17 @@ const EXCEPT: &[&str] = &[
     "the store broke its contract: {what}",
     "`get_many` answers for each id",
     "`locate` answers for each id",
+    "`restored_id` gives the id of a resource",
     "the source of ids broke its contract: 1 to 64 bytes of letters, digits, `-` and `_`, without `bulkId`",
     // The configuration of the host, and filters that the host builds.
     "{marker} eq true",
     "expected the path of an attribute that some resource type has: `{0:.80}`",
     "{resource_type}: expected a singular boolean attribute that is readOnly and returned: `{marker:.80}`",
+    "{resource_type}: expected an adoption rule that fits the type: {reason}",
+    "the type has no marker",
+    "`{}` is not stored",
+    "`{}` is in a list of references",
+    "`{path:.80}` is not an attribute path",
     "expected a lifetime of one to six hours",
     "expected at least one filter",
     "expected at most 64 levels of parentheses, `not` and brackets",
