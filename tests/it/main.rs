@@ -89,6 +89,7 @@ mod schema {
     mod definitions;
     mod discovery;
     mod documents;
+    mod okta;
 }
 mod security {
     #[cfg(feature = "bearer")]
