@@ -40,6 +40,8 @@ mod fixture {
     pub(crate) mod forward;
     pub(crate) mod host;
     pub(crate) mod modest;
+    #[cfg(feature = "testkit")]
+    pub(crate) mod sign_in;
     pub(crate) mod small_host;
     pub(crate) mod stores;
     pub(crate) mod unicode;
@@ -106,6 +108,8 @@ mod security {
     mod work;
 }
 mod store {
+    #[cfg(feature = "testkit")]
+    mod access;
     mod memory;
     #[cfg(feature = "testkit")]
     mod mistakes;
