@@ -46,6 +46,7 @@ mod fixture {
     pub(crate) mod stores;
     pub(crate) mod unicode;
 }
+mod ipsie;
 mod layering;
 mod list {
     mod cursor_walks;
