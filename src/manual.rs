@@ -10,6 +10,7 @@
 //! - [`observability`]: logs, spans, counters and alerts.
 //! - [`ci`]: the kits in the tests of your host.
 //! - [`going_live`]: the requirements of the Okta Integration Network and of the gallery of Microsoft Entra.
+//! - [`ipsie`]: the levels of the IPSIE profile for SCIM: built in, the host's part, or not supported.
 //! - [`scale_out`]: several instances of a service on one database.
 //! - [`upgrades`]: the upgrade policy of this crate, and the steps of an upgrade.
 //! - [`requirements`]: the files that implement each section of the RFCs, for readers of this crate's code.
@@ -55,6 +56,10 @@ pub mod ci {
 
 pub mod going_live {
     #![doc = include_str!("manual/going_live.md")]
+}
+
+pub mod ipsie {
+    #![doc = include_str!("manual/ipsie.md")]
 }
 
 pub mod scale_out {

@@ -12,6 +12,8 @@ mod default_rules;
 mod display;
 mod documents;
 mod error;
+mod okta;
+mod references;
 mod registry;
 mod resource_type;
 mod rules;
@@ -26,6 +28,7 @@ pub use self::{
     default::DefaultValue,
     documents::{DocumentError, read_resource_types, read_schemas},
     error::{SchemaError, SchemaErrorKind},
+    okta::{OKTA_ENTITLEMENT, OKTA_ROLE},
     registry::{Registry, RegistryBuilder, Relation},
     resource_type::{Extension, ResourceType},
     standard::{ENTERPRISE_USER, GROUP, RESOURCE_TYPE, SCHEMA, SERVICE_PROVIDER_CONFIG, USER},

@@ -117,7 +117,7 @@ pub struct Attribute {
     #[serde(default, deserialize_with = "unassigned")]
     reference_types: Vec<Box<str>>,
     #[serde(default, deserialize_with = "unassigned")]
-    sub_attributes: Vec<Self>,
+    pub(super) sub_attributes: Vec<Self>,
 }
 
 impl Attribute {

@@ -103,7 +103,8 @@ impl Registry {
     }
 }
 
-fn shipped(json: &str) -> Schema {
-    #[expect(clippy::expect_used, reason = "the text is part of the crate, and a test reads each of the six files")]
+/// Returns a schema from a file of this crate.
+pub(super) fn shipped(json: &str) -> Schema {
+    #[expect(clippy::expect_used, reason = "the text is part of the crate, and a test reads each of the files")]
     serde_json::from_str(json).expect("a schema that the crate ships is JSON of a schema")
 }

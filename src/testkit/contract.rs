@@ -1,19 +1,25 @@
 //! The promises of [`Store`]. Each promise has a check that fails for a store which breaks the promise.
 
+mod access;
 mod batches;
 mod bytes;
+mod external_ids;
 mod kit;
+mod life;
 mod lists;
+mod other_users;
 mod outbox;
 mod races;
 mod reading;
 mod references;
 mod replacements;
+mod sign_in;
 mod versions;
 
 use std::{pin::Pin, sync::Arc};
 
 use self::kit::{Kit, check, create, delete, edit, failed, held, replace, sorted};
+pub use self::sign_in::SignIn;
 use super::{
     random::{IdOf, Random},
     report::{Failure, Outcome, Report},
@@ -22,6 +28,7 @@ use super::{
 use crate::{
     event::Event,
     patch::ValueEdit,
+    provider::ServiceProviderBuilder,
     resource::Resource,
     schema::{Registry, ResourceType},
     store::{
@@ -118,6 +125,17 @@ checks! {
     Outbox = "outbox" with outbox::outbox,
     /// A list of 10,000 references: one reference is added and one is removed.
     ManyMembers = "many-members" with references::many,
+    /// A creation changes and joins no other resource: neither a resource of another tenant with the same name, nor a
+    /// resource of its own tenant with the same address.
+    OtherUsers = "other-users" with other_users::other_users,
+    /// An `externalId` is not an id, and a resource is found once, whatever external ids it has had.
+    ExternalIds = "external-ids" with external_ids::external_ids,
+    /// A user may sign in after a creation and a reactivation, and may not after a deactivation and a deletion, by
+    /// every kind of request. Needs [`StoreKit::with_access`].
+    Access = "access" with access::access,
+    /// A user may sign in to one tenant only, and a change in another tenant neither ends nor grants access. Needs
+    /// [`StoreKit::with_access`].
+    TenantAccess = "tenant-access" with access::of_tenants,
 }
 
 /// Why a check ended early.
@@ -141,6 +159,15 @@ type Events<'a> = Pin<Box<dyn Future<Output = Result<Vec<Event>, StoreError>> + 
 /// Reads the outbox of a tenant.
 type OutboxOf = dyn for<'a> Fn(&'a RequestContext) -> Events<'a> + Send + Sync;
 
+/// The answer of the host's own sign-in query.
+type MaySignIn = Pin<Box<dyn Future<Output = Result<bool, StoreError>> + Send>>;
+
+/// The host's own sign-in query.
+type AccessOf = dyn Fn(SignIn) -> MaySignIn + Send + Sync;
+
+/// Completes the service provider of the checks that send requests.
+type Complete<S> = dyn Fn(ServiceProviderBuilder<Arc<S>>) -> ServiceProviderBuilder<Arc<S>> + Send + Sync;
+
 /// Runs the [`Check`]s against a store.
 ///
 /// ```
@@ -155,12 +182,38 @@ type OutboxOf = dyn for<'a> Fn(&'a RequestContext) -> Events<'a> + Send + Sync;
 /// let report = block_on(StoreKit::new(MemoryStore::new(), Registry::standard(), 1).run_all());
 /// assert!(report.is_passed(), "{report}");
 /// ```
+///
+/// # Mistakes that the checks find
+///
+/// Each of these mistakes was made by an application with SCIM over its own tables. `tests/it/store/mistakes.rs` and
+/// `tests/it/store/access.rs` in the repository have a store that makes the mistake.
+///
+/// | mistake | check |
+/// | --- | --- |
+/// | A creation with the user name of another tenant's user joins that user to the tenant, or renames the user. | [`other-users`](Check::OtherUsers) |
+/// | The refusal of such a creation shows the id or the name of the other user. | none is needed for the response: [`StoreError::NotUnique`] has no place for them; [`tenant-access`](Check::TenantAccess) tests the response |
+/// | A creation takes over an account with the same address and changes its address or name. | [`other-users`](Check::OtherUsers); [`unique-keys`](Check::UniqueKeys) for the same user name |
+/// | DELETE in one tenant deletes the account that several tenants share. | [`tenant-access`](Check::TenantAccess); [`tenants`](Check::Tenants) if the other resource disappears, too |
+/// | A numeric `externalId` is taken for an internal id. | [`external-ids`](Check::ExternalIds) |
+/// | A request that deactivates a user gets 404, or the user disappears from reads and lists. | [`access`](Check::Access) |
+/// | A read shows a deactivated user as active. | [`access`](Check::Access); [`round-trip`](Check::RoundTrip) if every read does |
+/// | A creation after a deletion gets 409 for ever. | [`unique-keys`](Check::UniqueKeys); [`access`](Check::Access) if the user was inactive |
+/// | Of parallel additions of members, the last one wins. | [`racing-members`](Check::Members) |
+/// | The parallel addition of one member by two requests fails with 500. | [`racing-members`](Check::Members) |
+/// | Parallel creations of one user fail with 500. | [`racing-creators`](Check::Creators) |
+/// | A group accepts members of another tenant. | [`tenants`](Check::Tenants) |
+/// | A revoked membership grants access, because a join forgets its status. | [`access`](Check::Access) |
+/// | The sign-in query forgets the tenant. | [`tenant-access`](Check::TenantAccess) |
+/// | A second identity row hides a user from lists, or shows the user twice. | [`external-ids`](Check::ExternalIds) |
+/// | Blanks around a user name make a twin of a user, who then cannot sign in, or can sign in for ever. | [`access`](Check::Access) |
 pub struct StoreKit<S> {
-    store: S,
+    store: Arc<S>,
     registry: Registry,
     run: u64,
     context: Box<ContextOf>,
     outbox: Option<Box<OutboxOf>>,
+    access: Option<Box<AccessOf>>,
+    complete: Box<Complete<S>>,
     many: usize,
     are_names_global: bool,
     ids: Option<Arc<IdOf>>,
@@ -180,11 +233,13 @@ impl<S: Store> StoreKit<S> {
     /// and nothing is cleaned up. The same number makes the same test data.
     pub fn new(store: S, registry: Registry, run: u64) -> Self {
         Self {
-            store,
+            store: Arc::new(store),
             registry,
             run,
             context: Box::new(RequestContext::new),
             outbox: None,
+            access: None,
+            complete: Box::new(|builder| builder),
             many: 10_000,
             are_names_global: false,
             ids: None,
@@ -207,8 +262,9 @@ impl<S: Store> StoreKit<S> {
     }
 
     /// Declares that a unique value, such as `userName`, is unique in the whole database and not only in its tenant. No
-    /// check then uses a name in two tenants. Without this declaration, the check [`Tenants`](Check::Tenants) fails for
-    /// such a store, and names the attribute and the tenant.
+    /// check then needs a name in two tenants; [`OtherUsers`](Check::OtherUsers) and
+    /// [`TenantAccess`](Check::TenantAccess) accept the refusal of such a name. Without this declaration, the check
+    /// [`Tenants`](Check::Tenants) fails for such a store, and names the attribute and the tenant.
     #[must_use]
     pub fn with_global_names(mut self) -> Self {
         self.are_names_global = true;
@@ -258,6 +314,62 @@ impl<S: Store> StoreKit<S> {
         + 'static,
     ) -> Self {
         self.outbox = Some(Box::new(outbox));
+        self
+    }
+
+    /// Sets the host's own sign-in query: whether the user of a [`SignIn`] may sign in now. [`Check::Access`] and
+    /// [`Check::TenantAccess`] need the query. They create, deactivate, reactivate and delete users by requests of a
+    /// client, and call the query after each request.
+    ///
+    /// The query must be the query of the host's sign-in page, and not a copy: a copy has other mistakes. If a user has
+    /// access by other ways, such as a session, an access token or a membership, the query asks about each way, and
+    /// returns `true` if one of them is open.
+    ///
+    /// ```
+    /// # use scim_core::{schema::Registry, store::{MemoryStore, StoreError}, testkit::StoreKit};
+    /// # #[derive(Clone)] struct Accounts;
+    /// # impl Accounts {
+    /// #     async fn may_sign_in(&self, _: &str, _: &str) -> Result<bool, StoreError> { Ok(true) }
+    /// #     fn may_sign_in_blocking(&self, _: &str, _: &str) -> Result<bool, StoreError> { Ok(true) }
+    /// # }
+    /// # let accounts = Accounts;
+    /// let host = accounts.clone();
+    /// let kit = StoreKit::new(MemoryStore::new(), Registry::standard(), 1).with_access(move |sign_in| {
+    ///     let host = host.clone();
+    ///     async move { host.may_sign_in(sign_in.tenant().as_str(), sign_in.user_name()).await }
+    /// });
+    /// // A query that blocks needs no future of its own.
+    /// let kit = kit.with_access(move |sign_in| {
+    ///     std::future::ready(accounts.may_sign_in_blocking(sign_in.tenant().as_str(), sign_in.user_name()))
+    /// });
+    /// # let _ = kit;
+    /// ```
+    #[must_use]
+    pub fn with_access<F>(mut self, access: impl Fn(SignIn) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<bool, StoreError>> + Send + 'static,
+    {
+        self.access = Some(Box::new(move |sign_in| Box::pin(access(sign_in))));
+        self
+    }
+
+    /// Completes the service provider through which [`Check::Access`] and [`Check::TenantAccess`] send their requests:
+    /// with the host's policies, quirks and limits. Without this call the service provider has the defaults. The kit
+    /// sets the clock and the source of ids.
+    ///
+    /// ```
+    /// use scim_core::{quirks::Quirks, schema::Registry, store::MemoryStore, testkit::StoreKit};
+    ///
+    /// let kit = StoreKit::new(MemoryStore::new(), Registry::standard(), 1)
+    ///     .with_provider(|builder| builder.quirks(Quirks::strict()));
+    /// # let _ = kit;
+    /// ```
+    #[must_use]
+    pub fn with_provider(
+        mut self,
+        complete: impl Fn(ServiceProviderBuilder<Arc<S>>) -> ServiceProviderBuilder<Arc<S>> + Send + Sync + 'static,
+    ) -> Self {
+        self.complete = Box::new(complete);
         self
     }
 

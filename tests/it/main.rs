@@ -46,11 +46,14 @@ mod fixture {
     pub(crate) mod forward;
     pub(crate) mod host;
     pub(crate) mod modest;
+    #[cfg(feature = "testkit")]
+    pub(crate) mod sign_in;
     pub(crate) mod small_host;
     pub(crate) mod stores;
     pub(crate) mod unicode;
     pub(crate) mod unowned;
 }
+mod ipsie;
 mod layering;
 mod list {
     mod cursor_walks;
@@ -96,6 +99,7 @@ mod schema {
     mod definitions;
     mod discovery;
     mod documents;
+    mod okta;
 }
 mod security {
     #[cfg(feature = "bearer")]
@@ -112,6 +116,8 @@ mod security {
     mod work;
 }
 mod store {
+    #[cfg(feature = "testkit")]
+    mod access;
     #[cfg(feature = "sql")]
     mod layouts;
     mod memory;

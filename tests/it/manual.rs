@@ -14,7 +14,12 @@ mod own_store {
         use scim_core::testkit::{Check, Outcome, StoreKit};
 
         let (directory, registry) = (Arc::new(Directory::default()), registry().unwrap());
-        let kit = StoreKit::new(Arc::clone(&directory), registry.clone(), 1).with_outbox(move |context| {
+        let (users, types) = (Arc::clone(&directory), registry.clone());
+        let kit = StoreKit::new(Arc::clone(&directory), registry.clone(), 1).with_access(move |sign_in| {
+            let (users, types) = (Arc::clone(&users), types.clone());
+            async move { crate::fixture::sign_in::admits(&users, &types, &sign_in).await }
+        });
+        let kit = kit.with_outbox(move |context| {
             let rows = directory.begin().outbox.clone();
             let events = rows.iter().map(|row| Event::from_json(&registry, row).map_err(StoreError::backend));
             let events: Result<Vec<Event>, StoreError> = events.collect();

@@ -4,6 +4,7 @@ use super::{
     super::futures::Cut, Change, CommitError, Expect, Failure, Kit, Resource, Stop, Store, StoreError, ValueEdit,
     Version, check, create, delete, edit, failed, replace,
 };
+use crate::value::Value;
 
 /// A resource of the subject type whose name is made from its id.
 fn subject<S: Store>(kit: &Kit<'_, S>, id: &str) -> Resource {
@@ -70,6 +71,19 @@ pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
             |error| matches!(error, StoreError::BadReference { .. }),
         )
         .await?;
+        // A new list and a replaced list, too.
+        let with = |list_id: &str| {
+            let mut resource = kit.samples.named(referrer, list_id, "list");
+            let element = super::super::samples::reference(referrer, *list, &id, resource_type);
+            resource.root_mut().insert(*list, Value::List(vec![Value::Complex(element)]));
+            resource
+        };
+        for change in [create(with(&random.id())), replace(with(&group), Expect::Exists)] {
+            kit.refuse(&other, "another tenant does not refer to it in a whole list", &[change], 0, |error| {
+                matches!(error, StoreError::BadReference { .. })
+            })
+            .await?;
+        }
         let located = kit.store().locate(&other, std::slice::from_ref(resource_type), &[&id]).await;
         let located = located.map_err(|error| failed("ids are located", &error))?;
         check(located == [None], "another tenant does not locate it", || format!("{located:?}"))?;

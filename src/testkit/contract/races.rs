@@ -109,5 +109,31 @@ pub(super) async fn members<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
     let found = sorted(held(&stored.resource, list));
     check(found == sorted(ids), "of 50 members that are added at the same time none is lost", || {
         format!("{} are there", found.len())
+    })?;
+    // An identity provider that got no response sends the request again while the first one is in progress.
+    let late = random.id();
+    let member = kit.samples.subject(&late, &format!("name of {late}"));
+    kit.write_one(&context, "a member is created", create(member)).await?;
+    let what = "20 requests add one member at the same time";
+    let mut batches: Vec<[Change; 1]> = std::iter::repeat_with(|| add(&late)).take(20).collect();
+    for _ in 0..50 {
+        let outcomes = together(batches.iter().map(|batch| kit.commit(&context, batch)).collect()).await;
+        let mut again = Vec::new();
+        for outcome in outcomes {
+            match outcome.map_err(|error| error.error) {
+                Ok(_) => {}
+                Err(StoreError::Busy) => again.push(add(&late)),
+                Err(error) => return Err(failed(what, &error)),
+            }
+        }
+        batches = again;
+        if batches.is_empty() {
+            break;
+        }
+    }
+    let stored = kit.existing(&context, &referrer, &group, "the list").await?;
+    let count = held(&stored.resource, list).into_iter().filter(|id| *id == late).count();
+    check(batches.is_empty() && count == 1, &format!("{what}, and the list has the member once"), || {
+        format!("{count} times")
     })
 }

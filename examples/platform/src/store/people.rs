@@ -106,14 +106,16 @@ pub(super) async fn write<S: Session>(session: &mut S, tenant: &str, resource: &
 }
 
 fn account<S: Session>(session: &S, tenant: &str, resource: &Resource) -> Statement {
-    let user_name = text(resource, "userName").unwrap_or_default();
-    let name = name_of(resource).unwrap_or_else(|| user_name.clone());
+    // With its outer blanks, as in the unique key: without them two people would have one name, and neither could sign
+    // in by it.
+    let user_name = resource.get("userName").and_then(Value::as_str).unwrap_or_default();
+    let name = name_of(resource).unwrap_or_else(|| user_name.to_owned());
     let created = resource.created().unwrap_or_else(Utc::now);
     let external_id = resource.external_id().filter(|id| id.len() <= LONGEST_ID && !id.contains('\0'));
     let mut insert = Statement::new(session.dialect());
     insert.push("INSERT INTO account (tenant, id, origin, user_name, user_name_key, name, sort_name, email, ");
     insert.push("external_id, department, active, created) VALUES (").bind(tenant).push(", ").bind(resource.id());
-    insert.push(", 'scim', ").bind(cut(&user_name, ADDRESS)).push(", ").bind(user_name_key(&user_name));
+    insert.push(", 'scim', ").bind(cut(user_name, ADDRESS)).push(", ").bind(user_name_key(user_name));
     insert.push(", ").bind(cut(&name, NAME)).push(", ").bind(sort_name(&name)).push(", ");
     optional(&mut insert, email_of(resource).as_deref());
     insert.push(", ");
