@@ -204,7 +204,7 @@ impl Event {
     ///
     /// It consists of the tenant, the endpoint, the resource id and the version. A store never reuses a version. For a
     /// deletion the identifier ends in `!deleted/` and the time of the deletion in microseconds: a host that
-    /// [restores](crate::store::Store::restored_id) resources under their old ids can delete a resource again. No
+    /// [restores](crate::store::Store::id_of_new) resources under their old ids can delete a resource again. No
     /// version has `!`, since each part is percent-encoded.
     pub fn id(&self) -> String {
         let part = |text| utf8_percent_encode(text, SEGMENT);

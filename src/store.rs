@@ -328,17 +328,21 @@ pub trait Store: Send + Sync + 'static {
         }
     }
 
-    /// The id of the deleted resource that `resource` restores; `None` if the new resource gets a new id. For stores that
-    /// keep the rows of deleted resources and whose host wants a person who comes back to have the old id.
+    /// The id of a new resource; `None` if the core chooses the id by its [`IdSource`](crate::provider::IdSource). For two
+    /// kinds of stores:
     ///
-    /// The core calls this only if the store has the capability [`restore`](Capabilities::restore), before the commit
-    /// of each creation. `resource` is complete, except for its id and `meta`. The id must be one that a resource of
-    /// this type, deleted in this tenant, had, and that no resource has now. [`Change::Create`] then has this id: the
-    /// store makes the row a resource again, with the values of the change and a new version. If another creation was
-    /// faster, the commit fails with [`NotUnique`](StoreError::NotUnique) of [`AttributeId::ID`], and the core asks
-    /// again. In a bulk request the store gets the same calls, with a provisional id for each `bulkId` reference.
+    /// - The database numbers the rows. The store reserves the next number.
+    /// - The store keeps the rows of deleted resources, and the host wants a person who comes back to have the old id.
+    ///   The id is one that a resource of this type, deleted in this tenant, had, and that no resource has now.
+    ///   [`Change::Create`] then makes the row a resource again, with the values of the change and a new version.
     ///
-    /// Find the row by a value that the client never gives to another person. Many organizations give a `userName`
+    /// The core calls this only if the store has the capability [`new_ids`](Capabilities::new_ids), before the commit of
+    /// each creation. `resource` is complete, except for its id and `meta`. If another creation with the id was faster,
+    /// the commit fails with [`NotUnique`](StoreError::NotUnique) of [`AttributeId::ID`], and the core asks again. In a
+    /// bulk request the store gets the same calls, before the first commit, with a provisional id for each `bulkId`
+    /// reference.
+    ///
+    /// To restore a row, find it by a value that the client never gives to another person. Many organizations give a `userName`
     /// again to another person, who would then get the data of the first one. The guide
     /// [existing users](crate::manual::existing_users) has an example.
     ///
@@ -347,7 +351,7 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`Store::get`].
-    fn restored_id(
+    fn id_of_new(
         &self,
         context: &RequestContext,
         resource: &Resource,

@@ -5,9 +5,9 @@
 //! another operation creates, in which order they run, which creations are committed together, and when to stop.
 
 mod circle;
+mod given_ids;
 mod order;
 mod refer;
-mod restore;
 mod step;
 
 use std::{
@@ -16,8 +16,8 @@ use std::{
 };
 
 use self::{
+    given_ids::{GivenIds, given_ids},
     order::groups,
-    restore::{Restored, restored_ids},
     step::{Step, Work},
 };
 use super::{
@@ -105,10 +105,10 @@ impl<S: Store> ServiceProvider<S> {
         }
         let context = &*self.metered(context);
         let mut tolerance = Tolerance::new(self.quirks());
-        let mut steps = step::steps(self, request, &mut Restored::new(), &mut tolerance);
-        let mut restored = restored_ids(self, context, &steps).await;
-        if !restored.is_empty() {
-            steps = step::steps(self, request, &mut restored, &mut tolerance);
+        let mut steps = step::steps(self, request, &mut GivenIds::new(), &mut tolerance);
+        let mut given = given_ids(self, context, &steps).await;
+        if !given.is_empty() {
+            steps = step::steps(self, request, &mut given, &mut tolerance);
         }
         let refers: Vec<Vec<usize>> = steps.iter().map(|step| step.refers.clone()).collect();
         let created = steps.iter().filter_map(Step::creates).collect();

@@ -135,29 +135,25 @@ impl<S: Store> ServiceProvider<S> {
         if located.len() == ids.len() { Ok(located) } else { Err(broken_store("`locate` answers for each id")) }
     }
 
-    /// Returns the id of a new resource: of the deleted resource that it restores, or a new id.
+    /// Returns the id of a new resource: the id that the store gives, or else an id of the core's.
     pub(super) async fn id_for(&self, context: &RequestContext, resource: &Resource) -> Result<Text, Error> {
-        match self.restored_id(context, resource).await? {
+        match self.id_of_new(context, resource).await? {
             Some(id) => Ok(id),
             None => new_id(&*self.inner.ids),
         }
     }
 
-    /// Returns the id of the deleted resource that a new resource restores.
-    pub(super) async fn restored_id(
-        &self,
-        context: &RequestContext,
-        resource: &Resource,
-    ) -> Result<Option<Text>, Error> {
-        if !self.inner.store.capabilities().restore {
+    /// Returns the id that the store gives to a new resource.
+    pub(super) async fn id_of_new(&self, context: &RequestContext, resource: &Resource) -> Result<Option<Text>, Error> {
+        if !self.inner.store.capabilities().new_ids {
             return Ok(None);
         }
-        let restored = self.retry(context, || counted(context, self.inner.store.restored_id(context, resource))).await;
-        match restored.map_err(|error| refused(resource.resource_type(), error))? {
+        let given = self.retry(context, || counted(context, self.inner.store.id_of_new(context, resource))).await;
+        match given.map_err(|error| refused(resource.resource_type(), error))? {
             Some(id) if id.is_empty() || id.len() > self.limits().id_bytes => {
-                Err(broken_store("`restored_id` gives the id of a resource"))
+                Err(broken_store("`id_of_new` gives the id of a resource"))
             }
-            restored => Ok(restored),
+            given => Ok(given),
         }
     }
 

@@ -136,6 +136,7 @@ impl<D: Database> Store for TableStore<D> {
             .with_backward(true)
             .with_get_many(true)
             .with_partial(true)
+            .with_new_ids(self.tables.gives_ids())
     }
 
     fn pushdown(&self, resource_type: &ResourceType, conjunct: &Condition) -> Pushdown {
@@ -233,6 +234,21 @@ impl<D: Database> Store for TableStore<D> {
         Ok(ids.iter().map(|id| by_id.get(id).map(|resource| Arc::clone(resource))).collect())
     }
 
+    async fn id_of_new(&self, context: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
+        let (_, table) = self.table(resource.resource_type())?;
+        let tenant = table.tenant(context)?;
+        if let Some(query) = deleted(table, tenant.as_ref(), resource) {
+            let found = self.read(Ids(query)).await?;
+            if let Some(id) = found.into_iter().next() {
+                return Ok(Some(id));
+            }
+        }
+        match NewNumber::of(table, &self.numbers) {
+            Some(work) => Ok(Some(self.database.write(work).await.map_err(|failed| failed.error)?)),
+            None => Ok(None),
+        }
+    }
+
     async fn locate(
         &self,
         context: &RequestContext,
@@ -252,23 +268,6 @@ impl<D: Database> Store for TableStore<D> {
 }
 
 impl<D: Database> TableStore<D> {
-    /// The id of a new resource: of the deleted row that it restores, or the next number of the database. `None` if the
-    /// core chooses the id.
-    async fn id_of(&self, context: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
-        let (_, table) = self.table(resource.resource_type())?;
-        let tenant = table.tenant(context)?;
-        if let Some(query) = deleted(table, tenant.as_ref(), resource) {
-            let found = self.read(Ids(query)).await?;
-            if let Some(id) = found.into_iter().next() {
-                return Ok(Some(id));
-            }
-        }
-        match NewNumber::of(table, &self.numbers) {
-            Some(work) => Ok(Some(self.database.write(work).await.map_err(|failed| failed.error)?)),
-            None => Ok(None),
-        }
-    }
-
     async fn read<W: super::database::Work>(&self, work: W) -> Result<W::Output, StoreError> {
         self.database.read(work).await.map_err(|failed| failed.error)
     }

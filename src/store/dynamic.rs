@@ -79,7 +79,7 @@ trait Erased: Send + Sync {
         ids: &'a [&'a str],
         requested: &'a RequestedAttributes<'a>,
     ) -> Boxed<'a, Result<Vec<Option<Arc<Resource>>>, StoreError>>;
-    fn restored_id<'a>(
+    fn id_of_new<'a>(
         &'a self,
         context: &'a RequestContext,
         resource: &'a Resource,
@@ -142,12 +142,12 @@ impl<S: Store> Erased for S {
         Box::pin(Store::get_many(self, context, resource_type, ids, requested))
     }
 
-    fn restored_id<'a>(
+    fn id_of_new<'a>(
         &'a self,
         context: &'a RequestContext,
         resource: &'a Resource,
     ) -> Boxed<'a, Result<Option<Text>, StoreError>> {
-        Box::pin(Store::restored_id(self, context, resource))
+        Box::pin(Store::id_of_new(self, context, resource))
     }
 
     fn locate<'a>(
@@ -215,9 +215,9 @@ macro_rules! forward {
             $inner.get_many(context, resource_type, ids, requested).await
         }
 
-        async fn restored_id(&self, context: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
+        async fn id_of_new(&self, context: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
             let $outer = self;
-            $inner.restored_id(context, resource).await
+            $inner.id_of_new(context, resource).await
         }
 
         async fn locate(

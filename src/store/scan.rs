@@ -185,9 +185,9 @@ pub struct Capabilities {
     /// Whether a replacement may leave lists of references [unchanged](super::Entry::kept). Default `false`: a PATCH
     /// that changes no list then reads and writes every list of the resource.
     pub partial: bool,
-    /// Whether a new resource can restore a deleted one under its old id: the core then calls
-    /// [`Store::restored_id`](super::Store::restored_id) before each creation. Default `false`.
-    pub restore: bool,
+    /// Whether the store gives the ids of new resources, some or all: the core then calls
+    /// [`Store::id_of_new`](super::Store::id_of_new) before each creation. Default `false`.
+    pub new_ids: bool,
 }
 
 impl Capabilities {
@@ -200,14 +200,14 @@ impl Capabilities {
             backward: false,
             get_many: false,
             partial: false,
-            restore: false,
+            new_ids: false,
         }
     }
 
-    /// Sets whether a new resource can restore a deleted one under its old id.
+    /// Sets whether the store gives the ids of new resources.
     #[must_use]
-    pub const fn with_restore(mut self, restore: bool) -> Self {
-        self.restore = restore;
+    pub const fn with_new_ids(mut self, new_ids: bool) -> Self {
+        self.new_ids = new_ids;
         self
     }
 

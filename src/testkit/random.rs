@@ -1,12 +1,18 @@
 //! Pseudo-random numbers. The same seed gives the same numbers, so that a failure can be repeated.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// xorshift64*: small, and good enough to choose test data.
 #[derive(Clone)]
 pub(super) struct Random {
     state: u64,
     ids: Option<Arc<IdOf>>,
+}
+
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Random").field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 /// Makes the id of a resource from a number.

@@ -10,14 +10,14 @@ use scim_core::{
 
 impl Store for Keeping {
     fn capabilities(&self) -> Capabilities {
-        self.live.capabilities().with_restore(true)
+        self.live.capabilities().with_new_ids(true)
     }
 
     async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {
         self.change(context, batch).await
     }
 
-    async fn restored_id(&self, context: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
+    async fn id_of_new(&self, context: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
         Ok(self.find_deleted(context, resource))
     }
 

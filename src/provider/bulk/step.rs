@@ -68,12 +68,12 @@ impl Step<'_> {
     }
 }
 
-/// Interprets the operations of a request, as far as possible without the store. `restored` has the ids of creations that
-/// restore deleted resources; all other creations get new ids.
+/// Interprets the operations of a request, as far as possible without the store. `given` has the ids that the
+/// store gives to creations; all other creations get ids of the core's.
 pub(super) fn steps<'a, S: Store>(
     provider: &ServiceProvider<S>,
     request: &'a BulkRequest<'_>,
-    restored: &mut HashMap<usize, Result<Text, Error>>,
+    given: &mut HashMap<usize, Result<Text, Error>>,
     tolerance: &mut Tolerance,
 ) -> Vec<Step<'a>> {
     let mut bulk_ids = BulkIds::new();
@@ -90,7 +90,7 @@ pub(super) fn steps<'a, S: Store>(
             refers: Vec::new(),
         };
         if step.is_create {
-            match restored.remove(&index).unwrap_or_else(|| new_id(&*provider.inner.ids)) {
+            match given.remove(&index).unwrap_or_else(|| new_id(&*provider.inner.ids)) {
                 Ok(id) => step.id = Some(id),
                 Err(error) => step.work = Work::Fault(error),
             }

@@ -32,7 +32,7 @@ pub(in crate::provider) struct Prepared {
 impl<S: Store> ServiceProvider<S> {
     /// Creates a resource (RFC 7644 §3.3). The core assigns the id, `meta.created` and `meta.lastModified`
     /// (RFC 7643 §3.1), whatever values `resource` has. The id is new, unless the store
-    /// [restores](crate::store::Store::restored_id) a deleted resource. An attribute without a value gets its
+    /// [restores](crate::store::Store::id_of_new) a deleted resource. An attribute without a value gets its
     /// [default](crate::schema::Attribute::with_default_value).
     ///
     /// # Errors

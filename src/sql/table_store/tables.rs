@@ -83,6 +83,11 @@ impl Tables {
         self.sorts
     }
 
+    /// Whether the store gives the id of some new resource.
+    pub(super) fn gives_ids(&self) -> bool {
+        self.all.iter().any(|table| table.parts.key.is_numbered || table.parts.restore.is_some())
+    }
+
     pub(super) fn find(&self, name: &str) -> Result<(usize, &TypeTable), StoreError> {
         let found = self.all.iter().enumerate().find(|(_, table)| table.resource_type.name() == name);
         found.ok_or_else(|| StoreError::backend(format!("the resource type `{name}` has no layout")))

@@ -91,7 +91,7 @@ impl<'a, S: Store> Client<'a, S> {
         }
         let builder = ServiceProvider::builder(kit.whole.registry.clone(), Arc::clone(&kit.whole.store), BASE);
         // The other checks use seeds below this one.
-        let ids = Ids(Mutex::new(Random::new(kit.seed.wrapping_add(500))));
+        let ids = Ids(Mutex::new(Random::new(kit.seed.wrapping_add(500)).with_ids(kit.whole.ids.clone())));
         let provider = (kit.whole.complete)(builder).clock(Seconds::default()).ids(ids).build();
         let provider = provider.map_err(|error| failed("a service provider over the store is built", &error))?;
         let resource_type = Arc::clone(&kit.samples.subject);

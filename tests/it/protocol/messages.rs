@@ -427,7 +427,7 @@ const EXCEPT: &[&str] = &[
     "the store broke its contract: {what}",
     "`get_many` answers for each id",
     "`locate` answers for each id",
-    "`restored_id` gives the id of a resource",
+    "`id_of_new` gives the id of a resource",
     "the source of ids broke its contract: 1 to 64 bytes of letters, digits, `-` and `_`, without `bulkId`",
     // The configuration of the host, and filters that the host builds.
     "{marker} eq true",

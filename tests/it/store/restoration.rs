@@ -155,7 +155,7 @@ fn two_deletions_of_one_id_are_two_events() {
 
 type Answer = fn(usize) -> Result<Option<Text>, StoreError>;
 
-/// A store with fixed answers to `restored_id`.
+/// A store with fixed answers to `id_of_new`.
 struct Answering {
     inner: MemoryStore,
     answer: Answer,
@@ -167,10 +167,10 @@ impl Store for Answering {
     forward! { inner: pushdown, get, scan, commit }
 
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities().with_restore(self.restore)
+        self.inner.capabilities().with_new_ids(self.restore)
     }
 
-    async fn restored_id(&self, _: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
+    async fn id_of_new(&self, _: &RequestContext, resource: &Resource) -> Result<Option<Text>, StoreError> {
         assert!(resource.get("userName").is_some() && resource.get("active").is_some(), "it is complete");
         (self.answer)(self.asked.fetch_add(1, Ordering::Relaxed))
     }
@@ -252,7 +252,7 @@ impl Store for Boasting {
     forward! { 0: pushdown, get, scan }
 
     fn capabilities(&self) -> Capabilities {
-        self.0.capabilities().with_restore(true)
+        self.0.capabilities().with_new_ids(true)
     }
 
     async fn commit(&self, context: &RequestContext, batch: &[Change]) -> Result<Vec<ChangeOutcome>, CommitError> {

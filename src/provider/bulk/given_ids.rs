@@ -1,5 +1,5 @@
-//! The ids of deleted resources that the creations of a bulk request restore. They must be known before the references
-//! to the new resources are resolved.
+//! The ids that the store gives to the creations of a bulk request. They must be known before the references to the new
+//! resources are resolved.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,31 +17,31 @@ use crate::{
     value::Text,
 };
 
-/// The ids of restored resources, by the index of the operation, or the error of the operation.
-pub(super) type Restored = HashMap<usize, Result<Text, Error>>;
+/// The ids that the store gives, by the index of the operation, or the error of the operation.
+pub(super) type GivenIds = HashMap<usize, Result<Text, Error>>;
 
 /// Asks the store about each creation. An operation that is refused anyway is left out.
-pub(super) async fn restored_ids<S: Store>(
+pub(super) async fn given_ids<S: Store>(
     provider: &ServiceProvider<S>,
     context: &RequestContext,
     steps: &[Step<'_>],
-) -> Restored {
-    let (mut restored, mut taken) = (Restored::new(), HashSet::new());
-    if !provider.inner.store.capabilities().restore {
-        return restored;
+) -> GivenIds {
+    let (mut given, mut taken) = (GivenIds::new(), HashSet::new());
+    if !provider.inner.store.capabilities().new_ids {
+        return given;
     }
     for (index, step) in steps.iter().enumerate() {
         let Work::Create { resource_type, data } = &step.work else { continue };
         context.pause().await;
         let Ok(resource) = resource_to_create(provider, context, resource_type, data) else { continue };
-        match provider.restored_id(context, &resource).await {
-            // Of two operations that restore one resource, the second creates a new resource.
-            Ok(Some(id)) if taken.insert(id.clone()) => drop(restored.insert(index, Ok(id))),
+        match provider.id_of_new(context, &resource).await {
+            // Of two operations that restore one resource, the second creates a new resource with an id of the core's.
+            Ok(Some(id)) if taken.insert(id.clone()) => drop(given.insert(index, Ok(id))),
             Ok(_) => {}
-            Err(error) => drop(restored.insert(index, Err(error))),
+            Err(error) => drop(given.insert(index, Err(error))),
         }
     }
-    restored
+    given
 }
 
 /// Returns the resource of an operation, as its creation will prepare it.
