@@ -4,11 +4,14 @@
 //! lists of references, and `migration` makes the SQL for the host's migration.
 
 mod change;
+mod edits;
+mod forget;
 mod hooks;
 mod lists;
 mod migration;
 mod new_id;
 mod read;
+mod rows;
 mod start;
 mod tables;
 mod write;

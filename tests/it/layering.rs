@@ -13,7 +13,7 @@ use self::arrows::{Arrows, Library};
 /// From the bottom to the top: a module uses itself and the modules before it.
 const LAYERS: &[&str] = &[
     "limits", "quirks", "fold", "schema", "value", "path", "filter", "resource", "patch", "error", "message", "store",
-    "sql", "event", "provider", "protocol", "http", "bearer", "oauth", "testkit", "manual",
+    "event", "sql", "provider", "protocol", "http", "bearer", "oauth", "testkit", "manual",
 ];
 
 /// The files and folders of `provider/`, from the bottom to the top: each uses itself and those before it.

@@ -150,13 +150,10 @@ impl KeyType {
 
 /// The keys as a JSON array.
 fn array(keys: &[Param]) -> String {
-    let values: Vec<serde_json::Value> = keys
-        .iter()
-        .map(|key| match key {
-            Param::Text(text) => text.as_str().into(),
-            Param::Integer(number) => (*number).into(),
-            Param::Boolean(truth) => (*truth).into(),
-        })
-        .collect();
-    serde_json::Value::from(values).to_string()
+    let numbers: Vec<i64> =
+        keys.iter().filter_map(|key| if let Param::Integer(it) = key { Some(*it) } else { None }).collect();
+    let texts: Vec<&str> =
+        keys.iter().filter_map(|key| if let Param::Text(it) = key { Some(it.as_str()) } else { None }).collect();
+    // The keys of one column have one type. Serializing numbers or texts cannot fail.
+    if texts.is_empty() { serde_json::to_string(&numbers) } else { serde_json::to_string(&texts) }.unwrap_or_default()
 }

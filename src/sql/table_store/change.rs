@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::{
+    edits::Held,
+    forget,
     hooks::Hooks,
-    lists::{self, Held},
-    read::BYTES,
+    rows::BYTES,
     tables::{Tables, TypeTable},
     write::{self, Failure, Locked},
 };
@@ -70,8 +71,8 @@ impl Commit {
             }
             Change::Delete(_) => {
                 let locked = self.lock(session, table, tenant, change).await?;
-                lists::forget(session, &self.tables, table, tenant, &locked.key).await?;
-                lists::clear(session, &self.tables, table, tenant, &locked.key).await?;
+                forget::forget(session, &self.tables, table, tenant, &locked.key).await?;
+                forget::clear(session, &self.tables, table, tenant, &locked.key).await?;
                 write::delete(session, table, tenant, &locked.key).await?;
                 Ok(ChangeOutcome::deleted())
             }

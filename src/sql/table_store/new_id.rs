@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    read::{BYTES, id_text},
+    rows::{BYTES, id_text},
     tables::{TypeTable, from},
 };
 use crate::{
@@ -96,7 +96,7 @@ pub(super) fn deleted(table: &TypeTable, tenant: Option<&Param>, resource: &Reso
     for condition in &parts.conditions {
         query.push(&format!(" AND ({condition})"));
     }
-    let text = serde_json::Value::from(value.as_str()?).to_string();
+    let text = serde_json::to_string(value.as_str()?).ok()?;
     let path = table.resource_type.path(*attribute);
     let mut tolerance = Tolerance::new(Quirks::strict());
     let limits = Limits::default();

@@ -7,7 +7,7 @@ use super::{
         statement::{Dialect, Param, Statement},
     },
     migration,
-    read::BYTES,
+    rows::BYTES,
     tables::Tables,
 };
 use crate::{

@@ -2,7 +2,7 @@
 //! each of them.
 
 use super::{
-    read::{BYTES, contents, found, id_text},
+    rows::{BYTES, contents, found, id_text},
     tables::{TypeTable, from},
 };
 use crate::{
