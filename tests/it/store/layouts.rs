@@ -42,7 +42,7 @@ fn an_incomplete_layout_is_refused_with_its_fact_and_its_remedy() {
             "`c` cannot hold every value without loss",
         ),
         (vec![named().version("v").joined_name(Field::text("n"))], "`n` cannot hold every value without loss"),
-        (vec![named().side_table("s").field("userNam", Field::text("x"))], "`userNam` is not an attribute"),
+        (vec![named().side_table("s").field("login", Field::text("x"))], "`login` is not an attribute"),
         (
             vec![named().side_table("s").field("active", Field::text("x"))],
             "`active`: the form of the column does not fit",
