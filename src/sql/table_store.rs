@@ -82,8 +82,8 @@ impl<D> TableStore<D> {
     /// The maximum number of changes in one commit.
     pub const MAX_BATCH: usize = 1_000;
 
-    /// The statements that the host's migration executes, once: the side tables, the columns of versions, the triggers
-    /// that set versions, and the indexes that ids and searches need. Each can be executed again without harm.
+    /// The statements that the host's migration executes, once: the side tables, the triggers that set versions, and the
+    /// indexes that ids and searches need. Each can be executed again without harm.
     ///
     /// # Errors
     ///

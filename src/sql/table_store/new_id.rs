@@ -9,6 +9,7 @@ use std::{
 use super::{
     read::{BYTES, id_text},
     tables::{TypeTable, from},
+    write::unquoted,
 };
 use crate::{
     filter::Filter,
@@ -57,7 +58,7 @@ impl NewNumber {
             Dialect::Postgres => {
                 query.push("SELECT nextval(pg_get_serial_sequence(");
                 let name = query.placeholder(Param::from(&**name), "text");
-                let column = query.placeholder(Param::from(&**column), "text");
+                let column = query.placeholder(Param::from(unquoted(column)), "text");
                 query.push(&format!("{name}, {column}))"));
             }
             Dialect::Sqlite => {

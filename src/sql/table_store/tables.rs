@@ -95,9 +95,10 @@ impl Tables {
 
 /// Whether the database compares the value of the column as the core does.
 fn is_comparable(lens: &Lens, resource_type: &ResourceType) -> bool {
-    let Some(attribute) = lens.exact() else { return false };
+    let Some(attribute) = lens.compared() else { return false };
     match lens.field.form {
         Form::Text(Comparison::Exact) => resource_type.compares_exactly(attribute),
+        Form::Text(Comparison::Lowercased) => !resource_type.compares_exactly(attribute),
         _ => true,
     }
 }
@@ -130,7 +131,7 @@ impl Builder<'_> {
         let (id, key_type) = parts.key.id();
         mapping = mapping.with_column(AttributeId::ID, Column::key(format!("r.{id}"), key_type).required());
         for lens in &parts.lenses {
-            let Some(attribute) = lens.exact().filter(|_| is_comparable(lens, resource_type)) else { continue };
+            let Some(attribute) = lens.compared().filter(|_| is_comparable(lens, resource_type)) else { continue };
             mapping = mapping.with_column(attribute, self.column(lens, attribute));
         }
         for list in resource_type.reference_lists() {
@@ -155,6 +156,7 @@ impl Builder<'_> {
             Form::Text(Comparison::NoCase) if !self.resource_type.compares_exactly(attribute) => {
                 Column::lower(format!("{name} COLLATE NOCASE"), false)
             }
+            Form::Text(Comparison::Lowercased) => Column::lower(name, false),
             Form::Text(_) if lens.field.cast.is_some() => Column::text(is_text(name)),
             Form::Text(_) => Column::text(name),
             Form::Flag { inverted: false } => Column::boolean(name),

@@ -51,14 +51,15 @@ impl TypeTable {
             Failure::Database(error) => error,
         };
         if let DatabaseError::Unique { constraint, .. } = &error {
-            let names = |lens: &&Lens| lens.field.constraint() == Some(constraint.as_str());
+            let names = |lens: &&Lens| lens.field.has_constraint(constraint);
             if let Some(attribute) = self.parts.lenses.iter().find(names).and_then(Lens::attribute) {
                 return StoreError::NotUnique { attribute };
             }
             // A race of two creations with one id.
             let (id, _) = self.parts.key.id();
-            let is_key = *constraint == format!("{}_pkey", self.parts.table)
-                || constraint.split(", ").any(|column| column == format!("{}.{id}", self.parts.table));
+            let (name, id) = (unquoted(&self.parts.table), unquoted(id));
+            let is_key = *constraint == format!("{name}_pkey")
+                || constraint.split(", ").any(|column| column == format!("{name}.{id}"));
             if is_key {
                 return StoreError::NotUnique { attribute: AttributeId::ID };
             }
@@ -84,6 +85,12 @@ impl TypeTable {
             statement.push(&format!(" AND tenant = {placeholder}"));
         }
     }
+}
+
+/// The name of a table or a column as the database shows it in errors.
+pub(super) fn unquoted(name: &str) -> String {
+    let inner = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+    inner.map_or_else(|| name.to_owned(), |inner| inner.replace("\"\"", "\""))
 }
 
 /// Finds the row of an id, locks the row until the commit, and reads the row. SQLite has only one writer at a time and
@@ -143,7 +150,7 @@ pub(super) async fn insert<S: Session>(
 ) -> Result<Param, Failure> {
     let parts = &table.parts;
     let link = match &parts.shared {
-        Some(shared) => Some(link(session, table, shared, resource).await?),
+        Some(shared) => Some(link(session, table, shared, tenant, resource).await?),
         None => None,
     };
     let mut columns: Vec<(&str, Written<'_>)> = Vec::new();
@@ -189,6 +196,7 @@ async fn link<S: Session>(
     session: &mut S,
     table: &TypeTable,
     shared: &Shared,
+    tenant: Option<&Param>,
     resource: &Resource,
 ) -> Result<Param, Failure> {
     let lenses = &table.parts.lenses;
@@ -224,7 +232,39 @@ async fn link<S: Session>(
     insert.push(&format!(" RETURNING CAST({} AS text)", shared.key));
     let mut row = session.query(&insert, BYTES).await?.into_rows().pop();
     let key = row.as_mut().and_then(|row| id_text(row, 0)).and_then(|key| shared.key_type.parse(&key));
-    Ok(key.ok_or_else(|| StoreError::backend("the database made no key"))?)
+    let key = key.ok_or_else(|| StoreError::backend("the database made no key"))?;
+    set_states(session, table, shared, &key, resource).await?;
+    if let Some(created) = table.parts.created_users() {
+        let mut columns = vec![("key", Written::Key(key.clone(), shared.key_type.cast()))];
+        if let (Some((_, key_type)), Some(tenant)) = (&table.parts.tenant, tenant) {
+            columns.push(("tenant", Written::Key(tenant.clone(), key_type.cast())));
+        }
+        session.execute(&insertion(table.dialect, &created, &columns, false)).await?;
+    }
+    Ok(key)
+}
+
+/// Assigns the states of a new shared user whose values at creation differ from the resource.
+async fn set_states<S: Session>(
+    session: &mut S,
+    table: &TypeTable,
+    shared: &Shared,
+    key: &Param,
+    resource: &Resource,
+) -> Result<(), Failure> {
+    for lens in table.parts.lenses.iter().filter(|lens| lens.field.column.is_shared && lens.field.is_state()) {
+        let Some(Content::Flag(truth)) = lens.content(resource) else { continue };
+        let assigned = lens.field.assignments(Some(&Content::Flag(truth)));
+        let mut update = Statement::new(table.dialect);
+        update.push(&format!("UPDATE {} AS u SET ", shared.table));
+        push_assignments(&mut update, &assigned);
+        let placeholder = update.placeholder(key.clone(), shared.key_type.cast());
+        let is_set = format!("COALESCE({}, FALSE)", lens.selected(table.dialect));
+        let differs = if truth { format!("NOT {is_set}") } else { is_set };
+        update.push(&format!(" WHERE u.{} = {placeholder} AND {differs}", shared.key));
+        session.execute(&update).await?;
+    }
+    Ok(())
 }
 
 /// The value of a column in an insertion.
@@ -310,7 +350,8 @@ async fn update<S: Session>(
         }
         decided.push(column);
         let content = lens.content(after);
-        if content == *before {
+        // A resource without a value leaves a state as it is.
+        if content == *before || (lens.field.is_state() && content.is_none()) {
             continue;
         }
         if lens.field.column.is_shared {
@@ -324,6 +365,9 @@ async fn update<S: Session>(
     }
     if !shared.is_empty() {
         write_shared(session, table, tenant, key, &shared).await?;
+    }
+    if !is_new {
+        own.extend(parts.at_change.iter().map(|(column, sql)| (&**column, Assigned::Sql(sql.clone()))));
     }
     if own.is_empty() && (is_new || parts.version != Version::Xmin) {
         return Ok(());
@@ -363,7 +407,9 @@ async fn write_shared<S: Session>(
     }
     let mut update = Statement::new(table.dialect);
     update.push(&format!("UPDATE {} AS u SET ", shared.table));
-    push_assignments(&mut update, assignments);
+    let at_change = shared.at_change.iter().map(|(column, sql)| (&**column, Assigned::Sql(sql.clone())));
+    let assignments: Vec<(&str, Assigned)> = assignments.iter().cloned().chain(at_change).collect();
+    push_assignments(&mut update, &assignments);
     update.push(&format!(" WHERE u.{} = (SELECT r.{} FROM {} AS r WHERE ", shared.key, shared.link, parts.table));
     table.push_key(&mut update, tenant, key);
     update.push(")");
@@ -372,6 +418,14 @@ async fn write_shared<S: Session>(
             " AND (SELECT count(*) FROM {} AS other WHERE other.{} = u.{}) = 1",
             parts.table, shared.link, shared.key
         ));
+    }
+    if let Some(created) = parts.created_users() {
+        update.push(&format!(" AND EXISTS (SELECT 1 FROM {created} AS c WHERE c.key = u.{}", shared.key));
+        if let (Some((_, key_type)), Some(tenant)) = (&parts.tenant, tenant) {
+            let placeholder = update.placeholder(tenant.clone(), key_type.cast());
+            update.push(&format!(" AND c.tenant = {placeholder}"));
+        }
+        update.push(")");
     }
     if session.execute(&update).await? == 0 {
         return Err(StoreError::Denied.into());
