@@ -136,13 +136,15 @@ impl Writer<'_> {
         }
     }
 
-    /// Indexes of the columns of searched attributes, unless a unique index covers them.
+    /// Indexes of the columns of searched attributes. A unique column has one already, unless its index compares by
+    /// another rule: the host then declares the attribute.
     fn searched_columns(&self, all: &mut Vec<String>) {
         let parts = &self.table.parts;
         for lens in &parts.lenses {
             let field = &lens.field;
             let is_searched = lens.attribute().is_some_and(|attribute| parts.searched.contains(&attribute));
-            if !is_searched || !field.unique.is_empty() {
+            let is_declared = lens.attribute() != Some(AttributeId::EXTERNAL_ID);
+            if !is_searched || (!field.unique.is_empty() && !is_declared) {
                 continue;
             }
             let (column, shared) = (&field.column.column, parts.shared.as_ref().filter(|_| field.column.is_shared));

@@ -236,10 +236,13 @@ pub(super) fn from_for_conditions(parts: &Parts) -> String {
 
 /// The tables besides `r` that the conditions of a layout need.
 pub(super) fn joined_for_conditions(parts: &Parts) -> String {
+    joined(parts, needs(parts, "u."), needs(parts, "s."))
+}
+
+/// Whether the conditions of a layout name this alias.
+fn needs(parts: &Parts, alias: &str) -> bool {
     let live = parts.soft_delete.iter().map(|(live, _)| live);
-    let all: Vec<_> = parts.conditions.iter().chain(live).collect();
-    let name = |alias: &str| all.iter().any(|condition| condition.contains(alias));
-    joined(parts, name("u."), name("s."))
+    parts.conditions.iter().chain(live).any(|condition| condition.contains(alias))
 }
 
 fn joined(parts: &Parts, with_shared: bool, with_side: bool) -> String {
@@ -372,6 +375,12 @@ impl TypeTable {
         let (id, key) = (self.parts.key.id_text("r"), &self.parts.key.column);
         let columns = format!("CAST({id} AS text), CAST(r.{key} AS text)");
         self.begin(&columns, &from_for_conditions(&self.parts), tenant)
+    }
+
+    /// The beginning of a query that locks a row of `r` and of `u`.
+    pub(super) fn lockable(&self, tenant: Option<&Param>) -> Statement {
+        let from = format!("{} AS r{}", self.parts.table, joined(&self.parts, true, needs(&self.parts, "s.")));
+        self.begin(&format!("CAST(r.{} AS text)", self.parts.key.column), &from, tenant)
     }
 
     fn begin(&self, columns: &str, from: &str, tenant: Option<&Param>) -> Statement {

@@ -104,7 +104,7 @@ pub(super) async fn lock<S: Session>(
     let Some(id) = table.id_type().parse(id) else { return Ok(None) };
     if table.dialect == Dialect::Postgres {
         // First the lock alone: a query that waits for a lock reads the other tables in their old state.
-        let mut lock = table.keys(tenant);
+        let mut lock = table.lockable(tenant);
         table.push_id(&mut lock, &id);
         lock.push(if table.parts.shared.is_some() { " FOR NO KEY UPDATE OF r, u" } else { " FOR NO KEY UPDATE OF r" });
         if session.query(&lock, BYTES).await?.into_rows().is_empty() {
