@@ -9,6 +9,8 @@ mod lists;
 mod migration;
 mod new_id;
 mod read;
+mod remove;
+mod shared;
 mod start;
 mod tables;
 mod write;
@@ -158,7 +160,7 @@ impl<D: Database> Store for TableStore<D> {
     async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
         let (index, table) = self.table(scan.resource_type)?;
         let tenant = table.tenant(context)?;
-        let mut query = table.select(tenant.as_ref());
+        let mut query = table.select_matching(tenant.as_ref(), scan.filter);
         let unmapped = StoreError::backend;
         if !scan.filter.is_empty() {
             query.push(" AND ");
@@ -167,7 +169,7 @@ impl<D: Database> Store for TableStore<D> {
         query.window(table.mapping(), scan.sort, scan.window).map_err(unmapped)?;
         let mut work = Fetch::new(&self.tables, index, tenant.clone(), query, scan.requested).within(scan.window);
         if scan.count {
-            let mut count = table.count(tenant.as_ref());
+            let mut count = table.count(tenant.as_ref(), scan.filter);
             if !scan.filter.is_empty() {
                 count.push(" AND ");
                 count.filter(table.mapping(), scan.filter).map_err(unmapped)?;

@@ -121,7 +121,8 @@ impl Field {
 
     /// Compares by `lower()` of the column, for which the host has an index. The database evaluates `eq` for text in
     /// ASCII. For other text the core filters, unless a [probe](crate::sql::TableStore::open) finds that `lower()`
-    /// agrees with the core.
+    /// agrees with the core. The host's index decides which names are one name: say so to the
+    /// kit by `StoreKit::with_ascii_folding`.
     #[must_use]
     pub fn lower(mut self) -> Self {
         self.form = Form::Text(Comparison::Lower);

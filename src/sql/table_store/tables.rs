@@ -9,7 +9,7 @@ use super::super::{
     statement::{Dialect, Param, Statement},
 };
 use crate::{
-    filter::Condition,
+    filter::{Condition, Operator},
     quirks::{Quirks, Tolerance},
     resource::Sort,
     schema::{AttributeId, AttributeType, ResourceType},
@@ -172,16 +172,7 @@ impl Builder<'_> {
     /// The rows of a list for filters. The first parameter of a statement is the tenant.
     fn rows(&self, joins: &[(&Join, &Parts)], value: AttributeId) -> Table {
         let tenant = self.parts.tenant.as_ref().map(|(_, key_type)| tenant_placeholder(self.dialect, *key_type));
-        let holder_id = |holder: &str| match &self.parts.key.shown {
-            None if self.parts.key.key_type == KeyType::Text => holder.to_owned(),
-            None => format!("CAST({holder} AS text)"),
-            Some(_) => format!(
-                "(SELECT {} FROM {} AS r WHERE r.{} = {holder})",
-                self.parts.key.id_text("r"),
-                self.parts.table,
-                self.parts.key.column
-            ),
-        };
+        let key = format!("r.{}", self.parts.key.column);
         if let [(join, referred)] = joins
             && referred.key.shown.is_none()
         {
@@ -198,7 +189,7 @@ impl Builder<'_> {
             );
             let on = format!("m.{} = r.{}{tenant_of_row} AND {visible}", join.holder, self.parts.key.column);
             return Table::new(format!("{} AS m", join.table), on)
-                .with_owner(holder_id(&format!("m.{}", join.holder)), format!("{visible}{tenant_of_row}"))
+                .with_owner_by_key(key, format!("m.{}", join.holder), format!("{visible}{tenant_of_row}"))
                 .with_column(value, Column::key(format!("m.{}", join.value), referred.key.key_type).required());
         }
         let parts = joins.iter().map(|(join, referred)| {
@@ -218,15 +209,15 @@ impl Builder<'_> {
             )
         });
         let union = parts.collect::<Vec<_>>().join(" UNION ALL ");
-        Table::new(format!("({union}) AS m"), format!("m.holder = r.{}", self.parts.key.column))
-            .with_owner(holder_id("m.holder"), "TRUE")
+        Table::new(format!("({union}) AS m"), format!("m.holder = {key}"))
+            .with_owner_by_key(key, "m.holder".to_owned(), "TRUE".to_owned())
             .with_column(value, Column::text("m.value").required())
     }
 }
 
 /// The tables of a layout as in a `FROM` clause.
 pub(super) fn from(parts: &Parts) -> String {
-    format!("{} AS r{}", parts.table, joined(parts, true, true))
+    format!("{} AS r{}", parts.table, joined(parts, true, SideJoin::Left))
 }
 
 /// The tables that the conditions of a layout need, as in a `FROM` clause.
@@ -236,7 +227,7 @@ pub(super) fn from_for_conditions(parts: &Parts) -> String {
 
 /// The tables besides `r` that the conditions of a layout need.
 pub(super) fn joined_for_conditions(parts: &Parts) -> String {
-    joined(parts, needs(parts, "u."), needs(parts, "s."))
+    joined(parts, needs(parts, "u."), SideJoin::if_needed(parts))
 }
 
 /// Whether the conditions of a layout name this alias.
@@ -245,13 +236,30 @@ fn needs(parts: &Parts, alias: &str) -> bool {
     parts.conditions.iter().chain(live).any(|condition| condition.contains(alias))
 }
 
-fn joined(parts: &Parts, with_shared: bool, with_side: bool) -> String {
+/// The join of the side table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SideJoin {
+    None,
+    /// Also rows that SCIM has not written.
+    Left,
+    /// Only rows in the side table. A search in the side table can then begin with its index.
+    Inner,
+}
+
+impl SideJoin {
+    fn if_needed(parts: &Parts) -> Self {
+        if needs(parts, "s.") { Self::Left } else { Self::None }
+    }
+}
+
+fn joined(parts: &Parts, with_shared: bool, side_join: SideJoin) -> String {
     let mut joined = String::new();
     if let Some(shared) = parts.shared.as_ref().filter(|_| with_shared) {
         joined += &format!(" JOIN {} AS u ON u.{} = r.{}", shared.table, shared.key, shared.link);
     }
-    if let Some(side) = parts.side.as_ref().filter(|_| with_side) {
-        joined += &format!(" LEFT JOIN {side} AS s ON s.key = r.{}", parts.key.column);
+    if let Some(side) = parts.side.as_ref().filter(|_| side_join != SideJoin::None) {
+        let left = if side_join == SideJoin::Left { " LEFT" } else { "" };
+        joined += &format!("{left} JOIN {side} AS s ON s.key = r.{}", parts.key.column);
         if let Some((tenant, _)) = &parts.tenant {
             joined += &format!(" AND s.tenant = r.{tenant}");
         }
@@ -335,6 +343,11 @@ impl TypeTable {
     /// The beginning of a query of resources: all columns, and the conditions of every row. The columns are the
     /// version, the id, the key as text, the document, and the column of each lens.
     pub(super) fn select(&self, tenant: Option<&Param>) -> Statement {
+        self.select_matching(tenant, &[])
+    }
+
+    /// The beginning of a query of the resources that satisfy conditions, which the caller adds.
+    pub(super) fn select_matching(&self, tenant: Option<&Param>, filter: &[&Condition]) -> Statement {
         let parts = &self.parts;
         let text = |sql: String| if self.dialect == Dialect::Postgres { format!("{sql}::text") } else { sql };
         let version = self.version_text();
@@ -346,7 +359,7 @@ impl TypeTable {
         };
         let mut columns = vec![version, text(parts.key.id_text("r")), key, document];
         columns.extend(parts.lenses.iter().map(|lens| lens.selected(self.dialect)));
-        self.begin(&columns.join(", "), &from(&self.parts), tenant)
+        self.begin(&columns.join(", "), &self.from_matching(filter), tenant)
     }
 
     /// The expression of the version.
@@ -359,9 +372,31 @@ impl TypeTable {
         format!("CAST({number} AS text)")
     }
 
-    /// The beginning of a query for the number of resources.
-    pub(super) fn count(&self, tenant: Option<&Param>) -> Statement {
-        self.begin("count(*)", &from(&self.parts), tenant)
+    /// The beginning of a query for the number of resources that satisfy conditions.
+    pub(super) fn count(&self, tenant: Option<&Param>, filter: &[&Condition]) -> Statement {
+        self.begin("count(*)", &self.from_matching(filter), tenant)
+    }
+
+    fn from_matching(&self, filter: &[&Condition]) -> String {
+        let needs_side = filter.iter().any(|condition| self.needs_side(condition));
+        let side_join = if needs_side { SideJoin::Inner } else { SideJoin::Left };
+        format!("{} AS r{}", self.parts.table, joined(&self.parts, true, side_join))
+    }
+
+    /// Whether the condition holds only for rows in the side table.
+    fn needs_side(&self, condition: &Condition) -> bool {
+        let is_in_side = |attribute: AttributeId, route: &[AttributeId]| {
+            let elsewhere = self.mapping.find(attribute).is_some() || self.mapping.table_on(route).is_some();
+            self.parts.side.is_some() && !elsewhere
+        };
+        match condition {
+            Condition::All(all) => all.iter().any(|condition| self.needs_side(condition)),
+            Condition::Any(any) => !any.is_empty() && any.iter().all(|condition| self.needs_side(condition)),
+            Condition::Compare(comparison) if comparison.operator() != Operator::Ne => {
+                is_in_side(comparison.attribute(), comparison.place().route())
+            }
+            _ => false,
+        }
     }
 
     /// The beginning of a query for ids.
@@ -379,7 +414,7 @@ impl TypeTable {
 
     /// The beginning of a query that locks a row of `r` and of `u`.
     pub(super) fn lockable(&self, tenant: Option<&Param>) -> Statement {
-        let from = format!("{} AS r{}", self.parts.table, joined(&self.parts, true, needs(&self.parts, "s.")));
+        let from = format!("{} AS r{}", self.parts.table, joined(&self.parts, true, SideJoin::if_needed(&self.parts)));
         self.begin(&format!("CAST(r.{} AS text)", self.parts.key.column), &from, tenant)
     }
 

@@ -1,8 +1,8 @@
-//! Rows of resources: the lock, the insertion, the difference of a replacement, the deletion, and the version after
-//! each of them.
+//! Rows of resources: the lock, the insertion, the difference of a replacement, and the version after each of them.
 
 use super::{
     read::{BYTES, contents, found, id_text},
+    shared::{link, write_shared},
     tables::{TypeTable, from},
 };
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     schema::AttributeId,
     sql::{
         database::{DatabaseError, Session},
-        layout::{Assigned, Assignments, Content, Join, Lens, Shared, Version, Writes},
+        layout::{Assigned, Content, Join, Lens, Version},
         statement::{Dialect, Param, Statement},
     },
     store::{self, StoreError},
@@ -68,7 +68,7 @@ impl TypeTable {
     }
 
     /// Adds that the row has this key, and belongs to the tenant.
-    fn push_key(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
+    pub(super) fn push_key(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
         let placeholder = statement.placeholder(key.clone(), self.parts.key.key_type.cast());
         statement.push(&format!("r.{} = {placeholder}", self.parts.key.column));
         if let (Some((column, key_type)), Some(tenant)) = (&self.parts.tenant, tenant) {
@@ -77,7 +77,7 @@ impl TypeTable {
         }
     }
 
-    fn push_side(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
+    pub(super) fn push_side(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
         let placeholder = statement.placeholder(key.clone(), self.parts.key.key_type.cast());
         statement.push(&format!("key = {placeholder}"));
         if let (Some((_, key_type)), Some(tenant)) = (&self.parts.tenant, tenant) {
@@ -191,84 +191,8 @@ pub(super) async fn insert<S: Session>(
     Ok(key)
 }
 
-/// The shared user of a new resource: the user that exists, or a new one.
-async fn link<S: Session>(
-    session: &mut S,
-    table: &TypeTable,
-    shared: &Shared,
-    tenant: Option<&Param>,
-    resource: &Resource,
-) -> Result<Param, Failure> {
-    let lenses = &table.parts.lenses;
-    let lens = lenses.iter().find(|lens| {
-        let path = lens.attribute().map(|attribute| table.resource_type.path(attribute));
-        lens.field.column.is_shared && path.as_deref() == Some(&*shared.found_by)
-    });
-    let lens = lens.ok_or_else(|| {
-        StoreError::backend(format!("`{}` has no field with the prefix `u.` to find a shared user by", shared.found_by))
-    })?;
-    let Some(Content::Text(name)) = lens.content(resource) else {
-        return Err(StoreError::backend("a shared user is found by a text").into());
-    };
-    let mut query = Statement::new(table.dialect);
-    query.push(&format!("SELECT CAST(u.{} AS text) FROM {} AS u WHERE ", shared.key, shared.table));
-    lens.field.push_equal(&mut query, &name);
-    if table.dialect == Dialect::Postgres {
-        query.push(" FOR NO KEY UPDATE OF u");
-    }
-    if let Some(mut row) = session.query(&query, BYTES).await?.into_rows().pop() {
-        let key = id_text(&mut row, 0).and_then(|key| shared.key_type.parse(&key));
-        return Ok(key.ok_or_else(|| StoreError::backend("a shared user without a key"))?);
-    }
-    let mut columns = assigned(lenses, resource, true);
-    for (name, initial) in &shared.initial {
-        columns.retain(|(column, _)| *column != &*name.column);
-        columns.push((&name.column, Written::Initial(initial)));
-    }
-    if let Some(key) = &shared.new_key {
-        columns.push((&shared.key, Written::Initial(key)));
-    }
-    let mut insert = insertion(table.dialect, &shared.table, &columns, false);
-    insert.push(&format!(" RETURNING CAST({} AS text)", shared.key));
-    let mut row = session.query(&insert, BYTES).await?.into_rows().pop();
-    let key = row.as_mut().and_then(|row| id_text(row, 0)).and_then(|key| shared.key_type.parse(&key));
-    let key = key.ok_or_else(|| StoreError::backend("the database made no key"))?;
-    set_states(session, table, shared, &key, resource).await?;
-    if let Some(created) = table.parts.created_users() {
-        let mut columns = vec![("key", Written::Key(key.clone(), shared.key_type.cast()))];
-        if let (Some((_, key_type)), Some(tenant)) = (&table.parts.tenant, tenant) {
-            columns.push(("tenant", Written::Key(tenant.clone(), key_type.cast())));
-        }
-        session.execute(&insertion(table.dialect, &created, &columns, false)).await?;
-    }
-    Ok(key)
-}
-
-/// Assigns the states of a new shared user whose values at creation differ from the resource.
-async fn set_states<S: Session>(
-    session: &mut S,
-    table: &TypeTable,
-    shared: &Shared,
-    key: &Param,
-    resource: &Resource,
-) -> Result<(), Failure> {
-    for lens in table.parts.lenses.iter().filter(|lens| lens.field.column.is_shared && lens.field.is_state()) {
-        let Some(Content::Flag(truth)) = lens.content(resource) else { continue };
-        let assigned = lens.field.assignments(Some(&Content::Flag(truth)));
-        let mut update = Statement::new(table.dialect);
-        update.push(&format!("UPDATE {} AS u SET ", shared.table));
-        push_assignments(&mut update, &assigned);
-        let placeholder = update.placeholder(key.clone(), shared.key_type.cast());
-        let is_set = format!("COALESCE({}, FALSE)", lens.selected(table.dialect));
-        let differs = if truth { format!("NOT {is_set}") } else { is_set };
-        update.push(&format!(" WHERE u.{} = {placeholder} AND {differs}", shared.key));
-        session.execute(&update).await?;
-    }
-    Ok(())
-}
-
 /// The value of a column in an insertion.
-enum Written<'a> {
+pub(super) enum Written<'a> {
     Key(Param, &'static str),
     Assigned(Assigned),
     Initial(&'a crate::sql::layout::Initial),
@@ -276,7 +200,7 @@ enum Written<'a> {
 
 /// The columns of the layout's own table or of the shared table, without states and without columns that the store does
 /// not write.
-fn assigned<'a>(lenses: &'a [Lens], resource: &Resource, is_shared: bool) -> Vec<(&'a str, Written<'a>)> {
+pub(super) fn assigned<'a>(lenses: &'a [Lens], resource: &Resource, is_shared: bool) -> Vec<(&'a str, Written<'a>)> {
     let mut columns: Vec<(&str, Written<'_>)> = Vec::new();
     for lens in lenses {
         let field = &lens.field;
@@ -294,7 +218,12 @@ fn assigned<'a>(lenses: &'a [Lens], resource: &Resource, is_shared: bool) -> Vec
 }
 
 /// An insertion. `is_numbered` if it writes a column that the database numbers.
-fn insertion(dialect: Dialect, table: &str, columns: &[(&str, Written<'_>)], is_numbered: bool) -> Statement {
+pub(super) fn insertion(
+    dialect: Dialect,
+    table: &str,
+    columns: &[(&str, Written<'_>)],
+    is_numbered: bool,
+) -> Statement {
     let names: Vec<&str> = columns.iter().map(|(column, _)| *column).collect();
     let mut insert = Statement::new(dialect);
     let overriding = if is_numbered && dialect == Dialect::Postgres { " OVERRIDING SYSTEM VALUE" } else { "" };
@@ -385,52 +314,11 @@ async fn update<S: Session>(
     Ok(())
 }
 
-fn push_assignments(statement: &mut Statement, assignments: &[(&str, Assigned)]) {
+pub(super) fn push_assignments(statement: &mut Statement, assignments: &[(&str, Assigned)]) {
     for (index, (column, assigned)) in assignments.iter().enumerate() {
         statement.push(if index > 0 { ", " } else { "" }).push(column).push(" = ");
         assigned.write(statement);
     }
-}
-
-/// Changes a shared user, if the layout allows it.
-async fn write_shared<S: Session>(
-    session: &mut S,
-    table: &TypeTable,
-    tenant: Option<&Param>,
-    key: &Param,
-    assignments: &[(&str, Assigned)],
-) -> Result<(), Failure> {
-    let parts = &table.parts;
-    let Some(shared) = &parts.shared else { return Ok(()) };
-    if shared.writes == Writes::Never {
-        return Err(StoreError::Denied.into());
-    }
-    let mut update = Statement::new(table.dialect);
-    update.push(&format!("UPDATE {} AS u SET ", shared.table));
-    let at_change = shared.at_change.iter().map(|(column, sql)| (&**column, Assigned::Sql(sql.clone())));
-    let assignments: Vec<(&str, Assigned)> = assignments.iter().cloned().chain(at_change).collect();
-    push_assignments(&mut update, &assignments);
-    update.push(&format!(" WHERE u.{} = (SELECT r.{} FROM {} AS r WHERE ", shared.key, shared.link, parts.table));
-    table.push_key(&mut update, tenant, key);
-    update.push(")");
-    if shared.writes == Writes::SoleLink {
-        update.push(&format!(
-            " AND (SELECT count(*) FROM {} AS other WHERE other.{} = u.{}) = 1",
-            parts.table, shared.link, shared.key
-        ));
-    }
-    if let Some(created) = parts.created_users() {
-        update.push(&format!(" AND EXISTS (SELECT 1 FROM {created} AS c WHERE c.key = u.{}", shared.key));
-        if let (Some((_, key_type)), Some(tenant)) = (&parts.tenant, tenant) {
-            let placeholder = update.placeholder(tenant.clone(), key_type.cast());
-            update.push(&format!(" AND c.tenant = {placeholder}"));
-        }
-        update.push(")");
-    }
-    if session.execute(&update).await? == 0 {
-        return Err(StoreError::Denied.into());
-    }
-    Ok(())
 }
 
 /// Writes the row in the side table: the resource without its lists, and the text by which it is compared.
@@ -479,65 +367,6 @@ async fn write_side<S: Session>(
     insert.push(" DO UPDATE SET document = excluded.document, comparable = excluded.comparable");
     session.execute(&insert).await?;
     Ok(())
-}
-
-/// Removes the row, or marks it; a shared user stays.
-pub(super) async fn delete<S: Session>(
-    session: &mut S,
-    table: &TypeTable,
-    tenant: Option<&Param>,
-    key: &Param,
-) -> Result<(), StoreError> {
-    let parts = &table.parts;
-    // The row of the side table stays with a row that is only marked: both can come back.
-    if let Some(side) = parts.side.as_ref().filter(|_| parts.soft_delete.is_none()) {
-        let mut delete = Statement::new(table.dialect);
-        delete.push(&format!("DELETE FROM {side} WHERE "));
-        table.push_side(&mut delete, tenant, key);
-        session.execute(&delete).await?;
-    }
-    let mut delete = Statement::new(table.dialect);
-    match &parts.soft_delete {
-        Some((_, assignments)) => {
-            delete.push(&format!("UPDATE {} AS r SET {}", parts.table, assigned_by_host(assignments)));
-        }
-        None => {
-            delete.push(&format!("DELETE FROM {} AS r", parts.table));
-        }
-    }
-    delete.push(" WHERE ");
-    table.push_key(&mut delete, tenant, key);
-    session.execute(&delete).await?;
-    Ok(())
-}
-
-fn assigned_by_host(assignments: &Assignments) -> String {
-    let assignments = assignments.iter().map(|(column, sql)| format!("{column} = {sql}"));
-    assignments.collect::<Vec<_>>().join(", ")
-}
-
-/// Makes a deleted row live again. Returns whether there is one with this id.
-pub(super) async fn restore<S: Session>(
-    session: &mut S,
-    table: &TypeTable,
-    tenant: Option<&Param>,
-    id: &Param,
-) -> Result<bool, Failure> {
-    let parts = &table.parts;
-    let (Some((live, _)), Some((_, assignments))) = (&parts.soft_delete, &parts.restore) else { return Ok(false) };
-    let (column, key_type) = parts.key.id();
-    let mut update = Statement::new(table.dialect);
-    update.push(&format!("UPDATE {} AS r SET {} WHERE ", parts.table, assigned_by_host(assignments)));
-    let placeholder = update.placeholder(id.clone(), key_type.cast());
-    update.push(&format!("r.{column} = {placeholder} AND NOT ({live})"));
-    if let (Some((column, key_type)), Some(tenant)) = (&parts.tenant, tenant) {
-        let placeholder = update.placeholder(tenant.clone(), key_type.cast());
-        update.push(&format!(" AND r.{column} = {placeholder}"));
-    }
-    for condition in &parts.conditions {
-        update.push(&format!(" AND ({condition})"));
-    }
-    Ok(session.execute(&update).await? > 0)
 }
 
 /// The version of a row after a change.
