@@ -13,7 +13,7 @@ use super::{
 use crate::{
     patch::ValueEdit,
     resource::Resource,
-    schema::ResourceType,
+    schema::{AttributeId, ResourceType},
     store::{
         Capabilities, Change, ChangeOutcome, CommitError, Deletion, Entry, Expect, Key, ListEdit, Replacement,
         RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId, Version, Window,
@@ -41,8 +41,16 @@ impl<S: Store> Kit<'_, S> {
         Random::new(self.seed).with_ids(self.whole.ids.clone())
     }
 
+    /// Numbers and ids that [`Self::random`] does not give.
+    pub(super) fn other_random(&self) -> Random {
+        Random::new(self.seed.wrapping_add(1 << 32)).with_ids(self.whole.ids.clone())
+    }
+
     /// Returns the context of a tenant that belongs to this check only.
     pub(super) fn tenant(&self, name: &str) -> Result<RequestContext, Stop> {
+        if self.whole.is_single {
+            return Ok((self.whole.context)(TenantId::single()));
+        }
         let name = format!("kit-{}-{}-{name}", self.whole.run, self.check.name());
         match TenantId::new(name) {
             Ok(tenant) => Ok((self.whole.context)(tenant)),
@@ -97,6 +105,21 @@ impl<S: Store> Kit<'_, S> {
     ) -> Result<ChangeOutcome, Stop> {
         let done = self.write(context, what, &[change]).await?;
         done.into_iter().next().ok_or_else(|| Failure::new(what, "no outcome").into())
+    }
+
+    /// Creates a resource under the id of a deleted one. `None` if the store keeps the id of a deleted resource, whose
+    /// row it only marks.
+    pub(super) async fn write_again(
+        &self,
+        context: &RequestContext,
+        what: &str,
+        change: Change,
+    ) -> Result<Option<ChangeOutcome>, Stop> {
+        match self.commit(context, &[change]).await {
+            Ok(done) => Ok(done.into_iter().next()),
+            Err(error) if matches!(error.error, StoreError::NotUnique { attribute: AttributeId::ID }) => Ok(None),
+            Err(error) => Err(failed(what, &error)),
+        }
     }
 
     pub(super) async fn get(
