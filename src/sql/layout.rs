@@ -150,6 +150,14 @@ impl Layout {
         self
     }
 
+    /// Assigns an expression to a column of the layout's table with each change that SCIM makes to the resource, such as
+    /// `now()` to the host's own time of the last change.
+    #[must_use]
+    pub fn at_change(mut self, column: &str, expression: &str) -> Self {
+        self.parts.at_change.push((Name::new(column).column, expression.into()));
+        self
+    }
+
     /// Keeps the row when a client deletes the resource, and marks the row. `live` is the condition of rows that are
     /// not deleted; `assignments` are columns and expressions. A deleted row does not exist for SCIM, and leaves all
     /// lists.
@@ -186,7 +194,8 @@ impl Layout {
     }
 
     /// Takes the version from a column of whole numbers, which the [triggers](super::TableStore::migrations) of the
-    /// library set on every write, also on those of the host.
+    /// library set on every write, also on those of the host. The host adds the column, of the type `bigint`, before the
+    /// migration.
     ///
     /// Without this declaration the version is in the [side table](Self::side_table), where the same triggers set it.
     #[must_use]

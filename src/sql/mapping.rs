@@ -330,6 +330,8 @@ pub struct Table {
 /// The columns by which the rows of a table name their resource.
 #[derive(Clone, Debug)]
 pub(super) struct Owner {
+    /// The key of the resource; `None` if it is the id of the mapping.
+    pub(super) key: Option<Box<str>>,
     pub(super) id: Box<str>,
     pub(super) on: Box<str>,
 }
@@ -392,7 +394,13 @@ impl Table {
     /// ```
     #[must_use]
     pub fn with_owner(mut self, id: impl Into<Box<str>>, on: impl Into<Box<str>>) -> Self {
-        self.owner = Some(Owner { id: id.into(), on: on.into() });
+        self.owner = Some(Owner { key: None, id: id.into(), on: on.into() });
+        self
+    }
+
+    /// The same, for rows that name the key of their resource, which an index finds in its own type.
+    pub(super) fn with_owner_by_key(mut self, key: String, id: String, on: String) -> Self {
+        self.owner = Some(Owner { key: Some(key.into()), id: id.into(), on: on.into() });
         self
     }
 

@@ -252,7 +252,7 @@ impl Translator<'_> {
     pub(super) fn owned(&mut self, table: &Table, test: impl FnOnce(&mut Self) -> Pushdown) -> Option<Pushdown> {
         let owner = table.owner.as_ref()?;
         let mark = self.statement.mark();
-        let id = super::scalar::tight(&self.mapping.id.sql);
+        let id = super::scalar::tight(owner.key.as_ref().unwrap_or(&self.mapping.id.sql));
         self.statement.push(&format!("{id} IN (SELECT {} FROM {} WHERE ({}) AND ", owner.id, table.from, owner.on));
         let pushdown = test(self);
         self.statement.push(")");

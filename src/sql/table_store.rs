@@ -5,13 +5,17 @@
 
 mod change;
 mod edits;
+mod filters;
 mod forget;
+mod from;
 mod hooks;
 mod lists;
 mod migration;
 mod new_id;
 mod read;
+mod remove;
 mod rows;
+mod shared;
 mod start;
 mod tables;
 mod write;
@@ -87,8 +91,8 @@ impl<D> TableStore<D> {
     /// The maximum number of changes in one commit.
     pub const MAX_BATCH: usize = 1_000;
 
-    /// The statements that the host's migration executes, once: the side tables, the columns of versions, the triggers
-    /// that set versions, and the indexes that ids and searches need. Each can be executed again without harm.
+    /// The statements that the host's migration executes, once: the side tables, the triggers that set versions, and the
+    /// indexes that ids and searches need. Each can be executed again without harm.
     ///
     /// # Errors
     ///
@@ -164,7 +168,7 @@ impl<D: Database> Store for TableStore<D> {
     async fn scan(&self, context: &RequestContext, scan: &Scan<'_>) -> Result<Page, StoreError> {
         let (index, table) = self.table(scan.resource_type)?;
         let tenant = table.tenant(context)?;
-        let mut query = table.select(tenant.as_ref());
+        let mut query = table.select_matching(tenant.as_ref(), scan.filter);
         let unmapped = StoreError::backend;
         if !scan.filter.is_empty() {
             query.push(" AND ");
@@ -173,7 +177,7 @@ impl<D: Database> Store for TableStore<D> {
         query.window(table.mapping(), scan.sort, scan.window).map_err(unmapped)?;
         let mut work = Fetch::new(&self.tables, index, tenant.clone(), query, scan.requested).within(scan.window);
         if scan.count {
-            let mut count = table.count(tenant.as_ref());
+            let mut count = table.count(tenant.as_ref(), scan.filter);
             if !scan.filter.is_empty() {
                 count.push(" AND ");
                 count.filter(table.mapping(), scan.filter).map_err(unmapped)?;

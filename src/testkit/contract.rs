@@ -216,6 +216,8 @@ pub struct StoreKit<S> {
     complete: Box<Complete<S>>,
     many: usize,
     are_names_global: bool,
+    is_single: bool,
+    is_ascii: bool,
     ids: Option<Arc<IdOf>>,
 }
 
@@ -242,6 +244,8 @@ impl<S: Store> StoreKit<S> {
             complete: Box::new(|builder| builder),
             many: 10_000,
             are_names_global: false,
+            is_single: false,
+            is_ascii: false,
             ids: None,
         }
     }
@@ -268,6 +272,27 @@ impl<S: Store> StoreKit<S> {
     #[must_use]
     pub fn with_global_names(mut self) -> Self {
         self.are_names_global = true;
+        self
+    }
+
+    /// Declares that the store serves [`TenantId::single`] only. The checks of several tenants are then skipped, and all
+    /// other checks use this tenant.
+    ///
+    /// Each check needs an empty database: make a fresh database and a kit for each check of [`Check::ALL`], and
+    /// [run](Self::run) the check.
+    #[must_use]
+    pub fn with_single_tenant(mut self) -> Self {
+        self.is_single = true;
+        self
+    }
+
+    /// Declares that the host's own unique index decides which names are one name, and that it ignores the case of
+    /// letters in ASCII only, or the case of other letters by a rule of its own: `NOCASE`, `lower()`, a text that the
+    /// host writes in lower case. The kit then leaves out names that differ in letters beyond ASCII only, and text that
+    /// is equal to text in ASCII by the [fold](crate::fold::fold) of the core.
+    #[must_use]
+    pub fn with_ascii_folding(mut self) -> Self {
+        self.is_ascii = true;
         self
     }
 
@@ -378,6 +403,10 @@ impl<S: Store> StoreKit<S> {
         let Some(mut samples) = Samples::new(&self.registry) else {
             return Outcome::Skipped("no resource type has a unique attribute that is a string");
         };
+        if self.is_single && matches!(check, Check::Tenants | Check::TenantReferences) {
+            return Outcome::Skipped("not applicable: the store serves a single tenant");
+        }
+        samples.is_ascii = self.is_ascii;
         let position = Check::ALL.iter().position(|other| *other == check).unwrap_or_default();
         let seed = self.run.wrapping_mul(1_000).wrapping_add(u64::try_from(position).unwrap_or_default());
         if self.are_names_global {

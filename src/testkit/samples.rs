@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::random::Random;
 use crate::{
+    fold::fold,
     resource::Resource,
     schema::{AttributeId, AttributeType, Mutability, Registry, ResourceType},
     value::{Decimal, Object, Value},
@@ -51,6 +52,8 @@ pub(super) struct Samples {
     pub(super) referrer: Option<(Arc<ResourceType>, AttributeId)>,
     /// The end of every name; empty if two tenants may use the same name.
     pub(super) suffix: String,
+    /// Whether the host folds letters of ASCII only.
+    pub(super) is_ascii: bool,
 }
 
 impl Samples {
@@ -76,7 +79,13 @@ impl Samples {
             let list = resource_type.reference_lists().iter().find(|list| refers(resource_type, **list))?;
             Some((Arc::clone(resource_type), *list))
         });
-        Some(Self { subject: Arc::clone(subject), unique: unique_of(subject)?, referrer, suffix: String::new() })
+        Some(Self {
+            subject: Arc::clone(subject),
+            unique: unique_of(subject)?,
+            referrer,
+            suffix: String::new(),
+            is_ascii: false,
+        })
     }
 
     /// A subject with the attributes that its schema requires. `name` is its unique value.
@@ -98,7 +107,30 @@ impl Samples {
         name: &str,
         numbers: &mut Random,
     ) -> Resource {
-        random(resource_type, id, &format!("{name}{}", self.suffix), numbers)
+        let mut resource = random(resource_type, id, &format!("{name}{}", self.suffix), numbers);
+        if self.is_ascii {
+            keep_apart(resource.root_mut());
+        }
+        resource
+    }
+}
+
+/// Replaces text that is not ASCII and that the core folds to ASCII.
+fn keep_apart(object: &mut Object) {
+    let attributes: Vec<AttributeId> = object.iter().map(|(attribute, _)| attribute).collect();
+    for attribute in attributes {
+        if let Some(value) = object.get_mut(attribute) {
+            keep_value_apart(value);
+        }
+    }
+}
+
+fn keep_value_apart(value: &mut Value) {
+    match value {
+        Value::String(folded) if !folded.is_ascii() && fold(folded).is_ascii() => *value = text("\u{e9}"),
+        Value::Complex(object) => keep_apart(object),
+        Value::List(elements) => elements.iter_mut().for_each(keep_value_apart),
+        _ => {}
     }
 }
 

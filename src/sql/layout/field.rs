@@ -29,7 +29,7 @@ use crate::{fold::fold, schema::AttributeType, store::StoreError, value::Value};
 pub struct Field {
     pub(in crate::sql) column: Name,
     pub(in crate::sql) form: Form,
-    pub(in crate::sql) unique: Option<Box<str>>,
+    pub(in crate::sql) unique: Vec<Box<str>>,
     pub(in crate::sql) cast: Option<Box<str>>,
     pub(in crate::sql) is_not_null: bool,
     pub(in crate::sql) is_read_only: bool,
@@ -97,6 +97,8 @@ pub(in crate::sql) enum Comparison {
     Lower,
     /// By SQLite's collation NOCASE.
     NoCase,
+    /// The column has the text in lower case.
+    Lowercased,
 }
 
 /// A value in the form that the library writes and reads.
@@ -110,7 +112,7 @@ pub(in crate::sql) enum Content {
 impl Field {
     fn new(name: &str, form: Form) -> Self {
         let column = Name::new(name);
-        Self { column, form, unique: None, cast: None, is_not_null: false, is_read_only: false, hash: None }
+        Self { column, form, unique: Vec::new(), cast: None, is_not_null: false, is_read_only: false, hash: None }
     }
 
     /// The original text. Unless another rule follows, the database compares the text letter by letter. For an
@@ -131,7 +133,8 @@ impl Field {
 
     /// Compares by `lower()` of the column, for which the host has an index. The database evaluates `eq` for text in
     /// ASCII. For other text the core filters, unless a [probe](crate::sql::TableStore::open) finds that `lower()`
-    /// agrees with the core.
+    /// agrees with the core. The host's index decides which names are equal: declare `StoreKit::with_ascii_folding` in the
+    /// kit.
     ///
     /// Two letters outside ASCII fold to letters of ASCII: `ſ` to `s`, and the Kelvin sign to `k`. A database whose
     /// `lower()` keeps these letters finds them by themselves only, as the host does.
@@ -150,6 +153,15 @@ impl Field {
         self
     }
 
+    /// The column has the text in lower case, as the host writes it: the store writes [`str::to_lowercase`] of the text.
+    /// The [side table](super::Layout::side_table), which such a field requires, keeps the spelling of the client. The
+    /// database evaluates `eq` for text in ASCII; for other text the core filters.
+    #[must_use]
+    pub fn lowercased(mut self) -> Self {
+        self.form = Form::Text(Comparison::Lowercased);
+        self
+    }
+
     /// A boolean; in SQLite 0 or 1.
     pub fn flag(name: &str) -> Self {
         Self::new(name, Form::Flag { inverted: false })
@@ -162,10 +174,11 @@ impl Field {
 
     /// A boolean attribute that the host keeps in another form, such as a status code or a time. `reads` is the
     /// condition that the attribute is true. `on` and `off` are the expressions that a change assigns to the column;
-    /// they can use the present values of the row. All three are SQL, in which the layout's table is `r`.
+    /// they can use the present values of the row. All three are SQL, in which the layout's table is `r`, and the shared
+    /// table is `u`.
     ///
-    /// The assignment happens only if the value changes. A new row first gets its
-    /// [value at creation](super::Layout::at_creation).
+    /// The assignment happens only if the value changes: a resource without a value leaves the column as it is. A new
+    /// row first gets its [value at creation](super::Layout::at_creation).
     ///
     /// ```
     /// use scim_core::sql::layout::Field;
@@ -205,10 +218,11 @@ impl Field {
 
     /// Declares that a unique constraint or index covers the column: its name in PostgreSQL; in SQLite the columns as
     /// SQLite names them, such as `users.tenant, users.email`. A violation is then a conflict of this attribute: 409
-    /// `uniqueness` (RFC 7644 §3.3).
+    /// `uniqueness` (RFC 7644 §3.3). An attribute can have several constraints: a [shared](super::Shared) user has that
+    /// of the user's name, and that of the links, by which a tenant links the user once.
     #[must_use]
     pub fn unique(mut self, constraint: &str) -> Self {
-        self.unique = Some(constraint.into());
+        self.unique.push(constraint.into());
         self
     }
 
@@ -257,9 +271,9 @@ impl Field {
         self.hash.is_some()
     }
 
-    /// The constraint that keeps the values unique.
-    pub(in crate::sql) fn constraint(&self) -> Option<&str> {
-        self.unique.as_deref()
+    /// Whether this constraint keeps the values unique.
+    pub(in crate::sql) fn has_constraint(&self, constraint: &str) -> bool {
+        self.unique.iter().any(|unique| **unique == *constraint)
     }
 
     /// Whether the form can hold values of the type, each without loss.
@@ -276,7 +290,11 @@ impl Field {
 
     /// Whether the column holds every value of the core's without loss.
     pub(in crate::sql) fn is_lossless(&self) -> bool {
-        !matches!(self.form, Form::Instant(unit) if unit > 1_000_000)
+        !self.is_lowercased() && !matches!(self.form, Form::Instant(unit) if unit > 1_000_000)
+    }
+
+    pub(in crate::sql) fn is_lowercased(&self) -> bool {
+        self.form == Form::Text(Comparison::Lowercased)
     }
 
     pub(in crate::sql) fn is_state(&self) -> bool {
@@ -291,6 +309,7 @@ impl Field {
             Form::Text(Comparison::Copy(copy)) => format!("{} = {}", copy.qualified(), bind(&fold(text))),
             Form::Text(Comparison::Lower) => format!("lower({column}) = lower({})", bind(text)),
             Form::Text(Comparison::NoCase) => format!("{column} = {} COLLATE NOCASE", bind(text)),
+            Form::Text(Comparison::Lowercased) => format!("{column} = {}", bind(&text.to_lowercase())),
             _ => format!("{column} = {}", bind(text)),
         };
         statement.push(&sql);
@@ -329,6 +348,7 @@ impl Field {
     /// The content of the column for a value of the attribute.
     pub(in crate::sql) fn content(&self, value: Option<&Value>) -> Option<Content> {
         Some(match (&self.form, value?) {
+            (Form::Text(Comparison::Lowercased), Value::String(text)) => Content::Text(text.as_str().to_lowercase()),
             (Form::Text(_), Value::String(text)) => Content::Text(text.as_str().to_owned()),
             (Form::Flag { .. } | Form::State { .. }, Value::Boolean(truth)) => Content::Flag(*truth),
             (Form::Integer, Value::Integer(number)) => Content::Integer(*number),

@@ -60,6 +60,11 @@ impl Lens {
         }
     }
 
+    /// The attribute, if a comparison with the column is a comparison with its values.
+    pub(in crate::sql) fn compared(&self) -> Option<AttributeId> {
+        self.exact().or_else(|| self.attribute().filter(|_| self.field.is_lowercased()))
+    }
+
     /// The singular attribute of the column, with or without loss.
     pub(in crate::sql) fn attribute(&self) -> Option<AttributeId> {
         if let Shows::One(attribute) = self.shows { Some(attribute) } else { None }

@@ -1,12 +1,12 @@
 //! The parts of a declared layout, and the rules that a complete layout keeps.
 
 use super::{
-    field::{Form, Name},
+    field::Name,
     initial::Initial,
     join::Join,
     key::{Key, KeyType},
     lens::Lens,
-    shared::Shared,
+    shared::{Shared, Writes},
 };
 use crate::schema::{AttributeId, AttributeType, Mutability, ResourceType};
 
@@ -18,6 +18,8 @@ pub(in crate::sql) struct Parts {
     pub(in crate::sql) tenant: Option<(Box<str>, KeyType)>,
     pub(in crate::sql) conditions: Vec<Box<str>>,
     pub(in crate::sql) initial: Vec<(Name, Initial)>,
+    /// The assignments of every change.
+    pub(in crate::sql) at_change: Assignments,
     pub(in crate::sql) lenses: Vec<Lens>,
     pub(in crate::sql) lists: Vec<(AttributeId, Join)>,
     /// The condition of rows that are not deleted, and the assignments of a deletion.
@@ -49,6 +51,7 @@ impl Parts {
             tenant: None,
             conditions: Vec::new(),
             initial: Vec::new(),
+            at_change: Vec::new(),
             lenses: Vec::new(),
             lists: Vec::new(),
             soft_delete: None,
@@ -76,7 +79,7 @@ impl Parts {
         }
         for attribute in resource_type.unique_attributes() {
             let lens = self.lenses.iter().find(|lens| lens.attribute() == Some(*attribute));
-            if lens.is_none_or(|lens| lens.field.constraint().is_none()) {
+            if lens.is_none_or(|lens| lens.field.unique.is_empty()) {
                 return Some(format!(
                     "`{}` is unique in the schema: declare a field and the constraint that keeps it `unique`",
                     path(*attribute)
@@ -93,14 +96,14 @@ impl Parts {
             if lens.field.column.is_shared && self.shared.is_none() {
                 return Some(format!("the column `u.{}` needs a shared table", lens.field.column.column));
             }
-            if lens.field.column.is_shared && matches!(lens.field.form, Form::State { .. }) {
-                return Some("a state is a column of the layout's own table".into());
-            }
         }
-        if let Some(shared) = &self.shared
-            && shared.link.is_empty()
-        {
-            return Some("the shared table needs `linked_by`".into());
+        if let Some(shared) = &self.shared {
+            if shared.link.is_empty() {
+                return Some("the shared table needs `linked_by`".into());
+            }
+            if shared.writes == Writes::SoleLink && self.side.is_none() {
+                return Some("`Writes::SoleLink` needs a `side_table`, which knows the users that SCIM created".into());
+            }
         }
         if self.restore.is_some() && self.soft_delete.is_none() {
             return Some("`restored_by` needs `soft_delete`".into());
@@ -122,6 +125,15 @@ impl Parts {
             "`{}` has no column: declare a `field`, leave the attribute out of the schema, or declare a `side_table`",
             path(homeless)
         ))
+    }
+
+    /// The table of the shared users that SCIM created, if the layout needs it.
+    pub(in crate::sql) fn created_users(&self) -> Option<String> {
+        let (side, shared) = (self.side.as_ref()?, self.shared.as_ref()?);
+        (shared.writes == Writes::SoleLink).then(|| match side.strip_suffix('"') {
+            Some(quoted) => format!("{quoted}_created\""),
+            None => format!("{side}_created"),
+        })
     }
 
     pub(in crate::sql) fn joins(&self, list: AttributeId) -> impl Iterator<Item = &Join> {

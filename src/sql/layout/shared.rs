@@ -1,6 +1,6 @@
 //! Users of all tenants, which each tenant sees through a row of its own.
 
-use super::{field::Name, initial::Initial, key::KeyType};
+use super::{field::Name, initial::Initial, key::KeyType, parts::Assignments};
 
 /// Whether SCIM may change a shared user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,7 +8,9 @@ use super::{field::Name, initial::Initial, key::KeyType};
 pub enum Writes {
     /// Never: a change is refused with [`StoreError::Denied`](crate::store::StoreError::Denied), 403.
     Never,
-    /// Only while no other tenant has a link to the user. Otherwise the change is refused.
+    /// Only if SCIM of this tenant created the user, and only while no other link to the user exists. Otherwise the
+    /// change is refused: a tenant that links the account of a person must not change the address by which the person
+    /// signs in. The layout needs a [side table](super::Layout::side_table), which knows the users that SCIM created.
     SoleLink,
     /// Always. The change shows in every tenant: only for hosts that trust each tenant's identity provider with the
     /// users of all tenants.
@@ -34,6 +36,7 @@ pub struct Shared {
     pub(in crate::sql) found_by: Box<str>,
     pub(in crate::sql) writes: Writes,
     pub(in crate::sql) initial: Vec<(Name, Initial)>,
+    pub(in crate::sql) at_change: Assignments,
     pub(in crate::sql) new_key: Option<Initial>,
 }
 
@@ -48,6 +51,7 @@ impl Shared {
             found_by: "userName".into(),
             writes: Writes::Never,
             initial: Vec::new(),
+            at_change: Vec::new(),
             new_key: None,
         }
     }
@@ -78,6 +82,13 @@ impl Shared {
     #[must_use]
     pub fn new_key(mut self, value: impl Into<Initial>) -> Self {
         self.new_key = Some(value.into());
+        self
+    }
+
+    /// Assigns an expression to a column with each change of a user, such as `now()` to the time of the last change.
+    #[must_use]
+    pub fn at_change(mut self, column: &str, expression: &str) -> Self {
+        self.at_change.push((Name::new(column).column, expression.into()));
         self
     }
 

@@ -6,6 +6,7 @@ use super::{
     edits::Held,
     forget,
     hooks::Hooks,
+    remove,
     rows::BYTES,
     tables::{Tables, TypeTable},
     write::{self, Failure, Locked},
@@ -73,7 +74,7 @@ impl Commit {
                 let locked = self.lock(session, table, tenant, change).await?;
                 forget::forget(session, &self.tables, table, tenant, &locked.key).await?;
                 forget::clear(session, &self.tables, table, tenant, &locked.key).await?;
-                write::delete(session, table, tenant, &locked.key).await?;
+                remove::delete(session, table, tenant, &locked.key).await?;
                 Ok(ChangeOutcome::deleted())
             }
             Change::EditValues(edit) => self.edit(session, table, tenant, change, edit).await,
@@ -108,7 +109,7 @@ impl Commit {
             )));
         };
         let explained = |failure: Failure| table.explained(failure);
-        if write::restore(session, table, tenant, &id).await.map_err(explained)? {
+        if remove::restore(session, table, tenant, &id).await.map_err(explained)? {
             let locked = write::lock(session, table, tenant, resource.id()).await?;
             let locked =
                 locked.ok_or_else(|| StoreError::backend("the assignments of `restored_by` restore no row"))?;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
+    from::joined_for_conditions,
     lists::{Rows, VALUE},
     rows::id_text,
-    tables::{Tables, TypeTable, joined_for_conditions},
+    tables::{Tables, TypeTable},
 };
 use crate::{
     patch::ValueEdit,

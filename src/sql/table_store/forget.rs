@@ -2,13 +2,14 @@
 
 use super::{
     lists::Rows,
+    rows::BYTES,
     tables::{Tables, TypeTable},
-    write::touch_holders,
 };
 use crate::{
     sql::{
         database::Session,
-        statement::{Param, Statement},
+        layout::{Join, Version},
+        statement::{Dialect, Param, Statement},
     },
     store::StoreError,
 };
@@ -52,6 +53,47 @@ pub(super) async fn clear<S: Session>(
         rows.push_holder(&mut delete, key);
         rows.push_tenant(&mut delete, "");
         session.execute(&delete).await?;
+    }
+    Ok(())
+}
+
+/// Locks the holders of the lists with this value, and gives them new versions if no trigger does.
+async fn touch_holders<S: Session>(
+    session: &mut S,
+    holder: &TypeTable,
+    join: &Join,
+    tenant: Option<&Param>,
+    key: &Param,
+    value: &TypeTable,
+) -> Result<(), StoreError> {
+    if holder.dialect != Dialect::Postgres {
+        return Ok(());
+    }
+    let of_value = |statement: &mut Statement| {
+        let placeholder = statement.placeholder(key.clone(), value.parts.key.key_type.cast());
+        let own = format!("r.{} IN (SELECT m.{} FROM {} AS m WHERE ", holder.parts.key.column, join.holder, join.table);
+        statement.push(&own).push(&format!("m.{} = {placeholder}", join.value));
+        if let (Some(column), Some((_, key_type)), Some(tenant)) = (&join.tenant, &holder.parts.tenant, tenant) {
+            let placeholder = statement.placeholder(tenant.clone(), key_type.cast());
+            statement.push(&format!(" AND m.{column} = {placeholder}"));
+        }
+        statement.push(")");
+    };
+    // A fixed order prevents a deadlock of two deletions.
+    let mut lock = Statement::new(holder.dialect);
+    lock.push(&format!(
+        "SELECT count(*) FROM (SELECT r.{} FROM {} AS r WHERE ",
+        holder.parts.key.column, holder.parts.table
+    ));
+    of_value(&mut lock);
+    lock.push(&format!(" ORDER BY r.{} FOR NO KEY UPDATE) AS locked", holder.parts.key.column));
+    session.query(&lock, BYTES).await?;
+    if holder.parts.version == Version::Xmin {
+        let mut touch = Statement::new(holder.dialect);
+        let column = &holder.parts.key.column;
+        touch.push(&format!("UPDATE {} AS r SET {column} = {column} WHERE ", holder.parts.table));
+        of_value(&mut touch);
+        session.execute(&touch).await?;
     }
     Ok(())
 }

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 use super::{
+    from::joined_for_conditions,
     rows::{BYTES, Found, id_text},
-    tables::{Tables, TypeTable, joined_for_conditions},
+    tables::{Tables, TypeTable},
 };
 use crate::{
     schema::AttributeId,
     sql::{
         database::Session,
         layout::Join,
-        statement::{Param, Statement},
+        statement::{Dialect, Param, Statement},
     },
     store::StoreError,
     value::{Object, Text, Value},
@@ -170,11 +171,13 @@ pub(super) fn referrers(
     let (id, key_type) = rows.value.parts.key.id();
     let (holder, value) = (&table.parts, &rows.value.parts);
     let mut query = Statement::new(table.dialect);
-    // `v` has the keys of the values. The tables of the holder keep their alias `r`.
+    // `v` has the keys of the values. The tables of the holder keep their alias `r`. SQLite keeps the order of a cross
+    // join: it would otherwise begin with all holders of the tenant.
+    let and = if table.dialect == Dialect::Sqlite { "CROSS JOIN" } else { "JOIN" };
     query.push(&format!("SELECT CAST(v.{id} AS text), {} FROM {} AS v", holder.key.id_text("r"), value.table));
-    query.push(&format!(" JOIN {} AS m ON m.{} = v.{}", join.table, join.value, value.key.column));
+    query.push(&format!(" {and} {} AS m ON m.{} = v.{}", join.table, join.value, value.key.column));
     query.push(&format!(
-        " JOIN {} AS r ON r.{} = m.{}{} WHERE ",
+        " {and} {} AS r ON r.{} = m.{}{} WHERE ",
         holder.table,
         holder.key.column,
         join.holder,

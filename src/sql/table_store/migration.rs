@@ -5,7 +5,7 @@
 
 use super::{
     super::{
-        layout::{Join, KeyType, Version},
+        layout::{Comparison, Form, Join, KeyType, Version},
         mapping::Mapping,
         statement::Dialect,
     },
@@ -79,16 +79,32 @@ impl Writer<'_> {
             let name = named(&[side, "comparable"]);
             all.push(format!("CREATE INDEX IF NOT EXISTS {name} ON {side} USING gin (comparable jsonb_path_ops)"));
         }
+        self.created_users(all);
         // In an index the table has no alias.
         let mapping = Mapping::documents(&self.table.resource_type, "key", "comparable")
             .with_indexed(parts.searched.iter().copied());
         for attribute in &parts.searched {
+            if self.table.mapping().find(*attribute).is_some() {
+                continue;
+            }
             let Some(key) = mapping.key(self.dialect, *attribute) else { continue };
             let name = named(&[side, &self.short_name(*attribute)]);
             let tenant = if parts.tenant.is_some() { "tenant, " } else { "" };
             let key = if self.dialect == Dialect::Postgres { parenthesized(&key) } else { key };
             all.push(format!("CREATE INDEX IF NOT EXISTS {name} ON {side} ({tenant}{key}, key)"));
         }
+    }
+
+    /// The table of the shared users that SCIM created.
+    fn created_users(&self, all: &mut Vec<String>) {
+        let parts = &self.table.parts;
+        let (Some(created), Some(shared)) = (parts.created_users(), &parts.shared) else { return };
+        let key = shared.key_type.column_type(self.dialect);
+        let tenant = parts.tenant.as_ref().map(|(_, key_type)| key_type.column_type(self.dialect));
+        let tenant = tenant.map(|tenant| format!(", tenant {tenant} NOT NULL")).unwrap_or_default();
+        all.push(format!("CREATE TABLE IF NOT EXISTS {created} (key {key} PRIMARY KEY{tenant})"));
+        let forget = format!("DELETE FROM {created} WHERE key = OLD.{}", shared.key);
+        self.row_trigger(all, &shared.table, "DELETE", &format!("forget_{}", parts.table), Some(forget));
     }
 
     fn short_name(&self, attribute: AttributeId) -> String {
@@ -109,6 +125,7 @@ impl Writer<'_> {
             let name = named(&[&parts.table, "id"]);
             all.push(format!("CREATE INDEX IF NOT EXISTS {name} ON {} ({tenant}{order})", parts.table));
         }
+        self.searched_columns(all);
         for (_, join) in &parts.lists {
             let tenant = join.tenant.as_ref().map(|column| format!("{column}, ")).unwrap_or_default();
             let (table, holder, value) = (&join.table, &join.holder, &join.value);
@@ -116,6 +133,34 @@ impl Writer<'_> {
             all.push(format!("CREATE UNIQUE INDEX IF NOT EXISTS {once} ON {table} ({tenant}{holder}, {value})"));
             let by_value = named(&[table, value]);
             all.push(format!("CREATE INDEX IF NOT EXISTS {by_value} ON {table} ({tenant}{value}, {holder})"));
+        }
+    }
+
+    /// Indexes of the columns of searched attributes. A unique column has one already, unless its index compares by
+    /// another rule: the host then declares the attribute.
+    fn searched_columns(&self, all: &mut Vec<String>) {
+        let parts = &self.table.parts;
+        for lens in &parts.lenses {
+            let field = &lens.field;
+            let is_searched = lens.attribute().is_some_and(|attribute| parts.searched.contains(&attribute));
+            let is_declared = lens.attribute() != Some(AttributeId::EXTERNAL_ID);
+            if !is_searched || (!field.unique.is_empty() && !is_declared) {
+                continue;
+            }
+            let (column, shared) = (&field.column.column, parts.shared.as_ref().filter(|_| field.column.is_shared));
+            let key = match &field.form {
+                Form::Text(Comparison::Copy(copy)) => copy.column.to_string(),
+                Form::Text(Comparison::Lower) => format!("lower({column})"),
+                Form::Text(Comparison::NoCase) => format!("{column} COLLATE NOCASE"),
+                _ => column.to_string(),
+            };
+            let (table, tenant) = match shared {
+                Some(shared) => (&shared.table, None),
+                None => (&parts.table, parts.tenant.as_ref()),
+            };
+            let tenant = tenant.map(|(column, _)| format!("{column}, ")).unwrap_or_default();
+            let name = named(&[table, column]);
+            all.push(format!("CREATE INDEX IF NOT EXISTS {name} ON {table} ({tenant}{key})"));
         }
     }
 

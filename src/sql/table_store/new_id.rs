@@ -7,8 +7,10 @@ use std::{
 };
 
 use super::{
+    from::from,
     rows::{BYTES, id_text},
-    tables::{TypeTable, from},
+    tables::TypeTable,
+    write::unquoted,
 };
 use crate::{
     filter::Filter,
@@ -57,7 +59,7 @@ impl NewNumber {
             Dialect::Postgres => {
                 query.push("SELECT nextval(pg_get_serial_sequence(");
                 let name = query.placeholder(Param::from(&**name), "text");
-                let column = query.placeholder(Param::from(&**column), "text");
+                let column = query.placeholder(Param::from(unquoted(column)), "text");
                 query.push(&format!("{name}, {column}))"));
             }
             Dialect::Sqlite => {

@@ -1,15 +1,18 @@
-//! The parts of statements that follow from the layouts: the tables, the conditions that every statement has, and the
-//! mapping for filters.
+//! The tables of all resource types, and the beginnings of their statements.
 
 use std::sync::Arc;
 
-use super::super::{
-    layout::{Comparison, Form, Join, KeyType, Layout, LayoutError, Lens, Parts, Version},
-    mapping::{Column, Mapping, Table},
-    statement::{Dialect, Param, Statement},
+use super::{
+    super::{
+        layout::{KeyType, Layout, LayoutError, Lens, Parts, Version},
+        mapping::Mapping,
+        statement::{Dialect, Param, Statement},
+    },
+    filters::{Builder, is_comparable},
+    from::{SideJoin, conditions, from_for_conditions, joined},
 };
 use crate::{
-    filter::Condition,
+    filter::{Condition, Operator},
     quirks::{Quirks, Tolerance},
     resource::Sort,
     schema::{AttributeId, AttributeType, ResourceType},
@@ -98,178 +101,6 @@ impl Tables {
     }
 }
 
-/// Whether the database compares the value of the column as the core does.
-fn is_comparable(lens: &Lens, resource_type: &ResourceType) -> bool {
-    let Some(attribute) = lens.exact() else { return false };
-    match lens.field.form {
-        Form::Text(Comparison::Exact) => resource_type.compares_exactly(attribute),
-        _ => true,
-    }
-}
-
-/// The text that stands for the tenant in every query of resources: the first parameter.
-fn tenant_placeholder(dialect: Dialect, key_type: KeyType) -> String {
-    match dialect {
-        Dialect::Sqlite => "?1".to_owned(),
-        Dialect::Postgres => format!("$1::{}", key_type.cast()),
-    }
-}
-
-struct Builder<'a> {
-    dialect: Dialect,
-    resource_type: &'a Arc<ResourceType>,
-    parts: &'a Parts,
-    lower_agrees: bool,
-}
-
-impl Builder<'_> {
-    fn mapping<'p>(&self, referred: impl Fn(&str) -> Option<&'p Parts>) -> Mapping {
-        let (resource_type, parts) = (self.resource_type, self.parts);
-        let id = parts.key.id_text("r");
-        let mut mapping = match parts.side {
-            Some(_) => Mapping::documents(resource_type, id, "s.comparable")
-                .with_indexed(parts.searched.iter().copied())
-                .contained(),
-            None => Mapping::columns(resource_type, id),
-        };
-        let (id, key_type) = parts.key.id();
-        mapping = mapping.with_column(AttributeId::ID, Column::key(format!("r.{id}"), key_type).required());
-        for lens in &parts.lenses {
-            let Some(attribute) = lens.exact().filter(|_| is_comparable(lens, resource_type)) else { continue };
-            mapping = mapping.with_column(attribute, self.column(lens, attribute));
-        }
-        for list in resource_type.reference_lists() {
-            let Some(value) = resource_type.value_of(*list) else { continue };
-            let joins: Vec<_> =
-                parts.joins(*list).filter_map(|join| Some((join, referred(&join.resource_type)?))).collect();
-            mapping = mapping.with_table(*list, self.rows(&joins, value));
-        }
-        mapping
-    }
-
-    fn column(&self, lens: &Lens, attribute: AttributeId) -> Column {
-        let name = lens.field.column.qualified();
-        let is_text = |text: String| if self.dialect == Dialect::Postgres { format!("{text}::text") } else { text };
-        match &lens.field.form {
-            Form::Text(Comparison::Copy(copy)) if !self.resource_type.compares_exactly(attribute) => {
-                Column::folded(copy.qualified())
-            }
-            Form::Text(Comparison::Lower) if !self.resource_type.compares_exactly(attribute) => {
-                Column::lower(format!("lower({name})"), self.lower_agrees)
-            }
-            Form::Text(Comparison::NoCase) if !self.resource_type.compares_exactly(attribute) => {
-                Column::lower(format!("{name} COLLATE NOCASE"), false)
-            }
-            Form::Text(_) if lens.field.cast.is_some() => Column::text(is_text(name)),
-            Form::Text(_) => Column::text(name),
-            Form::Flag { inverted: false } => Column::boolean(name),
-            Form::Flag { .. } | Form::State { .. } => Column::boolean(lens.selected(self.dialect)),
-            Form::Integer => Column::integer(name),
-            Form::Instant(1_000) => Column::microseconds(name),
-            Form::Instant(1_000_000) => Column::milliseconds(name),
-            Form::Instant(_) => Column::seconds(name),
-            Form::Timestamp => Column::timestamp(name),
-        }
-    }
-
-    /// The rows of a list for filters. The first parameter of a statement is the tenant.
-    fn rows(&self, joins: &[(&Join, &Parts)], value: AttributeId) -> Table {
-        let tenant = self.parts.tenant.as_ref().map(|(_, key_type)| tenant_placeholder(self.dialect, *key_type));
-        let holder_id = |holder: &str| match &self.parts.key.shown {
-            None if self.parts.key.key_type == KeyType::Text => holder.to_owned(),
-            None => format!("CAST({holder} AS text)"),
-            Some(_) => format!(
-                "(SELECT {} FROM {} AS r WHERE r.{} = {holder})",
-                self.parts.key.id_text("r"),
-                self.parts.table,
-                self.parts.key.column
-            ),
-        };
-        if let [(join, referred)] = joins
-            && referred.key.shown.is_none()
-        {
-            let tenant_of_row = match (&join.tenant, &tenant) {
-                (Some(column), Some(tenant)) => format!(" AND m.{column} = {tenant}"),
-                _ => String::new(),
-            };
-            let visible = format!(
-                "EXISTS (SELECT 1 FROM {} WHERE r.{} = m.{}{})",
-                from_for_conditions(referred),
-                referred.key.column,
-                join.value,
-                conditions(referred, tenant.as_deref(), " AND ")
-            );
-            let on = format!("m.{} = r.{}{tenant_of_row} AND {visible}", join.holder, self.parts.key.column);
-            return Table::new(format!("{} AS m", join.table), on)
-                .with_owner(holder_id(&format!("m.{}", join.holder)), format!("{visible}{tenant_of_row}"))
-                .with_column(value, Column::key(format!("m.{}", join.value), referred.key.key_type).required());
-        }
-        let parts = joins.iter().map(|(join, referred)| {
-            let tenant_of_row = match (&join.tenant, &tenant) {
-                (Some(column), Some(tenant)) => format!(" AND j.{column} = {tenant}"),
-                _ => String::new(),
-            };
-            format!(
-                "SELECT j.{} AS holder, {} AS value FROM {} AS j, {} WHERE r.{} = j.{}{}{tenant_of_row}",
-                join.holder,
-                referred.key.id_text("r"),
-                join.table,
-                from_for_conditions(referred),
-                referred.key.column,
-                join.value,
-                conditions(referred, tenant.as_deref(), " AND ")
-            )
-        });
-        let union = parts.collect::<Vec<_>>().join(" UNION ALL ");
-        Table::new(format!("({union}) AS m"), format!("m.holder = r.{}", self.parts.key.column))
-            .with_owner(holder_id("m.holder"), "TRUE")
-            .with_column(value, Column::text("m.value").required())
-    }
-}
-
-/// The tables of a layout as in a `FROM` clause.
-pub(super) fn from(parts: &Parts) -> String {
-    format!("{} AS r{}", parts.table, joined(parts, true, true))
-}
-
-/// The tables that the conditions of a layout need, as in a `FROM` clause.
-pub(super) fn from_for_conditions(parts: &Parts) -> String {
-    format!("{} AS r{}", parts.table, joined_for_conditions(parts))
-}
-
-/// The tables besides `r` that the conditions of a layout need.
-pub(super) fn joined_for_conditions(parts: &Parts) -> String {
-    let live = parts.soft_delete.iter().map(|(live, _)| live);
-    let all: Vec<_> = parts.conditions.iter().chain(live).collect();
-    let name = |alias: &str| all.iter().any(|condition| condition.contains(alias));
-    joined(parts, name("u."), name("s."))
-}
-
-fn joined(parts: &Parts, with_shared: bool, with_side: bool) -> String {
-    let mut joined = String::new();
-    if let Some(shared) = parts.shared.as_ref().filter(|_| with_shared) {
-        joined += &format!(" JOIN {} AS u ON u.{} = r.{}", shared.table, shared.key, shared.link);
-    }
-    if let Some(side) = parts.side.as_ref().filter(|_| with_side) {
-        joined += &format!(" LEFT JOIN {side} AS s ON s.key = r.{}", parts.key.column);
-        if let Some((tenant, _)) = &parts.tenant {
-            joined += &format!(" AND s.tenant = r.{tenant}");
-        }
-    }
-    joined
-}
-
-/// The conditions of every row, each after `separator`. `tenant` is the placeholder of the tenant.
-pub(super) fn conditions(parts: &Parts, tenant: Option<&str>, separator: &str) -> String {
-    let tenant = match (&parts.tenant, tenant) {
-        (Some((column, _)), Some(tenant)) => Some(format!("r.{column} = {tenant}")),
-        _ => None,
-    };
-    let live = parts.soft_delete.iter().map(|(live, _)| live);
-    let own = parts.conditions.iter().chain(live).map(|condition| format!("({condition})"));
-    tenant.into_iter().chain(own).map(|condition| format!("{separator}{condition}")).collect()
-}
-
 impl TypeTable {
     pub(super) fn mapping(&self) -> &Mapping {
         &self.mapping
@@ -335,6 +166,11 @@ impl TypeTable {
     /// The beginning of a query of resources: all columns, and the conditions of every row. The columns are the
     /// version, the id, the key as text, the document, and the column of each lens.
     pub(super) fn select(&self, tenant: Option<&Param>) -> Statement {
+        self.select_matching(tenant, &[])
+    }
+
+    /// The beginning of a query of the resources that satisfy conditions, which the caller adds.
+    pub(super) fn select_matching(&self, tenant: Option<&Param>, filter: &[&Condition]) -> Statement {
         let parts = &self.parts;
         let text = |sql: String| if self.dialect == Dialect::Postgres { format!("{sql}::text") } else { sql };
         let version = self.version_text();
@@ -346,7 +182,7 @@ impl TypeTable {
         };
         let mut columns = vec![version, text(parts.key.id_text("r")), key, document];
         columns.extend(parts.lenses.iter().map(|lens| lens.selected(self.dialect)));
-        self.begin(&columns.join(", "), &from(&self.parts), tenant)
+        self.begin(&columns.join(", "), &self.from_matching(filter), tenant)
     }
 
     /// The expression of the version.
@@ -359,9 +195,31 @@ impl TypeTable {
         format!("CAST({number} AS text)")
     }
 
-    /// The beginning of a query for the number of resources.
-    pub(super) fn count(&self, tenant: Option<&Param>) -> Statement {
-        self.begin("count(*)", &from(&self.parts), tenant)
+    /// The beginning of a query for the number of resources that satisfy conditions.
+    pub(super) fn count(&self, tenant: Option<&Param>, filter: &[&Condition]) -> Statement {
+        self.begin("count(*)", &self.from_matching(filter), tenant)
+    }
+
+    fn from_matching(&self, filter: &[&Condition]) -> String {
+        let needs_side = filter.iter().any(|condition| self.needs_side(condition));
+        let side_join = if needs_side { SideJoin::Inner } else { SideJoin::Left };
+        format!("{} AS r{}", self.parts.table, joined(&self.parts, true, side_join))
+    }
+
+    /// Whether the condition holds only for rows in the side table.
+    fn needs_side(&self, condition: &Condition) -> bool {
+        let is_in_side = |attribute: AttributeId, route: &[AttributeId]| {
+            let elsewhere = self.mapping.find(attribute).is_some() || self.mapping.table_on(route).is_some();
+            self.parts.side.is_some() && !elsewhere
+        };
+        match condition {
+            Condition::All(all) => all.iter().any(|condition| self.needs_side(condition)),
+            Condition::Any(any) => !any.is_empty() && any.iter().all(|condition| self.needs_side(condition)),
+            Condition::Compare(comparison) if comparison.operator() != Operator::Ne => {
+                is_in_side(comparison.attribute(), comparison.place().route())
+            }
+            _ => false,
+        }
     }
 
     /// The beginning of a query for ids.
@@ -375,6 +233,12 @@ impl TypeTable {
         let (id, key) = (self.parts.key.id_text("r"), &self.parts.key.column);
         let columns = format!("CAST({id} AS text), CAST(r.{key} AS text)");
         self.begin(&columns, &from_for_conditions(&self.parts), tenant)
+    }
+
+    /// The beginning of a query that locks a row of `r` and of `u`.
+    pub(super) fn lockable(&self, tenant: Option<&Param>) -> Statement {
+        let from = format!("{} AS r{}", self.parts.table, joined(&self.parts, true, SideJoin::if_needed(&self.parts)));
+        self.begin(&format!("CAST(r.{} AS text)", self.parts.key.column), &from, tenant)
     }
 
     fn begin(&self, columns: &str, from: &str, tenant: Option<&Param>) -> Statement {

@@ -1,16 +1,17 @@
-//! Rows of resources: the lock, the insertion, the difference of a replacement, the deletion, and the version after
-//! each of them.
+//! Rows of resources: the lock, the insertion, the difference of a replacement, and the version after each of them.
 
 use super::{
+    from::from,
     rows::{BYTES, contents, found, id_text},
-    tables::{TypeTable, from},
+    shared::{link, write_shared},
+    tables::TypeTable,
 };
 use crate::{
     resource::Resource,
     schema::AttributeId,
     sql::{
         database::{DatabaseError, Session},
-        layout::{Assigned, Assignments, Content, Join, Lens, Shared, Version, Writes},
+        layout::{Assigned, Content, Lens, Version},
         statement::{Dialect, Param, Statement},
     },
     store::{self, StoreError},
@@ -51,14 +52,15 @@ impl TypeTable {
             Failure::Database(error) => error,
         };
         if let DatabaseError::Unique { constraint, .. } = &error {
-            let names = |lens: &&Lens| lens.field.constraint() == Some(constraint.as_str());
+            let names = |lens: &&Lens| lens.field.has_constraint(constraint);
             if let Some(attribute) = self.parts.lenses.iter().find(names).and_then(Lens::attribute) {
                 return StoreError::NotUnique { attribute };
             }
             // A race of two creations with one id.
             let (id, _) = self.parts.key.id();
-            let is_key = *constraint == format!("{}_pkey", self.parts.table)
-                || constraint.split(", ").any(|column| column == format!("{}.{id}", self.parts.table));
+            let (name, id) = (unquoted(&self.parts.table), unquoted(id));
+            let is_key = *constraint == format!("{name}_pkey")
+                || constraint.split(", ").any(|column| column == format!("{name}.{id}"));
             if is_key {
                 return StoreError::NotUnique { attribute: AttributeId::ID };
             }
@@ -67,7 +69,7 @@ impl TypeTable {
     }
 
     /// Adds that the row has this key, and belongs to the tenant.
-    fn push_key(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
+    pub(super) fn push_key(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
         let placeholder = statement.placeholder(key.clone(), self.parts.key.key_type.cast());
         statement.push(&format!("r.{} = {placeholder}", self.parts.key.column));
         if let (Some((column, key_type)), Some(tenant)) = (&self.parts.tenant, tenant) {
@@ -76,7 +78,7 @@ impl TypeTable {
         }
     }
 
-    fn push_side(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
+    pub(super) fn push_side(&self, statement: &mut Statement, tenant: Option<&Param>, key: &Param) {
         let placeholder = statement.placeholder(key.clone(), self.parts.key.key_type.cast());
         statement.push(&format!("key = {placeholder}"));
         if let (Some((_, key_type)), Some(tenant)) = (&self.parts.tenant, tenant) {
@@ -84,6 +86,12 @@ impl TypeTable {
             statement.push(&format!(" AND tenant = {placeholder}"));
         }
     }
+}
+
+/// The name of a table or a column as the database shows it in errors.
+pub(super) fn unquoted(name: &str) -> String {
+    let inner = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+    inner.map_or_else(|| name.to_owned(), |inner| inner.replace("\"\"", "\""))
 }
 
 /// Finds the row of an id, locks the row until the commit, and reads the row. SQLite has only one writer at a time and
@@ -97,7 +105,7 @@ pub(super) async fn lock<S: Session>(
     let Some(id) = table.id_type().parse(id) else { return Ok(None) };
     if table.dialect == Dialect::Postgres {
         // First the lock alone: a query that waits for a lock reads the other tables in their old state.
-        let mut lock = table.keys(tenant);
+        let mut lock = table.lockable(tenant);
         table.push_id(&mut lock, &id);
         lock.push(if table.parts.shared.is_some() { " FOR NO KEY UPDATE OF r, u" } else { " FOR NO KEY UPDATE OF r" });
         if session.query(&lock, BYTES).await?.into_rows().is_empty() {
@@ -143,7 +151,7 @@ pub(super) async fn insert<S: Session>(
 ) -> Result<Param, Failure> {
     let parts = &table.parts;
     let link = match &parts.shared {
-        Some(shared) => Some(link(session, table, shared, resource).await?),
+        Some(shared) => Some(link(session, table, shared, tenant, resource).await?),
         None => None,
     };
     let mut columns: Vec<(&str, Written<'_>)> = Vec::new();
@@ -184,51 +192,8 @@ pub(super) async fn insert<S: Session>(
     Ok(key)
 }
 
-/// The shared user of a new resource: the user that exists, or a new one.
-async fn link<S: Session>(
-    session: &mut S,
-    table: &TypeTable,
-    shared: &Shared,
-    resource: &Resource,
-) -> Result<Param, Failure> {
-    let lenses = &table.parts.lenses;
-    let lens = lenses.iter().find(|lens| {
-        let path = lens.attribute().map(|attribute| table.resource_type.path(attribute));
-        lens.field.column.is_shared && path.as_deref() == Some(&*shared.found_by)
-    });
-    let lens = lens.ok_or_else(|| {
-        StoreError::backend(format!("`{}` has no field with the prefix `u.` to find a shared user by", shared.found_by))
-    })?;
-    let Some(Content::Text(name)) = lens.content(resource) else {
-        return Err(StoreError::backend("a shared user is found by a text").into());
-    };
-    let mut query = Statement::new(table.dialect);
-    query.push(&format!("SELECT CAST(u.{} AS text) FROM {} AS u WHERE ", shared.key, shared.table));
-    lens.field.push_equal(&mut query, &name);
-    if table.dialect == Dialect::Postgres {
-        query.push(" FOR NO KEY UPDATE OF u");
-    }
-    if let Some(mut row) = session.query(&query, BYTES).await?.into_rows().pop() {
-        let key = id_text(&mut row, 0).and_then(|key| shared.key_type.parse(&key));
-        return Ok(key.ok_or_else(|| StoreError::backend("a shared user without a key"))?);
-    }
-    let mut columns = assigned(lenses, resource, true);
-    for (name, initial) in &shared.initial {
-        columns.retain(|(column, _)| *column != &*name.column);
-        columns.push((&name.column, Written::Initial(initial)));
-    }
-    if let Some(key) = &shared.new_key {
-        columns.push((&shared.key, Written::Initial(key)));
-    }
-    let mut insert = insertion(table.dialect, &shared.table, &columns, false);
-    insert.push(&format!(" RETURNING CAST({} AS text)", shared.key));
-    let mut row = session.query(&insert, BYTES).await?.into_rows().pop();
-    let key = row.as_mut().and_then(|row| id_text(row, 0)).and_then(|key| shared.key_type.parse(&key));
-    Ok(key.ok_or_else(|| StoreError::backend("the database made no key"))?)
-}
-
 /// The value of a column in an insertion.
-enum Written<'a> {
+pub(super) enum Written<'a> {
     Key(Param, &'static str),
     Assigned(Assigned),
     Initial(&'a crate::sql::layout::Initial),
@@ -236,7 +201,7 @@ enum Written<'a> {
 
 /// The columns of the layout's own table or of the shared table, without states and without columns that the store does
 /// not write.
-fn assigned<'a>(lenses: &'a [Lens], resource: &Resource, is_shared: bool) -> Vec<(&'a str, Written<'a>)> {
+pub(super) fn assigned<'a>(lenses: &'a [Lens], resource: &Resource, is_shared: bool) -> Vec<(&'a str, Written<'a>)> {
     let mut columns: Vec<(&str, Written<'_>)> = Vec::new();
     for lens in lenses {
         let field = &lens.field;
@@ -254,7 +219,12 @@ fn assigned<'a>(lenses: &'a [Lens], resource: &Resource, is_shared: bool) -> Vec
 }
 
 /// An insertion. `is_numbered` if it writes a column that the database numbers.
-fn insertion(dialect: Dialect, table: &str, columns: &[(&str, Written<'_>)], is_numbered: bool) -> Statement {
+pub(super) fn insertion(
+    dialect: Dialect,
+    table: &str,
+    columns: &[(&str, Written<'_>)],
+    is_numbered: bool,
+) -> Statement {
     let names: Vec<&str> = columns.iter().map(|(column, _)| *column).collect();
     let mut insert = Statement::new(dialect);
     let overriding = if is_numbered && dialect == Dialect::Postgres { " OVERRIDING SYSTEM VALUE" } else { "" };
@@ -314,7 +284,8 @@ async fn update<S: Session>(
             continue;
         }
         let content = lens.content(after);
-        if content == *before {
+        // A resource without a value leaves a state as it is.
+        if content == *before || (lens.field.is_state() && content.is_none()) {
             continue;
         }
         if lens.field.column.is_shared {
@@ -328,6 +299,9 @@ async fn update<S: Session>(
     }
     if !shared.is_empty() {
         write_shared(session, table, tenant, key, &shared).await?;
+    }
+    if !is_new {
+        own.extend(parts.at_change.iter().map(|(column, sql)| (&**column, Assigned::Sql(sql.clone()))));
     }
     if own.is_empty() && (is_new || parts.version != Version::Xmin) {
         return Ok(());
@@ -345,42 +319,11 @@ async fn update<S: Session>(
     Ok(())
 }
 
-fn push_assignments(statement: &mut Statement, assignments: &[(&str, Assigned)]) {
+pub(super) fn push_assignments(statement: &mut Statement, assignments: &[(&str, Assigned)]) {
     for (index, (column, assigned)) in assignments.iter().enumerate() {
         statement.push(if index > 0 { ", " } else { "" }).push(column).push(" = ");
         assigned.write(statement);
     }
-}
-
-/// Changes a shared user, if the layout allows it.
-async fn write_shared<S: Session>(
-    session: &mut S,
-    table: &TypeTable,
-    tenant: Option<&Param>,
-    key: &Param,
-    assignments: &[(&str, Assigned)],
-) -> Result<(), Failure> {
-    let parts = &table.parts;
-    let Some(shared) = &parts.shared else { return Ok(()) };
-    if shared.writes == Writes::Never {
-        return Err(StoreError::Denied.into());
-    }
-    let mut update = Statement::new(table.dialect);
-    update.push(&format!("UPDATE {} AS u SET ", shared.table));
-    push_assignments(&mut update, assignments);
-    update.push(&format!(" WHERE u.{} = (SELECT r.{} FROM {} AS r WHERE ", shared.key, shared.link, parts.table));
-    table.push_key(&mut update, tenant, key);
-    update.push(")");
-    if shared.writes == Writes::SoleLink {
-        update.push(&format!(
-            " AND (SELECT count(*) FROM {} AS other WHERE other.{} = u.{}) = 1",
-            parts.table, shared.link, shared.key
-        ));
-    }
-    if session.execute(&update).await? == 0 {
-        return Err(StoreError::Denied.into());
-    }
-    Ok(())
 }
 
 /// Writes the row in the side table: the resource without its lists, and the text by which it is compared.
@@ -433,65 +376,6 @@ async fn write_side<S: Session>(
     Ok(())
 }
 
-/// Removes the row, or marks it; a shared user stays.
-pub(super) async fn delete<S: Session>(
-    session: &mut S,
-    table: &TypeTable,
-    tenant: Option<&Param>,
-    key: &Param,
-) -> Result<(), StoreError> {
-    let parts = &table.parts;
-    // The row of the side table stays with a row that is only marked: both can come back.
-    if let Some(side) = parts.side.as_ref().filter(|_| parts.soft_delete.is_none()) {
-        let mut delete = Statement::new(table.dialect);
-        delete.push(&format!("DELETE FROM {side} WHERE "));
-        table.push_side(&mut delete, tenant, key);
-        session.execute(&delete).await?;
-    }
-    let mut delete = Statement::new(table.dialect);
-    match &parts.soft_delete {
-        Some((_, assignments)) => {
-            delete.push(&format!("UPDATE {} AS r SET {}", parts.table, assigned_by_host(assignments)));
-        }
-        None => {
-            delete.push(&format!("DELETE FROM {} AS r", parts.table));
-        }
-    }
-    delete.push(" WHERE ");
-    table.push_key(&mut delete, tenant, key);
-    session.execute(&delete).await?;
-    Ok(())
-}
-
-fn assigned_by_host(assignments: &Assignments) -> String {
-    let assignments = assignments.iter().map(|(column, sql)| format!("{column} = {sql}"));
-    assignments.collect::<Vec<_>>().join(", ")
-}
-
-/// Makes a deleted row live again. Returns whether there is one with this id.
-pub(super) async fn restore<S: Session>(
-    session: &mut S,
-    table: &TypeTable,
-    tenant: Option<&Param>,
-    id: &Param,
-) -> Result<bool, Failure> {
-    let parts = &table.parts;
-    let (Some((live, _)), Some((_, assignments))) = (&parts.soft_delete, &parts.restore) else { return Ok(false) };
-    let (column, key_type) = parts.key.id();
-    let mut update = Statement::new(table.dialect);
-    update.push(&format!("UPDATE {} AS r SET {} WHERE ", parts.table, assigned_by_host(assignments)));
-    let placeholder = update.placeholder(id.clone(), key_type.cast());
-    update.push(&format!("r.{column} = {placeholder} AND NOT ({live})"));
-    if let (Some((column, key_type)), Some(tenant)) = (&parts.tenant, tenant) {
-        let placeholder = update.placeholder(tenant.clone(), key_type.cast());
-        update.push(&format!(" AND r.{column} = {placeholder}"));
-    }
-    for condition in &parts.conditions {
-        update.push(&format!(" AND ({condition})"));
-    }
-    Ok(session.execute(&update).await? > 0)
-}
-
 /// The version of a row after a change.
 pub(super) async fn version<S: Session>(
     session: &mut S,
@@ -507,45 +391,4 @@ pub(super) async fn version<S: Session>(
     let version = row.as_mut().and_then(|row| id_text(row, 0));
     let version = version.ok_or_else(|| StoreError::backend("a row without a version"))?;
     store::Version::new(version).map_err(StoreError::backend)
-}
-
-/// Locks the holders of the lists with this value, and gives them new versions if no trigger does.
-pub(super) async fn touch_holders<S: Session>(
-    session: &mut S,
-    holder: &TypeTable,
-    join: &Join,
-    tenant: Option<&Param>,
-    key: &Param,
-    value: &TypeTable,
-) -> Result<(), StoreError> {
-    if holder.dialect != Dialect::Postgres {
-        return Ok(());
-    }
-    let of_value = |statement: &mut Statement| {
-        let placeholder = statement.placeholder(key.clone(), value.parts.key.key_type.cast());
-        let own = format!("r.{} IN (SELECT m.{} FROM {} AS m WHERE ", holder.parts.key.column, join.holder, join.table);
-        statement.push(&own).push(&format!("m.{} = {placeholder}", join.value));
-        if let (Some(column), Some((_, key_type)), Some(tenant)) = (&join.tenant, &holder.parts.tenant, tenant) {
-            let placeholder = statement.placeholder(tenant.clone(), key_type.cast());
-            statement.push(&format!(" AND m.{column} = {placeholder}"));
-        }
-        statement.push(")");
-    };
-    // A fixed order prevents a deadlock of two deletions.
-    let mut lock = Statement::new(holder.dialect);
-    lock.push(&format!(
-        "SELECT count(*) FROM (SELECT r.{} FROM {} AS r WHERE ",
-        holder.parts.key.column, holder.parts.table
-    ));
-    of_value(&mut lock);
-    lock.push(&format!(" ORDER BY r.{} FOR NO KEY UPDATE) AS locked", holder.parts.key.column));
-    session.query(&lock, BYTES).await?;
-    if holder.parts.version == Version::Xmin {
-        let mut touch = Statement::new(holder.dialect);
-        let column = &holder.parts.key.column;
-        touch.push(&format!("UPDATE {} AS r SET {column} = {column} WHERE ", holder.parts.table));
-        of_value(&mut touch);
-        session.execute(&touch).await?;
-    }
-    Ok(())
 }

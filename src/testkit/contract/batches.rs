@@ -4,7 +4,7 @@ use super::{
     super::futures::Cut, Change, CommitError, Expect, Failure, Kit, Resource, Stop, Store, StoreError, ValueEdit,
     Version, check, create, delete, edit, failed, replace,
 };
-use crate::value::Value;
+use crate::{schema::AttributeId, value::Value};
 
 /// A resource of the subject type whose name is made from its id.
 fn subject<S: Store>(kit: &Kit<'_, S>, id: &str) -> Resource {
@@ -47,6 +47,11 @@ pub(super) async fn tenants<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         let name = if kit.whole.are_names_global { context.tenant().as_str() } else { id.as_str() };
         let same_name = kit.samples.subject(&mine, &format!("name of {name}"));
         match kit.commit(context, &[create(same_name)]).await {
+            // Ids are unique beyond the tenant.
+            Err(CommitError { error: StoreError::NotUnique { attribute: AttributeId::ID }, .. }) => {
+                let own = kit.samples.subject(&random.id(), &format!("name of {name}"));
+                kit.write_one(context, "another tenant uses the same name", create(own)).await?;
+            }
             Err(CommitError { error: StoreError::NotUnique { attribute }, .. }) => {
                 let (path, tenant) = (resource_type.path(attribute), context.tenant());
                 let found = format!(

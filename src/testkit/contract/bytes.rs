@@ -66,7 +66,7 @@ async fn pages<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, ids: &[Stri
 /// A list of references that does not fit, and its referrers.
 async fn lists<S: Store>(kit: &Kit<'_, S>, context: &RequestContext, ids: &[String]) -> Result<(), Stop> {
     let Ok((referrer, list)) = kit.referrer() else { return Ok(()) };
-    let group = kit.random().id().chars().rev().collect::<String>();
+    let group = kit.other_random().id();
     let mut resource = kit.samples.named(&referrer, &group, "list");
     let element = |id: &String| Value::Complex(reference(&referrer, list, id, &kit.samples.subject));
     resource.root_mut().insert(list, Value::List(ids.iter().map(element).collect()));

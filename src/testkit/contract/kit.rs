@@ -13,7 +13,7 @@ use super::{
 use crate::{
     patch::ValueEdit,
     resource::Resource,
-    schema::ResourceType,
+    schema::{AttributeId, ResourceType},
     store::{
         Capabilities, Change, ChangeOutcome, CommitError, Deletion, Entry, Expect, Key, ListEdit, Replacement,
         RequestContext, RequestedAttributes, Scan, Store, StoreError, Stored, TenantId, Version, Window,
@@ -41,8 +41,16 @@ impl<S: Store> Kit<'_, S> {
         Random::new(self.seed).with_ids(self.whole.ids.clone())
     }
 
+    /// Numbers and ids that [`Self::random`] does not give.
+    pub(super) fn other_random(&self) -> Random {
+        Random::new(self.seed.wrapping_add(1 << 32)).with_ids(self.whole.ids.clone())
+    }
+
     /// Returns the context of a tenant that belongs to this check only.
     pub(super) fn tenant(&self, name: &str) -> Result<RequestContext, Stop> {
+        if self.whole.is_single {
+            return Ok((self.whole.context)(TenantId::single()));
+        }
         let name = format!("kit-{}-{}-{name}", self.whole.run, self.check.name());
         match TenantId::new(name) {
             Ok(tenant) => Ok((self.whole.context)(tenant)),
@@ -51,7 +59,7 @@ impl<S: Store> Kit<'_, S> {
     }
 
     /// Returns the type with a list of references, and the list.
-    pub(super) fn referrer(&self) -> Result<(Arc<ResourceType>, crate::schema::AttributeId), Stop> {
+    pub(super) fn referrer(&self) -> Result<(Arc<ResourceType>, AttributeId), Stop> {
         let none = Stop::Skipped("no resource type has a list that may refer to what has a unique attribute");
         self.samples.referrer.clone().ok_or(none)
     }
@@ -97,6 +105,21 @@ impl<S: Store> Kit<'_, S> {
     ) -> Result<ChangeOutcome, Stop> {
         let done = self.write(context, what, &[change]).await?;
         done.into_iter().next().ok_or_else(|| Failure::new(what, "no outcome").into())
+    }
+
+    /// Creates a resource under the id of a deleted one. `None` if the store keeps the id of a deleted resource, whose
+    /// row it only marks.
+    pub(super) async fn write_again(
+        &self,
+        context: &RequestContext,
+        what: &str,
+        change: Change,
+    ) -> Result<Option<ChangeOutcome>, Stop> {
+        match self.commit(context, &[change]).await {
+            Ok(done) => Ok(done.into_iter().next()),
+            Err(error) if matches!(error.error, StoreError::NotUnique { attribute: AttributeId::ID }) => Ok(None),
+            Err(error) => Err(failed(what, &error)),
+        }
     }
 
     pub(super) async fn get(
@@ -221,7 +244,7 @@ pub(super) fn delete(resource_type: &Arc<ResourceType>, id: &str, expect: Expect
 /// An edit of a list of references, at a fixed time that depends on `step`.
 pub(super) fn edit(
     resource_type: &Arc<ResourceType>,
-    list: crate::schema::AttributeId,
+    list: AttributeId,
     id: &str,
     edit: ValueEdit,
     step: i64,
@@ -237,7 +260,7 @@ pub(super) fn edit(
 }
 
 /// The ids in a list of references, in the store's order.
-pub(super) fn held(resource: &Resource, list: crate::schema::AttributeId) -> Vec<String> {
+pub(super) fn held(resource: &Resource, list: AttributeId) -> Vec<String> {
     let resource_type = resource.resource_type();
     let elements = resource.root().get(list).map(crate::value::Value::elements).unwrap_or_default();
     let id = |element: &crate::value::Value| {

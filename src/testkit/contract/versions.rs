@@ -44,12 +44,13 @@ pub(super) async fn versions<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
         kit.write_one(&context, "the version is expected", delete(resource_type, &id, Expect::Version(back))).await?;
     check(done.version.is_none() && done.changed, "a deletion leaves no version", || format!("{done:?}"))?;
     // A reused id gets a new version, too. The core never reuses an id.
-    for id in [&id, &other] {
-        let done =
-            kit.write_one(&context, "a resource is created", create(kit.samples.subject(id, &format!("of {id}"))));
-        fresh("a creation after a deletion", done.await?.version)?;
+    let again = create(kit.samples.subject(&id, &format!("of {id}")));
+    if let Some(done) = kit.write_again(&context, "a resource is created", again).await? {
+        fresh("a creation after a deletion", done.version)?;
     }
-    Ok(())
+    let another = create(kit.samples.subject(&other, &format!("of {other}")));
+    let done = kit.write_one(&context, "a resource is created", another).await?;
+    fresh("a creation after a deletion", done.version).map(drop)
 }
 
 pub(super) async fn no_change<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> {
@@ -143,15 +144,15 @@ pub(super) async fn unique_keys<S: Store>(kit: &Kit<'_, S>) -> Result<(), Stop> 
         let again = [create(kit.samples.subject(&b, "STRAßE"))];
         kit.refuse(&context, "upper and lower case are one name", &again, 0, taken).await?;
         // Neither the case functions of databases nor their collations give the same answers as the fold.
-        for [name, other] in
-            [["ΓΙΏΡΓΟΣ", "γιώργος"], ["jose\u{301}", "JOS\u{c9}"], ["\u{17f}\u{b5}\u{212a}", "s\u{3bc}k"]]
-        {
+        let pairs = [["ΓΙΏΡΓΟΣ", "γιώργος"], ["jose\u{301}", "JOS\u{c9}"], ["\u{17f}\u{b5}\u{212a}", "s\u{3bc}k"]];
+        for [name, other] in pairs.into_iter().filter(|_| !kit.whole.is_ascii) {
             kit.write_one(&context, "a resource is created", create(kit.samples.subject(&random.id(), name))).await?;
             let again = [create(kit.samples.subject(&random.id(), other))];
             kit.refuse(&context, "names with the same fold are one name", &again, 0, taken).await?;
         }
         // A database must not equate names with different folds.
-        for name in ["strasse", "stra\u{df}e\u{301}", "jose", "\u{130}", "i", "\u{131}"] {
+        let others = ["strasse", "stra\u{df}e\u{301}", "jose", "\u{130}", "i", "\u{131}"];
+        for name in others.into_iter().filter(|name| !kit.whole.is_ascii || name.is_ascii()) {
             kit.write_one(&context, "another name is another", create(kit.samples.subject(&random.id(), name))).await?;
         }
     }

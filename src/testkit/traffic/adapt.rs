@@ -117,9 +117,15 @@ pub(super) fn adapt(step: &Step, catalog: &Catalog, standard: &Catalog) -> Adapt
         Answer::Resource(entry) => adapted.apply_request(step, entry, standard, refused),
         _ => {}
     }
-    if adapted.not_applicable.is_some() {
+    let stays = matches!(answer, Answer::Resource(entry) if requested::changes_nothing(step, entry));
+    if adapted.not_applicable.is_some() || stays {
         // The request changes no registered attribute, so the version stays.
         adapted.expect.version = adapted.expect.version.take().filter(|version| matches!(version, VersionOf::Same(_)));
+    }
+    if stays && refused && adapted.not_applicable.is_none() {
+        // The version that the request names is still the present one, if the change before it had no effect either.
+        adapted.not_applicable = Some("it writes only unregistered attributes".to_owned());
+        adapted.expect = Expect { status: [&step.expect.status[..], &[200, 204]].concat(), ..Expect::default() };
     }
     adapted
 }

@@ -127,6 +127,12 @@ pub(super) fn targets(step: &Step, entry: &TypeEntry) -> Vec<Target> {
     targets
 }
 
+/// Whether a PUT sends back the document that it read, and changes unregistered attributes only.
+pub(super) fn changes_nothing(step: &Step, entry: &TypeEntry) -> bool {
+    let body = if step.method == "PUT" && step.echo.is_some() { document(step) } else { None };
+    body.as_ref().and_then(Json::as_object).is_some_and(|body| body.keys().all(|name| !entry.has(&[name])))
+}
+
 fn target(path: &str, habit: Quirk, entry: &TypeEntry) -> Target {
     Target { path: path.to_owned(), missing: (!has_path(path, entry)).then_some(habit) }
 }

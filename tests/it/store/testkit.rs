@@ -495,6 +495,35 @@ fn a_fold_of_the_stores_own_is_found() {
     }
 }
 
+/// A host whose unique index folds ASCII, or other letters by a rule of its own, says so; without a fold the check fails.
+#[test]
+fn a_fold_of_the_hosts_index_can_be_declared() {
+    let folds: [(&str, Fold, bool); 4] = [
+        ("the core's", |name| fold(name).into_owned(), true),
+        ("ASCII only", str::to_ascii_lowercase, true),
+        ("lower case", str::to_lowercase, true),
+        ("none", str::to_owned, false),
+    ];
+    for (what, fold, passes) in folds {
+        let store = OwnFold { inner: MemoryStore::new(), fold };
+        let kit = StoreKit::new(store, Registry::standard(), 1).with_ascii_folding();
+        assert_eq!(matches!(now(kit.run(Check::UniqueKeys)), Outcome::Passed), passes, "{what}");
+    }
+}
+
+/// A store of a single tenant gets a fresh database for each check.
+#[test]
+fn a_single_tenant_is_enough() {
+    for &check in Check::ALL {
+        let kit = StoreKit::new(MemoryStore::new(), Registry::standard(), 1).with_many(300).with_single_tenant();
+        let outcome = now(kit.run(check));
+        let skipped = [Check::Tenants, Check::TenantReferences, Check::ReadOnlyValues, Check::Outbox].contains(&check);
+        let expected =
+            if skipped { matches!(outcome, Outcome::Skipped(_)) } else { matches!(outcome, Outcome::Passed) };
+        assert!(expected, "{}: {outcome:?}", check.name());
+    }
+}
+
 /// The report of the kit shows the broken promise and no value of a resource.
 #[test]
 fn a_failure_says_what_was_promised() {

@@ -6,7 +6,7 @@ use crate::fixture::small_host::{registry, replay, replay_over, right, small, sm
 use scim_core::{
     limits::Limits,
     quirks::{Quirk, Quirks},
-    schema::Attribute,
+    schema::{Attribute, AttributeType, Schema, Uniqueness},
     store::MemoryStore,
     testkit::{Replayed, SchemaSource, Traffic, TrafficResponse, Verdict},
 };
@@ -85,6 +85,22 @@ fn standard_hosts_are_held_to_everything() {
                 verdict => assert_eq!(verdict, &Verdict::Passed, "{small}"),
             }
         }
+    }
+}
+
+/// A PUT that changes unregistered attributes only has no effect: the version stays, and an old version is no conflict.
+#[test]
+fn two_attributes_are_enough() {
+    let user = || {
+        Schema::new(USER, "User")
+            .with_attribute(text("userName").required().with_uniqueness(Uniqueness::Server))
+            .with_attribute(Attribute::new("active", AttributeType::Boolean))
+    };
+    for traffic in Traffic::all() {
+        let quirks = Quirks::entra().union(Quirks::okta());
+        let host = host_with(registry(user(), true), MemoryStore::new(), Limits::default(), quirks);
+        let replay = replay(&traffic, &host);
+        assert!(replay.is_passed(), "{replay}");
     }
 }
 

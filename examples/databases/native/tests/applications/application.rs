@@ -1,0 +1,191 @@
+//! The applications, and the forms of their tenants and ids.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use scim_core::{
+    provider::{IdSource, ServiceProvider},
+    quirks::Quirks,
+    schema::{Registry, SchemaError},
+    sql::{Dialect, TableStore, layout::Layout},
+    store::{RequestContext, TenantId},
+    testkit::StoreKit,
+    value::Text,
+};
+use scim_core_native::applications::{ironclaw, metabase, omicron, tabby, vaultwarden};
+
+use super::{Anything, host::Host};
+
+/// An application with the properties of its tables that the kits must know.
+pub struct Application {
+    pub name: &'static str,
+    tables: fn(Dialect) -> &'static str,
+    registry: fn() -> Result<Registry, SchemaError>,
+    layouts: fn(&Registry, Dialect) -> Option<Vec<Layout>>,
+    pub has_tenants: bool,
+    /// Inserts a tenant with the id `TENANT`.
+    tenant_row: Option<&'static str>,
+    has_global_names: bool,
+    /// Makes an id from a number, unless ids are UUIDs.
+    ids: Option<fn(u64) -> String>,
+}
+
+pub const TABBY: Application = Application {
+    name: "Tabby",
+    tables: |_| tabby::SQLITE,
+    registry: tabby::registry,
+    layouts: |registry, _| tabby::layouts(registry),
+    has_tenants: false,
+    tenant_row: None,
+    has_global_names: false,
+    ids: Some(|number| (number >> 1).to_string()),
+};
+
+pub const VAULTWARDEN: Application = Application {
+    name: "Vaultwarden",
+    tables: |dialect| if dialect == Dialect::Sqlite { vaultwarden::SQLITE } else { vaultwarden::POSTGRES },
+    registry: vaultwarden::registry,
+    layouts: vaultwarden::layouts,
+    has_tenants: true,
+    tenant_row: Some("INSERT INTO organizations (uuid, name) VALUES ('TENANT', 'x') ON CONFLICT DO NOTHING"),
+    has_global_names: true,
+    ids: None,
+};
+
+pub const OMICRON: Application = Application {
+    name: "omicron",
+    tables: |dialect| if dialect == Dialect::Sqlite { omicron::SQLITE } else { omicron::POSTGRES },
+    registry: omicron::registry,
+    layouts: omicron::layouts,
+    has_tenants: true,
+    tenant_row: None,
+    has_global_names: false,
+    ids: None,
+};
+
+pub const IRONCLAW: Application = Application {
+    name: "IronClaw",
+    tables: |dialect| if dialect == Dialect::Sqlite { ironclaw::SQLITE } else { ironclaw::POSTGRES },
+    registry: ironclaw::registry,
+    layouts: ironclaw::layouts,
+    has_tenants: false,
+    tenant_row: None,
+    has_global_names: false,
+    ids: None,
+};
+
+pub const METABASE: Application = Application {
+    name: "Metabase",
+    tables: |_| metabase::POSTGRES,
+    registry: metabase::registry,
+    layouts: |registry, _| metabase::layouts(registry),
+    has_tenants: false,
+    tenant_row: None,
+    has_global_names: false,
+    ids: Some(|number| format!("e{number:020}")),
+};
+
+impl Application {
+    /// A fresh database with the tables and the migration; `None` without a server.
+    pub async fn host(&self, dialect: Dialect) -> Result<Option<Host>, Anything> {
+        self.host_with(dialect, "").await
+    }
+
+    /// The same, with options of the connections to PostgreSQL.
+    pub async fn host_with(&self, dialect: Dialect, options: &str) -> Result<Option<Host>, Anything> {
+        let Some(host) = Host::fresh(dialect, options).await? else { return Ok(None) };
+        host.execute((self.tables)(dialect)).await?;
+        let migrations = TableStore::<()>::migrations(dialect, self.layouts(dialect)?)?;
+        // A migration can run again.
+        for statement in migrations.iter().chain(&migrations) {
+            host.execute(statement).await?;
+        }
+        Ok(Some(host))
+    }
+
+    pub fn registry(&self) -> Result<Registry, Anything> {
+        Ok((self.registry)()?)
+    }
+
+    fn layouts(&self, dialect: Dialect) -> Result<Vec<Layout>, Anything> {
+        Ok((self.layouts)(&self.registry()?, dialect).ok_or("a resource type is missing")?)
+    }
+
+    pub async fn store(&self, host: &Host) -> Result<TableStore<Host>, Anything> {
+        use scim_core::sql::database::Database as _;
+        Ok(TableStore::open(host.clone(), self.layouts(host.dialect())?).await?)
+    }
+
+    pub async fn kit(&self, host: &Host, run: u64) -> Result<StoreKit<TableStore<Host>>, Anything> {
+        let mut kit =
+            StoreKit::new(self.store(host).await?, self.registry()?, run).with_many(2_000).with_ascii_folding();
+        if let Some(ids) = self.ids {
+            kit = kit.with_ids(ids);
+        }
+        if self.has_global_names {
+            kit = kit.with_global_names();
+        }
+        if !self.has_tenants {
+            return Ok(kit.with_single_tenant());
+        }
+        let (host, row) = (host.clone(), self.tenant_row);
+        Ok(kit.with_context(move |tenant| context_of(&host, row, tenant.as_str()).unwrap()))
+    }
+
+    /// An id that is made from a number.
+    pub fn id(&self, number: u64) -> String {
+        self.ids.map_or_else(|| uuid(&number.to_string()), |ids| ids(number * 2))
+    }
+
+    /// The context of a tenant with this name.
+    pub fn context(&self, host: &Host, name: &str) -> Result<RequestContext, Anything> {
+        if !self.has_tenants {
+            return Ok(RequestContext::new(TenantId::single()));
+        }
+        context_of(host, self.tenant_row, name)
+    }
+
+    pub async fn provider(&self, host: &Host, quirks: Quirks) -> Result<ServiceProvider<TableStore<Host>>, Anything> {
+        let store = self.store(host).await?;
+        let builder = ServiceProvider::builder(self.registry()?, store, "https://host.example/scim/v2").quirks(quirks);
+        Ok(match self.ids {
+            Some(ids) => builder.ids(Ids { ids, next: AtomicU64::new(1_000) }).build()?,
+            None => builder.build()?,
+        })
+    }
+}
+
+fn context_of(host: &Host, row: Option<&str>, name: &str) -> Result<RequestContext, Anything> {
+    let id = uuid(name);
+    if let Some(row) = row {
+        let sql = row.replace("TENANT", &id);
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(host.execute(&sql)))?;
+    }
+    Ok(RequestContext::new(TenantId::new(id)?))
+}
+
+/// A UUID that is made from a name.
+pub fn uuid(name: &str) -> String {
+    let half = |part: u8| {
+        let mut hasher = DefaultHasher::new();
+        (part, name).hash(&mut hasher);
+        hasher.finish()
+    };
+    let digits = format!("{:016x}{:016x}", half(0), half(1));
+    let [a, b, c, d, e] = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
+    format!("{a}-{b}-{c}-{d}-{e}")
+}
+
+#[derive(Debug)]
+struct Ids {
+    ids: fn(u64) -> String,
+    next: AtomicU64,
+}
+
+impl IdSource for Ids {
+    fn next(&self) -> Text {
+        (self.ids)(self.next.fetch_add(2, Ordering::Relaxed)).as_str().into()
+    }
+}
