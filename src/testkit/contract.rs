@@ -403,7 +403,9 @@ impl<S: Store> StoreKit<S> {
         let Some(mut samples) = Samples::new(&self.registry) else {
             return Outcome::Skipped("no resource type has a unique attribute that is a string");
         };
-        if self.is_single && matches!(check, Check::Tenants | Check::TenantReferences) {
+        let needs_tenants =
+            matches!(check, Check::Tenants | Check::TenantReferences | Check::TenantAccess | Check::OtherUsers);
+        if self.is_single && needs_tenants {
             return Outcome::Skipped("not applicable: the store serves a single tenant");
         }
         samples.is_ascii = self.is_ascii;

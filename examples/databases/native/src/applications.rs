@@ -15,7 +15,7 @@ use scim_core::schema::{
 
 /// All attributes of a user, and the groups of the user if the application has groups.
 fn full_user(has_groups: bool) -> Result<ResourceType, SchemaError> {
-    user(Schema::user(), has_groups).extension(Schema::enterprise_user(), false).build()
+    user(Schema::user().without("password"), has_groups).extension(Schema::enterprise_user(), false).build()
 }
 
 /// Only the attributes that an application without a side table has columns for.

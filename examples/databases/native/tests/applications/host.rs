@@ -28,7 +28,7 @@ pub struct Host {
 
 #[derive(Clone)]
 enum Driver {
-    Sqlite(Sqlite, Arc<tempfile::TempDir>),
+    Sqlite(Sqlite, #[expect(dead_code, reason = "the folder exists as long as its database")] Arc<tempfile::TempDir>),
     Postgres(Postgres, String),
 }
 

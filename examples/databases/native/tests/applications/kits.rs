@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use scim_core::{
     quirks::{Quirk, Quirks},
     sql::Dialect,
-    testkit::{Check, StoreKit, Traffic},
+    testkit::{Check, Traffic},
 };
 
 use super::{
