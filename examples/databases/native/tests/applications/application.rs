@@ -174,8 +174,7 @@ pub fn uuid(name: &str) -> String {
         hasher.finish()
     };
     let digits = format!("{:016x}{:016x}", half(0), half(1));
-    let [a, b, c, d, e] = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
-    format!("{a}-{b}-{c}-{d}-{e}")
+    [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]).join("-")
 }
 
 #[derive(Debug)]
