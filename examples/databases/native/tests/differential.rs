@@ -387,7 +387,8 @@ fn request(numbers: &mut Numbers, users: &[String], groups: &[String], step: usi
                 ["userName", "id", "meta.created", "name.familyName", "urn:example:more:1.0:User:level", "active"];
             let mut target = format!("/Users?filter={}", encoded(&condition(numbers, 2)));
             if numbers.once_in(2) {
-                target.extend(["&sortBy=", numbers.choose(&sort)]);
+                target.push_str("&sortBy=");
+                target.push_str(numbers.choose(&sort));
             }
             if numbers.once_in(3) {
                 target += "&sortOrder=descending";
