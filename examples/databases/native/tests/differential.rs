@@ -388,7 +388,8 @@ fn request(numbers: &mut Numbers, users: &[String], groups: &[String], step: usi
             let mut target = format!("/Users?filter={}", encoded(&condition(numbers, 2)));
             if numbers.once_in(2) {
                 target.push_str("&sortBy=");
-                target.push_str(numbers.choose(&sort));
+                let key: &&str = numbers.choose(&sort);
+                target.push_str(key);
             }
             if numbers.once_in(3) {
                 target += "&sortOrder=descending";
