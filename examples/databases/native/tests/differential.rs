@@ -396,7 +396,7 @@ fn request(numbers: &mut Numbers, users: &[String], groups: &[String], step: usi
             }
             if numbers.once_in(2) {
                 let (start, count) = (1 + numbers.below(5), 1 + numbers.below(8));
-                target.push_str(&format!("&startIndex={start}&count={count}"));
+                target = format!("{target}&startIndex={start}&count={count}");
             }
             ("GET", target, String::new())
         }
