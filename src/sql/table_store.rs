@@ -9,6 +9,7 @@ mod filters;
 mod forget;
 mod from;
 mod hooks;
+mod insertion;
 mod lists;
 mod migration;
 mod new_id;

@@ -6,10 +6,11 @@ use super::{
     edits::Held,
     forget,
     hooks::Hooks,
+    insertion::Failure,
     remove,
     rows::BYTES,
     tables::{Tables, TypeTable},
-    write::{self, Failure, Locked},
+    write::{self, Locked},
 };
 use crate::{
     event::Event,
