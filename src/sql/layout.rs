@@ -113,7 +113,7 @@ impl Layout {
         let resolved = paths.map(|path| self.resolve(path).ok());
         match resolved {
             [Some(given), Some(family), formatted] => {
-                self.parts.lenses.push(Lens::joined(given, family, formatted, field))
+                self.parts.lenses.push(Lens::joined(given, family, formatted, field));
             }
             _ => self.refuse("`name.givenName` and `name.familyName` have to be registered".into()),
         }
@@ -126,7 +126,7 @@ impl Layout {
     pub fn list(mut self, path: &str, join: Join) -> Self {
         match self.resolve(path) {
             Ok(attribute) if self.resource_type.is_reference_list(attribute) => {
-                self.parts.lists.push((attribute, join))
+                self.parts.lists.push((attribute, join));
             }
             Ok(_) => self.refuse(format!("`{path}` is not a list of references")),
             Err(detail) => self.refuse(detail),

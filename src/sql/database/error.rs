@@ -56,9 +56,8 @@ impl DatabaseError {
     ) -> Self {
         match code {
             "23505" => Self::Unique { constraint: constraint.unwrap_or_default().to_owned(), source: source.into() },
-            "40001" | "40P01" | "55P03" => Self::Busy,
-            // A foreign key: another transaction removed the other row, or added a row that refers to this one.
-            "23503" => Self::Busy,
+            // 23503 is a foreign key: another transaction removed the other row, or added a row that refers to this one.
+            "40001" | "40P01" | "55P03" | "23503" => Self::Busy,
             "54000" | "54001" | "54011" | "54023" | "57014" => Self::TooMany,
             _ if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => Self::Unavailable(source.into()),
             _ => Self::Other(source.into()),

@@ -111,7 +111,7 @@ fn unexpected(column: usize, expected: &str) -> StoreError {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rows {
-    rows: Vec<Row>,
+    kept: Vec<Row>,
     size: usize,
     bytes: usize,
     is_cut: bool,
@@ -120,19 +120,19 @@ pub struct Rows {
 impl Rows {
     /// No rows yet, and space for rows of this total [size](Row::size).
     pub fn within(bytes: usize) -> Self {
-        Self { rows: Vec::new(), size: 0, bytes, is_cut: false }
+        Self { kept: Vec::new(), size: 0, bytes, is_cut: false }
     }
 
     /// Adds a row unless it does not fit. Returns `false` if the row did not fit: the session then reads no further.
     /// The first row always fits.
     pub fn add(&mut self, row: Row) -> bool {
         let size = self.size.saturating_add(row.size());
-        if self.is_cut || (size > self.bytes && !self.rows.is_empty()) {
+        if self.is_cut || (size > self.bytes && !self.kept.is_empty()) {
             self.is_cut = true;
             return false;
         }
         self.size = size;
-        self.rows.push(row);
+        self.kept.push(row);
         true
     }
 
@@ -148,6 +148,6 @@ impl Rows {
 
     /// The rows.
     pub fn into_rows(self) -> Vec<Row> {
-        self.rows
+        self.kept
     }
 }

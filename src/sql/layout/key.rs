@@ -24,6 +24,7 @@ pub enum KeyType {
 /// let _ = Key::integer("id").shown_as_uuid("public_id");
 /// ```
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "`type` is a word of Rust")]
 pub struct Key {
     pub(in crate::sql) column: Box<str>,
     pub(in crate::sql) key_type: KeyType,

@@ -40,18 +40,14 @@ impl SideJoin {
 }
 
 pub(super) fn joined(parts: &Parts, with_shared: bool, side_join: SideJoin) -> String {
-    let mut joined = String::new();
-    if let Some(shared) = parts.shared.as_ref().filter(|_| with_shared) {
-        joined += &format!(" JOIN {} AS u ON u.{} = r.{}", shared.table, shared.key, shared.link);
-    }
-    if let Some(side) = parts.side.as_ref().filter(|_| side_join != SideJoin::None) {
+    let shared = parts.shared.as_ref().filter(|_| with_shared);
+    let shared = shared.map(|it| format!(" JOIN {} AS u ON u.{} = r.{}", it.table, it.key, it.link));
+    let side = parts.side.as_ref().filter(|_| side_join != SideJoin::None).map(|side| {
         let left = if side_join == SideJoin::Left { " LEFT" } else { "" };
-        joined += &format!("{left} JOIN {side} AS s ON s.key = r.{}", parts.key.column);
-        if let Some((tenant, _)) = &parts.tenant {
-            joined += &format!(" AND s.tenant = r.{tenant}");
-        }
-    }
-    joined
+        let tenant = parts.tenant.as_ref().map(|(tenant, _)| format!(" AND s.tenant = r.{tenant}"));
+        format!("{left} JOIN {side} AS s ON s.key = r.{}{}", parts.key.column, tenant.unwrap_or_default())
+    });
+    shared.unwrap_or_default() + &side.unwrap_or_default()
 }
 
 /// The conditions of every row, each after `separator`. `tenant` is the placeholder of the tenant.
@@ -62,5 +58,6 @@ pub(super) fn conditions(parts: &Parts, tenant: Option<&str>, separator: &str) -
     };
     let live = parts.soft_delete.iter().map(|(live, _)| live);
     let own = parts.conditions.iter().chain(live).map(|condition| format!("({condition})"));
-    tenant.into_iter().chain(own).map(|condition| format!("{separator}{condition}")).collect()
+    let parts = tenant.into_iter().chain(own).flat_map(|condition| [separator.to_owned(), condition]);
+    parts.collect()
 }

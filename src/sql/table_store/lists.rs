@@ -175,7 +175,7 @@ pub(super) fn referrers(
     let is_sqlite = table.dialect == Dialect::Sqlite;
     // SQLite keeps the order of cross joins: it would otherwise begin with all resources of the tenant.
     let and = if is_sqlite { "CROSS JOIN" } else { "JOIN" };
-    let listed = is_sqlite.then(|| format!("{} {and} ", KeyType::listed(&mut query, &ids))).unwrap_or_default();
+    let listed = if is_sqlite { format!("{} {and} ", KeyType::listed(&mut query, &ids)) } else { String::new() };
     // `v` has the keys of the values. The tables of the holder keep their alias `r`.
     query.push(&format!("SELECT CAST(v.{id} AS text), {} FROM {listed}{} AS v", holder.key.id_text("r"), value.table));
     query.push(&format!(" {and} {} AS m ON m.{} = v.{}", join.table, join.value, value.key.column));

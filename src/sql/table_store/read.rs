@@ -99,7 +99,7 @@ impl Work for Fetch {
         if self.window.is_some_and(|(_, is_backward)| is_backward) {
             items.reverse();
         }
-        Ok(Page { items, more, total })
+        Ok(Page { items, total, more })
     }
 }
 

@@ -59,12 +59,12 @@ impl Tables {
                 });
             }
         }
-        Ok(Self::of_parts(dialect, parts, lower_agrees))
+        Ok(Self::of_parts(dialect, &parts, lower_agrees))
     }
 
-    fn of_parts(dialect: Dialect, parts: Vec<(Arc<ResourceType>, Parts)>, lower_agrees: bool) -> Self {
+    fn of_parts(dialect: Dialect, parts: &[(Arc<ResourceType>, Parts)], lower_agrees: bool) -> Self {
         let mut all: Vec<TypeTable> = Vec::with_capacity(parts.len());
-        for (resource_type, own) in &parts {
+        for (resource_type, own) in parts {
             let referred = |name: &str| parts.iter().find(|(it, _)| it.name() == name).map(|(_, parts)| parts);
             let mapping = Builder { dialect, resource_type, parts: own, lower_agrees }.mapping(referred);
             let touched = own.lenses.iter().filter(|lens| !is_comparable(lens, resource_type));
@@ -79,7 +79,8 @@ impl Tables {
     /// The same tables, in a database whose `lower()` agrees with the core or does not.
     pub(super) fn with_lower(self, agrees: bool) -> Self {
         let dialect = self.dialect;
-        Self::of_parts(dialect, self.all.into_iter().map(|table| (table.resource_type, table.parts)).collect(), agrees)
+        let parts: Vec<_> = self.all.into_iter().map(|table| (table.resource_type, table.parts)).collect();
+        Self::of_parts(dialect, &parts, agrees)
     }
 
     pub(super) fn sorts(&self) -> bool {
@@ -182,7 +183,7 @@ impl TypeTable {
         };
         let mut columns = vec![version, text(parts.key.id_text("r")), key, document];
         columns.extend(parts.lenses.iter().map(|lens| lens.selected(self.dialect)));
-        self.begin(&columns.join(", "), &self.from_matching(filter), tenant)
+        self.begin(&columns.join(", "), &self.tables_for(filter), tenant)
     }
 
     /// The expression of the version.
@@ -197,10 +198,10 @@ impl TypeTable {
 
     /// The beginning of a query for the number of resources that satisfy conditions.
     pub(super) fn count(&self, tenant: Option<&Param>, filter: &[&Condition]) -> Statement {
-        self.begin("count(*)", &self.from_matching(filter), tenant)
+        self.begin("count(*)", &self.tables_for(filter), tenant)
     }
 
-    fn from_matching(&self, filter: &[&Condition]) -> String {
+    fn tables_for(&self, filter: &[&Condition]) -> String {
         let needs_side = filter.iter().any(|condition| self.needs_side(condition));
         let side_join = if needs_side { SideJoin::Inner } else { SideJoin::Left };
         format!("{} AS r{}", self.parts.table, joined(&self.parts, true, side_join))

@@ -265,7 +265,9 @@ async fn write_side<S: Session>(
         let kept = resource.root().iter().filter(|(attribute, _)| !lists.contains(attribute));
         let kept = kept.map(|(attribute, value)| (attribute, value.clone())).collect();
         stored = Resource::from_object(resource.resource_type().clone(), kept);
-        secrets.iter().for_each(|lens| lens.show(None, &mut stored));
+        for lens in &secrets {
+            lens.show(None, &mut stored);
+        }
         &stored
     } else {
         resource
