@@ -130,6 +130,12 @@ impl KeyType {
         }
     }
 
+    /// The keys as a table `e` of SQLite with the column `value`, each once.
+    pub(in crate::sql) fn listed(statement: &mut Statement, keys: &[Param]) -> String {
+        let array = statement.placeholder(Param::Text(array(keys)), "");
+        format!("(SELECT DISTINCT value FROM json_each({array})) AS e")
+    }
+
     /// Writes that the column is one of the keys: one parameter, whatever their number.
     pub(in crate::sql) fn is_one_of(self, statement: &mut Statement, column: &str, keys: &[Param]) {
         let array = array(keys);

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::{
     super::{
         database::Session,
-        layout::Join,
+        layout::{Join, KeyType},
         statement::{Dialect, Param, Statement},
     },
     read::{BYTES, Fetch, Found, id_text},
@@ -168,10 +168,13 @@ pub(super) fn referrers(
     let (id, key_type) = rows.value.parts.key.id();
     let (holder, value) = (&table.parts, &rows.value.parts);
     let mut query = Statement::new(table.dialect);
-    // `v` has the keys of the values. The tables of the holder keep their alias `r`. SQLite keeps the order of a cross
-    // join: it would otherwise begin with all holders of the tenant.
-    let and = if table.dialect == Dialect::Sqlite { "CROSS JOIN" } else { "JOIN" };
-    query.push(&format!("SELECT CAST(v.{id} AS text), {} FROM {} AS v", holder.key.id_text("r"), value.table));
+    let ids: Vec<Param> = ids.iter().filter_map(|id| key_type.parse(id)).collect();
+    let is_sqlite = table.dialect == Dialect::Sqlite;
+    // SQLite keeps the order of cross joins: it would otherwise begin with all resources of the tenant.
+    let and = if is_sqlite { "CROSS JOIN" } else { "JOIN" };
+    let listed = is_sqlite.then(|| format!("{} {and} ", KeyType::listed(&mut query, &ids))).unwrap_or_default();
+    // `v` has the keys of the values. The tables of the holder keep their alias `r`.
+    query.push(&format!("SELECT CAST(v.{id} AS text), {} FROM {listed}{} AS v", holder.key.id_text("r"), value.table));
     query.push(&format!(" {and} {} AS m ON m.{} = v.{}", join.table, join.value, value.key.column));
     query.push(&format!(
         " {and} {} AS r ON r.{} = m.{}{} WHERE ",
@@ -187,8 +190,11 @@ pub(super) fn referrers(
         query.push(&format!(" AND v.{column} = {placeholder}"));
     }
     query.push(" AND ");
-    let ids: Vec<Param> = ids.iter().filter_map(|id| key_type.parse(id)).collect();
-    key_type.is_one_of(&mut query, &format!("v.{id}"), &ids);
+    if is_sqlite {
+        query.push(&format!("v.{id} = e.value"));
+    } else {
+        key_type.is_one_of(&mut query, &format!("v.{id}"), &ids);
+    }
     Ok(query)
 }
 

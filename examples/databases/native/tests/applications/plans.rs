@@ -19,7 +19,11 @@ use super::{
 fn walks((sql, plan): &Plan, tenants: &[&str]) -> Vec<String> {
     let lines = plan.lines().map(str::trim);
     let is_walk = |line: &&str| {
-        let in_sqlite = line.starts_with("SCAN ") && !line.contains("VIRTUAL TABLE") && !line.contains("CONSTANT ROW");
+        // `e` is the list of ids of the request.
+        let in_sqlite = line.starts_with("SCAN ")
+            && *line != "SCAN e"
+            && !line.contains("VIRTUAL TABLE")
+            && !line.contains("CONSTANT ROW");
         let by_tenant = tenants.iter().any(|tenant| line.ends_with(&format!("({tenant}=?)")));
         let in_postgres = line.contains("Seq Scan on ");
         in_sqlite || by_tenant || in_postgres
