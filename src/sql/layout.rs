@@ -22,9 +22,9 @@ pub use self::{
     shared::{Shared, Writes},
 };
 pub(super) use self::{
-    field::{Assigned, Comparison, Content, Form, Name},
+    field::{Assigned, Assignments, Comparison, Content, Form, Name},
     lens::Lens,
-    parts::{Assignments, Parts, Version},
+    parts::{Parts, Version},
 };
 use crate::{
     path::AttributePath,

@@ -5,6 +5,7 @@
 
 mod change;
 mod hooks;
+mod insertion;
 mod lists;
 mod migration;
 mod new_id;

@@ -364,6 +364,9 @@ impl Field {
     }
 }
 
+/// Columns and expressions.
+pub(in crate::sql) type Assignments = Vec<(Box<str>, Box<str>)>;
+
 /// The right side of an assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sql) enum Assigned {

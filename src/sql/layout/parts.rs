@@ -1,7 +1,7 @@
 //! The parts of a declared layout, and the rules that a complete layout keeps.
 
 use super::{
-    field::Name,
+    field::{Assignments, Name},
     initial::Initial,
     join::Join,
     key::{Key, KeyType},
@@ -31,9 +31,6 @@ pub(in crate::sql) struct Parts {
     pub(in crate::sql) searched: Vec<AttributeId>,
     pub(in crate::sql) shared: Option<Shared>,
 }
-
-/// Columns and expressions.
-pub(in crate::sql) type Assignments = Vec<(Box<str>, Box<str>)>;
 
 /// The source of versions.
 #[derive(Clone, Debug, PartialEq, Eq)]

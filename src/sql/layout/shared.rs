@@ -1,6 +1,10 @@
 //! Users of all tenants, which each tenant sees through a row of its own.
 
-use super::{field::Name, initial::Initial, key::KeyType, parts::Assignments};
+use super::{
+    field::{Assignments, Name},
+    initial::Initial,
+    key::KeyType,
+};
 
 /// Whether SCIM may change a shared user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::{
     hooks::Hooks,
+    insertion::Failure,
     lists::{self, Held},
     read::BYTES,
     remove,
     tables::{Tables, TypeTable},
-    write::{self, Failure, Locked},
+    write::{self, Locked},
 };
 use crate::{
     event::Event,

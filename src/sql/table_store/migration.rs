@@ -1,7 +1,7 @@
 //! The SQL for the host's migration: side tables, triggers that set versions, and indexes.
 //!
 //! Versions come from one source for all tables, so that no version is given twice, also when a key is used again. A
-//! trigger sets the version of a row on every write, whoever writes.
+//! trigger sets the version of a row on every write, also of the host's.
 
 use super::{
     super::{

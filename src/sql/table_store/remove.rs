@@ -1,6 +1,6 @@
 //! Deletions: the row goes or is marked, and a marked row comes back.
 
-use super::{tables::TypeTable, write::Failure};
+use super::{insertion::Failure, tables::TypeTable};
 use crate::{
     sql::{
         database::Session,

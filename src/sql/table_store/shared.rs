@@ -1,9 +1,9 @@
 //! Shared users: the user that a new resource links, and changes of a user.
 
 use super::{
+    insertion::{Failure, Written, assigned, insertion, push_assignments},
     read::{BYTES, id_text},
     tables::TypeTable,
-    write::{Failure, Written, assigned, insertion, push_assignments},
 };
 use crate::{
     resource::Resource,

@@ -1,6 +1,7 @@
 //! Rows of resources: the lock, the insertion, the difference of a replacement, and the version after each of them.
 
 use super::{
+    insertion::{Failure, Written, assigned, insertion, push_assignments},
     read::{BYTES, contents, found, id_text},
     shared::{link, write_shared},
     tables::{TypeTable, from},
@@ -23,24 +24,6 @@ pub(super) struct Locked {
     /// The resource, without its lists.
     pub(super) resource: Resource,
     contents: Vec<Option<Content>>,
-}
-
-/// The reason why a row was not written.
-pub(super) enum Failure {
-    Database(DatabaseError),
-    Store(StoreError),
-}
-
-impl From<DatabaseError> for Failure {
-    fn from(error: DatabaseError) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
 }
 
 impl TypeTable {
@@ -191,60 +174,6 @@ pub(super) async fn insert<S: Session>(
     Ok(key)
 }
 
-/// The value of a column in an insertion.
-pub(super) enum Written<'a> {
-    Key(Param, &'static str),
-    Assigned(Assigned),
-    Initial(&'a crate::sql::layout::Initial),
-}
-
-/// The columns of the layout's own table or of the shared table, without states and without columns that the store does
-/// not write.
-pub(super) fn assigned<'a>(lenses: &'a [Lens], resource: &Resource, is_shared: bool) -> Vec<(&'a str, Written<'a>)> {
-    let mut columns: Vec<(&str, Written<'_>)> = Vec::new();
-    for lens in lenses {
-        let field = &lens.field;
-        if field.column.is_shared != is_shared || field.is_read_only || field.is_state() {
-            continue;
-        }
-        for (column, assigned) in field.assignments(lens.content(resource).as_ref()) {
-            // Of two fields with one column, the first decides.
-            if columns.iter().all(|(known, _)| *known != column) {
-                columns.push((column, Written::Assigned(assigned)));
-            }
-        }
-    }
-    columns
-}
-
-/// An insertion. `is_numbered` if it writes a column that the database numbers.
-pub(super) fn insertion(
-    dialect: Dialect,
-    table: &str,
-    columns: &[(&str, Written<'_>)],
-    is_numbered: bool,
-) -> Statement {
-    let names: Vec<&str> = columns.iter().map(|(column, _)| *column).collect();
-    let mut insert = Statement::new(dialect);
-    let overriding = if is_numbered && dialect == Dialect::Postgres { " OVERRIDING SYSTEM VALUE" } else { "" };
-    insert.push(&format!("INSERT INTO {table} ({}){overriding} VALUES (", names.join(", ")));
-    for (index, (_, value)) in columns.iter().enumerate() {
-        if index > 0 {
-            insert.push(", ");
-        }
-        match value {
-            Written::Key(key, cast) => {
-                let placeholder = insert.placeholder(key.clone(), cast);
-                insert.push(&placeholder);
-            }
-            Written::Assigned(assigned) => assigned.write(&mut insert),
-            Written::Initial(initial) => initial.write(&mut insert),
-        }
-    }
-    insert.push(")");
-    insert
-}
-
 /// Writes the difference between the row and the resource, and the side table.
 pub(super) async fn replace<S: Session>(
     session: &mut S,
@@ -312,13 +241,6 @@ async fn update<S: Session>(
     table.push_key(&mut update, tenant, key);
     session.execute(&update).await?;
     Ok(())
-}
-
-pub(super) fn push_assignments(statement: &mut Statement, assignments: &[(&str, Assigned)]) {
-    for (index, (column, assigned)) in assignments.iter().enumerate() {
-        statement.push(if index > 0 { ", " } else { "" }).push(column).push(" = ");
-        assigned.write(statement);
-    }
 }
 
 /// Writes the row in the side table: the resource without its lists, and the text by which it is compared.

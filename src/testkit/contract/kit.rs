@@ -59,7 +59,7 @@ impl<S: Store> Kit<'_, S> {
     }
 
     /// Returns the type with a list of references, and the list.
-    pub(super) fn referrer(&self) -> Result<(Arc<ResourceType>, crate::schema::AttributeId), Stop> {
+    pub(super) fn referrer(&self) -> Result<(Arc<ResourceType>, AttributeId), Stop> {
         let none = Stop::Skipped("no resource type has a list that may refer to what has a unique attribute");
         self.samples.referrer.clone().ok_or(none)
     }
@@ -244,7 +244,7 @@ pub(super) fn delete(resource_type: &Arc<ResourceType>, id: &str, expect: Expect
 /// An edit of a list of references, at a fixed time that depends on `step`.
 pub(super) fn edit(
     resource_type: &Arc<ResourceType>,
-    list: crate::schema::AttributeId,
+    list: AttributeId,
     id: &str,
     edit: ValueEdit,
     step: i64,
@@ -260,7 +260,7 @@ pub(super) fn edit(
 }
 
 /// The ids in a list of references, in the store's order.
-pub(super) fn held(resource: &Resource, list: crate::schema::AttributeId) -> Vec<String> {
+pub(super) fn held(resource: &Resource, list: AttributeId) -> Vec<String> {
     let resource_type = resource.resource_type();
     let elements = resource.root().get(list).map(crate::value::Value::elements).unwrap_or_default();
     let id = |element: &crate::value::Value| {
